@@ -1,0 +1,82 @@
+// Shapes, strides and the broadcasting rule: small vector-like values, stored inline.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
+
+namespace tapegrad {
+
+/// The largest number of dimensions of a tensor.
+inline constexpr int kMaxRank = 8;
+
+/// A short list of integers with value semantics: the sizes of a tensor's dimensions (outermost first), or its strides in elements.
+/// Throws ShapeError when given more than kMaxRank entries. Rank 0 is a scalar: one element.
+class Shape {
+ public:
+  Shape() = default;
+  Shape(std::initializer_list<std::int64_t> sizes) : Shape(std::span<const std::int64_t>(sizes.begin(), sizes.size())) {}
+  explicit Shape(std::span<const std::int64_t> sizes);
+  /// `rank` entries of `value`.
+  static Shape filled(int rank, std::int64_t value);
+
+  int rank() const { return rank_; }
+  std::size_t size() const { return static_cast<std::size_t>(rank_); }
+  bool empty() const { return rank_ == 0; }
+  /// The number of elements; 1 for a scalar.
+  std::int64_t numel() const {
+    std::int64_t n = 1;
+    for (int d = 0; d < rank_; ++d) n *= dims_[static_cast<std::size_t>(d)];
+    return n;
+  }
+
+  /// REQUIRES: 0 <= d < rank().
+  std::int64_t operator[](int d) const { return dims_[static_cast<std::size_t>(d)]; }
+  std::int64_t& operator[](int d) { return dims_[static_cast<std::size_t>(d)]; }
+  std::int64_t back() const { return (*this)[rank_ - 1]; }
+
+  const std::int64_t* begin() const { return dims_.data(); }
+  const std::int64_t* end() const { return dims_.data() + rank_; }
+  std::int64_t* begin() { return dims_.data(); }
+  std::int64_t* end() { return dims_.data() + rank_; }
+
+  void push_back(std::int64_t size);
+  /// Makes room at position d and puts `size` there.
+  void insert(int d, std::int64_t size);
+  void erase(int d);
+
+  friend bool operator==(const Shape& a, const Shape& b) {
+    if (a.rank_ != b.rank_) return false;
+    for (int d = 0; d < a.rank_; ++d)
+      if (a[d] != b[d]) return false;
+    return true;
+  }
+
+ private:
+  std::array<std::int64_t, kMaxRank> dims_{};
+  std::int32_t rank_ = 0;
+};
+
+/// "[16, 7, 40]"; "[]" for a scalar.
+std::string to_string(const Shape& shape);
+
+/// Strides of a row-major contiguous tensor, in elements.
+Shape contiguous_strides(const Shape& shape);
+
+/// Axis d counted from the front; negative ones count from the back. Throws IndexError that names `op` when out of range.
+int normalize_axis(const char* op, int d, int rank);
+
+/// NumPy's rule: shapes aligned at the right, sizes equal or 1. Throws ShapeError "[op] cannot broadcast [a] with [b]".
+Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b);
+
+/// Whether a tensor of shape `from` broadcasts to exactly `to`.
+bool broadcasts_to(const Shape& from, const Shape& to);
+
+/// The strides by which a tensor (shape, strides) is read when broadcast to `to`: 0 along expanded dimensions.
+/// REQUIRES: broadcasts_to(shape, to).
+Shape broadcast_strides(const Shape& shape, const Shape& strides, const Shape& to);
+
+}  // namespace tapegrad

@@ -1,0 +1,94 @@
+#include "tapegrad/base/shape.hpp"
+
+#include <algorithm>
+
+#include "tapegrad/base/error.hpp"
+
+namespace tapegrad {
+
+Shape::Shape(std::span<const std::int64_t> sizes) {
+  if (sizes.size() > kMaxRank)
+    throw ShapeError("[shape] a tensor has at most " + std::to_string(kMaxRank) + " dimensions, not " +
+                     std::to_string(sizes.size()));
+  rank_ = static_cast<std::int32_t>(sizes.size());
+  std::copy(sizes.begin(), sizes.end(), dims_.begin());
+}
+
+Shape Shape::filled(int rank, std::int64_t value) {
+  Shape s;
+  for (int d = 0; d < rank; ++d) s.push_back(value);
+  return s;
+}
+
+void Shape::push_back(std::int64_t size) { insert(rank_, size); }
+
+void Shape::insert(int d, std::int64_t size) {
+  if (rank_ == kMaxRank) throw ShapeError("[shape] " + to_string(*this) + " has no room for another dimension");
+  std::move_backward(begin() + d, end(), end() + 1);
+  (*this)[d] = size;
+  ++rank_;
+}
+
+void Shape::erase(int d) {
+  std::move(begin() + d + 1, end(), begin() + d);
+  --rank_;
+}
+
+std::string to_string(const Shape& shape) {
+  std::string text = "[";
+  for (int d = 0; d < shape.rank(); ++d) {
+    if (d > 0) text += ", ";
+    text += std::to_string(shape[d]);
+  }
+  return text + "]";
+}
+
+Shape contiguous_strides(const Shape& shape) {
+  Shape strides = shape;
+  std::int64_t step = 1;
+  for (int d = shape.rank() - 1; d >= 0; --d) {
+    strides[d] = step;
+    step *= std::max<std::int64_t>(shape[d], 1);
+  }
+  return strides;
+}
+
+int normalize_axis(const char* op, int d, int rank) {
+  const int axis = d < 0 ? d + rank : d;
+  if (axis < 0 || axis >= rank)
+    throw IndexError(std::string("[") + op + "] axis " + std::to_string(d) + " is out of range for rank " +
+                     std::to_string(rank));
+  return axis;
+}
+
+Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b) {
+  const Shape& longer = a.rank() >= b.rank() ? a : b;
+  const Shape& shorter = a.rank() >= b.rank() ? b : a;
+  Shape out = longer;
+  const int lead = longer.rank() - shorter.rank();
+  for (int d = 0; d < shorter.rank(); ++d) {
+    std::int64_t& size = out[lead + d];
+    if (size == shorter[d] || shorter[d] == 1) continue;
+    if (size != 1)
+      throw ShapeError(std::string("[") + op + "] cannot broadcast " + to_string(a) + " with " + to_string(b));
+    size = shorter[d];
+  }
+  return out;
+}
+
+bool broadcasts_to(const Shape& from, const Shape& to) {
+  const int lead = to.rank() - from.rank();
+  if (lead < 0) return false;
+  for (int d = 0; d < from.rank(); ++d)
+    if (from[d] != to[lead + d] && from[d] != 1) return false;
+  return true;
+}
+
+Shape broadcast_strides(const Shape& shape, const Shape& strides, const Shape& to) {
+  const int lead = to.rank() - shape.rank();
+  Shape out = Shape::filled(to.rank(), 0);
+  for (int d = 0; d < shape.rank(); ++d) out[lead + d] = shape[d] == 1 ? 0 : strides[d];
+  return out;
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,25 @@
+#include "tapegrad/base/shape.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "tapegrad/base/error.hpp"
+
+using tapegrad::Shape;
+
+BOOST_AUTO_TEST_SUITE(shape)
+
+BOOST_AUTO_TEST_CASE(broadcast_follows_numpy) {
+  BOOST_TEST((tapegrad::broadcast_shapes("add", {16, 7, 40}, {40}) == Shape{16, 7, 40}));
+  BOOST_TEST((tapegrad::broadcast_shapes("add", {3, 1}, {1, 4}) == Shape{3, 4}));
+  BOOST_TEST((tapegrad::broadcast_shapes("add", {0, 1}, {1, 4}) == Shape{0, 4}));
+  BOOST_TEST((tapegrad::broadcast_shapes("add", {}, {2}) == Shape{2}));
+}
+
+BOOST_AUTO_TEST_CASE(errors_name_operation_and_shapes) {
+  BOOST_CHECK_EXCEPTION(tapegrad::broadcast_shapes("add", {3, 4}, {5}), tapegrad::ShapeError,
+                        [](const auto& e) { return std::string(e.what()) == "[add] cannot broadcast [3, 4] with [5]"; });
+  BOOST_CHECK_THROW((Shape{1, 1, 1, 1, 1, 1, 1, 1, 1}), tapegrad::ShapeError);
+  BOOST_CHECK_THROW(tapegrad::normalize_axis("sum", -4, 3), tapegrad::IndexError);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
