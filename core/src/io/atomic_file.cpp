@@ -1,0 +1,111 @@
+#include "io/atomic_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "tapegrad/base/error.hpp"
+
+namespace tapegrad::io {
+namespace {
+
+[[noreturn]] void fail(const std::string& path, const std::string& step, int error) {
+  throw IoError(fmt::format("[write_file] {}: cannot {}: {}", path, step, std::generic_category().message(error)));
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  int get() const { return descriptor_; }
+  bool valid() const { return descriptor_ >= 0; }
+  /// The result of close(2), which may report a write error that was put off (NFS).
+  int close() { return ::close(std::exchange(descriptor_, -1)); }
+
+ private:
+  int descriptor_;
+};
+
+/// A new file beside `path`, removed again unless it has been renamed to it.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(const std::string& path) : path_(path), file_(create()) {}
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  ~TemporaryFile() {
+    if (!name_.empty()) ::unlink(name_.c_str());
+  }
+
+  void keep_permissions() const {
+    struct stat old {};
+    if (::stat(path_.c_str(), &old) == 0 && ::fchmod(file_.get(), old.st_mode & 07777) != 0)
+      fail(path_, "keep its permissions", errno);
+  }
+
+  void write(std::span<const std::byte> bytes) const {
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(file_.get(), bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) fail(path_, "write", errno);
+      bytes = bytes.subspan(static_cast<std::size_t>(written));
+    }
+  }
+
+  void flush_and_rename() {
+    if (::fsync(file_.get()) != 0) fail(path_, "flush it to the disk", errno);
+    if (file_.close() != 0) fail(path_, "close", errno);
+    if (std::rename(name_.c_str(), path_.c_str()) != 0) fail(path_, "rename the new file to it", errno);
+    name_.clear();
+  }
+
+ private:
+  /// Tries names until one is free: a crashed process may have left a file under ours.
+  int create() {
+    static std::atomic<unsigned> counter{0};
+    for (;;) {
+      const std::string name = fmt::format("{}.{}-{}.tmp", path_, ::getpid(), counter.fetch_add(1));
+      const int descriptor = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+      if (descriptor < 0 && errno == EEXIST) continue;
+      if (descriptor < 0) fail(path_, "create a file beside it", errno);
+      name_ = name;
+      return descriptor;
+    }
+  }
+
+  std::string path_;
+  std::string name_;  // empty once renamed
+  Descriptor file_;
+};
+
+/// The rename itself lies in the directory. Some file systems cannot flush one (EINVAL): there it is as safe as it
+/// gets.
+void flush_directory_of(const std::string& path) {
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  const Descriptor directory(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.valid() && ::fsync(directory.get()) != 0 && errno != EINVAL)
+    fail(path, "flush its directory to the disk", errno);
+}
+
+}  // namespace
+
+void write_file_atomically(const std::string& path, std::span<const std::span<const std::byte>> chunks) {
+  TemporaryFile file(path);
+  file.keep_permissions();
+  for (const auto chunk : chunks) file.write(chunk);
+  file.flush_and_rename();
+  flush_directory_of(path);
+}
+
+}  // namespace tapegrad::io

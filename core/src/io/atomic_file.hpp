@@ -1,0 +1,17 @@
+// Writing a file so that a crash, a full disk or an error leaves either the old file whole or the new one, never a
+// mixture.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+namespace tapegrad::io {
+
+/// Writes the chunks one after another to a temporary file in the same directory, flushes it to the disk and renames it
+/// over `path`; an existing file's permissions are kept. On any error the temporary file is removed, the old file stays
+/// as it was, and an IoError "[write_file] path: step: reason" is thrown. Two writers of one path do not disturb each
+/// other: the last rename wins.
+void write_file_atomically(const std::string& path, std::span<const std::span<const std::byte>> chunks);
+
+}  // namespace tapegrad::io

@@ -1,0 +1,385 @@
+#include "io/safetensors_format.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "tapegrad/base/error.hpp"
+
+namespace tapegrad::io {
+namespace {
+
+constexpr std::size_t kLengthBytes = 8;
+constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
+constexpr std::string_view kMetadata = "__metadata__";
+
+struct DTypeName {
+  std::string_view name;
+  DType dtype;
+};
+constexpr std::array<DTypeName, 4> kDTypes{
+    {{"F64", DType::float64}, {"I64", DType::int64}, {"F32", DType::float32}, {"BOOL", DType::boolean}}};
+// Legal in a file, but no dtype of this library.
+constexpr std::array<std::string_view, 16> kForeignDTypes{"F16",     "BF16",    "I32",     "I16",    "I8", "U64",
+                                                          "U32",     "U16",     "U8",      "C64",    "F4", "F8_E4M3",
+                                                          "F8_E5M2", "F8_E8M0", "F6_E2M3", "F6_E3M2"};
+
+std::string_view stored_name(DType dtype) {
+  return std::find_if(kDTypes.begin(), kDTypes.end(), [&](const DTypeName& d) { return d.dtype == dtype; })->name;
+}
+
+/// A reason to refuse a header; parse_safetensors_header adds the file's name.
+[[noreturn]] void refuse(const std::string& reason) { throw IoError(reason); }
+
+DType parse_dtype(const std::string& text, const std::string& tensor) {
+  for (const DTypeName& known : kDTypes)
+    if (known.name == text) return known.dtype;
+  if (std::find(kForeignDTypes.begin(), kForeignDTypes.end(), text) != kForeignDTypes.end())
+    refuse(
+        fmt::format("tensor '{}' has dtype {}, which tapegrad does not have (F32, F64, I64 and BOOL it has): convert "
+                    "it before saving",
+                    tensor, text));
+  refuse(fmt::format("tensor '{}' has the unknown dtype '{}'", tensor, text));
+}
+
+/// The bytes that a shape asks for; refuses a product that does not fit in 64 bits, whatever comes after it.
+std::size_t checked_byte_count(const StoredTensor& tensor) {
+  std::size_t bytes = size_of(tensor.dtype);
+  for (const std::int64_t size : tensor.shape)
+    if (__builtin_mul_overflow(bytes, static_cast<std::size_t>(size), &bytes))
+      refuse(
+          fmt::format("tensor '{}': the shape {} overflows the number of bytes", tensor.name, to_string(tensor.shape)));
+  return bytes;
+}
+
+/// Reads the one legal form of a header, event by event, so that duplicate keys are seen and nothing is built for what
+/// is refused:
+/// {"__metadata__": {text: text}, name: {"dtype": text, "shape": [integers], "data_offsets": [begin, end]}, ...}
+///
+/// Invariant: place_ says where the next event belongs; any event that the form does not have there is refused.
+class HeaderReader {
+ public:
+  using number_integer_t = nlohmann::json::number_integer_t;
+  using number_unsigned_t = nlohmann::json::number_unsigned_t;
+  using number_float_t = nlohmann::json::number_float_t;
+  using string_t = nlohmann::json::string_t;
+  using binary_t = nlohmann::json::binary_t;
+
+  bool null() { unexpected("null"); }
+  bool boolean(bool) { unexpected("a truth value"); }
+  bool number_integer(number_integer_t value) { unexpected(fmt::format("the negative number {}", value)); }
+  bool number_float(number_float_t, const string_t& text) { unexpected(fmt::format("the number {}", text)); }
+  bool binary(binary_t&) { unexpected("binary data"); }
+
+  bool number_unsigned(number_unsigned_t value) {
+    if (place_ == Place::shape) {
+      if (value > static_cast<number_unsigned_t>(std::numeric_limits<std::int64_t>::max()))
+        refuse(fmt::format("tensor '{}': the size {} is too large", tensor_.name, value));
+      if (tensor_.shape.rank() == kMaxRank)
+        refuse(fmt::format("tensor '{}' has more than {} dimensions", tensor_.name, kMaxRank));
+      tensor_.shape.push_back(static_cast<std::int64_t>(value));
+    } else if (place_ == Place::offsets) {
+      if (offset_count_ == 2) refuse(fmt::format("tensor '{}': data_offsets has more than two numbers", tensor_.name));
+      (offset_count_ == 0 ? tensor_.begin : tensor_.end) = value;
+      ++offset_count_;
+    } else {
+      unexpected(fmt::format("the number {}", value));
+    }
+    return true;
+  }
+
+  bool string(string_t& value) {
+    if (place_ == Place::metadata_value) {
+      header_.metadata[metadata_key_] = value;
+      place_ = Place::metadata;
+    } else if (place_ == Place::dtype) {
+      tensor_.dtype = parse_dtype(value, tensor_.name);
+      place_ = Place::tensor;
+    } else {
+      unexpected(fmt::format("the text '{}'", value));
+    }
+    return true;
+  }
+
+  bool start_object(std::size_t) {
+    switch (place_) {
+      case Place::file:
+        place_ = Place::names;
+        return true;
+      case Place::metadata_object:
+        place_ = Place::metadata;
+        return true;
+      case Place::tensor_object:
+        place_ = Place::tensor;
+        return true;
+      default:
+        unexpected("an object");
+    }
+  }
+
+  bool key(string_t& key) {
+    switch (place_) {
+      case Place::names:
+        if (!names_.insert(key).second) refuse(fmt::format("the name '{}' occurs twice", key));
+        if (key == kMetadata) {
+          place_ = Place::metadata_object;
+        } else {
+          tensor_ = StoredTensor();
+          tensor_.name = key;
+          fields_.clear();
+          offset_count_ = 0;
+          place_ = Place::tensor_object;
+        }
+        return true;
+      case Place::metadata:
+        if (header_.metadata.contains(key)) refuse(fmt::format("the metadata key '{}' occurs twice", key));
+        metadata_key_ = key;
+        place_ = Place::metadata_value;
+        return true;
+      case Place::tensor:
+        if (!fields_.insert(key).second)
+          refuse(fmt::format("tensor '{}': the field '{}' occurs twice", tensor_.name, key));
+        if (key == "dtype") {
+          place_ = Place::dtype;
+        } else if (key == "shape") {
+          place_ = Place::shape_array;
+        } else if (key == "data_offsets") {
+          place_ = Place::offsets_array;
+        } else {
+          refuse(fmt::format("tensor '{}' has the unknown field '{}'", tensor_.name, key));
+        }
+        return true;
+      default:
+        unexpected(fmt::format("the key '{}'", key));
+    }
+  }
+
+  bool end_object() {
+    if (place_ == Place::tensor) {
+      for (const char* field : {"dtype", "shape", "data_offsets"})
+        if (!fields_.contains(field)) refuse(fmt::format("tensor '{}' lacks the field '{}'", tensor_.name, field));
+      header_.tensors.push_back(tensor_);
+    }
+    place_ = place_ == Place::names ? Place::end : Place::names;
+    return true;
+  }
+
+  bool start_array(std::size_t) {
+    switch (place_) {
+      case Place::shape_array:
+        place_ = Place::shape;
+        return true;
+      case Place::offsets_array:
+        place_ = Place::offsets;
+        return true;
+      default:
+        unexpected("an array");
+    }
+  }
+
+  bool end_array() {
+    if (place_ == Place::offsets && offset_count_ != 2)
+      refuse(fmt::format("tensor '{}': data_offsets needs two numbers, begin and end", tensor_.name));
+    place_ = Place::tensor;
+    return true;
+  }
+
+  bool parse_error(std::size_t position, const std::string&, const nlohmann::json::exception& error) {
+    // nlohmann's message starts with its own error id in brackets; what follows says what is wrong.
+    const std::string_view what = error.what();
+    const std::size_t colon = what.find(": ");
+    refuse(fmt::format("the header is not JSON (byte {}): {}", position,
+                       colon == what.npos ? what : what.substr(colon + 2)));
+  }
+
+  SafetensorsHeader take() { return std::move(header_); }
+
+ private:
+  enum class Place {
+    file,
+    names,
+    metadata_object,
+    metadata,
+    metadata_value,
+    tensor_object,
+    tensor,
+    dtype,
+    shape_array,
+    shape,
+    offsets_array,
+    offsets,
+    end
+  };
+
+  [[noreturn]] void unexpected(const std::string& what) const {
+    switch (place_) {
+      case Place::file:
+      case Place::end:
+        refuse(fmt::format("the header has to be one JSON object, not {}", what));
+      case Place::metadata_object:
+        refuse(fmt::format("__metadata__ has to be an object of texts, not {}", what));
+      case Place::metadata_value:
+        refuse(fmt::format("the metadata '{}' has to be a text, not {}", metadata_key_, what));
+      case Place::tensor_object:
+        refuse(fmt::format("tensor '{}' has to be an object, not {}", tensor_.name, what));
+      case Place::dtype:
+        refuse(fmt::format("tensor '{}': dtype has to be a text, not {}", tensor_.name, what));
+      case Place::shape_array:
+      case Place::shape:
+        refuse(fmt::format("tensor '{}': shape has to be a list of sizes, not {}", tensor_.name, what));
+      case Place::offsets_array:
+      case Place::offsets:
+        refuse(
+            fmt::format("tensor '{}': data_offsets has to be two positions in the data, not {}", tensor_.name, what));
+      case Place::names:
+      case Place::metadata:
+      case Place::tensor:
+        refuse(fmt::format("the header has {} where a key belongs", what));
+    }
+    refuse(fmt::format("the header has {} in the wrong place", what));
+  }
+
+  Place place_ = Place::file;
+  SafetensorsHeader header_;
+  std::set<std::string> names_;
+  std::string metadata_key_;
+  StoredTensor tensor_;  // the one being read
+  std::set<std::string> fields_;
+  int offset_count_ = 0;
+};
+
+std::uint64_t read_length(std::span<const std::byte> file) {
+  std::uint64_t length = 0;
+  for (std::size_t i = 0; i < kLengthBytes; ++i) length |= std::to_integer<std::uint64_t>(file[i]) << (8 * i);
+  return length;
+}
+
+/// Tensors in the order of their bytes; refuses holes, overlaps and lengths that do not fit. Returns the length of the
+/// data.
+std::size_t check_ranges(std::vector<StoredTensor>& tensors) {
+  std::sort(tensors.begin(), tensors.end(), [](const StoredTensor& a, const StoredTensor& b) {
+    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  });
+  std::size_t end = 0;
+  for (const StoredTensor& tensor : tensors) {
+    if (tensor.end < tensor.begin)
+      refuse(fmt::format("tensor '{}' ends at byte {}, before it begins at {}", tensor.name, tensor.end, tensor.begin));
+    if (tensor.begin < end)
+      refuse(fmt::format("tensor '{}' begins at byte {}, inside the tensor before it, which ends at {}", tensor.name,
+                         tensor.begin, end));
+    if (tensor.begin > end)
+      refuse(fmt::format("bytes {} to {} of the data, before tensor '{}', belong to no tensor", end, tensor.begin,
+                         tensor.name));
+    end = tensor.end;
+  }
+  for (const StoredTensor& tensor : tensors)
+    if (const std::size_t bytes = checked_byte_count(tensor); bytes != tensor.end - tensor.begin)
+      refuse(fmt::format("tensor '{}': {} {} takes {} bytes, data_offsets give {}", tensor.name,
+                         stored_name(tensor.dtype), to_string(tensor.shape), bytes, tensor.end - tensor.begin));
+  return end;
+}
+
+void check_truth_values(std::span<const std::byte> data, const StoredTensor& tensor) {
+  const auto bytes = data.subspan(tensor.begin, tensor.end - tensor.begin);
+  const auto bad = std::find_if(bytes.begin(), bytes.end(), [](std::byte b) { return b > std::byte{1}; });
+  if (bad != bytes.end())
+    refuse(fmt::format("tensor '{}' is BOOL and holds the byte {}, neither 0 nor 1", tensor.name,
+                       std::to_integer<int>(*bad)));
+}
+
+// The order of the checks is that of a cautious reader: nothing is used before it has been shown to lie inside the
+// file.
+SafetensorsHeader parse(std::span<const std::byte> file) {
+  if (file.size() < kLengthBytes)
+    refuse(fmt::format("the file has {} bytes, too few for the 8 bytes of the header's length", file.size()));
+  const std::uint64_t length = read_length(file);
+  if (length > kMaxHeaderBytes)
+    refuse(fmt::format("a header of {} bytes is announced, more than the limit of {}", length, kMaxHeaderBytes));
+  if (length > file.size() - kLengthBytes)
+    refuse(
+        fmt::format("a header of {} bytes is announced, the file ends after {}", length, file.size() - kLengthBytes));
+
+  const auto* text = reinterpret_cast<const char*>(file.data() + kLengthBytes);
+  const std::string_view json(text, length);
+  if (json.starts_with("\xEF\xBB\xBF")) refuse("the header is not JSON (byte 1): it begins with a byte order mark");
+  // The parser would take a NUL for the end of its input and ignore what follows.
+  if (const std::size_t nul = json.find('\0'); nul != json.npos)
+    refuse(fmt::format("the header is not JSON (byte {}): it holds a NUL", nul + 1));
+  HeaderReader reader;
+  nlohmann::json::sax_parse(json.begin(), json.end(), &reader);
+  SafetensorsHeader header = reader.take();
+
+  header.data_begin = kLengthBytes + length;
+  const auto data = file.subspan(header.data_begin);
+  if (const std::size_t end = check_ranges(header.tensors); end != data.size())
+    refuse(fmt::format("the tensors end at byte {} of the data, the file has {} bytes of data", end, data.size()));
+  for (const StoredTensor& tensor : header.tensors)
+    if (tensor.dtype == DType::boolean) check_truth_values(data, tensor);
+  return header;
+}
+
+std::string json_text(const std::string& text) {
+  try {
+    return nlohmann::json(text).dump();
+  } catch (const nlohmann::json::exception&) {
+    throw IoError(fmt::format("[save_safetensors] '{}' is not UTF-8", text));
+  }
+}
+
+}  // namespace
+
+SafetensorsHeader parse_safetensors_header(std::span<const std::byte> file, const std::string& path) {
+  try {
+    return parse(file);
+  } catch (const IoError& error) {
+    throw IoError(fmt::format("[load_safetensors] {}: {}", path, error.what()));
+  }
+}
+
+SafetensorsHeader layout_safetensors(std::vector<StoredTensor> tensors, std::map<std::string, std::string> metadata) {
+  std::sort(tensors.begin(), tensors.end(), [](const StoredTensor& a, const StoredTensor& b) {
+    const std::size_t a_size = size_of(a.dtype), b_size = size_of(b.dtype);
+    return a_size != b_size ? a_size > b_size : a.name < b.name;
+  });
+  std::set<std::string_view> names;
+  std::size_t position = 0;
+  for (StoredTensor& tensor : tensors) {
+    if (tensor.name == kMetadata) throw IoError("[save_safetensors] '__metadata__' is not a name for a tensor");
+    if (!names.insert(tensor.name).second)
+      throw IoError(fmt::format("[save_safetensors] two tensors are named '{}'", tensor.name));
+    tensor.begin = position;
+    position += static_cast<std::size_t>(tensor.shape.numel()) * size_of(tensor.dtype);
+    tensor.end = position;
+  }
+  SafetensorsHeader header{.tensors = std::move(tensors), .metadata = std::move(metadata)};
+  header.data_begin = format_safetensors_header(header).size();
+  return header;
+}
+
+std::string format_safetensors_header(const SafetensorsHeader& header) {
+  std::vector<std::string> entries;
+  if (!header.metadata.empty()) {
+    std::vector<std::string> texts;
+    for (const auto& [key, text] : header.metadata) texts.push_back(json_text(key) + ":" + json_text(text));
+    entries.push_back(fmt::format("\"{}\":{{{}}}", kMetadata, fmt::join(texts, ",")));
+  }
+  for (const StoredTensor& tensor : header.tensors)
+    entries.push_back(fmt::format(R"({}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", json_text(tensor.name),
+                                  stored_name(tensor.dtype), fmt::join(tensor.shape, ","), tensor.begin, tensor.end));
+  std::string json = fmt::format("{{{}}}", fmt::join(entries, ","));
+  json.append((8 - json.size() % 8) % 8, ' ');
+
+  std::string bytes;
+  for (std::size_t i = 0; i < kLengthBytes; ++i) bytes.push_back(static_cast<char>((json.size() >> (8 * i)) & 0xFF));
+  return bytes + json;
+}
+
+}  // namespace tapegrad::io

@@ -1,0 +1,48 @@
+// The safetensors layout: u64 little-endian N, N bytes of JSON header, then the data, little-endian and row-major. This
+// layer knows bytes, names and ranges; tensors are made of them one level up.
+// https://github.com/huggingface/safetensors#format
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tapegrad/base/dtype.hpp"
+#include "tapegrad/base/shape.hpp"
+
+namespace tapegrad::io {
+
+/// One tensor of a file. [begin, end) is its range of bytes, counted from the start of the data section.
+struct StoredTensor {
+  std::string name;
+  DType dtype = float32;
+  Shape shape;
+  std::size_t begin = 0;
+  std::size_t end = 0;
+
+  friend bool operator==(const StoredTensor&, const StoredTensor&) = default;
+};
+
+/// What a file's first 8 + N bytes say. Tensors stand in the order of their bytes, without hole or overlap.
+struct SafetensorsHeader {
+  std::vector<StoredTensor> tensors;
+  std::map<std::string, std::string> metadata;
+  std::size_t data_begin = 0;  // 8 + N
+};
+
+/// Reads and checks the header of a whole file (or a mapping of it). Every range it returns lies inside `file` and has
+/// exactly the length that dtype and shape ask for; every BOOL byte is 0 or 1. Throws IoError "[load_safetensors] path:
+/// reason" otherwise.
+SafetensorsHeader parse_safetensors_header(std::span<const std::byte> file, const std::string& path);
+
+/// Gives each tensor its range of bytes: larger dtypes first, then by name, so that every tensor is aligned to its
+/// items. Throws IoError on two tensors of one name or a tensor named "__metadata__".
+SafetensorsHeader layout_safetensors(std::vector<StoredTensor> tensors, std::map<std::string, std::string> metadata);
+
+/// The first 8 + N bytes of the file, padded with spaces so that the data begins at a multiple of 8.
+/// Throws IoError when a name or a text of the metadata is not UTF-8.
+std::string format_safetensors_header(const SafetensorsHeader& header);
+
+}  // namespace tapegrad::io
