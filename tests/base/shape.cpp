@@ -16,8 +16,9 @@ BOOST_AUTO_TEST_CASE(broadcast_follows_numpy) {
 }
 
 BOOST_AUTO_TEST_CASE(errors_name_operation_and_shapes) {
-  BOOST_CHECK_EXCEPTION(tapegrad::broadcast_shapes("add", {3, 4}, {5}), tapegrad::ShapeError,
-                        [](const auto& e) { return std::string(e.what()) == "[add] cannot broadcast [3, 4] with [5]"; });
+  BOOST_CHECK_EXCEPTION(tapegrad::broadcast_shapes("add", {3, 4}, {5}), tapegrad::ShapeError, [](const auto& e) {
+    return std::string(e.what()) == "[add] cannot broadcast [3, 4] with [5]";
+  });
   BOOST_CHECK_THROW((Shape{1, 1, 1, 1, 1, 1, 1, 1, 1}), tapegrad::ShapeError);
   BOOST_CHECK_THROW(tapegrad::normalize_axis("sum", -4, 3), tapegrad::IndexError);
 }

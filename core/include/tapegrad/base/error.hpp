@@ -1,5 +1,6 @@
-// Errors: everything a caller can get wrong throws a subclass of tapegrad::Error. The message begins with the operation in brackets,
-// then says what was expected and what came, shapes included: "[matmul] inner dimensions differ: [16, 7, 40] x [41, 3]".
+// Errors: everything a caller can get wrong throws a subclass of tapegrad::Error. The message begins with the operation
+// in brackets, then says what was expected and what came, shapes included: "[matmul] inner dimensions differ: [16, 7,
+// 40] x [41, 3]".
 #pragma once
 
 #include <stdexcept>

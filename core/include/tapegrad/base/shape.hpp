@@ -13,12 +13,13 @@ namespace tapegrad {
 /// The largest number of dimensions of a tensor.
 inline constexpr int kMaxRank = 8;
 
-/// A short list of integers with value semantics: the sizes of a tensor's dimensions (outermost first), or its strides in elements.
-/// Throws ShapeError when given more than kMaxRank entries. Rank 0 is a scalar: one element.
+/// A short list of integers with value semantics: the sizes of a tensor's dimensions (outermost first), or its strides
+/// in elements. Throws ShapeError when given more than kMaxRank entries. Rank 0 is a scalar: one element.
 class Shape {
  public:
   Shape() = default;
-  Shape(std::initializer_list<std::int64_t> sizes) : Shape(std::span<const std::int64_t>(sizes.begin(), sizes.size())) {}
+  Shape(std::initializer_list<std::int64_t> sizes)
+      : Shape(std::span<const std::int64_t>(sizes.begin(), sizes.size())) {}
   explicit Shape(std::span<const std::int64_t> sizes);
   /// `rank` entries of `value`.
   static Shape filled(int rank, std::int64_t value);
@@ -66,7 +67,8 @@ std::string to_string(const Shape& shape);
 /// Strides of a row-major contiguous tensor, in elements.
 Shape contiguous_strides(const Shape& shape);
 
-/// Axis d counted from the front; negative ones count from the back. Throws IndexError that names `op` when out of range.
+/// Axis d counted from the front; negative ones count from the back. Throws IndexError that names `op` when out of
+/// range.
 int normalize_axis(const char* op, int d, int rank);
 
 /// NumPy's rule: shapes aligned at the right, sizes equal or 1. Throws ShapeError "[op] cannot broadcast [a] with [b]".

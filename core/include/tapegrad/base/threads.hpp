@@ -3,11 +3,12 @@
 
 namespace tapegrad {
 
-/// Sets the number of threads for operations called from this thread; 0 returns to OpenMP's setting (OMP_NUM_THREADS). Never changes
-/// OpenMP's own settings, which are the application's. Throws ValueError for a negative number.
+/// Sets the number of threads for operations called from this thread; 0 returns to OpenMP's setting (OMP_NUM_THREADS).
+/// Never changes OpenMP's own settings, which are the application's. Throws ValueError for a negative number.
 void set_num_threads(int threads);
 
-/// The number of threads that an operation called from this thread may use: 1 inside an application's own parallel region.
+/// The number of threads that an operation called from this thread may use: 1 inside an application's own parallel
+/// region.
 int num_threads();
 
 }  // namespace tapegrad
