@@ -13,14 +13,30 @@ function(tapegrad_own_target target)
   endif()
 endfunction()
 
-# A library floor: every source under src/, headers under include/.
+# What every library of the package has: its name in it, position-independent code, a version.
+function(tapegrad_package_library name)
+  add_library(tapegrad::${name} ALIAS tapegrad_${name})
+  set_target_properties(tapegrad_${name} PROPERTIES
+    EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON
+    VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+  tapegrad_own_target(tapegrad_${name})
+  set_property(GLOBAL APPEND PROPERTY TAPEGRAD_PACKAGE_LIBRARIES tapegrad_${name})
+endfunction()
+
+# A library floor: every source under src/; every header under include/ is public and installed.
 function(tapegrad_library name)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/src/*.cpp")
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/include/*.hpp")
   add_library(tapegrad_${name} ${sources})
-  add_library(tapegrad::${name} ALIAS tapegrad_${name})
-  set_target_properties(tapegrad_${name} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON)
-  target_include_directories(tapegrad_${name}
-    PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
-    PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
-  tapegrad_own_target(tapegrad_${name})
+  target_sources(tapegrad_${name} PUBLIC FILE_SET HEADERS BASE_DIRS "${CMAKE_CURRENT_SOURCE_DIR}/include" FILES ${headers})
+  target_include_directories(tapegrad_${name} PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}/src")
+  tapegrad_package_library(${name})
+endfunction()
+
+# Header-only libraries that only our own sources see. They are no part of the package: whoever
+# links to an installed tapegrad does not need them.
+function(tapegrad_link_headers_only target)
+  foreach(library ${ARGN})
+    target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:${library}>)
+  endforeach()
 endfunction()
