@@ -1,0 +1,268 @@
+// From a formula to vectorised kernels, once per Highway target. An op file reads:
+//
+//   #define HWY_TARGET_INCLUDE "ops/pointwise/tanh.cpp"          // its own path from core/src: it is included once per
+//   target #include "kernels/pointwise-inl.hpp"
+//
+//   HWY_BEFORE_NAMESPACE();
+//   namespace tapegrad::HWY_NAMESPACE {
+//   struct TanhFormula {                                         // trivially copyable; attributes are double members
+//     template <class T> T value(const T& x) const { return tanh(x); }
+//     template <class T> T slope(const T&, const T& y) const { return 1.0 - y * y; }
+//   };
+//   TAPEGRAD_UNARY_KERNELS(TanhFormula)
+//   }  // namespace tapegrad::HWY_NAMESPACE
+//   HWY_AFTER_NAMESPACE();
+//
+//   #if HWY_ONCE
+//   namespace tapegrad {
+//   TAPEGRAD_EXPORT_UNARY_KERNELS(TanhFormula)                   // the type TanhFormula and the constant
+//   TanhFormulaKernels
+//   ... the op itself ...
+//   }  // namespace tapegrad
+//   #endif
+//
+// A binary formula has value(a, b), slope_a(a, b, y) and slope_b(a, b, y). Other headers of the op go above the
+// #define. No lambdas and no std:: templates inside a formula: they would be compiled for the wide target and shared
+// with code that runs on any machine.
+
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "kernels/pointwise.hpp"
+
+// clang-format off
+#include <hwy/foreach_target.h>  // must come before highway.h; stands outside the guard because it includes the op file again
+#include "kernels/lanes-inl.hpp"
+#include "kernels/lanes_math-inl.hpp"
+// clang-format on
+
+#if defined(TAPEGRAD_KERNELS_POINTWISE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef TAPEGRAD_KERNELS_POINTWISE_INL_HPP
+#undef TAPEGRAD_KERNELS_POINTWISE_INL_HPP
+#else
+#define TAPEGRAD_KERNELS_POINTWISE_INL_HPP
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace tapegrad::HWY_NAMESPACE {
+
+/// A row of n elements to read vector by vector: contiguous (step 1), one value for all (step 0), or absent (null:
+/// zeros). The last two are served from a small buffer that is read again and again, so that the loop has no branch.
+template <class D>
+class InputRow {
+ public:
+  using T = hn::TFromD<D>;
+
+  HWY_INLINE InputRow(const void* data, int step) : data_(static_cast<const T*>(data)), step_(1) {
+    if (data_ != nullptr && step != 0) return;
+    hn::Store(hn::Set(D(), data_ != nullptr ? *data_ : T(0)), D(), buffer_);
+    data_ = buffer_;
+    step_ = 0;
+  }
+  InputRow(const InputRow&) = delete;
+  InputRow& operator=(const InputRow&) = delete;
+
+  /// Elements i, i + 1, ...: a full vector.
+  HWY_INLINE Lanes<D> load(std::size_t i) const { return hn::LoadU(D(), data_ + i * step_); }
+
+  /// Elements i ... i + count - 1 in the first lanes; the other lanes hold a value that is safe to compute with. Reads
+  /// nothing else.
+  HWY_INLINE Lanes<D> load(std::size_t i, std::size_t count) const {
+    if (step_ == 0) return hn::Load(D(), data_);
+#if HWY_MEM_OPS_MIGHT_FAULT
+    HWY_ALIGN T lanes[kLanes<D>] = {};
+    for (std::size_t k = 0; k < count; ++k) lanes[k] = data_[i + k];
+    return hn::Load(D(), lanes);
+#else
+    return hn::MaskedLoad(hn::FirstN(D(), count), D(), data_ + i);
+#endif
+  }
+
+ private:
+  HWY_ALIGN T buffer_[kLanes<D>];
+  const T* data_;
+  std::size_t step_;
+};
+
+template <class D>
+HWY_INLINE void store(Lanes<D> value, hn::TFromD<D>* to) {
+  hn::StoreU(value.v, D(), to);
+}
+
+/// The first `count` lanes alone.
+template <class D>
+HWY_INLINE void store(Lanes<D> value, hn::TFromD<D>* to, std::size_t count) {
+#if HWY_MEM_OPS_MIGHT_FAULT
+  HWY_ALIGN hn::TFromD<D> lanes[kLanes<D>];
+  hn::Store(value.v, D(), lanes);
+  for (std::size_t k = 0; k < count; ++k) to[k] = lanes[k];
+#else
+  hn::BlendedStore(value.v, hn::FirstN(D(), count), D(), to);
+#endif
+}
+
+/// Calls step(i, count...) for each full vector, without a count, and once for the tail, with it. Step gives the lanes
+/// to store at i.
+template <class D, class Step>
+HWY_INLINE void for_each_vector(const Step& step, void* output, std::int64_t n) {
+  auto* const out = static_cast<hn::TFromD<D>*>(output);
+  const auto size = static_cast<std::size_t>(n);
+  const std::size_t lanes = hn::Lanes(D());
+  std::size_t i = 0;
+  for (; i + lanes <= size; i += lanes) store<D>(step(i), out + i);
+  if (i < size) store<D>(step(i, size - i), out + i, size - i);
+}
+
+template <class Formula>
+HWY_INLINE Formula formula_from(const void* bytes) {
+  static_assert(std::is_trivially_copyable_v<Formula> && std::is_default_constructible_v<Formula>);
+  Formula formula{};
+  if constexpr (!std::is_empty_v<Formula>) std::memcpy(&formula, bytes, sizeof(Formula));
+  return formula;
+}
+
+template <class Formula, class D>
+struct UnaryValue {
+  Formula formula;
+  const InputRow<D>& x;
+  template <class... Count>
+  HWY_INLINE Lanes<D> operator()(std::size_t i, Count... count) const {
+    return formula.value(x.load(i, count...));
+  }
+};
+
+template <class Formula, class D>
+struct UnarySlope {
+  Formula formula;
+  const InputRow<D>&x, &y, &dy;
+  template <class... Count>
+  HWY_INLINE Lanes<D> operator()(std::size_t i, Count... count) const {
+    return dy.load(i, count...) * formula.slope(x.load(i, count...), y.load(i, count...));
+  }
+};
+
+template <class Formula, class D>
+struct BinaryValue {
+  Formula formula;
+  const InputRow<D>&a, &b;
+  template <class... Count>
+  HWY_INLINE Lanes<D> operator()(std::size_t i, Count... count) const {
+    return formula.value(a.load(i, count...), b.load(i, count...));
+  }
+};
+
+template <class Formula, class D>
+struct BinarySlopeA {
+  Formula formula;
+  const InputRow<D>&a, &b, &y, &dy;
+  template <class... Count>
+  HWY_INLINE Lanes<D> operator()(std::size_t i, Count... count) const {
+    return dy.load(i, count...) * formula.slope_a(a.load(i, count...), b.load(i, count...), y.load(i, count...));
+  }
+};
+
+template <class Formula, class D>
+struct BinarySlopeB {
+  Formula formula;
+  const InputRow<D>&a, &b, &y, &dy;
+  template <class... Count>
+  HWY_INLINE Lanes<D> operator()(std::size_t i, Count... count) const {
+    return dy.load(i, count...) * formula.slope_b(a.load(i, count...), b.load(i, count...), y.load(i, count...));
+  }
+};
+
+template <class Formula, class T>
+void unary_forward(const void* formula, const void* x_data, void* y, std::int64_t n) {
+  using D = hn::ScalableTag<T>;
+  const InputRow<D> x(x_data, 1);
+  for_each_vector<D>(UnaryValue<Formula, D>{formula_from<Formula>(formula), x}, y, n);
+}
+
+template <class Formula, class T>
+void unary_backward(const void* formula, const void* x_data, const void* y_data, const void* dy_data, void* dx,
+                    std::int64_t n) {
+  using D = hn::ScalableTag<T>;
+  const InputRow<D> x(x_data, 1), y(y_data, 1), dy(dy_data, 1);
+  for_each_vector<D>(UnarySlope<Formula, D>{formula_from<Formula>(formula), x, y, dy}, dx, n);
+}
+
+template <class Formula, class T>
+void binary_forward(const void* formula, const void* a_data, int a_step, const void* b_data, int b_step, void* y,
+                    std::int64_t n) {
+  using D = hn::ScalableTag<T>;
+  const InputRow<D> a(a_data, a_step), b(b_data, b_step);
+  for_each_vector<D>(BinaryValue<Formula, D>{formula_from<Formula>(formula), a, b}, y, n);
+}
+
+template <class Formula, class T>
+void binary_backward(const void* formula, const void* a_data, int a_step, const void* b_data, int b_step,
+                     const void* y_data, const void* dy_data, void* da, void* db, std::int64_t n) {
+  using D = hn::ScalableTag<T>;
+  const Formula f = formula_from<Formula>(formula);
+  const InputRow<D> a(a_data, a_step), b(b_data, b_step), y(y_data, 1), dy(dy_data, 1);
+  if (da != nullptr) for_each_vector<D>(BinarySlopeA<Formula, D>{f, a, b, y, dy}, da, n);
+  if (db != nullptr) for_each_vector<D>(BinarySlopeB<Formula, D>{f, a, b, y, dy}, db, n);
+}
+
+}  // namespace tapegrad::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#undef TAPEGRAD_UNARY_KERNELS
+#undef TAPEGRAD_BINARY_KERNELS
+#undef TAPEGRAD_EXPORT_UNARY_KERNELS
+#undef TAPEGRAD_EXPORT_BINARY_KERNELS
+
+/// In namespace tapegrad::HWY_NAMESPACE: compiles a unary formula for this target, float and double.
+#define TAPEGRAD_UNARY_KERNELS(Formula)                                                                         \
+  static void Formula##Forward(const void* formula, DType dtype, const void* x, void* y, std::int64_t n) {      \
+    dtype == float32 ? unary_forward<Formula, float>(formula, x, y, n)                                          \
+                     : unary_forward<Formula, double>(formula, x, y, n);                                        \
+  }                                                                                                             \
+  static void Formula##Backward(const void* formula, DType dtype, const void* x, const void* y, const void* dy, \
+                                void* dx, std::int64_t n) {                                                     \
+    dtype == float32 ? unary_backward<Formula, float>(formula, x, y, dy, dx, n)                                 \
+                     : unary_backward<Formula, double>(formula, x, y, dy, dx, n);                               \
+  }
+
+/// In namespace tapegrad::HWY_NAMESPACE: compiles a binary formula for this target, float and double.
+#define TAPEGRAD_BINARY_KERNELS(Formula)                                                                               \
+  static void Formula##Forward(const void* formula, DType dtype, const void* a, int a_step, const void* b, int b_step, \
+                               void* y, std::int64_t n) {                                                              \
+    dtype == float32 ? binary_forward<Formula, float>(formula, a, a_step, b, b_step, y, n)                             \
+                     : binary_forward<Formula, double>(formula, a, a_step, b, b_step, y, n);                           \
+  }                                                                                                                    \
+  static void Formula##Backward(const void* formula, DType dtype, const void* a, int a_step, const void* b,            \
+                                int b_step, const void* y, const void* dy, void* da, void* db, std::int64_t n) {       \
+    dtype == float32 ? binary_backward<Formula, float>(formula, a, a_step, b, b_step, y, dy, da, db, n)                \
+                     : binary_backward<Formula, double>(formula, a, a_step, b, b_step, y, dy, da, db, n);              \
+  }
+
+/// In namespace tapegrad, under HWY_ONCE: the name Formula (compiled for the baseline target, so usable anywhere) and
+/// the constant FormulaKernels, which chooses the target at run time.
+#define TAPEGRAD_EXPORT_UNARY_KERNELS(Formula)                                                                       \
+  using HWY_NAMESPACE::Formula;                                                                                      \
+  HWY_EXPORT(Formula##Forward);                                                                                      \
+  HWY_EXPORT(Formula##Backward);                                                                                     \
+  [[maybe_unused]] static constexpr kernels::UnaryKernels Formula##Kernels = {                                       \
+      [](const void* formula, DType dtype, const void* x, void* y, std::int64_t n) {                                 \
+        HWY_DYNAMIC_DISPATCH(Formula##Forward)(formula, dtype, x, y, n);                                             \
+      },                                                                                                             \
+      [](const void* formula, DType dtype, const void* x, const void* y, const void* dy, void* dx, std::int64_t n) { \
+        HWY_DYNAMIC_DISPATCH(Formula##Backward)(formula, dtype, x, y, dy, dx, n);                                    \
+      }};
+
+#define TAPEGRAD_EXPORT_BINARY_KERNELS(Formula)                                                                   \
+  using HWY_NAMESPACE::Formula;                                                                                   \
+  HWY_EXPORT(Formula##Forward);                                                                                   \
+  HWY_EXPORT(Formula##Backward);                                                                                  \
+  [[maybe_unused]] static constexpr kernels::BinaryKernels Formula##Kernels = {                                   \
+      [](const void* formula, DType dtype, const void* a, int a_step, const void* b, int b_step, void* y,         \
+         std::int64_t n) { HWY_DYNAMIC_DISPATCH(Formula##Forward)                                                 \
+                           (formula, dtype, a, a_step, b, b_step, y, n); }, \
+      [](const void* formula, DType dtype, const void* a, int a_step, const void* b, int b_step, const void* y,   \
+         const void* dy, void* da, void* db, std::int64_t n) {                                                    \
+        HWY_DYNAMIC_DISPATCH(Formula##Backward)(formula, dtype, a, a_step, b, b_step, y, dy, da, db, n);          \
+      }};
+
+#endif

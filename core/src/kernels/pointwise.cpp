@@ -1,0 +1,289 @@
+#include "kernels/pointwise.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "kernels/parallel.hpp"
+
+namespace tapegrad::kernels {
+namespace {
+
+/// Elements per parallel chunk: a row that stays in the first-level cache.
+constexpr std::int64_t kChunk = 8192;
+/// Elements gathered at a time from an operand that cannot be read in place.
+constexpr std::int64_t kGathered = 1024;
+
+constexpr std::size_t at(int d) { return static_cast<std::size_t>(d); }
+
+using Dims = std::array<std::int64_t, kMaxRank>;
+
+/// The loop over a shape and the strides of N operands, with dimensions merged wherever every operand allows it:
+/// outermost first, rank >= 1. Operands with null data have no strides.
+template <std::size_t N>
+struct Loop {
+  int rank = 0;
+  Dims sizes;
+  std::array<Dims, N> strides;
+
+  Loop(const Shape& shape, const std::array<const Operand*, N>& operands) {
+    for (int d = 0; d < shape.rank(); ++d) {
+      if (shape[d] == 1) continue;
+      bool merges = rank > 0;
+      for (std::size_t k = 0; merges && k < N; ++k)
+        merges = operands[k]->data == nullptr || strides[k][at(rank - 1)] == operands[k]->strides[d] * shape[d];
+      if (!merges) sizes[at(rank++)] = 1;
+      sizes[at(rank - 1)] *= shape[d];
+      for (std::size_t k = 0; k < N; ++k)
+        if (operands[k]->data != nullptr) strides[k][at(rank - 1)] = operands[k]->strides[d];
+    }
+    if (rank > 0) return;
+    rank = 1;
+    sizes[0] = 1;
+    for (auto& of_operand : strides) of_operand[0] = 1;
+  }
+
+  std::int64_t row_length() const { return sizes[at(rank - 1)]; }
+
+  /// Whether operand k lies in memory in the order of the loop.
+  bool contiguous(std::size_t k) const {
+    std::int64_t expected = 1;
+    for (int d = rank - 1; d >= 0; expected *= sizes[at(d--)])
+      if (strides[k][at(d)] != expected) return false;
+    return true;
+  }
+  /// Whether operand k is one value.
+  bool constant(std::size_t k) const {
+    return std::all_of(strides[k].begin(), strides[k].begin() + rank, [](std::int64_t stride) { return stride == 0; });
+  }
+  /// Where operand k has element i of the loop.
+  std::int64_t offset(std::size_t k, std::int64_t i) const {
+    std::int64_t sum = 0;
+    for (int d = rank - 1; d >= 0; i /= sizes[at(d--)]) sum += i % sizes[at(d)] * strides[k][at(d)];
+    return sum;
+  }
+};
+
+template <class Element>
+void gather_row(const Element* from, std::int64_t stride, Element* to, std::int64_t count) {
+  if (stride == 1) {
+    std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(Element));
+  } else if (stride == 0) {
+    std::fill_n(to, count, *from);
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) to[i] = from[i * stride];
+  }
+}
+
+/// Copies elements begin ... begin + count - 1 of the loop from an array of these strides.
+template <class Element>
+void gather(const Element* from, int rank, const Dims& sizes, const Dims& strides, std::int64_t begin,
+            std::int64_t count, Element* to) {
+  const std::size_t last = at(rank - 1);
+  Dims index;
+  for (int d = rank - 1; d >= 0; begin /= sizes[at(d--)]) {
+    index[at(d)] = begin % sizes[at(d)];
+    from += index[at(d)] * strides[at(d)];
+  }
+  for (;;) {
+    const std::int64_t in_row = std::min(count, sizes[last] - index[last]);
+    gather_row(from, strides[last], to, in_row);
+    count -= in_row;
+    if (count == 0) return;
+    to += in_row;
+    from -= index[last] * strides[last];
+    index[last] = 0;
+    for (int d = rank - 2; d >= 0; --d) {  // the next row, counted like an odometer
+      from += strides[at(d)];
+      if (++index[at(d)] < sizes[at(d)]) break;
+      from -= sizes[at(d)] * strides[at(d)];
+      index[at(d)] = 0;
+    }
+  }
+}
+
+/// How a piece of an operand comes to a row kernel.
+enum class Access {
+  absent,      // null data
+  contiguous,  // in place, in the order of the loop
+  constant,    // one value, step 0
+  row,         // in place, row by row, step 1 or 0
+  gathered     // through a buffer on the stack
+};
+
+/// A piece of an operand as the row kernels take it.
+struct Piece {
+  const void* data;
+  int step;
+};
+
+/// Walks the output in pieces: row(pieces, begin, n) computes its elements [begin, begin + n). Only the first
+/// `stepping` operands may be given with step 0.
+template <std::size_t N, class Row>
+void for_each_piece(std::size_t element_size, const Shape& shape, const std::array<const Operand*, N>& operands,
+                    std::size_t stepping, std::int64_t cost, const Row& row) {
+  const std::int64_t n = shape.numel();
+  if (n <= 1) {
+    std::array<Piece, N> pieces{};
+    for (std::size_t k = 0; k < N; ++k) pieces[k] = {operands[k]->data, 1};
+    if (n == 1) row(pieces, 0, 1);
+    return;
+  }
+
+  const Loop<N> loop(shape, operands);
+  const std::int64_t length = loop.row_length();
+  // Short rows are gathered, several to a piece; of long ones each is a piece, read in place where its stride is 1 or
+  // 0.
+  const bool row_by_row = loop.rank == 1 || length >= kGathered / 2;
+  std::array<Access, N> access;
+  std::array<std::int64_t, N> row_stride;
+  bool gathers = false;
+  for (std::size_t k = 0; k < N; ++k) {
+    if (operands[k]->data == nullptr) {
+      access[k] = Access::absent;
+      continue;
+    }
+    row_stride[k] = loop.strides[k][at(loop.rank - 1)];
+    if (loop.contiguous(k)) {
+      access[k] = Access::contiguous;
+    } else if (k < stepping && loop.constant(k)) {
+      access[k] = Access::constant;
+    } else if (row_by_row && (row_stride[k] == 1 || (k < stepping && row_stride[k] == 0))) {
+      access[k] = Access::row;
+    } else {
+      access[k] = Access::gathered;
+      gathers = true;
+    }
+  }
+
+  parallel_for(n, kChunk, n * cost, [&](std::int64_t begin, std::int64_t end) {
+    alignas(64) std::byte buffers[N][static_cast<std::size_t>(kGathered) * sizeof(double)];
+    std::array<Piece, N> pieces{};
+    for (std::int64_t i = begin, count; i < end; i += count) {
+      count = end - i;
+      if (row_by_row) count = std::min(count, length - i % length);
+      if (gathers) count = std::min(count, kGathered);
+      for (std::size_t k = 0; k < N; ++k) {
+        const auto* const data = static_cast<const std::byte*>(operands[k]->data);
+        switch (access[k]) {
+          case Access::absent:
+            pieces[k] = {nullptr, 1};
+            break;
+          case Access::contiguous:
+            pieces[k] = {data + i * static_cast<std::int64_t>(element_size), 1};
+            break;
+          case Access::constant:
+            pieces[k] = {data, 0};
+            break;
+          case Access::row:
+            pieces[k] = {data + loop.offset(k, i) * static_cast<std::int64_t>(element_size),
+                         static_cast<int>(row_stride[k])};
+            break;
+          case Access::gathered:
+            pieces[k] = {buffers[k], 1};
+            if (element_size == sizeof(float)) {
+              gather(reinterpret_cast<const float*>(data), loop.rank, loop.sizes, loop.strides[k], i, count,
+                     reinterpret_cast<float*>(buffers[k]));
+            } else {
+              gather(reinterpret_cast<const double*>(data), loop.rank, loop.sizes, loop.strides[k], i, count,
+                     reinterpret_cast<double*>(buffers[k]));
+            }
+        }
+      }
+      row(pieces, i, count);
+    }
+  });
+}
+
+/// Element i of an output; null stays null.
+std::byte* element(void* data, DType dtype, std::int64_t i) {
+  return data == nullptr ? nullptr : static_cast<std::byte*>(data) + i * static_cast<std::int64_t>(size_of(dtype));
+}
+
+/// Square tiles in which a transposing copy goes, so that the cache lines of both sides are used whole.
+constexpr std::int64_t kTile = 16;
+
+/// Copies a matrix whose columns are contiguous (strides 1 and column_stride) to rows `to_stride` apart.
+template <class Element>
+void transpose(const Element* from, std::int64_t column_stride, Element* to, std::int64_t to_stride, std::int64_t rows,
+               std::int64_t columns) {
+  for (std::int64_t i0 = 0; i0 < rows; i0 += kTile)
+    for (std::int64_t j0 = 0; j0 < columns; j0 += kTile)
+      for (std::int64_t i = i0; i < std::min(rows, i0 + kTile); ++i)
+        for (std::int64_t j = j0; j < std::min(columns, j0 + kTile); ++j)
+          to[i * to_stride + j] = from[i + j * column_stride];
+}
+
+template <class Element>
+void copy(const Shape& shape, const Operand& x, Element* to) {
+  const std::int64_t n = shape.numel();
+  if (n == 0) return;
+  const auto* const from = static_cast<const Element*>(x.data);
+  const Loop<1> loop(shape, {&x});
+  const Dims &sizes = loop.sizes, &strides = loop.strides[0];
+  const int last = loop.rank - 1;
+  if (last > 0 && strides[at(last)] != 1 && strides[at(last - 1)] == 1) {  // the last two dimensions are transposed
+    const std::int64_t rows = sizes[at(last - 1)], columns = sizes[at(last)];
+    const std::int64_t band = std::max(kTile, kChunk / columns / kTile * kTile);  // rows to a chunk
+    const std::int64_t bands = (rows + band - 1) / band;
+    parallel_for(n / (rows * columns) * bands, 1, n * 4, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t c = begin; c < end; ++c) {
+        const std::int64_t i = c / bands * rows * columns + c % bands * band * columns;
+        transpose(from + loop.offset(0, i), strides[at(last)], to + i, columns, std::min(band, rows - c % bands * band),
+                  columns);
+      }
+    });
+    return;
+  }
+  parallel_for(n, kChunk, n * 2, [&](std::int64_t begin, std::int64_t end) {
+    gather(from, loop.rank, sizes, strides, begin, end - begin, to + begin);
+  });
+}
+
+}  // namespace
+
+void unary_forward(const UnaryKernels& kernels, const void* formula, DType dtype, const Shape& shape, const Operand& x,
+                   void* y, std::int64_t cost) {
+  for_each_piece<1>(size_of(dtype), shape, {&x}, 0, cost, [&](const auto& pieces, std::int64_t i, std::int64_t n) {
+    kernels.forward(formula, dtype, pieces[0].data, element(y, dtype, i), n);
+  });
+}
+
+void unary_backward(const UnaryKernels& kernels, const void* formula, DType dtype, const Shape& shape, const Operand& x,
+                    const Operand& y, const Operand& dy, void* dx, std::int64_t cost) {
+  for_each_piece<3>(
+      size_of(dtype), shape, {&x, &y, &dy}, 0, cost, [&](const auto& pieces, std::int64_t i, std::int64_t n) {
+        kernels.backward(formula, dtype, pieces[0].data, pieces[1].data, pieces[2].data, element(dx, dtype, i), n);
+      });
+}
+
+void binary_forward(const BinaryKernels& kernels, const void* formula, DType dtype, const Shape& shape,
+                    const Operand& a, const Operand& b, void* y, std::int64_t cost) {
+  for_each_piece<2>(size_of(dtype), shape, {&a, &b}, 2, cost, [&](const auto& pieces, std::int64_t i, std::int64_t n) {
+    kernels.forward(formula, dtype, pieces[0].data, pieces[0].step, pieces[1].data, pieces[1].step,
+                    element(y, dtype, i), n);
+  });
+}
+
+void binary_backward(const BinaryKernels& kernels, const void* formula, DType dtype, const Shape& shape,
+                     const Operand& a, const Operand& b, const Operand& y, const Operand& dy, void* da, void* db,
+                     std::int64_t cost) {
+  for_each_piece<4>(size_of(dtype), shape, {&a, &b, &y, &dy}, 2, cost,
+                    [&](const auto& pieces, std::int64_t i, std::int64_t n) {
+                      kernels.backward(formula, dtype, pieces[0].data, pieces[0].step, pieces[1].data, pieces[1].step,
+                                       pieces[2].data, pieces[3].data, element(da, dtype, i), element(db, dtype, i), n);
+                    });
+}
+
+void copy_strided(std::size_t element_size, const Shape& shape, const Operand& x, void* y) {
+  switch (element_size) {
+    case 1:
+      return copy(shape, x, static_cast<std::uint8_t*>(y));
+    case 4:
+      return copy(shape, x, static_cast<std::uint32_t*>(y));
+    default:
+      return copy(shape, x, static_cast<std::uint64_t*>(y));
+  }
+}
+
+}  // namespace tapegrad::kernels

@@ -1,0 +1,60 @@
+// Pointwise kernels, seen from outside: what an op file exports (pointwise-inl.hpp) and the loops that run it over
+// tensors' memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "tapegrad/base/dtype.hpp"
+#include "tapegrad/base/shape.hpp"
+
+namespace tapegrad::kernels {
+
+/// One formula on one contiguous row, dispatched to the machine's widest vectors at run time. `formula` points to the
+/// formula object, or is null for one without attributes. REQUIRES: dtype is float32 or float64. A value depends on its
+/// own operands alone, never on its position or on n.
+struct UnaryKernels {
+  /// y[i] = value(x[i])
+  void (*forward)(const void* formula, DType dtype, const void* x, void* y, std::int64_t n);
+  /// dx[i] = dy[i] * slope(x[i], y[i]). x or y may be null where the slope does not read it.
+  void (*backward)(const void* formula, DType dtype, const void* x, const void* y, const void* dy, void* dx,
+                   std::int64_t n);
+};
+
+/// The same for two operands. a_step and b_step are 1 (contiguous) or 0 (one value for the whole row).
+struct BinaryKernels {
+  /// y[i] = value(a[i], b[i])
+  void (*forward)(const void* formula, DType dtype, const void* a, int a_step, const void* b, int b_step, void* y,
+                  std::int64_t n);
+  /// da[i] = dy[i] * slope_a(a[i], b[i], y[i]), and so db: both contiguous, either null when it is not wanted. a, b or
+  /// y may be null where the slopes do not read it.
+  void (*backward)(const void* formula, DType dtype, const void* a, int a_step, const void* b, int b_step,
+                   const void* y, const void* dy, void* da, void* db, std::int64_t n);
+};
+
+/// A tensor's memory read in another's shape: strides in elements, one per dimension of that shape, 0 where broadcast.
+struct Operand {
+  const void* data;
+  Shape strides;
+};
+
+// The loops below take operands of any strides and write contiguous outputs of `shape`. `cost` is the work per element
+// in units of 0.1 ns, which decides whether a parallel region is worth its start. None allocates.
+
+void unary_forward(const UnaryKernels& kernels, const void* formula, DType dtype, const Shape& shape, const Operand& x,
+                   void* y, std::int64_t cost = 4);
+/// Operands x and y with null data are not read.
+void unary_backward(const UnaryKernels& kernels, const void* formula, DType dtype, const Shape& shape, const Operand& x,
+                    const Operand& y, const Operand& dy, void* dx, std::int64_t cost = 4);
+void binary_forward(const BinaryKernels& kernels, const void* formula, DType dtype, const Shape& shape,
+                    const Operand& a, const Operand& b, void* y, std::int64_t cost = 4);
+/// da and db have the full `shape`, before any sum over broadcast dimensions; either may be null. Operands a, b and y
+/// with null data are not read.
+void binary_backward(const BinaryKernels& kernels, const void* formula, DType dtype, const Shape& shape,
+                     const Operand& a, const Operand& b, const Operand& y, const Operand& dy, void* da, void* db,
+                     std::int64_t cost = 4);
+
+/// Copies a strided array to contiguous memory. REQUIRES: element_size is 1, 4 or 8.
+void copy_strided(std::size_t element_size, const Shape& shape, const Operand& x, void* y);
+
+}  // namespace tapegrad::kernels
