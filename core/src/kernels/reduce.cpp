@@ -1,0 +1,366 @@
+#include "kernels/reduce.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/reduce.cpp"
+#include <hwy/foreach_target.h>
+// After foreach_target.
+#include "kernels/rows-inl.hpp"
+
+#ifndef TAPEGRAD_KERNELS_REDUCE_TABLE
+#define TAPEGRAD_KERNELS_REDUCE_TABLE
+#include "kernels/parallel.hpp"
+#include "kernels/scratch.hpp"
+
+namespace tapegrad::kernels {
+
+/// What is folded into one number per slice. `a` and `b` are per-slice operands.
+enum class Fold { sum, square_deviation, exponential_sum, max, min };
+
+template <class T>
+struct Operands {
+  const T* a = nullptr;
+  const T* b = nullptr;
+  Operands from(std::int64_t slice) const { return {a ? a + slice : nullptr, b ? b + slice : nullptr}; }
+};
+
+template <class T>
+struct ReduceTable {
+  /// out[s] for `slices` rows of n contiguous numbers, `stride` apart.
+  void (*rows)(Fold, const T* x, std::int64_t slices, std::int64_t n, std::int64_t stride, Operands<T>, double* out);
+  /// out[s] for `slices` neighbouring columns of n numbers, `stride` apart.
+  void (*columns)(Fold, const T* x, std::int64_t slices, std::int64_t n, std::int64_t stride, Operands<T>, double* out);
+};
+
+}  // namespace tapegrad::kernels
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace tapegrad::kernels::HWY_NAMESPACE {
+namespace {
+
+template <class T>
+struct SumFold {
+  using Accumulator = Wide<T>;
+  static constexpr T kNeutral = 0;
+  static HWY_INLINE Accumulator start() { return wide_zero<T>(); }
+  static HWY_INLINE Lanes<T> term(Lanes<T> x, Lanes<T>, Lanes<T>) { return x; }
+  static HWY_INLINE Accumulator step(Accumulator acc, Lanes<T> term) { return add(acc, widen(term)); }
+  static HWY_INLINE Accumulator join(Accumulator a, Accumulator b) { return add(a, b); }
+  static HWY_INLINE double finish(Accumulator acc) { return total(acc); }
+  static HWY_INLINE void store_each(Accumulator acc, double* p) { store(acc, p); }
+};
+
+/// (x - mean)^2, the mean split into a + b.
+template <class T>
+struct SquareDeviationFold : SumFold<T> {
+  static HWY_INLINE Lanes<T> term(Lanes<T> x, Lanes<T> a, Lanes<T> b) { return hn::Sub(hn::Sub(x, a), b); }
+  static HWY_INLINE Wide<T> step(Wide<T> acc, Lanes<T> term) {
+    const Wide<T> deviation = widen(term);
+    return multiply_add(deviation, deviation, acc);
+  }
+};
+
+/// exp(x - a).
+template <class T>
+struct ExponentialFold : SumFold<T> {
+  static HWY_INLINE Lanes<T> term(Lanes<T> x, Lanes<T> a, Lanes<T>) { return hn::Exp(Tag<T>(), hn::Sub(x, a)); }
+};
+
+template <class T, bool largest>
+struct ExtremeFold {
+  using Accumulator = Lanes<T>;
+  static constexpr T kNeutral = largest ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::infinity();
+  static HWY_INLINE Accumulator start() { return splat<T>(kNeutral); }
+  static HWY_INLINE Lanes<T> term(Lanes<T> x, Lanes<T>, Lanes<T>) { return x; }
+  static HWY_INLINE Accumulator step(Accumulator best, Lanes<T> x) {
+    return largest ? larger<T>(best, x) : smaller<T>(best, x);
+  }
+  static HWY_INLINE Accumulator join(Accumulator a, Accumulator b) { return step(a, b); }
+  static HWY_INLINE double finish(Accumulator best) {
+    return static_cast<double>(largest ? largest_lane<T>(best) : smallest_lane<T>(best));
+  }
+  static HWY_INLINE void store_each(Accumulator best, double* p) { store(widen(best), p); }
+};
+
+template <class T, class F>
+HWY_NOINLINE void fold_rows(const T* x, std::int64_t slices, std::int64_t n, std::int64_t stride, Operands<T> operands,
+                            double* out) {
+  for (std::int64_t s = 0; s < slices; ++s) {
+    const T* row = x + s * stride;
+    const Lanes<T> a = splat<T>(operands.a ? operands.a[s] : T(0));
+    const Lanes<T> b = splat<T>(operands.b ? operands.b[s] : T(0));
+    typename F::Accumulator acc[2] = {F::start(), F::start()};
+    each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
+      acc[k] = F::step(acc[k], lanes.or_else(F::term(lanes.load(row + i), a, b), F::kNeutral));
+    });
+    out[s] = F::finish(F::join(acc[0], acc[1]));
+  }
+}
+
+/// `vectors` accumulators side by side walk down the rows.
+template <class T, class F, int vectors, class Access>
+HWY_INLINE void fold_column_tile(const T* x, std::int64_t n, std::int64_t stride, Operands<T> operands, Access lanes,
+                                 double* out) {
+  constexpr std::int64_t N = lane_count<T>();
+  typename F::Accumulator acc[vectors];
+  Lanes<T> a[vectors];
+  Lanes<T> b[vectors];
+  for (int v = 0; v < vectors; ++v) {
+    acc[v] = F::start();
+    a[v] = operands.a ? lanes.load(operands.a + v * N) : splat<T>(0);
+    b[v] = operands.b ? lanes.load(operands.b + v * N) : splat<T>(0);
+  }
+  for (std::int64_t r = 0; r < n; ++r) {
+    for (int v = 0; v < vectors; ++v) acc[v] = F::step(acc[v], F::term(lanes.load(x + r * stride + v * N), a[v], b[v]));
+  }
+  for (int v = 0; v < vectors; ++v) F::store_each(acc[v], out + v * N);
+}
+
+template <class T, class F>
+HWY_NOINLINE void fold_columns(const T* x, std::int64_t slices, std::int64_t n, std::int64_t stride,
+                               Operands<T> operands, double* out) {
+  constexpr std::int64_t N = lane_count<T>();
+  std::int64_t s = 0;
+  for (; s + 4 * N <= slices; s += 4 * N) {
+    fold_column_tile<T, F, 4>(x + s, n, stride, operands.from(s), AllLanes<T>(), out + s);
+  }
+  for (; s + N <= slices; s += N) {
+    fold_column_tile<T, F, 1>(x + s, n, stride, operands.from(s), AllLanes<T>(), out + s);
+  }
+  if (s < slices) {
+    HWY_ALIGN double tail[static_cast<std::size_t>(N)];
+    fold_column_tile<T, F, 1>(x + s, n, stride, operands.from(s), FirstLanes<T>{slices - s}, tail);
+    for (std::int64_t i = s; i < slices; ++i) out[i] = tail[i - s];
+  }
+}
+
+template <class T>
+void rows(Fold fold, const T* x, std::int64_t slices, std::int64_t n, std::int64_t stride, Operands<T> o, double* out) {
+  switch (fold) {
+    case Fold::sum: return fold_rows<T, SumFold<T>>(x, slices, n, stride, o, out);
+    case Fold::square_deviation: return fold_rows<T, SquareDeviationFold<T>>(x, slices, n, stride, o, out);
+    case Fold::exponential_sum: return fold_rows<T, ExponentialFold<T>>(x, slices, n, stride, o, out);
+    case Fold::max: return fold_rows<T, ExtremeFold<T, true>>(x, slices, n, stride, o, out);
+    case Fold::min: return fold_rows<T, ExtremeFold<T, false>>(x, slices, n, stride, o, out);
+  }
+}
+
+template <class T>
+void columns(Fold fold, const T* x, std::int64_t slices, std::int64_t n, std::int64_t stride, Operands<T> o,
+             double* out) {
+  switch (fold) {
+    case Fold::sum: return fold_columns<T, SumFold<T>>(x, slices, n, stride, o, out);
+    case Fold::square_deviation: return fold_columns<T, SquareDeviationFold<T>>(x, slices, n, stride, o, out);
+    case Fold::exponential_sum: return fold_columns<T, ExponentialFold<T>>(x, slices, n, stride, o, out);
+    case Fold::max: return fold_columns<T, ExtremeFold<T, true>>(x, slices, n, stride, o, out);
+    case Fold::min: return fold_columns<T, ExtremeFold<T, false>>(x, slices, n, stride, o, out);
+  }
+}
+
+ReduceTable<float> reduce_float() { return {rows<float>, columns<float>}; }
+ReduceTable<double> reduce_double() { return {rows<double>, columns<double>}; }
+
+}  // namespace
+}  // namespace tapegrad::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tapegrad::kernels {
+namespace {
+
+HWY_EXPORT(reduce_float);
+HWY_EXPORT(reduce_double);
+
+template <class T>
+ReduceTable<T> table() {
+  if constexpr (std::is_same_v<T, float>) {
+    return HWY_DYNAMIC_DISPATCH(reduce_float)();
+  } else {
+    return HWY_DYNAMIC_DISPATCH(reduce_double)();
+  }
+}
+
+constexpr std::int64_t kTile = 256;  // slices that one task handles at a time
+
+double combine(Fold fold, double a, double b) {
+  if (fold == Fold::max) return b > a || std::isnan(b) ? b : a;
+  if (fold == Fold::min) return b < a || std::isnan(b) ? b : a;
+  return a + b;
+}
+
+/// Cuts long slices into chunks (by n and inner alone), folds the chunks in parallel and combines them in order.
+/// `finish(value, slice)` stores a result.
+template <class T, class Finish>
+void fold_slices(Fold fold, const T* x, const Slices& shape, Operands<T> operands, const Finish& finish) {
+  const auto [outer, n, inner] = shape;
+  if (outer * inner == 0) return;
+  const ReduceTable<T> kernels = table<T>();
+  const std::int64_t chunk = std::max<std::int64_t>(128, 16384 / inner);
+  const std::int64_t chunks = std::max<std::int64_t>(1, (n + chunk - 1) / chunk);
+  const std::int64_t work = outer * n * inner * (fold == Fold::exponential_sum ? 8 : 1);
+
+  // Rows: a task takes up to kTile slices of one chunk. Columns: a task takes up to kTile columns of one chunk of one
+  // outer index.
+  const std::int64_t groups = inner == 1 ? (outer + kTile - 1) / kTile : outer;
+  const std::int64_t tiles = inner == 1 ? 1 : (inner + kTile - 1) / kTile;
+  static thread_local Scratch scratch;
+  double* partials = chunks > 1 ? scratch.get<double>(chunks * outer * inner) : nullptr;
+  const std::int64_t tasks = groups * chunks * tiles;
+  const std::int64_t grain = std::max<std::int64_t>(1, tasks / 256);
+
+  parallel_for(tasks, grain, work, [&](std::int64_t begin, std::int64_t end) {
+    double results[kTile];
+    for (std::int64_t task = begin; task < end; ++task) {
+      const std::int64_t tile = task % tiles;
+      const std::int64_t c = task / tiles % chunks;
+      const std::int64_t group = task / tiles / chunks;
+      const std::int64_t start = c * chunk;
+      const std::int64_t length = std::min(chunk, n - start);
+      std::int64_t first;
+      std::int64_t count;
+      if (inner == 1) {
+        first = group * kTile;
+        count = std::min(kTile, outer - first);
+        kernels.rows(fold, x + first * n + start, count, length, n, operands.from(first), results);
+      } else {
+        first = group * inner + tile * kTile;
+        count = std::min(kTile, inner - tile * kTile);
+        const T* corner = x + (group * n + start) * inner + tile * kTile;
+        kernels.columns(fold, corner, count, length, inner, operands.from(first), results);
+      }
+      if (partials) {
+        std::copy_n(results, count, partials + c * outer * inner + first);
+      } else {
+        for (std::int64_t i = 0; i < count; ++i) finish(results[i], first + i);
+      }
+    }
+  });
+  if (!partials) return;
+  parallel_for(outer * inner, kTile, chunks * outer * inner, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t s = begin; s < end; ++s) {
+      double value = partials[s];
+      for (std::int64_t c = 1; c < chunks; ++c) value = combine(fold, value, partials[c * outer * inner + s]);
+      finish(value, s);
+    }
+  });
+}
+
+/// Rows search the largest in lanes and then its place; columns walk down side by side.
+template <class T, bool largest>
+void arg_extreme(const T* x, const Slices& shape, std::int64_t* out) {
+  const auto [outer, n, inner] = shape;
+  const auto better = [](T a, T b) { return largest ? a > b : a < b; };
+  const std::int64_t work = 2 * outer * n * inner;
+  if (inner == 1) {
+    fold_slices<T>(largest ? Fold::max : Fold::min, x, shape, {}, [&, length = n](double value, std::int64_t s) {
+      const T* row = x + s * length;
+      const T* end = row + length;
+      const T sought = static_cast<T>(value);
+      out[s] = (std::isnan(sought) ? std::find_if(row, end, [](T v) { return std::isnan(v); })
+                                   : std::find(row, end, sought)) -
+               row;
+    });
+    return;
+  }
+  const std::int64_t tiles = (inner + kTile - 1) / kTile;
+  parallel_for(outer * tiles, 1, work, [&, length = n, width = inner](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t task = begin; task < end; ++task) {
+      const std::int64_t first = task % tiles * kTile;
+      const std::int64_t count = std::min(kTile, width - first);
+      const T* corner = x + task / tiles * length * width + first;
+      std::int64_t* place = out + task / tiles * width + first;
+      T best[kTile];
+      std::copy_n(corner, count, best);
+      std::fill_n(place, count, 0);
+      for (std::int64_t r = 1; r < length; ++r) {
+        const T* row = corner + r * width;
+        for (std::int64_t i = 0; i < count; ++i) {
+          const bool replace = better(row[i], best[i]) || (std::isnan(row[i]) && !std::isnan(best[i]));
+          best[i] = replace ? row[i] : best[i];
+          place[i] = replace ? r : place[i];
+        }
+      }
+    }
+  });
+}
+
+}  // namespace
+
+template <class T>
+void reduce_sum(const T* x, const Slices& shape, T* out) {
+  fold_slices<T>(Fold::sum, x, shape, {}, [&](double v, std::int64_t s) { out[s] = static_cast<T>(v); });
+}
+
+template <class T>
+void reduce_mean(const T* x, const Slices& shape, T* out) {
+  const double n = static_cast<double>(shape.n);
+  fold_slices<T>(Fold::sum, x, shape, {}, [&](double v, std::int64_t s) { out[s] = static_cast<T>(v / n); });
+}
+
+template <class T>
+void reduce_max(const T* x, const Slices& shape, T* out) {
+  fold_slices<T>(Fold::max, x, shape, {}, [&](double v, std::int64_t s) { out[s] = static_cast<T>(v); });
+}
+
+template <class T>
+void reduce_min(const T* x, const Slices& shape, T* out) {
+  fold_slices<T>(Fold::min, x, shape, {}, [&](double v, std::int64_t s) { out[s] = static_cast<T>(v); });
+}
+
+template <class T>
+void reduce_variance(const T* x, const Slices& shape, double correction, T* variance, T* mean) {
+  static thread_local Scratch scratch;
+  const std::int64_t slices = shape.outer * shape.inner;
+  T* high = scratch.get<T>(2 * slices);
+  T* low = high + slices;
+  const double n = static_cast<double>(shape.n);
+  fold_slices<T>(Fold::sum, x, shape, {}, [&](double v, std::int64_t s) {
+    const double m = v / n;
+    high[s] = static_cast<T>(m);
+    low[s] = static_cast<T>(m - static_cast<double>(high[s]));
+    if (mean) mean[s] = high[s];
+  });
+  fold_slices<T>(Fold::square_deviation, x, shape, {high, low},
+                 [&](double v, std::int64_t s) { variance[s] = static_cast<T>(v / (n - correction)); });
+}
+
+template <class T>
+void reduce_logsumexp(const T* x, const Slices& shape, T* out) {
+  static thread_local Scratch scratch;
+  const std::int64_t slices = shape.outer * shape.inner;
+  T* largest = scratch.get<T>(2 * slices);
+  T* shift = largest + slices;
+  fold_slices<T>(Fold::max, x, shape, {}, [&](double v, std::int64_t s) {
+    largest[s] = static_cast<T>(v);
+    shift[s] = std::isfinite(largest[s]) ? largest[s] : T(0);
+  });
+  fold_slices<T>(Fold::exponential_sum, x, shape, {shift, nullptr}, [&](double v, std::int64_t s) {
+    out[s] = std::isfinite(largest[s]) ? static_cast<T>(static_cast<double>(largest[s]) + std::log(v)) : largest[s];
+  });
+}
+
+template <class T>
+void reduce_argmax(const T* x, const Slices& shape, std::int64_t* out) {
+  arg_extreme<T, true>(x, shape, out);
+}
+
+template <class T>
+void reduce_argmin(const T* x, const Slices& shape, std::int64_t* out) {
+  arg_extreme<T, false>(x, shape, out);
+}
+
+#define TAPEGRAD_REDUCE(T)                                                \
+  template void reduce_sum(const T*, const Slices&, T*);                  \
+  template void reduce_mean(const T*, const Slices&, T*);                 \
+  template void reduce_max(const T*, const Slices&, T*);                  \
+  template void reduce_min(const T*, const Slices&, T*);                  \
+  template void reduce_variance(const T*, const Slices&, double, T*, T*); \
+  template void reduce_logsumexp(const T*, const Slices&, T*);            \
+  template void reduce_argmax(const T*, const Slices&, std::int64_t*);    \
+  template void reduce_argmin(const T*, const Slices&, std::int64_t*)
+TAPEGRAD_REDUCE(float);
+TAPEGRAD_REDUCE(double);
+#undef TAPEGRAD_REDUCE
+
+}  // namespace tapegrad::kernels
+#endif  // HWY_ONCE

@@ -1,0 +1,52 @@
+// Reductions over the middle axis of a contiguous [outer, n, inner] array, giving a contiguous [outer, inner] array.
+//
+// Sums run in double precision, in an order that follows from n and inner alone: a slice's result is the same to the
+// bit whatever the other slices hold, whatever `outer` is, and at any number of threads. Instantiated for float and
+// double.
+#pragma once
+
+#include <cstdint>
+
+namespace tapegrad::kernels {
+
+/// x[outer, n, inner]; a reduction of everything has outer = inner = 1.
+struct Slices {
+  std::int64_t outer = 1;
+  std::int64_t n = 0;
+  std::int64_t inner = 1;
+};
+
+/// 0 for n = 0.
+template <class T>
+void reduce_sum(const T* x, const Slices& shape, T* out);
+
+/// NaN for n = 0.
+template <class T>
+void reduce_mean(const T* x, const Slices& shape, T* out);
+
+/// NaN if any is NaN; -inf for n = 0.
+template <class T>
+void reduce_max(const T* x, const Slices& shape, T* out);
+
+/// NaN if any is NaN; +inf for n = 0.
+template <class T>
+void reduce_min(const T* x, const Slices& shape, T* out);
+
+/// sum (x - mean)^2 / (n - correction), in two passes; correction 0 is the biased variance, 1 the unbiased one. `mean`
+/// [outer, inner] is written too unless null.
+template <class T>
+void reduce_variance(const T* x, const Slices& shape, double correction, T* variance, T* mean = nullptr);
+
+/// log sum exp x, shifted by the largest. All -inf (or n = 0) gives -inf; +inf gives +inf; NaN gives NaN.
+template <class T>
+void reduce_logsumexp(const T* x, const Slices& shape, T* out);
+
+/// Position along the axis of the first NaN, else of the first largest. REQUIRES: n > 0.
+template <class T>
+void reduce_argmax(const T* x, const Slices& shape, std::int64_t* out);
+
+/// Position along the axis of the first NaN, else of the first smallest. REQUIRES: n > 0.
+template <class T>
+void reduce_argmin(const T* x, const Slices& shape, std::int64_t* out);
+
+}  // namespace tapegrad::kernels

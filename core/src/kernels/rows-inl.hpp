@@ -1,0 +1,212 @@
+// Lanes over rows of any length, and sums in double precision: the vocabulary of the row kernels, included once per
+// SIMD target.
+//
+// A tail runs through the same instructions as a full vector (masked), so an element's result does not depend on where
+// it lies in its row, and nothing outside the row is read or written.
+#if defined(TAPEGRAD_KERNELS_ROWS_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef TAPEGRAD_KERNELS_ROWS_INL
+#undef TAPEGRAD_KERNELS_ROWS_INL
+#else
+#define TAPEGRAD_KERNELS_ROWS_INL
+#endif
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // g++ 12's own AVX-512 headers
+#endif
+
+#include <hwy/contrib/math/math-inl.h>
+#include <hwy/highway.h>
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+HWY_BEFORE_NAMESPACE();
+namespace tapegrad::kernels::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <class T>
+using Tag = hn::ScalableTag<T>;
+template <class T>
+using Lanes = hn::Vec<Tag<T>>;
+using DoubleLanes = Lanes<double>;
+
+template <class T>
+constexpr std::int64_t lane_count() {
+  return static_cast<std::int64_t>(hn::MaxLanes(Tag<T>()));
+}
+
+template <class T>
+HWY_INLINE Lanes<T> splat(T value) {
+  return hn::Set(Tag<T>(), value);
+}
+
+/// All lanes of a vector.
+template <class T>
+struct AllLanes {
+  HWY_INLINE Lanes<T> load(const T* p) const { return hn::LoadU(Tag<T>(), p); }
+  HWY_INLINE void store(Lanes<T> v, T* p) const { hn::StoreU(v, Tag<T>(), p); }
+  HWY_INLINE Lanes<T> or_else(Lanes<T> v, T) const { return v; }
+};
+
+/// The first `count` lanes; the others load as 0 and are not stored.
+template <class T>
+struct FirstLanes {
+  std::int64_t count;
+
+  HWY_INLINE auto mask() const { return hn::FirstN(Tag<T>(), static_cast<std::size_t>(count)); }
+  HWY_INLINE Lanes<T> load(const T* p) const {
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3  // masked loads touch no masked byte
+    return hn::MaskedLoad(mask(), Tag<T>(), p);
+#else
+    HWY_ALIGN T buffer[static_cast<std::size_t>(lane_count<T>())] = {};
+    for (std::int64_t i = 0; i < count; ++i) buffer[i] = p[i];
+    return hn::Load(Tag<T>(), buffer);
+#endif
+  }
+  HWY_INLINE void store(Lanes<T> v, T* p) const {
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+    hn::BlendedStore(v, mask(), Tag<T>(), p);
+#else
+    HWY_ALIGN T buffer[static_cast<std::size_t>(lane_count<T>())];
+    hn::Store(v, Tag<T>(), buffer);
+    for (std::int64_t i = 0; i < count; ++i) p[i] = buffer[i];
+#endif
+  }
+  /// v in these lanes, `value` in the others.
+  HWY_INLINE Lanes<T> or_else(Lanes<T> v, T value) const { return hn::IfThenElse(mask(), v, splat<T>(value)); }
+};
+
+template <int k>
+using Index = std::integral_constant<int, k>;
+
+/// Calls f(i, lanes, k) for i = 0, N, 2N, ... below n; k alternates between Index<0> and Index<1>, to choose one of two
+/// accumulators.
+template <class T, class F>
+HWY_INLINE void each_vector(std::int64_t n, const F& f) {
+  constexpr std::int64_t N = lane_count<T>();
+  std::int64_t i = 0;
+  for (; i + 2 * N <= n; i += 2 * N) {
+    f(i, AllLanes<T>(), Index<0>());
+    f(i + N, AllLanes<T>(), Index<1>());
+  }
+  if (i + N <= n) {
+    f(i, AllLanes<T>(), Index<0>());
+    i += N;
+  }
+  if (i < n) f(i, FirstLanes<T>{n - i}, Index<1>());
+}
+
+/// One vector of T in double precision.
+template <class T>
+struct Wide;
+
+template <>
+struct Wide<double> {
+  DoubleLanes all;
+};
+
+template <>
+struct Wide<float> {
+  DoubleLanes low, high;
+};
+
+HWY_INLINE Wide<double> widen(DoubleLanes v) { return {v}; }
+HWY_INLINE Wide<float> widen(Lanes<float> v) {
+  const Tag<double> d;
+#if HWY_TARGET == HWY_SCALAR  // a vector is one lane, and `high` stays 0
+  return {hn::PromoteTo(d, v), splat(0.0)};
+#else
+  const hn::Half<Tag<float>> half;
+  return {hn::PromoteTo(d, hn::LowerHalf(half, v)), hn::PromoteTo(d, hn::UpperHalf(half, v))};
+#endif
+}
+
+template <class T>
+HWY_INLINE Wide<T> wide_zero() {
+  if constexpr (std::is_same_v<T, float>) {
+    return {splat(0.0), splat(0.0)};
+  } else {
+    return {splat(0.0)};
+  }
+}
+
+HWY_INLINE Wide<double> add(Wide<double> a, Wide<double> b) { return {hn::Add(a.all, b.all)}; }
+HWY_INLINE Wide<float> add(Wide<float> a, Wide<float> b) { return {hn::Add(a.low, b.low), hn::Add(a.high, b.high)}; }
+
+HWY_INLINE Wide<double> multiply_add(Wide<double> a, Wide<double> b, Wide<double> c) {
+  return {hn::MulAdd(a.all, b.all, c.all)};
+}
+HWY_INLINE Wide<float> multiply_add(Wide<float> a, Wide<float> b, Wide<float> c) {
+  return {hn::MulAdd(a.low, b.low, c.low), hn::MulAdd(a.high, b.high, c.high)};
+}
+
+HWY_INLINE double total(Wide<double> v) { return hn::GetLane(hn::SumOfLanes(Tag<double>(), v.all)); }
+HWY_INLINE double total(Wide<float> v) { return hn::GetLane(hn::SumOfLanes(Tag<double>(), hn::Add(v.low, v.high))); }
+
+HWY_INLINE void store(Wide<double> v, double* p) { hn::StoreU(v.all, Tag<double>(), p); }
+HWY_INLINE void store(Wide<float> v, double* p) {
+  hn::StoreU(v.low, Tag<double>(), p);
+#if HWY_TARGET != HWY_SCALAR
+  hn::StoreU(v.high, Tag<double>(), p + lane_count<double>());
+#endif
+}
+
+/// A double as the sum of two T, so that x - value can be taken lane by lane without losing what T cannot hold: the
+/// subtraction of `high` is exact when x is near it.
+template <class T>
+struct Split {
+  T high, low;
+  explicit Split(double value) : high(static_cast<T>(value)), low(static_cast<T>(value - static_cast<double>(high))) {}
+};
+
+/// The larger; NaN if either is NaN.
+template <class T>
+HWY_INLINE Lanes<T> larger(Lanes<T> best, Lanes<T> v) {
+  return hn::IfThenElse(hn::Or(hn::Gt(v, best), hn::IsNaN(v)), v, best);
+}
+template <class T>
+HWY_INLINE Lanes<T> smaller(Lanes<T> best, Lanes<T> v) {
+  return hn::IfThenElse(hn::Or(hn::Lt(v, best), hn::IsNaN(v)), v, best);
+}
+
+template <class T>
+HWY_INLINE T largest_lane(Lanes<T> v) {
+  if (!hn::AllFalse(Tag<T>(), hn::IsNaN(v))) return std::numeric_limits<T>::quiet_NaN();
+  return hn::GetLane(hn::MaxOfLanes(Tag<T>(), v));
+}
+template <class T>
+HWY_INLINE T smallest_lane(Lanes<T> v) {
+  if (!hn::AllFalse(Tag<T>(), hn::IsNaN(v))) return std::numeric_limits<T>::quiet_NaN();
+  return hn::GetLane(hn::MinOfLanes(Tag<T>(), v));
+}
+
+/// The largest of a row; NaN if any is NaN; -inf for an empty row.
+template <class T>
+HWY_INLINE T row_max(const T* x, std::int64_t n) {
+  constexpr T kLowest = -std::numeric_limits<T>::infinity();
+  Lanes<T> best[2] = {splat<T>(kLowest), splat<T>(kLowest)};
+  each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k)
+                        HWY_ATTR { best[k] = larger<T>(best[k], lanes.or_else(lanes.load(x + i), kLowest)); });
+  return largest_lane<T>(larger<T>(best[0], best[1]));
+}
+
+/// y = exp(x - shift); returns the sum of y in double. shift must be finite and no less than the largest x but for
+/// rounding.
+template <class T>
+HWY_INLINE double row_exp(const T* x, std::int64_t n, T shift, T* y) {
+  Wide<T> sum[2] = {wide_zero<T>(), wide_zero<T>()};
+  each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
+    const Lanes<T> e = lanes.or_else(hn::Exp(Tag<T>(), hn::Sub(lanes.load(x + i), splat<T>(shift))), T(0));
+    lanes.store(e, y + i);
+    sum[k] = add(sum[k], widen(e));
+  });
+  return total(add(sum[0], sum[1]));
+}
+
+}  // namespace tapegrad::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // per-target include guard

@@ -1,0 +1,150 @@
+#include "kernels/reduce.hpp"
+
+#include <algorithm>
+#include <boost/mpl/list.hpp>
+
+#include "kernels/reference.hpp"
+
+using namespace tapegrad::kernels;
+using namespace tapegrad::testing;
+using Reals = boost::mpl::list<float, double>;
+
+namespace {
+
+const Slices kShapes[] = {{1, 1, 1},     {5, 7, 1},     {3, 40, 1}, {2, 384, 1},  {300, 33, 1},
+                          {1, 50000, 1}, {3, 20001, 1}, {4, 3, 5},  {1, 112, 40}, {2, 1000, 3},
+                          {2, 9, 600},   {1, 5000, 70}, {0, 4, 3},  {3, 4, 0}};
+
+// float32 sums run in double precision: only the result is rounded.
+template <class T>
+constexpr double kTolerance = (sizeof(T) == 4 ? 2 : 64) * kEpsilon<T>;
+
+template <class F>
+std::vector<long double> for_slices(const Slices& shape, const F& f) {
+  std::vector<long double> out;
+  for (std::int64_t o = 0; o < shape.outer; ++o) {
+    for (std::int64_t i = 0; i < shape.inner; ++i) {
+      out.push_back(
+          f([&, o, i](std::int64_t r) { return static_cast<std::size_t>((o * shape.n + r) * shape.inner + i); }));
+    }
+  }
+  return out;
+}
+
+template <class T, class F>
+std::vector<T> run(const F& f, const std::vector<T>& x, const Slices& shape) {
+  std::vector<T> out(static_cast<std::size_t>(shape.outer * shape.inner));
+  f(x.data(), shape, out.data());
+  return out;
+}
+
+template <class T>
+std::vector<T> input(const Slices& s, unsigned seed, double mean = 0) {
+  return normal<T>(s.outer * s.n * s.inner, seed, mean);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(reduce)
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(sum_and_mean, T, Reals) {
+  for (const Slices& s : kShapes) {
+    const auto x = input<T>(s, 1, 0.5);
+    const auto expected = for_slices(s, [&](auto at) {
+      long double sum = 0;
+      for (std::int64_t r = 0; r < s.n; ++r) sum += static_cast<long double>(x[at(r)]);
+      return sum;
+    });
+    check_close(run<T>(reduce_sum<T>, x, s), expected, kTolerance<T>);
+    auto means = expected;
+    for (auto& m : means) m /= static_cast<long double>(s.n);
+    check_close(run<T>(reduce_mean<T>, x, s), means, kTolerance<T>);
+  }
+  check_close(run<T>(reduce_sum<T>, {}, {2, 0, 3}), std::vector<long double>(6, 0.0L), 0);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(extremes_and_their_places, T, Reals) {
+  for (const Slices& s : kShapes) {
+    auto x = input<T>(s, 2);
+    for (auto& v : x) v = std::round(v * 4);  // ties
+    for (std::size_t i = 17; i < x.size(); i += 5003) x[i] = kNaN<T>;
+    const auto place = [&](bool largest) {
+      return for_slices(s, [&](auto at) {
+        std::int64_t best = 0;
+        for (std::int64_t r = 1; r < s.n; ++r) {
+          const T a = x[at(r)];
+          const T b = x[at(best)];
+          if (std::isnan(b)) break;
+          if (std::isnan(a) || (largest ? a > b : a < b)) best = r;
+        }
+        return static_cast<long double>(best);
+      });
+    };
+    for (const bool largest : {true, false}) {
+      const auto expected = place(largest);
+      std::vector<std::int64_t> places(expected.size());
+      (largest ? reduce_argmax<T> : reduce_argmin<T>)(x.data(), s, places.data());
+      for (std::size_t i = 0; i < places.size(); ++i)
+        BOOST_TEST_REQUIRE(places[i] == static_cast<std::int64_t>(expected[i]));
+      std::size_t next = 0;
+      const auto values = for_slices(
+          s, [&](auto at) { return static_cast<long double>(x[at(static_cast<std::int64_t>(expected[next++]))]); });
+      check_close(run<T>(largest ? reduce_max<T> : reduce_min<T>, x, s), values, 0);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(variance, T, Reals) {
+  for (const double mean : {0.0, 1e4}) {
+    for (const Slices& s : kShapes) {
+      if (s.n < 2) continue;
+      const auto x = input<T>(s, 3, mean);
+      const auto expected = for_slices(s, [&](auto at) {
+        long double m = 0;
+        for (std::int64_t r = 0; r < s.n; ++r) m += static_cast<long double>(x[at(r)]);
+        m /= static_cast<long double>(s.n);
+        long double sum = 0;
+        for (std::int64_t r = 0; r < s.n; ++r)
+          sum += (static_cast<long double>(x[at(r)]) - m) * (static_cast<long double>(x[at(r)]) - m);
+        return sum / static_cast<long double>(s.n - 1);
+      });
+      const auto unbiased = [](const T* p, const Slices& shape, T* out) { reduce_variance<T>(p, shape, 1, out); };
+      check_close(run<T>(unbiased, x, s), expected, sizeof(T) == 4 ? 3e-7 : 1e-11);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(logsumexp, T, Reals) {
+  for (const double mean : {0.0, -2000.0, 2000.0}) {
+    for (const Slices& s : kShapes) {
+      const auto x = input<T>(s, 4, mean);
+      const auto expected = for_slices(s, [&](auto at) {
+        long double sum = 0;
+        for (std::int64_t r = 0; r < s.n; ++r)
+          sum += std::exp(static_cast<long double>(x[at(r)]) - static_cast<long double>(mean));
+        return std::log(sum) + static_cast<long double>(mean);
+      });
+      check_close(run<T>(reduce_logsumexp<T>, x, s), expected, kTolerance<T>);
+    }
+  }
+  const T inf = kInfinity<T>;
+  const std::vector<T> x = {-inf, -inf, -inf, inf, 1, -inf, inf, inf, -inf, kNaN<T>, 1, 2, 0, -inf, 0};
+  check_close(
+      run<T>(reduce_logsumexp<T>, x, {5, 3, 1}),
+      {-kInfinity<long double>, kInfinity<long double>, kInfinity<long double>, kNaN<long double>, std::log(2.0L)},
+      1e-7);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(bits_depend_on_the_slice_alone, T, Reals) {
+  for (const Slices& s :
+       {Slices{1, 300000, 1}, Slices{40, 5000, 1}, Slices{600, 100, 1}, Slices{1, 4000, 100}, Slices{5, 1000, 40}}) {
+    const auto x = input<T>(s, 5, 1);
+    check_thread_invariant([&] { return run<T>(reduce_sum<T>, x, s); });
+    check_thread_invariant([&] { return run<T>(reduce_logsumexp<T>, x, s); });
+    const auto all = run<T>(reduce_sum<T>, x, s);
+    const std::vector<T> last(x.end() - s.n * s.inner, x.end());
+    check_same_bits(run<T>(reduce_sum<T>, last, {1, s.n, s.inner}), std::vector<T>(all.end() - s.inner, all.end()));
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
