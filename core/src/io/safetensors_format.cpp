@@ -111,17 +111,10 @@ class HeaderReader {
 
   bool start_object(std::size_t) {
     switch (place_) {
-      case Place::file:
-        place_ = Place::names;
-        return true;
-      case Place::metadata_object:
-        place_ = Place::metadata;
-        return true;
-      case Place::tensor_object:
-        place_ = Place::tensor;
-        return true;
-      default:
-        unexpected("an object");
+      case Place::file: place_ = Place::names; return true;
+      case Place::metadata_object: place_ = Place::metadata; return true;
+      case Place::tensor_object: place_ = Place::tensor; return true;
+      default: unexpected("an object");
     }
   }
 
@@ -157,8 +150,7 @@ class HeaderReader {
           refuse(fmt::format("tensor '{}' has the unknown field '{}'", tensor_.name, key));
         }
         return true;
-      default:
-        unexpected(fmt::format("the key '{}'", key));
+      default: unexpected(fmt::format("the key '{}'", key));
     }
   }
 
@@ -174,14 +166,9 @@ class HeaderReader {
 
   bool start_array(std::size_t) {
     switch (place_) {
-      case Place::shape_array:
-        place_ = Place::shape;
-        return true;
-      case Place::offsets_array:
-        place_ = Place::offsets;
-        return true;
-      default:
-        unexpected("an array");
+      case Place::shape_array: place_ = Place::shape; return true;
+      case Place::offsets_array: place_ = Place::offsets; return true;
+      default: unexpected("an array");
     }
   }
 
@@ -222,16 +209,12 @@ class HeaderReader {
   [[noreturn]] void unexpected(const std::string& what) const {
     switch (place_) {
       case Place::file:
-      case Place::end:
-        refuse(fmt::format("the header has to be one JSON object, not {}", what));
-      case Place::metadata_object:
-        refuse(fmt::format("__metadata__ has to be an object of texts, not {}", what));
+      case Place::end: refuse(fmt::format("the header has to be one JSON object, not {}", what));
+      case Place::metadata_object: refuse(fmt::format("__metadata__ has to be an object of texts, not {}", what));
       case Place::metadata_value:
         refuse(fmt::format("the metadata '{}' has to be a text, not {}", metadata_key_, what));
-      case Place::tensor_object:
-        refuse(fmt::format("tensor '{}' has to be an object, not {}", tensor_.name, what));
-      case Place::dtype:
-        refuse(fmt::format("tensor '{}': dtype has to be a text, not {}", tensor_.name, what));
+      case Place::tensor_object: refuse(fmt::format("tensor '{}' has to be an object, not {}", tensor_.name, what));
+      case Place::dtype: refuse(fmt::format("tensor '{}': dtype has to be a text, not {}", tensor_.name, what));
       case Place::shape_array:
       case Place::shape:
         refuse(fmt::format("tensor '{}': shape has to be a list of sizes, not {}", tensor_.name, what));
@@ -241,8 +224,7 @@ class HeaderReader {
             fmt::format("tensor '{}': data_offsets has to be two positions in the data, not {}", tensor_.name, what));
       case Place::names:
       case Place::metadata:
-      case Place::tensor:
-        refuse(fmt::format("the header has {} where a key belongs", what));
+      case Place::tensor: refuse(fmt::format("the header has {} where a key belongs", what));
     }
     refuse(fmt::format("the header has {} in the wrong place", what));
   }
