@@ -18,7 +18,8 @@ function(tapegrad_package_library name)
   add_library(tapegrad::${name} ALIAS tapegrad_${name})
   set_target_properties(tapegrad_${name} PROPERTIES
     EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON
-    VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+    VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
+    INSTALL_RPATH "$ORIGIN")  # shared libraries of the package find each other wherever it stands
   tapegrad_own_target(tapegrad_${name})
   set_property(GLOBAL APPEND PROPERTY TAPEGRAD_PACKAGE_LIBRARIES tapegrad_${name})
 endfunction()
