@@ -1,0 +1,124 @@
+#include "kernels/gemm.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "kernels/gemm_tile.hpp"
+#include "kernels/parallel.hpp"
+
+namespace tapegrad::kernels {
+namespace {
+
+/// Multiply-adds that one task should have at least: about 2 us.
+constexpr std::int64_t kTaskWork = 200 * 1024;
+/// A tile's C and its rows of A share a second-level cache of 1 MiB.
+constexpr std::int64_t kMaxTileRows = 256, kMaxTileCols = 480;
+/// Tiles are cut at multiples of these, whole register tiles on every target.
+constexpr std::int64_t kRowUnit = 8, kColUnit = 48;
+/// Few large tiles are halved until there are this many.
+constexpr std::int64_t kMinTasks = 16;
+
+constexpr std::int64_t ceil_div(std::int64_t x, std::int64_t y) { return (x + y - 1) / y; }
+constexpr std::int64_t chunk_of(std::int64_t n, std::int64_t parts, std::int64_t unit) {
+  return ceil_div(ceil_div(n, parts), unit) * unit;
+}
+
+/// How one product's C is cut into tiles; a function of the shape alone.
+struct TileGrid {
+  std::int64_t rows, cols;            // of a tile
+  std::int64_t row_tiles, col_tiles;  // number of tiles
+
+  TileGrid(std::int64_t batches, std::int64_t m, std::int64_t n, std::int64_t k) {
+    std::int64_t row_parts = ceil_div(m, kMaxTileRows), col_parts = ceil_div(n, kMaxTileCols);
+    const std::int64_t work = batches * m * n * k;
+    while (batches * row_parts * col_parts < kMinTasks && work / (2 * batches * row_parts * col_parts) >= kTaskWork) {
+      const std::int64_t tile_rows = ceil_div(m, row_parts), tile_cols = ceil_div(n, col_parts);
+      if (tile_rows >= 2 * kRowUnit && (tile_rows >= tile_cols || tile_cols < 2 * kColUnit))
+        row_parts *= 2;
+      else if (tile_cols >= 2 * kColUnit)
+        col_parts *= 2;
+      else
+        break;
+    }
+    rows = chunk_of(m, row_parts, kRowUnit);
+    cols = chunk_of(n, col_parts, kColUnit);
+    row_tiles = ceil_div(m, rows);
+    col_tiles = ceil_div(n, cols);
+  }
+};
+
+template <class T>
+MatrixRef<T> transpose(MatrixRef<T> x) {
+  return {x.data, x.col_stride, x.row_stride};
+}
+
+}  // namespace
+
+template <class T>
+void gemm_batched(std::span<const BatchOffset> batches, std::int64_t m, std::int64_t n, std::int64_t k,
+                  MatrixRef<const T> a, MatrixRef<const T> b, MatrixRef<T> c, GemmEpilogue<T> e) {
+  if (batches.empty() || m <= 0 || n <= 0) return;
+  GemmProblem<T> problem{k, a, b, c, {e.bias, 0, 1}, e.accumulate, e.activation};
+  if (c.row_stride == 1 && (c.col_stride != 1 || n == 1)) {  // C^T = B^T A^T has unit column stride
+    problem = {k, transpose(b), transpose(a), transpose(c), {e.bias, 1, 0}, e.accumulate, e.activation};
+    std::swap(m, n);
+  }
+  const auto count = static_cast<std::int64_t>(batches.size());
+  const TileGrid grid(count, m, n, k);
+  const std::int64_t tiles = grid.row_tiles * grid.col_tiles;
+  const std::int64_t tile_work = std::max<std::int64_t>(1, m * n * k / tiles);
+  const std::int64_t grain = std::max<std::int64_t>(1, kTaskWork / tile_work);
+  // Elementary steps of 0.1 ns: a core does about eight float or four double multiply-adds in that time.
+  const std::int64_t work = count * m * n * k * static_cast<std::int64_t>(sizeof(T)) / 32;
+  parallel_for(count * tiles, grain, work, [&](std::int64_t begin, std::int64_t end) {
+    if (tiles == 1) {
+      gemm_tile(problem, batches.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)),
+                {0, m, 0, n});
+      return;
+    }
+    for (std::int64_t task = begin; task < end; ++task) {
+      const std::int64_t row = task % grid.row_tiles * grid.rows, col = task % tiles / grid.row_tiles * grid.cols;
+      gemm_tile(problem, batches.subspan(static_cast<std::size_t>(task / tiles), 1),
+                {row, std::min(m, row + grid.rows), col, std::min(n, col + grid.cols)});
+    }
+  });
+}
+
+template <class T>
+void gemm(std::int64_t m, std::int64_t n, std::int64_t k, MatrixRef<const T> a, MatrixRef<const T> b, MatrixRef<T> c,
+          GemmEpilogue<T> e) {
+  const BatchOffset origin{0, 0, 0};
+  gemm_batched<T>({&origin, 1}, m, n, k, a, b, c, e);
+}
+
+template <class T>
+void gemm_reference(std::int64_t m, std::int64_t n, std::int64_t k, MatrixRef<const T> a, MatrixRef<const T> b,
+                    MatrixRef<T> c, GemmEpilogue<T> e) {
+  for (std::int64_t i = 0; i < m; ++i) {
+    for (std::int64_t j = 0; j < n; ++j) {
+      T& out = c.data[i * c.row_stride + j * c.col_stride];
+      double sum = e.accumulate ? static_cast<double>(out) : 0.0;
+      if (e.bias != nullptr) sum += static_cast<double>(e.bias[j]);
+      for (std::int64_t p = 0; p < k; ++p) {
+        sum += static_cast<double>(a.data[i * a.row_stride + p * a.col_stride]) *
+               static_cast<double>(b.data[p * b.row_stride + j * b.col_stride]);
+      }
+      out = static_cast<T>(e.activation == Activation::relu && sum < 0 ? 0.0 : sum);
+    }
+  }
+}
+
+template void gemm(std::int64_t, std::int64_t, std::int64_t, MatrixRef<const float>, MatrixRef<const float>,
+                   MatrixRef<float>, GemmEpilogue<float>);
+template void gemm(std::int64_t, std::int64_t, std::int64_t, MatrixRef<const double>, MatrixRef<const double>,
+                   MatrixRef<double>, GemmEpilogue<double>);
+template void gemm_batched(std::span<const BatchOffset>, std::int64_t, std::int64_t, std::int64_t,
+                           MatrixRef<const float>, MatrixRef<const float>, MatrixRef<float>, GemmEpilogue<float>);
+template void gemm_batched(std::span<const BatchOffset>, std::int64_t, std::int64_t, std::int64_t,
+                           MatrixRef<const double>, MatrixRef<const double>, MatrixRef<double>, GemmEpilogue<double>);
+template void gemm_reference(std::int64_t, std::int64_t, std::int64_t, MatrixRef<const float>, MatrixRef<const float>,
+                             MatrixRef<float>, GemmEpilogue<float>);
+template void gemm_reference(std::int64_t, std::int64_t, std::int64_t, MatrixRef<const double>, MatrixRef<const double>,
+                             MatrixRef<double>, GemmEpilogue<double>);
+
+}  // namespace tapegrad::kernels

@@ -1,0 +1,70 @@
+// General matrix product on raw pointers, float and double.
+//
+// Thread safety: callable from any thread; packing buffers are thread-local and only grow.
+// Invariants: 1. every element of C is one chain of fused multiply-adds over k in ascending order, starting from C
+// (accumulate), bias or 0: its bits depend on its row of A, its column of B and k alone, never on m, n, the batch, the
+// strides or the number of threads;
+// 2. nothing outside the operands is read or written.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace tapegrad::kernels {
+
+/// A matrix operand: element (i, j) at data[i * row_stride + j * col_stride]; covers transposes and strided views.
+template <class T>
+struct MatrixRef {
+  T* data;
+  std::int64_t row_stride, col_stride;
+};
+
+enum class Activation : std::uint8_t { none, relu };
+
+/// What happens to the product besides being stored: C = activation(A B + bias + C).
+template <class T>
+struct GemmEpilogue {
+  const T* bias = nullptr;  ///< [n], added to each row
+  bool accumulate = false;  ///< C += instead of C =
+  Activation activation = Activation::none;
+};
+
+/// C[m, n] = A[m, k] B[k, n] (+ bias) (+ C if accumulate). k = 0 gives zeros (plus bias, plus C). Any strides for A and
+/// B, also 0; C's elements are distinct and alias neither A nor B. Fast where one of C's strides is 1; others pay a
+/// copy of each tile.
+template <class T>
+void gemm(std::int64_t m, std::int64_t n, std::int64_t k, MatrixRef<const T> a, MatrixRef<const T> b, MatrixRef<T> c,
+          GemmEpilogue<T> e = {});
+
+/// Where one product of a batch starts, in elements from the three data pointers.
+struct BatchOffset {
+  std::int64_t a, b, c;
+};
+
+/// One product per entry of `batches`: any strides between them, a broadcast operand repeats its offset. Each product's
+/// C is distinct.
+template <class T>
+void gemm_batched(std::span<const BatchOffset> batches, std::int64_t m, std::int64_t n, std::int64_t k,
+                  MatrixRef<const T> a, MatrixRef<const T> b, MatrixRef<T> c, GemmEpilogue<T> e = {});
+
+/// The same product by three loops in double: what the fast kernel is tested against.
+template <class T>
+void gemm_reference(std::int64_t m, std::int64_t n, std::int64_t k, MatrixRef<const T> a, MatrixRef<const T> b,
+                    MatrixRef<T> c, GemmEpilogue<T> e = {});
+
+extern template void gemm(std::int64_t, std::int64_t, std::int64_t, MatrixRef<const float>, MatrixRef<const float>,
+                          MatrixRef<float>, GemmEpilogue<float>);
+extern template void gemm(std::int64_t, std::int64_t, std::int64_t, MatrixRef<const double>, MatrixRef<const double>,
+                          MatrixRef<double>, GemmEpilogue<double>);
+extern template void gemm_batched(std::span<const BatchOffset>, std::int64_t, std::int64_t, std::int64_t,
+                                  MatrixRef<const float>, MatrixRef<const float>, MatrixRef<float>,
+                                  GemmEpilogue<float>);
+extern template void gemm_batched(std::span<const BatchOffset>, std::int64_t, std::int64_t, std::int64_t,
+                                  MatrixRef<const double>, MatrixRef<const double>, MatrixRef<double>,
+                                  GemmEpilogue<double>);
+extern template void gemm_reference(std::int64_t, std::int64_t, std::int64_t, MatrixRef<const float>,
+                                    MatrixRef<const float>, MatrixRef<float>, GemmEpilogue<float>);
+extern template void gemm_reference(std::int64_t, std::int64_t, std::int64_t, MatrixRef<const double>,
+                                    MatrixRef<const double>, MatrixRef<double>, GemmEpilogue<double>);
+
+}  // namespace tapegrad::kernels

@@ -1,0 +1,386 @@
+// The register kernel, packing and blocking of gemm, once per instruction set (Goto and van de Geijn 2008, with the
+// panel of B innermost).
+#include "kernels/gemm_tile.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <new>
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // g++ 12's AVX-512 headers
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/gemm_tile.cpp"
+#include <hwy/foreach_target.h>
+// Highway must come after foreach_target.
+#include <hwy/highway.h>
+
+#ifndef TAPEGRAD_KERNELS_GEMM_TILE_ONCE
+#define TAPEGRAD_KERNELS_GEMM_TILE_ONCE
+namespace tapegrad::kernels {
+
+/// Thread-local scratch memory that only grows, so that the steady state allocates nothing.
+template <class T>
+class PackingBuffer {
+ public:
+  T* reserve(std::int64_t size) {
+    if (size > size_) {
+      data_.reset();
+      data_.reset(static_cast<T*>(::operator new(static_cast<std::size_t>(size) * sizeof(T), kAlignment)));
+      std::fill_n(data_.get(), size, T{0});
+      size_ = size;
+    }
+    return data_.get();
+  }
+
+ private:
+  static constexpr std::align_val_t kAlignment{64};
+  struct Free {
+    void operator()(T* p) const { ::operator delete(p, kAlignment); }
+  };
+  std::unique_ptr<T, Free> data_;
+  std::int64_t size_ = 0;
+};
+
+/// Steps of k between visits to a tile of C: a panel of B, 48 columns wide, stays in the first two cache levels.
+inline constexpr std::int64_t kMaxDepth = 384;
+/// Up to this many rows a panel of B is used too rarely to be worth a copy.
+inline constexpr std::int64_t kMaxUnpackedRows = 16;
+/// Panels of B per tile from which on a copy of the rows of A pays.
+inline constexpr std::int64_t kMinPackedPanels = 4;
+
+}  // namespace tapegrad::kernels
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace tapegrad::kernels {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// A register tile is kRows x kVectors vectors of accumulators, plus one row of B and one element of A: 28 of 32
+// registers, or 16 of 16.
+#if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64
+inline constexpr int kRows = 8;
+#else
+inline constexpr int kRows = 4;
+#endif
+inline constexpr int kVectors = 3;
+
+/// One register tile: C = start + A B over `depth` steps of k.
+template <class T>
+struct TileArgs {
+  std::int64_t depth;
+  const T* HWY_RESTRICT a;
+  std::int64_t a_row_stride, a_depth_stride;
+  const T* HWY_RESTRICT b;
+  std::int64_t b_depth_stride;
+  const T* start;
+  std::int64_t start_row_stride;
+  T* c;
+  std::int64_t c_row_stride;
+  bool relu;
+};
+
+template <class T, int kTileRows, int kTileVectors>
+void register_tile(const TileArgs<T>& t) {
+  const hn::ScalableTag<T> d;
+  using V = hn::Vec<decltype(d)>;
+  constexpr std::size_t kLanes = hn::MaxLanes(d);
+  V sums[kTileRows][kTileVectors];
+  HWY_UNROLL(8)
+  for (int i = 0; i < kTileRows; ++i) {
+    HWY_UNROLL(4)
+    for (int v = 0; v < kTileVectors; ++v)
+      sums[i][v] = hn::LoadU(d, t.start + i * t.start_row_stride + static_cast<std::size_t>(v) * kLanes);
+  }
+  const T* HWY_RESTRICT a = t.a;
+  const T* HWY_RESTRICT b = t.b;
+  const std::int64_t a_row_stride = t.a_row_stride, a_depth_stride = t.a_depth_stride,
+                     b_depth_stride = t.b_depth_stride;
+  for (std::int64_t p = t.depth; p > 0; --p) {
+    V row[kTileVectors];
+    HWY_UNROLL(4)
+    for (int v = 0; v < kTileVectors; ++v) row[v] = hn::LoadU(d, b + static_cast<std::size_t>(v) * kLanes);
+    HWY_UNROLL(8)
+    for (int i = 0; i < kTileRows; ++i) {
+      const V factor = hn::Set(d, a[i * a_row_stride]);
+      HWY_UNROLL(4)
+      for (int v = 0; v < kTileVectors; ++v) sums[i][v] = hn::MulAdd(factor, row[v], sums[i][v]);
+    }
+    a += a_depth_stride;
+    b += b_depth_stride;
+  }
+  if (t.relu) {
+    const V zero = hn::Zero(d);
+    HWY_UNROLL(8)
+    for (int i = 0; i < kTileRows; ++i) {
+      HWY_UNROLL(4)
+      for (int v = 0; v < kTileVectors; ++v)
+        sums[i][v] = hn::IfThenZeroElse(hn::Lt(sums[i][v], zero), sums[i][v]);  // keeps NaN
+    }
+  }
+  HWY_UNROLL(8)
+  for (int i = 0; i < kTileRows; ++i) {
+    HWY_UNROLL(4)
+    for (int v = 0; v < kTileVectors; ++v)
+      hn::StoreU(sums[i][v], d, t.c + i * t.c_row_stride + static_cast<std::size_t>(v) * kLanes);
+  }
+}
+
+template <class T>
+using RegisterTile = void (*)(const TileArgs<T>&);
+
+/// kernels[rows - 1][vectors - 1]
+template <class T>
+struct RegisterTiles {
+  RegisterTile<T> kernels[kRows][kVectors];
+
+  template <int... kIndex>
+  static constexpr RegisterTiles make(std::integer_sequence<int, kIndex...>) {
+    RegisterTiles table{};
+    ((table.kernels[kIndex / kVectors][kIndex % kVectors] =
+          &register_tile<T, kIndex / kVectors + 1, kIndex % kVectors + 1>),
+     ...);
+    return table;
+  }
+};
+template <class T>
+inline constexpr RegisterTiles<T> kRegisterTiles =
+    RegisterTiles<T>::make(std::make_integer_sequence<int, kRows * kVectors>());
+
+/// Copies `count` < Lanes(d) elements and fills the rest of the vector with zeros; reads nothing further.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE void copy_partial(D d, std::int64_t count, const T* HWY_RESTRICT from, T* HWY_RESTRICT to) {
+#if HWY_MEM_OPS_MIGHT_FAULT
+  hn::StoreU(hn::Zero(d), d, to);
+  for (std::int64_t j = 0; j < count; ++j) to[j] = from[j];
+#else
+  hn::StoreU(hn::MaskedLoad(hn::FirstN(d, static_cast<std::size_t>(count)), d, from), d, to);
+#endif
+}
+
+#if HWY_TARGET != HWY_SCALAR
+/// The vector whose 128-bit block b is read from columns[b * block][0 ...].
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE hn::Vec<D> load_blocks(D d, const T* const* columns, std::int64_t offset) {
+  constexpr std::size_t kLanes = hn::MaxLanes(D());
+  if constexpr (kLanes * sizeof(T) == 16) {
+    return hn::LoadU(d, columns[0] + offset);
+  } else {
+    const hn::Half<D> half;
+    return hn::Combine(d, load_blocks(half, columns + kLanes / 2, offset), load_blocks(half, columns, offset));
+  }
+}
+
+/// Transposes one 128-bit block of depth of Lanes(d) columns, each contiguous: to[p * width + j] = columns[j][offset +
+/// p].
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE void transpose_block(D d, const T* const* columns, std::int64_t offset, std::int64_t width,
+                                T* HWY_RESTRICT to) {
+  // Vector r's block b holds column b * block + r, so transposing within the blocks puts every column into its place.
+  if constexpr (sizeof(T) == 4) {
+    const hn::RepartitionToWide<D> pairs;
+    const auto v0 = load_blocks(d, columns, offset), v1 = load_blocks(d, columns + 1, offset);
+    const auto v2 = load_blocks(d, columns + 2, offset), v3 = load_blocks(d, columns + 3, offset);
+    const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(d, v0, v1));
+    const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(d, v2, v3));
+    const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(d, v0, v1));
+    const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(d, v2, v3));
+    hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, low01, low23)), d, to);
+    hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, low01, low23)), d, to + width);
+    hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, high01, high23)), d, to + 2 * width);
+    hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, high01, high23)), d, to + 3 * width);
+  } else {
+    const auto v0 = load_blocks(d, columns, offset), v1 = load_blocks(d, columns + 1, offset);
+    hn::StoreU(hn::InterleaveLower(d, v0, v1), d, to);
+    hn::StoreU(hn::InterleaveUpper(d, v0, v1), d, to + width);
+  }
+}
+#endif
+
+/// Writes a panel out[depth][width], width a multiple of Lanes(d), from elements (p, j) at from[p * depth_stride + j *
+/// stride], j < count. Columns from `count` on hold zeros or copies of valid columns; their results are dropped.
+template <class D, class T = hn::TFromD<D>>
+void pack_panel(D d, std::int64_t depth, std::int64_t count, std::int64_t width, const T* HWY_RESTRICT from,
+                std::int64_t depth_stride, std::int64_t stride, T* HWY_RESTRICT out) {
+  constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(D()));
+  if (stride == 1) {
+    for (std::int64_t p = 0; p < depth; ++p, from += depth_stride, out += width) {
+      std::int64_t j = 0;
+      for (; j + kLanes <= count; j += kLanes) hn::StoreU(hn::LoadU(d, from + j), d, out + j);
+      if (j < count) copy_partial(d, count - j, from + j, out + j);
+    }
+    return;
+  }
+#if HWY_TARGET != HWY_SCALAR
+  constexpr auto kBlock = static_cast<std::int64_t>(16 / sizeof(T));
+  if (depth_stride == 1 && depth >= kBlock) {
+    for (std::int64_t begin = 0; begin < width; begin += kLanes) {
+      const T* columns[kLanes];
+      for (std::int64_t j = 0; j < kLanes; ++j) columns[j] = from + std::min(begin + j, count - 1) * stride;
+      for (std::int64_t p = 0; p < depth; p += kBlock) {
+        const std::int64_t offset = std::min(p, depth - kBlock);  // the last block may overlap the one before
+        transpose_block(d, columns, offset, width, out + offset * width + begin);
+      }
+    }
+    return;
+  }
+#endif
+  for (std::int64_t p = 0; p < depth; ++p)
+    for (std::int64_t j = 0; j < width; ++j)
+      out[p * width + j] = j < count ? from[p * depth_stride + j * stride] : T{0};
+}
+
+/// The elements of one product that a block of k steps reads and writes, and how it begins and ends.
+template <class T>
+struct Block {
+  const GemmProblem<T>* problem;
+  MatrixRef<T> c;
+  bool first, last;
+};
+
+/// Runs one register tile at (row, col) of C, by way of a buffer where C cannot be addressed by whole vectors.
+template <class T>
+HWY_INLINE void run_tile(const Block<T>& block, TileArgs<T>& args, std::int64_t row, std::int64_t col,
+                         std::int64_t rows, std::int64_t cols, std::int64_t vectors) {
+  const hn::ScalableTag<T> d;
+  constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(d));
+  constexpr std::int64_t kWidth = kVectors * kLanes;
+  alignas(64) static constexpr T kZeros[kWidth] = {};
+  const GemmProblem<T>& problem = *block.problem;
+  const MatrixRef<const T> bias = problem.bias;
+  T* const c = block.c.data + row * block.c.row_stride + col * block.c.col_stride;
+  const bool whole = cols == vectors * kLanes && block.c.col_stride == 1;
+  const bool starts_at_c = !block.first || problem.accumulate;
+  const bool adds_bias = block.first && bias.data != nullptr;
+  const T* const bias_here = adds_bias ? bias.data + row * bias.row_stride + col * bias.col_stride : nullptr;
+  args.relu = block.last && problem.activation == Activation::relu;
+
+  alignas(64) T buffer[kRows * kWidth];
+  if (!starts_at_c && !adds_bias) {
+    args.start = kZeros;
+    args.start_row_stride = 0;
+  } else if (whole && !adds_bias) {
+    args.start = c;
+    args.start_row_stride = block.c.row_stride;
+  } else if (whole && !starts_at_c && bias.row_stride == 0) {
+    args.start = bias_here;
+    args.start_row_stride = 0;
+  } else {
+    for (std::int64_t i = 0; i < rows; ++i) {
+      for (std::int64_t j = 0; j < vectors * kLanes; ++j) {
+        T start{0};
+        if (j < cols && starts_at_c) start = c[i * block.c.row_stride + j * block.c.col_stride];
+        if (j < cols && adds_bias) start += bias_here[i * bias.row_stride + j * bias.col_stride];
+        buffer[i * kWidth + j] = start;
+      }
+    }
+    args.start = buffer;
+    args.start_row_stride = kWidth;
+  }
+  args.c = whole ? c : buffer;
+  args.c_row_stride = whole ? block.c.row_stride : kWidth;
+  kRegisterTiles<T>.kernels[rows - 1][vectors - 1](args);
+  if (whole) return;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const T* const from = buffer + i * kWidth;
+    T* const to = c + i * block.c.row_stride;
+    if (block.c.col_stride == 1) {
+      std::int64_t j = 0;
+      for (; j + kLanes <= cols; j += kLanes) hn::StoreU(hn::Load(d, from + j), d, to + j);
+      if (j < cols) hn::SafeCopyN(static_cast<std::size_t>(cols - j), d, from + j, to + j);
+    } else {
+      for (std::int64_t j = 0; j < cols; ++j) to[j * block.c.col_stride] = from[j];
+    }
+  }
+}
+
+template <class T>
+void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> batches, const GemmTile& tile) {
+  const hn::ScalableTag<T> d;
+  const hn::CappedTag<T, kRows> rows_tag;
+  constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(d));
+  thread_local PackingBuffer<T> packed_a_buffer, packed_b_buffer;
+
+  const std::int64_t rows = tile.row_end - tile.row_begin, cols = tile.col_end - tile.col_begin;
+  // Register tiles are as even as can be: 9 rows are 5 and 4, 4 vectors are 2 and 2.
+  const std::int64_t row_step = (rows + (rows + kRows - 1) / kRows - 1) / ((rows + kRows - 1) / kRows);
+  const std::int64_t vectors = (cols + kLanes - 1) / kLanes;
+  const std::int64_t panels = (vectors + kVectors - 1) / kVectors;
+  const std::int64_t depth_blocks = std::max<std::int64_t>(1, (problem.k + kMaxDepth - 1) / kMaxDepth);
+  const std::int64_t depth_step = (problem.k + depth_blocks - 1) / depth_blocks;
+  const bool pack_a = panels >= kMinPackedPanels;
+  T* const packed_a = pack_a ? packed_a_buffer.reserve((rows + row_step - 1) / row_step * kRows * depth_step) : nullptr;
+  T* const packed_b = packed_b_buffer.reserve(kVectors * kLanes * depth_step);
+
+  for (const BatchOffset& offset : batches) {
+    const MatrixRef<const T> a{problem.a.data + offset.a, problem.a.row_stride, problem.a.col_stride};
+    const MatrixRef<const T> b{problem.b.data + offset.b, problem.b.row_stride, problem.b.col_stride};
+    for (std::int64_t block_index = 0; block_index < depth_blocks; ++block_index) {
+      const std::int64_t depth_begin = block_index * depth_step, depth = std::min(depth_step, problem.k - depth_begin);
+      const Block<T> block{&problem,
+                           {problem.c.data + offset.c, problem.c.row_stride, problem.c.col_stride},
+                           block_index == 0,
+                           block_index + 1 == depth_blocks};
+      TileArgs<T> args{};
+      args.depth = depth;
+      if (pack_a) {
+        T* to = packed_a;
+        for (std::int64_t row = tile.row_begin; row < tile.row_end; row += row_step, to += kRows * depth)
+          pack_panel(rows_tag, depth, std::min(row_step, tile.row_end - row), kRows,
+                     a.data + row * a.row_stride + depth_begin * a.col_stride, a.col_stride, a.row_stride, to);
+      }
+      args.a_row_stride = pack_a ? 1 : a.row_stride;
+      args.a_depth_stride = pack_a ? kRows : a.col_stride;
+      std::int64_t col = tile.col_begin;
+      for (std::int64_t panel = 0; panel < panels; ++panel) {
+        const std::int64_t panel_vectors = vectors / panels + (panel < vectors % panels ? 1 : 0);
+        const std::int64_t panel_cols = std::min(panel_vectors * kLanes, tile.col_end - col);
+        const T* const b_panel = b.data + depth_begin * b.row_stride + col * b.col_stride;
+        if (b.col_stride == 1 && panel_cols == panel_vectors * kLanes && rows <= kMaxUnpackedRows) {
+          args.b = b_panel;
+          args.b_depth_stride = b.row_stride;
+        } else {
+          pack_panel(d, depth, panel_cols, panel_vectors * kLanes, b_panel, b.row_stride, b.col_stride, packed_b);
+          args.b = packed_b;
+          args.b_depth_stride = panel_vectors * kLanes;
+        }
+        args.a = pack_a ? packed_a : a.data + tile.row_begin * a.row_stride + depth_begin * a.col_stride;
+        const std::int64_t a_step = pack_a ? kRows * depth : row_step * a.row_stride;
+        for (std::int64_t row = tile.row_begin; row < tile.row_end; row += row_step, args.a += a_step)
+          run_tile(block, args, row, col, std::min(row_step, tile.row_end - row), panel_cols, panel_vectors);
+        col += panel_cols;
+      }
+    }
+  }
+}
+
+void tile_of_each_float(const GemmProblem<float>& problem, std::span<const BatchOffset> batches, const GemmTile& tile) {
+  tile_of_each(problem, batches, tile);
+}
+void tile_of_each_double(const GemmProblem<double>& problem, std::span<const BatchOffset> batches,
+                         const GemmTile& tile) {
+  tile_of_each(problem, batches, tile);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace tapegrad::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tapegrad::kernels {
+
+HWY_EXPORT(tile_of_each_float);
+HWY_EXPORT(tile_of_each_double);
+
+void gemm_tile(const GemmProblem<float>& problem, std::span<const BatchOffset> batches, const GemmTile& tile) {
+  HWY_DYNAMIC_DISPATCH(tile_of_each_float)(problem, batches, tile);
+}
+void gemm_tile(const GemmProblem<double>& problem, std::span<const BatchOffset> batches, const GemmTile& tile) {
+  HWY_DYNAMIC_DISPATCH(tile_of_each_double)(problem, batches, tile);
+}
+
+}  // namespace tapegrad::kernels
+#endif

@@ -1,0 +1,29 @@
+// One thread's share of a matrix product: the part of gemm that is compiled once per instruction set.
+#pragma once
+
+#include "kernels/gemm.hpp"
+
+namespace tapegrad::kernels {
+
+/// A product whose C has unit column stride if the caller's C had any unit stride (else tiles are copied out element by
+/// element).
+template <class T>
+struct GemmProblem {
+  std::int64_t k;
+  MatrixRef<const T> a, b;
+  MatrixRef<T> c;
+  MatrixRef<const T> bias;  ///< data is null without bias; one stride is 0
+  bool accumulate;
+  Activation activation;
+};
+
+/// Rows and columns of C, half-open.
+struct GemmTile {
+  std::int64_t row_begin, row_end, col_begin, col_end;
+};
+
+/// Computes the same tile of every product of the batch, on the calling thread.
+void gemm_tile(const GemmProblem<float>& problem, std::span<const BatchOffset> batches, const GemmTile& tile);
+void gemm_tile(const GemmProblem<double>& problem, std::span<const BatchOffset> batches, const GemmTile& tile);
+
+}  // namespace tapegrad::kernels

@@ -1,0 +1,322 @@
+#include "kernels/gemm.hpp"
+
+#include <hwy/targets.h>
+
+#include <algorithm>
+#include <boost/mpl/list.hpp>
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <tuple>
+#include <vector>
+
+#include "tapegrad/base/threads.hpp"
+
+using namespace tapegrad::kernels;
+using Int = std::int64_t;
+using Types = boost::mpl::list<float, double>;
+
+namespace {
+
+struct Size {
+  Int m, n, k;
+};
+// Nothing to do, one element, vectors, tails of the register tiles, several panels of B (packed A).
+const std::vector<Size> kSmallSizes = {{0, 3, 2},    {3, 0, 2},   {2, 3, 0},   {1, 1, 1},   {1, 1, 97},   {1, 113, 31},
+                                       {113, 1, 31}, {7, 7, 10},  {7, 10, 7},  {2, 3, 5},   {8, 48, 16},  {9, 49, 17},
+                                       {17, 47, 13}, {16, 96, 8}, {31, 29, 3}, {23, 65, 2}, {5, 500, 21}, {64, 64, 32}};
+// Several blocks of k, several tiles of C.
+const std::vector<Size> kLargeSizes = {{112, 40, 40}, {37, 193, 389}, {41, 53, 769}, {261, 491, 11}, {520, 130, 40}};
+
+/// Elements stand in a larger memory filled with NaN, so that whatever reads outside them shows.
+template <class T>
+struct Matrix {
+  Int rows, cols, row_stride, col_stride;
+  std::vector<T> memory;
+  static constexpr Int kOffset = 3;
+
+  Matrix(Int rows_, Int cols_, Int row_stride_, Int col_stride_)
+      : rows(rows_),
+        cols(cols_),
+        row_stride(row_stride_),
+        col_stride(col_stride_),
+        memory(static_cast<std::size_t>(kOffset + rows * row_stride + cols * col_stride + 70),
+               std::numeric_limits<T>::quiet_NaN()) {}
+
+  static Matrix random(Int rows, Int cols, Int row_stride, Int col_stride, std::mt19937& g) {
+    Matrix x(rows, cols, row_stride, col_stride);
+    std::normal_distribution<T> normal;
+    for (Int i = 0; i < rows; ++i)
+      for (Int j = 0; j < cols; ++j) x.at(i, j) = normal(g);
+    return x;
+  }
+  T* data() { return memory.data() + kOffset; }
+  const T* data() const { return memory.data() + kOffset; }
+  T& at(Int i, Int j) { return data()[i * row_stride + j * col_stride]; }
+  const T& at(Int i, Int j) const { return data()[i * row_stride + j * col_stride]; }
+  MatrixRef<T> ref() { return {data(), row_stride, col_stride}; }
+  MatrixRef<const T> ref() const { return {data(), row_stride, col_stride}; }
+};
+
+enum class Layout { rows, columns, padded_rows, padded_columns, sparse };
+constexpr Layout kLayouts[] = {Layout::rows, Layout::columns, Layout::padded_rows, Layout::padded_columns,
+                               Layout::sparse};
+
+std::pair<Int, Int> strides(Layout layout, Int rows, Int cols) {
+  switch (layout) {
+    case Layout::rows:
+      return {std::max<Int>(1, cols), 1};
+    case Layout::columns:
+      return {1, std::max<Int>(1, rows)};
+    case Layout::padded_rows:
+      return {cols + 5, 1};
+    case Layout::padded_columns:
+      return {1, rows + 5};
+    case Layout::sparse:
+      return {3 * cols + 2, 3};
+  }
+  return {};
+}
+
+template <class T>
+Matrix<T> random_matrix(Layout layout, Int rows, Int cols, std::mt19937& g) {
+  const auto [row_stride, col_stride] = strides(layout, rows, cols);
+  return Matrix<T>::random(rows, cols, row_stride, col_stride, g);
+}
+
+template <class T>
+bool same_bits(const std::vector<T>& x, const std::vector<T>& y) {
+  return x.size() == y.size() && std::memcmp(x.data(), y.data(), x.size() * sizeof(T)) == 0;
+}
+
+/// Largest |got - expected| / bound over the elements. Higham (2002), equation 3.5: a sum of k products in any order
+/// errs by at most gamma_(k+2) (|A||B| + |bias| + |C|), the 2 for the two starting terms; one more rounding stores the
+/// reference, whose own double accumulation errs by the same bound in double.
+template <class T>
+double worst_error(const Matrix<T>& a, const Matrix<T>& b, const Matrix<T>& start, const Matrix<T>& got,
+                   const Matrix<T>& expected, GemmEpilogue<T> e) {
+  double worst = 0;
+  for (Int i = 0; i < got.rows; ++i) {
+    for (Int j = 0; j < got.cols; ++j) {
+      double magnitude = (e.accumulate ? std::abs(static_cast<double>(start.at(i, j))) : 0.0) +
+                         (e.bias != nullptr ? std::abs(static_cast<double>(e.bias[j])) : 0.0);
+      for (Int p = 0; p < a.cols; ++p)
+        magnitude += std::abs(static_cast<double>(a.at(i, p)) * static_cast<double>(b.at(p, j)));
+      const auto roundoff = [&](double unit) {
+        return static_cast<double>(a.cols + 3) * unit / (1 - static_cast<double>(a.cols + 3) * unit);
+      };
+      const double bound =
+          (roundoff(std::numeric_limits<T>::epsilon() / 2) + roundoff(std::numeric_limits<double>::epsilon() / 2)) *
+          magnitude;
+      const double error = std::abs(static_cast<double>(got.at(i, j)) - static_cast<double>(expected.at(i, j)));
+      if (!(error <= bound))
+        worst = std::max(worst,
+                         std::isfinite(error) && bound > 0 ? error / bound : std::numeric_limits<double>::infinity());
+    }
+  }
+  return worst;
+}
+
+/// Everything that is no element of C keeps the NaN it was born with.
+template <class T>
+bool padding_untouched(Matrix<T> c) {
+  for (Int i = 0; i < c.rows; ++i)
+    for (Int j = 0; j < c.cols; ++j) c.at(i, j) = std::numeric_limits<T>::quiet_NaN();
+  return std::all_of(c.memory.begin(), c.memory.end(), [](T x) { return std::isnan(x); });
+}
+
+template <class T>
+void check_against_reference(Size size, Layout layout_a, Layout layout_b, Layout layout_c, GemmEpilogue<T> e,
+                             std::mt19937& g) {
+  const auto a = random_matrix<T>(layout_a, size.m, size.k, g);
+  const auto b = random_matrix<T>(layout_b, size.k, size.n, g);
+  const auto start = random_matrix<T>(layout_c, size.m, size.n, g);
+  auto got = start, expected = start;
+  gemm<T>(size.m, size.n, size.k, a.ref(), b.ref(), got.ref(), e);
+  gemm_reference<T>(size.m, size.n, size.k, a.ref(), b.ref(), expected.ref(), e);
+  const double worst = worst_error(a, b, start, got, expected, e);
+  BOOST_TEST_CONTEXT("m " << size.m << " n " << size.n << " k " << size.k << " layouts " << static_cast<int>(layout_a)
+                          << ' ' << static_cast<int>(layout_b) << ' ' << static_cast<int>(layout_c) << " bias "
+                          << (e.bias != nullptr) << " accumulate " << e.accumulate << " relu "
+                          << (e.activation == Activation::relu)) {
+    BOOST_TEST(worst == 0);
+    BOOST_TEST(padding_untouched(got));
+  }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(gemm)
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(agrees_with_the_reference_in_every_layout, T, Types) {
+  std::mt19937 g(1);
+  for (Size size : kSmallSizes)
+    for (Layout a : kLayouts)
+      for (Layout b : kLayouts)
+        for (Layout c : kLayouts) check_against_reference<T>(size, a, b, c, {}, g);
+  for (Size size : kLargeSizes) {
+    check_against_reference<T>(size, Layout::rows, Layout::rows, Layout::rows, {}, g);
+    check_against_reference<T>(size, Layout::rows, Layout::columns, Layout::columns, {}, g);
+    check_against_reference<T>(size, Layout::columns, Layout::padded_rows, Layout::padded_rows, {}, g);
+    check_against_reference<T>(size, Layout::sparse, Layout::sparse, Layout::sparse, {}, g);
+  }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(every_epilogue_agrees_with_the_reference, T, Types) {
+  std::mt19937 g(2);
+  std::normal_distribution<T> normal;
+  std::vector<T> bias(600);
+  for (T& x : bias) x = normal(g);
+  const auto check = [&](Size size, Layout c) {
+    for (const T* with_bias : {static_cast<const T*>(nullptr), static_cast<const T*>(bias.data())})
+      for (bool accumulate : {false, true})
+        for (Activation activation : {Activation::none, Activation::relu})
+          check_against_reference<T>(size, Layout::padded_rows, Layout::rows, c, {with_bias, accumulate, activation},
+                                     g);
+  };
+  for (Size size : kSmallSizes)
+    for (Layout c : kLayouts) check(size, c);
+  for (Layout c : {Layout::rows, Layout::columns}) check({35, 193, 389}, c);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(every_instruction_set_agrees_with_the_reference, T, Types) {
+  for (std::int64_t target : {HWY_AVX2, HWY_SCALAR}) {
+    hwy::SetSupportedTargetsForTest(target | HWY_STATIC_TARGET);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    std::mt19937 g(3);
+    for (const auto& sizes : {kSmallSizes, kLargeSizes})
+      for (Size size : sizes)
+        for (Layout b : {Layout::rows, Layout::columns})
+          check_against_reference<T>(size, Layout::padded_rows, b, Layout::rows, {}, g);
+  }
+  hwy::SetSupportedTargetsForTest(0);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(small_integers_are_exact, T, Types) {
+  // A(i, p) = i + p, B(p, j) = p - j: the sum over p < k has a closed form, exact in float32.
+  const Int m = 19, n = 53, k = 25;
+  Matrix<T> a(m, k, k, 1), b(k, n, n, 1), c(m, n, n, 1);
+  for (Int i = 0; i < m; ++i)
+    for (Int p = 0; p < k; ++p) a.at(i, p) = static_cast<T>(i + p);
+  for (Int p = 0; p < k; ++p)
+    for (Int j = 0; j < n; ++j) b.at(p, j) = static_cast<T>(p - j);
+  tapegrad::kernels::gemm<T>(m, n, k, std::as_const(a).ref(), std::as_const(b).ref(), c.ref());
+  const Int sum1 = k * (k - 1) / 2, sum2 = k * (k - 1) * (2 * k - 1) / 6;
+  Int wrong = 0;
+  for (Int i = 0; i < m; ++i)
+    for (Int j = 0; j < n; ++j) wrong += c.at(i, j) != static_cast<T>(i * sum1 - i * j * k + sum2 - j * sum1);
+  BOOST_TEST(wrong == 0);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(batches_broadcast_by_repeated_offsets, T, Types) {
+  std::mt19937 g(4);
+  for (Size size : {Size{7, 7, 10}, Size{7, 10, 7}, Size{40, 70, 33}}) {
+    const auto [m, n, k] = size;
+    const Int count = 9;
+    const auto a = Matrix<T>::random(count * m, k, k, 1, g);
+    const auto b = Matrix<T>::random(n, k, k, 1, g);  // one B for all, stored transposed
+    Matrix<T> c(count * m, n, n, 1);
+    std::vector<BatchOffset> offsets;
+    for (Int i = 0; i < count; ++i) offsets.push_back({i * m * k, 0, (count - 1 - i) * m * n});
+    gemm_batched<T>(offsets, m, n, k, a.ref(), {b.data(), 1, k}, c.ref());
+    for (Int i = 0; i < count; ++i) {
+      Matrix<T> alone(m, n, n, 1);
+      tapegrad::kernels::gemm<T>(m, n, k, {a.data() + i * m * k, k, 1}, {b.data(), 1, k}, alone.ref());
+      BOOST_TEST(std::memcmp(alone.data(), c.data() + (count - 1 - i) * m * n,
+                             static_cast<std::size_t>(m * n) * sizeof(T)) == 0);
+    }
+    BOOST_TEST(padding_untouched(c));
+  }
+  gemm_batched<T>({}, 3, 3, 3, {nullptr, 3, 1}, {nullptr, 3, 1}, {nullptr, 3, 1});
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(zero_strides_repeat_an_element, T, Types) {
+  std::mt19937 g(5);
+  const Int m = 21, n = 50, k = 19;
+  const auto row = Matrix<T>::random(1, 64, 64, 1, g);
+  for (auto [row_stride, col_stride] : {std::pair<Int, Int>{0, 1}, {1, 0}, {0, 0}}) {
+    const MatrixRef<const T> repeated{row.data(), row_stride, col_stride};
+    const auto full = Matrix<T>::random(64, 64, 64, 1, g);
+    Matrix<T> got(m, n, n, 1), expected(m, n, n, 1);
+    for (bool left : {true, false}) {
+      tapegrad::kernels::gemm<T>(m, n, k, left ? repeated : full.ref(), left ? full.ref() : repeated, got.ref());
+      // A copy of the repeated operand must give the same bits.
+      Matrix<T> copy(64, 64, 64, 1);
+      for (Int i = 0; i < 50; ++i)
+        for (Int j = 0; j < 50; ++j) copy.at(i, j) = row.data()[i * row_stride + j * col_stride];
+      tapegrad::kernels::gemm<T>(m, n, k, left ? std::as_const(copy).ref() : full.ref(),
+                                 left ? full.ref() : std::as_const(copy).ref(), expected.ref());
+      BOOST_TEST(same_bits(got.memory, expected.memory));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(same_bits_at_any_number_of_threads, T, Types) {
+  std::mt19937 g(6);
+  for (Size size : {Size{300, 500, 97}, Size{112, 160, 400}, Size{1, 2000, 700}, Size{2000, 1, 700}}) {
+    const auto a = random_matrix<T>(Layout::rows, size.m, size.k, g),
+               b = random_matrix<T>(Layout::columns, size.k, size.n, g);
+    const auto start = random_matrix<T>(Layout::rows, size.m, size.n, g);
+    std::vector<std::vector<T>> results;
+    for (int threads : {1, 2, 4}) {
+      tapegrad::set_num_threads(threads);
+      auto c = start;
+      tapegrad::kernels::gemm<T>(size.m, size.n, size.k, a.ref(), b.ref(), c.ref(), {nullptr, true, Activation::none});
+      results.push_back(c.memory);
+    }
+    tapegrad::set_num_threads(0);
+    BOOST_TEST(same_bits(results[0], results[1]));
+    BOOST_TEST(same_bits(results[0], results[2]));
+  }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_row_does_not_depend_on_its_batch_nor_a_column_on_its_neighbours, T, Types) {
+  std::mt19937 g(7);
+  for (Size size : {Size{41, 101, 40}, Size{300, 70, 800}, Size{9, 33, 7}}) {
+    const auto [m, n, k] = size;
+    for (Layout layout_a : {Layout::rows, Layout::columns}) {
+      for (Layout layout_b : {Layout::rows, Layout::columns}) {
+        const auto a = random_matrix<T>(layout_a, m, k, g), b = random_matrix<T>(layout_b, k, n, g);
+        const auto bias = Matrix<T>::random(1, n, n, 1, g);
+        Matrix<T> all(m, n, n, 1);
+        tapegrad::kernels::gemm<T>(m, n, k, a.ref(), b.ref(), all.ref(), {bias.data(), false, Activation::none});
+        for (Int i : {Int{0}, m / 2, m - 1}) {
+          for (Int rows : {Int{1}, std::min<Int>(3, m - i)}) {
+            Matrix<T> part(rows, n, n, 1);
+            tapegrad::kernels::gemm<T>(rows, n, k, {&a.at(i, 0), a.row_stride, a.col_stride}, b.ref(), part.ref(),
+                                       {bias.data(), false, Activation::none});
+            BOOST_TEST(std::memcmp(part.data(), &all.at(i, 0), static_cast<std::size_t>(rows * n) * sizeof(T)) == 0);
+          }
+        }
+        for (Int j : {Int{0}, n / 2, n - 1}) {
+          Matrix<T> column(m, 1, 1, 1);
+          tapegrad::kernels::gemm<T>(m, 1, k, a.ref(), {&b.at(0, j), b.row_stride, b.col_stride}, column.ref(),
+                                     {bias.data() + j, false, Activation::none});
+          Int different = 0;
+          for (Int i = 0; i < m; ++i) different += column.at(i, 0) != all.at(i, j);
+          BOOST_TEST(different == 0);
+        }
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_nan_stays_in_its_row_and_column, T, Types) {
+  std::mt19937 g(8);
+  const Int m = 29, n = 75, k = 20;
+  auto a = Matrix<T>::random(m, k, k, 1, g), b = Matrix<T>::random(k, n, n, 1, g);
+  a.at(28, 3) = std::numeric_limits<T>::quiet_NaN();
+  b.at(19, 74) = std::numeric_limits<T>::infinity();
+  Matrix<T> c(m, n, n, 1);
+  tapegrad::kernels::gemm<T>(m, n, k, std::as_const(a).ref(), std::as_const(b).ref(), c.ref(),
+                             {nullptr, false, Activation::relu});
+  for (Int i = 0; i < m; ++i)
+    for (Int j = 0; j < n; ++j)
+      if (std::isnan(c.at(i, j)) != (i == 28) || (std::isinf(c.at(i, j)) && j != 74))
+        BOOST_ERROR("element " << i << ", " << j);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
