@@ -70,4 +70,8 @@ void check_thread_invariant(const F& f) {
 template <class T>
 inline constexpr double kEpsilon = static_cast<double>(std::numeric_limits<T>::epsilon());
 
+/// float32 sums run in double precision: only their result is rounded.
+template <class T>
+inline constexpr double kSumTolerance = (sizeof(T) == 4 ? 2 : 64) * kEpsilon<T>;
+
 }  // namespace tapegrad::testing

@@ -1,0 +1,499 @@
+#include "kernels/norm.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/norm.cpp"
+#include <hwy/foreach_target.h>
+// After foreach_target.
+#include "kernels/rows-inl.hpp"
+
+#ifndef TAPEGRAD_KERNELS_NORM_TABLE
+#define TAPEGRAD_KERNELS_NORM_TABLE
+#include <algorithm>
+
+#include "kernels/parallel.hpp"
+#include "kernels/reduce.hpp"
+#include "kernels/scratch.hpp"
+
+namespace tapegrad::kernels {
+
+/// A range of rows of [.., n].
+struct RowRange {
+  std::int64_t begin, end, n;
+};
+
+/// Per-channel operands of batch norm's elementwise passes, [channels] each.
+template <class T>
+struct Channels {
+  const T* high;  ///< the mean as T, and
+  const T* low;   ///< what T lost of it
+  const T* rstd;
+  const T* mean_g;   ///< (1 / n) sum dy, and
+  const T* mean_gx;  ///< (1 / n) sum dy xhat: what the batch's statistics take back; unused in evaluation
+};
+
+template <class T>
+struct NormTable {
+  void (*layer_forward)(const T* x, const T* gamma, const T* beta, RowRange, double eps, T* y, T* mean, T* rstd);
+  void (*layer_backward)(const T* x, const T* gamma, const T* mean, const T* rstd, const T* dy, RowRange, T* dx,
+                         T* dgamma, T* dbeta);
+  void (*rms_forward)(const T* x, const T* gamma, const T* beta, RowRange, double eps, T* y, T* mean, T* rstd);
+  void (*rms_backward)(const T* x, const T* gamma, const T* mean, const T* rstd, const T* dy, RowRange, T* dx,
+                       T* dgamma, T* dbeta);
+  /// sums[channels] = sum of x over the valid rows of the range.
+  void (*batch_sum)(const BatchNorm<T>&, const T* high, const T* low, RowRange, double* sums);
+  /// sums[channels] = sum of ((x - high) - low)^2 over the valid rows of the range.
+  void (*batch_squares)(const BatchNorm<T>&, const T* high, const T* low, RowRange, double* sums);
+  void (*batch_normalise)(const BatchNorm<T>&, const Channels<T>&, RowRange, T* y);
+  /// sums[3, channels]: dy and dy xhat over the written rows, xhat over the valid rows, with xhat = (x - high) rstd.
+  void (*batch_gradient_sums)(const BatchNorm<T>&, const Channels<T>&, const T* dy, RowRange, double* sums);
+  void (*batch_gradient)(const BatchNorm<T>&, const Channels<T>&, bool through_statistics, const T* dy, RowRange,
+                         T* dx);
+};
+
+}  // namespace tapegrad::kernels
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace tapegrad::kernels::HWY_NAMESPACE {
+namespace {
+
+/// RMS norm is layer norm that is not centred: its mean is 0.
+template <class T, bool centred>
+HWY_NOINLINE void row_forward(const T* x, const T* gamma, const T* beta, RowRange range, double eps, T* y, T* mean,
+                              T* rstd) {
+  const std::int64_t n = range.n;
+  for (std::int64_t r = range.begin; r < range.end; ++r) {
+    const T* row = x + r * n;
+    T* out = y + r * n;
+    Wide<T> sum[2] = {wide_zero<T>(), wide_zero<T>()};
+    if (centred) {
+      each_vector<T>(
+          n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR { sum[k] = add(sum[k], widen(lanes.load(row + i))); });
+    }
+    const Split<T> m(total(add(sum[0], sum[1])) / static_cast<double>(n));
+    const Lanes<T> high = splat(m.high);
+    const Lanes<T> low = splat(m.low);
+    const auto deviation = [&](std::int64_t i, auto lanes) HWY_ATTR {
+      const Lanes<T> v = lanes.load(row + i);
+      return centred ? hn::Sub(hn::Sub(v, high), low) : v;
+    };
+    Wide<T> squares[2] = {wide_zero<T>(), wide_zero<T>()};
+    each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
+      const Wide<T> d = widen(lanes.or_else(deviation(i, lanes), T(0)));
+      squares[k] = multiply_add(d, d, squares[k]);
+    });
+    const double variance = total(add(squares[0], squares[1])) / static_cast<double>(n);
+    const T scale = static_cast<T>(1 / std::sqrt(variance + eps));
+    each_vector<T>(n, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
+      Lanes<T> v = hn::Mul(deviation(i, lanes), splat(scale));
+      if (gamma) v = hn::Mul(v, lanes.load(gamma + i));
+      if (beta) v = hn::Add(v, lanes.load(beta + i));
+      lanes.store(v, out + i);
+    });
+    if (mean) mean[r] = m.high;
+    rstd[r] = scale;
+  }
+}
+
+/// Also adds the range's rows into dgamma and dbeta [n], which it starts at 0.
+///
+/// The kept mean is rounded, so xhat' = (x - mean) r is off by a constant; as xhat sums to 0, the constant is <xhat'>,
+/// and one more sum takes it out.
+template <class T, bool centred>
+HWY_NOINLINE void row_backward(const T* x, const T* gamma, const T* mean, const T* rstd, const T* dy, RowRange range,
+                               T* dx, T* dgamma, T* dbeta) {
+  const std::int64_t n = range.n;
+  const double count = static_cast<double>(n);
+  if (dgamma) std::fill_n(dgamma, n, T(0));
+  if (dbeta) std::fill_n(dbeta, n, T(0));
+  for (std::int64_t r = range.begin; r < range.end; ++r) {
+    const T* row = x + r * n;
+    const T* dout = dy + r * n;
+    T* din = dx ? dx + r * n : nullptr;
+    const Lanes<T> m = splat(centred ? mean[r] : T(0));
+    const Lanes<T> scale = splat(rstd[r]);
+    const auto xhat_at = [&](std::int64_t i, auto lanes) HWY_ATTR {
+      const Lanes<T> v = lanes.load(row + i);
+      return hn::Mul(centred ? hn::Sub(v, m) : v, scale);
+    };
+    const auto g_at = [&](std::int64_t i, auto lanes) HWY_ATTR {
+      const Lanes<T> v = lanes.load(dout + i);
+      return gamma ? hn::Mul(v, lanes.load(gamma + i)) : v;
+    };
+    Wide<T> g_sum = wide_zero<T>();
+    Wide<T> xhat_sum = wide_zero<T>();
+    Wide<T> product[2] = {wide_zero<T>(), wide_zero<T>()};
+    each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
+      const Wide<T> xhat = widen(lanes.or_else(xhat_at(i, lanes), T(0)));
+      const Wide<T> g = widen(g_at(i, lanes));
+      product[k] = multiply_add(g, xhat, product[k]);
+      if (centred) {
+        g_sum = add(g_sum, g);
+        xhat_sum = add(xhat_sum, xhat);
+      }
+    });
+    const double mean_g = total(g_sum) / count;
+    const double shift = total(xhat_sum) / count;
+    const double mean_gx = total(add(product[0], product[1])) / count - mean_g * shift;
+    const Lanes<T> a = splat(static_cast<T>(mean_g));
+    const Lanes<T> b = splat(static_cast<T>(mean_gx));
+    const Lanes<T> c = splat(static_cast<T>(shift));
+    each_vector<T>(n, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
+      const Lanes<T> xhat = centred ? hn::Sub(xhat_at(i, lanes), c) : xhat_at(i, lanes);
+      const Lanes<T> v = lanes.load(dout + i);
+      if (din) {
+        const Lanes<T> g = g_at(i, lanes);
+        lanes.store(hn::Mul(scale, hn::NegMulAdd(xhat, b, centred ? hn::Sub(g, a) : g)), din + i);
+      }
+      if (dgamma) lanes.store(hn::MulAdd(v, xhat, lanes.load(dgamma + i)), dgamma + i);
+      if (dbeta) lanes.store(hn::Add(v, lanes.load(dbeta + i)), dbeta + i);
+    });
+  }
+}
+
+/// out[k, channels] = sums over the range's rows of what f(row's start, channel, lanes, sums) adds to its `k`
+/// accumulators.
+template <class T, int count, class F>
+HWY_INLINE void sum_columns(RowRange range, double* out, const F& f) {
+  const std::int64_t n = range.n;
+  each_vector<T>(n, [&](std::int64_t c, auto lanes, auto) HWY_ATTR {
+    Wide<T> sums[count];
+    for (int k = 0; k < count; ++k) sums[k] = wide_zero<T>();
+    for (std::int64_t r = range.begin; r < range.end; ++r) f(r, c, lanes, sums);
+    constexpr std::int64_t N = lane_count<T>();
+    HWY_ALIGN double buffer[static_cast<std::size_t>(N)];
+    for (int k = 0; k < count; ++k) {
+      store(sums[k], buffer);
+      std::copy_n(buffer, std::min(N, n - c), out + k * n + c);
+    }
+  });
+}
+
+template <class T>
+HWY_INLINE bool is_valid(const BatchNorm<T>& f, std::int64_t r) {
+  return !f.valid || f.valid[r];
+}
+
+template <class T>
+HWY_NOINLINE void batch_sum(const BatchNorm<T>& f, const T*, const T*, RowRange range, double* sums) {
+  sum_columns<T, 1>(range, sums, [&](std::int64_t r, std::int64_t c, auto lanes, auto& acc) HWY_ATTR {
+    if (is_valid(f, r)) acc[0] = add(acc[0], widen(lanes.load(f.x + r * range.n + c)));
+  });
+}
+
+template <class T>
+HWY_NOINLINE void batch_squares(const BatchNorm<T>& f, const T* high, const T* low, RowRange range, double* sums) {
+  sum_columns<T, 1>(range, sums, [&](std::int64_t r, std::int64_t c, auto lanes, auto& acc) HWY_ATTR {
+    if (!is_valid(f, r)) return;
+    const Lanes<T> v = lanes.load(f.x + r * range.n + c);
+    const Wide<T> d = widen(hn::Sub(hn::Sub(v, lanes.load(high + c)), lanes.load(low + c)));
+    acc[0] = multiply_add(d, d, acc[0]);
+  });
+}
+
+template <class T>
+HWY_NOINLINE void batch_normalise(const BatchNorm<T>& f, const Channels<T>& s, RowRange range, T* y) {
+  for (std::int64_t r = range.begin; r < range.end; ++r) {
+    const T* row = f.x + r * range.n;
+    T* out = y + r * range.n;
+    if (f.zero_padding && !is_valid(f, r)) {
+      std::fill_n(out, range.n, T(0));
+      continue;
+    }
+    each_vector<T>(range.n, [&](std::int64_t c, auto lanes, auto) HWY_ATTR {
+      const Lanes<T> d = hn::Sub(hn::Sub(lanes.load(row + c), lanes.load(s.high + c)), lanes.load(s.low + c));
+      Lanes<T> v = hn::Mul(d, lanes.load(s.rstd + c));
+      if (f.gamma) v = hn::Mul(v, lanes.load(f.gamma + c));
+      if (f.beta) v = hn::Add(v, lanes.load(f.beta + c));
+      lanes.store(v, out + c);
+    });
+  }
+}
+
+/// (x - mean) rstd with the rounded mean, less `low`: in a reverse sweep `low` is in units of the deviation.
+template <class T, class L>
+HWY_INLINE Lanes<T> xhat_of(const T* row, const Channels<T>& s, std::int64_t c, L lanes) {
+  const Lanes<T> d = hn::Sub(lanes.load(row + c), lanes.load(s.high + c));
+  return hn::Mul(d, lanes.load(s.rstd + c));
+}
+
+template <class T>
+HWY_NOINLINE void batch_gradient_sums(const BatchNorm<T>& f, const Channels<T>& s, const T* dy, RowRange range,
+                                      double* sums) {
+  sum_columns<T, 3>(range, sums, [&](std::int64_t r, std::int64_t c, auto lanes, auto& acc) HWY_ATTR {
+    const bool valid = is_valid(f, r);
+    if (f.zero_padding && !valid) return;
+    const Wide<T> g = widen(lanes.load(dy + r * range.n + c));
+    const Wide<T> xhat = widen(xhat_of(f.x + r * range.n, s, c, lanes));
+    acc[0] = add(acc[0], g);
+    acc[1] = multiply_add(g, xhat, acc[1]);
+    if (valid) acc[2] = add(acc[2], xhat);
+  });
+}
+
+template <class T>
+HWY_NOINLINE void batch_gradient(const BatchNorm<T>& f, const Channels<T>& s, bool through_statistics, const T* dy,
+                                 RowRange range, T* dx) {
+  for (std::int64_t r = range.begin; r < range.end; ++r) {
+    const bool valid = is_valid(f, r);
+    const T* g = dy + r * range.n;
+    T* out = dx + r * range.n;
+    if (f.zero_padding && !valid) {
+      std::fill_n(out, range.n, T(0));
+      continue;
+    }
+    each_vector<T>(range.n, [&](std::int64_t c, auto lanes, auto) HWY_ATTR {
+      Lanes<T> v = lanes.load(g + c);
+      if (valid && through_statistics) {
+        const Lanes<T> xhat = hn::Sub(xhat_of(f.x + r * range.n, s, c, lanes), lanes.load(s.low + c));
+        v = hn::NegMulAdd(xhat, lanes.load(s.mean_gx + c), hn::Sub(v, lanes.load(s.mean_g + c)));
+      }
+      if (f.gamma) v = hn::Mul(v, lanes.load(f.gamma + c));
+      lanes.store(hn::Mul(v, lanes.load(s.rstd + c)), out + c);
+    });
+  }
+}
+
+template <class T>
+NormTable<T> norm_table() {
+  return {row_forward<T, true>, row_backward<T, true>, row_forward<T, false>,  row_backward<T, false>, batch_sum<T>,
+          batch_squares<T>,     batch_normalise<T>,    batch_gradient_sums<T>, batch_gradient<T>};
+}
+NormTable<float> norm_float() { return norm_table<float>(); }
+NormTable<double> norm_double() { return norm_table<double>(); }
+
+}  // namespace
+}  // namespace tapegrad::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tapegrad::kernels {
+namespace {
+
+HWY_EXPORT(norm_float);
+HWY_EXPORT(norm_double);
+
+template <class T>
+NormTable<T> table() {
+  if constexpr (std::is_same_v<T, float>) {
+    return HWY_DYNAMIC_DISPATCH(norm_float)();
+  } else {
+    return HWY_DYNAMIC_DISPATCH(norm_double)();
+  }
+}
+
+/// Rows whose parameter gradients are added in T before they join a double precision sum: few, so that rounding does
+/// not grow.
+constexpr std::int64_t kGradientRows = 32;
+
+template <class Forward, class T>
+void forward_rows(Forward kernel, const T* x, const T* gamma, const T* beta, std::int64_t rows, std::int64_t n,
+                  double eps, T* y, T* mean, T* rstd) {
+  const std::int64_t grain = std::max<std::int64_t>(1, 8192 / std::max<std::int64_t>(1, n));
+  parallel_for(rows, grain, 4 * rows * n, [&](std::int64_t begin, std::int64_t end) {
+    kernel(x, gamma, beta, {begin, end, n}, eps, y, mean, rstd);
+  });
+}
+
+template <class Backward, class T>
+void backward_rows(Backward kernel, const T* x, const T* gamma, const T* mean, const T* rstd, const T* dy,
+                   std::int64_t rows, std::int64_t n, T* dx, T* dgamma, T* dbeta) {
+  static thread_local Scratch scratch;
+  const std::int64_t chunks = (rows + kGradientRows - 1) / kGradientRows;
+  T* partials = scratch.get<T>(2 * chunks * n);
+  T* gammas = dgamma ? partials : nullptr;
+  T* betas = dbeta ? partials + chunks * n : nullptr;
+  parallel_for(rows, kGradientRows, 6 * rows * n, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t place = begin / kGradientRows * n;
+    kernel(x, gamma, mean, rstd, dy, {begin, end, n}, dx, gammas ? gammas + place : nullptr,
+           betas ? betas + place : nullptr);
+  });
+  if (dgamma) reduce_sum(gammas, {1, chunks, n}, dgamma);
+  if (dbeta) reduce_sum(betas, {1, chunks, n}, dbeta);
+}
+
+template <class T>
+std::int64_t count_valid(const BatchNorm<T>& facts) {
+  return facts.valid ? std::count(facts.valid, facts.valid + facts.rows, true) : facts.rows;
+}
+
+std::int64_t batch_grain(std::int64_t channels) {
+  return std::max<std::int64_t>(64, 16384 / std::max<std::int64_t>(1, channels));
+}
+
+/// Body(begin, end) over ranges of rows that follow from the shape.
+template <class T, class Body>
+void for_batch_rows(const BatchNorm<T>& facts, const Body& body) {
+  parallel_for(facts.rows, batch_grain(facts.channels), 2 * facts.rows * facts.channels, body);
+}
+
+/// Sums of `count` quantities per channel over the ranges of rows, combined in order: [count, channels]. The kernel
+/// fills one range's.
+template <class T, class Kernel>
+double* batch_sums(const BatchNorm<T>& facts, std::int64_t count, const Kernel& kernel) {
+  static thread_local Scratch scratch;
+  const std::int64_t grain = batch_grain(facts.channels);
+  const std::int64_t chunks = std::max<std::int64_t>(1, (facts.rows + grain - 1) / grain);
+  const std::int64_t width = count * facts.channels;
+  double* sums = scratch.get<double>(chunks * width);
+  if (facts.rows == 0) std::fill_n(sums, width, 0.0);
+  for_batch_rows(facts, [&](std::int64_t begin, std::int64_t end) {
+    kernel(RowRange{begin, end, facts.channels}, sums + begin / grain * width);
+  });
+  for (std::int64_t c = 1; c < chunks; ++c) {
+    for (std::int64_t i = 0; i < width; ++i) sums[i] += sums[c * width + i];
+  }
+  return sums;
+}
+
+template <class T>
+T inverse_root(double variance, double eps) {
+  return static_cast<T>(1 / std::sqrt(variance + eps));
+}
+
+/// rstd [channels] of given variances, and as many zeros.
+template <class T>
+struct EvalChannels {
+  T* rstd;
+  T* zeros;
+  EvalChannels(const T* variance, std::int64_t channels, double eps, Scratch& scratch)
+      : rstd(scratch.get<T>(2 * channels)), zeros(rstd + channels) {
+    for (std::int64_t c = 0; c < channels; ++c) rstd[c] = inverse_root<T>(static_cast<double>(variance[c]), eps);
+    std::fill_n(zeros, channels, T(0));
+  }
+};
+
+}  // namespace
+
+template <class T>
+void layer_norm_forward(const T* x, const T* gamma, const T* beta, std::int64_t rows, std::int64_t n, double eps, T* y,
+                        T* mean, T* rstd) {
+  forward_rows(table<T>().layer_forward, x, gamma, beta, rows, n, eps, y, mean, rstd);
+}
+
+template <class T>
+void layer_norm_backward(const T* x, const T* gamma, const T* mean, const T* rstd, const T* dy, std::int64_t rows,
+                         std::int64_t n, T* dx, T* dgamma, T* dbeta) {
+  backward_rows(table<T>().layer_backward, x, gamma, mean, rstd, dy, rows, n, dx, dgamma, dbeta);
+}
+
+template <class T>
+void rms_norm_forward(const T* x, const T* gamma, std::int64_t rows, std::int64_t n, double eps, T* y, T* rstd) {
+  forward_rows<decltype(NormTable<T>::rms_forward), T>(table<T>().rms_forward, x, gamma, nullptr, rows, n, eps, y,
+                                                       nullptr, rstd);
+}
+
+template <class T>
+void rms_norm_backward(const T* x, const T* gamma, const T* rstd, const T* dy, std::int64_t rows, std::int64_t n, T* dx,
+                       T* dgamma) {
+  backward_rows<decltype(NormTable<T>::rms_backward), T>(table<T>().rms_backward, x, gamma, nullptr, rstd, dy, rows, n,
+                                                         dx, dgamma, nullptr);
+}
+
+template <class T>
+std::int64_t batch_norm_forward(const BatchNorm<T>& facts, double eps, T* y, T* mean, T* variance, T* rstd) {
+  static thread_local Scratch scratch;
+  const NormTable<T> kernels = table<T>();
+  const std::int64_t channels = facts.channels;
+  const std::int64_t count = count_valid(facts);
+  const double n = static_cast<double>(std::max<std::int64_t>(1, count));
+  T* low = scratch.get<T>(channels);
+  const double* sums = batch_sums(
+      facts, 1, [&](RowRange range, double* out) { kernels.batch_sum(facts, nullptr, nullptr, range, out); });
+  for (std::int64_t c = 0; c < channels; ++c) {
+    const double m = sums[c] / n;
+    mean[c] = static_cast<T>(m);
+    low[c] = static_cast<T>(m - static_cast<double>(mean[c]));
+  }
+  const double* squares =
+      batch_sums(facts, 1, [&](RowRange range, double* out) { kernels.batch_squares(facts, mean, low, range, out); });
+  for (std::int64_t c = 0; c < channels; ++c) {
+    variance[c] = static_cast<T>(squares[c] / n);
+    rstd[c] = inverse_root<T>(squares[c] / n, eps);
+  }
+  const Channels<T> statistics{mean, low, rstd, nullptr, nullptr};
+  for_batch_rows(facts, [&](std::int64_t begin, std::int64_t end) {
+    kernels.batch_normalise(facts, statistics, {begin, end, channels}, y);
+  });
+  return count;
+}
+
+template <class T>
+void batch_norm_backward(const BatchNorm<T>& facts, const T* mean, const T* rstd, const T* dy, T* dx, T* dgamma,
+                         T* dbeta) {
+  static thread_local Scratch scratch;
+  const NormTable<T> kernels = table<T>();
+  const std::int64_t channels = facts.channels;
+  const double n = static_cast<double>(std::max<std::int64_t>(1, count_valid(facts)));
+  T* shift = scratch.get<T>(3 * channels);
+  T* mean_g = shift + channels;
+  T* mean_gx = mean_g + channels;
+  const Channels<T> statistics{mean, shift, rstd, mean_g, mean_gx};
+  const double* sums = batch_sums(
+      facts, 3, [&](RowRange range, double* out) { kernels.batch_gradient_sums(facts, statistics, dy, range, out); });
+  for (std::int64_t c = 0; c < channels; ++c) {
+    // As in layer norm: xhat sums to 0 over the valid rows, so its mean there is what the rounded mean put in.
+    const double offset = sums[2 * channels + c] / n;
+    const double g = sums[c];
+    const double gx = sums[channels + c] - offset * g;
+    shift[c] = static_cast<T>(offset);
+    mean_g[c] = static_cast<T>(g / n);
+    mean_gx[c] = static_cast<T>(gx / n);
+    if (dgamma) dgamma[c] = static_cast<T>(gx);
+    if (dbeta) dbeta[c] = static_cast<T>(g);
+  }
+  if (!dx) return;
+  for_batch_rows(facts, [&](std::int64_t begin, std::int64_t end) {
+    kernels.batch_gradient(facts, statistics, true, dy, {begin, end, channels}, dx);
+  });
+}
+
+template <class T>
+void batch_norm_eval_forward(const BatchNorm<T>& facts, const T* mean, const T* variance, double eps, T* y) {
+  static thread_local Scratch scratch;
+  const NormTable<T> kernels = table<T>();
+  const EvalChannels<T> given(variance, facts.channels, eps, scratch);
+  const Channels<T> statistics{mean, given.zeros, given.rstd, nullptr, nullptr};
+  for_batch_rows(facts, [&](std::int64_t begin, std::int64_t end) {
+    kernels.batch_normalise(facts, statistics, {begin, end, facts.channels}, y);
+  });
+}
+
+template <class T>
+void batch_norm_eval_backward(const BatchNorm<T>& facts, const T* mean, const T* variance, double eps, const T* dy,
+                              T* dx, T* dgamma, T* dbeta) {
+  static thread_local Scratch scratch;
+  const NormTable<T> kernels = table<T>();
+  const std::int64_t channels = facts.channels;
+  const EvalChannels<T> given(variance, channels, eps, scratch);
+  const Channels<T> statistics{mean, given.zeros, given.rstd, nullptr, nullptr};
+  if (dgamma || dbeta) {
+    const double* sums = batch_sums(
+        facts, 3, [&](RowRange range, double* out) { kernels.batch_gradient_sums(facts, statistics, dy, range, out); });
+    for (std::int64_t c = 0; c < channels; ++c) {
+      if (dgamma) dgamma[c] = static_cast<T>(sums[channels + c]);
+      if (dbeta) dbeta[c] = static_cast<T>(sums[c]);
+    }
+  }
+  if (!dx) return;
+  for_batch_rows(facts, [&](std::int64_t begin, std::int64_t end) {
+    kernels.batch_gradient(facts, statistics, false, dy, {begin, end, channels}, dx);
+  });
+}
+
+#define TAPEGRAD_NORM(T)                                                                                              \
+  template void layer_norm_forward(const T*, const T*, const T*, std::int64_t, std::int64_t, double, T*, T*, T*);     \
+  template void layer_norm_backward(const T*, const T*, const T*, const T*, const T*, std::int64_t, std::int64_t, T*, \
+                                    T*, T*);                                                                          \
+  template void rms_norm_forward(const T*, const T*, std::int64_t, std::int64_t, double, T*, T*);                     \
+  template void rms_norm_backward(const T*, const T*, const T*, const T*, std::int64_t, std::int64_t, T*, T*);        \
+  template std::int64_t batch_norm_forward(const BatchNorm<T>&, double, T*, T*, T*, T*);                              \
+  template void batch_norm_backward(const BatchNorm<T>&, const T*, const T*, const T*, T*, T*, T*);                   \
+  template void batch_norm_eval_forward(const BatchNorm<T>&, const T*, const T*, double, T*);                         \
+  template void batch_norm_eval_backward(const BatchNorm<T>&, const T*, const T*, double, const T*, T*, T*, T*)
+TAPEGRAD_NORM(float);
+TAPEGRAD_NORM(double);
+#undef TAPEGRAD_NORM
+
+}  // namespace tapegrad::kernels
+#endif  // HWY_ONCE

@@ -1,0 +1,67 @@
+// Normalisation layers: layer norm and RMS norm over the rows of a contiguous [rows, n] array, batch norm over its
+// columns.
+//
+// Statistics are taken in two passes in double precision, and x - mean keeps the part of the mean that T cannot hold,
+// so float32 keeps about 3e-7 even at mean / deviation = 10,000. A row of layer norm depends on that row alone, to the
+// bit. Sums over rows run over chunks that follow from the shape and are combined in order: the same bits at any number
+// of threads. Notation: r = rstd = 1 / sqrt(variance + eps); xhat = (x - mean) r; g = gamma dy; <a> the mean over what
+// was normalised together. Parameters gamma and beta may be null (1 and 0), so may dx, dgamma and dbeta (not wanted).
+// Instantiated for float and double.
+#pragma once
+
+#include <cstdint>
+
+namespace tapegrad::kernels {
+
+/// y = gamma xhat + beta per row (Ba et al. 2016); keeps mean and rstd [rows].
+template <class T>
+void layer_norm_forward(const T* x, const T* gamma, const T* beta, std::int64_t rows, std::int64_t n, double eps, T* y,
+                        T* mean, T* rstd);
+
+/// dx = r (g - <g> - xhat <g xhat>); dgamma = sum dy xhat; dbeta = sum dy, over the rows.
+template <class T>
+void layer_norm_backward(const T* x, const T* gamma, const T* mean, const T* rstd, const T* dy, std::int64_t rows,
+                         std::int64_t n, T* dx, T* dgamma, T* dbeta);
+
+/// y = gamma x r with r = 1 / sqrt(<x^2> + eps) (Zhang and Sennrich 2019); keeps r [rows].
+template <class T>
+void rms_norm_forward(const T* x, const T* gamma, std::int64_t rows, std::int64_t n, double eps, T* y, T* rstd);
+
+/// dx = r (g - xhat <g xhat>) with xhat = x r; dgamma = sum dy xhat.
+template <class T>
+void rms_norm_backward(const T* x, const T* gamma, const T* rstd, const T* dy, std::int64_t rows, std::int64_t n, T* dx,
+                       T* dgamma);
+
+/// What batch norm normalises: the columns of x [rows, channels]. Other layouts are permuted first.
+template <class T>
+struct BatchNorm {
+  const T* x = nullptr;
+  std::int64_t rows = 0;
+  std::int64_t channels = 0;
+  const bool* valid = nullptr;  ///< [rows]: which rows the statistics are taken over; null: all
+  bool zero_padding = true;  ///< rows that are not valid: written 0 with gradient 0, or else normalised like the others
+  const T* gamma = nullptr;  ///< [channels]
+  const T* beta = nullptr;   ///< [channels]
+};
+
+/// y = gamma xhat + beta with the statistics of the valid rows; writes mean, biased variance and rstd [channels] and
+/// returns the number of valid rows. With none, mean and variance are 0.
+template <class T>
+std::int64_t batch_norm_forward(const BatchNorm<T>& facts, double eps, T* y, T* mean, T* variance, T* rstd);
+
+/// Through the batch's statistics, n valid rows, m = 1 in a valid row and 0 elsewhere:
+/// dx = r (g - m / n sum g - m xhat / n sum g xhat); dgamma = sum dy xhat; dbeta = sum dy, over the written rows.
+template <class T>
+void batch_norm_backward(const BatchNorm<T>& facts, const T* mean, const T* rstd, const T* dy, T* dx, T* dgamma,
+                         T* dbeta);
+
+/// y = gamma (x - mean) / sqrt(variance + eps) + beta with given (running) statistics.
+template <class T>
+void batch_norm_eval_forward(const BatchNorm<T>& facts, const T* mean, const T* variance, double eps, T* y);
+
+/// dx = gamma dy / sqrt(variance + eps), the statistics being constants; dgamma = sum dy xhat; dbeta = sum dy.
+template <class T>
+void batch_norm_eval_backward(const BatchNorm<T>& facts, const T* mean, const T* variance, double eps, const T* dy,
+                              T* dx, T* dgamma, T* dbeta);
+
+}  // namespace tapegrad::kernels
