@@ -1,9 +1,9 @@
 # The catalogue: a library of its own that lists every op (samples, formulas, benchmark cases), for the tests, the tools and the documents.
 # A program that only computes does not link to it and carries none of that.
 #
-# The list is made at build time from the op files themselves, src/ops/ROOM/OP.cpp: those with a TAPEGRAD_CATALOGUE( line. Static
+# The list is made at build time from the op files themselves, src/ops/ROOM/OP.cpp (and the few that the engine needs, in src/tape): those with a TAPEGRAD_CATALOGUE( line. Static
 # initialisers could not do it: a linker drops from an archive the objects that nothing refers to.
-file(GLOB op_files CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/src/ops/*/*.cpp")
+file(GLOB op_files CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/src/ops/*/*.cpp" "${CMAKE_CURRENT_SOURCE_DIR}/src/tape/*.cpp")
 set(registry "${CMAKE_CURRENT_BINARY_DIR}/catalogue_registry.cpp")
 set(generator "${PROJECT_SOURCE_DIR}/cmake/GenerateCatalogue.cmake")
 add_custom_command(

@@ -1,0 +1,174 @@
+// The catalogue: for each op what its struct says beside its computation: derivation, samples, errors, a benchmark
+// case. The gradient suite, the op table, the derivation book and the benchmarks are made from it. No list of ops is
+// kept by hand: the build lists the op files.
+//
+// An op joins by these static members, all in its struct, and one line below it:
+//
+//   static Derivation derivation() { return {{"Definition", R"(y = \tanh x)", ""}, {"Slope", R"(y' = 1 - y^2)", "from
+//   the quotient rule"}}; } static Samples samples(Generator& g) { return {{"plain", {uniform(g, {3, 4}, -2, 2)}},
+//   {"saturated", {full64({2}, 1e3)}, {.order = 1}}}; } static ErrorSamples errors() { return {{"integers", [] {
+//   tanh(arange(3)); }, "[tanh] expected a floating tensor"}}; } static Sample benchmark(Generator& g) { return {"[512,
+//   512]", {uniform(g, {512, 512}, -2, 2)}}; }
+//   ...
+//   TAPEGRAD_CATALOGUE(pointwise, tanh, Tanh)      // room, name (the file's too), struct
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/op.hpp"
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad::catalogue {
+
+/// One step of a derivation: what it is, the formula (LaTeX), and why it follows.
+struct Step {
+  std::string_view title;
+  std::string_view latex;
+  std::string_view why;
+};
+using Derivation = std::vector<Step>;
+
+using Arguments = std::vector<Tensor>;
+/// A sample's function: from its inputs to the op's output(s).
+using Call = std::function<std::vector<Tensor>(const Arguments&)>;
+
+struct SampleOptions {
+  /// Orders of derivative that are compared with finite differences: 2, 1, or 0 where differences cannot tell (say
+  /// why).
+  int order = 2;
+  std::string_view reason = {};
+  /// Whether the sample stands on a kink, where the gradient is a choice: checked against the subgradient interval
+  /// only.
+  bool kink = false;
+};
+
+/// Inputs (float64; other dtypes are passed through and not differentiated; undefined ones stand for absent optional
+/// inputs).
+struct Sample {
+  std::string name;
+  Arguments inputs;
+  Call call;  ///< when empty: the op, default-constructed
+  SampleOptions options;
+
+  Sample(std::string sample_name, Arguments sample_inputs, SampleOptions sample_options = {})
+      : name(std::move(sample_name)), inputs(std::move(sample_inputs)), options(sample_options) {}
+  Sample(std::string sample_name, Arguments sample_inputs, Call sample_call, SampleOptions sample_options = {})
+      : name(std::move(sample_name)),
+        inputs(std::move(sample_inputs)),
+        call(std::move(sample_call)),
+        options(sample_options) {}
+};
+using Samples = std::vector<Sample>;
+
+/// A misuse, and the beginning of the message it must be answered with.
+struct ErrorSample {
+  std::string name;
+  std::function<void()> call;
+  std::string message;
+};
+using ErrorSamples = std::vector<ErrorSample>;
+
+struct OpEntry {
+  std::string_view room;  ///< the family: a folder
+  std::string_view name;
+  std::string_view math;
+  bool linear;
+  bool differentiable;
+  Keep keep;
+  Derivation (*derivation)();
+  std::function<Samples(Generator&)> samples;
+  ErrorSamples (*errors)();
+  std::function<Sample(Generator&)> benchmark;
+};
+
+/// Every op of this build, by name. Link tapegrad::catalogue.
+std::span<const OpEntry* const> all_ops();
+
+/// float64 tensors for samples.
+inline Tensor uniform(Generator& g, const Shape& shape, double low, double high) {
+  Tensor t = rand(shape, g, {.dtype = float64});
+  for (double& v : t.mutable_data<double>("uniform")) v = low + (high - low) * v;
+  return t;
+}
+inline Tensor full64(const Shape& shape, double value) { return full(shape, value, {.dtype = float64}); }
+/// A float64 vector of the given values.
+inline Tensor vector64(const std::vector<double>& values) {
+  return from_vector(values, {static_cast<std::int64_t>(values.size())});
+}
+
+/// Makes a Call of a function of tensors: of(softplus), of([](const Tensor& a, const Tensor& b) { return matmul(a, b);
+/// }).
+template <std::size_t Count = 1, class F>
+Call of(F f) {
+  return [f](const Arguments& x) -> std::vector<Tensor> {
+    return [&]<std::size_t... I>(std::index_sequence<I...>)->std::vector<Tensor> {
+      if constexpr (requires { std::tuple_size<decltype(f(x[I]...))>::value; }) {
+        auto results = f(x[I]...);
+        return std::vector<Tensor>(results.begin(), results.end());
+      } else {
+        return {f(x[I]...)};
+      }
+    }
+    (std::make_index_sequence<Count>{});
+  };
+}
+
+/// Fills in the default call for samples that have none.
+template <class O>
+Sample with_default_call(Sample sample) {
+  if (sample.call) return sample;
+  if constexpr (std::is_default_constructible_v<O>) {
+    if constexpr (
+        requires(Tensor t) { O{}.forward(t); } || requires(Keeper & k, Tensor t) { O{}.forward(k, t); }) {
+      sample.call = of<1>([](const Tensor& x) { return tapegrad::apply(O{}, x); });
+    } else if constexpr (
+        requires(Tensor t) { O{}.forward(t, t); } || requires(Keeper & k, Tensor t) { O{}.forward(k, t, t); }) {
+      sample.call = of<2>([](const Tensor& a, const Tensor& b) { return tapegrad::apply(O{}, a, b); });
+    } else if constexpr (
+        requires(Tensor t) { O{}.forward(t, t, t); } || requires(Keeper & k, Tensor t) { O{}.forward(k, t, t, t); }) {
+      sample.call =
+          of<3>([](const Tensor& a, const Tensor& b, const Tensor& c) { return tapegrad::apply(O{}, a, b, c); });
+    } else if constexpr (requires(Inputs in) { O{}.forward(in); }) {
+      sample.call = [](const Arguments& x) -> std::vector<Tensor> { return {tapegrad::apply(O{}, x)}; };
+    }
+  }
+  return sample;
+}
+
+/// Reads an op struct's static members into an entry.
+template <class O>
+OpEntry make_entry(std::string_view room) {
+  return {.room = room,
+          .name = O::name,
+          .math = O::math,
+          .linear = O::linear,
+          .differentiable = O::differentiable,
+          .keep = O::keep,
+          .derivation = [] { return O::derivation(); },
+          .samples =
+              [](Generator& g) {
+                Samples samples;
+                for (Sample& sample : O::samples(g)) samples.push_back(with_default_call<O>(std::move(sample)));
+                return samples;
+              },
+          .errors = [] { return O::errors(); },
+          .benchmark = [](Generator& g) { return with_default_call<O>(O::benchmark(g)); }};
+}
+
+}  // namespace tapegrad::catalogue
+
+/// Puts an op into the catalogue. `op_name` is the op's name, and its file's.
+#define TAPEGRAD_CATALOGUE(room, op_name, Struct)           \
+  namespace catalogue {                                     \
+  const OpEntry& entry_##op_name();                         \
+  const OpEntry& entry_##op_name() {                        \
+    static_assert(Struct::name == #op_name);                \
+    static const OpEntry entry = make_entry<Struct>(#room); \
+    return entry;                                           \
+  }                                                         \
+  }

@@ -1,0 +1,25 @@
+// fmt formatters: fmt::print("{}", x) for tensors, shapes, dtypes and tapes.
+#pragma once
+
+#include <fmt/core.h>
+
+#include <concepts>
+#include <string>
+
+#include "tapegrad/tape/tape.hpp"
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad {
+/// The types that print as their to_string().
+template <class T>
+concept Printable =
+    std::same_as<T, Tensor> || std::same_as<T, Shape> || std::same_as<T, DType> || std::same_as<T, Tape>;
+}  // namespace tapegrad
+
+template <tapegrad::Printable T>
+struct fmt::formatter<T> : fmt::formatter<fmt::string_view> {
+  template <class Context>
+  auto format(const T& value, Context& context) const {
+    return fmt::formatter<fmt::string_view>::format(fmt::string_view(std::string(to_string(value))), context);
+  }
+};

@@ -1,0 +1,17 @@
+// The ops that the engine itself needs: add accumulates fan-out, sum_to un-broadcasts, and expand is its transpose.
+#pragma once
+
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad {
+
+/// a + b with NumPy broadcasting. Throws ShapeError, DTypeError.
+Tensor add(const Tensor& a, const Tensor& b);
+
+/// x summed over the dimensions along which `shape` broadcasts to x's shape. Throws ShapeError when it does not.
+Tensor sum_to(const Tensor& x, const Shape& shape);
+
+/// x seen in a larger shape without a copy; broadcast dimensions have stride 0. Throws ShapeError "[expand] ...".
+Tensor expand(const Tensor& x, const Shape& shape);
+
+}  // namespace tapegrad

@@ -1,0 +1,355 @@
+// Operations: how an op is written, and apply(), which runs one.
+//
+// An op is a small struct. This is a whole one:
+//
+//   struct Cube : tapegrad::Op<Cube> {
+//     static constexpr std::string_view name = "cube";
+//     static constexpr std::string_view math = R"(y = x^3;\ \bar x = 3 x^2 \bar y)";
+//     Tensor forward(const Tensor& x) const { return x * x * x; }
+//     Tensor vjp(const Saved& s, const Tensor& dy) const { return 3.0 * dy * square(s.input(0)); }
+//   };
+//   Tensor cube(const Tensor& x) { return apply(Cube{}, x); }
+//
+// What an op may say (only name, forward and vjp are needed):
+//
+//   forward(x...)             or forward(Keeper&, x...) to save residuals; x... are Tensors, or one Inputs for any
+//   number. Returns Tensor, or
+//                             std::array<Tensor, N> for N outputs. Runs unrecorded. Undefined tensors stand for absent
+//                             inputs.
+//   vjp(s, dy)                the reverse rule, out of differentiable operations on s.input(i), s.output(i) and dy (for
+//   N outputs: Cotangents;
+//                             undefined ones are zero). Returns Tensor, or std::array / std::vector with one per input;
+//                             undefined means zero. Gradients may have a broadcast shape: the engine sums them to the
+//                             input's. Linear in dy.
+//   fused_vjp(s, dy, sink)    a faster reverse rule for when nobody differentiates it again: raw kernels,
+//   s.residual(i), sink.add(i, dx). jvp(s, dx)                the forward rule: one input: const Tensor&; more:
+//   Tangents (undefined ones are zero). Here s holds all inputs and
+//                             outputs. Without it the engine differentiates vjp.
+//   keep, keep_for(wants)     what the reverse rules read (all inputs when not said): the tape frees the rest.
+//   linear = true             the forward function is linear in all its inputs together; its jvp is itself.
+//   differentiable = false    outputs carry no gradient (comparisons, indices).
+//   describe(visitor)         names its attributes: visitor("axis", axis).
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <span>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad {
+
+/// The inputs of an op: a view of tensors that live elsewhere.
+class Inputs {
+ public:
+  Inputs(const Tensor* const* first, std::size_t count) : first_(first), count_(count) {}
+  const Tensor& operator[](int i) const { return *first_[i]; }
+  int size() const { return static_cast<int>(count_); }
+
+ private:
+  const Tensor* const* first_;
+  std::size_t count_;
+};
+
+/// One per output (cotangents) or per input (tangents); an undefined tensor is a zero.
+using Cotangents = std::span<const Tensor>;
+using Tangents = std::span<const Tensor>;
+
+/// Which inputs an op's caller wants gradients of.
+class Wants {
+ public:
+  explicit Wants(std::uint64_t mask) : mask_(mask) {}
+  bool operator()(int i) const { return i >= 64 || ((mask_ >> i) & 1U) != 0; }
+
+ private:
+  std::uint64_t mask_;
+};
+
+/// What an op keeps for the reverse sweep, as sets of inputs and outputs.
+struct Keep {
+  std::uint32_t input_set = 0;
+  std::uint32_t output_set = 0;
+
+  static constexpr Keep input(int i) { return {std::uint32_t{1} << i, 0}; }
+  friend constexpr Keep operator|(Keep a, Keep b) { return {a.input_set | b.input_set, a.output_set | b.output_set}; }
+
+  static const Keep nothing;
+  static const Keep inputs;   ///< every input
+  static const Keep output;   ///< the first output
+  static const Keep outputs;  ///< every output
+};
+inline constexpr Keep Keep::nothing{0, 0};
+inline constexpr Keep Keep::inputs{~std::uint32_t{0}, 0};
+inline constexpr Keep Keep::output{0, 1};
+inline constexpr Keep Keep::outputs{0, ~std::uint32_t{0}};
+
+struct Node;
+
+/// What forward may hand to the reverse sweep beside inputs and outputs.
+class Keeper {
+ public:
+  explicit Keeper(bool recording) : recording_(recording) {}
+  /// Whether the op is being recorded: if not, residuals need not be computed.
+  bool recording() const { return recording_; }
+  /// The i-th call saves what s.residual(i) gives back.
+  void save(Tensor residual) { residuals_[count_++] = std::move(residual); }
+
+  static constexpr std::size_t kMost = 4;
+  std::span<Tensor> residuals() { return {residuals_.data(), count_}; }
+
+ private:
+  bool recording_;
+  std::array<Tensor, kMost> residuals_;
+  std::size_t count_ = 0;
+};
+
+/// What a rule may read. Reading what the op does not keep throws TapeError.
+class Saved {
+ public:
+  /// The reverse sweep's view of a node.
+  Saved(const Node& node, Wants wants) : node_(&node), wants_(wants) {}
+  /// The forward rule's view: everything at hand.
+  Saved(std::string_view op, Inputs inputs, std::span<const Tensor> outputs)
+      : wants_(~std::uint64_t{0}), op_(op), inputs_(inputs), outputs_(outputs) {}
+
+  const Tensor& input(int i) const;
+  const Tensor& output(int i = 0) const;
+  const Tensor& residual(int i) const;
+  /// Known for each input that wants a gradient, kept or not.
+  const Shape& input_shape(int i) const;
+  DType input_dtype(int i) const;
+  const Shape& output_shape(int i = 0) const;
+  int inputs() const;
+  /// Whether a gradient of input i is asked for: compute no other.
+  bool wants(int i) const { return wants_(i); }
+
+ private:
+  const Node* node_ = nullptr;
+  Wants wants_;
+  std::string_view op_;
+  Inputs inputs_{nullptr, 0};
+  std::span<const Tensor> outputs_;
+};
+
+/// Where a fused reverse rule puts its gradients. Only the engine accumulates and un-broadcasts.
+class GradientSink {
+ public:
+  /// Adds dx to the gradient of input i. An undefined dx is a zero.
+  virtual void add(int i, Tensor dx) = 0;
+  /// A contiguous buffer of input i's shape that holds what has come so far (zeros at first): add into it, through
+  /// mutable_data().
+  virtual Tensor accumulate_into(int i) = 0;
+
+ protected:
+  ~GradientSink() = default;
+};
+
+/// Receives an op's attributes.
+class AttributeVisitor {
+ public:
+  virtual void text(std::string_view name, std::string_view value) = 0;
+  void operator()(std::string_view name, double value);
+  void operator()(std::string_view name, std::int64_t value);
+  void operator()(std::string_view name, int value) { (*this)(name, static_cast<std::int64_t>(value)); }
+  void operator()(std::string_view name, bool value);
+  void operator()(std::string_view name, const Shape& value);
+  void operator()(std::string_view name, std::string_view value) { text(name, value); }
+  void operator()(std::string_view name, const char* value) { text(name, value); }
+
+ protected:
+  ~AttributeVisitor() = default;
+};
+
+template <class Self>
+struct Op {
+  static constexpr std::string_view math = "";
+  static constexpr Keep keep = Keep::inputs;
+  static constexpr bool linear = false;
+  static constexpr bool differentiable = true;
+};
+
+/// An op type seen from the engine: derived from the struct, one constant per type.
+struct OpTable {
+  std::string_view name;
+  std::string_view math;
+  bool linear;
+  bool differentiable;
+  int outputs;
+  void (*forward)(const void* op, Keeper& keeper, Inputs inputs, std::span<Tensor> outputs);
+  void (*vjp)(const void* op, const Saved& saved, Cotangents dys,
+              GradientSink& sink);  // or nullptr: differentiable once
+  void (*fused_vjp)(const void* op, const Saved& saved, Cotangents dys, GradientSink& sink);  // or nullptr
+  void (*jvp)(const void* op, const Saved& saved, Tangents dxs, std::span<Tensor> dys);       // or nullptr
+  Keep (*keep)(const void* op, Wants wants);
+  void (*describe)(const void* op, AttributeVisitor& visitor);  // or nullptr
+  void (*copy)(const void* op, void* to);
+  void (*destroy)(void* op);  // nullptr when trivial
+  std::size_t size;
+  std::size_t alignment;
+};
+
+namespace engine {
+
+/// Runs, records and pushes tangents: the one place that does. `outputs` has table.outputs entries.
+void apply(const OpTable& table, const void* op, Inputs inputs, std::span<Tensor> outputs);
+
+inline constexpr int kAnyNumber = -1;
+
+template <class T>
+struct OutputCount;
+template <>
+struct OutputCount<Tensor> : std::integral_constant<int, 1> {};
+template <std::size_t N>
+struct OutputCount<std::array<Tensor, N>> : std::integral_constant<int, static_cast<int>(N)> {};
+
+/// Calls op.forward with the arguments it takes.
+template <class O, std::size_t... I>
+auto call_forward(const O& op, Keeper& keeper, Inputs in, std::index_sequence<I...>) {
+  if constexpr (requires { op.forward(keeper, in[static_cast<int>(I)]...); }) {
+    return op.forward(keeper, in[static_cast<int>(I)]...);
+  } else {
+    return op.forward(in[static_cast<int>(I)]...);
+  }
+}
+
+template <class O, int Arity>
+auto call_forward(const O& op, Keeper& keeper, Inputs in) {
+  if constexpr (Arity != kAnyNumber) {
+    return call_forward(op, keeper, in, std::make_index_sequence<static_cast<std::size_t>(Arity)>{});
+  } else if constexpr (requires { op.forward(keeper, in); }) {
+    return op.forward(keeper, in);
+  } else {
+    return op.forward(in);
+  }
+}
+
+template <class O, int Arity>
+using ForwardResult =
+    decltype(call_forward<O, Arity>(std::declval<const O&>(), std::declval<Keeper&>(), std::declval<Inputs>()));
+
+inline void put(Tensor&& result, std::span<Tensor> out) { out[0] = std::move(result); }
+template <std::size_t N>
+void put(std::array<Tensor, N>&& results, std::span<Tensor> out) {
+  for (std::size_t i = 0; i < N; ++i) out[i] = std::move(results[i]);
+}
+
+inline void give(GradientSink& sink, Tensor&& gradient) { sink.add(0, std::move(gradient)); }
+template <class Range>
+requires(!std::same_as<std::remove_cvref_t<Range>, Tensor>) void give(GradientSink& sink, Range&& gradients) {
+  int i = 0;
+  for (Tensor& g : gradients) sink.add(i++, std::move(g));
+}
+
+template <class O, int Arity>
+struct TableOf {
+  static constexpr int kOutputs = OutputCount<ForwardResult<O, Arity>>::value;
+
+  static const O& self(const void* op) { return *static_cast<const O*>(op); }
+
+  static void forward(const void* op, Keeper& keeper, Inputs in, std::span<Tensor> out) {
+    put(call_forward<O, Arity>(self(op), keeper, in), out);
+  }
+  static void vjp(const void* op, const Saved& s, Cotangents dys, GradientSink& sink) {
+    if constexpr (requires { self(op).vjp(s, dys[0]); }) {
+      give(sink, self(op).vjp(s, dys[0]));
+    } else if constexpr (requires { self(op).vjp(s, dys); }) {
+      give(sink, self(op).vjp(s, dys));
+    }
+  }
+  static void fused_vjp(const void* op, const Saved& s, Cotangents dys, GradientSink& sink) {
+    if constexpr (requires { self(op).fused_vjp(s, dys[0], sink); }) {
+      self(op).fused_vjp(s, dys[0], sink);
+    } else if constexpr (requires { self(op).fused_vjp(s, dys, sink); }) {
+      self(op).fused_vjp(s, dys, sink);
+    }
+  }
+  static void jvp(const void* op, const Saved& s, Tangents dxs, std::span<Tensor> dys) {
+    if constexpr (requires { self(op).jvp(s, dxs[0]); }) {
+      put(self(op).jvp(s, dxs[0]), dys);
+    } else if constexpr (requires { self(op).jvp(s, dxs); }) {
+      put(self(op).jvp(s, dxs), dys);
+    }
+  }
+  static Keep keep(const void* op, Wants wants) {
+    if constexpr (requires { self(op).keep_for(wants); }) {
+      return self(op).keep_for(wants);
+    } else {
+      return O::keep;
+    }
+  }
+  static void describe(const void* op, AttributeVisitor& visitor) {
+    if constexpr (requires { self(op).describe(visitor); }) self(op).describe(visitor);
+  }
+  static void copy(const void* op, void* to) { new (to) O(self(op)); }
+  static void destroy(void* op) { static_cast<O*>(op)->~O(); }
+
+  static constexpr bool kHasFused =
+      requires(const O& o, const Saved& s, const Tensor& d, Cotangents c, GradientSink& g) {
+    o.fused_vjp(s, d, g);
+  }
+  || requires(const O& o, const Saved& s, Cotangents c, GradientSink& g) { o.fused_vjp(s, c, g); };
+  static constexpr bool kHasJvp = requires(const O& o, const Saved& s, const Tensor& d) { o.jvp(s, d); }
+  || requires(const O& o, const Saved& s, Tangents d) { o.jvp(s, d); };
+  static constexpr bool kHasVjp = requires(const O& o, const Saved& s, const Tensor& d) { o.vjp(s, d); }
+  || requires(const O& o, const Saved& s, Cotangents d) { o.vjp(s, d); };
+  static_assert(kHasVjp || kHasFused || !O::differentiable,
+                "an op needs vjp(const Saved&, const Tensor& dy), or `differentiable = false`");
+
+  static constexpr OpTable table{
+      .name = O::name,
+      .math = O::math,
+      .linear = O::linear,
+      .differentiable = O::differentiable,
+      .outputs = kOutputs,
+      .forward = &forward,
+      .vjp = kHasVjp ? &vjp : nullptr,
+      .fused_vjp = kHasFused ? &fused_vjp : nullptr,
+      .jvp = kHasJvp ? &jvp : nullptr,
+      .keep = &keep,
+      .describe = &describe,
+      .copy = &copy,
+      .destroy = std::is_trivially_destructible_v<O> ? nullptr : &destroy,
+      .size = sizeof(O),
+      .alignment = alignof(O),
+  };
+};
+
+template <class O, int Arity>
+auto apply(const O& op, Inputs inputs) {
+  using Table = TableOf<O, Arity>;
+  std::array<Tensor, static_cast<std::size_t>(Table::kOutputs)> outputs;
+  apply(Table::table, &op, inputs, outputs);
+  if constexpr (Table::kOutputs == 1) {
+    return Tensor(std::move(outputs[0]));
+  } else {
+    return outputs;
+  }
+}
+
+}  // namespace engine
+
+/// Runs an op on its inputs: the Tensor (or std::array of Tensors) that its forward function computes, recorded on the
+/// live tape when an input is tracked, with tangents pushed. Throws TapeError for an input of an earlier step, and
+/// whatever forward throws.
+template <class O, class... Ts>
+requires(std::same_as<Ts, Tensor>&&...) auto apply(const O& op, const Ts&... inputs) {
+  const std::array<const Tensor*, sizeof...(Ts)> in = {&inputs...};
+  return engine::apply<O, static_cast<int>(sizeof...(Ts))>(op, Inputs(in.data(), in.size()));
+}
+
+/// The same for an op that takes any number of inputs.
+template <class O>
+auto apply(const O& op, const std::vector<Tensor>& inputs) {
+  std::vector<const Tensor*> in;
+  in.reserve(inputs.size());
+  for (const Tensor& t : inputs) in.push_back(&t);
+  return engine::apply<O, engine::kAnyNumber>(op, Inputs(in.data(), in.size()));
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,155 @@
+// The tape: an append-only list of the operations performed while it lives, swept backwards for gradients.
+//
+//   Tape tape;
+//   Tensor loss = mean(square(model(x) - y));
+//   tape.backward(loss);          // gradients of the leaves accumulate in .grad()
+//
+// Thread safety: a Tape belongs to the thread that made it. Tapes on different threads are independent; backward() into
+// the same leaves from two threads at once is detected and throws, gradient() is safe from any number of threads.
+// Invariants: 1. at most one live Tape per thread; 2. nodes stand in execution order, so the reverse sweep is a
+// loop; 3. a failed operation leaves the tape as it was; 4. consuming the tape empties it and starts a new generation:
+// tensors of an earlier one are stale.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad {
+
+struct TapeImpl;
+
+struct TapeOptions {
+  /// Keeps every value for inspection, and names nodes by their scope.
+  bool study = false;
+};
+
+struct BackwardOptions {
+  /// dL/dy of the swept tensor; needed unless it has one element.
+  Tensor cotangent = {};
+  /// Keeps the tape for another sweep.
+  bool retain = false;
+  /// Records the sweep itself, so that gradients can be differentiated again. Implies retain.
+  bool create_graph = false;
+};
+
+struct GradientOptions {
+  Tensor cotangent = {};
+  bool retain = false;
+  bool create_graph = false;
+  /// When false, a tensor that the result does not depend on is a TapeError instead of a zero gradient.
+  bool allow_unused = true;
+};
+
+/// One node, for reading.
+struct NodeInfo {
+  struct Input {
+    std::int64_t node = -1;  ///< position of the node that made it; -1 when it is a constant
+    int output = 0;
+  };
+  struct Kept {
+    std::string what;  ///< "input 0", "output", "residual 1"
+    std::size_t bytes = 0;
+  };
+  std::int64_t position = 0;
+  std::string_view op;    ///< "leaf" for a leaf
+  std::string_view math;  ///< formula, LaTeX
+  std::string scope;      ///< module path, in study mode
+  std::vector<Input> inputs;
+  std::vector<Shape> shapes;  ///< of the outputs
+  std::vector<DType> dtypes;
+  std::vector<Kept> kept;
+  std::vector<std::pair<std::string, std::string>> attributes;
+  std::vector<Tensor> values;        ///< the outputs, in study mode
+  std::vector<Tensor> input_values;  ///< in study mode
+};
+
+/// What an observer is shown at each node of a reverse sweep, after its rule has run.
+struct SweepEvent {
+  const NodeInfo& node;
+  std::span<const Tensor> cotangents;  ///< one per output; undefined is zero
+  std::span<const Tensor>
+      input_gradients;  ///< this node's own contributions, one per input; undefined where not wanted or zero
+};
+using SweepObserver = std::function<void(const SweepEvent&)>;
+
+class Tape {
+ public:
+  /// Starts recording on this thread. Throws TapeError when a Tape already lives here.
+  explicit Tape(TapeOptions options = {});
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+  ~Tape();
+
+  /// One reverse sweep from `y`, which must be on this tape: gradients accumulate in the leaves' .grad(), hooks fire.
+  /// Consumes the tape unless .retain. Throws TapeError for a tensor that is not on this tape or of an earlier
+  /// generation, for a non-scalar without cotangent, for a saved tensor that was changed in place, and when a node's
+  /// rule fails (then the tape is consumed).
+  void backward(const Tensor& y, const BackwardOptions& options = {});
+
+  /// The gradients of `y` with respect to any tensors on this tape (leaves and intermediates), without touching .grad()
+  /// or hooks.
+  std::vector<Tensor> gradient(const Tensor& y, const std::vector<Tensor>& xs, const GradientOptions& options = {});
+  Tensor gradient(const Tensor& y, const Tensor& x, const GradientOptions& options = {});
+  /// Several results at once, each with its cotangent: what a pullback computes.
+  std::vector<Tensor> gradient(const std::vector<Tensor>& ys, const std::vector<Tensor>& cotangents,
+                               const std::vector<Tensor>& xs, const GradientOptions& options = {});
+
+  /// A hook on any tensor of this tape: fires when its gradient is complete in a backward().
+  void register_hook(const Tensor& y, GradientHook hook);
+  /// Called at each node of every sweep. An empty function removes it.
+  void observe(SweepObserver observer);
+
+  /// Position of the node that made a tensor. Throws TapeError when it is not on this tape.
+  std::int64_t position(const Tensor& y) const;
+  std::int64_t size() const;
+  std::uint64_t generation() const;
+  NodeInfo node(std::int64_t position) const;
+  /// Bytes of the tensors kept for the reverse sweep (each storage counted once).
+  std::size_t bytes_kept() const;
+  /// Empties the tape without a sweep; its tensors become stale.
+  void clear();
+
+ private:
+  std::unique_ptr<TapeImpl> impl_;
+};
+
+/// A table of the nodes: op, formula, shapes, what is kept and its bytes; in study mode values too. What
+/// fmt::print("{}", tape) prints.
+std::string to_string(const Tape& tape);
+
+/// Whether a Tape lives on this thread and is not paused.
+bool is_recording();
+
+/// Pauses recording on this thread while it lives.
+class NoRecord {
+ public:
+  NoRecord();
+  NoRecord(const NoRecord&) = delete;
+  NoRecord& operator=(const NoRecord&) = delete;
+  ~NoRecord();
+};
+
+/// Names what is recorded while it lives (a module path, a block); read by tapes in study mode.
+class Scope {
+ public:
+  /// REQUIRES: the text outlives the Scope.
+  explicit Scope(std::string_view name);
+  Scope(const Scope&) = delete;
+  Scope& operator=(const Scope&) = delete;
+  ~Scope();
+
+ private:
+  friend struct TapeImpl;
+  std::string_view name_;
+  const Scope* outer_;
+};
+
+}  // namespace tapegrad

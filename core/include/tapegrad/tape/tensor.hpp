@@ -1,0 +1,135 @@
+// Tensor: a handle to a strided view of shared storage, which may be a leaf that collects a gradient or lie on a Tape.
+//
+// Thread safety: distinct handles may be used from distinct threads; reading the same storage from several threads is
+// safe, writing is not. Invariants: 1. a handle is one pointer wide and copying it copies no elements; 2. a tensor's
+// shape, dtype and place on a tape never change;
+// 3. elements change only through mutable_data(), which moves the storage's version.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "tapegrad/base/dtype.hpp"
+#include "tapegrad/base/shape.hpp"
+
+namespace tapegrad {
+
+class Tensor;
+struct TensorImpl;
+
+/// An index range along one dimension, as in Python's start:stop:step. Negative start and stop count from the end; step
+/// >= 1.
+struct Slice {
+  static constexpr std::int64_t kEnd = INT64_MAX;
+  std::int64_t start = 0;
+  std::int64_t stop = kEnd;
+  std::int64_t step = 1;
+};
+
+/// Called with a complete gradient; what it returns (when defined) takes the gradient's place.
+using GradientHook = std::function<Tensor(const Tensor& gradient)>;
+
+class Tensor {
+ public:
+  /// An undefined tensor: no elements, no shape. Stands for an absent optional input and for a zero cotangent.
+  Tensor() = default;
+  Tensor(const Tensor& other) noexcept;
+  Tensor(Tensor&& other) noexcept : impl_(other.impl_) { other.impl_ = nullptr; }
+  ~Tensor() {
+    if (impl_ != nullptr) release();
+  }
+  /// Rebinds the handle. Only for lvalues: `x[i] = y` does not compile, because it would change nothing.
+  Tensor& operator=(const Tensor& other) & noexcept;
+  Tensor& operator=(Tensor&& other) & noexcept;
+
+  bool defined() const { return impl_ != nullptr; }
+
+  /// These and all below throw Error when the tensor is undefined.
+  const Shape& shape() const;
+  /// Strides in elements.
+  const Shape& strides() const;
+  /// Size of dimension d; negative d counts from the end. Throws IndexError.
+  std::int64_t size(int d) const;
+  int dim() const { return shape().rank(); }
+  std::int64_t numel() const { return shape().numel(); }
+  DType dtype() const;
+  bool is_contiguous() const;
+
+  /// The value of a one-element tensor, as double. Throws ShapeError for more or fewer elements.
+  double item() const;
+  template <class T>
+  T item() const;
+  /// All elements in row-major order. Throws DTypeError when T is not the dtype's element type (bool gives
+  /// std::vector<bool>).
+  template <class T>
+  std::vector<T> to_vector() const;
+
+  /// The elements of a contiguous tensor, to read. Throws DTypeError for another T, ShapeError when not contiguous.
+  template <class T>
+  std::span<const T> data() const;
+  /// The same, to write; moves the storage's version. `writer` names who writes, for error messages. Throws TapeError
+  /// for a tensor that requires a gradient (or lies on the tape) while a tape records.
+  template <class T>
+  std::span<T> mutable_data(const char* writer = "mutable_data");
+
+  /// Makes this a leaf that collects a gradient (or stops that). Floating dtypes only; TapeError for a tensor that lies
+  /// on a tape.
+  Tensor& set_requires_grad(bool requires_grad);
+  /// Whether this is a leaf that collects a gradient.
+  bool requires_grad() const;
+  /// Whether an operation on this tensor would be recorded now.
+  bool is_tracked() const;
+  /// The gradient that backward() accumulated. Throws TapeError when there is none: ask has_grad().
+  Tensor grad() const;
+  bool has_grad() const;
+  /// Forgets the gradient. Safe on a tensor without one.
+  void zero_grad();
+  /// Replaces the gradient; shape and dtype must be this tensor's.
+  void set_grad(const Tensor& gradient);
+  /// Registers a hook on a leaf: it fires once per backward(), when the gradient of that sweep is complete, before it
+  /// is accumulated.
+  void register_hook(GradientHook hook);
+
+  /// The same elements, off the tape: a view that is neither leaf nor recorded.
+  Tensor detach() const;
+  /// A contiguous copy (recorded: its gradient passes through).
+  Tensor clone() const;
+  /// This tensor when contiguous, else a clone.
+  Tensor contiguous() const;
+  /// Conversion (recorded between floating dtypes). This tensor itself when nothing changes.
+  Tensor to(DType dtype) const;
+
+  /// x[i] along the first dimension; negative i counts from the end. Throws IndexError.
+  Tensor operator[](std::int64_t i) const;
+  /// A view of a range of dimension d.
+  Tensor slice(int d, Slice range) const;
+
+  /// Views and reductions as methods; the free functions of the same names document them.
+  Tensor reshape(const Shape& shape) const;
+  Tensor transpose(int a, int b) const;
+  Tensor permute(const std::vector<int>& order) const;
+  Tensor expand(const Shape& shape) const;
+
+  /// For the engine and for writers of ops in C++ sources; not part of the promise to users.
+  TensorImpl* impl() const { return impl_; }
+  static Tensor adopt(TensorImpl* impl) {
+    Tensor t;
+    t.impl_ = impl;
+    return t;
+  }
+
+ private:
+  void release() noexcept;
+
+  TensorImpl* impl_ = nullptr;
+};
+
+/// NumPy-like text with nested brackets; what fmt::print("{}", x) prints.
+std::string to_string(const Tensor& x);
+
+}  // namespace tapegrad

@@ -1,0 +1,188 @@
+#include "array/array.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <new>
+
+#include "array/allocator.hpp"
+#include "tapegrad/base/error.hpp"
+
+namespace tapegrad::array {
+
+Ref<Storage> Storage::make(std::size_t bytes) {
+  const std::size_t total = kHeader + bytes;
+  return Ref<Storage>::adopt(new (allocate(total)) Storage(total));
+}
+
+void Storage::destroy() const {
+  const std::size_t total = bytes_;
+  this->~Storage();
+  deallocate(const_cast<Storage*>(this), total);
+}
+
+namespace {
+
+std::int64_t checked_numel(const Shape& shape) {
+  std::int64_t n = 1;
+  bool empty = false;
+  for (const std::int64_t size : shape) {
+    if (size < 0) throw ShapeError("[tensor] negative size in shape " + tapegrad::to_string(shape));
+    empty = empty || size == 0;
+  }
+  if (empty) return 0;
+  constexpr std::int64_t kLimit = std::numeric_limits<std::int64_t>::max() / 16;
+  for (const std::int64_t size : shape) {
+    if (n > kLimit / size) throw ShapeError("[tensor] shape " + tapegrad::to_string(shape) + " has too many elements");
+    n *= size;
+  }
+  return n;
+}
+
+/// Calls body(pointer offsets of a, of b, length of the inner run, inner strides) over two arrays of one shape.
+template <class Body>
+void for_each_run(const Shape& shape, const Shape& strides_a, const Shape& strides_b, const Body& body) {
+  if (shape.numel() == 0) return;
+  const int inner = shape.rank() - 1;
+  if (inner < 0) {
+    body(std::int64_t{0}, std::int64_t{0}, std::int64_t{1}, std::int64_t{1}, std::int64_t{1});
+    return;
+  }
+  Shape index = Shape::filled(shape.rank(), 0);
+  std::int64_t a = 0;
+  std::int64_t b = 0;
+  while (true) {
+    body(a, b, shape[inner], strides_a[inner], strides_b[inner]);
+    int d = inner - 1;
+    for (; d >= 0; --d) {
+      a += strides_a[d];
+      b += strides_b[d];
+      if (++index[d] < shape[d]) break;
+      a -= strides_a[d] * shape[d];
+      b -= strides_b[d] * shape[d];
+      index[d] = 0;
+    }
+    if (d < 0) return;
+  }
+}
+
+template <class F>
+void with_type(DType dtype, const F& f) {
+  switch (dtype) {
+    case DType::float32: f(float{}); break;
+    case DType::float64: f(double{}); break;
+    case DType::int64: f(std::int64_t{}); break;
+    case DType::boolean: f(bool{}); break;
+  }
+}
+
+template <class To, class From>
+To convert(From value) {
+  if constexpr (std::is_same_v<To, bool>) {
+    return value != From{};
+  } else {
+    return static_cast<To>(value);
+  }
+}
+
+}  // namespace
+
+Array Array::empty(const Shape& shape, DType dtype) {
+  Array a;
+  a.storage = Storage::make(static_cast<std::size_t>(checked_numel(shape)) * size_of(dtype));
+  a.shape = shape;
+  a.strides = contiguous_strides(shape);
+  a.dtype = dtype;
+  return a;
+}
+
+Array Array::view(const Shape& new_shape, const Shape& new_strides, std::int64_t new_offset) const {
+  Array a;
+  a.storage = storage;
+  a.offset = new_offset;
+  a.shape = new_shape;
+  a.strides = new_strides;
+  a.dtype = dtype;
+  a.contiguous = is_contiguous(new_shape, new_strides);
+  return a;
+}
+
+bool is_contiguous(const Shape& shape, const Shape& strides) {
+  std::int64_t step = 1;
+  bool dense = true;
+  for (int d = shape.rank() - 1; d >= 0; --d) {
+    if (shape[d] == 0) return true;
+    if (shape[d] != 1 && strides[d] != step) dense = false;
+    step *= shape[d];
+  }
+  return dense;
+}
+
+bool view_strides(const Shape& old_shape, const Shape& old_strides, const Shape& shape, Shape& strides) {
+  strides = contiguous_strides(shape);
+  if (is_contiguous(old_shape, old_strides)) return true;
+  // From the back: old dimensions that lie densely behind each other form a block, and new dimensions must fill each
+  // block exactly.
+  int next = shape.rank() - 1;
+  int d = old_shape.rank() - 1;
+  while (d >= 0) {
+    if (old_shape[d] == 1) {
+      --d;
+      continue;
+    }
+    const std::int64_t step = old_strides[d];
+    std::int64_t block = 1;
+    for (; d >= 0 && (old_shape[d] == 1 || old_strides[d] == step * block); --d) block *= old_shape[d];
+    std::int64_t filled = 1;
+    for (; next >= 0 && filled < block; --next) {
+      strides[next] = step * filled;
+      filled *= shape[next];
+    }
+    if (filled != block) return false;
+  }
+  return true;  // what is left has size 1 (numel agrees): any stride will do
+}
+
+Array copy(const Array& a) {
+  Array out = Array::empty(a.shape, a.dtype);
+  assign(out, a);
+  return out;
+}
+
+void assign(const Array& target, const Array& source) {
+  if (target.dtype == source.dtype && target.contiguous && source.contiguous && target.shape == source.shape) {
+    std::memcpy(target.data(), source.data(), static_cast<std::size_t>(target.shape.numel()) * size_of(target.dtype));
+    return;
+  }
+  const Shape source_strides = broadcast_strides(source.shape, source.strides, target.shape);
+  with_type(target.dtype, [&](auto to) {
+    using To = decltype(to);
+    with_type(source.dtype, [&](auto from) {
+      using From = decltype(from);
+      To* t = target.as<To>();
+      const From* s = source.as<From>();
+      for_each_run(target.shape, target.strides, source_strides,
+                   [&](std::int64_t a, std::int64_t b, std::int64_t n, std::int64_t step_a, std::int64_t step_b) {
+                     for (std::int64_t i = 0; i < n; ++i) t[a + i * step_a] = convert<To>(s[b + i * step_b]);
+                   });
+    });
+  });
+}
+
+void fill(const Array& target, double value) {
+  with_type(target.dtype, [&](auto to) {
+    using To = decltype(to);
+    To* t = target.as<To>();
+    const To v = convert<To>(value);
+    if (target.contiguous) {
+      std::fill_n(t, target.shape.numel(), v);
+      return;
+    }
+    for_each_run(target.shape, target.strides, target.strides,
+                 [&](std::int64_t a, std::int64_t, std::int64_t n, std::int64_t step, std::int64_t) {
+                   for (std::int64_t i = 0; i < n; ++i) t[a + i * step] = v;
+                 });
+  });
+}
+
+}  // namespace tapegrad::array

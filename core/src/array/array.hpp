@@ -1,0 +1,80 @@
+// Storage and strided views of it. Knows nothing of gradients.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "base/ref.hpp"
+#include "tapegrad/base/dtype.hpp"
+#include "tapegrad/base/shape.hpp"
+
+namespace tapegrad::array {
+
+/// A block of memory with a version: each acquisition for writing moves it and names the writer.
+class Storage {
+ public:
+  /// Room for `bytes` bytes, uninitialised, aligned to 64.
+  static Ref<Storage> make(std::size_t bytes);
+
+  std::byte* data() { return reinterpret_cast<std::byte*>(this) + kHeader; }
+  std::uint32_t version() const { return version_.load(std::memory_order_relaxed); }
+  const char* last_writer() const { return writer_; }
+  void written_by(const char* writer) {
+    version_.fetch_add(1, std::memory_order_relaxed);
+    writer_ = writer;
+  }
+  bool unique() const { return owners_.load(std::memory_order_acquire) == 1; }
+
+  void retain() const { owners_.fetch_add(1, std::memory_order_relaxed); }
+  void release() const {
+    if (owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
+  }
+
+ private:
+  static constexpr std::size_t kHeader = 64;
+  explicit Storage(std::size_t bytes) : bytes_(bytes) {}
+  void destroy() const;
+
+  mutable std::atomic<std::int32_t> owners_{1};
+  std::atomic<std::uint32_t> version_{0};
+  std::size_t bytes_;
+  const char* writer_ = "construction";
+};
+
+/// A strided view: element (i0, i1, ...) at data + offset + sum of i_d * strides[d], in elements.
+struct Array {
+  Ref<Storage> storage;
+  std::int64_t offset = 0;
+  Shape shape;
+  Shape strides;
+  DType dtype = DType::float32;
+  bool contiguous = true;  // row-major without gaps (or no elements)
+
+  static Array empty(const Shape& shape, DType dtype);
+  /// A view of the same storage.
+  Array view(const Shape& new_shape, const Shape& new_strides, std::int64_t new_offset) const;
+  std::byte* data() const { return storage->data() + offset * static_cast<std::int64_t>(size_of(dtype)); }
+  template <class T>
+  T* as() const {
+    return reinterpret_cast<T*>(data());
+  }
+};
+
+bool is_contiguous(const Shape& shape, const Shape& strides);
+
+/// The strides that make `shape` a view of an array (old_shape, old_strides) without a copy; false when there are none.
+bool view_strides(const Shape& old_shape, const Shape& old_strides, const Shape& shape, Shape& strides);
+
+/// A contiguous copy.
+Array copy(const Array& a);
+/// Writes `source`, broadcast to the target's shape and converted to its dtype, into `target` (any strides).
+void assign(const Array& target, const Array& source);
+/// Sets every element; the value is converted to the dtype.
+void fill(const Array& target, double value);
+
+/// NumPy's way of printing: nested brackets, aligned columns, large arrays shortened with dots.
+std::string to_string(const Array& a);
+
+}  // namespace tapegrad::array

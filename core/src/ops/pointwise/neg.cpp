@@ -1,0 +1,53 @@
+#include "tape/pointwise_op.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+
+#define HWY_TARGET_INCLUDE "ops/pointwise/neg.cpp"
+#include "kernels/pointwise-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace tapegrad::HWY_NAMESPACE {
+struct NegFormula {
+  template <class T>
+  T value(const T& x) const {
+    return -x;
+  }
+  template <class T>
+  double slope(const T&, const T&) const {
+    return -1.0;
+  }
+};
+TAPEGRAD_UNARY_KERNELS(NegFormula)
+}  // namespace tapegrad::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tapegrad {
+TAPEGRAD_EXPORT_UNARY_KERNELS(NegFormula)
+
+struct Neg : UnaryOp<Neg, NegFormula, NegFormulaKernels> {
+  static constexpr std::string_view name = "neg";
+  static constexpr std::string_view math = R"(y = -x;\quad \bar x = -\bar y)";
+  static constexpr Keep keep = Keep::nothing;
+  static constexpr bool linear = true;
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y = -x)", ""}, {"Cotangent", R"(\bar x = -\bar y)", "the slope is the constant -1"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    return {{"plain", {catalogue::uniform(g, {3, 4}, -2, 2)}},
+            {"scalar", {catalogue::uniform(g, {}, -2, 2)}},
+            {"no elements", {catalogue::uniform(g, {0, 2}, -1, 1)}}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"integers", [] { neg(arange(3)); }, "[neg] expected a floating tensor, got int64 [3]"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}};
+  }
+};
+
+Tensor neg(const Tensor& x) { return apply(Neg{}, x); }
+
+TAPEGRAD_CATALOGUE(pointwise, neg, Neg)
+}  // namespace tapegrad
+#endif

@@ -1,0 +1,75 @@
+#include "tape/pointwise_op.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+
+#define HWY_TARGET_INCLUDE "ops/pointwise/sub.cpp"
+#include "kernels/pointwise-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace tapegrad::HWY_NAMESPACE {
+struct SubFormula {
+  template <class T>
+  T value(const T& a, const T& b) const {
+    return a - b;
+  }
+  template <class T>
+  double slope_a(const T&, const T&, const T&) const {
+    return 1.0;
+  }
+  template <class T>
+  double slope_b(const T&, const T&, const T&) const {
+    return -1.0;
+  }
+};
+TAPEGRAD_BINARY_KERNELS(SubFormula)
+}  // namespace tapegrad::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tapegrad {
+TAPEGRAD_EXPORT_BINARY_KERNELS(SubFormula)
+
+struct Sub : Op<Sub> {
+  static constexpr std::string_view name = "sub";
+  static constexpr std::string_view math = R"(y = a - b;\quad \bar a = \bar y,\ \bar b = -\bar y)";
+  static constexpr Keep keep = Keep::nothing;
+
+  Tensor forward(const Tensor& a, const Tensor& b) const {
+    return binary_forward(name, SubFormulaKernels, nullptr, a, b);
+  }
+  std::array<Tensor, 2> vjp(const Saved& s, const Tensor& dy) const { return {dy, s.wants(1) ? neg(dy) : Tensor()}; }
+  Tensor jvp(const Saved&, Tangents dx) const {
+    return !dx[0].defined() ? neg(dx[1]) : !dx[1].defined() ? dx[0] : sub(dx[0], dx[1]);
+  }
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y_i = a_i - b_i)", "after broadcasting both to one shape"},
+            {"Cotangents", R"(\bar a_i = \bar y_i,\quad \bar b_i = -\bar y_i)", "the partial derivatives are 1 and -1"},
+            {"Broadcasting", R"(\bar a_j = \sum_{i \mapsto j} \bar y_i)",
+             "an element used many times collects a cotangent from each use"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using catalogue::uniform;
+    return {{"plain", {uniform(g, {3, 4}, -2, 2), uniform(g, {3, 4}, -2, 2)}},
+            {"broadcast rows", {uniform(g, {2, 3, 4}, -2, 2), uniform(g, {4}, -2, 2)}},
+            {"broadcast both", {uniform(g, {3, 1}, -2, 2), uniform(g, {1, 4}, -2, 2)}},
+            {"scalar", {uniform(g, {}, -2, 2), uniform(g, {2, 2}, -2, 2)}},
+            {"no elements", {uniform(g, {0, 3}, -2, 2), uniform(g, {3}, -2, 2)}}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"shapes",
+             [] {
+               sub(zeros({3, 4}), zeros({5}));
+             },
+             "[sub] cannot broadcast [3, 4] with [5]"},
+            {"dtypes", [] { sub(zeros({2}), zeros({2}, {.dtype = float64})); }, "[sub] float32 [2] with float64 [2]"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[512, 512] - [512]", {catalogue::uniform(g, {512, 512}, -2, 2), catalogue::uniform(g, {512}, -2, 2)}};
+  }
+};
+
+Tensor sub(const Tensor& a, const Tensor& b) { return apply(Sub{}, a, b); }
+
+TAPEGRAD_CATALOGUE(pointwise, sub, Sub)
+}  // namespace tapegrad
+#endif

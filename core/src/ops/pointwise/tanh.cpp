@@ -1,0 +1,59 @@
+#include "tape/pointwise_op.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+
+#define HWY_TARGET_INCLUDE "ops/pointwise/tanh.cpp"
+#include "kernels/pointwise-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace tapegrad::HWY_NAMESPACE {
+struct TanhFormula {
+  template <class T>
+  T value(const T& x) const {
+    return tanh(x);
+  }
+  template <class T>
+  T slope(const T&, const T& y) const {
+    return 1.0 - y * y;
+  }
+};
+TAPEGRAD_UNARY_KERNELS(TanhFormula)
+}  // namespace tapegrad::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tapegrad {
+TAPEGRAD_EXPORT_UNARY_KERNELS(TanhFormula)
+
+struct Tanh : UnaryOp<Tanh, TanhFormula, TanhFormulaKernels> {
+  static constexpr std::string_view name = "tanh";
+  static constexpr std::string_view math = R"(y = \tanh x;\quad \bar x = \bar y\,(1 - y^2))";
+  static constexpr Keep keep = Keep::output;
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y = \tanh x = \frac{e^x - e^{-x}}{e^x + e^{-x}})", ""},
+            {"Slope", R"(\frac{dy}{dx} = \frac{(e^x + e^{-x})^2 - (e^x - e^{-x})^2}{(e^x + e^{-x})^2} = 1 - y^2)",
+             "quotient rule"},
+            {"Cotangent", R"(\bar x = \bar y\,(1 - y^2))",
+             "only the output need be kept; where y rounds to 1 the slope is exactly 0"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    return {{"plain", {catalogue::uniform(g, {3, 4}, -2, 2)}},
+            {"around zero", {catalogue::vector64({-1e-3, 0.0, 1e-3})}},
+            {"saturated",
+             {catalogue::vector64({-1e3, -30.0, 30.0, 1e3})},
+             {.order = 0, .reason = "the slope is 0 to rounding"}},
+            {"no elements", {catalogue::uniform(g, {0, 2}, -1, 1)}}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"integers", [] { tanh(arange(3)); }, "[tanh] expected a floating tensor, got int64 [3]"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}};
+  }
+};
+
+Tensor tanh(const Tensor& x) { return apply(Tanh{}, x); }
+
+TAPEGRAD_CATALOGUE(pointwise, tanh, Tanh)
+}  // namespace tapegrad
+#endif

@@ -1,0 +1,166 @@
+// apply: runs an op, records it, pushes tangents. The one place that does.
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "tape/recorder.hpp"
+#include "tape/tape_impl.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/op.hpp"
+
+namespace tapegrad::engine {
+namespace {
+
+/// Room for one T per input: on the stack for the usual few.
+template <class T, std::size_t kFew = 8>
+class PerInput {
+ public:
+  explicit PerInput(std::size_t count) : count_(count) {
+    if (count > kFew) many_.resize(count);
+  }
+  T* begin() { return count_ > kFew ? many_.data() : few_.data(); }
+  T& operator[](std::size_t i) { return begin()[i]; }
+  std::span<T> span() { return {begin(), count_}; }
+
+ private:
+  std::size_t count_;
+  std::array<T, kFew> few_{};
+  std::vector<T> many_;
+};
+
+/// A result must be a tensor of its own: forward may have returned an input, a captured tensor or a leaf.
+void own(Tensor& output) {
+  const TensorImpl* impl = output.impl();
+  if (impl == nullptr) return;
+  if (!impl->unique() || impl->leaf || impl->place.serial != 0 || impl->tangents != nullptr)
+    output = wrap(array_of(output));
+}
+
+void run(const OpTable& table, const void* op, Inputs inputs, Inputs originals, std::span<Tensor> outputs) {
+  const auto count = static_cast<std::size_t>(inputs.size());
+  PerInput<Edge> edges(count);
+  bool tracked = false;
+  if (is_recording() && table.differentiable) {
+    for (std::size_t i = 0; i < count; ++i) {
+      edges[i] = recorder.tape->edge_of(inputs[static_cast<int>(i)], table.name);
+      tracked = tracked || edges[i].tracked();
+    }
+  }
+  Keeper keeper(tracked);
+  {
+    const NoRecord pause;
+    table.forward(op, keeper, inputs, outputs);
+  }
+  for (Tensor& output : outputs) own(output);
+  if (tracked) recorder.tape->record(table, op, edges.span(), originals, outputs, keeper);
+}
+
+/// J u by two reverse rules: with g(v) = J^T v, which is linear in v, J u is the gradient of <g(v), u> with respect to
+/// v.
+void jvp_by_double_vjp(const OpTable& table, const void* op, const Saved& saved, Tangents dxs,
+                       std::span<const Tensor> outputs, std::span<Tensor> dys) {
+  std::vector<Tensor> v;
+  for (const Tensor& output : outputs)
+    v.push_back(is_floating(output.dtype()) ? zeros_like(output).set_requires_grad(true) : Tensor());
+  struct Collect final : GradientSink {
+    std::vector<Tensor> gradients;
+    void add(int i, Tensor dx) override { gradients[static_cast<std::size_t>(i)] = std::move(dx); }
+    Tensor accumulate_into(int) override {
+      throw TapeError("[jvp] a differentiable rule accumulates through its return value");
+    }
+  };
+  Collect g;
+  g.gradients.resize(dxs.size());
+  const auto differentiate = [&](Tape& tape) {
+    table.vjp(op, saved, v, g);
+    std::vector<Tensor> ys;
+    std::vector<Tensor> cotangents;
+    for (std::size_t i = 0; i < dxs.size(); ++i) {
+      Tensor& gradient = g.gradients[i];
+      if (!gradient.defined() || !dxs[i].defined() || !gradient.is_tracked()) continue;
+      ys.push_back(gradient);
+      // Rules may leave broadcasting to the engine: <g, u> sums over it when u is expanded likewise.
+      cotangents.push_back(gradient.shape() == dxs[i].shape() ? dxs[i] : dxs[i].expand(gradient.shape()));
+    }
+    std::vector<Tensor> wanted;
+    for (const Tensor& t : v)
+      if (t.defined()) wanted.push_back(t);
+    std::vector<Tensor> result(wanted.size());
+    if (!ys.empty()) result = tape.gradient(ys, cotangents, wanted, {.retain = true, .create_graph = true});
+    std::size_t next = 0;
+    for (std::size_t j = 0; j < v.size(); ++j)
+      if (v[j].defined()) dys[j] = result[next++];
+  };
+  if (is_recording()) {
+    differentiate(recorder.tape->handle());
+  } else {
+    const TapeAside aside;
+    Tape tape;
+    differentiate(tape);
+    for (Tensor& dy : dys)
+      if (dy.defined()) dy = dy.detach();
+  }
+}
+
+void push_tangents(const OpTable& table, const void* op, const Saved& saved, Inputs primals, Tangents dxs,
+                   std::span<const Tensor> outputs, std::span<Tensor> dys) {
+  if (table.linear) {
+    PerInput<Tensor> full(dxs.size());
+    PerInput<const Tensor*> inputs(dxs.size());
+    for (std::size_t i = 0; i < dxs.size(); ++i) {
+      const Tensor& primal = primals[static_cast<int>(i)];
+      full[i] = dxs[i].defined() ? dxs[i] : (primal.defined() ? zeros_like(primal) : Tensor());
+      inputs[i] = &full[i];
+    }
+    engine::apply(table, op, Inputs(inputs.begin(), dxs.size()), dys);
+  } else if (table.jvp != nullptr) {
+    table.jvp(op, saved, dxs, dys);
+  } else {
+    jvp_by_double_vjp(table, op, saved, dxs, outputs, dys);
+  }
+}
+
+void run_with_tangents(const OpTable& table, const void* op, Inputs inputs, Inputs originals,
+                       std::span<Tensor> outputs) {
+  const auto count = static_cast<std::size_t>(inputs.size());
+  std::uint64_t level = 0;
+  for (std::size_t i = 0; i < count; ++i) level = std::max(level, innermost_level(inputs[static_cast<int>(i)]));
+  if (level == 0) {
+    run(table, op, inputs, originals, outputs);
+    return;
+  }
+  PerInput<Tensor> primals(count);
+  PerInput<Tensor> dxs(count);
+  PerInput<const Tensor*> pointers(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    primals[i] = without_tangent(inputs[static_cast<int>(i)], level);
+    dxs[i] = tangent_of(inputs[static_cast<int>(i)], level);
+    pointers[i] = &primals[i];
+  }
+  const Inputs stripped(pointers.begin(), count);
+  run_with_tangents(table, op, stripped, originals, outputs);
+  if (!table.differentiable) return;
+  std::vector<Tensor> dys(outputs.size());
+  push_tangents(table, op, Saved(table.name, stripped, outputs), stripped, dxs.span(), outputs, dys);
+  for (std::size_t j = 0; j < outputs.size(); ++j) {
+    if (!dys[j].defined() || !is_floating(outputs[j].dtype())) continue;
+    if (dys[j].shape() != outputs[j].shape()) dys[j] = dys[j].expand(outputs[j].shape());
+    // In place, so that the node's saved output carries the tangent too (forward over reverse).
+    TensorImpl& impl = *outputs[j].impl();
+    if (impl.tangents == nullptr) impl.tangents = std::make_unique<std::vector<Tangent>>();
+    impl.tangents->push_back({level, std::move(dys[j])});
+  }
+}
+
+}  // namespace
+
+void apply(const OpTable& table, const void* op, Inputs inputs, std::span<Tensor> outputs) {
+  if (recorder.level_count > 0) {
+    run_with_tangents(table, op, inputs, inputs, outputs);
+  } else {
+    run(table, op, inputs, inputs, outputs);
+  }
+}
+
+}  // namespace tapegrad::engine

@@ -1,0 +1,185 @@
+#include "tapegrad/tape/create.hpp"
+
+#include <cmath>
+#include <functional>
+
+#include "kernels/parallel.hpp"
+#include "tape/tensor_impl.hpp"
+#include "tapegrad/base/error.hpp"
+
+namespace tapegrad {
+namespace {
+
+Tensor finish(Tensor t, const TensorOptions& options) {
+  if (options.requires_grad) t.set_requires_grad(true);
+  return t;
+}
+
+/// Calls f(T*) with the elements of a new tensor.
+template <class F>
+Tensor build(const Shape& shape, const TensorOptions& options, const F& f) {
+  const array::Array a = array::Array::empty(shape, options.dtype);
+  switch (options.dtype) {
+    case DType::float32: f(a.as<float>()); break;
+    case DType::float64: f(a.as<double>()); break;
+    case DType::int64: f(a.as<std::int64_t>()); break;
+    case DType::boolean: f(a.as<bool>()); break;
+  }
+  return finish(wrap(a), options);
+}
+
+void flatten(const NestedList& list, Shape& shape, int depth, std::vector<double>& values) {
+  if (!list.is_list()) {
+    if (depth != shape.rank())
+      throw ShapeError("[tensor] the nested list mixes numbers and lists at depth " + std::to_string(depth));
+    values.push_back(list.value());
+    return;
+  }
+  const auto count = static_cast<std::int64_t>(list.items().size());
+  if (depth == shape.rank()) {
+    if (!values.empty())
+      throw ShapeError("[tensor] the nested list mixes numbers and lists at depth " + std::to_string(depth));
+    shape.push_back(count);
+  }
+  if (shape[depth] != count)
+    throw ShapeError("[tensor] rows of unequal length at depth " + std::to_string(depth) + ": " +
+                     std::to_string(shape[depth]) + " and " + std::to_string(count));
+  for (const NestedList& item : list.items()) flatten(item, shape, depth + 1, values);
+}
+
+void expect_floating(const char* op, DType dtype) {
+  if (!is_floating(dtype))
+    throw DTypeError(std::string("[") + op + "] expected a floating dtype, got " + std::string(to_string(dtype)));
+}
+
+constexpr std::int64_t kRandomChunk = 4096;
+
+}  // namespace
+
+Tensor tensor(std::initializer_list<NestedList> items, TensorOptions options) {
+  Shape shape;
+  std::vector<double> values;
+  flatten(NestedList(items), shape, 0, values);
+  return build(shape, options, [&](auto* out) {
+    using T = std::remove_pointer_t<decltype(out)>;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if constexpr (std::is_same_v<T, bool>) {
+        out[i] = values[i] != 0.0;
+      } else {
+        out[i] = static_cast<T>(values[i]);
+      }
+    }
+  });
+}
+
+Tensor tensor(double value, TensorOptions options) { return full({}, value, options); }
+
+template <class T>
+Tensor from_vector(const std::vector<T>& values, const Shape& shape, bool requires_grad) {
+  if (static_cast<std::int64_t>(values.size()) != shape.numel())
+    throw ShapeError("[from_vector] " + std::to_string(values.size()) + " values for shape " + to_string(shape));
+  const array::Array a = array::Array::empty(shape, dtype_of<T>());
+  std::copy(values.begin(), values.end(), a.template as<T>());
+  return finish(wrap(a), {.dtype = dtype_of<T>(), .requires_grad = requires_grad});
+}
+template Tensor from_vector<float>(const std::vector<float>&, const Shape&, bool);
+template Tensor from_vector<double>(const std::vector<double>&, const Shape&, bool);
+template Tensor from_vector<std::int64_t>(const std::vector<std::int64_t>&, const Shape&, bool);
+template Tensor from_vector<bool>(const std::vector<bool>&, const Shape&, bool);
+
+Tensor empty(const Shape& shape, TensorOptions options) {
+  return finish(wrap(array::Array::empty(shape, options.dtype)), options);
+}
+
+Tensor full(const Shape& shape, double value, TensorOptions options) {
+  const array::Array a = array::Array::empty(shape, options.dtype);
+  array::fill(a, value);
+  return finish(wrap(a), options);
+}
+
+Tensor zeros(const Shape& shape, TensorOptions options) { return full(shape, 0.0, options); }
+Tensor ones(const Shape& shape, TensorOptions options) { return full(shape, 1.0, options); }
+
+Tensor arange(double start, double stop, double step, TensorOptions options) {
+  if (step == 0.0 || !std::isfinite(start) || !std::isfinite(stop) || !std::isfinite(step))
+    throw ValueError("[arange] start, stop and step must be finite and step not 0");
+  const double count = std::max(0.0, std::ceil((stop - start) / step));
+  if (count > 1e15) throw ValueError("[arange] more than 1e15 elements");
+  return build({static_cast<std::int64_t>(count)}, options, [&](auto* out) {
+    using T = std::remove_pointer_t<decltype(out)>;
+    for (std::int64_t i = 0; i < static_cast<std::int64_t>(count); ++i)
+      out[i] = static_cast<T>(start + static_cast<double>(i) * step);
+  });
+}
+
+Tensor linspace(double start, double stop, std::int64_t count, TensorOptions options) {
+  expect_floating("linspace", options.dtype);
+  return build({count}, options, [&](auto* out) {
+    using T = std::remove_pointer_t<decltype(out)>;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const double t = count > 1 ? static_cast<double>(i) / static_cast<double>(count - 1) : 0.0;
+      out[i] = static_cast<T>(i == count - 1 && count > 1 ? stop : start + t * (stop - start));
+    }
+  });
+}
+
+Tensor eye(std::int64_t n, TensorOptions options) {
+  Tensor t = zeros({n, n}, {.dtype = options.dtype});
+  for (std::int64_t i = 0; i < n; ++i) array::fill(array_of(t).view({}, {}, i * (n + 1)), 1.0);
+  return finish(std::move(t), options);
+}
+
+Tensor rand(const Shape& shape, Generator& generator, TensorOptions options) {
+  expect_floating("rand", options.dtype);
+  const std::int64_t n = shape.numel();
+  const RandomStream stream = generator.reserve(static_cast<std::uint64_t>(n));
+  return build(shape, options, [&](auto* out) {
+    using T = std::remove_pointer_t<decltype(out)>;
+    kernels::parallel_for(n, kRandomChunk, n * 100, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        if constexpr (std::is_same_v<T, float>) {
+          out[i] = stream.uniform32(static_cast<std::uint64_t>(i));
+        } else {
+          out[i] = static_cast<T>(stream.uniform64(static_cast<std::uint64_t>(i)));
+        }
+      }
+    });
+  });
+}
+
+Tensor randn(const Shape& shape, Generator& generator, TensorOptions options) {
+  expect_floating("randn", options.dtype);
+  const std::int64_t n = shape.numel();
+  const RandomStream stream = generator.reserve(static_cast<std::uint64_t>(n));
+  return build(shape, options, [&](auto* out) {
+    using T = std::remove_pointer_t<decltype(out)>;
+    kernels::parallel_for(n, kRandomChunk, n * 300, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) out[i] = static_cast<T>(stream.normal(static_cast<std::uint64_t>(i)));
+    });
+  });
+}
+
+Tensor randint(std::int64_t low, std::int64_t high, const Shape& shape, Generator& generator, TensorOptions options) {
+  if (high <= low)
+    throw ValueError("[randint] no integer is at least " + std::to_string(low) + " and below " + std::to_string(high));
+  return build(shape, options, [&](auto* out) {
+    using T = std::remove_pointer_t<decltype(out)>;
+    const std::int64_t n = shape.numel();
+    for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<T>(low + generator.below(high - low));
+  });
+}
+
+Tensor rand(const Shape& shape, TensorOptions options) { return rand(shape, default_generator(), options); }
+Tensor randn(const Shape& shape, TensorOptions options) { return randn(shape, default_generator(), options); }
+Tensor randint(std::int64_t low, std::int64_t high, const Shape& shape, TensorOptions options) {
+  return randint(low, high, shape, default_generator(), options);
+}
+
+Tensor empty_like(const Tensor& x) { return empty(x.shape(), {.dtype = x.dtype()}); }
+Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), {.dtype = x.dtype()}); }
+Tensor ones_like(const Tensor& x) { return ones(x.shape(), {.dtype = x.dtype()}); }
+Tensor full_like(const Tensor& x, double value) { return full(x.shape(), value, {.dtype = x.dtype()}); }
+Tensor rand_like(const Tensor& x) { return rand(x.shape(), {.dtype = x.dtype()}); }
+Tensor randn_like(const Tensor& x) { return randn(x.shape(), {.dtype = x.dtype()}); }
+
+}  // namespace tapegrad

@@ -1,0 +1,63 @@
+#include "tape/tensor_impl.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/tape/add.hpp"
+#include "tapegrad/tape/op.hpp"
+
+namespace tapegrad {
+
+/// A view with stride 0 along the dimensions that grow.
+struct Expand : Op<Expand> {
+  static constexpr std::string_view name = "expand";
+  static constexpr std::string_view math = R"(y_i = x_{j(i)};\quad \bar x_j = \sum_{i \mapsto j} \bar y_i)";
+  static constexpr Keep keep = Keep::nothing;
+  static constexpr bool linear = true;
+  Shape shape;
+
+  explicit Expand(const Shape& to) : shape(to) {}
+
+  Tensor forward(const Tensor& x) const {
+    if (!broadcasts_to(x.shape(), shape))
+      throw ShapeError("[expand] " + to_string(x.shape()) + " does not broadcast to " + to_string(shape));
+    const array::Array& a = array_of(x);
+    return wrap(a.view(shape, broadcast_strides(a.shape, a.strides, shape), a.offset));
+  }
+  Tensor vjp(const Saved& s, const Tensor& dy) const { return sum_to(dy, s.input_shape(0)); }
+  void describe(AttributeVisitor& visitor) const { visitor("shape", shape); }
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y_i = x_{j(i)})", "j(i) drops the coordinates along which x has size 1 or no dimension"},
+            {"Cotangent", R"(\bar x_j = \sum_{i:\, j(i) = j} \bar y_i)",
+             "the transpose of copying is summing: expand and sum_to are each other's adjoint"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using catalogue::uniform;
+    return {{"new dimension", {uniform(g, {3}, -2, 2)}, catalogue::of([](const Tensor& x) {
+               return expand(x, {2, 3});
+             })},
+            {"size one", {uniform(g, {2, 1, 3}, -2, 2)}, catalogue::of([](const Tensor& x) {
+               return expand(x, {2, 4, 3});
+             })},
+            {"scalar", {uniform(g, {}, -2, 2)}, catalogue::of([](const Tensor& x) {
+               return expand(x, {2, 2});
+             })},
+            {"to no elements", {uniform(g, {1, 2}, -2, 2)}, catalogue::of([](const Tensor& x) {
+               return expand(x, {0, 2});
+             })}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"shape", [] { expand(zeros({3}), {3, 2}); }, "[expand] [3] does not broadcast to [3, 2]"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[1, 512] to [512, 512]", {catalogue::uniform(g, {1, 512}, -2, 2)}, catalogue::of([](const Tensor& x) {
+              return expand(x, {512, 512});
+            })};
+  }
+};
+
+Tensor expand(const Tensor& x, const Shape& shape) { return apply(Expand(shape), x); }
+Tensor Tensor::expand(const Shape& shape) const { return tapegrad::expand(*this, shape); }
+
+TAPEGRAD_CATALOGUE(engine, expand, Expand)
+
+}  // namespace tapegrad

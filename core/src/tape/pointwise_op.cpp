@@ -1,0 +1,69 @@
+#include "tape/pointwise_op.hpp"
+
+#include <fmt/format.h>
+
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/tape/create.hpp"
+
+namespace tapegrad {
+
+void expect_floating(std::string_view op, const Tensor& x) {
+  if (!is_floating(x.dtype()))
+    throw DTypeError(
+        fmt::format("[{}] expected a floating tensor, got {} {}", op, to_string(x.dtype()), to_string(x.shape())));
+}
+
+void expect_same_dtype(std::string_view op, const Tensor& a, const Tensor& b) {
+  if (a.dtype() != b.dtype())
+    throw DTypeError(fmt::format("[{}] {} {} with {} {}: convert one of them with to()", op, to_string(a.dtype()),
+                                 to_string(a.shape()), to_string(b.dtype()), to_string(b.shape())));
+}
+
+kernels::Operand operand(const Tensor& x, const Shape& shape) {
+  if (!x.defined()) return {nullptr, {}};
+  const array::Array& a = array_of(x);
+  if (a.shape == shape) return {a.data(), a.strides};
+  return {a.data(), broadcast_strides(a.shape, a.strides, shape)};
+}
+
+Tensor unary_forward(std::string_view op, const kernels::UnaryKernels& kernels, const void* formula, const Tensor& x) {
+  expect_floating(op, x);
+  const Shape& shape = x.shape();
+  Tensor y = empty(shape, {.dtype = x.dtype()});
+  kernels::unary_forward(kernels, formula, x.dtype(), shape, operand(x, shape), array_of(y).data());
+  return y;
+}
+
+Tensor unary_backward(const kernels::UnaryKernels& kernels, const void* formula, const Tensor& x, const Tensor& y,
+                      const Tensor& dy) {
+  const Shape& shape = dy.shape();
+  Tensor dx = empty(shape, {.dtype = dy.dtype()});
+  kernels::unary_backward(kernels, formula, dy.dtype(), shape, operand(x, shape), operand(y, shape), operand(dy, shape),
+                          array_of(dx).data());
+  return dx;
+}
+
+Tensor binary_forward(std::string_view op, const kernels::BinaryKernels& kernels, const void* formula, const Tensor& a,
+                      const Tensor& b) {
+  expect_floating(op, a);
+  expect_same_dtype(op, a, b);
+  const Shape shape =
+      a.shape() == b.shape() ? a.shape() : broadcast_shapes(std::string(op).c_str(), a.shape(), b.shape());
+  Tensor y = empty(shape, {.dtype = a.dtype()});
+  kernels::binary_forward(kernels, formula, a.dtype(), shape, operand(a, shape), operand(b, shape), array_of(y).data());
+  return y;
+}
+
+void binary_backward(const kernels::BinaryKernels& kernels, const void* formula, const Saved& s, const Tensor& a,
+                     const Tensor& b, const Tensor& y, const Tensor& dy, GradientSink& sink) {
+  const Shape& shape = dy.shape();
+  Tensor da = s.wants(0) ? empty(shape, {.dtype = dy.dtype()}) : Tensor();
+  Tensor db = s.wants(1) ? empty(shape, {.dtype = dy.dtype()}) : Tensor();
+  const auto data = [](const Tensor& t) -> void* { return t.defined() ? array_of(t).data() : nullptr; };
+  kernels::binary_backward(kernels, formula, dy.dtype(), shape, operand(a, shape), operand(b, shape), operand(y, shape),
+                           operand(dy, shape), data(da), data(db));
+  sink.add(0, std::move(da));
+  sink.add(1, std::move(db));
+}
+
+}  // namespace tapegrad

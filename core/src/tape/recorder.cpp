@@ -1,0 +1,89 @@
+#include "tape/recorder.hpp"
+
+#include <atomic>
+
+#include "tape/tensor_impl.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+namespace tapegrad {
+
+constinit thread_local Recorder recorder;
+
+bool is_recording() { return recorder.tape != nullptr && recorder.paused == 0; }
+
+NoRecord::NoRecord() { ++recorder.paused; }
+NoRecord::~NoRecord() { --recorder.paused; }
+
+Scope::Scope(std::string_view name) : name_(name), outer_(recorder.scope) { recorder.scope = this; }
+Scope::~Scope() { recorder.scope = outer_; }
+
+ForwardLevel::ForwardLevel() {
+  static std::atomic<std::uint64_t> last{0};
+  if (recorder.level_count == Recorder::kMostLevels)
+    throw TapeError("[jvp] forward mode is nested deeper than " + std::to_string(Recorder::kMostLevels) + " levels");
+  id_ = ++last;
+  recorder.levels[static_cast<std::size_t>(recorder.level_count++)] = id_;
+}
+
+ForwardLevel::~ForwardLevel() { --recorder.level_count; }
+
+Tensor with_tangent(const Tensor& x, std::uint64_t level, Tensor tangent) {
+  Tensor y = without_tangent(x, level);
+  if (y.impl() == x.impl()) {
+    y = alias(x);
+    if (x.impl()->tangents != nullptr) y.impl()->tangents = std::make_unique<std::vector<Tangent>>(*x.impl()->tangents);
+  }
+  if (y.impl()->tangents == nullptr) y.impl()->tangents = std::make_unique<std::vector<Tangent>>();
+  y.impl()->tangents->push_back({level, std::move(tangent)});
+  return y;
+}
+
+Tensor tangent_of(const Tensor& x, std::uint64_t level) {
+  if (x.defined() && x.impl()->tangents != nullptr)
+    for (const Tangent& t : *x.impl()->tangents)
+      if (t.level == level) return t.value;
+  return {};
+}
+
+Tensor without_tangent(const Tensor& x, std::uint64_t level) {
+  if (!tangent_of(x, level).defined()) return x;
+  Tensor y = alias(x);
+  auto rest = std::make_unique<std::vector<Tangent>>();
+  for (const Tangent& t : *x.impl()->tangents)
+    if (t.level != level) rest->push_back(t);
+  if (!rest->empty()) y.impl()->tangents = std::move(rest);
+  return y;
+}
+
+std::uint64_t innermost_level(const Tensor& x) {
+  if (!x.defined() || x.impl()->tangents == nullptr) return 0;
+  for (int i = recorder.level_count - 1; i >= 0; --i) {
+    const std::uint64_t level = recorder.levels[static_cast<std::size_t>(i)];
+    if (tangent_of(x, level).defined()) return level;
+  }
+  return 0;
+}
+
+TapeAside::TapeAside()
+    : outer_(recorder.aside),
+      tape_(recorder.tape),
+      serial_(recorder.serial),
+      generation_(recorder.generation),
+      paused_(recorder.paused) {
+  recorder.aside = this;
+  recorder.tape = nullptr;
+  recorder.serial = 0;
+  recorder.generation = 0;
+  recorder.paused = 0;
+}
+
+TapeAside::~TapeAside() {
+  recorder.tape = tape_;
+  recorder.serial = serial_;
+  recorder.generation = generation_;
+  recorder.paused = paused_;
+  recorder.aside = outer_;
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,69 @@
+// The calling thread's state of recording: trivial, so that reading it costs no guard.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad {
+
+struct TapeImpl;
+class Scope;
+class TapeAside;
+
+struct Recorder {
+  TapeImpl* tape = nullptr;  // the live tape
+  std::uint64_t serial = 0;  // its serial and generation
+  std::uint32_t generation = 0;
+  int paused = 0;                    // nested NoRecord guards
+  const Scope* scope = nullptr;      // the innermost scope
+  const TapeAside* aside = nullptr;  // while set, tensors of other tapes count as constants
+
+  static constexpr int kMostLevels = 16;
+  std::array<std::uint64_t, kMostLevels> levels{};  // live levels of forward mode, outermost first
+  int level_count = 0;
+};
+
+extern constinit thread_local Recorder recorder;
+
+/// A level of forward mode, live for the guard's lifetime. Tangents of levels that have ended are ignored.
+class ForwardLevel {
+ public:
+  ForwardLevel();
+  ForwardLevel(const ForwardLevel&) = delete;
+  ForwardLevel& operator=(const ForwardLevel&) = delete;
+  ~ForwardLevel();
+  std::uint64_t id() const { return id_; }
+
+ private:
+  std::uint64_t id_;
+};
+
+/// x with a tangent at a level: an alias. REQUIRES: same shape and dtype.
+Tensor with_tangent(const Tensor& x, std::uint64_t level, Tensor tangent);
+/// The tangent of x at a level; undefined when it has none.
+Tensor tangent_of(const Tensor& x, std::uint64_t level);
+/// x without its tangent at a level: itself when it has none.
+Tensor without_tangent(const Tensor& x, std::uint64_t level);
+/// The innermost live level at which x has a tangent; 0 when there is none.
+std::uint64_t innermost_level(const Tensor& x);
+
+/// Suspends the live tape, so that a private one can live on this thread; what lies on the outer one counts as
+/// constant.
+class TapeAside {
+ public:
+  TapeAside();
+  TapeAside(const TapeAside&) = delete;
+  TapeAside& operator=(const TapeAside&) = delete;
+  ~TapeAside();
+
+ private:
+  const TapeAside* outer_;
+  TapeImpl* tape_;
+  std::uint64_t serial_;
+  std::uint32_t generation_;
+  int paused_;
+};
+
+}  // namespace tapegrad

@@ -1,0 +1,432 @@
+#include "tape/sweep.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+#include <memory>
+#include <optional>
+
+#include "tape/accumulate.hpp"
+#include "tape/recorder.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/tape/add.hpp"
+#include "tapegrad/tape/create.hpp"
+
+namespace tapegrad {
+
+// ---- what a rule reads
+
+namespace {
+
+const Tensor& find_saved(const Node& node, SavedSlot::Kind kind, int index, const char* what) {
+  for (const SavedSlot& slot : std::span(node.saved, node.saved_count))
+    if (slot.kind == kind && slot.index == index) return slot.tensor;
+  throw TapeError(fmt::format("[{}] its reverse rule reads {} {}, which the op does not keep (or which was not given)",
+                              node.name(), what, index));
+}
+
+}  // namespace
+
+const Tensor& Saved::input(int i) const {
+  return node_ == nullptr ? inputs_[i] : find_saved(*node_, SavedSlot::Kind::input, i, "input");
+}
+const Tensor& Saved::output(int i) const {
+  return node_ == nullptr ? outputs_[static_cast<std::size_t>(i)]
+                          : find_saved(*node_, SavedSlot::Kind::output, i, "output");
+}
+const Tensor& Saved::residual(int i) const {
+  if (node_ == nullptr) throw TapeError(fmt::format("[{}] residuals are for the fused reverse rule alone", op_));
+  return find_saved(*node_, SavedSlot::Kind::residual, i, "residual");
+}
+int Saved::inputs() const { return node_ == nullptr ? inputs_.size() : node_->edge_count; }
+
+namespace {
+
+/// The producer's record of input i: known for tracked inputs.
+const OutputMeta* producer(const Node& node, int i) {
+  const Edge& edge = node.edges[i];
+  return edge.tracked() ? node.tape->nodes[edge.node]->outputs + edge.output : nullptr;
+}
+
+}  // namespace
+
+const Shape& Saved::input_shape(int i) const {
+  if (node_ == nullptr) return inputs_[i].shape();
+  const OutputMeta* meta = producer(*node_, i);
+  return meta != nullptr ? meta->shape : input(i).shape();
+}
+DType Saved::input_dtype(int i) const {
+  if (node_ == nullptr) return inputs_[i].dtype();
+  const OutputMeta* meta = producer(*node_, i);
+  return meta != nullptr ? meta->dtype : input(i).dtype();
+}
+const Shape& Saved::output_shape(int i) const {
+  return node_ == nullptr ? outputs_[static_cast<std::size_t>(i)].shape() : node_->outputs[i].shape;
+}
+
+// ---- the sweep
+
+Sweep::Sweep(TapeImpl& tape, const std::vector<Tensor>& ys, const std::vector<Tensor>& seeds, const char* name,
+             SweepOptions options)
+    : tape_(tape), name_(name), options_(options) {
+  const std::string op = std::string("[") + name + "] ";
+  if (recorder.tape != &tape) throw TapeError(op + "the tape belongs to another thread, or is suspended");
+  if (tape.sweeping && !options.retain && !options.create_graph)
+    throw TapeError(op + "a sweep of this tape is already running");
+  if (ys.size() != seeds.size())
+    throw TapeError(op + std::to_string(ys.size()) + " tensors with " + std::to_string(seeds.size()) + " cotangents");
+  for (const Tensor& y : ys) top_ = std::max(top_, tape.node_of(y, name).position);
+  nested_ = tape.sweeping;
+  if (!nested_) cotangents_ = std::move(tape.cotangents);
+  const Node& top = *tape.nodes[top_];
+  cotangents_.resize(top.slot + top.output_count);
+  tape.sweeping = true;
+  try {
+    seed(ys, seeds);
+  } catch (...) {
+    give_back();
+    throw;
+  }
+}
+
+void Sweep::seed(const std::vector<Tensor>& ys, const std::vector<Tensor>& seeds) {
+  const std::string op = std::string("[") + name_ + "] ";
+  std::optional<NoRecord> pause;
+  if (!options_.create_graph) pause.emplace();
+  for (std::size_t i = 0; i < ys.size(); ++i) {
+    const Tensor& y = ys[i];
+    const Node& node = tape_.node_of(y, name_);
+    Tensor cotangent = seeds[i];
+    if (!cotangent.defined()) {
+      if (y.numel() != 1)
+        throw TapeError(op + "a tensor of shape " + to_string(y.shape()) + " (" + describe(node) +
+                        ") is no scalar: give dL/dy as .cotangent, or reduce it first");
+      cotangent = ones_like(y);
+    }
+    if (cotangent.shape() != y.shape() || cotangent.dtype() != y.dtype())
+      throw TapeError(op + "the cotangent of " + describe(node) + " must be " + to_string(y.shape()) + " " +
+                      std::string(to_string(y.dtype())) + ", got " + to_string(cotangent.shape()) + " " +
+                      std::string(to_string(cotangent.dtype())));
+    const std::uint32_t output = y.impl()->place.serial == 0 ? 0 : y.impl()->place.output;
+    accumulate(node.slot + output, node.outputs[output], std::move(cotangent), node);
+  }
+}
+
+void Sweep::give_back() {
+  if (nested_) return;
+  tape_.sweeping = false;
+  std::fill(cotangents_.begin(), cotangents_.end(), Tensor());
+  cotangents_.clear();
+  tape_.cotangents = std::move(cotangents_);
+}
+
+Sweep::~Sweep() {
+  if (finished_) return;
+  give_back();
+  if (!nested_) tape_.consume();
+}
+
+void Sweep::finish() {
+  finished_ = true;
+  give_back();
+  if (!options_.retain && !options_.create_graph) tape_.consume();
+}
+
+/// Receives a node's gradients and accumulates them in the cotangents of the nodes below.
+class Sweep::Sink final : public GradientSink {
+ public:
+  Sink(Sweep& sweep, const Node& node, std::uint64_t wanted, std::vector<Tensor>* seen)
+      : sweep_(sweep), node_(node), wanted_(wanted), seen_(seen) {}
+
+  void add(int i, Tensor dx) override {
+    if (i >= node_.edge_count)
+      throw TapeError("its rule gave a gradient of input " + std::to_string(i) + " of " +
+                      std::to_string(node_.edge_count));
+    if (!dx.defined() || !wants(i)) return;
+    const Edge& edge = node_.edges[i];
+    const Node& below = *sweep_.tape_.nodes[edge.node];
+    if (seen_ != nullptr) (*seen_)[static_cast<std::size_t>(i)] = dx;
+    sweep_.accumulate(below.slot + edge.output, below.outputs[edge.output], std::move(dx), node_);
+  }
+
+  Tensor accumulate_into(int i) override {
+    const Edge& edge = node_.edges[i];
+    const Node& below = *sweep_.tape_.nodes[edge.node];
+    const OutputMeta& meta = below.outputs[edge.output];
+    if (seen_ == nullptr) return sweep_.accumulation_buffer(below.slot + edge.output, meta);
+    // An observer wants this node's own contribution: it goes to a buffer of its own, added when the rule is done.
+    Tensor& own = (*seen_)[static_cast<std::size_t>(i)];
+    if (!own.defined()) {
+      own = zeros(meta.shape, {.dtype = meta.dtype});
+      apart_ |= std::uint64_t{1} << i;
+    }
+    return own;
+  }
+
+  void add_apart() {
+    for (int i = 0; i < node_.edge_count; ++i)
+      if ((apart_ >> i & 1U) != 0) {
+        Tensor own = (*seen_)[static_cast<std::size_t>(i)];
+        add(i, own);
+      }
+  }
+
+ private:
+  bool wants(int i) const { return i >= 64 ? node_.edges[i].tracked() : (wanted_ >> i & 1U) != 0; }
+
+  Sweep& sweep_;
+  const Node& node_;
+  std::uint64_t wanted_;
+  std::uint64_t apart_ = 0;
+  std::vector<Tensor>* seen_;
+};
+
+void Sweep::accumulate(std::uint32_t slot, const OutputMeta& target, Tensor gradient, const Node& from) {
+  if (gradient.dtype() != target.dtype)
+    throw TapeError("its rule gave a gradient of dtype " + std::string(to_string(gradient.dtype())) +
+                    " for an input of dtype " + std::string(to_string(target.dtype)));
+  if (gradient.shape() != target.shape) {
+    if (broadcasts_to(target.shape, gradient.shape())) {
+      gradient = sum_to(gradient, target.shape);
+    } else if (broadcasts_to(gradient.shape(), target.shape)) {
+      gradient = expand(gradient, target.shape);
+    } else {
+      throw TapeError("its rule (" + std::string(from.name()) + ") gave a gradient of shape " +
+                      to_string(gradient.shape()) + " for an input of shape " + to_string(target.shape));
+    }
+  }
+  Tensor& sum = cotangents_[slot];
+  if (!sum.defined()) {
+    sum = std::move(gradient);
+  } else if (!options_.create_graph && is_exclusive(sum) && innermost_level(gradient) == 0) {
+    add_in_place(array_of(sum), array_of(gradient));
+  } else {
+    sum = add(sum, gradient);
+  }
+}
+
+Tensor Sweep::accumulation_buffer(std::uint32_t slot, const OutputMeta& target) {
+  Tensor& sum = cotangents_[slot];
+  if (!sum.defined()) {
+    sum = zeros(target.shape, {.dtype = target.dtype});
+  } else if (!is_exclusive(sum)) {
+    sum = wrap(array::copy(array_of(sum)));
+  }
+  return sum;
+}
+
+void Sweep::check_versions(const Node& node) const {
+  for (const SavedSlot& slot : std::span(node.saved, node.saved_count)) {
+    const array::Storage& storage = *slot.tensor.impl()->array.storage;
+    if (storage.version() != slot.version)
+      throw TapeError(std::string(node.name()) + " saved its " +
+                      (slot.kind == SavedSlot::Kind::input ? "input " : "output ") + std::to_string(slot.index) + " " +
+                      to_string(slot.tensor.shape()) + ", which was changed in place by " + storage.last_writer() +
+                      " since");
+  }
+}
+
+bool Sweep::second_order(const Node& node, std::span<const Tensor> cotangents) const {
+  if (options_.create_graph) return true;
+  if (recorder.level_count == 0) return false;
+  for (const SavedSlot& slot : std::span(node.saved, node.saved_count))
+    if (innermost_level(slot.tensor) != 0) return true;
+  return std::any_of(cotangents.begin(), cotangents.end(), [](const Tensor& t) { return innermost_level(t) != 0; });
+}
+
+void Sweep::apply_hooks(std::uint32_t slot) {
+  const auto found = tape_.hooks.find(slot);
+  if (found == tape_.hooks.end() || !cotangents_[slot].defined()) return;
+  const std::vector<GradientHook> hooks = found->second;
+  for (const GradientHook& hook : hooks) {
+    Tensor replaced = hook(cotangents_[slot]);
+    if (!replaced.defined()) continue;
+    if (replaced.shape() != cotangents_[slot].shape() || replaced.dtype() != cotangents_[slot].dtype())
+      throw TapeError("a hook replaced a gradient of shape " + to_string(cotangents_[slot].shape()) +
+                      " by one of shape " + to_string(replaced.shape()));
+    cotangents_[slot] = std::move(replaced);
+  }
+}
+
+void Sweep::step(Node& node, std::span<const char> reaches) {
+  const std::span<Tensor> slots(cotangents_.data() + node.slot, node.output_count);
+  if (std::none_of(slots.begin(), slots.end(), [](const Tensor& t) { return t.defined(); })) return;
+  check_versions(node);
+
+  std::uint64_t wanted = 0;
+  for (std::uint16_t i = 0; i < node.edge_count && i < 64; ++i) {
+    const Edge& edge = node.edges[i];
+    if (edge.tracked() && (reaches.empty() || reaches[edge.node] != 0)) wanted |= std::uint64_t{1} << i;
+  }
+  // The cotangents leave their slots, so that a gradient passed through unchanged may be accumulated in place further
+  // down.
+  std::array<Tensor, 4> few;
+  std::vector<Tensor> many;
+  std::span<Tensor> dys;
+  if (slots.size() <= few.size()) {
+    dys = std::span<Tensor>(few.data(), slots.size());
+  } else {
+    many.resize(slots.size());
+    dys = many;
+  }
+  std::move(slots.begin(), slots.end(), dys.begin());
+  const OpTable& table = *node.table;
+  const bool again = second_order(node, dys);
+  if (again && table.vjp == nullptr) throw TapeError(std::string(table.name) + " is differentiable only once");
+
+  const bool observed = static_cast<bool>(tape_.observer);
+  std::vector<Tensor> seen(observed ? node.edge_count : 0U);
+  Sink sink(*this, node, wanted, observed ? &seen : nullptr);
+  const Saved saved(node, Wants(wanted));
+  std::optional<NoRecord> pause;
+  if (!options_.create_graph) pause.emplace();
+  if (!again && table.fused_vjp != nullptr) {
+    table.fused_vjp(node.state, saved, dys, sink);
+  } else {
+    table.vjp(node.state, saved, dys, sink);
+  }
+  if (observed) {
+    sink.add_apart();
+    const SweepObserver observer = tape_.observer;
+    const NodeInfo info = tape_.info(node);
+    observer({info, dys, seen});
+  }
+}
+
+template <class AtNode>
+void Sweep::run(std::uint32_t lowest, std::span<const char> reaches, const AtNode& at_node) {
+  const bool consuming = !options_.retain && !options_.create_graph;
+  for (std::int64_t i = top_; i >= static_cast<std::int64_t>(lowest); --i) {
+    Node& node = *tape_.nodes[static_cast<std::size_t>(i)];
+    if (!reaches.empty() && reaches[static_cast<std::size_t>(i)] == 0) continue;
+    try {
+      at_node(node);
+      if (!node.is_leaf()) step(node, reaches);
+    } catch (const std::exception& e) {
+      std::throw_with_nested(TapeError(
+          std::string("[") + name_ + "] at " + describe(node) +
+          (tape_.scope_name(node).empty() ? "" : " in " + std::string(tape_.scope_name(node))) + ": " + e.what()));
+    }
+    if (consuming && !node.is_leaf()) tape_.release_saved(node);
+  }
+}
+
+namespace {
+
+/// Holds the leaves of a tape for one sweep, so that two threads cannot write the same gradients.
+class LeafGuard {
+ public:
+  explicit LeafGuard(std::span<Node* const> nodes) {
+    for (const Node* node : nodes) {
+      if (!node->is_leaf()) continue;
+      LeafState& leaf = *node->saved[0].tensor.impl()->leaf;
+      if (leaf.in_backward.exchange(true, std::memory_order_acquire)) {
+        release();
+        throw TapeError("[backward] another thread is running backward() into the same leaf " +
+                        to_string(node->outputs[0].shape) +
+                        ": use gradient(), which is safe from any number of threads");
+      }
+      held_.push_back(&leaf);
+    }
+  }
+  LeafGuard(const LeafGuard&) = delete;
+  LeafGuard& operator=(const LeafGuard&) = delete;
+  ~LeafGuard() { release(); }
+
+ private:
+  void release() {
+    for (LeafState* leaf : held_) leaf->in_backward.store(false, std::memory_order_release);
+    held_.clear();
+  }
+  std::vector<LeafState*> held_;
+};
+
+}  // namespace
+
+void Sweep::into_leaves() {
+  const LeafGuard guard(std::span(tape_.nodes.data(), top_ + 1));
+  const Node* unnamed = nullptr;
+  bool named = false;
+  run(0, {}, [&](const Node& node) {
+    for (std::uint16_t j = 0; j < node.output_count && !tape_.hooks.empty(); ++j) apply_hooks(node.slot + j);
+    if (!node.is_leaf()) return;
+    Tensor& gradient = cotangents_[node.slot];
+    if (!gradient.defined()) return;
+    LeafState& leaf = *node.saved[0].tensor.impl()->leaf;
+    if (!leaf.requires_grad) return;
+    const LeafState::Role role = leaf.role;
+    named = named || role == LeafState::Role::named_parameter;
+    if (role == LeafState::Role::unnamed_parameter) unnamed = &node;
+    for (const GradientHook& hook : leaf.hooks) {
+      Tensor replaced = hook(gradient);
+      if (replaced.defined()) gradient = std::move(replaced);
+    }
+    if (options_.create_graph) {
+      leaf.grad = leaf.grad.defined() ? add(leaf.grad, gradient) : std::move(gradient);
+    } else if (!leaf.grad.defined()) {
+      leaf.grad = is_exclusive(gradient) ? std::move(gradient) : wrap(array::copy(array_of(gradient)));
+    } else if (is_exclusive(leaf.grad)) {
+      add_in_place(array_of(leaf.grad), array_of(gradient));
+    } else {
+      const NoRecord pause;
+      leaf.grad = add(leaf.grad.detach(), gradient);
+    }
+    gradient = Tensor();
+  });
+  if (named && unnamed != nullptr) {
+    const std::string shape = to_string(unnamed->outputs[0].shape);
+    throw TapeError("[backward] a parameter of shape " + shape +
+                    " received a gradient but is named by no module, so no optimiser trains it: is a member missing in "
+                    "TAPEGRAD_MODULE(...)?");
+  }
+  finish();
+}
+
+std::vector<Tensor> Sweep::towards(const std::vector<Tensor>& xs, bool allow_unused) {
+  struct Target {
+    std::uint32_t node;
+    std::uint32_t slot;
+  };
+  constexpr std::uint32_t kUnused = UINT32_MAX;
+  std::vector<Target> targets;
+  std::vector<char> reaches(tape_.nodes.size(), 0);
+  std::uint32_t lowest = top_ + 1;
+  for (const Tensor& x : xs) {
+    // A leaf that this tape has not seen is simply unused; anything else that is not on the tape is a mistake.
+    if (x.defined() && x.requires_grad() && tape_.leaves.find(x.impl()->leaf.get()) == LeafMap::kNone) {
+      targets.push_back({kUnused, kUnused});
+      continue;
+    }
+    const Node& node = tape_.node_of(x, name_);
+    targets.push_back({node.position, node.slot + (x.impl()->place.serial == 0 ? 0 : x.impl()->place.output)});
+    reaches[node.position] = 1;
+    lowest = std::min(lowest, node.position);
+  }
+  for (std::uint32_t i = lowest; i <= top_; ++i)
+    for (const Edge& edge : std::span(tape_.nodes[i]->edges, tape_.nodes[i]->edge_count))
+      if (edge.tracked() && reaches[edge.node] != 0) reaches[i] = 1;
+
+  std::vector<Tensor> gradients(xs.size());
+  run(lowest, reaches, [&](const Node& node) {
+    for (std::size_t k = 0; k < targets.size(); ++k)
+      if (targets[k].node == node.position) gradients[k] = cotangents_[targets[k].slot];
+  });
+  std::fill(cotangents_.begin(), cotangents_.end(), Tensor());
+  for (std::size_t k = 0; k < xs.size(); ++k) {
+    if (gradients[k].defined()) {
+      // Two results never share elements that a user could change through one of them.
+      if (!options_.create_graph && innermost_level(gradients[k]) == 0 && !is_exclusive(gradients[k]))
+        gradients[k] = wrap(array::copy(array_of(gradients[k])));
+      continue;
+    }
+    if (!allow_unused)
+      throw TapeError(std::string("[") + name_ + "] the result does not depend on tensor " + std::to_string(k) + " " +
+                      to_string(xs[k].shape()) + " (say .allow_unused = true for a zero gradient)");
+    gradients[k] = zeros_like(xs[k]);
+  }
+  finish();
+  return gradients;
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,56 @@
+// The reverse sweep: a loop over the tape from the swept tensors down to the leaves.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "tape/tape_impl.hpp"
+
+namespace tapegrad {
+
+struct SweepOptions {
+  bool retain = false;
+  bool create_graph = false;
+};
+
+class Sweep {
+ public:
+  /// Checks the roots and seeds their cotangents. `name` begins error messages: "backward" or "gradient".
+  Sweep(TapeImpl& tape, const std::vector<Tensor>& ys, const std::vector<Tensor>& seeds, const char* name,
+        SweepOptions options);
+  Sweep(const Sweep&) = delete;
+  Sweep& operator=(const Sweep&) = delete;
+  ~Sweep();
+
+  /// Gradients of every leaf, accumulated; hooks fire.
+  void into_leaves();
+  /// Gradients of `xs`, returned.
+  std::vector<Tensor> towards(const std::vector<Tensor>& xs, bool allow_unused);
+
+ private:
+  class Sink;
+
+  void seed(const std::vector<Tensor>& ys, const std::vector<Tensor>& seeds);
+  /// Calls at_node(node), then the node's rule, from the top down; with `reaches`, only at the nodes marked in it.
+  template <class AtNode>
+  void run(std::uint32_t lowest, std::span<const char> reaches, const AtNode& at_node);
+  void step(Node& node, std::span<const char> reaches);
+  void accumulate(std::uint32_t slot, const OutputMeta& target, Tensor gradient, const Node& from);
+  Tensor accumulation_buffer(std::uint32_t slot, const OutputMeta& target);
+  void check_versions(const Node& node) const;
+  bool second_order(const Node& node, std::span<const Tensor> cotangents) const;
+  void apply_hooks(std::uint32_t slot);
+  void give_back();
+  /// Ends a sweep that has succeeded; one that has not consumes the tape in the destructor.
+  void finish();
+
+  TapeImpl& tape_;
+  const char* name_;
+  SweepOptions options_;
+  std::vector<Tensor> cotangents_;  // by slot
+  std::uint32_t top_ = 0;
+  bool nested_ = false;  // inside a rule of an outer sweep of this tape
+  bool finished_ = false;
+};
+
+}  // namespace tapegrad

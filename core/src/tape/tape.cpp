@@ -1,0 +1,326 @@
+#include "tapegrad/tape/tape.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <unordered_set>
+
+#include "tape/recorder.hpp"
+#include "tape/sweep.hpp"
+#include "tape/tape_impl.hpp"
+#include "tapegrad/base/error.hpp"
+
+namespace tapegrad {
+
+std::string describe(const Node& node) {
+  return "node " + std::to_string(node.position) + ", " + std::string(node.name()) + " " +
+         to_string(node.outputs[0].shape);
+}
+
+Wants Node::wants() const {
+  std::uint64_t mask = 0;
+  for (std::uint16_t i = 0; i < edge_count && i < 64; ++i)
+    if (edges[i].tracked()) mask |= std::uint64_t{1} << i;
+  return Wants(mask);
+}
+
+// ---- leaves
+
+std::size_t LeafMap::slot_of(const LeafState* leaf) const {
+  const std::size_t mask = entries_.size() - 1;
+  std::size_t i = (reinterpret_cast<std::uintptr_t>(leaf) >> 4) * 0x9E3779B97F4A7C15ULL >> 20 & mask;
+  while (entries_[i].leaf != nullptr && entries_[i].leaf != leaf) i = (i + 1) & mask;
+  return i;
+}
+
+std::uint32_t LeafMap::find(const LeafState* leaf) const { return count_ == 0 ? kNone : entries_[slot_of(leaf)].node; }
+
+void LeafMap::insert(const LeafState* leaf, std::uint32_t node) {
+  if (2 * (count_ + 1) > entries_.size()) {
+    std::vector<Entry> old(std::max<std::size_t>(64, 2 * entries_.size()));
+    std::swap(old, entries_);
+    for (const Entry& e : old)
+      if (e.leaf != nullptr) entries_[slot_of(e.leaf)] = e;
+  }
+  entries_[slot_of(leaf)] = {leaf, node};
+  ++count_;
+}
+
+void LeafMap::clear() {
+  if (count_ > 0) std::fill(entries_.begin(), entries_.end(), Entry{});
+  count_ = 0;
+}
+
+// ---- recording
+
+namespace {
+std::atomic<std::uint64_t> last_serial{0};
+}
+
+TapeImpl::TapeImpl(Tape& tape, TapeOptions tape_options) : owner(&tape), options(tape_options), serial(++last_serial) {}
+
+TapeImpl::~TapeImpl() { consume(); }
+
+Node* TapeImpl::append(std::size_t edges, std::size_t outputs, std::size_t saved) {
+  if (nodes.size() >= Edge::kConstant) throw TapeError("[tape] more than 4,294,967,294 nodes");
+  nodes.reserve(nodes.size() + 1 > nodes.capacity() ? std::max<std::size_t>(256, 2 * nodes.size()) : 0);
+  auto* node = new (arena.allocate<Node>(1)) Node;
+  node->edges = arena.allocate<Edge>(edges);
+  node->outputs = arena.allocate<OutputMeta>(outputs);
+  node->saved = arena.allocate<SavedSlot>(saved);
+  node->tape = this;
+  node->edge_count = static_cast<std::uint16_t>(edges);
+  node->output_count = static_cast<std::uint16_t>(outputs);
+  node->position = static_cast<std::uint32_t>(nodes.size());
+  node->slot = slots;
+  node->scope = options.study ? current_scope() : 0;
+  return node;
+}
+
+std::uint32_t TapeImpl::current_scope() {
+  std::string path;
+  for (const Scope* s = recorder.scope; s != nullptr; s = s->outer_)
+    path = path.empty() ? std::string(s->name_) : std::string(s->name_) + "/" + path;
+  if (scopes.back() != path) scopes.push_back(std::move(path));
+  return static_cast<std::uint32_t>(scopes.size() - 1);
+}
+
+std::uint32_t TapeImpl::append_leaf(const Tensor& x) {
+  Node* node = append(0, 1, 1);
+  new (node->outputs) OutputMeta{x.shape(), x.dtype()};
+  new (node->saved) SavedSlot{alias(x), array_of(x).storage->version(), SavedSlot::Kind::output, 0};
+  node->saved_count = 1;
+  if (options.study) study.push_back({{}, {x.detach()}});
+  leaves.insert(x.impl()->leaf.get(), node->position);
+  nodes.push_back(node);
+  ++slots;
+  return node->position;
+}
+
+Edge TapeImpl::edge_of(const Tensor& x, std::string_view op) {
+  if (!x.defined()) return {};
+  const TensorImpl& impl = *x.impl();
+  const TapePlace& place = impl.place;
+  if (place.serial != 0) {
+    if (place.serial == serial && place.generation == generation) return {place.node, place.output};
+    if (recorder.aside != nullptr) return {};
+    throw TapeError(fmt::format(
+        "[{}] an input {} was recorded {}: use detach() to carry its value over", op, to_string(x.shape()),
+        place.serial == serial ? "in an earlier step of this tape, which has been swept" : "on another tape"));
+  }
+  if (!impl.leaf || !impl.leaf->requires_grad) return {};
+  std::uint32_t node = leaves.find(impl.leaf.get());
+  if (node == LeafMap::kNone) node = append_leaf(x);
+  return {node, 0};
+}
+
+void TapeImpl::record(const OpTable& table, const void* op, std::span<const Edge> edges, Inputs inputs,
+                      std::span<Tensor> outputs, Keeper& keeper) {
+  std::uint64_t mask = 0;
+  for (std::size_t i = 0; i < edges.size() && i < 64; ++i)
+    if (edges[i].tracked()) mask |= std::uint64_t{1} << i;
+  const Keep keep = table.keep(op, Wants(mask));
+  const auto keeps = [](std::uint32_t set, std::size_t i) {
+    return i < 32 ? (set >> i & 1U) != 0 : set == ~std::uint32_t{0};
+  };
+  std::size_t saved = keeper.residuals().size();
+  for (std::size_t i = 0; i < edges.size(); ++i)
+    saved += keeps(keep.input_set, i) && inputs[static_cast<int>(i)].defined() ? 1U : 0U;
+  for (std::size_t j = 0; j < outputs.size(); ++j) saved += keeps(keep.output_set, j) ? 1U : 0U;
+
+  Node* node = append(edges.size(), outputs.size(), saved);
+  std::copy(edges.begin(), edges.end(), node->edges);
+  void* state = arena.allocate(table.size, table.alignment);
+  table.copy(op, state);
+  if (options.study) {
+    StudyValues values;
+    for (int i = 0; i < inputs.size(); ++i)
+      values.inputs.push_back(inputs[i].defined() ? inputs[i].detach() : Tensor());
+    for (const Tensor& y : outputs) values.outputs.push_back(y.detach());
+    study.push_back(std::move(values));
+  }
+  // Nothing below throws: the tape is whole before and after.
+  node->table = &table;
+  node->state = state;
+  for (std::size_t j = 0; j < outputs.size(); ++j) {
+    const array::Array& a = outputs[j].impl()->array;
+    new (node->outputs + j) OutputMeta{a.shape, a.dtype};
+    if (is_floating(a.dtype))
+      outputs[j].impl()->place = {serial, generation, node->position, static_cast<std::uint32_t>(j)};
+  }
+  SavedSlot* slot = node->saved;
+  const auto save = [&](const Tensor& t, SavedSlot::Kind kind, std::size_t index) {
+    new (slot++) SavedSlot{t, t.impl()->array.storage->version(), kind, static_cast<std::uint8_t>(index)};
+  };
+  for (std::size_t i = 0; i < edges.size(); ++i)
+    if (keeps(keep.input_set, i) && inputs[static_cast<int>(i)].defined())
+      save(inputs[static_cast<int>(i)], SavedSlot::Kind::input, i);
+  for (std::size_t j = 0; j < outputs.size(); ++j)
+    if (keeps(keep.output_set, j)) save(outputs[j], SavedSlot::Kind::output, j);
+  std::size_t r = 0;
+  for (const Tensor& t : keeper.residuals()) save(t, SavedSlot::Kind::residual, r++);
+  node->saved_count = static_cast<std::uint16_t>(saved);
+  slots += static_cast<std::uint32_t>(outputs.size());
+  nodes.push_back(node);
+}
+
+void TapeImpl::release_saved(Node& node) {
+  std::destroy_n(node.saved, node.saved_count);
+  node.saved_count = 0;
+}
+
+void TapeImpl::consume() {
+  for (Node* node : nodes) {
+    release_saved(*node);
+    if (node->table != nullptr && node->table->destroy != nullptr) node->table->destroy(const_cast<void*>(node->state));
+  }
+  nodes.clear();
+  slots = 0;
+  leaves.clear();
+  arena.reset();
+  study.clear();
+  hooks.clear();
+  scopes.resize(1);
+  ++generation;
+  if (recorder.tape == this) recorder.generation = generation;
+}
+
+const Node& TapeImpl::node_of(const Tensor& x, const char* what) const {
+  const std::string op = std::string("[") + what + "] ";
+  if (!x.defined()) throw TapeError(op + "the tensor is undefined");
+  const TapePlace& place = x.impl()->place;
+  if (place.serial == 0) {
+    if (x.requires_grad()) {
+      const std::uint32_t leaf = leaves.find(x.impl()->leaf.get());
+      if (leaf != LeafMap::kNone) return *nodes[leaf];
+      throw TapeError(op + "the leaf " + to_string(x.shape()) + " has not been used on this tape");
+    }
+    throw TapeError(op + "the tensor " + to_string(x.shape()) +
+                    " is not on this tape: it was computed while no tape recorded, or from inputs none of which "
+                    "requires a gradient");
+  }
+  if (place.serial != serial) throw TapeError(op + "the tensor " + to_string(x.shape()) + " lies on another tape");
+  if (place.generation != generation)
+    throw TapeError(
+        op + "the tensor " + to_string(x.shape()) +
+        " belongs to an earlier step: the tape was consumed by a sweep (say .retain = true to sweep twice)");
+  return *nodes[place.node];
+}
+
+// ---- the public face
+
+Tape::Tape(TapeOptions options) {
+  if (recorder.tape != nullptr)
+    throw TapeError("[tape] a Tape already lives on this thread: only one records at a time");
+  impl_ = std::make_unique<TapeImpl>(*this, options);
+  recorder.tape = impl_.get();
+  recorder.serial = impl_->serial;
+  recorder.generation = impl_->generation;
+}
+
+Tape::~Tape() {
+  if (recorder.tape == impl_.get()) {
+    recorder.tape = nullptr;
+    recorder.serial = 0;
+    recorder.generation = 0;
+  }
+}
+
+void Tape::backward(const Tensor& y, const BackwardOptions& options) {
+  Sweep sweep(*impl_, {y}, {options.cotangent}, "backward",
+              {.retain = options.retain, .create_graph = options.create_graph});
+  sweep.into_leaves();
+}
+
+std::vector<Tensor> Tape::gradient(const Tensor& y, const std::vector<Tensor>& xs, const GradientOptions& options) {
+  return gradient(std::vector<Tensor>{y}, std::vector<Tensor>{options.cotangent}, xs, options);
+}
+
+Tensor Tape::gradient(const Tensor& y, const Tensor& x, const GradientOptions& options) {
+  return gradient(y, std::vector<Tensor>{x}, options)[0];
+}
+
+std::vector<Tensor> Tape::gradient(const std::vector<Tensor>& ys, const std::vector<Tensor>& cotangents,
+                                   const std::vector<Tensor>& xs, const GradientOptions& options) {
+  Sweep sweep(*impl_, ys, cotangents, "gradient", {.retain = options.retain, .create_graph = options.create_graph});
+  return sweep.towards(xs, options.allow_unused);
+}
+
+void Tape::register_hook(const Tensor& y, GradientHook hook) {
+  const Node& node = impl_->node_of(y, "register_hook");
+  impl_->hooks[node.slot + y.impl()->place.output].push_back(std::move(hook));
+}
+
+void Tape::observe(SweepObserver observer) { impl_->observer = std::move(observer); }
+
+std::int64_t Tape::position(const Tensor& y) const { return impl_->node_of(y, "position").position; }
+std::int64_t Tape::size() const { return static_cast<std::int64_t>(impl_->nodes.size()); }
+std::uint64_t Tape::generation() const { return impl_->generation; }
+void Tape::clear() { impl_->consume(); }
+
+NodeInfo Tape::node(std::int64_t position) const {
+  if (position < 0 || position >= size())
+    throw IndexError("[tape] node " + std::to_string(position) + " of a tape with " + std::to_string(size()) +
+                     " nodes");
+  return impl_->info(*impl_->nodes[static_cast<std::size_t>(position)]);
+}
+
+std::size_t Tape::bytes_kept() const {
+  std::unordered_set<const array::Storage*> seen;
+  std::size_t bytes = 0;
+  for (const Node* node : impl_->nodes) {
+    if (node->is_leaf()) continue;
+    for (const SavedSlot& slot : std::span(node->saved, node->saved_count)) {
+      const array::Array& a = slot.tensor.impl()->array;
+      if (seen.insert(a.storage.get()).second) bytes += static_cast<std::size_t>(a.shape.numel()) * size_of(a.dtype);
+    }
+  }
+  return bytes;
+}
+
+namespace {
+
+class AttributeList final : public AttributeVisitor {
+ public:
+  void text(std::string_view name, std::string_view value) override { entries.emplace_back(name, value); }
+  std::vector<std::pair<std::string, std::string>> entries;
+};
+
+}  // namespace
+
+NodeInfo TapeImpl::info(const Node& node) const {
+  NodeInfo n;
+  n.position = node.position;
+  n.op = node.name();
+  n.math = node.is_leaf() ? std::string_view() : node.table->math;
+  n.scope = scope_name(node);
+  for (const Edge& e : std::span(node.edges, node.edge_count))
+    n.inputs.push_back({e.tracked() ? static_cast<std::int64_t>(e.node) : -1, static_cast<int>(e.output)});
+  for (const OutputMeta& o : std::span(node.outputs, node.output_count)) {
+    n.shapes.push_back(o.shape);
+    n.dtypes.push_back(o.dtype);
+  }
+  if (!node.is_leaf()) {
+    for (const SavedSlot& slot : std::span(node.saved, node.saved_count)) {
+      const array::Array& a = slot.tensor.impl()->array;
+      const std::string index = std::to_string(slot.index);
+      n.kept.push_back({slot.kind == SavedSlot::Kind::input    ? "input " + index
+                        : slot.kind == SavedSlot::Kind::output ? (node.output_count == 1 ? "output" : "output " + index)
+                                                               : "residual " + index,
+                        static_cast<std::size_t>(a.shape.numel()) * size_of(a.dtype)});
+    }
+    if (node.table->describe != nullptr) {
+      AttributeList list;
+      node.table->describe(node.state, list);
+      n.attributes = std::move(list.entries);
+    }
+  }
+  if (options.study) {
+    n.values = study[node.position].outputs;
+    n.input_values = study[node.position].inputs;
+  }
+  return n;
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,129 @@
+// How a tape is kept. See docs/design.md, "The tape".
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "tape/arena.hpp"
+#include "tape/tensor_impl.hpp"
+#include "tapegrad/tape/op.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+namespace tapegrad {
+
+/// Where an input of a node came from.
+struct Edge {
+  static constexpr std::uint32_t kConstant = UINT32_MAX;
+  std::uint32_t node = kConstant;
+  std::uint32_t output = 0;
+  bool tracked() const { return node != kConstant; }
+};
+
+struct OutputMeta {
+  Shape shape;
+  DType dtype;
+};
+
+struct SavedSlot {
+  enum class Kind : std::uint8_t { input, output, residual };
+  Tensor tensor;
+  std::uint32_t version;
+  Kind kind;
+  std::uint8_t index;
+};
+
+/// One recorded operation; it and its arrays lie in the tape's arena. A leaf has no table and saves the leaf itself as
+/// output 0.
+struct Node {
+  const OpTable* table = nullptr;
+  const void* state = nullptr;  // the op struct
+  Edge* edges = nullptr;
+  OutputMeta* outputs = nullptr;
+  SavedSlot* saved = nullptr;
+  const TapeImpl* tape = nullptr;
+  std::uint32_t position = 0;
+  std::uint32_t slot = 0;  // first of its outputs among all outputs of the tape
+  std::uint32_t scope = 0;
+  std::uint16_t edge_count = 0;
+  std::uint16_t output_count = 0;
+  std::uint16_t saved_count = 0;
+
+  bool is_leaf() const { return table == nullptr; }
+  std::string_view name() const { return is_leaf() ? std::string_view("leaf") : table->name; }
+  Wants wants() const;
+};
+
+/// From leaf identity to its node: open addressing, cleared without giving up its memory.
+class LeafMap {
+ public:
+  static constexpr std::uint32_t kNone = UINT32_MAX;
+  std::uint32_t find(const LeafState* leaf) const;
+  void insert(const LeafState* leaf, std::uint32_t node);
+  void clear();
+
+ private:
+  struct Entry {
+    const LeafState* leaf = nullptr;
+    std::uint32_t node = kNone;
+  };
+  std::size_t slot_of(const LeafState* leaf) const;
+  std::vector<Entry> entries_;
+  std::size_t count_ = 0;
+};
+
+/// Values that study mode keeps beside a node.
+struct StudyValues {
+  std::vector<Tensor> inputs;
+  std::vector<Tensor> outputs;
+};
+
+struct TapeImpl {
+  TapeImpl(Tape& owner, TapeOptions options);
+  TapeImpl(const TapeImpl&) = delete;
+  TapeImpl& operator=(const TapeImpl&) = delete;
+  ~TapeImpl();
+
+  /// The node an op's input comes from: its own, or its leaf's (appended at first use), or constant. Throws TapeError
+  /// for a stale input.
+  Edge edge_of(const Tensor& x, std::string_view op);
+  /// Appends a node for an op that has run. `saved_inputs` are the inputs with their tangents.
+  void record(const OpTable& table, const void* op, std::span<const Edge> edges, Inputs saved_inputs,
+              std::span<Tensor> outputs, Keeper& keeper);
+  /// The node of a tensor on this tape. Throws TapeError that says why it is not.
+  const Node& node_of(const Tensor& x, const char* what) const;
+  /// Releases every node and starts the next generation.
+  void consume();
+  void release_saved(Node& node);
+  std::string_view scope_name(const Node& node) const { return scopes[node.scope]; }
+  NodeInfo info(const Node& node) const;
+
+  Tape& handle() const { return *owner; }
+
+  Tape* owner;
+  TapeOptions options;
+  std::uint64_t serial;
+  std::uint32_t generation = 1;
+  Arena arena;
+  std::vector<Node*> nodes;
+  std::uint32_t slots = 0;
+  LeafMap leaves;
+  std::vector<std::string> scopes{""};
+  std::vector<StudyValues> study;                                      // by position, in study mode
+  std::unordered_map<std::uint32_t, std::vector<GradientHook>> hooks;  // by slot
+  SweepObserver observer;
+  bool sweeping = false;
+  std::vector<Tensor> cotangents;  // by slot, while sweeping; kept for its memory
+
+ private:
+  Node* append(std::size_t edges, std::size_t outputs, std::size_t saved);
+  std::uint32_t append_leaf(const Tensor& x);
+  std::uint32_t current_scope();
+};
+
+/// "node 3, matmul [2, 3]": how errors name a node.
+std::string describe(const Node& node);
+
+}  // namespace tapegrad

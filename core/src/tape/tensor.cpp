@@ -1,0 +1,214 @@
+#include "tapegrad/tape/tensor.hpp"
+
+#include <cstring>
+
+#include "array/allocator.hpp"
+#include "tape/recorder.hpp"
+#include "tape/tensor_impl.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+namespace tapegrad {
+
+void* TensorImpl::operator new(std::size_t size) { return array::allocate(size); }
+void TensorImpl::operator delete(void* block, std::size_t size) { array::deallocate(block, size); }
+
+Tensor wrap(array::Array a) {
+  auto* impl = new TensorImpl;
+  impl->array = std::move(a);
+  return Tensor::adopt(impl);
+}
+
+Tensor alias(const Tensor& x) {
+  Tensor y = wrap(array_of(x));
+  y.impl()->place = x.impl()->place;
+  y.impl()->leaf = x.impl()->leaf;
+  return y;
+}
+
+const array::Array& array_of(const Tensor& x) {
+  if (!x.defined()) throw Error("[tensor] an undefined tensor has no elements");
+  return x.impl()->array;
+}
+
+array::Array contiguous_array(const Tensor& x) {
+  const array::Array& a = array_of(x);
+  return a.contiguous ? a : array::copy(a);
+}
+
+bool is_exclusive(const Tensor& x) {
+  const TensorImpl& impl = *x.impl();
+  return impl.unique() && impl.array.contiguous && impl.array.storage->unique() && !impl.leaf &&
+         impl.tangents == nullptr && impl.place.serial == 0;
+}
+
+Tensor::Tensor(const Tensor& other) noexcept : impl_(other.impl_) {
+  if (impl_ != nullptr) impl_->retain();
+}
+
+Tensor& Tensor::operator=(const Tensor& other) & noexcept {
+  Tensor copy(other);
+  std::swap(impl_, copy.impl_);
+  return *this;
+}
+
+Tensor& Tensor::operator=(Tensor&& other) & noexcept {
+  std::swap(impl_, other.impl_);
+  return *this;
+}
+
+void Tensor::release() noexcept {
+  if (impl_->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) delete impl_;
+}
+
+const Shape& Tensor::shape() const { return array_of(*this).shape; }
+const Shape& Tensor::strides() const { return array_of(*this).strides; }
+std::int64_t Tensor::size(int d) const { return shape()[normalize_axis("size", d, dim())]; }
+DType Tensor::dtype() const { return array_of(*this).dtype; }
+bool Tensor::is_contiguous() const { return array_of(*this).contiguous; }
+
+namespace {
+
+double read(const array::Array& a) {
+  switch (a.dtype) {
+    case DType::float32: return static_cast<double>(*a.as<float>());
+    case DType::float64: return *a.as<double>();
+    case DType::int64: return static_cast<double>(*a.as<std::int64_t>());
+    case DType::boolean: return *a.as<bool>() ? 1.0 : 0.0;
+  }
+  return 0.0;
+}
+
+void expect_one_element(const Tensor& x) {
+  if (x.numel() != 1) throw ShapeError("[item] expected one element, got shape " + to_string(x.shape()));
+}
+
+template <class T>
+void expect_type(const char* op, const Tensor& x) {
+  if (x.dtype() != dtype_of<T>())
+    throw DTypeError(std::string("[") + op + "] the tensor is " + std::string(to_string(x.dtype())) + ", not " +
+                     std::string(to_string(dtype_of<T>())));
+}
+
+}  // namespace
+
+double Tensor::item() const {
+  expect_one_element(*this);
+  return read(array_of(*this));
+}
+
+template <class T>
+T Tensor::item() const {
+  expect_type<T>("item", *this);
+  expect_one_element(*this);
+  return *array_of(*this).template as<T>();
+}
+
+template <class T>
+std::vector<T> Tensor::to_vector() const {
+  expect_type<T>("to_vector", *this);
+  const array::Array a = contiguous_array(*this);
+  const T* first = a.template as<T>();
+  return std::vector<T>(first, first + a.shape.numel());
+}
+
+template <class T>
+std::span<const T> Tensor::data() const {
+  expect_type<T>("data", *this);
+  const array::Array& a = array_of(*this);
+  if (!a.contiguous)
+    throw ShapeError("[data] the tensor " + to_string(a.shape) + " has strides " + to_string(a.strides) +
+                     ": call contiguous() first");
+  return {a.template as<T>(), static_cast<std::size_t>(a.shape.numel())};
+}
+
+template <class T>
+std::span<T> Tensor::mutable_data(const char* writer) {
+  const std::span<const T> elements = data<T>();
+  if (is_recording() && is_tracked())
+    throw TapeError(
+        std::string("[") + writer + "] a tensor " + to_string(shape()) +
+        " that requires a gradient cannot be written while a tape records: use NoRecord, or detach() it first");
+  array_of(*this).storage->written_by(writer);
+  return {const_cast<T*>(elements.data()), elements.size()};
+}
+
+#define TAPEGRAD_INSTANTIATE(T)                         \
+  template T Tensor::item<T>() const;                   \
+  template std::vector<T> Tensor::to_vector<T>() const; \
+  template std::span<const T> Tensor::data<T>() const;  \
+  template std::span<T> Tensor::mutable_data<T>(const char*);
+TAPEGRAD_INSTANTIATE(float)
+TAPEGRAD_INSTANTIATE(double)
+TAPEGRAD_INSTANTIATE(std::int64_t)
+TAPEGRAD_INSTANTIATE(bool)
+#undef TAPEGRAD_INSTANTIATE
+
+namespace {
+
+LeafState& leaf_state(const Tensor& x) {
+  array_of(x);
+  if (!x.impl()->leaf) x.impl()->leaf = Ref<LeafState>::adopt(new LeafState);
+  return *x.impl()->leaf;
+}
+
+}  // namespace
+
+Tensor& Tensor::set_requires_grad(bool requires_grad) {
+  if (!requires_grad) {
+    if (impl_ != nullptr && impl_->leaf) impl_->leaf->requires_grad = false;
+    return *this;
+  }
+  if (!is_floating(dtype()))
+    throw DTypeError("[set_requires_grad] only floating tensors have gradients, this one is " +
+                     std::string(to_string(dtype())));
+  if (impl_->place.serial != 0)
+    throw TapeError(
+        "[set_requires_grad] this tensor " + to_string(shape()) +
+        " was computed on a tape and is no leaf: use detach() for a new leaf, or Tape::gradient for its gradient");
+  leaf_state(*this).requires_grad = true;
+  return *this;
+}
+
+bool Tensor::requires_grad() const { return impl_ != nullptr && impl_->leaf && impl_->leaf->requires_grad; }
+
+bool Tensor::is_tracked() const {
+  if (impl_ == nullptr || !is_recording()) return false;
+  const TapePlace& place = impl_->place;
+  if (place.serial != 0) return place.serial == recorder.serial && place.generation == recorder.generation;
+  return requires_grad();
+}
+
+Tensor Tensor::grad() const {
+  if (!has_grad())
+    throw TapeError("[grad] the tensor " + to_string(shape()) +
+                    (requires_grad() ? " has no gradient yet: call backward() first, or ask has_grad()"
+                                     : " is no leaf that requires a gradient"));
+  return impl_->leaf->grad;
+}
+
+bool Tensor::has_grad() const { return impl_ != nullptr && impl_->leaf && impl_->leaf->grad.defined(); }
+
+void Tensor::zero_grad() {
+  if (has_grad()) impl_->leaf->grad = Tensor();
+}
+
+void Tensor::set_grad(const Tensor& gradient) {
+  if (gradient.shape() != shape() || gradient.dtype() != dtype())
+    throw ShapeError("[set_grad] expected a gradient of shape " + to_string(shape()) + " and dtype " +
+                     std::string(to_string(dtype())) + ", got " + to_string(gradient.shape()) + " " +
+                     std::string(to_string(gradient.dtype())));
+  leaf_state(*this).grad = gradient.detach();
+}
+
+void Tensor::register_hook(GradientHook hook) {
+  if (!requires_grad())
+    throw TapeError("[register_hook] the tensor " + to_string(shape()) + " is no leaf that requires a gradient");
+  impl_->leaf->hooks.push_back(std::move(hook));
+}
+
+Tensor Tensor::detach() const { return wrap(array_of(*this)); }
+
+std::string to_string(const Tensor& x) { return x.defined() ? array::to_string(array_of(x)) : "undefined"; }
+
+}  // namespace tapegrad

@@ -1,0 +1,75 @@
+// What a Tensor handle points to. For sources of the tape floor and of ops.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "array/array.hpp"
+#include "base/ref.hpp"
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad {
+
+/// What makes a tensor a leaf: shared by its aliases, so that identity survives detours through views and tangents.
+struct LeafState {
+  enum class Role : std::uint8_t { plain, unnamed_parameter, named_parameter };
+
+  std::atomic<bool> requires_grad{false};
+  std::atomic<Role> role{Role::plain};
+  std::atomic<bool> in_backward{false};  // held by the one sweep that may write `grad`
+  Tensor grad;
+  std::vector<GradientHook> hooks;
+
+  void retain() const { owners.fetch_add(1, std::memory_order_relaxed); }
+  void release() const {
+    if (owners.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+  mutable std::atomic<std::int32_t> owners{1};
+};
+
+/// Where a tensor was recorded. Serial 0: nowhere.
+struct TapePlace {
+  std::uint64_t serial = 0;
+  std::uint32_t generation = 0;
+  std::uint32_t node = 0;
+  std::uint32_t output = 0;
+};
+
+struct Tangent {
+  std::uint64_t level;
+  Tensor value;
+};
+
+struct TensorImpl {
+  mutable std::atomic<std::int32_t> owners{1};
+  array::Array array;
+  TapePlace place;
+  Ref<LeafState> leaf;
+  std::unique_ptr<std::vector<Tangent>> tangents;
+
+  void retain() const { owners.fetch_add(1, std::memory_order_relaxed); }
+  bool unique() const { return owners.load(std::memory_order_acquire) == 1; }
+
+  static void* operator new(std::size_t size);
+  static void operator delete(void* block, std::size_t size);
+};
+
+/// A new tensor around an array: neither leaf nor recorded.
+Tensor wrap(array::Array a);
+
+/// An alias: same elements, place and leaf, its own tangents.
+Tensor alias(const Tensor& x);
+
+/// The array of a defined tensor. Throws Error for an undefined one.
+const array::Array& array_of(const Tensor& x);
+
+/// The contiguous array of x: its own, or a copy.
+array::Array contiguous_array(const Tensor& x);
+
+/// Whether nobody else holds the elements and they may be written in place.
+bool is_exclusive(const Tensor& x);
+
+}  // namespace tapegrad
