@@ -1,0 +1,193 @@
+#include "norm_study/word_lists.hpp"
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "study/temporary_folder.hpp"
+#include "tapegrad/base/error.hpp"
+
+using namespace norm_study;
+
+namespace {
+
+/// Twelve lists of 200 words each, no stem of six letters twice; every list also holds "radio".
+void write_made_up_lists(const TemporaryFolder& folder) {
+  for (std::size_t l = 0; l < kLanguages.size(); ++l) {
+    std::string text = "Radio\n";
+    for (std::size_t i = 0; i < 200; ++i) {
+      std::string word(1, static_cast<char>('a' + l));
+      for (std::size_t rest = i + 1; word.size() < 5; rest /= 7) word += static_cast<char>('n' + rest % 7);
+      text += word + "\n" + word + "endings\n";  // "endings" begins inside the first six letters: another stem
+    }
+    folder.write(std::string(kLanguages[l].file), text);
+  }
+}
+
+WordOptions small(const TemporaryFolder& folder) {
+  WordOptions options;
+  options.directory = folder.path();
+  options.train_per_language = 60;
+  options.test_per_language = 8;
+  return options;
+}
+
+std::vector<std::pair<std::int64_t, std::string>> plain(const std::vector<LabelledWord>& words) {
+  std::vector<std::pair<std::int64_t, std::string>> out;
+  for (const LabelledWord& w : words) out.emplace_back(w.language, to_utf8(w.letters));
+  return out;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(word_lists)
+
+BOOST_AUTO_TEST_CASE(utf8_is_told_from_latin1) {
+  const auto detected = [](std::string_view bytes) { return detect_encoding(bytes) == Encoding::utf8; };
+  BOOST_TEST(detected(""));
+  BOOST_TEST(detected("plain\n"));
+  BOOST_TEST(detected("\xc3\xa5ngstr\xc3\xb6m"));
+  BOOST_TEST(detected("\xf0\x9f\x98\x80"));
+  BOOST_TEST(!detected("\xe5ngstr\xf6m"));    // ISO-8859-1
+  BOOST_TEST(!detected("\xc0\xaf"));          // overlong
+  BOOST_TEST(!detected("\xe0\x80\xaf"));      // overlong
+  BOOST_TEST(!detected("\xed\xa0\x80"));      // surrogate
+  BOOST_TEST(!detected("\xf4\x90\x80\x80"));  // above U+10FFFF
+  BOOST_TEST(!detected("\xc3"));              // cut off
+  BOOST_TEST(!detected("\x80"));              // continuation first
+}
+
+BOOST_AUTO_TEST_CASE(both_encodings_give_the_same_letters) {
+  BOOST_TEST((decode("\xe5ngstr\xf6m", Encoding::latin1) == U"\u00e5ngstr\u00f6m"));
+  BOOST_TEST((decode("\xc3\xa5ngstr\xc3\xb6m", Encoding::utf8) == U"\u00e5ngstr\u00f6m"));
+  BOOST_TEST(to_utf8(U"a\u00e5\u20ac\U0001f600") == "a\xc3\xa5\xe2\x82\xac\xf0\x9f\x98\x80");
+  BOOST_CHECK_THROW(decode("\xe5ngstr\xf6m", Encoding::utf8), tapegrad::IoError);
+  const WordList latin1("\xc5ngstr\xf6m\n", 1), utf8("\xc3\x85ngstr\xc3\xb6m\r\n", 1),
+      marked("\xef\xbb\xbf\xc3\xa5ngstr\xc3\xb6m", 1);
+  BOOST_TEST((latin1.encoding() == Encoding::latin1));
+  for (const WordList* list : {&latin1, &utf8, &marked}) {
+    BOOST_REQUIRE(list->size() == 1U);
+    BOOST_TEST((*list)[0] == "\xc3\xa5ngstr\xc3\xb6m");
+    BOOST_TEST(list->hash(0) == latin1.hash(0));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(lower_case_of_the_latin_alphabets) {
+  const std::u32string upper = U"AZÀÈÉÖÞŁŚŠŹŻŽĆČĐĘŒŸĲŇŊŐŮẞ";
+  const std::u32string lower = U"azàèéöþłśšźżžćčđęœÿĳňŋőůß";
+  BOOST_REQUIRE(upper.size() == lower.size());
+  for (std::size_t i = 0; i < upper.size(); ++i) {
+    BOOST_TEST((to_lower(upper[i]) == lower[i]), "letter " << i);
+    BOOST_TEST((to_lower(lower[i]) == lower[i]), "letter " << i);
+    BOOST_TEST(is_letter(upper[i]));
+  }
+  BOOST_TEST((to_lower(U'İ') == U'i'));
+  BOOST_TEST((to_lower(U'×') == U'×'));
+  for (const char32_t c : {U'×', U'÷', U'\'', U'-', U'·', U'1', U' ', U'.', U'α', U'\u0301'}) BOOST_TEST(!is_letter(c));
+  for (char32_t c = 0; c < 0x180; ++c) BOOST_TEST((to_lower(to_lower(c)) == to_lower(c)));
+}
+
+BOOST_AUTO_TEST_CASE(words_with_other_signs_or_lengths_are_dropped) {
+  BOOST_TEST((normalize_word(U"Straße") == std::optional<std::u32string>(U"straße")));
+  for (const auto* word : {U"it's", U"arc-en-ciel", U"col·legi", U"06", U"etc.", U"a", U"", U"a b"}) {
+    BOOST_TEST(!normalize_word(word).has_value());
+  }
+  BOOST_TEST(normalize_word(std::u32string(24, U'a')).has_value());
+  BOOST_TEST(!normalize_word(std::u32string(25, U'a')).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(order_depends_on_words_and_seed_alone) {
+  const auto words = [](const WordList& list) {
+    std::vector<std::string> out;
+    for (std::size_t i = 0; i < list.size(); ++i) out.emplace_back(list[i]);
+    return out;
+  };
+  const WordList forth("eins\nzwei\ndrei\nEins\nvier\n", 1), back("vier\neins\ndrei\nzwei", 1),
+      other("eins\nzwei\ndrei\nvier\n", 2);
+  BOOST_TEST(forth.size() == 4U);
+  BOOST_TEST(forth.lines() == 5U);
+  BOOST_TEST(words(forth) == words(back), boost::test_tools::per_element());
+  BOOST_TEST(words(forth) != words(other));
+}
+
+BOOST_AUTO_TEST_CASE(splits_are_disjoint_and_deterministic) {
+  const TemporaryFolder folder;
+  write_made_up_lists(folder);
+  const WordData data = load_words(small(folder)), again = load_words(small(folder));
+  BOOST_TEST(data.train.size() == 12U * 60U);
+  BOOST_TEST(data.test.size() == 12U * 8U);
+  BOOST_TEST((plain(data.train) == plain(again.train)));
+  BOOST_TEST((plain(data.test) == plain(again.test)));
+
+  std::set<std::pair<std::int64_t, std::u32string>> stems, words;
+  for (const LabelledWord& w : data.train) {
+    stems.emplace(w.language, w.letters.substr(0, 6));
+    BOOST_TEST(words.emplace(w.language, w.letters).second);
+    BOOST_TEST(to_utf8(w.letters) != "radio");
+  }
+  for (const LabelledWord& w : data.test) {
+    BOOST_TEST(!stems.contains({w.language, w.letters.substr(0, 6)}));
+    BOOST_TEST(to_utf8(w.letters) != "radio");
+  }
+  for (const ListFacts& facts : data.facts) {
+    BOOST_TEST(facts.lines == 401U);
+    BOOST_TEST(facts.usable == 401U);
+    BOOST_TEST(facts.shared == 1U);
+    BOOST_TEST(facts.shared_fraction() == 1.0 / 401.0);
+  }
+
+  WordOptions reseeded = small(folder);
+  reseeded.seed = 2;
+  BOOST_TEST((plain(load_words(reseeded).train) != plain(data.train)));
+}
+
+BOOST_AUTO_TEST_CASE(split_keeps_inflections_together) {
+  std::size_t test_side = 0;
+  for (char32_t a = U'a'; a <= U'z'; ++a) {
+    for (char32_t b = U'a'; b <= U'z'; ++b) {
+      const std::u32string stem = std::u32string(U"stam") + a + b;
+      BOOST_TEST(is_test_word("Danish", stem + U"erne") == is_test_word("Danish", stem));
+      test_side += is_test_word("Danish", stem) ? 1 : 0;
+    }
+  }
+  // 676 stems, one in nine: 75 expected, standard deviation 8.
+  BOOST_TEST(test_side > 75U - 33U);
+  BOOST_TEST(test_side < 75U + 33U);
+}
+
+BOOST_AUTO_TEST_CASE(alphabet_keeps_pad_and_unknown_apart) {
+  const Alphabet alphabet(U"cabca");
+  BOOST_TEST(alphabet.size() == 5);
+  const std::vector<std::int64_t> expected{2, 3, 4, Alphabet::kUnknown};
+  BOOST_TEST(alphabet.encode(U"abcz") == expected, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(missing_lists_name_file_package_and_command) {
+  const TemporaryFolder folder;
+  write_made_up_lists(folder);
+  std::filesystem::remove(folder.path() / "swedish");
+  std::filesystem::remove(folder.path() / "bokmaal");
+  BOOST_CHECK_EXCEPTION(load_words(small(folder)), tapegrad::IoError, [&](const auto& e) {
+    const std::string message = e.what();
+    return message.find((folder.path() / "swedish").string()) != std::string::npos &&
+           message.find("sudo apt-get install wswedish wnorwegian") != std::string::npos &&
+           message.find("wpolish") == std::string::npos;
+  });
+  BOOST_CHECK_EXCEPTION(read_word_list(kLanguages[7], folder.path(), 1), tapegrad::IoError, [](const auto& e) {
+    return std::string(e.what()).find("sudo apt-get install wswedish") != std::string::npos;
+  });
+  std::filesystem::create_directory(folder.path() / "swedish");  // there, but not a file
+  BOOST_CHECK_THROW(read_word_list(kLanguages[7], folder.path(), 1), tapegrad::IoError);
+}
+
+BOOST_AUTO_TEST_CASE(a_list_with_too_few_words_is_an_error) {
+  const TemporaryFolder folder;
+  write_made_up_lists(folder);
+  folder.write("polish", "kot\npies\n");
+  BOOST_CHECK_EXCEPTION(load_words(small(folder)), tapegrad::IoError,
+                        [](const auto& e) { return std::string(e.what()).find("Polish") != std::string::npos; });
+}
+
+BOOST_AUTO_TEST_SUITE_END()
