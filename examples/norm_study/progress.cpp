@@ -1,0 +1,125 @@
+#include "norm_study/progress.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "norm_study/terminal.hpp"
+
+namespace norm_study {
+namespace {
+
+constexpr std::size_t kSmallestBar = 8, kLargestBar = 40;
+constexpr auto kRedraw = std::chrono::milliseconds(100);
+
+double fraction_done(const ProgressState& state) {
+  if (state.total_steps <= 0) return 0;
+  return std::clamp(static_cast<double>(state.step) / static_cast<double>(state.total_steps), 0.0, 1.0);
+}
+
+/// The facts behind the bar, the most wanted first.
+std::vector<std::string> facts(const ProgressState& state) {
+  std::vector<std::string> parts;
+  if (state.loss) parts.push_back(fmt::format("loss {:.3f}", *state.loss));
+  if (state.accuracy) parts.push_back(fmt::format("accuracy {:.1f} %", 100 * *state.accuracy));
+  const double done = fraction_done(state);
+  if (done > 0 && done < 1) parts.push_back(clock_text(state.seconds * (1 - done) / done) + " left");
+  if (done >= 1) parts.push_back(clock_text(state.seconds));
+  if (state.seconds > 0)
+    parts.push_back(fmt::format("{:.0f} sequences/s", static_cast<double>(state.sequences) / state.seconds));
+  return parts;
+}
+
+/// A bar in eighths of a column.
+std::string bar(double fraction, std::size_t columns) {
+  static constexpr const char* kEighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+  const auto eighths = static_cast<std::size_t>(std::floor(fraction * static_cast<double>(columns) * 8));
+  std::string text;
+  for (std::size_t i = 0; i < eighths / 8; ++i) text += "█";
+  text += kEighths[eighths % 8];
+  for (std::size_t used = (eighths + 7) / 8; used < columns; ++used) text += "·";
+  return text;
+}
+
+}  // namespace
+
+std::string clock_text(double seconds) {
+  const auto whole = static_cast<std::int64_t>(std::llround(std::clamp(seconds, 0.0, 3.6e8)));
+  if (whole >= 3600) return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+  return fmt::format("{}:{:02}", whole / 60, whole % 60);
+}
+
+std::string progress_line(const ProgressState& state, int width, bool colour) {
+  const auto columns = static_cast<std::size_t>(std::max(width, 1));
+  const double done = fraction_done(state);
+  const std::string percent = fmt::format("{:3.0f} %", std::floor(100 * done));
+  std::string tail = percent;
+  const std::size_t reserved = display_width(state.label) + 1 + kSmallestBar + 1;  // what stands before the percentage
+  for (const std::string& fact : facts(state)) {
+    const std::string longer = tail + "  " + fact;
+    if (reserved + display_width(longer) > columns) break;
+    tail = longer;
+  }
+  if (reserved + display_width(tail) > columns) return fit(state.label + " " + percent, columns);
+  const std::size_t room = columns - (reserved - kSmallestBar) - display_width(tail);
+  const std::string drawn = bar(done, std::min(room, kLargestBar));
+  return state.label + " " + (colour ? "\x1b[36m" + drawn + "\x1b[0m" : drawn) + " " + tail;
+}
+
+Progress::Progress(std::string label, std::int64_t total_steps, std::FILE* out)
+    : state_{.label = std::move(label), .total_steps = total_steps, .loss = {}, .accuracy = {}},
+      out_(out),
+      live_(is_terminal(out)),
+      start_(std::chrono::steady_clock::now()) {}
+
+Progress::~Progress() {
+  const std::scoped_lock lock(mutex_);
+  if (!live_) return;
+  draw();
+  std::fputc('\n', out_);
+  std::fflush(out_);
+}
+
+void Progress::advance(std::int64_t steps, std::int64_t sequences, std::optional<double> loss,
+                       std::optional<double> accuracy) {
+  const std::scoped_lock lock(mutex_);
+  const auto now = std::chrono::steady_clock::now();
+  state_.step += steps;
+  state_.sequences += sequences;
+  state_.seconds = std::chrono::duration<double>(now - start_).count();
+  if (loss) state_.loss = loss;
+  if (accuracy) state_.accuracy = accuracy;
+  if (live_) {
+    if (drawn_ && now - last_draw_ < kRedraw) return;
+    last_draw_ = now;
+    draw();
+    return;
+  }
+  const auto tenths = static_cast<std::int64_t>(std::floor(10 * fraction_done(state_)));
+  if (tenths <= tenths_) return;
+  tenths_ = tenths;
+  fmt::print(out_, "{}: step {} of {}", state_.label, state_.step, state_.total_steps);
+  for (const std::string& fact : facts(state_)) fmt::print(out_, ", {}", fact);
+  fmt::print(out_, "\n");
+  std::fflush(out_);
+}
+
+void Progress::clear() {
+  const std::scoped_lock lock(mutex_);
+  if (!drawn_) return;
+  fmt::print(out_, "\r\x1b[K");
+  std::fflush(out_);
+  drawn_ = false;
+}
+
+void Progress::draw() {
+  // One column stays free: a full line would make some terminals wrap.
+  fmt::print(out_, "\r{}\x1b[K", progress_line(state_, terminal_width(out_) - 1, wants_colour(out_)));
+  std::fflush(out_);
+  drawn_ = true;
+}
+
+}  // namespace norm_study

@@ -1,0 +1,59 @@
+// The live line while networks train.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace norm_study {
+
+/// What the line shows.
+struct ProgressState {
+  std::string label;
+  std::int64_t step = 0, total_steps = 0;
+  std::int64_t sequences = 0;            // trained on so far
+  double seconds = 0;                    // since the start
+  std::optional<double> loss, accuracy;  // accuracy in [0, 1]
+};
+
+/// "1:05", "2:03:04".
+std::string clock_text(double seconds);
+
+/// One line of at most `width` columns (colour codes take none): label, bar, percentage, loss, accuracy, sequences per
+/// second, time left. Where the width is short the rear parts give way first, then the bar.
+std::string progress_line(const ProgressState& state, int width, bool colour);
+
+/// Draws the line over itself on a terminal, ten times a second at most and as wide as the terminal is at that moment.
+/// Elsewhere it prints a plain line for each tenth of the work. The cursor is never hidden, so nothing has to be
+/// restored after a crash or a kill. Thread safety: advance() may be called from several threads (seeds that train side
+/// by side).
+class Progress {
+ public:
+  Progress(std::string label, std::int64_t total_steps, std::FILE* out = stderr);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  /// Adds work done. Loss and accuracy, where given, replace those shown.
+  void advance(std::int64_t steps, std::int64_t sequences, std::optional<double> loss = std::nullopt,
+               std::optional<double> accuracy = std::nullopt);
+
+  /// Removes the live line, so that other text can be printed; the next advance() draws it again.
+  void clear();
+
+ private:
+  void draw();
+
+  std::mutex mutex_;
+  ProgressState state_;
+  std::FILE* out_;
+  bool live_;
+  bool drawn_ = false;
+  std::int64_t tenths_ = 0;  // plain lines printed
+  std::chrono::steady_clock::time_point start_, last_draw_;
+};
+
+}  // namespace norm_study

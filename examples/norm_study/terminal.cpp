@@ -1,0 +1,68 @@
+#include "norm_study/terminal.hpp"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace norm_study {
+namespace {
+
+bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U; }
+
+}  // namespace
+
+bool is_terminal(std::FILE* stream) {
+  const char* term = std::getenv("TERM");
+  return isatty(fileno(stream)) == 1 && term != nullptr && std::string_view(term) != "dumb";
+}
+
+bool wants_colour(std::FILE* stream) {
+  const char* no_colour = std::getenv("NO_COLOR");
+  return is_terminal(stream) && (no_colour == nullptr || *no_colour == '\0');
+}
+
+int terminal_width(std::FILE* stream, int otherwise) {
+  winsize size{};
+  return ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : otherwise;
+}
+
+std::size_t display_width(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return !is_continuation(c); }));
+}
+
+std::vector<std::string> wrap(std::string_view text, std::size_t width) {
+  std::vector<std::string> lines;
+  std::size_t used = 0;
+  while (!text.empty()) {
+    const std::size_t start = text.find_first_not_of(' ');
+    if (start == std::string_view::npos) break;
+    text.remove_prefix(start);
+    const std::string_view word = text.substr(0, text.find(' '));
+    const std::size_t columns = display_width(word);
+    if (lines.empty() || used + 1 + columns > width) {
+      lines.emplace_back(word);
+      used = columns;
+    } else {
+      lines.back().append(" ").append(word);
+      used += 1 + columns;
+    }
+    text.remove_prefix(word.size());
+  }
+  return lines;
+}
+
+std::string fit(std::string_view text, std::size_t width) {
+  const std::size_t columns = display_width(text);
+  if (columns <= width) return std::string(text) + std::string(width - columns, ' ');
+  if (width == 0) return {};
+  std::size_t bytes = 0, kept = 0;
+  while (kept + 1 < width || is_continuation(text[bytes])) {
+    if (!is_continuation(text[bytes])) ++kept;
+    ++bytes;
+  }
+  return std::string(text.substr(0, bytes)) + "…";
+}
+
+}  // namespace norm_study

@@ -1,0 +1,29 @@
+// What the study needs to know about where its lines go.
+#pragma once
+
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace norm_study {
+
+/// A terminal that can redraw a line (TERM is not "dumb").
+bool is_terminal(std::FILE* stream);
+
+/// Whether colours are wanted there: a terminal, and NO_COLOR (no-color.org) is unset or empty.
+bool wants_colour(std::FILE* stream);
+
+/// Columns of the terminal now (it may be resized at any time); `otherwise` if the stream is none.
+int terminal_width(std::FILE* stream, int otherwise = 80);
+
+/// Columns that UTF-8 text of one-column letters takes.
+std::size_t display_width(std::string_view text);
+
+/// Text cut at spaces into lines of at most `width` columns; a longer word stands on a line of its own.
+std::vector<std::string> wrap(std::string_view text, std::size_t width);
+
+/// Text, shortened to `width` columns with an ellipsis, or filled up with spaces.
+std::string fit(std::string_view text, std::size_t width);
+
+}  // namespace norm_study
