@@ -1,0 +1,122 @@
+#include "norm_study/charts.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <limits>
+
+#include "study/made_up_results.hpp"
+#include "study/well_formed.hpp"
+#include "tapegrad/base/error.hpp"
+
+using namespace norm_study;
+
+namespace {
+
+std::size_t count(std::string_view text, std::string_view part) {
+  std::size_t n = 0;
+  for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1)) ++n;
+  return n;
+}
+
+Series series(std::vector<double> x, std::vector<double> y) {
+  return {.name = "s", .colour = Colour::blue, .x = std::move(x), .y = std::move(y), .low = {}, .high = {}};
+}
+
+LineChart line_chart(Series s) {
+  return {.title = "t", .x_label = "x", .y_label = "y", .series = {std::move(s)}, .references = {}, .x_ticks = {}};
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(charts)
+
+BOOST_AUTO_TEST_CASE(the_checker_finds_faults) {
+  BOOST_TEST(xml_fault("<a b=\"c\"><d/>e &amp; f</a>").empty());
+  for (const char* bad :
+       {"<a>", "<a></b>", "<a b=c></a>", "a & b", "<a b=\"&x\"/>", "<a>\"<</a>", "</a>", "<a", "<a b=\"c\"d=\"e\"/>"}) {
+    BOOST_TEST(!xml_fault(bad).empty(), bad);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(escapes_every_special_sign) {
+  BOOST_TEST(escape("<a href=\"x\">&'</a>") == "&lt;a href=&quot;x&quot;&gt;&amp;&#39;&lt;/a&gt;");
+  BOOST_TEST(escape("é\n\x1b") == "é\n\xef\xbf\xbd");
+}
+
+BOOST_AUTO_TEST_CASE(every_kind_is_well_formed_and_titled) {
+  for (const Claim& claim : made_up_results().claims) {
+    for (const Chart& chart : claim.charts) {
+      const std::string svg = render_svg(chart, "x");
+      BOOST_TEST(xml_fault(svg).empty(), xml_fault(svg));
+      BOOST_TEST(svg.find("role=\"img\" aria-labelledby=\"x\"") != std::string::npos);
+      BOOST_TEST(svg.find("<title id=\"x\">") != std::string::npos);
+      BOOST_TEST(count(svg, "nan") + count(svg, "inf") == count(svg, "inf"), "not a number in " << claim.id);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(strip_plot_shows_every_point) {
+  StripPlot chart{.title = "t", .x_label = "x", .categories = {"one"}, .rows = {{"row", "note", {}}}};
+  for (int i = 0; i < 20; ++i) chart.rows[0].points.push_back({0.5, 0});
+  BOOST_TEST(count(render_svg(chart, "x"), "<circle") == 21U);  // and one in the legend
+  chart.rows[0].points.push_back({0.5, 1});
+  BOOST_CHECK_THROW(render_svg(chart, "x"), tapegrad::ValueError);
+  chart.rows[0].points.back() = {1.5, 0};
+  BOOST_CHECK_THROW(render_svg(chart, "x"), tapegrad::ValueError);
+}
+
+BOOST_AUTO_TEST_CASE(a_gap_breaks_the_line) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const std::string svg = render_svg(line_chart(series({1, 2, 3, 4, 5}, {1, 2, nan, 4, 5})), "x");
+  BOOST_TEST(count(svg, "<polyline") == 2U);
+  BOOST_TEST(count(svg, "nan") == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(values_stand_where_the_axis_says) {
+  // Ticks 0 to 10 by 2: the curve from (0, 0) to (10, 10) must join the corners of the plot: its ends are the axis'
+  // ends.
+  const std::string svg = render_svg(line_chart(series({0, 10}, {0, 10})), "x");
+  const std::size_t at = svg.find("<polyline points=\"") + 18;
+  double x0 = 0, y0 = 0, x1 = 0, y1 = 0;
+  BOOST_REQUIRE(std::sscanf(svg.c_str() + at, "%lf,%lf %lf,%lf", &x0, &y0, &x1, &y1) == 4);
+  BOOST_TEST(x0 < x1);
+  BOOST_TEST(y0 > y1);
+  char axis[96];
+  std::snprintf(axis, sizeof axis, "x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"axis\"", x0, y0, x1, y0);
+  BOOST_TEST(svg.find(axis) != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(degenerate_data_still_draw) {
+  for (const Series& s : {series({}, {}), series({3}, {7}), series({1, 2}, {0, 0}), series({1, 1}, {-1e30, 1e30}),
+                          series({1, 2}, {1e18, 1e18 + 1024})}) {
+    const std::string svg = render_svg(line_chart(s), "x");
+    BOOST_TEST(xml_fault(svg).empty());
+    BOOST_TEST(count(svg, "nan") == 0U);
+  }
+  LineChart logarithmic = line_chart(series({2}, {3}));
+  logarithmic.log_x = logarithmic.log_y = true;
+  BOOST_TEST(count(render_svg(logarithmic, "x"), "nan") == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(lengths_that_differ_are_refused) {
+  BOOST_CHECK_THROW(render_svg(line_chart(series({1, 2}, {1})), "x"), tapegrad::ValueError);
+  LineChart logarithmic = line_chart(series({1, 2}, {0, 1}));
+  logarithmic.log_y = true;
+  BOOST_CHECK_THROW(render_svg(logarithmic, "x"), tapegrad::ValueError);
+  BarChart bars{.title = "t",
+                .x_label = "x",
+                .categories = {"a", "b"},
+                .bars = {{"s", Colour::blue, {1}, {}, {}}},
+                .references = {}};
+  BOOST_CHECK_THROW(render_svg(bars, "x"), tapegrad::ValueError);
+  HeatMap map{.title = "t",
+              .x_label = "x",
+              .y_label = "y",
+              .rows = {"a"},
+              .columns = {"b", "c"},
+              .values = {1},
+              .value_label = ""};
+  BOOST_CHECK_THROW(render_svg(map, "x"), tapegrad::ValueError);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
