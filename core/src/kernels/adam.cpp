@@ -1,0 +1,226 @@
+#include "kernels/adam.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/adam.cpp"
+#include <hwy/foreach_target.h>
+// After foreach_target.
+#include "kernels/rows-inl.hpp"
+
+#ifndef TAPEGRAD_KERNELS_ADAM_TABLE
+#define TAPEGRAD_KERNELS_ADAM_TABLE
+#include <algorithm>
+#include <vector>
+
+#include "kernels/parallel.hpp"
+
+namespace tapegrad::kernels {
+
+/// The scalars of a step, computed once in double.
+template <class T>
+struct AdamStep {
+  T beta1_rest;  ///< 1 - beta1
+  T beta2, beta2_rest;
+  T shrink;      ///< 1 - lr wd when the decay is decoupled, else 1
+  T decay;       ///< wd when it joins the gradient, else 0
+  T rate;        ///< lr / (1 - beta1^step)
+  T root_scale;  ///< 1 / sqrt(1 - beta2^step)
+  T eps;
+};
+
+template <class T>
+struct SgdStep {
+  T rate, momentum, decay;
+  bool nesterov;
+};
+
+template <class T>
+struct OptimiserTable {
+  void (*adam)(const AdamTensor<T>&, const AdamStep<T>&, std::int64_t begin, std::int64_t end);
+  void (*sgd)(const SgdTensor<T>&, const SgdStep<T>&, std::int64_t begin, std::int64_t end);
+  double (*squares)(const T* g, std::int64_t n);
+  void (*scale)(T* g, std::int64_t n, T factor);
+};
+
+}  // namespace tapegrad::kernels
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace tapegrad::kernels::HWY_NAMESPACE {
+namespace {
+
+template <class T>
+HWY_NOINLINE void adam(const AdamTensor<T>& t, const AdamStep<T>& s, std::int64_t begin, std::int64_t end) {
+  each_vector<T>(end - begin, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
+    const std::int64_t at = begin + i;
+    Lanes<T> p = lanes.load(t.parameter + at);
+    const Lanes<T> g = hn::MulAdd(splat(s.decay), p, lanes.load(t.gradient + at));
+    p = hn::Mul(p, splat(s.shrink));
+    Lanes<T> m = lanes.load(t.m + at);
+    m = hn::MulAdd(hn::Sub(g, m), splat(s.beta1_rest), m);
+    const Lanes<T> v = hn::MulAdd(hn::Mul(g, splat(s.beta2_rest)), g, hn::Mul(lanes.load(t.v + at), splat(s.beta2)));
+    const Lanes<T> root = hn::MulAdd(hn::Sqrt(v), splat(s.root_scale), splat(s.eps));
+    lanes.store(hn::NegMulAdd(splat(s.rate), hn::Div(m, root), p), t.parameter + at);
+    lanes.store(m, t.m + at);
+    lanes.store(v, t.v + at);
+  });
+}
+
+template <class T>
+HWY_NOINLINE void sgd(const SgdTensor<T>& t, const SgdStep<T>& s, std::int64_t begin, std::int64_t end) {
+  each_vector<T>(end - begin, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
+    const std::int64_t at = begin + i;
+    const Lanes<T> p = lanes.load(t.parameter + at);
+    const Lanes<T> g = hn::MulAdd(splat(s.decay), p, lanes.load(t.gradient + at));
+    Lanes<T> direction = g;
+    if (t.velocity) {
+      const Lanes<T> velocity = hn::MulAdd(splat(s.momentum), lanes.load(t.velocity + at), g);
+      lanes.store(velocity, t.velocity + at);
+      direction = s.nesterov ? hn::MulAdd(splat(s.momentum), velocity, g) : velocity;
+    }
+    lanes.store(hn::NegMulAdd(splat(s.rate), direction, p), t.parameter + at);
+  });
+}
+
+template <class T>
+HWY_NOINLINE double squares(const T* g, std::int64_t n) {
+  Wide<T> sum[2] = {wide_zero<T>(), wide_zero<T>()};
+  each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
+    const Wide<T> v = widen(lanes.load(g + i));
+    sum[k] = multiply_add(v, v, sum[k]);
+  });
+  return total(add(sum[0], sum[1]));
+}
+
+template <class T>
+HWY_NOINLINE void scale(T* g, std::int64_t n, T factor) {
+  each_vector<T>(n, [&](std::int64_t i, auto lanes, auto)
+                        HWY_ATTR { lanes.store(hn::Mul(lanes.load(g + i), splat(factor)), g + i); });
+}
+
+template <class T>
+OptimiserTable<T> optimiser_table() {
+  return {adam<T>, sgd<T>, squares<T>, scale<T>};
+}
+OptimiserTable<float> optimiser_float() { return optimiser_table<float>(); }
+OptimiserTable<double> optimiser_double() { return optimiser_table<double>(); }
+
+}  // namespace
+}  // namespace tapegrad::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tapegrad::kernels {
+namespace {
+
+HWY_EXPORT(optimiser_float);
+HWY_EXPORT(optimiser_double);
+
+template <class T>
+OptimiserTable<T> table() {
+  if constexpr (std::is_same_v<T, float>) {
+    return HWY_DYNAMIC_DISPATCH(optimiser_float)();
+  } else {
+    return HWY_DYNAMIC_DISPATCH(optimiser_double)();
+  }
+}
+
+constexpr std::int64_t kChunk = 16384;
+
+/// A part of one tensor, at most kChunk long. Every tensor is cut from its own start.
+struct Chunk {
+  std::size_t tensor;
+  std::int64_t begin, end;
+};
+
+/// Calls body(tensor, begin, end, place) for each chunk of each tensor, place counting the chunks from 0 in order,
+/// after prepare(number of chunks).
+template <class Tensor, class Prepare, class Body>
+void for_chunks(std::span<const Tensor> tensors, std::int64_t steps, const Prepare& prepare, const Body& body) {
+  static thread_local std::vector<Chunk> chunks;
+  chunks.clear();
+  std::int64_t elements = 0;
+  for (std::size_t t = 0; t < tensors.size(); ++t) {
+    for (std::int64_t begin = 0; begin < tensors[t].n; begin += kChunk) {
+      chunks.push_back({t, begin, std::min(tensors[t].n, begin + kChunk)});
+    }
+    elements += tensors[t].n;
+  }
+  prepare(chunks.size());
+  const Chunk* list = chunks.data();
+  parallel_for(static_cast<std::int64_t>(chunks.size()), 1, steps * elements,
+               [&](std::int64_t first, std::int64_t last) {
+                 for (std::int64_t c = first; c < last; ++c)
+                   body(tensors[list[c].tensor], list[c].begin, list[c].end, c);
+               });
+}
+
+constexpr auto kNothingToPrepare = [](std::size_t) {};
+
+}  // namespace
+
+template <class T>
+void adam_update(std::span<const AdamTensor<T>> tensors, const AdamSettings& s) {
+  const double step = static_cast<double>(s.step);
+  const AdamStep<T> scalars{
+      .beta1_rest = static_cast<T>(1 - s.beta1),
+      .beta2 = static_cast<T>(s.beta2),
+      .beta2_rest = static_cast<T>(1 - s.beta2),
+      .shrink = static_cast<T>(s.decoupled ? 1 - s.learning_rate * s.weight_decay : 1.0),
+      .decay = static_cast<T>(s.decoupled ? 0.0 : s.weight_decay),
+      .rate = static_cast<T>(s.learning_rate / (1 - std::pow(s.beta1, step))),
+      .root_scale = static_cast<T>(1 / std::sqrt(1 - std::pow(s.beta2, step))),
+      .eps = static_cast<T>(s.eps),
+  };
+  const auto kernel = table<T>().adam;
+  for_chunks(tensors, 4, kNothingToPrepare,
+             [&](const AdamTensor<T>& t, std::int64_t begin, std::int64_t end, std::int64_t) {
+               kernel(t, scalars, begin, end);
+             });
+}
+
+template <class T>
+void sgd_update(std::span<const SgdTensor<T>> tensors, const SgdSettings& s) {
+  const SgdStep<T> scalars{static_cast<T>(s.learning_rate), static_cast<T>(s.momentum), static_cast<T>(s.weight_decay),
+                           s.nesterov};
+  const auto kernel = table<T>().sgd;
+  for_chunks(tensors, 2, kNothingToPrepare,
+             [&](const SgdTensor<T>& t, std::int64_t begin, std::int64_t end, std::int64_t) {
+               kernel(t, scalars, begin, end);
+             });
+}
+
+template <class T>
+double sum_of_squares(std::span<const GradientTensor<T>> tensors) {
+  static thread_local std::vector<double> storage;
+  std::vector<double>& partials = storage;
+  const auto kernel = table<T>().squares;
+  for_chunks(
+      tensors, 1, [&](std::size_t chunks) { partials.resize(chunks); },
+      [&](const GradientTensor<T>& t, std::int64_t begin, std::int64_t end, std::int64_t place) {
+        partials[static_cast<std::size_t>(place)] = kernel(t.gradient + begin, end - begin);
+      });
+  double sum = 0;
+  for (const double partial : partials) sum += partial;
+  return sum;
+}
+
+template <class T>
+void scale_gradients(std::span<const GradientTensor<T>> tensors, double factor) {
+  const auto kernel = table<T>().scale;
+  for_chunks(tensors, 1, kNothingToPrepare,
+             [&](const GradientTensor<T>& t, std::int64_t begin, std::int64_t end, std::int64_t) {
+               kernel(t.gradient + begin, end - begin, static_cast<T>(factor));
+             });
+}
+
+#define TAPEGRAD_OPTIMISERS(T)                                                    \
+  template void adam_update(std::span<const AdamTensor<T>>, const AdamSettings&); \
+  template void sgd_update(std::span<const SgdTensor<T>>, const SgdSettings&);    \
+  template double sum_of_squares(std::span<const GradientTensor<T>>);             \
+  template void scale_gradients(std::span<const GradientTensor<T>>, double)
+TAPEGRAD_OPTIMISERS(float);
+TAPEGRAD_OPTIMISERS(double);
+#undef TAPEGRAD_OPTIMISERS
+
+}  // namespace tapegrad::kernels
+#endif  // HWY_ONCE

@@ -1,0 +1,155 @@
+#include "kernels/adam.hpp"
+
+#include <boost/mpl/list.hpp>
+
+#include "kernels/reference.hpp"
+
+using namespace tapegrad::kernels;
+using namespace tapegrad::testing;
+using Reals = boost::mpl::list<float, double>;
+using Exact = std::vector<long double>;
+
+namespace {
+
+const std::int64_t kLengths[] = {1, 40, 17, 40000, 3};
+
+template <class T>
+Exact exact(const std::vector<T>& v) {
+  return {v.begin(), v.end()};
+}
+
+/// Tensors of kLengths standing one after another in each array.
+template <class T>
+struct Problem {
+  std::int64_t size = 0;
+  std::vector<T> parameter, m, v;
+
+  Problem() {
+    for (const std::int64_t n : kLengths) size += n;
+    parameter = normal<T>(size, 1);
+    m.resize(parameter.size());
+    v.resize(parameter.size());
+  }
+  std::vector<T> gradient(unsigned step) const { return normal<T>(size, 100 + step); }
+
+  template <class F>
+  void each(const F& f) const {
+    std::int64_t start = 0;
+    for (const std::int64_t n : kLengths) {
+      f(start, n);
+      start += n;
+    }
+  }
+};
+
+template <class T>
+std::vector<T> adam_steps(const AdamSettings& base, unsigned steps) {
+  Problem<T> p;
+  for (unsigned step = 1; step <= steps; ++step) {
+    const auto g = p.gradient(step);
+    std::vector<AdamTensor<T>> tensors;
+    p.each([&](std::int64_t s, std::int64_t n) {
+      tensors.push_back({p.parameter.data() + s, g.data() + s, p.m.data() + s, p.v.data() + s, n});
+    });
+    AdamSettings settings = base;
+    settings.step = step;
+    adam_update<T>(tensors, settings);
+  }
+  return p.parameter;
+}
+
+template <class T>
+constexpr double kTolerance = (sizeof(T) == 4 ? 8 : 32) * kEpsilon<T>;
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(adam)
+
+// torch.optim.Adam and AdamW, as their documentation defines them.
+BOOST_AUTO_TEST_CASE_TEMPLATE(adam_and_adamw, T, Reals) {
+  for (const bool decoupled : {true, false}) {
+    const AdamSettings s{
+        .learning_rate = 0.01, .beta1 = 0.9, .beta2 = 0.98, .eps = 1e-6, .weight_decay = 0.125, .decoupled = decoupled};
+    // A weight decay that float32 holds: where it cancels the first gradient, m / sqrt(v) magnifies its rounding.
+    const Problem<T> p;
+    Exact theta = exact(p.parameter), m(theta.size()), v(theta.size());
+    const long double lr = s.learning_rate, b1 = s.beta1, b2 = s.beta2, wd = s.weight_decay;
+    for (unsigned step = 1; step <= 4; ++step) {
+      Exact g = exact(p.gradient(step));
+      for (std::size_t i = 0; i < g.size(); ++i) {
+        if (decoupled) {
+          theta[i] -= lr * wd * theta[i];
+        } else {
+          g[i] += wd * theta[i];
+        }
+        m[i] = b1 * m[i] + (1 - b1) * g[i];
+        v[i] = b2 * v[i] + (1 - b2) * g[i] * g[i];
+        const long double mhat = m[i] / (1 - std::pow(b1, static_cast<long double>(step)));
+        const long double vhat = v[i] / (1 - std::pow(b2, static_cast<long double>(step)));
+        theta[i] -= lr * mhat / (std::sqrt(vhat) + static_cast<long double>(s.eps));
+      }
+    }
+    check_close(adam_steps<T>(s, 4), theta, kTolerance<T>);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(first_adam_step_is_the_learning_rate) {
+  double p = 1, m = 0, v = 0;
+  const double g = 123.0;
+  const std::vector<AdamTensor<double>> tensors = {{&p, &g, &m, &v, 1}};
+  adam_update<double>(tensors, {.learning_rate = 0.25, .eps = 0});
+  BOOST_TEST(std::fabs(p - 0.75) < 1e-14);
+}
+
+// torch.optim.SGD, whose momentum buffer starts as the first gradient: the same as starting at 0 when dampening is 0.
+BOOST_AUTO_TEST_CASE_TEMPLATE(sgd, T, Reals) {
+  for (const double momentum : {0.0, 0.9}) {
+    for (const bool nesterov : {false, true}) {
+      const SgdSettings s{.learning_rate = 0.1, .momentum = momentum, .weight_decay = 0.01, .nesterov = nesterov};
+      Problem<T> p;
+      Exact theta = exact(p.parameter), velocity(theta.size());
+      const long double mu = momentum;
+      for (unsigned step = 1; step <= 3; ++step) {
+        const auto g = p.gradient(step);
+        std::vector<SgdTensor<T>> tensors;
+        p.each([&](std::int64_t start, std::int64_t n) {
+          tensors.push_back(
+              {p.parameter.data() + start, g.data() + start, momentum > 0 ? p.m.data() + start : nullptr, n});
+        });
+        sgd_update<T>(tensors, s);
+        for (std::size_t i = 0; i < theta.size(); ++i) {
+          const long double d = static_cast<long double>(g[i]) + static_cast<long double>(s.weight_decay) * theta[i];
+          velocity[i] = mu * velocity[i] + d;
+          theta[i] -= static_cast<long double>(s.learning_rate) * (nesterov ? d + mu * velocity[i] : velocity[i]);
+        }
+      }
+      check_close(p.parameter, theta, kTolerance<T>);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(norm_and_scaling_of_gradients, T, Reals) {
+  const Problem<T> p;
+  auto g = p.gradient(1);
+  std::vector<GradientTensor<T>> tensors;
+  p.each([&](std::int64_t s, std::int64_t n) { tensors.push_back({g.data() + s, n}); });
+  long double sum = 0;
+  Exact scaled;
+  for (const T v : g) {
+    sum += static_cast<long double>(v) * static_cast<long double>(v);
+    scaled.push_back(static_cast<long double>(v) / 4);
+  }
+  BOOST_TEST(std::fabs(static_cast<long double>(sum_of_squares<T>(tensors)) - sum) < 1e-13L * sum);
+  scale_gradients<T>(tensors, 0.25);
+  check_close(g, scaled, 0);
+  BOOST_TEST(sum_of_squares<T>({}) == 0);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(bits_are_the_same_at_any_number_of_threads, T, Reals) {
+  check_thread_invariant([] { return adam_steps<T>({.weight_decay = 0.1}, 2); });
+  auto g = normal<T>(200000, 5);
+  const std::vector<GradientTensor<T>> tensors = {{g.data(), 70000}, {g.data() + 70000, 130000}};
+  check_thread_invariant([&] { return std::vector<double>{sum_of_squares<T>(tensors)}; });
+}
+
+BOOST_AUTO_TEST_SUITE_END()
