@@ -66,16 +66,11 @@ constexpr Layout kLayouts[] = {Layout::rows, Layout::columns, Layout::padded_row
 
 std::pair<Int, Int> strides(Layout layout, Int rows, Int cols) {
   switch (layout) {
-    case Layout::rows:
-      return {std::max<Int>(1, cols), 1};
-    case Layout::columns:
-      return {1, std::max<Int>(1, rows)};
-    case Layout::padded_rows:
-      return {cols + 5, 1};
-    case Layout::padded_columns:
-      return {1, rows + 5};
-    case Layout::sparse:
-      return {3 * cols + 2, 3};
+    case Layout::rows: return {std::max<Int>(1, cols), 1};
+    case Layout::columns: return {1, std::max<Int>(1, rows)};
+    case Layout::padded_rows: return {cols + 5, 1};
+    case Layout::padded_columns: return {1, rows + 5};
+    case Layout::sparse: return {3 * cols + 2, 3};
   }
   return {};
 }

@@ -252,17 +252,19 @@ HWY_AFTER_NAMESPACE();
         HWY_DYNAMIC_DISPATCH(Formula##Backward)(formula, dtype, x, y, dy, dx, n);                                    \
       }};
 
-#define TAPEGRAD_EXPORT_BINARY_KERNELS(Formula)                                                                   \
-  using HWY_NAMESPACE::Formula;                                                                                   \
-  HWY_EXPORT(Formula##Forward);                                                                                   \
-  HWY_EXPORT(Formula##Backward);                                                                                  \
-  [[maybe_unused]] static constexpr kernels::BinaryKernels Formula##Kernels = {                                   \
-      [](const void* formula, DType dtype, const void* a, int a_step, const void* b, int b_step, void* y,         \
-         std::int64_t n) { HWY_DYNAMIC_DISPATCH(Formula##Forward)                                                 \
-                           (formula, dtype, a, a_step, b, b_step, y, n); }, \
-      [](const void* formula, DType dtype, const void* a, int a_step, const void* b, int b_step, const void* y,   \
-         const void* dy, void* da, void* db, std::int64_t n) {                                                    \
-        HWY_DYNAMIC_DISPATCH(Formula##Backward)(formula, dtype, a, a_step, b, b_step, y, dy, da, db, n);          \
+#define TAPEGRAD_EXPORT_BINARY_KERNELS(Formula)                                                                 \
+  using HWY_NAMESPACE::Formula;                                                                                 \
+  HWY_EXPORT(Formula##Forward);                                                                                 \
+  HWY_EXPORT(Formula##Backward);                                                                                \
+  [[maybe_unused]] static constexpr kernels::BinaryKernels Formula##Kernels = {                                 \
+      [](const void* formula, DType dtype, const void* a, int a_step, const void* b, int b_step, void* y,       \
+         std::int64_t n) {                                                                                      \
+        HWY_DYNAMIC_DISPATCH(Formula##Forward)                                                                  \
+        (formula, dtype, a, a_step, b, b_step, y, n);                                                           \
+      },                                                                                                        \
+      [](const void* formula, DType dtype, const void* a, int a_step, const void* b, int b_step, const void* y, \
+         const void* dy, void* da, void* db, std::int64_t n) {                                                  \
+        HWY_DYNAMIC_DISPATCH(Formula##Backward)(formula, dtype, a, a_step, b, b_step, y, dy, da, db, n);        \
       }};
 
 #endif

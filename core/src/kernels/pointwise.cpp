@@ -166,15 +166,9 @@ void for_each_piece(std::size_t element_size, const Shape& shape, const std::arr
       for (std::size_t k = 0; k < N; ++k) {
         const auto* const data = static_cast<const std::byte*>(operands[k]->data);
         switch (access[k]) {
-          case Access::absent:
-            pieces[k] = {nullptr, 1};
-            break;
-          case Access::contiguous:
-            pieces[k] = {data + i * static_cast<std::int64_t>(element_size), 1};
-            break;
-          case Access::constant:
-            pieces[k] = {data, 0};
-            break;
+          case Access::absent: pieces[k] = {nullptr, 1}; break;
+          case Access::contiguous: pieces[k] = {data + i * static_cast<std::int64_t>(element_size), 1}; break;
+          case Access::constant: pieces[k] = {data, 0}; break;
           case Access::row:
             pieces[k] = {data + loop.offset(k, i) * static_cast<std::int64_t>(element_size),
                          static_cast<int>(row_stride[k])};
@@ -277,12 +271,9 @@ void binary_backward(const BinaryKernels& kernels, const void* formula, DType dt
 
 void copy_strided(std::size_t element_size, const Shape& shape, const Operand& x, void* y) {
   switch (element_size) {
-    case 1:
-      return copy(shape, x, static_cast<std::uint8_t*>(y));
-    case 4:
-      return copy(shape, x, static_cast<std::uint32_t*>(y));
-    default:
-      return copy(shape, x, static_cast<std::uint64_t*>(y));
+    case 1: return copy(shape, x, static_cast<std::uint8_t*>(y));
+    case 4: return copy(shape, x, static_cast<std::uint32_t*>(y));
+    default: return copy(shape, x, static_cast<std::uint64_t*>(y));
   }
 }
 
