@@ -1,4 +1,4 @@
-#include "tapegrad/tape/mask.hpp"
+#include "tapegrad/ops/mask.hpp"
 
 #include <fmt/format.h>
 
@@ -27,7 +27,7 @@ Tensor both(const Tensor& a, const Tensor& b) {
 }  // namespace
 
 Mask Mask::from_lengths(const std::vector<std::int64_t>& lengths, std::int64_t length) {
-  Tensor keep = empty({static_cast<std::int64_t>(lengths.size()), length}, {.dtype = boolean});
+  Tensor keep = tapegrad::empty({static_cast<std::int64_t>(lengths.size()), length}, {.dtype = boolean});
   bool* row = keep.mutable_data<bool>().data();
   for (std::size_t n = 0; n < lengths.size(); ++n, row += length) {
     if (lengths[n] < 0 || lengths[n] > length)
