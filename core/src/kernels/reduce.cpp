@@ -192,7 +192,7 @@ double combine(Fold fold, double a, double b) {
 /// `finish(value, slice)` stores a result.
 template <class T, class Finish>
 void fold_slices(Fold fold, const T* x, const Slices& shape, Operands<T> operands, const Finish& finish) {
-  const auto [outer, n, inner] = shape;
+  const std::int64_t outer = shape.outer, n = shape.n, inner = shape.inner;
   if (outer * inner == 0) return;
   const ReduceTable<T> kernels = table<T>();
   const std::int64_t chunk = std::max<std::int64_t>(128, 16384 / inner);
@@ -248,7 +248,7 @@ void fold_slices(Fold fold, const T* x, const Slices& shape, Operands<T> operand
 /// Rows search the largest in lanes and then its place; columns walk down side by side.
 template <class T, bool largest>
 void arg_extreme(const T* x, const Slices& shape, std::int64_t* out) {
-  const auto [outer, n, inner] = shape;
+  const std::int64_t outer = shape.outer, n = shape.n, inner = shape.inner;
   const auto better = [](T a, T b) { return largest ? a > b : a < b; };
   const std::int64_t work = 2 * outer * n * inner;
   if (inner == 1) {
