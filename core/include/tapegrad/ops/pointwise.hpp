@@ -127,9 +127,10 @@ template <Number T>
 Tensor where(const Tensor& condition, T a, const Tensor& b) {
   return where(condition, number_like(static_cast<double>(a), b), b);
 }
-/// The name that formulas written once for vector lanes and tensors use.
+/// The name that formulas written once for vector lanes and tensors use. (An entry of a dimension is select(x, d, i),
+/// in ops/view.hpp.)
 template <class A, class B>
-Tensor select(const Tensor& condition, const A& a, const B& b) {
+requires(!(Number<A> && Number<B>)) Tensor select(const Tensor& condition, const A& a, const B& b) {
   return where(condition, a, b);
 }
 
