@@ -1,0 +1,163 @@
+#include <fmt/format.h>
+
+#include "tape/tensor_impl.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/op.hpp"
+
+namespace tapegrad {
+
+struct Reshape : Op<Reshape> {
+  static constexpr std::string_view name = "reshape";
+  static constexpr std::string_view math =
+      R"(y_{\mathrm{shape}} = x;\quad \bar x = \mathrm{reshape}(\bar y, \mathrm{shape}\,x))";
+  static constexpr Keep keep = Keep::nothing;
+  static constexpr bool linear = true;
+  Shape shape;
+
+  explicit Reshape(const Shape& to) : shape(to) {}
+
+  /// A view when the strides of x allow it, else of a contiguous copy.
+  Tensor forward(const Tensor& x) const {
+    const array::Array& a = array_of(x);
+    Shape strides;
+    if (array::view_strides(a.shape, a.strides, shape, strides)) return wrap(a.view(shape, strides, a.offset));
+    const array::Array copied = array::copy(a);
+    return wrap(copied.view(shape, contiguous_strides(shape), copied.offset));
+  }
+  Tensor vjp(const Saved& s, const Tensor& dy) const { return reshape(dy, s.input_shape(0)); }
+  void describe(AttributeVisitor& visitor) const { visitor("shape", shape); }
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y_i = x_{\pi(i)})", "\\pi maps the row-major position in one shape to that in the other"},
+            {"Cotangent", R"(\bar x_{\pi(i)} = \bar y_i)",
+             "a bijection of positions: its transpose is its inverse, the reshape back"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using catalogue::uniform;
+    const auto to = [](const Shape& shape) {
+      return catalogue::of([shape](const Tensor& x) { return reshape(x, shape); });
+    };
+    return {{"plain", {uniform(g, {2, 6}, -2, 2)}, to({3, 4})},
+            {"inferred size", {uniform(g, {2, 3, 4}, -2, 2)}, to({-1, 6})},
+            {"to a vector", {uniform(g, {2, 3}, -2, 2)}, to({-1})},
+            {"from a scalar", {uniform(g, {}, -2, 2)}, to({1, 1})},
+            {"to a scalar", {uniform(g, {1, 1}, -2, 2)}, to({})},
+            {"of a transposed view", {uniform(g, {2, 3}, -2, 2)}, catalogue::of([](const Tensor& x) {
+               return reshape(transpose(x, 0, 1), {2, 3});
+             })},
+            {"no elements", {uniform(g, {0, 3}, -2, 2)}, to({3, 0, 2})}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"other count",
+             [] {
+               reshape(zeros({2, 3}), {4, 2});
+             },
+             "[reshape] cannot bring [2, 3] (6 elements)"},
+            {"two inferred",
+             [] {
+               reshape(zeros({2, 3}), {-1, -1});
+             },
+             "[reshape] one size at most may be -1"},
+            {"does not divide",
+             [] {
+               reshape(zeros({2, 3}), {-1, 4});
+             },
+             "[reshape] cannot bring [2, 3] (6 elements)"},
+            {"negative",
+             [] {
+               reshape(zeros({2, 3}), {-2, 3});
+             },
+             "[reshape] negative size"},
+            {"ambiguous",
+             [] {
+               reshape(zeros({0}), {-1, 0});
+             },
+             "[reshape] cannot bring [0] (0 elements)"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {
+        "[512, 512] to [64, 8, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}, catalogue::of([](const Tensor& x) {
+          return reshape(x, {64, 8, 512});
+        })};
+  }
+};
+
+namespace {
+
+/// `shape` with its -1 filled in.
+Shape resolve_shape(const Shape& from, const Shape& shape) {
+  Shape resolved = shape;
+  int open = -1;
+  std::int64_t known = 1;
+  const auto fail = [&] {
+    return ShapeError(fmt::format("[reshape] cannot bring {} ({} elements) into the shape {}", to_string(from),
+                                  from.numel(), to_string(shape)));
+  };
+  for (int d = 0; d < shape.rank(); ++d) {
+    if (shape[d] == -1) {
+      if (open >= 0) throw ShapeError("[reshape] one size at most may be -1, got " + to_string(shape));
+      open = d;
+    } else if (shape[d] < 0) {
+      throw ShapeError("[reshape] negative size in " + to_string(shape));
+    } else if (__builtin_mul_overflow(known, shape[d], &known)) {
+      throw fail();
+    }
+  }
+  if (open >= 0) {
+    if (known == 0 || from.numel() % known != 0) throw fail();
+    resolved[open] = from.numel() / known;
+  } else if (known != from.numel()) {
+    throw fail();
+  }
+  return resolved;
+}
+
+}  // namespace
+
+Tensor reshape(const Tensor& x, const Shape& shape) { return apply(Reshape(resolve_shape(x.shape(), shape)), x); }
+Tensor Tensor::reshape(const Shape& shape) const { return tapegrad::reshape(*this, shape); }
+
+Tensor squeeze(const Tensor& x) {
+  Shape shape;
+  for (const std::int64_t size : x.shape())
+    if (size != 1) shape.push_back(size);
+  return reshape(x, shape);
+}
+
+Tensor squeeze(const Tensor& x, int d) {
+  const int axis = normalize_axis("squeeze", d, x.dim());
+  if (x.shape()[axis] != 1)
+    throw ShapeError(fmt::format("[squeeze] dimension {} of {} is not of size 1", d, to_string(x.shape())));
+  Shape shape = x.shape();
+  shape.erase(axis);
+  return reshape(x, shape);
+}
+
+Tensor unsqueeze(const Tensor& x, int d) {
+  Shape shape = x.shape();
+  shape.insert(normalize_axis("unsqueeze", d, x.dim() + 1), 1);
+  return reshape(x, shape);
+}
+
+Tensor flatten(const Tensor& x, int first, int last) {
+  if (x.dim() == 0) return reshape(x, {1});
+  const int from = normalize_axis("flatten", first, x.dim());
+  const int to = normalize_axis("flatten", last, x.dim());
+  if (to < from)
+    throw ShapeError(fmt::format("[flatten] dimension {} lies behind {} in {}", first, last, to_string(x.shape())));
+  Shape shape;
+  for (int d = 0; d < x.dim(); ++d) {
+    if (d > from && d <= to) {
+      shape[from] *= x.shape()[d];
+    } else {
+      shape.push_back(x.shape()[d]);
+    }
+  }
+  return reshape(x, shape);
+}
+
+TAPEGRAD_CATALOGUE(view, reshape, Reshape)
+
+}  // namespace tapegrad

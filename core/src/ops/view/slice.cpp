@@ -1,0 +1,119 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ops/view/axis_range.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/op.hpp"
+
+namespace tapegrad {
+
+struct SliceOp : Op<SliceOp> {
+  static constexpr std::string_view name = "slice";
+  static constexpr std::string_view math =
+      R"(y_{\cdot k \cdot} = x_{\cdot\, a + k s\, \cdot};\quad \bar x_{\cdot\, a + k s\, \cdot} \mathrel{+}= \bar y_{\cdot k \cdot})";
+  static constexpr Keep keep = Keep::nothing;
+  static constexpr bool linear = true;
+  AxisRange range;
+
+  explicit SliceOp(const AxisRange& entries) : range(entries) {}
+
+  Tensor forward(const Tensor& x) const { return wrap(view_of(array_of(x), range)); }
+  Tensor vjp(const Saved& s, const Tensor& dy) const {
+    return slice_embed(dy, s.input_shape(0), range.axis,
+                       {range.start, range.start + range.count * range.step, range.step});
+  }
+  void fused_vjp(const Saved&, const Tensor& dy, GradientSink& sink) const {
+    add_to_range(sink.accumulate_into(0), range, dy);
+  }
+  void describe(AttributeVisitor& visitor) const {
+    visitor("axis", range.axis);
+    visitor("start", range.start);
+    visitor("step", range.step);
+    visitor("count", range.count);
+  }
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y_{\cdot k \cdot} = x_{\cdot\, a + k s\, \cdot},\quad 0 \le k < n)",
+             "start a, step s, n entries"},
+            {"Cotangent", R"(\bar x_{\cdot j \cdot} = \bar y_{\cdot k \cdot} \text{ if } j = a + k s \text{ else } 0)",
+             "each y comes from one x with coefficient 1; entries outside the range are not read"},
+            {"In place", R"(\bar x_{\cdot\, a + k s\, \cdot} \mathrel{+}= \bar y_{\cdot k \cdot})",
+             "the zeros need not be written: many slices of one x share one buffer"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using catalogue::uniform;
+    const auto range_of = [](int d, Slice range) {
+      return catalogue::of([d, range](const Tensor& x) { return slice(x, d, range); });
+    };
+    return {{"first dimension", {uniform(g, {5, 3}, -2, 2)}, range_of(0, {.start = 1, .stop = 4})},
+            {"last dimension", {uniform(g, {3, 5}, -2, 2)}, range_of(-1, {.start = 2})},
+            {"step", {uniform(g, {2, 7, 2}, -2, 2)}, range_of(1, {.start = 1, .stop = 6, .step = 2})},
+            {"negative bounds", {uniform(g, {6}, -2, 2)}, range_of(0, {.start = -4, .stop = -1})},
+            {"clamped bounds", {uniform(g, {3}, -2, 2)}, range_of(0, {.start = -9, .stop = 9})},
+            {"overlapping slices", {uniform(g, {4, 2}, -2, 2)}, catalogue::of([](const Tensor& x) {
+               return add(slice(x, 0, {.stop = 3}), slice(x, 0, {.start = 1}));
+             })},
+            {"nothing left", {uniform(g, {4}, -2, 2)}, range_of(0, {.start = 3, .stop = 1})},
+            {"no elements", {uniform(g, {0, 2}, -2, 2)}, range_of(0, {.start = 0, .stop = 2})}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"axis",
+             [] {
+               slice(zeros({2, 3}), 2, {});
+             },
+             "[slice] axis 2 is out of range for rank 2"},
+            {"scalar", [] { slice(zeros({}), 0, {}); }, "[slice] axis 0 is out of range for rank 0"},
+            {"step", [] { slice(zeros({2}), 0, {.step = 0}); }, "[slice] expected a step of at least 1, got 0"},
+            {"backwards", [] { slice(zeros({2}), 0, {.step = -1}); }, "[slice] expected a step of at least 1, got -1"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"half of [512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}, catalogue::of([](const Tensor& x) {
+              return slice(x, 1, {.start = 128, .stop = 384});
+            })};
+  }
+};
+
+Tensor slice(const Tensor& x, int d, Slice range) { return apply(SliceOp(resolve("slice", x.shape(), d, range)), x); }
+Tensor Tensor::slice(int d, Slice range) const { return tapegrad::slice(*this, d, range); }
+
+std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, int d) {
+  const int axis = normalize_axis("split", d, x.dim());
+  std::int64_t total = 0;
+  bool negative = false;
+  for (const std::int64_t size : sizes) {
+    negative = negative || size < 0;
+    total += size;
+  }
+  if (negative || total != x.shape()[axis])
+    throw ShapeError(fmt::format("[split] sizes that add up to {} do not cut dimension {} of {}", total, axis,
+                                 to_string(x.shape())));
+  std::vector<Tensor> parts;
+  std::int64_t start = 0;
+  for (const std::int64_t size : sizes) {
+    parts.push_back(slice(x, axis, {start, start + size}));
+    start += size;
+  }
+  return parts;
+}
+
+std::vector<Tensor> split(const Tensor& x, std::int64_t size, int d) {
+  const std::int64_t whole = x.shape()[normalize_axis("split", d, x.dim())];
+  if (size < 1) throw ValueError(fmt::format("[split] expected a size of at least 1, got {}", size));
+  std::vector<Tensor> parts;
+  for (std::int64_t start = 0; start < std::max<std::int64_t>(whole, 1); start += size)
+    parts.push_back(slice(x, d, {start, std::min(whole, start + size)}));
+  return parts;
+}
+
+std::vector<Tensor> chunk(const Tensor& x, std::int64_t count, int d) {
+  const std::int64_t whole = x.shape()[normalize_axis("chunk", d, x.dim())];
+  if (count < 1) throw ValueError(fmt::format("[chunk] expected at least 1 chunk, got {}", count));
+  return split(x, std::max<std::int64_t>((whole + count - 1) / count, 1), d);
+}
+
+TAPEGRAD_CATALOGUE(view, slice, SliceOp)
+
+}  // namespace tapegrad

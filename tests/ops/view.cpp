@@ -1,0 +1,188 @@
+#include "tapegrad/ops/view.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <limits>
+
+#include "tape/tensor_impl.hpp"
+#include "tapegrad/array/memory.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+using namespace tapegrad;
+
+namespace {
+
+using Values = std::vector<double>;
+using Sizes = std::vector<std::int64_t>;
+
+/// 0, 1, 2, ... in a shape.
+Tensor counting(const Shape& shape) {
+  return reshape(arange(0.0, static_cast<double>(shape.numel()), 1.0, {.dtype = float64}), shape);
+}
+
+bool shares_storage(const Tensor& a, const Tensor& b) { return array_of(a).storage.get() == array_of(b).storage.get(); }
+
+void check(const Tensor& x, const Shape& shape, const Values& values) {
+  BOOST_TEST(to_string(x.shape()) == to_string(shape));
+  BOOST_TEST(x.to_vector<double>() == values, boost::test_tools::per_element());
+}
+
+/// The gradient of f at a tensor of ones of `shape`, pulled back from 1, 2, 3, ...
+template <class F>
+Tensor pull(const Shape& shape, const F& f) {
+  Tensor x = ones(shape, {.dtype = float64}).set_requires_grad(true);
+  Tape tape;
+  const Tensor y = f(x);
+  const Tensor dy = add(counting(y.shape()), ones(y.shape(), {.dtype = float64}));
+  return tape.gradient(y, x, {.cotangent = dy});
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(view)
+
+BOOST_AUTO_TEST_CASE(reshape_is_a_view_where_strides_allow_it) {
+  const Tensor x = counting({2, 3, 4});
+  for (const Tensor& y : {reshape(x, {6, 4}), reshape(x, {-1}), reshape(x, {2, -1}), flatten(x), flatten(x, 1, 2),
+                          unsqueeze(x, -1), unsqueeze(x, 0), squeeze(unsqueeze(x, 1)), squeeze(unsqueeze(x, 1), 1)})
+    BOOST_TEST(shares_storage(x, y));
+  BOOST_TEST(to_string(flatten(x, 1, 2).shape()) == "[2, 12]");
+  BOOST_TEST(to_string(unsqueeze(x, -1).shape()) == "[2, 3, 4, 1]");
+  BOOST_TEST(to_string(reshape(x, {2, -1}).shape()) == "[2, 12]");
+
+  // Rows of a column range: the leading dimensions merge, the last does not.
+  const Tensor columns = slice(x, 2, {.start = 1, .stop = 3});
+  BOOST_TEST(shares_storage(x, reshape(columns, {6, 2})));
+  check(reshape(columns, {6, 2}), {6, 2}, {1, 2, 5, 6, 9, 10, 13, 14, 17, 18, 21, 22});
+  BOOST_TEST(!shares_storage(x, reshape(columns, {12})));
+  check(reshape(columns, {12}), {12}, {1, 2, 5, 6, 9, 10, 13, 14, 17, 18, 21, 22});
+
+  check(reshape(transpose(counting({2, 3}), 0, 1), {2, 3}), {2, 3}, {0, 3, 1, 4, 2, 5});
+}
+
+BOOST_AUTO_TEST_CASE(permuted_elements_stay_where_they_are) {
+  const Tensor x = counting({2, 3, 2});
+  const Tensor y = permute(x, {1, 2, 0});
+  BOOST_TEST(shares_storage(x, y));
+  check(y, {3, 2, 2}, {0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11});
+  check(x.transpose(0, -1), {2, 3, 2}, {0, 6, 2, 8, 4, 10, 1, 7, 3, 9, 5, 11});
+  BOOST_TEST(shares_storage(x, x.transpose(0, 2)));
+  // y[j][k][i] = x[i][j][k]: the cotangents 1, 2, 3, ... of y, read in x's order.
+  check(pull({2, 3, 2},
+             [](const Tensor& t) {
+               return permute(t, {1, 2, 0});
+             }),
+        {2, 3, 2}, {1, 3, 5, 7, 9, 11, 2, 4, 6, 8, 10, 12});
+}
+
+BOOST_AUTO_TEST_CASE(slices_follow_python) {
+  const Tensor x = counting({6});
+  constexpr std::int64_t kFarDown = std::numeric_limits<std::int64_t>::min();
+  struct Case {
+    Slice range;
+    Values values;  // what Python prints for list(range(6))[start:stop:step]
+  };
+  for (const auto& [range, values] :
+       {Case{{}, {0, 1, 2, 3, 4, 5}}, Case{{1, 4}, {1, 2, 3}}, Case{{-2}, {4, 5}}, Case{{0, -1}, {0, 1, 2, 3, 4}},
+        Case{{-100, 100}, {0, 1, 2, 3, 4, 5}}, Case{{kFarDown, 2}, {0, 1}}, Case{{4, 2}, {}}, Case{{6}, {}},
+        Case{{7}, {}}, Case{{0, Slice::kEnd, 2}, {0, 2, 4}}, Case{{1, Slice::kEnd, 2}, {1, 3, 5}},
+        Case{{1, 5, 3}, {1, 4}}, Case{{1, 4, 3}, {1}}, Case{{5, Slice::kEnd, 4}, {5}},
+        Case{{2, Slice::kEnd, Slice::kEnd}, {2}}}) {
+    const Tensor y = slice(x, 0, range);
+    check(y, {static_cast<std::int64_t>(values.size())}, values);
+    BOOST_TEST(shares_storage(x, y));
+  }
+  check(counting({2, 3, 2}).slice(1, {.start = 0, .step = 2}), {2, 2, 2}, {0, 1, 4, 5, 6, 7, 10, 11});
+}
+
+BOOST_AUTO_TEST_CASE(entries_of_a_dimension) {
+  const Tensor x = counting({2, 3, 2});
+  check(x[1], {3, 2}, {6, 7, 8, 9, 10, 11});
+  check(x[-2], {3, 2}, {0, 1, 2, 3, 4, 5});
+  check(select(x, 1, 2), {2, 2}, {4, 5, 10, 11});
+  check(select(x, -1, -1), {2, 3}, {1, 3, 5, 7, 9, 11});
+  check(x[1][2][0], {}, {10});
+  BOOST_TEST(shares_storage(x, select(x, 1, 2)));
+  // All dtypes.
+  BOOST_TEST(arange(5)[3].item<std::int64_t>() == 3);
+  BOOST_TEST(from_vector(std::vector<bool>{false, true}, {2})[1].item<bool>());
+}
+
+BOOST_AUTO_TEST_CASE(gradients_of_ranges) {
+  check(pull({2, 3}, [](const Tensor& x) { return slice(x, 1, {.start = 1}); }), {2, 3}, {0, 1, 2, 0, 3, 4});
+  check(pull({5}, [](const Tensor& x) { return slice(x, 0, {.start = 0, .step = 2}); }), {5}, {1, 0, 2, 0, 3});
+  check(pull({2, 2, 2}, [](const Tensor& x) { return slice(x, 1, {.start = 1}); }), {2, 2, 2},
+        {0, 0, 1, 2, 0, 0, 3, 4});
+  check(pull({2, 3}, [](const Tensor& x) { return select(x, 1, 1); }), {2, 3}, {0, 1, 0, 0, 2, 0});
+  check(pull({2, 2}, [](const Tensor& x) { return add(x[1], x[1]); }), {2, 2}, {0, 0, 2, 4});
+  // A part and the whole: the buffer of the parts and a passed-on cotangent meet.
+  check(pull({2, 2}, [](const Tensor& x) { return add(x, x[0]); }), {2, 2}, {1 + 1 + 3, 2 + 2 + 4, 3, 4});
+  check(pull({2, 2}, [](const Tensor& x) { return add(x[0], x); }), {2, 2}, {1 + 1 + 3, 2 + 2 + 4, 3, 4});
+}
+
+BOOST_AUTO_TEST_CASE(a_loop_over_entries_fills_one_buffer) {
+  // One full-sized zero tensor for each x[i] would make a reverse sweep of L entries cost O(L^2). Then two of them
+  // would live at once: the sum so far and the next term.
+  constexpr std::int64_t kLength = 64;
+  constexpr std::int64_t kWidth = 4096;
+  Tensor x = ones({kLength, kWidth}).set_requires_grad(true);
+  const std::size_t bytes = static_cast<std::size_t>(kLength * kWidth) * sizeof(float);
+  Tape tape;
+  Tensor sum = x[0];
+  for (std::int64_t i = 1; i < kLength; ++i)
+    sum = add(sum, i % 2 == 0 ? x[i] : reshape(x.slice(0, {i, i + 1}), {kWidth}));
+  reset_peak_memory();
+  const std::size_t before = memory_statistics().bytes_in_use;
+  tape.backward(sum, {.cotangent = ones({kWidth})});
+  const std::size_t most = memory_statistics().peak_bytes_in_use - before;
+  BOOST_TEST(most >= bytes);
+  BOOST_TEST(most < bytes + bytes / 2);
+  const Tensor dx = x.grad();
+  for (const float d : dx.data<float>()) BOOST_REQUIRE(d == 1.0F);
+}
+
+BOOST_AUTO_TEST_CASE(the_gradient_of_a_slice_is_differentiable) {
+  // y = x[1]^2, pulled back from ones: dy/dx = 2 x in row 1, whose slope is 2 there.
+  Tensor x = counting({2, 2}).set_requires_grad(true);
+  Tape tape;
+  const Tensor row = x[1];
+  const Tensor y = mul(row, row);
+  const Tensor dx = tape.gradient(y, x, {.cotangent = ones_like(y), .create_graph = true});
+  check(dx, {2, 2}, {0, 0, 4, 6});
+  check(tape.gradient(dx, x, {.cotangent = ones_like(dx)}), {2, 2}, {0, 0, 2, 2});
+}
+
+BOOST_AUTO_TEST_CASE(parts_of_a_dimension) {
+  const Tensor x = counting({5, 2});
+  const auto sizes = [](const std::vector<Tensor>& parts, int d) {
+    Sizes of_parts;
+    for (const Tensor& part : parts) of_parts.push_back(part.size(d));
+    return of_parts;
+  };
+  BOOST_TEST(sizes(split(x, 2), 0) == (Sizes{2, 2, 1}));
+  BOOST_TEST(sizes(split(x, Sizes{1, 4, 0}), 0) == (Sizes{1, 4, 0}));
+  BOOST_TEST(sizes(chunk(x, 2), 0) == (Sizes{3, 2}));
+  BOOST_TEST(sizes(chunk(x, 4), 0) == (Sizes{2, 2, 1}));  // as PyTorch: never more than asked for, maybe fewer
+  BOOST_TEST(sizes(chunk(x, 2, -1), 1) == (Sizes{1, 1}));
+  BOOST_TEST(sizes(split(zeros({0, 2}), 3), 0) == (Sizes{0}));
+  check(split(x, 2)[1], {2, 2}, {4, 5, 6, 7});
+  BOOST_CHECK_THROW(split(x, 0), ValueError);
+  BOOST_CHECK_THROW(split(x, Sizes{2, 2}), ShapeError);
+  BOOST_CHECK_THROW(split(x, Sizes{6, -1}), ShapeError);
+  BOOST_CHECK_THROW(chunk(x, 0), ValueError);
+}
+
+BOOST_AUTO_TEST_CASE(misuse_is_answered) {
+  const Tensor x = zeros({2, 3});
+  BOOST_CHECK_THROW(squeeze(x, 0), ShapeError);
+  BOOST_CHECK_THROW(squeeze(x, 2), IndexError);
+  BOOST_CHECK_THROW(unsqueeze(x, 4), IndexError);
+  BOOST_CHECK_THROW(flatten(x, 1, 0), ShapeError);
+  BOOST_CHECK_THROW(x[2], IndexError);
+  BOOST_CHECK_THROW(Tensor()[0], Error);
+  BOOST_CHECK_THROW(reshape(Tensor(), {1}), Error);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
