@@ -340,7 +340,8 @@ struct CbrtInDouble {
   template <class D>
   HWY_INLINE Lanes<D> operator()(Lanes<D> x) const {
     const auto magnitude = abs(x);
-    const auto y = exp(log(magnitude) * (1.0 / 3.0));
+    const auto y =
+        exp(log(select(magnitude == 0.0, 1.0, magnitude)) * (1.0 / 3.0));  // log 0 would run into slow subnormals
     const auto newton = y - (y - magnitude / (y * y)) * (1.0 / 3.0);
     return select((magnitude > 0.0) & (magnitude < kInfinity), copysign(newton, x), x);
   }
@@ -544,7 +545,7 @@ struct ErfcTail {
     const auto square = x * x;
     const auto low = ((head * head - square) + 2.0 * head * rest) + rest * rest;
     const auto [k, r] = reduce_exp(-square);
-    const auto fraction = (1.0 + expm1_reduced(r)) * (1.0 - low) * g / (1.0 + 2.0 * x);
+    const auto fraction = mul_add(expm1_reduced(r - low), g, g) / (1.0 + 2.0 * x);
     return scale(fraction, k);
   }
 };

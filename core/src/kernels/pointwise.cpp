@@ -56,6 +56,11 @@ struct Loop {
   bool constant(std::size_t k) const {
     return std::all_of(strides[k].begin(), strides[k].begin() + rank, [](std::int64_t stride) { return stride == 0; });
   }
+  /// Whether operand k has the same values in every row.
+  bool same_rows(std::size_t k) const {
+    return std::all_of(strides[k].begin(), strides[k].begin() + rank - 1,
+                       [](std::int64_t stride) { return stride == 0; });
+  }
   /// Where operand k has element i of the loop.
   std::int64_t offset(std::size_t k, std::int64_t i) const {
     std::int64_t sum = 0;
@@ -108,7 +113,8 @@ enum class Access {
   contiguous,  // in place, in the order of the loop
   constant,    // one value, step 0
   row,         // in place, row by row, step 1 or 0
-  gathered     // through a buffer on the stack
+  gathered,    // through a buffer on the stack
+  repeated     // so too, but every row is the same: gathered once for all pieces of a chunk
 };
 
 /// A piece of an operand as the row kernels take it.
@@ -132,8 +138,7 @@ void for_each_piece(std::size_t element_size, const Shape& shape, const std::arr
 
   const Loop<N> loop(shape, operands);
   const std::int64_t length = loop.row_length();
-  // Short rows are gathered, several to a piece; of long ones each is a piece, read in place where its stride is 1 or
-  // 0.
+  // Short rows are gathered, several to a piece; of long ones each is a piece, read in place if its stride is 1 or 0.
   const bool row_by_row = loop.rank == 1 || length >= kGathered / 2;
   std::array<Access, N> access;
   std::array<std::int64_t, N> row_stride;
@@ -151,7 +156,7 @@ void for_each_piece(std::size_t element_size, const Shape& shape, const std::arr
     } else if (row_by_row && (row_stride[k] == 1 || (k < stepping && row_stride[k] == 0))) {
       access[k] = Access::row;
     } else {
-      access[k] = Access::gathered;
+      access[k] = !row_by_row && loop.same_rows(k) ? Access::repeated : Access::gathered;
       gathers = true;
     }
   }
@@ -162,7 +167,8 @@ void for_each_piece(std::size_t element_size, const Shape& shape, const std::arr
     for (std::int64_t i = begin, count; i < end; i += count) {
       count = end - i;
       if (row_by_row) count = std::min(count, length - i % length);
-      if (gathers) count = std::min(count, kGathered);
+      if (gathers)
+        count = std::min(count, row_by_row ? kGathered : kGathered / length * length);  // whole rows keep their phase
       for (std::size_t k = 0; k < N; ++k) {
         const auto* const data = static_cast<const std::byte*>(operands[k]->data);
         switch (access[k]) {
@@ -173,6 +179,9 @@ void for_each_piece(std::size_t element_size, const Shape& shape, const std::arr
             pieces[k] = {data + loop.offset(k, i) * static_cast<std::int64_t>(element_size),
                          static_cast<int>(row_stride[k])};
             break;
+          case Access::repeated:
+            if (i != begin) break;
+            [[fallthrough]];
           case Access::gathered:
             pieces[k] = {buffers[k], 1};
             if (element_size == sizeof(float)) {
