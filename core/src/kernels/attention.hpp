@@ -1,0 +1,63 @@
+// Scaled dot-product attention (Vaswani et al. 2017) over heads that lie anywhere in memory.
+//
+// The scores of a few queries at a time exist, in memory of the thread; the reverse sweep computes them again from the
+// kept logsumexp. A (batch, head) pair runs on one thread and depends on nothing else: the same bits in any batch and
+// at any number of threads. Instantiated for float and double.
+#pragma once
+
+#include <cstdint>
+
+namespace tapegrad::kernels {
+
+/// Element (batch, head, position, c) stands at data[batch * .batch + head * .head + position * .position + c].
+struct HeadStrides {
+  std::int64_t batch = 0;
+  std::int64_t head = 0;
+  std::int64_t position = 0;
+};
+
+/// T may be const.
+template <class T>
+struct Heads {
+  T* data = nullptr;
+  HeadStrides strides = {};
+
+  T* at(std::int64_t batch, std::int64_t head) const { return data + batch * strides.batch + head * strides.head; }
+};
+
+/// Which (query, key) pairs take part; strides may be 0.
+struct PairMask {
+  const bool* keep = nullptr;  ///< null: all
+  std::int64_t batch = 0, head = 0, query = 0, key = 0;
+};
+
+template <class T>
+struct Attention {
+  std::int64_t batch = 0;
+  std::int64_t heads = 0;
+  std::int64_t queries = 0;
+  std::int64_t keys = 0;
+  std::int64_t width = 0;        ///< of q and k
+  std::int64_t value_width = 0;  ///< of v and o
+  Heads<const T> q = {};         ///< [batch, heads, queries, width]
+  Heads<const T> k = {};         ///< [batch, heads, keys, width]
+  Heads<const T> v = {};         ///< [batch, heads, keys, value_width]
+  double scale = 1;
+  const bool* valid_keys = nullptr;  ///< [batch, keys]; null: all
+  bool causal = false;               ///< query i sees the keys j <= i
+  PairMask pairs = {};
+};
+
+/// o_i = sum_j p_ij v_j with p_i the softmax of scale q_i . k_j over the keys that i sees; 0 where it sees none.
+/// `logsumexp` [batch, heads, queries] of the scores is kept for the reverse sweep (-inf where no key is seen).
+template <class T>
+void attention_forward(const Attention<T>& facts, const Heads<T>& o, T* logsumexp);
+
+/// With dS_ij = p_ij (do_i . v_j - do_i . o_i): dq_i = scale sum_j dS_ij k_j; dk_j = scale sum_i dS_ij q_i; dv_j =
+/// sum_i p_ij do_i. Gradients whose data is null are not computed; those written may not overlap each other or the
+/// inputs.
+template <class T>
+void attention_backward(const Attention<T>& facts, const Heads<const T>& o, const T* logsumexp,
+                        const Heads<const T>& dout, const Heads<T>& dq, const Heads<T>& dk, const Heads<T>& dv);
+
+}  // namespace tapegrad::kernels

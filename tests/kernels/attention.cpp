@@ -1,0 +1,227 @@
+#include "kernels/attention.hpp"
+
+#include <boost/mpl/list.hpp>
+#include <memory>
+
+#include "kernels/reference.hpp"
+
+using namespace tapegrad::kernels;
+using namespace tapegrad::testing;
+using Reals = boost::mpl::list<float, double>;
+using Exact = std::vector<long double>;
+
+namespace {
+
+struct Sizes {
+  std::int64_t batch, heads, queries, keys, width, value_width;
+};
+const Sizes kSizes[] = {
+    {2, 3, 7, 7, 10, 10}, {1, 1, 1, 1, 1, 1}, {1, 2, 70, 45, 16, 33}, {2, 1, 5, 40, 70, 3}, {1, 2, 33, 100, 64, 64}};
+
+/// Heads side by side in each position: [batch, position, heads, width].
+HeadStrides interleaved(std::int64_t heads, std::int64_t positions, std::int64_t width) {
+  return {positions * heads * width, width, heads * width};
+}
+
+template <class T>
+struct Problem {
+  Sizes s;
+  std::vector<T> q, k, v, dout;
+  HeadStrides at_queries, at_keys, at_values, at_outputs;
+  std::unique_ptr<bool[]> valid, pairs;
+  Attention<T> facts;
+
+  explicit Problem(const Sizes& sizes, double deviation = 1)
+      : s(sizes),
+        q(normal<T>(s.batch * s.heads * s.queries * s.width, 1, 0, deviation)),
+        k(normal<T>(s.batch * s.heads * s.keys * s.width, 2)),
+        v(normal<T>(s.batch * s.heads * s.keys * s.value_width, 3)),
+        dout(normal<T>(s.batch * s.heads * s.queries * s.value_width, 4)),
+        at_queries(interleaved(s.heads, s.queries, s.width)),
+        at_keys(interleaved(s.heads, s.keys, s.width)),
+        at_values(interleaved(s.heads, s.keys, s.value_width)),
+        at_outputs(interleaved(s.heads, s.queries, s.value_width)) {
+    facts = {s.batch, s.heads, s.queries, s.keys, s.width, s.value_width};
+    facts.q = {q.data(), at_queries};
+    facts.k = {k.data(), at_keys};
+    facts.v = {v.data(), at_values};
+    facts.scale = 0.4;
+  }
+
+  void mask_keys() {
+    valid.reset(new bool[static_cast<std::size_t>(s.batch * s.keys)]);
+    for (std::int64_t i = 0; i < s.batch * s.keys; ++i) valid[static_cast<std::size_t>(i)] = i % 4 != 1;
+    facts.valid_keys = valid.get();
+  }
+  /// One mask [queries, keys] for the whole batch; query 3 sees nothing.
+  void mask_pairs() {
+    pairs.reset(new bool[static_cast<std::size_t>(s.queries * s.keys)]);
+    for (std::int64_t i = 0; i < s.queries * s.keys; ++i) {
+      pairs[static_cast<std::size_t>(i)] = i / s.keys != 3 && (i * 7) % 5 != 1;
+    }
+    facts.pairs = {pairs.get(), 0, 0, s.keys, 1};
+  }
+
+  bool sees(std::int64_t b, std::int64_t i, std::int64_t j) const {
+    return (!valid || valid[static_cast<std::size_t>(b * s.keys + j)]) && (!facts.causal || j <= i) &&
+           (!pairs || pairs[static_cast<std::size_t>(i * s.keys + j)]);
+  }
+};
+
+template <class V>
+struct Results {
+  V o, lse, dq, dk, dv;
+};
+
+template <class T>
+Results<std::vector<T>> run(const Problem<T>& p) {
+  Results<std::vector<T>> r;
+  r.o.resize(p.dout.size());
+  r.lse.resize(static_cast<std::size_t>(p.s.batch * p.s.heads * p.s.queries));
+  r.dq.resize(p.q.size());
+  r.dk.resize(p.k.size());
+  r.dv.resize(p.v.size());
+  attention_forward(p.facts, {r.o.data(), p.at_outputs}, r.lse.data());
+  attention_backward<T>(p.facts, {r.o.data(), p.at_outputs}, r.lse.data(), {p.dout.data(), p.at_outputs},
+                        {r.dq.data(), p.at_queries}, {r.dk.data(), p.at_keys}, {r.dv.data(), p.at_values});
+  return r;
+}
+
+/// The definition, pair by pair.
+template <class T>
+Results<Exact> reference(const Problem<T>& p) {
+  const auto [batch, heads, queries, keys, width, value_width] = p.s;
+  Results<Exact> r;
+  r.o.resize(p.dout.size());
+  r.dq.resize(p.q.size());
+  r.dk.resize(p.k.size());
+  r.dv.resize(p.v.size());
+  const auto at = [](const HeadStrides& s, std::int64_t b, std::int64_t h, std::int64_t i, std::int64_t c) {
+    return static_cast<std::size_t>(b * s.batch + h * s.head + i * s.position + c);
+  };
+  const long double scale = static_cast<long double>(p.facts.scale);
+  for (std::int64_t b = 0; b < batch; ++b) {
+    for (std::int64_t h = 0; h < heads; ++h) {
+      for (std::int64_t i = 0; i < queries; ++i) {
+        Exact score(static_cast<std::size_t>(keys)), weight(score.size()), dweight(score.size());
+        long double max = -kInfinity<long double>, sum = 0, mean = 0;
+        for (std::int64_t j = 0; j < keys; ++j) {
+          auto& value = score[static_cast<std::size_t>(j)];
+          for (std::int64_t c = 0; c < width; ++c) {
+            value += static_cast<long double>(p.q[at(p.at_queries, b, h, i, c)]) *
+                     static_cast<long double>(p.k[at(p.at_keys, b, h, j, c)]) * scale;
+          }
+          if (p.sees(b, i, j)) max = std::max(max, value);
+        }
+        for (std::int64_t j = 0; j < keys; ++j) {
+          const auto u = static_cast<std::size_t>(j);
+          if (p.sees(b, i, j)) sum += weight[u] = std::exp(score[u] - max);
+        }
+        r.lse.push_back(sum > 0 ? max + std::log(sum) : max);
+        for (std::int64_t j = 0; j < keys; ++j) {
+          const auto u = static_cast<std::size_t>(j);
+          if (sum > 0) weight[u] /= sum;
+          for (std::int64_t c = 0; c < value_width; ++c) {
+            const long double d = static_cast<long double>(p.dout[at(p.at_outputs, b, h, i, c)]);
+            const long double v = static_cast<long double>(p.v[at(p.at_values, b, h, j, c)]);
+            r.o[at(p.at_outputs, b, h, i, c)] += weight[u] * v;
+            r.dv[at(p.at_values, b, h, j, c)] += weight[u] * d;
+            dweight[u] += d * v;
+          }
+          mean += weight[u] * dweight[u];
+        }
+        for (std::int64_t j = 0; j < keys; ++j) {
+          const auto u = static_cast<std::size_t>(j);
+          const long double ds = weight[u] * (dweight[u] - mean) * scale;
+          for (std::int64_t c = 0; c < width; ++c) {
+            r.dq[at(p.at_queries, b, h, i, c)] += ds * static_cast<long double>(p.k[at(p.at_keys, b, h, j, c)]);
+            r.dk[at(p.at_keys, b, h, j, c)] += ds * static_cast<long double>(p.q[at(p.at_queries, b, h, i, c)]);
+          }
+        }
+      }
+    }
+  }
+  return r;
+}
+
+template <class T>
+void check(const Problem<T>& p, double tolerance) {
+  const auto got = run(p);
+  const auto expected = reference(p);
+  check_close(got.o, expected.o, tolerance);
+  check_close(got.lse, expected.lse, tolerance);
+  check_close(got.dq, expected.dq, tolerance);
+  check_close(got.dk, expected.dk, tolerance);
+  check_close(got.dv, expected.dv, tolerance);
+}
+
+template <class T>
+constexpr double kTolerance = sizeof(T) == 4 ? 1e-5 : 1e-13;
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(attention)
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(values_and_gradients, T, Reals) {
+  for (const Sizes& s : kSizes) {
+    for (const int masks : {0, 1, 2, 4, 7}) {
+      Problem<T> p(s);
+      if ((masks & 1) != 0) p.mask_keys();
+      p.facts.causal = (masks & 2) != 0;
+      if ((masks & 4) != 0) p.mask_pairs();
+      check(p, kTolerance<T>);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(large_scores_do_not_overflow, T, Reals) {
+  check(Problem<T>({1, 1, 9, 9, 8, 8}, 200), sizeof(T) == 4 ? 2e-3 : 1e-11);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_query_without_keys_gives_zero, T, Reals) {
+  Problem<T> p({1, 1, 5, 6, 4, 4});
+  p.mask_pairs();
+  const auto r = run(p);
+  for (std::size_t c = 12; c < 16; ++c) {
+    BOOST_TEST(r.o[c] == 0);
+    BOOST_TEST(r.dq[c] == 0);
+  }
+  BOOST_TEST(r.lse[3] == -kInfinity<T>);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(only_wanted_gradients_are_written, T, Reals) {
+  const Problem<T> p({2, 2, 9, 9, 12, 12});
+  const auto r = run(p);
+  std::vector<T> dk(p.k.size());
+  attention_backward<T>(p.facts, {r.o.data(), p.at_outputs}, r.lse.data(), {p.dout.data(), p.at_outputs}, {},
+                        {dk.data(), p.at_keys}, {});
+  check_same_bits(dk, r.dk);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(bits_depend_on_the_sequence_alone, T, Reals) {
+  const Problem<T> p({6, 4, 40, 40, 20, 20});
+  check_thread_invariant([&] {
+    auto r = run(p);
+    r.o.insert(r.o.end(), r.dq.begin(), r.dq.end());
+    r.o.insert(r.o.end(), r.dk.begin(), r.dk.end());
+    r.o.insert(r.o.end(), r.dv.begin(), r.dv.end());
+    return r.o;
+  });
+  const auto all = run(p);
+  Problem<T> last({1, 4, 40, 40, 20, 20});
+  const auto tail = [&](const std::vector<T>& x) { return std::vector<T>(x.end() - 4 * 40 * 20, x.end()); };
+  last.q = tail(p.q);
+  last.k = tail(p.k);
+  last.v = tail(p.v);
+  last.dout = tail(p.dout);
+  last.facts.q.data = last.q.data();
+  last.facts.k.data = last.k.data();
+  last.facts.v.data = last.v.data();
+  const auto alone = run(last);
+  check_same_bits(alone.o, tail(all.o));
+  check_same_bits(alone.dq, tail(all.dq));
+  check_same_bits(alone.dk, tail(all.dk));
+  check_same_bits(alone.dv, tail(all.dv));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
