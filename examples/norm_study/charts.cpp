@@ -139,12 +139,12 @@ Axis make_axis(double low, double high, bool logarithmic, bool round_ends, int c
       axis.high = std::pow(10.0, std::ceil(std::log10(high)));
       if (axis.low == axis.high) axis.high *= 10;
     }
-    const int first = static_cast<int>(std::ceil(std::log10(axis.low) - 1e-9));
-    const int last = static_cast<int>(std::floor(std::log10(axis.high) + 1e-9));
-    for (int power = first; power <= last; power += std::max(1, (last - first + count - 1) / count)) {
+    const double decades = std::log10(axis.high / axis.low);
+    const double stride = std::max(1.0, std::ceil(decades / count));
+    for (double power = std::ceil(std::log10(axis.low) - 1e-9); power <= std::log10(axis.high) + 1e-9;
+         power += stride) {
       axis.ticks.push_back(std::pow(10.0, power));
     }
-    if (axis.ticks.size() < 2) axis.ticks = {axis.low, axis.high};
     return axis;
   }
   if (low == high) {
@@ -312,10 +312,8 @@ std::vector<double> side_steps(const std::vector<double>& positions, double r, d
       }
       return false;
     };
-    for (int n = 0;; ++n) {
-      const int step = n % 2 == 0 ? -n / 2 : n / 2 + 1;  // 0, 1, -1, 2, -2 ...
-      const double offset = step * r;
-      if (std::abs(offset) > reach) break;
+    for (int n = 0; (n + 1) / 2 * r <= reach; ++n) {
+      const double offset = (n % 2 == 0 ? 1 : -1) * ((n + 1) / 2) * r;
       if (overlaps(offset)) continue;
       offsets[i] = offset;
       break;

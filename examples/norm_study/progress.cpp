@@ -59,8 +59,9 @@ std::string progress_line(const ProgressState& state, int width, bool colour) {
   std::string tail = percent;
   const std::size_t reserved = display_width(state.label) + 1 + kSmallestBar + 1;  // what stands before the percentage
   for (const std::string& fact : facts(state)) {
-    if (reserved + display_width(tail) + 2 + display_width(fact) > columns) break;
-    tail.append("  ").append(fact);
+    const std::string longer = tail + "  " + fact;
+    if (reserved + display_width(longer) > columns) break;
+    tail = longer;
   }
   if (reserved + display_width(tail) > columns) return fit(state.label + " " + percent, columns);
   const std::size_t room = columns - (reserved - kSmallestBar) - display_width(tail);

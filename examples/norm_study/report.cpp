@@ -102,7 +102,7 @@ struct Badge {
 
 Badge badge(Outcome outcome) {
   switch (outcome) {
-    case Outcome::confirmed:
+    case Outcome::confirmed: return {"✓", "good", "\x1b[32m"};
     case Outcome::holds: return {"✓", "good", "\x1b[32m"};
     case Outcome::no_material_difference: return {"=", "even", "\x1b[36m"};
     case Outcome::reversed: return {"↺", "bad", "\x1b[35m"};
@@ -185,7 +185,6 @@ Series averaged(const std::vector<const TrainingRun*>& runs, double CurvePoint::
   for (const TrainingRun* run : runs) points = std::min(points, run->points.size());
   for (std::size_t p = 0; p < points; ++p) {
     std::vector<double> values;
-    values.reserve(runs.size());
     for (const TrainingRun* run : runs) values.push_back(scale * run->points[p].*quantity);
     const Summary summary = summarize(values);
     series.x.push_back(static_cast<double>(runs.front()->points[p].step));

@@ -94,7 +94,6 @@ std::string install_line(const std::vector<const Language*>& languages) {
 /// finds them.
 std::vector<std::vector<bool>> find_shared(const std::vector<WordList>& lists) {
   std::vector<std::vector<bool>> shared;
-  shared.reserve(lists.size());
   for (const WordList& list : lists) shared.emplace_back(list.size(), false);
   std::vector<std::size_t> head(lists.size(), 0);
   std::vector<std::size_t> holders;
@@ -255,13 +254,11 @@ WordData load_words(const WordOptions& options) {
   }
 
   std::vector<std::future<WordList>> readers;
-  readers.reserve(kLanguages.size());
   for (const Language& language : kLanguages) {
     readers.push_back(std::async(
         std::launch::async, [&] { return read_word_list(language, options.directory, options.seed, options.limits); }));
   }
   std::vector<WordList> lists;
-  lists.reserve(readers.size());
   for (auto& reader : readers) lists.push_back(reader.get());
   const auto shared = find_shared(lists);
 

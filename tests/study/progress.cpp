@@ -89,7 +89,6 @@ BOOST_AUTO_TEST_CASE(plain_lines_where_there_is_no_terminal) {
   {
     Progress shown("training", 100, file);
     std::vector<std::thread> seeds;
-    seeds.reserve(2);
     for (int s = 0; s < 2; ++s) {
       seeds.emplace_back([&] {
         for (int step = 0; step < 50; ++step) shown.advance(1, 64, 1.5, 0.25);

@@ -20,8 +20,7 @@ void write_made_up_lists(const TemporaryFolder& folder) {
     for (std::size_t i = 0; i < 200; ++i) {
       std::string word(1, static_cast<char>('a' + l));
       for (std::size_t rest = i + 1; word.size() < 5; rest /= 7) word += static_cast<char>('n' + rest % 7);
-      text.append(word).append("\n").append(word).append(
-          "endings\n");  // "endings" begins inside the first six letters: another stem
+      text += word + "\n" + word + "endings\n";  // "endings" begins inside the first six letters: another stem
     }
     folder.write(std::string(kLanguages[l].file), text);
   }
@@ -37,7 +36,6 @@ WordOptions small(const TemporaryFolder& folder) {
 
 std::vector<std::pair<std::int64_t, std::string>> plain(const std::vector<LabelledWord>& words) {
   std::vector<std::pair<std::int64_t, std::string>> out;
-  out.reserve(words.size());
   for (const LabelledWord& w : words) out.emplace_back(w.language, to_utf8(w.letters));
   return out;
 }

@@ -1,0 +1,57 @@
+// Reductions over any set of axes. Negative axes count from the end; no axes means all of them. With `keepdim` the
+// reduced axes stay with size 1. All take float32 or float64 of any rank; IndexError for an axis out of range,
+// ShapeError for one given twice.
+#pragma once
+
+#include <array>
+#include <initializer_list>
+#include <vector>
+
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad {
+
+/// A set of axes: sum(x, 1), sum(x, {0, -1}), sum(x).
+class Axes {
+ public:
+  Axes() = default;
+  Axes(int axis) : axes_{axis} {}
+  Axes(std::initializer_list<int> axes) : axes_(axes) {}
+  Axes(const std::vector<int>& axes) : axes_(axes) {}
+
+  /// Bit d for axis d of a tensor of this rank; every axis when none was named. Errors begin with [op].
+  std::uint32_t set(const char* op, int rank) const;
+
+ private:
+  std::vector<int> axes_;
+};
+
+/// Sums run in double precision. Of no elements: 0.
+Tensor sum(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+/// Of no elements: NaN.
+Tensor mean(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+
+struct VarOptions {
+  /// Divides by n - correction: 1 is the unbiased estimate (Bessel), 0 the biased variance that normalisation layers
+  /// use.
+  double correction = 1.0;
+  bool keepdim = false;
+};
+/// NaN where n <= correction. The gradient is 2 (x - mean) / (n - correction).
+Tensor var(const Tensor& x, const Axes& axes = {}, VarOptions options = {});
+
+/// The largest element; ties share the gradient evenly (amax in PyTorch). NaN propagates. ShapeError for no elements.
+Tensor max(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+Tensor min(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+/// {values, int64 indices} along one axis; the gradient goes to the index that is returned (the first of ties).
+std::array<Tensor, 2> max_with_indices(const Tensor& x, int axis, bool keepdim = false);
+
+/// Position of the largest (smallest) element along an axis, int64; of ties the first. Carries no gradient.
+Tensor argmax(const Tensor& x, int axis, bool keepdim = false);
+Tensor argmin(const Tensor& x, int axis, bool keepdim = false);
+
+/// log sum exp x, shifted by the largest element, so that it neither overflows nor loses the tail. All -inf gives -inf
+/// with gradient 0.
+Tensor logsumexp(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+
+}  // namespace tapegrad

@@ -1,0 +1,199 @@
+#include <fmt/format.h>
+
+#include <vector>
+
+#include "kernels/gemm.hpp"
+#include "tape/dispatch.hpp"
+#include "tape/pointwise_op.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/ops/linalg.hpp"
+
+namespace tapegrad {
+namespace {
+
+/// The last two axes of an array as a matrix operand; the batch axes are walked by offsets.
+template <class T, class A>
+kernels::MatrixRef<T> matrix(const A& a) {
+  const int r = a.shape.rank();
+  return {a.template as<std::remove_const_t<T>>(), a.strides[r - 2], a.strides[r - 1]};
+}
+
+Shape batch_of(const Shape& shape) {
+  Shape batch = shape;
+  batch.erase(batch.rank() - 1);
+  batch.erase(batch.rank() - 1);
+  return batch;
+}
+
+/// Where each product of a batch starts in the three arrays.
+void batch_offsets(const Shape& batch, const Shape& a, const Shape& b, const Shape& c,
+                   std::vector<kernels::BatchOffset>& offsets) {
+  offsets.clear();
+  Shape index = Shape::filled(batch.rank(), 0);
+  kernels::BatchOffset at{0, 0, 0};
+  for (std::int64_t i = 0, n = batch.numel(); i < n; ++i) {
+    offsets.push_back(at);
+    for (int d = batch.rank() - 1; d >= 0; --d) {
+      at.a += a[d];
+      at.b += b[d];
+      at.c += c[d];
+      if (++index[d] < batch[d]) break;
+      at.a -= a[d] * batch[d];
+      at.b -= b[d] * batch[d];
+      at.c -= c[d] * batch[d];
+      index[d] = 0;
+    }
+  }
+}
+
+/// c = a b (or c += a b) for operands of rank >= 2 whose batch axes broadcast to those of c.
+void multiply(const array::Array& a, const array::Array& b, const array::Array& c, bool accumulate) {
+  const int r = c.shape.rank();
+  const std::int64_t m = c.shape[r - 2];
+  const std::int64_t n = c.shape[r - 1];
+  const std::int64_t k = a.shape[a.shape.rank() - 1];
+  const Shape batch = batch_of(c.shape);
+  const Shape a_strides = broadcast_strides(batch_of(a.shape), batch_of(a.strides), batch);
+  const Shape b_strides = broadcast_strides(batch_of(b.shape), batch_of(b.strides), batch);
+  thread_local std::vector<kernels::BatchOffset> offsets;
+  batch_offsets(batch, a_strides, b_strides, batch_of(c.strides), offsets);
+  with_floating(c.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    kernels::gemm_batched<T>(offsets, m, n, k, matrix<const T>(a), matrix<const T>(b), matrix<T>(c),
+                             {.accumulate = accumulate});
+  });
+}
+
+}  // namespace
+
+/// Both operands of rank >= 2; the public function gives vectors their second dimension.
+struct MatMul : Op<MatMul> {
+  static constexpr std::string_view name = "matmul";
+  static constexpr std::string_view math = R"(Y = A B;\quad \bar A = \bar Y B^\top,\ \bar B = A^\top \bar Y)";
+
+  Keep keep_for(Wants wants) const {
+    return (wants(0) ? Keep::input(1) : Keep::nothing) | (wants(1) ? Keep::input(0) : Keep::nothing);
+  }
+
+  Tensor forward(const Tensor& a, const Tensor& b) const {
+    Shape shape = broadcast_shapes("matmul", batch_of(a.shape()), batch_of(b.shape()));
+    shape.push_back(a.size(-2));
+    shape.push_back(b.size(-1));
+    Tensor y = empty(shape, {.dtype = a.dtype()});
+    multiply(array_of(a), array_of(b), array_of(y), false);
+    return y;
+  }
+  std::array<Tensor, 2> vjp(const Saved& s, const Tensor& dy) const {
+    return {s.wants(0) ? matmul(dy, s.input(1).transpose(-1, -2)) : Tensor(),
+            s.wants(1) ? matmul(s.input(0).transpose(-1, -2), dy) : Tensor()};
+  }
+  void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
+    const array::Array& g = array_of(dy);
+    if (s.wants(0)) put(sink, 0, s.input_shape(0), g, transposed(array_of(s.input(1))));
+    if (s.wants(1)) put(sink, 1, s.input_shape(1), transposed(array_of(s.input(0))), g);
+  }
+  Tensor jvp(const Saved& s, Tangents dx) const {
+    if (!dx[1].defined()) return matmul(dx[0], s.input(1));
+    if (!dx[0].defined()) return matmul(s.input(0), dx[1]);
+    return matmul(dx[0], s.input(1)) + matmul(s.input(0), dx[1]);
+  }
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(Y_{ij} = \sum_k A_{ik} B_{kj})", "for each matrix of the batch"},
+            {"Differential", R"(dY = dA\,B + A\,dB)", "the product rule; matrices do not commute"},
+            {"Cotangents",
+             R"(\langle \bar Y, dA\,B \rangle = \mathrm{tr}(\bar Y^\top dA\,B) = \langle \bar Y B^\top, dA \rangle)",
+             "the trace is cyclic: what multiplies dA is its cotangent"},
+            {"So", R"(\bar A = \bar Y B^\top,\quad \bar B = A^\top \bar Y)",
+             "and for a broadcast batch the engine sums over the copies"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using catalogue::uniform;
+    const auto call = catalogue::of<2>([](const Tensor& a, const Tensor& b) { return matmul(a, b); });
+    return {{"matrices", {uniform(g, {3, 4}, -2, 2), uniform(g, {4, 2}, -2, 2)}, call},
+            {"batch", {uniform(g, {2, 3, 4}, -2, 2), uniform(g, {2, 4, 2}, -2, 2)}, call},
+            {"broadcast right", {uniform(g, {2, 3, 4}, -2, 2), uniform(g, {4, 2}, -2, 2)}, call},
+            {"broadcast both", {uniform(g, {2, 1, 3, 2}, -2, 2), uniform(g, {3, 2, 2}, -2, 2)}, call},
+            {"row times matrix", {uniform(g, {3}, -2, 2), uniform(g, {3, 2}, -2, 2)}, call},
+            {"matrix times column", {uniform(g, {2, 3}, -2, 2), uniform(g, {3}, -2, 2)}, call},
+            {"inner product", {uniform(g, {3}, -2, 2), uniform(g, {3}, -2, 2)}, call},
+            {"batch times column", {uniform(g, {2, 2, 3}, -2, 2), uniform(g, {3}, -2, 2)}, call},
+            {"empty inner dimension", {uniform(g, {2, 0}, -2, 2), uniform(g, {0, 3}, -2, 2)}, call},
+            {"no rows", {uniform(g, {0, 2}, -2, 2), uniform(g, {2, 3}, -2, 2)}, call}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"inner",
+             [] {
+               matmul(zeros({16, 7, 40}), zeros({41, 3}));
+             },
+             "[matmul] inner dimensions differ: [16, 7, 40] x [41, 3]"},
+            {"batch",
+             [] {
+               matmul(zeros({2, 3, 4}), zeros({3, 4, 2}));
+             },
+             "[matmul] cannot broadcast [2] with [3]"},
+            {"scalar",
+             [] {
+               matmul(zeros({}), zeros({2, 2}));
+             },
+             "[matmul] a scalar is no matrix: [] x [2, 2]"},
+            {"dtypes",
+             [] {
+               matmul(zeros({2, 2}), zeros({2, 2}, {.dtype = float64}));
+             },
+             "[matmul] float32 [2, 2] with float64"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[256, 256] x [256, 256]",
+            {catalogue::uniform(g, {256, 256}, -2, 2), catalogue::uniform(g, {256, 256}, -2, 2)}};
+  }
+
+ private:
+  static array::Array transposed(const array::Array& a) {
+    Shape shape = a.shape;
+    Shape strides = a.strides;
+    const int r = shape.rank();
+    std::swap(shape[r - 2], shape[r - 1]);
+    std::swap(strides[r - 2], strides[r - 1]);
+    return a.view(shape, strides, a.offset);
+  }
+  /// The product straight into the gradient's buffer where its batch is not broadcast; else whole, for the engine to
+  /// sum.
+  static void put(GradientSink& sink, int input, const Shape& shape, const array::Array& a, const array::Array& b) {
+    Shape full = broadcast_shapes("matmul", batch_of(a.shape), batch_of(b.shape));
+    full.push_back(a.shape[a.shape.rank() - 2]);
+    full.push_back(b.shape.back());
+    if (full == shape) {
+      const Tensor buffer = sink.accumulate_into(input);
+      multiply(a, b, array_of(buffer), true);
+      return;
+    }
+    const Tensor whole = empty(full, {.dtype = a.dtype});
+    multiply(a, b, array_of(whole), false);
+    sink.add(input, whole);
+  }
+};
+
+Tensor matmul(const Tensor& a, const Tensor& b) {
+  expect_floating("matmul", a);
+  expect_same_dtype("matmul", a, b);
+  if (a.dim() == 0 || b.dim() == 0)
+    throw ShapeError(
+        fmt::format("[matmul] a scalar is no matrix: {} x {}", to_string(a.shape()), to_string(b.shape())));
+  if (a.size(-1) != b.size(b.dim() == 1 ? 0 : -2))
+    throw ShapeError(
+        fmt::format("[matmul] inner dimensions differ: {} x {}", to_string(a.shape()), to_string(b.shape())));
+  if (a.dim() > 1 && b.dim() > 1) return apply(MatMul{}, a, b);
+  const Tensor left = a.dim() > 1 ? a : a.reshape({1, a.size(0)});
+  const Tensor right = b.dim() > 1 ? b : b.reshape({b.size(0), 1});
+  const Tensor y = apply(MatMul{}, left, right);
+  Shape shape = y.shape();
+  if (b.dim() == 1) shape.erase(shape.rank() - 1);
+  if (a.dim() == 1) shape.erase(shape.rank() - (b.dim() == 1 ? 1 : 2));
+  return y.reshape(shape);
+}
+
+TAPEGRAD_CATALOGUE(linalg, matmul, MatMul)
+
+}  // namespace tapegrad

@@ -1,0 +1,19 @@
+#include <fmt/format.h>
+
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/reduce.hpp"
+
+namespace tapegrad {
+
+std::uint32_t Axes::set(const char* op, int rank) const {
+  if (axes_.empty()) return (std::uint32_t{1} << rank) - 1;
+  std::uint32_t axes = 0;
+  for (const int axis : axes_) {
+    const std::uint32_t bit = std::uint32_t{1} << normalize_axis(op, axis, rank);
+    if ((axes & bit) != 0) throw ShapeError(fmt::format("[{}] axis {} is given twice", op, axis));
+    axes |= bit;
+  }
+  return axes;
+}
+
+}  // namespace tapegrad

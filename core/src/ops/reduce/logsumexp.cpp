@@ -1,0 +1,68 @@
+#include <limits>
+
+#include "ops/reduce/reduce_op.hpp"
+
+namespace tapegrad {
+
+struct LogSumExp : ReduceOp<LogSumExp> {
+  static constexpr std::string_view name = "logsumexp";
+  static constexpr std::string_view math =
+      R"(y_j = \log \sum_{i \mapsto j} e^{x_i};\quad \bar x_i = \bar y_{j(i)}\, e^{x_i - y_{j(i)}})";
+  static constexpr Keep keep = Keep::inputs | Keep::output;
+  using ReduceOp::ReduceOp;
+
+  Tensor forward(const Tensor& x) const {
+    return reduce(x, [](const auto* in, const kernels::Slices& slices, auto* out) {
+      kernels::reduce_logsumexp(in, slices, out);
+    });
+  }
+  Tensor vjp(const Saved& s, const Tensor& dy) const { return unreduce(dy, s.input_shape(0)) * weights(s); }
+  Tensor jvp(const Saved& s, const Tensor& dx) const { return sum(weights(s) * dx, axis_list(), keepdim); }
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y = \log \sum_i e^{x_i} = m + \log \sum_i e^{x_i - m},\quad m = \max_i x_i)",
+             "shifted: no term overflows, the largest is 1"},
+            {"Slope", R"(\frac{\partial y}{\partial x_i} = \frac{e^{x_i}}{\sum_k e^{x_k}} = e^{x_i - y})",
+             "the softmax of x, in terms of the output"},
+            {"All -inf", R"(\bar x = 0)", "y = -inf: the weights are taken as 0, not as NaN from -inf + inf"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    catalogue::Samples s = reduction_samples(
+        g, [](const Tensor& x, const Axes& axes, bool keepdim) { return logsumexp(x, axes, keepdim); });
+    const auto over_last = catalogue::of([](const Tensor& x) { return logsumexp(x, -1); });
+    s.push_back({"large values", {catalogue::vector64({1000.0, 1000.5, 999.0})}, over_last});
+    s.push_back({"all -inf",
+                 {catalogue::full64({1, 3}, -std::numeric_limits<double>::infinity())},
+                 over_last,
+                 {.order = 0, .reason = "differences of infinities"}});
+    return s;
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"axis",
+             [] {
+               logsumexp(zeros({2, 3}), 2);
+             },
+             "[logsumexp] axis 2 is out of range for rank 2"},
+            {"integers", [] { logsumexp(arange(3)); }, "[logsumexp] expected a floating tensor"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[512, 512] over axis 1", {catalogue::uniform(g, {512, 512}, -2, 2)}, catalogue::of([](const Tensor& x) {
+              return logsumexp(x, 1);
+            })};
+  }
+
+ private:
+  Tensor weights(const Saved& s) const {
+    const Tensor& x = s.input(0);
+    const Tensor y = unreduce(s.output(), x.shape());
+    return exp(x - where(y == -std::numeric_limits<double>::infinity(), 0.0, y));
+  }
+};
+
+Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdim) {
+  return apply(LogSumExp(axes.set("logsumexp", x.dim()), keepdim), x);
+}
+
+TAPEGRAD_CATALOGUE(reduce, logsumexp, LogSumExp)
+
+}  // namespace tapegrad

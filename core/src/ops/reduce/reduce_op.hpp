@@ -1,0 +1,81 @@
+// What all reductions share: a set of axes, and the way back from the reduced shape.
+#pragma once
+
+#include "tape/dispatch.hpp"
+#include "tape/pointwise_op.hpp"
+#include "tape/reduction.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/tape/create.hpp"
+
+namespace tapegrad {
+
+template <class Self>
+struct ReduceOp : Op<Self> {
+  AxisSet axes;
+  bool keepdim;
+
+  ReduceOp(AxisSet set, bool keep_axes) : axes(set), keepdim(keep_axes) {}
+
+  /// kernel(const T* x, Slices, T* y) for T float or double.
+  template <class Kernel>
+  Tensor reduce(const Tensor& x, const Kernel& kernel) const {
+    expect_floating(Self::name, x);
+    const Reduction r = plan_reduction(array_of(x), axes);
+    Tensor y = empty(reduced_shape(x.shape(), axes, keepdim), {.dtype = x.dtype()});
+    with_floating(x.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      kernel(r.input.as<T>(), r.slices, array_of(y).as<T>());
+    });
+    return y;
+  }
+
+  /// A tensor of the reduced shape as one that broadcasts against the input.
+  Tensor unreduce(const Tensor& y, const Shape& input) const {
+    return keepdim ? y : y.reshape(reduced_shape(input, axes, true));
+  }
+
+  /// How many elements each result is made of.
+  double count(const Shape& input) const {
+    double n = 1.0;
+    for (int d = 0; d < input.rank(); ++d)
+      if ((axes >> d & 1U) != 0) n *= static_cast<double>(input[d]);
+    return n;
+  }
+
+  /// The axes as the public functions take them. REQUIRES: a set that is not empty, or a scalar input.
+  Axes axis_list() const {
+    std::vector<int> list;
+    for (int d = 0; d < kMaxRank; ++d)
+      if ((axes >> d & 1U) != 0) list.push_back(d);
+    return list;
+  }
+
+  void describe(AttributeVisitor& visitor) const {
+    Shape list;
+    for (int d = 0; d < kMaxRank; ++d)
+      if ((axes >> d & 1U) != 0) list.push_back(d);
+    visitor("axes", list);
+    visitor("keepdim", keepdim);
+  }
+};
+
+/// The shapes on which every reduction is checked: f(x, axes, keepdim).
+template <class F>
+catalogue::Samples reduction_samples(Generator& g, const F& f) {
+  using catalogue::of;
+  using catalogue::uniform;
+  return {{"everything", {uniform(g, {3, 4}, -2, 2)}, of([f](const Tensor& x) { return f(x, Axes{}, false); })},
+          {"last axis", {uniform(g, {3, 4}, -2, 2)}, of([f](const Tensor& x) { return f(x, Axes{-1}, false); })},
+          {"first axis, kept", {uniform(g, {3, 4}, -2, 2)}, of([f](const Tensor& x) { return f(x, Axes{0}, true); })},
+          {"middle axis", {uniform(g, {2, 3, 4}, -2, 2)}, of([f](const Tensor& x) { return f(x, Axes{1}, false); })},
+          {"outer axes", {uniform(g, {2, 3, 4}, -2, 2)}, of([f](const Tensor& x) {
+             return f(x, Axes{0, 2}, false);
+           })},
+          {"two neighbours, kept", {uniform(g, {2, 3, 4}, -2, 2)}, of([f](const Tensor& x) {
+             return f(x, Axes{1, 2}, true);
+           })},
+          {"no sequences", {uniform(g, {0, 3}, -2, 2)}, of([f](const Tensor& x) { return f(x, Axes{1}, false); })}};
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,60 @@
+#include "ops/reduce/reduce_op.hpp"
+
+namespace tapegrad {
+
+struct Sum : ReduceOp<Sum> {
+  static constexpr std::string_view name = "sum";
+  static constexpr std::string_view math = R"(y_j = \sum_{i \mapsto j} x_i;\quad \bar x_i = \bar y_{j(i)})";
+  static constexpr Keep keep = Keep::nothing;
+  static constexpr bool linear = true;
+  using ReduceOp::ReduceOp;
+
+  Tensor forward(const Tensor& x) const {
+    return reduce(
+        x, [](const auto* in, const kernels::Slices& slices, auto* out) { kernels::reduce_sum(in, slices, out); });
+  }
+  Tensor vjp(const Saved& s, const Tensor& dy) const {
+    return expand(unreduce(dy, s.input_shape(0)), s.input_shape(0));
+  }
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y_j = \sum_{i:\, j(i) = j} x_i)", "j(i) drops the coordinates of the reduced axes"},
+            {"Cotangent", R"(\bar x_i = \sum_j \bar y_j \frac{\partial y_j}{\partial x_i} = \bar y_{j(i)})",
+             "x_i stands in one sum, with coefficient 1: its cotangent is that sum's, seen in the larger shape without "
+             "a copy"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    catalogue::Samples s =
+        reduction_samples(g, [](const Tensor& x, const Axes& axes, bool keepdim) { return sum(x, axes, keepdim); });
+    s.push_back(
+        {"a scalar", {catalogue::uniform(g, {}, -2, 2)}, catalogue::of([](const Tensor& x) { return sum(x); })});
+    s.push_back({"over no elements", {catalogue::uniform(g, {3, 0}, -2, 2)}, catalogue::of([](const Tensor& x) {
+                   return sum(x, 1);
+                 })});
+    return s;
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"axis",
+             [] {
+               sum(zeros({2, 3}), 2);
+             },
+             "[sum] axis 2 is out of range for rank 2"},
+            {"twice",
+             [] {
+               sum(zeros({2, 3}), {1, -1});
+             },
+             "[sum] axis -1 is given twice"},
+            {"integers", [] { sum(arange(3)); }, "[sum] expected a floating tensor"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[512, 512] over axis 0", {catalogue::uniform(g, {512, 512}, -2, 2)}, catalogue::of([](const Tensor& x) {
+              return sum(x, 0);
+            })};
+  }
+};
+
+Tensor sum(const Tensor& x, const Axes& axes, bool keepdim) { return apply(Sum(axes.set("sum", x.dim()), keepdim), x); }
+
+TAPEGRAD_CATALOGUE(reduce, sum, Sum)
+
+}  // namespace tapegrad
