@@ -80,6 +80,10 @@ template <class To, class From>
 To convert(From value) {
   if constexpr (std::is_same_v<To, bool>) {
     return value != From{};
+  } else if constexpr (std::is_same_v<To, std::int64_t> && std::is_floating_point_v<From>) {
+    // NaN and what lies outside the range would be undefined: NumPy's answer on x86-64 is the least integer.
+    constexpr From kBound = 9223372036854775808.0;
+    return value >= -kBound && value < kBound ? static_cast<To>(value) : std::numeric_limits<To>::min();
   } else {
     return static_cast<To>(value);
   }

@@ -47,6 +47,16 @@
 HWY_BEFORE_NAMESPACE();
 namespace tapegrad::HWY_NAMESPACE {
 
+/// The spelling that formulas share with tensors: a number of x's type, and x between two numbers.
+template <class D>
+HWY_INLINE Lanes<D> number_like(double value, Lanes<D>) {
+  return value;
+}
+template <class D>
+HWY_INLINE Lanes<D> clamp(Lanes<D> x, double low, double high) {
+  return clamp_keep_nan(x, low, high);
+}
+
 /// A row of n elements to read vector by vector: contiguous (step 1), one value for all (step 0), or absent (null:
 /// zeros). The last two are served from a small buffer that is read again and again, so that the loop has no branch.
 template <class D>

@@ -107,6 +107,20 @@ void gather(const Element* from, int rank, const Dims& sizes, const Dims& stride
   }
 }
 
+/// The same for operand k of a loop, whose elements are moved as bits.
+template <class Bits, std::size_t N>
+void gather_as(const void* from, const Loop<N>& loop, std::size_t k, std::int64_t begin, std::int64_t count, void* to) {
+  gather(static_cast<const Bits*>(from), loop.rank, loop.sizes, loop.strides[k], begin, count, static_cast<Bits*>(to));
+}
+
+/// The sizes of N operands of one dtype.
+template <std::size_t N>
+constexpr std::array<std::size_t, N> sizes_of(DType dtype) {
+  std::array<std::size_t, N> sizes{};
+  sizes.fill(size_of(dtype));
+  return sizes;
+}
+
 /// How a piece of an operand comes to a row kernel.
 enum class Access {
   absent,      // null data
@@ -124,10 +138,11 @@ struct Piece {
 };
 
 /// Walks the output in pieces: row(pieces, begin, n) computes its elements [begin, begin + n). Only the first
-/// `stepping` operands may be given with step 0.
+/// `stepping` operands may be given with step 0. `element_sizes` gives the bytes of each operand's elements: 1, 4 or 8.
 template <std::size_t N, class Row>
-void for_each_piece(std::size_t element_size, const Shape& shape, const std::array<const Operand*, N>& operands,
-                    std::size_t stepping, std::int64_t cost, const Row& row) {
+void for_each_piece(const std::array<std::size_t, N>& element_sizes, const Shape& shape,
+                    const std::array<const Operand*, N>& operands, std::size_t stepping, std::int64_t cost,
+                    const Row& row) {
   const std::int64_t n = shape.numel();
   if (n <= 1) {
     std::array<Piece, N> pieces{};
@@ -173,10 +188,10 @@ void for_each_piece(std::size_t element_size, const Shape& shape, const std::arr
         const auto* const data = static_cast<const std::byte*>(operands[k]->data);
         switch (access[k]) {
           case Access::absent: pieces[k] = {nullptr, 1}; break;
-          case Access::contiguous: pieces[k] = {data + i * static_cast<std::int64_t>(element_size), 1}; break;
+          case Access::contiguous: pieces[k] = {data + i * static_cast<std::int64_t>(element_sizes[k]), 1}; break;
           case Access::constant: pieces[k] = {data, 0}; break;
           case Access::row:
-            pieces[k] = {data + loop.offset(k, i) * static_cast<std::int64_t>(element_size),
+            pieces[k] = {data + loop.offset(k, i) * static_cast<std::int64_t>(element_sizes[k]),
                          static_cast<int>(row_stride[k])};
             break;
           case Access::repeated:
@@ -184,12 +199,10 @@ void for_each_piece(std::size_t element_size, const Shape& shape, const std::arr
             [[fallthrough]];
           case Access::gathered:
             pieces[k] = {buffers[k], 1};
-            if (element_size == sizeof(float)) {
-              gather(reinterpret_cast<const float*>(data), loop.rank, loop.sizes, loop.strides[k], i, count,
-                     reinterpret_cast<float*>(buffers[k]));
-            } else {
-              gather(reinterpret_cast<const double*>(data), loop.rank, loop.sizes, loop.strides[k], i, count,
-                     reinterpret_cast<double*>(buffers[k]));
+            switch (element_sizes[k]) {
+              case 1: gather_as<std::uint8_t>(data, loop, k, i, count, buffers[k]); break;
+              case 4: gather_as<std::uint32_t>(data, loop, k, i, count, buffers[k]); break;
+              default: gather_as<std::uint64_t>(data, loop, k, i, count, buffers[k]);
             }
         }
       }
@@ -247,7 +260,7 @@ void copy(const Shape& shape, const Operand& x, Element* to) {
 
 void unary_forward(const UnaryKernels& kernels, const void* formula, DType dtype, const Shape& shape, const Operand& x,
                    void* y, std::int64_t cost) {
-  for_each_piece<1>(size_of(dtype), shape, {&x}, 0, cost, [&](const auto& pieces, std::int64_t i, std::int64_t n) {
+  for_each_piece<1>(sizes_of<1>(dtype), shape, {&x}, 0, cost, [&](const auto& pieces, std::int64_t i, std::int64_t n) {
     kernels.forward(formula, dtype, pieces[0].data, element(y, dtype, i), n);
   });
 }
@@ -255,27 +268,65 @@ void unary_forward(const UnaryKernels& kernels, const void* formula, DType dtype
 void unary_backward(const UnaryKernels& kernels, const void* formula, DType dtype, const Shape& shape, const Operand& x,
                     const Operand& y, const Operand& dy, void* dx, std::int64_t cost) {
   for_each_piece<3>(
-      size_of(dtype), shape, {&x, &y, &dy}, 0, cost, [&](const auto& pieces, std::int64_t i, std::int64_t n) {
+      sizes_of<3>(dtype), shape, {&x, &y, &dy}, 0, cost, [&](const auto& pieces, std::int64_t i, std::int64_t n) {
         kernels.backward(formula, dtype, pieces[0].data, pieces[1].data, pieces[2].data, element(dx, dtype, i), n);
       });
 }
 
 void binary_forward(const BinaryKernels& kernels, const void* formula, DType dtype, const Shape& shape,
                     const Operand& a, const Operand& b, void* y, std::int64_t cost) {
-  for_each_piece<2>(size_of(dtype), shape, {&a, &b}, 2, cost, [&](const auto& pieces, std::int64_t i, std::int64_t n) {
-    kernels.forward(formula, dtype, pieces[0].data, pieces[0].step, pieces[1].data, pieces[1].step,
-                    element(y, dtype, i), n);
-  });
+  for_each_piece<2>(sizes_of<2>(dtype), shape, {&a, &b}, 2, cost,
+                    [&](const auto& pieces, std::int64_t i, std::int64_t n) {
+                      kernels.forward(formula, dtype, pieces[0].data, pieces[0].step, pieces[1].data, pieces[1].step,
+                                      element(y, dtype, i), n);
+                    });
 }
 
 void binary_backward(const BinaryKernels& kernels, const void* formula, DType dtype, const Shape& shape,
                      const Operand& a, const Operand& b, const Operand& y, const Operand& dy, void* da, void* db,
                      std::int64_t cost) {
-  for_each_piece<4>(size_of(dtype), shape, {&a, &b, &y, &dy}, 2, cost,
+  for_each_piece<4>(sizes_of<4>(dtype), shape, {&a, &b, &y, &dy}, 2, cost,
                     [&](const auto& pieces, std::int64_t i, std::int64_t n) {
                       kernels.backward(formula, dtype, pieces[0].data, pieces[0].step, pieces[1].data, pieces[1].step,
                                        pieces[2].data, pieces[3].data, element(da, dtype, i), element(db, dtype, i), n);
                     });
+}
+
+void binary_rows(BinaryRow row, std::size_t element_size, std::size_t output_size, const Shape& shape, const Operand& a,
+                 const Operand& b, void* y, std::int64_t cost) {
+  for_each_piece<2>({element_size, element_size}, shape, {&a, &b}, 2, cost,
+                    [&](const auto& pieces, std::int64_t i, std::int64_t n) {
+                      row(pieces[0].data, pieces[0].step, pieces[1].data, pieces[1].step,
+                          static_cast<std::byte*>(y) + i * static_cast<std::int64_t>(output_size), n);
+                    });
+}
+
+namespace {
+
+template <class Bits>
+void choose(const Shape& shape, const Operand& condition, const Operand& a, const Operand& b, Bits* y) {
+  for_each_piece<3>({1, sizeof(Bits), sizeof(Bits)}, shape, {&condition, &a, &b}, 3, 4,
+                    [&](const auto& pieces, std::int64_t begin, std::int64_t n) {
+                      const auto* const c = static_cast<const std::uint8_t*>(pieces[0].data);
+                      const auto* const if_true = static_cast<const Bits*>(pieces[1].data);
+                      const auto* const if_false = static_cast<const Bits*>(pieces[2].data);
+                      const int steps[] = {pieces[0].step, pieces[1].step, pieces[2].step};
+                      for (std::int64_t i = 0; i < n; ++i) {
+                        const Bits chosen = if_true[i * steps[1]], other = if_false[i * steps[2]];
+                        y[begin + i] = c[i * steps[0]] != 0 ? chosen : other;
+                      }
+                    });
+}
+
+}  // namespace
+
+void choose_rows(std::size_t element_size, const Shape& shape, const Operand& condition, const Operand& a,
+                 const Operand& b, void* y) {
+  switch (element_size) {
+    case 1: return choose(shape, condition, a, b, static_cast<std::uint8_t*>(y));
+    case 4: return choose(shape, condition, a, b, static_cast<std::uint32_t*>(y));
+    default: return choose(shape, condition, a, b, static_cast<std::uint64_t*>(y));
+  }
 }
 
 void copy_strided(std::size_t element_size, const Shape& shape, const Operand& x, void* y) {

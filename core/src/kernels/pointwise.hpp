@@ -54,6 +54,32 @@ void binary_backward(const BinaryKernels& kernels, const void* formula, DType dt
                      const Operand& a, const Operand& b, const Operand& y, const Operand& dy, void* da, void* db,
                      std::int64_t cost = 4);
 
+/// A row of a function that has no formula on lanes (integers, comparisons): y[i] = f(a[i a_step], b[i b_step]).
+using BinaryRow = void (*)(const void* a, int a_step, const void* b, int b_step, void* y, std::int64_t n);
+
+template <auto f, class In, class Out>
+void binary_row(const void* a_data, int a_step, const void* b_data, int b_step, void* y_data, std::int64_t n) {
+  const auto* const a = static_cast<const In*>(a_data);
+  const auto* const b = static_cast<const In*>(b_data);
+  auto* const y = static_cast<Out*>(y_data);
+  if (a_step == 1 && b_step == 1) {  // steps known: the compiler vectorises
+    for (std::int64_t i = 0; i < n; ++i) y[i] = f(a[i], b[i]);
+  } else if (a_step == 1) {
+    for (std::int64_t i = 0; i < n; ++i) y[i] = f(a[i], b[0]);
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) y[i] = f(a[0], b[i * b_step]);
+  }
+}
+
+/// Runs a row function over operands of any strides; element_size are the bytes of an operand's elements, output_size
+/// those of y's.
+void binary_rows(BinaryRow row, std::size_t element_size, std::size_t output_size, const Shape& shape, const Operand& a,
+                 const Operand& b, void* y, std::int64_t cost = 4);
+
+/// y = condition ? a : b for elements of any dtype, moved as bits; the condition's elements are bool.
+void choose_rows(std::size_t element_size, const Shape& shape, const Operand& condition, const Operand& a,
+                 const Operand& b, void* y);
+
 /// Copies a strided array to contiguous memory. REQUIRES: element_size is 1, 4 or 8.
 void copy_strided(std::size_t element_size, const Shape& shape, const Operand& x, void* y);
 

@@ -38,7 +38,7 @@ struct Add : Op<Add> {
   static constexpr Keep keep = Keep::nothing;
 
   Tensor forward(const Tensor& a, const Tensor& b) const {
-    return binary_forward(name, AddFormulaKernels, nullptr, a, b);
+    return binary_forward(name, AddFormulaKernels, nullptr, a, b, kInt64Row<wrapping_add>);
   }
   std::array<Tensor, 2> vjp(const Saved&, const Tensor& dy) const { return {dy, dy}; }
   void fused_vjp(const Saved&, const Tensor& dy, GradientSink& sink) const {

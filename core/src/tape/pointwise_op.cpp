@@ -44,13 +44,20 @@ Tensor unary_backward(const kernels::UnaryKernels& kernels, const void* formula,
 }
 
 Tensor binary_forward(std::string_view op, const kernels::BinaryKernels& kernels, const void* formula, const Tensor& a,
-                      const Tensor& b) {
-  expect_floating(op, a);
+                      const Tensor& b, kernels::BinaryRow int64_row) {
+  const bool integers = int64_row != nullptr && a.dtype() == int64;
+  if (!integers) expect_floating(op, a);
   expect_same_dtype(op, a, b);
   const Shape shape =
       a.shape() == b.shape() ? a.shape() : broadcast_shapes(std::string(op).c_str(), a.shape(), b.shape());
   Tensor y = empty(shape, {.dtype = a.dtype()});
-  kernels::binary_forward(kernels, formula, a.dtype(), shape, operand(a, shape), operand(b, shape), array_of(y).data());
+  if (integers) {
+    kernels::binary_rows(int64_row, size_of(int64), size_of(int64), shape, operand(a, shape), operand(b, shape),
+                         array_of(y).data());
+  } else {
+    kernels::binary_forward(kernels, formula, a.dtype(), shape, operand(a, shape), operand(b, shape),
+                            array_of(y).data());
+  }
   return y;
 }
 

@@ -1,6 +1,6 @@
-// Operations on each element alone. All take float32 or float64, broadcast as NumPy does, and refuse to mix the two
-// dtypes; numbers take the tensor's dtype. Where a gradient is a choice (kinks, ties, domain borders) the op's line
-// says which one it makes.
+// Operations on each element alone. All take float32 or float64, broadcast as NumPy does, and refuse to mix dtypes;
+// numbers take the tensor's dtype. add, sub, mul, neg, maximum and minimum take int64 too, and wrap around. Where a
+// gradient is a choice (kinks, ties, domain borders) the op's line says which one it makes.
 #pragma once
 
 #include <concepts>
@@ -68,6 +68,11 @@ Tensor erf(const Tensor& x);
 
 /// condition ? a : b, broadcast; condition is bool and carries no gradient.
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
+
+/// x with `value` where the mask is true; no gradient flows there.
+inline Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) {
+  return where(mask, number_like(value, x), x);
+}
 
 /// Elementwise comparisons: bool tensors, without gradient. Any two tensors of one dtype.
 Tensor equal(const Tensor& a, const Tensor& b);

@@ -28,26 +28,12 @@ HWY_AFTER_NAMESPACE();
 namespace tapegrad {
 TAPEGRAD_EXPORT_BINARY_KERNELS(MulFormula)
 
-struct Mul : Op<Mul> {
+struct Mul : BinaryOp<Mul, MulFormula, MulFormulaKernels> {
   static constexpr std::string_view name = "mul";
   static constexpr std::string_view math = R"(y = a b;\quad \bar a = \bar y\, b,\ \bar b = \bar y\, a)";
-
-  /// Each gradient reads the other operand only.
-  Keep keep_for(Wants wants) const {
-    return (wants(0) ? Keep::input(1) : Keep::nothing) | (wants(1) ? Keep::input(0) : Keep::nothing);
-  }
-
-  Tensor forward(const Tensor& a, const Tensor& b) const {
-    return binary_forward(name, MulFormulaKernels, nullptr, a, b);
-  }
-  std::array<Tensor, 2> vjp(const Saved& s, const Tensor& dy) const {
-    return {s.wants(0) ? dy * s.input(1) : Tensor(), s.wants(1) ? dy * s.input(0) : Tensor()};
-  }
-  Tensor jvp(const Saved& s, Tangents dx) const {
-    if (!dx[1].defined()) return dx[0] * s.input(1);
-    if (!dx[0].defined()) return dx[1] * s.input(0);
-    return dx[0] * s.input(1) + s.input(0) * dx[1];
-  }
+  static constexpr Keep slope_a_reads = Keep::input(1);
+  static constexpr Keep slope_b_reads = Keep::input(0);
+  static constexpr auto int64_value = wrapping_mul;
 
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y_i = a_i b_i)", ""},

@@ -30,6 +30,10 @@ struct Neg : UnaryOp<Neg, NegFormula, NegFormulaKernels> {
   static constexpr Keep keep = Keep::nothing;
   static constexpr bool linear = true;
 
+  Tensor forward(const Tensor& x) const {
+    return x.dtype() == int64 ? sub(number_like(0, x), x) : unary_forward(name, NegFormulaKernels, nullptr, x);
+  }
+
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y = -x)", ""}, {"Cotangent", R"(\bar x = -\bar y)", "the slope is the constant -1"}};
   }
@@ -39,7 +43,7 @@ struct Neg : UnaryOp<Neg, NegFormula, NegFormulaKernels> {
             {"no elements", {catalogue::uniform(g, {0, 2}, -1, 1)}}};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"integers", [] { neg(arange(3)); }, "[neg] expected a floating tensor, got int64 [3]"}};
+    return {{"bool", [] { neg(zeros({3}, {.dtype = boolean})); }, "[neg] expected a floating tensor, got bool [3]"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}};

@@ -1,0 +1,54 @@
+#include "tape/tensor_impl.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+
+namespace tapegrad {
+
+/// Between the floating dtypes. Other conversions carry no gradient and are not recorded.
+struct Cast : Op<Cast> {
+  static constexpr std::string_view name = "cast";
+  static constexpr std::string_view math = R"(y = \mathrm{round}_{to}(x);\quad \bar x = \mathrm{round}_{from}(\bar y))";
+  static constexpr Keep keep = Keep::nothing;
+  static constexpr bool linear = true;
+  DType to;
+
+  explicit Cast(DType dtype) : to(dtype) {}
+
+  Tensor forward(const Tensor& x) const {
+    array::Array y = array::Array::empty(x.shape(), to);
+    array::assign(y, array_of(x));
+    return wrap(std::move(y));
+  }
+  Tensor vjp(const Saved& s, const Tensor& dy) const { return dy.to(s.input_dtype(0)); }
+  void describe(AttributeVisitor& visitor) const { visitor("to", to_string(to)); }
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y_i = \mathrm{round}_{to}(x_i))", "the nearest number of the other dtype"},
+            {"Cotangent", R"(\bar x_i = \mathrm{round}_{from}(\bar y_i))",
+             "rounding is treated as the identity: its true derivative, 0 almost everywhere, is of no use"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using catalogue::uniform;
+    const auto there_and_back = catalogue::of([](const Tensor& x) { return x.to(float32).to(float64); });
+    constexpr std::string_view kRounded = "differences see the steps between float32 numbers";
+    return {{"there and back", {uniform(g, {3, 4}, -2, 2)}, there_and_back, {.order = 0, .reason = kRounded}},
+            {"scalar", {uniform(g, {}, -2, 2)}, there_and_back, {.order = 0, .reason = kRounded}},
+            {"no elements", {uniform(g, {0, 2}, -1, 1)}, there_and_back, {.order = 0, .reason = kRounded}}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"undefined", [] { Tensor().to(float32); }, "[tensor] an undefined tensor has no elements"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[512, 512] float64 to float32",
+            {catalogue::uniform(g, {512, 512}, -2, 2)},
+            catalogue::of([](const Tensor& x) { return x.to(float32); })};
+  }
+};
+
+Tensor Tensor::to(DType dtype) const {
+  if (this->dtype() == dtype) return *this;
+  const Cast cast(dtype);
+  return is_floating(this->dtype()) && is_floating(dtype) ? apply(cast, *this) : cast.forward(*this);
+}
+
+TAPEGRAD_CATALOGUE(convert, cast, Cast)
+}  // namespace tapegrad

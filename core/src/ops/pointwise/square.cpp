@@ -1,0 +1,54 @@
+#include "tape/pointwise_op.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+
+#define HWY_TARGET_INCLUDE "ops/pointwise/square.cpp"
+#include "kernels/pointwise-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace tapegrad::HWY_NAMESPACE {
+struct SquareFormula {
+  template <class T>
+  T value(const T& x) const {
+    return square(x);
+  }
+  template <class T>
+  T slope(const T& x, const T&) const {
+    return 2.0 * x;
+  }
+};
+TAPEGRAD_UNARY_KERNELS(SquareFormula)
+}  // namespace tapegrad::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tapegrad {
+TAPEGRAD_EXPORT_UNARY_KERNELS(SquareFormula)
+
+struct Square : UnaryOp<Square, SquareFormula, SquareFormulaKernels> {
+  static constexpr std::string_view name = "square";
+  static constexpr std::string_view math = R"(y = x^2;\quad \bar x = 2 x\,\bar y)";
+  static constexpr Keep keep = Keep::inputs;
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y = x^2)", ""}, {"Slope", R"(\frac{dy}{dx} = 2x)", ""}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using namespace catalogue;
+    return {{"plain", {uniform(g, {3, 4}, -2, 2)}},
+            {"at zero", {full64({2}, 0.0)}},
+            {"scalar", {uniform(g, {}, 1, 2)}},
+            {"no elements", {uniform(g, {0, 2}, 1, 2)}}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"integers", [] { square(arange(3)); }, "[square] expected a floating tensor, got int64 [3]"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}};
+  }
+};
+
+Tensor square(const Tensor& x) { return apply(Square{}, x); }
+
+TAPEGRAD_CATALOGUE(pointwise, square, Square)
+}  // namespace tapegrad
+#endif
