@@ -208,22 +208,26 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(small_integers_are_exact, T, Types) {
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(batches_broadcast_by_repeated_offsets, T, Types) {
   std::mt19937 g(4);
-  for (Size size : {Size{7, 7, 10}, Size{7, 10, 7}, Size{40, 70, 33}}) {
+  // The last is wide enough for packed columns of A, in two blocks of k; alone it is cut into narrower tiles.
+  for (Size size : {Size{7, 7, 10}, Size{7, 10, 7}, Size{40, 70, 33}, Size{11, 400, 401}}) {
     const auto [m, n, k] = size;
-    const Int count = 9;
+    const Int count = 17;
     const auto a = Matrix<T>::random(count * m, k, k, 1, g);
     const auto b = Matrix<T>::random(n, k, k, 1, g);  // one B for all, stored transposed
-    Matrix<T> c(count * m, n, n, 1);
-    std::vector<BatchOffset> offsets;
-    for (Int i = 0; i < count; ++i) offsets.push_back({i * m * k, 0, (count - 1 - i) * m * n});
-    gemm_batched<T>(offsets, m, n, k, a.ref(), {b.data(), 1, k}, c.ref());
-    for (Int i = 0; i < count; ++i) {
-      Matrix<T> alone(m, n, n, 1);
-      tapegrad::kernels::gemm<T>(m, n, k, {a.data() + i * m * k, k, 1}, {b.data(), 1, k}, alone.ref());
-      BOOST_TEST(std::memcmp(alone.data(), c.data() + (count - 1 - i) * m * n,
-                             static_cast<std::size_t>(m * n) * sizeof(T)) == 0);
+    for (auto [row_stride, col_stride] : {std::pair<Int, Int>{k, 1}, {1, m}}) {
+      Matrix<T> c(count * m, n, n, 1);
+      std::vector<BatchOffset> offsets;
+      for (Int i = 0; i < count; ++i) offsets.push_back({i * m * k, 0, (count - 1 - i) * m * n});
+      gemm_batched<T>(offsets, m, n, k, {a.data(), row_stride, col_stride}, {b.data(), 1, k}, c.ref());
+      for (Int i = 0; i < count; ++i) {
+        Matrix<T> alone(m, n, n, 1);
+        tapegrad::kernels::gemm<T>(m, n, k, {a.data() + i * m * k, row_stride, col_stride}, {b.data(), 1, k},
+                                   alone.ref());
+        BOOST_TEST(std::memcmp(alone.data(), c.data() + (count - 1 - i) * m * n,
+                               static_cast<std::size_t>(m * n) * sizeof(T)) == 0);
+      }
+      BOOST_TEST(padding_untouched(c));
     }
-    BOOST_TEST(padding_untouched(c));
   }
   gemm_batched<T>({}, 3, 3, 3, {nullptr, 3, 1}, {nullptr, 3, 1}, {nullptr, 3, 1});
 }

@@ -9,10 +9,10 @@
 namespace tapegrad::kernels {
 namespace {
 
-/// Multiply-adds that one task should have at least: about 2 us.
-constexpr std::int64_t kTaskWork = 200 * 1024;
+/// Multiply-adds that one task should have at least: about 4 us.
+constexpr std::int64_t kTaskWork = 512 * 1024;
 /// A tile's C and its rows of A share a second-level cache of 1 MiB.
-constexpr std::int64_t kMaxTileRows = 256, kMaxTileCols = 480;
+constexpr std::int64_t kMaxTileRows = 256, kMaxTileCols = 960;
 /// Tiles are cut at multiples of these, whole register tiles on every target.
 constexpr std::int64_t kRowUnit = 8, kColUnit = 48;
 /// Few large tiles are halved until there are this many.
@@ -32,11 +32,11 @@ struct TileGrid {
     std::int64_t row_parts = ceil_div(m, kMaxTileRows), col_parts = ceil_div(n, kMaxTileCols);
     const std::int64_t work = batches * m * n * k;
     while (batches * row_parts * col_parts < kMinTasks && work / (2 * batches * row_parts * col_parts) >= kTaskWork) {
-      const std::int64_t tile_rows = ceil_div(m, row_parts), tile_cols = ceil_div(n, col_parts);
-      if (tile_rows >= 2 * kRowUnit && (tile_rows >= tile_cols || tile_cols < 2 * kColUnit))
-        row_parts *= 2;
-      else if (tile_cols >= 2 * kColUnit)
+      // Narrow tiles cost little, low tiles share a packed panel of B between fewer rows.
+      if (ceil_div(n, col_parts) >= 4 * kColUnit)
         col_parts *= 2;
+      else if (ceil_div(m, row_parts) >= 24 * kRowUnit)
+        row_parts *= 2;
       else
         break;
     }

@@ -15,6 +15,7 @@
 #define HWY_TARGET_INCLUDE "kernels/gemm_tile.cpp"
 #include <hwy/foreach_target.h>
 // Highway must come after foreach_target.
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #ifndef TAPEGRAD_KERNELS_GEMM_TILE_ONCE
@@ -46,10 +47,13 @@ class PackingBuffer {
 
 /// Steps of k between visits to a tile of C: a panel of B, 48 columns wide, stays in the first two cache levels.
 inline constexpr std::int64_t kMaxDepth = 384;
-/// Up to this many rows a panel of B is used too rarely to be worth a copy.
-inline constexpr std::int64_t kMaxUnpackedRows = 16;
-/// Panels of B per tile from which on a copy of the rows of A pays.
-inline constexpr std::int64_t kMinPackedPanels = 4;
+/// Up to this many rows a panel of B is used too rarely to be worth a copy; nor is one whose rows lie this close, in
+/// bytes.
+inline constexpr std::int64_t kMaxUnpackedRows = 64, kMaxUnpackedStride = 768;
+/// Panels of B per tile from which on a copy of A pays, if its rows are not contiguous.
+inline constexpr std::int64_t kMinPackedPanels = 8;
+/// Elements of A per tile from which on it may come from beyond the first cache level.
+inline constexpr std::int64_t kMinPrefetched = 64 * 1024;
 
 }  // namespace tapegrad::kernels
 #endif
@@ -68,6 +72,9 @@ inline constexpr int kRows = 4;
 #endif
 inline constexpr int kVectors = 3;
 
+// Whether a masked load or store leaves the memory of the other lanes alone; else partial vectors go through a buffer.
+inline constexpr bool kMasks = !HWY_MEM_OPS_MIGHT_FAULT;
+
 /// One register tile: C = start + A B over `depth` steps of k.
 template <class T>
 struct TileArgs {
@@ -81,19 +88,26 @@ struct TileArgs {
   T* c;
   std::int64_t c_row_stride;
   bool relu;
+  std::int64_t last_count;  // columns of a partial last vector
 };
 
-template <class T, int kTileRows, int kTileVectors>
+template <class T, int kTileRows, int kTileVectors, bool kPartial>
 void register_tile(const TileArgs<T>& t) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   constexpr std::size_t kLanes = hn::MaxLanes(d);
+  const auto mask = hn::FirstN(d, static_cast<std::size_t>(kPartial ? t.last_count : 0));
+  const auto load = [&](int v, const T* from) HWY_ATTR {
+    if constexpr (kPartial) {
+      if (v == kTileVectors - 1) return hn::MaskedLoad(mask, d, from + static_cast<std::size_t>(v) * kLanes);
+    }
+    return hn::LoadU(d, from + static_cast<std::size_t>(v) * kLanes);
+  };
   V sums[kTileRows][kTileVectors];
   HWY_UNROLL(8)
   for (int i = 0; i < kTileRows; ++i) {
     HWY_UNROLL(4)
-    for (int v = 0; v < kTileVectors; ++v)
-      sums[i][v] = hn::LoadU(d, t.start + i * t.start_row_stride + static_cast<std::size_t>(v) * kLanes);
+    for (int v = 0; v < kTileVectors; ++v) sums[i][v] = load(v, t.start + i * t.start_row_stride);
   }
   const T* HWY_RESTRICT a = t.a;
   const T* HWY_RESTRICT b = t.b;
@@ -102,7 +116,7 @@ void register_tile(const TileArgs<T>& t) {
   for (std::int64_t p = t.depth; p > 0; --p) {
     V row[kTileVectors];
     HWY_UNROLL(4)
-    for (int v = 0; v < kTileVectors; ++v) row[v] = hn::LoadU(d, b + static_cast<std::size_t>(v) * kLanes);
+    for (int v = 0; v < kTileVectors; ++v) row[v] = load(v, b);
     HWY_UNROLL(8)
     for (int i = 0; i < kTileRows; ++i) {
       const V factor = hn::Set(d, a[i * a_row_stride]);
@@ -124,24 +138,31 @@ void register_tile(const TileArgs<T>& t) {
   HWY_UNROLL(8)
   for (int i = 0; i < kTileRows; ++i) {
     HWY_UNROLL(4)
-    for (int v = 0; v < kTileVectors; ++v)
-      hn::StoreU(sums[i][v], d, t.c + i * t.c_row_stride + static_cast<std::size_t>(v) * kLanes);
+    for (int v = 0; v < kTileVectors; ++v) {
+      T* const to = t.c + i * t.c_row_stride + static_cast<std::size_t>(v) * kLanes;
+      if (kPartial && v == kTileVectors - 1)
+        hn::BlendedStore(sums[i][v], mask, d, to);
+      else
+        hn::StoreU(sums[i][v], d, to);
+    }
   }
 }
 
 template <class T>
 using RegisterTile = void (*)(const TileArgs<T>&);
 
-/// kernels[rows - 1][vectors - 1]
+/// kernels[partial][rows - 1][vectors - 1]
 template <class T>
 struct RegisterTiles {
-  RegisterTile<T> kernels[kRows][kVectors];
+  RegisterTile<T> kernels[2][kRows][kVectors];
 
   template <int... kIndex>
   static constexpr RegisterTiles make(std::integer_sequence<int, kIndex...>) {
     RegisterTiles table{};
-    ((table.kernels[kIndex / kVectors][kIndex % kVectors] =
-          &register_tile<T, kIndex / kVectors + 1, kIndex % kVectors + 1>),
+    ((table.kernels[0][kIndex / kVectors][kIndex % kVectors] =
+          &register_tile<T, kIndex / kVectors + 1, kIndex % kVectors + 1, false>,
+      table.kernels[1][kIndex / kVectors][kIndex % kVectors] =
+          &register_tile<T, kIndex / kVectors + 1, kIndex % kVectors + 1, kMasks>),
      ...);
     return table;
   }
@@ -252,7 +273,9 @@ HWY_INLINE void run_tile(const Block<T>& block, TileArgs<T>& args, std::int64_t 
   const GemmProblem<T>& problem = *block.problem;
   const MatrixRef<const T> bias = problem.bias;
   T* const c = block.c.data + row * block.c.row_stride + col * block.c.col_stride;
-  const bool whole = cols == vectors * kLanes && block.c.col_stride == 1;
+  const std::int64_t last_count = cols - (vectors - 1) * kLanes;
+  const bool partial = last_count < kLanes;
+  const bool whole = (kMasks || !partial) && block.c.col_stride == 1;
   const bool starts_at_c = !block.first || problem.accumulate;
   const bool adds_bias = block.first && bias.data != nullptr;
   const T* const bias_here = adds_bias ? bias.data + row * bias.row_stride + col * bias.col_stride : nullptr;
@@ -282,7 +305,8 @@ HWY_INLINE void run_tile(const Block<T>& block, TileArgs<T>& args, std::int64_t 
   }
   args.c = whole ? c : buffer;
   args.c_row_stride = whole ? block.c.row_stride : kWidth;
-  kRegisterTiles<T>.kernels[rows - 1][vectors - 1](args);
+  args.last_count = last_count;
+  kRegisterTiles<T>.kernels[kMasks && partial ? 1 : 0][rows - 1][vectors - 1](args);
   if (whole) return;
   for (std::int64_t i = 0; i < rows; ++i) {
     const T* const from = buffer + i * kWidth;
@@ -297,6 +321,14 @@ HWY_INLINE void run_tile(const Block<T>& block, TileArgs<T>& args, std::int64_t 
   }
 }
 
+/// Starts to fetch rows whose reading is too scattered for the processor's own prefetchers.
+template <class T>
+HWY_INLINE void prefetch_rows(const T* from, std::int64_t rows, std::int64_t cols, std::int64_t row_stride) {
+  constexpr auto kLine = static_cast<std::int64_t>(64 / sizeof(T));
+  for (std::int64_t i = 0; i < rows; ++i)
+    for (std::int64_t j = 0; j < cols; j += kLine) hwy::Prefetch(from + i * row_stride + j);
+}
+
 template <class T>
 void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> batches, const GemmTile& tile) {
   const hn::ScalableTag<T> d;
@@ -309,9 +341,15 @@ void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> ba
   const std::int64_t row_step = (rows + (rows + kRows - 1) / kRows - 1) / ((rows + kRows - 1) / kRows);
   const std::int64_t vectors = (cols + kLanes - 1) / kLanes;
   const std::int64_t panels = (vectors + kVectors - 1) / kVectors;
+  const std::int64_t narrow = vectors / panels, wide_panels = vectors % panels;
   const std::int64_t depth_blocks = std::max<std::int64_t>(1, (problem.k + kMaxDepth - 1) / kMaxDepth);
   const std::int64_t depth_step = (problem.k + depth_blocks - 1) / depth_blocks;
-  const bool pack_a = panels >= kMinPackedPanels;
+  const bool pack_a = problem.a.col_stride != 1 && panels >= kMinPackedPanels;
+  const bool read_b_in_place =
+      problem.b.col_stride == 1 &&
+      (rows <= kMaxUnpackedRows || (problem.a.col_stride == 1 &&
+                                    problem.b.row_stride * static_cast<std::int64_t>(sizeof(T)) <= kMaxUnpackedStride));
+  const bool prefetch_a = problem.a.col_stride == 1 && depth_step * rows >= kMinPrefetched;
   T* const packed_a = pack_a ? packed_a_buffer.reserve((rows + row_step - 1) / row_step * kRows * depth_step) : nullptr;
   T* const packed_b = packed_b_buffer.reserve(kVectors * kLanes * depth_step);
 
@@ -336,10 +374,10 @@ void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> ba
       args.a_depth_stride = pack_a ? kRows : a.col_stride;
       std::int64_t col = tile.col_begin;
       for (std::int64_t panel = 0; panel < panels; ++panel) {
-        const std::int64_t panel_vectors = vectors / panels + (panel < vectors % panels ? 1 : 0);
+        const std::int64_t panel_vectors = narrow + (panel < wide_panels ? 1 : 0);
         const std::int64_t panel_cols = std::min(panel_vectors * kLanes, tile.col_end - col);
         const T* const b_panel = b.data + depth_begin * b.row_stride + col * b.col_stride;
-        if (b.col_stride == 1 && panel_cols == panel_vectors * kLanes && rows <= kMaxUnpackedRows) {
+        if (read_b_in_place && (kMasks || panel_cols == panel_vectors * kLanes)) {
           args.b = b_panel;
           args.b_depth_stride = b.row_stride;
         } else {
@@ -349,8 +387,11 @@ void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> ba
         }
         args.a = pack_a ? packed_a : a.data + tile.row_begin * a.row_stride + depth_begin * a.col_stride;
         const std::int64_t a_step = pack_a ? kRows * depth : row_step * a.row_stride;
-        for (std::int64_t row = tile.row_begin; row < tile.row_end; row += row_step, args.a += a_step)
+        for (std::int64_t row = tile.row_begin; row < tile.row_end; row += row_step, args.a += a_step) {
+          if (prefetch_a && panel == 0 && row + row_step < tile.row_end)
+            prefetch_rows(args.a + a_step, std::min(row_step, tile.row_end - row - row_step), depth, a.row_stride);
           run_tile(block, args, row, col, std::min(row_step, tile.row_end - row), panel_cols, panel_vectors);
+        }
         col += panel_cols;
       }
     }
