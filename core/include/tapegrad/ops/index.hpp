@@ -1,0 +1,40 @@
+// Elements and rows chosen by int64 tensors. Indices are counted from 0 and never negative; one that lies outside is an
+// IndexError that gives its value and its place. Repeated indices accumulate, in the order of the index tensor: the
+// same bits at any number of threads. The indexed tensors have any dtype where elements are copied, any but bool where
+// they are added; float32 and float64 carry gradients.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad {
+
+/// y[.., j, ..] = x[.., index[.., j, ..], ..] along dimension d: an index for each element of the result, which has
+/// index's shape. `index` has x's rank and is nowhere larger than x except along d. Its adjoint is scatter_add. Throws
+/// IndexError, ShapeError, DTypeError.
+Tensor gather(const Tensor& x, int d, const Tensor& index);
+
+/// x with source[.., j, ..] added at [.., index[.., j, ..], ..] along dimension d. `source` has index's shape, and x's
+/// dtype. Throws IndexError, ShapeError, DTypeError.
+Tensor scatter_add(const Tensor& x, int d, const Tensor& index, const Tensor& source);
+
+/// Entries index[0], index[1], ... of dimension d: index [K] makes its size K. Its adjoint is index_add. Throws
+/// IndexError, ShapeError, DTypeError.
+Tensor index_select(const Tensor& x, int d, const Tensor& index);
+
+/// x with entry k of `source` added to entry index[k] along dimension d. `source` has x's shape, but K along d for an
+/// index [K]. Throws IndexError, ShapeError, DTypeError.
+Tensor index_add(const Tensor& x, int d, const Tensor& index, const Tensor& source);
+
+/// Rows of weight [V, E] for tokens of any shape [...]: [..., E]. A token's row collects a gradient from each of its
+/// places; the row `padding_idx` (negative ones count from the end) counts as constant: its gradient is 0. Throws
+/// IndexError, ShapeError, DTypeError.
+Tensor embedding(const Tensor& weight, const Tensor& tokens, std::optional<std::int64_t> padding_idx = std::nullopt);
+
+/// Rows of the identity: [..., count] with 1 at each class and 0 elsewhere. No gradient. Throws IndexError, ValueError
+/// for a count below 0.
+Tensor one_hot(const Tensor& classes, std::int64_t count, DType dtype = float32);
+
+}  // namespace tapegrad

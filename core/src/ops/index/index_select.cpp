@@ -1,0 +1,90 @@
+#include <fmt/format.h>
+
+#include "ops/index/indices.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/ops/index.hpp"
+#include "tapegrad/tape/op.hpp"
+
+namespace tapegrad {
+
+struct IndexSelect : Op<IndexSelect> {
+  static constexpr std::string_view name = "index_select";
+  static constexpr std::string_view math =
+      R"(y_{\cdot j \cdot} = x_{\cdot k_j \cdot};\quad \bar x_{\cdot m \cdot} = \sum_{j:\, k_j = m} \bar y_{\cdot j \cdot})";
+  static constexpr Keep keep = Keep::input(1);
+  int axis;
+
+  explicit IndexSelect(int d) : axis(d) {}
+
+  Tensor forward(const Tensor& x, const Tensor& index) const {
+    if (index.dim() != 1)
+      throw ShapeError(fmt::format("[index_select] expected an index [K], got {}", to_string(index.shape())));
+    const array::Array chosen = checked_indices(name, index, x.shape()[axis]);
+    const array::Array source = contiguous_array(x);
+    Shape shape = x.shape();
+    shape[axis] = index.numel();
+    Tensor y = empty(shape, {.dtype = x.dtype()});
+    copy_rows(source.data(), rows_along(x.shape(), axis), chosen.as<std::int64_t>(), index.numel(), array_of(y).data(),
+              size_of(x.dtype()));
+    return y;
+  }
+  std::array<Tensor, 2> vjp(const Saved& s, const Tensor& dy) const {
+    return {index_add(zeros(s.input_shape(0), {.dtype = s.input_dtype(0)}), axis, s.input(1), dy), Tensor()};
+  }
+  void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
+    const Tensor sums = sink.accumulate_into(0);
+    array_of(sums).storage->written_by("index_select's gradient");
+    add_rows(array_of(sums), rows_along(sums.shape(), axis), contiguous_array(s.input(1)), contiguous_array(dy));
+  }
+  Tensor jvp(const Saved& s, Tangents dx) const { return index_select(dx[0], axis, s.input(1)); }
+  void describe(AttributeVisitor& visitor) const { visitor("axis", axis); }
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y_{\cdot j \cdot} = x_{\cdot k_j \cdot})", "k is the index vector"},
+            {"Cotangent", R"(\bar x_{\cdot m \cdot} = \sum_{j:\, k_j = m} \bar y_{\cdot j \cdot})",
+             "an entry selected several times collects a cotangent from each place: index_add"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using catalogue::uniform;
+    const auto along = [](int d) {
+      return catalogue::of<2>([d](const Tensor& x, const Tensor& index) { return index_select(x, d, index); });
+    };
+    const auto indices = [](const std::vector<std::int64_t>& values) {
+      return from_vector(values, {static_cast<std::int64_t>(values.size())});
+    };
+    return {{"first dimension", {uniform(g, {4, 2}, -2, 2), indices({3, 0})}, along(0)},
+            {"middle dimension", {uniform(g, {2, 3, 2}, -2, 2), indices({2, 0, 1, 2})}, along(1)},
+            {"negative axis", {uniform(g, {2, 3}, -2, 2), indices({1, 2})}, along(-1)},
+            {"repeated index", {uniform(g, {3, 2}, -2, 2), indices({1, 1, 0, 1})}, along(0)},
+            {"no indices", {uniform(g, {3, 2}, -2, 2), indices({})}, along(0)},
+            {"no elements", {uniform(g, {3, 0}, -2, 2), indices({2, 2})}, along(0)}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"out of range",
+             [] {
+               index_select(zeros({2, 3}), 1, from_vector(std::vector<std::int64_t>{0, 3}, {2}));
+             },
+             "[index_select] index 3 at [1] is out of range for size 3"},
+            {"rank",
+             [] {
+               index_select(zeros({2, 3}), 1, zeros({1, 2}, {.dtype = int64}));
+             },
+             "[index_select] expected an index [K], got [1, 2]"},
+            {"dtype", [] { index_select(zeros({2}), 0, zeros({2})); },
+             "[index_select] expected int64 indices, got float32 [2]"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"1024 rows of [512, 512]",
+            {catalogue::uniform(g, {512, 512}, -2, 2), randint(0, 512, {1024}, g)},
+            catalogue::of<2>([](const Tensor& x, const Tensor& index) { return index_select(x, 0, index); })};
+  }
+};
+
+Tensor index_select(const Tensor& x, int d, const Tensor& index) {
+  return apply(IndexSelect(normalize_axis("index_select", d, x.dim())), x, index);
+}
+
+TAPEGRAD_CATALOGUE(index, index_select, IndexSelect)
+
+}  // namespace tapegrad

@@ -1,0 +1,45 @@
+// What the ops of this room ask of their index tensors, and sums into chosen places.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "tape/tensor_impl.hpp"
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad {
+
+/// The indices, contiguous and known to lie in [0, size). Throws DTypeError "[op] expected int64 indices, ...",
+/// IndexError "[op] index 7 at [1, 2] is out of range for size 5".
+array::Array checked_indices(std::string_view op, const Tensor& index, std::int64_t size);
+
+/// Throws DTypeError for bool tensors, which have no sum.
+void expect_number(std::string_view op, const Tensor& x);
+
+/// A contiguous array [outer, size, inner], of which `size` is indexed.
+struct Rows {
+  std::int64_t outer = 1;
+  std::int64_t size = 0;
+  std::int64_t inner = 1;
+};
+Rows rows_along(const Shape& shape, int axis);
+
+inline constexpr std::int64_t kNoRow = -1;
+
+/// out[o, k, :] = x[o, index[k], :] for k < count. Elements of `element` bytes.
+void copy_rows(const std::byte* x, const Rows& rows, const std::int64_t* index, std::int64_t count, std::byte* out,
+               std::size_t element);
+
+/// target[o, index[k], :] += source[o, k, :] for k = 0, 1, ... in this order, where index[k] != skip. Contiguous arrays
+/// of one numeric dtype.
+void add_rows(const array::Array& target, const Rows& rows, const array::Array& index, const array::Array& source,
+              std::int64_t skip = kNoRow);
+
+/// out[.., j, ..] = x[.., index[.., j, ..], ..]. REQUIRES: index and out contiguous, x of any strides.
+void copy_elements(const array::Array& x, int axis, const array::Array& index, const array::Array& out);
+
+/// target[.., index[.., j, ..], ..] += source[.., j, ..], in the order of the index. REQUIRES: index and source
+/// contiguous, of one shape; a numeric dtype.
+void add_elements(const array::Array& target, int axis, const array::Array& index, const array::Array& source);
+
+}  // namespace tapegrad

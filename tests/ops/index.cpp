@@ -1,0 +1,199 @@
+#include "tapegrad/ops/index.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "fixture.hpp"
+#include "tapegrad/array/memory.hpp"
+#include "tapegrad/base/threads.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+using namespace tapegrad;
+using test::check_close;
+using test::Fixture;
+
+namespace {
+
+using Values = std::vector<double>;
+
+Tensor indices(const std::vector<std::int64_t>& values, const Shape& shape) { return from_vector(values, shape); }
+
+void check(const Tensor& x, const Shape& shape, const Values& values) {
+  BOOST_TEST(to_string(x.shape()) == to_string(shape));
+  BOOST_TEST(x.to_vector<double>() == values, boost::test_tools::per_element());
+}
+
+Tensor doubles(const Values& values, const Shape& shape) { return from_vector(values, shape); }
+
+template <class F>
+void check_message(const F& call, const std::string& message) {
+  BOOST_CHECK_EXCEPTION(call(), IndexError, [&](const IndexError& e) { return message == e.what(); });
+}
+
+}  // namespace
+
+namespace ops {  // <strings.h> has a global index()
+BOOST_AUTO_TEST_SUITE(index)
+
+BOOST_AUTO_TEST_CASE(values_by_hand) {
+  const Tensor x = doubles({0, 1, 2, 10, 11, 12}, {2, 3});
+  check(gather(x, 1, indices({2, 0, 1, 1}, {2, 2})), {2, 2}, {2, 0, 11, 11});
+  check(gather(x, 0, indices({1, 0, 1}, {1, 3})), {1, 3}, {10, 1, 12});
+  check(gather(transpose(x, 0, 1), 0, indices({2, 0, 1, 1}, {2, 2})), {2, 2}, {2, 10, 1, 11});
+  check(scatter_add(x, 1, indices({2, 2, 0, 1}, {2, 2}), doubles({1, 2, 3, 4}, {2, 2})), {2, 3}, {0, 1, 5, 13, 15, 12});
+  check(scatter_add(x, 0, indices({1, 1, 0}, {1, 3}), doubles({1, 2, 3}, {1, 3})), {2, 3}, {0, 1, 5, 11, 13, 12});
+  check(x, {2, 3}, {0, 1, 2, 10, 11, 12});
+  check(index_select(x, 1, indices({2, 2, 0}, {3})), {2, 3}, {2, 2, 0, 12, 12, 10});
+  check(index_select(x, -2, indices({1}, {1})), {1, 3}, {10, 11, 12});
+  check(index_add(x, 1, indices({2, 2}, {2}), doubles({1, 2, 3, 4}, {2, 2})), {2, 3}, {0, 1, 5, 10, 11, 19});
+  check(embedding(x, indices({1, 0, 1}, {3, 1})), {3, 1, 3}, {10, 11, 12, 0, 1, 2, 10, 11, 12});
+  check(one_hot(indices({2, 0}, {2}), 3, float64), {2, 3}, {0, 0, 1, 1, 0, 0});
+}
+
+BOOST_AUTO_TEST_CASE(other_dtypes) {
+  const Tensor whole = arange(6);
+  BOOST_TEST(
+      index_select(whole, 0, indices({4, 1}, {2})).to_vector<std::int64_t>() == (std::vector<std::int64_t>{4, 1}),
+      boost::test_tools::per_element());
+  BOOST_TEST(index_add(whole, 0, indices({1, 1}, {2}), indices({5, 7}, {2}))[1].item<std::int64_t>() == 13);
+  const Tensor truth = from_vector(std::vector<bool>{true, false}, {2});
+  BOOST_TEST(gather(truth, 0, indices({0, 1, 0}, {3})).to_vector<bool>() == (std::vector<bool>{true, false, true}),
+             boost::test_tools::per_element());
+  const Tensor single = from_vector(std::vector<float>{1, 2, 3, 4}, {2, 2});
+  BOOST_TEST(embedding(single, indices({1}, {1})).to_vector<float>() == (std::vector<float>{3, 4}),
+             boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(an_index_outside_is_named_with_its_place) {
+  const Tensor x = zeros({4, 3});
+  check_message(
+      [&] {
+        gather(x, 1, indices({0, 1, 2, 0, 7, 1}, {3, 2}));
+      },
+      "[gather] index 7 at [2, 0] is out of range for size 3");
+  check_message(
+      [&] {
+        gather(x, 1, indices({0, -1}, {1, 2}));
+      },
+      "[gather] index -1 at [0, 1] is out of range for size 3");
+  check_message(
+      [&] {
+        scatter_add(x, 0, indices({4}, {1, 1}), zeros({1, 1}));
+      },
+      "[scatter_add] index 4 at [0, 0] is out of range for size 4");
+  check_message(
+      [&] {
+        index_select(x, 0, indices({0, 4}, {2}));
+      },
+      "[index_select] index 4 at [1] is out of range for size 4");
+  check_message(
+      [&] {
+        embedding(x, indices({1, 2, 3, 99}, {2, 2}));
+      },
+      "[embedding] index 99 at [1, 1] is out of range for size 4");
+  check_message(
+      [&] {
+        embedding(zeros({0, 3}), indices({0}, {}));
+      },
+      "[embedding] index 0 at [] is out of range for size 0");
+}
+
+BOOST_AUTO_TEST_CASE(as_pytorch) {
+  {
+    const Fixture f("gather");
+    const Tensor x = f.leaf("input.x");
+    Tape tape;
+    const Tensor y = gather(x, 1, f["input.index"]);
+    check_close(y, f["output.y"]);
+    check_close(tape.gradient(y, x, {.cotangent = f["cotangent.y"]}), f["grad.input.x"]);
+  }
+  {
+    const Fixture f("scatter_add");
+    const Tensor x = f.leaf("input.x");
+    const Tensor source = f.leaf("input.source");
+    Tape tape;
+    const Tensor y = scatter_add(x, 1, f["input.index"], source);
+    check_close(y, f["output.y"]);
+    const std::vector<Tensor> gradients = tape.gradient(y, {x, source}, {.cotangent = f["cotangent.y"]});
+    check_close(gradients[0], f["grad.input.x"]);
+    check_close(gradients[1], f["grad.input.source"]);
+  }
+  {
+    const Fixture f("index_select");
+    const Tensor x = f.leaf("input.x");
+    Tape tape;
+    const Tensor y = index_select(x, 1, f["input.index"]);
+    check_close(y, f["output.y"]);
+    check_close(tape.gradient(y, x, {.cotangent = f["cotangent.y"]}), f["grad.input.x"]);
+  }
+  for (const bool padded : {false, true}) {
+    const Fixture f(padded ? "embedding_padding_idx" : "embedding");
+    const Tensor weight = f.leaf("param.weight");
+    std::optional<std::int64_t> padding;
+    if (padded) padding = std::stoll(f.attributes().at("padding_idx"));
+    for (const bool create_graph : {false, true}) {  // the fused and the differentiable rule
+      Tape tape;
+      const Tensor y = embedding(weight, f["input.input"], padding);
+      check_close(y, f["output.y"]);
+      check_close(tape.gradient(y, weight, {.cotangent = f["cotangent.y"], .create_graph = create_graph}),
+                  f["grad.param.weight"]);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(padding_keeps_even_nan_out_of_its_row) {
+  const Tensor weight = zeros({3, 2}, {.dtype = float64}).set_requires_grad(true);
+  for (const bool create_graph : {false, true}) {
+    Tape tape;
+    const Tensor y = embedding(weight, indices({0, 1, 0, 2}, {4}), 0);
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    const Tensor dy = doubles({nan, nan, 1, 2, nan, 5, 3, 4}, {4, 2});
+    check(tape.gradient(y, weight, {.cotangent = dy, .create_graph = create_graph}), {3, 2}, {0, 0, 1, 2, 3, 4});
+  }
+}
+
+BOOST_AUTO_TEST_CASE(repeated_indices_sum_to_the_same_bits_at_any_number_of_threads) {
+  Generator g(7);
+  const Tensor tokens = randint(0, 5, {600}, g);
+  const Tensor weight = zeros({5, 1000}).set_requires_grad(true);
+  const Tensor dy = randn({600, 1000}, g);
+  const auto gradient = [&](int threads) {
+    set_num_threads(threads);
+    Tape tape;
+    return tape.gradient(embedding(weight, tokens), weight, {.cotangent = dy}).to_vector<float>();
+  };
+  // The order of the tokens, one after the other, in float.
+  std::vector<float> sums(5 * 1000, 0.0F);
+  for (std::size_t p = 0; p < 600; ++p)
+    for (std::size_t e = 0; e < 1000; ++e)
+      sums[static_cast<std::size_t>(tokens.data<std::int64_t>()[p]) * 1000 + e] += dy.data<float>()[p * 1000 + e];
+  for (const int threads : {1, 2, 8}) BOOST_TEST((gradient(threads) == sums));
+  set_num_threads(0);
+}
+
+BOOST_AUTO_TEST_CASE(a_loop_of_lookups_fills_one_buffer) {
+  // As for slices (view): one full-sized gradient, not one for each lookup.
+  constexpr std::int64_t kRows = 4096;
+  constexpr std::int64_t kWidth = 64;
+  const Tensor weight = ones({kRows, kWidth}).set_requires_grad(true);
+  const std::size_t bytes = static_cast<std::size_t>(kRows * kWidth) * sizeof(float);
+  Tape tape;
+  Tensor sum = embedding(weight, indices({0}, {}));
+  for (std::int64_t i = 1; i < 20; ++i) {
+    const Tensor at = indices({i}, {1});
+    sum = add(sum, i % 2 == 0 ? embedding(weight, at) : index_select(weight, 0, at));
+    sum = add(sum, gather(weight, 0, expand(reshape(at, {1, 1}), {1, kWidth})));
+  }
+  reset_peak_memory();
+  const std::size_t before = memory_statistics().bytes_in_use;
+  tape.backward(sum, {.cotangent = ones(sum.shape())});
+  const std::size_t most = memory_statistics().peak_bytes_in_use - before;
+  BOOST_TEST(most >= bytes);
+  BOOST_TEST(most < bytes + bytes / 2);
+  const Tensor gradient = weight.grad();
+  for (std::int64_t v = 0; v < kRows; ++v)
+    BOOST_REQUIRE(gradient[v][0].item<float>() == (v == 0 ? 1.0F : v < 20 ? 2.0F : 0.0F));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+}  // namespace ops
