@@ -28,9 +28,10 @@ namespace array {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
-constexpr int kStepsPerOctave =
-    4;  // classes 64, 80, 96, 112, 128, 160 ... rounded up to the alignment: at most a quarter is lost
-constexpr int kClasses = 4 * 31;  // up to 64 << 31 bytes
+constexpr std::size_t kSmall = 1024;  // up to here the classes are the multiples of the alignment
+constexpr int kSmallClasses = kSmall / kAlignment;
+constexpr int kStepsPerOctave = 4;  // from there 1280, 1536, 1792, 2048, 2560 ...: at most a quarter is lost
+constexpr int kClasses = kSmallClasses + kStepsPerOctave * 26;  // up to 64 GiB; larger blocks go to the system
 constexpr std::size_t kThreadCacheBytes = std::size_t{1} << 20;
 constexpr std::size_t kSharedCacheBytes = std::size_t{4} << 30;
 
@@ -40,12 +41,15 @@ struct SizeClass {
 };
 
 constexpr SizeClass size_class(std::size_t bytes) {
-  if (bytes <= kAlignment) return {0, kAlignment};
+  if (bytes <= kSmall) {
+    const std::size_t steps = bytes <= kAlignment ? 1 : (bytes + kAlignment - 1) / kAlignment;
+    return {static_cast<int>(steps) - 1, steps * kAlignment};
+  }
   const int octave = static_cast<int>(std::bit_width(bytes - 1)) - 1;  // 2^octave < bytes <= 2^(octave + 1)
-  const std::size_t step = (std::size_t{1} << octave) / kStepsPerOctave;
-  const std::size_t steps = (bytes - (std::size_t{1} << octave) + step - 1) / step;  // 1 to 4
-  const std::size_t exact = (std::size_t{1} << octave) + steps * step;
-  return {(octave - 6) * kStepsPerOctave + static_cast<int>(steps), (exact + kAlignment - 1) / kAlignment * kAlignment};
+  const std::size_t base = std::size_t{1} << octave;
+  const std::size_t step = base / kStepsPerOctave;
+  const std::size_t steps = (bytes - base + step - 1) / step;  // 1 to 4
+  return {kSmallClasses + (octave - 10) * kStepsPerOctave + static_cast<int>(steps) - 1, base + steps * step};
 }
 
 struct FreeBlock {
@@ -132,33 +136,26 @@ class SharedBins {
   std::size_t bytes_ = 0;
 };
 
+/// The bytes of each class: size_class() read backwards.
 constexpr std::array<std::size_t, kClasses> make_class_bytes() {
   std::array<std::size_t, kClasses> bytes{};
-  bytes[0] = kAlignment;
-  for (int octave = 6; octave < 6 + kClasses / kStepsPerOctave; ++octave)
-    for (int step = 1; step <= kStepsPerOctave; ++step) {
-      const std::size_t index = static_cast<std::size_t>((octave - 6) * kStepsPerOctave + step);
-      if (index < bytes.size())
-        bytes[index] = size_class((std::size_t{1} << octave) +
-                                  (std::size_t{1} << octave) / kStepsPerOctave * static_cast<std::size_t>(step))
-                           .bytes;
-    }
+  std::size_t next = 1;
+  for (std::size_t& b : bytes) {
+    b = size_class(next).bytes;
+    next = b + 1;
+  }
   return bytes;
 }
 constexpr std::array<std::size_t, kClasses> kClassBytes = make_class_bytes();
 
-thread_local bool cache_gone = false;
+std::size_t thread_cache_count(std::size_t bytes) { return bytes >= kThreadCacheBytes ? 1 : kThreadCacheBytes / bytes; }
 
+/// Trivial, so that reaching it costs no guard; a separate object gives its blocks back when the thread ends.
 struct ThreadCache {
+  enum class State : unsigned char { fresh, in_use, gone };
   std::array<FreeList, kClasses> lists{};
+  State state = State::fresh;
 
-  ThreadCache() = default;
-  ThreadCache(const ThreadCache&) = delete;
-  ThreadCache& operator=(const ThreadCache&) = delete;
-  ~ThreadCache() {
-    flush();
-    cache_gone = true;
-  }
   void flush() {
     for (int index = 0; index < kClasses; ++index) {
       FreeList& list = lists[static_cast<std::size_t>(index)];
@@ -166,9 +163,28 @@ struct ThreadCache {
     }
   }
 };
-thread_local ThreadCache thread_cache;
+constinit thread_local ThreadCache thread_cache;
 
-std::size_t thread_cache_count(std::size_t bytes) { return bytes >= kThreadCacheBytes ? 1 : kThreadCacheBytes / bytes; }
+struct AtThreadExit {
+  AtThreadExit() = default;
+  AtThreadExit(const AtThreadExit&) = delete;
+  AtThreadExit& operator=(const AtThreadExit&) = delete;
+  ~AtThreadExit() {
+    thread_cache.flush();
+    thread_cache.state = ThreadCache::State::gone;
+  }
+};
+
+/// Whether this thread's cache may be used; the first call of a thread arranges for its end.
+bool cache_usable() {
+  if (thread_cache.state == ThreadCache::State::in_use) [[likely]]
+    return true;
+  if (thread_cache.state == ThreadCache::State::gone) return false;
+  static thread_local const AtThreadExit at_exit;
+  (void)at_exit;
+  thread_cache.state = ThreadCache::State::in_use;
+  return true;
+}
 
 // Counted per thread and published in steps, so that the hot path touches no shared cache line.
 constexpr std::ptrdiff_t kPublishBytes = 1 << 16;
@@ -193,20 +209,18 @@ void count_live_bytes(std::ptrdiff_t change) {
 
 void* allocate(std::size_t bytes) {
   const SizeClass c = size_class(bytes);
-  void* block = nullptr;
-  if (TAPEGRAD_RECYCLE == 0 || c.index >= kClasses || cache_gone) {
-    block = take_from_system(TAPEGRAD_RECYCLE == 0 ? (bytes + kAlignment - 1) / kAlignment * kAlignment : c.bytes);
-  } else {
-    FreeList& list = thread_cache.lists[static_cast<std::size_t>(c.index)];
-    if (list.count > 0 || SharedBins::shared().refill(list, c.index, c.bytes, (thread_cache_count(c.bytes) + 1) / 2)) {
-      block = list.pop();
-      count_live_bytes(static_cast<std::ptrdiff_t>(c.bytes));
-      return block;
-    }
-    block = take_from_system(c.bytes);
-    held_bytes.fetch_add(c.bytes, std::memory_order_relaxed);
-  }
   count_live_bytes(static_cast<std::ptrdiff_t>(c.bytes));
+  if (TAPEGRAD_RECYCLE == 0)
+    return take_from_system((bytes + kAlignment - 1) / kAlignment * kAlignment);  // exact, for the red zones
+  if (c.index >= kClasses) return take_from_system(c.bytes);
+  if (cache_usable()) {
+    FreeList& list = thread_cache.lists[static_cast<std::size_t>(c.index)];
+    if (list.head != nullptr) [[likely]]
+      return list.pop();
+    if (SharedBins::shared().refill(list, c.index, c.bytes, (thread_cache_count(c.bytes) + 1) / 2)) return list.pop();
+  }
+  void* block = take_from_system(c.bytes);
+  held_bytes.fetch_add(c.bytes, std::memory_order_relaxed);
   return block;
 }
 
@@ -217,7 +231,7 @@ void deallocate(void* block, std::size_t bytes) noexcept {
     std::free(block);
     return;
   }
-  if (cache_gone) {
+  if (!cache_usable()) {
     FreeList list;
     list.push(block);
     SharedBins::shared().drain(list, c.index, c.bytes, 0);
@@ -225,8 +239,8 @@ void deallocate(void* block, std::size_t bytes) noexcept {
   }
   FreeList& list = thread_cache.lists[static_cast<std::size_t>(c.index)];
   list.push(block);
-  const std::size_t limit = thread_cache_count(c.bytes);
-  if (list.count > limit) SharedBins::shared().drain(list, c.index, c.bytes, limit / 2);
+  if (list.count * c.bytes > kThreadCacheBytes && list.count > 1)
+    SharedBins::shared().drain(list, c.index, c.bytes, thread_cache_count(c.bytes) / 2);
 }
 
 }  // namespace array
@@ -248,7 +262,7 @@ void reset_peak_memory() {
 }
 
 void release_cached_memory() {
-  if (!array::cache_gone) array::thread_cache.flush();
+  array::thread_cache.flush();
   array::SharedBins::shared().release();
 }
 

@@ -24,18 +24,15 @@ void Storage::destroy() const {
 namespace {
 
 std::int64_t checked_numel(const Shape& shape) {
+  constexpr std::int64_t kLimit = std::numeric_limits<std::int64_t>::max() / 16;
   std::int64_t n = 1;
-  bool empty = false;
+  bool too_many = false;
   for (const std::int64_t size : shape) {
     if (size < 0) throw ShapeError("[tensor] negative size in shape " + tapegrad::to_string(shape));
-    empty = empty || size == 0;
+    too_many = too_many || (size > 1 && n > kLimit / size);
+    n = too_many ? n * (size == 0 ? 0 : 1) : n * size;
   }
-  if (empty) return 0;
-  constexpr std::int64_t kLimit = std::numeric_limits<std::int64_t>::max() / 16;
-  for (const std::int64_t size : shape) {
-    if (n > kLimit / size) throw ShapeError("[tensor] shape " + tapegrad::to_string(shape) + " has too many elements");
-    n *= size;
-  }
+  if (too_many && n != 0) throw ShapeError("[tensor] shape " + tapegrad::to_string(shape) + " has too many elements");
   return n;
 }
 
@@ -91,14 +88,11 @@ To convert(From value) {
 
 }  // namespace
 
-Array Array::empty(const Shape& shape, DType dtype) {
-  Array a;
-  a.storage = Storage::make(static_cast<std::size_t>(checked_numel(shape)) * size_of(dtype));
-  a.shape = shape;
-  a.strides = contiguous_strides(shape);
-  a.dtype = dtype;
-  return a;
-}
+Array::Array(const Shape& sizes, DType type)
+    : storage(Storage::make(static_cast<std::size_t>(checked_numel(sizes)) * size_of(type))),
+      shape(sizes),
+      strides(contiguous_strides(sizes)),
+      dtype(type) {}
 
 Array Array::view(const Shape& new_shape, const Shape& new_strides, std::int64_t new_offset) const {
   Array a;

@@ -52,7 +52,10 @@ struct Array {
   DType dtype = DType::float32;
   bool contiguous = true;  // row-major without gaps (or no elements)
 
-  static Array empty(const Shape& shape, DType dtype);
+  Array() = default;
+  /// Uninitialised elements in storage of its own. Throws ShapeError for a negative size or too many elements.
+  Array(const Shape& sizes, DType type);
+  static Array empty(const Shape& shape, DType dtype) { return Array(shape, dtype); }
   /// A view of the same storage.
   Array view(const Shape& new_shape, const Shape& new_strides, std::int64_t new_offset) const;
   std::byte* data() const { return storage->data() + offset * static_cast<std::int64_t>(size_of(dtype)); }

@@ -88,7 +88,7 @@ template Tensor from_vector<std::int64_t>(const std::vector<std::int64_t>&, cons
 template Tensor from_vector<bool>(const std::vector<bool>&, const Shape&, bool);
 
 Tensor empty(const Shape& shape, TensorOptions options) {
-  return finish(wrap(array::Array::empty(shape, options.dtype)), options);
+  return finish(Tensor::adopt(new TensorImpl(shape, options.dtype)), options);
 }
 
 Tensor full(const Shape& shape, double value, TensorOptions options) {

@@ -6,6 +6,12 @@
 #include "tapegrad/tape/create.hpp"
 
 namespace tapegrad {
+namespace {
+
+/// One-element tensors go straight to the kernel: there is no loop to plan.
+void* data_or_null(const Tensor& t) { return t.defined() ? array_of(t).data() : nullptr; }
+
+}  // namespace
 
 void expect_floating(std::string_view op, const Tensor& x) {
   if (!is_floating(x.dtype()))
@@ -30,6 +36,10 @@ Tensor unary_forward(std::string_view op, const kernels::UnaryKernels& kernels, 
   expect_floating(op, x);
   const Shape& shape = x.shape();
   Tensor y = empty(shape, {.dtype = x.dtype()});
+  if (shape.numel() == 1) {
+    kernels.forward(formula, x.dtype(), data_or_null(x), data_or_null(y), 1);
+    return y;
+  }
   kernels::unary_forward(kernels, formula, x.dtype(), shape, operand(x, shape), array_of(y).data());
   return y;
 }
@@ -38,6 +48,10 @@ Tensor unary_backward(const kernels::UnaryKernels& kernels, const void* formula,
                       const Tensor& dy) {
   const Shape& shape = dy.shape();
   Tensor dx = empty(shape, {.dtype = dy.dtype()});
+  if (shape.numel() == 1) {
+    kernels.backward(formula, dy.dtype(), data_or_null(x), data_or_null(y), data_or_null(dy), data_or_null(dx), 1);
+    return dx;
+  }
   kernels::unary_backward(kernels, formula, dy.dtype(), shape, operand(x, shape), operand(y, shape), operand(dy, shape),
                           array_of(dx).data());
   return dx;
@@ -51,7 +65,9 @@ Tensor binary_forward(std::string_view op, const kernels::BinaryKernels& kernels
   const Shape shape =
       a.shape() == b.shape() ? a.shape() : broadcast_shapes(std::string(op).c_str(), a.shape(), b.shape());
   Tensor y = empty(shape, {.dtype = a.dtype()});
-  if (integers) {
+  if (!integers && shape.numel() == 1) {
+    kernels.forward(formula, a.dtype(), data_or_null(a), 1, data_or_null(b), 1, data_or_null(y), 1);
+  } else if (integers) {
     kernels::binary_rows(int64_row, size_of(int64), size_of(int64), shape, operand(a, shape), operand(b, shape),
                          array_of(y).data());
   } else {
@@ -66,9 +82,13 @@ void binary_backward(const kernels::BinaryKernels& kernels, const void* formula,
   const Shape& shape = dy.shape();
   Tensor da = s.wants(0) ? empty(shape, {.dtype = dy.dtype()}) : Tensor();
   Tensor db = s.wants(1) ? empty(shape, {.dtype = dy.dtype()}) : Tensor();
-  const auto data = [](const Tensor& t) -> void* { return t.defined() ? array_of(t).data() : nullptr; };
-  kernels::binary_backward(kernels, formula, dy.dtype(), shape, operand(a, shape), operand(b, shape), operand(y, shape),
-                           operand(dy, shape), data(da), data(db));
+  if (shape.numel() == 1) {
+    kernels.backward(formula, dy.dtype(), data_or_null(a), 1, data_or_null(b), 1, data_or_null(y), data_or_null(dy),
+                     data_or_null(da), data_or_null(db), 1);
+  } else {
+    kernels::binary_backward(kernels, formula, dy.dtype(), shape, operand(a, shape), operand(b, shape),
+                             operand(y, shape), operand(dy, shape), data_or_null(da), data_or_null(db));
+  }
   sink.add(0, std::move(da));
   sink.add(1, std::move(db));
 }

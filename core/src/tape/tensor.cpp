@@ -13,11 +13,7 @@ namespace tapegrad {
 void* TensorImpl::operator new(std::size_t size) { return array::allocate(size); }
 void TensorImpl::operator delete(void* block, std::size_t size) { array::deallocate(block, size); }
 
-Tensor wrap(array::Array a) {
-  auto* impl = new TensorImpl;
-  impl->array = std::move(a);
-  return Tensor::adopt(impl);
-}
+Tensor wrap(array::Array a) { return Tensor::adopt(new TensorImpl(std::move(a))); }
 
 Tensor alias(const Tensor& x) {
   Tensor y = wrap(array_of(x));
@@ -26,10 +22,7 @@ Tensor alias(const Tensor& x) {
   return y;
 }
 
-const array::Array& array_of(const Tensor& x) {
-  if (!x.defined()) throw Error("[tensor] an undefined tensor has no elements");
-  return x.impl()->array;
-}
+void throw_undefined() { throw Error("[tensor] an undefined tensor has no elements"); }
 
 array::Array contiguous_array(const Tensor& x) {
   const array::Array& a = array_of(x);

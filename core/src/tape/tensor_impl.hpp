@@ -44,6 +44,9 @@ struct Tangent {
 };
 
 struct TensorImpl {
+  explicit TensorImpl(array::Array a) : array(std::move(a)) {}
+  TensorImpl(const Shape& shape, DType dtype) : array(shape, dtype) {}
+
   mutable std::atomic<std::int32_t> owners{1};
   array::Array array;
   TapePlace place;
@@ -63,8 +66,13 @@ Tensor wrap(array::Array a);
 /// An alias: same elements, place and leaf, its own tangents.
 Tensor alias(const Tensor& x);
 
+[[noreturn]] void throw_undefined();
+
 /// The array of a defined tensor. Throws Error for an undefined one.
-const array::Array& array_of(const Tensor& x);
+inline const array::Array& array_of(const Tensor& x) {
+  if (!x.defined()) throw_undefined();
+  return x.impl()->array;
+}
 
 /// The contiguous array of x: its own, or a copy.
 array::Array contiguous_array(const Tensor& x);
