@@ -1,15 +1,22 @@
 // Parallel loops with results that do not depend on the number of threads.
 //
 // Thread safety: callable from any thread, also from inside an application's own parallel region (then it stays
-// serial). Invariants: 1. the range is cut into chunks of `grain` by its length alone, never by the team's size; 2.
-// each chunk runs on one thread;
-// 3. no exception leaves a region (bodies are noexcept by contract); 4. the application's OpenMP settings are read,
-// never written.
+// serial). Invariants:
+// 1. the range is cut into chunks of `grain` by its length alone, never by the team's size;
+// 2. each chunk runs on one thread;
+// 3. no exception leaves a region (bodies are noexcept by contract);
+// 4. the application's OpenMP settings are read, never written.
+//
+// A team that waits for a thread which is not running (another process has its core) is many times slower than one
+// thread. Because of 1 and 2 the engine may choose the team's size freely: it times its regions, stays serial for a
+// while after one that took far longer than its chunks should, and then tries again.
 #pragma once
 
 #include <omp.h>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace tapegrad::kernels {
@@ -20,19 +27,49 @@ int max_threads();
 /// Work below this many elementary steps (about 3 us) is not worth a parallel region.
 inline constexpr std::int64_t kSerialWork = 32 * 1024;
 
+/// The largest team that one loop gets.
+inline constexpr int kMostThreads = 64;
+
+/// What one thread of a team did.
+struct TeamShare {
+  std::int64_t chunks = 0;
+  double seconds = 0.0;
+};
+
+/// Whether teams have been worth their while lately on the calling thread.
+bool team_is_worthwhile();
+
+/// Tells how a region went: `seconds` in all, and each thread's share.
+void judge_team(double seconds, const TeamShare* shares, int threads);
+
 /// Calls body(begin, end) for consecutive chunks of [0, n), `grain` items each (the last may be shorter). `work` is the
 /// cost of the whole loop in elementary steps (about 0.1 ns each): small loops stay on the calling thread.
 template <class Body>
 void parallel_for(std::int64_t n, std::int64_t grain, std::int64_t work, const Body& body) {
   const std::int64_t chunks = (n + grain - 1) / grain;
-  const int threads =
-      chunks < 2 || work < kSerialWork ? 1 : static_cast<int>(std::min<std::int64_t>(chunks, max_threads()));
+  const auto chunk = [&](std::int64_t c) { body(c * grain, std::min(n, (c + 1) * grain)); };
+  const int threads = chunks < 2 || work < kSerialWork || !team_is_worthwhile()
+                          ? 1
+                          : static_cast<int>(std::min<std::int64_t>({chunks, max_threads(), kMostThreads}));
   if (threads <= 1) {
-    for (std::int64_t begin = 0; begin < n; begin += grain) body(begin, std::min(n, begin + grain));
+    for (std::int64_t c = 0; c < chunks; ++c) chunk(c);
     return;
   }
-#pragma omp parallel for num_threads(threads) schedule(static)
-  for (std::int64_t c = 0; c < chunks; ++c) body(c * grain, std::min(n, (c + 1) * grain));
+  std::array<TeamShare, kMostThreads> shares{};
+  const double start = omp_get_wtime();
+#pragma omp parallel num_threads(threads)
+  {
+    TeamShare mine;
+    const double from = omp_get_wtime();
+#pragma omp for schedule(static) nowait
+    for (std::int64_t c = 0; c < chunks; ++c) {
+      chunk(c);
+      ++mine.chunks;
+    }
+    mine.seconds = omp_get_wtime() - from;
+    shares[static_cast<std::size_t>(omp_get_thread_num())] = mine;
+  }
+  judge_team(omp_get_wtime() - start, shares.data(), threads);
 }
 
 }  // namespace tapegrad::kernels
