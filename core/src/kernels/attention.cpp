@@ -140,7 +140,7 @@ class Scores {
   /// `tiles` as large as the scores'; the transposed values only if the caller needs them.
   Scores(const Attention<T>& facts, std::int64_t b, std::int64_t h, std::int64_t tiles, bool with_values,
          Scratch& scratch)
-      : f_(facts), b_(b), h_(h), padded_((facts.keys + lane_count<T>() - 1) / lane_count<T>() * lane_count<T>()) {
+      : f_(facts), b_(b), h_(h), padded_(row_length(facts.keys)) {
     const std::int64_t values = with_values ? f_.value_width * padded_ : 0;
     tile_rows_ = std::min(kRows, f_.queries);
     T* memory = scratch.get<T>(f_.width * padded_ + values + padded_ + tiles * tile_rows_ * padded_);
@@ -193,6 +193,12 @@ class Scores {
   }
 
  private:
+  /// An odd number of whole vectors: rows a power of two apart would share a few sets of the cache.
+  static std::int64_t row_length(std::int64_t n) {
+    constexpr std::int64_t N = lane_count<T>();
+    return ((n + N - 1) / N | 1) * N;
+  }
+
   const Attention<T>& f_;
   std::int64_t b_, h_, padded_, tile_rows_;
   T* keys_;    // [width, padded]

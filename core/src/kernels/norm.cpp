@@ -21,6 +21,9 @@ struct RowRange {
   std::int64_t begin, end, n;
 };
 
+/// Room for whole vectors of any target's lanes.
+constexpr std::int64_t padded_channels(std::int64_t channels) { return (channels + 15) / 16 * 16; }
+
 /// Per-channel operands of batch norm's elementwise passes, [channels] each.
 template <class T>
 struct Channels {
@@ -39,12 +42,13 @@ struct NormTable {
   void (*rms_forward)(const T* x, const T* gamma, const T* beta, RowRange, double eps, T* y, T* mean, T* rstd);
   void (*rms_backward)(const T* x, const T* gamma, const T* mean, const T* rstd, const T* dy, RowRange, T* dx,
                        T* dgamma, T* dbeta);
-  /// sums[channels] = sum of x over the valid rows of the range.
+  /// sums[padded channels] = sum of x over the valid rows of the range.
   void (*batch_sum)(const BatchNorm<T>&, const T* high, const T* low, RowRange, double* sums);
-  /// sums[channels] = sum of ((x - high) - low)^2 over the valid rows of the range.
+  /// sums[padded channels] = sum of ((x - high) - low)^2 over the valid rows of the range.
   void (*batch_squares)(const BatchNorm<T>&, const T* high, const T* low, RowRange, double* sums);
   void (*batch_normalise)(const BatchNorm<T>&, const Channels<T>&, RowRange, T* y);
-  /// sums[3, channels]: dy and dy xhat over the written rows, xhat over the valid rows, with xhat = (x - high) rstd.
+  /// sums[3, padded channels]: dy and dy xhat over the written rows, xhat over the valid rows, with xhat = (x - high)
+  /// rstd.
   void (*batch_gradient_sums)(const BatchNorm<T>&, const Channels<T>&, const T* dy, RowRange, double* sums);
   void (*batch_gradient)(const BatchNorm<T>&, const Channels<T>&, bool through_statistics, const T* dy, RowRange,
                          T* dx);
@@ -151,22 +155,29 @@ HWY_NOINLINE void row_backward(const T* x, const T* gamma, const T* mean, const 
   }
 }
 
-/// out[k, channels] = sums over the range's rows of what f(row's start, channel, lanes, sums) adds to its `k`
-/// accumulators.
+HWY_INLINE Wide<double> load_wide(const double* p, double) { return {hn::LoadU(Tag<double>(), p)}; }
+HWY_INLINE Wide<float> load_wide(const double* p, float) {
+#if HWY_TARGET == HWY_SCALAR
+  return {hn::LoadU(Tag<double>(), p), splat(0.0)};
+#else
+  return {hn::LoadU(Tag<double>(), p), hn::LoadU(Tag<double>(), p + lane_count<double>())};
+#endif
+}
+
+/// sums[k, padded channels] = sums over the range's rows of what f(row, channel, lanes, sums) adds to its `count`
+/// accumulators. Rows are read in order, as memory likes it; the accumulators stay in the nearest cache.
 template <class T, int count, class F>
-HWY_INLINE void sum_columns(RowRange range, double* out, const F& f) {
-  const std::int64_t n = range.n;
-  each_vector<T>(n, [&](std::int64_t c, auto lanes, auto) HWY_ATTR {
-    Wide<T> sums[count];
-    for (int k = 0; k < count; ++k) sums[k] = wide_zero<T>();
-    for (std::int64_t r = range.begin; r < range.end; ++r) f(r, c, lanes, sums);
-    constexpr std::int64_t N = lane_count<T>();
-    HWY_ALIGN double buffer[static_cast<std::size_t>(N)];
-    for (int k = 0; k < count; ++k) {
-      store(sums[k], buffer);
-      std::copy_n(buffer, std::min(N, n - c), out + k * n + c);
-    }
-  });
+HWY_INLINE void sum_columns(RowRange range, double* sums, const F& f) {
+  const std::int64_t stride = padded_channels(range.n);
+  std::fill_n(sums, count * stride, 0.0);
+  for (std::int64_t r = range.begin; r < range.end; ++r) {
+    each_vector<T>(range.n, [&](std::int64_t c, auto lanes, auto) HWY_ATTR {
+      Wide<T> acc[count];
+      for (int k = 0; k < count; ++k) acc[k] = load_wide(sums + k * stride + c, T());
+      f(r, c, lanes, acc);
+      for (int k = 0; k < count; ++k) store(acc[k], sums + k * stride + c);
+    });
+  }
 }
 
 template <class T>
@@ -327,14 +338,14 @@ void for_batch_rows(const BatchNorm<T>& facts, const Body& body) {
   parallel_for(facts.rows, batch_grain(facts.channels), 2 * facts.rows * facts.channels, body);
 }
 
-/// Sums of `count` quantities per channel over the ranges of rows, combined in order: [count, channels]. The kernel
-/// fills one range's.
+/// Sums of `count` quantities per channel over the ranges of rows, combined in order: [count, padded channels]. The
+/// kernel fills one range's.
 template <class T, class Kernel>
 double* batch_sums(const BatchNorm<T>& facts, std::int64_t count, const Kernel& kernel) {
   static thread_local Scratch scratch;
   const std::int64_t grain = batch_grain(facts.channels);
   const std::int64_t chunks = std::max<std::int64_t>(1, (facts.rows + grain - 1) / grain);
-  const std::int64_t width = count * facts.channels;
+  const std::int64_t width = count * padded_channels(facts.channels);
   double* sums = scratch.get<double>(chunks * width);
   if (facts.rows == 0) std::fill_n(sums, width, 0.0);
   for_batch_rows(facts, [&](std::int64_t begin, std::int64_t end) {
@@ -424,6 +435,7 @@ void batch_norm_backward(const BatchNorm<T>& facts, const T* mean, const T* rstd
   static thread_local Scratch scratch;
   const NormTable<T> kernels = table<T>();
   const std::int64_t channels = facts.channels;
+  const std::int64_t padded = padded_channels(channels);
   const double n = static_cast<double>(std::max<std::int64_t>(1, count_valid(facts)));
   T* shift = scratch.get<T>(3 * channels);
   T* mean_g = shift + channels;
@@ -433,9 +445,9 @@ void batch_norm_backward(const BatchNorm<T>& facts, const T* mean, const T* rstd
       facts, 3, [&](RowRange range, double* out) { kernels.batch_gradient_sums(facts, statistics, dy, range, out); });
   for (std::int64_t c = 0; c < channels; ++c) {
     // As in layer norm: xhat sums to 0 over the valid rows, so its mean there is what the rounded mean put in.
-    const double offset = sums[2 * channels + c] / n;
+    const double offset = sums[2 * padded + c] / n;
     const double g = sums[c];
-    const double gx = sums[channels + c] - offset * g;
+    const double gx = sums[padded + c] - offset * g;
     shift[c] = static_cast<T>(offset);
     mean_g[c] = static_cast<T>(g / n);
     mean_gx[c] = static_cast<T>(gx / n);
@@ -465,13 +477,14 @@ void batch_norm_eval_backward(const BatchNorm<T>& facts, const T* mean, const T*
   static thread_local Scratch scratch;
   const NormTable<T> kernels = table<T>();
   const std::int64_t channels = facts.channels;
+  const std::int64_t padded = padded_channels(channels);
   const EvalChannels<T> given(variance, channels, eps, scratch);
   const Channels<T> statistics{mean, given.zeros, given.rstd, nullptr, nullptr};
   if (dgamma || dbeta) {
     const double* sums = batch_sums(
         facts, 3, [&](RowRange range, double* out) { kernels.batch_gradient_sums(facts, statistics, dy, range, out); });
     for (std::int64_t c = 0; c < channels; ++c) {
-      if (dgamma) dgamma[c] = static_cast<T>(sums[channels + c]);
+      if (dgamma) dgamma[c] = static_cast<T>(sums[padded + c]);
       if (dbeta) dbeta[c] = static_cast<T>(sums[c]);
     }
   }
