@@ -174,6 +174,49 @@ BOOST_AUTO_TEST_CASE(parts_of_a_dimension) {
   BOOST_CHECK_THROW(chunk(x, 0), ValueError);
 }
 
+BOOST_AUTO_TEST_CASE(joined_padded_and_turned) {
+  const Tensor x = counting({2, 2});
+  const Tensor z = transpose(x, 0, 1);
+  check(cat({x, z}), {4, 2}, {0, 1, 2, 3, 0, 2, 1, 3});
+  check(cat({x, z, slice(x, 1, {1})}, 1), {2, 5}, {0, 1, 0, 2, 1, 2, 3, 1, 3, 3});
+  check(stack({x, z}), {2, 2, 2}, {0, 1, 2, 3, 0, 2, 1, 3});
+  check(stack({x, z}, 1), {2, 2, 2}, {0, 1, 0, 2, 2, 3, 1, 3});
+  check(stack({x, z}, -1), {2, 2, 2}, {0, 0, 1, 2, 2, 1, 3, 3});
+  check(pad(x, {{1, 0}, {0, 2}}, -1), {3, 4}, {-1, -1, -1, -1, 0, 1, -1, -1, 2, 3, -1, -1});
+  check(flip(counting({2, 3}), {1}), {2, 3}, {2, 1, 0, 5, 4, 3});
+  check(flip(counting({2, 3}), {0, 1}), {2, 3}, {5, 4, 3, 2, 1, 0});
+  check(slice_embed(x, {2, 5}, 1, {1, 4, 2}), {2, 5}, {0, 0, 0, 1, 0, 0, 2, 0, 3, 0});
+  BOOST_TEST(cat({arange(2), arange(1)}).to_vector<std::int64_t>() == (Sizes{0, 1, 0}),
+             boost::test_tools::per_element());
+
+  // y = [x, x^T]: the cotangents of both places, the second transposed.
+  check(pull({2, 2},
+             [](const Tensor& t) {
+               return cat({t, transpose(t, 0, 1)}, 1);
+             }),
+        {2, 2}, {1 + 3, 2 + 7, 5 + 4, 6 + 8});
+  check(pull({2}, [](const Tensor& t) { return stack({t, t}, 1); }), {2}, {1 + 2, 3 + 4});
+  check(pull({2}, [](const Tensor& t) { return pad(t, {{2, 1}}, 7); }), {2}, {3, 4});
+  check(pull({3}, [](const Tensor& t) { return flip(t, {0}); }), {3}, {3, 2, 1});
+}
+
+BOOST_AUTO_TEST_CASE(more_parts_than_a_word_has_bits) {
+  // Which inputs want a gradient is told in 64 bits.
+  constexpr std::int64_t kParts = 70;
+  Tensor x = counting({kParts}).set_requires_grad(true);
+  for (const bool stacked : {false, true}) {
+    Tape tape;
+    std::vector<Tensor> parts;
+    for (std::int64_t i = 0; i < kParts; ++i) {
+      const Tensor part = x.slice(0, {i, i + 1});
+      parts.push_back(i % 3 == 0 ? part.detach() : part);
+    }
+    const Tensor y = stacked ? stack(parts, 0) : cat(parts);
+    const Tensor dx = tape.gradient(y, x, {.cotangent = reshape(counting({kParts}), y.shape())});
+    for (std::int64_t i = 0; i < kParts; ++i) BOOST_TEST(dx[i].item() == (i % 3 == 0 ? 0.0 : static_cast<double>(i)));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(misuse_is_answered) {
   const Tensor x = zeros({2, 3});
   BOOST_CHECK_THROW(squeeze(x, 0), ShapeError);

@@ -1,4 +1,4 @@
-// Shape and place: views of the same elements in another shape.
+// Shape and place: views of the same elements in another shape, and tensors joined, padded or turned around.
 //
 // reshape, permute, transpose, slice and select copy no elements (reshape only where strides cannot express the new
 // shape): the result shares storage with x. All dtypes; float32 and float64 carry gradients.
@@ -49,4 +49,20 @@ std::vector<Tensor> chunk(const Tensor& x, std::int64_t count, int d = 0);
 /// The adjoint of slice: zeros of `shape` with x in the range of dimension d. ShapeError when x's shape is not that of
 /// the slice.
 Tensor slice_embed(const Tensor& x, const Shape& shape, int d, Slice range);
+/// Joined along dimension d; the other sizes agree. ValueError for no tensors, ShapeError, DTypeError.
+Tensor cat(const std::vector<Tensor>& tensors, int d = 0);
+/// Joined along a new dimension d; all shapes agree. ValueError for no tensors, ShapeError, DTypeError.
+Tensor stack(const std::vector<Tensor>& tensors, int d = 0);
+
+/// How many entries are added to a dimension.
+struct PadWidth {
+  std::int64_t before = 0;
+  std::int64_t after = 0;
+};
+/// x surrounded by `value`: one width for each dimension, outermost first. ShapeError for another number of widths,
+/// ValueError for negative ones.
+Tensor pad(const Tensor& x, const std::vector<PadWidth>& widths, double value = 0.0);
+/// The entries of the given dimensions in reverse order. IndexError, ShapeError for a dimension named twice.
+Tensor flip(const Tensor& x, const std::vector<int>& dims);
+
 }  // namespace tapegrad

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "tapegrad/base/error.hpp"
 
@@ -30,24 +31,38 @@ array::Array view_of(const array::Array& a, const AxisRange& range) {
 
 namespace {
 
-template <class T>
-void add_runs(std::span<T> buffer, const Shape& shape, const AxisRange& range, const T* source) {
+/// Calls body(position in the contiguous whole, position in the contiguous part, length) for each run of elements that
+/// lie behind each other in both.
+template <class Body>
+void for_each_run(const Shape& whole, const AxisRange& range, const Body& body) {
   std::int64_t outer = 1;
-  for (int d = 0; d < range.axis; ++d) outer *= shape[d];
+  for (int d = 0; d < range.axis; ++d) outer *= whole[d];
   std::int64_t inner = 1;
-  for (int d = range.axis + 1; d < shape.rank(); ++d) inner *= shape[d];
-  // With step 1 the entries lie behind each other: one run for all of them.
+  for (int d = range.axis + 1; d < whole.rank(); ++d) inner *= whole[d];
   const std::int64_t runs = range.step == 1 ? 1 : range.count;
   const std::int64_t length = range.step == 1 ? range.count * inner : inner;
   for (std::int64_t o = 0; o < outer; ++o)
-    for (std::int64_t k = 0; k < runs; ++k) {
-      T* target = buffer.data() + (o * shape[range.axis] + range.start + k * range.step) * inner;
-      for (std::int64_t j = 0; j < length; ++j) target[j] += source[j];
-      source += length;
-    }
+    for (std::int64_t k = 0; k < runs; ++k)
+      body((o * whole[range.axis] + range.start + k * range.step) * inner, (o * runs + k) * length, length);
+}
+
+template <class T>
+void add_runs(std::span<T> buffer, const Shape& whole, const AxisRange& range, const T* terms) {
+  for_each_run(whole, range, [&](std::int64_t to, std::int64_t from, std::int64_t length) {
+    T* sum = buffer.data() + to;
+    for (std::int64_t j = 0; j < length; ++j) sum[j] += terms[from + j];
+  });
 }
 
 }  // namespace
+
+void write_range(const array::Array& whole, const AxisRange& range, const Tensor& part) {
+  const array::Array source = contiguous_array(part);
+  const auto bytes = static_cast<std::int64_t>(size_of(whole.dtype));
+  for_each_run(whole.shape, range, [&](std::int64_t to, std::int64_t from, std::int64_t length) {
+    std::memcpy(whole.data() + to * bytes, source.data() + from * bytes, static_cast<std::size_t>(length * bytes));
+  });
+}
 
 void add_to_range(Tensor buffer, const AxisRange& range, const Tensor& dy) {
   const array::Array source = contiguous_array(dy);

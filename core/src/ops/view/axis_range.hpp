@@ -22,6 +22,10 @@ AxisRange resolve(const char* op, const Shape& shape, int d, const Slice& slice)
 /// The range as a view of the same storage.
 array::Array view_of(const array::Array& a, const AxisRange& range);
 
+/// Writes a part (of the range's shape; a dimension of one entry may be missing) to the range of `whole`. REQUIRES:
+/// whole contiguous, same dtype.
+void write_range(const array::Array& whole, const AxisRange& range, const Tensor& part);
+
 /// Adds dy (of the range's shape; a dimension of one entry may be missing) to the range of `buffer`: work and memory of
 /// dy's size. REQUIRES: buffer contiguous, same floating dtype.
 void add_to_range(Tensor buffer, const AxisRange& range, const Tensor& dy);

@@ -27,7 +27,7 @@ struct SliceEmbed : Op<SliceEmbed> {
       throw ShapeError(fmt::format("[slice_embed] the slice of {} has the shape {}, got {}", to_string(shape),
                                    to_string(part), to_string(x.shape())));
     Tensor y = zeros(shape, {.dtype = x.dtype()});
-    array::assign(view_of(array_of(y), range), array_of(x));
+    write_range(array_of(y), range, x);
     return y;
   }
   Tensor vjp(const Saved&, const Tensor& dy) const {

@@ -1,0 +1,119 @@
+#include <fmt/format.h>
+
+#include "ops/view/axis_range.hpp"
+#include "tape/pointwise_op.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/ops/view.hpp"
+
+namespace tapegrad {
+
+struct Cat : Op<Cat> {
+  static constexpr std::string_view name = "cat";
+  static constexpr std::string_view math =
+      R"(y = [x^{(1)}, \ldots, x^{(n)}];\quad \bar x^{(i)} = \bar y_{\cdot\, a_i : a_{i+1}\, \cdot})";
+  static constexpr Keep keep = Keep::nothing;
+  static constexpr bool linear = true;
+  int axis;
+  std::vector<std::int64_t> starts;  // of each part along the axis, and the end of the last
+
+  Cat(const std::vector<Tensor>& parts, int d) : axis(d) {
+    starts.reserve(parts.size() + 1);
+    starts.push_back(0);
+    for (const Tensor& part : parts) starts.push_back(starts.back() + part.shape()[axis]);
+  }
+
+  Tensor forward(Inputs parts) const {
+    Shape shape = parts[0].shape();
+    shape[axis] = starts.back();
+    Tensor y = empty(shape, {.dtype = parts[0].dtype()});
+    for (int i = 0; i < parts.size(); ++i) write_range(array_of(y), range_of(i), parts[i]);
+    return y;
+  }
+  std::vector<Tensor> vjp(const Saved& s, Cotangents dys) const {
+    std::vector<Tensor> dx(starts.size() - 1);
+    for (int i = 0; i < static_cast<int>(dx.size()); ++i) {
+      const AxisRange range = range_of(i);
+      if (s.wants(i)) dx[static_cast<std::size_t>(i)] = slice(dys[0], axis, {range.start, range.start + range.count});
+    }
+    return dx;
+  }
+  void describe(AttributeVisitor& visitor) const { visitor("axis", axis); }
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y_{\cdot\, a_i + k\, \cdot} = x^{(i)}_{\cdot k \cdot},\quad a_{i+1} = a_i + n_i)",
+             "n_i is the size of the i-th part along the axis"},
+            {"Cotangents", R"(\bar x^{(i)}_{\cdot k \cdot} = \bar y_{\cdot\, a_i + k\, \cdot})",
+             "each element stands in one place of y: views of its cotangent, no copies"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using catalogue::uniform;
+    const auto along = [](int d) -> catalogue::Call {
+      return [d](const catalogue::Arguments& x) -> std::vector<Tensor> { return {cat(x, d)}; };
+    };
+    return {{"rows", {uniform(g, {2, 3}, -2, 2), uniform(g, {1, 3}, -2, 2)}, along(0)},
+            {"columns", {uniform(g, {2, 1}, -2, 2), uniform(g, {2, 3}, -2, 2), uniform(g, {2, 2}, -2, 2)}, along(1)},
+            {"negative axis", {uniform(g, {2, 2, 1}, -2, 2), uniform(g, {2, 2, 2}, -2, 2)}, along(-1)},
+            {"one tensor", {uniform(g, {2, 2}, -2, 2)}, along(0)},
+            {"the same tensor twice", {uniform(g, {2, 2}, -2, 2)}, catalogue::of([](const Tensor& x) {
+               return cat({x, x}, 1);
+             })},
+            {"an empty part", {uniform(g, {0, 2}, -2, 2), uniform(g, {2, 2}, -2, 2)}, along(0)},
+            {"no elements", {uniform(g, {2, 0}, -2, 2), uniform(g, {3, 0}, -2, 2)}, along(0)}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"nothing", [] { cat({}); }, "[cat] expected at least one tensor"},
+            {"sizes",
+             [] {
+               cat({zeros({2, 3}), zeros({2, 4})}, 0);
+             },
+             "[cat] [2, 3] and [2, 4] differ outside dimension 0"},
+            {"ranks",
+             [] {
+               cat({zeros({2, 3}), zeros({3})}, 0);
+             },
+             "[cat] [2, 3] and [3] differ outside dimension 0"},
+            {"dtypes",
+             [] {
+               cat({zeros({2}), zeros({2}, {.dtype = float64})});
+             },
+             "[cat] float32 [2] with float64 [2]"},
+            {"axis", [] { cat({zeros({2})}, 1); }, "[cat] axis 1 is out of range for rank 1"},
+            {"scalars",
+             [] {
+               cat({zeros({}), zeros({})});
+             },
+             "[cat] axis 0 is out of range for rank 0"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"4 x [512, 128] along 1",
+            {catalogue::uniform(g, {512, 128}, -2, 2), catalogue::uniform(g, {512, 128}, -2, 2),
+             catalogue::uniform(g, {512, 128}, -2, 2), catalogue::uniform(g, {512, 128}, -2, 2)},
+            [](const catalogue::Arguments& x) -> std::vector<Tensor> { return {cat(x, 1)}; }};
+  }
+
+ private:
+  AxisRange range_of(int i) const {
+    const auto part = static_cast<std::size_t>(i);
+    return {.axis = axis, .start = starts[part], .count = starts[part + 1] - starts[part]};
+  }
+};
+
+Tensor cat(const std::vector<Tensor>& tensors, int d) {
+  if (tensors.empty()) throw ValueError("[cat] expected at least one tensor");
+  const Tensor& first = tensors.front();
+  const int axis = normalize_axis("cat", d, first.dim());
+  for (const Tensor& t : tensors) {
+    expect_same_dtype("cat", first, t);
+    bool agree = t.dim() == first.dim();
+    for (int k = 0; agree && k < t.dim(); ++k) agree = k == axis || t.shape()[k] == first.shape()[k];
+    if (!agree)
+      throw ShapeError(fmt::format("[cat] {} and {} differ outside dimension {}", to_string(first.shape()),
+                                   to_string(t.shape()), axis));
+  }
+  return tapegrad::apply(Cat(tensors, axis), tensors);
+}
+
+TAPEGRAD_CATALOGUE(view, cat, Cat)
+
+}  // namespace tapegrad

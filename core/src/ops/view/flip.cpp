@@ -1,0 +1,86 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "tape/tensor_impl.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/op.hpp"
+
+namespace tapegrad {
+
+struct Flip : Op<Flip> {
+  static constexpr std::string_view name = "flip";
+  static constexpr std::string_view math =
+      R"(y_{\cdot i \cdot} = x_{\cdot\, n - 1 - i\, \cdot};\quad \bar x = \mathrm{flip}(\bar y))";
+  static constexpr Keep keep = Keep::nothing;
+  static constexpr bool linear = true;
+  Shape axes;
+
+  explicit Flip(const Shape& dimensions) : axes(dimensions) {}
+
+  /// A copy: kernels read no negative strides.
+  Tensor forward(const Tensor& x) const {
+    const array::Array& a = array_of(x);
+    if (a.shape.numel() == 0) return wrap(array::copy(a));
+    array::Array backwards = a;
+    for (const std::int64_t axis : axes) {
+      const int d = static_cast<int>(axis);
+      backwards.offset += (a.shape[d] - 1) * a.strides[d];
+      backwards.strides[d] = -a.strides[d];
+    }
+    return wrap(array::copy(backwards.view(a.shape, backwards.strides, backwards.offset)));
+  }
+  Tensor vjp(const Saved&, const Tensor& dy) const { return apply(Flip(axes), dy); }
+  void describe(AttributeVisitor& visitor) const { visitor("axes", axes); }
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y_{\cdot i \cdot} = x_{\cdot\, n - 1 - i\, \cdot})", "along each of the dimensions"},
+            {"Cotangent", R"(\bar x_{\cdot\, n - 1 - i\, \cdot} = \bar y_{\cdot i \cdot})",
+             "a bijection that is its own inverse"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using catalogue::uniform;
+    return {{"one dimension", {uniform(g, {3, 2}, -2, 2)}, catalogue::of([](const Tensor& x) { return flip(x, {0}); })},
+            {"two dimensions", {uniform(g, {2, 2, 3}, -2, 2)}, catalogue::of([](const Tensor& x) {
+               return flip(x, {0, -1});
+             })},
+            {"no dimension", {uniform(g, {2}, -2, 2)}, catalogue::of([](const Tensor& x) { return flip(x, {}); })},
+            {"no elements", {uniform(g, {0, 2}, -2, 2)}, catalogue::of([](const Tensor& x) {
+               return flip(x, {0, 1});
+             })}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"twice",
+             [] {
+               flip(zeros({2, 3}), {1, -1});
+             },
+             "[flip] dimension -1 is named twice in [1, -1]"},
+            {"axis",
+             [] {
+               flip(zeros({2, 3}), {2});
+             },
+             "[flip] axis 2 is out of range for rank 2"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}, catalogue::of([](const Tensor& x) {
+              return flip(x, {0});
+            })};
+  }
+};
+
+Tensor flip(const Tensor& x, const std::vector<int>& dims) {
+  Shape axes;
+  unsigned seen = 0;
+  for (const int d : dims) {
+    const int axis = normalize_axis("flip", d, x.dim());
+    if ((seen >> axis & 1U) != 0) throw ShapeError(fmt::format("[flip] dimension {} is named twice in {}", d, dims));
+    seen |= 1U << axis;
+    axes.push_back(axis);
+  }
+  return apply(Flip(axes), x);
+}
+
+TAPEGRAD_CATALOGUE(view, flip, Flip)
+
+}  // namespace tapegrad
