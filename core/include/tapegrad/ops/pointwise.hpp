@@ -63,6 +63,8 @@ Tensor silu(const Tensor& x);
 /// log(1 + e^x), stable in both tails.
 Tensor softplus(const Tensor& x);
 Tensor erf(const Tensor& x);
+/// 1 - erf(x), without the cancellation.
+Tensor erfc(const Tensor& x);
 
 // ---- choice and comparison
 

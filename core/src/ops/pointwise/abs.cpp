@@ -1,0 +1,57 @@
+#include "tape/pointwise_op.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+
+#define HWY_TARGET_INCLUDE "ops/pointwise/abs.cpp"
+#include "kernels/pointwise-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace tapegrad::HWY_NAMESPACE {
+struct AbsFormula {
+  template <class T>
+  T value(const T& x) const {
+    return abs(x);
+  }
+  template <class T>
+  T slope(const T& x, const T&) const {
+    return sign(x);
+  }
+};
+TAPEGRAD_UNARY_KERNELS(AbsFormula)
+}  // namespace tapegrad::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tapegrad {
+TAPEGRAD_EXPORT_UNARY_KERNELS(AbsFormula)
+
+struct Abs : UnaryOp<Abs, AbsFormula, AbsFormulaKernels> {
+  static constexpr std::string_view name = "abs";
+  static constexpr std::string_view math = R"(y = |x|;\quad \bar x = \bar y\,\mathrm{sgn}\, x)";
+  static constexpr Keep keep = Keep::inputs;
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y = |x|)", ""},
+            {"Slope", R"(\frac{dy}{dx} = \mathrm{sgn}\,x)", ""},
+            {"At zero", R"(\mathrm{sgn}\,0 = 0 \in [-1, 1])",
+             "the subgradient of least norm; PyTorch agrees, JAX gives +1"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using namespace catalogue;
+    return {{"plain", {uniform(g, {3, 4}, 0.1, 2)}},
+            {"negative", {uniform(g, {3}, -2, -0.1)}},
+            {"slope 0 at zero", {full64({1}, 0.0)}, {.kink = true}},
+            {"no elements", {uniform(g, {0, 2}, 1, 2)}}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"integers", [] { abs(arange(3)); }, "[abs] expected a floating tensor, got int64 [3]"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}};
+  }
+};
+
+Tensor abs(const Tensor& x) { return apply(Abs{}, x); }
+
+TAPEGRAD_CATALOGUE(pointwise, abs, Abs)
+}  // namespace tapegrad
+#endif

@@ -1,0 +1,54 @@
+#include "tape/pointwise_op.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+
+#define HWY_TARGET_INCLUDE "ops/pointwise/cos.cpp"
+#include "kernels/pointwise-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace tapegrad::HWY_NAMESPACE {
+struct CosFormula {
+  template <class T>
+  T value(const T& x) const {
+    return cos(x);
+  }
+  template <class T>
+  T slope(const T& x, const T&) const {
+    return -sin(x);
+  }
+};
+TAPEGRAD_UNARY_KERNELS(CosFormula)
+}  // namespace tapegrad::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tapegrad {
+TAPEGRAD_EXPORT_UNARY_KERNELS(CosFormula)
+
+struct Cos : UnaryOp<Cos, CosFormula, CosFormulaKernels> {
+  static constexpr std::string_view name = "cos";
+  static constexpr std::string_view math = R"(y = \cos x;\quad \bar x = -\bar y \sin x)";
+  static constexpr Keep keep = Keep::inputs;
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y = \cos x)", ""}, {"Slope", R"(\frac{dy}{dx} = -\sin x)", ""}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using namespace catalogue;
+    return {{"plain", {uniform(g, {3, 4}, -4, 4)}},
+            {"large angles", {vector64({-1e3, 1e2})}},
+            {"scalar", {uniform(g, {}, 1, 2)}},
+            {"no elements", {uniform(g, {0, 2}, 1, 2)}}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"integers", [] { cos(arange(3)); }, "[cos] expected a floating tensor, got int64 [3]"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}};
+  }
+};
+
+Tensor cos(const Tensor& x) { return apply(Cos{}, x); }
+
+TAPEGRAD_CATALOGUE(pointwise, cos, Cos)
+}  // namespace tapegrad
+#endif

@@ -1,0 +1,56 @@
+#include "tape/pointwise_op.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+
+#define HWY_TARGET_INCLUDE "ops/pointwise/erf.cpp"
+#include "kernels/pointwise-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace tapegrad::HWY_NAMESPACE {
+struct ErfFormula {
+  template <class T>
+  T value(const T& x) const {
+    return erf(x);
+  }
+  template <class T>
+  T slope(const T& x, const T&) const {
+    return 1.1283791670955126 * exp(-(x * x));
+  }
+};
+TAPEGRAD_UNARY_KERNELS(ErfFormula)
+}  // namespace tapegrad::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tapegrad {
+TAPEGRAD_EXPORT_UNARY_KERNELS(ErfFormula)
+
+struct Erf : UnaryOp<Erf, ErfFormula, ErfFormulaKernels> {
+  static constexpr std::string_view name = "erf";
+  static constexpr std::string_view math =
+      R"(y = \mathrm{erf}\,x;\quad \bar x = \frac{2}{\sqrt\pi}\, e^{-x^2}\, \bar y)";
+  static constexpr Keep keep = Keep::inputs;
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y = \frac{2}{\sqrt\pi} \int_0^x e^{-t^2} dt)", ""},
+            {"Slope", R"(\frac{dy}{dx} = \frac{2}{\sqrt\pi}\, e^{-x^2})", "fundamental theorem of calculus"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using namespace catalogue;
+    return {{"plain", {uniform(g, {3, 4}, -2, 2)}},
+            {"saturated", {vector64({-30.0, 30.0})}, {.order = 0, .reason = "the slope is 0 to rounding"}},
+            {"scalar", {uniform(g, {}, 1, 2)}},
+            {"no elements", {uniform(g, {0, 2}, 1, 2)}}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"integers", [] { erf(arange(3)); }, "[erf] expected a floating tensor, got int64 [3]"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}};
+  }
+};
+
+Tensor erf(const Tensor& x) { return apply(Erf{}, x); }
+
+TAPEGRAD_CATALOGUE(pointwise, erf, Erf)
+}  // namespace tapegrad
+#endif

@@ -1,0 +1,57 @@
+#include "tape/pointwise_op.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+
+#define HWY_TARGET_INCLUDE "ops/pointwise/erfc.cpp"
+#include "kernels/pointwise-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace tapegrad::HWY_NAMESPACE {
+struct ErfcFormula {
+  template <class T>
+  T value(const T& x) const {
+    return erfc(x);
+  }
+  template <class T>
+  T slope(const T& x, const T&) const {
+    return -1.1283791670955126 * exp(-(x * x));
+  }
+};
+TAPEGRAD_UNARY_KERNELS(ErfcFormula)
+}  // namespace tapegrad::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tapegrad {
+TAPEGRAD_EXPORT_UNARY_KERNELS(ErfcFormula)
+
+struct Erfc : UnaryOp<Erfc, ErfcFormula, ErfcFormulaKernels> {
+  static constexpr std::string_view name = "erfc";
+  static constexpr std::string_view math =
+      R"(y = 1 - \mathrm{erf}\,x;\quad \bar x = -\frac{2}{\sqrt\pi}\, e^{-x^2}\, \bar y)";
+  static constexpr Keep keep = Keep::inputs;
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y = \frac{2}{\sqrt\pi} \int_x^\infty e^{-t^2} dt)",
+             "to full relative precision where erf has rounded to 1"},
+            {"Slope", R"(\frac{dy}{dx} = -\frac{2}{\sqrt\pi}\, e^{-x^2})", "fundamental theorem of calculus"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using namespace catalogue;
+    return {{"plain", {uniform(g, {3, 4}, -2, 2)}},
+            {"saturated", {vector64({-30.0, 30.0})}, {.order = 0, .reason = "the slope is 0 to rounding"}},
+            {"scalar", {uniform(g, {}, 1, 2)}},
+            {"no elements", {uniform(g, {0, 2}, 1, 2)}}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"integers", [] { erfc(arange(3)); }, "[erfc] expected a floating tensor, got int64 [3]"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}};
+  }
+};
+
+Tensor erfc(const Tensor& x) { return apply(Erfc{}, x); }
+
+TAPEGRAD_CATALOGUE(pointwise, erfc, Erfc)
+}  // namespace tapegrad
+#endif

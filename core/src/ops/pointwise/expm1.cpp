@@ -1,0 +1,57 @@
+#include "tape/pointwise_op.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+
+#define HWY_TARGET_INCLUDE "ops/pointwise/expm1.cpp"
+#include "kernels/pointwise-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace tapegrad::HWY_NAMESPACE {
+struct Expm1Formula {
+  template <class T>
+  T value(const T& x) const {
+    return expm1(x);
+  }
+  template <class T>
+  T slope(const T& x, const T&) const {
+    return exp(x);
+  }
+};
+TAPEGRAD_UNARY_KERNELS(Expm1Formula)
+}  // namespace tapegrad::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tapegrad {
+TAPEGRAD_EXPORT_UNARY_KERNELS(Expm1Formula)
+
+struct Expm1 : UnaryOp<Expm1, Expm1Formula, Expm1FormulaKernels> {
+  static constexpr std::string_view name = "expm1";
+  static constexpr std::string_view math = R"(y = e^x - 1;\quad \bar x = \bar y\, e^x)";
+  static constexpr Keep keep = Keep::inputs;
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y = e^x - 1)", "without the cancellation near 0"},
+            {"Slope", R"(\frac{dy}{dx} = e^x)", "not $y + 1$, which is rounded to 0 where y is near -1"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using namespace catalogue;
+    return {
+        {"plain", {uniform(g, {3, 4}, -2, 2)}},
+        {"scalar", {uniform(g, {}, 1, 2)}},
+        {"around zero", {vector64({-1e-3, 0.0, 1e-3})}},
+        {"left tail", {vector64({-700.0, -40.0})}, {.order = 0, .reason = "the slope is far below the rounding of y"}},
+        {"no elements", {uniform(g, {0, 2}, 1, 2)}}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"integers", [] { expm1(arange(3)); }, "[expm1] expected a floating tensor, got int64 [3]"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}};
+  }
+};
+
+Tensor expm1(const Tensor& x) { return apply(Expm1{}, x); }
+
+TAPEGRAD_CATALOGUE(pointwise, expm1, Expm1)
+}  // namespace tapegrad
+#endif

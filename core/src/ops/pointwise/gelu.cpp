@@ -1,0 +1,90 @@
+#include "tape/pointwise_op.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+
+#define HWY_TARGET_INCLUDE "ops/pointwise/gelu.cpp"
+#include "kernels/pointwise-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace tapegrad::HWY_NAMESPACE {
+struct GeluFormula {
+  static constexpr double kSqrtHalf = 0.70710678118654752440;
+  static constexpr double kDensity = 0.39894228040143267794;  // 1 / sqrt(2 pi)
+  static constexpr double k2C = 1.59576912160573071176;       // 2 sqrt(2 / pi)
+  static constexpr double kCube = 0.044715;
+  double tanh_form = 0.0;
+
+  template <class T>
+  static T twice_tanh_argument(const T& x) {
+    return x * (k2C + k2C * kCube * (x * x));
+  }
+  template <class T>
+  T value(const T& x) const {
+    return tanh_form != 0.0 ? x * sigmoid(twice_tanh_argument(x)) : 0.5 * x * erfc(-kSqrtHalf * x);
+  }
+  template <class T>
+  T slope(const T& x, const T&) const {
+    const T bounded = clamp(x, -100.0, 100.0);  // beyond, the slope is 0 or 1 to rounding; powers of x would overflow
+    if (tanh_form != 0.0) {
+      const T s = sigmoid(twice_tanh_argument(bounded));
+      return s * (1.0 + bounded * (k2C + 3.0 * k2C * kCube * (bounded * bounded)) * (1.0 - s));
+    }
+    return 0.5 * erfc(-kSqrtHalf * bounded) + kDensity * bounded * exp(-0.5 * (bounded * bounded));
+  }
+};
+TAPEGRAD_UNARY_KERNELS(GeluFormula)
+}  // namespace tapegrad::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tapegrad {
+TAPEGRAD_EXPORT_UNARY_KERNELS(GeluFormula)
+
+struct Gelu : UnaryOp<Gelu, GeluFormula, GeluFormulaKernels> {
+  static constexpr std::string_view name = "gelu";
+  static constexpr std::string_view math = R"(y = x\,\Phi(x);\quad \bar x = \bar y\,(\Phi(x) + x\,\varphi(x)))";
+  static constexpr Keep keep = Keep::inputs;
+  using UnaryOp::UnaryOp;
+
+  void describe(AttributeVisitor& visitor) const { visitor("form", formula.tanh_form != 0.0 ? "tanh" : "exact"); }
+
+  static catalogue::Derivation derivation() {
+    return {
+        {"Definition", R"(y = x\,\Phi(x) = \tfrac12 x\,\mathrm{erfc}(-x / \sqrt 2))",
+         "Hendrycks and Gimpel 2016, arXiv:1606.08415; erfc does not cancel in the left tail as 1 + erf does"},
+        {"Slope", R"(\frac{dy}{dx} = \Phi(x) + x\,\varphi(x),\quad \varphi(x) = \frac{e^{-x^2/2}}{\sqrt{2\pi}})",
+         "product rule and $\\Phi' = \\varphi$"},
+        {"Tanh form", R"(y = \tfrac12 x\,(1 + \tanh u) = x\,\sigma(2u),\quad u = \sqrt{2/\pi}\,(x + 0.044715\,x^3))",
+         "the sigmoid keeps the left tail"},
+        {"Its slope",
+         R"(\frac{dy}{dx} = \sigma(2u)\,(1 + x \cdot 2u' (1 - \sigma(2u))),\quad u' = \sqrt{2/\pi}\,(1 + 3 \cdot 0.044715\,x^2))",
+         "product rule and the slope of the sigmoid"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using namespace catalogue;
+    return {{"plain", {uniform(g, {3, 4}, -2, 2)}},
+            {"tails", {vector64({-1e3, -40.0, 40.0, 1e3})}, {.order = 0, .reason = "the slope is 0 or 1 to rounding"}},
+            {"tanh form", {uniform(g, {3, 4}, -2, 2)}, of([](const Tensor& x) { return gelu(x, GeluForm::tanh); })},
+            {"tanh form, tails",
+             {vector64({-1e3, -40.0, 40.0, 1e3})},
+             of([](const Tensor& x) { return gelu(x, GeluForm::tanh); }),
+             {.order = 0, .reason = "the slope is 0 or 1 to rounding"}},
+            {"scalar", {uniform(g, {}, 1, 2)}},
+            {"no elements", {uniform(g, {0, 2}, 1, 2)}}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"integers", [] { gelu(arange(3)); }, "[gelu] expected a floating tensor, got int64 [3]"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}};
+  }
+};
+
+Tensor gelu(const Tensor& x, GeluForm form) {
+  GeluFormula formula;
+  formula.tanh_form = form == GeluForm::tanh ? 1.0 : 0.0;
+  return apply(Gelu(formula), x);
+}
+
+TAPEGRAD_CATALOGUE(pointwise, gelu, Gelu)
+}  // namespace tapegrad
+#endif

@@ -1,0 +1,55 @@
+#include "tape/pointwise_op.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+
+#define HWY_TARGET_INCLUDE "ops/pointwise/log1p.cpp"
+#include "kernels/pointwise-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace tapegrad::HWY_NAMESPACE {
+struct Log1pFormula {
+  template <class T>
+  T value(const T& x) const {
+    return log1p(x);
+  }
+  template <class T>
+  T slope(const T& x, const T&) const {
+    return 1.0 / (1.0 + x);
+  }
+};
+TAPEGRAD_UNARY_KERNELS(Log1pFormula)
+}  // namespace tapegrad::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tapegrad {
+TAPEGRAD_EXPORT_UNARY_KERNELS(Log1pFormula)
+
+struct Log1p : UnaryOp<Log1p, Log1pFormula, Log1pFormulaKernels> {
+  static constexpr std::string_view name = "log1p";
+  static constexpr std::string_view math = R"(y = \ln(1 + x);\quad \bar x = \frac{\bar y}{1 + x})";
+  static constexpr Keep keep = Keep::inputs;
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y = \ln(1 + x))", "without the cancellation near 0; -inf at -1, NaN below"},
+            {"Slope", R"(\frac{dy}{dx} = \frac{1}{1 + x})", ""}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using namespace catalogue;
+    return {{"plain", {uniform(g, {3, 4}, -0.7, 3)}},
+            {"scalar", {uniform(g, {}, 1, 2)}},
+            {"around zero", {vector64({-1e-3, 0.0, 1e-3})}},
+            {"no elements", {uniform(g, {0, 2}, 1, 2)}}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"integers", [] { log1p(arange(3)); }, "[log1p] expected a floating tensor, got int64 [3]"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -0.5, 2)}};
+  }
+};
+
+Tensor log1p(const Tensor& x) { return apply(Log1p{}, x); }
+
+TAPEGRAD_CATALOGUE(pointwise, log1p, Log1p)
+}  // namespace tapegrad
+#endif

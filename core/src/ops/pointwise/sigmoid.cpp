@@ -1,0 +1,56 @@
+#include "tape/pointwise_op.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+
+#define HWY_TARGET_INCLUDE "ops/pointwise/sigmoid.cpp"
+#include "kernels/pointwise-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace tapegrad::HWY_NAMESPACE {
+struct SigmoidFormula {
+  template <class T>
+  T value(const T& x) const {
+    return sigmoid(x);
+  }
+  template <class T>
+  T slope(const T&, const T& y) const {
+    return y * (1.0 - y);
+  }
+};
+TAPEGRAD_UNARY_KERNELS(SigmoidFormula)
+}  // namespace tapegrad::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tapegrad {
+TAPEGRAD_EXPORT_UNARY_KERNELS(SigmoidFormula)
+
+struct Sigmoid : UnaryOp<Sigmoid, SigmoidFormula, SigmoidFormulaKernels> {
+  static constexpr std::string_view name = "sigmoid";
+  static constexpr std::string_view math = R"(y = \frac{1}{1 + e^{-x}};\quad \bar x = \bar y\, y (1 - y))";
+  static constexpr Keep keep = Keep::output;
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y = \sigma(x) = \frac{1}{1 + e^{-x}})", "computed from $e^{-|x|}$: nothing overflows"},
+            {"Slope", R"(\frac{dy}{dx} = \frac{e^{-x}}{(1 + e^{-x})^2} = \sigma(x)\,\sigma(-x) = y (1 - y))",
+             "only the output need be kept; where y rounds to 1 the slope is exactly 0"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using namespace catalogue;
+    return {{"plain", {uniform(g, {3, 4}, -2, 2)}},
+            {"saturated", {vector64({-1e3, -40.0, 40.0, 1e3})}, {.order = 0, .reason = "the slope is 0 to rounding"}},
+            {"scalar", {uniform(g, {}, 1, 2)}},
+            {"no elements", {uniform(g, {0, 2}, 1, 2)}}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"integers", [] { sigmoid(arange(3)); }, "[sigmoid] expected a floating tensor, got int64 [3]"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}};
+  }
+};
+
+Tensor sigmoid(const Tensor& x) { return apply(Sigmoid{}, x); }
+
+TAPEGRAD_CATALOGUE(pointwise, sigmoid, Sigmoid)
+}  // namespace tapegrad
+#endif

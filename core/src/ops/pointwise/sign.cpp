@@ -1,0 +1,59 @@
+#include "tape/pointwise_op.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+
+#define HWY_TARGET_INCLUDE "ops/pointwise/sign.cpp"
+#include "kernels/pointwise-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace tapegrad::HWY_NAMESPACE {
+struct SignFormula {
+  template <class T>
+  T value(const T& x) const {
+    return sign(x);
+  }
+  template <class T>
+  double slope(const T&, const T&) const {
+    return 0.0;
+  }
+};
+TAPEGRAD_UNARY_KERNELS(SignFormula)
+}  // namespace tapegrad::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tapegrad {
+TAPEGRAD_EXPORT_UNARY_KERNELS(SignFormula)
+
+struct Sign : Op<Sign> {
+  static constexpr std::string_view name = "sign";
+  static constexpr std::string_view math = R"(y = \mathrm{sgn}\,x;\quad \bar x = 0)";
+  static constexpr Keep keep = Keep::nothing;
+
+  Tensor forward(const Tensor& x) const { return unary_forward(name, SignFormulaKernels, nullptr, x); }
+  /// Undefined is zero, and costs nothing.
+  Tensor vjp(const Saved&, const Tensor&) const { return {}; }
+  Tensor jvp(const Saved&, const Tensor&) const { return {}; }
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y = -1, 0, 1)", "as x is negative, zero or positive; NaN stays NaN"},
+            {"Slope", R"(\frac{dy}{dx} = 0)", "constant but for the jump at 0, where the gradient is taken as 0 too"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using namespace catalogue;
+    return {{"plain", {uniform(g, {3, 4}, 0.1, 2)}, {.order = 0, .reason = "the gradient is exactly 0"}},
+            {"at zero", {vector64({-1, 0, 1})}, {.order = 0, .reason = "a jump; the gradient is exactly 0"}},
+            {"no elements", {uniform(g, {0, 2}, -1, 1)}, {.order = 0, .reason = "no gradient to compare"}}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"integers", [] { sign(arange(3)); }, "[sign] expected a floating tensor, got int64 [3]"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}};
+  }
+};
+
+Tensor sign(const Tensor& x) { return apply(Sign{}, x); }
+
+TAPEGRAD_CATALOGUE(pointwise, sign, Sign)
+}  // namespace tapegrad
+#endif

@@ -1,0 +1,60 @@
+#include "tape/pointwise_op.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+
+#define HWY_TARGET_INCLUDE "ops/pointwise/silu.cpp"
+#include "kernels/pointwise-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace tapegrad::HWY_NAMESPACE {
+struct SiluFormula {
+  template <class T>
+  T value(const T& x) const {
+    return x * sigmoid(x);
+  }
+  template <class T>
+  T slope(const T& x, const T&) const {
+    const T s = sigmoid(x);
+    return s * (1.0 + x * (1.0 - s));
+  }
+};
+TAPEGRAD_UNARY_KERNELS(SiluFormula)
+}  // namespace tapegrad::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tapegrad {
+TAPEGRAD_EXPORT_UNARY_KERNELS(SiluFormula)
+
+struct Silu : UnaryOp<Silu, SiluFormula, SiluFormulaKernels> {
+  static constexpr std::string_view name = "silu";
+  static constexpr std::string_view math =
+      R"(y = x\,\sigma(x);\quad \bar x = \bar y\,\sigma(x)\,(1 + x\,(1 - \sigma(x))))";
+  static constexpr Keep keep = Keep::inputs;
+
+  static catalogue::Derivation derivation() {
+    return {
+        {"Definition", R"(y = x\,\sigma(x))",
+         "Hendrycks and Gimpel 2016, arXiv:1606.08415; Ramachandran et al. 2017, arXiv:1710.05941 (Swish)"},
+        {"Slope", R"(\frac{dy}{dx} = \sigma(x) + x\,\sigma(x)\,(1 - \sigma(x)) = \sigma(x)\,(1 + x\,(1 - \sigma(x))))",
+         "product rule; in the left tail both factors keep their relative precision"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using namespace catalogue;
+    return {{"plain", {uniform(g, {3, 4}, -2, 2)}},
+            {"tails", {vector64({-1e3, -40.0, 40.0, 1e3})}, {.order = 0, .reason = "the slope is 0 or 1 to rounding"}},
+            {"scalar", {uniform(g, {}, 1, 2)}},
+            {"no elements", {uniform(g, {0, 2}, 1, 2)}}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"integers", [] { silu(arange(3)); }, "[silu] expected a floating tensor, got int64 [3]"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}};
+  }
+};
+
+Tensor silu(const Tensor& x) { return apply(Silu{}, x); }
+
+TAPEGRAD_CATALOGUE(pointwise, silu, Silu)
+}  // namespace tapegrad
+#endif
