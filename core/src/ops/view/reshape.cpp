@@ -36,8 +36,8 @@ struct Reshape : Op<Reshape> {
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;
-    const auto to = [](const Shape& shape) {
-      return catalogue::of([shape](const Tensor& x) { return reshape(x, shape); });
+    const auto to = [](const Shape& sizes) {
+      return catalogue::of([sizes](const Tensor& x) { return reshape(x, sizes); });
     };
     return {{"plain", {uniform(g, {2, 6}, -2, 2)}, to({3, 4})},
             {"inferred size", {uniform(g, {2, 3, 4}, -2, 2)}, to({-1, 6})},

@@ -45,8 +45,8 @@ struct SliceOp : Op<SliceOp> {
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;
-    const auto range_of = [](int d, Slice range) {
-      return catalogue::of([d, range](const Tensor& x) { return slice(x, d, range); });
+    const auto range_of = [](int d, Slice entries) {
+      return catalogue::of([d, entries](const Tensor& x) { return slice(x, d, entries); });
     };
     return {{"first dimension", {uniform(g, {5, 3}, -2, 2)}, range_of(0, {.start = 1, .stop = 4})},
             {"last dimension", {uniform(g, {3, 5}, -2, 2)}, range_of(-1, {.start = 2})},
