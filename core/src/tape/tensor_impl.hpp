@@ -9,13 +9,14 @@
 
 #include "array/array.hpp"
 #include "base/ref.hpp"
+#include "tapegrad/tape/parameter_support.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad {
 
 /// What makes a tensor a leaf: shared by its aliases, so that identity survives detours through views and tangents.
 struct LeafState {
-  enum class Role : std::uint8_t { plain, unnamed_parameter, named_parameter };
+  using Role = ParameterRole;
 
   std::atomic<bool> requires_grad{false};
   std::atomic<Role> role{Role::plain};

@@ -137,7 +137,8 @@ class NoRecord {
   ~NoRecord();
 };
 
-/// Names what is recorded while it lives (a module path, a block); read by tapes in study mode.
+/// Names what is recorded while it lives (a module path, a block); read by tapes in study mode. Nested names are joined
+/// with "/", except that "a.b" inside "a" stays "a.b"; an empty name says nothing.
 class Scope {
  public:
   /// REQUIRES: the text outlives the Scope.

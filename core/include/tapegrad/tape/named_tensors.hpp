@@ -1,0 +1,51 @@
+// Tensors by name, in an order that means something: what a module's parameters are, and what a file of weights holds.
+#pragma once
+
+#include <cstddef>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad {
+
+/// A list of (name, tensor) in order of insertion, with each name once; looked up by name in constant time.
+class NamedTensors {
+ public:
+  using Item = std::pair<std::string, Tensor>;
+
+  NamedTensors() = default;
+  /// Throws ValueError for a name given twice.
+  NamedTensors(std::initializer_list<Item> items);
+
+  /// Puts a tensor at the end. Throws ValueError for a name that is there already.
+  void insert(std::string name, Tensor tensor);
+
+  bool contains(std::string_view name) const { return find(name) != nullptr; }
+  /// The tensor of that name, or nullptr.
+  const Tensor* find(std::string_view name) const;
+  /// The tensor of that name. Throws IndexError when there is none.
+  const Tensor& at(std::string_view name) const;
+
+  std::size_t size() const { return items_.size(); }
+  bool empty() const { return items_.empty(); }
+  std::vector<Item>::const_iterator begin() const { return items_.begin(); }
+  std::vector<Item>::const_iterator end() const { return items_.end(); }
+
+  std::vector<std::string> names() const;
+  std::vector<Tensor> tensors() const;
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  };
+  std::vector<Item> items_;
+  std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>> places_;
+};
+
+}  // namespace tapegrad

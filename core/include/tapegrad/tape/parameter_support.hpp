@@ -1,0 +1,30 @@
+// What owners of parameters (modules) need of the engine beyond the interface of Tensor. Users of layers need none of
+// it.
+#pragma once
+
+#include <cstdint>
+
+#include "tapegrad/base/dtype.hpp"
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad {
+
+/// Whether a leaf is a module's parameter, and whether some module lists it. In a backward() that reaches named
+/// parameters, an unnamed one is an error: nothing would train it.
+enum class ParameterRole : std::uint8_t { plain, unnamed_parameter, named_parameter };
+
+ParameterRole parameter_role(const Tensor& x);
+void set_parameter_role(const Tensor& x, ParameterRole role);
+
+/// A contiguous copy of the elements: neither recorded nor a leaf.
+Tensor unrecorded_copy(const Tensor& x);
+
+/// Writes the elements of `values`, converted to x's dtype, into x's storage, whose version moves; `writer` stands in
+/// error messages. Throws ShapeError "[writer] ..." for another shape, TapeError when x is tracked by a recording tape.
+void overwrite(const Tensor& x, const Tensor& values, const char* writer);
+
+/// Gives x (all handles to it) elements of another dtype, its gradient too. Leaf identity, hooks and role stay. The one
+/// exception to "a tensor's dtype never changes". Throws TapeError while a tape records.
+void convert_in_place(const Tensor& x, DType dtype);
+
+}  // namespace tapegrad

@@ -1,0 +1,37 @@
+// Initialisers: fill a tensor in place, unrecorded, from this thread's default generator. A weight is [out, in]
+// (further dimensions count as the receptive field of a convolution): fan_in is in times the field, fan_out is out
+// times it.
+#pragma once
+
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad::nn::init {
+
+/// Which end's variance is kept.
+enum class Fan : unsigned char { in, out };
+
+struct KaimingOptions {
+  /// sqrt(2) for relu; sqrt(2 / (1 + a^2)) for a leaky one of slope a.
+  double gain = 1.4142135623730951;
+  Fan fan = Fan::in;
+};
+
+void constant(const Tensor& x, double value);
+/// Uniform on [low, high). ValueError when low > high.
+void uniform(const Tensor& x, double low, double high);
+void normal(const Tensor& x, double mean = 0.0, double deviation = 1.0);
+
+/// U(-b, b), b = gain sqrt(6 / (fan_in + fan_out)): Glorot and Bengio 2010, equation 16. ShapeError below rank 2, as
+/// for all that follow.
+void xavier_uniform(const Tensor& x, double gain = 1.0);
+/// N(0, s^2), s = gain sqrt(2 / (fan_in + fan_out)).
+void xavier_normal(const Tensor& x, double gain = 1.0);
+/// U(-b, b), b = gain sqrt(3 / fan): He et al. 2015, arXiv:1502.01852, equation 10.
+void kaiming_uniform(const Tensor& x, KaimingOptions options = {});
+/// N(0, s^2), s = gain / sqrt(fan).
+void kaiming_normal(const Tensor& x, KaimingOptions options = {});
+/// gain Q, with Q uniformly distributed among the matrices [rows, columns] with orthonormal rows (or columns, where
+/// these are fewer): Saxe et al. 2014, arXiv:1312.6120. Orthogonalised in double precision.
+void orthogonal(const Tensor& x, double gain = 1.0);
+
+}  // namespace tapegrad::nn::init

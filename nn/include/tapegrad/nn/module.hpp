@@ -1,0 +1,204 @@
+// Module: a value that owns parameters and other modules, and can name them.
+//
+//   struct Classifier : tapegrad::nn::Module {
+//     Embedding embed{64, 40};
+//     Linear head{40, 12};
+//     TAPEGRAD_MODULE(embed, head)
+//     Tensor operator()(const Tensor& tokens) { return head(mean(embed(tokens), 1)); }
+//   };
+//
+//   void train(Classifier& model);    // by reference: passed by value, a copy would be trained and thrown away
+//
+// Modules are values: `Classifier ema = model;` is an independent deep copy, `model = best;` writes into the existing
+// storage, so that an optimiser goes on with the same parameters.
+//
+// Thread safety: calling layers from several threads is safe where operator() is const; what names, trains, converts or
+// assigns is not. Invariants: 1. no module stores a pointer to a member: they are visited; 2. names are PyTorch's.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "tapegrad/nn/parameter.hpp"
+#include "tapegrad/tape/named_tensors.hpp"
+
+namespace tapegrad::nn {
+
+class Module;
+
+/// Is shown the members of one module, in the order of its member list.
+class MemberVisitor {
+ public:
+  virtual void parameter(std::string_view name, Parameter& parameter) = 0;
+  virtual void buffer(std::string_view name, Buffer& buffer) = 0;
+  virtual void module(std::string_view name, Module& module) = 0;
+
+ protected:
+  ~MemberVisitor() = default;
+};
+
+struct LoadOptions {
+  /// When false, keys that fit are loaded and the rest is told.
+  bool strict = true;
+};
+
+/// What a state_dict and a module do not have in common.
+struct StateDifference {
+  std::vector<std::string> missing;     ///< in the module alone
+  std::vector<std::string> unexpected;  ///< in the state_dict alone
+  std::vector<std::string> misshapen;  ///< in both with different shapes: "head.weight: expected [12, 40], got [3, 40]"
+  bool empty() const { return missing.empty() && unexpected.empty() && misshapen.empty(); }
+};
+
+class Module {
+ public:
+  virtual ~Module() = default;
+
+  /// Shows each member that holds tensors. Written by TAPEGRAD_MODULE.
+  virtual void visit_members(MemberVisitor& visitor) = 0;
+
+  /// Every parameter under its path ("encoder.layers.0.norm1.weight"), a module's own before its children's. One that
+  /// is reached twice stands once, under its first name. Marks them as named, and gives each module its path as the
+  /// scope of what it records.
+  NamedTensors named_parameters();
+  /// The same without names: what optimisers take.
+  std::vector<Tensor> parameters();
+  NamedTensors named_buffers() const;
+
+  /// Parameters and buffers, as PyTorch names them. The tensors share elements with the module: copy the module, not
+  /// the list, to keep a snapshot.
+  NamedTensors state_dict() const;
+  /// Writes a state_dict's values into the existing storage, converted to its dtype. Throws ValueError that names each
+  /// missing, unexpected and misshapen key, and then writes nothing.
+  void load_state_dict(const NamedTensors& state);
+  /// The same; with .strict = false what does not fit is left out and told.
+  [[nodiscard]] StateDifference load_state_dict(const NamedTensors& state, LoadOptions options);
+
+  /// Training mode (dropout drops, batch statistics are used and tracked), for this module and all below.
+  void train(bool training = true);
+  void eval() { train(false); }
+  bool is_training() const { return training_; }
+
+  /// Converts all floating parameters and buffers in place; handles to them stay good.
+  void to(DType dtype);
+  /// Forgets the gradients of all parameters.
+  void zero_grad();
+  /// The number of trained elements.
+  std::int64_t parameter_count() const;
+
+  /// Where this stands in the model that was last named: "encoder.layers.0", empty for a root.
+  const std::string& path() const { return path_; }
+
+ protected:
+  Module() = default;
+  Module(const Module& other) = default;
+  Module(Module&& other) noexcept = default;
+  /// Throws ShapeError, before anything is written, when the two do not have the same parameters and buffers (one
+  /// without any, as after a move, takes everything).
+  Module& operator=(const Module& other);
+  Module& operator=(Module&& other) noexcept;
+
+ private:
+  friend class Substitution;
+  std::string path_;
+  bool training_ = true;
+};
+
+/// While it lives, a module computes with other tensors in the place of its parameters: to differentiate with respect
+/// to them by transforms of functions (grad, hessian, gradcheck), or to try a step without taking it.
+class Substitution {
+ public:
+  /// One tensor per entry of module.named_parameters(), in that order. Throws ShapeError for another number or shape.
+  /// REQUIRES: the module outlives this, and stays where it is.
+  Substitution(Module& module, const std::vector<Tensor>& tensors);
+  Substitution(const Substitution&) = delete;
+  Substitution& operator=(const Substitution&) = delete;
+  ~Substitution();
+
+ private:
+  std::vector<std::pair<OwnedTensor*, Tensor>> originals_;
+};
+
+/// A table of a module's parts: name, type, parameter shapes and counts.
+std::string summary(const Module& module);
+
+// ---- what TAPEGRAD_MODULE is made of
+
+namespace members {
+
+/// "embed, head" taken apart.
+class Names {
+ public:
+  explicit Names(std::string_view list) : rest_(list) {}
+  std::string_view next();
+
+ private:
+  std::string_view rest_;
+};
+
+template <class T>
+inline constexpr bool kIsSequence = false;
+template <class T, class A>
+inline constexpr bool kIsSequence<std::vector<T, A>> = true;
+template <class T, std::size_t N>
+inline constexpr bool kIsSequence<std::array<T, N>> = true;
+template <class T>
+inline constexpr bool kIsOptional = false;
+template <class T>
+inline constexpr bool kIsOptional<std::optional<T>> = true;
+template <class T>
+inline constexpr bool kIsVariant = false;
+template <class... Ts>
+inline constexpr bool kIsVariant<std::variant<Ts...>> = true;
+
+template <class T>
+void visit(MemberVisitor& visitor, std::string_view name, T& member) {
+  if constexpr (std::is_base_of_v<Parameter, T>) {
+    visitor.parameter(name, member);
+  } else if constexpr (std::is_base_of_v<Buffer, T>) {
+    visitor.buffer(name, member);
+  } else if constexpr (std::is_base_of_v<Module, T>) {
+    visitor.module(name, member);
+  } else if constexpr (kIsSequence<T>) {
+    for (std::size_t i = 0; i < member.size(); ++i)
+      visit(visitor, std::string(name) + "." + std::to_string(i), member[i]);
+  } else if constexpr (kIsOptional<T>) {
+    if (member.has_value()) visit(visitor, name, *member);
+  } else if constexpr (kIsVariant<T>) {
+    std::visit([&](auto& held) { visit(visitor, name, held); }, member);
+  } else {
+    static_assert(
+        std::is_same_v<T, std::monostate>,
+        "TAPEGRAD_MODULE lists Parameters, Buffers, Modules, and vectors, arrays, optionals or variants of them");
+  }
+}
+
+template <class... Ts>
+void visit_all([[maybe_unused]] MemberVisitor& visitor, const char* list, Ts&... each) {
+  [[maybe_unused]] Names names(list);
+  (visit(visitor, names.next(), each), ...);
+}
+
+}  // namespace members
+}  // namespace tapegrad::nn
+
+/// Lists a module's members: Parameters, Buffers, Modules, and vectors, arrays, optionals or variants of them. A
+/// parameter that is left out is noticed: the first backward() that reaches it throws TapeError.
+#define TAPEGRAD_MODULE(...)                                                                     \
+  void visit_members(::tapegrad::nn::MemberVisitor& member_visitor) override {                   \
+    ::tapegrad::nn::members::visit_all(member_visitor, #__VA_ARGS__ __VA_OPT__(, ) __VA_ARGS__); \
+  }
+
+/// The same for a module that extends another one: the base's members come first.
+#define TAPEGRAD_MODULE_BASED_ON(Base, ...)                                                      \
+  void visit_members(::tapegrad::nn::MemberVisitor& member_visitor) override {                   \
+    Base::visit_members(member_visitor);                                                         \
+    ::tapegrad::nn::members::visit_all(member_visitor, #__VA_ARGS__ __VA_OPT__(, ) __VA_ARGS__); \
+  }

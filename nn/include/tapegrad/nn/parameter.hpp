@@ -1,0 +1,64 @@
+// Parameter and Buffer: owners of a module's tensors.
+#pragma once
+
+#include <string_view>
+
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad::nn {
+
+/// An owner of a tensor, where a Tensor is a handle:
+/// 1. copying clones the elements: copies are independent;
+/// 2. copy assignment writes into the existing storage, so that whoever holds a handle (an optimiser) sees the new
+///    values; dtypes are converted, another shape throws ShapeError;
+/// 3. moving keeps identity: the handle moves, and what was moved from is empty;
+/// 4. identity (the leaf, its hooks, its gradient) survives to(dtype).
+/// Default-constructed it is empty: an absent bias. Handles to it may be used from several threads as any Tensor's;
+/// writing (assignment, to) must not overlap with any other use.
+class OwnedTensor {
+ public:
+  operator const Tensor&() const { return tensor_; }
+  const Tensor& tensor() const { return tensor_; }
+  const Tensor* operator->() const { return &tensor_; }
+  bool defined() const { return tensor_.defined(); }
+  const Shape& shape() const { return tensor_.shape(); }
+  DType dtype() const { return tensor_.dtype(); }
+
+  /// Converts the elements in place. Throws TapeError while a tape records.
+  void to(DType dtype);
+
+ protected:
+  OwnedTensor() = default;
+  explicit OwnedTensor(const Tensor& value);
+  OwnedTensor(const OwnedTensor& other);
+  OwnedTensor(OwnedTensor&& other) noexcept = default;
+  OwnedTensor& operator=(const OwnedTensor& other) &;
+  OwnedTensor& operator=(OwnedTensor&& other) & noexcept = default;
+  ~OwnedTensor() = default;
+
+ private:
+  friend class Substitution;
+  Tensor tensor_;
+};
+
+/// A tensor that is trained: a leaf that collects a gradient.
+class Parameter : public OwnedTensor {
+ public:
+  Parameter() = default;
+  /// A trained copy of `value`'s elements. Throws DTypeError unless they are floating.
+  explicit Parameter(const Tensor& value);
+
+  Tensor grad() const { return tensor().grad(); }
+  bool has_grad() const { return tensor().has_grad(); }
+  /// False freezes it: it is a constant to every tape until it is set true again.
+  void set_requires_grad(bool requires_grad);
+};
+
+/// A tensor that belongs to a module's state without being trained, such as a running mean.
+class Buffer : public OwnedTensor {
+ public:
+  Buffer() = default;
+  explicit Buffer(const Tensor& value) : OwnedTensor(value) {}
+};
+
+}  // namespace tapegrad::nn

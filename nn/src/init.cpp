@@ -1,0 +1,127 @@
+#include "tapegrad/nn/init.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/base/random.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/parameter_support.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+namespace tapegrad::nn::init {
+
+namespace {
+
+/// Writes draw(i) into element i, in row-major order.
+template <class Draw>
+void fill(const Tensor& x, const char* op, const Draw& draw) {
+  std::vector<double> values(static_cast<std::size_t>(x.numel()));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = draw(i);
+  const NoRecord pause;
+  overwrite(x, from_vector(values, x.shape()), op);
+}
+
+RandomStream reserve(const Tensor& x) { return default_generator().reserve(static_cast<std::uint64_t>(x.numel())); }
+
+struct Fans {
+  double in;
+  double out;
+};
+
+void expect_weight(const Tensor& x, const char* op) {
+  if (x.dim() < 2)
+    throw ShapeError(std::string("[") + op + "] expected a weight [out, in, ...], got " + to_string(x.shape()));
+}
+
+Fans fans_of(const Tensor& x, const char* op) {
+  expect_weight(x, op);
+  double field = 1.0;
+  for (int d = 2; d < x.dim(); ++d) field *= static_cast<double>(x.size(d));
+  return {static_cast<double>(x.size(1)) * field, static_cast<double>(x.size(0)) * field};
+}
+
+void fill_uniform(const Tensor& x, const char* op, double low, double high) {
+  const RandomStream stream = reserve(x);
+  fill(x, op, [&](std::size_t i) { return low + (high - low) * stream.uniform64(i); });
+}
+
+void fill_normal(const Tensor& x, const char* op, double mean, double deviation) {
+  const RandomStream stream = reserve(x);
+  fill(x, op, [&](std::size_t i) { return mean + deviation * stream.normal(i); });
+}
+
+double kaiming_deviation(const Tensor& x, const char* op, KaimingOptions options) {
+  const Fans fans = fans_of(x, op);
+  return options.gain / std::sqrt(options.fan == Fan::in ? fans.in : fans.out);
+}
+
+}  // namespace
+
+void constant(const Tensor& x, double value) {
+  fill(x, "constant", [&](std::size_t) { return value; });
+}
+
+void uniform(const Tensor& x, double low, double high) {
+  if (!(low <= high))
+    throw ValueError("[uniform] expected low <= high, got " + std::to_string(low) + " and " + std::to_string(high));
+  fill_uniform(x, "uniform", low, high);
+}
+
+void normal(const Tensor& x, double mean, double deviation) { fill_normal(x, "normal", mean, deviation); }
+
+void xavier_uniform(const Tensor& x, double gain) {
+  const Fans fans = fans_of(x, "xavier_uniform");
+  const double bound = gain * std::sqrt(6.0 / (fans.in + fans.out));
+  fill_uniform(x, "xavier_uniform", -bound, bound);
+}
+
+void xavier_normal(const Tensor& x, double gain) {
+  const Fans fans = fans_of(x, "xavier_normal");
+  fill_normal(x, "xavier_normal", 0.0, gain * std::sqrt(2.0 / (fans.in + fans.out)));
+}
+
+void kaiming_uniform(const Tensor& x, KaimingOptions options) {
+  const double bound = std::sqrt(3.0) * kaiming_deviation(x, "kaiming_uniform", options);
+  fill_uniform(x, "kaiming_uniform", -bound, bound);
+}
+
+void kaiming_normal(const Tensor& x, KaimingOptions options) {
+  fill_normal(x, "kaiming_normal", 0.0, kaiming_deviation(x, "kaiming_normal", options));
+}
+
+void orthogonal(const Tensor& x, double gain) {
+  expect_weight(x, "orthogonal");
+  const auto rows = static_cast<std::size_t>(x.size(0));
+  const std::size_t columns = rows == 0 ? 0 : static_cast<std::size_t>(x.numel()) / rows;
+  // Vectors along the longer side, as many as the shorter one has; for normal ones, what Gram and Schmidt make of them
+  // is uniformly distributed (their R has a positive diagonal: Mezzadri 2007, arXiv:math-ph/0609050).
+  const std::size_t count = std::min(rows, columns);
+  const std::size_t length = std::max(rows, columns);
+  const RandomStream stream = reserve(x);
+  std::vector<std::vector<double>> basis(count, std::vector<double>(length));
+  for (std::size_t k = 0; k < count; ++k)
+    for (std::size_t i = 0; i < length; ++i) basis[k][i] = stream.normal(k * length + i);
+  const auto dot = [&](const std::vector<double>& a, const std::vector<double>& b) {
+    double sum = 0.0;
+    for (std::size_t i = 0; i < length; ++i) sum += a[i] * b[i];
+    return sum;
+  };
+  for (std::size_t k = 0; k < count; ++k) {
+    for (int pass = 0; pass < 2; ++pass)  // twice is enough: Parlett 1998, section 6.9
+      for (std::size_t j = 0; j < k; ++j) {
+        const double along = dot(basis[k], basis[j]);
+        for (std::size_t i = 0; i < length; ++i) basis[k][i] -= along * basis[j][i];
+      }
+    const double norm = std::sqrt(dot(basis[k], basis[k]));
+    for (double& v : basis[k]) v /= norm;
+  }
+  fill(x, "orthogonal", [&](std::size_t i) {
+    const std::size_t row = i / columns;
+    const std::size_t column = i % columns;
+    return gain * (rows <= columns ? basis[row][column] : basis[column][row]);
+  });
+}
+
+}  // namespace tapegrad::nn::init

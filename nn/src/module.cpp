@@ -1,0 +1,272 @@
+#include "tapegrad/nn/module.hpp"
+
+#include <cxxabi.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <typeinfo>
+#include <unordered_set>
+
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/tape/parameter_support.hpp"
+
+namespace tapegrad::nn {
+
+std::string_view members::Names::next() {
+  const std::size_t comma = rest_.find(',');
+  std::string_view name = rest_.substr(0, comma);
+  rest_.remove_prefix(comma == std::string_view::npos ? rest_.size() : comma + 1);
+  const std::size_t first = name.find_first_not_of(' ');
+  return name.substr(first, name.find_last_not_of(' ') + 1 - first);
+}
+
+namespace {
+
+struct TensorEntry {
+  std::string name;
+  OwnedTensor* owner;
+  bool is_parameter;
+};
+
+struct ModuleEntry {
+  std::string name;  // empty for the root
+  Module* module;
+  std::size_t first_tensor;  // its own tensors stand at [first_tensor, last_tensor)
+  std::size_t last_tensor;
+};
+
+/// A module and all below it, parents first.
+struct ModuleTree {
+  explicit ModuleTree(Module& root) { read(root, ""); }
+  // Reading changes nothing, but the visitor that a user's macro wrote is for both.
+  explicit ModuleTree(const Module& root) : ModuleTree(const_cast<Module&>(root)) {}
+
+  std::vector<TensorEntry> tensors;
+  std::vector<ModuleEntry> modules;
+
+ private:
+  class Reader final : public MemberVisitor {
+   public:
+    Reader(ModuleTree& tree, const std::string& path) : tree_(tree), prefix_(path.empty() ? "" : path + ".") {}
+    void parameter(std::string_view name, Parameter& parameter) override { add(name, parameter, true); }
+    void buffer(std::string_view name, Buffer& buffer) override { add(name, buffer, false); }
+    void module(std::string_view name, Module& module) override {
+      children.emplace_back(prefix_ + std::string(name), &module);
+    }
+
+    std::vector<std::pair<std::string, Module*>> children;
+
+   private:
+    void add(std::string_view name, OwnedTensor& owner, bool is_parameter) {
+      if (owner.defined() && tree_.seen_.insert(owner.tensor().impl()).second)
+        tree_.tensors.push_back({prefix_ + std::string(name), &owner, is_parameter});
+    }
+    ModuleTree& tree_;
+    std::string prefix_;
+  };
+
+  void read(Module& module, const std::string& path) {
+    Reader reader(*this, path);
+    const std::size_t first = tensors.size();
+    module.visit_members(reader);
+    modules.push_back({path, &module, first, tensors.size()});
+    for (const auto& [name, child] : reader.children) read(*child, name);
+  }
+
+  std::unordered_set<const TensorImpl*> seen_;
+};
+
+NamedTensors listed(const ModuleTree& tree, bool parameters) {
+  NamedTensors list;
+  for (const TensorEntry& entry : tree.tensors)
+    if (entry.is_parameter == parameters) list.insert(entry.name, *entry.owner);
+  return list;
+}
+
+std::string join(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, ", ")); }
+
+}  // namespace
+
+NamedTensors Module::named_parameters() {
+  const ModuleTree tree(*this);
+  for (const ModuleEntry& entry : tree.modules)
+    if (!entry.name.empty()) entry.module->path_ = path_.empty() ? entry.name : path_ + "." + entry.name;
+  NamedTensors parameters = listed(tree, true);
+  for (const auto& [name, tensor] : parameters) set_parameter_role(tensor, ParameterRole::named_parameter);
+  return parameters;
+}
+
+std::vector<Tensor> Module::parameters() { return named_parameters().tensors(); }
+
+NamedTensors Module::named_buffers() const { return listed(ModuleTree(*this), false); }
+
+NamedTensors Module::state_dict() const {
+  NamedTensors state;
+  for (const TensorEntry& entry : ModuleTree(*this).tensors) state.insert(entry.name, entry.owner->tensor().detach());
+  return state;
+}
+
+namespace {
+
+StateDifference difference(const ModuleTree& tree, const NamedTensors& state) {
+  StateDifference different;
+  std::unordered_set<std::string_view> known;
+  for (const TensorEntry& entry : tree.tensors) {
+    known.insert(entry.name);
+    const Tensor* tensor = state.find(entry.name);
+    if (tensor == nullptr) {
+      different.missing.push_back(entry.name);
+    } else if (tensor->shape() != entry.owner->shape()) {
+      different.misshapen.push_back(fmt::format("{}: expected {}, got {}", entry.name, to_string(entry.owner->shape()),
+                                                to_string(tensor->shape())));
+    } else if (is_floating(tensor->dtype()) != is_floating(entry.owner->dtype())) {
+      different.misshapen.push_back(fmt::format("{}: expected {}, got {}", entry.name, to_string(entry.owner->dtype()),
+                                                to_string(tensor->dtype())));
+    }
+  }
+  for (const auto& [name, tensor] : state)
+    if (!known.contains(name)) different.unexpected.push_back(name);
+  return different;
+}
+
+}  // namespace
+
+void Module::load_state_dict(const NamedTensors& state) { static_cast<void>(load_state_dict(state, {.strict = true})); }
+
+StateDifference Module::load_state_dict(const NamedTensors& state, LoadOptions options) {
+  const ModuleTree tree(*this);
+  StateDifference different = difference(tree, state);
+  if (options.strict && !different.empty()) {
+    std::string message = "[load_state_dict]";
+    if (!different.missing.empty()) message += " missing: " + join(different.missing) + ";";
+    if (!different.unexpected.empty()) message += " unexpected: " + join(different.unexpected) + ";";
+    if (!different.misshapen.empty()) message += " misshapen: " + join(different.misshapen) + ";";
+    message.pop_back();
+    throw ValueError(message);
+  }
+  for (const TensorEntry& entry : tree.tensors) {
+    const Tensor* tensor = state.find(entry.name);
+    if (tensor != nullptr && tensor->shape() == entry.owner->shape() &&
+        is_floating(tensor->dtype()) == is_floating(entry.owner->dtype()))
+      overwrite(*entry.owner, *tensor, "load_state_dict");
+  }
+  return different;
+}
+
+void Module::train(bool training) {
+  for (const ModuleEntry& entry : ModuleTree(*this).modules) entry.module->training_ = training;
+}
+
+void Module::to(DType dtype) {
+  if (!is_floating(dtype))
+    throw DTypeError(fmt::format("[to] parameters are floating tensors, they cannot become {}", to_string(dtype)));
+  for (const TensorEntry& entry : ModuleTree(*this).tensors)
+    if (is_floating(entry.owner->dtype())) entry.owner->to(dtype);
+}
+
+void Module::zero_grad() {
+  for (const TensorEntry& entry : ModuleTree(*this).tensors) Tensor(entry.owner->tensor()).zero_grad();
+}
+
+std::int64_t Module::parameter_count() const {
+  std::int64_t count = 0;
+  for (const TensorEntry& entry : ModuleTree(*this).tensors)
+    if (entry.is_parameter) count += entry.owner->tensor().numel();
+  return count;
+}
+
+Module& Module::operator=(const Module& other) {
+  if (this == &other) return *this;
+  const ModuleTree mine(*this);
+  const ModuleTree theirs(other);
+  if (!mine.tensors.empty()) {
+    const auto same = [](const TensorEntry& a, const TensorEntry& b) {
+      return a.name == b.name && a.owner->shape() == b.owner->shape();
+    };
+    const auto [a, b] =
+        std::mismatch(mine.tensors.begin(), mine.tensors.end(), theirs.tensors.begin(), theirs.tensors.end(), same);
+    const auto told = [](auto entry, const ModuleTree& tree) {
+      return entry == tree.tensors.end() ? std::string("nothing")
+                                         : fmt::format("{} {}", entry->name, to_string(entry->owner->shape()));
+    };
+    if (a != mine.tensors.end() || b != theirs.tensors.end())
+      throw ShapeError(fmt::format("[assign] the modules differ: expected {}, got {}", told(a, mine), told(b, theirs)));
+  }
+  training_ = other.training_;
+  return *this;
+}
+
+Module& Module::operator=(Module&& other) noexcept {
+  training_ = other.training_;
+  return *this;
+}
+
+Substitution::Substitution(Module& module, const std::vector<Tensor>& tensors) {
+  const ModuleTree tree(module);
+  std::vector<OwnedTensor*> owners;
+  for (const TensorEntry& entry : tree.tensors)
+    if (entry.is_parameter) owners.push_back(entry.owner);
+  if (owners.size() != tensors.size())
+    throw ShapeError(fmt::format("[substitution] expected {} tensors, one for each parameter, got {}", owners.size(),
+                                 tensors.size()));
+  for (std::size_t i = 0; i < owners.size(); ++i)
+    if (owners[i]->shape() != tensors[i].shape())
+      throw ShapeError(fmt::format("[substitution] expected a tensor of shape {} for parameter {}, got {}",
+                                   to_string(owners[i]->shape()), i, to_string(tensors[i].shape())));
+  originals_.reserve(owners.size());
+  for (std::size_t i = 0; i < owners.size(); ++i) {
+    originals_.emplace_back(owners[i], owners[i]->tensor_);
+    owners[i]->tensor_ = tensors[i];
+  }
+}
+
+Substitution::~Substitution() {
+  for (const auto& [owner, original] : originals_) owner->tensor_ = original;
+}
+
+// ---- summary
+
+namespace {
+
+/// "LayerNorm" for tapegrad::nn::LayerNorm.
+std::string type_name(const Module& module) {
+  int status = 0;
+  const std::unique_ptr<char, decltype(&std::free)> text(
+      abi::__cxa_demangle(typeid(module).name(), nullptr, nullptr, &status), &std::free);
+  const std::string_view name = status == 0 ? text.get() : typeid(module).name();
+  const std::size_t colon = name.rfind("::");
+  return std::string(colon == std::string_view::npos ? name : name.substr(colon + 2));
+}
+
+}  // namespace
+
+std::string summary(const Module& module) {
+  const ModuleTree tree(module);
+  std::vector<std::array<std::string, 4>> rows = {{"name", "type", "tensors", "parameters"}};
+  for (const ModuleEntry& entry : tree.modules) {
+    std::vector<std::string> shapes;
+    std::int64_t count = 0;
+    for (std::size_t i = entry.first_tensor; i < entry.last_tensor; ++i) {
+      const TensorEntry& own = tree.tensors[i];
+      const std::string name = own.name.substr(entry.name.empty() ? 0 : entry.name.size() + 1);
+      shapes.push_back(fmt::format("{} {}", name, to_string(own.owner->shape())));
+      if (own.is_parameter) count += own.owner->tensor().numel();
+    }
+    rows.push_back({entry.name, type_name(*entry.module), join(shapes), count == 0 ? "" : fmt::format("{}", count)});
+  }
+  rows.push_back({"total", "", "", fmt::format("{}", module.parameter_count())});
+
+  std::array<std::size_t, 4> widths{};
+  for (const auto& row : rows)
+    for (std::size_t column = 0; column < row.size(); ++column)
+      widths[column] = std::max(widths[column], row[column].size());
+  std::string table;
+  for (const auto& row : rows)
+    table += fmt::format("{:<{}}  {:<{}}  {:<{}}  {:>{}}\n", row[0], widths[0], row[1], widths[1], row[2], widths[2],
+                         row[3], widths[3]);
+  return table;
+}
+
+}  // namespace tapegrad::nn

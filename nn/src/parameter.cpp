@@ -1,0 +1,39 @@
+#include "tapegrad/nn/parameter.hpp"
+
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/tape/parameter_support.hpp"
+
+namespace tapegrad::nn {
+
+OwnedTensor::OwnedTensor(const Tensor& value) : tensor_(unrecorded_copy(value)) {}
+
+OwnedTensor::OwnedTensor(const OwnedTensor& other) {
+  if (!other.defined()) return;
+  tensor_ = unrecorded_copy(other.tensor_);
+  if (other.tensor_.requires_grad()) tensor_.set_requires_grad(true);
+  // The copy stands in a copy of the module that lists the original.
+  const ParameterRole role = parameter_role(other.tensor_);
+  if (role != ParameterRole::plain) set_parameter_role(tensor_, role);
+}
+
+OwnedTensor& OwnedTensor::operator=(const OwnedTensor& other) & {
+  if (this == &other) return *this;
+  if (!defined()) return *this = OwnedTensor(other);
+  if (!other.defined())
+    throw ShapeError("[assign] expected a tensor of shape " + to_string(shape()) + ", got an absent one");
+  overwrite(tensor_, other.tensor_, "assign");
+  return *this;
+}
+
+void OwnedTensor::to(DType dtype) {
+  if (defined()) convert_in_place(tensor_, dtype);
+}
+
+Parameter::Parameter(const Tensor& value) : OwnedTensor(value) {
+  set_requires_grad(true);
+  set_parameter_role(tensor(), ParameterRole::unnamed_parameter);
+}
+
+void Parameter::set_requires_grad(bool requires_grad) { Tensor(tensor()).set_requires_grad(requires_grad); }
+
+}  // namespace tapegrad::nn

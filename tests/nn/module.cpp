@@ -1,0 +1,247 @@
+// Modules as values: names, copies, assignment, moves, loading, modes, forgotten members.
+#include "tapegrad/nn/module.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/nn/linear.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+namespace tg = tapegrad;
+using Names = std::vector<std::string>;
+
+namespace {
+
+struct Pair : tg::nn::Module {
+  tg::nn::Parameter scale{tg::ones({2})};
+  tg::nn::Buffer seen{tg::zeros({3})};
+  tg::nn::Linear inner{2, 2};
+  std::vector<tg::nn::Linear> layers;
+  std::array<tg::nn::Parameter, 2> shifts{tg::nn::Parameter(tg::zeros({1})), tg::nn::Parameter(tg::zeros({1}))};
+  std::optional<tg::nn::Linear> head;
+  TAPEGRAD_MODULE(seen, inner, layers, scale, shifts, head)
+};
+
+struct Extended : Pair {
+  tg::nn::Linear more{2, 1, {.bias = false}};
+  TAPEGRAD_MODULE_BASED_ON(Pair, more)
+};
+
+struct Forgetful : tg::nn::Module {
+  tg::nn::Linear first{2, 3};
+  tg::nn::Linear second{3, 1};
+  TAPEGRAD_MODULE(first)
+  tg::Tensor operator()(const tg::Tensor& x) const { return second(first(x)); }
+};
+
+struct Empty : tg::nn::Module {
+  TAPEGRAD_MODULE()
+};
+
+Pair make_pair() {
+  Pair pair;
+  pair.layers.emplace_back(2, 2);
+  pair.layers.emplace_back(2, 2, tg::nn::LinearOptions{.bias = false});
+  pair.head.emplace(2, 1);
+  return pair;
+}
+
+bool begins_with(const std::string& text, const std::string& beginning) { return text.starts_with(beginning); }
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(module)
+
+BOOST_AUTO_TEST_CASE(names_are_paths_with_a_modules_own_tensors_first) {
+  Pair pair = make_pair();
+  const Names expected = {"scale",           "shifts.0",      "shifts.1",        "inner.weight", "inner.bias",
+                          "layers.0.weight", "layers.0.bias", "layers.1.weight", "head.weight",  "head.bias"};
+  BOOST_TEST(pair.named_parameters().names() == expected, boost::test_tools::per_element());
+  BOOST_TEST(pair.named_buffers().names() == Names{"seen"}, boost::test_tools::per_element());
+  BOOST_TEST(pair.state_dict().names().front() == "seen");
+  BOOST_TEST(pair.state_dict().size() == 11U);
+  BOOST_TEST(pair.parameter_count() == 2 + 2 + 6 + 6 + 4 + 3);
+  BOOST_TEST(pair.layers[1].path() == "layers.1");
+  BOOST_TEST(Empty().named_parameters().empty());
+}
+
+BOOST_AUTO_TEST_CASE(an_extended_module_lists_its_base_first) {
+  const Names names = Extended().named_parameters().names();
+  BOOST_TEST(names.front() == "scale");
+  BOOST_TEST(names.back() == "more.weight");
+  BOOST_TEST(names.size() == 6U);
+}
+
+BOOST_AUTO_TEST_CASE(an_alias_is_listed_once) {
+  struct Tied : tg::nn::Module {
+    tg::nn::Linear first{2, 2};
+    tg::nn::Linear& again = first;
+    TAPEGRAD_MODULE(first, again)
+  };
+  Tied tied;
+  BOOST_TEST(tied.state_dict().names() == (Names{"first.weight", "first.bias"}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(semantics_14_copying_clones) {
+  Pair model = make_pair();
+  model.inner.weight.set_requires_grad(false);
+  Pair copy = model;
+  tg::Tensor(model.inner.bias).set_grad(tg::ones({2}));
+  BOOST_TEST(copy.inner.bias->data<float>()[0] == model.inner.bias->data<float>()[0]);
+  BOOST_TEST(copy.inner.bias->data<float>().data() != model.inner.bias->data<float>().data());
+  BOOST_TEST(!copy.inner.bias.has_grad());
+  BOOST_TEST(copy.inner.bias->requires_grad());
+  BOOST_TEST(!copy.inner.weight->requires_grad());
+  tg::Tensor(copy.scale).mutable_data<float>()[0] = 7.0F;
+  BOOST_TEST(model.scale->data<float>()[0] == 1.0F);
+}
+
+BOOST_AUTO_TEST_CASE(semantics_14_assigning_writes_into_the_storage) {
+  Pair model = make_pair();
+  const Pair best = make_pair();
+  const std::vector<tg::Tensor> held = model.parameters();
+  const float* place = held[3].data<float>().data();
+  model = best;
+  BOOST_TEST(model.inner.weight->impl() == held[3].impl());
+  BOOST_TEST(held[3].data<float>().data() == place);
+  BOOST_TEST(held[3].data<float>()[0] == best.inner.weight->data<float>()[0]);
+  BOOST_TEST(best.inner.weight->data<float>().data() != place);
+}
+
+BOOST_AUTO_TEST_CASE(assigning_another_shape_throws_and_writes_nothing) {
+  Pair model = make_pair();
+  Pair other = make_pair();
+  other.layers.emplace_back(2, 2);
+  const float before = model.inner.weight->data<float>()[0];
+  BOOST_CHECK_EXCEPTION(model = other, tg::ShapeError, [](const tg::Error& e) {
+    return std::string(e.what()) ==
+           "[assign] the modules differ: expected head.weight [1, 2], got layers.2.weight [2, 2]";
+  });
+  BOOST_TEST(model.inner.weight->data<float>()[0] == before);
+  tg::nn::Linear narrow(2, 2);
+  BOOST_CHECK_THROW((narrow = tg::nn::Linear(narrow), narrow.weight = other.head->weight), tg::ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(semantics_14_moving_keeps_identity) {
+  Pair model = make_pair();
+  const tg::TensorImpl* identity = model.layers[0].weight->impl();
+  Pair moved = std::move(model);
+  BOOST_TEST(moved.layers[0].weight->impl() == identity);
+  std::vector<Pair> models;
+  models.push_back(std::move(moved));
+  models.emplace_back();  // the vector grows: its elements move
+  BOOST_TEST(models[0].layers[0].weight->impl() == identity);
+}
+
+BOOST_AUTO_TEST_CASE(semantics_14_identity_survives_a_change_of_dtype) {
+  Pair model = make_pair();
+  const std::vector<tg::Tensor> held = model.parameters();
+  tg::Tensor(held[3]).set_grad(tg::ones({2, 2}));
+  const double value = static_cast<double>(held[3].data<float>()[1]);
+  model.to(tg::float64);
+  BOOST_TEST(model.inner.weight->impl() == held[3].impl());
+  BOOST_TEST((held[3].dtype() == tg::float64));
+  BOOST_TEST(held[3].data<double>()[1] == value);
+  BOOST_TEST((held[3].grad().dtype() == tg::float64));
+  BOOST_TEST(held[3].requires_grad());
+  BOOST_TEST((model.seen.dtype() == tg::float64));
+  BOOST_CHECK_THROW(model.to(tg::int64), tg::DTypeError);
+  tg::Tape tape;
+  BOOST_CHECK_THROW(model.to(tg::float32), tg::TapeError);
+}
+
+BOOST_AUTO_TEST_CASE(semantics_15_a_forgotten_member_is_noticed) {
+  Forgetful model;
+  const std::vector<tg::Tensor> trained = model.parameters();
+  BOOST_TEST(trained.size() == 2U);
+  tg::Tape tape;
+  const tg::Tensor loss = tg::sum(model(tg::ones({4, 2})));
+  BOOST_CHECK_EXCEPTION(tape.backward(loss), tg::TapeError, [](const tg::Error& e) {
+    return begins_with(e.what(), "[backward] a parameter of shape [3, 1]") ||
+           begins_with(e.what(), "[backward] a parameter of shape [1, 3]") ||
+           begins_with(e.what(), "[backward] a parameter of shape [1]");
+  });
+}
+
+BOOST_AUTO_TEST_CASE(a_frozen_parameter_need_not_be_named) {
+  Forgetful model;
+  model.second.weight.set_requires_grad(false);
+  model.second.bias.set_requires_grad(false);
+  model.named_parameters();
+  tg::Tape tape;
+  tape.backward(tg::sum(model(tg::ones({4, 2}))));
+  BOOST_TEST(model.first.weight.has_grad());
+  model.zero_grad();
+  BOOST_TEST(!model.first.weight.has_grad());
+}
+
+BOOST_AUTO_TEST_CASE(semantics_16_loading_names_every_key_that_does_not_fit) {
+  Pair model = make_pair();
+  const Pair before = model;
+  tg::NamedTensors state;
+  for (const auto& [name, tensor] : make_pair().state_dict())
+    if (name != "scale" && name != "head.bias") state.insert(name == "inner.bias" ? "inner.offset" : name, tensor);
+  state.insert("head.bias", tg::zeros({2}));
+  BOOST_CHECK_EXCEPTION(model.load_state_dict(state), tg::ValueError, [](const tg::Error& e) {
+    return std::string(e.what()) ==
+           "[load_state_dict] missing: scale, inner.bias; unexpected: inner.offset; misshapen: head.bias: expected "
+           "[1], "
+           "got [2]";
+  });
+  BOOST_TEST(model.inner.weight->data<float>()[0] == before.inner.weight->data<float>()[0]);
+  const tg::nn::StateDifference difference = model.load_state_dict(state, {.strict = false});
+  BOOST_TEST(difference.missing == (Names{"scale", "inner.bias"}), boost::test_tools::per_element());
+  BOOST_TEST(difference.unexpected == Names{"inner.offset"}, boost::test_tools::per_element());
+  BOOST_TEST(model.inner.weight->data<float>()[0] == state.at("inner.weight").data<float>()[0]);
+  model.load_state_dict(make_pair().state_dict());
+}
+
+BOOST_AUTO_TEST_CASE(training_mode_reaches_all_parts) {
+  Pair model = make_pair();
+  BOOST_TEST(model.head->is_training());
+  model.eval();
+  BOOST_TEST(!model.is_training());
+  BOOST_TEST(!model.layers[1].is_training());
+  model.train();
+  BOOST_TEST(model.layers[1].is_training());
+}
+
+BOOST_AUTO_TEST_CASE(a_summary_is_a_table) {
+  Pair model;
+  BOOST_TEST(tg::nn::summary(model) ==
+             "name   type    tensors                                          parameters\n"
+             "       Pair    seen [3], scale [2], shifts.0 [1], shifts.1 [1]           4\n"
+             "inner  Linear  weight [2, 2], bias [2]                                   6\n"
+             "total                                                                   10\n");
+}
+
+BOOST_AUTO_TEST_CASE(scopes_are_paths_in_study_mode) {
+  Pair model = make_pair();
+  model.named_parameters();
+  tg::Tape tape({.study = true});
+  const tg::Tensor y = model.layers[0](tg::ones({1, 2}));
+  BOOST_TEST(tape.node(tape.position(y)).scope == "layers.0");
+  const tg::Scope block("layers");
+  const tg::Tensor z = model.layers[1](y);
+  BOOST_TEST(tape.node(tape.position(z)).scope == "layers.1");
+  const tg::Scope other("lay");
+  const tg::Tensor w = model.layers[1](y);
+  BOOST_TEST(tape.node(tape.position(w)).scope == "layers/lay/layers.1");
+}
+
+BOOST_AUTO_TEST_CASE(a_substitution_computes_with_other_parameters) {
+  tg::nn::Linear model(2, 1);
+  const tg::Tensor x = tg::ones({1, 2});
+  const double before = model(x).item();
+  {
+    const tg::nn::Substitution substitution(model, {tg::full({1, 2}, 2.0), tg::ones({1})});
+    BOOST_TEST(model(x).item() == 5.0);
+  }
+  BOOST_TEST(model(x).item() == before);
+  BOOST_CHECK_THROW(tg::nn::Substitution(model, {tg::ones({1, 2})}), tg::ShapeError);
+  BOOST_CHECK_THROW(tg::nn::Substitution(model, {tg::ones({1, 3}), tg::ones({1})}), tg::ShapeError);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
