@@ -6,6 +6,7 @@
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/tape/add.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"
 
@@ -56,10 +57,19 @@ void run(const OpTable& table, const void* op, Inputs inputs, Inputs originals, 
   if (tracked) recorder.tape->record(table, op, edges.span(), originals, outputs, keeper);
 }
 
+/// Rules may leave broadcasting to the engine: what u must be for <g, u> to be the product with the whole gradient.
+Tensor brought_to(const Tensor& u, const Shape& shape) {
+  if (u.shape() == shape) return u;
+  return broadcasts_to(u.shape(), shape) ? expand(u, shape) : sum_to(u, shape);
+}
+
 /// J u by two reverse rules: with g(v) = J^T v, which is linear in v, J u is the gradient of <g(v), u> with respect to
 /// v.
 void jvp_by_double_vjp(const OpTable& table, const void* op, const Saved& saved, Tangents dxs,
                        std::span<const Tensor> outputs, std::span<Tensor> dys) {
+  if (table.vjp == nullptr)
+    throw TapeError(std::string("[") + std::string(table.name) +
+                    "] has no forward rule, and its reverse rule is differentiable only once");
   std::vector<Tensor> v;
   for (const Tensor& output : outputs)
     v.push_back(is_floating(output.dtype()) ? zeros_like(output).set_requires_grad(true) : Tensor());
@@ -73,6 +83,8 @@ void jvp_by_double_vjp(const OpTable& table, const void* op, const Saved& saved,
   Collect g;
   g.gradients.resize(dxs.size());
   const auto differentiate = [&](Tape& tape) {
+    // On the tape even where the rule hands v on as it is.
+    for (const Tensor& t : v) recorder.tape->edge_of(t, table.name);
     table.vjp(op, saved, v, g);
     std::vector<Tensor> ys;
     std::vector<Tensor> cotangents;
@@ -80,8 +92,7 @@ void jvp_by_double_vjp(const OpTable& table, const void* op, const Saved& saved,
       Tensor& gradient = g.gradients[i];
       if (!gradient.defined() || !dxs[i].defined() || !gradient.is_tracked()) continue;
       ys.push_back(gradient);
-      // Rules may leave broadcasting to the engine: <g, u> sums over it when u is expanded likewise.
-      cotangents.push_back(gradient.shape() == dxs[i].shape() ? dxs[i] : dxs[i].expand(gradient.shape()));
+      cotangents.push_back(brought_to(dxs[i], gradient.shape()));
     }
     std::vector<Tensor> wanted;
     for (const Tensor& t : v)
@@ -98,8 +109,7 @@ void jvp_by_double_vjp(const OpTable& table, const void* op, const Saved& saved,
     const TapeAside aside;
     Tape tape;
     differentiate(tape);
-    for (Tensor& dy : dys)
-      if (dy.defined()) dy = dy.detach();
+    for (Tensor& dy : dys) dy = off_tape(dy);
   }
 }
 
@@ -110,7 +120,10 @@ void push_tangents(const OpTable& table, const void* op, const Saved& saved, Inp
     PerInput<const Tensor*> inputs(dxs.size());
     for (std::size_t i = 0; i < dxs.size(); ++i) {
       const Tensor& primal = primals[static_cast<int>(i)];
-      full[i] = dxs[i].defined() ? dxs[i] : (primal.defined() ? zeros_like(primal) : Tensor());
+      // Indices and the like are no part of the linear map: they stay.
+      full[i] = dxs[i].defined()                                  ? dxs[i]
+                : primal.defined() && is_floating(primal.dtype()) ? zeros_like(primal)
+                                                                  : primal;
       inputs[i] = &full[i];
     }
     engine::apply(table, op, Inputs(inputs.begin(), dxs.size()), dys);
@@ -133,16 +146,18 @@ void run_with_tangents(const OpTable& table, const void* op, Inputs inputs, Inpu
   PerInput<Tensor> primals(count);
   PerInput<Tensor> dxs(count);
   PerInput<const Tensor*> pointers(count);
+  std::uint64_t moving = 0;  // the inputs that have a tangent
   for (std::size_t i = 0; i < count; ++i) {
     primals[i] = without_tangent(inputs[static_cast<int>(i)], level);
     dxs[i] = tangent_of(inputs[static_cast<int>(i)], level);
+    if (i < 64 && dxs[i].defined()) moving |= std::uint64_t{1} << i;
     pointers[i] = &primals[i];
   }
   const Inputs stripped(pointers.begin(), count);
   run_with_tangents(table, op, stripped, originals, outputs);
   if (!table.differentiable) return;
   std::vector<Tensor> dys(outputs.size());
-  push_tangents(table, op, Saved(table.name, stripped, outputs), stripped, dxs.span(), outputs, dys);
+  push_tangents(table, op, Saved(table.name, stripped, outputs, Wants(moving)), stripped, dxs.span(), outputs, dys);
   for (std::size_t j = 0; j < outputs.size(); ++j) {
     if (!dys[j].defined() || !is_floating(outputs[j].dtype())) continue;
     if (dys[j].shape() != outputs[j].shape()) dys[j] = dys[j].expand(outputs[j].shape());

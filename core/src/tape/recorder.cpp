@@ -2,7 +2,7 @@
 
 #include <atomic>
 
-#include "tape/tensor_impl.hpp"
+#include "tape/tape_impl.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/tape.hpp"
 
@@ -65,6 +65,16 @@ std::uint64_t innermost_level(const Tensor& x) {
   return 0;
 }
 
+Tensor off_tape(const Tensor& x) {
+  if (!x.defined()) return x;
+  Tensor y = x.detach();
+  if (x.impl()->tangents != nullptr) {
+    y.impl()->tangents = std::make_unique<std::vector<Tangent>>();
+    for (const Tangent& t : *x.impl()->tangents) y.impl()->tangents->push_back({t.level, off_tape(t.value)});
+  }
+  return y;
+}
+
 TapeAside::TapeAside()
     : outer_(recorder.aside),
       tape_(recorder.tape),
@@ -84,6 +94,18 @@ TapeAside::~TapeAside() {
   recorder.generation = generation_;
   recorder.paused = paused_;
   recorder.aside = outer_;
+}
+
+PrivateTape::PrivateTape() {
+  const TapeAside aside;
+  tape_ = std::make_unique<Tape>();
+  impl_ = recorder.tape;
+}
+
+PrivateTape::Use::Use(PrivateTape& tape) : tape_(*tape.tape_) {
+  recorder.tape = tape.impl_;
+  recorder.serial = tape.impl_->serial;
+  recorder.generation = tape.impl_->generation;
 }
 
 }  // namespace tapegrad

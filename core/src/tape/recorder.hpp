@@ -3,13 +3,13 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 
+#include "tapegrad/tape/tape.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad {
 
-struct TapeImpl;
-class Scope;
 class TapeAside;
 
 struct Recorder {
@@ -49,6 +49,9 @@ Tensor without_tangent(const Tensor& x, std::uint64_t level);
 /// The innermost live level at which x has a tangent; 0 when there is none.
 std::uint64_t innermost_level(const Tensor& x);
 
+/// x's value off every tape, with its tangents likewise: what outlives a private tape.
+Tensor off_tape(const Tensor& x);
+
 /// Suspends the live tape, so that a private one can live on this thread; what lies on the outer one counts as
 /// constant.
 class TapeAside {
@@ -58,12 +61,39 @@ class TapeAside {
   TapeAside& operator=(const TapeAside&) = delete;
   ~TapeAside();
 
+  /// Whether a tensor recorded there lies on this suspended tape, or on one suspended further out.
+  bool holds(std::uint64_t serial, std::uint32_t generation) const {
+    for (const TapeAside* aside = this; aside != nullptr; aside = aside->outer_)
+      if (aside->serial_ == serial && aside->generation_ == generation) return true;
+    return false;
+  }
+
  private:
   const TapeAside* outer_;
   TapeImpl* tape_;
   std::uint64_t serial_;
   std::uint32_t generation_;
   int paused_;
+};
+
+/// A tape beside the thread's live one. It records, and is swept, only while a Use of it lives.
+class PrivateTape {
+ public:
+  PrivateTape();
+
+  class Use {
+   public:
+    explicit Use(PrivateTape& tape);
+    Tape& tape() const { return tape_; }
+
+   private:
+    TapeAside aside_;
+    Tape& tape_;
+  };
+
+ private:
+  std::unique_ptr<Tape> tape_;
+  TapeImpl* impl_;
 };
 
 }  // namespace tapegrad

@@ -232,6 +232,9 @@ bool Sweep::second_order(const Node& node, std::span<const Tensor> cotangents) c
   if (recorder.level_count == 0) return false;
   for (const SavedSlot& slot : std::span(node.saved, node.saved_count))
     if (innermost_level(slot.tensor) != 0) return true;
+  // A fused rule would add into what has come so far, past its tangents.
+  for (const Edge& edge : std::span(node.edges, node.edge_count))
+    if (edge.tracked() && innermost_level(cotangents_[tape_.nodes[edge.node]->slot + edge.output]) != 0) return true;
   return std::any_of(cotangents.begin(), cotangents.end(), [](const Tensor& t) { return innermost_level(t) != 0; });
 }
 
@@ -259,6 +262,7 @@ void Sweep::step(Node& node, std::span<const char> reaches) {
     const Edge& edge = node.edges[i];
     if (edge.tracked() && (reaches.empty() || reaches[edge.node] != 0)) wanted |= std::uint64_t{1} << i;
   }
+  if (wanted == 0 && node.edge_count <= 64) return;
   // The cotangents leave their slots, so that a gradient passed through unchanged may be accumulated in place further
   // down.
   std::array<Tensor, 4> few;
@@ -327,7 +331,7 @@ class LeafGuard {
                         to_string(node->outputs[0].shape) +
                         ": use gradient(), which is safe from any number of threads");
       }
-      held_.push_back(&leaf);
+      held_.emplace_back(&leaf);
     }
   }
   LeafGuard(const LeafGuard&) = delete;
@@ -336,10 +340,10 @@ class LeafGuard {
 
  private:
   void release() {
-    for (LeafState* leaf : held_) leaf->in_backward.store(false, std::memory_order_release);
+    for (const Ref<LeafState>& leaf : held_) leaf->in_backward.store(false, std::memory_order_release);
     held_.clear();
   }
-  std::vector<LeafState*> held_;
+  std::vector<Ref<LeafState>> held_;  // owned: consuming the tape may drop a leaf's last other owner
 };
 
 }  // namespace

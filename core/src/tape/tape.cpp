@@ -110,7 +110,7 @@ Edge TapeImpl::edge_of(const Tensor& x, std::string_view op) {
   const TapePlace& place = impl.place;
   if (place.serial != 0) {
     if (place.serial == serial && place.generation == generation) return {place.node, place.output};
-    if (recorder.aside != nullptr) return {};
+    if (recorder.aside != nullptr && recorder.aside->holds(place.serial, place.generation)) return {};
     throw TapeError(fmt::format(
         "[{}] an input {} was recorded {}: use detach() to carry its value over", op, to_string(x.shape()),
         place.serial == serial ? "in an earlier step of this tape, which has been swept" : "on another tape"));

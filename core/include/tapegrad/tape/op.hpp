@@ -115,8 +115,8 @@ class Saved {
   /// The reverse sweep's view of a node.
   Saved(const Node& node, Wants wants) : node_(&node), wants_(wants) {}
   /// The forward rule's view: everything at hand.
-  Saved(std::string_view op, Inputs inputs, std::span<const Tensor> outputs)
-      : wants_(~std::uint64_t{0}), op_(op), inputs_(inputs), outputs_(outputs) {}
+  Saved(std::string_view op, Inputs inputs, std::span<const Tensor> outputs, Wants wants)
+      : wants_(wants), op_(op), inputs_(inputs), outputs_(outputs) {}
 
   const Tensor& input(int i) const;
   const Tensor& output(int i = 0) const;
