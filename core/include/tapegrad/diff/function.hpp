@@ -1,0 +1,104 @@
+// Functions of tensors, whatever their spelling: f(x), f(x, w), f(std::vector<Tensor>), returning a Tensor or several.
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad {
+
+/// What every function looks like from inside the transforms.
+using TensorFunction = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
+
+namespace engine {
+
+inline constexpr std::size_t kMostArguments = 8;
+
+template <std::size_t>
+using TensorArgument = const Tensor&;
+
+template <class F, std::size_t... I>
+constexpr bool takes(std::index_sequence<I...>) {
+  return std::is_invocable_v<F&, TensorArgument<I>...>;
+}
+/// Whether f(x0, ..., x_{count - 1}) compiles.
+template <class F, std::size_t Count>
+inline constexpr bool kTakes = takes<F>(std::make_index_sequence<Count>{});
+
+inline std::vector<Tensor> as_list(Tensor result) { return {std::move(result)}; }
+inline std::vector<Tensor> as_list(std::vector<Tensor> results) { return results; }
+template <class Results>
+requires requires { std::tuple_size<Results>::value; }
+std::vector<Tensor> as_list(Results results) {
+  return std::apply([](auto&... each) { return std::vector<Tensor>{std::move(each)...}; }, results);
+}
+
+template <class F, std::size_t... I>
+std::vector<Tensor> call_with(F& f, const std::vector<Tensor>& xs, std::index_sequence<I...>) {
+  return as_list(f(xs[I]...));
+}
+
+/// Calls f with as many arguments as there are tensors, or with the list.
+template <class F, std::size_t Count = 1>
+std::vector<Tensor> call(F& f, const std::vector<Tensor>& xs) {
+  if constexpr (Count <= kMostArguments) {
+    if constexpr (kTakes<F, Count>) {
+      if (xs.size() == Count) return call_with(f, xs, std::make_index_sequence<Count>{});
+      // A generic lambda of one argument would take anything: it is not asked whether it takes a list.
+      if constexpr (!kTakes<F, 1>) return call<F, Count + 1>(f, xs);
+    } else {
+      return call<F, Count + 1>(f, xs);
+    }
+    if constexpr (Count < kMostArguments) return call<F, Count + 1>(f, xs);
+  } else if constexpr (!kTakes<F, 1> && std::is_invocable_v<F&, const std::vector<Tensor>&>) {
+    return as_list(f(xs));
+  }
+  throw ValueError("[transform] the function does not take " + std::to_string(xs.size()) + " tensors");
+}
+
+/// The result of f on as few tensors as it takes, else on a list.
+template <class F, std::size_t Count = 1>
+auto result_of() {
+  if constexpr (Count > kMostArguments) {
+    return std::type_identity<std::invoke_result_t<F&, const std::vector<Tensor>&>>{};
+  } else if constexpr (kTakes<F, Count>) {
+    return []<std::size_t... I>(std::index_sequence<I...>) {
+      return std::type_identity<std::invoke_result_t<F&, TensorArgument<I>...>>{};
+    }
+    (std::make_index_sequence<Count>{});
+  } else {
+    return result_of<F, Count + 1>();
+  }
+}
+
+/// Tensor for functions that return one tensor, std::vector<Tensor> for all others.
+template <class F>
+using Result = std::conditional_t<
+    std::same_as<std::remove_cvref_t<typename decltype(result_of<std::remove_reference_t<F>>())::type>, Tensor>, Tensor,
+    std::vector<Tensor>>;
+
+/// Refers to f: REQUIRES: f outlives the result.
+template <class F>
+TensorFunction function_of(F& f) {
+  return [&f](const std::vector<Tensor>& xs) { return call(f, xs); };
+}
+
+/// The list as what the caller gets: itself, or its one tensor.
+template <class As>
+As unlist(std::vector<Tensor>&& list) {
+  if constexpr (std::same_as<As, Tensor>) {
+    return std::move(list.front());
+  } else {
+    return std::move(list);
+  }
+}
+
+}  // namespace engine
+}  // namespace tapegrad

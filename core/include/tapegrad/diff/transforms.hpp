@@ -1,0 +1,151 @@
+// Derivatives of functions, as functions.
+//
+//   auto f = [](const Tensor& x) { return sum(exp(sin(x))); };
+//   auto [y, dx] = value_and_grad(f)(x);
+//   auto [out, dout] = jvp(f, x, v);              // several inputs: jvp(f, {x, w}, {v, u})
+//   auto [out2, pullback] = vjp(f, x);            // pullback(dy) -> dx
+//
+// All differentiate with respect to the arguments alone: a tensor that f reads besides is a constant, even where it is
+// the same tensor as an argument. All nest in any order. While a tape records, a transform works on that tape, so that
+// its result can be differentiated again, with respect to what f reads besides too; else it works on a tape of its own
+// and its result is a plain tensor. Integer and bool tensors are passed to f and have no derivative (undefined
+// tensors).
+//
+// f is called before the transform returns, and is not kept (grad and value_and_grad keep a copy: give them a lambda
+// that refers to your model, not the model). Throws what f throws, DTypeError for a non-floating argument, TapeError
+// where an operation of f has no derivative of the order asked for.
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "tapegrad/diff/function.hpp"
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad {
+
+namespace engine {
+
+/// A function recorded at a point, ready for reverse sweeps.
+class Linearization {
+ public:
+  /// `name` begins error messages.
+  Linearization(const char* name, const TensorFunction& f, const std::vector<Tensor>& xs);
+  Linearization(const Linearization&) = delete;
+  Linearization& operator=(const Linearization&) = delete;
+  ~Linearization();
+
+  const std::vector<Tensor>& outputs() const;
+  /// J^T dy; an undefined dy is zero. `last`: no other pull_back will follow.
+  std::vector<Tensor> pull_back(const std::vector<Tensor>& dys, bool last = false) const;
+  /// The gradient of the single one-element output.
+  std::vector<Tensor> gradient() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+std::pair<std::vector<Tensor>, std::vector<Tensor>> jvp(const TensorFunction& f, const std::vector<Tensor>& xs,
+                                                        const std::vector<Tensor>& vs);
+Tensor hvp(const TensorFunction& f, const Tensor& x, const Tensor& v);
+
+}  // namespace engine
+
+/// The transpose of a function's Jacobian at a point: X = J^T Y. X and Y are Tensor or std::vector<Tensor>. May be
+/// called any number of times; holds the memory that the reverse sweep needs. Throws ShapeError and DTypeError for
+/// cotangents unlike the outputs, TapeError when the tape that recorded the function is gone.
+template <class X, class Y>
+class Pullback {
+ public:
+  explicit Pullback(std::shared_ptr<const engine::Linearization> point) : point_(std::move(point)) {}
+  X operator()(const Y& dy) const {
+    if constexpr (std::same_as<Y, Tensor>) {
+      return engine::unlist<X>(point_->pull_back({dy}));
+    } else {
+      return engine::unlist<X>(point_->pull_back(dy));
+    }
+  }
+
+ private:
+  std::shared_ptr<const engine::Linearization> point_;
+};
+
+namespace engine {
+
+template <class X, class F>
+auto vjp(F& f, const std::vector<Tensor>& xs) {
+  using Y = Result<F>;
+  auto point = std::make_shared<const Linearization>("vjp", function_of(f), xs);
+  std::vector<Tensor> outputs = point->outputs();
+  return std::pair<Y, Pullback<X, Y>>(unlist<Y>(std::move(outputs)), Pullback<X, Y>(std::move(point)));
+}
+
+}  // namespace engine
+
+/// y = f(x) and the pullback dy -> J^T dy.
+template <class F>
+auto vjp(F&& f, const Tensor& x) {
+  return engine::vjp<Tensor>(f, {x});
+}
+template <class F>
+auto vjp(F&& f, const std::vector<Tensor>& xs) {
+  return engine::vjp<std::vector<Tensor>>(f, xs);
+}
+
+/// y = f(x) and its derivative J v along v, in one forward run. ShapeError, DTypeError for a v unlike x; an undefined v
+/// is zero.
+template <class F>
+auto jvp(F&& f, const Tensor& x, const Tensor& v) {
+  using Y = engine::Result<F>;
+  auto [y, dy] = engine::jvp(engine::function_of(f), {x}, {v});
+  return std::pair<Y, Y>(engine::unlist<Y>(std::move(y)), engine::unlist<Y>(std::move(dy)));
+}
+template <class F>
+auto jvp(F&& f, const std::vector<Tensor>& xs, const std::vector<Tensor>& vs) {
+  using Y = engine::Result<F>;
+  auto [y, dy] = engine::jvp(engine::function_of(f), xs, vs);
+  return std::pair<Y, Y>(engine::unlist<Y>(std::move(y)), engine::unlist<Y>(std::move(dy)));
+}
+
+/// x -> (f(x), df/dx) for a function with one one-element result (else ShapeError).
+template <class F>
+auto value_and_grad(F f) {
+  struct ValueAndGrad {
+    F f;
+    std::pair<Tensor, Tensor> operator()(const Tensor& x) const {
+      const engine::Linearization point("value_and_grad", engine::function_of(f), {x});
+      return {point.outputs().front(), engine::unlist<Tensor>(point.gradient())};
+    }
+    std::pair<Tensor, std::vector<Tensor>> operator()(const std::vector<Tensor>& xs) const {
+      const engine::Linearization point("value_and_grad", engine::function_of(f), xs);
+      return {point.outputs().front(), point.gradient()};
+    }
+  };
+  return ValueAndGrad{std::move(f)};
+}
+
+/// x -> df/dx for a function with one one-element result (else ShapeError).
+template <class F>
+auto grad(F f) {
+  struct Grad {
+    F f;
+    Tensor operator()(const Tensor& x) const {
+      return engine::unlist<Tensor>(engine::Linearization("grad", engine::function_of(f), {x}).gradient());
+    }
+    std::vector<Tensor> operator()(const std::vector<Tensor>& xs) const {
+      return engine::Linearization("grad", engine::function_of(f), xs).gradient();
+    }
+  };
+  return Grad{std::move(f)};
+}
+
+/// H v, the derivative of grad(f) along v: forward mode over reverse, at the cost of a few gradients whatever x's size
+/// (Pearlmutter, "Fast exact multiplication by the Hessian", 1994).
+template <class F>
+Tensor hvp(F&& f, const Tensor& x, const Tensor& v) {
+  return engine::hvp(engine::function_of(f), x, v);
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,189 @@
+#include "tapegrad/diff/transforms.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "tape/recorder.hpp"
+#include "tape/tape_impl.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/op.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+namespace tapegrad {
+namespace {
+
+/// The identity: gives an argument a node of its own, so that the function's other uses of the tensor are not
+/// differentiated.
+struct Argument : Op<Argument> {
+  static constexpr std::string_view name = "argument";
+  static constexpr std::string_view math = R"(y = x;\quad \bar x = \bar y)";
+  static constexpr Keep keep = Keep::nothing;
+  static constexpr bool linear = true;
+  Tensor forward(const Tensor& x) const { return x; }
+  Tensor vjp(const Saved&, const Tensor& dy) const { return dy; }
+};
+
+bool carries_gradient(const Tensor& x) { return x.defined() && is_floating(x.dtype()); }
+
+/// x as a leaf of nobody else's, with its tangents.
+Tensor fresh_leaf(const Tensor& x) {
+  Tensor leaf = x.detach().set_requires_grad(true);
+  if (x.impl()->tangents != nullptr)
+    leaf.impl()->tangents = std::make_unique<std::vector<Tangent>>(*x.impl()->tangents);
+  return leaf;
+}
+
+Tensor as_argument(const Tensor& x) {
+  if (!carries_gradient(x)) return x;
+  return apply(Argument{}, x.is_tracked() ? x : fresh_leaf(x));
+}
+
+void expect_floating_argument(const char* name, const std::vector<Tensor>& xs) {
+  if (std::any_of(xs.begin(), xs.end(), carries_gradient)) return;
+  const std::string got = xs.empty() ? "no argument"
+                          : !xs.front().defined()
+                              ? "an undefined tensor"
+                              : fmt::format("{} {}", to_string(xs.front().dtype()), to_string(xs.front().shape()));
+  throw DTypeError(fmt::format("[{}] expected a floating tensor to differentiate by, got {}", name, got));
+}
+
+void expect_alike(const char* name, const char* what, const Tensor& derivative, const Tensor& of) {
+  if (derivative.shape() != of.shape())
+    throw ShapeError(fmt::format("[{}] expected a {} of shape {}, got {}", name, what, to_string(of.shape()),
+                                 to_string(derivative.shape())));
+  if (derivative.dtype() != of.dtype())
+    throw DTypeError(fmt::format("[{}] expected a {} of dtype {}, got {}", name, what, to_string(of.dtype()),
+                                 to_string(derivative.dtype())));
+}
+
+}  // namespace
+
+namespace engine {
+
+struct Linearization::State {
+  const char* name;
+  std::optional<PrivateTape> own;  // when no tape recorded
+  std::uint64_t serial = 0;        // of the tape used
+  std::vector<Tensor> arguments;
+  std::vector<Tensor> results;  // on the tape
+  std::vector<Tensor> outputs;  // for the caller
+
+  std::vector<Tensor> sweep(Tape& tape, const std::vector<Tensor>& dys, const GradientOptions& options) const {
+    std::vector<Tensor> ys;
+    std::vector<Tensor> cotangents;
+    for (std::size_t j = 0; j < results.size(); ++j) {
+      if (!dys[j].defined() || !carries_gradient(results[j])) continue;
+      expect_alike(name, "cotangent", dys[j], results[j]);
+      if (results[j].impl()->place.serial != serial) continue;  // independent of the arguments
+      ys.push_back(results[j]);
+      cotangents.push_back(dys[j]);
+    }
+    std::vector<Tensor> wanted;
+    for (const Tensor& x : arguments)
+      if (carries_gradient(x)) wanted.push_back(x);
+    std::vector<Tensor> found;
+    if (ys.empty()) {
+      for (const Tensor& x : wanted) found.push_back(zeros_like(x));
+    } else {
+      found = tape.gradient(ys, cotangents, wanted, options);
+    }
+    std::vector<Tensor> gradients(arguments.size());
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < arguments.size(); ++i)
+      if (carries_gradient(arguments[i])) gradients[i] = std::move(found[next++]);
+    return gradients;
+  }
+};
+
+Linearization::Linearization(const char* name, const TensorFunction& f, const std::vector<Tensor>& xs)
+    : state_(std::make_unique<State>()) {
+  expect_floating_argument(name, xs);
+  State& s = *state_;
+  s.name = name;
+  const auto record = [&] {
+    s.serial = recorder.serial;
+    for (const Tensor& x : xs) s.arguments.push_back(as_argument(x));
+    s.results = f(s.arguments);
+  };
+  if (is_recording()) {
+    record();
+    s.outputs = s.results;
+  } else {
+    s.own.emplace();
+    const PrivateTape::Use use(*s.own);
+    record();
+    for (const Tensor& y : s.results) s.outputs.push_back(off_tape(y));
+  }
+}
+
+Linearization::~Linearization() = default;
+
+const std::vector<Tensor>& Linearization::outputs() const { return state_->outputs; }
+
+std::vector<Tensor> Linearization::pull_back(const std::vector<Tensor>& dys, bool last) const {
+  State& s = *state_;
+  if (dys.size() != s.results.size())
+    throw ShapeError(fmt::format("[{}] expected {} cotangents, got {}", s.name, s.results.size(), dys.size()));
+  if (s.own) {
+    for (const Tensor& dy : dys)
+      if (dy.is_tracked())
+        throw TapeError(
+            fmt::format("[{}] the cotangent {} lies on a tape, but the function was recorded before that "
+                        "tape lived: call {} while it does, or detach() the cotangent",
+                        s.name, to_string(dy.shape()), s.name));
+    const PrivateTape::Use use(*s.own);
+    return s.sweep(use.tape(), dys, {.retain = !last});
+  }
+  if (recorder.tape == nullptr || recorder.serial != s.serial)
+    throw TapeError(fmt::format("[{}] the tape that recorded the function no longer lives here", s.name));
+  return s.sweep(recorder.tape->handle(), dys, {.retain = true, .create_graph = is_recording()});
+}
+
+std::vector<Tensor> Linearization::gradient() const {
+  const std::vector<Tensor>& ys = state_->outputs;
+  if (ys.size() != 1 || ys.front().numel() != 1)
+    throw ShapeError(
+        fmt::format("[{}] expected a function with one result of one element, got {}", state_->name,
+                    ys.size() == 1 ? to_string(ys.front().shape()) : fmt::format("{} results", ys.size())));
+  Tensor one;
+  {
+    const NoRecord pause;
+    one = ones_like(ys.front());
+  }
+  return pull_back({one}, true);
+}
+
+std::pair<std::vector<Tensor>, std::vector<Tensor>> jvp(const TensorFunction& f, const std::vector<Tensor>& xs,
+                                                        const std::vector<Tensor>& vs) {
+  expect_floating_argument("jvp", xs);
+  if (xs.size() != vs.size()) throw ShapeError(fmt::format("[jvp] expected {} tangents, got {}", xs.size(), vs.size()));
+  const ForwardLevel level;
+  std::vector<Tensor> arguments = xs;
+  for (std::size_t i = 0; i < xs.size(); ++i) {
+    if (!vs[i].defined() || !carries_gradient(xs[i])) continue;
+    expect_alike("jvp", "tangent", vs[i], xs[i]);
+    arguments[i] = with_tangent(xs[i], level.id(), vs[i]);
+  }
+  std::vector<Tensor> ys = f(arguments);
+  std::vector<Tensor> dys(ys.size());
+  for (std::size_t j = 0; j < ys.size(); ++j) {
+    if (!carries_gradient(ys[j])) continue;
+    dys[j] = tangent_of(ys[j], level.id());
+    if (!dys[j].defined()) dys[j] = zeros_like(ys[j]);
+    ys[j] = without_tangent(ys[j], level.id());
+  }
+  return {std::move(ys), std::move(dys)};
+}
+
+Tensor hvp(const TensorFunction& f, const Tensor& x, const Tensor& v) {
+  const TensorFunction gradient = [&f](const std::vector<Tensor>& xs) {
+    return Linearization("hvp", f, xs).gradient();
+  };
+  return jvp(gradient, {x}, {v}).second.front();
+}
+
+}  // namespace engine
+}  // namespace tapegrad

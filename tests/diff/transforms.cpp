@@ -1,0 +1,268 @@
+#include "tapegrad/diff/transforms.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <numbers>
+#include <vector>
+
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/op.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+using namespace tapegrad;
+
+namespace {
+
+Tensor vec(const std::vector<double>& values) {
+  return from_vector(values, {static_cast<std::int64_t>(values.size())});
+}
+Tensor num(double value) { return tensor(value, {.dtype = float64}); }
+Tensor total(const Tensor& x) { return sum_to(x, {}); }
+
+void check_close(const Tensor& got, const std::vector<double>& expected, double relative = 1e-14) {
+  const std::vector<double> values = got.to_vector<double>();
+  BOOST_REQUIRE_EQUAL(values.size(), expected.size());
+  for (std::size_t i = 0; i < values.size(); ++i)
+    BOOST_TEST(std::abs(values[i] - expected[i]) <= relative * (1.0 + std::abs(expected[i])),
+               "element " << i << ": " << values[i] << " instead of " << expected[i]);
+}
+
+/// x^3 without a forward rule: the engine makes one of its reverse rule.
+struct Cube : Op<Cube> {
+  static constexpr std::string_view name = "cube";
+  Tensor forward(const Tensor& x) const { return x * x * x; }
+  Tensor vjp(const Saved& s, const Tensor& dy) const { return 3.0 * dy * (s.input(0) * s.input(0)); }
+};
+Tensor cube(const Tensor& x) { return apply(Cube{}, x); }
+
+/// x^3 whose reverse rule only the sweep may use.
+struct CubeOnce : Op<CubeOnce> {
+  static constexpr std::string_view name = "cube_once";
+  Tensor forward(const Tensor& x) const { return x * x * x; }
+  void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
+    sink.add(0, 3.0 * dy * (s.input(0) * s.input(0)));
+  }
+};
+
+/// a b for a vector a and a scalar b; the reverse rules leave broadcasting to the engine in both directions.
+struct Scaled : Op<Scaled> {
+  static constexpr std::string_view name = "scaled";
+  Tensor forward(const Tensor& a, const Tensor& b) const { return a * b; }
+  std::array<Tensor, 2> vjp(const Saved& s, const Tensor& dy) const { return {dy * s.input(1), dy * s.input(0)}; }
+};
+
+/// The sum of a vector; its reverse rule gives the cotangent of one element for all.
+struct Total : Op<Total> {
+  static constexpr std::string_view name = "total";
+  static constexpr Keep keep = Keep::nothing;
+  Tensor forward(const Tensor& x) const { return sum_to(x, {}); }
+  Tensor vjp(const Saved&, const Tensor& dy) const { return dy; }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(transforms)
+
+BOOST_AUTO_TEST_CASE(gradient_of_a_sum_of_tanh) {
+  const auto f = [](const Tensor& x) { return total(tanh(x)); };
+  const Tensor x = vec({-1.0, 0.0, 0.5});
+  const auto [y, dx] = value_and_grad(f)(x);
+  BOOST_TEST(y.item() == std::tanh(-1.0) + std::tanh(0.5), boost::test_tools::tolerance(1e-15));
+  const auto slope = [](double v) { return 1.0 / (std::cosh(v) * std::cosh(v)); };
+  check_close(dx, {slope(-1.0), 1.0, slope(0.5)});
+  check_close(grad(f)(x), {slope(-1.0), 1.0, slope(0.5)});
+  BOOST_TEST(!x.has_grad());
+}
+
+BOOST_AUTO_TEST_CASE(third_and_fourth_derivative_by_nesting) {
+  // tanh'' = -2 t s, tanh''' = s (6 t^2 - 2), tanh'''' = s t (16 - 24 t^2), with t = tanh x, s = 1 - t^2.
+  const auto f = [](const Tensor& x) { return tanh(x); };
+  const double t = std::tanh(0.7);
+  const double s = 1.0 - t * t;
+  const Tensor x = num(0.7);
+  check_close(grad(grad(f))(x), {-2.0 * t * s});
+  check_close(grad(grad(grad(f)))(x), {s * (6.0 * t * t - 2.0)});
+  check_close(grad(grad(grad(grad(f))))(x), {s * t * (16.0 - 24.0 * t * t)}, 1e-13);
+}
+
+BOOST_AUTO_TEST_CASE(every_nesting_of_forward_and_reverse_gives_the_same_third_derivative) {
+  for (const bool with_rule : {true, false}) {
+    const auto f = [with_rule](const Tensor& x) { return with_rule ? tanh(x) * x : cube(x) * tanh(x); };
+    const double v = 0.3;
+    const double t = std::tanh(v);
+    const double s = 1.0 - t * t;
+    const double t2 = -2.0 * t * s;
+    const double t3 = s * (6.0 * t * t - 2.0);
+    const double expected = with_rule ? 3.0 * t2 + v * t3 : 6.0 * t + 18.0 * v * s + 9.0 * v * v * t2 + v * v * v * t3;
+    using Function = std::function<Tensor(const Tensor&)>;
+    const auto forward = [](Function g) -> Function {
+      return [g](const Tensor& x) { return jvp(g, x, ones_like(x)).second; };
+    };
+    const auto reverse = [](Function g) -> Function { return grad(g); };
+    for (int order = 0; order < 8; ++order) {
+      Function g = f;
+      for (int i = 0; i < 3; ++i) g = (order >> i & 1) != 0 ? forward(g) : reverse(g);
+      BOOST_TEST_CONTEXT("order " << order << " with_rule " << with_rule) {
+        check_close(g(num(v)), {expected}, 1e-13);
+        Tape tape;
+        check_close(g(num(v)), {expected}, 1e-13);
+        const NoRecord pause;
+        check_close(g(num(v)), {expected}, 1e-13);
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(no_perturbation_confusion) {
+  // Siskind and Pearlmutter, "Perturbation confusion and referential transparency" (2005): d/dx [x d/dy (x + y)] = 1,
+  // where confused perturbations give 2.
+  const auto forward = [](const auto& f, const Tensor& x) { return jvp(f, x, ones_like(x)).second; };
+  const Tensor one = num(1.0);
+  const auto by_forward = [&](const Tensor& x) { return x * forward([&](const Tensor& y) { return x + y; }, one); };
+  const auto by_reverse = [&](const Tensor& x) { return x * grad([&](const Tensor& y) { return x + y; })(one); };
+  check_close(forward(by_forward, one), {1.0});
+  check_close(forward(by_reverse, one), {1.0});
+  check_close(grad(by_forward)(one), {1.0});
+  check_close(grad(by_reverse)(one), {1.0});
+  // d/dx [x d/dy (x y)] at 3 = 2 x = 6; the inner point is the outer variable itself.
+  const auto nested = [&](const Tensor& x) { return x * forward([&](const Tensor& y) { return x * y; }, x); };
+  check_close(forward(nested, num(3.0)), {6.0});
+  check_close(grad(nested)(num(3.0)), {6.0});
+}
+
+BOOST_AUTO_TEST_CASE(only_the_argument_is_differentiated) {
+  const Tensor x = num(3.0);
+  const auto f = [&](const Tensor& a) { return a * a * x; };  // df/da = 2 a x = 18
+  check_close(grad(f)(x), {18.0});
+  check_close(jvp(f, x, num(1.0)).second, {18.0});
+  Tape tape;
+  Tensor leaf = num(3.0).set_requires_grad(true);
+  const auto g = [&](const Tensor& a) { return a * a * leaf; };
+  const Tensor dg = grad(g)(leaf);  // 2 l^2 as a function of the leaf: slope 4 l
+  check_close(dg, {18.0});
+  tape.backward(dg);
+  check_close(leaf.grad(), {12.0});
+}
+
+BOOST_AUTO_TEST_CASE(results_off_a_private_tape_can_be_used_on_the_next) {
+  const Tensor d = grad([](const Tensor& x) { return cube(x); })(num(2.0));
+  const auto [y, pullback] = vjp([](const Tensor& x) { return cube(x); }, num(2.0));
+  Tape tape;
+  Tensor w = num(5.0).set_requires_grad(true);
+  tape.backward(w * d * y);
+  check_close(w.grad(), {12.0 * 8.0});
+  check_close(pullback(num(1.0)), {12.0});
+  check_close(pullback(num(2.0)), {24.0});
+  BOOST_CHECK_THROW(pullback(w * 1.0), TapeError);
+}
+
+BOOST_AUTO_TEST_CASE(inside_a_pause_of_a_live_tape) {
+  Tape tape;
+  Tensor w = num(2.0).set_requires_grad(true);
+  const Tensor y = w * w;
+  {
+    const NoRecord pause;
+    // y is a constant there: d/dx (x^3 y) = 3 x^2 y
+    check_close(grad([&](const Tensor& x) { return cube(x) * y; })(num(1.0)), {12.0});
+    check_close(grad([&](const Tensor& x) { return cube(x); })(y), {48.0});
+  }
+  BOOST_TEST(tape.size() == 2);
+  tape.backward(y);
+  check_close(w.grad(), {4.0});
+}
+
+BOOST_AUTO_TEST_CASE(stale_tensors_are_refused_by_a_private_tape) {
+  Tensor stale;
+  {
+    Tape tape;
+    Tensor w = num(2.0).set_requires_grad(true);
+    stale = w * w;
+  }
+  BOOST_CHECK_THROW(grad([&](const Tensor& x) { return x * stale; })(num(1.0)), TapeError);
+}
+
+BOOST_AUTO_TEST_CASE(several_inputs_and_outputs) {
+  const auto f = [](const Tensor& a, const Tensor& b) { return std::array<Tensor, 2>{a * b, a - b}; };
+  const Tensor a = vec({1.0, 2.0});
+  const Tensor b = vec({3.0, 5.0});
+  const auto [ys, dys] = jvp(f, {a, b}, {vec({1.0, 0.0}), vec({0.0, 1.0})});
+  check_close(ys[0], {3.0, 10.0});
+  check_close(dys[0], {3.0, 2.0});
+  check_close(dys[1], {1.0, -1.0});
+  const auto [out, pullback] = vjp(f, {a, b});
+  const std::vector<Tensor> g = pullback({vec({1.0, 1.0}), Tensor()});
+  check_close(g[0], {3.0, 5.0});
+  check_close(g[1], {1.0, 2.0});
+  const auto lists = [](const std::vector<Tensor>& x) { return x[0] * x[1] * x[2]; };
+  const auto [y, back] = vjp(lists, {a, b, b});
+  check_close(y, {9.0, 50.0});
+  check_close(back(vec({1.0, 1.0}))[2], {3.0, 10.0});
+}
+
+BOOST_AUTO_TEST_CASE(hessian_vector_product_of_a_quadratic_and_beyond) {
+  // f = sum(x^2 y') with y' = reversed weights: H = diag(2 w); for sum(x)^3: H = 6 sum(x) 1 1^T.
+  const Tensor w = vec({1.0, -2.0, 0.5});
+  const Tensor x = vec({0.2, 0.4, -0.1});
+  const Tensor v = vec({1.0, 2.0, 3.0});
+  check_close(hvp([&](const Tensor& a) { return total(a * a * w); }, x, v), {2.0, -8.0, 3.0});
+  const auto f = [](const Tensor& a) { return cube(total(a)); };
+  check_close(hvp(f, x, v), {18.0, 18.0, 18.0});
+  // differentiated again on a live tape: d/dx <hvp, 1> = 6 (sum v) 3 for every element
+  Tape tape;
+  Tensor leaf = x.detach().set_requires_grad(true);
+  tape.backward(total(hvp(f, leaf, v)));
+  check_close(leaf.grad(), {108.0, 108.0, 108.0});
+}
+
+BOOST_AUTO_TEST_CASE(forward_rule_from_the_reverse_rule) {
+  const Tensor a = vec({1.0, 2.0});
+  const Tensor b = num(3.0);
+  const auto scaled = [](const Tensor& x, const Tensor& y) { return apply(Scaled{}, x, y); };
+  check_close(jvp(scaled, {a, b}, {vec({1.0, -1.0}), num(10.0)}).second, {13.0, 17.0});
+  check_close(jvp(scaled, {a, b}, {Tensor(), num(10.0)}).second, {10.0, 20.0});
+  check_close(jvp([](const Tensor& x) { return apply(Total{}, x); }, a, vec({2.0, 5.0})).second, {7.0});
+}
+
+BOOST_AUTO_TEST_CASE(differentiable_once_says_so) {
+  const auto f = [](const Tensor& x) { return apply(CubeOnce{}, x); };
+  check_close(grad(f)(num(2.0)), {12.0});
+  const auto once = [](const TapeError& e) {
+    return std::string(e.what()).find("cube_once") != std::string::npos &&
+           std::string(e.what()).find("only once") != std::string::npos;
+  };
+  BOOST_CHECK_EXCEPTION(grad(grad(f))(num(2.0)), TapeError, once);
+  BOOST_CHECK_EXCEPTION(hvp(f, num(2.0), num(1.0)), TapeError, once);
+  BOOST_CHECK_EXCEPTION(jvp(f, num(2.0), num(1.0)), TapeError, once);
+}
+
+BOOST_AUTO_TEST_CASE(independent_results_have_zero_gradients) {
+  const Tensor c = vec({1.0, 2.0});
+  check_close(grad([&](const Tensor&) { return total(c); })(c), {0.0, 0.0});
+  check_close(jvp([&](const Tensor&) { return c; }, c, c).second, {0.0, 0.0});
+  check_close(grad([](const Tensor& x) { return x; })(num(1.0)), {1.0});
+}
+
+BOOST_AUTO_TEST_CASE(misuse_is_answered) {
+  const auto square_of = [](const Tensor& x) { return x * x; };
+  const auto begins = [](const char* text) {
+    return [text](const Error& e) { return std::string(e.what()).rfind(text, 0) == 0; };
+  };
+  BOOST_CHECK_EXCEPTION(grad(square_of)(vec({1.0, 2.0})), ShapeError,
+                        begins("[grad] expected a function with one result of one element, got [2]"));
+  BOOST_CHECK_EXCEPTION(grad(square_of)(arange(3)), DTypeError,
+                        begins("[grad] expected a floating tensor to differentiate by, got int64 [3]"));
+  BOOST_CHECK_EXCEPTION(jvp(square_of, vec({1.0, 2.0}), vec({1.0})), ShapeError,
+                        begins("[jvp] expected a tangent of shape [2], got [1]"));
+  BOOST_CHECK_EXCEPTION(vjp(square_of, vec({1.0})).second(zeros({1})), DTypeError,
+                        begins("[vjp] expected a cotangent of dtype float64, got float32"));
+  BOOST_CHECK_THROW(vjp(square_of, {vec({1.0}), vec({1.0})}), ValueError);
+  // a failed transform leaves the thread as it was
+  BOOST_CHECK_THROW(grad([](const Tensor& x) { return x * vec({1.0, 2.0, 3.0}); })(vec({1.0, 2.0})), ShapeError);
+  BOOST_TEST(!is_recording());
+  Tape tape;
+  BOOST_TEST(is_recording());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
