@@ -1,0 +1,294 @@
+#include "tapegrad/diff/gradcheck.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/test/unit_test.hpp>
+#include <functional>
+#include <limits>
+#include <string>
+
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/op.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+using namespace tapegrad;
+
+namespace {
+
+Tensor normal(const Shape& shape, std::uint64_t seed = 1) {
+  Generator g(seed);
+  return randn(shape, g, {.dtype = float64});
+}
+
+/// The ways a hand-written reverse rule goes wrong, on y = a^2 b with b broadcast over the rows of a. `none` is right.
+enum class Mistake {
+  none,
+  scale,
+  sign,
+  transposed,
+  no_broadcast_sum,
+  missing_term,
+  stale,
+  detached,
+  wrong_row,
+  one_element
+};
+
+struct Planted : Op<Planted> {
+  static constexpr std::string_view name = "planted";
+  Mistake mistake = Mistake::none;
+
+  Tensor forward(const Tensor& a, const Tensor& b) const { return a * a * b; }
+  std::array<Tensor, 2> vjp(const Saved& s, const Tensor& dy) const {
+    const Tensor& a = s.input(0);
+    const Tensor& b = s.input(1);
+    Tensor da = 2.0 * dy * a * b;
+    Tensor db = dy * a * a;
+    switch (mistake) {
+      case Mistake::none: break;
+      case Mistake::scale: da = 1.03 * da; break;
+      case Mistake::sign: db = -db; break;
+      case Mistake::transposed: da = transpose(da, 0, 1); break;
+      case Mistake::no_broadcast_sum: db = select(db, 0, 0); break;
+      case Mistake::missing_term: da = dy * a * b; break;
+      case Mistake::stale: da = 2.0 * dy * (a + 0.01) * b; break;
+      case Mistake::detached: da = 2.0 * dy * a.detach() * b; break;
+      case Mistake::wrong_row: da = flip_rows(da); break;
+      case Mistake::one_element: {
+        Tensor mask = ones({3, 3}, {.dtype = float64});
+        mask.mutable_data<double>("mask")[4] = 0.999;
+        da = da * mask;
+        break;
+      }
+    }
+    return {da, db};
+  }
+  Tensor jvp(const Saved& s, Tangents dx) const {
+    const Tensor da = dx[0].defined() ? 2.0 * s.input(0) * s.input(1) * dx[0] : Tensor();
+    const Tensor db = dx[1].defined() ? s.input(0) * s.input(0) * dx[1] : Tensor();
+    return !da.defined() ? db : !db.defined() ? da : da + db;
+  }
+  static Tensor flip_rows(const Tensor& x) { return select(x, 0, 1) + 0.0 * x; }
+};
+
+constexpr std::array kMistakes = {Mistake::scale,        Mistake::sign,  Mistake::transposed, Mistake::no_broadcast_sum,
+                                  Mistake::missing_term, Mistake::stale, Mistake::wrong_row,  Mistake::one_element};
+
+GradcheckReport check_planted(Mistake mistake, const GradcheckOptions& options, std::int64_t rows = 3) {
+  const auto f = [mistake](const Tensor& a, const Tensor& b) {
+    Planted op;
+    op.mistake = mistake;
+    return apply(op, a, b);
+  };
+  return gradcheck(f, {normal({rows, rows}), normal({rows}, 2)}, options);
+}
+
+/// x -> max(x, 0) with a slope of choice at 0.
+struct Ramp : Op<Ramp> {
+  static constexpr std::string_view name = "ramp";
+  double slope_at_zero = 0.0;
+  Tensor forward(const Tensor& x) const {
+    Tensor y = x.detach() * 1.0;
+    for (double& v : y.mutable_data<double>("ramp")) v = v > 0.0 ? v : 0.0;
+    return y;
+  }
+  Tensor vjp(const Saved& s, const Tensor& dy) const {
+    Tensor slope = s.input(0).detach() * 1.0;
+    const NoRecord pause;
+    for (double& v : slope.mutable_data<double>("ramp")) v = v > 0.0 ? 1.0 : v < 0.0 ? 0.0 : slope_at_zero;
+    return dy * slope;
+  }
+};
+
+struct Logarithm : Op<Logarithm> {
+  static constexpr std::string_view name = "logarithm";
+  Tensor forward(const Tensor& x) const {
+    Tensor y = x.detach() * 1.0;
+    for (double& v : y.mutable_data<double>("logarithm")) v = std::log(v);
+    return y;
+  }
+  void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
+    Tensor dx = dy * 1.0;
+    const std::vector<double> x = s.input(0).to_vector<double>();
+    std::size_t i = 0;
+    for (double& v : dx.mutable_data<double>("logarithm")) v /= x[i++];
+    sink.add(0, dx);
+  }
+};
+
+struct NotANumber : Op<NotANumber> {
+  static constexpr std::string_view name = "not_a_number";
+  Tensor forward(const Tensor& x) const { return x * 1.0; }
+  Tensor vjp(const Saved&, const Tensor& dy) const { return dy * std::numeric_limits<double>::quiet_NaN(); }
+};
+
+const GradcheckOptions kReverseOnly{.order = 1, .forward_mode = false};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(gradcheck)
+
+BOOST_AUTO_TEST_CASE(right_rules_are_ok_at_both_orders_and_in_both_modes) {
+  const GradcheckReport report = check_planted(Mistake::none, {});
+  BOOST_TEST(report.ok(), fmt::format("{}", report));
+  BOOST_TEST((report.verdict() == Verdict::ok));
+  // order 1: two inputs, reverse and forward; order 2: three
+  BOOST_TEST(report.findings.size() == 10);
+  // y = a^2 b: 9 x 9 and 3 x 9 elements at order 1, 9 + 3 outputs by 9, 3 and 9 inputs at order 2, and 3 tangents each
+  BOOST_TEST(report.comparisons == 9 * 12 + 2 * 3 * 9 + 12 * 21 + 3 * 3 * 12);
+}
+
+BOOST_AUTO_TEST_CASE(planted_mistakes_are_found_element_by_element) {
+  for (const Mistake mistake : kMistakes) {
+    const GradcheckReport report = check_planted(mistake, kReverseOnly);
+    BOOST_TEST((report.verdict() == Verdict::wrong), "mistake " << static_cast<int>(mistake) << "\n"
+                                                                << fmt::format("{}", report));
+    BOOST_TEST(!report.ok());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(planted_mistakes_are_found_along_directions) {
+  for (const Mistake mistake : kMistakes) {
+    const GradcheckReport report = check_planted(mistake, {.order = 1, .forward_mode = false, .budget = 0});
+    BOOST_TEST((report.verdict() == Verdict::wrong), "mistake " << static_cast<int>(mistake) << "\n"
+                                                                << fmt::format("{}", report));
+  }
+  const GradcheckReport right = check_planted(Mistake::none, {.budget = 0});
+  BOOST_TEST(right.ok(), fmt::format("{}", right));
+  BOOST_TEST((check_planted(Mistake::none, {}, 40).verdict() == Verdict::ok));
+}
+
+BOOST_AUTO_TEST_CASE(second_order_and_forward_mode_have_their_own_mistakes) {
+  // A detached factor leaves the gradient right and its derivative wrong.
+  BOOST_TEST(check_planted(Mistake::detached, {.order = 1, .forward_mode = false}).ok());
+  const GradcheckReport report = check_planted(Mistake::detached, {.forward_mode = false});
+  BOOST_TEST((report.verdict() == Verdict::wrong));
+  for (const GradcheckFinding& f : report.findings) BOOST_TEST((f.verdict != Verdict::wrong || f.order == 2));
+  // The forward rule of the planted op is right, so a wrong reverse rule shows in the comparison of the two.
+  const GradcheckReport modes = check_planted(Mistake::sign, {.order = 1});
+  BOOST_TEST(std::any_of(modes.findings.begin(), modes.findings.end(), [](const GradcheckFinding& f) {
+    return f.mode == "forward" && f.verdict == Verdict::wrong && f.input == 1;
+  }));
+}
+
+BOOST_AUTO_TEST_CASE(the_report_names_element_values_and_sides) {
+  const GradcheckReport report = check_planted(Mistake::one_element, kReverseOnly);
+  const GradcheckFinding& worst = report.findings.front();
+  BOOST_TEST((worst.verdict == Verdict::wrong));
+  BOOST_TEST(worst.input == 0);
+  BOOST_TEST((worst.index == std::vector<std::int64_t>{1, 1}));
+  BOOST_TEST(worst.output == 4);
+  const double a = normal({3, 3}).to_vector<double>()[4];
+  const double b = normal({3}, 2).to_vector<double>()[1];
+  BOOST_TEST(worst.analytic == 0.999 * 2.0 * a * b, boost::test_tools::tolerance(1e-14));
+  BOOST_TEST(worst.numeric == 2.0 * a * b, boost::test_tools::tolerance(1e-9));
+  BOOST_TEST(worst.relative_error() == 1e-3, boost::test_tools::tolerance(1e-4));
+  const std::string text = fmt::format("{}", report);
+  BOOST_TEST(text.rfind("gradcheck: wrong", 0) == 0U);
+  BOOST_TEST(text.find("[1, 1]") != std::string::npos, text);
+}
+
+BOOST_AUTO_TEST_CASE(a_kink_passes_with_a_value_between_the_slopes) {
+  const auto ramp = [](double slope) {
+    return [slope](const Tensor& x) {
+      Ramp op;
+      op.slope_at_zero = slope;
+      return apply(op, x);
+    };
+  };
+  const Tensor x = from_vector<double>({-1.0, 0.0, 2.0}, {3});
+  for (const double slope : {0.0, 0.3, 1.0}) {
+    const GradcheckReport report = tapegrad::gradcheck(ramp(slope), {x}, kReverseOnly);
+    BOOST_TEST((report.verdict() == Verdict::kink), fmt::format("{}", report));
+    BOOST_TEST(report.ok());
+  }
+  for (const double slope : {-0.2, 1.5})
+    BOOST_TEST((tapegrad::gradcheck(ramp(slope), {x}, kReverseOnly).verdict() == Verdict::wrong));
+  // close to a kink, but not on it: the steps shrink until they stay on one side
+  const Tensor near = from_vector<double>({1e-4, -1e-4, 1e-5}, {3});
+  const GradcheckReport report = tapegrad::gradcheck(ramp(0.0), {near}, kReverseOnly);
+  BOOST_TEST((report.verdict() == Verdict::ok), fmt::format("{}", report));
+}
+
+BOOST_AUTO_TEST_CASE(vacuous_comparisons_do_not_pass_in_silence) {
+  // The sum of x minus its mean is zero whatever x is.
+  const auto centred_sum = [](const Tensor& x) { return sum_to(x - sum_to(x, {1}) * (1.0 / 8.0), {}); };
+  const GradcheckReport report = tapegrad::gradcheck(centred_sum, {normal({8})}, kReverseOnly);
+  BOOST_TEST((report.verdict() == Verdict::vacuous), fmt::format("{}", report));
+  BOOST_TEST(!report.ok());
+  GradcheckOptions allowed = kReverseOnly;
+  allowed.allow = {{Verdict::vacuous, "the sum of a centred vector is zero"}};
+  BOOST_TEST(tapegrad::gradcheck(centred_sum, {normal({8})}, allowed).ok());
+  const auto nothing = [](const Tensor& x) { return x * 2.0; };
+  BOOST_TEST(
+      (tapegrad::gradcheck(nothing, {zeros({0}, {.dtype = float64})}, kReverseOnly).verdict() == Verdict::vacuous));
+}
+
+BOOST_AUTO_TEST_CASE(steps_keep_to_the_domain) {
+  const auto logarithm = [](const Tensor& x) { return apply(Logarithm{}, x); };
+  const GradcheckReport near =
+      tapegrad::gradcheck(logarithm, {from_vector<double>({1e-3, 1.0, 1e6}, {3})}, kReverseOnly);
+  BOOST_TEST((near.verdict() == Verdict::ok), fmt::format("{}", near));
+  const GradcheckReport at = tapegrad::gradcheck(logarithm, {from_vector<double>({0.0}, {1})}, kReverseOnly);
+  BOOST_TEST((at.verdict() == Verdict::out_of_domain), fmt::format("{}", at));
+  const auto shifted = [&](const Tensor& x) { return logarithm(x + 1e-9); };
+  const GradcheckReport edge = tapegrad::gradcheck(shifted, {from_vector<double>({0.0}, {1})}, kReverseOnly);
+  BOOST_TEST((edge.verdict() == Verdict::out_of_domain), fmt::format("{}", edge));
+  BOOST_TEST(!edge.ok());
+}
+
+BOOST_AUTO_TEST_CASE(non_determinism_is_seen_and_random_numbers_are_frozen) {
+  int calls = 0;
+  const auto drifting = [&](const Tensor& x) { return x * static_cast<double>(++calls); };
+  BOOST_TEST((tapegrad::gradcheck(drifting, {normal({2})}).verdict() == Verdict::non_deterministic));
+  const auto noisy = [](const Tensor& x) { return x * rand({4}, {.dtype = float64}); };
+  const RandomStream before = default_generator().state();
+  const GradcheckReport frozen = tapegrad::gradcheck(noisy, {normal({4})});
+  BOOST_TEST(frozen.ok(), fmt::format("{}", frozen));
+  BOOST_TEST(default_generator().state().offset == before.offset);
+}
+
+BOOST_AUTO_TEST_CASE(a_function_that_changes_its_input_is_wrong) {
+  const auto spoils = [](const Tensor& x) {
+    const Tensor y = x * 2.0;
+    const NoRecord pause;
+    Tensor bare = x.detach();
+    bare.mutable_data<double>("spoils")[0] = 7.0;
+    return y;
+  };
+  BOOST_TEST((tapegrad::gradcheck(spoils, {normal({2})}, kReverseOnly).verdict() >= Verdict::non_deterministic));
+}
+
+BOOST_AUTO_TEST_CASE(a_nan_gradient_of_a_finite_function_is_wrong) {
+  const auto f = [](const Tensor& x) { return x * x; };
+  const auto g = [&](const Tensor& x) { return apply(NotANumber{}, f(x)); };
+  BOOST_TEST((tapegrad::gradcheck(g, {normal({2})}, kReverseOnly).verdict() == Verdict::wrong));
+}
+
+BOOST_AUTO_TEST_CASE(float32_and_passed_through_inputs) {
+  const auto f = [](const Tensor& x, const Tensor& labels, const Tensor& absent) {
+    BOOST_TEST((labels.dtype() == int64));
+    BOOST_TEST(!absent.defined());
+    return tanh(x);
+  };
+  const GradcheckReport report =
+      tapegrad::gradcheck(f, {from_vector<float>({-1.0F, 0.2F, 0.5F, 1.5F}, {4}), arange(3), Tensor()});
+  BOOST_TEST(report.ok(), fmt::format("{}", report));
+  BOOST_CHECK_THROW(tapegrad::gradcheck(f, {arange(3), arange(3), Tensor()}), DTypeError);
+}
+
+BOOST_AUTO_TEST_CASE(a_live_tape_is_left_alone) {
+  Tape tape;
+  Tensor w = normal({2}).set_requires_grad(true);
+  const Tensor y = w * w;
+  const std::int64_t size = tape.size();
+  const GradcheckReport report = tapegrad::gradcheck([&](const Tensor& x) { return x * y; }, {w});
+  BOOST_TEST(report.ok(), fmt::format("{}", report));
+  BOOST_TEST(tape.size() == size);
+  BOOST_TEST(!w.has_grad());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
