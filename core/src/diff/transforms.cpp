@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "diff/argument.hpp"
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
 #include "tapegrad/base/error.hpp"
@@ -14,17 +15,6 @@
 
 namespace tapegrad {
 namespace {
-
-/// The identity: gives an argument a node of its own, so that the function's other uses of the tensor are not
-/// differentiated.
-struct Argument : Op<Argument> {
-  static constexpr std::string_view name = "argument";
-  static constexpr std::string_view math = R"(y = x;\quad \bar x = \bar y)";
-  static constexpr Keep keep = Keep::nothing;
-  static constexpr bool linear = true;
-  Tensor forward(const Tensor& x) const { return x; }
-  Tensor vjp(const Saved&, const Tensor& dy) const { return dy; }
-};
 
 bool carries_gradient(const Tensor& x) { return x.defined() && is_floating(x.dtype()); }
 

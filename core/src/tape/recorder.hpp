@@ -18,6 +18,7 @@ struct Recorder {
   std::uint32_t generation = 0;
   int paused = 0;                    // nested NoRecord guards
   const Scope* scope = nullptr;      // the innermost scope
+  bool replaying = false;            // a checkpointed block runs again
   const TapeAside* aside = nullptr;  // while set, tensors of other tapes count as constants
 
   static constexpr int kMostLevels = 16;

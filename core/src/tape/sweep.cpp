@@ -415,6 +415,9 @@ std::vector<Tensor> Sweep::towards(const std::vector<Tensor>& xs, bool allow_unu
   run(lowest, reaches, [&](const Node& node) {
     for (std::size_t k = 0; k < targets.size(); ++k)
       if (targets[k].node == node.position) gradients[k] = cotangents_[targets[k].slot];
+    if (!options_.partial) return;
+    for (const Target& target : targets)
+      if (target.node == node.position) cotangents_[target.slot] = Tensor();
   });
   std::fill(cotangents_.begin(), cotangents_.end(), Tensor());
   for (std::size_t k = 0; k < xs.size(); ++k) {

@@ -192,6 +192,25 @@ void TapeImpl::consume() {
   if (recorder.tape == this) recorder.generation = generation;
 }
 
+void TapeImpl::truncate(std::size_t size) {
+  if (size >= nodes.size()) return;
+  slots = nodes[size]->slot;
+  bool leaf = false;
+  for (std::size_t i = size; i < nodes.size(); ++i) {
+    Node& node = *nodes[i];
+    leaf = leaf || node.is_leaf();
+    release_saved(node);
+    if (node.table != nullptr && node.table->destroy != nullptr) node.table->destroy(const_cast<void*>(node.state));
+  }
+  nodes.resize(size);
+  if (options.study) study.resize(size);
+  std::erase_if(hooks, [this](const auto& entry) { return entry.first >= slots; });
+  if (!leaf) return;
+  leaves.clear();
+  for (const Node* node : nodes)
+    if (node->is_leaf()) leaves.insert(node->saved[0].tensor.impl()->leaf.get(), node->position);
+}
+
 const Node& TapeImpl::node_of(const Tensor& x, const char* what) const {
   const std::string op = std::string("[") + what + "] ";
   if (!x.defined()) throw TapeError(op + "the tensor is undefined");

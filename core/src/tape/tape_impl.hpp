@@ -97,6 +97,8 @@ struct TapeImpl {
   /// Releases every node and starts the next generation.
   void consume();
   void release_saved(Node& node);
+  /// Takes the nodes from position `size` on off the tape again.
+  void truncate(std::size_t size);
   std::string_view scope_name(const Node& node) const { return scopes[node.scope]; }
   NodeInfo info(const Node& node) const;
 

@@ -49,10 +49,10 @@ struct GradcheckOptions {
 struct GradcheckFinding {
   Verdict verdict = Verdict::ok;
   int order = 1;
-  std::string_view mode = "reverse";  ///< "reverse", "forward" or "call"
-  int input = -1;                     ///< at order 2 the cotangents follow the inputs
-  std::vector<std::int64_t> index = {};    ///< of the input's element; empty for a random direction
-  std::int64_t output = -1;           ///< element of the outputs, counted through; -1 for a random combination
+  std::string_view mode = "reverse";     ///< "reverse", "forward" or "call"
+  int input = -1;                        ///< at order 2 the cotangents follow the inputs
+  std::vector<std::int64_t> index = {};  ///< of the input's element; empty for a random direction
+  std::int64_t output = -1;              ///< element of the outputs, counted through; -1 for a random combination
   double analytic = 0.0;
   double numeric = 0.0;                         ///< in forward mode: what reverse mode says
   double tolerance = 0.0;                       ///< from the estimated errors of both

@@ -1,0 +1,37 @@
+// Trades time for memory: a block whose intermediate values are computed again in the reverse sweep instead of kept.
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "tapegrad/diff/function.hpp"
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad {
+
+namespace engine {
+Tensor checkpoint(TensorFunction block, const std::vector<Tensor>& hs);
+}  // namespace engine
+
+/// Whether a checkpointed block is being run again in a reverse sweep: what it updates beside its result (running
+/// statistics) has been updated already.
+bool is_replaying();
+
+/// block(h), of whose values the tape keeps h alone. When the reverse sweep comes by, the block runs again, with the
+/// same random numbers, and is swept; parameters and other tensors that it reads get their gradients too (Chen, Xu,
+/// Zhang, Guestrin, "Training deep nets with sublinear memory cost", 2016). The block returns one tensor and may be run
+/// up to once per sweep: it must compute the same each time, and leave its state (running statistics) alone while
+/// is_replaying(). Without a recording tape, and in forward mode, the block just runs.
+///
+/// REQUIRES: what the block refers to lives until the tape is consumed.
+template <class F>
+Tensor checkpoint(F block, const Tensor& h) {
+  return engine::checkpoint([block](const std::vector<Tensor>& xs) mutable { return engine::call(block, xs); }, {h});
+}
+template <class F>
+Tensor checkpoint(F block, const std::vector<Tensor>& hs) {
+  return engine::checkpoint([block](const std::vector<Tensor>& xs) mutable { return engine::call(block, xs); }, hs);
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,186 @@
+#include "tapegrad/diff/checkpoint.hpp"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "diff/argument.hpp"
+#include "tape/recorder.hpp"
+#include "tape/sweep.hpp"
+#include "tape/tape_impl.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/base/random.hpp"
+
+namespace tapegrad {
+namespace {
+
+/// A block and what its replay needs.
+struct Block {
+  TensorFunction run;
+  RandomStream random;           // the default generator as the block found it
+  std::size_t arguments;         // how many of the node's inputs are arguments; the rest are captured
+  std::vector<Tensor> captured;  // tensors of the tape, outside the block, that it reads
+};
+
+Tensor run_block(const TensorFunction& run, const std::vector<Tensor>& arguments) {
+  std::vector<Tensor> ys = run(arguments);
+  if (ys.size() != 1 || !ys.front().defined())
+    throw ValueError(fmt::format("[checkpoint] expected a block with one result, got {}", ys.size()));
+  return std::move(ys.front());
+}
+
+/// While it lives: records although the sweep pauses recording, draws the block's random numbers, and says that this is
+/// a replay.
+class Replay {
+ public:
+  explicit Replay(const RandomStream& random)
+      : paused_(recorder.paused), replaying_(recorder.replaying), random_(default_generator().state()) {
+    recorder.paused = 0;
+    recorder.replaying = true;
+    default_generator().set_state(random);
+  }
+  Replay(const Replay&) = delete;
+  Replay& operator=(const Replay&) = delete;
+  ~Replay() {
+    recorder.paused = paused_;
+    recorder.replaying = replaying_;
+    default_generator().set_state(random_);
+  }
+
+ private:
+  int paused_;
+  bool replaying_;
+  RandomStream random_;
+};
+
+/// Takes what was recorded since off the tape again.
+class Pop {
+ public:
+  explicit Pop(TapeImpl& tape) : tape_(tape), size_(tape.nodes.size()) {}
+  Pop(const Pop&) = delete;
+  Pop& operator=(const Pop&) = delete;
+  ~Pop() { tape_.truncate(size_); }
+  std::size_t size() const { return size_; }
+
+ private:
+  TapeImpl& tape_;
+  std::size_t size_;
+};
+
+struct Checkpoint : Op<Checkpoint> {
+  static constexpr std::string_view name = "checkpoint";
+  static constexpr std::string_view math = R"(y = f(h);\quad \bar h = (\partial f / \partial h)^\top \bar y)";
+  std::shared_ptr<const Block> block;
+  const Tensor* value = nullptr;  // of the block, while apply() runs
+
+  Keep keep_for(Wants) const { return {(std::uint32_t{1} << block->arguments) - 1, 0}; }
+  Tensor forward(Inputs) const { return *value; }
+
+  std::vector<Tensor> vjp(const Saved& s, const Tensor& dy) const {
+    const Replay replay(block->random);
+    return pull_back(s, dy, {.retain = true, .create_graph = true, .partial = true});
+  }
+  void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
+    std::vector<Tensor> gradients;
+    {
+      const Replay replay(block->random);
+      const Pop pop(*recorder.tape);
+      gradients = pull_back(s, dy, {.retain = true, .partial = true});
+    }
+    for (std::size_t i = 0; i < gradients.size(); ++i) sink.add(static_cast<int>(i), std::move(gradients[i]));
+  }
+
+ private:
+  std::vector<Tensor> pull_back(const Saved& s, const Tensor& dy, const SweepOptions& options) const {
+    std::vector<Tensor> arguments;
+    std::vector<Tensor> wanted;
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < block->arguments; ++i) {
+      const Tensor& h = s.input(static_cast<int>(i));
+      const bool tracked = h.is_tracked();
+      arguments.push_back(tracked ? apply(Argument{}, h) : h);
+      if (!tracked) continue;
+      wanted.push_back(arguments.back());
+      places.push_back(i);
+    }
+    for (std::size_t i = 0; i < block->captured.size(); ++i) {
+      wanted.push_back(block->captured[i]);
+      places.push_back(block->arguments + i);
+    }
+    const Tensor y = run_block(block->run, arguments);
+    Sweep sweep(*recorder.tape, {y}, {dy}, "checkpoint", options);
+    const std::vector<Tensor> found = sweep.towards(wanted, true);
+    std::vector<Tensor> gradients(block->arguments + block->captured.size());
+    for (std::size_t k = 0; k < found.size(); ++k) gradients[places[k]] = found[k];
+    return gradients;
+  }
+};
+
+/// A stand-in for a tensor of the tape: its place and shape, without its elements.
+Tensor stand_in(const TapeImpl& tape, const Edge& edge) {
+  const Node& node = *tape.nodes[edge.node];
+  if (node.is_leaf()) return alias(node.saved[0].tensor);
+  const OutputMeta& meta = node.outputs[edge.output];
+  const array::Array one = array::Array::empty(Shape{}, meta.dtype);
+  Tensor t = wrap(one.view(meta.shape, Shape::filled(meta.shape.rank(), 0), 0));
+  t.impl()->place = {tape.serial, tape.generation, edge.node, edge.output};
+  return t;
+}
+
+/// What the nodes from `first` on read from before, and the leaves among them.
+std::vector<Tensor> captured_since(const TapeImpl& tape, std::size_t first) {
+  std::set<std::pair<std::uint32_t, std::uint32_t>> seen;
+  std::vector<Tensor> captured;
+  for (std::size_t i = first; i < tape.nodes.size(); ++i) {
+    const Node& node = *tape.nodes[i];
+    for (const Edge& edge : std::span(node.edges, node.edge_count)) {
+      if (!edge.tracked() || (edge.node >= first && !tape.nodes[edge.node]->is_leaf())) continue;
+      if (seen.insert({edge.node, edge.output}).second) captured.push_back(stand_in(tape, edge));
+    }
+  }
+  return captured;
+}
+
+}  // namespace
+
+bool is_replaying() { return recorder.replaying; }
+
+namespace engine {
+
+Tensor checkpoint(TensorFunction run, const std::vector<Tensor>& hs) {
+  if (!is_recording() || recorder.level_count > 0) return run_block(run, hs);
+  if (hs.empty() || hs.size() > 31)
+    throw ValueError(fmt::format("[checkpoint] expected 1 to 31 arguments, got {}", hs.size()));
+  TapeImpl& tape = *recorder.tape;
+  auto block = std::make_shared<Block>();
+  block->run = std::move(run);
+  block->random = default_generator().state();
+  block->arguments = hs.size();
+  Tensor value;
+  bool depends = false;
+  {
+    // Recorded once to learn what it reads, then taken off again: no more than one block is ever kept whole.
+    std::vector<Tensor> arguments;
+    const Pop leaves(tape);
+    for (const Tensor& h : hs) arguments.push_back(h.is_tracked() ? apply(Argument{}, h) : h);
+    const Pop pop(tape);
+    const Tensor y = run_block(block->run, arguments);
+    value = y.detach();
+    depends = y.is_tracked();
+    if (depends) {
+      for (Tensor& t : captured_since(tape, pop.size()))
+        if (t.impl()->place.serial == 0 || t.impl()->place.node < leaves.size())
+          block->captured.push_back(std::move(t));
+    }
+  }
+  if (!depends) return value;
+  std::vector<Tensor> inputs = hs;
+  inputs.insert(inputs.end(), block->captured.begin(), block->captured.end());
+  Checkpoint op;
+  op.block = std::move(block);
+  op.value = &value;
+  return tapegrad::apply(op, inputs);
+}
+
+}  // namespace engine
+}  // namespace tapegrad

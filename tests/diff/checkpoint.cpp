@@ -1,0 +1,117 @@
+#include "tapegrad/diff/checkpoint.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/diff/transforms.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+using namespace tapegrad;
+
+namespace {
+
+Tensor num(double value) { return tensor(value, {.dtype = float64}); }
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(checkpoint)
+
+BOOST_AUTO_TEST_CASE(arguments_and_captured_tensors_get_their_gradients) {
+  Tensor x = num(0.3).set_requires_grad(true);
+  Tensor w = num(0.7).set_requires_grad(true);
+  Tape tape;
+  const Tensor h = x * 2.0;
+  const Tensor v = w * 3.0;  // an intermediate that the block reads; it reads w too
+  const Tensor c = tapegrad::checkpoint([&](const Tensor& a) { return tanh(a * v) * w; }, h);
+  tape.backward(c * h);
+  // L = 2 x w tanh(6 x w)
+  const double t = std::tanh(6.0 * 0.3 * 0.7);
+  const double s = 1.0 - t * t;
+  BOOST_TEST(x.grad().item() == 2.0 * 0.7 * t + 2.0 * 0.3 * 0.7 * s * 6.0 * 0.7, boost::test_tools::tolerance(1e-14));
+  BOOST_TEST(w.grad().item() == 2.0 * 0.3 * t + 2.0 * 0.3 * 0.7 * s * 6.0 * 0.3, boost::test_tools::tolerance(1e-14));
+}
+
+BOOST_AUTO_TEST_CASE(the_argument_may_be_captured_too) {
+  Tensor x = num(3.0).set_requires_grad(true);
+  Tape tape;
+  const Tensor c = tapegrad::checkpoint([&](const Tensor& a) { return a * a * x; }, x);
+  tape.backward(c);
+  BOOST_TEST(x.grad().item() == 27.0);
+}
+
+BOOST_AUTO_TEST_CASE(the_tape_keeps_the_argument_alone) {
+  Tensor x = ones({1000}, {.dtype = float64}).set_requires_grad(true);
+  int runs = 0;
+  const auto block = [&](const Tensor& a) {
+    ++runs;
+    BOOST_TEST(is_replaying() == (runs == 2));
+    return tanh(tanh(tanh(tanh(a))));
+  };
+  Tape tape;
+  const Tensor c = tapegrad::checkpoint(block, x);
+  BOOST_TEST(tape.bytes_kept() == 8000U);
+  BOOST_TEST(tape.size() == 2);
+  tape.backward(sum_to(c, {}));
+  BOOST_TEST(runs == 2);
+  BOOST_TEST(!is_replaying());
+  double y = 1.0;
+  double slope = 1.0;
+  for (int i = 0; i < 4; ++i) {
+    y = std::tanh(y);
+    slope *= 1.0 - y * y;
+  }
+  BOOST_TEST(x.grad().to_vector<double>()[999] == slope, boost::test_tools::tolerance(1e-14));
+}
+
+BOOST_AUTO_TEST_CASE(random_numbers_are_replayed_and_drawn_once) {
+  manual_seed(4);
+  Tensor x = ones({5}, {.dtype = float64}).set_requires_grad(true);
+  Tape tape;
+  const Tensor c = tapegrad::checkpoint([](const Tensor& a) { return a * rand({5}, {.dtype = float64}); }, x);
+  const RandomStream after = default_generator().state();
+  BOOST_TEST(after.offset > 0U);
+  const std::vector<double> drawn = c.to_vector<double>();
+  tape.backward(sum_to(c, {}));
+  BOOST_TEST(x.grad().to_vector<double>() == drawn, boost::test_tools::per_element());
+  BOOST_TEST(default_generator().state().offset == after.offset);
+}
+
+BOOST_AUTO_TEST_CASE(nested_and_differentiated_again) {
+  const auto inner = [](const Tensor& a) { return a * a * a; };
+  const auto outer = [&](const Tensor& a) { return tapegrad::checkpoint(inner, a * 2.0) * a; };  // 8 a^4
+  const auto f = [&](const Tensor& a) { return tapegrad::checkpoint(outer, a); };
+  BOOST_TEST(grad(f)(num(1.5)).item() == 32.0 * 1.5 * 1.5 * 1.5, boost::test_tools::tolerance(1e-14));
+  BOOST_TEST(grad(grad(f))(num(1.5)).item() == 96.0 * 1.5 * 1.5, boost::test_tools::tolerance(1e-14));
+  BOOST_TEST(hvp(f, num(1.5), num(1.0)).item() == 96.0 * 1.5 * 1.5, boost::test_tools::tolerance(1e-14));
+  BOOST_TEST(jvp(f, num(1.5), num(1.0)).second.item() == 32.0 * 1.5 * 1.5 * 1.5, boost::test_tools::tolerance(1e-14));
+}
+
+BOOST_AUTO_TEST_CASE(a_retained_tape_is_swept_twice_and_left_as_it_was) {
+  Tensor x = num(2.0).set_requires_grad(true);
+  Tape tape;
+  const Tensor c = tapegrad::checkpoint([](const Tensor& a) { return a * a; }, x);
+  const std::int64_t size = tape.size();
+  for (int i = 0; i < 2; ++i) {
+    BOOST_TEST(tape.gradient(c, x, {.retain = true}).item() == 4.0);
+    BOOST_TEST(tape.size() == size);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_failing_block_leaves_the_tape_as_it_was) {
+  Tensor x = ones({2}).set_requires_grad(true);
+  Tape tape;
+  const Tensor y = x * 2.0;
+  BOOST_CHECK_THROW(tapegrad::checkpoint([](const Tensor& a) { return a * a * ones({3}); }, y), ShapeError);
+  BOOST_TEST(tape.size() == 2);
+  tape.backward(sum_to(y, {}));
+  BOOST_TEST(x.grad().to_vector<float>()[1] == 2.0F);
+}
+
+BOOST_AUTO_TEST_CASE(without_a_tape_the_block_just_runs) {
+  BOOST_TEST(tapegrad::checkpoint([](const Tensor& a) { return a * a; }, num(3.0)).item() == 9.0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
