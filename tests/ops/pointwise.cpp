@@ -1,0 +1,376 @@
+#include "tapegrad/ops/pointwise.hpp"
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "fixture.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+using namespace tapegrad;
+using test::check_close;
+using test::Fixture;
+
+namespace {
+
+using Values = std::vector<double>;
+using Unary = std::function<Tensor(const Tensor&)>;
+using Binary = std::function<Tensor(const Tensor&, const Tensor&)>;
+using Exact = long double (*)(long double);
+
+constexpr double kInf = std::numeric_limits<double>::infinity();
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+Tensor vector(const Values& values) { return from_vector(values, {static_cast<std::int64_t>(values.size())}); }
+Tensor leaf(const Values& values) { return vector(values).set_requires_grad(true); }
+
+/// The sum of f's slopes: gradients of sum(f(x)) for each x.
+std::vector<Tensor> slopes(const std::function<Tensor(const std::vector<Tensor>&)>& f, const std::vector<Tensor>& xs,
+                           bool recorded = false) {
+  Tape tape;
+  const Tensor y = f(xs);
+  const std::vector<Tensor> gradients = tape.gradient(y, xs, {.cotangent = ones_like(y), .create_graph = recorded});
+  std::vector<Tensor> result;
+  for (const Tensor& g : gradients) result.push_back(g.detach());
+  return result;
+}
+Values slope(const Unary& f, const Values& x, bool recorded = false) {
+  return slopes([&](const std::vector<Tensor>& in) { return f(in[0]); }, {leaf(x)}, recorded)[0].to_vector<double>();
+}
+
+void check_values(const Values& actual, const Values& expected) {
+  BOOST_TEST_REQUIRE(actual.size() == expected.size());
+  for (std::size_t i = 0; i < actual.size(); ++i)
+    BOOST_TEST((actual[i] == expected[i] || (std::isnan(actual[i]) && std::isnan(expected[i]))),
+               "element " << i << " is " << actual[i] << ", expected " << expected[i]);
+}
+
+void check_unary_fixture(const std::string& name, const Unary& f, double tolerance = 1e-14) {
+  BOOST_TEST_CONTEXT(name) {
+    const Fixture fixture(name);
+    const Tensor x = fixture.leaf("input.x");
+    Tape tape;
+    const Tensor y = f(x);
+    check_close(y.detach(), fixture["output.y"], tolerance);
+    check_close(tape.gradient(y, x, {.cotangent = fixture["cotangent.y"]}), fixture["grad.input.x"], tolerance);
+  }
+}
+
+void check_binary_fixture(const std::string& name, const Binary& f, const char* second = "other") {
+  BOOST_TEST_CONTEXT(name) {
+    const Fixture fixture(name);
+    const Tensor a = fixture.leaf("input.input");
+    const Tensor b = fixture.leaf(std::string("input.") + second);
+    Tape tape;
+    const Tensor y = f(a, b);
+    check_close(y.detach(), fixture["output.y"], 1e-14);
+    const auto gradients = tape.gradient(y, {a, b}, {.cotangent = fixture["cotangent.y"]});
+    check_close(gradients[0], fixture["grad.input.input"], 1e-14);
+    check_close(gradients[1], fixture[std::string("grad.input.") + second], 1e-14);
+  }
+}
+
+/// Relative error of value and slope, by both reverse rules, against a closed form in long double.
+void check_exact(const std::string& name, const Unary& f, Exact value, Exact derivative, const Values& x,
+                 double tolerance) {
+  BOOST_TEST_CONTEXT(name) {
+    const Values y = f(vector(x)).to_vector<double>();
+    const Values fused = slope(f, x), recorded = slope(f, x, true);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const auto expect = [&](const char* what, double actual, long double exact) {
+        const auto error = static_cast<double>(std::abs(static_cast<long double>(actual) - exact));
+        // Below the normal range only the absolute error can be small.
+        BOOST_TEST(error <= tolerance * static_cast<double>(std::abs(exact)) + std::numeric_limits<double>::min(),
+                   what << " at " << x[i] << " is " << actual << ", not " << static_cast<double>(exact));
+      };
+      expect("the value", y[i], value(static_cast<long double>(x[i])));
+      expect("the fused slope", fused[i], derivative(static_cast<long double>(x[i])));
+      expect("the recorded slope", recorded[i], derivative(static_cast<long double>(x[i])));
+    }
+  }
+}
+
+constexpr long double kSqrt2 = 1.41421356237309504880168872420969808L;
+constexpr long double kSqrt2Pi = 2.50662827463100050241576528481104525L;
+long double sigmoid_exact(long double x) { return 1 / (1 + std::exp(-x)); }
+long double tanh_form_argument(long double x) { return 4 / kSqrt2Pi * (x + 0.044715L * x * x * x); }
+long double tanh_form_slope(long double x) { return 4 / kSqrt2Pi * (1 + 3 * 0.044715L * x * x); }
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(pointwise)
+
+BOOST_AUTO_TEST_CASE(unary_functions_as_in_pytorch) {
+  check_unary_fixture("relu", relu);
+  check_unary_fixture("sigmoid", sigmoid);
+  check_unary_fixture("tanh", [](const Tensor& x) { return tanh(x); });
+  check_unary_fixture("silu", silu);
+  check_unary_fixture("gelu", [](const Tensor& x) { return gelu(x); });
+  check_unary_fixture("gelu_tanh", [](const Tensor& x) { return gelu(x, GeluForm::tanh); });
+  check_unary_fixture("softplus", softplus);
+  check_unary_fixture("abs", [](const Tensor& x) { return abs(x); });
+  check_unary_fixture("neg", neg);
+  check_unary_fixture("square", square);
+  check_unary_fixture("clamp", [](const Tensor& x) { return clamp(x, -1.5, 2.0); });
+  check_unary_fixture("exp", [](const Tensor& x) { return exp(x); });
+  check_unary_fixture("expm1", [](const Tensor& x) { return expm1(x); });
+  check_unary_fixture("sin", [](const Tensor& x) { return sin(x); });
+  check_unary_fixture("cos", [](const Tensor& x) { return cos(x); });
+  check_unary_fixture("sqrt", [](const Tensor& x) { return sqrt(x); });
+  check_unary_fixture("rsqrt", rsqrt);
+  check_unary_fixture("log", [](const Tensor& x) { return log(x); });
+  check_unary_fixture("log1p", [](const Tensor& x) { return log1p(x); });
+}
+
+BOOST_AUTO_TEST_CASE(binary_functions_as_in_pytorch) {
+  check_binary_fixture("add", add);
+  check_binary_fixture("sub", sub);
+  check_binary_fixture("mul", mul);
+  check_binary_fixture("div", [](const Tensor& a, const Tensor& b) { return div(a, b); });
+  check_binary_fixture("maximum", [](const Tensor& a, const Tensor& b) { return maximum(a, b); });
+  check_binary_fixture("minimum", [](const Tensor& a, const Tensor& b) { return minimum(a, b); });
+  const Binary power = [](const Tensor& a, const Tensor& b) { return pow(a, b); };
+  check_binary_fixture("pow_tensor", power, "exponent");
+  check_binary_fixture("pow_tensor_zero_base", power, "exponent");
+  for (const char* name : {"0", "0_5", "1", "2", "3", "minus_1", "minus_2_5"}) {
+    const std::string fixture = std::string("pow_scalar_") + name;
+    const double exponent = std::stod(Fixture(fixture).attributes().at("exponent"));
+    check_unary_fixture(fixture, [exponent](const Tensor& x) { return pow(x, exponent); });
+  }
+}
+
+BOOST_AUTO_TEST_CASE(where_as_in_pytorch) {
+  const Fixture fixture("where");
+  const Tensor a = fixture.leaf("input.input"), b = fixture.leaf("input.other");
+  Tape tape;
+  const Tensor y = where(fixture["input.condition"], a, b);
+  check_close(y.detach(), fixture["output.y"], 0);
+  const auto gradients = tape.gradient(y, {a, b}, {.cotangent = fixture["cotangent.y"]});
+  check_close(gradients[0], fixture["grad.input.input"], 0);
+  check_close(gradients[1], fixture["grad.input.other"], 1e-15);
+}
+
+BOOST_AUTO_TEST_CASE(infinite_slopes_as_in_pytorch) {
+  const Fixture fixture("zero_slopes_at_infinity");
+  check_values(slope([](const Tensor& x) { return sqrt(x); }, {0.0}), fixture["grad.input.sqrt"].to_vector<double>());
+  check_values(slope([](const Tensor& x) { return log(x); }, {0.0}), fixture["grad.input.log"].to_vector<double>());
+}
+
+// Where finite differences see nothing.
+BOOST_AUTO_TEST_CASE(tails_against_long_double) {
+  const Values both = {-700, -300, -100, -40, -20, -5, -1.5, -0.3, -1e-9, 0.0, 1e-9, 0.3, 1, 5, 20, 25, 40, 100, 700};
+  check_exact(
+      "softplus", softplus, [](long double x) { return std::log1p(std::exp(x)); }, sigmoid_exact, both, 2e-15);
+  check_exact(
+      "expm1", [](const Tensor& x) { return expm1(x); }, [](long double x) { return std::expm1(x); },
+      [](long double x) { return std::exp(x); }, both, 2e-15);
+  check_exact(
+      "exp", [](const Tensor& x) { return exp(x); }, [](long double x) { return std::exp(x); },
+      [](long double x) { return std::exp(x); }, both, 2e-15);
+  check_exact(
+      "log1p", [](const Tensor& x) { return log1p(x); }, [](long double x) { return std::log1p(x); },
+      [](long double x) { return 1 / (1 + x); }, {-0.999999999, -0.5, -1e-9, 0.0, 1e-300, 1e-9, 1, 1e9, 1e300}, 2e-15);
+  check_exact(
+      "silu", silu, [](long double x) { return x * sigmoid_exact(x); },
+      [](long double x) { return sigmoid_exact(x) * (1 + x * sigmoid_exact(-x)); }, both, 4e-15);
+  // The rounding of x^2 / 2 is magnified by x^2 / 2 in e^(-x^2 / 2).
+  const Values reach = {-36, -30, -20, -10, -5, -1.5, -0.3, -1e-9, 0.0, 1e-9, 0.3, 1, 5, 9, 40, 1e4, 1e200};
+  check_exact(
+      "gelu", [](const Tensor& x) { return gelu(x); }, [](long double x) { return x / 2 * std::erfc(-x / kSqrt2); },
+      [](long double x) { return std::erfc(-x / kSqrt2) / 2 + x * std::exp(-x * x / 2) / kSqrt2Pi; }, reach, 2e-13);
+  check_exact(
+      "gelu, tanh form", [](const Tensor& x) { return gelu(x, GeluForm::tanh); },
+      [](long double x) { return x * sigmoid_exact(tanh_form_argument(x)); },
+      [](long double x) {
+        const long double s = sigmoid_exact(tanh_form_argument(x));
+        return std::abs(x) > 50 ? s : s * (1 + x * tanh_form_slope(x) * sigmoid_exact(-tanh_form_argument(x)));
+      },
+      {-20, -10, -5, -1.5, -0.3, -1e-9, 0.0, 1e-9, 0.3, 1, 5, 9, 40, 1e4, 1e200}, 2e-13);
+  check_exact(
+      "erfc", [](const Tensor& x) { return erfc(x); }, [](long double x) { return std::erfc(x); },
+      [](long double x) { return -2 * kSqrt2 / kSqrt2Pi * std::exp(-x * x); }, {-6, -1, -0.1, 0, 0.1, 1, 5, 10, 26},
+      2e-13);
+}
+
+BOOST_AUTO_TEST_CASE(choices_at_kinks_and_borders) {
+  const auto relu_of = [](const Tensor& x) { return relu(x); };
+  for (const bool recorded : {false, true}) {
+    check_values(slope(relu_of, {-1, 0, 2}, recorded), {0, 0, 1});
+    check_values(slope([](const Tensor& x) { return abs(x); }, {-1, 0, 2}, recorded), {-1, 0, 1});
+    check_values(slope([](const Tensor& x) { return clamp(x, -1, 2); }, {-2, -1, 0, 2, 3}, recorded), {0, 1, 1, 1, 0});
+    check_values(slope([](const Tensor& x) { return pow(x, 0); }, {-1, 0, 2, kNaN}, recorded), {0, 0, 0, 0});
+    check_values(slope([](const Tensor& x) { return pow(x, 1); }, {-1, 0, 2}, recorded), {1, 1, 1});
+    check_values(slope([](const Tensor& x) { return pow(0, x); }, {0, 1, 2.5}, recorded), {0, 0, 0});
+    check_values(slope([](const Tensor& x) { return sign(x); }, {-3, 0, 3}, recorded), {0, 0, 0});
+    for (const Binary& f : {Binary([](const Tensor&a, const Tensor&b) { return maximum(a, b); }),
+                            Binary([](const Tensor&a, const Tensor&b) { return minimum(a, b); })}) {
+      const auto both = slopes([&](const std::vector<Tensor>& x) { return f(x[0], x[1]); },
+                               {leaf({1, kInf, -kInf}), leaf({1, kInf, -kInf})}, recorded);
+      check_values(both[0].to_vector<double>(), {0.5, 0.5, 0.5});
+      check_values(both[1].to_vector<double>(), {0.5, 0.5, 0.5});
+    }
+  }
+  check_values(maximum(vector({1, kNaN, 2}), vector({kNaN, 1, 3})).to_vector<double>(), {kNaN, kNaN, 3});
+  check_values(minimum(vector({1, kNaN, 2}), vector({kNaN, 1, 3})).to_vector<double>(), {kNaN, kNaN, 2});
+  check_values(clamp(vector({kNaN, -kInf, kInf}), -1, 2).to_vector<double>(), {kNaN, -1, 2});
+  check_values(relu(vector({kNaN, -kInf, kInf})).to_vector<double>(), {kNaN, 0, kInf});
+}
+
+// Twice the slope of x^2 and x^3 at 0, where a power of x with a smaller exponent must not give 0 * inf.
+BOOST_AUTO_TEST_CASE(powers_have_second_derivatives_at_zero) {
+  for (const auto& [exponent, expected] : {std::pair(1.0, 0.0), std::pair(2.0, 2.0), std::pair(3.0, 0.0)}) {
+    Tape tape;
+    const Tensor x = leaf({0.0});
+    const Tensor y = pow(x, exponent);
+    const Tensor dx = tape.gradient(y, x, {.cotangent = ones_like(y), .create_graph = true});
+    check_values(tape.gradient(dx, x, {.cotangent = ones_like(dx)}).to_vector<double>(), {expected});
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_branch_not_chosen_gets_exactly_zero) {
+  const Values dx = slope(
+      [](const Tensor& x) {
+        const Tensor positive = x > 0;
+        return where(positive, sqrt(where(positive, x, 1)), 0);
+      },
+      {0.0, 4.0});
+  check_values(dx, {0.0, 0.25});
+  Tape tape;
+  const Tensor a = leaf({1, 2}), b = leaf({3, 4});
+  const Tensor y = where(from_vector<bool>({true, false}, {2}), a, b);
+  const auto gradients = tape.gradient(y, {a, b}, {.cotangent = vector({kInf, kNaN})});
+  check_values(gradients[0].to_vector<double>(), {kInf, 0});
+  check_values(gradients[1].to_vector<double>(), {0, kNaN});
+}
+
+BOOST_AUTO_TEST_CASE(masked_fill_cuts_the_gradient) {
+  const Tensor mask = from_vector<bool>({true, false, true}, {3});
+  check_values(masked_fill(vector({1, 2, 3}), mask, -kInf).to_vector<double>(), {-kInf, 2, -kInf});
+  check_values(slope([&](const Tensor& x) { return masked_fill(x, mask, 5); }, {1, 2, 3}), {0, 1, 0});
+}
+
+BOOST_AUTO_TEST_CASE(integers) {
+  using Integers = std::vector<std::int64_t>;
+  const auto of = [](const Tensor& x) { return x.to_vector<std::int64_t>(); };
+  const Tensor a = from_vector(Integers{7, -3, INT64_MAX}, {3});
+  const Tensor b = from_vector(Integers{2, 5, 1}, {3});
+  BOOST_TEST(of(a + b) == (Integers{9, 2, INT64_MIN}), boost::test_tools::per_element());
+  BOOST_TEST(of(a - b) == (Integers{5, -8, INT64_MAX - 1}), boost::test_tools::per_element());
+  BOOST_TEST(of(a * b) == (Integers{14, -15, INT64_MAX}), boost::test_tools::per_element());
+  BOOST_TEST(of(-a) == (Integers{-7, 3, -INT64_MAX}), boost::test_tools::per_element());
+  BOOST_TEST(of(maximum(a, b)) == (Integers{7, 5, INT64_MAX}), boost::test_tools::per_element());
+  BOOST_TEST(of(minimum(a, b)) == (Integers{2, -3, 1}), boost::test_tools::per_element());
+  BOOST_TEST(of(10 - b) == (Integers{8, 5, 9}), boost::test_tools::per_element());
+  BOOST_TEST(of(where(a > b, a, b)) == (Integers{7, 5, INT64_MAX}), boost::test_tools::per_element());
+  // A column against a row: neither operand lies in the order of the result.
+  const Tensor table = from_vector(Integers{1, 2, 3}, {3, 1}) * from_vector(Integers{10, 20}, {2});
+  BOOST_TEST(of(table) == (Integers{10, 20, 20, 40, 30, 60}), boost::test_tools::per_element());
+  BOOST_CHECK_THROW(div(a, b), DTypeError);
+  BOOST_CHECK_THROW(a + vector({1, 2, 3}), DTypeError);
+}
+
+BOOST_AUTO_TEST_CASE(comparisons) {
+  using Truths = std::vector<bool>;
+  const auto of = [](const Tensor& x) { return x.to_vector<bool>(); };
+  const Tensor a = vector({1, 2, 3, kNaN}), b = vector({2, 2, 2, kNaN});
+  BOOST_TEST(of(a == b) == (Truths{false, true, false, false}));
+  BOOST_TEST(of(a != b) == (Truths{true, false, true, true}));
+  BOOST_TEST(of(a < b) == (Truths{true, false, false, false}));
+  BOOST_TEST(of(a <= b) == (Truths{true, true, false, false}));
+  BOOST_TEST(of(a > b) == (Truths{false, false, true, false}));
+  BOOST_TEST(of(a >= b) == (Truths{false, true, true, false}));
+  BOOST_TEST(of(2 < a) == (Truths{false, false, true, false}));
+  BOOST_TEST(of(arange(3) == 1) == (Truths{false, true, false}));
+  BOOST_TEST(of(a.to(float32) > 1.5) == (Truths{false, true, true, false}));
+  // Against a column, and read through a view of any stride.
+  BOOST_TEST(of(vector({1, 2, 3}).expand({2, 3}) > from_vector(Values{2, 0}, {2, 1})) ==
+             (Truths{false, false, true, true, true, true}));
+  const Tensor p = from_vector<bool>({true, true, false, false}, {4});
+  const Tensor q = from_vector<bool>({true, false, true, false}, {4});
+  BOOST_TEST(of(logical_and(p, q)) == (Truths{true, false, false, false}));
+  BOOST_TEST(of(logical_or(p, q)) == (Truths{true, true, true, false}));
+  BOOST_TEST(of(logical_not(p)) == (Truths{false, false, true, true}));
+  BOOST_TEST(of(p == q) == (Truths{true, false, false, true}));
+  Tape tape;
+  BOOST_TEST(!(leaf({1}) > 0).is_tracked());
+}
+
+BOOST_AUTO_TEST_CASE(conversions) {
+  const Tensor x = leaf({1.0 / 3.0, -2.0, 1e300});
+  Tape tape;
+  const Tensor y = x.to(float32);
+  BOOST_TEST((y.dtype() == float32));
+  BOOST_TEST(y.to_vector<float>()[0] == 1.0F / 3.0F);
+  BOOST_TEST(std::isinf(y.to_vector<float>()[2]));
+  BOOST_TEST(!x.to(int64).is_tracked());
+  BOOST_TEST(!x.to(boolean).is_tracked());
+  const Tensor dx = tape.gradient(y, x, {.cotangent = from_vector<float>({1, 2, 3}, {3})});
+  BOOST_TEST((dx.dtype() == float64));
+  check_values(dx.to_vector<double>(), {1, 2, 3});
+  const std::vector<std::int64_t> whole = vector({-1.9, 2.9, kNaN, 1e300, -kInf}).to(int64).to_vector<std::int64_t>();
+  BOOST_TEST(whole == (std::vector<std::int64_t>{-1, 2, INT64_MIN, INT64_MIN, INT64_MIN}),
+             boost::test_tools::per_element());
+  BOOST_TEST(vector({0, -0.0, 0.5, kNaN}).to(boolean).to_vector<bool>() ==
+             (std::vector<bool>{false, false, true, true}));
+  check_values(from_vector<bool>({true, false}, {2}).to(float64).to_vector<double>(), {1, 0});
+}
+
+BOOST_AUTO_TEST_CASE(copies) {
+  const Tensor x = leaf({1, 2});
+  Tape tape;
+  const Tensor wide = x.expand({3, 2});
+  const Tensor dense = wide.contiguous();
+  BOOST_TEST(dense.is_contiguous());
+  check_values(dense.to_vector<double>(), {1, 2, 1, 2, 1, 2});
+  BOOST_TEST(dense.contiguous().impl() == dense.impl());
+  const Tensor copy = x.clone();
+  BOOST_TEST(copy.data<double>().data() != x.data<double>().data());
+  BOOST_TEST(!copy.requires_grad());
+  const Tensor dx = tape.gradient({dense, copy}, {ones_like(dense), vector({10, 20})}, {x})[0];
+  check_values(dx.to_vector<double>(), {13, 23});
+  BOOST_TEST(from_vector<bool>({true, false}, {2, 1}).expand({2, 2}).contiguous().to_vector<bool>() ==
+             (std::vector<bool>{true, true, false, false}));
+}
+
+BOOST_AUTO_TEST_CASE(only_what_a_wanted_slope_reads_is_kept) {
+  const Tensor a = zeros({1000}, {.dtype = float64, .requires_grad = true});
+  const Tensor b = ones({1000}, {.dtype = float64});
+  const auto kept = [](const std::function<Tensor()>& f) {
+    Tape tape;
+    const Tensor y = f();
+    return tape.bytes_kept();
+  };
+  BOOST_TEST(kept([&] { return a * b; }) == 8000U);  // b
+  BOOST_TEST(kept([&] { return a * a.detach(); }) == 8000U);
+  BOOST_TEST(kept([&] { return a / 2.0; }) == 8U);     // the number
+  BOOST_TEST(kept([&] { return b / a; }) == 16000U);   // a and the quotient
+  BOOST_TEST(kept([&] { return relu(a); }) == 8000U);  // the output
+  BOOST_TEST(kept([&] { return a + b; }) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(float32_follows_float64) {
+  Values x;
+  for (int i = -60; i <= 60; ++i) x.push_back(static_cast<float>(0.17 * i));
+  const std::vector<std::pair<const char*, Unary>> functions = {
+      {"sigmoid", sigmoid},
+      {"silu", silu},
+      {"softplus", softplus},
+      {"gelu", [](const Tensor& t) { return gelu(t); }},
+      {"gelu, tanh form", [](const Tensor& t) { return gelu(t, GeluForm::tanh); }},
+      {"expm1", [](const Tensor& t) { return expm1(t); }},
+      {"square", square},
+      {"sin", [](const Tensor& t) { return sin(t); }},
+      {"erf", [](const Tensor& t) { return erf(t); }}};
+  for (const auto& [name, f] : functions) {
+    BOOST_TEST_CONTEXT(name) {
+      const Tensor narrow = vector(x).to(float32).set_requires_grad(true);
+      check_close(f(narrow.detach()).to(float64), f(vector(x)), 4e-7);
+      const Tensor dx = slopes([&f = f](const std::vector<Tensor>& in) { return f(in[0]); }, {narrow})[0];
+      check_close(dx.to(float64), vector(slope(f, x)), 1e-6);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
