@@ -78,7 +78,7 @@ struct Linearization::State {
     if (ys.empty()) {
       for (const Tensor& x : wanted) found.push_back(zeros_like(x));
     } else {
-      found = tape.gradient(ys, cotangents, wanted, options);
+      found = tape.pull_back(ys, cotangents, wanted, options);
     }
     std::vector<Tensor> gradients(arguments.size());
     std::size_t next = 0;

@@ -98,7 +98,7 @@ void jvp_by_double_vjp(const OpTable& table, const void* op, const Saved& saved,
     for (const Tensor& t : v)
       if (t.defined()) wanted.push_back(t);
     std::vector<Tensor> result(wanted.size());
-    if (!ys.empty()) result = tape.gradient(ys, cotangents, wanted, {.retain = true, .create_graph = true});
+    if (!ys.empty()) result = tape.pull_back(ys, cotangents, wanted, {.retain = true, .create_graph = true});
     std::size_t next = 0;
     for (std::size_t j = 0; j < v.size(); ++j)
       if (v[j].defined()) dys[j] = result[next++];

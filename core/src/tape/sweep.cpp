@@ -76,7 +76,10 @@ Sweep::Sweep(TapeImpl& tape, const std::vector<Tensor>& ys, const std::vector<Te
     throw TapeError(op + "a sweep of this tape is already running");
   if (ys.size() != seeds.size())
     throw TapeError(op + std::to_string(ys.size()) + " tensors with " + std::to_string(seeds.size()) + " cotangents");
-  for (const Tensor& y : ys) top_ = std::max(top_, tape.node_of(y, name).position);
+  for (const Tensor& y : ys) {
+    if (y.requires_grad()) tape.edge_of(y, name);  // a leaf may be swept before any op has used it: dx/dx = 1
+    top_ = std::max(top_, tape.node_of(y, name).position);
+  }
   nested_ = tape.sweeping;
   if (!nested_) cotangents_ = std::move(tape.cotangents);
   const Node& top = *tape.nodes[top_];

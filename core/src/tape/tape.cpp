@@ -259,15 +259,15 @@ void Tape::backward(const Tensor& y, const BackwardOptions& options) {
 }
 
 std::vector<Tensor> Tape::gradient(const Tensor& y, const std::vector<Tensor>& xs, const GradientOptions& options) {
-  return gradient(std::vector<Tensor>{y}, std::vector<Tensor>{options.cotangent}, xs, options);
+  return pull_back({y}, {options.cotangent}, xs, options);
 }
 
 Tensor Tape::gradient(const Tensor& y, const Tensor& x, const GradientOptions& options) {
   return gradient(y, std::vector<Tensor>{x}, options)[0];
 }
 
-std::vector<Tensor> Tape::gradient(const std::vector<Tensor>& ys, const std::vector<Tensor>& cotangents,
-                                   const std::vector<Tensor>& xs, const GradientOptions& options) {
+std::vector<Tensor> Tape::pull_back(const std::vector<Tensor>& ys, const std::vector<Tensor>& cotangents,
+                                    const std::vector<Tensor>& xs, const GradientOptions& options) {
   Sweep sweep(*impl_, ys, cotangents, "gradient", {.retain = options.retain, .create_graph = options.create_graph});
   return sweep.towards(xs, options.allow_unused);
 }

@@ -98,9 +98,10 @@ class Tape {
   /// or hooks.
   std::vector<Tensor> gradient(const Tensor& y, const std::vector<Tensor>& xs, const GradientOptions& options = {});
   Tensor gradient(const Tensor& y, const Tensor& x, const GradientOptions& options = {});
-  /// Several results at once, each with its cotangent: what a pullback computes.
-  std::vector<Tensor> gradient(const std::vector<Tensor>& ys, const std::vector<Tensor>& cotangents,
-                               const std::vector<Tensor>& xs, const GradientOptions& options = {});
+  /// The same for several results at once, each with its cotangent (undefined: the result has one element, and its
+  /// cotangent is 1).
+  std::vector<Tensor> pull_back(const std::vector<Tensor>& ys, const std::vector<Tensor>& cotangents,
+                                const std::vector<Tensor>& xs, const GradientOptions& options = {});
 
   /// A hook on any tensor of this tape: fires when its gradient is complete in a backward().
   void register_hook(const Tensor& y, GradientHook hook);
