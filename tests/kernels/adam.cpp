@@ -145,6 +145,25 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(norm_and_scaling_of_gradients, T, Reals) {
   BOOST_TEST(sum_of_squares<T>({}) == 0);
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(clamp, T, Reals) {
+  const Problem<T> p;
+  auto g = p.gradient(1);
+  g[20] = -T{50};
+  g[21] = std::numeric_limits<T>::quiet_NaN();
+  std::vector<GradientTensor<T>> tensors;
+  p.each([&](std::int64_t s, std::int64_t n) { tensors.push_back({g.data() + s, n}); });
+  const auto before = g;
+  BOOST_TEST(clamp_gradients<T>(tensors, 0.5) == 50.0);
+  for (std::size_t i = 0; i < g.size(); ++i) {
+    if (i == 21) {
+      BOOST_TEST(std::isnan(g[i]));
+    } else {
+      BOOST_TEST_REQUIRE(g[i] == std::min(std::max(before[i], T(-0.5)), T(0.5)));
+    }
+  }
+  BOOST_TEST(clamp_gradients<T>({}, 1) == 0);
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(bits_are_the_same_at_any_number_of_threads, T, Reals) {
   check_thread_invariant([] { return adam_steps<T>({.weight_decay = 0.1}, 2); });
   auto g = normal<T>(200000, 5);

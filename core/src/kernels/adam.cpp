@@ -29,7 +29,7 @@ struct AdamStep {
 
 template <class T>
 struct SgdStep {
-  T rate, momentum, decay;
+  T rate, momentum, share, decay;
   bool nesterov;
 };
 
@@ -39,6 +39,7 @@ struct OptimiserTable {
   void (*sgd)(const SgdTensor<T>&, const SgdStep<T>&, std::int64_t begin, std::int64_t end);
   double (*squares)(const T* g, std::int64_t n);
   void (*scale)(T* g, std::int64_t n, T factor);
+  double (*clamp)(T* g, std::int64_t n, T limit);
 };
 
 }  // namespace tapegrad::kernels
@@ -73,7 +74,7 @@ HWY_NOINLINE void sgd(const SgdTensor<T>& t, const SgdStep<T>& s, std::int64_t b
     const Lanes<T> g = hn::MulAdd(splat(s.decay), p, lanes.load(t.gradient + at));
     Lanes<T> direction = g;
     if (t.velocity) {
-      const Lanes<T> velocity = hn::MulAdd(splat(s.momentum), lanes.load(t.velocity + at), g);
+      const Lanes<T> velocity = hn::MulAdd(splat(s.momentum), lanes.load(t.velocity + at), hn::Mul(splat(s.share), g));
       lanes.store(velocity, t.velocity + at);
       direction = s.nesterov ? hn::MulAdd(splat(s.momentum), velocity, g) : velocity;
     }
@@ -98,8 +99,20 @@ HWY_NOINLINE void scale(T* g, std::int64_t n, T factor) {
 }
 
 template <class T>
+HWY_NOINLINE double clamp(T* g, std::int64_t n, T limit) {
+  Lanes<T> largest = splat(T{0});
+  each_vector<T>(n, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
+    const Lanes<T> v = lanes.load(g + i);
+    const Lanes<T> size = hn::Abs(v);
+    largest = hn::IfThenElse(hn::Gt(size, largest), size, largest);
+    lanes.store(hn::IfThenElse(hn::Gt(size, splat(limit)), hn::CopySign(splat(limit), v), v), g + i);
+  });
+  return static_cast<double>(hn::GetLane(hn::MaxOfLanes(Tag<T>(), largest)));
+}
+
+template <class T>
 OptimiserTable<T> optimiser_table() {
-  return {adam<T>, sgd<T>, squares<T>, scale<T>};
+  return {adam<T>, sgd<T>, squares<T>, scale<T>, clamp<T>};
 }
 OptimiserTable<float> optimiser_float() { return optimiser_table<float>(); }
 OptimiserTable<double> optimiser_double() { return optimiser_table<double>(); }
@@ -180,8 +193,11 @@ void adam_update(std::span<const AdamTensor<T>> tensors, const AdamSettings& s) 
 
 template <class T>
 void sgd_update(std::span<const SgdTensor<T>> tensors, const SgdSettings& s) {
-  const SgdStep<T> scalars{static_cast<T>(s.learning_rate), static_cast<T>(s.momentum), static_cast<T>(s.weight_decay),
-                           s.nesterov};
+  const SgdStep<T> scalars{.rate = static_cast<T>(s.learning_rate),
+                           .momentum = static_cast<T>(s.momentum),
+                           .share = static_cast<T>(s.gradient_share),
+                           .decay = static_cast<T>(s.weight_decay),
+                           .nesterov = s.nesterov};
   const auto kernel = table<T>().sgd;
   for_chunks(tensors, 2, kNothingToPrepare,
              [&](const SgdTensor<T>& t, std::int64_t begin, std::int64_t end, std::int64_t) {
@@ -213,11 +229,27 @@ void scale_gradients(std::span<const GradientTensor<T>> tensors, double factor) 
              });
 }
 
+template <class T>
+double clamp_gradients(std::span<const GradientTensor<T>> tensors, double limit) {
+  static thread_local std::vector<double> storage;
+  std::vector<double>& partials = storage;
+  const auto kernel = table<T>().clamp;
+  for_chunks(
+      tensors, 1, [&](std::size_t chunks) { partials.resize(chunks); },
+      [&](const GradientTensor<T>& t, std::int64_t begin, std::int64_t end, std::int64_t place) {
+        partials[static_cast<std::size_t>(place)] = kernel(t.gradient + begin, end - begin, static_cast<T>(limit));
+      });
+  double largest = 0;
+  for (const double partial : partials) largest = std::max(largest, partial);
+  return largest;
+}
+
 #define TAPEGRAD_OPTIMISERS(T)                                                    \
   template void adam_update(std::span<const AdamTensor<T>>, const AdamSettings&); \
   template void sgd_update(std::span<const SgdTensor<T>>, const SgdSettings&);    \
   template double sum_of_squares(std::span<const GradientTensor<T>>);             \
-  template void scale_gradients(std::span<const GradientTensor<T>>, double)
+  template void scale_gradients(std::span<const GradientTensor<T>>, double);      \
+  template double clamp_gradients(std::span<const GradientTensor<T>>, double)
 TAPEGRAD_OPTIMISERS(float);
 TAPEGRAD_OPTIMISERS(double);
 #undef TAPEGRAD_OPTIMISERS

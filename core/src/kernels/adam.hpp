@@ -45,12 +45,13 @@ struct SgdTensor {
 struct SgdSettings {
   double learning_rate = 1e-3;
   double momentum = 0;
+  double gradient_share = 1;  ///< 1 - dampening, but 1 in the first step
   double weight_decay = 0;
   bool nesterov = false;
 };
 
-/// g += wd p; velocity = momentum velocity + g; p -= lr velocity, or lr (g + momentum velocity) for Nesterov's form;
-/// without momentum p -= lr g.
+/// g += wd p; velocity = momentum velocity + gradient_share g; p -= lr velocity, or lr (g + momentum velocity) for
+/// Nesterov's form; without momentum p -= lr g.
 template <class T>
 void sgd_update(std::span<const SgdTensor<T>> tensors, const SgdSettings& settings);
 
@@ -67,5 +68,9 @@ double sum_of_squares(std::span<const GradientTensor<T>> tensors);
 /// g *= factor, in place.
 template <class T>
 void scale_gradients(std::span<const GradientTensor<T>> tensors, double factor);
+
+/// g = min(max(g, -limit), limit), in place; NaN stays. Returns the largest |g| there was, NaN aside.
+template <class T>
+double clamp_gradients(std::span<const GradientTensor<T>> tensors, double limit);
 
 }  // namespace tapegrad::kernels

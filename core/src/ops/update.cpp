@@ -1,0 +1,160 @@
+#include "tapegrad/ops/update.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "kernels/adam.hpp"
+#include "tape/tensor_impl.hpp"
+#include "tapegrad/base/error.hpp"
+
+namespace tapegrad {
+namespace {
+
+void expect_floating(const Tensor& x, const char* writer) {
+  if (!is_floating(x.dtype()))
+    throw DTypeError(fmt::format("[{}] expected floating tensors, got {}", writer, to_string(x.dtype())));
+}
+
+void expect_like(const Tensor& parameter, const Tensor& other, const char* what, const char* writer) {
+  if (other.shape() != parameter.shape())
+    throw ShapeError(fmt::format("[{}] a parameter {} with a {} of shape {}", writer, to_string(parameter.shape()),
+                                 what, to_string(other.shape())));
+  if (other.dtype() != parameter.dtype())
+    throw DTypeError(fmt::format("[{}] a {} parameter {} with a {} of dtype {}", writer, to_string(parameter.dtype()),
+                                 to_string(parameter.shape()), what, to_string(other.dtype())));
+}
+
+/// The elements of x to write, whose version moves.
+template <class T>
+T* written(const Tensor& x, const char* writer) {
+  return Tensor(x).mutable_data<T>(writer).data();
+}
+
+/// The elements of x to read: its own, or those of a contiguous copy that `copies` keeps.
+template <class T>
+const T* read(const Tensor& x, std::vector<array::Array>& copies) {
+  if (array_of(x).contiguous) return array_of(x).as<T>();
+  copies.push_back(contiguous_array(x));
+  return copies.back().as<T>();
+}
+
+/// Collects what `view` makes of each term of dtype T and hands it to the kernel.
+template <class T, class Term, class View, class Kernel>
+void run(std::span<const Term> terms, const View& view, const Kernel& kernel) {
+  using Part = decltype(view(terms[0]));
+  static thread_local std::vector<Part> parts;
+  parts.clear();
+  for (const Term& term : terms)
+    if (term.parameter.dtype() == dtype_of<T>()) parts.push_back(view(term));
+  if (!parts.empty()) kernel(std::span<const Part>(parts));
+}
+
+}  // namespace
+
+void adam_update(std::span<const AdamTerm> terms, const AdamRule& rule, const char* writer) {
+  for (const AdamTerm& t : terms) {
+    expect_floating(t.parameter, writer);
+    expect_like(t.parameter, t.gradient, "gradient", writer);
+    expect_like(t.parameter, t.m, "running mean", writer);
+    expect_like(t.parameter, t.v, "running mean square", writer);
+  }
+  const kernels::AdamSettings settings{.learning_rate = rule.lr,
+                                       .beta1 = rule.beta1,
+                                       .beta2 = rule.beta2,
+                                       .eps = rule.eps,
+                                       .weight_decay = rule.weight_decay,
+                                       .decoupled = rule.decoupled,
+                                       .step = rule.step};
+  std::vector<array::Array> copies;
+  const auto update = [&]<class T>(T) {
+    run<T>(
+        terms,
+        [&](const AdamTerm& t) {
+          return kernels::AdamTensor<T>{.parameter = written<T>(t.parameter, writer),
+                                        .gradient = read<T>(t.gradient, copies),
+                                        .m = written<T>(t.m, writer),
+                                        .v = written<T>(t.v, writer),
+                                        .n = t.parameter.numel()};
+        },
+        [&](auto parts) { kernels::adam_update<T>(parts, settings); });
+  };
+  update(float{});
+  update(double{});
+}
+
+void sgd_update(std::span<const SgdTerm> terms, const SgdRule& rule, const char* writer) {
+  for (const SgdTerm& t : terms) {
+    expect_floating(t.parameter, writer);
+    expect_like(t.parameter, t.gradient, "gradient", writer);
+    if (t.velocity.defined()) expect_like(t.parameter, t.velocity, "velocity", writer);
+  }
+  const kernels::SgdSettings settings{.learning_rate = rule.lr,
+                                      .momentum = rule.momentum,
+                                      .gradient_share = rule.gradient_share,
+                                      .weight_decay = rule.weight_decay,
+                                      .nesterov = rule.nesterov};
+  std::vector<array::Array> copies;
+  const auto update = [&]<class T>(T) {
+    run<T>(
+        terms,
+        [&](const SgdTerm& t) {
+          return kernels::SgdTensor<T>{.parameter = written<T>(t.parameter, writer),
+                                       .gradient = read<T>(t.gradient, copies),
+                                       .velocity = t.velocity.defined() ? written<T>(t.velocity, writer) : nullptr,
+                                       .n = t.parameter.numel()};
+        },
+        [&](auto parts) { kernels::sgd_update<T>(parts, settings); });
+  };
+  update(float{});
+  update(double{});
+}
+
+namespace {
+
+/// Runs body<T>(tensors of dtype T as the kernels see them) for float and for double.
+template <class Pointer, class Body>
+void for_each_dtype(std::span<const Tensor> tensors, const char* op, const Pointer& pointer, const Body& body) {
+  for (const Tensor& x : tensors) expect_floating(x, op);
+  const auto visit = [&]<class T>(T type) {
+    std::vector<kernels::GradientTensor<T>> parts;
+    for (const Tensor& x : tensors)
+      if (x.dtype() == dtype_of<T>()) parts.push_back({pointer(type, x), x.numel()});
+    if (!parts.empty()) body(std::span<const kernels::GradientTensor<T>>(parts));
+  };
+  visit(float{});
+  visit(double{});
+}
+
+}  // namespace
+
+double global_norm(std::span<const Tensor> tensors) {
+  std::vector<array::Array> copies;
+  double squares = 0.0;
+  for_each_dtype(
+      tensors, "global_norm",
+      [&]<class T>(T, const Tensor& x) {
+        return const_cast<T*>(read<T>(x, copies));  // one kernel type for reading and writing; this one reads
+      },
+      [&](auto parts) { squares += kernels::sum_of_squares(parts); });
+  return std::sqrt(squares);
+}
+
+void scale_in_place(std::span<const Tensor> tensors, double factor, const char* writer) {
+  for_each_dtype(
+      tensors, writer, [&]<class T>(T, const Tensor& x) { return written<T>(x, writer); },
+      [&](auto parts) { kernels::scale_gradients(parts, factor); });
+}
+
+double clamp_in_place(std::span<const Tensor> tensors, double limit, const char* writer) {
+  if (!(limit >= 0.0)) throw ValueError(fmt::format("[{}] the limit must be at least 0, got {}", writer, limit));
+  double largest = 0.0;
+  for_each_dtype(
+      tensors, writer, [&]<class T>(T, const Tensor& x) { return written<T>(x, writer); },
+      [&](auto parts) { largest = std::max(largest, kernels::clamp_gradients(parts, limit)); });
+  return largest;
+}
+
+}  // namespace tapegrad
