@@ -1,0 +1,8 @@
+// Optimisers, learning-rate schedules and gradient clipping.
+#pragma once
+
+#include "tapegrad/optim/adam.hpp"
+#include "tapegrad/optim/clip.hpp"
+#include "tapegrad/optim/optimizer.hpp"
+#include "tapegrad/optim/schedule.hpp"
+#include "tapegrad/optim/sgd.hpp"

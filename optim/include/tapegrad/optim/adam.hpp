@@ -1,0 +1,57 @@
+// Adam, with the weight decay in the gradient (Adam) or apart from it (AdamW).
+#pragma once
+
+#include <array>
+#include <type_traits>
+#include <vector>
+
+#include "tapegrad/ops/update.hpp"
+#include "tapegrad/optim/optimizer.hpp"
+
+namespace tapegrad::optim {
+
+struct AdamOptions {
+  double lr = 1e-3;
+  std::array<double, 2> betas = {0.9, 0.999};
+  double eps = 1e-8;
+  double weight_decay = 0.0;  ///< L2: weight_decay p is added to the gradient
+};
+
+struct AdamWOptions {
+  double lr = 1e-3;
+  std::array<double, 2> betas = {0.9, 0.999};
+  double eps = 1e-8;
+  double weight_decay = 0.01;  ///< decoupled: p -= lr weight_decay p
+};
+
+enum class AdamDecay { in_gradient, decoupled };
+
+/// m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;  p -= lr m^ / (sqrt(v^) + eps), where m^ and v^ are
+/// corrected for their start at 0 (Kingma and Ba, ICLR 2015, algorithm 1). The decoupled decay is that of Loshchilov
+/// and Hutter, ICLR 2019, algorithm 2, scaled by lr as in PyTorch.
+template <AdamDecay decay>
+class AdamWith final
+    : public GroupedOptimizer<std::conditional_t<decay == AdamDecay::decoupled, AdamWOptions, AdamOptions>> {
+ public:
+  using Options = std::conditional_t<decay == AdamDecay::decoupled, AdamWOptions, AdamOptions>;
+
+  /// Throws ValueError for options outside their domain, for an empty list and for a parameter given twice.
+  explicit AdamWith(const std::vector<Tensor>& parameters, const Options& options = {});
+  explicit AdamWith(const std::vector<ParameterGroup<Options>>& groups);
+
+ private:
+  using Slot = Optimizer::Slot;
+
+  void validate(const Options& options) const;
+  void update(int group, std::span<Slot* const> slots) override;
+
+  std::vector<AdamTerm> terms_;  // scratch of update()
+};
+
+using Adam = AdamWith<AdamDecay::in_gradient>;
+using AdamW = AdamWith<AdamDecay::decoupled>;
+
+extern template class AdamWith<AdamDecay::in_gradient>;
+extern template class AdamWith<AdamDecay::decoupled>;
+
+}  // namespace tapegrad::optim

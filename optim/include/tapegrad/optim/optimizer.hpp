@@ -1,0 +1,122 @@
+// What all optimisers share: groups of parameters, the loop of a step, and a state that can be stored.
+//
+// Thread safety: one thread at a time. Invariants: 1. a parameter is in one group, once; 2. parameters are handles: the
+// optimiser writes into their storage and keeps its own state (moments, velocities) for each, whatever becomes of the
+// values; 3. a parameter without a gradient is left out of a step, and its own count of steps stands still.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "tapegrad/tape/named_tensors.hpp"
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad::optim {
+
+/// Parameters with options of their own: AdamW optimizer({{weights, {.weight_decay = 0.1}}, {biases, {}}}).
+template <class Options>
+struct ParameterGroup {
+  std::vector<Tensor> parameters;
+  Options options = {};
+};
+
+class Optimizer {
+ public:
+  // Schedules refer to an optimiser: it stays where it is.
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+  virtual ~Optimizer() = default;
+
+  /// Updates every parameter that has a gradient, in place and unrecorded. A tape that still holds a parameter's old
+  /// value notices (TapeError in its sweep).
+  void step();
+  /// Forgets the gradients of all parameters.
+  void zero_grad();
+
+  int groups() const { return static_cast<int>(groups_.size()); }
+  /// Throws IndexError for a group that is not there, as all functions of a group below.
+  const std::vector<Tensor>& parameters(int group = 0) const;
+  double lr(int group = 0) const;
+  /// Throws ValueError for a negative or non-finite rate.
+  void set_lr(double lr, int group = 0);
+
+  /// What a later run needs to go on from here, beside the parameters: "group.0.lr", and for each parameter that has
+  /// been updated "parameter.3.steps" and its moments, such as "parameter.3.m", counting through all groups. The
+  /// moments are handles, not copies.
+  NamedTensors state_dict() const;
+  /// Copies a state in; floating tensors are converted to their parameter's dtype. Throws ValueError for a name that
+  /// does not fit this optimiser or is missing, ShapeError for another shape; then nothing has changed.
+  void load_state_dict(const NamedTensors& state);
+
+ protected:
+  /// A parameter and what the optimiser remembers about it.
+  struct Slot {
+    Tensor parameter;
+    std::int64_t steps = 0;          ///< updates so far
+    std::vector<Tensor> state = {};  ///< one per state name, like the parameter; empty before the first update
+  };
+
+  /// `name` begins error messages and names the writer of parameters: a literal.
+  Optimizer(const char* name, std::vector<std::string_view> state_names);
+
+  /// Takes a group's parameters over. Throws ValueError for an undefined tensor and for one given twice, DTypeError for
+  /// one that is not floating, ShapeError for one that is not contiguous.
+  void add_group(const std::vector<Tensor>& parameters);
+  /// Throws ValueError when no group holds a parameter.
+  void expect_parameters() const;
+
+  /// Updates the slots of one group, all of which have a gradient, made the same number of updates before, and hold
+  /// their state.
+  virtual void update(int group, std::span<Slot* const> slots) = 0;
+  /// The learning rate among a group's options.
+  virtual double rate(int group) const = 0;
+  virtual void set_rate(int group, double lr) = 0;
+
+  const char* name() const { return name_; }
+  /// Throws ValueError "[name] option must be ..., got value" unless it holds.
+  void expect_option(bool holds, std::string_view option, std::string_view domain, double value) const;
+
+ private:
+  std::size_t checked(int group) const;
+  void prepare_state(Slot& slot);
+
+  const char* name_;
+  std::vector<std::string_view> state_names_;
+  std::vector<std::vector<Tensor>> groups_;
+  std::vector<std::vector<Slot>> slots_;  // by group
+  std::unordered_set<const void*> addresses_;
+  std::vector<Slot*> ready_;  // scratch of step()
+};
+
+/// The options of each group, for optimisers whose Options hold an `lr`.
+template <class Options>
+class GroupedOptimizer : public Optimizer {
+ public:
+  const Options& options(int group = 0) const {
+    parameters(group);
+    return options_[static_cast<std::size_t>(group)];
+  }
+
+ protected:
+  using Optimizer::Optimizer;
+
+  void take(const std::vector<ParameterGroup<Options>>& groups) {
+    for (const ParameterGroup<Options>& group : groups) {
+      add_group(group.parameters);
+      options_.push_back(group.options);
+    }
+    expect_parameters();
+  }
+
+ private:
+  double rate(int group) const final { return options_[static_cast<std::size_t>(group)].lr; }
+  void set_rate(int group, double lr) final { options_[static_cast<std::size_t>(group)].lr = lr; }
+
+  std::vector<Options> options_;
+};
+
+}  // namespace tapegrad::optim

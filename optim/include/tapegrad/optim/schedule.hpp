@@ -1,0 +1,119 @@
+// Learning-rate schedules. A schedule sets the rate of the first step when it is made; step() after each step of the
+// optimiser sets that of the next.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "tapegrad/optim/optimizer.hpp"
+#include "tapegrad/tape/named_tensors.hpp"
+
+namespace tapegrad::optim {
+
+/// A schedule whose rate follows from the number of steps and each group's rate at its start.
+/// REQUIRES: the optimiser outlives it.
+class Schedule {
+ public:
+  Schedule(const Schedule&) = delete;
+  Schedule& operator=(const Schedule&) = delete;
+  virtual ~Schedule() = default;
+
+  /// Moves on by one step.
+  void step();
+  std::int64_t steps() const { return steps_; }
+
+  /// "steps" and "base_lr": what a later run needs to go on from here.
+  NamedTensors state_dict() const;
+  /// Throws ValueError for other names or a negative number of steps, ShapeError for another number of groups.
+  void load_state_dict(const NamedTensors& state);
+
+ protected:
+  /// Reads the groups' rates.
+  explicit Schedule(Optimizer& optimizer);
+  /// Sets the rates of the present step.
+  void apply();
+  /// The rate used in step `step` (from 0) by a group that started with `base`.
+  virtual double rate(std::int64_t step, double base) const = 0;
+
+ private:
+  Optimizer* optimizer_;
+  std::vector<double> base_rates_;
+  std::int64_t steps_ = 0;
+};
+
+struct WarmupCosineOptions {
+  std::int64_t warmup_steps = 0;
+  std::int64_t total_steps = 1;
+  double min_lr = 0.0;
+};
+
+/// A line from lr / warmup_steps in step 0 up to lr in step warmup_steps - 1, then half a cosine from lr in step
+/// warmup_steps down to min_lr in step total_steps, and min_lr ever after (Loshchilov and Hutter, "SGDR", ICLR 2017,
+/// equation 5).
+class WarmupCosine final : public Schedule {
+ public:
+  /// Throws ValueError unless 0 <= warmup_steps <= total_steps, total_steps >= 1 and min_lr >= 0.
+  WarmupCosine(Optimizer& optimizer, const WarmupCosineOptions& options);
+
+ private:
+  double rate(std::int64_t step, double base) const override;
+  WarmupCosineOptions options_;
+};
+
+struct StepLROptions {
+  std::int64_t step_size = 1;
+  double gamma = 0.1;
+};
+
+/// lr gamma^floor(step / step_size).
+class StepLR final : public Schedule {
+ public:
+  /// Throws ValueError for a step_size below 1 or a gamma that is not positive.
+  StepLR(Optimizer& optimizer, const StepLROptions& options);
+
+ private:
+  double rate(std::int64_t step, double base) const override;
+  StepLROptions options_;
+};
+
+/// Whether a smaller or a larger metric is better.
+enum class Goal : std::uint8_t { min, max };
+/// Whether a threshold is a share of the best metric or a difference to it.
+enum class Threshold : std::uint8_t { relative, absolute };
+
+struct ReduceLROnPlateauOptions {
+  Goal goal = Goal::min;
+  double factor = 0.1;
+  std::int64_t patience = 10;  ///< steps without improvement that are borne
+  double threshold = 1e-4;     ///< by which a metric must beat the best to count as better
+  Threshold threshold_mode = Threshold::relative;
+  std::int64_t cooldown = 0;  ///< steps after a reduction in which nothing is counted
+  double min_lr = 0.0;
+};
+
+/// Multiplies the rates by `factor` when the metric has not improved for more than `patience` steps; reductions of less
+/// than 1e-8 are left out. PyTorch's definition. A metric that is NaN is no improvement.
+class ReduceLROnPlateau {
+ public:
+  /// Throws ValueError unless 0 < factor < 1 and the other numbers are at least 0. REQUIRES: the optimiser outlives it.
+  ReduceLROnPlateau(Optimizer& optimizer, const ReduceLROnPlateauOptions& options = {});
+
+  void step(double metric);
+  double best() const { return best_; }
+
+  /// "best", "bad_steps" and "cooldown".
+  NamedTensors state_dict() const;
+  /// Throws ValueError for other names.
+  void load_state_dict(const NamedTensors& state);
+
+ private:
+  bool better(double metric) const;
+
+  Optimizer* optimizer_;
+  ReduceLROnPlateauOptions options_;
+  double best_;
+  std::int64_t bad_steps_ = 0;
+  std::int64_t cooldown_ = 0;
+};
+
+}  // namespace tapegrad::optim

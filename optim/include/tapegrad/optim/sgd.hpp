@@ -1,0 +1,34 @@
+// Stochastic gradient descent.
+#pragma once
+
+#include <vector>
+
+#include "tapegrad/ops/update.hpp"
+#include "tapegrad/optim/optimizer.hpp"
+
+namespace tapegrad::optim {
+
+struct SgdOptions {
+  double lr = 1e-3;
+  double momentum = 0.0;
+  double dampening = 0.0;     ///< of the gradient in the velocity, after the first step
+  double weight_decay = 0.0;  ///< L2: weight_decay p is added to the gradient
+  bool nesterov = false;      ///< needs momentum and no dampening
+};
+
+/// g += weight_decay p;  velocity = momentum velocity + (1 - dampening) g (velocity = g in the first step);
+/// p -= lr velocity, or p -= lr (g + momentum velocity) with nesterov. PyTorch's definition.
+class SGD final : public GroupedOptimizer<SgdOptions> {
+ public:
+  /// Throws ValueError for options outside their domain, for an empty list and for a parameter given twice.
+  explicit SGD(const std::vector<Tensor>& parameters, const SgdOptions& options = {});
+  explicit SGD(const std::vector<ParameterGroup<SgdOptions>>& groups);
+
+ private:
+  void validate(const SgdOptions& options) const;
+  void update(int group, std::span<Slot* const> slots) override;
+
+  std::vector<SgdTerm> terms_;  // scratch of update()
+};
+
+}  // namespace tapegrad::optim

@@ -1,0 +1,49 @@
+#include "tapegrad/optim/adam.hpp"
+
+#include <cmath>
+
+namespace tapegrad::optim {
+
+template <AdamDecay decay>
+AdamWith<decay>::AdamWith(const std::vector<ParameterGroup<Options>>& groups)
+    : GroupedOptimizer<Options>(decay == AdamDecay::decoupled ? "AdamW" : "Adam", {"m", "v"}) {
+  for (const ParameterGroup<Options>& group : groups) validate(group.options);
+  this->take(groups);
+}
+
+template <AdamDecay decay>
+AdamWith<decay>::AdamWith(const std::vector<Tensor>& parameters, const Options& options)
+    : AdamWith(std::vector<ParameterGroup<Options>>{{parameters, options}}) {}
+
+template <AdamDecay decay>
+void AdamWith<decay>::validate(const Options& o) const {
+  this->expect_option(std::isfinite(o.lr) && o.lr >= 0.0, "lr", "at least 0", o.lr);
+  for (const double beta : o.betas) this->expect_option(beta >= 0.0 && beta < 1.0, "betas", "in [0, 1)", beta);
+  this->expect_option(std::isfinite(o.eps) && o.eps >= 0.0, "eps", "at least 0", o.eps);
+  this->expect_option(std::isfinite(o.weight_decay) && o.weight_decay >= 0.0, "weight_decay", "at least 0",
+                      o.weight_decay);
+}
+
+template <AdamDecay decay>
+void AdamWith<decay>::update(int group, std::span<Slot* const> slots) {
+  const Options& o = this->options(group);
+  terms_.clear();
+  for (const Slot* slot : slots)
+    terms_.push_back(
+        {.parameter = slot->parameter, .gradient = slot->parameter.grad(), .m = slot->state[0], .v = slot->state[1]});
+  adam_update(terms_,
+              {.lr = o.lr,
+               .beta1 = o.betas[0],
+               .beta2 = o.betas[1],
+               .eps = o.eps,
+               .weight_decay = o.weight_decay,
+               .decoupled = decay == AdamDecay::decoupled,
+               .step = slots.front()->steps + 1},
+              this->name());
+  terms_.clear();  // or the gradients would be shared, and the next sweep could not add to them in place
+}
+
+template class AdamWith<AdamDecay::in_gradient>;
+template class AdamWith<AdamDecay::decoupled>;
+
+}  // namespace tapegrad::optim

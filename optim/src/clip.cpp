@@ -1,0 +1,46 @@
+#include "tapegrad/optim/clip.hpp"
+
+#include <fmt/format.h>
+
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/update.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+namespace tapegrad::optim {
+namespace {
+
+void expect_positive(const char* op, const char* option, double value) {
+  if (!(value > 0.0)) throw ValueError(fmt::format("[{}] {} must be positive, got {}", op, option, value));
+}
+
+/// The gradients there are, each contiguous, to be written in place.
+std::vector<Tensor> gradients_of(const std::vector<Tensor>& parameters) {
+  std::vector<Tensor> gradients;
+  gradients.reserve(parameters.size());
+  for (Tensor x : parameters) {
+    if (!x.has_grad()) continue;
+    if (!x.grad().is_contiguous()) x.set_grad(x.grad().contiguous());
+    gradients.push_back(x.grad());
+  }
+  return gradients;
+}
+
+}  // namespace
+
+double clip_grad_norm(const std::vector<Tensor>& parameters, double max_norm) {
+  expect_positive("clip_grad_norm", "max_norm", max_norm);
+  const NoRecord pause;
+  const std::vector<Tensor> gradients = gradients_of(parameters);
+  const double norm = global_norm(gradients);
+  const double factor = max_norm / (norm + 1e-6);
+  if (!(factor >= 1.0)) scale_in_place(gradients, factor, "clip_grad_norm");
+  return norm;
+}
+
+double clip_grad_value(const std::vector<Tensor>& parameters, double limit) {
+  expect_positive("clip_grad_value", "the limit", limit);
+  const NoRecord pause;
+  return clamp_in_place(gradients_of(parameters), limit, "clip_grad_value");
+}
+
+}  // namespace tapegrad::optim

@@ -1,0 +1,166 @@
+#include "tapegrad/optim/optimizer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+namespace tapegrad::optim {
+namespace {
+
+/// Where a parameter's elements lie: what tells whether two handles mean one parameter.
+const void* address_of(const Tensor& x) {
+  return x.dtype() == float32 ? static_cast<const void*>(x.data<float>().data()) : x.data<double>().data();
+}
+
+}  // namespace
+
+Optimizer::Optimizer(const char* name, std::vector<std::string_view> state_names)
+    : name_(name), state_names_(std::move(state_names)) {}
+
+void Optimizer::add_group(const std::vector<Tensor>& parameters) {
+  std::vector<Slot> slots;
+  for (const Tensor& x : parameters) {
+    const std::size_t place = slots.size();
+    if (!x.defined())
+      throw ValueError(fmt::format("[{}] parameter {} of group {} is undefined", name_, place, groups()));
+    if (!is_floating(x.dtype()))
+      throw DTypeError(fmt::format("[{}] parameter {} of group {} is {}: only floating tensors have gradients", name_,
+                                   place, groups(), to_string(x.dtype())));
+    if (!x.is_contiguous())
+      throw ShapeError(fmt::format("[{}] parameter {} of group {}, {}, is a view that is not contiguous", name_, place,
+                                   groups(), to_string(x.shape())));
+    if (!addresses_.insert(address_of(x)).second)
+      throw ValueError(fmt::format("[{}] parameter {} of group {}, {}, is given twice", name_, place, groups(),
+                                   to_string(x.shape())));
+    slots.push_back({.parameter = x});
+  }
+  groups_.push_back(parameters);
+  slots_.push_back(std::move(slots));
+}
+
+void Optimizer::expect_parameters() const {
+  if (addresses_.empty()) throw ValueError(fmt::format("[{}] there are no parameters to train", name_));
+}
+
+void Optimizer::expect_option(bool holds, std::string_view option, std::string_view domain, double value) const {
+  if (!holds) throw ValueError(fmt::format("[{}] {} must be {}, got {}", name_, option, domain, value));
+}
+
+std::size_t Optimizer::checked(int group) const {
+  if (group < 0 || group >= groups()) throw IndexError(fmt::format("[{}] group {} of {}", name_, group, groups()));
+  return static_cast<std::size_t>(group);
+}
+
+const std::vector<Tensor>& Optimizer::parameters(int group) const { return groups_[checked(group)]; }
+
+double Optimizer::lr(int group) const {
+  checked(group);
+  return rate(group);
+}
+
+void Optimizer::set_lr(double lr, int group) {
+  checked(group);
+  expect_option(std::isfinite(lr) && lr >= 0.0, "lr", "at least 0", lr);
+  set_rate(group, lr);
+}
+
+void Optimizer::prepare_state(Slot& slot) {
+  if (slot.state.empty())
+    for (std::size_t i = 0; i < state_names_.size(); ++i) slot.state.push_back(zeros_like(slot.parameter));
+  for (Tensor& state : slot.state)  // the module may have been converted in place since
+    if (state.dtype() != slot.parameter.dtype()) state = state.to(slot.parameter.dtype());
+}
+
+void Optimizer::step() {
+  const NoRecord pause;
+  for (int group = 0; group < groups(); ++group) {
+    ready_.clear();
+    for (Slot& slot : slots_[static_cast<std::size_t>(group)]) {
+      if (!slot.parameter.has_grad()) continue;
+      prepare_state(slot);
+      ready_.push_back(&slot);
+    }
+    // An update depends on the number of steps, which differs where a parameter was left out of some.
+    std::stable_sort(ready_.begin(), ready_.end(), [](const Slot* a, const Slot* b) { return a->steps < b->steps; });
+    for (auto first = ready_.begin(); first != ready_.end();) {
+      const auto last =
+          std::find_if(first, ready_.end(), [&](const Slot* slot) { return slot->steps != (*first)->steps; });
+      update(group, std::span<Slot* const>(first, last));
+      std::for_each(first, last, [](Slot* slot) { ++slot->steps; });
+      first = last;
+    }
+  }
+}
+
+void Optimizer::zero_grad() {
+  for (std::vector<Slot>& slots : slots_)
+    for (Slot& slot : slots) slot.parameter.zero_grad();
+}
+
+NamedTensors Optimizer::state_dict() const {
+  NamedTensors state;
+  for (int group = 0; group < groups(); ++group)
+    state.insert(fmt::format("group.{}.lr", group), tensor(lr(group), {.dtype = float64}));
+  int index = 0;
+  for (const std::vector<Slot>& slots : slots_) {
+    for (const Slot& slot : slots) {
+      if (slot.steps > 0) {
+        state.insert(fmt::format("parameter.{}.steps", index),
+                     full({}, static_cast<double>(slot.steps), {.dtype = int64}));
+        for (std::size_t i = 0; i < slot.state.size(); ++i)
+          state.insert(fmt::format("parameter.{}.{}", index, state_names_[i]), slot.state[i]);
+      }
+      ++index;
+    }
+  }
+  return state;
+}
+
+void Optimizer::load_state_dict(const NamedTensors& state) {
+  const NoRecord pause;
+  std::size_t used = 0;
+  const auto take = [&](const std::string& name, const Shape& shape, DType dtype) {
+    const Tensor* const found = state.find(name);
+    if (found == nullptr) throw ValueError(fmt::format("[{}] the state has no '{}'", name_, name));
+    if (found->shape() != shape)
+      throw ShapeError(fmt::format("[{}] '{}' must have shape {}, got {}", name_, name, to_string(shape),
+                                   to_string(found->shape())));
+    ++used;
+    return found->to(dtype).clone();
+  };
+  std::vector<double> rates;
+  for (int group = 0; group < groups(); ++group) {
+    rates.push_back(take(fmt::format("group.{}.lr", group), {}, float64).item());
+    expect_option(std::isfinite(rates.back()) && rates.back() >= 0.0, "lr", "at least 0", rates.back());
+  }
+  std::vector<std::vector<Slot>> loaded = slots_;
+  int index = 0;
+  for (std::vector<Slot>& slots : loaded) {
+    for (Slot& slot : slots) {
+      slot.steps = 0;
+      slot.state.clear();
+      const std::string steps = fmt::format("parameter.{}.steps", index);
+      if (state.contains(steps)) {
+        slot.steps = take(steps, {}, int64).item<std::int64_t>();
+        expect_option(slot.steps > 0, steps, "at least 1", static_cast<double>(slot.steps));
+        for (const std::string_view name : state_names_)
+          slot.state.push_back(
+              take(fmt::format("parameter.{}.{}", index, name), slot.parameter.shape(), slot.parameter.dtype()));
+      }
+      ++index;
+    }
+  }
+  if (used != state.size())
+    throw ValueError(
+        fmt::format("[{}] the state has {} entries, of which {} fit this optimiser", name_, state.size(), used));
+  slots_ = std::move(loaded);
+  for (int group = 0; group < groups(); ++group) set_rate(group, rates[static_cast<std::size_t>(group)]);
+}
+
+}  // namespace tapegrad::optim

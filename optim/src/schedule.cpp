@@ -1,0 +1,151 @@
+#include "tapegrad/optim/schedule.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/tape/create.hpp"
+
+namespace tapegrad::optim {
+namespace {
+
+Tensor stored(double value) { return tensor(value, {.dtype = float64}); }
+Tensor stored(std::int64_t value) { return full({}, static_cast<double>(value), {.dtype = int64}); }
+
+void expect(bool holds, const char* schedule, const char* what) {
+  if (!holds) throw ValueError(fmt::format("[{}] {}", schedule, what));
+}
+
+/// The entry of a state; the state must have `count` entries.
+const Tensor& entry(const NamedTensors& state, const char* name, std::size_t count, const char* schedule) {
+  const Tensor* const found = state.find(name);
+  if (found == nullptr) throw ValueError(fmt::format("[{}] the state has no '{}'", schedule, name));
+  if (state.size() != count)
+    throw ValueError(fmt::format("[{}] the state has {} entries, expected {}", schedule, state.size(), count));
+  return *found;
+}
+
+std::int64_t count_of(const Tensor& x, const char* schedule) {
+  const auto count = x.item<std::int64_t>();
+  expect(count >= 0, schedule, "a count in the state is negative");
+  return count;
+}
+
+}  // namespace
+
+Schedule::Schedule(Optimizer& optimizer) : optimizer_(&optimizer) {
+  for (int group = 0; group < optimizer.groups(); ++group) base_rates_.push_back(optimizer.lr(group));
+}
+
+void Schedule::apply() {
+  for (int group = 0; group < optimizer_->groups(); ++group)
+    optimizer_->set_lr(rate(steps_, base_rates_[static_cast<std::size_t>(group)]), group);
+}
+
+void Schedule::step() {
+  ++steps_;
+  apply();
+}
+
+NamedTensors Schedule::state_dict() const {
+  return {{"steps", stored(steps_)},
+          {"base_lr", from_vector(base_rates_, {static_cast<std::int64_t>(base_rates_.size())})}};
+}
+
+void Schedule::load_state_dict(const NamedTensors& state) {
+  const std::int64_t steps = count_of(entry(state, "steps", 2, "schedule"), "schedule");
+  const Tensor& rates = entry(state, "base_lr", 2, "schedule");
+  if (rates.shape() != Shape{static_cast<std::int64_t>(base_rates_.size())})
+    throw ShapeError(fmt::format("[schedule] the optimiser has {} groups, the state is for {}", base_rates_.size(),
+                                 to_string(rates.shape())));
+  base_rates_ = rates.to_vector<double>();
+  steps_ = steps;
+  apply();
+}
+
+WarmupCosine::WarmupCosine(Optimizer& optimizer, const WarmupCosineOptions& options)
+    : Schedule(optimizer), options_(options) {
+  expect(options.total_steps >= 1, "WarmupCosine", "total_steps must be at least 1");
+  expect(options.warmup_steps >= 0 && options.warmup_steps <= options.total_steps, "WarmupCosine",
+         "warmup_steps must lie in [0, total_steps]");
+  expect(std::isfinite(options.min_lr) && options.min_lr >= 0.0, "WarmupCosine", "min_lr must be at least 0");
+  apply();
+}
+
+double WarmupCosine::rate(std::int64_t step, double base) const {
+  const auto [warmup, total, least] = options_;
+  if (step < warmup) return base * static_cast<double>(step + 1) / static_cast<double>(warmup);
+  if (step >= total) return least;
+  const double progress = static_cast<double>(step - warmup) / static_cast<double>(total - warmup);
+  return least + (base - least) * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+}
+
+StepLR::StepLR(Optimizer& optimizer, const StepLROptions& options) : Schedule(optimizer), options_(options) {
+  expect(options.step_size >= 1, "StepLR", "step_size must be at least 1");
+  expect(std::isfinite(options.gamma) && options.gamma > 0.0, "StepLR", "gamma must be positive");
+  apply();
+}
+
+double StepLR::rate(std::int64_t step, double base) const {
+  return base * std::pow(options_.gamma, static_cast<double>(step / options_.step_size));
+}
+
+ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, const ReduceLROnPlateauOptions& options)
+    : optimizer_(&optimizer),
+      options_(options),
+      best_(options.goal == Goal::min ? std::numeric_limits<double>::infinity()
+                                      : -std::numeric_limits<double>::infinity()) {
+  expect(options.factor > 0.0 && options.factor < 1.0, "ReduceLROnPlateau", "factor must lie in (0, 1)");
+  expect(options.patience >= 0 && options.cooldown >= 0, "ReduceLROnPlateau",
+         "patience and cooldown must be at least 0");
+  expect(options.threshold >= 0.0 && options.min_lr >= 0.0, "ReduceLROnPlateau",
+         "threshold and min_lr must be at least 0");
+}
+
+bool ReduceLROnPlateau::better(double metric) const {
+  const double sign = options_.goal == Goal::min ? -1.0 : 1.0;
+  const double bound = options_.threshold_mode == Threshold::relative ? best_ * (1.0 + sign * options_.threshold)
+                                                                      : best_ + sign * options_.threshold;
+  return options_.goal == Goal::min ? metric < bound : metric > bound;
+}
+
+void ReduceLROnPlateau::step(double metric) {
+  if (better(metric)) {
+    best_ = metric;
+    bad_steps_ = 0;
+  } else {
+    ++bad_steps_;
+  }
+  if (cooldown_ > 0) {
+    --cooldown_;
+    bad_steps_ = 0;
+  }
+  if (bad_steps_ <= options_.patience) return;
+  for (int group = 0; group < optimizer_->groups(); ++group) {
+    const double now = optimizer_->lr(group);
+    const double next = std::max(now * options_.factor, options_.min_lr);
+    if (now - next > 1e-8) optimizer_->set_lr(next, group);
+  }
+  cooldown_ = options_.cooldown;
+  bad_steps_ = 0;
+}
+
+NamedTensors ReduceLROnPlateau::state_dict() const {
+  return {{"best", stored(best_)}, {"bad_steps", stored(bad_steps_)}, {"cooldown", stored(cooldown_)}};
+}
+
+void ReduceLROnPlateau::load_state_dict(const NamedTensors& state) {
+  const char* const name = "ReduceLROnPlateau";
+  const double best = entry(state, "best", 3, name).item();
+  const std::int64_t bad_steps = count_of(entry(state, "bad_steps", 3, name), name);
+  const std::int64_t cooldown = count_of(entry(state, "cooldown", 3, name), name);
+  best_ = best;
+  bad_steps_ = bad_steps;
+  cooldown_ = cooldown;
+}
+
+}  // namespace tapegrad::optim

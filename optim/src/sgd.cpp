@@ -1,0 +1,44 @@
+#include "tapegrad/optim/sgd.hpp"
+
+#include <cmath>
+
+#include "tapegrad/base/error.hpp"
+
+namespace tapegrad::optim {
+
+SGD::SGD(const std::vector<ParameterGroup<SgdOptions>>& groups) : GroupedOptimizer("SGD", {"velocity"}) {
+  for (const ParameterGroup<SgdOptions>& group : groups) validate(group.options);
+  take(groups);
+}
+
+SGD::SGD(const std::vector<Tensor>& parameters, const SgdOptions& options)
+    : SGD(std::vector<ParameterGroup<SgdOptions>>{{parameters, options}}) {}
+
+void SGD::validate(const SgdOptions& o) const {
+  expect_option(std::isfinite(o.lr) && o.lr >= 0.0, "lr", "at least 0", o.lr);
+  expect_option(o.momentum >= 0.0 && o.momentum < 1.0, "momentum", "in [0, 1)", o.momentum);
+  expect_option(o.dampening >= 0.0 && o.dampening <= 1.0, "dampening", "in [0, 1]", o.dampening);
+  expect_option(std::isfinite(o.weight_decay) && o.weight_decay >= 0.0, "weight_decay", "at least 0", o.weight_decay);
+  if (o.nesterov && (o.momentum == 0.0 || o.dampening != 0.0))
+    throw ValueError("[SGD] nesterov needs a momentum and no dampening");
+}
+
+void SGD::update(int group, std::span<Slot* const> slots) {
+  const SgdOptions& o = options(group);
+  const bool first = slots.front()->steps == 0;
+  terms_.clear();
+  for (const Slot* slot : slots)
+    terms_.push_back({.parameter = slot->parameter,
+                      .gradient = slot->parameter.grad(),
+                      .velocity = o.momentum == 0.0 ? Tensor() : slot->state[0]});
+  sgd_update(terms_,
+             {.lr = o.lr,
+              .momentum = o.momentum,
+              .gradient_share = first ? 1.0 : 1.0 - o.dampening,
+              .weight_decay = o.weight_decay,
+              .nesterov = o.nesterov},
+             name());
+  terms_.clear();  // or the gradients would be shared, and the next sweep could not add to them in place
+}
+
+}  // namespace tapegrad::optim

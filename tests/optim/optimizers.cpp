@@ -1,0 +1,278 @@
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+#include <functional>
+#include <memory>
+
+#include "fixture.hpp"
+#include "tapegrad/base/threads.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/optim.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+using namespace tapegrad;
+using namespace tapegrad::optim;
+using tapegrad::test::check_close;
+using tapegrad::test::Fixture;
+
+namespace {
+
+using Attributes = std::map<std::string, std::string>;
+
+/// The number under "prefix" + key, or the default.
+double number(const Attributes& attributes, const std::string& prefix, const std::string& key, double otherwise) {
+  for (const std::string& name : {prefix + key, key})
+    if (const auto found = attributes.find(name); found != attributes.end()) return std::stod(found->second);
+  return otherwise;
+}
+
+void read(SgdOptions& o, const Attributes& attributes, const std::string& prefix) {
+  o = {.lr = number(attributes, prefix, "lr", o.lr),
+       .momentum = number(attributes, prefix, "momentum", o.momentum),
+       .dampening = number(attributes, prefix, "dampening", o.dampening),
+       .weight_decay = number(attributes, prefix, "weight_decay", o.weight_decay),
+       .nesterov = attributes.contains("nesterov")};
+}
+
+template <class Options>
+void read(Options& o, const Attributes& attributes, const std::string& prefix) {
+  if (const auto betas = attributes.find("betas"); betas != attributes.end()) {
+    const std::size_t comma = betas->second.find(',');
+    o.betas = {std::stod(betas->second), std::stod(betas->second.substr(comma + 1))};
+  }
+  o.lr = number(attributes, prefix, "lr", o.lr);
+  o.eps = number(attributes, prefix, "eps", o.eps);
+  o.weight_decay = number(attributes, prefix, "weight_decay", o.weight_decay);
+}
+
+/// The fixture's optimiser over weight and bias: in one group, or the bias in a second one.
+template <class Opt, class Options>
+std::unique_ptr<Optimizer> make_optimizer(const Fixture& f, const Tensor& weight, const Tensor& bias) {
+  Options first;
+  read(first, f.attributes(), "");
+  Options second;
+  read(second, f.attributes(), "bias.");
+  if (f.attributes().contains("bias.lr"))
+    return std::make_unique<Opt>(std::vector<ParameterGroup<Options>>{{{weight}, first}, {{bias}, second}});
+  return std::make_unique<Opt>(std::vector<Tensor>{weight, bias}, first);
+}
+
+std::unique_ptr<Optimizer> make_optimizer(const std::string& name, const Fixture& f, const Tensor& weight,
+                                          const Tensor& bias) {
+  if (name.starts_with("sgd")) return make_optimizer<SGD, SgdOptions>(f, weight, bias);
+  if (name.starts_with("adamw")) return make_optimizer<AdamW, AdamWOptions>(f, weight, bias);
+  return make_optimizer<Adam, AdamOptions>(f, weight, bias);
+}
+
+const std::vector<std::string> kFixtures = {"sgd",
+                                            "sgd_weight_decay",
+                                            "sgd_momentum",
+                                            "sgd_momentum_dampening",
+                                            "sgd_nesterov",
+                                            "sgd_nesterov_weight_decay",
+                                            "sgd_groups",
+                                            "adam",
+                                            "adam_weight_decay",
+                                            "adam_betas_eps",
+                                            "adamw",
+                                            "adamw_strong_decay",
+                                            "adamw_groups"};
+
+std::function<bool(const Error&)> says(std::string text) {
+  return [text = std::move(text)](const Error& e) {
+    BOOST_TEST_MESSAGE(e.what());
+    return std::string(e.what()).find(text) != std::string::npos;
+  };
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(optimizers)
+
+BOOST_DATA_TEST_CASE(fixture, boost::unit_test::data::make(kFixtures), name) {
+  const Fixture f("optim_" + name);
+  Tensor weight = f.leaf("param.weight");
+  Tensor bias = f.leaf("param.bias");
+  const auto optimizer = make_optimizer(name, f, weight, bias);
+  const auto steps = f["grad.param.bias"].size(0);
+  for (std::int64_t step = 0; step < steps; ++step) {
+    weight.set_grad(f["grad.param.weight"][step]);
+    bias.set_grad(f["grad.param.bias"][step]);
+    optimizer->step();
+    check_close(weight, f["param_after.weight"][step]);
+    check_close(bias, f["param_after.bias"][step]);
+  }
+}
+
+// The state of step 5, stored and loaded into a new optimiser, goes on to the same bits.
+BOOST_DATA_TEST_CASE(state_dict_resumes, boost::unit_test::data::make(kFixtures), name) {
+  const Fixture f("optim_" + name);
+  const auto run = [&](bool interrupted) {
+    Tensor weight = f.leaf("param.weight");
+    Tensor bias = f.leaf("param.bias");
+    auto optimizer = make_optimizer(name, f, weight, bias);
+    for (std::int64_t step = 0; step < 10; ++step) {
+      if (interrupted && step == 5) {
+        optimizer->set_lr(0.125);
+        const NamedTensors state = optimizer->state_dict();
+        optimizer = make_optimizer(name, f, weight, bias);
+        optimizer->load_state_dict(state);
+        BOOST_TEST(optimizer->lr() == 0.125);
+      } else if (step == 5) {
+        optimizer->set_lr(0.125);
+      }
+      weight.set_grad(f["grad.param.weight"][step]);
+      bias.set_grad(f["grad.param.bias"][step]);
+      optimizer->step();
+    }
+    return weight.to_vector<double>();
+  };
+  BOOST_TEST(run(false) == run(true));
+}
+
+BOOST_AUTO_TEST_CASE(sgd_in_closed_form) {
+  Tensor x = tensor({2.0, -4.0}, {.requires_grad = true});
+  SGD optimizer({x}, {.lr = 0.25});
+  Tape tape;
+  tape.backward(sum(square(x)));  // d/dx x^2 = 2 x: each step halves x
+  optimizer.step();
+  BOOST_TEST(x.to_vector<float>() == (std::vector<float>{1, -2}));
+  optimizer.zero_grad();
+  BOOST_TEST(!x.has_grad());
+}
+
+// With a constant gradient every moment is exact, and a step moves by lr g / (|g| + eps).
+BOOST_AUTO_TEST_CASE(adam_in_closed_form) {
+  Tensor x = tensor({1.0, 1.0, 1.0}, {.dtype = float64, .requires_grad = true});
+  Adam optimizer({x}, {.lr = 0.5, .eps = 1.0});
+  for (int step = 1; step <= 3; ++step) {
+    x.set_grad(tensor({4.0, -1.0, 0.0}, {.dtype = float64}));
+    optimizer.step();
+    check_close(x, tensor({1.0 - 0.5 * step * 4.0 / 5.0, 1.0 + 0.5 * step * 1.0 / 2.0, 1.0}, {.dtype = float64}));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_parameter_without_gradient_is_left_out) {
+  Tensor x = tensor({1.0}, {.dtype = float64, .requires_grad = true});
+  Tensor late = tensor({1.0}, {.dtype = float64, .requires_grad = true});
+  AdamW optimizer({x, late}, {.lr = 0.5, .eps = 1.0, .weight_decay = 0.0});
+  for (int step = 0; step < 3; ++step) {
+    x.set_grad(tensor({1.0}, {.dtype = float64}));
+    if (step == 2) late.set_grad(tensor({1.0}, {.dtype = float64}));
+    optimizer.step();
+  }
+  check_close(x, tensor({0.25}, {.dtype = float64}));
+  check_close(late, tensor({0.75}, {.dtype = float64}));  // its own first step: the correction starts anew
+  BOOST_TEST(optimizer.state_dict().at("parameter.1.steps").item<std::int64_t>() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(state_is_kept_when_values_are_written_or_converted) {
+  Tensor x = tensor({1.0}, {.dtype = float64, .requires_grad = true});
+  SGD optimizer({x}, {.lr = 1.0, .momentum = 0.5});
+  x.set_grad(tensor({1.0}, {.dtype = float64}));
+  optimizer.step();
+  x.mutable_data<double>()[0] = 10.0;
+  optimizer.step();
+  BOOST_TEST(x.item() == 8.5);  // velocity 0.5 * 1 + 1
+}
+
+BOOST_AUTO_TEST_CASE(float32_and_float64_stand_in_one_group) {
+  Tensor a = tensor({1.0, 2.0}, {.dtype = float32, .requires_grad = true});
+  Tensor b = tensor({1.0, 2.0}, {.dtype = float64, .requires_grad = true});
+  SGD optimizer({a, b}, {.lr = 0.5});
+  a.set_grad(tensor({1.0, 1.0}));
+  b.set_grad(expand(tensor({1.0}, {.dtype = float64}), {2}));  // not contiguous
+  optimizer.step();
+  BOOST_TEST(a.to_vector<float>() == (std::vector<float>{0.5, 1.5}));
+  BOOST_TEST(b.to_vector<double>() == (std::vector<double>{0.5, 1.5}));
+}
+
+BOOST_AUTO_TEST_CASE(a_tape_that_holds_the_old_value_notices) {
+  Tensor x = tensor({3.0}, {.requires_grad = true});
+  AdamW optimizer({x});
+  Tape tape;
+  const Tensor y = square(x);
+  x.set_grad(tensor({1.0}));
+  optimizer.step();
+  BOOST_CHECK_EXCEPTION(tape.backward(y), TapeError,
+                        says("square saved its input 0 [1], which was changed in place by AdamW"));
+}
+
+BOOST_AUTO_TEST_CASE(gradients_stay_unshared) {
+  Tensor x = tensor({3.0}, {.requires_grad = true});
+  SGD optimizer({x}, {.lr = 0.5});
+  x.set_grad(tensor({1.0}));
+  optimizer.step();
+  BOOST_TEST(is_exclusive(x.grad()) == false);  // two handles now: the leaf's and this one
+  const Tensor held = x.grad();
+  x.zero_grad();
+  BOOST_TEST(is_exclusive(held));  // and none that the optimiser has kept
+}
+
+BOOST_AUTO_TEST_CASE(bad_options_and_parameters) {
+  const Tensor x = tensor({1.0}, {.requires_grad = true});
+  BOOST_CHECK_EXCEPTION(SGD({x}, {.lr = -1.0}), ValueError, says("[SGD] lr must be at least 0, got -1"));
+  BOOST_CHECK_EXCEPTION(SGD({x}, {.momentum = 1.0}), ValueError, says("[SGD] momentum must be in [0, 1), got 1"));
+  BOOST_CHECK_EXCEPTION(SGD({x}, {.dampening = 1.5}), ValueError, says("[SGD] dampening"));
+  BOOST_CHECK_EXCEPTION(SGD({x}, {.weight_decay = -0.5}), ValueError, says("[SGD] weight_decay"));
+  BOOST_CHECK_EXCEPTION(SGD({x}, {.nesterov = true}), ValueError, says("[SGD] nesterov needs a momentum"));
+  BOOST_CHECK_EXCEPTION(Adam({x}, {.betas = {0.9, 1.0}}), ValueError, says("[Adam] betas must be in [0, 1), got 1"));
+  BOOST_CHECK_EXCEPTION(Adam({x}, {.eps = std::nan("")}), ValueError, says("[Adam] eps"));
+  BOOST_CHECK_EXCEPTION(AdamW({x}, {.lr = HUGE_VAL}), ValueError, says("[AdamW] lr must be at least 0, got inf"));
+  BOOST_CHECK_EXCEPTION(AdamW(std::vector<Tensor>{}), ValueError, says("[AdamW] there are no parameters"));
+  BOOST_CHECK_EXCEPTION(AdamW(std::vector<Tensor>{Tensor()}), ValueError, says("parameter 0 of group 0 is undefined"));
+  BOOST_CHECK_EXCEPTION(AdamW({x, x}), ValueError, says("[AdamW] parameter 1 of group 0, [1], is given twice"));
+  BOOST_CHECK_EXCEPTION(AdamW(std::vector<ParameterGroup<AdamWOptions>>{{{x}, {}}, {{x}, {}}}), ValueError,
+                        says("[AdamW] parameter 0 of group 1, [1], is given twice"));
+  BOOST_CHECK_EXCEPTION(AdamW({tensor({1.0}, {.dtype = int64})}), DTypeError, says("is int64"));
+  BOOST_CHECK_EXCEPTION(AdamW({zeros({2, 3}).transpose(0, 1)}), ShapeError, says("[3, 2], is a view"));
+  AdamW optimizer({x});
+  BOOST_CHECK_EXCEPTION(optimizer.set_lr(-1.0), ValueError, says("[AdamW] lr"));
+  BOOST_CHECK_EXCEPTION(optimizer.lr(1), IndexError, says("[AdamW] group 1 of 1"));
+}
+
+BOOST_AUTO_TEST_CASE(a_state_that_does_not_fit) {
+  Tensor x = tensor({1.0, 2.0}, {.requires_grad = true});
+  AdamW optimizer({x});
+  x.set_grad(x.detach());
+  optimizer.step();
+  const NamedTensors state = optimizer.state_dict();
+  BOOST_TEST(
+      state.names() == (std::vector<std::string>{"group.0.lr", "parameter.0.steps", "parameter.0.m", "parameter.0.v"}),
+      boost::test_tools::per_element());
+  BOOST_CHECK_EXCEPTION(optimizer.load_state_dict({}), ValueError, says("the state has no 'group.0.lr'"));
+  BOOST_CHECK_EXCEPTION(SGD({x}, {}).load_state_dict(state), ValueError, says("has no 'parameter.0.velocity'"));
+  BOOST_CHECK_EXCEPTION(AdamW({zeros({3})}).load_state_dict(state), ShapeError,
+                        says("'parameter.0.m' must have shape [3], got [2]"));
+  NamedTensors more = state;
+  more.insert("parameter.1.m", x);
+  BOOST_CHECK_EXCEPTION(optimizer.load_state_dict(more), ValueError, says("5 entries, of which 4 fit"));
+}
+
+BOOST_AUTO_TEST_CASE(same_bits_at_any_number_of_threads) {
+  const auto train = [](int threads) {
+    set_num_threads(threads);
+    Generator generator(7);
+    std::vector<Tensor> parameters;
+    for (const std::int64_t n : {70001, 3, 40000}) parameters.push_back(randn({n}, generator).set_requires_grad(true));
+    AdamW optimizer(parameters, {.lr = 0.1});
+    std::vector<float> result;
+    for (int step = 0; step < 3; ++step) {
+      for (Tensor& x : parameters) x.set_grad(randn(x.shape(), generator));
+      result.push_back(static_cast<float>(clip_grad_norm(parameters, 1.0)));
+      optimizer.step();
+    }
+    for (const Tensor& x : parameters) {
+      const auto values = x.to_vector<float>();
+      result.insert(result.end(), values.begin(), values.end());
+    }
+    set_num_threads(0);
+    return result;
+  };
+  const std::vector<float> one = train(1);
+  BOOST_TEST((train(2) == one));
+  BOOST_TEST((train(4) == one));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

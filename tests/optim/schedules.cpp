@@ -1,0 +1,122 @@
+#include <boost/test/unit_test.hpp>
+
+#include "fixture.hpp"
+#include "tapegrad/optim.hpp"
+
+using namespace tapegrad;
+using namespace tapegrad::optim;
+using tapegrad::test::check_close;
+using tapegrad::test::Fixture;
+
+namespace {
+
+double number(const Fixture& f, const std::string& key) { return std::stod(f.attributes().at(key)); }
+std::int64_t count(const Fixture& f, const std::string& key) { return std::stoll(f.attributes().at(key)); }
+
+SGD sgd(double lr) { return SGD({zeros({1})}, {.lr = lr}); }
+
+/// The rates used in `steps` steps.
+Tensor rates(Optimizer& optimizer, Schedule& schedule, std::int64_t steps) {
+  std::vector<double> used;
+  for (std::int64_t i = 0; i < steps; ++i) {
+    used.push_back(optimizer.lr());
+    schedule.step();
+  }
+  return from_vector(used, {steps});
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(schedules)
+
+BOOST_AUTO_TEST_CASE(warmup_cosine) {
+  for (const char* name : {"schedule_warmup_cosine", "schedule_warmup_cosine_min_lr"}) {
+    const Fixture f(name);
+    SGD optimizer = sgd(number(f, "lr"));
+    WarmupCosine schedule(optimizer, {.warmup_steps = count(f, "warmup_steps"),
+                                      .total_steps = count(f, "total_steps"),
+                                      .min_lr = number(f, "min_lr")});
+    check_close(rates(optimizer, schedule, f["output.lr"].size(0)), f["output.lr"]);
+  }
+  const Fixture f("schedule_cosine_annealing");  // PyTorch's own: no warmup
+  SGD optimizer = sgd(number(f, "lr"));
+  WarmupCosine schedule(optimizer, {.total_steps = count(f, "total_steps"), .min_lr = number(f, "min_lr")});
+  check_close(rates(optimizer, schedule, f["output.lr"].size(0)), f["output.lr"]);
+}
+
+BOOST_AUTO_TEST_CASE(warmup_cosine_of_groups) {
+  SGD optimizer(std::vector<ParameterGroup<SgdOptions>>{{{zeros({1})}, {.lr = 1.0}}, {{zeros({1})}, {.lr = 0.1}}});
+  WarmupCosine schedule(optimizer, {.warmup_steps = 2, .total_steps = 4});
+  const std::vector<double> expected = {0.5, 1.0, 1.0, 0.5, 0.0, 0.0};
+  for (const double share : expected) {
+    BOOST_TEST(std::abs(optimizer.lr(0) - share) < 1e-15);
+    BOOST_TEST(std::abs(optimizer.lr(1) - 0.1 * share) < 1e-15);
+    schedule.step();
+  }
+}
+
+BOOST_AUTO_TEST_CASE(step_lr) {
+  const Fixture f("schedule_step_lr");
+  SGD optimizer = sgd(number(f, "lr"));
+  StepLR schedule(optimizer, {.step_size = count(f, "step_size"), .gamma = number(f, "gamma")});
+  check_close(rates(optimizer, schedule, f["output.lr"].size(0)), f["output.lr"]);
+}
+
+BOOST_AUTO_TEST_CASE(reduce_lr_on_plateau) {
+  for (const char* name : {"default_threshold", "max", "absolute", "cooldown_min_lr"}) {
+    const Fixture f(std::string("schedule_reduce_on_plateau_") + name);
+    SGD optimizer = sgd(number(f, "lr"));
+    ReduceLROnPlateau schedule(
+        optimizer,
+        {.goal = f.attributes().at("mode") == "max" ? Goal::max : Goal::min,
+         .factor = number(f, "factor"),
+         .patience = count(f, "patience"),
+         .threshold = number(f, "threshold"),
+         .threshold_mode = f.attributes().at("threshold_mode") == "abs" ? Threshold::absolute : Threshold::relative,
+         .cooldown = count(f, "cooldown"),
+         .min_lr = number(f, "min_lr")});
+    std::vector<double> used;
+    for (const double metric : f["input.metric"].to_vector<double>()) {
+      used.push_back(optimizer.lr());
+      schedule.step(metric);
+    }
+    check_close(from_vector(used, f["output.lr"].shape()), f["output.lr"]);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(states_resume) {
+  SGD optimizer = sgd(1.0);
+  WarmupCosine schedule(optimizer, {.warmup_steps = 3, .total_steps = 9});
+  rates(optimizer, schedule, 5);
+  const double rate = optimizer.lr();
+  SGD later = sgd(0.25);
+  WarmupCosine resumed(later, {.warmup_steps = 3, .total_steps = 9});
+  resumed.load_state_dict(schedule.state_dict());
+  BOOST_TEST(resumed.steps() == 5);
+  BOOST_TEST(later.lr() == rate);
+  BOOST_CHECK_THROW(resumed.load_state_dict({}), ValueError);
+
+  ReduceLROnPlateau plateau(optimizer, {.patience = 1});
+  plateau.step(3.0);
+  plateau.step(4.0);
+  ReduceLROnPlateau again(optimizer, {.patience = 1});
+  again.load_state_dict(plateau.state_dict());
+  BOOST_TEST(again.best() == 3.0);
+  optimizer.set_lr(1.0);
+  again.step(4.0);  // the second bad step
+  BOOST_TEST(std::abs(optimizer.lr() - 0.1) < 1e-15);
+}
+
+BOOST_AUTO_TEST_CASE(bad_options) {
+  SGD optimizer = sgd(1.0);
+  BOOST_CHECK_THROW(WarmupCosine(optimizer, {.total_steps = 0}), ValueError);
+  BOOST_CHECK_THROW(WarmupCosine(optimizer, {.warmup_steps = 5, .total_steps = 4}), ValueError);
+  BOOST_CHECK_THROW(WarmupCosine(optimizer, {.total_steps = 4, .min_lr = -1.0}), ValueError);
+  BOOST_CHECK_THROW(StepLR(optimizer, {.step_size = 0}), ValueError);
+  BOOST_CHECK_THROW(StepLR(optimizer, {.gamma = 0.0}), ValueError);
+  BOOST_CHECK_THROW(ReduceLROnPlateau(optimizer, {.factor = 1.0}), ValueError);
+  BOOST_CHECK_THROW(ReduceLROnPlateau(optimizer, {.patience = -1}), ValueError);
+  BOOST_CHECK_THROW(ReduceLROnPlateau(optimizer, {.threshold = std::nan("")}), ValueError);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
