@@ -208,8 +208,9 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(small_integers_are_exact, T, Types) {
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(batches_broadcast_by_repeated_offsets, T, Types) {
   std::mt19937 g(4);
-  // The last is wide enough for packed columns of A, in two blocks of k; alone it is cut into narrower tiles.
-  for (Size size : {Size{7, 7, 10}, Size{7, 10, 7}, Size{40, 70, 33}, Size{11, 400, 401}}) {
+  // One column: C is read as a row. The last is wide enough for packed columns of A, in two blocks of k; alone it is
+  // cut into narrower tiles.
+  for (Size size : {Size{7, 7, 10}, Size{7, 10, 7}, Size{6, 1, 5}, Size{40, 70, 33}, Size{11, 400, 401}}) {
     const auto [m, n, k] = size;
     const Int count = 17;
     const auto a = Matrix<T>::random(count * m, k, k, 1, g);

@@ -60,7 +60,7 @@ void gemm_batched(std::span<const BatchOffset> batches, std::int64_t m, std::int
   if (batches.empty() || m <= 0 || n <= 0) return;
   GemmProblem<T> problem{k, a, b, c, {e.bias, 0, 1}, e.accumulate, e.activation};
   if (c.row_stride == 1 && (c.col_stride != 1 || n == 1)) {  // C^T = B^T A^T has unit column stride
-    problem = {k, transpose(b), transpose(a), transpose(c), {e.bias, 1, 0}, e.accumulate, e.activation};
+    problem = {k, transpose(b), transpose(a), transpose(c), {e.bias, 1, 0}, e.accumulate, e.activation, true};
     std::swap(m, n);
   }
   const auto count = static_cast<std::int64_t>(batches.size());

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <memory>
 #include <new>
+#include <utility>
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // g++ 12's AVX-512 headers
@@ -354,8 +355,9 @@ void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> ba
   T* const packed_b = packed_b_buffer.reserve(kVectors * kLanes * depth_step);
 
   for (const BatchOffset& offset : batches) {
-    const MatrixRef<const T> a{problem.a.data + offset.a, problem.a.row_stride, problem.a.col_stride};
-    const MatrixRef<const T> b{problem.b.data + offset.b, problem.b.row_stride, problem.b.col_stride};
+    const auto [a_offset, b_offset] = problem.swapped ? std::pair(offset.b, offset.a) : std::pair(offset.a, offset.b);
+    const MatrixRef<const T> a{problem.a.data + a_offset, problem.a.row_stride, problem.a.col_stride};
+    const MatrixRef<const T> b{problem.b.data + b_offset, problem.b.row_stride, problem.b.col_stride};
     for (std::int64_t block_index = 0; block_index < depth_blocks; ++block_index) {
       const std::int64_t depth_begin = block_index * depth_step, depth = std::min(depth_step, problem.k - depth_begin);
       const Block<T> block{&problem,

@@ -15,6 +15,7 @@ struct GemmProblem {
   MatrixRef<const T> bias;  ///< data is null without bias; one stride is 0
   bool accumulate;
   Activation activation;
+  bool swapped = false;  ///< a and b stand for the caller's b and a transposed: so do the batch's offsets
 };
 
 /// Rows and columns of C, half-open.
