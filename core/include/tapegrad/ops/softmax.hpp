@@ -1,0 +1,18 @@
+// Softmax and its logarithm along one axis.
+#pragma once
+
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad {
+
+/// e^x / sum e^x along `axis`, shifted by the largest element. `keep` (bool, broadcastable to x, optional) says which
+/// elements take part: the others get probability 0 and gradient 0, as do elements -inf; a row that has nothing left is
+/// 0 throughout, with gradient 0 (PyTorch: NaN). float32 or float64, any rank from 1. Throws IndexError for the axis,
+/// DTypeError and ShapeError for `keep`.
+Tensor softmax(const Tensor& x, int axis = -1, const Tensor& keep = {});
+
+/// x - log sum e^x along `axis`: the logarithm of softmax, exact where softmax rounds to 0 or 1. Elements that do not
+/// take part are -inf with gradient 0. Errors as for softmax.
+Tensor log_softmax(const Tensor& x, int axis = -1, const Tensor& keep = {});
+
+}  // namespace tapegrad

@@ -1,0 +1,20 @@
+// Ops that work on the last axis, along any other.
+#pragma once
+
+#include "tape/pointwise_op.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/op.hpp"
+
+namespace tapegrad {
+
+/// op(x, keep) along `axis`: the axis changes places with the last one and back, without a copy of its own.
+template <class O>
+Tensor along_axis(const O& op, const Tensor& x, int axis, const Tensor& keep) {
+  expect_floating(O::name, x);
+  const int a = normalize_axis(O::name.data(), axis, x.dim());
+  if (a == x.dim() - 1) return apply(op, x, keep);
+  const Tensor keep_last = keep.defined() ? transpose(expand(keep, x.shape()), a, -1) : Tensor();
+  return transpose(apply(op, transpose(x, a, -1), keep_last), a, -1);
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,117 @@
+#include <limits>
+
+#include "ops/rows.hpp"
+#include "ops/softmax/along_axis.hpp"
+#include "ops/softmax/row_mask.hpp"
+#include "tape/dispatch.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/softmax.hpp"
+#include "tapegrad/tape/create.hpp"
+
+namespace tapegrad {
+
+/// Over the last axis; the public function brings others there.
+struct LogSoftmax : Op<LogSoftmax> {
+  static constexpr std::string_view name = "log_softmax";
+  static constexpr std::string_view math =
+      R"(y_i = x_i - \log \sum_k e^{x_k};\quad \bar x_i = \bar y_i - e^{y_i} \sum_k \bar y_k)";
+  static constexpr Keep keep = Keep::output;
+
+  Tensor forward(const Tensor& x, const Tensor& kept) const {
+    const RowMaskSource mask(name, kept, x.shape());
+    const array::Array in = contiguous_array(x);
+    const Tensor y = empty(x.shape(), {.dtype = x.dtype()});
+    with_floating(x.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      kernels::log_softmax_forward(in.as<T>(), row_count(in.shape), in.shape.back(), mask.mask(), array_of(y).as<T>());
+    });
+    return y;
+  }
+  Tensor vjp(const Saved& s, const Tensor& dy) const {
+    const Tensor taking_part = where(hidden(s.output()), 0.0, dy);
+    return taking_part - exp(s.output()) * sum(taking_part, -1, true);
+  }
+  void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
+    const array::Array g = contiguous_array(dy);
+    const array::Array y = contiguous_array(s.output());
+    const Tensor dx = empty(y.shape, {.dtype = y.dtype});
+    with_floating(y.dtype, [&](auto zero) {
+      using T = decltype(zero);
+      kernels::log_softmax_backward(y.as<T>(), g.as<T>(), row_count(y.shape), y.shape.back(), array_of(dx).as<T>());
+    });
+    sink.add(0, dx);
+  }
+  Tensor jvp(const Saved& s, Tangents dx) const {
+    const Tensor expected = sum(dx[0] * exp(s.output()), -1, true);
+    return where(hidden(s.output()), 0.0, dx[0] - expected);
+  }
+
+  static catalogue::Derivation derivation() {
+    return {
+        {"Definition", R"(y_i = x_i - m - \log \sum_k e^{x_k - m},\quad m = \max_k x_k)",
+         "the logarithm of the softmax, without ever forming a probability that could round to 0"},
+        {"Jacobian",
+         R"(\frac{\partial y_i}{\partial x_j} = \delta_{ij} - \frac{e^{x_j}}{\sum_k e^{x_k}} = \delta_{ij} - e^{y_j})",
+         "the slope of log-sum-exp is the softmax, which is e^y"},
+        {"Cotangent", R"(\bar x_j = \sum_i \bar y_i (\delta_{ij} - e^{y_j}) = \bar y_j - e^{y_j} \sum_i \bar y_i)",
+         "the Jacobian is not symmetric: backwards the cotangents are summed plainly"},
+        {"Tangent", R"(\dot y_i = \dot x_i - \sum_j e^{y_j} \dot x_j)",
+         "forwards the tangents are averaged with the probabilities"},
+        {"Hidden entries", R"(y_i = -\infty \Rightarrow \bar x_i = 0,\ \bar y_i \text{ is not counted})",
+         "their value is the constant -inf, whatever x is"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using catalogue::uniform;
+    using catalogue::vector64;
+    const double infinity = std::numeric_limits<double>::infinity();
+    const auto along = [](int axis) { return catalogue::of([axis](const Tensor& x) { return log_softmax(x, axis); }); };
+    // Hidden entries are -inf, which no difference can tell: 0 in their place.
+    const auto masked =
+        catalogue::of<2>([](const Tensor& x, const Tensor& k) { return where(k, log_softmax(x, -1, k), 0.0); });
+    const Tensor rows =
+        from_vector<bool>({true, true, false, true, false, true, false, false, false, false, false, false}, {3, 4});
+    return {{"rows", {uniform(g, {3, 4}, -2, 2)}, along(-1)},
+            {"first axis", {uniform(g, {3, 4}, -2, 2)}, along(0)},
+            {"middle axis", {uniform(g, {2, 3, 4}, -2, 2)}, along(1)},
+            {"one entry", {uniform(g, {3, 1}, -2, 2)}, along(-1)},
+            {"tails", {vector64({30.0, 0.0, -40.0})}, along(-1)},
+            {"saturated",
+             {vector64({1000.0, 0.0, -1000.0})},
+             along(-1),
+             {.order = 1, .reason = "the second order is 0 to rounding"}},
+            {"masked, one row all hidden", {uniform(g, {3, 4}, -2, 2), rows}, masked},
+            {"some -inf",
+             {vector64({-infinity, 0.5, 1.0})},
+             along(-1),
+             {.order = 0, .reason = "differences of infinities"}},
+            {"no rows", {uniform(g, {0, 3}, -2, 2)}, along(-1)}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"axis",
+             [] {
+               log_softmax(zeros({2, 3}), -3);
+             },
+             "[log_softmax] axis -3 is out of range for rank 2"},
+            {"integers", [] { log_softmax(arange(3)); }, "[log_softmax] expected a floating tensor, got int64 [3]"},
+            {"mask's shape",
+             [] {
+               log_softmax(zeros({2, 3}), -1, zeros({2}, {.dtype = boolean}));
+             },
+             "[log_softmax] keep [2] does not broadcast to x [2, 3]"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[448, 64]", {catalogue::uniform(g, {448, 64}, -2, 2)}, catalogue::of([](const Tensor& x) {
+              return log_softmax(x);
+            })};
+  }
+
+ private:
+  static Tensor hidden(const Tensor& y) { return y == -std::numeric_limits<double>::infinity(); }
+};
+
+Tensor log_softmax(const Tensor& x, int axis, const Tensor& keep) { return along_axis(LogSoftmax{}, x, axis, keep); }
+
+TAPEGRAD_CATALOGUE(softmax, log_softmax, LogSoftmax)
+
+}  // namespace tapegrad

@@ -1,0 +1,58 @@
+#include "ops/softmax/row_mask.hpp"
+
+#include <fmt/format.h>
+
+#include "kernels/scratch.hpp"
+#include "ops/rows.hpp"
+#include "tapegrad/base/error.hpp"
+
+namespace tapegrad {
+namespace {
+
+/// Where each row begins when its leading dimensions are read with `strides`.
+const std::int64_t* row_offsets(const Shape& shape, const Shape& strides) {
+  thread_local kernels::Scratch scratch;
+  const std::int64_t rows = row_count(shape);
+  std::int64_t* offsets = scratch.get<std::int64_t>(rows);
+  Shape position = Shape::filled(shape.rank(), 0);
+  std::int64_t offset = 0;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    offsets[r] = offset;
+    for (int d = shape.rank() - 2; d >= 0; --d) {
+      offset += strides[d];
+      if (++position[d] < shape[d]) break;
+      offset -= strides[d] * shape[d];
+      position[d] = 0;
+    }
+  }
+  return offsets;
+}
+
+}  // namespace
+
+RowMaskSource::RowMaskSource(std::string_view op, const Tensor& keep, const Shape& shape) {
+  if (!keep.defined()) return;
+  if (keep.dtype() != boolean)
+    throw DTypeError(
+        fmt::format("[{}] expected keep to be bool, got {} {}", op, to_string(keep.dtype()), to_string(keep.shape())));
+  if (!broadcasts_to(keep.shape(), shape))
+    throw ShapeError(
+        fmt::format("[{}] keep {} does not broadcast to x {}", op, to_string(keep.shape()), to_string(shape)));
+  keep_ = array_of(keep);
+  Shape strides = broadcast_strides(keep_.shape, keep_.strides, shape);
+  if (shape.back() > 1 && strides.back() != 1) {
+    keep_ = array::copy(keep_.view(shape, strides, keep_.offset));
+    strides = keep_.strides;
+  }
+  mask_.keep = keep_.as<bool>();
+  bool one_for_all = true;
+  for (int d = 0; d + 1 < shape.rank(); ++d) one_for_all = one_for_all && (strides[d] == 0 || shape[d] == 1);
+  if (one_for_all) return;
+  if (array::is_contiguous(shape, strides)) {
+    mask_.stride = shape.back();
+  } else {
+    mask_.offsets = row_offsets(shape, strides);
+  }
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,97 @@
+#include "tapegrad/ops/softmax.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <limits>
+
+#include "fixture.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+using namespace tapegrad;
+using test::check_close;
+using test::Fixture;
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+void check_all(const Tensor& x, double value) {
+  for (const double v : x.to_vector<double>()) BOOST_TEST(v == value);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(softmax)
+
+BOOST_AUTO_TEST_CASE(as_pytorch) {
+  for (const std::string which : {"dim_1", "dim_2", "extreme"}) {
+    for (const bool log : {false, true}) {
+      const std::string name = (log ? "log_softmax_" : "softmax_") + which;
+      BOOST_TEST_CONTEXT(name) {
+        const Fixture f(name);
+        const int axis = std::stoi(f.attributes().at("dim"));
+        const Tensor x = f.leaf("input.x");
+        Tape tape;
+        const Tensor y = log ? log_softmax(x, axis) : tapegrad::softmax(x, axis);
+        check_close(y, f["output.y"]);
+        check_close(tape.gradient(y, x, {.cotangent = f["cotangent.y"]}), f["grad.input.x"]);
+      }
+    }
+  }
+  const Fixture f("softmax_masked");
+  const Tensor x = f.leaf("input.x");
+  Tape tape;
+  const Tensor y = tapegrad::softmax(x, -1, f["input.keep"]);
+  check_close(y, f["output.y"]);
+  check_close(tape.gradient(y, x, {.cotangent = f["cotangent.y"]}), f["grad.input.x"]);
+}
+
+BOOST_AUTO_TEST_CASE(a_hidden_row_is_zero_and_reaches_no_other) {
+  // Whatever hidden entries hold, NaN included.
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  Tensor x = from_vector<double>({nan, kInfinity, 1.0, -kInfinity, 0.0, std::log(3.0)}, {3, 2}, true);
+  const Tensor keep = from_vector<bool>({false, false, true, true, true, true}, {3, 2});
+  Tape tape;
+  const Tensor y = tapegrad::softmax(x, -1, keep);
+  check_close(y, from_vector<double>({0, 0, 1, 0, 0.25, 0.75}, {3, 2}));
+  const Tensor dx = tape.gradient(y, x, {.cotangent = from_vector<double>({5, 6, 1, 2, 1, 0}, {3, 2})});
+  // y0 y1 (dy0 - dy1) = 3 / 16
+  check_close(dx, from_vector<double>({0, 0, 0, 0, 0.1875, -0.1875}, {3, 2}));
+}
+
+BOOST_AUTO_TEST_CASE(a_mask_along_another_axis) {
+  const Tensor x = from_vector<double>({0, 5, std::log(3.0), 5, 9, 9}, {3, 2});
+  const Tensor keep = from_vector<bool>({true, true, false}, {3, 1});
+  check_close(tapegrad::softmax(x, 0, keep), from_vector<double>({0.25, 0.5, 0.75, 0.5, 0, 0}, {3, 2}));
+  check_close(exp(log_softmax(x, 0, keep)), from_vector<double>({0.25, 0.5, 0.75, 0.5, 0, 0}, {3, 2}));
+}
+
+BOOST_AUTO_TEST_CASE(masks_of_every_layout_agree_with_minus_infinity) {
+  Generator g(5);
+  const Tensor x = randn({2, 3, 4, 5}, g, {.dtype = float64});
+  for (const Shape& shape :
+       {Shape{5}, Shape{4, 5}, Shape{2, 1, 1, 5}, Shape{3, 1, 5}, Shape{2, 3, 4, 5}, Shape{4, 1}}) {
+    BOOST_TEST_CONTEXT("keep " << to_string(shape)) {
+      const Tensor keep = rand(shape, g) < 0.6F;
+      const Tensor hidden = where(keep, x, -kInfinity);
+      check_close(tapegrad::softmax(x, -1, keep), tapegrad::softmax(hidden), 0.0);
+      const Tensor transposed = transpose(transpose(expand(keep, x.shape()), 2, 3).contiguous(), 2, 3);
+      check_close(tapegrad::softmax(x, -1, transposed), tapegrad::softmax(hidden), 0.0);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(large_logits_and_offsets) {
+  const Tensor y = tapegrad::softmax(from_vector<double>({1e308, 1e308, -1e308}, {3}));
+  check_close(y, from_vector<double>({0.5, 0.5, 0}, {3}), 0.0);
+  // 2^20 is far from the differences, which stay exact.
+  const Tensor near = from_vector<double>({1048576.0, 1048577.0}, {2});
+  check_close(tapegrad::softmax(near), from_vector<double>({1 / (1 + std::exp(1.0)), 1 / (1 + std::exp(-1.0))}, {2}),
+              1e-15);
+  check_all(log_softmax(full({3, 1}, 1e4, {.dtype = float64})), 0.0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
