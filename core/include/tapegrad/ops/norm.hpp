@@ -1,0 +1,47 @@
+// Normalisation over features (layer_norm, rms_norm) and over positions (batch_norm). gamma and beta may be undefined:
+// then 1 and 0. All take float32 or float64; ShapeError for parameters that do not fit, ValueError for eps < 0.
+#pragma once
+
+#include <cstdint>
+
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad {
+
+/// gamma (x - mean) / sqrt(variance + eps) + beta over the last dimension of x [.., E], with the biased variance; gamma
+/// and beta [E]. Ba, Kiros, Hinton 2016, arXiv:1607.06450. Each row depends on itself alone, to the bit. Over one
+/// feature the output is beta and the gradient of x is 0.
+Tensor layer_norm(const Tensor& x, const Tensor& gamma = {}, const Tensor& beta = {}, double eps = 1e-5);
+
+/// gamma x / sqrt(mean(x^2) + eps) over the last dimension of x [.., E]. Zhang and Sennrich 2019, arXiv:1910.07467.
+Tensor rms_norm(const Tensor& x, const Tensor& gamma = {}, double eps = 1e-6);
+
+struct BatchNormOptions {
+  double eps = 1e-5;
+  /// bool, x's shape without the channels: the positions that the statistics are taken over. Undefined: all.
+  Tensor positions = {};
+  /// Whether the other positions are written 0 (with gradient 0), or normalised like the valid ones.
+  bool zero_padding = true;
+};
+
+struct BatchNormResult {
+  Tensor y;
+  /// Of the batch [C]: for running statistics; they carry no gradient. The variance is biased.
+  Tensor mean, variance;
+  /// How many values each channel's statistics are made of: the positions that are valid. 0: there is nothing to learn
+  /// from this batch.
+  std::int64_t count = 0;
+};
+
+/// gamma (x - mean) / sqrt(variance + eps) + beta for each channel of x [.., C], over all its valid positions. The
+/// gradient goes through the statistics: it ties the batch's positions together. Ioffe and Szegedy 2015,
+/// arXiv:1502.03167. ShapeError for a single valid position (its variance is 0: the output would be beta whatever x
+/// is). With none the result is 0 where padding is, count is 0 and mean and variance are 0.
+BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma = {}, const Tensor& beta = {},
+                           const BatchNormOptions& options = {});
+
+/// gamma (x - mean) / sqrt(variance + eps) + beta with given statistics [C] (running averages, in evaluation).
+Tensor batch_norm_eval(const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& gamma = {},
+                       const Tensor& beta = {}, double eps = 1e-5);
+
+}  // namespace tapegrad

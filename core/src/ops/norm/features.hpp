@@ -1,0 +1,16 @@
+// What the ops of this room check of their arguments.
+#pragma once
+
+#include <string_view>
+
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad {
+
+/// x must be floating with a last dimension ("[op] expected x [.., `what`], got []"), and eps no less than 0.
+void check_normalised(std::string_view op, const Tensor& x, std::string_view what, double eps);
+
+/// `parameter`, when given, must have x's dtype and one entry for each entry of x's last dimension.
+void check_per_feature(std::string_view op, std::string_view parameter_name, const Tensor& parameter, const Tensor& x);
+
+}  // namespace tapegrad

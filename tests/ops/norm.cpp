@@ -1,0 +1,250 @@
+#include "tapegrad/ops/norm.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+
+#include "fixture.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+using namespace tapegrad;
+using test::check_close;
+using test::Fixture;
+
+namespace {
+
+Tensor normal(const Shape& shape, std::uint64_t seed, DType dtype = float64) {
+  Generator g(seed);
+  return randn(shape, g, {.dtype = dtype});
+}
+
+template <class T>
+void check_same_bits(const Tensor& a, const Tensor& b) {
+  BOOST_TEST(a.contiguous().to_vector<T>() == b.contiguous().to_vector<T>(), boost::test_tools::per_element());
+}
+
+Tensor optional(const Fixture& f, const std::string& key) { return f.has(key) ? f.leaf(key) : Tensor(); }
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(norm)
+
+BOOST_AUTO_TEST_CASE(layer_norm_as_pytorch) {
+  for (const std::string name :
+       {"layer_norm", "layer_norm_no_affine", "layer_norm_large_eps", "layer_norm_one_feature"}) {
+    BOOST_TEST_CONTEXT(name) {
+      const Fixture f(name);
+      const Tensor x = f.leaf("input.input");
+      const Tensor gamma = optional(f, "param.weight");
+      const Tensor beta = optional(f, "param.bias");
+      for (const bool differentiable : {false, true}) {
+        Tape tape;
+        const Tensor y = layer_norm(x, gamma, beta, std::stod(f.attributes().at("eps")));
+        check_close(y, f["output.y"]);
+        std::vector<Tensor> inputs{x};
+        if (gamma.defined()) inputs.insert(inputs.end(), {gamma, beta});
+        const auto d = tape.gradient({y}, {f["cotangent.y"]}, inputs, {.create_graph = differentiable});
+        check_close(d[0], f["grad.input.input"], 1e-11);
+        if (!gamma.defined()) continue;
+        check_close(d[1], f["grad.param.weight"], 1e-11);
+        check_close(d[2], f["grad.param.bias"], 1e-11);
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(rms_norm_as_pytorch) {
+  for (const std::string name : {"rms_norm", "rms_norm_large_eps"}) {
+    BOOST_TEST_CONTEXT(name) {
+      const Fixture f(name);
+      const Tensor x = f.leaf("input.input");
+      const Tensor gamma = f.leaf("param.weight");
+      for (const bool differentiable : {false, true}) {
+        Tape tape;
+        const Tensor y = rms_norm(x, gamma, std::stod(f.attributes().at("eps")));
+        check_close(y, f["output.y"]);
+        const auto d = tape.gradient({y}, {f["cotangent.y"]}, {x, gamma}, {.create_graph = differentiable});
+        check_close(d[0], f["grad.input.input"], 1e-11);
+        check_close(d[1], f["grad.param.weight"], 1e-11);
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(batch_norm_as_pytorch) {
+  for (const std::string name :
+       {"batch_norm_train", "batch_norm_train_no_affine", "batch_norm_train_momentum", "batch_norm_masked"}) {
+    BOOST_TEST_CONTEXT(name) {
+      const Fixture f(name);
+      const double momentum = std::stod(f.attributes().at("momentum"));
+      const double eps = std::stod(f.attributes().at("eps"));
+      const Tensor gamma = optional(f, "param.weight");
+      const Tensor beta = optional(f, "param.bias");
+      for (const bool differentiable : {false, true}) {
+        Tensor running_mean = f["buffer.running_mean"];
+        Tensor running_var = f["buffer.running_var"];
+        std::vector<Tensor> inputs, results, cotangents;
+        Tape tape;
+        for (const std::string step : {"first", "second"}) {
+          const Tensor x = f.leaf("input." + step);
+          const Tensor keep = f.has("input.keep_" + step) ? f["input.keep_" + step] : Tensor();
+          const BatchNormResult r = batch_norm(x, gamma, beta, {.eps = eps, .positions = keep});
+          check_close(r.y, f["output." + step], 1e-11);
+          const double n = static_cast<double>(r.count);
+          running_mean = running_mean + momentum * (r.mean - running_mean);
+          running_var = running_var + momentum * (r.variance * (n / (n - 1)) - running_var);
+          inputs.push_back(x);
+          results.push_back(r.y);
+          cotangents.push_back(f["cotangent." + step]);
+        }
+        check_close(running_mean, f["buffer_after.running_mean"]);
+        check_close(running_var, f["buffer_after.running_var"]);
+        if (gamma.defined()) inputs.insert(inputs.end(), {gamma, beta});
+        const auto d = tape.gradient(results, cotangents, inputs, {.create_graph = differentiable});
+        check_close(d[0], f["grad.input.first"], 1e-11);
+        check_close(d[1], f["grad.input.second"], 1e-11);
+        if (!gamma.defined()) continue;
+        check_close(d[2], f["grad.param.weight"], 1e-11);
+        check_close(d[3], f["grad.param.bias"], 1e-11);
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(batch_norm_eval_as_pytorch) {
+  const Fixture f("batch_norm_eval");
+  const Tensor x = f.leaf("input.input");
+  const Tensor gamma = f.leaf("param.weight");
+  const Tensor beta = f.leaf("param.bias");
+  Tape tape;
+  const Tensor y = batch_norm_eval(x, f["buffer.running_mean"], f["buffer.running_var"], gamma, beta);
+  check_close(y, f["output.y"]);
+  const auto d = tape.gradient({y}, {f["cotangent.y"]}, {x, gamma, beta});
+  check_close(d[0], f["grad.input.input"], 1e-11);
+  check_close(d[1], f["grad.param.weight"], 1e-11);
+  check_close(d[2], f["grad.param.bias"], 1e-11);
+}
+
+// d y_i / d x_j = gamma / sigma (delta_ij - 1 / n - xhat_i xhat_j / n) for every pair of samples of one channel.
+BOOST_AUTO_TEST_CASE(batch_norm_ties_samples_together_as_the_closed_form_says) {
+  constexpr std::int64_t n = 5;
+  const double eps = 0.01;
+  const double gamma = 1.7;
+  const Tensor x = normal({n, 1}, 3).set_requires_grad(true);
+  const std::vector<double> v = x.to_vector<double>();
+  long double mean = 0, variance = 0;
+  for (const double value : v) mean += static_cast<long double>(value) / n;
+  for (const double value : v) variance += (value - mean) * (value - mean) / n;
+  const long double sigma = std::sqrt(variance + static_cast<long double>(eps));
+  for (std::int64_t i = 0; i < n; ++i) {
+    Tape tape;
+    const Tensor y = batch_norm(x, full({1}, gamma, {.dtype = float64}), {}, {.eps = eps}).y;
+    const std::vector<double> row =
+        tape.gradient(tapegrad::select(y, 0, i), x, {.cotangent = ones({1}, {.dtype = float64})}).to_vector<double>();
+    for (std::int64_t j = 0; j < n; ++j) {
+      const long double xhat_i = (v[static_cast<std::size_t>(i)] - mean) / sigma;
+      const long double xhat_j = (v[static_cast<std::size_t>(j)] - mean) / sigma;
+      const long double expected = gamma / sigma * ((i == j ? 1.0L : 0.0L) - 1.0L / n - xhat_i * xhat_j / n);
+      BOOST_TEST(std::abs(row[static_cast<std::size_t>(j)] - static_cast<double>(expected)) < 1e-14);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(padding_changes_nothing_for_the_valid_positions) {
+  const Tensor valid = normal({5, 3}, 8);
+  // Positions 0, 1, 2 of the first sequence and 0, 1 of the second are valid; the rest holds what must not matter.
+  std::vector<double> values(24, 1e6);
+  const std::vector<double> v = valid.to_vector<double>();
+  const std::vector<bool> keep{true, true, true, false, true, true, false, false};
+  std::size_t next = 0;
+  for (std::size_t p = 0; p < 8; ++p)
+    for (std::size_t c = 0; keep[p] && c < 3; ++c) values[3 * p + c] = v[next++];
+  const Tensor padded = from_vector(values, {2, 4, 3}, true);
+  const Tensor alone = from_vector(v, {5, 3}, true);
+  const Tensor dy = normal({5, 3}, 9);
+  Tape tape;
+  const BatchNormResult r = batch_norm(padded, {}, {}, {.positions = from_vector(keep, {2, 4})});
+  const BatchNormResult s = batch_norm(alone);
+  BOOST_TEST(r.count == 5);
+  check_close(r.mean, s.mean);
+  check_close(r.variance, s.variance);
+  const std::vector<double> y = r.y.to_vector<double>();
+  const std::vector<double> expected = s.y.to_vector<double>();
+  std::vector<double> cotangent(24, 3.0);
+  const std::vector<double> d = dy.to_vector<double>();
+  next = 0;
+  for (std::size_t p = 0; p < 8; ++p) {
+    for (std::size_t c = 0; c < 3; ++c) {
+      if (keep[p]) {
+        BOOST_TEST(std::abs(y[3 * p + c] - expected[next]) < 1e-12);
+        cotangent[3 * p + c] = d[next++];
+      } else {
+        BOOST_TEST(y[3 * p + c] == 0.0);
+      }
+    }
+  }
+  const auto g = tape.gradient({r.y, s.y}, {from_vector(cotangent, {2, 4, 3}), dy}, {padded, alone});
+  const std::vector<double> dx = g[0].to_vector<double>();
+  const std::vector<double> dx_alone = g[1].to_vector<double>();
+  next = 0;
+  for (std::size_t p = 0; p < 8; ++p)
+    for (std::size_t c = 0; c < 3; ++c)
+      BOOST_TEST(std::abs(dx[3 * p + c] - (keep[p] ? dx_alone[next++] : 0.0)) < 1e-12);
+}
+
+BOOST_AUTO_TEST_CASE(statistics_carry_no_gradient_and_nothing_valid_is_skipped) {
+  const Tensor x = normal({2, 3}, 4).set_requires_grad(true);
+  Tape tape;
+  const BatchNormResult r = batch_norm(x);
+  BOOST_TEST(!r.mean.is_tracked());
+  BOOST_TEST(!r.variance.is_tracked());
+  const BatchNormResult none = batch_norm(x, {}, {}, {.positions = zeros({2}, {.dtype = boolean})});
+  BOOST_TEST(none.count == 0);
+  const Tensor dx = tape.gradient(none.y, x, {.cotangent = ones({2, 3}, {.dtype = float64})});
+  for (const double v : none.y.to_vector<double>()) BOOST_TEST(v == 0.0);
+  for (const double v : dx.to_vector<double>()) BOOST_TEST(v == 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(layer_norm_over_one_feature_is_beta) {
+  const Tensor x = from_vector<double>({3.0, -1e8, 0.0}, {3, 1}, true);
+  Tape tape;
+  const Tensor y = layer_norm(x, full({1}, 2.0, {.dtype = float64}), full({1}, 0.5, {.dtype = float64}));
+  for (const double v : y.to_vector<double>()) BOOST_TEST(v == 0.5);
+  for (const double v : tape.gradient(y, x, {.cotangent = ones({3, 1}, {.dtype = float64})}).to_vector<double>())
+    BOOST_TEST(v == 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(layer_norm_of_a_row_is_the_same_in_any_batch) {
+  const Tensor gamma = normal({40}, 1, float32);
+  const Tensor beta = normal({40}, 2, float32);
+  const Tensor dy = normal({9, 7, 40}, 3, float32);
+  Tensor x = normal({9, 7, 40}, 4, float32).set_requires_grad(true);
+  Tape tape;
+  const Tensor y = layer_norm(x, gamma, beta);
+  const Tensor dx = tape.gradient(y, x, {.cotangent = dy, .retain = true});
+  for (std::int64_t i = 0; i < 9; ++i) {
+    Tensor alone = x.detach()[i].clone().set_requires_grad(true);
+    const Tensor z = layer_norm(alone, gamma, beta);
+    check_same_bits<float>(z, y[i]);
+    check_same_bits<float>(tape.gradient(z, alone, {.cotangent = dy[i].contiguous(), .retain = true}), dx[i]);
+  }
+}
+
+// float32 at mean / deviation = 10,000, against long double.
+BOOST_AUTO_TEST_CASE(a_large_mean_costs_no_precision) {
+  const Tensor x = normal({1, 64}, 6, float32) + 1e4F;
+  const std::vector<float> v = x.to_vector<float>();
+  long double mean = 0, variance = 0;
+  for (const float value : v) mean += static_cast<long double>(value) / 64;
+  for (const float value : v) variance += (value - mean) * (value - mean) / 64;
+  const std::vector<float> y = layer_norm(x).to_vector<float>();
+  for (std::size_t i = 0; i < 64; ++i) {
+    const long double expected = (v[i] - mean) / std::sqrt(variance + 1e-5L);
+    BOOST_TEST(std::abs(static_cast<double>(static_cast<long double>(y[i]) - expected)) < 2e-6);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
