@@ -1,0 +1,16 @@
+// Dropout: Srivastava et al. 2014, JMLR 15.
+#pragma once
+
+#include "tapegrad/base/random.hpp"
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad {
+
+/// Each element is 0 with probability p, else x / (1 - p), so that the expectation is x: for training (in evaluation
+/// leave it out). Draws one number per element from `generator` (the thread's default one when none is given), and
+/// draws them again for the gradient instead of storing them; the same numbers for float32 and float64 and at any
+/// number of threads. x itself when p = 0. Throws ValueError for p outside [0, 1).
+Tensor dropout(const Tensor& x, double p = 0.5);
+Tensor dropout(const Tensor& x, double p, Generator& generator);
+
+}  // namespace tapegrad
