@@ -1,0 +1,34 @@
+// Scaled dot-product attention: Vaswani et al. 2017, arXiv:1706.03762, equation 1.
+#pragma once
+
+#include <optional>
+
+#include "tapegrad/base/random.hpp"
+#include "tapegrad/ops/mask.hpp"
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad {
+
+struct AttentionOptions {
+  /// What the scores are multiplied by; 1 / sqrt(width of q) when not given.
+  std::optional<double> scale = {};
+  /// The share of the weights that dropout sets to 0. In [0, 1).
+  double dropout_p = 0.0;
+  /// Draws them; the thread's default generator when null.
+  Generator* generator = nullptr;
+};
+
+/// softmax(scale q k^T) v per batch entry and head: q [N, H, Lq, D], k [N, H, Lk, D], v [N, H, Lk, Dv] -> [N, H, Lq,
+/// Dv]. The mask's positions [N, Lk] say which keys are valid, its pairs broadcast to [N, H, Lq, Lk] ([N, Lq, Lk]
+/// stands for [N, 1, Lq, Lk]), and causal hides keys behind their query. A query that sees no key gives 0 with gradient
+/// 0. The heads may lie interleaved in memory (a [N, L, H, D] tensor transposed): nothing is copied, and results and
+/// gradients come in that layout too, so that transposing back and merging the heads costs nothing. No matrix of scores
+/// is stored. An entry of the batch depends on itself alone, to the bit. float32 or float64. Throws ShapeError,
+/// DTypeError, ValueError for dropout_p.
+Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Mask& mask = {},
+                                    const AttentionOptions& options = {});
+
+/// softmax(scale q k^T) itself, [N, H, Lq, Lk]; rows that see no key are 0.
+Tensor attention_weights(const Tensor& q, const Tensor& k, const Mask& mask = {}, std::optional<double> scale = {});
+
+}  // namespace tapegrad

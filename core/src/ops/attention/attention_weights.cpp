@@ -1,0 +1,55 @@
+// The weights of attention, out of matmul and softmax.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "ops/attention/pair_mask.hpp"
+#include "tape/pointwise_op.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/attention.hpp"
+#include "tapegrad/ops/linalg.hpp"
+#include "tapegrad/ops/softmax.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/create.hpp"
+
+namespace tapegrad {
+
+Tensor aligned_pairs(const Tensor& pairs) { return pairs.defined() && pairs.dim() == 3 ? unsqueeze(pairs, 1) : pairs; }
+
+Tensor keep_of(const Mask& mask, std::int64_t queries, std::int64_t keys) {
+  Tensor keep = aligned_pairs(mask.pairs());
+  const auto meet = [&keep](const Tensor& part) { keep = keep.defined() ? logical_and(keep, part) : part; };
+  if (mask.positions().defined()) meet(unsqueeze(unsqueeze(mask.positions(), 1), 1));
+  if (mask.is_causal()) {
+    Tensor earlier = empty({queries, keys}, {.dtype = boolean});
+    bool* row = earlier.mutable_data<bool>("keep_of").data();
+    for (std::int64_t i = 0; i < queries; ++i, row += keys)
+      for (std::int64_t j = 0; j < keys; ++j) row[j] = j <= i;
+    meet(earlier);
+  }
+  return keep;
+}
+
+void check_attention(const char* op, const Tensor& q, const Tensor& k, const Mask& mask) {
+  expect_floating(op, q);
+  expect_same_dtype(op, q, k);
+  if (q.dim() != 4 || k.dim() != 4 || q.size(0) != k.size(0) || q.size(1) != k.size(1) || q.size(3) != k.size(3))
+    throw ShapeError(fmt::format("[{}] expected q [N, H, Lq, D] and k [N, H, Lk, D], got {} and {}", op,
+                                 to_string(q.shape()), to_string(k.shape())));
+  const Shape positions{q.size(0), k.size(2)};
+  if (mask.positions().defined() && mask.positions().shape() != positions)
+    throw ShapeError(fmt::format("[{}] expected the mask's positions to be [N, Lk] = {}, got {}", op,
+                                 to_string(positions), to_string(mask.positions().shape())));
+  const Shape pairs{q.size(0), q.size(1), q.size(2), k.size(2)};
+  if (mask.pairs().defined() && !broadcasts_to(aligned_pairs(mask.pairs()).shape(), pairs))
+    throw ShapeError(fmt::format("[{}] expected the mask's pairs to broadcast to [N, H, Lq, Lk] = {}, got {}", op,
+                                 to_string(pairs), to_string(mask.pairs().shape())));
+}
+
+Tensor attention_weights(const Tensor& q, const Tensor& k, const Mask& mask, std::optional<double> scale) {
+  check_attention("attention_weights", q, k, mask);
+  const double factor = scale ? *scale : 1.0 / std::sqrt(static_cast<double>(q.size(3)));
+  return softmax(matmul(q * factor, transpose(k, 2, 3)), -1, keep_of(mask, q.size(2), k.size(2)));
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,18 @@
+// A Mask on queries and keys, in the form of one bool tensor.
+#pragma once
+
+#include "tapegrad/ops/mask.hpp"
+
+namespace tapegrad {
+
+/// [N, Lq, Lk] as [N, 1, Lq, Lk]; other ranks as they are.
+Tensor aligned_pairs(const Tensor& pairs);
+
+/// All parts of the mask in one tensor that broadcasts to [N, H, Lq, Lk]; undefined when nothing is hidden.
+Tensor keep_of(const Mask& mask, std::int64_t queries, std::int64_t keys);
+
+/// Throws ShapeError unless q [N, H, Lq, D], k [N, H, Lk, D] and the mask fit; DTypeError unless they are of one
+/// floating dtype.
+void check_attention(const char* op, const Tensor& q, const Tensor& k, const Mask& mask);
+
+}  // namespace tapegrad

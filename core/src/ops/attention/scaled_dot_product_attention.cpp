@@ -1,0 +1,264 @@
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "kernels/attention.hpp"
+#include "ops/attention/pair_mask.hpp"
+#include "ops/rows.hpp"
+#include "tape/dispatch.hpp"
+#include "tape/pointwise_op.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/ops/attention.hpp"
+#include "tapegrad/ops/dropout.hpp"
+#include "tapegrad/ops/linalg.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/create.hpp"
+
+namespace tapegrad {
+
+/// Inputs: q, k, v and the mask's positions and pairs.
+struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
+  static constexpr std::string_view name = "scaled_dot_product_attention";
+  static constexpr std::string_view math =
+      R"(O = P V,\ P = \mathrm{softmax}(s Q K^\top);\quad \bar V = P^\top \bar O,\ \bar S = P \odot (\bar O V^\top - \mathrm{rowsum}(\bar O \odot O)),\ \bar Q = s \bar S K,\ \bar K = s \bar S^\top Q)";
+  static constexpr Keep keep = Keep::inputs | Keep::output;
+  double scale;
+  bool causal, with_positions, with_pairs;
+
+  ScaledDotProductAttention(double factor, const Mask& mask)
+      : scale(factor),
+        causal(mask.is_causal()),
+        with_positions(mask.positions().defined()),
+        with_pairs(mask.pairs().defined()) {}
+
+  Tensor forward(Keeper& keeper, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& positions,
+                 const Tensor& pairs) const {
+    const Operands in(q, k, v, positions, pairs);
+    const Tensor o = interleaved(q.shape(), v.shape().back(), q.dtype());
+    const Tensor logsumexp = empty({q.size(0), q.size(1), q.size(2)}, {.dtype = q.dtype()});
+    with_floating(q.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      kernels::attention_forward(facts<T>(in), heads<T>(array_of(o)), written<T>(logsumexp));
+    });
+    keeper.save(logsumexp);
+    return o;
+  }
+
+  std::array<Tensor, 5> vjp(const Saved& s, const Tensor& dout) const {
+    const Tensor& q = s.input(0);
+    const Tensor& k = s.input(1);
+    const Tensor p = weights(s);
+    std::array<Tensor, 5> d;
+    if (s.wants(2)) d[2] = matmul(transpose(p, 2, 3), dout);
+    if (!s.wants(0) && !s.wants(1)) return d;
+    const Tensor ds = softmax_jacobian(p, matmul(dout, transpose(s.input(2), 2, 3))) * scale;
+    if (s.wants(0)) d[0] = matmul(ds, k);
+    if (s.wants(1)) d[1] = matmul(transpose(ds, 2, 3), q);
+    return d;
+  }
+  void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
+    const Operands in(s.input(0), s.input(1), s.input(2), with_positions ? s.input(3) : Tensor(),
+                      with_pairs ? s.input(4) : Tensor());
+    const array::Array dout = with_unit_rows(dy);
+    const auto gradient = [&](int i) {
+      const Shape& shape = s.input(i).shape();
+      return s.wants(i) ? interleaved(shape, shape.back(), dy.dtype()) : Tensor();
+    };
+    const Tensor dq = gradient(0);
+    const Tensor dk = gradient(1);
+    const Tensor dv = gradient(2);
+    with_floating(dy.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      const auto to = [](const Tensor& d) { return d.defined() ? heads<T>(array_of(d)) : kernels::Heads<T>{}; };
+      kernels::attention_backward(facts<T>(in), heads<const T>(with_unit_rows(s.output())),
+                                  array_of(s.residual(0)).as<T>(), heads<const T>(dout), to(dq), to(dk), to(dv));
+    });
+    sink.add(0, dq);
+    sink.add(1, dk);
+    sink.add(2, dv);
+  }
+  Tensor jvp(const Saved& s, Tangents dx) const {
+    const Tensor p = weights(s);
+    Tensor dy;
+    Tensor ds;
+    const auto add_to = [](Tensor& total, const Tensor& part) { total = total.defined() ? total + part : part; };
+    if (dx[0].defined()) add_to(ds, matmul(dx[0], transpose(s.input(1), 2, 3)));
+    if (dx[1].defined()) add_to(ds, matmul(s.input(0), transpose(dx[1], 2, 3)));
+    if (ds.defined()) add_to(dy, matmul(softmax_jacobian(p, ds * scale), s.input(2)));
+    if (dx[2].defined()) add_to(dy, matmul(p, dx[2]));
+    return dy;
+  }
+  void describe(AttributeVisitor& visitor) const {
+    visitor("scale", scale);
+    visitor("causal", causal);
+  }
+
+  static catalogue::Derivation derivation() {
+    return {
+        {"Definition",
+         R"(S_{ij} = s\, q_i \cdot k_j,\quad P_{ij} = \frac{e^{S_{ij}}}{\sum_l e^{S_{il}}},\quad o_i = \sum_j P_{ij} v_j)",
+         "per batch entry and head; i runs over queries, j over the keys that i may see"},
+        {"Values", R"(\bar v_j = \sum_i P_{ij} \bar o_i,\quad \bar V = P^\top \bar O)",
+         "o is linear in v: v_j enters each o_i with coefficient P_ij"},
+        {"Weights", R"(\bar P_{ij} = \bar o_i \cdot v_j,\quad \bar P = \bar O V^\top)", "and linear in P"},
+        {"Through the softmax", R"(\bar S_{ij} = P_{ij} \left( \bar P_{ij} - \sum_l P_{il} \bar P_{il} \right))",
+         "the softmax rule for each row of scores"},
+        {"The inner sum is at hand",
+         R"(\sum_l P_{il} \bar P_{il} = \bar o_i \cdot \sum_l P_{il} v_l = \bar o_i \cdot o_i)",
+         "so it costs one product of two kept rows instead of one over all keys (Dao et al. 2022, FlashAttention, "
+         "arXiv:2205.14135)"},
+        {"Queries and keys", R"(\bar q_i = s \sum_j \bar S_{ij} k_j,\quad \bar k_j = s \sum_i \bar S_{ij} q_i)",
+         "S is bilinear in q and k"},
+        {"What is kept", R"(P_{ij} = e^{S_{ij} - L_i},\quad L_i = \log \sum_l e^{S_{il}})",
+         "one number per query: the scores are computed again, a few queries at a time, and no matrix of Lq x Lk is "
+         "stored"},
+        {"Hidden keys", R"(P_{ij} = 0 \Rightarrow \bar S_{ij} = 0)",
+         "a key that is masked gets no gradient from this query; a query that sees none has o_i = 0 and gradient 0 "
+         "(PyTorch: NaN)"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using catalogue::uniform;
+    const auto inputs = [&g](std::int64_t n, std::int64_t h, std::int64_t lq, std::int64_t lk, std::int64_t d,
+                             std::int64_t dv) {
+      return catalogue::Arguments{uniform(g, {n, h, lq, d}, -2, 2), uniform(g, {n, h, lk, d}, -2, 2),
+                                  uniform(g, {n, h, lk, dv}, -2, 2)};
+    };
+    const auto with = [](const Mask& mask, const AttentionOptions& options = {}) {
+      return catalogue::of<3>([=](const Tensor& q, const Tensor& k, const Tensor& v) {
+        return scaled_dot_product_attention(q, k, v, mask, options);
+      });
+    };
+    const Mask lengths = Mask::from_lengths({3, 1}, 3);
+    const Mask first_row_hidden = Mask::keep_pairs(from_vector<bool>({false, false, false, true, false, true}, {2, 3}));
+    return {
+        {"self", inputs(2, 2, 3, 3, 2, 2), with({})},
+        {"cross, other widths", inputs(1, 2, 2, 3, 4, 1), with({})},
+        {"causal", inputs(1, 2, 3, 3, 2, 2), with(Mask::causal())},
+        {"valid keys", inputs(2, 1, 2, 3, 2, 2), with(lengths)},
+        {"a sequence of padding", inputs(2, 1, 2, 3, 2, 2), with(Mask::from_lengths({0, 2}, 3))},
+        {"pairs, one query that sees nothing", inputs(2, 1, 2, 3, 2, 2), with(first_row_hidden)},
+        {"pairs of each sequence", inputs(2, 2, 2, 2, 2, 1),
+         with(Mask::keep_pairs(from_vector<bool>({true, false, true, true, false, true, true, false}, {2, 2, 2})))},
+        {"all masks", inputs(2, 1, 3, 3, 2, 2),
+         with(lengths & Mask::causal() &
+              Mask::keep_pairs(from_vector<bool>({true, true, false, true, true, true, false, true, true}, {3, 3})))},
+        {"scale", inputs(1, 1, 2, 3, 2, 2), with({}, {.scale = 0.3})},
+        {"one key", inputs(1, 1, 2, 1, 2, 2), with({})},
+        {"no sequences", inputs(0, 1, 2, 2, 2, 2), with({})},
+        {"no keys", inputs(1, 1, 2, 0, 2, 2), with({})}};
+  }
+  static catalogue::ErrorSamples errors() {
+    const auto at = [](const Shape& q, const Shape& k, const Shape& v, const Mask& mask = {},
+                       const AttentionOptions& options = {}) {
+      return [=] { scaled_dot_product_attention(zeros(q), zeros(k), zeros(v), mask, options); };
+    };
+    return {
+        {"rank", at({2, 3, 4}, {2, 3, 4}, {2, 3, 4}),
+         "[scaled_dot_product_attention] expected q [N, H, Lq, D] and k [N, H, Lk, D], got [2, 3, 4] and [2, 3, 4]"},
+        {"widths", at({1, 2, 3, 4}, {1, 2, 3, 5}, {1, 2, 3, 4}),
+         "[scaled_dot_product_attention] expected q [N, H, Lq, D] and k [N, H, Lk, D], got [1, 2, 3, 4]"},
+        {"values", at({1, 2, 3, 4}, {1, 2, 3, 4}, {1, 2, 5, 4}),
+         "[scaled_dot_product_attention] expected v [1, 2, 3, Dv] for k [1, 2, 3, 4], got [1, 2, 5, 4]"},
+        {"positions", at({1, 2, 3, 4}, {1, 2, 3, 4}, {1, 2, 3, 4}, Mask::from_lengths({1, 2}, 3)),
+         "[scaled_dot_product_attention] expected the mask's positions to be [N, Lk] = [1, 3], got [2, 3]"},
+        {"pairs", at({1, 2, 3, 4}, {1, 2, 3, 4}, {1, 2, 3, 4}, Mask::keep_pairs(zeros({2, 3}, {.dtype = boolean}))),
+         "[scaled_dot_product_attention] expected the mask's pairs to broadcast to [N, H, Lq, Lk] = [1, 2, 3, 3], "
+         "got [2, 3]"},
+        {"dropout", at({1, 2, 3, 4}, {1, 2, 3, 4}, {1, 2, 3, 4}, {}, {.dropout_p = 1.0}),
+         "[scaled_dot_product_attention] expected dropout_p in [0, 1), got 1"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    const auto heads_of = [&g] { return catalogue::uniform(g, {64, 4, 12, 16}, -2, 2); };
+    return {"64 x 4 heads, 12 x 12, width 16",
+            {heads_of(), heads_of(), heads_of()},
+            catalogue::of<3>([](const Tensor& q, const Tensor& k, const Tensor& v) {
+              return scaled_dot_product_attention(q, k, v);
+            })};
+  }
+
+ private:
+  /// The array of x, or a copy when the rows of its last dimension are not dense.
+  static array::Array with_unit_rows(const Tensor& x) {
+    const array::Array& a = array_of(x);
+    return a.strides.back() == 1 || a.shape.back() <= 1 ? a : array::copy(a);
+  }
+
+  struct Operands {
+    array::Array q, k, v;
+    OptionalElements positions;
+    array::Array pairs;
+
+    Operands(const Tensor& queries, const Tensor& keys, const Tensor& values, const Tensor& valid, const Tensor& kept)
+        : q(with_unit_rows(queries)), k(with_unit_rows(keys)), v(with_unit_rows(values)), positions(valid) {
+      if (kept.defined()) pairs = array_of(kept);
+    }
+  };
+
+  /// [N, H, L, width] that lies as [N, L, H, width] in memory.
+  static Tensor interleaved(const Shape& like, std::int64_t width, DType dtype) {
+    const Tensor whole = empty({like[0], like[2], like[1], width}, {.dtype = dtype});
+    const array::Array& a = array_of(whole);
+    return wrap(
+        a.view({like[0], like[1], like[2], width}, {a.strides[0], a.strides[2], a.strides[1], a.strides[3]}, a.offset));
+  }
+
+  template <class T>
+  static kernels::Heads<T> heads(const array::Array& a) {
+    return {a.as<T>(), {a.strides[0], a.strides[1], a.strides[2]}};
+  }
+
+  template <class T>
+  kernels::Attention<T> facts(const Operands& in) const {
+    kernels::Attention<T> f;
+    f.batch = in.q.shape[0];
+    f.heads = in.q.shape[1];
+    f.queries = in.q.shape[2];
+    f.keys = in.k.shape[2];
+    f.width = in.q.shape[3];
+    f.value_width = in.v.shape[3];
+    f.q = heads<const T>(in.q);
+    f.k = heads<const T>(in.k);
+    f.v = heads<const T>(in.v);
+    f.scale = scale;
+    f.valid_keys = in.positions.as<bool>();
+    f.causal = causal;
+    if (in.pairs.storage) {
+      const Shape strides = broadcast_strides(in.pairs.shape, in.pairs.strides, {f.batch, f.heads, f.queries, f.keys});
+      f.pairs = {in.pairs.as<bool>(), strides[0], strides[1], strides[2], strides[3]};
+    }
+    return f;
+  }
+
+  Tensor weights(const Saved& s) const {
+    Mask mask;
+    if (with_positions) mask = mask & Mask::keep_positions(s.input(3));
+    if (with_pairs) mask = mask & Mask::keep_pairs(s.input(4));
+    if (causal) mask = mask & Mask::causal();
+    return attention_weights(s.input(0), s.input(1), mask, scale);
+  }
+  static Tensor softmax_jacobian(const Tensor& p, const Tensor& d) { return p * (d - sum(p * d, -1, true)); }
+};
+
+Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Mask& mask,
+                                    const AttentionOptions& options) {
+  constexpr const char* op = "scaled_dot_product_attention";
+  check_attention(op, q, k, mask);
+  expect_same_dtype(op, k, v);
+  if (v.dim() != 4 || v.size(0) != k.size(0) || v.size(1) != k.size(1) || v.size(2) != k.size(2))
+    throw ShapeError(fmt::format("[{}] expected v [{}, {}, {}, Dv] for k {}, got {}", op, k.size(0), k.size(1),
+                                 k.size(2), to_string(k.shape()), to_string(v.shape())));
+  if (!(options.dropout_p >= 0.0 && options.dropout_p < 1.0))
+    throw ValueError(fmt::format("[{}] expected dropout_p in [0, 1), got {}", op, options.dropout_p));
+  const double scale = options.scale ? *options.scale : 1.0 / std::sqrt(static_cast<double>(q.size(3)));
+  if (options.dropout_p > 0.0) {
+    Generator& generator = options.generator != nullptr ? *options.generator : default_generator();
+    return matmul(dropout(attention_weights(q, k, mask, scale), options.dropout_p, generator), v);
+  }
+  return apply(ScaledDotProductAttention(scale, mask), q, k, v, mask.positions(), aligned_pairs(mask.pairs()));
+}
+
+TAPEGRAD_CATALOGUE(attention, scaled_dot_product_attention, ScaledDotProductAttention)
+
+}  // namespace tapegrad

@@ -1,0 +1,109 @@
+#include "tapegrad/ops/attention.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "fixture.hpp"
+#include "tapegrad/ops/linalg.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+using namespace tapegrad;
+using test::check_close;
+using test::Fixture;
+
+namespace {
+
+Tensor normal(const Shape& shape, std::uint64_t seed, DType dtype) {
+  Generator g(seed);
+  return randn(shape, g, {.dtype = dtype});
+}
+
+Mask mask_of(const Fixture& f) {
+  Mask mask;
+  if (f.has("input.keep")) mask = mask & Mask::keep_positions(f["input.keep"]);
+  if (f.has("input.keep_pairs")) mask = mask & Mask::keep_pairs(f["input.keep_pairs"]);
+  if (f.attributes().at("causal") == "true") mask = mask & Mask::causal();
+  return mask;
+}
+
+void check_same_bits(const Tensor& a, const Tensor& b) {
+  BOOST_TEST(a.contiguous().to_vector<float>() == b.contiguous().to_vector<float>(), boost::test_tools::per_element());
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(attention)
+
+BOOST_AUTO_TEST_CASE(as_pytorch) {
+  for (const std::string which : {"", "_causal", "_keep", "_nothing_kept", "_pairs", "_pairs_keep_causal"}) {
+    BOOST_TEST_CONTEXT("scaled_dot_product_attention" << which) {
+      const Fixture f("scaled_dot_product_attention" + which);
+      const Tensor q = f.leaf("input.query");
+      const Tensor k = f.leaf("input.key");
+      const Tensor v = f.leaf("input.value");
+      for (const bool differentiable : {false, true}) {
+        Tape tape;
+        const Tensor y = scaled_dot_product_attention(q, k, v, mask_of(f));
+        check_close(y, f["output.y"]);
+        check_close(matmul(attention_weights(q, k, mask_of(f)), v), f["output.y"]);
+        const auto d = tape.gradient({y}, {f["cotangent.y"]}, {q, k, v}, {.create_graph = differentiable});
+        check_close(d[0], f["grad.input.query"]);
+        check_close(d[1], f["grad.input.key"]);
+        check_close(d[2], f["grad.input.value"]);
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(heads_that_lie_interleaved_are_not_copied_and_results_lie_alike) {
+  const Shape interleaved{2, 5, 3, 4};
+  const auto heads = [&](std::uint64_t seed) { return transpose(normal(interleaved, seed, float64), 1, 2); };
+  const Tensor q = heads(1), k = heads(2), v = heads(3);
+  const Tensor y = scaled_dot_product_attention(q, k, v);
+  BOOST_TEST(transpose(y, 1, 2).is_contiguous());
+  check_close(y, scaled_dot_product_attention(q.contiguous(), k.contiguous(), v.contiguous()), 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(an_entry_is_the_same_in_any_batch) {
+  const auto make = [](std::uint64_t seed) { return normal({6, 2, 7, 10}, seed, float32).set_requires_grad(true); };
+  const Tensor q = make(1), k = make(2), v = make(3);
+  const Tensor dy = normal({6, 2, 7, 10}, 4, float32);
+  const std::vector<std::int64_t> lengths{7, 3, 0, 5, 1, 6};
+  Tape tape;
+  const Tensor y = scaled_dot_product_attention(q, k, v, Mask::from_lengths(lengths, 7));
+  const auto d = tape.gradient({y}, {dy}, {q, k, v}, {.retain = true});
+  for (std::int64_t n = 0; n < 6; ++n) {
+    const auto alone = [n](const Tensor& t) { return t.detach().slice(0, {n, n + 1}).clone().set_requires_grad(true); };
+    const Tensor q1 = alone(q), k1 = alone(k), v1 = alone(v);
+    const Tensor y1 =
+        scaled_dot_product_attention(q1, k1, v1, Mask::from_lengths({lengths[static_cast<std::size_t>(n)]}, 7));
+    check_same_bits(y1[0], y[n]);
+    const auto d1 = tape.gradient({y1}, {dy.slice(0, {n, n + 1}).contiguous()}, {q1, k1, v1}, {.retain = true});
+    for (std::size_t i = 0; i < 3; ++i) check_same_bits(d1[i][0], d[i][n]);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(padding_changes_nothing) {
+  const Tensor q = normal({1, 2, 3, 4}, 1, float64);
+  const Tensor k = normal({1, 2, 5, 4}, 2, float64);
+  const Tensor v = normal({1, 2, 5, 4}, 3, float64);
+  const auto first = [](const Tensor& t) { return t.slice(2, {0, 3}); };
+  check_close(scaled_dot_product_attention(q, k, v, Mask::from_lengths({3}, 5)),
+              scaled_dot_product_attention(q, first(k), first(v)), 1e-14);
+}
+
+BOOST_AUTO_TEST_CASE(dropout_hides_weights_and_scales_the_rest) {
+  const Tensor q = normal({1, 1, 2, 4}, 1, float64);
+  const Tensor k = normal({1, 1, 6, 4}, 2, float64);
+  const Tensor v = reshape(eye(6, {.dtype = float64}), {1, 1, 6, 6});  // the result is the weights themselves
+  Generator g(4), h(4);
+  const RandomStream stream = h.state();
+  const Tensor y = scaled_dot_product_attention(q, k, v, {}, {.dropout_p = 0.5, .generator = &g});
+  const std::vector<double> weights = attention_weights(q, k).to_vector<double>();
+  const std::vector<double> dropped = y.contiguous().to_vector<double>();
+  for (std::size_t i = 0; i < 12; ++i)
+    BOOST_TEST(std::abs(dropped[i] - (stream.uniform64(i) >= 0.5 ? 2.0 * weights[i] : 0.0)) < 1e-14);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
