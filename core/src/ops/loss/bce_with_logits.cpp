@@ -1,0 +1,121 @@
+#include <fmt/format.h>
+
+#include "ops/loss/reduced.hpp"
+#include "tape/pointwise_op.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/tape/create.hpp"
+
+namespace tapegrad {
+
+/// The loss of each entry. Inputs: logits, targets and how much a positive counts (may be undefined: 1).
+struct BceWithLogits : Op<BceWithLogits> {
+  static constexpr std::string_view name = "bce_with_logits";
+  static constexpr std::string_view math =
+      R"(\ell = (1 - t) x + (1 + (q - 1) t) \log(1 + e^{-x});\quad \bar x = \bar\ell \left((1 - t) - (1 + (q - 1) t)\, \sigma(-x)\right))";
+  bool weighs_positives;
+
+  explicit BceWithLogits(bool with_pos_weight) : weighs_positives(with_pos_weight) {}
+
+  Tensor forward(const Tensor& x, const Tensor& t, const Tensor& q) const {
+    return (1.0 - t) * x + (weighs_positives ? 1.0 + (q - 1.0) * t : ones_like(t)) * softplus(-x);
+  }
+  std::array<Tensor, 3> vjp(const Saved& s, const Tensor& dy) const {
+    return {s.wants(0) ? dy * slope_x(s) : Tensor(), s.wants(1) ? dy * slope_t(s) : Tensor(),
+            s.wants(2) ? dy * slope_q(s) : Tensor()};
+  }
+  Tensor jvp(const Saved& s, Tangents dx) const {
+    Tensor dy;
+    const auto add_to = [&dy](const Tensor& part) { dy = dy.defined() ? dy + part : part; };
+    if (dx[0].defined()) add_to(dx[0] * slope_x(s));
+    if (dx[1].defined()) add_to(dx[1] * slope_t(s));
+    if (dx[2].defined()) add_to(dx[2] * slope_q(s));
+    return dy;
+  }
+
+  static catalogue::Derivation derivation() {
+    return {
+        {"Definition", R"(\ell = -q\, t \log p - (1 - t) \log (1 - p),\quad p = \sigma(x) = \frac{1}{1 + e^{-x}})",
+         "the surprise at a target t in [0, 1]; q is how much a positive counts"},
+        {"In logits", R"(-\log p = \log(1 + e^{-x}),\quad -\log(1 - p) = x + \log(1 + e^{-x}))",
+         "1 - p = e^{-x} / (1 + e^{-x}); neither form rounds a probability to 0 or 1"},
+        {"Together", R"(\ell = (1 - t)\, x + (1 + (q - 1) t) \log(1 + e^{-x}))", "collect the logarithms"},
+        {"Slope", R"(\frac{\partial \ell}{\partial x} = (1 - t) - (1 + (q - 1) t)\, \sigma(-x))",
+         "the slope of log(1 + e^{-x}) is -sigma(-x); for q = 1 this is p - t, what is predicted less what is true"},
+        {"Target and weight",
+         R"(\frac{\partial \ell}{\partial t} = -x + (q - 1) \log(1 + e^{-x}),\quad \frac{\partial \ell}{\partial q} = t \log(1 + e^{-x}))",
+         "the loss is affine in each"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using catalogue::uniform;
+    using catalogue::vector64;
+    const auto plain = catalogue::of<2>([](const Tensor& x, const Tensor& t) { return bce_with_logits(x, t); });
+    const auto weighted = catalogue::of<4>([](const Tensor& x, const Tensor& t, const Tensor& w, const Tensor& q) {
+      return bce_with_logits(x, t, {.weight = w, .pos_weight = q, .reduction = Reduction::none});
+    });
+    return {{"mean", {uniform(g, {3, 4}, -2, 2), uniform(g, {3, 4}, 0, 1)}, plain},
+            {"weights, each entry",
+             {uniform(g, {3, 4}, -2, 2), uniform(g, {3, 4}, 0, 1), uniform(g, {3, 1}, 0.5, 2), uniform(g, {4}, 0.5, 2)},
+             weighted},
+            {"certain targets", {uniform(g, {4}, -2, 2), vector64({0.0, 1.0, 1.0, 0.0})}, plain},
+            {"tails", {vector64({-40.0, 30.0, 40.0}), vector64({0.0, 1.0, 0.5})}, plain},
+            {"no elements",
+             {uniform(g, {0, 3}, -2, 2), uniform(g, {0, 3}, 0, 1)},
+             catalogue::of<2>([](const Tensor& x, const Tensor& t) {
+               return bce_with_logits(x, t, {.reduction = Reduction::sum});
+             })}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"targets",
+             [] {
+               bce_with_logits(zeros({3, 1}), zeros({3}));
+             },
+             "[bce_with_logits] expected targets [3, 1], got [3]"},
+            {"weights", [] { bce_with_logits(zeros({3}), zeros({3}), {.pos_weight = zeros({2})}); },
+             "[bce_with_logits] expected pos_weight to broadcast to [3], got [2]"},
+            {"integers", [] { bce_with_logits(arange(3), arange(3)); },
+             "[bce_with_logits] expected a floating tensor, got int64 [3]"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    using catalogue::uniform;
+    return {"[512, 64]",
+            {uniform(g, {512, 64}, -2, 2), uniform(g, {512, 64}, 0, 1)},
+            catalogue::of<2>([](const Tensor& x, const Tensor& t) { return bce_with_logits(x, t); })};
+  }
+
+ private:
+  /// 1 + (q - 1) t
+  Tensor weight_of_softplus(const Saved& s) const {
+    return weighs_positives ? 1.0 + (s.input(2) - 1.0) * s.input(1) : ones_like(s.input(1));
+  }
+  Tensor slope_x(const Saved& s) const { return (1.0 - s.input(1)) - weight_of_softplus(s) * sigmoid(-s.input(0)); }
+  Tensor slope_t(const Saved& s) const {
+    const Tensor& x = s.input(0);
+    return weighs_positives ? (s.input(2) - 1.0) * softplus(-x) - x : -x;
+  }
+  static Tensor slope_q(const Saved& s) { return s.input(1) * softplus(-s.input(0)); }
+};
+
+Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BceOptions& options) {
+  constexpr std::string_view op = BceWithLogits::name;
+  expect_floating(op, logits);
+  expect_same_dtype(op, logits, targets);
+  if (logits.shape() != targets.shape())
+    throw ShapeError(
+        fmt::format("[{}] expected targets {}, got {}", op, to_string(logits.shape()), to_string(targets.shape())));
+  const auto check = [&](const char* what, const Tensor& weight) {
+    if (!weight.defined()) return;
+    expect_same_dtype(op, logits, weight);
+    if (!broadcasts_to(weight.shape(), logits.shape()))
+      throw ShapeError(fmt::format("[{}] expected {} to broadcast to {}, got {}", op, what, to_string(logits.shape()),
+                                   to_string(weight.shape())));
+  };
+  check("weight", options.weight);
+  check("pos_weight", options.pos_weight);
+  const Tensor losses = apply(BceWithLogits(options.pos_weight.defined()), logits, targets, options.pos_weight);
+  return reduced(options.weight.defined() ? losses * options.weight : losses, options.reduction);
+}
+
+TAPEGRAD_CATALOGUE(loss, bce_with_logits, BceWithLogits)
+
+}  // namespace tapegrad

@@ -1,0 +1,293 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "kernels/reduce.hpp"
+#include "kernels/softmax.hpp"
+#include "ops/rows.hpp"
+#include "tape/dispatch.hpp"
+#include "tape/pointwise_op.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/ops/loss.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/softmax.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/create.hpp"
+
+namespace tapegrad {
+
+struct CrossEntropy : Op<CrossEntropy> {
+  static constexpr std::string_view name = "cross_entropy";
+  static constexpr std::string_view math =
+      R"(\ell_i = \log \sum_k e^{x_{ik}} - x_{i t_i};\quad \bar x_{ik} = \bar\ell_i \left(\mathrm{softmax}(x_i)_k - [k = t_i]\right))";
+  std::int64_t ignore_index;
+  double label_smoothing;
+  Reduction reduction;
+  bool weighted;
+
+  explicit CrossEntropy(const CrossEntropyOptions& options)
+      : ignore_index(options.ignore_index),
+        label_smoothing(options.label_smoothing),
+        reduction(options.reduction),
+        weighted(options.weight.defined()) {}
+
+  Tensor forward(Keeper& keeper, const Tensor& logits, const Tensor& targets, const Tensor& weight) const {
+    const array::Array x = contiguous_array(logits);
+    const array::Array t = contiguous_array(targets);
+    const OptionalElements w(weight);
+    check_targets(t, x.shape.back());
+    const Tensor losses = empty(t.shape, {.dtype = x.dtype});
+    const Tensor logsumexp = empty(t.shape, {.dtype = x.dtype});
+    Tensor y = losses;
+    with_floating(x.dtype, [&](auto zero) {
+      using T = decltype(zero);
+      const kernels::CrossEntropy<T> facts = facts_of(x.as<T>(), x.shape.back(), t, w.as<T>());
+      kernels::cross_entropy_forward(facts, written<T>(losses), written<T>(logsumexp));
+      if (reduction == Reduction::none) return;
+      y = empty({}, {.dtype = x.dtype});
+      T* total = written<T>(y);
+      kernels::reduce_sum(array_of(losses).as<T>(), {.n = facts.rows}, total);
+      *total = static_cast<T>(static_cast<double>(*total) * share(facts));
+    });
+    keeper.save(logsumexp);
+    return y;
+  }
+
+  std::array<Tensor, 3> vjp(const Saved& s, const Tensor& dy) const {
+    return {(reduction == Reduction::none ? unsqueeze(dy, -1) : dy) * slopes(s), Tensor(), Tensor()};
+  }
+  void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
+    const array::Array x = contiguous_array(s.input(0));
+    const array::Array t = contiguous_array(s.input(1));
+    const array::Array g = contiguous_array(dy);
+    const OptionalElements w(weighted ? s.input(2) : Tensor());
+    const Tensor scale = reduction == Reduction::none ? Tensor() : empty(t.shape, {.dtype = x.dtype});
+    const Tensor dx = empty(x.shape, {.dtype = x.dtype});
+    with_floating(x.dtype, [&](auto zero) {
+      using T = decltype(zero);
+      const kernels::CrossEntropy<T> facts = facts_of(x.as<T>(), x.shape.back(), t, w.as<T>());
+      const T* per_row = g.as<T>();
+      if (scale.defined()) {
+        std::fill_n(written<T>(scale), facts.rows, static_cast<T>(static_cast<double>(*per_row) * share(facts)));
+        per_row = array_of(scale).as<T>();
+      }
+      kernels::cross_entropy_backward(facts, array_of(s.residual(0)).as<T>(), per_row, written<T>(dx));
+    });
+    sink.add(0, dx);
+  }
+  Tensor jvp(const Saved& s, Tangents dx) const {
+    const Tensor change = slopes(s) * dx[0];
+    return reduction == Reduction::none ? sum(change, -1) : sum(change);
+  }
+  void describe(AttributeVisitor& visitor) const {
+    visitor("ignore_index", ignore_index);
+    visitor("label_smoothing", label_smoothing);
+    visitor("reduction", reduction == Reduction::none ? "none" : reduction == Reduction::mean ? "mean" : "sum");
+  }
+
+  static catalogue::Derivation derivation() {
+    return {
+        {"Definition", R"(\ell = -\log p_t,\quad p_k = \frac{e^{x_k}}{\sum_j e^{x_j}})",
+         "the surprise at the target t of one sample (a row of logits x)"},
+        {"In logits", R"(\ell = \log \sum_j e^{x_j} - x_t)",
+         "the logarithm undoes the exponential of the target: no probability is formed that could round to 0"},
+        {"Slope", R"(\frac{\partial \ell}{\partial x_k} = \frac{e^{x_k}}{\sum_j e^{x_j}} - [k = t] = p_k - [k = t])",
+         "the slope of log-sum-exp is the softmax; what is predicted less what is true"},
+        {"Smoothed and weighted targets",
+         R"(\ell = \sum_c q_c \left(\log \sum_j e^{x_j} - x_c\right),\quad q_c = (1 - s)\, w_t\, [c = t] + \frac{s}{C} w_c)",
+         "with label smoothing s the target is a mixture over the classes; w are the class weights"},
+        {"Its slope", R"(\frac{\partial \ell}{\partial x_k} = p_k \sum_c q_c - q_k)",
+         "each of the terms as before; without smoothing and weights q is one-hot"},
+        {"Over a batch",
+         R"(L = \frac{\sum_i \ell_i}{\sum_i w_{t_i}},\quad \bar x_{ik} = \frac{\bar L}{\sum_i w_{t_i}} \left(p_{ik} \sum_c q_{ic} - q_{ik}\right))",
+         "the mean divides by the weights of the samples that are not ignored; with none of them L is 0, and so is the "
+         "gradient (PyTorch: 0 / 0)"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using catalogue::uniform;
+    using catalogue::vector64;
+    // Targets and weights are constants: they stay in the call.
+    const auto with = [](const Tensor& targets, const CrossEntropyOptions& options = {}) {
+      return catalogue::of([=](const Tensor& x) { return cross_entropy(x, targets, options); });
+    };
+    const auto classes = [](const std::vector<std::int64_t>& values) {
+      return from_vector(values, {static_cast<std::int64_t>(values.size())});
+    };
+    const Tensor targets = classes({2, 0, 3, 1, 2});
+    const Tensor some_ignored = classes({2, -100, 3, -100, 2});
+    const Tensor weight = vector64({0.3, 1.2, 2.0, 0.7});
+    const auto logits = [&g] { return uniform(g, {5, 4}, -2, 2); };
+    Tensor ignored_infinite = logits();
+    for (double& v : ignored_infinite.mutable_data<double>("samples").subspan(4, 4))
+      v = -std::numeric_limits<double>::infinity();
+    return {{"mean", {logits()}, with(targets)},
+            {"sum", {logits()}, with(targets, {.reduction = Reduction::sum})},
+            {"none", {logits()}, with(targets, {.reduction = Reduction::none})},
+            {"smoothing", {logits()}, with(targets, {.label_smoothing = 0.15})},
+            {"weights", {logits()}, with(targets, {.weight = weight})},
+            {"everything",
+             {logits()},
+             with(some_ignored, {.label_smoothing = 0.15, .weight = weight, .reduction = Reduction::none})},
+            {"everything, mean", {logits()}, with(some_ignored, {.label_smoothing = 0.15, .weight = weight})},
+            {"sequences",
+             {uniform(g, {2, 3, 4}, -2, 2)},
+             with(from_vector<std::int64_t>({0, 1, 2, 3, -100, 1}, {2, 3}), {.reduction = Reduction::none})},
+            {"one sample", {uniform(g, {4}, -2, 2)}, with(from_vector<std::int64_t>({3}, {}))},
+            {"one class",
+             {uniform(g, {2, 1}, -2, 2)},
+             with(classes({0, 0})),
+             {.order = 0, .reason = "the loss is 0 whatever the logits are"}},
+            {"all ignored",
+             {logits()},
+             with(classes({-100, -100, -100, -100, -100})),
+             {.order = 0, .reason = "the loss is 0 whatever the logits are"}},
+            {"ignored rows of -inf",
+             {ignored_infinite},
+             with(some_ignored),
+             {.order = 0, .reason = "differences of infinities"}},
+            {"extreme logits",
+             {from_vector<double>({1000.0, -1000.0, 0.0, -1000.0, 1000.0, 0.0}, {2, 3})},
+             with(classes({1, 1})),
+             {.order = 1, .reason = "the second order is 0 to rounding"}},
+            {"no samples", {uniform(g, {0, 4}, -2, 2)}, with(from_vector(std::vector<std::int64_t>{}, {0}))}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"target",
+             [] {
+               cross_entropy(zeros({2, 5}), from_vector<std::int64_t>({1, 7}, {2}));
+             },
+             "[cross_entropy] target 7 at position 1 is not one of 5 classes"},
+            {"negative target",
+             [] {
+               cross_entropy(zeros({2, 5}), from_vector<std::int64_t>({-1, 0}, {2}));
+             },
+             "[cross_entropy] target -1 at position 0 is not one of 5 classes"},
+            {"shapes",
+             [] {
+               cross_entropy(zeros({2, 5}), zeros({5}, {.dtype = int64}));
+             },
+             "[cross_entropy] expected targets [2] for logits [2, 5], got [5]"},
+            {"scalar", [] { cross_entropy(zeros({}), zeros({}, {.dtype = int64})); },
+             "[cross_entropy] expected logits [.., classes], got []"},
+            {"targets' dtype",
+             [] {
+               cross_entropy(zeros({2, 5}), zeros({2}));
+             },
+             "[cross_entropy] expected targets of dtype int64, got float32 [2]"},
+            {"weights",
+             [] {
+               cross_entropy(zeros({2, 5}), zeros({2}, {.dtype = int64}), {.weight = ones({4})});
+             },
+             "[cross_entropy] expected weight [5], got [4]"},
+            {"smoothing",
+             [] {
+               cross_entropy(zeros({2, 5}), zeros({2}, {.dtype = int64}), {.label_smoothing = 1.5});
+             },
+             "[cross_entropy] expected label_smoothing in [0, 1], got 1.5"},
+            {"integers",
+             [] {
+               cross_entropy(zeros({2, 5}, {.dtype = int64}), zeros({2}, {.dtype = int64}));
+             },
+             "[cross_entropy] expected a floating tensor, got int64 [2, 5]"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    const Tensor targets = randint(0, 12, {512}, g);
+    return {"[512, 12]", {catalogue::uniform(g, {512, 12}, -2, 2)}, catalogue::of([targets](const Tensor& x) {
+              return cross_entropy(x, targets);
+            })};
+  }
+
+ private:
+  template <class T>
+  kernels::CrossEntropy<T> facts_of(const T* logits, std::int64_t classes, const array::Array& targets,
+                                    const T* weights) const {
+    return {.logits = logits,
+            .targets = targets.as<std::int64_t>(),
+            .rows = targets.shape.numel(),
+            .classes = classes,
+            .ignore_index = ignore_index,
+            .label_smoothing = label_smoothing,
+            .class_weights = weights};
+  }
+
+  /// What each row's loss counts in the result.
+  template <class T>
+  double share(const kernels::CrossEntropy<T>& facts) const {
+    if (reduction != Reduction::mean) return 1.0;
+    const double total = kernels::cross_entropy_total_weight(facts);
+    return total == 0.0 ? 0.0 : 1.0 / total;
+  }
+
+  void check_targets(const array::Array& targets, std::int64_t classes) const {
+    const std::int64_t* t = targets.as<std::int64_t>();
+    for (std::int64_t i = 0, n = targets.shape.numel(); i < n; ++i)
+      if ((t[i] < 0 || t[i] >= classes) && t[i] != ignore_index)
+        throw IndexError(
+            fmt::format("[cross_entropy] target {} at position {} is not one of {} classes", t[i], i, classes));
+  }
+
+  /// d result / d logits, a differentiable function of the logits: share (p sum_c q_c - q).
+  Tensor slopes(const Saved& s) const {
+    const Tensor& x = s.input(0);
+    const array::Array t = contiguous_array(s.input(1));
+    const OptionalElements w(weighted ? s.input(2) : Tensor());
+    Shape one_per_row = t.shape;
+    one_per_row.push_back(1);
+    const Tensor counts = empty(one_per_row, {.dtype = boolean});
+    const Tensor mass = empty(one_per_row, {.dtype = x.dtype()});   // sum_c q_c
+    const Tensor mixture = zeros(x.shape(), {.dtype = x.dtype()});  // q
+    with_floating(x.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      const std::int64_t classes = x.shape().back();
+      const kernels::CrossEntropy<T> facts = facts_of<T>(nullptr, classes, t, w.as<T>());
+      const double part = share(facts);
+      const auto weight_of = [&](std::int64_t c) { return w.as<T>() ? static_cast<double>(w.as<T>()[c]) : 1.0; };
+      for (std::int64_t i = 0; i < facts.rows; ++i) {
+        const std::int64_t target = facts.targets[i];
+        const bool taken = target != ignore_index;
+        written<bool>(counts)[i] = taken;
+        double sum_of_row = 0.0;
+        T* row = written<T>(mixture) + i * classes;
+        for (std::int64_t c = 0; taken && c < classes; ++c) {
+          const double own = c == target ? (1.0 - label_smoothing) * weight_of(c) : 0.0;
+          const double q = part * (own + label_smoothing / static_cast<double>(classes) * weight_of(c));
+          row[c] = static_cast<T>(q);
+          sum_of_row += q;
+        }
+        written<T>(mass)[i] = static_cast<T>(sum_of_row);
+      }
+    });
+    // Ignored rows are hidden, so that nothing they hold (NaN, -inf) reaches a gradient.
+    return softmax(x, -1, counts) * mass - mixture;
+  }
+};
+
+Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options) {
+  constexpr std::string_view op = CrossEntropy::name;
+  expect_floating(op, logits);
+  if (logits.dim() == 0) throw ShapeError("[cross_entropy] expected logits [.., classes], got []");
+  if (targets.dtype() != int64)
+    throw DTypeError(fmt::format("[{}] expected targets of dtype int64, got {} {}", op, to_string(targets.dtype()),
+                                 to_string(targets.shape())));
+  Shape samples = logits.shape();
+  samples.erase(samples.rank() - 1);
+  if (targets.shape() != samples)
+    throw ShapeError(fmt::format("[{}] expected targets {} for logits {}, got {}", op, to_string(samples),
+                                 to_string(logits.shape()), to_string(targets.shape())));
+  if (options.weight.defined()) {
+    expect_same_dtype(op, logits, options.weight);
+    if (options.weight.shape() != Shape{logits.shape().back()})
+      throw ShapeError(fmt::format("[{}] expected weight [{}], got {}", op, logits.shape().back(),
+                                   to_string(options.weight.shape())));
+    if (options.weight.is_tracked()) throw TapeError("[cross_entropy] the class weights are constants: detach() them");
+  }
+  if (!(options.label_smoothing >= 0.0 && options.label_smoothing <= 1.0))
+    throw ValueError(fmt::format("[{}] expected label_smoothing in [0, 1], got {}", op, options.label_smoothing));
+  return apply(CrossEntropy(options), logits, targets, options.weight);
+}
+
+TAPEGRAD_CATALOGUE(loss, cross_entropy, CrossEntropy)
+
+}  // namespace tapegrad

@@ -1,0 +1,135 @@
+#include "tapegrad/ops/loss.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <limits>
+
+#include "fixture.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+using namespace tapegrad;
+using test::check_close;
+using test::Fixture;
+
+namespace {
+
+Reduction reduction_of(const Fixture& f) {
+  const std::string& name = f.attributes().at("reduction");
+  return name == "none" ? Reduction::none : name == "sum" ? Reduction::sum : Reduction::mean;
+}
+
+/// The output and gradients of `loss` against the fixture's, by the fused rule and by the differentiable one.
+template <class F>
+void check_case(const Fixture& f, const Tensor& x, const F& loss) {
+  for (const bool differentiable : {false, true}) {
+    Tape tape;
+    const Tensor y = loss();
+    check_close(y, f["output.y"]);
+    check_close(tape.gradient(y, x, {.cotangent = f["cotangent.y"], .create_graph = differentiable}),
+                f["grad.input.input"]);
+  }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(loss)
+
+BOOST_AUTO_TEST_CASE(cross_entropy_as_pytorch) {
+  std::vector<std::string> names{"cross_entropy_extreme_logits"};
+  for (const std::string reduction : {"mean", "sum", "none"})
+    for (const std::string weight : {"", "_weight"})
+      for (const std::string ignore : {"", "_ignore"})
+        for (const std::string smoothing : {"", "_smoothing"})
+          names.push_back("cross_entropy_" + reduction + weight + ignore + smoothing);
+  for (const std::string& name : names) {
+    BOOST_TEST_CONTEXT(name) {
+      const Fixture f(name);
+      const Tensor x = f.leaf("input.input");
+      const CrossEntropyOptions options{.ignore_index = std::stoll(f.attributes().at("ignore_index")),
+                                        .label_smoothing = std::stod(f.attributes().at("label_smoothing")),
+                                        .weight = f.has("input.weight") ? f["input.weight"] : Tensor(),
+                                        .reduction = reduction_of(f)};
+      check_case(f, x, [&] { return cross_entropy(x, f["input.target"], options); });
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(cross_entropy_with_all_targets_ignored_is_zero) {
+  const Tensor x = full({2, 3}, -std::numeric_limits<double>::infinity(), {.dtype = float64}).set_requires_grad(true);
+  const Tensor targets = full({2}, -100, {.dtype = int64});
+  for (const Reduction reduction : {Reduction::mean, Reduction::sum}) {
+    for (const bool differentiable : {false, true}) {
+      Tape tape;
+      const Tensor y = cross_entropy(x, targets, {.reduction = reduction});
+      BOOST_TEST(y.item() == 0.0);
+      for (const double v : tape.gradient(y, x, {.create_graph = differentiable}).to_vector<double>())
+        BOOST_TEST(v == 0.0);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_an_ignored_row_holds_does_not_matter) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Tensor x = from_vector<double>({nan, nan, 0.0, std::log(3.0)}, {2, 2}, true);
+  const Tensor targets = from_vector<std::int64_t>({-100, 1}, {2});
+  for (const bool differentiable : {false, true}) {
+    Tape tape;
+    const Tensor y = cross_entropy(x, targets);
+    BOOST_TEST(std::abs(y.item() - std::log(4.0 / 3.0)) < 1e-15);
+    check_close(tape.gradient(y, x, {.create_graph = differentiable}), from_vector<double>({0, 0, 0.25, -0.25}, {2, 2}),
+                1e-15);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(class_weights_are_constants) {
+  const Tensor weight = ones({2}).set_requires_grad(true);
+  Tape tape;
+  BOOST_CHECK_THROW(cross_entropy(zeros({1, 2}), zeros({1}, {.dtype = int64}), {.weight = weight}), TapeError);
+}
+
+BOOST_AUTO_TEST_CASE(mse_loss_as_pytorch) {
+  for (const std::string name : {"mse_loss_mean", "mse_loss_sum", "mse_loss_none"}) {
+    BOOST_TEST_CONTEXT(name) {
+      const Fixture f(name);
+      const Tensor x = f.leaf("input.input");
+      const Tensor target = f.leaf("input.target");
+      check_case(f, x, [&] { return mse_loss(x, target, reduction_of(f)); });
+      Tape tape;
+      const Tensor y = mse_loss(x, target, reduction_of(f));
+      check_close(tape.gradient(y, target, {.cotangent = f["cotangent.y"]}), f["grad.input.target"]);
+    }
+  }
+  BOOST_CHECK_THROW(mse_loss(zeros({3, 1}), zeros({3})), ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(bce_with_logits_as_pytorch) {
+  for (const std::string reduction : {"mean", "sum", "none"}) {
+    for (const std::string weight : {"", "_pos_weight"}) {
+      BOOST_TEST_CONTEXT(reduction + weight) {
+        const Fixture f("bce_with_logits_" + reduction + weight);
+        const Tensor x = f.leaf("input.input");
+        const Tensor pos_weight = f.has("input.pos_weight") ? f["input.pos_weight"] : Tensor();
+        check_case(f, x, [&] {
+          return bce_with_logits(x, f["input.target"], {.pos_weight = pos_weight, .reduction = reduction_of(f)});
+        });
+      }
+    }
+  }
+}
+
+// Every entry by itself: -w (q t log s(x) + (1 - t) log s(-x)).
+BOOST_AUTO_TEST_CASE(bce_with_logits_weighs_entries) {
+  const std::vector<double> x{0.5, -1.5}, t{1.0, 0.25}, w{2.0, 3.0}, q{0.5, 4.0};
+  const Tensor y =
+      bce_with_logits(from_vector(x, {2}), from_vector(t, {2}),
+                      {.weight = from_vector(w, {2}), .pos_weight = from_vector(q, {2}), .reduction = Reduction::none});
+  for (std::size_t i = 0; i < 2; ++i) {
+    const double expected =
+        w[i] * (q[i] * t[i] * std::log1p(std::exp(-x[i])) + (1 - t[i]) * std::log1p(std::exp(x[i])));
+    BOOST_TEST(std::abs(y.to_vector<double>()[i] - expected) < 1e-14);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
