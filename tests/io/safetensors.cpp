@@ -1,0 +1,145 @@
+#include "tapegrad/io/safetensors.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <filesystem>
+#include <functional>
+
+#include "io/temporary_folder.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+using namespace tapegrad;
+
+namespace {
+
+std::function<bool(const IoError&)> says(std::string text) {
+  return [text = std::move(text)](const IoError& e) {
+    BOOST_TEST_MESSAGE(e.what());
+    return std::string(e.what()).find(text) != std::string::npos;
+  };
+}
+
+template <class T>
+void check_same(const Tensor& a, const Tensor& b) {
+  BOOST_TEST_REQUIRE(to_string(a.shape()) == to_string(b.shape()));
+  BOOST_TEST_REQUIRE((a.dtype() == b.dtype()));
+  const auto x = a.to_vector<T>();
+  const auto y = b.to_vector<T>();
+  BOOST_TEST((x == y));
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(safetensors)
+
+BOOST_AUTO_TEST_CASE(round_trip_of_every_dtype_and_shape) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "weights.safetensors";
+  const NamedTensors tensors = {
+      {"z.weight", tensor({{1.5F, -2.25F, 1e-38F}, {3e38F, -0.0F, 7.0F}})},
+      {"bias", tensor({0.1, 1e-300}, {.dtype = float64})},
+      {"count", from_vector<std::int64_t>({9007199254740993}, {})},
+      {"keep", from_vector<bool>({true, false, true}, {3, 1})},
+      {"nothing", zeros({3, 0, 2}, {.dtype = float64})},
+      {"scalar", tensor(2.5)},
+      {"Grüße", arange(4)},
+  };
+  save_safetensors(path, tensors, {{"format", "pt"}, {"note", "line\nbreak"}});
+  const NamedTensors loaded = load_safetensors(path);
+  BOOST_TEST(loaded.size() == tensors.size());
+  for (const auto& [name, x] : tensors) {
+    BOOST_TEST_CONTEXT(name) {
+      switch (x.dtype()) {
+        case DType::float32: check_same<float>(loaded.at(name), x); break;
+        case DType::float64: check_same<double>(loaded.at(name), x); break;
+        case DType::int64: check_same<std::int64_t>(loaded.at(name), x); break;
+        case DType::boolean: check_same<bool>(loaded.at(name), x); break;
+      }
+    }
+  }
+  BOOST_TEST(std::signbit(loaded.at("z.weight").to_vector<float>()[4]));
+  const auto metadata = load_safetensors_metadata(path);
+  BOOST_TEST(metadata.at("note") == "line\nbreak");
+  BOOST_TEST(metadata.size() == 2);
+}
+
+BOOST_AUTO_TEST_CASE(views_are_written_as_they_look) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "views.safetensors";
+  const Tensor x = tensor({{1.0, 2.0, 3.0}, {4.0, 5.0, 6.0}});
+  save_safetensors(path, {{"transposed", x.transpose(0, 1)},
+                          {"column", x.slice(1, {.start = 1, .stop = 2})},
+                          {"row", x[1]},
+                          {"expanded", x[0].expand({2, 3})}});
+  const NamedTensors loaded = load_safetensors(path);
+  BOOST_TEST((loaded.at("transposed").to_vector<float>() == std::vector<float>{1, 4, 2, 5, 3, 6}));
+  BOOST_TEST((loaded.at("column").to_vector<float>() == std::vector<float>{2, 5}));
+  BOOST_TEST((loaded.at("row").to_vector<float>() == std::vector<float>{4, 5, 6}));
+  BOOST_TEST((loaded.at("expanded").to_vector<float>() == std::vector<float>{1, 2, 3, 1, 2, 3}));
+}
+
+// Bytes written out by hand after the format's description, in the compact form of Python's writer.
+BOOST_AUTO_TEST_CASE(the_bytes_of_a_file) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "a.safetensors";
+  save_safetensors(path, {{"b", tensor({true}, {.dtype = boolean})}, {"a", tensor({1.0, -2.0})}});
+  const std::string json =
+      R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"BOOL","shape":[1],"data_offsets":[8,9]}})";
+  const std::string padding((8 - json.size() % 8) % 8, ' ');
+  std::string expected(8, '\0');
+  expected[0] = static_cast<char>(json.size() + padding.size());
+  expected += json + padding;
+  expected += std::string("\x00\x00\x80\x3F\x00\x00\x00\xC0\x01", 9);
+  BOOST_TEST(file_content(path) == expected);
+}
+
+// The fixtures were written by Python: what is loaded from them and saved again has to be the same bytes.
+BOOST_AUTO_TEST_CASE(files_of_an_independent_writer) {
+  const TemporaryFolder folder;
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(TAPEGRAD_FIXTURES)) {
+    if (entry.path().extension() != ".safetensors") continue;
+    BOOST_TEST_CONTEXT(entry.path().filename()) {
+      const std::string copy = folder / "copy.safetensors";
+      save_safetensors(copy, load_safetensors(entry.path()), load_safetensors_metadata(entry.path()));
+      BOOST_TEST((file_content(copy) == file_content(entry.path())));
+    }
+    ++files;
+  }
+  BOOST_TEST(files > 100);
+}
+
+BOOST_AUTO_TEST_CASE(leaves_are_written_while_a_tape_records) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "leaf.safetensors";
+  const Tensor x = tensor({1.0, 2.0}, {.requires_grad = true});
+  const Tape tape;
+  save_safetensors(path, {{"x", x}});
+  BOOST_TEST(tape.size() == 0);
+  const Tensor loaded = load_safetensors(path).at("x");
+  BOOST_TEST(!loaded.requires_grad());
+}
+
+BOOST_AUTO_TEST_CASE(errors) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "w.safetensors";
+  BOOST_CHECK_EXCEPTION(load_safetensors(path), IoError,
+                        says("[load_safetensors] " + path + ": No such file or directory"));
+  BOOST_CHECK_EXCEPTION(load_safetensors(folder / ""), IoError, says("Is a directory"));
+  BOOST_CHECK_EXCEPTION(save_safetensors(folder / "no/where", {}), IoError, says("[write_file]"));
+  BOOST_CHECK_THROW(save_safetensors(path, {{"x", Tensor()}}), ValueError);
+  BOOST_CHECK_EXCEPTION(save_safetensors(path, {{"__metadata__", zeros({1})}}), IoError, says("__metadata__"));
+  BOOST_CHECK_THROW(save_safetensors(path, {{"\xFF", zeros({1})}}), IoError);
+  BOOST_TEST(!std::filesystem::exists(path));
+
+  save_safetensors(path, {{"x", zeros({4})}});
+  const std::string whole = file_content(path);
+  for (const std::size_t length : {std::size_t{0}, std::size_t{7}, std::size_t{20}, whole.size() - 1}) {
+    std::ofstream(path, std::ios::binary) << whole.substr(0, length);
+    BOOST_CHECK_EXCEPTION(load_safetensors(path), IoError, says("[load_safetensors] " + path));
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
