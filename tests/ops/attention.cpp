@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(as_pytorch) {
         const Tensor y = scaled_dot_product_attention(q, k, v, mask_of(f));
         check_close(y, f["output.y"]);
         check_close(matmul(attention_weights(q, k, mask_of(f)), v), f["output.y"]);
-        const auto d = tape.gradient({y}, {f["cotangent.y"]}, {q, k, v}, {.create_graph = differentiable});
+        const auto d = tape.pull_back({y}, {f["cotangent.y"]}, {q, k, v}, {.create_graph = differentiable});
         check_close(d[0], f["grad.input.query"]);
         check_close(d[1], f["grad.input.key"]);
         check_close(d[2], f["grad.input.value"]);
@@ -72,14 +72,14 @@ BOOST_AUTO_TEST_CASE(an_entry_is_the_same_in_any_batch) {
   const std::vector<std::int64_t> lengths{7, 3, 0, 5, 1, 6};
   Tape tape;
   const Tensor y = scaled_dot_product_attention(q, k, v, Mask::from_lengths(lengths, 7));
-  const auto d = tape.gradient({y}, {dy}, {q, k, v}, {.retain = true});
+  const auto d = tape.pull_back({y}, {dy}, {q, k, v}, {.retain = true});
   for (std::int64_t n = 0; n < 6; ++n) {
     const auto alone = [n](const Tensor& t) { return t.detach().slice(0, {n, n + 1}).clone().set_requires_grad(true); };
     const Tensor q1 = alone(q), k1 = alone(k), v1 = alone(v);
     const Tensor y1 =
         scaled_dot_product_attention(q1, k1, v1, Mask::from_lengths({lengths[static_cast<std::size_t>(n)]}, 7));
     check_same_bits(y1[0], y[n]);
-    const auto d1 = tape.gradient({y1}, {dy.slice(0, {n, n + 1}).contiguous()}, {q1, k1, v1}, {.retain = true});
+    const auto d1 = tape.pull_back({y1}, {dy.slice(0, {n, n + 1}).contiguous()}, {q1, k1, v1}, {.retain = true});
     for (std::size_t i = 0; i < 3; ++i) check_same_bits(d1[i][0], d[i][n]);
   }
 }

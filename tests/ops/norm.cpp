@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(layer_norm_as_pytorch) {
         check_close(y, f["output.y"]);
         std::vector<Tensor> inputs{x};
         if (gamma.defined()) inputs.insert(inputs.end(), {gamma, beta});
-        const auto d = tape.gradient({y}, {f["cotangent.y"]}, inputs, {.create_graph = differentiable});
+        const auto d = tape.pull_back({y}, {f["cotangent.y"]}, inputs, {.create_graph = differentiable});
         check_close(d[0], f["grad.input.input"], 1e-11);
         if (!gamma.defined()) continue;
         check_close(d[1], f["grad.param.weight"], 1e-11);
@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(rms_norm_as_pytorch) {
         Tape tape;
         const Tensor y = rms_norm(x, gamma, std::stod(f.attributes().at("eps")));
         check_close(y, f["output.y"]);
-        const auto d = tape.gradient({y}, {f["cotangent.y"]}, {x, gamma}, {.create_graph = differentiable});
+        const auto d = tape.pull_back({y}, {f["cotangent.y"]}, {x, gamma}, {.create_graph = differentiable});
         check_close(d[0], f["grad.input.input"], 1e-11);
         check_close(d[1], f["grad.param.weight"], 1e-11);
       }
@@ -103,7 +103,7 @@ BOOST_AUTO_TEST_CASE(batch_norm_as_pytorch) {
         check_close(running_mean, f["buffer_after.running_mean"]);
         check_close(running_var, f["buffer_after.running_var"]);
         if (gamma.defined()) inputs.insert(inputs.end(), {gamma, beta});
-        const auto d = tape.gradient(results, cotangents, inputs, {.create_graph = differentiable});
+        const auto d = tape.pull_back(results, cotangents, inputs, {.create_graph = differentiable});
         check_close(d[0], f["grad.input.first"], 1e-11);
         check_close(d[1], f["grad.input.second"], 1e-11);
         if (!gamma.defined()) continue;
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(batch_norm_eval_as_pytorch) {
   Tape tape;
   const Tensor y = batch_norm_eval(x, f["buffer.running_mean"], f["buffer.running_var"], gamma, beta);
   check_close(y, f["output.y"]);
-  const auto d = tape.gradient({y}, {f["cotangent.y"]}, {x, gamma, beta});
+  const auto d = tape.pull_back({y}, {f["cotangent.y"]}, {x, gamma, beta});
   check_close(d[0], f["grad.input.input"], 1e-11);
   check_close(d[1], f["grad.param.weight"], 1e-11);
   check_close(d[2], f["grad.param.bias"], 1e-11);
@@ -186,7 +186,7 @@ BOOST_AUTO_TEST_CASE(padding_changes_nothing_for_the_valid_positions) {
       }
     }
   }
-  const auto g = tape.gradient({r.y, s.y}, {from_vector(cotangent, {2, 4, 3}), dy}, {padded, alone});
+  const auto g = tape.pull_back({r.y, s.y}, {from_vector(cotangent, {2, 4, 3}), dy}, {padded, alone});
   const std::vector<double> dx = g[0].to_vector<double>();
   const std::vector<double> dx_alone = g[1].to_vector<double>();
   next = 0;
