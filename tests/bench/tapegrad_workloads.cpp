@@ -1,0 +1,119 @@
+#include <memory>
+
+#include "bench/workloads.hpp"
+#include "tapegrad/tapegrad.hpp"
+
+namespace bench {
+namespace {
+
+namespace tg = tapegrad;
+
+/// A model with its optimiser; step() trains it once on fixed data.
+template <class Model>
+struct Training {
+  Model model;
+  tg::optim::AdamW optimizer;
+
+  template <class... Args>
+  explicit Training(Args&&... args) : model(std::forward<Args>(args)...), optimizer(model.parameters(), {.lr = 1e-4}) {}
+
+  template <class Loss>
+  void step(const Loss& loss) {
+    optimizer.zero_grad();
+    tg::Tape tape;
+    tape.backward(loss(model));
+    optimizer.step();
+  }
+};
+
+/// A Step that owns its training and data.
+template <class Model, class Loss>
+Step training_step(std::shared_ptr<Training<Model>> training, Loss loss) {
+  return [training = std::move(training), loss = std::move(loss)] { training->step(loss); };
+}
+
+Step make_block(tg::nn::Norm norm) {
+  using namespace block;
+  tg::manual_seed(0);
+  auto training = std::make_shared<Training<tg::nn::TransformerEncoderLayer>>(
+      tg::nn::TransformerEncoderLayerOptions{.embed_dim = kEmbed,
+                                             .num_heads = kHeads,
+                                             .ffn_dim = kHidden,
+                                             .norm = norm,
+                                             .dropout = 0.0,
+                                             .activation = tg::nn::Activation::gelu});
+  const tg::Tensor x = tg::randn({kBatch, kLength, kEmbed});
+  const tg::Tensor target = tg::randn({kBatch, kLength, kEmbed});
+  return training_step(std::move(training), [x, target](auto& model) { return tg::mse_loss(model(x), target); });
+}
+
+struct CharacterModel : tg::nn::Module {
+  tg::nn::Embedding embed{gpt::kVocabulary, gpt::kEmbed};
+  tg::nn::LearnedPosition position{gpt::kBlock, gpt::kEmbed};
+  tg::nn::TransformerEncoder encoder{{.num_layers = gpt::kLayers,
+                                      .embed_dim = gpt::kEmbed,
+                                      .num_heads = gpt::kHeads,
+                                      .norm_first = true,
+                                      .dropout = 0.0,
+                                      .activation = tg::nn::Activation::gelu,
+                                      .final_norm = true}};
+  TAPEGRAD_MODULE(embed, position, encoder)
+
+  tg::Tensor operator()(const tg::Tensor& tokens) {
+    return tg::linear(encoder(position(embed(tokens)), tg::Mask::causal()),
+                      embed.weight);  // the head is tied to the embedding
+  }
+};
+
+Step make_gpt() {
+  using namespace gpt;
+  tg::manual_seed(0);
+  auto training = std::make_shared<Training<CharacterModel>>();
+  const tg::Tensor tokens = tg::randint(0, kVocabulary, {kBatch, kBlock});
+  const tg::Tensor targets = tg::randint(0, kVocabulary, {kBatch, kBlock});
+  return training_step(std::move(training),
+                       [tokens, targets](auto& model) { return tg::cross_entropy(model(tokens), targets); });
+}
+
+struct Perceptron : tg::nn::Module {
+  tg::nn::Linear first{perceptron::kInput, perceptron::kHidden};
+  tg::nn::Linear second{perceptron::kHidden, perceptron::kHidden};
+  tg::nn::Linear third{perceptron::kHidden, perceptron::kClasses};
+  TAPEGRAD_MODULE(first, second, third)
+
+  tg::Tensor operator()(const tg::Tensor& x) { return third(tg::relu(second(tg::relu(first(x))))); }
+};
+
+Step make_perceptron() {
+  using namespace perceptron;
+  tg::manual_seed(0);
+  auto training = std::make_shared<Training<Perceptron>>();
+  const tg::Tensor x = tg::randn({kBatch, kInput});
+  const tg::Tensor targets = tg::randint(0, kClasses, {kBatch});
+  return training_step(std::move(training), [x, targets](auto& model) { return tg::cross_entropy(model(x), targets); });
+}
+
+Step make_chain() {
+  const tg::Tensor a = tg::tensor({0.5}, {.requires_grad = true});
+  return [a]() mutable {
+    a.zero_grad();
+    tg::Tape tape;
+    tg::Tensor y = a;
+    for (int i = 0; i < chain::kOps; ++i) y = i % 3 == 0 ? y * a : i % 3 == 1 ? y + a : tg::tanh(y);
+    tape.backward(y);
+  };
+}
+
+}  // namespace
+
+Engine tapegrad_engine() {
+  return {"tapegrad",
+          [](int threads) { tg::set_num_threads(threads); },
+          {{"W1", "encoder layer [16, 7, 40], layer norm", [] { return make_block(tg::nn::Norm::layer); }},
+           {"W1b", "encoder layer [16, 7, 40], batch norm", [] { return make_block(tg::nn::Norm::batch); }},
+           {"W2", "character GPT, 4 layers of 128, block 64, batch 12", make_gpt},
+           {"W5", "perceptron 784-512-512-10, batch 128", make_perceptron},
+           {"W6", "chain of 10,000 one-element ops", make_chain, chain::kOps}}};
+}
+
+}  // namespace bench
