@@ -1,7 +1,7 @@
 #include "tapegrad/tape/add.hpp"
 
 #include "tape/accumulate.hpp"
-#include "tape/pointwise_op.hpp"
+#include "tape/pointwise.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
 #define HWY_TARGET_INCLUDE "tape/add.cpp"

@@ -1,7 +1,8 @@
-#include "tape/pointwise_op.hpp"
+#include "tape/pointwise.hpp"
 #include "tape/reduction.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/tape/add.hpp"
 
 namespace tapegrad {
 

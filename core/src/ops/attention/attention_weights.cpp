@@ -4,10 +4,11 @@
 #include <cmath>
 
 #include "ops/attention/pair_mask.hpp"
-#include "tape/pointwise_op.hpp"
+#include "tape/pointwise.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/attention.hpp"
 #include "tapegrad/ops/linalg.hpp"
+#include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/softmax.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"

@@ -1,5 +1,6 @@
-#include "tape/pointwise_op.hpp"
+#include "tape/pointwise.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/ops/pointwise.hpp"
 
 namespace tapegrad {
 

@@ -4,9 +4,10 @@
 
 #include "kernels/dropout.hpp"
 #include "tape/dispatch.hpp"
-#include "tape/pointwise_op.hpp"
+#include "tape/pointwise.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/tape/create.hpp"
 
 namespace tapegrad {

@@ -1,10 +1,11 @@
 #include <fmt/format.h>
 
 #include "ops/index/indices.hpp"
-#include "tape/pointwise_op.hpp"
+#include "tape/pointwise.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/index.hpp"
+#include "tapegrad/ops/pointwise.hpp"
 
 namespace tapegrad {
 

@@ -5,10 +5,11 @@
 #include "kernels/gemm.hpp"
 #include "kernels/reduce.hpp"
 #include "tape/dispatch.hpp"
-#include "tape/pointwise_op.hpp"
+#include "tape/pointwise.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/linalg.hpp"
+#include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
 
 namespace tapegrad {

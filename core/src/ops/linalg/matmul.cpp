@@ -4,10 +4,11 @@
 
 #include "kernels/gemm.hpp"
 #include "tape/dispatch.hpp"
-#include "tape/pointwise_op.hpp"
+#include "tape/pointwise.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/linalg.hpp"
+#include "tapegrad/ops/pointwise.hpp"
 
 namespace tapegrad {
 namespace {

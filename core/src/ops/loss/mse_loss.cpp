@@ -1,8 +1,9 @@
 #include <fmt/format.h>
 
 #include "ops/loss/reduced.hpp"
-#include "tape/pointwise_op.hpp"
+#include "tape/pointwise.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/pointwise.hpp"
 
 namespace tapegrad {
 

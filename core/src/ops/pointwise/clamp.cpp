@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "tape/pointwise_op.hpp"
+#include "ops/pointwise/pointwise_op.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 

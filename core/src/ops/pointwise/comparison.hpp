@@ -5,9 +5,10 @@
 #include <functional>
 #include <string>
 
-#include "tape/pointwise_op.hpp"
+#include "tape/pointwise.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/ops/pointwise.hpp"
 
 namespace tapegrad {
 

@@ -1,4 +1,4 @@
-#include "tape/pointwise_op.hpp"
+#include "ops/pointwise/pointwise_op.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
 #define HWY_TARGET_INCLUDE "ops/pointwise/rsqrt.cpp"

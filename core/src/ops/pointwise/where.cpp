@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
-#include "tape/pointwise_op.hpp"
+#include "tape/pointwise.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/ops/pointwise.hpp"
 
 namespace tapegrad {
 

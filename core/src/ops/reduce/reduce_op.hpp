@@ -2,9 +2,10 @@
 #pragma once
 
 #include "tape/dispatch.hpp"
-#include "tape/pointwise_op.hpp"
+#include "tape/pointwise.hpp"
 #include "tape/reduction.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/tape/create.hpp"
 

@@ -1,7 +1,8 @@
 // Ops that work on the last axis, along any other.
 #pragma once
 
-#include "tape/pointwise_op.hpp"
+#include "tape/pointwise.hpp"
+#include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/op.hpp"
 

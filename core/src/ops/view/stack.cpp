@@ -1,9 +1,10 @@
 #include <fmt/format.h>
 
 #include "ops/view/axis_range.hpp"
-#include "tape/pointwise_op.hpp"
+#include "tape/pointwise.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/view.hpp"
 
 namespace tapegrad {

@@ -9,32 +9,11 @@
 #pragma once
 
 #include <array>
-#include <cstdint>
-#include <string_view>
 
-#include "kernels/pointwise.hpp"
-#include "tape/tensor_impl.hpp"
+#include "tape/pointwise.hpp"
 #include "tapegrad/ops/pointwise.hpp"
-#include "tapegrad/tape/op.hpp"
 
 namespace tapegrad {
-
-/// Throws DTypeError "[op] expected a floating tensor, got int64 [2, 3]".
-void expect_floating(std::string_view op, const Tensor& x);
-/// Throws DTypeError "[op] float32 [2, 3] with float64 [3]: convert one of them with to()".
-void expect_same_dtype(std::string_view op, const Tensor& a, const Tensor& b);
-
-/// A tensor's memory read in `shape`, to which it broadcasts; null data for an undefined tensor.
-kernels::Operand operand(const Tensor& x, const Shape& shape);
-
-Tensor unary_forward(std::string_view op, const kernels::UnaryKernels& kernels, const void* formula, const Tensor& x);
-Tensor unary_backward(const kernels::UnaryKernels& kernels, const void* formula, const Tensor& x, const Tensor& y,
-                      const Tensor& dy);
-/// `int64_row` computes int64 operands; without it they are refused.
-Tensor binary_forward(std::string_view op, const kernels::BinaryKernels& kernels, const void* formula, const Tensor& a,
-                      const Tensor& b, kernels::BinaryRow int64_row = nullptr);
-void binary_backward(const kernels::BinaryKernels& kernels, const void* formula, const Saved& s, const Tensor& a,
-                     const Tensor& b, const Tensor& y, const Tensor& dy, GradientSink& sink);
 
 template <class Self, class Formula, const kernels::UnaryKernels& Kernels>
 struct UnaryOp : Op<Self> {
@@ -55,21 +34,6 @@ struct UnaryOp : Op<Self> {
   static Tensor kept_input(const Saved& s) { return (Self::keep.input_set & 1U) != 0 ? s.input(0) : Tensor(); }
   static Tensor kept_output(const Saved& s) { return (Self::keep.output_set & 1U) != 0 ? s.output() : Tensor(); }
 };
-
-/// The row of an integer function of two operands.
-template <auto f>
-inline constexpr kernels::BinaryRow kInt64Row = kernels::binary_row<f, std::int64_t, std::int64_t>;
-
-/// int64 arithmetic wraps around, as NumPy's does.
-constexpr std::int64_t wrapping_add(std::int64_t a, std::int64_t b) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
-}
-constexpr std::int64_t wrapping_sub(std::int64_t a, std::int64_t b) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
-}
-constexpr std::int64_t wrapping_mul(std::int64_t a, std::int64_t b) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b));
-}
 
 /// Two operands. The op says what each slope reads, `slope_a_reads` and `slope_b_reads`: only the slopes that are
 /// wanted are computed, and only what those read is kept. An op with `int64_value(a, b)` takes integers too.

@@ -1,4 +1,4 @@
-#include "tape/pointwise_op.hpp"
+#include "tape/pointwise.hpp"
 
 #include <fmt/format.h>
 
