@@ -42,4 +42,5 @@ def scaled_erfc(t, k=4):
     return (1 + 2 * x) * exp(x * x) * erfc(x)
 
 
-fit("erfc tail, 1/2 <= x <= 27", scaled_erfc, [mpf(1 - 8) / (1 + 8), mpf(27 - 4) / (27 + 4)], 22)
+fit("erfc tail f64, 1/2 <= x <= 27", scaled_erfc, [mpf(1 - 8) / (1 + 8), mpf(27 - 4) / (27 + 4)], 22)
+fit("erfc tail f32, 1/2 <= x <= 10.25", scaled_erfc, [mpf(1 - 8) / (1 + 8), mpf("6.25") / mpf("14.25")], 10)
