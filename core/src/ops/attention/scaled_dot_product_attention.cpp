@@ -146,7 +146,10 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
          with(lengths & Mask::causal() &
               Mask::keep_pairs(from_vector<bool>({true, true, false, true, true, true, false, true, true}, {3, 3})))},
         {"scale", inputs(1, 1, 2, 3, 2, 2), with({}, {.scale = 0.3})},
-        {"one key", inputs(1, 1, 2, 1, 2, 2), with({})},
+        {"one key",
+         inputs(1, 1, 2, 1, 2, 2),
+         with({}),
+         {.order = 0, .reason = "the gradient of q and k is 0 to rounding"}},
         {"no sequences", inputs(0, 1, 2, 2, 2, 2), with({})},
         {"no keys", inputs(1, 1, 2, 0, 2, 2), with({})}};
   }

@@ -47,10 +47,10 @@ struct Dropout : Op<Dropout> {
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;
     // The mask is the same at each call: a generator of its own.
-    const auto with = [](double p) {
-      return catalogue::of([p](const Tensor& x) {
+    const auto with = [](double share) {
+      return catalogue::of([share](const Tensor& x) {
         Generator numbers(7);
-        return dropout(x, p, numbers);
+        return dropout(x, share, numbers);
       });
     };
     return {{"half", {uniform(g, {3, 5}, -2, 2)}, with(0.5)},

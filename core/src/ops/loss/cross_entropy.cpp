@@ -109,9 +109,13 @@ struct CrossEntropy : Op<CrossEntropy> {
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;
     using catalogue::vector64;
-    // Targets and weights are constants: they stay in the call.
+    // Targets and weights are constants: they stay in the call, which gives the weights the logits' dtype.
     const auto with = [](const Tensor& targets, const CrossEntropyOptions& options = {}) {
-      return catalogue::of([=](const Tensor& x) { return cross_entropy(x, targets, options); });
+      return catalogue::of([=](const Tensor& x) {
+        CrossEntropyOptions same_dtype = options;
+        if (options.weight.defined()) same_dtype.weight = options.weight.to(x.dtype());
+        return cross_entropy(x, targets, same_dtype);
+      });
     };
     const auto classes = [](const std::vector<std::int64_t>& values) {
       return from_vector(values, {static_cast<std::int64_t>(values.size())});
