@@ -33,6 +33,13 @@ class Fixture {
     attributes_ = header.metadata;
   }
 
+  /// What follows `prefix` in the keys that begin with it, sorted.
+  std::vector<std::string> names(const std::string& prefix) const {
+    std::vector<std::string> names;
+    for (const auto& [key, tensor] : tensors_)
+      if (key.starts_with(prefix)) names.push_back(key.substr(prefix.size()));
+    return names;
+  }
   bool has(const std::string& key) const { return tensors_.contains(key); }
   /// "input.x", "param.weight", "output.y", "cotangent.y", "grad.input.x", ...: a handle of its own storage.
   Tensor operator[](const std::string& key) const {

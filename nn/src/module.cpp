@@ -236,7 +236,7 @@ std::string type_name(const Module& module) {
   const std::unique_ptr<char, decltype(&std::free)> text(
       abi::__cxa_demangle(typeid(module).name(), nullptr, nullptr, &status), &std::free);
   const std::string_view name = status == 0 ? text.get() : typeid(module).name();
-  const std::size_t colon = name.rfind("::");
+  const std::size_t colon = name.rfind("::", name.find('<'));  // not one among template arguments
   return std::string(colon == std::string_view::npos ? name : name.substr(colon + 2));
 }
 

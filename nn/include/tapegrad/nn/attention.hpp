@@ -1,0 +1,61 @@
+// Multi-head attention.
+#pragma once
+
+#include <cstdint>
+
+#include "tapegrad/nn/linear.hpp"
+#include "tapegrad/nn/module.hpp"
+#include "tapegrad/ops/mask.hpp"
+
+namespace tapegrad::nn {
+
+struct MultiHeadAttentionOptions {
+  std::int64_t embed_dim = 0;  ///< E; a multiple of num_heads
+  std::int64_t num_heads = 1;  ///< H
+  /// The share of the attention weights that is dropped in training.
+  double dropout = 0.0;
+  bool bias = true;
+  DType dtype = float32;
+};
+
+/// What attention gives, with the weights it was made of.
+struct AttentionWithWeights {
+  Tensor y;        ///< [N, Lq, E]
+  Tensor weights;  ///< [N, H, Lq, Lk], before dropout
+};
+
+/// Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2: H attentions side by side, each on E / H features of the
+/// projected query [N, Lq, E], key [N, Lk, E] and value [N, Lk, E], their results projected back to [N, Lq, E].
+/// Parameters as PyTorch's: in_proj_weight [3E, E] (Xavier uniform), in_proj_bias [3E] (0), out_proj (its bias 0). A
+/// query that sees no key gives out_proj's bias. Throws ShapeError, DTypeError.
+class MultiHeadAttention : public Module {
+ public:
+  /// Throws ValueError when embed_dim is not a positive multiple of num_heads, or dropout is outside [0, 1).
+  explicit MultiHeadAttention(MultiHeadAttentionOptions options);
+
+  /// Self-attention is attention(x, x, x): one product makes all three projections.
+  Tensor operator()(const Tensor& query, const Tensor& key, const Tensor& value, const Mask& mask = {}) const;
+  /// The same, slower, with the weights per head.
+  AttentionWithWeights with_weights(const Tensor& query, const Tensor& key, const Tensor& value,
+                                    const Mask& mask = {}) const;
+
+  Parameter in_proj_weight;
+  Parameter in_proj_bias;
+  Linear out_proj;
+  TAPEGRAD_MODULE(in_proj_weight, in_proj_bias, out_proj)
+
+ private:
+  struct Heads {
+    Tensor query, key, value;  // [N, H, L, E / H]
+  };
+  Heads project(const Tensor& query, const Tensor& key, const Tensor& value) const;
+  Tensor part(const Tensor& x, std::int64_t first, std::int64_t count) const;
+  Tensor split_heads(const Tensor& x) const;
+  Tensor merge_heads(const Tensor& y) const;
+
+  std::int64_t embed_dim_;
+  std::int64_t num_heads_;
+  double dropout_;
+};
+
+}  // namespace tapegrad::nn

@@ -1,0 +1,105 @@
+// Normalisation layers: over the features of a token (LayerNorm, RMSNorm), or over the tokens of a batch (BatchNorm).
+#pragma once
+
+#include <cstdint>
+#include <variant>
+
+#include "tapegrad/nn/module.hpp"
+#include "tapegrad/ops/mask.hpp"
+
+namespace tapegrad::nn {
+
+struct LayerNormOptions {
+  double eps = 1e-5;
+  /// Whether there are a weight (1 at first) and a bias (0 at first).
+  bool affine = true;
+  bool bias = true;
+  DType dtype = float32;
+};
+
+/// weight (x - mean) / sqrt(variance + eps) + bias over the last dimension of x [.., features]. Ba, Kiros, Hinton 2016,
+/// arXiv:1607.06450. Each token's result depends on that token alone.
+class LayerNorm : public Module {
+ public:
+  explicit LayerNorm(std::int64_t features, LayerNormOptions options = {});
+
+  Tensor operator()(const Tensor& x) const;
+
+  Parameter weight;
+  Parameter bias;
+  TAPEGRAD_MODULE(weight, bias)
+
+ private:
+  std::int64_t features_;
+  double eps_;
+};
+
+struct RMSNormOptions {
+  double eps = 1e-6;
+  bool affine = true;
+  DType dtype = float32;
+};
+
+/// weight x / sqrt(mean(x^2) + eps) over the last dimension of x [.., features]. Zhang and Sennrich 2019,
+/// arXiv:1910.07467.
+class RMSNorm : public Module {
+ public:
+  explicit RMSNorm(std::int64_t features, RMSNormOptions options = {});
+
+  Tensor operator()(const Tensor& x) const;
+
+  Parameter weight;
+  TAPEGRAD_MODULE(weight)
+
+ private:
+  std::int64_t features_;
+  double eps_;
+};
+
+struct BatchNormOptions {
+  double eps = 1e-5;
+  /// The share of the newest batch in the running statistics.
+  double momentum = 0.1;
+  bool affine = true;
+  DType dtype = float32;
+};
+
+/// weight (x - mean) / sqrt(variance + eps) + bias for each feature of x [.., features]. In training the statistics are
+/// those of all leading dimensions together (with a mask: of its valid positions [N, L]; the others become 0), and
+/// running averages of them are kept, the variance with Bessel's correction; in evaluation the running averages are
+/// used. Ioffe and Szegedy 2015, arXiv:1502.03167. A batch without a valid position leaves the averages alone; one with
+/// a single position is a ShapeError.
+class BatchNorm : public Module {
+ public:
+  explicit BatchNorm(std::int64_t features, BatchNormOptions options = {});
+
+  Tensor operator()(const Tensor& x, const Mask& mask = {});
+
+  Parameter weight;
+  Parameter bias;
+  Buffer running_mean;
+  Buffer running_var;
+  Buffer num_batches_tracked;
+  TAPEGRAD_MODULE(weight, bias, running_mean, running_var, num_batches_tracked)
+
+ private:
+  std::int64_t features_;
+  double eps_;
+  double momentum_;
+};
+
+/// Which normalisation a model uses.
+enum class Norm : unsigned char { layer, batch, rms, none };
+
+/// One of them, or nothing.
+using AnyNorm = std::variant<std::monostate, LayerNorm, BatchNorm, RMSNorm>;
+
+struct AnyNormOptions {
+  double eps = 1e-5;
+  DType dtype = float32;
+};
+AnyNorm make_norm(Norm norm, std::int64_t features, AnyNormOptions options = {});
+/// The chosen layer's result; only BatchNorm reads the mask. x itself where there is none.
+Tensor normalize(AnyNorm& norm, const Tensor& x, const Mask& mask = {});
+
+}  // namespace tapegrad::nn

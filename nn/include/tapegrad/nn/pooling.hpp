@@ -1,0 +1,13 @@
+// One vector for a whole sequence.
+#pragma once
+
+#include "tapegrad/ops/mask.hpp"
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad::nn {
+
+/// The mean of x [N, L, E] over the valid positions of each sequence: [N, E]. A sequence without one gives 0 with
+/// gradient 0. Throws ShapeError when the mask's positions are not [N, L].
+Tensor masked_mean(const Tensor& x, const Mask& mask = {});
+
+}  // namespace tapegrad::nn

@@ -1,0 +1,105 @@
+// Sequential: layers of any types, one after the other, as one value.
+//
+//   Sequential mlp(Linear(2, 16), Tanh(), Linear(16, 1));
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "tapegrad/nn/module.hpp"
+
+namespace tapegrad::nn {
+
+/// Takes one tensor and gives one: a layer, a function or a lambda, held by value.
+template <class F>
+concept Layer = std::is_copy_constructible_v<F> && std::is_invocable_r_v<Tensor, F&, const Tensor&>;
+
+/// A value that holds any Layer: copying copies it; assignment from one of the same type assigns (so parameters keep
+/// their storage), from another type replaces it.
+class AnyLayer {
+ public:
+  template <Layer F>
+  requires(!std::is_same_v<F, AnyLayer>) explicit AnyLayer(F layer)
+      : held_(std::make_unique<Held<F>>(std::move(layer))) {}
+  AnyLayer(const AnyLayer& other) : held_(other.held_->clone()) {}
+  AnyLayer(AnyLayer&& other) noexcept = default;
+  AnyLayer& operator=(const AnyLayer& other) {
+    if (this != &other && (held_ == nullptr || !held_->assign(*other.held_))) held_ = other.held_->clone();
+    return *this;
+  }
+  AnyLayer& operator=(AnyLayer&& other) noexcept = default;
+  ~AnyLayer() = default;
+
+  Tensor operator()(const Tensor& x) { return held_->call(x); }
+  /// The layer as a module, or nullptr for a plain function.
+  Module* module() { return held_->module(); }
+  /// The layer when it has this type, or nullptr.
+  template <class F>
+  F* as() {
+    auto* held = dynamic_cast<Held<F>*>(held_.get());
+    return held == nullptr ? nullptr : &held->layer;
+  }
+
+ private:
+  struct Base {
+    virtual ~Base() = default;
+    virtual std::unique_ptr<Base> clone() const = 0;
+    virtual bool assign(const Base& other) = 0;
+    virtual Tensor call(const Tensor& x) = 0;
+    virtual Module* module() = 0;
+  };
+  template <class F>
+  struct Held final : Base {
+    explicit Held(F value) : layer(std::move(value)) {}
+    std::unique_ptr<Base> clone() const override { return std::make_unique<Held>(layer); }
+    bool assign(const Base& other) override {
+      if constexpr (std::is_copy_assignable_v<F>) {
+        if (const auto* same = dynamic_cast<const Held*>(&other)) {
+          layer = same->layer;
+          return true;
+        }
+      }
+      return false;
+    }
+    Tensor call(const Tensor& x) override { return layer(x); }
+    Module* module() override {
+      if constexpr (std::is_base_of_v<Module, F>) {
+        return &layer;
+      } else {
+        return nullptr;
+      }
+    }
+    F layer;
+  };
+  std::unique_ptr<Base> held_;
+};
+
+/// Layers by value, called in order; named "0", "1", ...
+class Sequential : public Module {
+ public:
+  template <Layer... Layers>
+  explicit Sequential(Layers... layers) {
+    layers_.reserve(sizeof...(Layers));
+    (append(std::move(layers)), ...);
+  }
+  template <Layer F>
+  void append(F layer) {
+    layers_.emplace_back(std::move(layer));
+  }
+
+  Tensor operator()(const Tensor& x);
+
+  std::size_t size() const { return layers_.size(); }
+  /// Layer i. Throws IndexError.
+  AnyLayer& operator[](std::size_t i);
+
+  void visit_members(MemberVisitor& visitor) override;
+
+ private:
+  std::vector<AnyLayer> layers_;
+};
+
+}  // namespace tapegrad::nn

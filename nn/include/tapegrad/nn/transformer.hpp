@@ -1,0 +1,112 @@
+// The encoder of a transformer: Vaswani et al. 2017, arXiv:1706.03762, with the norm before or after each block (Xiong
+// et al. 2020, arXiv:2002.04745) and any norm in its place.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "tapegrad/nn/activation.hpp"
+#include "tapegrad/nn/attention.hpp"
+#include "tapegrad/nn/dropout.hpp"
+#include "tapegrad/nn/linear.hpp"
+#include "tapegrad/nn/module.hpp"
+#include "tapegrad/nn/norm.hpp"
+#include "tapegrad/ops/mask.hpp"
+
+namespace tapegrad::nn {
+
+struct FeedForwardOptions {
+  std::int64_t embed_dim = 0;
+  /// Width of the hidden layer; 4 embed_dim when 0.
+  std::int64_t ffn_dim = 0;
+  double dropout = 0.0;
+  Activation activation = Activation::relu;
+  DType dtype = float32;
+};
+
+/// linear2(dropout(activation(linear1(x)))): [.., E] -> [.., E].
+class FeedForward : public Module {
+ public:
+  explicit FeedForward(FeedForwardOptions options);
+
+  Tensor operator()(const Tensor& x) const;
+
+  Linear linear1;
+  Dropout dropout;
+  Linear linear2;
+  TAPEGRAD_MODULE(linear1, dropout, linear2)
+
+ private:
+  Activation activation_;
+};
+
+struct TransformerEncoderLayerOptions {
+  std::int64_t embed_dim = 0;
+  std::int64_t num_heads = 1;
+  /// Width of the feed-forward block; 4 embed_dim when 0.
+  std::int64_t ffn_dim = 0;
+  Norm norm = Norm::layer;
+  /// Normalises before each block instead of after its residual sum.
+  bool norm_first = false;
+  double dropout = 0.1;
+  Activation activation = Activation::relu;
+  double eps = 1e-5;
+  DType dtype = float32;
+};
+
+/// Self-attention and a feed-forward block, each with a residual sum and a norm. With norm_first x + block(norm(x)),
+/// else norm(x + block(x)). Names and initialisation as PyTorch's.
+class TransformerEncoderLayer : public Module {
+ public:
+  explicit TransformerEncoderLayer(TransformerEncoderLayerOptions options);
+
+  /// [N, L, E] -> [N, L, E]
+  Tensor operator()(const Tensor& x, const Mask& mask = {});
+
+  MultiHeadAttention self_attn;
+  Linear linear1;
+  Linear linear2;
+  AnyNorm norm1;
+  AnyNorm norm2;
+  Dropout dropout;   ///< within the feed-forward block
+  Dropout dropout1;  ///< of the attention's result
+  Dropout dropout2;  ///< of the feed-forward block's result
+  TAPEGRAD_MODULE(self_attn, linear1, linear2, norm1, norm2, dropout, dropout1, dropout2)
+
+ private:
+  Tensor attend(const Tensor& x, const Mask& mask) const;
+  Tensor feed_forward(const Tensor& x) const;
+
+  bool norm_first_;
+  Activation activation_;
+};
+
+struct TransformerEncoderOptions {
+  std::int64_t num_layers = 1;
+  std::int64_t embed_dim = 0;
+  std::int64_t num_heads = 1;
+  std::int64_t ffn_dim = 0;
+  Norm norm = Norm::layer;
+  bool norm_first = false;
+  double dropout = 0.1;
+  Activation activation = Activation::relu;
+  double eps = 1e-5;
+  /// Whether one more norm follows the last layer: with norm_first nothing else normalises the result.
+  bool final_norm = false;
+  DType dtype = float32;
+};
+
+/// Encoder layers one after the other, each initialised on its own (PyTorch copies the first one's values).
+class TransformerEncoder : public Module {
+ public:
+  explicit TransformerEncoder(TransformerEncoderOptions options);
+
+  /// [N, L, E] -> [N, L, E]
+  Tensor operator()(const Tensor& x, const Mask& mask = {});
+
+  std::vector<TransformerEncoderLayer> layers;
+  AnyNorm norm;
+  TAPEGRAD_MODULE(layers, norm)
+};
+
+}  // namespace tapegrad::nn

@@ -1,0 +1,91 @@
+#include "tapegrad/nn/attention.hpp"
+
+#include <fmt/format.h>
+
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/nn/init.hpp"
+#include "tapegrad/ops/attention.hpp"
+#include "tapegrad/ops/dropout.hpp"
+#include "tapegrad/ops/linalg.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+namespace tapegrad::nn {
+
+MultiHeadAttention::MultiHeadAttention(MultiHeadAttentionOptions options)
+    : out_proj(options.embed_dim, options.embed_dim, {.bias = options.bias, .dtype = options.dtype}),
+      embed_dim_(options.embed_dim),
+      num_heads_(options.num_heads),
+      dropout_(options.dropout) {
+  if (num_heads_ < 1 || embed_dim_ < 1 || embed_dim_ % num_heads_ != 0)
+    throw ValueError(fmt::format("[MultiHeadAttention] embed_dim {} must be a positive multiple of num_heads {}",
+                                 embed_dim_, num_heads_));
+  if (!(dropout_ >= 0.0 && dropout_ < 1.0))
+    throw ValueError(fmt::format("[MultiHeadAttention] expected a dropout in [0, 1), got {}", dropout_));
+  in_proj_weight = Parameter(zeros({3 * embed_dim_, embed_dim_}, {.dtype = options.dtype}));
+  init::xavier_uniform(in_proj_weight);
+  if (!options.bias) return;
+  in_proj_bias = Parameter(zeros({3 * embed_dim_}, {.dtype = options.dtype}));
+  init::constant(out_proj.bias, 0.0);
+}
+
+/// Projections first ... first + count - 1 of query, key and value, [N, L, E] -> [N, L, count E].
+Tensor MultiHeadAttention::part(const Tensor& x, std::int64_t first, std::int64_t count) const {
+  if (count == 3) return linear(x, in_proj_weight, in_proj_bias);
+  const Slice rows{.start = first * embed_dim_, .stop = (first + count) * embed_dim_};
+  return linear(x, slice(in_proj_weight, 0, rows), in_proj_bias.defined() ? slice(in_proj_bias, 0, rows) : Tensor());
+}
+
+/// [N, L, E] -> [N, H, L, E / H], without a copy
+Tensor MultiHeadAttention::split_heads(const Tensor& x) const {
+  return transpose(reshape(x, {x.size(0), x.size(1), num_heads_, embed_dim_ / num_heads_}), 1, 2);
+}
+
+/// [N, H, L, E / H] -> [N, L, E]; without a copy from scaled_dot_product_attention
+Tensor MultiHeadAttention::merge_heads(const Tensor& y) const {
+  return reshape(transpose(y, 1, 2), {y.size(0), y.size(2), embed_dim_});
+}
+
+MultiHeadAttention::Heads MultiHeadAttention::project(const Tensor& query, const Tensor& key,
+                                                      const Tensor& value) const {
+  const auto fits = [&](const Tensor& x) {
+    return x.dim() == 3 && x.size(0) == query.size(0) && x.size(2) == embed_dim_;
+  };
+  if (!fits(query) || !fits(key) || !fits(value) || key.size(1) != value.size(1))
+    throw ShapeError(fmt::format(
+        "[MultiHeadAttention] expected query [N, Lq, {0}], key and value [N, Lk, {0}], got {1}, {2} and {3}",
+        embed_dim_, to_string(query.shape()), to_string(key.shape()), to_string(value.shape())));
+  const auto features = [&](const Tensor& x, std::int64_t i) {
+    return split_heads(slice(x, 2, {.start = i * embed_dim_, .stop = (i + 1) * embed_dim_}));
+  };
+  const bool same_memory = key.impl() == value.impl();
+  if (same_memory && query.impl() == key.impl()) {
+    const Tensor all = part(query, 0, 3);
+    return {features(all, 0), features(all, 1), features(all, 2)};
+  }
+  if (same_memory) {
+    const Tensor both = part(key, 1, 2);
+    return {split_heads(part(query, 0, 1)), features(both, 0), features(both, 1)};
+  }
+  return {split_heads(part(query, 0, 1)), split_heads(part(key, 1, 1)), split_heads(part(value, 2, 1))};
+}
+
+Tensor MultiHeadAttention::operator()(const Tensor& query, const Tensor& key, const Tensor& value,
+                                      const Mask& mask) const {
+  const Scope scope(path());
+  const Heads heads = project(query, key, value);
+  return out_proj(merge_heads(scaled_dot_product_attention(heads.query, heads.key, heads.value, mask,
+                                                           {.dropout_p = is_training() ? dropout_ : 0.0})));
+}
+
+AttentionWithWeights MultiHeadAttention::with_weights(const Tensor& query, const Tensor& key, const Tensor& value,
+                                                      const Mask& mask) const {
+  const Scope scope(path());
+  const Heads heads = project(query, key, value);
+  const Tensor weights = attention_weights(heads.query, heads.key, mask);
+  const Tensor used = is_training() && dropout_ > 0.0 ? dropout(weights, dropout_) : weights;
+  return {out_proj(merge_heads(matmul(used, heads.value))), weights};
+}
+
+}  // namespace tapegrad::nn

@@ -1,0 +1,132 @@
+#include "tapegrad/nn/norm.hpp"
+
+#include <fmt/format.h>
+
+#include <span>
+
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/diff/checkpoint.hpp"
+#include "tapegrad/ops/norm.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+namespace tapegrad::nn {
+
+namespace {
+
+void check_options(const char* layer, std::int64_t features, double eps) {
+  if (features < 1) throw ValueError(fmt::format("[{}] expected at least one feature, got {}", layer, features));
+  if (!(eps >= 0.0)) throw ValueError(fmt::format("[{}] expected eps of at least 0, got {}", layer, eps));
+}
+
+// Without a weight nothing else would notice another width.
+void expect_features(const char* layer, const Tensor& x, std::int64_t features) {
+  if (x.dim() < 1 || x.size(-1) != features)
+    throw ShapeError(fmt::format("[{}] expected [.., {}], got {}", layer, features, to_string(x.shape())));
+}
+
+}  // namespace
+
+LayerNorm::LayerNorm(std::int64_t features, LayerNormOptions options) : features_(features), eps_(options.eps) {
+  check_options("LayerNorm", features, eps_);
+  if (!options.affine) return;
+  weight = Parameter(ones({features}, {.dtype = options.dtype}));
+  if (options.bias) bias = Parameter(zeros({features}, {.dtype = options.dtype}));
+}
+
+Tensor LayerNorm::operator()(const Tensor& x) const {
+  const Scope scope(path());
+  expect_features("LayerNorm", x, features_);
+  return layer_norm(x, weight, bias, eps_);
+}
+
+RMSNorm::RMSNorm(std::int64_t features, RMSNormOptions options) : features_(features), eps_(options.eps) {
+  check_options("RMSNorm", features, eps_);
+  if (options.affine) weight = Parameter(ones({features}, {.dtype = options.dtype}));
+}
+
+Tensor RMSNorm::operator()(const Tensor& x) const {
+  const Scope scope(path());
+  expect_features("RMSNorm", x, features_);
+  return rms_norm(x, weight, eps_);
+}
+
+BatchNorm::BatchNorm(std::int64_t features, BatchNormOptions options)
+    : running_mean(zeros({features}, {.dtype = options.dtype})),
+      running_var(ones({features}, {.dtype = options.dtype})),
+      num_batches_tracked(zeros({}, {.dtype = int64})),
+      features_(features),
+      eps_(options.eps),
+      momentum_(options.momentum) {
+  check_options("BatchNorm", features, eps_);
+  if (!(momentum_ >= 0.0 && momentum_ <= 1.0))
+    throw ValueError(fmt::format("[BatchNorm] expected a momentum in [0, 1], got {}", momentum_));
+  if (!options.affine) return;
+  weight = Parameter(ones({features}, {.dtype = options.dtype}));
+  bias = Parameter(zeros({features}, {.dtype = options.dtype}));
+}
+
+namespace {
+
+/// average <- (1 - momentum) average + momentum * factor * batch
+template <class T>
+void move_average(Tensor average, const Tensor& batch, double momentum, double factor) {
+  const std::span<const T> news = batch.data<T>();
+  const std::span<T> values = average.mutable_data<T>("batch_norm");
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = static_cast<T>((1.0 - momentum) * static_cast<double>(values[i]) +
+                               momentum * factor * static_cast<double>(news[i]));
+}
+
+void track(const Tensor& average, const Tensor& batch, double momentum, double factor) {
+  if (average.dtype() == float32) {
+    move_average<float>(average, batch, momentum, factor);
+  } else {
+    move_average<double>(average, batch, momentum, factor);
+  }
+}
+
+}  // namespace
+
+Tensor BatchNorm::operator()(const Tensor& x, const Mask& mask) {
+  const Scope scope(path());
+  expect_features("BatchNorm", x, features_);
+  if (x.dtype() != running_mean.dtype())
+    throw DTypeError(
+        fmt::format("[BatchNorm] expected {}, got {}", to_string(running_mean.dtype()), to_string(x.dtype())));
+  if (!is_training()) return batch_norm_eval(x, running_mean, running_var, weight, bias, eps_);
+  BatchNormResult result = batch_norm(x, weight, bias, {.eps = eps_, .positions = mask.positions()});
+  if (result.count > 0 && !is_replaying()) {
+    const double n = static_cast<double>(result.count);
+    track(running_mean, result.mean, momentum_, 1.0);
+    track(running_var, result.variance, momentum_, n / (n - 1.0));
+    Tensor(num_batches_tracked).mutable_data<std::int64_t>("batch_norm")[0] += 1;
+  }
+  return result.y;
+}
+
+AnyNorm make_norm(Norm norm, std::int64_t features, AnyNormOptions options) {
+  switch (norm) {
+    case Norm::layer: return LayerNorm(features, {.eps = options.eps, .dtype = options.dtype});
+    case Norm::batch: return BatchNorm(features, {.eps = options.eps, .dtype = options.dtype});
+    case Norm::rms: return RMSNorm(features, {.eps = options.eps, .dtype = options.dtype});
+    case Norm::none: break;
+  }
+  return std::monostate{};
+}
+
+Tensor normalize(AnyNorm& norm, const Tensor& x, const Mask& mask) {
+  return std::visit(
+      [&](auto& layer) -> Tensor {
+        if constexpr (requires { layer(x, mask); }) {
+          return layer(x, mask);
+        } else if constexpr (requires { layer(x); }) {
+          return layer(x);
+        } else {
+          return x;
+        }
+      },
+      norm);
+}
+
+}  // namespace tapegrad::nn

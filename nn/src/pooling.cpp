@@ -1,0 +1,47 @@
+#include "tapegrad/nn/pooling.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <span>
+#include <vector>
+
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/linalg.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/create.hpp"
+
+namespace tapegrad::nn {
+
+namespace {
+
+/// [N, 1, L]: 1 / (number of valid positions) at the valid ones, 0 elsewhere.
+Tensor shares(const Tensor& positions, DType dtype) {
+  const std::int64_t length = positions.size(1);
+  const Tensor packed = positions.contiguous();
+  const std::span<const bool> keep = packed.data<bool>();
+  std::vector<double> values(keep.size(), 0.0);
+  for (std::size_t row = 0; row < keep.size(); row += static_cast<std::size_t>(length)) {
+    const std::span<const bool> valid = keep.subspan(row, static_cast<std::size_t>(length));
+    const double share =
+        1.0 / static_cast<double>(std::max<std::ptrdiff_t>(1, std::count(valid.begin(), valid.end(), true)));
+    for (std::size_t p = 0; p < valid.size(); ++p)
+      if (valid[p]) values[row + p] = share;
+  }
+  return from_vector(values, {positions.size(0), 1, length}).to(dtype);
+}
+
+}  // namespace
+
+Tensor masked_mean(const Tensor& x, const Mask& mask) {
+  if (x.dim() != 3) throw ShapeError(fmt::format("[masked_mean] expected [N, L, E], got {}", to_string(x.shape())));
+  const Tensor& positions = mask.positions();
+  if (!positions.defined()) return mean(x, 1);
+  if (positions.shape() != Shape{x.size(0), x.size(1)})
+    throw ShapeError(fmt::format("[masked_mean] expected positions [{}, {}] for {}, got {}", x.size(0), x.size(1),
+                                 to_string(x.shape()), to_string(positions.shape())));
+  return squeeze(matmul(shares(positions, x.dtype()), x), 1);
+}
+
+}  // namespace tapegrad::nn

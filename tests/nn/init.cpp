@@ -1,0 +1,120 @@
+// Initialisers: bounds and moments of large samples, orthogonality, what layers start with.
+#include "tapegrad/nn/init.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/base/random.hpp"
+#include "tapegrad/nn.hpp"
+#include "tapegrad/ops/linalg.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/create.hpp"
+
+namespace tg = tapegrad;
+namespace nn = tapegrad::nn;
+
+namespace {
+
+struct Moments {
+  double mean = 0.0, variance = 0.0, low = 0.0, high = 0.0, count = 0.0;
+};
+
+Moments moments(const tg::Tensor& x) {
+  const std::vector<double> values = x.to(tg::float64).to_vector<double>();
+  Moments m{.low = *std::min_element(values.begin(), values.end()),
+            .high = *std::max_element(values.begin(), values.end()),
+            .count = static_cast<double>(values.size())};
+  for (const double v : values) m.mean += v / m.count;
+  for (const double v : values) m.variance += (v - m.mean) * (v - m.mean) / m.count;
+  return m;
+}
+
+/// Within five standard errors of a uniform distribution on +-bound, and inside it.
+void check_uniform(const tg::Tensor& x, double bound) {
+  const Moments m = moments(x);
+  const double variance = bound * bound / 3.0;
+  BOOST_TEST(m.high <= bound);
+  BOOST_TEST(m.low >= -bound);
+  BOOST_TEST(m.high > 0.99 * bound);
+  BOOST_TEST(std::abs(m.mean) < 5.0 * std::sqrt(variance / m.count));
+  BOOST_TEST(std::abs(m.variance - variance) < 5.0 * variance * std::sqrt(0.8 / m.count));
+}
+
+void check_normal(const tg::Tensor& x, double mean, double deviation) {
+  const Moments m = moments(x);
+  BOOST_TEST(std::abs(m.mean - mean) < 5.0 * deviation / std::sqrt(m.count));
+  BOOST_TEST(std::abs(m.variance - deviation * deviation) < 5.0 * deviation * deviation * std::sqrt(2.0 / m.count));
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(init)
+
+BOOST_AUTO_TEST_CASE(bounds_and_moments) {
+  tg::manual_seed(11);
+  const tg::Tensor w = tg::zeros({120, 80});
+  nn::init::xavier_uniform(w);
+  check_uniform(w, std::sqrt(6.0 / 200.0));
+  nn::init::xavier_normal(w, 2.0);
+  check_normal(w, 0.0, 2.0 * std::sqrt(2.0 / 200.0));
+  nn::init::kaiming_uniform(w);
+  check_uniform(w, std::sqrt(2.0) * std::sqrt(3.0 / 80.0));
+  nn::init::kaiming_normal(w, {.gain = 1.0, .fan = nn::init::Fan::out});
+  check_normal(w, 0.0, std::sqrt(1.0 / 120.0));
+  nn::init::normal(w, 3.0, 0.5);
+  check_normal(w, 3.0, 0.5);
+  nn::init::constant(w, 0.25);
+  BOOST_TEST(moments(w).low == 0.25);
+  BOOST_TEST(moments(w).high == 0.25);
+  const tg::Tensor convolution = tg::zeros({20, 10, 3, 4});
+  nn::init::xavier_uniform(convolution);
+  check_uniform(convolution, std::sqrt(6.0 / (12.0 * 30.0)));
+  BOOST_CHECK_THROW(nn::init::xavier_uniform(tg::zeros({4})), tg::ShapeError);
+  BOOST_CHECK_THROW(nn::init::uniform(w, 1.0, 0.0), tg::ValueError);
+}
+
+BOOST_AUTO_TEST_CASE(orthogonal_rows_or_columns) {
+  for (const tg::Shape& shape : {tg::Shape{5, 5}, tg::Shape{3, 7}, tg::Shape{7, 3}, tg::Shape{4, 2, 3}}) {
+    tg::Tensor w = tg::zeros(shape, {.dtype = tg::float64});
+    nn::init::orthogonal(w, 2.0);
+    w = tg::reshape(w, {shape[0], -1});
+    const tg::Tensor gram =
+        w.size(0) <= w.size(1) ? tg::matmul(w, tg::transpose(w, 0, 1)) : tg::matmul(tg::transpose(w, 0, 1), w);
+    const std::vector<double> values = gram.to_vector<double>();
+    const auto n = static_cast<std::size_t>(gram.size(0));
+    for (std::size_t i = 0; i < values.size(); ++i)
+      BOOST_TEST(std::abs(values[i] - (i / n == i % n ? 4.0 : 0.0)) < 1e-13);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(layers_start_as_pytorchs) {
+  tg::manual_seed(2);
+  const nn::Linear linear(100, 90);
+  check_uniform(linear.weight, 0.1);
+  check_uniform(linear.bias, 0.1);
+  const nn::Embedding embedding(200, 50, {.padding_idx = -1});
+  check_normal(tg::slice(embedding.weight, 0, {.stop = 199}), 0.0, 1.0);
+  BOOST_TEST(moments(embedding.weight->operator[](199)).high == 0.0);
+  BOOST_TEST(moments(embedding.weight->operator[](199)).low == 0.0);
+  const nn::MultiHeadAttention attention({.embed_dim = 64, .num_heads = 4});
+  check_uniform(attention.in_proj_weight, std::sqrt(6.0 / 256.0));
+  BOOST_TEST(moments(attention.in_proj_bias).variance == 0.0);
+  BOOST_TEST(moments(attention.out_proj.bias).variance == 0.0);
+  check_uniform(attention.out_proj.weight, 0.125);
+}
+
+BOOST_AUTO_TEST_CASE(a_seed_fixes_the_model) {
+  tg::manual_seed(4);
+  const nn::Linear a(8, 8);
+  const nn::Linear b(8, 8);
+  tg::manual_seed(4);
+  const nn::Linear c(8, 8);
+  BOOST_TEST((a.weight->to_vector<float>() == c.weight->to_vector<float>()));
+  BOOST_TEST((a.weight->to_vector<float>() != b.weight->to_vector<float>()));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

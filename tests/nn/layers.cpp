@@ -1,0 +1,275 @@
+// Every layer against PyTorch: results, gradients of inputs and parameters, buffers after, names of the state_dict.
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "fixture.hpp"
+#include "tapegrad/nn.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+namespace tg = tapegrad;
+namespace nn = tapegrad::nn;
+using tg::test::check_close;
+using tg::test::Fixture;
+using Tensors = std::map<std::string, tg::Tensor>;
+
+namespace {
+
+struct Case {
+  std::string name;
+  double tolerance = 1e-12;
+  /// Output -> its mask [N, L] of positions that are compared.
+  std::map<std::string, std::string> compared = {};
+};
+
+void load(nn::Module& model, const Fixture& fixture) {
+  tg::NamedTensors state;
+  for (const char* kind : {"param.", "buffer."})
+    for (const std::string& name : fixture.names(kind)) state.insert(name, fixture[kind + name]);
+  const nn::StateDifference different = model.load_state_dict(state, {.strict = false});
+  BOOST_TEST(different.unexpected.empty());
+  BOOST_TEST(different.misshapen.empty());
+  for (const std::string& name : different.missing) BOOST_TEST(name.ends_with("num_batches_tracked"));
+}
+
+tg::Tensor zero_where_hidden(const tg::Tensor& y, const tg::Tensor& keep) {
+  return tg::where(tg::unsqueeze(keep, -1), y, 0.0);
+}
+
+/// Loads the fixture's parameters into the model, calls it with the fixture's inputs, pulls the cotangents back and
+/// compares everything the fixture has.
+void check(const Case& which, nn::Module& model, const std::function<Tensors(const Tensors&)>& call) {
+  BOOST_TEST_CONTEXT(which.name) {
+    const Fixture fixture(which.name);
+    load(model, fixture);
+    const tg::NamedTensors parameters = model.named_parameters();
+    model.zero_grad();
+    Tensors inputs;
+    for (const std::string& name : fixture.names("input.")) {
+      inputs[name] = fixture["input." + name];
+      if (is_floating(inputs[name].dtype())) inputs[name].set_requires_grad(true);
+    }
+
+    tg::Tape tape;
+    const Tensors outputs = call(inputs);
+    tg::Tensor pulled;
+    for (const std::string& name : fixture.names("cotangent.")) {
+      const tg::Tensor part = tg::sum(outputs.at(name) * fixture["cotangent." + name]);
+      pulled = pulled.defined() ? pulled + part : part;
+    }
+    for (const auto& [name, y] : outputs) {
+      const tg::NoRecord pause;
+      const auto mask = which.compared.find(name);
+      tg::Tensor actual = y.detach();
+      tg::Tensor expected = fixture["output." + name];
+      if (mask != which.compared.end()) {
+        actual = zero_where_hidden(actual, fixture[mask->second]);
+        expected = zero_where_hidden(expected, fixture[mask->second]);
+      }
+      BOOST_TEST_CONTEXT("output " << name) check_close(actual, expected, which.tolerance);
+    }
+    tape.backward(pulled);
+
+    for (const std::string& name : fixture.names("grad.input.")) BOOST_TEST_CONTEXT("gradient of input " << name)
+    check_close(inputs.at(name).grad(), fixture["grad.input." + name], which.tolerance);
+    for (const std::string& name : fixture.names("grad.param.")) BOOST_TEST_CONTEXT("gradient of " << name)
+    check_close(parameters.at(name).grad(), fixture["grad.param." + name], which.tolerance);
+    for (const std::string& name : fixture.names("buffer_after.")) BOOST_TEST_CONTEXT("buffer " << name)
+    check_close(model.named_buffers().at(name), fixture["buffer_after." + name], which.tolerance);
+  }
+}
+
+/// A layer of one input.
+template <class Model>
+void check_unary(const Case& which, Model model) {
+  check(which, model, [&](const Tensors& in) { return Tensors{{"y", model(in.at("input"))}}; });
+}
+
+/// A layer that takes a mask of positions, [N, L].
+template <class Model>
+void check_masked(const Case& which, Model model) {
+  check(which, model, [&](const Tensors& in) {
+    return Tensors{{"y", model(in.at("input"), tg::Mask::keep_positions(in.at("keep")))}};
+  });
+}
+
+struct NoParameters : nn::Module {
+  TAPEGRAD_MODULE()
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(layers)
+
+BOOST_AUTO_TEST_CASE(linear) {
+  check_unary({"linear"}, nn::Linear(5, 3, {.dtype = tg::float64}));
+  check_unary({"linear_no_bias"}, nn::Linear(5, 3, {.bias = false, .dtype = tg::float64}));
+}
+
+BOOST_AUTO_TEST_CASE(embedding) {
+  check_unary({"embedding"}, nn::Embedding(7, 4, {.dtype = tg::float64}));
+  check_unary({"embedding_padding_idx"}, nn::Embedding(7, 4, {.padding_idx = 2, .dtype = tg::float64}));
+}
+
+BOOST_AUTO_TEST_CASE(layer_norm) {
+  check_unary({"layer_norm"}, nn::LayerNorm(6, {.dtype = tg::float64}));
+  check_unary({"layer_norm_no_affine"}, nn::LayerNorm(6, {.affine = false, .dtype = tg::float64}));
+  check_unary({"layer_norm_large_eps"}, nn::LayerNorm(5, {.eps = 0.37, .dtype = tg::float64}));
+  check_unary({"layer_norm_one_feature"}, nn::LayerNorm(1, {.dtype = tg::float64}));
+}
+
+BOOST_AUTO_TEST_CASE(rms_norm) {
+  check_unary({"rms_norm"}, nn::RMSNorm(6, {.dtype = tg::float64}));
+  check_unary({"rms_norm_large_eps"}, nn::RMSNorm(6, {.eps = 0.37, .dtype = tg::float64}));
+}
+
+BOOST_AUTO_TEST_CASE(batch_norm) {
+  const auto two_steps = [](const Case& which, nn::BatchNormOptions options) {
+    options.dtype = tg::float64;
+    nn::BatchNorm model(4, options);
+    check(which, model, [&](const Tensors& in) {
+      const auto mask = [&](const char* keep) {
+        return in.contains(keep) ? tg::Mask::keep_positions(in.at(keep)) : tg::Mask();
+      };
+      const tg::Tensor first = model(in.at("first"), mask("keep_first"));
+      return Tensors{{"first", first}, {"second", model(in.at("second"), mask("keep_second"))}};
+    });
+    BOOST_TEST(model.num_batches_tracked->item() == 2.0);
+  };
+  two_steps({"batch_norm_train"}, {});
+  two_steps({"batch_norm_train_no_affine"}, {.affine = false});
+  two_steps({"batch_norm_train_momentum"}, {.eps = 0.02, .momentum = 0.35});
+  two_steps({"batch_norm_masked", 1e-12, {{"first", "input.keep_first"}, {"second", "input.keep_second"}}}, {});
+  nn::BatchNorm evaluated(4, {.dtype = tg::float64});
+  evaluated.eval();
+  check_unary({"batch_norm_eval"}, evaluated);
+}
+
+BOOST_AUTO_TEST_CASE(multi_head_attention) {
+  const auto attend = [](const std::string& name, bool bias = true) {
+    nn::MultiHeadAttention model({.embed_dim = 6, .num_heads = 2, .bias = bias, .dtype = tg::float64});
+    const Fixture fixture(name);
+    const auto run = [&](const Tensors& in, bool with_weights) {
+      const tg::Tensor& query = in.at("query");
+      const tg::Tensor& key = in.contains("key") ? in.at("key") : query;
+      const tg::Tensor& value = in.contains("value") ? in.at("value") : query;
+      tg::Mask mask;
+      if (in.contains("keep")) mask = mask & tg::Mask::keep_positions(in.at("keep"));
+      if (in.contains("keep_pairs")) mask = mask & tg::Mask::keep_pairs(in.at("keep_pairs"));
+      if (fixture.attributes().at("causal") == "true") mask = mask & tg::Mask::causal();
+      if (!with_weights) return Tensors{{"y", model(query, key, value, mask)}};
+      const nn::AttentionWithWeights result = model.with_weights(query, key, value, mask);
+      return Tensors{{"y", result.y}, {"weights", result.weights}};
+    };
+    check({name}, model, [&](const Tensors& in) { return run(in, true); });
+    if (!fixture.has("cotangent.weights")) check({name}, model, [&](const Tensors& in) { return run(in, false); });
+  };
+  for (const char* name :
+       {"attention_self", "attention_self_weights_gradient", "attention_self_keep", "attention_self_causal",
+        "attention_self_causal_keep", "attention_self_pairs", "attention_self_pairs_per_head", "attention_cross",
+        "attention_cross_keep", "attention_cross_pairs_keep"})
+    attend(name);
+  attend("attention_self_no_bias", false);
+  nn::MultiHeadAttention one_head({.embed_dim = 3, .num_heads = 1, .dtype = tg::float64});
+  check({"attention_one_head"}, one_head, [&](const Tensors& in) {
+    const tg::Tensor& x = in.at("query");
+    return Tensors{{"y", one_head(x, x, x)}};
+  });
+}
+
+BOOST_AUTO_TEST_CASE(key_and_value_of_one_tensor_are_projected_together) {
+  const nn::MultiHeadAttention attention({.embed_dim = 6, .num_heads = 2, .dtype = tg::float64});
+  const tg::Tensor query = tg::randn({2, 3, 6}, {.dtype = tg::float64});
+  const tg::Tensor memory = tg::randn({2, 5, 6}, {.dtype = tg::float64});
+  check_close(attention(query, memory, memory), attention(query, memory, memory.clone()));
+}
+
+BOOST_AUTO_TEST_CASE(transformer_encoder_layer) {
+  const auto options = [](bool norm_first, nn::Activation activation, nn::Norm norm) {
+    return nn::TransformerEncoderLayerOptions{.embed_dim = 6,
+                                              .num_heads = 2,
+                                              .ffn_dim = 10,
+                                              .norm = norm,
+                                              .norm_first = norm_first,
+                                              .dropout = 0.0,
+                                              .activation = activation,
+                                              .dtype = tg::float64};
+  };
+  for (const bool norm_first : {false, true}) {
+    const std::string where = norm_first ? "encoder_layer_pre_" : "encoder_layer_post_";
+    for (const auto& [name, activation] :
+         {std::pair{"norm_relu", nn::Activation::relu}, std::pair{"norm_gelu", nn::Activation::gelu}})
+      check_masked({where + name}, nn::TransformerEncoderLayer(options(norm_first, activation, nn::Norm::layer)));
+    for (const auto& [name, norm] :
+         {std::pair{"rms", nn::Norm::rms}, std::pair{"batch", nn::Norm::batch}, std::pair{"none", nn::Norm::none}})
+      check_masked({where + name, 1e-11, {{"y", "input.keep"}}},
+                   nn::TransformerEncoderLayer(options(norm_first, nn::Activation::relu, norm)));
+  }
+  nn::TransformerEncoderLayer causal(options(true, nn::Activation::gelu, nn::Norm::layer));
+  check({"encoder_layer_causal"}, causal, [&](const Tensors& in) {
+    return Tensors{{"y", causal(in.at("input"), tg::Mask::causal())}};
+  });
+}
+
+BOOST_AUTO_TEST_CASE(transformer_encoder) {
+  for (const bool norm_first : {false, true})
+    check_masked({norm_first ? "encoder_pre_norm_2_layers" : "encoder_post_norm_2_layers"},
+                 nn::TransformerEncoder({.num_layers = 2,
+                                         .embed_dim = 6,
+                                         .num_heads = 2,
+                                         .ffn_dim = 10,
+                                         .norm_first = norm_first,
+                                         .dropout = 0.0,
+                                         .activation = nn::Activation::gelu,
+                                         .final_norm = true,
+                                         .dtype = tg::float64}));
+}
+
+BOOST_AUTO_TEST_CASE(masked_mean) {
+  NoParameters none;
+  check({"masked_mean"}, none, [](const Tensors& in) {
+    return Tensors{{"y", nn::masked_mean(in.at("input"), tg::Mask::keep_positions(in.at("keep")))}};
+  });
+  const tg::Tensor x = tg::randn({2, 3, 4}, {.dtype = tg::float64});
+  check_close(nn::masked_mean(x), tg::mean(x, 1));
+  check_close(nn::masked_mean(x, tg::Mask::from_lengths({0, 3}, 3))[0], tg::zeros({4}, {.dtype = tg::float64}));
+  BOOST_CHECK_THROW(nn::masked_mean(x, tg::Mask::from_lengths({1, 2}, 4)), tg::ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(positions) {
+  check_unary({"sinusoidal_position"}, nn::SinusoidalPosition(6));
+  // Lengths beyond the table continue it.
+  const nn::SinusoidalPosition position(6);
+  const tg::Tensor far = position(tg::zeros({1, 400, 6}));
+  const tg::Tensor near = position(tg::zeros({1, 250, 6}));
+  for (std::size_t i = 0; i < 250 * 6; ++i) BOOST_TEST(far.data<float>()[i] == near.data<float>()[i]);
+  nn::LearnedPosition learned(5, 2, {.dtype = tg::float64});
+  const tg::Tensor x = tg::zeros({3, 4, 2}, {.dtype = tg::float64});
+  check_close(learned(x)[2], learned.weight->slice(0, {.stop = 4}));
+  BOOST_CHECK_THROW(learned(tg::zeros({1, 6, 2}, {.dtype = tg::float64})), tg::ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(a_whole_classifier) {
+  struct Classifier : nn::Module {
+    nn::Embedding embed{9, 6, {.dtype = tg::float64}};
+    nn::SinusoidalPosition position{6};
+    nn::TransformerEncoder encoder{
+        {.num_layers = 2, .embed_dim = 6, .num_heads = 2, .ffn_dim = 10, .dropout = 0.0, .dtype = tg::float64}};
+    nn::Linear head{6, 3, {.dtype = tg::float64}};
+    TAPEGRAD_MODULE(embed, position, encoder, head)
+    tg::Tensor operator()(const tg::Tensor& tokens, const tg::Mask& keep) {
+      return head(nn::masked_mean(encoder(position(embed(tokens)), keep), keep));
+    }
+  };
+  Classifier model;
+  check({"classifier"}, model, [&](const Tensors& in) {
+    return Tensors{{"y", model(in.at("tokens"), tg::Mask::keep_positions(in.at("keep")))}};
+  });
+}
+
+BOOST_AUTO_TEST_SUITE_END()

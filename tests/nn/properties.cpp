@@ -1,0 +1,211 @@
+// What layers promise beyond their values: statistics, independence of sequences and of padding, the same bits at any
+// number of threads, modes, errors.
+#include <boost/test/unit_test.hpp>
+
+#include <cmath>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/base/threads.hpp"
+#include "tapegrad/nn.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+namespace tg = tapegrad;
+namespace nn = tapegrad::nn;
+
+namespace {
+
+constexpr std::int64_t kBatch = 16;
+constexpr std::int64_t kLength = 7;
+constexpr std::int64_t kWidth = 40;
+constexpr double kEps = 1e-5;
+
+/// x [16, 7, 40], and its residual sum with self-attention of 4 heads.
+struct Residual {
+  nn::MultiHeadAttention attention{{.embed_dim = kWidth, .num_heads = 4, .dtype = tg::float64}};
+  tg::Tensor x = tg::randn({kBatch, kLength, kWidth}, {.dtype = tg::float64});
+  tg::Tensor operator()() const { return x + attention(x, x, x); }
+};
+
+/// Mean 0 and variance v / (v + eps), v the variance before, over the given axes.
+void check_statistics(const tg::Tensor& before, const tg::Tensor& after, const tg::Axes& axes) {
+  const std::vector<double> means = tg::mean(after, axes).to_vector<double>();
+  const std::vector<double> variances = tg::var(after, axes, {.correction = 0.0}).to_vector<double>();
+  const std::vector<double> v = tg::var(before, axes, {.correction = 0.0}).to_vector<double>();
+  for (std::size_t i = 0; i < v.size(); ++i) {
+    BOOST_TEST(std::abs(means[i]) < 1e-13);
+    BOOST_TEST(std::abs(variances[i] - v[i] / (v[i] + kEps)) < 1e-13);
+  }
+}
+
+/// [n][m]: the largest derivative of anything in sequence n of y with respect to anything in sequence m of x, along
+/// random cotangents.
+std::vector<std::vector<double>> influence(const tg::Tensor& x, const std::function<tg::Tensor()>& f) {
+  tg::Tensor leaf = x;
+  leaf.set_requires_grad(true);
+  tg::Tape tape;
+  const tg::Tensor y = f();
+  std::vector<std::vector<double>> largest;
+  for (std::int64_t n = 0; n < x.size(0); ++n) {
+    tg::Tensor cotangent = tg::zeros(y.shape(), {.dtype = tg::float64});
+    const std::vector<double> random = tg::randn(y[n].shape(), {.dtype = tg::float64}).to_vector<double>();
+    const std::span<double> elements = cotangent.mutable_data<double>();
+    std::copy(random.begin(), random.end(), elements.begin() + n * static_cast<std::int64_t>(random.size()));
+    const std::vector<double> gradient =
+        tape.gradient(y, leaf, {.cotangent = cotangent, .retain = true}).to_vector<double>();
+    const std::size_t each = gradient.size() / static_cast<std::size_t>(x.size(0));
+    std::vector<double> row(static_cast<std::size_t>(x.size(0)), 0.0);
+    for (std::size_t i = 0; i < gradient.size(); ++i) row[i / each] = std::max(row[i / each], std::abs(gradient[i]));
+    largest.push_back(row);
+  }
+  return largest;
+}
+
+/// The bits of a training step: loss, all gradients, running statistics.
+std::vector<float> step_bits(int threads, nn::Norm norm) {
+  tg::set_num_threads(threads);
+  tg::manual_seed(3);
+  nn::TransformerEncoder encoder({.num_layers = 2, .embed_dim = 64, .num_heads = 4, .norm = norm, .dropout = 0.1});
+  const tg::Tensor x = tg::randn({32, 24, 64});
+  std::vector<std::int64_t> lengths;
+  for (std::int64_t n = 0; n < 32; ++n) lengths.push_back(1 + n * 7 % 24);
+  const tg::Mask mask = tg::Mask::from_lengths(lengths, 24);
+  const std::vector<tg::Tensor> parameters = encoder.parameters();
+  tg::Tape tape;
+  const tg::Tensor loss = tg::sum(tg::square(nn::masked_mean(encoder(x, mask), mask)));
+  tape.backward(loss);
+  std::vector<float> bits = loss.to_vector<float>();
+  for (const tg::Tensor& parameter : parameters)
+    for (const float g : parameter.grad().to_vector<float>()) bits.push_back(g);
+  for (const auto& [name, buffer] : encoder.named_buffers())
+    if (buffer.dtype() == tg::float32)
+      for (const float v : buffer.to_vector<float>()) bits.push_back(v);
+  tg::set_num_threads(0);
+  return bits;
+}
+
+template <class E>
+void expect_error(const std::function<void()>& call, const std::string& message) {
+  BOOST_CHECK_EXCEPTION(call(), E, [&](const tg::Error& e) {
+    BOOST_TEST_MESSAGE(e.what());
+    return std::string(e.what()).starts_with(message);
+  });
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(properties)
+
+BOOST_AUTO_TEST_CASE(layer_norm_normalises_each_token_and_batch_norm_each_feature) {
+  tg::manual_seed(0);
+  const Residual residual;
+  const nn::LayerNorm layer_norm(kWidth, {.dtype = tg::float64});
+  nn::BatchNorm batch_norm(kWidth, {.dtype = tg::float64});
+  const tg::Tensor sum = residual();
+  check_statistics(sum, layer_norm(sum), -1);
+  check_statistics(sum, batch_norm(sum), {0, 1});
+}
+
+BOOST_AUTO_TEST_CASE(sequences_are_independent_with_layer_norm_and_not_with_batch_norm) {
+  tg::manual_seed(0);
+  const Residual residual;
+  const nn::LayerNorm layer_norm(kWidth, {.dtype = tg::float64});
+  nn::BatchNorm batch_norm(kWidth, {.dtype = tg::float64});
+  const auto alone = influence(residual.x, [&] { return layer_norm(residual()); });
+  const auto together = influence(residual.x, [&] { return batch_norm(residual()); });
+  for (std::size_t n = 0; n < alone.size(); ++n)
+    for (std::size_t m = 0; m < alone.size(); ++m) {
+      if (n == m) {
+        BOOST_TEST(alone[n][m] > 0.1);
+      } else {
+        BOOST_TEST(alone[n][m] == 0.0);
+      }
+      BOOST_TEST(together[n][m] > 1e-3);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(padding_changes_nothing) {
+  tg::manual_seed(1);
+  for (const nn::Norm norm : {nn::Norm::layer, nn::Norm::batch, nn::Norm::rms, nn::Norm::none}) {
+    nn::TransformerEncoder encoder({.num_layers = 2, .embed_dim = 8, .num_heads = 2, .norm = norm, .dropout = 0.0});
+    const tg::Mask mask = tg::Mask::from_lengths({5, 2, 3}, 5);
+    const tg::Tensor x = tg::randn({3, 5, 8});
+    const tg::Tensor other = tg::where(tg::unsqueeze(mask.positions(), -1), x, tg::randn({3, 5, 8}));
+    BOOST_TEST(nn::masked_mean(encoder(x, mask), mask).to_vector<float>() ==
+                   nn::masked_mean(encoder(other, mask), mask).to_vector<float>(),
+               boost::test_tools::per_element());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_same_bits_with_1_2_and_4_threads) {
+  for (const nn::Norm norm : {nn::Norm::layer, nn::Norm::batch}) {
+    const std::vector<float> one = step_bits(1, norm);
+    for (const int threads : {2, 4}) BOOST_TEST((step_bits(threads, norm) == one), threads << " threads");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(dropout_drops_in_training_alone) {
+  tg::manual_seed(5);
+  nn::Dropout dropout(0.25);
+  const tg::Tensor x = tg::ones({40000});
+  const std::vector<float> y = dropout(x).to_vector<float>();
+  const auto zeros = static_cast<double>(std::count(y.begin(), y.end(), 0.0F));
+  BOOST_TEST(std::abs(zeros - 10000.0) < 5.0 * std::sqrt(40000.0 * 0.25 * 0.75));
+  for (const float v : y) BOOST_TEST((v == 0.0F || v == 1.0F / 0.75F));
+  dropout.eval();
+  BOOST_TEST(dropout(x).to_vector<float>() == x.to_vector<float>(), boost::test_tools::per_element());
+  BOOST_CHECK_THROW(nn::Dropout(1.0), tg::ValueError);
+}
+
+BOOST_AUTO_TEST_CASE(an_encoder_in_evaluation_is_deterministic) {
+  nn::TransformerEncoder encoder({.num_layers = 1, .embed_dim = 8, .num_heads = 2, .dropout = 0.5});
+  const tg::Tensor x = tg::randn({2, 3, 8});
+  BOOST_TEST((encoder(x).to_vector<float>() != encoder(x).to_vector<float>()));
+  encoder.eval();
+  BOOST_TEST((encoder(x).to_vector<float>() == encoder(x).to_vector<float>()));
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_without_valid_positions_leaves_the_averages_alone) {
+  nn::BatchNorm layer(3);
+  const tg::Tensor y = layer(tg::randn({2, 4, 3}), tg::Mask::from_lengths({0, 0}, 4));
+  BOOST_TEST(y.shape().numel() == 24);
+  BOOST_TEST(layer.running_var->to_vector<float>() == std::vector<float>(3, 1.0F), boost::test_tools::per_element());
+  BOOST_TEST(layer.num_batches_tracked->item() == 0.0);
+  BOOST_CHECK_THROW(layer(tg::randn({1, 3})), tg::ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(misuse_is_told) {
+  expect_error<tg::ValueError>([] { nn::Linear(-1, 3); }, "[Linear] expected sizes of at least 0, got -1 and 3");
+  expect_error<tg::ShapeError>([] { nn::Linear(4, 3)(tg::ones({2, 5})); }, "[linear]");
+  expect_error<tg::IndexError>([] { nn::Embedding(4, 3, {.padding_idx = 4}); }, "[Embedding] padding_idx 4");
+  expect_error<tg::ShapeError>(
+      [] {
+        nn::LayerNorm(4, {.affine = false})(tg::ones({2, 5}));
+      },
+      "[LayerNorm] expected [.., 4], got [2, 5]");
+  expect_error<tg::ShapeError>([] { nn::BatchNorm(4)(tg::ones({2, 5})); }, "[BatchNorm] expected [.., 4], got [2, 5]");
+  expect_error<tg::DTypeError>(
+      [] {
+        nn::BatchNorm(4)(tg::ones({2, 4}, {.dtype = tg::float64}));
+      },
+      "[BatchNorm] expected float32, got float64");
+  expect_error<tg::ValueError>([] { nn::MultiHeadAttention({.embed_dim = 6, .num_heads = 4}); },
+                               "[MultiHeadAttention] embed_dim 6 must be a positive multiple of num_heads 4");
+  expect_error<tg::ShapeError>(
+      [] {
+        const nn::MultiHeadAttention attention({.embed_dim = 6, .num_heads = 2});
+        attention(tg::ones({2, 3, 6}), tg::ones({2, 4, 6}), tg::ones({2, 5, 6}));
+      },
+      "[MultiHeadAttention] expected query [N, Lq, 6], key and value [N, Lk, 6], got [2, 3, 6], [2, 4, 6] and [2, 5, "
+      "6]");
+  expect_error<tg::ValueError>([] { nn::TransformerEncoder({.num_layers = -1, .embed_dim = 4}); },
+                               "[TransformerEncoder] expected at least 0 layers, got -1");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
