@@ -1,0 +1,18 @@
+# tapegrad/tapegrad.hpp includes every public header, itself or through nn.hpp and optim.hpp. The catalogue is left out: it is no part
+# of programs that use ops.
+#   cmake -DSOURCE=<root> -P umbrella.cmake
+file(READ "${SOURCE}/include/tapegrad/tapegrad.hpp" included)
+foreach(theme nn optim)
+  file(READ "${SOURCE}/${theme}/include/tapegrad/${theme}.hpp" more)
+  string(APPEND included "${more}")
+endforeach()
+
+foreach(library core nn optim)
+  file(GLOB_RECURSE headers RELATIVE "${SOURCE}/${library}/include" "${SOURCE}/${library}/include/*.hpp")
+  foreach(header ${headers})
+    string(FIND "${included}" "#include \"${header}\"" place)
+    if(place EQUAL -1 AND NOT header STREQUAL "tapegrad/catalogue/catalogue.hpp")
+      message(SEND_ERROR "tapegrad/tapegrad.hpp does not include ${header}")
+    endif()
+  endforeach()
+endforeach()
