@@ -1,0 +1,364 @@
+// Claim 4: BatchNorm ties the sequences of a batch together.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "norm_study/claims.hpp"
+#include "norm_study/interrupt.hpp"
+#include "norm_study/terminal.hpp"
+#include "tapegrad/base/threads.hpp"
+#include "tapegrad/ops/norm.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/softmax.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+namespace norm_study {
+namespace tg = tapegrad;
+namespace {
+
+constexpr std::size_t kCompanies = 20, kCompanySize = 64;
+constexpr std::size_t kWatched = 640;  // words, ten batches of 64
+constexpr std::int64_t kPadded = 24;   // all companies have as many positions: the longest word's
+
+struct Answer {
+  std::size_t language = 0;
+  std::vector<double> probabilities;
+};
+
+/// Watched words in one partition into batches.
+struct Company {
+  std::vector<Answer> answers;         // of each watched word
+  std::vector<std::size_t> neighbour;  // of each: one word that shares its batch
+};
+
+Company keep_company(WordClassifier& model, const Laboratory& laboratory, const std::vector<std::size_t>& watched,
+                     std::size_t which) {
+  tg::Generator generator(laboratory.options().seed * 1000 + 100 + which);
+  const std::vector<std::size_t> order = shuffled_indices(watched.size(), generator);
+  Company company{std::vector<Answer>(watched.size()), std::vector<std::size_t>(watched.size())};
+  for (std::size_t first = 0; first < order.size(); first += kCompanySize) {
+    const std::size_t count = std::min(kCompanySize, order.size() - first);
+    std::vector<std::size_t> picks;
+    for (std::size_t i = 0; i < count; ++i) picks.push_back(watched[order[first + i]]);
+    const tg::Tensor probabilities =
+        tg::softmax(logits_of(model, make_batch(laboratory.corpus().test, picks, kPadded)));
+    const auto values = probabilities.to_vector<float>();
+    const std::size_t languages = kLanguages.size();
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto row = values.begin() + static_cast<std::ptrdiff_t>(i * languages);
+      Answer& answer = company.answers[order[first + i]];
+      answer.probabilities.assign(row, row + static_cast<std::ptrdiff_t>(languages));
+      answer.language =
+          static_cast<std::size_t>(std::max_element(row, row + static_cast<std::ptrdiff_t>(languages)) - row);
+      company.neighbour[order[first + i]] = watched[order[first + (i + 1) % count]];
+    }
+  }
+  return company;
+}
+
+/// The same words in all companies, in training mode without a trace in the running statistics.
+std::vector<Company> keep_companies(const WordClassifier& model, const Laboratory& laboratory,
+                                    const std::vector<std::size_t>& watched) {
+  std::vector<Company> companies(kCompanies);
+  run_side_by_side(kCompanies, laboratory.threads(), [&](std::size_t c) {
+    WordClassifier own = model;
+    own.train();
+    own.set_tracking(false);
+    companies[c] = keep_company(own, laboratory, watched, c);
+  });
+  return companies;
+}
+
+std::size_t distinct_answers(const std::vector<Company>& companies, std::size_t word) {
+  std::set<std::size_t> languages;
+  for (const Company& company : companies) languages.insert(company.answers[word].language);
+  return languages.size();
+}
+
+/// The most that any probability of any word moves between two companies.
+double largest_move(const std::vector<Company>& companies) {
+  double most = 0;
+  for (std::size_t w = 0; w < companies.front().answers.size(); ++w) {
+    for (std::size_t l = 0; l < kLanguages.size(); ++l) {
+      double low = 1, high = 0;
+      for (const Company& company : companies) {
+        low = std::min(low, company.answers[w].probabilities[l]);
+        high = std::max(high, company.answers[w].probabilities[l]);
+      }
+      most = std::max(most, high - low);
+    }
+  }
+  return most;
+}
+
+/// norm(J_ij)^2 for all j, J_ij = d logits_i / d embedding_j, a reverse sweep for each logit.
+std::vector<double> squared_jacobian(WordClassifier& model, const Batch& batch, std::int64_t i) {
+  tg::Tensor embedded = model.embed(batch);
+  embedded.set_requires_grad(true);
+  tg::Tape tape;
+  const tg::Tensor logits = model.classify(embedded, batch.mask)[i];
+  const std::int64_t languages = logits.size(0);
+  std::vector<double> squares(static_cast<std::size_t>(embedded.size(0)), 0.0);
+  for (std::int64_t l = 0; l < languages; ++l) {
+    std::vector<float> unit(static_cast<std::size_t>(languages), 0.0F);
+    unit[static_cast<std::size_t>(l)] = 1.0F;
+    const tg::Tensor row =
+        tape.gradient(logits, embedded, {.cotangent = tg::from_vector(unit, {languages}), .retain = true});
+    const tg::NoRecord pause;
+    const auto per_word = tg::sum(tg::square(row.to(tg::float64)), {1, 2}).to_vector<double>();
+    for (std::size_t j = 0; j < squares.size(); ++j) squares[j] += per_word[j];
+  }
+  return squares;
+}
+
+/// sqrt(sum over j != i of norm(J_ij)^2 / sum over j of norm(J_ij)^2) for word 0 among `size` words, the mean over
+/// companies.
+double cross_dependence(WordClassifier& model, const Laboratory& laboratory, std::size_t size, std::size_t companies) {
+  double sum = 0;
+  for (std::size_t c = 0; c < companies; ++c) {
+    std::vector<std::size_t> picks = laboratory.random_test_words(size, 300 + c);
+    picks[0] = laboratory.random_test_words(1, 299)[0];
+    const std::vector<double> squares = squared_jacobian(model, make_batch(laboratory.corpus().test, picks), 0);
+    double others = 0;
+    for (std::size_t j = 1; j < squares.size(); ++j) others += squares[j];
+    sum += std::sqrt(others / (others + squares[0]));
+  }
+  return sum / static_cast<double>(companies);
+}
+
+/// Largest difference between the Jacobian of one BatchNorm layer and (gamma / sigma)(delta_ij - 1/n - xhat_i xhat_j /
+/// n).
+double closed_form_difference(std::uint64_t seed) {
+  constexpr std::int64_t n = 12;
+  constexpr double epsilon = 1e-5;
+  tg::Generator generator(seed);
+  tg::Tensor x = tg::randn({n, 1}, generator, {.dtype = tg::float64});
+  x.set_requires_grad(true);
+  const double gamma = 1.7;
+  tg::Tape tape;
+  const tg::Tensor y = tg::batch_norm(x, tg::full({1}, gamma, {.dtype = tg::float64}),
+                                      tg::zeros({1}, {.dtype = tg::float64}), {.eps = epsilon})
+                           .y;
+  const auto values = x.to_vector<double>();
+  double mean = 0, variance = 0;
+  for (const double v : values) mean += v / n;
+  for (const double v : values) variance += (v - mean) * (v - mean) / n;
+  const double sigma = std::sqrt(variance + epsilon);
+  double most = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    std::vector<double> unit(n, 0.0);
+    unit[static_cast<std::size_t>(i)] = 1.0;
+    const auto row =
+        tape.gradient(y, x, {.cotangent = tg::from_vector(unit, {n, 1}), .retain = true}).to_vector<double>();
+    for (std::int64_t j = 0; j < n; ++j) {
+      const double at_i = (values[static_cast<std::size_t>(i)] - mean) / sigma;
+      const double at_j = (values[static_cast<std::size_t>(j)] - mean) / sigma;
+      const double wanted = gamma / sigma * ((i == j ? 1.0 : 0.0) - 1.0 / n - at_i * at_j / n);
+      most = std::max(most, std::abs(row[static_cast<std::size_t>(j)] - wanted));
+    }
+  }
+  return most;
+}
+
+std::string word_text(const Laboratory& laboratory, std::size_t index) {
+  return to_utf8(laboratory.corpus().data.test[index].letters);
+}
+
+/// Line after line: the same word, the same weights, another company.
+void show_companies(const Laboratory& laboratory, const std::vector<Company>& batch, const std::vector<Company>& layer,
+                    std::size_t word) {
+  const Narrator& narrator = laboratory.narrator();
+  const int width = narrator.width();
+  const bool companions = width >= 90;
+  const int bar = std::clamp(width - 52 - (companions ? 26 : 0), 0, 20);
+  narrator.line(fmt::format("    {}{}{}", companions ? fit("in company with", 26) : "",
+                            fit("BatchNorm, training mode", static_cast<std::size_t>(12 + bar + 8)), "LayerNorm"));
+  std::size_t last = kLanguages.size();
+  for (std::size_t c = 0; c < kCompanies; ++c) {
+    const Answer& b = batch[c].answers[word];
+    const Answer& l = layer[c].answers[word];
+    const bool changed = last != kLanguages.size() && b.language != last;
+    last = b.language;
+    const std::string company =
+        companions ? fit(fmt::format("{}, …", word_text(laboratory, batch[c].neighbour[word])), 26) : "";
+    narrator.line(fmt::format(
+        " {:2} {}{}{} {:3.0f} %  {}{:.4f} %", c + 1, company,
+        painted(fit(kLanguages[b.language].name, 12), changed ? 33 : 1, narrator.colour()),
+        painted(bar_text(b.probabilities[b.language], bar), 33, narrator.colour()), 100 * b.probabilities[b.language],
+        painted(fit(kLanguages[l.language].name, 12), 36, narrator.colour()), 100 * l.probabilities[l.language]));
+    narrator.pause(150);
+    if (interrupted()) return;
+  }
+}
+
+StripPlot strip_plot(const Laboratory& laboratory, const std::vector<Company>& batch, const std::vector<Company>& layer,
+                     std::size_t word, std::size_t test_index) {
+  const auto truth = static_cast<std::size_t>(laboratory.corpus().test[test_index].language);
+  std::vector<std::size_t> seen{truth};
+  for (const auto* companies : {&batch, &layer}) {
+    for (const Company& company : *companies) {
+      const std::size_t language = company.answers[word].language;
+      if (std::find(seen.begin(), seen.end(), language) == seen.end()) seen.push_back(language);
+    }
+  }
+  const std::string_view right = kLanguages[truth].name;
+  StripPlot plot{.title = fmt::format("Probability of {} for “{}” in 20 batches of other companions", right,
+                                      word_text(laboratory, test_index)),
+                 .x_label = fmt::format("probability that the network gives to {}; the mark is its answer", right),
+                 .categories = {},
+                 .rows = {}};
+  for (const std::size_t language : seen) plot.categories.emplace_back(kLanguages[language].name);
+  const auto row = [&](std::string label, const std::vector<Company>& companies) {
+    const std::size_t answers = distinct_answers(companies, word);
+    StripPlot::Row r{
+        std::move(label),
+        answers == 1 ? "20 companies, one answer" : fmt::format("20 companies, {} different answers", answers),
+        {}};
+    for (const Company& company : companies) {
+      const Answer& a = company.answers[word];
+      const auto category = std::find(seen.begin(), seen.end(), a.language) - seen.begin();
+      r.points.push_back({a.probabilities[truth], static_cast<std::size_t>(category)});
+    }
+    plot.rows.push_back(std::move(r));
+  };
+  row("BatchNorm, training mode", batch);
+  row("LayerNorm", layer);
+  return plot;
+}
+
+HeatMap heat_map(WordClassifier& model, const Laboratory& laboratory) {
+  const std::vector<std::size_t> picks = laboratory.random_test_words(8, 298);
+  const Batch batch = make_batch(laboratory.corpus().test, picks);
+  HeatMap map{.title = "How much the logits of each word depend on the letters of each other: BatchNorm, batch of 8",
+              .x_label = "embedding of",
+              .y_label = "logits of",
+              .rows = {},
+              .columns = {},
+              .values = {},
+              .value_label = "norm of the Jacobian"};
+  for (std::size_t i = 0; i < picks.size(); ++i) {
+    map.rows.push_back(word_text(laboratory, picks[i]));
+    map.columns.push_back(fmt::format("{}", i + 1));
+    for (const double square : squared_jacobian(model, batch, static_cast<std::int64_t>(i)))
+      map.values.push_back(std::sqrt(square));
+  }
+  return map;
+}
+
+}  // namespace
+
+/// The same weights, the same word, 20 batches of other words: the answers, then the Jacobian across the batch by the
+/// engine's reverse sweeps, and one BatchNorm layer's against its closed form.
+Claim measure_company(Laboratory& laboratory) {
+  Claim claim = make_claim(laboratory, "4", "BatchNorm ties the sequences of a batch together");
+  const Narrator& narrator = laboratory.narrator();
+  WordClassifier layer = laboratory.reference(Norm::layer), batch = laboratory.reference(Norm::batch);
+
+  const std::vector<std::size_t> watched = laboratory.random_test_words(kWatched, 4);
+  const std::vector<Company> by_batch = keep_companies(batch, laboratory, watched);
+  const std::vector<Company> by_layer = keep_companies(layer, laboratory, watched);
+  std::size_t word = 0, moved_batch = 0, moved_layer = 0;
+  for (std::size_t w = 0; w < watched.size(); ++w) {
+    if (distinct_answers(by_batch, w) > distinct_answers(by_batch, word)) word = w;
+    moved_batch += distinct_answers(by_batch, w) > 1 ? 1 : 0;
+    moved_layer += distinct_answers(by_layer, w) > 1 ? 1 : 0;
+  }
+  const auto share = [&](std::size_t moved) {
+    return 100.0 * static_cast<double>(moved) / static_cast<double>(watched.size());
+  };
+  const std::string shown = word_text(laboratory, watched[word]);
+  narrator.heading(
+      fmt::format("One word, “{}” ({}), in 20 batches of 64: only its companions change", shown,
+                  kLanguages[static_cast<std::size_t>(laboratory.corpus().test[watched[word]].language)].name));
+  show_companies(laboratory, by_batch, by_layer, word);
+  const double layer_move = largest_move(by_layer);
+  narrator.say(
+      fmt::format("“{}” moves most among {} test words. In these 20 companies BatchNorm in training mode changes its "
+                  "answer to {:.0f} % of "
+                  "them, LayerNorm to {:.0f} %; the largest move of any of LayerNorm's probabilities is {:.2g}.",
+                  shown, watched.size(), share(moved_batch), share(moved_layer), layer_move));
+
+  // The Jacobian across the batch.
+  const std::array<std::size_t, 5> sizes{2, 4, 8, 16, 64};
+  std::array<double, 5> rho_batch{}, rho_layer{};
+  double rho_none = 0, rho_rms = 0, rho_evaluation = 0, closed_form = 0;
+  HeatMap map;
+  const std::size_t companies = laboratory.options().quick ? 5 : kCompanies;
+  run_side_by_side(2 * sizes.size() + 1, laboratory.threads(), [&](std::size_t job) {
+    if (interrupted()) return;
+    if (job < 2 * sizes.size()) {
+      // The largest batches first: they take longest.
+      const std::size_t s = sizes.size() - 1 - job / 2;
+      WordClassifier own = job % 2 == 0 ? batch : layer;
+      own.train();
+      own.set_tracking(false);
+      (job % 2 == 0 ? rho_batch : rho_layer)[s] =
+          cross_dependence(own, laboratory, sizes[s], sizes[s] > 16 ? companies / 5 : companies);
+      return;
+    }
+    WordClassifier own = batch;
+    own.train();
+    own.set_tracking(false);
+    map = heat_map(own, laboratory);
+    own.eval();
+    rho_evaluation = cross_dependence(own, laboratory, 8, 2);
+    for (auto& [norm, rho] : {std::pair{Norm::none, &rho_none}, std::pair{Norm::rms, &rho_rms}}) {
+      WordClassifier untrained(laboratory.training({.norm = norm}, 1, 0).model, laboratory.options().seed);
+      *rho = cross_dependence(untrained, laboratory, 8, 2);
+    }
+    closed_form = closed_form_difference(laboratory.options().seed);
+  });
+  if (interrupted()) {
+    claim.verdict.detail = "stopped";
+    return claim;
+  }
+  const double layer_most = *std::max_element(rho_layer.begin(), rho_layer.end());
+  const std::vector<ExactCheck> checks{
+      {"ρ of LayerNorm", layer_most, Bound::equal_to, 0},
+      {"of RMSNorm and no normalisation", std::max(rho_none, rho_rms), Bound::equal_to, 0},
+      {"of BatchNorm in evaluation", rho_evaluation, Bound::equal_to, 0},
+      {"of BatchNorm in training, batch of 64", rho_batch.back(), Bound::above, 1e-3},
+      {"one BatchNorm layer against the closed form", closed_form, Bound::at_most, 1e-10}};
+  claim.verdict = exact_verdict(checks, true);
+  claim.setup = laboratory.reference_setup() + ", 20 companies";
+  claim.sentence = fmt::format(
+      "The same word and the same weights in 20 batches of 64: BatchNorm in training mode changes its answer to {:.0f} "
+      "% of {} "
+      "words (“{}” moves most: {} answers), LayerNorm to {:.0f} %. The share of a word's Jacobian that belongs to "
+      "other words "
+      "(ρ) is {:.2f} in a batch of 2 and {:.2f} in one of 64 with BatchNorm, and exactly 0 with LayerNorm.",
+      share(moved_batch), watched.size(), shown, distinct_answers(by_batch, word), share(moved_layer),
+      rho_batch.front(), rho_batch.back());
+  LineChart dependence{.title = "Share of a word's Jacobian that belongs to the other words of its batch",
+                       .x_label = "words in the batch",
+                       .y_label = "ρ",
+                       .series = {},
+                       .references = {},
+                       .x_ticks = {},
+                       .log_x = true};
+  for (const std::size_t size : sizes) dependence.x_ticks.push_back(static_cast<double>(size));
+  for (const auto& [norm, values] : {std::pair{Norm::batch, &rho_batch}, std::pair{Norm::layer, &rho_layer}}) {
+    dependence.series.push_back({.name = norm_name(norm),
+                                 .colour = norm_colour(norm),
+                                 .x = dependence.x_ticks,
+                                 .y = {values->begin(), values->end()},
+                                 .low = {},
+                                 .high = {}});
+  }
+  claim.charts = {strip_plot(laboratory, by_batch, by_layer, word, watched[word]), dependence, map};
+  claim.measurements = {{"words in the batch", "ρ of BatchNorm", "ρ of LayerNorm"}, {}};
+  for (std::size_t s = 0; s < sizes.size(); ++s) {
+    claim.measurements.rows.push_back(
+        {fmt::format("{}", sizes[s]), fmt::format("{:.3f}", rho_batch[s]), fmt::format("{:.3g}", rho_layer[s])});
+  }
+  return claim;
+}
+
+}  // namespace norm_study

@@ -1,0 +1,146 @@
+// Claim 5: LayerNorm evens out concatenated heads.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "norm_study/claims.hpp"
+#include "tapegrad/ops/linalg.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+namespace norm_study {
+namespace tg = tapegrad;
+namespace {
+
+constexpr std::int64_t kHeads = 4;
+
+double root_mean_square(const tg::Tensor& x) { return std::sqrt(tg::mean(tg::square(x.to(tg::float64))).item()); }
+
+/// The same about the mean of each token's own features [N, L, features]: blind to a shift of the token.
+double spread(const tg::Tensor& x) { return root_mean_square(x - tg::mean(x, 2, true)); }
+
+/// Ratio of the largest to the smallest among parts of equal shape.
+double ratio(const std::vector<tg::Tensor>& parts, double (*size)(const tg::Tensor&)) {
+  double low = INFINITY, high = 0;
+  for (const tg::Tensor& part : parts) {
+    low = std::min(low, size(part));
+    high = std::max(high, size(part));
+  }
+  return high / low;
+}
+
+/// What a normalisation makes of the summands of x [N, L, E]: the statistics being those of x, it is an affine map, so
+/// that a summand c becomes (c - its own mean) / sigma. LayerNorm takes both along axis 2, BatchNorm along axes 0
+/// and 1.
+std::vector<tg::Tensor> normalized_parts(const std::vector<tg::Tensor>& parts, const tg::Tensor& x,
+                                         const tg::Axes& axes) {
+  const tg::Tensor rstd = tg::rsqrt(tg::var(x, axes, {.correction = 0, .keepdim = true}) + 1e-5);
+  std::vector<tg::Tensor> made;
+  for (const tg::Tensor& part : parts) made.push_back((part - tg::mean(part, axes, true)) * rstd);
+  return made;
+}
+
+struct Ratios {
+  double before, after_layer, after_batch;
+  double change_by_layer() const { return after_layer / before; }
+  double change_by_batch() const { return after_batch / before; }
+};
+
+/// The heads side by side, normalised as they are.
+Ratios directly(const tg::Tensor& heads, double (*size)(const tg::Tensor&)) {
+  const auto cut = [](const tg::Tensor& t) { return tg::chunk(t, kHeads, 2); };
+  const tg::Axes features{2}, batch{0, 1};
+  return {ratio(cut(heads), size), ratio(cut(normalized_parts({heads}, heads, features)[0]), size),
+          ratio(cut(normalized_parts({heads}, heads, batch)[0]), size)};
+}
+
+/// What each head contributes after the output projection and the residual, before and after the normalisation.
+Ratios as_contributions(const tg::Tensor& heads, const tg::Tensor& projection, const tg::Tensor& residual) {
+  const std::int64_t width = heads.size(2) / kHeads;
+  std::vector<tg::Tensor> parts;
+  tg::Tensor x = residual;
+  for (std::int64_t h = 0; h < kHeads; ++h) {
+    const tg::Slice range{.start = h * width, .stop = (h + 1) * width};
+    parts.push_back(tg::linear(heads.slice(2, range), projection.slice(1, range).contiguous()));
+    x = x + parts.back();
+  }
+  return {ratio(parts, root_mean_square), ratio(normalized_parts(parts, x, {2}), root_mean_square),
+          ratio(normalized_parts(parts, x, {0, 1}), root_mean_square)};
+}
+
+}  // namespace
+
+/// Heads scaled by 0.1, 1, 10 and 100, and the heads of a trained network: the ratio of the largest to the smallest
+/// head, before and after normalisation.
+Claim measure_heads(Laboratory& laboratory) {
+  Claim claim = make_claim(laboratory, "5", "LayerNorm evens out concatenated heads");
+  const tg::NoRecord pause;
+  tg::Generator generator(laboratory.options().seed + 50);
+  std::vector<tg::Tensor> scaled;
+  for (const double scale : {0.1, 1.0, 10.0, 100.0}) scaled.push_back(scale * tg::randn({64, 12, 16}, generator));
+  const tg::Tensor heads = tg::cat(scaled, 2);
+  const WordClassifier network = laboratory.reference(Norm::layer);
+  const SelfAttention& attention = network.layers.front().self_attn;
+  const tg::Tensor residual = tg::randn({64, 12, 64}, generator);
+
+  // Words of one length: every position counts.
+  std::vector<std::size_t> picks;
+  for (const std::size_t w : laboratory.random_test_words(laboratory.corpus().test.size(), 5))
+    if (laboratory.corpus().test[w].length() == 8 && picks.size() < 64) picks.push_back(w);
+  if (picks.empty()) picks = laboratory.random_test_words(1, 5);
+  const Batch words = make_batch(laboratory.corpus().test, picks);
+  const tg::Tensor embedded = network.embed(words);
+  WordClassifier copy = network;
+  const tg::Tensor learnt_heads =
+      attention.concatenated_heads(copy.layers.front().norm1(embedded, words.mask), words.mask);
+
+  const Ratios direct = directly(heads, spread), shifted = directly(heads, root_mean_square);
+  const Ratios mixed = as_contributions(heads, attention.out_proj.weight, residual);
+  const Ratios learnt = as_contributions(learnt_heads, attention.out_proj.weight, embedded);
+  const std::vector<ExactCheck> checks{
+      {"heads side by side, ratio of their spreads after/before", direct.change_by_layer(), Bound::at_most, 0.5},
+      {"after projection and residual", mixed.change_by_layer(), Bound::at_most, 0.5},
+      {"trained heads", learnt.change_by_layer(), Bound::at_most, 0.5}};
+  claim.verdict = exact_verdict(checks, false);
+  claim.setup = "heads scaled by 0.1, 1, 10, 100; trained heads of layer 1: " + laboratory.reference_setup();
+  claim.sentence = fmt::format(
+      "LayerNorm shifts and scales a token as a whole, so the ratio between its heads stays: ×{:.2f} for the spreads "
+      "of heads "
+      "side by side, ×{:.2f} after projection and residual, ×{:.2f} for trained heads. (Their plain root mean square "
+      "does fall, "
+      "{:.0f} to {:.1f}, but only because the common shift outweighs the smallest head.) BatchNorm scales each feature "
+      "by itself "
+      "and evens heads side by side out, {:.0f} to {:.2f}.",
+      direct.change_by_layer(), mixed.change_by_layer(), learnt.change_by_layer(), shifted.before, shifted.after_layer,
+      direct.before, direct.after_batch);
+  claim.charts = {BarChart{.title = "Ratio of the largest to the smallest head, after normalisation over before",
+                           .x_label = "after / before",
+                           .categories = {"side by side", "projected", "trained"},
+                           .bars = {{"LayerNorm",
+                                     Colour::blue,
+                                     {direct.change_by_layer(), mixed.change_by_layer(), learnt.change_by_layer()},
+                                     {},
+                                     {}},
+                                    {"BatchNorm",
+                                     Colour::orange,
+                                     {direct.change_by_batch(), mixed.change_by_batch(), learnt.change_by_batch()},
+                                     {},
+                                     {}}},
+                           .references = {{0.5, "evened out"}},
+                           .decimals = 2}};
+  claim.measurements = {{"heads", "ratio before", "after LayerNorm", "after BatchNorm"}, {}};
+  for (const auto& [name, r] :
+       {std::pair{"scaled, side by side: spread", direct}, std::pair{"scaled, side by side: root mean square", shifted},
+        std::pair{"scaled, after projection and residual", mixed},
+        std::pair{"trained, after projection and residual", learnt}}) {
+    claim.measurements.rows.push_back({name, fmt::format("{:.3g}", r.before), fmt::format("{:.3g}", r.after_layer),
+                                       fmt::format("{:.3g}", r.after_batch)});
+  }
+  return claim;
+}
+
+}  // namespace norm_study

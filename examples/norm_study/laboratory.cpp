@@ -1,0 +1,175 @@
+#include "norm_study/laboratory.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include "tapegrad/base/random.hpp"
+
+namespace norm_study {
+namespace {
+
+constexpr std::int64_t kMainSteps = 500, kQuickSteps = 120;
+constexpr int kCurvePoints = 10;
+
+Baselines measure(const NaiveBayes& up_to_3, const Corpus& corpus) {
+  const NaiveBayes up_to_5(corpus.data.train, kLanguages.size(), {.max_order = 5});
+  Baselines baselines;
+  baselines.naive_bayes_3 = up_to_3.accuracy(corpus.data.test);
+  baselines.naive_bayes_5 = up_to_5.accuracy(corpus.data.test);
+  return baselines;
+}
+
+}  // namespace
+
+std::string command_text(const StudyOptions& options, std::string_view claim) {
+  const StudyOptions usual;
+  std::string text = "./dev demo";
+  if (options.quick) text += " --quick";
+  if (options.full && claim.empty()) text += " --full";
+  if (!claim.empty()) text += fmt::format(" --claim {}", claim);
+  if (options.seed != usual.seed) text += fmt::format(" --seed {}", options.seed);
+  if (options.seeds) {
+    text += fmt::format(" --seeds {}", *options.seeds);
+  } else if (options.full && !claim.empty()) {
+    text += " --full";
+  }
+  if (options.steps) text += fmt::format(" --steps {}", *options.steps);
+  if (options.train_words != usual.train_words) text += fmt::format(" --train-words {}", options.train_words);
+  if (options.test_words != usual.test_words) text += fmt::format(" --test-words {}", options.test_words);
+  if (options.dictionary != usual.dictionary) text += fmt::format(" --dict {}", options.dictionary.string());
+  return text;
+}
+
+Laboratory::Laboratory(const StudyOptions& options, Corpus words)
+    : options_(options),
+      corpus_(std::move(words)),
+      bayes_(corpus_.data.train, kLanguages.size(), {.max_order = 3}),
+      baselines_(measure(bayes_, corpus_)),
+      threads_(options.threads > 0 ? options.threads
+                                   : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()))) {}
+
+int Laboratory::seeds(int in_default_run) const {
+  if (options_.seeds) return *options_.seeds;
+  if (options_.quick) return 1;
+  return options_.full ? 2 * in_default_run : in_default_run;
+}
+
+std::int64_t Laboratory::steps(std::int64_t in_default_run) const {
+  if (options_.steps) return *options_.steps;
+  return options_.quick ? kQuickSteps : in_default_run;
+}
+
+TrainOptions Laboratory::training(NormOptions norm, std::int64_t steps, int seed_index) const {
+  return {.model = {.letters = corpus_.data.alphabet.size(), .norm = norm},
+          .seed = options_.seed + static_cast<std::uint64_t>(seed_index),
+          .steps = steps};
+}
+
+std::vector<TrainOptions> Laboratory::group(NormOptions norm, std::int64_t steps, int seeds) const {
+  std::vector<TrainOptions> all;
+  for (int s = 0; s < seeds; ++s) all.push_back(training(norm, steps, s));
+  return all;
+}
+
+std::vector<const Trained*> Laboratory::trained(const std::vector<TrainOptions>& wanted, const std::string& label) {
+  std::vector<TrainOptions> missing;
+  std::set<std::string> keys;
+  std::int64_t steps = 0;
+  for (const TrainOptions& options : wanted) {
+    if (runs_.contains(options.key()) || !keys.insert(options.key()).second) continue;
+    missing.push_back(options);
+    steps += options.steps;
+  }
+  if (!missing.empty()) {
+    Progress progress(label, steps);
+    for (Trained& run : train_side_by_side(missing, corpus_, threads_, &progress)) {
+      std::string key = run.options.key();
+      runs_.emplace(std::move(key), std::move(run));
+    }
+  }
+  std::vector<const Trained*> found;
+  for (const TrainOptions& options : wanted) found.push_back(&runs_.at(options.key()));
+  return found;
+}
+
+TrainOptions Laboratory::main_training(Norm norm, int seed_index) const {
+  TrainOptions options = training({.norm = norm}, steps(kMainSteps), seed_index);
+  options.curve_points = kCurvePoints;
+  return options;
+}
+
+WordClassifier Laboratory::reference(Norm norm) {
+  // Both at once: they train side by side, and every look at one is a comparison with the other.
+  const auto both =
+      trained({main_training(Norm::layer, 0), main_training(Norm::batch, 0)}, "LayerNorm and BatchNorm learn");
+  return both[norm == Norm::layer ? 0 : 1]->model;
+}
+
+std::string Laboratory::reference_setup() const {
+  const TrainOptions options = main_training(Norm::layer, 0);
+  return fmt::format("networks after {} steps of batch {}, seed {}", options.steps, options.batch, options.seed);
+}
+
+std::vector<std::size_t> Laboratory::random_test_words(std::size_t count, std::uint64_t purpose) const {
+  tapegrad::Generator generator(options_.seed * 1000 + purpose);
+  std::vector<std::size_t> picks = shuffled_indices(corpus_.test.size(), generator);
+  picks.resize(std::min(picks.size(), count));
+  return picks;
+}
+
+std::vector<double> points(std::span<const Trained* const> runs) {
+  std::vector<double> values;
+  for (const Trained* run : runs)
+    if (run->complete()) values.push_back(100 * run->accuracy);
+  return values;
+}
+
+std::string points_text(std::span<const Trained* const> runs) {
+  const std::vector<double> values = points(runs);
+  if (values.empty()) return "–";
+  const Summary summary = summarize(values);
+  return values.size() == 1 ? fmt::format("{:.1f}", summary.mean)
+                            : fmt::format("{:.1f} ± {:.1f}", summary.mean, summary.deviation);
+}
+
+Verdict compare(const Laboratory& laboratory, std::span<const Trained* const> a, std::span<const Trained* const> b) {
+  std::vector<double> first, second;
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    if (!a[i]->complete() || !b[i]->complete()) continue;
+    first.push_back(100 * a[i]->accuracy);
+    second.push_back(100 * b[i]->accuracy);
+  }
+  if (laboratory.judges() && first.size() >= 2) return paired_verdict(paired_interval(first, second));
+  if (first.empty()) return {.outcome = Outcome::not_judged, .detail = "stopped before a pair of networks was trained"};
+  return {
+      .outcome = Outcome::not_judged,
+      .detail = fmt::format("{:+.1f} points; {}", summarize(first).mean - summarize(second).mean,
+                            laboratory.judges() ? "one seed has no interval" : "too short a training for a verdict")};
+}
+
+std::string setup_text(const TrainOptions& training, int seeds) {
+  return fmt::format("{} steps, batch {}, {} seed{}", training.steps, training.batch, seeds, seeds == 1 ? "" : "s");
+}
+
+std::vector<ReferenceLine> accuracy_references(const Baselines& baselines) {
+  return {{100 * baselines.naive_bayes_3, "naive Bayes, n ≤ 3"}, {100 * baselines.chance, "chance"}};
+}
+
+Colour norm_colour(Norm norm) {
+  switch (norm) {
+    case Norm::layer: return Colour::blue;
+    case Norm::batch: return Colour::orange;
+    case Norm::batch_unmasked: return Colour::red;
+    case Norm::rms: return Colour::green;
+    case Norm::tanh: return Colour::purple;
+    case Norm::layer_detached: return Colour::red;
+    case Norm::none: break;
+  }
+  return Colour::grey;
+}
+
+}  // namespace norm_study

@@ -1,0 +1,96 @@
+// What all experiments share: the words, the budget, the networks trained so far, and the voice.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "norm_study/batches.hpp"
+#include "norm_study/naive_bayes.hpp"
+#include "norm_study/narrator.hpp"
+#include "norm_study/report.hpp"
+#include "norm_study/training.hpp"
+
+namespace norm_study {
+
+struct StudyOptions {
+  std::filesystem::path dictionary{kWordListDirectory};
+  std::filesystem::path output{"norm_study_report"};
+  bool quick = false, full = false;
+  std::string claim;  // only this one; empty: all of the run's size
+  std::optional<int> seeds;
+  std::optional<std::int64_t> steps;
+  std::uint64_t seed = 1;                             // the first; the others follow
+  int threads = 0;                                    // 0: one for each core
+  std::size_t train_words = 8000, test_words = 1000;  // of each language
+  bool long_run = false;
+  std::optional<bool> prompt;  // otherwise where input and output are a terminal
+};
+
+/// The command that repeats a run, or one claim of it.
+std::string command_text(const StudyOptions& options, std::string_view claim);
+
+class Laboratory {
+ public:
+  Laboratory(const StudyOptions& options, Corpus words);
+
+  const StudyOptions& options() const { return options_; }
+  const Corpus& corpus() const { return corpus_; }
+  const NaiveBayes& bayes() const { return bayes_; }
+  const Baselines& baselines() const { return baselines_; }
+  const Narrator& narrator() const { return narrator_; }
+  int threads() const { return threads_; }
+
+  /// The number of seeds and of steps of an experiment that has so many in the default run.
+  int seeds(int in_default_run) const;
+  std::int64_t steps(std::int64_t in_default_run) const;
+  /// Whether trainings are long enough to be judged.
+  bool judges() const { return !options_.quick; }
+
+  TrainOptions training(NormOptions norm, std::int64_t steps, int seed_index) const;
+  /// `seeds` networks that differ in their seed alone.
+  std::vector<TrainOptions> group(NormOptions norm, std::int64_t steps, int seeds) const;
+
+  /// The networks asked for; trains those that have not been trained before, side by side.
+  std::vector<const Trained*> trained(const std::vector<TrainOptions>& wanted, const std::string& label);
+
+  /// The first seed of the main comparison, to look at closely. A copy: experiments may change modes and statistics.
+  WordClassifier reference(Norm norm);
+  /// "500 steps, batch 64, seed 1": the set-up of reference().
+  std::string reference_setup() const;
+  TrainOptions main_training(Norm norm, int seed_index) const;
+
+  /// `count` test words in random order.
+  std::vector<std::size_t> random_test_words(std::size_t count, std::uint64_t purpose) const;
+
+ private:
+  StudyOptions options_;
+  Corpus corpus_;
+  NaiveBayes bayes_;
+  Baselines baselines_;
+  Narrator narrator_;
+  int threads_;
+  std::map<std::string, Trained> runs_;
+};
+
+/// Accuracies of the complete runs, in points (%).
+std::vector<double> points(std::span<const Trained* const> runs);
+/// "62.2 ± 0.4" (standard deviation over the seeds), or "62.2" for one.
+std::string points_text(std::span<const Trained* const> runs);
+
+/// The rule on accuracy, a - b, over the seeds complete in both; not judged where the run or its seeds are too few.
+Verdict compare(const Laboratory& laboratory, std::span<const Trained* const> a, std::span<const Trained* const> b);
+
+/// "400 steps, batch 64, 3 seeds".
+std::string setup_text(const TrainOptions& training, int seeds);
+
+/// The reference lines of charts of accuracy in %.
+std::vector<ReferenceLine> accuracy_references(const Baselines& baselines);
+
+Colour norm_colour(Norm norm);
+
+}  // namespace norm_study

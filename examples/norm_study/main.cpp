@@ -1,0 +1,52 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+
+#include "norm_study/study.hpp"
+#include "tapegrad/base/error.hpp"
+
+int main(int argc, char** argv) {
+  norm_study::StudyOptions options;
+  CLI::App app{
+      "Trains small transformers on the words of twelve languages and measures what is said of LayerNorm and "
+      "BatchNorm.\n"
+      "Without options: every claim of the default run, within about five minutes on two cores."};
+  app.name("norm_study");
+  auto* quick = app.add_flag("--quick", options.quick,
+                             "the exact claims and a short training, in about 40 seconds; trainings get no verdict");
+  app.add_flag("--full", options.full, "twice as many seeds")->excludes(quick);
+  app.add_option("--claim", options.claim, "measure one claim alone: 0, 1, 2, 3a, 3b, 3d, 4, 5, 6a or 7");
+  app.add_option("--seeds", options.seeds, "networks of each kind")->check(CLI::Range(1, 1000));
+  app.add_option("--steps", options.steps, "training steps of each network")->check(CLI::Range(1, 10'000'000));
+  app.add_option("--seed", options.seed, "the first seed; the others follow it")->capture_default_str();
+  app.add_option("--threads", options.threads, "networks that train side by side; 0: one for each core")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  app.add_option("--dict", options.dictionary, "folder of the word lists")->capture_default_str();
+  app.add_option("--train-words", options.train_words, "training words of each language")
+      ->check(CLI::Range(10, 1'000'000))
+      ->capture_default_str();
+  app.add_option("--test-words", options.test_words, "test words of each language")
+      ->check(CLI::Range(10, 1'000'000))
+      ->capture_default_str();
+  app.add_option("--output", options.output, "folder of the report and the CSV files")->capture_default_str();
+  app.add_flag("--prompt,!--no-prompt", options.prompt,
+               "ask for words at the end, or do not; otherwise asked on a terminal");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? norm_study::kSuccess : norm_study::kUsage;
+  }
+  try {
+    return norm_study::run_study(options);
+  } catch (const tapegrad::IoError& error) {
+    std::fprintf(stderr, "norm_study: %s\n", error.what());
+    return norm_study::kUsage;
+  } catch (const tapegrad::ValueError& error) {
+    std::fprintf(stderr, "norm_study: %s\n", error.what());
+    return norm_study::kUsage;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "norm_study: %s\n", error.what());
+    return norm_study::kFailure;
+  }
+}

@@ -1,0 +1,65 @@
+#include "norm_study/narrator.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <thread>
+
+#include "norm_study/interrupt.hpp"
+#include "norm_study/terminal.hpp"
+
+namespace norm_study {
+namespace {
+
+constexpr int kWidest = 110;  // longer lines are hard to read
+
+}  // namespace
+
+Narrator::Narrator() : colour_(wants_colour(stdout)), live_(is_terminal(stdout)) {}
+
+int Narrator::width() const { return std::clamp(terminal_width(stdout, 100), 20, kWidest); }
+
+void Narrator::heading(std::string_view text) const { line("\n" + painted(text, 1, colour_)); }
+
+void Narrator::say(std::string_view text) const {
+  for (const std::string& part : wrap(text, static_cast<std::size_t>(width()))) line(part);
+}
+
+void Narrator::line(std::string_view text) const {
+  fmt::print("{}\n", text);
+  std::fflush(stdout);
+}
+
+void Narrator::verdict(const Claim& claim) const {
+  StudyResults one;
+  one.claims.push_back(claim);
+  std::string table = verdict_table(one, width(), colour_);
+  // The head ends with a rule; below 64 columns there is none.
+  constexpr std::string_view kRuleEnd = "─\n";
+  if (const std::size_t rule = table.find(kRuleEnd); rule != std::string::npos) table.erase(0, rule + kRuleEnd.size());
+  if (!table.empty()) table.pop_back();  // line() ends the last one
+  line(table);
+}
+
+void Narrator::pause(int milliseconds) const {
+  if (live_ && !interrupted()) std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+}
+
+std::string bar_text(double share, int width) {
+  constexpr std::array<std::string_view, 8> kEighths{"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+  const auto eighths = std::lround(std::clamp(share, 0.0, 1.0) * 8 * width);
+  std::string text;
+  for (long i = 0; i < eighths / 8; ++i) text += "█";
+  text += kEighths[static_cast<std::size_t>(eighths % 8)];
+  return fit(text, static_cast<std::size_t>(width));
+}
+
+std::string painted(std::string_view text, int code, bool colour) {
+  return colour ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
+}
+
+}  // namespace norm_study

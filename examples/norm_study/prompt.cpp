@@ -1,0 +1,101 @@
+#include "norm_study/prompt.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <numeric>
+
+#include "norm_study/interrupt.hpp"
+#include "norm_study/narrator.hpp"
+#include "norm_study/terminal.hpp"
+#include "norm_study/training.hpp"
+#include "tapegrad/ops/softmax.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+namespace norm_study {
+namespace {
+
+constexpr std::size_t kShown = 4;           // languages shown for a word
+constexpr std::size_t kLanguageWidth = 11;  // columns of the longest name and a space
+
+bool is_space(char32_t c) { return c == U' ' || (c >= U'\t' && c <= U'\r') || c == 0xa0; }
+
+TypedWord judge_word(std::u32string_view word, LengthLimits limits) {
+  TypedWord typed{.text = to_utf8(word), .letters = {}, .fault = {}};
+  while (!word.empty() && !is_letter(word.front())) word.remove_prefix(1);
+  while (!word.empty() && !is_letter(word.back())) word.remove_suffix(1);
+  if (word.empty()) {
+    typed.fault = "has no letters of the Latin alphabet";
+  } else if (word.size() < limits.min_letters || word.size() > limits.max_letters) {
+    typed.fault =
+        fmt::format("has {} letters; words have {} to {}", word.size(), limits.min_letters, limits.max_letters);
+  } else if (const auto lower = normalize_word(word, limits)) {
+    typed.letters = *lower;
+  } else {
+    typed.fault = "holds a sign that is no letter";
+  }
+  return typed;
+}
+
+}  // namespace
+
+std::vector<TypedWord> parse_line(std::string_view line, LengthLimits limits) {
+  const std::u32string letters = decode(line, detect_encoding(line));
+  std::vector<TypedWord> words;
+  for (std::size_t at = 0; at < letters.size();) {
+    if (is_space(letters[at])) {
+      ++at;
+      continue;
+    }
+    const std::size_t start = at;
+    while (at < letters.size() && !is_space(letters[at])) ++at;
+    words.push_back(judge_word(std::u32string_view(letters).substr(start, at - start), limits));
+  }
+  return words;
+}
+
+std::vector<double> language_probabilities(WordClassifier& model, const Alphabet& alphabet, std::u32string_view word) {
+  model.eval();
+  const std::vector<EncodedWord> one{{alphabet.encode(word), 0}};
+  const std::vector<std::size_t> pick{0};
+  const tapegrad::Tensor probabilities = tapegrad::softmax(logits_of(model, make_batch(one, pick)));
+  const auto values = probabilities.data<float>();
+  return {values.begin(), values.end()};
+}
+
+std::string answer(const TypedWord& word, WordClassifier& model, const Alphabet& alphabet, const NaiveBayes& bayes,
+                   int width, bool colour) {
+  if (!word.fault.empty()) return fmt::format("  “{}” {}.\n", word.text, word.fault);
+  const std::vector<double> network = language_probabilities(model, alphabet, word.letters);
+  const std::vector<double> counted = bayes.probabilities(word.letters);
+  std::vector<std::size_t> order(network.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return network[a] > network[b]; });
+  order.resize(std::min(order.size(), kShown));
+
+  std::string text = fmt::format("  {}\n", painted(word.text, 1, colour));
+  const int room = std::clamp(width - 2 - static_cast<int>(kLanguageWidth) - 8, 5, 40);
+  for (const std::size_t l : order) {
+    text += fmt::format("  {}{} {:4.0f} %\n", fit(kLanguages[l].name, kLanguageWidth),
+                        painted(bar_text(network[l], room), 36, colour), 100 * network[l]);
+  }
+  const auto best = static_cast<std::size_t>(std::max_element(counted.begin(), counted.end()) - counted.begin());
+  return text + fmt::format("  naive Bayes: {}, {:.0f} %\n", kLanguages[best].name, 100 * counted[best]);
+}
+
+void run_prompt(std::istream& in, WordClassifier& model, const Alphabet& alphabet, const NaiveBayes& bayes) {
+  std::string line;
+  for (;;) {
+    fmt::print("> ");
+    std::fflush(stdout);
+    if (!std::getline(in, line) || interrupted()) break;
+    const std::vector<TypedWord> words = parse_line(line);
+    if (words.empty()) break;
+    for (const TypedWord& word : words)
+      fmt::print("{}", answer(word, model, alphabet, bayes, terminal_width(stdout), wants_colour(stdout)));
+  }
+  fmt::print("\n");
+}
+
+}  // namespace norm_study

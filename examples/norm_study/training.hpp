@@ -1,0 +1,68 @@
+// Training, evaluation, and networks trained side by side.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "norm_study/batches.hpp"
+#include "norm_study/model.hpp"
+#include "norm_study/progress.hpp"
+#include "norm_study/report.hpp"
+
+namespace norm_study {
+
+struct TrainOptions {
+  ModelOptions model;
+  std::uint64_t seed = 1;
+  std::int64_t steps = 500, batch = 64;
+  double lr = 3e-3;
+  double warmup = 0.1;  // share of the steps
+  BatchOrder order = BatchOrder::shuffled;
+  std::int64_t pad_to = 0;  // every training batch has at least as many positions
+  int curve_points = 0;     // how often the network is measured on the way, on a part of the test words
+
+  /// Everything that the result depends on, as text.
+  std::string key() const;
+};
+
+struct Trained {
+  TrainOptions options;
+  WordClassifier model;
+  std::int64_t steps_done = 0;
+  double accuracy = 0;   // over all test words, running statistics, in [0, 1]
+  double mean_loss = 0;  // over all steps
+  double seconds = 0;    // training alone
+  std::vector<CurvePoint> curve;
+  bool complete() const { return steps_done == options.steps; }
+};
+
+/// AdamW(0.9, 0.98) with weight decay 0.01, linear warm-up and cosine. Stops early when interrupted().
+Trained train(const TrainOptions& options, const Corpus& corpus, Progress* progress);
+
+/// Networks trained by `threads` threads, each network by one of them; results in the order of the options. Those whose
+/// turn has not come when interrupted() becomes true have 0 steps. Rethrows what a training throws.
+std::vector<Trained> train_side_by_side(const std::vector<TrainOptions>& options, const Corpus& corpus, int threads,
+                                        Progress* progress);
+
+/// Calls job(0) ... job(count - 1) on `threads` threads, each of which computes on one core. Rethrows the first
+/// exception.
+void run_side_by_side(std::size_t count, int threads, const std::function<void(std::size_t)>& job);
+
+/// Logits [N, languages] without recording, in the mode that the network is in.
+tapegrad::Tensor logits_of(WordClassifier& model, const Batch& batch);
+
+/// The most probable language of each word, in evaluation mode.
+std::vector<std::int64_t> predict(WordClassifier& model, std::span<const EncodedWord> words);
+
+/// Share of the words whose language is found, in evaluation mode, in [0, 1].
+double accuracy_of(WordClassifier& model, std::span<const EncodedWord> words);
+
+/// Share of the words whose language is found when BatchNorm normalises by the statistics of the batches given, as in
+/// training; the network is left as it was.
+double accuracy_by_batch_statistics(WordClassifier& model, std::span<const EncodedWord> words,
+                                    std::span<const std::vector<std::size_t>> batches);
+
+}  // namespace norm_study
