@@ -329,7 +329,8 @@ class Comparison {
       for (std::size_t i = 0; i < row.size(); ++i) rows[i].push_back(values_of(row[i]));
     }
     Values magnitude = y_;
-    for (double& m : magnitude) m = std::abs(m);
+    // Outputs that are zero by cancellation carry the rounding of what cancelled, of which the others tell.
+    for (double& m : magnitude) m = std::max(std::abs(m), 0.01 * largest(y_));
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
       if (!carries_gradient(inputs_[i])) continue;
       GradcheckFinding worst = fresh_finding(i);
@@ -356,11 +357,12 @@ class Comparison {
           if (!std::isfinite(y_[o])) continue;
           if (!std::isfinite(x) && !std::isnan(analytic)) continue;  // masked by an infinity: 0, or any limit
           const double block = std::max(scale, std::isfinite(slopes[o].error) ? std::abs(slopes[o].value) : 0.0);
-          Compared c = compare(analytic, slopes[o], block, natural, floor_ * block);
+          Compared c =
+              compare(analytic, slopes[o], block, natural, floor_ * block + 100.0 * precision_.epsilon * natural);
           if (c.verdict != Verdict::ok && std::isfinite(x) && !thorough) {
             thorough = true;
             slopes = slopes_along(along, y_, magnitude, std::max(std::abs(x), 1.0), precision_, true);
-            c = compare(analytic, slopes[o], block, natural, floor_ * block);
+            c = compare(analytic, slopes[o], block, natural, floor_ * block + 100.0 * precision_.epsilon * natural);
           }
           compared = true;
           significant = significant || c.significant;
@@ -419,11 +421,12 @@ class Comparison {
         const double analytic = dot(gradients[i], d);
         const double x_scale = std::max(1.0, largest(values_[i]));
         Slope slope = slopes_along(along, {product(y_)}, {magnitude}, x_scale, precision_, false).front();
-        Compared c =
-            compare(analytic, slope, std::max(scale, std::abs(slope.value)), magnitude / x_scale, floor_ * scale);
+        Compared c = compare(analytic, slope, std::max(scale, std::abs(slope.value)), magnitude / x_scale,
+                             floor_ * scale + 100.0 * precision_.epsilon * magnitude / x_scale);
         if (c.verdict != Verdict::ok) {
           slope = slopes_along(along, {product(y_)}, {magnitude}, x_scale, precision_, true).front();
-          c = compare(analytic, slope, std::max(scale, std::abs(slope.value)), magnitude / x_scale, floor_ * scale);
+          c = compare(analytic, slope, std::max(scale, std::abs(slope.value)), magnitude / x_scale,
+                      floor_ * scale + 100.0 * precision_.epsilon * magnitude / x_scale);
         }
         ++report_.comparisons;
         significant = significant || c.significant;
@@ -467,7 +470,7 @@ class Comparison {
           }
           // Where a slope is infinite both modes give infinities or NaN: the same kind will do.
           if (!std::isfinite(expected) && !std::isfinite(forward_value)) return;
-          const double tolerance = rounding * std::max(scale, reach_);
+          const double tolerance = rounding * std::max(scale, reach_) + 1e3 * precision_.epsilon * natural_scale(i);
           const double error = std::abs(forward_value - expected);
           const double excess = error <= tolerance ? (tolerance > 0 ? error / tolerance : 0.0) : 1e300;
           ++report_.comparisons;
