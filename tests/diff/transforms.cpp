@@ -7,6 +7,7 @@
 
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -214,6 +215,39 @@ BOOST_AUTO_TEST_CASE(hessian_vector_product_of_a_quadratic_and_beyond) {
   Tensor leaf = x.detach().set_requires_grad(true);
   tape.backward(total(hvp(f, leaf, v)));
   check_close(leaf.grad(), {108.0, 108.0, 108.0});
+}
+
+BOOST_AUTO_TEST_CASE(jacobian_by_rows_and_by_columns) {
+  const Tensor x = vec({0.5, -1.0, 2.0});
+  // y = (x0 x1, x2^3): fewer results than arguments; z_ij = x_i x_j: more
+  const auto few = [](const Tensor& a) { return stack({a[0] * a[1], cube(a[2])}); };
+  const Tensor j = jacobian(few, x);
+  BOOST_TEST((j.shape() == Shape{2, 3}));
+  check_close(j, {-1.0, 0.5, 0.0, 0.0, 0.0, 12.0});
+  const auto many = [](const Tensor& a) { return a.reshape({3, 1}) * a.reshape({1, 3}); };
+  const Tensor k = jacobian(many, x);
+  BOOST_TEST((k.shape() == Shape{3, 3, 3}));
+  const std::vector<double> v = x.to_vector<double>();
+  std::vector<double> expected(27, 0.0);
+  for (std::size_t p = 0; p < 3; ++p)
+    for (std::size_t q = 0; q < 3; ++q) {
+      expected[(p * 3 + q) * 3 + p] += v[q];
+      expected[(p * 3 + q) * 3 + q] += v[p];
+    }
+  check_close(k, expected);
+  const auto linear = [](const Tensor& a) { return a * 2.0; };
+  BOOST_TEST((jacobian(linear, zeros({0, 2}, {.dtype = float64})).shape() == Shape{0, 2, 0, 2}));
+}
+
+BOOST_AUTO_TEST_CASE(hessian_and_the_gradient_of_its_trace) {
+  const Tensor x = vec({0.5, -1.0, 2.0});
+  const auto f = [](const Tensor& a) { return a[0] * a[1] * a[2] + total(cube(a)); };
+  const Tensor h = hessian(f, x);
+  BOOST_TEST((h.shape() == Shape{3, 3}));
+  check_close(h, {3.0, 2.0, -1.0, 2.0, -6.0, 0.5, -1.0, 0.5, 12.0});
+  // sum of all second derivatives: 6 sum(x) + 2 sum(x), whose gradient is 8
+  check_close(grad([&](const Tensor& a) { return total(hessian(f, a)); })(x), {8.0, 8.0, 8.0});
+  check_close(hessian([](const Tensor& a) { return cube(a); }, num(2.0)), {12.0});
 }
 
 BOOST_AUTO_TEST_CASE(forward_rule_from_the_reverse_rule) {

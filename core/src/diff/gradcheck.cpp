@@ -234,7 +234,7 @@ class Comparison {
         options_(options),
         report_(report),
         random_(default_generator().state()),
-        generator_(options.seed + static_cast<std::uint64_t>(order) * 7919) {
+        generator_(2 * options.seed + static_cast<std::uint64_t>(order)) {
     for (const Tensor& x : inputs_) {
       values_.push_back(values_of(x));
       count_ += static_cast<std::int64_t>(values_.back().size());

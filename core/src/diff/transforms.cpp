@@ -9,6 +9,7 @@
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -173,6 +174,61 @@ Tensor hvp(const TensorFunction& f, const Tensor& x, const Tensor& v) {
     return Linearization("hvp", f, xs).gradient();
   };
   return jvp(gradient, {x}, {v}).second.front();
+}
+
+namespace {
+
+/// Zeros of x's shape with a 1 at element i.
+Tensor unit(const Tensor& x, std::int64_t i) {
+  const NoRecord pause;
+  Tensor e = zeros(x.shape(), {.dtype = x.dtype()});
+  const array::Array& a = array_of(e);
+  array::fill(a.view({}, {}, a.offset + i), 1.0);
+  return e;
+}
+
+Shape joined(const Shape& first, const Shape& second) {
+  Shape shape = first;
+  for (const std::int64_t size : second) shape.push_back(size);
+  return shape;
+}
+
+/// The Jacobian from J e_i for each element i of x.
+Tensor by_columns(const TensorFunction& f, const Tensor& x) {
+  std::vector<Tensor> columns;
+  Shape shape;
+  for (std::int64_t i = 0; i < x.numel(); ++i) {
+    columns.push_back(jvp(f, {x}, {unit(x, i)}).second.front());
+    shape = columns.back().shape();
+  }
+  return reshape(stack(columns, -1), joined(shape, x.shape()));
+}
+
+}  // namespace
+
+Tensor jacobian(const TensorFunction& f, const Tensor& x) {
+  {
+    const Linearization point("jacobian", f, {x});
+    if (point.outputs().size() != 1)
+      throw ShapeError(fmt::format("[jacobian] expected a function with one result, got {}", point.outputs().size()));
+    const Tensor y = point.outputs().front();
+    const Shape shape = joined(y.shape(), x.shape());
+    if (shape.numel() == 0) return zeros(shape, {.dtype = x.dtype()});
+    if (y.numel() <= x.numel()) {
+      std::vector<Tensor> rows;
+      for (std::int64_t i = 0; i < y.numel(); ++i) rows.push_back(point.pull_back({unit(y, i)}).front());
+      return reshape(stack(rows, 0), shape);
+    }
+  }
+  return by_columns(f, x);
+}
+
+Tensor hessian(const TensorFunction& f, const Tensor& x) {
+  const TensorFunction gradient = [&f](const std::vector<Tensor>& xs) {
+    return Linearization("hessian", f, xs).gradient();
+  };
+  if (x.numel() == 0) return zeros(joined(x.shape(), x.shape()), {.dtype = x.dtype()});
+  return by_columns(gradient, x);
 }
 
 }  // namespace engine

@@ -49,18 +49,15 @@ std::vector<Tensor> call_with(F& f, const std::vector<Tensor>& xs, std::index_se
 template <class F, std::size_t Count = 1>
 std::vector<Tensor> call(F& f, const std::vector<Tensor>& xs) {
   if constexpr (Count <= kMostArguments) {
-    if constexpr (kTakes<F, Count>) {
+    if constexpr (kTakes<F, Count>)
       if (xs.size() == Count) return call_with(f, xs, std::make_index_sequence<Count>{});
-      // A generic lambda of one argument would take anything: it is not asked whether it takes a list.
-      if constexpr (!kTakes<F, 1>) return call<F, Count + 1>(f, xs);
-    } else {
-      return call<F, Count + 1>(f, xs);
-    }
-    if constexpr (Count < kMostArguments) return call<F, Count + 1>(f, xs);
-  } else if constexpr (!kTakes<F, 1> && std::is_invocable_v<F&, const std::vector<Tensor>&>) {
-    return as_list(f(xs));
+    return call<F, Count + 1>(f, xs);
+  } else {
+    // A generic lambda of one argument seems to take anything: it is not asked whether it takes a list.
+    if constexpr (!kTakes<F, 1>)
+      if constexpr (std::is_invocable_v<F&, const std::vector<Tensor>&>) return as_list(f(xs));
+    throw ValueError("[transform] the function does not take " + std::to_string(xs.size()) + " tensors");
   }
-  throw ValueError("[transform] the function does not take " + std::to_string(xs.size()) + " tensors");
 }
 
 /// The result of f on as few tensors as it takes, else on a list.

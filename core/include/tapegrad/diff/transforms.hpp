@@ -50,6 +50,8 @@ class Linearization {
 std::pair<std::vector<Tensor>, std::vector<Tensor>> jvp(const TensorFunction& f, const std::vector<Tensor>& xs,
                                                         const std::vector<Tensor>& vs);
 Tensor hvp(const TensorFunction& f, const Tensor& x, const Tensor& v);
+Tensor jacobian(const TensorFunction& f, const Tensor& x);
+Tensor hessian(const TensorFunction& f, const Tensor& x);
 
 }  // namespace engine
 
@@ -146,6 +148,20 @@ auto grad(F f) {
 template <class F>
 Tensor hvp(F&& f, const Tensor& x, const Tensor& v) {
   return engine::hvp(engine::function_of(f), x, v);
+}
+
+/// All partial derivatives of f's one result: shape y.shape() + x.shape(). One reverse sweep per element of y or one
+/// forward run per element of x, whichever are fewer.
+template <class F>
+Tensor jacobian(F&& f, const Tensor& x) {
+  return engine::jacobian(engine::function_of(f), x);
+}
+
+/// The second derivatives of a function with one one-element result (else ShapeError): shape x.shape() + x.shape(). One
+/// hvp per element of x.
+template <class F>
+Tensor hessian(F&& f, const Tensor& x) {
+  return engine::hessian(engine::function_of(f), x);
 }
 
 }  // namespace tapegrad
