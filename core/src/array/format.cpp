@@ -74,7 +74,8 @@ class Printer {
     if (a_.dtype == DType::boolean) return a_.as<bool>()[at] ? "true" : "false";
     if (a_.dtype == DType::int64) return fmt::format("{}", a_.as<std::int64_t>()[at]);
     const double v = element(a_, at);
-    if (!std::isfinite(v)) return fmt::format("{}", v);
+    if (std::isnan(v)) return "nan";  // whatever its sign bit
+    if (std::isinf(v)) return v > 0.0 ? "inf" : "-inf";
     if (scientific_) return fmt::format("{:.4e}", v);
     return precision_ == 0 ? fmt::format("{:.0f}.", v) : fmt::format("{:.{}f}", v, precision_);
   }

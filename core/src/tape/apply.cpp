@@ -41,20 +41,27 @@ void own(Tensor& output) {
 void run(const OpTable& table, const void* op, Inputs inputs, Inputs originals, std::span<Tensor> outputs) {
   const auto count = static_cast<std::size_t>(inputs.size());
   PerInput<Edge> edges(count);
-  bool tracked = false;
-  if (is_recording() && table.differentiable) {
-    for (std::size_t i = 0; i < count; ++i) {
-      edges[i] = recorder.tape->edge_of(inputs[static_cast<int>(i)], table.name);
-      tracked = tracked || edges[i].tracked();
+  TapeImpl* const tape = is_recording() && table.differentiable ? recorder.tape : nullptr;
+  const std::size_t size_before = tape != nullptr ? tape->nodes.size() : 0;
+  try {
+    bool tracked = false;
+    if (tape != nullptr) {
+      for (std::size_t i = 0; i < count; ++i) {
+        edges[i] = tape->edge_of(inputs[static_cast<int>(i)], table.name);
+        tracked = tracked || edges[i].tracked();
+      }
     }
+    Keeper keeper(tracked);
+    {
+      const NoRecord pause;
+      table.forward(op, keeper, inputs, outputs);
+    }
+    for (Tensor& output : outputs) own(output);
+    if (tracked) tape->record(table, op, edges.span(), originals, outputs, keeper);
+  } catch (...) {
+    if (tape != nullptr) tape->truncate(size_before);  // leaves that the failed op was the first to use
+    throw;
   }
-  Keeper keeper(tracked);
-  {
-    const NoRecord pause;
-    table.forward(op, keeper, inputs, outputs);
-  }
-  for (Tensor& output : outputs) own(output);
-  if (tracked) recorder.tape->record(table, op, edges.span(), originals, outputs, keeper);
 }
 
 /// Rules may leave broadcasting to the engine: what u must be for <g, u> to be the product with the whole gradient.

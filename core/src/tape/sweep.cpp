@@ -241,18 +241,27 @@ bool Sweep::second_order(const Node& node, std::span<const Tensor> cotangents) c
   return std::any_of(cotangents.begin(), cotangents.end(), [](const Tensor& t) { return innermost_level(t) != 0; });
 }
 
+namespace {
+
+/// Calls the hooks in order of registration, each with what the one before has left.
+void fire(const std::vector<GradientHook>& registered, Tensor& gradient) {
+  const std::vector<GradientHook> hooks = registered;  // a hook may register another
+  for (const GradientHook& hook : hooks) {
+    Tensor replaced = hook(gradient);
+    if (!replaced.defined()) continue;
+    if (replaced.shape() != gradient.shape() || replaced.dtype() != gradient.dtype())
+      throw TapeError(fmt::format("a hook replaced a gradient {} {} by {} {}", to_string(gradient.shape()),
+                                  to_string(gradient.dtype()), to_string(replaced.shape()),
+                                  to_string(replaced.dtype())));
+    gradient = std::move(replaced);
+  }
+}
+
+}  // namespace
+
 void Sweep::apply_hooks(std::uint32_t slot) {
   const auto found = tape_.hooks.find(slot);
-  if (found == tape_.hooks.end() || !cotangents_[slot].defined()) return;
-  const std::vector<GradientHook> hooks = found->second;
-  for (const GradientHook& hook : hooks) {
-    Tensor replaced = hook(cotangents_[slot]);
-    if (!replaced.defined()) continue;
-    if (replaced.shape() != cotangents_[slot].shape() || replaced.dtype() != cotangents_[slot].dtype())
-      throw TapeError("a hook replaced a gradient of shape " + to_string(cotangents_[slot].shape()) +
-                      " by one of shape " + to_string(replaced.shape()));
-    cotangents_[slot] = std::move(replaced);
-  }
+  if (found != tape_.hooks.end() && cotangents_[slot].defined()) fire(found->second, cotangents_[slot]);
 }
 
 void Sweep::step(Node& node, std::span<const char> reaches) {
@@ -365,10 +374,7 @@ void Sweep::into_leaves() {
     const LeafState::Role role = leaf.role;
     named = named || role == LeafState::Role::named_parameter;
     if (role == LeafState::Role::unnamed_parameter) unnamed = &node;
-    for (const GradientHook& hook : leaf.hooks) {
-      Tensor replaced = hook(gradient);
-      if (replaced.defined()) gradient = std::move(replaced);
-    }
+    fire(leaf.hooks, gradient);
     if (options_.create_graph) {
       leaf.grad = leaf.grad.defined() ? add(leaf.grad, gradient) : std::move(gradient);
     } else if (!leaf.grad.defined()) {
