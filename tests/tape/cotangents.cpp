@@ -1,0 +1,138 @@
+#include <array>
+#include <boost/test/unit_test.hpp>
+#include <ctime>
+#include <vector>
+
+#include "says.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/linalg.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/op.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+using namespace tapegrad;
+using tapegrad::test::says;
+using Values = std::vector<double>;
+
+namespace {
+
+Tensor leaf(std::initializer_list<NestedList> values) {
+  return tensor(values, {.dtype = float64, .requires_grad = true});
+}
+
+/// (a b, a + b): counts which gradients its rule computes.
+struct ProductAndSum : Op<ProductAndSum> {
+  static constexpr std::string_view name = "product_and_sum";
+  int* products = nullptr;
+  int* sums = nullptr;
+
+  std::array<Tensor, 2> forward(const Tensor& a, const Tensor& b) const { return {a * b, a + b}; }
+  std::vector<Tensor> vjp(const Saved& s, Cotangents dy) const {
+    std::vector<Tensor> gradients(2);
+    if (dy[0].defined()) ++*products;
+    if (dy[1].defined()) ++*sums;
+    for (int i = 0; i < 2; ++i) {
+      if (!s.wants(i)) continue;
+      Tensor& g = gradients[static_cast<std::size_t>(i)];
+      if (dy[0].defined()) g = dy[0] * s.input(1 - i);
+      if (dy[1].defined()) g = g.defined() ? g + dy[1] : dy[1];
+    }
+    return gradients;
+  }
+};
+
+/// Complains when asked for more than is wanted.
+struct Picky : Op<Picky> {
+  static constexpr std::string_view name = "picky";
+  Tensor forward(const Tensor& a, const Tensor& b) const { return a * b; }
+  std::array<Tensor, 2> vjp(const Saved& s, const Tensor& dy) const {
+    if (s.wants(1)) throw ValueError("nobody wants the gradient of a constant");
+    return {dy * s.input(1), Tensor()};
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(cotangents)
+
+BOOST_AUTO_TEST_CASE(decision_06_undefined_cotangents_are_zeros_that_cost_nothing) {
+  const Tensor a = leaf({2.0});
+  const Tensor b = leaf({5.0});
+  int products = 0;
+  int sums = 0;
+  ProductAndSum op;
+  op.products = &products;
+  op.sums = &sums;
+  Tape tape;
+  auto [product, total] = apply(op, a, b);
+  BOOST_TEST(tape.size() == 3);
+  BOOST_TEST(tape.node(2).shapes.size() == 2U);
+  const auto g = tape.gradient(product, {a, b}, {.retain = true});
+  BOOST_TEST(g[0].item() == 5.0);
+  BOOST_TEST(g[1].item() == 2.0);
+  BOOST_TEST(products == 1);
+  BOOST_TEST(sums == 0);
+  const auto h = tape.gradient(square(total), {a, b}, {.retain = true});
+  BOOST_TEST(h[0].item() == 14.0);
+  BOOST_TEST(products == 1);
+  const auto both = tape.gradient(product * total, {a, b}, {.retain = true});
+  BOOST_TEST(both[0].item() == 7.0 * 5.0 + 10.0);
+  BOOST_TEST(both[1].item() == 7.0 * 2.0 + 10.0);
+  BOOST_TEST(tape.gradient(square(a), b).item() == 0.0);
+  BOOST_TEST(products == 2);  // not reached: its rule did not run
+}
+
+BOOST_AUTO_TEST_CASE(decision_06_only_what_is_wanted_is_computed) {
+  const Tensor a = leaf({2.0});
+  Tape tape;
+  BOOST_TEST(tape.gradient(apply(Picky{}, a, tensor({4.0}, {.dtype = float64})), a).item() == 4.0);
+}
+
+BOOST_AUTO_TEST_CASE(decision_06_several_results_at_once) {
+  const Tensor x = leaf({1.0, 2.0});
+  Tape tape;
+  const Tensor a = square(x);
+  const Tensor b = sum(x);
+  const auto g = tape.pull_back({a, b}, {tensor({1.0, 10.0}, {.dtype = float64}), Tensor()}, {x}, {.retain = true});
+  BOOST_TEST(g[0].to_vector<double>() == (Values{3.0, 41.0}));
+  BOOST_CHECK_EXCEPTION(tape.pull_back({a, b}, {Tensor()}, {x}), TapeError, says("2 tensors with 1 cotangents"));
+}
+
+BOOST_AUTO_TEST_CASE(decision_10_fan_out_accumulates_without_touching_what_is_shared) {
+  const Tensor x = leaf({1.0, 2.0});
+  const Tensor seed = tensor({1.0, 1.0}, {.dtype = float64});
+  Tape tape;
+  const Tensor y = x + x + neg(x) + x;
+  BOOST_TEST(tape.gradient(y, x, {.cotangent = seed}).to_vector<double>() == (Values{2.0, 2.0}));
+  BOOST_TEST(seed.to_vector<double>() == (Values{1.0, 1.0}));
+}
+
+BOOST_AUTO_TEST_CASE(decision_10_a_held_gradient_is_not_written) {
+  Tensor x = leaf({1.0, 2.0});
+  Tape tape;
+  tape.backward(sum(square(x)));
+  const Tensor held = x.grad();
+  tape.backward(sum(square(x)));
+  BOOST_TEST(held.to_vector<double>() == (Values{2.0, 4.0}));
+  BOOST_TEST(x.grad().to_vector<double>() == (Values{4.0, 8.0}));
+}
+
+// A loop over the rows of x [L, 256]: filling a zero of x's size for each would write L^2 KiB = 16 GiB.
+BOOST_AUTO_TEST_CASE(decision_10_slices_accumulate_into_regions) {
+  constexpr std::int64_t kRows = 4096;
+  const Tensor x = ones({kRows, 256}, {.requires_grad = true});
+  const std::clock_t start = std::clock();
+  Tape tape;
+  Tensor total = sum(x[0]);
+  for (std::int64_t i = 1; i < kRows; ++i) total = total + sum(x[i]) * static_cast<double>(i + 1);
+  const Tensor g = tape.gradient(total, x);
+  const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+  BOOST_TEST_MESSAGE(seconds << " s");
+  BOOST_TEST(seconds < 1.5);
+  for (std::int64_t i = 0; i < kRows; i += 511) BOOST_TEST(g[i][255].item() == static_cast<double>(i + 1));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,122 @@
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "says.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/base/threads.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/tape/create.hpp"
+
+using namespace tapegrad;
+using tapegrad::test::says;
+using Values = std::vector<double>;
+
+namespace {
+
+Values values(const Tensor& x) { return x.to(float64).to_vector<double>(); }
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(creation)
+
+BOOST_AUTO_TEST_CASE(nested_lists) {
+  BOOST_TEST(to_string(tensor(1.0).shape()) == "[]");
+  BOOST_TEST(to_string(tensor({1.0}).shape()) == "[1]");
+  BOOST_TEST(to_string(tensor({{1.0}, {2.0}}).shape()) == "[2, 1]");
+  BOOST_TEST(to_string(tensor({{1.0, 2.0}}).shape()) == "[1, 2]");
+  BOOST_TEST(to_string(tensor({{{1, 2}, {3, 4}}, {{5, 6}, {7, 8}}}).shape()) == "[2, 2, 2]");
+  BOOST_TEST(values(tensor({{1, 2}, {3, 4}})) == (Values{1, 2, 3, 4}));
+  BOOST_TEST((tensor({true, false}, {.dtype = boolean}).to_vector<bool>() == std::vector<bool>{true, false}));
+  BOOST_CHECK_EXCEPTION(tensor({{1.0, 2.0}, {3.0}}), ShapeError,
+                        says("[tensor] rows of unequal length at depth 1: 2 and 1"));
+  BOOST_CHECK_EXCEPTION(tensor({{1.0}, 2.0}), ShapeError, says("[tensor] the nested list mixes numbers and lists"));
+  BOOST_CHECK_EXCEPTION(tensor({1.0, {2.0}}), ShapeError, says("[tensor] the nested list mixes numbers and lists"));
+}
+
+BOOST_AUTO_TEST_CASE(decision_17_the_default_dtype_is_float32_and_dtypes_do_not_mix) {
+  BOOST_TEST((tensor({1.0}).dtype() == float32));
+  BOOST_TEST((zeros({1}).dtype() == float32));
+  BOOST_TEST((randn({1}).dtype() == float32));
+  BOOST_TEST((arange(3).dtype() == int64));
+  const Tensor single = tensor({1.5});
+  const Tensor twice = tensor({1.5}, {.dtype = float64});
+  BOOST_CHECK_EXCEPTION(single + twice, DTypeError, says("[add]"));
+  BOOST_CHECK_EXCEPTION(mul(twice, single), DTypeError, says("[mul]"));
+  BOOST_TEST(((single * 2.0).dtype() == float32));  // numbers adapt
+  BOOST_TEST(((2 + twice).dtype() == float64));
+  BOOST_TEST((single.to(float64) + twice).item() == 3.0);
+}
+
+BOOST_AUTO_TEST_CASE(filled) {
+  BOOST_TEST(values(zeros({2})) == (Values{0, 0}));
+  BOOST_TEST(values(ones({2}, {.dtype = int64})) == (Values{1, 1}));
+  BOOST_TEST(values(full({2, 1}, -2.5)) == (Values{-2.5, -2.5}));
+  BOOST_TEST(values(eye(3)) == (Values{1, 0, 0, 0, 1, 0, 0, 0, 1}));
+  BOOST_TEST(full({}, 7.0).item() == 7.0);
+  BOOST_TEST(zeros({3, 0}).numel() == 0);
+  BOOST_TEST(ones({2}, {.requires_grad = true}).requires_grad());
+  const Tensor x = ones({2, 3}, {.dtype = float64, .requires_grad = true});
+  BOOST_TEST(values(full_like(x, 4.0)) == (Values{4, 4, 4, 4, 4, 4}));
+  BOOST_TEST((zeros_like(x).dtype() == float64));
+  BOOST_TEST(!zeros_like(x).requires_grad());
+  BOOST_CHECK_THROW(zeros({-1}), ShapeError);
+  BOOST_CHECK_THROW(ones({2}, {.dtype = int64, .requires_grad = true}), DTypeError);
+}
+
+BOOST_AUTO_TEST_CASE(ranges) {
+  BOOST_TEST(values(arange(4)) == (Values{0, 1, 2, 3}));
+  BOOST_TEST(values(arange(0)).empty());
+  BOOST_TEST(values(arange(5.0, -1.0, -2.0)) == (Values{5, 3, 1}));
+  BOOST_TEST(values(arange(0.0, 1.0, 0.25, {.dtype = float64})) == (Values{0, 0.25, 0.5, 0.75}));
+  BOOST_CHECK_THROW(arange(0.0, 1.0, 0.0), ValueError);
+  BOOST_CHECK_THROW(arange(0.0, HUGE_VAL), ValueError);
+  BOOST_TEST(values(linspace(-1.0, 1.0, 5, {.dtype = float64})) == (Values{-1, -0.5, 0, 0.5, 1}));
+  BOOST_TEST(values(linspace(3.0, 9.0, 1)) == (Values{3}));
+  BOOST_CHECK_THROW(linspace(0.0, 1.0, 3, {.dtype = int64}), DTypeError);
+}
+
+BOOST_AUTO_TEST_CASE(from_vectors) {
+  const Tensor x = from_vector<std::int64_t>({1, 2, 3, 4}, {2, 2});
+  BOOST_TEST((x.dtype() == int64));
+  BOOST_TEST((x.to_vector<std::int64_t>() == std::vector<std::int64_t>{1, 2, 3, 4}));
+  BOOST_CHECK_EXCEPTION(from_vector<float>({1, 2, 3}, {2, 2}), ShapeError,
+                        says("[from_vector] 3 values for shape [2, 2]"));
+  BOOST_TEST(from_vector<double>({1.5}, {}, true).requires_grad());
+}
+
+BOOST_AUTO_TEST_CASE(decision_19_random_tensors_repeat) {
+  Generator a(5);
+  Generator b(5);
+  BOOST_TEST(values(randn({3, 4}, a)) == values(randn({3, 4}, b)));
+  BOOST_TEST(values(rand({7}, a)) == values(rand({7}, b)));
+  BOOST_TEST(values(randint(-2, 3, {50}, a)) == values(randint(-2, 3, {50}, b)));
+  for (const double v : values(randint(-2, 3, {500}, a))) BOOST_TEST_REQUIRE((v >= -2 && v < 3));
+  for (const double v : values(rand({500}, a))) BOOST_TEST_REQUIRE((v >= 0 && v < 1));
+  manual_seed(3);
+  const Values first = values(randn({2}));
+  const Values second = values(randn({2}));
+  BOOST_TEST(first != second);
+  manual_seed(3);
+  BOOST_TEST(values(randn({4})) == (Values{first[0], first[1], second[0], second[1]}));
+  BOOST_CHECK_THROW(randint(3, 3, {1}), ValueError);
+  BOOST_CHECK_THROW(randn({1}, {.dtype = int64}), DTypeError);
+}
+
+BOOST_AUTO_TEST_CASE(decision_19_random_tensors_are_the_same_at_any_number_of_threads) {
+  const auto draw = [](int threads) {
+    set_num_threads(threads);
+    Generator generator(9);
+    auto drawn = randn({100000}, generator).to_vector<float>();
+    const auto uniform = rand({100000}, generator).to_vector<float>();
+    drawn.insert(drawn.end(), uniform.begin(), uniform.end());
+    set_num_threads(0);
+    return drawn;
+  };
+  const auto one = draw(1);
+  BOOST_TEST((draw(2) == one));
+  BOOST_TEST((draw(4) == one));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

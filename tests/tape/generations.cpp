@@ -1,0 +1,145 @@
+#include <boost/test/unit_test.hpp>
+#include <vector>
+
+#include "says.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/linalg.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/op.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+using namespace tapegrad;
+using tapegrad::test::says;
+using Values = std::vector<double>;
+
+namespace {
+
+Tensor leaf(std::initializer_list<NestedList> values) {
+  return tensor(values, {.dtype = float64, .requires_grad = true});
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(generations)
+
+BOOST_AUTO_TEST_CASE(decision_01_one_live_tape_per_thread) {
+  const Tensor x = leaf({2.0});
+  {
+    const Tape tape;
+    BOOST_CHECK_EXCEPTION(Tape(), TapeError, says("[tape] a Tape already lives on this thread"));
+    BOOST_TEST(is_recording());
+    BOOST_TEST(x.is_tracked());
+    {
+      const NoRecord guard;
+      BOOST_TEST(!is_recording());
+      { const NoRecord nested; }
+      const Tensor y = square(x);
+      BOOST_TEST(!is_recording());
+      BOOST_TEST(!y.is_tracked());
+    }
+    BOOST_TEST(is_recording());
+    BOOST_TEST(tape.size() == 0);
+    const Tensor constant = square(tensor({1.0}, {.dtype = float64}));
+    BOOST_TEST(tape.size() == 0);
+    BOOST_TEST(!constant.is_tracked());
+    BOOST_TEST(square(x).is_tracked());
+    BOOST_TEST(tape.size() == 2);
+  }
+  BOOST_TEST(!is_recording());
+  BOOST_TEST(!square(x).is_tracked());
+  const Tape another;
+  BOOST_TEST(another.size() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(decision_02_consuming_starts_a_generation) {
+  Tensor x = leaf({3.0});
+  Tape tape;
+  const std::uint64_t first = tape.generation();
+  const Tensor y = square(x);
+  tape.backward(y);
+  BOOST_TEST(x.grad().item() == 6.0);
+  BOOST_TEST(tape.size() == 0);
+  BOOST_TEST(tape.generation() == first + 1);
+
+  BOOST_CHECK_EXCEPTION(tape.backward(y), TapeError,
+                        says("[backward] the tensor [1] belongs to an earlier step: the tape was consumed by a sweep"));
+  BOOST_CHECK_EXCEPTION(tape.gradient(y, x), TapeError, says("[gradient] the tensor [1] belongs to an earlier step"));
+  BOOST_CHECK_EXCEPTION(tanh(y), TapeError,
+                        says("[tanh] an input [1] was recorded in an earlier step of this tape, which has been swept: "
+                             "use detach() to carry its value over"));
+  BOOST_CHECK_EXCEPTION(mul(x, y), TapeError, says("[mul] an input [1] was recorded in an earlier step"));
+  BOOST_TEST(tape.size() == 0);
+
+  const Tensor next = mul(x, y.detach());  // carried over on purpose
+  tape.backward(next);
+  BOOST_TEST(x.grad().item() == 15.0);
+}
+
+BOOST_AUTO_TEST_CASE(decision_02_a_tensor_of_another_tape_is_stale) {
+  const Tensor x = leaf({3.0});
+  Tensor y;
+  {
+    const Tape tape;
+    y = square(x);
+  }
+  BOOST_TEST(square(y).item() == 81.0);  // no tape: nothing to record, nothing to complain about
+  Tape tape;
+  BOOST_CHECK_EXCEPTION(square(y), TapeError, says("[square] an input [1] was recorded on another tape"));
+  BOOST_CHECK_EXCEPTION(tape.backward(y), TapeError, says("[backward] the tensor [1] lies on another tape"));
+}
+
+BOOST_AUTO_TEST_CASE(decision_02_retain_and_create_graph_keep_the_tape) {
+  Tensor x = leaf({3.0});
+  Tape tape;
+  const Tensor y = square(x) * x;
+  tape.backward(y, {.retain = true});
+  tape.backward(y, {.retain = true});
+  BOOST_TEST(x.grad().item() == 54.0);  // twice 3 x^2
+  const Tensor slope = tape.gradient(y, x, {.create_graph = true});
+  BOOST_TEST(slope.item() == 27.0);
+  BOOST_TEST(slope.is_tracked());
+  const Tensor curvature = tape.gradient(slope, x, {.create_graph = true});
+  BOOST_TEST(curvature.item() == 18.0);
+  BOOST_TEST(tape.gradient(curvature, x).item() == 6.0);
+  BOOST_TEST(tape.size() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(decision_02_clear_empties_without_a_sweep) {
+  const Tensor x = leaf({3.0});
+  Tape tape;
+  const Tensor y = square(x);
+  BOOST_TEST(tape.bytes_kept() == sizeof(double));
+  tape.clear();
+  BOOST_TEST(tape.size() == 0);
+  BOOST_TEST(tape.bytes_kept() == 0U);
+  BOOST_CHECK_THROW(tape.backward(y), TapeError);
+}
+
+BOOST_AUTO_TEST_CASE(decision_02_a_leaf_is_its_own_result) {
+  const Tensor x = leaf({1.0});
+  Tape tape;
+  tape.backward(x);
+  BOOST_TEST(x.grad().item() == 1.0);
+}
+
+BOOST_AUTO_TEST_CASE(decision_02_what_cannot_be_swept) {
+  const Tensor x = leaf({1.0, 2.0});
+  Tape tape;
+  const Tensor y = tanh(x);
+  BOOST_CHECK_EXCEPTION(
+      tape.backward(y), TapeError,
+      says("[backward] a tensor of shape [2] (node 1, tanh [2]) is no scalar: give dL/dy as .cotangent"));
+  BOOST_CHECK_EXCEPTION(tape.backward(y, {.cotangent = ones({3}, {.dtype = float64})}), TapeError,
+                        says("[backward] the cotangent of node 1, tanh [2] must be [2] float64, got [3] float64"));
+  BOOST_CHECK_EXCEPTION(tape.backward(y, {.cotangent = ones({2})}), TapeError, says("got [2] float32"));
+  BOOST_CHECK_EXCEPTION(tape.backward(Tensor()), TapeError, says("[backward] the tensor is undefined"));
+  BOOST_CHECK_EXCEPTION(tape.backward(ones({})), TapeError, says("[backward] the tensor [] is not on this tape"));
+  BOOST_CHECK_EXCEPTION(tape.node(7), IndexError, says("[tape] node 7 of a tape with 2 nodes"));
+  tape.backward(y, {.cotangent = ones({2}, {.dtype = float64})});  // none of these mistakes cost the tape
+  BOOST_TEST(x.has_grad());
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,166 @@
+#include <boost/test/unit_test.hpp>
+#include <vector>
+
+#include "says.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/linalg.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/op.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+using namespace tapegrad;
+using tapegrad::test::says;
+using Values = std::vector<double>;
+
+namespace {
+
+Tensor leaf(std::initializer_list<NestedList> values) {
+  return tensor(values, {.dtype = float64, .requires_grad = true});
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(leaves)
+
+BOOST_AUTO_TEST_CASE(decision_03_a_leaf_joins_the_tape_at_its_first_use) {
+  const Tensor w = leaf({2.0});
+  Tape tape;
+  BOOST_TEST(tape.size() == 0);
+  const Tensor a = square(w);
+  BOOST_TEST(tape.size() == 2);
+  const Tensor b = tanh(w);
+  BOOST_TEST(tape.size() == 3);
+  BOOST_TEST(tape.node(0).op == "leaf");
+  BOOST_TEST(tape.position(w) == 0);
+  BOOST_TEST(tape.position(b) == 2);
+  const Tensor alias = w;  // another handle is the same leaf
+  const Tensor c = neg(alias);
+  BOOST_TEST(tape.node(3).inputs[0].node == 0);
+}
+
+BOOST_AUTO_TEST_CASE(decision_03_many_leaves_are_found_again) {
+  std::vector<Tensor> ws;
+  for (int i = 0; i < 1000; ++i) ws.push_back(leaf({static_cast<double>(i)}));
+  Tape tape;
+  Tensor sum_of_squares = square(ws[0]);
+  for (int i = 1; i < 1000; ++i)
+    sum_of_squares = sum_of_squares + ws[static_cast<std::size_t>(i)] * ws[static_cast<std::size_t>(i)];
+  BOOST_TEST(tape.size() == 1000 + 1 + 2 * 999);
+  tape.backward(sum_of_squares);
+  for (int i = 0; i < 1000; ++i) BOOST_TEST_REQUIRE(ws[static_cast<std::size_t>(i)].grad().item() == 2.0 * i);
+}
+
+BOOST_AUTO_TEST_CASE(decision_03_hooks_fire_once_when_the_gradient_is_complete) {
+  Tensor early = leaf({2.0});
+  Tensor late = leaf({5.0});
+  std::vector<std::string> order;
+  early.register_hook([&](const Tensor& g) {
+    order.push_back("early " + std::to_string(static_cast<int>(g.item())));
+    return Tensor();
+  });
+  late.register_hook([&](const Tensor& g) {
+    order.push_back("late " + std::to_string(static_cast<int>(g.item())));
+    return Tensor();
+  });
+  Tape tape;
+  Tensor y = square(early);
+  tape.register_hook(y, [&](const Tensor& g) {
+    order.push_back("y " + std::to_string(static_cast<int>(g.item())));
+    return 3.0 * g;
+  });
+  tape.backward(y * late + y);  // dy = 5 + 1 = 6, then 18 by the hook; late = 4; early = 18 * 2 * 2
+  BOOST_TEST(order == (std::vector<std::string>{"late 4", "y 6", "early 72"}), boost::test_tools::per_element());
+  BOOST_TEST(early.grad().item() == 72.0);
+}
+
+BOOST_AUTO_TEST_CASE(decision_03_a_hook_may_replace_the_gradient) {
+  Tensor x = leaf({2.0});
+  x.register_hook([](const Tensor& g) { return 10.0 * g; });
+  Tape tape;
+  tape.backward(square(x));
+  tape.backward(square(x));
+  BOOST_TEST(x.grad().item() == 80.0);
+  BOOST_TEST(tape.gradient(square(x), x).item() == 4.0);  // gradient() fires no hooks
+  BOOST_TEST(x.grad().item() == 80.0);
+  Tensor wrong = leaf({2.0});
+  wrong.register_hook([](const Tensor&) { return zeros({2}, {.dtype = float64}); });
+  BOOST_CHECK_EXCEPTION(tape.backward(square(wrong)), TapeError,
+                        says("a hook replaced a gradient [1] float64 by [2] float64"));
+  BOOST_TEST(!wrong.has_grad());
+}
+
+BOOST_AUTO_TEST_CASE(decision_04_gradients_of_intermediates) {
+  const Tensor x = leaf({1.0, 2.0});
+  Tape tape;
+  const Tensor a = square(x);
+  const Tensor b = a * x;
+  const Tensor y = sum(b + a);
+  const auto g = tape.gradient(y, {a, b, y, x}, {.retain = true});
+  BOOST_TEST(g[0].to_vector<double>() == (Values{2.0, 3.0}));  // x + 1
+  BOOST_TEST(g[1].to_vector<double>() == (Values{1.0, 1.0}));
+  BOOST_TEST(g[2].item() == 1.0);
+  BOOST_TEST(g[3].to_vector<double>() == (Values{5.0, 16.0}));  // 3 x^2 + 2 x
+  BOOST_TEST(!x.has_grad());
+  // Only what lies between the result and the tensors asked for is swept.
+  int visited = 0;
+  tape.observe([&](const SweepEvent&) { ++visited; });
+  tape.gradient(y, b, {.retain = true});
+  BOOST_TEST(visited == 2);
+}
+
+BOOST_AUTO_TEST_CASE(decision_04_what_is_not_connected) {
+  const Tensor x = leaf({1.0, 2.0});
+  const Tensor stranger = leaf({1.0, 2.0, 3.0});
+  Tape tape;
+  const Tensor side = tanh(x);
+  const Tensor y = sum(x);
+  const Tensor after = square(y);
+  const auto g = tape.gradient(y, {stranger, side, after}, {.retain = true});
+  BOOST_TEST(g[0].to_vector<double>() == (Values{0.0, 0.0, 0.0}));
+  BOOST_TEST(g[1].to_vector<double>() == (Values{0.0, 0.0}));
+  BOOST_TEST(g[2].item() == 0.0);
+  BOOST_CHECK_EXCEPTION(tape.gradient(y, side, {.retain = true, .allow_unused = false}), TapeError,
+                        says("[gradient] the result does not depend on tensor 0 [2]"));
+}
+
+BOOST_AUTO_TEST_CASE(decision_04_results_share_no_memory) {
+  const Tensor a = leaf({1.0, 2.0});
+  const Tensor b = leaf({1.0, 2.0});
+  Tape tape;
+  auto g = tape.gradient(sum(a + b), {a, b, a});
+  g[0].mutable_data<double>()[0] = 7.0;
+  BOOST_TEST(g[1].to_vector<double>() == (Values{1.0, 1.0}));
+  BOOST_TEST(g[2].to_vector<double>() == (Values{1.0, 1.0}));
+}
+
+BOOST_AUTO_TEST_CASE(decision_05_grad_throws_and_has_grad_asks) {
+  Tensor x = leaf({1.0});
+  BOOST_TEST(!x.has_grad());
+  BOOST_CHECK_EXCEPTION(x.grad(), TapeError, says("[grad] the tensor [1] has no gradient yet: call backward() first"));
+  const Tensor plain = tensor({1.0});
+  BOOST_CHECK_EXCEPTION(plain.grad(), TapeError, says("is no leaf that requires a gradient"));
+  BOOST_CHECK_EXCEPTION(Tensor(plain).register_hook({}), TapeError, says("[register_hook]"));
+  x.zero_grad();
+  x.set_grad(tensor({4.0}, {.dtype = float64}));
+  BOOST_TEST(x.grad().item() == 4.0);
+  BOOST_CHECK_EXCEPTION(x.set_grad(tensor({4.0})), ShapeError,
+                        says("[set_grad] expected a gradient of shape [1] and dtype float64"));
+  x.zero_grad();
+  BOOST_TEST(!x.has_grad());
+}
+
+BOOST_AUTO_TEST_CASE(decision_05_requires_grad) {
+  Tensor tokens = tensor({1, 2}, {.dtype = int64});
+  BOOST_CHECK_EXCEPTION(tokens.set_requires_grad(true), DTypeError, says("[set_requires_grad] only floating tensors"));
+  Tensor x = leaf({1.0});
+  Tape tape;
+  Tensor y = square(x);
+  BOOST_CHECK_EXCEPTION(y.set_requires_grad(true), TapeError, says("was computed on a tape and is no leaf"));
+  x.set_requires_grad(false);
+  BOOST_TEST(!square(x).is_tracked());
+}
+
+BOOST_AUTO_TEST_SUITE_END()

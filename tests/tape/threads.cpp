@@ -1,0 +1,160 @@
+#include <pthread.h>
+
+#include <boost/test/unit_test.hpp>
+#include <thread>
+#include <vector>
+
+#include "says.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/base/threads.hpp"
+#include "tapegrad/ops/linalg.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/op.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+using namespace tapegrad;
+using tapegrad::test::says;
+using Values = std::vector<double>;
+
+namespace {
+
+constexpr int kThreads = 6;
+
+/// Runs body(t) on kThreads threads; assertions are made afterwards, on the main thread.
+template <class Body>
+void on_threads(const Body& body) {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) threads.emplace_back([&body, t] { body(t); });
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(threads)
+
+BOOST_AUTO_TEST_CASE(decision_03_gradient_is_safe_from_any_number_of_threads) {
+  const Tensor w = tensor({1.0, 2.0, 3.0}, {.dtype = float64, .requires_grad = true});
+  std::vector<int> right(kThreads, 0);
+  on_threads([&](int t) {
+    for (int round = 0; round < 200; ++round) {
+      Tape tape;
+      const double k = t + 1;
+      const Tensor y = sum(square(w) * tensor(k, {.dtype = float64}));
+      if (tape.gradient(y, w).to_vector<double>() == Values{2 * k, 4 * k, 6 * k}) ++right[static_cast<std::size_t>(t)];
+    }
+  });
+  for (const int count : right) BOOST_TEST(count == 200);
+  BOOST_TEST(!w.has_grad());
+}
+
+BOOST_AUTO_TEST_CASE(decision_03_simultaneous_backward_into_the_same_leaves_is_detected) {
+  Tensor w = tensor({3.0}, {.dtype = float64, .requires_grad = true});
+  std::string message;
+  w.register_hook([&](const Tensor&) {
+    std::thread([&] {  // while this thread is in the middle of its sweep
+      try {
+        Tape tape;
+        tape.backward(square(w));
+      } catch (const TapeError& e) {
+        message = e.what();
+      }
+    })
+        .join();
+    return Tensor();
+  });
+  Tape tape;
+  tape.backward(square(w));
+  BOOST_TEST(message.find("[backward] another thread is running backward() into the same leaf [1]") == 0U);
+  BOOST_TEST(w.grad().item() == 6.0);
+  w.zero_grad();
+  std::thread([&] {  // one after the other is fine
+    Tape other;
+    other.backward(square(w) * tensor(1.0, {.dtype = float64}));
+  })
+      .join();
+  BOOST_TEST(w.grad().item() == 6.0);
+}
+
+BOOST_AUTO_TEST_CASE(decision_01_each_thread_has_a_tape_of_its_own) {
+  const Tensor x = tensor({2.0}, {.dtype = float64, .requires_grad = true});
+  Tape tape;
+  const Tensor y = square(x);
+  std::string stale;
+  std::string foreign;
+  std::thread([&] {
+    const Tensor unrecorded = square(y);  // no tape here
+    try {
+      tape.gradient(y, x);
+    } catch (const TapeError& e) {
+      foreign = e.what();
+    }
+    Tape own;
+    try {
+      square(y);
+    } catch (const TapeError& e) {
+      stale = e.what();
+    }
+  }).join();
+  BOOST_TEST(foreign.find("[gradient] the tape belongs to another thread") == 0U);
+  BOOST_TEST(stale.find("[square] an input [1] was recorded on another tape") == 0U);
+  BOOST_TEST(tape.gradient(y, x).item() == 4.0);
+}
+
+BOOST_AUTO_TEST_CASE(decision_20_same_bits_at_any_number_of_threads) {
+  const auto run = [](int count) {
+    set_num_threads(count);
+    Generator generator(3);
+    const Tensor x = randn({300, 200}, generator).set_requires_grad(true);
+    const Tensor w = randn({200, 100}, generator).set_requires_grad(true);
+    Tape tape;
+    const Tensor y = sum(tanh(matmul(x, w)) * mean(x, 1, true));
+    const auto g = tape.gradient(y, {x, w}, {.retain = true});
+    std::vector<float> all = g[0].to_vector<float>();
+    const auto gw = g[1].to_vector<float>();
+    all.insert(all.end(), gw.begin(), gw.end());
+    all.push_back(static_cast<float>(y.item()));
+    set_num_threads(0);
+    return all;
+  };
+  const auto one = run(1);
+  BOOST_TEST((run(2) == one));
+  BOOST_TEST((run(4) == one));
+}
+
+// A chain of a million nodes: no recursion forward, backward or when the tape dies.
+BOOST_AUTO_TEST_CASE(a_million_operations_on_a_small_stack) {
+  struct Result {
+    double value = 0.0, dx = 0.0, dw = 0.0;
+    std::int64_t nodes = 0;
+  } result;
+  const auto body = [](void* argument) -> void* {
+    auto& r = *static_cast<Result*>(argument);
+    const Tensor x = tensor({2.0}, {.dtype = float64, .requires_grad = true});
+    const Tensor w = tensor({-1.0}, {.dtype = float64, .requires_grad = true});
+    Tape tape;
+    Tensor y = x;
+    for (int i = 0; i < 1000000; ++i) y = y * w;
+    r.nodes = tape.size();
+    r.value = y.item();
+    const auto g = tape.gradient(y, {x, w}, {.retain = true});
+    r.dx = g[0].item();
+    r.dw = g[1].item();
+    return nullptr;
+  };
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  BOOST_TEST_REQUIRE(pthread_attr_setstacksize(&attributes, 256 * 1024) == 0);
+  pthread_t thread{};
+  BOOST_TEST_REQUIRE(pthread_create(&thread, &attributes, body, &result) == 0);
+  pthread_join(thread, nullptr);
+  pthread_attr_destroy(&attributes);
+  BOOST_TEST(result.nodes == 1000002);
+  BOOST_TEST(result.value == 2.0);      // x w^n
+  BOOST_TEST(result.dx == 1.0);         // w^n
+  BOOST_TEST(result.dw == -2000000.0);  // n x w^(n - 1)
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,101 @@
+#include <boost/test/unit_test.hpp>
+#include <vector>
+
+#include "says.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/linalg.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/op.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+using namespace tapegrad;
+using tapegrad::test::says;
+using Values = std::vector<double>;
+
+namespace {
+
+Tensor leaf(std::initializer_list<NestedList> values) {
+  return tensor(values, {.dtype = float64, .requires_grad = true});
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(writing)
+
+BOOST_AUTO_TEST_CASE(decision_09_a_saved_tensor_that_was_written_is_noticed) {
+  const Tensor x = leaf({1.0, 2.0});
+  Tensor factor = tensor({3.0, 4.0}, {.dtype = float64});
+  Tape tape;
+  const Tensor y = sum(x * factor);
+  factor.mutable_data<double>("the_test")[0] = 5.0;
+  BOOST_CHECK_EXCEPTION(tape.backward(y), TapeError,
+                        says("[backward] at node 1, mul [2]: mul saved its input 1 [2], which was changed in place by "
+                             "the_test since"));
+  BOOST_TEST(tape.size() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(decision_09_a_view_shares_its_storages_version) {
+  const Tensor x = leaf({1.0, 2.0});
+  Tensor table = ones({3, 2}, {.dtype = float64});
+  Tape tape;
+  const Tensor y = sum(x * table[1]);
+  table.mutable_data<double>()[0] = 5.0;
+  BOOST_CHECK_EXCEPTION(tape.backward(y), TapeError, says("changed in place by mutable_data"));
+}
+
+BOOST_AUTO_TEST_CASE(decision_09_what_no_rule_reads_may_be_written) {
+  const Tensor x = leaf({1.0, 2.0});
+  Tensor offset = tensor({3.0, 4.0}, {.dtype = float64});
+  Tape tape;
+  const Tensor y = sum(x + offset);
+  offset.mutable_data<double>()[0] = 5.0;
+  BOOST_TEST(tape.gradient(y, x).to_vector<double>() == (Values{1.0, 1.0}));
+}
+
+BOOST_AUTO_TEST_CASE(decision_09_reading_moves_no_version) {
+  const Tensor x = leaf({1.0, 2.0});
+  Tensor factor = tensor({3.0, 4.0}, {.dtype = float64});
+  Tape tape;
+  const Tensor y = sum(x * factor);
+  BOOST_TEST(factor.data<double>()[0] == 3.0);
+  BOOST_TEST(tape.gradient(y, x).to_vector<double>() == (Values{3.0, 4.0}));
+}
+
+BOOST_AUTO_TEST_CASE(decision_09_tracked_tensors_cannot_be_written_while_a_tape_records) {
+  Tensor x = leaf({1.0, 2.0});
+  x.mutable_data<double>()[0] = 7.0;  // no tape
+  Tape tape;
+  BOOST_CHECK_EXCEPTION(x.mutable_data<double>("fill"), TapeError,
+                        says("[fill] a tensor [2] that requires a gradient cannot be written while a tape records"));
+  Tensor y = square(x);
+  BOOST_CHECK_THROW(y.mutable_data<double>(), TapeError);
+  {
+    const NoRecord guard;
+    x.mutable_data<double>()[0] = 8.0;
+  }
+  x.detach().mutable_data<double>()[1] = 9.0;
+  BOOST_TEST(x.to_vector<double>() == (Values{8.0, 9.0}));
+}
+
+BOOST_AUTO_TEST_CASE(decision_09_assigning_to_a_temporary_does_not_compile) {
+  static_assert(!std::is_assignable_v<Tensor&&, Tensor>);
+  static_assert(!std::is_assignable_v<decltype(std::declval<Tensor&>()[0]), const Tensor&>);
+  static_assert(std::is_assignable_v<Tensor&, Tensor>);
+}
+
+BOOST_AUTO_TEST_CASE(decision_09_access_is_checked) {
+  Tensor x = tensor({{1.0, 2.0}, {3.0, 4.0}});
+  BOOST_CHECK_EXCEPTION(x.data<double>(), DTypeError, says("[data] the tensor is float32, not float64"));
+  BOOST_CHECK_EXCEPTION(x.transpose(0, 1).data<float>(), ShapeError,
+                        says("[data] the tensor [2, 2] has strides [1, 2]"));
+  BOOST_CHECK_EXCEPTION(x.item(), ShapeError, says("[item] expected one element, got shape [2, 2]"));
+  BOOST_CHECK_THROW(x[0][0].item<double>(), DTypeError);
+  BOOST_TEST(x[1][0].item() == 3.0);
+  BOOST_CHECK_THROW(x[2], IndexError);
+  BOOST_CHECK_EXCEPTION(Tensor().shape(), Error, says("[tensor] an undefined tensor has no elements"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
