@@ -3,17 +3,86 @@
 #include "ops/loss/reduced.hpp"
 #include "tape/pointwise.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/tape/create.hpp"
 
 namespace tapegrad {
 
+/// The whole loss in one node: its gradients are one difference and one scale.
+struct MseLoss : Op<MseLoss> {
+  static constexpr std::string_view name = "mse_loss";
+  static constexpr std::string_view math =
+      R"(\ell = \frac1n \sum_i (x_i - t_i)^2;\quad \bar x_i = \tfrac2n (x_i - t_i)\, \bar\ell,\ \bar t = -\bar x)";
+  Reduction reduction;
+
+  explicit MseLoss(Reduction how) : reduction(how) {}
+
+  Tensor forward(const Tensor& x, const Tensor& t) const {
+    expect_floating(name, x);
+    expect_same_dtype(name, x, t);
+    if (x.shape() != t.shape())
+      throw ShapeError(
+          fmt::format("[mse_loss] expected a target {}, got {}", to_string(x.shape()), to_string(t.shape())));
+    return reduced(square(x - t), reduction);
+  }
+  std::array<Tensor, 2> vjp(const Saved& s, const Tensor& dy) const {
+    const Tensor dx = slope(s) * dy;
+    return {dx, s.wants(1) ? -dx : Tensor()};
+  }
+  Tensor jvp(const Saved& s, Tangents dx) const {
+    const Tensor d = !dx[0].defined() ? -dx[1] : !dx[1].defined() ? dx[0] : dx[0] - dx[1];
+    const Tensor terms = 2.0 * (s.input(0) - s.input(1)) * d;
+    return reduced(terms, reduction);
+  }
+  void describe(AttributeVisitor& visitor) const {
+    visitor("reduction", reduction == Reduction::mean ? "mean" : reduction == Reduction::sum ? "sum" : "none");
+  }
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(\ell = \frac1n \sum_i (x_i - t_i)^2)", "the sum without 1/n, or each term, on request"},
+            {"Slope", R"(\frac{\partial \ell}{\partial x_i} = \frac2n (x_i - t_i))",
+             "each x_i stands in one square; the 2 is the power rule's, the 1/n the mean's"},
+            {"Target", R"(\frac{\partial \ell}{\partial t_i} = -\frac{\partial \ell}{\partial x_i})",
+             "only the difference matters"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using catalogue::uniform;
+    const auto with = [](Reduction how) {
+      return catalogue::of<2>([how](const Tensor& x, const Tensor& t) { return mse_loss(x, t, how); });
+    };
+    return {{"mean", {uniform(g, {3, 4}, -2, 2), uniform(g, {3, 4}, -2, 2)}, with(Reduction::mean)},
+            {"sum", {uniform(g, {2, 3}, -2, 2), uniform(g, {2, 3}, -2, 2)}, with(Reduction::sum)},
+            {"each", {uniform(g, {2, 3}, -2, 2), uniform(g, {2, 3}, -2, 2)}, with(Reduction::none)},
+            {"no elements", {uniform(g, {0, 3}, -2, 2), uniform(g, {0, 3}, -2, 2)}, with(Reduction::sum)}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"shapes",
+             [] {
+               mse_loss(zeros({3, 1}), zeros({3}));
+             },
+             "[mse_loss] expected a target [3, 1], got [3]"},
+            {"integers", [] { mse_loss(arange(3), arange(3)); }, "[mse_loss] expected a floating tensor"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    using catalogue::uniform;
+    return {"[512, 64]",
+            {uniform(g, {512, 64}, -2, 2), uniform(g, {512, 64}, -2, 2)},
+            catalogue::of<2>([](const Tensor& x, const Tensor& t) { return mse_loss(x, t); })};
+  }
+
+ private:
+  /// (2 or 2/n) (x - t)
+  Tensor slope(const Saved& s) const {
+    const Tensor d = s.input(0) - s.input(1);
+    return reduction == Reduction::mean ? (2.0 / static_cast<double>(d.numel())) * d : 2.0 * d;
+  }
+};
+
 Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
-  expect_floating("mse_loss", input);
-  expect_same_dtype("mse_loss", input, target);
-  if (input.shape() != target.shape())
-    throw ShapeError(
-        fmt::format("[mse_loss] expected a target {}, got {}", to_string(input.shape()), to_string(target.shape())));
-  return reduced(square(input - target), reduction);
+  return apply(MseLoss(reduction), input, target);
 }
+
+TAPEGRAD_CATALOGUE(loss, mse_loss, MseLoss)
 
 }  // namespace tapegrad
