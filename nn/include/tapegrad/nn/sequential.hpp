@@ -21,8 +21,9 @@ concept Layer = std::is_copy_constructible_v<F> && std::is_invocable_r_v<Tensor,
 /// their storage), from another type replaces it.
 class AnyLayer {
  public:
-  template <Layer F>
-  requires(!std::is_same_v<F, AnyLayer>) explicit AnyLayer(F layer)
+  // Says what it is not first: whether AnyLayer can be copied is not known before this is.
+  template <class F>
+  requires(!std::is_same_v<F, AnyLayer> && Layer<F>) explicit AnyLayer(F layer)
       : held_(std::make_unique<Held<F>>(std::move(layer))) {}
   AnyLayer(const AnyLayer& other) : held_(other.held_->clone()) {}
   AnyLayer(AnyLayer&& other) noexcept = default;
@@ -80,8 +81,9 @@ class AnyLayer {
 /// Layers by value, called in order; named "0", "1", ...
 class Sequential : public Module {
  public:
-  template <Layer... Layers>
-  explicit Sequential(Layers... layers) {
+  template <class... Layers>
+  requires(!(sizeof...(Layers) == 1 && (std::is_same_v<Layers, Sequential> && ...)) && (Layer<Layers> && ...))  //
+      explicit Sequential(Layers... layers) {
     layers_.reserve(sizeof...(Layers));
     (append(std::move(layers)), ...);
   }
