@@ -21,12 +21,15 @@ namespace engine {
 
 inline constexpr std::size_t kMostArguments = 8;
 
+// A struct, because clang 14 drops the pack from an alias that does not use its parameter.
 template <std::size_t>
-using TensorArgument = const Tensor&;
+struct TensorArgument {
+  using Type = const Tensor&;
+};
 
 template <class F, std::size_t... I>
 constexpr bool takes(std::index_sequence<I...>) {
-  return std::is_invocable_v<F&, TensorArgument<I>...>;
+  return std::is_invocable_v<F&, typename TensorArgument<I>::Type...>;
 }
 /// Whether f(x0, ..., x_{count - 1}) compiles.
 template <class F, std::size_t Count>
@@ -60,16 +63,17 @@ std::vector<Tensor> call(F& f, const std::vector<Tensor>& xs) {
   }
 }
 
+template <class F, std::size_t... I>
+auto result_with(std::index_sequence<I...>)
+    -> std::type_identity<std::invoke_result_t<F&, typename TensorArgument<I>::Type...>>;
+
 /// The result of f on as few tensors as it takes, else on a list.
 template <class F, std::size_t Count = 1>
 auto result_of() {
   if constexpr (Count > kMostArguments) {
     return std::type_identity<std::invoke_result_t<F&, const std::vector<Tensor>&>>{};
   } else if constexpr (kTakes<F, Count>) {
-    return []<std::size_t... I>(std::index_sequence<I...>) {
-      return std::type_identity<std::invoke_result_t<F&, TensorArgument<I>...>>{};
-    }
-    (std::make_index_sequence<Count>{});
+    return decltype(result_with<F>(std::make_index_sequence<Count>{})){};
   } else {
     return result_of<F, Count + 1>();
   }
