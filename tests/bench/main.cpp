@@ -8,7 +8,6 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <map>
 #include <string>
 #include <string_view>
@@ -33,26 +32,24 @@ void run(benchmark::State& state, const bench::Engine& engine, const bench::Work
         workload.operations, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
 
-/// Keeps each repetition's time beside printing it.
+/// Keeps the medians beside printing them.
 class Recorder final : public benchmark::ConsoleReporter {
  public:
   void ReportRuns(const std::vector<Run>& runs) override {
     for (const Run& r : runs)
-      if (r.run_type == Run::RT_Iteration && !r.error_occurred)
-        times_[r.run_name.function_name][r.run_name.args].push_back(r.GetAdjustedRealTime());
+      if (r.run_type == Run::RT_Aggregate && r.aggregate_name == "median")
+        medians_[r.run_name.function_name + "/" + r.run_name.args] = r.GetAdjustedRealTime();
     ConsoleReporter::ReportRuns(runs);
   }
 
+  /// 0 for a benchmark that has not run.
   double median(const std::string& name, const std::string& threads) const {
-    const auto by_name = times_.find(name);
-    if (by_name == times_.end() || by_name->second.find(threads) == by_name->second.end()) return 0.0;
-    std::vector<double> t = by_name->second.at(threads);
-    std::nth_element(t.begin(), t.begin() + static_cast<std::ptrdiff_t>(t.size() / 2), t.end());
-    return t[t.size() / 2];
+    const auto found = medians_.find(name + "/" + threads);
+    return found == medians_.end() ? 0.0 : found->second;
   }
 
  private:
-  std::map<std::string, std::map<std::string, std::vector<double>>> times_;  // by benchmark, by arguments
+  std::map<std::string, double> medians_;
 };
 
 }  // namespace

@@ -94,7 +94,7 @@ Step make_perceptron() {
 }
 
 Step make_chain() {
-  const tg::Tensor a = tg::tensor({0.5}, {.requires_grad = true});
+  tg::Tensor a = tg::tensor({0.5}, {.requires_grad = true});
   return [a]() mutable {
     a.zero_grad();
     tg::Tape tape;
