@@ -1,0 +1,110 @@
+#include "word_maker/sampling.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "tapegrad/base/error.hpp"
+
+using namespace word_maker;
+
+namespace {
+
+const std::vector<float> kLogits{std::log(4.0F), std::log(1.0F), std::log(3.0F), std::log(2.0F)};
+
+void expect(const std::vector<float>& logits, const SamplingOptions& options,
+            const std::vector<double>& probabilities) {
+  BOOST_TEST(distribution(logits, options) == probabilities, boost::test_tools::tolerance(1e-6)
+                                                                 << boost::test_tools::per_element());
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(sampling)
+
+BOOST_AUTO_TEST_CASE(temperature_raises_the_odds_to_a_power) {
+  expect(kLogits, {}, {.4, .1, .3, .2});
+  expect(kLogits, {.temperature = 0.5}, {16. / 30, 1. / 30, 9. / 30, 4. / 30});
+  const double sum = 2 + 1 + std::sqrt(3.0) + std::sqrt(2.0);
+  expect(kLogits, {.temperature = 2}, {2 / sum, 1 / sum, std::sqrt(3.0) / sum, std::sqrt(2.0) / sum});
+  expect(kLogits, {.temperature = 0}, {1, 0, 0, 0});
+  expect({1000.0F, 0.0F}, {}, {1, 0});
+}
+
+BOOST_AUTO_TEST_CASE(top_k_keeps_the_likeliest) {
+  expect(kLogits, {.top_k = 2}, {4. / 7, 0, 3. / 7, 0});
+  expect(kLogits, {.temperature = 0.5, .top_k = 3}, {16. / 29, 0, 9. / 29, 4. / 29});
+  expect(kLogits, {.top_k = 1}, {1, 0, 0, 0});
+  expect(kLogits, {.top_k = 9}, {.4, .1, .3, .2});
+  expect({0.0F, 1.0F, 1.0F, 1.0F}, {.top_k = 2}, {0, .5, .5, 0});  // of equal ones the first
+  expect({1.0F, 1.0F}, {.temperature = 0}, {1, 0});
+}
+
+BOOST_AUTO_TEST_CASE(an_impossible_token_stays_impossible) {
+  const float never = -std::numeric_limits<float>::infinity();
+  expect({never, 0.0F, 0.0F}, {}, {0, .5, .5});
+  expect({never, 0.0F, never}, {.top_k = 2}, {0, 1, 0});
+}
+
+BOOST_AUTO_TEST_CASE(options_outside_the_domain_are_told) {
+  BOOST_CHECK_THROW(distribution(kLogits, {.temperature = -1}), tapegrad::ValueError);
+  BOOST_CHECK_THROW(distribution(kLogits, {.temperature = std::nan("")}), tapegrad::ValueError);
+  BOOST_CHECK_THROW(distribution(kLogits, {.top_k = -1}), tapegrad::ValueError);
+  BOOST_CHECK_THROW(distribution({}, {}), tapegrad::ValueError);
+  BOOST_CHECK_THROW(distribution(std::vector<float>{std::nanf("")}, {}), tapegrad::ValueError);
+}
+
+BOOST_AUTO_TEST_CASE(each_token_takes_its_share_of_the_unit_interval) {
+  const std::vector<double> probabilities{0, .25, .5, 0, .25, 0};
+  BOOST_TEST(draw(probabilities, 0.0) == 1);
+  BOOST_TEST(draw(probabilities, 0.249) == 1);
+  BOOST_TEST(draw(probabilities, 0.25) == 2);
+  BOOST_TEST(draw(probabilities, 0.749) == 2);
+  BOOST_TEST(draw(probabilities, 0.75) == 4);
+  BOOST_TEST(draw(std::vector<double>{.3, .3, .3, 0}, 0.999999) == 2);  // a sum rounded below 1
+}
+
+// 10,000 draws: the counts' chi-square with three degrees of freedom exceeds 21.1 once in 10,000 seeds.
+BOOST_AUTO_TEST_CASE(draws_follow_the_distribution) {
+  const std::vector<double> probabilities = distribution(kLogits, {});
+  tapegrad::Generator generator(5);
+  std::vector<double> counts(kLogits.size(), 0);
+  constexpr double kDraws = 10000;
+  for (int i = 0; i < static_cast<int>(kDraws); ++i)
+    counts[static_cast<std::size_t>(draw(probabilities, generator.uniform()))] += 1;
+  double chi_square = 0;
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    chi_square += std::pow(counts[i] - kDraws * probabilities[i], 2) / (kDraws * probabilities[i]);
+  BOOST_TEST(chi_square < 21.1);
+}
+
+BOOST_AUTO_TEST_CASE(words_begin_with_the_prefix_and_end_in_time) {
+  tapegrad::manual_seed(1);
+  CharacterModel model({.vocabulary = 5, .length = 6, .embed = 8, .layers = 1, .heads = 2});
+  tapegrad::Generator generator(1);
+  for (const Sequence& word : make_up(model, Kind::words, {.count = 30, .prefix = {3, 1}}, generator)) {
+    BOOST_TEST(word.size() <= 6U);
+    BOOST_TEST(word[0] == 3);
+    BOOST_TEST(word[1] == 1);
+  }
+  BOOST_CHECK_THROW(make_up(model, Kind::words, {.prefix = Sequence(6, 1)}, generator), tapegrad::ValueError);
+  BOOST_TEST(make_up(model, Kind::words, {.count = 0}, generator).empty());
+  // Text goes on beyond the network's length and has no end.
+  const Sequence text = make_up(model, Kind::text, {.characters = 50}, generator).front();
+  BOOST_TEST(text.size() == 50U);
+  BOOST_TEST(std::count(text.begin(), text.end(), kBoundary) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_seed_repeats_its_words) {
+  tapegrad::manual_seed(1);
+  CharacterModel model({.vocabulary = 5, .length = 9, .embed = 8, .layers = 1, .heads = 2});
+  const auto words = [&](std::uint64_t seed) {
+    tapegrad::Generator generator(seed);
+    return make_up(model, Kind::words, {.count = 5}, generator);
+  };
+  BOOST_TEST((words(1) == words(1)));
+  BOOST_TEST((words(1) != words(2)));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
