@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -35,15 +36,17 @@ namespace {
 using namespace word_maker;
 
 constexpr int kBadInput = 2;
-constexpr std::int64_t kReports = 10;       // lines of the table while it trains
-constexpr std::int64_t kWordsInALine = 12;  // at most
+constexpr std::int64_t kWordsInAStep = 128, kWindowsInAStep = 16;  // about as many characters
+constexpr std::int64_t kReports = 10;                              // lines of the table while it trains
+constexpr std::int64_t kWordsInALine = 12;                         // at most
 constexpr std::int64_t kCharactersInALine = 120;
 
 struct Options {
   std::string language = "english", text, dictionaries{norm_study::kWordListDirectory};
   std::string save = "word_maker.safetensors", load, logits, prefix;
-  std::int64_t steps = 3000, embed = 96, layers = 3, heads = 4, batch = 128, block = 96;
+  std::int64_t steps = 3000, embed = 96, layers = 3, heads = 4, block = 96;
   std::int64_t sample = 20, characters = 600, held_out = 2000;
+  std::optional<std::int64_t> batch;
   double lr = 3e-3;
   std::uint64_t seed = 1;
   SamplingOptions sampling{.temperature = 0.8};
@@ -258,24 +261,25 @@ void learn(const Options& options) {
   expect_usable(options, maker);
   print_introduction(options, corpus, maker, counted, printer);
 
+  const std::int64_t batch = options.batch.value_or(words ? kWordsInAStep : kWindowsInAStep);
   const norm_study::InterruptGuard guard;
   std::int64_t done = 0;
   {
     norm_study::Progress progress("learning", options.steps);
     const std::int64_t interval = std::max<std::int64_t>(1, (options.steps + kReports - 1) / kReports);
     double smoothed = 0;
-    done = train(
-        maker.model, corpus, {.steps = options.steps, .batch = options.batch, .lr = options.lr, .seed = options.seed},
-        [&](const TrainingStep& step) {
-          smoothed = step.step == 1 ? step.loss : 0.95 * smoothed + 0.05 * step.loss;
-          progress.advance(1, step.sequences, smoothed);
-          if (norm_study::interrupted()) return false;
-          if (step.step % interval == 0 && step.step < options.steps) {
-            progress.clear();
-            print_report(step.step, bits_per_character(maker.model, corpus), baseline, options, maker, printer);
-          }
-          return true;
-        });
+    done =
+        train(maker.model, corpus, {.steps = options.steps, .batch = batch, .lr = options.lr, .seed = options.seed},
+              [&](const TrainingStep& step) {
+                smoothed = step.step == 1 ? step.loss : 0.95 * smoothed + 0.05 * step.loss;
+                progress.advance(1, step.sequences, smoothed);
+                if (norm_study::interrupted()) return false;
+                if (step.step % interval == 0 && step.step < options.steps) {
+                  progress.clear();
+                  print_report(step.step, bits_per_character(maker.model, corpus), baseline, options, maker, printer);
+                }
+                return true;
+              });
   }
   const double bits = bits_per_character(maker.model, corpus);
   print_report(done, bits, baseline, options, maker, printer);
@@ -337,7 +341,10 @@ int main(int argc, char** argv) {
   option("--layers", options.layers, "Layers", network)->check(CLI::Range(1, 64));
   option("--heads", options.heads, "Attention heads; they divide the width", network)->check(CLI::Range(1, 256));
   auto* steps = option("--steps", options.steps, "Steps", network)->check(positive);
-  option("--batch", options.batch, "Words (or windows of text) in a step", network)->check(CLI::Range(1, 65536));
+  app.add_option("--batch", options.batch,
+                 fmt::format("Words ({}) or windows of text ({}) in a step", kWordsInAStep, kWindowsInAStep))
+      ->check(CLI::Range(1, 65536))
+      ->group(network);
   option("--lr", options.lr, "Learning rate at its highest", network)->check(CLI::PositiveNumber);
   auto* keep = option("--save", options.save, "File for the weights; \"\" keeps none", network);
 
