@@ -110,12 +110,7 @@ HWY_NOINLINE double clamp(T* g, std::int64_t n, T limit) {
   return static_cast<double>(hn::GetLane(hn::MaxOfLanes(Tag<T>(), largest)));
 }
 
-template <class T>
-OptimiserTable<T> optimiser_table() {
-  return {adam<T>, sgd<T>, squares<T>, scale<T>, clamp<T>};
-}
-OptimiserTable<float> optimiser_float() { return optimiser_table<float>(); }
-OptimiserTable<double> optimiser_double() { return optimiser_table<double>(); }
+TAPEGRAD_KERNEL_TABLE(OptimiserTable, adam<T>, sgd<T>, squares<T>, scale<T>, clamp<T>)
 
 }  // namespace
 }  // namespace tapegrad::kernels::HWY_NAMESPACE
@@ -125,17 +120,7 @@ HWY_AFTER_NAMESPACE();
 namespace tapegrad::kernels {
 namespace {
 
-HWY_EXPORT(optimiser_float);
-HWY_EXPORT(optimiser_double);
-
-template <class T>
-OptimiserTable<T> table() {
-  if constexpr (std::is_same_v<T, float>) {
-    return HWY_DYNAMIC_DISPATCH(optimiser_float)();
-  } else {
-    return HWY_DYNAMIC_DISPATCH(optimiser_double)();
-  }
-}
+TAPEGRAD_EXPORT_KERNEL_TABLE(OptimiserTable)
 
 constexpr std::int64_t kChunk = 16384;
 

@@ -304,8 +304,7 @@ HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int6
   }
 }
 
-AttentionTable<float> attention_float() { return {head_forward<float>, head_backward<float>}; }
-AttentionTable<double> attention_double() { return {head_forward<double>, head_backward<double>}; }
+TAPEGRAD_KERNEL_TABLE(AttentionTable, head_forward<T>, head_backward<T>)
 
 }  // namespace
 }  // namespace tapegrad::kernels::HWY_NAMESPACE
@@ -315,17 +314,7 @@ HWY_AFTER_NAMESPACE();
 namespace tapegrad::kernels {
 namespace {
 
-HWY_EXPORT(attention_float);
-HWY_EXPORT(attention_double);
-
-template <class T>
-AttentionTable<T> table() {
-  if constexpr (std::is_same_v<T, float>) {
-    return HWY_DYNAMIC_DISPATCH(attention_float)();
-  } else {
-    return HWY_DYNAMIC_DISPATCH(attention_double)();
-  }
-}
+TAPEGRAD_EXPORT_KERNEL_TABLE(AttentionTable)
 
 /// body(b, h, scratch) for each head.
 template <class T, class Body>

@@ -265,13 +265,9 @@ HWY_NOINLINE void batch_gradient(const BatchNorm<T>& f, const Channels<T>& s, bo
   }
 }
 
-template <class T>
-NormTable<T> norm_table() {
-  return {row_forward<T, true>, row_backward<T, true>, row_forward<T, false>,  row_backward<T, false>, batch_sum<T>,
-          batch_squares<T>,     batch_normalise<T>,    batch_gradient_sums<T>, batch_gradient<T>};
-}
-NormTable<float> norm_float() { return norm_table<float>(); }
-NormTable<double> norm_double() { return norm_table<double>(); }
+TAPEGRAD_KERNEL_TABLE(NormTable, row_forward<T, true>, row_backward<T, true>, row_forward<T, false>,
+                      row_backward<T, false>, batch_sum<T>, batch_squares<T>, batch_normalise<T>,
+                      batch_gradient_sums<T>, batch_gradient<T>)
 
 }  // namespace
 }  // namespace tapegrad::kernels::HWY_NAMESPACE
@@ -281,17 +277,7 @@ HWY_AFTER_NAMESPACE();
 namespace tapegrad::kernels {
 namespace {
 
-HWY_EXPORT(norm_float);
-HWY_EXPORT(norm_double);
-
-template <class T>
-NormTable<T> table() {
-  if constexpr (std::is_same_v<T, float>) {
-    return HWY_DYNAMIC_DISPATCH(norm_float)();
-  } else {
-    return HWY_DYNAMIC_DISPATCH(norm_double)();
-  }
-}
+TAPEGRAD_EXPORT_KERNEL_TABLE(NormTable)
 
 /// Rows whose parameter gradients are added in T before they join a double precision sum: few, so that rounding does
 /// not grow.

@@ -157,8 +157,7 @@ void columns(Fold fold, const T* x, std::int64_t slices, std::int64_t n, std::in
   }
 }
 
-ReduceTable<float> reduce_float() { return {rows<float>, columns<float>}; }
-ReduceTable<double> reduce_double() { return {rows<double>, columns<double>}; }
+TAPEGRAD_KERNEL_TABLE(ReduceTable, rows<T>, columns<T>)
 
 }  // namespace
 }  // namespace tapegrad::kernels::HWY_NAMESPACE
@@ -168,17 +167,7 @@ HWY_AFTER_NAMESPACE();
 namespace tapegrad::kernels {
 namespace {
 
-HWY_EXPORT(reduce_float);
-HWY_EXPORT(reduce_double);
-
-template <class T>
-ReduceTable<T> table() {
-  if constexpr (std::is_same_v<T, float>) {
-    return HWY_DYNAMIC_DISPATCH(reduce_float)();
-  } else {
-    return HWY_DYNAMIC_DISPATCH(reduce_double)();
-  }
-}
+TAPEGRAD_EXPORT_KERNEL_TABLE(ReduceTable)
 
 constexpr std::int64_t kTile = 256;  // slices that one task handles at a time
 

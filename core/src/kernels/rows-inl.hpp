@@ -209,4 +209,30 @@ HWY_INLINE double row_exp(const T* x, std::int64_t n, T shift, T* y) {
 }  // namespace tapegrad::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
+#undef TAPEGRAD_KERNEL_TABLE
+#undef TAPEGRAD_EXPORT_KERNEL_TABLE
+
+/// In tapegrad::kernels::HWY_NAMESPACE: compiles a table of functions for this target, float and double. Table is a
+/// template by the number type; after it come its members, in which T is that type.
+#define TAPEGRAD_KERNEL_TABLE(Table, ...)                         \
+  template <class T>                                              \
+  Table<T> table_of_target() {                                    \
+    return {__VA_ARGS__};                                         \
+  }                                                               \
+  Table<float> float_table() { return table_of_target<float>(); } \
+  Table<double> double_table() { return table_of_target<double>(); }
+
+/// In tapegrad::kernels, under HWY_ONCE: table<T>() is the table of the target that is chosen at run time.
+#define TAPEGRAD_EXPORT_KERNEL_TABLE(Table)        \
+  HWY_EXPORT(float_table);                         \
+  HWY_EXPORT(double_table);                        \
+  template <class T>                               \
+  Table<T> table() {                               \
+    if constexpr (std::is_same_v<T, float>) {      \
+      return HWY_DYNAMIC_DISPATCH(float_table)();  \
+    } else {                                       \
+      return HWY_DYNAMIC_DISPATCH(double_table)(); \
+    }                                              \
+  }
+
 #endif  // per-target include guard

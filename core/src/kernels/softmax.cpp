@@ -202,12 +202,8 @@ HWY_NOINLINE void loss_backward(const CrossEntropy<T>& f, double total_weight, s
   }
 }
 
-template <class T>
-SoftmaxTable<T> softmax_table() {
-  return {forward<T>, backward<T>, log_forward<T>, log_backward<T>, loss_forward<T>, loss_backward<T>};
-}
-SoftmaxTable<float> softmax_float() { return softmax_table<float>(); }
-SoftmaxTable<double> softmax_double() { return softmax_table<double>(); }
+TAPEGRAD_KERNEL_TABLE(SoftmaxTable, forward<T>, backward<T>, log_forward<T>, log_backward<T>, loss_forward<T>,
+                      loss_backward<T>)
 
 }  // namespace
 }  // namespace tapegrad::kernels::HWY_NAMESPACE
@@ -217,17 +213,7 @@ HWY_AFTER_NAMESPACE();
 namespace tapegrad::kernels {
 namespace {
 
-HWY_EXPORT(softmax_float);
-HWY_EXPORT(softmax_double);
-
-template <class T>
-SoftmaxTable<T> table() {
-  if constexpr (std::is_same_v<T, float>) {
-    return HWY_DYNAMIC_DISPATCH(softmax_float)();
-  } else {
-    return HWY_DYNAMIC_DISPATCH(softmax_double)();
-  }
-}
+TAPEGRAD_EXPORT_KERNEL_TABLE(SoftmaxTable)
 
 /// Rows are independent: how many a task takes changes no result.
 template <class Body>
