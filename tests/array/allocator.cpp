@@ -7,6 +7,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -69,6 +70,18 @@ BOOST_AUTO_TEST_CASE(statistics) {
   BOOST_TEST(after.bytes_cached >= 1U << 20);
   tapegrad::release_cached_memory();
   BOOST_TEST(memory_statistics().bytes_cached < after.bytes_cached);
+}
+
+BOOST_AUTO_TEST_CASE(statistics_survive_threads_and_failures) {
+  const auto before = memory_statistics().bytes_in_use;
+  BOOST_CHECK_THROW(allocate(std::size_t{1} << 60), std::bad_alloc);
+  BOOST_TEST(memory_statistics().bytes_in_use == before);
+  if (!kRecycles) return;
+  std::vector<void*> blocks;
+  for (int i = 0; i < 50; ++i)  // too little for each thread to have told while it lived
+    std::thread([&] { blocks.push_back(allocate(40000)); }).join();
+  for (void* block : blocks) deallocate(block, 40000);
+  BOOST_TEST(memory_statistics().bytes_in_use == before);
 }
 
 BOOST_AUTO_TEST_CASE(a_steady_state_takes_nothing_from_the_system) {

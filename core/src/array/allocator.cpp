@@ -165,27 +165,6 @@ struct ThreadCache {
 };
 constinit thread_local ThreadCache thread_cache;
 
-struct AtThreadExit {
-  AtThreadExit() = default;
-  AtThreadExit(const AtThreadExit&) = delete;
-  AtThreadExit& operator=(const AtThreadExit&) = delete;
-  ~AtThreadExit() {
-    thread_cache.flush();
-    thread_cache.state = ThreadCache::State::gone;
-  }
-};
-
-/// Whether this thread's cache may be used; the first call of a thread arranges for its end.
-bool cache_usable() {
-  if (thread_cache.state == ThreadCache::State::in_use) [[likely]]
-    return true;
-  if (thread_cache.state == ThreadCache::State::gone) return false;
-  static thread_local const AtThreadExit at_exit;
-  (void)at_exit;
-  thread_cache.state = ThreadCache::State::in_use;
-  return true;
-}
-
 // Counted per thread and published in steps, so that the hot path touches no shared cache line.
 constexpr std::ptrdiff_t kPublishBytes = 1 << 16;
 thread_local std::ptrdiff_t unpublished_bytes = 0;
@@ -200,16 +179,34 @@ void publish_live_bytes() {
   }
 }
 
+struct AtThreadExit {
+  AtThreadExit() = default;
+  AtThreadExit(const AtThreadExit&) = delete;
+  AtThreadExit& operator=(const AtThreadExit&) = delete;
+  ~AtThreadExit() {
+    thread_cache.flush();
+    thread_cache.state = ThreadCache::State::gone;
+    publish_live_bytes();
+  }
+};
+
+/// Whether this thread's cache may be used; the first call of a thread arranges for its end.
+bool cache_usable() {
+  if (thread_cache.state == ThreadCache::State::in_use) [[likely]]
+    return true;
+  if (thread_cache.state == ThreadCache::State::gone) return false;
+  static thread_local const AtThreadExit at_exit;
+  (void)at_exit;
+  thread_cache.state = ThreadCache::State::in_use;
+  return true;
+}
+
 void count_live_bytes(std::ptrdiff_t change) {
   unpublished_bytes += change;
   if (unpublished_bytes > kPublishBytes || unpublished_bytes < -kPublishBytes) publish_live_bytes();
 }
 
-}  // namespace
-
-void* allocate(std::size_t bytes) {
-  const SizeClass c = size_class(bytes);
-  count_live_bytes(static_cast<std::ptrdiff_t>(c.bytes));
+void* take(std::size_t bytes, const SizeClass& c) {
   if (TAPEGRAD_RECYCLE == 0)
     return take_from_system((bytes + kAlignment - 1) / kAlignment * kAlignment);  // exact, for the red zones
   if (c.index >= kClasses) return take_from_system(c.bytes);
@@ -221,6 +218,15 @@ void* allocate(std::size_t bytes) {
   }
   void* block = take_from_system(c.bytes);
   held_bytes.fetch_add(c.bytes, std::memory_order_relaxed);
+  return block;
+}
+
+}  // namespace
+
+void* allocate(std::size_t bytes) {
+  const SizeClass c = size_class(bytes);
+  void* const block = take(bytes, c);
+  count_live_bytes(static_cast<std::ptrdiff_t>(c.bytes));  // after what may throw
   return block;
 }
 
