@@ -72,6 +72,8 @@ BOOST_AUTO_TEST_CASE(ranges) {
   BOOST_TEST(values(arange(0.0, 1.0, 0.25, {.dtype = float64})) == (Values{0, 0.25, 0.5, 0.75}));
   BOOST_CHECK_THROW(arange(0.0, 1.0, 0.0), ValueError);
   BOOST_CHECK_THROW(arange(0.0, HUGE_VAL), ValueError);
+  BOOST_CHECK_THROW(arange(1e19, 1e19 + 8192, 2048), ValueError);
+  BOOST_CHECK_THROW(randint(INT64_MIN, INT64_MAX, {1}), ValueError);
   BOOST_TEST(values(linspace(-1.0, 1.0, 5, {.dtype = float64})) == (Values{-1, -0.5, 0, 0.5, 1}));
   BOOST_TEST(values(linspace(3.0, 9.0, 1)) == (Values{3}));
   BOOST_CHECK_THROW(linspace(0.0, 1.0, 3, {.dtype = int64}), DTypeError);

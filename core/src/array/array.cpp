@@ -25,15 +25,17 @@ namespace {
 
 std::int64_t checked_numel(const Shape& shape) {
   constexpr std::int64_t kLimit = std::numeric_limits<std::int64_t>::max() / 16;
+  // A size of 0 counts as 1: reductions, strides and products of sizes must not overflow either.
   std::int64_t n = 1;
-  bool too_many = false;
+  bool empty = false;
   for (const std::int64_t size : shape) {
     if (size < 0) throw ShapeError("[tensor] negative size in shape " + tapegrad::to_string(shape));
-    too_many = too_many || (size > 1 && n > kLimit / size);
-    n = too_many ? n * (size == 0 ? 0 : 1) : n * size;
+    if (size > 1 && n > kLimit / size)
+      throw ShapeError("[tensor] shape " + tapegrad::to_string(shape) + " has too many elements");
+    n *= std::max<std::int64_t>(size, 1);
+    empty = empty || size == 0;
   }
-  if (too_many && n != 0) throw ShapeError("[tensor] shape " + tapegrad::to_string(shape) + " has too many elements");
-  return n;
+  return empty ? 0 : n;
 }
 
 /// Calls body(pointer offsets of a, of b, length of the inner run, inner strides) over two arrays of one shape.

@@ -60,16 +60,9 @@ Tensor tensor(std::initializer_list<NestedList> items, TensorOptions options) {
   Shape shape;
   std::vector<double> values;
   flatten(NestedList(items), shape, 0, values);
-  return build(shape, options, [&](auto* out) {
-    using T = std::remove_pointer_t<decltype(out)>;
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      if constexpr (std::is_same_v<T, bool>) {
-        out[i] = values[i] != 0.0;
-      } else {
-        out[i] = static_cast<T>(values[i]);
-      }
-    }
-  });
+  const array::Array a = array::Array::empty(shape, options.dtype);
+  array::assign(a, array_of(from_vector(values, shape)));
+  return finish(wrap(a), options);
 }
 
 Tensor tensor(double value, TensorOptions options) { return full({}, value, options); }
@@ -105,6 +98,9 @@ Tensor arange(double start, double stop, double step, TensorOptions options) {
     throw ValueError("[arange] start, stop and step must be finite and step not 0");
   const double count = std::max(0.0, std::ceil((stop - start) / step));
   if (count > 1e15) throw ValueError("[arange] more than 1e15 elements");
+  constexpr double kBound = 9223372036854775808.0;  // 2^63
+  if (options.dtype == int64 && count > 0 && !(start >= -kBound && start < kBound && stop >= -kBound && stop <= kBound))
+    throw ValueError("[arange] values beyond int64");
   return build({static_cast<std::int64_t>(count)}, options, [&](auto* out) {
     using T = std::remove_pointer_t<decltype(out)>;
     for (std::int64_t i = 0; i < static_cast<std::int64_t>(count); ++i)
@@ -162,10 +158,14 @@ Tensor randn(const Shape& shape, Generator& generator, TensorOptions options) {
 Tensor randint(std::int64_t low, std::int64_t high, const Shape& shape, Generator& generator, TensorOptions options) {
   if (high <= low)
     throw ValueError("[randint] no integer is at least " + std::to_string(low) + " and below " + std::to_string(high));
+  std::int64_t range = 0;
+  if (__builtin_sub_overflow(high, low, &range))
+    throw ValueError("[randint] from " + std::to_string(low) + " to " + std::to_string(high) +
+                     " are more integers than 2^63 - 1");
   return build(shape, options, [&](auto* out) {
     using T = std::remove_pointer_t<decltype(out)>;
     const std::int64_t n = shape.numel();
-    for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<T>(low + generator.below(high - low));
+    for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<T>(low + generator.below(range));
   });
 }
 

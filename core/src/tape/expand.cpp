@@ -17,6 +17,12 @@ struct Expand : Op<Expand> {
   explicit Expand(const Shape& to) : shape(to) {}
 
   Tensor forward(const Tensor& x) const {
+    std::int64_t elements = 1;
+    for (const std::int64_t size : shape) {
+      if (size < 0) throw ShapeError("[expand] negative size in " + to_string(shape));
+      if (size > 0 && __builtin_mul_overflow(elements, size, &elements))
+        throw ShapeError("[expand] shape " + to_string(shape) + " has too many elements");
+    }
     if (!broadcasts_to(x.shape(), shape))
       throw ShapeError("[expand] " + to_string(x.shape()) + " does not broadcast to " + to_string(shape));
     const array::Array& a = array_of(x);
@@ -46,7 +52,17 @@ struct Expand : Op<Expand> {
              })}};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"shape", [] { expand(zeros({3}), {3, 2}); }, "[expand] [3] does not broadcast to [3, 2]"}};
+    return {{"shape",
+             [] {
+               expand(zeros({3}), {3, 2});
+             },
+             "[expand] [3] does not broadcast to [3, 2]"},
+            {"negative size", [] { expand(zeros({1}), {-3}); }, "[expand] negative size in [-3]"},
+            {"too many elements",
+             [] {
+               expand(zeros({1}), {std::int64_t{1} << 40, std::int64_t{1} << 40});
+             },
+             "[expand] shape [1099511627776, 1099511627776] has too many elements"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     return {"[1, 512] to [512, 512]", {catalogue::uniform(g, {1, 512}, -2, 2)}, catalogue::of([](const Tensor& x) {

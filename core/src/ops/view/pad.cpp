@@ -69,6 +69,11 @@ struct Pad : Op<Pad> {
                pad(zeros({2, 3}), {{1, 1}});
              },
              "[pad] expected a width for each dimension of [2, 3], got 1"},
+            {"overflow",
+             [] {
+               pad(zeros({5}), {{INT64_MAX, INT64_MAX}});
+             },
+             "[pad] the widths (9223372036854775807, 9223372036854775807) for dimension 0 of [5] are too large"},
             {"negative",
              [] {
                pad(zeros({2}), {{1, -1}});
@@ -92,6 +97,10 @@ Tensor pad(const Tensor& x, const std::vector<PadWidth>& widths, double value) {
     if (width.before < 0 || width.after < 0)
       throw ValueError(fmt::format("[pad] expected widths of at least 0, got ({}, {}) for dimension {} of {}",
                                    width.before, width.after, before.rank(), to_string(x.shape())));
+    std::int64_t size = x.shape()[before.rank()];
+    if (__builtin_add_overflow(size, width.before, &size) || __builtin_add_overflow(size, width.after, &size))
+      throw ShapeError(fmt::format("[pad] the widths ({}, {}) for dimension {} of {} are too large", width.before,
+                                   width.after, before.rank(), to_string(x.shape())));
     before.push_back(width.before);
     after.push_back(width.after);
   }
