@@ -2,6 +2,7 @@
 #include "ops/norm/features.hpp"
 #include "ops/rows.hpp"
 #include "tape/dispatch.hpp"
+#include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/norm.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -118,7 +119,12 @@ struct BatchNormEval : Op<BatchNormEval> {
             {"no rows", inputs({0, 3}), affine}};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"mean",
+    return {{"no variance",
+             [] {
+               batch_norm_eval(zeros({2, 3}), zeros({3}), Tensor());
+             },
+             "[batch_norm_eval] expected a mean and a variance"},
+            {"mean",
              [] {
                batch_norm_eval(zeros({2, 3}), zeros({2}), ones({3}));
              },
@@ -155,6 +161,7 @@ Tensor batch_norm_eval(const Tensor& x, const Tensor& mean, const Tensor& varian
                        const Tensor& beta, double eps) {
   constexpr std::string_view op = BatchNormEval::name;
   check_normalised(op, x, "channels", eps);
+  if (!mean.defined() || !variance.defined()) throw ValueError("[batch_norm_eval] expected a mean and a variance");
   check_per_feature(op, "mean", mean, x);
   check_per_feature(op, "variance", variance, x);
   check_per_feature(op, "gamma", gamma, x);
