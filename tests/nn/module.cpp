@@ -129,6 +129,11 @@ BOOST_AUTO_TEST_CASE(semantics_14_moving_keeps_identity) {
   const tg::TensorImpl* identity = model.layers[0].weight->impl();
   Pair moved = std::move(model);
   BOOST_TEST(moved.layers[0].weight->impl() == identity);
+  tg::nn::Parameter from(tg::ones({2}));
+  tg::nn::Parameter to(tg::zeros({2}));
+  to = std::move(from);
+  BOOST_TEST(!from.defined());
+  BOOST_TEST(to->to_vector<float>() == (std::vector<float>{1, 1}));
   std::vector<Pair> models;
   models.push_back(std::move(moved));
   models.emplace_back();  // the vector grows: its elements move

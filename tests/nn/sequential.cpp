@@ -27,6 +27,20 @@ BOOST_AUTO_TEST_CASE(calls_its_layers_in_order) {
   BOOST_CHECK_THROW(model[3], tg::IndexError);
 }
 
+BOOST_AUTO_TEST_CASE(a_layer_that_was_moved_away_leaves_a_hole) {
+  nn::Sequential model(nn::Linear(1, 1), nn::Tanh());
+  nn::Sequential other = model;
+  const nn::AnyLayer taken = std::move(model[0]);
+  BOOST_TEST(model.parameters().empty());
+  BOOST_CHECK_THROW(model(tg::ones({1, 1})), tg::ValueError);
+  nn::Sequential copy = model;
+  BOOST_TEST(copy.parameters().empty());
+  copy = model;
+  BOOST_CHECK_THROW(other = model, tg::ShapeError);
+  copy[0] = taken;
+  BOOST_TEST(copy.parameters().size() == 2U);
+}
+
 BOOST_AUTO_TEST_CASE(names_are_places) {
   nn::Sequential model(nn::Linear(2, 3), nn::ReLU(), nn::Sequential(nn::LayerNorm(3), nn::Dropout(0.1)));
   const std::vector<std::string> expected = {"0.weight", "0.bias", "2.0.weight", "2.0.bias"};

@@ -46,7 +46,8 @@ Tensor& Tensor::operator=(const Tensor& other) & noexcept {
 }
 
 Tensor& Tensor::operator=(Tensor&& other) & noexcept {
-  std::swap(impl_, other.impl_);
+  Tensor moved(std::move(other));
+  std::swap(impl_, moved.impl_);
   return *this;
 }
 
@@ -191,7 +192,7 @@ void Tensor::set_grad(const Tensor& gradient) {
     throw ShapeError("[set_grad] expected a gradient of shape " + to_string(shape()) + " and dtype " +
                      std::string(to_string(dtype())) + ", got " + to_string(gradient.shape()) + " " +
                      std::string(to_string(gradient.dtype())));
-  leaf_state(*this).grad = gradient.detach();
+  leaf_state(*this).grad = wrap(array::copy(array_of(gradient)));
 }
 
 void Tensor::register_hook(GradientHook hook) {

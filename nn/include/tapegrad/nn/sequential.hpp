@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/module.hpp"
 
 namespace tapegrad::nn {
@@ -17,26 +18,31 @@ namespace tapegrad::nn {
 template <class F>
 concept Layer = std::is_copy_constructible_v<F> && std::is_invocable_r_v<Tensor, F&, const Tensor&>;
 
-/// A value that holds any Layer: copying copies it; assignment from one of the same type assigns (so parameters keep
-/// their storage), from another type replaces it.
+/// A value that holds any Layer, or none after a move: copying copies it; assignment from one of the same type assigns
+/// (so parameters keep their storage), from another type replaces it.
 class AnyLayer {
  public:
   // Says what it is not first: whether AnyLayer can be copied is not known before this is.
   template <class F>
   requires(!std::is_same_v<F, AnyLayer> && Layer<F>) explicit AnyLayer(F layer)
       : held_(std::make_unique<Held<F>>(std::move(layer))) {}
-  AnyLayer(const AnyLayer& other) : held_(other.held_->clone()) {}
+  AnyLayer(const AnyLayer& other) : held_(other.held_ == nullptr ? nullptr : other.held_->clone()) {}
   AnyLayer(AnyLayer&& other) noexcept = default;
   AnyLayer& operator=(const AnyLayer& other) {
-    if (this != &other && (held_ == nullptr || !held_->assign(*other.held_))) held_ = other.held_->clone();
+    if (this == &other) return *this;
+    if (held_ == nullptr || other.held_ == nullptr || !held_->assign(*other.held_)) held_ = AnyLayer(other).held_;
     return *this;
   }
   AnyLayer& operator=(AnyLayer&& other) noexcept = default;
   ~AnyLayer() = default;
 
-  Tensor operator()(const Tensor& x) { return held_->call(x); }
+  /// Throws ValueError when the layer has been moved away.
+  Tensor operator()(const Tensor& x) {
+    if (held_ == nullptr) throw ValueError("[AnyLayer] the layer has been moved away");
+    return held_->call(x);
+  }
   /// The layer as a module, or nullptr for a plain function.
-  Module* module() { return held_->module(); }
+  Module* module() { return held_ == nullptr ? nullptr : held_->module(); }
   /// The layer when it has this type, or nullptr.
   template <class F>
   F* as() {
