@@ -120,6 +120,35 @@ BOOST_AUTO_TEST_CASE(decision_10_a_held_gradient_is_not_written) {
   BOOST_TEST(x.grad().to_vector<double>() == (Values{4.0, 8.0}));
 }
 
+// Clipping writes gradients in place: of two that share elements, each would be written twice.
+BOOST_AUTO_TEST_CASE(decision_10_gradients_of_leaves_share_no_memory) {
+  Tensor x = leaf({1.0, 2.0});
+  Tensor y = leaf({1.0, 2.0});
+  const Tensor seed = tensor({1.0, 1.0}, {.dtype = float64});
+  for (const bool create_graph : {false, true}) {
+    Tape tape;
+    tape.backward(x + y, {.cotangent = seed, .create_graph = create_graph});
+    const NoRecord pause;
+    for (Tensor t : {x, y}) t.grad().mutable_data<double>()[0] += 1.0;
+    BOOST_TEST(x.grad().to_vector<double>() == (Values{2.0, 1.0}));
+    BOOST_TEST(y.grad().to_vector<double>() == (Values{2.0, 1.0}));
+    BOOST_TEST(seed.to_vector<double>() == (Values{1.0, 1.0}));
+    x.zero_grad();
+    y.zero_grad();
+  }
+  x.set_grad(seed);
+  x.grad().mutable_data<double>()[0] = 7.0;
+  BOOST_TEST(seed.to_vector<double>() == (Values{1.0, 1.0}));
+}
+
+BOOST_AUTO_TEST_CASE(decision_10_more_inputs_than_two_bytes_count) {
+  constexpr int kParts = 70000;
+  const Tensor x = leaf({1.0, 2.0});
+  Tape tape;
+  const Tensor y = cat(std::vector<Tensor>(kParts, x));
+  BOOST_TEST(tape.gradient(sum(y), x).to_vector<double>() == (Values{kParts, kParts}));
+}
+
 // A loop over the rows of x [L, 256]: filling a zero of x's size for each would write L^2 KiB = 16 GiB.
 BOOST_AUTO_TEST_CASE(decision_10_slices_accumulate_into_regions) {
   constexpr std::int64_t kRows = 4096;

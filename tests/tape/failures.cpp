@@ -5,6 +5,7 @@
 
 #include "says.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
@@ -52,6 +53,36 @@ struct Misshapen : Op<Misshapen> {
   static constexpr std::string_view name = "misshapen";
   Tensor forward(const Tensor& x) const { return x * 1.0; }
   Tensor vjp(const Saved&, const Tensor&) const { return zeros({7}, {.dtype = float64}); }
+};
+
+struct GivesNothing : Op<GivesNothing> {
+  static constexpr std::string_view name = "gives_nothing";
+  Tensor forward(const Tensor&) const { return {}; }
+  Tensor vjp(const Saved&, const Tensor& dy) const { return dy; }
+};
+
+struct SavesNothing : Op<SavesNothing> {
+  static constexpr std::string_view name = "saves_nothing";
+  Tensor forward(Keeper& keeper, const Tensor& x) const {
+    keeper.save(Tensor());
+    return x * 2.0;
+  }
+  Tensor vjp(const Saved&, const Tensor& dy) const { return 2.0 * dy; }
+};
+
+/// Asks for buffers without asking what is wanted.
+struct Greedy : Op<Greedy> {
+  static constexpr std::string_view name = "greedy";
+  Tensor forward(const Tensor& a, const Tensor& b) const { return a + b; }
+  std::array<Tensor, 2> vjp(const Saved&, const Tensor& dy) const { return {dy, dy}; }
+  void fused_vjp(const Saved&, const Tensor&, GradientSink& sink) const { sink.accumulate_into(1); }
+};
+
+/// Returns more gradients than there are inputs.
+struct Generous : Op<Generous> {
+  static constexpr std::string_view name = "generous";
+  Tensor forward(const Tensor& x) const { return x * 2.0; }
+  std::vector<Tensor> vjp(const Saved&, const Tensor& dy) const { return std::vector<Tensor>(50, dy); }
 };
 
 }  // namespace
@@ -110,6 +141,53 @@ BOOST_AUTO_TEST_CASE(decision_07_mistakes_of_an_op) {
            "op does not keep"));
   BOOST_CHECK_EXCEPTION(tape.backward(sum(apply(Misshapen{}, x))), TapeError,
                         says("(misshapen) gave a gradient of shape [7] for an input of shape [2]"));
+}
+
+BOOST_AUTO_TEST_CASE(decision_07_an_op_that_breaks_its_contract_cannot_crash) {
+  const Tensor x = leaf({1.0, 2.0});
+  Tape tape;
+  BOOST_CHECK_EXCEPTION(apply(GivesNothing{}, x), TapeError,
+                        says("[gives_nothing] its forward function gave an undefined tensor"));
+  BOOST_CHECK_EXCEPTION(apply(SavesNothing{}, x), TapeError,
+                        says("[saves_nothing] its forward function saved an undefined tensor"));
+  BOOST_TEST(tape.size() == 0);
+  BOOST_CHECK_EXCEPTION(tape.backward(sum(apply(Greedy{}, x, tensor({1.0, 1.0}, {.dtype = float64})))), TapeError,
+                        says("its rule asked for the buffer of input 1, which wants no gradient"));
+  BOOST_CHECK_EXCEPTION(tape.backward(sum(apply(Generous{}, x))), TapeError, says("a gradient of input 1 of 1"));
+  BOOST_CHECK_EXCEPTION(jvp([](const Tensor& t) { return apply(Generous{}, t); }, x.detach(), x.detach()), TapeError,
+                        says("a gradient of input 1 of 1"));
+}
+
+BOOST_AUTO_TEST_CASE(decision_07_a_mistaken_call_leaves_the_tape_whole) {
+  const Tensor x = leaf({1.0, 2.0});
+  Tape tape;
+  BOOST_CHECK_EXCEPTION(tape.pull_back({}, {}, {x}), TapeError, says("there is no tensor to differentiate"));
+  const Tensor y = sum(square(x));
+  BOOST_CHECK_THROW(tape.pull_back({}, {}, {x}), TapeError);
+  BOOST_CHECK_THROW(tape.gradient(y, zeros({2})), TapeError);
+  BOOST_TEST(tape.gradient(y, x).to_vector<double>() == (Values{2.0, 4.0}));
+}
+
+BOOST_AUTO_TEST_CASE(decision_07_the_tape_cannot_be_cleared_under_a_sweep) {
+  Tensor x = leaf({1.0, 2.0});
+  Tape tape;
+  x.register_hook([&](const Tensor&) {
+    tape.clear();
+    return Tensor();
+  });
+  BOOST_CHECK_EXCEPTION(tape.backward(sum(square(x))), TapeError, says("[clear] a sweep of this tape is running"));
+  tape.clear();
+}
+
+BOOST_AUTO_TEST_CASE(decision_07_a_backward_inside_another_is_told_so) {
+  Tensor x = leaf({1.0});
+  Tape tape;
+  const Tensor y = square(x);
+  x.register_hook([&](const Tensor&) {
+    tape.backward(y, {.retain = true});
+    return Tensor();
+  });
+  BOOST_CHECK_EXCEPTION(tape.backward(y), TapeError, says("a sweep around this one is running backward() into"));
 }
 
 BOOST_AUTO_TEST_CASE(decision_07_a_throwing_hook_or_observer) {

@@ -92,6 +92,19 @@ BOOST_AUTO_TEST_CASE(decision_03_a_hook_may_replace_the_gradient) {
   BOOST_TEST(!wrong.has_grad());
 }
 
+BOOST_AUTO_TEST_CASE(decision_02_hooks_are_not_recorded) {
+  Tensor x = leaf({3.0});
+  x.register_hook([&](const Tensor& g) { return g + x; });
+  Tape tape;
+  const Tensor y = square(x);
+  const auto size = tape.size();
+  tape.backward(y, {.retain = true});
+  BOOST_TEST(tape.size() == size);
+  BOOST_TEST(x.grad().item() == 9.0);
+  tape.backward(y, {.create_graph = true});
+  BOOST_TEST(tape.size() > size);
+}
+
 BOOST_AUTO_TEST_CASE(decision_04_gradients_of_intermediates) {
   const Tensor x = leaf({1.0, 2.0});
   Tape tape;

@@ -31,9 +31,9 @@ class PerInput {
 };
 
 /// A result must be a tensor of its own: forward may have returned an input, a captured tensor or a leaf.
-void own(Tensor& output) {
+void own(Tensor& output, std::string_view op) {
   const TensorImpl* impl = output.impl();
-  if (impl == nullptr) return;
+  if (impl == nullptr) throw TapeError("[" + std::string(op) + "] its forward function gave an undefined tensor");
   if (!impl->unique() || impl->leaf || impl->place.serial != 0 || impl->tangents != nullptr)
     output = wrap(array_of(output));
 }
@@ -56,7 +56,7 @@ void run(const OpTable& table, const void* op, Inputs inputs, Inputs originals, 
       const NoRecord pause;
       table.forward(op, keeper, inputs, outputs);
     }
-    for (Tensor& output : outputs) own(output);
+    for (Tensor& output : outputs) own(output, table.name);
     if (tracked) tape->record(table, op, edges.span(), originals, outputs, keeper);
   } catch (...) {
     if (tape != nullptr) tape->truncate(size_before);  // leaves that the failed op was the first to use
@@ -82,7 +82,12 @@ void jvp_by_double_vjp(const OpTable& table, const void* op, const Saved& saved,
     v.push_back(is_floating(output.dtype()) ? zeros_like(output).set_requires_grad(true) : Tensor());
   struct Collect final : GradientSink {
     std::vector<Tensor> gradients;
-    void add(int i, Tensor dx) override { gradients[static_cast<std::size_t>(i)] = std::move(dx); }
+    void add(int i, Tensor dx) override {
+      if (static_cast<std::size_t>(i) >= gradients.size())
+        throw TapeError("[jvp] a rule gave a gradient of input " + std::to_string(i) + " of " +
+                        std::to_string(gradients.size()));
+      gradients[static_cast<std::size_t>(i)] = std::move(dx);
+    }
     Tensor accumulate_into(int) override {
       throw TapeError("[jvp] a differentiable rule accumulates through its return value");
     }

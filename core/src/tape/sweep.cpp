@@ -74,6 +74,7 @@ Sweep::Sweep(TapeImpl& tape, const std::vector<Tensor>& ys, const std::vector<Te
   if (recorder.tape != &tape) throw TapeError(op + "the tape belongs to another thread, or is suspended");
   if (tape.sweeping && !options.retain && !options.create_graph)
     throw TapeError(op + "a sweep of this tape is already running");
+  if (ys.empty()) throw TapeError(op + "there is no tensor to differentiate");
   if (ys.size() != seeds.size())
     throw TapeError(op + std::to_string(ys.size()) + " tensors with " + std::to_string(seeds.size()) + " cotangents");
   for (const Tensor& y : ys) {
@@ -143,9 +144,7 @@ class Sweep::Sink final : public GradientSink {
       : sweep_(sweep), node_(node), wanted_(wanted), seen_(seen) {}
 
   void add(int i, Tensor dx) override {
-    if (i >= node_.edge_count)
-      throw TapeError("its rule gave a gradient of input " + std::to_string(i) + " of " +
-                      std::to_string(node_.edge_count));
+    expect_input(i);
     if (!dx.defined() || !wants(i)) return;
     const Edge& edge = node_.edges[i];
     const Node& below = *sweep_.tape_.nodes[edge.node];
@@ -154,6 +153,9 @@ class Sweep::Sink final : public GradientSink {
   }
 
   Tensor accumulate_into(int i) override {
+    expect_input(i);
+    if (!wants(i))
+      throw TapeError("its rule asked for the buffer of input " + std::to_string(i) + ", which wants no gradient");
     const Edge& edge = node_.edges[i];
     const Node& below = *sweep_.tape_.nodes[edge.node];
     const OutputMeta& meta = below.outputs[edge.output];
@@ -162,26 +164,30 @@ class Sweep::Sink final : public GradientSink {
     Tensor& own = (*seen_)[static_cast<std::size_t>(i)];
     if (!own.defined()) {
       own = zeros(meta.shape, {.dtype = meta.dtype});
-      apart_ |= std::uint64_t{1} << i;
+      apart_.push_back(i);
     }
     return own;
   }
 
   void add_apart() {
-    for (int i = 0; i < node_.edge_count; ++i)
-      if ((apart_ >> i & 1U) != 0) {
-        Tensor own = (*seen_)[static_cast<std::size_t>(i)];
-        add(i, own);
-      }
+    for (const int i : apart_) {
+      Tensor own = (*seen_)[static_cast<std::size_t>(i)];
+      add(i, own);
+    }
   }
 
  private:
+  void expect_input(int i) const {
+    if (i < 0 || static_cast<std::uint32_t>(i) >= node_.edge_count)
+      throw TapeError("its rule gave a gradient of input " + std::to_string(i) + " of " +
+                      std::to_string(node_.edge_count));
+  }
   bool wants(int i) const { return i >= 64 ? node_.edges[i].tracked() : (wanted_ >> i & 1U) != 0; }
 
   Sweep& sweep_;
   const Node& node_;
   std::uint64_t wanted_;
-  std::uint64_t apart_ = 0;
+  std::vector<int> apart_;  // inputs whose contribution the observer sees before it is added
   std::vector<Tensor>* seen_;
 };
 
@@ -270,7 +276,7 @@ void Sweep::step(Node& node, std::span<const char> reaches) {
   check_versions(node);
 
   std::uint64_t wanted = 0;
-  for (std::uint16_t i = 0; i < node.edge_count && i < 64; ++i) {
+  for (std::uint32_t i = 0; i < node.edge_count && i < 64; ++i) {
     const Edge& edge = node.edges[i];
     if (edge.tracked() && (reaches.empty() || reaches[edge.node] != 0)) wanted |= std::uint64_t{1} << i;
   }
@@ -295,8 +301,6 @@ void Sweep::step(Node& node, std::span<const char> reaches) {
   std::vector<Tensor> seen(observed ? node.edge_count : 0U);
   Sink sink(*this, node, wanted, observed ? &seen : nullptr);
   const Saved saved(node, Wants(wanted));
-  std::optional<NoRecord> pause;
-  if (!options_.create_graph) pause.emplace();
   if (!again && table.fused_vjp != nullptr) {
     table.fused_vjp(node.state, saved, dys, sink);
   } else {
@@ -313,6 +317,8 @@ void Sweep::step(Node& node, std::span<const char> reaches) {
 template <class AtNode>
 void Sweep::run(std::uint32_t lowest, std::span<const char> reaches, const AtNode& at_node) {
   const bool consuming = !options_.retain && !options_.create_graph;
+  std::optional<NoRecord> pause;  // rules, hooks and observers alike
+  if (!options_.create_graph) pause.emplace();
   for (std::int64_t i = top_; i >= static_cast<std::int64_t>(lowest); --i) {
     Node& node = *tape_.nodes[static_cast<std::size_t>(i)];
     if (!reaches.empty() && reaches[static_cast<std::size_t>(i)] == 0) continue;
@@ -333,15 +339,16 @@ namespace {
 /// Holds the leaves of a tape for one sweep, so that two threads cannot write the same gradients.
 class LeafGuard {
  public:
-  explicit LeafGuard(std::span<Node* const> nodes) {
+  LeafGuard(std::span<Node* const> nodes, bool nested) {
     for (const Node* node : nodes) {
       if (!node->is_leaf()) continue;
       LeafState& leaf = *node->saved[0].tensor.impl()->leaf;
       if (leaf.in_backward.exchange(true, std::memory_order_acquire)) {
         release();
-        throw TapeError("[backward] another thread is running backward() into the same leaf " +
-                        to_string(node->outputs[0].shape) +
-                        ": use gradient(), which is safe from any number of threads");
+        throw TapeError(std::string("[backward] ") + (nested ? "a sweep around this one" : "another thread") +
+                        " is running backward() into the same leaf " + to_string(node->outputs[0].shape) +
+                        ": use gradient(), which is safe from " +
+                        (nested ? "hooks and observers" : "any number of threads"));
       }
       held_.emplace_back(&leaf);
     }
@@ -361,7 +368,7 @@ class LeafGuard {
 }  // namespace
 
 void Sweep::into_leaves() {
-  const LeafGuard guard(std::span(tape_.nodes.data(), top_ + 1));
+  const LeafGuard guard(std::span(tape_.nodes.data(), top_ + 1), nested_);
   const Node* unnamed = nullptr;
   bool named = false;
   run(0, {}, [&](const Node& node) {
@@ -376,13 +383,15 @@ void Sweep::into_leaves() {
     if (role == LeafState::Role::unnamed_parameter) unnamed = &node;
     fire(leaf.hooks, gradient);
     if (options_.create_graph) {
-      leaf.grad = leaf.grad.defined() ? add(leaf.grad, gradient) : std::move(gradient);
+      // A user may write a gradient in place (clipping does): it shares its elements with no other tensor.
+      const TensorImpl& impl = *gradient.impl();
+      const bool shared = !impl.unique() || !impl.array.storage->unique() || impl.leaf;
+      leaf.grad = leaf.grad.defined() ? add(leaf.grad, gradient) : shared ? gradient.clone() : std::move(gradient);
     } else if (!leaf.grad.defined()) {
       leaf.grad = is_exclusive(gradient) ? std::move(gradient) : wrap(array::copy(array_of(gradient)));
     } else if (is_exclusive(leaf.grad)) {
       add_in_place(array_of(leaf.grad), array_of(gradient));
     } else {
-      const NoRecord pause;
       leaf.grad = add(leaf.grad.detach(), gradient);
     }
     gradient = Tensor();
@@ -405,16 +414,23 @@ std::vector<Tensor> Sweep::towards(const std::vector<Tensor>& xs, bool allow_unu
   std::vector<Target> targets;
   std::vector<char> reaches(tape_.nodes.size(), 0);
   std::uint32_t lowest = top_ + 1;
-  for (const Tensor& x : xs) {
+  const auto find = [&](const Tensor& x) {
     // A leaf that this tape has not seen is simply unused; anything else that is not on the tape is a mistake.
     if (x.defined() && x.requires_grad() && tape_.leaves.find(x.impl()->leaf.get()) == LeafMap::kNone) {
       targets.push_back({kUnused, kUnused});
-      continue;
+      return;
     }
     const Node& node = tape_.node_of(x, name_);
     targets.push_back({node.position, node.slot + (x.impl()->place.serial == 0 ? 0 : x.impl()->place.output)});
     reaches[node.position] = 1;
     lowest = std::min(lowest, node.position);
+  };
+  try {
+    for (const Tensor& x : xs) find(x);
+  } catch (...) {  // nothing has been swept: the tape stays whole
+    give_back();
+    finished_ = true;
+    throw;
   }
   for (std::uint32_t i = lowest; i <= top_; ++i)
     for (const Edge& edge : std::span(tape_.nodes[i]->edges, tape_.nodes[i]->edge_count))

@@ -20,7 +20,7 @@ std::string describe(const Node& node) {
 
 Wants Node::wants() const {
   std::uint64_t mask = 0;
-  for (std::uint16_t i = 0; i < edge_count && i < 64; ++i)
+  for (std::uint32_t i = 0; i < edge_count && i < 64; ++i)
     if (edges[i].tracked()) mask |= std::uint64_t{1} << i;
   return Wants(mask);
 }
@@ -70,7 +70,7 @@ Node* TapeImpl::append(std::size_t edges, std::size_t outputs, std::size_t saved
   node->outputs = arena.allocate<OutputMeta>(outputs);
   node->saved = arena.allocate<SavedSlot>(saved);
   node->tape = this;
-  node->edge_count = static_cast<std::uint16_t>(edges);
+  node->edge_count = static_cast<std::uint32_t>(edges);
   node->output_count = static_cast<std::uint16_t>(outputs);
   node->position = static_cast<std::uint32_t>(nodes.size());
   node->slot = slots;
@@ -130,6 +130,11 @@ void TapeImpl::record(const OpTable& table, const void* op, std::span<const Edge
   const auto keeps = [](std::uint32_t set, std::size_t i) {
     return i < 32 ? (set >> i & 1U) != 0 : set == ~std::uint32_t{0};
   };
+  if (edges.size() > UINT16_MAX && keep.input_set != 0)
+    throw TapeError(fmt::format("[{}] an op that keeps inputs has {} of them at most, not {}", table.name, UINT16_MAX,
+                                edges.size()));
+  for (const Tensor& t : keeper.residuals())
+    if (!t.defined()) throw TapeError(fmt::format("[{}] its forward function saved an undefined tensor", table.name));
   std::size_t saved = keeper.residuals().size();
   for (std::size_t i = 0; i < edges.size(); ++i)
     saved += keeps(keep.input_set, i) && inputs[static_cast<int>(i)].defined() ? 1U : 0U;
@@ -157,7 +162,7 @@ void TapeImpl::record(const OpTable& table, const void* op, std::span<const Edge
   }
   SavedSlot* slot = node->saved;
   const auto save = [&](const Tensor& t, SavedSlot::Kind kind, std::size_t index) {
-    new (slot++) SavedSlot{t, t.impl()->array.storage->version(), kind, static_cast<std::uint8_t>(index)};
+    new (slot++) SavedSlot{t, t.impl()->array.storage->version(), kind, static_cast<std::uint16_t>(index)};
   };
   for (std::size_t i = 0; i < edges.size(); ++i)
     if (keeps(keep.input_set, i) && inputs[static_cast<int>(i)].defined())
@@ -166,7 +171,7 @@ void TapeImpl::record(const OpTable& table, const void* op, std::span<const Edge
     if (keeps(keep.output_set, j)) save(outputs[j], SavedSlot::Kind::output, j);
   std::size_t r = 0;
   for (const Tensor& t : keeper.residuals()) save(t, SavedSlot::Kind::residual, r++);
-  node->saved_count = static_cast<std::uint16_t>(saved);
+  node->saved_count = static_cast<std::uint32_t>(saved);
   slots += static_cast<std::uint32_t>(outputs.size());
   nodes.push_back(node);
 }
@@ -282,7 +287,10 @@ void Tape::observe(SweepObserver observer) { impl_->observer = std::move(observe
 std::int64_t Tape::position(const Tensor& y) const { return impl_->node_of(y, "position").position; }
 std::int64_t Tape::size() const { return static_cast<std::int64_t>(impl_->nodes.size()); }
 std::uint64_t Tape::generation() const { return impl_->generation; }
-void Tape::clear() { impl_->consume(); }
+void Tape::clear() {
+  if (impl_->sweeping) throw TapeError("[clear] a sweep of this tape is running");
+  impl_->consume();
+}
 
 NodeInfo Tape::node(std::int64_t position) const {
   if (position < 0 || position >= size())

@@ -32,7 +32,7 @@ struct SavedSlot {
   Tensor tensor;
   std::uint32_t version;
   Kind kind;
-  std::uint8_t index;
+  std::uint16_t index;
 };
 
 /// One recorded operation; it and its arrays lie in the tape's arena. A leaf has no table and saves the leaf itself as
@@ -47,9 +47,9 @@ struct Node {
   std::uint32_t position = 0;
   std::uint32_t slot = 0;  // first of its outputs among all outputs of the tape
   std::uint32_t scope = 0;
-  std::uint16_t edge_count = 0;
+  std::uint32_t edge_count = 0;
+  std::uint32_t saved_count = 0;
   std::uint16_t output_count = 0;
-  std::uint16_t saved_count = 0;
 
   bool is_leaf() const { return table == nullptr; }
   std::string_view name() const { return is_leaf() ? std::string_view("leaf") : table->name; }
