@@ -4,13 +4,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <map>
 #include <set>
 
 #include "norm_study/claims.hpp"
 #include "norm_study/interrupt.hpp"
 #include "norm_study/terminal.hpp"
-#include "tapegrad/base/threads.hpp"
+#include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/ops/norm.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
@@ -98,24 +97,11 @@ double largest_move(const std::vector<Company>& companies) {
   return most;
 }
 
-/// norm(J_ij)^2 for all j, J_ij = d logits_i / d embedding_j, a reverse sweep for each logit.
+/// norm(J_ij)^2 for all j, J_ij = d logits_i / d embedding_j.
 std::vector<double> squared_jacobian(WordClassifier& model, const Batch& batch, std::int64_t i) {
-  tg::Tensor embedded = model.embed(batch);
-  embedded.set_requires_grad(true);
-  tg::Tape tape;
-  const tg::Tensor logits = model.classify(embedded, batch.mask)[i];
-  const std::int64_t languages = logits.size(0);
-  std::vector<double> squares(static_cast<std::size_t>(embedded.size(0)), 0.0);
-  for (std::int64_t l = 0; l < languages; ++l) {
-    std::vector<float> unit(static_cast<std::size_t>(languages), 0.0F);
-    unit[static_cast<std::size_t>(l)] = 1.0F;
-    const tg::Tensor row =
-        tape.gradient(logits, embedded, {.cotangent = tg::from_vector(unit, {languages}), .retain = true});
-    const tg::NoRecord pause;
-    const auto per_word = tg::sum(tg::square(row.to(tg::float64)), {1, 2}).to_vector<double>();
-    for (std::size_t j = 0; j < squares.size(); ++j) squares[j] += per_word[j];
-  }
-  return squares;
+  const auto logits = [&](const tg::Tensor& embedded) { return model.classify(embedded, batch.mask)[i]; };
+  const tg::Tensor jacobian = tg::jacobian(logits, model.embed(batch));  // [languages, N, L, E]
+  return tg::sum(tg::square(jacobian.to(tg::float64)), {0, 2, 3}).to_vector<double>();
 }
 
 /// sqrt(sum over j != i of norm(J_ij)^2 / sum over j of norm(J_ij)^2) for word 0 among `size` words, the mean over
@@ -139,13 +125,12 @@ double closed_form_difference(std::uint64_t seed) {
   constexpr std::int64_t n = 12;
   constexpr double epsilon = 1e-5;
   tg::Generator generator(seed);
-  tg::Tensor x = tg::randn({n, 1}, generator, {.dtype = tg::float64});
-  x.set_requires_grad(true);
+  const tg::Tensor x = tg::randn({n, 1}, generator, {.dtype = tg::float64});
   const double gamma = 1.7;
-  tg::Tape tape;
-  const tg::Tensor y = tg::batch_norm(x, tg::full({1}, gamma, {.dtype = tg::float64}),
-                                      tg::zeros({1}, {.dtype = tg::float64}), {.eps = epsilon})
-                           .y;
+  const auto layer = [&](const tg::Tensor& values) {
+    return tg::batch_norm(values, tg::full({1}, gamma, {.dtype = tg::float64}), {}, {.eps = epsilon}).y;
+  };
+  const auto jacobian = tg::jacobian(layer, x).to_vector<double>();  // [n, 1, n, 1]
   const auto values = x.to_vector<double>();
   double mean = 0, variance = 0;
   for (const double v : values) mean += v / n;
@@ -153,15 +138,11 @@ double closed_form_difference(std::uint64_t seed) {
   const double sigma = std::sqrt(variance + epsilon);
   double most = 0;
   for (std::int64_t i = 0; i < n; ++i) {
-    std::vector<double> unit(n, 0.0);
-    unit[static_cast<std::size_t>(i)] = 1.0;
-    const auto row =
-        tape.gradient(y, x, {.cotangent = tg::from_vector(unit, {n, 1}), .retain = true}).to_vector<double>();
     for (std::int64_t j = 0; j < n; ++j) {
       const double at_i = (values[static_cast<std::size_t>(i)] - mean) / sigma;
       const double at_j = (values[static_cast<std::size_t>(j)] - mean) / sigma;
       const double wanted = gamma / sigma * ((i == j ? 1.0 : 0.0) - 1.0 / n - at_i * at_j / n);
-      most = std::max(most, std::abs(row[static_cast<std::size_t>(j)] - wanted));
+      most = std::max(most, std::abs(jacobian[static_cast<std::size_t>(i * n + j)] - wanted));
     }
   }
   return most;
@@ -211,7 +192,7 @@ StripPlot strip_plot(const Laboratory& laboratory, const std::vector<Company>& b
   const std::string_view right = kLanguages[truth].name;
   StripPlot plot{.title = fmt::format("Probability of {} for “{}” in 20 batches of other companions", right,
                                       word_text(laboratory, test_index)),
-                 .x_label = fmt::format("probability that the network gives to {}; the mark is its answer", right),
+                 .x_label = fmt::format("probability of {}; the mark is the answer", right),
                  .categories = {},
                  .rows = {}};
   for (const std::size_t language : seen) plot.categories.emplace_back(kLanguages[language].name);
@@ -255,7 +236,7 @@ HeatMap heat_map(WordClassifier& model, const Laboratory& laboratory) {
 }  // namespace
 
 /// The same weights, the same word, 20 batches of other words: the answers, then the Jacobian across the batch by the
-/// engine's reverse sweeps, and one BatchNorm layer's against its closed form.
+/// engine's own jacobian, and one BatchNorm layer's against its closed form.
 Claim measure_company(Laboratory& laboratory) {
   Claim claim = make_claim(laboratory, "4", "BatchNorm ties the sequences of a batch together");
   const Narrator& narrator = laboratory.narrator();

@@ -30,6 +30,12 @@ Claim measure_gradients(Laboratory& laboratory);      // 6a
 Claim measure_invariance(Laboratory& laboratory);     // 7
 Claim measure_accuracy(Laboratory& laboratory);       // 0
 
+Claim measure_true_batches(Laboratory& laboratory);     // 3a-true
+Claim measure_padded_training(Laboratory& laboratory);  // 3c
+Claim measure_convergence(Laboratory& laboratory);      // 6b
+Claim measure_learning_rates(Laboratory& laboratory);   // 6c
+Claim measure_other_norms(Laboratory& laboratory);      // 8
+
 /// A claim with its number, title and command.
 Claim make_claim(const Laboratory& laboratory, std::string_view id, std::string_view title);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
 #include <set>
 #include <thread>
 #include <utility>
@@ -15,11 +16,14 @@ namespace {
 constexpr std::int64_t kMainSteps = 500, kQuickSteps = 120;
 constexpr int kCurvePoints = 10;
 
+/// Both baselines at once: counting takes longer than reading.
 Baselines measure(const NaiveBayes& up_to_3, const Corpus& corpus) {
-  const NaiveBayes up_to_5(corpus.data.train, kLanguages.size(), {.max_order = 5});
+  auto five = std::async(std::launch::async, [&] {
+    return NaiveBayes(corpus.data.train, kLanguages.size(), {.max_order = 5}).accuracy(corpus.data.test);
+  });
   Baselines baselines;
   baselines.naive_bayes_3 = up_to_3.accuracy(corpus.data.test);
-  baselines.naive_bayes_5 = up_to_5.accuracy(corpus.data.test);
+  baselines.naive_bayes_5 = five.get();
   return baselines;
 }
 

@@ -21,14 +21,13 @@ struct StudyOptions {
   std::filesystem::path dictionary{kWordListDirectory};
   std::filesystem::path output{"norm_study_report"};
   bool quick = false, full = false;
-  std::string claim;  // only this one; empty: all of the run's size
-  std::optional<int> seeds;
-  std::optional<std::int64_t> steps;
+  std::string claim = {};  // only this one; empty: all of the run's size
+  std::optional<int> seeds = {};
+  std::optional<std::int64_t> steps = {};
   std::uint64_t seed = 1;                             // the first; the others follow
   int threads = 0;                                    // 0: one for each core
   std::size_t train_words = 8000, test_words = 1000;  // of each language
-  bool long_run = false;
-  std::optional<bool> prompt;  // otherwise where input and output are a terminal
+  std::optional<bool> prompt = {};                    // otherwise where input and output are a terminal
 };
 
 /// The command that repeats a run, or one claim of it.

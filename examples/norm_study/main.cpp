@@ -14,8 +14,11 @@ int main(int argc, char** argv) {
   app.name("norm_study");
   auto* quick = app.add_flag("--quick", options.quick,
                              "the exact claims and a short training, in about 40 seconds; trainings get no verdict");
-  app.add_flag("--full", options.full, "twice as many seeds")->excludes(quick);
-  app.add_option("--claim", options.claim, "measure one claim alone: 0, 1, 2, 3a, 3b, 3d, 4, 5, 6a or 7");
+  app.add_flag(
+         "--full", options.full,
+         "twice as many seeds, true batch sizes, padded and deep training, high learning rates, other normalisations")
+      ->excludes(quick);
+  app.add_option("--claim", options.claim, "measure one claim alone; an unknown one lists all");
   app.add_option("--seeds", options.seeds, "networks of each kind")->check(CLI::Range(1, 1000));
   app.add_option("--steps", options.steps, "training steps of each network")->check(CLI::Range(1, 10'000'000));
   app.add_option("--seed", options.seed, "the first seed; the others follow it")->capture_default_str();

@@ -38,9 +38,15 @@ void move_towards(const tg::Tensor& running, const tg::Tensor& batch) {
   for (std::size_t i = 0; i < old.size(); ++i) old[i] += static_cast<float>(kMomentum) * (now[i] - old[i]);
 }
 
-/// A table of vectors [rows, width], standard normal.
+/// A table of vectors [rows, width]. Four of them add up to an input of variance 1.
 tg::nn::Parameter random_table(std::int64_t rows, std::int64_t width) {
-  return tg::nn::Parameter(tg::randn({rows, width}));
+  return tg::nn::Parameter(0.5 * tg::randn({rows, width}));
+}
+
+/// As torch.nn.Transformer starts its matrices.
+void start(tg::nn::Linear& linear) {
+  tg::nn::init::xavier_uniform(linear.weight);
+  tg::nn::init::constant(linear.bias, 0);
 }
 
 /// The mean over the letters of each word, [N, L, E] -> [N, E].
@@ -124,10 +130,8 @@ tg::Tensor Normalizer::batch_norm(const tg::Tensor& x, const tg::Mask& mask) {
 
 SelfAttention::SelfAttention(std::int64_t width, std::int64_t head_count)
     : heads(head_count), in_proj(width, 3 * width), out_proj(width, width) {
-  // As torch.nn.MultiheadAttention starts.
-  tg::nn::init::xavier_uniform(in_proj.weight);
-  tg::nn::init::constant(in_proj.bias, 0);
-  tg::nn::init::constant(out_proj.bias, 0);
+  start(in_proj);
+  start(out_proj);
 }
 
 tg::Tensor SelfAttention::concatenated_heads(const tg::Tensor& x, const tg::Mask& mask) const {
@@ -148,7 +152,10 @@ EncoderBlock::EncoderBlock(std::int64_t width, std::int64_t head_count, std::int
       linear1(width, ffn_width),
       linear2(ffn_width, width),
       norm1(width, norm),
-      norm2(width, norm) {}
+      norm2(width, norm) {
+  start(linear1);
+  start(linear2);
+}
 
 tg::Tensor EncoderBlock::feed_forward(const tg::Tensor& x) const { return linear2(tg::relu(linear1(x))); }
 

@@ -92,7 +92,7 @@ class EncoderBlock : public tapegrad::nn::Module {
 
 struct ModelOptions {
   std::int64_t letters = 0;  // size of the alphabet
-  NormOptions norm;
+  NormOptions norm = {};
   bool norm_first = true;
   std::int64_t layers = 2, width = 64, heads = 4, ffn_width = 128;
   std::int64_t languages = static_cast<std::int64_t>(kLanguages.size());

@@ -35,14 +35,10 @@ void Narrator::line(std::string_view text) const {
 }
 
 void Narrator::verdict(const Claim& claim) const {
-  StudyResults one;
-  one.claims.push_back(claim);
-  std::string table = verdict_table(one, width(), colour_);
-  // The head ends with a rule; below 64 columns there is none.
-  constexpr std::string_view kRuleEnd = "─\n";
-  if (const std::size_t rule = table.find(kRuleEnd); rule != std::string::npos) table.erase(0, rule + kRuleEnd.size());
-  if (!table.empty()) table.pop_back();  // line() ends the last one
-  line(table);
+  line(verdict_line(claim, colour_));
+  for (const std::string& part : wrap(claim.sentence, static_cast<std::size_t>(width() - 4))) line("    " + part);
+  if (claim.verdict.outcome == Outcome::holds || claim.verdict.outcome == Outcome::fails) return;
+  for (const std::string& part : wrap(claim.verdict.detail, static_cast<std::size_t>(width() - 4))) line("    " + part);
 }
 
 void Narrator::pause(int milliseconds) const {

@@ -376,6 +376,13 @@ void write_report(const StudyResults& results, const std::filesystem::path& fold
   write_file(folder / "curves.csv", curves);
 }
 
+std::string verdict_line(const Claim& claim, bool colour) {
+  const Badge look = badge(claim.verdict.outcome);
+  const std::string verdict = verdict_words(claim.verdict);
+  return fmt::format("{} {} {}: {}", look.sign, claim.id, claim.title,
+                     colour ? fmt::format("{}{}\x1b[0m", look.terminal, verdict) : verdict);
+}
+
 std::string verdict_table(const StudyResults& results, int width, bool colour) {
   const auto columns = static_cast<std::size_t>(std::max(width, 20));
   const auto painted = [&](const Verdict& verdict, const std::string& text) {

@@ -72,6 +72,9 @@ void write_report(const StudyResults& results, const std::filesystem::path& fold
 /// A field of a CSV file, quoted where RFC 4180 asks for it.
 std::string csv_field(std::string_view text);
 
+/// "✓ 3d Variable lengths hurt BatchNorm: confirmed", as soon as a verdict is known.
+std::string verdict_line(const Claim& claim, bool colour);
+
 /// The verdicts as lines of at most `width` columns; below 64 columns the claims stand one under the other.
 std::string verdict_table(const StudyResults& results, int width, bool colour);
 

@@ -96,8 +96,8 @@ bool ExactCheck::holds() const {
 }
 
 std::string ExactCheck::text() const {
-  const std::string_view wanted = bound == Bound::equal_to ? "exactly" : bound == Bound::at_most ? "at most" : "above";
-  return fmt::format("{} {:.3g} (wanted: {} {:.3g})", quantity, measured, wanted, threshold);
+  const std::string_view wanted = bound == Bound::equal_to ? "=" : bound == Bound::at_most ? "≤" : ">";
+  return fmt::format("{} {:.2g} (wanted {} {:.2g})", quantity, measured, wanted, threshold);
 }
 
 Verdict exact_verdict(std::span<const ExactCheck> checks, bool by_construction) {

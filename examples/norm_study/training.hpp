@@ -15,7 +15,7 @@
 namespace norm_study {
 
 struct TrainOptions {
-  ModelOptions model;
+  ModelOptions model = {};
   std::uint64_t seed = 1;
   std::int64_t steps = 500, batch = 64;
   double lr = 3e-3;

@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(exact_thresholds) {
   const std::vector<ExactCheck> checks{{"kept", 0.0, Bound::equal_to, 0.0}, {"broken", 2.0, Bound::at_most, 1.0}};
   const Verdict fails = exact_verdict(checks, false), holds = exact_verdict(std::span(checks).first(1), true);
   BOOST_TEST((fails.outcome == Outcome::fails));
-  BOOST_TEST(fails.detail == "broken 2 (wanted: at most 1)");
+  BOOST_TEST(fails.detail == "broken 2 (wanted ≤ 1)");
   BOOST_TEST((holds.outcome == Outcome::holds));
   BOOST_TEST(holds.by_construction);
   BOOST_CHECK_THROW(exact_verdict({}, false), tapegrad::ValueError);

@@ -1,0 +1,256 @@
+// The experiments of --full: padded training, true batch sizes, deep networks, high learning rates, other
+// normalisations.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "norm_study/claims.hpp"
+
+namespace norm_study {
+namespace {
+
+constexpr int kSeeds = 3;
+
+/// One kind of network of an experiment.
+struct Kind {
+  std::string name;
+  TrainOptions options;  // of the first seed
+};
+
+struct Group {
+  Kind kind;
+  std::vector<const Trained*> runs;
+};
+
+/// All seeds of all kinds, seed after seed.
+std::vector<Group> train_kinds(Laboratory& laboratory, const std::vector<Kind>& kinds, int seeds,
+                               const std::string& label) {
+  std::vector<TrainOptions> wanted;
+  for (int s = 0; s < seeds; ++s) {
+    for (const Kind& kind : kinds) {
+      wanted.push_back(kind.options);
+      wanted.back().seed += static_cast<std::uint64_t>(s);
+    }
+  }
+  const auto all = laboratory.trained(wanted, label);
+  std::vector<Group> groups;
+  for (const Kind& kind : kinds) groups.push_back({kind, {}});
+  for (std::size_t i = 0; i < all.size(); ++i) groups[i % kinds.size()].runs.push_back(all[i]);
+  return groups;
+}
+
+double mean_loss(const Group& group) {
+  std::vector<double> losses;
+  for (const Trained* run : group.runs)
+    if (run->complete()) losses.push_back(run->mean_loss);
+  return losses.empty() ? 0 : summarize(losses).mean;
+}
+
+/// Steps until the curve first reaches an accuracy, the mean over the seeds; nothing if a seed does not reach it.
+std::optional<double> steps_to(const Group& group, double accuracy) {
+  double sum = 0;
+  for (const Trained* run : group.runs) {
+    const auto reached =
+        std::find_if(run->curve.begin(), run->curve.end(), [&](const CurvePoint& p) { return p.accuracy >= accuracy; });
+    if (reached == run->curve.end()) return std::nullopt;
+    sum += static_cast<double>(reached->step);
+  }
+  return sum / static_cast<double>(group.runs.size());
+}
+
+std::string against(const Laboratory& laboratory, const Group& a, const Group& b) {
+  const Verdict verdict = compare(laboratory, a.runs, b.runs);
+  return fmt::format("{}, {}", outcome_name(verdict.outcome), verdict.detail);
+}
+
+/// Accuracy, mean loss and the comparison with the first group, a row for each.
+Table table_of(const Laboratory& laboratory, const std::vector<Group>& groups) {
+  Table table{{"network", "accuracy, %", "mean training loss", fmt::format("{} against it", groups.front().kind.name)},
+              {}};
+  for (const Group& group : groups) {
+    table.rows.push_back({group.kind.name, points_text(group.runs), fmt::format("{:.3f}", mean_loss(group)),
+                          &group == &groups.front() ? "" : against(laboratory, groups.front(), group)});
+  }
+  table.rows.push_back(
+      {"naive Bayes, n ≤ 3", fmt::format("{:.1f}", 100 * laboratory.baselines().naive_bayes_3), "", ""});
+  return table;
+}
+
+BarChart bars_of(const Laboratory& laboratory, const std::vector<Group>& groups, std::string title) {
+  BarChart chart{.title = std::move(title),
+                 .x_label = "accuracy, %",
+                 .categories = {},
+                 .bars = {{"accuracy", Colour::blue, {}, {}, {}}},
+                 .references = accuracy_references(laboratory.baselines())};
+  for (const Group& group : groups) {
+    const std::vector<double> values = points(group.runs);
+    if (values.empty()) continue;
+    const Summary s = summarize(values);
+    chart.categories.push_back(group.kind.name);
+    chart.bars[0].values.push_back(s.mean);
+    chart.bars[0].low.push_back(s.mean - s.deviation);
+    chart.bars[0].high.push_back(s.mean + s.deviation);
+  }
+  return chart;
+}
+
+std::string list_text(const std::vector<Group>& groups) {
+  std::string text;
+  for (const Group& group : groups)
+    text += fmt::format("{}{} {} %", text.empty() ? "" : ", ", group.kind.name, points_text(group.runs));
+  return text;
+}
+
+}  // namespace
+
+/// Every training batch padded to 30 positions.
+Claim measure_padded_training(Laboratory& laboratory) {
+  Claim claim = make_claim(laboratory, "3c", "Training on padded batches hurts BatchNorm");
+  const std::int64_t steps = laboratory.steps(400);
+  std::vector<Kind> kinds;
+  for (const Norm norm : {Norm::layer, Norm::batch, Norm::batch_unmasked}) {
+    kinds.push_back({norm_name(norm), laboratory.training({.norm = norm}, steps, 0)});
+    kinds.back().options.pad_to = 30;
+  }
+  const int seeds = laboratory.seeds(kSeeds);
+  const auto groups = train_kinds(laboratory, kinds, seeds, "padded batches");
+  claim.verdict = compare(laboratory, groups[0].runs, groups[2].runs);
+  claim.setup = setup_text(kinds[0].options, seeds) + ", padded to 30";
+  claim.sentence = fmt::format("Trained on batches padded to 30 positions: {}. The verdict is on unmasked BatchNorm.",
+                               list_text(groups));
+  claim.measurements = table_of(laboratory, groups);
+  claim.charts = {bars_of(laboratory, groups, "Accuracy after training on batches padded to 30 positions")};
+  return claim;
+}
+
+/// Batches of 2 to 64 words, each trained on as many words as 400 batches of 64 hold.
+Claim measure_true_batches(Laboratory& laboratory) {
+  Claim claim = make_claim(laboratory, "3a-true", "BatchNorm suffers from small batches, true ones");
+  const std::int64_t words = laboratory.steps(400) * 64;
+  const std::array<std::int64_t, 5> sizes{2, 4, 8, 16, 64};
+  const std::array<Norm, 3> norms{Norm::layer, Norm::batch, Norm::none};
+  std::vector<Kind> kinds;
+  for (const std::int64_t size : sizes) {
+    for (const Norm norm : norms) {
+      kinds.push_back({norm_name(norm), laboratory.training({.norm = norm}, words / size, 0)});
+      kinds.back().options.batch = size;
+    }
+  }
+  const int seeds = laboratory.seeds(kSeeds);
+  const auto groups = train_kinds(laboratory, kinds, seeds, "true batch sizes");
+  claim.verdict = compare(laboratory, groups[0].runs, groups[1].runs);
+  claim.setup = fmt::format("{} words in all, learning rate 3e-3 throughout, {} seeds", words, seeds);
+  claim.sentence = fmt::format(
+      "On {} words in batches of 2 LayerNorm reaches {} %, BatchNorm {} % and no normalisation {} %; in batches of 64 "
+      "{}, {} "
+      "and {} %. The verdict is on batches of 2.",
+      words, points_text(groups[0].runs), points_text(groups[1].runs), points_text(groups[2].runs),
+      points_text(groups[12].runs), points_text(groups[13].runs), points_text(groups[14].runs));
+  LineChart chart{.title = "Accuracy by the true size of the batch, at equal words",
+                  .x_label = "words in a batch",
+                  .y_label = "accuracy, %",
+                  .series = {},
+                  .references = {accuracy_references(laboratory.baselines()).front()},
+                  .x_ticks = {sizes.begin(), sizes.end()},
+                  .log_x = true};
+  claim.measurements = {{"words in a batch", "LayerNorm, %", "BatchNorm, %", "none, %", "LayerNorm − BatchNorm"}, {}};
+  for (std::size_t n = 0; n < norms.size(); ++n) {
+    Series series{
+        .name = norm_name(norms[n]), .colour = norm_colour(norms[n]), .x = {}, .y = {}, .low = {}, .high = {}};
+    for (std::size_t s = 0; s < sizes.size(); ++s) {
+      const std::vector<double> values = points(groups[s * norms.size() + n].runs);
+      if (values.empty()) continue;
+      const Summary summary = summarize(values);
+      series.x.push_back(static_cast<double>(sizes[s]));
+      series.y.push_back(summary.mean);
+      series.low.push_back(summary.mean - summary.deviation);
+      series.high.push_back(summary.mean + summary.deviation);
+    }
+    if (!series.x.empty()) chart.series.push_back(std::move(series));
+  }
+  for (std::size_t s = 0; s < sizes.size(); ++s) {
+    const Group* row = &groups[s * norms.size()];
+    claim.measurements.rows.push_back({fmt::format("{}", sizes[s]), points_text(row[0].runs), points_text(row[1].runs),
+                                       points_text(row[2].runs), against(laboratory, row[0], row[1])});
+  }
+  if (!chart.series.empty()) claim.charts = {chart};
+  return claim;
+}
+
+/// Networks of 2 and of 8 layers: steps to 60 %, mean training loss, accuracy at the end.
+Claim measure_convergence(Laboratory& laboratory) {
+  Claim claim = make_claim(laboratory, "6b", "LayerNorm converges faster, above all in deep networks");
+  const std::int64_t steps = laboratory.steps(400);
+  std::vector<Kind> kinds;
+  for (const std::int64_t layers : {std::int64_t{8}, std::int64_t{2}}) {
+    for (const Norm norm : {Norm::layer, Norm::batch, Norm::none}) {
+      kinds.push_back(
+          {fmt::format("{}, {} layers", norm_name(norm), layers), laboratory.training({.norm = norm}, steps, 0)});
+      kinds.back().options.model.layers = layers;
+      kinds.back().options.curve_points = 20;
+    }
+  }
+  const int seeds = laboratory.seeds(kSeeds);
+  const auto groups = train_kinds(laboratory, kinds, seeds, "2 and 8 layers");
+  claim.verdict = compare(laboratory, groups[0].runs, groups[1].runs);
+  claim.setup = setup_text(kinds[0].options, seeds) + ", verdict on the accuracy of 8 layers";
+  claim.sentence = fmt::format("With 8 layers: {}. Against none: {}.", list_text({groups.begin(), groups.begin() + 3}),
+                               against(laboratory, groups[0], groups[2]));
+  claim.measurements = {{"network", "accuracy, %", "mean training loss", "steps to 60 %"}, {}};
+  for (const Group& group : groups) {
+    const auto reached = steps_to(group, 0.6);
+    claim.measurements.rows.push_back({group.kind.name, points_text(group.runs),
+                                       fmt::format("{:.3f}", mean_loss(group)),
+                                       reached ? fmt::format("{:.0f}", *reached) : "not reached by all"});
+  }
+  claim.charts = {bars_of(laboratory, groups, "Accuracy by depth and normalisation")};
+  return claim;
+}
+
+/// High learning rates from the first step on.
+Claim measure_learning_rates(Laboratory& laboratory) {
+  Claim claim = make_claim(laboratory, "6c", "LayerNorm bears higher learning rates, without warm-up");
+  const std::int64_t steps = laboratory.steps(400);
+  std::vector<Kind> kinds;
+  for (const double lr : {1e-2, 3e-2}) {
+    for (const Norm norm : {Norm::layer, Norm::batch, Norm::none}) {
+      kinds.push_back({fmt::format("{}, {}", norm_name(norm), lr), laboratory.training({.norm = norm}, steps, 0)});
+      kinds.back().options.lr = lr;
+      kinds.back().options.warmup = 0;
+    }
+  }
+  const int seeds = laboratory.seeds(kSeeds);
+  const auto groups = train_kinds(laboratory, kinds, seeds, "high learning rates");
+  claim.verdict = compare(laboratory, groups[0].runs, groups[1].runs);
+  claim.setup = setup_text(kinds[0].options, seeds) + ", no warm-up, verdict at learning rate 0.01";
+  claim.sentence = fmt::format("Without warm-up: {}.", list_text(groups));
+  claim.measurements = table_of(laboratory, groups);
+  claim.charts = {bars_of(laboratory, groups, "Accuracy after training with a high learning rate and no warm-up")};
+  return claim;
+}
+
+/// RMSNorm, DyT, post-norm, and LayerNorm whose statistics are constants to the backward pass.
+Claim measure_other_norms(Laboratory& laboratory) {
+  Claim claim = make_claim(laboratory, "8", "The gradients through LayerNorm's mean and variance matter");
+  const std::int64_t steps = laboratory.steps(500);
+  std::vector<Kind> kinds;
+  for (const Norm norm : {Norm::layer, Norm::layer_detached, Norm::rms, Norm::tanh, Norm::batch, Norm::none})
+    kinds.push_back({norm_name(norm), laboratory.training({.norm = norm}, steps, 0)});
+  for (const Norm norm : {Norm::layer, Norm::batch}) {
+    kinds.push_back({fmt::format("post-norm {}", norm_name(norm)), laboratory.training({.norm = norm}, steps, 0)});
+    kinds.back().options.model.norm_first = false;
+  }
+  const int seeds = laboratory.seeds(kSeeds);
+  const auto groups = train_kinds(laboratory, kinds, seeds, "other normalisations");
+  claim.verdict = compare(laboratory, groups[0].runs, groups[1].runs);
+  claim.setup = setup_text(kinds[0].options, seeds) + ", verdict on LayerNorm against its detached form";
+  claim.sentence = fmt::format("{}.", list_text(groups));
+  claim.measurements = table_of(laboratory, groups);
+  claim.charts = {bars_of(laboratory, groups, "Accuracy by normalisation")};
+  return claim;
+}
+
+}  // namespace norm_study
