@@ -1,27 +1,12 @@
 #include <array>
-#include <boost/test/unit_test.hpp>
 #include <ctime>
-#include <vector>
 
-#include "says.hpp"
-#include "tapegrad/base/error.hpp"
-#include "tapegrad/ops/linalg.hpp"
-#include "tapegrad/ops/pointwise.hpp"
-#include "tapegrad/ops/reduce.hpp"
-#include "tapegrad/ops/view.hpp"
-#include "tapegrad/tape/create.hpp"
-#include "tapegrad/tape/op.hpp"
-#include "tapegrad/tape/tape.hpp"
+#include "tape_test.hpp"
 
 using namespace tapegrad;
-using tapegrad::test::says;
-using Values = std::vector<double>;
+using namespace tapegrad::test;
 
 namespace {
-
-Tensor leaf(std::initializer_list<NestedList> values) {
-  return tensor(values, {.dtype = float64, .requires_grad = true});
-}
 
 /// (a b, a + b): counts which gradients its rule computes.
 struct ProductAndSum : Op<ProductAndSum> {

@@ -1,17 +1,11 @@
-#include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <cstdint>
-#include <vector>
 
-#include "says.hpp"
-#include "tapegrad/base/error.hpp"
+#include "tape_test.hpp"
 #include "tapegrad/base/threads.hpp"
-#include "tapegrad/ops/pointwise.hpp"
-#include "tapegrad/tape/create.hpp"
 
 using namespace tapegrad;
-using tapegrad::test::says;
-using Values = std::vector<double>;
+using namespace tapegrad::test;
 
 namespace {
 

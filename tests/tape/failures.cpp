@@ -1,28 +1,13 @@
 #include <array>
-#include <boost/test/unit_test.hpp>
 #include <exception>
-#include <vector>
 
-#include "says.hpp"
-#include "tapegrad/base/error.hpp"
+#include "tape_test.hpp"
 #include "tapegrad/diff/transforms.hpp"
-#include "tapegrad/ops/linalg.hpp"
-#include "tapegrad/ops/pointwise.hpp"
-#include "tapegrad/ops/reduce.hpp"
-#include "tapegrad/ops/view.hpp"
-#include "tapegrad/tape/create.hpp"
-#include "tapegrad/tape/op.hpp"
-#include "tapegrad/tape/tape.hpp"
 
 using namespace tapegrad;
-using tapegrad::test::says;
-using Values = std::vector<double>;
+using namespace tapegrad::test;
 
 namespace {
-
-Tensor leaf(std::initializer_list<NestedList> values) {
-  return tensor(values, {.dtype = float64, .requires_grad = true});
-}
 
 struct FailsForward : Op<FailsForward> {
   static constexpr std::string_view name = "fails_forward";

@@ -1,27 +1,7 @@
-#include <boost/test/unit_test.hpp>
-#include <vector>
-
-#include "says.hpp"
-#include "tapegrad/base/error.hpp"
-#include "tapegrad/ops/linalg.hpp"
-#include "tapegrad/ops/pointwise.hpp"
-#include "tapegrad/ops/reduce.hpp"
-#include "tapegrad/ops/view.hpp"
-#include "tapegrad/tape/create.hpp"
-#include "tapegrad/tape/op.hpp"
-#include "tapegrad/tape/tape.hpp"
+#include "tape_test.hpp"
 
 using namespace tapegrad;
-using tapegrad::test::says;
-using Values = std::vector<double>;
-
-namespace {
-
-Tensor leaf(std::initializer_list<NestedList> values) {
-  return tensor(values, {.dtype = float64, .requires_grad = true});
-}
-
-}  // namespace
+using namespace tapegrad::test;
 
 BOOST_AUTO_TEST_SUITE(study)
 

@@ -1,23 +1,12 @@
 #include <pthread.h>
 
-#include <boost/test/unit_test.hpp>
 #include <thread>
-#include <vector>
 
-#include "says.hpp"
-#include "tapegrad/base/error.hpp"
+#include "tape_test.hpp"
 #include "tapegrad/base/threads.hpp"
-#include "tapegrad/ops/linalg.hpp"
-#include "tapegrad/ops/pointwise.hpp"
-#include "tapegrad/ops/reduce.hpp"
-#include "tapegrad/ops/view.hpp"
-#include "tapegrad/tape/create.hpp"
-#include "tapegrad/tape/op.hpp"
-#include "tapegrad/tape/tape.hpp"
 
 using namespace tapegrad;
-using tapegrad::test::says;
-using Values = std::vector<double>;
+using namespace tapegrad::test;
 
 namespace {
 
@@ -36,7 +25,7 @@ void on_threads(const Body& body) {
 BOOST_AUTO_TEST_SUITE(threads)
 
 BOOST_AUTO_TEST_CASE(decision_03_gradient_is_safe_from_any_number_of_threads) {
-  const Tensor w = tensor({1.0, 2.0, 3.0}, {.dtype = float64, .requires_grad = true});
+  const Tensor w = leaf({1.0, 2.0, 3.0});
   std::vector<int> right(kThreads, 0);
   on_threads([&](int t) {
     for (int round = 0; round < 200; ++round) {
@@ -51,7 +40,7 @@ BOOST_AUTO_TEST_CASE(decision_03_gradient_is_safe_from_any_number_of_threads) {
 }
 
 BOOST_AUTO_TEST_CASE(decision_03_simultaneous_backward_into_the_same_leaves_is_detected) {
-  Tensor w = tensor({3.0}, {.dtype = float64, .requires_grad = true});
+  Tensor w = leaf({3.0});
   std::string message;
   w.register_hook([&](const Tensor&) {
     std::thread([&] {  // while this thread is in the middle of its sweep
@@ -79,7 +68,7 @@ BOOST_AUTO_TEST_CASE(decision_03_simultaneous_backward_into_the_same_leaves_is_d
 }
 
 BOOST_AUTO_TEST_CASE(decision_01_each_thread_has_a_tape_of_its_own) {
-  const Tensor x = tensor({2.0}, {.dtype = float64, .requires_grad = true});
+  const Tensor x = leaf({2.0});
   Tape tape;
   const Tensor y = square(x);
   std::string stale;
@@ -132,8 +121,8 @@ BOOST_AUTO_TEST_CASE(a_million_operations_on_a_small_stack) {
   } result;
   const auto body = [](void* argument) -> void* {
     auto& r = *static_cast<Result*>(argument);
-    const Tensor x = tensor({2.0}, {.dtype = float64, .requires_grad = true});
-    const Tensor w = tensor({-1.0}, {.dtype = float64, .requires_grad = true});
+    const Tensor x = leaf({2.0});
+    const Tensor w = leaf({-1.0});
     Tape tape;
     Tensor y = x;
     for (int i = 0; i < 1000000; ++i) y = y * w;
