@@ -1,4 +1,5 @@
 #include "ops/pointwise/pointwise_op.hpp"
+#include "ops/pointwise/pointwise_samples.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
 #define HWY_TARGET_INCLUDE "ops/pointwise/abs.cpp"
@@ -37,17 +38,12 @@ struct Abs : UnaryOp<Abs, AbsFormula, AbsFormulaKernels> {
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;
-    return {{"plain", {uniform(g, {3, 4}, 0.1, 2)}},
-            {"negative", {uniform(g, {3}, -2, -0.1)}},
-            {"slope 0 at zero", {full64({1}, 0.0)}, {.kink = true}},
-            {"no elements", {uniform(g, {0, 2}, 1, 2)}}};
+    return unary_samples(
+        g, 0.1, 2,
+        {{"negative", {uniform(g, {3}, -2, -0.1)}}, {"slope 0 at zero", {full64({1}, 0.0)}, {.kink = true}}});
   }
-  static catalogue::ErrorSamples errors() {
-    return {{"integers", [] { abs(arange(3)); }, "[abs] expected a floating tensor, got int64 [3]"}};
-  }
-  static catalogue::Sample benchmark(Generator& g) {
-    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}};
-  }
+  static catalogue::ErrorSamples errors() { return catalogue::unary_errors(name, abs); }
+  static catalogue::Sample benchmark(Generator& g) { return catalogue::unary_benchmark(g); }
 };
 
 Tensor abs(const Tensor& x) { return apply(Abs{}, x); }

@@ -1,4 +1,5 @@
 #include "ops/pointwise/pointwise_op.hpp"
+#include "ops/pointwise/pointwise_samples.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
 #define HWY_TARGET_INCLUDE "ops/pointwise/div.cpp"
@@ -43,22 +44,9 @@ struct Div : BinaryOp<Div, DivFormula, DivFormulaKernels> {
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;
-    return {{"plain", {uniform(g, {3, 4}, -2, 2), uniform(g, {3, 4}, 0.5, 2)}},
-            {"negative divisors", {uniform(g, {4}, -2, 2), uniform(g, {4}, -2, -0.5)}},
-            {"broadcast rows", {uniform(g, {2, 3, 4}, -2, 2), uniform(g, {4}, 0.5, 2)}},
-            {"broadcast both", {uniform(g, {3, 1}, -2, 2), uniform(g, {1, 4}, 0.5, 2)}},
-            {"scalar", {uniform(g, {}, -2, 2), uniform(g, {2, 2}, 0.5, 2)}},
-            {"no elements", {uniform(g, {0, 3}, -2, 2), uniform(g, {3}, 1, 2)}}};
+    return binary_samples(g, 0.5, 2, {{"negative divisors", {uniform(g, {4}, -2, 2), uniform(g, {4}, -2, -0.5)}}});
   }
-  static catalogue::ErrorSamples errors() {
-    return {{"shapes",
-             [] {
-               div(zeros({3, 4}), zeros({5}));
-             },
-             "[div] cannot broadcast [3, 4] with [5]"},
-            {"dtypes", [] { div(zeros({2}), zeros({2}, {.dtype = float64})); }, "[div] float32 [2] with float64 [2]"},
-            {"integers", [] { div(arange(2), arange(2)); }, "[div] expected a floating tensor, got int64 [2]"}};
-  }
+  static catalogue::ErrorSamples errors() { return catalogue::binary_errors(name, div, catalogue::Integers::refused); }
   static catalogue::Sample benchmark(Generator& g) {
     using catalogue::uniform;
     return {"[512, 512] / [512]", {uniform(g, {512, 512}, -2, 2), uniform(g, {512}, 0.5, 2)}};

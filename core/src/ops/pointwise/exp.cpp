@@ -1,4 +1,5 @@
 #include "ops/pointwise/pointwise_op.hpp"
+#include "ops/pointwise/pointwise_samples.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
 #define HWY_TARGET_INCLUDE "ops/pointwise/exp.cpp"
@@ -35,17 +36,12 @@ struct Exp : UnaryOp<Exp, ExpFormula, ExpFormulaKernels> {
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;
-    return {{"plain", {uniform(g, {3, 4}, -2, 2)}},
-            {"scalar", {uniform(g, {}, 1, 2)}},
-            {"underflow", {vector64({-800.0, -746.0})}, {.order = 0, .reason = "value and slope are 0 to rounding"}},
-            {"no elements", {uniform(g, {0, 2}, 1, 2)}}};
+    return unary_samples(
+        g, -2, 2,
+        {{"underflow", {vector64({-800.0, -746.0})}, {.order = 0, .reason = "value and slope are 0 to rounding"}}});
   }
-  static catalogue::ErrorSamples errors() {
-    return {{"integers", [] { exp(arange(3)); }, "[exp] expected a floating tensor, got int64 [3]"}};
-  }
-  static catalogue::Sample benchmark(Generator& g) {
-    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}};
-  }
+  static catalogue::ErrorSamples errors() { return catalogue::unary_errors(name, exp); }
+  static catalogue::Sample benchmark(Generator& g) { return catalogue::unary_benchmark(g); }
 };
 
 Tensor exp(const Tensor& x) { return apply(Exp{}, x); }

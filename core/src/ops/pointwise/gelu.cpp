@@ -1,4 +1,5 @@
 #include "ops/pointwise/pointwise_op.hpp"
+#include "ops/pointwise/pointwise_samples.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
 #define HWY_TARGET_INCLUDE "ops/pointwise/gelu.cpp"
@@ -61,22 +62,19 @@ struct Gelu : UnaryOp<Gelu, GeluFormula, GeluFormulaKernels> {
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;
-    return {{"plain", {uniform(g, {3, 4}, -2, 2)}},
-            {"tails", {vector64({-1e3, -40.0, 40.0, 1e3})}, {.order = 0, .reason = "the slope is 0 or 1 to rounding"}},
-            {"tanh form", {uniform(g, {3, 4}, -2, 2)}, of([](const Tensor& x) { return gelu(x, GeluForm::tanh); })},
-            {"tanh form, tails",
-             {vector64({-1e3, -40.0, 40.0, 1e3})},
-             of([](const Tensor& x) { return gelu(x, GeluForm::tanh); }),
-             {.order = 0, .reason = "the slope is 0 or 1 to rounding"}},
-            {"scalar", {uniform(g, {}, 1, 2)}},
-            {"no elements", {uniform(g, {0, 2}, 1, 2)}}};
+    return unary_samples(
+        g, -2, 2,
+        {{"tails", {vector64({-1e3, -40.0, 40.0, 1e3})}, {.order = 0, .reason = "the slope is 0 or 1 to rounding"}},
+         {"tanh form", {uniform(g, {3, 4}, -2, 2)}, of([](const Tensor& x) { return gelu(x, GeluForm::tanh); })},
+         {"tanh form, tails",
+          {vector64({-1e3, -40.0, 40.0, 1e3})},
+          of([](const Tensor& x) { return gelu(x, GeluForm::tanh); }),
+          {.order = 0, .reason = "the slope is 0 or 1 to rounding"}}});
   }
   static catalogue::ErrorSamples errors() {
-    return {{"integers", [] { gelu(arange(3)); }, "[gelu] expected a floating tensor, got int64 [3]"}};
+    return catalogue::unary_errors(name, [](const Tensor& x) { return gelu(x); });
   }
-  static catalogue::Sample benchmark(Generator& g) {
-    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}};
-  }
+  static catalogue::Sample benchmark(Generator& g) { return catalogue::unary_benchmark(g); }
 };
 
 Tensor gelu(const Tensor& x, GeluForm form) {

@@ -1,4 +1,5 @@
 #include "ops/pointwise/pointwise_op.hpp"
+#include "ops/pointwise/pointwise_samples.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
 #define HWY_TARGET_INCLUDE "ops/pointwise/log1p.cpp"
@@ -35,17 +36,10 @@ struct Log1p : UnaryOp<Log1p, Log1pFormula, Log1pFormulaKernels> {
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;
-    return {{"plain", {uniform(g, {3, 4}, -0.7, 3)}},
-            {"scalar", {uniform(g, {}, 1, 2)}},
-            {"around zero", {vector64({-1e-3, 0.0, 1e-3})}},
-            {"no elements", {uniform(g, {0, 2}, 1, 2)}}};
+    return unary_samples(g, -0.7, 3, {{"around zero", {vector64({-1e-3, 0.0, 1e-3})}}});
   }
-  static catalogue::ErrorSamples errors() {
-    return {{"integers", [] { log1p(arange(3)); }, "[log1p] expected a floating tensor, got int64 [3]"}};
-  }
-  static catalogue::Sample benchmark(Generator& g) {
-    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -0.5, 2)}};
-  }
+  static catalogue::ErrorSamples errors() { return catalogue::unary_errors(name, log1p); }
+  static catalogue::Sample benchmark(Generator& g) { return catalogue::unary_benchmark(g, -0.5, 2); }
 };
 
 Tensor log1p(const Tensor& x) { return apply(Log1p{}, x); }

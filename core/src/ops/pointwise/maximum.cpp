@@ -1,4 +1,5 @@
 #include "ops/pointwise/pointwise_op.hpp"
+#include "ops/pointwise/pointwise_samples.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
 #define HWY_TARGET_INCLUDE "ops/pointwise/maximum.cpp"
@@ -44,20 +45,11 @@ struct Maximum : BinaryOp<Maximum, MaximumFormula, MaximumFormulaKernels> {
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;
-    return {{"plain", {uniform(g, {3, 4}, -2, 2), uniform(g, {3, 4}, -2, 2)}},
-            {"ties split in halves", {vector64({1, -2, 0}), vector64({1, -2, 0})}, {.kink = true}},
-            {"broadcast both", {uniform(g, {3, 1}, -2, 2), uniform(g, {1, 4}, -2, 2)}},
-            {"scalar", {uniform(g, {}, -2, 2), uniform(g, {2, 2}, -2, 2)}},
-            {"no elements", {uniform(g, {0, 3}, -2, 2), uniform(g, {3}, -2, 2)}}};
+    return binary_samples(g, -2, 2,
+                          {{"ties split in halves", {vector64({1, -2, 0}), vector64({1, -2, 0})}, {.kink = true}}});
   }
   static catalogue::ErrorSamples errors() {
-    return {{"shapes",
-             [] {
-               maximum(zeros({3, 4}), zeros({5}));
-             },
-             "[maximum] cannot broadcast [3, 4] with [5]"},
-            {"dtypes", [] { maximum(zeros({2}), zeros({2}, {.dtype = float64})); },
-             "[maximum] float32 [2] with float64 [2]"}};
+    return catalogue::binary_errors(name, maximum, catalogue::Integers::taken);
   }
   static catalogue::Sample benchmark(Generator& g) {
     using catalogue::uniform;

@@ -1,4 +1,5 @@
 #include "ops/pointwise/pointwise_op.hpp"
+#include "ops/pointwise/pointwise_samples.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
 #define HWY_TARGET_INCLUDE "ops/pointwise/mul.cpp"
@@ -41,21 +42,10 @@ struct Mul : BinaryOp<Mul, MulFormula, MulFormulaKernels> {
              "the product rule: each factor is the other's slope"}};
   }
   static catalogue::Samples samples(Generator& g) {
-    using catalogue::uniform;
-    return {{"plain", {uniform(g, {3, 4}, -2, 2), uniform(g, {3, 4}, -2, 2)}},
-            {"broadcast both", {uniform(g, {3, 1}, -2, 2), uniform(g, {1, 4}, -2, 2)}},
-            {"scalar", {uniform(g, {}, -2, 2), uniform(g, {2, 2}, -2, 2)}},
-            {"at zero", {catalogue::full64({2}, 0.0), uniform(g, {2}, -2, 2)}},
-            {"no elements", {uniform(g, {0, 3}, -2, 2), uniform(g, {3}, -2, 2)}}};
+    using namespace catalogue;
+    return binary_samples(g, -2, 2, {{"at zero", {full64({2}, 0.0), uniform(g, {2}, -2, 2)}}});
   }
-  static catalogue::ErrorSamples errors() {
-    return {{"shapes",
-             [] {
-               mul(zeros({3, 4}), zeros({5}));
-             },
-             "[mul] cannot broadcast [3, 4] with [5]"},
-            {"dtypes", [] { mul(zeros({2}), zeros({2}, {.dtype = float64})); }, "[mul] float32 [2] with float64 [2]"}};
-  }
+  static catalogue::ErrorSamples errors() { return catalogue::binary_errors(name, mul, catalogue::Integers::taken); }
   static catalogue::Sample benchmark(Generator& g) {
     return {"[512, 512] * [512]", {catalogue::uniform(g, {512, 512}, -2, 2), catalogue::uniform(g, {512}, -2, 2)}};
   }

@@ -1,4 +1,5 @@
 #include "ops/pointwise/pointwise_op.hpp"
+#include "ops/pointwise/pointwise_samples.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
 #define HWY_TARGET_INCLUDE "ops/pointwise/neg.cpp"
@@ -37,17 +38,11 @@ struct Neg : UnaryOp<Neg, NegFormula, NegFormulaKernels> {
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y = -x)", ""}, {"Cotangent", R"(\bar x = -\bar y)", "the slope is the constant -1"}};
   }
-  static catalogue::Samples samples(Generator& g) {
-    return {{"plain", {catalogue::uniform(g, {3, 4}, -2, 2)}},
-            {"scalar", {catalogue::uniform(g, {}, -2, 2)}},
-            {"no elements", {catalogue::uniform(g, {0, 2}, -1, 1)}}};
-  }
+  static catalogue::Samples samples(Generator& g) { return catalogue::unary_samples(g, -2, 2); }
   static catalogue::ErrorSamples errors() {
     return {{"bool", [] { neg(zeros({3}, {.dtype = boolean})); }, "[neg] expected a floating tensor, got bool [3]"}};
   }
-  static catalogue::Sample benchmark(Generator& g) {
-    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}};
-  }
+  static catalogue::Sample benchmark(Generator& g) { return catalogue::unary_benchmark(g); }
 };
 
 Tensor neg(const Tensor& x) { return apply(Neg{}, x); }

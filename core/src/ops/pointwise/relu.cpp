@@ -1,4 +1,5 @@
 #include "ops/pointwise/pointwise_op.hpp"
+#include "ops/pointwise/pointwise_samples.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
 #define HWY_TARGET_INCLUDE "ops/pointwise/relu.cpp"
@@ -42,12 +43,8 @@ struct Relu : UnaryOp<Relu, ReluFormula, ReluFormulaKernels> {
             {"scalar", {uniform(g, {}, 1, 2)}},
             {"no elements", {uniform(g, {0, 2}, 1, 2)}}};
   }
-  static catalogue::ErrorSamples errors() {
-    return {{"integers", [] { relu(arange(3)); }, "[relu] expected a floating tensor, got int64 [3]"}};
-  }
-  static catalogue::Sample benchmark(Generator& g) {
-    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}};
-  }
+  static catalogue::ErrorSamples errors() { return catalogue::unary_errors(name, relu); }
+  static catalogue::Sample benchmark(Generator& g) { return catalogue::unary_benchmark(g); }
 };
 
 Tensor relu(const Tensor& x) { return apply(Relu{}, x); }

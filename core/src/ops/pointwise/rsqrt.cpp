@@ -1,4 +1,5 @@
 #include "ops/pointwise/pointwise_op.hpp"
+#include "ops/pointwise/pointwise_samples.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
 #define HWY_TARGET_INCLUDE "ops/pointwise/rsqrt.cpp"
@@ -33,18 +34,9 @@ struct Rsqrt : UnaryOp<Rsqrt, RsqrtFormula, RsqrtFormulaKernels> {
     return {{"Definition", R"(y = \frac{1}{\sqrt x})", "inf at 0, NaN below"},
             {"Slope", R"(\frac{dy}{dx} = -\tfrac12 x^{-3/2} = -\tfrac12 y^3)", "only the output need be kept"}};
   }
-  static catalogue::Samples samples(Generator& g) {
-    using namespace catalogue;
-    return {{"plain", {uniform(g, {3, 4}, 0.3, 3)}},
-            {"scalar", {uniform(g, {}, 1, 2)}},
-            {"no elements", {uniform(g, {0, 2}, 1, 2)}}};
-  }
-  static catalogue::ErrorSamples errors() {
-    return {{"integers", [] { rsqrt(arange(3)); }, "[rsqrt] expected a floating tensor, got int64 [3]"}};
-  }
-  static catalogue::Sample benchmark(Generator& g) {
-    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, 0.1, 2)}};
-  }
+  static catalogue::Samples samples(Generator& g) { return catalogue::unary_samples(g, 0.3, 3); }
+  static catalogue::ErrorSamples errors() { return catalogue::unary_errors(name, rsqrt); }
+  static catalogue::Sample benchmark(Generator& g) { return catalogue::unary_benchmark(g, 0.1, 2); }
 };
 
 Tensor rsqrt(const Tensor& x) { return apply(Rsqrt{}, x); }

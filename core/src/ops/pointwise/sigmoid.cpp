@@ -1,4 +1,5 @@
 #include "ops/pointwise/pointwise_op.hpp"
+#include "ops/pointwise/pointwise_samples.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
 #define HWY_TARGET_INCLUDE "ops/pointwise/sigmoid.cpp"
@@ -36,17 +37,12 @@ struct Sigmoid : UnaryOp<Sigmoid, SigmoidFormula, SigmoidFormulaKernels> {
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;
-    return {{"plain", {uniform(g, {3, 4}, -2, 2)}},
-            {"saturated", {vector64({-1e3, -40.0, 40.0, 1e3})}, {.order = 0, .reason = "the slope is 0 to rounding"}},
-            {"scalar", {uniform(g, {}, 1, 2)}},
-            {"no elements", {uniform(g, {0, 2}, 1, 2)}}};
+    return unary_samples(
+        g, -2, 2,
+        {{"saturated", {vector64({-1e3, -40.0, 40.0, 1e3})}, {.order = 0, .reason = "the slope is 0 to rounding"}}});
   }
-  static catalogue::ErrorSamples errors() {
-    return {{"integers", [] { sigmoid(arange(3)); }, "[sigmoid] expected a floating tensor, got int64 [3]"}};
-  }
-  static catalogue::Sample benchmark(Generator& g) {
-    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}};
-  }
+  static catalogue::ErrorSamples errors() { return catalogue::unary_errors(name, sigmoid); }
+  static catalogue::Sample benchmark(Generator& g) { return catalogue::unary_benchmark(g); }
 };
 
 Tensor sigmoid(const Tensor& x) { return apply(Sigmoid{}, x); }

@@ -1,3 +1,4 @@
+#include "ops/pointwise/pointwise_samples.hpp"
 #include "tape/pointwise.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -45,12 +46,8 @@ struct Sign : Op<Sign> {
             {"at zero", {vector64({-1, 0, 1})}, {.order = 0, .reason = "a jump; the gradient is exactly 0"}},
             {"no elements", {uniform(g, {0, 2}, -1, 1)}, {.order = 0, .reason = "no gradient to compare"}}};
   }
-  static catalogue::ErrorSamples errors() {
-    return {{"integers", [] { sign(arange(3)); }, "[sign] expected a floating tensor, got int64 [3]"}};
-  }
-  static catalogue::Sample benchmark(Generator& g) {
-    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}};
-  }
+  static catalogue::ErrorSamples errors() { return catalogue::unary_errors(name, sign); }
+  static catalogue::Sample benchmark(Generator& g) { return catalogue::unary_benchmark(g); }
 };
 
 Tensor sign(const Tensor& x) { return apply(Sign{}, x); }

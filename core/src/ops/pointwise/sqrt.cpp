@@ -1,4 +1,5 @@
 #include "ops/pointwise/pointwise_op.hpp"
+#include "ops/pointwise/pointwise_samples.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
 #define HWY_TARGET_INCLUDE "ops/pointwise/sqrt.cpp"
@@ -37,20 +38,14 @@ struct Sqrt : UnaryOp<Sqrt, SqrtFormula, SqrtFormulaKernels> {
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;
-    return {{"plain", {uniform(g, {3, 4}, 0.3, 3)}},
-            {"scalar", {uniform(g, {}, 1, 2)}},
-            {"small",
-             {vector64({1e-12, 1e-6, 1e-3})},
-             {.order = 0, .reason = "the derivatives change faster than a step of differences"}},
-            {"slope inf at zero", {full64({1}, 0.0)}, {.order = 0, .reason = "the slope is infinite"}},
-            {"no elements", {uniform(g, {0, 2}, 1, 2)}}};
+    return unary_samples(g, 0.3, 3,
+                         {{"small",
+                           {vector64({1e-12, 1e-6, 1e-3})},
+                           {.order = 0, .reason = "the derivatives change faster than a step of differences"}},
+                          {"slope inf at zero", {full64({1}, 0.0)}, {.order = 0, .reason = "the slope is infinite"}}});
   }
-  static catalogue::ErrorSamples errors() {
-    return {{"integers", [] { sqrt(arange(3)); }, "[sqrt] expected a floating tensor, got int64 [3]"}};
-  }
-  static catalogue::Sample benchmark(Generator& g) {
-    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, 0.1, 2)}};
-  }
+  static catalogue::ErrorSamples errors() { return catalogue::unary_errors(name, sqrt); }
+  static catalogue::Sample benchmark(Generator& g) { return catalogue::unary_benchmark(g, 0.1, 2); }
 };
 
 Tensor sqrt(const Tensor& x) { return apply(Sqrt{}, x); }

@@ -1,4 +1,5 @@
 #include "ops/pointwise/pointwise_op.hpp"
+#include "ops/pointwise/pointwise_samples.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
 #define HWY_TARGET_INCLUDE "ops/pointwise/square.cpp"
@@ -34,17 +35,10 @@ struct Square : UnaryOp<Square, SquareFormula, SquareFormulaKernels> {
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;
-    return {{"plain", {uniform(g, {3, 4}, -2, 2)}},
-            {"at zero", {full64({2}, 0.0)}},
-            {"scalar", {uniform(g, {}, 1, 2)}},
-            {"no elements", {uniform(g, {0, 2}, 1, 2)}}};
+    return unary_samples(g, -2, 2, {{"at zero", {full64({2}, 0.0)}}});
   }
-  static catalogue::ErrorSamples errors() {
-    return {{"integers", [] { square(arange(3)); }, "[square] expected a floating tensor, got int64 [3]"}};
-  }
-  static catalogue::Sample benchmark(Generator& g) {
-    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}};
-  }
+  static catalogue::ErrorSamples errors() { return catalogue::unary_errors(name, square); }
+  static catalogue::Sample benchmark(Generator& g) { return catalogue::unary_benchmark(g); }
 };
 
 Tensor square(const Tensor& x) { return apply(Square{}, x); }

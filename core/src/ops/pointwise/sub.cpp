@@ -1,3 +1,4 @@
+#include "ops/pointwise/pointwise_samples.hpp"
 #include "tape/pointwise.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -48,22 +49,8 @@ struct Sub : Op<Sub> {
             {"Broadcasting", R"(\bar a_j = \sum_{i \mapsto j} \bar y_i)",
              "an element used many times collects a cotangent from each use"}};
   }
-  static catalogue::Samples samples(Generator& g) {
-    using catalogue::uniform;
-    return {{"plain", {uniform(g, {3, 4}, -2, 2), uniform(g, {3, 4}, -2, 2)}},
-            {"broadcast rows", {uniform(g, {2, 3, 4}, -2, 2), uniform(g, {4}, -2, 2)}},
-            {"broadcast both", {uniform(g, {3, 1}, -2, 2), uniform(g, {1, 4}, -2, 2)}},
-            {"scalar", {uniform(g, {}, -2, 2), uniform(g, {2, 2}, -2, 2)}},
-            {"no elements", {uniform(g, {0, 3}, -2, 2), uniform(g, {3}, -2, 2)}}};
-  }
-  static catalogue::ErrorSamples errors() {
-    return {{"shapes",
-             [] {
-               sub(zeros({3, 4}), zeros({5}));
-             },
-             "[sub] cannot broadcast [3, 4] with [5]"},
-            {"dtypes", [] { sub(zeros({2}), zeros({2}, {.dtype = float64})); }, "[sub] float32 [2] with float64 [2]"}};
-  }
+  static catalogue::Samples samples(Generator& g) { return catalogue::binary_samples(g, -2, 2); }
+  static catalogue::ErrorSamples errors() { return catalogue::binary_errors(name, sub, catalogue::Integers::taken); }
   static catalogue::Sample benchmark(Generator& g) {
     return {"[512, 512] - [512]", {catalogue::uniform(g, {512, 512}, -2, 2), catalogue::uniform(g, {512}, -2, 2)}};
   }

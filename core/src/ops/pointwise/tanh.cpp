@@ -1,4 +1,5 @@
 #include "ops/pointwise/pointwise_op.hpp"
+#include "ops/pointwise/pointwise_samples.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
 #define HWY_TARGET_INCLUDE "ops/pointwise/tanh.cpp"
@@ -37,19 +38,14 @@ struct Tanh : UnaryOp<Tanh, TanhFormula, TanhFormulaKernels> {
              "only the output need be kept; where y rounds to 1 the slope is exactly 0"}};
   }
   static catalogue::Samples samples(Generator& g) {
-    return {{"plain", {catalogue::uniform(g, {3, 4}, -2, 2)}},
-            {"around zero", {catalogue::vector64({-1e-3, 0.0, 1e-3})}},
-            {"saturated",
-             {catalogue::vector64({-1e3, -30.0, 30.0, 1e3})},
-             {.order = 0, .reason = "the slope is 0 to rounding"}},
-            {"no elements", {catalogue::uniform(g, {0, 2}, -1, 1)}}};
+    using namespace catalogue;
+    return unary_samples(
+        g, -2, 2,
+        {{"around zero", {vector64({-1e-3, 0.0, 1e-3})}},
+         {"saturated", {vector64({-1e3, -30.0, 30.0, 1e3})}, {.order = 0, .reason = "the slope is 0 to rounding"}}});
   }
-  static catalogue::ErrorSamples errors() {
-    return {{"integers", [] { tanh(arange(3)); }, "[tanh] expected a floating tensor, got int64 [3]"}};
-  }
-  static catalogue::Sample benchmark(Generator& g) {
-    return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}};
-  }
+  static catalogue::ErrorSamples errors() { return catalogue::unary_errors(name, tanh); }
+  static catalogue::Sample benchmark(Generator& g) { return catalogue::unary_benchmark(g); }
 };
 
 Tensor tanh(const Tensor& x) { return apply(Tanh{}, x); }
