@@ -1,46 +1,28 @@
 #include <limits>
 
-#include "ops/rows.hpp"
-#include "ops/softmax/along_axis.hpp"
-#include "ops/softmax/row_mask.hpp"
-#include "tape/dispatch.hpp"
-#include "tapegrad/catalogue/catalogue.hpp"
+#include "ops/softmax/softmax_op.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/softmax.hpp"
-#include "tapegrad/tape/create.hpp"
 
 namespace tapegrad {
 
-/// Over the last axis; the public function brings others there.
-struct LogSoftmax : Op<LogSoftmax> {
+struct LogSoftmax : SoftmaxOp<LogSoftmax> {
   static constexpr std::string_view name = "log_softmax";
   static constexpr std::string_view math =
       R"(y_i = x_i - \log \sum_k e^{x_k};\quad \bar x_i = \bar y_i - e^{y_i} \sum_k \bar y_k)";
-  static constexpr Keep keep = Keep::output;
 
-  Tensor forward(const Tensor& x, const Tensor& kept) const {
-    const RowMaskSource mask(name, kept, x.shape());
-    const array::Array in = contiguous_array(x);
-    const Tensor y = empty(x.shape(), {.dtype = x.dtype()});
-    with_floating(x.dtype(), [&](auto zero) {
-      using T = decltype(zero);
-      kernels::log_softmax_forward(in.as<T>(), row_count(in.shape), in.shape.back(), mask.mask(), array_of(y).as<T>());
-    });
-    return y;
+  template <class T>
+  static void forward_rows(const T* x, std::int64_t rows, std::int64_t n, const kernels::RowMask& mask, T* y) {
+    kernels::log_softmax_forward(x, rows, n, mask, y);
   }
+  template <class T>
+  static void backward_rows(const T* y, const T* dy, std::int64_t rows, std::int64_t n, T* dx) {
+    kernels::log_softmax_backward(y, dy, rows, n, dx);
+  }
+
   Tensor vjp(const Saved& s, const Tensor& dy) const {
     const Tensor taking_part = where(hidden(s.output()), 0.0, dy);
     return taking_part - exp(s.output()) * sum(taking_part, -1, true);
-  }
-  void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
-    const array::Array g = contiguous_array(dy);
-    const array::Array y = contiguous_array(s.output());
-    const Tensor dx = empty(y.shape, {.dtype = y.dtype});
-    with_floating(y.dtype, [&](auto zero) {
-      using T = decltype(zero);
-      kernels::log_softmax_backward(y.as<T>(), g.as<T>(), row_count(y.shape), y.shape.back(), array_of(dx).as<T>());
-    });
-    sink.add(0, dx);
   }
   Tensor jvp(const Saved& s, Tangents dx) const {
     const Tensor expected = sum(dx[0] * exp(s.output()), -1, true);
@@ -90,19 +72,7 @@ struct LogSoftmax : Op<LogSoftmax> {
              {.order = 0, .reason = "differences of infinities"}},
             {"no rows", {uniform(g, {0, 3}, -2, 2)}, along(-1)}};
   }
-  static catalogue::ErrorSamples errors() {
-    return {{"axis",
-             [] {
-               log_softmax(zeros({2, 3}), -3);
-             },
-             "[log_softmax] axis -3 is out of range for rank 2"},
-            {"integers", [] { log_softmax(arange(3)); }, "[log_softmax] expected a floating tensor, got int64 [3]"},
-            {"mask's shape",
-             [] {
-               log_softmax(zeros({2, 3}), -1, zeros({2}, {.dtype = boolean}));
-             },
-             "[log_softmax] keep [2] does not broadcast to x [2, 3]"}};
-  }
+  static catalogue::ErrorSamples errors() { return softmax_errors(name, log_softmax); }
   static catalogue::Sample benchmark(Generator& g) {
     return {"[448, 64]", {catalogue::uniform(g, {448, 64}, -2, 2)}, catalogue::of([](const Tensor& x) {
               return log_softmax(x);

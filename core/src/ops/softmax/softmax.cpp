@@ -2,45 +2,27 @@
 
 #include <limits>
 
-#include "ops/rows.hpp"
-#include "ops/softmax/along_axis.hpp"
-#include "ops/softmax/row_mask.hpp"
-#include "tape/dispatch.hpp"
-#include "tapegrad/catalogue/catalogue.hpp"
+#include "ops/softmax/softmax_op.hpp"
 #include "tapegrad/ops/reduce.hpp"
-#include "tapegrad/tape/create.hpp"
 
 namespace tapegrad {
 
-/// Over the last axis; the public function brings others there.
-struct Softmax : Op<Softmax> {
+struct Softmax : SoftmaxOp<Softmax> {
   static constexpr std::string_view name = "softmax";
   static constexpr std::string_view math =
       R"(y_i = \frac{e^{x_i}}{\sum_k e^{x_k}};\quad \bar x_i = y_i \left(\bar y_i - \sum_k \bar y_k y_k\right))";
-  static constexpr Keep keep = Keep::output;
 
-  Tensor forward(const Tensor& x, const Tensor& kept) const {
-    const RowMaskSource mask(name, kept, x.shape());
-    const array::Array in = contiguous_array(x);
-    const Tensor y = empty(x.shape(), {.dtype = x.dtype()});
-    with_floating(x.dtype(), [&](auto zero) {
-      using T = decltype(zero);
-      kernels::softmax_forward(in.as<T>(), row_count(in.shape), in.shape.back(), mask.mask(), array_of(y).as<T>());
-    });
-    return y;
+  template <class T>
+  static void forward_rows(const T* x, std::int64_t rows, std::int64_t n, const kernels::RowMask& mask, T* y) {
+    kernels::softmax_forward(x, rows, n, mask, y);
   }
+  template <class T>
+  static void backward_rows(const T* y, const T* dy, std::int64_t rows, std::int64_t n, T* dx) {
+    kernels::softmax_backward(y, dy, rows, n, dx);
+  }
+
   Tensor vjp(const Saved& s, const Tensor& dy) const { return times_jacobian(s.output(), dy); }
   Tensor jvp(const Saved& s, Tangents dx) const { return times_jacobian(s.output(), dx[0]); }
-  void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
-    const array::Array g = contiguous_array(dy);
-    const array::Array y = contiguous_array(s.output());
-    const Tensor dx = empty(y.shape, {.dtype = y.dtype});
-    with_floating(y.dtype, [&](auto zero) {
-      using T = decltype(zero);
-      kernels::softmax_backward(y.as<T>(), g.as<T>(), row_count(y.shape), y.shape.back(), array_of(dx).as<T>());
-    });
-    sink.add(0, dx);
-  }
 
   static catalogue::Derivation derivation() {
     return {
@@ -97,25 +79,7 @@ struct Softmax : Op<Softmax> {
         {"no rows", {uniform(g, {0, 3}, -2, 2)}, along(-1)},
         {"empty rows", {uniform(g, {3, 0}, -2, 2)}, along(-1)}};
   }
-  static catalogue::ErrorSamples errors() {
-    return {{"axis",
-             [] {
-               softmax(zeros({2, 3}), 2);
-             },
-             "[softmax] axis 2 is out of range for rank 2"},
-            {"scalar", [] { softmax(zeros({})); }, "[softmax] axis -1 is out of range for rank 0"},
-            {"integers", [] { softmax(arange(3)); }, "[softmax] expected a floating tensor, got int64 [3]"},
-            {"mask's shape",
-             [] {
-               softmax(zeros({2, 3}), -1, zeros({2}, {.dtype = boolean}));
-             },
-             "[softmax] keep [2] does not broadcast to x [2, 3]"},
-            {"mask's dtype",
-             [] {
-               softmax(zeros({2, 3}), -1, zeros({3}));
-             },
-             "[softmax] expected keep to be bool, got float32 [3]"}};
-  }
+  static catalogue::ErrorSamples errors() { return softmax_errors(name, softmax); }
   static catalogue::Sample benchmark(Generator& g) {
     return {"[448, 64]", {catalogue::uniform(g, {448, 64}, -2, 2)}, catalogue::of([](const Tensor& x) {
               return softmax(x);
