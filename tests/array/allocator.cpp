@@ -106,7 +106,8 @@ BOOST_AUTO_TEST_CASE(blocks_freed_by_another_thread_return) {
     std::vector<Block> blocks;
     std::thread([&blocks] {
       for (int i = 0; i < 20; ++i)
-        for (const std::size_t bytes : {4096, 100000, 9000000}) blocks.push_back({allocate(bytes), bytes});
+        for (const std::size_t bytes : {std::size_t{4096}, std::size_t{100000}, std::size_t{9000000}})
+          blocks.push_back({allocate(bytes), bytes});
     }).join();
     for (const Block& b : blocks) deallocate(b.data, b.bytes);
   }

@@ -15,7 +15,7 @@ BOOST_AUTO_TEST_SUITE(dropout)
 
 // Which elements stay, from the scalar definition of the stream, at even and odd offsets and every tail.
 BOOST_AUTO_TEST_CASE(draws_the_numbers_of_the_stream) {
-  for (const std::uint64_t before : {0, 1, 6}) {
+  for (const std::uint64_t before : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{6}}) {
     for (const std::int64_t n : {1, 2, 3, 17, 255, 256, 257, 1000}) {
       BOOST_TEST_CONTEXT(n << " elements from number " << before) {
         Generator g(11);

@@ -65,8 +65,6 @@ Tensor tensor(std::initializer_list<NestedList> items, TensorOptions options) {
   return finish(wrap(a), options);
 }
 
-Tensor tensor(double value, TensorOptions options) { return full({}, value, options); }
-
 template <class T>
 Tensor from_vector(const std::vector<T>& values, const Shape& shape, bool requires_grad) {
   if (static_cast<std::int64_t>(values.size()) != shape.numel())

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <type_traits>
 #include <vector>
 
 #include "tapegrad/base/random.hpp"
@@ -34,7 +35,6 @@ class NestedList {
 };
 
 Tensor tensor(std::initializer_list<NestedList> items, TensorOptions options = {});
-Tensor tensor(double value, TensorOptions options = {});
 
 /// Elements in row-major order, dtype from T (float, double, std::int64_t, bool). Throws ShapeError when the count
 /// differs from the shape's.
@@ -46,6 +46,12 @@ Tensor empty(const Shape& shape, TensorOptions options = {});
 Tensor zeros(const Shape& shape, TensorOptions options = {});
 Tensor ones(const Shape& shape, TensorOptions options = {});
 Tensor full(const Shape& shape, double value, TensorOptions options = {});
+/// A template, so that braces never choose it: tensor(1.0) is a scalar, tensor({1.0}) a vector of one, in every
+/// compiler.
+template <class T>
+requires std::is_arithmetic_v<T> Tensor tensor(T value, TensorOptions options = {}) {
+  return full({}, static_cast<double>(value), options);
+}
 /// start, start + step, ... below stop. Throws ValueError for step 0 or an infinite range.
 Tensor arange(double start, double stop, double step = 1.0, TensorOptions options = {.dtype = int64});
 inline Tensor arange(std::int64_t stop, TensorOptions options = {.dtype = int64}) {
