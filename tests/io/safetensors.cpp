@@ -128,6 +128,7 @@ BOOST_AUTO_TEST_CASE(errors) {
   BOOST_CHECK_EXCEPTION(load_safetensors(path), IoError,
                         says("[load_safetensors] " + path + ": No such file or directory"));
   BOOST_CHECK_EXCEPTION(load_safetensors(folder / ""), IoError, says("Is a directory"));
+  BOOST_CHECK_EXCEPTION(load_safetensors("/dev/zero"), IoError, says("[load_safetensors] /dev/zero: a device"));
   BOOST_CHECK_EXCEPTION(save_safetensors(folder / "no/where", {}), IoError, says("[write_file]"));
   BOOST_CHECK_THROW(save_safetensors(path, {{"x", Tensor()}}), ValueError);
   BOOST_CHECK_EXCEPTION(save_safetensors(path, {{"__metadata__", zeros({1})}}), IoError, says("__metadata__"));

@@ -174,6 +174,7 @@ BOOST_AUTO_TEST_CASE(hostile_headers_are_refused_with_the_reason) {
        "the size 9223372036854775808 is too large"},
       {file_of(tensor_json(R"("F32")", "[99999999999999999999999]", "[0,4]"), 4), "shape has to be a list of sizes"},
       {file_of(tensor_json(R"("F32")", "[" + big + "," + big + "]", "[0,4]"), 4), "overflows the number of bytes"},
+      {file_of(tensor_json(R"("F32")", "[0," + big + "," + big + "]", "[0,0]")), "overflows the number of bytes"},
       // 2^62 * 4 bytes wraps around to 0.
       {file_of(tensor_json(R"("F32")", "[4611686018427387904]", "[0,0]")), "overflows the number of bytes"},
       {file_of(tensor_json(R"("F32")", "[1]", "[0]"), 4), "data_offsets needs two numbers"},

@@ -33,6 +33,9 @@ std::vector<std::byte> read_file(const std::string& path) {
   if (file == nullptr) throw_unreadable(path, errno);
   std::vector<std::byte> bytes;
   std::error_code unknown;
+  if (const auto status = std::filesystem::status(path, unknown);
+      std::filesystem::is_character_file(status) || std::filesystem::is_block_file(status))
+    throw IoError(fmt::format("[load_safetensors] {}: a device, which may never end, is no file", path));
   const std::uintmax_t size = std::filesystem::file_size(path, unknown);
   const std::size_t room = unknown ? 1 << 16 : size + 1;  // one more, so that a single read meets the end
   std::size_t filled = 0;

@@ -52,12 +52,13 @@ DType parse_dtype(const std::string& text, const std::string& tensor) {
 
 /// The bytes that a shape asks for; refuses a product that does not fit in 64 bits, whatever comes after it.
 std::size_t checked_byte_count(const StoredTensor& tensor) {
-  std::size_t bytes = size_of(tensor.dtype);
+  // As arrays count it: a size of 0 counts as 1, so that no partial product overflows either.
+  std::int64_t extent = 16;
   for (const std::int64_t size : tensor.shape)
-    if (__builtin_mul_overflow(bytes, static_cast<std::size_t>(size), &bytes))
+    if (__builtin_mul_overflow(extent, std::max<std::int64_t>(size, 1), &extent))
       refuse(
           fmt::format("tensor '{}': the shape {} overflows the number of bytes", tensor.name, to_string(tensor.shape)));
-  return bytes;
+  return static_cast<std::size_t>(tensor.shape.numel()) * size_of(tensor.dtype);
 }
 
 /// Reads the one legal form of a header, event by event, so that duplicate keys are seen and nothing is built for what
