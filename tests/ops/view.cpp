@@ -225,6 +225,8 @@ BOOST_AUTO_TEST_CASE(misuse_is_answered) {
   BOOST_CHECK_THROW(flatten(x, 1, 0), ShapeError);
   BOOST_CHECK_THROW(x[2], IndexError);
   BOOST_CHECK_THROW(Tensor()[0], Error);
+  BOOST_CHECK_THROW(split(x, std::vector<std::int64_t>{INT64_MAX, INT64_MAX, 4}, 0), ShapeError);  // 2 modulo 2^64
+  BOOST_TEST(chunk(x, INT64_MAX, 1).size() == 3U);
   BOOST_CHECK_THROW(reshape(Tensor(), {1}), Error);
 }
 

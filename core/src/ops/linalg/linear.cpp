@@ -11,6 +11,7 @@
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/view.hpp"
 
 namespace tapegrad {
 
@@ -43,7 +44,7 @@ struct Linear : Op<Linear> {
     return y;
   }
   std::array<Tensor, 3> vjp(const Saved& s, const Tensor& dy) const {
-    const auto rows = [](const Tensor& t) { return t.reshape({-1, t.size(-1)}); };
+    const auto rows = [](const Tensor& t) { return t.dim() == 1 ? unsqueeze(t, 0) : flatten(t, 0, -2); };
     return {s.wants(0) ? matmul(dy, s.input(1)) : Tensor(),
             s.wants(1) ? matmul(rows(dy).transpose(0, 1), rows(s.input(0))) : Tensor(), s.wants(2) ? dy : Tensor()};
   }
@@ -99,6 +100,8 @@ struct Linear : Op<Linear> {
             {"sequences", {uniform(g, {2, 3, 4}, -2, 2), uniform(g, {5, 4}, -2, 2), uniform(g, {5}, -2, 2)}, with_bias},
             {"one vector", {uniform(g, {4}, -2, 2), uniform(g, {2, 4}, -2, 2), uniform(g, {2}, -2, 2)}, with_bias},
             {"without bias", {uniform(g, {3, 4}, -2, 2), uniform(g, {2, 4}, -2, 2)}, plain},
+            {"no features", {uniform(g, {3, 0}, -2, 2), uniform(g, {2, 0}, -2, 2), uniform(g, {2}, -2, 2)}, with_bias},
+            {"no results", {uniform(g, {3, 4}, -2, 2), uniform(g, {0, 4}, -2, 2), uniform(g, {0}, -2, 2)}, with_bias},
             {"no rows", {uniform(g, {0, 4}, -2, 2), uniform(g, {2, 4}, -2, 2), uniform(g, {2}, -2, 2)}, with_bias}};
   }
   static catalogue::ErrorSamples errors() {

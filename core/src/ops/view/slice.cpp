@@ -82,12 +82,11 @@ Tensor Tensor::slice(int d, Slice range) const { return tapegrad::slice(*this, d
 std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, int d) {
   const int axis = normalize_axis("split", d, x.dim());
   std::int64_t total = 0;
-  bool negative = false;
+  bool unfit = false;  // negative, or overflowing
   for (const std::int64_t size : sizes) {
-    negative = negative || size < 0;
-    total += size;
+    unfit = unfit || size < 0 || __builtin_add_overflow(total, size, &total);
   }
-  if (negative || total != x.shape()[axis])
+  if (unfit || total != x.shape()[axis])
     throw ShapeError(fmt::format("[split] sizes that add up to {} do not cut dimension {} of {}", total, axis,
                                  to_string(x.shape())));
   std::vector<Tensor> parts;
@@ -111,7 +110,7 @@ std::vector<Tensor> split(const Tensor& x, std::int64_t size, int d) {
 std::vector<Tensor> chunk(const Tensor& x, std::int64_t count, int d) {
   const std::int64_t whole = x.shape()[normalize_axis("chunk", d, x.dim())];
   if (count < 1) throw ValueError(fmt::format("[chunk] expected at least 1 chunk, got {}", count));
-  return split(x, std::max<std::int64_t>((whole + count - 1) / count, 1), d);
+  return split(x, std::max<std::int64_t>(whole / count + (whole % count != 0 ? 1 : 0), 1), d);
 }
 
 TAPEGRAD_CATALOGUE(view, slice, SliceOp)
