@@ -203,6 +203,14 @@ BOOST_AUTO_TEST_CASE(semantics_16_loading_names_every_key_that_does_not_fit) {
   model.load_state_dict(make_pair().state_dict());
 }
 
+BOOST_AUTO_TEST_CASE(a_state_may_be_a_view_of_the_module_itself) {
+  tg::nn::Linear layer(2, 2);
+  layer.load_state_dict({{"weight", tg::tensor({{1.0, 2.0}, {3.0, 4.0}})}, {"bias", tg::zeros({2})}});
+  const tg::NamedTensors state = layer.state_dict();
+  layer.load_state_dict({{"weight", state.at("weight").transpose(0, 1)}, {"bias", state.at("bias")}});
+  BOOST_TEST(layer.weight->to_vector<float>() == (std::vector<float>{1, 3, 2, 4}));
+}
+
 BOOST_AUTO_TEST_CASE(training_mode_reaches_all_parts) {
   Pair model = make_pair();
   BOOST_TEST(model.head->is_training());

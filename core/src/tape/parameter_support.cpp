@@ -26,7 +26,9 @@ void overwrite(const Tensor& x, const Tensor& values, const char* writer) {
     throw TapeError(op + "a tensor " + to_string(x.shape()) +
                     " that requires a gradient cannot be written while a tape records: use NoRecord");
   array_of(x).storage->written_by(writer);
-  array::assign(array_of(x), array_of(values));
+  // A view of x's own elements, such as its transpose, would be read while it is written.
+  const bool own = array_of(x).storage.get() == array_of(values).storage.get();
+  array::assign(array_of(x), own ? array::copy(array_of(values)) : array_of(values));
 }
 
 namespace {
