@@ -32,6 +32,9 @@ void Optimizer::add_group(const std::vector<Tensor>& parameters) {
     if (!is_floating(x.dtype()))
       throw DTypeError(fmt::format("[{}] parameter {} of group {} is {}: only floating tensors have gradients", name_,
                                    place, groups(), to_string(x.dtype())));
+    if (x.is_tracked() && !x.requires_grad())
+      throw ValueError(fmt::format("[{}] parameter {} of group {}, {}, was computed on a tape and is no leaf", name_,
+                                   place, groups(), to_string(x.shape())));
     if (!x.is_contiguous())
       throw ShapeError(fmt::format("[{}] parameter {} of group {}, {}, is a view that is not contiguous", name_, place,
                                    groups(), to_string(x.shape())));

@@ -227,6 +227,10 @@ BOOST_AUTO_TEST_CASE(bad_options_and_parameters) {
                         says("[AdamW] parameter 0 of group 1, [1], is given twice"));
   BOOST_CHECK_EXCEPTION(AdamW({tensor({1.0}, {.dtype = int64})}), DTypeError, says("is int64"));
   BOOST_CHECK_EXCEPTION(AdamW({zeros({2, 3}).transpose(0, 1)}), ShapeError, says("[3, 2], is a view"));
+  {
+    const Tape tape;
+    BOOST_CHECK_EXCEPTION(AdamW({x + x}), ValueError, says("[AdamW] parameter 0 of group 0, [1], was computed on a"));
+  }
   AdamW optimizer({x});
   BOOST_CHECK_EXCEPTION(optimizer.set_lr(-1.0), ValueError, says("[AdamW] lr"));
   BOOST_CHECK_EXCEPTION(optimizer.lr(1), IndexError, says("[AdamW] group 1 of 1"));

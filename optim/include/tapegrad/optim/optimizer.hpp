@@ -63,8 +63,8 @@ class Optimizer {
   /// `name` begins error messages and names the writer of parameters: a literal.
   Optimizer(const char* name, std::vector<std::string_view> state_names);
 
-  /// Takes a group's parameters over. Throws ValueError for an undefined tensor and for one given twice, DTypeError for
-  /// one that is not floating, ShapeError for one that is not contiguous.
+  /// Takes a group's parameters over. Throws ValueError for an undefined tensor, for one given twice and for one that
+  /// the live tape computed, DTypeError for one that is not floating, ShapeError for one that is not contiguous.
   void add_group(const std::vector<Tensor>& parameters);
   /// Throws ValueError when no group holds a parameter.
   void expect_parameters() const;
