@@ -55,6 +55,15 @@ struct SavesNothing : Op<SavesNothing> {
   Tensor vjp(const Saved&, const Tensor& dy) const { return 2.0 * dy; }
 };
 
+struct SavesTooMuch : Op<SavesTooMuch> {
+  static constexpr std::string_view name = "saves_too_much";
+  Tensor forward(Keeper& keeper, const Tensor& x) const {
+    for (std::size_t i = 0; i <= Keeper::kMost; ++i) keeper.save(x);
+    return x * 2.0;
+  }
+  Tensor vjp(const Saved&, const Tensor& dy) const { return 2.0 * dy; }
+};
+
 /// Asks for buffers without asking what is wanted.
 struct Greedy : Op<Greedy> {
   static constexpr std::string_view name = "greedy";
@@ -135,6 +144,7 @@ BOOST_AUTO_TEST_CASE(decision_07_an_op_that_breaks_its_contract_cannot_crash) {
                         says("[gives_nothing] its forward function gave an undefined tensor"));
   BOOST_CHECK_EXCEPTION(apply(SavesNothing{}, x), TapeError,
                         says("[saves_nothing] its forward function saved an undefined tensor"));
+  BOOST_CHECK_EXCEPTION(apply(SavesTooMuch{}, x), TapeError, says("saves at most 4 residuals"));
   BOOST_TEST(tape.size() == 0);
   BOOST_CHECK_EXCEPTION(tape.backward(sum(apply(Greedy{}, x, tensor({1.0, 1.0}, {.dtype = float64})))), TapeError,
                         says("its rule asked for the buffer of input 1, which wants no gradient"));

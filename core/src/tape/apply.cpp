@@ -10,6 +10,16 @@
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"
 
+namespace tapegrad {
+
+void Keeper::save(Tensor residual) {
+  if (count_ == kMost)
+    throw TapeError("[keeper] a forward function saves at most " + std::to_string(kMost) + " residuals");
+  residuals_[count_++] = std::move(residual);
+}
+
+}  // namespace tapegrad
+
 namespace tapegrad::engine {
 namespace {
 

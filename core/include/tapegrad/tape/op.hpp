@@ -97,8 +97,8 @@ class Keeper {
   explicit Keeper(bool recording) : recording_(recording) {}
   /// Whether the op is being recorded: if not, residuals need not be computed.
   bool recording() const { return recording_; }
-  /// The i-th call saves what s.residual(i) gives back.
-  void save(Tensor residual) { residuals_[count_++] = std::move(residual); }
+  /// The i-th call saves what s.residual(i) gives back. Throws TapeError when there are kMost already.
+  void save(Tensor residual);
 
   static constexpr std::size_t kMost = 4;
   std::span<Tensor> residuals() { return {residuals_.data(), count_}; }
