@@ -81,6 +81,19 @@ std::size_t distinct_answers(const std::vector<Company>& companies, std::size_t 
   return languages.size();
 }
 
+/// How much a word's answer moves: the number of different ones beyond the first, times the range of the right
+/// language's probability.
+double unrest(const Laboratory& laboratory, const std::vector<Company>& companies,
+              const std::vector<std::size_t>& watched, std::size_t word) {
+  const auto truth = static_cast<std::size_t>(laboratory.corpus().test[watched[word]].language);
+  double low = 1, high = 0;
+  for (const Company& company : companies) {
+    low = std::min(low, company.answers[word].probabilities[truth]);
+    high = std::max(high, company.answers[word].probabilities[truth]);
+  }
+  return static_cast<double>(distinct_answers(companies, word) - 1) * (high - low);
+}
+
 /// The most that any probability of any word moves between two companies.
 double largest_move(const std::vector<Company>& companies) {
   double most = 0;
@@ -159,8 +172,9 @@ void show_companies(const Laboratory& laboratory, const std::vector<Company>& ba
   const int width = narrator.width();
   const bool companions = width >= 90;
   const int bar = std::clamp(width - 52 - (companions ? 26 : 0), 0, 20);
-  narrator.line(fmt::format("    {}{}{}", companions ? fit("in company with", 26) : "",
-                            fit("BatchNorm, training mode", static_cast<std::size_t>(12 + bar + 8)), "LayerNorm"));
+  narrator.line(fmt::format(
+      "    {}{}{}", companions ? fit("in company with", 26) : "",
+      fit(bar >= 8 ? "BatchNorm, training mode" : "BatchNorm", static_cast<std::size_t>(12 + bar + 8)), "LayerNorm"));
   std::size_t last = kLanguages.size();
   for (std::size_t c = 0; c < kCompanies; ++c) {
     const Answer& b = batch[c].answers[word];
@@ -247,7 +261,7 @@ Claim measure_company(Laboratory& laboratory) {
   const std::vector<Company> by_layer = keep_companies(layer, laboratory, watched);
   std::size_t word = 0, moved_batch = 0, moved_layer = 0;
   for (std::size_t w = 0; w < watched.size(); ++w) {
-    if (distinct_answers(by_batch, w) > distinct_answers(by_batch, word)) word = w;
+    if (unrest(laboratory, by_batch, watched, w) > unrest(laboratory, by_batch, watched, word)) word = w;
     moved_batch += distinct_answers(by_batch, w) > 1 ? 1 : 0;
     moved_layer += distinct_answers(by_layer, w) > 1 ? 1 : 0;
   }
@@ -260,12 +274,6 @@ Claim measure_company(Laboratory& laboratory) {
                   kLanguages[static_cast<std::size_t>(laboratory.corpus().test[watched[word]].language)].name));
   show_companies(laboratory, by_batch, by_layer, word);
   const double layer_move = largest_move(by_layer);
-  narrator.say(
-      fmt::format("“{}” moves most among {} test words. In these 20 companies BatchNorm in training mode changes its "
-                  "answer to {:.0f} % of "
-                  "them, LayerNorm to {:.0f} %; the largest move of any of LayerNorm's probabilities is {:.2g}.",
-                  shown, watched.size(), share(moved_batch), share(moved_layer), layer_move));
-
   // The Jacobian across the batch.
   const std::array<std::size_t, 5> sizes{2, 4, 8, 16, 64};
   std::array<double, 5> rho_batch{}, rho_layer{};
@@ -312,10 +320,11 @@ Claim measure_company(Laboratory& laboratory) {
   claim.sentence = fmt::format(
       "The same word and the same weights in 20 batches of 64: BatchNorm in training mode changes its answer to {:.0f} "
       "% of {} "
-      "words (“{}” moves most: {} answers), LayerNorm to {:.0f} %. The share of a word's Jacobian that belongs to "
+      "words (“{}” moves most: {} answers), LayerNorm to {:.0f} % (its probabilities move by {:.2g} at most). The "
+      "share of a word's Jacobian that belongs to "
       "other words "
       "(ρ) is {:.2f} in a batch of 2 and {:.2f} in one of 64 with BatchNorm, and exactly 0 with LayerNorm.",
-      share(moved_batch), watched.size(), shown, distinct_answers(by_batch, word), share(moved_layer),
+      share(moved_batch), watched.size(), shown, distinct_answers(by_batch, word), share(moved_layer), layer_move,
       rho_batch.front(), rho_batch.back());
   LineChart dependence{.title = "Share of a word's Jacobian that belongs to the other words of its batch",
                        .x_label = "words in the batch",

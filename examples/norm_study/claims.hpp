@@ -11,8 +11,8 @@ namespace norm_study {
 
 struct Experiment {
   std::string_view id;
-  enum class Run { quick, usual, full } smallest_run;  // the smallest run that it is part of
-  std::string_view announcement;                       // printed before it starts
+  enum class Run { quick, usual, full, on_request } smallest_run;  // the smallest run that it is part of
+  std::string_view announcement;                                   // printed before it starts
   Claim (*measure)(Laboratory&);
 };
 
@@ -30,11 +30,12 @@ Claim measure_gradients(Laboratory& laboratory);      // 6a
 Claim measure_invariance(Laboratory& laboratory);     // 7
 Claim measure_accuracy(Laboratory& laboratory);       // 0
 
-Claim measure_true_batches(Laboratory& laboratory);     // 3a-true
+Claim measure_true_batches(Laboratory& laboratory);     // 3e
 Claim measure_padded_training(Laboratory& laboratory);  // 3c
 Claim measure_convergence(Laboratory& laboratory);      // 6b
 Claim measure_learning_rates(Laboratory& laboratory);   // 6c
 Claim measure_other_norms(Laboratory& laboratory);      // 8
+Claim measure_long_training(Laboratory& laboratory);    // 9
 
 /// A claim with its number, title and command.
 Claim make_claim(const Laboratory& laboratory, std::string_view id, std::string_view title);

@@ -13,7 +13,7 @@
 namespace norm_study {
 namespace {
 
-constexpr std::int64_t kMainSteps = 500, kQuickSteps = 120;
+constexpr std::int64_t kMainSteps = 500, kQuickSteps = 300;
 constexpr int kCurvePoints = 10;
 
 /// Both baselines at once: counting takes longer than reading.

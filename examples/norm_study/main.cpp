@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
          "--full", options.full,
          "twice as many seeds, true batch sizes, padded and deep training, high learning rates, other normalisations")
       ->excludes(quick);
-  app.add_option("--claim", options.claim, "measure one claim alone; an unknown one lists all");
+  auto* claim = app.add_option("--claim", options.claim, "measure one claim alone; an unknown one lists all");
   app.add_option("--seeds", options.seeds, "networks of each kind")->check(CLI::Range(1, 1000));
   app.add_option("--steps", options.steps, "training steps of each network")->check(CLI::Range(1, 10'000'000));
   app.add_option("--seed", options.seed, "the first seed; the others follow it")->capture_default_str();
@@ -33,13 +33,18 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(10, 1'000'000))
       ->capture_default_str();
   app.add_option("--output", options.output, "folder of the report and the CSV files")->capture_default_str();
-  app.add_flag("--prompt,!--no-prompt", options.prompt,
-               "ask for words at the end, or do not; otherwise asked on a terminal");
+  bool prompt = false, no_prompt = false, long_run = false;
+  app.add_flag("--long", long_run, "train two networks for 6000 steps of 128 words (claim 9 alone)")->excludes(claim);
+  auto* ask =
+      app.add_flag("--prompt", prompt, "ask for words at the end; without this only after a whole run on a terminal");
+  app.add_flag("--no-prompt", no_prompt, "end without asking for words")->excludes(ask);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? norm_study::kSuccess : norm_study::kUsage;
   }
+  if (prompt || no_prompt) options.prompt = prompt;
+  if (long_run) options.claim = "9";
   try {
     return norm_study::run_study(options);
   } catch (const tapegrad::IoError& error) {

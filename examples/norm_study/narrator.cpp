@@ -23,7 +23,10 @@ Narrator::Narrator() : colour_(wants_colour(stdout)), live_(is_terminal(stdout))
 
 int Narrator::width() const { return std::clamp(terminal_width(stdout, 100), 20, kWidest); }
 
-void Narrator::heading(std::string_view text) const { line("\n" + painted(text, 1, colour_)); }
+void Narrator::heading(std::string_view text) const {
+  line("");
+  for (const std::string& part : wrap(text, static_cast<std::size_t>(width()))) line(painted(part, 1, colour_));
+}
 
 void Narrator::say(std::string_view text) const {
   for (const std::string& part : wrap(text, static_cast<std::size_t>(width()))) line(part);
@@ -35,7 +38,12 @@ void Narrator::line(std::string_view text) const {
 }
 
 void Narrator::verdict(const Claim& claim) const {
-  line(verdict_line(claim, colour_));
+  const std::string plain = verdict_line(claim, false);
+  if (display_width(plain) <= static_cast<std::size_t>(width())) {
+    line(verdict_line(claim, colour_));
+  } else {
+    say(plain);
+  }
   for (const std::string& part : wrap(claim.sentence, static_cast<std::size_t>(width() - 4))) line("    " + part);
   if (claim.verdict.outcome == Outcome::holds || claim.verdict.outcome == Outcome::fails) return;
   for (const std::string& part : wrap(claim.verdict.detail, static_cast<std::size_t>(width() - 4))) line("    " + part);

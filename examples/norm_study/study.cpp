@@ -22,7 +22,7 @@ namespace {
 
 using Run = Experiment::Run;
 
-constexpr std::array<Experiment, 15> kExperiments{{
+constexpr std::array<Experiment, 16> kExperiments{{
     {"4", Run::quick, "", measure_company},
     {"2", Run::quick, "", measure_modes},
     {"3d", Run::usual, "Batches of words of like length, as they are cut to save padding", measure_bucketing},
@@ -33,11 +33,12 @@ constexpr std::array<Experiment, 15> kExperiments{{
     {"7", Run::quick, "", measure_invariance},
     {"3a", Run::usual, "Statistics over fewer and fewer words", measure_ghost_batches},
     {"0", Run::quick, "Is LayerNorm more accurate? Nothing else differs between the networks", measure_accuracy},
-    {"3a-true", Run::full, "Batches that are really small, with as many words in all", measure_true_batches},
+    {"3e", Run::full, "Batches that are really small, with as many words in all", measure_true_batches},
     {"3c", Run::full, "Training with much padding", measure_padded_training},
     {"6b", Run::full, "Deeper networks", measure_convergence},
     {"6c", Run::full, "High learning rates, no warm-up", measure_learning_rates},
     {"8", Run::full, "RMSNorm, DyT, post-norm, detached statistics", measure_other_norms},
+    {"9", Run::on_request, "A longer training", measure_long_training},
 }};
 
 std::string known_claims() {
@@ -132,7 +133,8 @@ void introduce(const Laboratory& laboratory, double seconds) {
 
 void offer_prompt(Laboratory& laboratory) {
   const StudyOptions& options = laboratory.options();
-  const bool wanted = options.prompt.value_or(is_terminal(stdout) && isatty(STDIN_FILENO) == 1);
+  const bool wanted =
+      options.prompt.value_or(options.claim.empty() && is_terminal(stdout) && isatty(STDIN_FILENO) == 1);
   if (!wanted || interrupted()) return;
   WordClassifier network = laboratory.reference(Norm::layer);
   laboratory.narrator().heading("Type words of any of the languages; an empty line ends");
