@@ -140,7 +140,7 @@ Claim measure_bucketing(Laboratory& laboratory) {
   claim.sentence = fmt::format(
       "Trained on batches of words of like length, LayerNorm reaches {} % and BatchNorm {} %; on shuffled batches {} "
       "and {} %. "
-      "Masking does not help: without it BatchNorm reaches {} %. (naive Bayes, n ≤ 3: {:.1f} %)",
+      "Without masking the padding BatchNorm reaches {} %. (naive Bayes, n ≤ 3: {:.1f} %)",
       points_text(layer), points_text(batch), points_text(layer_shuffled), points_text(batch_shuffled),
       points_text(of(Norm::batch_unmasked, BatchOrder::by_length)), 100 * laboratory.baselines().naive_bayes_3);
   BarChart chart{.title = "Accuracy after training on shuffled and on length-bucketed batches",

@@ -316,7 +316,8 @@ Claim measure_company(Laboratory& laboratory) {
       {"of BatchNorm in training, batch of 64", rho_batch.back(), Bound::above, 1e-3},
       {"one BatchNorm layer against the closed form", closed_form, Bound::at_most, 1e-10}};
   claim.verdict = exact_verdict(checks, true);
-  claim.setup = laboratory.reference_setup() + ", 20 companies";
+  claim.setup = fmt::format("{}; answers in 20 companies, ρ in {} ({} for batches of 64)", laboratory.reference_setup(),
+                            companies, companies / 5);
   claim.sentence = fmt::format(
       "The same word and the same weights in 20 batches of 64: BatchNorm in training mode changes its answer to {:.0f} "
       "% of {} "
