@@ -39,7 +39,7 @@ const Tensor& Saved::residual(int i) const {
   if (node_ == nullptr) throw TapeError(fmt::format("[{}] residuals are for the fused reverse rule alone", op_));
   return find_saved(*node_, SavedSlot::Kind::residual, i, "residual");
 }
-int Saved::inputs() const { return node_ == nullptr ? inputs_.size() : node_->edge_count; }
+int Saved::inputs() const { return node_ == nullptr ? inputs_.size() : static_cast<int>(node_->edge_count); }
 
 namespace {
 
