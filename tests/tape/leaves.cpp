@@ -16,8 +16,8 @@ BOOST_AUTO_TEST_CASE(decision_03_a_leaf_joins_the_tape_at_its_first_use) {
   BOOST_TEST(tape.node(0).op == "leaf");
   BOOST_TEST(tape.position(w) == 0);
   BOOST_TEST(tape.position(b) == 2);
-  const Tensor alias = w;  // another handle is the same leaf
-  const Tensor c = neg(alias);
+  const std::vector<Tensor> handles(2, w);  // other handles are the same leaf
+  const Tensor c = neg(handles[1]);
   BOOST_TEST(tape.node(3).inputs[0].node == 0);
 }
 
