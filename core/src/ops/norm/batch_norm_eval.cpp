@@ -28,7 +28,7 @@ struct BatchNormEval : Op<BatchNormEval> {
     const OptionalElements v(variance);
     const OptionalElements scale(gamma);
     const OptionalElements shift(beta);
-    const Tensor y = empty(in.shape, {.dtype = in.dtype});
+    Tensor y = empty(in.shape, {.dtype = in.dtype});
     with_floating(in.dtype, [&](auto zero) {
       using T = decltype(zero);
       kernels::batch_norm_eval_forward(facts<T>(in, scale.as<T>(), shift.as<T>()), m.as<T>(), v.as<T>(), eps,
