@@ -103,7 +103,7 @@ std::vector<float> logits_along(CharacterModel& model, const Sequence& sequence)
   const tg::NoRecord unrecorded;
   const bool was_training = model.is_training();
   model.eval();
-  const std::vector<float> logits =
+  std::vector<float> logits =
       model(inputs_of({sequence}, static_cast<std::size_t>(model.sizes().length))).to_vector<float>();
   model.train(was_training);
   return logits;

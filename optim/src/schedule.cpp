@@ -91,7 +91,8 @@ StepLR::StepLR(Optimizer& optimizer, const StepLROptions& options) : Schedule(op
 }
 
 double StepLR::rate(std::int64_t step, double base) const {
-  return base * std::pow(options_.gamma, static_cast<double>(step / options_.step_size));
+  const std::int64_t drops = step / options_.step_size;
+  return base * std::pow(options_.gamma, static_cast<double>(drops));
 }
 
 ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, const ReduceLROnPlateauOptions& options)

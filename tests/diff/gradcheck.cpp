@@ -253,7 +253,7 @@ BOOST_AUTO_TEST_CASE(non_determinism_is_seen_and_random_numbers_are_frozen) {
 
 BOOST_AUTO_TEST_CASE(a_function_that_changes_its_input_is_wrong) {
   const auto spoils = [](const Tensor& x) {
-    const Tensor y = x * 2.0;
+    Tensor y = x * 2.0;
     const NoRecord pause;
     Tensor bare = x.detach();
     bare.mutable_data<double>("spoils")[0] = 7.0;

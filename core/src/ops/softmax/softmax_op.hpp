@@ -31,7 +31,7 @@ struct SoftmaxOp : Op<Self> {
   Tensor forward(const Tensor& x, const Tensor& kept) const {
     const RowMaskSource mask(Self::name, kept, x.shape());
     const array::Array in = contiguous_array(x);
-    const Tensor y = empty(x.shape(), {.dtype = x.dtype()});
+    Tensor y = empty(x.shape(), {.dtype = x.dtype()});
     with_floating(x.dtype(), [&](auto zero) {
       using T = decltype(zero);
       Self::forward_rows(in.as<T>(), row_count(in.shape), in.shape.back(), mask.mask(), array_of(y).as<T>());
