@@ -174,7 +174,7 @@ void show_companies(const Laboratory& laboratory, const std::vector<Company>& ba
   const int bar = std::clamp(width - 52 - (companions ? 26 : 0), 0, 20);
   narrator.line(fmt::format(
       "    {}{}{}", companions ? fit("in company with", 26) : "",
-      fit(bar >= 8 ? "BatchNorm, training mode" : "BatchNorm", static_cast<std::size_t>(12 + bar + 8)), "LayerNorm"));
+      fit(bar >= 8 ? "BatchNorm, training mode" : "BatchNorm", static_cast<std::size_t>(bar) + 20), "LayerNorm"));
   std::size_t last = kLanguages.size();
   for (std::size_t c = 0; c < kCompanies; ++c) {
     const Answer& b = batch[c].answers[word];

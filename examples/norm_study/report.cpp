@@ -102,7 +102,7 @@ struct Badge {
 
 Badge badge(Outcome outcome) {
   switch (outcome) {
-    case Outcome::confirmed: return {"✓", "good", "\x1b[32m"};
+    case Outcome::confirmed:
     case Outcome::holds: return {"✓", "good", "\x1b[32m"};
     case Outcome::no_material_difference: return {"=", "even", "\x1b[36m"};
     case Outcome::reversed: return {"↺", "bad", "\x1b[35m"};

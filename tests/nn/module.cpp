@@ -132,7 +132,7 @@ BOOST_AUTO_TEST_CASE(semantics_14_moving_keeps_identity) {
   tg::nn::Parameter from(tg::ones({2}));
   tg::nn::Parameter to(tg::zeros({2}));
   to = std::move(from);
-  BOOST_TEST(!from.defined());
+  BOOST_TEST(!from.defined());  // NOLINT(bugprone-use-after-move): that it is empty is promised
   BOOST_TEST(to->to_vector<float>() == (std::vector<float>{1, 1}));
   std::vector<Pair> models;
   models.push_back(std::move(moved));

@@ -74,7 +74,7 @@ inline norm_study::StudyResults made_up_results() {
                               {"none", Colour::grey, {62.8, 58.8}, {}, {}}},
                      .references = {{80.3, "naive Bayes, n ≤ 3"}, {8.3, "chance"}}};
 
-  const auto claim = [&](std::string id, std::string title, std::string sentence, Verdict verdict,
+  const auto claim = [&](const std::string& id, std::string title, std::string sentence, Verdict verdict,
                          std::vector<Chart> charts) {
     Claim c{.id = id,
             .title = std::move(title),

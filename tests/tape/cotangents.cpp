@@ -114,7 +114,7 @@ BOOST_AUTO_TEST_CASE(decision_10_gradients_of_leaves_share_no_memory) {
     Tape tape;
     tape.backward(x + y, {.cotangent = seed, .create_graph = create_graph});
     const NoRecord pause;
-    for (Tensor t : {x, y}) t.grad().mutable_data<double>()[0] += 1.0;
+    for (const Tensor& t : {x, y}) t.grad().mutable_data<double>()[0] += 1.0;
     BOOST_TEST(x.grad().to_vector<double>() == (Values{2.0, 1.0}));
     BOOST_TEST(y.grad().to_vector<double>() == (Values{2.0, 1.0}));
     BOOST_TEST(seed.to_vector<double>() == (Values{1.0, 1.0}));

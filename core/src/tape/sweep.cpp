@@ -251,7 +251,7 @@ namespace {
 
 /// Calls the hooks in order of registration, each with what the one before has left.
 void fire(const std::vector<GradientHook>& registered, Tensor& gradient) {
-  const std::vector<GradientHook> hooks = registered;  // a hook may register another
+  const auto hooks = std::vector<GradientHook>(registered.begin(), registered.end());  // a hook may register another
   for (const GradientHook& hook : hooks) {
     Tensor replaced = hook(gradient);
     if (!replaced.defined()) continue;

@@ -37,7 +37,7 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
   Tensor forward(Keeper& keeper, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& positions,
                  const Tensor& pairs) const {
     const Operands in(q, k, v, positions, pairs);
-    const Tensor o = interleaved(q.shape(), v.shape().back(), q.dtype());
+    Tensor o = interleaved(q.shape(), v.shape().back(), q.dtype());
     const Tensor logsumexp = empty({q.size(0), q.size(1), q.size(2)}, {.dtype = q.dtype()});
     with_floating(q.dtype(), [&](auto zero) {
       using T = decltype(zero);

@@ -25,7 +25,7 @@ struct Dropout : Op<Dropout> {
 
   Tensor forward(const Tensor& x) const {
     const array::Array in = contiguous_array(x);
-    const Tensor y = empty(in.shape, {.dtype = in.dtype});
+    Tensor y = empty(in.shape, {.dtype = in.dtype});
     with_floating(in.dtype, [&](auto zero) {
       using T = decltype(zero);
       kernels::dropout(in.as<T>(), in.shape.numel(), stream, p, array_of(y).as<T>());

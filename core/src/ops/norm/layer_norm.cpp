@@ -30,7 +30,7 @@ struct LayerNorm : Op<LayerNorm> {
     const OptionalElements scale(gamma);
     const OptionalElements shift(beta);
     const std::int64_t rows = row_count(in.shape);
-    const Tensor y = empty(in.shape, {.dtype = in.dtype});
+    Tensor y = empty(in.shape, {.dtype = in.dtype});
     const Tensor mean = empty({rows}, {.dtype = in.dtype});
     const Tensor rstd = empty({rows}, {.dtype = in.dtype});
     with_floating(in.dtype, [&](auto zero) {
