@@ -141,10 +141,9 @@ Axis make_axis(double low, double high, bool logarithmic, bool round_ends, int c
     }
     const double decades = std::log10(axis.high / axis.low);
     const double stride = std::max(1.0, std::ceil(decades / count));
-    for (double power = std::ceil(std::log10(axis.low) - 1e-9); power <= std::log10(axis.high) + 1e-9;
-         power += stride) {
-      axis.ticks.push_back(std::pow(10.0, power));
-    }
+    const double first = std::ceil(std::log10(axis.low) - 1e-9);
+    const int ticks = 1 + static_cast<int>(std::floor((std::log10(axis.high) + 1e-9 - first) / stride));
+    for (int i = 0; i < ticks; ++i) axis.ticks.push_back(std::pow(10.0, first + i * stride));
     return axis;
   }
   if (low == high) {
@@ -312,8 +311,10 @@ std::vector<double> side_steps(const std::vector<double>& positions, double r, d
       }
       return false;
     };
-    for (int n = 0; (n + 1) / 2 * r <= reach; ++n) {
-      const double offset = (n % 2 == 0 ? 1 : -1) * ((n + 1) / 2) * r;
+    for (int n = 0;; ++n) {
+      const int ring = (n + 1) / 2;
+      if (ring * r > reach) break;
+      const double offset = n % 2 == 0 ? ring * r : -ring * r;
       if (overlaps(offset)) continue;
       offsets[i] = offset;
       break;

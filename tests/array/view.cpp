@@ -5,7 +5,6 @@
 #include "tapegrad/base/error.hpp"
 
 using tapegrad::Shape;
-using tapegrad::to_string;
 using namespace tapegrad::array;
 
 namespace {

@@ -26,7 +26,7 @@ struct RmsNorm : Op<RmsNorm> {
     const array::Array in = contiguous_array(x);
     const OptionalElements scale(gamma);
     const std::int64_t rows = row_count(in.shape);
-    const Tensor y = empty(in.shape, {.dtype = in.dtype});
+    Tensor y = empty(in.shape, {.dtype = in.dtype});
     const Tensor rstd = empty({rows}, {.dtype = in.dtype});
     with_floating(in.dtype, [&](auto zero) {
       using T = decltype(zero);
