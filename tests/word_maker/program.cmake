@@ -71,11 +71,12 @@ if(NOT first STREQUAL out)
   message(FATAL_ERROR "one seed, two outcomes:\n${first}\n${out}")
 endif()
 
-# Ctrl-C: the weights of that moment are kept, and can be used.
+# Ctrl-C: the weights of that moment are kept, and can be used. A second signal would end the program at once, and without
+# --foreground timeout sends two: one to the program and one to its group.
 find_program(TIMEOUT timeout)
 if(TIMEOUT)
   execute_process(
-    COMMAND "${TIMEOUT}" --preserve-status -s INT 3 "${PROGRAM}" --dict "${SCRATCH}/dict" --embed 16 --layers 1 --heads 2
+    COMMAND "${TIMEOUT}" --foreground --preserve-status -s INT 3 "${PROGRAM}" --dict "${SCRATCH}/dict" --embed 16 --layers 1 --heads 2
             --steps 100000000 --save interrupted.safetensors
     RESULT_VARIABLE result OUTPUT_VARIABLE out ERROR_VARIABLE err WORKING_DIRECTORY "${SCRATCH}")
   if(NOT result STREQUAL "0" OR NOT out MATCHES "stopped after step [0-9]+ of 100000000")
