@@ -19,7 +19,7 @@ Tensor num(double value) { return tensor(value, {.dtype = float64}); }
 
 BOOST_AUTO_TEST_SUITE(checkpoint)
 
-BOOST_AUTO_TEST_CASE(arguments_and_captured_tensors_get_their_gradients) {
+BOOST_AUTO_TEST_CASE(decision_13_arguments_and_captured_tensors_get_their_gradients) {
   Tensor x = num(0.3).set_requires_grad(true);
   Tensor w = num(0.7).set_requires_grad(true);
   Tape tape;
@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(the_tape_keeps_the_argument_alone) {
   BOOST_TEST(x.grad().to_vector<double>()[999] == slope, boost::test_tools::tolerance(1e-14));
 }
 
-BOOST_AUTO_TEST_CASE(random_numbers_are_replayed_and_drawn_once) {
+BOOST_AUTO_TEST_CASE(decision_13_random_numbers_are_replayed_and_drawn_once) {
   manual_seed(4);
   Tensor x = ones({5}, {.dtype = float64}).set_requires_grad(true);
   Tape tape;

@@ -1,4 +1,6 @@
 #include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <thread>
 
@@ -111,6 +113,24 @@ BOOST_AUTO_TEST_CASE(decision_20_same_bits_at_any_number_of_threads) {
   const auto one = run(1);
   BOOST_TEST((run(2) == one));
   BOOST_TEST((run(4) == one));
+}
+
+// OpenMP's threads do not come along into a child: waiting for them would never end.
+BOOST_AUTO_TEST_CASE(a_forked_child_computes_the_same_bits) {
+  set_num_threads(4);
+  const Tensor a = randn({64, 64, 64});
+  const auto sums = [&a] { return matmul(a, a).to_vector<float>(); };
+  const std::vector<float> expected = sums();
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);
+    _exit(sums() == expected && num_threads() == 1 ? 0 : 1);
+  }
+  int status = 1;
+  BOOST_TEST(waitpid(child, &status, 0) == child);
+  BOOST_TEST(status == 0);
+  BOOST_TEST(sums() == expected);
+  set_num_threads(0);
 }
 
 // A chain of a million nodes: no recursion forward, backward or when the tape dies.

@@ -1,5 +1,7 @@
 #include "kernels/parallel.hpp"
 
+#include <pthread.h>
+
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/threads.hpp"
 
@@ -16,9 +18,21 @@ void set_num_threads(int threads) {
 int num_threads() { return kernels::max_threads(); }
 
 namespace kernels {
+namespace {
+
+/// Whether this thread came out of fork(): OpenMP's team of it stayed with the parent, and waiting for it never ends.
+constinit thread_local bool team_lost = false;
+
+void notice_forks() {
+  static const int noticed = pthread_atfork(nullptr, nullptr, [] { team_lost = true; });
+  (void)noticed;
+}
+
+}  // namespace
 
 int max_threads() {
-  if (omp_in_parallel() != 0) return 1;
+  notice_forks();
+  if (team_lost || omp_in_parallel() != 0) return 1;
   return chosen_threads > 0 ? chosen_threads : omp_get_max_threads();
 }
 

@@ -8,7 +8,8 @@ namespace tapegrad {
 void set_num_threads(int threads);
 
 /// The number of threads that an operation called from this thread may use: 1 inside an application's own parallel
-/// region.
+/// region, and 1 on the thread that a fork() has copied into a child, where OpenMP's team is missing (threads that the
+/// child starts have teams of their own).
 int num_threads();
 
 }  // namespace tapegrad
