@@ -1,8 +1,13 @@
-// NumPy's way of printing arrays.
+// NumPy's way of printing arrays: numpy.array2string(a, precision=4, separator=", "), of which
+// numpy/core/arrayprint.py is the definition.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
+#include <limits>
+#include <string_view>
 #include <vector>
 
 #include "array/array.hpp"
@@ -12,107 +17,197 @@ namespace {
 
 constexpr std::int64_t kSummarise = 1000;  // elements above which the middle of long dimensions is left out
 constexpr std::int64_t kEdgeItems = 3;
+constexpr std::size_t kPrecision = 4;
+constexpr std::size_t kLineWidth = 75;
+constexpr std::string_view kSeparator = ", ";
 
-double element(const Array& a, std::int64_t at) {
-  switch (a.dtype) {
-    case DType::float32: return static_cast<double>(a.as<float>()[at]);
-    case DType::float64: return a.as<double>()[at];
-    case DType::int64: return static_cast<double>(a.as<std::int64_t>()[at]);
-    case DType::boolean: return a.as<bool>()[at] ? 1.0 : 0.0;
-  }
-  return 0.0;
+/// A number as text, in the parts that are aligned: "-12." "5" or "1." "25" "e+" "07".
+struct Digits {
+  std::string whole;  // with sign and point
+  std::string fraction;
+  std::string exponent;  // empty in positional notation
+};
+
+/// Text of v with a given number of digits behind the point, or with as few as tell v from its neighbours.
+template <class T, class... Precision>
+Digits digits_of(T v, std::chars_format notation, Precision... precision) {
+  std::array<char, 400> buffer;  // room for 1e308 in full
+  char* const last = std::to_chars(buffer.data(), buffer.data() + buffer.size(), v, notation, precision...).ptr;
+  const std::string_view text(buffer.data(), static_cast<std::size_t>(last - buffer.data()));
+  const std::size_t end = std::min(text.find('e'), text.size());
+  const std::size_t point = std::min(text.find('.'), end);
+  const std::size_t behind = std::min(point + 1, end);
+  return {std::string(text.substr(0, point)) + '.', std::string(text.substr(behind, end - behind)),
+          std::string(text.substr(end))};
 }
 
-/// Prints one array: first collects the elements that will be shown, to choose one format for all of them.
-class Printer {
+/// The fewest digits, but no more than kPrecision behind the point and no zeros at their end.
+template <class T>
+Digits few_digits(T v, std::chars_format notation) {
+  Digits d = digits_of(v, notation);
+  if (d.fraction.size() > kPrecision) d = digits_of(v, notation, static_cast<int>(kPrecision));
+  d.fraction.erase(d.fraction.find_last_not_of('0') + 1);
+  return d;
+}
+
+/// One format for all the numbers that are shown: points below each other.
+template <class T>
+class FloatFormat {
  public:
-  explicit Printer(const Array& a) : a_(a), summarise_(a.shape.numel() > kSummarise) {
-    std::vector<std::int64_t> shown;
-    collect(0, 0, shown);
-    choose(shown);
+  explicit FloatFormat(const std::vector<T>& shown) {
+    T largest = 0;
+    T smallest = std::numeric_limits<T>::infinity();
+    for (const T v : shown) {
+      if (!std::isfinite(v) || v == 0) continue;
+      largest = std::max(largest, std::abs(v));
+      smallest = std::min(smallest, std::abs(v));
+    }
+    if (largest >= T(1e8) || static_cast<double>(smallest) < 1e-4 || (largest > 0 && largest / smallest > T(1000)))
+      notation_ = std::chars_format::scientific;
+    std::size_t special = 0;  // the widest of nan, inf and -inf
+    for (const T v : shown) {
+      if (!std::isfinite(v)) {
+        special = std::max(special, special_text(v).size());
+        continue;
+      }
+      const Digits d = few_digits(v, notation_);
+      left_ = std::max(left_, d.whole.size());
+      fraction_ = std::max(fraction_, d.fraction.size());
+      exponent_ = std::max(exponent_, d.exponent.size());
+    }
+    left_ = std::max({left_, std::size_t{1}, special - std::min(special, fraction_ + exponent_)});
   }
 
-  std::string print() const {
-    if (a_.shape.rank() == 0) return one(0);
-    std::string text;
-    write(0, 0, text);
-    return text;
+  std::string operator()(T v) const {
+    if (!std::isfinite(v)) return fmt::format("{:>{}}", special_text(v), left_ + fraction_ + exponent_);
+    if (notation_ == std::chars_format::fixed) {
+      const Digits d = few_digits(v, notation_);
+      return fmt::format("{:>{}}{:<{}}", d.whole, left_, d.fraction, fraction_);
+    }
+    const Digits d = digits_of(v, notation_, static_cast<int>(fraction_));
+    // "e+" and the digits of the exponent, as many as the longest has.
+    return fmt::format("{:>{}}{}{}{:0>{}}", d.whole, left_, d.fraction, d.exponent.substr(0, 2), d.exponent.substr(2),
+                       exponent_ - 2);
+  }
+
+ private:
+  static std::string_view special_text(T v) {
+    return std::isnan(v) ? "nan" : v > 0 ? "inf" : "-inf";  // NaN whatever its sign bit
+  }
+
+  std::chars_format notation_ = std::chars_format::fixed;
+  std::size_t left_ = 0;      // to the point, which counts
+  std::size_t fraction_ = 0;  // behind it
+  std::size_t exponent_ = 0;
+};
+
+class IntegerFormat {
+ public:
+  explicit IntegerFormat(const std::vector<std::int64_t>& shown) {
+    for (const std::int64_t v : shown) width_ = std::max(width_, fmt::formatted_size("{}", v));
+  }
+  std::string operator()(std::int64_t v) const { return fmt::format("{:>{}}", v, width_); }
+
+ private:
+  std::size_t width_ = 0;
+};
+
+template <class T>
+class Printer {
+ public:
+  explicit Printer(const Array& a) : a_(a), summarise_(a.shape.numel() > kSummarise) {}
+
+  template <class MakeFormat>
+  std::string print(const MakeFormat& make_format) const {
+    std::vector<T> shown;
+    collect(0, 0, shown);
+    const auto format = make_format(shown);
+    return text(0, 0, kLineWidth, format);
   }
 
  private:
   bool cut(int d) const { return summarise_ && a_.shape[d] > 2 * kEdgeItems; }
 
-  void collect(int d, std::int64_t at, std::vector<std::int64_t>& shown) const {
-    if (d == a_.shape.rank()) {
-      shown.push_back(at);
-      return;
-    }
+  /// Calls body(i) for the entries of dimension d that are shown, and gap() where others are left out.
+  template <class Body, class Gap>
+  void each_shown(int d, const Body& body, const Gap& gap) const {
     for (std::int64_t i = 0; i < a_.shape[d]; ++i) {
-      if (cut(d) && i == kEdgeItems) i = a_.shape[d] - kEdgeItems;
-      collect(d + 1, at + i * a_.strides[d], shown);
-    }
-  }
-
-  void choose(const std::vector<std::int64_t>& shown) {
-    double largest = 0.0;
-    double smallest = INFINITY;
-    bool whole = true;
-    for (const std::int64_t at : shown) {
-      const double v = std::abs(element(a_, at));
-      if (!std::isfinite(v)) continue;
-      largest = std::max(largest, v);
-      if (v > 0.0) smallest = std::min(smallest, v);
-      whole = whole && v == std::floor(v);
-    }
-    scientific_ =
-        largest >= 1e8 || (smallest < 1e-4 && std::isfinite(smallest)) || (largest > 0.0 && largest / smallest > 1e8);
-    precision_ = whole && !scientific_ ? 0 : 4;
-    for (const std::int64_t at : shown) width_ = std::max(width_, one(at).size());
-  }
-
-  std::string one(std::int64_t at) const {
-    if (a_.dtype == DType::boolean) return a_.as<bool>()[at] ? "true" : "false";
-    if (a_.dtype == DType::int64) return fmt::format("{}", a_.as<std::int64_t>()[at]);
-    const double v = element(a_, at);
-    if (std::isnan(v)) return "nan";  // whatever its sign bit
-    if (std::isinf(v)) return v > 0.0 ? "inf" : "-inf";
-    if (scientific_) return fmt::format("{:.4e}", v);
-    return precision_ == 0 ? fmt::format("{:.0f}.", v) : fmt::format("{:.{}f}", v, precision_);
-  }
-
-  void write(int d, std::int64_t at, std::string& text) const {
-    if (d == a_.shape.rank()) {
-      text += fmt::format("{:>{}}", one(at), width_);
-      return;
-    }
-    const int depth_below = a_.shape.rank() - d - 1;
-    const std::string separator = depth_below == 0 ? ", "
-                                                   : "," + std::string(static_cast<std::size_t>(depth_below), '\n') +
-                                                         std::string(static_cast<std::size_t>(d + 1), ' ');
-    text += '[';
-    for (std::int64_t i = 0; i < a_.shape[d]; ++i) {
-      if (i > 0) text += separator;
       if (cut(d) && i == kEdgeItems) {
-        text += "..." + separator;
+        gap();
         i = a_.shape[d] - kEdgeItems;
       }
-      write(d + 1, at + i * a_.strides[d], text);
+      body(i);
     }
-    text += ']';
+  }
+
+  void collect(int d, std::int64_t at, std::vector<T>& shown) const {
+    if (d == a_.shape.rank()) {
+      shown.push_back(a_.as<T>()[at]);
+      return;
+    }
+    each_shown(
+        d, [&](std::int64_t i) { collect(d + 1, at + i * a_.strides[d], shown); }, [] {});
+  }
+
+  /// What stands at `at` in dimensions d and up; `width` is what a line has room for before the brackets that close.
+  template <class Format>
+  std::string text(int d, std::int64_t at, std::size_t width, const Format& format) const {
+    if (d == a_.shape.rank()) return format(a_.as<T>()[at]);
+    const std::string indent(static_cast<std::size_t>(d) + 1, ' ');
+    std::string done = "[";
+    if (d + 1 < a_.shape.rank()) {
+      const std::string separator = "," + std::string(static_cast<std::size_t>(a_.shape.rank() - d - 1), '\n') + indent;
+      each_shown(
+          d,
+          [&](std::int64_t i) {
+            if (i > 0) done += separator;
+            done += text(d + 1, at + i * a_.strides[d], width - 1, format);
+          },
+          [&] { done += separator + "..."; });
+      return done + ']';
+    }
+    std::size_t line = indent.size();  // the length of the last line so far
+    const auto append = [&](const std::string& word) {
+      if (line > indent.size()) {
+        done += kSeparator.front();
+        if (line + kSeparator.size() + word.size() > width - 1) {
+          done += '\n' + indent;
+          line = indent.size();
+        } else {
+          done += kSeparator.substr(1);
+          line += kSeparator.size();
+        }
+      }
+      done += word;
+      line += word.size();
+    };
+    each_shown(
+        d, [&](std::int64_t i) { append(format(a_.as<T>()[at + i * a_.strides[d]])); }, [&] { append("..."); });
+    return done + ']';
   }
 
   const Array& a_;
   bool summarise_;
-  bool scientific_ = false;
-  int precision_ = 4;
-  std::size_t width_ = 0;
 };
 
 }  // namespace
 
 std::string to_string(const Array& a) {
   if (a.shape.numel() == 0) return fmt::format("[] of shape {}", tapegrad::to_string(a.shape));
-  return Printer(a).print();
+  switch (a.dtype) {
+    case DType::float32:
+      return Printer<float>(a).print([](const std::vector<float>& shown) { return FloatFormat<float>(shown); });
+    case DType::float64:
+      return Printer<double>(a).print([](const std::vector<double>& shown) { return FloatFormat<double>(shown); });
+    case DType::int64:
+      return Printer<std::int64_t>(a).print(
+          [](const std::vector<std::int64_t>& shown) { return IntegerFormat(shown); });
+    case DType::boolean:
+      return Printer<bool>(a).print([&a](const std::vector<bool>&) {
+        return [whole = a.shape.rank() > 0](bool v) { return std::string(v ? whole ? " True" : "True" : "False"); };
+      });
+  }
+  return {};
 }
 
 }  // namespace tapegrad::array

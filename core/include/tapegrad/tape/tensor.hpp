@@ -129,7 +129,8 @@ class Tensor {
   TensorImpl* impl_ = nullptr;
 };
 
-/// NumPy-like text with nested brackets; what fmt::print("{}", x) prints.
+/// What fmt::print("{}", x) prints: NumPy's array2string(x, precision=4, separator=", ") to the letter, but that a tensor
+/// without elements shows its shape.
 std::string to_string(const Tensor& x);
 
 }  // namespace tapegrad
