@@ -1,7 +1,9 @@
 // General matrix product on raw pointers, float and double.
 //
 // Thread safety: callable from any thread; packing buffers are thread-local and only grow.
-// Invariants: 1. every element of C is one chain of fused multiply-adds over k in ascending order, starting from C
+//
+// Invariants:
+// 1. every element of C is one chain of fused multiply-adds over k in ascending order, starting from C
 // (accumulate), bias or 0: its bits depend on its row of A, its column of B and k alone, never on m, n, the batch, the
 // strides or the number of threads;
 // 2. nothing outside the operands is read or written.

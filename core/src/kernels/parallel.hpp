@@ -1,7 +1,9 @@
 // Parallel loops with results that do not depend on the number of threads.
 //
 // Thread safety: callable from any thread, also from inside an application's own parallel region (then it stays
-// serial). Invariants:
+// serial).
+//
+// Invariants:
 // 1. the range is cut into chunks of `grain` by its length alone, never by the team's size;
 // 2. each chunk runs on one thread;
 // 3. no exception leaves a region (bodies are noexcept by contract);

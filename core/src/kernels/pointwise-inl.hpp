@@ -1,11 +1,11 @@
 // From a formula to vectorised kernels, once per Highway target. An op file reads:
 //
-//   #define HWY_TARGET_INCLUDE "ops/pointwise/tanh.cpp"          // its own path from core/src: it is included once per
-//   target #include "kernels/pointwise-inl.hpp"
+//   #define HWY_TARGET_INCLUDE "ops/pointwise/tanh.cpp"    // its own path: it is included once per target
+//   #include "kernels/pointwise-inl.hpp"
 //
 //   HWY_BEFORE_NAMESPACE();
 //   namespace tapegrad::HWY_NAMESPACE {
-//   struct TanhFormula {                                         // trivially copyable; attributes are double members
+//   struct TanhFormula {                                   // trivially copyable; attributes are double members
 //     template <class T> T value(const T& x) const { return tanh(x); }
 //     template <class T> T slope(const T&, const T& y) const { return 1.0 - y * y; }
 //   };
@@ -15,8 +15,7 @@
 //
 //   #if HWY_ONCE
 //   namespace tapegrad {
-//   TAPEGRAD_EXPORT_UNARY_KERNELS(TanhFormula)                   // the type TanhFormula and the constant
-//   TanhFormulaKernels
+//   TAPEGRAD_EXPORT_UNARY_KERNELS(TanhFormula)             // the type TanhFormula, the constant TanhFormulaKernels
 //   ... the op itself ...
 //   }  // namespace tapegrad
 //   #endif

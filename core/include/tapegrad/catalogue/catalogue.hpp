@@ -1,16 +1,25 @@
-// The catalogue: for each op what its struct says beside its computation: derivation, samples, errors, a benchmark
-// case. The gradient suite, the op table, the derivation book and the benchmarks are made from it. No list of ops is
-// kept by hand: the build lists the op files.
+// The catalogue: what an op's struct says beside its computation (derivation, samples, errors, a benchmark case).
+// The gradient suite, the op table, the derivation book and the benchmarks are made from it. No list of ops is kept by
+// hand: the build lists the op files.
 //
-// An op joins by these static members, all in its struct, and one line below it:
+// An op joins by four static members of its struct, and one line below it:
 //
-//   static Derivation derivation() { return {{"Definition", R"(y = \tanh x)", ""}, {"Slope", R"(y' = 1 - y^2)", "from
-//   the quotient rule"}}; } static Samples samples(Generator& g) { return {{"plain", {uniform(g, {3, 4}, -2, 2)}},
-//   {"saturated", {full64({2}, 1e3)}, {.order = 1}}}; } static ErrorSamples errors() { return {{"integers", [] {
-//   tanh(arange(3)); }, "[tanh] expected a floating tensor"}}; } static Sample benchmark(Generator& g) { return {"[512,
-//   512]", {uniform(g, {512, 512}, -2, 2)}}; }
-//   ...
-//   TAPEGRAD_CATALOGUE(pointwise, tanh, Tanh)      // room, name (the file's too), struct
+// clang-format off
+//   static Derivation derivation() {
+//     return {{"Definition", R"(y = \tanh x)", ""},
+//             {"Slope", R"(y' = 1 - y^2)", "from the quotient rule"}};
+//   }
+//   static Samples samples(Generator& g) {
+//     return {{"plain", {uniform(g, {3, 4}, -2, 2)}},
+//             {"saturated", {full64({2}, 1e3)}, {.order = 1}}};
+//   }
+//   static ErrorSamples errors() {
+//     return {{"integers", [] { tanh(arange(3)); }, "[tanh] expected a floating tensor"}};
+//   }
+//   static Sample benchmark(Generator& g) { return {"[512, 512]", {uniform(g, {512, 512}, -2, 2)}}; }
+//
+//   TAPEGRAD_CATALOGUE(pointwise, tanh, Tanh)      // the room, the name (the file's too), the struct
+// clang-format on
 #pragma once
 
 #include <functional>

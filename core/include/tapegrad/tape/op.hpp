@@ -10,25 +10,37 @@
 //   };
 //   Tensor cube(const Tensor& x) { return apply(Cube{}, x); }
 //
-// What an op may say (only name, forward and vjp are needed):
+// What an op may say. Only name, forward and vjp are needed.
 //
-//   forward(x...)             or forward(Keeper&, x...) to save residuals; x... are Tensors, or one Inputs for any
-//   number. Returns Tensor, or
-//                             std::array<Tensor, N> for N outputs. Runs unrecorded. Undefined tensors stand for absent
-//                             inputs.
-//   vjp(s, dy)                the reverse rule, out of differentiable operations on s.input(i), s.output(i) and dy (for
-//   N outputs: Cotangents;
-//                             undefined ones are zero). Returns Tensor, or std::array / std::vector with one per input;
-//                             undefined means zero. Gradients may have a broadcast shape: the engine sums them to the
-//                             input's. Linear in dy.
-//   fused_vjp(s, dy, sink)    a faster reverse rule for when nobody differentiates it again: raw kernels,
-//   s.residual(i), sink.add(i, dx). jvp(s, dx)                the forward rule: one input: const Tensor&; more:
-//   Tangents (undefined ones are zero). Here s holds all inputs and
-//                             outputs. Without it the engine differentiates vjp.
-//   keep, keep_for(wants)     what the reverse rules read (all inputs when not said): the tape frees the rest.
-//   linear = true             the forward function is linear in all its inputs together; its jvp is itself.
-//   differentiable = false    outputs carry no gradient (comparisons, indices).
-//   describe(visitor)         names its attributes: visitor("axis", axis).
+// forward(x...), or forward(keeper, x...) to save residuals
+//   The function itself. Runs unrecorded.
+//   x... are Tensors, or one Inputs for any number of them; undefined ones stand for absent optional inputs.
+//   Returns a Tensor, or std::array<Tensor, N> for N outputs.
+//
+// vjp(s, dy)
+//   The reverse rule, linear in dy, out of differentiable operations on s.input(i), s.output(i) and dy.
+//   For N outputs dy is Cotangents, of which undefined ones are zero.
+//   Returns a Tensor, or std::array / std::vector with one for each input; undefined means zero.
+//   A gradient may have a shape that broadcasts with its input's: the engine brings it to the input's.
+//
+// fused_vjp(s, dy, sink)
+//   A faster reverse rule for when nobody differentiates it again: raw kernels, s.residual(i), sink.add(i, dx).
+//
+// jvp(s, dx)
+//   The forward rule. dx is a Tensor, or Tangents for more than one input, of which undefined ones are zero.
+//   Here s holds all inputs and outputs. Without this rule the engine differentiates vjp.
+//
+// keep, or keep_for(wants)
+//   What the reverse rules read; all inputs when not said. The tape frees the rest.
+//
+// linear = true
+//   The forward function is linear in all its inputs together: it is its own forward rule.
+//
+// differentiable = false
+//   The outputs carry no gradient (comparisons, indices).
+//
+// describe(visitor)
+//   Names the attributes: visitor("axis", axis).
 #pragma once
 
 #include <array>

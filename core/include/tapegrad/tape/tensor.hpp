@@ -1,8 +1,11 @@
 // Tensor: a handle to a strided view of shared storage, which may be a leaf that collects a gradient or lie on a Tape.
 //
 // Thread safety: distinct handles may be used from distinct threads; reading the same storage from several threads is
-// safe, writing is not. Invariants: 1. a handle is one pointer wide and copying it copies no elements; 2. a tensor's
-// shape, dtype and place on a tape never change;
+// safe, writing is not.
+//
+// Invariants:
+// 1. a handle is one pointer wide and copying it copies no elements;
+// 2. a tensor's shape, dtype and place on a tape never change;
 // 3. elements change only through mutable_data(), which moves the storage's version.
 #pragma once
 
@@ -129,8 +132,8 @@ class Tensor {
   TensorImpl* impl_ = nullptr;
 };
 
-/// What fmt::print("{}", x) prints: NumPy's array2string(x, precision=4, separator=", ") to the letter, but that a tensor
-/// without elements shows its shape.
+/// What fmt::print("{}", x) prints: NumPy's array2string(x, precision=4, separator=", ") to the letter, but that a
+/// tensor without elements shows its shape.
 std::string to_string(const Tensor& x);
 
 }  // namespace tapegrad

@@ -13,7 +13,11 @@
 // storage, so that an optimiser goes on with the same parameters.
 //
 // Thread safety: calling layers from several threads is safe where operator() is const; what names, trains, converts or
-// assigns is not. Invariants: 1. no module stores a pointer to a member: they are visited; 2. names are PyTorch's.
+// assigns is not.
+//
+// Invariants:
+// 1. no module stores a pointer to a member: they are visited;
+// 2. names are PyTorch's.
 #pragma once
 
 #include <array>

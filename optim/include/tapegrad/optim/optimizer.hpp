@@ -1,8 +1,12 @@
 // What all optimisers share: groups of parameters, the loop of a step, and a state that can be stored.
 //
-// Thread safety: one thread at a time. Invariants: 1. a parameter is in one group, once; 2. parameters are handles: the
-// optimiser writes into their storage and keeps its own state (moments, velocities) for each, whatever becomes of the
-// values; 3. a parameter without a gradient is left out of a step, and its own count of steps stands still.
+// Thread safety: one thread at a time.
+//
+// Invariants:
+// 1. a parameter is in one group, once;
+// 2. parameters are handles: the optimiser writes into their storage and keeps its own state (moments, velocities) for
+//    each, whatever becomes of the values;
+// 3. a parameter without a gradient is left out of a step, and its own count of steps stands still.
 #pragma once
 
 #include <cstdint>
