@@ -24,6 +24,7 @@
 #include "tapegrad/ops/norm.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/scan.hpp"
 #include "tapegrad/ops/softmax.hpp"
 #include "tapegrad/ops/update.hpp"
 #include "tapegrad/ops/view.hpp"

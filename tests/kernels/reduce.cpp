@@ -143,4 +143,54 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(bits_depend_on_the_slice_alone, T, Reals) {
   }
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(norms, T, Reals) {
+  for (const Slices& s : kShapes) {
+    const auto x = input<T>(s, 8, 0.5);
+    const auto norm = [&](const auto& step, const auto& finish) {
+      return for_slices(s, [&](auto at) {
+        long double value = 0;
+        for (std::int64_t r = 0; r < s.n; ++r) value = step(value, std::fabs(static_cast<long double>(x[at(r)])));
+        return finish(value);
+      });
+    };
+    const auto as_is = [](long double v) { return v; };
+    const auto sum = norm([](long double a, long double m) { return a + m; }, as_is);
+    const auto largest = norm([](long double a, long double m) { return std::max(a, m); }, as_is);
+    const auto length =
+        norm([](long double a, long double m) { return a + m * m; }, [](long double v) { return std::sqrt(v); });
+    check_close(run<T>(reduce_magnitude_sum<T>, x, s), sum, kSumTolerance<T>);
+    check_close(run<T>(reduce_magnitude_max<T>, x, s), largest, 0);
+    check_close(run<T>(reduce_length<T>, x, s), length, kSumTolerance<T>);
+    check_thread_invariant([&] { return run<T>(reduce_magnitude_sum<T>, x, s); });
+    check_thread_invariant([&] { return run<T>(reduce_magnitude_max<T>, x, s); });
+    check_thread_invariant([&] { return run<T>(reduce_length<T>, x, s); });
+  }
+  check_close(run<T>(reduce_length<T>, {}, {2, 0, 3}), std::vector<long double>(6, 0.0L), 0);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(lengths_reach_the_ends_of_the_range, T, Reals) {
+  const T most = std::numeric_limits<T>::max() / 8;
+  const T least = std::numeric_limits<T>::denorm_min();
+  // columns: large, small, with an infinity, with a NaN, zeros
+  const std::vector<T> x = {3 * most, 3 * least, 1, kNaN<T>, 0, 4 * most, -4 * least, -kInfinity<T>, kInfinity<T>, 0};
+  const std::vector<long double> expected = {5.0L * static_cast<long double>(most),
+                                             5.0L * static_cast<long double>(least), kInfinity<long double>,
+                                             kNaN<long double>, 0.0L};
+  const std::vector<T> length = run<T>(reduce_length<T>, x, {1, 2, 5});
+  check_close(length, expected, kSumTolerance<T>);
+  BOOST_TEST(length[1] == 5 * least);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(variance_without_freedom_is_nan, T, Reals) {
+  const std::vector<T> x = {1, 2, 3};
+  for (const double correction : {3.0, 4.0}) {
+    T variance = 0;
+    reduce_variance(x.data(), Slices{1, 3, 1}, correction, &variance);
+    BOOST_TEST(std::isnan(variance));
+  }
+  T of_none = 0;
+  reduce_variance(x.data(), Slices{1, 0, 1}, 1.0, &of_none);
+  BOOST_TEST(std::isnan(of_none));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

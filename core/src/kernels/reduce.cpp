@@ -14,7 +14,7 @@
 namespace tapegrad::kernels {
 
 /// What is folded into one number per slice. `a` and `b` are per-slice operands.
-enum class Fold { sum, square_deviation, exponential_sum, max, min };
+enum class Fold { sum, magnitude_sum, square_deviation, exponential_sum, max, magnitude_max, min };
 
 template <class T>
 struct Operands {
@@ -50,6 +50,11 @@ struct SumFold {
   static HWY_INLINE void store_each(Accumulator acc, double* p) { store(acc, p); }
 };
 
+template <class T>
+struct MagnitudeSumFold : SumFold<T> {
+  static HWY_INLINE Lanes<T> term(Lanes<T> x, Lanes<T>, Lanes<T>) { return hn::Abs(x); }
+};
+
 /// (x - mean)^2, the mean split into a + b.
 template <class T>
 struct SquareDeviationFold : SumFold<T> {
@@ -80,6 +85,11 @@ struct ExtremeFold {
     return static_cast<double>(largest ? largest_lane<T>(best) : smallest_lane<T>(best));
   }
   static HWY_INLINE void store_each(Accumulator best, double* p) { store(widen(best), p); }
+};
+
+template <class T>
+struct MagnitudeMaxFold : ExtremeFold<T, true> {
+  static HWY_INLINE Lanes<T> term(Lanes<T> x, Lanes<T>, Lanes<T>) { return hn::Abs(x); }
 };
 
 template <class T, class F>
@@ -138,9 +148,11 @@ template <class T>
 void rows(Fold fold, const T* x, std::int64_t slices, std::int64_t n, std::int64_t stride, Operands<T> o, double* out) {
   switch (fold) {
     case Fold::sum: return fold_rows<T, SumFold<T>>(x, slices, n, stride, o, out);
+    case Fold::magnitude_sum: return fold_rows<T, MagnitudeSumFold<T>>(x, slices, n, stride, o, out);
     case Fold::square_deviation: return fold_rows<T, SquareDeviationFold<T>>(x, slices, n, stride, o, out);
     case Fold::exponential_sum: return fold_rows<T, ExponentialFold<T>>(x, slices, n, stride, o, out);
     case Fold::max: return fold_rows<T, ExtremeFold<T, true>>(x, slices, n, stride, o, out);
+    case Fold::magnitude_max: return fold_rows<T, MagnitudeMaxFold<T>>(x, slices, n, stride, o, out);
     case Fold::min: return fold_rows<T, ExtremeFold<T, false>>(x, slices, n, stride, o, out);
   }
 }
@@ -150,9 +162,11 @@ void columns(Fold fold, const T* x, std::int64_t slices, std::int64_t n, std::in
              double* out) {
   switch (fold) {
     case Fold::sum: return fold_columns<T, SumFold<T>>(x, slices, n, stride, o, out);
+    case Fold::magnitude_sum: return fold_columns<T, MagnitudeSumFold<T>>(x, slices, n, stride, o, out);
     case Fold::square_deviation: return fold_columns<T, SquareDeviationFold<T>>(x, slices, n, stride, o, out);
     case Fold::exponential_sum: return fold_columns<T, ExponentialFold<T>>(x, slices, n, stride, o, out);
     case Fold::max: return fold_columns<T, ExtremeFold<T, true>>(x, slices, n, stride, o, out);
+    case Fold::magnitude_max: return fold_columns<T, MagnitudeMaxFold<T>>(x, slices, n, stride, o, out);
     case Fold::min: return fold_columns<T, ExtremeFold<T, false>>(x, slices, n, stride, o, out);
   }
 }
@@ -172,7 +186,7 @@ TAPEGRAD_EXPORT_KERNEL_TABLE(ReduceTable)
 constexpr std::int64_t kTile = 256;  // slices that one task handles at a time
 
 double combine(Fold fold, double a, double b) {
-  if (fold == Fold::max) return b > a || std::isnan(b) ? b : a;
+  if (fold == Fold::max || fold == Fold::magnitude_max) return b > a || std::isnan(b) ? b : a;
   if (fold == Fold::min) return b < a || std::isnan(b) ? b : a;
   return a + b;
 }
@@ -232,6 +246,20 @@ void fold_slices(Fold fold, const T* x, const Slices& shape, Operands<T> operand
       finish(value, s);
     }
   });
+}
+
+/// The length of a slice whose squares leave the range of double: in units of its largest magnitude.
+template <class T>
+double scaled_length(const T* x, std::int64_t n, std::int64_t stride) {
+  double largest = 0.0;
+  for (std::int64_t r = 0; r < n; ++r) largest = std::max(largest, std::abs(static_cast<double>(x[r * stride])));
+  if (largest == 0.0 || std::isinf(largest)) return largest;
+  double sum = 0.0;
+  for (std::int64_t r = 0; r < n; ++r) {
+    const double part = static_cast<double>(x[r * stride]) / largest;
+    sum += part * part;
+  }
+  return largest * std::sqrt(sum);
 }
 
 /// Rows search the largest in lanes and then its place; columns walk down side by side.
@@ -303,6 +331,7 @@ void reduce_variance(const T* x, const Slices& shape, double correction, T* vari
   T* high = scratch.get<T>(2 * slices);
   T* low = high + slices;
   const double n = static_cast<double>(shape.n);
+  const double divisor = n > correction ? n - correction : std::numeric_limits<double>::quiet_NaN();
   fold_slices<T>(Fold::sum, x, shape, {}, [&](double v, std::int64_t s) {
     const double m = v / n;
     high[s] = static_cast<T>(m);
@@ -310,7 +339,30 @@ void reduce_variance(const T* x, const Slices& shape, double correction, T* vari
     if (mean) mean[s] = high[s];
   });
   fold_slices<T>(Fold::square_deviation, x, shape, {high, low},
-                 [&](double v, std::int64_t s) { variance[s] = static_cast<T>(v / (n - correction)); });
+                 [&](double v, std::int64_t s) { variance[s] = static_cast<T>(v / divisor); });
+}
+
+template <class T>
+void reduce_magnitude_sum(const T* x, const Slices& shape, T* out) {
+  fold_slices<T>(Fold::magnitude_sum, x, shape, {}, [&](double v, std::int64_t s) { out[s] = static_cast<T>(v); });
+}
+
+template <class T>
+void reduce_magnitude_max(const T* x, const Slices& shape, T* out) {
+  fold_slices<T>(Fold::magnitude_max, x, shape, {}, [&](double v, std::int64_t s) { out[s] = static_cast<T>(v); });
+}
+
+template <class T>
+void reduce_length(const T* x, const Slices& shape, T* out) {
+  // Squares of larger numbers overflow; sums below have lost the squares of numbers that count.
+  constexpr double kLargest = std::numeric_limits<double>::max();
+  constexpr double kSmallest = 0x1p-900;
+  fold_slices<T>(Fold::square_deviation, x, shape, {}, [&](double squares, std::int64_t s) {
+    const T* slice = x + s / shape.inner * shape.n * shape.inner + s % shape.inner;
+    const bool in_range = squares <= kLargest && squares >= kSmallest;
+    out[s] = static_cast<T>(in_range || std::isnan(squares) ? std::sqrt(squares)
+                                                            : scaled_length(slice, shape.n, shape.inner));
+  });
 }
 
 template <class T>
@@ -344,6 +396,9 @@ void reduce_argmin(const T* x, const Slices& shape, std::int64_t* out) {
   template void reduce_max(const T*, const Slices&, T*);                  \
   template void reduce_min(const T*, const Slices&, T*);                  \
   template void reduce_variance(const T*, const Slices&, double, T*, T*); \
+  template void reduce_magnitude_sum(const T*, const Slices&, T*);        \
+  template void reduce_magnitude_max(const T*, const Slices&, T*);        \
+  template void reduce_length(const T*, const Slices&, T*);               \
   template void reduce_logsumexp(const T*, const Slices&, T*);            \
   template void reduce_argmax(const T*, const Slices&, std::int64_t*);    \
   template void reduce_argmin(const T*, const Slices&, std::int64_t*)

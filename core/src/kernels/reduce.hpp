@@ -32,10 +32,23 @@ void reduce_max(const T* x, const Slices& shape, T* out);
 template <class T>
 void reduce_min(const T* x, const Slices& shape, T* out);
 
-/// sum (x - mean)^2 / (n - correction), in two passes; correction 0 is the biased variance, 1 the unbiased one. `mean`
-/// [outer, inner] is written too unless null.
+/// sum (x - mean)^2 / (n - correction), in two passes; correction 0 is the biased variance, 1 the unbiased one; NaN for
+/// n
+/// <= correction. `mean` [outer, inner] is written too unless null.
 template <class T>
 void reduce_variance(const T* x, const Slices& shape, double correction, T* variance, T* mean = nullptr);
+
+/// sum |x|; 0 for n = 0.
+template <class T>
+void reduce_magnitude_sum(const T* x, const Slices& shape, T* out);
+
+/// max |x|; NaN if any is NaN. REQUIRES: n > 0.
+template <class T>
+void reduce_magnitude_max(const T* x, const Slices& shape, T* out);
+
+/// sqrt(sum x^2), without overflow or underflow on the way; 0 for n = 0.
+template <class T>
+void reduce_length(const T* x, const Slices& shape, T* out);
 
 /// log sum exp x, shifted by the largest. All -inf (or n = 0) gives -inf; +inf gives +inf; NaN gives NaN.
 template <class T>

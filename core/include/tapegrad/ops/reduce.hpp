@@ -40,6 +40,25 @@ struct VarOptions {
 /// NaN where n <= correction. The gradient is 2 (x - mean) / (n - correction).
 Tensor var(const Tensor& x, const Axes& axes = {}, VarOptions options = {});
 
+/// The standard deviation sqrt(var). NaN where n <= correction. The gradient (x - mean) / ((n - correction) std) is 0
+/// for a constant, where the root has a kink.
+Tensor std(const Tensor& x, const Axes& axes = {}, VarOptions options = {});
+
+/// The product of all elements, in double precision. Of no elements: 1. The gradient is the product of the others: no
+/// division by x, so zeros are as good as any number, to every order.
+Tensor prod(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+
+struct NormOptions {
+  /// 1: the sum of magnitudes; 2: Euclid's length; infinity: the largest magnitude.
+  double p = 2.0;
+  bool keepdim = false;
+};
+/// The p-norm of all elements along the axes, as of one vector (numpy.linalg.norm of the flattened axes, torch.norm).
+/// p = 2 neither overflows nor underflows before the result does. The gradient is 0 at 0 for each p; of magnitudes that
+/// tie for the largest each gets an equal share. Of no elements: 0, but ShapeError for p = infinity. ValueError for
+/// another p.
+Tensor norm(const Tensor& x, const Axes& axes = {}, NormOptions options = {});
+
 /// The largest element; ties share the gradient evenly (amax in PyTorch). NaN propagates. ShapeError for no elements.
 Tensor max(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 Tensor min(const Tensor& x, const Axes& axes = {}, bool keepdim = false);

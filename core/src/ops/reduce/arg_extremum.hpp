@@ -2,7 +2,6 @@
 #pragma once
 
 #include "ops/reduce/reduce_op.hpp"
-#include "tapegrad/base/error.hpp"
 
 namespace tapegrad {
 
@@ -15,9 +14,7 @@ struct ArgExtremumOp : ReduceOp<Self> {
   template <class Kernel>
   Tensor positions(const Tensor& x, const Kernel& kernel) const {
     expect_floating(Self::name, x);
-    if (this->count(x.shape()) == 0.0)
-      throw ShapeError(
-          std::string("[").append(Self::name).append("] no elements to choose from in ").append(to_string(x.shape())));
+    this->expect_elements(x);
     const Reduction r = plan_reduction(array_of(x), this->axes);
     Tensor y = empty(reduced_shape(x.shape(), this->axes, this->keepdim), {.dtype = int64});
     with_floating(x.dtype(), [&](auto zero) {

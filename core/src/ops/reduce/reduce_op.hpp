@@ -4,6 +4,7 @@
 #include "tape/dispatch.hpp"
 #include "tape/pointwise.hpp"
 #include "tape/reduction.hpp"
+#include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
@@ -44,6 +45,19 @@ struct ReduceOp : Op<Self> {
     return n;
   }
 
+  /// 1/n for the n elements of each result that are chosen, 0 for the others; constant almost everywhere.
+  Tensor even_share(const Tensor& chosen, DType dtype) const {
+    const Tensor ones_there = where(chosen, ones(chosen.shape(), {.dtype = dtype}), 0.0);
+    return ones_there / sum(ones_there, axis_list(), true);
+  }
+
+  /// Throws ShapeError where a result would be chosen from no elements.
+  void expect_elements(const Tensor& x) const {
+    if (count(x.shape()) == 0.0)
+      throw ShapeError(
+          std::string("[").append(Self::name).append("] no elements to choose from in ").append(to_string(x.shape())));
+  }
+
   /// The axes as the public functions take them. REQUIRES: a set that is not empty, or a scalar input.
   Axes axis_list() const {
     std::vector<int> list;
@@ -60,6 +74,12 @@ struct ReduceOp : Op<Self> {
     visitor("keepdim", keepdim);
   }
 };
+
+/// 1/y, but 0 where y is 0: the slope of a length at its tip.
+inline Tensor inverse_or_zero(const Tensor& y) {
+  const Tensor at_zero = y == 0.0;
+  return where(at_zero, 0.0, 1.0 / where(at_zero, 1.0, y));
+}
 
 /// The shapes on which every reduction is checked: f(x, axes, keepdim).
 template <class F>

@@ -1,0 +1,41 @@
+// Running sums, products and recurrences over the middle axis of contiguous [outer, n, inner] arrays.
+//
+// Carries are double, in the order of the axis: a line's bits follow from that line alone, whatever the other lines
+// hold and at any number of threads. No kernel divides. Instantiated for float and double.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/reduce.hpp"
+
+namespace tapegrad::kernels {
+
+enum class Direction : std::uint8_t { forward, backward };
+
+/// y[i] = sum of x[j] for j <= i (backward: j >= i).
+template <class T>
+void cumulative_sum(const T* x, const Slices& shape, Direction direction, T* y);
+
+/// y[i] = product of x[j] for j <= i.
+template <class T>
+void cumulative_product(const T* x, const Slices& shape, T* y);
+
+/// dx[k] = (product of x[j] for j < k) * s[k], where s[k] = dy[k] + x[k + 1] s[k + 1]; y is cumulative_product's
+/// result.
+template <class T>
+void cumulative_product_backward(const T* x, const T* y, const T* dy, const Slices& shape, T* dx);
+
+/// h[i] = a[i] h[i - 1] + b[i] (backward: a[i] h[i + 1] + b[i]); what lies outside is 0, and the a that meets it is not
+/// read.
+template <class T>
+void linear_recurrence(const T* a, const T* b, const Slices& shape, Direction direction, T* h);
+
+/// The product of all x of a slice, [outer, inner]; 1 for n = 0.
+template <class T>
+void reduce_product(const T* x, const Slices& shape, T* out);
+
+/// y[i] = product of x[j] for j != i.
+template <class T>
+void exclusive_product(const T* x, const Slices& shape, T* y);
+
+}  // namespace tapegrad::kernels

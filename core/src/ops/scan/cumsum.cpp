@@ -1,0 +1,51 @@
+#include "ops/scan/scan_op.hpp"
+
+namespace tapegrad {
+
+struct CumSum : Op<CumSum> {
+  static constexpr std::string_view name = "cumsum";
+  static constexpr std::string_view math = R"(y_i = \sum_{j \le i} x_j;\quad \bar x_j = \sum_{i \ge j} \bar y_i)";
+  static constexpr Keep keep = Keep::nothing;
+  static constexpr bool linear = true;
+  int axis;
+  kernels::Direction direction;
+
+  CumSum(int d, kernels::Direction way) : axis(d), direction(way) {}
+
+  Tensor forward(const Tensor& x) const {
+    expect_floating(name, x);
+    const array::Array in = contiguous_array(x);
+    Tensor y = empty(x.shape(), {.dtype = x.dtype()});
+    with_floating(x.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      kernels::cumulative_sum(in.as<T>(), lines_along(in.shape, axis), direction, array_of(y).as<T>());
+    });
+    return y;
+  }
+  Tensor vjp(const Saved&, const Tensor& dy) const { return apply(CumSum(axis, opposite(direction)), dy); }
+  void describe(AttributeVisitor& visitor) const {
+    visitor("axis", axis);
+    visitor("direction", to_string(direction));
+  }
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y_i = \sum_j [j \le i]\, x_j)", "a product with a lower triangle of ones"},
+            {"Cotangent", R"(\bar x_j = \sum_i [j \le i]\, \bar y_i)",
+             "its transpose, the upper triangle: the running sum from the other end"}};
+  }
+  static catalogue::Samples samples(Generator& g) { return scan_samples(g, cumsum); }
+  static catalogue::ErrorSamples errors() { return scan_errors(name, cumsum); }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[512, 512] along 1", {catalogue::uniform(g, {512, 512}, -2, 2)}, catalogue::of([](const Tensor& x) {
+              return cumsum(x, 1);
+            })};
+  }
+};
+
+Tensor cumsum(const Tensor& x, int axis) {
+  return apply(CumSum(normalize_axis("cumsum", axis, x.dim()), kernels::Direction::forward), x);
+}
+
+TAPEGRAD_CATALOGUE(scan, cumsum, CumSum)
+
+}  // namespace tapegrad

@@ -1,0 +1,69 @@
+// What running sums, products and recurrences share: one axis, and lines of contiguous memory along it.
+#pragma once
+
+#include "kernels/scan.hpp"
+#include "tape/dispatch.hpp"
+#include "tape/pointwise.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/scan.hpp"
+#include "tapegrad/ops/view.hpp"
+
+namespace tapegrad {
+
+inline kernels::Direction opposite(kernels::Direction direction) {
+  return direction == kernels::Direction::forward ? kernels::Direction::backward : kernels::Direction::forward;
+}
+inline std::string_view to_string(kernels::Direction direction) {
+  return direction == kernels::Direction::forward ? "forward" : "backward";
+}
+
+/// An [.., n, ..] array as the kernels take it.
+inline kernels::Slices lines_along(const Shape& shape, int axis) {
+  kernels::Slices lines{.n = shape[axis]};
+  for (int d = 0; d < shape.rank(); ++d)
+    if (d != axis) (d < axis ? lines.outer : lines.inner) *= shape[d];
+  return lines;
+}
+
+/// Entry i moves to i + 1 (against the direction: to i - 1) along the axis; `value` comes in.
+inline Tensor shifted(const Tensor& x, int axis, kernels::Direction direction, double value) {
+  const std::int64_t n = x.shape()[axis];
+  if (n == 0) return x;
+  const bool forward = direction == kernels::Direction::forward;
+  std::vector<PadWidth> widths(x.shape().size());
+  (forward ? widths[static_cast<std::size_t>(axis)].before : widths[static_cast<std::size_t>(axis)].after) = 1;
+  return pad(slice(x, axis, forward ? Slice{0, n - 1} : Slice{1, n}), widths, value);
+}
+
+/// The shapes on which every scan is checked.
+template <class F>
+catalogue::Samples scan_samples(Generator& g, const F& f) {
+  using catalogue::of;
+  using catalogue::uniform;
+  const auto along = [f](int axis) { return of([f, axis](const Tensor& x) { return f(x, axis); }); };
+  return {
+      {"vector", {uniform(g, {5}, -2, 2)}, along(0)},        {"last axis", {uniform(g, {2, 4}, -2, 2)}, along(-1)},
+      {"first axis", {uniform(g, {4, 3}, -2, 2)}, along(0)}, {"middle axis", {uniform(g, {2, 3, 2}, -2, 2)}, along(1)},
+      {"one entry", {uniform(g, {3, 1}, -2, 2)}, along(1)},  {"no lines", {uniform(g, {0, 3}, -2, 2)}, along(1)},
+      {"empty lines", {uniform(g, {3, 0}, -2, 2)}, along(1)}};
+}
+
+/// What f(x, axis), called `name`, refuses.
+inline catalogue::ErrorSamples scan_errors(std::string_view name, Tensor (*f)(const Tensor&, int)) {
+  const std::string op = std::string("[").append(name).append("] ");
+  return {{"axis",
+           [f] {
+             f(zeros({2, 3}), 2);
+           },
+           op + "axis 2 is out of range for rank 2"},
+          {"negative axis",
+           [f] {
+             f(zeros({2, 3}), -3);
+           },
+           op + "axis -3 is out of range for rank 2"},
+          {"scalar", [f] { f(zeros({}), 0); }, op + "axis 0 is out of range for rank 0"},
+          {"integers", [f] { f(arange(3), 0); }, op + "expected a floating tensor, got int64 [3]"}};
+}
+
+}  // namespace tapegrad
