@@ -26,6 +26,7 @@
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/scan.hpp"
 #include "tapegrad/ops/softmax.hpp"
+#include "tapegrad/ops/sort.hpp"
 #include "tapegrad/ops/update.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/optim.hpp"

@@ -1,0 +1,28 @@
+// Elements in order along one axis: {values, int64 indices} with values = gather(x, axis, indices). A cotangent of a
+// value goes to the element that the index names. NaN counts as larger than every number (as in PyTorch and NumPy):
+// last in ascending order, first in descending order. float32, float64 and int64; negative axes count from the end.
+// IndexError for an axis out of range (a scalar has none).
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad {
+
+struct SortOptions {
+  bool descending = false;
+};
+/// Always stable: elements that tie stay in the order of their indices, in descending order too.
+std::array<Tensor, 2> sort(const Tensor& x, int axis = -1, SortOptions options = {});
+
+struct TopkOptions {
+  bool largest = true;
+  /// Best first; else in the order of their indices.
+  bool sorted = true;
+};
+/// The k largest (or smallest) elements; of elements that tie the first are taken. ValueError unless 0 <= k <= size.
+std::array<Tensor, 2> topk(const Tensor& x, std::int64_t k, int axis = -1, TopkOptions options = {});
+
+}  // namespace tapegrad

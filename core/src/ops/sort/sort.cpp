@@ -1,0 +1,68 @@
+#include <limits>
+
+#include "ops/sort/chosen.hpp"
+
+namespace tapegrad {
+
+/// Two outputs: values, which carry the gradient, and int64 indices, which do not.
+struct Sort : ChosenOp<Sort> {
+  static constexpr std::string_view name = "sort";
+  static constexpr std::string_view math = R"(y_j = x_{k_j},\ y_1 \le y_2 \le \ldots;\quad \bar x_{k_j} = \bar y_j)";
+  bool descending;
+
+  Sort(int d, const SortOptions& options) : ChosenOp(d), descending(options.descending) {}
+
+  std::array<Tensor, 2> forward(const Tensor& x) const {
+    return choose(x, {.k = x.shape()[axis], .descending = descending});
+  }
+  void describe(AttributeVisitor& visitor) const {
+    visitor("axis", axis);
+    visitor("descending", descending);
+  }
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y_j = x_{k_j},\quad y_j \le y_{j+1},\quad k_j < k_{j+1} \text{ where } y_j = y_{j+1})",
+             "k is a permutation; equal elements keep their order, NaN counts as the largest"},
+            {"Cotangent", R"(\bar x_{k_j} = \bar y_j)",
+             "while no two elements trade places the permutation is constant: its transpose is its inverse"},
+            {"Ties", R"(x_a = x_b)",
+             "either order is a permutation that sorts; the cotangents go back by the indices that were returned"}};
+  }
+  static catalogue::Samples samples(Generator&) {
+    constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+    const auto along = [](int d, SortOptions options = {}) {
+      return catalogue::of([d, options](const Tensor& x) { return sort(x, d, options); });
+    };
+    return {{"vector", {unordered({7})}, along(0)},
+            {"last axis", {unordered({3, 4})}, along(-1)},
+            {"first axis, descending", {unordered({4, 2})}, along(0, {.descending = true})},
+            {"middle axis", {unordered({2, 3, 2})}, along(1)},
+            {"ties", {catalogue::vector64({2.0, 1.0, 2.0})}, along(0), {.order = 1, .reason = "a kink", .kink = true}},
+            {"NaN", {catalogue::vector64({kNaN, 1.0, -2.0})}, along(0), {.order = 0, .reason = "differences of NaN"}},
+            {"one entry", {unordered({3, 1})}, along(1)},
+            {"no rows", {unordered({0, 3})}, along(1)},
+            {"empty rows", {unordered({3, 0})}, along(1)}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"axis",
+             [] {
+               sort(zeros({2, 3}), 2);
+             },
+             "[sort] axis 2 is out of range for rank 2"},
+            {"scalar", [] { sort(zeros({})); }, "[sort] axis -1 is out of range for rank 0"},
+            {"bool", [] { sort(zeros({2}, {.dtype = boolean})); }, "[sort] bool [2] has no order"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[256, 512]", {catalogue::uniform(g, {256, 512}, -2, 2)}, catalogue::of([](const Tensor& x) {
+              return sort(x);
+            })};
+  }
+};
+
+std::array<Tensor, 2> sort(const Tensor& x, int axis, SortOptions options) {
+  return apply(Sort(normalize_axis("sort", axis, x.dim()), options), x);
+}
+
+TAPEGRAD_CATALOGUE(sort, sort, Sort)
+
+}  // namespace tapegrad
