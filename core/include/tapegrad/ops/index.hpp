@@ -1,11 +1,12 @@
 // Elements and rows chosen by int64 tensors. Indices are counted from 0 and never negative; one that lies outside is an
-// IndexError that gives its value and its place. Repeated indices accumulate, in the order of the index tensor: the
-// same bits at any number of threads. The indexed tensors have any dtype where elements are copied, any but bool where
-// they are added; float32 and float64 carry gradients.
+// IndexError that gives its value and its place. What a repeated index means stands at each function; sums run in the
+// order of the index tensor: the same bits at any number of threads. The indexed tensors have any dtype where elements
+// are copied, any but bool where they are added; float32 and float64 carry gradients.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "tapegrad/tape/tensor.hpp"
 
@@ -27,6 +28,25 @@ Tensor index_select(const Tensor& x, int d, const Tensor& index);
 /// x with entry k of `source` added to entry index[k] along dimension d. `source` has x's shape, but K along d for an
 /// index [K]. Throws IndexError, ShapeError, DTypeError.
 Tensor index_add(const Tensor& x, int d, const Tensor& index, const Tensor& source);
+
+/// x with source[.., j, ..] in the place of [.., index[.., j, ..], ..] along dimension d; shapes as for scatter_add.
+/// Where an index is repeated, the last one in row-major order of the index tensor counts, at any number of threads: it
+/// alone gets a gradient (PyTorch leaves both open). What is overwritten in x gets 0. Any dtype. Throws IndexError,
+/// ShapeError, DTypeError.
+Tensor scatter(const Tensor& x, int d, const Tensor& index, const Tensor& source);
+/// The same with one number everywhere.
+Tensor scatter(const Tensor& x, int d, const Tensor& index, double value);
+
+/// x[index[0], index[1], ...] = values, as a new tensor (NumPy's and PyTorch's indexing with arrays): the K index
+/// tensors broadcast to one shape [...] and choose along the first K dimensions of x; `values` broadcasts to [...]
+/// followed by x's other dimensions. Where a place is named more than once: with `accumulate` values are added up
+/// (and to x), without it the last one in row-major order counts and it alone gets a gradient (PyTorch leaves both
+/// open). Without `accumulate` what is overwritten in x gets 0. Throws IndexError, ShapeError, DTypeError.
+Tensor index_put(const Tensor& x, const std::vector<Tensor>& index, const Tensor& values, bool accumulate = false);
+
+/// The elements where the bool mask is true, in row-major order: a vector. x and the mask broadcast. Any dtype. Throws
+/// DTypeError, ShapeError.
+Tensor masked_select(const Tensor& x, const Tensor& mask);
 
 /// Rows of weight [V, E] for tokens of any shape [...]: [..., E]. A token's row collects a gradient from each of its
 /// places; the row `padding_idx` (negative ones count from the end) counts as constant: its gradient is 0. Throws

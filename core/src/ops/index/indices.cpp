@@ -7,6 +7,8 @@
 
 #include "kernels/parallel.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/create.hpp"
 
 namespace tapegrad {
 
@@ -71,6 +73,15 @@ void with_number(DType dtype, const F& f) {
   }
 }
 
+template <class F>
+void with_element(DType dtype, const F& f) {
+  if (dtype == boolean) {
+    f(bool{});
+  } else {
+    with_number(dtype, f);
+  }
+}
+
 /// Calls body(offset of the line without dimension `axis`, first index of the line, its length, step along the line)
 /// for each innermost line of an index of `shape` into an array of these strides.
 template <class Body>
@@ -114,10 +125,21 @@ void add_rows(const array::Array& target, const Rows& rows, const array::Array& 
   });
 }
 
+void write_rows(const array::Array& target, const Rows& rows, const array::Array& index, const array::Array& source) {
+  const std::int64_t count = index.shape.numel();
+  const std::int64_t* chosen = index.as<std::int64_t>();
+  const auto bytes = rows.inner * static_cast<std::int64_t>(size_of(target.dtype));
+  if (bytes == 0) return;
+  for (std::int64_t o = 0; o < rows.outer; ++o)
+    for (std::int64_t k = 0; k < count; ++k)
+      std::memcpy(target.data() + (o * rows.size + chosen[k]) * bytes, source.data() + (o * count + k) * bytes,
+                  static_cast<std::size_t>(bytes));
+}
+
 void copy_elements(const array::Array& x, int axis, const array::Array& index, const array::Array& out) {
   const std::int64_t* chosen = index.as<std::int64_t>();
   const std::int64_t along = x.strides[axis];
-  const auto copy = [&](auto zero) {
+  with_element(x.dtype, [&](auto zero) {
     using T = decltype(zero);
     const T* from = x.as<T>();
     T* to = out.as<T>();
@@ -126,27 +148,50 @@ void copy_elements(const array::Array& x, int axis, const array::Array& index, c
                     for (std::int64_t j = 0; j < length; ++j)
                       to[first + j] = from[offset + j * step + chosen[first + j] * along];
                   });
-  };
-  if (x.dtype == boolean) {
-    copy(bool{});
-  } else {
-    with_number(x.dtype, copy);
-  }
-}
-
-void add_elements(const array::Array& target, int axis, const array::Array& index, const array::Array& source) {
-  const std::int64_t* chosen = index.as<std::int64_t>();
-  const std::int64_t along = target.strides[axis];
-  with_number(target.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    T* sums = target.as<T>();
-    const T* terms = source.as<T>();
-    for_each_line(index.shape, target.strides, axis,
-                  [&](std::int64_t offset, std::int64_t first, std::int64_t length, std::int64_t step) {
-                    for (std::int64_t j = 0; j < length; ++j)
-                      sums[offset + j * step + chosen[first + j] * along] += terms[first + j];
-                  });
   });
 }
+
+namespace {
+
+/// put(element of the target, element of the source), in the order of the index.
+template <class T, class Put>
+void put_elements(const array::Array& target, int axis, const array::Array& index, const array::Array& source,
+                  const Put& put) {
+  const std::int64_t* chosen = index.as<std::int64_t>();
+  const std::int64_t along = target.strides[axis];
+  T* to = target.as<T>();
+  const T* from = source.as<T>();
+  for_each_line(index.shape, target.strides, axis,
+                [&](std::int64_t offset, std::int64_t first, std::int64_t length, std::int64_t step) {
+                  for (std::int64_t j = 0; j < length; ++j)
+                    put(to[offset + j * step + chosen[first + j] * along], from[first + j]);
+                });
+}
+
+}  // namespace
+
+void add_elements(const array::Array& target, int axis, const array::Array& index, const array::Array& source) {
+  with_number(target.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    put_elements<T>(target, axis, index, source, [](T& sum, T term) { sum += term; });
+  });
+}
+
+void write_elements(const array::Array& target, int axis, const array::Array& index, const array::Array& source) {
+  with_element(target.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    put_elements<T>(target, axis, index, source, [](T& element, T value) { element = value; });
+  });
+}
+
+void expect_scatter(std::string_view op, const Tensor& x, int axis, const Tensor& index, const Tensor& source) {
+  bool fits = index.dim() == x.dim() && index.shape() == source.shape();
+  for (int d = 0; fits && d < x.dim(); ++d) fits = d == axis || index.shape()[d] <= x.shape()[d];
+  if (!fits)
+    throw ShapeError(fmt::format("[{}] an index {} and a source {} do not fit {} along dimension {}", op,
+                                 to_string(index.shape()), to_string(source.shape()), to_string(x.shape()), axis));
+}
+
+Tensor places(const Shape& shape) { return reshape(arange(shape.numel()), shape); }
 
 }  // namespace tapegrad

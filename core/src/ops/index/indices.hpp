@@ -35,11 +35,26 @@ void copy_rows(const std::byte* x, const Rows& rows, const std::int64_t* index, 
 void add_rows(const array::Array& target, const Rows& rows, const array::Array& index, const array::Array& source,
               std::int64_t skip = kNoRow);
 
+/// target[o, index[k], :] = source[o, k, :] for k = 0, 1, ... in this order: the last one stays. Contiguous arrays of
+/// one dtype.
+void write_rows(const array::Array& target, const Rows& rows, const array::Array& index, const array::Array& source);
+
 /// out[.., j, ..] = x[.., index[.., j, ..], ..]. REQUIRES: index and out contiguous, x of any strides.
 void copy_elements(const array::Array& x, int axis, const array::Array& index, const array::Array& out);
 
 /// target[.., index[.., j, ..], ..] += source[.., j, ..], in the order of the index. REQUIRES: index and source
 /// contiguous, of one shape; a numeric dtype.
 void add_elements(const array::Array& target, int axis, const array::Array& index, const array::Array& source);
+
+/// target[.., index[.., j, ..], ..] = source[.., j, ..], in the order of the index: the last one stays. REQUIRES: as
+/// above, of any dtype.
+void write_elements(const array::Array& target, int axis, const array::Array& index, const array::Array& source);
+
+/// Throws ShapeError unless `index` has the rank and nowhere more entries than x, except along the axis, and the
+/// source the index's shape.
+void expect_scatter(std::string_view op, const Tensor& x, int axis, const Tensor& index, const Tensor& source);
+
+/// 0, 1, 2, ... in the given shape: names for the entries of an index tensor.
+Tensor places(const Shape& shape);
 
 }  // namespace tapegrad

@@ -1,8 +1,5 @@
-#include <fmt/format.h>
-
 #include "ops/index/indices.hpp"
 #include "tape/pointwise.hpp"
-#include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/index.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -24,11 +21,7 @@ struct ScatterAdd : Op<ScatterAdd> {
   Tensor forward(const Tensor& x, const Tensor& index, const Tensor& source) const {
     expect_number(name, x);
     expect_same_dtype(name, x, source);
-    bool fits = index.dim() == x.dim() && index.shape() == source.shape();
-    for (int d = 0; fits && d < x.dim(); ++d) fits = d == axis || index.shape()[d] <= x.shape()[d];
-    if (!fits)
-      throw ShapeError(fmt::format("[scatter_add] an index {} and a source {} do not fit {} along dimension {}",
-                                   to_string(index.shape()), to_string(source.shape()), to_string(x.shape()), axis));
+    expect_scatter(name, x, axis, index, source);
     const array::Array chosen = checked_indices(name, index, x.shape()[axis]);
     const array::Array sums = array::copy(array_of(x));
     add_elements(sums, axis, chosen, contiguous_array(source));

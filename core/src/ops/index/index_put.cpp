@@ -1,0 +1,199 @@
+#include <fmt/format.h>
+
+#include "ops/index/indices.hpp"
+#include "tape/pointwise.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/ops/index.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/view.hpp"
+
+namespace tapegrad {
+
+/// x [P, R], rows [B] in [0, P), values [B, R]; the public function brings any index to this form.
+struct IndexPut : Op<IndexPut> {
+  static constexpr std::string_view name = "index_put";
+  static constexpr std::string_view math =
+      R"(y = x,\ y_{k_b} \mathrel{(+)}= v_b \text{ for } b = 1, 2, \ldots;\quad \bar v_b = \bar y_{k_b}\ (\text{overwriting: } b \text{ the last}),\ \bar x = \bar y\ (\text{overwriting: } 0 \text{ at } k))";
+  static constexpr Keep keep = Keep::input(1);
+  bool accumulate;
+
+  explicit IndexPut(bool sum) : accumulate(sum) {}
+
+  Keep keep_for(Wants wants) const { return accumulate && !wants(2) ? Keep::nothing : keep; }
+
+  Tensor forward(const Tensor& x, const Tensor& rows, const Tensor& values) const {
+    const array::Array y = array::copy(array_of(x));
+    const array::Array chosen = contiguous_array(rows);
+    const array::Array source = contiguous_array(values);
+    if (accumulate) {
+      add_rows(y, rows_along(y.shape, 0), chosen, source);
+    } else {
+      write_rows(y, rows_along(y.shape, 0), chosen, source);
+    }
+    return wrap(y);
+  }
+  std::array<Tensor, 3> vjp(const Saved& s, const Tensor& dy) const {
+    if (accumulate) return {dy, Tensor(), s.wants(2) ? index_select(dy, 0, s.input(1)) : Tensor()};
+    const Tensor& rows = s.input(1);
+    const Tensor nothing = zeros({rows.numel(), dy.size(1)}, {.dtype = dy.dtype()});
+    return {s.wants(0) ? apply(IndexPut(false), dy, rows, nothing) : Tensor(), Tensor(),
+            s.wants(2) ? where(is_last(rows, dy.size(0)), index_select(dy, 0, rows), 0.0) : Tensor()};
+  }
+  Tensor jvp(const Saved& s, Tangents dx) const {
+    return apply(IndexPut(accumulate), dx[0].defined() ? dx[0] : zeros_like(s.input(0)), s.input(1),
+                 dx[2].defined() ? dx[2] : zeros_like(s.input(2)));
+  }
+  void describe(AttributeVisitor& visitor) const { visitor("accumulate", accumulate); }
+
+  static catalogue::Derivation derivation() {
+    return {{"Rows", R"(k_b = \big((i^{(1)}_b n_2 + i^{(2)}_b)\, n_3 + \ldots\big))",
+             "the index tensors together name a row of x as a matrix, for each of their entries b in row-major order"},
+            {"Accumulating", R"(y_m = x_m + \sum_{b:\, k_b = m} v_b;\quad \bar x = \bar y,\ \bar v_b = \bar y_{k_b})",
+             "each value stands in one sum, with coefficient 1"},
+            {"Overwriting", R"(y_m = v_{b^*(m)},\quad b^*(m) = \max \{b : k_b = m\}, \text{ else } x_m)",
+             "the last one stays, so that repeated indices have one meaning"},
+            {"Its cotangents", R"(\bar x_m = [m \notin k]\, \bar y_m,\quad \bar v_b = [b = b^*(k_b)]\, \bar y_{k_b})",
+             "what no longer stands in y gets exactly 0"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using catalogue::uniform;
+    const auto indices = [](const std::vector<std::int64_t>& values, const Shape& shape) {
+      return from_vector(values, shape);
+    };
+    const auto one = [](bool accumulate) {
+      return catalogue::of<3>(
+          [accumulate](const Tensor& x, const Tensor& i, const Tensor& v) { return index_put(x, {i}, v, accumulate); });
+    };
+    const auto two = [](bool accumulate) {
+      return catalogue::of<4>([accumulate](const Tensor& x, const Tensor& i, const Tensor& j, const Tensor& v) {
+        return index_put(x, {i, j}, v, accumulate);
+      });
+    };
+    catalogue::Samples s;
+    for (const bool accumulate : {false, true}) {
+      const std::string how = accumulate ? "accumulated" : "overwritten";
+      s.push_back({"rows, " + how,
+                   {uniform(g, {4, 2}, -2, 2), indices({3, 0}, {2}), uniform(g, {2, 2}, -2, 2)},
+                   one(accumulate)});
+      s.push_back({"repeated rows, " + how,
+                   {uniform(g, {3, 2}, -2, 2), indices({1, 1, 0, 1}, {4}), uniform(g, {4, 2}, -2, 2)},
+                   one(accumulate)});
+      s.push_back(
+          {"elements, " + how,
+           {uniform(g, {3, 2}, -2, 2), indices({2, 0, 2}, {3}), indices({1, 0, 1}, {3}), uniform(g, {3}, -2, 2)},
+           two(accumulate)});
+      s.push_back(
+          {"a grid, " + how,
+           {uniform(g, {3, 3, 2}, -2, 2), indices({2, 0}, {2, 1}), indices({1, 0}, {2}), uniform(g, {2, 2, 2}, -2, 2)},
+           two(accumulate)});
+      s.push_back({"values broadcast, " + how,
+                   {uniform(g, {4, 2}, -2, 2), indices({3, 0, 3}, {3}), uniform(g, {2}, -2, 2)},
+                   one(accumulate)});
+      s.push_back({"no indices, " + how,
+                   {uniform(g, {3, 2}, -2, 2), indices({}, {0}), uniform(g, {0, 2}, -2, 2)},
+                   one(accumulate)});
+    }
+    s.push_back({"no elements", {uniform(g, {3, 0}, -2, 2), indices({1}, {1}), uniform(g, {1, 0}, -2, 2)}, one(false)});
+    return s;
+  }
+  static catalogue::ErrorSamples errors() {
+    const auto at = [](const std::vector<std::int64_t>& values) {
+      return from_vector(values, {static_cast<std::int64_t>(values.size())});
+    };
+    return {{"out of range",
+             [at] {
+               index_put(zeros({2, 3}), {at({0, 1}), at({0, 3})}, zeros({2}));
+             },
+             "[index_put] index 3 at [1] is out of range for size 3"},
+            {"negative", [at] { index_put(zeros({2}), {at({-1})}, zeros({1})); },
+             "[index_put] index -1 at [0] is out of range for size 2"},
+            {"no index", [] { index_put(zeros({2}), {}, zeros({1})); }, "[index_put] expected 1 to 1 index tensors"},
+            {"too many",
+             [at] {
+               index_put(zeros({2, 2}), {at({0}), at({0}), at({0})}, zeros({1}));
+             },
+             "[index_put] expected 1 to 2 index tensors for [2, 2], got 3"},
+            {"scalar", [at] { index_put(zeros({}), {at({0})}, zeros({1})); },
+             "[index_put] a scalar has no dimension to index"},
+            {"index shapes",
+             [at] {
+               index_put(zeros({2, 2}), {at({0, 1}), at({0, 1, 0})}, zeros({1}));
+             },
+             "[index_put] cannot broadcast [2] with [3]"},
+            {"values",
+             [at] {
+               index_put(zeros({2, 3}), {at({0, 1})}, zeros({2, 2}));
+             },
+             "[index_put] values [2, 2] do not broadcast to [2, 3]"},
+            {"index dtype", [] { index_put(zeros({2}), {zeros({1})}, zeros({1})); },
+             "[index_put] expected int64 indices, got float32 [1]"},
+            {"dtypes", [at] { index_put(zeros({2}), {at({0})}, zeros({1}, {.dtype = float64})); },
+             "[index_put] float32 [2] with float64 [1]"},
+            {"sum of bool",
+             [at] { index_put(zeros({2}, {.dtype = boolean}), {at({0})}, zeros({1}, {.dtype = boolean}), true); },
+             "[index_put] bool [2] cannot be summed"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"1024 rows of [512, 512]",
+            {catalogue::uniform(g, {512, 512}, -2, 2), randint(0, 512, {1024}, g),
+             catalogue::uniform(g, {1024, 512}, -2, 2)},
+            catalogue::of<3>([](const Tensor& x, const Tensor& rows, const Tensor& values) {
+              return index_put(x, {rows}, values);
+            })};
+  }
+
+ private:
+  /// [B, 1]: whether each entry is the last one that names its row.
+  static Tensor is_last(const Tensor& rows, std::int64_t count) {
+    const Tensor mine = places({rows.numel(), 1});
+    const Tensor last = apply(IndexPut(false), zeros({count, 1}, {.dtype = int64}), rows, mine);
+    return equal(index_select(last, 0, rows), mine);
+  }
+};
+
+namespace {
+
+/// The rows of x, as a matrix whose rows are its dimensions behind the first `index.size()`, that the index names.
+Tensor named_rows(const Tensor& x, const std::vector<Tensor>& index, const Shape& shape) {
+  const Tensor rows = zeros(shape, {.dtype = int64});
+  std::int64_t* const row = array_of(rows).as<std::int64_t>();
+  for (int d = 0; d < static_cast<int>(index.size()); ++d) {
+    const Tensor& along = index[static_cast<std::size_t>(d)];
+    checked_indices("index_put", along, x.shape()[d]);  // before broadcasting: the place in the message is the caller's
+    const array::Array chosen = contiguous_array(expand(along, shape));
+    for (std::int64_t b = 0; b < shape.numel(); ++b) row[b] = row[b] * x.shape()[d] + chosen.as<std::int64_t>()[b];
+  }
+  return reshape(rows, {-1});
+}
+
+}  // namespace
+
+Tensor index_put(const Tensor& x, const std::vector<Tensor>& index, const Tensor& values, bool accumulate) {
+  expect_same_dtype("index_put", x, values);
+  if (accumulate) expect_number("index_put", x);
+  if (x.dim() == 0) throw ShapeError("[index_put] a scalar has no dimension to index");
+  if (index.empty() || index.size() > x.shape().size())
+    throw ShapeError(fmt::format("[index_put] expected 1 to {} index tensors for {}, got {}", x.dim(),
+                                 to_string(x.shape()), index.size()));
+  Shape places;
+  for (const Tensor& along : index) places = broadcast_shapes("index_put", places, along.shape());
+  const int indexed = static_cast<int>(index.size());
+  Shape full = places;
+  std::int64_t count = 1;
+  std::int64_t width = 1;
+  for (int d = 0; d < x.dim(); ++d) {
+    (d < indexed ? count : width) *= x.shape()[d];
+    if (d >= indexed) full.push_back(x.shape()[d]);
+  }
+  if (!broadcasts_to(values.shape(), full))
+    throw ShapeError(
+        fmt::format("[index_put] values {} do not broadcast to {}", to_string(values.shape()), to_string(full)));
+  const Tensor rows = named_rows(x, index, places);
+  const Tensor sources = reshape(expand(values, full), {rows.numel(), width});
+  return reshape(apply(IndexPut(accumulate), reshape(x, {count, width}), rows, sources), x.shape());
+}
+
+TAPEGRAD_CATALOGUE(index, index_put, IndexPut)
+
+}  // namespace tapegrad

@@ -1,0 +1,118 @@
+#include "ops/index/indices.hpp"
+#include "tape/pointwise.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/ops/index.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+
+namespace tapegrad {
+
+struct Scatter : Op<Scatter> {
+  static constexpr std::string_view name = "scatter";
+  static constexpr std::string_view math =
+      R"(y_{\cdot m \cdot} = s_{\cdot j \cdot}\ (j \text{ the last with } k(\cdot j \cdot) = m),\ \text{else } x_{\cdot m \cdot};\quad \bar x_{\cdot m \cdot} = \bar y_{\cdot m \cdot}\ (m \notin k),\ \bar s_{\cdot j \cdot} = \bar y_{\cdot\, k(\cdot j \cdot)\, \cdot}\ (j \text{ the last})";
+  static constexpr Keep keep = Keep::input(1);
+  int axis;
+
+  explicit Scatter(int d) : axis(d) {}
+
+  Tensor forward(const Tensor& x, const Tensor& index, const Tensor& source) const {
+    expect_same_dtype(name, x, source);
+    expect_scatter(name, x, axis, index, source);
+    const array::Array chosen = checked_indices(name, index, x.shape()[axis]);
+    const array::Array y = array::copy(array_of(x));
+    write_elements(y, axis, chosen, contiguous_array(source));
+    return wrap(y);
+  }
+  std::array<Tensor, 3> vjp(const Saved& s, const Tensor& dy) const {
+    const Tensor& index = s.input(1);
+    const Tensor nothing = zeros(index.shape(), {.dtype = dy.dtype()});
+    return {s.wants(0) ? apply(Scatter(axis), dy, index, nothing) : Tensor(), Tensor(),
+            s.wants(2) ? where(is_last(index, dy.shape()), gather(dy, axis, index), 0.0) : Tensor()};
+  }
+  Tensor jvp(const Saved& s, Tangents dx) const {
+    return apply(Scatter(axis), dx[0].defined() ? dx[0] : zeros_like(s.input(0)), s.input(1),
+                 dx[2].defined() ? dx[2] : zeros_like(s.input(2)));
+  }
+  void describe(AttributeVisitor& visitor) const { visitor("axis", axis); }
+
+  static catalogue::Derivation derivation() {
+    return {
+        {"Definition",
+         R"(y_{\cdot m \cdot} = \begin{cases} s_{\cdot j^*(m) \cdot} & j^*(m) = \max \{j : k(\cdot j \cdot) = m\} \\ x_{\cdot m \cdot} & \text{no such } j \end{cases})",
+         "k is the index tensor, s the source; the order is that of rows, so that repeated indices have one meaning"},
+        {"Overwritten", R"(\bar x_{\cdot m \cdot} = [m \notin k]\, \bar y_{\cdot m \cdot})",
+         "what no longer stands in y has no effect: zeros scattered into the cotangent"},
+        {"The last alone",
+         R"(\bar s_{\cdot j \cdot} = [j = j^*(k(\cdot j \cdot))]\, \bar y_{\cdot\, k(\cdot j \cdot)\, \cdot})",
+         "gather would also give it to sources that were overwritten by later ones"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using catalogue::uniform;
+    const auto along = [](int d) {
+      return catalogue::of<3>(
+          [d](const Tensor& x, const Tensor& index, const Tensor& source) { return scatter(x, d, index, source); });
+    };
+    const auto indices = [](const std::vector<std::int64_t>& values, const Shape& shape) {
+      return from_vector(values, shape);
+    };
+    return {{"last dimension",
+             {uniform(g, {2, 4}, -2, 2), indices({3, 0, 1, 2, 1, 0}, {2, 3}), uniform(g, {2, 3}, -2, 2)},
+             along(1)},
+            {"first dimension",
+             {uniform(g, {4, 2}, -2, 2), indices({3, 0, 1, 2}, {2, 2}), uniform(g, {2, 2}, -2, 2)},
+             along(0)},
+            {"repeated index", {uniform(g, {3}, -2, 2), indices({1, 1, 0, 1}, {4}), uniform(g, {4}, -2, 2)}, along(-1)},
+            {"smaller elsewhere",
+             {uniform(g, {3, 2, 2}, -2, 2), indices({1, 0, 1}, {1, 3, 1}), uniform(g, {1, 3, 1}, -2, 2)},
+             along(1)},
+            {"a number",
+             {uniform(g, {2, 3}, -2, 2), indices({2, 0}, {2, 1})},
+             catalogue::of<2>([](const Tensor& x, const Tensor& index) { return scatter(x, 1, index, 1.5); })},
+            {"no indices", {uniform(g, {2, 3}, -2, 2), indices({}, {2, 0}), uniform(g, {2, 0}, -2, 2)}, along(1)}};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"out of range",
+             [] {
+               scatter(zeros({2, 3}), 1, from_vector(std::vector<std::int64_t>{0, 1, 2, 3}, {2, 2}), zeros({2, 2}));
+             },
+             "[scatter] index 3 at [1, 1] is out of range for size 3"},
+            {"shapes",
+             [] {
+               scatter(zeros({2, 3}), 1, zeros({2, 1}, {.dtype = int64}), zeros({2, 2}));
+             },
+             "[scatter] an index [2, 1] and a source [2, 2] do not fit [2, 3] along dimension 1"},
+            {"index dtype", [] { scatter(zeros({2}), 0, zeros({2}), zeros({2})); },
+             "[scatter] expected int64 indices, got float32 [2]"},
+            {"dtypes", [] { scatter(zeros({2}), 0, zeros({2}, {.dtype = int64}), zeros({2}, {.dtype = float64})); },
+             "[scatter] float32 [2] with float64 [2]"},
+            {"axis", [] { scatter(zeros({2}), 1, zeros({2}, {.dtype = int64}), 1.0); },
+             "[scatter] axis 1 is out of range for rank 1"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[512, 512] along 1",
+            {catalogue::uniform(g, {512, 512}, -2, 2), randint(0, 512, {512, 512}, g),
+             catalogue::uniform(g, {512, 512}, -2, 2)},
+            catalogue::of<3>([](const Tensor& x, const Tensor& index, const Tensor& source) {
+              return scatter(x, 1, index, source);
+            })};
+  }
+
+ private:
+  /// Whether each entry of the index is the last one that names its place in y.
+  Tensor is_last(const Tensor& index, const Shape& y) const {
+    const Tensor mine = places(index.shape());
+    return equal(gather(scatter(zeros(y, {.dtype = int64}), axis, index, mine), axis, index), mine);
+  }
+};
+
+Tensor scatter(const Tensor& x, int d, const Tensor& index, const Tensor& source) {
+  return apply(Scatter(normalize_axis("scatter", d, x.dim())), x, index, source);
+}
+
+Tensor scatter(const Tensor& x, int d, const Tensor& index, double value) {
+  return scatter(x, d, index, full(index.shape(), value, {.dtype = x.dtype()}));
+}
+
+TAPEGRAD_CATALOGUE(index, scatter, Scatter)
+
+}  // namespace tapegrad
