@@ -1,5 +1,8 @@
-// Products of matrices.
+// Products of matrices, and sums of products by index notation.
 #pragma once
+
+#include <string_view>
+#include <vector>
 
 #include "tapegrad/tape/tensor.hpp"
 
@@ -14,5 +17,19 @@ Tensor matmul(const Tensor& a, const Tensor& b);
 /// x W^T + b: x [.., in], weight [out, in], bias [out] or undefined -> [.., out]. As torch.nn.functional.linear. Throws
 /// ShapeError.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+
+/// The matrix of products of two vectors, a_i b_j: [m] and [n] -> [m, n]. Throws ShapeError, DTypeError.
+Tensor outer(const Tensor& a, const Tensor& b);
+
+/// Einstein's summation: einsum("bij,bjk->bik", {a, b}). Each operand's dimensions are named by letters; a letter that
+/// is missing on the right is summed over, one that occurs twice in an operand is its diagonal. "..." stands for
+/// further dimensions, which broadcast. Without "->" the result has the dimensions of "..." and then, in alphabetical
+/// order (capitals first), the letters that occur exactly once. A dimension of size 1 broadcasts against its letter's
+/// size. Spaces are ignored.
+///
+/// Any number of operands, contracted two at a time, cheapest pair first, each as a batched matrix product, and so in
+/// the reverse sweep. float32 or float64, all the same. Throws ValueError for an equation that cannot be read,
+/// ShapeError for operands that do not fit it, DTypeError.
+Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands);
 
 }  // namespace tapegrad

@@ -37,7 +37,8 @@ Tensor slice(const Tensor& x, int d, Slice range);
 /// Entry i of dimension d, which disappears; negative i counts from the end. x[i] is select(x, 0, i). Throws
 /// IndexError.
 Tensor select(const Tensor& x, int d, std::int64_t i);
-/// Slices of `size` entries along d, the last one shorter when it does not divide. ValueError for a size below 1.
+/// Slices of `size` entries along d (each a view, and a `slice` on the tape), the last one shorter when it does not
+/// divide. ValueError for a size below 1.
 std::vector<Tensor> split(const Tensor& x, std::int64_t size, int d = 0);
 /// Slices of the given sizes along d. ShapeError unless they add up.
 std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, int d = 0);
@@ -64,5 +65,38 @@ struct PadWidth {
 Tensor pad(const Tensor& x, const std::vector<PadWidth>& widths, double value = 0.0);
 /// The entries of the given dimensions in reverse order. IndexError, ShapeError for a dimension named twice.
 Tensor flip(const Tensor& x, const std::vector<int>& dims);
+
+/// Entry i of dimension d moves to i + shift; what leaves at one end comes back at the other. Negative shifts move
+/// towards the front. Throws IndexError.
+Tensor roll(const Tensor& x, std::int64_t shift, int d);
+/// The same along several dimensions; one that is named twice moves by the sum. ShapeError unless each has its shift.
+Tensor roll(const Tensor& x, const std::vector<std::int64_t>& shifts, const std::vector<int>& dims);
+
+/// x laid side by side counts[k] times along dimension k: numpy.tile and torch.tile (Tensor.repeat in PyTorch). Counts
+/// are aligned at the right, as in broadcasting: missing ones are 1, missing dimensions are added in front. ValueError
+/// for negative counts, ShapeError for too many.
+Tensor tile(const Tensor& x, const std::vector<std::int64_t>& counts);
+/// Each entry of dimension d `count` times in a row: numpy.repeat and torch.repeat_interleave (not Tensor.repeat, which
+/// is tile). IndexError for d, ValueError for a negative count.
+Tensor repeat_interleave(const Tensor& x, std::int64_t count, int d);
+/// Entry k of dimension d counts[k] times, for int64 counts [size of d]; recorded as index_select. IndexError,
+/// ShapeError, DTypeError, ValueError.
+Tensor repeat_interleave(const Tensor& x, const Tensor& counts, int d);
+
+/// As numpy.diag and torch.diag: the diagonal of a matrix, or the matrix with a vector on its diagonal and 0 elsewhere.
+/// Offset 1 is the diagonal above the main one, -1 the one below. ShapeError for other ranks.
+Tensor diag(const Tensor& x, std::int64_t offset = 0);
+/// The diagonals of the matrices in the last two dimensions: [.., m, n] -> [.., k], a view. A diagonal that lies
+/// outside has no elements. ShapeError for a rank below 2.
+Tensor diagonal(const Tensor& x, std::int64_t offset = 0);
+/// Its adjoint: square matrices with the vectors of the last dimension on a diagonal: [.., k] -> [.., n, n] with n = k
+/// + |offset|. ShapeError for a scalar.
+Tensor diag_embed(const Tensor& x, std::int64_t offset = 0);
+
+/// The lower triangles of the matrices in the last two dimensions: elements with column - row <= offset; 0 elsewhere.
+/// ShapeError for a rank below 2.
+Tensor tril(const Tensor& x, std::int64_t offset = 0);
+/// The upper triangles: elements with column - row >= offset.
+Tensor triu(const Tensor& x, std::int64_t offset = 0);
 
 }  // namespace tapegrad

@@ -1,0 +1,127 @@
+#include <fmt/format.h>
+
+#include "ops/view/blocks.hpp"
+#include "tape/tensor_impl.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/ops/index.hpp"
+#include "tapegrad/tape/op.hpp"
+
+namespace tapegrad {
+
+struct RepeatInterleave : Op<RepeatInterleave> {
+  static constexpr std::string_view name = "repeat_interleave";
+  static constexpr std::string_view math =
+      R"(y_{\cdot\, c i + k\, \cdot} = x_{\cdot i \cdot},\ 0 \le k < c;\quad \bar x_{\cdot i \cdot} = \sum_k \bar y_{\cdot\, c i + k\, \cdot})";
+  static constexpr Keep keep = Keep::nothing;
+  static constexpr bool linear = true;
+  int axis;
+  std::int64_t count;
+
+  RepeatInterleave(int d, std::int64_t times) : axis(d), count(times) {}
+
+  Tensor forward(const Tensor& x) const {
+    const AxisSplit at(x.shape(), axis);
+    Shape shape = x.shape();
+    shape[axis] *= count;
+    return reshape(repeat_blocks(x, at.outer * at.size, count, at.inner), shape);
+  }
+  Tensor vjp(const Saved& s, const Tensor& dy) const {
+    const Shape& shape = s.input_shape(0);
+    const AxisSplit at(shape, axis);
+    return reshape(sum_blocks(dy, at.outer * at.size, count, at.inner), shape);
+  }
+  void describe(AttributeVisitor& visitor) const {
+    visitor("axis", axis);
+    visitor("count", count);
+  }
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y_{\cdot\, c i + k\, \cdot} = x_{\cdot i \cdot},\quad 0 \le k < c)",
+             "c copies of each entry behind each other"},
+            {"Cotangent", R"(\bar x_{\cdot i \cdot} = \sum_{k=0}^{c-1} \bar y_{\cdot\, c i + k\, \cdot})",
+             "the transpose of copying is summing"},
+            {"Different counts", R"(y_{\cdot j \cdot} = x_{\cdot m_j \cdot})",
+             "entry k counts[k] times is index_select by m = 0, .., 0, 1, .., 1, ..: recorded as such"}};
+  }
+  static catalogue::Samples samples(Generator& g) {
+    using catalogue::uniform;
+    const auto by = [](std::int64_t count, int d) {
+      return catalogue::of([count, d](const Tensor& x) { return repeat_interleave(x, count, d); });
+    };
+    return {{"vector", {uniform(g, {3}, -2, 2)}, by(3, 0)},
+            {"first dimension", {uniform(g, {2, 3}, -2, 2)}, by(2, 0)},
+            {"middle dimension", {uniform(g, {2, 3, 2}, -2, 2)}, by(2, 1)},
+            {"last dimension", {uniform(g, {2, 3}, -2, 2)}, by(3, -1)},
+            {"different counts",
+             {uniform(g, {2, 3}, -2, 2), from_vector(std::vector<std::int64_t>{2, 0, 3}, {3})},
+             catalogue::of<2>([](const Tensor& x, const Tensor& counts) { return repeat_interleave(x, counts, 1); })},
+            {"once", {uniform(g, {2, 2}, -2, 2)}, by(1, 0)},
+            {"zero times", {uniform(g, {2, 2}, -2, 2)}, by(0, 0)},
+            {"no elements", {uniform(g, {0, 2}, -2, 2)}, by(2, 0)}};
+  }
+  static catalogue::ErrorSamples errors() {
+    const auto counts = [](const std::vector<std::int64_t>& values) {
+      return from_vector(values, {static_cast<std::int64_t>(values.size())});
+    };
+    return {
+        {"negative", [] { repeat_interleave(zeros({2}), -1, 0); },
+         "[repeat_interleave] expected a count of at least 0, got -1"},
+        {"axis",
+         [] {
+           repeat_interleave(zeros({2, 3}), 2, 2);
+         },
+         "[repeat_interleave] axis 2 is out of range for rank 2"},
+        {"scalar", [] { repeat_interleave(zeros({}), 2, 0); }, "[repeat_interleave] axis 0 is out of range for rank 0"},
+        {"number of counts",
+         [counts] {
+           repeat_interleave(zeros({2, 3}), counts({1, 2}), 1);
+         },
+         "[repeat_interleave] expected counts [3] for dimension 1 of [2, 3], got [2]"},
+        {"negative counts",
+         [counts] {
+           repeat_interleave(zeros({2}), counts({1, -2}), 0);
+         },
+         "[repeat_interleave] expected a count of at least 0, got -2"},
+        {"counts' dtype", [] { repeat_interleave(zeros({2}), zeros({2}), 0); },
+         "[repeat_interleave] expected int64 counts, got float32 [2]"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[512, 128] by 4 along 1", {catalogue::uniform(g, {512, 128}, -2, 2)}, catalogue::of([](const Tensor& x) {
+              return repeat_interleave(x, 4, 1);
+            })};
+  }
+};
+
+namespace {
+void expect_count(std::int64_t count) {
+  if (count < 0) throw ValueError(fmt::format("[repeat_interleave] expected a count of at least 0, got {}", count));
+}
+}  // namespace
+
+Tensor repeat_interleave(const Tensor& x, std::int64_t count, int d) {
+  const int axis = normalize_axis("repeat_interleave", d, x.dim());
+  expect_count(count);
+  return apply(RepeatInterleave(axis, count), x);
+}
+
+Tensor repeat_interleave(const Tensor& x, const Tensor& counts, int d) {
+  const int axis = normalize_axis("repeat_interleave", d, x.dim());
+  if (counts.dtype() != int64)
+    throw DTypeError(fmt::format("[repeat_interleave] expected int64 counts, got {} {}", to_string(counts.dtype()),
+                                 to_string(counts.shape())));
+  if (counts.shape() != Shape{x.shape()[axis]})
+    throw ShapeError(fmt::format("[repeat_interleave] expected counts [{}] for dimension {} of {}, got {}",
+                                 x.shape()[axis], axis, to_string(x.shape()), to_string(counts.shape())));
+  std::vector<std::int64_t> entries;
+  const std::vector<std::int64_t> times = counts.to_vector<std::int64_t>();
+  for (std::size_t k = 0; k < times.size(); ++k) {
+    expect_count(times[k]);
+    entries.insert(entries.end(), static_cast<std::size_t>(times[k]), static_cast<std::int64_t>(k));
+  }
+  return index_select(x, axis, from_vector(entries, {static_cast<std::int64_t>(entries.size())}));
+}
+
+TAPEGRAD_CATALOGUE(view, repeat_interleave, RepeatInterleave)
+
+}  // namespace tapegrad
