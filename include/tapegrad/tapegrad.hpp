@@ -6,6 +6,7 @@
 #include "tapegrad/base/dtype.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/random.hpp"
+#include "tapegrad/base/readable_math.hpp"
 #include "tapegrad/base/shape.hpp"
 #include "tapegrad/base/threads.hpp"
 #include "tapegrad/diff/checkpoint.hpp"
