@@ -11,11 +11,66 @@ BOOST_AUTO_TEST_CASE(decision_08_a_tape_prints_its_nodes) {
   const Tensor y = sum(tanh(x) * x);
   const std::string expected = R"(tape of 4 nodes, 64 B kept for the reverse sweep
 %0 = leaf                                  [2, 2] float64
-%1 = tanh(%0)                              [2, 2] float64  output 32 B                 y = \tanh x;\quad \bar x = \bar y\,(1 - y^2)
-%2 = mul(%1, %0)                           [2, 2] float64  input 0 32 B, input 1 32 B  y = a b;\quad \bar a = \bar y\, b,\ \bar b = \bar y\, a
-%3 = sum(%2) {axes=[0, 1], keepdim=false}  [] float64      -                           y_j = \sum_{i \mapsto j} x_i;\quad \bar x_i = \bar y_{j(i)}
+%1 = tanh(%0)                              [2, 2] float64  keeps output: 32 B
+%2 = mul(%1, %0)                           [2, 2] float64  keeps inputs 0, 1: 64 B
+%3 = sum(%2) {axes=[0, 1], keepdim=false}  [] float64
+rules (x̄ is the cotangent of x: ∂L/∂x)
+  tanh  y = tanh x;  x̄ = ȳ (1 - y²)
+  mul   y = a b;  ā = ȳ b, b̄ = ȳ a
+  sum   yⱼ = Σ[i ↦ j] xᵢ;  x̄ᵢ = ȳ[j(i)]
 )";
   BOOST_TEST(to_string(tape) == expected);
+}
+
+BOOST_AUTO_TEST_CASE(decision_08_a_studied_tape_prints_cotangents_beside_values) {
+  const Tensor x = leaf({{1.0, 2.0}, {3.0, 4.0}});
+  const Tensor large = full({5, 5}, 2.0, {.dtype = float64, .requires_grad = true});
+  Tape tape({.study = true});
+  Tensor y;
+  {
+    const Scope scope("head");
+    y = sum(square(x));
+  }
+  const Tensor z = sum(large);  // not swept
+  tape.backward(y, {.retain = true});
+  const std::string expected = R"(tape of 5 nodes, 32 B kept for the reverse sweep
+in head
+%0 = leaf                                  [2, 2] float64
+     value [[1., 2.],     cotangent [[2., 4.],
+            [3., 4.]]                [6., 8.]]
+%1 = square(%0)                            [2, 2] float64  keeps input 0: 32 B
+     value [[ 1.,  4.],   cotangent [[1., 1.],
+            [ 9., 16.]]              [1., 1.]]
+%2 = sum(%1) {axes=[0, 1], keepdim=false}  [] float64
+     value 30.            cotangent 1.
+outside of any scope
+%3 = leaf                                  [5, 5] float64
+     value in [2, 2]
+%4 = sum(%3) {axes=[0, 1], keepdim=false}  [] float64
+     value 50.
+rules (x̄ is the cotangent of x: ∂L/∂x)
+  square  y = x²;  x̄ = 2 x ȳ
+  sum     yⱼ = Σ[i ↦ j] xᵢ;  x̄ᵢ = ȳ[j(i)]
+)";
+  BOOST_TEST(to_string(tape) == expected);
+  tape.gradient(z, large, {.retain = true});  // a sweep leaves its own cotangents alone
+  BOOST_TEST(tape.node(1).cotangents.empty());
+  BOOST_TEST(tape.node(3).cotangents[0].to_vector<double>()[7] == 1.0);
+}
+
+BOOST_AUTO_TEST_CASE(decision_08_what_is_wide_is_printed_below_or_by_its_range) {
+  const Tensor x = linspace(-1.0, 1.0, 7, {.dtype = float64}).set_requires_grad(true);
+  const Tensor wide = linspace(-1.0, 1.0, 16, {.dtype = float64}).set_requires_grad(true);
+  Tape tape({.study = true});
+  const Tensor y = sum(square(x)) + sum(wide);
+  tape.gradient(y, x, {.retain = true});
+  const std::string text = to_string(tape);
+  BOOST_TEST(text.find(R"(
+     value [-1.0000, -0.6667, -0.3333,  0.0000,  0.3333,  0.6667,  1.0000]
+     cotangent [-2.0000, -1.3333, -0.6667,  0.0000,  0.6667,  1.3333,  2.0000]
+)") != std::string::npos,
+             text);
+  BOOST_TEST(text.find("value in [-1, 1]") != std::string::npos, text);
 }
 
 BOOST_AUTO_TEST_CASE(decision_08_nodes_can_be_read) {
@@ -58,7 +113,7 @@ BOOST_AUTO_TEST_CASE(decision_08_study_mode_keeps_values_and_names_scopes) {
   BOOST_TEST(tape.node(1).values[0].item() == -2.0);  // neg keeps nothing for its rule
   BOOST_TEST(tape.node(1).input_values[0].item() == 2.0);
   BOOST_TEST(tape.node(3).values[0].item() == 4.0);
-  BOOST_TEST(to_string(tape).find("@ encoder/block") != std::string::npos);
+  BOOST_TEST(to_string(tape).find("\nin encoder/block\n") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(decision_08_errors_name_the_scope) {

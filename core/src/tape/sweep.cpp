@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "tape/accumulate.hpp"
+#include "tape/anomaly.hpp"
 #include "tape/recorder.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/add.hpp"
@@ -86,6 +87,8 @@ Sweep::Sweep(TapeImpl& tape, const std::vector<Tensor>& ys, const std::vector<Te
   const Node& top = *tape.nodes[top_];
   cotangents_.resize(top.slot + top.output_count);
   tape.sweeping = true;
+  if (!nested_)
+    for (StudyValues& values : tape.study) values.cotangents.clear();
   try {
     seed(ys, seeds);
   } catch (...) {
@@ -112,6 +115,7 @@ void Sweep::seed(const std::vector<Tensor>& ys, const std::vector<Tensor>& seeds
       throw TapeError(op + "the cotangent of " + describe(node) + " must be " + to_string(y.shape()) + " " +
                       std::string(to_string(y.dtype())) + ", got " + to_string(cotangent.shape()) + " " +
                       std::string(to_string(cotangent.dtype())));
+    if (tape_.options.anomaly) expect_finite_seed(name_, describe(node), cotangent);
     const std::uint32_t output = y.impl()->place.serial == 0 ? 0 : y.impl()->place.output;
     accumulate(node.slot + output, node.outputs[output], std::move(cotangent), node);
   }
@@ -229,11 +233,18 @@ void Sweep::check_versions(const Node& node) const {
   for (const SavedSlot& slot : std::span(node.saved, node.saved_count)) {
     const array::Storage& storage = *slot.tensor.impl()->array.storage;
     if (storage.version() != slot.version)
-      throw TapeError(std::string(node.name()) + " saved its " +
-                      (slot.kind == SavedSlot::Kind::input ? "input " : "output ") + std::to_string(slot.index) + " " +
-                      to_string(slot.tensor.shape()) + ", which was changed in place by " + storage.last_writer() +
-                      " since");
+      throw TapeError(std::string(node.name()) + " saved its " + std::string(to_string(slot.kind)) + " " +
+                      std::to_string(slot.index) + " " + to_string(slot.tensor.shape()) +
+                      ", which was changed in place by " + storage.last_writer() + " since");
   }
+}
+
+void Sweep::study(const Node& node) const {
+  const std::span<const Tensor> cotangents(cotangents_.data() + node.slot, node.output_count);
+  std::vector<Tensor>& kept = tape_.study[node.position].cotangents;
+  kept.clear();
+  for (const Tensor& dy : cotangents) kept.push_back(dy.defined() ? dy.detach() : dy);
+  if (tape_.options.anomaly) expect_finite_cotangents(cotangents);
 }
 
 bool Sweep::second_order(const Node& node, std::span<const Tensor> cotangents) const {
@@ -297,7 +308,7 @@ void Sweep::step(Node& node, std::span<const char> reaches) {
   const bool again = second_order(node, dys);
   if (again && table.vjp == nullptr) throw TapeError(std::string(table.name) + " is differentiable only once");
 
-  const bool observed = static_cast<bool>(tape_.observer);
+  const bool observed = static_cast<bool>(tape_.observer) || tape_.options.anomaly;
   std::vector<Tensor> seen(observed ? node.edge_count : 0U);
   Sink sink(*this, node, wanted, observed ? &seen : nullptr);
   const Saved saved(node, Wants(wanted));
@@ -306,12 +317,12 @@ void Sweep::step(Node& node, std::span<const char> reaches) {
   } else {
     table.vjp(node.state, saved, dys, sink);
   }
-  if (observed) {
-    sink.add_apart();
-    const SweepObserver observer = tape_.observer;
-    const NodeInfo info = tape_.info(node);
-    observer({info, dys, seen});
-  }
+  if (!observed) return;
+  sink.add_apart();
+  const NodeInfo info = tape_.info(node);
+  if (tape_.options.anomaly) expect_finite_gradients(info, dys, seen);
+  const SweepObserver observer = tape_.observer;
+  if (observer) observer({info, dys, seen});
 }
 
 template <class AtNode>
@@ -323,6 +334,7 @@ void Sweep::run(std::uint32_t lowest, std::span<const char> reaches, const AtNod
     Node& node = *tape_.nodes[static_cast<std::size_t>(i)];
     if (!reaches.empty() && reaches[static_cast<std::size_t>(i)] == 0) continue;
     try {
+      if (tape_.options.study && !nested_) study(node);
       at_node(node);
       if (!node.is_leaf()) step(node, reaches);
     } catch (const std::exception& e) {

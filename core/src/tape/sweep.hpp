@@ -40,6 +40,8 @@ class Sweep {
   void accumulate(std::uint32_t slot, const OutputMeta& target, Tensor gradient, const Node& from);
   Tensor accumulation_buffer(std::uint32_t slot, const OutputMeta& target);
   void check_versions(const Node& node) const;
+  /// Keeps the cotangents that have come to a node for who studies the tape, and looks for anomalies among them.
+  void study(const Node& node) const;
   bool second_order(const Node& node, std::span<const Tensor> cotangents) const;
   void apply_hooks(std::uint32_t slot);
   void give_back();

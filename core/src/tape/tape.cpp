@@ -18,6 +18,15 @@ std::string describe(const Node& node) {
          to_string(node.outputs[0].shape);
 }
 
+std::string_view to_string(SavedSlot::Kind kind) {
+  switch (kind) {
+    case SavedSlot::Kind::input: return "input";
+    case SavedSlot::Kind::output: return "output";
+    case SavedSlot::Kind::residual: return "residual";
+  }
+  return "?";
+}
+
 Wants Node::wants() const {
   std::uint64_t mask = 0;
   for (std::uint32_t i = 0; i < edge_count && i < 64; ++i)
@@ -58,7 +67,9 @@ namespace {
 std::atomic<std::uint64_t> last_serial{0};
 }
 
-TapeImpl::TapeImpl(Tape& tape, TapeOptions tape_options) : owner(&tape), options(tape_options), serial(++last_serial) {}
+TapeImpl::TapeImpl(Tape& tape, TapeOptions tape_options) : owner(&tape), options(tape_options), serial(++last_serial) {
+  options.study = options.study || options.anomaly;
+}
 
 TapeImpl::~TapeImpl() { consume(); }
 
@@ -97,7 +108,7 @@ std::uint32_t TapeImpl::append_leaf(const Tensor& x) {
   new (node->outputs) OutputMeta{x.shape(), x.dtype()};
   new (node->saved) SavedSlot{alias(x), array_of(x).storage->version(), SavedSlot::Kind::output, 0};
   node->saved_count = 1;
-  if (options.study) study.push_back({{}, {x.detach()}});
+  if (options.study) study.push_back({.inputs = {}, .outputs = {x.detach()}, .cotangents = {}});
   leaves.insert(x.impl()->leaf.get(), node->position);
   nodes.push_back(node);
   ++slots;
@@ -273,7 +284,8 @@ Tensor Tape::gradient(const Tensor& y, const Tensor& x, const GradientOptions& o
 
 std::vector<Tensor> Tape::pull_back(const std::vector<Tensor>& ys, const std::vector<Tensor>& cotangents,
                                     const std::vector<Tensor>& xs, const GradientOptions& options) {
-  Sweep sweep(*impl_, ys, cotangents, "gradient", {.retain = options.retain, .create_graph = options.create_graph});
+  Sweep sweep(*impl_, ys, cotangents, "gradient",
+              {.retain = options.retain, .create_graph = options.create_graph});
   return sweep.towards(xs, options.allow_unused);
 }
 
@@ -337,10 +349,8 @@ NodeInfo TapeImpl::info(const Node& node) const {
   if (!node.is_leaf()) {
     for (const SavedSlot& slot : std::span(node.saved, node.saved_count)) {
       const array::Array& a = slot.tensor.impl()->array;
-      const std::string index = std::to_string(slot.index);
-      n.kept.push_back({slot.kind == SavedSlot::Kind::input    ? "input " + index
-                        : slot.kind == SavedSlot::Kind::output ? (node.output_count == 1 ? "output" : "output " + index)
-                                                               : "residual " + index,
+      const bool only = slot.kind == SavedSlot::Kind::output && node.output_count == 1;
+      n.kept.push_back({std::string(to_string(slot.kind)) + (only ? "" : " " + std::to_string(slot.index)),
                         static_cast<std::size_t>(a.shape.numel()) * size_of(a.dtype)});
     }
     if (node.table->describe != nullptr) {
@@ -352,6 +362,7 @@ NodeInfo TapeImpl::info(const Node& node) const {
   if (options.study) {
     n.values = study[node.position].outputs;
     n.input_values = study[node.position].inputs;
+    n.cotangents = study[node.position].cotangents;
   }
   return n;
 }

@@ -35,6 +35,8 @@ struct SavedSlot {
   std::uint16_t index;
 };
 
+std::string_view to_string(SavedSlot::Kind kind);
+
 /// One recorded operation; it and its arrays lie in the tape's arena. A leaf has no table and saves the leaf itself as
 /// output 0.
 struct Node {
@@ -78,6 +80,7 @@ class LeafMap {
 struct StudyValues {
   std::vector<Tensor> inputs;
   std::vector<Tensor> outputs;
+  std::vector<Tensor> cotangents;  // of the last sweep
 };
 
 struct TapeImpl {
@@ -100,6 +103,8 @@ struct TapeImpl {
   /// Takes the nodes from position `size` on off the tape again.
   void truncate(std::size_t size);
   std::string_view scope_name(const Node& node) const { return scopes[node.scope]; }
+  /// The scope that a node recorded now would have: an index of `scopes`.
+  std::uint32_t current_scope();
   NodeInfo info(const Node& node) const;
 
   Tape& handle() const { return *owner; }
@@ -122,7 +127,6 @@ struct TapeImpl {
  private:
   Node* append(std::size_t edges, std::size_t outputs, std::size_t saved);
   std::uint32_t append_leaf(const Tensor& x);
-  std::uint32_t current_scope();
 };
 
 /// "node 3, matmul [2, 3]": how errors name a node.

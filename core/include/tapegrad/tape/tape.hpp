@@ -28,8 +28,13 @@ namespace tapegrad {
 struct TapeImpl;
 
 struct TapeOptions {
-  /// Keeps every value for inspection, and names nodes by their scope.
+  /// Keeps every value, and every cotangent of the last sweep, for inspection, and names nodes by their scope.
   bool study = false;
+  /// Stops at the first value that is not finite, with a TapeError that names the op, its node and scope, and the ranges
+  /// of its inputs: in the op that made it (a NaN, or an infinity that none of its inputs holds: masks of -inf are
+  /// meant), or in the reverse sweep at the node whose rule made it. Looks at what is done while the tape records.
+  /// Implies study.
+  bool anomaly = false;
 };
 
 struct BackwardOptions {
@@ -70,6 +75,8 @@ struct NodeInfo {
   std::vector<std::pair<std::string, std::string>> attributes;
   std::vector<Tensor> values;        ///< the outputs, in study mode
   std::vector<Tensor> input_values;  ///< in study mode
+  /// Of the outputs, as the last sweep brought them (before hooks), in study mode; undefined where it brought none.
+  std::vector<Tensor> cotangents;
 };
 
 /// What an observer is shown at each node of a reverse sweep, after its rule has run.
@@ -123,8 +130,9 @@ class Tape {
   std::unique_ptr<TapeImpl> impl_;
 };
 
-/// A table of the nodes: op, formula, shapes, what is kept and its bytes; in study mode values too. What
-/// fmt::print("{}", tape) prints.
+/// A table of the nodes: op, shapes, what is kept and its bytes; in study mode scopes and values too, and beside them
+/// the cotangents of the last sweep (say .retain = true: a consumed tape is empty); then the rules of the ops. Fits in
+/// 100 columns where names allow. What fmt::print("{}", tape) prints.
 std::string to_string(const Tape& tape);
 
 /// Whether a Tape lives on this thread and is not paused.

@@ -1,0 +1,74 @@
+#include "tape/anomaly.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "array/range.hpp"
+#include "tapegrad/base/error.hpp"
+
+namespace tapegrad {
+namespace {
+
+array::Range range_of(const Tensor& x) {
+  return x.defined() && is_floating(x.dtype()) ? array::range_of(array_of(x)) : array::Range{};
+}
+
+/// "input 1 [2, 3] in [-1, 4]".
+std::string told(std::string_view what, std::size_t index, const Tensor& x) {
+  if (!x.defined()) return fmt::format("{} {} undefined", what, index);
+  return fmt::format("{} {} {} {}", what, index, to_string(x.shape()), array::to_string(array::range_of(array_of(x))));
+}
+
+}  // namespace
+
+void expect_finite_outputs(TapeImpl& tape, std::string_view op, Inputs inputs, std::span<const Tensor> outputs) {
+  for (std::size_t j = 0; j < outputs.size(); ++j) {
+    const array::Range output = range_of(outputs[j]);
+    if (output.finite()) continue;
+    array::Range given;
+    std::string ranges;
+    for (int i = 0; i < inputs.size(); ++i) {
+      const array::Range range = range_of(inputs[i]);
+      given.nans += range.nans;
+      given.infinities += range.infinities;
+      ranges += "; " + told("input", static_cast<std::size_t>(i), inputs[i]);
+    }
+    if (output.nans == 0 && given.infinities > 0) continue;
+    const std::string_view scope = tape.scopes[tape.current_scope()];
+    throw TapeError(fmt::format("[{}] {} a value that is not finite, as node {}{}{}: {}{}", op,
+                                given.nans > 0 ? "was given" : "made", tape.nodes.size(), scope.empty() ? "" : " in ",
+                                scope, told("output", j, outputs[j]), ranges));
+  }
+}
+
+void expect_finite_seed(const char* name, const std::string& node, const Tensor& cotangent) {
+  if (range_of(cotangent).finite()) return;
+  throw TapeError(fmt::format("[{}] the sweep starts from a cotangent of {} that is not finite: {}", name, node,
+                              array::to_string(range_of(cotangent))));
+}
+
+void expect_finite_cotangents(std::span<const Tensor> cotangents) {
+  for (std::size_t j = 0; j < cotangents.size(); ++j)
+    if (!range_of(cotangents[j]).finite())
+      throw TapeError("its cotangent, the sum over all uses, is not finite, although what each use gave was: " +
+                      told("cotangent", j, cotangents[j]));
+}
+
+void expect_finite_gradients(const NodeInfo& node, std::span<const Tensor> cotangents,
+                             std::span<const Tensor> gradients) {
+  const auto bad = std::find_if(gradients.begin(), gradients.end(),
+                                [](const Tensor& gradient) { return !range_of(gradient).finite(); });
+  if (bad == gradients.end()) return;
+  std::string text = fmt::format("its reverse rule made a gradient that is not finite: {}",
+                                 told("gradient of input", static_cast<std::size_t>(bad - gradients.begin()), *bad));
+  const auto tell = [&](std::string_view what, std::span<const Tensor> tensors) {
+    for (std::size_t i = 0; i < tensors.size(); ++i) text += "; " + told(what, i, tensors[i]);
+  };
+  tell("cotangent", cotangents);
+  tell("input", node.input_values);
+  tell("output", node.values);
+  throw TapeError(text);
+}
+
+}  // namespace tapegrad
