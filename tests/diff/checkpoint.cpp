@@ -3,8 +3,11 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
+#include "says.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/diff/transforms.hpp"
+#include "tapegrad/ops/dropout.hpp"
+#include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -87,6 +90,48 @@ BOOST_AUTO_TEST_CASE(nested_and_differentiated_again) {
   BOOST_TEST(grad(grad(f))(num(1.5)).item() == 96.0 * 1.5 * 1.5, boost::test_tools::tolerance(1e-14));
   BOOST_TEST(hvp(f, num(1.5), num(1.0)).item() == 96.0 * 1.5 * 1.5, boost::test_tools::tolerance(1e-14));
   BOOST_TEST(jvp(f, num(1.5), num(1.0)).second.item() == 32.0 * 1.5 * 1.5 * 1.5, boost::test_tools::tolerance(1e-14));
+}
+
+BOOST_AUTO_TEST_CASE(as_if_there_were_none) {
+  // A block with dropout inside a block with dropout, parameters in both and one shared: to the bit.
+  const auto gradients = [](bool checkpointed) {
+    manual_seed(9);
+    const auto leaf = [] { return randn({4, 4}, {.dtype = float64}).set_requires_grad(true); };
+    const Tensor x = leaf();
+    const Tensor w = leaf();
+    const Tensor v = leaf();
+    const auto run = [checkpointed](const auto& block, const Tensor& h) {
+      return checkpointed ? tapegrad::checkpoint(block, h) : block(h);
+    };
+    const auto inner = [&](const Tensor& a) { return dropout(tanh(matmul(a, w)), 0.3); };
+    const auto outer = [&](const Tensor& a) { return dropout(run(inner, matmul(a, v)), 0.2) + matmul(a, w); };
+    Tape tape;
+    const Tensor y = sum_to(square(run(outer, dropout(x, 0.1))) + rand({4, 4}, {.dtype = float64}) * x, {});
+    std::vector<double> all = {y.item()};
+    for (const Tensor& g : tape.gradient(y, {x, w, v})) {
+      const std::vector<double> values = g.to_vector<double>();
+      all.insert(all.end(), values.begin(), values.end());
+    }
+    return all;
+  };
+  const std::vector<double> plain = gradients(false);
+  const std::vector<double> checkpointed = gradients(true);
+  BOOST_REQUIRE_EQUAL(plain.size(), checkpointed.size());
+  for (std::size_t i = 0; i < plain.size(); ++i)
+    BOOST_TEST(checkpointed[i] == plain[i], boost::test_tools::tolerance(1e-14));  // sums in another order
+}
+
+BOOST_AUTO_TEST_CASE(a_block_that_does_not_repeat_is_noticed) {
+  Generator own(3);
+  Tensor x = ones({5}, {.dtype = float64}).set_requires_grad(true);
+  Tape tape;
+  const Tensor c = tapegrad::checkpoint([&](const Tensor& a) { return a * rand({5}, own, {.dtype = float64}); }, x);
+  BOOST_CHECK_EXCEPTION(tape.backward(sum_to(c, {})), TapeError,
+                        test::says("[checkpoint] the block gave other values when it ran again"));
+  Tensor factor = num(3.0);
+  const Tensor d = tapegrad::checkpoint([&](const Tensor& a) { return a * factor; }, x);
+  factor.mutable_data<double>()[0] = 4.0;
+  BOOST_CHECK_EXCEPTION(tape.backward(sum_to(d, {})), TapeError, test::says("what it reads has been changed since"));
 }
 
 BOOST_AUTO_TEST_CASE(a_retained_tape_is_swept_twice_and_left_as_it_was) {

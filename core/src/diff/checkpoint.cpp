@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstring>
+#include <optional>
 #include <set>
 
 #include "diff/argument.hpp"
@@ -14,12 +17,27 @@
 namespace tapegrad {
 namespace {
 
+/// Of a tensor's elements (FNV-1a, over words instead of bytes): tells whether a replay has computed them again.
+std::uint64_t fingerprint(const Tensor& x) {
+  const array::Array a = contiguous_array(x);
+  const std::size_t size = static_cast<std::size_t>(x.numel()) * size_of(x.dtype());
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  for (std::size_t i = 0; i < size; i += sizeof(std::uint64_t)) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, a.data() + i, std::min(sizeof word, size - i));
+    hash = (hash ^ word) * 0x100000001b3ULL;
+  }
+  return hash;
+}
+
 /// A block and what its replay needs.
 struct Block {
   TensorFunction run;
   RandomStream random;           // the default generator as the block found it
   std::size_t arguments;         // how many of the node's inputs are arguments; the rest are captured
   std::vector<Tensor> captured;  // tensors of the tape, outside the block, that it reads
+  std::uint64_t given = 0;       // fingerprint of what the block gave
+  Tensor value = {};             // while the node is recorded: what the block gave
 };
 
 Tensor run_block(const TensorFunction& run, const std::vector<Tensor>& arguments) {
@@ -51,6 +69,7 @@ class Replay {
   int paused_;
   bool replaying_;
   RandomStream random_;
+  StrongZero plain_{false};  // the block computes what it did; the sweep through it is told apart
 };
 
 /// Takes what was recorded since off the tape again.
@@ -71,14 +90,22 @@ struct Checkpoint : Op<Checkpoint> {
   static constexpr std::string_view name = "checkpoint";
   static constexpr std::string_view math = R"(y = f(h);\quad \bar h = (\partial f / \partial h)^\top \bar y)";
   std::shared_ptr<const Block> block;
-  const Tensor* value = nullptr;  // of the block, while apply() runs
 
   Keep keep_for(Wants) const { return {(std::uint32_t{1} << block->arguments) - 1, 0}; }
-  Tensor forward(Inputs) const { return *value; }
+  Tensor forward(Inputs) const {
+    if (!block->value.defined())
+      throw TapeError("[checkpoint] a block that has been recorded runs again only in a reverse sweep");
+    return block->value;
+  }
 
   std::vector<Tensor> vjp(const Saved& s, const Tensor& dy) const {
+    const bool strong_zero = recorder.strong_zero;
+    // A sweep with strong zeros comes here too when nobody differentiates it again.
+    const bool again = is_recording() || recorder.level_count > 0;
     const Replay replay(block->random);
-    return pull_back(s, dy, {.retain = true, .create_graph = true, .partial = true});
+    std::optional<Pop> pop;
+    if (!again) pop.emplace(*recorder.tape);
+    return pull_back(s, dy, {.retain = true, .create_graph = again, .strong_zero = strong_zero, .partial = true});
   }
   void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
     std::vector<Tensor> gradients;
@@ -108,6 +135,10 @@ struct Checkpoint : Op<Checkpoint> {
       places.push_back(block->arguments + i);
     }
     const Tensor y = run_block(block->run, arguments);
+    if (fingerprint(y) != block->given)
+      throw TapeError(
+          "[checkpoint] the block gave other values when it ran again: what it reads has been changed since, or it "
+          "draws random numbers of another generator than the default one");
     Sweep sweep(*recorder.tape, {y}, {dy}, "checkpoint", options);
     const std::vector<Tensor> found = sweep.towards(wanted, true);
     std::vector<Tensor> gradients(block->arguments + block->captured.size());
@@ -174,12 +205,15 @@ Tensor checkpoint(TensorFunction run, const std::vector<Tensor>& hs) {
     }
   }
   if (!depends) return value;
+  block->given = fingerprint(value);
   std::vector<Tensor> inputs = hs;
   inputs.insert(inputs.end(), block->captured.begin(), block->captured.end());
   Checkpoint op;
-  op.block = std::move(block);
-  op.value = &value;
-  return tapegrad::apply(op, inputs);
+  op.block = block;
+  block->value = std::move(value);
+  const Tensor y = tapegrad::apply(op, inputs);
+  block->value = Tensor();
+  return y;
 }
 
 }  // namespace engine

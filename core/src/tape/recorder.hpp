@@ -19,6 +19,7 @@ struct Recorder {
   int paused = 0;                    // nested NoRecord guards
   const Scope* scope = nullptr;      // the innermost scope
   bool replaying = false;            // a checkpointed block runs again
+  bool strong_zero = false;          // products with an exact zero are zero: a reverse rule runs that was asked so
   const TapeAside* aside = nullptr;  // while set, tensors of other tapes count as constants
 
   static constexpr int kMostLevels = 16;
@@ -27,6 +28,18 @@ struct Recorder {
 };
 
 extern constinit thread_local Recorder recorder;
+
+/// While it lives, what is computed has strong zeros, or none.
+class StrongZero {
+ public:
+  explicit StrongZero(bool on) : before_(recorder.strong_zero) { recorder.strong_zero = on; }
+  StrongZero(const StrongZero&) = delete;
+  StrongZero& operator=(const StrongZero&) = delete;
+  ~StrongZero() { recorder.strong_zero = before_; }
+
+ private:
+  bool before_;
+};
 
 /// A level of forward mode, live for the guard's lifetime. Tangents of levels that have ended are ignored.
 class ForwardLevel {

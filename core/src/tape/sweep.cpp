@@ -312,10 +312,14 @@ void Sweep::step(Node& node, std::span<const char> reaches) {
   std::vector<Tensor> seen(observed ? node.edge_count : 0U);
   Sink sink(*this, node, wanted, observed ? &seen : nullptr);
   const Saved saved(node, Wants(wanted));
-  if (!again && table.fused_vjp != nullptr) {
-    table.fused_vjp(node.state, saved, dys, sink);
-  } else {
-    table.vjp(node.state, saved, dys, sink);
+  const bool differentiable_rule = again || options_.strong_zero || table.fused_vjp == nullptr;
+  {
+    const StrongZero strong(options_.strong_zero);
+    if (differentiable_rule && table.vjp != nullptr) {
+      table.vjp(node.state, saved, dys, sink);
+    } else {
+      table.fused_vjp(node.state, saved, dys, sink);
+    }
   }
   if (!observed) return;
   sink.add_apart();

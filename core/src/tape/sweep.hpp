@@ -11,6 +11,7 @@ namespace tapegrad {
 struct SweepOptions {
   bool retain = false;
   bool create_graph = false;
+  bool strong_zero = false;
   /// Holds the tensors asked for independent of each other: what reaches one of them goes no further down.
   bool partial = false;
 };

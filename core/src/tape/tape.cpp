@@ -270,7 +270,7 @@ Tape::~Tape() {
 
 void Tape::backward(const Tensor& y, const BackwardOptions& options) {
   Sweep sweep(*impl_, {y}, {options.cotangent}, "backward",
-              {.retain = options.retain, .create_graph = options.create_graph});
+              {.retain = options.retain, .create_graph = options.create_graph, .strong_zero = options.strong_zero});
   sweep.into_leaves();
 }
 
@@ -285,7 +285,7 @@ Tensor Tape::gradient(const Tensor& y, const Tensor& x, const GradientOptions& o
 std::vector<Tensor> Tape::pull_back(const std::vector<Tensor>& ys, const std::vector<Tensor>& cotangents,
                                     const std::vector<Tensor>& xs, const GradientOptions& options) {
   Sweep sweep(*impl_, ys, cotangents, "gradient",
-              {.retain = options.retain, .create_graph = options.create_graph});
+              {.retain = options.retain, .create_graph = options.create_graph, .strong_zero = options.strong_zero});
   return sweep.towards(xs, options.allow_unused);
 }
 

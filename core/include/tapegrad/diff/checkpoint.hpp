@@ -21,8 +21,9 @@ bool is_replaying();
 /// block(h), of whose values the tape keeps h alone. When the reverse sweep comes by, the block runs again, with the
 /// same random numbers, and is swept; parameters and other tensors that it reads get their gradients too (Chen, Xu,
 /// Zhang, Guestrin, "Training deep nets with sublinear memory cost", 2016). The block returns one tensor and may be run
-/// up to once per sweep: it must compute the same each time, and leave its state (running statistics) alone while
-/// is_replaying(). Without a recording tape, and in forward mode, the block just runs.
+/// up to once per sweep: it must compute the same each time (TapeError in the sweep when it does not: a tensor that it
+/// reads was written in between, or it draws from a generator of its own), and leave its state (running statistics)
+/// alone while is_replaying(). Without a recording tape, and in forward mode, the block just runs.
 ///
 /// REQUIRES: what the block refers to lives until the tape is consumed.
 template <class F>

@@ -44,6 +44,11 @@ struct BackwardOptions {
   bool retain = false;
   /// Records the sweep itself, so that gradients can be differentiated again. Implies retain.
   bool create_graph = false;
+  /// In the reverse rules a product with a factor of exactly zero is zero, whatever the other factor (0 inf = 0), and
+  /// so is 0 / 0: a branch that where() did not choose contributes nothing, even where its slope is infinite or NaN.
+  /// A gradient that is finite without this is the same with it. Runs the differentiable rules, not the fused ones.
+  /// Every sweep says it for itself: the second of a nesting too.
+  bool strong_zero = false;
 };
 
 struct GradientOptions {
@@ -52,6 +57,8 @@ struct GradientOptions {
   bool create_graph = false;
   /// When false, a tensor that the result does not depend on is a TapeError instead of a zero gradient.
   bool allow_unused = true;
+  /// As in BackwardOptions.
+  bool strong_zero = false;
 };
 
 /// One node, for reading.

@@ -3,8 +3,10 @@
 #include <vector>
 
 #include "kernels/gemm.hpp"
+#include "ops/strong_zero.hpp"
 #include "tape/dispatch.hpp"
 #include "tape/pointwise.hpp"
+#include "tape/recorder.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/linalg.hpp"
@@ -176,6 +178,15 @@ struct MatMul : Op<MatMul> {
   }
 };
 
+namespace {
+
+Tensor product_of_matrices(const Tensor& a, const Tensor& b) {
+  const Tensor product = apply(MatMul{}, a, b);
+  return recorder.strong_zero ? matmul_with_strong_zeros(product, a, b) : product;
+}
+
+}  // namespace
+
 Tensor matmul(const Tensor& a, const Tensor& b) {
   expect_floating("matmul", a);
   expect_same_dtype("matmul", a, b);
@@ -185,10 +196,10 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   if (a.size(-1) != b.size(b.dim() == 1 ? 0 : -2))
     throw ShapeError(
         fmt::format("[matmul] inner dimensions differ: {} x {}", to_string(a.shape()), to_string(b.shape())));
-  if (a.dim() > 1 && b.dim() > 1) return apply(MatMul{}, a, b);
+  if (a.dim() > 1 && b.dim() > 1) return product_of_matrices(a, b);
   const Tensor left = a.dim() > 1 ? a : a.reshape({1, a.size(0)});
   const Tensor right = b.dim() > 1 ? b : b.reshape({b.size(0), 1});
-  const Tensor y = apply(MatMul{}, left, right);
+  const Tensor y = product_of_matrices(left, right);
   Shape shape = y.shape();
   if (b.dim() == 1) shape.erase(shape.rank() - 1);
   if (a.dim() == 1) shape.erase(shape.rank() - (b.dim() == 1 ? 1 : 2));

@@ -1,5 +1,7 @@
 #include "ops/pointwise/pointwise_op.hpp"
 #include "ops/pointwise/pointwise_samples.hpp"
+#include "ops/strong_zero.hpp"
+#include "tape/recorder.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
 #define HWY_TARGET_INCLUDE "ops/pointwise/div.cpp"
@@ -53,7 +55,10 @@ struct Div : BinaryOp<Div, DivFormula, DivFormulaKernels> {
   }
 };
 
-Tensor div(const Tensor& a, const Tensor& b) { return apply(Div{}, a, b); }
+Tensor div(const Tensor& a, const Tensor& b) {
+  const Tensor quotient = apply(Div{}, a, b);
+  return recorder.strong_zero ? quotient_with_strong_zeros(quotient, a) : quotient;
+}
 
 TAPEGRAD_CATALOGUE(pointwise, div, Div)
 }  // namespace tapegrad

@@ -1,5 +1,7 @@
 #include "ops/pointwise/pointwise_op.hpp"
 #include "ops/pointwise/pointwise_samples.hpp"
+#include "ops/strong_zero.hpp"
+#include "tape/recorder.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
 #define HWY_TARGET_INCLUDE "ops/pointwise/mul.cpp"
@@ -51,7 +53,10 @@ struct Mul : BinaryOp<Mul, MulFormula, MulFormulaKernels> {
   }
 };
 
-Tensor mul(const Tensor& a, const Tensor& b) { return apply(Mul{}, a, b); }
+Tensor mul(const Tensor& a, const Tensor& b) {
+  const Tensor product = apply(Mul{}, a, b);
+  return recorder.strong_zero ? with_strong_zeros(product, a, b) : product;
+}
 
 TAPEGRAD_CATALOGUE(pointwise, mul, Mul)
 }  // namespace tapegrad

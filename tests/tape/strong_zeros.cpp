@@ -1,0 +1,109 @@
+// 0 times inf in the reverse sweep: NaN, or 0 where the sweep is asked for strong zeros.
+#include <cmath>
+#include <limits>
+
+#include "tape_test.hpp"
+#include "tapegrad/diff/checkpoint.hpp"
+#include "tapegrad/ops/softmax.hpp"
+
+using namespace tapegrad;
+using namespace tapegrad::test;
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+Tensor guarded_root(const Tensor& x) { return where(x > 0.0, sqrt(x), 0.0); }
+
+/// Rules that divide by what may be zero, as a user may write them.
+struct Root : Op<Root> {
+  static constexpr std::string_view name = "root";
+  static constexpr Keep keep = Keep::output;
+  Tensor forward(const Tensor& x) const { return sqrt(x); }
+  Tensor vjp(const Saved& s, const Tensor& dy) const { return dy / (2.0 * s.output()); }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(strong_zeros)
+
+BOOST_AUTO_TEST_CASE(a_guarded_branch_is_nan_unless_zeros_are_strong) {
+  const Tensor x = leaf({0.0, 4.0, -1.0});
+  Tape tape;
+  const Tensor y = sum(guarded_root(x));
+  const Values weak = tape.gradient(y, x, {.retain = true}).to_vector<double>();
+  BOOST_TEST(std::isnan(weak[0]));
+  BOOST_TEST(weak[1] == 0.25);
+  BOOST_TEST(std::isnan(weak[2]));
+  const Values strong = tape.gradient(y, x, {.retain = true, .strong_zero = true}).to_vector<double>();
+  BOOST_TEST(strong == (Values{0.0, 0.25, 0.0}), boost::test_tools::per_element());
+  Tensor w = leaf({0.0});
+  const Tensor z = guarded_root(w);
+  tape.backward(z, {.strong_zero = true});
+  BOOST_TEST(w.grad().item() == 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(strong_zeros_hold_at_second_order) {
+  const Tensor x = leaf({0.0, 4.0});
+  Tape tape;
+  const Tensor dx = tape.gradient(sum(guarded_root(x)), x, {.create_graph = true, .strong_zero = true});
+  BOOST_TEST(dx.to_vector<double>() == (Values{0.0, 0.25}), boost::test_tools::per_element());
+  const Tensor ddx = tape.gradient(sum(dx), x, {.strong_zero = true});
+  BOOST_TEST(ddx.to_vector<double>() == (Values{0.0, -1.0 / 32.0}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(strong_zeros_change_no_finite_derivative) {
+  // The cotangent of sin(x) is 2 sin(0) = 0 there: its derivative must survive, d^2/dx^2 sin^2 = 2 cos(2 x) = 2.
+  const Tensor x = leaf({0.0, 0.3});
+  Tape tape;
+  const Tensor dx = tape.gradient(sum(square(sin(x))), x, {.create_graph = true, .strong_zero = true});
+  BOOST_TEST(dx.to_vector<double>()[0] == 0.0);
+  const Values ddx = tape.gradient(sum(dx), x, {.strong_zero = true}).to_vector<double>();
+  BOOST_TEST(ddx[0] == 2.0);
+  BOOST_TEST(ddx[1] == 2.0 * std::cos(0.6), boost::test_tools::tolerance(1e-14));
+}
+
+BOOST_AUTO_TEST_CASE(an_infinity_that_is_used_stays_one) {
+  const Tensor x = leaf({0.0, 4.0});
+  Tape tape;
+  const Values g = tape.gradient(sum(sqrt(x)), x, {.strong_zero = true}).to_vector<double>();
+  BOOST_TEST(g == (Values{kInfinity, 0.25}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(strong_zeros_in_quotients_products_of_matrices_and_rows) {
+  // A row of garbage that where() leaves out goes through a quotient, a matrix product and a softmax.
+  const Tensor x = leaf({{kInfinity, 1.0}, {1.0, 4.0}});
+  const Tensor w = leaf({{1.0, 2.0}, {3.0, 4.0}});
+  const Tensor keep = from_vector<bool>({false, true}, {2, 1});
+  Tape tape;
+  const Tensor y = sum(square(where(keep, softmax(matmul(apply(Root{}, x), w)), 0.0)));
+  const auto g = tape.gradient(y, {x, w}, {.retain = true, .strong_zero = true});
+  const Tensor row = x.detach().slice(0, {.start = 1}).clone().set_requires_grad(true);
+  const Tensor alone = sum(square(softmax(matmul(apply(Root{}, row), w))));
+  const auto expected = tape.gradient(alone, {row, w}, {.retain = true});
+  const Values dx = g[0].to_vector<double>();
+  BOOST_TEST(dx[0] == 0.0);
+  BOOST_TEST(dx[1] == 0.0);
+  for (std::size_t i = 0; i < 2; ++i)
+    BOOST_TEST(dx[2 + i] == expected[0].to_vector<double>()[i], boost::test_tools::tolerance(1e-14));
+  for (std::size_t i = 0; i < 4; ++i)
+    BOOST_TEST(g[1].to_vector<double>()[i] == expected[1].to_vector<double>()[i], boost::test_tools::tolerance(1e-14));
+  BOOST_TEST(std::isnan(tape.gradient(y, w).to_vector<double>()[0]));  // what the mode is for
+}
+
+BOOST_AUTO_TEST_CASE(strong_zeros_reach_into_a_checkpoint_and_leave_its_forward_run_alone) {
+  const Tensor x = leaf({0.0, 4.0});
+  Tape tape;
+  const auto block = [](const Tensor& a) { return guarded_root(a) + 0.0 * log(a + 1.0); };
+  const Tensor y = sum(tapegrad::checkpoint(block, x * 1.0));
+  const std::int64_t size = tape.size();
+  const Values g = tape.gradient(y, x, {.retain = true, .strong_zero = true}).to_vector<double>();
+  BOOST_TEST(g == (Values{0.0, 0.25}), boost::test_tools::per_element());
+  BOOST_TEST(tape.size() == size);
+  // 0 inf of the block itself is what it is: no rule
+  const Tensor z = sum(tapegrad::checkpoint([](const Tensor& a) { return a + (a * 0.0) * kInfinity; }, x));
+  BOOST_TEST(std::isnan(z.item()));
+  BOOST_TEST(!std::isnan(tape.gradient(z, x, {.strong_zero = true}).to_vector<double>()[1]));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
