@@ -5,8 +5,12 @@
 #include <numbers>
 #include <vector>
 
+#include "fixture.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/softmax.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"
@@ -52,6 +56,27 @@ struct Scaled : Op<Scaled> {
   static constexpr std::string_view name = "scaled";
   Tensor forward(const Tensor& a, const Tensor& b) const { return a * b; }
   std::array<Tensor, 2> vjp(const Saved& s, const Tensor& dy) const { return {dy * s.input(1), dy * s.input(0)}; }
+};
+
+/// sin, which counts how often each of its rules runs.
+struct Counted : Op<Counted> {
+  static constexpr std::string_view name = "counted";
+  static inline int calls = 0;
+  static inline int pulled = 0;
+  static inline int pushed = 0;
+  Tensor forward(const Tensor& x) const {
+    ++calls;
+    return sin(x);
+  }
+  Tensor vjp(const Saved& s, const Tensor& dy) const {
+    ++pulled;
+    return dy * cos(s.input(0));
+  }
+  Tensor jvp(const Saved& s, const Tensor& dx) const {
+    ++pushed;
+    return dx * cos(s.input(0));
+  }
+  static void reset() { calls = pulled = pushed = 0; }
 };
 
 /// The sum of a vector; its reverse rule gives the cotangent of one element for all.
@@ -237,6 +262,82 @@ BOOST_AUTO_TEST_CASE(jacobian_by_rows_and_by_columns) {
   check_close(k, expected);
   const auto linear = [](const Tensor& a) { return a * 2.0; };
   BOOST_TEST((jacobian(linear, zeros({0, 2}, {.dtype = float64})).shape() == Shape{0, 2, 0, 2}));
+}
+
+BOOST_AUTO_TEST_CASE(jacobian_takes_the_fewer_of_rows_and_columns) {
+  const Tensor x = vec({0.5, -1.0, 2.0});
+  const auto map_to = [](std::int64_t rows) {
+    Generator g(7);
+    const Tensor w = randn({rows, 3}, g, {.dtype = float64});
+    return [w](const Tensor& a) { return matmul(w, apply(Counted{}, a)); };
+  };
+  for (const int rows : {1, 2, 3}) {  // no more results than arguments: one recorded run, a sweep for each result
+    Counted::reset();
+    jacobian(map_to(rows), x);
+    BOOST_TEST(Counted::calls == 1);
+    BOOST_TEST(Counted::pulled == rows);
+    BOOST_TEST(Counted::pushed == 0);
+  }
+  for (const int rows : {4, 20}) {  // a forward run for each argument, after the one that has told how many there are
+    Counted::reset();
+    jacobian(map_to(rows), x);
+    BOOST_TEST(Counted::calls == 1 + 3);
+    BOOST_TEST(Counted::pulled == 0);
+    BOOST_TEST(Counted::pushed == 3);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_pytorch_computes) {
+  const test::Fixture fixture("transforms");
+  const Tensor x = fixture["input.x"];
+  const Tensor w = fixture["input.w"];
+  const Tensor v = fixture["input.v"];
+  const Tensor u = fixture["input.u"];
+  const auto f = [&](const Tensor& a) { return logsumexp(matmul(w, tanh(a))) + sum(exp(sin(a))); };
+  const auto tall = [&](const Tensor& a) { return softmax(matmul(w, tanh(a))); };
+  const auto wide = [&](const Tensor& a) { return slice(tall(a), 0, {.stop = 2}); };
+  const auto [y, dx] = value_and_grad(f)(x);
+  test::check_close(y, fixture["output.value"], 1e-14);
+  test::check_close(dx, fixture["output.gradient"], 1e-14);
+  test::check_close(grad(f)(x), fixture["output.gradient"], 1e-14);
+  test::check_close(hessian(f, x), fixture["output.hessian"], 1e-13);
+  test::check_close(hvp(f, x, v), fixture["output.hvp"], 1e-13);
+  test::check_close(jacobian(tall, x), fixture["output.jacobian_tall"], 1e-14);
+  test::check_close(jacobian(wide, x), fixture["output.jacobian_wide"], 1e-14);
+  test::check_close(jvp(tall, x, v).second, fixture["output.jvp"], 1e-14);
+  test::check_close(vjp(tall, x).second(u), fixture["output.vjp"], 1e-14);
+  // all third derivatives: the Jacobian of the Hessian, of the gradient's Jacobian, and by forward mode alone
+  const auto second = [&](const Tensor& a) { return hessian(f, a); };
+  test::check_close(jacobian(second, x), fixture["output.third"], 1e-12);
+  test::check_close(jacobian([&](const Tensor& a) { return jacobian(grad(f), a); }, x), fixture["output.third"], 1e-12);
+  const auto along = [&](const Tensor& a) {
+    return jvp([&](const Tensor& b) { return jvp(f, b, v).second; }, a, v).second;
+  };
+  const Tensor third = jvp(along, x, v).second;  // the third derivatives contracted with v three times
+  test::check_close(third, matmul(matmul(matmul(fixture["output.third"], v), v), v), 1e-12);
+  test::check_close(jvp(along, x, v).first, matmul(matmul(fixture["output.hessian"], v), v), 1e-13);
+}
+
+BOOST_AUTO_TEST_CASE(the_transforms_agree_with_each_other) {
+  Generator g(3);
+  const Tensor x = randn({2, 3}, g, {.dtype = float64});
+  const Tensor v = randn({2, 3}, g, {.dtype = float64});
+  const auto f = [](const Tensor& a) { return sum(softmax(a * a) * tanh(a)); };
+  const auto many = [](const Tensor& a) { return exp(a) * sum(a, 0, true); };
+  const std::vector<double> by_product = sum(hessian(f, x) * v, {2, 3}).to_vector<double>();
+  check_close(hvp(f, x, v), by_product, 1e-13);
+  check_close(jvp([&](const Tensor& a) { return grad(f)(a); }, x, v).second, by_product,
+              1e-13);  // forward over reverse
+  check_close(grad([&](const Tensor& a) { return sum(grad(f)(a) * v); })(x), by_product,
+              1e-13);  // reverse over reverse
+  check_close(grad([&](const Tensor& a) { return jvp(f, a, v).second; })(x), by_product,
+              1e-13);  // reverse over forward
+  check_close(jvp([&](const Tensor& a) { return jvp(f, a, v).second; }, x, v).second, {sum(hvp(f, x, v) * v).item()},
+              1e-13);  // forward over forward
+  check_close(jvp(many, x, v).second, sum(jacobian(many, x) * v, {2, 3}).to_vector<double>(), 1e-13);
+  const Tensor u = randn({2, 3}, g, {.dtype = float64});
+  BOOST_TEST(sum(u * jvp(many, x, v).second).item() == sum(vjp(many, x).second(u) * v).item(),
+             boost::test_tools::tolerance(1e-13));
 }
 
 BOOST_AUTO_TEST_CASE(hessian_and_the_gradient_of_its_trace) {
