@@ -1,0 +1,103 @@
+#include "suite/entry.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "suite/measured.hpp"
+#include "suite/tensors.hpp"
+#include "tapegrad/base/error.hpp"
+
+namespace tapegrad::suite {
+namespace {
+
+using catalogue::OpEntry;
+using catalogue::Sample;
+
+CheckResult check_documents(const OpEntry& op) {
+  return measured("documents", "", [&](CheckResult& result) {
+    if (op.math.empty()) fail(result, "no formula");
+    if (op.derivation().empty()) fail(result, "no derivation");
+  });
+}
+
+CheckResult check_error(const catalogue::ErrorSample& error) {
+  return measured("errors", error.name, [&](CheckResult& result) {
+    try {
+      error.call();
+      fail(result, fmt::format("no error; expected \"{}\"", error.message));
+    } catch (const Error& e) {
+      if (std::string_view(e.what()).substr(0, error.message.size()) != error.message)
+        fail(result, fmt::format("got \"{}\", expected \"{}\"", e.what(), error.message));
+    }
+  });
+}
+
+std::vector<CheckResult> check_all_but_samples(const OpEntry& op, const CheckOptions& options) {
+  std::vector<CheckResult> results;
+  results.push_back(check_documents(op));
+  for (const catalogue::ErrorSample& error : op.errors()) results.push_back(check_error(error));
+  Generator g(options.seed);
+  results.push_back(check_threads(op.benchmark(g)));
+  return results;
+}
+
+template <class Fill>
+EntryResult timed(const Entry& entry, Fill&& fill) {
+  const auto start = std::chrono::steady_clock::now();
+  EntryResult result{.kind = entry.kind, .room = entry.room, .name = entry.name, .checks = {}};
+  result.checks.push_back(measured("samples", "", [&](CheckResult& check) {
+    if (!fill(result)) fail(check, "there are no samples");
+  }));
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+void append(std::vector<CheckResult>& to, std::vector<CheckResult> from) {
+  std::move(from.begin(), from.end(), std::back_inserter(to));
+}
+
+}  // namespace
+
+Entry entry_of(const OpEntry& op) {
+  return {.kind = "op",
+          .room = op.room,
+          .name = op.name,
+          .samples = op.samples,
+          .differentiable = op.differentiable,
+          .others = [&op](const CheckOptions& options) { return check_all_but_samples(op, options); }};
+}
+
+std::vector<Entry> all_entries() {
+  std::vector<Entry> entries;
+  for (const OpEntry* op : catalogue::all_ops()) entries.push_back(entry_of(*op));
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });
+  return entries;
+}
+
+EntryResult check(const Entry& entry, const CheckOptions& options) {
+  return timed(entry, [&](EntryResult& result) {
+    Generator g(options.seed);
+    const catalogue::Samples samples = entry.samples(g);
+    for (const Sample& sample : samples) append(result.checks, check_sample(sample, entry.differentiable, options));
+    if (entry.others) append(result.checks, entry.others(options));
+    return !samples.empty();
+  });
+}
+
+EntryResult check_differences(const Entry& entry, const CheckOptions& options) {
+  return timed(entry, [&](EntryResult& result) {
+    Generator g(options.seed);
+    const catalogue::Samples samples = entry.samples(g);
+    for (const Sample& sample : samples)
+      if (entry.differentiable && sample.options.order > 0 &&
+          std::any_of(sample.inputs.begin(), sample.inputs.end(), carries_gradient))
+        result.checks.push_back(check_differences(sample, options));
+    return !samples.empty();
+  });
+}
+
+}  // namespace tapegrad::suite
