@@ -1,0 +1,71 @@
+// The catalogue in a terminal.
+#include <boost/test/unit_test.hpp>
+#include <set>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/columns.hpp"
+#include "tapegrad/ops_command.hpp"
+
+using namespace tapegrad::program;
+using tapegrad::catalogue::OpEntry;
+
+namespace {
+
+std::vector<const OpEntry*> all() {
+  const auto ops = tapegrad::catalogue::all_ops();
+  return {ops.begin(), ops.end()};
+}
+
+const OpEntry& op(std::string_view name) {
+  for (const OpEntry* entry : all())
+    if (entry->name == name) return *entry;
+  throw std::runtime_error("no op " + std::string(name));
+}
+
+std::string widest_line(const std::string& page) {
+  std::istringstream lines(page);
+  std::string widest;
+  for (std::string line; std::getline(lines, line);)
+    if (columns(line) > columns(widest)) widest = line;
+  return widest;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(ops)
+
+BOOST_AUTO_TEST_CASE(the_list_fits_the_terminal) {
+  for (const std::size_t width : {72U, 80U, 120U}) {
+    const std::string widest = widest_line(list_of(all(), {.width = width}));
+    BOOST_TEST(columns(widest) <= width, widest);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(every_op_is_listed) {
+  const std::string list = list_of(all(), {.width = 120});
+  for (const OpEntry* entry : all()) BOOST_TEST(list.find(std::string(entry->name)) != std::string::npos, entry->name);
+}
+
+BOOST_AUTO_TEST_CASE(every_page_fits_the_terminal) {
+  for (const OpEntry* entry : all()) {
+    const std::string widest = widest_line(page_of(*entry, {.width = 80}));
+    // the tables' last column has a least width, and names are not cut
+    BOOST_TEST(columns(widest) <= 100U, entry->name << ": " << widest);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_page_says_what_the_struct_says) {
+  const std::string page = page_of(op("layer_norm"), {.width = 100});
+  for (const char* part :
+       {"room norm", "x enters three times", "product rule", "x̂ = r (x − μ)", "input 0", "residual 0", "large eps",
+        "orders 1 and 2", "[layer_norm] expected eps to be 0 or more", "tapegrad check --op layer_norm"})
+    BOOST_TEST(page.find(part) != std::string::npos, part);
+  BOOST_TEST(page_of(op("add"), {}).find("reverse sweep\n  nothing") != std::string::npos);
+  BOOST_TEST(page_of(op("less"), {}).find("its result carries no gradient") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,132 @@
+// Tables and reports of a run with one right op and one wrong one.
+#include "tapegrad/reports.hpp"
+
+#include <boost/property_tree/ptree.hpp>
+#include <boost/property_tree/xml_parser.hpp>
+#include <boost/test/unit_test.hpp>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+
+#include "broken_entry.hpp"
+#include "tapegrad/columns.hpp"
+#include "tapegrad/progress.hpp"
+#include "tapegrad/table.hpp"
+
+using namespace tapegrad::program;
+using tapegrad::suite::Outcome;
+
+namespace {
+
+const CheckRun& made_run() {
+  static const CheckRun run = [] {
+    CheckRun made{.options = {.order = 1, .seed = 4}, .workers = 1, .results = {}};
+    made.results.push_back(tapegrad::suite::check(tapegrad::test::entry_with_scale(1.0), made.options));
+    made.results.push_back(tapegrad::suite::check(tapegrad::test::entry_with_scale(1.03), made.options));
+    return made;
+  }();
+  return run;
+}
+
+std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t n = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
+  return n;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(reports)
+
+BOOST_AUTO_TEST_CASE(json) {
+  const nlohmann::json report = nlohmann::json::parse(json_report(made_run()));
+  BOOST_TEST(report["passed"] == false);
+  BOOST_TEST(report["options"]["seed"] == 4);
+  BOOST_TEST(report["results"].size() == 2U);
+  BOOST_TEST(report["results"][0]["passed"] == true);
+  const nlohmann::json& wrong = report["results"][1];
+  BOOST_TEST(wrong["passed"] == false);
+  BOOST_TEST(wrong["verdicts"]["wrong"].get<int>() >= 1);
+  bool found = false;
+  for (const nlohmann::json& check : wrong["checks"]) {
+    if (check["check"] != "differences") continue;
+    found = true;
+    BOOST_TEST(check["outcome"] == "failed");
+    BOOST_TEST(check["reproduce"] == "tapegrad check --op scaled --sample 'a <sample> & \"more\"' --order 1 --seed 4");
+    const nlohmann::json& finding = check["findings"][0];
+    BOOST_TEST(finding["verdict"] == "wrong");
+    BOOST_TEST(finding["relative_error"].get<double>() > 0.02);
+  }
+  BOOST_TEST(found);
+}
+
+BOOST_AUTO_TEST_CASE(junit) {
+  std::istringstream text(junit_report(made_run()));
+  boost::property_tree::ptree tree;
+  boost::property_tree::read_xml(text, tree);
+  const auto& suites = tree.get_child("testsuites");
+  BOOST_TEST(suites.get<int>("<xmlattr>.failures") == 1);
+  BOOST_TEST(suites.get<std::size_t>("<xmlattr>.tests") ==
+             made_run().results[0].checks.size() + made_run().results[1].checks.size());
+  std::size_t cases = 0;
+  std::size_t failures = 0;
+  for (const auto& [name, suite] : suites) {
+    if (name != "testsuite") continue;
+    for (const auto& [kind, testcase] : suite) {
+      if (kind != "testcase") continue;
+      ++cases;
+      if (const auto failure = testcase.get_child_optional("failure")) {
+        ++failures;
+        BOOST_TEST(testcase.get<std::string>("<xmlattr>.name") == "differences, sample \"a <sample> & \"more\"\"");
+        BOOST_TEST(failure->data().find("gradcheck: wrong") != std::string::npos);
+        BOOST_TEST(failure->data().find("again: tapegrad check --op scaled") != std::string::npos);
+      }
+    }
+  }
+  BOOST_TEST(cases == suites.get<std::size_t>("<xmlattr>.tests"));
+  BOOST_TEST(failures == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(html) {
+  const std::string page = html_report(made_run());
+  for (const char* tag : {"table", "tbody", "details", "pre", "ul", "html", "body", "style"})
+    BOOST_TEST(count(page, std::string("<") + tag + " ") + count(page, std::string("<") + tag + ">") ==
+                   count(page, std::string("</") + tag + ">"),
+               tag);
+  BOOST_TEST(count(page, "<details") == 1U);
+  BOOST_TEST(page.find("a &lt;sample&gt; &amp; &quot;more&quot;") != std::string::npos);
+  BOOST_TEST(page.find("<sample>") == std::string::npos);
+  BOOST_TEST(page.find("prefers-color-scheme: dark") != std::string::npos);
+  BOOST_TEST(page.find("width=device-width") != std::string::npos);
+  BOOST_TEST(page.find("http") == std::string::npos, "the page needs something else");
+  BOOST_TEST(page.find("<script") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(escapes_what_xml_cannot_hold) {
+  BOOST_TEST(escaped("a<b>&\"c\"\x01\n") == "a&lt;b&gt;&amp;&quot;c&quot;?\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_table_is_as_wide_as_the_terminal) {
+  const std::vector<Column> heads = {{"name"}, {.heading = "room", .optional = true}, {"text"}};
+  const std::vector<std::vector<Cell>> rows = {{{"x̄"}, {"pointwise"}, {"one two three four five six seven"}}};
+  for (const std::size_t width : {20U, 26U, 40U, 120U}) {
+    const auto lines = table_lines(heads, rows, {.width = width});
+    for (const std::string& line : lines) BOOST_TEST(columns(line) <= width, "'" << line << "' at " << width);
+    BOOST_TEST((lines.front().find("room") != std::string::npos) == (width == 120U), width);
+    BOOST_TEST((lines.size() > 2U) == (width < 40U), width);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_bar_is_as_wide_as_the_terminal) {
+  for (const std::size_t width : {40U, 79U, 119U})
+    for (const std::size_t done : {0U, 1U, 57U, 120U})
+      BOOST_TEST(columns(progress_bar(done, 120, "scaled_dot_product_attention", width)) <= width);
+  BOOST_TEST(progress_bar(120, 120, "", 79).find("████████████████████ 120/120") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(colours_only_where_wanted) {
+  BOOST_TEST(Terminal{}.painted("x", Paint::bad) == "x");
+  BOOST_TEST((Terminal{.coloured = true}.painted("x", Paint::good)) == "\033[32mx\033[0m");
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,59 @@
+// Which ops a user means.
+#include "tapegrad/selection.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <string>
+#include <vector>
+
+#include "says.hpp"
+
+using namespace tapegrad::program;
+using tapegrad::suite::Entry;
+using tapegrad::test::says;
+
+namespace {
+
+std::vector<Entry> entries() {
+  std::vector<Entry> result;
+  for (const char* name : {"layer_norm", "log", "log1p", "tanh"})
+    result.push_back({.kind = "op", .room = "", .name = name, .samples = {}, .others = {}});
+  result.push_back({.kind = "layer", .room = "", .name = "Linear", .samples = {}, .others = {}});
+  return result;
+}
+
+std::string names(const std::vector<Entry>& chosen) {
+  std::string text;
+  for (const Entry& e : chosen) text += std::string(e.name) + " ";
+  return text;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(selection)
+
+BOOST_AUTO_TEST_CASE(wildcards) {
+  BOOST_TEST(matches("log*", "log"));
+  BOOST_TEST(matches("log*", "log1p"));
+  BOOST_TEST(matches("*norm", "layer_norm"));
+  BOOST_TEST(matches("l?g", "log"));
+  BOOST_TEST(matches("*", ""));
+  BOOST_TEST(!matches("log", "log1p"));
+  BOOST_TEST(!matches("l?g", "lg"));
+  BOOST_TEST(!matches("", "log"));
+}
+
+BOOST_AUTO_TEST_CASE(each_entry_once_and_only_of_its_kind) {
+  BOOST_TEST(names(selected(entries(), "op", {"log*", "*g*"})) == "log log1p ");
+  BOOST_TEST(names(selected(entries(), "layer", {"*"})) == "Linear ");
+  BOOST_TEST(names(selected(entries(), "op", {})).empty());
+}
+
+BOOST_AUTO_TEST_CASE(unknown_names_bring_suggestions) {
+  BOOST_CHECK_EXCEPTION(selected(entries(), "op", {"tahn"}), UsageError, says("no op 'tahn'; did you mean tanh?"));
+  BOOST_CHECK_EXCEPTION(selected(entries(), "op", {"tanh", "layernorm"}), UsageError, says("did you mean layer_norm?"));
+  BOOST_CHECK_EXCEPTION(selected(entries(), "op", {"norm"}), UsageError, says("did you mean layer_norm?"));
+  BOOST_CHECK_EXCEPTION(selected(entries(), "op", {"log2"}), UsageError, says("did you mean log or log1p?"));
+  BOOST_CHECK_EXCEPTION(selected(entries(), "op", {"zzzz"}), UsageError, says("`tapegrad ops` lists"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,59 @@
+// A small part of `tapegrad check --selftest`: mistakes planted into a few very different ops are found.
+#include "tapegrad/selftest.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "broken_entry.hpp"
+#include "suite/entry.hpp"
+#include "tapegrad/planted.hpp"
+
+using namespace tapegrad;
+using namespace tapegrad::program;
+
+BOOST_AUTO_TEST_SUITE(selftest)
+
+BOOST_AUTO_TEST_CASE(planted_mistakes_are_found) {
+  const std::set<std::string_view> some = {"mul", "where", "layer_norm", "softmax", "linear", "dropout", "sum"};
+  DetectionResult all;
+  for (const suite::Entry& entry : suite::all_entries())
+    if (some.count(entry.name) > 0) all += detect(entry, 3, 24);
+  BOOST_TEST(all.samples >= 10U);
+  BOOST_TEST(all.suspected.empty());
+  for (const Missed& m : all.missed)
+    BOOST_TEST(false, kBugs[m.bug] << " in " << m.entry << ", " << m.sample << ", " << m.where << ": not found by "
+                                   << kModes[m.mode] << "\n"
+                                   << m.report);
+  BOOST_TEST(all.passed());
+  for (std::size_t b = 0; b < kBugs.size(); ++b)
+    BOOST_TEST(all.bugs[b].modes[kDefaultMode].tried > 0U, "no mistake of the kind " << kBugs[b]);
+  BOOST_TEST(all.bugs[2].same > 0U, "the transpose of a symmetric Jacobian is no mistake");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_found_is_told) {
+  // the right rule of a wrong op is not right
+  const DetectionResult result = detect(test::entry_with_scale(1.03), 3);
+  BOOST_TEST(!result.suspected.empty());
+  BOOST_TEST(!result.passed());
+}
+
+BOOST_AUTO_TEST_CASE(rules_with_equal_jacobians_are_the_same) {
+  Generator g(1);
+  const suite::Entry entry = test::entry_with_scale(1.0);
+  const catalogue::Sample sample = entry.samples(g).front();
+  const ReverseRule right = rule_of(sample.call);
+  const auto times = [&](double factor) -> ReverseRule {
+    return [right, factor](const catalogue::Arguments& xs, const std::vector<Tensor>& dys) {
+      return std::vector<Tensor>{factor * right(xs, dys)[0]};
+    };
+  };
+  const Jacobian jacobian = jacobian_of(right, sample.call, sample.inputs);
+  BOOST_TEST(jacobian.rows.size() == 6U);
+  BOOST_TEST(jacobian.finite());
+  BOOST_TEST(same(jacobian, jacobian_of(times(1.0 + 1e-15), sample.call, sample.inputs)));
+  BOOST_TEST(!same(jacobian, jacobian_of(times(1.0 + 1e-11), sample.call, sample.inputs)));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

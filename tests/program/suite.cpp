@@ -1,0 +1,144 @@
+// The suite that tests and program share: what is wrong is found, and how it runs does not matter.
+#include <atomic>
+#include <boost/test/unit_test.hpp>
+#include <numeric>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "broken_entry.hpp"
+#include "suite/entry.hpp"
+#include "suite/parallel.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/base/random.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/view.hpp"
+
+using namespace tapegrad;
+using namespace tapegrad::suite;
+
+namespace {
+
+/// The kinds of check that fail.
+std::string failing(const EntryResult& result) {
+  std::string text;
+  for (const CheckResult& check : result.checks)
+    if (check.outcome == Outcome::failed) text += std::string(check.check) + " ";
+  return text;
+}
+
+Entry entry(catalogue::Call call, catalogue::SampleOptions options = {}) {
+  return {.kind = "op",
+          .room = "test",
+          .name = "made_up",
+          .samples =
+              [call, options](Generator& g) {
+                return catalogue::Samples{{"plain", {catalogue::uniform(g, {2, 3}, 0.5, 2)}, call, options}};
+              },
+          .others = {}};
+}
+
+/// Two rules that disagree.
+struct TwoRules : Op<TwoRules> {
+  static constexpr std::string_view name = "two_rules";
+  Tensor forward(const Tensor& x) const { return x * x; }
+  Tensor vjp(const Saved& s, const Tensor& dy) const { return 2.0 * s.input(0) * dy; }
+  void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const { sink.add(0, 2.1 * s.input(0) * dy); }
+};
+
+/// A reverse rule that is not linear in the cotangent.
+struct Affine : Op<Affine> {
+  static constexpr std::string_view name = "affine";
+  Tensor forward(const Tensor& x) const { return x + 1.0; }
+  Tensor vjp(const Saved&, const Tensor& dy) const { return dy + 1.0; }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(suite)
+
+BOOST_AUTO_TEST_CASE(a_right_op_passes) { BOOST_TEST(failing(check(test::entry_with_scale(1.0))).empty()); }
+
+BOOST_AUTO_TEST_CASE(each_kind_of_mistake_fails_its_check) {
+  BOOST_TEST(failing(check(test::entry_with_scale(1.03))) == "differences ");
+  BOOST_TEST(failing(check(entry(catalogue::of([](const Tensor& x) { return apply(TwoRules{}, x); })))) ==
+             "both rules differences ");
+  BOOST_TEST(failing(check(entry(catalogue::of([](const Tensor& x) { return apply(Affine{}, x); })))) ==
+             "zero cotangent differences ");
+  // what is stored first, not what stands first
+  BOOST_TEST(
+      failing(check(entry(catalogue::of([](const Tensor& x) { return x.is_contiguous() ? x * 1.0 : x * 2.0; })))) ==
+      "memory order memory order ");
+  BOOST_TEST(
+      failing(check(entry(catalogue::of([](const Tensor& x) { return x.dtype() == float32 ? x * 1.01 : x * 1.0; })))) ==
+      "float32 ");
+  BOOST_TEST(failing(check(entry(catalogue::of([](const Tensor& x) { return x * 1.0; }), {.order = 0}))) ==
+             "differences ");
+  BOOST_TEST(failing(check(entry([](const catalogue::Arguments&) -> std::vector<Tensor> {
+               throw std::runtime_error("no");
+             }))) == "memory order gradient ");
+  Entry empty = entry({});
+  empty.samples = [](Generator&) { return catalogue::Samples{}; };
+  BOOST_TEST(failing(check(empty)) == "samples ");
+}
+
+BOOST_AUTO_TEST_CASE(errors_and_threads_of_an_op) {
+  catalogue::OpEntry op = *catalogue::all_ops().front();
+  op.errors = [] {
+    return catalogue::ErrorSamples{{"none", [] {}, "[x] "}, {"other", [] { throw ValueError("[y] no"); }, "[x] "}};
+  };
+  op.math = "";
+  op.benchmark = [](Generator& g) {
+    return catalogue::Sample("", {catalogue::uniform(g, {4}, -1, 1)}, catalogue::of([](const Tensor& x) {
+                               static double call = 0.0;
+                               return x * ++call;
+                             }));
+  };
+  BOOST_TEST(failing(check(entry_of(op))) == "documents errors errors threads ");
+}
+
+BOOST_AUTO_TEST_CASE(the_same_at_any_number_of_workers) {
+  std::vector<Entry> entries;
+  for (const Entry& e : all_entries())
+    if (e.name == "dropout" || e.name == "softmax" || e.name == "matmul") entries.push_back(e);
+  BOOST_TEST(entries.size() == 3U);
+  const auto run = [&](int workers) {
+    std::vector<EntryResult> results(entries.size());
+    in_parallel(entries.size(), workers, [&](std::size_t i) {
+      default_generator().uniform();  // where a worker's numbers stand must not matter
+      results[i] = check_differences(entries[i], {});
+    });
+    std::vector<double> numbers;
+    for (const EntryResult& result : results)
+      for (const CheckResult& c : result.checks)
+        if (c.report)
+          for (const GradcheckFinding& f : c.report->findings) {
+            numbers.push_back(f.analytic);
+            numbers.push_back(f.numeric);
+          }
+    return numbers;
+  };
+  const std::vector<double> alone = run(1);
+  const std::vector<double> together = run(3);
+  BOOST_TEST(alone.size() > 20U);
+  BOOST_TEST(alone == together, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(parallel_jobs_run_once_each) {
+  for (const int workers : {1, 3}) {
+    std::vector<std::atomic<int>> ran(50);
+    std::size_t done = 0;
+    in_parallel(
+        ran.size(), workers, [&](std::size_t i) { ++ran[i]; }, [&](std::size_t) { ++done; });
+    BOOST_TEST(done == ran.size());
+    for (const auto& r : ran) BOOST_TEST(r == 1);
+    BOOST_CHECK_THROW(in_parallel(5, workers,
+                                  [](std::size_t i) {
+                                    if (i == 2) throw ValueError("[x]");
+                                  }),
+                      ValueError);
+  }
+  BOOST_CHECK_THROW(in_parallel(1, 0, [](std::size_t) {}), ValueError);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

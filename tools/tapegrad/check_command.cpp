@@ -1,0 +1,145 @@
+#include "tapegrad/check_command.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <sstream>
+
+#include "suite/parallel.hpp"
+#include "tapegrad/check_run.hpp"
+#include "tapegrad/progress.hpp"
+#include "tapegrad/reports.hpp"
+#include "tapegrad/selection.hpp"
+#include "tapegrad/table.hpp"
+#include "tapegrad/terminal.hpp"
+
+namespace tapegrad::program {
+namespace {
+
+using suite::CheckResult;
+using suite::EntryResult;
+using suite::Outcome;
+
+/// Only the samples that match; nothing but samples is checked.
+void keep_samples(suite::Entry& entry, const std::vector<std::string>& patterns) {
+  entry.others = {};
+  entry.samples = [all = entry.samples, patterns](Generator& g) {
+    catalogue::Samples samples = all(g);
+    std::erase_if(samples, [&](const catalogue::Sample& sample) {
+      return std::none_of(patterns.begin(), patterns.end(),
+                          [&](const std::string& p) { return matches(p, sample.name); });
+    });
+    return samples;
+  };
+}
+
+CheckRun run(const std::vector<suite::Entry>& entries, const CheckRequest& request, Progress& progress) {
+  CheckRun run{.options = request.options, .workers = request.workers, .results = {}};
+  run.results.resize(entries.size());
+  const auto start = std::chrono::steady_clock::now();
+  suite::in_parallel(
+      entries.size(), request.workers,
+      [&](std::size_t i) { run.results[i] = suite::check(entries[i], request.options); },
+      [&](std::size_t i) { progress.advance(entries[i].name); });
+  run.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return run;
+}
+
+Paint paint_of(const Summary& summary) { return summary.failed > 0 ? Paint::bad : Paint::good; }
+
+void print_table(const CheckRun& run, const Terminal& terminal) {
+  std::vector<std::vector<Cell>> rows;
+  for (const EntryResult& result : run.results) {
+    const Summary s = summary_of(result);
+    rows.push_back({{s.failed > 0 ? "✗" : "✓", paint_of(s)},
+                    {std::string(result.name), s.failed > 0 ? Paint::bad : Paint::strong},
+                    {std::string(result.room), Paint::faint},
+                    {std::to_string(s.samples)},
+                    {std::to_string(s.checks)},
+                    {std::to_string(s.comparisons)},
+                    {s.comparisons > 0 ? fmt::format("{:.2g}", s.worst) : "-"},
+                    {fmt::format("{:.2f}", result.seconds), Paint::faint},
+                    {verdict_text(s), s.failed > 0 ? Paint::bad : Paint::plain}});
+  }
+  const std::vector<Column> columns = {{""},
+                                       {"name"},
+                                       {.heading = "room", .optional = true},
+                                       {.heading = "samples", .to_the_right = true},
+                                       {.heading = "checks", .to_the_right = true, .optional = true},
+                                       {.heading = "compared", .to_the_right = true},
+                                       {.heading = "error/tol", .to_the_right = true},
+                                       {.heading = "s", .to_the_right = true, .optional = true},
+                                       {"verdicts"}};
+  for (const std::string& line : table_lines(columns, rows, terminal)) fmt::print("{}\n", line);
+}
+
+void print_failure(const EntryResult& result, const CheckResult& check, const CheckRun& run, const Terminal& terminal) {
+  fmt::print("\n{} {} {}: {}\n", terminal.painted("✗", Paint::bad), result.kind,
+             terminal.painted(result.name, Paint::strong), title(check));
+  std::istringstream message(check.message);
+  for (std::string line; std::getline(message, line);) fmt::print("    {}\n", line);
+  fmt::print("  again: {}\n", reproduction(result, check, run.options));
+}
+
+void print_conclusion(const CheckRun& run, const Terminal& terminal) {
+  Summary all;
+  std::size_t failed = 0;
+  for (const EntryResult& result : run.results) {
+    all += summary_of(result);
+    if (!result.passed()) ++failed;
+  }
+  fmt::print(
+      "\n{} {} in {:.1f} s on {} {}: {} checks of {} samples, {} comparisons with differences ({}); {} skipped\n",
+      terminal.painted(failed == 0 ? "PASS" : "FAIL", failed == 0 ? Paint::good : Paint::bad),
+      failed == 0 ? fmt::format("{} checked", run.results.size())
+                  : fmt::format("{} of {} wrong", failed, run.results.size()),
+      run.seconds, run.workers, run.workers == 1 ? "thread" : "threads", all.checks, all.samples, all.comparisons,
+      verdict_text(all), all.skipped);
+}
+
+}  // namespace
+
+std::vector<suite::Entry> entries_of(const CheckRequest& request) {
+  const std::vector<suite::Entry> all = suite::all_entries();
+  std::vector<suite::Entry> entries;
+  if (request.ops.empty() && request.layers.empty()) {
+    entries = all;
+  } else {
+    entries = selected(all, "op", request.ops);
+    const std::vector<suite::Entry> layers = selected(all, "layer", request.layers);
+    entries.insert(entries.end(), layers.begin(), layers.end());
+  }
+  if (!request.samples.empty()) {
+    for (suite::Entry& entry : entries) keep_samples(entry, request.samples);
+    std::erase_if(entries, [&](const suite::Entry& entry) {
+      Generator g(request.options.seed);
+      return entry.samples(g).empty();
+    });
+    if (entries.empty()) throw UsageError("no sample of these has such a name; `tapegrad ops NAME` lists them");
+  }
+  return entries;
+}
+
+int check_command(const CheckRequest& request) {
+  const std::vector<suite::Entry> entries = entries_of(request);
+  for (const std::string& file : {request.json, request.junit, request.html}) expect_writable(file);
+  Progress progress(terminal_at(stderr), entries.size());
+  const CheckRun done = run(entries, request, progress);
+  progress.clear();
+
+  const Terminal terminal = terminal_at(stdout);
+  print_table(done, terminal);
+  for (const EntryResult& result : done.results)
+    for (const CheckResult& check : result.checks)
+      if (check.outcome == Outcome::failed) print_failure(result, check, done, terminal);
+  print_conclusion(done, terminal);
+
+  if (!request.json.empty()) write_report(request.json, json_report(done));
+  if (!request.junit.empty()) write_report(request.junit, junit_report(done));
+  if (!request.html.empty()) write_report(request.html, html_report(done));
+  return done.passed() ? 0 : 1;
+}
+
+}  // namespace tapegrad::program

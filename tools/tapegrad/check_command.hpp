@@ -1,0 +1,27 @@
+// tapegrad check: runs the suite, or a part of it, and tells what it found.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "suite/entry.hpp"
+#include "suite/sample_checks.hpp"
+
+namespace tapegrad::program {
+
+struct CheckRequest {
+  std::vector<std::string> ops = {}, layers = {};  ///< patterns; none at all: everything
+  std::vector<std::string> samples = {};           ///< patterns; none: every sample, and the checks beside samples
+  suite::CheckOptions options = {};
+  int workers = 1;
+  std::string json = {}, junit = {}, html = {};  ///< files to write; empty: none
+};
+
+/// Exit code: 0 all passed, 1 something failed. UsageError for names that do not exist, IoError for files that cannot
+/// be written.
+int check_command(const CheckRequest& request);
+
+/// The entries that a request means. UsageError for names that do not exist.
+std::vector<suite::Entry> entries_of(const CheckRequest& request);
+
+}  // namespace tapegrad::program

@@ -1,0 +1,81 @@
+#include "tapegrad/check_run.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace tapegrad::program {
+namespace {
+
+/// As a shell reads it: in quotes where it holds more than letters, digits and the like.
+std::string quoted(std::string_view text) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.,/";
+  if (!text.empty() && text.find_first_not_of(kPlain) == std::string_view::npos) return std::string(text);
+  std::string result = "'";
+  for (const char c : text) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return result + "'";
+}
+
+/// Of a comparison that passed: how near its error came to what is allowed.
+double share_of_tolerance(const GradcheckFinding& f) {
+  return f.verdict != Verdict::kink && f.tolerance > 0.0 ? f.absolute_error() / f.tolerance : 0.0;
+}
+
+}  // namespace
+
+Summary& Summary::operator+=(const Summary& other) {
+  samples += other.samples;
+  checks += other.checks;
+  failed += other.failed;
+  skipped += other.skipped;
+  comparisons += other.comparisons;
+  for (std::size_t v = 0; v < kVerdicts; ++v) verdicts[v] += other.verdicts[v];
+  worst = std::max(worst, other.worst);
+  return *this;
+}
+
+Summary summary_of(const suite::EntryResult& result) {
+  Summary summary;
+  std::set<std::string_view> samples;
+  for (const suite::CheckResult& check : result.checks) {
+    ++summary.checks;
+    if (check.outcome == suite::Outcome::failed) ++summary.failed;
+    if (check.outcome == suite::Outcome::skipped) ++summary.skipped;
+    if (check.check == "memory order" || check.check == "differences") samples.insert(check.sample);
+    if (!check.report) continue;
+    summary.comparisons += check.report->comparisons;
+    for (const GradcheckFinding& f : check.report->findings) {
+      ++summary.verdicts[static_cast<std::size_t>(f.verdict)];
+      summary.worst = std::max(summary.worst, share_of_tolerance(f));
+    }
+  }
+  summary.samples = samples.size();
+  return summary;
+}
+
+std::string verdict_text(const Summary& summary) {
+  std::string text;
+  for (std::size_t v = 0; v < kVerdicts; ++v)
+    if (summary.verdicts[v] > 0)
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", summary.verdicts[v], to_string(static_cast<Verdict>(v)));
+  return text.empty() ? "-" : text;
+}
+
+std::string title(const suite::CheckResult& check) {
+  return check.sample.empty() ? std::string(check.check) : fmt::format("{}, sample \"{}\"", check.check, check.sample);
+}
+
+std::string reproduction(const suite::EntryResult& result, const suite::CheckResult& check,
+                         const suite::CheckOptions& options) {
+  const suite::CheckOptions usual;
+  std::string line = fmt::format("tapegrad check --{} {}", result.kind, quoted(result.name));
+  // an error sample is no sample of the comparisons
+  if (!check.sample.empty() && check.check != "errors") line += " --sample " + quoted(check.sample);
+  if (options.order != usual.order) line += fmt::format(" --order {}", options.order);
+  if (options.dtype != usual.dtype) line += fmt::format(" --dtype {}", to_string(options.dtype));
+  if (options.seed != usual.seed) line += fmt::format(" --seed {}", options.seed);
+  return line;
+}
+
+}  // namespace tapegrad::program

@@ -1,0 +1,87 @@
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "tapegrad/reports.hpp"
+
+namespace tapegrad::program {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json number(double value) {
+  if (std::isfinite(value)) return value;
+  if (std::isnan(value)) return "nan";
+  return value > 0.0 ? "inf" : "-inf";
+}
+
+Json json_of(const GradcheckFinding& f) {
+  Json json = {{"verdict", to_string(f.verdict)},
+               {"order", f.order},
+               {"mode", f.mode},
+               {"input", f.input},
+               {"index", f.index},
+               {"output", f.output},
+               {"analytic", number(f.analytic)},
+               {"numeric", number(f.numeric)},
+               {"absolute_error", number(f.absolute_error())},
+               {"relative_error", number(f.relative_error())},
+               {"tolerance", number(f.tolerance)}};
+  if (f.verdict == Verdict::kink) {
+    json["slope_below"] = number(f.slope_below);
+    json["slope_above"] = number(f.slope_above);
+  }
+  if (!f.note.empty()) json["note"] = f.note;
+  return json;
+}
+
+std::string_view name_of(suite::Outcome outcome) {
+  switch (outcome) {
+    case suite::Outcome::passed: return "passed";
+    case suite::Outcome::failed: return "failed";
+    case suite::Outcome::skipped: return "skipped";
+  }
+  return "?";
+}
+
+Json json_of(const suite::EntryResult& result, const suite::CheckResult& check, const suite::CheckOptions& options) {
+  Json json = {{"check", check.check}, {"outcome", name_of(check.outcome)}, {"seconds", check.seconds}};
+  if (!check.sample.empty()) json["sample"] = check.sample;
+  if (!check.message.empty()) json["message"] = check.message;
+  if (check.outcome == suite::Outcome::failed) json["reproduce"] = reproduction(result, check, options);
+  if (check.report) {
+    json["comparisons"] = check.report->comparisons;
+    for (const GradcheckFinding& f : check.report->findings) json["findings"].push_back(json_of(f));
+  }
+  return json;
+}
+
+Json json_of(const suite::EntryResult& result, const suite::CheckOptions& options) {
+  const Summary s = summary_of(result);
+  Json verdicts = Json::object();
+  for (std::size_t v = 0; v < kVerdicts; ++v)
+    if (s.verdicts[v] > 0) verdicts[std::string(to_string(static_cast<Verdict>(v)))] = s.verdicts[v];
+  Json json = {
+      {"kind", result.kind},          {"room", result.room},       {"name", result.name},
+      {"passed", result.passed()},    {"seconds", result.seconds}, {"samples", s.samples},
+      {"comparisons", s.comparisons}, {"verdicts", verdicts},      {"worst_error_in_tolerances", number(s.worst)},
+      {"checks", Json::array()}};
+  for (const suite::CheckResult& check : result.checks) json["checks"].push_back(json_of(result, check, options));
+  return json;
+}
+
+}  // namespace
+
+std::string json_report(const CheckRun& run) {
+  Json json = {
+      {"tapegrad", TAPEGRAD_VERSION},
+      {"passed", run.passed()},
+      {"seconds", run.seconds},
+      {"threads", run.workers},
+      {"options", {{"order", run.options.order}, {"dtype", to_string(run.options.dtype)}, {"seed", run.options.seed}}},
+      {"results", Json::array()}};
+  for (const suite::EntryResult& result : run.results) json["results"].push_back(json_of(result, run.options));
+  // a message may hold bytes that are no UTF-8
+  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace tapegrad::program

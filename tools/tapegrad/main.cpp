@@ -1,0 +1,136 @@
+// tapegrad: the command that shows the catalogue and checks it.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/check_command.hpp"
+#include "tapegrad/ops_command.hpp"
+#include "tapegrad/selection.hpp"
+#include "tapegrad/selftest_command.hpp"
+
+namespace {
+
+using namespace tapegrad::program;
+
+constexpr int kUsage = 2;
+
+constexpr const char* kAbout =
+    "Shows and checks what tapegrad can differentiate.\n\n"
+    "  tapegrad ops               every op with its formula and its reverse rule\n"
+    "  tapegrad ops layer_norm    one op: derivation, what it keeps, samples, errors\n"
+    "  tapegrad check             every derivative against finite differences, and all that is promised besides\n"
+    "  tapegrad check --op 'log*' --order 1\n"
+    "  tapegrad check --selftest  plants mistakes and tells which of them the checker finds";
+
+constexpr const char* kCheckAbout =
+    "Checks the derivatives of ops and layers on their samples.\n\n"
+    "Each sample is checked for: inputs and cotangents in other memory, the gradient's shape and dtype, a zero\n"
+    "cotangent, the fused against the differentiable reverse rule, float32 against float64, and, against extrapolated\n"
+    "differences, reverse and forward mode to second order. Each op besides: its error messages, and the same bits at "
+    "1,\n"
+    "2 and 4 threads. Results do not depend on --threads.";
+
+constexpr const char* kFooter =
+    "Exit status: 0 all passed, 1 something failed, 2 the command line cannot be understood or a file not written.\n"
+    "Environment: NO_COLOR turns colours off, COLUMNS is the width where there is no terminal.";
+
+int default_workers() { return static_cast<int>(std::max(1U, std::thread::hardware_concurrency())); }
+
+struct Line {
+  CheckRequest check{.workers = default_workers()};
+  SelftestRequest selftest;
+  bool wants_selftest = false;
+  std::string dtype = "float64";
+  std::vector<std::string> ops;
+};
+
+CLI::App* add_ops(CLI::App& app, Line& line) {
+  CLI::App* ops = app.add_subcommand("ops", "Lists the catalogue, or shows one op whole");
+  ops->add_option("NAME", line.ops, "Names of ops; * and ? stand for any characters and for one");
+  return ops;
+}
+
+CLI::App* add_check(CLI::App& app, Line& line) {
+  CLI::App* check = app.add_subcommand("check", "Checks derivatives");
+  check->description(kCheckAbout);
+  check->footer(kFooter);
+  CheckRequest& request = line.check;
+  const char* what = "What is checked";
+  check->add_option("--op", request.ops, "These ops; * and ? stand for any characters and for one")->group(what);
+  check->add_option("--layer", request.layers, "These layers")->group(what);
+  check->add_option("--sample", request.samples, "Only samples of these names")->group(what);
+  check->add_option("--order", request.options.order, "Highest order of derivative compared with differences")
+      ->check(CLI::Range(1, 2))
+      ->capture_default_str()
+      ->group(what);
+  check->add_option("--dtype", line.dtype, "In which derivatives are compared: float64 or float32")
+      ->check(CLI::IsMember({"float64", "float32"}))
+      ->capture_default_str()
+      ->group(what);
+  check->add_option("--seed", request.options.seed, "Of samples, cotangents and directions")
+      ->capture_default_str()
+      ->group(what);
+  check->add_option("--threads", request.workers, "Ops checked at a time")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str()
+      ->group("How");
+  check->add_option("--json", request.json, "Writes all findings")->option_text("FILE")->group("Reports");
+  check->add_option("--junit", request.junit, "Writes JUnit's XML, as test servers read it")
+      ->option_text("FILE")
+      ->group("Reports");
+  check->add_option("--html", request.html, "Writes a page of its own")->option_text("FILE")->group("Reports");
+  const char* self = "The checker checked";
+  CLI::Option* selftest =
+      check->add_flag("--selftest", line.wants_selftest, "Plants mistakes in every op, and looks for false alarms")
+          ->group(self);
+  check->add_option("--seeds", line.selftest.seeds, "Seeds on which the right ops must raise no alarm")
+      ->check(CLI::Range(0, 100000))
+      ->capture_default_str()
+      ->needs(selftest)
+      ->group(self);
+  return check;
+}
+
+int run(Line& line, const CLI::App& ops) {
+  if (ops.parsed()) return ops_command(line.ops);
+  line.check.options.dtype = line.dtype == "float32" ? tapegrad::float32 : tapegrad::float64;
+  if (!line.wants_selftest) return check_command(line.check);
+  line.selftest.check = line.check;
+  return selftest_command(line.selftest);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Line line;
+  CLI::App app(kAbout, "tapegrad");
+  app.set_version_flag("--version", "tapegrad " TAPEGRAD_VERSION);
+  app.require_subcommand(1);
+  app.footer(kFooter);
+  const CLI::App* ops = add_ops(app, line);
+  add_check(app, line);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsage;
+  }
+  try {
+    return run(line, *ops);
+  } catch (const UsageError& error) {
+    fmt::print(stderr, "tapegrad: {}\n", error.what());
+    return kUsage;
+  } catch (const tapegrad::IoError& error) {
+    fmt::print(stderr, "tapegrad: {}\n", error.what());
+    return kUsage;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "tapegrad: {}\n", error.what());
+    return 1;
+  }
+}

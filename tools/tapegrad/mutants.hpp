@@ -1,0 +1,46 @@
+// The usual mistakes in a backward pass, made of an op's right rule by changing what goes into it or comes out.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/planted.hpp"
+
+namespace tapegrad::program {
+
+/// Each kind of mistake, in the order of the table.
+inline constexpr std::array<std::string_view, 10> kBugs = {"3 % scale",           "sign",
+                                                           "transpose",           "missing += at a fan-out",
+                                                           "wrong axis",          "missing broadcast sum",
+                                                           "wrong mask",          "stale save",
+                                                           "detached statistics", "eps misplaced"};
+
+struct Mutant {
+  std::size_t bug = 0;    ///< place in kBugs
+  std::string where;      ///< which input, which variant
+  catalogue::Call right;  ///< the function as it is; its own where a fan-out is added
+  catalogue::Arguments inputs;
+  ReverseRule rule;  ///< the wrong one
+};
+
+/// d outputs / d inputs: one row per element of the floating outputs, one column per element of the floating inputs.
+struct Jacobian {
+  std::vector<std::vector<double>> rows;
+
+  bool finite() const;
+  double largest() const;
+};
+Jacobian jacobian_of(const ReverseRule& rule, const catalogue::Call& function, const catalogue::Arguments& inputs);
+
+/// Whether two rules are one function here: no elements differ by more than rounding, 1e-13 of the largest.
+bool same(const Jacobian& a, const Jacobian& b);
+
+/// All mistakes that can be made in a sample's rule. None of a mistake that does not apply: a transpose needs a matrix,
+/// a wrong mask masked elements, a misplaced eps an eps.
+std::vector<Mutant> mutants_of(const catalogue::Sample& sample);
+
+}  // namespace tapegrad::program

@@ -1,0 +1,41 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <span>
+
+#include "io/atomic_file.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/reports.hpp"
+
+namespace tapegrad::program {
+
+std::string escaped(std::string_view text) {
+  std::string result;
+  for (const char c : text) switch (c) {
+      case '&': result += "&amp;"; break;
+      case '<': result += "&lt;"; break;
+      case '>': result += "&gt;"; break;
+      case '"': result += "&quot;"; break;
+      case '\n':
+      case '\t': result += c; break;
+      // XML 1.0 has no way to write the others
+      default: result += static_cast<unsigned char>(c) < 0x20U ? '?' : c;
+    }
+  return result;
+}
+
+void expect_writable(const std::string& file) {
+  if (file.empty()) return;
+  const std::filesystem::path folder = std::filesystem::path(file).parent_path();
+  if (!folder.empty() && !std::filesystem::is_directory(folder))
+    throw IoError(fmt::format("[report] there is no folder {} for {}", folder.string(), file));
+  if (std::filesystem::is_directory(file)) throw IoError(fmt::format("[report] {} is a folder", file));
+}
+
+void write_report(const std::string& file, std::string_view text) {
+  const std::span<const char> characters(text.data(), text.size());
+  const std::span<const std::byte> bytes = std::as_bytes(characters);
+  io::write_file_atomically(file, std::span(&bytes, 1));
+}
+
+}  // namespace tapegrad::program

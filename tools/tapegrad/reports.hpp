@@ -1,0 +1,30 @@
+// A run of the suite as a file: for programs (JSON), for test servers (JUnit's XML), for people (a page).
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "tapegrad/check_run.hpp"
+
+namespace tapegrad::program {
+
+/// An object with "passed", "seconds", "options" and "results": one object per op or layer with its summary and its
+/// checks, each with the findings of its comparison. Numbers that JSON does not know are texts: "inf", "-inf", "nan".
+std::string json_report(const CheckRun& run);
+
+/// One <testsuite> per op or layer, one <testcase> per check.
+std::string junit_report(const CheckRun& run);
+
+/// One page that needs nothing else: light and dark, wide and narrow.
+std::string html_report(const CheckRun& run);
+
+/// Text in which &, <, >, " and control characters are harmless in XML and HTML.
+std::string escaped(std::string_view text);
+
+/// IoError unless the file's folder exists; an empty name is no file.
+void expect_writable(const std::string& file);
+
+/// Whole or not at all. IoError when it cannot be written.
+void write_report(const std::string& file, std::string_view text);
+
+}  // namespace tapegrad::program

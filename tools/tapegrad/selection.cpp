@@ -1,0 +1,88 @@
+#include "tapegrad/selection.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+namespace tapegrad::program {
+namespace {
+
+/// Insertions, deletions, replacements and exchanges of neighbours that make one word of the other (Damerau 1964).
+std::size_t edits(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
+  std::iota(above.begin(), above.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] == b[j - 1] ? 0U : 1U)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before[j - 2] + 1);
+    }
+    before = above;
+    above = row;
+  }
+  return above.back();
+}
+
+bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    text += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + names[i];
+  return text;
+}
+
+}  // namespace
+
+bool matches(std::string_view pattern, std::string_view name) {
+  if (pattern.empty()) return name.empty();
+  if (pattern.front() == '*')
+    return matches(pattern.substr(1), name) || (!name.empty() && matches(pattern, name.substr(1)));
+  return !name.empty() && (pattern.front() == '?' || pattern.front() == name.front()) &&
+         matches(pattern.substr(1), name.substr(1));
+}
+
+std::vector<std::string> suggestions(std::string_view written, const std::vector<std::string_view>& names) {
+  constexpr std::size_t kMost = 3;
+  std::vector<std::pair<std::size_t, std::string_view>> likely;
+  for (const std::string_view name : names) {
+    const std::size_t distance = edits(written, name);
+    const bool inside = written.size() >= 3 && (contains(name, written) || contains(written, name));
+    if (distance <= std::max<std::size_t>(1, std::max(written.size(), name.size()) / 3)) {
+      likely.emplace_back(distance, name);
+    } else if (inside) {
+      likely.emplace_back(distance + written.size(), name);
+    }
+  }
+  std::sort(likely.begin(), likely.end());
+  std::vector<std::string> result;
+  for (const auto& [distance, name] : likely)
+    if (result.size() < kMost) result.emplace_back(name);
+  return result;
+}
+
+std::vector<suite::Entry> selected(const std::vector<suite::Entry>& entries, std::string_view kind,
+                                   const std::vector<std::string>& patterns) {
+  std::vector<suite::Entry> of_kind;
+  std::copy_if(entries.begin(), entries.end(), std::back_inserter(of_kind),
+               [&](const suite::Entry& e) { return e.kind == kind; });
+  for (const std::string& pattern : patterns) {
+    if (std::any_of(of_kind.begin(), of_kind.end(), [&](const suite::Entry& e) { return matches(pattern, e.name); }))
+      continue;
+    std::vector<std::string_view> names;
+    for (const suite::Entry& e : of_kind) names.push_back(e.name);
+    const std::vector<std::string> likely = suggestions(pattern, names);
+    throw UsageError(fmt::format("there is no {} '{}'{}", kind, pattern,
+                                 likely.empty() ? fmt::format("; `tapegrad ops` lists what there is")
+                                                : fmt::format("; did you mean {}?", listed(likely))));
+  }
+  std::vector<suite::Entry> chosen;
+  std::copy_if(of_kind.begin(), of_kind.end(), std::back_inserter(chosen), [&](const suite::Entry& e) {
+    return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& p) { return matches(p, e.name); });
+  });
+  return chosen;
+}
+
+}  // namespace tapegrad::program

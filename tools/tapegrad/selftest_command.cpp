@@ -1,0 +1,138 @@
+#include "tapegrad/selftest_command.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "suite/parallel.hpp"
+#include "tapegrad/check_run.hpp"
+#include "tapegrad/progress.hpp"
+#include "tapegrad/selftest.hpp"
+#include "tapegrad/table.hpp"
+#include "tapegrad/terminal.hpp"
+
+namespace tapegrad::program {
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+void print_indented(std::string_view text) {
+  std::istringstream lines{std::string(text)};
+  for (std::string line; std::getline(lines, line);) fmt::print("    {}\n", line);
+}
+
+Cell rate(const Detection& detection, bool must_be_whole) {
+  if (detection.tried == 0) return {"-"};
+  const bool whole = detection.found == detection.tried;
+  return {whole ? fmt::format("{}", detection.found) : fmt::format("{}/{}", detection.found, detection.tried),
+          whole           ? Paint::good
+          : must_be_whole ? Paint::bad
+                          : Paint::doubtful};
+}
+
+std::vector<Cell> row_of(std::string_view name, const BugTally& tally) {
+  std::vector<Cell> row = {
+      {std::string(name), Paint::strong}, {std::to_string(tally.planted)}, {std::to_string(tally.same), Paint::faint}};
+  for (std::size_t mode = 0; mode < kModes.size(); ++mode)
+    row.push_back(rate(tally.modes[mode], mode == kDefaultMode || mode == kForwardMode));
+  return row;
+}
+
+void print_detection(const DetectionResult& result, double seconds, const Terminal& terminal) {
+  std::vector<Column> columns = {
+      {"mistake"}, {.heading = "planted", .to_the_right = true}, {.heading = "same function", .to_the_right = true}};
+  for (const std::string_view mode : kModes) columns.push_back({.heading = std::string(mode), .to_the_right = true});
+  std::vector<std::vector<Cell>> rows;
+  BugTally all;
+  for (std::size_t b = 0; b < kBugs.size(); ++b) {
+    rows.push_back(row_of(kBugs[b], result.bugs[b]));
+    all += result.bugs[b];
+  }
+  rows.push_back(row_of("all", all));
+  fmt::print("Mistakes planted into {} samples, and how many of those that are another function were found\n\n",
+             result.samples);
+  for (const std::string& line : table_lines(columns, rows, terminal)) fmt::print("{}\n", line);
+  for (const Missed& m : result.missed) {
+    fmt::print("\n{} {} in {}, sample \"{}\", {}: not found by {}\n", terminal.painted("✗", Paint::bad), kBugs[m.bug],
+               terminal.painted(m.entry, Paint::strong), m.sample, m.where, kModes[m.mode]);
+    print_indented(m.report);
+  }
+  for (const Missed& m : result.suspected) {
+    fmt::print("\n{} {}, sample \"{}\": {} is suspected\n", terminal.painted("✗", Paint::bad),
+               terminal.painted(m.entry, Paint::strong), m.sample, m.where);
+    print_indented(m.report);
+  }
+  fmt::print("\n{} planted mistakes in {:.1f} s\n",
+             result.passed() ? terminal.painted("PASS", Paint::good) : terminal.painted("FAIL", Paint::bad), seconds);
+}
+
+DetectionResult detect_all(const std::vector<suite::Entry>& entries, const CheckRequest& request) {
+  Progress progress(terminal_at(stderr), entries.size());
+  std::vector<DetectionResult> results(entries.size());
+  suite::in_parallel(
+      entries.size(), request.workers, [&](std::size_t i) { results[i] = detect(entries[i], request.options.seed); },
+      [&](std::size_t i) { progress.advance(entries[i].name); });
+  DetectionResult all;
+  for (DetectionResult& result : results) all += std::move(result);
+  return all;
+}
+
+/// Whether no right op is suspected on any seed.
+bool look_for_false_alarms(const std::vector<suite::Entry>& entries, const SelftestRequest& request,
+                           const Terminal& terminal) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto seeds = static_cast<std::size_t>(request.seeds);
+  std::vector<suite::EntryResult> results(seeds * entries.size());
+  const auto options_of = [&](std::size_t job) {
+    suite::CheckOptions options = request.check.options;
+    options.seed += job / entries.size();
+    return options;
+  };
+  {
+    Progress progress(terminal_at(stderr), results.size());
+    suite::in_parallel(
+        results.size(), request.check.workers,
+        [&](std::size_t job) {
+          results[job] = suite::check_differences(entries[job % entries.size()], options_of(job));
+          // a thousand right reports are of no use to anybody
+          std::erase_if(results[job].checks,
+                        [](const suite::CheckResult& c) { return c.outcome != suite::Outcome::failed; });
+        },
+        [&](std::size_t job) { progress.advance(fmt::format("seed {}", options_of(job).seed)); });
+  }
+  std::size_t alarms = 0;
+  for (std::size_t job = 0; job < results.size(); ++job)
+    for (const suite::CheckResult& check : results[job].checks) {
+      ++alarms;
+      fmt::print("\n{} false alarm: {}, {}\n", terminal.painted("✗", Paint::bad),
+                 terminal.painted(results[job].name, Paint::strong), title(check));
+      print_indented(check.message);
+      fmt::print("  again: {}\n", reproduction(results[job], check, options_of(job)));
+    }
+  fmt::print("{} {} false alarms over {} seeds of {} ops and layers in {:.1f} s\n",
+             alarms == 0 ? terminal.painted("PASS", Paint::good) : terminal.painted("FAIL", Paint::bad), alarms, seeds,
+             entries.size(), seconds_since(start));
+  return alarms == 0;
+}
+
+}  // namespace
+
+int selftest_command(const SelftestRequest& request) {
+  const Terminal terminal = terminal_at(stdout);
+  const std::vector<suite::Entry> entries = entries_of(request.check);
+  const auto start = std::chrono::steady_clock::now();
+  const DetectionResult detection = detect_all(entries, request.check);
+  print_detection(detection, seconds_since(start), terminal);
+  std::fflush(stdout);
+  const bool calm = request.seeds == 0 || look_for_false_alarms(entries, request, terminal);
+  return detection.passed() && calm ? 0 : 1;
+}
+
+}  // namespace tapegrad::program

@@ -1,0 +1,16 @@
+// tapegrad check --selftest: plants mistakes, and looks for false alarms.
+#pragma once
+
+#include "tapegrad/check_command.hpp"
+
+namespace tapegrad::program {
+
+struct SelftestRequest {
+  CheckRequest check;  ///< which ops, how many threads, the first seed
+  int seeds = 20;      ///< how many seeds the right ops are checked on
+};
+
+/// Exit code: 0 when every mistake that is another function is found and no right op is suspected, else 1.
+int selftest_command(const SelftestRequest& request);
+
+}  // namespace tapegrad::program

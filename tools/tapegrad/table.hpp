@@ -1,0 +1,27 @@
+// A table for a terminal: columns as wide as their widest cell, the last one wrapped.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "tapegrad/terminal.hpp"
+
+namespace tapegrad::program {
+
+struct Cell {
+  std::string text;
+  Paint paint = Paint::plain;
+};
+
+struct Column {
+  std::string heading;
+  bool to_the_right = false;  ///< numbers
+  bool optional = false;      ///< may be left out where the terminal is narrow, the last one first
+};
+
+/// Lines without the newline at their end.
+std::vector<std::string> table_lines(std::vector<Column> columns, std::vector<std::vector<Cell>> rows,
+                                     const Terminal& terminal);
+
+}  // namespace tapegrad::program

@@ -1,0 +1,45 @@
+#include "tapegrad/terminal.hpp"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+
+namespace tapegrad::program {
+namespace {
+
+std::string_view environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string_view() : value;
+}
+
+}  // namespace
+
+std::string Terminal::painted(std::string_view text, Paint paint) const {
+  constexpr std::array<std::string_view, 6> kCodes = {"", "1", "2", "32", "1;31", "33"};
+  const std::string_view code = kCodes[static_cast<std::size_t>(paint)];
+  if (!coloured || code.empty()) return std::string(text);
+  return "\033[" + std::string(code) + "m" + std::string(text) + "\033[0m";
+}
+
+Terminal terminal_at(std::FILE* stream) {
+  constexpr std::size_t kNarrowest = 40;
+  Terminal terminal{.stream = stream};
+  const std::string_view kind = environment("TERM");
+  terminal.live = isatty(fileno(stream)) == 1 && !kind.empty() && kind != "dumb";
+  terminal.coloured = terminal.live && environment("NO_COLOR").empty();
+  winsize size{};
+  if (ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+    terminal.width = size.ws_col;
+  } else {
+    const std::string_view wanted = environment("COLUMNS");
+    std::from_chars(wanted.data(), wanted.data() + wanted.size(), terminal.width);
+  }
+  terminal.width = std::max(terminal.width, kNarrowest);
+  return terminal;
+}
+
+}  // namespace tapegrad::program
