@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tapegrad/base/readable_math.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/columns.hpp"
 #include "tapegrad/ops_command.hpp"
@@ -30,7 +31,7 @@ std::string widest_line(const std::string& page) {
   std::istringstream lines(page);
   std::string widest;
   for (std::string line; std::getline(lines, line);)
-    if (columns(line) > columns(widest)) widest = line;
+    if (display_width(line) > display_width(widest)) widest = line;
   return widest;
 }
 
@@ -41,7 +42,7 @@ BOOST_AUTO_TEST_SUITE(ops)
 BOOST_AUTO_TEST_CASE(the_list_fits_the_terminal) {
   for (const std::size_t width : {72U, 80U, 120U}) {
     const std::string widest = widest_line(list_of(all(), {.width = width}));
-    BOOST_TEST(columns(widest) <= width, widest);
+    BOOST_TEST(display_width(widest) <= width, widest);
   }
 }
 
@@ -54,7 +55,7 @@ BOOST_AUTO_TEST_CASE(every_page_fits_the_terminal) {
   for (const OpEntry* entry : all()) {
     const std::string widest = widest_line(page_of(*entry, {.width = 80}));
     // the tables' last column has a least width, and names are not cut
-    BOOST_TEST(columns(widest) <= 100U, entry->name << ": " << widest);
+    BOOST_TEST(display_width(widest) <= 100U, entry->name << ": " << widest);
   }
 }
 
@@ -66,6 +67,14 @@ BOOST_AUTO_TEST_CASE(a_page_says_what_the_struct_says) {
     BOOST_TEST(page.find(part) != std::string::npos, part);
   BOOST_TEST(page_of(op("add"), {}).find("reverse sweep\n  nothing") != std::string::npos);
   BOOST_TEST(page_of(op("less"), {}).find("its result carries no gradient") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(every_formula_of_the_catalogue_is_understood) {
+  for (const tapegrad::catalogue::OpEntry* op : tapegrad::catalogue::all_ops()) {
+    BOOST_TEST(unicode_math(op->math).has_value(), op->name << ": " << op->math);
+    for (const tapegrad::catalogue::Step& step : op->derivation())
+      BOOST_TEST(unicode_math(step.latex).has_value(), op->name << ": " << step.latex);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "broken_entry.hpp"
+#include "tapegrad/base/readable_math.hpp"
 #include "tapegrad/columns.hpp"
 #include "tapegrad/progress.hpp"
 #include "tapegrad/table.hpp"
@@ -111,7 +112,7 @@ BOOST_AUTO_TEST_CASE(a_table_is_as_wide_as_the_terminal) {
   const std::vector<std::vector<Cell>> rows = {{{"x̄"}, {"pointwise"}, {"one two three four five six seven"}}};
   for (const std::size_t width : {20U, 26U, 40U, 120U}) {
     const auto lines = table_lines(heads, rows, {.width = width});
-    for (const std::string& line : lines) BOOST_TEST(columns(line) <= width, "'" << line << "' at " << width);
+    for (const std::string& line : lines) BOOST_TEST(display_width(line) <= width, "'" << line << "' at " << width);
     BOOST_TEST((lines.front().find("room") != std::string::npos) == (width == 120U), width);
     BOOST_TEST((lines.size() > 2U) == (width < 40U), width);
   }
@@ -120,7 +121,7 @@ BOOST_AUTO_TEST_CASE(a_table_is_as_wide_as_the_terminal) {
 BOOST_AUTO_TEST_CASE(a_bar_is_as_wide_as_the_terminal) {
   for (const std::size_t width : {40U, 79U, 119U})
     for (const std::size_t done : {0U, 1U, 57U, 120U})
-      BOOST_TEST(columns(progress_bar(done, 120, "scaled_dot_product_attention", width)) <= width);
+      BOOST_TEST(display_width(progress_bar(done, 120, "scaled_dot_product_attention", width)) <= width);
   BOOST_TEST(progress_bar(120, 120, "", 79).find("████████████████████ 120/120") != std::string::npos);
 }
 

@@ -15,9 +15,9 @@ BOOST_AUTO_TEST_CASE(decision_08_a_tape_prints_its_nodes) {
 %2 = mul(%1, %0)                           [2, 2] float64  keeps inputs 0, 1: 64 B
 %3 = sum(%2) {axes=[0, 1], keepdim=false}  [] float64
 rules (x̄ is the cotangent of x: ∂L/∂x)
-  tanh  y = tanh x;  x̄ = ȳ (1 - y²)
-  mul   y = a b;  ā = ȳ b, b̄ = ȳ a
-  sum   yⱼ = Σ[i ↦ j] xᵢ;  x̄ᵢ = ȳ[j(i)]
+  tanh  y = tanh x;   x̄ = ȳ (1 − y²)
+  mul   y = a b;   ā = ȳ b, b̄ = ȳ a
+  sum   yⱼ = ∑_{i ↦ j} xᵢ;   x̄ᵢ = ȳⱼ₍ᵢ₎
 )";
   BOOST_TEST(to_string(tape) == expected);
 }
@@ -49,8 +49,8 @@ outside of any scope
 %4 = sum(%3) {axes=[0, 1], keepdim=false}  [] float64
      value 50.
 rules (x̄ is the cotangent of x: ∂L/∂x)
-  square  y = x²;  x̄ = 2 x ȳ
-  sum     yⱼ = Σ[i ↦ j] xᵢ;  x̄ᵢ = ȳ[j(i)]
+  square  y = x²;   x̄ = 2 x ȳ
+  sum     yⱼ = ∑_{i ↦ j} xᵢ;   x̄ᵢ = ȳⱼ₍ᵢ₎
 )";
   BOOST_TEST(to_string(tape) == expected);
   tape.gradient(z, large, {.retain = true});  // a sweep leaves its own cotangents alone

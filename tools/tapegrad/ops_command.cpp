@@ -10,9 +10,9 @@
 
 #include "suite/entry.hpp"
 #include "suite/tensors.hpp"
+#include "tapegrad/base/readable_math.hpp"
 #include "tapegrad/columns.hpp"
 #include "tapegrad/format.hpp"
-#include "tapegrad/formula.hpp"
 #include "tapegrad/selection.hpp"
 #include "tapegrad/table.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -93,7 +93,7 @@ std::string list_of(const std::vector<const OpEntry*>& ops, const Terminal& term
   std::vector<std::vector<Cell>> rows;
   for (const OpEntry* op : sorted)
     rows.push_back(
-        {{std::string(op->room), Paint::faint}, {std::string(op->name), Paint::strong}, {readable_formula(op->math)}});
+        {{std::string(op->room), Paint::faint}, {std::string(op->name), Paint::strong}, {readable_math(op->math)}});
   std::string page;
   for (const std::string& line :
        table_lines({{.heading = "room", .optional = true}, {"op"}, {"formula; reverse rule"}}, rows, terminal))
@@ -107,14 +107,14 @@ std::string page_of(const OpEntry& op, const Terminal& terminal) {
   const catalogue::Samples samples = op.samples(g);
   std::string page = fmt::format("{}  {}\n", terminal.painted(op.name, Paint::strong),
                                  terminal.painted(fmt::format("room {}", op.room), Paint::faint));
-  append_wrapped(page, readable_formula(op.math), kIndent, terminal);
+  append_wrapped(page, readable_math(op.math), kIndent, terminal);
 
   append_heading(page, "Derivation", terminal);
   std::size_t number = 0;
   for (const catalogue::Step& step : op.derivation()) {
     const std::string head = fmt::format("{:>2}. {}", ++number, step.title);
     page += head + "\n";
-    append_wrapped(page, readable_formula(step.latex), 3 * kIndent, terminal);
+    append_wrapped(page, readable_math(step.latex), 3 * kIndent, terminal);
     if (!step.why.empty()) append_wrapped(page, step.why, 3 * kIndent, terminal);
   }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "tapegrad/base/readable_math.hpp"
 #include "tapegrad/columns.hpp"
 
 namespace tapegrad::program {
@@ -19,7 +20,7 @@ std::string progress_bar(std::size_t done, std::size_t of, std::string_view labe
   for (std::size_t i = 0; i < eighths / 8; ++i) text += "█";
   text += kEighths[eighths % 8];
   text = padded(text, bar) + count;
-  const std::size_t room = width - std::min(width, columns(text) + 2);
+  const std::size_t room = width - std::min(width, display_width(text) + 2);
   if (room >= label.size()) text.append("  ").append(label);
   return text;
 }

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <numeric>
 
+#include "tapegrad/base/readable_math.hpp"
 #include "tapegrad/columns.hpp"
 
 namespace tapegrad::program {
@@ -14,8 +15,8 @@ constexpr std::size_t kGap = 2;
 std::vector<std::size_t> widths_of(const std::vector<Column>& heads, const std::vector<std::vector<Cell>>& rows) {
   std::vector<std::size_t> widths;
   for (std::size_t c = 0; c < heads.size(); ++c) {
-    std::size_t width = columns(heads[c].heading);
-    for (const auto& row : rows) width = std::max(width, columns(row[c].text));
+    std::size_t width = display_width(heads[c].heading);
+    for (const auto& row : rows) width = std::max(width, display_width(row[c].text));
     widths.push_back(width);
   }
   return widths;
@@ -27,7 +28,7 @@ std::size_t sum(const std::vector<std::size_t>& widths) {
 
 /// Spaces on one side, colours inside: they take no columns.
 std::string cell(const Terminal& terminal, const std::string& text, Paint paint, std::size_t width, bool to_the_right) {
-  const std::string spaces(width - std::min(width, columns(text)), ' ');
+  const std::string spaces(width - std::min(width, display_width(text)), ' ');
   return to_the_right ? spaces + terminal.painted(text, paint) : terminal.painted(text, paint) + spaces;
 }
 

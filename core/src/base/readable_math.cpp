@@ -2,235 +2,371 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
+#include <map>
 #include <utility>
+
+#include "base/unicode.hpp"
 
 namespace tapegrad {
 namespace {
 
-using Entry = std::pair<std::string_view, std::string_view>;
+using Replacements = std::map<std::string_view, std::string_view>;
 
-template <std::size_t N>
-std::string_view find(const std::array<Entry, N>& entries, std::string_view key, std::string_view otherwise) {
-  const auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.first == key; });
-  return found == entries.end() ? otherwise : found->second;
+const Replacements& symbols() {
+  static const Replacements table = {
+      {"alpha", "α"},    {"beta", "β"},       {"gamma", "γ"},      {"delta", "δ"},   {"epsilon", "ε"}, {"zeta", "ζ"},
+      {"eta", "η"},      {"theta", "θ"},      {"kappa", "κ"},      {"lambda", "λ"},  {"mu", "μ"},      {"nu", "ν"},
+      {"xi", "ξ"},       {"pi", "π"},         {"rho", "ρ"},        {"sigma", "σ"},   {"tau", "τ"},     {"phi", "ϕ"},
+      {"varphi", "φ"},   {"chi", "χ"},        {"psi", "ψ"},        {"omega", "ω"},   {"Gamma", "Γ"},   {"Delta", "Δ"},
+      {"Theta", "Θ"},    {"Lambda", "Λ"},     {"Pi", "Π"},         {"Sigma", "Σ"},   {"Phi", "Φ"},     {"Psi", "Ψ"},
+      {"Omega", "Ω"},    {"ell", "ℓ"},        {"cdot", "·"},       {"odot", "⊙"},    {"times", "×"},   {"pm", "±"},
+      {"mapsto", "↦"},   {"to", "→"},         {"Rightarrow", "⇒"}, {"le", "≤"},      {"ge", "≥"},      {"ne", "≠"},
+      {"approx", "≈"},   {"sim", "∼"},        {"in", "∈"},         {"notin", "∉"},   {"infty", "∞"},   {"ldots", "…"},
+      {"dots", "…"},     {"cdots", "⋯"},      {"lnot", "¬"},       {"land", "∧"},    {"lor", "∨"},     {"vert", "|"},
+      {"Vert", "‖"},     {"langle", "⟨"},     {"rangle", "⟩"},     {"lfloor", "⌊"},  {"rfloor", "⌋"},  {"lceil", "⌈"},
+      {"rceil", "⌉"},    {"top", "⊤"},        {"equiv", "≡"},      {"propto", "∝"},  {"circ", "∘"},    {"star", "⋆"},
+      {"ast", "∗"},      {"forall", "∀"},     {"exists", "∃"},     {"cup", "∪"},     {"cap", "∩"},     {"subset", "⊂"},
+      {"setminus", "∖"}, {"oplus", "⊕"},      {"otimes", "⊗"},     {"{", "{"},       {"}", "}"},       {"_", "_"},
+      {"#", "#"},        {"%", "%"},          {"&", "&"},          {"|", "‖"},       {"lt", "<"},      {"gt", ">"},
+      {"ll", "≪"},       {"gg", "≫"},         {"nabla", "∇"},      {"partial", "∂"}, {"sum", "∑"},     {"prod", "∏"},
+      {"int", "∫"},      {"colon", ":"},      {"leftarrow", "←"},  {"neq", "≠"},     {"leq", "≤"},     {"geq", "≥"},
+      {"emptyset", "∅"}, {"varepsilon", "ε"}, {"ldotp", "."},      {"prime", "′"}};
+  return table;
 }
 
-constexpr auto kSymbols = std::to_array<Entry>({
-    {"alpha", "α"},  {"beta", "β"},    {"gamma", "γ"},      {"delta", "δ"},       {"epsilon", "ε"},
-    {"eta", "η"},    {"theta", "θ"},   {"lambda", "λ"},     {"mu", "μ"},          {"pi", "π"},
-    {"rho", "ρ"},    {"sigma", "σ"},   {"tau", "τ"},        {"phi", "φ"},         {"varphi", "φ"},
-    {"psi", "ψ"},    {"omega", "ω"},   {"Gamma", "Γ"},      {"Delta", "Δ"},       {"Phi", "Φ"},
-    {"Sigma", "Σ"},  {"Omega", "Ω"},   {"ell", "ℓ"},        {"sum", "Σ"},         {"prod", "Π"},
-    {"int", "∫"},    {"partial", "∂"}, {"nabla", "∇"},      {"infty", "∞"},       {"cdot", "·"},
-    {"times", "×"},  {"odot", "⊙"},    {"otimes", "⊗"},     {"pm", "±"},          {"circ", "∘"},
-    {"mapsto", "↦"}, {"to", "→"},      {"Rightarrow", "⇒"}, {"le", "≤"},          {"leq", "≤"},
-    {"ge", "≥"},     {"geq", "≥"},     {"ne", "≠"},         {"neq", "≠"},         {"approx", "≈"},
-    {"equiv", "≡"},  {"in", "∈"},      {"notin", "∉"},      {"land", "∧"},        {"lor", "∨"},
-    {"lnot", "¬"},   {"langle", "⟨"},  {"rangle", "⟩"},     {"lfloor", "⌊"},      {"rfloor", "⌋"},
-    {"lceil", "⌈"},  {"rceil", "⌉"},   {"ldots", "…"},      {"dots", "…"},        {"cdots", "⋯"},
-    {"vert", "|"},   {"lvert", "|"},   {"rvert", "|"},      {"Vert", "‖"},        {"lVert", "‖"},
-    {"rVert", "‖"},  {"|", "‖"},       {"{", "{"},          {"}", "}"},           {"top", "ᵀ"},
-    {",", " "},      {";", " "},       {":", " "},          {" ", " "},           {"quad", "\t"},
-    {"qquad", "\t"}, {"!", ""},        {"left", ""},        {"right", ""},        {"big", ""},
-    {"Big", ""},     {"bigl", ""},     {"bigr", ""},        {"displaystyle", ""}, {"mathrm", ""},
-    {"mathbf", ""},  {"text", ""},     {"mathrel", ""},     {"operatorname", ""},
-});
+/// Written as their own name.
+bool is_function(std::string_view name) {
+  constexpr std::array<std::string_view, 24> kNames = {
+      "log",    "ln",     "exp",    "max", "min", "sin", "cos", "tan", "sinh", "cosh", "tanh", "lim",
+      "arcsin", "arccos", "arctan", "det", "sup", "inf", "arg", "gcd", "dim",  "sec",  "csc",  "cot"};
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
 
-constexpr auto kRaised = std::to_array<Entry>({
-    {"0", "⁰"}, {"1", "¹"}, {"2", "²"}, {"3", "³"}, {"4", "⁴"}, {"5", "⁵"}, {"6", "⁶"}, {"7", "⁷"}, {"8", "⁸"},
-    {"9", "⁹"}, {"+", "⁺"}, {"-", "⁻"}, {"(", "⁽"}, {")", "⁾"}, {"i", "ⁱ"}, {"n", "ⁿ"}, {"x", "ˣ"}, {"b", "ᵇ"},
-    {"y", "ʸ"}, {"T", "ᵀ"}, {"ᵀ", "ᵀ"}, {"a", "ᵃ"}, {"c", "ᶜ"}, {"k", "ᵏ"}, {"m", "ᵐ"}, {"p", "ᵖ"}, {"t", "ᵗ"},
-});
+char32_t accent(std::string_view name) {
+  if (name == "bar") return 0x304;
+  if (name == "hat" || name == "widehat") return 0x302;
+  if (name == "tilde" || name == "widetilde") return 0x303;
+  if (name == "dot") return 0x307;
+  if (name == "ddot") return 0x308;
+  if (name == "vec") return 0x20d7;
+  if (name == "overline") return 0x305;
+  return 0;
+}
 
-constexpr auto kLowered = std::to_array<Entry>({
-    {"0", "₀"}, {"1", "₁"}, {"2", "₂"}, {"3", "₃"}, {"4", "₄"}, {"5", "₅"}, {"6", "₆"}, {"7", "₇"}, {"8", "₈"},
-    {"9", "₉"}, {"a", "ₐ"}, {"e", "ₑ"}, {"h", "ₕ"}, {"i", "ᵢ"}, {"j", "ⱼ"}, {"k", "ₖ"}, {"l", "ₗ"}, {"m", "ₘ"},
-    {"n", "ₙ"}, {"o", "ₒ"}, {"p", "ₚ"}, {"r", "ᵣ"}, {"s", "ₛ"}, {"t", "ₜ"}, {"u", "ᵤ"}, {"v", "ᵥ"}, {"x", "ₓ"},
-});
+/// Marked letters that are characters of their own look better than the two put together.
+void append_marked(std::string& text, char32_t letter, char32_t mark) {
+  constexpr std::u32string_view kWithBar = U"aāeēgḡiīoōuūyȳAĀEĒGḠIĪOŌUŪYȲ";
+  constexpr std::u32string_view kWithHat = U"aâeêgĝhĥiîoôuûwŵyŷzẑ";
+  const std::u32string_view pairs = mark == 0x304 ? kWithBar : mark == 0x302 ? kWithHat : std::u32string_view();
+  for (std::size_t i = 0; i < pairs.size(); i += 2)
+    if (pairs[i] == letter) return append_utf8(text, pairs[i + 1]);
+  append_utf8(text, letter);
+  append_utf8(text, mark);
+}
 
-constexpr auto kFractions =
-    std::to_array<Entry>({{"1/2", "½"}, {"1/3", "⅓"}, {"2/3", "⅔"}, {"1/4", "¼"}, {"3/4", "¾"}});
-
-/// Marked letters that are characters of their own: they look better than the two put together.
-constexpr auto kMarked = std::to_array<Entry>(
-    {{"a\u0304", "ā"}, {"e\u0304", "ē"}, {"g\u0304", "ḡ"}, {"i\u0304", "ī"}, {"o\u0304", "ō"}, {"u\u0304", "ū"},
-     {"y\u0304", "ȳ"}, {"A\u0304", "Ā"}, {"E\u0304", "Ē"}, {"G\u0304", "Ḡ"}, {"I\u0304", "Ī"}, {"O\u0304", "Ō"},
-     {"U\u0304", "Ū"}, {"Y\u0304", "Ȳ"}, {"a\u0302", "â"}, {"e\u0302", "ê"}, {"g\u0302", "ĝ"}, {"h\u0302", "ĥ"},
-     {"i\u0302", "î"}, {"o\u0302", "ô"}, {"u\u0302", "û"}, {"w\u0302", "ŵ"}, {"y\u0302", "ŷ"}, {"z\u0302", "ẑ"}});
-
-bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
-
-/// The UTF-8 characters of a text.
-template <class Visit>
-void for_each_character(std::string_view text, const Visit& visit) {
-  for (std::size_t i = 0; i < text.size();) {
-    std::size_t end = i + 1;
-    while (end < text.size() && continues(text[end])) ++end;
-    visit(text.substr(i, end - i));
-    i = end;
+/// The small form of each character, or nothing when one has none.
+std::optional<std::string> small(std::string_view text, std::u32string_view from, std::u32string_view to) {
+  std::string result;
+  for (const char32_t c : decoded(text)) {
+    const std::size_t at = from.find(c);
+    if (at == std::u32string_view::npos) return std::nullopt;
+    append_utf8(result, to[at]);
   }
+  return result;
 }
 
-/// U+0300 ... U+036F.
-bool combines(std::string_view character) {
-  return character >= std::string_view("\u0300") && character <= std::string_view("\u036F");
+/// A word reads better in its own letters.
+bool is_word(std::string_view text) {
+  return text.size() >= 4 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; });
 }
 
-/// The text in small characters; empty when one of them has none.
-template <std::size_t N>
-std::string in_small(const std::array<Entry, N>& characters, std::string_view text) {
-  std::string small;
-  bool all = !text.empty();
-  for_each_character(text, [&](std::string_view c) {
-    const std::string_view found = find(characters, c, "");
-    all = all && !found.empty();
-    small += found;
-  });
-  return all ? small : "";
+std::optional<std::string> subscript(std::string_view text) {
+  if (is_word(text)) return std::nullopt;
+  return small(text, U"0123456789+−=()aehijklmnoprstuvxβγρφχ", U"₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓᵦᵧᵨᵩᵪ");
 }
 
-/// Whether a text must stand in parentheses to be one factor.
-bool is_compound(std::string_view text) { return text.find_first_of(" +-/") != std::string_view::npos; }
-
-std::string as_factor(const std::string& text) { return is_compound(text) ? "(" + text + ")" : text; }
-
-/// 2y must stand in parentheses too, lest a / 2y be read as (a / 2) y.
-std::string as_denominator(const std::string& text) {
-  constexpr std::string_view kDigits = "0123456789";
-  const bool product = kDigits.find(text.front()) != std::string_view::npos &&
-                       text.find_first_not_of(kDigits) != std::string::npos && !is_compound(text);
-  return product ? "(" + text + ")" : as_factor(text);
+std::optional<std::string> superscript(std::string_view text) {
+  return small(text, U"0123456789+−=()abcdefghijklmnoprstuvwxyzT⊤βγδ′",
+               U"⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻᵀᵀᵝᵞᵟ′");
 }
 
-/// Symbols that take what follows as their own, or enclose it: no space between.
-bool is_prefix(std::string_view command) {
-  return command == "langle" || command == "lfloor" || command == "lceil" || command == "vert" || command == "lnot" ||
-         command == "partial" || command == "nabla";
-}
-bool is_suffix(std::string_view command) { return command == "rangle" || command == "rfloor" || command == "rceil"; }
-
-std::string with_mark(std::string_view text, std::string_view mark) {
-  std::string marked;
-  for_each_character(text, [&](std::string_view c) {
-    const std::string pair = std::string(c) + (combines(c) ? "" : std::string(mark));
-    marked += find(kMarked, pair, pair);
-  });
-  return marked;
+std::string without_spaces(std::string_view text) {
+  std::string result(text);
+  result.erase(std::remove(result.begin(), result.end(), ' '), result.end());
+  return result;
 }
 
-/// Reads LaTeX from left to right, one argument or command at a time.
+std::string trimmed(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(' ');
+  if (first == std::string_view::npos) return "";
+  return std::string(text.substr(first, text.find_last_not_of(' ') - first + 1));
+}
+
+/// Whether text reads as one factor: no space or sign outside brackets.
+bool is_factor(std::string_view text) {
+  int depth = 0;
+  for (const char32_t c : decoded(text)) {
+    if (c == U'(' || c == U'[') ++depth;
+    if (c == U')' || c == U']') --depth;
+    if (depth == 0 && (c == U' ' || c == U'+' || c == U'−' || c == U'/' || c == U'=')) return false;
+  }
+  return true;
+}
+
+/// 2y below a fraction's line: without brackets y would be read as a factor of the whole.
+bool is_multiple(std::string_view text) {
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  return digits > 0 && digits < text.size();
+}
+
+/// Brackets stand close to what they hold.
+std::string with_close_brackets(std::string text) {
+  const auto take_out = [&text](const std::string& from, const std::string& to) {
+    for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at)) {
+      text.replace(at, from.size(), to);
+      at += to.size();
+    }
+  };
+  for (const char* open : {"(", "[", "⟨", "⌊", "⌈"}) take_out(std::string(open) + " ", open);
+  for (const char* close : {")", "]", "⟩", "⌋", "⌉"}) take_out(std::string(" ") + close, close);
+  return text;
+}
+
+std::string factor(const std::string& text) { return is_factor(text) ? text : "(" + text + ")"; }
+
+std::string fraction(const std::string& above, const std::string& below) {
+  static const Replacements vulgar = {{"1/2", "½"}, {"1/3", "⅓"}, {"2/3", "⅔"},
+                                      {"1/4", "¼"}, {"3/4", "¾"}, {"1/6", "⅙"}};
+  const std::string text = factor(above) + "/" + (is_multiple(below) ? "(" + below + ")" : factor(below));
+  const auto at = vulgar.find(text);
+  return at == vulgar.end() ? text : std::string(at->second);
+}
+
+/// Reads LaTeX from left to right. `ok` is false once it has met what it does not know.
 class Reader {
  public:
   explicit Reader(std::string_view latex) : rest_(latex) {}
 
-  std::string all() {
-    std::string text = up_to_brace();
-    while (!rest_.empty()) {  // one brace too many closes nothing
-      rest_.remove_prefix(1);
-      text += up_to_brace();
-    }
-    return text;
+  std::optional<std::string> all() {
+    std::string text = sequence();
+    if (!ok_ || !rest_.empty()) return std::nullopt;
+    return with_close_brackets(trimmed(text));
   }
 
  private:
-  std::string up_to_brace() {
+  bool next_is(std::string_view text) const { return rest_.substr(0, text.size()) == text; }
+  void skip_spaces() { rest_.remove_prefix(std::min(rest_.find_first_not_of(' '), rest_.size())); }
+  std::string fail() {
+    ok_ = false;
+    return "";
+  }
+
+  /// The name after a backslash: letters, or one other character.
+  std::string_view command_name() {
+    rest_.remove_prefix(1);
+    std::size_t length = 0;
+    while (length < rest_.size() && std::isalpha(static_cast<unsigned char>(rest_[length])) != 0) ++length;
+    const std::string_view name = rest_.substr(0, std::max<std::size_t>(length, 1));
+    rest_.remove_prefix(name.size());
+    return name;
+  }
+
+  static void add_space(std::string& text, std::size_t count) {
+    const std::size_t last = text.find_last_not_of(' ');
+    const std::size_t present = last == std::string::npos ? 0 : text.size() - last - 1;
+    if (!text.empty() && present < count) text.append(count - present, ' ');
+  }
+
+  /// Up to the brace (or the end) that closes it.
+  std::string sequence() {
     std::string text;
-    while (!rest_.empty() && rest_.front() != '}') text += next();
+    while (ok_ && !rest_.empty() && rest_.front() != '}') {
+      if (rest_.front() == ' ') {
+        rest_.remove_prefix(1);
+        if (!tight_) add_space(text, 1);
+        tight_ = false;
+      } else if (rest_.front() == '&' || next_is(R"(\\)") || next_is(R"(\end)")) {
+        break;  // a cell of an environment ends
+      } else {
+        tight_ = false;
+        append_piece(text);
+      }
+    }
     return text;
   }
 
-  std::string next() {
+  void append_piece(std::string& text) {
     const char c = rest_.front();
-    if (c == '\\') return command();
-    if (c == '{') return group();
-    rest_.remove_prefix(1);
-    switch (c) {
-      case '^': return raised(argument());
-      case '_': return lowered(argument());
-      case '\'': return "′";
-      default: return std::string(1, c);
+    if (c == '_' || c == '^') {
+      rest_.remove_prefix(1);
+      append_script(text, c);
+    } else if (next_is(R"(\,)") || next_is(R"(\;)") || next_is(R"(\ )") || next_is(R"(\:)")) {
+      rest_.remove_prefix(2);
+      add_space(text, 1);
+    } else if (next_is(R"(\!)")) {
+      rest_.remove_prefix(2);
+    } else if (next_is(R"(\quad)")) {
+      rest_.remove_prefix(5);
+      add_space(text, 3);
+    } else if (next_is(R"(\qquad)")) {
+      rest_.remove_prefix(6);
+      add_space(text, 3);
+    } else {
+      const std::string piece = atom();
+      // a function's name does not grow together with what precedes it
+      if (!piece.empty() && function_ && !text.empty() && std::isalnum(static_cast<unsigned char>(text.back())) != 0)
+        add_space(text, 1);
+      function_ = false;
+      text += piece;
     }
+  }
+
+  void append_script(std::string& text, char kind) {
+    const std::string plain = argument();
+    const std::string inner = without_spaces(plain);
+    const auto little = kind == '_' ? subscript(inner) : superscript(inner);
+    while (!text.empty() && text.back() == ' ') text.pop_back();
+    if (little) {
+      text += *little;
+    } else if (kind == '_') {
+      text +=
+          display_width(inner) == 1 ? "_" + inner : "_{" + (inner.find("·") == std::string::npos ? plain : inner) + "}";
+    } else {
+      text += display_width(inner) == 1 ? "^" + inner : "^(" + plain + ")";
+    }
+  }
+
+  /// One brace group, command or character.
+  std::string argument() {
+    skip_spaces();
+    if (rest_.empty()) return fail();
+    if (rest_.front() == '{') return trimmed(group());
+    return atom();
   }
 
   std::string group() {
     rest_.remove_prefix(1);
-    std::string inner = up_to_brace();
-    if (!rest_.empty()) rest_.remove_prefix(1);
-    return inner;
-  }
-
-  std::string argument() {
-    skip_spaces();
-    return rest_.empty() ? "" : next();
-  }
-
-  void skip_spaces() { rest_.remove_prefix(std::min(rest_.find_first_not_of(' '), rest_.size())); }
-
-  std::string_view name() {
-    const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+    std::string text = sequence();
+    if (rest_.empty() || rest_.front() != '}') return fail();
     rest_.remove_prefix(1);
-    const auto letters = std::find_if_not(rest_.begin(), rest_.end(), is_letter) - rest_.begin();
-    const std::string_view command = rest_.substr(0, std::max<std::size_t>(static_cast<std::size_t>(letters), 1));
-    rest_.remove_prefix(command.size());
-    return command;
+    return text;
   }
 
-  std::string command() {
-    const std::string_view command = name();
-    if (command == "bar" || command == "overline") return with_mark(argument(), "\u0304");
-    if (command == "hat") return with_mark(argument(), "\u0302");
-    if (command == "tilde") return with_mark(argument(), "\u0303");
-    if (command == "dot") return with_mark(argument(), "\u0307");
-    if (command == "sqrt") return "√" + as_factor(argument());
-    if (command == "frac" || command == "tfrac" || command == "dfrac") {
-      const std::string above = as_factor(argument());
-      const std::string below = argument();
-      const std::string quotient = below.empty() ? above : above + "/" + as_denominator(below);
-      return std::string(find(kFractions, quotient, quotient));
+  /// The braces' content as it stands.
+  std::string verbatim() {
+    skip_spaces();
+    const std::size_t end = rest_.find('}');
+    if (rest_.empty() || rest_.front() != '{' || end == std::string_view::npos) return fail();
+    std::string text(rest_.substr(1, end - 1));
+    rest_.remove_prefix(end + 1);
+    return text;
+  }
+
+  std::string atom() {
+    const char c = rest_.front();
+    if (c == '\\') return command(command_name());
+    if (c == '{') return group();
+    if (c == '}') return fail();
+    const std::string character = one_character();
+    if (c == '-') return "−";
+    if (c == '\'') return "′";
+    if (c == '~') return " ";
+    return character;
+  }
+
+  /// One character of UTF-8.
+  std::string one_character() {
+    std::size_t length = 1;
+    while (length < rest_.size() && (static_cast<unsigned char>(rest_[length]) & 0xc0U) == 0x80U) ++length;
+    std::string character(rest_.substr(0, length));
+    rest_.remove_prefix(length);
+    return character;
+  }
+
+  std::string command(std::string_view name) {
+    if (const char32_t mark = accent(name); mark != 0) return accented(argument(), mark);
+    if (name == "frac" || name == "tfrac" || name == "dfrac") {
+      const std::string above = argument();
+      return fraction(above, argument());
     }
-    if (is_prefix(command)) skip_spaces();
-    return (is_suffix(command) ? "\b" : "") + std::string(find(kSymbols, command, command));
+    if (name == "sqrt") return "√" + factor(argument());
+    if (name == "text") return verbatim();
+    if (name == "mathrm" || name == "operatorname") {
+      function_ = true;
+      return argument();
+    }
+    if (name == "mathrel" || name == "mathbf" || name == "mathbb" || name == "mathcal") return argument();
+    if (name == "left" || name == "right" || name == "Big" || name == "big" || name == "bigl" || name == "bigr")
+      return delimiter();
+    if (name == "begin") return environment();
+    if (is_function(name)) {
+      function_ = true;
+      return std::string(name);
+    }
+    const auto at = symbols().find(name);
+    if (at == symbols().end()) return fail();
+    tight_ = name == "partial" || name == "nabla" || name == "lnot";
+    return std::string(at->second);
   }
 
-  static std::string raised(const std::string& text) {
-    const std::string small = in_small(kRaised, text);
-    if (!small.empty()) return small;
-    return display_width(text) > 1 ? "^(" + text + ")" : "^" + text;
+  std::string delimiter() {
+    skip_spaces();
+    if (rest_.empty()) return fail();
+    if (rest_.front() != '.') return atom();
+    rest_.remove_prefix(1);
+    return "";
   }
-  static std::string lowered(const std::string& text) {
-    constexpr std::size_t kMostSmall = 3;  // a word is read better at its size
-    const std::string small = display_width(text) <= kMostSmall ? in_small(kLowered, text) : "";
-    if (!small.empty()) return small;
-    return display_width(text) > 1 ? "[" + text + "]" : "_" + text;
+
+  /// On each character, so that an accent over several reads as one line.
+  static std::string accented(const std::string& text, char32_t mark) {
+    std::string result;
+    const std::u32string characters = decoded(text);
+    const char32_t used = characters.size() > 1 && mark == 0x304 ? 0x305 : mark;
+    for (const char32_t c : characters) append_marked(result, c, used);
+    return result;
+  }
+
+  /// \begin{cases} a & p \\ b & q \end{cases} as { a if p, b if q }.
+  std::string environment() {
+    if (verbatim() != "cases") return fail();
+    std::string text = "{ ";
+    while (ok_) {
+      text += trimmed(sequence());
+      if (rest_.empty()) return fail();
+      if (rest_.front() == '&') {
+        rest_.remove_prefix(1);
+        text += " if ";
+      } else if (next_is(R"(\\)")) {
+        rest_.remove_prefix(2);
+        text += ", ";
+      } else if (next_is(R"(\end)")) {
+        rest_.remove_prefix(4);
+        return verbatim() == "cases" ? text + " }" : fail();
+      } else {
+        return fail();
+      }
+    }
+    return text;
   }
 
   std::string_view rest_;
+  bool ok_ = true;
+  bool tight_ = false;     // the space after this command says only where its name ends
+  bool function_ = false;  // the last piece is a name of several letters
 };
 
 }  // namespace
 
-std::string readable_math(std::string_view latex) {
-  const std::string text = Reader(latex).all();
-  // One space where LaTeX has several; \quad has come as a tab, and what wants no space before it after a backspace.
-  std::string tidy;
-  for (const char c : text) {
-    if (c == '\b') {
-      tidy.erase(tidy.find_last_not_of(' ') + 1);
-    } else if (c == '\t') {
-      tidy.erase(tidy.find_last_not_of(' ') + 1);
-      tidy += "  ";
-    } else if (c != ' ' || (!tidy.empty() && tidy.back() != ' ')) {
-      tidy += c;
-    }
-  }
-  tidy.erase(tidy.find_last_not_of(' ') + 1);
-  return tidy;
-}
+std::optional<std::string> unicode_math(std::string_view latex) { return Reader(latex).all(); }
+
+std::string readable_math(std::string_view latex) { return unicode_math(latex).value_or(std::string(latex)); }
 
 std::size_t display_width(std::string_view text) {
-  std::size_t width = 0;
-  for_each_character(text, [&](std::string_view c) { width += combines(c) ? 0U : 1U; });
-  return width;
+  const auto combines = [](char32_t c) { return (c >= 0x300 && c <= 0x36f) || (c >= 0x20d0 && c <= 0x20ff); };
+  const std::u32string characters = decoded(text);
+  return characters.size() - static_cast<std::size_t>(std::count_if(characters.begin(), characters.end(), combines));
 }
 
 }  // namespace tapegrad

@@ -1,17 +1,23 @@
-// Formulas for terminals: LaTeX as ops and derivations write it, in Unicode's mathematical characters.
+// Formulas for a terminal: the LaTeX of ops and derivations in one line of Unicode.
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace tapegrad {
 
-/// "y = \tanh x;\quad \bar x = \bar y\,(1 - y^2)" becomes "y = tanh x;  x̄ = ȳ (1 - y²)". Fractions become quotients,
-/// indices that have no small characters stand in brackets: x_{i + b} is x[i + b]. Unknown commands keep their names.
+/// \bar x_i = \bar y\,(1 - y^2) becomes x̄ᵢ = ȳ (1 − y²). Letters, accents, sub- and superscripts, fractions, roots,
+/// sums, brackets, \text and \begin{cases}; what has no small form is written ^(...) and _{...}. Nothing when a command
+/// is unknown or braces do not match.
+std::optional<std::string> unicode_math(std::string_view latex);
+
+/// The same; the LaTeX as it stands where that fails.
 std::string readable_math(std::string_view latex);
 
-/// How many columns UTF-8 text takes in a terminal: its characters without the marks that combine with one before.
+/// How many columns UTF-8 text takes in a terminal: its characters without the marks that combine with one before (the
+/// bar of x̄).
 std::size_t display_width(std::string_view text);
 
 }  // namespace tapegrad

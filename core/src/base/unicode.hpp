@@ -1,0 +1,13 @@
+// UTF-8 and its characters.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace tapegrad {
+
+/// The characters of UTF-8 text; a byte that is none stands for itself.
+std::u32string decoded(std::string_view text);
+void append_utf8(std::string& text, char32_t character);
+
+}  // namespace tapegrad
