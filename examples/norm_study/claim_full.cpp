@@ -105,6 +105,18 @@ std::string list_text(const std::vector<Group>& groups) {
   return text;
 }
 
+/// What a claim that compares kinds at one length of training ends with: the verdict on the first kind against another,
+/// what follows `setup_text` in the set-up, the sentence, and the figures of all kinds.
+Claim concluded(Claim claim, const Laboratory& laboratory, const std::vector<Group>& groups, std::size_t against_first,
+                const std::string& setup, std::string sentence, std::string chart_title) {
+  claim.verdict = compare(laboratory, groups[0].runs, groups[against_first].runs);
+  claim.setup = setup_text(groups[0].kind.options, laboratory.seeds(kSeeds)) + ", " + setup;
+  claim.sentence = std::move(sentence);
+  claim.measurements = table_of(laboratory, groups);
+  claim.charts = {bars_of(laboratory, groups, std::move(chart_title))};
+  return claim;
+}
+
 }  // namespace
 
 /// Every training batch padded to 30 positions.
@@ -116,15 +128,11 @@ Claim measure_padded_training(Laboratory& laboratory) {
     kinds.push_back({norm_name(norm), laboratory.training({.norm = norm}, steps, 0)});
     kinds.back().options.pad_to = 30;
   }
-  const int seeds = laboratory.seeds(kSeeds);
-  const auto groups = train_kinds(laboratory, kinds, seeds, "padded batches");
-  claim.verdict = compare(laboratory, groups[0].runs, groups[2].runs);
-  claim.setup = setup_text(kinds[0].options, seeds) + ", padded to 30";
-  claim.sentence = fmt::format("Trained on batches padded to 30 positions: {}. The verdict is on unmasked BatchNorm.",
-                               list_text(groups));
-  claim.measurements = table_of(laboratory, groups);
-  claim.charts = {bars_of(laboratory, groups, "Accuracy after training on batches padded to 30 positions")};
-  return claim;
+  const auto groups = train_kinds(laboratory, kinds, laboratory.seeds(kSeeds), "padded batches");
+  return concluded(std::move(claim), laboratory, groups, 2, "padded to 30",
+                   fmt::format("Trained on batches padded to 30 positions: {}. The verdict is on unmasked BatchNorm.",
+                               list_text(groups)),
+                   "Accuracy after training on batches padded to 30 positions");
 }
 
 /// Batches of 2 to 64 words, each trained on as many words as 400 batches of 64 hold.
@@ -223,14 +231,10 @@ Claim measure_learning_rates(Laboratory& laboratory) {
       kinds.back().options.warmup = 0;
     }
   }
-  const int seeds = laboratory.seeds(kSeeds);
-  const auto groups = train_kinds(laboratory, kinds, seeds, "high learning rates");
-  claim.verdict = compare(laboratory, groups[0].runs, groups[1].runs);
-  claim.setup = setup_text(kinds[0].options, seeds) + ", no warm-up, verdict at learning rate 0.01";
-  claim.sentence = fmt::format("Without warm-up: {}.", list_text(groups));
-  claim.measurements = table_of(laboratory, groups);
-  claim.charts = {bars_of(laboratory, groups, "Accuracy after training with a high learning rate and no warm-up")};
-  return claim;
+  const auto groups = train_kinds(laboratory, kinds, laboratory.seeds(kSeeds), "high learning rates");
+  return concluded(std::move(claim), laboratory, groups, 1, "no warm-up, verdict at learning rate 0.01",
+                   fmt::format("Without warm-up: {}.", list_text(groups)),
+                   "Accuracy after training with a high learning rate and no warm-up");
 }
 
 /// RMSNorm, DyT, post-norm, and LayerNorm whose statistics are constants to the backward pass.
@@ -244,14 +248,9 @@ Claim measure_other_norms(Laboratory& laboratory) {
     kinds.push_back({fmt::format("post-norm {}", norm_name(norm)), laboratory.training({.norm = norm}, steps, 0)});
     kinds.back().options.model.norm_first = false;
   }
-  const int seeds = laboratory.seeds(kSeeds);
-  const auto groups = train_kinds(laboratory, kinds, seeds, "other normalisations");
-  claim.verdict = compare(laboratory, groups[0].runs, groups[1].runs);
-  claim.setup = setup_text(kinds[0].options, seeds) + ", verdict on LayerNorm against its detached form";
-  claim.sentence = fmt::format("{}.", list_text(groups));
-  claim.measurements = table_of(laboratory, groups);
-  claim.charts = {bars_of(laboratory, groups, "Accuracy by normalisation")};
-  return claim;
+  const auto groups = train_kinds(laboratory, kinds, laboratory.seeds(kSeeds), "other normalisations");
+  return concluded(std::move(claim), laboratory, groups, 1, "verdict on LayerNorm against its detached form",
+                   fmt::format("{}.", list_text(groups)), "Accuracy by normalisation");
 }
 
 /// Two networks, LayerNorm and BatchNorm, for as long as it takes to beat the baselines.
