@@ -2,6 +2,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <memory>
 #include <thread>
 
 #include "tape_test.hpp"
@@ -92,6 +93,44 @@ BOOST_AUTO_TEST_CASE(decision_01_each_thread_has_a_tape_of_its_own) {
   BOOST_TEST(foreign.find("[gradient] the tape belongs to another thread") == 0U);
   BOOST_TEST(stale.find("[square] an input [1] was recorded on another tape") == 0U);
   BOOST_TEST(tape.gradient(y, x).item() == 4.0);
+}
+
+BOOST_AUTO_TEST_CASE(decision_01_a_tape_destroyed_on_another_thread_is_noticed) {
+  const Tensor w = leaf({3.0});
+  const auto destroy_elsewhere = [](std::unique_ptr<Tape> tape) { std::thread([&tape] { tape.reset(); }).join(); };
+  const char* message = "was destroyed on another thread, or inside a transform";
+
+  auto tape = std::make_unique<Tape>();
+  const Tensor y = square(w);
+  destroy_elsewhere(std::move(tape));
+  BOOST_TEST(y.item() == 9.0);
+  BOOST_CHECK_EXCEPTION(square(w), TapeError, says(message));
+  BOOST_TEST(!is_recording());
+  BOOST_TEST(square(w).item() == 9.0);  // told once: nothing records now
+
+  destroy_elsewhere(std::make_unique<Tape>());
+  BOOST_CHECK_EXCEPTION(Tape(), TapeError, says(message));
+  Tape next;
+  BOOST_TEST(next.gradient(square(w), w).item() == 6.0);
+}
+
+BOOST_AUTO_TEST_CASE(decision_01_a_tape_may_outlive_its_thread) {
+  std::unique_ptr<Tape> tape;
+  std::thread([&tape] {
+    tape = std::make_unique<Tape>();
+    square(leaf({2.0}));
+  }).join();
+  BOOST_TEST(tape->size() == 2);
+  BOOST_CHECK_THROW(tape->backward(leaf({1.0})), TapeError);
+  tape.reset();
+  BOOST_TEST(!is_recording());
+
+  // One that its thread leaves behind unnoticed dies with the thread (the leak checker sees to it).
+  std::thread([] {
+    auto lost = std::make_unique<Tape>();
+    square(leaf({2.0}));
+    std::thread([&lost] { lost.reset(); }).join();
+  }).join();
 }
 
 BOOST_AUTO_TEST_CASE(decision_20_same_bits_at_any_number_of_threads) {

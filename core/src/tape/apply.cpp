@@ -53,6 +53,7 @@ void run(const OpTable& table, const void* op, Inputs inputs, Inputs originals, 
   const auto count = static_cast<std::size_t>(inputs.size());
   PerInput<Edge> edges(count);
   TapeImpl* const tape = is_recording() && table.differentiable ? recorder.tape : nullptr;
+  if (tape != nullptr) tape->expect_owned(table.name);
   const std::size_t size_before = tape != nullptr ? tape->nodes.size() : 0;
   try {
     bool tracked = false;

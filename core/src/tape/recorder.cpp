@@ -100,6 +100,7 @@ PrivateTape::PrivateTape() {
   const TapeAside aside;
   tape_ = std::make_unique<Tape>();
   impl_ = recorder.tape;
+  impl_->home = nullptr;
 }
 
 PrivateTape::Use::Use(PrivateTape& tape) : tape_(*tape.tape_) {

@@ -249,9 +249,68 @@ const Node& TapeImpl::node_of(const Tensor& x, const char* what) const {
   return *nodes[place.node];
 }
 
+// ---- tapes that died away from home
+
+namespace {
+constinit thread_local bool thread_ends = false;
+}
+
+/// Ends with its thread.
+struct HomeThread::Presence {
+  std::shared_ptr<HomeThread> thread = std::make_shared<HomeThread>();
+  Presence() = default;
+  Presence(const Presence&) = delete;
+  Presence& operator=(const Presence&) = delete;
+  ~Presence() {
+    thread_ends = true;
+    std::vector<std::unique_ptr<TapeImpl>> left;
+    {
+      const std::lock_guard lock(thread->mutex_);
+      thread->ended_ = true;
+      left.swap(thread->left_);
+    }
+  }
+};
+
+std::shared_ptr<HomeThread> HomeThread::here() {
+  if (thread_ends) return nullptr;
+  static thread_local const Presence presence;
+  return presence.thread;
+}
+
+void HomeThread::leave_behind(std::unique_ptr<TapeImpl> tape) {
+  const std::lock_guard lock(mutex_);
+  if (ended_) return;  // nobody uses it: it dies with the argument
+  tape->left_behind.store(true, std::memory_order_relaxed);
+  left_.push_back(std::move(tape));
+}
+
+void HomeThread::sweep_up(const TapeImpl* tape) {
+  std::vector<std::unique_ptr<TapeImpl>> left;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::find_if(left_.begin(), left_.end(), [tape](const auto& t) { return t.get() == tape; });
+    left.push_back(std::move(*found));
+    left_.erase(found);
+  }
+}
+
+void TapeImpl::give_up(std::string_view op) {
+  recorder.tape = nullptr;
+  recorder.serial = 0;
+  recorder.generation = 0;
+  const std::shared_ptr<HomeThread> thread = home;  // which this tape must not take along
+  thread->sweep_up(this);
+  throw TapeError(fmt::format(
+      "[{}] the Tape that records on this thread was destroyed on another thread, or inside a transform: a Tape is "
+      "destroyed where it was made",
+      op));
+}
+
 // ---- the public face
 
 Tape::Tape(TapeOptions options) {
+  if (recorder.tape != nullptr) recorder.tape->expect_owned("tape");
   if (recorder.tape != nullptr)
     throw TapeError("[tape] a Tape already lives on this thread: only one records at a time");
   impl_ = std::make_unique<TapeImpl>(*this, options);
@@ -265,6 +324,8 @@ Tape::~Tape() {
     recorder.tape = nullptr;
     recorder.serial = 0;
     recorder.generation = 0;
+  } else if (const std::shared_ptr<HomeThread> home = impl_->home) {
+    home->leave_behind(std::move(impl_));
   }
 }
 

@@ -1,7 +1,10 @@
 // How a tape is kept. See docs/design.md, "The tape".
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <span>
 #include <string_view>
 #include <unordered_map>
@@ -83,6 +86,27 @@ struct StudyValues {
   std::vector<Tensor> cotangents;  // of the last sweep
 };
 
+/// The thread that a live tape was made on. It takes in tapes whose Tape was destroyed while the thread still records
+/// on them (on another thread, or in the middle of a transform that has suspended them): they stay whole until their
+/// thread notices, which is an error there.
+class HomeThread {
+ public:
+  /// The calling thread's; null while the thread ends.
+  static std::shared_ptr<HomeThread> here();
+
+  /// Gives up a tape that this thread may be using.
+  void leave_behind(std::unique_ptr<TapeImpl> tape);
+  /// Destroys a tape that was left behind. REQUIRES: called on this thread.
+  void sweep_up(const TapeImpl* tape);
+
+ private:
+  struct Presence;
+
+  std::mutex mutex_;
+  bool ended_ = false;
+  std::vector<std::unique_ptr<TapeImpl>> left_;
+};
+
 struct TapeImpl {
   TapeImpl(Tape& owner, TapeOptions options);
   TapeImpl(const TapeImpl&) = delete;
@@ -107,9 +131,19 @@ struct TapeImpl {
   std::uint32_t current_scope();
   NodeInfo info(const Node& node) const;
 
-  Tape& handle() const { return *owner; }
+  /// Throws TapeError when the Tape was destroyed on another thread; this one records nowhere then.
+  void expect_owned(std::string_view op) {
+    if (left_behind.load(std::memory_order_relaxed)) [[unlikely]]
+      give_up(op);
+  }
+  Tape& handle() {
+    expect_owned("tape");
+    return *owner;
+  }
 
   Tape* owner;
+  std::shared_ptr<HomeThread> home = HomeThread::here();  // null for a tape that may die anywhere: a private one
+  std::atomic<bool> left_behind{false};                   // owner is gone
   TapeOptions options;
   std::uint64_t serial;
   std::uint32_t generation = 1;
@@ -125,6 +159,7 @@ struct TapeImpl {
   std::vector<Tensor> cotangents;  // by slot, while sweeping; kept for its memory
 
  private:
+  [[noreturn]] void give_up(std::string_view op);
   Node* append(std::size_t edges, std::size_t outputs, std::size_t saved);
   std::uint32_t append_leaf(const Tensor& x);
 };

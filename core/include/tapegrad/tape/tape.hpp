@@ -4,12 +4,16 @@
 //   Tensor loss = mean(square(model(x) - y));
 //   tape.backward(loss);          // gradients of the leaves accumulate in .grad()
 //
-// Thread safety: a Tape belongs to the thread that made it, and is destroyed there. Tapes on different threads are
-// independent; backward() into the same leaves from two threads at once is detected and throws, gradient() is safe from
-// any number of threads.
-// Invariants: 1. at most one live Tape per thread; 2. nodes stand in execution order, so the reverse sweep is a
-// loop; 3. a failed operation leaves the tape as it was; 4. consuming the tape empties it and starts a new generation:
-// tensors of an earlier one are stale.
+// Thread safety: a Tape belongs to the thread that made it, and is destroyed there. One that is destroyed elsewhere
+// while its thread lives is detected: the next operation that would be recorded on it, or the next Tape of that thread,
+// throws TapeError (once; the thread has no tape then). Tapes on different threads are independent; backward() into the
+// same leaves from two threads at once is detected and throws, gradient() is safe from any number of threads.
+//
+// Invariants:
+// 1. at most one live Tape per thread;
+// 2. nodes stand in execution order, so the reverse sweep is a loop;
+// 3. a failed operation leaves the tape as it was;
+// 4. consuming the tape empties it and starts a new generation: tensors of an earlier one are stale.
 #pragma once
 
 #include <cstdint>
