@@ -8,6 +8,7 @@
 
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/linalg.hpp"
+#include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
@@ -41,7 +42,8 @@ Tensor masked_mean(const Tensor& x, const Mask& mask) {
   if (positions.shape() != Shape{x.size(0), x.size(1)})
     throw ShapeError(fmt::format("[masked_mean] expected positions [{}, {}] for {}, got {}", x.size(0), x.size(1),
                                  to_string(x.shape()), to_string(positions.shape())));
-  return squeeze(matmul(shares(positions, x.dtype()), x), 1);
+  // Padding may hold NaN, of which a share of 0 would still be NaN.
+  return squeeze(matmul(shares(positions, x.dtype()), where(unsqueeze(positions, -1), x, 0.0)), 1);
 }
 
 }  // namespace tapegrad::nn

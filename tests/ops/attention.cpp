@@ -1,8 +1,12 @@
 #include "tapegrad/ops/attention.hpp"
 
+#include <array>
 #include <boost/test/unit_test.hpp>
+#include <limits>
 
 #include "fixture.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/view.hpp"
@@ -91,6 +95,95 @@ BOOST_AUTO_TEST_CASE(padding_changes_nothing) {
   const auto first = [](const Tensor& t) { return t.slice(2, {0, 3}); };
   check_close(scaled_dot_product_attention(q, k, v, Mask::from_lengths({3}, 5)),
               scaled_dot_product_attention(q, first(k), first(v)), 1e-14);
+}
+
+/// x [N, H, L, D] with NaN and inf in the positions [begin, ..) of sequence n.
+Tensor poisoned(const Tensor& x, std::int64_t n, std::int64_t begin) {
+  const Tensor copy = x.clone();
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (std::int64_t h = 0; h < x.size(1); ++h)
+    for (std::int64_t j = begin; j < x.size(2); ++j)
+      for (std::int64_t c = 0; c < x.size(3); ++c) {
+        Tensor element = copy[n][h][j][c];
+        element.mutable_data<double>()[0] = c % 2 == 0 ? std::numeric_limits<double>::quiet_NaN() : -infinity;
+      }
+  return copy;
+}
+
+BOOST_AUTO_TEST_CASE(decision_18_what_padding_holds_reaches_nothing) {
+  const Tensor q = normal({2, 2, 3, 5}, 1, float64);
+  const Tensor k = normal({2, 2, 4, 5}, 2, float64);
+  const Tensor v = normal({2, 2, 4, 5}, 3, float64);
+  const Mask lengths = Mask::from_lengths({4, 2}, 4);
+  const Mask columns = Mask::keep_pairs(
+      logical_and(expand(unsqueeze(lengths.positions(), 1), {2, 3, 4}), ones({2, 3, 4}, {.dtype = boolean})));
+  struct Case {
+    const char* name;
+    Mask mask;
+    double dropout;
+  };
+  for (const Case& c : {Case{"lengths", lengths, 0.0}, Case{"pairs", columns, 0.0}, Case{"dropout", lengths, 0.3}}) {
+    const auto all_of = [&](const Tensor& keys, const Tensor& values) {
+      const auto attend = [&](const Tensor& a, const Tensor& b, const Tensor& d) {
+        Generator g(5);
+        return scaled_dot_product_attention(a, b, d, c.mask, {.dropout_p = c.dropout, .generator = &g});
+      };
+      std::vector<Tensor> xs;
+      for (const Tensor& x : {q, keys, values}) xs.push_back(x.clone().set_requires_grad(true));
+      Tape tape;
+      const Tensor y = attend(xs[0], xs[1], xs[2]);
+      const Tensor dy = normal(y.shape(), 4, float64);
+      std::vector<Tensor> all = tape.gradient(y, xs, {.cotangent = dy, .retain = true});
+      const auto again = tape.gradient(y, xs, {.cotangent = dy, .create_graph = true});
+      for (const Tensor& d : tape.pull_back(again, {q, k, v}, xs)) all.push_back(d);
+      for (const Tensor& d : again) all.push_back(d.detach());
+      all.push_back(y.detach());
+      all.push_back(
+          jvp([&](const std::vector<Tensor>& x) { return attend(x[0], x[1], x[2]); }, {q, keys, values}, {q, k, v})
+              .second);
+      return all;
+    };
+    const auto clean = all_of(k, v);
+    const auto dirty = all_of(poisoned(k, 1, 2), poisoned(v, 1, 2));
+    for (std::size_t i = 0; i < clean.size(); ++i)
+      BOOST_TEST_CONTEXT(c.name << ", result " << i) check_close(dirty[i], clean[i], 1e-13);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(decision_18_a_later_key_reaches_no_earlier_query) {
+  const Tensor x = normal({1, 2, 40, 3}, 1, float64);
+  const auto first = [](const Tensor& t) { return t.slice(2, {.stop = 37}); };
+  const auto run = [&](const Tensor& keys) {
+    Tensor q = x.clone().set_requires_grad(true);
+    Tape tape;
+    const Tensor y = scaled_dot_product_attention(q, keys, keys, Mask::causal());
+    const Tensor dq = tape.gradient(y, q, {.cotangent = ones(y.shape(), {.dtype = float64})});
+    return std::array<Tensor, 2>{first(y.detach()), first(dq)};
+  };
+  const auto clean = run(x);
+  const auto dirty = run(poisoned(x, 0, 37));
+  for (std::size_t i = 0; i < 2; ++i)
+    BOOST_TEST(dirty[i].contiguous().to_vector<double>() == clean[i].contiguous().to_vector<double>(),
+               boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(decision_18_masks_merge_part_by_part) {
+  const auto pairs = [](const Shape& shape, std::int64_t hidden) {
+    Tensor keep = ones(shape, {.dtype = boolean});
+    keep.mutable_data<bool>()[static_cast<std::size_t>(hidden)] = false;
+    return Mask::keep_pairs(keep);
+  };
+  const Mask mask = Mask::from_lengths({2, 1}, 2) & Mask::causal() & pairs({2, 2, 2}, 4) &
+                    Mask::from_lengths({1, 2}, 2) & pairs({2, 3, 2, 2}, 0);
+  BOOST_TEST(mask.is_causal());
+  BOOST_TEST((mask.positions().to_vector<bool>() == std::vector<bool>{true, false, true, false}));
+  BOOST_TEST(to_string(mask.pairs().shape()) == "[2, 3, 2, 2]");
+  const std::vector<bool> keep = mask.pairs().to_vector<bool>();
+  for (std::size_t i = 0; i < keep.size(); ++i)  // entry 4 of [N, Lq, Lk] stands in every head of sequence 1
+    BOOST_TEST(keep[i] == (i != 0 && i != 12 && i != 16 && i != 20), i);
+  BOOST_CHECK_THROW(Mask::from_lengths({1}, 2) & Mask::from_lengths({1}, 3), ShapeError);
+  BOOST_CHECK_THROW(Mask::from_lengths({3}, 2), ValueError);
+  BOOST_CHECK_THROW(Mask::keep_positions(ones({2, 2})), DTypeError);
 }
 
 BOOST_AUTO_TEST_CASE(dropout_hides_weights_and_scales_the_rest) {

@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <limits>
 
 #include "fixture.hpp"
 #include "tapegrad/base/error.hpp"
@@ -193,6 +194,24 @@ BOOST_AUTO_TEST_CASE(padding_changes_nothing_for_the_valid_positions) {
   for (std::size_t p = 0; p < 8; ++p)
     for (std::size_t c = 0; c < 3; ++c)
       BOOST_TEST(std::abs(dx[3 * p + c] - (keep[p] ? dx_alone[next++] : 0.0)) < 1e-12);
+}
+
+BOOST_AUTO_TEST_CASE(decision_18_what_padding_holds_reaches_no_derivative) {
+  const Tensor positions = from_vector<bool>({true, true, true, false}, {2, 2});
+  const auto derivatives = [&](double padding) {
+    Tensor x = normal({2, 2, 3}, 6);
+    for (double& value : x.mutable_data<double>().subspan(9)) value = padding;
+    x.set_requires_grad(true);
+    Tape tape;
+    const Tensor y = batch_norm(x, {}, {}, {.positions = positions}).y;
+    const Tensor dx = tape.gradient(y, x, {.cotangent = normal(y.shape(), 7), .create_graph = true});
+    const Tensor second = tape.gradient(sum(square(dx)), x);
+    std::vector<double> all = dx.to_vector<double>();
+    for (const double value : second.to_vector<double>()) all.push_back(value);
+    return all;
+  };
+  BOOST_TEST(derivatives(std::numeric_limits<double>::quiet_NaN()) == derivatives(0.5),
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(statistics_carry_no_gradient_and_nothing_valid_is_skipped) {

@@ -152,6 +152,33 @@ class Scores {
     if (with_values) transpose<T>(v(), f_.keys, f_.value_width, padded_, values_);
     const bool* valid = f_.valid_keys ? f_.valid_keys + b * f_.keys : nullptr;
     for (std::int64_t j = 0; j < padded_; ++j) open_[j] = j < f_.keys && (!valid || valid[j]) ? T(1) : T(0);
+    guarded_ = hides_infinite(v(), f_.value_width) || (with_values && hides_infinite(k(), f_.width));
+  }
+
+  /// Whether query i sees key j.
+  bool sees(std::int64_t i, std::int64_t j) const {
+    const PairMask& m = f_.pairs;
+    return open_[j] != T(0) && (!f_.causal || j <= i) &&
+           (!m.keep || m.keep[b_ * m.batch + h_ * m.head + i * m.query + j * m.key]);
+  }
+  /// Whether a key that is hidden from a query holds NaN or inf: its weight is 0, and 0 times that is NaN.
+  bool guarded() const { return guarded_; }
+  /// out[i] = sum_j a[i, j] b[j] over the keys that i sees, for the queries [begin, end): with finite b the same bits
+  /// as the product over all keys, where a is 0 at those hidden.
+  void multiply_seen(std::int64_t begin, std::int64_t end, std::int64_t width, Rows<const T> a, Rows<const T> b,
+                     Rows<T> out) const {
+    for (std::int64_t i = begin; i < end; ++i) {
+      T* sum = out.at(i);
+      std::fill_n(sum, width, T(0));
+      for (std::int64_t j = 0; j < seen_keys(end); ++j) {
+        if (!sees(i, j)) continue;
+        const Lanes<T> factor = splat(a.at(i - begin)[j]);
+        const T* row = b.at(j);
+        each_vector<T>(width, [&](std::int64_t c, auto lanes, auto) HWY_ATTR {
+          lanes.store(hn::MulAdd(factor, lanes.load(row + c), lanes.load(sum + c)), sum + c);
+        });
+      }
+    }
   }
 
   Rows<const T> q() const { return rows_of(f_.q, b_, h_); }
@@ -193,6 +220,20 @@ class Scores {
   }
 
  private:
+  /// Only rows that are hidden from some query are read.
+  bool hides_infinite(Rows<const T> x, std::int64_t width) const {
+    const bool some_pairs = f_.causal || f_.pairs.keep;
+    if (!some_pairs && !f_.valid_keys) return false;
+    Lanes<T> zeros = splat(T(0));  // 0 x is NaN where x is not finite, and so is the sum
+    for (std::int64_t j = 0; j < f_.keys; ++j) {
+      if (!some_pairs && open_[j] != T(0)) continue;
+      const T* row = x.at(j);
+      each_vector<T>(width, [&](std::int64_t c, auto lanes, auto)
+                                HWY_ATTR { zeros = hn::MulAdd(lanes.load(row + c), splat(T(0)), zeros); });
+    }
+    return !hn::AllTrue(Tag<T>(), hn::Eq(zeros, splat(T(0))));
+  }
+
   /// An odd number of whole vectors: rows a power of two apart would share a few sets of the cache.
   static std::int64_t row_length(std::int64_t n) {
     constexpr std::int64_t N = lane_count<T>();
@@ -205,6 +246,7 @@ class Scores {
   T* values_;  // [value_width, padded]
   T* open_;    // [padded]: 1 for a valid key, else 0
   T* tiles_;
+  bool guarded_;
 };
 
 template <class T>
@@ -231,6 +273,10 @@ HWY_NOINLINE void head_forward(const Attention<T>& f, std::int64_t b, std::int64
       const Lanes<T> factor = splat(static_cast<T>(1 / sum));
       each_vector<T>(n, [&](std::int64_t j, auto lanes, auto)
                             HWY_ATTR { lanes.store(hn::Mul(lanes.load(row + j), factor), row + j); });
+    }
+    if (scores.guarded()) {
+      scores.multiply_seen(begin, end, f.value_width, {p.data, p.stride}, scores.v(), out);
+      continue;
     }
     multiply<T, false>(end - begin, f.value_width, scores.seen_keys(end), {p.data, p.stride, 1}, scores.v(),
                        {out.at(begin), out.stride});
@@ -292,7 +338,12 @@ HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int6
         lanes.store(hn::Mul(d, scale), ds_row + j);
       });
     }
-    if (g.dq.data) {
+    if (scores.guarded()) {
+      for (std::int64_t i = begin; i < end; ++i)
+        for (std::int64_t j = 0; j < keys; ++j)
+          if (!scores.sees(i, j)) p.at(i - begin)[j] = ds.at(i - begin)[j] = T(0);
+      if (g.dq.data) scores.multiply_seen(begin, end, f.width, {ds.data, ds.stride}, scores.k(), dq);
+    } else if (g.dq.data) {
       multiply<T, false>(rows, f.width, keys, {ds.data, ds.stride, 1}, scores.k(), {dq.at(begin), dq.stride});
     }
     if (g.dk.data) {

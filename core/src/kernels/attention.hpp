@@ -48,7 +48,8 @@ struct Attention {
   PairMask pairs = {};
 };
 
-/// o_i = sum_j p_ij v_j with p_i the softmax of scale q_i . k_j over the keys that i sees; 0 where it sees none.
+/// o_i = sum_j p_ij v_j with p_i the softmax of scale q_i . k_j over the keys that i sees; 0 where it sees none. What a
+/// hidden key holds, NaN and inf too, reaches neither o_i nor dq_i.
 /// `logsumexp` [batch, heads, queries] of the scores is kept for the reverse sweep (-inf where no key is seen).
 template <class T>
 void attention_forward(const Attention<T>& facts, const Heads<T>& o, T* logsumexp);

@@ -21,10 +21,12 @@ struct AttentionOptions {
 /// softmax(scale q k^T) v per batch entry and head: q [N, H, Lq, D], k [N, H, Lk, D], v [N, H, Lk, Dv] -> [N, H, Lq,
 /// Dv]. The mask's positions [N, Lk] say which keys are valid, its pairs broadcast to [N, H, Lq, Lk] ([N, Lq, Lk]
 /// stands for [N, 1, Lq, Lk]), and causal hides keys behind their query. A query that sees no key gives 0 with gradient
-/// 0. The heads may lie interleaved in memory (a [N, L, H, D] tensor transposed): nothing is copied, and results and
-/// gradients come in that layout too, so that transposing back and merging the heads costs nothing. No matrix of scores
-/// is stored. An entry of the batch depends on itself alone, to the bit. float32 or float64. Throws ShapeError,
-/// DTypeError, ValueError for dropout_p.
+/// 0. A key that no query sees, padding above all, may hold anything: not even NaN and inf reach results and gradients.
+/// (One that some queries see reaches the others neither in the result nor in the first-order gradient.) The heads may
+/// lie interleaved in memory (a [N, L, H, D] tensor transposed): nothing is copied, and results and gradients come in
+/// that layout too, so that transposing back and merging the heads costs nothing. No matrix of scores is stored. An
+/// entry of the batch depends on itself alone, to the bit. float32 or float64. Throws ShapeError, DTypeError,
+/// ValueError for dropout_p.
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Mask& mask = {},
                                     const AttentionOptions& options = {});
 

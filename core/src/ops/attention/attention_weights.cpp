@@ -1,9 +1,11 @@
 // The weights of attention, out of matmul and softmax.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "ops/attention/pair_mask.hpp"
+#include "tape/dispatch.hpp"
 #include "tape/pointwise.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/attention.hpp"
@@ -31,6 +33,33 @@ Tensor keep_of(const Mask& mask, std::int64_t queries, std::int64_t keys) {
   return keep;
 }
 
+Tensor without_unseen(const Tensor& x, const Tensor& keep, std::int64_t queries) {
+  if (!keep.defined()) return x;
+  const array::Array& values = array_of(x);
+  const array::Array& mask = array_of(keep);
+  const Shape step = broadcast_strides(mask.shape, mask.strides, {x.size(0), x.size(1), queries, x.size(2)});
+  const std::int64_t last_query = step[2] == 0 ? std::min<std::int64_t>(queries, 1) : queries;
+  const std::int64_t width = x.size(3);
+  Tensor seen = empty({x.size(0), x.size(1), x.size(2), 1}, {.dtype = boolean});
+  bool* out = seen.mutable_data<bool>("without_unseen").data();
+  bool poisoned = false;
+  with_floating(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    for (std::int64_t n = 0; n < x.size(0); ++n)
+      for (std::int64_t h = 0; h < x.size(1); ++h)
+        for (std::int64_t j = 0; j < x.size(2); ++j, ++out) {
+          const bool* sees = mask.as<bool>() + n * step[0] + h * step[1] + j * step[3];
+          std::int64_t i = last_query;  // backwards: with a causal mask the last query sees every key
+          while (i > 0 && !sees[(i - 1) * step[2]]) --i;
+          *out = i > 0;
+          const T* row = values.as<T>() + n * values.strides[0] + h * values.strides[1] + j * values.strides[2];
+          for (std::int64_t c = 0; !*out && c < width; ++c)
+            poisoned = poisoned || !std::isfinite(row[c * values.strides[3]]);
+        }
+  });
+  return poisoned ? where(seen, x, 0.0) : x;
+}
+
 void check_attention(const char* op, const Tensor& q, const Tensor& k, const Mask& mask) {
   expect_floating(op, q);
   expect_same_dtype(op, q, k);
@@ -50,7 +79,8 @@ void check_attention(const char* op, const Tensor& q, const Tensor& k, const Mas
 Tensor attention_weights(const Tensor& q, const Tensor& k, const Mask& mask, std::optional<double> scale) {
   check_attention("attention_weights", q, k, mask);
   const double factor = scale ? *scale : 1.0 / std::sqrt(static_cast<double>(q.size(3)));
-  return softmax(matmul(q * factor, transpose(k, 2, 3)), -1, keep_of(mask, q.size(2), k.size(2)));
+  const Tensor keep = keep_of(mask, q.size(2), k.size(2));
+  return softmax(matmul(q * factor, transpose(without_unseen(k, keep, q.size(2)), 2, 3)), -1, keep);
 }
 
 }  // namespace tapegrad

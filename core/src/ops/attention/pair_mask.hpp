@@ -11,6 +11,10 @@ Tensor aligned_pairs(const Tensor& pairs);
 /// All parts of the mask in one tensor that broadcasts to [N, H, Lq, Lk]; undefined when nothing is hidden.
 Tensor keep_of(const Mask& mask, std::int64_t queries, std::int64_t keys);
 
+/// x [N, H, Lk, D], with 0 for the keys that no query sees if one of them holds NaN or inf: their weight is 0, and 0
+/// times that is NaN. REQUIRES: keep as keep_of makes it.
+Tensor without_unseen(const Tensor& x, const Tensor& keep, std::int64_t queries);
+
 /// Throws ShapeError unless q [N, H, Lq, D], k [N, H, Lk, D] and the mask fit; DTypeError unless they are of one
 /// floating dtype.
 void check_attention(const char* op, const Tensor& q, const Tensor& k, const Mask& mask);

@@ -49,13 +49,12 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
 
   std::array<Tensor, 5> vjp(const Saved& s, const Tensor& dout) const {
     const Tensor& q = s.input(0);
-    const Tensor& k = s.input(1);
     const Tensor p = weights(s);
     std::array<Tensor, 5> d;
     if (s.wants(2)) d[2] = matmul(transpose(p, 2, 3), dout);
     if (!s.wants(0) && !s.wants(1)) return d;
-    const Tensor ds = softmax_jacobian(p, matmul(dout, transpose(s.input(2), 2, 3))) * scale;
-    if (s.wants(0)) d[0] = matmul(ds, k);
+    const Tensor ds = softmax_jacobian(p, matmul(dout, transpose(seen(s, 2), 2, 3))) * scale;
+    if (s.wants(0)) d[0] = matmul(ds, seen(s, 1));
     if (s.wants(1)) d[1] = matmul(transpose(ds, 2, 3), q);
     return d;
   }
@@ -85,9 +84,9 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
     Tensor dy;
     Tensor ds;
     const auto add_to = [](Tensor& total, const Tensor& part) { total = total.defined() ? total + part : part; };
-    if (dx[0].defined()) add_to(ds, matmul(dx[0], transpose(s.input(1), 2, 3)));
+    if (dx[0].defined()) add_to(ds, matmul(dx[0], transpose(seen(s, 1), 2, 3)));
     if (dx[1].defined()) add_to(ds, matmul(s.input(0), transpose(dx[1], 2, 3)));
-    if (ds.defined()) add_to(dy, matmul(softmax_jacobian(p, ds * scale), s.input(2)));
+    if (ds.defined()) add_to(dy, matmul(softmax_jacobian(p, ds * scale), seen(s, 2)));
     if (dx[2].defined()) add_to(dy, matmul(p, dx[2]));
     return dy;
   }
@@ -117,7 +116,9 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
          "stored"},
         {"Hidden keys", R"(P_{ij} = 0 \Rightarrow \bar S_{ij} = 0)",
          "a key that is masked gets no gradient from this query; a query that sees none has o_i = 0 and gradient 0 "
-         "(PyTorch: NaN)"}};
+         "(PyTorch: NaN)"},
+        {"What a hidden key holds", R"(P_{ij} = 0 \Rightarrow P_{ij} v_j := 0)",
+         "also where v_j or k_j is NaN or inf, of which 0 times would be NaN"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;
@@ -235,12 +236,18 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
     return f;
   }
 
-  Tensor weights(const Saved& s) const {
-    Mask mask;
-    if (with_positions) mask = mask & Mask::keep_positions(s.input(3));
-    if (with_pairs) mask = mask & Mask::keep_pairs(s.input(4));
-    if (causal) mask = mask & Mask::causal();
-    return attention_weights(s.input(0), s.input(1), mask, scale);
+  Mask mask(const Saved& s) const {
+    Mask m;
+    if (with_positions) m = m & Mask::keep_positions(s.input(3));
+    if (with_pairs) m = m & Mask::keep_pairs(s.input(4));
+    if (causal) m = m & Mask::causal();
+    return m;
+  }
+  Tensor weights(const Saved& s) const { return attention_weights(s.input(0), s.input(1), mask(s), scale); }
+  /// The keys (input 1) or values (input 2) as the differentiable rules may read them.
+  Tensor seen(const Saved& s, int input) const {
+    const std::int64_t queries = s.input(0).size(2);
+    return without_unseen(s.input(input), keep_of(mask(s), queries, s.input(1).size(2)), queries);
   }
   static Tensor softmax_jacobian(const Tensor& p, const Tensor& d) { return p * (d - sum(p * d, -1, true)); }
 };
@@ -258,7 +265,8 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
   const double scale = options.scale ? *options.scale : 1.0 / std::sqrt(static_cast<double>(q.size(3)));
   if (options.dropout_p > 0.0) {
     Generator& generator = options.generator != nullptr ? *options.generator : default_generator();
-    return matmul(dropout(attention_weights(q, k, mask, scale), options.dropout_p, generator), v);
+    const Tensor seen = without_unseen(v, keep_of(mask, q.size(2), k.size(2)), q.size(2));
+    return matmul(dropout(attention_weights(q, k, mask, scale), options.dropout_p, generator), seen);
   }
   return apply(ScaledDotProductAttention(scale, mask), q, k, v, mask.positions(), aligned_pairs(mask.pairs()));
 }

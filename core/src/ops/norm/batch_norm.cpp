@@ -253,13 +253,17 @@ struct BatchNorm : Op<BatchNorm> {
 
     Normalised(const BatchNorm& op, const Saved& s) {
       const Tensor& x = s.input(0);
-      const auto mean_of = [&](const Tensor& a) {
-        return over_positions(op.masked ? valid_only(s, a) : a) * op.share();
-      };
-      const Tensor centred = x - mean_of(x);
-      rstd = 1.0 / sqrt(mean_of(square(centred)) + op.eps);
-      xhat = centred * rstd;
-      if (op.masked && op.zero_padding) xhat = valid_only(s, xhat);
+      // Padding is cut off before anything is computed of it: what it holds reaches no derivative of any order.
+      const Tensor inside = op.masked ? valid_only(s, x) : x;
+      const Tensor mean = over_positions(inside) * op.share();
+      const Tensor centred = inside - mean;
+      const Tensor squares = square(centred);
+      rstd = 1.0 / sqrt(over_positions(op.masked ? valid_only(s, squares) : squares) * op.share() + op.eps);
+      if (!op.masked) {
+        xhat = centred * rstd;
+      } else {
+        xhat = op.zero_padding ? valid_only(s, centred * rstd) : (x - mean) * rstd;
+      }
     }
   };
 };
