@@ -72,6 +72,37 @@ BOOST_AUTO_TEST_CASE(permissions_are_kept) {
   BOOST_TEST((status.st_mode & 07777) == 0640);
 }
 
+BOOST_AUTO_TEST_CASE(a_link_stays_a_link) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "far");
+  std::filesystem::create_symlink("far/middle", folder / "link");
+  std::filesystem::create_symlink("file", folder / "far/middle");
+  for (const std::string text : {"a file that is not there yet", "one that is"}) {
+    write_text(folder / "link", text);
+    BOOST_TEST(std::filesystem::is_symlink(folder / "link"));
+    BOOST_TEST(std::filesystem::is_symlink(folder / "far/middle"));
+    BOOST_TEST(file_content(folder / "far/file") == text);
+  }
+  std::filesystem::create_symlink("round", folder / "round");
+  BOOST_CHECK_EXCEPTION(write_text(folder / "round", "x"), tapegrad::IoError, says("Too many levels"));
+  BOOST_TEST(std::filesystem::is_symlink(folder / "round"));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_file_is_not_replaced) {
+  const TemporaryFolder folder;
+  BOOST_TEST_REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  BOOST_CHECK_EXCEPTION(write_text(folder / "pipe", "x"), tapegrad::IoError, says("no file to replace"));
+  BOOST_TEST(std::filesystem::is_fifo(folder / "pipe"));
+  BOOST_CHECK_EXCEPTION(write_text("/dev/null", "x"), tapegrad::IoError,
+                        says("[write_file] /dev/null: a directory, device"));
+  if (::geteuid() != 0) {  // root may write anything
+    write_text(folder / "file", "kept");
+    BOOST_TEST_REQUIRE(::chmod((folder / "file").c_str(), 0400) == 0);
+    BOOST_CHECK_EXCEPTION(write_text(folder / "file", "x"), tapegrad::IoError, says("Permission denied"));
+    BOOST_TEST(file_content(folder / "file") == "kept");
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_failed_write_leaves_the_old_file_whole) {
   const TemporaryFolder folder;
   write_text(folder / "file", "old");
@@ -93,7 +124,7 @@ BOOST_AUTO_TEST_CASE(errors_name_file_and_reason) {
   BOOST_CHECK_EXCEPTION(write_text(folder / "file/file", "x"), tapegrad::IoError, says("Not a directory"));
   std::filesystem::create_directory(folder / "directory");
   BOOST_CHECK_EXCEPTION(write_text(folder / "directory", "x"), tapegrad::IoError,
-                        says("rename the new file to it: Is a directory"));
+                        says("a directory, device or pipe is there, and no file to replace"));
   BOOST_TEST(folder.file_count() == 2);
   if (::geteuid() != 0) {  // root may write anywhere
     BOOST_TEST_REQUIRE(::chmod((folder / "directory").c_str(), 0500) == 0);

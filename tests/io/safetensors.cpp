@@ -1,9 +1,13 @@
 #include "tapegrad/io/safetensors.hpp"
 
+#include <sys/stat.h>
+
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <functional>
+#include <thread>
 
 #include "io/temporary_folder.hpp"
 #include "tapegrad/base/error.hpp"
@@ -120,6 +124,29 @@ BOOST_AUTO_TEST_CASE(leaves_are_written_while_a_tape_records) {
   BOOST_TEST(tape.size() == 0);
   const Tensor loaded = load_safetensors(path).at("x");
   BOOST_TEST(!loaded.requires_grad());
+}
+
+// A file that has more bytes than memory could: only its header may be read.
+BOOST_AUTO_TEST_CASE(nothing_is_read_for_a_file_that_promises_something_else) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "w.safetensors";
+  save_safetensors(path, {{"x", zeros({4})}});
+  std::filesystem::resize_file(path, std::uintmax_t{1} << 42);
+  BOOST_CHECK_EXCEPTION(load_safetensors(path), IoError,
+                        says("the tensors end at byte 16 of the data, the file has 4398"));
+  BOOST_CHECK_EXCEPTION(load_safetensors_metadata(path), IoError, says("the tensors end at byte 16"));
+}
+
+BOOST_AUTO_TEST_CASE(a_pipe_is_read_to_its_end) {
+  const TemporaryFolder folder;
+  const Tensor x = randn({300, 100});
+  save_safetensors(folder / "w.safetensors", {{"x", x}});
+  BOOST_TEST_REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  std::thread writer(
+      [&] { std::ofstream(folder / "pipe", std::ios::binary) << file_content(folder / "w.safetensors"); });
+  const Tensor loaded = load_safetensors(folder / "pipe").at("x");
+  writer.join();
+  BOOST_TEST((loaded.to_vector<float>() == x.to_vector<float>()));
 }
 
 BOOST_AUTO_TEST_CASE(errors) {

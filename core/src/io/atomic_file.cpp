@@ -21,6 +21,27 @@ namespace {
   throw IoError(fmt::format("[write_file] {}: cannot {}: {}", path, step, std::generic_category().message(error)));
 }
 
+/// The file that a path stands for: links are followed, so that a link stays one (to a file yet to be made, too).
+/// Throws IoError for what is there and must not be replaced.
+std::string followed(const std::string& path) {
+  constexpr int kMostLinks = 40;  // Linux's own limit
+  std::error_code error;
+  std::filesystem::path target = path;
+  for (int links = 0; std::filesystem::is_symlink(target, error); ++links) {
+    if (links == kMostLinks) fail(path, "follow its links", ELOOP);
+    const std::filesystem::path next = std::filesystem::read_symlink(target, error);
+    if (error) fail(path, "follow its links", error.value());
+    target = target.parent_path() / next;
+  }
+  const auto status = std::filesystem::status(target, error);
+  if (!std::filesystem::exists(status)) return target.string();
+  if (!std::filesystem::is_regular_file(status))
+    throw IoError(fmt::format("[write_file] {}: a directory, device or pipe is there, and no file to replace", path));
+  // A rename would not ask: whoever has protected a file means it.
+  if (::faccessat(AT_FDCWD, target.c_str(), W_OK, AT_EACCESS) != 0) fail(path, "write", errno);
+  return target.string();
+}
+
 class Descriptor {
  public:
   explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
@@ -101,11 +122,12 @@ void flush_directory_of(const std::string& path) {
 }  // namespace
 
 void write_file_atomically(const std::string& path, std::span<const std::span<const std::byte>> chunks) {
-  TemporaryFile file(path);
+  const std::string target = followed(path);
+  TemporaryFile file(target);
   file.keep_permissions();
   for (const auto chunk : chunks) file.write(chunk);
   file.flush_and_rename();
-  flush_directory_of(path);
+  flush_directory_of(target);
 }
 
 }  // namespace tapegrad::io

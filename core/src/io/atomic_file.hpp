@@ -11,7 +11,8 @@ namespace tapegrad::io {
 /// Writes the chunks one after another to a temporary file in the same directory, flushes it to the disk and renames it
 /// over `path`; an existing file's permissions are kept. On any error the temporary file is removed, the old file stays
 /// as it was, and an IoError "[write_file] path: step: reason" is thrown. Two writers of one path do not disturb each
-/// other: the last rename wins.
+/// other: the last rename wins. Links are followed; directories, devices, pipes and files that may not be written are
+/// left alone.
 void write_file_atomically(const std::string& path, std::span<const std::span<const std::byte>> chunks);
 
 }  // namespace tapegrad::io

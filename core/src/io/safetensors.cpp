@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -27,26 +28,60 @@ struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
 
-/// The bytes of a file. Read rather than mapped: a file that shrinks meanwhile is an error then, and no crash.
-std::vector<std::byte> read_file(const std::string& path) {
-  const std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "rb"));
-  if (file == nullptr) throw_unreadable(path, errno);
-  std::vector<std::byte> bytes;
-  std::error_code unknown;
-  if (const auto status = std::filesystem::status(path, unknown);
-      std::filesystem::is_character_file(status) || std::filesystem::is_block_file(status))
-    throw IoError(fmt::format("[load_safetensors] {}: a device, which may never end, is no file", path));
-  const std::uintmax_t size = std::filesystem::file_size(path, unknown);
-  const std::size_t room = unknown ? 1 << 16 : size + 1;  // one more, so that a single read meets the end
-  std::size_t filled = 0;
-  while (std::feof(file.get()) == 0) {
-    if (filled == bytes.size()) bytes.resize(filled == 0 ? room : 2 * filled);
-    errno = 0;
-    filled += std::fread(bytes.data() + filled, 1, bytes.size() - filled, file.get());
-    if (std::ferror(file.get()) != 0) throw_unreadable(path, errno);
+/// A file that is read from its start. Read rather than mapped: one that shrinks meanwhile is an error then, and no
+/// crash.
+class Reader {
+ public:
+  explicit Reader(const std::string& path) : path_(path), file_(std::fopen(path.c_str(), "rb")) {
+    if (file_ == nullptr) throw_unreadable(path_, errno);
+    std::error_code unknown;
+    const auto status = std::filesystem::status(path_, unknown);
+    if (std::filesystem::is_character_file(status) || std::filesystem::is_block_file(status))
+      throw IoError(fmt::format("[load_safetensors] {}: a device, which may never end, is no file", path_));
+    size_ = std::filesystem::file_size(path_, unknown);
+    if (unknown) take_in();
   }
-  bytes.resize(filled);
-  return bytes;
+
+  std::uint64_t size() const { return size_; }
+
+  /// Fills `bytes`, or as much of them as there is; returns the count.
+  std::size_t read(std::span<std::byte> bytes) {
+    errno = 0;
+    const std::size_t count = std::fread(bytes.data(), 1, bytes.size(), file_.get());
+    if (std::ferror(file_.get()) != 0) throw_unreadable(path_, errno);
+    return count;
+  }
+
+  void read_all(std::span<std::byte> bytes) {
+    if (read(bytes) != bytes.size())
+      throw IoError(fmt::format("[load_safetensors] {}: the file has become shorter while it was read", path_));
+  }
+
+ private:
+  /// A pipe tells its size when it has ended.
+  void take_in() {
+    constexpr std::size_t kStep = std::size_t{1} << 16;
+    while (std::feof(file_.get()) == 0) {
+      const std::size_t filled = content_.size();
+      content_.resize(filled + std::max(filled, kStep));
+      content_.resize(filled + read(std::span(content_).subspan(filled)));
+    }
+    size_ = content_.size();
+    if (size_ > 0) file_.reset(::fmemopen(content_.data(), content_.size(), "rb"));
+  }
+
+  std::string path_;
+  std::vector<std::byte> content_;  // of what has no size
+  std::unique_ptr<std::FILE, CloseFile> file_;
+  std::uint64_t size_ = 0;
+};
+
+io::SafetensorsHeader read_header(Reader& file, const std::string& path) {
+  std::vector<std::byte> start(io::kSafetensorsLengthBytes);
+  start.resize(file.read(start));
+  start.resize(io::safetensors_head_bytes(start, file.size(), path));
+  file.read_all(std::span(start).subspan(io::kSafetensorsLengthBytes));
+  return io::parse_safetensors_header(start, file.size(), path);
 }
 
 }  // namespace
@@ -70,20 +105,22 @@ void save_safetensors(const std::string& path, const NamedTensors& tensors,
 }
 
 NamedTensors load_safetensors(const std::string& path) {
-  const std::vector<std::byte> bytes = read_file(path);
-  const io::SafetensorsHeader header = io::parse_safetensors_header(bytes, path);
+  Reader file(path);
+  const io::SafetensorsHeader header = read_header(file, path);
   NamedTensors tensors;
-  for (const io::StoredTensor& entry : header.tensors) {
+  for (const io::StoredTensor& entry : header.tensors) {  // in the order of their bytes, without holes
     const array::Array a(entry.shape, entry.dtype);
-    if (entry.end > entry.begin)
-      std::memcpy(a.data(), bytes.data() + header.data_begin + entry.begin, entry.end - entry.begin);
+    const std::span<std::byte> bytes(a.data(), entry.end - entry.begin);
+    file.read_all(bytes);
+    io::check_safetensors_data(bytes, entry, path);
     tensors.insert(entry.name, wrap(a));
   }
   return tensors;
 }
 
 std::map<std::string, std::string> load_safetensors_metadata(const std::string& path) {
-  return io::parse_safetensors_header(read_file(path), path).metadata;
+  Reader file(path);
+  return read_header(file, path).metadata;
 }
 
 }  // namespace tapegrad

@@ -17,7 +17,6 @@
 namespace tapegrad::io {
 namespace {
 
-constexpr std::size_t kLengthBytes = 8;
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
 constexpr std::string_view kMetadata = "__metadata__";
 
@@ -241,7 +240,8 @@ class HeaderReader {
 
 std::uint64_t read_length(std::span<const std::byte> file) {
   std::uint64_t length = 0;
-  for (std::size_t i = 0; i < kLengthBytes; ++i) length |= std::to_integer<std::uint64_t>(file[i]) << (8 * i);
+  for (std::size_t i = 0; i < kSafetensorsLengthBytes; ++i)
+    length |= std::to_integer<std::uint64_t>(file[i]) << (8 * i);
   return length;
 }
 
@@ -270,28 +270,24 @@ std::size_t check_ranges(std::vector<StoredTensor>& tensors) {
   return end;
 }
 
-void check_truth_values(std::span<const std::byte> data, const StoredTensor& tensor) {
-  const auto bytes = data.subspan(tensor.begin, tensor.end - tensor.begin);
-  const auto bad = std::find_if(bytes.begin(), bytes.end(), [](std::byte b) { return b > std::byte{1}; });
-  if (bad != bytes.end())
-    refuse(fmt::format("tensor '{}' is BOOL and holds the byte {}, neither 0 nor 1", tensor.name,
-                       std::to_integer<int>(*bad)));
+std::size_t head_bytes(std::span<const std::byte> start, std::uint64_t file_size) {
+  if (start.size() < kSafetensorsLengthBytes)
+    refuse(fmt::format("the file has {} bytes, too few for the 8 bytes of the header's length", start.size()));
+  const std::uint64_t length = read_length(start);
+  if (length > kMaxHeaderBytes)
+    refuse(fmt::format("a header of {} bytes is announced, more than the limit of {}", length, kMaxHeaderBytes));
+  if (length > file_size - kSafetensorsLengthBytes)
+    refuse(fmt::format("a header of {} bytes is announced, the file ends after {}", length,
+                       file_size - kSafetensorsLengthBytes));
+  return kSafetensorsLengthBytes + length;
 }
 
 // The order of the checks is that of a cautious reader: nothing is used before it has been shown to lie inside the
 // file.
-SafetensorsHeader parse(std::span<const std::byte> file) {
-  if (file.size() < kLengthBytes)
-    refuse(fmt::format("the file has {} bytes, too few for the 8 bytes of the header's length", file.size()));
-  const std::uint64_t length = read_length(file);
-  if (length > kMaxHeaderBytes)
-    refuse(fmt::format("a header of {} bytes is announced, more than the limit of {}", length, kMaxHeaderBytes));
-  if (length > file.size() - kLengthBytes)
-    refuse(
-        fmt::format("a header of {} bytes is announced, the file ends after {}", length, file.size() - kLengthBytes));
-
-  const auto* text = reinterpret_cast<const char*>(file.data() + kLengthBytes);
-  const std::string_view json(text, length);
+SafetensorsHeader parse(std::span<const std::byte> start, std::uint64_t file_size) {
+  const std::size_t data_begin = head_bytes(start, file_size);
+  const auto* text = reinterpret_cast<const char*>(start.data() + kSafetensorsLengthBytes);
+  const std::string_view json(text, data_begin - kSafetensorsLengthBytes);
   if (json.starts_with("\xEF\xBB\xBF")) refuse("the header is not JSON (byte 1): it begins with a byte order mark");
   // The parser would take a NUL for the end of its input and ignore what follows.
   if (const std::size_t nul = json.find('\0'); nul != json.npos)
@@ -300,13 +296,21 @@ SafetensorsHeader parse(std::span<const std::byte> file) {
   nlohmann::json::sax_parse(json.begin(), json.end(), &reader);
   SafetensorsHeader header = reader.take();
 
-  header.data_begin = kLengthBytes + length;
-  const auto data = file.subspan(header.data_begin);
-  if (const std::size_t end = check_ranges(header.tensors); end != data.size())
-    refuse(fmt::format("the tensors end at byte {} of the data, the file has {} bytes of data", end, data.size()));
-  for (const StoredTensor& tensor : header.tensors)
-    if (tensor.dtype == DType::boolean) check_truth_values(data, tensor);
+  header.data_begin = data_begin;
+  const std::uint64_t data_bytes = file_size - data_begin;
+  if (const std::size_t end = check_ranges(header.tensors); end != data_bytes)
+    refuse(fmt::format("the tensors end at byte {} of the data, the file has {} bytes of data", end, data_bytes));
   return header;
+}
+
+/// Calls read(); a reason to refuse becomes a message that names the file.
+template <class Read>
+auto naming(const std::string& path, const Read& read) {
+  try {
+    return read();
+  } catch (const IoError& error) {
+    throw IoError(fmt::format("[load_safetensors] {}: {}", path, error.what()));
+  }
 }
 
 std::string json_text(const std::string& text) {
@@ -319,12 +323,23 @@ std::string json_text(const std::string& text) {
 
 }  // namespace
 
-SafetensorsHeader parse_safetensors_header(std::span<const std::byte> file, const std::string& path) {
-  try {
-    return parse(file);
-  } catch (const IoError& error) {
-    throw IoError(fmt::format("[load_safetensors] {}: {}", path, error.what()));
-  }
+std::size_t safetensors_head_bytes(std::span<const std::byte> start, std::uint64_t file_size, const std::string& path) {
+  return naming(path, [&] { return head_bytes(start, file_size); });
+}
+
+SafetensorsHeader parse_safetensors_header(std::span<const std::byte> start, std::uint64_t file_size,
+                                           const std::string& path) {
+  return naming(path, [&] { return parse(start, file_size); });
+}
+
+void check_safetensors_data(std::span<const std::byte> bytes, const StoredTensor& tensor, const std::string& path) {
+  if (tensor.dtype != DType::boolean) return;
+  const auto bad = std::find_if(bytes.begin(), bytes.end(), [](std::byte b) { return b > std::byte{1}; });
+  naming(path, [&] {
+    if (bad != bytes.end())
+      refuse(fmt::format("tensor '{}' is BOOL and holds the byte {}, neither 0 nor 1", tensor.name,
+                         std::to_integer<int>(*bad)));
+  });
 }
 
 SafetensorsHeader layout_safetensors(std::vector<StoredTensor> tensors, std::map<std::string, std::string> metadata) {
@@ -361,7 +376,8 @@ std::string format_safetensors_header(const SafetensorsHeader& header) {
   json.append((8 - json.size() % 8) % 8, ' ');
 
   std::string bytes;
-  for (std::size_t i = 0; i < kLengthBytes; ++i) bytes.push_back(static_cast<char>((json.size() >> (8 * i)) & 0xFF));
+  for (std::size_t i = 0; i < kSafetensorsLengthBytes; ++i)
+    bytes.push_back(static_cast<char>((json.size() >> (8 * i)) & 0xFF));
   return bytes + json;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <span>
 #include <string>
@@ -32,10 +33,23 @@ struct SafetensorsHeader {
   std::size_t data_begin = 0;  // 8 + N
 };
 
-/// Reads and checks the header of a whole file (or a mapping of it). Every range it returns lies inside `file` and has
-/// exactly the length that dtype and shape ask for; every BOOL byte is 0 or 1. Throws IoError "[load_safetensors] path:
-/// reason" otherwise.
-SafetensorsHeader parse_safetensors_header(std::span<const std::byte> file, const std::string& path);
+/// The bytes of a file's length.
+inline constexpr std::size_t kSafetensorsLengthBytes = 8;
+
+// The functions that read throw IoError "[load_safetensors] path: reason" for what the format does not allow.
+
+/// 8 + N, the bytes before the data: `start` holds the first 8 bytes of a file of `file_size` bytes, or all when there
+/// are fewer. Lies inside the file.
+std::size_t safetensors_head_bytes(std::span<const std::byte> start, std::uint64_t file_size, const std::string& path);
+
+/// Reads and checks a header: `start` holds the first 8 + N bytes of the file at least. Every range it returns lies
+/// inside the file and has exactly the length that dtype and shape ask for, so that nothing need be allocated for a
+/// file which promises more than it holds.
+SafetensorsHeader parse_safetensors_header(std::span<const std::byte> start, std::uint64_t file_size,
+                                           const std::string& path);
+
+/// Refuses bytes of a BOOL tensor that are neither 0 nor 1.
+void check_safetensors_data(std::span<const std::byte> bytes, const StoredTensor& tensor, const std::string& path);
 
 /// Gives each tensor its range of bytes: larger dtypes first, then by name, so that every tensor is aligned to its
 /// items. Throws IoError on two tensors of one name or a tensor named "__metadata__".

@@ -10,13 +10,14 @@
 namespace tapegrad {
 
 /// Writes tensors of any shapes and dtypes, and texts beside them. Atomic: a crash or a full disk leaves the old file
-/// whole. Throws IoError for what cannot be written (a text that is not UTF-8, a tensor named "__metadata__", the
-/// file), ValueError for an undefined tensor.
+/// whole; a symbolic link stays one, and what it leads to is written. Throws IoError for what cannot be written (a text
+/// that is not UTF-8, a tensor named "__metadata__", the file), ValueError for an undefined tensor.
 void save_safetensors(const std::string& path, const NamedTensors& tensors,
                       const std::map<std::string, std::string>& metadata = {});
 
-/// All tensors of a file, in the order of their bytes, each in storage of its own. Throws IoError "[load_safetensors]
-/// path: reason" for a file that cannot be read or is malformed, and for dtypes other than F32, F64, I64 and BOOL.
+/// All tensors of a file, in the order of their bytes, each read into storage of its own, once the header has been
+/// found to agree with the file's size. Throws IoError "[load_safetensors] path: reason" for a file that cannot be read
+/// or is malformed, and for dtypes other than F32, F64, I64 and BOOL.
 NamedTensors load_safetensors(const std::string& path);
 
 /// The texts beside the tensors. Throws IoError as load_safetensors does.
