@@ -1,5 +1,6 @@
 #include "tapegrad/ops/index.hpp"
 
+#include <array>
 #include <boost/test/unit_test.hpp>
 
 #include "fixture.hpp"
@@ -169,6 +170,36 @@ BOOST_AUTO_TEST_CASE(repeated_indices_sum_to_the_same_bits_at_any_number_of_thre
       sums[static_cast<std::size_t>(tokens.data<std::int64_t>()[p]) * 1000 + e] += dy.data<float>()[p * 1000 + e];
   for (const int threads : {1, 2, 8}) BOOST_TEST((gradient(threads) == sums));
   set_num_threads(0);
+}
+
+BOOST_AUTO_TEST_CASE(gather_and_scatter_add_give_the_same_bits_at_any_number_of_threads) {
+  Generator g(8);
+  const Shape whole{90, 7, 110};
+  const Tensor x = permute(randn({110, 90, 7}, g), {1, 2, 0});  // strides of any kind
+  for (const int axis : {0, 1, 2}) {
+    Shape shape{80, 6, 100};
+    shape[axis] = 150;
+    const Tensor index = randint(0, whole[axis], shape, g);
+    const Tensor source = randn(shape, g);
+    // Element by element, in the order of the index, in float.
+    std::vector<float> picked;
+    std::vector<float> sums = x.contiguous().to_vector<float>();
+    const std::vector<float> values = sums;
+    const auto at = index.data<std::int64_t>();
+    for (std::int64_t k = 0; k < index.numel(); ++k) {
+      std::array<std::int64_t, 3> place{k / (shape[1] * shape[2]), k / shape[2] % shape[1], k % shape[2]};
+      place[static_cast<std::size_t>(axis)] = at[static_cast<std::size_t>(k)];
+      const auto target = static_cast<std::size_t>((place[0] * whole[1] + place[1]) * whole[2] + place[2]);
+      picked.push_back(values[target]);
+      sums[target] += source.data<float>()[static_cast<std::size_t>(k)];
+    }
+    for (const int threads : {1, 2, 8}) {
+      set_num_threads(threads);
+      BOOST_TEST((gather(x, axis, index).to_vector<float>() == picked), "gather along " << axis);
+      BOOST_TEST((scatter_add(x, axis, index, source).to_vector<float>() == sums), "scatter_add along " << axis);
+    }
+    set_num_threads(0);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_loop_of_lookups_fills_one_buffer) {

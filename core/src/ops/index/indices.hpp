@@ -42,8 +42,8 @@ void write_rows(const array::Array& target, const Rows& rows, const array::Array
 /// out[.., j, ..] = x[.., index[.., j, ..], ..]. REQUIRES: index and out contiguous, x of any strides.
 void copy_elements(const array::Array& x, int axis, const array::Array& index, const array::Array& out);
 
-/// target[.., index[.., j, ..], ..] += source[.., j, ..], in the order of the index. REQUIRES: index and source
-/// contiguous, of one shape; a numeric dtype.
+/// target[.., index[.., j, ..], ..] += source[.., j, ..], each sum in the order of the index. REQUIRES: index and
+/// source contiguous, of one shape; a numeric dtype.
 void add_elements(const array::Array& target, int axis, const array::Array& index, const array::Array& source);
 
 /// target[.., index[.., j, ..], ..] = source[.., j, ..], in the order of the index: the last one stays. REQUIRES: as
