@@ -16,6 +16,8 @@ namespace tapegrad::nn {
 MultiHeadAttention::MultiHeadAttention(MultiHeadAttentionOptions options)
     : out_proj(options.embed_dim, options.embed_dim, {.bias = options.bias, .dtype = options.dtype}),
       embed_dim_(options.embed_dim),
+      key_dim_(options.kdim.value_or(options.embed_dim)),
+      value_dim_(options.vdim.value_or(options.embed_dim)),
       num_heads_(options.num_heads),
       dropout_(options.dropout) {
   if (num_heads_ < 1 || embed_dim_ < 1 || embed_dim_ % num_heads_ != 0)
@@ -23,18 +25,33 @@ MultiHeadAttention::MultiHeadAttention(MultiHeadAttentionOptions options)
                                  embed_dim_, num_heads_));
   if (!(dropout_ >= 0.0 && dropout_ < 1.0))
     throw ValueError(fmt::format("[MultiHeadAttention] expected a dropout in [0, 1), got {}", dropout_));
-  in_proj_weight = Parameter(zeros({3 * embed_dim_, embed_dim_}, {.dtype = options.dtype}));
-  init::xavier_uniform(in_proj_weight);
+  if (key_dim_ < 1 || value_dim_ < 1)
+    throw ValueError(
+        fmt::format("[MultiHeadAttention] expected a positive kdim and vdim, got {} and {}", key_dim_, value_dim_));
+  const auto projection = [&](std::int64_t rows, std::int64_t columns) {
+    Parameter weight(zeros({rows, columns}, {.dtype = options.dtype}));
+    init::xavier_uniform(weight);
+    return weight;
+  };
+  if (projects_apart()) {
+    q_proj_weight = projection(embed_dim_, embed_dim_);
+    k_proj_weight = projection(embed_dim_, key_dim_);
+    v_proj_weight = projection(embed_dim_, value_dim_);
+  } else {
+    in_proj_weight = projection(3 * embed_dim_, embed_dim_);
+  }
   if (!options.bias) return;
   in_proj_bias = Parameter(zeros({3 * embed_dim_}, {.dtype = options.dtype}));
   init::constant(out_proj.bias, 0.0);
 }
 
-/// Projections first ... first + count - 1 of query, key and value, [N, L, E] -> [N, L, count E].
+/// Projections first ... first + count - 1 of query, key and value, [N, L, width of x] -> [N, L, count E].
 Tensor MultiHeadAttention::part(const Tensor& x, std::int64_t first, std::int64_t count) const {
   if (count == 3) return linear(x, in_proj_weight, in_proj_bias);
   const Slice rows{.start = first * embed_dim_, .stop = (first + count) * embed_dim_};
-  return linear(x, slice(in_proj_weight, 0, rows), in_proj_bias.defined() ? slice(in_proj_bias, 0, rows) : Tensor());
+  const Tensor bias = in_proj_bias.defined() ? slice(in_proj_bias, 0, rows) : Tensor();
+  if (!projects_apart()) return linear(x, slice(in_proj_weight, 0, rows), bias);
+  return linear(x, first == 0 ? q_proj_weight : first == 1 ? k_proj_weight : v_proj_weight, bias);
 }
 
 /// [N, L, E] -> [N, H, L, E / H], without a copy
@@ -49,17 +66,17 @@ Tensor MultiHeadAttention::merge_heads(const Tensor& y) const {
 
 MultiHeadAttention::Heads MultiHeadAttention::project(const Tensor& query, const Tensor& key,
                                                       const Tensor& value) const {
-  const auto fits = [&](const Tensor& x) {
-    return x.dim() == 3 && x.size(0) == query.size(0) && x.size(2) == embed_dim_;
+  const auto fits = [&](const Tensor& x, std::int64_t width) {
+    return x.dim() == 3 && x.size(0) == query.size(0) && x.size(2) == width;
   };
-  if (!fits(query) || !fits(key) || !fits(value) || key.size(1) != value.size(1))
+  if (!fits(query, embed_dim_) || !fits(key, key_dim_) || !fits(value, value_dim_) || key.size(1) != value.size(1))
     throw ShapeError(fmt::format(
-        "[MultiHeadAttention] expected query [N, Lq, {0}], key and value [N, Lk, {0}], got {1}, {2} and {3}",
-        embed_dim_, to_string(query.shape()), to_string(key.shape()), to_string(value.shape())));
+        "[MultiHeadAttention] expected query [N, Lq, {}], key [N, Lk, {}] and value [N, Lk, {}], got {}, {} and {}",
+        embed_dim_, key_dim_, value_dim_, to_string(query.shape()), to_string(key.shape()), to_string(value.shape())));
   const auto features = [&](const Tensor& x, std::int64_t i) {
     return split_heads(slice(x, 2, {.start = i * embed_dim_, .stop = (i + 1) * embed_dim_}));
   };
-  const bool same_memory = key.impl() == value.impl();
+  const bool same_memory = key.impl() == value.impl() && !projects_apart();
   if (same_memory && query.impl() == key.impl()) {
     const Tensor all = part(query, 0, 3);
     return {features(all, 0), features(all, 1), features(all, 2)};

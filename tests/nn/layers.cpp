@@ -1,11 +1,15 @@
 // Every layer against PyTorch: results, gradients of inputs and parameters, buffers after, names of the state_dict.
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "fixture.hpp"
+#include "says.hpp"
+#include "tapegrad/base/error.hpp"
 #include "tapegrad/nn.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
@@ -16,6 +20,7 @@ namespace tg = tapegrad;
 namespace nn = tapegrad::nn;
 using tg::test::check_close;
 using tg::test::Fixture;
+using tg::test::says;
 using Tensors = std::map<std::string, tg::Tensor>;
 
 namespace {
@@ -151,8 +156,10 @@ BOOST_AUTO_TEST_CASE(batch_norm) {
 }
 
 BOOST_AUTO_TEST_CASE(multi_head_attention) {
-  const auto attend = [](const std::string& name, bool bias = true) {
-    nn::MultiHeadAttention model({.embed_dim = 6, .num_heads = 2, .bias = bias, .dtype = tg::float64});
+  const auto attend = [](const std::string& name, bool bias = true, std::optional<std::int64_t> kdim = {},
+                         std::optional<std::int64_t> vdim = {}) {
+    nn::MultiHeadAttention model(
+        {.embed_dim = 6, .num_heads = 2, .bias = bias, .kdim = kdim, .vdim = vdim, .dtype = tg::float64});
     const Fixture fixture(name);
     const auto run = [&](const Tensors& in, bool with_weights) {
       const tg::Tensor& query = in.at("query");
@@ -175,11 +182,27 @@ BOOST_AUTO_TEST_CASE(multi_head_attention) {
         "attention_cross_keep", "attention_cross_pairs_keep"})
     attend(name);
   attend("attention_self_no_bias", false);
+  attend("attention_cross_kdim", true, 3);
+  attend("attention_cross_vdim_no_bias", false, {}, 4);
+  attend("attention_cross_kdim_vdim_keep", true, 3, 4);
   nn::MultiHeadAttention one_head({.embed_dim = 3, .num_heads = 1, .dtype = tg::float64});
   check({"attention_one_head"}, one_head, [&](const Tensors& in) {
     const tg::Tensor& x = in.at("query");
     return Tensors{{"y", one_head(x, x, x)}};
   });
+}
+
+BOOST_AUTO_TEST_CASE(projections_of_keys_and_values_are_named_as_pytorchs) {
+  nn::MultiHeadAttention attention({.embed_dim = 6, .num_heads = 2, .kdim = 3});
+  std::vector<std::string> names;
+  for (const auto& [name, parameter] : attention.named_parameters()) names.push_back(name);
+  BOOST_TEST((names == std::vector<std::string>{"q_proj_weight", "k_proj_weight", "v_proj_weight", "in_proj_bias",
+                                                "out_proj.weight", "out_proj.bias"}));
+  const tg::Tensor x = tg::zeros({2, 4, 6});
+  BOOST_CHECK_EXCEPTION(
+      attention(x, x, x), tg::ShapeError,
+      says("expected query [N, Lq, 6], key [N, Lk, 3] and value [N, Lk, 6], got [2, 4, 6], [2, 4, 6]"));
+  BOOST_CHECK_THROW(nn::MultiHeadAttention({.embed_dim = 6, .vdim = 0}), tg::ValueError);
 }
 
 BOOST_AUTO_TEST_CASE(key_and_value_of_one_tensor_are_projected_together) {
@@ -239,6 +262,10 @@ BOOST_AUTO_TEST_CASE(masked_mean) {
   check_close(nn::masked_mean(x), tg::mean(x, 1));
   check_close(nn::masked_mean(x, tg::Mask::from_lengths({0, 3}, 3))[0], tg::zeros({4}, {.dtype = tg::float64}));
   BOOST_CHECK_THROW(nn::masked_mean(x, tg::Mask::from_lengths({1, 2}, 4)), tg::ShapeError);
+  const tg::Tensor nan = tg::full({2, 3, 4}, std::numeric_limits<double>::quiet_NaN(), {.dtype = tg::float64});
+  const tg::Mask one = tg::Mask::from_lengths({1, 1}, 3);
+  const tg::Tensor padded = tg::where(tg::unsqueeze(one.positions(), -1), x, nan);
+  check_close(nn::masked_mean(padded, one), x.slice(1, {.stop = 1}).reshape({2, 4}));
 }
 
 BOOST_AUTO_TEST_CASE(positions) {

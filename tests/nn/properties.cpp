@@ -202,7 +202,8 @@ BOOST_AUTO_TEST_CASE(misuse_is_told) {
         const nn::MultiHeadAttention attention({.embed_dim = 6, .num_heads = 2});
         attention(tg::ones({2, 3, 6}), tg::ones({2, 4, 6}), tg::ones({2, 5, 6}));
       },
-      "[MultiHeadAttention] expected query [N, Lq, 6], key and value [N, Lk, 6], got [2, 3, 6], [2, 4, 6] and [2, 5, "
+      "[MultiHeadAttention] expected query [N, Lq, 6], key [N, Lk, 6] and value [N, Lk, 6], got [2, 3, 6], [2, 4, 6] "
+      "and [2, 5, "
       "6]");
   expect_error<tg::ValueError>([] { nn::TransformerEncoder({.num_layers = -1, .embed_dim = 4}); },
                                "[TransformerEncoder] expected at least 0 layers, got -1");
