@@ -2,10 +2,12 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <memory>
 #include <numbers>
 #include <vector>
 
 #include "fixture.hpp"
+#include "says.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -17,6 +19,7 @@
 #include "tapegrad/tape/tape.hpp"
 
 using namespace tapegrad;
+using tapegrad::test::says;
 
 namespace {
 
@@ -207,6 +210,20 @@ BOOST_AUTO_TEST_CASE(stale_tensors_are_refused_by_a_private_tape) {
     stale = w * w;
   }
   BOOST_CHECK_THROW(grad([&](const Tensor& x) { return x * stale; })(num(1.0)), TapeError);
+}
+
+BOOST_AUTO_TEST_CASE(a_tape_destroyed_inside_a_transform_is_noticed) {
+  auto tape = std::make_unique<Tape>();
+  const Tensor x = tensor({2.0}, {.dtype = float64, .requires_grad = true});
+  {
+    const NoRecord pause;  // so that the transform sets the live tape aside
+    grad([&tape](const Tensor& t) {
+      tape.reset();
+      return total(square(t));
+    })(x.detach());
+  }
+  BOOST_CHECK_EXCEPTION(square(x), TapeError, says("was destroyed on another thread, or inside a transform"));
+  BOOST_TEST(square(x).item() == 4.0);
 }
 
 BOOST_AUTO_TEST_CASE(several_inputs_and_outputs) {
