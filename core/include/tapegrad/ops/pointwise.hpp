@@ -71,10 +71,9 @@ Tensor erfc(const Tensor& x);
 /// condition ? a : b, broadcast; condition is bool and carries no gradient.
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 
-/// x with `value` where the mask is true; no gradient flows there.
-inline Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) {
-  return where(mask, number_like(value, x), x);
-}
+/// x with `value` where the bool mask is true; both broadcast. No gradient flows there, not even a NaN. Any dtype.
+/// Throws DTypeError, ShapeError.
+Tensor masked_fill(const Tensor& x, const Tensor& mask, double value);
 
 /// Elementwise comparisons: bool tensors, without gradient. Any two tensors of one dtype.
 Tensor equal(const Tensor& a, const Tensor& b);
