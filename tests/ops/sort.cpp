@@ -1,0 +1,64 @@
+#include "tapegrad/ops/sort.hpp"
+
+#include "as_pytorch.hpp"
+
+using namespace tapegrad;
+using test::check_as_pytorch;
+using test::Fixture;
+using test::is_true;
+
+namespace {
+
+std::vector<Tensor> list(const std::array<Tensor, 2>& pair) { return {pair[0], pair[1]}; }
+
+void check_indices(const Tensor& x, const std::vector<std::int64_t>& expected) {
+  BOOST_TEST(x.to_vector<std::int64_t>() == expected, boost::test_tools::per_element());
+}
+
+}  // namespace
+
+namespace ops {
+BOOST_AUTO_TEST_SUITE(sort)
+
+BOOST_AUTO_TEST_CASE(as_pytorch) {
+  for (const char* name : {"sort", "sort_descending"}) {
+    const Fixture f(name);
+    check_as_pytorch(f, {"x"},
+                     [&](const std::vector<Tensor>& x) {
+                       return list(tapegrad::sort(x[0], 1, {.descending = is_true(f, "descending")}));
+                     },
+                     {"values", "indices"});
+  }
+  for (const char* name : {"topk_largest", "topk_smallest"}) {
+    const Fixture f(name);
+    check_as_pytorch(
+        f, {"x"},
+        [&](const std::vector<Tensor>& x) { return list(topk(x[0], 3, 1, {.largest = is_true(f, "largest")})); },
+        {"values", "indices"});
+  }
+  for (const char* name : {"order_of_nan", "order_of_nan_descending"}) {
+    const Fixture f(name);
+    check_indices(tapegrad::sort(f["input.x"], 0, {.descending = is_true(f, "descending")})[1],
+                  f["output.indices"].to_vector<std::int64_t>());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(topk_in_the_order_of_positions) {
+  const Tensor x = from_vector(std::vector<std::int64_t>{5, 9, 5, 7, 5}, {5});
+  check_indices(topk(x, 3)[1], {1, 3, 0});
+  check_indices(topk(x, 3, 0, {.sorted = false})[1], {0, 1, 3});
+  check_indices(topk(x, 2, 0, {.largest = false})[0], {5, 5});
+  check_indices(topk(x, 2, 0, {.largest = false})[1], {0, 2});
+}
+
+BOOST_AUTO_TEST_CASE(ties_give_the_gradient_to_the_index_that_is_returned) {
+  const Tensor x = full({3}, 2.0, {.dtype = float64}).set_requires_grad(true);
+  Tape tape;
+  const auto [values, indices] = topk(x, 1);
+  tape.backward(values[0]);
+  check_indices(indices, {0});
+  BOOST_TEST(x.grad().to_vector<double>() == (std::vector<double>{1, 0, 0}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+}  // namespace ops
