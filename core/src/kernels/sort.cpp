@@ -50,7 +50,7 @@ void rank_rows(const T* x, std::int64_t rows, std::int64_t n, const Ranking& ran
                std::int64_t* positions) {
   if (ranking.k == 0) return;
   const std::uint64_t turn = ranking.descending ? ~std::uint64_t{0} : 0;  // the largest key becomes the smallest
-  const std::int64_t depth = std::bit_width(static_cast<std::uint64_t>(n));
+  const std::int64_t depth = static_cast<std::int64_t>(std::bit_width(static_cast<std::uint64_t>(n)));
   constexpr std::int64_t kCompareWork = 30;  // about 3 ns: the branch is a guess
   constexpr std::int64_t kGrainElements = 1024;
   parallel_for(rows, std::max<std::int64_t>(1, kGrainElements / n), rows * n * depth * kCompareWork,

@@ -61,38 +61,36 @@ struct IndexPut : Op<IndexPut> {
     const auto indices = [](const std::vector<std::int64_t>& values, const Shape& shape) {
       return from_vector(values, shape);
     };
-    const auto one = [](bool accumulate) {
+    const auto one = [](bool sum) {
       return catalogue::of<3>(
-          [accumulate](const Tensor& x, const Tensor& i, const Tensor& v) { return index_put(x, {i}, v, accumulate); });
+          [sum](const Tensor& x, const Tensor& i, const Tensor& v) { return index_put(x, {i}, v, sum); });
     };
-    const auto two = [](bool accumulate) {
-      return catalogue::of<4>([accumulate](const Tensor& x, const Tensor& i, const Tensor& j, const Tensor& v) {
-        return index_put(x, {i, j}, v, accumulate);
+    const auto two = [](bool sum) {
+      return catalogue::of<4>([sum](const Tensor& x, const Tensor& i, const Tensor& j, const Tensor& v) {
+        return index_put(x, {i, j}, v, sum);
       });
     };
     catalogue::Samples s;
-    for (const bool accumulate : {false, true}) {
-      const std::string how = accumulate ? "accumulated" : "overwritten";
-      s.push_back({"rows, " + how,
-                   {uniform(g, {4, 2}, -2, 2), indices({3, 0}, {2}), uniform(g, {2, 2}, -2, 2)},
-                   one(accumulate)});
+    for (const bool sum : {false, true}) {
+      const std::string how = sum ? "accumulated" : "overwritten";
+      s.push_back(
+          {"rows, " + how, {uniform(g, {4, 2}, -2, 2), indices({3, 0}, {2}), uniform(g, {2, 2}, -2, 2)}, one(sum)});
       s.push_back({"repeated rows, " + how,
                    {uniform(g, {3, 2}, -2, 2), indices({1, 1, 0, 1}, {4}), uniform(g, {4, 2}, -2, 2)},
-                   one(accumulate)});
+                   one(sum)});
       s.push_back(
           {"elements, " + how,
            {uniform(g, {3, 2}, -2, 2), indices({2, 0, 2}, {3}), indices({1, 0, 1}, {3}), uniform(g, {3}, -2, 2)},
-           two(accumulate)});
+           two(sum)});
       s.push_back(
           {"a grid, " + how,
            {uniform(g, {3, 3, 2}, -2, 2), indices({2, 0}, {2, 1}), indices({1, 0}, {2}), uniform(g, {2, 2, 2}, -2, 2)},
-           two(accumulate)});
+           two(sum)});
       s.push_back({"values broadcast, " + how,
                    {uniform(g, {4, 2}, -2, 2), indices({3, 0, 3}, {3}), uniform(g, {2}, -2, 2)},
-                   one(accumulate)});
-      s.push_back({"no indices, " + how,
-                   {uniform(g, {3, 2}, -2, 2), indices({}, {0}), uniform(g, {0, 2}, -2, 2)},
-                   one(accumulate)});
+                   one(sum)});
+      s.push_back(
+          {"no indices, " + how, {uniform(g, {3, 2}, -2, 2), indices({}, {0}), uniform(g, {0, 2}, -2, 2)}, one(sum)});
     }
     s.push_back({"no elements", {uniform(g, {3, 0}, -2, 2), indices({1}, {1}), uniform(g, {1, 0}, -2, 2)}, one(false)});
     return s;

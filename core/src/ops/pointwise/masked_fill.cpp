@@ -40,8 +40,8 @@ struct MaskedFill : Op<MaskedFill> {
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;
-    const auto with = [](double value) {
-      return catalogue::of<2>([value](const Tensor& x, const Tensor& mask) { return masked_fill(x, mask, value); });
+    const auto with = [](double c) {
+      return catalogue::of<2>([c](const Tensor& x, const Tensor& mask) { return masked_fill(x, mask, c); });
     };
     const auto mask = [](const std::vector<bool>& values, const Shape& shape) { return from_vector(values, shape); };
     return {{"plain", {uniform(g, {2, 3}, -2, 2), mask({true, false, true, false, false, true}, {2, 3})}, with(1.5)},

@@ -37,8 +37,7 @@ inline Tensor shifted(const Tensor& x, int axis, kernels::Direction direction, d
 }
 
 /// The shapes on which every scan is checked.
-template <class F>
-catalogue::Samples scan_samples(Generator& g, const F& f) {
+inline catalogue::Samples scan_samples(Generator& g, Tensor (*f)(const Tensor&, int)) {
   using catalogue::of;
   using catalogue::uniform;
   const auto along = [f](int axis) { return of([f, axis](const Tensor& x) { return f(x, axis); }); };

@@ -32,8 +32,8 @@ struct TopK : ChosenOp<TopK> {
             {"Ties", R"(x_a = x_b = y_K)", "at the border the first is taken, and it alone gets the cotangent"}};
   }
   static catalogue::Samples samples(Generator&) {
-    const auto of_k = [](std::int64_t k, int axis = -1, TopkOptions options = {}) {
-      return catalogue::of([k, axis, options](const Tensor& x) { return topk(x, k, axis, options); });
+    const auto of_k = [](std::int64_t count, int d = -1, TopkOptions how = {}) {
+      return catalogue::of([count, d, how](const Tensor& x) { return topk(x, count, d, how); });
     };
     return {{"last axis", {unordered({3, 5})}, of_k(2)},
             {"first axis, smallest", {unordered({5, 2})}, of_k(3, 0, {.largest = false})},

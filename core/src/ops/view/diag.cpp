@@ -51,7 +51,7 @@ struct Diag : Op<Diag> {
   static catalogue::Samples samples(Generator& g) {
     using catalogue::of;
     using catalogue::uniform;
-    const auto with = [](std::int64_t offset) { return of([offset](const Tensor& x) { return diag(x, offset); }); };
+    const auto with = [](std::int64_t k) { return of([k](const Tensor& x) { return diag(x, k); }); };
     return {
         {"of a matrix", {uniform(g, {3, 3}, -2, 2)}, with(0)},
         {"above, of a wide matrix", {uniform(g, {2, 4}, -2, 2)}, with(1)},

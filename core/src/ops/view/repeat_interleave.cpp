@@ -46,8 +46,8 @@ struct RepeatInterleave : Op<RepeatInterleave> {
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;
-    const auto by = [](std::int64_t count, int d) {
-      return catalogue::of([count, d](const Tensor& x) { return repeat_interleave(x, count, d); });
+    const auto by = [](std::int64_t times, int d) {
+      return catalogue::of([times, d](const Tensor& x) { return repeat_interleave(x, times, d); });
     };
     return {{"vector", {uniform(g, {3}, -2, 2)}, by(3, 0)},
             {"first dimension", {uniform(g, {2, 3}, -2, 2)}, by(2, 0)},

@@ -52,8 +52,8 @@ struct Tile : Op<Tile> {
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;
-    const auto by = [](const std::vector<std::int64_t>& counts) {
-      return catalogue::of([counts](const Tensor& x) { return tile(x, counts); });
+    const auto by = [](const std::vector<std::int64_t>& times) {
+      return catalogue::of([times](const Tensor& x) { return tile(x, times); });
     };
     return {{"vector", {uniform(g, {3}, -2, 2)}, by({3})},
             {"both dimensions", {uniform(g, {2, 3}, -2, 2)}, by({2, 3})},
