@@ -1,0 +1,216 @@
+#include "tapegrad/diff/blame.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+#include "tape/recorder.hpp"
+#include "tape/tape_impl.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/tape/op.hpp"
+
+namespace tapegrad {
+namespace {
+
+/// A node's op as a function of the inputs that have a gradient; the others stay as they were recorded.
+class NodeFunction {
+ public:
+  NodeFunction(const Node& node, const std::vector<Tensor>& inputs) : node_(node), inputs_(inputs) {
+    for (std::uint32_t i = 0; i < node.edge_count; ++i)
+      if (node.edges[i].tracked()) tracked_.push_back(i);
+  }
+
+  NodeFunction in_float64() const {
+    const NoRecord pause;
+    NodeFunction wide = *this;
+    for (Tensor& x : wide.inputs_)
+      if (x.defined() && x.dtype() == float32) x = x.to(float64);
+    return wide;
+  }
+  DType dtype() const { return inputs_[tracked_.front()].dtype(); }
+
+  std::vector<Tensor> arguments() const {
+    std::vector<Tensor> xs;
+    for (const std::size_t i : tracked_) xs.push_back(inputs_[i]);
+    return xs;
+  }
+  /// The op's number of the k-th argument.
+  int input_of(int k) const { return static_cast<int>(tracked_[static_cast<std::size_t>(k)]); }
+
+  std::vector<Tensor> operator()(const std::vector<Tensor>& xs) const {
+    std::vector<Tensor> inputs = inputs_;
+    for (std::size_t k = 0; k < tracked_.size(); ++k) inputs[tracked_[k]] = xs[k];
+    std::vector<const Tensor*> pointers;
+    for (const Tensor& x : inputs) pointers.push_back(&x);
+    std::vector<Tensor> outputs(node_.output_count);
+    engine::apply(*node_.table, node_.state, Inputs(pointers.data(), pointers.size()), outputs);
+    return outputs;
+  }
+
+ private:
+  const Node& node_;
+  std::vector<Tensor> inputs_;
+  std::vector<std::size_t> tracked_;
+};
+
+bool same_values(const Tensor& a, const Tensor& b) {
+  if (a.shape() != b.shape() || a.dtype() != b.dtype()) return false;
+  const array::Array p = contiguous_array(a);
+  const array::Array q = contiguous_array(b);
+  return std::equal(p.data(), p.data() + a.numel() * static_cast<std::int64_t>(size_of(a.dtype())), q.data());
+}
+
+/// Why the op cannot be run again; empty when it gives its recorded values.
+std::string cannot_repeat(const NodeFunction& run, const std::vector<Tensor>& recorded) {
+  const NoRecord pause;
+  try {
+    const std::vector<Tensor> again = run(run.arguments());
+    if (!std::equal(again.begin(), again.end(), recorded.begin(), recorded.end(), same_values))
+      return "running it again gives other values";
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "";
+}
+
+bool is_to_blame(Verdict verdict) { return verdict == Verdict::wrong || verdict == Verdict::non_deterministic; }
+
+class Blamer {
+ public:
+  Blamer(const TapeImpl& tape, const BlameOptions& options) : tape_(tape), options_(options) {}
+
+  BlameReport run(std::uint32_t top) {
+    std::vector<char> reached(top + 1, 0);
+    reached[top] = 1;
+    for (std::int64_t i = top; i >= 0; --i) {
+      const Node& node = *tape_.nodes[static_cast<std::size_t>(i)];
+      if (reached[static_cast<std::size_t>(i)] == 0 || node.is_leaf()) continue;
+      for (const Edge& edge : std::span(node.edges, node.edge_count))
+        if (edge.tracked()) reached[edge.node] = 1;
+      check(node);
+    }
+    return std::move(report_);
+  }
+
+ private:
+  void check(const Node& node) {
+    ++report_.nodes;
+    const StudyValues& values = tape_.study[node.position];
+    const NodeFunction run(node, values.inputs);
+    if (const std::string reason = cannot_repeat(run, values.outputs); !reason.empty()) {
+      report_.skipped.push_back({node.position, std::string(node.name()), reason});
+      return;
+    }
+    Verdict verdict = check(node, run);
+    if (run.dtype() == float32 && !is_to_blame(verdict)) {
+      const NodeFunction wide = run.in_float64();
+      bool takes_it = true;
+      try {
+        const NoRecord pause;
+        wide(wide.arguments());
+      } catch (const DTypeError&) {  // the op holds a tensor of its own
+        takes_it = false;
+      }
+      if (takes_it) verdict = check(node, wide);
+    }
+    if (verdict != Verdict::ok && verdict != Verdict::kink && !is_to_blame(verdict)) ++report_.undecided;
+  }
+
+  Verdict check(const Node& node, const NodeFunction& run) {
+    const GradcheckOptions options{.order = node.table->vjp == nullptr ? 1 : options_.order,
+                                   .forward_mode = false,
+                                   .seed = options_.seed,
+                                   .budget = options_.budget,
+                                   .directions = options_.directions,
+                                   .allow = options_.allow};
+    BlamedNode blamed;
+    try {
+      blamed.report = gradcheck(run, run.arguments(), options);
+    } catch (const TapeError& e) {  // a rule that breaks its contract: a gradient of no possible shape
+      blamed.failure = e.what();
+    }
+    const GradcheckReport& report = blamed.report;
+    Verdict verdict = blamed.failure.empty() ? report.verdict() : Verdict::wrong;
+    if (!is_to_blame(verdict) || (blamed.failure.empty() && report.ok())) return verdict;
+    if (blamed.failure.empty()) {
+      blamed.finding =
+          *std::max_element(report.findings.begin(), report.findings.end(), [](const auto& a, const auto& b) {
+            return std::pair(a.verdict, a.relative_error()) < std::pair(b.verdict, b.relative_error());
+          });
+      const int count = static_cast<int>(run.arguments().size());  // cotangents follow the inputs at order 2
+      if (blamed.finding.input >= 0 && blamed.finding.input < count)
+        blamed.finding.input = run.input_of(blamed.finding.input);
+    }
+    const NodeInfo info = tape_.info(node);
+    blamed.position = info.position;
+    blamed.op = info.op;
+    blamed.scope = info.scope;
+    blamed.attributes = info.attributes;
+    for (const Tensor& x : info.input_values) blamed.input_shapes.push_back(x.defined() ? x.shape() : Shape{});
+    blamed.dtype = run.dtype();
+    report_.wrong.push_back(std::move(blamed));
+    return verdict;
+  }
+
+  const TapeImpl& tape_;
+  const BlameOptions& options_;
+  BlameReport report_;
+};
+
+std::string heading(const BlamedNode& node) {
+  std::vector<std::string> attributes;
+  for (const auto& [name, value] : node.attributes) attributes.push_back(fmt::format("{}={}", name, value));
+  std::vector<std::string> shapes;
+  for (const Shape& shape : node.input_shapes) shapes.push_back(to_string(shape));
+  return fmt::format("node {}, {}({}){}{}{}", node.position, node.op, fmt::join(shapes, ", "),
+                     attributes.empty() ? "" : fmt::format(" {{{}}}", fmt::join(attributes, ", ")),
+                     node.scope.empty() ? "" : " in ", node.scope);
+}
+
+std::string residual(const BlamedNode& node) {
+  if (!node.failure.empty()) return node.failure;
+  const GradcheckFinding& f = node.finding;
+  std::string where = f.input < 0 ? "" : fmt::format("input {}", f.input);
+  if (!f.index.empty()) where += fmt::format("[{}]", fmt::join(f.index, ", "));
+  return fmt::format("{}{}: the rule says {:.9g}, differences {:.9g}: relative error {:.2g} ({}, {})", where,
+                     f.output < 0 ? "" : fmt::format(" to output {}", f.output), f.analytic, f.numeric,
+                     f.relative_error(), to_string(f.verdict), to_string(node.dtype));
+}
+
+}  // namespace
+
+BlameReport blame(const Tape& tape, const Tensor& loss, const BlameOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  const TapeImpl* const impl = recorder.tape;
+  if (impl == nullptr || &impl->handle() != &tape)
+    throw TapeError("[blame] the tape belongs to another thread, or is suspended");
+  if (!impl->options.study) throw TapeError("[blame] needs a tape that keeps its values: Tape tape({.study = true})");
+  BlameReport report = Blamer(*impl, options).run(impl->node_of(loss, "blame").position);
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return report;
+}
+
+std::string to_string(const BlameReport& report) {
+  std::string text;
+  if (report.ok()) {
+    text = "blame: no node's reverse rule is wrong\n";
+  } else {
+    const BlamedNode& first = report.wrong.front();
+    text = fmt::format("blame: {}\n  {}\n", heading(first), residual(first));
+    if (first.failure.empty()) text += to_string(first.report);
+    for (std::size_t k = 1; k < report.wrong.size(); ++k)
+      text += fmt::format("further down: {}\n  {}\n", heading(report.wrong[k]), residual(report.wrong[k]));
+  }
+  text += fmt::format(
+      "{} nodes from the loss down: {} right, {} wrong, {} undecided, {} skipped ({:.3f} s)\n", report.nodes,
+      report.nodes - static_cast<std::int64_t>(report.wrong.size() + report.skipped.size()) - report.undecided,
+      report.wrong.size(), report.undecided, report.skipped.size(), report.seconds);
+  for (const SkippedNode& s : report.skipped)
+    text += fmt::format("skipped node {}, {}: {}\n", s.position, s.op, s.reason);
+  return text;
+}
+
+}  // namespace tapegrad
