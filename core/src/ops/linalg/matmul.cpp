@@ -181,8 +181,9 @@ struct MatMul : Op<MatMul> {
 namespace {
 
 Tensor product_of_matrices(const Tensor& a, const Tensor& b) {
-  const Tensor product = apply(MatMul{}, a, b);
-  return recorder.strong_zero ? matmul_with_strong_zeros(product, a, b) : product;
+  Tensor product = apply(MatMul{}, a, b);
+  if (recorder.strong_zero) product = matmul_with_strong_zeros(product, a, b);
+  return product;
 }
 
 }  // namespace

@@ -56,8 +56,9 @@ struct Div : BinaryOp<Div, DivFormula, DivFormulaKernels> {
 };
 
 Tensor div(const Tensor& a, const Tensor& b) {
-  const Tensor quotient = apply(Div{}, a, b);
-  return recorder.strong_zero ? quotient_with_strong_zeros(quotient, a) : quotient;
+  Tensor quotient = apply(Div{}, a, b);
+  if (recorder.strong_zero) quotient = quotient_with_strong_zeros(quotient, a);
+  return quotient;
 }
 
 TAPEGRAD_CATALOGUE(pointwise, div, Div)

@@ -54,8 +54,9 @@ struct Mul : BinaryOp<Mul, MulFormula, MulFormulaKernels> {
 };
 
 Tensor mul(const Tensor& a, const Tensor& b) {
-  const Tensor product = apply(Mul{}, a, b);
-  return recorder.strong_zero ? with_strong_zeros(product, a, b) : product;
+  Tensor product = apply(Mul{}, a, b);
+  if (recorder.strong_zero) product = with_strong_zeros(product, a, b);
+  return product;
 }
 
 TAPEGRAD_CATALOGUE(pointwise, mul, Mul)
