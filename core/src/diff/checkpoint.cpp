@@ -211,7 +211,7 @@ Tensor checkpoint(TensorFunction run, const std::vector<Tensor>& hs) {
   Checkpoint op;
   op.block = block;
   block->value = std::move(value);
-  const Tensor y = tapegrad::apply(op, inputs);
+  Tensor y = tapegrad::apply(op, inputs);
   block->value = Tensor();
   return y;
 }
