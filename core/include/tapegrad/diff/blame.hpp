@@ -63,10 +63,11 @@ struct BlameReport {
 };
 std::string to_string(const BlameReport& report);
 
-/// Checks the reverse rule of every operation that the loss depends on. Leaves the tape as it is. Ops that hold random
-/// numbers replay them. Nodes in float32 are checked in float32 and, where the op takes it, in float64. Skipped, and
-/// told: blocks of checkpoint(), and ops that do not give their recorded values again. Throws TapeError for a tape that
-/// is not in study mode (a node's inputs are needed) and for a loss that is not on it.
+/// Checks the reverse rule of every operation that the loss depends on (those without a derivative are on no tape).
+/// Leaves the tape as it is. Ops that hold random numbers replay them. Nodes in float32 are checked in float32 and,
+/// where the op takes it, in float64. Skipped, and told: blocks of checkpoint(), and ops that do not give their
+/// recorded values again. Throws TapeError for a tape that is not in study mode (a node's inputs are needed) and for a
+/// loss that is not on it.
 BlameReport blame(const Tape& tape, const Tensor& loss, const BlameOptions& options = {});
 
 }  // namespace tapegrad
