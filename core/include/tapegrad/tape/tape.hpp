@@ -34,9 +34,9 @@ struct TapeImpl;
 struct TapeOptions {
   /// Keeps every value, and every cotangent of the last sweep, for inspection, and names nodes by their scope.
   bool study = false;
-  /// Stops at the first value that is not finite, with a TapeError that names the op, its node and scope, and the ranges
-  /// of its inputs: in the op that made it (a NaN, or an infinity that none of its inputs holds: masks of -inf are
-  /// meant), or in the reverse sweep at the node whose rule made it. Looks at what is done while the tape records.
+  /// Stops at the first value that is not finite, with a TapeError that names the op, its node and scope, and the
+  /// ranges of its inputs: in the op that made it (a NaN, or an infinity that none of its inputs holds: masks of -inf
+  /// are meant), or in the reverse sweep at the node whose rule made it. Looks at what is done while the tape records.
   /// Implies study.
   bool anomaly = false;
 };
