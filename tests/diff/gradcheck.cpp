@@ -191,6 +191,14 @@ BOOST_AUTO_TEST_CASE(the_report_names_element_values_and_sides) {
   BOOST_TEST(text.find("[1, 1]") != std::string::npos, text);
 }
 
+BOOST_AUTO_TEST_CASE(inputs_are_named) {
+  const auto f = [](const Tensor& a, const Tensor& b) { return apply(Planted{}, a, b); };
+  const GradcheckReport report = tapegrad::gradcheck(f, {normal({3, 3}), normal({3}, 2)}, {.input_names = {"scores"}});
+  BOOST_TEST(report.findings.front().input_name == "scores");
+  BOOST_TEST(report.findings[1].input_name == "1");
+  BOOST_TEST(fmt::format("{}", report).find(" scores ") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(a_kink_passes_with_a_value_between_the_slopes) {
   const auto ramp = [](double slope) {
     return [slope](const Tensor& x) {

@@ -496,7 +496,11 @@ class Comparison {
     }
   }
 
-  GradcheckFinding fresh_finding(std::size_t i) const { return {.order = order_, .input = static_cast<int>(i)}; }
+  GradcheckFinding fresh_finding(std::size_t i) const {
+    return {.order = order_,
+            .input = static_cast<int>(i),
+            .input_name = i < options_.input_names.size() ? options_.input_names[i] : std::to_string(i)};
+  }
 
   static void set_values(GradcheckFinding& finding, double analytic, const Slope& slope, double tolerance) {
     finding.analytic = analytic;
@@ -617,7 +621,7 @@ std::string to_string(const GradcheckReport& report) {
               : f.mode == "forward"           ? "direction"
                                               : "[" + element + "]";
     text += fmt::format("{:17} {:5} {:7} {:5} {:12} {:>6} {:>20.12g} {:>20.12g} {:>9.2g} {:>9.2g} {:>9.2g}",
-                        to_string(f.verdict), f.order, f.mode, f.input < 0 ? "" : std::to_string(f.input), element,
+                        to_string(f.verdict), f.order, f.mode, f.input_name, element,
                         f.output < 0 ? "" : std::to_string(f.output), f.analytic, f.numeric, f.absolute_error(),
                         f.relative_error(), f.tolerance);
     if (f.verdict == Verdict::kink)

@@ -43,6 +43,8 @@ struct GradcheckOptions {
   std::int64_t budget = 4000;  ///< function calls allowed for a full Jacobian; beyond it random directions are compared
   int directions = 6;          ///< how many, for each input
   std::vector<Allowance> allow = {};
+  /// Printed in place of the inputs' numbers. Fewer names than inputs: the rest keep their numbers.
+  std::vector<std::string> input_names = {};
 };
 
 /// The worst disagreement of one input at one order, or what stands in the way of a comparison.
@@ -58,6 +60,7 @@ struct GradcheckFinding {
   double tolerance = 0.0;                       ///< from the estimated errors of both
   double slope_below = 0.0, slope_above = 0.0;  ///< at a kink
   std::string note = {};
+  std::string input_name = {};  ///< its given name, else its number
 
   double absolute_error() const;
   double relative_error() const;
