@@ -1,0 +1,56 @@
+// What the recurrent cells share: shapes, rows, and pieces of their rules.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "kernels/parallel.hpp"
+#include "tape/pointwise.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/view.hpp"
+
+namespace tapegrad {
+
+/// Throws unless from_input and from_state are [N, gates H] for a state [N, H], floating and all of one dtype.
+inline void check_cell(std::string_view op, int gates, std::string_view state_name, const Tensor& from_input,
+                       const Tensor& from_state, const Tensor& state) {
+  expect_floating(op, from_input);
+  expect_same_dtype(op, from_input, from_state);
+  expect_same_dtype(op, from_input, state);
+  const bool fits = state.dim() == 2 && from_input.shape() == Shape{state.size(0), gates * state.size(1)} &&
+                    from_state.shape() == from_input.shape();
+  if (!fits)
+    throw ShapeError(fmt::format(
+        "[{0}] expected from_input and from_state [N, {1}H] and {2} [N, H], got {3}, {4} and {5}", op, gates,
+        state_name, to_string(from_input.shape()), to_string(from_state.shape()), to_string(state.shape())));
+}
+
+/// Rows are independent: how many a task takes changes no result.
+template <class Body>
+void for_cell_rows(std::int64_t rows, std::int64_t hidden, const Body& body) {
+  constexpr std::int64_t kStepsPerElement = 60;  // of 0.1 ns: a handful of exponentials
+  if (hidden == 0) return;
+  kernels::parallel_for(rows, std::max<std::int64_t>(1, 1024 / hidden), rows * hidden * kStepsPerElement, body);
+}
+
+/// The gates that lie side by side in z [N, count H].
+inline std::vector<Tensor> gates_of(const Tensor& z, int count) {
+  return split(z, std::vector<std::int64_t>(static_cast<std::size_t>(count), z.size(-1) / count), -1);
+}
+
+/// a + b, where an undefined tensor is a zero.
+inline Tensor sum_of(const Tensor& a, const Tensor& b) {
+  if (!a.defined()) return b;
+  return b.defined() ? a + b : a;
+}
+
+/// The slopes of sigmoid and tanh, from their values.
+inline Tensor sigmoid_slope(const Tensor& y) { return y * (1.0 - y); }
+inline Tensor tanh_slope(const Tensor& y) { return 1.0 - y * y; }
+
+}  // namespace tapegrad
