@@ -1,0 +1,99 @@
+// check_module: it names what is wrong, and leaves the module alone.
+#include "tapegrad/nn/check_module.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "tapegrad/base/random.hpp"
+#include "tapegrad/nn.hpp"
+#include "tapegrad/ops/linalg.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/tape/create.hpp"
+
+namespace tg = tapegrad;
+namespace nn = tapegrad::nn;
+
+namespace {
+
+/// The second layer's bias gets half of its gradient.
+struct HalfBias : nn::Module {
+  nn::Linear first{3, 4, {.dtype = tg::float64}};
+  nn::Linear second{4, 2, {.dtype = tg::float64}};
+  TAPEGRAD_MODULE(first, second)
+  tg::Tensor operator()(const tg::Tensor& x) const {
+    const tg::Tensor bias = 0.5 * second.bias.tensor() + 0.5 * second.bias->detach();
+    return tg::linear(tg::tanh(first(x)), second.weight, bias);
+  }
+};
+
+tg::Tensor normal(const tg::Shape& shape) { return tg::randn(shape, {.dtype = tg::float64}); }
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(check_module)
+
+BOOST_AUTO_TEST_CASE(a_right_module_passes) {
+  tg::manual_seed(1);
+  nn::Sequential model(nn::Linear(3, 4), nn::Tanh(), nn::Linear(4, 2));
+  const tg::GradcheckReport report = nn::check_module(model, {normal({2, 3})});
+  BOOST_TEST(report.ok(), to_string(report));
+  const std::string text = to_string(report);
+  for (const char* name : {"input 0", "0.weight", "0.bias", "2.weight", "2.bias"})
+    BOOST_TEST((text.find(name) != std::string::npos), name);
+}
+
+BOOST_AUTO_TEST_CASE(the_wrong_parameter_is_named) {
+  tg::manual_seed(2);
+  const tg::GradcheckReport report = nn::check_module(HalfBias(), {normal({2, 3})}, {.order = 1});
+  BOOST_TEST((report.verdict() == tg::Verdict::wrong));
+  const std::string text = to_string(report);
+  BOOST_TEST((text.find("second.bias") != std::string::npos), text);
+  BOOST_TEST(std::count_if(report.findings.begin(), report.findings.end(), [](const tg::GradcheckFinding& f) {
+               return f.verdict == tg::Verdict::wrong && f.mode == "reverse" && f.input_name == "second.bias";
+             }) == 1);
+  BOOST_TEST(std::none_of(report.findings.begin(), report.findings.end(), [](const tg::GradcheckFinding& f) {
+    return f.verdict == tg::Verdict::wrong && f.input_name != "second.bias";
+  }));
+}
+
+BOOST_AUTO_TEST_CASE(inputs_go_by_the_given_names) {
+  nn::MultiHeadAttention attention({.embed_dim = 4, .num_heads = 2});
+  const tg::Tensor x = normal({1, 2, 4});
+  const tg::GradcheckReport report = nn::check_module(attention, {x, normal({1, 3, 4}), normal({1, 3, 4})},
+                                                      {.order = 1, .input_names = {"query", "key", "value"}});
+  BOOST_TEST(report.ok(), to_string(report));
+  const std::string text = to_string(report);
+  for (const char* name : {"query", "key", "value", "in_proj_weight", "out_proj.bias"})
+    BOOST_TEST((text.find(name) != std::string::npos), name);
+}
+
+BOOST_AUTO_TEST_CASE(a_call_of_ones_own) {
+  tg::manual_seed(3);
+  const tg::Mask mask = tg::Mask::from_lengths({3, 1}, 3);
+  const tg::GradcheckReport report = nn::check_module(
+      nn::MultiHeadAttention({.embed_dim = 2}), {normal({2, 3, 2})},
+      [&](nn::MultiHeadAttention& attention, const tg::Tensor& x) { return attention(x, x, x, mask); }, {.order = 1});
+  BOOST_TEST(report.ok(), to_string(report));
+}
+
+BOOST_AUTO_TEST_CASE(tokens_alone_are_checked_in_float64) {
+  const nn::Embedding embedding(5, 2);
+  const tg::GradcheckReport report =
+      nn::check_module(embedding, {tg::from_vector(std::vector<std::int64_t>{1, 4, 1}, {3})});
+  BOOST_TEST(report.ok(), to_string(report));
+}
+
+BOOST_AUTO_TEST_CASE(the_module_is_left_alone) {
+  nn::BatchNorm layer(3);
+  const std::vector<float> mean = layer.running_mean->to_vector<float>();
+  BOOST_TEST(nn::check_module(layer, {normal({4, 3})}).ok());
+  BOOST_TEST((layer.weight.dtype() == tg::float32));
+  BOOST_TEST(!layer.weight.has_grad());
+  BOOST_TEST(layer.running_mean->to_vector<float>() == mean, boost::test_tools::per_element());
+  BOOST_TEST(layer.num_batches_tracked->item() == 0.0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
