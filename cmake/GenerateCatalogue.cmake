@@ -1,15 +1,19 @@
-# cmake -DOP_FILES=... -DREGISTRY=... -P GenerateCatalogue.cmake: writes the source that lists every op (see TapegradCatalogue.cmake).
+# cmake -DFILES=... -DREGISTRY=... -DMACRO=... -DNAMESPACE=... -DENTRY=... -DFUNCTION=... -P GenerateCatalogue.cmake: writes the source
+# that lists every entry (see TapegradCatalogue.cmake).
 cmake_minimum_required(VERSION 3.25)
 set(names "")
-foreach(file ${OP_FILES})
-  file(STRINGS "${file}" entry REGEX "^[ \t]*TAPEGRAD_CATALOGUE\\(" LIMIT_COUNT 1)
-  if(entry)
-    get_filename_component(name "${file}" NAME_WE)
+foreach(file ${FILES})
+  file(STRINGS "${file}" lines REGEX "^[ \t]*${MACRO}\\(")
+  foreach(line ${lines})
+    if(NOT line MATCHES "${MACRO}\\([^,]*,[ ]*([A-Za-z0-9_]+)[ ]*,")
+      message(FATAL_ERROR "${file}: expected ${MACRO}(room, entry, Struct) on one line, got: ${line}")
+    endif()
+    set(name "${CMAKE_MATCH_1}")
     if(name IN_LIST names)
-      message(FATAL_ERROR "two op files are called ${name}.cpp; an op's name must be its own")
+      message(FATAL_ERROR "two entries are called ${name}; an entry's name must be its own")
     endif()
     list(APPEND names ${name})
-  endif()
+  endforeach()
 endforeach()
 list(SORT names)
 list(LENGTH names count)
@@ -17,25 +21,25 @@ list(LENGTH names count)
 set(declarations "")
 set(entries "")
 foreach(name ${names})
-  string(APPEND declarations "const OpEntry& entry_${name}();\n")
+  string(APPEND declarations "const ${ENTRY}& entry_${name}();\n")
   string(APPEND entries "&entry_${name}(), ")
 endforeach()
 
 file(CONFIGURE OUTPUT "${REGISTRY}" @ONLY CONTENT [[
-// Written by the build from the files under core/src/ops; do not edit.
+// Written by the build from the sources' @MACRO@ lines; do not edit.
 #include <array>
 #include <span>
 
-namespace tapegrad::catalogue {
+namespace @NAMESPACE@ {
 
-struct OpEntry;
+struct @ENTRY@;
 @declarations@
-std::span<const OpEntry* const> all_ops();
+std::span<const @ENTRY@* const> @FUNCTION@();
 
-std::span<const OpEntry* const> all_ops() {
-  static const std::array<const OpEntry*, @count@> entries{@entries@};
+std::span<const @ENTRY@* const> @FUNCTION@() {
+  static const std::array<const @ENTRY@*, @count@> entries{@entries@};
   return entries;
 }
 
-}  // namespace tapegrad::catalogue
+}  // namespace @NAMESPACE@
 ]])

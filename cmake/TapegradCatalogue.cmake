@@ -1,16 +1,21 @@
-# The catalogue: a library of its own that lists every op (samples, formulas, benchmark cases), for the tests, the tools and the documents.
-# A program that only computes does not link to it and carries none of that.
+# A catalogue: a library of its own that lists every entry (samples, formulas, benchmark cases), for the tests, the tools and the
+# documents. A program that only computes does not link to it and carries none of that.
 #
-# The list is made at build time from the op files themselves, src/ops/ROOM/OP.cpp (and the few that the engine needs, in src/tape): those with a TAPEGRAD_CATALOGUE( line. Static
-# initialisers could not do it: a linker drops from an archive the objects that nothing refers to.
-file(GLOB op_files CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/src/ops/*/*.cpp" "${CMAKE_CURRENT_SOURCE_DIR}/src/tape/*.cpp")
-set(registry "${CMAKE_CURRENT_BINARY_DIR}/catalogue_registry.cpp")
-set(generator "${PROJECT_SOURCE_DIR}/cmake/GenerateCatalogue.cmake")
-add_custom_command(
-  OUTPUT "${registry}"
-  COMMAND "${CMAKE_COMMAND}" "-DOP_FILES=${op_files}" "-DREGISTRY=${registry}" -P "${generator}"
-  DEPENDS ${op_files} "${generator}"
-  COMMENT "Listing the ops" VERBATIM)
-add_library(tapegrad_catalogue STATIC "${registry}")
-tapegrad_package_library(catalogue)
-target_link_libraries(tapegrad_catalogue PUBLIC tapegrad::core)
+#   tapegrad_catalogue(NAME LIBRARY MACRO NAMESPACE ENTRY FUNCTION FILES...)
+#
+# makes tapegrad::NAME beside tapegrad::LIBRARY, whose function NAMESPACE::FUNCTION() gives a pointer to the ENTRY of each line
+# MACRO(room, entry, Struct) in FILES. The list is made at build time. Static initialisers could not do it: a linker drops from an
+# archive the objects that nothing refers to.
+function(tapegrad_catalogue name library macro namespace entry function)
+  set(registry "${CMAKE_CURRENT_BINARY_DIR}/${name}_registry.cpp")
+  set(generator "${PROJECT_SOURCE_DIR}/cmake/GenerateCatalogue.cmake")
+  add_custom_command(
+    OUTPUT "${registry}"
+    COMMAND "${CMAKE_COMMAND}" "-DFILES=${ARGN}" "-DREGISTRY=${registry}" "-DMACRO=${macro}" "-DNAMESPACE=${namespace}"
+            "-DENTRY=${entry}" "-DFUNCTION=${function}" -P "${generator}"
+    DEPENDS ${ARGN} "${generator}"
+    COMMENT "Listing the entries of ${name}" VERBATIM)
+  add_library(tapegrad_${name} STATIC "${registry}")
+  tapegrad_package_library(${name})
+  target_link_libraries(tapegrad_${name} PUBLIC tapegrad::${library})
+endfunction()

@@ -1,4 +1,5 @@
-# The package: find_package(tapegrad 0.1) gives tapegrad::tapegrad (all), ::core, ::nn, ::optim and ::catalogue.
+# The package: find_package(tapegrad 0.1) gives tapegrad::tapegrad (all), ::core, ::nn and ::optim, and the catalogues
+# ::catalogue and ::nn_catalogue.
 include(CMakePackageConfigHelpers)
 
 get_property(libraries GLOBAL PROPERTY TAPEGRAD_PACKAGE_LIBRARIES)

@@ -1,7 +1,9 @@
 #include "tapegrad/nn/activation.hpp"
 
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/tape/create.hpp"
 
 namespace tapegrad::nn {
 
@@ -15,5 +17,29 @@ Tensor activate(Activation activation, const Tensor& x) {
   }
   throw ValueError("[activate] no such activation");
 }
+
+namespace {
+
+struct ActivationEntry {
+  static constexpr std::string_view math = R"(y = \varphi(x))";
+  static catalogue::LayerSamples samples(Generator& g) {
+    using namespace catalogue;
+    return {layer_sample("relu", ReLU(), {uniform(g, {2, 3}, 0.1, 2)}),
+            layer_sample("gelu", GELU(), {uniform(g, {2, 3}, -2, 2)}),
+            layer_sample("gelu by tanh", ActivationLayer<Activation::gelu_tanh>(), {uniform(g, {2, 3}, -2, 2)}),
+            layer_sample("silu", SiLU(), {uniform(g, {2, 3}, -2, 2)}),
+            layer_sample("tanh", Tanh(), {uniform(g, {2, 3}, -2, 2)})};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"integers", [] { Tanh()(arange(3)); }, "[tanh] expected a floating tensor"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    return catalogue::layer_sample("gelu, [256, 256]", GELU(), {catalogue::uniform(g, {256, 256}, -2, 2)});
+  }
+};
+
+}  // namespace
+
+TAPEGRAD_LAYER(activation, ActivationLayer, ActivationEntry)
 
 }  // namespace tapegrad::nn

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/nn/init.hpp"
 #include "tapegrad/ops/attention.hpp"
 #include "tapegrad/ops/dropout.hpp"
@@ -104,5 +105,62 @@ AttentionWithWeights MultiHeadAttention::with_weights(const Tensor& query, const
   const Tensor used = is_training() && dropout_ > 0.0 ? dropout(weights, dropout_) : weights;
   return {out_proj(merge_heads(matmul(used, heads.value))), weights};
 }
+
+namespace {
+
+struct MultiHeadAttentionEntry {
+  static constexpr std::string_view math =
+      R"(y = [o_1, \ldots, o_H] W_o^\top + b_o,\ o_h = \mathrm{softmax}\!\left(\frac{Q_h K_h^\top}{\sqrt{E / H}}\right) V_h)";
+  static catalogue::LayerSamples samples(Generator& g) {
+    using namespace catalogue;
+    const auto sequences = [&g](std::int64_t length) { return uniform(g, {2, length, 4}, -2, 2); };
+    const auto layer = [](double dropout, bool bias) {
+      return MultiHeadAttention({.embed_dim = 4, .num_heads = 2, .dropout = dropout, .bias = bias, .dtype = float64});
+    };
+    const auto to_itself = [](const Mask& mask) {
+      return [mask](MultiHeadAttention& self, const Tensor& x) { return self(x, x, x, mask); };
+    };
+    const Mask padded = Mask::from_lengths({3, 2}, 3);
+    return {layer_sample("to itself", layer(0.0, true), {sequences(3)}, to_itself({})),
+            layer_sample("without bias, causal and padded", layer(0.0, false), {sequences(3)},
+                         to_itself(padded & Mask::causal())),
+            layer_sample("to a memory", layer(0.0, true), {sequences(2), sequences(3)},
+                         [](MultiHeadAttention& self, const Tensor& x, const Tensor& memory) {
+                           return self(x, memory, memory);
+                         }),
+            layer_sample("query, key and value, padded", layer(0.0, true), {sequences(2), sequences(3), sequences(3)},
+                         [padded](MultiHeadAttention& self, const Tensor& q, const Tensor& k, const Tensor& v) {
+                           return self(q, k, v, padded);
+                         }),
+            layer_sample("with weights", layer(0.0, true), {sequences(3)},
+                         [padded](MultiHeadAttention& self, const Tensor& x) {
+                           const AttentionWithWeights result = self.with_weights(x, x, x, padded);
+                           return std::vector<Tensor>{result.y, result.weights};
+                         }),
+            layer_sample("dropout", layer(0.3, true), {sequences(3)}, to_itself({}))};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"heads", [] { MultiHeadAttention({.embed_dim = 6, .num_heads = 4}); },
+             "[MultiHeadAttention] embed_dim 6 must be a positive multiple of num_heads 4"},
+            {"dropout", [] { MultiHeadAttention({.embed_dim = 6, .dropout = 1.0}); },
+             "[MultiHeadAttention] expected a dropout in [0, 1), got 1"},
+            {"lengths",
+             [] {
+               MultiHeadAttention({.embed_dim = 6})(ones({2, 3, 6}), ones({2, 4, 6}), ones({2, 5, 6}));
+             },
+             "[MultiHeadAttention] expected query [N, Lq, 6], key and value [N, Lk, 6], got [2, 3, 6], [2, 4, 6] and "
+             "[2, 5, 6]"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    return catalogue::layer_sample("64 x 12 positions, width 64, 4 heads",
+                                   MultiHeadAttention({.embed_dim = 64, .num_heads = 4, .dtype = float64}),
+                                   {catalogue::uniform(g, {64, 12, 64}, -2, 2)},
+                                   [](MultiHeadAttention& self, const Tensor& x) { return self(x, x, x); });
+  }
+};
+
+}  // namespace
+
+TAPEGRAD_LAYER(attention, MultiHeadAttention, MultiHeadAttentionEntry)
 
 }  // namespace tapegrad::nn

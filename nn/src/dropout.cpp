@@ -3,6 +3,7 @@
 #include <string>
 
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/ops/dropout.hpp"
 #include "tapegrad/tape/tape.hpp"
 
@@ -17,5 +18,26 @@ Tensor Dropout::operator()(const Tensor& x) const {
   const Scope scope(path());
   return dropout(x, p_);
 }
+
+namespace {
+
+struct DropoutEntry {
+  static constexpr std::string_view math = R"(y_i = \frac{b_i}{1 - p} x_i,\ b_i \sim \mathrm{Bernoulli}(1 - p))";
+  static catalogue::LayerSamples samples(Generator& g) {
+    using namespace catalogue;
+    return {layer_sample("two in five", Dropout(0.4), {uniform(g, {5, 4}, -2, 2)}),
+            layer_sample("none", Dropout(0.0), {uniform(g, {2, 3}, -2, 2)})};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"probability", [] { Dropout(1.0); }, "[Dropout] expected a probability in [0, 1), got 1"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    return catalogue::layer_sample("[256, 256]", Dropout(0.1), {catalogue::uniform(g, {256, 256}, -2, 2)});
+  }
+};
+
+}  // namespace
+
+TAPEGRAD_LAYER(dropout, Dropout, DropoutEntry)
 
 }  // namespace tapegrad::nn

@@ -6,6 +6,7 @@
 
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/diff/checkpoint.hpp"
+#include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/ops/norm.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -128,5 +129,96 @@ Tensor normalize(AnyNorm& norm, const Tensor& x, const Mask& mask) {
       },
       norm);
 }
+
+namespace {
+
+/// x [448, 64], as of 64 words of 7 letters.
+catalogue::Arguments rows_to_normalise(Generator& g) { return {catalogue::uniform(g, {448, 64}, -2, 2)}; }
+
+struct LayerNormEntry {
+  static constexpr std::string_view math =
+      R"(y = \gamma \odot \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta,\ \mu = \langle x \rangle,\ \sigma^2 = \langle (x - \mu)^2 \rangle)";
+  static catalogue::LayerSamples samples(Generator& g) {
+    using namespace catalogue;
+    return {layer_sample("sequences", LayerNorm(4, {.dtype = float64}), {uniform(g, {2, 3, 4}, -2, 2)}),
+            layer_sample("large eps", LayerNorm(3, {.eps = 0.37, .dtype = float64}), {uniform(g, {2, 3}, -2, 2)}),
+            layer_sample("without bias", LayerNorm(4, {.bias = false, .dtype = float64}), {uniform(g, {2, 4}, -2, 2)}),
+            layer_sample("without parameters", LayerNorm(4, {.affine = false, .dtype = float64}),
+                         {uniform(g, {2, 4}, -2, 2)})};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"features", [] { LayerNorm(0); }, "[LayerNorm] expected at least one feature, got 0"},
+            {"another width",
+             [] {
+               LayerNorm(4, {.affine = false})(ones({2, 5}));
+             },
+             "[LayerNorm] expected [.., 4], got [2, 5]"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    return catalogue::layer_sample("[448, 64]", LayerNorm(64, {.dtype = float64}), rows_to_normalise(g));
+  }
+};
+
+struct RMSNormEntry {
+  static constexpr std::string_view math = R"(y = \gamma \odot \frac{x}{\sqrt{\langle x^2 \rangle + \epsilon}})";
+  static catalogue::LayerSamples samples(Generator& g) {
+    using namespace catalogue;
+    return {layer_sample("sequences", RMSNorm(4, {.dtype = float64}), {uniform(g, {2, 3, 4}, -2, 2)}),
+            layer_sample("without parameters", RMSNorm(4, {.affine = false, .dtype = float64}),
+                         {uniform(g, {2, 4}, -2, 2)})};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"eps", [] { RMSNorm(4, {.eps = -1.0}); }, "[RMSNorm] expected eps of at least 0, got -1"},
+            {"another width",
+             [] {
+               RMSNorm(4)(ones({2, 5}));
+             },
+             "[RMSNorm] expected [.., 4], got [2, 5]"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    return catalogue::layer_sample("[448, 64]", RMSNorm(64, {.dtype = float64}), rows_to_normalise(g));
+  }
+};
+
+struct BatchNormEntry {
+  static constexpr std::string_view math =
+      R"(y = \gamma \odot \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta,\ \mu, \sigma^2 \text{ of each feature over the valid positions; running averages in evaluation})";
+  static catalogue::LayerSamples samples(Generator& g) {
+    using namespace catalogue;
+    const Mask mask = Mask::from_lengths({4, 2}, 4);
+    return {layer_sample("sequences", BatchNorm(3, {.dtype = float64}), {uniform(g, {2, 4, 3}, -2, 2)}),
+            layer_sample("valid positions", BatchNorm(3, {.dtype = float64}), {uniform(g, {2, 4, 3}, -2, 2)},
+                         [mask](BatchNorm& layer, const Tensor& x) { return layer(x, mask); }),
+            layer_sample("without parameters", BatchNorm(2, {.eps = 0.02, .affine = false, .dtype = float64}),
+                         {uniform(g, {5, 2}, -2, 2)})};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"momentum", [] { BatchNorm(4, {.momentum = 2.0}); }, "[BatchNorm] expected a momentum in [0, 1], got 2"},
+            {"another width",
+             [] {
+               BatchNorm(4)(ones({2, 5}));
+             },
+             "[BatchNorm] expected [.., 4], got [2, 5]"},
+            {"another dtype",
+             [] {
+               BatchNorm(4)(ones({2, 4}, {.dtype = float64}));
+             },
+             "[BatchNorm] expected float32, got float64"},
+            {"one position",
+             [] {
+               BatchNorm(3)(ones({1, 3}));
+             },
+             "[batch_norm]"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    return catalogue::layer_sample("[448, 64]", BatchNorm(64, {.dtype = float64}), rows_to_normalise(g));
+  }
+};
+
+}  // namespace
+
+TAPEGRAD_LAYER(norm, LayerNorm, LayerNormEntry)
+TAPEGRAD_LAYER(norm, RMSNorm, RMSNormEntry)
+TAPEGRAD_LAYER(norm, BatchNorm, BatchNormEntry)
 
 }  // namespace tapegrad::nn

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
@@ -45,5 +46,42 @@ Tensor masked_mean(const Tensor& x, const Mask& mask) {
   // Padding may hold NaN, of which a share of 0 would still be NaN.
   return squeeze(matmul(shares(positions, x.dtype()), where(unsqueeze(positions, -1), x, 0.0)), 1);
 }
+
+namespace {
+
+struct MaskedMeanEntry {
+  static constexpr std::string_view math = R"(y_n = \frac{1}{|V_n|} \sum_{p \in V_n} x_{np})";
+  static catalogue::LayerSamples samples(Generator& g) {
+    using namespace catalogue;
+    const auto with = [](const Mask& mask) { return [mask](const Tensor& x) { return masked_mean(x, mask); }; };
+    return {
+        function_sample("all positions", with({}), {uniform(g, {2, 4, 3}, -2, 2)}),
+        function_sample("valid positions", with(Mask::from_lengths({4, 1}, 4)), {uniform(g, {2, 4, 3}, -2, 2)}),
+        function_sample("a sequence of padding", with(Mask::from_lengths({0, 2}, 3)), {uniform(g, {2, 3, 2}, -2, 2)})};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"rank",
+             [] {
+               masked_mean(ones({2, 3}));
+             },
+             "[masked_mean] expected [N, L, E], got [2, 3]"},
+            {"positions",
+             [] {
+               masked_mean(ones({2, 3, 4}), Mask::from_lengths({1, 2}, 4));
+             },
+             "[masked_mean] expected positions [2, 3] for [2, 3, 4], got [2, 4]"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    std::vector<std::int64_t> lengths(64);
+    for (std::int64_t& length : lengths) length = 1 + g.below(32);
+    const Mask mask = Mask::from_lengths(lengths, 32);
+    return catalogue::function_sample("[64, 32, 64]", [mask](const Tensor& x) { return masked_mean(x, mask); },
+                                      {catalogue::uniform(g, {64, 32, 64}, -2, 2)});
+  }
+};
+
+}  // namespace
+
+TAPEGRAD_LAYER(pooling, masked_mean, MaskedMeanEntry)
 
 }  // namespace tapegrad::nn

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/nn/init.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/add.hpp"
@@ -72,5 +73,51 @@ Tensor LearnedPosition::operator()(const Tensor& x) const {
         fmt::format("[LearnedPosition] expected at most {} positions, got {}", weight->size(0), to_string(x.shape())));
   return add(x, slice(weight, 0, {.stop = length}));
 }
+
+namespace {
+
+struct SinusoidalPositionEntry {
+  static constexpr std::string_view math =
+      R"(y_{p, 2i} = x_{p, 2i} + \sin(p / 10000^{2i / E}),\ y_{p, 2i + 1} = x_{p, 2i + 1} + \cos(p / 10000^{2i / E}))";
+  static catalogue::LayerSamples samples(Generator& g) {
+    return {catalogue::layer_sample("sequences", SinusoidalPosition(4), {catalogue::uniform(g, {2, 3, 4}, -2, 2)})};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"another width",
+             [] {
+               SinusoidalPosition(4)(ones({2, 3}));
+             },
+             "[SinusoidalPosition] expected [.., L, 4], got [2, 3]"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    return catalogue::layer_sample("[64, 32, 64]", SinusoidalPosition(64),
+                                   {catalogue::uniform(g, {64, 32, 64}, -2, 2)});
+  }
+};
+
+struct LearnedPositionEntry {
+  static constexpr std::string_view math = R"(y_p = x_p + W_p)";
+  static catalogue::LayerSamples samples(Generator& g) {
+    return {catalogue::layer_sample("shorter than the table", LearnedPosition(5, 4, {.dtype = float64}),
+                                    {catalogue::uniform(g, {2, 3, 4}, -2, 2)})};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"sizes", [] { LearnedPosition(-1, 4); }, "[LearnedPosition] expected sizes of at least 0, got -1 and 4"},
+            {"too long",
+             [] {
+               LearnedPosition(5, 2)(ones({1, 6, 2}));
+             },
+             "[LearnedPosition] expected at most 5 positions, got [1, 6, 2]"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    return catalogue::layer_sample("[64, 32, 64]", LearnedPosition(32, 64, {.dtype = float64}),
+                                   {catalogue::uniform(g, {64, 32, 64}, -2, 2)});
+  }
+};
+
+}  // namespace
+
+TAPEGRAD_LAYER(position, SinusoidalPosition, SinusoidalPositionEntry)
+TAPEGRAD_LAYER(position, LearnedPosition, LearnedPositionEntry)
 
 }  // namespace tapegrad::nn

@@ -3,6 +3,11 @@
 #include <string>
 
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/nn/activation.hpp"
+#include "tapegrad/nn/catalogue.hpp"
+#include "tapegrad/nn/dropout.hpp"
+#include "tapegrad/nn/linear.hpp"
+#include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::nn {
@@ -24,5 +29,39 @@ void Sequential::visit_members(MemberVisitor& visitor) {
   for (std::size_t i = 0; i < layers_.size(); ++i)
     if (Module* module = layers_[i].module()) visitor.module(std::to_string(i), *module);
 }
+
+namespace {
+
+struct SequentialEntry {
+  static constexpr std::string_view math = R"(y = f_n(\cdots f_1(x)))";
+  static catalogue::LayerSamples samples(Generator& g) {
+    using namespace catalogue;
+    const LinearOptions wide{.dtype = float64};
+    return {
+        layer_sample("layers and a function", Sequential(Linear(3, 4, wide), GELU(), Linear(4, 2, wide), tapegrad::exp),
+                     {uniform(g, {2, 3}, -1, 1)}),
+        layer_sample("nested, dropout",
+                     Sequential(Linear(2, 4, wide), Sequential(Tanh(), Dropout(0.3)), Linear(4, 2, wide)),
+                     {uniform(g, {3, 2}, -1, 1)})};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"no such layer",
+             [] {
+               Sequential one{Tanh()};
+               one[1];
+             },
+             "[Sequential] layer 1 of 1"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    const LinearOptions wide{.dtype = float64};
+    return catalogue::layer_sample("[256, 64] to 256 to 64",
+                                   Sequential(Linear(64, 256, wide), GELU(), Linear(256, 64, wide)),
+                                   {catalogue::uniform(g, {256, 64}, -2, 2)});
+  }
+};
+
+}  // namespace
+
+TAPEGRAD_LAYER(sequential, Sequential, SequentialEntry)
 
 }  // namespace tapegrad::nn

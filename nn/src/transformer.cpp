@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/tape/add.hpp"
 #include "tapegrad/tape/tape.hpp"
 
@@ -84,5 +85,104 @@ Tensor TransformerEncoder::operator()(const Tensor& x, const Mask& mask) {
   for (TransformerEncoderLayer& layer : layers) h = layer(h, mask);
   return normalize(norm, h, mask);
 }
+
+namespace {
+
+struct FeedForwardEntry {
+  static constexpr std::string_view math = R"(y = W_2\, \mathrm{dropout}(\varphi(W_1 x + b_1)) + b_2)";
+  static catalogue::LayerSamples samples(Generator& g) {
+    using namespace catalogue;
+    return {
+        layer_sample("silu",
+                     FeedForward({.embed_dim = 3, .ffn_dim = 4, .activation = Activation::silu, .dtype = float64}),
+                     {uniform(g, {2, 2, 3}, -2, 2)}),
+        layer_sample("gelu, dropout",
+                     FeedForward({.embed_dim = 2, .dropout = 0.3, .activation = Activation::gelu, .dtype = float64}),
+                     {uniform(g, {2, 2, 2}, -2, 2)})};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"another width", [] { FeedForward({.embed_dim = 3})(ones({2, 4})); }, "[linear]"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    return catalogue::layer_sample("[64, 12, 64]",
+                                   FeedForward({.embed_dim = 64, .activation = Activation::gelu, .dtype = float64}),
+                                   {catalogue::uniform(g, {64, 12, 64}, -2, 2)});
+  }
+};
+
+/// x [2, 3, 4] with two positions of the second sequence valid.
+template <class Encoder>
+catalogue::LayerSample padded_encoder(Generator& g, const std::string& name, Encoder encoder) {
+  const Mask mask = Mask::from_lengths({3, 2}, 3);
+  return catalogue::layer_sample(name, std::move(encoder), {catalogue::uniform(g, {2, 3, 4}, -2, 2)},
+                                 [mask](Encoder& self, const Tensor& x) { return self(x, mask); });
+}
+
+struct TransformerEncoderLayerEntry {
+  static constexpr std::string_view math =
+      R"(h = N_1(x + A(x)),\ y = N_2(h + F(h));\quad \text{norm first: } h = x + A(N_1(x)),\ y = h + F(N_2(h)))";
+  static catalogue::LayerSamples samples(Generator& g) {
+    const auto layer = [](Norm norm, bool norm_first) {
+      return TransformerEncoderLayer({.embed_dim = 4,
+                                      .num_heads = 2,
+                                      .ffn_dim = 5,
+                                      .norm = norm,
+                                      .norm_first = norm_first,
+                                      .dropout = 0.1,
+                                      .activation = Activation::gelu,
+                                      .dtype = float64});
+    };
+    return {padded_encoder(g, "layer norm", layer(Norm::layer, false)),
+            padded_encoder(g, "layer norm first", layer(Norm::layer, true)),
+            padded_encoder(g, "batch norm", layer(Norm::batch, false)),
+            padded_encoder(g, "batch norm first", layer(Norm::batch, true)),
+            padded_encoder(g, "rms norm", layer(Norm::rms, false)),
+            padded_encoder(g, "no norm", layer(Norm::none, false))};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"heads", [] { TransformerEncoderLayer({.embed_dim = 6, .num_heads = 4}); },
+             "[MultiHeadAttention] embed_dim 6 must be a positive multiple of num_heads 4"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    return catalogue::layer_sample("32 x 12 positions, width 64, 4 heads",
+                                   TransformerEncoderLayer({.embed_dim = 64, .num_heads = 4, .dtype = float64}),
+                                   {catalogue::uniform(g, {32, 12, 64}, -2, 2)});
+  }
+};
+
+struct TransformerEncoderEntry {
+  static constexpr std::string_view math = R"(y = N(E_n(\cdots E_1(x))))";
+  static catalogue::LayerSamples samples(Generator& g) {
+    const auto encoder = [](std::int64_t layers, bool norm_first, bool final_norm) {
+      return TransformerEncoder({.num_layers = layers,
+                                 .embed_dim = 4,
+                                 .num_heads = 2,
+                                 .ffn_dim = 3,
+                                 .norm_first = norm_first,
+                                 .dropout = 0.0,
+                                 .activation = Activation::gelu,
+                                 .final_norm = final_norm,
+                                 .dtype = float64});
+    };
+    return {padded_encoder(g, "two layers", encoder(2, false, false)),
+            padded_encoder(g, "norm first and last", encoder(1, true, true))};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"layers", [] { TransformerEncoder({.num_layers = -1, .embed_dim = 4}); },
+             "[TransformerEncoder] expected at least 0 layers, got -1"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    return catalogue::layer_sample(
+        "32 x 12 positions, width 32, 2 layers of 4 heads",
+        TransformerEncoder({.num_layers = 2, .embed_dim = 32, .num_heads = 4, .norm = Norm::batch, .dtype = float64}),
+        {catalogue::uniform(g, {32, 12, 32}, -2, 2)});
+  }
+};
+
+}  // namespace
+
+TAPEGRAD_LAYER(transformer, FeedForward, FeedForwardEntry)
+TAPEGRAD_LAYER(transformer, TransformerEncoderLayer, TransformerEncoderLayerEntry)
+TAPEGRAD_LAYER(transformer, TransformerEncoder, TransformerEncoderEntry)
 
 }  // namespace tapegrad::nn

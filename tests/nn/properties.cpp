@@ -1,5 +1,5 @@
 // What layers promise beyond their values: statistics, independence of sequences and of padding, the same bits at any
-// number of threads, modes, errors.
+// number of threads, modes. (What every layer promises stands in the catalogue's suite.)
 #include <boost/test/unit_test.hpp>
 
 #include <cmath>
@@ -90,14 +90,6 @@ std::vector<float> step_bits(int threads, nn::Norm norm) {
   return bits;
 }
 
-template <class E>
-void expect_error(const std::function<void()>& call, const std::string& message) {
-  BOOST_CHECK_EXCEPTION(call(), E, [&](const tg::Error& e) {
-    BOOST_TEST_MESSAGE(e.what());
-    return std::string(e.what()).starts_with(message);
-  });
-}
-
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(properties)
@@ -178,35 +170,6 @@ BOOST_AUTO_TEST_CASE(a_batch_without_valid_positions_leaves_the_averages_alone) 
   BOOST_TEST(layer.running_var->to_vector<float>() == std::vector<float>(3, 1.0F), boost::test_tools::per_element());
   BOOST_TEST(layer.num_batches_tracked->item() == 0.0);
   BOOST_CHECK_THROW(layer(tg::randn({1, 3})), tg::ShapeError);
-}
-
-BOOST_AUTO_TEST_CASE(misuse_is_told) {
-  expect_error<tg::ValueError>([] { nn::Linear(-1, 3); }, "[Linear] expected sizes of at least 0, got -1 and 3");
-  expect_error<tg::ShapeError>([] { nn::Linear(4, 3)(tg::ones({2, 5})); }, "[linear]");
-  expect_error<tg::IndexError>([] { nn::Embedding(4, 3, {.padding_idx = 4}); }, "[Embedding] padding_idx 4");
-  expect_error<tg::ShapeError>(
-      [] {
-        nn::LayerNorm(4, {.affine = false})(tg::ones({2, 5}));
-      },
-      "[LayerNorm] expected [.., 4], got [2, 5]");
-  expect_error<tg::ShapeError>([] { nn::BatchNorm(4)(tg::ones({2, 5})); }, "[BatchNorm] expected [.., 4], got [2, 5]");
-  expect_error<tg::DTypeError>(
-      [] {
-        nn::BatchNorm(4)(tg::ones({2, 4}, {.dtype = tg::float64}));
-      },
-      "[BatchNorm] expected float32, got float64");
-  expect_error<tg::ValueError>([] { nn::MultiHeadAttention({.embed_dim = 6, .num_heads = 4}); },
-                               "[MultiHeadAttention] embed_dim 6 must be a positive multiple of num_heads 4");
-  expect_error<tg::ShapeError>(
-      [] {
-        const nn::MultiHeadAttention attention({.embed_dim = 6, .num_heads = 2});
-        attention(tg::ones({2, 3, 6}), tg::ones({2, 4, 6}), tg::ones({2, 5, 6}));
-      },
-      "[MultiHeadAttention] expected query [N, Lq, 6], key [N, Lk, 6] and value [N, Lk, 6], got [2, 3, 6], [2, 4, 6] "
-      "and [2, 5, "
-      "6]");
-  expect_error<tg::ValueError>([] { nn::TransformerEncoder({.num_layers = -1, .embed_dim = 4}); },
-                               "[TransformerEncoder] expected at least 0 layers, got -1");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -7,9 +7,9 @@
 #include <string>
 #include <utility>
 
+#include "suite/layer.hpp"
 #include "suite/measured.hpp"
 #include "suite/tensors.hpp"
-#include "tapegrad/base/error.hpp"
 
 namespace tapegrad::suite {
 namespace {
@@ -21,18 +21,6 @@ CheckResult check_documents(const OpEntry& op) {
   return measured("documents", "", [&](CheckResult& result) {
     if (op.math.empty()) fail(result, "no formula");
     if (op.derivation().empty()) fail(result, "no derivation");
-  });
-}
-
-CheckResult check_error(const catalogue::ErrorSample& error) {
-  return measured("errors", error.name, [&](CheckResult& result) {
-    try {
-      error.call();
-      fail(result, fmt::format("no error; expected \"{}\"", error.message));
-    } catch (const Error& e) {
-      if (std::string_view(e.what()).substr(0, error.message.size()) != error.message)
-        fail(result, fmt::format("got \"{}\", expected \"{}\"", e.what(), error.message));
-    }
   });
 }
 
@@ -74,7 +62,9 @@ Entry entry_of(const OpEntry& op) {
 std::vector<Entry> all_entries() {
   std::vector<Entry> entries;
   for (const OpEntry* op : catalogue::all_ops()) entries.push_back(entry_of(*op));
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });
+  for (const nn::catalogue::LayerEntry* layer : nn::catalogue::all_layers()) entries.push_back(entry_of(*layer));
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const Entry& a, const Entry& b) { return a.kind != b.kind ? a.kind == "op" : a.name < b.name; });
   return entries;
 }
 

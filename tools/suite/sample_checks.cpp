@@ -206,6 +206,18 @@ std::vector<CheckResult> check_sample(const Sample& sample, bool differentiable,
   return results;
 }
 
+CheckResult check_error(const catalogue::ErrorSample& error) {
+  return measured("errors", error.name, [&](CheckResult& result) {
+    try {
+      error.call();
+      fail(result, fmt::format("no error; expected \"{}\"", error.message));
+    } catch (const Error& e) {
+      if (std::string_view(e.what()).substr(0, error.message.size()) != error.message)
+        fail(result, fmt::format("got \"{}\", expected \"{}\"", e.what(), error.message));
+    }
+  });
+}
+
 CheckResult check_threads(const Sample& sample) {
   return measured("threads", sample.name, [&](CheckResult& result) {
     const int before = num_threads();

@@ -29,6 +29,9 @@ CheckResult check_differences(const catalogue::Sample& sample, const CheckOption
 std::vector<CheckResult> check_sample(const catalogue::Sample& sample, bool differentiable,
                                       const CheckOptions& options);
 
+/// A misuse is answered with an error that begins as the sample says.
+CheckResult check_error(const catalogue::ErrorSample& error);
+
 /// The same bits at 1, 2 and 4 threads, forward and gradient.
 CheckResult check_threads(const catalogue::Sample& sample);
 

@@ -1,0 +1,43 @@
+// The generated suite of layers: one test case for each layer of the build, made from what its file says about it. A
+// new layer is in it by being in the catalogue. The checks stand in tools/suite, where the program `tapegrad check`
+// finds them too.
+#include "tapegrad/nn/catalogue.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "suite/layer.hpp"
+
+namespace {
+
+void check_layer(const tapegrad::nn::catalogue::LayerEntry& layer) {
+  using namespace tapegrad::suite;
+  for (const CheckResult& result : check(entry_of(layer)).checks)
+    BOOST_TEST(
+        (result.outcome != Outcome::failed),
+        result.check << (result.sample.empty() ? "" : ", sample \"" + result.sample + "\"") << ": " << result.message);
+}
+
+/// Adds the cases when the program starts: they are known only then.
+struct Cases {
+  explicit Cases(boost::unit_test::test_suite& suite) {
+    for (const tapegrad::nn::catalogue::LayerEntry* layer : tapegrad::nn::catalogue::all_layers())
+      suite.add(boost::unit_test::make_test_case([layer] { check_layer(*layer); }, std::string(layer->name), __FILE__,
+                                                 __LINE__));
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(catalogue)
+
+namespace {
+const Cases cases(boost::unit_test::framework::current_auto_test_suite());
+}
+
+BOOST_AUTO_TEST_CASE(there_are_layers) { BOOST_TEST(tapegrad::nn::catalogue::all_layers().size() >= 15U); }
+
+BOOST_AUTO_TEST_SUITE_END()
