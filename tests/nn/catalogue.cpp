@@ -38,6 +38,6 @@ namespace {
 const Cases cases(boost::unit_test::framework::current_auto_test_suite());
 }
 
-BOOST_AUTO_TEST_CASE(there_are_layers) { BOOST_TEST(tapegrad::nn::catalogue::all_layers().size() >= 15U); }
+BOOST_AUTO_TEST_CASE(there_are_layers) { BOOST_TEST(tapegrad::nn::catalogue::all_layers().size() >= 20U); }
 
 BOOST_AUTO_TEST_SUITE_END()

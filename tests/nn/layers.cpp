@@ -253,6 +253,67 @@ BOOST_AUTO_TEST_CASE(transformer_encoder) {
                                          .dtype = tg::float64}));
 }
 
+BOOST_AUTO_TEST_CASE(recurrent) {
+  const auto mask_of = [](const Tensors& in) {
+    return in.contains("keep") ? tg::Mask::keep_positions(in.at("keep")) : tg::Mask();
+  };
+  const auto given = [](const Tensors& in, const char* name) { return in.contains(name) ? in.at(name) : tg::Tensor(); };
+  const auto check_hidden = [&](const std::string& name, auto model) {
+    check({name}, model, [&](const Tensors& in) {
+      const nn::RecurrentResult result = model(in.at("input"), mask_of(in), given(in, "h0"));
+      return Tensors{{"y", result.y}, {"h", result.h}};
+    });
+    BOOST_TEST(model.state_dict().names() == model.named_parameters().names(), boost::test_tools::per_element());
+  };
+  const auto check_lstm = [&](const std::string& name, nn::LSTM model) {
+    check({name}, model, [&](const Tensors& in) {
+      const nn::LSTMResult result = model(in.at("input"), mask_of(in), {given(in, "h0"), given(in, "c0")});
+      return Tensors{{"y", result.y}, {"h", result.h}, {"c", result.c}};
+    });
+  };
+  const nn::RecurrentOptions one{.dtype = tg::float64};
+  const nn::RecurrentOptions no_bias{.bias = false, .dtype = tg::float64};
+  const nn::RecurrentOptions two{.num_layers = 2, .dtype = tg::float64};
+  const nn::RecurrentOptions both_ways{.num_layers = 2, .bidirectional = true, .dtype = tg::float64};
+  check_lstm("lstm", nn::LSTM(4, 3, one));
+  check_lstm("lstm_no_bias_initial", nn::LSTM(4, 3, no_bias));
+  check_lstm("lstm_lengths", nn::LSTM(4, 3, two));
+  check_lstm("lstm_bidirectional_lengths_initial", nn::LSTM(4, 3, both_ways));
+  check_hidden("gru", nn::GRU(4, 3, one));
+  check_hidden("gru_no_bias_initial", nn::GRU(4, 3, no_bias));
+  check_hidden("gru_lengths", nn::GRU(4, 3, two));
+  check_hidden("gru_bidirectional_lengths_initial", nn::GRU(4, 3, both_ways));
+  check_hidden("rnn", nn::RNN(4, 3, {.dtype = tg::float64}));
+  check_hidden("rnn_no_bias_initial", nn::RNN(4, 3, {.bias = false, .dtype = tg::float64}));
+  check_hidden("rnn_lengths", nn::RNN(4, 3, {.num_layers = 2, .dtype = tg::float64}));
+  check_hidden("rnn_bidirectional_lengths_initial",
+               nn::RNN(4, 3, {.num_layers = 2, .bidirectional = true, .dtype = tg::float64}));
+  check_hidden(
+      "rnn_relu",
+      nn::RNN(4, 3,
+              {.num_layers = 2, .nonlinearity = nn::Activation::relu, .bidirectional = true, .dtype = tg::float64}));
+}
+
+BOOST_AUTO_TEST_CASE(recurrent_cells) {
+  const auto check_cell = [](const std::string& name, auto model) {
+    check({name}, model, [&](const Tensors& in) { return Tensors{{"h", model(in.at("input"), in.at("h"))}}; });
+  };
+  const auto check_lstm_cell = [](const std::string& name) {
+    nn::LSTMCell model(4, 3, {.dtype = tg::float64});
+    check({name}, model, [&](const Tensors& in) {
+      const nn::RecurrentState next =
+          in.contains("h") ? model(in.at("input"), {in.at("h"), in.at("c")}) : model(in.at("input"));
+      return Tensors{{"h", next.h}, {"c", next.c}};
+    });
+  };
+  check_cell("rnn_cell", nn::RNNCell(4, 3, {.dtype = tg::float64}));
+  check_cell("rnn_cell_relu", nn::RNNCell(4, 3, {.nonlinearity = nn::Activation::relu, .dtype = tg::float64}));
+  check_cell("gru_cell", nn::GRUCell(4, 3, {.dtype = tg::float64}));
+  check_cell("gru_cell_no_bias", nn::GRUCell(4, 3, {.bias = false, .dtype = tg::float64}));
+  check_lstm_cell("lstm_cell");
+  check_lstm_cell("lstm_cell_no_state");
+}
+
 BOOST_AUTO_TEST_CASE(masked_mean) {
   NoParameters none;
   check({"masked_mean"}, none, [](const Tensors& in) {

@@ -13,5 +13,6 @@
 #include "tapegrad/nn/parameter.hpp"
 #include "tapegrad/nn/pooling.hpp"
 #include "tapegrad/nn/position.hpp"
+#include "tapegrad/nn/recurrent.hpp"
 #include "tapegrad/nn/sequential.hpp"
 #include "tapegrad/nn/transformer.hpp"

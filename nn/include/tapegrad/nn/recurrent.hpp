@@ -1,0 +1,198 @@
+// Recurrent networks: RNN, LSTM and GRU over padded batches of sequences, and their cells, which take one step.
+//
+//   LSTM lstm(40, 64, {.num_layers = 2, .bidirectional = true});
+//   const auto [y, h, c] = lstm(x, Mask::from_lengths(lengths, x.size(1)));    // y [N, L, 2 * 64]
+//
+// Names, gate orders and initialisation (uniform on +-1/sqrt(H)) are PyTorch's.
+//
+// Padding is skipped: at a position that the mask hides the state stays what it was and the output is 0 with gradient
+// 0, whatever x holds there. So the final states are those at each sequence's own end, and the reverse direction starts
+// there. A sequence without a valid position gives its initial state.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "tapegrad/nn/activation.hpp"
+#include "tapegrad/nn/module.hpp"
+#include "tapegrad/ops/mask.hpp"
+
+namespace tapegrad::nn {
+
+/// The parameters of one layer in one direction, for G gates: gates = W_ih x + b_ih and W_hh h + b_hh.
+struct RecurrentWeights {
+  Parameter weight_ih;  ///< [G H, E]
+  Parameter weight_hh;  ///< [G H, H]
+  Parameter bias_ih;    ///< [G H], or empty
+  Parameter bias_hh;    ///< [G H], or empty
+};
+
+/// What goes from step to step. Of layers [num_layers * directions, N, H], of a cell [N, H].
+struct RecurrentState {
+  Tensor h;  ///< what a step gives
+  Tensor c;  ///< what an LSTM remembers beside it
+};
+
+/// What RNN and GRU give.
+struct RecurrentResult {
+  Tensor y;  ///< [N, L, directions * H]: the last layer's h at each position, forward and reverse side by side
+  Tensor h;  ///< [num_layers * directions, N, H]: each layer's final state, forward before reverse
+};
+
+/// What LSTM gives: c is the final cell state, laid out as h.
+struct LSTMResult {
+  Tensor y;
+  Tensor h;
+  Tensor c;
+};
+
+struct RecurrentOptions {
+  std::int64_t num_layers = 1;
+  bool bias = true;
+  bool bidirectional = false;
+  /// In training, the share of each layer's output that is dropped before the next layer reads it.
+  double dropout = 0.0;
+  DType dtype = float32;
+};
+
+struct RNNOptions {
+  std::int64_t num_layers = 1;
+  Activation nonlinearity = Activation::tanh;
+  bool bias = true;
+  bool bidirectional = false;
+  double dropout = 0.0;
+  DType dtype = float32;
+};
+
+/// What RNN, LSTM and GRU share: layers of directions of steps.
+class RecurrentLayers : public Module {
+ public:
+  /// Layer l in direction d (1: reverse) stands at [l * directions + d], and is named "weight_ih_l0_reverse".
+  std::vector<RecurrentWeights> weights;
+  void visit_members(MemberVisitor& visitor) override;
+
+ protected:
+  RecurrentLayers(std::string_view layer, int gates, std::int64_t input_size, std::int64_t hidden_size,
+                  const RecurrentOptions& options);
+
+  /// x [N, L, E] through all layers from the states h and c (c is carried along where `has_cell`).
+  LSTMResult run(const Tensor& x, const Mask& mask, const RecurrentState& initial, bool has_cell) const;
+
+ private:
+  struct Steps;
+  struct Direction;
+
+  /// The state after a step, from the gates' two parts [N, G H] and the state before.
+  virtual RecurrentState step(const Tensor& from_input, const Tensor& from_state,
+                              const RecurrentState& before) const = 0;
+  Direction run_direction(const Tensor& x, const Steps& steps, const RecurrentWeights& w, const RecurrentState& initial,
+                          bool reverse) const;
+  Tensor initial_state(std::string_view which, const Tensor& given, const Tensor& x) const;
+
+  std::string_view layer_;
+  std::int64_t input_size_;
+  std::int64_t hidden_size_;
+  bool bidirectional_;
+  double dropout_;
+};
+
+/// Elman 1990: h' = nonlinearity(W_ih x + b_ih + W_hh h + b_hh).
+class RNN : public RecurrentLayers {
+ public:
+  /// Throws ValueError for sizes or layers below 1, or a dropout outside [0, 1).
+  RNN(std::int64_t input_size, std::int64_t hidden_size, const RNNOptions& options = {});
+
+  /// x [N, L, E]; of the mask the positions [N, L] are read; h0 [num_layers * directions, N, H], zeros when undefined.
+  /// Throws ShapeError, DTypeError.
+  RecurrentResult operator()(const Tensor& x, const Mask& mask = {}, const Tensor& h0 = {}) const;
+
+ private:
+  RecurrentState step(const Tensor& from_input, const Tensor& from_state, const RecurrentState& before) const override;
+
+  Activation nonlinearity_;
+};
+
+/// Hochreiter and Schmidhuber 1997, with the forget gate of Gers, Schmidhuber and Cummins 2000: see lstm_cell. Gates
+/// stand in the order input, forget, cell, output.
+class LSTM : public RecurrentLayers {
+ public:
+  LSTM(std::int64_t input_size, std::int64_t hidden_size, const RecurrentOptions& options = {});
+
+  /// As RNN's; the initial state's h and c may each be undefined.
+  LSTMResult operator()(const Tensor& x, const Mask& mask = {}, const RecurrentState& initial = {}) const;
+
+ private:
+  RecurrentState step(const Tensor& from_input, const Tensor& from_state, const RecurrentState& before) const override;
+};
+
+/// Cho et al. 2014, arXiv:1406.1078: see gru_cell. Gates stand in the order reset, update, new.
+class GRU : public RecurrentLayers {
+ public:
+  GRU(std::int64_t input_size, std::int64_t hidden_size, const RecurrentOptions& options = {});
+
+  /// As RNN's.
+  RecurrentResult operator()(const Tensor& x, const Mask& mask = {}, const Tensor& h0 = {}) const;
+
+ private:
+  RecurrentState step(const Tensor& from_input, const Tensor& from_state, const RecurrentState& before) const override;
+};
+
+struct RecurrentCellOptions {
+  bool bias = true;
+  DType dtype = float32;
+};
+
+/// What the cells share: the parameters and their two products.
+class RecurrentCell : public Module, public RecurrentWeights {
+ public:
+  TAPEGRAD_MODULE(weight_ih, weight_hh, bias_ih, bias_hh)
+
+ protected:
+  RecurrentCell(std::string_view cell, int gates, std::int64_t input_size, std::int64_t hidden_size,
+                RecurrentCellOptions options);
+
+  /// Throws unless x is [N, E]; gives `state`, zeros [N, H] when it is undefined.
+  Tensor state_for(const Tensor& x, std::string_view which, const Tensor& state) const;
+
+ private:
+  std::string_view cell_;
+};
+
+struct RNNCellOptions {
+  Activation nonlinearity = Activation::tanh;
+  bool bias = true;
+  DType dtype = float32;
+};
+
+/// One step of an RNN.
+class RNNCell : public RecurrentCell {
+ public:
+  RNNCell(std::int64_t input_size, std::int64_t hidden_size, RNNCellOptions options = {});
+
+  /// x [N, E], h [N, H] (zeros when undefined) -> the next h.
+  Tensor operator()(const Tensor& x, const Tensor& h = {}) const;
+
+ private:
+  Activation nonlinearity_;
+};
+
+/// One step of an LSTM.
+class LSTMCell : public RecurrentCell {
+ public:
+  LSTMCell(std::int64_t input_size, std::int64_t hidden_size, RecurrentCellOptions options = {});
+
+  /// x [N, E], the state's h and c [N, H] (zeros when undefined) -> the next state.
+  RecurrentState operator()(const Tensor& x, const RecurrentState& state = {}) const;
+};
+
+/// One step of a GRU.
+class GRUCell : public RecurrentCell {
+ public:
+  GRUCell(std::int64_t input_size, std::int64_t hidden_size, RecurrentCellOptions options = {});
+
+  /// x [N, E], h [N, H] (zeros when undefined) -> the next h.
+  Tensor operator()(const Tensor& x, const Tensor& h = {}) const;
+};
+
+}  // namespace tapegrad::nn

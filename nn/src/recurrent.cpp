@@ -1,0 +1,483 @@
+#include "tapegrad/nn/recurrent.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <string>
+
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/nn/catalogue.hpp"
+#include "tapegrad/nn/init.hpp"
+#include "tapegrad/ops/dropout.hpp"
+#include "tapegrad/ops/linalg.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/recurrent.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/add.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+namespace tapegrad::nn {
+
+namespace {
+
+void check_sizes(std::string_view layer, std::int64_t input_size, std::int64_t hidden_size) {
+  if (input_size < 1 || hidden_size < 1)
+    throw ValueError(fmt::format("[{}] expected sizes of at least 1, got input_size {} and hidden_size {}", layer,
+                                 input_size, hidden_size));
+}
+
+RecurrentWeights make_weights(std::int64_t gates, std::int64_t input_size, std::int64_t hidden_size, bool bias,
+                              DType dtype) {
+  const double bound = 1.0 / std::sqrt(static_cast<double>(hidden_size));
+  const auto uniform = [&](const Shape& shape) {
+    const Tensor values = zeros(shape, {.dtype = dtype});
+    init::uniform(values, -bound, bound);
+    return Parameter(values);
+  };
+  const std::int64_t rows = gates * hidden_size;
+  RecurrentWeights w;
+  w.weight_ih = uniform({rows, input_size});
+  w.weight_hh = uniform({rows, hidden_size});
+  if (!bias) return w;
+  w.bias_ih = uniform({rows});
+  w.bias_hh = uniform({rows});
+  return w;
+}
+
+RecurrentState rnn_step(Activation nonlinearity, const Tensor& from_input, const Tensor& from_state) {
+  return {activate(nonlinearity, add(from_input, from_state)), {}};
+}
+RecurrentState lstm_step(const Tensor& from_input, const Tensor& from_state, const RecurrentState& before) {
+  const auto [h, c] = lstm_cell(from_input, from_state, before.c);
+  return {h, c};
+}
+RecurrentState gru_step(const Tensor& from_input, const Tensor& from_state, const RecurrentState& before) {
+  return {gru_cell(from_input, from_state, before.h), {}};
+}
+
+}  // namespace
+
+// ---- layers
+
+/// Which sequences go on at each position.
+struct RecurrentLayers::Steps {
+  std::int64_t length;
+  Tensor valid;              // bool [L, N, 1]; undefined where every position of every sequence is valid
+  std::vector<Tensor> some;  // per position: bool [N, 1] where some sequences go on, undefined where all or none do
+  std::vector<bool> none;
+
+  Steps(std::int64_t l, const Tensor& positions) : length(l), some(static_cast<std::size_t>(l)), none(some.size()) {
+    if (!positions.defined()) return;
+    valid = unsqueeze(transpose(positions, 0, 1), -1).contiguous();
+    const std::span<const bool> keep = valid.data<bool>();
+    const std::size_t rows = static_cast<std::size_t>(positions.size(0));
+    for (std::size_t t = 0; t < some.size(); ++t) {
+      const std::span<const bool> at = keep.subspan(t * rows, rows);
+      const auto count = static_cast<std::size_t>(std::count(at.begin(), at.end(), true));
+      none[t] = count == 0 && rows > 0;
+      if (count > 0 && count < rows) some[t] = select(valid, 0, static_cast<std::int64_t>(t));
+    }
+    if (std::find(keep.begin(), keep.end(), false) == keep.end()) valid = Tensor();
+  }
+  /// x [L, N, E] with zeros where nothing is valid.
+  Tensor without_padding(const Tensor& x) const { return valid.defined() ? where(valid, x, 0.0) : x; }
+};
+
+struct RecurrentLayers::Direction {
+  Tensor y;  // [L, N, H]
+  RecurrentState last;
+};
+
+RecurrentLayers::RecurrentLayers(std::string_view layer, int gates, std::int64_t input_size, std::int64_t hidden_size,
+                                 const RecurrentOptions& options)
+    : layer_(layer),
+      input_size_(input_size),
+      hidden_size_(hidden_size),
+      bidirectional_(options.bidirectional),
+      dropout_(options.dropout) {
+  check_sizes(layer, input_size, hidden_size);
+  if (options.num_layers < 1)
+    throw ValueError(fmt::format("[{}] expected at least 1 layer, got {}", layer, options.num_layers));
+  if (!(dropout_ >= 0.0 && dropout_ < 1.0))
+    throw ValueError(fmt::format("[{}] expected a dropout in [0, 1), got {}", layer, dropout_));
+  const std::int64_t directions = bidirectional_ ? 2 : 1;
+  for (std::int64_t l = 0; l < options.num_layers; ++l)
+    for (std::int64_t d = 0; d < directions; ++d)
+      weights.push_back(make_weights(gates, l == 0 ? input_size : directions * hidden_size, hidden_size, options.bias,
+                                     options.dtype));
+}
+
+void RecurrentLayers::visit_members(MemberVisitor& visitor) {
+  const std::size_t directions = bidirectional_ ? 2 : 1;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const std::string suffix = fmt::format("_l{}{}", i / directions, i % directions == 1 ? "_reverse" : "");
+    visitor.parameter("weight_ih" + suffix, weights[i].weight_ih);
+    visitor.parameter("weight_hh" + suffix, weights[i].weight_hh);
+    visitor.parameter("bias_ih" + suffix, weights[i].bias_ih);
+    visitor.parameter("bias_hh" + suffix, weights[i].bias_hh);
+  }
+}
+
+Tensor RecurrentLayers::initial_state(std::string_view which, const Tensor& given, const Tensor& x) const {
+  const Shape shape{static_cast<std::int64_t>(weights.size()), x.size(0), hidden_size_};
+  if (!given.defined()) return zeros(shape, {.dtype = x.dtype()});
+  if (given.shape() != shape)
+    throw ShapeError(fmt::format("[{}] expected the initial {} to be {}, got {}", layer_, which, to_string(shape),
+                                 to_string(given.shape())));
+  return given;
+}
+
+RecurrentLayers::Direction RecurrentLayers::run_direction(const Tensor& x, const Steps& steps,
+                                                          const RecurrentWeights& w, const RecurrentState& initial,
+                                                          bool reverse) const {
+  RecurrentState state = initial;
+  if (steps.length == 0) return {zeros({0, x.size(1), hidden_size_}, {.dtype = x.dtype()}), state};
+  const Tensor from_input = linear(x, w.weight_ih, w.bias_ih);  // [L, N, G H]: one product for all steps
+  std::vector<Tensor> ys(static_cast<std::size_t>(steps.length));
+  for (std::int64_t k = 0; k < steps.length; ++k) {
+    const std::int64_t position = reverse ? steps.length - 1 - k : k;
+    const auto t = static_cast<std::size_t>(position);
+    if (!steps.none[t]) {
+      const RecurrentState next = step(select(from_input, 0, position), linear(state.h, w.weight_hh, w.bias_hh), state);
+      const auto kept = [&](const Tensor& after, const Tensor& before) {
+        return steps.some[t].defined() && after.defined() ? where(steps.some[t], after, before) : after;
+      };
+      state = {kept(next.h, state.h), kept(next.c, state.c)};
+    }
+    ys[t] = state.h;
+  }
+  return {steps.without_padding(stack(ys, 0)), state};
+}
+
+LSTMResult RecurrentLayers::run(const Tensor& x, const Mask& mask, const RecurrentState& initial, bool has_cell) const {
+  const Scope scope(path());
+  if (x.dim() != 3 || x.size(2) != input_size_)
+    throw ShapeError(fmt::format("[{}] expected x [N, L, {}], got {}", layer_, input_size_, to_string(x.shape())));
+  const Shape positions{x.size(0), x.size(1)};
+  if (mask.positions().defined() && mask.positions().shape() != positions)
+    throw ShapeError(fmt::format("[{}] expected the mask's positions to be [N, L] = {}, got {}", layer_,
+                                 to_string(positions), to_string(mask.positions().shape())));
+  const Steps steps(x.size(1), mask.positions());
+  const Tensor h0 = initial_state("h", initial.h, x);
+  const Tensor c0 = has_cell ? initial_state("c", initial.c, x) : Tensor();
+
+  const std::size_t directions = bidirectional_ ? 2 : 1;
+  std::vector<Tensor> last_h;
+  std::vector<Tensor> last_c;
+  Tensor h = steps.without_padding(transpose(x, 0, 1));  // [L, N, E]: a step's rows lie together
+  for (std::size_t first = 0; first < weights.size(); first += directions) {
+    if (first > 0 && is_training() && dropout_ > 0.0) h = dropout(h, dropout_);
+    std::vector<Tensor> ys;
+    for (std::size_t d = 0; d < directions; ++d) {
+      const auto i = static_cast<std::int64_t>(first + d);
+      const Direction result = run_direction(h, steps, weights[first + d],
+                                             {select(h0, 0, i), has_cell ? select(c0, 0, i) : Tensor()}, d == 1);
+      ys.push_back(result.y);
+      last_h.push_back(result.last.h);
+      if (has_cell) last_c.push_back(result.last.c);
+    }
+    h = directions == 1 ? ys.front() : cat(ys, -1);
+  }
+  return {transpose(h, 0, 1).contiguous(), stack(last_h, 0), has_cell ? stack(last_c, 0) : Tensor()};
+}
+
+RNN::RNN(std::int64_t input_size, std::int64_t hidden_size, const RNNOptions& options)
+    : RecurrentLayers("RNN", 1, input_size, hidden_size,
+                      {.num_layers = options.num_layers,
+                       .bias = options.bias,
+                       .bidirectional = options.bidirectional,
+                       .dropout = options.dropout,
+                       .dtype = options.dtype}),
+      nonlinearity_(options.nonlinearity) {}
+
+RecurrentResult RNN::operator()(const Tensor& x, const Mask& mask, const Tensor& h0) const {
+  const LSTMResult result = run(x, mask, {h0, {}}, false);
+  return {result.y, result.h};
+}
+RecurrentState RNN::step(const Tensor& from_input, const Tensor& from_state, const RecurrentState& /*before*/) const {
+  return rnn_step(nonlinearity_, from_input, from_state);
+}
+
+LSTM::LSTM(std::int64_t input_size, std::int64_t hidden_size, const RecurrentOptions& options)
+    : RecurrentLayers("LSTM", 4, input_size, hidden_size, options) {}
+
+LSTMResult LSTM::operator()(const Tensor& x, const Mask& mask, const RecurrentState& initial) const {
+  return run(x, mask, initial, true);
+}
+RecurrentState LSTM::step(const Tensor& from_input, const Tensor& from_state, const RecurrentState& before) const {
+  return lstm_step(from_input, from_state, before);
+}
+
+GRU::GRU(std::int64_t input_size, std::int64_t hidden_size, const RecurrentOptions& options)
+    : RecurrentLayers("GRU", 3, input_size, hidden_size, options) {}
+
+RecurrentResult GRU::operator()(const Tensor& x, const Mask& mask, const Tensor& h0) const {
+  const LSTMResult result = run(x, mask, {h0, {}}, false);
+  return {result.y, result.h};
+}
+RecurrentState GRU::step(const Tensor& from_input, const Tensor& from_state, const RecurrentState& before) const {
+  return gru_step(from_input, from_state, before);
+}
+
+// ---- cells
+
+RecurrentCell::RecurrentCell(std::string_view cell, int gates, std::int64_t input_size, std::int64_t hidden_size,
+                             RecurrentCellOptions options)
+    : cell_(cell) {
+  check_sizes(cell, input_size, hidden_size);
+  static_cast<RecurrentWeights&>(*this) = make_weights(gates, input_size, hidden_size, options.bias, options.dtype);
+}
+
+Tensor RecurrentCell::state_for(const Tensor& x, std::string_view which, const Tensor& state) const {
+  if (x.dim() != 2 || x.size(1) != weight_ih->size(1))
+    throw ShapeError(fmt::format("[{}] expected x [N, {}], got {}", cell_, weight_ih->size(1), to_string(x.shape())));
+  const Shape shape{x.size(0), weight_hh->size(1)};
+  if (!state.defined()) return zeros(shape, {.dtype = x.dtype()});
+  if (state.shape() != shape)
+    throw ShapeError(
+        fmt::format("[{}] expected {} to be {}, got {}", cell_, which, to_string(shape), to_string(state.shape())));
+  return state;
+}
+
+RNNCell::RNNCell(std::int64_t input_size, std::int64_t hidden_size, RNNCellOptions options)
+    : RecurrentCell("RNNCell", 1, input_size, hidden_size, {.bias = options.bias, .dtype = options.dtype}),
+      nonlinearity_(options.nonlinearity) {}
+
+Tensor RNNCell::operator()(const Tensor& x, const Tensor& h) const {
+  const Scope scope(path());
+  const Tensor before = state_for(x, "h", h);
+  return rnn_step(nonlinearity_, linear(x, weight_ih, bias_ih), linear(before, weight_hh, bias_hh)).h;
+}
+
+LSTMCell::LSTMCell(std::int64_t input_size, std::int64_t hidden_size, RecurrentCellOptions options)
+    : RecurrentCell("LSTMCell", 4, input_size, hidden_size, options) {}
+
+RecurrentState LSTMCell::operator()(const Tensor& x, const RecurrentState& state) const {
+  const Scope scope(path());
+  const RecurrentState before = {state_for(x, "h", state.h), state_for(x, "c", state.c)};
+  return lstm_step(linear(x, weight_ih, bias_ih), linear(before.h, weight_hh, bias_hh), before);
+}
+
+GRUCell::GRUCell(std::int64_t input_size, std::int64_t hidden_size, RecurrentCellOptions options)
+    : RecurrentCell("GRUCell", 3, input_size, hidden_size, options) {}
+
+Tensor GRUCell::operator()(const Tensor& x, const Tensor& h) const {
+  const Scope scope(path());
+  const Tensor before = state_for(x, "h", h);
+  return gru_step(linear(x, weight_ih, bias_ih), linear(before, weight_hh, bias_hh), {before, {}}).h;
+}
+
+// ---- the catalogue
+
+namespace {
+
+std::vector<Tensor> tensors_of(const RecurrentResult& result) { return {result.y, result.h}; }
+std::vector<Tensor> tensors_of(const LSTMResult& result) { return {result.y, result.h, result.c}; }
+
+catalogue::LayerSample sample_from_state(Generator& g, LSTM layer) {
+  using namespace catalogue;
+  return layer_sample("without bias, from a state", std::move(layer),
+                      {uniform(g, {2, 2, 2}, -2, 2), uniform(g, {1, 2, 2}, -1, 1), uniform(g, {1, 2, 2}, -1, 1)},
+                      [](LSTM& self, const Tensor& x, const Tensor& h0, const Tensor& c0) {
+                        return tensors_of(self(x, {}, {h0, c0}));
+                      });
+}
+template <class Layer>
+catalogue::LayerSample sample_from_state(Generator& g, Layer layer) {
+  using namespace catalogue;
+  return layer_sample("without bias, from a state", std::move(layer),
+                      {uniform(g, {2, 2, 2}, -2, 2), uniform(g, {1, 2, 2}, -1, 1)},
+                      [](Layer& self, const Tensor& x, const Tensor& h0) { return tensors_of(self(x, {}, h0)); });
+}
+
+template <class Layer, class Options>
+catalogue::LayerSamples recurrent_samples(Generator& g) {
+  using namespace catalogue;
+  const auto sequences = [&g](std::int64_t n, std::int64_t length) { return uniform(g, {n, length, 2}, -2, 2); };
+  const auto with = [](const Mask& mask) {
+    return [mask](Layer& layer, const Tensor& x) { return tensors_of(layer(x, mask)); };
+  };
+  const auto options = [](std::int64_t layers, bool bidirectional, double dropout, bool bias) {
+    Options o;
+    o.num_layers = layers;
+    o.bias = bias;
+    o.bidirectional = bidirectional;
+    o.dropout = dropout;
+    o.dtype = float64;
+    return o;
+  };
+  const Mask padded = Mask::from_lengths({2, 3}, 3);
+  return {layer_sample("one layer", Layer(2, 2, options(1, false, 0.0, true)), {sequences(2, 3)}, with({})),
+          sample_from_state(g, Layer(2, 2, options(1, false, 0.0, false))),
+          layer_sample("both directions, padded", Layer(2, 2, options(1, true, 0.0, true)), {sequences(2, 3)},
+                       with(padded)),
+          layer_sample("a sequence of padding", Layer(2, 2, options(1, true, 0.0, false)), {sequences(2, 2)},
+                       with(Mask::from_lengths({0, 2}, 2))),
+          layer_sample("two layers, dropout between", Layer(2, 2, options(2, false, 0.3, true)), {sequences(2, 2)},
+                       with({}))};
+}
+
+template <class Layer, class Options>
+catalogue::LayerSample recurrent_benchmark(Generator& g) {
+  Options options;
+  options.bidirectional = true;
+  options.dtype = float64;
+  std::vector<std::int64_t> lengths(32);
+  for (std::int64_t& length : lengths) length = 1 + g.below(12);
+  const Mask mask = Mask::from_lengths(lengths, 12);
+  return catalogue::layer_sample("32 x 12 positions, width 64, both directions", Layer(40, 64, options),
+                                 {catalogue::uniform(g, {32, 12, 40}, -2, 2)},
+                                 [mask](Layer& layer, const Tensor& x) { return tensors_of(layer(x, mask)); });
+}
+
+struct RNNEntry {
+  static constexpr std::string_view math = R"(h_t = \varphi(W_{ih} x_t + b_{ih} + W_{hh} h_{t-1} + b_{hh}))";
+  static catalogue::LayerSamples samples(Generator& g) {
+    catalogue::LayerSamples all = recurrent_samples<RNN, RNNOptions>(g);
+    all.push_back(catalogue::layer_sample("silu", RNN(2, 3, {.nonlinearity = Activation::silu, .dtype = float64}),
+                                          {catalogue::uniform(g, {1, 3, 2}, -2, 2)},
+                                          [](RNN& layer, const Tensor& x) { return tensors_of(layer(x)); }));
+    return all;
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"dropout", [] { RNN(2, 3, {.dropout = 1.0}); }, "[RNN] expected a dropout in [0, 1), got 1"},
+            {"initial state",
+             [] {
+               RNN(2, 3)(zeros({1, 4, 2}), {}, zeros({1, 3}));
+             },
+             "[RNN] expected the initial h to be [1, 1, 3], got [1, 3]"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) { return recurrent_benchmark<RNN, RNNOptions>(g); }
+};
+
+struct LSTMEntry {
+  static constexpr std::string_view math =
+      R"(c_t = f \odot c_{t-1} + i \odot g,\ h_t = o \odot \tanh c_t,\ (i, f, g, o) = (\sigma, \sigma, \tanh, \sigma)(W_{ih} x_t + b_{ih} + W_{hh} h_{t-1} + b_{hh}))";
+  static catalogue::LayerSamples samples(Generator& g) { return recurrent_samples<LSTM, RecurrentOptions>(g); }
+  static catalogue::ErrorSamples errors() {
+    return {{"sizes", [] { LSTM(0, 3); }, "[LSTM] expected sizes of at least 1, got input_size 0 and hidden_size 3"},
+            {"rank",
+             [] {
+               LSTM(2, 3)(zeros({4, 2}));
+             },
+             "[LSTM] expected x [N, L, 2], got [4, 2]"},
+            {"positions",
+             [] {
+               LSTM(2, 3)(zeros({1, 4, 2}), Mask::from_lengths({3}, 5));
+             },
+             "[LSTM] expected the mask's positions to be [N, L] = [1, 4], got [1, 5]"},
+            {"initial state",
+             [] {
+               LSTM(2, 3)(zeros({1, 4, 2}), {}, {{}, zeros({1, 3})});
+             },
+             "[LSTM] expected the initial c to be [1, 1, 3], got [1, 3]"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) { return recurrent_benchmark<LSTM, RecurrentOptions>(g); }
+};
+
+struct GRUEntry {
+  static constexpr std::string_view math =
+      R"(h_t = (1 - z) \odot n + z \odot h_{t-1},\ (r, z) = \sigma(W x_t + U h_{t-1}),\ n = \tanh(W_n x_t + b_n + r \odot (U_n h_{t-1} + c_n)))";
+  static catalogue::LayerSamples samples(Generator& g) { return recurrent_samples<GRU, RecurrentOptions>(g); }
+  static catalogue::ErrorSamples errors() {
+    return {{"layers", [] { GRU(2, 3, {.num_layers = 0}); }, "[GRU] expected at least 1 layer, got 0"},
+            {"another dtype",
+             [] {
+               GRU(2, 3)(zeros({1, 4, 2}, {.dtype = float64}));
+             },
+             "[linear] float64 [4, 1, 2] with float32 [9, 2]"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) { return recurrent_benchmark<GRU, RecurrentOptions>(g); }
+};
+
+template <class Cell>
+catalogue::LayerSamples cell_samples(Generator& g, Cell with_bias, Cell without) {
+  using namespace catalogue;
+  return {layer_sample("from a state", std::move(with_bias), {uniform(g, {2, 3}, -2, 2), uniform(g, {2, 2}, -1, 1)}),
+          layer_sample("without bias, from zeros", std::move(without), {uniform(g, {2, 3}, -2, 2)},
+                       [](Cell& cell, const Tensor& x) {
+                         return cell(x, zeros({2, 2}, {.dtype = x.dtype()}));
+                       })};
+}
+
+struct RNNCellEntry {
+  static constexpr std::string_view math = R"(h' = \varphi(W_{ih} x + b_{ih} + W_{hh} h + b_{hh}))";
+  static catalogue::LayerSamples samples(Generator& g) {
+    return cell_samples(g, RNNCell(3, 2, {.dtype = float64}),
+                        RNNCell(3, 2, {.nonlinearity = Activation::gelu, .bias = false, .dtype = float64}));
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"state",
+             [] {
+               RNNCell(2, 3)(zeros({4, 2}), zeros({4, 2}));
+             },
+             "[RNNCell] expected h to be [4, 3], got [4, 2]"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    return catalogue::layer_sample("64 sequences, width 128", RNNCell(128, 128, {.dtype = float64}),
+                                   {catalogue::uniform(g, {64, 128}, -2, 2), catalogue::uniform(g, {64, 128}, -1, 1)});
+  }
+};
+
+struct LSTMCellEntry {
+  static constexpr std::string_view math =
+      R"(c' = f \odot c + i \odot g,\ h' = o \odot \tanh c',\ (i, f, g, o) = (\sigma, \sigma, \tanh, \sigma)(W_{ih} x + b_{ih} + W_{hh} h + b_{hh}))";
+  static catalogue::LayerSamples samples(Generator& g) {
+    using namespace catalogue;
+    return {layer_sample("from a state", LSTMCell(3, 2, {.dtype = float64}),
+                         {uniform(g, {2, 3}, -2, 2), uniform(g, {2, 2}, -1, 1), uniform(g, {2, 2}, -1, 1)}, next),
+            layer_sample("without bias, from zeros", LSTMCell(3, 2, {.bias = false, .dtype = float64}),
+                         {uniform(g, {2, 3}, -2, 2)}, [](LSTMCell& cell, const Tensor& x) {
+                           const RecurrentState state = cell(x);
+                           return std::vector<Tensor>{state.h, state.c};
+                         })};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"state",
+             [] {
+               LSTMCell(2, 3)(zeros({4, 2}), {zeros({4, 3}), zeros({1, 3})});
+             },
+             "[LSTMCell] expected c to be [4, 3], got [1, 3]"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    using namespace catalogue;
+    return layer_sample("64 sequences, width 128", LSTMCell(128, 128, {.dtype = float64}),
+                        {uniform(g, {64, 128}, -2, 2), uniform(g, {64, 128}, -1, 1), uniform(g, {64, 128}, -1, 1)},
+                        next);
+  }
+
+ private:
+  static std::vector<Tensor> next(LSTMCell& cell, const Tensor& x, const Tensor& h, const Tensor& c) {
+    const RecurrentState state = cell(x, {h, c});
+    return {state.h, state.c};
+  }
+};
+
+struct GRUCellEntry {
+  static constexpr std::string_view math =
+      R"(h' = (1 - z) \odot n + z \odot h,\ (r, z) = \sigma(W x + U h),\ n = \tanh(W_n x + b_n + r \odot (U_n h + c_n)))";
+  static catalogue::LayerSamples samples(Generator& g) {
+    return cell_samples(g, GRUCell(3, 2, {.dtype = float64}), GRUCell(3, 2, {.bias = false, .dtype = float64}));
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"another width", [] { GRUCell(2, 3)(zeros({4, 5})); }, "[GRUCell] expected x [N, 2], got [4, 5]"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    return catalogue::layer_sample("64 sequences, width 128", GRUCell(128, 128, {.dtype = float64}),
+                                   {catalogue::uniform(g, {64, 128}, -2, 2), catalogue::uniform(g, {64, 128}, -1, 1)});
+  }
+};
+
+}  // namespace
+
+TAPEGRAD_LAYER(recurrent, RNN, RNNEntry)
+TAPEGRAD_LAYER(recurrent, LSTM, LSTMEntry)
+TAPEGRAD_LAYER(recurrent, GRU, GRUEntry)
+TAPEGRAD_LAYER(recurrent, RNNCell, RNNCellEntry)
+TAPEGRAD_LAYER(recurrent, LSTMCell, LSTMCellEntry)
+TAPEGRAD_LAYER(recurrent, GRUCell, GRUCellEntry)
+
+}  // namespace tapegrad::nn
