@@ -50,6 +50,15 @@ class Fixture {
   /// The same as a leaf.
   Tensor leaf(const std::string& key) const { return (*this)[key].set_requires_grad(true); }
   const std::map<std::string, std::string>& attributes() const { return attributes_; }
+  /// An option, or what it is when the fixture does not say.
+  std::int64_t whole_number(const std::string& name, std::int64_t otherwise) const {
+    const auto found = attributes_.find(name);
+    return found == attributes_.end() ? otherwise : std::stoll(found->second);
+  }
+  bool truth(const std::string& name, bool otherwise = false) const {
+    const auto found = attributes_.find(name);
+    return found == attributes_.end() ? otherwise : found->second == "true";
+  }
 
  private:
   std::map<std::string, Tensor> tensors_;
