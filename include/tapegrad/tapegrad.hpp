@@ -18,6 +18,7 @@
 #include "tapegrad/io/safetensors.hpp"
 #include "tapegrad/nn.hpp"
 #include "tapegrad/ops/attention.hpp"
+#include "tapegrad/ops/conv.hpp"
 #include "tapegrad/ops/dropout.hpp"
 #include "tapegrad/ops/index.hpp"
 #include "tapegrad/ops/linalg.hpp"

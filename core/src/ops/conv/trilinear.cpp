@@ -1,0 +1,88 @@
+#include "ops/conv/trilinear.hpp"
+
+#include <fmt/format.h>
+
+#include "tape/pointwise.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/reduce.hpp"
+
+namespace tapegrad {
+
+kernels::Convolution Meeting::with(std::int64_t sequences, std::int64_t channels, std::int64_t outputs) const {
+  return {.sequences = sequences,
+          .groups = groups,
+          .in = channels / groups,
+          .out = outputs / groups,
+          .length = length,
+          .steps = steps,
+          .taps = taps,
+          .stride = stride,
+          .dilation = dilation,
+          .before = before};
+}
+
+void Meeting::describe(AttributeVisitor& visitor) const {
+  visitor("stride", stride);
+  visitor("zeros_before", before);
+  visitor("dilation", dilation);
+  visitor("groups", groups);
+  visitor("kernel_size", taps);
+}
+
+Tensor channel_sums(const Tensor& dy) { return sum(sum(dy, 2), 0); }
+
+void check_operands(std::string_view op, const Tensor& operand, std::string_view shape, const Tensor& weight,
+                    const Tensor& bias) {
+  expect_floating(op, operand);
+  expect_same_dtype(op, operand, weight);
+  if (bias.defined()) expect_same_dtype(op, operand, bias);
+  if ((operand.dim() != 2 && operand.dim() != 3) || weight.dim() != 3)
+    throw ShapeError(fmt::format("[{}] expected {}, got {} and {}", op, shape, to_string(operand.shape()),
+                                 to_string(weight.shape())));
+}
+
+void check_bias(std::string_view op, const Tensor& bias, std::int64_t channels) {
+  if (bias.defined() && bias.shape() != Shape{channels})
+    throw ShapeError(fmt::format("[{}] expected a bias [{}], got {}", op, channels, to_string(bias.shape())));
+}
+
+void check_options(std::string_view op, std::int64_t stride, std::int64_t padding, std::int64_t dilation,
+                   std::int64_t groups) {
+  const auto at_least = [op](std::string_view name, std::int64_t value, std::int64_t least) {
+    if (value < least) throw ValueError(fmt::format("[{}] expected {} of at least {}, got {}", op, name, least, value));
+  };
+  at_least("a stride", stride, 1);
+  at_least("a padding", padding, 0);
+  at_least("a dilation", dilation, 1);
+  at_least("groups", groups, 1);
+}
+
+void check_groups(std::string_view op, std::int64_t channels, std::string_view what, const Shape& shape,
+                  std::int64_t groups) {
+  if (channels % groups != 0)
+    throw ShapeError(fmt::format("[{}] the {} channels of {} {} do not fall into {} groups", op, channels, what,
+                                 to_string(shape), groups));
+}
+
+Meeting meeting_of(std::string_view op, const Shape& x, std::int64_t taps, const Conv1dOptions& options) {
+  check_options(op, options.stride, options.padding, options.dilation, options.groups);
+  if (options.causal && options.padding != 0)
+    throw ValueError(fmt::format("[{}] causal pads by itself, but padding is {}", op, options.padding));
+  check_groups(op, x[x.rank() - 2], "x", x, options.groups);
+  if (taps < 1) throw ShapeError(fmt::format("[{}] expected a kernel of at least one tap, got {}", op, taps));
+  const std::int64_t reach = (taps - 1) * options.dilation;
+  const std::int64_t before = options.causal ? reach : options.padding;
+  const std::int64_t padded = x.back() + before + options.padding;
+  if (padded <= reach)
+    throw ShapeError(fmt::format("[{}] the kernel spans {} positions, x {} with its padding has {}", op, reach + 1,
+                                 to_string(x), padded));
+  return {.stride = options.stride,
+          .dilation = options.dilation,
+          .before = before,
+          .groups = options.groups,
+          .length = x.back(),
+          .steps = (padded - reach - 1) / options.stride + 1,
+          .taps = taps};
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,88 @@
+// One trilinear form of a sequence, a kernel and a cotangent, whose three partial derivatives are the ops of this room:
+// each one's reverse rule is made of the other two, so that every order of derivative stays among them.
+#pragma once
+
+#include <string_view>
+
+#include "kernels/conv.hpp"
+#include "tapegrad/ops/conv.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/op.hpp"
+
+namespace tapegrad {
+
+/// How steps meet positions: step t and tap k meet position t stride + k dilation - before.
+struct Meeting {
+  std::int64_t stride = 1;
+  std::int64_t dilation = 1;
+  std::int64_t before = 0;
+  std::int64_t groups = 1;
+  std::int64_t length = 0;  ///< of x
+  std::int64_t steps = 0;   ///< of the cotangent
+  std::int64_t taps = 0;
+
+  /// The kernel's operands for shapes x [N, C, length], g [N, O, steps].
+  kernels::Convolution with(std::int64_t sequences, std::int64_t channels, std::int64_t outputs) const;
+  void describe(AttributeVisitor& visitor) const;
+};
+
+/// y = d F / d g (+ bias): conv1d.
+Tensor convolve(const Meeting& how, const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+/// x = d F / d x (+ bias): conv_transpose1d.
+Tensor convolve_adjoint(const Meeting& how, const Tensor& g, const Tensor& weight, const Tensor& bias = {});
+/// w = d F / d w: conv1d_weight.
+Tensor correlate(const Meeting& how, const Tensor& x, const Tensor& g);
+
+/// What the three share: each is bilinear in its first two inputs, and the gradient of one reads the other.
+template <class Self>
+struct TrilinearOp : Op<Self> {
+  Meeting how;
+
+  explicit TrilinearOp(const Meeting& meeting) : how(meeting) {}
+
+  Keep keep_for(Wants wants) const {
+    return (wants(0) ? Keep::input(1) : Keep::nothing) | (wants(1) ? Keep::input(0) : Keep::nothing);
+  }
+  void describe(AttributeVisitor& visitor) const { how.describe(visitor); }
+
+ protected:
+  /// f(da, b) + f(a, db); undefined when neither input has a tangent.
+  template <class F>
+  static Tensor product_rule(const Saved& s, Tangents dx, const F& f) {
+    const Tensor first = dx[0].defined() ? f(dx[0], s.input(1)) : Tensor();
+    const Tensor second = dx[1].defined() ? f(s.input(0), dx[1]) : Tensor();
+    return first.defined() && second.defined() ? first + second : first.defined() ? first : second;
+  }
+  /// dy with the tangent of a bias added to each channel.
+  static Tensor with_bias(const Tensor& dy, const Tensor& dbias, const Shape& shape) {
+    if (!dbias.defined()) return dy;
+    const Tensor each = dbias.reshape({dbias.size(0), 1});
+    return dy.defined() ? dy + each : each.expand(shape);
+  }
+};
+
+/// What a bias that is added to each channel of [N, C, L] collects.
+Tensor channel_sums(const Tensor& dy);
+
+// The checks; messages begin with [op].
+
+/// Floating, of one dtype, and of rank 3 (`operand` may have rank 2: one sequence).
+void check_operands(std::string_view op, const Tensor& operand, std::string_view shape, const Tensor& weight,
+                    const Tensor& bias);
+void check_bias(std::string_view op, const Tensor& bias, std::int64_t channels);
+void check_options(std::string_view op, std::int64_t stride, std::int64_t padding, std::int64_t dilation,
+                   std::int64_t groups);
+/// The channels of the tensor `what` must fall into groups.
+void check_groups(std::string_view op, std::int64_t channels, std::string_view what, const Shape& shape,
+                  std::int64_t groups);
+/// conv1d's meeting of a sequence with a kernel of so many taps.
+Meeting meeting_of(std::string_view op, const Shape& x, std::int64_t taps, const Conv1dOptions& options);
+
+/// f of a batch of one for a single sequence [C, L], f itself for [N, C, L].
+template <class F>
+Tensor batched(const Tensor& x, const F& f) {
+  return x.dim() == 2 ? squeeze(f(unsqueeze(x, 0)), 0) : f(x);
+}
+
+}  // namespace tapegrad
