@@ -27,6 +27,7 @@
 #include "tapegrad/ops/norm.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/recurrent.hpp"
+#include "tapegrad/ops/pool.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/scan.hpp"
 #include "tapegrad/ops/softmax.hpp"
