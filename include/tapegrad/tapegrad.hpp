@@ -20,6 +20,7 @@
 #include "tapegrad/ops/attention.hpp"
 #include "tapegrad/ops/conv.hpp"
 #include "tapegrad/ops/dropout.hpp"
+#include "tapegrad/ops/gated.hpp"
 #include "tapegrad/ops/index.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/loss.hpp"

@@ -4,20 +4,11 @@
 
 #define HWY_TARGET_INCLUDE "ops/pointwise/silu.cpp"
 #include "kernels/pointwise-inl.hpp"
+// After the kernels.
+#include "ops/pointwise/silu_formula-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace tapegrad::HWY_NAMESPACE {
-struct SiluFormula {
-  template <class T>
-  T value(const T& x) const {
-    return x * sigmoid(x);
-  }
-  template <class T>
-  T slope(const T& x, const T&) const {
-    const T s = sigmoid(x);
-    return s * (1.0 + x * (1.0 - s));
-  }
-};
 TAPEGRAD_UNARY_KERNELS(SiluFormula)
 }  // namespace tapegrad::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -1,0 +1,27 @@
+// silu's formula, for silu itself and for the gate of swiglu. Include after kernels/pointwise-inl.hpp: it is compiled
+// once for each of Highway's targets.
+
+#if defined(TAPEGRAD_OPS_POINTWISE_SILU_FORMULA_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef TAPEGRAD_OPS_POINTWISE_SILU_FORMULA_INL_HPP
+#undef TAPEGRAD_OPS_POINTWISE_SILU_FORMULA_INL_HPP
+#else
+#define TAPEGRAD_OPS_POINTWISE_SILU_FORMULA_INL_HPP
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace tapegrad::HWY_NAMESPACE {
+struct SiluFormula {
+  template <class T>
+  T value(const T& x) const {
+    return x * sigmoid(x);
+  }
+  template <class T>
+  T slope(const T& x, const T&) const {
+    const T s = sigmoid(x);
+    return s * (1.0 + x * (1.0 - s));
+  }
+};
+}  // namespace tapegrad::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
