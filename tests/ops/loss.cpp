@@ -132,4 +132,125 @@ BOOST_AUTO_TEST_CASE(bce_with_logits_weighs_entries) {
   }
 }
 
+namespace {
+
+/// The gradient of both operands too.
+template <class F>
+void check_pair(const Fixture& f, const char* second, const F& loss) {
+  const Tensor x = f.leaf("input.input");
+  const Tensor t = f.leaf(std::string("input.") + second);
+  for (const bool differentiable : {false, true}) {
+    Tape tape;
+    const Tensor y = loss(x, t);
+    check_close(y, f["output.y"]);
+    const auto d = tape.pull_back({y}, {f["cotangent.y"]}, {x, t}, {.create_graph = differentiable});
+    check_close(d[0], f["grad.input.input"]);
+    if (const std::string key = std::string("grad.input.") + second; f.has(key)) check_close(d[1], f[key]);
+  }
+}
+
+KlReduction kl_reduction_of(const Fixture& f) {
+  const std::string& name = f.attributes().at("reduction");
+  return name == "none"   ? KlReduction::none
+         : name == "sum"  ? KlReduction::sum
+         : name == "mean" ? KlReduction::mean
+                          : KlReduction::batch_mean;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(l1_and_huber_loss_as_pytorch) {
+  for (const std::string reduction : {"mean", "sum", "none"}) {
+    BOOST_TEST_CONTEXT(reduction) {
+      const Fixture l1("l1_loss_" + reduction);
+      check_pair(l1, "target", [&](const Tensor& x, const Tensor& t) { return l1_loss(x, t, reduction_of(l1)); });
+      const Fixture huber("huber_loss_" + reduction);
+      const HuberOptions options{.delta = std::stod(huber.attributes().at("delta")), .reduction = reduction_of(huber)};
+      check_pair(huber, "target", [&](const Tensor& x, const Tensor& t) { return huber_loss(x, t, options); });
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(kl_div_as_pytorch) {
+  std::vector<std::string> names{"kl_div_certain"};
+  for (const std::string reduction : {"mean", "batchmean", "sum", "none"})
+    for (const std::string target : {"", "_log_target"}) names.push_back("kl_div_" + reduction + target);
+  for (const std::string& name : names) {
+    BOOST_TEST_CONTEXT(name) {
+      const Fixture f(name);
+      const KlDivOptions options{.reduction = kl_reduction_of(f), .log_target = f.truth("log_target")};
+      check_pair(f, "target", [&](const Tensor& x, const Tensor& t) { return kl_div(x, t, options); });
+    }
+  }
+}
+
+// p = 0 and log q = -inf, as two masked softmaxes give them: 0, and no NaN into either.
+BOOST_AUTO_TEST_CASE(kl_div_of_what_cannot_happen_is_zero) {
+  const double inf = std::numeric_limits<double>::infinity();
+  for (const bool log_target : {false, true}) {
+    const double never = log_target ? -inf : 0.0;
+    const Tensor x = from_vector<double>({-inf, -1.0}, {2}, true);
+    const Tensor t = from_vector<double>({never, never}, {2}, true);
+    for (const bool differentiable : {false, true}) {
+      Tape tape;
+      const Tensor y = kl_div(x, t, {.reduction = KlReduction::sum, .log_target = log_target});
+      BOOST_TEST(y.item() == 0.0);
+      const auto d = tape.pull_back({y}, {ones({}, {.dtype = float64})}, {x, t}, {.create_graph = differentiable});
+      for (const double v : d[0].to_vector<double>()) BOOST_TEST(v == 0.0);
+      BOOST_TEST(d[1].to_vector<double>()[0] == 0.0);
+      BOOST_TEST(d[1].to_vector<double>()[1] == (log_target ? 0.0 : -inf));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(nll_loss_as_pytorch) {
+  for (const std::string reduction : {"mean", "sum", "none"})
+    for (const std::string weight : {"", "_weight"})
+      for (const std::string ignore : {"", "_ignore"}) {
+        const std::string name = "nll_loss_" + reduction + weight + ignore;
+        BOOST_TEST_CONTEXT(name) {
+          const Fixture f(name);
+          const Tensor x = f.leaf("input.input");
+          const NllOptions options{.ignore_index = f.whole_number("ignore_index", -100),
+                                   .weight = f.has("input.weight") ? f["input.weight"] : Tensor(),
+                                   .reduction = reduction_of(f)};
+          check_case(f, x, [&] { return nll_loss(x, f["input.target"], options); });
+        }
+      }
+}
+
+BOOST_AUTO_TEST_CASE(nll_loss_with_all_targets_ignored_is_zero) {
+  const Tensor x = full({2, 3}, -std::numeric_limits<double>::infinity(), {.dtype = float64}).set_requires_grad(true);
+  for (const Reduction reduction : {Reduction::mean, Reduction::sum}) {
+    Tape tape;
+    const Tensor y = nll_loss(x, full({2}, -100, {.dtype = int64}), {.reduction = reduction});
+    BOOST_TEST(y.item() == 0.0);
+    for (const double v : tape.gradient(y, x).to_vector<double>()) BOOST_TEST(v == 0.0);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(cosine_similarity_as_pytorch) {
+  for (const std::string name : {"rows", "columns", "broadcast", "broadcast_axis", "zero_vector"}) {
+    BOOST_TEST_CONTEXT(name) {
+      const Fixture f("cosine_similarity_" + name);
+      const int dim = static_cast<int>(f.whole_number("dim", 1));
+      const double eps = std::stod(f.attributes().at("eps"));
+      check_pair(f, "other", [&](const Tensor& a, const Tensor& b) { return cosine_similarity(a, b, dim, eps); });
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_zero_vector_is_like_no_other) {
+  const Tensor a = zeros({2}, {.dtype = float64}).set_requires_grad(true);
+  const Tensor b = from_vector<double>({3.0, 4.0}, {2}, true);
+  for (const bool differentiable : {false, true}) {
+    Tape tape;
+    const Tensor y = cosine_similarity(a, b);
+    BOOST_TEST(y.item() == 0.0);
+    const auto d = tape.pull_back({y}, {ones({}, {.dtype = float64})}, {a, b}, {.create_graph = differentiable});
+    check_close(d[0], from_vector<double>({0.6e8, 0.8e8}, {2}));
+    check_close(d[1], zeros({2}, {.dtype = float64}), 0.0);
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,4 +1,4 @@
-// Losses. All are differentiable any number of times.
+// Losses, and the similarity of vectors. All are differentiable any number of times.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +31,49 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
 /// elements is NaN.
 Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
 
+/// |input - target|; the slope at 0 is 0. Shapes must be the same: ShapeError.
+Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
+
+struct HuberOptions {
+  /// Where the square ends and the straight line begins; above 0.
+  double delta = 1.0;
+  Reduction reduction = Reduction::mean;
+};
+
+/// (input - target)^2 / 2 up to a distance of delta, beyond it delta (|input - target| - delta / 2). Huber 1964. Shapes
+/// must be the same: ShapeError; ValueError for delta.
+Tensor huber_loss(const Tensor& input, const Tensor& target, const HuberOptions& options = {});
+
+/// As Reduction; batch_mean is the sum divided by the size of the first dimension: the divergence per sample, where
+/// mean is that per entry.
+enum class KlReduction : std::uint8_t { none, mean, batch_mean, sum };
+
+struct KlDivOptions {
+  KlReduction reduction = KlReduction::mean;
+  /// Whether the targets are log-probabilities too.
+  bool log_target = false;
+};
+
+/// The terms p (log p - input) of the Kullback-Leibler divergence of targets p from exp(input): the input holds
+/// log-probabilities, as torch.nn.functional.kl_div's does. A target p = 0 (with log_target: -inf) gives 0, also where
+/// the input is -inf (PyTorch: NaN), with gradient 0 to the input. The slope to the target is log p + 1 - input, which
+/// is -inf at p = 0 unless the input is -inf too: then 0. Shapes must be the same: ShapeError. The mean of no entries
+/// is NaN.
+Tensor kl_div(const Tensor& input, const Tensor& target, const KlDivOptions& options = {});
+
+struct NllOptions {
+  /// A sample with this target counts for nothing: loss 0, gradient 0, not part of the mean.
+  std::int64_t ignore_index = -100;
+  /// [C], a constant: how much a sample of each class counts. Undefined: 1.
+  Tensor weight = {};
+  Reduction reduction = Reduction::mean;
+};
+
+/// -log_probs[target]: log-probabilities [.., C], targets int64 of their shape without the classes. As
+/// torch.nn.functional.nll_loss with classes last: the mean divides by the sum of the weights of the targets. When all
+/// targets are ignored (or there are none) the mean is 0 with gradient 0 (PyTorch: NaN). Errors as for cross_entropy.
+Tensor nll_loss(const Tensor& log_probs, const Tensor& targets, const NllOptions& options = {});
+
 struct BceOptions {
   /// Broadcast to the logits: how much each entry counts, and how much a positive counts against a negative.
   Tensor weight = {};
@@ -41,5 +84,12 @@ struct BceOptions {
 /// -(pos_weight t log sigmoid(x) + (1 - t) log(1 - sigmoid(x))), stable in both tails; targets t in [0, 1] of the
 /// logits' shape. The mean divides by the number of entries. Gradients flow into everything given. Throws ShapeError.
 Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BceOptions& options = {});
+
+/// The cosine of the angle between vectors along `axis` of a and b, which broadcast: their inner product divided by
+/// their norms, a norm below eps counting as eps. As torch.nn.functional.cosine_similarity (whose axis is 1 when not
+/// said; here the last). A zero vector gives 0. Below eps the norm is a constant, so that at the zero vector the
+/// gradient is that of a linear function, the other's direction divided by eps: large, as eps is small. Throws
+/// ShapeError, IndexError, DTypeError, ValueError unless eps > 0.
+Tensor cosine_similarity(const Tensor& a, const Tensor& b, int axis = -1, double eps = 1e-8);
 
 }  // namespace tapegrad

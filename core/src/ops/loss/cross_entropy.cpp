@@ -5,9 +5,10 @@
 
 #include "kernels/reduce.hpp"
 #include "kernels/softmax.hpp"
+#include "ops/loss/reduced.hpp"
+#include "ops/loss/targets.hpp"
 #include "ops/rows.hpp"
 #include "tape/dispatch.hpp"
-#include "tape/pointwise.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/loss.hpp"
@@ -38,7 +39,7 @@ struct CrossEntropy : Op<CrossEntropy> {
     const array::Array x = contiguous_array(logits);
     const array::Array t = contiguous_array(targets);
     const OptionalElements w(weight);
-    check_targets(t, x.shape.back());
+    check_targets(name, t, x.shape.back(), ignore_index);
     const Tensor losses = empty(t.shape, {.dtype = x.dtype});
     const Tensor logsumexp = empty(t.shape, {.dtype = x.dtype});
     Tensor y = losses;
@@ -85,7 +86,7 @@ struct CrossEntropy : Op<CrossEntropy> {
   void describe(AttributeVisitor& visitor) const {
     visitor("ignore_index", ignore_index);
     visitor("label_smoothing", label_smoothing);
-    visitor("reduction", reduction == Reduction::none ? "none" : reduction == Reduction::mean ? "mean" : "sum");
+    visitor("reduction", name_of(reduction));
   }
 
   static catalogue::Derivation derivation() {
@@ -220,17 +221,7 @@ struct CrossEntropy : Op<CrossEntropy> {
   /// What each row's loss counts in the result.
   template <class T>
   double share(const kernels::CrossEntropy<T>& facts) const {
-    if (reduction != Reduction::mean) return 1.0;
-    const double total = kernels::cross_entropy_total_weight(facts);
-    return total == 0.0 ? 0.0 : 1.0 / total;
-  }
-
-  void check_targets(const array::Array& targets, std::int64_t classes) const {
-    const std::int64_t* t = targets.as<std::int64_t>();
-    for (std::int64_t i = 0, n = targets.shape.numel(); i < n; ++i)
-      if ((t[i] < 0 || t[i] >= classes) && t[i] != ignore_index)
-        throw IndexError(
-            fmt::format("[cross_entropy] target {} at position {} is not one of {} classes", t[i], i, classes));
+    return share_of(reduction, reduction == Reduction::mean ? kernels::cross_entropy_total_weight(facts) : 0.0);
   }
 
   /// d result / d logits, a differentiable function of the logits: share (p sum_c q_c - q).
@@ -271,23 +262,7 @@ struct CrossEntropy : Op<CrossEntropy> {
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options) {
   constexpr std::string_view op = CrossEntropy::name;
-  expect_floating(op, logits);
-  if (logits.dim() == 0) throw ShapeError("[cross_entropy] expected logits [.., classes], got []");
-  if (targets.dtype() != int64)
-    throw DTypeError(fmt::format("[{}] expected targets of dtype int64, got {} {}", op, to_string(targets.dtype()),
-                                 to_string(targets.shape())));
-  Shape samples = logits.shape();
-  samples.erase(samples.rank() - 1);
-  if (targets.shape() != samples)
-    throw ShapeError(fmt::format("[{}] expected targets {} for logits {}, got {}", op, to_string(samples),
-                                 to_string(logits.shape()), to_string(targets.shape())));
-  if (options.weight.defined()) {
-    expect_same_dtype(op, logits, options.weight);
-    if (options.weight.shape() != Shape{logits.shape().back()})
-      throw ShapeError(fmt::format("[{}] expected weight [{}], got {}", op, logits.shape().back(),
-                                   to_string(options.weight.shape())));
-    if (options.weight.is_tracked()) throw TapeError("[cross_entropy] the class weights are constants: detach() them");
-  }
+  check_classes(op, "logits", logits, targets, options.weight);
   if (!(options.label_smoothing >= 0.0 && options.label_smoothing <= 1.0))
     throw ValueError(fmt::format("[{}] expected label_smoothing in [0, 1], got {}", op, options.label_smoothing));
   return apply(CrossEntropy(options), logits, targets, options.weight);

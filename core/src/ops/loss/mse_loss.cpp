@@ -1,8 +1,4 @@
-#include <fmt/format.h>
-
 #include "ops/loss/reduced.hpp"
-#include "tape/pointwise.hpp"
-#include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/tape/create.hpp"
@@ -19,11 +15,7 @@ struct MseLoss : Op<MseLoss> {
   explicit MseLoss(Reduction how) : reduction(how) {}
 
   Tensor forward(const Tensor& x, const Tensor& t) const {
-    expect_floating(name, x);
-    expect_same_dtype(name, x, t);
-    if (x.shape() != t.shape())
-      throw ShapeError(
-          fmt::format("[mse_loss] expected a target {}, got {}", to_string(x.shape()), to_string(t.shape())));
+    check_pair(name, x, t);
     return reduced(square(x - t), reduction);
   }
   std::array<Tensor, 2> vjp(const Saved& s, const Tensor& dy) const {
@@ -35,9 +27,7 @@ struct MseLoss : Op<MseLoss> {
     const Tensor terms = 2.0 * (s.input(0) - s.input(1)) * d;
     return reduced(terms, reduction);
   }
-  void describe(AttributeVisitor& visitor) const {
-    visitor("reduction", reduction == Reduction::mean ? "mean" : reduction == Reduction::sum ? "sum" : "none");
-  }
+  void describe(AttributeVisitor& visitor) const { visitor("reduction", name_of(reduction)); }
 
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(\ell = \frac1n \sum_i (x_i - t_i)^2)", "the sum without 1/n, or each term, on request"},

@@ -1,11 +1,17 @@
-// From the losses of many entries to what the caller asked for.
+// What losses of a value and a target, entry by entry, share.
 #pragma once
 
+#include <string>
+#include <string_view>
+
+#include "tape/pointwise.hpp"
+#include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/loss.hpp"
 #include "tapegrad/ops/reduce.hpp"
 
 namespace tapegrad {
 
+/// From the losses of many entries to what the caller asked for.
 inline Tensor reduced(const Tensor& losses, Reduction reduction) {
   switch (reduction) {
     case Reduction::none: return losses;
@@ -13,6 +19,24 @@ inline Tensor reduced(const Tensor& losses, Reduction reduction) {
     case Reduction::sum: return sum(losses);
   }
   return losses;
+}
+
+inline std::string_view name_of(Reduction reduction) {
+  switch (reduction) {
+    case Reduction::none: return "none";
+    case Reduction::mean: return "mean";
+    case Reduction::sum: return "sum";
+  }
+  return "";
+}
+
+/// Floating, of one dtype and one shape: to broadcast a target is mostly a mistake.
+inline void check_pair(std::string_view op, const Tensor& input, const Tensor& target) {
+  expect_floating(op, input);
+  expect_same_dtype(op, input, target);
+  if (input.shape() != target.shape())
+    throw ShapeError(std::string("[").append(op).append("] expected a target ") + to_string(input.shape()) + ", got " +
+                     to_string(target.shape()));
 }
 
 }  // namespace tapegrad

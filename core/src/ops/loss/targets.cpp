@@ -1,0 +1,37 @@
+#include "ops/loss/targets.hpp"
+
+#include <fmt/format.h>
+
+#include "tape/pointwise.hpp"
+#include "tapegrad/base/error.hpp"
+
+namespace tapegrad {
+
+void check_classes(std::string_view op, std::string_view what, const Tensor& scores, const Tensor& targets,
+                   const Tensor& weight) {
+  expect_floating(op, scores);
+  if (scores.dim() == 0) throw ShapeError(fmt::format("[{}] expected {} [.., classes], got []", op, what));
+  if (targets.dtype() != int64)
+    throw DTypeError(fmt::format("[{}] expected targets of dtype int64, got {} {}", op, to_string(targets.dtype()),
+                                 to_string(targets.shape())));
+  Shape samples = scores.shape();
+  samples.erase(samples.rank() - 1);
+  if (targets.shape() != samples)
+    throw ShapeError(fmt::format("[{}] expected targets {} for {} {}, got {}", op, to_string(samples), what,
+                                 to_string(scores.shape()), to_string(targets.shape())));
+  if (!weight.defined()) return;
+  expect_same_dtype(op, scores, weight);
+  if (weight.shape() != Shape{scores.shape().back()})
+    throw ShapeError(
+        fmt::format("[{}] expected weight [{}], got {}", op, scores.shape().back(), to_string(weight.shape())));
+  if (weight.is_tracked()) throw TapeError(fmt::format("[{}] the class weights are constants: detach() them", op));
+}
+
+void check_targets(std::string_view op, const array::Array& targets, std::int64_t classes, std::int64_t ignore_index) {
+  const std::int64_t* t = targets.as<std::int64_t>();
+  for (std::int64_t i = 0, n = targets.shape.numel(); i < n; ++i)
+    if ((t[i] < 0 || t[i] >= classes) && t[i] != ignore_index)
+      throw IndexError(fmt::format("[{}] target {} at position {} is not one of {} classes", op, t[i], i, classes));
+}
+
+}  // namespace tapegrad
