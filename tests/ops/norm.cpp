@@ -266,4 +266,61 @@ BOOST_AUTO_TEST_CASE(a_large_mean_costs_no_precision) {
   }
 }
 
+namespace {
+
+template <class F>
+void check_channels_first(const std::string& name, const F& norm) {
+  BOOST_TEST_CONTEXT(name) {
+    const Fixture f(name);
+    const Tensor x = f.leaf("input.input");
+    const Tensor gamma = optional(f, "param.weight");
+    const Tensor beta = optional(f, "param.bias");
+    for (const bool differentiable : {false, true}) {
+      Tape tape;
+      const Tensor y = norm(f, x, gamma, beta);
+      check_close(y, f["output.y"]);
+      std::vector<Tensor> inputs{x};
+      if (gamma.defined()) inputs.insert(inputs.end(), {gamma, beta});
+      const auto d = tape.pull_back({y}, {f["cotangent.y"]}, inputs, {.create_graph = differentiable});
+      check_close(d[0], f["grad.input.input"], 1e-11);
+      if (!gamma.defined()) continue;
+      check_close(d[1], f["grad.param.weight"], 1e-11);
+      check_close(d[2], f["grad.param.bias"], 1e-11);
+    }
+  }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(group_norm_as_pytorch) {
+  for (const std::string name : {"group_norm", "group_norm_one_group", "group_norm_no_affine"})
+    check_channels_first(name, [](const Fixture& f, const Tensor& x, const Tensor& gamma, const Tensor& beta) {
+      return group_norm(x, f.whole_number("groups", 0), gamma, beta, std::stod(f.attributes().at("eps")));
+    });
+}
+
+BOOST_AUTO_TEST_CASE(instance_norm_as_pytorch) {
+  for (const std::string name : {"instance_norm", "instance_norm_no_affine"})
+    check_channels_first(name, [](const Fixture& f, const Tensor& x, const Tensor& gamma, const Tensor& beta) {
+      return instance_norm(x, gamma, beta, std::stod(f.attributes().at("eps")));
+    });
+}
+
+BOOST_AUTO_TEST_CASE(group_norm_s_ends_are_layer_norm_and_instance_norm) {
+  const Tensor x = normal({3, 4, 5}, 21);
+  const Tensor gamma = normal({4}, 22);
+  const Tensor beta = normal({4}, 23);
+  check_same_bits<double>(group_norm(x, 4, gamma, beta), instance_norm(x, gamma, beta));
+  check_same_bits<double>(group_norm(x, 1), layer_norm(x.reshape({3, 20})).reshape({3, 4, 5}));
+}
+
+BOOST_AUTO_TEST_CASE(a_group_of_one_value_gives_beta_and_no_gradient) {
+  const Tensor x = normal({2, 3, 1}, 24).set_requires_grad(true);
+  const Tensor beta = normal({3}, 25);
+  Tape tape;
+  const Tensor y = group_norm(x, 3, {}, beta);
+  check_close(y, beta.reshape({1, 3, 1}).expand({2, 3, 1}), 0.0);
+  for (const double v : tape.gradient(sum(square(y)), x).to_vector<double>()) BOOST_TEST(v == 0.0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

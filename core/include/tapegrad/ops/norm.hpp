@@ -1,5 +1,7 @@
-// Normalisation over features (layer_norm, rms_norm) and over positions (batch_norm). gamma and beta may be undefined:
-// then 1 and 0. All take float32 or float64; ShapeError for parameters that do not fit, ValueError for eps < 0.
+// Normalisation over features (layer_norm, rms_norm), over positions (batch_norm), and over both within groups of
+// channels (group_norm, instance_norm: channels first, where all others take them last). gamma and beta may be
+// undefined: then 1 and 0. All take float32 or float64; ShapeError for parameters that do not fit, ValueError for eps <
+// 0.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +17,19 @@ Tensor layer_norm(const Tensor& x, const Tensor& gamma = {}, const Tensor& beta 
 
 /// gamma x / sqrt(mean(x^2) + eps) over the last dimension of x [.., E]. Zhang and Sennrich 2019, arXiv:1910.07467.
 Tensor rms_norm(const Tensor& x, const Tensor& gamma = {}, double eps = 1e-6);
+
+/// gamma (x - mean) / sqrt(variance + eps) + beta for x [N, C, ..], channels first: mean and biased variance are those
+/// of a group of C / groups neighbouring channels and all positions of one sample; gamma and beta [C] belong to
+/// channels. As torch.nn.functional.group_norm: Wu and He 2018, arXiv:1803.08494. A sample depends on itself alone, to
+/// the bit. With one group it is layer_norm over everything but N; a group of one value gives beta, with gradient 0 to
+/// x. Throws ShapeError unless the groups divide C.
+Tensor group_norm(const Tensor& x, std::int64_t groups, const Tensor& gamma = {}, const Tensor& beta = {},
+                  double eps = 1e-5);
+
+/// The same with a group for each channel: statistics over the positions of one channel of one sample, x [N, C, L] or
+/// more dimensions. As torch.nn.functional.instance_norm without running statistics: Ulyanov et al. 2016,
+/// arXiv:1607.08022. ShapeError for a single position (its variance is 0: the output would be beta whatever x is).
+Tensor instance_norm(const Tensor& x, const Tensor& gamma = {}, const Tensor& beta = {}, double eps = 1e-5);
 
 struct BatchNormOptions {
   double eps = 1e-5;

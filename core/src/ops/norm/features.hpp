@@ -13,4 +13,8 @@ void check_normalised(std::string_view op, const Tensor& x, std::string_view wha
 /// `parameter`, when given, must have x's dtype and one entry for each entry of x's last dimension.
 void check_per_feature(std::string_view op, std::string_view parameter_name, const Tensor& parameter, const Tensor& x);
 
+/// x must be floating [N, C, ..], eps no less than 0; gamma and beta, when given, must have x's dtype and one entry for
+/// each channel.
+void check_channels_first(std::string_view op, const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps);
+
 }  // namespace tapegrad

@@ -1,11 +1,11 @@
 #include "kernels/norm.hpp"
 #include "ops/norm/features.hpp"
+#include "ops/norm/normalised.hpp"
 #include "ops/rows.hpp"
 #include "tape/dispatch.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/norm.hpp"
 #include "tapegrad/ops/pointwise.hpp"
-#include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"
 
@@ -183,22 +183,6 @@ struct LayerNorm : Op<LayerNorm> {
             {uniform(g, {448, 64}, -2, 2), uniform(g, {64}, 0.5, 1.5), uniform(g, {64}, -1, 1)},
             catalogue::of<3>([](const Tensor& x, const Tensor& s, const Tensor& b) { return layer_norm(x, s, b); })};
   }
-
- private:
-  /// The normalised rows, out of differentiable operations.
-  struct Normalised {
-    Tensor xhat, rstd;
-
-    Normalised(const Tensor& x, double eps) {
-      const Tensor centred = x - mean(x, -1, true);
-      rstd = 1.0 / sqrt(mean(square(centred), -1, true) + eps);
-      xhat = centred * rstd;
-    }
-    /// r (a - <a> - xhat <a xhat>): the reverse and the forward rule.
-    Tensor times_jacobian(const Tensor& a) const {
-      return rstd * (a - mean(a, -1, true) - xhat * mean(a * xhat, -1, true));
-    }
-  };
 };
 
 Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps) {

@@ -1,0 +1,25 @@
+// Rows brought to mean 0 and deviation 1, out of differentiable operations: the rules of layer norm, and of group and
+// instance norm, whose groups are such rows.
+#pragma once
+
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
+
+namespace tapegrad {
+
+struct Normalised {
+  Tensor xhat, rstd;
+
+  /// The rows are x's last dimension.
+  Normalised(const Tensor& x, double eps) {
+    const Tensor centred = x - mean(x, -1, true);
+    rstd = 1.0 / sqrt(mean(square(centred), -1, true) + eps);
+    xhat = centred * rstd;
+  }
+  /// r (a - <a> - xhat <a xhat>): the reverse and the forward rule.
+  Tensor times_jacobian(const Tensor& a) const {
+    return rstd * (a - mean(a, -1, true) - xhat * mean(a * xhat, -1, true));
+  }
+};
+
+}  // namespace tapegrad
