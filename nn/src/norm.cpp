@@ -26,6 +26,11 @@ void expect_features(const char* layer, const Tensor& x, std::int64_t features) 
     throw ShapeError(fmt::format("[{}] expected [.., {}], got {}", layer, features, to_string(x.shape())));
 }
 
+void expect_channels(const char* layer, const Tensor& x, std::int64_t channels) {
+  if (x.dim() < 2 || x.size(1) != channels)
+    throw ShapeError(fmt::format("[{}] expected [N, {}, ..], got {}", layer, channels, to_string(x.shape())));
+}
+
 }  // namespace
 
 LayerNorm::LayerNorm(std::int64_t features, LayerNormOptions options) : features_(features), eps_(options.eps) {
@@ -104,6 +109,36 @@ Tensor BatchNorm::operator()(const Tensor& x, const Mask& mask) {
     Tensor(num_batches_tracked).mutable_data<std::int64_t>("batch_norm")[0] += 1;
   }
   return result.y;
+}
+
+GroupNorm::GroupNorm(std::int64_t groups, std::int64_t channels, GroupNormOptions options)
+    : groups_(groups), channels_(channels), eps_(options.eps) {
+  check_options("GroupNorm", channels, eps_);
+  if (groups < 1 || channels % groups != 0)
+    throw ValueError(fmt::format("[GroupNorm] {} channels do not fall into {} groups", channels, groups));
+  if (!options.affine) return;
+  weight = Parameter(ones({channels}, {.dtype = options.dtype}));
+  bias = Parameter(zeros({channels}, {.dtype = options.dtype}));
+}
+
+Tensor GroupNorm::operator()(const Tensor& x) const {
+  const Scope scope(path());
+  expect_channels("GroupNorm", x, channels_);
+  return group_norm(x, groups_, weight, bias, eps_);
+}
+
+InstanceNorm1d::InstanceNorm1d(std::int64_t channels, InstanceNorm1dOptions options)
+    : channels_(channels), eps_(options.eps) {
+  check_options("InstanceNorm1d", channels, eps_);
+  if (!options.affine) return;
+  weight = Parameter(ones({channels}, {.dtype = options.dtype}));
+  bias = Parameter(zeros({channels}, {.dtype = options.dtype}));
+}
+
+Tensor InstanceNorm1d::operator()(const Tensor& x) const {
+  const Scope scope(path());
+  expect_channels("InstanceNorm1d", x, channels_);
+  return instance_norm(x, weight, bias, eps_);
 }
 
 AnyNorm make_norm(Norm norm, std::int64_t features, AnyNormOptions options) {

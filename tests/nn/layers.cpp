@@ -155,6 +155,59 @@ BOOST_AUTO_TEST_CASE(batch_norm) {
   check_unary({"batch_norm_eval"}, evaluated);
 }
 
+BOOST_AUTO_TEST_CASE(convolutions) {
+  const auto conv = [](const std::string& name, std::int64_t in, std::int64_t out, std::int64_t kernel) {
+    const Fixture f(name);
+    check_unary({name}, nn::Conv1d(in, out, kernel,
+                                   {.stride = f.whole_number("stride", 1),
+                                    .padding = f.whole_number("padding", 0),
+                                    .dilation = f.whole_number("dilation", 1),
+                                    .groups = f.whole_number("groups", 1),
+                                    .causal = f.truth("causal"),
+                                    .bias = f.truth("bias", true),
+                                    .dtype = tg::float64}));
+  };
+  conv("conv1d", 3, 4, 3);
+  conv("conv1d_no_bias", 3, 4, 2);
+  conv("conv1d_groups", 4, 6, 3);
+  conv("conv1d_causal_groups", 4, 2, 3);
+  const auto transposed = [](const std::string& name, std::int64_t in, std::int64_t out, std::int64_t kernel) {
+    const Fixture f(name);
+    check_unary({name}, nn::ConvTranspose1d(in, out, kernel,
+                                            {.stride = f.whole_number("stride", 1),
+                                             .padding = f.whole_number("padding", 0),
+                                             .output_padding = f.whole_number("output_padding", 0),
+                                             .groups = f.whole_number("groups", 1),
+                                             .dilation = f.whole_number("dilation", 1),
+                                             .dtype = tg::float64}));
+  };
+  transposed("conv_transpose1d_stride", 3, 2, 4);
+  transposed("conv_transpose1d_groups", 4, 6, 3);
+}
+
+BOOST_AUTO_TEST_CASE(group_and_instance_norm) {
+  check_unary({"group_norm", 1e-11}, nn::GroupNorm(2, 4, {.dtype = tg::float64}));
+  check_unary({"group_norm_no_affine", 1e-11},
+              nn::GroupNorm(2, 6, {.eps = 0.37, .affine = false, .dtype = tg::float64}));
+  check_unary({"instance_norm", 1e-11}, nn::InstanceNorm1d(3, {.affine = true, .dtype = tg::float64}));
+  check_unary({"instance_norm_no_affine", 1e-11}, nn::InstanceNorm1d(3, {.eps = 0.37, .dtype = tg::float64}));
+}
+
+BOOST_AUTO_TEST_CASE(convolutions_and_channel_norms_refuse_what_does_not_fit) {
+  BOOST_CHECK_EXCEPTION(nn::Conv1d(4, 3, 2, {.groups = 2}), tg::ValueError,
+                        tg::test::says("[Conv1d] 4 and 3 channels do not both fall into 2 groups"));
+  BOOST_CHECK_EXCEPTION(nn::ConvTranspose1d(4, 2, 0), tg::ValueError,
+                        tg::test::says("[ConvTranspose1d] expected sizes of at least 1, got 4 and 2 channels"));
+  BOOST_CHECK_EXCEPTION(nn::Conv1d(4, 2, 3)(tg::zeros({2, 3, 8})), tg::ShapeError,
+                        tg::test::says("[conv1d] weight [2, 4, 3] takes 4 channels"));
+  BOOST_CHECK_EXCEPTION(nn::GroupNorm(3, 4), tg::ValueError,
+                        tg::test::says("[GroupNorm] 4 channels do not fall into 3 groups"));
+  BOOST_CHECK_EXCEPTION(nn::GroupNorm(2, 4)(tg::zeros({2, 8, 4})), tg::ShapeError,
+                        tg::test::says("[GroupNorm] expected [N, 4, ..], got [2, 8, 4]"));
+  BOOST_CHECK_EXCEPTION(nn::InstanceNorm1d(4)(tg::zeros({2, 3, 4})), tg::ShapeError,
+                        tg::test::says("[InstanceNorm1d] expected [N, 4, ..], got [2, 3, 4]"));
+}
+
 BOOST_AUTO_TEST_CASE(multi_head_attention) {
   const auto attend = [](const std::string& name, bool bias = true, std::optional<std::int64_t> kdim = {},
                          std::optional<std::int64_t> vdim = {}) {

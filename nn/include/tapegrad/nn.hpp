@@ -4,6 +4,7 @@
 #include "tapegrad/nn/activation.hpp"
 #include "tapegrad/nn/attention.hpp"
 #include "tapegrad/nn/check_module.hpp"
+#include "tapegrad/nn/conv.hpp"
 #include "tapegrad/nn/dropout.hpp"
 #include "tapegrad/nn/embedding.hpp"
 #include "tapegrad/nn/init.hpp"

@@ -1,4 +1,5 @@
-// Normalisation layers: over the features of a token (LayerNorm, RMSNorm), or over the tokens of a batch (BatchNorm).
+// Normalisation layers: over the features of a token (LayerNorm, RMSNorm), over the tokens of a batch (BatchNorm), or
+// over channels and positions of a sample (GroupNorm, InstanceNorm1d: channels first, as the convolutions).
 #pragma once
 
 #include <cstdint>
@@ -86,6 +87,57 @@ class BatchNorm : public Module {
   std::int64_t features_;
   double eps_;
   double momentum_;
+};
+
+struct GroupNormOptions {
+  double eps = 1e-5;
+  bool affine = true;
+  DType dtype = float32;
+};
+
+/// weight (x - mean) / sqrt(variance + eps) + bias for x [N, channels, ..], channels first as in PyTorch: the
+/// statistics of each sample are those of a group of channels / groups channels and all positions together; weight and
+/// bias [channels] belong to channels. Wu and He 2018, arXiv:1803.08494.
+class GroupNorm : public Module {
+ public:
+  /// Throws ValueError unless the groups divide the channels.
+  GroupNorm(std::int64_t groups, std::int64_t channels, GroupNormOptions options = {});
+
+  Tensor operator()(const Tensor& x) const;
+
+  Parameter weight;
+  Parameter bias;
+  TAPEGRAD_MODULE(weight, bias)
+
+ private:
+  std::int64_t groups_;
+  std::int64_t channels_;
+  double eps_;
+};
+
+struct InstanceNorm1dOptions {
+  double eps = 1e-5;
+  /// Off at first, as in PyTorch.
+  bool affine = false;
+  DType dtype = float32;
+};
+
+/// weight (x - mean) / sqrt(variance + eps) + bias for x [N, channels, L], channels first: the statistics are those of
+/// the positions of one channel of one sample, in training and in evaluation (PyTorch's layer without running
+/// statistics). Ulyanov et al. 2016, arXiv:1607.08022. A single position is a ShapeError.
+class InstanceNorm1d : public Module {
+ public:
+  explicit InstanceNorm1d(std::int64_t channels, InstanceNorm1dOptions options = {});
+
+  Tensor operator()(const Tensor& x) const;
+
+  Parameter weight;
+  Parameter bias;
+  TAPEGRAD_MODULE(weight, bias)
+
+ private:
+  std::int64_t channels_;
+  double eps_;
 };
 
 /// Which normalisation a model uses.
