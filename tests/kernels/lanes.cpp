@@ -13,39 +13,43 @@
 #include "kernels/pointwise-inl.hpp"
 
 // The functions under test: TAPEGRAD_UNARY(name of the function, exact value in long double of x).
-#define TAPEGRAD_UNARY_FUNCTIONS                   \
-  TAPEGRAD_UNARY(abs, std::abs(x))                 \
-  TAPEGRAD_UNARY(sqrt, std::sqrt(x))               \
-  TAPEGRAD_UNARY(rsqrt, 1 / std::sqrt(x))          \
-  TAPEGRAD_UNARY(square, x* x)                     \
-  TAPEGRAD_UNARY(floor, std::floor(x))             \
-  TAPEGRAD_UNARY(ceil, std::ceil(x))               \
-  TAPEGRAD_UNARY(round, std::nearbyint(x))         \
-  TAPEGRAD_UNARY(sign, x > 0 ? 1 : x < 0 ? -1 : x) \
-  TAPEGRAD_UNARY(exp, std::exp(x))                 \
-  TAPEGRAD_UNARY(exp2, std::exp2(x))               \
-  TAPEGRAD_UNARY(expm1, std::expm1(x))             \
-  TAPEGRAD_UNARY(sigmoid, 1 / (1 + std::exp(-x)))  \
-  TAPEGRAD_UNARY(tanh, std::tanh(x))               \
-  TAPEGRAD_UNARY(sinh, std::sinh(x))               \
-  TAPEGRAD_UNARY(cosh, std::cosh(x))               \
-  TAPEGRAD_UNARY(log, std::log(x))                 \
-  TAPEGRAD_UNARY(log2, std::log2(x))               \
-  TAPEGRAD_UNARY(log10, std::log10(x))             \
-  TAPEGRAD_UNARY(log1p, std::log1p(x))             \
-  TAPEGRAD_UNARY(asinh, std::asinh(x))             \
-  TAPEGRAD_UNARY(acosh, std::acosh(x))             \
-  TAPEGRAD_UNARY(atanh, std::atanh(x))             \
-  TAPEGRAD_UNARY(cbrt, std::cbrt(x))               \
-  TAPEGRAD_UNARY(sin, std::sin(x))                 \
-  TAPEGRAD_UNARY(cos, std::cos(x))                 \
-  TAPEGRAD_UNARY(tan, std::tan(x))                 \
-  TAPEGRAD_UNARY(asin, std::asin(x))               \
-  TAPEGRAD_UNARY(acos, std::acos(x))               \
-  TAPEGRAD_UNARY(atan, std::atan(x))               \
-  TAPEGRAD_UNARY(erf, std::erf(x))                 \
-  TAPEGRAD_UNARY(erfc, std::erfc(x))               \
-  TAPEGRAD_UNARY(lgamma, std::lgamma(x))
+#define TAPEGRAD_UNARY_FUNCTIONS                                                \
+  TAPEGRAD_UNARY(abs, std::abs(x))                                              \
+  TAPEGRAD_UNARY(sqrt, std::sqrt(x))                                            \
+  TAPEGRAD_UNARY(rsqrt, 1 / std::sqrt(x))                                       \
+  TAPEGRAD_UNARY(square, x* x)                                                  \
+  TAPEGRAD_UNARY(floor, std::floor(x))                                          \
+  TAPEGRAD_UNARY(ceil, std::ceil(x))                                            \
+  TAPEGRAD_UNARY(round, std::nearbyint(x))                                      \
+  TAPEGRAD_UNARY(sign, x > 0 ? 1 : x < 0 ? -1 : x)                              \
+  TAPEGRAD_UNARY(exp, std::exp(x))                                              \
+  TAPEGRAD_UNARY(exp2, std::exp2(x))                                            \
+  TAPEGRAD_UNARY(expm1, std::expm1(x))                                          \
+  TAPEGRAD_UNARY(sigmoid, 1 / (1 + std::exp(-x)))                               \
+  TAPEGRAD_UNARY(tanh, std::tanh(x))                                            \
+  TAPEGRAD_UNARY(sinh, std::sinh(x))                                            \
+  TAPEGRAD_UNARY(cosh, std::cosh(x))                                            \
+  TAPEGRAD_UNARY(log, std::log(x))                                              \
+  TAPEGRAD_UNARY(log2, std::log2(x))                                            \
+  TAPEGRAD_UNARY(log10, std::log10(x))                                          \
+  TAPEGRAD_UNARY(log1p, std::log1p(x))                                          \
+  TAPEGRAD_UNARY(asinh, std::asinh(x))                                          \
+  TAPEGRAD_UNARY(acosh, std::acosh(x))                                          \
+  TAPEGRAD_UNARY(atanh, std::atanh(x))                                          \
+  TAPEGRAD_UNARY(cbrt, std::cbrt(x))                                            \
+  TAPEGRAD_UNARY(sin, std::sin(x))                                              \
+  TAPEGRAD_UNARY(cos, std::cos(x))                                              \
+  TAPEGRAD_UNARY(tan, std::tan(x))                                              \
+  TAPEGRAD_UNARY(asin, std::asin(x))                                            \
+  TAPEGRAD_UNARY(acos, std::acos(x))                                            \
+  TAPEGRAD_UNARY(atan, std::atan(x))                                            \
+  TAPEGRAD_UNARY(erf, std::erf(x))                                              \
+  TAPEGRAD_UNARY(erfc, std::erfc(x))                                            \
+  TAPEGRAD_UNARY(lgamma, std::lgamma(x))                                        \
+  TAPEGRAD_UNARY(exp_minus_square, std::exp(-x* x))                             \
+  TAPEGRAD_UNARY(logistic_density, 1 / (2 + std::exp(x) + std::exp(-x)))        \
+  TAPEGRAD_UNARY(silu, std::isinf(x) && x < 0 ? -0.0L : x / (1 + std::exp(-x))) \
+  TAPEGRAD_UNARY(gelu, std::isinf(x) && x < 0 ? -0.0L : x / 2 * std::erfc(-x * kSqrtHalf))
 
 #define TAPEGRAD_BINARY_FUNCTIONS                                               \
   TAPEGRAD_BINARY(min, std::isnan(a) || std::isnan(b) ? a + b : std::min(a, b)) \
@@ -56,6 +60,15 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace tapegrad::HWY_NAMESPACE {
+template <class D>
+HWY_INLINE Lanes<D> silu(Lanes<D> x) {
+  return times_sigmoid(x, x);
+}
+template <class D>
+HWY_INLINE Lanes<D> gelu(Lanes<D> x) {
+  return times_normal_cdf(x, x);
+}
+
 #define TAPEGRAD_UNARY(name, exact)       \
   struct Lanes_##name {                   \
     template <class T>                    \
@@ -123,6 +136,8 @@ TAPEGRAD_BINARY_FUNCTIONS
 TAPEGRAD_EXPORT_BINARY_KERNELS(Truths)
 
 namespace {
+
+constexpr long double kSqrtHalf = 0.70710678118654752440084436210484904L;
 
 struct UnaryCase {
   const char* name;

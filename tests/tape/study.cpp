@@ -11,11 +11,11 @@ BOOST_AUTO_TEST_CASE(decision_08_a_tape_prints_its_nodes) {
   const Tensor y = sum(tanh(x) * x);
   const std::string expected = R"(tape of 4 nodes, 64 B kept for the reverse sweep
 %0 = leaf                                  [2, 2] float64
-%1 = tanh(%0)                              [2, 2] float64  keeps output: 32 B
+%1 = tanh(%0)                              [2, 2] float64  keeps input 0: 32 B
 %2 = mul(%1, %0)                           [2, 2] float64  keeps inputs 0, 1: 64 B
 %3 = sum(%2) {axes=[0, 1], keepdim=false}  [] float64
 rules (x̄ is the cotangent of x: ∂L/∂x)
-  tanh  y = tanh x;   x̄ = ȳ (1 − y²)
+  tanh  y = tanh x;   x̄ = ȳ/(cosh² x)
   mul   y = a b;   ā = ȳ b, b̄ = ȳ a
   sum   yⱼ = ∑_{i ↦ j} xᵢ;   x̄ᵢ = ȳⱼ₍ᵢ₎
 )";

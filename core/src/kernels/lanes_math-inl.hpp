@@ -1,6 +1,6 @@
 // Elementary functions on lanes: within 4 units in the last place of the exact value over the whole domain of float and
 // double, with signed zeros, subnormal results, infinities and NaN as in C's <math.h> (tests/kernels/lanes.cpp measures
-// each).
+// each on every target; docs/accuracy.md is what tests/mpfr measured through the ops).
 //
 // The hot ones (exp, log, tanh, sigmoid, erf ...) have a float and a double form. The others compute float lanes in
 // double, and a few (lgamma, pow of double, sin of huge arguments) ask libm lane by lane. Polynomials are Chebyshev
@@ -18,6 +18,7 @@
 #include <limits>
 
 #include <hwy/contrib/math/math-inl.h>
+#include "kernels/gamma.hpp"
 #include "kernels/lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -72,6 +73,39 @@ HWY_INLINE Lanes<D> scale(Lanes<D> x, Lanes<D> k) {
 template <class D>
 HWY_INLINE Lanes<D> clamp_keep_nan(Lanes<D> x, double low, double high) {
   return select(x < low, low, select(x > high, high, x));
+}
+
+/// A number, and what rounding took from it: the exact one is their sum.
+template <class D>
+struct Unrounded {
+  Lanes<D> value, lost;
+};
+
+/// Knuth's two-sum.
+template <class D>
+HWY_INLINE Unrounded<D> exact_difference(Lanes<D> a, Lanes<D> b) {
+  const auto value = a - b;
+  const auto b_part = a - value;
+  const auto a_part = value + b_part;
+  return {value, (a - a_part) - (b - b_part)};
+}
+
+/// x without the lower half of its mantissa.
+template <class D>
+HWY_INLINE Lanes<D> upper_half(Lanes<D> x) {
+  const hn::RebindToUnsigned<D> bits;
+  using U = hn::TFromD<decltype(bits)>;
+  return hn::BitCast(D(),
+                     hn::And(hn::BitCast(bits, x.v), hn::Set(bits, static_cast<U>(~U{0} << (kIsFloat<D> ? 12 : 27)))));
+}
+
+/// Dekker's product. REQUIRES: nothing overflows or is subnormal on the way.
+template <class D>
+HWY_INLINE Unrounded<D> exact_product(Lanes<D> a, Lanes<D> b) {
+  const auto value = a * b;
+  const auto a_head = upper_half(a), b_head = upper_half(b);
+  const auto a_rest = a - a_head, b_rest = b - b_head;
+  return {value, ((a_head * b_head - value) + (a_head * b_rest + a_rest * b_head)) + a_rest * b_rest};
 }
 
 /// Calls a libm function for each lane.
@@ -161,11 +195,28 @@ HWY_INLINE Lanes<D> expm1_reduced(Lanes<D> r) {
   return mul_add(tail, r * r, r);
 }
 
+/// 2^k (1 + p) with |p| < 1/2.
+template <class D>
+struct ScaledExp {
+  Lanes<D> k, p;
+};
+
+/// Below this e^x is zero even after the largest shift in use.
+template <class D>
+inline constexpr double kLowestExponent = kIsFloat<D> ? -150.0 : -800.0;
+
+/// e^(x + low), for a low part of the exponent that is lost in x's last place.
+template <class D>
+HWY_INLINE ScaledExp<D> exp_of(Lanes<D> x, Lanes<D> low) {
+  const auto [k, r] = reduce_exp(clamp_keep_nan(x, kLowestExponent<D>, kIsFloat<D> ? 90.0 : 711.0));
+  return {k, expm1_reduced(r + low)};
+}
+
 /// e^x 2^shift; a shift keeps e^x / 2 finite where e^x is not.
 template <class D>
 HWY_INLINE Lanes<D> exp_shifted(Lanes<D> x, double shift) {
-  const auto [k, r] = reduce_exp(kIsFloat<D> ? clamp_keep_nan(x, -105.0, 90.0) : clamp_keep_nan(x, -747.0, 711.0));
-  return scale(1.0 + expm1_reduced(r), k + shift);
+  const auto [k, p] = exp_of(x, Lanes<D>(0.0));
+  return scale(1.0 + p, k + shift);
 }
 
 template <class D>
@@ -194,6 +245,56 @@ template <class D>
 HWY_INLINE Lanes<D> sigmoid(Lanes<D> x) {
   const auto e = exp(-abs(x));
   return select(x < 0.0, e, 1.0) / (1.0 + e);
+}
+
+/// sigmoid(x) sigmoid(-x), the slope of the sigmoid: a tail as long as that of e^-|x|.
+template <class D>
+HWY_INLINE Lanes<D> logistic_density(Lanes<D> x) {
+  const auto e = exp(-abs(x));
+  const auto d = 1.0 + e;
+  return e / (d * d);
+}
+
+/// A factor that would underflow is shifted up by this power of two, and the product down again.
+inline constexpr double kTailShift = 64, kTailUnit = 0x1p-64;
+
+/// a sigmoid(x + lost), where sigmoid(x) alone would be subnormal or zero too; 0 where it is zero, whatever a is.
+template <class D>
+HWY_INLINE Lanes<D> times_sigmoid(Lanes<D> a, Unrounded<D> x) {
+  const auto magnitude = abs(x.value);
+  const auto [k, p] = exp_of(-magnitude, select(x.value < 0.0, x.lost, -x.lost));
+  const auto e = scale(1.0 + p, k + kTailShift);
+  const auto one_and_e = mul_add(e, Lanes<D>(kTailUnit), Lanes<D>(1.0));
+  const auto tail = select(e == 0.0, copysign(0.0, a), a * e / one_and_e * kTailUnit);
+  return select(x.value < 0.0, tail, a / one_and_e);
+}
+template <class D>
+HWY_INLINE Lanes<D> times_sigmoid(Lanes<D> a, Lanes<D> x) {
+  return times_sigmoid(a, Unrounded<D>{x, 0.0});
+}
+
+template <class D>
+HWY_INLINE Unrounded<D> operator-(Unrounded<D> x) {
+  return {-x.value, -x.lost};
+}
+
+/// 2 sqrt(2 / pi) (x + 0.044715 x^3), the argument of GELU's tanh form, to twice the precision: its rounding error
+/// would be magnified up to 700 times in the tail.
+template <class D>
+HWY_INLINE Unrounded<D> gelu_argument(Lanes<D> x) {
+  constexpr double kLinear = 1.5957691216057308, kCubic = 0.07135481627260025;
+  constexpr double kLinearLost =
+      kIsFloat<D> ? kLinear - static_cast<double>(static_cast<float>(kLinear)) : -9.9693088091109203e-17;
+  constexpr double kCubicLost =
+      kIsFloat<D> ? kCubic - static_cast<double>(static_cast<float>(kCubic)) : -6.1751499181553155e-19;
+  const auto bounded = clamp_keep_nan(x, -25.0, 25.0);  // the sigmoid has become 0 or 1
+  const auto square = exact_product(bounded, bounded);
+  const auto cubic = exact_product(square.value, Lanes<D>(kCubic));
+  const auto factor = exact_difference(cubic.value, Lanes<D>(-kLinear));
+  const auto factor_lost =
+      (factor.lost + cubic.lost) + (square.lost * kCubic + square.value * kCubicLost) + kLinearLost;
+  const auto product = exact_product(bounded, factor.value);
+  return {product.value, product.lost + bounded * factor_lost};
 }
 
 template <class D>
@@ -380,19 +481,6 @@ struct ReducedAngle {
   hn::Vec<hn::RebindToUnsigned<D>> quadrant;  // in the low bits
 };
 
-/// a - b and what its rounding lost (Knuth's two-sum).
-template <class D>
-struct Difference {
-  Lanes<D> value, lost;
-};
-template <class D>
-HWY_INLINE Difference<D> exact_difference(Lanes<D> a, Lanes<D> b) {
-  const auto value = a - b;
-  const auto b_part = a - value;
-  const auto a_part = value + b_part;
-  return {value, (a - a_part) - (b - b_part)};
-}
-
 /// Beyond this the quadrant no longer fits the 20 bits that make its products with the parts of pi/2 exact.
 inline constexpr double kLargestAngle = 0x1p20;
 
@@ -454,12 +542,17 @@ HWY_INLINE Lanes<D> or_libm(Lanes<D> x, Lanes<D> y, double (*function)(double)) 
   return select(in_range, y, lane_by_lane(function, x));
 }
 
+// glibc's functions of double are up to 14 units off where a huge argument lies next to a zero or a pole.
+inline double sin_lane(double x) { return static_cast<double>(std::sin(static_cast<long double>(x))); }
+inline double cos_lane(double x) { return static_cast<double>(std::cos(static_cast<long double>(x))); }
+inline double tan_lane(double x) { return static_cast<double>(std::tan(static_cast<long double>(x))); }
+
 struct SinInDouble {
   template <class D>
   HWY_INLINE Lanes<D> operator()(Lanes<D> x) const {
     const auto [high, low, quadrant] = reduce_angle(x);
     const auto y = select(is_odd_quadrant<D>(quadrant), cos_reduced(high, low), sin_reduced(high, low));
-    return or_libm(x, select(x == 0.0, x, negate_by_quadrant(y, quadrant)), std::sin);
+    return or_libm(x, select(x == 0.0, x, negate_by_quadrant(y, quadrant)), sin_lane);
   }
 };
 TAPEGRAD_THROUGH_DOUBLE(sin, SinInDouble)
@@ -470,7 +563,7 @@ struct CosInDouble {
     const auto [high, low, quadrant] = reduce_angle(x);
     const auto y = select(is_odd_quadrant<D>(quadrant), sin_reduced(high, low), cos_reduced(high, low));
     const hn::RebindToUnsigned<D> bits;
-    return or_libm(x, negate_by_quadrant(y, hn::Add(quadrant, hn::Set(bits, 1))), std::cos);
+    return or_libm(x, negate_by_quadrant(y, hn::Add(quadrant, hn::Set(bits, 1))), cos_lane);
   }
 };
 TAPEGRAD_THROUGH_DOUBLE(cos, CosInDouble)
@@ -482,7 +575,7 @@ struct TanInDouble {
     const auto s = sin_reduced(high, low), c = cos_reduced(high, low);
     const auto odd = is_odd_quadrant<D>(quadrant);
     const auto y = select(odd, -c, s) / select(odd, s, c);
-    return or_libm(x, select(x == 0.0, x, y), std::tan);
+    return or_libm(x, select(x == 0.0, x, y), tan_lane);
   }
 };
 TAPEGRAD_THROUGH_DOUBLE(tan, TanInDouble)
@@ -525,30 +618,46 @@ HWY_INLINE Lanes<D> atan2_lanes(Lanes<D> y, Lanes<D> x) {
 
 // ---- Error function and gamma ----
 
-/// erfc(x) for x >= 1/2: e^(-x^2) g(t) / (1 + 2x) with t = (x - 4) / (x + 4), a form after Shepherd and Laframboise,
-/// Chebyshev Approximation of (1 + 2x) exp(x^2) erfc x in 0 <= x < infinity, Math. Comp. 36 (1981).
-struct ErfcTail {
-  template <class D>
-  HWY_INLINE Lanes<D> operator()(Lanes<D> x) const {
-    const auto t = (x - 4.0) / (x + 4.0);
-    const auto g =
-        polynomial(t, 1.23299511862555251, -0.139621116840562536, 0.0153796521026192249, 0.0680970542546952251,
-                   -0.101039066036266467, 0.0937328349982659365, -0.0663303658132932785, 0.0371675155386618135,
-                   -0.0161977340421780707, 0.00503196997010599976, -0.000757773420790685126, -0.000199256675818787602,
-                   0.000150622374581245473, -0.0000243991420363945582, -0.0000112244108364896126,
-                   5.70905692931605542e-6, 2.99041547074776737e-7, -8.23216528884833113e-7, 6.74825927448033512e-8,
-                   1.06258089029101358e-7, -1.23963425152182329e-8, -1.06928320854503353e-8);
-    // x^2 = square + low exactly (Dekker): e^(-x^2) would magnify the square's rounding error up to 700 times.
-    const hn::RebindToUnsigned<D> bits;
-    const Lanes<D> head = hn::BitCast(D(), hn::And(hn::BitCast(bits, x.v), hn::Set(bits, ~std::uint64_t{0} << 27)));
-    const auto rest = x - head;
-    const auto square = x * x;
-    const auto low = ((head * head - square) + 2.0 * head * rest) + rest * rest;
-    const auto [k, r] = reduce_exp(-square);
-    const auto fraction = mul_add(expm1_reduced(r - low), g, g) / (1.0 + 2.0 * x);
-    return scale(fraction, k);
-  }
-};
+/// -factor x^2. REQUIRES: factor is a power of two.
+template <class D>
+HWY_INLINE Unrounded<D> minus_square(Lanes<D> x, double factor) {
+  const auto [value, lost] = exact_product(x, x);
+  return {-factor * value, -factor * lost};
+}
+
+/// e^(-factor x^2): the square's rounding error would be magnified up to 700 times. REQUIRES: factor is a power of two.
+template <class D>
+HWY_INLINE ScaledExp<D> gaussian(Lanes<D> x, double factor) {
+  const auto [value, lost] = minus_square(x, factor);
+  return exp_of(value, lost);
+}
+
+/// e^(-x^2)
+template <class D>
+HWY_INLINE Lanes<D> exp_minus_square(Lanes<D> x) {
+  const auto [k, p] = gaussian(clamp_keep_nan(abs(x), 0.0, kIsFloat<D> ? 11.0 : 28.0), 1.0);
+  return scale(1.0 + p, k);
+}
+
+/// erfc(x) for x >= 1/2, given e = e^(-x^2) and scaled by 2^shift: e g(t) / (1 + 2x) with t = (x - 4) / (x + 4), a form
+/// after Shepherd and Laframboise, Chebyshev Approximation of (1 + 2x) exp(x^2) erfc x in 0 <= x < infinity, Math.
+/// Comp. 36 (1981). Ten terms are enough in float32, where t runs over [-0.78, 0.44] only.
+template <class D>
+HWY_INLINE Lanes<D> erfc_tail(Lanes<D> x, ScaledExp<D> e, double shift) {
+  const auto t = (x - 4.0) / (x + 4.0);
+  const auto g =
+      kIsFloat<D>
+          ? polynomial(t, 1.2329951189, -0.139621109271, 0.0153796433876, 0.0680960750068, -0.101039957333,
+                       0.0937545924557, -0.0663015939703, 0.037012504712, -0.0164616292756, 0.00534519922002)
+          : polynomial(t, 1.23299511862555251, -0.139621116840562536, 0.0153796521026192249, 0.0680970542546952251,
+                       -0.101039066036266467, 0.0937328349982659365, -0.0663303658132932785, 0.0371675155386618135,
+                       -0.0161977340421780707, 0.00503196997010599976, -0.000757773420790685126,
+                       -0.000199256675818787602, 0.000150622374581245473, -0.0000243991420363945582,
+                       -0.0000112244108364896126, 5.70905692931605542e-6, 2.99041547074776737e-7,
+                       -8.23216528884833113e-7, 6.74825927448033512e-8, 1.06258089029101358e-7, -1.23963425152182329e-8,
+                       -1.06928320854503353e-8);
+  return scale(mul_add(e.p, g, g) / (1.0 + 2.0 * x), e.k + shift);
+}
 
 /// erf(x) for |x| <= 1.
 template <class D>
@@ -578,42 +687,45 @@ HWY_INLINE Lanes<D> erf(Lanes<D> x) {
     return select(small, erf_small(x), copysign(1.0 - exp(log_erfc), x));
   } else {
     const auto bounded = clamp_keep_nan(magnitude, 1.0, 6.5);
-    return select(small, erf_small(x), copysign(1.0 - ErfcTail{}(bounded), x));
+    return select(small, erf_small(x), copysign(1.0 - erfc_tail(bounded, gaussian(bounded, 1.0), 0.0), x));
   }
-}
-
-/// The same in float32, where ten terms are enough: t runs over [-0.78, 0.44] only.
-struct ErfcTailFloat {
-  template <class D>
-  HWY_INLINE Lanes<D> operator()(Lanes<D> x) const {
-    const auto t = (x - 4.0) / (x + 4.0);
-    const auto g = polynomial(t, 1.2329951189, -0.139621109271, 0.0153796433876, 0.0680960750068, -0.101039957333,
-                              0.0937545924557, -0.0663015939703, 0.037012504712, -0.0164616292756, 0.00534519922002) /
-                   (1.0 + 2.0 * x);
-    const hn::RebindToUnsigned<D> bits;
-    const Lanes<D> head = hn::BitCast(D(), hn::And(hn::BitCast(bits, x.v), hn::Set(bits, 0xFFFFF000U)));
-    const auto rest = x - head;
-    const auto square = x * x;
-    const auto low = ((head * head - square) + 2.0 * head * rest) + rest * rest;
-    return exp(-square) * (g - low * g);
-  }
-};
-
-/// erfc from its tail for x in [1/2, last], below half the least subnormal number from there on.
-template <class D, class Tail>
-HWY_INLINE Lanes<D> erfc_from_tail(Lanes<D> x, double last, Tail tail_of) {
-  const auto magnitude = abs(x);
-  const auto tail = tail_of(clamp_keep_nan(magnitude, 0.5, last));
-  const auto small = 1.0 - erf_small(select(magnitude <= 0.5, x, 0.0));
-  return select(magnitude <= 0.5, small, select(x < 0.0, 2.0 - tail, tail));
 }
 
 template <class D>
 HWY_INLINE Lanes<D> erfc(Lanes<D> x) {
-  if constexpr (kIsFloat<D>)
-    return erfc_from_tail(x, 10.1, ErfcTailFloat{});
-  else
-    return erfc_from_tail(x, 27.25, ErfcTail{});
+  const auto magnitude = abs(x);
+  // Below half the least subnormal number from 10.1 and 27.25 on.
+  const auto bounded = clamp_keep_nan(magnitude, 0.5, kIsFloat<D> ? 10.1 : 27.25);
+  const auto tail = erfc_tail(bounded, gaussian(bounded, 1.0), 0.0);
+  const auto small = 1.0 - erf_small(select(magnitude <= 0.5, x, 0.0));
+  return select(magnitude <= 0.5, small, select(x < 0.0, 2.0 - tail, tail));
+}
+
+/// From here on a normal distribution's tail is zero even times x.
+template <class D>
+inline constexpr double kNormalTailEnd = kIsFloat<D> ? 15.0 : 38.75;
+
+/// a Phi(x), Phi the standard normal distribution, where Phi(x) alone would be subnormal or zero too; 0 where it is
+/// zero, whatever a is.
+template <class D>
+HWY_INLINE Lanes<D> times_normal_cdf(Lanes<D> a, Lanes<D> x) {
+  const auto magnitude = abs(x);
+  const auto bounded = clamp_keep_nan(magnitude, 0.70710678118654752440, kNormalTailEnd<D>);
+  const auto tail = 0.5 * erfc_tail(bounded * 0.70710678118654752440, gaussian(bounded, 0.5), kTailShift);
+  const auto central = magnitude <= 0.70710678118654752440;
+  const auto small = 0.5 + 0.5 * erf_small(select(central, x, 0.0) * 0.70710678118654752440);
+  const auto left = select(magnitude < kNormalTailEnd<D>, a * tail * kTailUnit, copysign(0.0, a));
+  const auto outer = select(x < 0.0, left, a * (1.0 - tail * kTailUnit));
+  return select(central, a * small, select(is_nan(x), x, outer));
+}
+
+/// a e^(-x^2/2) / sqrt(2 pi), with the same care for the tail.
+template <class D>
+HWY_INLINE Lanes<D> times_normal_density(Lanes<D> a, Lanes<D> x) {
+  const auto magnitude = abs(x);
+  const auto [k, p] = gaussian(clamp_keep_nan(magnitude, 0.0, kNormalTailEnd<D>), 0.5);
+  const auto density = 0.39894228040143267794 * scale(1.0 + p, k + kTailShift);
+  return select(magnitude >= kNormalTailEnd<D>, copysign(0.0, a), a * density * kTailUnit);
 }
 
 /// libm's lgamma, but for its zeros between the poles, where glibc's double version is more than 4 units off.
@@ -628,6 +740,32 @@ struct LgammaInDouble {
   }
 };
 TAPEGRAD_THROUGH_DOUBLE(lgamma, LgammaInDouble)
+
+struct DigammaInDouble {
+  template <class D>
+  HWY_INLINE Lanes<D> operator()(Lanes<D> x) const {
+    return lane_by_lane(kernels::digamma, x);
+  }
+};
+TAPEGRAD_THROUGH_DOUBLE(digamma, DigammaInDouble)
+
+inline double polygamma_lane(double order, double x) { return kernels::polygamma(static_cast<int>(order), x); }
+
+struct PolygammaInDouble {
+  template <class D>
+  HWY_INLINE Lanes<D> operator()(Lanes<D> order, Lanes<D> x) const {
+    return lane_by_lane(polygamma_lane, order, x);
+  }
+};
+
+/// REQUIRES: order >= 1.
+template <class D>
+HWY_INLINE Lanes<D> polygamma(int order, Lanes<D> x) {
+  if constexpr (kIsFloat<D>)
+    return in_double(PolygammaInDouble{}, Lanes<D>(order), x);
+  else
+    return PolygammaInDouble{}(Lanes<D>(order), x);
+}
 
 #undef TAPEGRAD_THROUGH_DOUBLE
 

@@ -14,7 +14,7 @@ struct ErfFormula {
   }
   template <class T>
   T slope(const T& x, const T&) const {
-    return 1.1283791670955126 * exp(-(x * x));
+    return 1.1283791670955126 * exp_minus_square(x);
   }
 };
 TAPEGRAD_UNARY_KERNELS(ErfFormula)

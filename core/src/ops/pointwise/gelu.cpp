@@ -34,7 +34,7 @@ struct Gelu : UnaryOp<Gelu, GeluFormula, GeluFormulaKernels> {
         {"Tanh form", R"(y = \tfrac12 x\,(1 + \tanh u) = x\,\sigma(2u),\quad u = \sqrt{2/\pi}\,(x + 0.044715\,x^3))",
          "the sigmoid keeps the left tail"},
         {"Its slope",
-         R"(\frac{dy}{dx} = \sigma(2u)\,(1 + x \cdot 2u' (1 - \sigma(2u))),\quad u' = \sqrt{2/\pi}\,(1 + 3 \cdot 0.044715\,x^2))",
+         R"(\frac{dy}{dx} = \sigma(2u)\,(1 + x \cdot 2u'\,\sigma(-2u)),\quad u' = \sqrt{2/\pi}\,(1 + 3 \cdot 0.044715\,x^2))",
          "product rule and the slope of the sigmoid"}};
   }
   static catalogue::Samples samples(Generator& g) {

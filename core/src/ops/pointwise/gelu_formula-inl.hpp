@@ -11,28 +11,23 @@
 HWY_BEFORE_NAMESPACE();
 namespace tapegrad::HWY_NAMESPACE {
 struct GeluFormula {
-  static constexpr double kSqrtHalf = 0.70710678118654752440;
-  static constexpr double kDensity = 0.39894228040143267794;  // 1 / sqrt(2 pi)
-  static constexpr double k2C = 1.59576912160573071176;       // 2 sqrt(2 / pi)
+  static constexpr double k2C = 1.59576912160573071176;  // 2 sqrt(2 / pi)
   static constexpr double kCube = 0.044715;
   double tanh_form = 0.0;
 
   template <class T>
-  static T twice_tanh_argument(const T& x) {
-    return x * (k2C + k2C * kCube * (x * x));
-  }
-  template <class T>
   T value(const T& x) const {
-    return tanh_form != 0.0 ? x * sigmoid(twice_tanh_argument(x)) : 0.5 * x * erfc(-kSqrtHalf * x);
+    return tanh_form != 0.0 ? times_sigmoid(x, gelu_argument(x)) : times_normal_cdf(x, x);
   }
   template <class T>
   T slope(const T& x, const T&) const {
     const T bounded = clamp(x, -100.0, 100.0);  // beyond, the slope is 0 or 1 to rounding; powers of x would overflow
     if (tanh_form != 0.0) {
-      const T s = sigmoid(twice_tanh_argument(bounded));
-      return s * (1.0 + bounded * (k2C + 3.0 * k2C * kCube * (bounded * bounded)) * (1.0 - s));
+      const auto u = gelu_argument(bounded);
+      const T argument_slope = k2C + 3.0 * k2C * kCube * (bounded * bounded);
+      return times_sigmoid(1.0 + bounded * times_sigmoid(argument_slope, -u), u);
     }
-    return 0.5 * erfc(-kSqrtHalf * bounded) + kDensity * bounded * exp(-0.5 * (bounded * bounded));
+    return times_normal_cdf(number_like(1.0, x), bounded) + times_normal_density(bounded, bounded);
   }
 };
 }  // namespace tapegrad::HWY_NAMESPACE

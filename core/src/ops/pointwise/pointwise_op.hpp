@@ -3,17 +3,35 @@
 //
 //   struct Tanh : UnaryOp<Tanh, TanhFormula, TanhFormulaKernels> {
 //     static constexpr std::string_view name = "tanh";
-//     static constexpr std::string_view math = R"(y = \tanh x;\quad \bar x = \bar y\,(1 - y^2))";
-//     static constexpr Keep keep = Keep::output;            // all that the slope reads
+//     static constexpr std::string_view math = R"(y = \tanh x;\quad \bar x = \frac{\bar y}{\cosh^2 x})";
+//     static constexpr Keep keep = Keep::inputs;            // all that the slope reads
 //   };
 #pragma once
 
+#include <algorithm>
 #include <array>
 
 #include "tape/pointwise.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 
 namespace tapegrad {
+
+// What formulas call that has a kernel on lanes (kernels/lanes_math-inl.hpp), as compositions on tensors.
+
+/// sigmoid(x) sigmoid(-x)
+inline Tensor logistic_density(const Tensor& x) { return sigmoid(x) * sigmoid(-x); }
+inline Tensor times_sigmoid(const Tensor& a, const Tensor& x) { return a * sigmoid(x); }
+/// e^(-x^2)
+inline Tensor exp_minus_square(const Tensor& x) { return exp(-square(x)); }
+/// a Phi(x) and a phi(x) of the standard normal distribution.
+inline Tensor times_normal_cdf(const Tensor& a, const Tensor& x) {
+  return a * (0.5 * erfc(-0.70710678118654752440 * x));
+}
+inline Tensor times_normal_density(const Tensor& a, const Tensor& x) {
+  return a * (0.39894228040143267794 * exp(-0.5 * square(x)));
+}
+/// 2 sqrt(2 / pi) (x + 0.044715 x^3)
+inline Tensor gelu_argument(const Tensor& x) { return x * (1.5957691216057308 + 0.07135481627260025 * square(x)); }
 
 template <class Self, class Formula, const kernels::UnaryKernels& Kernels>
 struct UnaryOp : Op<Self> {
@@ -34,6 +52,22 @@ struct UnaryOp : Op<Self> {
   static Tensor kept_input(const Saved& s) { return (Self::keep.input_set & 1U) != 0 ? s.input(0) : Tensor(); }
   static Tensor kept_output(const Saved& s) { return (Self::keep.output_set & 1U) != 0 ? s.output() : Tensor(); }
 };
+
+/// A function that is constant between jumps: sign, floor, ceil, round.
+template <class Self, const kernels::UnaryKernels& Kernels>
+struct StepOp : Op<Self> {
+  static constexpr Keep keep = Keep::nothing;
+
+  Tensor forward(const Tensor& x) const { return unary_forward(Self::name, Kernels, nullptr, x); }
+  /// Undefined is zero, and costs nothing.
+  Tensor vjp(const Saved&, const Tensor&) const { return {}; }
+  Tensor jvp(const Saved&, const Tensor&) const { return {}; }
+};
+
+/// The choice at a kink: of the slopes between those on either side the one of least norm.
+inline double least_norm_slope(double left, double right) {
+  return std::clamp(0.0, std::min(left, right), std::max(left, right));
+}
 
 /// Two operands. The op says what each slope reads, `slope_a_reads` and `slope_b_reads`: only the slopes that are
 /// wanted are computed, and only what those read is kept. An op with `int64_value(a, b)` takes integers too.

@@ -13,8 +13,8 @@ struct SigmoidFormula {
     return sigmoid(x);
   }
   template <class T>
-  T slope(const T&, const T& y) const {
-    return y * (1.0 - y);
+  T slope(const T& x, const T&) const {
+    return logistic_density(x);
   }
 };
 TAPEGRAD_UNARY_KERNELS(SigmoidFormula)
@@ -27,13 +27,13 @@ TAPEGRAD_EXPORT_UNARY_KERNELS(SigmoidFormula)
 
 struct Sigmoid : UnaryOp<Sigmoid, SigmoidFormula, SigmoidFormulaKernels> {
   static constexpr std::string_view name = "sigmoid";
-  static constexpr std::string_view math = R"(y = \frac{1}{1 + e^{-x}};\quad \bar x = \bar y\, y (1 - y))";
-  static constexpr Keep keep = Keep::output;
+  static constexpr std::string_view math = R"(y = \frac{1}{1 + e^{-x}};\quad \bar x = \bar y\,\sigma(x)\,\sigma(-x))";
+  static constexpr Keep keep = Keep::inputs;
 
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y = \sigma(x) = \frac{1}{1 + e^{-x}})", "computed from $e^{-|x|}$: nothing overflows"},
-            {"Slope", R"(\frac{dy}{dx} = \frac{e^{-x}}{(1 + e^{-x})^2} = \sigma(x)\,\sigma(-x) = y (1 - y))",
-             "only the output need be kept; where y rounds to 1 the slope is exactly 0"}};
+            {"Slope", R"(\frac{dy}{dx} = \frac{e^{-x}}{(1 + e^{-x})^2} = \sigma(x)\,\sigma(-x))",
+             "not $y (1 - y)$, which needs no input but vanishes where y has rounded to 1: from x = 17 on in float32"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;

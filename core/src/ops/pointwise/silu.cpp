@@ -19,16 +19,14 @@ TAPEGRAD_EXPORT_UNARY_KERNELS(SiluFormula)
 
 struct Silu : UnaryOp<Silu, SiluFormula, SiluFormulaKernels> {
   static constexpr std::string_view name = "silu";
-  static constexpr std::string_view math =
-      R"(y = x\,\sigma(x);\quad \bar x = \bar y\,\sigma(x)\,(1 + x\,(1 - \sigma(x))))";
+  static constexpr std::string_view math = R"(y = x\,\sigma(x);\quad \bar x = \bar y\,\sigma(x)\,(1 + x\,\sigma(-x)))";
   static constexpr Keep keep = Keep::inputs;
 
   static catalogue::Derivation derivation() {
-    return {
-        {"Definition", R"(y = x\,\sigma(x))",
-         "Hendrycks and Gimpel 2016, arXiv:1606.08415; Ramachandran et al. 2017, arXiv:1710.05941 (Swish)"},
-        {"Slope", R"(\frac{dy}{dx} = \sigma(x) + x\,\sigma(x)\,(1 - \sigma(x)) = \sigma(x)\,(1 + x\,(1 - \sigma(x))))",
-         "product rule; in the left tail both factors keep their relative precision"}};
+    return {{"Definition", R"(y = x\,\sigma(x))",
+             "Hendrycks and Gimpel 2016, arXiv:1606.08415; Ramachandran et al. 2017, arXiv:1710.05941 (Swish)"},
+            {"Slope", R"(\frac{dy}{dx} = \sigma(x) + x\,\sigma(x)\,(1 - \sigma(x)) = \sigma(x)\,(1 + x\,\sigma(-x)))",
+             "product rule, and $1 - \\sigma(x) = \\sigma(-x)$, which does not cancel"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;

@@ -13,12 +13,12 @@ namespace tapegrad::HWY_NAMESPACE {
 struct SiluFormula {
   template <class T>
   T value(const T& x) const {
-    return x * sigmoid(x);
+    return times_sigmoid(x, x);
   }
   template <class T>
   T slope(const T& x, const T&) const {
-    const T s = sigmoid(x);
-    return s * (1.0 + x * (1.0 - s));
+    const T bounded = clamp(x, -1000.0, 1000.0);  // beyond, the slope is 0 or 1 to rounding, and x 0 is NaN at infinity
+    return times_sigmoid(1.0 + bounded * sigmoid(-bounded), bounded);
   }
 };
 }  // namespace tapegrad::HWY_NAMESPACE

@@ -13,8 +13,8 @@ struct TanhFormula {
     return tanh(x);
   }
   template <class T>
-  T slope(const T&, const T& y) const {
-    return 1.0 - y * y;
+  T slope(const T& x, const T&) const {
+    return 4.0 * logistic_density(2.0 * x);
   }
 };
 TAPEGRAD_UNARY_KERNELS(TanhFormula)
@@ -27,15 +27,15 @@ TAPEGRAD_EXPORT_UNARY_KERNELS(TanhFormula)
 
 struct Tanh : UnaryOp<Tanh, TanhFormula, TanhFormulaKernels> {
   static constexpr std::string_view name = "tanh";
-  static constexpr std::string_view math = R"(y = \tanh x;\quad \bar x = \bar y\,(1 - y^2))";
-  static constexpr Keep keep = Keep::output;
+  static constexpr std::string_view math = R"(y = \tanh x;\quad \bar x = \frac{\bar y}{\cosh^2 x})";
+  static constexpr Keep keep = Keep::inputs;
 
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y = \tanh x = \frac{e^x - e^{-x}}{e^x + e^{-x}})", ""},
             {"Slope", R"(\frac{dy}{dx} = \frac{(e^x + e^{-x})^2 - (e^x - e^{-x})^2}{(e^x + e^{-x})^2} = 1 - y^2)",
              "quotient rule"},
-            {"Cotangent", R"(\bar x = \bar y\,(1 - y^2))",
-             "only the output need be kept; where y rounds to 1 the slope is exactly 0"}};
+            {"Without cancellation", R"(1 - y^2 = \frac{1}{\cosh^2 x} = 4\,\sigma(2x)\,\sigma(-2x))",
+             "$1 - y^2$ needs no input but vanishes where y has rounded to 1: from x = 9 on in float32"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;
