@@ -203,7 +203,27 @@ BOOST_AUTO_TEST_CASE(choices_at_kinks_and_borders) {
     check_values(slope([](const Tensor& x) { return pow(x, 0); }, {-1, 0, 2, kNaN}, recorded), {0, 0, 0, 0});
     check_values(slope([](const Tensor& x) { return pow(x, 1); }, {-1, 0, 2}, recorded), {1, 1, 1});
     check_values(slope([](const Tensor& x) { return pow(0, x); }, {0, 1, 2.5}, recorded), {0, 0, 0});
-    check_values(slope([](const Tensor& x) { return sign(x); }, {-3, 0, 3}, recorded), {0, 0, 0});
+    for (const auto& step :
+         {Unary([](const Tensor& x) { return sign(x); }), Unary([](const Tensor& x) { return floor(x); }),
+          Unary([](const Tensor& x) { return ceil(x); }), Unary([](const Tensor& x) { return round(x); })})
+      check_values(slope(step, {-3, -0.5, 0, 0.5, 3}, recorded), {0, 0, 0, 0, 0});
+    // Between the slopes on either side the one of least norm.
+    const auto elu_of = [](double alpha) { return [alpha](const Tensor& x) { return elu(x, alpha); }; };
+    check_values(slope(elu_of(1), {0, 2}, recorded), {1, 1});
+    check_values(slope(elu_of(0.5), {0, 2, 1e4}, recorded), {0.5, 1, 1});
+    check_values(slope(elu_of(2), {0, 2}, recorded), {1, 1});
+    check_values(slope(elu_of(-1), {0, 2}, recorded), {0, 1});
+    check_values(slope([](const Tensor& x) { return leaky_relu(x); }, {-1, 0, 2}, recorded), {0.01, 0.01, 1});
+    check_values(slope([](const Tensor& x) { return leaky_relu(x, 3); }, {-1, 0, 2}, recorded), {3, 1, 1});
+    check_values(slope(log_sigmoid, {0}, recorded), {0.5});
+    check_values(slope(softsign, {-1, 0, 1, kInf}, recorded), {0.25, 1, 0.25, 0});
+    check_values(slope([](const Tensor& x) { return cbrt(x); }, {0}, recorded), {kInf});
+    check_values(slope([](const Tensor& x) { return asin(x); }, {-1, 1}, recorded), {kInf, kInf});
+    check_values(slope([](const Tensor& x) { return acosh(x); }, {1}, recorded), {kInf});
+    const auto angle = slopes([](const std::vector<Tensor>& x) { return atan2(x[0], x[1]); },
+                              {leaf({0, 1, 0, -kInf}), leaf({0, 0, 2, kInf})}, recorded);
+    check_values(angle[0].to_vector<double>(), {0, 0, 0.5, 0});
+    check_values(angle[1].to_vector<double>(), {0, -1, 0, 0});
     for (const Binary& f : {Binary([](const Tensor&a, const Tensor&b) { return maximum(a, b); }),
                             Binary([](const Tensor&a, const Tensor&b) { return minimum(a, b); })}) {
       const auto both = slopes([&](const std::vector<Tensor>& x) { return f(x[0], x[1]); },
@@ -216,6 +236,34 @@ BOOST_AUTO_TEST_CASE(choices_at_kinks_and_borders) {
   check_values(minimum(vector({1, kNaN, 2}), vector({kNaN, 1, 3})).to_vector<double>(), {kNaN, kNaN, 2});
   check_values(clamp(vector({kNaN, -kInf, kInf}), -1, 2).to_vector<double>(), {kNaN, -1, 2});
   check_values(relu(vector({kNaN, -kInf, kInf})).to_vector<double>(), {kNaN, 0, kInf});
+}
+
+// b / (a^2 + b^2), whose squares are beyond double on either side.
+BOOST_AUTO_TEST_CASE(slopes_of_atan2_at_any_scale) {
+  for (const double scale : {1e-300, 1e-170, 1.0, 1e170, 1e300}) {
+    const Values a = {3 * scale, scale, -2 * scale}, b = {scale, -2 * scale, -scale};
+    const auto both = slopes([](const std::vector<Tensor>& x) { return atan2(x[0], x[1]); }, {leaf(a), leaf(b)});
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      const long double p = a[i], q = b[i], square = p * p + q * q;
+      BOOST_TEST(both[0].to_vector<double>()[i] == static_cast<double>(q / square),
+                 boost::test_tools::tolerance(1e-15));
+      BOOST_TEST(both[1].to_vector<double>()[i] == static_cast<double>(-p / square),
+                 boost::test_tools::tolerance(1e-15));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(derivatives_of_lgamma_in_closed_form) {
+  constexpr double kEuler = 0.57721566490153286061, kPi = 3.14159265358979323846, kZeta3 = 1.20205690315959428540;
+  const Tensor x = leaf({1.0, 0.5});
+  Tape tape;
+  const Tensor y = lgamma(x);
+  const Tensor first = tape.gradient(y, x, {.cotangent = ones_like(y), .create_graph = true});
+  const Tensor second = tape.gradient(first, x, {.cotangent = ones_like(y), .create_graph = true});
+  const Tensor third = tape.gradient(second, x, {.cotangent = ones_like(y)});
+  check_close(first.detach(), vector({-kEuler, -kEuler - 2 * std::log(2.0)}), 1e-15);
+  check_close(second.detach(), vector({kPi * kPi / 6, kPi * kPi / 2}), 1e-15);
+  check_close(third.detach(), vector({-2 * kZeta3, -14 * kZeta3}), 1e-15);
 }
 
 // Twice the slope of x^2 and x^3 at 0, where a power of x with a smaller exponent must not give 0 * inf.

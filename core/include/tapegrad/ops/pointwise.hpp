@@ -28,6 +28,8 @@ Tensor pow(const Tensor& a, const Tensor& b);
 /// Ties split the gradient in halves. NaN propagates.
 Tensor maximum(const Tensor& a, const Tensor& b);
 Tensor minimum(const Tensor& a, const Tensor& b);
+/// The angle of the point (x, y), between -pi and pi. Slopes 0 at the origin, where there is none.
+Tensor atan2(const Tensor& y, const Tensor& x);
 
 // ---- one operand
 
@@ -36,17 +38,45 @@ Tensor square(const Tensor& x);
 /// Slope inf at 0.
 Tensor sqrt(const Tensor& x);
 Tensor rsqrt(const Tensor& x);
+/// Slope inf at 0.
+Tensor cbrt(const Tensor& x);
 Tensor exp(const Tensor& x);
+Tensor exp2(const Tensor& x);
 Tensor expm1(const Tensor& x);
+/// Logarithms: -inf with slope inf at 0 (log1p: at -1), NaN below.
 Tensor log(const Tensor& x);
+Tensor log2(const Tensor& x);
+Tensor log10(const Tensor& x);
 Tensor log1p(const Tensor& x);
 Tensor sin(const Tensor& x);
 Tensor cos(const Tensor& x);
+Tensor tan(const Tensor& x);
+/// asin, acos: NaN beyond -1 and 1, where the slopes are infinite.
+Tensor asin(const Tensor& x);
+Tensor acos(const Tensor& x);
+Tensor atan(const Tensor& x);
+Tensor sinh(const Tensor& x);
+Tensor cosh(const Tensor& x);
 Tensor tanh(const Tensor& x);
+Tensor asinh(const Tensor& x);
+/// NaN below 1; slope inf at 1.
+Tensor acosh(const Tensor& x);
+/// Infinite at -1 and 1, NaN beyond.
+Tensor atanh(const Tensor& x);
+/// ln |Gamma(x)|: inf at 0, -1, -2 ...
+Tensor lgamma(const Tensor& x);
+/// psi(x), the derivative of lgamma.
+Tensor digamma(const Tensor& x);
+/// The derivative of digamma of the given order (order 0 is digamma itself). ValueError when it is negative.
+Tensor polygamma(int order, const Tensor& x);
 /// Slope 0 at 0.
 Tensor abs(const Tensor& x);
 /// -1, 0 or 1; its gradient is zero.
 Tensor sign(const Tensor& x);
+/// To integers: down, up, and to the nearest (halves to the even one); the gradient is zero.
+Tensor floor(const Tensor& x);
+Tensor ceil(const Tensor& x);
+Tensor round(const Tensor& x);
 /// Gradient 1 inside and at the bounds, 0 outside. ValueError when low > high.
 Tensor clamp(const Tensor& x, double low, double high);
 
@@ -62,6 +92,15 @@ Tensor gelu(const Tensor& x, GeluForm form = GeluForm::exact);
 Tensor silu(const Tensor& x);
 /// log(1 + e^x), stable in both tails.
 Tensor softplus(const Tensor& x);
+/// log(sigmoid(x)), stable in both tails.
+Tensor log_sigmoid(const Tensor& x);
+/// x for x > 0, alpha (e^x - 1) below: Clevert et al. 2016, arXiv:1511.07289. At 0 the slope of least norm between
+/// alpha and 1.
+Tensor elu(const Tensor& x, double alpha = 1.0);
+/// x for x > 0, negative_slope x below. At 0 the slope of least norm between negative_slope and 1.
+Tensor leaky_relu(const Tensor& x, double negative_slope = 0.01);
+/// x / (1 + |x|).
+Tensor softsign(const Tensor& x);
 Tensor erf(const Tensor& x);
 /// 1 - erf(x), without the cancellation.
 Tensor erfc(const Tensor& x);

@@ -18,9 +18,17 @@ Samples joined(Samples samples, Samples own) {
 
 Samples unary_samples(Generator& g, double low, double high, Samples own) {
   return joined({{"plain", {uniform(g, {3, 4}, low, high)}},
-                 {"scalar", {uniform(g, {}, 1, 2)}},
-                 {"no elements", {uniform(g, {0, 2}, 1, 2)}}},
+                 {"scalar", {uniform(g, {}, low, high)}},
+                 {"no elements", {uniform(g, {0, 2}, low, high)}}},
                 std::move(own));
+}
+
+Samples step_samples(Generator& g) {
+  return {{"plain", {uniform(g, {3, 4}, 0.1, 0.4)}},
+          {"jumps",
+           {vector64({-1.5, -1, -0.5, 0, 0.5, 1, 2.5})},
+           {.order = 0, .reason = "the gradient is exactly 0 where the function jumps"}},
+          {"no elements", {uniform(g, {0, 2}, -1, 1)}}};
 }
 
 Samples binary_samples(Generator& g, double b_low, double b_high, Samples own) {

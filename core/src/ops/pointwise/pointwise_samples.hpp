@@ -11,8 +11,11 @@ namespace tapegrad::catalogue {
 using UnaryFunction = Tensor (*)(const Tensor& x);
 using BinaryFunction = Tensor (*)(const Tensor& a, const Tensor& b);
 
-/// A matrix of numbers between low and high, a scalar between 1 and 2, no elements, and the op's own.
+/// A matrix and a scalar of numbers between low and high, no elements, and the op's own.
 Samples unary_samples(Generator& g, double low, double high, Samples own = {});
+
+/// For a function that is constant between jumps, at integers or halves: its gradient is zero.
+Samples step_samples(Generator& g);
 
 /// Each kind of broadcasting, a scalar and no elements, and the op's own. a lies between -2 and 2, b between b_low and
 /// b_high.

@@ -1,7 +1,6 @@
+#include "ops/pointwise/pointwise_op.hpp"
 #include "ops/pointwise/pointwise_samples.hpp"
-#include "tape/pointwise.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
-#include "tapegrad/ops/pointwise.hpp"
 
 #define HWY_TARGET_INCLUDE "ops/pointwise/sign.cpp"
 #include "kernels/pointwise-inl.hpp"
@@ -26,26 +25,15 @@ HWY_AFTER_NAMESPACE();
 namespace tapegrad {
 TAPEGRAD_EXPORT_UNARY_KERNELS(SignFormula)
 
-struct Sign : Op<Sign> {
+struct Sign : StepOp<Sign, SignFormulaKernels> {
   static constexpr std::string_view name = "sign";
   static constexpr std::string_view math = R"(y = \mathrm{sgn}\,x;\quad \bar x = 0)";
-  static constexpr Keep keep = Keep::nothing;
-
-  Tensor forward(const Tensor& x) const { return unary_forward(name, SignFormulaKernels, nullptr, x); }
-  /// Undefined is zero, and costs nothing.
-  Tensor vjp(const Saved&, const Tensor&) const { return {}; }
-  Tensor jvp(const Saved&, const Tensor&) const { return {}; }
 
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y = -1, 0, 1)", "as x is negative, zero or positive; NaN stays NaN"},
             {"Slope", R"(\frac{dy}{dx} = 0)", "constant but for the jump at 0, where the gradient is taken as 0 too"}};
   }
-  static catalogue::Samples samples(Generator& g) {
-    using namespace catalogue;
-    return {{"plain", {uniform(g, {3, 4}, 0.1, 2)}, {.order = 0, .reason = "the gradient is exactly 0"}},
-            {"at zero", {vector64({-1, 0, 1})}, {.order = 0, .reason = "a jump; the gradient is exactly 0"}},
-            {"no elements", {uniform(g, {0, 2}, -1, 1)}, {.order = 0, .reason = "no gradient to compare"}}};
-  }
+  static catalogue::Samples samples(Generator& g) { return catalogue::step_samples(g); }
   static catalogue::ErrorSamples errors() { return catalogue::unary_errors(name, sign); }
   static catalogue::Sample benchmark(Generator& g) { return catalogue::unary_benchmark(g); }
 };
