@@ -45,7 +45,7 @@ Range range_of(const Array& a) {
 
 std::string to_string(const Range& range) {
   if (range.count == 0) return "without elements";
-  const std::string finite = fmt::format("in [{:.4g}, {:.4g}]", range.least, range.greatest);
+  std::string finite = fmt::format("in [{:.4g}, {:.4g}]", range.least, range.greatest);
   if (range.finite()) return finite;
   if (range.nans == range.count) return fmt::format("all {} NaN", range.count);
   if (range.infinities == range.count) return fmt::format("all {} inf", range.count);
