@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <utility>
 #include <vector>
 
 // Computed in long double, so that on x86 eleven bits stand by for the cancellation of recurrence and reflection.
@@ -40,7 +41,10 @@ long double digamma_positive(long double x) {
     return sum;
   }
   long double recurrence = 0;  // psi(x) = psi(x + 1) - 1 / x
-  for (; x < kAsymptotic; x += 1) recurrence += 1 / x;
+  while (x < kAsymptotic) {
+    recurrence += 1 / x;
+    x += 1;
+  }
   const long double z = 1 / (x * x);
   long double series = 0;
   for (std::size_t k = kBernoulli.size(); k-- > 0;)
@@ -54,7 +58,10 @@ long double polygamma_positive(int order, long double x) {
   const long double factorial = std::tgamma(n);  // (n - 1)!
   const long double asymptotic = kAsymptotic + n;
   long double recurrence = 0;  // each step down adds n! / x^(n + 1)
-  for (; x < asymptotic; x += 1) recurrence += std::pow(x, -n - 1);
+  while (x < asymptotic) {
+    recurrence += std::pow(x, -n - 1);
+    x += 1;
+  }
   // (n - 1)! / x^n (1 + n / (2 x) + sum of B_2k (n)(n + 1) ... (n + 2k - 1) / ((2k)! x^2k))
   long double term = 1, sum = 1 + n / (2 * x);
   for (std::size_t k = 0; k < kBernoulli.size(); ++k) {

@@ -46,8 +46,8 @@ std::vector<T> sample_points(const Reference& reference) {
         const T spread = std::ldexp(T(1) + std::ldexp(static_cast<T>(random_mantissa()), -kMantissa), -k - 2);
         points.push_back(centre + side * centre * spread);
       }
-    for (T up = centre, down = centre; const int step : {1, 2, 3}) {
-      static_cast<void>(step);
+    T up = centre, down = centre;
+    for (int step = 0; step < 3; ++step) {
       points.push_back(up = std::nextafter(up, Limits::infinity()));
       points.push_back(down = std::nextafter(down, -Limits::infinity()));
     }
