@@ -29,10 +29,10 @@ BOOST_AUTO_TEST_CASE(become_unicode) {
       {R"(x_{\cdot j \cdot} \mathrel{+}= g)", "x_{·j·} += g"},
       {R"(\left( g - \langle g \rangle \right))", "(g − ⟨g⟩)"},
       {R"(\mathrm{softmax}(x_i)_k)", "softmax(xᵢ)ₖ"},
-      {R"(x\log y)", "xlog y"},
+      {R"(x\log y)", "x log y"},
       {R"(x\;\log y)", "x log y"},
       {R"(2\log y)", "2 log y"},
-      {R"(y \text{ if } p = \infty)", "y  if  p = ∞"},
+      {R"(y \text{ if } p = \infty)", "y if p = ∞"},
       {R"(\begin{cases} a & p = 1 \\ b & p = 2 \end{cases})", "{ a if p = 1, b if p = 2 }"},
       {R"(f'(x) = \{0\})", "f′(x) = {0}"},
       {"", ""}};

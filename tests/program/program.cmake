@@ -25,7 +25,7 @@ endfunction()
 set(ARGUMENTS --version)
 run(0 "^tapegrad ${VERSION}\n$")
 set(ARGUMENTS --help)
-run(0 "Exit status" "NO_COLOR" "check +Checks derivatives|ops +Lists")
+run(0 "Exit status" "NO_COLOR" "check +Checks the derivatives" "ops +Lists")
 set(ARGUMENTS check --help)
 run(0 "--selftest" "--junit" "second order" "Exit status")
 

@@ -52,6 +52,7 @@ BOOST_AUTO_TEST_CASE(unknown_names_bring_suggestions) {
   BOOST_CHECK_EXCEPTION(selected(entries(), "op", {"tahn"}), UsageError, says("no op 'tahn'; did you mean tanh?"));
   BOOST_CHECK_EXCEPTION(selected(entries(), "op", {"tanh", "layernorm"}), UsageError, says("did you mean layer_norm?"));
   BOOST_CHECK_EXCEPTION(selected(entries(), "op", {"norm"}), UsageError, says("did you mean layer_norm?"));
+  BOOST_CHECK_EXCEPTION(selected(entries(), "op", {"nrom"}), UsageError, says("did you mean layer_norm?"));
   BOOST_CHECK_EXCEPTION(selected(entries(), "op", {"log2"}), UsageError, says("did you mean log or log1p?"));
   BOOST_CHECK_EXCEPTION(selected(entries(), "op", {"zzzz"}), UsageError, says("`tapegrad ops` lists"));
 }

@@ -9,6 +9,7 @@
 
 #include "suite/parallel.hpp"
 #include "tapegrad/check_run.hpp"
+#include "tapegrad/columns.hpp"
 #include "tapegrad/progress.hpp"
 #include "tapegrad/reports.hpp"
 #include "tapegrad/selection.hpp"
@@ -90,13 +91,19 @@ void print_conclusion(const CheckRun& run, const Terminal& terminal) {
     all += summary_of(result);
     if (!result.passed()) ++failed;
   }
-  fmt::print(
-      "\n{} {} in {:.1f} s on {} {}: {} checks of {} samples, {} comparisons with differences ({}); {} skipped\n",
-      terminal.painted(failed == 0 ? "PASS" : "FAIL", failed == 0 ? Paint::good : Paint::bad),
-      failed == 0 ? fmt::format("{} checked", run.results.size())
-                  : fmt::format("{} of {} wrong", failed, run.results.size()),
-      run.seconds, run.workers, run.workers == 1 ? "thread" : "threads", all.checks, all.samples, all.comparisons,
-      verdict_text(all), all.skipped);
+  const std::string text =
+      fmt::format("{} in {:.1f} s on {} {}: {} checks of {} samples, {} comparisons with differences ({}); {} skipped",
+                  failed == 0 ? fmt::format("{} checked", run.results.size())
+                              : fmt::format("{} of {} wrong", failed, run.results.size()),
+                  run.seconds, run.workers, run.workers == 1 ? "thread" : "threads", all.checks, all.samples,
+                  all.comparisons, verdict_text(all), all.skipped);
+  constexpr std::size_t kIndent = 5;
+  std::string indent = terminal.painted(failed == 0 ? "PASS" : "FAIL", failed == 0 ? Paint::good : Paint::bad) + " ";
+  fmt::print("\n");
+  for (const std::string& line : wrapped(text, terminal.width - kIndent)) {
+    fmt::print("{}{}\n", indent, line);
+    indent.assign(kIndent, ' ');
+  }
 }
 
 }  // namespace

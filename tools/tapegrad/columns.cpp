@@ -12,6 +12,7 @@ std::string padded(std::string_view text, std::size_t width) {
 }
 
 std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
+  constexpr std::size_t kWideGap = 3;
   std::vector<std::string> lines(1);
   std::size_t used = 0;
   std::string gap;  // what stood before the word, unless a line begins with it
@@ -22,10 +23,12 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
     const std::string_view word = text.substr(0, text.find(' '));
     if (word.empty()) break;
     const std::size_t needed = display_width(word);
+    // before a wide gap the whole clause counts, so that formulas are cut between their parts
+    const std::size_t together = spaces >= kWideGap ? display_width(text.substr(0, text.find("   "))) : needed;
     if (lines.back().empty()) {
       lines.back() = word;
       used = needed;
-    } else if (used + gap.size() + needed <= width) {
+    } else if (used + gap.size() + together <= width) {
       lines.back().append(gap).append(word);
       used += gap.size() + needed;
     } else {

@@ -11,8 +11,8 @@ namespace tapegrad::program {
 /// Filled up with spaces to `width` columns; left as it is when longer.
 std::string padded(std::string_view text, std::size_t width);
 
-/// Cut at spaces into lines of at most `width` columns; a longer word stands on a line of its own. No text is one empty
-/// line.
+/// Cut at spaces into lines of at most `width` columns, best at gaps of three (between the parts of a formula); a
+/// longer word stands on a line of its own. No text is one empty line.
 std::vector<std::string> wrapped(std::string_view text, std::size_t width);
 
 }  // namespace tapegrad::program

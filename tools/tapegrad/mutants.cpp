@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -327,12 +328,15 @@ Jacobian jacobian_of(const ReverseRule& rule, const Call& function, const Argume
   return jacobian;
 }
 
-bool same(const Jacobian& a, const Jacobian& b) {
-  const double allowed = 1e-13 * a.largest();
+double distance(const Jacobian& a, const Jacobian& b) {
+  double most = 0.0;
   for (std::size_t r = 0; r < a.rows.size(); ++r)
-    for (std::size_t c = 0; c < a.rows[r].size(); ++c)
-      if (!(std::abs(a.rows[r][c] - b.rows[r][c]) <= allowed)) return false;
-  return true;
+    for (std::size_t c = 0; c < a.rows[r].size(); ++c) {
+      const double difference = std::abs(a.rows[r][c] - b.rows[r][c]);
+      if (!std::isfinite(difference)) return std::numeric_limits<double>::infinity();
+      most = std::max(most, difference);
+    }
+  return most == 0.0 ? 0.0 : most / a.largest();
 }
 
 std::vector<Mutant> mutants_of(const Sample& sample) { return Planter(sample).all(); }

@@ -36,8 +36,15 @@ struct Jacobian {
 };
 Jacobian jacobian_of(const ReverseRule& rule, const catalogue::Call& function, const catalogue::Arguments& inputs);
 
-/// Whether two rules are one function here: no elements differ by more than rounding, 1e-13 of the largest.
-bool same(const Jacobian& a, const Jacobian& b);
+/// The largest difference of two Jacobians' elements, in units of the largest element of the first; infinite where one
+/// is not finite.
+double distance(const Jacobian& a, const Jacobian& b);
+
+/// Up to here two rules are one function: rounding alone tells them apart.
+inline constexpr double kSameFunction = 1e-13;
+/// Up to here no difference quotient of values in float64 tells them apart: eps^(2/3), what rounding and truncation
+/// leave of central differences at the best step.
+inline constexpr double kBeyondDifferences = 4e-11;
 
 /// All mistakes that can be made in a sample's rule. None of a mistake that does not apply: a transpose needs a matrix,
 /// a wrong mask masked elements, a misplaced eps an eps.

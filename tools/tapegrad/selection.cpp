@@ -25,6 +25,17 @@ std::size_t edits(std::string_view a, std::string_view b) {
   return above.back();
 }
 
+/// The fewest edits to the name, or, at one more, to one of its words: norm is meant by layer_norm.
+std::size_t edits_to_name(std::string_view written, std::string_view name) {
+  std::size_t fewest = edits(written, name);
+  for (std::string_view rest = name; !rest.empty();) {
+    const std::string_view word = rest.substr(0, rest.find('_'));
+    if (word.size() >= 3) fewest = std::min(fewest, edits(written, word) + 1);
+    rest.remove_prefix(std::min(word.size() + 1, rest.size()));
+  }
+  return fewest;
+}
+
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 std::string listed(const std::vector<std::string>& names) {
@@ -48,9 +59,9 @@ std::vector<std::string> suggestions(std::string_view written, const std::vector
   constexpr std::size_t kMost = 3;
   std::vector<std::pair<std::size_t, std::string_view>> likely;
   for (const std::string_view name : names) {
-    const std::size_t distance = edits(written, name);
+    const std::size_t distance = edits_to_name(written, name);
     const bool inside = written.size() >= 3 && (contains(name, written) || contains(written, name));
-    if (distance <= std::max<std::size_t>(1, std::max(written.size(), name.size()) / 3)) {
+    if (distance <= std::max<std::size_t>(1, (written.size() + 2) / 3)) {
       likely.emplace_back(distance, name);
     } else if (inside) {
       likely.emplace_back(distance + written.size(), name);

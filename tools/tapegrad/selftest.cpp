@@ -69,9 +69,14 @@ class Detective {
     BugTally& tally = result_.bugs[mutant.bug];
     ++tally.planted;
     const Sample sample(sample_.name, mutant.inputs, mutant.right, sample_.options);
-    if (same(jacobian_of(rule_of(mutant.right), mutant.right, mutant.inputs),
-             jacobian_of(mutant.rule, mutant.right, mutant.inputs))) {
+    const double difference = distance(jacobian_of(rule_of(mutant.right), mutant.right, mutant.inputs),
+                                       jacobian_of(mutant.rule, mutant.right, mutant.inputs));
+    if (difference <= kSameFunction) {
       ++tally.same;
+      return;
+    }
+    if (difference <= kBeyondDifferences) {
+      ++tally.beyond;
       return;
     }
     const Call reverse = with_reverse_rule(mutant.right, mutant.rule);
@@ -112,6 +117,7 @@ class Detective {
 BugTally& BugTally::operator+=(const BugTally& other) {
   planted += other.planted;
   same += other.same;
+  beyond += other.beyond;
   for (std::size_t m = 0; m < modes.size(); ++m) {
     modes[m].tried += other.modes[m].tried;
     modes[m].found += other.modes[m].found;

@@ -14,7 +14,8 @@
 
 namespace tapegrad::program {
 
-/// How a mutant was looked at. `settings` is what counts: the checker as it comes.
+/// How a mutant was looked at: the checker as it comes, its two ways with a Jacobian, and a mistake in the forward
+/// rule.
 inline constexpr std::array<std::string_view, 4> kModes = {"default", "full Jacobian", "directions", "forward"};
 inline constexpr std::size_t kDefaultMode = 0, kForwardMode = 3;
 
@@ -24,7 +25,8 @@ struct Detection {
 
 struct BugTally {
   std::size_t planted = 0;
-  std::size_t same = 0;  ///< the same function here, and left out
+  std::size_t same = 0;    ///< the same function here, and left out
+  std::size_t beyond = 0;  ///< another function, but nearer than differences can tell: left out too
   std::array<Detection, kModes.size()> modes;
 
   BugTally& operator+=(const BugTally& other);

@@ -38,16 +38,20 @@ Cell rate(const Detection& detection, bool must_be_whole) {
 }
 
 std::vector<Cell> row_of(std::string_view name, const BugTally& tally) {
-  std::vector<Cell> row = {
-      {std::string(name), Paint::strong}, {std::to_string(tally.planted)}, {std::to_string(tally.same), Paint::faint}};
+  std::vector<Cell> row = {{std::string(name), Paint::strong},
+                           {std::to_string(tally.planted)},
+                           {std::to_string(tally.same), Paint::faint},
+                           {std::to_string(tally.beyond), Paint::faint}};
   for (std::size_t mode = 0; mode < kModes.size(); ++mode)
     row.push_back(rate(tally.modes[mode], mode == kDefaultMode || mode == kForwardMode));
   return row;
 }
 
 void print_detection(const DetectionResult& result, double seconds, const Terminal& terminal) {
-  std::vector<Column> columns = {
-      {"mistake"}, {.heading = "planted", .to_the_right = true}, {.heading = "same function", .to_the_right = true}};
+  std::vector<Column> columns = {{"mistake"},
+                                 {.heading = "planted", .to_the_right = true},
+                                 {.heading = "same", .to_the_right = true},
+                                 {.heading = "< 4e-11", .to_the_right = true}};
   for (const std::string_view mode : kModes) columns.push_back({.heading = std::string(mode), .to_the_right = true});
   std::vector<std::vector<Cell>> rows;
   BugTally all;
@@ -56,8 +60,11 @@ void print_detection(const DetectionResult& result, double seconds, const Termin
     all += result.bugs[b];
   }
   rows.push_back(row_of("all", all));
-  fmt::print("Mistakes planted into {} samples, and how many of those that are another function were found\n\n",
-             result.samples);
+  fmt::print(
+      "Mistakes planted into {} samples, and how many were found. Left out: those that are the same function "
+      "there,\nand "
+      "those that change less than 4e-11 of the derivative, which differences in float64 cannot tell.\n\n",
+      result.samples);
   for (const std::string& line : table_lines(columns, rows, terminal)) fmt::print("{}\n", line);
   for (const Missed& m : result.missed) {
     fmt::print("\n{} {} in {}, sample \"{}\", {}: not found by {}\n", terminal.painted("✗", Paint::bad), kBugs[m.bug],

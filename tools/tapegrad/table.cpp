@@ -26,6 +26,12 @@ std::size_t sum(const std::vector<std::size_t>& widths) {
   return std::accumulate(widths.begin(), widths.end(), kGap * (widths.size() - 1));
 }
 
+/// The last column may be wrapped to this.
+std::size_t least_sum(const std::vector<std::size_t>& widths) {
+  constexpr std::size_t kComfortable = 48;
+  return sum(widths) - widths.back() + std::min(widths.back(), kComfortable);
+}
+
 /// Spaces on one side, colours inside: they take no columns.
 std::string cell(const Terminal& terminal, const std::string& text, Paint paint, std::size_t width, bool to_the_right) {
   const std::string spaces(width - std::min(width, display_width(text)), ' ');
@@ -55,7 +61,7 @@ void append_row(std::vector<std::string>& lines, const std::vector<Column>& head
 std::vector<std::string> table_lines(std::vector<Column> heads, std::vector<std::vector<Cell>> rows,
                                      const Terminal& terminal) {
   std::vector<std::size_t> widths = widths_of(heads, rows);
-  for (std::size_t c = heads.size(); c-- > 0 && sum(widths) > terminal.width;) {
+  for (std::size_t c = heads.size(); c-- > 0 && least_sum(widths) > terminal.width;) {
     if (!heads[c].optional) continue;
     const auto at = static_cast<std::ptrdiff_t>(c);
     heads.erase(heads.begin() + at);

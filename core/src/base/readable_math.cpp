@@ -219,7 +219,8 @@ class Reader {
       if (!piece.empty() && function_ && !text.empty() && std::isalnum(static_cast<unsigned char>(text.back())) != 0)
         add_space(text, 1);
       function_ = false;
-      text += piece;
+      const bool spaced_twice = !text.empty() && text.back() == ' ' && !piece.empty() && piece.front() == ' ';
+      text.append(piece, spaced_twice ? 1 : 0);
     }
   }
 
