@@ -118,7 +118,7 @@ Tensor kl_div(const Tensor& input, const Tensor& target, const KlDivOptions& opt
     throw ShapeError("[kl_div] batch_mean divides by the first dimension, got []");
   KlDivFormula formula;
   formula.log_target = options.log_target ? 1.0 : 0.0;
-  const Tensor terms = apply(KlDiv(formula), input, target);
+  Tensor terms = apply(KlDiv(formula), input, target);
   switch (options.reduction) {
     case KlReduction::none: return terms;
     case KlReduction::mean: return mean(terms);
