@@ -244,8 +244,7 @@ BOOST_AUTO_TEST_CASE(steps_keep_to_the_domain) {
   BOOST_TEST((at.verdict() == Verdict::out_of_domain), fmt::format("{}", at));
   const auto shifted = [&](const Tensor& x) { return logarithm(x + 1e-9); };
   const GradcheckReport edge = tapegrad::gradcheck(shifted, {from_vector<double>({0.0}, {1})}, kReverseOnly);
-  BOOST_TEST((edge.verdict() == Verdict::out_of_domain), fmt::format("{}", edge));
-  BOOST_TEST(!edge.ok());
+  BOOST_TEST((edge.verdict() == Verdict::ok), fmt::format("{}", edge));  // steps shrink until they fit
 }
 
 BOOST_AUTO_TEST_CASE(non_determinism_is_seen_and_random_numbers_are_frozen) {

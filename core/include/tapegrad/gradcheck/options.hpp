@@ -1,0 +1,32 @@
+// How gradients are checked. Steps and tolerances are no options: they follow from the precision and the function.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tapegrad/gradcheck/verdict.hpp"
+
+namespace tapegrad {
+
+struct GradcheckOptions {
+  int order = 2;               ///< 1: the gradient; 2: also the gradient of the gradient. Plain callables: always 1
+  bool forward_mode = true;    ///< also the forward rules, by <v, J u> = <J^T v, u>
+  std::uint64_t seed = 0;      ///< of cotangents and directions
+  std::int64_t budget = 4000;  ///< function calls allowed for a full Jacobian; beyond it random directions are compared
+  int directions = 6;          ///< how many, for each input
+  std::vector<Allowance> allow = {};
+
+  /// Printed in place of the inputs' numbers. Fewer names than inputs: the rest keep their numbers.
+  std::vector<std::string> input_names = {};
+  /// For plain callables: the shapes of the consecutive parts of x, row-major. Empty: x is one vector.
+  std::vector<std::vector<std::int64_t>> input_shapes = {};
+  /// For plain callables: the shape of the outputs, for diagnoses that look at axes. Empty: a vector (or one number).
+  std::vector<std::int64_t> output_shape = {};
+  /// For float32 inputs: take differences of the same f in float64, at the same numbers.
+  bool differences_in_float64 = false;
+  /// The relative accuracy of f's values where it is not rounding: 1e-8 for an iteration that stops there. 0: rounding.
+  double accuracy = 0.0;
+};
+
+}  // namespace tapegrad

@@ -1,0 +1,122 @@
+// What a gradient check found: a value to ask, to print (fmt), to keep (JSON) and to look at (HTML).
+#pragma once
+
+#include <fmt/core.h>
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tapegrad/gradcheck/verdict.hpp"
+
+namespace tapegrad {
+
+/// The mistakes that a residual can be shown to be.
+enum class GradcheckMistake : unsigned char {
+  constant_factor,       ///< 1/N, 2, a sign
+  missing_factor,        ///< the values of an input (gamma) are missing, or there once too often
+  no_gradient,           ///< zero where the function depends on the input
+  transposed,            ///< two axes of the input or the output exchanged
+  wrong_axis,            ///< the terms run along another axis
+  shifted,               ///< elements reversed, moved along or repeated from another place
+  missing_sum,           ///< one slice in place of the sum over a broadcast axis
+  missing_accumulation,  ///< `=` where an input that is used more than once needs `+=`
+  ignored_mask,          ///< a gradient where the function does not depend on the input
+  stale_value,           ///< the derivative at another point
+  detached_statistics,   ///< mean or variance treated as constants
+  misplaced_epsilon      ///< another eps than the function's, or at another place
+};
+std::string_view to_string(GradcheckMistake mistake);
+
+/// A mistake whose fit to the analytic and the numeric derivative explains (almost) the whole residual.
+struct GradcheckDiagnosis {
+  GradcheckMistake mistake;
+  std::string text;    ///< what was fitted, and what it suggests
+  double unexplained;  ///< the part of the residual that the fit leaves, by norm
+};
+
+/// One point of a sweep of steps: the Taylor remainder |f(x + t v) - f(x) - t <g, v>|, the larger of both sides'.
+struct TaylorPoint {
+  double step;
+  double remainder;
+  double noise;  ///< the part of it that may be rounding
+};
+
+/// One element of the Jacobian, or its product with a direction.
+struct GradcheckElement {
+  Verdict verdict = Verdict::ok;
+  std::vector<std::int64_t> index = {};  ///< of the input's element; empty for a random direction
+  std::int64_t output = -1;              ///< element of the outputs, counted through; -1 for a random combination
+  double analytic = 0.0;
+  double numeric = 0.0;
+  double tolerance = 0.0;
+
+  double absolute_error() const;
+  /// Of the larger of both.
+  double relative_error() const;
+};
+
+/// The worst disagreement of one input at one order, or what stands in the way of a comparison.
+struct GradcheckFinding {
+  Verdict verdict = Verdict::ok;
+  int order = 1;
+  std::string_view mode = "reverse";     ///< "reverse", "forward" or "call"
+  int input = -1;                        ///< at order 2 the cotangents follow the inputs
+  std::vector<std::int64_t> index = {};  ///< of the input's element; empty for a random direction
+  std::int64_t output = -1;              ///< element of the outputs, counted through; -1 for a random combination
+  double analytic = 0.0;
+  double numeric = 0.0;                         ///< in forward mode: what reverse mode says
+  double tolerance = 0.0;                       ///< from the estimated errors of both
+  double slope_below = 0.0, slope_above = 0.0;  ///< at a kink
+  std::string note = {};
+
+  std::string input_name = {};           ///< its given name, else its number
+  std::vector<std::int64_t> shape = {};  ///< of the input
+  /// Of the Taylor remainder as the step shrinks: 2 with a right derivative (more where the curvature vanishes), 1 with
+  /// a wrong one; NaN where the remainder is below rounding at all steps, as for linear functions.
+  double rate = std::numeric_limits<double>::quiet_NaN();
+  double step = 0.0;                         ///< the smallest of the differences that gave `numeric`
+  std::vector<TaylorPoint> sweep = {};       ///< of the worst element, by falling step
+  std::vector<GradcheckElement> worst = {};  ///< the worst elements, worst first
+  std::vector<double> element_errors = {};  ///< by element of the input, the largest relative error; for full Jacobians
+  std::optional<GradcheckDiagnosis> diagnosis = {};
+
+  double absolute_error() const;
+  double relative_error() const;
+};
+
+struct GradcheckReport {
+  std::vector<GradcheckFinding> findings;  ///< one per order, mode and input that was compared
+  std::vector<Allowance> allowed;
+  std::int64_t comparisons = 0;
+  std::int64_t calls = 0;  ///< of the function
+  double seconds = 0.0;
+  std::uint64_t seed = 0;
+
+  Verdict verdict() const;
+  /// Whether every finding is ok, a kink that the derivative fits, or allowed.
+  bool ok() const;
+  /// Whether this finding is one of those.
+  bool passes(const GradcheckFinding& finding) const;
+};
+
+/// A table of at most 100 columns; below it, for each finding that does not pass, the worst elements, the diagnosis and
+/// how to reproduce it.
+std::string to_string(const GradcheckReport& report);
+/// The same as a JSON object. Numbers that JSON lacks (infinities, NaN) are strings.
+std::string to_json(const GradcheckReport& report);
+/// A self-contained page: heat map of the relative error per element, remainder over step, worst elements.
+std::string to_html(const GradcheckReport& report, std::string_view title = "Gradient check");
+
+}  // namespace tapegrad
+
+template <>
+struct fmt::formatter<tapegrad::GradcheckReport> : fmt::formatter<fmt::string_view> {
+  template <class Context>
+  auto format(const tapegrad::GradcheckReport& report, Context& context) const {
+    return fmt::formatter<fmt::string_view>::format(fmt::string_view(std::string(to_string(report))), context);
+  }
+};

@@ -1,0 +1,22 @@
+// Gradient checks as Boost.Test cases, one line each:
+//
+//   TAPEGRAD_BOOST_GRADCHECK(softmax_over_rows, [](const Tensor& x) { return softmax(x, 1); }, randn({3, 4}, {.dtype =
+//   float64})) TAPEGRAD_BOOST_GRADCHECK(energy_gradient, energy, energy_gradient, points)           // plain callables
+//
+// or inside a case: TAPEGRAD_BOOST_TEST_GRADIENT(f, x, w). The arguments are those of gradient_outcome. A failure
+// prints the report. Include it after Boost.Test's own header is set up as the program needs it (BOOST_TEST_MODULE
+// ...).
+#pragma once
+
+#include <boost/test/unit_test.hpp>
+
+#include "tapegrad/testing/gradient_outcome.hpp"
+
+#define TAPEGRAD_BOOST_TEST_GRADIENT(...)                                                        \
+  do {                                                                                           \
+    const ::tapegrad::GradientOutcome gradient_case = ::tapegrad::gradient_outcome(__VA_ARGS__); \
+    BOOST_TEST(gradient_case.passed, gradient_case.message);                                     \
+  } while (false)
+
+#define TAPEGRAD_BOOST_GRADCHECK(name, ...) \
+  BOOST_AUTO_TEST_CASE(name) { TAPEGRAD_BOOST_TEST_GRADIENT(__VA_ARGS__); }

@@ -1,0 +1,59 @@
+// A gradient check as one test case, for any test framework: whether it passed, and what to print if not. The headers
+// beside this one bind it to Boost.Test and GoogleTest; another framework needs two lines:
+//
+//   const auto outcome = tapegrad::gradient_outcome(f, x, w);
+//   MY_ASSERT(outcome.passed, outcome.message);
+#pragma once
+
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "tapegrad/diff/gradcheck.hpp"
+#include "tapegrad/gradcheck/check_gradient.hpp"
+
+namespace tapegrad {
+
+struct GradientOutcome {
+  bool passed = false;
+  std::string message;  ///< the report: verdict, worst elements, diagnosis, how to reproduce it
+};
+
+inline GradientOutcome outcome_of(const GradcheckReport& report) { return {report.ok(), to_string(report)}; }
+
+namespace engine {
+
+template <class T>
+inline constexpr bool kIsTensor =
+    std::is_convertible_v<const T&, Tensor> || std::is_convertible_v<const T&, std::vector<Tensor>>;
+
+/// The arguments of a test case after the function: tensors, lists of tensors, and at most one set of options.
+struct TensorCase {
+  std::vector<Tensor> inputs;
+  GradcheckOptions options;
+
+  void take(const GradcheckOptions& given) { options = given; }
+  void take(const std::vector<Tensor>& list) { inputs.insert(inputs.end(), list.begin(), list.end()); }
+  void take(const Tensor& x) { inputs.push_back(x); }
+};
+
+}  // namespace engine
+
+/// gradient_outcome(f, x, w, ...): gradcheck of a function of tensors.
+/// gradient_outcome(f, gradient, x): check_gradient of plain callables; x is anything that a std::span<const double>
+/// can be made of. Both take GradcheckOptions as the last argument.
+template <class F, class First, class... Rest>
+GradientOutcome gradient_outcome(F&& f, First&& first, Rest&&... rest) {
+  if constexpr (engine::kIsTensor<std::remove_cvref_t<First>>) {
+    engine::TensorCase arguments;
+    arguments.take(first);
+    (arguments.take(rest), ...);
+    return outcome_of(gradcheck(f, arguments.inputs, arguments.options));
+  } else {
+    return outcome_of(check_gradient(f, first, rest...));
+  }
+}
+
+}  // namespace tapegrad

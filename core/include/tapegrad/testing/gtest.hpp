@@ -1,0 +1,26 @@
+// Gradient checks in GoogleTest:
+//
+//   TEST(Softmax, Gradient) { EXPECT_GRADIENT([](const Tensor& x) { return softmax(x, 1); }, x); }
+//   TEST(Energy, Gradient) { ASSERT_GRADIENT(energy, energy_gradient, points); }          // plain callables
+//
+// or a case in one line: TAPEGRAD_GTEST_GRADCHECK(Softmax, OverRows, f, x). The arguments are those of
+// gradient_outcome. A failure prints the report.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include "tapegrad/testing/gradient_outcome.hpp"
+
+namespace tapegrad::engine {
+
+inline ::testing::AssertionResult assertion_of(const GradientOutcome& outcome) {
+  return (outcome.passed ? ::testing::AssertionSuccess() : ::testing::AssertionFailure()) << "\n" << outcome.message;
+}
+
+}  // namespace tapegrad::engine
+
+#define EXPECT_GRADIENT(...) EXPECT_TRUE(::tapegrad::engine::assertion_of(::tapegrad::gradient_outcome(__VA_ARGS__)))
+#define ASSERT_GRADIENT(...) ASSERT_TRUE(::tapegrad::engine::assertion_of(::tapegrad::gradient_outcome(__VA_ARGS__)))
+
+#define TAPEGRAD_GTEST_GRADCHECK(suite, name, ...) \
+  TEST(suite, name) { EXPECT_GRADIENT(__VA_ARGS__); }

@@ -1,0 +1,47 @@
+// The derivatives of the outputs by one input, as claimed and as measured: what diagnoses are fitted to.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gradcheck/values.hpp"
+
+namespace tapegrad::checker {
+
+/// rows x columns, row-major.
+struct Matrix {
+  std::size_t rows = 0;
+  std::size_t columns = 0;
+  Values values;
+
+  Matrix() = default;
+  Matrix(std::size_t row_count, std::size_t column_count)
+      : rows(row_count), columns(column_count), values(row_count * column_count, 0.0) {}
+  double& operator()(std::size_t r, std::size_t c) { return values[r * columns + c]; }
+  double operator()(std::size_t r, std::size_t c) const { return values[r * columns + c]; }
+};
+
+/// Numbers of a shape, with a name.
+struct NamedValues {
+  std::string name;
+  Extents shape;
+  Values values;
+};
+
+struct Block {
+  Extents input_shape;
+  Extents output_shape;  // of the single output, whose elements are the rows in order; empty when there are several
+  bool single_output = true;
+  Matrix analytic;  // outputs x inputs
+  Matrix numeric;
+  double numeric_error = 0.0;  // by norm, of the whole of `numeric`
+  std::size_t input = 0;       // which of `inputs` the columns are
+  std::vector<NamedValues> inputs;
+  Values outputs;
+  /// The numeric block with the k-th input at other values; nothing when that is too costly or not finite.
+  std::function<std::optional<Matrix>(std::size_t k, const Values& values)> numeric_at;
+};
+
+}  // namespace tapegrad::checker

@@ -1,0 +1,205 @@
+#include "tapegrad/gradcheck/check_gradient.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstring>
+#include <exception>
+#include <numeric>
+
+#include "gradcheck/comparison.hpp"
+#include "gradcheck/subject.hpp"
+#include "tapegrad/base/error.hpp"
+
+namespace tapegrad::engine {
+namespace {
+
+using checker::Extents;
+using checker::Part;
+using checker::Values;
+
+bool same_bits(const Values& a, const Values& b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0);
+}
+
+/// x cut into the parts that the options name.
+std::vector<Part> parts_of(const char* name, Point x, const GradcheckOptions& options) {
+  std::vector<Extents> shapes = options.input_shapes;
+  if (shapes.empty()) shapes.push_back({static_cast<std::int64_t>(x.size())});
+  std::vector<Part> parts;
+  std::size_t begin = 0;
+  for (const Extents& shape : shapes) {
+    const std::size_t number = parts.size();
+    const std::int64_t count = checker::count_of(shape);
+    if (count < 0 || static_cast<std::size_t>(count) > x.size() - begin) break;
+    const auto size = static_cast<std::size_t>(count);
+    parts.push_back({.number = static_cast<int>(number),
+                     .name = number < options.input_names.size() ? options.input_names[number]
+                             : shapes.size() == 1                ? std::string("x")
+                                                                 : fmt::format("part {}", number),
+                     .shape = shape,
+                     .values = {x.begin() + static_cast<std::ptrdiff_t>(begin),
+                                x.begin() + static_cast<std::ptrdiff_t>(begin + size)}});
+    begin += size;
+  }
+  if (parts.size() != shapes.size() || begin != x.size())
+    throw ValueError(fmt::format("[{}] input_shapes do not add up to the {} elements of x", name, x.size()));
+  return parts;
+}
+
+class PlainSubject : public checker::Subject {
+ public:
+  PlainSubject(const PlainFunction& f, const PlainDerivatives& derivatives, Point x, const GradcheckOptions& options)
+      : f_(f), derivatives_(derivatives), x_(x.begin(), x.end()), output_shape_(options.output_shape) {
+    parts = parts_of(derivatives.name, x, options);
+    for (const Part& part : parts) {
+      begins_.push_back(begins_.empty() ? 0 : begins_.back() + last_);
+      last_ = part.values.size();
+    }
+    value_epsilon = std::max(value_epsilon, options.accuracy);
+  }
+
+  /// Calls once and once more, and files what may not differ. Whether there is anything to compare.
+  bool prepare(GradcheckReport& report) {
+    const auto file = [&](Verdict verdict, std::string note) {
+      report.findings.push_back({.verdict = verdict, .mode = "call", .note = std::move(note)});
+    };
+    Values given = x_;
+    outputs = f_(given);
+    output_shapes = {output_shape_};
+    if (output_shape_.empty() && outputs.size() != 1) output_shapes = {{static_cast<std::int64_t>(outputs.size())}};
+    if (static_cast<std::size_t>(checker::count_of(output_shapes.front())) != outputs.size())
+      throw ValueError(fmt::format("[{}] output_shape does not have the {} elements that the function returns",
+                                   derivatives_.name, outputs.size()));
+    if (!same_bits(outputs, f_(x_))) {
+      file(Verdict::non_deterministic, "two calls of the function differ");
+      return false;
+    }
+    if (!same_bits(given, x_)) file(Verdict::wrong, "the function changes its input");
+    const Values first = everything(given);
+    if (!same_bits(given, x_)) file(Verdict::wrong, "the derivative changes its input");
+    if (!same_bits(first, everything(x_))) {
+      file(Verdict::non_deterministic, "two calls of the derivative differ");
+      return false;
+    }
+    // A derivative that keeps what the last call of f computed answers for the point of that call.
+    Values elsewhere = x_;
+    for (double& v : elsewhere) v += 0.01 * std::max(1.0, std::abs(v));
+    try {
+      f_(elsewhere);
+    } catch (const std::exception&) {
+      // outside the domain: nothing was kept
+    }
+    if (!same_bits(first, everything(x_))) {
+      file(Verdict::non_deterministic,
+           "the derivative at x changes when the function was called elsewhere before: it uses a stale value of that "
+           "call");
+      return false;
+    }
+    return true;
+  }
+
+  Values call_with(std::size_t part, const Values& values) override {
+    Values x = x_;
+    place(x, part, values);
+    return values_at(x);
+  }
+  Values call_with_two(std::size_t part, const Values& values, std::size_t other, const Values& other_values) override {
+    Values x = x_;
+    place(x, part, values);
+    place(x, other, other_values);
+    return values_at(x);
+  }
+
+  std::vector<Values> pull_back(const Values& u) override {
+    Values gradient(x_.size(), 0.0);
+    if (derivatives_.pull_back) {
+      gradient = sized(derivatives_.pull_back(x_, u), x_.size());
+    } else {
+      const Values& jacobian = whole_jacobian();
+      for (std::size_t o = 0; o < u.size(); ++o) {
+        if (u[o] == 0.0) continue;  // a zero hides what is not finite
+        for (std::size_t j = 0; j < x_.size(); ++j) gradient[j] += u[o] * jacobian[o * x_.size() + j];
+      }
+    }
+    std::vector<Values> by_part;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const auto begin = gradient.begin() + static_cast<std::ptrdiff_t>(begins_[i]);
+      by_part.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(parts[i].values.size()));
+    }
+    return by_part;
+  }
+
+ private:
+  static constexpr double kProbe = 0.7;  // a cotangent and a tangent that is neither 0 nor 1
+
+  Values sized(Values values, std::size_t expected) const {
+    if (values.size() != expected)
+      throw ShapeError(
+          fmt::format("[{}] expected a derivative of {} elements, got {} (x has {}, the function returns {})",
+                      derivatives_.name, expected, values.size(), x_.size(), outputs.size()));
+    return values;
+  }
+
+  /// All that the derivative says at x in one call.
+  Values everything(Point x) const {
+    if (derivatives_.jacobian) return sized(derivatives_.jacobian(x), outputs.size() * x_.size());
+    if (derivatives_.pull_back) return sized(derivatives_.pull_back(x, Values(outputs.size(), kProbe)), x_.size());
+    return sized(derivatives_.push_forward(x, Values(x_.size(), kProbe)), outputs.size());
+  }
+
+  const Values& whole_jacobian() {
+    if (!jacobian_.empty() || x_.empty() || outputs.empty()) return jacobian_;
+    if (derivatives_.jacobian) {
+      jacobian_ = sized(derivatives_.jacobian(x_), outputs.size() * x_.size());
+      return jacobian_;
+    }
+    jacobian_.resize(outputs.size() * x_.size());
+    for (std::size_t j = 0; j < x_.size(); ++j) {
+      Values unit(x_.size(), 0.0);
+      unit[j] = 1.0;
+      const Values column = sized(derivatives_.push_forward(x_, unit), outputs.size());
+      for (std::size_t o = 0; o < outputs.size(); ++o) jacobian_[o * x_.size() + j] = column[o];
+    }
+    return jacobian_;
+  }
+
+  void place(Values& x, std::size_t part, const Values& values) const {
+    std::copy(values.begin(), values.end(), x.begin() + static_cast<std::ptrdiff_t>(begins_[part]));
+  }
+
+  /// A function may refuse what lies outside its domain; it is not finite there.
+  Values values_at(const Values& x) const {
+    try {
+      Values y = f_(x);
+      y.resize(outputs.size(), std::numeric_limits<double>::quiet_NaN());
+      return y;
+    } catch (const std::exception&) {
+      return Values(outputs.size(), std::numeric_limits<double>::quiet_NaN());
+    }
+  }
+
+  const PlainFunction& f_;
+  const PlainDerivatives& derivatives_;
+  Values x_;
+  Extents output_shape_;             // empty where none was given
+  std::vector<std::size_t> begins_;  // of the parts in x
+  std::size_t last_ = 0;
+  Values jacobian_;  // row-major, once it was asked for
+};
+
+}  // namespace
+
+GradcheckReport check_plain(const PlainFunction& f, const PlainDerivatives& derivatives, Point x,
+                            const GradcheckOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  GradcheckReport report;
+  report.allowed = options.allow;
+  report.seed = options.seed;
+  PlainSubject subject(f, derivatives, x, options);
+  if (subject.prepare(report)) checker::compare(subject, 1, options, report);
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return report;
+}
+
+}  // namespace tapegrad::engine

@@ -1,0 +1,519 @@
+#include "gradcheck/comparison.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "gradcheck/diagnosis.hpp"
+#include "gradcheck/directions.hpp"
+#include "gradcheck/judge.hpp"
+#include "gradcheck/precision.hpp"
+#include "gradcheck/slope.hpp"
+#include "gradcheck/taylor.hpp"
+
+namespace tapegrad::checker {
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr std::size_t kWorst = 8;            // elements that a finding keeps
+constexpr int kSecondLooks = 16;             // thorough ones, at a part that is already known to be wrong
+constexpr std::int64_t kDiagnosisCalls = 8;  // in units of the budget: what a diagnosis may cost
+constexpr std::size_t kMostRows = 512;       // of a block that is diagnosed
+
+/// The worst comparisons of a finding so far.
+class Ranking {
+ public:
+  struct Entry {
+    GradcheckElement element;
+    double excess;
+  };
+
+  /// Whether this is the worst of all.
+  bool add(GradcheckElement element, double excess) {
+    if (entries_.size() == kWorst && !worse(element.verdict, excess, entries_.back())) return false;
+    const auto place = std::find_if(entries_.begin(), entries_.end(),
+                                    [&](const Entry& e) { return worse(element.verdict, excess, e); });
+    const bool first = place == entries_.begin();
+    entries_.insert(place, {std::move(element), excess});
+    if (entries_.size() > kWorst) entries_.pop_back();
+    return first;
+  }
+  bool would_enter(Verdict verdict, double excess) const {
+    return entries_.size() < kWorst || worse(verdict, excess, entries_.back());
+  }
+  Verdict verdict() const { return entries_.empty() ? Verdict::ok : entries_.front().element.verdict; }
+
+  void file(GradcheckFinding& finding) const {
+    if (entries_.empty()) return;
+    const GradcheckElement& first = entries_.front().element;
+    finding.verdict = first.verdict;
+    finding.index = first.index;
+    finding.output = first.output;
+    finding.analytic = first.analytic;
+    finding.numeric = first.numeric;
+    finding.tolerance = first.tolerance;
+    for (const Entry& e : entries_) finding.worst.push_back(e.element);
+  }
+
+ private:
+  static bool worse(Verdict verdict, double excess, const Entry& than) {
+    if (verdict != than.element.verdict) return verdict > than.element.verdict;
+    return excess > than.excess;
+  }
+  std::vector<Entry> entries_;
+};
+
+void set_slope(GradcheckFinding& finding, const Slope& slope, TaylorSweep sweep) {
+  finding.slope_below = slope.below;
+  finding.slope_above = slope.above;
+  finding.step = slope.step;
+  finding.rate = sweep.rate;
+  finding.sweep = std::move(sweep.points);
+  if (slope.divergence != 0.0)
+    finding.note = "the differences grow without bound: the slope is infinite here";
+  else if (slope.one_sided)
+    finding.note = "one-sided differences: the function ends here";
+}
+
+double numeric_value(const Slope& slope) {
+  if (slope.divergence != 0.0) return std::copysign(kInfinity, slope.divergence);
+  return std::isfinite(slope.error) ? slope.value : std::numeric_limits<double>::quiet_NaN();
+}
+
+class Comparison {
+ public:
+  Comparison(Subject& subject, int order, const GradcheckOptions& options, GradcheckReport& report)
+      : subject_(subject),
+        order_(order),
+        options_(options),
+        report_(report),
+        precision_(precision_of(subject.value_epsilon, subject.derivative_epsilon)),
+        generator_(2 * options.seed + static_cast<std::uint64_t>(order)),
+        diagnosis_calls_(kDiagnosisCalls * std::max<std::int64_t>(options.budget, 500)) {
+    for (const Part& part : subject_.parts) count_ += part.values.size();
+  }
+
+  void run() {
+    const std::size_t cost = count_ * 2 * kSteps + subject_.outputs.size();
+    if (static_cast<std::int64_t>(cost) <= options_.budget) {
+      full();
+    } else {
+      directional();
+    }
+    if (options_.forward_mode && subject_.has_push_forward()) forward();
+  }
+
+ private:
+  Values call(std::size_t i, const Values& values) {
+    ++report_.calls;
+    return subject_.call_with(i, values);
+  }
+
+  GradcheckFinding fresh_finding(std::size_t i) const {
+    const Part& part = subject_.parts[i];
+    return {.order = order_, .input = part.number, .input_name = part.name, .shape = part.shape};
+  }
+
+  /// The line through the point along one element.
+  Line element_line(std::size_t i, std::size_t j, const Values& magnitude) {
+    const Part& part = subject_.parts[i];
+    const double x = part.values[j];
+    const double own = x != 0.0 ? std::abs(x) : largest(part.values);
+    return {.along =
+                [this, &part, i, j, x](double t) {
+                  Values moved = part.values;
+                  moved[j] = part.single ? static_cast<double>(static_cast<float>(x + t)) : x + t;
+                  return Shifted{moved[j] - x, call(i, moved)};
+                },
+            .y = subject_.outputs,
+            .magnitude = magnitude,
+            .size = std::max(1.0, std::abs(x)),
+            .own = own != 0.0 ? own : 1.0,
+            .mixed = part.values.size() > 1 ? own : 0.0};
+  }
+
+  /// Outputs that are zero by cancellation carry the rounding of what cancelled, of which the others tell.
+  Values rounding_magnitude() const {
+    Values magnitude = subject_.outputs;
+    const double most = largest(subject_.outputs);
+    for (double& m : magnitude) m = std::max(std::abs(m), 0.01 * most);
+    return magnitude;
+  }
+
+  /// The size of the outputs per size of an input.
+  double natural_scale(std::size_t i) const {
+    const double x = largest(subject_.parts[i].values);
+    return largest(subject_.outputs) / (x > 0.0 ? x : 1.0);
+  }
+
+  /// Rows of the Jacobian, by part: J^T of the unit cotangents.
+  std::vector<Matrix> claimed_rows() {
+    const std::size_t rows = subject_.outputs.size();
+    std::vector<Matrix> blocks;
+    for (const Part& part : subject_.parts) blocks.emplace_back(rows, part.values.size());
+    for (std::size_t o = 0; o < rows; ++o) {
+      Values unit(rows, 0.0);
+      unit[o] = 1.0;
+      const std::vector<Values> row = subject_.pull_back(unit);
+      for (std::size_t i = 0; i < blocks.size(); ++i)
+        std::copy(row[i].begin(), row[i].end(), &blocks[i].values[o * blocks[i].columns]);
+    }
+    return blocks;
+  }
+
+  /// Every element of the Jacobian.
+  void full() {
+    claimed_ = claimed_rows();
+    const Values magnitude = rounding_magnitude();
+    for (std::size_t i = 0; i < subject_.parts.size(); ++i) compare_block(i, magnitude);
+  }
+
+  void compare_block(std::size_t i, const Values& magnitude) {
+    const Part& part = subject_.parts[i];
+    const Matrix& claimed = claimed_[i];
+    const Values& y = subject_.outputs;
+    GradcheckFinding finding = fresh_finding(i);
+    finding.element_errors.assign(part.values.size(), 0.0);
+    Ranking ranking;
+    Matrix numeric(y.size(), part.values.size());
+    double squared_error = 0.0;
+    const double scale = largest(claimed.values);
+    const double natural = natural_scale(i);
+    bool compared = false;
+    bool significant = false;
+    double steepest = 0.0;
+    int second_looks = 0;
+    for (std::size_t j = 0; j < part.values.size(); ++j) {
+      const double x = part.values[j];
+      const Line line = element_line(i, j, magnitude);
+      LineStudy studied;
+      studied.slopes.resize(y.size());
+      if (std::isfinite(x)) studied = study(line, precision_, false);
+      bool thorough = false;
+      for (std::size_t o = 0; o < y.size(); ++o) {
+        const double analytic = claimed(o, j);
+        if (!std::isfinite(y[o])) continue;
+        if (!std::isfinite(x) && !std::isnan(analytic)) continue;  // masked by an infinity: 0, or any limit
+        const auto judged = [&] {
+          const Slope& slope = studied.slopes[o];
+          const double block = std::max(scale, std::isfinite(slope.error) ? std::abs(slope.value) : 0.0);
+          return judge(analytic, slope,
+                       {block, natural, precision_.floor * block + 100.0 * precision_.epsilon * natural});
+        };
+        Judgement c = judged();
+        const bool look_again = ranking.verdict() != Verdict::wrong || second_looks < kSecondLooks;
+        if (c.verdict != Verdict::ok && std::isfinite(x) && !thorough && look_again) {
+          thorough = true;
+          ++second_looks;
+          studied = study(line, precision_, true);
+          c = judged();
+        }
+        const Slope& slope = studied.slopes[o];
+        if (c.verdict != Verdict::ok && thorough)
+          c = reconsider(c, analytic, slope, taylor_sweep(studied.families, o, y[o], analytic));
+        compared = true;
+        significant = significant || c.significant;
+        ++report_.comparisons;
+        steepest = std::max(steepest, std::abs(slope.value));
+        if (std::isfinite(slope.error)) {
+          numeric(o, j) = slope.value;
+          squared_error += slope.error * slope.error;
+        }
+        note_error(finding.element_errors[j], analytic, numeric_value(slope), scale);
+        if (!ranking.would_enter(c.verdict, c.excess)) continue;
+        GradcheckElement element{c.verdict,
+                                 unravel(static_cast<std::int64_t>(j), part.shape),
+                                 static_cast<std::int64_t>(o),
+                                 analytic,
+                                 numeric_value(slope),
+                                 c.tolerance};
+        if (ranking.add(std::move(element), c.excess))
+          set_slope(finding, slope, taylor_sweep(studied.families, o, y[o], analytic));
+      }
+    }
+    ranking.file(finding);
+    judge_vacuity(finding, compared, significant && std::max(scale, steepest) > 1e3 * precision_.epsilon * natural);
+    numeric_.push_back(std::move(numeric));
+    if (finding.verdict == Verdict::wrong)
+      finding.diagnosis = diagnose(block_of(i, claimed, numeric_.back(), std::sqrt(squared_error)));
+    report_.findings.push_back(std::move(finding));
+  }
+
+  /// Keeps the largest error, relative to the larger value; elements that are tiny in their block are measured by it.
+  static void note_error(double& error, double analytic, double numeric, double scale) {
+    if (std::isnan(numeric) && !std::isnan(analytic)) return;
+    if (analytic == numeric) return;
+    const double size = std::max({std::abs(analytic), std::abs(numeric), 1e-6 * scale});
+    const double relative = std::abs(analytic - numeric) / size;
+    error = std::max(error, std::isfinite(relative) ? relative : kInfinity);
+  }
+
+  /// Products <u, J d> of all pairs of cotangents u and directions d.
+  void directional() {
+    const Values& y = subject_.outputs;
+    std::vector<Values> us;
+    std::vector<std::vector<Values>> gradients;  // J^T u, by u and part
+    for (int k = 0; k < options_.directions; ++k) {
+      us.push_back(direction(k, y.size(), generator_));
+      gradients.push_back(subject_.pull_back(us.back()));
+    }
+    const auto products = [&us](const Values& values) {
+      Values sums;
+      for (const Values& u : us) {
+        double sum = 0.0;
+        for (std::size_t o = 0; o < values.size(); ++o)
+          if (std::isfinite(values[o])) sum += u[o] * values[o];
+        sums.push_back(sum);
+      }
+      return sums;
+    };
+    Values magnitude;
+    for (const Values& u : us) {
+      double sum = 0.0;
+      for (std::size_t o = 0; o < y.size(); ++o)
+        if (std::isfinite(y[o])) sum += std::abs(u[o] * y[o]);
+      magnitude.push_back(sum);
+    }
+    for (std::size_t i = 0; i < subject_.parts.size(); ++i) {
+      std::vector<Values> claimed;
+      for (const std::vector<Values>& g : gradients) claimed.push_back(g[i]);
+      compare_products(i, claimed, products(y), magnitude, products);
+    }
+  }
+
+  template <class Products>
+  void compare_products(std::size_t i, const std::vector<Values>& gradients, const Values& y, const Values& magnitude,
+                        const Products& products) {
+    const Part& part = subject_.parts[i];
+    GradcheckFinding finding = fresh_finding(i);
+    Ranking ranking;
+    bool significant = false;
+    double steepest = 0.0;
+    const double x_scale = std::max(1.0, largest(part.values));
+    const double own = largest(part.values);
+    for (int k = 0; k < options_.directions; ++k) {
+      const Values d = direction(k, part.values.size(), generator_);
+      const Line line{.along =
+                          [&](double t) {
+                            Values moved = part.values;
+                            for (std::size_t j = 0; j < moved.size(); ++j) moved[j] += t * d[j];
+                            return Shifted{t, products(call(i, moved))};
+                          },
+                      .y = y,
+                      .magnitude = magnitude,
+                      .size = x_scale,
+                      .own = own > 0.0 ? own : 1.0,
+                      .mixed = own};
+      LineStudy studied = study(line, precision_, false);
+      bool thorough = false;
+      for (std::size_t u = 0; u < y.size(); ++u) {
+        const double analytic = dot(gradients[u], d);
+        double scale = 0.0;
+        for (std::size_t j = 0; j < d.size(); ++j) scale += std::abs(gradients[u][j] * d[j]);
+        const auto judged = [&] {
+          const Slope& slope = studied.slopes[u];
+          return judge(analytic, slope,
+                       {std::max(scale, std::abs(slope.value)), magnitude[u] / x_scale,
+                        precision_.floor * scale + 100.0 * precision_.epsilon * magnitude[u] / x_scale});
+        };
+        Judgement c = judged();
+        if (c.verdict != Verdict::ok && !thorough) {
+          thorough = true;
+          studied = study(line, precision_, true);
+          c = judged();
+        }
+        const Slope& slope = studied.slopes[u];
+        if (c.verdict != Verdict::ok)
+          c = reconsider(c, analytic, slope, taylor_sweep(studied.families, u, y[u], analytic));
+        ++report_.comparisons;
+        significant = significant || c.significant;
+        steepest = std::max({steepest, largest(gradients[u]), std::abs(slope.value)});
+        if (!ranking.would_enter(c.verdict, c.excess)) continue;
+        if (ranking.add({c.verdict, {}, -1, analytic, numeric_value(slope), c.tolerance}, c.excess))
+          set_slope(finding, slope, taylor_sweep(studied.families, u, y[u], analytic));
+      }
+    }
+    ranking.file(finding);
+    judge_vacuity(finding, !part.values.empty() && !subject_.outputs.empty(),
+                  significant && steepest > 1e3 * precision_.epsilon * natural_scale(i));
+    if (finding.verdict == Verdict::wrong) locate(i, finding);
+    report_.findings.push_back(std::move(finding));
+  }
+
+  /// After directions have shown that something is wrong: where, and what, when plain differences by every element
+  /// cost no more than a diagnosis may.
+  void locate(std::size_t i, GradcheckFinding& finding) {
+    const Part& part = subject_.parts[i];
+    if (subject_.outputs.size() > kMostRows) return;
+    const std::optional<Matrix> numeric = plain_differences(i, i, part.values);
+    if (!numeric) return;
+    if (claimed_.empty()) claimed_ = claimed_rows();
+    const Matrix& claimed = claimed_[i];
+    const double scale = std::max(largest(claimed.values), largest(numeric->values));
+    const double rough = std::cbrt(precision_.epsilon) * std::cbrt(precision_.epsilon) * scale;
+    finding.element_errors.assign(part.values.size(), 0.0);
+    Ranking ranking;
+    for (std::size_t o = 0; o < claimed.rows; ++o) {
+      for (std::size_t j = 0; j < claimed.columns; ++j) {
+        note_error(finding.element_errors[j], claimed(o, j), (*numeric)(o, j), scale);
+        const double error = std::abs(claimed(o, j) - (*numeric)(o, j));
+        const double tolerance = 100.0 * rough + precision_.floor * scale;
+        const double excess = std::isfinite(error) ? error / tolerance : kInfinity;
+        if (excess <= 1.0 || !ranking.would_enter(Verdict::wrong, excess)) continue;
+        ranking.add({Verdict::wrong, unravel(static_cast<std::int64_t>(j), part.shape), static_cast<std::int64_t>(o),
+                     claimed(o, j), (*numeric)(o, j), tolerance},
+                    excess);
+      }
+    }
+    if (ranking.verdict() == Verdict::wrong) {
+      finding.worst.clear();
+      ranking.file(finding);
+      finding.note = "found along random directions, then located element by element";
+    }
+    finding.diagnosis =
+        diagnose(block_of(i, claimed, *numeric, rough * std::sqrt(static_cast<double>(claimed.values.size()))));
+  }
+
+  /// d outputs / d part `i` with part `k` at other values, by plain central differences; nothing when that costs too
+  /// much or is not finite.
+  std::optional<Matrix> plain_differences(std::size_t i, std::size_t k, const Values& values) {
+    const Part& part = subject_.parts[i];
+    const auto calls = static_cast<std::int64_t>(2 * part.values.size());
+    if (calls > diagnosis_calls_) return std::nullopt;
+    diagnosis_calls_ -= calls;
+    Matrix differences(subject_.outputs.size(), part.values.size());
+    const Values at = i == k ? values : part.values;
+    const double relative = std::exp2(std::round(std::log2(std::cbrt(precision_.epsilon))));
+    Subject& subject = subject_;
+    const auto elsewhere = [&](const Values& moved) {
+      ++report_.calls;
+      return i == k ? subject.call_with(i, moved) : subject.call_with_two(i, moved, k, values);
+    };
+    for (std::size_t j = 0; j < at.size(); ++j) {
+      const double h = relative * std::max(std::abs(at[j]), 1.0);
+      Values up = at;
+      Values down = at;
+      up[j] += h;
+      down[j] -= h;
+      const Values above = elsewhere(up);
+      const Values below = elsewhere(down);
+      for (std::size_t o = 0; o < differences.rows; ++o) {
+        differences(o, j) = (above[o] - below[o]) / (up[j] - down[j]);
+        if (!std::isfinite(differences(o, j))) return std::nullopt;
+      }
+    }
+    return differences;
+  }
+
+  Block block_of(std::size_t i, const Matrix& claimed, const Matrix& numeric, double error) {
+    Block block{
+        .input_shape = subject_.parts[i].shape,
+        .output_shape = subject_.output_shapes.size() == 1 ? subject_.output_shapes.front() : Extents{},
+        .single_output = subject_.output_shapes.size() == 1,
+        .analytic = claimed,
+        .numeric = numeric,
+        .numeric_error = error,
+        .input = i,
+        .inputs = {},
+        .outputs = subject_.outputs,
+        .numeric_at = [this, i](std::size_t k, const Values& values) { return plain_differences(i, k, values); }};
+    for (const Part& part : subject_.parts) block.inputs.push_back({part.name, part.shape, part.values});
+    return block;
+  }
+
+  /// The forward rule against the reverse rule: J v against the Jacobian's rows where they are known, else
+  /// <u, J v> = <J^T u, v>.
+  void forward() {
+    constexpr int kTangents = 3;
+    const Values u = normal_values(subject_.outputs.size(), generator_);
+    const std::vector<Values> gradient = subject_.pull_back(u);
+    for (std::size_t i = 0; i < subject_.parts.size(); ++i) {
+      GradcheckFinding finding = fresh_finding(i);
+      finding.mode = "forward";
+      Ranking ranking;
+      double squared_to_numeric = 0.0;
+      double squared_to_reverse = 0.0;
+      for (int k = 0; k < kTangents; ++k) {
+        const Values v = normal_values(subject_.parts[i].values.size(), generator_);
+        const Values dy = subject_.push_forward(i, v);
+        if (claimed_.empty()) {
+          double reach = 0.0;
+          for (std::size_t o = 0; o < dy.size(); ++o) reach += std::abs(u[o] * dy[o]);
+          compare_modes(ranking, i, dot(u, dy), gradient[i], v, reach, -1);
+          continue;
+        }
+        const double reach = largest(claimed_[i].values);
+        for (std::size_t o = 0; o < dy.size(); ++o) {
+          if (!std::isfinite(subject_.outputs[o])) continue;
+          const std::size_t columns = claimed_[i].columns;
+          const std::span<const double> row(claimed_[i].values.data() + o * columns, columns);
+          compare_modes(ranking, i, dy[o], row, v, reach, static_cast<std::int64_t>(o));
+          if (i >= numeric_.size()) continue;
+          const double measured = dot(std::span(numeric_[i].values).subspan(o * columns, columns), v);
+          squared_to_numeric += (dy[o] - measured) * (dy[o] - measured);
+          squared_to_reverse += (dot(row, v) - measured) * (dot(row, v) - measured);
+        }
+      }
+      ranking.file(finding);
+      if (finding.verdict == Verdict::wrong && i < numeric_.size() && squared_to_numeric != squared_to_reverse)
+        finding.note = squared_to_numeric < squared_to_reverse ? "finite differences side with the forward rule"
+                                                               : "finite differences side with the reverse rule";
+      report_.findings.push_back(std::move(finding));
+    }
+  }
+
+  void compare_modes(Ranking& ranking, std::size_t i, double forward_value, std::span<const double> row,
+                     const Values& v, double reach, std::int64_t output) {
+    double scale = 0.0;
+    double expected = 0.0;
+    for (std::size_t j = 0; j < v.size(); ++j) {
+      expected += row[j] * v[j];
+      scale += std::abs(row[j] * v[j]);
+    }
+    // Where a slope is infinite both modes give infinities or NaN: the same kind will do.
+    if (!std::isfinite(expected) && !std::isfinite(forward_value)) return;
+    const double epsilon = precision_.derivative_epsilon;
+    const double tolerance = std::pow(epsilon, 0.7) * std::max(scale, reach) + 1e3 * epsilon * natural_scale(i);
+    const double error = std::abs(forward_value - expected);
+    const bool close = error <= tolerance;
+    const double excess = close                  ? (tolerance > 0.0 ? error / tolerance : 0.0)
+                          : std::isfinite(error) ? error / tolerance
+                                                 : kInfinity;
+    ++report_.comparisons;
+    ranking.add({close ? Verdict::ok : Verdict::wrong, {}, output, forward_value, expected, tolerance}, excess);
+  }
+
+  /// At order 1 a gradient that is zero to rounding proves nothing. (At order 2 it is what linear functions have.)
+  void judge_vacuity(GradcheckFinding& finding, bool compared, bool differs_from_zero) const {
+    if (order_ != 1 || finding.verdict != Verdict::ok || differs_from_zero) return;
+    finding.verdict = Verdict::vacuous;
+    finding.note = "the gradient is zero to rounding";
+    if (!finding.worst.empty()) finding.worst.front().verdict = Verdict::vacuous;
+    if (compared) return;
+    const bool finite = all_finite(subject_.outputs);
+    finding.verdict = finite ? Verdict::vacuous : Verdict::out_of_domain;
+    finding.note = finite ? "there is nothing to compare" : "the function is not finite here";
+  }
+
+  Subject& subject_;
+  int order_;
+  const GradcheckOptions& options_;
+  GradcheckReport& report_;
+  Precision precision_;
+  Generator generator_;
+  std::int64_t diagnosis_calls_;  // that may still be spent
+  std::size_t count_ = 0;
+  std::vector<Matrix> claimed_;  // by part, where all rows were computed
+  std::vector<Matrix> numeric_;  // by part, where all elements were compared
+};
+
+}  // namespace
+
+void compare(Subject& subject, int order, const GradcheckOptions& options, GradcheckReport& report) {
+  Comparison(subject, order, options, report).run();
+}
+
+}  // namespace tapegrad::checker

@@ -1,0 +1,14 @@
+// Compares all derivatives of one function at one point, and files what it finds.
+#pragma once
+
+#include "gradcheck/subject.hpp"
+#include "tapegrad/gradcheck/options.hpp"
+#include "tapegrad/gradcheck/report.hpp"
+
+namespace tapegrad::checker {
+
+/// Adds one finding per part and mode to the report. The full Jacobian when the budget affords it, else its products
+/// with random directions; then the forward rule; then a diagnosis of what is wrong.
+void compare(Subject& subject, int order, const GradcheckOptions& options, GradcheckReport& report);
+
+}  // namespace tapegrad::checker

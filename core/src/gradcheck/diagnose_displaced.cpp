@@ -1,0 +1,210 @@
+// Right values at wrong places: axes exchanged, elements reversed, moved or repeated; terms along another axis.
+#include <fmt/format.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "gradcheck/diagnosis.hpp"
+
+namespace tapegrad::checker {
+namespace {
+
+/// Where each element of a shape takes its value from.
+using Places = std::vector<std::size_t>;
+
+template <class Move>
+Places places(const Extents& shape, const Move& move) {
+  Places from(static_cast<std::size_t>(count_of(shape)));
+  for (std::size_t k = 0; k < from.size(); ++k) {
+    Extents at = unravel(static_cast<std::int64_t>(k), shape);
+    move(at);
+    from[k] = static_cast<std::size_t>(ravel(at, shape));
+  }
+  return from;
+}
+
+Places exchanged(const Extents& shape, std::size_t a, std::size_t b) {
+  return places(shape, [&](Extents& at) { std::swap(at[a], at[b]); });
+}
+
+Places in_order(std::size_t count) {
+  Places from(count);
+  std::iota(from.begin(), from.end(), std::size_t{0});
+  return from;
+}
+
+/// m with rows and columns taken from elsewhere.
+Matrix taken(const Matrix& m, const Places& rows, const Places& columns) {
+  Matrix result(m.rows, m.columns);
+  for (std::size_t r = 0; r < m.rows; ++r)
+    for (std::size_t c = 0; c < m.columns; ++c) result(r, c) = m(rows[r], columns[c]);
+  return result;
+}
+
+class Displacement {
+ public:
+  Displacement(const Block& block, const Residual& residual)
+      : block_(block),
+        residual_(residual),
+        rows_(in_order(block.numeric.rows)),
+        columns_(in_order(block.numeric.columns)) {}
+
+  Diagnosis find() const {
+    if (Diagnosis found = exchanged_axes()) return found;
+    return moved_elements();
+  }
+
+ private:
+  Diagnosis test(GradcheckMistake mistake, const Places& rows, const Places& columns, const std::string& text) const {
+    const double left = residual_.unexplained(taken(block_.numeric, rows, columns));
+    if (left > residual_.allowed()) return std::nullopt;
+    return GradcheckDiagnosis{mistake, fmt::format("{} ({:.1e} of the error unexplained)", text, left), left};
+  }
+
+  bool same_shapes() const { return block_.single_output && block_.output_shape == block_.input_shape; }
+
+  Diagnosis exchanged_axes() const {
+    const Extents& in = block_.input_shape;
+    for (std::size_t a = 0; a < in.size(); ++a) {
+      for (std::size_t b = a + 1; b < in.size(); ++b) {
+        if (in[a] != in[b]) continue;
+        const Places columns = exchanged(in, a, b);
+        // A reduction whose gradient is spread along the wrong axis shows as an exchange of the input's axes.
+        const bool reduces =
+            block_.single_output && block_.numeric.rows < block_.numeric.columns && block_.numeric.rows > 1;
+        if (Diagnosis found =
+                test(reduces ? GradcheckMistake::wrong_axis : GradcheckMistake::transposed, rows_, columns,
+                     fmt::format(
+                         "analytic = numeric with axes {} and {} of the input exchanged: {}", a, b,
+                         reduces ? "reduced along the wrong axis, or transposed" : "a transpose too few or too many")))
+          return found;
+        if (!same_shapes()) continue;
+        if (Diagnosis found = test(GradcheckMistake::wrong_axis, columns, columns,
+                                   fmt::format("analytic = numeric with axes {} and {} exchanged in input and output: "
+                                               "the rule runs along the wrong axis",
+                                               a, b)))
+          return found;
+      }
+    }
+    if (!block_.single_output) return std::nullopt;
+    const Extents& out = block_.output_shape;
+    for (std::size_t a = 0; a < out.size(); ++a)
+      for (std::size_t b = a + 1; b < out.size(); ++b)
+        if (out[a] == out[b])
+          if (Diagnosis found = test(GradcheckMistake::transposed, exchanged(out, a, b), columns_,
+                                     fmt::format("analytic = numeric with axes {} and {} of the output exchanged: the "
+                                                 "cotangent is transposed",
+                                                 a, b)))
+            return found;
+    return std::nullopt;
+  }
+
+  Diagnosis moved_elements() const {
+    for (const bool input : {true, false}) {
+      if (!input && !block_.single_output) break;
+      const Extents& shape = input ? block_.input_shape : block_.output_shape;
+      const std::string of = input ? "input" : "output";
+      const auto try_move = [&](const std::string& how, const auto& move) -> Diagnosis {
+        const Places from = places(shape, move);
+        return test(GradcheckMistake::shifted, input ? rows_ : from, input ? from : columns_,
+                    fmt::format("analytic = numeric with the elements of the {} {}", of, how));
+      };
+      for (std::size_t d = 0; d < shape.size(); ++d) {
+        const std::int64_t size = shape[d];
+        if (size < 2) continue;
+        if (Diagnosis found = try_move(fmt::format("in reverse order along axis {}", d),
+                                       [&](Extents& at) { at[d] = size - 1 - at[d]; }))
+          return found;
+        for (const std::int64_t by : {std::int64_t{1}, size - 1})
+          if (Diagnosis found = try_move(fmt::format("off by one along axis {}", d),
+                                         [&](Extents& at) { at[d] = (at[d] + by) % size; }))
+            return found;
+        constexpr std::int64_t kMost = 32;
+        for (std::int64_t i = 0; input && i < std::min(size, kMost); ++i)
+          if (Diagnosis found =
+                  try_move(fmt::format("all taken from index {} along axis {}", i, d), [&](Extents& at) { at[d] = i; }))
+            return found;
+      }
+    }
+    return std::nullopt;
+  }
+
+  const Block& block_;
+  const Residual& residual_;
+  Places rows_, columns_;
+};
+
+/// Which axes two elements of a shape differ in: the one, or nothing when it is none or several.
+std::optional<std::size_t> single_axis(const Extents& shape, std::size_t a, std::size_t b) {
+  const Extents p = unravel(static_cast<std::int64_t>(a), shape);
+  const Extents q = unravel(static_cast<std::int64_t>(b), shape);
+  std::optional<std::size_t> axis;
+  for (std::size_t d = 0; d < shape.size(); ++d) {
+    if (p[d] == q[d]) continue;
+    if (axis) return std::nullopt;
+    axis = d;
+  }
+  return axis;
+}
+
+/// The axis along which all couplings between different elements run.
+std::optional<std::size_t> coupling_axis(const Matrix& m, const Extents& shape, double negligible) {
+  std::optional<std::size_t> axis;
+  for (std::size_t o = 0; o < m.rows; ++o) {
+    for (std::size_t j = 0; j < m.columns; ++j) {
+      if (o == j || std::abs(m(o, j)) <= negligible) continue;
+      const std::optional<std::size_t> here = single_axis(shape, o, j);
+      if (!here || (axis && *axis != *here)) return std::nullopt;
+      axis = here;
+    }
+  }
+  return axis;
+}
+
+/// Elements coupled along the wrong axis, by the products that softmax and means couple with: k y_o y_j, k e^{y_j}, k.
+Diagnosis coupled_along_wrong_axis(const Block& block, const Residual& residual) {
+  const Extents& shape = block.input_shape;
+  if (!block.single_output || block.output_shape != shape || shape.size() < 2) return std::nullopt;
+  const std::optional<std::size_t> right = coupling_axis(block.numeric, shape, residual.negligible());
+  const std::optional<std::size_t> found = coupling_axis(block.analytic, shape, residual.negligible());
+  if (!right || !found || *right == *found) return std::nullopt;
+  const Values& y = block.outputs;
+  const std::array<std::function<double(std::size_t, std::size_t)>, 3> kernels = {
+      [&](std::size_t o, std::size_t j) { return y[o] * y[j]; },
+      [&](std::size_t, std::size_t j) { return std::exp(y[j]); }, [](std::size_t, std::size_t) { return 1.0; }};
+  for (const auto& kernel : kernels) {
+    double products = 0.0;
+    double squares = 0.0;
+    for (std::size_t o = 0; o < block.numeric.rows; ++o)
+      for (std::size_t j = 0; j < block.numeric.columns; ++j)
+        if (o != j && single_axis(shape, o, j) == right) {
+          products += block.numeric(o, j) * kernel(o, j);
+          squares += kernel(o, j) * kernel(o, j);
+        }
+    Matrix predicted(block.numeric.rows, block.numeric.columns);
+    for (std::size_t o = 0; o < predicted.rows; ++o)
+      for (std::size_t j = 0; j < predicted.columns; ++j)
+        predicted(o, j) = o == j                              ? block.numeric(o, j)
+                          : single_axis(shape, o, j) == found ? products / squares * kernel(o, j)
+                                                              : 0.0;
+    const double left = residual.unexplained(predicted);
+    if (left <= residual.allowed())
+      return GradcheckDiagnosis{
+          GradcheckMistake::wrong_axis,
+          fmt::format(
+              "numeric couples elements along axis {}, analytic the same way along axis {} ({:.1e} of the error "
+              "unexplained): the rule runs along the wrong axis",
+              *right, *found, left),
+          left};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Diagnosis displaced_elements(const Block& block, const Residual& residual) {
+  if (Diagnosis found = Displacement(block, residual).find()) return found;
+  return coupled_along_wrong_axis(block, residual);
+}
+
+}  // namespace tapegrad::checker

@@ -1,0 +1,158 @@
+// Factors: a constant, none at all, or the values of an input.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "gradcheck/diagnosis.hpp"
+
+namespace tapegrad::checker {
+namespace {
+
+/// A number that a constant factor may come from, and the mistake that would leave it in analytic / numeric.
+struct Origin {
+  double factor;
+  std::string text;
+};
+
+std::vector<Origin> origins(const Block& block) {
+  std::vector<Origin> list = {
+      {-1.0, "the sign is wrong"},
+      {2.0, "a factor 2 too much"},
+      {0.5, "a factor 2 is missing, as of a square, or one of two equal uses of the input (+=)"},
+      {-2.0, "the sign is wrong, and a factor 2 too much"},
+      {-0.5, "the sign is wrong, and a factor 2 is missing"}};
+  const auto add_count = [&list](std::int64_t count, const std::string& of) {
+    if (count <= 2) return;
+    const auto n = static_cast<double>(count);
+    list.push_back({n, fmt::format("{} is {}: the 1/N of a mean is missing", count, of)});
+    list.push_back(
+        {1.0 / n, fmt::format("1/{} is one over {}: divided by N once too often (a mean for a sum)", count, of)});
+    list.push_back({n / (n - 1.0), fmt::format("{}/{}: divided by N - 1 where the function divides by N = {}, {}",
+                                               count, count - 1, count, of)});
+    list.push_back({(n - 1.0) / n, fmt::format("{}/{}: divided by N = {}, {}, where the function divides by N - 1",
+                                               count - 1, count, count, of)});
+    list.push_back({std::sqrt(n), fmt::format("the square root of {}, {}, too much", count, of)});
+    list.push_back({1.0 / std::sqrt(n), fmt::format("the square root of {}, {}, is missing", count, of)});
+  };
+  add_count(count_of(block.input_shape), "the number of elements of the input");
+  for (std::size_t d = 0; d < block.input_shape.size(); ++d)
+    add_count(block.input_shape[d], fmt::format("the size of the input's axis {}", d));
+  if (block.single_output) {
+    add_count(count_of(block.output_shape), "the number of elements of the output");
+    for (std::size_t d = 0; d < block.output_shape.size(); ++d)
+      add_count(block.output_shape[d], fmt::format("the size of the output's axis {}", d));
+  }
+  for (const NamedValues& other : block.inputs)
+    add_count(count_of(other.shape), fmt::format("the number of elements of '{}'", other.name));
+  return list;
+}
+
+std::size_t count_clear(const Matrix& m, double negligible) {
+  return static_cast<std::size_t>(
+      std::count_if(m.values.begin(), m.values.end(), [&](double v) { return std::abs(v) > negligible; }));
+}
+
+/// The elements of `values`, of shape `from`, for each element of shape `to`; empty when the shapes do not broadcast or
+/// all are equal.
+Values broadcast(const Values& values, const Extents& from, const Extents& to) {
+  if (from.size() > to.size()) return {};
+  const std::size_t lead = to.size() - from.size();
+  for (std::size_t d = 0; d < from.size(); ++d)
+    if (from[d] != 1 && from[d] != to[lead + d]) return {};
+  Values result(static_cast<std::size_t>(count_of(to)));
+  for (std::size_t k = 0; k < result.size(); ++k) {
+    const Extents at = unravel(static_cast<std::int64_t>(k), to);
+    Extents source(from.size());
+    for (std::size_t d = 0; d < from.size(); ++d) source[d] = from[d] == 1 ? 0 : at[lead + d];
+    result[k] = values[static_cast<std::size_t>(ravel(source, from))];
+  }
+  const bool constant = std::all_of(result.begin(), result.end(), [&](double v) { return v == result.front(); });
+  return constant ? Values() : result;
+}
+
+/// m with its columns, or its rows, multiplied by `factors`.
+Matrix scaled(const Matrix& m, const Values& factors, bool by_column) {
+  Matrix result = m;
+  for (std::size_t r = 0; r < m.rows; ++r)
+    for (std::size_t c = 0; c < m.columns; ++c) result(r, c) *= factors[by_column ? c : r];
+  return result;
+}
+
+/// How far two matrices are apart, by norm.
+double distance(const Matrix& a, const Matrix& b) {
+  double squares = 0.0;
+  for (std::size_t k = 0; k < a.values.size(); ++k)
+    squares += (a.values[k] - b.values[k]) * (a.values[k] - b.values[k]);
+  return std::sqrt(squares);
+}
+
+Diagnosis factor(const Block& block, const Residual& residual, const NamedValues& source, const Extents& shape,
+                 bool by_column) {
+  const Values factors = broadcast(source.values, source.shape, shape);
+  const Matrix& a = block.analytic;
+  const Matrix& n = block.numeric;
+  if (factors.size() != (by_column ? a.columns : a.rows)) return std::nullopt;
+  const std::string whose =
+      fmt::format("{}, broadcast over the {}", source.name, by_column ? "input's elements" : "output's elements");
+  if (const double left = distance(n, scaled(a, factors, by_column)) / residual.norm(); left <= residual.allowed())
+    return GradcheckDiagnosis{
+        GradcheckMistake::missing_factor,
+        fmt::format("analytic x values of {} = numeric ({:.1e} of the error unexplained): the factor {} is missing",
+                    whose, left, source.name),
+        left};
+  if (const double left = distance(a, scaled(n, factors, by_column)) / residual.norm(); left <= residual.allowed())
+    return GradcheckDiagnosis{
+        GradcheckMistake::missing_factor,
+        fmt::format("analytic = numeric x values of {} ({:.1e} of the error unexplained): the factor {} "
+                    "is there once too often",
+                    whose, left, source.name),
+        left};
+  return std::nullopt;
+}
+
+}  // namespace
+
+Diagnosis constant_factor(const Block& block, const Residual& residual) {
+  const Matrix& a = block.analytic;
+  const Matrix& n = block.numeric;
+  const std::size_t elements = count_clear(n, residual.negligible());
+  if (elements == 0) return std::nullopt;
+  if (count_clear(a, residual.negligible()) == 0)
+    return GradcheckDiagnosis{GradcheckMistake::no_gradient,
+                              fmt::format("analytic is zero for all elements, numeric for all but {}: no gradient "
+                                          "reaches this input",
+                                          elements),
+                              0.0};
+  const double factor = dot(a.values, n.values) / dot(n.values, n.values);
+  Matrix predicted = n;
+  for (double& v : predicted.values) v *= factor;
+  const double left = residual.unexplained(predicted);
+  if (left > residual.allowed()) return std::nullopt;
+  std::string text = fmt::format("analytic = {:.4g} x numeric on all {} elements ({:.1e} of the error unexplained)",
+                                 factor, elements, left);
+  // The factor is known as well as the differences are.
+  const double precision = 1e-5 + 4.0 * block.numeric_error / std::sqrt(dot(n.values, n.values));
+  for (const Origin& origin : origins(block))
+    if (std::abs(factor / origin.factor - 1.0) < precision)
+      return GradcheckDiagnosis{GradcheckMistake::constant_factor, text + "; " + origin.text, left};
+  // Any number fits one element; one without a meaning shows nothing.
+  if (elements < 3) return std::nullopt;
+  return GradcheckDiagnosis{GradcheckMistake::constant_factor, std::move(text), left};
+}
+
+Diagnosis factor_of_input(const Block& block, const Residual& residual) {
+  constexpr std::size_t kFew = 3;
+  if (count_clear(block.numeric, residual.negligible()) < kFew) return std::nullopt;
+  std::vector<NamedValues> sources;
+  for (const NamedValues& input : block.inputs)
+    sources.push_back({fmt::format("input '{}'", input.name), input.shape, input.values});
+  if (block.single_output) sources.push_back({"the output", block.output_shape, block.outputs});
+  for (const NamedValues& source : sources) {
+    if (Diagnosis found = factor(block, residual, source, block.input_shape, true)) return found;
+    if (!block.single_output) continue;
+    if (Diagnosis found = factor(block, residual, source, block.output_shape, false)) return found;
+  }
+  return std::nullopt;
+}
+
+}  // namespace tapegrad::checker

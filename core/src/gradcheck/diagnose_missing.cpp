@@ -1,0 +1,219 @@
+// Terms that are missing, or there where they should not be: each element of the Jacobian is right, or zero on one
+// side.
+#include <fmt/format.h>
+
+#include <cmath>
+#include <set>
+
+#include "gradcheck/diagnosis.hpp"
+
+namespace tapegrad::checker {
+namespace {
+
+/// Elements where exactly one side is zero, the other elements being equal.
+struct Pattern {
+  std::vector<std::pair<std::size_t, std::size_t>> dropped;  // analytic is zero
+  std::vector<std::pair<std::size_t, std::size_t>> extra;    // numeric is zero
+  std::vector<std::size_t> kept_in_row, kept_in_column;      // elements that both sides have
+};
+
+std::optional<Pattern> pattern_of(const Block& block, const Residual& residual) {
+  const Matrix& a = block.analytic;
+  const Matrix& n = block.numeric;
+  Pattern p;
+  p.kept_in_row.assign(a.rows, 0);
+  p.kept_in_column.assign(a.columns, 0);
+  const double zero = residual.negligible();
+  for (std::size_t r = 0; r < a.rows; ++r) {
+    for (std::size_t c = 0; c < a.columns; ++c) {
+      if (std::abs(a(r, c) - n(r, c)) <= 2.0 * zero) {
+        if (std::abs(n(r, c)) <= 2.0 * zero) continue;
+        ++p.kept_in_row[r];
+        ++p.kept_in_column[c];
+      } else if (std::abs(a(r, c)) <= zero) {
+        p.dropped.emplace_back(r, c);
+      } else if (std::abs(n(r, c)) <= zero) {
+        p.extra.emplace_back(r, c);
+      } else {
+        return std::nullopt;
+      }
+    }
+  }
+  return p;
+}
+
+std::size_t count_if_kept(const std::vector<std::size_t>& kept) {
+  return static_cast<std::size_t>(std::count_if(kept.begin(), kept.end(), [](std::size_t k) { return k > 0; }));
+}
+
+/// Gradients of one slice of the outputs, along an axis that the input is broadcast over.
+Diagnosis slice_for_sum(const Block& block, const Pattern& p) {
+  if (!block.single_output) return std::nullopt;
+  const Extents& in = block.input_shape;
+  const Extents& out = block.output_shape;
+  for (std::size_t d = 0; d < out.size(); ++d) {
+    const std::size_t lead = out.size() - std::min(out.size(), in.size());
+    const bool broadcast = out[d] > 1 && (d < lead || in[d - lead] == 1);
+    if (!broadcast) continue;
+    std::set<std::int64_t> kept, dropped;
+    for (std::size_t r = 0; r < p.kept_in_row.size(); ++r)
+      if (p.kept_in_row[r] > 0) kept.insert(unravel(static_cast<std::int64_t>(r), out)[d]);
+    for (const auto& [r, c] : p.dropped) dropped.insert(unravel(static_cast<std::int64_t>(r), out)[d]);
+    if (kept.size() != 1 || dropped.contains(*kept.begin())) continue;
+    return GradcheckDiagnosis{
+        GradcheckMistake::missing_sum,
+        fmt::format("analytic = numeric for outputs with index {} along axis {}, and zero for all others: the sum over "
+                    "the axis that the input is broadcast along is missing",
+                    *kept.begin(), d),
+        0.0};
+  }
+  return std::nullopt;
+}
+
+/// One contribution in place of all to the input's elements that are used more than once.
+Diagnosis overwritten(const Block& block, const Pattern& p) {
+  std::set<std::size_t> columns;
+  for (const auto& [r, c] : p.dropped) columns.insert(c);
+  const bool one_each =
+      std::all_of(columns.begin(), columns.end(), [&](std::size_t c) { return p.kept_in_column[c] == 1; });
+  if (!one_each || block.analytic.rows < 2) return std::nullopt;
+  return GradcheckDiagnosis{
+      GradcheckMistake::missing_accumulation,
+      fmt::format(
+          "of the input's elements that several outputs read, {} have the gradient of one of these only, and all "
+          "else agrees: assigned (=) where the gradient must be accumulated (+=)",
+          columns.size()),
+      0.0};
+}
+
+Diagnosis masked(const Block& block, const Pattern& p) {
+  constexpr std::size_t kFew = 2;
+  const Matrix& n = block.numeric;
+  if (p.dropped.empty() && p.extra.size() >= kFew && count_if_kept(p.kept_in_column) > 0)
+    return GradcheckDiagnosis{
+        GradcheckMistake::ignored_mask,
+        fmt::format("analytic has a gradient in {} of {} places where the function does not depend "
+                    "on the input, and agrees everywhere else: a mask is ignored",
+                    p.extra.size(), n.values.size()),
+        0.0};
+  if (p.extra.empty() && p.dropped.size() >= kFew && count_if_kept(p.kept_in_column) > 0) {
+    // Whole elements of the input, or whole outputs, go without gradient.
+    const bool columns = std::all_of(p.dropped.begin(), p.dropped.end(),
+                                     [&](const auto& place) { return p.kept_in_column[place.second] == 0; });
+    const bool rows = std::all_of(p.dropped.begin(), p.dropped.end(),
+                                  [&](const auto& place) { return p.kept_in_row[place.first] == 0; });
+    if (columns || (rows && n.rows > 1))
+      return GradcheckDiagnosis{
+          GradcheckMistake::no_gradient,
+          fmt::format("analytic is zero in {} places where the function depends on the input, and agrees everywhere "
+                      "else: {} without gradient, as by a mask too many",
+                      p.dropped.size(), columns ? "elements of the input go" : "some outputs go"),
+          0.0};
+  }
+  const bool none_kept = count_if_kept(p.kept_in_column) == 0;
+  const bool diagonal =
+      n.rows == n.columns &&
+      std::all_of(p.extra.begin(), p.extra.end(), [](const auto& place) { return place.first == place.second; }) &&
+      std::all_of(p.dropped.begin(), p.dropped.end(), [](const auto& place) { return place.first == place.second; });
+  if (none_kept && diagonal && p.extra.size() >= kFew && p.dropped.size() >= kFew)
+    return GradcheckDiagnosis{GradcheckMistake::ignored_mask,
+                              fmt::format("analytic has a gradient at the {} elements where the function has none, and "
+                                          "none at the {} where it has one: the mask is inverted",
+                                          p.extra.size(), p.dropped.size()),
+                              0.0};
+  return std::nullopt;
+}
+
+/// The share of the residual that `predicted` (for numeric - analytic) leaves.
+double left_by(const Residual& residual, const Matrix& predicted) {
+  double squares = 0.0;
+  for (std::size_t k = 0; k < predicted.values.size(); ++k) {
+    const double left = residual.matrix().values[k] + predicted.values[k];
+    squares += left * left;
+  }
+  return std::sqrt(squares) / residual.norm();
+}
+
+Diagnosis branch(const Residual& residual, const Matrix& missing, const std::string& text) {
+  const double left = left_by(residual, missing);
+  if (left > residual.allowed()) return std::nullopt;
+  return GradcheckDiagnosis{GradcheckMistake::missing_accumulation,
+                            fmt::format("{} ({:.1e} of the error unexplained)", text, left), left};
+}
+
+/// The multiple of `basis` that is nearest to numeric - analytic.
+Matrix fitted(const Residual& residual, Matrix basis, double& factor) {
+  const double squares = dot(basis.values, basis.values);
+  factor = squares > 0.0 ? -dot(residual.matrix().values, basis.values) / squares : 0.0;
+  for (double& v : basis.values) v *= factor;
+  return basis;
+}
+
+}  // namespace
+
+Diagnosis missing_elements(const Block& block, const Residual& residual) {
+  const std::optional<Pattern> p = pattern_of(block, residual);
+  if (!p) return std::nullopt;
+  if (p->extra.empty() && !p->dropped.empty()) {
+    if (Diagnosis found = slice_for_sum(block, *p)) return found;
+    if (Diagnosis found = overwritten(block, *p)) return found;
+  }
+  return masked(block, *p);
+}
+
+Diagnosis missing_branch(const Block& block, const Residual& residual) {
+  const Matrix& a = block.analytic;
+  const Values& x = block.inputs[block.input].values;
+  constexpr std::size_t kFew = 3;
+  if (a.columns < kFew) return std::nullopt;
+  double factor = 0.0;
+  if (a.rows == a.columns && block.single_output) {
+    Matrix identity(a.rows, a.columns);
+    Matrix quotient(a.rows, a.columns);
+    bool divides = true;
+    for (std::size_t k = 0; k < a.rows; ++k) {
+      identity(k, k) = 1.0;
+      divides = divides && x[k] != 0.0;
+      if (divides) quotient(k, k) = block.outputs[k] / x[k];
+    }
+    const Matrix skip = fitted(residual, identity, factor);
+    if (Diagnosis found =
+            branch(residual, skip,
+                   fmt::format("numeric - analytic = {:.4g} x identity: the path that carries the input past "
+                               "the rest (a residual connection) is not accumulated (+=)",
+                               factor)))
+      return found;
+    if (divides)
+      if (Diagnosis found =
+              branch(residual, quotient,
+                     "numeric - analytic = output / input on the diagonal: the output is a product with the "
+                     "input itself, whose own term is not accumulated (+=)"))
+        return found;
+  }
+  // The two uses in x x^T: one's Jacobian is the other's with the output's axes exchanged.
+  if (block.single_output && block.output_shape.size() == 2 && block.output_shape[0] == block.output_shape[1]) {
+    Matrix twin(a.rows, a.columns);
+    const auto size = static_cast<std::size_t>(block.output_shape[0]);
+    for (std::size_t r = 0; r < a.rows; ++r)
+      for (std::size_t c = 0; c < a.columns; ++c) twin(r, c) = a((r % size) * size + r / size, c);
+    if (Diagnosis found =
+            branch(residual, twin,
+                   "numeric - analytic = analytic with the output's axes exchanged: the input is used twice, "
+                   "and only one use is accumulated (+=)"))
+      return found;
+  }
+  if (a.rows == 1) {
+    Matrix decay(1, a.columns);
+    decay.values = x;
+    const Matrix missing = fitted(residual, decay, factor);
+    if (Diagnosis found =
+            branch(residual, missing,
+                   fmt::format("numeric - analytic = {:.4g} x input: the gradient of {:.4g} |x|^2 (weight "
+                               "decay) is missing",
+                               factor, 0.5 * factor)))
+      return found;
+  }
+  return std::nullopt;
+}
+
+}  // namespace tapegrad::checker

@@ -1,0 +1,47 @@
+// Which known mistake explains a residual: hypotheses fitted to a block of the Jacobian, analytic and numeric. No
+// diagnosis is better than a wrong one: a fit counts only when next to nothing of the residual is left.
+#pragma once
+
+#include <optional>
+
+#include "gradcheck/block.hpp"
+#include "tapegrad/gradcheck/report.hpp"
+
+namespace tapegrad::checker {
+
+/// The first hypothesis, in order of rising freedom, that explains the block; nothing when none does.
+std::optional<GradcheckDiagnosis> diagnose(const Block& block);
+
+/// What all hypotheses share: the residual, its size and how much of it a fit may leave.
+class Residual {
+ public:
+  explicit Residual(const Block& block);
+
+  const Matrix& matrix() const { return residual_; }  // analytic - numeric
+  double norm() const { return norm_; }
+  double allowed() const { return allowed_; }        // the share of the norm that a fit may leave
+  double negligible() const { return negligible_; }  // an element this small is zero
+  /// The share of the residual that is left when `predicted` stands for the analytic block.
+  double unexplained(const Matrix& predicted) const;
+  bool explains(const Matrix& predicted) const { return unexplained(predicted) <= allowed_; }
+
+ private:
+  const Block& block_;
+  Matrix residual_;
+  double norm_ = 0.0;
+  double allowed_ = 0.0;
+  double negligible_ = 0.0;
+};
+
+using Diagnosis = std::optional<GradcheckDiagnosis>;
+
+Diagnosis constant_factor(const Block& block, const Residual& residual);      // and no gradient at all
+Diagnosis displaced_elements(const Block& block, const Residual& residual);   // transposed, shifted, along another axis
+Diagnosis missing_elements(const Block& block, const Residual& residual);     // sums, accumulation, masks
+Diagnosis missing_branch(const Block& block, const Residual& residual);       // one use of an input that has several
+Diagnosis factor_of_input(const Block& block, const Residual& residual);      // gamma
+Diagnosis detached_statistics(const Block& block, const Residual& residual);  // mean, variance
+Diagnosis misplaced_epsilon(const Block& block, const Residual& residual);    // in a normalisation
+Diagnosis other_point(const Block& block, const Residual& residual);          // a stale value
+
+}  // namespace tapegrad::checker

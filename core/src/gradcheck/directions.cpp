@@ -1,0 +1,29 @@
+#include "gradcheck/directions.hpp"
+
+namespace tapegrad::checker {
+
+Values normal_values(std::size_t count, Generator& generator) {
+  Values values(count);
+  for (double& v : values) v = generator.normal();
+  return values;
+}
+
+Values direction(int k, std::size_t count, Generator& generator) {
+  constexpr int kFew = 4;
+  switch (k % 3) {
+    case 1: {
+      Values values(count, 0.0);
+      for (int i = 0; i < kFew && count > 0; ++i)
+        values[static_cast<std::size_t>(generator.below(static_cast<std::int64_t>(count)))] = i % 2 == 0 ? 1.0 : -1.0;
+      return values;
+    }
+    case 2: {
+      Values values(count);
+      for (double& v : values) v = generator.uniform() < 0.5 ? -1.0 : 1.0;
+      return values;
+    }
+    default: return normal_values(count, generator);
+  }
+}
+
+}  // namespace tapegrad::checker

@@ -1,0 +1,16 @@
+// Random directions and cotangents for functions whose Jacobian is too large to compare.
+#pragma once
+
+#include "gradcheck/values.hpp"
+#include "tapegrad/base/random.hpp"
+
+namespace tapegrad::checker {
+
+/// The k-th of a series that takes turns: dense and normal; a few elements, of both signs; all elements 1 or -1. A
+/// dense projection hides the error of few elements among many, directions of one sign hide errors of sign.
+Values direction(int k, std::size_t count, Generator& generator);
+
+/// Standard normal numbers.
+Values normal_values(std::size_t count, Generator& generator);
+
+}  // namespace tapegrad::checker

@@ -1,0 +1,57 @@
+#include "gradcheck/judge.hpp"
+
+#include <cmath>
+
+namespace tapegrad::checker {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kDoubt = 10.0;  // how many estimated errors the differences may be off
+constexpr double kRough = 1e-3;  // the doubt, in units of the block, beyond which differences cannot tell
+
+bool lies_between(double value, double a, double b, double slack) {
+  return value >= std::min(a, b) - slack && value <= std::max(a, b) + slack;
+}
+
+}  // namespace
+
+Judgement judge(double analytic, const Slope& slope, const Scales& scales) {
+  if (slope.divergence != 0.0) {
+    const bool same = std::isinf(analytic) && std::signbit(analytic) == std::signbit(slope.divergence);
+    return {same                   ? Verdict::ok
+            : std::isnan(analytic) ? Verdict::wrong
+                                   : Verdict::out_of_domain,
+            0.0, same ? 0.0 : kInfinity, true};
+  }
+  if (!std::isfinite(slope.error))
+    return {std::isnan(analytic) ? Verdict::wrong : Verdict::out_of_domain, 0.0, kInfinity, true};
+  const double doubt = kDoubt * slope.error;
+  const double tolerance = doubt + scales.floor;
+  const double error = std::abs(analytic - slope.value);
+  const bool close = error <= tolerance;
+  const double excess = error == 0.0 ? 0.0 : std::isfinite(error) ? error / tolerance : kInfinity;
+  Judgement j{Verdict::ok, tolerance, excess, !(std::max(std::abs(analytic), std::abs(slope.value)) <= tolerance)};
+  const bool rough = doubt > kRough * scales.block;
+  if (close && !slope.kink && (!rough || doubt <= 1e-6 * std::max(scales.natural, 1.0))) return j;
+  if (slope.kink) {
+    const double slack = scales.floor + 1e-3 * std::max(std::abs(slope.below), std::abs(slope.above));
+    j.verdict = lies_between(analytic, slope.below, slope.above, slack) ? Verdict::kink : Verdict::wrong;
+  } else {
+    j.verdict = rough && std::isfinite(analytic) ? Verdict::unreliable : Verdict::wrong;
+  }
+  return j;
+}
+
+Judgement reconsider(const Judgement& judgement, double analytic, const Slope& slope, const TaylorSweep& sweep) {
+  Judgement j = judgement;
+  if (!std::isfinite(analytic) || slope.kink || !std::isfinite(slope.error)) return j;
+  const double error = std::abs(analytic - slope.value);
+  if (j.verdict == Verdict::wrong && sweep.bound < 0.5 * error) j.verdict = Verdict::unreliable;
+  constexpr double kFar = 3.0;
+  const bool first_order = std::abs(sweep.rate - 1.0) < 0.2;
+  if (j.verdict == Verdict::unreliable && error > kFar * j.tolerance && first_order && sweep.bound >= 0.5 * error)
+    j.verdict = Verdict::wrong;
+  return j;
+}
+
+}  // namespace tapegrad::checker

@@ -1,0 +1,31 @@
+// From an analytic and a numeric value to a verdict.
+#pragma once
+
+#include "gradcheck/slope.hpp"
+#include "gradcheck/taylor.hpp"
+#include "tapegrad/gradcheck/verdict.hpp"
+
+namespace tapegrad::checker {
+
+/// What the tolerance of a comparison is in proportion to.
+struct Scales {
+  double block = 0.0;    // the size of the derivatives around
+  double natural = 0.0;  // outputs per input
+  double floor = 0.0;    // the derivative's own rounding
+};
+
+struct Judgement {
+  Verdict verdict = Verdict::ok;
+  double tolerance = 0.0;
+  double excess = 0.0;       // the error in units of the tolerance
+  bool significant = false;  // whether either side differs from zero by more than the tolerance
+};
+
+Judgement judge(double analytic, const Slope& slope, const Scales& scales);
+
+/// A second opinion on a judgement that is not ok. Where the remainder of the analytic value falls below what its
+/// error would leave, the differences are contradicted: unreliable. Where they are rough, but the remainder falls in
+/// proportion to the step and the error is far beyond the doubt: wrong.
+Judgement reconsider(const Judgement& judgement, double analytic, const Slope& slope, const TaylorSweep& sweep);
+
+}  // namespace tapegrad::checker

@@ -1,0 +1,18 @@
+#include "gradcheck/precision.hpp"
+
+#include <cmath>
+
+#include "gradcheck/slope.hpp"
+
+namespace tapegrad::checker {
+
+Precision precision_of(double value_epsilon, double derivative_epsilon) {
+  // The error of a formula of order 6 balances with rounding at epsilon^(1/7).
+  const double bits = -std::log2(value_epsilon);
+  const double first = std::round(bits / 7.0);
+  const double span = bits / 2.0 - first - static_cast<double>(kSteps - 1);
+  const int families = 1 + static_cast<int>(std::round(std::fmax(0.0, span) / kFamilyBits));
+  return {value_epsilon, std::exp2(-first), families, derivative_epsilon, std::pow(derivative_epsilon, 0.6)};
+}
+
+}  // namespace tapegrad::checker

@@ -1,0 +1,16 @@
+// What steps and tolerances follow from: how finely the function's values and its derivatives are rounded.
+#pragma once
+
+namespace tapegrad::checker {
+
+struct Precision {
+  double epsilon;     // relative rounding of the values
+  double first_step;  // for an input of size 1: where truncation and rounding of the extrapolated differences balance
+  int families;       // of steps, each starting 32 times smaller than the last, down to about sqrt(epsilon)
+  double derivative_epsilon;
+  double floor;  // the derivative's own rounding, in units of the largest in its block
+};
+
+Precision precision_of(double value_epsilon, double derivative_epsilon);
+
+}  // namespace tapegrad::checker

@@ -1,0 +1,92 @@
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "gradcheck/wording.hpp"
+#include "tapegrad/gradcheck/report.hpp"
+
+namespace tapegrad {
+namespace {
+
+using namespace checker;
+
+constexpr std::size_t kColumns = 100;
+constexpr std::size_t kMostFindings = 60;  // in the table; those that pass give way first
+
+std::string shortened(std::string text, std::size_t width) {
+  if (text.size() <= width) return text;
+  return text.substr(0, width / 2 - 1) + ".." + text.substr(text.size() - (width - width / 2 - 1));
+}
+
+std::string output_text(std::int64_t output) { return output < 0 ? "" : std::to_string(output); }
+
+std::string row(const GradcheckFinding& f) {
+  std::string text = fmt::format("{:17} {:1} {:7} {:14} {:12} {:>5}", to_string(f.verdict), f.order, f.mode,
+                                 shortened(f.input_name, 14), shortened(element_text(f, f.index, f.output), 12),
+                                 output_text(f.output));
+  if (f.worst.empty()) return text;
+  return text + fmt::format(" {:>12.5g} {:>12.5g} {:>7.1e} {:>5}", f.analytic, f.numeric, f.relative_error(),
+                            shortened(rate_text(f), 5));
+}
+
+std::string elements(const GradcheckFinding& f) {
+  std::string text =
+      fmt::format("  worst elements (numeric: by {})\n  {:18} {:>6} {:>22} {:>22} {:>10} {:>10}\n", numeric_side(f),
+                  "element", "output", "analytic", "numeric", "abs. error", "rel. error");
+  for (const GradcheckElement& e : f.worst) {
+    if (e.verdict != f.verdict) break;
+    text += fmt::format("  {:18} {:>6} {:>22.15g} {:>22.15g} {:>10.2e} {:>10.2e}\n",
+                        shortened(element_text(f, e.index, e.output), 18), output_text(e.output), e.analytic, e.numeric,
+                        e.absolute_error(), e.relative_error());
+  }
+  return text;
+}
+
+std::string labelled(std::string_view label, const std::string& text) {
+  return fmt::format("  {:12} {}\n", label, wrapped(text, kColumns, 15));
+}
+
+/// What is to say beyond the table's row.
+std::string details(const GradcheckReport& report, const GradcheckFinding& f) {
+  const bool passes = f.verdict == Verdict::ok || f.verdict == Verdict::kink;
+  if (passes && f.verdict == Verdict::ok && f.note.empty()) return "";
+  std::string text = fmt::format("\n{}, order {}, {}{}\n", to_string(f.verdict), f.order, f.mode,
+                                 f.input < 0 ? std::string() : fmt::format(", input '{}'", f.input_name));
+  if (f.verdict == Verdict::wrong && !f.worst.empty()) text += elements(f);
+  if (f.verdict == Verdict::kink)
+    text += labelled("slopes", fmt::format("{:.6g} below, {:.6g} above; the derivative is {:.6g}", f.slope_below,
+                                           f.slope_above, f.analytic));
+  if (!f.note.empty()) text += labelled("note", f.note);
+  if (f.diagnosis)
+    text += labelled("diagnosis", fmt::format("{}: {}", to_string(f.diagnosis->mistake), f.diagnosis->text));
+  if (!passes && std::isfinite(f.rate))
+    text += labelled("Taylor rate", fmt::format("{:.2f} (2: right, 1: wrong)", f.rate));
+  if (!passes && f.input >= 0) text += labelled("reproduce", reproduction(report, f));
+  return text;
+}
+
+}  // namespace
+
+std::string to_string(const GradcheckReport& report) {
+  std::string text = fmt::format("gradcheck: {} ({} comparisons, {} calls, {:.3f} s)\n", to_string(report.verdict()),
+                                 report.comparisons, report.calls, report.seconds);
+  text += fmt::format("{:15} {:>3} {:7} {:14} {:12} {:>5} {:>12} {:>12} {:>7} {:>5}\n", "verdict", "ord", "mode",
+                      "input", "element", "out", "analytic", "numeric", "rel.err", "rate");
+  std::size_t left = kMostFindings;
+  std::size_t hidden = 0;
+  for (const GradcheckFinding& f : report.findings) {
+    if (f.verdict == Verdict::ok && report.findings.size() > kMostFindings && left == 0) {
+      ++hidden;
+      continue;
+    }
+    if (left > 0) --left;
+    text += row(f) + "\n";
+  }
+  if (hidden > 0) text += fmt::format("... and {} more that are ok\n", hidden);
+  for (const GradcheckFinding& f : report.findings) text += details(report, f);
+  for (const Allowance& a : report.allowed)
+    text += fmt::format("allowed: {}, because {}\n", to_string(a.verdict), a.reason);
+  return text;
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,63 @@
+// The slope of a function along a line, from its values: Ridders' extrapolated differences, on both sides of the point
+// or, where the function ends there, on one; kinks.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <limits>
+#include <vector>
+
+#include "gradcheck/precision.hpp"
+#include "gradcheck/values.hpp"
+
+namespace tapegrad::checker {
+
+inline constexpr std::size_t kSteps = 5;    // in a family: h, h/2, ..., h/16
+inline constexpr double kFamilyBits = 5.0;  // a family starts 2^5 below the last
+
+/// The slope of one output along a line through the point.
+struct Slope {
+  double value = 0.0;
+  double error = std::numeric_limits<double>::infinity();  // estimated; infinite where no difference could be taken
+  double step = 0.0;                                       // the smallest that `value` came from
+  double below = 0.0;                                      // one-sided slopes
+  double above = 0.0;
+  bool kink = false;        // they differ
+  bool noisy = false;       // the values are rougher than rounding
+  bool one_sided = false;   // the function is finite on one side only
+  double divergence = 0.0;  // -1 or 1 where the differences grow without bound: the sign of the infinite slope
+};
+
+/// Values of all outputs at distance t from the point, and the distance that rounding left of t.
+struct Shifted {
+  double t = 0.0;
+  Values y;
+};
+using Along = std::function<Shifted(double t)>;
+
+/// Values at steps that halve, on both sides.
+struct Family {
+  std::array<Shifted, kSteps> above, below;
+  Values noise;  // of each output's values
+};
+
+struct Line {
+  Along along;
+  Values y;            // at the point
+  Values magnitude;    // what the rounding of the outputs is in proportion to
+  double size = 1.0;   // of the input along the line, at least 1: where steps begin
+  double own = 1.0;    // its true size: where they may end
+  double mixed = 0.0;  // the size of what the input is added to and rounded with
+};
+
+struct LineStudy {
+  std::vector<Slope> slopes;  // by output
+  std::vector<Family> families;
+};
+
+/// Slopes of all outputs. `thorough` goes through all families of steps, measures the noise of the values, and goes on
+/// to steps near rounding while an output's slope is in doubt: for domains and scales much smaller than the input. Else
+/// it goes only as far as needed.
+LineStudy study(const Line& line, const Precision& precision, bool thorough);
+
+}  // namespace tapegrad::checker

@@ -1,0 +1,46 @@
+// The function under check, as the checker sees it: parts of numbers in, numbers out, and the derivatives in question.
+#pragma once
+
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "gradcheck/values.hpp"
+
+namespace tapegrad::checker {
+
+/// One input that the function is differentiated by.
+struct Part {
+  int number = 0;  // among all inputs of the function, for the report
+  std::string name;
+  Extents shape;
+  Values values;
+  bool single = false;  // the function sees its elements rounded to float32
+};
+
+class Subject {
+ public:
+  Subject() = default;
+  Subject(const Subject&) = delete;
+  Subject& operator=(const Subject&) = delete;
+  virtual ~Subject() = default;
+
+  /// All outputs, one after the other, with the values of one part replaced. NaN where the function throws.
+  virtual Values call_with(std::size_t part, const Values& values) = 0;
+  /// The same with two parts replaced.
+  virtual Values call_with_two(std::size_t part, const Values& values, std::size_t other,
+                               const Values& other_values) = 0;
+  /// J^T u by part, as the function's author says.
+  virtual std::vector<Values> pull_back(const Values& u) = 0;
+  /// Whether there is a forward rule besides; then J v for a v of one part.
+  virtual bool has_push_forward() const { return false; }
+  virtual Values push_forward(std::size_t /*part*/, const Values& /*v*/) { return {}; }
+
+  std::vector<Part> parts;
+  Values outputs;                                                      // at the point
+  std::vector<Extents> output_shapes;                                  // of the single outputs, in order
+  double value_epsilon = std::numeric_limits<double>::epsilon();       // relative rounding of the values
+  double derivative_epsilon = std::numeric_limits<double>::epsilon();  // and of the derivatives in question
+};
+
+}  // namespace tapegrad::checker

@@ -1,0 +1,24 @@
+// The Taylor test: with a right derivative the remainder |f(x + t v) - f(x) - t <g, v>| falls with t^2, with a wrong
+// one with t.
+#pragma once
+
+#include <limits>
+#include <vector>
+
+#include "gradcheck/slope.hpp"
+#include "tapegrad/gradcheck/report.hpp"
+
+namespace tapegrad::checker {
+
+struct TaylorSweep {
+  std::vector<TaylorPoint> points;  // by falling step; the larger remainder of both sides
+  /// The power of t at the smallest steps where the remainder stands clear of the noise; NaN when it does nowhere.
+  double rate = std::numeric_limits<double>::quiet_NaN();
+  /// How far the derivative can be from right: the least (remainder + noise) / t. Both sides count, so that no
+  /// curvature can hide an error.
+  double bound = std::numeric_limits<double>::infinity();
+};
+
+TaylorSweep taylor_sweep(const std::vector<Family>& families, std::size_t output, double y, double derivative);
+
+}  // namespace tapegrad::checker

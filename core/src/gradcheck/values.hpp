@@ -1,0 +1,55 @@
+// Lists of numbers: what the checker computes with.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace tapegrad::checker {
+
+using Values = std::vector<double>;
+using Extents = std::vector<std::int64_t>;
+
+/// The largest finite absolute value; 0 when there is none.
+inline double largest(std::span<const double> values) {
+  double most = 0.0;
+  for (const double v : values)
+    if (std::isfinite(v)) most = std::max(most, std::abs(v));
+  return most;
+}
+
+inline double dot(std::span<const double> a, std::span<const double> b) {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+inline bool all_finite(std::span<const double> values) {
+  return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
+}
+
+inline std::int64_t count_of(const Extents& shape) {
+  std::int64_t count = 1;
+  for (const std::int64_t size : shape) count *= size;
+  return count;
+}
+
+/// The coordinates of the index-th element, row-major.
+inline Extents unravel(std::int64_t index, const Extents& shape) {
+  Extents at(shape.size());
+  for (std::size_t d = shape.size(); d-- > 0;) {
+    at[d] = index % shape[d];
+    index /= shape[d];
+  }
+  return at;
+}
+
+inline std::int64_t ravel(const Extents& at, const Extents& shape) {
+  std::int64_t index = 0;
+  for (std::size_t d = 0; d < shape.size(); ++d) index = index * shape[d] + at[d];
+  return index;
+}
+
+}  // namespace tapegrad::checker

@@ -1,0 +1,58 @@
+#include "gradcheck/wording.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cmath>
+#include <sstream>
+
+namespace tapegrad::checker {
+
+std::string element_text(const GradcheckFinding& finding, const std::vector<std::int64_t>& index, std::int64_t output) {
+  if (finding.mode == "call" || (finding.input >= 0 && finding.worst.empty())) return "";
+  if (finding.mode == "forward" || (index.empty() && output < 0)) return "direction";
+  return fmt::format("[{}]", fmt::join(index, ", "));
+}
+
+std::string_view numeric_side(const GradcheckFinding& finding) {
+  return finding.mode == "forward" ? "reverse mode" : "finite differences";
+}
+
+std::string rate_text(const GradcheckFinding& finding) {
+  if (finding.sweep.empty()) return "";
+  return std::isfinite(finding.rate) ? fmt::format("{:.2f}", finding.rate) : std::string("exact");
+}
+
+std::string reproduction(const GradcheckReport& report, const GradcheckFinding& finding) {
+  std::string text = fmt::format("seed {}", report.seed);
+  if (finding.order == 2) text += ", order 2";
+  text += fmt::format(", input '{}'", finding.input_name);
+  const std::string element = element_text(finding, finding.index, finding.output);
+  if (element == "direction")
+    text += ", along a random direction";
+  else if (!element.empty())
+    text += fmt::format(", index {}", element);
+  if (finding.output >= 0) text += fmt::format(", output {}", finding.output);
+  if (finding.step > 0.0) text += fmt::format(", step {:.3g}", finding.step);
+  return text;
+}
+
+std::string wrapped(const std::string& text, std::size_t width, std::size_t indent) {
+  std::istringstream words(text);
+  std::string result;
+  std::size_t column = indent;
+  for (std::string word; words >> word;) {
+    if (!result.empty() && column + 1 + word.size() > width) {
+      result += "\n" + std::string(indent, ' ');
+      column = indent;
+    } else if (!result.empty()) {
+      result += " ";
+      ++column;
+    }
+    result += word;
+    column += word.size();
+  }
+  return result;
+}
+
+}  // namespace tapegrad::checker

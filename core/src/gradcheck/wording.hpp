@@ -1,0 +1,21 @@
+// How a finding's parts are put into words: the same in text, JSON and HTML.
+#pragma once
+
+#include <string>
+
+#include "tapegrad/gradcheck/report.hpp"
+
+namespace tapegrad::checker {
+
+/// "[1, 1]"; "direction" where a product with a direction was compared; empty where nothing was.
+std::string element_text(const GradcheckFinding& finding, const std::vector<std::int64_t>& index, std::int64_t output);
+/// What the number named numeric comes from.
+std::string_view numeric_side(const GradcheckFinding& finding);
+/// The Taylor rate: "2.00", "exact" where the remainder is all rounding.
+std::string rate_text(const GradcheckFinding& finding);
+/// One line: seed, input, element, output, step.
+std::string reproduction(const GradcheckReport& report, const GradcheckFinding& finding);
+/// Words in lines of at most `width` columns, all but the first indented.
+std::string wrapped(const std::string& text, std::size_t width, std::size_t indent);
+
+}  // namespace tapegrad::checker

@@ -1,0 +1,360 @@
+// Planted mistakes are wrong, and get the diagnosis that is theirs; random errors get none.
+#include <boost/test/unit_test.hpp>
+#include <optional>
+#include <string>
+
+#include "gradcheck/functions.hpp"
+
+using namespace tapegrad;
+using namespace tapegrad::testing_functions;
+
+namespace {
+
+constexpr std::size_t kSide = 5;
+const GradcheckOptions kSquare{.input_names = {"x"}, .input_shapes = {{kSide, kSide}}};
+const GradcheckOptions kSquareToSquare{
+    .input_names = {"x"}, .input_shapes = {{kSide, kSide}}, .output_shape = {kSide, kSide}};
+
+/// y_k = sin(x_k) with the Jacobian's diagonal changed by `mistake`.
+GradcheckReport check_elementwise(const std::function<double(Point, std::size_t)>& slope, const Function& f,
+                                  const Numbers& x, const GradcheckOptions& options) {
+  return check_jacobian(
+      f,
+      [&](Point p) {
+        Jacobian j{p.size(), p.size()};
+        for (std::size_t k = 0; k < p.size(); ++k) j(k, k) = slope(p, k);
+        return j.values;
+      },
+      x, options);
+}
+
+Numbers sines(Point x) {
+  Numbers y;
+  for (const double v : x) y.push_back(std::sin(v));
+  return y;
+}
+
+void expect(const GradcheckReport& report, GradcheckMistake mistake, const std::string& words = "") {
+  BOOST_TEST((report.verdict() == Verdict::wrong), to_string(report));
+  const auto found = std::find_if(report.findings.begin(), report.findings.end(),
+                                  [](const GradcheckFinding& f) { return f.verdict == Verdict::wrong; });
+  BOOST_TEST_REQUIRE((found != report.findings.end()), to_string(report));
+  BOOST_TEST_REQUIRE(found->diagnosis.has_value(), to_string(report));
+  BOOST_TEST((found->diagnosis->mistake == mistake), to_string(report));
+  BOOST_TEST(found->diagnosis->text.find(words) != std::string::npos, found->diagnosis->text);
+}
+
+/// f(W) = A W with a fixed A, both square: its Jacobian is a Kronecker product.
+struct Product {
+  Numbers a = normal(kSide * kSide, 3);
+  Numbers operator()(Point w) const {
+    Numbers y(kSide * kSide, 0.0);
+    for (std::size_t i = 0; i < kSide; ++i)
+      for (std::size_t k = 0; k < kSide; ++k)
+        for (std::size_t j = 0; j < kSide; ++j) y[i * kSide + j] += a[i * kSide + k] * w[k * kSide + j];
+    return y;
+  }
+  Numbers pull_back(Point dy, bool transposed) const {
+    Numbers dw(kSide * kSide, 0.0);
+    for (std::size_t i = 0; i < kSide; ++i)
+      for (std::size_t k = 0; k < kSide; ++k)
+        for (std::size_t j = 0; j < kSide; ++j)
+          dw[transposed ? j * kSide + k : k * kSide + j] += a[i * kSide + k] * dy[i * kSide + j];
+    return dw;
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(diagnosis)
+
+BOOST_AUTO_TEST_CASE(constant_factors_are_named) {
+  const Numbers x = normal(12, 1);
+  const auto mean_square = [](Point p) {
+    double s = 0.0;
+    for (const double v : p) s += v * v / 12.0;
+    return s;
+  };
+  const auto gradient = [](double factor) {
+    return [factor](Point p) {
+      Numbers g;
+      for (const double v : p) g.push_back(factor * v / 6.0);
+      return g;
+    };
+  };
+  BOOST_TEST(check_gradient(mean_square, gradient(1.0), x).ok());
+  expect(check_gradient(mean_square, gradient(12.0), x), GradcheckMistake::constant_factor, "1/N of a mean is missing");
+  expect(check_gradient(mean_square, gradient(1.0 / 12.0), x), GradcheckMistake::constant_factor, "once too often");
+  expect(check_gradient(mean_square, gradient(-1.0), x), GradcheckMistake::constant_factor, "sign");
+  expect(check_gradient(mean_square, gradient(0.5), x), GradcheckMistake::constant_factor, "a factor 2 is missing");
+  expect(check_gradient(mean_square, gradient(12.0 / 11.0), x), GradcheckMistake::constant_factor, "N - 1");
+  expect(check_gradient(mean_square, gradient(1.03), x), GradcheckMistake::constant_factor, "1.03 x numeric on all 12");
+  expect(check_gradient(mean_square, gradient(0.0), x), GradcheckMistake::no_gradient);
+}
+
+BOOST_AUTO_TEST_CASE(a_transposed_gradient_is_told) {
+  const Product product;
+  const Numbers w = normal(kSide * kSide, 4);
+  const auto rule = [&](bool transposed) {
+    return [&product, transposed](Point, Point dy) { return product.pull_back(dy, transposed); };
+  };
+  BOOST_TEST(check_pullback(product, rule(false), w, kSquareToSquare).ok());
+  expect(check_pullback(product, rule(true), w, kSquareToSquare), GradcheckMistake::transposed, "axes 0 and 1");
+  // Along directions the mistake is found first, and located and diagnosed after.
+  GradcheckOptions few = kSquareToSquare;
+  few.budget = 100;
+  expect(check_pullback(product, rule(true), w, few), GradcheckMistake::transposed, "axes 0 and 1");
+}
+
+BOOST_AUTO_TEST_CASE(the_wrong_axis_is_told) {
+  const Numbers x = normal(kSide * kSide, 5);
+  const auto at = [](std::size_t i, std::size_t j, bool by_row) { return by_row ? i * kSide + j : j * kSide + i; };
+  // cumulative sums of rows
+  const auto cumulative = [&](Point p) {
+    Numbers y(p.begin(), p.end());
+    for (std::size_t i = 0; i < kSide; ++i)
+      for (std::size_t j = 1; j < kSide; ++j) y[at(i, j, true)] += y[at(i, j - 1, true)];
+    return y;
+  };
+  const auto cumulative_jacobian = [&](bool by_row) {
+    return [&, by_row](Point p) {
+      Jacobian j{p.size(), p.size()};
+      for (std::size_t i = 0; i < kSide; ++i)
+        for (std::size_t k = 0; k < kSide; ++k)
+          for (std::size_t l = 0; l <= k; ++l) j(at(i, k, by_row), at(i, l, by_row)) = 1.0;
+      return j.values;
+    };
+  };
+  BOOST_TEST(check_jacobian(cumulative, cumulative_jacobian(true), x, kSquareToSquare).ok());
+  expect(check_jacobian(cumulative, cumulative_jacobian(false), x, kSquareToSquare), GradcheckMistake::wrong_axis,
+         "runs along the wrong axis");
+  const auto sums = [&](Point p) {
+    Numbers y(kSide, 0.0);
+    for (std::size_t i = 0; i < kSide; ++i)
+      for (std::size_t j = 0; j < kSide; ++j) y[i] += std::sin(p[at(i, j, true)]);
+    return y;
+  };
+  const auto sums_jacobian = [&](bool by_row) {
+    return [&, by_row](Point p) {
+      Jacobian j{kSide, p.size()};
+      for (std::size_t i = 0; i < kSide; ++i)
+        for (std::size_t k = 0; k < kSide; ++k) j(i, at(i, k, by_row)) = std::cos(p[at(i, k, true)]);
+      return j.values;
+    };
+  };
+  expect(check_jacobian(sums, sums_jacobian(false), x, kSquare), GradcheckMistake::wrong_axis, "wrong axis");
+
+  // softmax of rows, whose rule sums over the columns
+  const auto softmax = [&](Point p) {
+    Numbers y;
+    for (const double v : p) y.push_back(std::exp(v));
+    for (std::size_t i = 0; i < kSide; ++i) {
+      double sum = 0.0;
+      for (std::size_t j = 0; j < kSide; ++j) sum += y[at(i, j, true)];
+      for (std::size_t j = 0; j < kSide; ++j) y[at(i, j, true)] /= sum;
+    }
+    return y;
+  };
+  const auto softmax_rule = [&](bool by_row) {
+    return [&, by_row](Point p, Point dy) {
+      const Numbers y = softmax(p);
+      Numbers dx(p.size());
+      for (std::size_t i = 0; i < kSide; ++i) {
+        double sum = 0.0;
+        for (std::size_t j = 0; j < kSide; ++j) sum += y[at(i, j, by_row)] * dy[at(i, j, by_row)];
+        for (std::size_t j = 0; j < kSide; ++j)
+          dx[at(i, j, by_row)] = y[at(i, j, by_row)] * (dy[at(i, j, by_row)] - sum);
+      }
+      return dx;
+    };
+  };
+  BOOST_TEST(check_pullback(softmax, softmax_rule(true), x, kSquareToSquare).ok());
+  expect(check_pullback(softmax, softmax_rule(false), x, kSquareToSquare), GradcheckMistake::wrong_axis,
+         "numeric couples elements along axis 1, analytic the same way along axis 0");
+}
+
+BOOST_AUTO_TEST_CASE(missing_accumulation_is_told) {
+  // y_k = x_(index_k): elements that are read twice must collect both gradients.
+  const std::vector<std::size_t> index = {0, 3, 1, 3, 2, 0};
+  const auto gather = [&](Point x) {
+    Numbers y;
+    for (const std::size_t i : index) y.push_back(x[i]);
+    return y;
+  };
+  const auto rule = [&](bool accumulate) {
+    return [&, accumulate](Point x, Point dy) {
+      Numbers dx(x.size(), 0.0);
+      for (std::size_t k = 0; k < index.size(); ++k) dx[index[k]] = (accumulate ? dx[index[k]] : 0.0) + dy[k];
+      return dx;
+    };
+  };
+  const Numbers x = normal(5, 6);
+  BOOST_TEST(check_pullback(gather, rule(true), x).ok());
+  expect(check_pullback(gather, rule(false), x), GradcheckMistake::missing_accumulation, "+=");
+  // a residual connection
+  const auto residual = [](Point p) {
+    Numbers y;
+    for (std::size_t k = 0; k < p.size(); ++k) y.push_back(p[k] + std::sin(p[k] * p[(k + 1) % p.size()]));
+    return y;
+  };
+  const auto without_skip = [](Point p) {
+    Jacobian j{p.size(), p.size()};
+    for (std::size_t k = 0; k < p.size(); ++k) {
+      const std::size_t next = (k + 1) % p.size();
+      j(k, k) += std::cos(p[k] * p[next]) * p[next];
+      j(k, next) += std::cos(p[k] * p[next]) * p[k];
+    }
+    return j.values;
+  };
+  expect(check_jacobian(residual, without_skip, x), GradcheckMistake::missing_accumulation, "identity");
+  // weight decay
+  const auto loss = [](Point p) {
+    double s = 0.0;
+    for (const double v : p) s += std::sin(v) + 0.05 * v * v;
+    return s;
+  };
+  const auto without_decay = [](Point p) {
+    Numbers g;
+    for (const double v : p) g.push_back(std::cos(v));
+    return g;
+  };
+  expect(check_gradient(loss, without_decay, x), GradcheckMistake::missing_accumulation, "weight decay");
+}
+
+BOOST_AUTO_TEST_CASE(masks_are_told) {
+  const Numbers x = normal(16, 7);
+  const auto kept = [](std::size_t k) { return k % 3 != 0; };
+  const Function masked = [&](Point p) {
+    Numbers y = sines(p);
+    for (std::size_t k = 0; k < y.size(); ++k)
+      if (!kept(k)) y[k] = 0.0;
+    return y;
+  };
+  const auto right = [&](Point p, std::size_t k) { return kept(k) ? std::cos(p[k]) : 0.0; };
+  BOOST_TEST(check_elementwise(right, masked, x, {}).ok());
+  expect(check_elementwise([](Point p, std::size_t k) { return std::cos(p[k]); }, masked, x, {}),
+         GradcheckMistake::ignored_mask, "a mask is ignored");
+  expect(check_elementwise([&](Point p, std::size_t k) { return kept(k) ? 0.0 : std::cos(p[k]); }, masked, x, {}),
+         GradcheckMistake::ignored_mask, "inverted");
+}
+
+BOOST_AUTO_TEST_CASE(another_point_is_told) {
+  const Numbers x = normal(9, 8);
+  expect(check_elementwise([](Point p, std::size_t k) { return std::cos(p[k] + 0.0123); }, sines, x, {}),
+         GradcheckMistake::stale_value, "+ 0.0123");
+  expect(check_elementwise([](Point p, std::size_t k) { return std::cos(1.25 * p[k]); }, sines, x, {}),
+         GradcheckMistake::stale_value, "1.25 x");
+  expect(check_elementwise([](Point p, std::size_t k) { return std::cos(std::sin(p[k])); }, sines, x, {}),
+         GradcheckMistake::stale_value, "output");
+  Numbers positive = x;
+  for (double& v : positive) v = 0.5 + v * v;
+  const Function logarithms = [](Point p) {
+    Numbers y;
+    for (const double v : p) y.push_back(std::log(v + 1e-3));
+    return y;
+  };
+  expect(check_elementwise([](Point p, std::size_t k) { return 1.0 / p[k]; }, logarithms, positive, {}),
+         GradcheckMistake::misplaced_epsilon, "0.001");
+}
+
+BOOST_AUTO_TEST_CASE(statistics_treated_as_constants_are_told) {
+  const GradcheckOptions options{.input_names = {"x"}, .input_shapes = {{4, 6}}, .output_shape = {4, 6}};
+  const Numbers x = normal(24, 9);
+  const auto check = [&](const RowNormalisation& f) {
+    return check_jacobian(
+        f, [&](Point p) { return f.jacobian(p); }, x, options);
+  };
+  BOOST_TEST(check({.rows = 4, .columns = 6}).ok());
+  expect(check({.rows = 4, .columns = 6, .mean_detached = true}), GradcheckMistake::detached_statistics,
+         "the mean treated");
+  expect(check({.rows = 4, .columns = 6, .variance_detached = true}), GradcheckMistake::detached_statistics,
+         "the variance treated");
+  expect(check({.rows = 4, .columns = 6, .mean_detached = true, .variance_detached = true}),
+         GradcheckMistake::detached_statistics, "mean and variance treated");
+}
+
+BOOST_AUTO_TEST_CASE(a_misplaced_epsilon_is_told) {
+  const GradcheckOptions options{.input_names = {"x"}, .input_shapes = {{4, 6}}, .output_shape = {4, 6}};
+  const Numbers x = normal(24, 10);
+  const auto check = [&](const RowNormalisation& f) {
+    return check_jacobian(
+        f, [&](Point p) { return f.jacobian(p); }, x, options);
+  };
+  expect(check({.rows = 4, .columns = 6, .eps = 1e-3, .backward_eps = 0.0}), GradcheckMistake::misplaced_epsilon,
+         "sqrt(variance + 0.001), analytic by sqrt(variance + 0)");
+  expect(check({.rows = 4, .columns = 6, .eps = 1e-3, .backward_eps = 1e-3, .eps_on_deviation = true}),
+         GradcheckMistake::misplaced_epsilon, "sqrt(variance) + 0.001");
+}
+
+BOOST_AUTO_TEST_CASE(a_missing_factor_is_told) {
+  const Numbers x = normal(20, 11);  // ten values and ten factors
+  const GradcheckOptions options{.input_names = {"h", "gamma"}, .input_shapes = {{10}, {10}}};
+  const Function scaled = [](Point p) {
+    Numbers y;
+    for (std::size_t k = 0; k < 10; ++k) y.push_back(std::sin(p[k]) * p[10 + k]);
+    return y;
+  };
+  const auto jacobian = [](bool gamma) {
+    return [gamma](Point p) {
+      Jacobian j{10, 20};
+      for (std::size_t k = 0; k < 10; ++k) {
+        j(k, k) = std::cos(p[k]) * (gamma ? p[10 + k] : 1.0);
+        j(k, 10 + k) = std::sin(p[k]);
+      }
+      return j.values;
+    };
+  };
+  BOOST_TEST(check_jacobian(scaled, jacobian(true), x, options).ok());
+  const GradcheckReport report = check_jacobian(scaled, jacobian(false), x, options);
+  expect(report, GradcheckMistake::missing_factor, "the factor input 'gamma' is missing");
+  BOOST_TEST((report.findings[1].verdict == Verdict::ok));
+}
+
+BOOST_AUTO_TEST_CASE(random_errors_get_none) {
+  // Errors of all sizes, on all elements or on some, additive or by a factor: nothing explains them.
+  const Function mixed = [](Point p) {
+    Numbers y;
+    for (std::size_t k = 0; k < p.size(); ++k)
+      y.push_back(std::sin(p[k]) * std::exp(0.3 * p[(k + 1) % p.size()]) + 0.2 * p[k] * p[(k + 2) % p.size()]);
+    return y;
+  };
+  const auto slopes = [](Point p) {
+    Jacobian j{p.size(), p.size()};
+    for (std::size_t k = 0; k < p.size(); ++k) {
+      const std::size_t next = (k + 1) % p.size();
+      const std::size_t second = (k + 2) % p.size();
+      j(k, k) += std::cos(p[k]) * std::exp(0.3 * p[next]) + 0.2 * p[second];
+      j(k, next) += 0.3 * std::sin(p[k]) * std::exp(0.3 * p[next]);
+      j(k, second) += 0.2 * p[k];
+    }
+    return j.values;
+  };
+  const GradcheckOptions options{.input_shapes = {{4, 4}}, .output_shape = {4, 4}};
+  int wrong = 0;
+  for (std::uint64_t seed = 0; seed < 30; ++seed) {
+    const Numbers x = normal(16, seed);
+    BOOST_TEST(check_jacobian(mixed, slopes, x, options).ok());
+    for (const int kind : {0, 1, 2, 3}) {
+      const auto noisy = [&](Point p) {
+        Numbers j = slopes(p);
+        Generator g(1000 + seed);
+        const double size = std::pow(10.0, -static_cast<double>(seed % 5));
+        for (double& v : j) {
+          const double e = size * g.normal();
+          const bool here = g.uniform() < 0.2;
+          if (kind == 0) v += e;
+          if (kind == 1) v *= 1.0 + e;
+          if (kind == 2 && here) v += e;
+          if (kind == 3 && here) v *= 1.0 + e;
+        }
+        return j;
+      };
+      const GradcheckReport report = check_jacobian(mixed, noisy, x, options);
+      wrong += report.verdict() == Verdict::wrong ? 1 : 0;
+      for (const GradcheckFinding& f : report.findings) BOOST_TEST(!f.diagnosis.has_value(), to_string(report));
+    }
+  }
+  BOOST_TEST(wrong == 120);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,85 @@
+// What the tests of the checker share: plain functions of matrices, their Jacobians, and mistakes to plant in them.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "tapegrad/base/random.hpp"
+#include "tapegrad/gradcheck/check_gradient.hpp"
+
+namespace tapegrad::testing_functions {
+
+using Point = std::span<const double>;
+using Numbers = std::vector<double>;
+using Function = std::function<Numbers(Point)>;
+
+inline Numbers normal(std::size_t count, std::uint64_t seed, double scale = 1.0) {
+  Generator g(seed);
+  Numbers values(count);
+  for (double& v : values) v = scale * g.normal();
+  return values;
+}
+
+/// m x n numbers, row-major.
+struct Jacobian {
+  std::size_t m, n;
+  Numbers values = Numbers(m * n, 0.0);
+  double& operator()(std::size_t o, std::size_t j) { return values[o * n + j]; }
+};
+
+/// Layer normalisation of the rows of a matrix, with its mistakes.
+struct RowNormalisation {
+  std::size_t rows, columns;
+  double eps = 1e-5;
+  double backward_eps = 1e-5;
+  bool mean_detached = false, variance_detached = false;
+  bool eps_on_deviation = false;  // in the Jacobian only
+
+  Numbers operator()(Point x) const {
+    Numbers y(x.size());
+    for (std::size_t r = 0; r < rows; ++r) {
+      const auto [mean, variance] = statistics(x, r);
+      for (std::size_t c = 0; c < columns; ++c)
+        y[r * columns + c] = (x[r * columns + c] - mean) / std::sqrt(variance + eps);
+    }
+    return y;
+  }
+  Numbers jacobian(Point x) const {
+    Jacobian j{x.size(), x.size()};
+    const auto n = static_cast<double>(columns);
+    for (std::size_t r = 0; r < rows; ++r) {
+      const auto [mean, variance] = statistics(x, r);
+      const double inverse =
+          eps_on_deviation ? 1.0 / (std::sqrt(variance) + backward_eps) : 1.0 / std::sqrt(variance + backward_eps);
+      for (std::size_t a = 0; a < columns; ++a) {
+        for (std::size_t b = 0; b < columns; ++b) {
+          const double xa = (x[r * columns + a] - mean) * inverse;
+          const double xb = (x[r * columns + b] - mean) * inverse;
+          j(r * columns + a, r * columns + b) = inverse * ((a == b ? 1.0 : 0.0) - (mean_detached ? 0.0 : 1.0 / n) -
+                                                           (variance_detached ? 0.0 : xa * xb / n));
+        }
+      }
+    }
+    return j.values;
+  }
+
+ private:
+  std::pair<double, double> statistics(Point x, std::size_t r) const {
+    double mean = 0.0;
+    for (std::size_t c = 0; c < columns; ++c) mean += x[r * columns + c];
+    mean /= static_cast<double>(columns);
+    double variance = 0.0;
+    for (std::size_t c = 0; c < columns; ++c) {
+      const double d = x[r * columns + c] - mean;
+      variance += d * d;
+    }
+    return {mean, variance / static_cast<double>(columns)};
+  }
+};
+
+}  // namespace tapegrad::testing_functions

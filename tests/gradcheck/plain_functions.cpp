@@ -1,0 +1,271 @@
+// check_gradient and its kin on plain callables: every spelling, parts of x, domains, and functions that misbehave.
+#include <array>
+#include <boost/test/unit_test.hpp>
+#include <deque>
+#include <limits>
+#include <stdexcept>
+
+#include "gradcheck/functions.hpp"
+#include "tapegrad/base/error.hpp"
+
+using namespace tapegrad;
+using namespace tapegrad::testing_functions;
+
+namespace {
+
+double rosenbrock(Point x) { return 100.0 * std::pow(x[1] - x[0] * x[0], 2.0) + std::pow(1.0 - x[0], 2.0); }
+Numbers rosenbrock_gradient(Point x) {
+  const double d = x[1] - x[0] * x[0];
+  return {-400.0 * x[0] * d - 2.0 * (1.0 - x[0]), 200.0 * d};
+}
+Numbers rosenbrock_hessian(Point x) {
+  return {1200.0 * x[0] * x[0] - 400.0 * x[1] + 2.0, -400.0 * x[0], -400.0 * x[0], 200.0};
+}
+
+const Numbers kPoint = {-1.2, 1.0};
+
+/// f and its derivative at one x, in one dimension.
+GradcheckReport check_at(double x, const std::function<double(double)>& f, double slope) {
+  return check_gradient([&](Point p) { return f(p[0]); }, [&](Point) { return Numbers{slope}; }, Numbers{x});
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(plain_functions)
+
+BOOST_AUTO_TEST_CASE(every_spelling_is_taken) {
+  BOOST_TEST(check_gradient(rosenbrock, rosenbrock_gradient, kPoint).ok());
+  const auto writes = [](Point x, std::span<double> out) {
+    const Numbers g = rosenbrock_gradient(x);
+    std::copy(g.begin(), g.end(), out.begin());
+  };
+  BOOST_TEST(check_gradient(rosenbrock, writes, kPoint).ok());
+  BOOST_TEST(check_gradient(
+                 [&](Point x, std::span<double> out) {
+                   writes(x, out);
+                   return rosenbrock(x);
+                 },
+                 kPoint)
+                 .ok());
+  BOOST_TEST(check_gradient([](Point x) { return static_cast<float>(x[0]); },
+                            [](Point) {
+                              return std::array<double, 2>{1.0, 0.0};
+                            },
+                            Numbers{0.5, 2.0}, {.accuracy = 1e-7})
+                 .ok());
+  BOOST_TEST(check_gradient(
+                 rosenbrock,
+                 [](Point x) {
+                   const Numbers g = rosenbrock_gradient(x);
+                   return std::deque<float>(g.begin(), g.end());
+                 },
+                 Numbers{1.0, 0.5})
+                 .ok());
+  BOOST_TEST(check_jacobian(rosenbrock_gradient, rosenbrock_hessian, kPoint).ok());
+  BOOST_TEST(check_jacobian(
+                 writes, 2,
+                 [](Point x, std::span<double> out) {
+                   const Numbers h = rosenbrock_hessian(x);
+                   std::copy(h.begin(), h.end(), out.begin());
+                 },
+                 kPoint)
+                 .ok());
+  const auto product = [](Point x, Point v) {  // symmetric: pullback and pushforward in one
+    const Numbers h = rosenbrock_hessian(x);
+    return Numbers{h[0] * v[0] + h[1] * v[1], h[2] * v[0] + h[3] * v[1]};
+  };
+  BOOST_TEST(check_pullback(rosenbrock_gradient, product, kPoint).ok());
+  BOOST_TEST(check_pushforward(rosenbrock_gradient, product, kPoint).ok());
+  struct Model {
+    double scale = 3.0;
+    double value(Point x) const { return scale * x[0]; }
+  };
+  const Model model;
+  BOOST_TEST(
+      check_gradient([&](Point x) { return model.value(x); }, [](Point) { return Numbers{3.0}; }, Numbers{2.0}).ok());
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_entry_is_named) {
+  const auto wrong = [](Point x) {
+    Numbers h = rosenbrock_hessian(x);
+    h[2] *= 1.001;
+    return h;
+  };
+  for (const GradcheckReport& report : {check_jacobian(rosenbrock_gradient, wrong, kPoint),
+                                        check_pushforward(
+                                            rosenbrock_gradient,
+                                            [&](Point x, Point v) {
+                                              const Numbers h = wrong(x);
+                                              return Numbers{h[0] * v[0] + h[1] * v[1], h[2] * v[0] + h[3] * v[1]};
+                                            },
+                                            kPoint)}) {
+    const GradcheckFinding& f = report.findings.front();
+    BOOST_TEST((f.verdict == Verdict::wrong), to_string(report));
+    BOOST_TEST((f.index == std::vector<std::int64_t>{0}));
+    BOOST_TEST(f.output == 1);
+    BOOST_TEST(f.analytic == 1.001 * 480.0, boost::test_tools::tolerance(1e-12));
+    BOOST_TEST(f.numeric == 480.0, boost::test_tools::tolerance(1e-9));
+    BOOST_TEST(f.rate == 1.0, boost::test_tools::tolerance(0.05));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(parts_have_names_shapes_and_verdicts_of_their_own) {
+  // f = sum sin(W) + sum b^2, W [2, 3], b [2]
+  const Numbers theta = normal(8, 1);
+  const auto f = [](Point t) {
+    double s = 0.0;
+    for (std::size_t k = 0; k < 6; ++k) s += std::sin(t[k]);
+    return s + t[6] * t[6] + t[7] * t[7];
+  };
+  const auto gradient = [](Point t) {
+    Numbers g;
+    for (std::size_t k = 0; k < 6; ++k) g.push_back(std::cos(t[k]) + (k == 4 ? 1e-3 : 0.0));
+    g.insert(g.end(), {2.0 * t[6], 2.0 * t[7]});
+    return g;
+  };
+  const GradcheckReport report =
+      check_gradient(f, gradient, theta, {.input_names = {"W", "b"}, .input_shapes = {{2, 3}, {2}}});
+  BOOST_TEST_REQUIRE(report.findings.size() == 2U);
+  BOOST_TEST((report.findings[0].verdict == Verdict::wrong));
+  BOOST_TEST(report.findings[0].input_name == "W");
+  BOOST_TEST((report.findings[0].index == std::vector<std::int64_t>{1, 1}));
+  BOOST_TEST((report.findings[1].verdict == Verdict::ok));
+  BOOST_CHECK_THROW(check_gradient(f, gradient, theta, {.input_shapes = {{2, 3}, {3}}}), ValueError);
+  BOOST_CHECK_THROW(check_gradient(f, gradient, theta, {.input_shapes = {{2, 3}}}), ValueError);
+  BOOST_CHECK_THROW(check_gradient(
+                        f, [](Point) { return Numbers(7); }, theta),
+                    ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(the_taylor_rate_tells_right_from_wrong) {
+  const auto report = [](double factor) {
+    return check_gradient([](Point x) { return std::exp(x[0]); },
+                          [factor](Point x) { return Numbers{factor * std::exp(x[0])}; }, Numbers{0.3});
+  };
+  BOOST_TEST(report(1.0).findings.front().rate == 2.0, boost::test_tools::tolerance(0.02));
+  BOOST_TEST(report(1.03).findings.front().rate == 1.0, boost::test_tools::tolerance(0.02));
+  BOOST_TEST((report(1.03).verdict() == Verdict::wrong));
+  const GradcheckReport linear =
+      check_gradient([](Point x) { return 3.0 * x[0]; }, [](Point) { return Numbers{3.0}; }, Numbers{0.3});
+  BOOST_TEST(linear.ok());
+  BOOST_TEST(std::isnan(linear.findings.front().rate));
+}
+
+BOOST_AUTO_TEST_CASE(steps_keep_to_the_domain) {
+  const auto ok = [](const GradcheckReport& report) {
+    BOOST_TEST((report.verdict() == Verdict::ok), to_string(report));
+  };
+  for (const double x : {1e-300, 1e-12, 1e-6, 1e-3, 1.0, 1e6, 1e12}) {
+    ok(check_at(
+        x, [](double v) { return std::log(v); }, 1.0 / x));
+    ok(check_at(
+        x, [](double v) { return std::sqrt(v); }, 0.5 / std::sqrt(x)));
+  }
+  for (const double d : {1e-12, 1e-8, 1e-3}) {
+    const double x = 1.0 - d;
+    ok(check_at(
+        x, [](double v) { return std::acos(v); }, -1.0 / std::sqrt((1.0 - x) * (1.0 + x))));
+    ok(check_at(
+        d, [](double v) { return v < 0.0 ? throw std::domain_error("negative") : std::log(v); }, 1.0 / d));
+  }
+  // One-sided: x^1.5 ends at 0 with slope 0.
+  ok(check_at(
+      0.0, [](double v) { return 1.0 + v + v * v * std::sqrt(v); }, 1.0));
+  BOOST_TEST((check_at(
+                  0.0, [](double v) { return 1.0 + v + v * v * std::sqrt(v); }, 1.1)
+                  .verdict() == Verdict::wrong));
+  // An infinite slope is seen as that.
+  ok(check_at(
+      0.0, [](double v) { return std::sqrt(v); }, std::numeric_limits<double>::infinity()));
+  BOOST_TEST((check_at(
+                  0.0, [](double v) { return std::sqrt(v); }, 1.0)
+                  .verdict() == Verdict::out_of_domain));
+  BOOST_TEST((check_at(
+                  -1.0, [](double v) { return std::log(v); }, -1.0)
+                  .verdict() == Verdict::out_of_domain));
+  // A wrong slope near the edge is wrong.
+  BOOST_TEST((check_at(
+                  1e-12, [](double v) { return std::sqrt(v); }, 0.515e6)
+                  .verdict() == Verdict::wrong));
+}
+
+BOOST_AUTO_TEST_CASE(kinks_pass_within_their_interval) {
+  const auto at = [](double slope) {
+    return check_at(
+        0.0, [](double v) { return v > 0.0 ? 2.0 * v : -v; }, slope);
+  };
+  for (const double inside : {-1.0, 0.0, 0.5, 2.0}) {
+    const GradcheckReport report = at(inside);
+    BOOST_TEST((report.verdict() == Verdict::kink), to_string(report));
+    BOOST_TEST(report.ok());
+    BOOST_TEST(report.findings.front().slope_below == -1.0, boost::test_tools::tolerance(1e-6));
+    BOOST_TEST(report.findings.front().slope_above == 2.0, boost::test_tools::tolerance(1e-6));
+  }
+  for (const double outside : {-1.1, 2.1, 100.0}) BOOST_TEST((at(outside).verdict() == Verdict::wrong));
+  // next to one, and not on it
+  for (const double x : {1e-3, -1e-3, 1e-5, -1e-5})
+    BOOST_TEST((check_at(
+                    x, [](double v) { return std::abs(v); }, x > 0.0 ? 1.0 : -1.0)
+                    .verdict() == Verdict::ok));
+}
+
+BOOST_AUTO_TEST_CASE(functions_that_misbehave) {
+  const auto gradient = [](Point x) { return Numbers(x.size(), 1.0); };
+  const Numbers x = {1.0, 2.0};
+  const auto sum = [](Point p) { return p[0] + p[1]; };
+  BOOST_CHECK_THROW(check_gradient([](Point) -> double { throw std::runtime_error("no"); }, gradient, x),
+                    std::runtime_error);
+  BOOST_TEST((check_gradient([](Point) { return std::nan(""); }, gradient, x).verdict() == Verdict::out_of_domain));
+  BOOST_TEST((check_gradient(
+                  sum, [](Point) { return Numbers(2, std::nan("")); }, x)
+                  .verdict() == Verdict::wrong));
+  BOOST_TEST((check_gradient([](Point p) { return const_cast<double&>(p[0]) = 5.0; }, gradient, x).verdict() ==
+              Verdict::wrong));
+  int calls = 0;
+  BOOST_TEST(
+      (check_gradient([&](Point p) { return p[0] * ++calls; }, gradient, x).verdict() == Verdict::non_deterministic));
+  BOOST_TEST((check_gradient(
+                  sum, [&](Point) { return Numbers(2, ++calls); }, x)
+                  .verdict() == Verdict::non_deterministic));
+  BOOST_TEST((check_gradient([](Point) { return 3.0; }, [](Point) { return Numbers(2, 0.0); }, x).verdict() ==
+              Verdict::vacuous));
+  // A gradient that remembers the last call of the function.
+  Numbers kept(2);
+  const GradcheckReport report = check_gradient(
+      [&](Point p) {
+        kept = {p[0], p[1]};
+        return p[0] * p[1];
+      },
+      [&](Point) {
+        return Numbers{kept[1], kept[0]};
+      },
+      x);
+  BOOST_TEST((report.verdict() == Verdict::non_deterministic), to_string(report));
+  BOOST_TEST(report.findings.front().note.find("stale") != std::string::npos);
+  // A step in the values has no slope, and nothing passes for it.
+  BOOST_TEST(!check_at(
+                  0.0, [](double v) { return v > 0.0 ? 1.0 : 0.0; }, 1.0)
+                  .ok());
+}
+
+BOOST_AUTO_TEST_CASE(noise_is_told_from_error) {
+  // values rounded to 1e-4: differences are rough, and never call a right gradient wrong
+  const auto rough = [](double unit) {
+    return [unit](double v) { return std::round(std::sin(3.0 * v) / unit) * unit; };
+  };
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const double x = normal(1, seed)[0];
+    const double slope = 3.0 * std::cos(3.0 * x);
+    BOOST_TEST((check_at(x, rough(1e-4), slope).verdict() != Verdict::wrong));
+    BOOST_TEST((check_at(x, rough(1e-6), slope).verdict() != Verdict::wrong));
+    BOOST_TEST((check_at(x, rough(1e-6), 1.5 * slope + 0.5).verdict() == Verdict::wrong),
+               to_string(check_at(x, rough(1e-6), 1.5 * slope + 0.5)));
+  }
+  // said to be that accurate
+  const auto coarse = [&](Point p) { return rough(1e-6)(p[0]); };
+  const auto slope = [](Point p) { return Numbers{3.0 * std::cos(3.0 * p[0])}; };
+  const GradcheckReport report = check_gradient(coarse, slope, Numbers{0.4}, {.accuracy = 1e-6});
+  BOOST_TEST(report.ok(), to_string(report));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
