@@ -1,6 +1,6 @@
 // Another library's derivatives, checked: ADOL-C tapes a function once and replays the tape at other points. A tape
-// keeps the branch that was taken when it was recorded; where the function branches the other way, its gradient is
-// silently that of the wrong branch. The check sees it.
+// keeps the branch that was taken when it was recorded. Where the function branches the other way, ADOL-C prints a
+// warning and leaves the gradient undone; a program that goes on has a wrong one, which the check sees.
 #include <adolc/adolc.h>
 #include <fmt/format.h>
 #include <tapegrad/gradcheck/check_gradient.hpp>

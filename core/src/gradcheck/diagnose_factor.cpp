@@ -118,11 +118,9 @@ Diagnosis constant_factor(const Block& block, const Residual& residual) {
   const std::size_t elements = count_clear(n, residual.negligible());
   if (elements == 0) return std::nullopt;
   if (count_clear(a, residual.negligible()) == 0)
-    return GradcheckDiagnosis{GradcheckMistake::no_gradient,
-                              fmt::format("analytic is zero for all elements, numeric for all but {}: no gradient "
-                                          "reaches this input",
-                                          elements),
-                              0.0};
+    return GradcheckDiagnosis{
+        GradcheckMistake::no_gradient,
+        fmt::format("analytic is zero, numeric is not in {} places: no gradient reaches this input", elements), 0.0};
   const double factor = dot(a.values, n.values) / dot(n.values, n.values);
   Matrix predicted = n;
   for (double& v : predicted.values) v *= factor;

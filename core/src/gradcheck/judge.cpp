@@ -32,7 +32,10 @@ Judgement judge(double analytic, const Slope& slope, const Scales& scales) {
   const double excess = error == 0.0 ? 0.0 : std::isfinite(error) ? error / tolerance : kInfinity;
   Judgement j{Verdict::ok, tolerance, excess, !(std::max(std::abs(analytic), std::abs(slope.value)) <= tolerance)};
   const bool rough = doubt > kRough * scales.block;
-  if (close && !slope.kink && (!rough || doubt <= 1e-6 * std::max(scales.natural, 1.0))) return j;
+  // Differences across a kink that happen to agree are no proof; sides that differ by rounding are no kink.
+  const bool kink =
+      slope.kink && std::abs(slope.above - slope.below) > std::max(kRough * scales.block, 2.0 * tolerance);
+  if (close && !kink && (!rough || doubt <= 1e-6 * std::max(scales.natural, 1.0))) return j;
   if (slope.kink) {
     const double slack = scales.floor + 1e-3 * std::max(std::abs(slope.below), std::abs(slope.above));
     j.verdict = lies_between(analytic, slope.below, slope.above, slack) ? Verdict::kink : Verdict::wrong;
@@ -46,7 +49,10 @@ Judgement reconsider(const Judgement& judgement, double analytic, const Slope& s
   Judgement j = judgement;
   if (!std::isfinite(analytic) || slope.kink || !std::isfinite(slope.error)) return j;
   const double error = std::abs(analytic - slope.value);
-  if (j.verdict == Verdict::wrong && sweep.bound < 0.5 * error) j.verdict = Verdict::unreliable;
+  // A remainder that still falls like a right derivative's: the steps never came down to the function's scale.
+  constexpr double kSecondOrder = 1.7;
+  if (j.verdict == Verdict::wrong && (sweep.bound < 0.5 * error || sweep.rate > kSecondOrder))
+    j.verdict = Verdict::unreliable;
   constexpr double kFar = 3.0;
   const bool first_order = std::abs(sweep.rate - 1.0) < 0.2;
   if (j.verdict == Verdict::unreliable && error > kFar * j.tolerance && first_order && sweep.bound >= 0.5 * error)

@@ -1,0 +1,65 @@
+// A report as text, JSON and HTML: what stands in it, how wide it is, what it refuses to break on.
+#include "tapegrad/gradcheck/report.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "gradcheck/functions.hpp"
+
+using namespace tapegrad;
+using namespace tapegrad::testing_functions;
+
+namespace {
+
+GradcheckReport wrong_by_a_factor() {
+  const auto f = [](Point x) { return std::exp(x[0]) * x[1] + x[2] * x[3] * x[2]; };
+  const auto gradient = [](Point x) {
+    Numbers g = {std::exp(x[0]) * x[1], std::exp(x[0]), 2.0 * x[2] * x[3], x[2] * x[2]};
+    for (double& v : g) v *= 1.03;
+    return g;
+  };
+  return check_gradient(f, gradient, Numbers{0.3, -1.0, 0.7, 2.0},
+                        {.seed = 7, .input_names = {"<theta>"}, .input_shapes = {{2, 2}}});
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(report)
+
+BOOST_AUTO_TEST_CASE(the_text_fits_and_says_all) {
+  const std::string text = fmt::format("{}", wrong_by_a_factor());
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) BOOST_TEST(line.size() <= 100U, line);
+  for (const char* words : {"gradcheck: wrong", "<theta>", "finite differences", "diagnosis", "1.03 x numeric on all 4",
+                            "Taylor rate  1.0", "reproduce    seed 7, input '<theta>', index ["})
+    BOOST_TEST(text.find(words) != std::string::npos, words << " is not in\n" << text);
+}
+
+BOOST_AUTO_TEST_CASE(the_json_is_json) {
+  const auto json = nlohmann::json::parse(to_json(wrong_by_a_factor()));
+  BOOST_TEST(json["verdict"] == "wrong");
+  BOOST_TEST(json["ok"] == false);
+  const auto& finding = json["findings"][0];
+  BOOST_TEST(finding["diagnosis"]["mistake"] == "constant factor");
+  BOOST_TEST(finding["worst"].size() == 4U);
+  BOOST_TEST(finding["element_errors"].size() == 4U);
+  BOOST_TEST(finding["relative_error"].get<double>() == 0.03 / 1.03, boost::test_tools::tolerance(1e-6));
+  // numbers that JSON lacks, and bytes that are no text
+  GradcheckReport report;
+  report.findings.push_back(
+      {.verdict = Verdict::wrong, .analytic = std::numeric_limits<double>::infinity(), .note = "\xff"});
+  BOOST_TEST(nlohmann::json::parse(to_json(report))["findings"][0]["analytic"] == "inf");
+}
+
+BOOST_AUTO_TEST_CASE(the_page_is_self_contained) {
+  const std::string html = to_html(wrong_by_a_factor(), "a < b");
+  for (const char* words : {"<!doctype html>", "<title>a &lt; b</title>", "<svg", "&lt;theta&gt;",
+                            "prefers-color-scheme", "width=device-width"})
+    BOOST_TEST(html.find(words) != std::string::npos, words);
+  for (const char* never : {"http", "<script", "<theta>", "src="})
+    BOOST_TEST(html.find(never) == std::string::npos, never);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
