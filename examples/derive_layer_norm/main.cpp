@@ -127,7 +127,7 @@ int main() {
   const tg::GradcheckReport wrong =
       tg::gradcheck([](const tg::Tensor& a, const tg::Tensor& b,
                        const tg::Tensor& c) { return tg::apply(WithConstantStatistics{}, a, b, c); },
-                    {x, gamma, beta}, {.order = 1, .forward_mode = false});
+                    {x, gamma, beta}, {.order = 1, .forward_mode = false, .input_names = {"x", "gamma", "beta"}});
   fmt::print("\n{}\n", wrong);
 
   lesson.section("The fix");
@@ -136,7 +136,7 @@ int main() {
   lesson.say("The same check, now to second order (the rule is made of tensor functions, so it has a derivative too):");
   const tg::GradcheckReport right = tg::gradcheck(
       [](const tg::Tensor& a, const tg::Tensor& b, const tg::Tensor& c) { return tg::apply(ByHand{}, a, b, c); },
-      {x, gamma, beta}, {.forward_mode = false});
+      {x, gamma, beta}, {.forward_mode = false, .input_names = {"x", "gamma", "beta"}});
   fmt::print("\n{}\n", right);
 
   lesson.say(

@@ -98,7 +98,7 @@ bool compute(lesson::Lesson& lesson, const tg::Tensor& x, const tg::Tensor& t) {
 template <class O>
 tg::GradcheckReport check(const tg::Tensor& x, const tg::Tensor& t, int order) {
   return tg::gradcheck([](const tg::Tensor& a, const tg::Tensor& b) { return tg::apply(O{}, a, b); }, {x, t},
-                       {.order = order, .forward_mode = false});
+                       {.order = order, .forward_mode = false, .input_names = {"x", "t"}});
 }
 
 }  // namespace

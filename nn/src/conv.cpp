@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/nn/init.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -67,5 +68,57 @@ Tensor ConvTranspose1d::operator()(const Tensor& x) const {
   const Scope scope(path());
   return conv_transpose1d(x, weight, bias, options_);
 }
+
+namespace {
+
+struct Conv1dEntry {
+  static constexpr std::string_view math = R"(y_{n o t} = b_o + \sum_{c, k} w_{o c k}\, x_{n c\,(t s + k d - p)})";
+  static catalogue::LayerSamples samples(Generator& g) {
+    using namespace catalogue;
+    return {layer_sample("strided and padded", Conv1d(2, 3, 3, {.stride = 2, .padding = 1, .dtype = float64}),
+                         {uniform(g, {2, 2, 5}, -2, 2)}),
+            layer_sample("causal, dilated, in groups",
+                         Conv1d(2, 2, 2, {.dilation = 2, .groups = 2, .causal = true, .dtype = float64}),
+                         {uniform(g, {2, 2, 4}, -2, 2)}),
+            layer_sample("one sequence, without bias", Conv1d(2, 1, 2, {.bias = false, .dtype = float64}),
+                         {uniform(g, {2, 4}, -2, 2)})};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {
+        {"groups", [] { Conv1d(3, 4, 2, {.groups = 2}); }, "[Conv1d] 3 and 4 channels do not both fall into 2 groups"},
+        {"sizes", [] { Conv1d(3, 0, 2); },
+         "[Conv1d] expected sizes of at least 1, got 3 and 0 channels, a kernel of 2, 1 groups"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    return catalogue::layer_sample("[16, 32, 64] to 32 channels", Conv1d(32, 32, 5, {.padding = 2, .dtype = float64}),
+                                   {catalogue::uniform(g, {16, 32, 64}, -2, 2)});
+  }
+};
+
+struct ConvTranspose1dEntry {
+  static constexpr std::string_view math = R"(y_{n o j} = b_o + \sum_{c,\, t s + k d - p = j} w_{c o k}\, x_{n c t})";
+  static catalogue::LayerSamples samples(Generator& g) {
+    using namespace catalogue;
+    return {layer_sample("strided", ConvTranspose1d(2, 3, 3, {.stride = 2, .dtype = float64}),
+                         {uniform(g, {1, 2, 3}, -2, 2)}),
+            layer_sample("padded, in groups, without bias",
+                         ConvTranspose1d(2, 2, 3, {.padding = 1, .groups = 2, .bias = false, .dtype = float64}),
+                         {uniform(g, {2, 2, 3}, -2, 2)})};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"groups", [] { ConvTranspose1d(3, 4, 2, {.groups = 2}); },
+             "[ConvTranspose1d] 3 and 4 channels do not both fall into 2 groups"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    return catalogue::layer_sample("[16, 32, 64] to 32 channels",
+                                   ConvTranspose1d(32, 32, 5, {.padding = 2, .dtype = float64}),
+                                   {catalogue::uniform(g, {16, 32, 64}, -2, 2)});
+  }
+};
+
+}  // namespace
+
+TAPEGRAD_LAYER(conv, Conv1d, Conv1dEntry)
+TAPEGRAD_LAYER(conv, ConvTranspose1d, ConvTranspose1dEntry)
 
 }  // namespace tapegrad::nn

@@ -250,10 +250,49 @@ struct BatchNormEntry {
   }
 };
 
+struct GroupNormEntry {
+  static constexpr std::string_view math =
+      R"(y = \gamma \odot \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta,\ \mu, \sigma^2 \text{ of each group of channels and all positions of a sample})";
+  static catalogue::LayerSamples samples(Generator& g) {
+    using namespace catalogue;
+    return {layer_sample("two groups", GroupNorm(2, 4, {.dtype = float64}), {uniform(g, {2, 4, 3}, -2, 2)}),
+            layer_sample("without parameters", GroupNorm(1, 2, {.eps = 0.02, .affine = false, .dtype = float64}),
+                         {uniform(g, {2, 2, 3}, -2, 2)})};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"groups", [] { GroupNorm(3, 4); }, "[GroupNorm] 4 channels do not fall into 3 groups"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    return catalogue::layer_sample("[16, 32, 64]", GroupNorm(4, 32, {.dtype = float64}),
+                                   {catalogue::uniform(g, {16, 32, 64}, -2, 2)});
+  }
+};
+
+struct InstanceNorm1dEntry {
+  static constexpr std::string_view math =
+      R"(y = \gamma \odot \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta,\ \mu, \sigma^2 \text{ of each channel of a sample})";
+  static catalogue::LayerSamples samples(Generator& g) {
+    using namespace catalogue;
+    return {
+        layer_sample("affine", InstanceNorm1d(3, {.affine = true, .dtype = float64}), {uniform(g, {2, 3, 4}, -2, 2)}),
+        layer_sample("without parameters", InstanceNorm1d(2, {.affine = false, .dtype = float64}),
+                     {uniform(g, {2, 2, 3}, -2, 2)})};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"eps", [] { InstanceNorm1d(3, {.eps = -1.0}); }, "[InstanceNorm1d] expected eps of at least 0, got -1"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    return catalogue::layer_sample("[16, 32, 64]", InstanceNorm1d(32, {.affine = true, .dtype = float64}),
+                                   {catalogue::uniform(g, {16, 32, 64}, -2, 2)});
+  }
+};
+
 }  // namespace
 
 TAPEGRAD_LAYER(norm, LayerNorm, LayerNormEntry)
 TAPEGRAD_LAYER(norm, RMSNorm, RMSNormEntry)
 TAPEGRAD_LAYER(norm, BatchNorm, BatchNormEntry)
+TAPEGRAD_LAYER(norm, GroupNorm, GroupNormEntry)
+TAPEGRAD_LAYER(norm, InstanceNorm1d, InstanceNorm1dEntry)
 
 }  // namespace tapegrad::nn

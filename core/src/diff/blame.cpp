@@ -184,7 +184,7 @@ std::string residual(const BlamedNode& node) {
 
 BlameReport blame(const Tape& tape, const Tensor& loss, const BlameOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  const TapeImpl* const impl = recorder.tape;
+  TapeImpl* const impl = recorder.tape;
   if (impl == nullptr || &impl->handle() != &tape)
     throw TapeError("[blame] the tape belongs to another thread, or is suspended");
   if (!impl->options.study) throw TapeError("[blame] needs a tape that keeps its values: Tape tape({.study = true})");

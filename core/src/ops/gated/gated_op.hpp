@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "ops/pointwise/formula_functions.hpp"
 #include "tape/pointwise.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
