@@ -57,8 +57,12 @@ char32_t accent(std::string_view name) {
 /// Marked letters that are characters of their own look better than the two put together.
 void append_marked(std::string& text, char32_t letter, char32_t mark) {
   constexpr std::u32string_view kWithBar = U"aāeēgḡiīoōuūyȳAĀEĒGḠIĪOŌUŪYȲ";
+  constexpr std::u32string_view kWithDot = U"cċeėgġhḣnṅxẋyẏzż";
   constexpr std::u32string_view kWithHat = U"aâeêgĝhĥiîoôuûwŵyŷzẑ";
-  const std::u32string_view pairs = mark == 0x304 ? kWithBar : mark == 0x302 ? kWithHat : std::u32string_view();
+  const std::u32string_view pairs = mark == 0x304   ? kWithBar
+                                    : mark == 0x302 ? kWithHat
+                                    : mark == 0x307 ? kWithDot
+                                                    : std::u32string_view();
   for (std::size_t i = 0; i < pairs.size(); i += 2)
     if (pairs[i] == letter) return append_utf8(text, pairs[i + 1]);
   append_utf8(text, letter);
@@ -308,7 +312,7 @@ class Reader {
     }
     const auto at = symbols().find(name);
     if (at == symbols().end()) return fail();
-    tight_ = name == "partial" || name == "nabla" || name == "lnot";
+    tight_ = name == "partial" || name == "nabla" || name == "lnot" || name == "vert" || name == "Vert";
     return std::string(at->second);
   }
 

@@ -20,9 +20,21 @@ std::string told(std::string_view what, std::size_t index, const Tensor& x) {
   return fmt::format("{} {} {} {}", what, index, to_string(x.shape()), array::to_string(array::range_of(array_of(x))));
 }
 
+bool has_infinite_attribute(const OpTable& table, const void* op) {
+  struct Visitor final : AttributeVisitor {
+    bool found = false;
+    void text(std::string_view /*name*/, std::string_view value) override {
+      found = found || value == "inf" || value == "-inf";
+    }
+  } visitor;
+  if (table.describe != nullptr) table.describe(op, visitor);
+  return visitor.found;
+}
+
 }  // namespace
 
-void expect_finite_outputs(TapeImpl& tape, std::string_view op, Inputs inputs, std::span<const Tensor> outputs) {
+void expect_finite_outputs(TapeImpl& tape, const OpTable& table, const void* op, Inputs inputs,
+                           std::span<const Tensor> outputs) {
   for (std::size_t j = 0; j < outputs.size(); ++j) {
     const array::Range output = range_of(outputs[j]);
     if (output.finite()) continue;
@@ -34,9 +46,9 @@ void expect_finite_outputs(TapeImpl& tape, std::string_view op, Inputs inputs, s
       given.infinities += range.infinities;
       ranges += "; " + told("input", static_cast<std::size_t>(i), inputs[i]);
     }
-    if (output.nans == 0 && given.infinities > 0) continue;
+    if (output.nans == 0 && (given.infinities > 0 || has_infinite_attribute(table, op))) continue;
     const std::string_view scope = tape.scopes[tape.current_scope()];
-    throw TapeError(fmt::format("[{}] {} a value that is not finite, as node {}{}{}: {}{}", op,
+    throw TapeError(fmt::format("[{}] {} a value that is not finite, as node {}{}{}: {}{}", table.name,
                                 given.nans > 0 ? "was given" : "made", tape.nodes.size(), scope.empty() ? "" : " in ",
                                 scope, told("output", j, outputs[j]), ranges));
   }

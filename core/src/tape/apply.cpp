@@ -69,7 +69,7 @@ void run(const OpTable& table, const void* op, Inputs inputs, Inputs originals, 
       table.forward(op, keeper, inputs, outputs);
     }
     for (Tensor& output : outputs) own(output, table.name);
-    if (tape != nullptr && tape->options.anomaly) expect_finite_outputs(*tape, table.name, inputs, outputs);
+    if (tape != nullptr && tape->options.anomaly) expect_finite_outputs(*tape, table, op, inputs, outputs);
     if (tracked) tape->record(table, op, edges.span(), originals, outputs, keeper);
   } catch (...) {
     if (tape != nullptr) tape->truncate(size_before);  // leaves that the failed op was the first to use
