@@ -148,7 +148,8 @@ struct MultiHeadAttentionEntry {
              [] {
                MultiHeadAttention({.embed_dim = 6})(ones({2, 3, 6}), ones({2, 4, 6}), ones({2, 5, 6}));
              },
-             "[MultiHeadAttention] expected query [N, Lq, 6], key and value [N, Lk, 6], got [2, 3, 6], [2, 4, 6] and "
+             "[MultiHeadAttention] expected query [N, Lq, 6], key [N, Lk, 6] and value [N, Lk, 6], got [2, 3, 6], [2, "
+             "4, 6] and "
              "[2, 5, 6]"}};
   }
   static catalogue::LayerSample benchmark(Generator& g) {

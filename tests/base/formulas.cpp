@@ -48,6 +48,12 @@ BOOST_AUTO_TEST_CASE(stay_latex_where_they_are_not_understood) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(stand_in_prose) {
+  BOOST_TEST(readable_prose("from $e^y = x$: $y' e^y = 1$; inf at 0") == "from eʸ = x: y′ eʸ = 1; inf at 0");
+  BOOST_TEST(readable_prose("costs 5$") == "costs 5$");
+  BOOST_TEST(readable_prose("") == "");
+}
+
 BOOST_AUTO_TEST_CASE(marks_take_no_column) {
   BOOST_TEST(display_width("x\u0304ᵢ = ȳ") == 6U);
   BOOST_TEST(display_width("") == 0U);

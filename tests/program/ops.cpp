@@ -12,6 +12,7 @@
 #include "tapegrad/ops_command.hpp"
 
 using namespace tapegrad::program;
+using tapegrad::display_width;
 using tapegrad::catalogue::OpEntry;
 
 namespace {
@@ -71,9 +72,9 @@ BOOST_AUTO_TEST_CASE(a_page_says_what_the_struct_says) {
 
 BOOST_AUTO_TEST_CASE(every_formula_of_the_catalogue_is_understood) {
   for (const tapegrad::catalogue::OpEntry* op : tapegrad::catalogue::all_ops()) {
-    BOOST_TEST(unicode_math(op->math).has_value(), op->name << ": " << op->math);
+    BOOST_TEST(tapegrad::unicode_math(op->math).has_value(), op->name << ": " << op->math);
     for (const tapegrad::catalogue::Step& step : op->derivation())
-      BOOST_TEST(unicode_math(step.latex).has_value(), op->name << ": " << step.latex);
+      BOOST_TEST(tapegrad::unicode_math(step.latex).has_value(), op->name << ": " << step.latex);
   }
 }
 

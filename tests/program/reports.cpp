@@ -15,6 +15,7 @@
 #include "tapegrad/table.hpp"
 
 using namespace tapegrad::program;
+using tapegrad::display_width;
 using tapegrad::suite::Outcome;
 
 namespace {

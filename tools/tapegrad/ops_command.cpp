@@ -115,7 +115,7 @@ std::string page_of(const OpEntry& op, const Terminal& terminal) {
     const std::string head = fmt::format("{:>2}. {}", ++number, step.title);
     page += head + "\n";
     append_wrapped(page, readable_math(step.latex), 3 * kIndent, terminal);
-    if (!step.why.empty()) append_wrapped(page, step.why, 3 * kIndent, terminal);
+    if (!step.why.empty()) append_wrapped(page, tapegrad::readable_prose(step.why), 3 * kIndent, terminal);
   }
 
   append_heading(page, "Keeps for the reverse sweep", terminal);

@@ -368,6 +368,17 @@ std::optional<std::string> unicode_math(std::string_view latex) { return Reader(
 
 std::string readable_math(std::string_view latex) { return unicode_math(latex).value_or(std::string(latex)); }
 
+std::string readable_prose(std::string_view text) {
+  std::string result;
+  while (true) {
+    const std::size_t begin = std::min(text.find('$'), text.size());
+    const std::size_t end = begin < text.size() ? text.find('$', begin + 1) : std::string_view::npos;
+    if (end == std::string_view::npos) return result.append(text);
+    result.append(text.substr(0, begin)).append(readable_math(text.substr(begin + 1, end - begin - 1)));
+    text.remove_prefix(end + 1);
+  }
+}
+
 std::size_t display_width(std::string_view text) {
   const auto combines = [](char32_t c) { return (c >= 0x300 && c <= 0x36f) || (c >= 0x20d0 && c <= 0x20ff); };
   const std::u32string characters = decoded(text);

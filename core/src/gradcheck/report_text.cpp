@@ -21,8 +21,8 @@ std::string shortened(std::string text, std::size_t width) {
 std::string output_text(std::int64_t output) { return output < 0 ? "" : std::to_string(output); }
 
 std::string row(const GradcheckFinding& f) {
-  std::string text = fmt::format("{:17} {:1} {:7} {:13} {:12} {:>5}", to_string(f.verdict), f.order, f.mode,
-                                 shortened(f.input_name, 13), shortened(element_text(f, f.index, f.output), 12),
+  std::string text = fmt::format("{:17} {:1} {:7} {:14} {:11} {:>5}", to_string(f.verdict), f.order, f.mode,
+                                 shortened(f.input_name, 14), shortened(element_text(f, f.index, f.output), 11),
                                  output_text(f.output));
   if (f.worst.empty()) return text;
   return text + fmt::format(" {:>12.5g} {:>12.5g} {:>7.1e} {:>5}", f.analytic, f.numeric, f.relative_error(),
@@ -70,7 +70,7 @@ std::string details(const GradcheckReport& report, const GradcheckFinding& f) {
 std::string to_string(const GradcheckReport& report) {
   std::string text = fmt::format("gradcheck: {} ({} comparisons, {} calls, {:.3f} s)\n", to_string(report.verdict()),
                                  report.comparisons, report.calls, report.seconds);
-  text += fmt::format("{:15} {:>3} {:7} {:13} {:12} {:>5} {:>12} {:>12} {:>7} {:>5}\n", "verdict", "ord", "mode",
+  text += fmt::format("{:15} {:>3} {:7} {:14} {:11} {:>5} {:>12} {:>12} {:>7} {:>5}\n", "verdict", "ord", "mode",
                       "input", "element", "out", "analytic", "numeric", "rel.err", "rate");
   std::size_t left = kMostFindings;
   std::size_t hidden = 0;

@@ -16,6 +16,9 @@ std::optional<std::string> unicode_math(std::string_view latex);
 /// The same; the LaTeX as it stands where that fails.
 std::string readable_math(std::string_view latex);
 
+/// Prose with formulas between dollars, each made readable: "not $y + 1$" becomes "not y + 1".
+std::string readable_prose(std::string_view text);
+
 /// How many columns UTF-8 text takes in a terminal: its characters without the marks that combine with one before (the
 /// bar of x̄).
 std::size_t display_width(std::string_view text);
