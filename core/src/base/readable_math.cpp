@@ -15,23 +15,24 @@ using Replacements = std::map<std::string_view, std::string_view>;
 
 const Replacements& symbols() {
   static const Replacements table = {
-      {"alpha", "α"},    {"beta", "β"},       {"gamma", "γ"},      {"delta", "δ"},   {"epsilon", "ε"}, {"zeta", "ζ"},
-      {"eta", "η"},      {"theta", "θ"},      {"kappa", "κ"},      {"lambda", "λ"},  {"mu", "μ"},      {"nu", "ν"},
-      {"xi", "ξ"},       {"pi", "π"},         {"rho", "ρ"},        {"sigma", "σ"},   {"tau", "τ"},     {"phi", "ϕ"},
-      {"varphi", "φ"},   {"chi", "χ"},        {"psi", "ψ"},        {"omega", "ω"},   {"Gamma", "Γ"},   {"Delta", "Δ"},
-      {"Theta", "Θ"},    {"Lambda", "Λ"},     {"Pi", "Π"},         {"Sigma", "Σ"},   {"Phi", "Φ"},     {"Psi", "Ψ"},
-      {"Omega", "Ω"},    {"ell", "ℓ"},        {"cdot", "·"},       {"odot", "⊙"},    {"times", "×"},   {"pm", "±"},
-      {"mapsto", "↦"},   {"to", "→"},         {"Rightarrow", "⇒"}, {"le", "≤"},      {"ge", "≥"},      {"ne", "≠"},
-      {"approx", "≈"},   {"sim", "∼"},        {"in", "∈"},         {"notin", "∉"},   {"infty", "∞"},   {"ldots", "…"},
-      {"dots", "…"},     {"cdots", "⋯"},      {"lnot", "¬"},       {"land", "∧"},    {"lor", "∨"},     {"vert", "|"},
-      {"Vert", "‖"},     {"langle", "⟨"},     {"rangle", "⟩"},     {"lfloor", "⌊"},  {"rfloor", "⌋"},  {"lceil", "⌈"},
-      {"rceil", "⌉"},    {"top", "⊤"},        {"equiv", "≡"},      {"propto", "∝"},  {"circ", "∘"},    {"star", "⋆"},
-      {"ast", "∗"},      {"forall", "∀"},     {"exists", "∃"},     {"cup", "∪"},     {"cap", "∩"},     {"subset", "⊂"},
-      {"setminus", "∖"}, {"oplus", "⊕"},      {"otimes", "⊗"},     {"{", "{"},       {"}", "}"},       {"_", "_"},
-      {"#", "#"},        {"%", "%"},          {"&", "&"},          {"|", "‖"},       {"lt", "<"},      {"gt", ">"},
-      {"ll", "≪"},       {"gg", "≫"},         {"nabla", "∇"},      {"partial", "∂"}, {"sum", "∑"},     {"prod", "∏"},
-      {"int", "∫"},      {"colon", ":"},      {"leftarrow", "←"},  {"neq", "≠"},     {"leq", "≤"},     {"geq", "≥"},
-      {"emptyset", "∅"}, {"varepsilon", "ε"}, {"ldotp", "."},      {"prime", "′"}};
+      {"alpha", "α"},      {"beta", "β"},   {"gamma", "γ"},      {"delta", "δ"},   {"epsilon", "ε"}, {"zeta", "ζ"},
+      {"eta", "η"},        {"theta", "θ"},  {"kappa", "κ"},      {"lambda", "λ"},  {"mu", "μ"},      {"nu", "ν"},
+      {"xi", "ξ"},         {"pi", "π"},     {"rho", "ρ"},        {"sigma", "σ"},   {"tau", "τ"},     {"phi", "ϕ"},
+      {"varphi", "φ"},     {"chi", "χ"},    {"psi", "ψ"},        {"omega", "ω"},   {"Gamma", "Γ"},   {"Delta", "Δ"},
+      {"Theta", "Θ"},      {"Lambda", "Λ"}, {"Pi", "Π"},         {"Sigma", "Σ"},   {"Phi", "Φ"},     {"Psi", "Ψ"},
+      {"Omega", "Ω"},      {"ell", "ℓ"},    {"cdot", "·"},       {"odot", "⊙"},    {"times", "×"},   {"pm", "±"},
+      {"mapsto", "↦"},     {"to", "→"},     {"Rightarrow", "⇒"}, {"le", "≤"},      {"ge", "≥"},      {"ne", "≠"},
+      {"approx", "≈"},     {"sim", "∼"},    {"in", "∈"},         {"notin", "∉"},   {"infty", "∞"},   {"ldots", "…"},
+      {"dots", "…"},       {"cdots", "⋯"},  {"lnot", "¬"},       {"land", "∧"},    {"lor", "∨"},     {"vert", "|"},
+      {"Vert", "‖"},       {"langle", "⟨"}, {"rangle", "⟩"},     {"lfloor", "⌊"},  {"rfloor", "⌋"},  {"lceil", "⌈"},
+      {"rceil", "⌉"},      {"top", "⊤"},    {"equiv", "≡"},      {"propto", "∝"},  {"circ", "∘"},    {"star", "⋆"},
+      {"ast", "∗"},        {"forall", "∀"}, {"exists", "∃"},     {"cup", "∪"},     {"cap", "∩"},     {"subset", "⊂"},
+      {"setminus", "∖"},   {"oplus", "⊕"},  {"otimes", "⊗"},     {"{", "{"},       {"}", "}"},       {"_", "_"},
+      {"#", "#"},          {"%", "%"},      {"&", "&"},          {"|", "‖"},       {"lt", "<"},      {"gt", ">"},
+      {"ll", "≪"},         {"gg", "≫"},     {"nabla", "∇"},      {"partial", "∂"}, {"sum", "∑"},     {"prod", "∏"},
+      {"int", "∫"},        {"colon", ":"},  {"leftarrow", "←"},  {"neq", "≠"},     {"leq", "≤"},     {"geq", "≥"},
+      {"emptyset", "∅"},   {"lVert", "‖"},  {"rVert", "‖"},      {"lvert", "|"},   {"rvert", "|"},   {"bmod", "mod"},
+      {"varepsilon", "ε"}, {"ldotp", "."},  {"prime", "′"}};
   return table;
 }
 
@@ -312,7 +313,8 @@ class Reader {
     }
     const auto at = symbols().find(name);
     if (at == symbols().end()) return fail();
-    tight_ = name == "partial" || name == "nabla" || name == "lnot" || name == "vert" || name == "Vert";
+    tight_ = name == "partial" || name == "nabla" || name == "lnot" || name == "vert" || name == "Vert" ||
+             name == "lVert" || name == "lvert";
     return std::string(at->second);
   }
 

@@ -7,8 +7,6 @@
 namespace tapegrad::checker {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
 bool finite_at(const std::array<Shifted, kSteps>& side, std::size_t o) {
   return std::all_of(side.begin(), side.end(), [o](const Shifted& s) { return std::isfinite(s.y[o]); });
 }
