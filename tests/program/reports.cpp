@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(json) {
     found = true;
     BOOST_TEST(check["outcome"] == "failed");
     BOOST_TEST(check["reproduce"] == "tapegrad check --op scaled --sample 'a <sample> & \"more\"' --order 1 --seed 4");
-    const nlohmann::json& finding = check["findings"][0];
+    const nlohmann::json& finding = check["gradcheck"]["findings"][0];
     BOOST_TEST(finding["verdict"] == "wrong");
     BOOST_TEST(finding["relative_error"].get<double>() > 0.02);
   }

@@ -14,26 +14,6 @@ Json number(double value) {
   return value > 0.0 ? "inf" : "-inf";
 }
 
-Json json_of(const GradcheckFinding& f) {
-  Json json = {{"verdict", to_string(f.verdict)},
-               {"order", f.order},
-               {"mode", f.mode},
-               {"input", f.input},
-               {"index", f.index},
-               {"output", f.output},
-               {"analytic", number(f.analytic)},
-               {"numeric", number(f.numeric)},
-               {"absolute_error", number(f.absolute_error())},
-               {"relative_error", number(f.relative_error())},
-               {"tolerance", number(f.tolerance)}};
-  if (f.verdict == Verdict::kink) {
-    json["slope_below"] = number(f.slope_below);
-    json["slope_above"] = number(f.slope_above);
-  }
-  if (!f.note.empty()) json["note"] = f.note;
-  return json;
-}
-
 std::string_view name_of(suite::Outcome outcome) {
   switch (outcome) {
     case suite::Outcome::passed: return "passed";
@@ -48,10 +28,7 @@ Json json_of(const suite::EntryResult& result, const suite::CheckResult& check, 
   if (!check.sample.empty()) json["sample"] = check.sample;
   if (!check.message.empty()) json["message"] = check.message;
   if (check.outcome == suite::Outcome::failed) json["reproduce"] = reproduction(result, check, options);
-  if (check.report) {
-    json["comparisons"] = check.report->comparisons;
-    for (const GradcheckFinding& f : check.report->findings) json["findings"].push_back(json_of(f));
-  }
+  if (check.report) json["gradcheck"] = Json::parse(to_json(*check.report));
   return json;
 }
 

@@ -32,15 +32,16 @@ TAPEGRAD_EXPORT_BINARY_KERNELS(SwigluFormula)
 struct Swiglu : GatedOp<Swiglu, SwigluFormula, SwigluFormulaKernels> {
   static constexpr std::string_view name = "swiglu";
   static constexpr std::string_view math =
-      R"(y = a\,b\,\sigma(b);\quad \bar a = \bar y\,b\,\sigma(b),\ \bar b = \bar y\,a\,\sigma(b)\,(1 + b\,(1 - \sigma(b))))";
+      R"(y = a\,b\,\sigma(b);\quad \bar a = \bar y\,b\,\sigma(b),\ \bar b = \bar y\,a\,\sigma(b)\,(1 + b\,\sigma(-b)))";
   using GatedOp::GatedOp;
 
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(x = (a, b),\quad y = a\,\mathrm{silu}(b),\quad \mathrm{silu}(b) = b\,\sigma(b))",
              "Shazeer 2020, arXiv:2002.05202: a is the first half along the axis, the gate b the second"},
             {"The value", R"(\bar a = \bar y\,\mathrm{silu}(b))", "linear in a"},
-            {"The gate", R"(\bar b = \bar y\,a\,\mathrm{silu}'(b) = \bar y\,a\,\sigma(b)\,(1 + b\,(1 - \sigma(b))))",
-             "the slope of silu, by the product rule; this gate may be negative and has no upper bound"},
+            {"The gate", R"(\bar b = \bar y\,a\,\mathrm{silu}'(b) = \bar y\,a\,\sigma(b)\,(1 + b\,\sigma(-b)))",
+             "the slope of silu, by the product rule and $1 - \\sigma(b) = \\sigma(-b)$; this gate may be negative and "
+             "has no upper bound"},
             {"Together", R"(\bar x = (\bar a, \bar b))", "joined as the halves were cut"}};
   }
   static catalogue::Samples samples(Generator& g) { return gated_samples(g, swiglu); }
