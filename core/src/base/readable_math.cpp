@@ -275,7 +275,7 @@ class Reader {
     if (c == '\\') return command(command_name());
     if (c == '{') return group();
     if (c == '}') return fail();
-    const std::string character = one_character();
+    std::string character = one_character();
     if (c == '-') return "−";
     if (c == '\'') return "′";
     if (c == '~') return " ";

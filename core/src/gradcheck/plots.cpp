@@ -30,7 +30,7 @@ struct Axis {
   std::vector<double> ticks() const {
     std::vector<double> exponents;
     const double every = std::ceil((high - low) / 5.0);
-    for (double e = low; e <= high; e += every) exponents.push_back(e);
+    for (int i = 0; low + i * every <= high; ++i) exponents.push_back(low + i * every);
     return exponents;
   }
 };
