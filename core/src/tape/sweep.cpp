@@ -312,13 +312,13 @@ void Sweep::step(Node& node, std::span<const char> reaches) {
   std::vector<Tensor> seen(observed ? node.edge_count : 0U);
   Sink sink(*this, node, wanted, observed ? &seen : nullptr);
   const Saved saved(node, Wants(wanted));
-  const bool differentiable_rule = again || options_.strong_zero || table.fused_vjp == nullptr;
+  const bool fused = table.fused_vjp != nullptr && ((!again && !options_.strong_zero) || table.vjp == nullptr);
   {
     const StrongZero strong(options_.strong_zero);
-    if (differentiable_rule && table.vjp != nullptr) {
-      table.vjp(node.state, saved, dys, sink);
-    } else {
+    if (fused) {
       table.fused_vjp(node.state, saved, dys, sink);
+    } else {
+      table.vjp(node.state, saved, dys, sink);
     }
   }
   if (!observed) return;
