@@ -59,7 +59,7 @@ class Detective {
   }
 
   void innocent(const Call& call, std::string_view where) {
-    const GradcheckReport report = look(call, sample_, {}, seed_);
+    const GradcheckReport report = look(call, sample_, {.order = sample_.options.order}, seed_);
     if (!passes(report, sample_))
       result_.suspected.push_back(
           {std::string(entry_.name), sample_.name, std::string(where), 0, 0, to_string(report)});
@@ -88,7 +88,8 @@ class Detective {
          {reverse, {.order = 1, .forward_mode = false, .budget = 0}}}};
     for (std::size_t mode = 0; mode < ways.size(); ++mode) {
       GradcheckReport report = look(ways[mode].first, sample, ways[mode].second, seed_);
-      if (mode == kDefaultMode && passes(report, sample)) report = look(reverse, sample, {}, seed_);
+      if (mode == kDefaultMode && sample.options.order > 1 && passes(report, sample))
+        report = look(reverse, sample, {}, seed_);
       count(mutant, mode, report, sample);
     }
     count(mutant, kForwardMode, look(with_forward_rule(mutant.right, mutant.rule), sample, {.order = 1}, seed_),
