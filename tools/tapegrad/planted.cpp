@@ -117,7 +117,8 @@ ReverseRule rule_of(const Call& function) {
 Call with_reverse_rule(const Call& function, const ReverseRule& rule) { return planted<Planted>({function, rule, {}}); }
 
 Call with_forward_rule(const Call& function, const ReverseRule& rule) {
-  return planted<PlantedForward>({function, rule_of(function), rule});
+  ReverseRule reverse = rule_of(function);
+  return planted<PlantedForward>({function, std::move(reverse), rule});
 }
 
 }  // namespace tapegrad::program
