@@ -68,7 +68,7 @@ std::vector<double> as_values(const Range& range) {
 /// f as x -> values, whether it returns a number, returns a range or writes `count` numbers.
 template <class F>
 PlainFunction plain_function(F& f, std::size_t count) {
-  return [&f, count](Point x) -> std::vector<double> {
+  return [=, &f](Point x) -> std::vector<double> {
     if constexpr (std::is_invocable_v<F&, Point>) {
       if constexpr (std::is_convertible_v<std::invoke_result_t<F&, Point>, double>) {
         return {static_cast<double>(std::invoke(f, x))};
@@ -87,7 +87,7 @@ PlainFunction plain_function(F& f, std::size_t count) {
 
 template <class F>
 PlainProduct plain_product(F& f, std::size_t count) {
-  return [&f, count](Point x, Point v) -> std::vector<double> {
+  return [=, &f](Point x, Point v) -> std::vector<double> {
     if constexpr (std::is_invocable_v<F&, Point, Point, std::span<double>>) {
       std::vector<double> out(count);
       std::invoke(f, x, v, std::span<double>(out));
