@@ -200,8 +200,9 @@ class Comparison {
         const auto judged = [&] {
           const Slope& slope = studied.slopes[o];
           const double block = std::max(scale, std::isfinite(slope.error) ? std::abs(slope.value) : 0.0);
-          return judge(analytic, slope,
-                       {block, natural, precision_.floor * block + 100.0 * precision_.epsilon * natural});
+          return judge(
+              analytic, slope,
+              {block, natural, precision_.floor * block + 100.0 * precision_.epsilon * natural, precision_.rough});
         };
         Judgement c = judged();
         const bool look_again = ranking.verdict() != Verdict::wrong || second_looks < kSecondLooks;
@@ -315,9 +316,10 @@ class Comparison {
         for (std::size_t j = 0; j < d.size(); ++j) scale += std::abs(gradients[u][j] * d[j]);
         const auto judged = [&] {
           const Slope& slope = studied.slopes[u];
-          return judge(analytic, slope,
-                       {std::max(scale, std::abs(slope.value)), magnitude[u] / x_scale,
-                        precision_.floor * scale + 100.0 * precision_.epsilon * magnitude[u] / x_scale});
+          return judge(
+              analytic, slope,
+              {std::max(scale, std::abs(slope.value)), magnitude[u] / x_scale,
+               precision_.floor * scale + 100.0 * precision_.epsilon * magnitude[u] / x_scale, precision_.rough});
         };
         Judgement c = judged();
         if (c.verdict != Verdict::ok && !thorough) {

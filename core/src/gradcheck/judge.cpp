@@ -7,7 +7,6 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kDoubt = 10.0;  // how many estimated errors the differences may be off
-constexpr double kRough = 1e-3;  // the doubt, in units of the block, beyond which differences cannot tell
 
 bool lies_between(double value, double a, double b, double slack) {
   return value >= std::min(a, b) - slack && value <= std::max(a, b) + slack;
@@ -31,10 +30,10 @@ Judgement judge(double analytic, const Slope& slope, const Scales& scales) {
   const bool close = error <= tolerance;
   const double excess = error == 0.0 ? 0.0 : std::isfinite(error) ? error / tolerance : kInfinity;
   Judgement j{Verdict::ok, tolerance, excess, !(std::max(std::abs(analytic), std::abs(slope.value)) <= tolerance)};
-  const bool rough = doubt > kRough * scales.block;
+  const bool rough = doubt > scales.rough * scales.block;
   // Differences across a kink that happen to agree are no proof; sides that differ by rounding are no kink.
   const bool kink =
-      slope.kink && std::abs(slope.above - slope.below) > std::max(kRough * scales.block, 2.0 * tolerance);
+      slope.kink && std::abs(slope.above - slope.below) > std::max(scales.rough * scales.block, 2.0 * tolerance);
   if (close && !kink && (!rough || doubt <= 1e-6 * std::max(scales.natural, 1.0))) return j;
   if (slope.kink) {
     const double slack = scales.floor + 1e-3 * std::max(std::abs(slope.below), std::abs(slope.above));

@@ -12,6 +12,7 @@ struct Scales {
   double block = 0.0;    // the size of the derivatives around
   double natural = 0.0;  // outputs per input
   double floor = 0.0;    // the derivative's own rounding
+  double rough = 0.0;    // the doubt, in units of the block, beyond which differences cannot tell
 };
 
 struct Judgement {

@@ -12,7 +12,10 @@ Precision precision_of(double value_epsilon, double derivative_epsilon) {
   const double first = std::round(bits / 7.0);
   const double span = bits / 2.0 - first - static_cast<double>(kSteps - 1);
   const int families = 1 + static_cast<int>(std::round(std::fmax(0.0, span) / kFamilyBits));
-  return {value_epsilon, std::exp2(-first), families, derivative_epsilon, std::pow(derivative_epsilon, 0.6)};
+  // A thousandth, until the values are coarser than float32: then as their square root, which is what differences of
+  // low order leave.
+  const double rough = std::fmax(1e-3, 3.0 * std::sqrt(value_epsilon));
+  return {value_epsilon, std::exp2(-first), families, derivative_epsilon, std::pow(derivative_epsilon, 0.6), rough};
 }
 
 }  // namespace tapegrad::checker

@@ -9,6 +9,7 @@ struct Precision {
   int families;       // of steps, each starting 32 times smaller than the last, down to about sqrt(epsilon)
   double derivative_epsilon;
   double floor;  // the derivative's own rounding, in units of the largest in its block
+  double rough;  // the doubt, in the same units, beyond which differences cannot tell
 };
 
 Precision precision_of(double value_epsilon, double derivative_epsilon);

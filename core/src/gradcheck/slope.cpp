@@ -109,8 +109,10 @@ Family sample(const Along& along, double first) {
 Values measure_noise(const Line& line, double smallest_step) {
   constexpr int kSide = kNoisePoints / 2;
   std::array<Values, kNoisePoints> y;
-  for (int i = -kSide; i <= kSide; ++i)
-    y[static_cast<std::size_t>(i + kSide)] = i == 0 ? line.y : line.along(i * smallest_step / 16.0).y;
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const int from_point = static_cast<int>(i) - kSide;
+    y[i] = from_point == 0 ? line.y : line.along(from_point * smallest_step / 16.0).y;
+  }
   Values noise(line.y.size());
   for (std::size_t o = 0; o < noise.size(); ++o) {
     std::array<double, kNoisePoints> values{};
