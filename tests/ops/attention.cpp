@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(padding_changes_nothing) {
 
 /// x [N, H, L, D] with NaN and inf in the positions [begin, ..) of sequence n.
 Tensor poisoned(const Tensor& x, std::int64_t n, std::int64_t begin) {
-  const Tensor copy = x.clone();
+  Tensor copy = x.clone();
   const double infinity = std::numeric_limits<double>::infinity();
   for (std::int64_t h = 0; h < x.size(1); ++h)
     for (std::int64_t j = begin; j < x.size(2); ++j)

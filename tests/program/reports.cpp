@@ -16,7 +16,6 @@
 
 using namespace tapegrad::program;
 using tapegrad::display_width;
-using tapegrad::suite::Outcome;
 
 namespace {
 
