@@ -248,9 +248,28 @@ BOOST_AUTO_TEST_CASE(functions_that_misbehave) {
                   .ok());
 }
 
+BOOST_AUTO_TEST_CASE(noise_is_told_from_error) {
+  // Values rounded to a unit: differences are rough, and never call a right gradient wrong. Not claimed of stairs wider
+  // than the steps (1e-3 here, where the slope is small): there the function stands still, and only that can be seen.
+  const auto rough = [](double unit) {
+    return [unit](double v) { return std::round(std::sin(3.0 * v) / unit) * unit; };
+  };
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const double x = normal(1, seed)[0];
+    const double slope = 3.0 * std::cos(3.0 * x);
+    const double steep = 1.5 * slope + std::copysign(0.5, slope);
+    for (const double unit : {1e-4, 1e-5, 1e-6, 1e-8, 1e-10}) {
+      const GradcheckReport right = check_at(x, rough(unit), slope);
+      BOOST_TEST((right.verdict() != Verdict::wrong), to_string(right));
+      BOOST_TEST(!check_at(x, rough(unit), steep).ok());
+    }
+    const GradcheckReport wrong = check_at(x, rough(1e-6), steep);
+    BOOST_TEST((wrong.verdict() == Verdict::wrong), to_string(wrong));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(values_said_to_be_rough_are_judged_as_such) {
-  // rounded to 1e-6, as those of an iteration that stops there; without a word of it the stairs would be taken for
-  // slopes
+  // rounded to 1e-6, as those of an iteration that stops there
   const double unit = 1e-6;
   const auto rough = [unit](Point p) { return std::round(std::sin(3.0 * p[0]) / unit) * unit; };
   for (std::uint64_t seed = 0; seed < 20; ++seed) {

@@ -4,6 +4,11 @@
 #include <cmath>
 
 namespace tapegrad::checker {
+namespace {
+
+constexpr double kAgree = 0.25;  // between the scatter of so few differences and the 1/11 of a kink
+
+}  // namespace
 
 double noise_of(std::array<double, kNoisePoints> values) {
   constexpr int kFirst = 4;
@@ -22,6 +27,19 @@ double noise_of(std::array<double, kNoisePoints> values) {
     if (std::isnan(squares)) return squares;
   }
   return noise;
+}
+
+double confirmed_noise(const Textures& here, const Textures& wider) {
+  const auto agreed = [](const Texture& near, const Texture& far) {
+    return near.exact && near.noise > kAgree * far.noise ? std::max(near.noise, far.noise) : 0.0;
+  };
+  return std::max({agreed(here.narrow, here.middle), agreed(here.middle, here.wide), agreed(here.narrow, wider.narrow),
+                   agreed(here.middle, wider.middle), agreed(here.wide, wider.wide)});
+}
+
+bool refuted(double confirmed, const Textures& here) {
+  const auto upholds = [confirmed](const Texture& t) { return t.still || t.noise >= kAgree * confirmed; };
+  return !upholds(here.narrow) && !upholds(here.middle) && !upholds(here.wide);
 }
 
 }  // namespace tapegrad::checker

@@ -2,14 +2,36 @@
 #pragma once
 
 #include <array>
+#include <limits>
 
 namespace tapegrad::checker {
 
-inline constexpr int kNoisePoints = 7;
+inline constexpr int kNoisePoints = 11;
 
 /// The standard deviation of the noise in values at equally spaced points: that of their fourth and fifth differences,
 /// in which nothing else is left of a smooth function (Moré and Wild, "Estimating computational noise", 2011).
 /// NaN when a value is not finite.
 double noise_of(std::array<double, kNoisePoints> values);
+
+/// What values at one spacing show.
+struct Texture {
+  double noise = std::numeric_limits<double>::quiet_NaN();  // as when a value is not finite
+  bool still = false;  // neighbours are equal: the spacing may lie within one stair of rounded values
+  bool exact = true;   // rounding left the points where they were meant to be
+};
+
+/// What values at three spacings show, each at least 11 times the last.
+struct Textures {
+  Texture narrow, middle, wide;
+};
+
+/// The noise that is seen here, after the same spacings at least 11 times wider. Noise is the same at every spacing,
+/// where the differences of a kink shrink in proportion to the spacing and those of a smooth function with its fourth
+/// power or faster: what two spacings agree on is noise. 0 when they agree on none.
+double confirmed_noise(const Textures& here, const Textures& wider);
+
+/// Whether noise that was confirmed at wider spacings is seen not to be: the values move, and smoothly, at all three.
+/// (A function sampled beyond its own scale looks noisy until then.) Values that stand still refute nothing.
+bool refuted(double confirmed, const Textures& here);
 
 }  // namespace tapegrad::checker

@@ -35,7 +35,7 @@ void extrapolate(const Difference& difference, const Width& width, double ratio,
 
 /// One-sided slopes, extrapolated in h; their difference shrinks with h where the function is smooth. A family whose
 /// steps are so small that rounding hides the difference leaves `best` as it is.
-void compare_sides(const Family& family, std::size_t o, double y, double noise, double measured, Slope& best) {
+void compare_sides(const Family& family, std::size_t o, double y, Slope& best) {
   const auto sides = [&](std::size_t k) {
     return std::pair((y - family.below[k].y[o]) / -family.below[k].t, (family.above[k].y[o] - y) / family.above[k].t);
   };
@@ -45,50 +45,41 @@ void compare_sides(const Family& family, std::size_t o, double y, double noise, 
   const double right = 2.0 * above - above2;
   const double size = std::max(std::abs(left), std::abs(right));
   const double gap = std::abs(right - left);
-  const double rounding = 8.0 * std::max(noise, measured) / family.above[kSteps - 1].t;
+  const double rounding = 8.0 * family.noise[o] / family.above[kSteps - 1].t;
   if (best.kink && gap <= rounding && rounding > 1e-3 * size) return;
   best.below = left;
   best.above = right;
   best.kink = gap > rounding && gap > 1e-3 * size && std::abs(above - below) > 0.75 * std::abs(above2 - below2);
 }
 
-/// Whether the values stand still at the smallest step.
-bool stands_still(const Family& family, std::size_t o, double y) {
-  return family.above[kSteps - 1].y[o] == y || family.below[kSteps - 1].y[o] == y;
-}
-
 /// Whether the function moves by nearly as much at half the step: a jump, or steps far beyond the function's own scale.
-bool moves_regardless(const Family& family, std::size_t o, double noise) {
+bool moves_regardless(const Family& family, std::size_t o) {
   const double rise2 = std::abs(family.above[kSteps - 2].y[o] - family.below[kSteps - 2].y[o]);
   const double rise = std::abs(family.above[kSteps - 1].y[o] - family.below[kSteps - 1].y[o]);
-  return rise > 64.0 * noise && rise > 0.75 * rise2;
+  return rise > 64.0 * family.rounding[o] && rise > 0.75 * rise2;
 }
 
-void two_sided(const Family& family, std::size_t o, double y, double noise, double measured, double epsilon,
-               Slope& best) {
-  // Values that stand still below steps that show a clear slope are a staircase's: too small a step.
-  if (best.noisy && best.error < 0.1 * std::abs(best.value) && stands_still(family, o, y)) return;
-  if (moves_regardless(family, o, noise)) return;
+void two_sided(const Family& family, std::size_t o, double y, double epsilon, Slope& best) {
+  if (moves_regardless(family, o)) return;
   extrapolate([&](std::size_t k) { return family.above[k].y[o] - family.below[k].y[o]; },
               [&](std::size_t k) { return family.above[k].t - family.below[k].t; }, 4.0,
               [&](std::size_t k) {
                 const double size = std::max(std::abs(family.above[k].y[o]), std::abs(family.below[k].y[o]));
-                return std::max({noise, measured, epsilon * size});
+                return std::max(family.noise[o], epsilon * size);
               },
               best);
-  best.noisy = best.noisy || measured > 4.0 * noise;
-  compare_sides(family, o, y, noise, measured, best);
+  compare_sides(family, o, y, best);
 }
 
 /// Where the function is finite on one side only: forward or backward differences. A slope that still grows in
 /// proportion when the step shrinks 2^4 times has no limit.
-void one_sided(const Family& family, std::size_t o, double y, double noise, Slope& best) {
+void one_sided(const Family& family, std::size_t o, double y, Slope& best) {
   const bool above = finite_at(family.above, o);
   const std::array<Shifted, kSteps>& side = above ? family.above : family.below;
   if (!above && !finite_at(side, o)) return;
   best.one_sided = true;
   extrapolate([&](std::size_t k) { return side[k].y[o] - y; }, [&](std::size_t k) { return side[k].t; }, 2.0,
-              [noise](std::size_t) { return noise; }, best);
+              [&](std::size_t) { return family.rounding[o]; }, best);
   const auto slope = [&](std::size_t k) { return (side[k].y[o] - y) / side[k].t; };
   bool grows = true;
   for (std::size_t k = 1; k < kSteps; ++k) grows = grows && slope(k) / slope(k - 1) > 1.1;
@@ -105,61 +96,128 @@ Family sample(const Along& along, double first) {
   return family;
 }
 
-/// The noise of each output near the point, measured at a sixteenth of the family's smallest step.
-Values measure_noise(const Line& line, double smallest_step) {
+/// The texture of each output near the point, from values `spacing` apart.
+std::vector<Texture> texture_at(const Line& line, double spacing) {
   constexpr int kSide = kNoisePoints / 2;
   std::array<Values, kNoisePoints> y;
+  bool exact = true;
   for (std::size_t i = 0; i < y.size(); ++i) {
-    const int from_point = static_cast<int>(i) - kSide;
-    y[i] = from_point == 0 ? line.y : line.along(from_point * smallest_step / 16.0).y;
+    const double t = (static_cast<int>(i) - kSide) * spacing;
+    Shifted s = t == 0.0 ? Shifted{0.0, line.y} : line.along(t);
+    exact = exact && s.t == t;
+    y[i] = std::move(s.y);
   }
-  Values noise(line.y.size());
-  for (std::size_t o = 0; o < noise.size(); ++o) {
+  std::vector<Texture> textures(line.y.size());
+  for (std::size_t o = 0; o < textures.size(); ++o) {
     std::array<double, kNoisePoints> values{};
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = y[i][o];
-    const double measured = noise_of(values);
-    noise[o] = std::isfinite(measured) ? 4.0 * measured : 0.0;
+    const bool still = std::adjacent_find(values.begin(), values.end()) != values.end();
+    textures[o] = {noise_of(values), still, exact};
   }
-  return noise;
+  return textures;
+}
+
+/// Measures the noise of the outputs, family by family.
+class NoiseMeter {
+ public:
+  explicit NoiseMeter(std::size_t outputs)
+      : last_(outputs), confirmed_(outputs, 0.0), carried_(outputs, 0.0), here_(outputs, 0.0) {}
+
+  /// At a family whose steps end with `smallest`; families come by falling steps.
+  void measure(const Line& line, double smallest) {
+    const std::vector<Texture> narrow = texture_at(line, kNarrow * smallest);
+    const std::vector<Texture> middle = texture_at(line, smallest);
+    const std::vector<Texture> wide = texture_at(line, kWide * smallest);
+    for (std::size_t o = 0; o < here_.size(); ++o) {
+      const Textures here{narrow[o], middle[o], wide[o]};
+      confirmed_[o] = confirmed_noise(here, last_[o]);
+      if (refuted(carried_[o], here)) carried_[o] = 0.0;
+      last_[o] = here;
+      carried_[o] = std::max(carried_[o], confirmed_[o]);
+      here_[o] = std::fmax(carried_[o], narrow[o].noise);
+    }
+  }
+  /// What the values of this family must be taken to have.
+  double here(std::size_t o) const { return kSafety * here_[o]; }
+  /// What was seen to be noise, and so is in the values of all wider families too.
+  double confirmed(std::size_t o) const { return kSafety * confirmed_[o]; }
+
+ private:
+  // In units of a family's smallest step. Few bits, so that x + t is exact; and not both whole ratios, because values
+  // rounded to stairs look straight at a spacing of whole stairs and at its multiples.
+  static constexpr double kNarrow = 11.0 / 128.0;
+  static constexpr double kWide = 16.0;
+  static constexpr double kSafety = 4.0;
+  std::vector<Textures> last_;
+  Values confirmed_, carried_, here_;
+};
+
+/// The slope of one output, from both sides if a step finds the function finite there, and from one.
+struct SlopeOfOutput {
+  Slope both, one;
+
+  void add(const Family& family, std::size_t o, double y, double epsilon) {
+    if (finite_at(family.above, o) && finite_at(family.below, o)) {
+      two_sided(family, o, y, epsilon, both);
+    } else {
+      one_sided(family, o, y, one);
+    }
+  }
+  const Slope& best() const { return !std::isfinite(both.error) && one.one_sided ? one : both; }
+};
+
+/// Whether one of the families was taken to be less noisy.
+bool raise_noise(std::vector<Family>& families, std::size_t o, double noise) {
+  bool raised = false;
+  for (Family& family : families) {
+    raised = raised || family.noise[o] < noise;
+    family.noise[o] = std::max(family.noise[o], noise);
+  }
+  return raised;
 }
 
 }  // namespace
 
 LineStudy study(const Line& line, const Precision& precision, bool thorough) {
   const std::size_t outputs = line.y.size();
-  LineStudy result{std::vector<Slope>(outputs), {}};
-  std::vector<Slope> sides(outputs);  // from one side, where no step finds the function finite on both
+  const double epsilon = 4.0 * precision.epsilon;
+  std::vector<Family> families;
+  std::vector<SlopeOfOutput> slopes(outputs);
+  NoiseMeter meter(outputs);
   double first = precision.first_step * std::exp2(std::round(std::log2(line.size)));
   for (int f = 0;; ++f, first /= std::exp2(kFamilyBits)) {
     const bool beyond = f >= precision.families;
     if (f == precision.families) first = std::min(first, precision.first_step * line.own);
     if (beyond && (!thorough || first < 64.0 * precision.epsilon * line.own || f >= 16)) break;
-    Family family = sample(line.along, first);
+    families.push_back(sample(line.along, first));
+    Family& family = families.back();
+    family.rounding.assign(outputs, 0.0);
     family.noise.assign(outputs, 0.0);
-    const Values measured = thorough ? measure_noise(line, family.above[kSteps - 1].t) : Values(outputs, 0.0);
+    if (thorough) meter.measure(line, family.above[kSteps - 1].t);
     double scale = 0.0;
     double error = 0.0;
     for (std::size_t o = 0; o < outputs; ++o) {
-      if (!std::isfinite(line.y[o])) continue;
+      const double y = line.y[o];
+      if (!std::isfinite(y)) continue;
       const double rise = std::abs(family.above[0].y[o] - family.below[0].y[o]);
       const double moved = std::isfinite(rise) ? rise / first : 0.0;
-      const double magnitude = beyond ? std::abs(line.y[o]) : line.magnitude[o];
-      const double noise = 4.0 * precision.epsilon * (magnitude + (beyond ? line.mixed : line.size) * moved);
-      family.noise[o] = std::max(noise, measured[o]);
-      if (finite_at(family.above, o) && finite_at(family.below, o)) {
-        two_sided(family, o, line.y[o], noise, measured[o], 4.0 * precision.epsilon, result.slopes[o]);
+      const double magnitude = beyond ? std::abs(y) : line.magnitude[o];
+      family.rounding[o] = epsilon * (magnitude + (beyond ? line.mixed : line.size) * moved);
+      family.noise[o] = std::max(family.rounding[o], meter.here(o));
+      if (raise_noise(families, o, meter.confirmed(o))) {
+        slopes[o] = {};
+        for (const Family& any : families) slopes[o].add(any, o, y, epsilon);
       } else {
-        one_sided(family, o, line.y[o], noise, sides[o]);
+        slopes[o].add(family, o, y, epsilon);
       }
-      scale = std::max({scale, std::abs(result.slopes[o].value), noise / line.size});
-      error = std::max(error, result.slopes[o].error);
+      scale = std::max({scale, std::abs(slopes[o].both.value), family.rounding[o] / line.size});
+      error = std::max(error, slopes[o].both.error);
     }
-    result.families.push_back(std::move(family));
     if (!thorough && error <= 1e-2 * std::sqrt(precision.epsilon) * scale) break;
     if (f + 1 >= precision.families && error <= 1e-4 * scale) break;
   }
-  for (std::size_t o = 0; o < outputs; ++o)
-    if (!std::isfinite(result.slopes[o].error) && sides[o].one_sided) result.slopes[o] = sides[o];
+  LineStudy result{{}, std::move(families)};
+  for (const SlopeOfOutput& slope : slopes) result.slopes.push_back(slope.best());
   return result;
 }
 

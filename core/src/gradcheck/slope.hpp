@@ -23,7 +23,6 @@ struct Slope {
   double below = 0.0;                                      // one-sided slopes
   double above = 0.0;
   bool kink = false;        // they differ
-  bool noisy = false;       // the values are rougher than rounding
   bool one_sided = false;   // the function is finite on one side only
   double divergence = 0.0;  // -1 or 1 where the differences grow without bound: the sign of the infinite slope
 };
@@ -38,7 +37,8 @@ using Along = std::function<Shifted(double t)>;
 /// Values at steps that halve, on both sides.
 struct Family {
   std::array<Shifted, kSteps> above, below;
-  Values noise;  // of each output's values
+  Values rounding;  // of each output's values, as expected
+  Values noise;     // of them, as expected or measured: whichever is larger
 };
 
 struct Line {
