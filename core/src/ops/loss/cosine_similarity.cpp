@@ -46,44 +46,42 @@ struct CosineSimilarity : Op<CosineSimilarity> {
   }
 
   static catalogue::Derivation derivation() {
-    return {
-        {"Definition",
-         R"(y = \hat a \cdot \hat b,\quad \hat a = r_a\, a,\quad r_a = \frac{1}{\max(\lVert a \rVert, \epsilon)})",
-         "and so for b: the inner product of two directions"},
-        {"The direction", R"(d\hat a = r_a\, (da - \hat a\, (\hat a \cdot da)))",
-         "d||a|| = a . da / ||a||: what points along a changes its length alone, and is taken out"},
-        {"One vector", R"(\frac{\partial y}{\partial a} = r_a\, (\hat b - y\, \hat a))",
-         "the projection is symmetric, so it acts on b^ in turn: what is left of b's direction across a. It is "
-         "orthogonal to a: a step along a changes nothing"},
-        {"The other", R"(\frac{\partial y}{\partial b} = r_b\, (\hat a - y\, \hat b))", "by symmetry"},
-        {"Shorter than eps",
-         R"(\lVert a \rVert < \epsilon \;\Rightarrow\; \frac{\partial y}{\partial a} = \frac{\hat b}{\epsilon})",
-         "the norm counts as the constant eps, nothing is projected out and y is linear in a; the zero vector is one "
-         "of "
-         "these, with y = 0"},
-        {"As short as eps", R"(\lVert a \rVert = \epsilon)",
-         "a kink of the maximum: half of the projection, as for any tie"}};
+    return {{"Definition",
+             R"(y = \hat a \cdot \hat b,\quad \hat a = r_a\, a,\quad r_a = \frac{1}{\max(\lVert a \rVert, \epsilon)})",
+             "and so for b: the inner product of two directions"},
+            {"The direction", R"(d\hat a = r_a\, (da - \hat a\, (\hat a \cdot da)))",
+             "d||a|| = a . da / ||a||: what points along a changes its length alone, and is taken out"},
+            {"One vector", R"(\frac{\partial y}{\partial a} = r_a\, (\hat b - y\, \hat a))",
+             "the projection is symmetric, so it acts on b^ in turn: what is left of b's direction across a. It is "
+             "orthogonal to a: a step along a changes nothing"},
+            {"The other", R"(\frac{\partial y}{\partial b} = r_b\, (\hat a - y\, \hat b))", "by symmetry"},
+            {"Shorter than eps",
+             R"(\lVert a \rVert < \epsilon \;\Rightarrow\; \frac{\partial y}{\partial a} = \frac{\hat b}{\epsilon})",
+             "the norm counts as the constant eps, nothing is projected out and y is linear in a; the zero vector is "
+             "one of these, with y = 0"},
+            {"As short as eps", R"(\lVert a \rVert = \epsilon)",
+             "a kink of the maximum: half of the projection, as for any tie"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;
-    const auto with = [](int axis, double eps = 1e-8) {
-      return catalogue::of<2>([=](const Tensor& a, const Tensor& b) { return cosine_similarity(a, b, axis, eps); });
+    const auto along = [](int over, double least = 1e-8) {
+      return catalogue::of<2>([=](const Tensor& a, const Tensor& b) { return cosine_similarity(a, b, over, least); });
     };
-    return {{"rows", {uniform(g, {3, 4}, -2, 2), uniform(g, {3, 4}, -2, 2)}, with(-1)},
-            {"columns", {uniform(g, {3, 2}, -2, 2), uniform(g, {3, 2}, -2, 2)}, with(0)},
-            {"broadcast", {uniform(g, {2, 1, 3}, -2, 2), uniform(g, {2, 3}, -2, 2)}, with(-1)},
+    return {{"rows", {uniform(g, {3, 4}, -2, 2), uniform(g, {3, 4}, -2, 2)}, along(-1)},
+            {"columns", {uniform(g, {3, 2}, -2, 2), uniform(g, {3, 2}, -2, 2)}, along(0)},
+            {"broadcast", {uniform(g, {2, 1, 3}, -2, 2), uniform(g, {2, 3}, -2, 2)}, along(-1)},
             {"one value for the whole vector",
              {uniform(g, {2, 1}, 0.5, 2), uniform(g, {2, 3}, -2, 2)},
-             with(-1),
+             along(-1),
              {.order = 0, .reason = "a length alone turns nothing: the gradient is 0 to rounding"}},
-            {"two vectors", {uniform(g, {3}, -2, 2), uniform(g, {3}, -2, 2)}, with(0)},
+            {"two vectors", {uniform(g, {3}, -2, 2), uniform(g, {3}, -2, 2)}, along(0)},
             {"parallel",
              {catalogue::vector64({1.0, -2.0, 0.5}), catalogue::vector64({2.0, -4.0, 1.0})},
-             with(0),
+             along(0),
              {.order = 0, .reason = "the gradient is 0 to rounding: the cosine is at its largest"}},
-            {"shorter than eps", {uniform(g, {2, 3}, -0.2, 0.2), uniform(g, {2, 3}, -2, 2)}, with(-1, 0.5)},
-            {"zero vector", {catalogue::full64({2, 3}, 0.0), uniform(g, {2, 3}, -2, 2)}, with(-1, 0.5)},
-            {"no vectors", {uniform(g, {0, 3}, -2, 2), uniform(g, {0, 3}, -2, 2)}, with(-1)}};
+            {"shorter than eps", {uniform(g, {2, 3}, -0.2, 0.2), uniform(g, {2, 3}, -2, 2)}, along(-1, 0.5)},
+            {"zero vector", {catalogue::full64({2, 3}, 0.0), uniform(g, {2, 3}, -2, 2)}, along(-1, 0.5)},
+            {"no vectors", {uniform(g, {0, 3}, -2, 2), uniform(g, {0, 3}, -2, 2)}, along(-1)}};
   }
   static catalogue::ErrorSamples errors() {
     return {{"shapes",
@@ -123,8 +121,8 @@ struct CosineSimilarity : Op<CosineSimilarity> {
           b(vector(y, op.axis)),
           cosine(sum(a.direction * b.direction, op.axis, true)) {}
 
-    Vector vector(const Tensor& x, int axis) const {
-      const Tensor squared_norm = sum(square(x), axis, true);
+    Vector vector(const Tensor& x, int over) const {
+      const Tensor squared_norm = sum(square(x), over, true);
       const Tensor inverse_norm = rsqrt(maximum(squared_norm, least));
       return {x * inverse_norm, squared_norm, inverse_norm};
     }

@@ -63,7 +63,7 @@ std::span<const LayerEntry* const> all_layers();
 
 /// A sample of `layer`: call(layer, inputs...) gives one tensor or several, and must hold no float64 tensor of its own.
 template <class L, class F>
-LayerSample layer_sample(const std::string& name, L layer, const Arguments& inputs, const F& call,
+LayerSample layer_sample(const std::string& name, L layer, const Arguments& inputs, F call,
                          SampleOptions options = {}) {
   return {.name = name,
           .layer = std::make_shared<const L>(std::move(layer)),
