@@ -1,4 +1,5 @@
 #include "ops/index/indices.hpp"
+#include "ops/index/scatter_samples.hpp"
 #include "tape/pointwise.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/index.hpp"
@@ -47,55 +48,14 @@ struct Scatter : Op<Scatter> {
          "gather would also give it to sources that were overwritten by later ones"}};
   }
   static catalogue::Samples samples(Generator& g) {
-    using catalogue::uniform;
-    const auto along = [](int d) {
-      return catalogue::of<3>(
-          [d](const Tensor& x, const Tensor& index, const Tensor& source) { return scatter(x, d, index, source); });
-    };
-    const auto indices = [](const std::vector<std::int64_t>& values, const Shape& shape) {
-      return from_vector(values, shape);
-    };
-    return {{"last dimension",
-             {uniform(g, {2, 4}, -2, 2), indices({3, 0, 1, 2, 1, 0}, {2, 3}), uniform(g, {2, 3}, -2, 2)},
-             along(1)},
-            {"first dimension",
-             {uniform(g, {4, 2}, -2, 2), indices({3, 0, 1, 2}, {2, 2}), uniform(g, {2, 2}, -2, 2)},
-             along(0)},
-            {"repeated index", {uniform(g, {3}, -2, 2), indices({1, 1, 0, 1}, {4}), uniform(g, {4}, -2, 2)}, along(-1)},
-            {"smaller elsewhere",
-             {uniform(g, {3, 2, 2}, -2, 2), indices({1, 0, 1}, {1, 3, 1}), uniform(g, {1, 3, 1}, -2, 2)},
-             along(1)},
-            {"a number",
-             {uniform(g, {2, 3}, -2, 2), indices({2, 0}, {2, 1})},
-             catalogue::of<2>([](const Tensor& x, const Tensor& index) { return scatter(x, 1, index, 1.5); })},
-            {"no indices", {uniform(g, {2, 3}, -2, 2), indices({}, {2, 0}), uniform(g, {2, 0}, -2, 2)}, along(1)}};
+    catalogue::Samples all = catalogue::scatter_samples(g, scatter);
+    all.push_back({"a number",
+                   {catalogue::uniform(g, {2, 3}, -2, 2), from_vector(std::vector<std::int64_t>{2, 0}, {2, 1})},
+                   catalogue::of<2>([](const Tensor& x, const Tensor& index) { return scatter(x, 1, index, 1.5); })});
+    return all;
   }
-  static catalogue::ErrorSamples errors() {
-    return {{"out of range",
-             [] {
-               scatter(zeros({2, 3}), 1, from_vector(std::vector<std::int64_t>{0, 1, 2, 3}, {2, 2}), zeros({2, 2}));
-             },
-             "[scatter] index 3 at [1, 1] is out of range for size 3"},
-            {"shapes",
-             [] {
-               scatter(zeros({2, 3}), 1, zeros({2, 1}, {.dtype = int64}), zeros({2, 2}));
-             },
-             "[scatter] an index [2, 1] and a source [2, 2] do not fit [2, 3] along dimension 1"},
-            {"index dtype", [] { scatter(zeros({2}), 0, zeros({2}), zeros({2})); },
-             "[scatter] expected int64 indices, got float32 [2]"},
-            {"dtypes", [] { scatter(zeros({2}), 0, zeros({2}, {.dtype = int64}), zeros({2}, {.dtype = float64})); },
-             "[scatter] float32 [2] with float64 [2]"},
-            {"axis", [] { scatter(zeros({2}), 1, zeros({2}, {.dtype = int64}), 1.0); },
-             "[scatter] axis 1 is out of range for rank 1"}};
-  }
-  static catalogue::Sample benchmark(Generator& g) {
-    return {"[512, 512] along 1",
-            {catalogue::uniform(g, {512, 512}, -2, 2), randint(0, 512, {512, 512}, g),
-             catalogue::uniform(g, {512, 512}, -2, 2)},
-            catalogue::of<3>([](const Tensor& x, const Tensor& index, const Tensor& source) {
-              return scatter(x, 1, index, source);
-            })};
-  }
+  static catalogue::ErrorSamples errors() { return catalogue::scatter_errors(name, scatter); }
+  static catalogue::Sample benchmark(Generator& g) { return catalogue::scatter_benchmark(g, scatter); }
 
  private:
   /// Whether each entry of the index is the last one that names its place in y.
