@@ -45,5 +45,6 @@
 #include "tapegrad/tape/named_tensors.hpp"
 #include "tapegrad/tape/op.hpp"
 #include "tapegrad/tape/parameter_support.hpp"
+#include "tapegrad/tape/same_bits.hpp"
 #include "tapegrad/tape/tape.hpp"
 #include "tapegrad/tape/tensor.hpp"

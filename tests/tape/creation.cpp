@@ -3,6 +3,7 @@
 
 #include "tape_test.hpp"
 #include "tapegrad/base/threads.hpp"
+#include "tapegrad/tape/same_bits.hpp"
 
 using namespace tapegrad;
 using namespace tapegrad::test;
@@ -113,6 +114,20 @@ BOOST_AUTO_TEST_CASE(decision_19_random_tensors_are_the_same_at_any_number_of_th
   const auto one = draw(1);
   BOOST_TEST((draw(2) == one));
   BOOST_TEST((draw(4) == one));
+}
+
+BOOST_AUTO_TEST_CASE(the_same_to_the_bit) {
+  const double nan = std::nan("");
+  BOOST_TEST(same_bits(tensor({1.0, nan}), tensor({1.0, nan})));
+  BOOST_TEST(!same_bits(tensor({0.0}), tensor({-0.0})));
+  BOOST_TEST(!same_bits(tensor({1.0, 2.0}), tensor({1.0, std::nextafter(2.0F, 3.0F)})));
+  BOOST_TEST(!same_bits(tensor({1.0, 2.0}), tensor({{1.0, 2.0}})));
+  BOOST_TEST(!same_bits(tensor({1.0}), tensor({1.0}, {.dtype = float64})));
+  BOOST_TEST(same_bits(zeros({0, 3}), zeros({0, 3})));
+  BOOST_TEST(same_bits(tensor({{1.0, 2.0}, {3.0, 4.0}}).transpose(0, 1), tensor({{1.0, 3.0}, {2.0, 4.0}})));
+  BOOST_TEST(same_bits(Tensor(), Tensor()));
+  BOOST_TEST(!same_bits(Tensor(), zeros({})));
+  BOOST_TEST(!same_bits(std::vector<Tensor>{zeros({})}, std::vector<Tensor>{zeros({}), zeros({})}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -13,6 +13,7 @@
 #include "tapegrad/nn/check_module.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/tape/same_bits.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::suite {
@@ -53,11 +54,6 @@ Layer random_layer(const LayerSample& sample, Generator& g) {
 std::vector<Tensor> outputs(const LayerSample& sample, Module& layer) {
   const SameRandomNumbers numbers;
   return sample.call(layer, sample.inputs);
-}
-
-bool same_bits(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const Tensor& x, const Tensor& y) { return suite::same_bits(x, y); });
 }
 
 /// Parameters and buffers, as they are now.

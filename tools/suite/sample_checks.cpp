@@ -15,6 +15,7 @@
 #include "tapegrad/base/threads.hpp"
 #include "tapegrad/format.hpp"
 #include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/same_bits.hpp"
 
 namespace tapegrad::suite {
 namespace {

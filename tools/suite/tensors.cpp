@@ -2,28 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <numeric>
-#include <type_traits>
 
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/same_bits.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::suite {
 namespace {
-
-template <class T>
-bool same_elements(const Tensor& a, const Tensor& b) {
-  const std::vector<T> p = a.to_vector<T>();
-  const std::vector<T> q = b.to_vector<T>();
-  if constexpr (std::is_floating_point_v<T>) {
-    return p.empty() || std::memcmp(p.data(), q.data(), p.size() * sizeof(T)) == 0;
-  } else {
-    return p == q;
-  }
-}
 
 template <class T>
 Tensor scattered_as(const Tensor& x) {
@@ -46,19 +34,6 @@ std::vector<double> doubles(const Tensor& x) {
   if (x.dtype() == float64) return x.to_vector<double>();
   const std::vector<float> values = x.to_vector<float>();
   return {values.begin(), values.end()};
-}
-
-bool same_bits(const Tensor& a, const Tensor& b) {
-  if (a.defined() != b.defined()) return false;
-  if (!a.defined()) return true;
-  if (a.shape() != b.shape() || a.dtype() != b.dtype()) return false;
-  switch (a.dtype()) {
-    case DType::float32: return same_elements<float>(a, b);
-    case DType::float64: return same_elements<double>(a, b);
-    case DType::int64: return same_elements<std::int64_t>(a, b);
-    case DType::boolean: return same_elements<bool>(a, b);
-  }
-  return false;
 }
 
 double distance(const Tensor& a, const Tensor& b, double size) {

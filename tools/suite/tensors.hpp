@@ -13,8 +13,6 @@ bool carries_gradient(const Tensor& x);
 /// The elements of a floating tensor.
 std::vector<double> doubles(const Tensor& x);
 
-bool same_bits(const Tensor& a, const Tensor& b);
-
 /// The largest difference in units of the largest element (or of `size`, if that is more); infinite when shapes,
 /// dtypes, infinities or NaNs differ.
 double distance(const Tensor& a, const Tensor& b, double size = 0.0);

@@ -11,6 +11,7 @@
 #include "tape/tape_impl.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/op.hpp"
+#include "tapegrad/tape/same_bits.hpp"
 
 namespace tapegrad {
 namespace {
@@ -56,20 +57,12 @@ class NodeFunction {
   std::vector<std::size_t> tracked_;
 };
 
-bool same_values(const Tensor& a, const Tensor& b) {
-  if (a.shape() != b.shape() || a.dtype() != b.dtype()) return false;
-  const array::Array p = contiguous_array(a);
-  const array::Array q = contiguous_array(b);
-  return std::equal(p.data(), p.data() + a.numel() * static_cast<std::int64_t>(size_of(a.dtype())), q.data());
-}
-
 /// Why the op cannot be run again; empty when it gives its recorded values.
 std::string cannot_repeat(const NodeFunction& run, const std::vector<Tensor>& recorded) {
   const NoRecord pause;
   try {
     const std::vector<Tensor> again = run(run.arguments());
-    if (!std::equal(again.begin(), again.end(), recorded.begin(), recorded.end(), same_values))
-      return "running it again gives other values";
+    if (!same_bits(again, recorded)) return "running it again gives other values";
   } catch (const Error& e) {
     return e.what();
   }

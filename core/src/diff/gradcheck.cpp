@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <limits>
 #include <optional>
 #include <span>
@@ -17,6 +16,7 @@
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/same_bits.hpp"
 
 namespace tapegrad {
 namespace {
@@ -56,17 +56,6 @@ Tensor with_values(std::span<const double> values, const Shape& shape, DType dty
                    [](double v) { return static_cast<float>(v); });
   }
   return x;
-}
-
-bool same_bits(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const Tensor& x, const Tensor& y) {
-    if (x.defined() != y.defined()) return false;
-    if (!x.defined()) return true;
-    if (x.shape() != y.shape() || x.dtype() != y.dtype()) return false;
-    const array::Array p = contiguous_array(x);
-    const array::Array q = contiguous_array(y);
-    return std::memcmp(p.data(), q.data(), static_cast<std::size_t>(x.numel()) * size_of(x.dtype())) == 0;
-  });
 }
 
 std::vector<Tensor> copies(std::vector<Tensor> xs) {
