@@ -5,28 +5,16 @@
 namespace tapegrad::program {
 namespace {
 
-// Columns of the second rank disappear on narrow screens; what failed is open.
+// Beside the style of the reports. Columns of the second rank disappear on narrow screens; what failed is open.
 constexpr std::string_view kStyle = R"(
-:root { color-scheme: light dark; --ground: #fcfcfb; --ink: #1b1f24; --soft: #5c6670; --line: #d9dee3; --good: #1a7f37; --bad: #c21f2b; --band: #f2f4f6 }
-@media (prefers-color-scheme: dark) {
-  :root { --ground: #14171a; --ink: #e4e8ec; --soft: #98a3ad; --line: #30373e; --good: #4cc26b; --bad: #ff7b80; --band: #1c2126 }
-}
-* { box-sizing: border-box }
-body { margin: 0 auto; max-width: 72rem; padding: 1.25rem; background: var(--ground); color: var(--ink); font: 16px/1.5 system-ui, sans-serif }
-h1 { font-size: 1.5rem; margin: 0 } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem }
-.good { color: var(--good) } .bad { color: var(--bad) } .soft { color: var(--soft) }
+h2 { margin: 2rem 0 .5rem }
 .numbers { display: flex; flex-wrap: wrap; gap: .5rem 2rem; margin: 1rem 0; padding: 0; list-style: none }
 .numbers b { display: block; font-size: 1.35rem; font-variant-numeric: tabular-nums }
-.scroll { overflow-x: auto }
-table { border-collapse: collapse; width: 100%; font-size: .93rem }
-th, td { padding: .3rem .6rem; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top }
-th { color: var(--soft); font-weight: 500; position: sticky; top: 0; background: var(--ground) }
-.n { text-align: right; font-variant-numeric: tabular-nums }
-details { margin: .5rem 0; border: 1px solid var(--line); border-radius: .4rem; padding: .5rem .75rem }
-summary { cursor: pointer }
-pre { overflow-x: auto; background: var(--band); padding: .75rem; border-radius: .3rem; font-size: .82rem; line-height: 1.4 }
-code { background: var(--band); padding: .1rem .3rem; border-radius: .2rem; overflow-wrap: anywhere }
-@media (max-width: 40rem) { body { padding: .75rem } .wide { display: none } th, td { padding: .3rem .35rem } }
+table.all { width: 100%; white-space: normal }
+table.all th { position: sticky; top: 0; background: var(--page) }
+details.failure { margin: .5rem 0; border: 1px solid var(--line); border-radius: 10px; padding: .5rem .75rem }
+pre { overflow-x: auto; background: var(--card); padding: .75rem; font-size: .82rem; line-height: 1.4 }
+@media (max-width: 40rem) { body { padding: .75rem } .wide { display: none } table.all th, table.all td { padding: .3rem .35rem } }
 )";
 
 std::string number(std::string_view label, std::string_view value) {
@@ -36,9 +24,10 @@ std::string number(std::string_view label, std::string_view value) {
 std::string failure(const suite::EntryResult& result, const suite::CheckResult& check,
                     const suite::CheckOptions& options) {
   return fmt::format(
-      "<details open id=\"{0}\"><summary><b>{0}</b>: {1}</summary>\n<pre>{2}</pre>\n<p>Again: "
+      "<details class=\"failure\" open id=\"{0}\"><summary><b>{0}</b>: {1}</summary>\n{2}\n<p>Again: "
       "<code>{3}</code></p></details>\n",
-      escaped(result.name), escaped(title(check)), escaped(check.message),
+      escaped(result.name), escaped(title(check)),
+      check.report ? html_body(*check.report) : fmt::format("<pre>{}</pre>", escaped(check.message)),
       escaped(reproduction(result, check, options)));
 }
 
@@ -72,7 +61,8 @@ std::string html_report(const CheckRun& run) {
       wrong == 0 ? "<span class=\"good\">pass</span>" : fmt::format("<span class=\"bad\">{} wrong</span>", wrong);
   std::string page = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
   page += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>tapegrad check</title>\n";
-  page += fmt::format("<style>{}</style>\n</head>\n<body>\n<h1>tapegrad check: {}</h1>\n", kStyle, verdict);
+  page +=
+      fmt::format("<style>{}{}</style>\n</head>\n<body>\n<h1>tapegrad check: {}</h1>\n", html_style(), kStyle, verdict);
   page += fmt::format(
       "<p class=\"soft\">tapegrad {}, derivatives of order 1{} compared with differences in {}, seed {}</p>\n",
       TAPEGRAD_VERSION, run.options.order == 2 ? " and 2" : "", to_string(run.options.dtype), run.options.seed);
@@ -85,7 +75,9 @@ std::string html_report(const CheckRun& run) {
   page += number("seconds", fmt::format("{:.1f}", run.seconds));
   page += "</ul>\n";
   if (!failures.empty()) page += "<h2>What failed</h2>\n" + failures;
-  page += "<h2>All</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th></th><th>name</th><th class=\"wide\">room</th>";
+  page +=
+      "<h2>All</h2>\n<div class=\"scroll\"><table class=\"all\">\n<thead><tr><th></th><th>name</th><th "
+      "class=\"wide\">room</th>";
   page += "<th class=\"n\">samples</th><th class=\"n wide\">checks</th><th class=\"n\">compared</th>";
   page +=
       "<th class=\"n\">error / tolerance</th><th>verdicts</th><th class=\"n "

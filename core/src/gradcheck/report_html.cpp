@@ -126,22 +126,28 @@ std::string detail(const GradcheckReport& report, const GradcheckFinding& f) {
 
 }  // namespace
 
-std::string to_html(const GradcheckReport& report, std::string_view title) {
-  const std::string_view overall = report.ok() ? "good" : "bad";
-  std::string html = fmt::format(
-      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
-      "<title>{0}</title><style>{1}</style></head><body>\n<h1>{0}</h1>\n"
-      "<p>{2} <span class=\"soft\">{3} comparisons, {4} calls of the function, {5:.3f} s, seed {6}</span></p>\n",
-      escaped(title), kStyle, badge(overall, report.verdict()), report.comparisons, report.calls, report.seconds,
-      report.seed);
+std::string_view html_style() { return kStyle; }
+
+std::string html_body(const GradcheckReport& report) {
+  std::string html =
+      fmt::format("<p>{} <span class=\"soft\">{} comparisons, {} calls of the function, {:.3f} s, seed {}</span></p>\n",
+                  badge(report.ok() ? "good" : "bad", report.verdict()), report.comparisons, report.calls,
+                  report.seconds, report.seed);
   for (const Allowance& a : report.allowed)
     html += fmt::format("<p class=\"soft\">Allowed: {}, because {}.</p>\n", to_string(a.verdict), escaped(a.reason));
   html += overview(report);
   for (const bool passing : {false, true})
     for (const GradcheckFinding& f : report.findings)
       if (report.passes(f) == passing) html += detail(report, f);
-  return html + "</body></html>\n";
+  return html;
+}
+
+std::string to_html(const GradcheckReport& report, std::string_view title) {
+  return fmt::format(
+      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
+      "<title>{0}</title><style>{1}</style></head><body>\n<h1>{0}</h1>\n{2}</body></html>\n",
+      escaped(title), kStyle, html_body(report));
 }
 
 }  // namespace tapegrad

@@ -110,6 +110,9 @@ std::string to_string(const GradcheckReport& report);
 std::string to_json(const GradcheckReport& report);
 /// A self-contained page: heat map of the relative error per element, remainder over step, worst elements.
 std::string to_html(const GradcheckReport& report, std::string_view title = "Gradient check");
+/// The parts of that page, for pages of several reports: its style sheet, and its body without the title.
+std::string_view html_style();
+std::string html_body(const GradcheckReport& report);
 
 }  // namespace tapegrad
 
