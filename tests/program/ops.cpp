@@ -14,12 +14,18 @@
 using namespace tapegrad::program;
 using tapegrad::display_width;
 using tapegrad::catalogue::OpEntry;
+using tapegrad::nn::catalogue::LayerEntry;
 
 namespace {
 
-std::vector<const OpEntry*> all() {
+Ops all() {
   const auto ops = tapegrad::catalogue::all_ops();
   return {ops.begin(), ops.end()};
+}
+
+Layers all_layers() {
+  const auto layers = tapegrad::nn::catalogue::all_layers();
+  return {layers.begin(), layers.end()};
 }
 
 const OpEntry& op(std::string_view name) {
@@ -42,14 +48,18 @@ BOOST_AUTO_TEST_SUITE(ops)
 
 BOOST_AUTO_TEST_CASE(the_list_fits_the_terminal) {
   for (const std::size_t width : {72U, 80U, 120U}) {
-    const std::string widest = widest_line(list_of(all(), {.width = width}));
-    BOOST_TEST(display_width(widest) <= width, widest);
+    for (const std::string& list : {list_of(all(), {.width = width}), list_of(all_layers(), {.width = width})}) {
+      const std::string widest = widest_line(list);
+      BOOST_TEST(display_width(widest) <= width, widest);
+    }
   }
 }
 
-BOOST_AUTO_TEST_CASE(every_op_is_listed) {
-  const std::string list = list_of(all(), {.width = 120});
-  for (const OpEntry* entry : all()) BOOST_TEST(list.find(std::string(entry->name)) != std::string::npos, entry->name);
+BOOST_AUTO_TEST_CASE(every_op_and_layer_is_listed) {
+  const std::string ops = list_of(all(), {.width = 120}), layers = list_of(all_layers(), {.width = 120});
+  for (const OpEntry* entry : all()) BOOST_TEST(ops.find(std::string(entry->name)) != std::string::npos, entry->name);
+  for (const LayerEntry* entry : all_layers())
+    BOOST_TEST(layers.find(std::string(entry->name)) != std::string::npos, entry->name);
 }
 
 BOOST_AUTO_TEST_CASE(every_page_fits_the_terminal) {
@@ -58,6 +68,21 @@ BOOST_AUTO_TEST_CASE(every_page_fits_the_terminal) {
     // the tables' last column has a least width, and names are not cut
     BOOST_TEST(display_width(widest) <= 100U, entry->name << ": " << widest);
   }
+  for (const LayerEntry* entry : all_layers()) {
+    const std::string widest = widest_line(page_of(*entry, {.width = 80}));
+    BOOST_TEST(display_width(widest) <= 100U, entry->name << ": " << widest);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_layer_shows_its_parameters) {
+  for (const LayerEntry* entry : all_layers()) {
+    if (entry->name != "BatchNorm") continue;
+    const std::string page = page_of(*entry, {.width = 100});
+    for (const char* part : {"tapegrad/nn/norm.hpp", "weight", "running_var", "[BatchNorm]", "--layer BatchNorm"})
+      BOOST_TEST(page.find(part) != std::string::npos, part);
+    return;
+  }
+  BOOST_FAIL("there is no BatchNorm");
 }
 
 BOOST_AUTO_TEST_CASE(a_page_says_what_the_struct_says) {
@@ -76,6 +101,8 @@ BOOST_AUTO_TEST_CASE(every_formula_of_the_catalogue_is_understood) {
     for (const tapegrad::catalogue::Step& step : op->derivation())
       BOOST_TEST(tapegrad::unicode_math(step.latex).has_value(), op->name << ": " << step.latex);
   }
+  for (const LayerEntry* layer : all_layers())
+    BOOST_TEST(tapegrad::unicode_math(layer->math).has_value(), layer->name << ": " << layer->math);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -43,18 +43,25 @@ BOOST_AUTO_TEST_CASE(wildcards) {
 }
 
 BOOST_AUTO_TEST_CASE(each_entry_once_and_only_of_its_kind) {
-  BOOST_TEST(names(selected(entries(), "op", {"log*", "*g*"})) == "log log1p ");
-  BOOST_TEST(names(selected(entries(), "layer", {"*"})) == "Linear ");
-  BOOST_TEST(names(selected(entries(), "op", {})).empty());
+  BOOST_TEST(names(selected(of_kind(entries(), "op"), "op", {"log*", "*g*"})) == "log log1p ");
+  BOOST_TEST(names(selected(of_kind(entries(), "layer"), "layer", {"*"})) == "Linear ");
+  BOOST_TEST(names(selected(of_kind(entries(), "op"), "op", {})).empty());
 }
 
 BOOST_AUTO_TEST_CASE(unknown_names_bring_suggestions) {
-  BOOST_CHECK_EXCEPTION(selected(entries(), "op", {"tahn"}), UsageError, says("no op 'tahn'; did you mean tanh?"));
-  BOOST_CHECK_EXCEPTION(selected(entries(), "op", {"tanh", "layernorm"}), UsageError, says("did you mean layer_norm?"));
-  BOOST_CHECK_EXCEPTION(selected(entries(), "op", {"norm"}), UsageError, says("did you mean layer_norm?"));
-  BOOST_CHECK_EXCEPTION(selected(entries(), "op", {"nrom"}), UsageError, says("did you mean layer_norm?"));
-  BOOST_CHECK_EXCEPTION(selected(entries(), "op", {"log2"}), UsageError, says("did you mean log or log1p?"));
-  BOOST_CHECK_EXCEPTION(selected(entries(), "op", {"zzzz"}), UsageError, says("`tapegrad ops` lists"));
+  BOOST_CHECK_EXCEPTION(selected(of_kind(entries(), "op"), "op", {"tahn"}), UsageError,
+                        says("no op 'tahn'; did you mean tanh?"));
+  BOOST_CHECK_EXCEPTION(selected(of_kind(entries(), "op"), "op", {"tanh", "layernorm"}), UsageError,
+                        says("did you mean layer_norm?"));
+  BOOST_CHECK_EXCEPTION(selected(of_kind(entries(), "op"), "op", {"norm"}), UsageError,
+                        says("did you mean layer_norm?"));
+  BOOST_CHECK_EXCEPTION(selected(of_kind(entries(), "op"), "op", {"nrom"}), UsageError,
+                        says("did you mean layer_norm?"));
+  BOOST_CHECK_EXCEPTION(selected(of_kind(entries(), "op"), "op", {"log2"}), UsageError,
+                        says("did you mean log or log1p?"));
+  BOOST_CHECK_EXCEPTION(selected(of_kind(entries(), "op"), "op", {"zzzz"}), UsageError, says("`tapegrad ops` lists"));
+  BOOST_CHECK_EXCEPTION(selected(entries(), "op or layer", {"Linaer"}), UsageError,
+                        says("no op or layer 'Linaer'; did you mean Linear?"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -114,8 +114,8 @@ std::vector<suite::Entry> entries_of(const CheckRequest& request) {
   if (request.ops.empty() && request.layers.empty()) {
     entries = all;
   } else {
-    entries = selected(all, "op", request.ops);
-    const std::vector<suite::Entry> layers = selected(all, "layer", request.layers);
+    entries = selected(of_kind(all, "op"), "op", request.ops);
+    const std::vector<suite::Entry> layers = selected(of_kind(all, "layer"), "layer", request.layers);
     entries.insert(entries.end(), layers.begin(), layers.end());
   }
   if (!request.samples.empty()) {

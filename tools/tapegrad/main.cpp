@@ -23,8 +23,9 @@ constexpr int kUsage = 2;
 
 constexpr const char* kAbout =
     "Shows and checks what tapegrad can differentiate.\n\n"
-    "  tapegrad ops               every op with its formula and its reverse rule\n"
+    "  tapegrad ops               every op with its formula and reverse rule, every layer\n"
     "  tapegrad ops layer_norm    one op: derivation, what it keeps, samples, errors\n"
+    "  tapegrad ops LSTM          one layer: its parameters, samples, errors\n"
     "  tapegrad check             every derivative against finite differences\n"
     "  tapegrad check --op 'log*' --order 1\n"
     "  tapegrad check --selftest  plants mistakes, and tells which are found\n";
@@ -56,8 +57,8 @@ struct Line {
 };
 
 CLI::App* add_ops(CLI::App& app, Line& line) {
-  CLI::App* ops = app.add_subcommand("ops", "Lists the catalogue, or shows one op whole");
-  ops->add_option("NAME", line.ops, "Names of ops; * and ? stand for any characters and for one");
+  CLI::App* ops = app.add_subcommand("ops", "Lists the catalogue, or shows one op or layer whole");
+  ops->add_option("NAME", line.ops, "Names of ops and layers; * and ? stand for any characters and for one");
   return ops;
 }
 

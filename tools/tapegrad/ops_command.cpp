@@ -4,17 +4,17 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <iterator>
 #include <optional>
 #include <string_view>
+#include <tuple>
+#include <utility>
 
 #include "suite/entry.hpp"
 #include "suite/tensors.hpp"
 #include "tapegrad/base/readable_math.hpp"
-#include "tapegrad/columns.hpp"
 #include "tapegrad/format.hpp"
+#include "tapegrad/page.hpp"
 #include "tapegrad/selection.hpp"
-#include "tapegrad/table.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::program {
@@ -22,40 +22,8 @@ namespace {
 
 using catalogue::OpEntry;
 using catalogue::Sample;
-
-void append_wrapped(std::string& page, std::string_view text, std::size_t indent, const Terminal& terminal) {
-  for (const std::string& line : wrapped(text, terminal.width - std::min(indent, terminal.width / 2)))
-    page += std::string(indent, ' ') + line + "\n";
-}
-
-void append_heading(std::string& page, std::string_view text, const Terminal& terminal) {
-  page += "\n" + terminal.painted(text, Paint::strong) + "\n";
-}
-
-/// How a sample's inputs look: "[3, 4], [4] int64".
-std::string shapes_of(const Sample& sample) {
-  std::string text;
-  for (const Tensor& x : sample.inputs) {
-    if (!text.empty()) text += ", ";
-    if (!x.defined()) {
-      text += "none";
-    } else {
-      text += fmt::format("{}", x.shape());
-      if (x.dtype() != float64) text += fmt::format(" {}", to_string(x.dtype()));
-    }
-  }
-  return text.empty() ? "no inputs" : text;
-}
-
-std::string expectation_of(const Sample& sample) {
-  const catalogue::SampleOptions& options = sample.options;
-  std::string text = options.order == 2   ? "orders 1 and 2"
-                     : options.order == 1 ? "order 1"
-                                          : "not compared with differences";
-  if (options.kink) text = "stands on a kink: order 1, within the slopes on both sides";
-  if (!options.reason.empty()) text += fmt::format(": {}", options.reason);
-  return text;
-}
+using nn::catalogue::LayerEntry;
+using nn::catalogue::LayerSample;
 
 /// The op's node on a tape that records the sample: what it keeps is seen there, for an op may keep less when fewer
 /// gradients are wanted. Nothing when nothing is recorded.
@@ -83,75 +51,109 @@ std::string keeps(const OpEntry& op, const catalogue::Samples& samples) {
   return "nothing";
 }
 
+/// A list by groups: rows of {group, name, formula}.
+std::string list(const char* group, const char* what,
+                 std::vector<std::tuple<std::string, std::string, std::string>> all, const char* formula,
+                 const Terminal& terminal) {
+  std::sort(all.begin(), all.end());
+  std::vector<std::vector<Cell>> rows;
+  for (const auto& [where, name, math] : all)
+    rows.push_back({{where, Paint::faint}, {name, Paint::strong}, {readable_math(math)}});
+  Page page(terminal);
+  page.table({{.heading = group, .optional = true}, {what}, {formula}}, std::move(rows));
+  return page.text();
+}
+
+/// Those entries of a catalogue that are among the wanted.
+template <class Entry>
+std::vector<const Entry*> those_of(std::span<const Entry* const> all, std::string_view kind,
+                                   const std::vector<suite::Entry>& wanted) {
+  std::vector<const Entry*> chosen;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(chosen), [&](const Entry* entry) {
+    return std::any_of(wanted.begin(), wanted.end(),
+                       [&](const suite::Entry& e) { return e.kind == kind && e.name == entry->name; });
+  });
+  return chosen;
+}
+
+void append_tensors(Page& page, std::string_view what, const NamedTensors& tensors) {
+  if (tensors.empty()) return;
+  page.heading(what);
+  std::vector<std::vector<Cell>> rows;
+  for (const auto& [name, tensor] : tensors)
+    rows.push_back({{"  " + name}, {fmt::format("{}", tensor.shape()), Paint::faint}});
+  page.table({{"  name"}, {"shape"}}, std::move(rows));
+}
+
 }  // namespace
 
-std::string list_of(const std::vector<const OpEntry*>& ops, const Terminal& terminal) {
-  std::vector<const OpEntry*> sorted = ops;
-  std::sort(sorted.begin(), sorted.end(), [](const OpEntry* a, const OpEntry* b) {
-    return std::pair(a->room, a->name) < std::pair(b->room, b->name);
-  });
-  std::vector<std::vector<Cell>> rows;
-  for (const OpEntry* op : sorted)
-    rows.push_back(
-        {{std::string(op->room), Paint::faint}, {std::string(op->name), Paint::strong}, {readable_math(op->math)}});
-  std::string page;
-  for (const std::string& line :
-       table_lines({{.heading = "room", .optional = true}, {"op"}, {"formula; reverse rule"}}, rows, terminal))
-    page += line + "\n";
-  return page;
+std::string list_of(const Ops& ops, const Terminal& terminal) {
+  std::vector<std::tuple<std::string, std::string, std::string>> all;
+  for (const OpEntry* op : ops) all.emplace_back(op->room, op->name, op->math);
+  return list("room", "op", std::move(all), "formula; reverse rule", terminal);
+}
+
+std::string list_of(const Layers& layers, const Terminal& terminal) {
+  std::vector<std::tuple<std::string, std::string, std::string>> all;
+  for (const LayerEntry* layer : layers) all.emplace_back(layer->family, layer->name, layer->math);
+  return list("header", "layer", std::move(all), "formula", terminal);
 }
 
 std::string page_of(const OpEntry& op, const Terminal& terminal) {
-  constexpr std::size_t kIndent = 2;
+  constexpr std::size_t kStepIndent = 6;
   Generator g(3);
   const catalogue::Samples samples = op.samples(g);
-  std::string page = fmt::format("{}  {}\n", terminal.painted(op.name, Paint::strong),
-                                 terminal.painted(fmt::format("room {}", op.room), Paint::faint));
-  append_wrapped(page, readable_math(op.math), kIndent, terminal);
+  Page page(terminal);
+  page.title(op.name, fmt::format("room {}", op.room));
+  page.paragraph(readable_math(op.math));
 
-  append_heading(page, "Derivation", terminal);
+  page.heading("Derivation");
   std::size_t number = 0;
   for (const catalogue::Step& step : op.derivation()) {
-    const std::string head = fmt::format("{:>2}. {}", ++number, step.title);
-    page += head + "\n";
-    append_wrapped(page, readable_math(step.latex), 3 * kIndent, terminal);
-    if (!step.why.empty()) append_wrapped(page, tapegrad::readable_prose(step.why), 3 * kIndent, terminal);
+    page.line(fmt::format("{:>2}. {}", ++number, step.title));
+    page.paragraph(readable_math(step.latex), kStepIndent);
+    if (!step.why.empty()) page.paragraph(tapegrad::readable_prose(step.why), kStepIndent);
   }
 
-  append_heading(page, "Keeps for the reverse sweep", terminal);
-  append_wrapped(page, keeps(op, samples), kIndent, terminal);
+  page.heading("Keeps for the reverse sweep");
+  page.paragraph(keeps(op, samples));
+  page.samples(samples);
+  page.errors(op.errors());
+  page.line(fmt::format("\nCheck it: tapegrad check --op {}", op.name));
+  return page.text();
+}
 
-  append_heading(page, "Samples", terminal);
-  std::vector<std::vector<Cell>> rows;
-  for (const Sample& sample : samples)
-    rows.push_back({{"  " + sample.name}, {shapes_of(sample)}, {expectation_of(sample), Paint::faint}});
-  for (const std::string& line :
-       table_lines({{"  name"}, {"inputs"}, {"derivatives compared with differences"}}, rows, terminal))
-    page += line + "\n";
-
-  const catalogue::ErrorSamples errors = op.errors();
-  append_heading(page, errors.empty() ? "Rejects nothing" : "Rejects", terminal);
-  rows.clear();
-  for (const catalogue::ErrorSample& error : errors)
-    rows.push_back({{"  " + error.name}, {error.message, Paint::faint}});
-  if (!rows.empty())
-    for (const std::string& line : table_lines({{"  misuse"}, {"message"}}, rows, terminal)) page += line + "\n";
-
-  page += fmt::format("\nCheck it: tapegrad check --op {}\n", op.name);
-  return page;
+std::string page_of(const LayerEntry& layer, const Terminal& terminal) {
+  Generator g(3);
+  const nn::catalogue::LayerSamples samples = layer.samples(g);
+  Page page(terminal);
+  page.title(layer.name, fmt::format("tapegrad/nn/{}.hpp", layer.family));
+  page.paragraph(readable_math(layer.math));
+  for (const LayerSample& sample : samples) {
+    const std::unique_ptr<nn::Module> module = sample.copy(*sample.layer);
+    if (module->named_parameters().empty()) continue;
+    append_tensors(page, fmt::format("Parameters of the sample \"{}\"", sample.name), module->named_parameters());
+    append_tensors(page, "Buffers", module->named_buffers());
+    break;
+  }
+  page.samples(samples);
+  page.errors(layer.errors());
+  page.line(fmt::format("\nCheck it: tapegrad check --layer {}", layer.name));
+  return page.text();
 }
 
 int ops_command(const std::vector<std::string>& patterns) {
-  const std::span<const OpEntry* const> all = catalogue::all_ops();
-  std::vector<const OpEntry*> ops(all.begin(), all.end());
-  if (!patterns.empty()) {
-    const std::vector<suite::Entry> wanted = selected(suite::all_entries(), "op", patterns);
-    std::erase_if(ops, [&](const OpEntry* op) {
-      return std::none_of(wanted.begin(), wanted.end(), [&](const suite::Entry& e) { return e.name == op->name; });
-    });
-  }
+  const std::vector<suite::Entry> all = suite::all_entries();
+  const std::vector<suite::Entry> wanted = patterns.empty() ? all : selected(all, "op or layer", patterns);
+  const Ops ops = those_of(catalogue::all_ops(), "op", wanted);
+  const Layers layers = those_of(nn::catalogue::all_layers(), "layer", wanted);
   const Terminal terminal = terminal_at(stdout);
-  fmt::print("{}", ops.size() == 1 ? page_of(*ops.front(), terminal) : list_of(ops, terminal));
+  if (ops.size() + layers.size() == 1) {
+    fmt::print("{}", ops.empty() ? page_of(*layers.front(), terminal) : page_of(*ops.front(), terminal));
+    return 0;
+  }
+  if (!ops.empty()) fmt::print("{}", list_of(ops, terminal));
+  if (!layers.empty()) fmt::print("{}{}", ops.empty() ? "" : "\n", list_of(layers, terminal));
   return 0;
 }
 

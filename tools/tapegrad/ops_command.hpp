@@ -1,22 +1,29 @@
-// tapegrad ops: what the catalogue holds, to read in a terminal.
+// tapegrad ops: what the catalogues hold, to read in a terminal.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/terminal.hpp"
 
 namespace tapegrad::program {
 
-/// The list of ops: room, name, formula.
-std::string list_of(const std::vector<const catalogue::OpEntry*>& ops, const Terminal& terminal);
+using Ops = std::vector<const catalogue::OpEntry*>;
+using Layers = std::vector<const nn::catalogue::LayerEntry*>;
 
-/// Everything that one op says of itself.
+/// Room, name and formula of each.
+std::string list_of(const Ops& ops, const Terminal& terminal);
+/// Header, name and formula of each.
+std::string list_of(const Layers& layers, const Terminal& terminal);
+
+/// Everything that one of them says of itself.
 std::string page_of(const catalogue::OpEntry& op, const Terminal& terminal);
+std::string page_of(const nn::catalogue::LayerEntry& layer, const Terminal& terminal);
 
-/// All ops without patterns; else those that match, and a whole page where only one does. Exit code 0. UsageError, with
-/// suggestions, for a pattern that matches none.
+/// All ops and layers without patterns; else those that match, and a whole page where only one does. Exit code 0.
+/// UsageError, with suggestions, for a pattern that matches none.
 int ops_command(const std::vector<std::string>& patterns);
 
 }  // namespace tapegrad::program

@@ -74,25 +74,29 @@ std::vector<std::string> suggestions(std::string_view written, const std::vector
   return result;
 }
 
-std::vector<suite::Entry> selected(const std::vector<suite::Entry>& entries, std::string_view kind,
+std::vector<suite::Entry> selected(const std::vector<suite::Entry>& entries, std::string_view what,
                                    const std::vector<std::string>& patterns) {
-  std::vector<suite::Entry> of_kind;
-  std::copy_if(entries.begin(), entries.end(), std::back_inserter(of_kind),
-               [&](const suite::Entry& e) { return e.kind == kind; });
+  std::vector<std::string_view> names;
+  for (const suite::Entry& e : entries) names.push_back(e.name);
   for (const std::string& pattern : patterns) {
-    if (std::any_of(of_kind.begin(), of_kind.end(), [&](const suite::Entry& e) { return matches(pattern, e.name); }))
+    if (std::any_of(names.begin(), names.end(), [&](std::string_view name) { return matches(pattern, name); }))
       continue;
-    std::vector<std::string_view> names;
-    for (const suite::Entry& e : of_kind) names.push_back(e.name);
     const std::vector<std::string> likely = suggestions(pattern, names);
-    throw UsageError(fmt::format("there is no {} '{}'{}", kind, pattern,
+    throw UsageError(fmt::format("there is no {} '{}'{}", what, pattern,
                                  likely.empty() ? fmt::format("; `tapegrad ops` lists what there is")
                                                 : fmt::format("; did you mean {}?", listed(likely))));
   }
   std::vector<suite::Entry> chosen;
-  std::copy_if(of_kind.begin(), of_kind.end(), std::back_inserter(chosen), [&](const suite::Entry& e) {
+  std::copy_if(entries.begin(), entries.end(), std::back_inserter(chosen), [&](const suite::Entry& e) {
     return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& p) { return matches(p, e.name); });
   });
+  return chosen;
+}
+
+std::vector<suite::Entry> of_kind(const std::vector<suite::Entry>& entries, std::string_view kind) {
+  std::vector<suite::Entry> chosen;
+  std::copy_if(entries.begin(), entries.end(), std::back_inserter(chosen),
+               [&](const suite::Entry& e) { return e.kind == kind; });
   return chosen;
 }
 

@@ -22,8 +22,12 @@ bool matches(std::string_view pattern, std::string_view name);
 /// Of `names` those that look most like what was written, the likeliest first; at most three.
 std::vector<std::string> suggestions(std::string_view written, const std::vector<std::string_view>& names);
 
-/// The entries of a kind that match one of the patterns. UsageError, with suggestions, for a pattern that matches none.
-std::vector<suite::Entry> selected(const std::vector<suite::Entry>& entries, std::string_view kind,
+/// Those entries that match one of the patterns. UsageError, with suggestions, for a pattern that matches none; `what`
+/// names the entries there: "op", "op or layer".
+std::vector<suite::Entry> selected(const std::vector<suite::Entry>& entries, std::string_view what,
                                    const std::vector<std::string>& patterns);
+
+/// The entries of one kind, "op" or "layer".
+std::vector<suite::Entry> of_kind(const std::vector<suite::Entry>& entries, std::string_view kind);
 
 }  // namespace tapegrad::program
