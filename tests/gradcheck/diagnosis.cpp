@@ -221,6 +221,31 @@ BOOST_AUTO_TEST_CASE(missing_accumulation_is_told) {
   expect(check_gradient(loss, without_decay, x), GradcheckMistake::missing_accumulation, "weight decay");
 }
 
+BOOST_AUTO_TEST_CASE(a_sum_missing_over_broadcast_rows_is_told) {
+  constexpr std::size_t kRows = 4;
+  const GradcheckOptions options{
+      .input_names = {"b"}, .input_shapes = {{kSide}}, .output_shape = {std::int64_t{kRows}, std::int64_t{kSide}}};
+  const auto add_to_rows = [](Point b) {
+    Numbers y;
+    for (std::size_t r = 0; r < kRows; ++r)
+      for (const double v : b) y.push_back(std::sin(v) * static_cast<double>(r + 1));
+    return y;
+  };
+  const auto rule = [](bool all_rows) {
+    return [all_rows](Point b, Point dy) {
+      Numbers db(b.size(), 0.0);
+      for (std::size_t r = all_rows ? 0 : kRows - 1; r < kRows; ++r)
+        for (std::size_t k = 0; k < b.size(); ++k)
+          db[k] += std::cos(b[k]) * static_cast<double>(r + 1) * dy[r * b.size() + k];
+      return db;
+    };
+  };
+  const Numbers b = normal(kSide, 8);
+  BOOST_TEST(check_pullback(add_to_rows, rule(true), b, options).ok());
+  expect(check_pullback(add_to_rows, rule(false), b, options), GradcheckMistake::missing_sum,
+         "the axis that the input is broadcast along is missing");
+}
+
 BOOST_AUTO_TEST_CASE(masks_are_told) {
   const Numbers x = normal(16, 7);
   const auto kept = [](std::size_t k) { return k % 3 != 0; };
