@@ -1,4 +1,8 @@
+#include <fmt/format.h>
+
 #include <memory>
+#include <stdexcept>
+#include <vector>
 
 #include "bench/workloads.hpp"
 #include "tapegrad/tapegrad.hpp"
@@ -104,6 +108,36 @@ Step make_chain() {
   };
 }
 
+/// The check must end well, or its time says nothing.
+void expect_ok(const tg::GradcheckReport& report) {
+  if (!report.ok()) throw std::runtime_error(fmt::format("{}", report));
+}
+
+Step make_attention_check() {
+  using namespace checked;
+  tg::manual_seed(0);
+  const tg::nn::MultiHeadAttention attention({.embed_dim = kEmbed, .num_heads = kHeads, .dtype = tg::float64});
+  const tg::Tensor x = tg::randn({kBatch, kLength, kEmbed}, {.dtype = tg::float64});
+  return [attention, x] {
+    const auto to_itself = [](const tg::nn::MultiHeadAttention& self, const tg::Tensor& z) { return self(z, z, z); };
+    expect_ok(
+        tg::nn::check_module(attention, {x}, to_itself, {.order = 1, .forward_mode = false, .budget = kEveryElement}));
+  };
+}
+
+Step make_layer_norm_check() {
+  using namespace checked;
+  tg::manual_seed(0);
+  const tg::TensorOptions wide{.dtype = tg::float64};
+  const std::vector<tg::Tensor> inputs = {tg::randn({kRows, kFeatures}, wide), tg::randn({kFeatures}, wide),
+                                          tg::randn({kFeatures}, wide)};
+  return [inputs] {
+    expect_ok(tg::gradcheck([](const tg::Tensor& x, const tg::Tensor& gamma,
+                               const tg::Tensor& beta) { return tg::layer_norm(x, gamma, beta); },
+                            inputs, {.forward_mode = false, .budget = kEveryElement}));
+  };
+}
+
 }  // namespace
 
 Engine tapegrad_engine() {
@@ -113,7 +147,9 @@ Engine tapegrad_engine() {
            {"W1b", "encoder layer [16, 7, 40], batch norm", [] { return make_block(tg::nn::Norm::batch); }},
            {"W2", "character GPT, 4 layers of 128, block 64, batch 12", make_gpt},
            {"W5", "perceptron 784-512-512-10, batch 128", make_perceptron},
-           {"W6", "chain of 10,000 one-element ops", make_chain, chain::kOps}}};
+           {"W6", "chain of 10,000 one-element ops", make_chain, chain::kOps},
+           {"W8", "gradient check of attention [2, 5, 16], 4 heads, float64, full Jacobian", make_attention_check},
+           {"W8b", "both orders' check of layer_norm [4, 8], float64, full Jacobians", make_layer_norm_check}}};
 }
 
 }  // namespace bench

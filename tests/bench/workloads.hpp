@@ -1,5 +1,5 @@
-// The workloads of docs/performance.md, for tapegrad and for the peers that are installed. One call of a Step is one
-// training step: zero_grad, forward, loss, backward, AdamW (for the chain: record and sweep).
+// The workloads, for tapegrad and for the peers that are installed. One call of a Step is one training step: zero_grad,
+// forward, loss, backward, AdamW (W6: record and sweep; W8: a whole gradient check).
 #pragma once
 
 #include <functional>
@@ -43,5 +43,10 @@ inline constexpr int kInput = 784, kHidden = 512, kClasses = 10, kBatch = 128;
 namespace chain {  // W6: one-element ops: mul, add, tanh in turn
 inline constexpr int kOps = 10000;
 }
+namespace checked {  // W8, W8b: functions whose derivatives are checked
+inline constexpr int kBatch = 2, kLength = 5, kEmbed = 16, kHeads = 4;
+inline constexpr int kRows = 4, kFeatures = 8;
+inline constexpr int kEveryElement = 1 << 30;
+}  // namespace checked
 
 }  // namespace bench
