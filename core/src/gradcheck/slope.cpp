@@ -7,16 +7,19 @@
 namespace tapegrad::checker {
 namespace {
 
-bool finite_at(const std::array<Shifted, kSteps>& side, std::size_t o) {
-  return std::all_of(side.begin(), side.end(), [o](const Shifted& s) { return std::isfinite(s.y[o]); });
+/// On one side of the point, as far as steps were taken.
+bool finite_at(const Family& family, const std::array<Shifted, kSteps>& side, std::size_t o) {
+  return std::all_of(side.begin(), side.begin() + static_cast<std::ptrdiff_t>(family.steps),
+                     [o](const Shifted& s) { return std::isfinite(s.y[o]); });
 }
 
 /// Ridders' tableau: differences at steps h, h/2, h/4 ..., extrapolated in powers of `ratio` = 2^p for errors in h^p,
 /// h^2p ... Keeps in `best` the entry with the smallest estimated error.
 template <class Difference, class Width, class Noise>
-void extrapolate(const Difference& difference, const Width& width, double ratio, const Noise& noise, Slope& best) {
+void extrapolate(std::size_t steps, const Difference& difference, const Width& width, double ratio, const Noise& noise,
+                 Slope& best) {
   std::array<std::array<double, kSteps>, kSteps> a{};
-  for (std::size_t k = 0; k < kSteps; ++k) {
+  for (std::size_t k = 0; k < steps; ++k) {
     a[0][k] = difference(k) / width(k);
     double power = 1.0;
     for (std::size_t m = 1; m <= k; ++m) {
@@ -39,13 +42,13 @@ void compare_sides(const Family& family, std::size_t o, double y, Slope& best) {
   const auto sides = [&](std::size_t k) {
     return std::pair((y - family.below[k].y[o]) / -family.below[k].t, (family.above[k].y[o] - y) / family.above[k].t);
   };
-  const auto [below2, above2] = sides(kSteps - 2);
-  const auto [below, above] = sides(kSteps - 1);
+  const auto [below2, above2] = sides(family.steps - 2);
+  const auto [below, above] = sides(family.steps - 1);
   const double left = 2.0 * below - below2;
   const double right = 2.0 * above - above2;
   const double size = std::max(std::abs(left), std::abs(right));
   const double gap = std::abs(right - left);
-  const double rounding = 8.0 * family.noise[o] / family.above[kSteps - 1].t;
+  const double rounding = 8.0 * family.noise[o] / family.above[family.steps - 1].t;
   if (best.kink && gap <= rounding && rounding > 1e-3 * size) return;
   best.below = left;
   best.above = right;
@@ -54,46 +57,48 @@ void compare_sides(const Family& family, std::size_t o, double y, Slope& best) {
 
 /// Whether the function moves by nearly as much at half the step: a jump, or steps far beyond the function's own scale.
 bool moves_regardless(const Family& family, std::size_t o) {
-  const double rise2 = std::abs(family.above[kSteps - 2].y[o] - family.below[kSteps - 2].y[o]);
-  const double rise = std::abs(family.above[kSteps - 1].y[o] - family.below[kSteps - 1].y[o]);
+  const auto rise_at = [&](std::size_t k) { return std::abs(family.above[k].y[o] - family.below[k].y[o]); };
+  const double rise2 = rise_at(family.steps - 2);
+  const double rise = rise_at(family.steps - 1);
   return rise > 64.0 * family.rounding[o] && rise > 0.75 * rise2;
 }
 
 void two_sided(const Family& family, std::size_t o, double y, double epsilon, Slope& best) {
   if (moves_regardless(family, o)) return;
-  extrapolate([&](std::size_t k) { return family.above[k].y[o] - family.below[k].y[o]; },
-              [&](std::size_t k) { return family.above[k].t - family.below[k].t; }, 4.0,
-              [&](std::size_t k) {
-                const double size = std::max(std::abs(family.above[k].y[o]), std::abs(family.below[k].y[o]));
-                return std::max(family.noise[o], epsilon * size);
-              },
-              best);
+  extrapolate(
+      family.steps, [&](std::size_t k) { return family.above[k].y[o] - family.below[k].y[o]; },
+      [&](std::size_t k) { return family.above[k].t - family.below[k].t; }, 4.0,
+      [&](std::size_t k) {
+        const double size = std::max(std::abs(family.above[k].y[o]), std::abs(family.below[k].y[o]));
+        return std::max(family.noise[o], epsilon * size);
+      },
+      best);
   compare_sides(family, o, y, best);
 }
 
 /// Where the function is finite on one side only: forward or backward differences. A slope that still grows in
 /// proportion when the step shrinks 2^4 times has no limit.
 void one_sided(const Family& family, std::size_t o, double y, Slope& best) {
-  const bool above = finite_at(family.above, o);
+  const bool above = finite_at(family, family.above, o);
   const std::array<Shifted, kSteps>& side = above ? family.above : family.below;
-  if (!above && !finite_at(side, o)) return;
+  if (!above && !finite_at(family, side, o)) return;
   best.one_sided = true;
-  extrapolate([&](std::size_t k) { return side[k].y[o] - y; }, [&](std::size_t k) { return side[k].t; }, 2.0,
-              [&](std::size_t) { return family.rounding[o]; }, best);
+  extrapolate(
+      family.steps, [&](std::size_t k) { return side[k].y[o] - y; }, [&](std::size_t k) { return side[k].t; }, 2.0,
+      [&](std::size_t) { return family.rounding[o]; }, best);
   const auto slope = [&](std::size_t k) { return (side[k].y[o] - y) / side[k].t; };
   bool grows = true;
-  for (std::size_t k = 1; k < kSteps; ++k) grows = grows && slope(k) / slope(k - 1) > 1.1;
-  best.divergence = grows ? std::copysign(1.0, slope(kSteps - 1)) : 0.0;
+  for (std::size_t k = 1; k < family.steps; ++k) grows = grows && slope(k) / slope(k - 1) > 1.1;
+  best.divergence = grows ? std::copysign(1.0, slope(family.steps - 1)) : 0.0;
 }
 
-Family sample(const Along& along, double first) {
-  Family family;
-  double h = first;
-  for (std::size_t k = 0; k < kSteps; ++k, h *= 0.5) {
-    family.above[k] = along(h);
-    family.below[k] = along(-h);
+/// Takes steps until there are `steps` of them.
+void sample(Family& family, const Along& along, double first, std::size_t steps) {
+  for (; family.steps < steps; ++family.steps) {
+    const double h = std::ldexp(first, -static_cast<int>(family.steps));
+    family.above[family.steps] = along(h);
+    family.below[family.steps] = along(-h);
   }
-  return family;
 }
 
 /// The texture of each output near the point, from values `spacing` apart.
@@ -157,7 +162,7 @@ struct SlopeOfOutput {
   Slope both, one;
 
   void add(const Family& family, std::size_t o, double y, double epsilon) {
-    if (finite_at(family.above, o) && finite_at(family.below, o)) {
+    if (finite_at(family, family.above, o) && finite_at(family, family.below, o)) {
       two_sided(family, o, y, epsilon, both);
     } else {
       one_sided(family, o, y, one);
@@ -184,18 +189,12 @@ LineStudy study(const Line& line, const Precision& precision, bool thorough) {
   std::vector<Family> families;
   std::vector<SlopeOfOutput> slopes(outputs);
   NoiseMeter meter(outputs);
-  double first = precision.first_step * std::exp2(std::round(std::log2(line.size)));
-  for (int f = 0;; ++f, first /= std::exp2(kFamilyBits)) {
-    const bool beyond = f >= precision.families;
-    if (f == precision.families) first = std::min(first, precision.first_step * line.own);
-    if (beyond && (!thorough || first < 64.0 * precision.epsilon * line.own || f >= 16)) break;
-    families.push_back(sample(line.along, first));
+  double scale = 0.0;
+  double error = 0.0;
+  /// What the last family says, all its steps from `first` on.
+  const auto add_last = [&](double first, bool beyond) {
     Family& family = families.back();
-    family.rounding.assign(outputs, 0.0);
-    family.noise.assign(outputs, 0.0);
-    if (thorough) meter.measure(line, family.above[kSteps - 1].t);
-    double scale = 0.0;
-    double error = 0.0;
+    scale = error = 0.0;
     for (std::size_t o = 0; o < outputs; ++o) {
       const double y = line.y[o];
       if (!std::isfinite(y)) continue;
@@ -213,6 +212,23 @@ LineStudy study(const Line& line, const Precision& precision, bool thorough) {
       scale = std::max({scale, std::abs(slopes[o].both.value), family.rounding[o] / line.size});
       error = std::max(error, slopes[o].both.error);
     }
+  };
+  double first = precision.first_step * std::exp2(std::round(std::log2(line.size)));
+  for (int f = 0;; ++f, first /= std::exp2(kFamilyBits)) {
+    const bool beyond = f >= precision.families;
+    if (f == precision.families) first = std::min(first, precision.first_step * line.own);
+    if (beyond && (!thorough || first < 64.0 * precision.epsilon * line.own || f >= 16)) break;
+    families.emplace_back();
+    families.back().rounding.assign(outputs, 0.0);
+    families.back().noise.assign(outputs, 0.0);
+    if (!thorough) {
+      sample(families.back(), line.along, first, kGlance);
+      add_last(first, beyond);
+      if (error <= 1e-2 * std::sqrt(precision.epsilon) * scale) break;
+    }
+    sample(families.back(), line.along, first, kSteps);
+    if (thorough) meter.measure(line, families.back().above[kSteps - 1].t);
+    add_last(first, beyond);
     if (!thorough && error <= 1e-2 * std::sqrt(precision.epsilon) * scale) break;
     if (f + 1 >= precision.families && error <= 1e-4 * scale) break;
   }

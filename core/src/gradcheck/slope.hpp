@@ -13,6 +13,7 @@
 namespace tapegrad::checker {
 
 inline constexpr std::size_t kSteps = 5;    // in a family: h, h/2, ..., h/16
+inline constexpr std::size_t kGlance = 3;   // of them, where the function is smooth: enough for order 6
 inline constexpr double kFamilyBits = 5.0;  // a family starts 2^5 below the last
 
 /// The slope of one output along a line through the point.
@@ -37,8 +38,9 @@ using Along = std::function<Shifted(double t)>;
 /// Values at steps that halve, on both sides.
 struct Family {
   std::array<Shifted, kSteps> above, below;
-  Values rounding;  // of each output's values, as expected
-  Values noise;     // of them, as expected or measured: whichever is larger
+  std::size_t steps = 0;  // that were taken
+  Values rounding;        // of each output's values, as expected
+  Values noise;           // of them, as expected or measured: whichever is larger
 };
 
 struct Line {
@@ -57,7 +59,7 @@ struct LineStudy {
 
 /// Slopes of all outputs. `thorough` goes through all families of steps, measures the noise of the values, and goes on
 /// to steps near rounding while an output's slope is in doubt: for domains and scales much smaller than the input. Else
-/// it goes only as far as needed.
+/// it goes only as far as needed: where the first steps agree, no further.
 LineStudy study(const Line& line, const Precision& precision, bool thorough);
 
 }  // namespace tapegrad::checker

@@ -30,7 +30,7 @@ TaylorSweep taylor_sweep(const std::vector<Family>& families, std::size_t output
   TaylorSweep sweep;
   if (!std::isfinite(derivative) || !std::isfinite(y)) return sweep;
   for (const Family& family : families) {
-    for (std::size_t k = 0; k < kSteps; ++k) {
+    for (std::size_t k = 0; k < family.steps; ++k) {
       const double right = remainder(family.above[k], output, y, derivative);
       const double left = remainder(family.below[k], output, y, derivative);
       const double most = std::fmax(right, left);
