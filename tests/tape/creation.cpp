@@ -116,6 +116,13 @@ BOOST_AUTO_TEST_CASE(decision_19_random_tensors_are_the_same_at_any_number_of_th
   BOOST_TEST((draw(4) == one));
 }
 
+BOOST_AUTO_TEST_CASE(more_than_the_system_has) {
+  const Shape shape{1 << 20, 1 << 20, 1 << 16};
+  BOOST_CHECK_EXCEPTION(
+      zeros(shape), Error,
+      says("[tensor] the system has no 288230376151711744 bytes for float32 [1048576, 1048576, 65536]"));
+}
+
 BOOST_AUTO_TEST_CASE(the_same_to_the_bit) {
   const double nan = std::nan("");
   BOOST_TEST(same_bits(tensor({1.0, nan}), tensor({1.0, nan})));

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 #include <new>
+#include <string>
 
 #include "array/allocator.hpp"
 #include "tapegrad/base/error.hpp"
@@ -36,6 +37,16 @@ std::int64_t checked_numel(const Shape& shape) {
     empty = empty || size == 0;
   }
   return empty ? 0 : n;
+}
+
+Ref<Storage> storage_for(const Shape& shape, DType dtype) {
+  const std::size_t bytes = static_cast<std::size_t>(checked_numel(shape)) * size_of(dtype);
+  try {
+    return Storage::make(bytes);
+  } catch (const std::bad_alloc&) {
+    throw Error("[tensor] the system has no " + std::to_string(bytes) + " bytes for " +
+                std::string(tapegrad::to_string(dtype)) + " " + tapegrad::to_string(shape));
+  }
 }
 
 /// Calls body(pointer offsets of a, of b, length of the inner run, inner strides) over two arrays of one shape.
@@ -91,10 +102,7 @@ To convert(From value) {
 }  // namespace
 
 Array::Array(const Shape& sizes, DType type)
-    : storage(Storage::make(static_cast<std::size_t>(checked_numel(sizes)) * size_of(type))),
-      shape(sizes),
-      strides(contiguous_strides(sizes)),
-      dtype(type) {}
+    : storage(storage_for(sizes, type)), shape(sizes), strides(contiguous_strides(sizes)), dtype(type) {}
 
 Array Array::view(const Shape& new_shape, const Shape& new_strides, std::int64_t new_offset) const {
   Array a;
