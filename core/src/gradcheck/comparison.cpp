@@ -159,7 +159,8 @@ class Comparison {
       unit[o] = 1.0;
       const std::vector<Values> row = subject_.pull_back(unit);
       for (std::size_t i = 0; i < blocks.size(); ++i)
-        std::copy(row[i].begin(), row[i].end(), &blocks[i].values[o * blocks[i].columns]);
+        std::copy(row[i].begin(), row[i].end(),
+                  blocks[i].values.begin() + static_cast<std::ptrdiff_t>(o * blocks[i].columns));
     }
     return blocks;
   }

@@ -358,10 +358,13 @@ void reduce_length(const T* x, const Slices& shape, T* out) {
   constexpr double kLargest = std::numeric_limits<double>::max();
   constexpr double kSmallest = 0x1p-900;
   fold_slices<T>(Fold::square_deviation, x, shape, {}, [&](double squares, std::int64_t s) {
-    const T* slice = x + s / shape.inner * shape.n * shape.inner + s % shape.inner;
     const bool in_range = squares <= kLargest && squares >= kSmallest;
-    out[s] = static_cast<T>(in_range || std::isnan(squares) ? std::sqrt(squares)
-                                                            : scaled_length(slice, shape.n, shape.inner));
+    if (in_range || std::isnan(squares) || shape.n == 0) {
+      out[s] = static_cast<T>(std::sqrt(squares));
+    } else {
+      const T* slice = x + s / shape.inner * shape.n * shape.inner + s % shape.inner;
+      out[s] = static_cast<T>(scaled_length(slice, shape.n, shape.inner));
+    }
   });
 }
 
