@@ -21,7 +21,8 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::size_t kWorst = 8;            // elements that a finding keeps
 constexpr int kSecondLooks = 16;             // thorough ones, at a part that is already known to be wrong
 constexpr std::int64_t kDiagnosisCalls = 8;  // in units of the budget: what a diagnosis may cost
-constexpr std::size_t kMostRows = 512;       // of a block that is diagnosed
+constexpr std::int64_t kLeastBudget = 500, kMostBudget = std::numeric_limits<std::int64_t>::max() / kDiagnosisCalls;
+constexpr std::size_t kMostRows = 512;  // of a block that is diagnosed
 
 /// The worst comparisons of a finding so far.
 class Ranking {
@@ -92,7 +93,7 @@ class Comparison {
         report_(report),
         precision_(precision_of(subject.value_epsilon, subject.derivative_epsilon)),
         generator_(2 * options.seed + static_cast<std::uint64_t>(order)),
-        diagnosis_calls_(kDiagnosisCalls * std::max<std::int64_t>(options.budget, 500)) {
+        diagnosis_calls_(kDiagnosisCalls * std::clamp(options.budget, kLeastBudget, kMostBudget)) {
     for (const Part& part : subject_.parts) count_ += part.values.size();
   }
 
