@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints the polynomial coefficients of lanes-inl.hpp: Chebyshev fits (within a hair of minimax), constant term first."""
+"""Prints the polynomial coefficients of the lanes_*-inl.hpp headers: Chebyshev fits (within a hair of minimax), constant term first."""
 from mpmath import atanh, chebyfit, cos, erf, erfc, exp, log, mp, mpf, pi, sin, sqrt
 
 mp.dps = 80

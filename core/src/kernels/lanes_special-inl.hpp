@@ -1,0 +1,169 @@
+// Special functions on lanes: the error function, the normal distribution, the gamma function and its derivatives.
+
+#if defined(TAPEGRAD_KERNELS_LANES_SPECIAL_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef TAPEGRAD_KERNELS_LANES_SPECIAL_INL_HPP
+#undef TAPEGRAD_KERNELS_LANES_SPECIAL_INL_HPP
+#else
+#define TAPEGRAD_KERNELS_LANES_SPECIAL_INL_HPP
+#endif
+
+#include <cmath>
+
+#include "kernels/gamma.hpp"
+#include "kernels/lanes_exponential-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace tapegrad::HWY_NAMESPACE {
+
+/// -factor x^2. REQUIRES: factor is a power of two.
+template <class D>
+HWY_INLINE Unrounded<D> minus_square(Lanes<D> x, double factor) {
+  const auto [value, lost] = exact_product(x, x);
+  return {-factor * value, -factor * lost};
+}
+
+/// e^(-factor x^2): the square's rounding error would be magnified up to 700 times. REQUIRES: factor is a power of two.
+template <class D>
+HWY_INLINE ScaledExp<D> gaussian(Lanes<D> x, double factor) {
+  const auto [value, lost] = minus_square(x, factor);
+  return exp_of(value, lost);
+}
+
+/// e^(-x^2)
+template <class D>
+HWY_INLINE Lanes<D> exp_minus_square(Lanes<D> x) {
+  const auto [k, p] = gaussian(clamp_keep_nan(abs(x), 0.0, kIsFloat<D> ? 11.0 : 28.0), 1.0);
+  return scale(1.0 + p, k);
+}
+
+/// erfc(x) for x >= 1/2, given e = e^(-x^2) and scaled by 2^shift: e g(t) / (1 + 2x) with t = (x - 4) / (x + 4), a form
+/// after Shepherd and Laframboise, Chebyshev Approximation of (1 + 2x) exp(x^2) erfc x in 0 <= x < infinity, Math.
+/// Comp. 36 (1981). Ten terms are enough in float32, where t runs over [-0.78, 0.44] only.
+template <class D>
+HWY_INLINE Lanes<D> erfc_tail(Lanes<D> x, ScaledExp<D> e, double shift) {
+  const auto t = (x - 4.0) / (x + 4.0);
+  const auto g =
+      kIsFloat<D>
+          ? polynomial(t, 1.2329951189, -0.139621109271, 0.0153796433876, 0.0680960750068, -0.101039957333,
+                       0.0937545924557, -0.0663015939703, 0.037012504712, -0.0164616292756, 0.00534519922002)
+          : polynomial(t, 1.23299511862555251, -0.139621116840562536, 0.0153796521026192249, 0.0680970542546952251,
+                       -0.101039066036266467, 0.0937328349982659365, -0.0663303658132932785, 0.0371675155386618135,
+                       -0.0161977340421780707, 0.00503196997010599976, -0.000757773420790685126,
+                       -0.000199256675818787602, 0.000150622374581245473, -0.0000243991420363945582,
+                       -0.0000112244108364896126, 5.70905692931605542e-6, 2.99041547074776737e-7,
+                       -8.23216528884833113e-7, 6.74825927448033512e-8, 1.06258089029101358e-7, -1.23963425152182329e-8,
+                       -1.06928320854503353e-8);
+  return scale(mul_add(e.p, g, g) / (1.0 + 2.0 * x), e.k + shift);
+}
+
+/// erf(x) for |x| <= 1.
+template <class D>
+HWY_INLINE Lanes<D> erf_small(Lanes<D> x) {
+  const auto z = x * x;
+  const auto ratio =
+      kIsFloat<D>
+          ? polynomial(z, 0.128379165848350946, -0.37612626666720331, 0.112835947151602177, -0.0268542120106264124,
+                       0.00518908742343397399, -0.000801686428716586953, 0.0000787587506268548834)
+          : polynomial(z, 0.128379167095512574, -0.376126389031837524, 0.112837916709551202, -0.0268661706451298408,
+                       0.00522397762542329831, -0.00085483270219348296, 0.000120553329028887354,
+                       -0.0000149256475675193321, 1.64620454414684189e-6, -1.63646421581676153e-7,
+                       1.4792401209404813e-8, -1.21645600572834501e-9, 8.70904512905310669e-11,
+                       -4.23094582429533782e-12);
+  return mul_add(x, ratio, x);
+}
+
+template <class D>
+HWY_INLINE Lanes<D> erf(Lanes<D> x) {
+  const auto magnitude = abs(x);
+  const auto small = magnitude <= 1.0;
+  if constexpr (kIsFloat<D>) {
+    const auto bounded = clamp_keep_nan(magnitude, 1.0, 4.0);  // erf rounds to 1 from 3.92 on
+    const auto log_erfc = polynomial(bounded - 2.5, -7.80681527272726436, -5.35268067422448718, -0.943893703610650721,
+                                     -0.0108585416428968249, 0.00216530354916251969, -0.000420122523541289456,
+                                     0.0000772913761538461934, -0.0000133150143973169079, 1.63715141459364356e-6);
+    return select(small, erf_small(x), copysign(1.0 - exp(log_erfc), x));
+  } else {
+    const auto bounded = clamp_keep_nan(magnitude, 1.0, 6.5);
+    return select(small, erf_small(x), copysign(1.0 - erfc_tail(bounded, gaussian(bounded, 1.0), 0.0), x));
+  }
+}
+
+template <class D>
+HWY_INLINE Lanes<D> erfc(Lanes<D> x) {
+  const auto magnitude = abs(x);
+  // Below half the least subnormal number from 10.1 and 27.25 on.
+  const auto bounded = clamp_keep_nan(magnitude, 0.5, kIsFloat<D> ? 10.1 : 27.25);
+  const auto tail = erfc_tail(bounded, gaussian(bounded, 1.0), 0.0);
+  const auto small = 1.0 - erf_small(select(magnitude <= 0.5, x, 0.0));
+  return select(magnitude <= 0.5, small, select(x < 0.0, 2.0 - tail, tail));
+}
+
+/// From here on a normal distribution's tail is zero even times x.
+template <class D>
+inline constexpr double kNormalTailEnd = kIsFloat<D> ? 15.0 : 38.75;
+
+/// a Phi(x), Phi the standard normal distribution, where Phi(x) alone would be subnormal or zero too; 0 where it is
+/// zero, whatever a is.
+template <class D>
+HWY_INLINE Lanes<D> times_normal_cdf(Lanes<D> a, Lanes<D> x) {
+  const auto magnitude = abs(x);
+  const auto bounded = clamp_keep_nan(magnitude, 0.70710678118654752440, kNormalTailEnd<D>);
+  const auto tail = 0.5 * erfc_tail(bounded * 0.70710678118654752440, gaussian(bounded, 0.5), kTailShift);
+  const auto central = magnitude <= 0.70710678118654752440;
+  const auto small = 0.5 + 0.5 * erf_small(select(central, x, 0.0) * 0.70710678118654752440);
+  const auto left = select(magnitude < kNormalTailEnd<D>, a * tail * kTailUnit, copysign(0.0, a));
+  const auto outer = select(x < 0.0, left, a * (1.0 - tail * kTailUnit));
+  return select(central, a * small, select(is_nan(x), x, outer));
+}
+
+/// a e^(-x^2/2) / sqrt(2 pi), with the same care for the tail.
+template <class D>
+HWY_INLINE Lanes<D> times_normal_density(Lanes<D> a, Lanes<D> x) {
+  const auto magnitude = abs(x);
+  const auto [k, p] = gaussian(clamp_keep_nan(magnitude, 0.0, kNormalTailEnd<D>), 0.5);
+  const auto density = 0.39894228040143267794 * scale(1.0 + p, k + kTailShift);
+  return select(magnitude >= kNormalTailEnd<D>, copysign(0.0, a), a * density * kTailUnit);
+}
+
+/// libm's lgamma, but for its zeros between the poles, where glibc's double version is more than 4 units off.
+inline double lgamma_lane(double x) {
+  return x < -2.0 ? static_cast<double>(std::lgamma(static_cast<long double>(x))) : std::lgamma(x);
+}
+
+struct LgammaInDouble {
+  template <class D>
+  HWY_INLINE Lanes<D> operator()(Lanes<D> x) const {
+    return lane_by_lane(lgamma_lane, x);
+  }
+};
+TAPEGRAD_THROUGH_DOUBLE(lgamma, LgammaInDouble)
+
+struct DigammaInDouble {
+  template <class D>
+  HWY_INLINE Lanes<D> operator()(Lanes<D> x) const {
+    return lane_by_lane(kernels::digamma, x);
+  }
+};
+TAPEGRAD_THROUGH_DOUBLE(digamma, DigammaInDouble)
+
+inline double polygamma_lane(double order, double x) { return kernels::polygamma(static_cast<int>(order), x); }
+
+struct PolygammaInDouble {
+  template <class D>
+  HWY_INLINE Lanes<D> operator()(Lanes<D> order, Lanes<D> x) const {
+    return lane_by_lane(polygamma_lane, order, x);
+  }
+};
+
+/// REQUIRES: order >= 1.
+template <class D>
+HWY_INLINE Lanes<D> polygamma(int order, Lanes<D> x) {
+  if constexpr (kIsFloat<D>)
+    return in_double(PolygammaInDouble{}, Lanes<D>(order), x);
+  else
+    return PolygammaInDouble{}(Lanes<D>(order), x);
+}
+
+}  // namespace tapegrad::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif
