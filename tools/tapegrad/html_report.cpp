@@ -59,10 +59,7 @@ std::string html_report(const CheckRun& run) {
   }
   const std::string verdict =
       wrong == 0 ? "<span class=\"good\">pass</span>" : fmt::format("<span class=\"bad\">{} wrong</span>", wrong);
-  std::string page = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
-  page += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>tapegrad check</title>\n";
-  page +=
-      fmt::format("<style>{}{}</style>\n</head>\n<body>\n<h1>tapegrad check: {}</h1>\n", html_style(), kStyle, verdict);
+  std::string page = fmt::format("<h1>tapegrad check: {}</h1>\n", verdict);
   page += fmt::format(
       "<p class=\"soft\">tapegrad {}, derivatives of order 1{} compared with differences in {}, seed {}</p>\n",
       TAPEGRAD_VERSION, run.options.order == 2 ? " and 2" : "", to_string(run.options.dtype), run.options.seed);
@@ -84,8 +81,8 @@ std::string html_report(const CheckRun& run) {
       "wide\">seconds</th></tr></thead>\n<tbody>\n";
   page += rows + "</tbody>\n</table></div>\n";
   page += "<p class=\"soft\">Error / tolerance: the worst error of a comparison that passed, in units of what the ";
-  page += "estimated errors of differences and rounding allow; 1 would be the limit.</p>\n</body>\n</html>\n";
-  return page;
+  page += "estimated errors of differences and rounding allow; 1 would be the limit.</p>\n";
+  return html_page("tapegrad check", page, kStyle);
 }
 
 }  // namespace tapegrad::program

@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -131,8 +134,9 @@ std::string page_of(const LayerEntry& layer, const Terminal& terminal) {
   page.paragraph(readable_math(layer.math));
   for (const LayerSample& sample : samples) {
     const std::unique_ptr<nn::Module> module = sample.copy(*sample.layer);
-    if (module->named_parameters().empty()) continue;
-    append_tensors(page, fmt::format("Parameters of the sample \"{}\"", sample.name), module->named_parameters());
+    const NamedTensors parameters = module->named_parameters();
+    if (parameters.empty()) continue;
+    append_tensors(page, fmt::format("Parameters of the sample \"{}\"", sample.name), parameters);
     append_tensors(page, "Buffers", module->named_buffers());
     break;
   }

@@ -126,8 +126,6 @@ std::string detail(const GradcheckReport& report, const GradcheckFinding& f) {
 
 }  // namespace
 
-std::string_view html_style() { return kStyle; }
-
 std::string html_body(const GradcheckReport& report) {
   std::string html =
       fmt::format("<p>{} <span class=\"soft\">{} comparisons, {} calls of the function, {:.3f} s, seed {}</span></p>\n",
@@ -142,12 +140,16 @@ std::string html_body(const GradcheckReport& report) {
   return html;
 }
 
-std::string to_html(const GradcheckReport& report, std::string_view title) {
+std::string html_page(std::string_view title, std::string_view body, std::string_view more) {
   return fmt::format(
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
-      "<title>{0}</title><style>{1}</style></head><body>\n<h1>{0}</h1>\n{2}</body></html>\n",
-      escaped(title), kStyle, html_body(report));
+      "<title>{}</title><style>{}{}</style></head><body>\n{}</body></html>\n",
+      escaped(title), kStyle, more, body);
+}
+
+std::string to_html(const GradcheckReport& report, std::string_view title) {
+  return html_page(title, fmt::format("<h1>{}</h1>\n{}", escaped(title), html_body(report)));
 }
 
 }  // namespace tapegrad

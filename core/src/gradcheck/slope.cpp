@@ -213,6 +213,7 @@ LineStudy study(const Line& line, const Precision& precision, bool thorough) {
       error = std::max(error, slopes[o].both.error);
     }
   };
+  const auto settled = [&] { return error <= 1e-2 * std::sqrt(precision.epsilon) * scale; };
   double first = precision.first_step * std::exp2(std::round(std::log2(line.size)));
   for (int f = 0;; ++f, first /= std::exp2(kFamilyBits)) {
     const bool beyond = f >= precision.families;
@@ -224,12 +225,12 @@ LineStudy study(const Line& line, const Precision& precision, bool thorough) {
     if (!thorough) {
       sample(families.back(), line.along, first, kGlance);
       add_last(first, beyond);
-      if (error <= 1e-2 * std::sqrt(precision.epsilon) * scale) break;
+      if (settled()) break;
     }
     sample(families.back(), line.along, first, kSteps);
     if (thorough) meter.measure(line, families.back().above[kSteps - 1].t);
     add_last(first, beyond);
-    if (!thorough && error <= 1e-2 * std::sqrt(precision.epsilon) * scale) break;
+    if (!thorough && settled()) break;
     if (f + 1 >= precision.families && error <= 1e-4 * scale) break;
   }
   LineStudy result{{}, std::move(families)};

@@ -110,9 +110,10 @@ std::string to_string(const GradcheckReport& report);
 std::string to_json(const GradcheckReport& report);
 /// A self-contained page: heat map of the relative error per element, remainder over step, worst elements.
 std::string to_html(const GradcheckReport& report, std::string_view title = "Gradient check");
-/// The parts of that page, for pages of several reports: its style sheet, and its body without the title.
-std::string_view html_style();
+/// The parts of that page, for pages of several reports: what it says below its heading, and a page in its style,
+/// `more` styles added, around a body of HTML. The title is escaped.
 std::string html_body(const GradcheckReport& report);
+std::string html_page(std::string_view title, std::string_view body, std::string_view more = {});
 
 }  // namespace tapegrad
 
