@@ -55,12 +55,13 @@ void compare_sides(const Family& family, std::size_t o, double y, Slope& best) {
   best.kink = gap > rounding && gap > 1e-3 * size && std::abs(above - below) > 0.75 * std::abs(above2 - below2);
 }
 
-/// Whether the function moves by nearly as much at half the step: a jump, or steps far beyond the function's own scale.
+/// Whether the function moves by nearly as much at half the step, and by more than its noise (a function whose slope is
+/// 0 moves by that): a jump, or steps far beyond the function's own scale.
 bool moves_regardless(const Family& family, std::size_t o) {
   const auto rise_at = [&](std::size_t k) { return std::abs(family.above[k].y[o] - family.below[k].y[o]); };
   const double rise2 = rise_at(family.steps - 2);
   const double rise = rise_at(family.steps - 1);
-  return rise > 64.0 * family.rounding[o] && rise > 0.75 * rise2;
+  return rise > std::max(64.0 * family.rounding[o], family.noise[o]) && rise > 0.75 * rise2;
 }
 
 void two_sided(const Family& family, std::size_t o, double y, double epsilon, Slope& best) {

@@ -26,6 +26,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tapegrad/tape/create.hpp"
@@ -102,6 +103,18 @@ std::span<const OpEntry* const> all_ops();
 inline Tensor uniform(Generator& g, const Shape& shape, double low, double high) {
   Tensor t = rand(shape, g, {.dtype = float64});
   for (double& v : t.mutable_data<double>("uniform")) v = low + (high - low) * v;
+  return t;
+}
+/// As uniform(), but no two elements are nearer than half of what lies between neighbours on average: for functions
+/// with kinks where elements are equal.
+inline Tensor scattered(Generator& g, const Shape& shape, double low, double high) {
+  Tensor t = uniform(g, shape, 0.25, 0.75);
+  const std::span<double> values = t.mutable_data<double>("scattered");
+  const auto count = static_cast<double>(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = low + (high - low) * (static_cast<double>(i) + values[i]) / count;
+  for (std::size_t left = values.size(); left > 1; --left)
+    std::swap(values[left - 1], values[static_cast<std::size_t>(g.below(static_cast<std::int64_t>(left)))]);
   return t;
 }
 inline Tensor full64(const Shape& shape, double value) { return full(shape, value, {.dtype = float64}); }

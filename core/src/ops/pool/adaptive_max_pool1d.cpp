@@ -18,15 +18,15 @@ struct AdaptiveMaxPool1d : MaxPoolOp<AdaptiveMaxPool1d, AdaptiveWindows> {
          "collects from both"}};
   }
   static catalogue::Samples samples(Generator& g) {
-    using catalogue::uniform;
+    using catalogue::scattered;
     const auto to = [](std::int64_t size) {
       return catalogue::of([=](const Tensor& x) { return adaptive_max_pool1d_with_indices(x, size); });
     };
-    return {{"divides", {uniform(g, {2, 2, 6}, -2, 2)}, to(3)},
-            {"does not divide", {uniform(g, {2, 2, 7}, -2, 2)}, to(3)},
-            {"more than there are", {uniform(g, {2, 3}, -2, 2)}, to(5)},
+    return {{"divides", {scattered(g, {2, 2, 6}, -2, 2)}, to(3)},
+            {"does not divide", {scattered(g, {2, 2, 7}, -2, 2)}, to(3)},
+            {"more than there are", {scattered(g, {2, 3}, -2, 2)}, to(5)},
             {"ties", {catalogue::vector64({1.0, 2.0, 2.0})}, to(1), {.order = 1, .reason = "a kink", .kink = true}},
-            {"no sequences", {uniform(g, {0, 2, 5}, -2, 2)}, to(2)}};
+            {"no sequences", {scattered(g, {0, 2, 5}, -2, 2)}, to(2)}};
   }
   static catalogue::ErrorSamples errors() {
     return {{"output size", [] { adaptive_max_pool1d(zeros({4}), 0); },

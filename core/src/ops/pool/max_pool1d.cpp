@@ -19,19 +19,19 @@ struct MaxPool1d : MaxPoolOp<MaxPool1d, SlidingWindows> {
              "one subgradient of many: the one that belongs to the position returned, as in PyTorch"}};
   }
   static catalogue::Samples samples(Generator& g) {
-    using catalogue::uniform;
+    using catalogue::scattered;
     const auto with = [](std::int64_t kernel, const MaxPool1dOptions& options = {}) {
       return catalogue::of([=](const Tensor& x) { return max_pool1d_with_indices(x, kernel, options); });
     };
     return {
-        {"side by side", {uniform(g, {2, 2, 6}, -2, 2)}, with(2)},
-        {"overlapping", {uniform(g, {2, 2, 6}, -2, 2)}, with(3, {.stride = 1})},
-        {"padding", {uniform(g, {2, 5}, -2, -1)}, with(3, {.stride = 2, .padding = 1})},
-        {"dilation", {uniform(g, {2, 7}, -2, 2)}, with(3, {.stride = 1, .padding = 1, .dilation = 2})},
-        {"beyond the end", {uniform(g, {2, 6}, -2, 2)}, with(3, {.stride = 2, .ceil_mode = true})},
-        {"one sequence", {uniform(g, {5}, -2, 2)}, with(2, {.stride = 1})},
+        {"side by side", {scattered(g, {2, 2, 6}, -2, 2)}, with(2)},
+        {"overlapping", {scattered(g, {2, 2, 6}, -2, 2)}, with(3, {.stride = 1})},
+        {"padding", {scattered(g, {2, 5}, -2, -1)}, with(3, {.stride = 2, .padding = 1})},
+        {"dilation", {scattered(g, {2, 7}, -2, 2)}, with(3, {.stride = 1, .padding = 1, .dilation = 2})},
+        {"beyond the end", {scattered(g, {2, 6}, -2, 2)}, with(3, {.stride = 2, .ceil_mode = true})},
+        {"one sequence", {scattered(g, {5}, -2, 2)}, with(2, {.stride = 1})},
         {"ties", {catalogue::vector64({1.0, 2.0, 2.0, 0.5})}, with(4), {.order = 1, .reason = "a kink", .kink = true}},
-        {"no sequences", {uniform(g, {0, 2, 5}, -2, 2)}, with(2)}};
+        {"no sequences", {scattered(g, {0, 2, 5}, -2, 2)}, with(2)}};
   }
   static catalogue::ErrorSamples errors() {
     return {{"no positions",

@@ -41,10 +41,10 @@ struct MaxWithIndices : Op<MaxWithIndices> {
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::of;
-    return {{"last axis", {catalogue::uniform(g, {3, 4}, -2, 2)}, of([](const Tensor& x) {
+    return {{"last axis", {catalogue::scattered(g, {3, 4}, -2, 2)}, of([](const Tensor& x) {
                return max_with_indices(x, -1);
              })},
-            {"first axis, kept", {catalogue::uniform(g, {3, 4}, -2, 2)}, of([](const Tensor& x) {
+            {"first axis, kept", {catalogue::scattered(g, {3, 4}, -2, 2)}, of([](const Tensor& x) {
                return max_with_indices(x, 0, true);
              })},
             {"ties",

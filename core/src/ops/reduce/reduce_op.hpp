@@ -85,18 +85,18 @@ inline Tensor inverse_or_zero(const Tensor& y) {
 template <class F>
 catalogue::Samples reduction_samples(Generator& g, const F& f) {
   using catalogue::of;
-  using catalogue::uniform;
-  return {{"everything", {uniform(g, {3, 4}, -2, 2)}, of([f](const Tensor& x) { return f(x, Axes{}, false); })},
-          {"last axis", {uniform(g, {3, 4}, -2, 2)}, of([f](const Tensor& x) { return f(x, Axes{-1}, false); })},
-          {"first axis, kept", {uniform(g, {3, 4}, -2, 2)}, of([f](const Tensor& x) { return f(x, Axes{0}, true); })},
-          {"middle axis", {uniform(g, {2, 3, 4}, -2, 2)}, of([f](const Tensor& x) { return f(x, Axes{1}, false); })},
-          {"outer axes", {uniform(g, {2, 3, 4}, -2, 2)}, of([f](const Tensor& x) {
+  using catalogue::scattered;
+  return {{"everything", {scattered(g, {3, 4}, -2, 2)}, of([f](const Tensor& x) { return f(x, Axes{}, false); })},
+          {"last axis", {scattered(g, {3, 4}, -2, 2)}, of([f](const Tensor& x) { return f(x, Axes{-1}, false); })},
+          {"first axis, kept", {scattered(g, {3, 4}, -2, 2)}, of([f](const Tensor& x) { return f(x, Axes{0}, true); })},
+          {"middle axis", {scattered(g, {2, 3, 4}, -2, 2)}, of([f](const Tensor& x) { return f(x, Axes{1}, false); })},
+          {"outer axes", {scattered(g, {2, 3, 4}, -2, 2)}, of([f](const Tensor& x) {
              return f(x, Axes{0, 2}, false);
            })},
-          {"two neighbours, kept", {uniform(g, {2, 3, 4}, -2, 2)}, of([f](const Tensor& x) {
+          {"two neighbours, kept", {scattered(g, {2, 3, 4}, -2, 2)}, of([f](const Tensor& x) {
              return f(x, Axes{1, 2}, true);
            })},
-          {"no sequences", {uniform(g, {0, 3}, -2, 2)}, of([f](const Tensor& x) { return f(x, Axes{1}, false); })}};
+          {"no sequences", {scattered(g, {0, 3}, -2, 2)}, of([f](const Tensor& x) { return f(x, Axes{1}, false); })}};
 }
 
 }  // namespace tapegrad

@@ -55,12 +55,4 @@ struct ChosenOp : Op<Self> {
   }
 };
 
-/// Distinct numbers in no order: differences of a step change none of them.
-inline Tensor unordered(const Shape& shape) {
-  Tensor x = empty(shape, {.dtype = float64});
-  std::int64_t i = 0;
-  for (double& v : x.mutable_data<double>("unordered")) v = 0.25 * static_cast<double>((i++ * 37 + 11) % 64) - 7.0;
-  return x;
-}
-
 }  // namespace tapegrad

@@ -28,20 +28,21 @@ struct Sort : ChosenOp<Sort> {
             {"Ties", R"(x_a = x_b)",
              "either order is a permutation that sorts; the cotangents go back by the indices that were returned"}};
   }
-  static catalogue::Samples samples(Generator&) {
+  static catalogue::Samples samples(Generator& g) {
+    using catalogue::scattered;
     constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
     const auto along = [](int d, SortOptions options = {}) {
       return catalogue::of([d, options](const Tensor& x) { return sort(x, d, options); });
     };
-    return {{"vector", {unordered({7})}, along(0)},
-            {"last axis", {unordered({3, 4})}, along(-1)},
-            {"first axis, descending", {unordered({4, 2})}, along(0, {.descending = true})},
-            {"middle axis", {unordered({2, 3, 2})}, along(1)},
+    return {{"vector", {scattered(g, {7}, -2, 2)}, along(0)},
+            {"last axis", {scattered(g, {3, 4}, -2, 2)}, along(-1)},
+            {"first axis, descending", {scattered(g, {4, 2}, -2, 2)}, along(0, {.descending = true})},
+            {"middle axis", {scattered(g, {2, 3, 2}, -2, 2)}, along(1)},
             {"ties", {catalogue::vector64({2.0, 1.0, 2.0})}, along(0), {.order = 1, .reason = "a kink", .kink = true}},
             {"NaN", {catalogue::vector64({kNaN, 1.0, -2.0})}, along(0), {.order = 0, .reason = "differences of NaN"}},
-            {"one entry", {unordered({3, 1})}, along(1)},
-            {"no rows", {unordered({0, 3})}, along(1)},
-            {"empty rows", {unordered({3, 0})}, along(1)}};
+            {"one entry", {scattered(g, {3, 1}, -2, 2)}, along(1)},
+            {"no rows", {scattered(g, {0, 3}, -2, 2)}, along(1)},
+            {"empty rows", {scattered(g, {3, 0}, -2, 2)}, along(1)}};
   }
   static catalogue::ErrorSamples errors() {
     return {{"axis",

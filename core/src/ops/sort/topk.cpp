@@ -31,20 +31,21 @@ struct TopK : ChosenOp<TopK> {
              "while the chosen ones stay the same, y is a gather: its adjoint scatters"},
             {"Ties", R"(x_a = x_b = y_K)", "at the border the first is taken, and it alone gets the cotangent"}};
   }
-  static catalogue::Samples samples(Generator&) {
+  static catalogue::Samples samples(Generator& g) {
+    using catalogue::scattered;
     const auto of_k = [](std::int64_t count, int d = -1, TopkOptions how = {}) {
       return catalogue::of([count, d, how](const Tensor& x) { return topk(x, count, d, how); });
     };
-    return {{"last axis", {unordered({3, 5})}, of_k(2)},
-            {"first axis, smallest", {unordered({5, 2})}, of_k(3, 0, {.largest = false})},
-            {"middle axis, by position", {unordered({2, 4, 2})}, of_k(2, 1, {.sorted = false})},
-            {"all", {unordered({4})}, of_k(4)},
-            {"none", {unordered({2, 3})}, of_k(0)},
+    return {{"last axis", {scattered(g, {3, 5}, -2, 2)}, of_k(2)},
+            {"first axis, smallest", {scattered(g, {5, 2}, -2, 2)}, of_k(3, 0, {.largest = false})},
+            {"middle axis, by position", {scattered(g, {2, 4, 2}, -2, 2)}, of_k(2, 1, {.sorted = false})},
+            {"all", {scattered(g, {4}, -2, 2)}, of_k(4)},
+            {"none", {scattered(g, {2, 3}, -2, 2)}, of_k(0)},
             {"ties at the border",
              {catalogue::vector64({1.0, 2.0, 1.0})},
              of_k(2),
              {.order = 1, .reason = "a kink", .kink = true}},
-            {"no rows", {unordered({0, 3})}, of_k(1)}};
+            {"no rows", {scattered(g, {0, 3}, -2, 2)}, of_k(1)}};
   }
   static catalogue::ErrorSamples errors() {
     return {
