@@ -3,6 +3,7 @@
 
 #include "tape_test.hpp"
 #include "tapegrad/base/threads.hpp"
+#include "tapegrad/tape/parameter_support.hpp"
 #include "tapegrad/tape/same_bits.hpp"
 
 using namespace tapegrad;
@@ -28,6 +29,33 @@ BOOST_AUTO_TEST_CASE(nested_lists) {
                         says("[tensor] rows of unequal length at depth 1: 2 and 1"));
   BOOST_CHECK_EXCEPTION(tensor({{1.0}, 2.0}), ShapeError, says("[tensor] the nested list mixes numbers and lists"));
   BOOST_CHECK_EXCEPTION(tensor({1.0, {2.0}}), ShapeError, says("[tensor] the nested list mixes numbers and lists"));
+}
+
+BOOST_AUTO_TEST_CASE(elements_outlive_the_tensor_that_they_were_made_with) {
+  // Few elements lie in one block with their first tensor, many in a block of their own.
+  for (const std::int64_t size : {std::int64_t{2}, std::int64_t{5000}}) {
+    Tensor last;
+    {
+      const Tensor whole = full({size}, 3.0);
+      last = whole[size - 1];
+    }
+    const Tensor other = full({size}, 4.0);  // would take the block
+    BOOST_TEST(last.item() == 3.0);
+    const Tensor kept = last;
+    last = other;
+    BOOST_TEST(kept.item() == 3.0);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_tensor_outlives_its_first_elements) {
+  const Tensor x = full({2}, 3.0);
+  convert_in_place(x, float64);
+  std::vector<Tensor> later;
+  for (int i = 0; i < 16; ++i) later.push_back(full({2}, 4.0));
+  BOOST_TEST((x.dtype() == float64));
+  BOOST_TEST(values(x) == (Values{3, 3}));
+  convert_in_place(x, float32);
+  BOOST_TEST(values(x) == (Values{3, 3}));
 }
 
 BOOST_AUTO_TEST_CASE(decision_17_the_default_dtype_is_float32_and_dtypes_do_not_mix) {

@@ -5,21 +5,28 @@
 #include <limits>
 #include <new>
 #include <string>
+#include <utility>
 
 #include "array/allocator.hpp"
 #include "tapegrad/base/error.hpp"
 
 namespace tapegrad::array {
 
-Ref<Storage> Storage::make(std::size_t bytes) {
-  const std::size_t total = kHeader + bytes;
-  return Ref<Storage>::adopt(new (allocate(total)) Storage(total));
+Ref<Storage> Storage::make(std::size_t bytes, std::size_t front) {
+  static_assert(sizeof(Storage) <= kHeader);
+  // The elements begin at a multiple of the alignment, and this ends where they begin.
+  constexpr std::size_t kAlignment = 64;
+  const std::size_t before = (front + kHeader + kAlignment - 1) / kAlignment * kAlignment - kHeader;
+  const std::size_t total = before + kHeader + bytes;
+  auto* const block = static_cast<std::byte*>(allocate(total));
+  return Ref<Storage>::adopt(new (block + before) Storage(total, before));
 }
 
 void Storage::destroy() const {
   const std::size_t total = bytes_;
+  void* const block = const_cast<Storage*>(this)->front();
   this->~Storage();
-  deallocate(const_cast<Storage*>(this), total);
+  deallocate(block, total);
 }
 
 namespace {
@@ -37,16 +44,6 @@ std::int64_t checked_numel(const Shape& shape) {
     empty = empty || size == 0;
   }
   return empty ? 0 : n;
-}
-
-Ref<Storage> storage_for(const Shape& shape, DType dtype) {
-  const std::size_t bytes = static_cast<std::size_t>(checked_numel(shape)) * size_of(dtype);
-  try {
-    return Storage::make(bytes);
-  } catch (const std::bad_alloc&) {
-    throw Error("[tensor] the system has no " + std::to_string(bytes) + " bytes for " +
-                std::string(tapegrad::to_string(dtype)) + " " + tapegrad::to_string(shape));
-  }
 }
 
 /// Calls body(pointer offsets of a, of b, length of the inner run, inner strides) over two arrays of one shape.
@@ -101,8 +98,19 @@ To convert(From value) {
 
 }  // namespace
 
-Array::Array(const Shape& sizes, DType type)
-    : storage(storage_for(sizes, type)), shape(sizes), strides(contiguous_strides(sizes)), dtype(type) {}
+Ref<Storage> storage_for(const Shape& shape, DType dtype, std::size_t front) {
+  constexpr std::size_t kFewBytes = 4096;
+  const std::size_t bytes = static_cast<std::size_t>(checked_numel(shape)) * size_of(dtype);
+  try {
+    return Storage::make(bytes, bytes <= kFewBytes ? front : 0);
+  } catch (const std::bad_alloc&) {
+    throw Error("[tensor] the system has no " + std::to_string(bytes) + " bytes for " +
+                std::string(tapegrad::to_string(dtype)) + " " + tapegrad::to_string(shape));
+  }
+}
+
+Array::Array(Ref<Storage> elements, const Shape& sizes, DType type)
+    : storage(std::move(elements)), shape(sizes), strides(contiguous_strides(sizes)), dtype(type) {}
 
 Array Array::view(const Shape& new_shape, const Shape& new_strides, std::int64_t new_offset) const {
   Array a;

@@ -12,13 +12,19 @@
 
 namespace tapegrad::array {
 
-/// A block of memory with a version: each acquisition for writing moves it and names the writer.
+/// Elements in memory with a version: each acquisition for writing moves it and names the writer.
+///
+/// The block may have room for an object in front: what describes a small tensor lies there, and one allocation serves
+/// both. Such an object is an owner of the storage like any other, so the block lives until neither is needed.
 class Storage {
  public:
-  /// Room for `bytes` bytes, uninitialised, aligned to 64.
-  static Ref<Storage> make(std::size_t bytes);
+  /// Room for `bytes` bytes, uninitialised, aligned to 64, behind `front` bytes for an object.
+  static Ref<Storage> make(std::size_t bytes, std::size_t front = 0);
 
   std::byte* data() { return reinterpret_cast<std::byte*>(this) + kHeader; }
+  bool has_front() const { return front_ > kHeader; }
+  /// The room in front, aligned to 64.
+  void* front() { return reinterpret_cast<std::byte*>(this) - front_; }
   std::uint32_t version() const { return version_.load(std::memory_order_relaxed); }
   const char* last_writer() const { return writer_; }
   void written_by(const char* writer) {
@@ -29,19 +35,25 @@ class Storage {
 
   void retain() const { owners_.fetch_add(1, std::memory_order_relaxed); }
   void release() const {
-    if (owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
+    if (drop_owner(owners_)) destroy();
   }
 
  private:
-  static constexpr std::size_t kHeader = 64;
-  explicit Storage(std::size_t bytes) : bytes_(bytes) {}
+  static constexpr std::size_t kHeader = 32;
+  Storage(std::size_t bytes, std::size_t front) : bytes_(bytes), front_(static_cast<std::uint32_t>(front)) {}
   void destroy() const;
 
   mutable std::atomic<std::int32_t> owners_{1};
   std::atomic<std::uint32_t> version_{0};
-  std::size_t bytes_;
+  std::size_t bytes_;    // of the whole block
+  std::uint32_t front_;  // from the block's begin to this
   const char* writer_ = "construction";
 };
+
+/// Storage for the elements of an array; behind `front` bytes for an object when the elements are few (4096 bytes at
+/// most), so that no large block waits for a small object. Throws ShapeError for a negative size or too many elements,
+/// Error when the system has no memory for them.
+Ref<Storage> storage_for(const Shape& shape, DType dtype, std::size_t front = 0);
 
 /// A strided view: element (i0, i1, ...) at data + offset + sum of i_d * strides[d], in elements.
 struct Array {
@@ -53,8 +65,10 @@ struct Array {
   bool contiguous = true;  // row-major without gaps (or no elements)
 
   Array() = default;
-  /// Uninitialised elements in storage of its own. Throws ShapeError for a negative size or too many elements.
-  Array(const Shape& sizes, DType type);
+  /// Uninitialised elements in storage of its own, as storage_for().
+  Array(const Shape& sizes, DType type) : Array(storage_for(sizes, type), sizes, type) {}
+  /// Contiguous elements from the storage's begin on. REQUIRES: it has room for them.
+  Array(Ref<Storage> elements, const Shape& sizes, DType type);
   static Array empty(const Shape& shape, DType dtype) { return Array(shape, dtype); }
   /// A view of the same storage.
   Array view(const Shape& new_shape, const Shape& new_strides, std::int64_t new_offset) const;

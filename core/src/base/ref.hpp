@@ -1,9 +1,17 @@
 // An owning pointer to an object that counts its owners itself.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <utility>
 
 namespace tapegrad {
+
+/// Takes one owner off a count; whether it was the last, who destroys the object. A sole owner writes nothing: nobody
+/// else can have an interest in the count, and a locked instruction costs more than a small object's allocation.
+inline bool drop_owner(std::atomic<std::int32_t>& owners) {
+  return owners.load(std::memory_order_acquire) == 1 || owners.fetch_sub(1, std::memory_order_acq_rel) == 1;
+}
 
 /// T provides `void retain() const` and `void release() const`.
 template <class T>

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <functional>
+#include <utility>
 
 #include "kernels/parallel.hpp"
 #include "tape/tensor_impl.hpp"
@@ -18,14 +19,15 @@ Tensor finish(Tensor t, const TensorOptions& options) {
 /// Calls f(T*) with the elements of a new tensor.
 template <class F>
 Tensor build(const Shape& shape, const TensorOptions& options, const F& f) {
-  const array::Array a = array::Array::empty(shape, options.dtype);
+  Tensor t = make_tensor(shape, options.dtype);
+  const array::Array& a = array_of(t);
   switch (options.dtype) {
     case DType::float32: f(a.as<float>()); break;
     case DType::float64: f(a.as<double>()); break;
     case DType::int64: f(a.as<std::int64_t>()); break;
     case DType::boolean: f(a.as<bool>()); break;
   }
-  return finish(wrap(a), options);
+  return finish(std::move(t), options);
 }
 
 void flatten(const NestedList& list, Shape& shape, int depth, std::vector<double>& values) {
@@ -60,32 +62,30 @@ Tensor tensor(std::initializer_list<NestedList> items, TensorOptions options) {
   Shape shape;
   std::vector<double> values;
   flatten(NestedList(items), shape, 0, values);
-  const array::Array a = array::Array::empty(shape, options.dtype);
-  array::assign(a, array_of(from_vector(values, shape)));
-  return finish(wrap(a), options);
+  Tensor t = make_tensor(shape, options.dtype);
+  array::assign(array_of(t), array_of(from_vector(values, shape)));
+  return finish(std::move(t), options);
 }
 
 template <class T>
 Tensor from_vector(const std::vector<T>& values, const Shape& shape, bool requires_grad) {
   if (static_cast<std::int64_t>(values.size()) != shape.numel())
     throw ShapeError("[from_vector] " + std::to_string(values.size()) + " values for shape " + to_string(shape));
-  const array::Array a = array::Array::empty(shape, dtype_of<T>());
-  std::copy(values.begin(), values.end(), a.template as<T>());
-  return finish(wrap(a), {.dtype = dtype_of<T>(), .requires_grad = requires_grad});
+  Tensor t = make_tensor(shape, dtype_of<T>());
+  std::copy(values.begin(), values.end(), array_of(t).template as<T>());
+  return finish(std::move(t), {.dtype = dtype_of<T>(), .requires_grad = requires_grad});
 }
 template Tensor from_vector<float>(const std::vector<float>&, const Shape&, bool);
 template Tensor from_vector<double>(const std::vector<double>&, const Shape&, bool);
 template Tensor from_vector<std::int64_t>(const std::vector<std::int64_t>&, const Shape&, bool);
 template Tensor from_vector<bool>(const std::vector<bool>&, const Shape&, bool);
 
-Tensor empty(const Shape& shape, TensorOptions options) {
-  return finish(Tensor::adopt(new TensorImpl(shape, options.dtype)), options);
-}
+Tensor empty(const Shape& shape, TensorOptions options) { return finish(make_tensor(shape, options.dtype), options); }
 
 Tensor full(const Shape& shape, double value, TensorOptions options) {
-  const array::Array a = array::Array::empty(shape, options.dtype);
-  array::fill(a, value);
-  return finish(wrap(a), options);
+  Tensor t = make_tensor(shape, options.dtype);
+  array::fill(array_of(t), value);
+  return finish(std::move(t), options);
 }
 
 Tensor zeros(const Shape& shape, TensorOptions options) { return full(shape, 0.0, options); }

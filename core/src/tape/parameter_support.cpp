@@ -45,7 +45,7 @@ void convert_in_place(const Tensor& x, DType dtype) {
   if (x.dtype() == dtype) return;
   if (is_recording())
     throw TapeError("[to] a parameter " + to_string(x.shape()) + " cannot change its dtype while a tape records");
-  x.impl()->array = converted(array_of(x), dtype);
+  x.impl()->replace_array(converted(array_of(x), dtype));
   if (x.has_grad()) x.impl()->leaf->grad = wrap(converted(array_of(x.impl()->leaf->grad), dtype));
 }
 

@@ -13,6 +13,29 @@ namespace tapegrad {
 void* TensorImpl::operator new(std::size_t size) { return array::allocate(size); }
 void TensorImpl::operator delete(void* block, std::size_t size) { array::deallocate(block, size); }
 
+void TensorImpl::destroy() const {
+  if (!before_storage) {
+    delete this;
+    return;
+  }
+  // The block is the storage's: it goes when this has gone.
+  auto& self = const_cast<TensorImpl&>(*this);
+  const Ref<array::Storage> block = std::move(self.first ? self.first : self.array.storage);
+  this->~TensorImpl();
+}
+
+void TensorImpl::replace_array(array::Array other) {
+  if (before_storage && !first) first = std::move(array.storage);
+  array = std::move(other);
+}
+
+Tensor make_tensor(const Shape& shape, DType dtype) {
+  Ref<array::Storage> storage = array::storage_for(shape, dtype, sizeof(TensorImpl));
+  if (!storage->has_front()) return wrap(array::Array(std::move(storage), shape, dtype));
+  void* const front = storage->front();
+  return Tensor::adopt(::new (front) TensorImpl(std::move(storage), shape, dtype));
+}
+
 Tensor wrap(array::Array a) { return Tensor::adopt(new TensorImpl(std::move(a))); }
 
 Tensor alias(const Tensor& x) {
@@ -51,9 +74,7 @@ Tensor& Tensor::operator=(Tensor&& other) & noexcept {
   return *this;
 }
 
-void Tensor::release() noexcept {
-  if (impl_->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) delete impl_;
-}
+void Tensor::release() noexcept { impl_->release(); }
 
 const Shape& Tensor::shape() const { return array_of(*this).shape; }
 const Shape& Tensor::strides() const { return array_of(*this).strides; }

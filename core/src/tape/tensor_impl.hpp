@@ -26,7 +26,7 @@ struct LeafState {
 
   void retain() const { owners.fetch_add(1, std::memory_order_relaxed); }
   void release() const {
-    if (owners.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    if (drop_owner(owners)) delete this;
   }
   mutable std::atomic<std::int32_t> owners{1};
 };
@@ -46,20 +46,37 @@ struct Tangent {
 
 struct TensorImpl {
   explicit TensorImpl(array::Array a) : array(std::move(a)) {}
-  TensorImpl(const Shape& shape, DType dtype) : array(shape, dtype) {}
+  /// For one in front of its storage.
+  TensorImpl(Ref<array::Storage> behind, const Shape& shape, DType dtype)
+      : before_storage(true), array(std::move(behind), shape, dtype) {}
 
   mutable std::atomic<std::int32_t> owners{1};
-  array::Array array;
+  bool before_storage = false;  // it lies in front of its first storage, in one block
   TapePlace place;
   Ref<LeafState> leaf;
   std::unique_ptr<std::vector<Tangent>> tangents;
+  array::Array array;
+  Ref<array::Storage> first;  // before_storage, and the array was replaced
+
+  /// Puts other elements in the place of these.
+  void replace_array(array::Array other);
 
   void retain() const { owners.fetch_add(1, std::memory_order_relaxed); }
+  void release() const {
+    if (drop_owner(owners)) destroy();
+  }
   bool unique() const { return owners.load(std::memory_order_acquire) == 1; }
 
   static void* operator new(std::size_t size);
   static void operator delete(void* block, std::size_t size);
+
+ private:
+  void destroy() const;
 };
+
+/// A new tensor with uninitialised elements; when they are few, one block holds it and them. Throws as
+/// array::storage_for().
+Tensor make_tensor(const Shape& shape, DType dtype);
 
 /// A new tensor around an array: neither leaf nor recorded.
 Tensor wrap(array::Array a);
