@@ -34,7 +34,9 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--output", options.output, "folder of the report and the CSV files")->capture_default_str();
   bool prompt = false, no_prompt = false, long_run = false;
-  app.add_flag("--long", long_run, "train two networks for 6000 steps of 128 words (claim 9 alone)")->excludes(claim);
+  app.add_flag("--long", long_run,
+               "train two larger networks for 6000 steps of 128 words, about five minutes (claim 9 alone)")
+      ->excludes(claim);
   auto* ask =
       app.add_flag("--prompt", prompt, "ask for words at the end; without this only after a whole run on a terminal");
   app.add_flag("--no-prompt", no_prompt, "end without asking for words")->excludes(ask);

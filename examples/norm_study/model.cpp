@@ -145,14 +145,14 @@ tg::Tensor SelfAttention::concatenated_heads(const tg::Tensor& x, const tg::Mask
   return tg::reshape(tg::transpose(mixed, 1, 2), {n, length, width});
 }
 
-EncoderBlock::EncoderBlock(std::int64_t width, std::int64_t head_count, std::int64_t ffn_width, NormOptions norm,
-                           bool pre_norm)
-    : norm_first(pre_norm),
-      self_attn(width, head_count),
-      linear1(width, ffn_width),
-      linear2(ffn_width, width),
-      norm1(width, norm),
-      norm2(width, norm) {
+EncoderBlock::EncoderBlock(const ModelOptions& options)
+    : norm_first(options.norm_first),
+      self_attn(options.width, options.heads),
+      linear1(options.width, options.ffn_width),
+      linear2(options.ffn_width, options.width),
+      norm1(options.width, options.norm),
+      norm2(options.width, options.norm),
+      dropout(options.dropout) {
   start(linear1);
   start(linear2);
 }
@@ -161,23 +161,22 @@ tg::Tensor EncoderBlock::feed_forward(const tg::Tensor& x) const { return linear
 
 tg::Tensor EncoderBlock::operator()(const tg::Tensor& x, const tg::Mask& mask) {
   if (norm_first) {
-    const tg::Tensor attended = x + self_attn(norm1(x, mask), mask);
-    return attended + feed_forward(norm2(attended, mask));
+    const tg::Tensor attended = x + dropout(self_attn(norm1(x, mask), mask));
+    return attended + dropout(feed_forward(norm2(attended, mask)));
   }
-  const tg::Tensor attended = norm1(x + self_attn(x, mask), mask);
-  return norm2(attended + feed_forward(attended), mask);
+  const tg::Tensor attended = norm1(x + dropout(self_attn(x, mask)), mask);
+  return norm2(attended + dropout(feed_forward(attended)), mask);
 }
 
 WordClassifier::WordClassifier(const ModelOptions& options, std::uint64_t seed)
-    : head(options.width, options.languages) {
+    : dropout(options.dropout), head(options.width, options.languages) {
   // The head was made before the seed was set: it is drawn again at its turn.
   tg::default_generator().set_state({.key = seed, .offset = 0});
   letter = random_table(options.letters, options.width);
   letter_before = random_table(options.letters, options.width);
   letter_behind = random_table(options.letters, options.width);
   position = random_table(options.most_positions, options.width);
-  for (std::int64_t l = 0; l < options.layers; ++l)
-    layers.emplace_back(options.width, options.heads, options.ffn_width, options.norm, options.norm_first);
+  for (std::int64_t l = 0; l < options.layers; ++l) layers.emplace_back(options);
   head = tg::nn::Linear(options.width, options.languages);
 }
 
@@ -188,7 +187,7 @@ tg::Tensor WordClassifier::embed(const Batch& batch) const {
 }
 
 tg::Tensor WordClassifier::classify(const tg::Tensor& embedded, const tg::Mask& mask) {
-  tg::Tensor x = embedded;
+  tg::Tensor x = dropout(embedded);
   for (EncoderBlock& layer : layers) x = layer(x, mask);
   return head(mean_over_letters(x, mask));
 }

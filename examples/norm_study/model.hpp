@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "norm_study/batches.hpp"
+#include "tapegrad/nn/dropout.hpp"
 #include "tapegrad/nn/linear.hpp"
 #include "tapegrad/nn/module.hpp"
 #include "tapegrad/ops/mask.hpp"
@@ -72,11 +73,21 @@ class SelfAttention : public tapegrad::nn::Module {
   TAPEGRAD_MODULE(in_proj, out_proj)
 };
 
+struct ModelOptions {
+  std::int64_t letters = 0;  // size of the alphabet
+  NormOptions norm = {};
+  bool norm_first = true;
+  std::int64_t layers = 2, width = 64, heads = 4, ffn_width = 128;
+  double dropout = 0.0;  // of the embedding and of each block's two branches, in training
+  std::int64_t languages = static_cast<std::int64_t>(kLanguages.size());
+  std::int64_t most_positions = 80;  // the longest word, padded threefold
+};
+
 /// x + f(norm(x)) with norm_first (pre-norm), norm(x + f(x)) without (post-norm); f is attention, then the feed-forward
 /// part.
 class EncoderBlock : public tapegrad::nn::Module {
  public:
-  EncoderBlock(std::int64_t width, std::int64_t heads, std::int64_t ffn_width, NormOptions norm, bool norm_first);
+  explicit EncoderBlock(const ModelOptions& options);
 
   tapegrad::Tensor operator()(const tapegrad::Tensor& x, const tapegrad::Mask& mask);
 
@@ -84,19 +95,11 @@ class EncoderBlock : public tapegrad::nn::Module {
   SelfAttention self_attn;
   tapegrad::nn::Linear linear1, linear2;
   Normalizer norm1, norm2;
-  TAPEGRAD_MODULE(self_attn, linear1, linear2, norm1, norm2)
+  tapegrad::nn::Dropout dropout;
+  TAPEGRAD_MODULE(self_attn, linear1, linear2, norm1, norm2, dropout)
 
  private:
   tapegrad::Tensor feed_forward(const tapegrad::Tensor& x) const;
-};
-
-struct ModelOptions {
-  std::int64_t letters = 0;  // size of the alphabet
-  NormOptions norm = {};
-  bool norm_first = true;
-  std::int64_t layers = 2, width = 64, heads = 4, ffn_width = 128;
-  std::int64_t languages = static_cast<std::int64_t>(kLanguages.size());
-  std::int64_t most_positions = 80;  // the longest word, padded threefold
 };
 
 class WordClassifier : public tapegrad::nn::Module {
@@ -118,9 +121,10 @@ class WordClassifier : public tapegrad::nn::Module {
   void set_masked(bool masked);
 
   tapegrad::nn::Parameter letter, letter_before, letter_behind, position;
+  tapegrad::nn::Dropout dropout;
   std::vector<EncoderBlock> layers;
   tapegrad::nn::Linear head;
-  TAPEGRAD_MODULE(letter, letter_before, letter_behind, position, layers, head)
+  TAPEGRAD_MODULE(letter, letter_before, letter_behind, position, dropout, layers, head)
 };
 
 }  // namespace norm_study
