@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "bench/character_model.hpp"
 #include "bench/workloads.hpp"
 #include "tapegrad/tapegrad.hpp"
 
@@ -50,24 +51,6 @@ Step make_block(tg::nn::Norm norm) {
   const tg::Tensor target = tg::randn({kBatch, kLength, kEmbed});
   return training_step(std::move(training), [x, target](auto& model) { return tg::mse_loss(model(x), target); });
 }
-
-struct CharacterModel : tg::nn::Module {
-  tg::nn::Embedding embed{gpt::kVocabulary, gpt::kEmbed};
-  tg::nn::LearnedPosition position{gpt::kBlock, gpt::kEmbed};
-  tg::nn::TransformerEncoder encoder{{.num_layers = gpt::kLayers,
-                                      .embed_dim = gpt::kEmbed,
-                                      .num_heads = gpt::kHeads,
-                                      .norm_first = true,
-                                      .dropout = 0.0,
-                                      .activation = tg::nn::Activation::gelu,
-                                      .final_norm = true}};
-  TAPEGRAD_MODULE(embed, position, encoder)
-
-  tg::Tensor operator()(const tg::Tensor& tokens) {
-    return tg::linear(encoder(position(embed(tokens)), tg::Mask::causal()),
-                      embed.weight);  // the head is tied to the embedding
-  }
-};
 
 Step make_gpt() {
   using namespace gpt;
