@@ -1,4 +1,4 @@
-// The model of W2: a small character GPT whose head is tied to its embedding.
+// The model of W2 and W3: a character GPT whose head is tied to its embedding.
 #pragma once
 
 #include "bench/workloads.hpp"
@@ -6,22 +6,28 @@
 
 namespace bench {
 
-struct CharacterModel : tapegrad::nn::Module {
-  tapegrad::nn::Embedding embed{gpt::kVocabulary, gpt::kEmbed};
-  tapegrad::nn::LearnedPosition position{gpt::kBlock, gpt::kEmbed};
-  tapegrad::nn::TransformerEncoder encoder{{.num_layers = gpt::kLayers,
-                                            .embed_dim = gpt::kEmbed,
-                                            .num_heads = gpt::kHeads,
-                                            .norm_first = true,
-                                            .dropout = 0.0,
-                                            .activation = tapegrad::nn::Activation::gelu,
-                                            .final_norm = true}};
-  TAPEGRAD_MODULE(embed, position, encoder)
+class CharacterModel : public tapegrad::nn::Module {
+ public:
+  explicit CharacterModel(const Gpt& shape)
+      : embed(shape.vocabulary, shape.embed),
+        position(shape.block, shape.embed),
+        encoder({.num_layers = shape.layers,
+                 .embed_dim = shape.embed,
+                 .num_heads = shape.heads,
+                 .norm_first = true,
+                 .dropout = 0.0,
+                 .activation = tapegrad::nn::Activation::gelu,
+                 .final_norm = true}) {}
 
   /// Logits [N, L, vocabulary] of tokens [N, L].
   tapegrad::Tensor operator()(const tapegrad::Tensor& tokens) {
     return tapegrad::linear(encoder(position(embed(tokens)), tapegrad::Mask::causal()), embed.weight);
   }
+
+  tapegrad::nn::Embedding embed;
+  tapegrad::nn::LearnedPosition position;
+  tapegrad::nn::TransformerEncoder encoder;
+  TAPEGRAD_MODULE(embed, position, encoder)
 };
 
 }  // namespace bench

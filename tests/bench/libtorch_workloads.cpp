@@ -68,14 +68,18 @@ Step make_batch_norm_block() {
 
 /// One pre-norm layer with fused query, key and value, as small GPTs are written.
 struct GptLayer : nn::Module {
-  nn::LayerNorm norm1{nn::LayerNormOptions({gpt::kEmbed})};
-  nn::LayerNorm norm2{nn::LayerNormOptions({gpt::kEmbed})};
-  nn::Linear project{gpt::kEmbed, 3 * gpt::kEmbed};
-  nn::Linear out{gpt::kEmbed, gpt::kEmbed};
-  nn::Linear first{gpt::kEmbed, 4 * gpt::kEmbed};
-  nn::Linear second{4 * gpt::kEmbed, gpt::kEmbed};
+  Gpt shape;
+  nn::LayerNorm norm1, norm2;
+  nn::Linear project, out, first, second;
 
-  GptLayer() {
+  explicit GptLayer(const Gpt& s)
+      : shape(s),
+        norm1(nn::LayerNormOptions({s.embed})),
+        norm2(nn::LayerNormOptions({s.embed})),
+        project(s.embed, 3 * s.embed),
+        out(s.embed, s.embed),
+        first(s.embed, 4 * s.embed),
+        second(4 * s.embed, s.embed) {
     register_module("norm1", norm1);
     register_module("norm2", norm2);
     register_module("project", project);
@@ -86,28 +90,30 @@ struct GptLayer : nn::Module {
   torch::Tensor forward(torch::Tensor x, const torch::Tensor& hidden) {
     const auto n = x.size(0);
     const auto l = x.size(1);
-    const auto heads =
-        project(norm1(x)).reshape({n, l, 3, gpt::kHeads, gpt::kEmbed / gpt::kHeads}).permute({2, 0, 3, 1, 4});
-    const auto scores =
-        torch::matmul(heads[0], heads[1].transpose(-2, -1)) / std::sqrt(static_cast<double>(gpt::kEmbed / gpt::kHeads));
+    const int width = shape.embed / shape.heads;
+    const auto heads = project(norm1(x)).reshape({n, l, 3, shape.heads, width}).permute({2, 0, 3, 1, 4});
+    const auto scores = torch::matmul(heads[0], heads[1].transpose(-2, -1)) / std::sqrt(static_cast<double>(width));
     const auto weights = torch::softmax(scores.masked_fill(hidden, -std::numeric_limits<float>::infinity()), -1);
-    x = x + out(torch::matmul(weights, heads[2]).transpose(1, 2).reshape({n, l, gpt::kEmbed}));
+    x = x + out(torch::matmul(weights, heads[2]).transpose(1, 2).reshape({n, l, shape.embed}));
     return x + second(torch::gelu(first(norm2(x))));
   }
 };
 
 struct CharacterModel : nn::Module {
-  nn::Embedding embed{gpt::kVocabulary, gpt::kEmbed};
-  nn::Embedding position{gpt::kBlock, gpt::kEmbed};
+  nn::Embedding embed, position;
   nn::ModuleList layers;
-  nn::LayerNorm norm{nn::LayerNormOptions({gpt::kEmbed})};
-  torch::Tensor hidden = torch::ones({gpt::kBlock, gpt::kBlock}, torch::kBool).triu(1);
-  torch::Tensor places = torch::arange(gpt::kBlock);
+  nn::LayerNorm norm;
+  torch::Tensor hidden, places;
 
-  CharacterModel() {
+  explicit CharacterModel(const Gpt& shape)
+      : embed(shape.vocabulary, shape.embed),
+        position(shape.block, shape.embed),
+        norm(nn::LayerNormOptions({shape.embed})),
+        hidden(torch::ones({shape.block, shape.block}, torch::kBool).triu(1)),
+        places(torch::arange(shape.block)) {
     register_module("embed", embed);
     register_module("position", position);
-    for (int i = 0; i < gpt::kLayers; ++i) layers->push_back(std::make_shared<GptLayer>());
+    for (int i = 0; i < shape.layers; ++i) layers->push_back(std::make_shared<GptLayer>(shape));
     register_module("layers", layers);
     register_module("norm", norm);
   }
@@ -118,12 +124,35 @@ struct CharacterModel : nn::Module {
   }
 };
 
-Step make_gpt() {
-  using namespace gpt;
+Step make_gpt(const Gpt& shape) {
   torch::manual_seed(0);
-  auto model = std::make_shared<CharacterModel>();
-  const auto tokens = torch::randint(0, kVocabulary, {kBatch, kBlock}, torch::kLong);
-  const auto targets = torch::randint(0, kVocabulary, {kBatch * kBlock}, torch::kLong);
+  auto model = std::make_shared<CharacterModel>(shape);
+  const auto tokens = torch::randint(0, shape.vocabulary, {shape.batch, shape.block}, torch::kLong);
+  const auto targets = torch::randint(0, shape.vocabulary, {shape.batch * shape.block}, torch::kLong);
+  return training_step(model->parameters(), [model, tokens, targets, vocabulary = shape.vocabulary] {
+    return torch::cross_entropy_loss(model->forward(tokens).reshape({-1, vocabulary}), targets);
+  });
+}
+
+struct RecurrentModel : nn::Module {
+  nn::Embedding embed{recurrent::kVocabulary, recurrent::kEmbed};
+  nn::LSTM lstm{nn::LSTMOptions(recurrent::kEmbed, recurrent::kHidden).batch_first(true)};
+  nn::Linear head{recurrent::kHidden, recurrent::kVocabulary};
+
+  RecurrentModel() {
+    register_module("embed", embed);
+    register_module("lstm", lstm);
+    register_module("head", head);
+  }
+  torch::Tensor forward(const torch::Tensor& tokens) { return head(std::get<0>(lstm(embed(tokens)))); }
+};
+
+Step make_lstm() {
+  using namespace recurrent;
+  torch::manual_seed(0);
+  auto model = std::make_shared<RecurrentModel>();
+  const auto tokens = torch::randint(0, kVocabulary, {kBatch, kLength}, torch::kLong);
+  const auto targets = torch::randint(0, kVocabulary, {kBatch * kLength}, torch::kLong);
   return training_step(model->parameters(), [model, tokens, targets] {
     return torch::cross_entropy_loss(model->forward(tokens).reshape({-1, kVocabulary}), targets);
   });
@@ -150,6 +179,38 @@ Step make_chain() {
   };
 }
 
+/// f and its gradient for x and `others`.
+template <class F>
+Step make_stream(int width, const std::vector<torch::Tensor>& others, const F& f) {
+  std::vector<torch::Tensor> inputs = {torch::randn({streams::kRows, width}, torch::requires_grad())};
+  for (const torch::Tensor& t : others) inputs.push_back(t.clone().set_requires_grad(true));
+  const auto dy = torch::randn({streams::kRows, width});
+  return [inputs, dy, f] { torch::autograd::grad({f(inputs)}, inputs, {dy}); };
+}
+
+Step make_norm_stream() {
+  return make_stream(
+      streams::kNormWidth, {torch::ones({streams::kNormWidth}), torch::zeros({streams::kNormWidth})},
+      [](const std::vector<torch::Tensor>& x) { return torch::layer_norm(x[0], {streams::kNormWidth}, x[1], x[2]); });
+}
+Step make_softmax_stream() {
+  return make_stream(streams::kSoftmaxWidth, {},
+                     [](const std::vector<torch::Tensor>& x) { return torch::softmax(x[0], -1); });
+}
+Step make_gelu_stream() {
+  return make_stream(streams::kGeluWidth, {}, [](const std::vector<torch::Tensor>& x) { return torch::gelu(x[0]); });
+}
+
+Step make_optimizer_stream() {
+  std::vector<torch::Tensor> weights;
+  for (int i = 0; i < streams::kTensors; ++i) {
+    weights.push_back(torch::randn({streams::kTensorSize}, torch::requires_grad()));
+    weights.back().mutable_grad() = torch::randn({streams::kTensorSize});
+  }
+  auto optimizer = std::make_shared<torch::optim::AdamW>(weights, torch::optim::AdamWOptions(1e-4));
+  return [optimizer] { optimizer->step(); };
+}
+
 }  // namespace
 
 Engine libtorch_engine() {
@@ -157,9 +218,15 @@ Engine libtorch_engine() {
           [](int threads) { torch::set_num_threads(threads); },
           {{"W1", "", make_block},
            {"W1b", "", make_batch_norm_block},
-           {"W2", "", make_gpt},
+           {"W2", "", [] { return make_gpt(kSmallGpt); }},
+           {.name = "W3", .description = "", .make = [] { return make_gpt(kLargeGpt); }, .heavy = true},
+           {"W4", "", make_lstm},
            {"W5", "", make_perceptron},
-           {"W6", "", make_chain, chain::kOps}}};
+           {"W6", "", make_chain, chain::kOps},
+           {"W7norm", "", make_norm_stream, 0, streams::bytes_of_rows(streams::kNormWidth)},
+           {"W7softmax", "", make_softmax_stream, 0, streams::bytes_of_rows(streams::kSoftmaxWidth)},
+           {"W7gelu", "", make_gelu_stream, 0, streams::bytes_of_rows(streams::kGeluWidth)},
+           {"W7adamw", "", make_optimizer_stream, 0, streams::kOptimizerBytes}}};
 }
 
 }  // namespace bench

@@ -7,7 +7,10 @@
 //   ./dev bench --benchmark_out=r.json --benchmark_out_format=json
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
+#include <malloc.h>
 
+#include <array>
+#include <fstream>
 #include <map>
 #include <string>
 #include <string_view>
@@ -18,10 +21,37 @@
 
 namespace {
 
+constexpr std::array kThreads = {1, 2};
+constexpr int kHeavyRepetitions = 5;
+
+/// The resident memory of this process, as Linux counts it, in bytes.
+class ResidentMemory {
+ public:
+  static double now() { return read("VmRSS:"); }
+  static double peak() { return read("VmHWM:"); }
+  /// Gives what nobody uses back to the system, and begins the peak anew.
+  static void restart() {
+    tapegrad::release_cached_memory();
+    malloc_trim(0);
+    std::ofstream("/proc/self/clear_refs") << "5";
+  }
+
+ private:
+  static double read(const std::string& key) {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);)
+      if (line.starts_with(key)) return 1024.0 * std::stod(line.substr(key.size()));
+    return 0.0;
+  }
+};
+
 void run(benchmark::State& state, const bench::Engine& engine, const bench::Workload& workload) {
   engine.set_threads(static_cast<int>(state.range(0)));
+  ResidentMemory::restart();
+  const double bytes_before = ResidentMemory::now();
   const bench::Step step = workload.make();
-  for (int i = 0; i < 5; ++i) step();  // caches and allocators are warm, as in a training loop
+  for (int i = 0; i < (workload.heavy ? 2 : 5); ++i) step();  // caches and allocators are warm, as in a training loop
+  state.counters["peak_MiB"] = (ResidentMemory::peak() - bytes_before) / 1048576.0;
   const std::uint64_t before = tapegrad::memory_statistics().system_allocations;
   for (auto _ : state) step();
   if (engine.name == "tapegrad")
@@ -30,32 +60,61 @@ void run(benchmark::State& state, const bench::Engine& engine, const bench::Work
   if (workload.operations > 0)
     state.counters["per_op"] = benchmark::Counter(
         workload.operations, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+  if (workload.bytes > 0)
+    state.counters["bandwidth"] = benchmark::Counter(workload.bytes, benchmark::Counter::kIsIterationInvariantRate);
 }
+
+/// What the repetitions of one benchmark gave.
+struct Medians {
+  double microseconds = 0.0;  // 0: it has not run
+  double peak_mib = 0.0;
+};
 
 /// Keeps the medians beside printing them.
 class Recorder final : public benchmark::ConsoleReporter {
  public:
   void ReportRuns(const std::vector<Run>& runs) override {
-    for (const Run& r : runs)
-      if (r.run_type == Run::RT_Aggregate && r.aggregate_name == "median")
-        medians_[r.run_name.function_name + "/" + r.run_name.args] = r.GetAdjustedRealTime();
+    for (const Run& r : runs) {
+      if (r.run_type != Run::RT_Aggregate || r.aggregate_name != "median") continue;
+      const auto peak = r.counters.find("peak_MiB");
+      medians_[r.run_name.function_name + "/" + r.run_name.args] = {
+          r.GetAdjustedRealTime(), peak == r.counters.end() ? 0.0 : peak->second.value};
+    }
     ConsoleReporter::ReportRuns(runs);
   }
 
-  /// 0 for a benchmark that has not run.
-  double median(const std::string& name, const std::string& threads) const {
-    const auto found = medians_.find(name + "/" + threads);
-    return found == medians_.end() ? 0.0 : found->second;
+  Medians of(const bench::Workload& workload, const bench::Engine& engine, int threads) const {
+    const auto found = medians_.find(fmt::format("{}/{}/threads:{}", workload.name, engine.name, threads));
+    return found == medians_.end() ? Medians{} : found->second;
   }
 
  private:
-  std::map<std::string, double> medians_;
+  std::map<std::string, Medians> medians_;
 };
+
+/// "12.3" or nothing.
+std::string number(double value, int digits) { return value > 0.0 ? fmt::format("{:.{}f}", value, digits) : ""; }
+
+/// A row for each workload that has run, and what the engine compared with took for it.
+void print_table(const Recorder& recorder, const bench::Engine& engine, const bench::Engine* peer) {
+  for (const bench::Workload& w : engine.workloads) {
+    for (const int threads : kThreads) {
+      const Medians ours = recorder.of(w, engine, threads);
+      if (ours.microseconds == 0.0) continue;
+      const Medians theirs = peer != nullptr ? recorder.of(w, *peer, threads) : Medians{};
+      const bool both = theirs.microseconds > 0.0;
+      fmt::print("{:<10}{:>7}{:>12.1f}{:>12}{:>7}{:>7}{:>10}{:>10}   {}\n", w.name, threads, ours.microseconds,
+                 number(theirs.microseconds, 1), both ? number(theirs.microseconds / ours.microseconds, 2) : "",
+                 number(w.bytes / ours.microseconds / 1e3, 1), number(ours.peak_mib, 1), number(theirs.peak_mib, 1),
+                 w.description);
+    }
+  }
+}
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::vector<bench::Engine> engines = {bench::tapegrad_engine()};
+  std::vector<bench::Engine> engines = {bench::machine_engine(), bench::tapegrad_engine()};
 #ifdef TAPEGRAD_BENCH_LIBTORCH
   engines.push_back(bench::libtorch_engine());
 #endif
@@ -70,30 +129,25 @@ int main(int argc, char** argv) {
   benchmark::Initialize(&count, arguments.data());
   if (benchmark::ReportUnrecognizedArguments(count, arguments.data())) return 2;
 
-  for (const bench::Engine& engine : engines)
-    for (const bench::Workload& workload : engine.workloads)
-      benchmark::RegisterBenchmark((workload.name + "/" + engine.name).c_str(),
-                                   [&engine, &workload](benchmark::State& state) { run(state, engine, workload); })
-          ->ArgName("threads")
-          ->Arg(1)
-          ->Arg(2)
-          ->UseRealTime()
-          ->Unit(benchmark::kMicrosecond);
+  for (const bench::Engine& engine : engines) {
+    for (const bench::Workload& workload : engine.workloads) {
+      benchmark::internal::Benchmark* const b =
+          benchmark::RegisterBenchmark((workload.name + "/" + engine.name).c_str(),
+                                       [&engine, &workload](benchmark::State& state) { run(state, engine, workload); });
+      b->ArgName("threads")->UseRealTime()->Unit(benchmark::kMicrosecond);
+      for (const int threads : kThreads) b->Arg(threads);
+      if (workload.heavy) b->Repetitions(kHeavyRepetitions);
+    }
+  }
   Recorder recorder;
   benchmark::RunSpecifiedBenchmarks(&recorder);
 
-  if (engines.size() > 1) {
-    fmt::print("\nMedians in microseconds; ratio = {} / tapegrad (above 1: tapegrad is faster)\n", engines[1].name);
-    fmt::print("{:<6}{:>8}{:>14}{:>14}{:>9}   {}\n", "", "threads", "tapegrad", engines[1].name, "ratio", "");
-    for (const bench::Workload& w : engines[0].workloads)
-      for (const char* threads : {"threads:1", "threads:2"}) {
-        const double ours = recorder.median(w.name + "/" + engines[0].name, threads);
-        const double theirs = recorder.median(w.name + "/" + engines[1].name, threads);
-        if (ours > 0.0 && theirs > 0.0)
-          fmt::print("{:<6}{:>8}{:>14.1f}{:>14.1f}{:>9.2f}   {}\n", w.name, threads + 8, ours, theirs, theirs / ours,
-                     w.description);
-      }
-  }
+  const bench::Engine* const peer = engines.size() > 2 ? &engines[2] : nullptr;
+  fmt::print("\nMedian microseconds; ratio above 1: tapegrad is faster; peak of the resident memory in MiB\n");
+  fmt::print("{:<10}{:>7}{:>12}{:>12}{:>7}{:>7}{:>10}{:>10}\n", "", "threads", "tapegrad",
+             peer != nullptr ? peer->name : "", "ratio", "GB/s", "peak", peer != nullptr ? "its peak" : "");
+  print_table(recorder, engines[1], peer);
+  print_table(recorder, engines[0], nullptr);
   benchmark::Shutdown();
   return 0;
 }

@@ -52,12 +52,30 @@ Step make_block(tg::nn::Norm norm) {
   return training_step(std::move(training), [x, target](auto& model) { return tg::mse_loss(model(x), target); });
 }
 
-Step make_gpt() {
-  using namespace gpt;
+Step make_gpt(const Gpt& shape) {
   tg::manual_seed(0);
-  auto training = std::make_shared<Training<CharacterModel>>();
-  const tg::Tensor tokens = tg::randint(0, kVocabulary, {kBatch, kBlock});
-  const tg::Tensor targets = tg::randint(0, kVocabulary, {kBatch, kBlock});
+  auto training = std::make_shared<Training<CharacterModel>>(shape);
+  const tg::Tensor tokens = tg::randint(0, shape.vocabulary, {shape.batch, shape.block});
+  const tg::Tensor targets = tg::randint(0, shape.vocabulary, {shape.batch, shape.block});
+  return training_step(std::move(training),
+                       [tokens, targets](auto& model) { return tg::cross_entropy(model(tokens), targets); });
+}
+
+struct RecurrentModel : tg::nn::Module {
+  tg::nn::Embedding embed{recurrent::kVocabulary, recurrent::kEmbed};
+  tg::nn::LSTM lstm{recurrent::kEmbed, recurrent::kHidden};
+  tg::nn::Linear head{recurrent::kHidden, recurrent::kVocabulary};
+  TAPEGRAD_MODULE(embed, lstm, head)
+
+  tg::Tensor operator()(const tg::Tensor& tokens) { return head(lstm(embed(tokens)).y); }
+};
+
+Step make_lstm() {
+  using namespace recurrent;
+  tg::manual_seed(0);
+  auto training = std::make_shared<Training<RecurrentModel>>();
+  const tg::Tensor tokens = tg::randint(0, kVocabulary, {kBatch, kLength});
+  const tg::Tensor targets = tg::randint(0, kVocabulary, {kBatch, kLength});
   return training_step(std::move(training),
                        [tokens, targets](auto& model) { return tg::cross_entropy(model(tokens), targets); });
 }
@@ -88,6 +106,40 @@ Step make_chain() {
     tg::Tensor y = a;
     for (int i = 0; i < chain::kOps; ++i) y = i % 3 == 0 ? y * a : i % 3 == 1 ? y + a : tg::tanh(y);
     tape.backward(y);
+  };
+}
+
+/// f and its gradient for x and `others`.
+template <class F>
+Step make_stream(int width, std::vector<tg::Tensor> others, const F& f) {
+  std::vector<tg::Tensor> inputs = {tg::randn({streams::kRows, width}, {.requires_grad = true})};
+  for (tg::Tensor& t : others) inputs.push_back(t.set_requires_grad(true));
+  const tg::Tensor dy = tg::randn({streams::kRows, width});
+  return [inputs, dy, f] {
+    tg::Tape tape;
+    tape.gradient(f(inputs), inputs, {.cotangent = dy});
+  };
+}
+
+Step make_norm_stream() {
+  return make_stream(streams::kNormWidth, {tg::ones({streams::kNormWidth}), tg::zeros({streams::kNormWidth})},
+                     [](const std::vector<tg::Tensor>& x) { return tg::layer_norm(x[0], x[1], x[2]); });
+}
+Step make_softmax_stream() {
+  return make_stream(streams::kSoftmaxWidth, {}, [](const std::vector<tg::Tensor>& x) { return tg::softmax(x[0]); });
+}
+Step make_gelu_stream() {
+  return make_stream(streams::kGeluWidth, {}, [](const std::vector<tg::Tensor>& x) { return tg::gelu(x[0]); });
+}
+
+Step make_optimizer_stream() {
+  std::vector<tg::Tensor> weights;
+  for (int i = 0; i < streams::kTensors; ++i) {
+    weights.push_back(tg::randn({streams::kTensorSize}, {.requires_grad = true}));
+    weights.back().set_grad(tg::randn({streams::kTensorSize}));
+  }
+  return [optimizer = std::make_shared<tg::optim::AdamW>(weights, tg::optim::AdamWOptions{.lr = 1e-4})] {
+    optimizer->step();
   };
 }
 
@@ -128,9 +180,30 @@ Engine tapegrad_engine() {
           [](int threads) { tg::set_num_threads(threads); },
           {{"W1", "encoder layer [16, 7, 40], layer norm", [] { return make_block(tg::nn::Norm::layer); }},
            {"W1b", "encoder layer [16, 7, 40], batch norm", [] { return make_block(tg::nn::Norm::batch); }},
-           {"W2", "character GPT, 4 layers of 128, block 64, batch 12", make_gpt},
+           {"W2", "character GPT, 4 layers of 128, block 64, batch 12", [] { return make_gpt(kSmallGpt); }},
+           {.name = "W3",
+            .description = "character GPT, 6 layers of 384, block 256, batch 16",
+            .make = [] { return make_gpt(kLargeGpt); },
+            .heavy = true},
+           {"W4", "LSTM 256 over embeddings of 64, batch 32, length 64", make_lstm},
            {"W5", "perceptron 784-512-512-10, batch 128", make_perceptron},
            {"W6", "chain of 10,000 one-element ops", make_chain, chain::kOps},
+           {.name = "W7norm",
+            .description = "layer_norm [16384, 384], forward and backward",
+            .make = make_norm_stream,
+            .bytes = streams::bytes_of_rows(streams::kNormWidth)},
+           {.name = "W7softmax",
+            .description = "softmax [16384, 256], forward and backward",
+            .make = make_softmax_stream,
+            .bytes = streams::bytes_of_rows(streams::kSoftmaxWidth)},
+           {.name = "W7gelu",
+            .description = "gelu [16384, 1536], forward and backward",
+            .make = make_gelu_stream,
+            .bytes = streams::bytes_of_rows(streams::kGeluWidth)},
+           {.name = "W7adamw",
+            .description = "AdamW on 10 million parameters",
+            .make = make_optimizer_stream,
+            .bytes = streams::kOptimizerBytes},
            {"W8", "gradient check of attention [2, 5, 16], 4 heads, float64, full Jacobian", make_attention_check},
            {"W8b", "both orders' check of layer_norm [4, 8], float64, full Jacobians", make_layer_norm_check}}};
 }

@@ -16,6 +16,9 @@ struct Workload {
   std::function<Step()> make;
   /// Elementary operations in one step, where a time per operation says more than a time per step; else 0.
   double operations = 0;
+  /// Bytes that one step must read and write at least, where bandwidth is the limit; else 0.
+  double bytes = 0;
+  bool heavy = false;  ///< takes seconds: fewer repetitions
 };
 
 struct Engine {
@@ -25,6 +28,8 @@ struct Engine {
 };
 
 Engine tapegrad_engine();
+/// What the machine itself can do: the triad a = b + s c over arrays far larger than its caches (McCalpin's STREAM).
+Engine machine_engine();
 #ifdef TAPEGRAD_BENCH_LIBTORCH
 Engine libtorch_engine();
 #endif
@@ -34,8 +39,14 @@ Engine libtorch_engine();
 namespace block {  // W1, W1b: a post-norm encoder layer
 inline constexpr int kBatch = 16, kLength = 7, kEmbed = 40, kHeads = 4, kHidden = 160;
 }
-namespace gpt {  // W2: a character model
-inline constexpr int kVocabulary = 65, kBlock = 64, kBatch = 12, kLayers = 4, kHeads = 4, kEmbed = 128;
+struct Gpt {  // W2, W3: a character model
+  int block, batch, layers, heads, embed;
+  int vocabulary = 65;
+};
+inline constexpr Gpt kSmallGpt{.block = 64, .batch = 12, .layers = 4, .heads = 4, .embed = 128};
+inline constexpr Gpt kLargeGpt{.block = 256, .batch = 16, .layers = 6, .heads = 6, .embed = 384};
+namespace recurrent {  // W4: a character model with an LSTM
+inline constexpr int kVocabulary = 65, kEmbed = 64, kHidden = 256, kBatch = 32, kLength = 64;
 }
 namespace perceptron {  // W5
 inline constexpr int kInput = 784, kHidden = 512, kClasses = 10, kBatch = 128;
@@ -43,6 +54,14 @@ inline constexpr int kInput = 784, kHidden = 512, kClasses = 10, kBatch = 128;
 namespace chain {  // W6: one-element ops: mul, add, tanh in turn
 inline constexpr int kOps = 10000;
 }
+namespace streams {  // W7: functions that memory bounds, forward and backward, and the optimiser
+inline constexpr int kRows = 16384, kNormWidth = 384, kSoftmaxWidth = 256, kGeluWidth = 1536;
+inline constexpr int kTensors = 10, kTensorSize = 1000000;  // the optimiser's
+/// Forward: x read, y written; backward: one tensor and dy read, dx written.
+constexpr double bytes_of_rows(int width) { return 5.0 * 4.0 * kRows * width; }
+/// Weights and both moments read and written, gradients read.
+inline constexpr double kOptimizerBytes = 7.0 * 4.0 * kTensors * kTensorSize;
+}  // namespace streams
 namespace checked {  // W8, W8b: functions whose derivatives are checked
 inline constexpr int kBatch = 2, kLength = 5, kEmbed = 16, kHeads = 4;
 inline constexpr int kRows = 4, kFeatures = 8;
