@@ -269,7 +269,9 @@ Claim measure_long_training(Laboratory& laboratory) {
   }
   const auto runs = laboratory.trained(wanted, "a longer training");
   const Baselines& baselines = laboratory.baselines();
-  claim.setup = setup_text(wanted.front(), 1);
+  const ModelOptions& model = wanted.front().model;
+  claim.setup = fmt::format("{}, width {}, feed-forward width {}, dropout {}", setup_text(wanted.front(), 1),
+                            model.width, model.ffn_width, model.dropout);
   if (!runs[0]->complete() || !runs[1]->complete()) {
     claim.verdict.detail = "stopped";
     return claim;

@@ -52,12 +52,11 @@ std::vector<EncodedWord> thinned(std::span<const EncodedWord> words, std::size_t
 }  // namespace
 
 std::string TrainOptions::key() const {
-  return fmt::format(
-      "norm {} ghost {} first {} layers {} width {} heads {} ffn {} dropout {} seed {} steps {} batch {} lr {} warmup "
-      "{} "
-      "order {} pad {}",
-      static_cast<int>(model.norm.norm), model.norm.ghost, model.norm_first, model.layers, model.width, model.heads,
-      model.ffn_width, model.dropout, seed, steps, batch, lr, warmup, static_cast<int>(order), pad_to);
+  const std::string network = fmt::format("norm {} ghost {} first {} layers {} width {} heads {} ffn {} dropout {}",
+                                          static_cast<int>(model.norm.norm), model.norm.ghost, model.norm_first,
+                                          model.layers, model.width, model.heads, model.ffn_width, model.dropout);
+  return fmt::format("{} seed {} steps {} batch {} lr {} warmup {} order {} pad {}", network, seed, steps, batch, lr,
+                     warmup, static_cast<int>(order), pad_to);
 }
 
 Trained train(const TrainOptions& options, const Corpus& corpus, Progress* progress) {

@@ -102,6 +102,17 @@ BOOST_AUTO_TEST_CASE(one_seed_gives_the_same_weights_whatever_the_normalisation)
   BOOST_CHECK(a.head.weight->to_vector<float>() != c.head.weight->to_vector<float>());
 }
 
+BOOST_AUTO_TEST_CASE(dropout_is_for_training) {
+  ModelOptions o = options(Norm::layer);
+  o.dropout = 0.5;
+  WordClassifier model(o, 1), without(options(Norm::layer), 1);
+  const Batch batch = make_batch(words(), first(6));
+  BOOST_CHECK(logits(model, batch) != logits(model, batch));
+  model.eval();
+  without.eval();
+  BOOST_TEST(logits(model, batch) == logits(without, batch), boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(a_ghost_batch_is_blind_to_the_others) {
   // Words 0 and 1 share statistics; so do 2 and 3. Another word in the place of 3 changes 2's logits but not 0's.
   WordClassifier model(options(Norm::batch, 2), 1);
