@@ -52,13 +52,19 @@ Step make_block(tg::nn::Norm norm) {
   return training_step(std::move(training), [x, target](auto& model) { return tg::mse_loss(model(x), target); });
 }
 
-Step make_gpt(const Gpt& shape) {
+/// Trains a model of the next token on random ones, [batch, length].
+template <class Model, class... Args>
+Step make_language_model(std::int64_t vocabulary, std::int64_t batch, std::int64_t length, const Args&... args) {
   tg::manual_seed(0);
-  auto training = std::make_shared<Training<CharacterModel>>(shape);
-  const tg::Tensor tokens = tg::randint(0, shape.vocabulary, {shape.batch, shape.block});
-  const tg::Tensor targets = tg::randint(0, shape.vocabulary, {shape.batch, shape.block});
+  auto training = std::make_shared<Training<Model>>(args...);
+  const tg::Tensor tokens = tg::randint(0, vocabulary, {batch, length});
+  const tg::Tensor targets = tg::randint(0, vocabulary, {batch, length});
   return training_step(std::move(training),
                        [tokens, targets](auto& model) { return tg::cross_entropy(model(tokens), targets); });
+}
+
+Step make_gpt(const Gpt& shape) {
+  return make_language_model<CharacterModel>(shape.vocabulary, shape.batch, shape.block, shape);
 }
 
 struct RecurrentModel : tg::nn::Module {
@@ -72,12 +78,7 @@ struct RecurrentModel : tg::nn::Module {
 
 Step make_lstm() {
   using namespace recurrent;
-  tg::manual_seed(0);
-  auto training = std::make_shared<Training<RecurrentModel>>();
-  const tg::Tensor tokens = tg::randint(0, kVocabulary, {kBatch, kLength});
-  const tg::Tensor targets = tg::randint(0, kVocabulary, {kBatch, kLength});
-  return training_step(std::move(training),
-                       [tokens, targets](auto& model) { return tg::cross_entropy(model(tokens), targets); });
+  return make_language_model<RecurrentModel>(kVocabulary, kBatch, kLength);
 }
 
 struct Perceptron : tg::nn::Module {
