@@ -124,14 +124,20 @@ struct CharacterModel : nn::Module {
   }
 };
 
-Step make_gpt(const Gpt& shape) {
+/// Trains a model of the next token on random ones, [batch, length].
+template <class Model, class... Args>
+Step make_language_model(int vocabulary, int batch, int length, const Args&... args) {
   torch::manual_seed(0);
-  auto model = std::make_shared<CharacterModel>(shape);
-  const auto tokens = torch::randint(0, shape.vocabulary, {shape.batch, shape.block}, torch::kLong);
-  const auto targets = torch::randint(0, shape.vocabulary, {shape.batch * shape.block}, torch::kLong);
-  return training_step(model->parameters(), [model, tokens, targets, vocabulary = shape.vocabulary] {
+  auto model = std::make_shared<Model>(args...);
+  const auto tokens = torch::randint(0, vocabulary, {batch, length}, torch::kLong);
+  const auto targets = torch::randint(0, vocabulary, {batch * length}, torch::kLong);
+  return training_step(model->parameters(), [model, tokens, targets, vocabulary] {
     return torch::cross_entropy_loss(model->forward(tokens).reshape({-1, vocabulary}), targets);
   });
+}
+
+Step make_gpt(const Gpt& shape) {
+  return make_language_model<CharacterModel>(shape.vocabulary, shape.batch, shape.block, shape);
 }
 
 struct RecurrentModel : nn::Module {
@@ -149,13 +155,7 @@ struct RecurrentModel : nn::Module {
 
 Step make_lstm() {
   using namespace recurrent;
-  torch::manual_seed(0);
-  auto model = std::make_shared<RecurrentModel>();
-  const auto tokens = torch::randint(0, kVocabulary, {kBatch, kLength}, torch::kLong);
-  const auto targets = torch::randint(0, kVocabulary, {kBatch * kLength}, torch::kLong);
-  return training_step(model->parameters(), [model, tokens, targets] {
-    return torch::cross_entropy_loss(model->forward(tokens).reshape({-1, kVocabulary}), targets);
-  });
+  return make_language_model<RecurrentModel>(kVocabulary, kBatch, kLength);
 }
 
 Step make_perceptron() {

@@ -12,6 +12,7 @@
 #include <array>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -111,12 +112,26 @@ void print_table(const Recorder& recorder, const bench::Engine& engine, const be
   }
 }
 
+/// Makes a benchmark of each workload. The engine must outlive the run.
+void enter(const bench::Engine& engine) {
+  for (const bench::Workload& workload : engine.workloads) {
+    benchmark::internal::Benchmark* const b =
+        benchmark::RegisterBenchmark((workload.name + "/" + engine.name).c_str(),
+                                     [&engine, &workload](benchmark::State& state) { run(state, engine, workload); });
+    b->ArgName("threads")->UseRealTime()->Unit(benchmark::kMicrosecond);
+    for (const int threads : kThreads) b->Arg(threads);
+    if (workload.heavy) b->Repetitions(kHeavyRepetitions);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::vector<bench::Engine> engines = {bench::machine_engine(), bench::tapegrad_engine()};
+  const bench::Engine machine = bench::machine_engine();
+  const bench::Engine ours = bench::tapegrad_engine();
+  std::optional<bench::Engine> peer;
 #ifdef TAPEGRAD_BENCH_LIBTORCH
-  engines.push_back(bench::libtorch_engine());
+  peer = bench::libtorch_engine();
 #endif
   // Short repetitions in random order: what disturbs the machine disturbs all alike.
   std::vector<std::string> defaults = {argv[0], "--benchmark_repetitions=15", "--benchmark_min_time=0.05",
@@ -129,25 +144,17 @@ int main(int argc, char** argv) {
   benchmark::Initialize(&count, arguments.data());
   if (benchmark::ReportUnrecognizedArguments(count, arguments.data())) return 2;
 
-  for (const bench::Engine& engine : engines) {
-    for (const bench::Workload& workload : engine.workloads) {
-      benchmark::internal::Benchmark* const b =
-          benchmark::RegisterBenchmark((workload.name + "/" + engine.name).c_str(),
-                                       [&engine, &workload](benchmark::State& state) { run(state, engine, workload); });
-      b->ArgName("threads")->UseRealTime()->Unit(benchmark::kMicrosecond);
-      for (const int threads : kThreads) b->Arg(threads);
-      if (workload.heavy) b->Repetitions(kHeavyRepetitions);
-    }
-  }
+  enter(machine);
+  enter(ours);
+  if (peer) enter(*peer);
   Recorder recorder;
   benchmark::RunSpecifiedBenchmarks(&recorder);
 
-  const bench::Engine* const peer = engines.size() > 2 ? &engines[2] : nullptr;
   fmt::print("\nMedian microseconds; ratio above 1: tapegrad is faster; peak of the resident memory in MiB\n");
-  fmt::print("{:<10}{:>7}{:>12}{:>12}{:>7}{:>7}{:>10}{:>10}\n", "", "threads", "tapegrad",
-             peer != nullptr ? peer->name : "", "ratio", "GB/s", "peak", peer != nullptr ? "its peak" : "");
-  print_table(recorder, engines[1], peer);
-  print_table(recorder, engines[0], nullptr);
+  fmt::print("{:<10}{:>7}{:>12}{:>12}{:>7}{:>7}{:>10}{:>10}\n", "", "threads", "tapegrad", peer ? peer->name : "",
+             "ratio", "GB/s", "peak", peer ? "its peak" : "");
+  print_table(recorder, ours, peer ? &*peer : nullptr);
+  print_table(recorder, machine, nullptr);
   benchmark::Shutdown();
   return 0;
 }

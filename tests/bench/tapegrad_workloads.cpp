@@ -4,9 +4,9 @@
 #include <stdexcept>
 #include <vector>
 
-#include "bench/character_model.hpp"
 #include "bench/workloads.hpp"
 #include "tapegrad/tapegrad.hpp"
+#include "word_maker/model.hpp"
 
 namespace bench {
 namespace {
@@ -64,7 +64,12 @@ Step make_language_model(std::int64_t vocabulary, std::int64_t batch, std::int64
 }
 
 Step make_gpt(const Gpt& shape) {
-  return make_language_model<CharacterModel>(shape.vocabulary, shape.batch, shape.block, shape);
+  const word_maker::ModelSizes sizes{.vocabulary = shape.vocabulary,
+                                     .length = shape.block,
+                                     .embed = shape.embed,
+                                     .layers = shape.layers,
+                                     .heads = shape.heads};
+  return make_language_model<word_maker::CharacterModel>(shape.vocabulary, shape.batch, shape.block, sizes);
 }
 
 struct RecurrentModel : tg::nn::Module {

@@ -27,7 +27,6 @@ namespace tapegrad {
 namespace array {
 namespace {
 
-constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kSmall = 1024;  // up to here the classes are the multiples of the alignment
 constexpr int kSmallClasses = kSmall / kAlignment;
 constexpr int kStepsPerOctave = 4;  // from there 1280, 1536, 1792, 2048, 2560 ...: at most a quarter is lost

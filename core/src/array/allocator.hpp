@@ -13,7 +13,10 @@
 
 namespace tapegrad::array {
 
-/// At least `bytes` bytes, aligned to 64. Throws std::bad_alloc.
+/// Of every block, in bytes: a cache line, and the widest vector.
+inline constexpr std::size_t kAlignment = 64;
+
+/// At least `bytes` bytes, aligned to kAlignment. Throws std::bad_alloc.
 void* allocate(std::size_t bytes);
 
 /// REQUIRES: `block` came from allocate(bytes) with the same `bytes`.

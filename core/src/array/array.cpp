@@ -15,7 +15,6 @@ namespace tapegrad::array {
 Ref<Storage> Storage::make(std::size_t bytes, std::size_t front) {
   static_assert(sizeof(Storage) <= kHeader);
   // The elements begin at a multiple of the alignment, and this ends where they begin.
-  constexpr std::size_t kAlignment = 64;
   const std::size_t before = (front + kHeader + kAlignment - 1) / kAlignment * kAlignment - kHeader;
   const std::size_t total = before + kHeader + bytes;
   auto* const block = static_cast<std::byte*>(allocate(total));

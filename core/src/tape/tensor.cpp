@@ -30,7 +30,7 @@ void TensorImpl::replace_array(array::Array other) {
 }
 
 Tensor make_tensor(const Shape& shape, DType dtype) {
-  static_assert(alignof(TensorImpl) <= 64);
+  static_assert(alignof(TensorImpl) <= array::kAlignment);
   Ref<array::Storage> storage = array::storage_for(shape, dtype, sizeof(TensorImpl));
   if (!storage->has_front()) return wrap(array::Array(std::move(storage), shape, dtype));
   void* const front = storage->front();

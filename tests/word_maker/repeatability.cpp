@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
-#include "bench/character_model.hpp"
 #include "tapegrad/tapegrad.hpp"
+#include "word_maker/model.hpp"
 
 using namespace tapegrad;
 
@@ -20,18 +20,6 @@ constexpr int kSteps = 3;
 constexpr int kSteps = 200;
 #endif
 
-/// Sets the number of threads, and sets it back.
-class Threads {
- public:
-  explicit Threads(int threads) : before_(num_threads()) { set_num_threads(threads); }
-  Threads(const Threads&) = delete;
-  Threads& operator=(const Threads&) = delete;
-  ~Threads() { set_num_threads(before_); }
-
- private:
-  int before_;
-};
-
 /// FNV-1a (Fowler, Noll, Vo) over the bits of all weights.
 std::uint64_t hash_of(const std::vector<Tensor>& weights) {
   std::uint64_t hash = 0xcbf29ce484222325U;
@@ -42,13 +30,14 @@ std::uint64_t hash_of(const std::vector<Tensor>& weights) {
 }
 
 std::uint64_t hash_after_training(int threads) {
-  constexpr bench::Gpt kShape = bench::kSmallGpt;
-  const Threads guard(threads);
+  const word_maker::ModelSizes sizes{.vocabulary = 65, .length = 64, .embed = 128, .layers = 4, .heads = 4};
+  constexpr std::int64_t kBatch = 12;
+  set_num_threads(threads);
   manual_seed(7);
-  bench::CharacterModel model(kShape);
+  word_maker::CharacterModel model(sizes);
   optim::AdamW optimizer(model.parameters(), {.lr = 1e-3});
-  const Tensor tokens = randint(0, kShape.vocabulary, {kShape.batch, kShape.block});
-  const Tensor targets = randint(0, kShape.vocabulary, {kShape.batch, kShape.block});
+  const Tensor tokens = randint(0, sizes.vocabulary, {kBatch, sizes.length});
+  const Tensor targets = randint(0, sizes.vocabulary, {kBatch, sizes.length});
   std::vector<double> losses;
   for (int step = 0; step < kSteps; ++step) {
     optimizer.zero_grad();
@@ -71,6 +60,7 @@ BOOST_AUTO_TEST_CASE(a_character_model_has_one_hash_at_any_number_of_threads) {
   const std::uint64_t alone = hash_after_training(1);
   BOOST_TEST_MESSAGE("after " << kSteps << " steps: " << std::hex << alone);
   for (const int threads : {2, 3, 4, 8}) BOOST_TEST(hash_after_training(threads) == alone, threads << " threads");
+  set_num_threads(0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
