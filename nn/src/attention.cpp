@@ -74,17 +74,14 @@ MultiHeadAttention::Heads MultiHeadAttention::project(const Tensor& query, const
     throw ShapeError(fmt::format(
         "[MultiHeadAttention] expected query [N, Lq, {}], key [N, Lk, {}] and value [N, Lk, {}], got {}, {} and {}",
         embed_dim_, key_dim_, value_dim_, to_string(query.shape()), to_string(key.shape()), to_string(value.shape())));
-  const auto features = [&](const Tensor& x, std::int64_t i) {
-    return split_heads(slice(x, 2, {.start = i * embed_dim_, .stop = (i + 1) * embed_dim_}));
-  };
   const bool same_memory = key.impl() == value.impl() && !projects_apart();
   if (same_memory && query.impl() == key.impl()) {
-    const Tensor all = part(query, 0, 3);
-    return {features(all, 0), features(all, 1), features(all, 2)};
+    const std::vector<Tensor> all = chunk(part(query, 0, 3), 3, 2);
+    return {split_heads(all[0]), split_heads(all[1]), split_heads(all[2])};
   }
   if (same_memory) {
-    const Tensor both = part(key, 1, 2);
-    return {split_heads(part(query, 0, 1)), features(both, 0), features(both, 1)};
+    const std::vector<Tensor> both = chunk(part(key, 1, 2), 2, 2);
+    return {split_heads(part(query, 0, 1)), split_heads(both[0]), split_heads(both[1])};
   }
   return {split_heads(part(query, 0, 1)), split_heads(part(key, 1, 1)), split_heads(part(value, 2, 1))};
 }

@@ -7,6 +7,7 @@
 #include "tapegrad/array/memory.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/tape.hpp"
 
@@ -172,6 +173,30 @@ BOOST_AUTO_TEST_CASE(parts_of_a_dimension) {
   BOOST_CHECK_THROW(split(x, Sizes{2, 2}), ShapeError);
   BOOST_CHECK_THROW(split(x, Sizes{6, -1}), ShapeError);
   BOOST_CHECK_THROW(chunk(x, 0), ValueError);
+}
+
+BOOST_AUTO_TEST_CASE(a_cut_is_one_node) {
+  const Tensor x = counting({5, 2}).set_requires_grad(true);
+  Tape tape;
+  const std::vector<Tensor> parts = split(x, 2);
+  BOOST_TEST(tape.size() == 2);  // the leaf and the cut
+  BOOST_TEST(shares_storage(x, parts[1]));
+  // Of 0 and 2 alone, with unlike cotangents; nobody reads the part between.
+  const Tensor y = sum(3 * parts[0]) + sum(mul(parts[2], parts[2]));
+  check(tape.gradient(y, x, {.retain = true}), {5, 2}, {3, 3, 3, 3, 0, 0, 0, 0, 16, 18});
+  check(tape.gradient(y + sum(7 * parts[1]), x), {5, 2}, {3, 3, 3, 3, 7, 7, 7, 7, 16, 18});
+}
+
+BOOST_AUTO_TEST_CASE(a_cut_into_more_parts_than_a_short_counts) {
+  constexpr std::int64_t kParts = 70'000;
+  const Tensor x = ones({kParts}).set_requires_grad(true);
+  Tape tape;
+  const std::vector<Tensor> parts = split(x, 1);
+  BOOST_REQUIRE(parts.size() == static_cast<std::size_t>(kParts));
+  const Tensor dx = tape.gradient(2 * parts.front() + 3 * parts.back(), x);
+  BOOST_TEST(dx[0].item() == 2);
+  BOOST_TEST(dx[kParts - 1].item() == 3);
+  BOOST_TEST(sum(dx).item() == 5);
 }
 
 BOOST_AUTO_TEST_CASE(joined_padded_and_turned) {

@@ -46,6 +46,20 @@ struct GivesNothing : Op<GivesNothing> {
   Tensor vjp(const Saved&, const Tensor& dy) const { return dy; }
 };
 
+/// Gives one output fewer than it says.
+struct Miscounts : Op<Miscounts> {
+  static constexpr std::string_view name = "miscounts";
+  std::size_t said;
+  explicit Miscounts(std::size_t count) : said(count) {}
+  std::size_t outputs() const { return said; }
+  std::vector<Tensor> forward(const Tensor& x) const {
+    std::vector<Tensor> ys;
+    for (std::size_t j = 1; j < said; ++j) ys.push_back(x * 2.0);
+    return ys;
+  }
+  Tensor vjp(const Saved&, Cotangents) const { return {}; }
+};
+
 struct SavesNothing : Op<SavesNothing> {
   static constexpr std::string_view name = "saves_nothing";
   Tensor forward(Keeper& keeper, const Tensor& x) const {
@@ -145,6 +159,8 @@ BOOST_AUTO_TEST_CASE(decision_07_an_op_that_breaks_its_contract_cannot_crash) {
   BOOST_CHECK_EXCEPTION(apply(SavesNothing{}, x), TapeError,
                         says("[saves_nothing] its forward function saved an undefined tensor"));
   BOOST_CHECK_EXCEPTION(apply(SavesTooMuch{}, x), TapeError, says("saves at most 4 residuals"));
+  BOOST_CHECK_EXCEPTION(apply(Miscounts(2), x), TapeError, says("[miscounts] outputs() says 2, a rule gave 1"));
+  BOOST_CHECK_EXCEPTION(apply(Miscounts(0), x), TapeError, says("[miscounts] outputs() says 0, a rule gave 0"));
   BOOST_TEST(tape.size() == 0);
   BOOST_CHECK_EXCEPTION(tape.backward(sum(apply(Greedy{}, x, tensor({1.0, 1.0}, {.dtype = float64})))), TapeError,
                         says("its rule asked for the buffer of input 1, which wants no gradient"));

@@ -1,10 +1,8 @@
 #include "tapegrad/planted.hpp"
 
-#include <array>
 #include <memory>
 #include <utility>
 
-#include "tapegrad/base/error.hpp"
 #include "tapegrad/base/random.hpp"
 #include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/tape/op.hpp"
@@ -35,22 +33,22 @@ class AsDrawn {
   RandomStream before_;
 };
 
-template <std::size_t Outputs>
-struct Planted : Op<Planted<Outputs>> {
+struct Planted : Op<Planted> {
   static constexpr std::string_view name = "planted";
   std::shared_ptr<const Plan> plan;
+  std::size_t count;
   RandomStream random;
 
-  Planted(std::shared_ptr<const Plan> what, RandomStream numbers) : plan(std::move(what)), random(numbers) {}
+  Planted(std::shared_ptr<const Plan> what, std::size_t results, RandomStream numbers)
+      : plan(std::move(what)), count(results), random(numbers) {}
 
-  std::array<Tensor, Outputs> forward(Inputs in) const {
+  std::size_t outputs() const { return count; }
+
+  std::vector<Tensor> forward(Inputs in) const {
     default_generator().set_state(random);
     Arguments xs;
     for (int i = 0; i < in.size(); ++i) xs.push_back(in[i]);
-    std::vector<Tensor> ys = plan->function(xs);
-    std::array<Tensor, Outputs> result;
-    std::move(ys.begin(), ys.end(), result.begin());
-    return result;
+    return plan->function(xs);
   }
   std::vector<Tensor> vjp(const Saved& s, Cotangents dys) const {
     const AsDrawn numbers(random);
@@ -64,31 +62,17 @@ struct Planted : Op<Planted<Outputs>> {
   }
 };
 
-template <std::size_t Outputs>
-struct PlantedForward : Planted<Outputs> {
-  using Planted<Outputs>::Planted;
+struct PlantedForward : Planted {
+  using Planted::Planted;
 
-  std::array<Tensor, Outputs> jvp(const Saved& s, Tangents dxs) const {
-    const AsDrawn numbers(this->random);
-    const TensorFunction transposed = with_reverse_rule(this->plan->function, this->plan->forward);
-    const auto [ys, dys] = engine::jvp(transposed, this->inputs_of(s), {dxs.begin(), dxs.end()});
-    std::array<Tensor, Outputs> result;
-    for (std::size_t j = 0; j < Outputs; ++j) result[j] = dys[j];
-    return result;
+  std::vector<Tensor> jvp(const Saved& s, Tangents dxs) const {
+    const AsDrawn numbers(random);
+    const TensorFunction transposed = with_reverse_rule(plan->function, plan->forward);
+    return engine::jvp(transposed, inputs_of(s), {dxs.begin(), dxs.end()}).second;
   }
 };
 
-template <template <std::size_t> class O, std::size_t Outputs>
-std::vector<Tensor> apply_with(const std::shared_ptr<const Plan>& plan, const Arguments& xs) {
-  const auto ys = tapegrad::apply(O<Outputs>(plan, default_generator().state()), xs);
-  if constexpr (Outputs == 1) {
-    return {ys};
-  } else {
-    return {ys.begin(), ys.end()};
-  }
-}
-
-template <template <std::size_t> class O>
+template <class O>
 Call planted(Plan what) {
   const auto plan = std::make_shared<const Plan>(std::move(what));
   return [plan](const Arguments& xs) {
@@ -97,12 +81,7 @@ Call planted(Plan what) {
       const AsDrawn numbers(random);
       return plan->function(xs).size();
     }();
-    switch (outputs) {
-      case 1: return apply_with<O, 1>(plan, xs);
-      case 2: return apply_with<O, 2>(plan, xs);
-      case 3: return apply_with<O, 3>(plan, xs);
-      default: throw ValueError("[planted] a function of one to three outputs is expected");
-    }
+    return tapegrad::apply(O(plan, outputs, random), xs);
   };
 }
 

@@ -22,6 +22,14 @@ void Keeper::save(Tensor residual) {
 }  // namespace tapegrad
 
 namespace tapegrad::engine {
+
+void put(std::vector<Tensor>&& results, std::span<Tensor> out, std::string_view op) {
+  if (results.size() != out.size() || out.empty())
+    throw TapeError("[" + std::string(op) + "] outputs() says " + std::to_string(out.size()) + ", a rule gave " +
+                    std::to_string(results.size()));
+  std::move(results.begin(), results.end(), out.begin());
+}
+
 namespace {
 
 /// Room for one T per input: on the stack for the usual few.

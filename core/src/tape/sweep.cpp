@@ -388,7 +388,7 @@ void Sweep::into_leaves() {
   const Node* unnamed = nullptr;
   bool named = false;
   run(0, {}, [&](const Node& node) {
-    for (std::uint16_t j = 0; j < node.output_count && !tape_.hooks.empty(); ++j) apply_hooks(node.slot + j);
+    for (std::uint32_t j = 0; j < node.output_count && !tape_.hooks.empty(); ++j) apply_hooks(node.slot + j);
     if (!node.is_leaf()) return;
     Tensor& gradient = cotangents_[node.slot];
     if (!gradient.defined()) return;

@@ -82,7 +82,7 @@ Node* TapeImpl::append(std::size_t edges, std::size_t outputs, std::size_t saved
   node->saved = arena.allocate<SavedSlot>(saved);
   node->tape = this;
   node->edge_count = static_cast<std::uint32_t>(edges);
-  node->output_count = static_cast<std::uint16_t>(outputs);
+  node->output_count = static_cast<std::uint32_t>(outputs);
   node->position = static_cast<std::uint32_t>(nodes.size());
   node->slot = slots;
   node->scope = options.study ? current_scope() : 0;
@@ -141,9 +141,13 @@ void TapeImpl::record(const OpTable& table, const void* op, std::span<const Edge
   const auto keeps = [](std::uint32_t set, std::size_t i) {
     return i < 32 ? (set >> i & 1U) != 0 : set == ~std::uint32_t{0};
   };
-  if (edges.size() > UINT16_MAX && keep.input_set != 0)
-    throw TapeError(fmt::format("[{}] an op that keeps inputs has {} of them at most, not {}", table.name, UINT16_MAX,
-                                edges.size()));
+  const auto expect_few = [&](std::uint32_t set, std::size_t count, const char* what) {
+    if (count > UINT16_MAX && set != 0)
+      throw TapeError(
+          fmt::format("[{}] an op that keeps {} has {} of them at most, not {}", table.name, what, UINT16_MAX, count));
+  };
+  expect_few(keep.input_set, edges.size(), "inputs");
+  expect_few(keep.output_set, outputs.size(), "outputs");
   for (const Tensor& t : keeper.residuals())
     if (!t.defined()) throw TapeError(fmt::format("[{}] its forward function saved an undefined tensor", table.name));
   std::size_t saved = keeper.residuals().size();

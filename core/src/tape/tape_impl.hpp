@@ -54,7 +54,7 @@ struct Node {
   std::uint32_t scope = 0;
   std::uint32_t edge_count = 0;
   std::uint32_t saved_count = 0;
-  std::uint16_t output_count = 0;
+  std::uint32_t output_count = 0;
 
   bool is_leaf() const { return table == nullptr; }
   std::string_view name() const { return is_leaf() ? std::string_view("leaf") : table->name; }

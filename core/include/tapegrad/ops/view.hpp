@@ -1,7 +1,7 @@
 // Shape and place: views of the same elements in another shape, and tensors joined, padded or turned around.
 //
-// reshape, permute, transpose, slice and select copy no elements (reshape only where strides cannot express the new
-// shape): the result shares storage with x. All dtypes; float32 and float64 carry gradients.
+// reshape, permute, transpose, slice, select and split copy no elements (reshape only where strides cannot express the
+// new shape): the result shares storage with x. All dtypes; float32 and float64 carry gradients.
 #pragma once
 
 #include <cstdint>
@@ -37,12 +37,13 @@ Tensor slice(const Tensor& x, int d, Slice range);
 /// Entry i of dimension d, which disappears; negative i counts from the end. x[i] is select(x, 0, i). Throws
 /// IndexError.
 Tensor select(const Tensor& x, int d, std::int64_t i);
-/// Slices of `size` entries along d (each a view, and a `slice` on the tape), the last one shorter when it does not
-/// divide. ValueError for a size below 1.
+/// x cut along d into parts of `size` entries (views), the last one shorter when it does not divide. One node on the
+/// tape, whose gradient is the parts' gradients joined. IndexError, ValueError for a size below 1.
 std::vector<Tensor> split(const Tensor& x, std::int64_t size, int d = 0);
-/// Slices of the given sizes along d. ShapeError unless they add up.
+/// Parts of the given sizes along d. ShapeError unless they add up.
 std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, int d = 0);
-/// At most `count` slices of equal size along d (the last may be shorter). ValueError for a count below 1.
+/// At most `count` parts of equal size along d (the last may be shorter), recorded as split. ValueError for a count
+/// below 1.
 std::vector<Tensor> chunk(const Tensor& x, std::int64_t count, int d = 0);
 
 // ---- new elements

@@ -15,7 +15,7 @@
 // forward(x...), or forward(keeper, x...) to save residuals
 //   The function itself. Runs unrecorded.
 //   x... are Tensors, or one Inputs for any number of them; undefined ones stand for absent optional inputs.
-//   Returns a Tensor, or std::array<Tensor, N> for N outputs.
+//   Returns a Tensor, std::array<Tensor, N> for N outputs, or std::vector<Tensor> for as many as outputs() says.
 //
 // vjp(s, dy)
 //   The reverse rule, linear in dy, out of differentiable operations on s.input(i), s.output(i) and dy.
@@ -35,6 +35,9 @@
 //
 // linear = true
 //   The forward function is linear in all its inputs together: it is its own forward rule.
+//
+// outputs()
+//   How many tensors forward returns, where that is a std::vector: std::size_t, at least 1.
 //
 // differentiable = false
 //   The outputs carry no gradient (comparisons, indices).
@@ -192,7 +195,6 @@ struct OpTable {
   std::string_view math;
   bool linear;
   bool differentiable;
-  int outputs;
   void (*forward)(const void* op, Keeper& keeper, Inputs inputs, std::span<Tensor> outputs);
   void (*vjp)(const void* op, const Saved& saved, Cotangents dys,
               GradientSink& sink);  // or nullptr: differentiable once
@@ -208,17 +210,10 @@ struct OpTable {
 
 namespace engine {
 
-/// Runs, records and pushes tangents: the one place that does. `outputs` has table.outputs entries.
+/// Runs, records and pushes tangents: the one place that does. `outputs` has an entry for each of the op's.
 void apply(const OpTable& table, const void* op, Inputs inputs, std::span<Tensor> outputs);
 
 inline constexpr int kAnyNumber = -1;
-
-template <class T>
-struct OutputCount;
-template <>
-struct OutputCount<Tensor> : std::integral_constant<int, 1> {};
-template <std::size_t N>
-struct OutputCount<std::array<Tensor, N>> : std::integral_constant<int, static_cast<int>(N)> {};
 
 /// Calls op.forward with the arguments it takes.
 template <class O, std::size_t... I>
@@ -245,11 +240,13 @@ template <class O, int Arity>
 using ForwardResult =
     decltype(call_forward<O, Arity>(std::declval<const O&>(), std::declval<Keeper&>(), std::declval<Inputs>()));
 
-inline void put(Tensor&& result, std::span<Tensor> out) { out[0] = std::move(result); }
+inline void put(Tensor&& result, std::span<Tensor> out, std::string_view) { out[0] = std::move(result); }
 template <std::size_t N>
-void put(std::array<Tensor, N>&& results, std::span<Tensor> out) {
+void put(std::array<Tensor, N>&& results, std::span<Tensor> out, std::string_view) {
   for (std::size_t i = 0; i < N; ++i) out[i] = std::move(results[i]);
 }
+/// Throws TapeError unless there are as many results as the op said, and one or more.
+void put(std::vector<Tensor>&& results, std::span<Tensor> out, std::string_view op);
 
 inline void give(GradientSink& sink, Tensor&& gradient) { sink.add(0, std::move(gradient)); }
 template <class Range>
@@ -260,12 +257,10 @@ requires(!std::same_as<std::remove_cvref_t<Range>, Tensor>) void give(GradientSi
 
 template <class O, int Arity>
 struct TableOf {
-  static constexpr int kOutputs = OutputCount<ForwardResult<O, Arity>>::value;
-
   static const O& self(const void* op) { return *static_cast<const O*>(op); }
 
   static void forward(const void* op, Keeper& keeper, Inputs in, std::span<Tensor> out) {
-    put(call_forward<O, Arity>(self(op), keeper, in), out);
+    put(call_forward<O, Arity>(self(op), keeper, in), out, O::name);
   }
   static void vjp(const void* op, const Saved& s, Cotangents dys, GradientSink& sink) {
     if constexpr (requires { self(op).vjp(s, dys[0]); }) {
@@ -283,9 +278,9 @@ struct TableOf {
   }
   static void jvp(const void* op, const Saved& s, Tangents dxs, std::span<Tensor> dys) {
     if constexpr (requires { self(op).jvp(s, dxs[0]); }) {
-      put(self(op).jvp(s, dxs[0]), dys);
+      put(self(op).jvp(s, dxs[0]), dys, O::name);
     } else if constexpr (requires { self(op).jvp(s, dxs); }) {
-      put(self(op).jvp(s, dxs), dys);
+      put(self(op).jvp(s, dxs), dys, O::name);
     }
   }
   static Keep keep(const void* op, Wants wants) {
@@ -318,7 +313,6 @@ struct TableOf {
       .math = O::math,
       .linear = O::linear,
       .differentiable = O::differentiable,
-      .outputs = kOutputs,
       .forward = &forward,
       .vjp = kHasVjp ? &vjp : nullptr,
       .fused_vjp = kHasFused ? &fused_vjp : nullptr,
@@ -334,20 +328,21 @@ struct TableOf {
 
 template <class O, int Arity>
 auto apply(const O& op, Inputs inputs) {
-  using Table = TableOf<O, Arity>;
-  std::array<Tensor, static_cast<std::size_t>(Table::kOutputs)> outputs;
-  apply(Table::table, &op, inputs, outputs);
-  if constexpr (Table::kOutputs == 1) {
-    return Tensor(std::move(outputs[0]));
+  using Result = ForwardResult<O, Arity>;
+  Result result;
+  if constexpr (std::same_as<Result, Tensor>) {
+    apply(TableOf<O, Arity>::table, &op, inputs, std::span<Tensor>(&result, 1));
   } else {
-    return outputs;
+    if constexpr (std::same_as<Result, std::vector<Tensor>>) result.resize(op.outputs());
+    apply(TableOf<O, Arity>::table, &op, inputs, result);
   }
+  return result;
 }
 
 }  // namespace engine
 
-/// Runs an op on its inputs: the Tensor (or std::array of Tensors) that its forward function computes, recorded on the
-/// live tape when an input is tracked, with tangents pushed. Throws TapeError for an input of an earlier step, and
+/// Runs an op on its inputs: the Tensor (or array or vector of Tensors) that its forward function computes, recorded on
+/// the live tape when an input is tracked, with tangents pushed. Throws TapeError for an input of an earlier step, and
 /// whatever forward throws.
 template <class O, class... Ts>
 requires(std::same_as<Ts, Tensor>&&...) auto apply(const O& op, const Ts&... inputs) {

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "ops/view/axis_range.hpp"
+#include "ops/view/sections.hpp"
 #include "tape/pointwise.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
@@ -15,31 +15,27 @@ struct Cat : Op<Cat> {
       R"(y = [x^{(1)}, \ldots, x^{(n)}];\quad \bar x^{(i)} = \bar y_{\cdot\, a_i : a_{i+1}\, \cdot})";
   static constexpr Keep keep = Keep::nothing;
   static constexpr bool linear = true;
-  int axis;
-  std::vector<std::int64_t> starts;  // of each part along the axis, and the end of the last
+  Sections sections;
 
-  Cat(const std::vector<Tensor>& parts, int d) : axis(d) {
-    starts.reserve(parts.size() + 1);
-    starts.push_back(0);
-    for (const Tensor& part : parts) starts.push_back(starts.back() + part.shape()[axis]);
-  }
+  explicit Cat(Sections parts) : sections(std::move(parts)) {}
 
   Tensor forward(Inputs parts) const {
     Shape shape = parts[0].shape();
-    shape[axis] = starts.back();
+    shape[sections.axis] = sections.whole();
     Tensor y = empty(shape, {.dtype = parts[0].dtype()});
-    for (int i = 0; i < parts.size(); ++i) write_range(array_of(y), range_of(i), parts[i]);
+    for (std::size_t i = 0; i < sections.count(); ++i)
+      write_range(array_of(y), sections.range(i), parts[static_cast<int>(i)]);
     return y;
   }
   std::vector<Tensor> vjp(const Saved& s, Cotangents dys) const {
-    std::vector<Tensor> dx(starts.size() - 1);
-    for (int i = 0; i < static_cast<int>(dx.size()); ++i) {
-      const AxisRange range = range_of(i);
-      if (s.wants(i)) dx[static_cast<std::size_t>(i)] = slice(dys[0], axis, {range.start, range.start + range.count});
+    std::vector<Tensor> dx(sections.count());
+    for (std::size_t i = 0; i < dx.size(); ++i) {
+      const AxisRange range = sections.range(i);
+      if (s.wants(static_cast<int>(i))) dx[i] = slice(dys[0], range.axis, {range.start, range.start + range.count});
     }
     return dx;
   }
-  void describe(AttributeVisitor& visitor) const { visitor("axis", axis); }
+  void describe(AttributeVisitor& visitor) const { visitor("axis", sections.axis); }
 
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y_{\cdot\, a_i + k\, \cdot} = x^{(i)}_{\cdot k \cdot},\quad a_{i+1} = a_i + n_i)",
@@ -92,18 +88,13 @@ struct Cat : Op<Cat> {
              catalogue::uniform(g, {512, 128}, -2, 2), catalogue::uniform(g, {512, 128}, -2, 2)},
             [](const catalogue::Arguments& x) -> std::vector<Tensor> { return {cat(x, 1)}; }};
   }
-
- private:
-  AxisRange range_of(int i) const {
-    const auto part = static_cast<std::size_t>(i);
-    return {.axis = axis, .start = starts[part], .count = starts[part + 1] - starts[part]};
-  }
 };
 
 Tensor cat(const std::vector<Tensor>& tensors, int d) {
   if (tensors.empty()) throw ValueError("[cat] expected at least one tensor");
   const Tensor& first = tensors.front();
   const int axis = normalize_axis("cat", d, first.dim());
+  Sections sections(axis);
   for (const Tensor& t : tensors) {
     expect_same_dtype("cat", first, t);
     bool agree = t.dim() == first.dim();
@@ -111,8 +102,9 @@ Tensor cat(const std::vector<Tensor>& tensors, int d) {
     if (!agree)
       throw ShapeError(fmt::format("[cat] {} and {} differ outside dimension {}", to_string(first.shape()),
                                    to_string(t.shape()), axis));
+    sections.add(t.shape()[axis]);
   }
-  return tapegrad::apply(Cat(tensors, axis), tensors);
+  return tapegrad::apply(Cat(std::move(sections)), tensors);
 }
 
 TAPEGRAD_CATALOGUE(view, cat, Cat)

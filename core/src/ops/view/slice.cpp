@@ -1,7 +1,3 @@
-#include <fmt/format.h>
-
-#include <algorithm>
-
 #include "ops/view/axis_range.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
@@ -78,40 +74,6 @@ struct SliceOp : Op<SliceOp> {
 
 Tensor slice(const Tensor& x, int d, Slice range) { return apply(SliceOp(resolve("slice", x.shape(), d, range)), x); }
 Tensor Tensor::slice(int d, Slice range) const { return tapegrad::slice(*this, d, range); }
-
-std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, int d) {
-  const int axis = normalize_axis("split", d, x.dim());
-  std::int64_t total = 0;
-  bool unfit = false;  // negative, or overflowing
-  for (const std::int64_t size : sizes) {
-    unfit = unfit || size < 0 || __builtin_add_overflow(total, size, &total);
-  }
-  if (unfit || total != x.shape()[axis])
-    throw ShapeError(fmt::format("[split] sizes that add up to {} do not cut dimension {} of {}", total, axis,
-                                 to_string(x.shape())));
-  std::vector<Tensor> parts;
-  std::int64_t start = 0;
-  for (const std::int64_t size : sizes) {
-    parts.push_back(slice(x, axis, {start, start + size}));
-    start += size;
-  }
-  return parts;
-}
-
-std::vector<Tensor> split(const Tensor& x, std::int64_t size, int d) {
-  const std::int64_t whole = x.shape()[normalize_axis("split", d, x.dim())];
-  if (size < 1) throw ValueError(fmt::format("[split] expected a size of at least 1, got {}", size));
-  std::vector<Tensor> parts;
-  for (std::int64_t start = 0; start < std::max<std::int64_t>(whole, 1); start += size)
-    parts.push_back(slice(x, d, {start, std::min(whole, start + size)}));
-  return parts;
-}
-
-std::vector<Tensor> chunk(const Tensor& x, std::int64_t count, int d) {
-  const std::int64_t whole = x.shape()[normalize_axis("chunk", d, x.dim())];
-  if (count < 1) throw ValueError(fmt::format("[chunk] expected at least 1 chunk, got {}", count));
-  return split(x, std::max<std::int64_t>(whole / count + (whole % count != 0 ? 1 : 0), 1), d);
-}
 
 TAPEGRAD_CATALOGUE(view, slice, SliceOp)
 
