@@ -4,6 +4,7 @@
 
 #include "tape_test.hpp"
 #include "tapegrad/diff/checkpoint.hpp"
+#include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/ops/softmax.hpp"
 
 using namespace tapegrad;
@@ -89,6 +90,42 @@ BOOST_AUTO_TEST_CASE(strong_zeros_in_quotients_products_of_matrices_and_rows) {
   for (std::size_t i = 0; i < 4; ++i)
     BOOST_TEST(g[1].to_vector<double>()[i] == expected[1].to_vector<double>()[i], boost::test_tools::tolerance(1e-14));
   BOOST_TEST(std::isnan(tape.gradient(y, w).to_vector<double>()[0]));  // what the mode is for
+}
+
+BOOST_AUTO_TEST_CASE(transforms_have_strong_zeros_where_asked) {
+  const Tensor x = from_vector<double>({0.0, 4.0}, {2});
+  const auto each = [](const Tensor& t) { return guarded_root(t); };
+  const auto f = [](const Tensor& t) { return sum(guarded_root(t)); };
+  constexpr TransformOptions kStrong{.strong_zero = true};
+  const auto expect = [](const Tensor& got, const Values& expected) {
+    BOOST_TEST(got.to_vector<double>() == expected, boost::test_tools::per_element());
+  };
+  const auto first_is_nan = [](const Tensor& got) { return std::isnan(got.to_vector<double>().front()); };
+  const Values slope = {0.0, 0.25};
+  const Values rows = {0.0, 0.0, 0.0, 0.25};
+  const Values bend = {0.0, 0.0, 0.0, -1.0 / 32.0};
+
+  BOOST_TEST(first_is_nan(grad(f)(x)));
+  expect(grad(f, kStrong)(x), slope);
+  BOOST_TEST(first_is_nan(value_and_grad(f)(x).second));
+  expect(value_and_grad(f, kStrong)(x).second, slope);
+  BOOST_TEST(first_is_nan(vjp(each, x).second(ones_like(x))));
+  expect(vjp(each, x, kStrong).second(ones_like(x)), slope);
+  BOOST_TEST(first_is_nan(jacobian(each, x)));
+  expect(jacobian(each, x, kStrong), rows);
+  BOOST_TEST(first_is_nan(hessian(f, x)));
+  expect(hessian(f, x, kStrong), bend);
+  BOOST_TEST(first_is_nan(hvp(f, x, ones_like(x))));
+  expect(hvp(f, x, ones_like(x), kStrong), {0.0, -1.0 / 32.0});
+  // Forward: the direction leaves out what has an infinite slope.
+  const Tensor v = from_vector<double>({0.0, 1.0}, {2});
+  const auto root = [](const Tensor& t) { return sqrt(t); };
+  BOOST_TEST(first_is_nan(jvp(root, x, v).second));
+  expect(jvp(root, x, v, kStrong).second, slope);
+  // More results than arguments: by columns.
+  const auto twice = [](const Tensor& t) { return cat({sqrt(t), t}, 0); };
+  BOOST_TEST(std::isnan(jacobian(twice, x).to_vector<double>()[1]));
+  expect(jacobian(twice, x, kStrong), {kInfinity, 0.0, 0.0, 0.25, 1.0, 0.0, 0.0, 1.0});
 }
 
 BOOST_AUTO_TEST_CASE(strong_zeros_reach_into_a_checkpoint_and_leave_its_forward_run_alone) {

@@ -56,13 +56,14 @@ namespace engine {
 
 struct Linearization::State {
   const char* name;
+  TransformOptions options;
   std::optional<PrivateTape> own;  // when no tape recorded
   std::uint64_t serial = 0;        // of the tape used
   std::vector<Tensor> arguments;
   std::vector<Tensor> results;  // on the tape
   std::vector<Tensor> outputs;  // for the caller
 
-  std::vector<Tensor> sweep(Tape& tape, const std::vector<Tensor>& dys, const GradientOptions& options) const {
+  std::vector<Tensor> sweep(Tape& tape, const std::vector<Tensor>& dys, const GradientOptions& how) const {
     std::vector<Tensor> ys;
     std::vector<Tensor> cotangents;
     for (std::size_t j = 0; j < results.size(); ++j) {
@@ -79,7 +80,7 @@ struct Linearization::State {
     if (ys.empty()) {
       for (const Tensor& x : wanted) found.push_back(zeros_like(x));
     } else {
-      found = tape.pull_back(ys, cotangents, wanted, options);
+      found = tape.pull_back(ys, cotangents, wanted, how);
     }
     std::vector<Tensor> gradients(arguments.size());
     std::size_t next = 0;
@@ -89,11 +90,13 @@ struct Linearization::State {
   }
 };
 
-Linearization::Linearization(const char* name, const TensorFunction& f, const std::vector<Tensor>& xs)
+Linearization::Linearization(const char* name, const TensorFunction& f, const std::vector<Tensor>& xs,
+                             TransformOptions options)
     : state_(std::make_unique<State>()) {
   expect_floating_argument(name, xs);
   State& s = *state_;
   s.name = name;
+  s.options = options;
   const auto record = [&] {
     s.serial = recorder.serial;
     for (const Tensor& x : xs) s.arguments.push_back(as_argument(x));
@@ -126,11 +129,12 @@ std::vector<Tensor> Linearization::pull_back(const std::vector<Tensor>& dys, boo
                         "tape lived: call {} while it does, or detach() the cotangent",
                         s.name, to_string(dy.shape()), s.name));
     const PrivateTape::Use use(*s.own);
-    return s.sweep(use.tape(), dys, {.retain = !last});
+    return s.sweep(use.tape(), dys, {.retain = !last, .strong_zero = s.options.strong_zero});
   }
   if (recorder.tape == nullptr || recorder.serial != s.serial)
     throw TapeError(fmt::format("[{}] the tape that recorded the function no longer lives here", s.name));
-  return s.sweep(recorder.tape->handle(), dys, {.retain = true, .create_graph = is_recording()});
+  return s.sweep(recorder.tape->handle(), dys,
+                 {.retain = true, .create_graph = is_recording(), .strong_zero = s.options.strong_zero});
 }
 
 std::vector<Tensor> Linearization::gradient() const {
@@ -148,10 +152,10 @@ std::vector<Tensor> Linearization::gradient() const {
 }
 
 std::pair<std::vector<Tensor>, std::vector<Tensor>> jvp(const TensorFunction& f, const std::vector<Tensor>& xs,
-                                                        const std::vector<Tensor>& vs) {
+                                                        const std::vector<Tensor>& vs, TransformOptions options) {
   expect_floating_argument("jvp", xs);
   if (xs.size() != vs.size()) throw ShapeError(fmt::format("[jvp] expected {} tangents, got {}", xs.size(), vs.size()));
-  const ForwardLevel level;
+  const ForwardLevel level(options.strong_zero);
   std::vector<Tensor> arguments = xs;
   for (std::size_t i = 0; i < xs.size(); ++i) {
     if (!vs[i].defined() || !carries_gradient(xs[i])) continue;
@@ -169,14 +173,12 @@ std::pair<std::vector<Tensor>, std::vector<Tensor>> jvp(const TensorFunction& f,
   return {std::move(ys), std::move(dys)};
 }
 
-Tensor hvp(const TensorFunction& f, const Tensor& x, const Tensor& v) {
-  const TensorFunction gradient = [&f](const std::vector<Tensor>& xs) {
-    return Linearization("hvp", f, xs).gradient();
-  };
-  return jvp(gradient, {x}, {v}).second.front();
-}
-
 namespace {
+
+/// f's gradient as a function. REQUIRES: f outlives it.
+TensorFunction gradient_of(const TensorFunction& f, const char* name, TransformOptions options) {
+  return [&f, name, options](const std::vector<Tensor>& xs) { return Linearization(name, f, xs, options).gradient(); };
+}
 
 /// Zeros of x's shape with a 1 at element i.
 Tensor unit(const Tensor& x, std::int64_t i) {
@@ -194,11 +196,11 @@ Shape joined(const Shape& first, const Shape& second) {
 }
 
 /// The Jacobian from J e_i for each element i of x.
-Tensor by_columns(const TensorFunction& f, const Tensor& x) {
+Tensor by_columns(const TensorFunction& f, const Tensor& x, TransformOptions options) {
   std::vector<Tensor> columns;
   Shape shape;
   for (std::int64_t i = 0; i < x.numel(); ++i) {
-    columns.push_back(jvp(f, {x}, {unit(x, i)}).second.front());
+    columns.push_back(jvp(f, {x}, {unit(x, i)}, options).second.front());
     shape = columns.back().shape();
   }
   return reshape(stack(columns, -1), joined(shape, x.shape()));
@@ -206,9 +208,13 @@ Tensor by_columns(const TensorFunction& f, const Tensor& x) {
 
 }  // namespace
 
-Tensor jacobian(const TensorFunction& f, const Tensor& x) {
+Tensor hvp(const TensorFunction& f, const Tensor& x, const Tensor& v, TransformOptions options) {
+  return jvp(gradient_of(f, "hvp", options), {x}, {v}, options).second.front();
+}
+
+Tensor jacobian(const TensorFunction& f, const Tensor& x, TransformOptions options) {
   {
-    const Linearization point("jacobian", f, {x});
+    const Linearization point("jacobian", f, {x}, options);
     if (point.outputs().size() != 1)
       throw ShapeError(fmt::format("[jacobian] expected a function with one result, got {}", point.outputs().size()));
     const Tensor y = point.outputs().front();
@@ -220,15 +226,12 @@ Tensor jacobian(const TensorFunction& f, const Tensor& x) {
       return reshape(stack(rows, 0), shape);
     }
   }
-  return by_columns(f, x);
+  return by_columns(f, x, options);
 }
 
-Tensor hessian(const TensorFunction& f, const Tensor& x) {
-  const TensorFunction gradient = [&f](const std::vector<Tensor>& xs) {
-    return Linearization("hessian", f, xs).gradient();
-  };
+Tensor hessian(const TensorFunction& f, const Tensor& x, TransformOptions options) {
   if (x.numel() == 0) return zeros(joined(x.shape(), x.shape()), {.dtype = x.dtype()});
-  return by_columns(gradient, x);
+  return by_columns(gradient_of(f, "hessian", options), x, options);
 }
 
 }  // namespace engine

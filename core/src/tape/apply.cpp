@@ -190,6 +190,7 @@ void run_with_tangents(const OpTable& table, const void* op, Inputs inputs, Inpu
   run_with_tangents(table, op, stripped, originals, outputs);
   if (!table.differentiable) return;
   std::vector<Tensor> dys(outputs.size());
+  const StrongZero strong(recorder.strong_zero || has_strong_zeros(level));
   push_tangents(table, op, Saved(table.name, stripped, outputs, Wants(moving)), stripped, dxs.span(), outputs, dys);
   for (std::size_t j = 0; j < outputs.size(); ++j) {
     if (!dys[j].defined() || !is_floating(outputs[j].dtype())) continue;

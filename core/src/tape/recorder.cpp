@@ -1,6 +1,8 @@
 #include "tape/recorder.hpp"
 
+#include <algorithm>
 #include <atomic>
+#include <span>
 
 #include "tape/tape_impl.hpp"
 #include "tapegrad/base/error.hpp"
@@ -18,12 +20,12 @@ NoRecord::~NoRecord() { --recorder.paused; }
 Scope::Scope(std::string_view name) : name_(name), outer_(recorder.scope) { recorder.scope = this; }
 Scope::~Scope() { recorder.scope = outer_; }
 
-ForwardLevel::ForwardLevel() {
+ForwardLevel::ForwardLevel(bool strong_zero) {
   static std::atomic<std::uint64_t> last{0};
   if (recorder.level_count == Recorder::kMostLevels)
     throw TapeError("[jvp] forward mode is nested deeper than " + std::to_string(Recorder::kMostLevels) + " levels");
   id_ = ++last;
-  recorder.levels[static_cast<std::size_t>(recorder.level_count++)] = id_;
+  recorder.levels[static_cast<std::size_t>(recorder.level_count++)] = {id_, strong_zero};
 }
 
 ForwardLevel::~ForwardLevel() { --recorder.level_count; }
@@ -59,10 +61,16 @@ Tensor without_tangent(const Tensor& x, std::uint64_t level) {
 std::uint64_t innermost_level(const Tensor& x) {
   if (!x.defined() || x.impl()->tangents == nullptr) return 0;
   for (int i = recorder.level_count - 1; i >= 0; --i) {
-    const std::uint64_t level = recorder.levels[static_cast<std::size_t>(i)];
+    const std::uint64_t level = recorder.levels[static_cast<std::size_t>(i)].id;
     if (tangent_of(x, level).defined()) return level;
   }
   return 0;
+}
+
+bool has_strong_zeros(std::uint64_t level) {
+  const std::span<const Recorder::Level> live(recorder.levels.data(), static_cast<std::size_t>(recorder.level_count));
+  return std::any_of(live.begin(), live.end(),
+                     [=](const Recorder::Level& l) { return l.id == level && l.strong_zero; });
 }
 
 Tensor off_tape(const Tensor& x) {

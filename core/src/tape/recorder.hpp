@@ -23,7 +23,11 @@ struct Recorder {
   const TapeAside* aside = nullptr;  // while set, tensors of other tapes count as constants
 
   static constexpr int kMostLevels = 16;
-  std::array<std::uint64_t, kMostLevels> levels{};  // live levels of forward mode, outermost first
+  struct Level {
+    std::uint64_t id = 0;
+    bool strong_zero = false;  // its forward rules run so
+  };
+  std::array<Level, kMostLevels> levels{};  // live levels of forward mode, outermost first
   int level_count = 0;
 };
 
@@ -44,7 +48,7 @@ class StrongZero {
 /// A level of forward mode, live for the guard's lifetime. Tangents of levels that have ended are ignored.
 class ForwardLevel {
  public:
-  ForwardLevel();
+  explicit ForwardLevel(bool strong_zero);
   ForwardLevel(const ForwardLevel&) = delete;
   ForwardLevel& operator=(const ForwardLevel&) = delete;
   ~ForwardLevel();
@@ -62,6 +66,8 @@ Tensor tangent_of(const Tensor& x, std::uint64_t level);
 Tensor without_tangent(const Tensor& x, std::uint64_t level);
 /// The innermost live level at which x has a tangent; 0 when there is none.
 std::uint64_t innermost_level(const Tensor& x);
+/// Whether a live level's forward rules have strong zeros.
+bool has_strong_zeros(std::uint64_t level);
 
 /// x's value off every tape, with its tangents likewise: what outlives a private tape.
 Tensor off_tape(const Tensor& x);

@@ -25,13 +25,19 @@
 
 namespace tapegrad {
 
+struct TransformOptions {
+  /// As BackwardOptions::strong_zero, for the reverse rules and the forward rules that the transform runs.
+  bool strong_zero = false;
+};
+
 namespace engine {
 
 /// A function recorded at a point, ready for reverse sweeps.
 class Linearization {
  public:
   /// `name` begins error messages.
-  Linearization(const char* name, const TensorFunction& f, const std::vector<Tensor>& xs);
+  Linearization(const char* name, const TensorFunction& f, const std::vector<Tensor>& xs,
+                TransformOptions options = {});
   Linearization(const Linearization&) = delete;
   Linearization& operator=(const Linearization&) = delete;
   ~Linearization();
@@ -48,10 +54,10 @@ class Linearization {
 };
 
 std::pair<std::vector<Tensor>, std::vector<Tensor>> jvp(const TensorFunction& f, const std::vector<Tensor>& xs,
-                                                        const std::vector<Tensor>& vs);
-Tensor hvp(const TensorFunction& f, const Tensor& x, const Tensor& v);
-Tensor jacobian(const TensorFunction& f, const Tensor& x);
-Tensor hessian(const TensorFunction& f, const Tensor& x);
+                                                        const std::vector<Tensor>& vs, TransformOptions options = {});
+Tensor hvp(const TensorFunction& f, const Tensor& x, const Tensor& v, TransformOptions options);
+Tensor jacobian(const TensorFunction& f, const Tensor& x, TransformOptions options);
+Tensor hessian(const TensorFunction& f, const Tensor& x, TransformOptions options);
 
 }  // namespace engine
 
@@ -77,9 +83,9 @@ class Pullback {
 namespace engine {
 
 template <class X, class F>
-auto vjp(F& f, const std::vector<Tensor>& xs) {
+auto vjp(F& f, const std::vector<Tensor>& xs, TransformOptions options) {
   using Y = Result<F>;
-  auto point = std::make_shared<const Linearization>("vjp", function_of(f), xs);
+  auto point = std::make_shared<const Linearization>("vjp", function_of(f), xs, options);
   std::vector<Tensor> outputs = point->outputs();
   return std::pair<Y, Pullback<X, Y>>(unlist<Y>(std::move(outputs)), Pullback<X, Y>(std::move(point)));
 }
@@ -88,80 +94,82 @@ auto vjp(F& f, const std::vector<Tensor>& xs) {
 
 /// y = f(x) and the pullback dy -> J^T dy.
 template <class F>
-auto vjp(F&& f, const Tensor& x) {
-  return engine::vjp<Tensor>(f, {x});
+auto vjp(F&& f, const Tensor& x, TransformOptions options = {}) {
+  return engine::vjp<Tensor>(f, {x}, options);
 }
 template <class F>
-auto vjp(F&& f, const std::vector<Tensor>& xs) {
-  return engine::vjp<std::vector<Tensor>>(f, xs);
+auto vjp(F&& f, const std::vector<Tensor>& xs, TransformOptions options = {}) {
+  return engine::vjp<std::vector<Tensor>>(f, xs, options);
 }
 
 /// y = f(x) and its derivative J v along v, in one forward run. ShapeError, DTypeError for a v unlike x; an undefined v
 /// is zero.
 template <class F>
-auto jvp(F&& f, const Tensor& x, const Tensor& v) {
+auto jvp(F&& f, const Tensor& x, const Tensor& v, TransformOptions options = {}) {
   using Y = engine::Result<F>;
-  auto [y, dy] = engine::jvp(engine::function_of(f), {x}, {v});
+  auto [y, dy] = engine::jvp(engine::function_of(f), {x}, {v}, options);
   return std::pair<Y, Y>(engine::unlist<Y>(std::move(y)), engine::unlist<Y>(std::move(dy)));
 }
 template <class F>
-auto jvp(F&& f, const std::vector<Tensor>& xs, const std::vector<Tensor>& vs) {
+auto jvp(F&& f, const std::vector<Tensor>& xs, const std::vector<Tensor>& vs, TransformOptions options = {}) {
   using Y = engine::Result<F>;
-  auto [y, dy] = engine::jvp(engine::function_of(f), xs, vs);
+  auto [y, dy] = engine::jvp(engine::function_of(f), xs, vs, options);
   return std::pair<Y, Y>(engine::unlist<Y>(std::move(y)), engine::unlist<Y>(std::move(dy)));
 }
 
 /// x -> (f(x), df/dx) for a function with one one-element result (else ShapeError).
 template <class F>
-auto value_and_grad(F f) {
+auto value_and_grad(F f, TransformOptions options = {}) {
   struct ValueAndGrad {
     F f;
+    TransformOptions options;
     std::pair<Tensor, Tensor> operator()(const Tensor& x) const {
-      const engine::Linearization point("value_and_grad", engine::function_of(f), {x});
+      const engine::Linearization point("value_and_grad", engine::function_of(f), {x}, options);
       return {point.outputs().front(), engine::unlist<Tensor>(point.gradient())};
     }
     std::pair<Tensor, std::vector<Tensor>> operator()(const std::vector<Tensor>& xs) const {
-      const engine::Linearization point("value_and_grad", engine::function_of(f), xs);
+      const engine::Linearization point("value_and_grad", engine::function_of(f), xs, options);
       return {point.outputs().front(), point.gradient()};
     }
   };
-  return ValueAndGrad{std::move(f)};
+  return ValueAndGrad{std::move(f), options};
 }
 
 /// x -> df/dx for a function with one one-element result (else ShapeError).
 template <class F>
-auto grad(F f) {
+auto grad(F f, TransformOptions options = {}) {
   struct Grad {
     F f;
+    TransformOptions options;
     Tensor operator()(const Tensor& x) const {
-      return engine::unlist<Tensor>(engine::Linearization("grad", engine::function_of(f), {x}).gradient());
+      return engine::unlist<Tensor>(engine::Linearization("grad", engine::function_of(f), {x}, options).gradient());
     }
     std::vector<Tensor> operator()(const std::vector<Tensor>& xs) const {
-      return engine::Linearization("grad", engine::function_of(f), xs).gradient();
+      return engine::Linearization("grad", engine::function_of(f), xs, options).gradient();
     }
   };
-  return Grad{std::move(f)};
+  return Grad{std::move(f), options};
 }
 
 /// H v, the derivative of grad(f) along v: forward mode over reverse, at the cost of a few gradients whatever x's size
 /// (Pearlmutter, "Fast exact multiplication by the Hessian", 1994).
 template <class F>
-Tensor hvp(F&& f, const Tensor& x, const Tensor& v) {
-  return engine::hvp(engine::function_of(f), x, v);
+Tensor hvp(F&& f, const Tensor& x, const Tensor& v, TransformOptions options = {}) {
+  return engine::hvp(engine::function_of(f), x, v, options);
 }
 
 /// All partial derivatives of f's one result: shape y.shape() + x.shape(). One reverse sweep per element of y or one
 /// forward run per element of x, whichever are fewer.
 template <class F>
-Tensor jacobian(F&& f, const Tensor& x) {
-  return engine::jacobian(engine::function_of(f), x);
+Tensor jacobian(F&& f, const Tensor& x, TransformOptions options = {}) {
+  return engine::jacobian(engine::function_of(f), x, options);
 }
 
 /// The second derivatives of a function with one one-element result (else ShapeError): shape x.shape() + x.shape(). One
 /// hvp per element of x.
 template <class F>
-Tensor hessian(F&& f, const Tensor& x) {
-  return engine::hessian(engine::function_of(f), x);
+Tensor hessian(F&& f, const Tensor& x, TransformOptions options = {}) {
+  return engine::hessian(engine::function_of(f), x, options);
 }
 
 }  // namespace tapegrad
