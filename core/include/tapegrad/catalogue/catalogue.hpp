@@ -117,6 +117,13 @@ inline Tensor scattered(Generator& g, const Shape& shape, double low, double hig
     std::swap(values[left - 1], values[static_cast<std::size_t>(g.below(static_cast<std::int64_t>(left)))]);
   return t;
 }
+/// scattered() magnitudes up to `most`, signs at random: for functions with kinks at 0 or where magnitudes are equal.
+/// No element is near 0 or `most`; of an even number none is near the middle between.
+inline Tensor signed_scattered(Generator& g, const Shape& shape, double most) {
+  Tensor t = scattered(g, shape, 0.0, most);
+  for (double& v : t.mutable_data<double>("signed_scattered")) v = g.below(2) == 0 ? v : -v;
+  return t;
+}
 inline Tensor full64(const Shape& shape, double value) { return full(shape, value, {.dtype = float64}); }
 /// A float64 vector of the given values.
 inline Tensor vector64(const std::vector<double>& values) {

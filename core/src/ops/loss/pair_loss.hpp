@@ -17,11 +17,12 @@ catalogue::Call reduced_pair(Loss loss, Reduction how) {
   return catalogue::of<2>([=](const Tensor& x, const Tensor& t) { return loss(x, t, how); });
 }
 
-/// Each reduction, no entries, and the op's own.
+/// Each reduction, no entries, and the op's own. Entries keep a distance to their targets, and to a distance of 1.
 template <class Loss>
 catalogue::Samples pair_samples(Generator& g, Loss loss, catalogue::Samples own) {
   const auto pair = [&g](const Shape& shape) {
-    return catalogue::Arguments{catalogue::uniform(g, shape, -2, 2), catalogue::uniform(g, shape, -2, 2)};
+    const Tensor target = catalogue::uniform(g, shape, -2, 2);
+    return catalogue::Arguments{target + catalogue::signed_scattered(g, shape, 2.0), target};
   };
   catalogue::Samples samples = {{"mean", pair({3, 4}), reduced_pair(loss, Reduction::mean)},
                                 {"sum", pair({2, 3}), reduced_pair(loss, Reduction::sum)},

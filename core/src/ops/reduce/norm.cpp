@@ -51,6 +51,7 @@ struct Norm : ReduceOp<Norm> {
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::of;
+    using catalogue::signed_scattered;
     using catalogue::uniform;
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
     catalogue::Samples s = reduction_samples(
@@ -59,11 +60,12 @@ struct Norm : ReduceOp<Norm> {
       return of([order](const Tensor& x) { return norm(x, -1, {.p = order}); });
     };
     for (const double order : {1.0, kInfinity}) {
-      s.push_back({fmt::format("p = {}", order), {uniform(g, {3, 4}, -2, 2)}, of_last(order)});
-      s.push_back(
-          {fmt::format("p = {}, outer axes, kept", order), {uniform(g, {2, 3, 2}, -2, 2)}, of([order](const Tensor& x) {
-             return norm(x, {0, 2}, {.p = order, .keepdim = true});
-           })});
+      s.push_back({fmt::format("p = {}", order), {signed_scattered(g, {3, 4}, 2)}, of_last(order)});
+      s.push_back({fmt::format("p = {}, outer axes, kept", order),
+                   {signed_scattered(g, {2, 3, 2}, 2)},
+                   of([order](const Tensor& x) {
+                     return norm(x, {0, 2}, {.p = order, .keepdim = true});
+                   })});
     }
     for (const double order : {1.0, 2.0, kInfinity})
       s.push_back({fmt::format("p = {} at 0", order),
