@@ -71,7 +71,7 @@ struct Split : Op<Split> {
              })},
             {"chunk", {uniform(g, {2, 6}, -2, 2)}, catalogue::of([](const Tensor& x) { return chunk(x, 3, 1); })},
             {"a part that nobody reads", {uniform(g, {6, 2}, -2, 2)}, catalogue::of([](const Tensor& x) {
-               const std::vector<Tensor> parts = split(x, 2);
+               const std::vector<Tensor> parts = split(x, std::vector<std::int64_t>{2, 2, 2}, 0);
                return mul(parts[0], parts[2]);
              })},
             {"one part", {uniform(g, {3, 2}, -2, 2)}, into({3}, 0)},
