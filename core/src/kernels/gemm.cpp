@@ -28,17 +28,15 @@ struct TileGrid {
   std::int64_t rows, cols;            // of a tile
   std::int64_t row_tiles, col_tiles;  // number of tiles
 
-  TileGrid(std::int64_t batches, std::int64_t m, std::int64_t n, std::int64_t k) {
+  TileGrid(std::int64_t batches, std::int64_t m, std::int64_t n, std::int64_t k, bool packs_a) {
     std::int64_t row_parts = ceil_div(m, kMaxTileRows), col_parts = ceil_div(n, kMaxTileCols);
     const std::int64_t work = batches * m * n * k;
     while (batches * row_parts * col_parts < kMinTasks && work / (2 * batches * row_parts * col_parts) >= kTaskWork) {
-      // Narrow tiles cost little, low tiles share a packed panel of B between fewer rows.
-      if (ceil_div(n, col_parts) >= 4 * kColUnit)
-        col_parts *= 2;
-      else if (ceil_div(m, row_parts) >= 24 * kRowUnit)
-        row_parts *= 2;
-      else
-        break;
+      // Narrow tiles cost little where A is read in place, low tiles share a packed panel of B between fewer rows.
+      const bool narrower = ceil_div(n, col_parts) >= (packs_a ? 16 : 4) * kColUnit;
+      const bool lower = ceil_div(m, row_parts) >= (packs_a ? 16 : 24) * kRowUnit;
+      if (!narrower && !lower) break;
+      (narrower ? col_parts : row_parts) *= 2;
     }
     rows = chunk_of(m, row_parts, kRowUnit);
     cols = chunk_of(n, col_parts, kColUnit);
@@ -64,7 +62,7 @@ void gemm_batched(std::span<const BatchOffset> batches, std::int64_t m, std::int
     std::swap(m, n);
   }
   const auto count = static_cast<std::int64_t>(batches.size());
-  const TileGrid grid(count, m, n, k);
+  const TileGrid grid(count, m, n, k, problem.a.col_stride != 1);
   const std::int64_t tiles = grid.row_tiles * grid.col_tiles;
   const std::int64_t tile_work = std::max<std::int64_t>(1, m * n * k / tiles);
   const std::int64_t grain = std::max<std::int64_t>(1, kTaskWork / tile_work);

@@ -222,21 +222,26 @@ HWY_INLINE void transpose_block(D d, const T* const* columns, std::int64_t offse
 }
 #endif
 
+/// Copies `count` elements into a row of a panel, whole vectors of `d`, the last filled up with zeros.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE void copy_row(D d, std::int64_t count, const T* HWY_RESTRICT from, T* HWY_RESTRICT to) {
+  constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(D()));
+  std::int64_t j = 0;
+  for (; j + kLanes <= count; j += kLanes) hn::StoreU(hn::LoadU(d, from + j), d, to + j);
+  if (j < count) copy_partial(d, count - j, from + j, to + j);
+}
+
 /// Writes a panel out[depth][width], width a multiple of Lanes(d), from elements (p, j) at from[p * depth_stride + j *
 /// stride], j < count. Columns from `count` on hold zeros or copies of valid columns; their results are dropped.
 template <class D, class T = hn::TFromD<D>>
 void pack_panel(D d, std::int64_t depth, std::int64_t count, std::int64_t width, const T* HWY_RESTRICT from,
                 std::int64_t depth_stride, std::int64_t stride, T* HWY_RESTRICT out) {
-  constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(D()));
   if (stride == 1) {
-    for (std::int64_t p = 0; p < depth; ++p, from += depth_stride, out += width) {
-      std::int64_t j = 0;
-      for (; j + kLanes <= count; j += kLanes) hn::StoreU(hn::LoadU(d, from + j), d, out + j);
-      if (j < count) copy_partial(d, count - j, from + j, out + j);
-    }
+    for (std::int64_t p = 0; p < depth; ++p) copy_row(d, count, from + p * depth_stride, out + p * width);
     return;
   }
 #if HWY_TARGET != HWY_SCALAR
+  constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(D()));
   constexpr auto kBlock = static_cast<std::int64_t>(16 / sizeof(T));
   if (depth_stride == 1 && depth >= kBlock) {
     for (std::int64_t begin = 0; begin < width; begin += kLanes) {
@@ -253,6 +258,27 @@ void pack_panel(D d, std::int64_t depth, std::int64_t count, std::int64_t width,
   for (std::int64_t p = 0; p < depth; ++p)
     for (std::int64_t j = 0; j < width; ++j)
       out[p * width + j] = j < count ? from[p * depth_stride + j * stride] : T{0};
+}
+
+/// Writes all panels of A for a tile, out[panel][depth][kRows], `step` rows each (the last may have fewer).
+template <class D, class T = hn::TFromD<D>>
+void pack_rows(D d, std::int64_t depth, std::int64_t rows, std::int64_t step, MatrixRef<const T> a,
+               T* HWY_RESTRICT out) {
+  if (a.row_stride != 1) {
+    for (std::int64_t row = 0; row < rows; row += step, out += kRows * depth)
+      pack_panel(d, depth, std::min(step, rows - row), kRows, a.data + row * a.row_stride, a.col_stride, a.row_stride,
+                 out);
+    return;
+  }
+  // Two panels at a time are a cache line at each step of k, and the steps may be pages apart.
+  for (std::int64_t begin = 0; begin < rows; begin += 2 * step, out += 2 * kRows * depth) {
+    const std::int64_t first = std::min(step, rows - begin), second = std::min(step, rows - begin - first);
+    for (std::int64_t p = 0; p < depth; ++p) {
+      const T* const from = a.data + begin + p * a.col_stride;
+      copy_row(d, first, from, out + p * kRows);
+      copy_row(d, second, from + first, out + (depth + p) * kRows);
+    }
+  }
 }
 
 /// The elements of one product that a block of k steps reads and writes, and how it begins and ends.
@@ -366,12 +392,10 @@ void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> ba
                            block_index + 1 == depth_blocks};
       TileArgs<T> args{};
       args.depth = depth;
-      if (pack_a) {
-        T* to = packed_a;
-        for (std::int64_t row = tile.row_begin; row < tile.row_end; row += row_step, to += kRows * depth)
-          pack_panel(rows_tag, depth, std::min(row_step, tile.row_end - row), kRows,
-                     a.data + row * a.row_stride + depth_begin * a.col_stride, a.col_stride, a.row_stride, to);
-      }
+      if (pack_a)
+        pack_rows(rows_tag, depth, rows, row_step,
+                  {a.data + tile.row_begin * a.row_stride + depth_begin * a.col_stride, a.row_stride, a.col_stride},
+                  packed_a);
       args.a_row_stride = pack_a ? 1 : a.row_stride;
       args.a_depth_stride = pack_a ? kRows : a.col_stride;
       std::int64_t col = tile.col_begin;
