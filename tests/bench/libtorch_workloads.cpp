@@ -226,7 +226,9 @@ Engine libtorch_engine() {
            {"W7norm", "", make_norm_stream, 0, streams::bytes_of_rows(streams::kNormWidth)},
            {"W7softmax", "", make_softmax_stream, 0, streams::bytes_of_rows(streams::kSoftmaxWidth)},
            {"W7gelu", "", make_gelu_stream, 0, streams::bytes_of_rows(streams::kGeluWidth)},
-           {"W7adamw", "", make_optimizer_stream, 0, streams::kOptimizerBytes}}};
+           {"W7adamw", "", make_optimizer_stream, 0, streams::kOptimizerBytes},
+           {.name = "W1busy", .description = "", .make = make_block, .neighbour = true},
+           {.name = "W2busy", .description = "", .make = [] { return make_gpt(kSmallGpt); }, .neighbour = true}}};
 }
 
 }  // namespace bench

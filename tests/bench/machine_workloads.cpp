@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "bench/peak.hpp"
 #include "bench/workloads.hpp"
 
 namespace bench {
@@ -28,6 +29,16 @@ Step make_triad() {
   };
 }
 
+Step make_multiply_adds() {
+  return [] {
+#pragma omp parallel num_threads(threads)
+    {
+      volatile float result = fused_multiply_adds().result;
+      (void)result;
+    }
+  };
+}
+
 }  // namespace
 
 Engine machine_engine() {
@@ -36,7 +47,11 @@ Engine machine_engine() {
           {{.name = "triad",
             .description = "a = b + s c over 240 MB",
             .make = make_triad,
-            .bytes = 3.0 * 4.0 * static_cast<double>(kTriadSize)}}};
+            .bytes = 3.0 * 4.0 * static_cast<double>(kTriadSize)},
+           {.name = kPeak,
+            .description = "fused multiply-adds in registers, of each thread",
+            .make = make_multiply_adds,
+            .flops = fused_multiply_adds().flops}}};
 }
 
 }  // namespace bench

@@ -2,11 +2,14 @@
 // forward, loss, backward, AdamW (W6: record and sweep; W8: a whole gradient check).
 #pragma once
 
+#include <array>
 #include <functional>
 #include <string>
 #include <vector>
 
 namespace bench {
+
+inline constexpr std::array kThreads = {1, 2};
 
 using Step = std::function<void()>;
 
@@ -18,18 +21,24 @@ struct Workload {
   double operations = 0;
   /// Bytes that one step must read and write at least, where bandwidth is the limit; else 0.
   double bytes = 0;
-  bool heavy = false;  ///< takes seconds: fewer repetitions
+  /// Floating-point operations in one step, where they are the limit; else 0.
+  double flops = 0;
+  bool heavy = false;      ///< takes seconds: fewer repetitions
+  bool neighbour = false;  ///< runs beside another process that keeps a core busy
 };
 
 struct Engine {
   std::string name;
   std::function<void(int threads)> set_threads;
   std::vector<Workload> workloads;
+  int process = 0;  ///< where it runs; 0: here
 };
 
 Engine tapegrad_engine();
-/// What the machine itself can do: the triad a = b + s c over arrays far larger than its caches (McCalpin's STREAM).
+/// What the machine itself can do: the triad a = b + s c over arrays far larger than its caches (McCalpin's STREAM),
+/// and fused multiply-adds in registers.
 Engine machine_engine();
+inline constexpr const char* kPeak = "peak";  // its second workload; flops are each thread's
 #ifdef TAPEGRAD_BENCH_LIBTORCH
 Engine libtorch_engine();
 #endif
