@@ -37,37 +37,12 @@ int max_threads() {
 }
 
 namespace {
-
-constexpr double kTolerated = 2.0;       // times the time that the fastest thread's chunks suggest
-constexpr double kNoise = 30e-6;         // seconds: waking a team may cost this much
-constexpr double kShortestPause = 1e-3;  // seconds without teams after a bad region; doubled while they stay bad
-constexpr double kLongestPause = 0.2;
-
-struct TeamHistory {
-  double pause = 0.0;
-  double resume_at = 0.0;
-};
 constinit thread_local TeamHistory history;
-
-}  // namespace
-
-bool team_is_worthwhile() { return history.resume_at == 0.0 || omp_get_wtime() >= history.resume_at; }
-
-void judge_team(double seconds, const TeamShare* shares, int threads) {
-  double fastest_chunk = seconds;
-  std::int64_t most_chunks = 0;
-  for (int t = 0; t < threads; ++t) {
-    if (shares[t].chunks == 0) continue;
-    fastest_chunk = std::min(fastest_chunk, shares[t].seconds / static_cast<double>(shares[t].chunks));
-    most_chunks = std::max(most_chunks, shares[t].chunks);
-  }
-  if (seconds <= kTolerated * fastest_chunk * static_cast<double>(most_chunks) + kNoise) {
-    history = {};
-    return;
-  }
-  history.pause = std::clamp(2.0 * history.pause, kShortestPause, kLongestPause);
-  history.resume_at = omp_get_wtime() + history.pause;
 }
+
+bool team_is_worthwhile() { return !history.is_resting() || history.may_try(omp_get_wtime()); }
+
+void judge_team(double seconds, std::span<const TeamShare> shares) { history.judge(omp_get_wtime(), seconds, shares); }
 
 }  // namespace kernels
 }  // namespace tapegrad

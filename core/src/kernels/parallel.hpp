@@ -9,9 +9,8 @@
 // 3. no exception leaves a region (bodies are noexcept by contract);
 // 4. the application's OpenMP settings are read, never written.
 //
-// A team that waits for a thread which is not running (another process has its core) is many times slower than one
-// thread. Because of 1 and 2 the engine may choose the team's size freely: it times its regions, stays serial for a
-// while after one that took far longer than its chunks should, and then tries again.
+// Because of 1 and 2 the engine may choose the team's size freely: it times its regions and stays serial for a while
+// when they lose time (team_history.hpp).
 #pragma once
 
 #include <omp.h>
@@ -20,29 +19,27 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
+
+#include "kernels/team_history.hpp"
 
 namespace tapegrad::kernels {
 
 /// The largest team that tapegrad uses on the calling thread: set_num_threads(), else OpenMP's own setting.
 int max_threads();
 
-/// Work below this many elementary steps (about 3 us) is not worth a parallel region.
-inline constexpr std::int64_t kSerialWork = 32 * 1024;
+/// Work below this many elementary steps (about 10 us) is not worth a parallel region: to wake a team costs 0.4 to 1.5 us
+/// and what the others touch must come from this thread's caches.
+inline constexpr std::int64_t kSerialWork = 96 * 1024;
 
 /// The largest team that one loop gets.
 inline constexpr int kMostThreads = 64;
 
-/// What one thread of a team did.
-struct TeamShare {
-  std::int64_t chunks = 0;
-  double seconds = 0.0;
-};
-
 /// Whether teams have been worth their while lately on the calling thread.
 bool team_is_worthwhile();
 
-/// Tells how a region went: `seconds` in all, and each thread's share.
-void judge_team(double seconds, const TeamShare* shares, int threads);
+/// Tells how a region went that has just ended: `seconds` in all, and each thread's share.
+void judge_team(double seconds, std::span<const TeamShare> shares);
 
 /// Calls body(begin, end) for consecutive chunks of [0, n), `grain` items each (the last may be shorter). `work` is the
 /// cost of the whole loop in elementary steps (about 0.1 ns each): small loops stay on the calling thread.
@@ -71,7 +68,7 @@ void parallel_for(std::int64_t n, std::int64_t grain, std::int64_t work, const B
     mine.seconds = omp_get_wtime() - from;
     shares[static_cast<std::size_t>(omp_get_thread_num())] = mine;
   }
-  judge_team(omp_get_wtime() - start, shares.data(), threads);
+  judge_team(omp_get_wtime() - start, std::span(shares.data(), static_cast<std::size_t>(threads)));
 }
 
 }  // namespace tapegrad::kernels
