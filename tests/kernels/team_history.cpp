@@ -66,6 +66,22 @@ BOOST_AUTO_TEST_CASE(uneven_chunks_are_no_loss) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_short_program_needs_no_team) {
+  Machine machine;
+  BOOST_TEST(!machine.history.has_begun());
+  machine.history.begin(machine.now, true);
+  BOOST_TEST(machine.history.has_begun());
+  BOOST_TEST(machine.rest() == TeamHistory::kFirstRest, kAbout);
+  machine.quiet(0.1);
+  BOOST_TEST(machine.teams());
+  machine.region(10e-6, 10e-3);  // its first rest makes no later one longer
+  BOOST_TEST(machine.rest() == TeamHistory::kShortestRest, kAbout);
+
+  Machine asked;
+  asked.history.begin(asked.now, false);
+  BOOST_TEST(asked.teams());
+}
+
 BOOST_AUTO_TEST_CASE(small_losses_add_up) {
   // Loops of 8 us on one thread that a team does in 9: waking it costs more than it saves.
   Machine machine;

@@ -40,7 +40,10 @@ namespace {
 constinit thread_local TeamHistory history;
 }
 
-bool team_is_worthwhile() { return !history.is_resting() || history.may_try(omp_get_wtime()); }
+bool team_is_worthwhile() {
+  if (!history.has_begun()) history.begin(omp_get_wtime(), chosen_threads == 0);
+  return !history.is_resting() || history.may_try(omp_get_wtime());
+}
 
 void judge_team(double seconds, std::span<const TeamShare> shares) { history.judge(omp_get_wtime(), seconds, shares); }
 

@@ -21,6 +21,11 @@ double serial_seconds(double seconds, std::span<const TeamShare> shares) {
 
 }  // namespace
 
+void TeamHistory::begin(double now, bool rests) {
+  begun_ = true;
+  if (rests) resume_at_ = now + kFirstRest;
+}
+
 void TeamHistory::judge(double now, double seconds, std::span<const TeamShare> shares) {
   if (resume_at_ > 0.0) {  // the first region after a rest
     tried_since_ = resume_at_;

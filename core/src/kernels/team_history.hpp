@@ -7,7 +7,8 @@
 // another process, so that teams go on where they gain on the whole. When the balance falls below nothing, loops stay
 // on their thread for a while, twice as long each time that a new trial fails, and half as long after every trial that
 // has gone well for as long as the rest before it. A trial has some credit: waking a thread whose core has gone to
-// sleep may take several hundred microseconds.
+// sleep may take several hundred microseconds. To make a thread takes milliseconds, so a history may begin with a rest:
+// a program that ends soon needs no team.
 //
 // Times are seconds of any clock; the owner reads it. Not thread-safe: one for each thread that calls loops.
 #pragma once
@@ -27,8 +28,13 @@ class TeamHistory {
  public:
   static constexpr double kTrialCredit = 500e-6;  ///< of a trial, in seconds
   static constexpr double kMostCredit = 5e-3;     ///< of what was gained
+  static constexpr double kFirstRest = 20e-3;
   static constexpr double kShortestRest = 1e-3;
   static constexpr double kLongestRest = 200e-3;
+
+  constexpr bool has_begun() const { return begun_; }
+  /// The first loop that may have a team: with or without a rest first.
+  void begin(double now, bool rests);
 
   /// Whether a loop may have a team at all; reads no clock.
   constexpr bool is_resting() const { return resume_at_ > 0.0; }
@@ -40,9 +46,10 @@ class TeamHistory {
 
  private:
   double balance_ = kTrialCredit;  // and time gained less time lost
-  double rest_ = 0.0;              // the length of the last rest
-  double resume_at_ = 0.0;         // its end; 0: none
-  double tried_since_ = 0.0;       // since when teams have been tried again
+  bool begun_ = false;
+  double rest_ = 0.0;         // the length of the last rest
+  double resume_at_ = 0.0;    // its end; 0: none
+  double tried_since_ = 0.0;  // since when teams have been tried again
 };
 
 }  // namespace tapegrad::kernels

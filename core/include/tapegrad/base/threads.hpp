@@ -3,7 +3,8 @@
 
 namespace tapegrad {
 
-/// Sets the number of threads for operations called from this thread; 0 returns to OpenMP's setting (OMP_NUM_THREADS).
+/// Sets the number of threads for operations called from this thread; 0 returns to OpenMP's setting (OMP_NUM_THREADS),
+/// with which the first 20 ms stay on this thread, so that a short program makes no others.
 /// Never changes OpenMP's own settings, which are the application's. Throws ValueError for a negative number.
 void set_num_threads(int threads);
 
