@@ -1,0 +1,2 @@
+// Nothing but the header that holds everything.
+#include <tapegrad/tapegrad.hpp>
