@@ -116,13 +116,19 @@ HWY_INLINE Lanes<D> times_normal_cdf(Lanes<D> a, Lanes<D> x) {
   return select(central, a * small, select(is_nan(x), x, outer));
 }
 
-/// a e^(-x^2/2) / sqrt(2 pi), with the same care for the tail.
+/// Phi(x) + x phi(x), the slope of x Phi(x), phi the normal density: of one e^(-x^2/2), with the same care for the
+/// tail.
 template <class D>
-HWY_INLINE Lanes<D> times_normal_density(Lanes<D> a, Lanes<D> x) {
-  const auto magnitude = abs(x);
-  const auto [k, p] = gaussian(clamp_keep_nan(magnitude, 0.0, kNormalTailEnd<D>), 0.5);
-  const auto density = 0.39894228040143267794 * scale(1.0 + p, k + kTailShift);
-  return select(magnitude >= kNormalTailEnd<D>, copysign(0.0, a), a * density * kTailUnit);
+HWY_INLINE Lanes<D> normal_cdf_plus_moment(Lanes<D> x) {
+  const auto magnitude = clamp_keep_nan(abs(x), 0.0, kNormalTailEnd<D>);
+  const auto e = gaussian(magnitude, 0.5);
+  const auto moment = magnitude * (0.39894228040143267794 * scale(1.0 + e.p, e.k + kTailShift));
+  const auto bounded = clamp_keep_nan(magnitude * 0.70710678118654752440, 0.5, kNormalTailEnd<D>);
+  const auto excess = (moment - 0.5 * erfc_tail(bounded, e, kTailShift)) * kTailUnit;  // over 1, or below 0
+  const auto outer = select(x < 0.0, -excess, 1.0 + excess);
+  const auto central = magnitude <= 0.70710678118654752440;
+  const auto half_erf = 0.5 * erf_small(select(central, x, 0.0) * 0.70710678118654752440);
+  return select(central, 0.5 + (half_erf + copysign(moment * kTailUnit, x)), outer);
 }
 
 /// libm's lgamma, but for its zeros between the poles, where glibc's double version is more than 4 units off.

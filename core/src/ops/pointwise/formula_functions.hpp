@@ -10,12 +10,16 @@ inline Tensor logistic_density(const Tensor& x) { return sigmoid(x) * sigmoid(-x
 inline Tensor times_sigmoid(const Tensor& a, const Tensor& x) { return a * sigmoid(x); }
 /// e^(-x^2)
 inline Tensor exp_minus_square(const Tensor& x) { return exp(-square(x)); }
-/// a Phi(x) and a phi(x) of the standard normal distribution.
+/// a Phi(x), Phi the standard normal distribution.
 inline Tensor times_normal_cdf(const Tensor& a, const Tensor& x) {
   return a * (0.5 * erfc(-0.70710678118654752440 * x));
 }
-inline Tensor times_normal_density(const Tensor& a, const Tensor& x) {
-  return a * (0.39894228040143267794 * exp(-0.5 * square(x)));
+/// Phi(x) + x phi(x), phi the normal density.
+inline Tensor normal_cdf_plus_moment(const Tensor& x) {
+  const Tensor bounded =
+      clamp(x, -100.0, 100.0);  // beyond, it is 0 or 1 to rounding, and infinity times 0 would be NaN
+  return 0.5 * erfc(-0.70710678118654752440 * bounded) +
+         bounded * (0.39894228040143267794 * exp(-0.5 * square(bounded)));
 }
 /// 2 sqrt(2 / pi) (x + 0.044715 x^3)
 inline Tensor gelu_argument(const Tensor& x) { return x * (1.5957691216057308 + 0.07135481627260025 * square(x)); }

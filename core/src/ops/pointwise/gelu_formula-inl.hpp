@@ -21,13 +21,13 @@ struct GeluFormula {
   }
   template <class T>
   T slope(const T& x, const T&) const {
-    const T bounded = clamp(x, -100.0, 100.0);  // beyond, the slope is 0 or 1 to rounding; powers of x would overflow
     if (tanh_form != 0.0) {
+      const T bounded = clamp(x, -100.0, 100.0);  // beyond, the slope is 0 or 1 to rounding; powers of x would overflow
       const auto u = gelu_argument(bounded);
       const T argument_slope = k2C + 3.0 * k2C * kCube * (bounded * bounded);
       return times_sigmoid(1.0 + bounded * times_sigmoid(argument_slope, -u), u);
     }
-    return times_normal_cdf(number_like(1.0, x), bounded) + times_normal_density(bounded, bounded);
+    return normal_cdf_plus_moment(x);
   }
 };
 }  // namespace tapegrad::HWY_NAMESPACE
