@@ -28,8 +28,8 @@ namespace tapegrad::kernels {
 /// The largest team that tapegrad uses on the calling thread: set_num_threads(), else OpenMP's own setting.
 int max_threads();
 
-/// Work below this many elementary steps (about 10 us) is not worth a parallel region: to wake a team costs 0.4 to 1.5 us
-/// and what the others touch must come from this thread's caches.
+/// Work below this many elementary steps (about 10 us) is not worth a parallel region: to wake a team costs 0.4 to 1.5
+/// us, and what the others touch must come from this thread's caches.
 inline constexpr std::int64_t kSerialWork = 96 * 1024;
 
 /// The largest team that one loop gets.
