@@ -119,6 +119,15 @@ struct Logarithm : Op<Logarithm> {
   }
 };
 
+/// e^x whose slope is off by a little.
+struct NearlyExp : Op<NearlyExp> {
+  static constexpr std::string_view name = "nearly_exp";
+  double error;  // of the slope, relative
+  explicit NearlyExp(double relative) : error(relative) {}
+  Tensor forward(const Tensor& x) const { return exp(x); }
+  Tensor vjp(const Saved& s, const Tensor& dy) const { return (1.0 + error) * dy * exp(s.input(0)); }
+};
+
 struct NotANumber : Op<NotANumber> {
   static constexpr std::string_view name = "not_a_number";
   Tensor forward(const Tensor& x) const { return x * 1.0; }
@@ -285,6 +294,19 @@ BOOST_AUTO_TEST_CASE(float32_and_passed_through_inputs) {
       tapegrad::gradcheck(f, {from_vector<float>({-1.0F, 0.2F, 0.5F, 1.5F}, {4}), arange(3), Tensor()});
   BOOST_TEST(report.ok(), fmt::format("{}", report));
   BOOST_CHECK_THROW(tapegrad::gradcheck(f, {arange(3), arange(3), Tensor()}), DTypeError);
+}
+
+BOOST_AUTO_TEST_CASE(differences_in_float64_see_what_float32_cannot) {
+  const auto verdict = [](double error, bool wide) {
+    const auto f = [=](const Tensor& x) { return apply(NearlyExp(error), x); };
+    return tapegrad::gradcheck(f, {from_vector<float>({-1.0F, 0.2F, 0.5F, 1.5F}, {4})},
+                               {.order = 1, .forward_mode = false, .differences_in_float64 = wide})
+        .verdict();
+  };
+  BOOST_TEST((verdict(0.0, false) == Verdict::ok));
+  BOOST_TEST((verdict(0.0, true) == Verdict::ok));
+  BOOST_TEST((verdict(1e-3, false) == Verdict::unreliable));  // the rounding of f in float32 explains it
+  BOOST_TEST((verdict(1e-3, true) == Verdict::wrong));
 }
 
 BOOST_AUTO_TEST_CASE(a_live_tape_is_left_alone) {
