@@ -17,6 +17,9 @@ double quantile(std::vector<double> values, double q) {
   return values[below] + (at - static_cast<double>(below)) * (values[above] - values[below]);
 }
 
+/// A process of its own keeps its pages from one workload to the next: its growth says nothing.
+bool counts_memory(const Engine& engine) { return engine.process == 0; }
+
 /// "12.3" or nothing.
 std::string number(double value, int digits) { return value > 0.0 ? fmt::format("{:.{}f}", value, digits) : ""; }
 
@@ -54,7 +57,7 @@ const Times& Recorder::of(const std::string& workload, const Engine& engine, int
 
 void print_workloads(const Recorder& recorder, const Engine& ours, const std::vector<Engine>& peers) {
   fmt::print("\n{:<10}{:>7}{:>12}{:>8}{:>8}", "", "threads", ours.name + " us", "GB/s", "MiB");
-  for (const Engine& peer : peers) fmt::print("{:>22}{:>8}", peer.name + " / ours", "MiB");
+  for (const Engine& peer : peers) fmt::print("{:>22}{:>8}", peer.name + " / ours", counts_memory(peer) ? "MiB" : "");
   fmt::print("\n");
   for (const Workload& w : ours.workloads) {
     for (const int threads : kThreads) {
@@ -67,7 +70,7 @@ void print_workloads(const Recorder& recorder, const Engine& ours, const std::ve
         const Ratio r = ratio_of(theirs, mine);
         fmt::print("{:>22}{:>8}",
                    theirs.empty() ? "" : fmt::format("{:.2f} ({:.2f}..{:.2f})", r.median, r.lower, r.upper),
-                   number(theirs.peak_mib, 1));
+                   counts_memory(peer) ? number(theirs.peak_mib, 1) : "");
       }
       fmt::print("   {}\n", w.description);
     }
