@@ -122,6 +122,18 @@ BOOST_AUTO_TEST_CASE(transforms_have_strong_zeros_where_asked) {
   const auto root = [](const Tensor& t) { return sqrt(t); };
   BOOST_TEST(first_is_nan(jvp(root, x, v).second));
   expect(jvp(root, x, v, kStrong).second, slope);
+  // The same of a rule that the engine makes of the reverse one, and inside a checkpoint: an infinity that is used
+  // stays one.
+  const auto made = [](const Tensor& t) { return apply(Root{}, t); };
+  const auto inside = [](const Tensor& t) {
+    return tapegrad::checkpoint([](const Tensor& a) { return apply(Root{}, a); }, t);
+  };
+  const Tensor u = from_vector<double>({1.0, 0.0}, {2});
+  BOOST_TEST(first_is_nan(jvp(made, x, v).second));
+  expect(jvp(made, x, v, kStrong).second, slope);
+  expect(jvp(made, x, u, kStrong).second, {kInfinity, 0.0});
+  expect(jvp(inside, x, v, kStrong).second, slope);
+  expect(jvp(inside, x, u, kStrong).second, {kInfinity, 0.0});
   // More results than arguments: by columns.
   const auto twice = [](const Tensor& t) { return cat({sqrt(t), t}, 0); };
   BOOST_TEST(std::isnan(jacobian(twice, x).to_vector<double>()[1]));

@@ -115,10 +115,15 @@ void jvp_by_double_vjp(const OpTable& table, const void* op, const Saved& saved,
   };
   Collect g;
   g.gradients.resize(dxs.size());
+  const bool strong_zero = recorder.strong_zero;
   const auto differentiate = [&](Tape& tape) {
     // On the tape even where the rule hands v on as it is.
     for (const Tensor& t : v) recorder.tape->edge_of(t, table.name);
-    table.vjp(op, saved, v, g);
+    {
+      // Of a rule that is linear in v = 0 only the graph matters: a strong zero would cut it.
+      const StrongZero plain(false);
+      table.vjp(op, saved, v, g);
+    }
     std::vector<Tensor> ys;
     std::vector<Tensor> cotangents;
     for (std::size_t i = 0; i < dxs.size(); ++i) {
@@ -131,7 +136,9 @@ void jvp_by_double_vjp(const OpTable& table, const void* op, const Saved& saved,
     for (const Tensor& t : v)
       if (t.defined()) wanted.push_back(t);
     std::vector<Tensor> result(wanted.size());
-    if (!ys.empty()) result = tape.pull_back(ys, cotangents, wanted, {.retain = true, .create_graph = true});
+    if (!ys.empty())
+      result =
+          tape.pull_back(ys, cotangents, wanted, {.retain = true, .create_graph = true, .strong_zero = strong_zero});
     std::size_t next = 0;
     for (std::size_t j = 0; j < v.size(); ++j)
       if (v[j].defined()) dys[j] = result[next++];
