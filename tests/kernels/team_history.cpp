@@ -66,6 +66,24 @@ BOOST_AUTO_TEST_CASE(uneven_chunks_are_no_loss) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_short_last_part_is_no_loss) {
+  // The last of three threads had one item only; it says little of what the others' items cost.
+  TeamHistory history;
+  for (int i = 0; i < 1000; ++i) {
+    history.judge(1.0 + i * 105e-6, 105e-6,
+                  std::array{TeamShare{1000, 100e-6}, TeamShare{1000, 100e-6}, TeamShare{1, 0.15e-6}});
+    BOOST_REQUIRE(!history.is_resting());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(who_asks_for_threads_gets_them) {
+  Machine machine;
+  machine.region(10e-6, 4e-3);
+  BOOST_TEST(!machine.teams());
+  machine.history.resume();
+  BOOST_TEST(machine.teams());
+}
+
 BOOST_AUTO_TEST_CASE(a_short_program_needs_no_team) {
   Machine machine;
   BOOST_TEST(!machine.history.has_begun());
@@ -105,7 +123,7 @@ BOOST_AUTO_TEST_CASE(teams_go_on_where_they_gain_on_the_whole) {
     machine.region(10e-6, 4e-3);
     BOOST_TEST(machine.teams());
   }
-  // However much was gained, it pays for two slices in a row at most.
+  // However much was gained, it pays for one slice, not for two in a row.
   machine.quiet(10.0);
   machine.region(10e-6, 4e-3);
   machine.region(10e-6, 4e-3);

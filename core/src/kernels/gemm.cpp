@@ -17,24 +17,28 @@ constexpr std::int64_t kMaxTileRows = 256, kMaxTileCols = 960;
 constexpr std::int64_t kRowUnit = 8, kColUnit = 48;
 /// Few large tiles are halved until there are this many.
 constexpr std::int64_t kMinTasks = 16;
+/// Columns from which on a strided A is copied, about; tiles from which on they are kept as wide.
+constexpr std::int64_t kMinCopiedCols = 336, kFewTiles = 4;
 
 constexpr std::int64_t ceil_div(std::int64_t x, std::int64_t y) { return (x + y - 1) / y; }
 constexpr std::int64_t chunk_of(std::int64_t n, std::int64_t parts, std::int64_t unit) {
   return ceil_div(ceil_div(n, parts), unit) * unit;
 }
 
-/// How one product's C is cut into tiles; a function of the shape alone.
+/// How one product's C is cut into tiles; a function of the shape and of A's layout.
 struct TileGrid {
   std::int64_t rows, cols;            // of a tile
   std::int64_t row_tiles, col_tiles;  // number of tiles
 
-  TileGrid(std::int64_t batches, std::int64_t m, std::int64_t n, std::int64_t k, bool packs_a) {
+  TileGrid(std::int64_t batches, std::int64_t m, std::int64_t n, std::int64_t k, bool a_strided) {
     std::int64_t row_parts = ceil_div(m, kMaxTileRows), col_parts = ceil_div(n, kMaxTileCols);
     const std::int64_t work = batches * m * n * k;
     while (batches * row_parts * col_parts < kMinTasks && work / (2 * batches * row_parts * col_parts) >= kTaskWork) {
-      // Narrow tiles cost little where A is read in place, low tiles share a packed panel of B between fewer rows.
-      const bool narrower = ceil_div(n, col_parts) >= (packs_a ? 16 : 4) * kColUnit;
-      const bool lower = ceil_div(m, row_parts) >= (packs_a ? 16 : 24) * kRowUnit;
+      // Narrow tiles cost little where A is read in place, low tiles share a packed panel of B between fewer rows. An A
+      // that is copied is worth wide tiles, once there are some for every thread of a small team.
+      const bool copies_a = a_strided && n >= kMinCopiedCols && row_parts * col_parts >= kFewTiles;
+      const bool narrower = ceil_div(n, col_parts) >= (copies_a ? 16 : 4) * kColUnit;
+      const bool lower = ceil_div(m, row_parts) >= (copies_a ? 16 : 24) * kRowUnit;
       if (!narrower && !lower) break;
       (narrower ? col_parts : row_parts) *= 2;
     }

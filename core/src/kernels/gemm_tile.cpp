@@ -276,7 +276,7 @@ void pack_rows(D d, std::int64_t depth, std::int64_t rows, std::int64_t step, Ma
     for (std::int64_t p = 0; p < depth; ++p) {
       const T* const from = a.data + begin + p * a.col_stride;
       copy_row(d, first, from, out + p * kRows);
-      copy_row(d, second, from + first, out + (depth + p) * kRows);
+      if (second > 0) copy_row(d, second, from + first, out + (depth + p) * kRows);
     }
   }
 }

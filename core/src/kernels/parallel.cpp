@@ -13,6 +13,7 @@ thread_local int chosen_threads = 0;
 void set_num_threads(int threads) {
   if (threads < 0) throw ValueError("[set_num_threads] expected 0 or more threads, got " + std::to_string(threads));
   chosen_threads = threads;
+  if (threads > 0) kernels::end_rest();
 }
 
 int num_threads() { return kernels::max_threads(); }
@@ -44,6 +45,8 @@ bool team_is_worthwhile() {
   if (!history.has_begun()) history.begin(omp_get_wtime(), chosen_threads == 0);
   return !history.is_resting() || history.may_try(omp_get_wtime());
 }
+
+void end_rest() { history.resume(); }
 
 void judge_team(double seconds, std::span<const TeamShare> shares) { history.judge(omp_get_wtime(), seconds, shares); }
 

@@ -38,6 +38,9 @@ inline constexpr int kMostThreads = 64;
 /// Whether teams have been worth their while lately on the calling thread.
 bool team_is_worthwhile();
 
+/// Lets teams be tried at once on the calling thread.
+void end_rest();
+
 /// Tells how a region went that has just ended: `seconds` in all, and each thread's share.
 void judge_team(double seconds, std::span<const TeamShare> shares);
 
@@ -63,7 +66,7 @@ void parallel_for(std::int64_t n, std::int64_t grain, std::int64_t work, const B
 #pragma omp for schedule(static) nowait
     for (std::int64_t c = 0; c < chunks; ++c) {
       chunk(c);
-      ++mine.chunks;
+      mine.items += std::min(n, (c + 1) * grain) - c * grain;
     }
     mine.seconds = omp_get_wtime() - from;
     shares[static_cast<std::size_t>(omp_get_thread_num())] = mine;

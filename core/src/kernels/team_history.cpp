@@ -5,17 +5,17 @@
 namespace tapegrad::kernels {
 namespace {
 
-/// Chunks may differ this much in what they cost; a thread that took longer for its own was not running all the time.
+/// Items may differ this much in what they cost; a thread that took longer for its own was not running all the time.
 constexpr double kUnevenness = 2.0;
 
-/// The time that one thread would have taken for all chunks.
+/// The time that one thread would have taken for all items.
 double serial_seconds(double seconds, std::span<const TeamShare> shares) {
-  double fastest_chunk = seconds;
+  double fastest_item = seconds;
   for (const TeamShare& share : shares)
-    if (share.chunks > 0) fastest_chunk = std::min(fastest_chunk, share.seconds / static_cast<double>(share.chunks));
+    if (share.items > 0) fastest_item = std::min(fastest_item, share.seconds / static_cast<double>(share.items));
   double sum = 0.0;
   for (const TeamShare& share : shares)
-    sum += std::min(share.seconds, kUnevenness * fastest_chunk * static_cast<double>(share.chunks));
+    sum += std::min(share.seconds, kUnevenness * fastest_item * static_cast<double>(share.items));
   return sum;
 }
 

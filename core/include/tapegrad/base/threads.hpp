@@ -4,7 +4,7 @@
 namespace tapegrad {
 
 /// Sets the number of threads for operations called from this thread; 0 returns to OpenMP's setting (OMP_NUM_THREADS),
-/// with which the first 20 ms stay on this thread, so that a short program makes no others.
+/// with which loops stay on this thread until 20 ms after its first large one, so that a short program makes no others.
 /// Never changes OpenMP's own settings, which are the application's. Throws ValueError for a negative number.
 void set_num_threads(int threads);
 
