@@ -30,7 +30,7 @@ Engine eigen_engine() {
             team = threads;
             Eigen::setNbThreads(threads);
           },
-          product_workloads([](const Product& p, std::shared_ptr<Operands> x) -> Step {
+          product_workloads([](const Product& p, const std::shared_ptr<Operands>& x) -> Step {
             return [&p, x] {
               if (p.batch == 1 || team == 1) {
                 for (std::int64_t i = 0; i < p.batch; ++i) multiply(p, *x, i);

@@ -3,7 +3,9 @@
 // ratios in one run do not as much.
 //
 //   ./dev bench                                        all
-//   ./dev bench --benchmark_filter='W1/'               one workload; '(NT|NN|TN)/|peak' the matrix products
+//   ./dev bench --benchmark_filter='W1/'               one workload
+//   OPENBLAS_CORETYPE=SkylakeX ./dev bench --benchmark_filter='(NT|NN|TN)/|peak'
+//                                                      the matrix products, OpenBLAS at its best on AVX-512
 //   ./dev bench --benchmark_out=r.json --benchmark_out_format=json
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>

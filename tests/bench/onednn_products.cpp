@@ -9,7 +9,7 @@ namespace bench {
 
 Engine onednn_engine() {
   return {"oneDNN", [](int threads) { omp_set_num_threads(threads); },
-          product_workloads([](const Product& p, std::shared_ptr<Operands> x) -> Step {
+          product_workloads([](const Product& p, const std::shared_ptr<Operands>& x) -> Step {
             using dnnl::memory;
             const dnnl::engine processor(dnnl::engine::kind::cpu, 0);
             const dnnl::stream stream(processor);

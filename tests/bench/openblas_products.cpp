@@ -15,7 +15,7 @@ Engine openblas_engine() {
             team = threads;
             openblas_set_num_threads(threads);
           },
-          product_workloads([](const Product& p, std::shared_ptr<Operands> x) -> Step {
+          product_workloads([](const Product& p, const std::shared_ptr<Operands>& x) -> Step {
             return [&p, x] {
               const auto multiply = [&](std::int64_t i) {
                 cblas_sgemm(CblasRowMajor, p.a_transposed() ? CblasTrans : CblasNoTrans,

@@ -8,7 +8,8 @@ struct FusedMultiplyAdds {
   double flops;
 };
 
-/// Some 30 us of independent multiply-adds in the widest vectors that this processor has, on the calling thread.
+/// Some 100 to 200 us of independent multiply-adds in the widest vectors that this processor has, on the calling
+/// thread.
 FusedMultiplyAdds fused_multiply_adds();
 
 }  // namespace bench

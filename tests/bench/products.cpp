@@ -60,9 +60,9 @@ std::vector<Workload> product_workloads(const ProductMaker& make) {
     list.push_back({.name = p.name,
                     .description = "",
                     .make = [make, &p, repeats]() -> Step {
-                      auto operands = std::make_shared<Operands>(Operands{
+                      const auto operands = std::make_shared<Operands>(Operands{
                           filled(p.batch * p.m * p.k), filled(p.batch * p.k * p.n), filled(p.batch * p.m * p.n)});
-                      return [multiply = make(p, std::move(operands)), repeats] {
+                      return [multiply = make(p, operands), repeats] {
                         for (int i = 0; i < repeats; ++i) multiply();
                       };
                     },
@@ -74,7 +74,7 @@ std::vector<Workload> product_workloads(const ProductMaker& make) {
 Engine gemm_engine() {
   namespace kernels = tapegrad::kernels;
   return {"tapegrad", [](int threads) { tapegrad::set_num_threads(threads); },
-          product_workloads([](const Product& p, std::shared_ptr<Operands> x) -> Step {
+          product_workloads([](const Product& p, const std::shared_ptr<Operands>& x) -> Step {
             std::vector<kernels::BatchOffset> batches;
             for (std::int64_t i = 0; i < p.batch; ++i) batches.push_back({i * p.m * p.k, i * p.k * p.n, i * p.m * p.n});
             const kernels::MatrixRef<const float> a = p.a_transposed()

@@ -34,7 +34,7 @@ struct Operands {
 };
 
 /// Makes the step that multiplies once.
-using ProductMaker = std::function<Step(const Product&, std::shared_ptr<Operands>)>;
+using ProductMaker = std::function<Step(const Product&, const std::shared_ptr<Operands>&)>;
 
 const std::vector<Product>& products();
 

@@ -20,6 +20,13 @@ double quantile(std::vector<double> values, double q) {
 /// A process of its own keeps its pages from one workload to the next: its growth says nothing.
 bool counts_memory(const Engine& engine) { return engine.process == 0; }
 
+/// Whether any of an engine's workloads has.
+bool has_run(const Recorder& recorder, const Engine& engine) {
+  return std::ranges::any_of(engine.workloads, [&](const Workload& w) {
+    return std::ranges::any_of(kThreads, [&](int threads) { return !recorder.of(w.name, engine, threads).empty(); });
+  });
+}
+
 /// "12.3" or nothing.
 std::string number(double value, int digits) { return value > 0.0 ? fmt::format("{:.{}f}", value, digits) : ""; }
 
@@ -41,6 +48,7 @@ void Recorder::ReportRuns(const std::vector<Run>& runs) {
       shown.push_back(r);
       continue;
     }
+    if (r.error_occurred) continue;
     Times& times = times_[r.run_name.function_name + "/" + r.run_name.args];
     times.microseconds.push_back(r.GetAdjustedRealTime());
     if (const auto peak = r.counters.find("peak_MiB"); peak != r.counters.end())
@@ -56,8 +64,9 @@ const Times& Recorder::of(const std::string& workload, const Engine& engine, int
 }
 
 void print_workloads(const Recorder& recorder, const Engine& ours, const std::vector<Engine>& peers) {
+  if (!has_run(recorder, ours)) return;
   fmt::print("\n{:<10}{:>7}{:>12}{:>8}{:>8}", "", "threads", ours.name + " us", "GB/s", "MiB");
-  for (const Engine& peer : peers) fmt::print("{:>22}{:>8}", peer.name + " / ours", counts_memory(peer) ? "MiB" : "");
+  for (const Engine& peer : peers) fmt::print("{:>26}{:>8}", peer.name + " / ours", counts_memory(peer) ? "MiB" : "");
   fmt::print("\n");
   for (const Workload& w : ours.workloads) {
     for (const int threads : kThreads) {
@@ -68,7 +77,7 @@ void print_workloads(const Recorder& recorder, const Engine& ours, const std::ve
       for (const Engine& peer : peers) {
         const Times& theirs = recorder.of(w.name, peer, threads);
         const Ratio r = ratio_of(theirs, mine);
-        fmt::print("{:>22}{:>8}",
+        fmt::print("{:>26}{:>8}",
                    theirs.empty() ? "" : fmt::format("{:.2f} ({:.2f}..{:.2f})", r.median, r.lower, r.upper),
                    counts_memory(peer) ? number(theirs.peak_mib, 1) : "");
       }
@@ -79,6 +88,7 @@ void print_workloads(const Recorder& recorder, const Engine& ours, const std::ve
 
 void print_products(const Recorder& recorder, const Engine& ours, const std::vector<Engine>& peers,
                     const Engine& machine) {
+  if (!has_run(recorder, ours)) return;
   fmt::print("\n{:<22}{:>7}{:>10}{:>9}", "GFLOP/s", "threads", ours.name, "of peak");
   for (const Engine& peer : peers) fmt::print("{:>10}", peer.name);
   fmt::print("   ours / best\n");

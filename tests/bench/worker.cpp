@@ -35,12 +35,12 @@ class Worker {
     std::array<int, 2> requests{}, answers{};
     if (pipe2(requests.data(), O_CLOEXEC) != 0 || pipe2(answers.data(), O_CLOEXEC) != 0)
       throw std::runtime_error("[bench] no pipe to a worker");
+    std::signal(SIGPIPE, SIG_IGN);  // a worker that is gone is an error of ask()
     process_ = fork();
     if (process_ < 0) throw std::runtime_error("[bench] no process for a worker");
     if (process_ == 0) {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
-      dup2(requests[0], kRequests);
-      dup2(answers[1], kAnswers);
+      if (dup2(requests[0], kRequests) < 0 || dup2(answers[1], kAnswers) < 0) _exit(127);
       setenv(kMark, "1", 1);
       for (const auto& [name, value] : environment) setenv(name.c_str(), value.c_str(), 1);
       execl("/proc/self/exe", "tapegrad_bench", nullptr);
@@ -60,11 +60,14 @@ class Worker {
 
   int process() const { return process_; }
 
-  void ask(Request::What what, int number) const {
+  /// Whether it was done.
+  bool tell(Request::What what, int number) const noexcept {
     const Request request{what, number};
     char done = 0;
-    if (write(to_, &request, sizeof request) != static_cast<ssize_t>(sizeof request) || !read_whole(from_, done))
-      throw std::runtime_error("[bench] a worker is gone");
+    return write(to_, &request, sizeof request) == static_cast<ssize_t>(sizeof request) && read_whole(from_, done);
+  }
+  void ask(Request::What what, int number) const {
+    if (!tell(what, number)) throw std::runtime_error("[bench] a worker is gone");
   }
 
  private:
@@ -85,7 +88,7 @@ Engine in_own_process(const Engine& engine, std::string name, const Environment&
       worker->ask(Request::What::make, number);
       // The worker forgets its workload when the step is forgotten here.
       const std::shared_ptr<const void> held(worker.get(),
-                                             [worker](const void*) { worker->ask(Request::What::forget, 0); });
+                                             [worker](const void*) { worker->tell(Request::What::forget, 0); });
       return [worker, held] { worker->ask(Request::What::step, 0); };
     };
   return remote;
