@@ -16,25 +16,15 @@ FusedMultiplyAdds run() {
   const hn::ScalableTag<float> d;
   const auto factor = hn::Set(d, 0.999F);
   const auto term = hn::Set(d, 0.001F);
-  auto x0 = hn::Set(d, 0.1F), x1 = x0, x2 = x0, x3 = x0, x4 = x0, x5 = x0;
-  auto x6 = x0, x7 = x0, x8 = x0, x9 = x0, x10 = x0, x11 = x0;
+  hn::Vec<decltype(d)> chains[kChains];
+  // From different numbers: chains that are alike would be computed once.
+  for (int i = 0; i < kChains; ++i) chains[i] = hn::Set(d, 0.1F * static_cast<float>(i));
   for (int round = 0; round < kRounds; ++round) {
-    x0 = hn::MulAdd(x0, factor, term);
-    x1 = hn::MulAdd(x1, factor, term);
-    x2 = hn::MulAdd(x2, factor, term);
-    x3 = hn::MulAdd(x3, factor, term);
-    x4 = hn::MulAdd(x4, factor, term);
-    x5 = hn::MulAdd(x5, factor, term);
-    x6 = hn::MulAdd(x6, factor, term);
-    x7 = hn::MulAdd(x7, factor, term);
-    x8 = hn::MulAdd(x8, factor, term);
-    x9 = hn::MulAdd(x9, factor, term);
-    x10 = hn::MulAdd(x10, factor, term);
-    x11 = hn::MulAdd(x11, factor, term);
+    HWY_UNROLL(12)
+    for (auto& x : chains) x = hn::MulAdd(x, factor, term);
   }
-  const auto sum =
-      hn::Add(hn::Add(hn::Add(x0, x1), hn::Add(x2, x3)),
-              hn::Add(hn::Add(hn::Add(x4, x5), hn::Add(x6, x7)), hn::Add(hn::Add(x8, x9), hn::Add(x10, x11))));
+  auto sum = hn::Zero(d);
+  for (const auto& x : chains) sum = hn::Add(sum, x);
   return {hn::GetLane(hn::SumOfLanes(d, sum)), 2.0 * kRounds * kChains * static_cast<double>(hn::Lanes(d))};
 }
 
