@@ -51,17 +51,35 @@ HWY_INLINE Lanes<D> power_of_two(Lanes<D> k) {
   return hn::BitCast(D(), hn::ShiftLeft<kMantissa>(hn::BitCast(bits, (k + (kRounder<D> + kBias)).v)));
 }
 
-/// x 2^k in two exact-or-last steps, so that subnormal and overflowing results are rounded once.
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+// The instruction that Highway 1.0 has no name for.
+HWY_INLINE hn::Vec512<float> scale_at_once(hn::Vec512<float> x, hn::Vec512<float> k) {
+  return hn::Vec512<float>{_mm512_scalef_ps(x.raw, k.raw)};
+}
+HWY_INLINE hn::Vec512<double> scale_at_once(hn::Vec512<double> x, hn::Vec512<double> k) {
+  return hn::Vec512<double>{_mm512_scalef_pd(x.raw, k.raw)};
+}
+#endif
+
+/// x 2^k for an integer k, rounded once where the result is subnormal or overflows.
 template <class D>
 HWY_INLINE Lanes<D> scale(Lanes<D> x, Lanes<D> k) {
-  const auto half = round_small(k * 0.5);
-  return x * power_of_two(half) * power_of_two(k - half);
+  if constexpr (requires { scale_at_once(x.v, k.v); }) {
+    return scale_at_once(x.v, k.v);
+  } else {
+    const auto half = round_small(k * 0.5);  // two steps, the first exact
+    return x * power_of_two(half) * power_of_two(k - half);
+  }
 }
 
 /// x between low and high; NaN stays.
 template <class D>
 HWY_INLINE Lanes<D> clamp_keep_nan(Lanes<D> x, double low, double high) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_SSE2  // whose minimum and maximum give the second operand if one is no number
+  return hn::Min(Lanes<D>(high).v, hn::Max(Lanes<D>(low).v, x.v));
+#else
   return select(x < low, low, select(x > high, high, x));
+#endif
 }
 
 /// A number, and what rounding took from it: the exact one is their sum.
@@ -88,13 +106,17 @@ HWY_INLINE Lanes<D> upper_half(Lanes<D> x) {
                      hn::And(hn::BitCast(bits, x.v), hn::Set(bits, static_cast<U>(~U{0} << (kIsFloat<D> ? 12 : 27)))));
 }
 
-/// Dekker's product. REQUIRES: nothing overflows or is subnormal on the way.
+/// By a fused multiply-add, or Dekker's product. REQUIRES: nothing overflows or is subnormal on the way.
 template <class D>
 HWY_INLINE Unrounded<D> exact_product(Lanes<D> a, Lanes<D> b) {
   const auto value = a * b;
+#if HWY_NATIVE_FMA
+  return {value, mul_add(a, b, -value)};
+#else
   const auto a_head = upper_half(a), b_head = upper_half(b);
   const auto a_rest = a - a_head, b_rest = b - b_head;
   return {value, ((a_head * b_head - value) + (a_head * b_rest + a_rest * b_head)) + a_rest * b_rest};
+#endif
 }
 
 /// Calls a libm function for each lane.
