@@ -44,3 +44,12 @@ def scaled_erfc(t, k=4):
 
 fit("erfc tail f64, 1/2 <= x <= 27", scaled_erfc, [mpf(1 - 8) / (1 + 8), mpf(27 - 4) / (27 + 4)], 22)
 fit("erfc tail f32, 1/2 <= x <= 10.25", scaled_erfc, [mpf(1 - 8) / (1 + 8), mpf("6.25") / mpf("14.25")], 10)
+
+
+def scaled_normal_tail(v, p=mpf("0.4")):
+    """e^(m^2 / 2) Phi(-m) / u with u = 1 / (1 + p m) = 1 + v."""
+    m = (1 / (1 + v) - 1) / p
+    return exp(m * m / 2) * erfc(m / sqrt(2)) / 2 * (1 + p * m)
+
+
+fit("normal tail f32, 0 <= m <= 15", scaled_normal_tail, [1 / (1 + mpf("0.4") * mpf("15.01")) - 1, 0], 10)

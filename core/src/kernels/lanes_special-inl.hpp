@@ -102,18 +102,38 @@ HWY_INLINE Lanes<D> erfc(Lanes<D> x) {
 template <class D>
 inline constexpr double kNormalTailEnd = kIsFloat<D> ? 15.0 : 38.75;
 
-/// a Phi(x), Phi the standard normal distribution, where Phi(x) alone would be subnormal or zero too; 0 where it is
-/// zero, whatever a is.
+/// Phi(-m) 2^kTailShift, Phi the standard normal distribution, given e = e^(-m^2 / 2). REQUIRES: 0 <= m <=
+/// kNormalTailEnd, in float64 m >= 1 / sqrt(2).
+template <class D>
+HWY_INLINE Lanes<D> normal_tail(Lanes<D> m, ScaledExp<D> e) {
+  if constexpr (kIsFloat<D>) {
+    // One division: as m goes from 0 to infinity, u = 1 / (1 + 0.4 m) goes from 1 to 0, and e^(m^2 / 2) Phi(-m) / u is
+    // a smooth function of v = u - 1, which loses nothing near 0.
+    const auto u = 1.0 / mul_add(m, Lanes<D>(0.4), Lanes<D>(1.0));
+    const auto v = -0.4 * m * u;
+    const auto g = u * polynomial(v, 0.500000007149, 0.497357369242, 0.0678528525569, -0.116648921534, 0.0229457932419,
+                                  0.0616099055911, 0.0585377993921, 0.129209773728, 0.114333398127, 0.0325666175269);
+    return scale(mul_add(e.p, g, g), e.k + kTailShift);
+  } else {
+    return 0.5 * erfc_tail(m * 0.70710678118654752440, e, kTailShift);
+  }
+}
+
+/// a Phi(x), where Phi(x) alone would be subnormal or zero too; 0 where it is zero, whatever a is.
 template <class D>
 HWY_INLINE Lanes<D> times_normal_cdf(Lanes<D> a, Lanes<D> x) {
   const auto magnitude = abs(x);
-  const auto bounded = clamp_keep_nan(magnitude, 0.70710678118654752440, kNormalTailEnd<D>);
-  const auto tail = 0.5 * erfc_tail(bounded * 0.70710678118654752440, gaussian(bounded, 0.5), kTailShift);
-  const auto central = magnitude <= 0.70710678118654752440;
-  const auto small = 0.5 + 0.5 * erf_small(select(central, x, 0.0) * 0.70710678118654752440);
+  const auto bounded = clamp_keep_nan(magnitude, kIsFloat<D> ? 0.0 : 0.70710678118654752440, kNormalTailEnd<D>);
+  const auto tail = normal_tail(bounded, gaussian(bounded, 0.5));
   const auto left = select(magnitude < kNormalTailEnd<D>, a * tail * kTailUnit, copysign(0.0, a));
-  const auto outer = select(x < 0.0, left, a * (1.0 - tail * kTailUnit));
-  return select(central, a * small, select(is_nan(x), x, outer));
+  const auto sides = select(is_nan(x), x, select(x < 0.0, left, a * (1.0 - tail * kTailUnit)));
+  if constexpr (kIsFloat<D>) {
+    return sides;
+  } else {
+    const auto central = magnitude <= 0.70710678118654752440;
+    const auto small = 0.5 + 0.5 * erf_small(select(central, x, 0.0) * 0.70710678118654752440);
+    return select(central, a * small, sides);
+  }
 }
 
 /// Phi(x) + x phi(x), the slope of x Phi(x), phi the normal density: of one e^(-x^2/2), with the same care for the
@@ -123,12 +143,16 @@ HWY_INLINE Lanes<D> normal_cdf_plus_moment(Lanes<D> x) {
   const auto magnitude = clamp_keep_nan(abs(x), 0.0, kNormalTailEnd<D>);
   const auto e = gaussian(magnitude, 0.5);
   const auto moment = magnitude * (0.39894228040143267794 * scale(1.0 + e.p, e.k + kTailShift));
-  const auto bounded = clamp_keep_nan(magnitude * 0.70710678118654752440, 0.5, kNormalTailEnd<D>);
-  const auto excess = (moment - 0.5 * erfc_tail(bounded, e, kTailShift)) * kTailUnit;  // over 1, or below 0
-  const auto outer = select(x < 0.0, -excess, 1.0 + excess);
-  const auto central = magnitude <= 0.70710678118654752440;
-  const auto half_erf = 0.5 * erf_small(select(central, x, 0.0) * 0.70710678118654752440);
-  return select(central, 0.5 + (half_erf + copysign(moment * kTailUnit, x)), outer);
+  const auto bounded = kIsFloat<D> ? magnitude : clamp_keep_nan(magnitude, 0.70710678118654752440, kNormalTailEnd<D>);
+  const auto excess = (moment - normal_tail(bounded, e)) * kTailUnit;  // over 1, or below 0
+  const auto sides = select(x < 0.0, -excess, 1.0 + excess);
+  if constexpr (kIsFloat<D>) {
+    return sides;
+  } else {
+    const auto central = magnitude <= 0.70710678118654752440;
+    const auto half_erf = 0.5 * erf_small(select(central, x, 0.0) * 0.70710678118654752440);
+    return select(central, 0.5 + (half_erf + copysign(moment * kTailUnit, x)), sides);
+  }
 }
 
 /// libm's lgamma, but for its zeros between the poles, where glibc's double version is more than 4 units off.
