@@ -9,6 +9,7 @@
 #ifndef TAPEGRAD_KERNELS_ATTENTION_TABLE
 #define TAPEGRAD_KERNELS_ATTENTION_TABLE
 #include <algorithm>
+#include <array>
 
 #include "kernels/parallel.hpp"
 #include "kernels/scratch.hpp"
@@ -260,20 +261,27 @@ HWY_NOINLINE void head_forward(const Attention<T>& f, std::int64_t b, std::int64
     const std::int64_t end = std::min(f.queries, begin + Scores<T>::kRows);
     scores.compute(begin, end);
     const std::int64_t n = scores.whole_vectors(scores.seen_keys(end));
+    std::array<double, Scores<T>::kRows> sums;
     for (std::int64_t i = begin; i < end; ++i) {
       T* row = p.at(i - begin);
+      double& sum = sums[static_cast<std::size_t>(i - begin)];
       const T max = row_max(row, n);
+      lse[i] = max;
       if (!std::isfinite(max)) {
         std::fill_n(row, n, max == kLowest<T> ? T(0) : std::numeric_limits<T>::quiet_NaN());
-        lse[i] = max;
+        sum = 1.0;
         continue;
       }
-      const double sum = row_exp(row, n, max, row);
-      lse[i] = static_cast<T>(static_cast<double>(max) + std::log(sum));
+      sum = row_exp(row, n, max, row);
       const Lanes<T> factor = splat(static_cast<T>(1 / sum));
       each_vector<T>(n, [&](std::int64_t j, auto lanes, auto)
                             HWY_ATTR { lanes.store(hn::Mul(lanes.load(row + j), factor), row + j); });
     }
+    each_vector<double>(end - begin, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
+      lanes.store(hn::Log(Tag<double>(), lanes.or_else(lanes.load(sums.data() + i), 1.0)), sums.data() + i);
+    });
+    for (std::int64_t i = begin; i < end; ++i)
+      lse[i] = static_cast<T>(static_cast<double>(lse[i]) + sums[static_cast<std::size_t>(i - begin)]);
     if (scores.guarded()) {
       scores.multiply_seen(begin, end, f.value_width, {p.data, p.stride}, scores.v(), out);
       continue;
