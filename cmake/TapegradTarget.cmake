@@ -5,6 +5,8 @@ function(tapegrad_own_target target)
   target_compile_options(${target} PRIVATE
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion
     -ffp-contract=off                       # same bits in every kernel: multiply-add only where it is written
+    # Calls inside a file of a library may be inlined, as clang does it anyway.
+    $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:$<TARGET_PROPERTY:POSITION_INDEPENDENT_CODE>>>:-fno-semantic-interposition>
     -ffunction-sections -fdata-sections     # a program carries only the ops it uses (and no derivations)
     $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>  # g++ 12 sees overlaps in std::string operator+ that are not there (GCC bug 105651)
     $<$<BOOL:${TAPEGRAD_WERROR}>:-Werror>)

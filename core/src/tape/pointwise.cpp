@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "tapegrad/base/error.hpp"
-#include "tapegrad/tape/create.hpp"
 
 namespace tapegrad {
 namespace {
@@ -14,13 +13,13 @@ void* data_or_null(const Tensor& t) { return t.defined() ? array_of(t).data() : 
 }  // namespace
 
 void expect_floating(std::string_view op, const Tensor& x) {
-  if (!is_floating(x.dtype()))
+  if (!is_floating(array_of(x).dtype))
     throw DTypeError(
         fmt::format("[{}] expected a floating tensor, got {} {}", op, to_string(x.dtype()), to_string(x.shape())));
 }
 
 void expect_same_dtype(std::string_view op, const Tensor& a, const Tensor& b) {
-  if (a.dtype() != b.dtype())
+  if (array_of(a).dtype != array_of(b).dtype)
     throw DTypeError(fmt::format("[{}] {} {} with {} {}: convert one of them with to()", op, to_string(a.dtype()),
                                  to_string(a.shape()), to_string(b.dtype()), to_string(b.shape())));
 }
@@ -34,60 +33,64 @@ kernels::Operand operand(const Tensor& x, const Shape& shape) {
 
 Tensor unary_forward(std::string_view op, const kernels::UnaryKernels& kernels, const void* formula, const Tensor& x) {
   expect_floating(op, x);
-  const Shape& shape = x.shape();
-  Tensor y = empty(shape, {.dtype = x.dtype()});
+  const Shape& shape = array_of(x).shape;
+  const DType dtype = array_of(x).dtype;
+  Tensor y = make_tensor(shape, dtype);
   if (shape.numel() == 1) {
-    kernels.forward(formula, x.dtype(), data_or_null(x), data_or_null(y), 1);
+    kernels.forward(formula, dtype, data_or_null(x), data_or_null(y), 1);
     return y;
   }
-  kernels::unary_forward(kernels, formula, x.dtype(), shape, operand(x, shape), array_of(y).data());
+  kernels::unary_forward(kernels, formula, dtype, shape, operand(x, shape), array_of(y).data());
   return y;
 }
 
 Tensor unary_backward(const kernels::UnaryKernels& kernels, const void* formula, const Tensor& x, const Tensor& y,
                       const Tensor& dy) {
-  const Shape& shape = dy.shape();
-  Tensor dx = empty(shape, {.dtype = dy.dtype()});
+  const Shape& shape = array_of(dy).shape;
+  const DType dtype = array_of(dy).dtype;
+  Tensor dx = make_tensor(shape, dtype);
   if (shape.numel() == 1) {
-    kernels.backward(formula, dy.dtype(), data_or_null(x), data_or_null(y), data_or_null(dy), data_or_null(dx), 1);
+    kernels.backward(formula, dtype, data_or_null(x), data_or_null(y), data_or_null(dy), data_or_null(dx), 1);
     return dx;
   }
-  kernels::unary_backward(kernels, formula, dy.dtype(), shape, operand(x, shape), operand(y, shape), operand(dy, shape),
+  kernels::unary_backward(kernels, formula, dtype, shape, operand(x, shape), operand(y, shape), operand(dy, shape),
                           array_of(dx).data());
   return dx;
 }
 
 Tensor binary_forward(std::string_view op, const kernels::BinaryKernels& kernels, const void* formula, const Tensor& a,
                       const Tensor& b, kernels::BinaryRow int64_row) {
-  const bool integers = int64_row != nullptr && a.dtype() == int64;
+  const DType dtype = array_of(a).dtype;
+  const bool integers = int64_row != nullptr && dtype == int64;
   if (!integers) expect_floating(op, a);
   expect_same_dtype(op, a, b);
-  const Shape shape =
-      a.shape() == b.shape() ? a.shape() : broadcast_shapes(std::string(op).c_str(), a.shape(), b.shape());
-  Tensor y = empty(shape, {.dtype = a.dtype()});
+  const Shape &shape_a = array_of(a).shape, &shape_b = array_of(b).shape;
+  const bool alike = shape_a == shape_b;
+  Tensor y = make_tensor(alike ? shape_a : broadcast_shapes(std::string(op).c_str(), shape_a, shape_b), dtype);
+  const Shape& shape = array_of(y).shape;
   if (!integers && shape.numel() == 1) {
-    kernels.forward(formula, a.dtype(), data_or_null(a), 1, data_or_null(b), 1, data_or_null(y), 1);
+    kernels.forward(formula, dtype, data_or_null(a), 1, data_or_null(b), 1, data_or_null(y), 1);
   } else if (integers) {
     kernels::binary_rows(int64_row, size_of(int64), size_of(int64), shape, operand(a, shape), operand(b, shape),
                          array_of(y).data());
   } else {
-    kernels::binary_forward(kernels, formula, a.dtype(), shape, operand(a, shape), operand(b, shape),
-                            array_of(y).data());
+    kernels::binary_forward(kernels, formula, dtype, shape, operand(a, shape), operand(b, shape), array_of(y).data());
   }
   return y;
 }
 
 void binary_backward(const kernels::BinaryKernels& kernels, const void* formula, const Saved& s, const Tensor& a,
                      const Tensor& b, const Tensor& y, const Tensor& dy, GradientSink& sink) {
-  const Shape& shape = dy.shape();
-  Tensor da = s.wants(0) ? empty(shape, {.dtype = dy.dtype()}) : Tensor();
-  Tensor db = s.wants(1) ? empty(shape, {.dtype = dy.dtype()}) : Tensor();
+  const Shape& shape = array_of(dy).shape;
+  const DType dtype = array_of(dy).dtype;
+  Tensor da = s.wants(0) ? make_tensor(shape, dtype) : Tensor();
+  Tensor db = s.wants(1) ? make_tensor(shape, dtype) : Tensor();
   if (shape.numel() == 1) {
-    kernels.backward(formula, dy.dtype(), data_or_null(a), 1, data_or_null(b), 1, data_or_null(y), data_or_null(dy),
+    kernels.backward(formula, dtype, data_or_null(a), 1, data_or_null(b), 1, data_or_null(y), data_or_null(dy),
                      data_or_null(da), data_or_null(db), 1);
   } else {
-    kernels::binary_backward(kernels, formula, dy.dtype(), shape, operand(a, shape), operand(b, shape),
-                             operand(y, shape), operand(dy, shape), data_or_null(da), data_or_null(db));
+    kernels::binary_backward(kernels, formula, dtype, shape, operand(a, shape), operand(b, shape), operand(y, shape),
+                             operand(dy, shape), data_or_null(da), data_or_null(db));
   }
   sink.add(0, std::move(da));
   sink.add(1, std::move(db));

@@ -17,6 +17,9 @@
 
 namespace tapegrad {
 
+/// What a rule reads of a tensor that its op does not keep.
+inline const Tensor kUndefined;
+
 template <class Self, class Formula, const kernels::UnaryKernels& Kernels>
 struct UnaryOp : Op<Self> {
   Formula formula{};
@@ -33,8 +36,10 @@ struct UnaryOp : Op<Self> {
   }
 
  private:
-  static Tensor kept_input(const Saved& s) { return (Self::keep.input_set & 1U) != 0 ? s.input(0) : Tensor(); }
-  static Tensor kept_output(const Saved& s) { return (Self::keep.output_set & 1U) != 0 ? s.output() : Tensor(); }
+  static const Tensor& kept_input(const Saved& s) { return (Self::keep.input_set & 1U) != 0 ? s.input(0) : kUndefined; }
+  static const Tensor& kept_output(const Saved& s) {
+    return (Self::keep.output_set & 1U) != 0 ? s.output() : kUndefined;
+  }
 };
 
 /// A function that is constant between jumps: sign, floor, ceil, round.
@@ -89,12 +94,11 @@ struct BinaryOp : Op<Self> {
 
  private:
   struct Kept {
-    Tensor a, b, y;
-    Kept(const Saved& s, Keep keep) {
-      if ((keep.input_set & 1U) != 0) a = s.input(0);
-      if ((keep.input_set & 2U) != 0) b = s.input(1);
-      if ((keep.output_set & 1U) != 0) y = s.output();
-    }
+    const Tensor &a, &b, &y;
+    Kept(const Saved& s, Keep keep)
+        : a((keep.input_set & 1U) != 0 ? s.input(0) : kUndefined),
+          b((keep.input_set & 2U) != 0 ? s.input(1) : kUndefined),
+          y((keep.output_set & 1U) != 0 ? s.output() : kUndefined) {}
   };
   Tensor times_slope_a(const Saved& s, const Tensor& d) const {
     const Kept k(s, Self::slope_a_reads);
