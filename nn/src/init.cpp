@@ -14,13 +14,19 @@ namespace tapegrad::nn::init {
 
 namespace {
 
-/// Writes draw(i) into element i, in row-major order.
+/// draw(i) for each element i of x, in row-major order.
+template <class T, class Draw>
+Tensor drawn(const Tensor& x, const Draw& draw) {
+  Tensor values = empty(x.shape(), {.dtype = dtype_of<T>()});
+  std::size_t i = 0;
+  for (T& value : values.mutable_data<T>()) value = static_cast<T>(draw(i++));
+  return values;
+}
+
 template <class Draw>
 void fill(const Tensor& x, const char* op, const Draw& draw) {
-  std::vector<double> values(static_cast<std::size_t>(x.numel()));
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = draw(i);
   const NoRecord pause;
-  overwrite(x, from_vector(values, x.shape()), op);
+  overwrite(x, x.dtype() == float32 ? drawn<float>(x, draw) : drawn<double>(x, draw), op);
 }
 
 RandomStream reserve(const Tensor& x) { return default_generator().reserve(static_cast<std::uint64_t>(x.numel())); }
