@@ -1,14 +1,12 @@
-// What the recurrent cells share: shapes, rows, and pieces of their rules.
+// What recurrent cells and sequences share: shapes, and pieces of their rules.
 #pragma once
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <string_view>
 #include <vector>
 
-#include "kernels/parallel.hpp"
 #include "tape/pointwise.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -28,14 +26,6 @@ inline void check_cell(std::string_view op, int gates, std::string_view state_na
     throw ShapeError(fmt::format(
         "[{0}] expected from_input and from_state [N, {1}H] and {2} [N, H], got {3}, {4} and {5}", op, gates,
         state_name, to_string(from_input.shape()), to_string(from_state.shape()), to_string(state.shape())));
-}
-
-/// Rows are independent: how many a task takes changes no result.
-template <class Body>
-void for_cell_rows(std::int64_t rows, std::int64_t hidden, const Body& body) {
-  constexpr std::int64_t kStepsPerElement = 60;  // of 0.1 ns: a handful of exponentials
-  if (hidden == 0) return;
-  kernels::parallel_for(rows, std::max<std::int64_t>(1, 1024 / hidden), rows * hidden * kStepsPerElement, body);
 }
 
 /// The gates that lie side by side in z [N, count H].

@@ -1,4 +1,8 @@
+#include "kernels/recurrent.hpp"
 #include "ops/recurrent/cell.hpp"
+#include "ops/recurrent/gru_rule.hpp"
+#include "ops/rows.hpp"
+#include "tape/dispatch.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/recurrent.hpp"
@@ -6,135 +10,7 @@
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"
 
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "ops/recurrent/gru_cell.cpp"
-#include "kernels/pointwise-inl.hpp"
-// After pointwise-inl.hpp.
-#include "ops/recurrent/gates-inl.hpp"
-
-#ifndef TAPEGRAD_OPS_RECURRENT_GRU_MEMORY
-#define TAPEGRAD_OPS_RECURRENT_GRU_MEMORY
 namespace tapegrad {
-
-/// Contiguous memory of a step: gates [N, 3H], states [N, H]. Null results are not wanted.
-struct GruMemory {
-  std::int64_t hidden = 0;
-  const void *from_input = nullptr, *from_state = nullptr, *h = nullptr;
-  const void* dh_next = nullptr;                                       // read by the reverse rule
-  void* to_h = nullptr;                                                // written by the forward function
-  void *dfrom_input = nullptr, *dfrom_state = nullptr, *dh = nullptr;  // written by the reverse rule
-};
-
-}  // namespace tapegrad
-#endif
-
-HWY_BEFORE_NAMESPACE();
-namespace tapegrad::HWY_NAMESPACE {
-
-template <class D>
-struct GruRow {
-  using T = hn::TFromD<D>;
-  GateRow<D> reset, update;
-  InputRow<D> new_input, new_state, h;
-
-  HWY_INLINE GruRow(const GruMemory& m, std::int64_t r)
-      : reset(gate(m.from_input, m, r, 0), gate(m.from_state, m, r, 0)),
-        update(gate(m.from_input, m, r, 1), gate(m.from_state, m, r, 1)),
-        new_input(gate(m.from_input, m, r, 2), 1),
-        new_state(gate(m.from_state, m, r, 2), 1),
-        h(row_at<T>(m.h, r, m.hidden), 1) {}
-
- private:
-  static HWY_INLINE const T* gate(const void* memory, const GruMemory& m, std::int64_t r, std::int64_t k) {
-    return row_at<T>(memory, r, 3 * m.hidden, k * m.hidden);
-  }
-};
-
-template <class D>
-struct GruForwardStep {
-  using T = hn::TFromD<D>;
-  const GruRow<D>& row;
-  T* to_h;
-
-  template <class... Count>
-  HWY_INLINE void operator()(std::size_t k, Count... count) const {
-    const Lanes<D> r = sigmoid(row.reset.load(k, count...));
-    const Lanes<D> z = sigmoid(row.update.load(k, count...));
-    const Lanes<D> n = tanh(mul_add(r, row.new_state.load(k, count...), row.new_input.load(k, count...)));
-    store<D>(mul_add(z, row.h.load(k, count...), (1.0 - z) * n), to_h + k, count...);
-  }
-};
-
-template <class D>
-struct GruBackwardStep {
-  using T = hn::TFromD<D>;
-  const GruRow<D>& row;
-  const InputRow<D>& dh_next;
-  std::int64_t hidden;
-  T *dfrom_input, *dfrom_state, *dh;
-
-  template <class... Count>
-  HWY_INLINE void operator()(std::size_t k, Count... count) const {
-    const Lanes<D> from_state = row.new_state.load(k, count...);
-    const Lanes<D> r = sigmoid(row.reset.load(k, count...));
-    const Lanes<D> z = sigmoid(row.update.load(k, count...));
-    const Lanes<D> n = tanh(mul_add(r, from_state, row.new_input.load(k, count...)));
-    const Lanes<D> u = dh_next.load(k, count...);
-    const Lanes<D> dn = u * (1.0 - z) * (1.0 - n * n);
-    const Lanes<D> dr = dn * from_state * (r * (1.0 - r));
-    const Lanes<D> dz = u * (row.h.load(k, count...) - n) * (z * (1.0 - z));
-    if (dh != nullptr) store<D>(u * z, dh + k, count...);
-    put(dfrom_input, dr, dz, dn, k, count...);
-    put(dfrom_state, dr, dz, dn * r, k, count...);
-  }
-
- private:
-  template <class... Count>
-  HWY_INLINE void put(T* gates, Lanes<D> reset, Lanes<D> update, Lanes<D> candidate, std::size_t k,
-                      Count... count) const {
-    if (gates == nullptr) return;
-    store<D>(reset, gates + k, count...);
-    store<D>(update, gates + hidden + k, count...);
-    store<D>(candidate, gates + 2 * hidden + k, count...);
-  }
-};
-
-template <class T>
-HWY_NOINLINE void gru_forward(const GruMemory& m, std::int64_t begin, std::int64_t end) {
-  using D = hn::ScalableTag<T>;
-  for (std::int64_t r = begin; r < end; ++r) {
-    const GruRow<D> row(m, r);
-    over_row<D>(GruForwardStep<D>{row, row_at<T>(m.to_h, r, m.hidden)}, m.hidden);
-  }
-}
-
-template <class T>
-HWY_NOINLINE void gru_backward(const GruMemory& m, std::int64_t begin, std::int64_t end) {
-  using D = hn::ScalableTag<T>;
-  for (std::int64_t r = begin; r < end; ++r) {
-    const GruRow<D> row(m, r);
-    const InputRow<D> dh_next(row_at<T>(m.dh_next, r, m.hidden), 1);
-    over_row<D>(GruBackwardStep<D>{row, dh_next, m.hidden, row_at<T>(m.dfrom_input, r, 3 * m.hidden),
-                                   row_at<T>(m.dfrom_state, r, 3 * m.hidden), row_at<T>(m.dh, r, m.hidden)},
-                m.hidden);
-  }
-}
-
-static void gru_cell_forward(DType dtype, const GruMemory& m, std::int64_t begin, std::int64_t end) {
-  dtype == float32 ? gru_forward<float>(m, begin, end) : gru_forward<double>(m, begin, end);
-}
-static void gru_cell_backward(DType dtype, const GruMemory& m, std::int64_t begin, std::int64_t end) {
-  dtype == float32 ? gru_backward<float>(m, begin, end) : gru_backward<double>(m, begin, end);
-}
-
-}  // namespace tapegrad::HWY_NAMESPACE
-HWY_AFTER_NAMESPACE();
-
-#if HWY_ONCE
-namespace tapegrad {
-
-HWY_EXPORT(gru_cell_forward);
-HWY_EXPORT(gru_cell_backward);
 
 /// Inputs: from_input, from_state, h.
 struct GruCell : Op<GruCell> {
@@ -145,22 +21,21 @@ struct GruCell : Op<GruCell> {
   Tensor forward(const Tensor& from_input, const Tensor& from_state, const Tensor& h) const {
     const Contiguous in(from_input, from_state, h);
     Tensor next = empty(h.shape(), {.dtype = h.dtype()});
-    GruMemory memory = in.memory();
-    memory.to_h = array_of(next).data();
-    for_cell_rows(h.size(0), h.size(1), [&](std::int64_t begin, std::int64_t end) {
-      HWY_DYNAMIC_DISPATCH(gru_cell_forward)(h.dtype(), memory, begin, end);
+    with_floating(h.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      kernels::RecurrentStep<T> step = in.step<T>();
+      step.to_h = written<T>(next);
+      kernels::gru_forward(step);
     });
     return next;
   }
 
   std::array<Tensor, 3> vjp(const Saved& s, const Tensor& dy) const {
-    const Gates y(s);
-    const Tensor dh = s.wants(2) ? dy * y.update : Tensor();
+    const GruRule rule(s.input(0), s.input(1), s.input(2));
+    const Tensor dh = s.wants(2) ? rule.old_state(dy) : Tensor();
     if (!s.wants(0) && !s.wants(1)) return {Tensor(), Tensor(), dh};
-    const Tensor dn = dy * (1.0 - y.update) * tanh_slope(y.candidate);
-    const Tensor dr = dn * y.from_state * sigmoid_slope(y.reset);
-    const Tensor dz = dy * (s.input(2) - y.candidate) * sigmoid_slope(y.update);
-    return {s.wants(0) ? cat({dr, dz, dn}, -1) : Tensor(), s.wants(1) ? cat({dr, dz, dn * y.reset}, -1) : Tensor(), dh};
+    const GruRule::GateCotangents d = rule.gates(dy);
+    return {s.wants(0) ? rule.from_input(d) : Tensor(), s.wants(1) ? rule.from_state(d) : Tensor(), dh};
   }
   void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
     const Contiguous in(s.input(0), s.input(1), s.input(2));
@@ -168,28 +43,19 @@ struct GruCell : Op<GruCell> {
     std::array<Tensor, 3> dx;
     for (int i = 0; i < 3; ++i)
       if (s.wants(i)) dx[static_cast<std::size_t>(i)] = empty(s.input(i).shape(), {.dtype = dh_next.dtype});
-    const auto to = [](const Tensor& x) -> void* { return x.defined() ? array_of(x).data() : nullptr; };
-    GruMemory memory = in.memory();
-    memory.dh_next = dh_next.data();
-    memory.dfrom_input = to(dx[0]);
-    memory.dfrom_state = to(dx[1]);
-    memory.dh = to(dx[2]);
-    for_cell_rows(dh_next.shape[0], dh_next.shape[1], [&](std::int64_t begin, std::int64_t end) {
-      HWY_DYNAMIC_DISPATCH(gru_cell_backward)(dh_next.dtype, memory, begin, end);
+    with_floating(dh_next.dtype, [&](auto zero) {
+      using T = decltype(zero);
+      kernels::RecurrentStep<T> step = in.step<T>();
+      step.dh_next = dh_next.as<T>();
+      step.dfrom_input = written<T>(dx[0]);
+      step.dfrom_state = written<T>(dx[1]);
+      step.dh = written<T>(dx[2]);
+      kernels::gru_backward(step);
     });
     for (int i = 0; i < 3; ++i) sink.add(i, dx[static_cast<std::size_t>(i)]);
   }
   Tensor jvp(const Saved& s, Tangents dx) const {
-    const Gates y(s);
-    Tensor dy = dx[2].defined() ? dx[2] * y.update : Tensor();
-    if (!dx[0].defined() && !dx[1].defined()) return dy;
-    const std::vector<Tensor> both = gates_of(sum_of(dx[0], dx[1]), 3);
-    const Tensor dr = both[0] * sigmoid_slope(y.reset);
-    const Tensor dz = both[1] * sigmoid_slope(y.update);
-    Tensor inner = dr * y.from_state;
-    if (dx[0].defined()) inner = inner + gates_of(dx[0], 3)[2];
-    if (dx[1].defined()) inner = inner + y.reset * gates_of(dx[1], 3)[2];
-    return sum_of(dy, dz * (s.input(2) - y.candidate) + (1.0 - y.update) * tanh_slope(y.candidate) * inner);
+    return GruRule(s.input(0), s.input(1), s.input(2)).tangent(dx[0], dx[1], dx[2]);
   }
 
   static catalogue::Derivation derivation() {
@@ -256,22 +122,13 @@ struct GruCell : Op<GruCell> {
 
     Contiguous(const Tensor& input, const Tensor& state, const Tensor& old)
         : from_input(contiguous_array(input)), from_state(contiguous_array(state)), h(contiguous_array(old)) {}
-    GruMemory memory() const {
-      return {.hidden = h.shape[1], .from_input = from_input.data(), .from_state = from_state.data(), .h = h.data()};
-    }
-  };
-
-  /// The gates, out of differentiable operations.
-  struct Gates {
-    Tensor reset, update, from_state, candidate;
-
-    explicit Gates(const Saved& s) {
-      const std::vector<Tensor> a = gates_of(s.input(0), 3);
-      const std::vector<Tensor> b = gates_of(s.input(1), 3);
-      reset = sigmoid(a[0] + b[0]);
-      update = sigmoid(a[1] + b[1]);
-      from_state = b[2];
-      candidate = tanh(a[2] + reset * from_state);
+    template <class T>
+    kernels::RecurrentStep<T> step() const {
+      return {.rows = h.shape[0],
+              .hidden = h.shape[1],
+              .from_input = from_input.as<T>(),
+              .from_state = from_state.as<T>(),
+              .h = h.as<T>()};
     }
   };
 };
@@ -284,4 +141,3 @@ Tensor gru_cell(const Tensor& from_input, const Tensor& from_state, const Tensor
 TAPEGRAD_CATALOGUE(recurrent, gru_cell, GruCell)
 
 }  // namespace tapegrad
-#endif

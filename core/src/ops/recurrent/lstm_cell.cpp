@@ -1,4 +1,8 @@
+#include "kernels/recurrent.hpp"
 #include "ops/recurrent/cell.hpp"
+#include "ops/recurrent/lstm_rule.hpp"
+#include "ops/rows.hpp"
+#include "tape/dispatch.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/recurrent.hpp"
@@ -6,132 +10,7 @@
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"
 
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "ops/recurrent/lstm_cell.cpp"
-#include "kernels/pointwise-inl.hpp"
-// After pointwise-inl.hpp.
-#include "ops/recurrent/gates-inl.hpp"
-
-#ifndef TAPEGRAD_OPS_RECURRENT_LSTM_MEMORY
-#define TAPEGRAD_OPS_RECURRENT_LSTM_MEMORY
 namespace tapegrad {
-
-/// Contiguous memory of a step: gates [N, 4H], all else [N, H]. Null cotangents are zeros, null results are not wanted.
-struct LstmMemory {
-  std::int64_t hidden = 0;
-  const void *from_input = nullptr, *from_state = nullptr, *c = nullptr;
-  const void *c_next = nullptr, *dh_next = nullptr, *dc_next = nullptr;  // read by the reverse rule
-  void *to_h = nullptr, *to_c = nullptr;                                 // written by the forward function
-  void *dgates = nullptr, *dc = nullptr;                                 // written by the reverse rule
-};
-
-}  // namespace tapegrad
-#endif
-
-HWY_BEFORE_NAMESPACE();
-namespace tapegrad::HWY_NAMESPACE {
-
-template <class D>
-struct LstmRow {
-  using T = hn::TFromD<D>;
-  GateRow<D> input, forget, candidate, output;
-  InputRow<D> c;
-
-  HWY_INLINE LstmRow(const LstmMemory& m, std::int64_t r)
-      : input(gate(m.from_input, m, r, 0), gate(m.from_state, m, r, 0)),
-        forget(gate(m.from_input, m, r, 1), gate(m.from_state, m, r, 1)),
-        candidate(gate(m.from_input, m, r, 2), gate(m.from_state, m, r, 2)),
-        output(gate(m.from_input, m, r, 3), gate(m.from_state, m, r, 3)),
-        c(row_at<T>(m.c, r, m.hidden), 1) {}
-
- private:
-  static HWY_INLINE const T* gate(const void* memory, const LstmMemory& m, std::int64_t r, std::int64_t k) {
-    return row_at<T>(memory, r, 4 * m.hidden, k * m.hidden);
-  }
-};
-
-template <class D>
-struct LstmForwardStep {
-  using T = hn::TFromD<D>;
-  const LstmRow<D>& row;
-  T *h, *c_next;
-
-  template <class... Count>
-  HWY_INLINE void operator()(std::size_t k, Count... count) const {
-    const Lanes<D> i = sigmoid(row.input.load(k, count...));
-    const Lanes<D> f = sigmoid(row.forget.load(k, count...));
-    const Lanes<D> g = tanh(row.candidate.load(k, count...));
-    const Lanes<D> o = sigmoid(row.output.load(k, count...));
-    const Lanes<D> next = mul_add(f, row.c.load(k, count...), i * g);
-    store<D>(next, c_next + k, count...);
-    store<D>(o * tanh(next), h + k, count...);
-  }
-};
-
-template <class D>
-struct LstmBackwardStep {
-  using T = hn::TFromD<D>;
-  const LstmRow<D>& row;
-  const InputRow<D>&c_next, &dh_next, &dc_next;
-  std::int64_t hidden;
-  T *dgates, *dc;
-
-  template <class... Count>
-  HWY_INLINE void operator()(std::size_t k, Count... count) const {
-    const Lanes<D> i = sigmoid(row.input.load(k, count...));
-    const Lanes<D> f = sigmoid(row.forget.load(k, count...));
-    const Lanes<D> g = tanh(row.candidate.load(k, count...));
-    const Lanes<D> o = sigmoid(row.output.load(k, count...));
-    const Lanes<D> t = tanh(c_next.load(k, count...));
-    const Lanes<D> u = dh_next.load(k, count...);
-    const Lanes<D> s = mul_add(u * o, 1.0 - t * t, dc_next.load(k, count...));
-    if (dc != nullptr) store<D>(s * f, dc + k, count...);
-    if (dgates == nullptr) return;
-    store<D>(s * g * (i * (1.0 - i)), dgates + k, count...);
-    store<D>(s * row.c.load(k, count...) * (f * (1.0 - f)), dgates + hidden + k, count...);
-    store<D>(s * i * (1.0 - g * g), dgates + 2 * hidden + k, count...);
-    store<D>(u * t * (o * (1.0 - o)), dgates + 3 * hidden + k, count...);
-  }
-};
-
-template <class T>
-HWY_NOINLINE void lstm_forward(const LstmMemory& m, std::int64_t begin, std::int64_t end) {
-  using D = hn::ScalableTag<T>;
-  for (std::int64_t r = begin; r < end; ++r) {
-    const LstmRow<D> row(m, r);
-    over_row<D>(LstmForwardStep<D>{row, row_at<T>(m.to_h, r, m.hidden), row_at<T>(m.to_c, r, m.hidden)}, m.hidden);
-  }
-}
-
-template <class T>
-HWY_NOINLINE void lstm_backward(const LstmMemory& m, std::int64_t begin, std::int64_t end) {
-  using D = hn::ScalableTag<T>;
-  for (std::int64_t r = begin; r < end; ++r) {
-    const LstmRow<D> row(m, r);
-    const InputRow<D> c_next(row_at<T>(m.c_next, r, m.hidden), 1);
-    const InputRow<D> dh_next(row_at<T>(m.dh_next, r, m.hidden), 1);
-    const InputRow<D> dc_next(row_at<T>(m.dc_next, r, m.hidden), 1);
-    over_row<D>(LstmBackwardStep<D>{row, c_next, dh_next, dc_next, m.hidden, row_at<T>(m.dgates, r, 4 * m.hidden),
-                                    row_at<T>(m.dc, r, m.hidden)},
-                m.hidden);
-  }
-}
-
-static void lstm_cell_forward(DType dtype, const LstmMemory& m, std::int64_t begin, std::int64_t end) {
-  dtype == float32 ? lstm_forward<float>(m, begin, end) : lstm_forward<double>(m, begin, end);
-}
-static void lstm_cell_backward(DType dtype, const LstmMemory& m, std::int64_t begin, std::int64_t end) {
-  dtype == float32 ? lstm_backward<float>(m, begin, end) : lstm_backward<double>(m, begin, end);
-}
-
-}  // namespace tapegrad::HWY_NAMESPACE
-HWY_AFTER_NAMESPACE();
-
-#if HWY_ONCE
-namespace tapegrad {
-
-HWY_EXPORT(lstm_cell_forward);
-HWY_EXPORT(lstm_cell_backward);
 
 /// Inputs: from_input, from_state, c. Outputs: h', c'.
 struct LstmCell : Op<LstmCell> {
@@ -143,64 +22,46 @@ struct LstmCell : Op<LstmCell> {
   std::array<Tensor, 2> forward(const Tensor& from_input, const Tensor& from_state, const Tensor& c) const {
     const Contiguous in(from_input, from_state, c);
     std::array<Tensor, 2> next = {empty(c.shape(), {.dtype = c.dtype()}), empty(c.shape(), {.dtype = c.dtype()})};
-    LstmMemory memory = in.memory();
-    memory.to_h = array_of(next[0]).data();
-    memory.to_c = array_of(next[1]).data();
-    for_cell_rows(c.size(0), c.size(1), [&](std::int64_t begin, std::int64_t end) {
-      HWY_DYNAMIC_DISPATCH(lstm_cell_forward)(c.dtype(), memory, begin, end);
+    with_floating(c.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      kernels::RecurrentStep<T> step = in.step<T>();
+      step.to_h = written<T>(next[0]);
+      step.to_c = written<T>(next[1]);
+      kernels::lstm_forward(step);
     });
     return next;
   }
 
   std::array<Tensor, 3> vjp(const Saved& s, Cotangents dys) const {
-    const Gates y(s);
-    const Tensor through_h = dys[0].defined() ? dys[0] * y.output * tanh_slope(y.tanh_c) : Tensor();
-    const Tensor dc_next = sum_of(dys[1], through_h);
-    const Tensor dc = s.wants(2) ? dc_next * y.forget : Tensor();
-    if (!s.wants(0) && !s.wants(1)) return {Tensor(), Tensor(), dc};
-    const Tensor doutput = dys[0].defined() ? dys[0] * y.tanh_c * sigmoid_slope(y.output) : zeros_like(dc_next);
-    const Tensor dgates =
-        cat({dc_next * y.candidate * sigmoid_slope(y.input), dc_next * s.input(2) * sigmoid_slope(y.forget),
-             dc_next * y.input * tanh_slope(y.candidate), doutput},
-            -1);
-    return {s.wants(0) ? dgates : Tensor(), s.wants(1) ? dgates : Tensor(), dc};
+    const LstmRule rule = rule_of(s);
+    const Tensor dc_next = rule.cell_cotangent(dys[0], dys[1]);
+    const Tensor dgates = s.wants(0) || s.wants(1) ? rule.gates(dc_next, dys[0]) : Tensor();
+    return {s.wants(0) ? dgates : Tensor(), s.wants(1) ? dgates : Tensor(),
+            s.wants(2) ? rule.old_cell(dc_next) : Tensor()};
   }
   void fused_vjp(const Saved& s, Cotangents dys, GradientSink& sink) const {
     const Contiguous in(s.input(0), s.input(1), s.input(2));
     const array::Array c_next = contiguous_array(s.output(1));
+    const OptionalElements dh_next(dys[0]), dc_next(dys[1]);
     const bool wants_gates = s.wants(0) || s.wants(1);
     const Tensor dgates = wants_gates ? empty(s.input(0).shape(), {.dtype = c_next.dtype}) : Tensor();
     const Tensor dc = s.wants(2) ? empty(c_next.shape, {.dtype = c_next.dtype}) : Tensor();
-    std::array<array::Array, 2> cotangents;
-    LstmMemory memory = in.memory();
-    memory.c_next = c_next.data();
-    for (std::size_t k = 0; k < 2; ++k) {
-      if (!dys[k].defined()) continue;
-      cotangents[k] = contiguous_array(dys[k]);
-      (k == 0 ? memory.dh_next : memory.dc_next) = cotangents[k].data();
-    }
-    if (dgates.defined()) memory.dgates = array_of(dgates).data();
-    if (dc.defined()) memory.dc = array_of(dc).data();
-    for_cell_rows(c_next.shape[0], c_next.shape[1], [&](std::int64_t begin, std::int64_t end) {
-      HWY_DYNAMIC_DISPATCH(lstm_cell_backward)(c_next.dtype, memory, begin, end);
+    with_floating(c_next.dtype, [&](auto zero) {
+      using T = decltype(zero);
+      kernels::RecurrentStep<T> step = in.step<T>();
+      step.c_next = c_next.as<T>();
+      step.dh_next = dh_next.as<T>();
+      step.dc_next = dc_next.as<T>();
+      step.dfrom_state = written<T>(dgates);
+      step.dc = written<T>(dc);
+      kernels::lstm_backward(step);
     });
     if (s.wants(0)) sink.add(0, dgates);
     if (s.wants(1)) sink.add(1, dgates);
     sink.add(2, dc);
   }
   std::array<Tensor, 2> jvp(const Saved& s, Tangents dx) const {
-    const Gates y(s);
-    const Tensor dz = sum_of(dx[0], dx[1]);
-    Tensor dc_next = dx[2].defined() ? dx[2] * y.forget : Tensor();
-    Tensor dh;
-    if (dz.defined()) {
-      const std::vector<Tensor> parts = gates_of(dz, 4);
-      dc_next = sum_of(dc_next, parts[0] * sigmoid_slope(y.input) * y.candidate +
-                                    parts[1] * sigmoid_slope(y.forget) * s.input(2) +
-                                    parts[2] * tanh_slope(y.candidate) * y.input);
-      dh = parts[3] * sigmoid_slope(y.output) * y.tanh_c;
-    }
-    return {sum_of(dh, y.output * tanh_slope(y.tanh_c) * dc_next), dc_next};
+    return rule_of(s).tangents(sum_of(dx[0], dx[1]), dx[2]);
   }
 
   static catalogue::Derivation derivation() {
@@ -278,24 +139,17 @@ struct LstmCell : Op<LstmCell> {
 
     Contiguous(const Tensor& input, const Tensor& state, const Tensor& cell)
         : from_input(contiguous_array(input)), from_state(contiguous_array(state)), c(contiguous_array(cell)) {}
-    LstmMemory memory() const {
-      return {.hidden = c.shape[1], .from_input = from_input.data(), .from_state = from_state.data(), .c = c.data()};
+    template <class T>
+    kernels::RecurrentStep<T> step() const {
+      return {.rows = c.shape[0],
+              .hidden = c.shape[1],
+              .from_input = from_input.as<T>(),
+              .from_state = from_state.as<T>(),
+              .c = c.as<T>()};
     }
   };
 
-  /// The gates and tanh c', out of differentiable operations.
-  struct Gates {
-    Tensor input, forget, candidate, output, tanh_c;
-
-    explicit Gates(const Saved& s) {
-      const std::vector<Tensor> z = gates_of(s.input(0) + s.input(1), 4);
-      input = sigmoid(z[0]);
-      forget = sigmoid(z[1]);
-      candidate = tanh(z[2]);
-      output = sigmoid(z[3]);
-      tanh_c = tanh(s.output(1));
-    }
-  };
+  static LstmRule rule_of(const Saved& s) { return {s.input(0) + s.input(1), s.input(2), s.output(1)}; }
 };
 
 std::array<Tensor, 2> lstm_cell(const Tensor& from_input, const Tensor& from_state, const Tensor& c) {
@@ -306,4 +160,3 @@ std::array<Tensor, 2> lstm_cell(const Tensor& from_input, const Tensor& from_sta
 TAPEGRAD_CATALOGUE(recurrent, lstm_cell, LstmCell)
 
 }  // namespace tapegrad
-#endif
