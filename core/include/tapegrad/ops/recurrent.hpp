@@ -1,9 +1,12 @@
-// One step of a gated recurrent network, behind its two matrix products. The products are the caller's: the input's
-// for all steps of a sequence at once, the state's step by step. Gates lie side by side in PyTorch's order.
+// Gated recurrent networks: one step behind its two matrix products, and whole sequences behind the input's.
+//
+// The input's product is the caller's, for all steps of a sequence at once; the state's is the caller's for a cell, and
+// belongs to the op for a sequence. Gates lie side by side in PyTorch's order.
 #pragma once
 
 #include <array>
 
+#include "tapegrad/ops/mask.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad {
@@ -19,5 +22,22 @@ std::array<Tensor, 2> lstm_cell(const Tensor& from_input, const Tensor& from_sta
 /// 3H], h and the result [N, H]; float32 or float64, all the same. Cho et al. 2014, arXiv:1406.1078, with the reset
 /// gate behind the product, as in version 1 and in cuDNN. Throws ShapeError, DTypeError.
 Tensor gru_cell(const Tensor& from_input, const Tensor& from_state, const Tensor& h);
+
+struct RecurrenceOptions {
+  /// Whether the last position comes first.
+  bool reverse = false;
+};
+
+/// {h, c}, the states after each position, both [L, N, H]: lstm_cell(from_input[t], linear(h, weight_hh, bias_hh), c)
+/// from position to position. from_input [L, N, 4H], weight_hh [4H, H], bias_hh [4H] or undefined, h0 and c0 [N, H];
+/// float32 or float64, all the same. Of the mask the positions [N, L] are read: where one is not valid the state stays,
+/// what from_input holds there is not read, and its gradient is 0. Throws ShapeError, DTypeError.
+std::array<Tensor, 2> lstm(const Tensor& from_input, const Tensor& weight_hh, const Tensor& bias_hh, const Tensor& h0,
+                           const Tensor& c0, const Mask& mask = {}, const RecurrenceOptions& options = {});
+
+/// The state after each position, [L, N, H]: gru_cell(from_input[t], linear(h, weight_hh, bias_hh), h) from position to
+/// position. from_input [L, N, 3H], weight_hh [3H, H], bias_hh [3H] or undefined, h0 [N, H]; the rest as of lstm.
+Tensor gru(const Tensor& from_input, const Tensor& weight_hh, const Tensor& bias_hh, const Tensor& h0,
+           const Mask& mask = {}, const RecurrenceOptions& options = {});
 
 }  // namespace tapegrad
