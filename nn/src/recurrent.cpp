@@ -2,9 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
-#include <span>
 #include <string>
 
 #include "tapegrad/base/error.hpp"
@@ -47,49 +45,18 @@ RecurrentWeights make_weights(std::int64_t gates, std::int64_t input_size, std::
   return w;
 }
 
-RecurrentState rnn_step(Activation nonlinearity, const Tensor& from_input, const Tensor& from_state) {
-  return {activate(nonlinearity, add(from_input, from_state)), {}};
+Tensor rnn_step(Activation nonlinearity, const Tensor& from_input, const Tensor& from_state) {
+  return activate(nonlinearity, add(from_input, from_state));
 }
-RecurrentState lstm_step(const Tensor& from_input, const Tensor& from_state, const RecurrentState& before) {
-  const auto [h, c] = lstm_cell(from_input, from_state, before.c);
-  return {h, c};
-}
-RecurrentState gru_step(const Tensor& from_input, const Tensor& from_state, const RecurrentState& before) {
-  return {gru_cell(from_input, from_state, before.h), {}};
+
+/// x [L, N, E] with zeros where the mask hides a position.
+Tensor without_padding(const Tensor& x, const Mask& mask) {
+  return mask.empty() ? x : where(unsqueeze(transpose(mask.positions(), 0, 1), -1), x, 0.0);
 }
 
 }  // namespace
 
 // ---- layers
-
-/// Which sequences go on at each position.
-struct RecurrentLayers::Steps {
-  std::int64_t length;
-  Tensor valid;              // bool [L, N, 1]; undefined where every position of every sequence is valid
-  std::vector<Tensor> some;  // per position: bool [N, 1] where some sequences go on, undefined where all or none do
-  std::vector<bool> none;
-
-  Steps(std::int64_t l, const Tensor& positions) : length(l), some(static_cast<std::size_t>(l)), none(some.size()) {
-    if (!positions.defined()) return;
-    valid = unsqueeze(transpose(positions, 0, 1), -1).contiguous();
-    const std::span<const bool> keep = valid.data<bool>();
-    const std::size_t rows = static_cast<std::size_t>(positions.size(0));
-    for (std::size_t t = 0; t < some.size(); ++t) {
-      const std::span<const bool> at = keep.subspan(t * rows, rows);
-      const auto count = static_cast<std::size_t>(std::count(at.begin(), at.end(), true));
-      none[t] = count == 0 && rows > 0;
-      if (count > 0 && count < rows) some[t] = select(valid, 0, static_cast<std::int64_t>(t));
-    }
-    if (std::find(keep.begin(), keep.end(), false) == keep.end()) valid = Tensor();
-  }
-  /// x [L, N, E] with zeros where nothing is valid.
-  Tensor without_padding(const Tensor& x) const { return valid.defined() ? where(valid, x, 0.0) : x; }
-};
-
-struct RecurrentLayers::Direction {
-  Tensor y;  // [L, N, H]
-  RecurrentState last;
-};
 
 RecurrentLayers::RecurrentLayers(std::string_view layer, int gates, std::int64_t input_size, std::int64_t hidden_size,
                                  const RecurrentOptions& options)
@@ -130,28 +97,6 @@ Tensor RecurrentLayers::initial_state(std::string_view which, const Tensor& give
   return given;
 }
 
-RecurrentLayers::Direction RecurrentLayers::run_direction(const Tensor& x, const Steps& steps,
-                                                          const RecurrentWeights& w, const RecurrentState& initial,
-                                                          bool reverse) const {
-  RecurrentState state = initial;
-  if (steps.length == 0) return {zeros({0, x.size(1), hidden_size_}, {.dtype = x.dtype()}), state};
-  const Tensor from_input = linear(x, w.weight_ih, w.bias_ih);  // [L, N, G H]: one product for all steps
-  std::vector<Tensor> ys(static_cast<std::size_t>(steps.length));
-  for (std::int64_t k = 0; k < steps.length; ++k) {
-    const std::int64_t position = reverse ? steps.length - 1 - k : k;
-    const auto t = static_cast<std::size_t>(position);
-    if (!steps.none[t]) {
-      const RecurrentState next = step(select(from_input, 0, position), linear(state.h, w.weight_hh, w.bias_hh), state);
-      const auto kept = [&](const Tensor& after, const Tensor& before) {
-        return steps.some[t].defined() && after.defined() ? where(steps.some[t], after, before) : after;
-      };
-      state = {kept(next.h, state.h), kept(next.c, state.c)};
-    }
-    ys[t] = state.h;
-  }
-  return {steps.without_padding(stack(ys, 0)), state};
-}
-
 LSTMResult RecurrentLayers::run(const Tensor& x, const Mask& mask, const RecurrentState& initial, bool has_cell) const {
   const Scope scope(path());
   if (x.dim() != 3 || x.size(2) != input_size_)
@@ -160,24 +105,30 @@ LSTMResult RecurrentLayers::run(const Tensor& x, const Mask& mask, const Recurre
   if (mask.positions().defined() && mask.positions().shape() != positions)
     throw ShapeError(fmt::format("[{}] expected the mask's positions to be [N, L] = {}, got {}", layer_,
                                  to_string(positions), to_string(mask.positions().shape())));
-  const Steps steps(x.size(1), mask.positions());
+  const bool padded = mask.positions().defined() && mask.valid_count(x.size(0), x.size(1)) < x.size(0) * x.size(1);
+  const Mask valid = padded ? Mask::keep_positions(mask.positions()) : Mask();
   const Tensor h0 = initial_state("h", initial.h, x);
   const Tensor c0 = has_cell ? initial_state("c", initial.c, x) : Tensor();
 
   const std::size_t directions = bidirectional_ ? 2 : 1;
   std::vector<Tensor> last_h;
   std::vector<Tensor> last_c;
-  Tensor h = steps.without_padding(transpose(x, 0, 1));  // [L, N, E]: a step's rows lie together
+  Tensor h = without_padding(transpose(x, 0, 1), valid);  // [L, N, E]: a step's rows lie together
   for (std::size_t first = 0; first < weights.size(); first += directions) {
     if (first > 0 && is_training() && dropout_ > 0.0) h = dropout(h, dropout_);
     std::vector<Tensor> ys;
     for (std::size_t d = 0; d < directions; ++d) {
+      const RecurrentWeights& w = weights[first + d];
+      const bool reverse = d == 1;
       const auto i = static_cast<std::int64_t>(first + d);
-      const Direction result = run_direction(h, steps, weights[first + d],
-                                             {select(h0, 0, i), has_cell ? select(c0, 0, i) : Tensor()}, d == 1);
-      ys.push_back(result.y);
-      last_h.push_back(result.last.h);
-      if (has_cell) last_c.push_back(result.last.c);
+      const RecurrentState before = {select(h0, 0, i), has_cell ? select(c0, 0, i) : Tensor()};
+      const RecurrentState after = states(linear(h, w.weight_ih, w.bias_ih), w, before, valid, {.reverse = reverse});
+      const auto last = [&](const Tensor& of_positions, const Tensor& otherwise) {
+        return x.size(1) == 0 ? otherwise : select(of_positions, 0, reverse ? 0 : -1);
+      };
+      ys.push_back(without_padding(after.h, valid));
+      last_h.push_back(last(after.h, before.h));
+      if (has_cell) last_c.push_back(last(after.c, before.c));
     }
     h = directions == 1 ? ys.front() : cat(ys, -1);
   }
@@ -197,8 +148,20 @@ RecurrentResult RNN::operator()(const Tensor& x, const Mask& mask, const Tensor&
   const LSTMResult result = run(x, mask, {h0, {}}, false);
   return {result.y, result.h};
 }
-RecurrentState RNN::step(const Tensor& from_input, const Tensor& from_state, const RecurrentState& /*before*/) const {
-  return rnn_step(nonlinearity_, from_input, from_state);
+RecurrentState RNN::states(const Tensor& from_input, const RecurrentWeights& w, const RecurrentState& initial,
+                           const Mask& mask, const RecurrenceOptions& options) const {
+  const std::int64_t length = from_input.size(0);
+  if (length == 0) return {zeros({0, from_input.size(1), from_input.size(2)}, {.dtype = from_input.dtype()}), {}};
+  const Tensor valid = mask.empty() ? Tensor() : unsqueeze(transpose(mask.positions(), 0, 1), -1);
+  Tensor h = initial.h;
+  std::vector<Tensor> all(static_cast<std::size_t>(length));
+  for (std::int64_t k = 0; k < length; ++k) {
+    const std::int64_t t = options.reverse ? length - 1 - k : k;
+    const Tensor next = rnn_step(nonlinearity_, select(from_input, 0, t), linear(h, w.weight_hh, w.bias_hh));
+    h = valid.defined() ? where(select(valid, 0, t), next, h) : next;
+    all[static_cast<std::size_t>(t)] = h;
+  }
+  return {stack(all, 0), {}};
 }
 
 LSTM::LSTM(std::int64_t input_size, std::int64_t hidden_size, const RecurrentOptions& options)
@@ -207,8 +170,10 @@ LSTM::LSTM(std::int64_t input_size, std::int64_t hidden_size, const RecurrentOpt
 LSTMResult LSTM::operator()(const Tensor& x, const Mask& mask, const RecurrentState& initial) const {
   return run(x, mask, initial, true);
 }
-RecurrentState LSTM::step(const Tensor& from_input, const Tensor& from_state, const RecurrentState& before) const {
-  return lstm_step(from_input, from_state, before);
+RecurrentState LSTM::states(const Tensor& from_input, const RecurrentWeights& w, const RecurrentState& initial,
+                            const Mask& mask, const RecurrenceOptions& options) const {
+  const auto [h, c] = lstm(from_input, w.weight_hh, w.bias_hh, initial.h, initial.c, mask, options);
+  return {h, c};
 }
 
 GRU::GRU(std::int64_t input_size, std::int64_t hidden_size, const RecurrentOptions& options)
@@ -218,8 +183,9 @@ RecurrentResult GRU::operator()(const Tensor& x, const Mask& mask, const Tensor&
   const LSTMResult result = run(x, mask, {h0, {}}, false);
   return {result.y, result.h};
 }
-RecurrentState GRU::step(const Tensor& from_input, const Tensor& from_state, const RecurrentState& before) const {
-  return gru_step(from_input, from_state, before);
+RecurrentState GRU::states(const Tensor& from_input, const RecurrentWeights& w, const RecurrentState& initial,
+                           const Mask& mask, const RecurrenceOptions& options) const {
+  return {gru(from_input, w.weight_hh, w.bias_hh, initial.h, mask, options), {}};
 }
 
 // ---- cells
@@ -249,7 +215,7 @@ RNNCell::RNNCell(std::int64_t input_size, std::int64_t hidden_size, RNNCellOptio
 Tensor RNNCell::operator()(const Tensor& x, const Tensor& h) const {
   const Scope scope(path());
   const Tensor before = state_for(x, "h", h);
-  return rnn_step(nonlinearity_, linear(x, weight_ih, bias_ih), linear(before, weight_hh, bias_hh)).h;
+  return rnn_step(nonlinearity_, linear(x, weight_ih, bias_ih), linear(before, weight_hh, bias_hh));
 }
 
 LSTMCell::LSTMCell(std::int64_t input_size, std::int64_t hidden_size, RecurrentCellOptions options)
@@ -258,7 +224,8 @@ LSTMCell::LSTMCell(std::int64_t input_size, std::int64_t hidden_size, RecurrentC
 RecurrentState LSTMCell::operator()(const Tensor& x, const RecurrentState& state) const {
   const Scope scope(path());
   const RecurrentState before = {state_for(x, "h", state.h), state_for(x, "c", state.c)};
-  return lstm_step(linear(x, weight_ih, bias_ih), linear(before.h, weight_hh, bias_hh), before);
+  const auto [h, c] = lstm_cell(linear(x, weight_ih, bias_ih), linear(before.h, weight_hh, bias_hh), before.c);
+  return {h, c};
 }
 
 GRUCell::GRUCell(std::int64_t input_size, std::int64_t hidden_size, RecurrentCellOptions options)
@@ -267,7 +234,7 @@ GRUCell::GRUCell(std::int64_t input_size, std::int64_t hidden_size, RecurrentCel
 Tensor GRUCell::operator()(const Tensor& x, const Tensor& h) const {
   const Scope scope(path());
   const Tensor before = state_for(x, "h", h);
-  return gru_step(linear(x, weight_ih, bias_ih), linear(before, weight_hh, bias_hh), {before, {}}).h;
+  return gru_cell(linear(x, weight_ih, bias_ih), linear(before, weight_hh, bias_hh), before);
 }
 
 // ---- the catalogue

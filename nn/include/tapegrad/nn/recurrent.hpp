@@ -17,6 +17,7 @@
 #include "tapegrad/nn/activation.hpp"
 #include "tapegrad/nn/module.hpp"
 #include "tapegrad/ops/mask.hpp"
+#include "tapegrad/ops/recurrent.hpp"
 
 namespace tapegrad::nn {
 
@@ -65,7 +66,7 @@ struct RNNOptions {
   DType dtype = float32;
 };
 
-/// What RNN, LSTM and GRU share: layers of directions of steps.
+/// What RNN, LSTM and GRU share: layers of directions.
 class RecurrentLayers : public Module {
  public:
   /// Layer l in direction d (1: reverse) stands at [l * directions + d], and is named "weight_ih_l0_reverse".
@@ -80,14 +81,10 @@ class RecurrentLayers : public Module {
   LSTMResult run(const Tensor& x, const Mask& mask, const RecurrentState& initial, bool has_cell) const;
 
  private:
-  struct Steps;
-  struct Direction;
-
-  /// The state after a step, from the gates' two parts [N, G H] and the state before.
-  virtual RecurrentState step(const Tensor& from_input, const Tensor& from_state,
-                              const RecurrentState& before) const = 0;
-  Direction run_direction(const Tensor& x, const Steps& steps, const RecurrentWeights& w, const RecurrentState& initial,
-                          bool reverse) const;
+  /// The states after each position, [L, N, H], from what the input gives the gates [L, N, G H]. Where the mask hides a
+  /// position the state stays.
+  virtual RecurrentState states(const Tensor& from_input, const RecurrentWeights& w, const RecurrentState& initial,
+                                const Mask& mask, const RecurrenceOptions& options) const = 0;
   Tensor initial_state(std::string_view which, const Tensor& given, const Tensor& x) const;
 
   std::string_view layer_;
@@ -108,12 +105,13 @@ class RNN : public RecurrentLayers {
   RecurrentResult operator()(const Tensor& x, const Mask& mask = {}, const Tensor& h0 = {}) const;
 
  private:
-  RecurrentState step(const Tensor& from_input, const Tensor& from_state, const RecurrentState& before) const override;
+  RecurrentState states(const Tensor& from_input, const RecurrentWeights& w, const RecurrentState& initial,
+                        const Mask& mask, const RecurrenceOptions& options) const override;
 
   Activation nonlinearity_;
 };
 
-/// Hochreiter and Schmidhuber 1997, with the forget gate of Gers, Schmidhuber and Cummins 2000: see lstm_cell. Gates
+/// Hochreiter and Schmidhuber 1997, with the forget gate of Gers, Schmidhuber and Cummins 2000: see lstm. Gates
 /// stand in the order input, forget, cell, output.
 class LSTM : public RecurrentLayers {
  public:
@@ -123,10 +121,11 @@ class LSTM : public RecurrentLayers {
   LSTMResult operator()(const Tensor& x, const Mask& mask = {}, const RecurrentState& initial = {}) const;
 
  private:
-  RecurrentState step(const Tensor& from_input, const Tensor& from_state, const RecurrentState& before) const override;
+  RecurrentState states(const Tensor& from_input, const RecurrentWeights& w, const RecurrentState& initial,
+                        const Mask& mask, const RecurrenceOptions& options) const override;
 };
 
-/// Cho et al. 2014, arXiv:1406.1078: see gru_cell. Gates stand in the order reset, update, new.
+/// Cho et al. 2014, arXiv:1406.1078: see gru. Gates stand in the order reset, update, new.
 class GRU : public RecurrentLayers {
  public:
   GRU(std::int64_t input_size, std::int64_t hidden_size, const RecurrentOptions& options = {});
@@ -135,7 +134,8 @@ class GRU : public RecurrentLayers {
   RecurrentResult operator()(const Tensor& x, const Mask& mask = {}, const Tensor& h0 = {}) const;
 
  private:
-  RecurrentState step(const Tensor& from_input, const Tensor& from_state, const RecurrentState& before) const override;
+  RecurrentState states(const Tensor& from_input, const RecurrentWeights& w, const RecurrentState& initial,
+                        const Mask& mask, const RecurrenceOptions& options) const override;
 };
 
 struct RecurrentCellOptions {
