@@ -71,6 +71,7 @@ struct SequenceOp : Op<Self> {
       state = empty({gates[0], gates[1], in[kWeight].size(1)}, {.dtype = in[kFromInput].dtype()});
     const Memory memory(
         *this, [&in](int i) -> const Tensor& { return in[i]; }, states);
+    const array::Array weight = memory.weight_transposed();
     const bool keeps = keeper.recording();
     const std::int64_t steps_kept = keeps ? gates[0] : std::min<std::int64_t>(gates[0], 1);
     const Tensor from_state = empty({steps_kept, gates[1], gates[2]}, {.dtype = in[kFromInput].dtype()});
@@ -82,7 +83,7 @@ struct SequenceOp : Op<Self> {
         kernels::RecurrentStep<T> step = memory.template step<T>(k);
         if (memory.goes_on(t))
           kernels::gemm<T>(memory.rows, memory.width(), memory.hidden, {step.h, memory.hidden, 1},
-                           memory.template weight_transposed<T>(), {to, memory.width(), 1},
+                           {weight.as<T>(), weight.strides[0], 1}, {to, memory.width(), 1},
                            {.bias = memory.bias.template as<T>()});
         step.from_state = to;
         step.to_kept = keeps ? to : nullptr;
@@ -151,7 +152,7 @@ struct SequenceOp : Op<Self> {
     for (Tensor& of_state : carried) of_state = empty({memory.rows, memory.hidden}, options);
     with_floating(options.dtype, [&](auto zero) {
       using T = decltype(zero);
-      const std::array<OptionalElements, 2> of_outputs = {OptionalElements(dys[0]), OptionalElements(dys[kStates - 1])};
+      const OptionalElements of_h(dys[0]), of_c(kStates > 1 ? dys[kStates - 1] : Tensor());
       const std::int64_t of_gates = memory.rows * memory.width(), of_state = memory.rows * memory.hidden;
       const auto at = [](auto* data, std::int64_t offset) { return data != nullptr ? data + offset : nullptr; };
       T* const dh = written<T>(carried[0]);
@@ -161,11 +162,11 @@ struct SequenceOp : Op<Self> {
         const bool last = k == memory.length - 1;
         kernels::RecurrentStep<T> step = memory.template step<T>(k);
         step.kept = array_of(s.residual(0)).template as<T>() + t * of_gates;
-        step.dh_next = at(of_outputs[0].template as<T>(), t * of_state);
+        step.dh_next = at(of_h.template as<T>(), t * of_state);
         step.dh_later = last ? nullptr : dh;
         if constexpr (kStates > 1) {
           step.c_next = memory.template state<T>(1, t);
-          step.dc_next = at(of_outputs[1].template as<T>(), t * of_state);
+          step.dc_next = at(of_c.template as<T>(), t * of_state);
           step.dc_later = last ? nullptr : dc;
           step.dc = dc;
         }
@@ -275,9 +276,15 @@ struct SequenceOp : Op<Self> {
     kernels::MatrixRef<const T> weight() const {
       return {weights.as<T>(), weights.strides[0], weights.strides[1]};
     }
-    template <class T>
-    kernels::MatrixRef<const T> weight_transposed() const {
-      return {weights.as<T>(), weights.strides[1], weights.strides[0]};
+    /// The weight transposed, [H, G H]: so a step's product reads it in place, where it would have to turn it around
+    /// each time. Rows lie a cache line more than their length apart: at a power of two they would share a few sets.
+    array::Array weight_transposed() const {
+      const std::int64_t stride = width() + 64 / static_cast<std::int64_t>(size_of(weights.dtype));
+      const array::Array room({hidden, stride}, weights.dtype);
+      array::Array transposed = room.view({hidden, width()}, {stride, 1}, 0);
+      array::assign(transposed,
+                    weights.view(transposed.shape, {weights.strides[1], weights.strides[0]}, weights.offset));
+      return transposed;
     }
     /// State i after position t.
     template <class T>
