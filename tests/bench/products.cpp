@@ -53,9 +53,10 @@ const std::vector<Product>& products() {
   return list;
 }
 
-std::vector<Workload> product_workloads(const ProductMaker& make) {
+std::vector<Workload> product_workloads(const ProductMaker& make, const std::function<bool(const Product&)>& supports) {
   std::vector<Workload> list;
   for (const Product& p : products()) {
+    if (!supports(p)) continue;
     const int repeats = static_cast<int>(std::max(1.0, kStepFlops / p.flops()));
     list.push_back({.name = p.name,
                     .description = "",
@@ -99,6 +100,9 @@ std::vector<Engine> gemm_peers() {
 #endif
 #ifdef TAPEGRAD_BENCH_EIGEN
   peers.push_back(eigen_engine());
+#endif
+#ifdef TAPEGRAD_BENCH_LIBXSMM
+  peers.push_back(libxsmm_engine());
 #endif
   return peers;
 }

@@ -38,8 +38,10 @@ using ProductMaker = std::function<Step(const Product&, const std::shared_ptr<Op
 
 const std::vector<Product>& products();
 
-/// A workload for each product; a step of a small one multiplies many times.
-std::vector<Workload> product_workloads(const ProductMaker& make);
+/// A workload for each product that the library supports; a step of a small one multiplies many times.
+std::vector<Workload> product_workloads(
+    const ProductMaker& make,
+    const std::function<bool(const Product&)>& supports = [](const Product&) { return true; });
 
 /// tapegrad's kernel.
 Engine gemm_engine();
@@ -54,6 +56,9 @@ Engine onednn_engine();
 #endif
 #ifdef TAPEGRAD_BENCH_EIGEN
 Engine eigen_engine();
+#endif
+#ifdef TAPEGRAD_BENCH_LIBXSMM
+Engine libxsmm_engine();
 #endif
 
 }  // namespace bench
