@@ -22,7 +22,7 @@ def read(path):
     times = defaultdict(list)
     with open(path, encoding="utf-8") as file:
         for run in json.load(file)["benchmarks"]:
-            match = re.fullmatch(r"(W\w+)/([^/]+)/threads:(\d+).*", run["name"])
+            match = re.fullmatch(r"(W\w+|GPT2)/([^/]+)/threads:(\d+).*", run["name"])
             if match and run.get("run_type") == "iteration":
                 times[match[1], match[2], int(match[3])].append(run["real_time"])
     return times

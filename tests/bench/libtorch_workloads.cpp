@@ -107,7 +107,7 @@ struct CharacterModel : nn::Module {
 
   explicit CharacterModel(const Gpt& shape)
       : embed(shape.vocabulary, shape.embed),
-        position(shape.block, shape.embed),
+        position(shape.positions, shape.embed),
         norm(nn::LayerNormOptions({shape.embed})),
         hidden(torch::ones({shape.block, shape.block}, torch::kBool).triu(1)),
         places(torch::arange(shape.block)) {
@@ -220,6 +220,7 @@ Engine libtorch_engine() {
            {"W1b", "", make_batch_norm_block},
            {"W2", "", [] { return make_gpt(kSmallGpt); }},
            {.name = "W3", .description = "", .make = [] { return make_gpt(kLargeGpt); }, .heavy = true},
+           {.name = "GPT2", .description = "", .make = [] { return make_gpt(kGpt2); }, .heavy = true},
            {"W4", "", make_lstm},
            {"W5", "", make_perceptron},
            {"W6", "", make_chain, chain::kOps},

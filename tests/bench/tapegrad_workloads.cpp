@@ -65,7 +65,7 @@ Step make_language_model(std::int64_t vocabulary, std::int64_t batch, std::int64
 
 Step make_gpt(const Gpt& shape) {
   const word_maker::ModelSizes sizes{.vocabulary = shape.vocabulary,
-                                     .length = shape.block,
+                                     .length = shape.positions,
                                      .embed = shape.embed,
                                      .layers = shape.layers,
                                      .heads = shape.heads};
@@ -191,6 +191,10 @@ Engine tapegrad_engine() {
        {.name = "W3",
         .description = "character GPT, 6 layers of 384, block 256, batch 16",
         .make = [] { return make_gpt(kLargeGpt); },
+        .heavy = true},
+       {.name = "GPT2",
+        .description = "GPT-2's 124 million parameters, tokens [4, 64]",
+        .make = [] { return make_gpt(kGpt2); },
         .heavy = true},
        {"W4", "LSTM 256 over embeddings of 64, batch 32, length 64", make_lstm},
        {"W5", "perceptron 784-512-512-10, batch 128", make_perceptron},

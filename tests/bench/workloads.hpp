@@ -48,12 +48,16 @@ Engine libtorch_engine();
 namespace block {  // W1, W1b: a post-norm encoder layer
 inline constexpr int kBatch = 16, kLength = 7, kEmbed = 40, kHeads = 4, kHidden = 160;
 }
-struct Gpt {  // W2, W3: a character model
+struct Gpt {  // W2, W3: a character model; GPT2: a model of parts of words
   int block, batch, layers, heads, embed;
   int vocabulary = 65;
+  int positions = block;  // that the model has learned; a batch may be shorter
 };
 inline constexpr Gpt kSmallGpt{.block = 64, .batch = 12, .layers = 4, .heads = 4, .embed = 128};
 inline constexpr Gpt kLargeGpt{.block = 256, .batch = 16, .layers = 6, .heads = 6, .embed = 384};
+/// The smallest GPT-2 (Radford et al. 2019): 124,439,808 parameters.
+inline constexpr Gpt kGpt2{
+    .block = 64, .batch = 4, .layers = 12, .heads = 12, .embed = 768, .vocabulary = 50257, .positions = 1024};
 namespace recurrent {  // W4: a character model with an LSTM
 inline constexpr int kVocabulary = 65, kEmbed = 64, kHidden = 256, kBatch = 32, kLength = 64;
 }
