@@ -1,41 +1,18 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <stdexcept>
 #include <vector>
 
+#include "bench/training.hpp"
 #include "bench/workloads.hpp"
 #include "tapegrad/tapegrad.hpp"
 #include "word_maker/model.hpp"
 
 namespace bench {
 namespace {
-
-namespace tg = tapegrad;
-
-/// A model with its optimiser; step() trains it once on fixed data.
-template <class Model>
-struct Training {
-  Model model;
-  tg::optim::AdamW optimizer;
-
-  template <class... Args>
-  explicit Training(Args&&... args) : model(std::forward<Args>(args)...), optimizer(model.parameters(), {.lr = 1e-4}) {}
-
-  template <class Loss>
-  void step(const Loss& loss) {
-    optimizer.zero_grad();
-    tg::Tape tape;
-    tape.backward(loss(model));
-    optimizer.step();
-  }
-};
-
-/// A Step that owns its training and data.
-template <class Model, class Loss>
-Step training_step(std::shared_ptr<Training<Model>> training, Loss loss) {
-  return [training = std::move(training), loss = std::move(loss)] { training->step(loss); };
-}
 
 Step make_block(tg::nn::Norm norm) {
   using namespace block;
@@ -52,24 +29,8 @@ Step make_block(tg::nn::Norm norm) {
   return training_step(std::move(training), [x, target](auto& model) { return tg::mse_loss(model(x), target); });
 }
 
-/// Trains a model of the next token on random ones, [batch, length].
-template <class Model, class... Args>
-Step make_language_model(std::int64_t vocabulary, std::int64_t batch, std::int64_t length, const Args&... args) {
-  tg::manual_seed(0);
-  auto training = std::make_shared<Training<Model>>(args...);
-  const tg::Tensor tokens = tg::randint(0, vocabulary, {batch, length});
-  const tg::Tensor targets = tg::randint(0, vocabulary, {batch, length});
-  return training_step(std::move(training),
-                       [tokens, targets](auto& model) { return tg::cross_entropy(model(tokens), targets); });
-}
-
 Step make_gpt(const Gpt& shape) {
-  const word_maker::ModelSizes sizes{.vocabulary = shape.vocabulary,
-                                     .length = shape.positions,
-                                     .embed = shape.embed,
-                                     .layers = shape.layers,
-                                     .heads = shape.heads};
-  return make_language_model<word_maker::CharacterModel>(shape.vocabulary, shape.batch, shape.block, sizes);
+  return make_language_model<word_maker::CharacterModel>(shape.vocabulary, shape.batch, shape.block, sizes_of(shape));
 }
 
 struct RecurrentModel : tg::nn::Module {
@@ -182,7 +143,7 @@ Step make_layer_norm_check() {
 }  // namespace
 
 Engine tapegrad_engine() {
-  return {
+  Engine engine = {
       "tapegrad",
       [](int threads) { tg::set_num_threads(threads); },
       {{"W1", "encoder layer [16, 7, 40], layer norm", [] { return make_block(tg::nn::Norm::layer); }},
@@ -222,6 +183,8 @@ Engine tapegrad_engine() {
        {.name = "W2busy", .description = "W2 likewise", .make = [] { return make_gpt(kSmallGpt); }, .neighbour = true},
        {"W8", "gradient check of attention [2, 5, 16], 4 heads, float64, full Jacobian", make_attention_check},
        {"W8b", "both orders' check of layer_norm [4, 8], float64, full Jacobians", make_layer_norm_check}}};
+  std::ranges::move(checkpoint_workloads(), std::back_inserter(engine.workloads));
+  return engine;
 }
 
 }  // namespace bench

@@ -35,6 +35,8 @@ struct Engine {
 };
 
 Engine tapegrad_engine();
+/// Of its workloads those that trade time for memory; they have no peers.
+std::vector<Workload> checkpoint_workloads();
 /// What the machine itself can do: the triad a = b + s c over arrays far larger than its caches (McCalpin's STREAM),
 /// and fused multiply-adds in registers.
 Engine machine_engine();
@@ -58,6 +60,10 @@ inline constexpr Gpt kLargeGpt{.block = 256, .batch = 16, .layers = 6, .heads = 
 /// The smallest GPT-2 (Radford et al. 2019): 124,439,808 parameters.
 inline constexpr Gpt kGpt2{
     .block = 64, .batch = 4, .layers = 12, .heads = 12, .embed = 768, .vocabulary = 50257, .positions = 1024};
+namespace stack {  // D4 ... D64c: encoder layers, with few parameters for their many positions
+inline constexpr int kBatch = 64, kLength = 64, kEmbed = 32, kHeads = 4;
+inline constexpr std::array kDepths = {4, 16, 64};
+}  // namespace stack
 namespace recurrent {  // W4: a character model with an LSTM
 inline constexpr int kVocabulary = 65, kEmbed = 64, kHidden = 256, kBatch = 32, kLength = 64;
 }
