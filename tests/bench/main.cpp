@@ -4,6 +4,7 @@
 //
 //   ./dev bench                                        all
 //   ./dev bench --benchmark_filter='W1/'               one workload
+//   ./dev bench --benchmark_filter='(W3|D[0-9]+)c?/'   what checkpoints save: the column MiB
 //   OPENBLAS_CORETYPE=SkylakeX ./dev bench --benchmark_filter='(NT|NN|TN)/|peak'
 //                                                      the matrix products, OpenBLAS at its best on AVX-512
 //   ./dev bench --benchmark_out=r.json --benchmark_out_format=json
