@@ -66,7 +66,6 @@ struct FreeList {
   void* pop() {
     FreeBlock* block = head;
     head = block->next;
-    __builtin_prefetch(head);  // the next one's link; null does no harm
     --count;
     return block;
   }

@@ -329,25 +329,6 @@ void Sweep::step(Node& node, std::span<const char> reaches) {
   if (observer) observer({info, dys, seen});
 }
 
-namespace {
-
-/// Asks for the memory of nodes further down, which a long tape has lost from the caches: what a node keeps lies behind
-/// two pointers, so the steps of that way go at distances of their own.
-void prefetch_below(std::span<Node* const> nodes, std::int64_t i) {
-  constexpr std::int64_t kNear = 2;
-  constexpr std::int64_t kStep = 2;
-  if (i < kNear + 2 * kStep) return;
-  const auto at = [&](std::int64_t distance) { return nodes[static_cast<std::size_t>(i - distance)]; };
-  for (const SavedSlot& slot : std::span(at(kNear)->saved, at(kNear)->saved_count))
-    __builtin_prefetch(slot.tensor.impl()->array.storage.get());
-  for (const SavedSlot& slot : std::span(at(kNear + kStep)->saved, at(kNear + kStep)->saved_count))
-    __builtin_prefetch(&slot.tensor.impl()->array.storage);
-  __builtin_prefetch(at(kNear + 2 * kStep));
-  __builtin_prefetch(at(kNear + 2 * kStep) + 1);
-}
-
-}  // namespace
-
 template <class AtNode>
 void Sweep::run(std::uint32_t lowest, std::span<const char> reaches, const AtNode& at_node) {
   const bool consuming = !options_.retain && !options_.create_graph;
@@ -355,7 +336,6 @@ void Sweep::run(std::uint32_t lowest, std::span<const char> reaches, const AtNod
   if (!options_.create_graph) pause.emplace();
   for (std::int64_t i = top_; i >= static_cast<std::int64_t>(lowest); --i) {
     Node& node = *tape_.nodes[static_cast<std::size_t>(i)];
-    prefetch_below(tape_.nodes, i);
     if (!reaches.empty() && reaches[static_cast<std::size_t>(i)] == 0) continue;
     try {
       if (tape_.options.study && !nested_) study(node);
