@@ -49,10 +49,13 @@ Tensor rnn_step(Activation nonlinearity, const Tensor& from_input, const Tensor&
   return activate(nonlinearity, add(from_input, from_state));
 }
 
-/// x [L, N, E] with zeros where the mask hides a position.
-Tensor without_padding(const Tensor& x, const Mask& mask) {
-  return mask.empty() ? x : where(unsqueeze(transpose(mask.positions(), 0, 1), -1), x, 0.0);
+/// Where the mask shows a position: bool [L, N, 1], undefined when it shows all.
+Tensor valid_rows(const Mask& mask) {
+  return mask.empty() ? Tensor() : unsqueeze(transpose(mask.positions(), 0, 1), -1);
 }
+
+/// x [L, N, E] with zeros where the mask hides a position.
+Tensor without_padding(const Tensor& x, const Mask& mask) { return mask.empty() ? x : where(valid_rows(mask), x, 0.0); }
 
 }  // namespace
 
@@ -152,7 +155,7 @@ RecurrentState RNN::states(const Tensor& from_input, const RecurrentWeights& w, 
                            const Mask& mask, const RecurrenceOptions& options) const {
   const std::int64_t length = from_input.size(0);
   if (length == 0) return {zeros({0, from_input.size(1), from_input.size(2)}, {.dtype = from_input.dtype()}), {}};
-  const Tensor valid = mask.empty() ? Tensor() : unsqueeze(transpose(mask.positions(), 0, 1), -1);
+  const Tensor valid = valid_rows(mask);
   Tensor h = initial.h;
   std::vector<Tensor> all(static_cast<std::size_t>(length));
   for (std::int64_t k = 0; k < length; ++k) {

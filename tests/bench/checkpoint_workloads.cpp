@@ -40,11 +40,6 @@ struct CheckpointedGpt : word_maker::CharacterModel {
   }
 };
 
-Step make_gpt() {
-  return make_language_model<CheckpointedGpt>(kLargeGpt.vocabulary, kLargeGpt.batch, kLargeGpt.block,
-                                              sizes_of(kLargeGpt));
-}
-
 /// A checkpoint around so many layers; 0: none.
 Step make_stack(int depth, std::size_t layers) {
   using namespace stack;
@@ -67,8 +62,10 @@ Step make_stack(int depth, std::size_t layers) {
 }  // namespace
 
 std::vector<Workload> checkpoint_workloads() {
-  std::vector<Workload> list = {
-      {.name = "W3c", .description = "W3, a checkpoint around each layer", .make = make_gpt, .heavy = true}};
+  std::vector<Workload> list = {{.name = "W3c",
+                                 .description = "W3, a checkpoint around each layer",
+                                 .make = [] { return make_gpt<CheckpointedGpt>(kLargeGpt); },
+                                 .heavy = true}};
   for (const int depth : stack::kDepths) {
     const auto root = static_cast<int>(std::lround(std::sqrt(depth)));
     list.push_back({.name = fmt::format("D{}", depth),

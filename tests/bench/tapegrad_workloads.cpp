@@ -29,9 +29,7 @@ Step make_block(tg::nn::Norm norm) {
   return training_step(std::move(training), [x, target](auto& model) { return tg::mse_loss(model(x), target); });
 }
 
-Step make_gpt(const Gpt& shape) {
-  return make_language_model<word_maker::CharacterModel>(shape.vocabulary, shape.batch, shape.block, sizes_of(shape));
-}
+Step make_gpt(const Gpt& shape) { return make_gpt<word_maker::CharacterModel>(shape); }
 
 struct RecurrentModel : tg::nn::Module {
   tg::nn::Embedding embed{recurrent::kVocabulary, recurrent::kEmbed};

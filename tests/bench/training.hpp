@@ -48,12 +48,14 @@ Step make_language_model(std::int64_t vocabulary, std::int64_t batch, std::int64
                        [tokens, targets](auto& model) { return tg::cross_entropy(model(tokens), targets); });
 }
 
-inline word_maker::ModelSizes sizes_of(const Gpt& shape) {
-  return {.vocabulary = shape.vocabulary,
-          .length = shape.positions,
-          .embed = shape.embed,
-          .layers = shape.layers,
-          .heads = shape.heads};
+template <class Model>
+Step make_gpt(const Gpt& shape) {
+  const word_maker::ModelSizes sizes{.vocabulary = shape.vocabulary,
+                                     .length = shape.positions,
+                                     .embed = shape.embed,
+                                     .layers = shape.layers,
+                                     .heads = shape.heads};
+  return make_language_model<Model>(shape.vocabulary, shape.batch, shape.block, sizes);
 }
 
 }  // namespace bench

@@ -3,6 +3,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/recurrent.cpp"
 #include "kernels/pointwise-inl.hpp"
+#include "kernels/rows-inl.hpp"
 
 #ifndef TAPEGRAD_KERNELS_RECURRENT_TABLE
 #define TAPEGRAD_KERNELS_RECURRENT_TABLE
@@ -379,12 +380,7 @@ HWY_NOINLINE void gru_backward(const RecurrentStep<T>& s, std::int64_t begin, st
                     : gru_backward_rows<GruSource<D, false>>(s, begin, end);
 }
 
-template <class T>
-RecurrentTable<T> table_of_target() {
-  return {lstm_forward<T>, lstm_backward<T>, gru_forward<T>, gru_backward<T>};
-}
-RecurrentTable<float> float_table() { return table_of_target<float>(); }
-RecurrentTable<double> double_table() { return table_of_target<double>(); }
+TAPEGRAD_KERNEL_TABLE(RecurrentTable, lstm_forward<T>, lstm_backward<T>, gru_forward<T>, gru_backward<T>)
 
 }  // namespace
 }  // namespace tapegrad::HWY_NAMESPACE
@@ -394,17 +390,7 @@ HWY_AFTER_NAMESPACE();
 namespace tapegrad {
 namespace {
 
-HWY_EXPORT(float_table);
-HWY_EXPORT(double_table);
-
-template <class T>
-RecurrentTable<T> table() {
-  if constexpr (std::is_same_v<T, float>) {
-    return HWY_DYNAMIC_DISPATCH(float_table)();
-  } else {
-    return HWY_DYNAMIC_DISPATCH(double_table)();
-  }
-}
+TAPEGRAD_EXPORT_KERNEL_TABLE(RecurrentTable)
 
 template <class T>
 void for_rows(const kernels::RecurrentStep<T>& step, typename RecurrentTable<T>::Rows rows) {

@@ -212,7 +212,7 @@ HWY_AFTER_NAMESPACE();
 #undef TAPEGRAD_KERNEL_TABLE
 #undef TAPEGRAD_EXPORT_KERNEL_TABLE
 
-/// In tapegrad::kernels::HWY_NAMESPACE: compiles a table of functions for this target, float and double. Table is a
+/// In some HWY_NAMESPACE: compiles a table of functions for this target, float and double. Table is a
 /// template by the number type; after it come its members, in which T is that type.
 #define TAPEGRAD_KERNEL_TABLE(Table, ...)                         \
   template <class T>                                              \
@@ -222,7 +222,7 @@ HWY_AFTER_NAMESPACE();
   Table<float> float_table() { return table_of_target<float>(); } \
   Table<double> double_table() { return table_of_target<double>(); }
 
-/// In tapegrad::kernels, under HWY_ONCE: table<T>() is the table of the target that is chosen at run time.
+/// In the namespace around it, under HWY_ONCE: table<T>() is the table of the target that is chosen at run time.
 #define TAPEGRAD_EXPORT_KERNEL_TABLE(Table)        \
   HWY_EXPORT(float_table);                         \
   HWY_EXPORT(double_table);                        \

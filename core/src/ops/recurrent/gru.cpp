@@ -56,10 +56,6 @@ struct Gru : SequenceOp<Gru, 3, 1> {
       return catalogue::Arguments{uniform(g, {length, n, 3 * hidden}, -2, 2), uniform(g, {3 * hidden, hidden}, -1, 1),
                                   uniform(g, {3 * hidden}, -1, 1), uniform(g, {n, hidden}, -1, 1)};
     };
-    const auto without_bias = [](catalogue::Arguments x) {
-      x.erase(x.begin() + 2);
-      return x;
-    };
     const auto unbiased = [](const Mask& mask, const RecurrenceOptions& options = {}) {
       return catalogue::of<3>(
           [=](const Tensor& x, const Tensor& w, const Tensor& h) { return gru(x, w, {}, h, mask, options); });

@@ -58,10 +58,6 @@ struct Lstm : SequenceOp<Lstm, 4, 2> {
                                   uniform(g, {4 * hidden}, -1, 1), uniform(g, {n, hidden}, -1, 1),
                                   uniform(g, {n, hidden}, -2, 2)};
     };
-    const auto without_bias = [](catalogue::Arguments x) {
-      x.erase(x.begin() + 2);
-      return x;
-    };
     const auto unbiased = [](const Mask& mask, const RecurrenceOptions& options = {}) {
       return catalogue::of<4>([=](const Tensor& x, const Tensor& w, const Tensor& h, const Tensor& c) {
         return lstm(x, w, {}, h, c, mask, options);

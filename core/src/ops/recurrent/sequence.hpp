@@ -17,6 +17,7 @@
 #include "ops/rows.hpp"
 #include "tape/dispatch.hpp"
 #include "tape/tensor_impl.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/mask.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -233,6 +234,13 @@ struct SequenceOp : Op<Self> {
   }
 
   void describe(AttributeVisitor& visitor) const { visitor("reverse", reverse); }
+
+ protected:
+  /// A sample's arguments but for the bias.
+  static catalogue::Arguments without_bias(catalogue::Arguments x) {
+    x.erase(x.begin() + kBias);
+    return x;
+  }
 
  private:
   static constexpr int kFromInput = 0, kWeight = 1, kBias = 2, kInitial = 3;
