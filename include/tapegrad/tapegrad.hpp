@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tapegrad/array/memory.hpp"
+#include "tapegrad/base/callable.hpp"
 #include "tapegrad/base/dtype.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/random.hpp"

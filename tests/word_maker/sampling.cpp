@@ -1,5 +1,6 @@
 #include "word_maker/sampling.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>

@@ -2,20 +2,20 @@
 #pragma once
 
 #include <concepts>
-#include <functional>
 #include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "tapegrad/base/callable.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad {
 
 /// What every function looks like from inside the transforms.
-using TensorFunction = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
+using TensorFunction = Callable<std::vector<Tensor>(const std::vector<Tensor>&)>;
 
 namespace engine {
 

@@ -31,12 +31,12 @@
 #pragma once
 
 #include <concepts>
-#include <functional>
 #include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "tapegrad/base/callable.hpp"
 #include "tapegrad/gradcheck/options.hpp"
 #include "tapegrad/gradcheck/report.hpp"
 
@@ -46,8 +46,8 @@ namespace engine {
 
 using Point = std::span<const double>;
 /// What all plain functions look like from inside: (x) -> values, (x, v) -> values.
-using PlainFunction = std::function<std::vector<double>(Point x)>;
-using PlainProduct = std::function<std::vector<double>(Point x, Point v)>;
+using PlainFunction = Callable<std::vector<double>(Point x)>;
+using PlainProduct = Callable<std::vector<double>(Point x, Point v)>;
 
 /// The derivatives that were given. Those that are empty were not.
 struct PlainDerivatives {
@@ -71,15 +71,15 @@ PlainFunction plain_function(F& f, std::size_t count) {
   return [=, &f](Point x) -> std::vector<double> {
     if constexpr (std::is_invocable_v<F&, Point>) {
       if constexpr (std::is_convertible_v<std::invoke_result_t<F&, Point>, double>) {
-        return {static_cast<double>(std::invoke(f, x))};
+        return {static_cast<double>(f(x))};
       } else {
-        return as_values(std::invoke(f, x));
+        return as_values(f(x));
       }
     } else {
       static_assert(std::is_invocable_v<F&, Point, std::span<double>>,
                     "expected a function of std::span<const double>, or of that and a std::span<double> to write to");
       std::vector<double> out(count);
-      std::invoke(f, x, std::span<double>(out));
+      f(x, std::span<double>(out));
       return out;
     }
   };
@@ -90,13 +90,13 @@ PlainProduct plain_product(F& f, std::size_t count) {
   return [=, &f](Point x, Point v) -> std::vector<double> {
     if constexpr (std::is_invocable_v<F&, Point, Point, std::span<double>>) {
       std::vector<double> out(count);
-      std::invoke(f, x, v, std::span<double>(out));
+      f(x, v, std::span<double>(out));
       return out;
     } else {
       static_assert(
           std::is_invocable_v<F&, Point, Point>,
           "expected a function of two std::span<const double>, or of these and a std::span<double> to write to");
-      return as_values(std::invoke(f, x, v));
+      return as_values(f(x, v));
     }
   };
 }
@@ -126,11 +126,9 @@ requires std::is_invocable_v<F&, std::span<const double>, std::span<double>> Gra
 check_gradient(F&& value_and_gradient, std::span<const double> x, const GradcheckOptions& options = {}) {
   const auto value = [&](std::span<const double> at) -> double {
     std::vector<double> unused(at.size());
-    return std::invoke(value_and_gradient, at, std::span<double>(unused));
+    return value_and_gradient(at, std::span<double>(unused));
   };
-  const auto gradient = [&](std::span<const double> at, std::span<double> out) {
-    std::invoke(value_and_gradient, at, out);
-  };
+  const auto gradient = [&](std::span<const double> at, std::span<double> out) { value_and_gradient(at, out); };
   return check_gradient(value, gradient, x, options);
 }
 

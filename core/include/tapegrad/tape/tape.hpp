@@ -17,7 +17,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -25,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include "tapegrad/base/callable.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad {
@@ -97,7 +97,7 @@ struct SweepEvent {
   std::span<const Tensor>
       input_gradients;  ///< this node's own contributions, one per input; undefined where not wanted or zero
 };
-using SweepObserver = std::function<void(const SweepEvent&)>;
+using SweepObserver = Callable<void(const SweepEvent&)>;
 
 class Tape {
  public:

@@ -10,13 +10,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <initializer_list>
 #include <span>
 #include <string>
 #include <type_traits>
 #include <vector>
 
+#include "tapegrad/base/callable.hpp"
 #include "tapegrad/base/dtype.hpp"
 #include "tapegrad/base/shape.hpp"
 
@@ -35,7 +35,7 @@ struct Slice {
 };
 
 /// Called with a complete gradient; what it returns (when defined) takes the gradient's place.
-using GradientHook = std::function<Tensor(const Tensor& gradient)>;
+using GradientHook = Callable<Tensor(const Tensor& gradient)>;
 
 class Tensor {
  public:
