@@ -12,6 +12,25 @@
 
 namespace tapegrad::nn {
 
+AnyLayer::AnyLayer(const AnyLayer& other) : held_(other.held_ == nullptr ? nullptr : other.held_->clone()) {}
+
+AnyLayer& AnyLayer::operator=(const AnyLayer& other) {
+  if (this == &other) return *this;
+  if (held_ == nullptr || other.held_ == nullptr || !held_->assign(*other.held_)) *this = AnyLayer(other);
+  return *this;
+}
+
+AnyLayer& AnyLayer::operator=(AnyLayer&& other) noexcept {
+  AnyLayer moved(std::move(other));
+  std::swap(held_, moved.held_);
+  return *this;
+}
+
+Tensor AnyLayer::operator()(const Tensor& x) {
+  if (held_ == nullptr) throw ValueError("[AnyLayer] the layer has been moved away");
+  return held_->call(x);
+}
+
 Tensor Sequential::operator()(const Tensor& x) {
   const Scope scope(path());
   Tensor h = x;

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
+#include <memory>
 #include <optional>
 
+#include "base/ref.hpp"
 #include "diff/argument.hpp"
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
@@ -55,6 +58,7 @@ void expect_alike(const char* name, const char* what, const Tensor& derivative, 
 namespace engine {
 
 struct Linearization::State {
+  std::atomic<std::int32_t> owners = 1;
   const char* name;
   TransformOptions options;
   std::optional<PrivateTape> own;  // when no tape recorded
@@ -92,9 +96,10 @@ struct Linearization::State {
 
 Linearization::Linearization(const char* name, const TensorFunction& f, const std::vector<Tensor>& xs,
                              TransformOptions options)
-    : state_(std::make_unique<State>()) {
+    : state_(nullptr) {
   expect_floating_argument(name, xs);
-  State& s = *state_;
+  auto state = std::make_unique<State>();
+  State& s = *state;
   s.name = name;
   s.options = options;
   const auto record = [&] {
@@ -111,9 +116,16 @@ Linearization::Linearization(const char* name, const TensorFunction& f, const st
     record();
     for (const Tensor& y : s.results) s.outputs.push_back(off_tape(y));
   }
+  state_ = state.release();
 }
 
-Linearization::~Linearization() = default;
+Linearization::Linearization(const Linearization& other) noexcept : state_(other.state_) {
+  state_->owners.fetch_add(1, std::memory_order_relaxed);
+}
+
+Linearization::~Linearization() {
+  if (drop_owner(state_->owners)) delete state_;
+}
 
 const std::vector<Tensor>& Linearization::outputs() const { return state_->outputs; }
 

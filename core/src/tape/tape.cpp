@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <memory>
 #include <unordered_set>
 
 #include "tape/recorder.hpp"
@@ -317,19 +318,20 @@ Tape::Tape(TapeOptions options) {
   if (recorder.tape != nullptr) recorder.tape->expect_owned("tape");
   if (recorder.tape != nullptr)
     throw TapeError("[tape] a Tape already lives on this thread: only one records at a time");
-  impl_ = std::make_unique<TapeImpl>(*this, options);
-  recorder.tape = impl_.get();
+  impl_ = new TapeImpl(*this, options);
+  recorder.tape = impl_;
   recorder.serial = impl_->serial;
   recorder.generation = impl_->generation;
 }
 
 Tape::~Tape() {
-  if (recorder.tape == impl_.get()) {
+  std::unique_ptr<TapeImpl> impl(impl_);
+  if (recorder.tape == impl_) {
     recorder.tape = nullptr;
     recorder.serial = 0;
     recorder.generation = 0;
-  } else if (const std::shared_ptr<HomeThread> home = impl_->home) {
-    home->leave_behind(std::move(impl_));
+  } else if (const std::shared_ptr<HomeThread> home = impl->home) {
+    home->leave_behind(std::move(impl));
   }
 }
 

@@ -1,8 +1,6 @@
 // Trades time for memory: a block whose intermediate values are computed again in the reverse sweep instead of kept.
 #pragma once
 
-#include <memory>
-#include <utility>
 #include <vector>
 
 #include "tapegrad/diff/function.hpp"

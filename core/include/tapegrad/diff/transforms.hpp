@@ -16,7 +16,6 @@
 // where an operation of f has no derivative of the order asked for.
 #pragma once
 
-#include <memory>
 #include <utility>
 #include <vector>
 
@@ -32,13 +31,13 @@ struct TransformOptions {
 
 namespace engine {
 
-/// A function recorded at a point, ready for reverse sweeps.
+/// A function recorded at a point, ready for reverse sweeps. Copies share the recording.
 class Linearization {
  public:
   /// `name` begins error messages.
   Linearization(const char* name, const TensorFunction& f, const std::vector<Tensor>& xs,
                 TransformOptions options = {});
-  Linearization(const Linearization&) = delete;
+  Linearization(const Linearization& other) noexcept;
   Linearization& operator=(const Linearization&) = delete;
   ~Linearization();
 
@@ -50,7 +49,7 @@ class Linearization {
 
  private:
   struct State;
-  std::unique_ptr<State> state_;
+  State* state_;  // counts its owners
 };
 
 std::pair<std::vector<Tensor>, std::vector<Tensor>> jvp(const TensorFunction& f, const std::vector<Tensor>& xs,
@@ -67,17 +66,17 @@ Tensor hessian(const TensorFunction& f, const Tensor& x, TransformOptions option
 template <class X, class Y>
 class Pullback {
  public:
-  explicit Pullback(std::shared_ptr<const engine::Linearization> point) : point_(std::move(point)) {}
+  explicit Pullback(const engine::Linearization& point) : point_(point) {}
   X operator()(const Y& dy) const {
     if constexpr (std::same_as<Y, Tensor>) {
-      return engine::unlist<X>(point_->pull_back({dy}));
+      return engine::unlist<X>(point_.pull_back({dy}));
     } else {
-      return engine::unlist<X>(point_->pull_back(dy));
+      return engine::unlist<X>(point_.pull_back(dy));
     }
   }
 
  private:
-  std::shared_ptr<const engine::Linearization> point_;
+  engine::Linearization point_;
 };
 
 namespace engine {
@@ -85,9 +84,9 @@ namespace engine {
 template <class X, class F>
 auto vjp(F& f, const std::vector<Tensor>& xs, TransformOptions options) {
   using Y = Result<F>;
-  auto point = std::make_shared<const Linearization>("vjp", function_of(f), xs, options);
-  std::vector<Tensor> outputs = point->outputs();
-  return std::pair<Y, Pullback<X, Y>>(unlist<Y>(std::move(outputs)), Pullback<X, Y>(std::move(point)));
+  const Linearization point("vjp", function_of(f), xs, options);
+  std::vector<Tensor> outputs = point.outputs();
+  return std::pair<Y, Pullback<X, Y>>(unlist<Y>(std::move(outputs)), Pullback<X, Y>(point));
 }
 
 }  // namespace engine

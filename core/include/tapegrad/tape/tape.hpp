@@ -17,7 +17,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -138,7 +137,7 @@ class Tape {
   void clear();
 
  private:
-  std::unique_ptr<TapeImpl> impl_;
+  TapeImpl* impl_ = nullptr;  // its own
 };
 
 /// A table of the nodes: op, shapes, what is kept and its bytes; in study mode scopes and values too, and beside them

@@ -4,12 +4,10 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/module.hpp"
 
 namespace tapegrad::nn {
@@ -25,35 +23,28 @@ class AnyLayer {
   // Says what it is not first: whether AnyLayer can be copied is not known before this is.
   template <class F>
   requires(!std::is_same_v<F, AnyLayer> && Layer<F>) explicit AnyLayer(F layer)
-      : held_(std::make_unique<Held<F>>(std::move(layer))) {}
-  AnyLayer(const AnyLayer& other) : held_(other.held_ == nullptr ? nullptr : other.held_->clone()) {}
-  AnyLayer(AnyLayer&& other) noexcept = default;
-  AnyLayer& operator=(const AnyLayer& other) {
-    if (this == &other) return *this;
-    if (held_ == nullptr || other.held_ == nullptr || !held_->assign(*other.held_)) held_ = AnyLayer(other).held_;
-    return *this;
-  }
-  AnyLayer& operator=(AnyLayer&& other) noexcept = default;
-  ~AnyLayer() = default;
+      : held_(new Held<F>(std::move(layer))) {}
+  AnyLayer(const AnyLayer& other);
+  AnyLayer(AnyLayer&& other) noexcept : held_(std::exchange(other.held_, nullptr)) {}
+  AnyLayer& operator=(const AnyLayer& other);
+  AnyLayer& operator=(AnyLayer&& other) noexcept;
+  ~AnyLayer() { delete held_; }
 
   /// Throws ValueError when the layer has been moved away.
-  Tensor operator()(const Tensor& x) {
-    if (held_ == nullptr) throw ValueError("[AnyLayer] the layer has been moved away");
-    return held_->call(x);
-  }
+  Tensor operator()(const Tensor& x);
   /// The layer as a module, or nullptr for a plain function.
   Module* module() { return held_ == nullptr ? nullptr : held_->module(); }
   /// The layer when it has this type, or nullptr.
   template <class F>
   F* as() {
-    auto* held = dynamic_cast<Held<F>*>(held_.get());
+    auto* held = dynamic_cast<Held<F>*>(held_);
     return held == nullptr ? nullptr : &held->layer;
   }
 
  private:
   struct Base {
     virtual ~Base() = default;
-    virtual std::unique_ptr<Base> clone() const = 0;
+    virtual Base* clone() const = 0;
     virtual bool assign(const Base& other) = 0;
     virtual Tensor call(const Tensor& x) = 0;
     virtual Module* module() = 0;
@@ -61,7 +52,7 @@ class AnyLayer {
   template <class F>
   struct Held final : Base {
     explicit Held(F value) : layer(std::move(value)) {}
-    std::unique_ptr<Base> clone() const override { return std::make_unique<Held>(layer); }
+    Base* clone() const override { return new Held(layer); }
     bool assign(const Base& other) override {
       if constexpr (std::is_copy_assignable_v<F>) {
         if (const auto* same = dynamic_cast<const Held*>(&other)) {
@@ -81,7 +72,7 @@ class AnyLayer {
     }
     F layer;
   };
-  std::unique_ptr<Base> held_;
+  Base* held_;  // its own; nullptr after a move
 };
 
 /// Layers by value, called in order; named "0", "1", ...
