@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <initializer_list>
+#include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -13,7 +13,7 @@
 
 namespace tapegrad {
 
-/// A list of (name, tensor) in order of insertion, with each name once; looked up by name in constant time.
+/// A list of (name, tensor) in order of insertion, with each name once; looked up by name in logarithmic time.
 class NamedTensors {
  public:
   using Item = std::pair<std::string, Tensor>;
@@ -40,12 +40,8 @@ class NamedTensors {
   std::vector<Tensor> tensors() const;
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-  };
   std::vector<Item> items_;
-  std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>> places_;
+  std::map<std::string, std::size_t, std::less<>> places_;
 };
 
 }  // namespace tapegrad

@@ -10,10 +10,10 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <vector>
 
 #include "tapegrad/tape/named_tensors.hpp"
@@ -92,7 +92,7 @@ class Optimizer {
   std::vector<std::string_view> state_names_;
   std::vector<std::vector<Tensor>> groups_;
   std::vector<std::vector<Slot>> slots_;  // by group
-  std::unordered_set<const void*> addresses_;
+  std::set<const void*> addresses_;
   std::vector<Slot*> ready_;  // scratch of step()
 };
 
