@@ -22,6 +22,10 @@ std::string_view members::Names::next() {
   return name.substr(first, name.find_last_not_of(' ') + 1 - first);
 }
 
+std::string members::element_name(std::string_view name, std::size_t i) {
+  return std::string(name) + "." + std::to_string(i);
+}
+
 namespace {
 
 struct TensorEntry {

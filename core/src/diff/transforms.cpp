@@ -57,6 +57,10 @@ void expect_alike(const char* name, const char* what, const Tensor& derivative, 
 
 namespace engine {
 
+void refuse_arguments(std::size_t count) {
+  throw ValueError(fmt::format("[transform] the function does not take {} tensors", count));
+}
+
 struct Linearization::State {
   std::atomic<std::int32_t> owners = 1;
   const char* name;

@@ -9,6 +9,9 @@
 #include "tapegrad/base/error.hpp"
 
 namespace tapegrad {
+
+NestedList::NestedList(std::initializer_list<NestedList> items) : items_(items), is_list_(true) {}
+
 namespace {
 
 Tensor finish(Tensor t, const TensorOptions& options) {

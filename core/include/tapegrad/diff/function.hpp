@@ -2,14 +2,12 @@
 #pragma once
 
 #include <concepts>
-#include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "tapegrad/base/callable.hpp"
-#include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad {
@@ -48,6 +46,9 @@ std::vector<Tensor> call_with(F& f, const std::vector<Tensor>& xs, std::index_se
   return as_list(f(xs[I]...));
 }
 
+/// Throws ValueError: a function does not take so many tensors.
+[[noreturn]] void refuse_arguments(std::size_t count);
+
 /// Calls f with as many arguments as there are tensors, or with the list.
 template <class F, std::size_t Count = 1>
 std::vector<Tensor> call(F& f, const std::vector<Tensor>& xs) {
@@ -59,7 +60,7 @@ std::vector<Tensor> call(F& f, const std::vector<Tensor>& xs) {
     // A generic lambda of one argument seems to take anything: it is not asked whether it takes a list.
     if constexpr (!kTakes<F, 1>)
       if constexpr (std::is_invocable_v<F&, const std::vector<Tensor>&>) return as_list(f(xs));
-    throw ValueError("[transform] the function does not take " + std::to_string(xs.size()) + " tensors");
+    refuse_arguments(xs.size());
   }
 }
 

@@ -15,9 +15,9 @@ namespace tapegrad {
 class Axes {
  public:
   Axes() = default;
-  Axes(int axis) : axes_{axis} {}
-  Axes(std::initializer_list<int> axes) : axes_(axes) {}
-  Axes(const std::vector<int>& axes) : axes_(axes) {}
+  Axes(int axis);
+  Axes(std::initializer_list<int> axes);
+  Axes(const std::vector<int>& axes);
 
   /// Bit d for axis d of a tensor of this rank; every axis when none was named. Errors begin with [op].
   std::uint32_t set(const char* op, int rank) const;

@@ -22,7 +22,7 @@ class NestedList {
  public:
   template <class T>
   requires std::is_arithmetic_v<T> NestedList(T value) : value_(static_cast<double>(value)) {}
-  NestedList(std::initializer_list<NestedList> items) : items_(items), is_list_(true) {}
+  NestedList(std::initializer_list<NestedList> items);
 
   bool is_list() const { return is_list_; }
   double value() const { return value_; }

@@ -5,6 +5,10 @@
 
 namespace tapegrad {
 
+Axes::Axes(int axis) : axes_{axis} {}
+Axes::Axes(std::initializer_list<int> axes) : axes_(axes) {}
+Axes::Axes(const std::vector<int>& axes) : axes_(axes) {}
+
 std::uint32_t Axes::set(const char* op, int rank) const {
   if (axes_.empty()) return (std::uint32_t{1} << rank) - 1;
   std::uint32_t axes = 0;

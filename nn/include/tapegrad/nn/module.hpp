@@ -147,6 +147,9 @@ class Names {
   std::string_view rest_;
 };
 
+/// "layers" and 3: "layers.3".
+std::string element_name(std::string_view name, std::size_t i);
+
 template <class T>
 inline constexpr bool kIsSequence = false;
 template <class T, class A>
@@ -171,8 +174,7 @@ void visit(MemberVisitor& visitor, std::string_view name, T& member) {
   } else if constexpr (std::is_base_of_v<Module, T>) {
     visitor.module(name, member);
   } else if constexpr (kIsSequence<T>) {
-    for (std::size_t i = 0; i < member.size(); ++i)
-      visit(visitor, std::string(name) + "." + std::to_string(i), member[i]);
+    for (std::size_t i = 0; i < member.size(); ++i) visit(visitor, element_name(name, i), member[i]);
   } else if constexpr (kIsOptional<T>) {
     if (member.has_value()) visit(visitor, name, *member);
   } else if constexpr (kIsVariant<T>) {
