@@ -197,6 +197,7 @@ std::vector<T> points(std::size_t count, unsigned seed) {
                          3.92,
                          4.0,
                          6.0,
+                         6.9906,
                          8.0,
                          9.0,
                          10.0,

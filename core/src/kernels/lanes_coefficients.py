@@ -1,8 +1,74 @@
 #!/usr/bin/env python3
-"""Prints the polynomial coefficients of the lanes_*-inl.hpp headers: Chebyshev fits (within a hair of minimax), constant term first."""
+"""Prints the polynomial coefficients of the lanes_*-inl.hpp headers: Chebyshev fits (within a hair of minimax), constant term first.
+With an argument: writes the tables of normal_table.hpp there."""
+import struct
+import sys
+
 from mpmath import atanh, chebyfit, cos, erf, erfc, exp, log, mp, mpf, pi, sin, sqrt
 
 mp.dps = 80
+
+
+def write_normal_table(path, linear="1.5", square="0.43", terms=7):
+    """Polynomials in m - centre for 32 intervals of m = |x|. Their number up to m grows like m + m^2: a tail that
+    falls as fast as e^(-m^2 / 2) wants intervals as short as 1 / m."""
+    a, b = mpf(linear), mpf(square)
+
+    def bound(i):
+        return (-a + sqrt(a * a + 4 * b * i)) / (2 * b) if i > 0 else mpf(0)
+
+    def literal(x):
+        return f"{struct.unpack('f', struct.pack('f', float(x)))[0]:.9g}"
+
+    def tail(m):
+        return erfc(m / sqrt(2)) / 2
+
+    def excess(m):
+        return m * exp(-m * m / 2) / sqrt(2 * pi) - tail(m)
+
+    def row(numbers):
+        return "{" + ", ".join((n if "." in n or "e" in n else n + ".0") + "F" for n in map(literal, numbers)) + "}"
+
+    bounds = [(bound(i - mpf("0.5")), bound(i + mpf("0.5"))) for i in range(32)]
+    centres = [mpf(round(128 * (low + high))) / 256 for low, high in bounds]  # exact, and so is m - centre
+
+    def table(f):
+        pieces = []
+        for c, (low, high) in zip(centres, bounds):
+            rounded = mpf("1e-6")  # which of two intervals a bound falls into is a matter of rounding
+            pieces.append(chebyfit(lambda h: f(c + h), [low - c - rounded, high - c + rounded], terms)[::-1])
+        return "{" + ",\n".join(row(p[k] for p in pieces) for k in range(terms)) + "}"
+
+    with open(path, "w") as out:
+        out.write(f"""// The normal distribution's tail, and what its density adds to it, as polynomials on 32 intervals of m >= 0: see
+// piecewise() in lanes_special-inl.hpp. Written by lanes_coefficients.py, then formatted.
+#pragma once
+
+namespace tapegrad {{
+
+/// m lies in interval round(m (kLinear + m kSquare)), from 0 on; beyond kEnd there is none. tail[k][i] and
+/// excess[k][i] are the coefficients of (m - centre[i])^k for Phi(-m) and m phi(m) - Phi(-m).
+struct NormalTable {{
+  static constexpr double kLinear = {linear}, kSquare = {square};
+  static constexpr double kEnd = {mp.nstr(bound(mpf('31.5')) - mpf('0.0001'), 5)};
+  static constexpr int kTerms = {terms};
+  alignas(64) float centre[32];
+  alignas(64) float tail[kTerms][32];
+  alignas(64) float excess[kTerms][32];
+}};
+
+inline constexpr NormalTable kNormalTable = {{
+{row(centres)},
+{table(tail)},
+{table(excess)}}};
+
+}}  // namespace tapegrad
+""")
+
+
+if len(sys.argv) > 1:
+    write_normal_table(sys.argv[1])
+    sys.exit()
 
 
 def fit(name, f, interval, terms):
