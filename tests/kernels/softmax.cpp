@@ -1,5 +1,6 @@
 #include "kernels/softmax.hpp"
 
+#include <algorithm>
 #include <boost/mpl/list.hpp>
 #include <memory>
 
@@ -110,6 +111,25 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(special_values, T, Reals) {
   softmax_forward(x.data(), 6, 3, {}, y.data());
   const long double nan = kNaN<long double>;
   check_close(y, {0, 1, 0, 0, 0, 0, nan, nan, nan, nan, nan, nan, 0.5L, 0, 0.5L, 0, 1, 0}, 0);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(nan_anywhere_makes_its_row_nan, T, Reals) {
+  const auto all_nan = [](const std::vector<T>& v) {
+    return std::all_of(v.begin(), v.end(), [](T value) { return std::isnan(value); });
+  };
+  for (const T filler : {-kInfinity<T>, T(0), T(1), kInfinity<T>}) {
+    for (std::size_t place = 0; place < 40; ++place) {
+      std::vector<T> x(40, filler), y(40), loss(1), lse(1);
+      x[place] = kNaN<T>;
+      softmax_forward(x.data(), 1, 40, {}, y.data());
+      BOOST_TEST(all_nan(y), "softmax, NaN at " << place << " among " << filler);
+      log_softmax_forward(x.data(), 1, 40, {}, y.data());
+      BOOST_TEST(all_nan(y), "log_softmax, NaN at " << place << " among " << filler);
+      const std::int64_t target = 3;
+      cross_entropy_forward(CrossEntropy<T>{x.data(), &target, 1, 40}, loss.data(), lse.data());
+      BOOST_TEST(std::isnan(loss[0]), "cross_entropy, NaN at " << place << " among " << filler);
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(cross_entropy_values_and_gradients, T, Reals) {

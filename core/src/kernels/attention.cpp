@@ -278,7 +278,7 @@ HWY_NOINLINE void head_forward(const Attention<T>& f, std::int64_t b, std::int64
                             HWY_ATTR { lanes.store(hn::Mul(lanes.load(row + j), factor), row + j); });
     }
     each_vector<double>(end - begin, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
-      lanes.store(hn::Log(Tag<double>(), lanes.or_else(lanes.load(sums.data() + i), 1.0)), sums.data() + i);
+      lanes.store(logarithm<double>(lanes.or_else(lanes.load(sums.data() + i), 1.0)), sums.data() + i);
     });
     for (std::int64_t i = begin; i < end; ++i)
       lse[i] = static_cast<T>(static_cast<double>(lse[i]) + sums[static_cast<std::size_t>(i - begin)]);
@@ -340,7 +340,7 @@ HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int6
       const Lanes<T> shift = splat(lse[i]);
       const Lanes<T> mean = splat(static_cast<T>(dot(dout.at(i), o.at(i), f.value_width)));
       each_vector<T>(n, [&](std::int64_t j, auto lanes, auto) HWY_ATTR {
-        const Lanes<T> probability = hn::Exp(Tag<T>(), hn::Sub(lanes.load(p_row + j), shift));
+        const Lanes<T> probability = exponential<T>(hn::Sub(lanes.load(p_row + j), shift));
         lanes.store(probability, p_row + j);
         const Lanes<T> d = hn::Mul(probability, hn::Sub(lanes.load(ds_row + j), mean));
         lanes.store(hn::Mul(d, scale), ds_row + j);

@@ -68,7 +68,7 @@ struct SquareDeviationFold : SumFold<T> {
 /// exp(x - a).
 template <class T>
 struct ExponentialFold : SumFold<T> {
-  static HWY_INLINE Lanes<T> term(Lanes<T> x, Lanes<T> a, Lanes<T>) { return hn::Exp(Tag<T>(), hn::Sub(x, a)); }
+  static HWY_INLINE Lanes<T> term(Lanes<T> x, Lanes<T> a, Lanes<T>) { return exponential<T>(hn::Sub(x, a)); }
 };
 
 template <class T, bool largest>

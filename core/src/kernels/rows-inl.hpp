@@ -14,13 +14,14 @@
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // g++ 12's own AVX-512 headers
 #endif
 
-#include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <type_traits>
+
+#include "kernels/lanes_exponential-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace tapegrad::kernels::HWY_NAMESPACE {
@@ -41,6 +42,16 @@ constexpr std::int64_t lane_count() {
 template <class T>
 HWY_INLINE Lanes<T> splat(T value) {
   return hn::Set(Tag<T>(), value);
+}
+
+/// The functions of the formulas' lanes on a bare vector.
+template <class T>
+HWY_INLINE Lanes<T> exponential(Lanes<T> v) {
+  return exp(tapegrad::HWY_NAMESPACE::Lanes<Tag<T>>(v)).v;
+}
+template <class T>
+HWY_INLINE Lanes<T> logarithm(Lanes<T> v) {
+  return log(tapegrad::HWY_NAMESPACE::Lanes<Tag<T>>(v)).v;
 }
 
 /// All lanes of a vector.
@@ -183,14 +194,19 @@ HWY_INLINE T smallest_lane(Lanes<T> v) {
   return hn::GetLane(hn::MinOfLanes(Tag<T>(), v));
 }
 
-/// The largest of a row; NaN if any is NaN; -inf for an empty row.
+/// The largest of a row; -inf for an empty one. If a row holds NaN: NaN or the largest of the others, but never -inf;
+/// the sum of the row's exponentials tells.
 template <class T>
 HWY_INLINE T row_max(const T* x, std::int64_t n) {
   constexpr T kLowest = -std::numeric_limits<T>::infinity();
   Lanes<T> best[2] = {splat<T>(kLowest), splat<T>(kLowest)};
   each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k)
-                        HWY_ATTR { best[k] = larger<T>(best[k], lanes.or_else(lanes.load(x + i), kLowest)); });
-  return largest_lane<T>(larger<T>(best[0], best[1]));
+                        HWY_ATTR { best[k] = hn::Max(lanes.or_else(lanes.load(x + i), kLowest), best[k]); });
+  const T max = hn::GetLane(hn::MaxOfLanes(Tag<T>(), hn::Max(best[0], best[1])));
+  if (max != kLowest) return max;
+  for (std::int64_t i = 0; i < n; ++i)
+    if (std::isnan(x[i])) return x[i];
+  return max;
 }
 
 /// y = exp(x - shift); returns the sum of y in double. shift must be finite and no less than the largest x but for
@@ -199,7 +215,7 @@ template <class T>
 HWY_INLINE double row_exp(const T* x, std::int64_t n, T shift, T* y) {
   Wide<T> sum[2] = {wide_zero<T>(), wide_zero<T>()};
   each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
-    const Lanes<T> e = lanes.or_else(hn::Exp(Tag<T>(), hn::Sub(lanes.load(x + i), splat<T>(shift))), T(0));
+    const Lanes<T> e = lanes.or_else(exponential<T>(hn::Sub(lanes.load(x + i), splat<T>(shift))), T(0));
     lanes.store(e, y + i);
     sum[k] = add(sum[k], widen(e));
   });

@@ -88,7 +88,7 @@ template <class T>
 HWY_INLINE double exponential_sum(const T* x, std::int64_t n, T shift) {
   Wide<T> sum[2] = {wide_zero<T>(), wide_zero<T>()};
   each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
-    const Lanes<T> e = hn::Exp(Tag<T>(), hn::Sub(lanes.load(x + i), splat<T>(shift)));
+    const Lanes<T> e = exponential<T>(hn::Sub(lanes.load(x + i), splat<T>(shift)));
     sum[k] = add(sum[k], widen(lanes.or_else(e, T(0))));
   });
   return total(add(sum[0], sum[1]));
@@ -127,10 +127,8 @@ HWY_NOINLINE void log_backward(const T* y, const T* dy, std::int64_t begin, std:
     const Lanes<T> all = splat<T>(static_cast<T>(total(add(sum[0], sum[1]))));
     each_vector<T>(n, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
       const Lanes<T> v = lanes.load(log_p + i);
-      const Lanes<T> d = hn::NegMulAdd(hn::Exp(Tag<T>(), v), all, lanes.load(g + i));
-      // Exp answers NaN with 0: let it through.
-      const Lanes<T> known = hn::IfThenElse(hn::IsNaN(v), v, d);
-      lanes.store(hn::IfThenZeroElse(hn::Eq(v, excluded), known), out + i);
+      const Lanes<T> d = hn::NegMulAdd(exponential<T>(v), all, lanes.load(g + i));
+      lanes.store(hn::IfThenZeroElse(hn::Eq(v, excluded), d), out + i);
     });
   }
 }
