@@ -39,6 +39,19 @@ struct Picky : Op<Picky> {
   }
 };
 
+/// y = 2 x, whose rule puts its gradient into the gathering memory.
+struct Gathering : Op<Gathering> {
+  static constexpr std::string_view name = "gathering";
+  Tensor forward(const Tensor& x) const { return x + x; }
+  Tensor vjp(const Saved&, const Tensor& dy) const { return 2.0 * dy; }
+  void fused_vjp(const Saved&, const Tensor& dy, GradientSink& sink) const {
+    GradientBuffer gathered = sink.buffer(0);
+    const std::span<double> dx = gathered.tensor.mutable_data<double>("gathering");
+    const std::vector<double> g = dy.to_vector<double>();
+    for (std::size_t i = 0; i < dx.size(); ++i) dx[i] = 2.0 * g[i] + (gathered.holds_sum ? dx[i] : 0.0);
+  }
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(cotangents)
@@ -132,6 +145,22 @@ BOOST_AUTO_TEST_CASE(decision_10_more_inputs_than_two_bytes_count) {
   Tape tape;
   const Tensor y = cat(std::vector<Tensor>(kParts, x));
   BOOST_TEST(tape.gradient(sum(y), x).to_vector<double>() == (Values{kParts, kParts}));
+}
+
+BOOST_AUTO_TEST_CASE(decision_10_a_rule_writes_or_adds_as_its_buffer_says) {
+  const Tensor x = leaf({1.0, 2.0});
+  for (const bool observed : {false, true}) {
+    Tape tape;
+    Tensor contributions = zeros({2}, {.dtype = float64});
+    if (observed)
+      tape.observe([&](const SweepEvent& event) {
+        if (event.node.op == Gathering::name) contributions = contributions + event.input_gradients[0];
+      });
+    const Tensor y = apply(Gathering{}, x) + apply(Gathering{}, x);
+    full({2}, 7.0, {.dtype = float64});  // whose memory comes back
+    BOOST_TEST(tape.gradient(sum(y), x).to_vector<double>() == (Values{4.0, 4.0}));
+    BOOST_TEST(contributions.to_vector<double>() == (observed ? Values{4.0, 4.0} : Values{0.0, 0.0}));
+  }
 }
 
 // A loop over the rows of x [L, 256]: filling a zero of x's size for each would write L^2 KiB = 16 GiB.

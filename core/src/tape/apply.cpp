@@ -109,7 +109,7 @@ void jvp_by_double_vjp(const OpTable& table, const void* op, const Saved& saved,
                         std::to_string(gradients.size()));
       gradients[static_cast<std::size_t>(i)] = std::move(dx);
     }
-    Tensor accumulate_into(int) override {
+    GradientBuffer buffer(int) override {
       throw TapeError("[jvp] a differentiable rule accumulates through its return value");
     }
   };

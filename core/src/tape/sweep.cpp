@@ -42,6 +42,12 @@ const Tensor& Saved::residual(int i) const {
 }
 int Saved::inputs() const { return node_ == nullptr ? inputs_.size() : static_cast<int>(node_->edge_count); }
 
+Tensor GradientSink::accumulate_into(int i) {
+  GradientBuffer gathered = buffer(i);
+  if (!gathered.holds_sum) array::fill(array_of(gathered.tensor), 0.0);
+  return std::move(gathered.tensor);
+}
+
 namespace {
 
 /// The producer's record of input i: known for tracked inputs.
@@ -156,21 +162,22 @@ class Sweep::Sink final : public GradientSink {
     sweep_.accumulate(below.slot + edge.output, below.outputs[edge.output], std::move(dx), node_);
   }
 
-  Tensor accumulate_into(int i) override {
+  GradientBuffer buffer(int i) override {
     expect_input(i);
     if (!wants(i))
       throw TapeError("its rule asked for the buffer of input " + std::to_string(i) + ", which wants no gradient");
     const Edge& edge = node_.edges[i];
     const Node& below = *sweep_.tape_.nodes[edge.node];
     const OutputMeta& meta = below.outputs[edge.output];
-    if (seen_ == nullptr) return sweep_.accumulation_buffer(below.slot + edge.output, meta);
+    if (seen_ == nullptr) return sweep_.buffer(below.slot + edge.output, meta);
     // An observer wants this node's own contribution: it goes to a buffer of its own, added when the rule is done.
     Tensor& own = (*seen_)[static_cast<std::size_t>(i)];
-    if (!own.defined()) {
-      own = zeros(meta.shape, {.dtype = meta.dtype});
+    const bool holds_sum = own.defined();
+    if (!holds_sum) {
+      own = empty(meta.shape, {.dtype = meta.dtype});
       apart_.push_back(i);
     }
-    return own;
+    return {own, holds_sum};
   }
 
   void add_apart() {
@@ -219,14 +226,15 @@ void Sweep::accumulate(std::uint32_t slot, const OutputMeta& target, Tensor grad
   }
 }
 
-Tensor Sweep::accumulation_buffer(std::uint32_t slot, const OutputMeta& target) {
+GradientBuffer Sweep::buffer(std::uint32_t slot, const OutputMeta& target) {
   Tensor& sum = cotangents_[slot];
-  if (!sum.defined()) {
-    sum = zeros(target.shape, {.dtype = target.dtype});
+  const bool holds_sum = sum.defined();
+  if (!holds_sum) {
+    sum = empty(target.shape, {.dtype = target.dtype});
   } else if (!is_exclusive(sum)) {
     sum = wrap(array::copy(array_of(sum)));
   }
-  return sum;
+  return {sum, holds_sum};
 }
 
 void Sweep::check_versions(const Node& node) const {

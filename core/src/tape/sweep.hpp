@@ -39,7 +39,7 @@ class Sweep {
   void run(std::uint32_t lowest, std::span<const char> reaches, const AtNode& at_node);
   void step(Node& node, std::span<const char> reaches);
   void accumulate(std::uint32_t slot, const OutputMeta& target, Tensor gradient, const Node& from);
-  Tensor accumulation_buffer(std::uint32_t slot, const OutputMeta& target);
+  GradientBuffer buffer(std::uint32_t slot, const OutputMeta& target);
   void check_versions(const Node& node) const;
   /// Keeps the cotangents that have come to a node for who studies the tape, and looks for anomalies among them.
   void study(const Node& node) const;

@@ -152,14 +152,21 @@ class Saved {
   std::span<const Tensor> outputs_;
 };
 
+/// Memory in which an input's gradient is gathered.
+struct GradientBuffer {
+  Tensor tensor;   ///< contiguous, of the input's shape; to be written through mutable_data()
+  bool holds_sum;  ///< whether something has come so far: add to it. If not, its elements are not set: write them all
+};
+
 /// Where a fused reverse rule puts its gradients. Only the engine accumulates and un-broadcasts.
 class GradientSink {
  public:
   /// Adds dx to the gradient of input i. An undefined dx is a zero.
   virtual void add(int i, Tensor dx) = 0;
-  /// A contiguous buffer of input i's shape that holds what has come so far (zeros at first): add into it, through
-  /// mutable_data().
-  virtual Tensor accumulate_into(int i) = 0;
+  /// The memory of input i's gradient itself.
+  virtual GradientBuffer buffer(int i) = 0;
+  /// The same for a rule that only adds: zeros where nothing has come so far.
+  Tensor accumulate_into(int i);
 
  protected:
   ~GradientSink() = default;

@@ -1,7 +1,4 @@
 #include <fmt/format.h>
-
-#include <algorithm>
-
 #include "kernels/gemm.hpp"
 #include "kernels/reduce.hpp"
 #include "tape/dispatch.hpp"
@@ -37,8 +34,7 @@ struct Linear : Op<Linear> {
       using T = decltype(zero);
       const std::int64_t in = weight.size(1);
       const std::int64_t out = weight.size(0);
-      const std::int64_t rows = in == 0 ? y.numel() / std::max<std::int64_t>(out, 1) : x.numel() / in;
-      kernels::gemm<T>(rows, out, in, {xs.as<T>(), in, 1}, {ws.as<T>(), ws.strides[1], ws.strides[0]},
+      kernels::gemm<T>(rows_of(shape), out, in, {xs.as<T>(), in, 1}, {ws.as<T>(), ws.strides[1], ws.strides[0]},
                        {array_of(y).as<T>(), out, 1}, {.bias = bias.defined() ? bs.as<T>() : nullptr});
     });
     return y;
@@ -53,19 +49,19 @@ struct Linear : Op<Linear> {
     with_floating(dy.dtype(), [&](auto zero) {
       using T = decltype(zero);
       const std::int64_t out = dy.size(-1);
-      const std::int64_t rows = out == 0 ? 0 : dy.numel() / out;
+      const std::int64_t rows = rows_of(dy.shape());
       if (s.wants(0)) {
         const array::Array& w = array_of(s.input(1));
-        const Tensor dx = sink.accumulate_into(0);
+        const auto [dx, holds_sum] = sink.buffer(0);
         kernels::gemm<T>(rows, w.shape[1], out, {g.as<T>(), out, 1}, {w.as<T>(), w.strides[0], w.strides[1]},
-                         {array_of(dx).as<T>(), w.shape[1], 1}, {.accumulate = true});
+                         {array_of(dx).as<T>(), w.shape[1], 1}, {.accumulate = holds_sum});
       }
       if (s.wants(1)) {
         const array::Array x = contiguous_array(s.input(0));
         const std::int64_t in = x.shape.back();
-        const Tensor dw = sink.accumulate_into(1);
+        const auto [dw, holds_sum] = sink.buffer(1);
         kernels::gemm<T>(out, in, rows, {g.as<T>(), 1, out}, {x.as<T>(), in, 1}, {array_of(dw).as<T>(), in, 1},
-                         {.accumulate = true});
+                         {.accumulate = holds_sum});
       }
       if (s.wants(2)) {
         const Tensor db = empty({out}, {.dtype = dy.dtype()});
@@ -130,6 +126,12 @@ struct Linear : Op<Linear> {
   }
 
  private:
+  /// Of x or y: what stands before the features, of which there may be none.
+  static std::int64_t rows_of(const Shape& shape) {
+    std::int64_t rows = 1;
+    for (int d = 0; d + 1 < shape.rank(); ++d) rows *= shape[d];
+    return rows;
+  }
   static void check(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     expect_floating(name, x);
     expect_same_dtype(name, x, weight);
