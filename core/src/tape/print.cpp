@@ -53,9 +53,11 @@ std::string shapes_text(const NodeInfo& n) {
   return fmt::format("{}", fmt::join(shapes, ", "));
 }
 
-/// "keeps inputs 0, 1, output: 96 B".
+/// "keeps inputs 0, 1, output: 96 B; input 2 comes again".
 std::string kept_text(const NodeInfo& n) {
-  if (n.op == "leaf" || n.kept.empty()) return "";
+  std::string again;
+  for (const int i : n.recomputed) again += fmt::format("{}input {} comes again", again.empty() ? "" : ", ", i);
+  if (n.op == "leaf" || n.kept.empty()) return again;
   std::vector<std::pair<std::string, std::vector<std::string>>> kinds;  // "input" and its indices
   std::size_t bytes = 0;
   for (const NodeInfo::Kept& k : n.kept) {
@@ -69,7 +71,7 @@ std::string kept_text(const NodeInfo& n) {
   for (const auto& [kind, indices] : kinds)
     parts.push_back(
         indices.empty() ? kind : fmt::format("{}{} {}", kind, indices.size() > 1 ? "s" : "", fmt::join(indices, ", ")));
-  return fmt::format("keeps {}: {}", fmt::join(parts, ", "), bytes_text(bytes));
+  return fmt::format("keeps {}: {}{}{}", fmt::join(parts, ", "), bytes_text(bytes), again.empty() ? "" : "; ", again);
 }
 
 void trim_end(std::string& line) { line.erase(line.find_last_not_of(' ') + 1); }

@@ -239,6 +239,10 @@ GradientBuffer Sweep::buffer(std::uint32_t slot, const OutputMeta& target) {
 
 void Sweep::check_versions(const Node& node) const {
   for (const SavedSlot& slot : std::span(node.saved, node.saved_count)) {
+    if (!slot.tensor.defined()) {
+      check_versions(*tape_.nodes[node.edges[slot.index].node]);
+      continue;
+    }
     const array::Storage& storage = *slot.tensor.impl()->array.storage;
     if (storage.version() != slot.version)
       throw TapeError(std::string(node.name()) + " saved its " + std::string(to_string(slot.kind)) + " " +
@@ -259,7 +263,7 @@ bool Sweep::second_order(const Node& node, std::span<const Tensor> cotangents) c
   if (options_.create_graph) return true;
   if (recorder.level_count == 0) return false;
   for (const SavedSlot& slot : std::span(node.saved, node.saved_count))
-    if (innermost_level(slot.tensor) != 0) return true;
+    if (slot.tensor.defined() && innermost_level(slot.tensor) != 0) return true;
   // A fused rule would add into what has come so far, past its tangents.
   for (const Edge& edge : std::span(node.edges, node.edge_count))
     if (edge.tracked() && innermost_level(cotangents_[tape_.nodes[edge.node]->slot + edge.output]) != 0) return true;
@@ -288,6 +292,49 @@ void Sweep::apply_hooks(std::uint32_t slot) {
   const auto found = tape_.hooks.find(slot);
   if (found != tape_.hooks.end() && cotangents_[slot].defined()) fire(found->second, cotangents_[slot]);
 }
+
+namespace {
+
+/// Runs a node's forward function again: its output, in its place on the tape.
+Tensor recompute(const Node& node) {
+  const Tensor absent;
+  std::vector<const Tensor*> inputs(node.edge_count, &absent);
+  for (const SavedSlot& slot : std::span(node.saved, node.saved_count))
+    if (slot.kind == SavedSlot::Kind::input) inputs[slot.index] = &slot.tensor;
+  Tensor y;
+  {
+    const NoRecord pause;
+    const StrongZero plain(false);
+    Keeper keeper(false);
+    node.table->forward(node.state, keeper, Inputs(inputs.data(), inputs.size()), std::span(&y, 1));
+  }
+  y = wrap(array_of(y));
+  y.impl()->place = {node.tape->serial, node.tape->generation, node.position, 0};
+  return y;
+}
+
+/// While it lives, a node has the inputs that are not kept, as far as its rule reads them.
+class Recomputed {
+ public:
+  Recomputed(Node& node, Wants wants) {
+    for (SavedSlot& slot : std::span(node.saved, node.saved_count)) {
+      if (slot.tensor.defined() || (node.table->keep(node.state, wants).input_set >> slot.index & 1U) == 0) continue;
+      slot.tensor = recompute(*node.tape->nodes[node.edges[slot.index].node]);
+      slot.version = array_of(slot.tensor).storage->version();
+      filled_.push_back(&slot);
+    }
+  }
+  Recomputed(const Recomputed&) = delete;
+  Recomputed& operator=(const Recomputed&) = delete;
+  ~Recomputed() {
+    for (SavedSlot* slot : filled_) slot->tensor = Tensor();
+  }
+
+ private:
+  std::vector<SavedSlot*> filled_;
+};
+
+}  // namespace
 
 void Sweep::step(Node& node, std::span<const char> reaches) {
   const std::span<Tensor> slots(cotangents_.data() + node.slot, node.output_count);
@@ -320,6 +367,7 @@ void Sweep::step(Node& node, std::span<const char> reaches) {
   std::vector<Tensor> seen(observed ? node.edge_count : 0U);
   Sink sink(*this, node, wanted, observed ? &seen : nullptr);
   const Saved saved(node, Wants(wanted));
+  const Recomputed recomputed(node, Wants(wanted));
   const bool fused = table.fused_vjp != nullptr && ((!again && !options_.strong_zero) || table.vjp == nullptr);
   {
     const StrongZero strong(options_.strong_zero);

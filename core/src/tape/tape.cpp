@@ -133,12 +133,31 @@ Edge TapeImpl::edge_of(const Tensor& x, std::string_view op) {
   return {node, 0};
 }
 
+namespace {
+
+bool is_large(const OutputMeta& output, std::size_t bytes) {
+  return static_cast<std::size_t>(output.shape.numel()) * size_of(output.dtype) >= bytes;
+}
+
+}  // namespace
+
+bool TapeImpl::recomputes(const Node& node) const {
+  if (node.is_leaf() || !node.table->recomputable || options.study) return false;
+  const std::span saved(node.saved, node.saved_count);
+  return is_large(node.outputs[0], options.recompute_from) &&
+         std::all_of(saved.begin(), saved.end(), [](const SavedSlot& slot) { return slot.tensor.defined(); });
+}
+
 void TapeImpl::record(const OpTable& table, const void* op, std::span<const Edge> edges, Inputs inputs,
                       std::span<Tensor> outputs, Keeper& keeper) {
   std::uint64_t mask = 0;
   for (std::size_t i = 0; i < edges.size() && i < 64; ++i)
     if (edges[i].tracked()) mask |= std::uint64_t{1} << i;
-  const Keep keep = table.keep(op, Wants(mask));
+  Keep keep = table.keep(op, Wants(mask));
+  if (table.recomputable && !options.study) {
+    const array::Array& y = array_of(outputs[0]);
+    if (is_large({y.shape, y.dtype}, options.recompute_from)) keep = keep | Keep::inputs;
+  }
   const auto keeps = [](std::uint32_t set, std::size_t i) {
     return i < 32 ? (set >> i & 1U) != 0 : set == ~std::uint32_t{0};
   };
@@ -172,7 +191,7 @@ void TapeImpl::record(const OpTable& table, const void* op, std::span<const Edge
   node->state = state;
   for (std::size_t j = 0; j < outputs.size(); ++j) {
     const array::Array& a = outputs[j].impl()->array;
-    new (node->outputs + j) OutputMeta{a.shape, a.dtype};
+    new (node->outputs + j) OutputMeta{a.shape, a.dtype, table.recomputable ? a.storage->version() : 0};
     if (is_floating(a.dtype))
       outputs[j].impl()->place = {serial, generation, node->position, static_cast<std::uint32_t>(j)};
   }
@@ -180,9 +199,20 @@ void TapeImpl::record(const OpTable& table, const void* op, std::span<const Edge
   const auto save = [&](const Tensor& t, SavedSlot::Kind kind, std::size_t index) {
     new (slot++) SavedSlot{t, t.impl()->array.storage->version(), kind, static_cast<std::uint16_t>(index)};
   };
-  for (std::size_t i = 0; i < edges.size(); ++i)
-    if (keeps(keep.input_set, i) && inputs[static_cast<int>(i)].defined())
-      save(inputs[static_cast<int>(i)], SavedSlot::Kind::input, i);
+  const auto comes_again = [&](const Tensor& x, const Edge& edge) {
+    if (!edge.tracked() || recorder.level_count > 0) return false;  // a saved input has its tangents
+    const Node& producer = *nodes[edge.node];
+    return recomputes(producer) && x.impl()->array.storage->version() == producer.outputs[0].version;
+  };
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    const Tensor& x = inputs[static_cast<int>(i)];
+    if (!keeps(keep.input_set, i) || !x.defined()) continue;
+    if (i < 32 && comes_again(x, edges[i])) {
+      new (slot++) SavedSlot{Tensor(), 0, SavedSlot::Kind::input, static_cast<std::uint16_t>(i)};
+    } else {
+      save(x, SavedSlot::Kind::input, i);
+    }
+  }
   for (std::size_t j = 0; j < outputs.size(); ++j)
     if (keeps(keep.output_set, j)) save(outputs[j], SavedSlot::Kind::output, j);
   std::size_t r = 0;
@@ -384,6 +414,7 @@ std::size_t Tape::bytes_kept() const {
   for (const Node* node : impl_->nodes) {
     if (node->is_leaf()) continue;
     for (const SavedSlot& slot : std::span(node->saved, node->saved_count)) {
+      if (!slot.tensor.defined()) continue;
       const array::Array& a = slot.tensor.impl()->array;
       if (seen.insert(a.storage.get()).second) bytes += static_cast<std::size_t>(a.shape.numel()) * size_of(a.dtype);
     }
@@ -415,6 +446,10 @@ NodeInfo TapeImpl::info(const Node& node) const {
   }
   if (!node.is_leaf()) {
     for (const SavedSlot& slot : std::span(node.saved, node.saved_count)) {
+      if (!slot.tensor.defined()) {
+        n.recomputed.push_back(slot.index);
+        continue;
+      }
       const array::Array& a = slot.tensor.impl()->array;
       const bool only = slot.kind == SavedSlot::Kind::output && node.output_count == 1;
       n.kept.push_back({std::string(to_string(slot.kind)) + (only ? "" : " " + std::to_string(slot.index)),

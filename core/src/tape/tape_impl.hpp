@@ -28,11 +28,12 @@ struct Edge {
 struct OutputMeta {
   Shape shape;
   DType dtype;
+  std::uint32_t version = 0;  // of what a recomputable op gave
 };
 
 struct SavedSlot {
   enum class Kind : std::uint8_t { input, output, residual };
-  Tensor tensor;
+  Tensor tensor;  // undefined for an input that is computed again
   std::uint32_t version;
   Kind kind;
   std::uint16_t index;
@@ -119,6 +120,8 @@ struct TapeImpl {
   /// Appends a node for an op that has run. `saved_inputs` are the inputs with their tangents.
   void record(const OpTable& table, const void* op, std::span<const Edge> edges, Inputs saved_inputs,
               std::span<Tensor> outputs, Keeper& keeper);
+  /// Whether a node can give its output again, and that is large enough to be worth it.
+  bool recomputes(const Node& node) const;
   /// The node of a tensor on this tape. Throws TapeError that says why it is not.
   const Node& node_of(const Tensor& x, const char* what) const;
   /// Releases every node and starts the next generation.

@@ -36,6 +36,10 @@
 // linear = true
 //   The forward function is linear in all its inputs together: it is its own forward rule.
 //
+// recomputable = true
+//   Where its output is large, the ops that read it do not keep it: the sweep runs forward again. For an op with one
+//   output that costs about one pass over inputs which it keeps anyway, and depends on nothing else.
+//
 // outputs()
 //   How many tensors forward returns, where that is a std::vector: std::size_t, at least 1.
 //
@@ -193,6 +197,7 @@ struct Op {
   static constexpr std::string_view math = "";
   static constexpr Keep keep = Keep::inputs;
   static constexpr bool linear = false;
+  static constexpr bool recomputable = false;
   static constexpr bool differentiable = true;
 };
 
@@ -201,6 +206,7 @@ struct OpTable {
   std::string_view name;
   std::string_view math;
   bool linear;
+  bool recomputable;
   bool differentiable;
   void (*forward)(const void* op, Keeper& keeper, Inputs inputs, std::span<Tensor> outputs);
   void (*vjp)(const void* op, const Saved& saved, Cotangents dys,
@@ -319,6 +325,7 @@ struct TableOf {
       .name = O::name,
       .math = O::math,
       .linear = O::linear,
+      .recomputable = O::recomputable,
       .differentiable = O::differentiable,
       .forward = &forward,
       .vjp = kHasVjp ? &vjp : nullptr,

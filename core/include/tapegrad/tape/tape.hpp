@@ -16,6 +16,7 @@
 // 4. consuming the tape empties it and starts a new generation: tensors of an earlier one are stale.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -38,6 +39,9 @@ struct TapeOptions {
   /// are meant), or in the reverse sweep at the node whose rule made it. Looks at what is done while the tape records.
   /// Implies study.
   bool anomaly = false;
+  /// What activations and norms give is not kept for other ops' reverse rules where it has this many bytes or more, but
+  /// computed again in the sweep, with the same bits: one pass over memory for less of it. In study mode all is kept.
+  std::size_t recompute_from = std::size_t{4} << 20;
 };
 
 struct BackwardOptions {
@@ -82,6 +86,7 @@ struct NodeInfo {
   std::vector<Shape> shapes;  ///< of the outputs
   std::vector<DType> dtypes;
   std::vector<Kept> kept;
+  std::vector<int> recomputed;  ///< inputs that the reverse rule reads and the sweep computes again
   std::vector<std::pair<std::string, std::string>> attributes;
   std::vector<Tensor> values;        ///< the outputs, in study mode
   std::vector<Tensor> input_values;  ///< in study mode

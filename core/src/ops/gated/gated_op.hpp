@@ -19,6 +19,7 @@ namespace tapegrad {
 template <class Self, class Formula, const kernels::BinaryKernels& Kernels>
 struct GatedOp : Op<Self> {
   static constexpr Keep keep = Keep::inputs;
+  static constexpr bool recomputable = true;
   int axis;
 
   explicit GatedOp(int d) : axis(d) {}

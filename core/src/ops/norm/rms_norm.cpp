@@ -15,6 +15,7 @@ struct RmsNorm : Op<RmsNorm> {
   static constexpr std::string_view name = "rms_norm";
   static constexpr std::string_view math =
       R"(y = \gamma \hat x,\ \hat x = r x,\ r = (\langle x^2 \rangle + \epsilon)^{-1/2};\quad \bar x = r \left(g - \hat x \langle g \hat x \rangle\right),\ g = \gamma \bar y,\ \bar\gamma = \sum \bar y \hat x)";
+  static constexpr bool recomputable = true;
   double eps;
   bool scaled;  // by a gamma
 

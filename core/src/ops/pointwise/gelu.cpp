@@ -21,6 +21,7 @@ struct Gelu : UnaryOp<Gelu, GeluFormula, GeluFormulaKernels> {
   static constexpr std::string_view name = "gelu";
   static constexpr std::string_view math = R"(y = x\,\Phi(x);\quad \bar x = \bar y\,(\Phi(x) + x\,\varphi(x)))";
   static constexpr Keep keep = Keep::inputs;
+  static constexpr bool recomputable = true;
   using UnaryOp::UnaryOp;
 
   void describe(AttributeVisitor& visitor) const { visitor("form", formula.tanh_form != 0.0 ? "tanh" : "exact"); }

@@ -21,6 +21,7 @@ struct Silu : UnaryOp<Silu, SiluFormula, SiluFormulaKernels> {
   static constexpr std::string_view name = "silu";
   static constexpr std::string_view math = R"(y = x\,\sigma(x);\quad \bar x = \bar y\,\sigma(x)\,(1 + x\,\sigma(-x)))";
   static constexpr Keep keep = Keep::inputs;
+  static constexpr bool recomputable = true;
 
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y = x\,\sigma(x))",
