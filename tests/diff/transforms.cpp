@@ -175,6 +175,19 @@ BOOST_AUTO_TEST_CASE(only_the_argument_is_differentiated) {
   check_close(leaf.grad(), {12.0});
 }
 
+BOOST_AUTO_TEST_CASE(pullbacks_are_values) {
+  const auto f = [](const Tensor& x) { return cube(x); };
+  auto back = vjp(f, num(2.0)).second;
+  auto other = vjp(f, num(3.0)).second;
+  const auto first = back;
+  back = other;
+  other = first;
+  const auto& same = back;
+  back = same;
+  check_close(back(num(1.0)), {27.0});
+  check_close(other(num(1.0)), {12.0});
+}
+
 BOOST_AUTO_TEST_CASE(results_off_a_private_tape_can_be_used_on_the_next) {
   const Tensor d = grad([](const Tensor& x) { return cube(x); })(num(2.0));
   const auto [y, pullback] = vjp([](const Tensor& x) { return cube(x); }, num(2.0));

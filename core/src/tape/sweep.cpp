@@ -22,7 +22,7 @@ namespace {
 
 const Tensor& find_saved(const Node& node, SavedSlot::Kind kind, int index, const char* what) {
   for (const SavedSlot& slot : std::span(node.saved, node.saved_count))
-    if (slot.kind == kind && slot.index == index) return slot.tensor;
+    if (slot.kind == kind && slot.index == index && slot.tensor.defined()) return slot.tensor;
   throw TapeError(fmt::format("[{}] its reverse rule reads {} {}, which the op does not keep (or which was not given)",
                               node.name(), what, index));
 }
@@ -239,7 +239,7 @@ GradientBuffer Sweep::buffer(std::uint32_t slot, const OutputMeta& target) {
 
 void Sweep::check_versions(const Node& node) const {
   for (const SavedSlot& slot : std::span(node.saved, node.saved_count)) {
-    if (!slot.tensor.defined()) {
+    if (slot.comes_again) {
       check_versions(*tape_.nodes[node.edges[slot.index].node]);
       continue;
     }
@@ -263,7 +263,7 @@ bool Sweep::second_order(const Node& node, std::span<const Tensor> cotangents) c
   if (options_.create_graph) return true;
   if (recorder.level_count == 0) return false;
   for (const SavedSlot& slot : std::span(node.saved, node.saved_count))
-    if (slot.tensor.defined() && innermost_level(slot.tensor) != 0) return true;
+    if (!slot.comes_again && innermost_level(slot.tensor) != 0) return true;
   // A fused rule would add into what has come so far, past its tangents.
   for (const Edge& edge : std::span(node.edges, node.edge_count))
     if (edge.tracked() && innermost_level(cotangents_[tape_.nodes[edge.node]->slot + edge.output]) != 0) return true;
@@ -320,7 +320,6 @@ class Recomputed {
     for (SavedSlot& slot : std::span(node.saved, node.saved_count)) {
       if (slot.tensor.defined() || (node.table->keep(node.state, wants).input_set >> slot.index & 1U) == 0) continue;
       slot.tensor = recompute(*node.tape->nodes[node.edges[slot.index].node]);
-      slot.version = array_of(slot.tensor).storage->version();
       filled_.push_back(&slot);
     }
   }
@@ -367,9 +366,9 @@ void Sweep::step(Node& node, std::span<const char> reaches) {
   std::vector<Tensor> seen(observed ? node.edge_count : 0U);
   Sink sink(*this, node, wanted, observed ? &seen : nullptr);
   const Saved saved(node, Wants(wanted));
-  const Recomputed recomputed(node, Wants(wanted));
   const bool fused = table.fused_vjp != nullptr && ((!again && !options_.strong_zero) || table.vjp == nullptr);
   {
+    const Recomputed recomputed(node, Wants(wanted));
     const StrongZero strong(options_.strong_zero);
     if (fused) {
       table.fused_vjp(node.state, saved, dys, sink);

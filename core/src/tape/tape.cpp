@@ -145,7 +145,9 @@ bool TapeImpl::recomputes(const Node& node) const {
   if (node.is_leaf() || !node.table->recomputable || options.study) return false;
   const std::span saved(node.saved, node.saved_count);
   return is_large(node.outputs[0], options.recompute_from) &&
-         std::all_of(saved.begin(), saved.end(), [](const SavedSlot& slot) { return slot.tensor.defined(); });
+         std::none_of(saved.begin(), saved.end(), [](const SavedSlot& slot) {
+           return slot.comes_again || slot.kind == SavedSlot::Kind::output;  // kept anyway
+         });
 }
 
 void TapeImpl::record(const OpTable& table, const void* op, std::span<const Edge> edges, Inputs inputs,
@@ -154,7 +156,8 @@ void TapeImpl::record(const OpTable& table, const void* op, std::span<const Edge
   for (std::size_t i = 0; i < edges.size() && i < 64; ++i)
     if (edges[i].tracked()) mask |= std::uint64_t{1} << i;
   Keep keep = table.keep(op, Wants(mask));
-  if (table.recomputable && !options.study) {
+  const bool may_recompute = !options.study && recorder.level_count == 0;  // a saved input has its tangents
+  if (table.recomputable && may_recompute) {
     const array::Array& y = array_of(outputs[0]);
     if (is_large({y.shape, y.dtype}, options.recompute_from)) keep = keep | Keep::inputs;
   }
@@ -200,7 +203,7 @@ void TapeImpl::record(const OpTable& table, const void* op, std::span<const Edge
     new (slot++) SavedSlot{t, t.impl()->array.storage->version(), kind, static_cast<std::uint16_t>(index)};
   };
   const auto comes_again = [&](const Tensor& x, const Edge& edge) {
-    if (!edge.tracked() || recorder.level_count > 0) return false;  // a saved input has its tangents
+    if (!edge.tracked() || !may_recompute) return false;
     const Node& producer = *nodes[edge.node];
     return recomputes(producer) && x.impl()->array.storage->version() == producer.outputs[0].version;
   };
@@ -208,7 +211,7 @@ void TapeImpl::record(const OpTable& table, const void* op, std::span<const Edge
     const Tensor& x = inputs[static_cast<int>(i)];
     if (!keeps(keep.input_set, i) || !x.defined()) continue;
     if (i < 32 && comes_again(x, edges[i])) {
-      new (slot++) SavedSlot{Tensor(), 0, SavedSlot::Kind::input, static_cast<std::uint16_t>(i)};
+      new (slot++) SavedSlot{Tensor(), 0, SavedSlot::Kind::input, static_cast<std::uint16_t>(i), true};
     } else {
       save(x, SavedSlot::Kind::input, i);
     }
@@ -414,7 +417,7 @@ std::size_t Tape::bytes_kept() const {
   for (const Node* node : impl_->nodes) {
     if (node->is_leaf()) continue;
     for (const SavedSlot& slot : std::span(node->saved, node->saved_count)) {
-      if (!slot.tensor.defined()) continue;
+      if (slot.comes_again) continue;
       const array::Array& a = slot.tensor.impl()->array;
       if (seen.insert(a.storage.get()).second) bytes += static_cast<std::size_t>(a.shape.numel()) * size_of(a.dtype);
     }
@@ -446,7 +449,7 @@ NodeInfo TapeImpl::info(const Node& node) const {
   }
   if (!node.is_leaf()) {
     for (const SavedSlot& slot : std::span(node.saved, node.saved_count)) {
-      if (!slot.tensor.defined()) {
+      if (slot.comes_again) {
         n.recomputed.push_back(slot.index);
         continue;
       }

@@ -33,10 +33,11 @@ struct OutputMeta {
 
 struct SavedSlot {
   enum class Kind : std::uint8_t { input, output, residual };
-  Tensor tensor;  // undefined for an input that is computed again
+  Tensor tensor;
   std::uint32_t version;
   Kind kind;
   std::uint16_t index;
+  bool comes_again = false;  // an input that is there only while its node's rule runs
 };
 
 std::string_view to_string(SavedSlot::Kind kind);

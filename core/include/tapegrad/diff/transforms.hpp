@@ -38,7 +38,10 @@ class Linearization {
   Linearization(const char* name, const TensorFunction& f, const std::vector<Tensor>& xs,
                 TransformOptions options = {});
   Linearization(const Linearization& other) noexcept;
-  Linearization& operator=(const Linearization&) = delete;
+  Linearization& operator=(Linearization other) noexcept {
+    std::swap(state_, other.state_);
+    return *this;
+  }
   ~Linearization();
 
   const std::vector<Tensor>& outputs() const;

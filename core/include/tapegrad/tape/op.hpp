@@ -37,8 +37,9 @@
 //   The forward function is linear in all its inputs together: it is its own forward rule.
 //
 // recomputable = true
-//   Where its output is large, the ops that read it do not keep it: the sweep runs forward again. For an op with one
-//   output that costs about one pass over inputs which it keeps anyway, and depends on nothing else.
+//   Where its output is large, the ops that read it do not keep it: the sweep runs forward again for each. All inputs
+//   are kept for it then, whatever `keep` says. For an op that gives one Tensor, costs about one pass over inputs which
+//   its reverse rule reads anyway, and depends on nothing else.
 //
 // outputs()
 //   How many tensors forward returns, where that is a std::vector: std::size_t, at least 1.
@@ -156,7 +157,8 @@ class Saved {
   std::span<const Tensor> outputs_;
 };
 
-/// Memory in which an input's gradient is gathered.
+/// Memory in which an input's gradient is gathered. Let go of one before asking for the next: both may be of the same
+/// tensor.
 struct GradientBuffer {
   Tensor tensor;   ///< contiguous, of the input's shape; to be written through mutable_data()
   bool holds_sum;  ///< whether something has come so far: add to it. If not, its elements are not set: write them all
@@ -320,6 +322,8 @@ struct TableOf {
   || requires(const O& o, const Saved& s, Cotangents d) { o.vjp(s, d); };
   static_assert(kHasVjp || kHasFused || !O::differentiable,
                 "an op needs vjp(const Saved&, const Tensor& dy), or `differentiable = false`");
+  static_assert(!O::recomputable || std::same_as<ForwardResult<O, Arity>, Tensor>,
+                "an op that is recomputable gives one Tensor");
 
   static constexpr OpTable table{
       .name = O::name,

@@ -40,7 +40,9 @@ struct TapeOptions {
   /// Implies study.
   bool anomaly = false;
   /// What activations and norms give is not kept for other ops' reverse rules where it has this many bytes or more, but
-  /// computed again in the sweep, with the same bits: one pass over memory for less of it. In study mode all is kept.
+  /// computed again in the sweep for each op that reads it, with the same bits: memory is saved for the time of one
+  /// pass over it. Until then no input of such an activation or norm may be written. In study mode, and under forward
+  /// mode, all is kept.
   std::size_t recompute_from = std::size_t{4} << 20;
 };
 

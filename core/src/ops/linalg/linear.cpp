@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+
 #include "kernels/gemm.hpp"
 #include "kernels/reduce.hpp"
 #include "tape/dispatch.hpp"
