@@ -133,23 +133,6 @@ Edge TapeImpl::edge_of(const Tensor& x, std::string_view op) {
   return {node, 0};
 }
 
-namespace {
-
-bool is_large(const OutputMeta& output, std::size_t bytes) {
-  return static_cast<std::size_t>(output.shape.numel()) * size_of(output.dtype) >= bytes;
-}
-
-}  // namespace
-
-bool TapeImpl::recomputes(const Node& node) const {
-  if (node.is_leaf() || !node.table->recomputable || options.study) return false;
-  const std::span saved(node.saved, node.saved_count);
-  return is_large(node.outputs[0], options.recompute_from) &&
-         std::none_of(saved.begin(), saved.end(), [](const SavedSlot& slot) {
-           return slot.comes_again || slot.kind == SavedSlot::Kind::output;  // kept anyway
-         });
-}
-
 void TapeImpl::record(const OpTable& table, const void* op, std::span<const Edge> edges, Inputs inputs,
                       std::span<Tensor> outputs, Keeper& keeper) {
   std::uint64_t mask = 0;
@@ -157,10 +140,10 @@ void TapeImpl::record(const OpTable& table, const void* op, std::span<const Edge
     if (edges[i].tracked()) mask |= std::uint64_t{1} << i;
   Keep keep = table.keep(op, Wants(mask));
   const bool may_recompute = !options.study && recorder.level_count == 0;  // a saved input has its tangents
-  if (table.recomputable && may_recompute) {
-    const array::Array& y = array_of(outputs[0]);
-    if (is_large({y.shape, y.dtype}, options.recompute_from)) keep = keep | Keep::inputs;
-  }
+  const bool recomputes =
+      table.recomputable && may_recompute &&
+      static_cast<std::size_t>(outputs[0].numel()) * size_of(outputs[0].dtype()) >= options.recompute_from;
+  if (recomputes) keep = keep | Keep::inputs;
   const auto keeps = [](std::uint32_t set, std::size_t i) {
     return i < 32 ? (set >> i & 1U) != 0 : set == ~std::uint32_t{0};
   };
@@ -194,7 +177,7 @@ void TapeImpl::record(const OpTable& table, const void* op, std::span<const Edge
   node->state = state;
   for (std::size_t j = 0; j < outputs.size(); ++j) {
     const array::Array& a = outputs[j].impl()->array;
-    new (node->outputs + j) OutputMeta{a.shape, a.dtype, table.recomputable ? a.storage->version() : 0};
+    new (node->outputs + j) OutputMeta{a.shape, a.dtype, recomputes ? a.storage->version() : 0};
     if (is_floating(a.dtype))
       outputs[j].impl()->place = {serial, generation, node->position, static_cast<std::uint32_t>(j)};
   }
@@ -205,13 +188,15 @@ void TapeImpl::record(const OpTable& table, const void* op, std::span<const Edge
   const auto comes_again = [&](const Tensor& x, const Edge& edge) {
     if (!edge.tracked() || !may_recompute) return false;
     const Node& producer = *nodes[edge.node];
-    return recomputes(producer) && x.impl()->array.storage->version() == producer.outputs[0].version;
+    return producer.recomputes && x.impl()->array.storage->version() == producer.outputs[0].version;
   };
+  node->recomputes = recomputes && keep.output_set == 0;  // an output that it keeps is there anyway
   for (std::size_t i = 0; i < edges.size(); ++i) {
     const Tensor& x = inputs[static_cast<int>(i)];
     if (!keeps(keep.input_set, i) || !x.defined()) continue;
     if (i < 32 && comes_again(x, edges[i])) {
       new (slot++) SavedSlot{Tensor(), 0, SavedSlot::Kind::input, static_cast<std::uint16_t>(i), true};
+      node->recomputes = false;
     } else {
       save(x, SavedSlot::Kind::input, i);
     }

@@ -28,7 +28,7 @@ struct Edge {
 struct OutputMeta {
   Shape shape;
   DType dtype;
-  std::uint32_t version = 0;  // of what a recomputable op gave
+  std::uint32_t version = 0;  // of what a node gave that recomputes it
 };
 
 struct SavedSlot {
@@ -57,6 +57,7 @@ struct Node {
   std::uint32_t edge_count = 0;
   std::uint32_t saved_count = 0;
   std::uint32_t output_count = 0;
+  bool recomputes = false;  // keeps all that its output can be made of again, which is large enough to be worth it
 
   bool is_leaf() const { return table == nullptr; }
   std::string_view name() const { return is_leaf() ? std::string_view("leaf") : table->name; }
@@ -121,8 +122,6 @@ struct TapeImpl {
   /// Appends a node for an op that has run. `saved_inputs` are the inputs with their tangents.
   void record(const OpTable& table, const void* op, std::span<const Edge> edges, Inputs saved_inputs,
               std::span<Tensor> outputs, Keeper& keeper);
-  /// Whether a node can give its output again, and that is large enough to be worth it.
-  bool recomputes(const Node& node) const;
   /// The node of a tensor on this tape. Throws TapeError that says why it is not.
   const Node& node_of(const Tensor& x, const char* what) const;
   /// Releases every node and starts the next generation.
