@@ -41,13 +41,13 @@ struct Conv1d : TrilinearOp<Conv1d> {
       using T = decltype(zero);
       if (s.wants(0)) {
         const array::Array w = contiguous_array(s.input(1));
-        const auto [dx, holds_sum] = sink.buffer(0);
-        kernels::convolve_adjoint<T>(facts, g.as<T>(), w.as<T>(), nullptr, written<T>(dx), holds_sum);
+        const GradientBuffer dx = sink.buffer(0);
+        kernels::convolve_adjoint<T>(facts, g.as<T>(), w.as<T>(), nullptr, written<T>(dx.tensor), dx.holds_sum);
       }
       if (s.wants(1)) {
         const array::Array x = contiguous_array(s.input(0));
-        const auto [dw, holds_sum] = sink.buffer(1);
-        kernels::correlate(facts, x.as<T>(), g.as<T>(), written<T>(dw), holds_sum);
+        const GradientBuffer dw = sink.buffer(1);
+        kernels::correlate(facts, x.as<T>(), g.as<T>(), written<T>(dw.tensor), dw.holds_sum);
       }
     });
   }

@@ -168,8 +168,8 @@ struct MatMul : Op<MatMul> {
     full.push_back(a.shape[a.shape.rank() - 2]);
     full.push_back(b.shape.back());
     if (full == shape) {
-      const auto [gathered, holds_sum] = sink.buffer(input);
-      multiply(a, b, array_of(gathered), holds_sum);
+      const GradientBuffer gathered = sink.buffer(input);
+      multiply(a, b, array_of(gathered.tensor), gathered.holds_sum);
       return;
     }
     const Tensor whole = empty(full, {.dtype = a.dtype});

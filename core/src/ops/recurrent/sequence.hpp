@@ -181,15 +181,15 @@ struct SequenceOp : Op<Self> {
                            memory.template weight<T>(), {dh, memory.hidden, 1}, {.accumulate = passes});
       }
       if (s.wants(kWeight)) {
-        const auto [dw, holds_sum] = sink.buffer(kWeight);
-        const auto put_product = [&, &gathered = dw](std::int64_t rows, std::int64_t from, const T* before, bool add) {
+        const GradientBuffer dw = sink.buffer(kWeight);
+        const auto put_product = [&](std::int64_t rows, std::int64_t from, const T* before, bool add) {
           kernels::gemm<T>(memory.width(), memory.hidden, rows,
                            {written<T>(dfrom_state) + from * of_gates, 1, memory.width()}, {before, memory.hidden, 1},
-                           {array_of(gathered).template as<T>(), memory.hidden, 1}, {.accumulate = add});
+                           {array_of(dw.tensor).template as<T>(), memory.hidden, 1}, {.accumulate = add});
         };
         // All positions but the first: the states before them lie as they do, one position off.
         put_product((memory.length - 1) * memory.rows, reverse ? 0 : 1, memory.template state<T>(0, reverse ? 1 : 0),
-                    holds_sum);
+                    dw.holds_sum);
         put_product(memory.rows, memory.position(0), memory.template step<T>(0).h, true);
       }
       if (s.wants(kBias)) {
