@@ -51,8 +51,9 @@ inline constexpr std::int64_t kMaxDepth = 384;
 /// Up to this many rows a panel of B is used too rarely to be worth a copy; nor is one whose rows lie this close, in
 /// bytes.
 inline constexpr std::int64_t kMaxUnpackedRows = 64, kMaxUnpackedStride = 768;
-/// Panels of B per tile from which on a copy of A pays, if its rows are not contiguous.
-inline constexpr std::int64_t kMinPackedPanels = 8;
+/// Panels of B per tile from which on a copy of A pays, if its rows are not contiguous; and if each of a row's elements
+/// lies in a page of its own, kPage bytes from the one before.
+inline constexpr std::int64_t kMinPackedPanels = 8, kMinPackedPanelsOfPages = 2, kPage = 4096;
 /// Elements of A per tile from which on it may come from beyond the first cache level.
 inline constexpr std::int64_t kMinPrefetched = 64 * 1024;
 
@@ -281,69 +282,44 @@ void pack_rows(D d, std::int64_t depth, std::int64_t rows, std::int64_t step, Ma
   }
 }
 
-/// The elements of one product that a block of k steps reads and writes, and how it begins and ends.
+/// A panel of C for a block of k steps: `cols` columns, in register tiles of `row_step` rows by `vectors` vectors.
 template <class T>
-struct Block {
-  const GemmProblem<T>* problem;
-  MatrixRef<T> c;
-  bool first, last;
+struct Panel {
+  std::int64_t rows, row_step, cols, vectors;
+  std::int64_t c_row_stride, c_col_stride;
+  MatrixRef<const T> bias;  // from the panel's first element on; data is null where none is added
+  bool starts_at_c, relu;
 };
 
-/// Runs one register tile at (row, col) of C, by way of a buffer where C cannot be addressed by whole vectors.
+/// Runs one register tile by way of a buffer: C cannot be addressed by whole vectors, or begins at more than one array.
 template <class T>
-HWY_INLINE void run_tile(const Block<T>& block, TileArgs<T>& args, std::int64_t row, std::int64_t col,
-                         std::int64_t rows, std::int64_t cols, std::int64_t vectors) {
+HWY_NOINLINE void run_buffered(const Panel<T>& panel, TileArgs<T>& args, RegisterTile<T> kernel, std::int64_t row,
+                               std::int64_t rows, T* c) {
   const hn::ScalableTag<T> d;
   constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(d));
   constexpr std::int64_t kWidth = kVectors * kLanes;
-  alignas(64) static constexpr T kZeros[kWidth] = {};
-  const GemmProblem<T>& problem = *block.problem;
-  const MatrixRef<const T> bias = problem.bias;
-  T* const c = block.c.data + row * block.c.row_stride + col * block.c.col_stride;
-  const std::int64_t last_count = cols - (vectors - 1) * kLanes;
-  const bool partial = last_count < kLanes;
-  const bool whole = (kMasks || !partial) && block.c.col_stride == 1;
-  const bool starts_at_c = !block.first || problem.accumulate;
-  const bool adds_bias = block.first && bias.data != nullptr;
-  const T* const bias_here = adds_bias ? bias.data + row * bias.row_stride + col * bias.col_stride : nullptr;
-  args.relu = block.last && problem.activation == Activation::relu;
-
   alignas(64) T buffer[kRows * kWidth];
-  if (!starts_at_c && !adds_bias) {
-    args.start = kZeros;
-    args.start_row_stride = 0;
-  } else if (whole && !adds_bias) {
-    args.start = c;
-    args.start_row_stride = block.c.row_stride;
-  } else if (whole && !starts_at_c && bias.row_stride == 0) {
-    args.start = bias_here;
-    args.start_row_stride = 0;
-  } else {
-    for (std::int64_t i = 0; i < rows; ++i) {
-      for (std::int64_t j = 0; j < vectors * kLanes; ++j) {
-        T start{0};
-        if (j < cols && starts_at_c) start = c[i * block.c.row_stride + j * block.c.col_stride];
-        if (j < cols && adds_bias) start += bias_here[i * bias.row_stride + j * bias.col_stride];
-        buffer[i * kWidth + j] = start;
-      }
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < panel.vectors * kLanes; ++j) {
+      T start{0};
+      if (j < panel.cols && panel.starts_at_c) start = c[i * panel.c_row_stride + j * panel.c_col_stride];
+      if (j < panel.cols && panel.bias.data != nullptr)
+        start += panel.bias.data[(row + i) * panel.bias.row_stride + j * panel.bias.col_stride];
+      buffer[i * kWidth + j] = start;
     }
-    args.start = buffer;
-    args.start_row_stride = kWidth;
   }
-  args.c = whole ? c : buffer;
-  args.c_row_stride = whole ? block.c.row_stride : kWidth;
-  args.last_count = last_count;
-  kRegisterTiles<T>.kernels[kMasks && partial ? 1 : 0][rows - 1][vectors - 1](args);
-  if (whole) return;
+  args.start = args.c = buffer;
+  args.start_row_stride = args.c_row_stride = kWidth;
+  kernel(args);
   for (std::int64_t i = 0; i < rows; ++i) {
     const T* const from = buffer + i * kWidth;
-    T* const to = c + i * block.c.row_stride;
-    if (block.c.col_stride == 1) {
+    T* const to = c + i * panel.c_row_stride;
+    if (panel.c_col_stride == 1) {
       std::int64_t j = 0;
-      for (; j + kLanes <= cols; j += kLanes) hn::StoreU(hn::Load(d, from + j), d, to + j);
-      if (j < cols) hn::SafeCopyN(static_cast<std::size_t>(cols - j), d, from + j, to + j);
+      for (; j + kLanes <= panel.cols; j += kLanes) hn::StoreU(hn::Load(d, from + j), d, to + j);
+      if (j < panel.cols) hn::SafeCopyN(static_cast<std::size_t>(panel.cols - j), d, from + j, to + j);
     } else {
-      for (std::int64_t j = 0; j < cols; ++j) to[j * block.c.col_stride] = from[j];
+      for (std::int64_t j = 0; j < panel.cols; ++j) to[j * panel.c_col_stride] = from[j];
     }
   }
 }
@@ -355,6 +331,69 @@ HWY_INLINE void prefetch_rows(const T* from, std::int64_t rows, std::int64_t col
   for (std::int64_t i = 0; i < rows; ++i)
     for (std::int64_t j = 0; j < cols; j += kLine) hwy::Prefetch(from + i * row_stride + j);
 }
+
+/// Runs the register tiles of a panel, for one product after another: what they have in common is found once.
+template <class T>
+class PanelRunner {
+ public:
+  /// A register tile's rows of A are `a_step` elements after those of the one before.
+  PanelRunner(const Panel<T>& panel, std::int64_t depth, std::int64_t a_row_stride, std::int64_t a_depth_stride,
+              std::int64_t a_step, std::int64_t b_depth_stride, bool prefetch_a)
+      : panel_(panel), a_step_(a_step), prefetch_a_(prefetch_a) {
+    const bool adds_bias = panel.bias.data != nullptr;
+    args_.depth = depth;
+    args_.a_row_stride = a_row_stride;
+    args_.a_depth_stride = a_depth_stride;
+    args_.b_depth_stride = b_depth_stride;
+    args_.start = adds_bias ? panel.bias.data : kZeros;
+    args_.start_row_stride = panel.starts_at_c ? panel.c_row_stride : 0;
+    args_.c_row_stride = panel.c_row_stride;
+    args_.relu = panel.relu;
+    args_.last_count = panel.cols - (panel.vectors - 1) * kLanes;
+    const bool partial = args_.last_count < kLanes;
+    buffered_ = (partial && !kMasks) || panel.c_col_stride != 1 ||
+                (adds_bias && (panel.starts_at_c || panel.bias.row_stride != 0));
+    const auto& kernels = kRegisterTiles<T>.kernels[kMasks && partial ? 1 : 0];
+    const std::int64_t last_rows = (panel.rows - 1) % panel.row_step + 1;
+    kernel_ = kernels[panel.row_step - 1][panel.vectors - 1];
+    last_kernel_ = kernels[last_rows - 1][panel.vectors - 1];
+  }
+
+  void run(const T* a, const T* b, T* c) {
+    args_.b = b;
+    std::int64_t row = 0;
+    for (; row + panel_.row_step < panel_.rows; row += panel_.row_step) {
+      if (prefetch_a_)
+        prefetch_rows(a + a_step_, std::min(panel_.row_step, panel_.rows - row - panel_.row_step), args_.depth,
+                      args_.a_row_stride);
+      run_tile(kernel_, row, panel_.row_step, a, c);
+      a += a_step_;
+      c += panel_.row_step * panel_.c_row_stride;
+    }
+    run_tile(last_kernel_, row, panel_.rows - row, a, c);
+  }
+
+ private:
+  static constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(hn::ScalableTag<T>()));
+  alignas(64) static constexpr T kZeros[kVectors * kLanes] = {};
+
+  HWY_INLINE void run_tile(RegisterTile<T> kernel, std::int64_t row, std::int64_t rows, const T* a, T* c) {
+    args_.a = a;
+    if (buffered_) {
+      run_buffered(panel_, args_, kernel, row, rows, c);
+      return;
+    }
+    args_.c = c;
+    if (panel_.starts_at_c) args_.start = c;
+    kernel(args_);
+  }
+
+  Panel<T> panel_;
+  TileArgs<T> args_{};
+  RegisterTile<T> kernel_, last_kernel_;
+  std::int64_t a_step_;
+  bool prefetch_a_, buffered_;
+};
 
 template <class T>
 void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> batches, const GemmTile& tile) {
@@ -371,7 +410,8 @@ void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> ba
   const std::int64_t narrow = vectors / panels, wide_panels = vectors % panels;
   const std::int64_t depth_blocks = std::max<std::int64_t>(1, (problem.k + kMaxDepth - 1) / kMaxDepth);
   const std::int64_t depth_step = (problem.k + depth_blocks - 1) / depth_blocks;
-  const bool pack_a = problem.a.col_stride != 1 && panels >= kMinPackedPanels;
+  const bool a_in_pages = problem.a.col_stride * static_cast<std::int64_t>(sizeof(T)) >= kPage;
+  const bool pack_a = problem.a.col_stride != 1 && panels >= (a_in_pages ? kMinPackedPanelsOfPages : kMinPackedPanels);
   const bool read_b_in_place =
       problem.b.col_stride == 1 &&
       (rows <= kMaxUnpackedRows || (problem.a.col_stride == 1 &&
@@ -379,44 +419,48 @@ void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> ba
   const bool prefetch_a = problem.a.col_stride == 1 && depth_step * rows >= kMinPrefetched;
   T* const packed_a = pack_a ? packed_a_buffer.reserve((rows + row_step - 1) / row_step * kRows * depth_step) : nullptr;
   T* const packed_b = packed_b_buffer.reserve(kVectors * kLanes * depth_step);
+  const MatrixRef<const T>&a = problem.a, &b = problem.b, &bias = problem.bias;
 
-  for (const BatchOffset& offset : batches) {
-    const auto [a_offset, b_offset] = problem.swapped ? std::pair(offset.b, offset.a) : std::pair(offset.a, offset.b);
-    const MatrixRef<const T> a{problem.a.data + a_offset, problem.a.row_stride, problem.a.col_stride};
-    const MatrixRef<const T> b{problem.b.data + b_offset, problem.b.row_stride, problem.b.col_stride};
-    for (std::int64_t block_index = 0; block_index < depth_blocks; ++block_index) {
-      const std::int64_t depth_begin = block_index * depth_step, depth = std::min(depth_step, problem.k - depth_begin);
-      const Block<T> block{&problem,
-                           {problem.c.data + offset.c, problem.c.row_stride, problem.c.col_stride},
-                           block_index == 0,
-                           block_index + 1 == depth_blocks};
-      TileArgs<T> args{};
-      args.depth = depth;
-      if (pack_a)
-        pack_rows(rows_tag, depth, rows, row_step,
-                  {a.data + tile.row_begin * a.row_stride + depth_begin * a.col_stride, a.row_stride, a.col_stride},
-                  packed_a);
-      args.a_row_stride = pack_a ? 1 : a.row_stride;
-      args.a_depth_stride = pack_a ? kRows : a.col_stride;
+  // Products that have one panel each run within it; else each product is done before the next begins.
+  const std::size_t together = panels == 1 && depth_blocks == 1 ? batches.size() : 1;
+  for (std::size_t first = 0; first < batches.size(); first += together) {
+    for (std::int64_t block = 0; block < depth_blocks; ++block) {
+      const std::int64_t depth_begin = block * depth_step, depth = std::min(depth_step, problem.k - depth_begin);
+      const std::int64_t a_begin = tile.row_begin * a.row_stride + depth_begin * a.col_stride;
+      const bool adds_bias = block == 0 && bias.data != nullptr;
       std::int64_t col = tile.col_begin;
-      for (std::int64_t panel = 0; panel < panels; ++panel) {
-        const std::int64_t panel_vectors = narrow + (panel < wide_panels ? 1 : 0);
-        const std::int64_t panel_cols = std::min(panel_vectors * kLanes, tile.col_end - col);
-        const T* const b_panel = b.data + depth_begin * b.row_stride + col * b.col_stride;
-        if (read_b_in_place && (kMasks || panel_cols == panel_vectors * kLanes)) {
-          args.b = b_panel;
-          args.b_depth_stride = b.row_stride;
-        } else {
-          pack_panel(d, depth, panel_cols, panel_vectors * kLanes, b_panel, b.row_stride, b.col_stride, packed_b);
-          args.b = packed_b;
-          args.b_depth_stride = panel_vectors * kLanes;
-        }
-        args.a = pack_a ? packed_a : a.data + tile.row_begin * a.row_stride + depth_begin * a.col_stride;
-        const std::int64_t a_step = pack_a ? kRows * depth : row_step * a.row_stride;
-        for (std::int64_t row = tile.row_begin; row < tile.row_end; row += row_step, args.a += a_step) {
-          if (prefetch_a && panel == 0 && row + row_step < tile.row_end)
-            prefetch_rows(args.a + a_step, std::min(row_step, tile.row_end - row - row_step), depth, a.row_stride);
-          run_tile(block, args, row, col, std::min(row_step, tile.row_end - row), panel_cols, panel_vectors);
+      for (std::int64_t index = 0; index < panels; ++index) {
+        const std::int64_t panel_vectors = narrow + (index < wide_panels ? 1 : 0), width = panel_vectors * kLanes;
+        const std::int64_t panel_cols = std::min(width, tile.col_end - col);
+        const bool b_in_place = read_b_in_place && (kMasks || panel_cols == width);
+        const std::int64_t b_begin = depth_begin * b.row_stride + col * b.col_stride;
+        const std::int64_t c_begin = tile.row_begin * problem.c.row_stride + col * problem.c.col_stride;
+        const Panel<T> panel{
+            rows,
+            row_step,
+            panel_cols,
+            panel_vectors,
+            problem.c.row_stride,
+            problem.c.col_stride,
+            {adds_bias ? bias.data + tile.row_begin * bias.row_stride + col * bias.col_stride : nullptr,
+             bias.row_stride, bias.col_stride},
+            block > 0 || problem.accumulate,
+            block + 1 == depth_blocks && problem.activation == Activation::relu};
+        PanelRunner<T> runner(panel, depth, pack_a ? 1 : a.row_stride, pack_a ? kRows : a.col_stride,
+                              pack_a ? kRows * depth : row_step * a.row_stride, b_in_place ? b.row_stride : width,
+                              prefetch_a && index == 0);
+        for (const BatchOffset& offset : batches.subspan(first, together)) {
+          const T* a_here = a.data + (problem.swapped ? offset.b : offset.a) + a_begin;
+          const T* b_here = b.data + (problem.swapped ? offset.a : offset.b) + b_begin;
+          if (pack_a) {
+            if (index == 0) pack_rows(rows_tag, depth, rows, row_step, {a_here, a.row_stride, a.col_stride}, packed_a);
+            a_here = packed_a;
+          }
+          if (!b_in_place) {
+            pack_panel(d, depth, panel_cols, width, b_here, b.row_stride, b.col_stride, packed_b);
+            b_here = packed_b;
+          }
+          runner.run(a_here, b_here, problem.c.data + offset.c + c_begin);
         }
         col += panel_cols;
       }
