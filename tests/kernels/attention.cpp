@@ -70,20 +70,22 @@ struct Problem {
 
 template <class V>
 struct Results {
-  V o, lse, dq, dk, dv;
+  V o, max, inverse_sum, dq, dk, dv;
 };
 
 template <class T>
 Results<std::vector<T>> run(const Problem<T>& p) {
   Results<std::vector<T>> r;
   r.o.resize(p.dout.size());
-  r.lse.resize(static_cast<std::size_t>(p.s.batch * p.s.heads * p.s.queries));
+  r.max.resize(static_cast<std::size_t>(p.s.batch * p.s.heads * p.s.queries));
+  r.inverse_sum.resize(r.max.size());
   r.dq.resize(p.q.size());
   r.dk.resize(p.k.size());
   r.dv.resize(p.v.size());
-  attention_forward(p.facts, {r.o.data(), p.at_outputs}, r.lse.data());
-  attention_backward<T>(p.facts, {r.o.data(), p.at_outputs}, r.lse.data(), {p.dout.data(), p.at_outputs},
-                        {r.dq.data(), p.at_queries}, {r.dk.data(), p.at_keys}, {r.dv.data(), p.at_values});
+  attention_forward(p.facts, {r.o.data(), p.at_outputs}, {r.max.data(), r.inverse_sum.data()});
+  attention_backward<T>(p.facts, {r.o.data(), p.at_outputs}, {r.max.data(), r.inverse_sum.data()},
+                        {p.dout.data(), p.at_outputs}, {r.dq.data(), p.at_queries}, {r.dk.data(), p.at_keys},
+                        {r.dv.data(), p.at_values});
   return r;
 }
 
@@ -117,7 +119,8 @@ Results<Exact> reference(const Problem<T>& p) {
           const auto u = static_cast<std::size_t>(j);
           if (p.sees(b, i, j)) sum += weight[u] = std::exp(score[u] - max);
         }
-        r.lse.push_back(sum > 0 ? max + std::log(sum) : max);
+        r.max.push_back(max);
+        r.inverse_sum.push_back(sum > 0 ? 1 / sum : 1);
         for (std::int64_t j = 0; j < keys; ++j) {
           const auto u = static_cast<std::size_t>(j);
           if (sum > 0) weight[u] /= sum;
@@ -149,7 +152,8 @@ void check(const Problem<T>& p, double tolerance) {
   const auto got = run(p);
   const auto expected = reference(p);
   check_close(got.o, expected.o, tolerance);
-  check_close(got.lse, expected.lse, tolerance);
+  check_close(got.max, expected.max, tolerance);
+  check_close(got.inverse_sum, expected.inverse_sum, tolerance);
   check_close(got.dq, expected.dq, tolerance);
   check_close(got.dk, expected.dk, tolerance);
   check_close(got.dv, expected.dv, tolerance);
@@ -178,6 +182,25 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(large_scores_do_not_overflow, T, Reals) {
   check(Problem<T>({1, 1, 9, 9, 8, 8}, 200), sizeof(T) == 4 ? 2e-3 : 1e-11);
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(weights_of_equal_scores_are_equal_however_large, T, Reals) {
+  // Both scores are 2^60: log 2 is lost beside them.
+  Problem<T> p({1, 1, 1, 2, 1, 1});
+  p.q = {T(1 << 30)};
+  p.k = {T(1 << 30), T(1 << 30)};
+  p.v = {1, 2};
+  p.dout = {1};
+  p.facts.q.data = p.q.data();
+  p.facts.k.data = p.k.data();
+  p.facts.v.data = p.v.data();
+  p.facts.scale = 1;
+  const auto r = run(p);
+  BOOST_TEST(r.o[0] == T(1.5));
+  BOOST_TEST(r.dv[0] == T(0.5));
+  BOOST_TEST(r.dv[1] == T(0.5));
+  BOOST_TEST(r.dk[0] == T(-0.25 * (1 << 30)));
+  BOOST_TEST(r.dk[1] == T(0.25 * (1 << 30)));
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_query_without_keys_gives_zero, T, Reals) {
   Problem<T> p({1, 1, 5, 6, 4, 4});
   p.mask_pairs();
@@ -186,15 +209,15 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_query_without_keys_gives_zero, T, Reals) {
     BOOST_TEST(r.o[c] == 0);
     BOOST_TEST(r.dq[c] == 0);
   }
-  BOOST_TEST(r.lse[3] == -kInfinity<T>);
+  BOOST_TEST(r.max[3] == -kInfinity<T>);
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(only_wanted_gradients_are_written, T, Reals) {
   const Problem<T> p({2, 2, 9, 9, 12, 12});
   const auto r = run(p);
   std::vector<T> dk(p.k.size());
-  attention_backward<T>(p.facts, {r.o.data(), p.at_outputs}, r.lse.data(), {p.dout.data(), p.at_outputs}, {},
-                        {dk.data(), p.at_keys}, {});
+  attention_backward<T>(p.facts, {r.o.data(), p.at_outputs}, {r.max.data(), r.inverse_sum.data()},
+                        {p.dout.data(), p.at_outputs}, {}, {dk.data(), p.at_keys}, {});
   check_same_bits(dk, r.dk);
 }
 

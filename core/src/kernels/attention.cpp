@@ -9,7 +9,6 @@
 #ifndef TAPEGRAD_KERNELS_ATTENTION_TABLE
 #define TAPEGRAD_KERNELS_ATTENTION_TABLE
 #include <algorithm>
-#include <array>
 
 #include "kernels/parallel.hpp"
 #include "kernels/scratch.hpp"
@@ -20,14 +19,15 @@ namespace tapegrad::kernels {
 template <class T>
 struct AttentionGradients {
   Heads<const T> o;
-  const T* logsumexp;
+  RowSoftmax<const T> kept;
   Heads<const T> dout;
   Heads<T> dq, dk, dv;
 };
 
 template <class T>
 struct AttentionTable {
-  void (*forward)(const Attention<T>&, std::int64_t b, std::int64_t h, const Heads<T>& o, T* logsumexp, Scratch&);
+  void (*forward)(const Attention<T>&, std::int64_t b, std::int64_t h, const Heads<T>& o, const RowSoftmax<T>&,
+                  Scratch&);
   void (*backward)(const Attention<T>&, std::int64_t b, std::int64_t h, const AttentionGradients<T>&, Scratch&);
 };
 
@@ -251,37 +251,29 @@ class Scores {
 };
 
 template <class T>
-HWY_NOINLINE void head_forward(const Attention<T>& f, std::int64_t b, std::int64_t h, const Heads<T>& o, T* logsumexp,
-                               Scratch& scratch) {
+HWY_NOINLINE void head_forward(const Attention<T>& f, std::int64_t b, std::int64_t h, const Heads<T>& o,
+                               const RowSoftmax<T>& kept, Scratch& scratch) {
   const Scores<T> scores(f, b, h, 1, false, scratch);
-  T* lse = logsumexp + (b * f.heads + h) * f.queries;
+  const std::int64_t first_row = (b * f.heads + h) * f.queries;
   const Rows<T> p = scores.tile(0);
   const Rows<T> out = rows_of(o, b, h);
   for (std::int64_t begin = 0; begin < f.queries; begin += Scores<T>::kRows) {
     const std::int64_t end = std::min(f.queries, begin + Scores<T>::kRows);
     scores.compute(begin, end);
     const std::int64_t n = scores.whole_vectors(scores.seen_keys(end));
-    std::array<double, Scores<T>::kRows> sums;
     for (std::int64_t i = begin; i < end; ++i) {
       T* row = p.at(i - begin);
-      double& sum = sums[static_cast<std::size_t>(i - begin)];
-      const T max = row_max(row, n);
-      lse[i] = max;
+      const T max = kept.max[first_row + i] = row_max(row, n);
+      T& inverse_sum = kept.inverse_sum[first_row + i] = 1;
       if (!std::isfinite(max)) {
         std::fill_n(row, n, max == kLowest<T> ? T(0) : std::numeric_limits<T>::quiet_NaN());
-        sum = 1.0;
         continue;
       }
-      sum = row_exp(row, n, max, row);
-      const Lanes<T> factor = splat(static_cast<T>(1 / sum));
+      inverse_sum = static_cast<T>(1 / row_exp(row, n, max, row));
+      const Lanes<T> factor = splat(inverse_sum);
       each_vector<T>(n, [&](std::int64_t j, auto lanes, auto)
                             HWY_ATTR { lanes.store(hn::Mul(lanes.load(row + j), factor), row + j); });
     }
-    each_vector<double>(end - begin, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
-      lanes.store(logarithm<double>(lanes.or_else(lanes.load(sums.data() + i), 1.0)), sums.data() + i);
-    });
-    for (std::int64_t i = begin; i < end; ++i)
-      lse[i] = static_cast<T>(static_cast<double>(lse[i]) + sums[static_cast<std::size_t>(i - begin)]);
     if (scores.guarded()) {
       scores.multiply_seen(begin, end, f.value_width, {p.data, p.stride}, scores.v(), out);
       continue;
@@ -309,7 +301,8 @@ template <class T>
 HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int64_t h, const AttentionGradients<T>& g,
                                 Scratch& scratch) {
   const Scores<T> scores(f, b, h, 2, true, scratch);
-  const T* lse = g.logsumexp + (b * f.heads + h) * f.queries;
+  const T* max = g.kept.max + (b * f.heads + h) * f.queries;
+  const T* inverse_sum = g.kept.inverse_sum + (b * f.heads + h) * f.queries;
   const Rows<T> p = scores.tile(0);
   const Rows<T> ds = scores.tile(1);
   const Rows<const T> o = rows_of(g.o, b, h);
@@ -331,16 +324,17 @@ HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int6
     for (std::int64_t i = begin; i < end; ++i) {
       T* p_row = p.at(i - begin);
       T* ds_row = ds.at(i - begin);
-      if (!std::isfinite(lse[i])) {
-        const T value = lse[i] == kLowest<T> ? T(0) : std::numeric_limits<T>::quiet_NaN();
+      if (!std::isfinite(max[i])) {
+        const T value = max[i] == kLowest<T> ? T(0) : std::numeric_limits<T>::quiet_NaN();
         std::fill_n(p_row, n, value);
         std::fill_n(ds_row, n, value);
         continue;
       }
-      const Lanes<T> shift = splat(lse[i]);
+      const Lanes<T> shift = splat(max[i]);
+      const Lanes<T> factor = splat(inverse_sum[i]);
       const Lanes<T> mean = splat(static_cast<T>(dot(dout.at(i), o.at(i), f.value_width)));
       each_vector<T>(n, [&](std::int64_t j, auto lanes, auto) HWY_ATTR {
-        const Lanes<T> probability = exponential<T>(hn::Sub(lanes.load(p_row + j), shift));
+        const Lanes<T> probability = hn::Mul(exponential<T>(hn::Sub(lanes.load(p_row + j), shift)), factor);
         lanes.store(probability, p_row + j);
         const Lanes<T> d = hn::Mul(probability, hn::Sub(lanes.load(ds_row + j), mean));
         lanes.store(hn::Mul(d, scale), ds_row + j);
@@ -388,24 +382,23 @@ void for_heads(const Attention<T>& f, const Body& body) {
 }  // namespace
 
 template <class T>
-void attention_forward(const Attention<T>& facts, const Heads<T>& o, T* logsumexp) {
+void attention_forward(const Attention<T>& facts, const Heads<T>& o, const RowSoftmax<T>& kept) {
   const auto kernel = table<T>().forward;
-  for_heads(facts,
-            [&](std::int64_t b, std::int64_t h, Scratch& scratch) { kernel(facts, b, h, o, logsumexp, scratch); });
+  for_heads(facts, [&](std::int64_t b, std::int64_t h, Scratch& scratch) { kernel(facts, b, h, o, kept, scratch); });
 }
 
 template <class T>
-void attention_backward(const Attention<T>& facts, const Heads<const T>& o, const T* logsumexp,
+void attention_backward(const Attention<T>& facts, const Heads<const T>& o, const RowSoftmax<const T>& kept,
                         const Heads<const T>& dout, const Heads<T>& dq, const Heads<T>& dk, const Heads<T>& dv) {
   const auto kernel = table<T>().backward;
-  const AttentionGradients<T> gradients{o, logsumexp, dout, dq, dk, dv};
+  const AttentionGradients<T> gradients{o, kept, dout, dq, dk, dv};
   for_heads(facts, [&](std::int64_t b, std::int64_t h, Scratch& scratch) { kernel(facts, b, h, gradients, scratch); });
 }
 
-#define TAPEGRAD_ATTENTION(T)                                                                                   \
-  template void attention_forward(const Attention<T>&, const Heads<T>&, T*);                                    \
-  template void attention_backward(const Attention<T>&, const Heads<const T>&, const T*, const Heads<const T>&, \
-                                   const Heads<T>&, const Heads<T>&, const Heads<T>&)
+#define TAPEGRAD_ATTENTION(T)                                                                              \
+  template void attention_forward(const Attention<T>&, const Heads<T>&, const RowSoftmax<T>&);             \
+  template void attention_backward(const Attention<T>&, const Heads<const T>&, const RowSoftmax<const T>&, \
+                                   const Heads<const T>&, const Heads<T>&, const Heads<T>&, const Heads<T>&)
 TAPEGRAD_ATTENTION(float);
 TAPEGRAD_ATTENTION(double);
 #undef TAPEGRAD_ATTENTION

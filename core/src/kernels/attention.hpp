@@ -1,8 +1,8 @@
 // Scaled dot-product attention (Vaswani et al. 2017) over heads that lie anywhere in memory.
 //
 // The scores of a few queries at a time exist, in memory of the thread; the reverse sweep computes them again from the
-// kept logsumexp. A (batch, head) pair runs on one thread and depends on nothing else: the same bits in any batch and
-// at any number of threads. Instantiated for float and double.
+// kept maximum and sum. A (batch, head) pair runs on one thread and depends on nothing else: the same bits in any batch
+// and at any number of threads. Instantiated for float and double.
 #pragma once
 
 #include <cstdint>
@@ -48,17 +48,24 @@ struct Attention {
   PairMask pairs = {};
 };
 
+/// What is kept of each query's scores, [batch, heads, queries]: p_ij = exp(score_ij - max_i) / sum_i. The logarithm of
+/// the sum, added to the maximum, would be one number instead of two, and lose digits to a large maximum.
+template <class T>
+struct RowSoftmax {
+  T* max;          ///< -inf where no key is seen
+  T* inverse_sum;  ///< 1 / sum_i
+};
+
 /// o_i = sum_j p_ij v_j with p_i the softmax of scale q_i . k_j over the keys that i sees; 0 where it sees none. What a
 /// hidden key holds, NaN and inf too, reaches neither o_i nor dq_i.
-/// `logsumexp` [batch, heads, queries] of the scores is kept for the reverse sweep (-inf where no key is seen).
 template <class T>
-void attention_forward(const Attention<T>& facts, const Heads<T>& o, T* logsumexp);
+void attention_forward(const Attention<T>& facts, const Heads<T>& o, const RowSoftmax<T>& kept);
 
 /// With dS_ij = p_ij (do_i . v_j - do_i . o_i): dq_i = scale sum_j dS_ij k_j; dk_j = scale sum_i dS_ij q_i; dv_j =
 /// sum_i p_ij do_i. Gradients whose data is null are not computed; those written may not overlap each other or the
 /// inputs.
 template <class T>
-void attention_backward(const Attention<T>& facts, const Heads<const T>& o, const T* logsumexp,
+void attention_backward(const Attention<T>& facts, const Heads<const T>& o, const RowSoftmax<const T>& kept,
                         const Heads<const T>& dout, const Heads<T>& dq, const Heads<T>& dk, const Heads<T>& dv);
 
 }  // namespace tapegrad::kernels

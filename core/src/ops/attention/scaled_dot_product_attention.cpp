@@ -38,12 +38,15 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
                  const Tensor& pairs) const {
     const Operands in(q, k, v, positions, pairs);
     Tensor o = interleaved(q.shape(), v.shape().back(), q.dtype());
-    const Tensor logsumexp = empty({q.size(0), q.size(1), q.size(2)}, {.dtype = q.dtype()});
+    const Shape queries{q.size(0), q.size(1), q.size(2)};
+    const Tensor max = empty(queries, {.dtype = q.dtype()});
+    const Tensor inverse_sum = empty(queries, {.dtype = q.dtype()});
     with_floating(q.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      kernels::attention_forward(facts<T>(in), heads<T>(array_of(o)), written<T>(logsumexp));
+      kernels::attention_forward(facts<T>(in), heads<T>(array_of(o)), {written<T>(max), written<T>(inverse_sum)});
     });
-    keeper.save(logsumexp);
+    keeper.save(max);
+    keeper.save(inverse_sum);
     return o;
   }
 
@@ -73,7 +76,8 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
       using T = decltype(zero);
       const auto to = [](const Tensor& d) { return d.defined() ? heads<T>(array_of(d)) : kernels::Heads<T>{}; };
       kernels::attention_backward(facts<T>(in), heads<const T>(with_unit_rows(s.output())),
-                                  array_of(s.residual(0)).as<T>(), heads<const T>(dout), to(dq), to(dk), to(dv));
+                                  {array_of(s.residual(0)).as<T>(), array_of(s.residual(1)).as<T>()},
+                                  heads<const T>(dout), to(dq), to(dk), to(dv));
     });
     sink.add(0, dq);
     sink.add(1, dk);
@@ -111,9 +115,10 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
          "arXiv:2205.14135)"},
         {"Queries and keys", R"(\bar q_i = s \sum_j \bar S_{ij} k_j,\quad \bar k_j = s \sum_i \bar S_{ij} q_i)",
          "S is bilinear in q and k"},
-        {"What is kept", R"(P_{ij} = e^{S_{ij} - L_i},\quad L_i = \log \sum_l e^{S_{il}})",
-         "one number per query: the scores are computed again, a few queries at a time, and no matrix of Lq x Lk is "
-         "stored"},
+        {"What is kept",
+         R"(P_{ij} = \frac{e^{S_{ij} - m_i}}{Z_i},\quad m_i = \max_l S_{il},\quad Z_i = \sum_l e^{S_{il} - m_i})",
+         "two numbers per query: the scores are computed again, a few queries at a time, and no matrix of Lq x Lk is "
+         "stored; their logarithm log Z + m would be one number, of fewer digits"},
         {"Hidden keys", R"(P_{ij} = 0 \Rightarrow \bar S_{ij} = 0)",
          "a key that is masked gets no gradient from this query; a query that sees none has o_i = 0 and gradient 0 "
          "(PyTorch: NaN)"},
