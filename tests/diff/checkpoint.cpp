@@ -134,6 +134,43 @@ BOOST_AUTO_TEST_CASE(a_block_that_does_not_repeat_is_noticed) {
   BOOST_CHECK_EXCEPTION(tape.backward(sum_to(d, {})), TapeError, test::says("what it reads has been changed since"));
 }
 
+BOOST_AUTO_TEST_CASE(what_was_recorded_in_a_block_is_stale_outside) {
+  Tensor x = num(0.5).set_requires_grad(true);
+  Tape tape;
+  const Tensor before = x * 2.0;
+  Tensor aside;
+  const auto block = [&aside](const Tensor& a) {
+    aside = square(a);
+    return tanh(aside);
+  };
+  const Tensor c = tapegrad::checkpoint(block, before);
+  const auto stale = test::says("recorded within a checkpointed block");
+  BOOST_TEST(!aside.is_tracked());
+  BOOST_CHECK_EXCEPTION(square(aside), TapeError, stale);
+  const Tensor y = square(c) * before;  // other nodes stand where the block's stood
+  BOOST_TEST(tape.size() > tape.position(c) + 1);
+  BOOST_CHECK_EXCEPTION(y + aside, TapeError, stale);
+  BOOST_CHECK_EXCEPTION(tape.gradient(y, aside), TapeError, stale);
+  BOOST_TEST(before.is_tracked());
+  const Tensor value = aside.detach();
+  const double t = std::tanh(1.0);
+  // y = 2 x tanh(4 x^2)^2
+  BOOST_TEST(tape.gradient(y + value * 3.0, x).item() == 2.0 * t * t + 2.0 * 0.5 * 2.0 * t * (1.0 - t * t) * 4.0,
+             boost::test_tools::tolerance(1e-14));
+}
+
+BOOST_AUTO_TEST_CASE(a_studied_tape_shows_what_a_block_read) {
+  const Tensor x = num(3.0).set_requires_grad(true);
+  Tape tape({.study = true});
+  const Tensor h = x * 2.0;
+  const Tensor v = x + 1.0;
+  const Tensor c = tapegrad::checkpoint([&](const Tensor& a) { return a * v; }, h);
+  const std::vector<Tensor> read = tape.node(tape.position(c)).input_values;
+  BOOST_REQUIRE_EQUAL(read.size(), 2U);
+  BOOST_TEST(read[0].item() == 6.0);
+  BOOST_TEST(read[1].item() == 4.0);
+}
+
 BOOST_AUTO_TEST_CASE(a_retained_tape_is_swept_twice_and_left_as_it_was) {
   Tensor x = num(2.0).set_requires_grad(true);
   Tape tape;

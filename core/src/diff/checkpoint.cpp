@@ -147,14 +147,15 @@ struct Checkpoint : Op<Checkpoint> {
   }
 };
 
-/// A stand-in for a tensor of the tape: its place and shape, without its elements.
+/// A stand-in for a tensor of the tape: its place and shape, and in study mode its elements.
 Tensor stand_in(const TapeImpl& tape, const Edge& edge) {
   const Node& node = *tape.nodes[edge.node];
   if (node.is_leaf()) return alias(node.saved[0].tensor);
   const OutputMeta& meta = node.outputs[edge.output];
   const array::Array one = array::Array::empty(Shape{}, meta.dtype);
-  Tensor t = wrap(one.view(meta.shape, Shape::filled(meta.shape.rank(), 0), 0));
-  t.impl()->place = {tape.serial, tape.generation, edge.node, edge.output};
+  Tensor t = tape.options.study ? tape.study[edge.node].outputs[edge.output].detach()
+                                : wrap(one.view(meta.shape, Shape::filled(meta.shape.rank(), 0), 0));
+  t.impl()->place = {tape.serial, tape.generation, node.era, edge.node, edge.output};
   return t;
 }
 

@@ -309,7 +309,7 @@ Tensor recompute(const Node& node) {
     node.table->forward(node.state, keeper, Inputs(inputs.data(), inputs.size()), std::span(&y, 1));
   }
   y = wrap(array_of(y));
-  y.impl()->place = {node.tape->serial, node.tape->generation, node.position, 0};
+  y.impl()->place = {node.tape->serial, node.tape->generation, node.era, node.position, 0};
   return y;
 }
 

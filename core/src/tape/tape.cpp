@@ -85,6 +85,7 @@ Node* TapeImpl::append(std::size_t edges, std::size_t outputs, std::size_t saved
   node->edge_count = static_cast<std::uint32_t>(edges);
   node->output_count = static_cast<std::uint32_t>(outputs);
   node->position = static_cast<std::uint32_t>(nodes.size());
+  node->era = era;
   node->slot = slots;
   node->scope = options.study ? current_scope() : 0;
   return node;
@@ -116,12 +117,21 @@ std::uint32_t TapeImpl::append_leaf(const Tensor& x) {
   return node->position;
 }
 
+namespace {
+constexpr const char* kWithinCheckpoint =
+    "recorded within a checkpointed block, of which the tape keeps the result alone: return it from the block, or use "
+    "detach() to carry its value out";
+}
+
 Edge TapeImpl::edge_of(const Tensor& x, std::string_view op) {
   if (!x.defined()) return {};
   const TensorImpl& impl = *x.impl();
   const TapePlace& place = impl.place;
   if (place.serial != 0) {
-    if (place.serial == serial && place.generation == generation) return {place.node, place.output};
+    if (place.serial == serial && place.generation == generation) {
+      if (stands(place)) return {place.node, place.output};
+      throw TapeError(fmt::format("[{}] an input {} was {}", op, to_string(x.shape()), kWithinCheckpoint));
+    }
     if (recorder.aside != nullptr && recorder.aside->holds(place.serial, place.generation)) return {};
     throw TapeError(fmt::format(
         "[{}] an input {} was recorded {}: use detach() to carry its value over", op, to_string(x.shape()),
@@ -179,7 +189,7 @@ void TapeImpl::record(const OpTable& table, const void* op, std::span<const Edge
     const array::Array& a = outputs[j].impl()->array;
     new (node->outputs + j) OutputMeta{a.shape, a.dtype, recomputes ? a.storage->version() : 0};
     if (is_floating(a.dtype))
-      outputs[j].impl()->place = {serial, generation, node->position, static_cast<std::uint32_t>(j)};
+      outputs[j].impl()->place = {serial, generation, era, node->position, static_cast<std::uint32_t>(j)};
   }
   SavedSlot* slot = node->saved;
   const auto save = [&](const Tensor& t, SavedSlot::Kind kind, std::size_t index) {
@@ -228,6 +238,7 @@ void TapeImpl::consume() {
   hooks.clear();
   scopes.resize(1);
   ++generation;
+  undisturbed = UINT32_MAX;
   if (recorder.tape == this) recorder.generation = generation;
 }
 
@@ -242,6 +253,8 @@ void TapeImpl::truncate(std::size_t size) {
     if (node.table != nullptr && node.table->destroy != nullptr) node.table->destroy(const_cast<void*>(node.state));
   }
   nodes.resize(size);
+  ++era;
+  undisturbed = std::min(undisturbed, static_cast<std::uint32_t>(size));
   if (options.study) study.resize(size);
   std::erase_if(hooks, [this](const auto& entry) { return entry.first >= slots; });
   if (!leaf) return;
@@ -269,6 +282,7 @@ const Node& TapeImpl::node_of(const Tensor& x, const char* what) const {
     throw TapeError(
         op + "the tensor " + to_string(x.shape()) +
         " belongs to an earlier step: the tape was consumed by a sweep (say .retain = true to sweep twice)");
+  if (!stands(place)) throw TapeError(op + "the tensor " + to_string(x.shape()) + " was " + kWithinCheckpoint);
   return *nodes[place.node];
 }
 

@@ -52,6 +52,7 @@ struct Node {
   SavedSlot* saved = nullptr;
   const TapeImpl* tape = nullptr;
   std::uint32_t position = 0;
+  std::uint32_t era = 0;   // how often nodes had been taken off its tape when it was recorded
   std::uint32_t slot = 0;  // first of its outputs among all outputs of the tape
   std::uint32_t scope = 0;
   std::uint32_t edge_count = 0;
@@ -122,12 +123,16 @@ struct TapeImpl {
   /// Appends a node for an op that has run. `saved_inputs` are the inputs with their tangents.
   void record(const OpTable& table, const void* op, std::span<const Edge> edges, Inputs saved_inputs,
               std::span<Tensor> outputs, Keeper& keeper);
+  /// Whether the node that a place of this generation means is still there.
+  bool stands(const TapePlace& place) const {
+    return place.node < undisturbed || (place.node < nodes.size() && nodes[place.node]->era == place.era);
+  }
   /// The node of a tensor on this tape. Throws TapeError that says why it is not.
   const Node& node_of(const Tensor& x, const char* what) const;
   /// Releases every node and starts the next generation.
   void consume();
   void release_saved(Node& node);
-  /// Takes the nodes from position `size` on off the tape again.
+  /// Takes the nodes from position `size` on off the tape again; tensors recorded there are stale from then on.
   void truncate(std::size_t size);
   std::string_view scope_name(const Node& node) const { return scopes[node.scope]; }
   /// The scope that a node recorded now would have: an index of `scopes`.
@@ -152,6 +157,8 @@ struct TapeImpl {
   std::uint32_t generation = 1;
   Arena arena;
   std::vector<Node*> nodes;
+  std::uint32_t era = 0;                   // how often nodes have been taken off
+  std::uint32_t undisturbed = UINT32_MAX;  // in this generation, none below this position
   std::uint32_t slots = 0;
   LeafMap leaves;
   std::vector<std::string> scopes{""};

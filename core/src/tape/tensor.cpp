@@ -4,7 +4,7 @@
 
 #include "array/allocator.hpp"
 #include "tape/recorder.hpp"
-#include "tape/tensor_impl.hpp"
+#include "tape/tape_impl.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/tape.hpp"
 
@@ -191,7 +191,8 @@ bool Tensor::requires_grad() const { return impl_ != nullptr && impl_->leaf && i
 bool Tensor::is_tracked() const {
   if (impl_ == nullptr || !is_recording()) return false;
   const TapePlace& place = impl_->place;
-  if (place.serial != 0) return place.serial == recorder.serial && place.generation == recorder.generation;
+  if (place.serial != 0)
+    return place.serial == recorder.serial && place.generation == recorder.generation && recorder.tape->stands(place);
   return requires_grad();
 }
 

@@ -35,6 +35,7 @@ struct LeafState {
 struct TapePlace {
   std::uint64_t serial = 0;
   std::uint32_t generation = 0;
+  std::uint32_t era = 0;  // of its node: another one may stand in its place since
   std::uint32_t node = 0;
   std::uint32_t output = 0;
 };
