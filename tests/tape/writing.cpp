@@ -1,4 +1,5 @@
 #include "tape_test.hpp"
+#include "tapegrad/tape/parameter_support.hpp"
 
 using namespace tapegrad;
 using namespace tapegrad::test;
@@ -76,6 +77,23 @@ BOOST_AUTO_TEST_CASE(decision_09_access_is_checked) {
   BOOST_TEST(x[1][0].item() == 3.0);
   BOOST_CHECK_THROW(x[2], IndexError);
   BOOST_CHECK_EXCEPTION(Tensor().shape(), Error, says("[tensor] an undefined tensor has no elements"));
+}
+
+BOOST_AUTO_TEST_CASE(decision_09_another_dtype_is_a_writing) {
+  // Elements that were never written, and some that were once: neither has the new ones' version.
+  for (const bool written : {false, true}) {
+    Tensor w = leaf({{1.0, 2.0}, {3.0, 4.0}});
+    if (written) w.mutable_data<double>()[0] = 5.0;
+    const Tensor x = leaf({{1.0, 0.0}, {0.0, 1.0}});
+    Tape tape;
+    const Tensor y = sum(matmul(x, w));
+    {
+      const NoRecord pause;
+      convert_in_place(w, float32);
+    }
+    BOOST_CHECK_EXCEPTION(tape.gradient(y, x), TapeError,
+                          says("matmul saved its input 1 [2, 2], which was changed in place by to since"));
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -31,6 +31,11 @@ class Storage {
     version_.fetch_add(1, std::memory_order_relaxed);
     writer_ = writer;
   }
+  /// Takes the place of another, as a writing would: what was saved of that one differs in version.
+  void supersedes(const Storage& other, const char* writer) {
+    version_.store(other.version() + 1, std::memory_order_relaxed);
+    writer_ = writer;
+  }
   bool unique() const { return owners_.load(std::memory_order_acquire) == 1; }
 
   void retain() const { owners_.fetch_add(1, std::memory_order_relaxed); }

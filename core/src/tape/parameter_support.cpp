@@ -45,7 +45,9 @@ void convert_in_place(const Tensor& x, DType dtype) {
   if (x.dtype() == dtype) return;
   if (is_recording())
     throw TapeError("[to] a parameter " + to_string(x.shape()) + " cannot change its dtype while a tape records");
-  x.impl()->replace_array(converted(array_of(x), dtype));
+  array::Array other = converted(array_of(x), dtype);
+  other.storage->supersedes(*array_of(x).storage, "to");
+  x.impl()->replace_array(std::move(other));
   if (x.has_grad()) x.impl()->leaf->grad = wrap(converted(array_of(x.impl()->leaf->grad), dtype));
 }
 
