@@ -309,6 +309,33 @@ BOOST_AUTO_TEST_CASE(differences_in_float64_see_what_float32_cannot) {
   BOOST_TEST((verdict(1e-3, true) == Verdict::wrong));
 }
 
+BOOST_AUTO_TEST_CASE(the_coarsest_dtype_says_what_is_equal) {
+  const Tensor single = from_vector<float>({-1.0F, 0.2F, 0.5F, 1.5F}, {4});
+  const Tensor twice = from_vector<double>({0.3, -0.7, 1.1, 0.9}, {4});
+  const auto narrow_first = [](const Tensor& a, const Tensor& b) { return a.to(float64) * b; };
+  const auto wide_first = [](const Tensor& a, const Tensor& b) { return a * b.to(float64); };
+  for (const bool wide : {false, true}) {
+    const GradcheckOptions options{.order = 1, .differences_in_float64 = wide};
+    const GradcheckReport one = tapegrad::gradcheck(narrow_first, {single, twice}, options);
+    BOOST_TEST(one.ok(), fmt::format("{}", one));
+    const GradcheckReport other = tapegrad::gradcheck(wide_first, {twice, single}, options);
+    BOOST_TEST(other.ok(), fmt::format("{}", other));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(outputs_that_are_not_finite_are_left_out_along_directions_too) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  std::vector<double> added(500, 0.0);
+  added[7] = -kInfinity;
+  added[8] = std::numeric_limits<double>::quiet_NaN();
+  const Tensor mask = from_vector<double>(added, {500});
+  const auto right = [&](const Tensor& x) { return sin(x) + mask; };
+  const GradcheckReport report = tapegrad::gradcheck(right, {normal({500})}, {.budget = 400});
+  BOOST_TEST(report.ok(), fmt::format("{}", report));
+  const auto wrong = [&](const Tensor& x) { return apply(NearlyExp(0.1), x) + mask; };
+  BOOST_TEST((tapegrad::gradcheck(wrong, {normal({500})}, {.budget = 400}).verdict() == Verdict::wrong));
+}
+
 BOOST_AUTO_TEST_CASE(a_live_tape_is_left_alone) {
   Tape tape;
   Tensor w = normal({2}).set_requires_grad(true);

@@ -75,12 +75,12 @@ class TensorSubject : public checker::Subject {
   TensorSubject(const TensorFunction& f, std::vector<Tensor> inputs, const std::vector<std::string>& names,
                 const GradcheckOptions& options)
       : f_(f), inputs_(std::move(inputs)), options_(options), random_(default_generator().state()) {
+    in_float64_ = options.differences_in_float64;
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
       const Tensor& x = inputs_[i];
       if (!carries_gradient(x)) continue;
-      in_float64_ = options.differences_in_float64 && x.dtype() == float32;
-      derivative_epsilon = epsilon_of(x.dtype());
-      value_epsilon = in_float64_ ? epsilon_of(float64) : derivative_epsilon;
+      derivative_epsilon = std::max(derivative_epsilon, epsilon_of(x.dtype()));
+      if (!in_float64_) value_epsilon = derivative_epsilon;
       parts.push_back({.number = static_cast<int>(i),
                        .name = names[i],
                        .shape = {x.shape().begin(), x.shape().end()},

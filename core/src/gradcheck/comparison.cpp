@@ -254,13 +254,20 @@ class Comparison {
     error = std::max(error, std::isfinite(relative) ? relative : kInfinity);
   }
 
+  /// A cotangent without the outputs that are not finite: nothing can be said of those.
+  Values over_finite_outputs(Values u) const {
+    for (std::size_t o = 0; o < u.size(); ++o)
+      if (!std::isfinite(subject_.outputs[o])) u[o] = 0.0;
+    return u;
+  }
+
   /// Products <u, J d> of all pairs of cotangents u and directions d.
   void directional() {
     const Values& y = subject_.outputs;
     std::vector<Values> us;
     std::vector<std::vector<Values>> gradients;  // J^T u, by u and part
     for (int k = 0; k < options_.directions; ++k) {
-      us.push_back(direction(k, y.size(), generator_));
+      us.push_back(over_finite_outputs(direction(k, y.size(), generator_)));
       gradients.push_back(subject_.pull_back(us.back()));
     }
     const auto products = [&us](const Values& values) {
@@ -432,7 +439,7 @@ class Comparison {
   /// <u, J v> = <J^T u, v>.
   void forward() {
     constexpr int kTangents = 3;
-    const Values u = normal_values(subject_.outputs.size(), generator_);
+    const Values u = over_finite_outputs(normal_values(subject_.outputs.size(), generator_));
     const std::vector<Values> gradient = subject_.pull_back(u);
     for (std::size_t i = 0; i < subject_.parts.size(); ++i) {
       GradcheckFinding finding = fresh_finding(i);
@@ -445,8 +452,13 @@ class Comparison {
         const Values dy = subject_.push_forward(i, v);
         if (claimed_.empty()) {
           double reach = 0.0;
-          for (std::size_t o = 0; o < dy.size(); ++o) reach += std::abs(u[o] * dy[o]);
-          compare_modes(ranking, i, dot(u, dy), gradient[i], v, reach, -1);
+          double product = 0.0;
+          for (std::size_t o = 0; o < dy.size(); ++o) {
+            if (u[o] == 0.0) continue;
+            product += u[o] * dy[o];
+            reach += std::abs(u[o] * dy[o]);
+          }
+          compare_modes(ranking, i, product, gradient[i], v, reach, -1);
           continue;
         }
         const double reach = largest(claimed_[i].values);
