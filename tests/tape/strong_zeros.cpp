@@ -5,6 +5,7 @@
 #include "tape_test.hpp"
 #include "tapegrad/diff/checkpoint.hpp"
 #include "tapegrad/diff/transforms.hpp"
+#include "tapegrad/ops/conv.hpp"
 #include "tapegrad/ops/softmax.hpp"
 
 using namespace tapegrad;
@@ -90,6 +91,28 @@ BOOST_AUTO_TEST_CASE(strong_zeros_in_quotients_products_of_matrices_and_rows) {
   for (std::size_t i = 0; i < 4; ++i)
     BOOST_TEST(g[1].to_vector<double>()[i] == expected[1].to_vector<double>()[i], boost::test_tools::tolerance(1e-14));
   BOOST_TEST(std::isnan(tape.gradient(y, w).to_vector<double>()[0]));  // what the mode is for
+}
+
+BOOST_AUTO_TEST_CASE(strong_zeros_in_convolutions) {
+  // The first step reads an infinity, and where() leaves it out: what is left is a convolution of the second alone.
+  const Tensor x = leaf({{{kInfinity, 3.0}}});
+  const Tensor w = leaf({{{2.0}}});
+  const Tensor second = from_vector<bool>({false, true}, {1, 1, 2});
+  Tape tape;
+  const auto expect = [&](const Tensor& y) {
+    const auto g = tape.gradient(sum(where(second, y, 0.0)), {x, w}, {.retain = true, .strong_zero = true});
+    BOOST_TEST(g[0].to_vector<double>() == (Values{0.0, 2.0}), boost::test_tools::per_element());
+    BOOST_TEST(g[1].item() == 3.0);
+    BOOST_TEST(std::isnan(tape.gradient(sum(where(second, y, 0.0)), w, {.retain = true}).item()));
+  };
+  expect(conv1d(x, w));
+  expect(conv1d(x, w, leaf({1.0})));
+  expect(conv_transpose1d(x, w));
+  // The same of the gradient's own gradient: w^2 x summed over the second step.
+  const Tensor y = sum(where(second, conv1d(conv1d(x, w), w), 0.0));
+  const Tensor dw = tape.gradient(y, w, {.create_graph = true, .strong_zero = true});
+  BOOST_TEST(dw.item() == 12.0);
+  BOOST_TEST(tape.gradient(dw, w, {.strong_zero = true}).item() == 6.0);
 }
 
 BOOST_AUTO_TEST_CASE(transforms_have_strong_zeros_where_asked) {

@@ -3,7 +3,6 @@
 #include "array/range.hpp"
 #include "tape/recorder.hpp"
 #include "tape/tensor_impl.hpp"
-#include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -34,7 +33,7 @@ Tensor quotient_with_strong_zeros(const Tensor& quotient, const Tensor& a) {
   return with_strong_zeros(quotient, a, ones_like(a));
 }
 
-Tensor matmul_with_strong_zeros(const Tensor& product, const Tensor& a, const Tensor& b) {
+Tensor bilinear_with_strong_zeros(const Tensor& product, const Tensor& a, const Tensor& b, const Bilinear& f) {
   if (!has_nan(product)) return product;
   const StrongZero plain(false);
   Tensor a_finite, b_finite;  // of their elements
@@ -47,12 +46,12 @@ Tensor matmul_with_strong_zeros(const Tensor& product, const Tensor& a, const Te
     const Tensor nonzero_b = where(y == 0.0, zeros_like(y), 1.0);
     a_finite = finite_ones(x);
     b_finite = finite_ones(y);
-    const Tensor others = matmul(1.0 - a_finite, nonzero_b) + matmul(nonzero_a, 1.0 - b_finite);
+    const Tensor others = f(1.0 - a_finite, nonzero_b) + f(nonzero_a, 1.0 - b_finite);
     replaced = logical_and(is_nan(product.detach()), others == 0.0);
     a_finite = a_finite == 1.0;
     b_finite = b_finite == 1.0;
   }
-  return where(replaced, matmul(where(a_finite, a, 0.0), where(b_finite, b, 0.0)), product);
+  return where(replaced, f(where(a_finite, a, 0.0), where(b_finite, b, 0.0)), product);
 }
 
 }  // namespace tapegrad

@@ -179,7 +179,8 @@ struct Conv1d : TrilinearOp<Conv1d> {
 };
 
 Tensor convolve(const Meeting& how, const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  return apply(Conv1d(how), x, weight, bias);
+  return with_strong_zeros(apply(Conv1d(how), x, weight, bias), x, weight, bias,
+                           [&how](const Tensor& a, const Tensor& b) { return convolve(how, a, b); });
 }
 
 Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv1dOptions& options) {

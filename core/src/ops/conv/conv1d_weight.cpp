@@ -91,7 +91,10 @@ struct Conv1dWeight : TrilinearOp<Conv1dWeight> {
   }
 };
 
-Tensor correlate(const Meeting& how, const Tensor& x, const Tensor& g) { return apply(Conv1dWeight(how), x, g); }
+Tensor correlate(const Meeting& how, const Tensor& x, const Tensor& g) {
+  return with_strong_zeros(apply(Conv1dWeight(how), x, g), x, g, {},
+                           [&how](const Tensor& a, const Tensor& b) { return correlate(how, a, b); });
+}
 
 Tensor conv1d_weight(const Tensor& x, const Tensor& dy, std::int64_t kernel_size, const Conv1dOptions& options) {
   constexpr std::string_view op = Conv1dWeight::name;

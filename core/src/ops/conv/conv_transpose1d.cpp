@@ -120,7 +120,8 @@ struct ConvTranspose1d : TrilinearOp<ConvTranspose1d> {
 };
 
 Tensor convolve_adjoint(const Meeting& how, const Tensor& g, const Tensor& weight, const Tensor& bias) {
-  return apply(ConvTranspose1d(how), g, weight, bias);
+  return with_strong_zeros(apply(ConvTranspose1d(how), g, weight, bias), g, weight, bias,
+                           [&how](const Tensor& a, const Tensor& b) { return convolve_adjoint(how, a, b); });
 }
 
 Tensor conv_transpose1d(const Tensor& x, const Tensor& weight, const Tensor& bias,

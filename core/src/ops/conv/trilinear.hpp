@@ -5,6 +5,8 @@
 #include <string_view>
 
 #include "kernels/conv.hpp"
+#include "ops/strong_zero.hpp"
+#include "tape/recorder.hpp"
 #include "tapegrad/ops/conv.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/view.hpp"
@@ -61,6 +63,13 @@ struct TrilinearOp : Op<Self> {
     return dy.defined() ? dy + each : each.expand(shape);
   }
 };
+
+/// y = f(a, b) + bias as it is, or with strong zeros while a rule runs that was asked for them.
+template <class F>
+Tensor with_strong_zeros(const Tensor& y, const Tensor& a, const Tensor& b, const Tensor& bias, const F& f) {
+  if (!recorder.strong_zero) return y;
+  return bias.defined() ? f(a, b) + bias.reshape({bias.size(0), 1}) : bilinear_with_strong_zeros(y, a, b, f);
+}
 
 /// What a bias that is added to each channel of [N, C, L] collects.
 Tensor channel_sums(const Tensor& dy);

@@ -182,7 +182,7 @@ namespace {
 
 Tensor product_of_matrices(const Tensor& a, const Tensor& b) {
   Tensor product = apply(MatMul{}, a, b);
-  if (recorder.strong_zero) product = matmul_with_strong_zeros(product, a, b);
+  if (recorder.strong_zero) product = bilinear_with_strong_zeros(product, a, b, product_of_matrices);
   return product;
 }
 
