@@ -6,7 +6,6 @@
 #include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/nn/init.hpp"
 #include "tapegrad/ops/attention.hpp"
-#include "tapegrad/ops/dropout.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
@@ -86,21 +85,22 @@ MultiHeadAttention::Heads MultiHeadAttention::project(const Tensor& query, const
   return {split_heads(part(query, 0, 1)), split_heads(part(key, 1, 1)), split_heads(part(value, 2, 1))};
 }
 
+Tensor MultiHeadAttention::attend(const Heads& heads, const Mask& mask) const {
+  return out_proj(merge_heads(scaled_dot_product_attention(heads.query, heads.key, heads.value, mask,
+                                                           {.dropout_p = is_training() ? dropout_ : 0.0})));
+}
+
 Tensor MultiHeadAttention::operator()(const Tensor& query, const Tensor& key, const Tensor& value,
                                       const Mask& mask) const {
   const Scope scope(path());
-  const Heads heads = project(query, key, value);
-  return out_proj(merge_heads(scaled_dot_product_attention(heads.query, heads.key, heads.value, mask,
-                                                           {.dropout_p = is_training() ? dropout_ : 0.0})));
+  return attend(project(query, key, value), mask);
 }
 
 AttentionWithWeights MultiHeadAttention::with_weights(const Tensor& query, const Tensor& key, const Tensor& value,
                                                       const Mask& mask) const {
   const Scope scope(path());
   const Heads heads = project(query, key, value);
-  const Tensor weights = attention_weights(heads.query, heads.key, mask);
-  const Tensor used = is_training() && dropout_ > 0.0 ? dropout(weights, dropout_) : weights;
-  return {out_proj(merge_heads(matmul(used, heads.value))), weights};
+  return {attend(heads, mask), attention_weights(heads.query, heads.key, mask)};
 }
 
 namespace {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -170,6 +171,21 @@ BOOST_AUTO_TEST_CASE(a_batch_without_valid_positions_leaves_the_averages_alone) 
   BOOST_TEST(layer.running_var->to_vector<float>() == std::vector<float>(3, 1.0F), boost::test_tools::per_element());
   BOOST_TEST(layer.num_batches_tracked->item() == 0.0);
   BOOST_CHECK_THROW(layer(tg::randn({1, 3})), tg::ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(attention_with_weights_is_the_same_attention) {
+  const nn::MultiHeadAttention attention({.embed_dim = 4, .num_heads = 2});
+  const tg::Mask mask = tg::Mask::from_lengths({2}, 3);
+  tg::Tensor x = tg::randn({1, 3, 4});
+  for (const float padding : {0.5F, std::numeric_limits<float>::quiet_NaN()}) {
+    for (float& v : x.mutable_data<float>().subspan(8)) v = padding;
+    const std::vector<float> plain = attention(x, x, x, mask).to_vector<float>();
+    const std::vector<float> with_weights = attention.with_weights(x, x, x, mask).y.to_vector<float>();
+    for (std::size_t i = 0; i < 8; ++i) {  // the queries that are no padding
+      BOOST_TEST(std::isfinite(plain[i]));
+      BOOST_TEST(with_weights[i] == plain[i]);
+    }
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

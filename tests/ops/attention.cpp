@@ -199,4 +199,20 @@ BOOST_AUTO_TEST_CASE(dropout_hides_weights_and_scales_the_rest) {
     BOOST_TEST(std::abs(dropped[i] - (stream.uniform64(i) >= 0.5 ? 2.0 * weights[i] : 0.0)) < 1e-14);
 }
 
+BOOST_AUTO_TEST_CASE(decision_18_tangents_of_hidden_keys_reach_nothing) {
+  const Tensor q = normal({1, 2, 3, 4}, 1, float64);
+  const Tensor k = normal({1, 2, 3, 4}, 2, float64);
+  const Tensor v = normal({1, 2, 3, 4}, 3, float64);
+  const Mask mask = Mask::from_lengths({2}, 3);
+  const auto run = [&](double hidden) {
+    const Tensor at = from_vector<bool>({true, true, false}, {3, 1});
+    const Tensor dk = where(at, normal({1, 2, 3, 4}, 4, float64), hidden);
+    const Tensor dv = where(at, normal({1, 2, 3, 4}, 5, float64), hidden);
+    return jvp([&](const Tensor& a, const Tensor& b) { return scaled_dot_product_attention(q, a, b, mask); }, {k, v},
+               {dk, dv})
+        .second;
+  };
+  check_close(run(std::numeric_limits<double>::quiet_NaN()), run(0.0), 0.0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "fixture.hpp"
+#include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/view.hpp"
@@ -92,6 +93,16 @@ BOOST_AUTO_TEST_CASE(large_logits_and_offsets) {
   check_close(tapegrad::softmax(near), from_vector<double>({1 / (1 + std::exp(1.0)), 1 / (1 + std::exp(-1.0))}, {2}),
               1e-15);
   check_all(log_softmax(full({3, 1}, 1e4, {.dtype = float64})), 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(tangents_of_hidden_entries_reach_nothing) {
+  const Tensor x = from_vector<double>({0.3, -0.2, 1.0}, {3});
+  const Tensor keep = from_vector<bool>({true, true, false}, {3});
+  const auto tangent = [&](const auto& f, double hidden) {
+    return jvp([&](const Tensor& t) { return f(t, -1, keep); }, x, from_vector<double>({1.0, 2.0, hidden}, {3})).second;
+  };
+  for (const auto f : {tapegrad::softmax, tapegrad::log_softmax})
+    check_close(tangent(f, kInfinity), tangent(f, 0.0), 0.0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

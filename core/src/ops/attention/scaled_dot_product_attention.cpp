@@ -89,9 +89,9 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
     Tensor ds;
     const auto add_to = [](Tensor& total, const Tensor& part) { total = total.defined() ? total + part : part; };
     if (dx[0].defined()) add_to(ds, matmul(dx[0], transpose(seen(s, 1), 2, 3)));
-    if (dx[1].defined()) add_to(ds, matmul(s.input(0), transpose(dx[1], 2, 3)));
+    if (dx[1].defined()) add_to(ds, matmul(s.input(0), transpose(seen(s, dx[1]), 2, 3)));
     if (ds.defined()) add_to(dy, matmul(softmax_jacobian(p, ds * scale), seen(s, 2)));
-    if (dx[2].defined()) add_to(dy, matmul(p, dx[2]));
+    if (dx[2].defined()) add_to(dy, matmul(p, seen(s, dx[2])));
     return dy;
   }
   void describe(AttributeVisitor& visitor) const {
@@ -250,9 +250,11 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
   }
   Tensor weights(const Saved& s) const { return attention_weights(s.input(0), s.input(1), mask(s), scale); }
   /// The keys (input 1) or values (input 2) as the differentiable rules may read them.
-  Tensor seen(const Saved& s, int input) const {
+  Tensor seen(const Saved& s, int input) const { return seen(s, s.input(input)); }
+  /// Keys, values or tangents of them, without those of keys that no query sees.
+  Tensor seen(const Saved& s, const Tensor& of_keys) const {
     const std::int64_t queries = s.input(0).size(2);
-    return without_unseen(s.input(input), keep_of(mask(s), queries, s.input(1).size(2)), queries);
+    return without_unseen(of_keys, keep_of(mask(s), queries, s.input(1).size(2)), queries);
   }
   static Tensor softmax_jacobian(const Tensor& p, const Tensor& d) { return p * (d - sum(p * d, -1, true)); }
 };

@@ -25,8 +25,9 @@ struct LogSoftmax : SoftmaxOp<LogSoftmax> {
     return taking_part - exp(s.output()) * sum(taking_part, -1, true);
   }
   Tensor jvp(const Saved& s, Tangents dx) const {
-    const Tensor expected = sum(dx[0] * exp(s.output()), -1, true);
-    return where(hidden(s.output()), 0.0, dx[0] - expected);
+    const Tensor taking_part = where(hidden(s.output()), 0.0, dx[0]);
+    const Tensor expected = sum(taking_part * exp(s.output()), -1, true);
+    return where(hidden(s.output()), 0.0, taking_part - expected);
   }
 
   static catalogue::Derivation derivation() {

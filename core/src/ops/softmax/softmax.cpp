@@ -22,7 +22,10 @@ struct Softmax : SoftmaxOp<Softmax> {
   }
 
   Tensor vjp(const Saved& s, const Tensor& dy) const { return times_jacobian(s.output(), dy); }
-  Tensor jvp(const Saved& s, Tangents dx) const { return times_jacobian(s.output(), dx[0]); }
+  Tensor jvp(const Saved& s, Tangents dx) const {
+    // What an entry without weight would add, were it finite.
+    return times_jacobian(s.output(), where(s.output() == 0.0, 0.0, dx[0]));
+  }
 
   static catalogue::Derivation derivation() {
     return {

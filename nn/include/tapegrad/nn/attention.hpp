@@ -56,6 +56,7 @@ class MultiHeadAttention : public Module {
     Tensor query, key, value;  // [N, H, L, E / H]
   };
   Heads project(const Tensor& query, const Tensor& key, const Tensor& value) const;
+  Tensor attend(const Heads& heads, const Mask& mask) const;
   Tensor part(const Tensor& x, std::int64_t first, std::int64_t count) const;
   Tensor split_heads(const Tensor& x) const;
   Tensor merge_heads(const Tensor& y) const;
