@@ -1,5 +1,6 @@
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "tape_test.hpp"
 #include "tapegrad/base/threads.hpp"
@@ -56,6 +57,22 @@ BOOST_AUTO_TEST_CASE(a_tensor_outlives_its_first_elements) {
   BOOST_TEST(values(x) == (Values{3, 3}));
   convert_in_place(x, float32);
   BOOST_TEST(values(x) == (Values{3, 3}));
+}
+
+BOOST_AUTO_TEST_CASE(integers_are_exact) {
+  constexpr std::int64_t kBeyondDouble = 9007199254740993;  // 2^53 + 1
+  constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max();
+  const auto values_of = [](const Tensor& x) { return x.to_vector<std::int64_t>(); };
+  const auto truth = [](const Tensor& x) { return bool(x.to_vector<bool>()[0]); };
+  BOOST_TEST(values_of(tensor(kBeyondDouble, {.dtype = int64}))[0] == kBeyondDouble);
+  const Tensor five = from_vector<std::int64_t>({5}, {1});
+  BOOST_TEST(values_of(minimum(five, kLargest))[0] == 5);
+  BOOST_TEST(values_of(five + (kBeyondDouble - 5))[0] == kBeyondDouble);
+  BOOST_TEST(truth(five < kLargest));
+  BOOST_TEST(truth(from_vector<std::int64_t>({kBeyondDouble}, {1}) == kBeyondDouble));
+  BOOST_TEST(values_of(where(five > 9, five, kBeyondDouble))[0] == kBeyondDouble);
+  BOOST_TEST(tensor(std::uint64_t{1} << 63).item() == 0x1p63);
+  BOOST_TEST((tensor(true, {.dtype = boolean}).to_vector<bool>()[0]));
 }
 
 BOOST_AUTO_TEST_CASE(decision_17_the_default_dtype_is_float32_and_dtypes_do_not_mix) {

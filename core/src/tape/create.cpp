@@ -91,6 +91,13 @@ Tensor full(const Shape& shape, double value, TensorOptions options) {
   return finish(std::move(t), options);
 }
 
+Tensor engine::integer(std::int64_t value, TensorOptions options) {
+  if (options.dtype != int64) return full({}, static_cast<double>(value), options);
+  Tensor t = make_tensor({}, int64);
+  *array_of(t).as<std::int64_t>() = value;
+  return finish(std::move(t), options);
+}
+
 Tensor zeros(const Shape& shape, TensorOptions options) { return full(shape, 0.0, options); }
 Tensor ones(const Shape& shape, TensorOptions options) { return full(shape, 1.0, options); }
 

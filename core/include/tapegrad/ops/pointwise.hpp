@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "tapegrad/tape/add.hpp"
+#include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad {
@@ -16,7 +17,10 @@ template <class T>
 concept Number = std::is_arithmetic_v<T>;
 
 /// A scalar tensor of x's dtype.
-Tensor number_like(double value, const Tensor& x);
+template <Number T>
+Tensor number_like(T value, const Tensor& x) {
+  return tensor(value, {.dtype = x.dtype()});
+}
 
 // ---- two operands: ShapeError when they do not broadcast, DTypeError when the dtypes differ
 
@@ -140,14 +144,14 @@ inline Tensor operator<=(const Tensor& a, const Tensor& b) { return less_equal(a
 inline Tensor operator>(const Tensor& a, const Tensor& b) { return greater(a, b); }
 inline Tensor operator>=(const Tensor& a, const Tensor& b) { return greater_equal(a, b); }
 
-#define TAPEGRAD_NUMBER_OPERANDS(op)                      \
-  template <Number T>                                     \
-  Tensor op(const Tensor& a, T b) {                       \
-    return op(a, number_like(static_cast<double>(b), a)); \
-  }                                                       \
-  template <Number T>                                     \
-  Tensor op(T a, const Tensor& b) {                       \
-    return op(number_like(static_cast<double>(a), b), b); \
+#define TAPEGRAD_NUMBER_OPERANDS(op) \
+  template <Number T>                \
+  Tensor op(const Tensor& a, T b) {  \
+    return op(a, number_like(b, a)); \
+  }                                  \
+  template <Number T>                \
+  Tensor op(T a, const Tensor& b) {  \
+    return op(number_like(a, b), b); \
   }
 TAPEGRAD_NUMBER_OPERANDS(operator+)
 TAPEGRAD_NUMBER_OPERANDS(operator-)
@@ -166,11 +170,11 @@ TAPEGRAD_NUMBER_OPERANDS(minimum)
 
 template <Number T>
 Tensor where(const Tensor& condition, const Tensor& a, T b) {
-  return where(condition, a, number_like(static_cast<double>(b), a));
+  return where(condition, a, number_like(b, a));
 }
 template <Number T>
 Tensor where(const Tensor& condition, T a, const Tensor& b) {
-  return where(condition, number_like(static_cast<double>(a), b), b);
+  return where(condition, number_like(a, b), b);
 }
 /// The name that formulas written once for vector lanes and tensors use. (An entry of a dimension is select(x, d, i),
 /// in ops/view.hpp.)

@@ -46,11 +46,19 @@ Tensor empty(const Shape& shape, TensorOptions options = {});
 Tensor zeros(const Shape& shape, TensorOptions options = {});
 Tensor ones(const Shape& shape, TensorOptions options = {});
 Tensor full(const Shape& shape, double value, TensorOptions options = {});
+namespace engine {
+Tensor integer(std::int64_t value, TensorOptions options);
+}  // namespace engine
+
 /// A template, so that braces never choose it: tensor(1.0) is a scalar, tensor({1.0}) a vector of one, in every
-/// compiler.
+/// compiler. An integer is an element of an int64 tensor exactly.
 template <class T>
 requires std::is_arithmetic_v<T> Tensor tensor(T value, TensorOptions options = {}) {
-  return full({}, static_cast<double>(value), options);
+  if constexpr (std::is_integral_v<T> && (std::is_signed_v<T> || sizeof(T) < sizeof(std::int64_t))) {
+    return engine::integer(static_cast<std::int64_t>(value), options);
+  } else {
+    return full({}, static_cast<double>(value), options);
+  }
 }
 /// start, start + step, ... below stop. Throws ValueError for step 0 or an infinite range.
 Tensor arange(double start, double stop, double step = 1.0, TensorOptions options = {.dtype = int64});
