@@ -253,4 +253,29 @@ BOOST_AUTO_TEST_CASE(a_zero_vector_is_like_no_other) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(cosines_of_very_long_and_very_short_vectors) {
+  const Tensor b = from_vector<float>({3.0F, 4.0F}, {2});
+  for (const float length : {1e30F, 1.0F, 1e-6F}) {
+    const Tensor a = from_vector<float>({length, 0.0F}, {2}, true);
+    Tape tape;
+    const Tensor y = cosine_similarity(a, b);
+    BOOST_TEST(y.item() == 0.6, boost::test_tools::tolerance(1e-6));
+    const std::vector<float> d = tape.gradient(y, a).to_vector<float>();
+    BOOST_TEST(std::abs(d[0] * length) < 1e-6F);
+    BOOST_TEST(d[1] * length == 0.8F, boost::test_tools::tolerance(1e-6F));
+  }
+  // An eps that is 0 in float32 counts as the smallest normal number.
+  BOOST_TEST(cosine_similarity(zeros({2}), b, -1, 1e-60).item() == 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(without_classes_every_target_is_ignored) {
+  const Tensor logits = zeros({2, 0}).set_requires_grad(true);
+  const Tensor targets = full({2}, -100, {.dtype = int64});
+  Tape tape;
+  const Tensor each = cross_entropy(logits, targets, {.reduction = Reduction::none});
+  BOOST_TEST(each.to_vector<float>() == std::vector<float>(2, 0.0F), boost::test_tools::per_element());
+  BOOST_TEST(cross_entropy(logits, targets).item() == 0.0);
+  BOOST_TEST(tape.gradient(each, logits, {.cotangent = ones({2})}).numel() == 0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -323,4 +323,13 @@ BOOST_AUTO_TEST_CASE(a_group_of_one_value_gives_beta_and_no_gradient) {
   for (const double v : tape.gradient(sum(square(y)), x).to_vector<double>()) BOOST_TEST(v == 0.0);
 }
 
+BOOST_AUTO_TEST_CASE(a_large_mean_adds_nothing_to_the_gradient_of_gamma) {
+  // Normalised values sum to 0; the mean of such rows is rounded to 5e-4 in float32.
+  const Tensor x = normal({1, 2, 1000}, 26, float32) + 1e4;
+  const Tensor gamma = ones({2}).set_requires_grad(true);
+  Tape tape;
+  const Tensor y = instance_norm(x, gamma);
+  for (const float d : tape.gradient(sum(y), gamma).to_vector<float>()) BOOST_TEST(std::abs(d) < 2e-3F);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -56,4 +56,11 @@ BOOST_AUTO_TEST_CASE(gradients_far_out_stay_finite) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(gradients_of_subnormal_lengths) {
+  const Tensor x = from_vector<float>({1e-39F, 0.0F}, {2}, true);
+  Tape tape;
+  BOOST_TEST(tape.gradient(norm(x), x).to_vector<float>() == (std::vector<float>{1.0F, 0.0F}),
+             boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -256,6 +256,11 @@ void log_softmax_backward(const T* y, const T* dy, std::int64_t rows, std::int64
 
 template <class T>
 void cross_entropy_forward(const CrossEntropy<T>& facts, T* loss, T* logsumexp) {
+  if (facts.classes == 0) {  // all targets are ignored: there is no class to name
+    std::fill_n(loss, facts.rows, T(0));
+    std::fill_n(logsumexp, facts.rows, -std::numeric_limits<T>::infinity());
+    return;
+  }
   const auto kernel = table<T>().loss_forward;
   const double total_weight = weight_of_all_classes(facts);
   for_rows(facts.rows, facts.classes, 8,

@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
+
 #include "tape/pointwise.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
@@ -107,31 +110,36 @@ struct CosineSimilarity : Op<CosineSimilarity> {
 
  private:
   struct Vector {
-    Tensor direction, squared_norm, inverse_norm;
+    Tensor direction, length, inverse_length;
   };
   /// Both directions and their inner product (its axis kept), out of differentiable operations.
   struct Pair {
-    Tensor least;  // the square of eps
+    Tensor least;  // the length that shorter ones count as
     Vector a, b;
     Tensor cosine;
 
     Pair(const Tensor& x, const Tensor& y, const CosineSimilarity& op)
-        : least(number_like(op.eps * op.eps, x)),
+        : least(number_like(std::max(op.eps, smallest_normal(x.dtype())), x)),
           a(vector(x, op.axis)),
           b(vector(y, op.axis)),
           cosine(sum(a.direction * b.direction, op.axis, true)) {}
 
     Vector vector(const Tensor& x, int over) const {
-      const Tensor squared_norm = sum(square(x), over, true);
-      const Tensor inverse_norm = rsqrt(maximum(squared_norm, least));
-      return {x * inverse_norm, squared_norm, inverse_norm};
+      const Tensor length = norm(x, over, {.keepdim = true});  // not by squares, which overflow
+      const Tensor inverse_length = 1.0 / maximum(length, least);
+      return {x * inverse_length, length, inverse_length};
+    }
+    /// Below it the inverse is infinite.
+    static double smallest_normal(DType dtype) {
+      return dtype == float64 ? std::numeric_limits<double>::min()
+                              : static_cast<double>(std::numeric_limits<float>::min());
     }
     /// d cosine / d of, `other` being the other one. What is projected out: all along `of`, nothing where eps stands
     /// for its norm.
     Tensor slope(const Vector& of, const Vector& other) const {
-      const Tensor norm = of.squared_norm.detach();
-      const Tensor share = where(greater(norm, least), 1.0, where(equal(norm, least), full_like(norm, 0.5), 0.0));
-      return of.inverse_norm * (other.direction - share * cosine * of.direction);
+      const Tensor length = of.length.detach();
+      const Tensor share = where(greater(length, least), 1.0, where(equal(length, least), full_like(length, 0.5), 0.0));
+      return of.inverse_length * (other.direction - share * cosine * of.direction);
     }
   };
 };

@@ -12,6 +12,7 @@
 #include "tape/dispatch.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/norm.hpp"
+#include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"
@@ -78,7 +79,8 @@ struct GroupedNormOp : Op<Self> {
     }
     if (s.wants(1)) {
       const Tensor rows = s.input(0).reshape(row_shape(s.input_shape(0)));
-      const Tensor xhat = (rows - s.residual(0)) * s.residual(1);
+      Tensor xhat = (rows - s.residual(0)) * s.residual(1);
+      xhat = xhat - mean(xhat, -1, true);  // the kept mean is rounded
       sink.add(1, over_channels(dy * xhat.reshape(s.input_shape(0))));
     }
     if (s.wants(2)) sink.add(2, over_channels(dy));

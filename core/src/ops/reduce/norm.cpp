@@ -106,7 +106,7 @@ struct Norm : ReduceOp<Norm> {
     const Tensor& x = s.input(0);
     if (p == 1.0) return sign(x);
     const Tensor y = unreduce(s.output(), x.shape());
-    if (p == 2.0) return x * inverse_or_zero(y);
+    if (p == 2.0) return over_or_zero(x, y);
     return sign(x) * even_share(equal(abs(x.detach()), y.detach()), x.dtype());
   }
 };

@@ -75,10 +75,10 @@ struct ReduceOp : Op<Self> {
   }
 };
 
-/// 1/y, but 0 where y is 0: the slope of a length at its tip.
-inline Tensor inverse_or_zero(const Tensor& y) {
+/// x / y, but 0 where y is 0: the slope of a length at its tip. (1 / y would be infinite for subnormal lengths.)
+inline Tensor over_or_zero(const Tensor& x, const Tensor& y) {
   const Tensor at_zero = y == 0.0;
-  return where(at_zero, 0.0, 1.0 / where(at_zero, 1.0, y));
+  return where(at_zero, 0.0, x / where(at_zero, 1.0, y));
 }
 
 /// The shapes on which every reduction is checked: f(x, axes, keepdim).
