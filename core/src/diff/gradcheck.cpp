@@ -60,7 +60,7 @@ Tensor with_values(std::span<const double> values, const Shape& shape, DType dty
 
 std::vector<Tensor> copies(std::vector<Tensor> xs) {
   for (Tensor& x : xs)
-    if (x.defined()) x = wrap(array::copy(array_of(x)));
+    if (x.defined()) x = wrap(contiguous_copy(array_of(x)));
   return xs;
 }
 

@@ -16,7 +16,7 @@ void set_parameter_role(const Tensor& x, ParameterRole role) {
   x.impl()->leaf->role = role;
 }
 
-Tensor unrecorded_copy(const Tensor& x) { return wrap(array::copy(array_of(x))); }
+Tensor unrecorded_copy(const Tensor& x) { return wrap(contiguous_copy(array_of(x))); }
 
 void overwrite(const Tensor& x, const Tensor& values, const char* writer) {
   const std::string op = std::string("[") + writer + "] ";
@@ -28,7 +28,7 @@ void overwrite(const Tensor& x, const Tensor& values, const char* writer) {
   array_of(x).storage->written_by(writer);
   // A view of x's own elements, such as its transpose, would be read while it is written.
   const bool own = array_of(x).storage.get() == array_of(values).storage.get();
-  array::assign(array_of(x), own ? array::copy(array_of(values)) : array_of(values));
+  array::assign(array_of(x), own ? contiguous_copy(array_of(values)) : array_of(values));
 }
 
 namespace {

@@ -1,5 +1,7 @@
 #include "tape/reduction.hpp"
 
+#include "tape/tensor_impl.hpp"
+
 namespace tapegrad {
 namespace {
 bool contains(AxisSet axes, int d) { return (axes >> d & 1U) != 0; }
@@ -18,7 +20,7 @@ Reduction plan_reduction(const array::Array& x, AxisSet axes) {
   }
   Reduction r;
   if (neighbours) {
-    r.input = x.contiguous ? x : array::copy(x);
+    r.input = x.contiguous ? x : contiguous_copy(x);
     r.slices.n = 1;
     for (int d = 0; d < rank; ++d) (d < first ? r.slices.outer : d <= last ? r.slices.n : r.slices.inner) *= x.shape[d];
     return r;
@@ -33,7 +35,7 @@ Reduction plan_reduction(const array::Array& x, AxisSet axes) {
         strides.push_back(x.strides[d]);
         (reduced ? r.slices.n : r.slices.outer) *= x.shape[d];
       }
-  r.input = array::copy(x.view(shape, strides, x.offset));
+  r.input = contiguous_copy(x.view(shape, strides, x.offset));
   return r;
 }
 

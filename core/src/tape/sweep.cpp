@@ -232,7 +232,7 @@ GradientBuffer Sweep::buffer(std::uint32_t slot, const OutputMeta& target) {
   if (!holds_sum) {
     sum = empty(target.shape, {.dtype = target.dtype});
   } else if (!is_exclusive(sum)) {
-    sum = wrap(array::copy(array_of(sum)));
+    sum = wrap(contiguous_copy(array_of(sum)));
   }
   return {sum, holds_sum};
 }
@@ -459,7 +459,7 @@ void Sweep::into_leaves() {
       const bool shared = !impl.unique() || !impl.array.storage->unique() || impl.leaf;
       leaf.grad = leaf.grad.defined() ? add(leaf.grad, gradient) : shared ? gradient.clone() : std::move(gradient);
     } else if (!leaf.grad.defined()) {
-      leaf.grad = is_exclusive(gradient) ? std::move(gradient) : wrap(array::copy(array_of(gradient)));
+      leaf.grad = is_exclusive(gradient) ? std::move(gradient) : wrap(contiguous_copy(array_of(gradient)));
     } else if (is_exclusive(leaf.grad)) {
       add_in_place(array_of(leaf.grad), array_of(gradient));
     } else {
@@ -520,7 +520,7 @@ std::vector<Tensor> Sweep::towards(const std::vector<Tensor>& xs, bool allow_unu
     if (gradients[k].defined()) {
       // Two results never share elements that a user could change through one of them.
       if (!options_.create_graph && innermost_level(gradients[k]) == 0 && !is_exclusive(gradients[k]))
-        gradients[k] = wrap(array::copy(array_of(gradients[k])));
+        gradients[k] = wrap(contiguous_copy(array_of(gradients[k])));
       continue;
     }
     if (!allow_unused)

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "array/allocator.hpp"
+#include "kernels/pointwise.hpp"
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
 #include "tapegrad/base/error.hpp"
@@ -48,9 +49,15 @@ Tensor alias(const Tensor& x) {
 
 void throw_undefined() { throw Error("[tensor] an undefined tensor has no elements"); }
 
+array::Array contiguous_copy(const array::Array& a) {
+  array::Array copy = array::Array::empty(a.shape, a.dtype);
+  kernels::copy_strided(size_of(a.dtype), a.shape, {a.data(), a.strides}, copy.data());
+  return copy;
+}
+
 array::Array contiguous_array(const Tensor& x) {
   const array::Array& a = array_of(x);
-  return a.contiguous ? a : array::copy(a);
+  return a.contiguous ? a : contiguous_copy(a);
 }
 
 bool is_exclusive(const Tensor& x) {

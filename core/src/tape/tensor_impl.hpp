@@ -93,6 +93,9 @@ inline const array::Array& array_of(const Tensor& x) {
   return x.impl()->array;
 }
 
+/// Its elements in row-major order, in memory of their own: in blocks and by several threads, unlike array::copy.
+array::Array contiguous_copy(const array::Array& a);
+
 /// The contiguous array of x: its own, or a copy.
 array::Array contiguous_array(const Tensor& x);
 

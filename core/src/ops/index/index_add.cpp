@@ -32,7 +32,7 @@ struct IndexAdd : Op<IndexAdd> {
       throw ShapeError(fmt::format("[index_add] expected a source {} for {} and an index {}, got {}", to_string(shape),
                                    to_string(x.shape()), to_string(index.shape()), to_string(source.shape())));
     const array::Array chosen = checked_indices(name, index, x.shape()[axis]);
-    const array::Array sums = array::copy(array_of(x));
+    const array::Array sums = contiguous_copy(array_of(x));
     add_rows(sums, rows_along(x.shape(), axis), chosen, contiguous_array(source));
     return wrap(sums);
   }

@@ -23,7 +23,7 @@ struct IndexPut : Op<IndexPut> {
   Keep keep_for(Wants wants) const { return accumulate && !wants(2) ? Keep::nothing : keep; }
 
   Tensor forward(const Tensor& x, const Tensor& rows, const Tensor& values) const {
-    const array::Array y = array::copy(array_of(x));
+    const array::Array y = contiguous_copy(array_of(x));
     const array::Array chosen = contiguous_array(rows);
     const array::Array source = contiguous_array(values);
     if (accumulate) {

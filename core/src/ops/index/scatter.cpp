@@ -20,7 +20,7 @@ struct Scatter : Op<Scatter> {
     expect_same_dtype(name, x, source);
     expect_scatter(name, x, axis, index, source);
     const array::Array chosen = checked_indices(name, index, x.shape()[axis]);
-    const array::Array y = array::copy(array_of(x));
+    const array::Array y = contiguous_copy(array_of(x));
     write_elements(y, axis, chosen, contiguous_array(source));
     return wrap(y);
   }

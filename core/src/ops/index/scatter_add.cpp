@@ -24,7 +24,7 @@ struct ScatterAdd : Op<ScatterAdd> {
     expect_same_dtype(name, x, source);
     expect_scatter(name, x, axis, index, source);
     const array::Array chosen = checked_indices(name, index, x.shape()[axis]);
-    const array::Array sums = array::copy(array_of(x));
+    const array::Array sums = contiguous_copy(array_of(x));
     add_elements(sums, axis, chosen, contiguous_array(source));
     return wrap(sums);
   }

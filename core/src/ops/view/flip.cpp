@@ -22,14 +22,14 @@ struct Flip : Op<Flip> {
   /// A copy: kernels read no negative strides.
   Tensor forward(const Tensor& x) const {
     const array::Array& a = array_of(x);
-    if (a.shape.numel() == 0) return wrap(array::copy(a));
+    if (a.shape.numel() == 0) return wrap(contiguous_copy(a));
     array::Array backwards = a;
     for (const std::int64_t axis : axes) {
       const int d = static_cast<int>(axis);
       backwards.offset += (a.shape[d] - 1) * a.strides[d];
       backwards.strides[d] = -a.strides[d];
     }
-    return wrap(array::copy(backwards.view(a.shape, backwards.strides, backwards.offset)));
+    return wrap(contiguous_copy(backwards.view(a.shape, backwards.strides, backwards.offset)));
   }
   Tensor vjp(const Saved&, const Tensor& dy) const { return apply(Flip(axes), dy); }
   void describe(AttributeVisitor& visitor) const { visitor("axes", axes); }

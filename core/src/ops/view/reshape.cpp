@@ -23,7 +23,7 @@ struct Reshape : Op<Reshape> {
     const array::Array& a = array_of(x);
     Shape strides;
     if (array::view_strides(a.shape, a.strides, shape, strides)) return wrap(a.view(shape, strides, a.offset));
-    const array::Array copied = array::copy(a);
+    const array::Array copied = contiguous_copy(a);
     return wrap(copied.view(shape, contiguous_strides(shape), copied.offset));
   }
   Tensor vjp(const Saved& s, const Tensor& dy) const { return reshape(dy, s.input_shape(0)); }

@@ -29,7 +29,7 @@ struct TriangleOp : Op<Self> {
   explicit TriangleOp(std::int64_t k) : offset(k) {}
 
   Tensor forward(const Tensor& x) const {
-    const array::Array y = array::copy(array_of(x));
+    const array::Array y = contiguous_copy(array_of(x));
     const std::int64_t columns = y.shape.back();
     const std::int64_t rows = y.shape[y.shape.rank() - 2];
     const std::int64_t lines = columns == 0 ? 0 : y.shape.numel() / columns;
