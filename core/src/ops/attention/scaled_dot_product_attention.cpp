@@ -5,6 +5,7 @@
 #include "kernels/attention.hpp"
 #include "ops/attention/pair_mask.hpp"
 #include "ops/rows.hpp"
+#include "ops/sum_of.hpp"
 #include "tape/dispatch.hpp"
 #include "tape/pointwise.hpp"
 #include "tapegrad/base/error.hpp"
@@ -87,7 +88,6 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
     const Tensor p = weights(s);
     Tensor dy;
     Tensor ds;
-    const auto add_to = [](Tensor& total, const Tensor& part) { total = total.defined() ? total + part : part; };
     if (dx[0].defined()) add_to(ds, matmul(dx[0], transpose(seen(s, 1), 2, 3)));
     if (dx[1].defined()) add_to(ds, matmul(s.input(0), transpose(seen(s, dx[1]), 2, 3)));
     if (ds.defined()) add_to(dy, matmul(softmax_jacobian(p, ds * scale), seen(s, 2)));
@@ -192,7 +192,7 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
   /// The array of x, or a copy when the rows of its last dimension are not dense.
   static array::Array with_unit_rows(const Tensor& x) {
     const array::Array& a = array_of(x);
-    return a.strides.back() == 1 || a.shape.back() <= 1 ? a : array::copy(a);
+    return a.strides.back() == 1 || a.shape.back() <= 1 ? a : contiguous_copy(a);
   }
 
   struct Operands {

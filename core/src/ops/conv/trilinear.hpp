@@ -6,6 +6,7 @@
 
 #include "kernels/conv.hpp"
 #include "ops/strong_zero.hpp"
+#include "ops/sum_of.hpp"
 #include "tape/recorder.hpp"
 #include "tapegrad/ops/conv.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -52,9 +53,7 @@ struct TrilinearOp : Op<Self> {
   /// f(da, b) + f(a, db); undefined when neither input has a tangent.
   template <class F>
   static Tensor product_rule(const Saved& s, Tangents dx, const F& f) {
-    const Tensor first = dx[0].defined() ? f(dx[0], s.input(1)) : Tensor();
-    const Tensor second = dx[1].defined() ? f(s.input(0), dx[1]) : Tensor();
-    return first.defined() && second.defined() ? first + second : first.defined() ? first : second;
+    return sum_of(dx[0].defined() ? f(dx[0], s.input(1)) : Tensor(), dx[1].defined() ? f(s.input(0), dx[1]) : Tensor());
   }
   /// dy with the tangent of a bias added to each channel.
   static Tensor with_bias(const Tensor& dy, const Tensor& dbias, const Shape& shape) {

@@ -2,6 +2,7 @@
 
 #include "kernels/gemm.hpp"
 #include "kernels/reduce.hpp"
+#include "ops/sum_of.hpp"
 #include "tape/dispatch.hpp"
 #include "tape/pointwise.hpp"
 #include "tapegrad/base/error.hpp"
@@ -73,10 +74,9 @@ struct Linear : Op<Linear> {
   }
   Tensor jvp(const Saved& s, Tangents dx) const {
     Tensor dy;
-    const auto add_to = [&dy](const Tensor& part) { dy = dy.defined() ? dy + part : part; };
-    if (dx[0].defined()) add_to(tapegrad::linear(dx[0], s.input(1)));
-    if (dx[1].defined()) add_to(tapegrad::linear(s.input(0), dx[1]));
-    if (dx[2].defined()) add_to(expand(dx[2], s.output_shape()));
+    if (dx[0].defined()) add_to(dy, tapegrad::linear(dx[0], s.input(1)));
+    if (dx[1].defined()) add_to(dy, tapegrad::linear(s.input(0), dx[1]));
+    if (dx[2].defined()) add_to(dy, expand(dx[2], s.output_shape()));
     return dy;
   }
 

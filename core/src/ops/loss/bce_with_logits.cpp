@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "ops/loss/reduced.hpp"
+#include "ops/sum_of.hpp"
 #include "tape/pointwise.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
@@ -27,10 +28,9 @@ struct BceWithLogits : Op<BceWithLogits> {
   }
   Tensor jvp(const Saved& s, Tangents dx) const {
     Tensor dy;
-    const auto add_to = [&dy](const Tensor& part) { dy = dy.defined() ? dy + part : part; };
-    if (dx[0].defined()) add_to(dx[0] * slope_x(s));
-    if (dx[1].defined()) add_to(dx[1] * slope_t(s));
-    if (dx[2].defined()) add_to(dx[2] * slope_q(s));
+    if (dx[0].defined()) add_to(dy, dx[0] * slope_x(s));
+    if (dx[1].defined()) add_to(dy, dx[1] * slope_t(s));
+    if (dx[2].defined()) add_to(dy, dx[2] * slope_q(s));
     return dy;
   }
 

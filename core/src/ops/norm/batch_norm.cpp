@@ -5,6 +5,7 @@
 #include "kernels/norm.hpp"
 #include "ops/norm/features.hpp"
 #include "ops/rows.hpp"
+#include "ops/sum_of.hpp"
 #include "tape/dispatch.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
@@ -103,18 +104,17 @@ struct BatchNorm : Op<BatchNorm> {
   }
   std::array<Tensor, 3> jvp(const Saved& s, Tangents dx) const {
     Tensor dy;
-    const auto add_to = [&dy](const Tensor& part) { dy = dy.defined() ? dy + part : part; };
     if (dx[0].defined() || dx[1].defined()) {
       const Normalised n(*this, s);
       if (dx[0].defined()) {
         const Tensor v = masked ? valid_only(s, dx[0]) : dx[0];
         const Tensor own = masked && zero_padding ? v : dx[0];
         const Tensor dxhat = n.rstd * (own - (over_positions(v) + n.xhat * over_positions(v * n.xhat)) * share());
-        add_to(scaled ? s.input(1) * dxhat : dxhat);
+        add_to(dy, scaled ? s.input(1) * dxhat : dxhat);
       }
-      if (dx[1].defined()) add_to(dx[1] * n.xhat);
+      if (dx[1].defined()) add_to(dy, dx[1] * n.xhat);
     }
-    if (dx[2].defined()) add_to(dx[2]);
+    if (dx[2].defined()) add_to(dy, dx[2]);
     if (masked && zero_padding) dy = valid_only(s, expand(dy, s.output_shape()));
     return {dy, Tensor(), Tensor()};
   }

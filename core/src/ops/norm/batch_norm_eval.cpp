@@ -1,6 +1,7 @@
 #include "kernels/norm.hpp"
 #include "ops/norm/features.hpp"
 #include "ops/rows.hpp"
+#include "ops/sum_of.hpp"
 #include "tape/dispatch.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
@@ -74,7 +75,6 @@ struct BatchNormEval : Op<BatchNormEval> {
     const Tensor xhat = (s.input(0) - s.input(1)) * r;
     Tensor dxhat;
     Tensor dy;
-    const auto add_to = [](Tensor& total, const Tensor& part) { total = total.defined() ? total + part : part; };
     if (dx[0].defined()) add_to(dxhat, dx[0] * r);
     if (dx[1].defined()) add_to(dxhat, -(dx[1] * r));
     if (dx[2].defined()) add_to(dxhat, -0.5 * (dx[2] * square(r) * xhat));

@@ -9,6 +9,7 @@
 #include "ops/norm/features.hpp"
 #include "ops/norm/normalised.hpp"
 #include "ops/rows.hpp"
+#include "ops/sum_of.hpp"
 #include "tape/dispatch.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/norm.hpp"
@@ -88,13 +89,13 @@ struct GroupedNormOp : Op<Self> {
   Tensor jvp(const Saved& s, Tangents dx) const {
     const Shape& shape = s.output_shape();
     Tensor dy;
-    const auto add_to = [&dy](const Tensor& part) { dy = dy.defined() ? dy + part : part; };
     if (dx[0].defined() || dx[1].defined()) {
       const Normalised n(s.input(0).reshape(row_shape(shape)), eps);
-      if (dx[0].defined()) add_to(through_gamma(s, n.times_jacobian(dx[0].reshape(row_shape(shape))).reshape(shape)));
-      if (dx[1].defined()) add_to(by_channel(dx[1], shape) * n.xhat.reshape(shape));
+      if (dx[0].defined())
+        add_to(dy, through_gamma(s, n.times_jacobian(dx[0].reshape(row_shape(shape))).reshape(shape)));
+      if (dx[1].defined()) add_to(dy, by_channel(dx[1], shape) * n.xhat.reshape(shape));
     }
-    if (dx[2].defined()) add_to(by_channel(dx[2], shape).expand(shape));
+    if (dx[2].defined()) add_to(dy, by_channel(dx[2], shape).expand(shape));
     return dy;
   }
   void describe(AttributeVisitor& visitor) const {

@@ -2,6 +2,7 @@
 #include "ops/norm/features.hpp"
 #include "ops/norm/normalised.hpp"
 #include "ops/rows.hpp"
+#include "ops/sum_of.hpp"
 #include "tape/dispatch.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/norm.hpp"
@@ -78,13 +79,12 @@ struct LayerNorm : Op<LayerNorm> {
   }
   Tensor jvp(const Saved& s, Tangents dx) const {
     Tensor dy;
-    const auto add_to = [&dy](const Tensor& part) { dy = dy.defined() ? dy + part : part; };
     if (dx[0].defined() || dx[1].defined()) {
       const Normalised n(s.input(0), eps);
-      if (dx[0].defined()) add_to(scaled ? s.input(1) * n.times_jacobian(dx[0]) : n.times_jacobian(dx[0]));
-      if (dx[1].defined()) add_to(dx[1] * n.xhat);
+      if (dx[0].defined()) add_to(dy, scaled ? s.input(1) * n.times_jacobian(dx[0]) : n.times_jacobian(dx[0]));
+      if (dx[1].defined()) add_to(dy, dx[1] * n.xhat);
     }
-    if (dx[2].defined()) add_to(dx[2]);
+    if (dx[2].defined()) add_to(dy, dx[2]);
     return dy;
   }
   void describe(AttributeVisitor& visitor) const { visitor("eps", eps); }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ops/sum_of.hpp"
 #include "tape/pointwise.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -31,12 +32,6 @@ inline void check_cell(std::string_view op, int gates, std::string_view state_na
 /// The gates that lie side by side in z [N, count H].
 inline std::vector<Tensor> gates_of(const Tensor& z, int count) {
   return split(z, std::vector<std::int64_t>(static_cast<std::size_t>(count), z.size(-1) / count), -1);
-}
-
-/// a + b, where an undefined tensor is a zero.
-inline Tensor sum_of(const Tensor& a, const Tensor& b) {
-  if (!a.defined()) return b;
-  return b.defined() ? a + b : a;
 }
 
 /// The slopes of sigmoid and tanh, from their values.
