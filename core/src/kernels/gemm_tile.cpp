@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <memory>
-#include <new>
 #include <utility>
 
 #if defined(__GNUC__) && !defined(__clang__)
@@ -21,30 +19,9 @@
 
 #ifndef TAPEGRAD_KERNELS_GEMM_TILE_ONCE
 #define TAPEGRAD_KERNELS_GEMM_TILE_ONCE
+#include "kernels/scratch.hpp"
+
 namespace tapegrad::kernels {
-
-/// Thread-local scratch memory that only grows, so that the steady state allocates nothing.
-template <class T>
-class PackingBuffer {
- public:
-  T* reserve(std::int64_t size) {
-    if (size > size_) {
-      data_.reset();
-      data_.reset(static_cast<T*>(::operator new(static_cast<std::size_t>(size) * sizeof(T), kAlignment)));
-      std::fill_n(data_.get(), size, T{0});
-      size_ = size;
-    }
-    return data_.get();
-  }
-
- private:
-  static constexpr std::align_val_t kAlignment{64};
-  struct Free {
-    void operator()(T* p) const { ::operator delete(p, kAlignment); }
-  };
-  std::unique_ptr<T, Free> data_;
-  std::int64_t size_ = 0;
-};
 
 /// Steps of k between visits to a tile of C: a panel of B, 48 columns wide, stays in the first two cache levels.
 inline constexpr std::int64_t kMaxDepth = 384;
@@ -400,7 +377,7 @@ void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> ba
   const hn::ScalableTag<T> d;
   const hn::CappedTag<T, kRows> rows_tag;
   constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(d));
-  thread_local PackingBuffer<T> packed_a_buffer, packed_b_buffer;
+  thread_local Scratch packed_a_memory, packed_b_memory;
 
   const std::int64_t rows = tile.row_end - tile.row_begin, cols = tile.col_end - tile.col_begin;
   // Register tiles are as even as can be: 9 rows are 5 and 4, 4 vectors are 2 and 2.
@@ -417,8 +394,8 @@ void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> ba
       (rows <= kMaxUnpackedRows || (problem.a.col_stride == 1 &&
                                     problem.b.row_stride * static_cast<std::int64_t>(sizeof(T)) <= kMaxUnpackedStride));
   const bool prefetch_a = problem.a.col_stride == 1 && depth_step * rows >= kMinPrefetched;
-  T* const packed_a = pack_a ? packed_a_buffer.reserve((rows + row_step - 1) / row_step * kRows * depth_step) : nullptr;
-  T* const packed_b = packed_b_buffer.reserve(kVectors * kLanes * depth_step);
+  T* const packed_a = pack_a ? packed_a_memory.get<T>((rows + row_step - 1) / row_step * kRows * depth_step) : nullptr;
+  T* const packed_b = packed_b_memory.get<T>(kVectors * kLanes * depth_step);
   const MatrixRef<const T>&a = problem.a, &b = problem.b, &bias = problem.bias;
 
   // Products that have one panel each run within it; else each product is done before the next begins.
