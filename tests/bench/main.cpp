@@ -4,6 +4,7 @@
 //
 //   ./dev bench                                        all
 //   ./dev bench --benchmark_filter='W1/'               one workload
+//   ./dev bench --benchmark_filter='op/'               every op of the catalogue, forward and backward
 //   ./dev bench --benchmark_filter='(W3|D[0-9]+)c?/'   what checkpoints save: the column MiB
 //   OPENBLAS_CORETYPE=SkylakeX ./dev bench --benchmark_filter='(NT|NN|TN)/|peak'
 //                                                      the matrix products, OpenBLAS at its best on AVX-512
@@ -86,6 +87,7 @@ void enter(const bench::Engine& engine) {
     b->ArgName("threads")->UseRealTime()->Unit(benchmark::kMicrosecond);
     for (const int threads : bench::kThreads) b->Arg(threads);
     if (workload.heavy) b->Repetitions(kHeavyRepetitions);
+    if (workload.repetitions > 0) b->Repetitions(workload.repetitions);
   }
 }
 

@@ -27,6 +27,15 @@ bool has_run(const Recorder& recorder, const Engine& engine) {
   });
 }
 
+/// Of the column that holds the names of those that have.
+int names_width(const Recorder& recorder, const Engine& engine) {
+  std::size_t width = 10;
+  for (const Workload& w : engine.workloads)
+    for (const int threads : kThreads)
+      if (!recorder.of(w.name, engine, threads).empty()) width = std::max(width, w.name.size() + 1);
+  return static_cast<int>(width);
+}
+
 /// "12.3" or nothing.
 std::string number(double value, int digits) { return value > 0.0 ? fmt::format("{:.{}f}", value, digits) : ""; }
 
@@ -65,14 +74,15 @@ const Times& Recorder::of(const std::string& workload, const Engine& engine, int
 
 void print_workloads(const Recorder& recorder, const Engine& ours, const std::vector<Engine>& peers) {
   if (!has_run(recorder, ours)) return;
-  fmt::print("\n{:<10}{:>7}{:>12}{:>8}{:>8}", "", "threads", ours.name + " us", "GB/s", "MiB");
+  const int width = names_width(recorder, ours);
+  fmt::print("\n{:<{}}{:>7}{:>12}{:>8}{:>8}", "", width, "threads", ours.name + " us", "GB/s", "MiB");
   for (const Engine& peer : peers) fmt::print("{:>26}{:>8}", peer.name + " / ours", counts_memory(peer) ? "MiB" : "");
   fmt::print("\n");
   for (const Workload& w : ours.workloads) {
     for (const int threads : kThreads) {
       const Times& mine = recorder.of(w.name, ours, threads);
       if (mine.empty()) continue;
-      fmt::print("{:<10}{:>7}{:>12.1f}{:>8}{:>8}", w.name, threads, mine.median(),
+      fmt::print("{:<{}}{:>7}{:>12.1f}{:>8}{:>8}", w.name, width, threads, mine.median(),
                  number(w.bytes / mine.median() / 1e3, 1), number(mine.peak_mib, 1));
       for (const Engine& peer : peers) {
         const Times& theirs = recorder.of(w.name, peer, threads);

@@ -182,6 +182,7 @@ Engine tapegrad_engine() {
        {"W8", "gradient check of attention [2, 5, 16], 4 heads, float64, full Jacobian", make_attention_check},
        {"W8b", "both orders' check of layer_norm [4, 8], float64, full Jacobians", make_layer_norm_check}}};
   std::ranges::move(checkpoint_workloads(), std::back_inserter(engine.workloads));
+  std::ranges::move(catalogue_workloads(), std::back_inserter(engine.workloads));
   return engine;
 }
 

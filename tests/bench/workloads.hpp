@@ -23,7 +23,8 @@ struct Workload {
   double bytes = 0;
   /// Floating-point operations in one step, where they are the limit; else 0.
   double flops = 0;
-  bool heavy = false;      ///< takes seconds: fewer repetitions
+  bool heavy = false;      ///< takes seconds
+  int repetitions = 0;     ///< if it wants fewer than the others
   bool neighbour = false;  ///< runs beside another process that keeps a core busy
 };
 
@@ -37,6 +38,8 @@ struct Engine {
 Engine tapegrad_engine();
 /// Of its workloads those that trade time for memory; they have no peers.
 std::vector<Workload> checkpoint_workloads();
+/// And one for each op of the catalogue; they have none either.
+std::vector<Workload> catalogue_workloads();
 /// What the machine itself can do: the triad a = b + s c over arrays far larger than its caches (McCalpin's STREAM),
 /// and fused multiply-adds in registers.
 Engine machine_engine();

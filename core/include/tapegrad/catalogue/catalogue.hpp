@@ -1,6 +1,6 @@
 // The catalogue: what an op's struct says beside its computation (derivation, samples, errors, a benchmark case).
-// The gradient suite, the op table, the derivation book and the benchmarks are made from it. No list of ops is kept by
-// hand: the build lists the op files.
+// The gradient suite, the op table, what `tapegrad ops` shows and the benchmarks of ops are made from it. No list of
+// ops is kept by hand: the build lists the op files.
 //
 // An op joins by four static members of its struct, and one line below it:
 //
@@ -87,9 +87,7 @@ struct OpEntry {
   std::string_view room;  ///< the family: a folder
   std::string_view name;
   std::string_view math;
-  bool linear;
   bool differentiable;
-  Keep keep;
   Derivation (*derivation)();
   std::function<Samples(Generator&)> samples;
   ErrorSamples (*errors)();
@@ -175,9 +173,7 @@ OpEntry make_entry(std::string_view room) {
   return {.room = room,
           .name = O::name,
           .math = O::math,
-          .linear = O::linear,
           .differentiable = O::differentiable,
-          .keep = O::keep,
           .derivation = [] { return O::derivation(); },
           .samples =
               [](Generator& g) {
