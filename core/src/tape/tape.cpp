@@ -28,13 +28,6 @@ std::string_view to_string(SavedSlot::Kind kind) {
   return "?";
 }
 
-Wants Node::wants() const {
-  std::uint64_t mask = 0;
-  for (std::uint32_t i = 0; i < edge_count && i < 64; ++i)
-    if (edges[i].tracked()) mask |= std::uint64_t{1} << i;
-  return Wants(mask);
-}
-
 // ---- leaves
 
 std::size_t LeafMap::slot_of(const LeafState* leaf) const {

@@ -62,7 +62,6 @@ struct Node {
 
   bool is_leaf() const { return table == nullptr; }
   std::string_view name() const { return is_leaf() ? std::string_view("leaf") : table->name; }
-  Wants wants() const;
 };
 
 /// From leaf identity to its node: open addressing, cleared without giving up its memory.

@@ -218,11 +218,12 @@ void Tensor::zero_grad() {
 }
 
 void Tensor::set_grad(const Tensor& gradient) {
-  if (gradient.shape() != shape() || gradient.dtype() != dtype())
-    throw ShapeError("[set_grad] expected a gradient of shape " + to_string(shape()) + " and dtype " +
-                     std::string(to_string(dtype())) + ", got " + to_string(gradient.shape()) + " " +
-                     std::string(to_string(gradient.dtype())));
-  leaf_state(*this).grad = wrap(array::copy(array_of(gradient)));
+  const std::string message = "[set_grad] expected a gradient of shape " + to_string(shape()) + " and dtype " +
+                              std::string(to_string(dtype())) + ", got " + to_string(gradient.shape()) + " " +
+                              std::string(to_string(gradient.dtype()));
+  if (gradient.shape() != shape()) throw ShapeError(message);
+  if (gradient.dtype() != dtype()) throw DTypeError(message);
+  leaf_state(*this).grad = wrap(contiguous_copy(array_of(gradient)));
 }
 
 void Tensor::register_hook(GradientHook hook) {

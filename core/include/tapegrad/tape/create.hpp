@@ -41,7 +41,8 @@ Tensor tensor(std::initializer_list<NestedList> items, TensorOptions options = {
 template <class T>
 Tensor from_vector(const std::vector<T>& values, const Shape& shape, bool requires_grad = false);
 
-/// Uninitialised memory.
+/// Uninitialised memory. This and all below throw ShapeError for a negative size or more elements than memory has, and
+/// DTypeError for requires_grad with a dtype that is not floating.
 Tensor empty(const Shape& shape, TensorOptions options = {});
 Tensor zeros(const Shape& shape, TensorOptions options = {});
 Tensor ones(const Shape& shape, TensorOptions options = {});
@@ -65,13 +66,14 @@ Tensor arange(double start, double stop, double step = 1.0, TensorOptions option
 inline Tensor arange(std::int64_t stop, TensorOptions options = {.dtype = int64}) {
   return arange(0.0, static_cast<double>(stop), 1.0, options);
 }
-/// `count` evenly spaced values from start to stop, both included.
+/// `count` evenly spaced values from start to stop, both included. Throws DTypeError unless the dtype is floating.
 Tensor linspace(double start, double stop, std::int64_t count, TensorOptions options = {});
 /// The n x n identity matrix.
 Tensor eye(std::int64_t n, TensorOptions options = {});
 
 /// Uniform on [0, 1), standard normal, and uniform integers low <= i < high. Drawn from `generator`, or this thread's
-/// default generator.
+/// default generator. rand and randn throw DTypeError unless the dtype is floating, randint ValueError when no integer
+/// lies in the range or more than 2^63 - 1.
 Tensor rand(const Shape& shape, TensorOptions options = {});
 Tensor rand(const Shape& shape, Generator& generator, TensorOptions options = {});
 Tensor randn(const Shape& shape, TensorOptions options = {});

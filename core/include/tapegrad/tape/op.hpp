@@ -160,7 +160,7 @@ class Saved {
 /// Memory in which an input's gradient is gathered. Let go of one before asking for the next: both may be of the same
 /// tensor.
 struct GradientBuffer {
-  Tensor tensor;   ///< contiguous, of the input's shape; to be written through mutable_data()
+  Tensor tensor;   ///< contiguous, of the input's shape, of memory that nobody reads: write it through mutable_data()
   bool holds_sum;  ///< whether something has come so far: add to it. If not, its elements are not set: write them all
 };
 

@@ -120,7 +120,8 @@ class Tape {
   void backward(const Tensor& y, const BackwardOptions& options = {});
 
   /// The gradients of `y` with respect to any tensors on this tape (leaves and intermediates), without touching .grad()
-  /// or hooks.
+  /// or hooks. Throws as backward() does, and TapeError for an x that is not on this tape; an x that y does not depend
+  /// on gets zeros, or TapeError unless .allow_unused.
   std::vector<Tensor> gradient(const Tensor& y, const std::vector<Tensor>& xs, const GradientOptions& options = {});
   Tensor gradient(const Tensor& y, const Tensor& x, const GradientOptions& options = {});
   /// The same for several results at once, each with its cotangent (undefined: the result has one element, and its
@@ -128,7 +129,8 @@ class Tape {
   std::vector<Tensor> pull_back(const std::vector<Tensor>& ys, const std::vector<Tensor>& cotangents,
                                 const std::vector<Tensor>& xs, const GradientOptions& options = {});
 
-  /// A hook on any tensor of this tape: fires when its gradient is complete in a backward().
+  /// A hook on any tensor of this tape: fires when its gradient is complete in a backward(). Throws TapeError when
+  /// it is not on this tape.
   void register_hook(const Tensor& y, GradientHook hook);
   /// Called at each node of every sweep. An empty function removes it.
   void observe(SweepObserver observer);
@@ -137,10 +139,11 @@ class Tape {
   std::int64_t position(const Tensor& y) const;
   std::int64_t size() const;
   std::uint64_t generation() const;
+  /// Throws IndexError beyond size().
   NodeInfo node(std::int64_t position) const;
   /// Bytes of the tensors kept for the reverse sweep (each storage counted once).
   std::size_t bytes_kept() const;
-  /// Empties the tape without a sweep; its tensors become stale.
+  /// Empties the tape without a sweep; its tensors become stale. Throws TapeError during a sweep.
   void clear();
 
  private:

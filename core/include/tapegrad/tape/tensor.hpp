@@ -5,8 +5,9 @@
 //
 // Invariants:
 // 1. a handle is one pointer wide and copying it copies no elements;
-// 2. a tensor's shape, dtype and place on a tape never change;
-// 3. elements change only through mutable_data(), which moves the storage's version.
+// 2. a tensor's shape, dtype and place on a tape never change (but a module's to() changes its parameters' dtype);
+// 3. elements that a tape may have kept change only through mutable_data() or an optimiser's update, which move the
+// storage's version: a sweep that would read them fails. The engine adds in place only to what nobody else holds.
 #pragma once
 
 #include <cstdint>
@@ -92,10 +93,10 @@ class Tensor {
   bool has_grad() const;
   /// Forgets the gradient. Safe on a tensor without one.
   void zero_grad();
-  /// Replaces the gradient; shape and dtype must be this tensor's.
+  /// Replaces the gradient. Throws ShapeError or DTypeError unless shape and dtype are this tensor's.
   void set_grad(const Tensor& gradient);
   /// Registers a hook on a leaf: it fires once per backward(), when the gradient of that sweep is complete, before it
-  /// is accumulated.
+  /// is accumulated. Throws TapeError for a tensor that is no leaf.
   void register_hook(GradientHook hook);
 
   /// The same elements, off the tape: a view that is neither leaf nor recorded.
