@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tapegrad/base/readable_math.hpp"
+
 namespace norm_study {
 
 /// A terminal that can redraw a line (TERM is not "dumb").
@@ -17,8 +19,7 @@ bool wants_colour(std::FILE* stream);
 /// Columns of the terminal now (it may be resized at any time); `otherwise` if the stream is none.
 int terminal_width(std::FILE* stream, int otherwise = 80);
 
-/// Columns that UTF-8 text of one-column letters takes.
-std::size_t display_width(std::string_view text);
+using tapegrad::display_width;
 
 /// Text cut at spaces into lines of at most `width` columns; a longer word stands on a line of its own.
 std::vector<std::string> wrap(std::string_view text, std::size_t width);

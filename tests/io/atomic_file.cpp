@@ -8,8 +8,8 @@
 #include <thread>
 #include <vector>
 
-#include "io/temporary_folder.hpp"
 #include "tapegrad/base/error.hpp"
+#include "temporary_folder.hpp"
 
 namespace {
 

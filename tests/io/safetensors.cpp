@@ -9,10 +9,10 @@
 #include <functional>
 #include <thread>
 
-#include "io/temporary_folder.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/tape.hpp"
+#include "temporary_folder.hpp"
 
 using namespace tapegrad;
 

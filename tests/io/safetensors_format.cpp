@@ -7,8 +7,8 @@
 #include <limits>
 #include <vector>
 
-#include "io/temporary_folder.hpp"
 #include "tapegrad/base/error.hpp"
+#include "temporary_folder.hpp"
 
 using tapegrad::Shape;
 using tapegrad::io::SafetensorsHeader;

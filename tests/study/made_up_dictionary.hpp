@@ -4,8 +4,8 @@
 #include <string>
 
 #include "norm_study/word_lists.hpp"
-#include "study/temporary_folder.hpp"
 #include "tapegrad/base/random.hpp"
+#include "temporary_folder.hpp"
 
 /// Twelve lists of words that no language has: each language builds its words from three syllables of its own and three
 /// that all share, so that there is something to learn and something to doubt.

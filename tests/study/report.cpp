@@ -5,9 +5,9 @@
 
 #include "norm_study/terminal.hpp"
 #include "study/made_up_results.hpp"
-#include "study/temporary_folder.hpp"
 #include "study/well_formed.hpp"
 #include "tapegrad/base/error.hpp"
+#include "temporary_folder.hpp"
 
 using namespace norm_study;
 

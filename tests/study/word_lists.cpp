@@ -6,8 +6,8 @@
 #include <string>
 #include <utility>
 
-#include "study/temporary_folder.hpp"
 #include "tapegrad/base/error.hpp"
+#include "temporary_folder.hpp"
 
 using namespace norm_study;
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "study/temporary_folder.hpp"
 #include "tapegrad/base/error.hpp"
+#include "temporary_folder.hpp"
 #include "word_maker/batches.hpp"
 
 using namespace word_maker;

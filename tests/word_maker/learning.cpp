@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
-#include "study/temporary_folder.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/io/safetensors.hpp"
+#include "temporary_folder.hpp"
 #include "word_maker/kneser_ney.hpp"
 #include "word_maker/sampling.hpp"
 #include "word_maker/training.hpp"
