@@ -43,13 +43,14 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // A register tile is kRows x kVectors vectors of accumulators, plus one row of B and one element of A: 28 of 32
-// registers, or 16 of 16.
+// registers, or 16 of 16. Where there is room, a tile of C that is just one vector wider takes one that is lower.
 #if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64
-inline constexpr int kRows = 8;
+inline constexpr int kRows = 8, kVectors = 3, kLowRows = 6, kWideVectors = 4;
 #else
-inline constexpr int kRows = 4;
+inline constexpr int kRows = 4, kVectors = 3, kLowRows = 4, kWideVectors = 3;
 #endif
-inline constexpr int kVectors = 3;
+/// Rows of a register tile that is so many vectors wide, at most.
+constexpr int most_rows(std::int64_t vectors) { return vectors > kVectors ? kLowRows : kRows; }
 
 // Whether a masked load or store leaves the memory of the other lanes alone; else partial vectors go through a buffer.
 inline constexpr bool kMasks = !HWY_MEM_OPS_MIGHT_FAULT;
@@ -130,25 +131,27 @@ void register_tile(const TileArgs<T>& t) {
 template <class T>
 using RegisterTile = void (*)(const TileArgs<T>&);
 
-/// kernels[partial][rows - 1][vectors - 1]
+/// kernels[partial][vectors - 1][rows - 1]
 template <class T>
 struct RegisterTiles {
-  RegisterTile<T> kernels[2][kRows][kVectors];
+  RegisterTile<T> kernels[2][kWideVectors][kRows];
 
+  template <int kTileVectors, int... kIndex>
+  constexpr void fill(std::integer_sequence<int, kIndex...>) {
+    ((kernels[0][kTileVectors - 1][kIndex] = &register_tile<T, kIndex + 1, kTileVectors, false>,
+      kernels[1][kTileVectors - 1][kIndex] = &register_tile<T, kIndex + 1, kTileVectors, kMasks>),
+     ...);
+  }
   template <int... kIndex>
   static constexpr RegisterTiles make(std::integer_sequence<int, kIndex...>) {
     RegisterTiles table{};
-    ((table.kernels[0][kIndex / kVectors][kIndex % kVectors] =
-          &register_tile<T, kIndex / kVectors + 1, kIndex % kVectors + 1, false>,
-      table.kernels[1][kIndex / kVectors][kIndex % kVectors] =
-          &register_tile<T, kIndex / kVectors + 1, kIndex % kVectors + 1, kMasks>),
-     ...);
+    (table.fill<kIndex + 1>(std::make_integer_sequence<int, most_rows(kIndex + 1)>()), ...);
     return table;
   }
 };
 template <class T>
 inline constexpr RegisterTiles<T> kRegisterTiles =
-    RegisterTiles<T>::make(std::make_integer_sequence<int, kRows * kVectors>());
+    RegisterTiles<T>::make(std::make_integer_sequence<int, kWideVectors>());
 
 /// Copies `count` < Lanes(d) elements and fills the rest of the vector with zeros; reads nothing further.
 template <class D, class T = hn::TFromD<D>>
@@ -274,7 +277,7 @@ HWY_NOINLINE void run_buffered(const Panel<T>& panel, TileArgs<T>& args, Registe
                                std::int64_t rows, T* c) {
   const hn::ScalableTag<T> d;
   constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(d));
-  constexpr std::int64_t kWidth = kVectors * kLanes;
+  constexpr std::int64_t kWidth = kWideVectors * kLanes;
   alignas(64) T buffer[kRows * kWidth];
   for (std::int64_t i = 0; i < rows; ++i) {
     for (std::int64_t j = 0; j < panel.vectors * kLanes; ++j) {
@@ -330,10 +333,10 @@ class PanelRunner {
     const bool partial = args_.last_count < kLanes;
     buffered_ = (partial && !kMasks) || panel.c_col_stride != 1 ||
                 (adds_bias && (panel.starts_at_c || panel.bias.row_stride != 0));
-    const auto& kernels = kRegisterTiles<T>.kernels[kMasks && partial ? 1 : 0];
+    const auto& kernels = kRegisterTiles<T>.kernels[kMasks && partial ? 1 : 0][panel.vectors - 1];
     const std::int64_t last_rows = (panel.rows - 1) % panel.row_step + 1;
-    kernel_ = kernels[panel.row_step - 1][panel.vectors - 1];
-    last_kernel_ = kernels[last_rows - 1][panel.vectors - 1];
+    kernel_ = kernels[panel.row_step - 1];
+    last_kernel_ = kernels[last_rows - 1];
   }
 
   void run(const T* a, const T* b, T* c) {
@@ -352,7 +355,7 @@ class PanelRunner {
 
  private:
   static constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(hn::ScalableTag<T>()));
-  alignas(64) static constexpr T kZeros[kVectors * kLanes] = {};
+  alignas(64) static constexpr T kZeros[kWideVectors * kLanes] = {};
 
   HWY_INLINE void run_tile(RegisterTile<T> kernel, std::int64_t row, std::int64_t rows, const T* a, T* c) {
     args_.a = a;
@@ -380,13 +383,14 @@ void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> ba
   thread_local Scratch packed_a_memory, packed_b_memory;
 
   const std::int64_t rows = tile.row_end - tile.row_begin, cols = tile.col_end - tile.col_begin;
-  // Register tiles are as even as can be: 9 rows are 5 and 4, 4 vectors are 2 and 2.
-  const std::int64_t row_step = (rows + (rows + kRows - 1) / kRows - 1) / ((rows + kRows - 1) / kRows);
-  const std::int64_t vectors = (cols + kLanes - 1) / kLanes;
-  const std::int64_t panels = (vectors + kVectors - 1) / kVectors;
+  // Register tiles are as even as can be: 9 rows are 5 and 4, 5 vectors are 3 and 2.
+  const auto parts = [](std::int64_t whole, std::int64_t most) { return (whole + most - 1) / most; };
+  const std::int64_t vectors = parts(cols, kLanes);
+  const std::int64_t panels = vectors <= kWideVectors ? 1 : parts(vectors, kVectors);
+  const std::int64_t row_step = parts(rows, parts(rows, most_rows(parts(vectors, panels))));
   const std::int64_t narrow = vectors / panels, wide_panels = vectors % panels;
-  const std::int64_t depth_blocks = std::max<std::int64_t>(1, (problem.k + kMaxDepth - 1) / kMaxDepth);
-  const std::int64_t depth_step = (problem.k + depth_blocks - 1) / depth_blocks;
+  const std::int64_t depth_blocks = std::max<std::int64_t>(1, parts(problem.k, kMaxDepth));
+  const std::int64_t depth_step = parts(problem.k, depth_blocks);
   const bool a_in_pages = problem.a.col_stride * static_cast<std::int64_t>(sizeof(T)) >= kPage;
   const bool pack_a = problem.a.col_stride != 1 && panels >= (a_in_pages ? kMinPackedPanelsOfPages : kMinPackedPanels);
   const bool read_b_in_place =
@@ -394,8 +398,8 @@ void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> ba
       (rows <= kMaxUnpackedRows || (problem.a.col_stride == 1 &&
                                     problem.b.row_stride * static_cast<std::int64_t>(sizeof(T)) <= kMaxUnpackedStride));
   const bool prefetch_a = problem.a.col_stride == 1 && depth_step * rows >= kMinPrefetched;
-  T* const packed_a = pack_a ? packed_a_memory.get<T>((rows + row_step - 1) / row_step * kRows * depth_step) : nullptr;
-  T* const packed_b = packed_b_memory.get<T>(kVectors * kLanes * depth_step);
+  T* const packed_a = pack_a ? packed_a_memory.get<T>(parts(rows, row_step) * kRows * depth_step) : nullptr;
+  T* const packed_b = packed_b_memory.get<T>(kWideVectors * kLanes * depth_step);
   const MatrixRef<const T>&a = problem.a, &b = problem.b, &bias = problem.bias;
 
   // Products that have one panel each run within it; else each product is done before the next begins.
