@@ -1,5 +1,7 @@
 #include "tapegrad/tape/tensor.hpp"
 
+#include <fmt/format.h>
+
 #include <cstring>
 
 #include "array/allocator.hpp"
@@ -218,11 +220,12 @@ void Tensor::zero_grad() {
 }
 
 void Tensor::set_grad(const Tensor& gradient) {
-  const std::string message = "[set_grad] expected a gradient of shape " + to_string(shape()) + " and dtype " +
-                              std::string(to_string(dtype())) + ", got " + to_string(gradient.shape()) + " " +
-                              std::string(to_string(gradient.dtype()));
-  if (gradient.shape() != shape()) throw ShapeError(message);
-  if (gradient.dtype() != dtype()) throw DTypeError(message);
+  const auto misfit = [&] {
+    return fmt::format("[set_grad] expected a gradient of shape {} and dtype {}, got {} {}", to_string(shape()),
+                       to_string(dtype()), to_string(gradient.shape()), to_string(gradient.dtype()));
+  };
+  if (gradient.shape() != shape()) throw ShapeError(misfit());
+  if (gradient.dtype() != dtype()) throw DTypeError(misfit());
   leaf_state(*this).grad = wrap(contiguous_copy(array_of(gradient)));
 }
 
