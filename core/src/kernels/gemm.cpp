@@ -15,9 +15,10 @@ constexpr std::int64_t kTaskWork = 512 * 1024;
 constexpr std::int64_t kMaxTileRows = 256, kMaxTileCols = 960;
 /// Tiles are cut at multiples of these, whole register tiles on every target.
 constexpr std::int64_t kRowUnit = 8, kColUnit = 48;
-/// Few large tiles are halved until there are this many for each thread of a team: a large tile reads its operands less
-/// often.
-constexpr std::int64_t kTasksPerThread = 2;
+/// Few large tiles are halved until there are this many for each thread of a team, of which all get the same number: a
+/// large tile reads its operands less often, and what is left over holds everybody up. Beyond the most it weighs
+/// little.
+constexpr std::int64_t kTasksPerThread = 2, kMostTasksPerThread = 8;
 /// Columns from which on a strided A is copied, about; tiles from which on they are kept as wide.
 constexpr std::int64_t kMinCopiedCols = 336, kFewTiles = 4;
 
@@ -34,8 +35,11 @@ struct TileGrid {
   TileGrid(std::int64_t batches, std::int64_t m, std::int64_t n, std::int64_t k, bool a_strided) {
     std::int64_t row_parts = ceil_div(m, kMaxTileRows), col_parts = ceil_div(n, kMaxTileCols);
     const std::int64_t work = batches * m * n * k, threads = max_threads();
-    const std::int64_t wanted = threads > 1 ? kTasksPerThread * threads : 1;
-    while (batches * row_parts * col_parts < wanted && work / (2 * batches * row_parts * col_parts) >= kTaskWork) {
+    const auto too_few = [threads](std::int64_t tasks) {
+      return tasks < kTasksPerThread * threads || (tasks % threads != 0 && tasks < kMostTasksPerThread * threads);
+    };
+    while (threads > 1 && too_few(batches * row_parts * col_parts) &&
+           work / (2 * batches * row_parts * col_parts) >= kTaskWork) {
       // Narrow tiles cost little where A is read in place, low tiles share a packed panel of B between fewer rows. An A
       // that is copied is worth wide tiles, once there are some for every thread of a small team.
       const bool copies_a = a_strided && n >= kMinCopiedCols && row_parts * col_parts >= kFewTiles;
