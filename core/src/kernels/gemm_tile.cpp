@@ -23,7 +23,7 @@
 
 namespace tapegrad::kernels {
 
-/// Steps of k between visits to a tile of C: a panel of B, 48 columns wide, stays in the first two cache levels.
+/// Steps of k between visits to a tile of C: a panel of B, 48 or 64 columns, stays in the first two cache levels.
 inline constexpr std::int64_t kMaxDepth = 384;
 /// Up to this many rows a panel of B is used too rarely to be worth a copy; nor is one whose rows lie this close, in
 /// bytes.

@@ -41,8 +41,8 @@ Tensor tensor(std::initializer_list<NestedList> items, TensorOptions options = {
 template <class T>
 Tensor from_vector(const std::vector<T>& values, const Shape& shape, bool requires_grad = false);
 
-/// Uninitialised memory. This and all below throw ShapeError for a negative size or more elements than memory has, and
-/// DTypeError for requires_grad with a dtype that is not floating.
+/// Uninitialised memory. This and all below throw ShapeError for a negative size or too many elements to count, Error
+/// when the system lacks the memory, DTypeError for requires_grad with a dtype that is not floating.
 Tensor empty(const Shape& shape, TensorOptions options = {});
 Tensor zeros(const Shape& shape, TensorOptions options = {});
 Tensor ones(const Shape& shape, TensorOptions options = {});
@@ -52,7 +52,7 @@ Tensor integer(std::int64_t value, TensorOptions options);
 }  // namespace engine
 
 /// A template, so that braces never choose it: tensor(1.0) is a scalar, tensor({1.0}) a vector of one, in every
-/// compiler. An integer is an element of an int64 tensor exactly.
+/// compiler. An integer is an element of an int64 tensor exactly, but for unsigned ones of 64 bits (beyond 2^53).
 template <class T>
 requires std::is_arithmetic_v<T> Tensor tensor(T value, TensorOptions options = {}) {
   if constexpr (std::is_integral_v<T> && (std::is_signed_v<T> || sizeof(T) < sizeof(std::int64_t))) {

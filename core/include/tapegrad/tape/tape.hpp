@@ -56,7 +56,8 @@ struct BackwardOptions {
   /// In the reverse rules a product with a factor of exactly zero is zero, whatever the other factor (0 inf = 0), and
   /// so is 0 / 0: a branch that where() did not choose contributes nothing, even where its slope is infinite or NaN.
   /// A gradient that is finite without this is the same with it. Runs the differentiable rules, not the fused ones.
-  /// Every sweep says it for itself: the second of a nesting too. (cumprod and linear_recurrence multiply plainly.)
+  /// Every sweep says it for itself: the second of a nesting too. (Not in cumprod, linear_recurrence, forward rules of
+  /// linear, RNNs.)
   bool strong_zero = false;
 };
 
