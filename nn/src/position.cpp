@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::int64_t kUsualLength = 256;
 
-void expect_features(const char* layer, const Tensor& x, std::int64_t features) {
+void expect_positions(const char* layer, const Tensor& x, std::int64_t features) {
   if (x.dim() < 2 || x.size(-1) != features)
     throw ShapeError(fmt::format("[{}] expected [.., L, {}], got {}", layer, features, to_string(x.shape())));
 }
@@ -50,7 +50,7 @@ SinusoidalPosition::SinusoidalPosition(std::int64_t features)
 
 Tensor SinusoidalPosition::operator()(const Tensor& x) const {
   const Scope scope(path());
-  expect_features("SinusoidalPosition", x, features_);
+  expect_positions("SinusoidalPosition", x, features_);
   const std::int64_t length = x.size(-2);
   if (length > kUsualLength) return add(x, sinusoidal_positions(length, features_, x.dtype()));
   return add(x, slice(x.dtype() == float32 ? table32_ : table64_, 0, {.stop = length}));
@@ -66,7 +66,7 @@ LearnedPosition::LearnedPosition(std::int64_t max_length, std::int64_t features,
 
 Tensor LearnedPosition::operator()(const Tensor& x) const {
   const Scope scope(path());
-  expect_features("LearnedPosition", x, weight->size(1));
+  expect_positions("LearnedPosition", x, weight->size(1));
   const std::int64_t length = x.size(-2);
   if (length > weight->size(0))
     throw ShapeError(

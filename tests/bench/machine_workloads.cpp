@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::int64_t kTriadSize = 20'000'000;
 
-int threads = 1;
+int team = 1;
 
 Step make_triad() {
   struct Arrays {
@@ -24,14 +24,14 @@ Step make_triad() {
     float* const a = arrays->a.data();
     const float* const b = arrays->b.data();
     const float* const c = arrays->c.data();
-#pragma omp parallel for simd num_threads(threads)
+#pragma omp parallel for simd num_threads(team)
     for (std::int64_t i = 0; i < kTriadSize; ++i) a[i] = b[i] + 3.0F * c[i];
   };
 }
 
 Step make_multiply_adds() {
   return [] {
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(team)
     {
       volatile float result = fused_multiply_adds().result;
       (void)result;
@@ -43,7 +43,7 @@ Step make_multiply_adds() {
 
 Engine machine_engine() {
   return {"machine",
-          [](int count) { threads = count; },
+          [](int count) { team = count; },
           {{.name = "triad",
             .description = "a = b + s c over 240 MB",
             .make = make_triad,

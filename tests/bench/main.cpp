@@ -64,7 +64,7 @@ void run(benchmark::State& state, const bench::Engine& engine, const bench::Work
   for (int i = 0; i < (workload.heavy ? 2 : 5); ++i) step();  // caches and allocators are warm, as in a training loop
   if (workload.flops == 0) state.counters["peak_MiB"] = memory.growth() / 1048576.0;
   const std::uint64_t before = tapegrad::memory_statistics().system_allocations;
-  for (auto _ : state) step();
+  for ([[maybe_unused]] auto _ : state) step();
   if (engine.name == "tapegrad")
     state.counters["system_allocations"] =
         static_cast<double>(tapegrad::memory_statistics().system_allocations - before);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "says.hpp"
+#include "scalar.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/ops/dropout.hpp"
@@ -13,12 +14,7 @@
 #include "tapegrad/tape/tape.hpp"
 
 using namespace tapegrad;
-
-namespace {
-
-Tensor num(double value) { return tensor(value, {.dtype = float64}); }
-
-}  // namespace
+using tapegrad::test::num;
 
 BOOST_AUTO_TEST_SUITE(checkpoint)
 

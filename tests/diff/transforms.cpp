@@ -8,6 +8,7 @@
 
 #include "fixture.hpp"
 #include "says.hpp"
+#include "scalar.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -19,6 +20,7 @@
 #include "tapegrad/tape/tape.hpp"
 
 using namespace tapegrad;
+using tapegrad::test::num;
 using tapegrad::test::says;
 
 namespace {
@@ -26,7 +28,6 @@ namespace {
 Tensor vec(const std::vector<double>& values) {
   return from_vector(values, {static_cast<std::int64_t>(values.size())});
 }
-Tensor num(double value) { return tensor(value, {.dtype = float64}); }
 Tensor total(const Tensor& x) { return sum_to(x, {}); }
 
 void check_close(const Tensor& got, const std::vector<double>& expected, double relative = 1e-14) {

@@ -8,8 +8,11 @@
 #include <thread>
 #include <vector>
 
+#include "says.hpp"
 #include "tapegrad/base/error.hpp"
 #include "temporary_folder.hpp"
+
+using tapegrad::test::says;
 
 namespace {
 
@@ -18,13 +21,6 @@ std::span<const std::byte> bytes(const std::string& text) { return std::as_bytes
 void write_text(const std::string& path, const std::string& text) {
   const std::vector<std::span<const std::byte>> chunks{bytes(text)};
   tapegrad::io::write_file_atomically(path, chunks);
-}
-
-auto says(std::string text) {
-  return [text = std::move(text)](const tapegrad::IoError& error) {
-    BOOST_TEST_INFO(error.what());
-    return std::string(error.what()).find(text) != std::string::npos;
-  };
 }
 
 /// No file of this process grows beyond a size while this lives: the errors of a full disk without a full disk.

@@ -6,24 +6,18 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <thread>
 
+#include "says.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/tape.hpp"
 #include "temporary_folder.hpp"
 
 using namespace tapegrad;
+using tapegrad::test::says;
 
 namespace {
-
-std::function<bool(const IoError&)> says(std::string text) {
-  return [text = std::move(text)](const IoError& e) {
-    BOOST_TEST_MESSAGE(e.what());
-    return std::string(e.what()).find(text) != std::string::npos;
-  };
-}
 
 template <class T>
 void check_same(const Tensor& a, const Tensor& b) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "normal.hpp"
 #include "tapegrad/base/random.hpp"
 #include "tapegrad/nn.hpp"
 #include "tapegrad/ops/linalg.hpp"
@@ -15,6 +16,7 @@
 
 namespace tg = tapegrad;
 namespace nn = tapegrad::nn;
+using tapegrad::test::normal;
 
 namespace {
 
@@ -28,8 +30,6 @@ struct HalfBias : nn::Module {
     return tg::linear(tg::tanh(first(x)), second.weight, bias);
   }
 };
-
-tg::Tensor normal(const tg::Shape& shape) { return tg::randn(shape, {.dtype = tg::float64}); }
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "normal.hpp"
 #include "tapegrad/diff/checkpoint.hpp"
 #include "tapegrad/nn.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -14,12 +15,7 @@
 
 namespace tg = tapegrad;
 namespace nn = tapegrad::nn;
-
-namespace {
-
-tg::Tensor normal(const tg::Shape& shape) { return tg::randn(shape, {.dtype = tg::float64}); }
-
-}  // namespace
+using tapegrad::test::normal;
 
 BOOST_AUTO_TEST_SUITE(gradients)
 

@@ -3,23 +3,20 @@
 #include "tapegrad/ops/index.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/view.hpp"
+#include "values.hpp"
 
 using namespace tapegrad;
 using test::check_as_pytorch;
+using test::check_values;
 using test::Fixture;
+using test::Values;
 
 namespace {
 
-using Values = std::vector<double>;
 using Indices = std::vector<std::int64_t>;
 
 Tensor vector(const Values& values) { return from_vector(values, {static_cast<std::int64_t>(values.size())}); }
 Tensor indices(const Indices& values) { return from_vector(values, {static_cast<std::int64_t>(values.size())}); }
-
-void check(const Tensor& x, const Shape& shape, const Values& values) {
-  BOOST_TEST(to_string(x.shape()) == to_string(shape));
-  BOOST_TEST(x.to_vector<double>() == values, boost::test_tools::per_element());
-}
 
 }  // namespace
 
@@ -58,17 +55,17 @@ BOOST_AUTO_TEST_CASE(of_repeated_indices_the_last_stays_and_it_alone_gets_a_grad
   for (const bool accumulate : {false, true}) {
     Tape tape;
     const Tensor y = index_put(x, {at}, source, accumulate);
-    check(y, {3}, accumulate ? Values{13, 27, 30} : Values{3, 4, 30});
+    check_values(y, {3}, accumulate ? Values{13, 27, 30} : Values{3, 4, 30});
     const std::vector<Tensor> gradients = tape.gradient(y, {x, source}, {.cotangent = dy});
-    check(gradients[0], {3}, accumulate ? Values{7, 8, 9} : Values{0, 0, 9});
-    check(gradients[1], {4}, accumulate ? Values{8, 8, 7, 8} : Values{0, 0, 7, 8});
+    check_values(gradients[0], {3}, accumulate ? Values{7, 8, 9} : Values{0, 0, 9});
+    check_values(gradients[1], {4}, accumulate ? Values{8, 8, 7, 8} : Values{0, 0, 7, 8});
   }
   Tape tape;
   const Tensor y = scatter(x, 0, at, source);
-  check(y, {3}, {3, 4, 30});
+  check_values(y, {3}, {3, 4, 30});
   const std::vector<Tensor> gradients = tape.gradient(y, {x, source}, {.cotangent = dy});
-  check(gradients[0], {3}, {0, 0, 9});
-  check(gradients[1], {4}, {0, 0, 7, 8});
+  check_values(gradients[0], {3}, {0, 0, 9});
+  check_values(gradients[1], {4}, {0, 0, 7, 8});
 }
 
 BOOST_AUTO_TEST_CASE(what_is_covered_gets_exactly_zero) {
@@ -77,10 +74,10 @@ BOOST_AUTO_TEST_CASE(what_is_covered_gets_exactly_zero) {
   const Tensor covered = from_vector(std::vector<bool>{true, false, true}, {3});
   Tape tape;
   const Tensor filled = masked_fill(x, covered, 5);
-  check(filled, {3}, {5, 2, 5});
-  check(tape.gradient(filled, x, {.cotangent = vector({nan, 4, nan})}), {3}, {0, 4, 0});
+  check_values(filled, {3}, {5, 2, 5});
+  check_values(tape.gradient(filled, x, {.cotangent = vector({nan, 4, nan})}), {3}, {0, 4, 0});
   const Tensor lower = tril(expand(x, {3, 3}), -3);
-  check(lower, {3, 3}, Values(9, 0.0));
+  check_values(lower, {3, 3}, Values(9, 0.0));
 }
 
 BOOST_AUTO_TEST_CASE(other_dtypes) {

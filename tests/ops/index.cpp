@@ -8,21 +8,17 @@
 #include "tapegrad/base/threads.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/tape.hpp"
+#include "values.hpp"
 
 using namespace tapegrad;
 using test::check_close;
+using test::check_values;
 using test::Fixture;
+using test::Values;
 
 namespace {
 
-using Values = std::vector<double>;
-
 Tensor indices(const std::vector<std::int64_t>& values, const Shape& shape) { return from_vector(values, shape); }
-
-void check(const Tensor& x, const Shape& shape, const Values& values) {
-  BOOST_TEST(to_string(x.shape()) == to_string(shape));
-  BOOST_TEST(x.to_vector<double>() == values, boost::test_tools::per_element());
-}
 
 Tensor doubles(const Values& values, const Shape& shape) { return from_vector(values, shape); }
 
@@ -38,17 +34,19 @@ BOOST_AUTO_TEST_SUITE(index)
 
 BOOST_AUTO_TEST_CASE(values_by_hand) {
   const Tensor x = doubles({0, 1, 2, 10, 11, 12}, {2, 3});
-  check(gather(x, 1, indices({2, 0, 1, 1}, {2, 2})), {2, 2}, {2, 0, 11, 11});
-  check(gather(x, 0, indices({1, 0, 1}, {1, 3})), {1, 3}, {10, 1, 12});
-  check(gather(transpose(x, 0, 1), 0, indices({2, 0, 1, 1}, {2, 2})), {2, 2}, {2, 10, 1, 11});
-  check(scatter_add(x, 1, indices({2, 2, 0, 1}, {2, 2}), doubles({1, 2, 3, 4}, {2, 2})), {2, 3}, {0, 1, 5, 13, 15, 12});
-  check(scatter_add(x, 0, indices({1, 1, 0}, {1, 3}), doubles({1, 2, 3}, {1, 3})), {2, 3}, {0, 1, 5, 11, 13, 12});
-  check(x, {2, 3}, {0, 1, 2, 10, 11, 12});
-  check(index_select(x, 1, indices({2, 2, 0}, {3})), {2, 3}, {2, 2, 0, 12, 12, 10});
-  check(index_select(x, -2, indices({1}, {1})), {1, 3}, {10, 11, 12});
-  check(index_add(x, 1, indices({2, 2}, {2}), doubles({1, 2, 3, 4}, {2, 2})), {2, 3}, {0, 1, 5, 10, 11, 19});
-  check(embedding(x, indices({1, 0, 1}, {3, 1})), {3, 1, 3}, {10, 11, 12, 0, 1, 2, 10, 11, 12});
-  check(one_hot(indices({2, 0}, {2}), 3, float64), {2, 3}, {0, 0, 1, 1, 0, 0});
+  check_values(gather(x, 1, indices({2, 0, 1, 1}, {2, 2})), {2, 2}, {2, 0, 11, 11});
+  check_values(gather(x, 0, indices({1, 0, 1}, {1, 3})), {1, 3}, {10, 1, 12});
+  check_values(gather(transpose(x, 0, 1), 0, indices({2, 0, 1, 1}, {2, 2})), {2, 2}, {2, 10, 1, 11});
+  check_values(scatter_add(x, 1, indices({2, 2, 0, 1}, {2, 2}), doubles({1, 2, 3, 4}, {2, 2})), {2, 3},
+               {0, 1, 5, 13, 15, 12});
+  check_values(scatter_add(x, 0, indices({1, 1, 0}, {1, 3}), doubles({1, 2, 3}, {1, 3})), {2, 3},
+               {0, 1, 5, 11, 13, 12});
+  check_values(x, {2, 3}, {0, 1, 2, 10, 11, 12});
+  check_values(index_select(x, 1, indices({2, 2, 0}, {3})), {2, 3}, {2, 2, 0, 12, 12, 10});
+  check_values(index_select(x, -2, indices({1}, {1})), {1, 3}, {10, 11, 12});
+  check_values(index_add(x, 1, indices({2, 2}, {2}), doubles({1, 2, 3, 4}, {2, 2})), {2, 3}, {0, 1, 5, 10, 11, 19});
+  check_values(embedding(x, indices({1, 0, 1}, {3, 1})), {3, 1, 3}, {10, 11, 12, 0, 1, 2, 10, 11, 12});
+  check_values(one_hot(indices({2, 0}, {2}), 3, float64), {2, 3}, {0, 0, 1, 1, 0, 0});
 }
 
 BOOST_AUTO_TEST_CASE(other_dtypes) {
@@ -149,7 +147,7 @@ BOOST_AUTO_TEST_CASE(padding_keeps_even_nan_out_of_its_row) {
     const Tensor y = embedding(weight, indices({0, 1, 0, 2}, {4}), 0);
     const double nan = std::numeric_limits<double>::quiet_NaN();
     const Tensor dy = doubles({nan, nan, 1, 2, nan, 5, 3, 4}, {4, 2});
-    check(tape.gradient(y, weight, {.cotangent = dy, .create_graph = create_graph}), {3, 2}, {0, 0, 1, 2, 3, 4});
+    check_values(tape.gradient(y, weight, {.cotangent = dy, .create_graph = create_graph}), {3, 2}, {0, 0, 1, 2, 3, 4});
   }
 }
 

@@ -1,10 +1,10 @@
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
-#include <functional>
 #include <memory>
 
 #include "fixture.hpp"
+#include "says.hpp"
 #include "tapegrad/base/threads.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
@@ -15,6 +15,7 @@ using namespace tapegrad;
 using namespace tapegrad::optim;
 using tapegrad::test::check_close;
 using tapegrad::test::Fixture;
+using tapegrad::test::says;
 
 namespace {
 
@@ -78,13 +79,6 @@ const std::vector<std::string> kFixtures = {"sgd",
                                             "adamw",
                                             "adamw_strong_decay",
                                             "adamw_groups"};
-
-std::function<bool(const Error&)> says(std::string text) {
-  return [text = std::move(text)](const Error& e) {
-    BOOST_TEST_MESSAGE(e.what());
-    return std::string(e.what()).find(text) != std::string::npos;
-  };
-}
 
 }  // namespace
 

@@ -21,7 +21,7 @@ std::vector<Entry> entries() {
   return result;
 }
 
-std::vector<Entry> ops() { return of_kind(entries(), "op"); }
+std::vector<Entry> op_entries() { return of_kind(entries(), "op"); }
 
 std::string names(const std::vector<Entry>& chosen) {
   std::string text;
@@ -45,18 +45,19 @@ BOOST_AUTO_TEST_CASE(wildcards) {
 }
 
 BOOST_AUTO_TEST_CASE(each_entry_once_and_only_of_its_kind) {
-  BOOST_TEST(names(selected(ops(), "op", {"log*", "*g*"})) == "log log1p ");
+  BOOST_TEST(names(selected(op_entries(), "op", {"log*", "*g*"})) == "log log1p ");
   BOOST_TEST(names(selected(of_kind(entries(), "layer"), "layer", {"*"})) == "Linear ");
-  BOOST_TEST(names(selected(ops(), "op", {})).empty());
+  BOOST_TEST(names(selected(op_entries(), "op", {})).empty());
 }
 
 BOOST_AUTO_TEST_CASE(unknown_names_bring_suggestions) {
-  BOOST_CHECK_EXCEPTION(selected(ops(), "op", {"tahn"}), UsageError, says("no op 'tahn'; did you mean tanh?"));
-  BOOST_CHECK_EXCEPTION(selected(ops(), "op", {"tanh", "layernorm"}), UsageError, says("did you mean layer_norm?"));
-  BOOST_CHECK_EXCEPTION(selected(ops(), "op", {"norm"}), UsageError, says("did you mean layer_norm?"));
-  BOOST_CHECK_EXCEPTION(selected(ops(), "op", {"nrom"}), UsageError, says("did you mean layer_norm?"));
-  BOOST_CHECK_EXCEPTION(selected(ops(), "op", {"log2"}), UsageError, says("did you mean log or log1p?"));
-  BOOST_CHECK_EXCEPTION(selected(ops(), "op", {"zzzz"}), UsageError, says("`tapegrad ops` lists"));
+  BOOST_CHECK_EXCEPTION(selected(op_entries(), "op", {"tahn"}), UsageError, says("no op 'tahn'; did you mean tanh?"));
+  BOOST_CHECK_EXCEPTION(selected(op_entries(), "op", {"tanh", "layernorm"}), UsageError,
+                        says("did you mean layer_norm?"));
+  BOOST_CHECK_EXCEPTION(selected(op_entries(), "op", {"norm"}), UsageError, says("did you mean layer_norm?"));
+  BOOST_CHECK_EXCEPTION(selected(op_entries(), "op", {"nrom"}), UsageError, says("did you mean layer_norm?"));
+  BOOST_CHECK_EXCEPTION(selected(op_entries(), "op", {"log2"}), UsageError, says("did you mean log or log1p?"));
+  BOOST_CHECK_EXCEPTION(selected(op_entries(), "op", {"zzzz"}), UsageError, says("`tapegrad ops` lists"));
   BOOST_CHECK_EXCEPTION(selected(entries(), "op or layer", {"Linaer"}), UsageError,
                         says("no op or layer 'Linaer'; did you mean Linear?"));
 }

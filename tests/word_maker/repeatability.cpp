@@ -24,8 +24,8 @@ constexpr int kSteps = 200;
 std::uint64_t hash_of(const std::vector<Tensor>& weights) {
   std::uint64_t hash = 0xcbf29ce484222325U;
   for (const Tensor& weight : weights)
-    for (const std::byte b : std::as_bytes(weight.data<float>()))
-      hash = (hash ^ static_cast<std::uint64_t>(b)) * 0x100000001b3U;
+    for (const std::byte byte : std::as_bytes(weight.data<float>()))
+      hash = (hash ^ static_cast<std::uint64_t>(byte)) * 0x100000001b3U;
   return hash;
 }
 

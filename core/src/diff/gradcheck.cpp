@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 
+#include "diff/argument.hpp"
 #include "gradcheck/comparison.hpp"
 #include "gradcheck/directions.hpp"
 #include "gradcheck/subject.hpp"
@@ -22,8 +23,6 @@ namespace tapegrad {
 namespace {
 
 using checker::Values;
-
-bool carries_gradient(const Tensor& x) { return x.defined() && is_floating(x.dtype()); }
 
 void append_values(const Tensor& x, Values& values) {
   if (!carries_gradient(x)) return;

@@ -20,8 +20,6 @@
 namespace tapegrad {
 namespace {
 
-bool carries_gradient(const Tensor& x) { return x.defined() && is_floating(x.dtype()); }
-
 /// x as a leaf of nobody else's, with its tangents.
 Tensor fresh_leaf(const Tensor& x) {
   Tensor leaf = x.detach().set_requires_grad(true);

@@ -31,7 +31,7 @@ Tensor optional(const Fixture& f, const std::string& key) { return f.has(key) ? 
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(norm)
+BOOST_AUTO_TEST_SUITE(normalization)
 
 BOOST_AUTO_TEST_CASE(layer_norm_as_pytorch) {
   for (const std::string name :

@@ -11,7 +11,7 @@ using test::Fixture;
 using test::is_true;
 using test::number;
 
-BOOST_AUTO_TEST_SUITE(norms)
+BOOST_AUTO_TEST_SUITE(reductions)
 
 BOOST_AUTO_TEST_CASE(products_as_pytorch) {
   for (const char* name : {"prod_over_1", "prod_over_012"})
