@@ -135,8 +135,10 @@ BOOST_AUTO_TEST_CASE(threads_allocate_and_free_at_once) {
   BOOST_TEST(wrong == 0);
 }
 
-// A child made while another thread holds the bins' lock must be able to allocate.
+// A child made while another thread holds the bins' lock must be able to allocate. Under AddressSanitizer there are no
+// bins, and clang 14's own allocator does not let go of its locks in a child.
 BOOST_AUTO_TEST_CASE(a_forked_child_can_allocate) {
+  if (!kRecycles) return;
   std::atomic<bool> stop{false};
   std::thread busy([&stop] {
     while (!stop) {
