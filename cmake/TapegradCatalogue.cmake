@@ -16,7 +16,7 @@ function(tapegrad_catalogue name library macro namespace entry function)
     DEPENDS ${ARGN} "${generator}"
     COMMENT "Listing the entries of ${name}" VERBATIM)
   add_library(tapegrad_${name} STATIC "${registry}")
-  set_target_properties(tapegrad_${name} PROPERTIES UNITY_BUILD OFF)
+  set_target_properties(tapegrad_${name} PROPERTIES UNITY_BUILD OFF)  # or clang-tidy, before any build, would miss the registry
   tapegrad_package_library(${name})
   target_link_libraries(tapegrad_${name} PUBLIC tapegrad::${library})
 endfunction()

@@ -29,50 +29,47 @@ void check_same_bits(const Tensor& a, const Tensor& b) {
 
 Tensor optional(const Fixture& f, const std::string& key) { return f.has(key) ? f.leaf(key) : Tensor(); }
 
+/// norm(fixture, x, gamma, beta) with the parameters that the fixture has, by the fused rule and the differentiable
+/// one.
+template <class F>
+void check_norm_as_pytorch(const std::string& name, const F& norm) {
+  BOOST_TEST_CONTEXT(name) {
+    const Fixture f(name);
+    const Tensor x = f.leaf("input.input");
+    const Tensor gamma = optional(f, "param.weight");
+    const Tensor beta = optional(f, "param.bias");
+    std::vector<Tensor> inputs{x};
+    if (gamma.defined()) inputs.push_back(gamma);
+    if (beta.defined()) inputs.push_back(beta);
+    for (const bool differentiable : {false, true}) {
+      Tape tape;
+      const Tensor y = norm(f, x, gamma, beta);
+      check_close(y, f["output.y"]);
+      const auto d = tape.pull_back({y}, {f["cotangent.y"]}, inputs, {.create_graph = differentiable});
+      check_close(d[0], f["grad.input.input"], 1e-11);
+      if (gamma.defined()) check_close(d[1], f["grad.param.weight"], 1e-11);
+      if (beta.defined()) check_close(d.back(), f["grad.param.bias"], 1e-11);
+    }
+  }
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(normalization)
 
 BOOST_AUTO_TEST_CASE(layer_norm_as_pytorch) {
   for (const std::string name :
-       {"layer_norm", "layer_norm_no_affine", "layer_norm_large_eps", "layer_norm_one_feature"}) {
-    BOOST_TEST_CONTEXT(name) {
-      const Fixture f(name);
-      const Tensor x = f.leaf("input.input");
-      const Tensor gamma = optional(f, "param.weight");
-      const Tensor beta = optional(f, "param.bias");
-      for (const bool differentiable : {false, true}) {
-        Tape tape;
-        const Tensor y = layer_norm(x, gamma, beta, std::stod(f.attributes().at("eps")));
-        check_close(y, f["output.y"]);
-        std::vector<Tensor> inputs{x};
-        if (gamma.defined()) inputs.insert(inputs.end(), {gamma, beta});
-        const auto d = tape.pull_back({y}, {f["cotangent.y"]}, inputs, {.create_graph = differentiable});
-        check_close(d[0], f["grad.input.input"], 1e-11);
-        if (!gamma.defined()) continue;
-        check_close(d[1], f["grad.param.weight"], 1e-11);
-        check_close(d[2], f["grad.param.bias"], 1e-11);
-      }
-    }
-  }
+       {"layer_norm", "layer_norm_no_affine", "layer_norm_large_eps", "layer_norm_one_feature"})
+    check_norm_as_pytorch(name, [](const Fixture& f, const Tensor& x, const Tensor& gamma, const Tensor& beta) {
+      return layer_norm(x, gamma, beta, std::stod(f.attributes().at("eps")));
+    });
 }
 
 BOOST_AUTO_TEST_CASE(rms_norm_as_pytorch) {
-  for (const std::string name : {"rms_norm", "rms_norm_large_eps"}) {
-    BOOST_TEST_CONTEXT(name) {
-      const Fixture f(name);
-      const Tensor x = f.leaf("input.input");
-      const Tensor gamma = f.leaf("param.weight");
-      for (const bool differentiable : {false, true}) {
-        Tape tape;
-        const Tensor y = rms_norm(x, gamma, std::stod(f.attributes().at("eps")));
-        check_close(y, f["output.y"]);
-        const auto d = tape.pull_back({y}, {f["cotangent.y"]}, {x, gamma}, {.create_graph = differentiable});
-        check_close(d[0], f["grad.input.input"], 1e-11);
-        check_close(d[1], f["grad.param.weight"], 1e-11);
-      }
-    }
-  }
+  for (const std::string name : {"rms_norm", "rms_norm_large_eps"})
+    check_norm_as_pytorch(name, [](const Fixture& f, const Tensor& x, const Tensor& gamma, const Tensor&) {
+      return rms_norm(x, gamma, std::stod(f.attributes().at("eps")));
+    });
 }
 
 BOOST_AUTO_TEST_CASE(batch_norm_as_pytorch) {
@@ -266,42 +263,16 @@ BOOST_AUTO_TEST_CASE(a_large_mean_costs_no_precision) {
   }
 }
 
-namespace {
-
-template <class F>
-void check_channels_first(const std::string& name, const F& norm) {
-  BOOST_TEST_CONTEXT(name) {
-    const Fixture f(name);
-    const Tensor x = f.leaf("input.input");
-    const Tensor gamma = optional(f, "param.weight");
-    const Tensor beta = optional(f, "param.bias");
-    for (const bool differentiable : {false, true}) {
-      Tape tape;
-      const Tensor y = norm(f, x, gamma, beta);
-      check_close(y, f["output.y"]);
-      std::vector<Tensor> inputs{x};
-      if (gamma.defined()) inputs.insert(inputs.end(), {gamma, beta});
-      const auto d = tape.pull_back({y}, {f["cotangent.y"]}, inputs, {.create_graph = differentiable});
-      check_close(d[0], f["grad.input.input"], 1e-11);
-      if (!gamma.defined()) continue;
-      check_close(d[1], f["grad.param.weight"], 1e-11);
-      check_close(d[2], f["grad.param.bias"], 1e-11);
-    }
-  }
-}
-
-}  // namespace
-
 BOOST_AUTO_TEST_CASE(group_norm_as_pytorch) {
   for (const std::string name : {"group_norm", "group_norm_one_group", "group_norm_no_affine"})
-    check_channels_first(name, [](const Fixture& f, const Tensor& x, const Tensor& gamma, const Tensor& beta) {
+    check_norm_as_pytorch(name, [](const Fixture& f, const Tensor& x, const Tensor& gamma, const Tensor& beta) {
       return group_norm(x, f.whole_number("groups", 0), gamma, beta, std::stod(f.attributes().at("eps")));
     });
 }
 
 BOOST_AUTO_TEST_CASE(instance_norm_as_pytorch) {
   for (const std::string name : {"instance_norm", "instance_norm_no_affine"})
-    check_channels_first(name, [](const Fixture& f, const Tensor& x, const Tensor& gamma, const Tensor& beta) {
+    check_norm_as_pytorch(name, [](const Fixture& f, const Tensor& x, const Tensor& gamma, const Tensor& beta) {
       return instance_norm(x, gamma, beta, std::stod(f.attributes().at("eps")));
     });
 }

@@ -8,14 +8,15 @@
 
 #include "fixture.hpp"
 #include "tapegrad/tape/tape.hpp"
+#include "values.hpp"
 
 using namespace tapegrad;
 using test::check_close;
 using test::Fixture;
+using test::Values;
 
 namespace {
 
-using Values = std::vector<double>;
 using Unary = std::function<Tensor(const Tensor&)>;
 using Binary = std::function<Tensor(const Tensor&, const Tensor&)>;
 using Exact = long double (*)(long double);

@@ -10,12 +10,14 @@
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/tape.hpp"
+#include "values.hpp"
 
 using namespace tapegrad;
+using test::check_values;
+using test::Values;
 
 namespace {
 
-using Values = std::vector<double>;
 using Sizes = std::vector<std::int64_t>;
 
 /// 0, 1, 2, ... in a shape.
@@ -24,11 +26,6 @@ Tensor counting(const Shape& shape) {
 }
 
 bool shares_storage(const Tensor& a, const Tensor& b) { return array_of(a).storage.get() == array_of(b).storage.get(); }
-
-void check(const Tensor& x, const Shape& shape, const Values& values) {
-  BOOST_TEST(to_string(x.shape()) == to_string(shape));
-  BOOST_TEST(x.to_vector<double>() == values, boost::test_tools::per_element());
-}
 
 /// The gradient of f at a tensor of ones of `shape`, pulled back from 1, 2, 3, ...
 template <class F>
@@ -56,26 +53,26 @@ BOOST_AUTO_TEST_CASE(reshape_is_a_view_where_strides_allow_it) {
   // Rows of a column range: the leading dimensions merge, the last does not.
   const Tensor columns = slice(x, 2, {.start = 1, .stop = 3});
   BOOST_TEST(shares_storage(x, reshape(columns, {6, 2})));
-  check(reshape(columns, {6, 2}), {6, 2}, {1, 2, 5, 6, 9, 10, 13, 14, 17, 18, 21, 22});
+  check_values(reshape(columns, {6, 2}), {6, 2}, {1, 2, 5, 6, 9, 10, 13, 14, 17, 18, 21, 22});
   BOOST_TEST(!shares_storage(x, reshape(columns, {12})));
-  check(reshape(columns, {12}), {12}, {1, 2, 5, 6, 9, 10, 13, 14, 17, 18, 21, 22});
+  check_values(reshape(columns, {12}), {12}, {1, 2, 5, 6, 9, 10, 13, 14, 17, 18, 21, 22});
 
-  check(reshape(transpose(counting({2, 3}), 0, 1), {2, 3}), {2, 3}, {0, 3, 1, 4, 2, 5});
+  check_values(reshape(transpose(counting({2, 3}), 0, 1), {2, 3}), {2, 3}, {0, 3, 1, 4, 2, 5});
 }
 
 BOOST_AUTO_TEST_CASE(permuted_elements_stay_where_they_are) {
   const Tensor x = counting({2, 3, 2});
   const Tensor y = permute(x, {1, 2, 0});
   BOOST_TEST(shares_storage(x, y));
-  check(y, {3, 2, 2}, {0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11});
-  check(x.transpose(0, -1), {2, 3, 2}, {0, 6, 2, 8, 4, 10, 1, 7, 3, 9, 5, 11});
+  check_values(y, {3, 2, 2}, {0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11});
+  check_values(x.transpose(0, -1), {2, 3, 2}, {0, 6, 2, 8, 4, 10, 1, 7, 3, 9, 5, 11});
   BOOST_TEST(shares_storage(x, x.transpose(0, 2)));
   // y[j][k][i] = x[i][j][k]: the cotangents 1, 2, 3, ... of y, read in x's order.
-  check(pull({2, 3, 2},
-             [](const Tensor& t) {
-               return permute(t, {1, 2, 0});
-             }),
-        {2, 3, 2}, {1, 3, 5, 7, 9, 11, 2, 4, 6, 8, 10, 12});
+  check_values(pull({2, 3, 2},
+                    [](const Tensor& t) {
+                      return permute(t, {1, 2, 0});
+                    }),
+               {2, 3, 2}, {1, 3, 5, 7, 9, 11, 2, 4, 6, 8, 10, 12});
 }
 
 BOOST_AUTO_TEST_CASE(slices_follow_python) {
@@ -92,19 +89,19 @@ BOOST_AUTO_TEST_CASE(slices_follow_python) {
         Case{{1, 5, 3}, {1, 4}}, Case{{1, 4, 3}, {1}}, Case{{5, Slice::kEnd, 4}, {5}},
         Case{{2, Slice::kEnd, Slice::kEnd}, {2}}}) {
     const Tensor y = slice(x, 0, range);
-    check(y, {static_cast<std::int64_t>(values.size())}, values);
+    check_values(y, {static_cast<std::int64_t>(values.size())}, values);
     BOOST_TEST(shares_storage(x, y));
   }
-  check(counting({2, 3, 2}).slice(1, {.start = 0, .step = 2}), {2, 2, 2}, {0, 1, 4, 5, 6, 7, 10, 11});
+  check_values(counting({2, 3, 2}).slice(1, {.start = 0, .step = 2}), {2, 2, 2}, {0, 1, 4, 5, 6, 7, 10, 11});
 }
 
 BOOST_AUTO_TEST_CASE(entries_of_a_dimension) {
   const Tensor x = counting({2, 3, 2});
-  check(x[1], {3, 2}, {6, 7, 8, 9, 10, 11});
-  check(x[-2], {3, 2}, {0, 1, 2, 3, 4, 5});
-  check(select(x, 1, 2), {2, 2}, {4, 5, 10, 11});
-  check(select(x, -1, -1), {2, 3}, {1, 3, 5, 7, 9, 11});
-  check(x[1][2][0], {}, {10});
+  check_values(x[1], {3, 2}, {6, 7, 8, 9, 10, 11});
+  check_values(x[-2], {3, 2}, {0, 1, 2, 3, 4, 5});
+  check_values(select(x, 1, 2), {2, 2}, {4, 5, 10, 11});
+  check_values(select(x, -1, -1), {2, 3}, {1, 3, 5, 7, 9, 11});
+  check_values(x[1][2][0], {}, {10});
   BOOST_TEST(shares_storage(x, select(x, 1, 2)));
   // All dtypes.
   BOOST_TEST(arange(5)[3].item<std::int64_t>() == 3);
@@ -112,15 +109,15 @@ BOOST_AUTO_TEST_CASE(entries_of_a_dimension) {
 }
 
 BOOST_AUTO_TEST_CASE(gradients_of_ranges) {
-  check(pull({2, 3}, [](const Tensor& x) { return slice(x, 1, {.start = 1}); }), {2, 3}, {0, 1, 2, 0, 3, 4});
-  check(pull({5}, [](const Tensor& x) { return slice(x, 0, {.start = 0, .step = 2}); }), {5}, {1, 0, 2, 0, 3});
-  check(pull({2, 2, 2}, [](const Tensor& x) { return slice(x, 1, {.start = 1}); }), {2, 2, 2},
-        {0, 0, 1, 2, 0, 0, 3, 4});
-  check(pull({2, 3}, [](const Tensor& x) { return select(x, 1, 1); }), {2, 3}, {0, 1, 0, 0, 2, 0});
-  check(pull({2, 2}, [](const Tensor& x) { return add(x[1], x[1]); }), {2, 2}, {0, 0, 2, 4});
+  check_values(pull({2, 3}, [](const Tensor& x) { return slice(x, 1, {.start = 1}); }), {2, 3}, {0, 1, 2, 0, 3, 4});
+  check_values(pull({5}, [](const Tensor& x) { return slice(x, 0, {.start = 0, .step = 2}); }), {5}, {1, 0, 2, 0, 3});
+  check_values(pull({2, 2, 2}, [](const Tensor& x) { return slice(x, 1, {.start = 1}); }), {2, 2, 2},
+               {0, 0, 1, 2, 0, 0, 3, 4});
+  check_values(pull({2, 3}, [](const Tensor& x) { return select(x, 1, 1); }), {2, 3}, {0, 1, 0, 0, 2, 0});
+  check_values(pull({2, 2}, [](const Tensor& x) { return add(x[1], x[1]); }), {2, 2}, {0, 0, 2, 4});
   // A part and the whole: the buffer of the parts and a passed-on cotangent meet.
-  check(pull({2, 2}, [](const Tensor& x) { return add(x, x[0]); }), {2, 2}, {1 + 1 + 3, 2 + 2 + 4, 3, 4});
-  check(pull({2, 2}, [](const Tensor& x) { return add(x[0], x); }), {2, 2}, {1 + 1 + 3, 2 + 2 + 4, 3, 4});
+  check_values(pull({2, 2}, [](const Tensor& x) { return add(x, x[0]); }), {2, 2}, {1 + 1 + 3, 2 + 2 + 4, 3, 4});
+  check_values(pull({2, 2}, [](const Tensor& x) { return add(x[0], x); }), {2, 2}, {1 + 1 + 3, 2 + 2 + 4, 3, 4});
 }
 
 BOOST_AUTO_TEST_CASE(a_loop_over_entries_fills_one_buffer) {
@@ -151,8 +148,8 @@ BOOST_AUTO_TEST_CASE(the_gradient_of_a_slice_is_differentiable) {
   const Tensor row = x[1];
   const Tensor y = mul(row, row);
   const Tensor dx = tape.gradient(y, x, {.cotangent = ones_like(y), .create_graph = true});
-  check(dx, {2, 2}, {0, 0, 4, 6});
-  check(tape.gradient(dx, x, {.cotangent = ones_like(dx)}), {2, 2}, {0, 0, 2, 2});
+  check_values(dx, {2, 2}, {0, 0, 4, 6});
+  check_values(tape.gradient(dx, x, {.cotangent = ones_like(dx)}), {2, 2}, {0, 0, 2, 2});
 }
 
 BOOST_AUTO_TEST_CASE(parts_of_a_dimension) {
@@ -168,7 +165,7 @@ BOOST_AUTO_TEST_CASE(parts_of_a_dimension) {
   BOOST_TEST(sizes(chunk(x, 4), 0) == (Sizes{2, 2, 1}));  // as PyTorch: never more than asked for, maybe fewer
   BOOST_TEST(sizes(chunk(x, 2, -1), 1) == (Sizes{1, 1}));
   BOOST_TEST(sizes(split(zeros({0, 2}), 3), 0) == (Sizes{0}));
-  check(split(x, 2)[1], {2, 2}, {4, 5, 6, 7});
+  check_values(split(x, 2)[1], {2, 2}, {4, 5, 6, 7});
   BOOST_CHECK_THROW(split(x, 0), ValueError);
   BOOST_CHECK_THROW(split(x, Sizes{2, 2}), ShapeError);
   BOOST_CHECK_THROW(split(x, Sizes{6, -1}), ShapeError);
@@ -183,8 +180,8 @@ BOOST_AUTO_TEST_CASE(a_cut_is_one_node) {
   BOOST_TEST(shares_storage(x, parts[1]));
   // Of 0 and 2 alone, with unlike cotangents; nobody reads the part between.
   const Tensor y = sum(3 * parts[0]) + sum(mul(parts[2], parts[2]));
-  check(tape.gradient(y, x, {.retain = true}), {5, 2}, {3, 3, 3, 3, 0, 0, 0, 0, 16, 18});
-  check(tape.gradient(y + sum(7 * parts[1]), x), {5, 2}, {3, 3, 3, 3, 7, 7, 7, 7, 16, 18});
+  check_values(tape.gradient(y, x, {.retain = true}), {5, 2}, {3, 3, 3, 3, 0, 0, 0, 0, 16, 18});
+  check_values(tape.gradient(y + sum(7 * parts[1]), x), {5, 2}, {3, 3, 3, 3, 7, 7, 7, 7, 16, 18});
 }
 
 BOOST_AUTO_TEST_CASE(a_cut_into_more_parts_than_a_short_counts) {
@@ -202,27 +199,27 @@ BOOST_AUTO_TEST_CASE(a_cut_into_more_parts_than_a_short_counts) {
 BOOST_AUTO_TEST_CASE(joined_padded_and_turned) {
   const Tensor x = counting({2, 2});
   const Tensor z = transpose(x, 0, 1);
-  check(cat({x, z}), {4, 2}, {0, 1, 2, 3, 0, 2, 1, 3});
-  check(cat({x, z, slice(x, 1, {1})}, 1), {2, 5}, {0, 1, 0, 2, 1, 2, 3, 1, 3, 3});
-  check(stack({x, z}), {2, 2, 2}, {0, 1, 2, 3, 0, 2, 1, 3});
-  check(stack({x, z}, 1), {2, 2, 2}, {0, 1, 0, 2, 2, 3, 1, 3});
-  check(stack({x, z}, -1), {2, 2, 2}, {0, 0, 1, 2, 2, 1, 3, 3});
-  check(pad(x, {{1, 0}, {0, 2}}, -1), {3, 4}, {-1, -1, -1, -1, 0, 1, -1, -1, 2, 3, -1, -1});
-  check(flip(counting({2, 3}), {1}), {2, 3}, {2, 1, 0, 5, 4, 3});
-  check(flip(counting({2, 3}), {0, 1}), {2, 3}, {5, 4, 3, 2, 1, 0});
-  check(slice_embed(x, {2, 5}, 1, {1, 4, 2}), {2, 5}, {0, 0, 0, 1, 0, 0, 2, 0, 3, 0});
+  check_values(cat({x, z}), {4, 2}, {0, 1, 2, 3, 0, 2, 1, 3});
+  check_values(cat({x, z, slice(x, 1, {1})}, 1), {2, 5}, {0, 1, 0, 2, 1, 2, 3, 1, 3, 3});
+  check_values(stack({x, z}), {2, 2, 2}, {0, 1, 2, 3, 0, 2, 1, 3});
+  check_values(stack({x, z}, 1), {2, 2, 2}, {0, 1, 0, 2, 2, 3, 1, 3});
+  check_values(stack({x, z}, -1), {2, 2, 2}, {0, 0, 1, 2, 2, 1, 3, 3});
+  check_values(pad(x, {{1, 0}, {0, 2}}, -1), {3, 4}, {-1, -1, -1, -1, 0, 1, -1, -1, 2, 3, -1, -1});
+  check_values(flip(counting({2, 3}), {1}), {2, 3}, {2, 1, 0, 5, 4, 3});
+  check_values(flip(counting({2, 3}), {0, 1}), {2, 3}, {5, 4, 3, 2, 1, 0});
+  check_values(slice_embed(x, {2, 5}, 1, {1, 4, 2}), {2, 5}, {0, 0, 0, 1, 0, 0, 2, 0, 3, 0});
   BOOST_TEST(cat({arange(2), arange(1)}).to_vector<std::int64_t>() == (Sizes{0, 1, 0}),
              boost::test_tools::per_element());
 
   // y = [x, x^T]: the cotangents of both places, the second transposed.
-  check(pull({2, 2},
-             [](const Tensor& t) {
-               return cat({t, transpose(t, 0, 1)}, 1);
-             }),
-        {2, 2}, {1 + 3, 2 + 7, 5 + 4, 6 + 8});
-  check(pull({2}, [](const Tensor& t) { return stack({t, t}, 1); }), {2}, {1 + 2, 3 + 4});
-  check(pull({2}, [](const Tensor& t) { return pad(t, {{2, 1}}, 7); }), {2}, {3, 4});
-  check(pull({3}, [](const Tensor& t) { return flip(t, {0}); }), {3}, {3, 2, 1});
+  check_values(pull({2, 2},
+                    [](const Tensor& t) {
+                      return cat({t, transpose(t, 0, 1)}, 1);
+                    }),
+               {2, 2}, {1 + 3, 2 + 7, 5 + 4, 6 + 8});
+  check_values(pull({2}, [](const Tensor& t) { return stack({t, t}, 1); }), {2}, {1 + 2, 3 + 4});
+  check_values(pull({2}, [](const Tensor& t) { return pad(t, {{2, 1}}, 7); }), {2}, {3, 4});
+  check_values(pull({3}, [](const Tensor& t) { return flip(t, {0}); }), {3}, {3, 2, 1});
 }
 
 BOOST_AUTO_TEST_CASE(more_parts_than_a_word_has_bits) {
