@@ -10,6 +10,7 @@
 #include <mutex>
 #include <new>
 
+#include "array/page_heap.hpp"
 #include "tapegrad/array/memory.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -27,10 +28,15 @@ namespace tapegrad {
 namespace array {
 namespace {
 
+constexpr bool kRecycles = TAPEGRAD_RECYCLE == 1;
 constexpr std::size_t kSmall = 1024;  // up to here the classes are the multiples of the alignment
 constexpr int kSmallClasses = kSmall / kAlignment;
 constexpr int kStepsPerOctave = 4;  // from there 1280, 1536, 1792, 2048, 2560 ...: at most a quarter is lost
-constexpr int kClasses = kSmallClasses + kStepsPerOctave * 26;  // up to 64 GiB; larger blocks go to the system
+constexpr int kClasses = kSmallClasses + kStepsPerOctave * 8;
+constexpr std::size_t kLargestClass = std::size_t{1} << 18;  // larger blocks belong to the page heap alone
+// From here on a class takes its blocks from the page heap, below from the system.
+constexpr std::size_t kSmallestPages = kRecycles ? std::size_t{1} << 16 : SIZE_MAX;
+constexpr std::size_t kMostBytes = PTRDIFF_MAX;  // of one block; no processor has more addresses
 constexpr std::size_t kThreadCacheBytes = std::size_t{1} << 20;
 constexpr std::size_t kSharedCacheBytes = std::size_t{4} << 30;
 
@@ -39,7 +45,10 @@ struct SizeClass {
   std::size_t bytes;
 };
 
+/// REQUIRES: bytes <= kMostBytes. What belongs to no class has index kClasses: large blocks, and all that are not
+/// recycled.
 constexpr SizeClass size_class(std::size_t bytes) {
+  if (bytes > kLargestClass) return {kClasses, round_up(bytes, PageHeap::kPage)};
   if (bytes <= kSmall) {
     const std::size_t steps = bytes <= kAlignment ? 1 : (bytes + kAlignment - 1) / kAlignment;
     return {static_cast<int>(steps) - 1, steps * kAlignment};
@@ -73,17 +82,8 @@ struct FreeList {
 
 std::atomic<std::size_t> live_bytes{0};
 std::atomic<std::size_t> peak_bytes{0};
-std::atomic<std::size_t> held_bytes{
-    0};  // taken from the system and not given back, live or free: reuse touches no shared counter
-std::atomic<std::uint64_t> system_allocations{0};
 
-void* take_from_system(std::size_t bytes) {
-  void* block = std::aligned_alloc(kAlignment, bytes);
-  if (block == nullptr) throw std::bad_alloc();
-  system_allocations.fetch_add(1, std::memory_order_relaxed);
-  return block;
-}
-
+/// What threads share: bins of free blocks and, under them, the system and the page heap.
 class SharedBins {
  public:
   SharedBins() {
@@ -106,14 +106,13 @@ class SharedBins {
     return list.count > 0;
   }
 
-  /// Takes all but `keep` blocks of `list`; what exceeds the bound goes back to the system.
+  /// Takes all but `keep` blocks of `list`; what exceeds the bound leaves the bins.
   void drain(FreeList& list, int index, std::size_t bytes, std::size_t keep) {
     const std::lock_guard lock(mutex_);
     while (list.count > keep) {
       void* block = list.pop();
       if (bytes_ + bytes > kSharedCacheBytes) {
-        held_bytes.fetch_sub(bytes, std::memory_order_relaxed);
-        std::free(block);
+        give_below(block, bytes);
         continue;
       }
       bins_[static_cast<std::size_t>(index)].push(block);
@@ -121,18 +120,52 @@ class SharedBins {
     }
   }
 
-  void release() {
+  /// A block that no bin has.
+  void* take(std::size_t bytes) {
     const std::lock_guard lock(mutex_);
-    for (FreeList& bin : bins_)
-      while (bin.count > 0) std::free(bin.pop());
-    held_bytes.fetch_sub(bytes_, std::memory_order_relaxed);
-    bytes_ = 0;
+    if (bytes >= kSmallestPages) return pages_.take(bytes);
+    void* const block = std::aligned_alloc(kAlignment, bytes);
+    if (block == nullptr) throw std::bad_alloc();
+    ++system_allocations_;
+    held_ += bytes;
+    return block;
+  }
+
+  /// A block for which there is no bin.
+  void give(void* block, std::size_t bytes) noexcept {
+    const std::lock_guard lock(mutex_);
+    give_below(block, bytes);
+  }
+
+  void release();
+
+  std::uint64_t system_allocations() {
+    const std::lock_guard lock(mutex_);
+    return system_allocations_ + pages_.growths();
+  }
+
+  /// Taken from the system and not given back, live or free.
+  std::size_t held() {
+    const std::lock_guard lock(mutex_);
+    return held_ + pages_.held();
   }
 
  private:
+  void give_below(void* block, std::size_t bytes) noexcept {
+    if (bytes >= kSmallestPages) {
+      pages_.give(block, bytes);
+    } else {
+      held_ -= bytes;
+      std::free(block);
+    }
+  }
+
   std::mutex mutex_;
   std::array<FreeList, kClasses> bins_{};
-  std::size_t bytes_ = 0;
+  std::size_t bytes_ = 0;  // in the bins
+  PageHeap pages_;
+  std::size_t held_ = 0;  // not counting the page heap
+  std::uint64_t system_allocations_ = 0;
 };
 
 /// The bytes of each class: size_class() read backwards.
@@ -146,6 +179,14 @@ constexpr std::array<std::size_t, kClasses> make_class_bytes() {
   return bytes;
 }
 constexpr std::array<std::size_t, kClasses> kClassBytes = make_class_bytes();
+
+void SharedBins::release() {
+  const std::lock_guard lock(mutex_);
+  for (std::size_t index = 0; index < bins_.size(); ++index)
+    while (bins_[index].count > 0) give_below(bins_[index].pop(), kClassBytes[index]);
+  bytes_ = 0;
+  pages_.release();
+}
 
 std::size_t thread_cache_count(std::size_t bytes) { return bytes >= kThreadCacheBytes ? 1 : kThreadCacheBytes / bytes; }
 
@@ -205,35 +246,37 @@ void count_live_bytes(std::ptrdiff_t change) {
   if (unpublished_bytes > kPublishBytes || unpublished_bytes < -kPublishBytes) publish_live_bytes();
 }
 
-void* take(std::size_t bytes, const SizeClass& c) {
-  if (TAPEGRAD_RECYCLE == 0)
-    return take_from_system((bytes + kAlignment - 1) / kAlignment * kAlignment);  // exact, for the red zones
-  if (c.index >= kClasses) return take_from_system(c.bytes);
-  if (cache_usable()) {
+void* take(const SizeClass& c) {
+  if (c.index < kClasses && cache_usable()) {
     FreeList& list = thread_cache.lists[static_cast<std::size_t>(c.index)];
     if (list.head != nullptr) [[likely]]
       return list.pop();
     if (SharedBins::shared().refill(list, c.index, c.bytes, (thread_cache_count(c.bytes) + 1) / 2)) return list.pop();
   }
-  void* block = take_from_system(c.bytes);
-  held_bytes.fetch_add(c.bytes, std::memory_order_relaxed);
-  return block;
+  return SharedBins::shared().take(c.bytes);
+}
+
+/// The class that a block is counted and reused in.
+SizeClass block_class(std::size_t bytes) {
+  if constexpr (kRecycles) return size_class(bytes);
+  return {kClasses, round_up(bytes, kAlignment)};  // exact, for the red zones
 }
 
 }  // namespace
 
 void* allocate(std::size_t bytes) {
-  const SizeClass c = size_class(bytes);
-  void* const block = take(bytes, c);
+  if (bytes > kMostBytes) throw std::bad_alloc();
+  const SizeClass c = block_class(bytes);
+  void* const block = take(c);
   count_live_bytes(static_cast<std::ptrdiff_t>(c.bytes));  // after what may throw
   return block;
 }
 
 void deallocate(void* block, std::size_t bytes) noexcept {
-  const SizeClass c = size_class(bytes);
+  const SizeClass c = block_class(bytes);
   count_live_bytes(-static_cast<std::ptrdiff_t>(c.bytes));
-  if (TAPEGRAD_RECYCLE == 0 || c.index >= kClasses) {
-    std::free(block);
+  if (c.index >= kClasses) {
+    SharedBins::shared().give(block, c.bytes);
     return;
   }
   if (!cache_usable()) {
@@ -255,9 +298,9 @@ MemoryStatistics memory_statistics() {
   MemoryStatistics s;
   s.bytes_in_use = array::live_bytes.load();
   s.peak_bytes_in_use = array::peak_bytes.load();
-  const std::size_t taken = array::held_bytes.load();
-  s.bytes_cached = taken > s.bytes_in_use ? taken - s.bytes_in_use : 0;
-  s.system_allocations = array::system_allocations.load();
+  const std::size_t held = array::SharedBins::shared().held();
+  s.bytes_cached = held > s.bytes_in_use ? held - s.bytes_in_use : 0;
+  s.system_allocations = array::SharedBins::shared().system_allocations();
   return s;
 }
 

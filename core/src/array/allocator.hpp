@@ -1,9 +1,10 @@
-// The recycling allocator: blocks of a few size classes, kept for reuse in bounded per-thread caches over shared bins.
+// The recycling allocator: small blocks come in size classes, kept for reuse in bounded per-thread caches over shared
+// bins; large ones are cut from a heap of pages (page_heap.hpp), where a freed block serves any size again.
 //
 // Thread safety: all functions, from any thread; a block may be freed by another thread than the one that allocated it.
 //
 // Invariants:
-// 1. a block of class c is only ever reused for class c;
+// 1. a block of class c is only ever reused for class c, until release_cached_memory();
 // 2. a thread's cache holds at most kThreadCacheBytes per class (or one block), the rest goes to the shared bins;
 // 3. the shared bins' lock is held across fork, so a child finds them whole;
 // 4. under AddressSanitizer nothing is recycled, or it would hide the very errors it is for.
