@@ -112,6 +112,9 @@ void jvp_by_double_vjp(const OpTable& table, const void* op, const Saved& saved,
     GradientBuffer buffer(int) override {
       throw TapeError("[jvp] a differentiable rule accumulates through its return value");
     }
+    Tensor in_place_of(const Tensor&) override {
+      throw TapeError("[jvp] a differentiable rule leaves its cotangents as they are");
+    }
   };
   Collect g;
   g.gradients.resize(dxs.size());

@@ -44,18 +44,18 @@ Tensor unary_forward(std::string_view op, const kernels::UnaryKernels& kernels, 
   return y;
 }
 
-Tensor unary_backward(const kernels::UnaryKernels& kernels, const void* formula, const Tensor& x, const Tensor& y,
-                      const Tensor& dy) {
+void unary_backward(const kernels::UnaryKernels& kernels, const void* formula, const Tensor& x, const Tensor& y,
+                    const Tensor& dy, GradientSink& sink) {
   const Shape& shape = array_of(dy).shape;
   const DType dtype = array_of(dy).dtype;
-  Tensor dx = make_tensor(shape, dtype);
+  Tensor dx = sink.in_place_of(dy);
   if (shape.numel() == 1) {
     kernels.backward(formula, dtype, data_or_null(x), data_or_null(y), data_or_null(dy), data_or_null(dx), 1);
-    return dx;
+  } else {
+    kernels::unary_backward(kernels, formula, dtype, shape, operand(x, shape), operand(y, shape), operand(dy, shape),
+                            array_of(dx).data());
   }
-  kernels::unary_backward(kernels, formula, dtype, shape, operand(x, shape), operand(y, shape), operand(dy, shape),
-                          array_of(dx).data());
-  return dx;
+  sink.add(0, std::move(dx));
 }
 
 Tensor binary_forward(std::string_view op, const kernels::BinaryKernels& kernels, const void* formula, const Tensor& a,
@@ -83,8 +83,9 @@ void binary_backward(const kernels::BinaryKernels& kernels, const void* formula,
                      const Tensor& b, const Tensor& y, const Tensor& dy, GradientSink& sink) {
   const Shape& shape = array_of(dy).shape;
   const DType dtype = array_of(dy).dtype;
-  Tensor da = s.wants(0) ? make_tensor(shape, dtype) : Tensor();
-  Tensor db = s.wants(1) ? make_tensor(shape, dtype) : Tensor();
+  // The kernel reads a piece of dy for da before it reads it for db.
+  Tensor db = s.wants(1) ? sink.in_place_of(dy) : Tensor();
+  Tensor da = !s.wants(0) ? Tensor() : s.wants(1) ? make_tensor(shape, dtype) : sink.in_place_of(dy);
   if (shape.numel() == 1) {
     kernels.backward(formula, dtype, data_or_null(a), 1, data_or_null(b), 1, data_or_null(y), data_or_null(dy),
                      data_or_null(da), data_or_null(db), 1);

@@ -19,8 +19,8 @@ void expect_same_dtype(std::string_view op, const Tensor& a, const Tensor& b);
 kernels::Operand operand(const Tensor& x, const Shape& shape);
 
 Tensor unary_forward(std::string_view op, const kernels::UnaryKernels& kernels, const void* formula, const Tensor& x);
-Tensor unary_backward(const kernels::UnaryKernels& kernels, const void* formula, const Tensor& x, const Tensor& y,
-                      const Tensor& dy);
+void unary_backward(const kernels::UnaryKernels& kernels, const void* formula, const Tensor& x, const Tensor& y,
+                    const Tensor& dy, GradientSink& sink);
 /// `int64_row` computes int64 operands; without it they are refused.
 Tensor binary_forward(std::string_view op, const kernels::BinaryKernels& kernels, const void* formula, const Tensor& a,
                       const Tensor& b, kernels::BinaryRow int64_row = nullptr);

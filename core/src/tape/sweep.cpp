@@ -40,6 +40,11 @@ const Tensor& Saved::residual(int i) const {
   if (node_ == nullptr) throw TapeError(fmt::format("[{}] residuals are for the fused reverse rule alone", op_));
   return find_saved(*node_, SavedSlot::Kind::residual, i, "residual");
 }
+void Saved::release_input(int i) const {
+  if (node_ == nullptr) return;
+  for (SavedSlot& slot : std::span(node_->saved, node_->saved_count))
+    if (slot.kind == SavedSlot::Kind::input && slot.index == i && slot.comes_again) slot.tensor = Tensor();
+}
 int Saved::inputs() const { return node_ == nullptr ? inputs_.size() : static_cast<int>(node_->edge_count); }
 
 Tensor GradientSink::accumulate_into(int i) {
@@ -178,6 +183,11 @@ class Sweep::Sink final : public GradientSink {
       apart_.push_back(i);
     }
     return {own, holds_sum};
+  }
+
+  Tensor in_place_of(const Tensor& dy) override {
+    // An observer sees cotangents when the rule is done.
+    return seen_ == nullptr && is_exclusive(dy) ? dy : make_tensor(dy.shape(), dy.dtype());
   }
 
   void add_apart() {

@@ -146,6 +146,8 @@ class Saved {
   DType input_dtype(int i) const;
   const Shape& output_shape(int i = 0) const;
   int inputs() const;
+  /// Says that the rule reads input i no more: if it was recomputed for the rule, its memory is free from here on.
+  void release_input(int i) const;
   /// Whether a gradient of input i is asked for: compute no other.
   bool wants(int i) const { return wants_(i); }
 
@@ -173,6 +175,9 @@ class GradientSink {
   virtual GradientBuffer buffer(int i) = 0;
   /// The same for a rule that only adds: zeros where nothing has come so far.
   Tensor accumulate_into(int i);
+  /// Memory for a gradient of the shape and dtype of dy, one of the rule's own cotangents: dy's, where nobody will read
+  /// dy any more, else new. For the rule's last reader of dy, which writes an element only after it has read it.
+  virtual Tensor in_place_of(const Tensor& dy) = 0;
 
  protected:
   ~GradientSink() = default;

@@ -32,7 +32,7 @@ struct UnaryOp : Op<Self> {
   Tensor vjp(const Saved& s, const Tensor& dy) const { return dy * formula.slope(kept_input(s), kept_output(s)); }
   Tensor jvp(const Saved& s, const Tensor& dx) const { return dx * formula.slope(kept_input(s), kept_output(s)); }
   void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
-    sink.add(0, unary_backward(Kernels, &formula, kept_input(s), kept_output(s), dy));
+    unary_backward(Kernels, &formula, kept_input(s), kept_output(s), dy, sink);
   }
 
  private:
