@@ -52,12 +52,6 @@ struct Linear : Op<Linear> {
       using T = decltype(zero);
       const std::int64_t out = dy.size(-1);
       const std::int64_t rows = rows_of(dy.shape());
-      if (s.wants(0)) {
-        const array::Array& w = array_of(s.input(1));
-        const GradientBuffer dx = sink.buffer(0);
-        kernels::gemm<T>(rows, w.shape[1], out, {g.as<T>(), out, 1}, {w.as<T>(), w.strides[0], w.strides[1]},
-                         {array_of(dx.tensor).as<T>(), w.shape[1], 1}, {.accumulate = dx.holds_sum});
-      }
       if (s.wants(1)) {
         const array::Array x = contiguous_array(s.input(0));
         const std::int64_t in = x.shape.back();
@@ -65,10 +59,17 @@ struct Linear : Op<Linear> {
         kernels::gemm<T>(out, in, rows, {g.as<T>(), 1, out}, {x.as<T>(), in, 1}, {array_of(dw.tensor).as<T>(), in, 1},
                          {.accumulate = dw.holds_sum});
       }
+      s.release_input(0);
       if (s.wants(2)) {
         const Tensor db = empty({out}, {.dtype = dy.dtype()});
         kernels::reduce_sum(g.as<T>(), {.outer = 1, .n = rows, .inner = out}, array_of(db).as<T>());
         sink.add(2, db);
+      }
+      if (s.wants(0)) {
+        const array::Array& w = array_of(s.input(1));
+        const GradientBuffer dx = sink.buffer(0);
+        kernels::gemm<T>(rows, w.shape[1], out, {g.as<T>(), out, 1}, {w.as<T>(), w.strides[0], w.strides[1]},
+                         {array_of(dx.tensor).as<T>(), w.shape[1], 1}, {.accumulate = dx.holds_sum});
       }
     });
   }
