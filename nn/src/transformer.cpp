@@ -47,8 +47,10 @@ Tensor TransformerEncoderLayer::attend(const Tensor& x, const Mask& mask) const 
   return dropout1(self_attn(x, x, x, mask));
 }
 
-Tensor TransformerEncoderLayer::feed_forward(const Tensor& x) const {
-  return dropout2(linear2(dropout(activate(activation_, linear1(x)))));
+Tensor TransformerEncoderLayer::feed_forward(Tensor x) const {
+  const Tensor hidden = linear1(x);
+  x = {};  // of a normalised input, which the tape does not keep, the memory is free for what is largest here
+  return dropout2(linear2(dropout(activate(activation_, hidden))));
 }
 
 Tensor TransformerEncoderLayer::operator()(const Tensor& x, const Mask& mask) {

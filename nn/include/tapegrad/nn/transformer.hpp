@@ -75,7 +75,7 @@ class TransformerEncoderLayer : public Module {
 
  private:
   Tensor attend(const Tensor& x, const Mask& mask) const;
-  Tensor feed_forward(const Tensor& x) const;
+  Tensor feed_forward(Tensor x) const;
 
   bool norm_first_;
   Activation activation_;
