@@ -1,12 +1,9 @@
-// What transforms and checks differentiate by.
+// What gives an argument of a transform or a check a node of its own.
 #pragma once
 
 #include "tapegrad/tape/op.hpp"
 
 namespace tapegrad {
-
-/// Tensors of other dtypes, and undefined ones, are constants.
-inline bool carries_gradient(const Tensor& x) { return x.defined() && is_floating(x.dtype()); }
 
 /// The identity: gives an argument a node of its own, so that a function's other uses of the tensor are not
 /// differentiated.

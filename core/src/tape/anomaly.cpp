@@ -10,9 +10,7 @@
 namespace tapegrad {
 namespace {
 
-array::Range range_of(const Tensor& x) {
-  return x.defined() && is_floating(x.dtype()) ? array::range_of(array_of(x)) : array::Range{};
-}
+array::Range range_of(const Tensor& x) { return carries_gradient(x) ? array::range_of(array_of(x)) : array::Range{}; }
 
 /// "input 1 [2, 3] in [-1, 4]".
 std::string told(std::string_view what, std::size_t index, const Tensor& x) {

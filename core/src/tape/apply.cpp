@@ -100,7 +100,7 @@ void jvp_by_double_vjp(const OpTable& table, const void* op, const Saved& saved,
                     "] has no forward rule, and its reverse rule is differentiable only once");
   std::vector<Tensor> v;
   for (const Tensor& output : outputs)
-    v.push_back(is_floating(output.dtype()) ? zeros_like(output).set_requires_grad(true) : Tensor());
+    v.push_back(carries_gradient(output) ? zeros_like(output).set_requires_grad(true) : Tensor());
   struct Collect final : GradientSink {
     std::vector<Tensor> gradients;
     void add(int i, Tensor dx) override {
@@ -164,9 +164,7 @@ void push_tangents(const OpTable& table, const void* op, const Saved& saved, Inp
     for (std::size_t i = 0; i < dxs.size(); ++i) {
       const Tensor& primal = primals[static_cast<int>(i)];
       // Indices and the like are no part of the linear map: they stay.
-      full[i] = dxs[i].defined()                                  ? dxs[i]
-                : primal.defined() && is_floating(primal.dtype()) ? zeros_like(primal)
-                                                                  : primal;
+      full[i] = dxs[i].defined() ? dxs[i] : carries_gradient(primal) ? zeros_like(primal) : primal;
       inputs[i] = &full[i];
     }
     engine::apply(table, op, Inputs(inputs.begin(), dxs.size()), dys);
@@ -203,7 +201,7 @@ void run_with_tangents(const OpTable& table, const void* op, Inputs inputs, Inpu
   const StrongZero strong(recorder.strong_zero || has_strong_zeros(level));
   push_tangents(table, op, Saved(table.name, stripped, outputs, Wants(moving)), stripped, dxs.span(), outputs, dys);
   for (std::size_t j = 0; j < outputs.size(); ++j) {
-    if (!dys[j].defined() || !is_floating(outputs[j].dtype())) continue;
+    if (!dys[j].defined() || !carries_gradient(outputs[j])) continue;
     if (dys[j].shape() != outputs[j].shape()) dys[j] = dys[j].expand(outputs[j].shape());
     // In place, so that the node's saved output carries the tangent too (forward over reverse).
     TensorImpl& impl = *outputs[j].impl();

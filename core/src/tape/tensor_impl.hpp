@@ -93,6 +93,9 @@ inline const array::Array& array_of(const Tensor& x) {
   return x.impl()->array;
 }
 
+/// Tensors of other dtypes, and undefined ones, are constants.
+inline bool carries_gradient(const Tensor& x) { return x.defined() && is_floating(x.dtype()); }
+
 /// Its elements in row-major order, in memory of their own: in blocks and by several threads, unlike array::copy.
 array::Array contiguous_copy(const array::Array& a);
 
