@@ -7,6 +7,7 @@
 #include <limits>
 #include <string>
 
+#include "says.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/view.hpp"
@@ -334,6 +335,26 @@ BOOST_AUTO_TEST_CASE(outputs_that_are_not_finite_are_left_out_along_directions_t
   BOOST_TEST(report.ok(), fmt::format("{}", report));
   const auto wrong = [&](const Tensor& x) { return apply(NearlyExp(0.1), x) + mask; };
   BOOST_TEST((tapegrad::gradcheck(wrong, {normal({500})}, {.budget = 400}).verdict() == Verdict::wrong));
+}
+
+BOOST_AUTO_TEST_CASE(without_any_finite_output_there_is_nothing_to_compare) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const auto f = [](const Tensor& x) { return sin(x) + kInfinity; };
+  for (const std::int64_t n : {5, 500}) {  // every element, and along directions
+    const GradcheckReport report = tapegrad::gradcheck(f, {normal({n})}, {.order = 1, .budget = 400});
+    BOOST_TEST((report.verdict() == Verdict::out_of_domain), n << ": " << fmt::format("{}", report));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_function_that_takes_no_float64_is_told_apart) {
+  const Tensor captured = ones({3});
+  const auto f = [&](const Tensor& x) { return x * captured; };
+  const std::vector<Tensor> inputs = {from_vector<float>({1.0F, 2.0F, 3.0F}, {3})};
+  BOOST_TEST(tapegrad::gradcheck(f, inputs, {.order = 1}).ok());
+  BOOST_CHECK_EXCEPTION(
+      tapegrad::gradcheck(f, inputs, {.differences_in_float64 = true}), DTypeError,
+      test::says("[gradcheck] differences_in_float64 calls the function with float64 inputs, which it does not take: "
+                 "[mul] float64 [3] with float32 [3]"));
 }
 
 BOOST_AUTO_TEST_CASE(a_live_tape_is_left_alone) {

@@ -8,7 +8,6 @@
 #include <optional>
 #include <span>
 
-#include "diff/argument.hpp"
 #include "gradcheck/comparison.hpp"
 #include "gradcheck/directions.hpp"
 #include "gradcheck/subject.hpp"
@@ -120,7 +119,7 @@ class TensorSubject : public checker::Subject {
     if (!same_bits(point_->pull_back(u), point_->pull_back(u)))
       file(Verdict::non_deterministic, "reverse", "two reverse sweeps differ");
     if (!same_bits(given, inputs_)) file(Verdict::wrong, "call", "the function changes its inputs");
-    outputs = in_float64_ ? values_of(call(wide_inputs())) : values_of(first);
+    outputs = in_float64_ ? wide_outputs() : values_of(first);
     return true;
   }
 
@@ -187,6 +186,17 @@ class TensorSubject : public checker::Subject {
     for (Tensor& x : xs)
       if (carries_gradient(x)) x = with_values(values_of(x), x.shape(), float64);
     return xs;
+  }
+
+  checker::Values wide_outputs() {
+    try {
+      return values_of(call(wide_inputs()));
+    } catch (const DTypeError& e) {
+      throw DTypeError(
+          std::string("[gradcheck] differences_in_float64 calls the function with float64 inputs, which it "
+                      "does not take: ") +
+          e.what());
+    }
   }
 
   std::vector<Tensor> cotangents(std::span<const double> values) const {

@@ -348,7 +348,7 @@ class Comparison {
       }
     }
     ranking.file(finding);
-    judge_vacuity(finding, !part.values.empty() && !subject_.outputs.empty(),
+    judge_vacuity(finding, !part.values.empty() && any_finite(subject_.outputs),
                   significant && steepest > 1e3 * precision_.epsilon * natural_scale(i));
     if (finding.verdict == Verdict::wrong) locate(i, finding);
     report_.findings.push_back(std::move(finding));

@@ -26,6 +26,10 @@ inline double dot(std::span<const double> a, std::span<const double> b) {
   return sum;
 }
 
+inline bool any_finite(std::span<const double> values) {
+  return std::any_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
+}
+
 inline bool all_finite(std::span<const double> values) {
   return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
 }

@@ -23,7 +23,8 @@ struct GradcheckOptions {
   std::vector<std::vector<std::int64_t>> input_shapes = {};
   /// For plain callables: the shape of the outputs, for diagnoses that look at axes. Empty: a vector (or one number).
   std::vector<std::int64_t> output_shape = {};
-  /// For float32 inputs: take differences of the same f in float64, at the same numbers.
+  /// For float32 inputs: take differences of the same f in float64, at the same numbers. It throws DTypeError if f
+  /// brings float32 tensors of its own into its operations.
   bool differences_in_float64 = false;
   /// The relative accuracy of f's values where it is not rounding: 1e-8 for an iteration that stops there. 0: rounding.
   double accuracy = 0.0;
