@@ -71,6 +71,7 @@ BOOST_AUTO_TEST_CASE(integers_are_exact) {
   BOOST_TEST(truth(five < kLargest));
   BOOST_TEST(truth(from_vector<std::int64_t>({kBeyondDouble}, {1}) == kBeyondDouble));
   BOOST_TEST(values_of(where(five > 9, five, kBeyondDouble))[0] == kBeyondDouble);
+  BOOST_TEST(tensor(std::uint64_t{kBeyondDouble}, {.dtype = int64}).item<std::int64_t>() == kBeyondDouble);
   BOOST_TEST(tensor(std::uint64_t{1} << 63).item() == 0x1p63);
   BOOST_TEST((tensor(true, {.dtype = boolean}).to_vector<bool>()[0]));
 }

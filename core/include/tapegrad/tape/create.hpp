@@ -52,14 +52,15 @@ Tensor integer(std::int64_t value, TensorOptions options);
 }  // namespace engine
 
 /// A template, so that braces never choose it: tensor(1.0) is a scalar, tensor({1.0}) a vector of one, in every
-/// compiler. An integer is an element of an int64 tensor exactly, but for unsigned ones of 64 bits (beyond 2^53).
+/// compiler. An integer that int64 can hold is an element of an int64 tensor exactly.
 template <class T>
 requires std::is_arithmetic_v<T> Tensor tensor(T value, TensorOptions options = {}) {
-  if constexpr (std::is_integral_v<T> && (std::is_signed_v<T> || sizeof(T) < sizeof(std::int64_t))) {
-    return engine::integer(static_cast<std::int64_t>(value), options);
-  } else {
-    return full({}, static_cast<double>(value), options);
+  if constexpr (std::is_integral_v<T>) {
+    constexpr bool kFits = std::is_signed_v<T> || sizeof(T) < sizeof(std::int64_t);
+    if (kFits || static_cast<std::uint64_t>(value) <= std::uint64_t{INT64_MAX})
+      return engine::integer(static_cast<std::int64_t>(value), options);
   }
+  return full({}, static_cast<double>(value), options);
 }
 /// start, start + step, ... below stop. Throws ValueError for step 0 or an infinite range.
 Tensor arange(double start, double stop, double step = 1.0, TensorOptions options = {.dtype = int64});
