@@ -6,7 +6,9 @@
 #include "tapegrad/diff/checkpoint.hpp"
 #include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/ops/conv.hpp"
+#include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/softmax.hpp"
+#include "tapegrad/ops/view.hpp"
 
 using namespace tapegrad;
 using namespace tapegrad::test;
@@ -157,6 +159,15 @@ BOOST_AUTO_TEST_CASE(transforms_have_strong_zeros_where_asked) {
   expect(jvp(made, x, u, kStrong).second, {kInfinity, 0.0});
   expect(jvp(inside, x, v, kStrong).second, slope);
   expect(jvp(inside, x, u, kStrong).second, {kInfinity, 0.0});
+  // The products of a layer: what is infinite meets a weight of 0, and an input of 0 an infinite direction.
+  const Tensor weight = from_vector<double>({0.0, 3.0}, {1, 2});
+  const Tensor infinite = from_vector<double>({kInfinity, 1.0}, {2});
+  const auto of_input = [&](const Tensor& t) { return linear(t, weight); };
+  const auto of_weight = [&](const Tensor& w) { return linear(x, w); };
+  BOOST_TEST(first_is_nan(jvp(of_input, x, infinite).second));
+  expect(jvp(of_input, x, infinite, kStrong).second, {3.0});
+  BOOST_TEST(first_is_nan(jvp(of_weight, weight, reshape(infinite, {1, 2})).second));
+  expect(jvp(of_weight, weight, reshape(infinite, {1, 2}), kStrong).second, {4.0});
   // More results than arguments: by columns.
   const auto twice = [](const Tensor& t) { return cat({sqrt(t), t}, 0); };
   BOOST_TEST(std::isnan(jacobian(twice, x).to_vector<double>()[1]));

@@ -74,9 +74,9 @@ struct Linear : Op<Linear> {
     });
   }
   Tensor jvp(const Saved& s, Tangents dx) const {
-    Tensor dy;
-    if (dx[0].defined()) add_to(dy, tapegrad::linear(dx[0], s.input(1)));
-    if (dx[1].defined()) add_to(dy, tapegrad::linear(s.input(0), dx[1]));
+    Tensor dy;  // by matmul, whose zeros are strong where a transform asks for it
+    if (dx[0].defined()) add_to(dy, matmul(dx[0], s.input(1).transpose(0, 1)));
+    if (dx[1].defined()) add_to(dy, matmul(s.input(0), dx[1].transpose(0, 1)));
     if (dx[2].defined()) add_to(dy, expand(dx[2], s.output_shape()));
     return dy;
   }
