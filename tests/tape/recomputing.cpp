@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "tape_test.hpp"
+#include "tapegrad/array/memory.hpp"
 #include "tapegrad/base/random.hpp"
 #include "tapegrad/diff/checkpoint.hpp"
 #include "tapegrad/diff/transforms.hpp"
@@ -57,9 +58,43 @@ struct Swish : Op<Swish> {
   }
 };
 
+/// y = x, whose rule lets go of x and asks for it again.
+struct Releasing : Op<Releasing> {
+  static constexpr std::string_view name = "releasing";
+  std::size_t* freed;
+  explicit Releasing(std::size_t* bytes) : freed(bytes) {}
+  Tensor forward(const Tensor& x) const { return x.clone(); }
+  Tensor vjp(const Saved&, const Tensor& dy) const { return dy; }
+  void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
+    const std::size_t before = memory_statistics().bytes_in_use;
+    s.release_input(0);
+    *freed = before - memory_statistics().bytes_in_use;
+    try {
+      s.input(0);
+    } catch (const TapeError&) {
+      sink.add(0, 2.0 * dy);
+      return;
+    }
+    sink.add(0, dy);
+  }
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(recomputing)
+
+BOOST_AUTO_TEST_CASE(a_rule_lets_go_of_what_was_computed_again_for_it) {
+  const Tensor x = zeros({100000}, {.requires_grad = true});
+  std::size_t freed = 0;
+  for (const bool again : {true, false}) {
+    Tape tape({.recompute_from = again ? 0 : kNever});
+    const Tensor y = apply(Releasing(&freed), gelu(x));
+    const Tensor dx = tape.gradient(sum(y), x);
+    BOOST_TEST(dx.to_vector<float>()[7] == (again ? 1.0F : 0.5F));  // what is kept stays
+    BOOST_TEST(freed >= (again ? 400000U : 0U));
+    BOOST_TEST(freed <= (again ? 500000U : 0U));
+  }
+}
 
 BOOST_AUTO_TEST_CASE(gradients_have_the_same_bits) {
   const Layers layers;
