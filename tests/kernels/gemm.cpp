@@ -142,6 +142,19 @@ void check_against_reference(Size size, Layout layout_a, Layout layout_b, Layout
   }
 }
 
+/// With and without each of bias, accumulation and activation.
+template <class T>
+void check_every_epilogue(Size size, Layout layout_b, Layout layout_c, std::mt19937& g) {
+  std::normal_distribution<T> normal;
+  std::vector<T> bias(static_cast<std::size_t>(size.n));
+  for (T& x : bias) x = normal(g);
+  for (const T* with_bias : {static_cast<const T*>(nullptr), static_cast<const T*>(bias.data())})
+    for (bool accumulate : {false, true})
+      for (Activation activation : {Activation::none, Activation::relu})
+        check_against_reference<T>(size, Layout::padded_rows, layout_b, layout_c, {with_bias, accumulate, activation},
+                                   g);
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(gemm)
@@ -162,19 +175,9 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(agrees_with_the_reference_in_every_layout, T, Type
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(every_epilogue_agrees_with_the_reference, T, Types) {
   std::mt19937 g(2);
-  std::normal_distribution<T> normal;
-  std::vector<T> bias(600);
-  for (T& x : bias) x = normal(g);
-  const auto check = [&](Size size, Layout c) {
-    for (const T* with_bias : {static_cast<const T*>(nullptr), static_cast<const T*>(bias.data())})
-      for (bool accumulate : {false, true})
-        for (Activation activation : {Activation::none, Activation::relu})
-          check_against_reference<T>(size, Layout::padded_rows, Layout::rows, c, {with_bias, accumulate, activation},
-                                     g);
-  };
   for (Size size : kSmallSizes)
-    for (Layout c : kLayouts) check(size, c);
-  for (Layout c : {Layout::rows, Layout::columns}) check({35, 193, 389}, c);
+    for (Layout c : kLayouts) check_every_epilogue<T>(size, Layout::rows, c, g);
+  for (Layout c : {Layout::rows, Layout::columns}) check_every_epilogue<T>({35, 193, 389}, Layout::rows, c, g);
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(every_instruction_set_agrees_with_the_reference, T, Types) {
@@ -184,8 +187,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(every_instruction_set_agrees_with_the_reference, T
     std::mt19937 g(3);
     for (const auto& sizes : {kSmallSizes, kLargeSizes})
       for (Size size : sizes)
-        for (Layout b : {Layout::rows, Layout::columns})
-          check_against_reference<T>(size, Layout::padded_rows, b, Layout::rows, {}, g);
+        for (Layout b : {Layout::rows, Layout::columns}) check_every_epilogue<T>(size, b, Layout::rows, g);
   }
   hwy::SetSupportedTargetsForTest(0);
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
