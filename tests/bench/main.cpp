@@ -109,11 +109,14 @@ bench::Environment libtorch_at_its_best() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::vector<bench::Engine> torches;
+  std::vector<bench::Engine> peers;
 #ifdef TAPEGRAD_BENCH_LIBTORCH
   const bench::Engine libtorch = bench::libtorch_engine();
   if (bench::serve_as_worker(libtorch)) return 0;
-  torches = {libtorch, bench::in_own_process(libtorch, "libtorch+", libtorch_at_its_best())};
+  peers = {libtorch, bench::in_own_process(libtorch, "libtorch+", libtorch_at_its_best())};
+#endif
+#ifdef TAPEGRAD_BENCH_ONEDNN
+  peers.push_back(bench::onednn_workload_engine());
 #endif
   const bench::Engine machine = bench::machine_engine();
   const bench::Engine ours = bench::tapegrad_engine();
@@ -131,7 +134,7 @@ int main(int argc, char** argv) {
 
   enter(machine);
   enter(ours);
-  for (const bench::Engine& peer : torches) enter(peer);
+  for (const bench::Engine& peer : peers) enter(peer);
   enter(products);
   for (const bench::Engine& peer : product_peers) enter(peer);
   bench::Recorder recorder;
@@ -139,10 +142,9 @@ int main(int argc, char** argv) {
 
   fmt::print(
       "\nMedians; ratios are those of repetitions in pairs (with their quartiles), above 1: tapegrad is faster. MiB: "
-      "the"
-      "\npeak of the resident memory. libtorch+ has the kernels for this processor and an allocator that keeps its "
-      "pages.\n");
-  bench::print_workloads(recorder, ours, torches);
+      "the\npeak of the resident memory. libtorch+ has the kernels for this processor and an allocator that keeps its "
+      "pages;\noneDNN runs steps that were planned by hand, without a tape.\n");
+  bench::print_workloads(recorder, ours, peers);
   bench::print_workloads(recorder, machine, {});
   bench::print_products(recorder, products, product_peers, machine);
   benchmark::Shutdown();

@@ -19,6 +19,7 @@ double quantile(std::vector<double> values, double q) {
 
 /// A process of its own keeps its pages from one workload to the next: its growth says nothing.
 bool counts_memory(const Engine& engine) { return engine.process == 0; }
+int memory_width(const Engine& engine) { return counts_memory(engine) ? 8 : 0; }
 
 /// Whether any of an engine's workloads has.
 bool has_run(const Recorder& recorder, const Engine& engine) {
@@ -76,7 +77,8 @@ void print_workloads(const Recorder& recorder, const Engine& ours, const std::ve
   if (!has_run(recorder, ours)) return;
   const int width = names_width(recorder, ours);
   fmt::print("\n{:<{}}{:>7}{:>12}{:>8}{:>8}", "", width, "threads", ours.name + " us", "GB/s", "MiB");
-  for (const Engine& peer : peers) fmt::print("{:>26}{:>8}", peer.name + " / ours", counts_memory(peer) ? "MiB" : "");
+  for (const Engine& peer : peers)
+    fmt::print("{:>24}{:>{}}", peer.name + " / ours", counts_memory(peer) ? "MiB" : "", memory_width(peer));
   fmt::print("\n");
   for (const Workload& w : ours.workloads) {
     for (const int threads : kThreads) {
@@ -87,9 +89,9 @@ void print_workloads(const Recorder& recorder, const Engine& ours, const std::ve
       for (const Engine& peer : peers) {
         const Times& theirs = recorder.of(w.name, peer, threads);
         const Ratio r = ratio_of(theirs, mine);
-        fmt::print("{:>26}{:>8}",
+        fmt::print("{:>24}{:>{}}",
                    theirs.empty() ? "" : fmt::format("{:.2f} ({:.2f}..{:.2f})", r.median, r.lower, r.upper),
-                   counts_memory(peer) ? number(theirs.peak_mib, 1) : "");
+                   counts_memory(peer) ? number(theirs.peak_mib, 1) : "", memory_width(peer));
       }
       fmt::print("   {}\n", w.description);
     }

@@ -47,6 +47,9 @@ inline constexpr const char* kPeak = "peak";  // its second workload; flops are 
 #ifdef TAPEGRAD_BENCH_LIBTORCH
 Engine libtorch_engine();
 #endif
+#ifdef TAPEGRAD_BENCH_ONEDNN
+Engine onednn_workload_engine();
+#endif
 
 // ---- the shapes, the same for every engine
 
