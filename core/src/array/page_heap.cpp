@@ -115,7 +115,7 @@ void PageHeap::give(void* block, std::size_t bytes) noexcept {
 }
 
 void PageHeap::return_pages(Range& range) noexcept {
-  madvise(range.begin, range.bytes, MADV_DONTNEED);
+  if (madvise(range.begin, range.bytes, MADV_DONTNEED) != 0) return;  // the system's pages are larger than ours
   held_ -= range.resident();
   idle_ -= range.resident();
   range.returned = range.bytes;

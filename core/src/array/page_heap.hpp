@@ -1,7 +1,7 @@
 // Blocks of many pages, cut from address space that is reserved in advance. A freed block joins the free ones beside
 // it, so that memory serves any size: what held the activations of a layer holds gradients later.
 //
-// Not thread-safe: the allocator's lock guards it.
+// Not thread-safe: the allocator's lock guards it. Its regions stay mapped: it lives as long as the process.
 //
 // Invariants:
 // 1. the free ranges are sorted by address, and no two of one region touch;
