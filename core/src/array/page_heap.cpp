@@ -24,7 +24,8 @@ std::byte* reserve(std::size_t bytes) {
   if (before > 0) munmap(first, before);
   munmap(first + before + bytes, mapped - before - bytes);
 #ifdef MADV_HUGEPAGE
-  madvise(first + before, bytes, MADV_HUGEPAGE);  // a wish: matrices of megabytes would fill the TLB with small pages
+  // A wish: matrices of megabytes would fill the TLB with small pages. A program that needs no megabytes is given none.
+  madvise(first + before + kHugePage, bytes - kHugePage, MADV_HUGEPAGE);
 #endif
   return first + before;
 }
