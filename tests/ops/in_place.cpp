@@ -31,20 +31,20 @@ struct Doubling : Op<Doubling> {
   }
 };
 
-struct Gradients {
+struct SweptGradients {
   std::vector<Tensor> of;
   bool held_changed = false;
 };
 
 /// Of the sum of the squares of a sample's outputs: the cotangents are the engine's own.
-Gradients gradients(const catalogue::Sample& sample, bool hold_cotangents) {
-  catalogue::Arguments inputs = sample.inputs;
+SweptGradients swept_gradients(const tapegrad::catalogue::Sample& sample, bool hold_cotangents) {
+  tapegrad::catalogue::Arguments inputs = sample.inputs;
   std::vector<Tensor> leaves;
   for (Tensor& x : inputs)
     if (x.defined() && is_floating(x.dtype())) leaves.push_back(x = x.clone().set_requires_grad(true));
   std::vector<Tensor> held;
   std::vector<Tensor> copies;
-  Gradients gradients;
+  SweptGradients swept;
   Tape tape;
   Tensor loss;
   for (const Tensor& y : sample.call(inputs)) {
@@ -58,12 +58,12 @@ Gradients gradients(const catalogue::Sample& sample, bool hold_cotangents) {
       return Tensor();
     });
   }
-  if (!loss.defined()) return gradients;
+  if (!loss.defined()) return swept;
   tape.backward(loss);
-  for (const Tensor& x : leaves) gradients.of.push_back(x.has_grad() ? x.grad() : Tensor());
+  for (const Tensor& x : leaves) swept.of.push_back(x.has_grad() ? x.grad() : Tensor());
   for (std::size_t i = 0; i < held.size(); ++i)
-    gradients.held_changed = gradients.held_changed || !same_bits(held[i], copies[i]);
-  return gradients;
+    swept.held_changed = swept.held_changed || !same_bits(held[i], copies[i]);
+  return swept;
 }
 
 }  // namespace
@@ -71,13 +71,13 @@ Gradients gradients(const catalogue::Sample& sample, bool hold_cotangents) {
 BOOST_AUTO_TEST_SUITE(in_place)
 
 BOOST_AUTO_TEST_CASE(every_sample_has_the_same_gradients) {
-  for (const catalogue::OpEntry* op : catalogue::all_ops()) {
+  for (const tapegrad::catalogue::OpEntry* op : tapegrad::catalogue::all_ops()) {
     Generator generator(7);
-    for (const catalogue::Sample& sample : op->samples(generator)) {
+    for (const tapegrad::catalogue::Sample& sample : op->samples(generator)) {
       manual_seed(3);
-      const Gradients alone = gradients(sample, false);
+      const SweptGradients alone = swept_gradients(sample, false);
       manual_seed(3);
-      const Gradients held = gradients(sample, true);
+      const SweptGradients held = swept_gradients(sample, true);
       BOOST_TEST(!held.held_changed, op->name << ", sample \"" << sample.name << "\" writes over what is held");
       BOOST_REQUIRE(alone.of.size() == held.of.size());
       for (std::size_t i = 0; i < alone.of.size(); ++i) {
