@@ -50,9 +50,9 @@ dnnl::memory Plan::memory(const dnnl::memory::desc& desc) {
 }
 
 dnnl::memory Plan::reordered(const Tensor& t, const dnnl::memory::desc& desc) {
-  const dnnl::memory plain = memory(t);
+  dnnl::memory plain = memory(t);
   if (desc == t.desc()) return plain;
-  const dnnl::memory copy = memory(desc);
+  dnnl::memory copy = memory(desc);
   add(dnnl::reorder(plain, copy), std::unordered_map<int, dnnl::memory>{{DNNL_ARG_FROM, plain}, {DNNL_ARG_TO, copy}});
   return copy;
 }
@@ -65,7 +65,7 @@ Tensor Plan::zeros(const Dims& dims) {
 }
 
 Tensor Plan::normal(const Dims& dims, float mean, float deviation) {
-  const Tensor t = zeros(dims);
+  Tensor t = zeros(dims);
   std::normal_distribution<float> distribution(0.0F, 1.0F);
   std::generate_n(t.data, t.size(), [&] { return mean + deviation * distribution(generator_); });
   return t;
@@ -190,7 +190,7 @@ void softmax_backward(Plan& plan, const Tensor& y, const Tensor& dy, const Tenso
 }
 
 Loss cross_entropy(Plan& plan, const Tensor& logits, std::vector<int> targets) {
-  const Loss loss{plan.zeros({1}), plan.zeros(logits.dims)};
+  Loss loss{plan.zeros({1}), plan.zeros(logits.dims)};
   const dnnl::logsoftmax_forward::primitive_desc forward({prop_kind::forward_training, logits.desc(), 1},
                                                          plan.engine());
   const dnnl::logsoftmax_backward::desc backward({logits.desc(), logits.desc(), 1});
@@ -213,7 +213,7 @@ Loss cross_entropy(Plan& plan, const Tensor& logits, std::vector<int> targets) {
 }
 
 Loss squared_error(Plan& plan, const Tensor& y, const Tensor& target) {
-  const Loss loss{plan.zeros({1}), plan.zeros(y.dims)};
+  Loss loss{plan.zeros({1}), plan.zeros(y.dims)};
   plan.add([loss, y, target] {
     const std::int64_t size = y.size();
     const float share = 1.0F / static_cast<float>(size);
