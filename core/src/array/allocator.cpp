@@ -11,6 +11,7 @@
 #include <new>
 
 #include "array/page_heap.hpp"
+#include "array/round_up.hpp"
 #include "tapegrad/array/memory.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)

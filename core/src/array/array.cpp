@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "array/allocator.hpp"
+#include "array/round_up.hpp"
 #include "tapegrad/base/error.hpp"
 
 namespace tapegrad::array {
@@ -15,7 +16,7 @@ namespace tapegrad::array {
 Ref<Storage> Storage::make(std::size_t bytes, std::size_t front) {
   static_assert(sizeof(Storage) <= kHeader);
   // The elements begin at a multiple of the alignment, and this ends where they begin.
-  const std::size_t before = (front + kHeader + kAlignment - 1) / kAlignment * kAlignment - kHeader;
+  const std::size_t before = round_up(front + kHeader, kAlignment) - kHeader;
   const std::size_t total = before + kHeader + bytes;
   auto* const block = static_cast<std::byte*>(allocate(total));
   return Ref<Storage>::adopt(new (block + before) Storage(total, before));

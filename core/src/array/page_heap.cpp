@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <new>
 
+#include "array/round_up.hpp"
+
 namespace tapegrad::array {
 
 namespace {
@@ -54,6 +56,12 @@ void* PageHeap::take(std::size_t bytes) {
   return extend(regions_.back(), bytes);
 }
 
+/// The first free range that does not begin below an address.
+PageHeap::Ranges::iterator PageHeap::first_from(const std::byte* address) {
+  return std::lower_bound(free_.begin(), free_.end(), address,
+                          [](const Range& r, const std::byte* p) { return r.begin < p; });
+}
+
 void* PageHeap::cut(Ranges::iterator range, std::size_t bytes) {
   // Which of the range's pages are with the system is not known one by one: the block is said to have the others.
   const std::size_t fetched = bytes - std::min(range->resident(), bytes);
@@ -71,19 +79,13 @@ void* PageHeap::cut(Ranges::iterator range, std::size_t bytes) {
 
 /// A block that ends at a new top, beginning with the free range below the old one; nullptr if the region is too small.
 void* PageHeap::extend(Region& region, std::size_t bytes) {
-  const auto last = std::find_if(free_.begin(), free_.end(), [&](const Range& r) { return r.end() == region.top; });
-  const std::size_t have = last == free_.end() ? 0 : last->bytes;
-  if (bytes - have > static_cast<std::size_t>(region.end - region.top)) return nullptr;
-  std::byte* const begin = region.top - have;
-  held_ += bytes - have;
-  region.top += bytes - have;
-  ++growths_;
-  if (last == free_.end()) {
-    ++live_;
-    return begin;
-  }
-  last->bytes = bytes;
-  idle_ += bytes - have;
+  auto last = std::find_if(free_.begin(), free_.end(), [&](const Range& r) { return r.end() == region.top; });
+  const std::size_t missing = last == free_.end() ? bytes : bytes - last->bytes;
+  if (missing > static_cast<std::size_t>(region.end - region.top)) return nullptr;
+  if (last == free_.end()) last = free_.insert(first_from(region.top), {region.top, 0, 0});
+  region.top += missing;
+  last->bytes += missing;
+  last->returned += missing;  // the system has them still
   return cut(last, bytes);
 }
 
@@ -97,12 +99,10 @@ void PageHeap::give(void* block, std::size_t bytes) noexcept {
   auto* const begin = static_cast<std::byte*>(block);
   --live_;
   idle_ += bytes;
-  auto next = std::lower_bound(free_.begin(), free_.end(), begin,
-                               [](const Range& r, const std::byte* p) { return r.begin < p; });
   const auto joins = [&](const Range& below, const Range& above) {
     return below.end() == above.begin && one_region(below.begin, above.begin);
   };
-  next = free_.insert(next, {begin, bytes, 0});
+  auto next = free_.insert(first_from(begin), {begin, bytes, 0});
   const auto absorb = [&](Ranges::iterator above) {
     const auto below = above - 1;
     below->bytes += above->bytes;

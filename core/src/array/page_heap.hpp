@@ -15,8 +15,6 @@
 
 namespace tapegrad::array {
 
-constexpr std::size_t round_up(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }
-
 class PageHeap {
  public:
   /// What sizes are rounded up to, and every block is aligned to, in bytes.
@@ -59,6 +57,7 @@ class PageHeap {
   };
   using Ranges = std::vector<Range>;
 
+  Ranges::iterator first_from(const std::byte* address);
   void* cut(Ranges::iterator range, std::size_t bytes);
   void* extend(Region& region, std::size_t bytes);
   bool one_region(const std::byte* a, const std::byte* b) const;
