@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <dnnl.hpp>
 #include <functional>
+#include <memory>
 #include <random>
 #include <unordered_map>
 #include <utility>
@@ -74,6 +75,12 @@ class Plan {
   std::vector<std::function<void()>> steps_;
   int updates_ = 0;
 };
+
+/// One call runs the plan of what it owns.
+template <class Planned>
+std::function<void()> step_of(std::shared_ptr<Planned> planned) {
+  return [planned = std::move(planned)] { planned->plan.run(); };
+}
 
 // ---- steps of a plan
 

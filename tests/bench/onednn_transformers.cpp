@@ -274,12 +274,8 @@ struct PlannedGpt {
 
 }  // namespace
 
-Step make_block() {
-  return [planned = std::make_shared<PlannedBlock>()] { planned->plan.run(); };
-}
+Step make_block() { return step_of(std::make_shared<PlannedBlock>()); }
 
-Step make_gpt(const Gpt& shape) {
-  return [planned = std::make_shared<PlannedGpt>(shape)] { planned->plan.run(); };
-}
+Step make_gpt(const Gpt& shape) { return step_of(std::make_shared<PlannedGpt>(shape)); }
 
 }  // namespace bench::onednn

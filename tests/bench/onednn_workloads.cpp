@@ -16,10 +16,9 @@ namespace {
 using onednn::Plan;
 using onednn::Tensor;
 
-/// A Step that owns what it runs.
 template <class Planned>
 Step planned_step() {
-  return [planned = std::make_shared<Planned>()] { planned->plan.run(); };
+  return onednn::step_of(std::make_shared<Planned>());
 }
 
 // ---- functions that memory bounds
