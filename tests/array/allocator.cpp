@@ -98,6 +98,26 @@ BOOST_AUTO_TEST_CASE(a_steady_state_takes_nothing_from_the_system) {
   BOOST_TEST(memory_statistics().system_allocations == taken);
 }
 
+// More blocks of one class than a thread keeps: they go to the shared bins and come back, each of them once.
+BOOST_AUTO_TEST_CASE(blocks_beyond_a_threads_own_return) {
+  if (!kRecycles) return;
+  constexpr std::size_t kBytes = 320;
+  std::vector<std::uint32_t*> blocks(20000);
+  std::uint64_t taken = 0;
+  int wrong = 0;
+  for (int step = 0; step < 4; ++step) {
+    for (std::uint32_t i = 0; i < blocks.size(); ++i) *(blocks[i] = static_cast<std::uint32_t*>(allocate(kBytes))) = i;
+    for (std::uint32_t i = 0; i < blocks.size(); ++i) wrong += *blocks[i] == i ? 0 : 1;
+    for (std::uint32_t* const block : blocks) deallocate(block, kBytes);
+    if (step == 0) taken = memory_statistics().system_allocations;
+  }
+  BOOST_TEST(wrong == 0);
+  BOOST_TEST(memory_statistics().system_allocations == taken);
+  const std::size_t cached = memory_statistics().bytes_cached;
+  tapegrad::release_cached_memory();
+  BOOST_TEST(memory_statistics().bytes_cached + blocks.size() * kBytes <= cached);
+}
+
 BOOST_AUTO_TEST_CASE(what_one_size_leaves_serves_another) {
   if (!kRecycles) return;
   constexpr std::size_t kPiece = 1 << 20;

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
@@ -9,6 +10,7 @@
 #include <cstdlib>
 #include <mutex>
 #include <new>
+#include <utility>
 
 #include "array/page_heap.hpp"
 #include "array/round_up.hpp"
@@ -37,8 +39,8 @@ constexpr int kClasses = kSmallClasses + kStepsPerOctave * 8;
 constexpr std::size_t kLargestClass = std::size_t{1} << 18;  // larger blocks belong to the page heap alone
 // From here on a class takes its blocks from the page heap, below from the system.
 constexpr std::size_t kSmallestPages = kRecycles ? std::size_t{1} << 16 : SIZE_MAX;
-constexpr std::size_t kMostBytes = PTRDIFF_MAX;  // of one block; no processor has more addresses
-constexpr std::size_t kThreadCacheBytes = std::size_t{1} << 20;
+constexpr std::size_t kMostBytes = PTRDIFF_MAX;                 // of one block; no processor has more addresses
+constexpr std::size_t kThreadListBytes = std::size_t{1} << 19;  // a thread has at most two lists of a class
 constexpr std::size_t kSharedCacheBytes = std::size_t{4} << 30;
 
 struct SizeClass {
@@ -51,18 +53,22 @@ struct SizeClass {
 constexpr SizeClass size_class(std::size_t bytes) {
   if (bytes > kLargestClass) return {kClasses, round_up(bytes, PageHeap::kPage)};
   if (bytes <= kSmall) {
-    const std::size_t steps = bytes <= kAlignment ? 1 : (bytes + kAlignment - 1) / kAlignment;
+    const std::size_t steps = (std::max<std::size_t>(bytes, 1) + kAlignment - 1) / kAlignment;
     return {static_cast<int>(steps) - 1, steps * kAlignment};
   }
   const int octave = static_cast<int>(std::bit_width(bytes - 1)) - 1;  // 2^octave < bytes <= 2^(octave + 1)
   const std::size_t base = std::size_t{1} << octave;
-  const std::size_t step = base / kStepsPerOctave;
-  const std::size_t steps = (bytes - base + step - 1) / step;  // 1 to 4
+  const int step_bits = octave - std::countr_zero(unsigned{kStepsPerOctave});
+  const std::size_t step = std::size_t{1} << step_bits;
+  const std::size_t steps = (bytes - base + step - 1) >> step_bits;  // 1 to 4
   return {kSmallClasses + (octave - 10) * kStepsPerOctave + static_cast<int>(steps) - 1, base + steps * step};
 }
 
 struct FreeBlock {
   FreeBlock* next;
+  // Of the first of a list in the shared bins alone.
+  FreeBlock* next_list;
+  std::size_t list_count;
 };
 
 struct FreeList {
@@ -70,7 +76,9 @@ struct FreeList {
   std::size_t count = 0;
 
   void push(void* block) {
-    head = new (block) FreeBlock{head};
+    auto* const first = new (block) FreeBlock;
+    first->next = head;
+    head = first;
     ++count;
   }
   void* pop() {
@@ -84,7 +92,8 @@ struct FreeList {
 std::atomic<std::size_t> live_bytes{0};
 std::atomic<std::size_t> peak_bytes{0};
 
-/// What threads share: bins of free blocks and, under them, the system and the page heap.
+/// What threads share: bins of free blocks and, under them, the system and the page heap. Threads bring and take whole
+/// lists, which are never walked: their blocks may have left the cache long ago.
 class SharedBins {
  public:
   SharedBins() {
@@ -96,29 +105,30 @@ class SharedBins {
     return *bins;
   }
 
-  /// Moves up to `count` blocks of a class into `list`; returns whether there was one.
-  bool refill(FreeList& list, int index, std::size_t bytes, std::size_t count) {
+  /// A list of blocks of a class; empty when there is none.
+  FreeList take_list(int index, std::size_t bytes) {
     const std::lock_guard lock(mutex_);
-    FreeList& bin = bins_[static_cast<std::size_t>(index)];
-    for (; count > 0 && bin.count > 0; --count) {
-      list.push(bin.pop());
-      bytes_ -= bytes;
-    }
-    return list.count > 0;
+    FreeBlock*& bin = bins_[static_cast<std::size_t>(index)];
+    if (bin == nullptr) return {};
+    const FreeList list{bin, bin->list_count};
+    bin = bin->next_list;
+    bytes_ -= list.count * bytes;
+    return list;
   }
 
-  /// Takes all but `keep` blocks of `list`; what exceeds the bound leaves the bins.
-  void drain(FreeList& list, int index, std::size_t bytes, std::size_t keep) {
+  /// Takes over a list of blocks of a class, which leave the bins where they exceed the bound.
+  void give_list(FreeList list, int index, std::size_t bytes) noexcept {
+    if (list.count == 0) return;
     const std::lock_guard lock(mutex_);
-    while (list.count > keep) {
-      void* block = list.pop();
-      if (bytes_ + bytes > kSharedCacheBytes) {
-        give_below(block, bytes);
-        continue;
-      }
-      bins_[static_cast<std::size_t>(index)].push(block);
-      bytes_ += bytes;
+    if (bytes_ + list.count * bytes > kSharedCacheBytes) {
+      give_all_below(list, bytes);
+      return;
     }
+    FreeBlock*& bin = bins_[static_cast<std::size_t>(index)];
+    list.head->next_list = bin;
+    list.head->list_count = list.count;
+    bin = list.head;
+    bytes_ += list.count * bytes;
   }
 
   /// A block that no bin has.
@@ -161,9 +171,13 @@ class SharedBins {
     }
   }
 
+  void give_all_below(FreeList list, std::size_t bytes) noexcept {
+    while (list.count > 0) give_below(list.pop(), bytes);
+  }
+
   std::mutex mutex_;
-  std::array<FreeList, kClasses> bins_{};
-  std::size_t bytes_ = 0;  // in the bins
+  std::array<FreeBlock*, kClasses> bins_{};  // the first block of the first list
+  std::size_t bytes_ = 0;                    // in the bins
   PageHeap pages_;
   std::size_t held_ = 0;  // not counting the page heap
   std::uint64_t system_allocations_ = 0;
@@ -183,37 +197,50 @@ constexpr std::array<std::size_t, kClasses> kClassBytes = make_class_bytes();
 
 void SharedBins::release() {
   const std::lock_guard lock(mutex_);
-  for (std::size_t index = 0; index < bins_.size(); ++index)
-    while (bins_[index].count > 0) give_below(bins_[index].pop(), kClassBytes[index]);
+  for (std::size_t index = 0; index < bins_.size(); ++index) {
+    while (bins_[index] != nullptr) {
+      const FreeList list{bins_[index], bins_[index]->list_count};
+      bins_[index] = bins_[index]->next_list;
+      give_all_below(list, kClassBytes[index]);
+    }
+  }
   bytes_ = 0;
   pages_.release();
 }
 
-std::size_t thread_cache_count(std::size_t bytes) { return bytes >= kThreadCacheBytes ? 1 : kThreadCacheBytes / bytes; }
+static_assert(kLargestClass <= kThreadListBytes);
+
+/// A thread's free blocks of one class. The second list is full or empty, so that a thread that allocates and frees
+/// around any one count never goes to the shared bins.
+struct CachedClass {
+  FreeList list;
+  FreeList second;
+};
 
 /// Trivial, so that reaching it costs no guard; a separate object gives its blocks back when the thread ends.
 struct ThreadCache {
   enum class State : unsigned char { fresh, in_use, gone };
-  std::array<FreeList, kClasses> lists{};
+  std::array<CachedClass, kClasses> classes{};  // empty unless in use
+  // Live bytes, counted per thread and published in steps, so that the hot path touches no shared cache line.
+  std::ptrdiff_t unpublished_bytes = 0;
   State state = State::fresh;
 
   void flush() {
     for (int index = 0; index < kClasses; ++index) {
-      FreeList& list = lists[static_cast<std::size_t>(index)];
-      if (list.count > 0) SharedBins::shared().drain(list, index, kClassBytes[static_cast<std::size_t>(index)], 0);
+      auto& [list, second] = classes[static_cast<std::size_t>(index)];
+      const std::size_t bytes = kClassBytes[static_cast<std::size_t>(index)];
+      SharedBins::shared().give_list(std::exchange(list, {}), index, bytes);
+      SharedBins::shared().give_list(std::exchange(second, {}), index, bytes);
     }
   }
 };
 constinit thread_local ThreadCache thread_cache;
 
-// Counted per thread and published in steps, so that the hot path touches no shared cache line.
 constexpr std::ptrdiff_t kPublishBytes = 1 << 16;
-thread_local std::ptrdiff_t unpublished_bytes = 0;
 
 void publish_live_bytes() {
-  const std::size_t now = live_bytes.fetch_add(static_cast<std::size_t>(unpublished_bytes), std::memory_order_relaxed) +
-                          static_cast<std::size_t>(unpublished_bytes);
-  unpublished_bytes = 0;
+  const auto change = static_cast<std::size_t>(std::exchange(thread_cache.unpublished_bytes, 0));
+  const std::size_t now = live_bytes.fetch_add(change, std::memory_order_relaxed) + change;
   std::size_t peak = peak_bytes.load(std::memory_order_relaxed);
   while (static_cast<std::ptrdiff_t>(now) > static_cast<std::ptrdiff_t>(peak) &&
          !peak_bytes.compare_exchange_weak(peak, now, std::memory_order_relaxed)) {
@@ -232,29 +259,19 @@ struct AtThreadExit {
 };
 
 /// Whether this thread's cache may be used; the first call of a thread arranges for its end.
-bool cache_usable() {
-  if (thread_cache.state == ThreadCache::State::in_use) [[likely]]
-    return true;
-  if (thread_cache.state == ThreadCache::State::gone) return false;
+bool cache_usable(ThreadCache& cache) {
+  if (cache.state == ThreadCache::State::in_use) return true;
+  if (cache.state == ThreadCache::State::gone) return false;
   static thread_local const AtThreadExit at_exit;
   (void)at_exit;
-  thread_cache.state = ThreadCache::State::in_use;
+  cache.state = ThreadCache::State::in_use;
   return true;
 }
 
-void count_live_bytes(std::ptrdiff_t change) {
-  unpublished_bytes += change;
-  if (unpublished_bytes > kPublishBytes || unpublished_bytes < -kPublishBytes) publish_live_bytes();
-}
-
-void* take(const SizeClass& c) {
-  if (c.index < kClasses && cache_usable()) {
-    FreeList& list = thread_cache.lists[static_cast<std::size_t>(c.index)];
-    if (list.head != nullptr) [[likely]]
-      return list.pop();
-    if (SharedBins::shared().refill(list, c.index, c.bytes, (thread_cache_count(c.bytes) + 1) / 2)) return list.pop();
-  }
-  return SharedBins::shared().take(c.bytes);
+void count_live_bytes(ThreadCache& cache, std::ptrdiff_t change) {
+  cache.unpublished_bytes += change;
+  if (cache.unpublished_bytes > kPublishBytes || cache.unpublished_bytes < -kPublishBytes) [[unlikely]]
+    publish_live_bytes();
 }
 
 /// The class that a block is counted and reused in.
@@ -263,33 +280,57 @@ SizeClass block_class(std::size_t bytes) {
   return {kClasses, round_up(bytes, kAlignment)};  // exact, for the red zones
 }
 
+// What a step that allocates what the last one freed never comes to stands in functions of its own.
+
+[[gnu::noinline]] void* take_from_below(ThreadCache& cache, SizeClass c) {
+  if (c.index < kClasses && cache_usable(cache)) {
+    auto& [list, second] = cache.classes[static_cast<std::size_t>(c.index)];
+    list = second.count > 0 ? std::exchange(second, {}) : SharedBins::shared().take_list(c.index, c.bytes);
+    if (list.count > 0) return list.pop();
+  }
+  return SharedBins::shared().take(c.bytes);
+}
+
+[[gnu::noinline]] void give_below(ThreadCache& cache, void* block, SizeClass c) noexcept {
+  if (c.index >= kClasses) {
+    SharedBins::shared().give(block, c.bytes);
+    return;
+  }
+  FreeList alone;
+  if (cache_usable(cache)) {
+    auto& [list, second] = cache.classes[static_cast<std::size_t>(c.index)];
+    SharedBins::shared().give_list(std::exchange(second, std::exchange(list, {})), c.index, c.bytes);
+    list.push(block);
+  } else {
+    alone.push(block);
+    SharedBins::shared().give_list(alone, c.index, c.bytes);
+  }
+}
+
 }  // namespace
 
 void* allocate(std::size_t bytes) {
   if (bytes > kMostBytes) throw std::bad_alloc();
   const SizeClass c = block_class(bytes);
-  void* const block = take(c);
-  count_live_bytes(static_cast<std::ptrdiff_t>(c.bytes));  // after what may throw
+  ThreadCache& cache = thread_cache;
+  const bool cached = c.index < kClasses && cache.classes[static_cast<std::size_t>(c.index)].list.count > 0;
+  void* const block = cached ? cache.classes[static_cast<std::size_t>(c.index)].list.pop() : take_from_below(cache, c);
+  count_live_bytes(cache, static_cast<std::ptrdiff_t>(c.bytes));  // after what may throw
   return block;
 }
 
 void deallocate(void* block, std::size_t bytes) noexcept {
   const SizeClass c = block_class(bytes);
-  count_live_bytes(-static_cast<std::ptrdiff_t>(c.bytes));
-  if (c.index >= kClasses) {
-    SharedBins::shared().give(block, c.bytes);
-    return;
+  ThreadCache& cache = thread_cache;
+  count_live_bytes(cache, -static_cast<std::ptrdiff_t>(c.bytes));
+  if (c.index < kClasses && cache.state == ThreadCache::State::in_use) [[likely]] {
+    FreeList& list = cache.classes[static_cast<std::size_t>(c.index)].list;
+    if ((list.count + 1) * c.bytes <= kThreadListBytes) [[likely]] {
+      list.push(block);
+      return;
+    }
   }
-  if (!cache_usable()) {
-    FreeList list;
-    list.push(block);
-    SharedBins::shared().drain(list, c.index, c.bytes, 0);
-    return;
-  }
-  FreeList& list = thread_cache.lists[static_cast<std::size_t>(c.index)];
-  list.push(block);
-  if (list.count * c.bytes > kThreadCacheBytes && list.count > 1)
-    SharedBins::shared().drain(list, c.index, c.bytes, thread_cache_count(c.bytes) / 2);
+  give_below(cache, block, c);
 }
 
 }  // namespace array

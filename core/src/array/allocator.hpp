@@ -5,7 +5,7 @@
 //
 // Invariants:
 // 1. a block of class c is only ever reused for class c, until release_cached_memory();
-// 2. a thread's cache holds at most kThreadCacheBytes per class (or one block), the rest goes to the shared bins;
+// 2. a thread's cache holds at most 1 MiB per class, in two lists; further lists go to the shared bins;
 // 3. the shared bins' lock is held across fork, so a child finds them whole;
 // 4. under AddressSanitizer nothing is recycled, or it would hide the very errors it is for.
 #pragma once
