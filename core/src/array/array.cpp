@@ -38,9 +38,8 @@ std::int64_t checked_numel(const Shape& shape) {
   bool empty = false;
   for (const std::int64_t size : shape) {
     if (size < 0) throw ShapeError("[tensor] negative size in shape " + tapegrad::to_string(shape));
-    if (size > 1 && n > kLimit / size)
+    if (__builtin_mul_overflow(n, std::max<std::int64_t>(size, 1), &n) || n > kLimit)
       throw ShapeError("[tensor] shape " + tapegrad::to_string(shape) + " has too many elements");
-    n *= std::max<std::int64_t>(size, 1);
     empty = empty || size == 0;
   }
   return empty ? 0 : n;
@@ -108,9 +107,6 @@ Ref<Storage> storage_for(const Shape& shape, DType dtype, std::size_t front) {
                 std::string(tapegrad::to_string(dtype)) + " " + tapegrad::to_string(shape));
   }
 }
-
-Array::Array(Ref<Storage> elements, const Shape& sizes, DType type)
-    : storage(std::move(elements)), shape(sizes), strides(contiguous_strides(sizes)), dtype(type) {}
 
 Array Array::view(const Shape& new_shape, const Shape& new_strides, std::int64_t new_offset) const {
   Array a;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "base/ref.hpp"
 #include "tapegrad/base/dtype.hpp"
@@ -73,7 +74,8 @@ struct Array {
   /// Uninitialised elements in storage of its own, as storage_for().
   Array(const Shape& sizes, DType type) : Array(storage_for(sizes, type), sizes, type) {}
   /// Contiguous elements from the storage's begin on. REQUIRES: it has room for them.
-  Array(Ref<Storage> elements, const Shape& sizes, DType type);
+  Array(Ref<Storage> elements, const Shape& sizes, DType type)
+      : storage(std::move(elements)), shape(sizes), strides(contiguous_strides(sizes)), dtype(type) {}
   static Array empty(const Shape& shape, DType dtype) { return Array(shape, dtype); }
   /// A view of the same storage.
   Array view(const Shape& new_shape, const Shape& new_strides, std::int64_t new_offset) const;

@@ -43,16 +43,6 @@ std::string to_string(const Shape& shape) {
   return text + "]";
 }
 
-Shape contiguous_strides(const Shape& shape) {
-  Shape strides = shape;
-  std::int64_t step = 1;
-  for (int d = shape.rank() - 1; d >= 0; --d) {
-    strides[d] = step;
-    step *= std::max<std::int64_t>(shape[d], 1);
-  }
-  return strides;
-}
-
 int normalize_axis(const char* op, int d, int rank) {
   const int axis = d < 0 ? d + rank : d;
   if (axis < 0 || axis >= rank)

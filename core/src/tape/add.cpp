@@ -80,6 +80,10 @@ struct Add : Op<Add> {
 Tensor add(const Tensor& a, const Tensor& b) { return apply(Add{}, a, b); }
 
 void add_in_place(const array::Array& target, const array::Array& source) {
+  if (target.shape.numel() == 1) {
+    AddFormulaKernels.forward(nullptr, target.dtype, target.data(), 1, source.data(), 1, target.data(), 1);
+    return;
+  }
   kernels::binary_forward(AddFormulaKernels, nullptr, target.dtype, target.shape, {target.data(), target.strides},
                           {source.data(), source.strides}, target.data());
 }

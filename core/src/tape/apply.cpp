@@ -1,9 +1,9 @@
 // apply: runs an op, records it, pushes tangents. The one place that does.
 #include <algorithm>
-#include <array>
 #include <vector>
 
 #include "tape/anomaly.hpp"
+#include "tape/few.hpp"
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
 #include "tapegrad/base/error.hpp"
@@ -32,56 +32,56 @@ void put(std::vector<Tensor>&& results, std::span<Tensor> out, std::string_view 
 
 namespace {
 
-/// Room for one T per input: on the stack for the usual few.
-template <class T, std::size_t kFew = 8>
-class PerInput {
- public:
-  explicit PerInput(std::size_t count) : count_(count) {
-    if (count > kFew) many_.resize(count);
-  }
-  T* begin() { return count_ > kFew ? many_.data() : few_.data(); }
-  T& operator[](std::size_t i) { return begin()[i]; }
-  std::span<T> span() { return {begin(), count_}; }
-
- private:
-  std::size_t count_;
-  std::array<T, kFew> few_{};
-  std::vector<T> many_;
-};
-
-/// A result must be a tensor of its own: forward may have returned an input, a captured tensor or a leaf.
-void own(Tensor& output, std::string_view op) {
-  const TensorImpl* impl = output.impl();
-  if (impl == nullptr) throw TapeError("[" + std::string(op) + "] its forward function gave an undefined tensor");
-  if (!impl->unique() || impl->leaf || impl->place.serial != 0 || impl->tangents != nullptr)
-    output = wrap(array_of(output));
+[[gnu::noinline]] void make_own(Tensor& output, std::string_view op) {
+  if (!output.defined()) throw TapeError("[" + std::string(op) + "] its forward function gave an undefined tensor");
+  output = wrap(array_of(output));
 }
 
-void run(const OpTable& table, const void* op, Inputs inputs, Inputs originals, std::span<Tensor> outputs) {
-  const auto count = static_cast<std::size_t>(inputs.size());
-  PerInput<Edge> edges(count);
-  TapeImpl* const tape = is_recording() && table.differentiable ? recorder.tape : nullptr;
-  if (tape != nullptr) tape->expect_owned(table.name);
-  const std::size_t size_before = tape != nullptr ? tape->nodes.size() : 0;
+/// Runs the forward function, unrecorded. A result must be a tensor of its own: forward may have returned an input, a
+/// captured tensor or a leaf.
+void compute(const OpCall& call, Keeper& keeper) {
+  {
+    const Pause pause;
+    call.table.forward(call.op, keeper, call.inputs, call.outputs);
+  }
+  for (Tensor& output : call.outputs) {
+    const TensorImpl* impl = output.impl();
+    const bool own =
+        impl != nullptr && impl->unique() && !impl->leaf && impl->place.serial == 0 && impl->tangents == nullptr;
+    if (!own) make_own(output, call.table.name);
+  }
+}
+
+/// Runs an op while a tape records. `originals` are its inputs with their tangents.
+void compute_on(TapeImpl& tape, const OpCall& call, Inputs originals) {
+  tape.expect_owned(call.table.name);
+  const std::size_t size_before = tape.nodes.size();
+  const auto count = static_cast<std::size_t>(call.inputs.size());
+  Few<Edge> edges(count);
   try {
     bool tracked = false;
-    if (tape != nullptr) {
-      for (std::size_t i = 0; i < count; ++i) {
-        edges[i] = tape->edge_of(inputs[static_cast<int>(i)], table.name);
-        tracked = tracked || edges[i].tracked();
-      }
+    std::uint64_t wanted = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!edges.push(tape.edge_of(call.inputs[static_cast<int>(i)], call.table.name)).tracked()) continue;
+      tracked = true;
+      if (i < 64) wanted |= std::uint64_t{1} << i;
     }
     Keeper keeper(tracked);
-    {
-      const NoRecord pause;
-      table.forward(op, keeper, inputs, outputs);
-    }
-    for (Tensor& output : outputs) own(output, table.name);
-    if (tape != nullptr && tape->options.anomaly) expect_finite_outputs(*tape, table, op, inputs, outputs);
-    if (tracked) tape->record(table, op, edges.span(), originals, outputs, keeper);
+    compute(call, keeper);
+    if (tape.options.anomaly) expect_finite_outputs(tape, call);
+    if (tracked) tape.record({call.table, call.op, originals, call.outputs}, edges.span(), wanted, keeper.residuals());
   } catch (...) {
-    if (tape != nullptr) tape->truncate(size_before);  // leaves that the failed op was the first to use
+    tape.truncate(size_before);  // leaves that the failed op was the first to use
     throw;
+  }
+}
+
+void run(const OpCall& call, Inputs originals) {
+  if (recorder.tape != nullptr && recorder.paused == 0 && call.table.differentiable) {
+    compute_on(*recorder.tape, call, originals);
+  } else {
+    Keeper keeper(false);
+    compute(call, keeper);
   }
 }
 
@@ -159,15 +159,14 @@ void jvp_by_double_vjp(const OpTable& table, const void* op, const Saved& saved,
 void push_tangents(const OpTable& table, const void* op, const Saved& saved, Inputs primals, Tangents dxs,
                    std::span<const Tensor> outputs, std::span<Tensor> dys) {
   if (table.linear) {
-    PerInput<Tensor> full(dxs.size());
-    PerInput<const Tensor*> inputs(dxs.size());
+    Few<Tensor> full(dxs.size());
+    Few<const Tensor*> inputs(dxs.size());
     for (std::size_t i = 0; i < dxs.size(); ++i) {
       const Tensor& primal = primals[static_cast<int>(i)];
       // Indices and the like are no part of the linear map: they stay.
-      full[i] = dxs[i].defined() ? dxs[i] : carries_gradient(primal) ? zeros_like(primal) : primal;
-      inputs[i] = &full[i];
+      inputs.push(&full.push(dxs[i].defined() ? dxs[i] : carries_gradient(primal) ? zeros_like(primal) : primal));
     }
-    engine::apply(table, op, Inputs(inputs.begin(), dxs.size()), dys);
+    engine::apply(table, op, Inputs(inputs.span().data(), dxs.size()), dys);
   } else if (table.jvp != nullptr) {
     table.jvp(op, saved, dxs, dys);
   } else {
@@ -175,27 +174,26 @@ void push_tangents(const OpTable& table, const void* op, const Saved& saved, Inp
   }
 }
 
-void run_with_tangents(const OpTable& table, const void* op, Inputs inputs, Inputs originals,
-                       std::span<Tensor> outputs) {
+void run_with_tangents(const OpCall& call, Inputs originals) {
+  const auto& [table, op, inputs, outputs] = call;
   const auto count = static_cast<std::size_t>(inputs.size());
   std::uint64_t level = 0;
   for (std::size_t i = 0; i < count; ++i) level = std::max(level, innermost_level(inputs[static_cast<int>(i)]));
   if (level == 0) {
-    run(table, op, inputs, originals, outputs);
+    run(call, originals);
     return;
   }
-  PerInput<Tensor> primals(count);
-  PerInput<Tensor> dxs(count);
-  PerInput<const Tensor*> pointers(count);
+  Few<Tensor> primals(count);
+  Few<Tensor> dxs(count);
+  Few<const Tensor*> pointers(count);
   std::uint64_t moving = 0;  // the inputs that have a tangent
   for (std::size_t i = 0; i < count; ++i) {
-    primals[i] = without_tangent(inputs[static_cast<int>(i)], level);
-    dxs[i] = tangent_of(inputs[static_cast<int>(i)], level);
-    if (i < 64 && dxs[i].defined()) moving |= std::uint64_t{1} << i;
-    pointers[i] = &primals[i];
+    pointers.push(&primals.push(without_tangent(inputs[static_cast<int>(i)], level)));
+    const Tensor& dx = dxs.push(tangent_of(inputs[static_cast<int>(i)], level));
+    if (i < 64 && dx.defined()) moving |= std::uint64_t{1} << i;
   }
-  const Inputs stripped(pointers.begin(), count);
-  run_with_tangents(table, op, stripped, originals, outputs);
+  const Inputs stripped(pointers.span().data(), count);
+  run_with_tangents({table, op, stripped, outputs}, originals);
   if (!table.differentiable) return;
   std::vector<Tensor> dys(outputs.size());
   const StrongZero strong(recorder.strong_zero || has_strong_zeros(level));
@@ -213,10 +211,11 @@ void run_with_tangents(const OpTable& table, const void* op, Inputs inputs, Inpu
 }  // namespace
 
 void apply(const OpTable& table, const void* op, Inputs inputs, std::span<Tensor> outputs) {
+  const OpCall call{table, op, inputs, outputs};
   if (recorder.level_count > 0) {
-    run_with_tangents(table, op, inputs, inputs, outputs);
+    run_with_tangents(call, inputs);
   } else {
-    run(table, op, inputs, inputs, outputs);
+    run(call, inputs);
   }
 }
 

@@ -12,16 +12,14 @@ void* data_or_null(const Tensor& t) { return t.defined() ? array_of(t).data() : 
 
 }  // namespace
 
-void expect_floating(std::string_view op, const Tensor& x) {
-  if (!is_floating(array_of(x).dtype))
-    throw DTypeError(
-        fmt::format("[{}] expected a floating tensor, got {} {}", op, to_string(x.dtype()), to_string(x.shape())));
+void throw_not_floating(std::string_view op, const Tensor& x) {
+  throw DTypeError(
+      fmt::format("[{}] expected a floating tensor, got {} {}", op, to_string(x.dtype()), to_string(x.shape())));
 }
 
-void expect_same_dtype(std::string_view op, const Tensor& a, const Tensor& b) {
-  if (array_of(a).dtype != array_of(b).dtype)
-    throw DTypeError(fmt::format("[{}] {} {} with {} {}: convert one of them with to()", op, to_string(a.dtype()),
-                                 to_string(a.shape()), to_string(b.dtype()), to_string(b.shape())));
+void throw_mixed_dtypes(std::string_view op, const Tensor& a, const Tensor& b) {
+  throw DTypeError(fmt::format("[{}] {} {} with {} {}: convert one of them with to()", op, to_string(a.dtype()),
+                               to_string(a.shape()), to_string(b.dtype()), to_string(b.shape())));
 }
 
 kernels::Operand operand(const Tensor& x, const Shape& shape) {
@@ -65,8 +63,8 @@ Tensor binary_forward(std::string_view op, const kernels::BinaryKernels& kernels
   if (!integers) expect_floating(op, a);
   expect_same_dtype(op, a, b);
   const Shape &shape_a = array_of(a).shape, &shape_b = array_of(b).shape;
-  const bool alike = shape_a == shape_b;
-  Tensor y = make_tensor(alike ? shape_a : broadcast_shapes(std::string(op).c_str(), shape_a, shape_b), dtype);
+  Tensor y = shape_a == shape_b ? make_tensor(shape_a, dtype)
+                                : make_tensor(broadcast_shapes(std::string(op).c_str(), shape_a, shape_b), dtype);
   const Shape& shape = array_of(y).shape;
   if (!integers && shape.numel() == 1) {
     kernels.forward(formula, dtype, data_or_null(a), 1, data_or_null(b), 1, data_or_null(y), 1);

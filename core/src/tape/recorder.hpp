@@ -33,6 +33,15 @@ struct Recorder {
 
 extern constinit thread_local Recorder recorder;
 
+/// What NoRecord is to users, without a call.
+class Pause {
+ public:
+  Pause() { ++recorder.paused; }
+  Pause(const Pause&) = delete;
+  Pause& operator=(const Pause&) = delete;
+  ~Pause() { --recorder.paused; }
+};
+
 /// While it lives, what is computed has strong zeros, or none.
 class StrongZero {
  public:

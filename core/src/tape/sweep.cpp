@@ -9,6 +9,7 @@
 
 #include "tape/accumulate.hpp"
 #include "tape/anomaly.hpp"
+#include "tape/few.hpp"
 #include "tape/recorder.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/add.hpp"
@@ -155,7 +156,14 @@ void Sweep::finish() {
 /// Receives a node's gradients and accumulates them in the cotangents of the nodes below.
 class Sweep::Sink final : public GradientSink {
  public:
-  Sink(Sweep& sweep, const Node& node, std::uint64_t wanted, std::vector<Tensor>* seen)
+  /// What an observer sees: each input's gradient as the rule gave it.
+  struct Seen {
+    std::vector<Tensor> gradients;
+    std::vector<int> apart;  // inputs whose gradient is added when the rule is done
+  };
+
+  /// `seen` is null when nobody looks on.
+  Sink(Sweep& sweep, const Node& node, std::uint64_t wanted, Seen* seen)
       : sweep_(sweep), node_(node), wanted_(wanted), seen_(seen) {}
 
   void add(int i, Tensor dx) override {
@@ -163,7 +171,7 @@ class Sweep::Sink final : public GradientSink {
     if (!dx.defined() || !wants(i)) return;
     const Edge& edge = node_.edges[i];
     const Node& below = *sweep_.tape_.nodes[edge.node];
-    if (seen_ != nullptr) (*seen_)[static_cast<std::size_t>(i)] = dx;
+    if (seen_ != nullptr) seen_->gradients[static_cast<std::size_t>(i)] = dx;
     sweep_.accumulate(below.slot + edge.output, below.outputs[edge.output], std::move(dx), node_);
   }
 
@@ -176,11 +184,11 @@ class Sweep::Sink final : public GradientSink {
     const OutputMeta& meta = below.outputs[edge.output];
     if (seen_ == nullptr) return sweep_.buffer(below.slot + edge.output, meta);
     // An observer wants this node's own contribution: it goes to a buffer of its own, added when the rule is done.
-    Tensor& own = (*seen_)[static_cast<std::size_t>(i)];
+    Tensor& own = seen_->gradients[static_cast<std::size_t>(i)];
     const bool holds_sum = own.defined();
     if (!holds_sum) {
       own = empty(meta.shape, {.dtype = meta.dtype});
-      apart_.push_back(i);
+      seen_->apart.push_back(i);
     }
     return {own, holds_sum};
   }
@@ -191,28 +199,26 @@ class Sweep::Sink final : public GradientSink {
   }
 
   void add_apart() {
-    for (const int i : apart_) {
-      Tensor own = (*seen_)[static_cast<std::size_t>(i)];
-      add(i, own);
-    }
+    for (const int i : seen_->apart) add(i, Tensor(seen_->gradients[static_cast<std::size_t>(i)]));
   }
 
  private:
   void expect_input(int i) const {
-    if (i < 0 || static_cast<std::uint32_t>(i) >= node_.edge_count)
-      throw TapeError("its rule gave a gradient of input " + std::to_string(i) + " of " +
-                      std::to_string(node_.edge_count));
+    if (static_cast<std::uint32_t>(i) >= node_.edge_count) throw_no_input(i);
+  }
+  [[noreturn, gnu::noinline]] void throw_no_input(int i) const {
+    throw TapeError("its rule gave a gradient of input " + std::to_string(i) + " of " +
+                    std::to_string(node_.edge_count));
   }
   bool wants(int i) const { return i >= 64 ? node_.edges[i].tracked() : (wanted_ >> i & 1U) != 0; }
 
   Sweep& sweep_;
   const Node& node_;
   std::uint64_t wanted_;
-  std::vector<int> apart_;  // inputs whose contribution the observer sees before it is added
-  std::vector<Tensor>* seen_;
+  Seen* seen_;
 };
 
-void Sweep::accumulate(std::uint32_t slot, const OutputMeta& target, Tensor gradient, const Node& from) {
+void Sweep::accumulate(std::uint32_t slot, const OutputMeta& target, Tensor&& gradient, const Node& from) {
   if (gradient.dtype() != target.dtype)
     throw TapeError("its rule gave a gradient of dtype " + std::string(to_string(gradient.dtype())) +
                     " for an input of dtype " + std::string(to_string(target.dtype)));
@@ -229,7 +235,8 @@ void Sweep::accumulate(std::uint32_t slot, const OutputMeta& target, Tensor grad
   Tensor& sum = cotangents_[slot];
   if (!sum.defined()) {
     sum = std::move(gradient);
-  } else if (!options_.create_graph && is_exclusive(sum) && innermost_level(gradient) == 0) {
+  } else if (!options_.create_graph && is_exclusive(sum) &&
+             (recorder.level_count == 0 || innermost_level(gradient) == 0)) {
     add_in_place(array_of(sum), array_of(gradient));
   } else {
     sum = add(sum, gradient);
@@ -269,9 +276,7 @@ void Sweep::study(const Node& node) const {
   if (tape_.options.anomaly) expect_finite_cotangents(cotangents);
 }
 
-bool Sweep::second_order(const Node& node, std::span<const Tensor> cotangents) const {
-  if (options_.create_graph) return true;
-  if (recorder.level_count == 0) return false;
+bool Sweep::carries_tangents(const Node& node, Cotangents cotangents) const {
   for (const SavedSlot& slot : std::span(node.saved, node.saved_count))
     if (!slot.comes_again && innermost_level(slot.tensor) != 0) return true;
   // A fused rule would add into what has come so far, past its tangents.
@@ -327,6 +332,7 @@ Tensor recompute(const Node& node) {
 class Recomputed {
  public:
   Recomputed(Node& node, Wants wants) {
+    if (!node.reads_recomputed) return;
     for (SavedSlot& slot : std::span(node.saved, node.saved_count)) {
       if (slot.tensor.defined() || (node.table->keep(node.state, wants).input_set >> slot.index & 1U) == 0) continue;
       slot.tensor = recompute(*node.tape->nodes[node.edges[slot.index].node]);
@@ -350,48 +356,40 @@ void Sweep::step(Node& node, std::span<const char> reaches) {
   if (std::none_of(slots.begin(), slots.end(), [](const Tensor& t) { return t.defined(); })) return;
   check_versions(node);
 
-  std::uint64_t wanted = 0;
-  for (std::uint32_t i = 0; i < node.edge_count && i < 64; ++i) {
-    const Edge& edge = node.edges[i];
-    if (edge.tracked() && (reaches.empty() || reaches[edge.node] != 0)) wanted |= std::uint64_t{1} << i;
+  std::uint64_t wanted = node.wanted;
+  if (!reaches.empty()) {
+    for (std::uint32_t i = 0; i < node.edge_count && i < 64; ++i)
+      if (node.edges[i].tracked() && reaches[node.edges[i].node] == 0) wanted &= ~(std::uint64_t{1} << i);
   }
   if (wanted == 0 && node.edge_count <= 64) return;
   // The cotangents leave their slots, so that a gradient passed through unchanged may be accumulated in place further
   // down.
-  std::array<Tensor, 4> few;
-  std::vector<Tensor> many;
-  std::span<Tensor> dys;
-  if (slots.size() <= few.size()) {
-    dys = std::span<Tensor>(few.data(), slots.size());
-  } else {
-    many.resize(slots.size());
-    dys = many;
+  Few<Tensor, 4> dys(slots.size());
+  for (Tensor& slot : slots) dys.push(std::move(slot));
+  if (!tape_.observer && !tape_.options.anomaly) {
+    Sink sink(*this, node, wanted, nullptr);
+    apply_rule(node, dys.span(), Wants(wanted), sink);
+    return;
   }
-  std::move(slots.begin(), slots.end(), dys.begin());
-  const OpTable& table = *node.table;
-  const bool again = second_order(node, dys);
-  if (again && table.vjp == nullptr) throw TapeError(std::string(table.name) + " is differentiable only once");
-
-  const bool observed = static_cast<bool>(tape_.observer) || tape_.options.anomaly;
-  std::vector<Tensor> seen(observed ? node.edge_count : 0U);
-  Sink sink(*this, node, wanted, observed ? &seen : nullptr);
-  const Saved saved(node, Wants(wanted));
-  const bool fused = table.fused_vjp != nullptr && ((!again && !options_.strong_zero) || table.vjp == nullptr);
-  {
-    const Recomputed recomputed(node, Wants(wanted));
-    const StrongZero strong(options_.strong_zero);
-    if (fused) {
-      table.fused_vjp(node.state, saved, dys, sink);
-    } else {
-      table.vjp(node.state, saved, dys, sink);
-    }
-  }
-  if (!observed) return;
+  Sink::Seen seen;
+  seen.gradients.resize(node.edge_count);
+  Sink sink(*this, node, wanted, &seen);
+  apply_rule(node, dys.span(), Wants(wanted), sink);
   sink.add_apart();
   const NodeInfo info = tape_.info(node);
-  if (tape_.options.anomaly) expect_finite_gradients(info, dys, seen);
+  if (tape_.options.anomaly) expect_finite_gradients(info, dys.span(), seen.gradients);
   const SweepObserver observer = tape_.observer;
-  if (observer) observer({info, dys, seen});
+  if (observer) observer({info, dys.span(), seen.gradients});
+}
+
+void Sweep::apply_rule(Node& node, Cotangents dys, Wants wants, Sink& sink) {
+  const OpTable& table = *node.table;
+  const bool again = options_.create_graph || (recorder.level_count > 0 && carries_tangents(node, dys));
+  if (again && table.vjp == nullptr) throw TapeError(std::string(table.name) + " is differentiable only once");
+  const Recomputed recomputed(node, wants);
+  const StrongZero strong(options_.strong_zero);
+  const bool fused = table.fused_vjp != nullptr && ((!again && !options_.strong_zero) || table.vjp == nullptr);
+  (fused ? table.fused_vjp : table.vjp)(node.state, Saved(node, wants), dys, sink);
 }
 
 template <class AtNode>

@@ -38,12 +38,15 @@ class Sweep {
   template <class AtNode>
   void run(std::uint32_t lowest, std::span<const char> reaches, const AtNode& at_node);
   void step(Node& node, std::span<const char> reaches);
-  void accumulate(std::uint32_t slot, const OutputMeta& target, Tensor gradient, const Node& from);
+  /// Runs a node's reverse rule, the fused one where nobody differentiates it again.
+  void apply_rule(Node& node, Cotangents dys, Wants wants, Sink& sink);
+  void accumulate(std::uint32_t slot, const OutputMeta& target, Tensor&& gradient, const Node& from);
   GradientBuffer buffer(std::uint32_t slot, const OutputMeta& target);
   void check_versions(const Node& node) const;
   /// Keeps the cotangents that have come to a node for who studies the tape, and looks for anomalies among them.
   void study(const Node& node) const;
-  bool second_order(const Node& node, std::span<const Tensor> cotangents) const;
+  /// Whether what a node's rule reads or adds to has tangents: the rule is differentiated again then.
+  bool carries_tangents(const Node& node, Cotangents cotangents) const;
   void apply_hooks(std::uint32_t slot);
   void give_back();
   /// Ends a sweep that has succeeded; one that has not consumes the tape in the destructor.

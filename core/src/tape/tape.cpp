@@ -67,21 +67,35 @@ TapeImpl::TapeImpl(Tape& tape, TapeOptions tape_options) : owner(&tape), options
 
 TapeImpl::~TapeImpl() { consume(); }
 
-Node* TapeImpl::append(std::size_t edges, std::size_t outputs, std::size_t saved) {
-  if (nodes.size() >= Edge::kConstant) throw TapeError("[tape] more than 4,294,967,294 nodes");
-  nodes.reserve(nodes.size() + 1 > nodes.capacity() ? std::max<std::size_t>(256, 2 * nodes.size()) : 0);
-  auto* node = new (arena.allocate<Node>(1)) Node;
-  node->edges = arena.allocate<Edge>(edges);
-  node->outputs = arena.allocate<OutputMeta>(outputs);
-  node->saved = arena.allocate<SavedSlot>(saved);
-  node->tape = this;
-  node->edge_count = static_cast<std::uint32_t>(edges);
-  node->output_count = static_cast<std::uint32_t>(outputs);
-  node->position = static_cast<std::uint32_t>(nodes.size());
-  node->era = era;
-  node->slot = slots;
-  node->scope = options.study ? current_scope() : 0;
-  return node;
+Node* TapeImpl::make_node(const OpTable* table, std::size_t edges, std::size_t outputs, std::size_t saved) {
+  if (nodes.size() == nodes.capacity()) {
+    if (nodes.size() >= Edge::kConstant) throw TapeError("[tape] more than 4,294,967,294 nodes");
+    nodes.reserve(std::max<std::size_t>(256, 2 * nodes.size()));
+  }
+  static_assert(alignof(Node) == 8 && alignof(OutputMeta) == 8 && alignof(SavedSlot) == 8 && sizeof(Edge) == 8);
+  const std::size_t outputs_at = sizeof(Node);
+  const std::size_t saved_at = outputs_at + outputs * sizeof(OutputMeta);
+  const std::size_t edges_at = saved_at + saved * sizeof(SavedSlot);
+  const std::size_t arrays_end = edges_at + edges * sizeof(Edge);
+  const std::size_t alignment = table != nullptr ? std::max(table->alignment, alignof(Node)) : alignof(Node);
+  const std::size_t state_at = (arrays_end + alignment - 1) & ~(alignment - 1);
+  auto* const block =
+      static_cast<std::byte*>(arena.allocate(table != nullptr ? state_at + table->size : arrays_end, alignment));
+  return new (block) Node{
+      .table = table,
+      .state = table != nullptr ? block + state_at : nullptr,
+      .edges = reinterpret_cast<Edge*>(block + edges_at),
+      .outputs = reinterpret_cast<OutputMeta*>(block + outputs_at),
+      .saved = reinterpret_cast<SavedSlot*>(block + saved_at),
+      .tape = this,
+      .position = static_cast<std::uint32_t>(nodes.size()),
+      .era = era,
+      .slot = slots,
+      .scope = options.study ? current_scope() : 0,
+      .edge_count = static_cast<std::uint32_t>(edges),
+      .saved_count = static_cast<std::uint32_t>(saved),
+      .output_count = static_cast<std::uint32_t>(outputs),
+  };
 }
 
 std::uint32_t TapeImpl::current_scope() {
@@ -99,10 +113,9 @@ std::uint32_t TapeImpl::current_scope() {
 }
 
 std::uint32_t TapeImpl::append_leaf(const Tensor& x) {
-  Node* node = append(0, 1, 1);
+  Node* node = make_node(nullptr, 0, 1, 1);
   new (node->outputs) OutputMeta{x.shape(), x.dtype()};
-  new (node->saved) SavedSlot{alias(x), array_of(x).storage->version(), SavedSlot::Kind::output, 0};
-  node->saved_count = 1;
+  new (node->saved) SavedSlot{alias(x), array_of(x).storage->version(), 0, SavedSlot::Kind::output};
   if (options.study) study.push_back({.inputs = {}, .outputs = {x.detach()}, .cotangents = {}});
   leaves.insert(x.impl()->leaf.get(), node->position);
   nodes.push_back(node);
@@ -116,15 +129,12 @@ constexpr const char* kWithinCheckpoint =
     "detach() to carry its value out";
 }
 
-Edge TapeImpl::edge_of(const Tensor& x, std::string_view op) {
-  if (!x.defined()) return {};
+Edge TapeImpl::edge_of_other(const Tensor& x, std::string_view op) {
   const TensorImpl& impl = *x.impl();
   const TapePlace& place = impl.place;
   if (place.serial != 0) {
-    if (place.serial == serial && place.generation == generation) {
-      if (stands(place)) return {place.node, place.output};
+    if (place.serial == serial && place.generation == generation)
       throw TapeError(fmt::format("[{}] an input {} was {}", op, to_string(x.shape()), kWithinCheckpoint));
-    }
     if (recorder.aside != nullptr && recorder.aside->holds(place.serial, place.generation)) return {};
     throw TapeError(fmt::format(
         "[{}] an input {} was recorded {}: use detach() to carry its value over", op, to_string(x.shape()),
@@ -136,38 +146,42 @@ Edge TapeImpl::edge_of(const Tensor& x, std::string_view op) {
   return {node, 0};
 }
 
-void TapeImpl::record(const OpTable& table, const void* op, std::span<const Edge> edges, Inputs inputs,
-                      std::span<Tensor> outputs, Keeper& keeper) {
-  std::uint64_t mask = 0;
-  for (std::size_t i = 0; i < edges.size() && i < 64; ++i)
-    if (edges[i].tracked()) mask |= std::uint64_t{1} << i;
-  Keep keep = table.keep(op, Wants(mask));
+namespace {
+
+/// Whether a set of Keep's holds i: what lies beyond its 32 bits is kept with all or not at all.
+bool holds(std::uint32_t set, std::size_t i) { return i < 32 ? (set >> i & 1U) != 0 : set == ~std::uint32_t{0}; }
+
+/// A saved slot's index has 16 bits.
+void expect_few(std::string_view op, std::uint32_t set, std::size_t count, const char* what) {
+  if (count > UINT16_MAX && set != 0) [[unlikely]]
+    throw TapeError(
+        fmt::format("[{}] an op that keeps {} has {} of them at most, not {}", op, what, UINT16_MAX, count));
+}
+
+}  // namespace
+
+void TapeImpl::record(const OpCall& call, std::span<const Edge> edges, std::uint64_t wanted,
+                      std::span<const Tensor> residuals) {
+  const auto& [table, op, inputs, outputs] = call;
+  Keep keep = table.keep(op, Wants(wanted));
   const bool may_recompute = !options.study && recorder.level_count == 0;  // a saved input has its tangents
   const bool recomputes =
       table.recomputable && may_recompute &&
       static_cast<std::size_t>(outputs[0].numel()) * size_of(outputs[0].dtype()) >= options.recompute_from;
   if (recomputes) keep = keep | Keep::inputs;
-  const auto keeps = [](std::uint32_t set, std::size_t i) {
-    return i < 32 ? (set >> i & 1U) != 0 : set == ~std::uint32_t{0};
-  };
-  const auto expect_few = [&](std::uint32_t set, std::size_t count, const char* what) {
-    if (count > UINT16_MAX && set != 0)
-      throw TapeError(
-          fmt::format("[{}] an op that keeps {} has {} of them at most, not {}", table.name, what, UINT16_MAX, count));
-  };
-  expect_few(keep.input_set, edges.size(), "inputs");
-  expect_few(keep.output_set, outputs.size(), "outputs");
-  for (const Tensor& t : keeper.residuals())
+  expect_few(table.name, keep.input_set, edges.size(), "inputs");
+  expect_few(table.name, keep.output_set, outputs.size(), "outputs");
+  for (const Tensor& t : residuals)
     if (!t.defined()) throw TapeError(fmt::format("[{}] its forward function saved an undefined tensor", table.name));
-  std::size_t saved = keeper.residuals().size();
-  for (std::size_t i = 0; i < edges.size(); ++i)
-    saved += keeps(keep.input_set, i) && inputs[static_cast<int>(i)].defined() ? 1U : 0U;
-  for (std::size_t j = 0; j < outputs.size(); ++j) saved += keeps(keep.output_set, j) ? 1U : 0U;
+  std::size_t saved = residuals.size();
+  if (keep.input_set != 0)
+    for (std::size_t i = 0; i < edges.size(); ++i)
+      saved += holds(keep.input_set, i) && inputs[static_cast<int>(i)].defined() ? 1U : 0U;
+  if (keep.output_set != 0)
+    for (std::size_t j = 0; j < outputs.size(); ++j) saved += holds(keep.output_set, j) ? 1U : 0U;
 
-  Node* node = append(edges.size(), outputs.size(), saved);
-  std::copy(edges.begin(), edges.end(), node->edges);
-  void* state = arena.allocate(table.size, table.alignment);
-  table.copy(op, state);
+  Node* node = make_node(&table, edges.size(), outputs.size(), saved);
+  table.copy(op, const_cast<void*>(node->state));
   if (options.study) {
     StudyValues values;
     for (int i = 0; i < inputs.size(); ++i)
@@ -176,17 +190,16 @@ void TapeImpl::record(const OpTable& table, const void* op, std::span<const Edge
     study.push_back(std::move(values));
   }
   // Nothing below throws: the tape is whole before and after.
-  node->table = &table;
-  node->state = state;
+  node->wanted = wanted;
+  std::copy(edges.begin(), edges.end(), node->edges);
   for (std::size_t j = 0; j < outputs.size(); ++j) {
-    const array::Array& a = outputs[j].impl()->array;
-    new (node->outputs + j) OutputMeta{a.shape, a.dtype, recomputes ? a.storage->version() : 0};
-    if (is_floating(a.dtype))
-      outputs[j].impl()->place = {serial, generation, era, node->position, static_cast<std::uint32_t>(j)};
+    TensorImpl& y = *outputs[j].impl();
+    new (node->outputs + j) OutputMeta{y.array.shape, y.array.dtype, recomputes ? y.array.storage->version() : 0};
+    if (is_floating(y.array.dtype)) y.place = {serial, generation, era, node->position, static_cast<std::uint32_t>(j)};
   }
   SavedSlot* slot = node->saved;
   const auto save = [&](const Tensor& t, SavedSlot::Kind kind, std::size_t index) {
-    new (slot++) SavedSlot{t, t.impl()->array.storage->version(), kind, static_cast<std::uint16_t>(index)};
+    new (slot++) SavedSlot{t, t.impl()->array.storage->version(), static_cast<std::uint16_t>(index), kind};
   };
   const auto comes_again = [&](const Tensor& x, const Edge& edge) {
     if (!edge.tracked() || !may_recompute) return false;
@@ -194,21 +207,23 @@ void TapeImpl::record(const OpTable& table, const void* op, std::span<const Edge
     return producer.recomputes && x.impl()->array.storage->version() == producer.outputs[0].version;
   };
   node->recomputes = recomputes && keep.output_set == 0;  // an output that it keeps is there anyway
-  for (std::size_t i = 0; i < edges.size(); ++i) {
-    const Tensor& x = inputs[static_cast<int>(i)];
-    if (!keeps(keep.input_set, i) || !x.defined()) continue;
-    if (i < 32 && comes_again(x, edges[i])) {
-      new (slot++) SavedSlot{Tensor(), 0, SavedSlot::Kind::input, static_cast<std::uint16_t>(i), true};
-      node->recomputes = false;
-    } else {
-      save(x, SavedSlot::Kind::input, i);
+  if (keep.input_set != 0) {
+    for (std::size_t i = 0; i < edges.size(); ++i) {
+      const Tensor& x = inputs[static_cast<int>(i)];
+      if (!holds(keep.input_set, i) || !x.defined()) continue;
+      if (i < 32 && comes_again(x, edges[i])) {
+        new (slot++) SavedSlot{Tensor(), 0, static_cast<std::uint16_t>(i), SavedSlot::Kind::input, true};
+        node->recomputes = false;
+        node->reads_recomputed = true;
+      } else {
+        save(x, SavedSlot::Kind::input, i);
+      }
     }
   }
-  for (std::size_t j = 0; j < outputs.size(); ++j)
-    if (keeps(keep.output_set, j)) save(outputs[j], SavedSlot::Kind::output, j);
-  std::size_t r = 0;
-  for (const Tensor& t : keeper.residuals()) save(t, SavedSlot::Kind::residual, r++);
-  node->saved_count = static_cast<std::uint32_t>(saved);
+  if (keep.output_set != 0)
+    for (std::size_t j = 0; j < outputs.size(); ++j)
+      if (holds(keep.output_set, j)) save(outputs[j], SavedSlot::Kind::output, j);
+  for (std::size_t r = 0; r < residuals.size(); ++r) save(residuals[r], SavedSlot::Kind::residual, r);
   slots += static_cast<std::uint32_t>(outputs.size());
   nodes.push_back(node);
 }

@@ -17,6 +17,14 @@
 
 namespace tapegrad {
 
+/// An op and what it runs on.
+struct OpCall {
+  const OpTable& table;
+  const void* op;
+  Inputs inputs;
+  std::span<Tensor> outputs;
+};
+
 /// Where an input of a node came from.
 struct Edge {
   static constexpr std::uint32_t kConstant = UINT32_MAX;
@@ -35,8 +43,8 @@ struct SavedSlot {
   enum class Kind : std::uint8_t { input, output, residual };
   Tensor tensor;
   std::uint32_t version;
-  Kind kind;
   std::uint16_t index;
+  Kind kind;
   bool comes_again = false;  // an input that is there only while its node's rule runs
 };
 
@@ -51,6 +59,7 @@ struct Node {
   OutputMeta* outputs = nullptr;
   SavedSlot* saved = nullptr;
   const TapeImpl* tape = nullptr;
+  std::uint64_t wanted = 0;  // which of the first 64 inputs are tracked
   std::uint32_t position = 0;
   std::uint32_t era = 0;   // how often nodes had been taken off its tape when it was recorded
   std::uint32_t slot = 0;  // first of its outputs among all outputs of the tape
@@ -59,6 +68,7 @@ struct Node {
   std::uint32_t saved_count = 0;
   std::uint32_t output_count = 0;
   bool recomputes = false;  // keeps all that its output can be made of again, which is large enough to be worth it
+  bool reads_recomputed = false;  // one of its inputs comes again when its rule runs
 
   bool is_leaf() const { return table == nullptr; }
   std::string_view name() const { return is_leaf() ? std::string_view("leaf") : table->name; }
@@ -118,10 +128,15 @@ struct TapeImpl {
 
   /// The node an op's input comes from: its own, or its leaf's (appended at first use), or constant. Throws TapeError
   /// for a stale input.
-  Edge edge_of(const Tensor& x, std::string_view op);
-  /// Appends a node for an op that has run. `saved_inputs` are the inputs with their tangents.
-  void record(const OpTable& table, const void* op, std::span<const Edge> edges, Inputs saved_inputs,
-              std::span<Tensor> outputs, Keeper& keeper);
+  Edge edge_of(const Tensor& x, std::string_view op) {
+    if (!x.defined()) return {};
+    const TapePlace& place = x.impl()->place;
+    if (place.serial == serial && place.generation == generation && stands(place)) return {place.node, place.output};
+    return edge_of_other(x, op);
+  }
+  /// Appends a node for an op that has run on inputs from `edges`, of which the tracked ones are `wanted`. The call's
+  /// inputs are those with their tangents.
+  void record(const OpCall& call, std::span<const Edge> edges, std::uint64_t wanted, std::span<const Tensor> residuals);
   /// Whether the node that a place of this generation means is still there.
   bool stands(const TapePlace& place) const {
     return place.node < undisturbed || (place.node < nodes.size() && nodes[place.node]->era == place.era);
@@ -169,7 +184,9 @@ struct TapeImpl {
 
  private:
   [[noreturn]] void give_up(std::string_view op);
-  Node* append(std::size_t edges, std::size_t outputs, std::size_t saved);
+  Edge edge_of_other(const Tensor& x, std::string_view op);
+  /// A node that `nodes` has room for, with room for its arrays and for the op's state, if it has one.
+  Node* make_node(const OpTable* table, std::size_t edges, std::size_t outputs, std::size_t saved);
   std::uint32_t append_leaf(const Tensor& x);
 };
 

@@ -62,12 +62,6 @@ array::Array contiguous_array(const Tensor& x) {
   return a.contiguous ? a : contiguous_copy(a);
 }
 
-bool is_exclusive(const Tensor& x) {
-  const TensorImpl& impl = *x.impl();
-  return impl.unique() && impl.array.contiguous && impl.array.storage->unique() && !impl.leaf &&
-         impl.tangents == nullptr && impl.place.serial == 0;
-}
-
 Tensor::Tensor(const Tensor& other) noexcept : impl_(other.impl_) {
   if (impl_ != nullptr) impl_->retain();
 }
@@ -78,13 +72,7 @@ Tensor& Tensor::operator=(const Tensor& other) & noexcept {
   return *this;
 }
 
-Tensor& Tensor::operator=(Tensor&& other) & noexcept {
-  Tensor moved(std::move(other));
-  std::swap(impl_, moved.impl_);
-  return *this;
-}
-
-void Tensor::release() noexcept { impl_->release(); }
+void Tensor::release(const TensorImpl& impl) noexcept { impl.release(); }
 
 const Shape& Tensor::shape() const { return array_of(*this).shape; }
 const Shape& Tensor::strides() const { return array_of(*this).strides; }

@@ -103,6 +103,10 @@ array::Array contiguous_copy(const array::Array& a);
 array::Array contiguous_array(const Tensor& x);
 
 /// Whether nobody else holds the elements and they may be written in place.
-bool is_exclusive(const Tensor& x);
+inline bool is_exclusive(const Tensor& x) {
+  const TensorImpl& impl = *x.impl();
+  return impl.unique() && impl.array.contiguous && impl.array.storage->unique() && !impl.leaf &&
+         impl.tangents == nullptr && impl.place.serial == 0;
+}
 
 }  // namespace tapegrad

@@ -1,6 +1,7 @@
 // The element types of a tensor.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -14,16 +15,10 @@ inline constexpr DType float64 = DType::float64;
 inline constexpr DType int64 = DType::int64;
 inline constexpr DType boolean = DType::boolean;
 
+inline constexpr std::array<std::uint8_t, 4> kElementBytes = {4, 8, 8, 1};  // by DType
+
 /// Bytes of one element.
-constexpr std::size_t size_of(DType dtype) {
-  switch (dtype) {
-    case DType::float32: return 4;
-    case DType::float64:
-    case DType::int64: return 8;
-    case DType::boolean: return 1;
-  }
-  return 0;
-}
+constexpr std::size_t size_of(DType dtype) { return kElementBytes[static_cast<std::size_t>(dtype)]; }
 
 /// "float32", "float64", "int64" or "bool".
 constexpr std::string_view to_string(DType dtype) {

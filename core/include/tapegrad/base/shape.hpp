@@ -65,7 +65,15 @@ class Shape {
 std::string to_string(const Shape& shape);
 
 /// Strides of a row-major contiguous tensor, in elements.
-Shape contiguous_strides(const Shape& shape);
+inline Shape contiguous_strides(const Shape& shape) {
+  Shape strides = shape;
+  std::int64_t step = 1;
+  for (int d = shape.rank() - 1; d >= 0; --d) {
+    strides[d] = step;
+    step *= shape[d] > 1 ? shape[d] : 1;
+  }
+  return strides;
+}
 
 /// Axis d counted from the front; negative ones count from the back. Throws IndexError that names `op` when out of
 /// range.

@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "tapegrad/base/callable.hpp"
@@ -45,11 +46,15 @@ class Tensor {
   Tensor(const Tensor& other) noexcept;
   Tensor(Tensor&& other) noexcept : impl_(other.impl_) { other.impl_ = nullptr; }
   ~Tensor() {
-    if (impl_ != nullptr) release();
+    if (impl_ != nullptr) release(*impl_);
   }
   /// Rebinds the handle. Only for lvalues: `x[i] = y` does not compile, because it would change nothing.
   Tensor& operator=(const Tensor& other) & noexcept;
-  Tensor& operator=(Tensor&& other) & noexcept;
+  Tensor& operator=(Tensor&& other) & noexcept {
+    TensorImpl* const taken = std::exchange(other.impl_, nullptr);
+    if (const TensorImpl* const before = std::exchange(impl_, taken); before != nullptr) release(*before);
+    return *this;
+  }
 
   bool defined() const { return impl_ != nullptr; }
 
@@ -128,7 +133,7 @@ class Tensor {
   }
 
  private:
-  void release() noexcept;
+  static void release(const TensorImpl& impl) noexcept;
 
   TensorImpl* impl_ = nullptr;
 };
