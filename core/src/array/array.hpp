@@ -39,7 +39,7 @@ class Storage {
   }
   bool unique() const { return owners_.load(std::memory_order_acquire) == 1; }
 
-  void retain() const { owners_.fetch_add(1, std::memory_order_relaxed); }
+  void retain() const { add_owner(owners_); }
   void release() const {
     if (drop_owner(owners_)) destroy();
   }

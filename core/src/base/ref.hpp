@@ -5,12 +5,39 @@
 #include <cstdint>
 #include <utility>
 
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#endif
+
 namespace tapegrad {
 
+/// Whether this process has one thread: a count needs no locked instruction then, which costs more than a small
+/// object's allocation. The C library knows; where it does not say, there may be others.
+inline bool has_one_thread() {
+#if __has_include(<sys/single_threaded.h>)
+  return __libc_single_threaded != 0;
+#else
+  return false;
+#endif
+}
+
+/// Puts one owner to a count.
+inline void add_owner(std::atomic<std::int32_t>& owners) {
+  if (has_one_thread()) {
+    owners.store(owners.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  } else {
+    owners.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
 /// Takes one owner off a count; whether it was the last, who destroys the object. A sole owner writes nothing: nobody
-/// else can have an interest in the count, and a locked instruction costs more than a small object's allocation.
+/// else can have an interest in the count.
 inline bool drop_owner(std::atomic<std::int32_t>& owners) {
-  return owners.load(std::memory_order_acquire) == 1 || owners.fetch_sub(1, std::memory_order_acq_rel) == 1;
+  const std::int32_t before = owners.load(std::memory_order_acquire);
+  if (before == 1) return true;
+  if (!has_one_thread()) return owners.fetch_sub(1, std::memory_order_acq_rel) == 1;
+  owners.store(before - 1, std::memory_order_relaxed);
+  return false;
 }
 
 /// T provides `void retain() const` and `void release() const`.

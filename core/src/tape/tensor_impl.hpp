@@ -24,7 +24,7 @@ struct LeafState {
   Tensor grad;
   std::vector<GradientHook> hooks;
 
-  void retain() const { owners.fetch_add(1, std::memory_order_relaxed); }
+  void retain() const { add_owner(owners); }
   void release() const {
     if (drop_owner(owners)) delete this;
   }
@@ -62,7 +62,7 @@ struct TensorImpl {
   /// Puts other elements in the place of these.
   void replace_array(array::Array other);
 
-  void retain() const { owners.fetch_add(1, std::memory_order_relaxed); }
+  void retain() const { add_owner(owners); }
   void release() const {
     if (drop_owner(owners)) destroy();
   }
