@@ -19,6 +19,8 @@ constexpr std::int64_t kRowUnit = 8, kColUnit = 48;
 /// large tile reads its operands less often, and what is left over holds everybody up. Beyond the most it weighs
 /// little.
 constexpr std::int64_t kTasksPerThread = 2, kMostTasksPerThread = 8;
+/// Bytes from which on C comes from beyond the second cache level, to be added to or written over.
+constexpr std::int64_t kLargeC = 2 * 1024 * 1024;
 /// Columns from which on a strided A is copied, about; tiles from which on they are kept as wide.
 constexpr std::int64_t kMinCopiedCols = 336, kFewTiles = 4;
 
@@ -44,7 +46,8 @@ struct TileGrid {
       // that is copied is worth wide tiles, once there are some for every thread of a small team.
       const bool copies_a = a_strided && n >= kMinCopiedCols && row_parts * col_parts >= kFewTiles;
       const bool narrower = ceil_div(n, col_parts) >= (copies_a ? 16 : 4) * kColUnit;
-      const bool lower = ceil_div(m, row_parts) >= (copies_a ? 16 : 24) * kRowUnit;
+      const bool threads_idle = batches * row_parts * col_parts < threads;
+      const bool lower = ceil_div(m, row_parts) >= (copies_a ? 16 : threads_idle ? 6 : 24) * kRowUnit;
       if (!narrower && !lower) break;
       (narrower ? col_parts : row_parts) *= 2;
     }
@@ -72,6 +75,7 @@ void gemm_batched(std::span<const BatchOffset> batches, std::int64_t m, std::int
     std::swap(m, n);
   }
   const auto count = static_cast<std::int64_t>(batches.size());
+  problem.prefetches_c = problem.c.col_stride == 1 && count * m * n * static_cast<std::int64_t>(sizeof(T)) >= kLargeC;
   const TileGrid grid(count, m, n, k, problem.a.col_stride != 1);
   const std::int64_t tiles = grid.row_tiles * grid.col_tiles;
   const std::int64_t tile_work = std::max<std::int64_t>(1, m * n * k / tiles);

@@ -251,13 +251,16 @@ void pack_rows(D d, std::int64_t depth, std::int64_t rows, std::int64_t step, Ma
                  out);
     return;
   }
-  // Two panels at a time are a cache line at each step of k, and the steps may be pages apart.
-  for (std::int64_t begin = 0; begin < rows; begin += 2 * step, out += 2 * kRows * depth) {
-    const std::int64_t first = std::min(step, rows - begin), second = std::min(step, rows - begin - first);
+  // The steps of k may be pages apart: each is read by whole cache lines, which are fetched some steps ahead.
+  constexpr std::int64_t kTogether = 4, kAhead = 8, kLine = 64 / sizeof(T);
+  for (std::int64_t begin = 0; begin < rows; begin += kTogether * step, out += kTogether * kRows * depth) {
+    const std::int64_t count = std::min(kTogether * step, rows - begin);
     for (std::int64_t p = 0; p < depth; ++p) {
       const T* const from = a.data + begin + p * a.col_stride;
-      copy_row(d, first, from, out + p * kRows);
-      if (second > 0) copy_row(d, second, from + first, out + (depth + p) * kRows);
+      for (std::int64_t row = 0; row < count; row += kLine) hwy::Prefetch(from + kAhead * a.col_stride + row);
+      T* to = out + p * kRows;
+      for (std::int64_t row = 0; row < count; row += step, to += kRows * depth)
+        copy_row(d, std::min(step, count - row), from + row, to);
     }
   }
 }
@@ -318,8 +321,8 @@ class PanelRunner {
  public:
   /// A register tile's rows of A are `a_step` elements after those of the one before.
   PanelRunner(const Panel<T>& panel, std::int64_t depth, std::int64_t a_row_stride, std::int64_t a_depth_stride,
-              std::int64_t a_step, std::int64_t b_depth_stride, bool prefetch_a)
-      : panel_(panel), a_step_(a_step), prefetch_a_(prefetch_a) {
+              std::int64_t a_step, std::int64_t b_depth_stride, bool prefetch_a, bool prefetch_c)
+      : panel_(panel), a_step_(a_step), prefetch_a_(prefetch_a), prefetch_c_(prefetch_c) {
     const bool adds_bias = panel.bias.data != nullptr;
     args_.depth = depth;
     args_.a_row_stride = a_row_stride;
@@ -343,9 +346,10 @@ class PanelRunner {
     args_.b = b;
     std::int64_t row = 0;
     for (; row + panel_.row_step < panel_.rows; row += panel_.row_step) {
-      if (prefetch_a_)
-        prefetch_rows(a + a_step_, std::min(panel_.row_step, panel_.rows - row - panel_.row_step), args_.depth,
-                      args_.a_row_stride);
+      const std::int64_t next_rows = std::min(panel_.row_step, panel_.rows - row - panel_.row_step);
+      if (prefetch_a_) prefetch_rows(a + a_step_, next_rows, args_.depth, args_.a_row_stride);
+      if (prefetch_c_)
+        prefetch_rows(c + panel_.row_step * panel_.c_row_stride, next_rows, panel_.cols, panel_.c_row_stride);
       run_tile(kernel_, row, panel_.row_step, a, c);
       a += a_step_;
       c += panel_.row_step * panel_.c_row_stride;
@@ -372,7 +376,7 @@ class PanelRunner {
   TileArgs<T> args_{};
   RegisterTile<T> kernel_, last_kernel_;
   std::int64_t a_step_;
-  bool prefetch_a_, buffered_;
+  bool prefetch_a_, prefetch_c_, buffered_;
 };
 
 template <class T>
@@ -429,7 +433,7 @@ void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> ba
             block + 1 == depth_blocks && problem.activation == Activation::relu};
         PanelRunner<T> runner(panel, depth, pack_a ? 1 : a.row_stride, pack_a ? kRows : a.col_stride,
                               pack_a ? kRows * depth : row_step * a.row_stride, b_in_place ? b.row_stride : width,
-                              prefetch_a && index == 0);
+                              prefetch_a && index == 0, problem.prefetches_c);
         for (const BatchOffset& offset : batches.subspan(first, together)) {
           const T* a_here = a.data + (problem.swapped ? offset.b : offset.a) + a_begin;
           const T* b_here = b.data + (problem.swapped ? offset.a : offset.b) + b_begin;
