@@ -25,6 +25,9 @@ namespace tapegrad::kernels {
 
 /// Steps of k between visits to a tile of C: a panel of B, 48 or 64 columns, stays in the first two cache levels.
 inline constexpr std::int64_t kMaxDepth = 384;
+/// The same where each step of k reads A in another cache line and there are more rows than that: the next rows' tiles
+/// find the lines again.
+inline constexpr std::int64_t kMaxStridedDepth = 128, kMinStridedRows = 64;
 /// Up to this many rows a panel of B is used too rarely to be worth a copy; nor is one whose rows lie this close, in
 /// bytes.
 inline constexpr std::int64_t kMaxUnpackedRows = 64, kMaxUnpackedStride = 768;
@@ -393,15 +396,17 @@ void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> ba
   const std::int64_t panels = vectors <= kWideVectors ? 1 : parts(vectors, kVectors);
   const std::int64_t row_step = parts(rows, parts(rows, most_rows(parts(vectors, panels))));
   const std::int64_t narrow = vectors / panels, wide_panels = vectors % panels;
-  const std::int64_t depth_blocks = std::max<std::int64_t>(1, parts(problem.k, kMaxDepth));
-  const std::int64_t depth_step = parts(problem.k, depth_blocks);
+  const bool a_strided = problem.a.col_stride != 1;
   const bool a_in_pages = problem.a.col_stride * static_cast<std::int64_t>(sizeof(T)) >= kPage;
-  const bool pack_a = problem.a.col_stride != 1 && panels >= (a_in_pages ? kMinPackedPanelsOfPages : kMinPackedPanels);
+  const bool pack_a = a_strided && panels >= (a_in_pages ? kMinPackedPanelsOfPages : kMinPackedPanels);
+  const std::int64_t max_depth = a_strided && !pack_a && rows > kMinStridedRows ? kMaxStridedDepth : kMaxDepth;
+  const std::int64_t depth_blocks = std::max<std::int64_t>(1, parts(problem.k, max_depth));
+  const std::int64_t depth_step = parts(problem.k, depth_blocks);
   const bool read_b_in_place =
       problem.b.col_stride == 1 &&
-      (rows <= kMaxUnpackedRows || (problem.a.col_stride == 1 &&
-                                    problem.b.row_stride * static_cast<std::int64_t>(sizeof(T)) <= kMaxUnpackedStride));
-  const bool prefetch_a = problem.a.col_stride == 1 && depth_step * rows >= kMinPrefetched;
+      (rows <= kMaxUnpackedRows ||
+       (!a_strided && problem.b.row_stride * static_cast<std::int64_t>(sizeof(T)) <= kMaxUnpackedStride));
+  const bool prefetch_a = !a_strided && depth_step * rows >= kMinPrefetched;
   T* const packed_a = pack_a ? packed_a_memory.get<T>(parts(rows, row_step) * kRows * depth_step) : nullptr;
   T* const packed_b = packed_b_memory.get<T>(kWideVectors * kLanes * depth_step);
   const MatrixRef<const T>&a = problem.a, &b = problem.b, &bias = problem.bias;
