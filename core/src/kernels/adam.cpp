@@ -53,6 +53,10 @@ template <class T>
 HWY_NOINLINE void adam(const AdamTensor<T>& t, const AdamStep<T>& s, std::int64_t begin, std::int64_t end) {
   each_vector<T>(end - begin, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
     const std::int64_t at = begin + i;
+    lanes.fetch_ahead(t.parameter + at);
+    lanes.fetch_ahead(t.gradient + at);
+    lanes.fetch_ahead(t.m + at);
+    lanes.fetch_ahead(t.v + at);
     Lanes<T> p = lanes.load(t.parameter + at);
     const Lanes<T> g = hn::MulAdd(splat(s.decay), p, lanes.load(t.gradient + at));
     p = hn::Mul(p, splat(s.shrink));
@@ -70,6 +74,9 @@ template <class T>
 HWY_NOINLINE void sgd(const SgdTensor<T>& t, const SgdStep<T>& s, std::int64_t begin, std::int64_t end) {
   each_vector<T>(end - begin, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
     const std::int64_t at = begin + i;
+    lanes.fetch_ahead(t.parameter + at);
+    lanes.fetch_ahead(t.gradient + at);
+    if (t.velocity) lanes.fetch_ahead(t.velocity + at);
     const Lanes<T> p = lanes.load(t.parameter + at);
     const Lanes<T> g = hn::MulAdd(splat(s.decay), p, lanes.load(t.gradient + at));
     Lanes<T> direction = g;

@@ -71,8 +71,10 @@ HWY_NOINLINE void row_forward(const T* x, const T* gamma, const T* beta, RowRang
     T* out = y + r * n;
     Wide<T> sum[2] = {wide_zero<T>(), wide_zero<T>()};
     if (centred) {
-      each_vector<T>(
-          n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR { sum[k] = add(sum[k], widen(lanes.load(row + i))); });
+      each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
+        lanes.fetch_ahead(row + i);
+        sum[k] = add(sum[k], widen(lanes.load(row + i)));
+      });
     }
     const Split<T> m(total(add(sum[0], sum[1])) / static_cast<double>(n));
     const Lanes<T> high = splat(m.high);
@@ -83,12 +85,14 @@ HWY_NOINLINE void row_forward(const T* x, const T* gamma, const T* beta, RowRang
     };
     Wide<T> squares[2] = {wide_zero<T>(), wide_zero<T>()};
     each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
+      if (!centred) lanes.fetch_ahead(row + i);
       const Wide<T> d = widen(lanes.or_else(deviation(i, lanes), T(0)));
       squares[k] = multiply_add(d, d, squares[k]);
     });
     const double variance = total(add(squares[0], squares[1])) / static_cast<double>(n);
     const T scale = static_cast<T>(1 / std::sqrt(variance + eps));
     each_vector<T>(n, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
+      lanes.fetch_ahead(out + i);
       Lanes<T> v = hn::Mul(deviation(i, lanes), splat(scale));
       if (gamma) v = hn::Mul(v, lanes.load(gamma + i));
       if (beta) v = hn::Add(v, lanes.load(beta + i));
@@ -128,6 +132,8 @@ HWY_NOINLINE void row_backward(const T* x, const T* gamma, const T* mean, const 
     Wide<T> xhat_sum = wide_zero<T>();
     Wide<T> product[2] = {wide_zero<T>(), wide_zero<T>()};
     each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
+      lanes.fetch_ahead(row + i);
+      lanes.fetch_ahead(dout + i);
       const Wide<T> xhat = widen(lanes.or_else(xhat_at(i, lanes), T(0)));
       const Wide<T> g = widen(g_at(i, lanes));
       product[k] = multiply_add(g, xhat, product[k]);
@@ -147,6 +153,7 @@ HWY_NOINLINE void row_backward(const T* x, const T* gamma, const T* mean, const 
       const Lanes<T> v = lanes.load(dout + i);
       if (din) {
         const Lanes<T> g = g_at(i, lanes);
+        lanes.fetch_ahead(din + i);
         lanes.store(hn::Mul(scale, hn::NegMulAdd(xhat, b, centred ? hn::Sub(g, a) : g)), din + i);
       }
       if (dgamma) lanes.store(hn::MulAdd(v, xhat, lanes.load(dgamma + i)), dgamma + i);
@@ -188,6 +195,7 @@ HWY_INLINE bool is_valid(const BatchNorm<T>& f, std::int64_t r) {
 template <class T>
 HWY_NOINLINE void batch_sum(const BatchNorm<T>& f, const T*, const T*, RowRange range, double* sums) {
   sum_columns<T, 1>(range, sums, [&](std::int64_t r, std::int64_t c, auto lanes, auto& acc) HWY_ATTR {
+    lanes.fetch_ahead(f.x + r * range.n + c);
     if (is_valid(f, r)) acc[0] = add(acc[0], widen(lanes.load(f.x + r * range.n + c)));
   });
 }
@@ -195,6 +203,7 @@ HWY_NOINLINE void batch_sum(const BatchNorm<T>& f, const T*, const T*, RowRange 
 template <class T>
 HWY_NOINLINE void batch_squares(const BatchNorm<T>& f, const T* high, const T* low, RowRange range, double* sums) {
   sum_columns<T, 1>(range, sums, [&](std::int64_t r, std::int64_t c, auto lanes, auto& acc) HWY_ATTR {
+    lanes.fetch_ahead(f.x + r * range.n + c);
     if (!is_valid(f, r)) return;
     const Lanes<T> v = lanes.load(f.x + r * range.n + c);
     const Wide<T> d = widen(hn::Sub(hn::Sub(v, lanes.load(high + c)), lanes.load(low + c)));
@@ -212,6 +221,8 @@ HWY_NOINLINE void batch_normalise(const BatchNorm<T>& f, const Channels<T>& s, R
       continue;
     }
     each_vector<T>(range.n, [&](std::int64_t c, auto lanes, auto) HWY_ATTR {
+      lanes.fetch_ahead(row + c);
+      lanes.fetch_ahead(out + c);
       const Lanes<T> d = hn::Sub(hn::Sub(lanes.load(row + c), lanes.load(s.high + c)), lanes.load(s.low + c));
       Lanes<T> v = hn::Mul(d, lanes.load(s.rstd + c));
       if (f.gamma) v = hn::Mul(v, lanes.load(f.gamma + c));
@@ -234,6 +245,8 @@ HWY_NOINLINE void batch_gradient_sums(const BatchNorm<T>& f, const Channels<T>& 
   sum_columns<T, 3>(range, sums, [&](std::int64_t r, std::int64_t c, auto lanes, auto& acc) HWY_ATTR {
     const bool valid = is_valid(f, r);
     if (f.zero_padding && !valid) return;
+    lanes.fetch_ahead(f.x + r * range.n + c);
+    lanes.fetch_ahead(dy + r * range.n + c);
     const Wide<T> g = widen(lanes.load(dy + r * range.n + c));
     const Wide<T> xhat = widen(xhat_of(f.x + r * range.n, s, c, lanes));
     acc[0] = add(acc[0], g);
@@ -254,6 +267,9 @@ HWY_NOINLINE void batch_gradient(const BatchNorm<T>& f, const Channels<T>& s, bo
       continue;
     }
     each_vector<T>(range.n, [&](std::int64_t c, auto lanes, auto) HWY_ATTR {
+      lanes.fetch_ahead(f.x + r * range.n + c);
+      lanes.fetch_ahead(g + c);
+      lanes.fetch_ahead(out + c);
       Lanes<T> v = lanes.load(g + c);
       if (valid && through_statistics) {
         const Lanes<T> xhat = hn::Sub(xhat_of(f.x + r * range.n, s, c, lanes), lanes.load(s.low + c));

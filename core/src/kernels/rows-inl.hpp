@@ -14,6 +14,7 @@
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // g++ 12's own AVX-512 headers
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <cmath>
@@ -60,6 +61,12 @@ struct AllLanes {
   HWY_INLINE Lanes<T> load(const T* p) const { return hn::LoadU(Tag<T>(), p); }
   HWY_INLINE void store(Lanes<T> v, T* p) const { hn::StoreU(v, Tag<T>(), p); }
   HWY_INLINE Lanes<T> or_else(Lanes<T> v, T) const { return v; }
+  /// For a pass that meets memory for the first time, in order, to read or write it: begins to fetch what lies 2 KiB
+  /// on. The processor's own prefetchers stop where a page ends, and know nothing of what is only written.
+  HWY_INLINE void fetch_ahead(const T* p) const {
+    constexpr std::uintptr_t kAhead = 2048;
+    hwy::Prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(p) + kAhead));
+  }
 };
 
 /// The first `count` lanes; the others load as 0 and are not stored.
@@ -88,7 +95,11 @@ struct FirstLanes {
   }
   /// v in these lanes, `value` in the others.
   HWY_INLINE Lanes<T> or_else(Lanes<T> v, T value) const { return hn::IfThenElse(mask(), v, splat<T>(value)); }
+  HWY_INLINE void fetch_ahead(const T*) const {}  // the next vector's is near enough
 };
+
+/// Where a row lies that a function goes through: in a near cache, or wherever memory is.
+enum class RowIn { cache, memory };
 
 template <int k>
 using Index = std::integral_constant<int, k>;
@@ -196,12 +207,14 @@ HWY_INLINE T smallest_lane(Lanes<T> v) {
 
 /// The largest of a row; -inf for an empty one. If a row holds NaN: NaN or the largest of the others, but never -inf;
 /// the sum of the row's exponentials tells.
-template <class T>
+template <RowIn where = RowIn::cache, class T>
 HWY_INLINE T row_max(const T* x, std::int64_t n) {
   constexpr T kLowest = -std::numeric_limits<T>::infinity();
   Lanes<T> best[2] = {splat<T>(kLowest), splat<T>(kLowest)};
-  each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k)
-                        HWY_ATTR { best[k] = hn::Max(lanes.or_else(lanes.load(x + i), kLowest), best[k]); });
+  each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
+    if (where == RowIn::memory) lanes.fetch_ahead(x + i);
+    best[k] = hn::Max(lanes.or_else(lanes.load(x + i), kLowest), best[k]);
+  });
   const T max = hn::GetLane(hn::MaxOfLanes(Tag<T>(), hn::Max(best[0], best[1])));
   if (max != kLowest) return max;
   for (std::int64_t i = 0; i < n; ++i)
@@ -210,12 +223,13 @@ HWY_INLINE T row_max(const T* x, std::int64_t n) {
 }
 
 /// y = exp(x - shift); returns the sum of y in double. shift must be finite and no less than the largest x but for
-/// rounding.
-template <class T>
+/// rounding. `where` speaks of y.
+template <RowIn where = RowIn::cache, class T>
 HWY_INLINE double row_exp(const T* x, std::int64_t n, T shift, T* y) {
   Wide<T> sum[2] = {wide_zero<T>(), wide_zero<T>()};
   each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
     const Lanes<T> e = lanes.or_else(exponential<T>(hn::Sub(lanes.load(x + i), splat<T>(shift))), T(0));
+    if (where == RowIn::memory) lanes.fetch_ahead(y + i);
     lanes.store(e, y + i);
     sum[k] = add(sum[k], widen(e));
   });

@@ -56,12 +56,12 @@ HWY_NOINLINE void forward(const T* x, std::int64_t begin, std::int64_t end, std:
   for (std::int64_t r = begin; r < end; ++r) {
     T* out = y + r * n;
     const T* in = masked_row(x + r * n, n, mask.row(r), out);
-    const T max = row_max(in, n);
+    const T max = row_max<RowIn::memory>(in, n);
     if (!std::isfinite(max)) {
       std::fill_n(out, n, max == -kInfinity<T> ? T(0) : std::numeric_limits<T>::quiet_NaN());
       continue;
     }
-    const double sum = row_exp(in, n, max, out);
+    const double sum = row_exp<RowIn::memory>(in, n, max, out);
     scale_row(out, n, static_cast<T>(1 / sum));
   }
 }
@@ -74,10 +74,13 @@ HWY_NOINLINE void backward(const T* y, const T* dy, std::int64_t begin, std::int
     T* out = dx + r * n;
     Wide<T> dot[2] = {wide_zero<T>(), wide_zero<T>()};
     each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
+      lanes.fetch_ahead(p + i);
+      lanes.fetch_ahead(g + i);
       dot[k] = multiply_add(widen(lanes.load(p + i)), widen(lanes.load(g + i)), dot[k]);
     });
     const Lanes<T> mean = splat<T>(static_cast<T>(total(add(dot[0], dot[1]))));
     each_vector<T>(n, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
+      lanes.fetch_ahead(out + i);
       lanes.store(hn::Mul(lanes.load(p + i), hn::Sub(lanes.load(g + i), mean)), out + i);
     });
   }
@@ -100,13 +103,14 @@ HWY_NOINLINE void log_forward(const T* x, std::int64_t begin, std::int64_t end, 
   for (std::int64_t r = begin; r < end; ++r) {
     T* out = y + r * n;
     const T* in = masked_row(x + r * n, n, mask.row(r), out);
-    const T max = row_max(in, n);
+    const T max = row_max<RowIn::memory>(in, n);
     if (!std::isfinite(max)) {
       std::fill_n(out, n, max == -kInfinity<T> ? max : std::numeric_limits<T>::quiet_NaN());
       continue;
     }
     const Lanes<T> log_sum = splat<T>(static_cast<T>(std::log(exponential_sum(in, n, max))));
     each_vector<T>(n, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
+      lanes.fetch_ahead(out + i);
       lanes.store(hn::Sub(hn::Sub(lanes.load(in + i), splat<T>(max)), log_sum), out + i);
     });
   }
@@ -121,11 +125,14 @@ HWY_NOINLINE void log_backward(const T* y, const T* dy, std::int64_t begin, std:
     T* out = dx + r * n;
     Wide<T> sum[2] = {wide_zero<T>(), wide_zero<T>()};
     each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
+      lanes.fetch_ahead(log_p + i);
+      lanes.fetch_ahead(g + i);
       const Lanes<T> v = lanes.load(log_p + i);
       sum[k] = add(sum[k], widen(hn::IfThenZeroElse(hn::Eq(v, excluded), lanes.load(g + i))));
     });
     const Lanes<T> all = splat<T>(static_cast<T>(total(add(sum[0], sum[1]))));
     each_vector<T>(n, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
+      lanes.fetch_ahead(out + i);
       const Lanes<T> v = lanes.load(log_p + i);
       const Lanes<T> d = hn::NegMulAdd(exponential<T>(v), all, lanes.load(g + i));
       lanes.store(hn::IfThenZeroElse(hn::Eq(v, excluded), d), out + i);
@@ -146,7 +153,7 @@ HWY_NOINLINE void loss_forward(const CrossEntropy<T>& f, double total_weight, st
       logsumexp[r] = 0;
       continue;
     }
-    const T max = row_max(x, n);
+    const T max = row_max<RowIn::memory>(x, n);
     if (!std::isfinite(max)) {
       logsumexp[r] = max;
       loss[r] = max == -kInfinity<T> ? kInfinity<T> : std::numeric_limits<T>::quiet_NaN();
@@ -186,7 +193,7 @@ HWY_NOINLINE void loss_backward(const CrossEntropy<T>& f, double total_weight, s
       continue;
     }
     // exp(x - lse) sums to 1 but for the rounding of lse, which dividing by the sum takes out again.
-    const double sum = row_exp(x, n, logsumexp[r], dx);
+    const double sum = row_exp<RowIn::memory>(x, n, logsumexp[r], dx);
     const double outer = static_cast<double>(scale[r]);
     const double weight = f.class_weights ? static_cast<double>(f.class_weights[target]) : 1.0;
     const double hit = (1 - f.label_smoothing) * weight;
