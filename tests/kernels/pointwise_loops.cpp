@@ -106,6 +106,8 @@ const Layout kLayouts[] = {
     {"contiguous", {5, 7}, {7, 1}, {7, 1}},
     {"long contiguous", {3, 9000}, {9000, 1}, {9000, 1}},
     {"by a scalar", {20000}, {1}, {0}},
+    {"beyond the caches", {1100, 1000}, {1000, 1}, {1000, 1}},
+    {"beyond the caches, by a scalar", {1100, 1000}, {1000, 1}, {0, 0}},
     {"scalar first", {4, 30}, {0, 0}, {30, 1}},
     {"row over batches", {16, 7, 40}, {280, 40, 1}, {0, 0, 1}},
     {"column over rows", {16, 40}, {40, 1}, {1, 0}},

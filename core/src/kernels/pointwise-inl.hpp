@@ -24,6 +24,8 @@
 // #define. No lambdas and no std:: templates inside a formula: they would be compiled for the wide target and shared
 // with code that runs on any machine.
 
+#include <hwy/cache_control.h>
+
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
@@ -56,6 +58,13 @@ HWY_INLINE Lanes<D> clamp(Lanes<D> x, double low, double high) {
   return clamp_keep_nan(x, low, high);
 }
 
+/// Begins to fetch the lines of `count` elements, which may lie beyond an array's end.
+template <class T>
+HWY_INLINE void fetch_lines(const T* from, std::size_t count) {
+  const auto first = reinterpret_cast<std::uintptr_t>(from);
+  for (std::size_t b = 0; b < count * sizeof(T); b += 64) hwy::Prefetch(reinterpret_cast<const char*>(first + b));
+}
+
 /// A row of n elements to read vector by vector: contiguous (step 1), one value for all (step 0), or absent (null:
 /// zeros). The last two are served from a small buffer that is read again and again, so that the loop has no branch.
 template <class D>
@@ -74,6 +83,11 @@ class InputRow {
 
   /// Elements i, i + 1, ...: a full vector.
   HWY_INLINE Lanes<D> load(std::size_t i) const { return hn::LoadU(D(), data_ + i * step_); }
+
+  /// Begins to fetch the lines of elements i ... i + count - 1.
+  HWY_INLINE void fetch(std::size_t i, std::size_t count) const {
+    if (step_ != 0) fetch_lines(data_ + i, count);
+  }
 
   /// Elements i ... i + count - 1 in the first lanes; the other lanes hold a value that is safe to compute with. Reads
   /// nothing else.
@@ -112,13 +126,22 @@ HWY_INLINE void store(Lanes<D> value, hn::TFromD<D>* to, std::size_t count) {
 }
 
 /// Calls step(i, count...) for each full vector, without a count, and once for the tail, with it. Step gives the lanes
-/// to store at i.
+/// to store at i; step.fetch(i, count), if it has that, begins to fetch what it reads there.
 template <class D, class Step>
 HWY_INLINE void for_each_vector(const Step& step, void* output, std::int64_t n) {
   auto* const out = static_cast<hn::TFromD<D>*>(output);
   const auto size = static_cast<std::size_t>(n);
   const std::size_t lanes = hn::Lanes(D());
   std::size_t i = 0;
+  if constexpr (requires { step.fetch(i, i); }) {
+    // The processor's own prefetchers stop where a page ends, and know nothing of an output.
+    constexpr std::size_t kBlock = 1024 / sizeof(hn::TFromD<D>);
+    while (n >= kernels::kFarRow && i + kBlock <= size) {
+      step.fetch(i + 2 * kBlock, kBlock);
+      fetch_lines(out + i + 2 * kBlock, kBlock);
+      for (const std::size_t end = i + kBlock; i < end; i += lanes) store<D>(step(i), out + i);
+    }
+  }
   for (; i + lanes <= size; i += lanes) store<D>(step(i), out + i);
   if (i < size) store<D>(step(i, size - i), out + i, size - i);
 }
@@ -139,6 +162,7 @@ struct UnaryValue {
   HWY_INLINE Lanes<D> operator()(std::size_t i, Count... count) const {
     return formula.value(x.load(i, count...));
   }
+  HWY_INLINE void fetch(std::size_t i, std::size_t count) const { x.fetch(i, count); }
 };
 
 template <class Formula, class D>
@@ -148,6 +172,11 @@ struct UnarySlope {
   template <class... Count>
   HWY_INLINE Lanes<D> operator()(std::size_t i, Count... count) const {
     return dy.load(i, count...) * formula.slope(x.load(i, count...), y.load(i, count...));
+  }
+  HWY_INLINE void fetch(std::size_t i, std::size_t count) const {
+    x.fetch(i, count);
+    y.fetch(i, count);
+    dy.fetch(i, count);
   }
 };
 
@@ -159,6 +188,10 @@ struct BinaryValue {
   HWY_INLINE Lanes<D> operator()(std::size_t i, Count... count) const {
     return formula.value(a.load(i, count...), b.load(i, count...));
   }
+  HWY_INLINE void fetch(std::size_t i, std::size_t count) const {
+    a.fetch(i, count);
+    b.fetch(i, count);
+  }
 };
 
 template <class Formula, class D>
@@ -169,6 +202,12 @@ struct BinarySlopeA {
   HWY_INLINE Lanes<D> operator()(std::size_t i, Count... count) const {
     return dy.load(i, count...) * formula.slope_a(a.load(i, count...), b.load(i, count...), y.load(i, count...));
   }
+  HWY_INLINE void fetch(std::size_t i, std::size_t count) const {
+    a.fetch(i, count);
+    b.fetch(i, count);
+    y.fetch(i, count);
+    dy.fetch(i, count);
+  }
 };
 
 template <class Formula, class D>
@@ -178,6 +217,12 @@ struct BinarySlopeB {
   template <class... Count>
   HWY_INLINE Lanes<D> operator()(std::size_t i, Count... count) const {
     return dy.load(i, count...) * formula.slope_b(a.load(i, count...), b.load(i, count...), y.load(i, count...));
+  }
+  HWY_INLINE void fetch(std::size_t i, std::size_t count) const {
+    a.fetch(i, count);
+    b.fetch(i, count);
+    y.fetch(i, count);
+    dy.fetch(i, count);
   }
 };
 

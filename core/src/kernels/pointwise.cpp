@@ -11,6 +11,7 @@ namespace {
 
 /// Elements per parallel chunk: a row that stays in the first-level cache.
 constexpr std::int64_t kChunk = 8192;
+static_assert(kChunk < kFarRow);
 /// Elements gathered at a time from an operand that cannot be read in place.
 constexpr std::int64_t kGathered = 1024;
 
@@ -176,7 +177,7 @@ void for_each_piece(const std::array<std::size_t, N>& element_sizes, const Shape
     }
   }
 
-  parallel_for(n, kChunk, n * cost, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(n, n < kFarArray ? kChunk : kFarRow, n * cost, [&](std::int64_t begin, std::int64_t end) {
     alignas(64) std::byte buffers[N][static_cast<std::size_t>(kGathered) * sizeof(double)];
     std::array<Piece, N> pieces{};
     for (std::int64_t i = begin, count; i < end; i += count) {

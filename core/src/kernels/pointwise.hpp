@@ -10,6 +10,10 @@
 
 namespace tapegrad::kernels {
 
+/// A row of so many elements is a piece of an array that no near cache holds: it is fetched ahead. Loops cut arrays of
+/// kFarArray elements and more into such rows, others into shorter ones.
+inline constexpr std::int64_t kFarRow = 16384, kFarArray = 1024 * 1024;
+
 /// One formula on one contiguous row, dispatched to the machine's widest vectors at run time. `formula` points to the
 /// formula object, or is null for one without attributes. REQUIRES: dtype is float32 or float64. A value depends on its
 /// own operands alone, never on its position or on n.
