@@ -276,6 +276,30 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(same_bits_at_any_number_of_threads, T, Types) {
   }
 }
 
+// A weight gradient: A's rows are not contiguous, C is small or large, and k deeper than a block.
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_gradient_has_the_same_bits_at_any_number_of_threads, T, Types) {
+  std::mt19937 g(8);
+  for (Size size : {Size{128, 128, 768}, Size{130, 90, 500}, Size{512, 128, 300}, Size{700, 800, 50}}) {
+    const auto a = random_matrix<T>(Layout::columns, size.m, size.k, g),
+               b = random_matrix<T>(Layout::rows, size.k, size.n, g);
+    const auto start = random_matrix<T>(Layout::rows, size.m, size.n, g);
+    auto expected = start;
+    tapegrad::kernels::gemm_reference<T>(size.m, size.n, size.k, a.ref(), b.ref(), expected.ref(),
+                                         {nullptr, true, Activation::none});
+    std::vector<std::vector<T>> results;
+    for (int threads : {1, 2, 5}) {
+      tapegrad::set_num_threads(threads);
+      auto c = start;
+      tapegrad::kernels::gemm<T>(size.m, size.n, size.k, a.ref(), b.ref(), c.ref(), {nullptr, true, Activation::none});
+      BOOST_TEST(worst_error(a, b, start, c, expected, {nullptr, true, Activation::none}) == 0);
+      results.push_back(c.memory);
+    }
+    tapegrad::set_num_threads(0);
+    BOOST_TEST(same_bits(results[0], results[1]));
+    BOOST_TEST(same_bits(results[0], results[2]));
+  }
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_row_does_not_depend_on_its_batch_nor_a_column_on_its_neighbours, T, Types) {
   std::mt19937 g(7);
   for (Size size : {Size{41, 101, 40}, Size{300, 70, 800}, Size{9, 33, 7}}) {
