@@ -93,7 +93,7 @@ std::atomic<std::size_t> live_bytes{0};
 std::atomic<std::size_t> peak_bytes{0};
 
 /// What threads share: bins of free blocks and, under them, the system and the page heap. Threads bring and take whole
-/// lists, which are never walked: their blocks may have left the cache long ago.
+/// lists, and nobody reads their blocks meanwhile: they may have left the cache long ago.
 class SharedBins {
  public:
   SharedBins() {
@@ -296,12 +296,12 @@ SizeClass block_class(std::size_t bytes) {
     SharedBins::shared().give(block, c.bytes);
     return;
   }
-  FreeList alone;
   if (cache_usable(cache)) {
     auto& [list, second] = cache.classes[static_cast<std::size_t>(c.index)];
     SharedBins::shared().give_list(std::exchange(second, std::exchange(list, {})), c.index, c.bytes);
     list.push(block);
   } else {
+    FreeList alone;
     alone.push(block);
     SharedBins::shared().give_list(alone, c.index, c.bytes);
   }
