@@ -27,7 +27,8 @@ BOOST_AUTO_TEST_CASE(the_last_one_destroys) {
   {
     const auto first = tapegrad::Ref<Counted>::adopt(new Counted(&gone));
     {
-      const tapegrad::Ref<Counted> second = first;
+      tapegrad::Ref<Counted> second;
+      second = first;
       BOOST_TEST(first->owners == 2);
     }
     BOOST_TEST(first->owners == 1);
@@ -42,7 +43,10 @@ BOOST_AUTO_TEST_CASE(two_threads_lose_no_count) {
   {
     const auto shared = tapegrad::Ref<Counted>::adopt(new Counted(&gone));
     const auto churn = [&shared] {
-      for (int i = 0; i < 1'000'000; ++i) const tapegrad::Ref<Counted> another = shared;
+      for (int i = 0; i < 1'000'000; ++i) {
+        tapegrad::Ref<Counted> another;
+        another = shared;
+      }
     };
     bool alone = true;
     std::thread other([&] {

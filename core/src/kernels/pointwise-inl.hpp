@@ -61,8 +61,8 @@ HWY_INLINE Lanes<D> clamp(Lanes<D> x, double low, double high) {
 /// Begins to fetch the lines of `count` elements, which may lie beyond an array's end.
 template <class T>
 HWY_INLINE void fetch_lines(const T* from, std::size_t count) {
-  const auto first = reinterpret_cast<std::uintptr_t>(from);
-  for (std::size_t b = 0; b < count * sizeof(T); b += 64) hwy::Prefetch(reinterpret_cast<const char*>(first + b));
+  const auto* const first = reinterpret_cast<const char*>(from);
+  for (std::size_t b = 0; b < count * sizeof(T); b += 64) hwy::Prefetch(first + b);
 }
 
 /// A row of n elements to read vector by vector: contiguous (step 1), one value for all (step 0), or absent (null:

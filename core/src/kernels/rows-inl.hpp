@@ -63,10 +63,7 @@ struct AllLanes {
   HWY_INLINE Lanes<T> or_else(Lanes<T> v, T) const { return v; }
   /// For a pass that meets memory for the first time, in order, to read or write it: begins to fetch what lies 2 KiB
   /// on. The processor's own prefetchers stop where a page ends, and know nothing of what is only written.
-  HWY_INLINE void fetch_ahead(const T* p) const {
-    constexpr std::uintptr_t kAhead = 2048;
-    hwy::Prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(p) + kAhead));
-  }
+  HWY_INLINE void fetch_ahead(const T* p) const { hwy::Prefetch(reinterpret_cast<const char*>(p) + 2048); }
 };
 
 /// The first `count` lanes; the others load as 0 and are not stored.
