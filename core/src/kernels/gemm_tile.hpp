@@ -15,7 +15,7 @@ struct GemmProblem {
   MatrixRef<const T> bias;  ///< data is null without bias; one stride is 0
   bool accumulate;
   Activation activation;
-  bool swapped = false;  ///< a and b stand for the caller's b and a transposed: so do the batch's offsets
+  bool swapped = false;       ///< a and b stand for the caller's b and a transposed: so do the batch's offsets
   bool prefetches_c = false;  ///< C is so large that its lines are not in the caches
 };
 
