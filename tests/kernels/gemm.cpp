@@ -7,6 +7,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <cstring>
+#include <initializer_list>
 #include <limits>
 #include <random>
 #include <tuple>
@@ -155,6 +156,26 @@ void check_every_epilogue(Size size, Layout layout_b, Layout layout_c, std::mt19
                                    g);
 }
 
+/// The product added to C, by teams of these sizes: the first agrees with the reference, the others with its bits.
+template <class T>
+void check_threads(Size size, Layout layout_a, Layout layout_b, std::initializer_list<int> teams, std::mt19937& g) {
+  constexpr GemmEpilogue<T> kAdded{nullptr, true, Activation::none};
+  const auto a = random_matrix<T>(layout_a, size.m, size.k, g), b = random_matrix<T>(layout_b, size.k, size.n, g);
+  const auto start = random_matrix<T>(Layout::rows, size.m, size.n, g);
+  auto expected = start;
+  gemm_reference<T>(size.m, size.n, size.k, a.ref(), b.ref(), expected.ref(), kAdded);
+  std::vector<std::vector<T>> results;
+  for (int threads : teams) {
+    tapegrad::set_num_threads(threads);
+    auto c = start;
+    tapegrad::kernels::gemm<T>(size.m, size.n, size.k, a.ref(), b.ref(), c.ref(), kAdded);
+    if (results.empty()) BOOST_TEST(worst_error(a, b, start, c, expected, kAdded) == 0);
+    results.push_back(c.memory);
+    BOOST_TEST(same_bits(results.front(), results.back()));
+  }
+  tapegrad::set_num_threads(0);
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(gemm)
@@ -259,45 +280,15 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(zero_strides_repeat_an_element, T, Types) {
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(same_bits_at_any_number_of_threads, T, Types) {
   std::mt19937 g(6);
-  for (Size size : {Size{300, 500, 97}, Size{112, 160, 400}, Size{1, 2000, 700}, Size{2000, 1, 700}}) {
-    const auto a = random_matrix<T>(Layout::rows, size.m, size.k, g),
-               b = random_matrix<T>(Layout::columns, size.k, size.n, g);
-    const auto start = random_matrix<T>(Layout::rows, size.m, size.n, g);
-    std::vector<std::vector<T>> results;
-    for (int threads : {1, 2, 4}) {
-      tapegrad::set_num_threads(threads);
-      auto c = start;
-      tapegrad::kernels::gemm<T>(size.m, size.n, size.k, a.ref(), b.ref(), c.ref(), {nullptr, true, Activation::none});
-      results.push_back(c.memory);
-    }
-    tapegrad::set_num_threads(0);
-    BOOST_TEST(same_bits(results[0], results[1]));
-    BOOST_TEST(same_bits(results[0], results[2]));
-  }
+  for (Size size : {Size{300, 500, 97}, Size{112, 160, 400}, Size{1, 2000, 700}, Size{2000, 1, 700}})
+    check_threads<T>(size, Layout::rows, Layout::columns, {1, 2, 4}, g);
 }
 
 // A weight gradient: A's rows are not contiguous, C is small or large, and k deeper than a block.
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_gradient_has_the_same_bits_at_any_number_of_threads, T, Types) {
   std::mt19937 g(8);
-  for (Size size : {Size{128, 128, 768}, Size{130, 90, 500}, Size{300, 128, 300}, Size{700, 800, 20}}) {
-    const auto a = random_matrix<T>(Layout::columns, size.m, size.k, g),
-               b = random_matrix<T>(Layout::rows, size.k, size.n, g);
-    const auto start = random_matrix<T>(Layout::rows, size.m, size.n, g);
-    auto expected = start;
-    tapegrad::kernels::gemm_reference<T>(size.m, size.n, size.k, a.ref(), b.ref(), expected.ref(),
-                                         {nullptr, true, Activation::none});
-    std::vector<std::vector<T>> results;
-    for (int threads : {1, 2, 5}) {
-      tapegrad::set_num_threads(threads);
-      auto c = start;
-      tapegrad::kernels::gemm<T>(size.m, size.n, size.k, a.ref(), b.ref(), c.ref(), {nullptr, true, Activation::none});
-      if (results.empty()) BOOST_TEST(worst_error(a, b, start, c, expected, {nullptr, true, Activation::none}) == 0);
-      results.push_back(c.memory);
-    }
-    tapegrad::set_num_threads(0);
-    BOOST_TEST(same_bits(results[0], results[1]));
-    BOOST_TEST(same_bits(results[0], results[2]));
-  }
+  for (Size size : {Size{128, 128, 768}, Size{130, 90, 500}, Size{300, 128, 300}, Size{700, 800, 20}})
+    check_threads<T>(size, Layout::columns, Layout::rows, {1, 2, 5}, g);
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_row_does_not_depend_on_its_batch_nor_a_column_on_its_neighbours, T, Types) {
