@@ -194,29 +194,19 @@ struct BinaryValue {
   }
 };
 
-template <class Formula, class D>
-struct BinarySlopeA {
+/// The gradient of operand a, or of b.
+template <class Formula, class D, bool of_a>
+struct BinarySlope {
   Formula formula;
   const InputRow<D>&a, &b, &y, &dy;
   template <class... Count>
   HWY_INLINE Lanes<D> operator()(std::size_t i, Count... count) const {
-    return dy.load(i, count...) * formula.slope_a(a.load(i, count...), b.load(i, count...), y.load(i, count...));
-  }
-  HWY_INLINE void fetch(std::size_t i, std::size_t count) const {
-    a.fetch(i, count);
-    b.fetch(i, count);
-    y.fetch(i, count);
-    dy.fetch(i, count);
-  }
-};
-
-template <class Formula, class D>
-struct BinarySlopeB {
-  Formula formula;
-  const InputRow<D>&a, &b, &y, &dy;
-  template <class... Count>
-  HWY_INLINE Lanes<D> operator()(std::size_t i, Count... count) const {
-    return dy.load(i, count...) * formula.slope_b(a.load(i, count...), b.load(i, count...), y.load(i, count...));
+    const Lanes<D> at_a = a.load(i, count...), at_b = b.load(i, count...), at_y = y.load(i, count...);
+    if constexpr (of_a) {
+      return dy.load(i, count...) * formula.slope_a(at_a, at_b, at_y);
+    } else {
+      return dy.load(i, count...) * formula.slope_b(at_a, at_b, at_y);
+    }
   }
   HWY_INLINE void fetch(std::size_t i, std::size_t count) const {
     a.fetch(i, count);
@@ -255,8 +245,8 @@ void binary_backward(const void* formula, const void* a_data, int a_step, const 
   using D = hn::ScalableTag<T>;
   const Formula f = formula_from<Formula>(formula);
   const InputRow<D> a(a_data, a_step), b(b_data, b_step), y(y_data, 1), dy(dy_data, 1);
-  if (da != nullptr) for_each_vector<D>(BinarySlopeA<Formula, D>{f, a, b, y, dy}, da, n);
-  if (db != nullptr) for_each_vector<D>(BinarySlopeB<Formula, D>{f, a, b, y, dy}, db, n);
+  if (da != nullptr) for_each_vector<D>(BinarySlope<Formula, D, true>{f, a, b, y, dy}, da, n);
+  if (db != nullptr) for_each_vector<D>(BinarySlope<Formula, D, false>{f, a, b, y, dy}, db, n);
 }
 
 }  // namespace tapegrad::HWY_NAMESPACE
