@@ -77,7 +77,7 @@ void compute_on(TapeImpl& tape, const OpCall& call, Inputs originals) {
 }
 
 void run(const OpCall& call, Inputs originals) {
-  if (recorder.tape != nullptr && recorder.paused == 0 && call.table.differentiable) {
+  if (recorder.records() && call.table.differentiable) {
     compute_on(*recorder.tape, call, originals);
   } else {
     Keeper keeper(false);

@@ -12,7 +12,7 @@ namespace tapegrad {
 
 constinit thread_local Recorder recorder;
 
-bool is_recording() { return recorder.tape != nullptr && recorder.paused == 0; }
+bool is_recording() { return recorder.records(); }
 
 NoRecord::NoRecord() { ++recorder.paused; }
 NoRecord::~NoRecord() { --recorder.paused; }

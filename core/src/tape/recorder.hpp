@@ -29,6 +29,8 @@ struct Recorder {
   };
   std::array<Level, kMostLevels> levels{};  // live levels of forward mode, outermost first
   int level_count = 0;
+
+  bool records() const { return tape != nullptr && paused == 0; }
 };
 
 extern constinit thread_local Recorder recorder;
