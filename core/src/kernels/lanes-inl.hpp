@@ -18,6 +18,15 @@
 
 #include <hwy/highway.h>
 
+// A function of lanes, within its callers; but not where vectors are emulated: there each addition is a loop, and a
+// kernel of five exponentials is a function that takes compilers minutes under sanitizers.
+#undef TAPEGRAD_LANES_FUNCTION
+#if HWY_TARGET == HWY_EMU128
+#define TAPEGRAD_LANES_FUNCTION HWY_NOINLINE
+#else
+#define TAPEGRAD_LANES_FUNCTION HWY_INLINE
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace tapegrad::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;

@@ -24,7 +24,7 @@ struct ReducedExp {
 };
 
 template <class D>
-HWY_INLINE ReducedExp<D> reduce_exp(Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION ReducedExp<D> reduce_exp(Lanes<D> x) {
   const auto k = round_small(x * (1.0 / kLn2));
   // ln 2 in two parts: k times the first is exact without fused multiply-add.
   const auto r = kIsFloat<D>
@@ -35,7 +35,7 @@ HWY_INLINE ReducedExp<D> reduce_exp(Lanes<D> x) {
 
 /// e^r - 1 for |r| <= ln 2 / 2.
 template <class D>
-HWY_INLINE Lanes<D> expm1_reduced(Lanes<D> r) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> expm1_reduced(Lanes<D> r) {
   const auto tail = kIsFloat<D> ? polynomial(r, 0.50000000134658092, 0.166666666816232314, 0.0416664649252859054,
                                              0.00833331092548090083, 0.00139336499963092504, 0.000198909908246736538)
                                 : polynomial(r, 0.5, 0.16666666666666671, 0.0416666666666666698, 0.00833333333332613513,
@@ -57,32 +57,32 @@ inline constexpr double kLowestExponent = kIsFloat<D> ? -150.0 : -800.0;
 
 /// e^(x + low), for a low part of the exponent that is lost in x's last place.
 template <class D>
-HWY_INLINE ScaledExp<D> exp_of(Lanes<D> x, Lanes<D> low) {
+TAPEGRAD_LANES_FUNCTION ScaledExp<D> exp_of(Lanes<D> x, Lanes<D> low) {
   const auto [k, r] = reduce_exp(clamp_keep_nan(x, kLowestExponent<D>, kIsFloat<D> ? 90.0 : 711.0));
   return {k, expm1_reduced(r + low)};
 }
 
 /// e^x 2^shift; a shift keeps e^x / 2 finite where e^x is not.
 template <class D>
-HWY_INLINE Lanes<D> exp_shifted(Lanes<D> x, double shift) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> exp_shifted(Lanes<D> x, double shift) {
   const auto [k, p] = exp_of(x, Lanes<D>(0.0));
   return scale(1.0 + p, k + shift);
 }
 
 template <class D>
-HWY_INLINE Lanes<D> exp(Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> exp(Lanes<D> x) {
   return exp_shifted(x, 0.0);
 }
 
 template <class D>
-HWY_INLINE Lanes<D> exp2(Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> exp2(Lanes<D> x) {
   const auto bounded = kIsFloat<D> ? clamp_keep_nan(x, -152.0, 129.0) : clamp_keep_nan(x, -1080.0, 1025.0);
   const auto k = round_small(bounded);
   return scale(1.0 + expm1_reduced((bounded - k) * kLn2), k);
 }
 
 template <class D>
-HWY_INLINE Lanes<D> expm1(Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> expm1(Lanes<D> x) {
   const auto [k, r] = reduce_exp(kIsFloat<D> ? clamp_keep_nan(x, -20.0, 88.73) : clamp_keep_nan(x, -40.0, 709.79));
   const auto p = expm1_reduced(r);
   const auto half_scale = power_of_two(k - 1.0);  // 2^k may be beyond the largest number
@@ -92,14 +92,14 @@ HWY_INLINE Lanes<D> expm1(Lanes<D> x) {
 
 /// 1 / (1 + e^-x), from e^-|x| alone: nothing overflows.
 template <class D>
-HWY_INLINE Lanes<D> sigmoid(Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> sigmoid(Lanes<D> x) {
   const auto e = exp(-abs(x));
   return select(x < 0.0, e, 1.0) / (1.0 + e);
 }
 
 /// sigmoid(x) sigmoid(-x), the slope of the sigmoid: a tail as long as that of e^-|x|.
 template <class D>
-HWY_INLINE Lanes<D> logistic_density(Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> logistic_density(Lanes<D> x) {
   const auto e = exp(-abs(x));
   const auto d = 1.0 + e;
   return e / (d * d);
@@ -110,7 +110,7 @@ inline constexpr double kTailShift = 64, kTailUnit = 0x1p-64;
 
 /// a sigmoid(x + lost), where sigmoid(x) alone would be subnormal or zero too; 0 where it is zero, whatever a is.
 template <class D>
-HWY_INLINE Lanes<D> times_sigmoid(Lanes<D> a, Unrounded<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> times_sigmoid(Lanes<D> a, Unrounded<D> x) {
   const auto magnitude = abs(x.value);
   const auto [k, p] = exp_of(-magnitude, select(x.value < 0.0, x.lost, -x.lost));
   const auto e = scale(1.0 + p, k + kTailShift);
@@ -119,19 +119,19 @@ HWY_INLINE Lanes<D> times_sigmoid(Lanes<D> a, Unrounded<D> x) {
   return select(x.value < 0.0, tail, a / one_and_e);
 }
 template <class D>
-HWY_INLINE Lanes<D> times_sigmoid(Lanes<D> a, Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> times_sigmoid(Lanes<D> a, Lanes<D> x) {
   return times_sigmoid(a, Unrounded<D>{x, 0.0});
 }
 
 template <class D>
-HWY_INLINE Unrounded<D> operator-(Unrounded<D> x) {
+TAPEGRAD_LANES_FUNCTION Unrounded<D> operator-(Unrounded<D> x) {
   return {-x.value, -x.lost};
 }
 
 /// 2 sqrt(2 / pi) (x + 0.044715 x^3), the argument of GELU's tanh form, to twice the precision: its rounding error
 /// would be magnified up to 700 times in the tail.
 template <class D>
-HWY_INLINE Unrounded<D> gelu_argument(Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Unrounded<D> gelu_argument(Lanes<D> x) {
   constexpr double kLinear = 1.5957691216057308, kCubic = 0.07135481627260025;
   constexpr double kLinearLost =
       kIsFloat<D> ? kLinear - static_cast<double>(static_cast<float>(kLinear)) : -9.9693088091109203e-17;
@@ -148,7 +148,7 @@ HWY_INLINE Unrounded<D> gelu_argument(Lanes<D> x) {
 }
 
 template <class D>
-HWY_INLINE Lanes<D> tanh(Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> tanh(Lanes<D> x) {
   const double saturated = kIsFloat<D> ? 10.0 : 22.0;  // tanh rounds to 1 from here on
   const auto magnitude = abs(x);
   const auto t = expm1(2.0 * select(magnitude > saturated, saturated, magnitude));
@@ -157,7 +157,7 @@ HWY_INLINE Lanes<D> tanh(Lanes<D> x) {
 
 struct SinhInDouble {
   template <class D>
-  HWY_INLINE Lanes<D> operator()(Lanes<D> x) const {
+  TAPEGRAD_LANES_FUNCTION Lanes<D> operator()(Lanes<D> x) const {
     const auto magnitude = abs(x);
     const auto t = expm1(select(magnitude > 1.0, 1.0, magnitude));
     const auto e = exp_shifted(magnitude, -1.0);
@@ -168,7 +168,7 @@ TAPEGRAD_THROUGH_DOUBLE(sinh, SinhInDouble)
 
 struct CoshInDouble {
   template <class D>
-  HWY_INLINE Lanes<D> operator()(Lanes<D> x) const {
+  TAPEGRAD_LANES_FUNCTION Lanes<D> operator()(Lanes<D> x) const {
     const auto e = exp_shifted(abs(x), -1.0);
     return e + 0.25 / e;
   }
@@ -185,7 +185,7 @@ struct LogParts {
 
 /// REQUIRES (for a meaningful result): x > 0 and finite.
 template <class D>
-HWY_INLINE LogParts<D> split_log(Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION LogParts<D> split_log(Lanes<D> x) {
   const hn::RebindToUnsigned<D> bits;
   using U = hn::TFromD<decltype(bits)>;
   constexpr int kMantissa = kIsFloat<D> ? 23 : 52;
@@ -207,7 +207,7 @@ HWY_INLINE LogParts<D> split_log(Lanes<D> x) {
 /// k ln 2 + log(1 + f) + correction: with s = f / (2 + f), log(1 + f) = 2 atanh(s) = f - (f^2/2 - s (f^2/2 + s^2
 /// P(s^2))).
 template <class D>
-HWY_INLINE Lanes<D> log_of_parts(Lanes<D> k, Lanes<D> f, Lanes<D> correction) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> log_of_parts(Lanes<D> k, Lanes<D> f, Lanes<D> correction) {
   const auto s = f / (2.0 + f);
   const auto z = s * s;
   const auto tail =
@@ -224,31 +224,31 @@ HWY_INLINE Lanes<D> log_of_parts(Lanes<D> k, Lanes<D> f, Lanes<D> correction) {
 
 /// y, the logarithm of x where 0 < x < infinity, with the values at and beyond the domain's ends.
 template <class D>
-HWY_INLINE Lanes<D> with_log_limits(Lanes<D> x, Lanes<D> y) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> with_log_limits(Lanes<D> x, Lanes<D> y) {
   const auto beyond = select(x == 0.0, -kInfinity, select(x < 0.0, kNaN, x));
   return select((x > 0.0) & (x < kInfinity), y, beyond);
 }
 
 template <class D>
-HWY_INLINE Lanes<D> log(Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> log(Lanes<D> x) {
   const auto [k, f] = split_log(x);
   return with_log_limits(x, log_of_parts(k, f, Lanes<D>(0.0)));
 }
 
 /// Exact at powers of two.
 template <class D>
-HWY_INLINE Lanes<D> log2(Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> log2(Lanes<D> x) {
   const auto [k, f] = split_log(x);
   return with_log_limits(x, mul_add(log_of_parts(Lanes<D>(0.0), f, Lanes<D>(0.0)), Lanes<D>(1.0 / kLn2), k));
 }
 
 template <class D>
-HWY_INLINE Lanes<D> log10(Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> log10(Lanes<D> x) {
   return log(x) * 0.434294481903251827651;
 }
 
 template <class D>
-HWY_INLINE Lanes<D> log1p(Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> log1p(Lanes<D> x) {
   const auto u = 1.0 + x;
   const auto [k, f] = split_log(u);
   const auto lost = select(x < 1.0, x - (u - 1.0), 1.0 - (u - x));  // what rounding took from 1 + x
@@ -258,7 +258,7 @@ HWY_INLINE Lanes<D> log1p(Lanes<D> x) {
 
 struct AsinhInDouble {
   template <class D>
-  HWY_INLINE Lanes<D> operator()(Lanes<D> x) const {
+  TAPEGRAD_LANES_FUNCTION Lanes<D> operator()(Lanes<D> x) const {
     const auto magnitude = abs(x);
     const auto bounded = select(magnitude > 0x1p28, 1.0, magnitude);
     const auto small = log1p(bounded + bounded * bounded / (1.0 + sqrt(1.0 + bounded * bounded)));
@@ -269,7 +269,7 @@ TAPEGRAD_THROUGH_DOUBLE(asinh, AsinhInDouble)
 
 struct AcoshInDouble {
   template <class D>
-  HWY_INLINE Lanes<D> operator()(Lanes<D> x) const {
+  TAPEGRAD_LANES_FUNCTION Lanes<D> operator()(Lanes<D> x) const {
     const auto t = x - 1.0;
     return select(x > 0x1p28, log(x) + kLn2, select(x < 1.0, kNaN, log1p(t + sqrt(t * (2.0 + t)))));
   }
@@ -278,7 +278,7 @@ TAPEGRAD_THROUGH_DOUBLE(acosh, AcoshInDouble)
 
 struct AtanhInDouble {
   template <class D>
-  HWY_INLINE Lanes<D> operator()(Lanes<D> x) const {
+  TAPEGRAD_LANES_FUNCTION Lanes<D> operator()(Lanes<D> x) const {
     const auto magnitude = abs(x);
     return copysign(0.5 * log1p(2.0 * magnitude / (1.0 - magnitude)), x);
   }
@@ -289,7 +289,7 @@ TAPEGRAD_THROUGH_DOUBLE(atanh, AtanhInDouble)
 
 struct CbrtInDouble {
   template <class D>
-  HWY_INLINE Lanes<D> operator()(Lanes<D> x) const {
+  TAPEGRAD_LANES_FUNCTION Lanes<D> operator()(Lanes<D> x) const {
     const auto magnitude = abs(x);
     const auto y =
         exp(log(select(magnitude == 0.0, 1.0, magnitude)) * (1.0 / 3.0));  // log 0 would run into slow subnormals
@@ -302,7 +302,7 @@ TAPEGRAD_THROUGH_DOUBLE(cbrt, CbrtInDouble)
 /// For float operands: the logarithm in double leaves 29 bits to spare.
 struct PowInDouble {
   template <class D>
-  HWY_INLINE Lanes<D> operator()(Lanes<D> x, Lanes<D> y) const {
+  TAPEGRAD_LANES_FUNCTION Lanes<D> operator()(Lanes<D> x, Lanes<D> y) const {
     const auto magnitude = abs(x);
     const auto power = select(magnitude == 1.0, 1.0, exp(y * log(magnitude)));
     const auto is_integer = round(y) == y;
@@ -315,7 +315,7 @@ struct PowInDouble {
 };
 
 template <class D>
-HWY_INLINE Lanes<D> pow_lanes(Lanes<D> x, Lanes<D> y) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> pow_lanes(Lanes<D> x, Lanes<D> y) {
   if constexpr (kIsFloat<D>)
     return in_double(PowInDouble{}, x, y);
   else

@@ -18,21 +18,21 @@ namespace tapegrad::HWY_NAMESPACE {
 
 /// -factor x^2. REQUIRES: factor is a power of two.
 template <class D>
-HWY_INLINE Unrounded<D> minus_square(Lanes<D> x, double factor) {
+TAPEGRAD_LANES_FUNCTION Unrounded<D> minus_square(Lanes<D> x, double factor) {
   const auto [value, lost] = exact_product(x, x);
   return {-factor * value, -factor * lost};
 }
 
 /// e^(-factor x^2): the square's rounding error would be magnified up to 700 times. REQUIRES: factor is a power of two.
 template <class D>
-HWY_INLINE ScaledExp<D> gaussian(Lanes<D> x, double factor) {
+TAPEGRAD_LANES_FUNCTION ScaledExp<D> gaussian(Lanes<D> x, double factor) {
   const auto [value, lost] = minus_square(x, factor);
   return exp_of(value, lost);
 }
 
 /// e^(-x^2)
 template <class D>
-HWY_INLINE Lanes<D> exp_minus_square(Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> exp_minus_square(Lanes<D> x) {
   const auto [k, p] = gaussian(clamp_keep_nan(abs(x), 0.0, kIsFloat<D> ? 11.0 : 28.0), 1.0);
   return scale(1.0 + p, k);
 }
@@ -41,7 +41,7 @@ HWY_INLINE Lanes<D> exp_minus_square(Lanes<D> x) {
 /// after Shepherd and Laframboise, Chebyshev Approximation of (1 + 2x) exp(x^2) erfc x in 0 <= x < infinity, Math.
 /// Comp. 36 (1981). Ten terms are enough in float32, where t runs over [-0.78, 0.44] only.
 template <class D>
-HWY_INLINE Lanes<D> erfc_tail(Lanes<D> x, ScaledExp<D> e, double shift) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> erfc_tail(Lanes<D> x, ScaledExp<D> e, double shift) {
   const auto t = (x - 4.0) / (x + 4.0);
   const auto g =
       kIsFloat<D>
@@ -59,7 +59,7 @@ HWY_INLINE Lanes<D> erfc_tail(Lanes<D> x, ScaledExp<D> e, double shift) {
 
 /// erf(x) for |x| <= 1.
 template <class D>
-HWY_INLINE Lanes<D> erf_small(Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> erf_small(Lanes<D> x) {
   const auto z = x * x;
   const auto ratio =
       kIsFloat<D>
@@ -74,7 +74,7 @@ HWY_INLINE Lanes<D> erf_small(Lanes<D> x) {
 }
 
 template <class D>
-HWY_INLINE Lanes<D> erf(Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> erf(Lanes<D> x) {
   const auto magnitude = abs(x);
   const auto small = magnitude <= 1.0;
   if constexpr (kIsFloat<D>) {
@@ -90,7 +90,7 @@ HWY_INLINE Lanes<D> erf(Lanes<D> x) {
 }
 
 template <class D>
-HWY_INLINE Lanes<D> erfc(Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> erfc(Lanes<D> x) {
   const auto magnitude = abs(x);
   // Below half the least subnormal number from 10.1 and 27.25 on.
   const auto bounded = clamp_keep_nan(magnitude, 0.5, kIsFloat<D> ? 10.1 : 27.25);
@@ -106,7 +106,7 @@ inline constexpr double kNormalTailEnd = kIsFloat<D> ? 15.0 : 38.75;
 /// Phi(-m) 2^kTailShift, Phi the standard normal distribution, given e = e^(-m^2 / 2). REQUIRES: 0 <= m <=
 /// kNormalTailEnd, in float64 m >= 1 / sqrt(2).
 template <class D>
-HWY_INLINE Lanes<D> normal_tail(Lanes<D> m, ScaledExp<D> e) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> normal_tail(Lanes<D> m, ScaledExp<D> e) {
   if constexpr (kIsFloat<D>) {
     // One division: as m goes from 0 to infinity, u = 1 / (1 + 0.4 m) goes from 1 to 0, and e^(m^2 / 2) Phi(-m) / u is
     // a smooth function of v = u - 1, which loses nothing near 0.
@@ -124,7 +124,7 @@ HWY_INLINE Lanes<D> normal_tail(Lanes<D> m, ScaledExp<D> e) {
 // by polynomials on 32 intervals about zero, at a third of the cost. Which one a lane goes depends on its x alone.
 
 template <class D>
-HWY_INLINE Lanes<D> times_normal_cdf_by_exp(Lanes<D> a, Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> times_normal_cdf_by_exp(Lanes<D> a, Lanes<D> x) {
   const auto magnitude = abs(x);
   const auto bounded = clamp_keep_nan(magnitude, kIsFloat<D> ? 0.0 : 0.70710678118654752440, kNormalTailEnd<D>);
   const auto tail = normal_tail(bounded, gaussian(bounded, 0.5));
@@ -140,7 +140,7 @@ HWY_INLINE Lanes<D> times_normal_cdf_by_exp(Lanes<D> a, Lanes<D> x) {
 }
 
 template <class D>
-HWY_INLINE Lanes<D> normal_cdf_plus_moment_by_exp(Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> normal_cdf_plus_moment_by_exp(Lanes<D> x) {
   const auto magnitude = clamp_keep_nan(abs(x), 0.0, kNormalTailEnd<D>);
   const auto e = gaussian(magnitude, 0.5);
   const auto moment = magnitude * (0.39894228040143267794 * scale(1.0 + e.p, e.k + kTailShift));
@@ -158,7 +158,7 @@ HWY_INLINE Lanes<D> normal_cdf_plus_moment_by_exp(Lanes<D> x) {
 
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
 /// The entries of a table of 32 that the low five bits of each lane name.
-HWY_INLINE hn::Vec512<float> look_up(const float* table, hn::Vec512<float> places) {
+TAPEGRAD_LANES_FUNCTION hn::Vec512<float> look_up(const float* table, hn::Vec512<float> places) {
   return hn::Vec512<float>{
       _mm512_permutex2var_ps(_mm512_load_ps(table), _mm512_castps_si512(places.raw), _mm512_load_ps(table + 16))};
 }
@@ -170,7 +170,7 @@ inline constexpr bool kHasTables = requires(const float* table, hn::Vec<D> place
 
 /// The terms from the k-th on of each lane's polynomial in h.
 template <int k = 0, class D>
-HWY_INLINE Lanes<D> piece(const float (&pieces)[NormalTable::kTerms][32], Lanes<D> places, Lanes<D> h) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> piece(const float (&pieces)[NormalTable::kTerms][32], Lanes<D> places, Lanes<D> h) {
   const Lanes<D> coefficient = look_up(pieces[k], places.v);
   if constexpr (k + 1 == NormalTable::kTerms) {
     return coefficient;
@@ -181,7 +181,7 @@ HWY_INLINE Lanes<D> piece(const float (&pieces)[NormalTable::kTerms][32], Lanes<
 
 /// A function of m by the polynomial of m's interval. Some number for m that is not in [0, NormalTable::kEnd).
 template <class D>
-HWY_INLINE Lanes<D> piecewise(const float (&pieces)[NormalTable::kTerms][32], Lanes<D> m) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> piecewise(const float (&pieces)[NormalTable::kTerms][32], Lanes<D> m) {
   const auto slope = mul_add(m, Lanes<D>(NormalTable::kSquare), Lanes<D>(NormalTable::kLinear));
   const auto places = mul_add(m, slope, Lanes<D>(kRounder<D>));  // the interval's number in the low bits
   return piece(pieces, places, m - Lanes<D>(look_up(kNormalTable.centre, places.v)));
@@ -198,7 +198,7 @@ HWY_NOINLINE Lanes<D> normal_cdf_plus_moment_far(Lanes<D> x) {
 
 /// a Phi(x), where Phi(x) alone would be subnormal or zero too; 0 where it is zero, whatever a is.
 template <class D>
-HWY_INLINE Lanes<D> times_normal_cdf(Lanes<D> a, Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> times_normal_cdf(Lanes<D> a, Lanes<D> x) {
   if constexpr (kHasTables<D>) {
     const auto near = abs(x) < NormalTable::kEnd;
     const auto tail = piecewise(kNormalTable.tail, abs(x));
@@ -212,7 +212,7 @@ HWY_INLINE Lanes<D> times_normal_cdf(Lanes<D> a, Lanes<D> x) {
 
 /// Phi(x) + x phi(x), the slope of x Phi(x), phi the normal density, with the same care for the tail.
 template <class D>
-HWY_INLINE Lanes<D> normal_cdf_plus_moment(Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> normal_cdf_plus_moment(Lanes<D> x) {
   if constexpr (kHasTables<D>) {
     const auto near = abs(x) < NormalTable::kEnd;
     const auto excess = piecewise(kNormalTable.excess, abs(x));
@@ -231,7 +231,7 @@ inline double lgamma_lane(double x) {
 
 struct LgammaInDouble {
   template <class D>
-  HWY_INLINE Lanes<D> operator()(Lanes<D> x) const {
+  TAPEGRAD_LANES_FUNCTION Lanes<D> operator()(Lanes<D> x) const {
     return lane_by_lane(lgamma_lane, x);
   }
 };
@@ -239,7 +239,7 @@ TAPEGRAD_THROUGH_DOUBLE(lgamma, LgammaInDouble)
 
 struct DigammaInDouble {
   template <class D>
-  HWY_INLINE Lanes<D> operator()(Lanes<D> x) const {
+  TAPEGRAD_LANES_FUNCTION Lanes<D> operator()(Lanes<D> x) const {
     return lane_by_lane(kernels::digamma, x);
   }
 };
@@ -249,14 +249,14 @@ inline double polygamma_lane(double order, double x) { return kernels::polygamma
 
 struct PolygammaInDouble {
   template <class D>
-  HWY_INLINE Lanes<D> operator()(Lanes<D> order, Lanes<D> x) const {
+  TAPEGRAD_LANES_FUNCTION Lanes<D> operator()(Lanes<D> order, Lanes<D> x) const {
     return lane_by_lane(polygamma_lane, order, x);
   }
 };
 
 /// REQUIRES: order >= 1.
 template <class D>
-HWY_INLINE Lanes<D> polygamma(int order, Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> polygamma(int order, Lanes<D> x) {
   if constexpr (kIsFloat<D>)
     return in_double(PolygammaInDouble{}, Lanes<D>(order), x);
   else

@@ -27,7 +27,7 @@ inline constexpr double kLargestAngle = 0x1p20;
 
 /// REQUIRES: |x| <= kLargestAngle; D is of double.
 template <class D>
-HWY_INLINE ReducedAngle<D> reduce_angle(Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION ReducedAngle<D> reduce_angle(Lanes<D> x) {
   const auto shifted = mul_add(x, Lanes<D>(0.636619772367581343076), Lanes<D>(kRounder<D>));
   const auto q = shifted - kRounder<D>;
   // pi/2 in three parts of 33 bits and a rest: even the double nearest to a multiple of pi/2 keeps all its bits.
@@ -43,7 +43,7 @@ HWY_INLINE ReducedAngle<D> reduce_angle(Lanes<D> x) {
 /// sin(high + low) and cos(high + low) for |high| <= pi/4 (with the low part carried as in fdlibm's k_sin.c and
 /// k_cos.c).
 template <class D>
-HWY_INLINE Lanes<D> sin_reduced(Lanes<D> high, Lanes<D> low) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> sin_reduced(Lanes<D> high, Lanes<D> low) {
   const auto z = high * high;
   const auto cube = z * high;
   const auto tail = polynomial(z, 0.00833333333333333149, -0.000198412698412650626, 2.75573192193373103e-6,
@@ -51,7 +51,7 @@ HWY_INLINE Lanes<D> sin_reduced(Lanes<D> high, Lanes<D> low) {
   return high - ((z * (0.5 * low - cube * tail) - low) - cube * -0.166666666666666667);
 }
 template <class D>
-HWY_INLINE Lanes<D> cos_reduced(Lanes<D> high, Lanes<D> low) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> cos_reduced(Lanes<D> high, Lanes<D> low) {
   const auto z = high * high;
   const auto half = 0.5 * z;
   const auto w = 1.0 - half;
@@ -63,13 +63,13 @@ HWY_INLINE Lanes<D> cos_reduced(Lanes<D> high, Lanes<D> low) {
 
 /// Whether bit 0 of each quadrant is set: sine and cosine change places.
 template <class D>
-HWY_INLINE typename Lanes<D>::Mask is_odd_quadrant(hn::Vec<hn::RebindToUnsigned<D>> quadrant) {
+TAPEGRAD_LANES_FUNCTION typename Lanes<D>::Mask is_odd_quadrant(hn::Vec<hn::RebindToUnsigned<D>> quadrant) {
   const hn::RebindToUnsigned<D> bits;
   return {hn::RebindMask(D(), hn::TestBit(quadrant, hn::Set(bits, 1)))};
 }
 /// x, negated where bit 1 of the quadrant is set.
 template <class D>
-HWY_INLINE Lanes<D> negate_by_quadrant(Lanes<D> x, hn::Vec<hn::RebindToUnsigned<D>> quadrant) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> negate_by_quadrant(Lanes<D> x, hn::Vec<hn::RebindToUnsigned<D>> quadrant) {
   const hn::RebindToUnsigned<D> bits;
   const auto sign = hn::ShiftLeft<62>(hn::And(quadrant, hn::Set(bits, 2)));
   return hn::BitCast(D(), hn::Xor(hn::BitCast(bits, x.v), sign));
@@ -77,7 +77,7 @@ HWY_INLINE Lanes<D> negate_by_quadrant(Lanes<D> x, hn::Vec<hn::RebindToUnsigned<
 
 /// Gives y, or libm's answer for a vector with a lane outside the range of reduce_angle.
 template <class D>
-HWY_INLINE Lanes<D> or_libm(Lanes<D> x, Lanes<D> y, double (*function)(double)) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> or_libm(Lanes<D> x, Lanes<D> y, double (*function)(double)) {
   const auto in_range = abs(x) <= kLargestAngle;
   if (HWY_LIKELY(hn::AllTrue(D(), in_range.m))) return y;
   return select(in_range, y, lane_by_lane(function, x));
@@ -90,7 +90,7 @@ inline double tan_lane(double x) { return static_cast<double>(std::tan(static_ca
 
 struct SinInDouble {
   template <class D>
-  HWY_INLINE Lanes<D> operator()(Lanes<D> x) const {
+  TAPEGRAD_LANES_FUNCTION Lanes<D> operator()(Lanes<D> x) const {
     const auto [high, low, quadrant] = reduce_angle(x);
     const auto y = select(is_odd_quadrant<D>(quadrant), cos_reduced(high, low), sin_reduced(high, low));
     return or_libm(x, select(x == 0.0, x, negate_by_quadrant(y, quadrant)), sin_lane);
@@ -100,7 +100,7 @@ TAPEGRAD_THROUGH_DOUBLE(sin, SinInDouble)
 
 struct CosInDouble {
   template <class D>
-  HWY_INLINE Lanes<D> operator()(Lanes<D> x) const {
+  TAPEGRAD_LANES_FUNCTION Lanes<D> operator()(Lanes<D> x) const {
     const auto [high, low, quadrant] = reduce_angle(x);
     const auto y = select(is_odd_quadrant<D>(quadrant), sin_reduced(high, low), cos_reduced(high, low));
     const hn::RebindToUnsigned<D> bits;
@@ -111,7 +111,7 @@ TAPEGRAD_THROUGH_DOUBLE(cos, CosInDouble)
 
 struct TanInDouble {
   template <class D>
-  HWY_INLINE Lanes<D> operator()(Lanes<D> x) const {
+  TAPEGRAD_LANES_FUNCTION Lanes<D> operator()(Lanes<D> x) const {
     const auto [high, low, quadrant] = reduce_angle(x);
     const auto s = sin_reduced(high, low), c = cos_reduced(high, low);
     const auto odd = is_odd_quadrant<D>(quadrant);
@@ -122,21 +122,21 @@ struct TanInDouble {
 TAPEGRAD_THROUGH_DOUBLE(tan, TanInDouble)
 
 template <class D>
-HWY_INLINE Lanes<D> asin(Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> asin(Lanes<D> x) {
   return hn::Asin(D(), x.v);
 }
 template <class D>
-HWY_INLINE Lanes<D> acos(Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> acos(Lanes<D> x) {
   return hn::Acos(D(), x.v);
 }
 template <class D>
-HWY_INLINE Lanes<D> atan(Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> atan(Lanes<D> x) {
   return hn::Atan(D(), x.v);
 }
 
 struct Atan2InDouble {
   template <class D>
-  HWY_INLINE Lanes<D> operator()(Lanes<D> y, Lanes<D> x) const {
+  TAPEGRAD_LANES_FUNCTION Lanes<D> operator()(Lanes<D> y, Lanes<D> x) const {
     const auto ay = abs(y), ax = abs(x);
     const auto steep = ay > ax;
     const auto longer = select(steep, ay, ax), shorter = select(steep, ax, ay);
@@ -150,7 +150,7 @@ struct Atan2InDouble {
   }
 };
 template <class D>
-HWY_INLINE Lanes<D> atan2_lanes(Lanes<D> y, Lanes<D> x) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> atan2_lanes(Lanes<D> y, Lanes<D> x) {
   if constexpr (kIsFloat<D>)
     return in_double(Atan2InDouble{}, y, x);
   else

@@ -52,6 +52,12 @@ class SumRow {
   InputRow<D> a_, b_;
 };
 
+/// The elements after a row's last full vector: rare, and as much code as the others.
+template <class Step>
+HWY_NOINLINE void tail_step(const Step& step, std::size_t i, std::size_t count) {
+  step(i, count);
+}
+
 /// Calls step(i) for each full vector of a row of n elements, and step(i, count) once for the tail.
 template <class D, class Step>
 HWY_INLINE void over_row(const Step& step, std::int64_t n) {
@@ -59,7 +65,7 @@ HWY_INLINE void over_row(const Step& step, std::int64_t n) {
   const std::size_t lanes = hn::Lanes(D());
   std::size_t i = 0;
   for (; i + lanes <= size; i += lanes) step(i);
-  if (i < size) step(i, size - i);
+  if (i < size) tail_step(step, i, size - i);
 }
 
 /// dh or dc of a row that is not valid: its state is the old one. `to` may be null.
