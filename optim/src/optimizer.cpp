@@ -42,6 +42,8 @@ void Optimizer::add_group(const std::vector<Tensor>& parameters) {
       throw ValueError(fmt::format("[{}] parameter {} of group {}, {}, is given twice", name_, place, groups(),
                                    to_string(x.shape())));
     slots.push_back({.parameter = x});
+    // Before any activation: memory that a step takes and gives back lies above it in one piece.
+    if (x.requires_grad()) prepare_state(slots.back());
   }
   groups_.push_back(parameters);
   slots_.push_back(std::move(slots));

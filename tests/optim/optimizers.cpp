@@ -5,6 +5,7 @@
 
 #include "fixture.hpp"
 #include "says.hpp"
+#include "tapegrad/array/memory.hpp"
 #include "tapegrad/base/threads.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
@@ -159,6 +160,22 @@ BOOST_AUTO_TEST_CASE(a_parameter_without_gradient_is_left_out) {
   check_close(x, tensor({0.25}, {.dtype = float64}));
   check_close(late, tensor({0.75}, {.dtype = float64}));  // its own first step: the correction starts anew
   BOOST_TEST(optimizer.state_dict().at("parameter.1.steps").item<std::int64_t>() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(the_first_step_takes_no_memory) {
+  constexpr std::size_t kBytes = std::size_t{1} << 20;
+  Tensor x = zeros({kBytes / 4}, {.requires_grad = true});
+  const Tensor frozen = zeros({kBytes / 4});
+  const std::size_t before = memory_statistics().bytes_in_use;
+  AdamW optimizer({x, frozen});
+  const std::size_t after = memory_statistics().bytes_in_use;
+  BOOST_TEST(after - before >= 2 * kBytes);  // two moments
+  BOOST_TEST(after - before < 3 * kBytes);
+  x.set_grad(zeros({kBytes / 4}));
+  reset_peak_memory();
+  const std::size_t held = memory_statistics().bytes_in_use;
+  optimizer.step();
+  BOOST_TEST(memory_statistics().peak_bytes_in_use < held + kBytes);
 }
 
 BOOST_AUTO_TEST_CASE(state_is_kept_when_values_are_written_or_converted) {

@@ -61,7 +61,7 @@ class Optimizer {
   struct Slot {
     Tensor parameter;
     std::int64_t steps = 0;          ///< updates so far
-    std::vector<Tensor> state = {};  ///< one per state name, like the parameter; empty before the first update
+    std::vector<Tensor> state = {};  ///< one per state name, like the parameter; of frozen ones none
   };
 
   /// `name` begins error messages and names the writer of parameters: a literal.
