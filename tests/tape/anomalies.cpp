@@ -32,6 +32,14 @@ BOOST_AUTO_TEST_CASE(the_op_that_makes_a_value_that_is_not_finite_is_named) {
   BOOST_CHECK_EXCEPTION(exp(full({2}, 1e3)), TapeError, says("[exp] made a value that is not finite"));
 }
 
+BOOST_AUTO_TEST_CASE(a_sum_that_overflows_is_told_of_with_its_operands) {
+  const Tensor x = tensor({1.0, 1.5e308}, {.dtype = float64});
+  const Tape tape({.anomaly = true});
+  BOOST_CHECK_EXCEPTION(x + 1.0 * x, TapeError,
+                        says("[add] made a value that is not finite, as node 0: output 0 [2] 1 inf of 2, the rest in "
+                             "[2, 2]; input 0 [2] in [1, 1.5e+308]; input 1 [2] in [1, 1.5e+308]"));
+}
+
 BOOST_AUTO_TEST_CASE(a_nan_that_comes_from_outside_is_told_apart) {
   const Tensor x = leaf({1.0, std::nan("")});
   Tape tape({.anomaly = true});

@@ -96,4 +96,63 @@ BOOST_AUTO_TEST_CASE(decision_09_another_dtype_is_a_writing) {
   }
 }
 
+namespace {
+/// Where a tensor's elements lie.
+const double* place(const Tensor& x) { return x.data<double>().data(); }
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_sum_lies_where_an_operand_that_was_given_away_lay) {
+  const Tensor x = leaf({1.0, 2.0});
+  Tape tape;
+  Tensor doubled = 2.0 * x;
+  const double* const before = place(doubled);
+  const Tensor y = x + std::move(doubled);
+  BOOST_TEST(place(y) == before);
+  BOOST_TEST(!doubled.defined());  // NOLINT(bugprone-use-after-move): the interface says so
+  BOOST_TEST(y.to_vector<double>() == (Values{3.0, 6.0}));
+  BOOST_TEST(tape.gradient(sum(square(y)), x).to_vector<double>() == (Values{18.0, 36.0}));
+}
+
+BOOST_AUTO_TEST_CASE(a_sum_leaves_alone_what_somebody_else_holds) {
+  const Tensor x = leaf({1.0, 2.0});
+  Tape tape;
+
+  Tensor given = 2.0 * x;
+  const Tensor handle = given;
+  BOOST_TEST((x + std::move(given)).to_vector<double>() == (Values{3.0, 6.0}));
+  BOOST_TEST(handle.to_vector<double>() == (Values{2.0, 4.0}));
+
+  Tensor viewed = 2.0 * x;
+  const Tensor view = viewed.reshape({2, 1});
+  BOOST_TEST((x + std::move(viewed)).to_vector<double>() == (Values{3.0, 6.0}));
+  BOOST_TEST(view.to_vector<double>() == (Values{2.0, 4.0}));
+
+  Tensor itself = 2.0 * x;
+  BOOST_TEST((itself + std::move(itself)).to_vector<double>() == (Values{4.0, 8.0}));
+
+  Tensor parameter = leaf({5.0, 6.0});
+  const Tensor sum_with_leaf = x + std::move(parameter);
+  BOOST_TEST(sum_with_leaf.to_vector<double>() == (Values{6.0, 8.0}));
+
+  // The tape keeps the roots, for their reverse rule.
+  const Tensor squares = leaf({1.0, 4.0});
+  const Tensor y = sum(squares + sqrt(squares));
+  BOOST_TEST(tape.gradient(y, squares).to_vector<double>() == (Values{1.5, 1.25}));
+}
+
+BOOST_AUTO_TEST_CASE(a_sum_of_other_shapes_or_numbers_has_memory_of_its_own) {
+  const Tensor matrix = ones({2, 2}, {.dtype = float64});
+  BOOST_TEST((matrix + tensor({3.0, 4.0}, {.dtype = float64})).to_vector<double>() == (Values{4.0, 5.0, 4.0, 5.0}));
+  BOOST_TEST((tensor({3.0, 4.0}, {.dtype = float64}) + ones({2, 2}, {.dtype = float64})).to_vector<double>() ==
+             (Values{4.0, 5.0, 4.0, 5.0}));
+  Tensor repeated = ones({1, 2}, {.dtype = float64}).expand({2, 2});  // two elements in memory
+  BOOST_TEST((tensor({{1.0, 2.0}, {3.0, 4.0}}, {.dtype = float64}) + std::move(repeated)).to_vector<double>() ==
+             (Values{2.0, 3.0, 4.0, 5.0}));
+  BOOST_TEST((full({2}, 3, {.dtype = int64}) + full({2}, 4, {.dtype = int64})).to_vector<std::int64_t>() ==
+             (std::vector<std::int64_t>{7, 7}));
+  BOOST_CHECK_EXCEPTION(add(matrix, zeros({3}, {.dtype = float64})), ShapeError, says("[add] cannot broadcast"));
+  BOOST_CHECK_EXCEPTION(add(Tensor(), zeros({3})), Error, says("undefined"));
+  BOOST_CHECK_EXCEPTION(add(zeros({3}), Tensor()), Error, says("undefined"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,6 +2,8 @@
 
 #include "tape/accumulate.hpp"
 #include "tape/pointwise.hpp"
+#include "tape/recorder.hpp"
+#include "tape/tape_impl.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
 #define HWY_TARGET_INCLUDE "tape/add.cpp"
@@ -31,13 +33,31 @@ HWY_AFTER_NAMESPACE();
 namespace tapegrad {
 TAPEGRAD_EXPORT_BINARY_KERNELS(AddFormula)
 
+namespace {
+
+/// Whether a + b may be written over b, which its owner gives away. Its place on the tape is another matter.
+bool may_hold_sum(const Tensor& a, const Tensor& b) {
+  if (!a.defined() || !carries_gradient(b)) return false;
+  const TensorImpl& sum = *b.impl();
+  return sum.unique() && sum.array.storage->unique() && sum.array.contiguous && a.dtype() == b.dtype() &&
+         a.shape() == b.shape();
+}
+
+}  // namespace
+
 /// Addition hands its cotangent on as it is: no arithmetic, no copy. The engine sums over broadcast dimensions.
 struct Add : Op<Add> {
+  bool b_is_given_away = false;
+
   static constexpr std::string_view name = "add";
   static constexpr std::string_view math = R"(y = a + b;\quad \bar a = \bar y,\ \bar b = \bar y)";
   static constexpr Keep keep = Keep::nothing;
 
   Tensor forward(const Tensor& a, const Tensor& b) const {
+    if (b_is_given_away && may_hold_sum(a, b)) {
+      add_in_place(array_of(b), array_of(a));
+      return wrap(array_of(b));
+    }
     return binary_forward(name, AddFormulaKernels, nullptr, a, b, kInt64Row<wrapping_add>);
   }
   std::array<Tensor, 2> vjp(const Saved&, const Tensor& dy) const { return {dy, dy}; }
@@ -78,6 +98,14 @@ struct Add : Op<Add> {
 };
 
 Tensor add(const Tensor& a, const Tensor& b) { return apply(Add{}, a, b); }
+
+Tensor add(const Tensor& a, Tensor&& b) {
+  Add op;
+  op.b_is_given_away = !recorder.records() || !recorder.tape->options.anomaly;  // which tells of operands
+  Tensor sum = apply(op, a, b);
+  b = Tensor();
+  return sum;
+}
 
 void add_in_place(const array::Array& target, const array::Array& source) {
   if (target.shape.numel() == 1) {
