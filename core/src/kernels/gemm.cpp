@@ -21,6 +21,8 @@ constexpr std::int64_t kRowUnit = 8, kColUnit = 48;
 constexpr std::int64_t kTasksPerThread = 2, kMostTasksPerThread = 8;
 /// Bytes from which on C comes from beyond the second cache level, to be added to or written over.
 constexpr std::int64_t kLargeC = 2 * 1024 * 1024;
+/// The same for A, of which a tile's rows are read by one panel of B after another.
+constexpr std::int64_t kLargeA = 8 * 1024 * 1024;
 /// Columns from which on a strided A is copied, about; tiles from which on they are kept as wide.
 constexpr std::int64_t kMinCopiedCols = 336, kFewTiles = 4;
 
@@ -76,6 +78,7 @@ void gemm_batched(std::span<const BatchOffset> batches, std::int64_t m, std::int
   }
   const auto count = static_cast<std::int64_t>(batches.size());
   problem.prefetches_c = problem.c.col_stride == 1 && count * m * n * static_cast<std::int64_t>(sizeof(T)) >= kLargeC;
+  problem.prefetches_a = count * m * k * static_cast<std::int64_t>(sizeof(T)) >= kLargeA;
   const TileGrid grid(count, m, n, k, problem.a.col_stride != 1);
   const std::int64_t tiles = grid.row_tiles * grid.col_tiles;
   const std::int64_t tile_work = std::max<std::int64_t>(1, m * n * k / tiles);

@@ -350,7 +350,7 @@ class PanelRunner {
     std::int64_t row = 0;
     for (; row + panel_.row_step < panel_.rows; row += panel_.row_step) {
       const std::int64_t next_rows = std::min(panel_.row_step, panel_.rows - row - panel_.row_step);
-      if (prefetch_a_) prefetch_rows(a + a_step_, next_rows, args_.depth, args_.a_row_stride);
+      if (prefetch_a_) prefetch_a(a + a_step_, next_rows);
       if (prefetch_c_)
         prefetch_rows(c + panel_.row_step * panel_.c_row_stride, next_rows, panel_.cols, panel_.c_row_stride);
       run_tile(kernel_, row, panel_.row_step, a, c);
@@ -363,6 +363,13 @@ class PanelRunner {
  private:
   static constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(hn::ScalableTag<T>()));
   alignas(64) static constexpr T kZeros[kWideVectors * kLanes] = {};
+
+  HWY_INLINE void prefetch_a(const T* from, std::int64_t rows) const {
+    if (args_.a_row_stride == 1)  // a step's rows lie side by side, and those of the tile before have fetched the first
+      prefetch_rows(from + rows - 1, args_.depth, 1, args_.a_depth_stride);
+    else
+      prefetch_rows(from, rows, args_.depth, args_.a_row_stride);
+  }
 
   HWY_INLINE void run_tile(RegisterTile<T> kernel, std::int64_t row, std::int64_t rows, const T* a, T* c) {
     args_.a = a;
@@ -389,6 +396,7 @@ void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> ba
   constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(d));
   thread_local Scratch packed_a_memory, packed_b_memory;
 
+  const MatrixRef<const T>&a = problem.a, &b = problem.b, &bias = problem.bias;
   const std::int64_t rows = tile.row_end - tile.row_begin, cols = tile.col_end - tile.col_begin;
   // Register tiles are as even as can be: 9 rows are 5 and 4, 5 vectors are 3 and 2.
   const auto parts = [](std::int64_t whole, std::int64_t most) { return (whole + most - 1) / most; };
@@ -396,20 +404,19 @@ void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> ba
   const std::int64_t panels = vectors <= kWideVectors ? 1 : parts(vectors, kVectors);
   const std::int64_t row_step = parts(rows, parts(rows, most_rows(parts(vectors, panels))));
   const std::int64_t narrow = vectors / panels, wide_panels = vectors % panels;
-  const bool a_strided = problem.a.col_stride != 1;
-  const bool a_in_pages = problem.a.col_stride * static_cast<std::int64_t>(sizeof(T)) >= kPage;
+  const bool a_strided = a.col_stride != 1;
+  const bool a_in_pages = a.col_stride * static_cast<std::int64_t>(sizeof(T)) >= kPage;
   const bool pack_a = a_strided && panels >= (a_in_pages ? kMinPackedPanelsOfPages : kMinPackedPanels);
   const std::int64_t max_depth = a_strided && !pack_a && rows > kMinStridedRows ? kMaxStridedDepth : kMaxDepth;
   const std::int64_t depth_blocks = std::max<std::int64_t>(1, parts(problem.k, max_depth));
   const std::int64_t depth_step = parts(problem.k, depth_blocks);
   const bool read_b_in_place =
-      problem.b.col_stride == 1 &&
-      (rows <= kMaxUnpackedRows ||
-       (!a_strided && problem.b.row_stride * static_cast<std::int64_t>(sizeof(T)) <= kMaxUnpackedStride));
-  const bool prefetch_a = !a_strided && depth_step * rows >= kMinPrefetched;
+      b.col_stride == 1 && (rows <= kMaxUnpackedRows ||
+                            (!a_strided && b.row_stride * static_cast<std::int64_t>(sizeof(T)) <= kMaxUnpackedStride));
+  const bool prefetch_a = !pack_a && (a_strided ? a.row_stride == 1 && problem.prefetches_a
+                                                : problem.prefetches_a || depth_step * rows >= kMinPrefetched);
   T* const packed_a = pack_a ? packed_a_memory.get<T>(parts(rows, row_step) * kRows * depth_step) : nullptr;
   T* const packed_b = packed_b_memory.get<T>(kWideVectors * kLanes * depth_step);
-  const MatrixRef<const T>&a = problem.a, &b = problem.b, &bias = problem.bias;
 
   // Products that have one panel each run within it; else each product is done before the next begins.
   const std::size_t together = panels == 1 && depth_blocks == 1 ? batches.size() : 1;

@@ -16,7 +16,8 @@ struct GemmProblem {
   bool accumulate;
   Activation activation;
   bool swapped = false;       ///< a and b stand for the caller's b and a transposed: so do the batch's offsets
-  bool prefetches_c = false;  ///< C is so large that its lines are not in the caches
+  bool prefetches_a = false;  ///< A, or C, of all products is so large that its lines are not in the caches
+  bool prefetches_c = false;
 };
 
 /// Rows and columns of C, half-open.
