@@ -56,11 +56,11 @@ Tensor TransformerEncoderLayer::feed_forward(Tensor x) const {
 Tensor TransformerEncoderLayer::operator()(const Tensor& x, const Mask& mask) {
   const Scope scope(path());
   if (norm_first_) {
-    const Tensor h = add(x, attend(normalize(norm1, x, mask), mask));
-    return add(h, feed_forward(normalize(norm2, h, mask)));
+    const Tensor h = x + attend(normalize(norm1, x, mask), mask);
+    return h + feed_forward(normalize(norm2, h, mask));
   }
-  const Tensor h = normalize(norm1, add(x, attend(x, mask)), mask);
-  return normalize(norm2, add(h, feed_forward(h)), mask);
+  const Tensor h = normalize(norm1, x + attend(x, mask), mask);
+  return normalize(norm2, h + feed_forward(h), mask);
 }
 
 TransformerEncoder::TransformerEncoder(TransformerEncoderOptions options) {

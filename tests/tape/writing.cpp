@@ -150,9 +150,9 @@ BOOST_AUTO_TEST_CASE(a_sum_of_other_shapes_or_numbers_has_memory_of_its_own) {
              (Values{2.0, 3.0, 4.0, 5.0}));
   BOOST_TEST((full({2}, 3, {.dtype = int64}) + full({2}, 4, {.dtype = int64})).to_vector<std::int64_t>() ==
              (std::vector<std::int64_t>{7, 7}));
-  BOOST_CHECK_EXCEPTION(add(matrix, zeros({3}, {.dtype = float64})), ShapeError, says("[add] cannot broadcast"));
-  BOOST_CHECK_EXCEPTION(add(Tensor(), zeros({3})), Error, says("undefined"));
-  BOOST_CHECK_EXCEPTION(add(zeros({3}), Tensor()), Error, says("undefined"));
+  BOOST_CHECK_EXCEPTION(matrix + zeros({3}, {.dtype = float64}), ShapeError, says("[add] cannot broadcast"));
+  BOOST_CHECK_EXCEPTION(Tensor() + zeros({3}), Error, says("undefined"));
+  BOOST_CHECK_EXCEPTION(zeros({3}) + Tensor(), Error, says("undefined"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -99,7 +99,7 @@ struct Add : Op<Add> {
 
 Tensor add(const Tensor& a, const Tensor& b) { return apply(Add{}, a, b); }
 
-Tensor add(const Tensor& a, Tensor&& b) {
+Tensor operator+(const Tensor& a, Tensor&& b) {
   Add op;
   op.b_is_given_away = !recorder.records() || !recorder.tape->options.anomaly;  // which tells of operands
   Tensor sum = apply(op, a, b);

@@ -5,7 +5,6 @@
 
 #include <concepts>
 #include <type_traits>
-#include <utility>
 
 #include "tapegrad/tape/add.hpp"
 #include "tapegrad/tape/create.hpp"
@@ -134,7 +133,6 @@ Tensor logical_not(const Tensor& x);
 // ---- operators
 
 inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
-inline Tensor operator+(const Tensor& a, Tensor&& b) { return add(a, std::move(b)); }
 inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
 inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
 inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }

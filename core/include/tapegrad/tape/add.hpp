@@ -7,9 +7,9 @@ namespace tapegrad {
 
 /// a + b with NumPy broadcasting. Throws ShapeError, DTypeError.
 Tensor add(const Tensor& a, const Tensor& b);
-/// The same for a b that is given away, an expression's intermediate result: the sum lies in b's memory if b has its
+/// add(a, b) for a b that is given away, an expression's intermediate result: the sum lies in b's memory if b has its
 /// shape and nothing else (a handle, a view, what the tape keeps) holds its elements. b is undefined afterwards.
-Tensor add(const Tensor& a, Tensor&& b);
+Tensor operator+(const Tensor& a, Tensor&& b);
 
 /// x summed over the dimensions along which `shape` broadcasts to x's shape. Throws ShapeError when it does not.
 Tensor sum_to(const Tensor& x, const Shape& shape);
