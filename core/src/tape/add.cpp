@@ -1,5 +1,7 @@
 #include "tapegrad/tape/add.hpp"
 
+#include <utility>
+
 #include "tape/accumulate.hpp"
 #include "tape/pointwise.hpp"
 #include "tape/recorder.hpp"
@@ -47,14 +49,14 @@ bool may_hold_sum(const Tensor& a, const Tensor& b) {
 
 /// Addition hands its cotangent on as it is: no arithmetic, no copy. The engine sums over broadcast dimensions.
 struct Add : Op<Add> {
-  bool b_is_given_away = false;
+  mutable bool b_is_given_away = false;  // for one run: what a tape keeps may be run again, and owns no operand
 
   static constexpr std::string_view name = "add";
   static constexpr std::string_view math = R"(y = a + b;\quad \bar a = \bar y,\ \bar b = \bar y)";
   static constexpr Keep keep = Keep::nothing;
 
   Tensor forward(const Tensor& a, const Tensor& b) const {
-    if (b_is_given_away && may_hold_sum(a, b)) {
+    if (std::exchange(b_is_given_away, false) && may_hold_sum(a, b)) {
       add_in_place(array_of(b), array_of(a));
       return wrap(array_of(b));
     }
