@@ -5,7 +5,7 @@
 // Invariants:
 // 1. a parameter is in one group, once;
 // 2. parameters are handles: the optimiser writes into their storage and keeps its own state (moments, velocities) for
-//    each, whatever becomes of the values;
+//    each, from the beginning if the parameter requires a gradient then, whatever becomes of the values;
 // 3. a parameter without a gradient is left out of a step, and its own count of steps stands still.
 #pragma once
 
@@ -61,7 +61,7 @@ class Optimizer {
   struct Slot {
     Tensor parameter;
     std::int64_t steps = 0;          ///< updates so far
-    std::vector<Tensor> state = {};  ///< one per state name, like the parameter; of frozen ones none
+    std::vector<Tensor> state = {};  ///< one per state name, like the parameter; none while it is frozen
   };
 
   /// `name` begins error messages and names the writer of parameters: a literal.
