@@ -119,16 +119,20 @@ BOOST_AUTO_TEST_CASE(a_sum_leaves_alone_what_somebody_else_holds) {
 
   Tensor given = 2.0 * x;
   const Tensor handle = given;
-  BOOST_TEST((x + std::move(given)).to_vector<double>() == (Values{3.0, 6.0}));
+  const Tensor sum_with_given = x + std::move(given);
+  BOOST_TEST(sum_with_given.to_vector<double>() == (Values{3.0, 6.0}));
   BOOST_TEST(handle.to_vector<double>() == (Values{2.0, 4.0}));
 
   Tensor viewed = 2.0 * x;
   const Tensor view = viewed.reshape({2, 1});
-  BOOST_TEST((x + std::move(viewed)).to_vector<double>() == (Values{3.0, 6.0}));
+  const Tensor sum_with_viewed = x + std::move(viewed);
+  BOOST_TEST(sum_with_viewed.to_vector<double>() == (Values{3.0, 6.0}));
   BOOST_TEST(view.to_vector<double>() == (Values{2.0, 4.0}));
 
   Tensor itself = 2.0 * x;
-  BOOST_TEST((itself + std::move(itself)).to_vector<double>() == (Values{4.0, 8.0}));
+  const Tensor& same = itself;
+  const Tensor sum_with_itself = same + std::move(itself);
+  BOOST_TEST(sum_with_itself.to_vector<double>() == (Values{4.0, 8.0}));
 
   Tensor parameter = leaf({5.0, 6.0});
   const Tensor sum_with_leaf = x + std::move(parameter);
@@ -146,8 +150,8 @@ BOOST_AUTO_TEST_CASE(a_sum_of_other_shapes_or_numbers_has_memory_of_its_own) {
   BOOST_TEST((tensor({3.0, 4.0}, {.dtype = float64}) + ones({2, 2}, {.dtype = float64})).to_vector<double>() ==
              (Values{4.0, 5.0, 4.0, 5.0}));
   Tensor repeated = ones({1, 2}, {.dtype = float64}).expand({2, 2});  // two elements in memory
-  BOOST_TEST((tensor({{1.0, 2.0}, {3.0, 4.0}}, {.dtype = float64}) + std::move(repeated)).to_vector<double>() ==
-             (Values{2.0, 3.0, 4.0, 5.0}));
+  const Tensor sum_with_repeated = tensor({{1.0, 2.0}, {3.0, 4.0}}, {.dtype = float64}) + std::move(repeated);
+  BOOST_TEST(sum_with_repeated.to_vector<double>() == (Values{2.0, 3.0, 4.0, 5.0}));
   BOOST_TEST((full({2}, 3, {.dtype = int64}) + full({2}, 4, {.dtype = int64})).to_vector<std::int64_t>() ==
              (std::vector<std::int64_t>{7, 7}));
   BOOST_CHECK_EXCEPTION(matrix + zeros({3}, {.dtype = float64}), ShapeError, says("[add] cannot broadcast"));
