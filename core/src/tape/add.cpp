@@ -39,10 +39,7 @@ namespace {
 
 /// Whether a + b may be written over b, which its owner gives away. Its place on the tape is another matter.
 bool may_hold_sum(const Tensor& a, const Tensor& b) {
-  if (!a.defined() || !carries_gradient(b)) return false;
-  const TensorImpl& sum = *b.impl();
-  return sum.unique() && sum.array.storage->unique() && sum.array.contiguous && a.dtype() == b.dtype() &&
-         a.shape() == b.shape();
+  return a.defined() && carries_gradient(b) && is_sole_owner(b) && a.dtype() == b.dtype() && a.shape() == b.shape();
 }
 
 }  // namespace

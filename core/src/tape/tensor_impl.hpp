@@ -102,11 +102,16 @@ array::Array contiguous_copy(const array::Array& a);
 /// The contiguous array of x: its own, or a copy.
 array::Array contiguous_array(const Tensor& x);
 
-/// Whether nobody else holds the elements and they may be written in place.
+/// Whether this is the only handle, and its elements, which lie together, are nobody else's.
+inline bool is_sole_owner(const Tensor& x) {
+  const TensorImpl& impl = *x.impl();
+  return impl.unique() && impl.array.contiguous && impl.array.storage->unique();
+}
+
+/// Whether the elements may be written in place besides: they are no leaf's, and no tape or transform knows of them.
 inline bool is_exclusive(const Tensor& x) {
   const TensorImpl& impl = *x.impl();
-  return impl.unique() && impl.array.contiguous && impl.array.storage->unique() && !impl.leaf &&
-         impl.tangents == nullptr && impl.place.serial == 0;
+  return is_sole_owner(x) && !impl.leaf && impl.tangents == nullptr && impl.place.serial == 0;
 }
 
 }  // namespace tapegrad
