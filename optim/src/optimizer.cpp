@@ -42,11 +42,12 @@ void Optimizer::add_group(const std::vector<Tensor>& parameters) {
       throw ValueError(fmt::format("[{}] parameter {} of group {}, {}, is given twice", name_, place, groups(),
                                    to_string(x.shape())));
     slots.push_back({.parameter = x});
-    // Before any activation: memory that a step takes and gives back lies above it in one piece.
-    if (x.requires_grad()) prepare_state(slots.back());
   }
   groups_.push_back(parameters);
   slots_.push_back(std::move(slots));
+  // Before any activation: memory that a step takes and gives back lies above it in one piece.
+  for (Slot& slot : slots_.back())
+    if (slot.parameter.requires_grad()) prepare_state(slot, groups() - 1);
 }
 
 void Optimizer::expect_parameters() const {
@@ -75,8 +76,8 @@ void Optimizer::set_lr(double lr, int group) {
   set_rate(group, lr);
 }
 
-void Optimizer::prepare_state(Slot& slot) {
-  if (slot.state.empty())
+void Optimizer::prepare_state(Slot& slot, int group) {
+  if (slot.state.empty() && keeps_state(group))
     for (std::size_t i = 0; i < state_names_.size(); ++i) slot.state.push_back(zeros_like(slot.parameter));
   for (Tensor& state : slot.state)  // the module may have been converted in place since
     if (state.dtype() != slot.parameter.dtype()) state = state.to(slot.parameter.dtype());
@@ -88,7 +89,7 @@ void Optimizer::step() {
     ready_.clear();
     for (Slot& slot : slots_[static_cast<std::size_t>(group)]) {
       if (!slot.parameter.has_grad()) continue;
-      prepare_state(slot);
+      prepare_state(slot, group);
       ready_.push_back(&slot);
     }
     // An update depends on the number of steps, which differs where a parameter was left out of some.
@@ -146,17 +147,17 @@ void Optimizer::load_state_dict(const NamedTensors& state) {
   }
   std::vector<std::vector<Slot>> loaded = slots_;
   int index = 0;
-  for (std::vector<Slot>& slots : loaded) {
-    for (Slot& slot : slots) {
+  for (int group = 0; group < groups(); ++group) {
+    for (Slot& slot : loaded[static_cast<std::size_t>(group)]) {
       slot.steps = 0;
       slot.state.clear();
       const std::string steps = fmt::format("parameter.{}.steps", index);
       if (state.contains(steps)) {
         slot.steps = take(steps, {}, int64).item<std::int64_t>();
         expect_option(slot.steps > 0, steps, "at least 1", static_cast<double>(slot.steps));
-        for (const std::string_view name : state_names_)
-          slot.state.push_back(
-              take(fmt::format("parameter.{}.{}", index, name), slot.parameter.shape(), slot.parameter.dtype()));
+        for (std::size_t i = 0; keeps_state(group) && i < state_names_.size(); ++i)
+          slot.state.push_back(take(fmt::format("parameter.{}.{}", index, state_names_[i]), slot.parameter.shape(),
+                                    slot.parameter.dtype()));
       }
       ++index;
     }

@@ -178,6 +178,26 @@ BOOST_AUTO_TEST_CASE(the_first_step_takes_no_memory) {
   BOOST_TEST(memory_statistics().peak_bytes_in_use < held + kBytes);
 }
 
+BOOST_AUTO_TEST_CASE(no_velocity_without_momentum) {
+  constexpr std::size_t kBytes = std::size_t{1} << 20;
+  Tensor x = zeros({kBytes / 4}, {.requires_grad = true});
+  Tensor y = tensor({1.0}, {.requires_grad = true});
+  const std::size_t before = memory_statistics().bytes_in_use;
+  SGD optimizer({{{x}, {.lr = 0.5}}, {{y}, {.lr = 0.5, .momentum = 0.5}}});
+  BOOST_TEST(memory_statistics().bytes_in_use - before < kBytes);
+  x.set_grad(zeros({kBytes / 4}));
+  y.set_grad(tensor({1.0}));
+  optimizer.step();
+  const NamedTensors state = optimizer.state_dict();
+  BOOST_TEST(state.names() == (std::vector<std::string>{"group.0.lr", "group.1.lr", "parameter.0.steps",
+                                                        "parameter.1.steps", "parameter.1.velocity"}),
+             boost::test_tools::per_element());
+  SGD resumed({{{x}, {.lr = 0.5}}, {{y}, {.lr = 0.5, .momentum = 0.5}}});
+  resumed.load_state_dict(state);
+  resumed.step();
+  BOOST_TEST(y.item() == -0.25);  // 1 - 0.5 * 1 - 0.5 * (0.5 * 1 + 1)
+}
+
 BOOST_AUTO_TEST_CASE(state_is_kept_when_values_are_written_or_converted) {
   Tensor x = tensor({1.0}, {.dtype = float64, .requires_grad = true});
   SGD optimizer({x}, {.lr = 1.0, .momentum = 0.5});
@@ -257,7 +277,9 @@ BOOST_AUTO_TEST_CASE(a_state_that_does_not_fit) {
       state.names() == (std::vector<std::string>{"group.0.lr", "parameter.0.steps", "parameter.0.m", "parameter.0.v"}),
       boost::test_tools::per_element());
   BOOST_CHECK_EXCEPTION(optimizer.load_state_dict({}), ValueError, says("the state has no 'group.0.lr'"));
-  BOOST_CHECK_EXCEPTION(SGD({x}, {}).load_state_dict(state), ValueError, says("has no 'parameter.0.velocity'"));
+  BOOST_CHECK_EXCEPTION(SGD({x}, {}).load_state_dict(state), ValueError, says("4 entries, of which 2 fit"));
+  BOOST_CHECK_EXCEPTION(SGD({x}, {.momentum = 0.9}).load_state_dict(state), ValueError,
+                        says("has no 'parameter.0.velocity'"));
   BOOST_CHECK_EXCEPTION(AdamW({zeros({3})}).load_state_dict(state), ShapeError,
                         says("'parameter.0.m' must have shape [3], got [2]"));
   NamedTensors more = state;

@@ -5,7 +5,8 @@
 // Invariants:
 // 1. a parameter is in one group, once;
 // 2. parameters are handles: the optimiser writes into their storage and keeps its own state (moments, velocities) for
-//    each, from the beginning if the parameter requires a gradient then, whatever becomes of the values;
+//    each, from the beginning if the parameter requires a gradient then, whatever becomes of the values, and none where
+//    the options do without;
 // 3. a parameter without a gradient is left out of a step, and its own count of steps stands still.
 #pragma once
 
@@ -61,7 +62,7 @@ class Optimizer {
   struct Slot {
     Tensor parameter;
     std::int64_t steps = 0;          ///< updates so far
-    std::vector<Tensor> state = {};  ///< one per state name, like the parameter; none while it is frozen
+    std::vector<Tensor> state = {};  ///< one per state name, like the parameter; none while it is frozen or needs none
   };
 
   /// `name` begins error messages and names the writer of parameters: a literal.
@@ -76,6 +77,8 @@ class Optimizer {
   /// Updates the slots of one group, all of which have a gradient, made the same number of updates before, and hold
   /// their state.
   virtual void update(int group, std::span<Slot* const> slots) = 0;
+  /// Whether the options of a group use the state at all.
+  virtual bool keeps_state(int) const { return true; }
   /// The learning rate among a group's options.
   virtual double rate(int group) const = 0;
   virtual void set_rate(int group, double lr) = 0;
@@ -86,7 +89,7 @@ class Optimizer {
 
  private:
   std::size_t checked(int group) const;
-  void prepare_state(Slot& slot);
+  void prepare_state(Slot& slot, int group);
 
   const char* name_;
   std::vector<std::string_view> state_names_;
@@ -110,8 +113,8 @@ class GroupedOptimizer : public Optimizer {
 
   void take(const std::vector<ParameterGroup<Options>>& groups) {
     for (const ParameterGroup<Options>& group : groups) {
-      add_group(group.parameters);
       options_.push_back(group.options);
+      add_group(group.parameters);
     }
     expect_parameters();
   }

@@ -18,6 +18,7 @@ struct SgdOptions {
 
 /// g += weight_decay p;  velocity = momentum velocity + (1 - dampening) g (velocity = g in the first step);
 /// p -= lr velocity, or p -= lr (g + momentum velocity) with nesterov. PyTorch's definition.
+/// Without momentum no velocity is kept.
 class SGD final : public GroupedOptimizer<SgdOptions> {
  public:
   /// Throws ValueError for options outside their domain, for an empty list and for a parameter given twice.
@@ -26,6 +27,7 @@ class SGD final : public GroupedOptimizer<SgdOptions> {
 
  private:
   void validate(const SgdOptions& options) const;
+  bool keeps_state(int group) const override { return options(group).momentum != 0.0; }
   void update(int group, std::span<Slot* const> slots) override;
 
   std::vector<SgdTerm> terms_;  // scratch of update()
