@@ -98,6 +98,14 @@ BOOST_AUTO_TEST_CASE(decision_02_clear_empties_without_a_sweep) {
   BOOST_CHECK_THROW(tape.backward(y), TapeError);
 }
 
+BOOST_AUTO_TEST_CASE(a_kept_view_keeps_all_it_is_a_view_of) {
+  const Tensor x = leaf({3.0});
+  const Tensor many = ones({1000}, {.dtype = float64});
+  Tape tape;
+  const Tensor y = mul(x, many[7]);
+  BOOST_TEST(tape.bytes_kept() == sizeof(double) * 1000);  // x is not read: many has no gradient
+}
+
 BOOST_AUTO_TEST_CASE(decision_02_a_leaf_is_its_own_result) {
   const Tensor x = leaf({1.0});
   Tape tape;

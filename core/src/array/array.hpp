@@ -23,6 +23,8 @@ class Storage {
   static Ref<Storage> make(std::size_t bytes, std::size_t front = 0);
 
   std::byte* data() { return reinterpret_cast<std::byte*>(this) + kHeader; }
+  /// Bytes of the elements.
+  std::size_t bytes() const { return bytes_ - front_ - kHeader; }
   bool has_front() const { return front_ > kHeader; }
   /// The room in front, aligned to 64.
   void* front() { return reinterpret_cast<std::byte*>(this) - front_; }

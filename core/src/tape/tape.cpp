@@ -425,8 +425,8 @@ std::size_t Tape::bytes_kept() const {
     if (node->is_leaf()) continue;
     for (const SavedSlot& slot : std::span(node->saved, node->saved_count)) {
       if (slot.comes_again) continue;
-      const array::Array& a = slot.tensor.impl()->array;
-      if (seen.insert(a.storage.get()).second) bytes += static_cast<std::size_t>(a.shape.numel()) * size_of(a.dtype);
+      const array::Storage* const storage = slot.tensor.impl()->array.storage.get();
+      if (seen.insert(storage).second) bytes += storage->bytes();
     }
   }
   return bytes;

@@ -142,7 +142,7 @@ class Tape {
   std::uint64_t generation() const;
   /// Throws IndexError beyond size().
   NodeInfo node(std::int64_t position) const;
-  /// Bytes of the tensors kept for the reverse sweep (each storage counted once).
+  /// Bytes of the tensors kept for the reverse sweep: each storage counted once, and whole where a view of it is kept.
   std::size_t bytes_kept() const;
   /// Empties the tape without a sweep; its tensors become stale. Throws TapeError during a sweep.
   void clear();
