@@ -1,4 +1,5 @@
 // The same workloads on libtorch, as a C++ user would write them. Compiled only where libtorch is installed.
+#include <dlfcn.h>
 #include <torch/torch.h>
 
 #include <memory>
@@ -211,11 +212,19 @@ Step make_optimizer_stream() {
   return [optimizer] { optimizer->step(); };
 }
 
+/// OpenBLAS, where libtorch's products come from, has threads of its own, of which libtorch knows nothing: one for each
+/// core, whatever it is told.
+void set_threads(int threads) {
+  torch::set_num_threads(threads);
+  if (void* const set_blas = dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))
+    reinterpret_cast<void (*)(int)>(set_blas)(threads);
+}
+
 }  // namespace
 
 Engine libtorch_engine() {
   return {"libtorch",
-          [](int threads) { torch::set_num_threads(threads); },
+          set_threads,
           {{"W1", "", make_block},
            {"W1b", "", make_batch_norm_block},
            {"W2", "", [] { return make_gpt(kSmallGpt); }},
