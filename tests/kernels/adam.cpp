@@ -101,6 +101,24 @@ BOOST_AUTO_TEST_CASE(first_adam_step_is_the_learning_rate) {
   BOOST_TEST(std::fabs(p - 0.75) < 1e-14);
 }
 
+// Or it would end as a subnormal number and make every later step slow.
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_moment_that_has_faded_is_zero, T, Reals) {
+  const T faded = sizeof(T) == 4 ? T(0x1p-100) : T(0x1p-960), nan = std::numeric_limits<T>::quiet_NaN();
+  const std::vector<T> g(4, T(0));
+  const std::vector<T> start = {faded, -faded, 2 * faded, nan};
+  std::vector<T> p(4, T(1)), m = start, v(4, T(1)), velocity = start;
+  const std::vector<AdamTensor<T>> adam = {{p.data(), g.data(), m.data(), v.data(), 4}};
+  adam_update<T>(adam, {.beta1 = 0.5});
+  const std::vector<SgdTensor<T>> sgd = {{p.data(), g.data(), velocity.data(), 4}};
+  sgd_update<T>(sgd, {.momentum = 0.5});
+  for (const std::vector<T>& moment : {m, velocity}) {
+    BOOST_TEST(moment[0] == 0);
+    BOOST_TEST(moment[1] == 0);
+    BOOST_TEST(moment[2] == faded);
+    BOOST_TEST(std::isnan(moment[3]));
+  }
+}
+
 // torch.optim.SGD, whose momentum buffer starts as the first gradient: the same as starting at 0 when dampening is 0.
 BOOST_AUTO_TEST_CASE_TEMPLATE(sgd, T, Reals) {
   for (const double momentum : {0.0, 0.9}) {

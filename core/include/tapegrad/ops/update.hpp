@@ -35,6 +35,8 @@ struct AdamRule {
 /// m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
 /// p -= lr (m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + eps),
 /// with g += weight_decay p before, or, decoupled, p -= lr weight_decay p.
+/// An m below 2^-100 (2^-960 for float64) becomes 0: where gradients have stopped it would end as a subnormal number,
+/// which makes every later step slow.
 /// Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1; Loshchilov and Hutter,
 /// "Decoupled weight decay regularization", ICLR 2019, algorithm 2.
 void adam_update(std::span<const AdamTerm> terms, const AdamRule& rule, const char* writer = "adam_update");
@@ -56,7 +58,7 @@ struct SgdRule {
 
 /// g += weight_decay p;  velocity = momentum velocity + gradient_share g;  p -= lr velocity, or
 /// p -= lr (g + momentum velocity) in Nesterov's form (Sutskever, Martens, Dahl, Hinton, ICML 2013), or p -= lr g
-/// without velocity.
+/// without velocity. A velocity as small as adam_update's m becomes 0 too.
 void sgd_update(std::span<const SgdTerm> terms, const SgdRule& rule, const char* writer = "sgd_update");
 
 /// The Euclidean norm of all elements of all tensors together, in double precision.
