@@ -4,6 +4,7 @@
 #define HWY_TARGET_INCLUDE "kernels/attention.cpp"
 #include <hwy/foreach_target.h>
 // After foreach_target.
+#include "kernels/pack-inl.hpp"
 #include "kernels/rows-inl.hpp"
 
 #ifndef TAPEGRAD_KERNELS_ATTENTION_TABLE
@@ -117,19 +118,11 @@ void multiply(std::int64_t m, std::int64_t n, std::int64_t depth, Factor<T> a, R
   }
 }
 
-/// out[width, padded] = the transpose of x[n, width], so that scores can be formed a vector of keys at a time.
+/// out[width, padded] = the transpose of x[n, width], so that scores can be formed a vector of keys at a time. Columns
+/// from n on belong to no key.
 template <class T>
 HWY_NOINLINE void transpose(Rows<const T> x, std::int64_t n, std::int64_t width, std::int64_t padded, T* out) {
-  constexpr std::int64_t kBlock = 16;  // a cache line of each side
-  for (std::int64_t first = 0; first < padded; first += kBlock) {
-    const std::int64_t last = std::min(n, first + kBlock);
-    const std::int64_t end = std::min(padded, first + kBlock);
-    for (std::int64_t c = 0; c < width; ++c) {
-      T* row = out + c * padded;
-      for (std::int64_t j = first; j < last; ++j) row[j] = x.at(j)[c];
-      for (std::int64_t j = std::max(first, last); j < end; ++j) row[j] = 0;
-    }
-  }
+  if (n > 0) pack_panel(Tag<T>(), width, n, padded, x.data, 1, x.stride, out);
 }
 
 /// The scores of a tile of queries of one head, and the memory for it.
