@@ -155,9 +155,10 @@ void Optimizer::load_state_dict(const NamedTensors& state) {
       if (state.contains(steps)) {
         slot.steps = take(steps, {}, int64).item<std::int64_t>();
         expect_option(slot.steps > 0, steps, "at least 1", static_cast<double>(slot.steps));
-        for (std::size_t i = 0; keeps_state(group) && i < state_names_.size(); ++i)
-          slot.state.push_back(take(fmt::format("parameter.{}.{}", index, state_names_[i]), slot.parameter.shape(),
-                                    slot.parameter.dtype()));
+        if (keeps_state(group))
+          for (const std::string_view name : state_names_)
+            slot.state.push_back(
+                take(fmt::format("parameter.{}.{}", index, name), slot.parameter.shape(), slot.parameter.dtype()));
       }
       ++index;
     }

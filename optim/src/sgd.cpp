@@ -30,7 +30,7 @@ void SGD::update(int group, std::span<Slot* const> slots) {
   for (const Slot* slot : slots)
     terms_.push_back({.parameter = slot->parameter,
                       .gradient = slot->parameter.grad(),
-                      .velocity = o.momentum == 0.0 ? Tensor() : slot->state[0]});
+                      .velocity = keeps_state(group) ? slot->state[0] : Tensor()});
   sgd_update(terms_,
              {.lr = o.lr,
               .momentum = o.momentum,
