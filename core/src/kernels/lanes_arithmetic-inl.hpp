@@ -61,14 +61,20 @@ HWY_INLINE hn::Vec512<double> scale_at_once(hn::Vec512<double> x, hn::Vec512<dou
 }
 #endif
 
-/// x 2^k for an integer k, rounded once where the result is subnormal or overflows.
+/// The lowest power of two that leaves anything of a number below 2.
+template <class D>
+inline constexpr double kLeastScale = kIsFloat<D> ? -150.0 : -1075.0;
+
+/// x 2^k for an integer k, rounded once where the result is subnormal or overflows. REQUIRES: 0 <= x < 2, or x is NaN.
 template <class D>
 HWY_INLINE Lanes<D> scale(Lanes<D> x, Lanes<D> k) {
-  if constexpr (requires { scale_at_once(x.v, k.v); }) {
-    return scale_at_once(x.v, k.v);
+  // Processors take a hundred times as long over a result that underflows, as a hidden score's exponential would.
+  const auto kept = select(k < kLeastScale<D>, 0.0, x);
+  if constexpr (requires { scale_at_once(kept.v, k.v); }) {
+    return scale_at_once(kept.v, k.v);
   } else {
     const auto half = round_small(k * 0.5);  // two steps, the first exact
-    return x * power_of_two(half) * power_of_two(k - half);
+    return kept * power_of_two(half) * power_of_two(k - half);
   }
 }
 
