@@ -15,7 +15,7 @@ using namespace tapegrad::test;
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kInf = std::numeric_limits<double>::infinity();
 
 Tensor guarded_root(const Tensor& x) { return where(x > 0.0, sqrt(x), 0.0); }
 
@@ -71,12 +71,12 @@ BOOST_AUTO_TEST_CASE(an_infinity_that_is_used_stays_one) {
   const Tensor x = leaf({0.0, 4.0});
   Tape tape;
   const Values g = tape.gradient(sum(sqrt(x)), x, {.strong_zero = true}).to_vector<double>();
-  BOOST_TEST(g == (Values{kInfinity, 0.25}), boost::test_tools::per_element());
+  BOOST_TEST(g == (Values{kInf, 0.25}), boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(strong_zeros_in_quotients_products_of_matrices_and_rows) {
   // A row of garbage that where() leaves out goes through a quotient, a matrix product and a softmax.
-  const Tensor x = leaf({{kInfinity, 1.0}, {1.0, 4.0}});
+  const Tensor x = leaf({{kInf, 1.0}, {1.0, 4.0}});
   const Tensor w = leaf({{1.0, 2.0}, {3.0, 4.0}});
   const Tensor keep = from_vector<bool>({false, true}, {2, 1});
   Tape tape;
@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(strong_zeros_in_quotients_products_of_matrices_and_rows) {
 
 BOOST_AUTO_TEST_CASE(strong_zeros_in_convolutions) {
   // The first step reads an infinity, and where() leaves it out: what is left is a convolution of the second alone.
-  const Tensor x = leaf({{{kInfinity, 3.0}}});
+  const Tensor x = leaf({{{kInf, 3.0}}});
   const Tensor w = leaf({{{2.0}}});
   const Tensor second = from_vector<bool>({false, true}, {1, 1, 2});
   Tape tape;
@@ -156,12 +156,12 @@ BOOST_AUTO_TEST_CASE(transforms_have_strong_zeros_where_asked) {
   const Tensor u = from_vector<double>({1.0, 0.0}, {2});
   BOOST_TEST(first_is_nan(jvp(made, x, v).second));
   expect(jvp(made, x, v, kStrong).second, slope);
-  expect(jvp(made, x, u, kStrong).second, {kInfinity, 0.0});
+  expect(jvp(made, x, u, kStrong).second, {kInf, 0.0});
   expect(jvp(inside, x, v, kStrong).second, slope);
-  expect(jvp(inside, x, u, kStrong).second, {kInfinity, 0.0});
+  expect(jvp(inside, x, u, kStrong).second, {kInf, 0.0});
   // The products of a layer: what is infinite meets a weight of 0, and an input of 0 an infinite direction.
   const Tensor weight = from_vector<double>({0.0, 3.0}, {1, 2});
-  const Tensor infinite = from_vector<double>({kInfinity, 1.0}, {2});
+  const Tensor infinite = from_vector<double>({kInf, 1.0}, {2});
   const auto of_input = [&](const Tensor& t) { return linear(t, weight); };
   const auto of_weight = [&](const Tensor& w) { return linear(x, w); };
   BOOST_TEST(first_is_nan(jvp(of_input, x, infinite).second));
@@ -171,7 +171,7 @@ BOOST_AUTO_TEST_CASE(transforms_have_strong_zeros_where_asked) {
   // More results than arguments: by columns.
   const auto twice = [](const Tensor& t) { return cat({sqrt(t), t}, 0); };
   BOOST_TEST(std::isnan(jacobian(twice, x).to_vector<double>()[1]));
-  expect(jacobian(twice, x, kStrong), {kInfinity, 0.0, 0.0, 0.25, 1.0, 0.0, 0.0, 1.0});
+  expect(jacobian(twice, x, kStrong), {kInf, 0.0, 0.0, 0.25, 1.0, 0.0, 0.0, 1.0});
 }
 
 BOOST_AUTO_TEST_CASE(strong_zeros_reach_into_a_checkpoint_and_leave_its_forward_run_alone) {
@@ -184,7 +184,7 @@ BOOST_AUTO_TEST_CASE(strong_zeros_reach_into_a_checkpoint_and_leave_its_forward_
   BOOST_TEST(g == (Values{0.0, 0.25}), boost::test_tools::per_element());
   BOOST_TEST(tape.size() == size);
   // 0 inf of the block itself is what it is: no rule
-  const Tensor z = sum(tapegrad::checkpoint([](const Tensor& a) { return a + (a * 0.0) * kInfinity; }, x));
+  const Tensor z = sum(tapegrad::checkpoint([](const Tensor& a) { return a + (a * 0.0) * kInf; }, x));
   BOOST_TEST(std::isnan(z.item()));
   BOOST_TEST(!std::isnan(tape.gradient(z, x, {.strong_zero = true}).to_vector<double>()[1]));
 }

@@ -8,6 +8,7 @@
 #include "tape/tape_impl.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
+#undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tape/add.cpp"
 #include "kernels/pointwise-inl.hpp"
 

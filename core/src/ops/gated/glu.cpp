@@ -1,5 +1,6 @@
 #include "ops/gated/gated_op.hpp"
 
+#undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/gated/glu.cpp"
 #include "kernels/pointwise-inl.hpp"
 

@@ -2,6 +2,7 @@
 
 #include "ops/loss/pair_loss.hpp"
 
+#undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/loss/huber_loss.cpp"
 #include "kernels/pointwise-inl.hpp"
 

@@ -1,5 +1,6 @@
 #include "ops/loss/pair_loss.hpp"
 
+#undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/loss/l1_loss.cpp"
 #include "kernels/pointwise-inl.hpp"
 

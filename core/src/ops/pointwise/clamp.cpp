@@ -6,6 +6,7 @@
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
+#undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/pointwise/clamp.cpp"
 #include "kernels/pointwise-inl.hpp"
 

@@ -2,6 +2,7 @@
 #include "ops/pointwise/pointwise_samples.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
+#undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/pointwise/log.cpp"
 #include "kernels/pointwise-inl.hpp"
 

@@ -4,6 +4,7 @@
 #include "tape/recorder.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
+#undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/pointwise/mul.cpp"
 #include "kernels/pointwise-inl.hpp"
 

@@ -5,6 +5,7 @@
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
+#undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/pointwise/polygamma.cpp"
 #include "kernels/pointwise-inl.hpp"
 

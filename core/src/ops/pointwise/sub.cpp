@@ -3,6 +3,7 @@
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 
+#undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/pointwise/sub.cpp"
 #include "kernels/pointwise-inl.hpp"
 
