@@ -10,6 +10,7 @@
 #ifndef TAPEGRAD_KERNELS_ATTENTION_TABLE
 #define TAPEGRAD_KERNELS_ATTENTION_TABLE
 #include <algorithm>
+#include <type_traits>
 
 #include "kernels/parallel.hpp"
 #include "kernels/scratch.hpp"
@@ -42,8 +43,8 @@ namespace {
 template <class T>
 inline constexpr T kLowest = -std::numeric_limits<T>::infinity();
 
-/// Vectors of a tile's row that stay in registers, beside 4 rows.
-inline constexpr int kVectors = HWY_TARGET == HWY_AVX3 ? 4 : 2;
+/// Rows and vectors of a product that stay in registers, beside one row of its right factor.
+inline constexpr int kTileRows = HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64 ? 8 : 4, kTileVectors = 2;
 
 /// A matrix with contiguous rows.
 template <class T>
@@ -51,6 +52,8 @@ struct Rows {
   T* data;
   std::int64_t stride;
   T* at(std::int64_t r) const { return data + r * stride; }
+  Rows from(std::int64_t r) const { return {at(r), stride}; }
+  operator Rows<const T>() const { return {data, stride}; }
 };
 
 template <class T>
@@ -65,99 +68,109 @@ struct Factor {
   std::int64_t row, column;  // strides
 };
 
-/// One tile of c = a b (or c += a b): each element is one sum over `depth` in order, whichever tile it falls in.
-template <class T, int rows, int vectors, bool accumulate, class Access>
-HWY_INLINE void multiply_tile(std::int64_t depth, Factor<T> a, const T* b, std::int64_t b_stride, T* c,
-                              std::int64_t c_stride, Access lanes) {
+template <class T>
+Factor<std::remove_const_t<T>> plain(Rows<T> x) {
+  return {x.data, x.stride, 1};
+}
+template <class T>
+Factor<std::remove_const_t<T>> transposed(Rows<T> x) {
+  return {x.data, 1, x.stride};
+}
+
+/// c = a b (or c += a b): each element is one sum over `depth` in order, whichever tile it falls in.
+template <class T>
+struct Product {
+  std::int64_t depth;
+  Factor<T> a;
+  Rows<const T> b;
+  Rows<T> c;
+  bool accumulate;
+};
+
+template <class T, int rows, int vectors, class Access>
+HWY_INLINE void multiply_tile(const Product<T>& p, std::int64_t i, std::int64_t j, Access lanes) {
   constexpr std::int64_t N = lane_count<T>();
+  const T* a = p.a.data + i * p.a.row;
+  const T* b = p.b.data + j;
+  T* c = p.c.at(i) + j;
+  const std::int64_t a_row = p.a.row, a_column = p.a.column, b_stride = p.b.stride, c_stride = p.c.stride;
+  alignas(64) static constexpr T kZeros[kTileVectors * N] = {};
+  const T* start = p.accumulate ? c : kZeros;
+  const std::int64_t start_stride = p.accumulate ? c_stride : 0;
   Lanes<T> sums[rows][vectors];
+  HWY_UNROLL(8)
   for (int r = 0; r < rows; ++r) {
-    for (int v = 0; v < vectors; ++v) sums[r][v] = accumulate ? lanes.load(c + r * c_stride + v * N) : splat<T>(0);
+    HWY_UNROLL(2)
+    for (int v = 0; v < vectors; ++v) sums[r][v] = lanes.load(start + r * start_stride + v * N);
   }
-  for (std::int64_t k = 0; k < depth; ++k) {
+  for (std::int64_t k = p.depth; k > 0; --k) {
     Lanes<T> right[vectors];
-    for (int v = 0; v < vectors; ++v) right[v] = lanes.load(b + k * b_stride + v * N);
+    HWY_UNROLL(2)
+    for (int v = 0; v < vectors; ++v) right[v] = lanes.load(b + v * N);
+    HWY_UNROLL(8)
     for (int r = 0; r < rows; ++r) {
-      const Lanes<T> left = splat(a.data[r * a.row + k * a.column]);
+      const Lanes<T> left = splat(a[r * a_row]);
+      HWY_UNROLL(2)
       for (int v = 0; v < vectors; ++v) sums[r][v] = hn::MulAdd(left, right[v], sums[r][v]);
     }
+    a += a_column;
+    b += b_stride;
   }
+  HWY_UNROLL(8)
   for (int r = 0; r < rows; ++r) {
+    HWY_UNROLL(2)
     for (int v = 0; v < vectors; ++v) lanes.store(sums[r][v], c + r * c_stride + v * N);
   }
 }
 
-template <class T, int rows, bool accumulate>
-HWY_NOINLINE void multiply_rows(std::int64_t n, std::int64_t depth, Factor<T> a, Rows<const T> b, Rows<T> c) {
+/// The rows [i, i + rows) of c, n elements each.
+template <class T, int rows>
+HWY_NOINLINE void multiply_rows(const Product<T>& p, std::int64_t i, std::int64_t n) {
   constexpr std::int64_t N = lane_count<T>();
   std::int64_t j = 0;
-  for (; j + kVectors * N <= n; j += kVectors * N) {
-    multiply_tile<T, rows, kVectors, accumulate>(depth, a, b.data + j, b.stride, c.data + j, c.stride, AllLanes<T>());
+  for (; j + kTileVectors * N <= n; j += kTileVectors * N) multiply_tile<T, rows, kTileVectors>(p, i, j, AllLanes<T>());
+  if (j + N <= n) {
+    multiply_tile<T, rows, 1>(p, i, j, AllLanes<T>());
+    j += N;
   }
-  for (; j + N <= n; j += N) {
-    multiply_tile<T, rows, 1, accumulate>(depth, a, b.data + j, b.stride, c.data + j, c.stride, AllLanes<T>());
-  }
-  if (j < n) {
-    multiply_tile<T, rows, 1, accumulate>(depth, a, b.data + j, b.stride, c.data + j, c.stride, FirstLanes<T>{n - j});
-  }
+  if (j < n) multiply_tile<T, rows, 1>(p, i, j, FirstLanes<T>{n % N});
 }
 
-/// c[m, n] = a[m, depth] b[depth, n], or c += a b.
-template <class T, bool accumulate>
-void multiply(std::int64_t m, std::int64_t n, std::int64_t depth, Factor<T> a, Rows<const T> b, Rows<T> c) {
-  std::int64_t i = 0;
-  for (; i + 4 <= m; i += 4) {
-    multiply_rows<T, 4, accumulate>(n, depth, {a.data + i * a.row, a.row, a.column}, b, {c.at(i), c.stride});
-  }
-  const Factor<T> rest{a.data + i * a.row, a.row, a.column};
-  switch (m - i) {
-    case 3: return multiply_rows<T, 3, accumulate>(n, depth, rest, b, {c.at(i), c.stride});
-    case 2: return multiply_rows<T, 2, accumulate>(n, depth, rest, b, {c.at(i), c.stride});
-    case 1: return multiply_rows<T, 1, accumulate>(n, depth, rest, b, {c.at(i), c.stride});
-    default: return;
-  }
+/// The rows of c [m, n] from i on: as many at a time as a tile may have, then what is left.
+template <class T, int rows = kTileRows>
+HWY_INLINE void multiply(std::int64_t m, std::int64_t n, const Product<T>& p, std::int64_t i = 0) {
+  for (; i + rows <= m; i += rows) multiply_rows<T, rows>(p, i, n);
+  if constexpr (rows > 1) multiply<T, rows - 1>(m, n, p, i);
 }
 
-/// out[width, padded] = the transpose of x[n, width], so that scores can be formed a vector of keys at a time. Columns
-/// from n on belong to no key.
-template <class T>
-HWY_NOINLINE void transpose(Rows<const T> x, std::int64_t n, std::int64_t width, std::int64_t padded, T* out) {
-  if (n > 0) pack_panel(Tag<T>(), width, n, padded, x.data, 1, x.stride, out);
-}
-
-/// The scores of a tile of queries of one head, and the memory for it.
+/// The scores of one head, a tile of queries at a time, and the memory for it. A tile's matrices are [keys, queries]: a
+/// vector holds one key's scores with many queries, and what a softmax takes over all keys it takes lane by lane. The
+/// last vector of queries may have lanes to spare; nobody reads what they hold.
 template <class T>
 class Scores {
  public:
-  static constexpr std::int64_t kRows = 32;
+  static constexpr std::int64_t kQueries = 32;  ///< of a tile
 
-  /// `tiles` as large as the scores'; the transposed values only if the caller needs them.
-  Scores(const Attention<T>& facts, std::int64_t b, std::int64_t h, std::int64_t tiles, bool with_values,
-         Scratch& scratch)
-      : f_(facts), b_(b), h_(h), padded_(row_length(facts.keys)) {
-    const std::int64_t values = with_values ? f_.value_width * padded_ : 0;
-    tile_rows_ = std::min(kRows, f_.queries);
-    T* memory = scratch.get<T>(f_.width * padded_ + values + padded_ + tiles * tile_rows_ * padded_);
-    keys_ = memory;
-    values_ = keys_ + f_.width * padded_;
-    open_ = values_ + values;
-    tiles_ = open_ + padded_;
-    transpose<T>(k(), f_.keys, f_.width, padded_, keys_);
-    if (with_values) transpose<T>(v(), f_.keys, f_.value_width, padded_, values_);
-    const bool* valid = f_.valid_keys ? f_.valid_keys + b * f_.keys : nullptr;
-    for (std::int64_t j = 0; j < padded_; ++j) open_[j] = j < f_.keys && (!valid || valid[j]) ? T(1) : T(0);
-    guarded_ = hides_infinite(v(), f_.value_width) || (with_values && hides_infinite(k(), f_.width));
+  /// `tiles` is how many matrices [keys, queries] the caller needs.
+  Scores(const Attention<T>& facts, std::int64_t b, std::int64_t h, std::int64_t tiles, Scratch& scratch)
+      : f_(facts),
+        b_(b),
+        h_(h),
+        stride_(whole_vectors(std::min(kQueries, facts.queries))),
+        valid_(facts.valid_keys ? facts.valid_keys + b * facts.keys : nullptr) {
+    const std::int64_t width = std::max(f_.width, f_.value_width);
+    columns_ = scratch.get<T>((width + tiles * f_.keys) * stride_);
+    tiles_ = columns_ + width * stride_;
+    guarded_ = hides_infinite(v(), f_.value_width) || (tiles > 1 && hides_infinite(k(), f_.width));
   }
 
   /// Whether query i sees key j.
   bool sees(std::int64_t i, std::int64_t j) const {
-    const PairMask& m = f_.pairs;
-    return open_[j] != T(0) && (!f_.causal || j <= i) &&
-           (!m.keep || m.keep[b_ * m.batch + h_ * m.head + i * m.query + j * m.key]);
+    return (!valid_ || valid_[j]) && (!f_.causal || j <= i) && (!f_.pairs.keep || keep(j)[i * f_.pairs.query]);
   }
   /// Whether a key that is hidden from a query holds NaN or inf: its weight is 0, and 0 times that is NaN.
   bool guarded() const { return guarded_; }
-  /// out[i] = sum_j a[i, j] b[j] over the keys that i sees, for the queries [begin, end): with finite b the same bits
+  /// out[i] = sum_j a[j, i] b[j] over the keys that i sees, for the queries [begin, end): with finite b the same bits
   /// as the product over all keys, where a is 0 at those hidden.
   void multiply_seen(std::int64_t begin, std::int64_t end, std::int64_t width, Rows<const T> a, Rows<const T> b,
                      Rows<T> out) const {
@@ -166,7 +179,7 @@ class Scores {
       std::fill_n(sum, width, T(0));
       for (std::int64_t j = 0; j < seen_keys(end); ++j) {
         if (!sees(i, j)) continue;
-        const Lanes<T> factor = splat(a.at(i - begin)[j]);
+        const Lanes<T> factor = splat(a.at(j)[i - begin]);
         const T* row = b.at(j);
         each_vector<T>(width, [&](std::int64_t c, auto lanes, auto) HWY_ATTR {
           lanes.store(hn::MulAdd(factor, lanes.load(row + c), lanes.load(sum + c)), sum + c);
@@ -178,49 +191,70 @@ class Scores {
   Rows<const T> q() const { return rows_of(f_.q, b_, h_); }
   Rows<const T> k() const { return rows_of(f_.k, b_, h_); }
   Rows<const T> v() const { return rows_of(f_.v, b_, h_); }
-  /// The values, [value_width, padded].
-  Rows<const T> transposed_values() const { return {values_, padded_}; }
-  Rows<T> tile(std::int64_t index) const { return {tiles_ + index * tile_rows_ * padded_, padded_}; }
+  Rows<T> tile(std::int64_t index) const { return {tiles_ + index * f_.keys * stride_, stride_}; }
 
   /// Keys that any of the queries [.., end) may see.
   std::int64_t seen_keys(std::int64_t end) const { return f_.causal ? std::min(f_.keys, end) : f_.keys; }
-  std::int64_t whole_vectors(std::int64_t n) const {
-    return (n + lane_count<T>() - 1) / lane_count<T>() * lane_count<T>();
+
+  /// out = of_keys of_queries^T for the queries [begin, end) and the keys that any of them may see.
+  void multiply_by_queries(std::int64_t begin, std::int64_t end, std::int64_t width, Rows<const T> of_keys,
+                           Rows<const T> of_queries, Rows<T> out) const {
+    const std::int64_t n = whole_vectors(end - begin);
+    pack_panel(Tag<T>(), width, end - begin, n, of_queries.at(begin), 1, of_queries.stride, columns_);
+    multiply<T>(seen_keys(end), n, {width, plain(of_keys), {columns_, n}, out, false});
   }
 
-  /// tile(0) = scale q k^T for the queries [begin, end), -inf where a query does not see a key. Rows are `padded`
-  /// apart, whole vectors of them written.
-  void compute(std::int64_t begin, std::int64_t end) const {
-    const std::int64_t n = whole_vectors(seen_keys(end));
-    const Rows<T> s = tile(0);
-    multiply<T, false>(end - begin, n, f_.width, {q().at(begin), q().stride, 1}, {keys_, padded_}, s);
+  /// Calls f(j, s, k) for the keys j < end: s are the scores of the vector of queries from i on, -inf where a query
+  /// does not see the key, `products` their q . k_j; k alternates between Index<0> and Index<1>.
+  template <class F>
+  HWY_INLINE void each_key(std::int64_t i, std::int64_t end, Rows<const T> products, const F& f) const {
     const Lanes<T> scale = splat(static_cast<T>(f_.scale));
-    const Lanes<T> lowest = splat(kLowest<T>);
-    const Lanes<T> zero = splat(T(0));
-    for (std::int64_t i = begin; i < end; ++i) {
-      T* row = s.at(i - begin);
-      each_vector<T>(n, [&](std::int64_t j, auto lanes, auto) HWY_ATTR {
-        const auto shut = hn::Eq(lanes.load(open_ + j), zero);
-        lanes.store(hn::IfThenElse(shut, lowest, hn::Mul(lanes.load(row + j), scale)), row + j);
-      });
-      if (f_.causal && i + 1 < n) std::fill(row + i + 1, row + n, kLowest<T>);
-      if (f_.pairs.keep) {
-        const PairMask& m = f_.pairs;
-        const bool* keep = m.keep + b_ * m.batch + h_ * m.head + i * m.query;
-        const std::int64_t keys = seen_keys(end);
-        for (std::int64_t j = 0; j < keys; ++j) row[j] = keep[j * m.key] ? row[j] : kLowest<T>;
-      }
+    const auto visit = [&](std::int64_t j, auto k)
+                           HWY_ATTR { f(j, masked(i, j, hn::Mul(hn::LoadU(Tag<T>(), products.at(j)), scale)), k); };
+    std::int64_t j = 0;
+    for (; j + 2 <= end; j += 2) {
+      visit(j, Index<0>());
+      visit(j + 1, Index<1>());
     }
+    if (j < end) visit(j, Index<0>());
   }
 
  private:
+  static std::int64_t whole_vectors(std::int64_t n) {
+    return (n + lane_count<T>() - 1) / lane_count<T>() * lane_count<T>();
+  }
+
+  /// The mask's pairs with key j.
+  const bool* keep(std::int64_t j) const {
+    const PairMask& m = f_.pairs;
+    return m.keep + b_ * m.batch + h_ * m.head + j * m.key;
+  }
+
+  /// The scores of key j, -inf where a query from i on does not see it.
+  HWY_INLINE Lanes<T> masked(std::int64_t i, std::int64_t j, Lanes<T> s) const {
+    constexpr std::int64_t N = lane_count<T>();
+    const Lanes<T> lowest = splat(kLowest<T>);
+    if (valid_ && !valid_[j]) return lowest;
+    if (f_.causal && j > i)
+      s = hn::IfThenElse(hn::FirstN(Tag<T>(), static_cast<std::size_t>(std::min(j - i, N))), lowest, s);
+    if (f_.pairs.keep) {
+      const hn::RebindToUnsigned<Tag<T>> flags;
+      HWY_ALIGN hn::TFromD<decltype(flags)> kept[static_cast<std::size_t>(N)] = {};
+      const bool* pair = keep(j) + i * f_.pairs.query;
+      const std::int64_t count = std::min(N, f_.queries - i);
+      for (std::int64_t lane = 0; lane < count; ++lane) kept[lane] = pair[lane * f_.pairs.query];
+      s = hn::IfThenElse(hn::RebindMask(Tag<T>(), hn::Eq(hn::Load(flags, kept), hn::Zero(flags))), lowest, s);
+    }
+    return s;
+  }
+
   /// Only rows that are hidden from some query are read.
   bool hides_infinite(Rows<const T> x, std::int64_t width) const {
     const bool some_pairs = f_.causal || f_.pairs.keep;
-    if (!some_pairs && !f_.valid_keys) return false;
+    if (!some_pairs && !valid_) return false;
     Lanes<T> zeros = splat(T(0));  // 0 x is NaN where x is not finite, and so is the sum
     for (std::int64_t j = 0; j < f_.keys; ++j) {
-      if (!some_pairs && open_[j] != T(0)) continue;
+      if (!some_pairs && valid_[j]) continue;
       const T* row = x.at(j);
       each_vector<T>(width, [&](std::int64_t c, auto lanes, auto)
                                 HWY_ATTR { zeros = hn::MulAdd(lanes.load(row + c), splat(T(0)), zeros); });
@@ -228,51 +262,67 @@ class Scores {
     return !hn::AllTrue(Tag<T>(), hn::Eq(zeros, splat(T(0))));
   }
 
-  /// An odd number of whole vectors: rows a power of two apart would share a few sets of the cache.
-  static std::int64_t row_length(std::int64_t n) {
-    constexpr std::int64_t N = lane_count<T>();
-    return ((n + N - 1) / N | 1) * N;
-  }
-
   const Attention<T>& f_;
-  std::int64_t b_, h_, padded_, tile_rows_;
-  T* keys_;    // [width, padded]
-  T* values_;  // [value_width, padded]
-  T* open_;    // [padded]: 1 for a valid key, else 0
+  std::int64_t b_, h_, stride_;
+  const bool* valid_;  // [keys]; null: all
+  T* columns_;         // queries, or gradients of outputs, transposed: [width, queries]
   T* tiles_;
   bool guarded_;
 };
 
+/// What is taken from the scores of a query before their exponentials: the largest; 0 where there is none.
+template <class T>
+HWY_INLINE Lanes<T> shift_of(Lanes<T> max) {
+  return hn::IfThenZeroElse(hn::Eq(max, splat(kLowest<T>)), max);
+}
+
+/// 1 / sum; 1 where no key is seen.
+HWY_INLINE DoubleLanes inverse(DoubleLanes sum) {
+  const DoubleLanes one = splat(1.0);
+  return hn::Div(one, hn::IfThenElse(hn::Eq(sum, splat(0.0)), one, sum));
+}
+HWY_INLINE Lanes<double> inverse(Wide<double> sum) { return inverse(sum.all); }
+HWY_INLINE Lanes<float> inverse(Wide<float> sum) { return narrow({inverse(sum.low), inverse(sum.high)}); }
+
 template <class T>
 HWY_NOINLINE void head_forward(const Attention<T>& f, std::int64_t b, std::int64_t h, const Heads<T>& o,
                                const RowSoftmax<T>& kept, Scratch& scratch) {
-  const Scores<T> scores(f, b, h, 1, false, scratch);
+  constexpr std::int64_t N = lane_count<T>();
+  const Scores<T> scores(f, b, h, 1, scratch);
   const std::int64_t first_row = (b * f.heads + h) * f.queries;
   const Rows<T> p = scores.tile(0);
   const Rows<T> out = rows_of(o, b, h);
-  for (std::int64_t begin = 0; begin < f.queries; begin += Scores<T>::kRows) {
-    const std::int64_t end = std::min(f.queries, begin + Scores<T>::kRows);
-    scores.compute(begin, end);
-    const std::int64_t n = scores.whole_vectors(scores.seen_keys(end));
-    for (std::int64_t i = begin; i < end; ++i) {
-      T* row = p.at(i - begin);
-      const T max = kept.max[first_row + i] = row_max(row, n);
-      T& inverse_sum = kept.inverse_sum[first_row + i] = 1;
-      if (!std::isfinite(max)) {
-        std::fill_n(row, n, max == kLowest<T> ? T(0) : std::numeric_limits<T>::quiet_NaN());
-        continue;
+  for (std::int64_t begin = 0; begin < f.queries; begin += Scores<T>::kQueries) {
+    const std::int64_t end = std::min(f.queries, begin + Scores<T>::kQueries);
+    const std::int64_t keys = scores.seen_keys(end);
+    scores.multiply_by_queries(begin, end, f.width, scores.k(), scores.q(), p);
+    for (std::int64_t i = begin; i < end; i += N) {
+      const Rows<T> column = {p.data + (i - begin), p.stride};
+      Lanes<T> best[2] = {splat(kLowest<T>), splat(kLowest<T>)};
+      scores.each_key(i, keys, column, [&](std::int64_t j, Lanes<T> s, auto k) HWY_ATTR {
+        hn::StoreU(s, Tag<T>(), column.at(j));
+        best[k] = hn::Max(s, best[k]);
+      });
+      const Lanes<T> max = hn::Max(best[0], best[1]);
+      const Lanes<T> shift = shift_of<T>(max);
+      Wide<T> sum = wide_zero<T>();
+      for (std::int64_t j = 0; j < keys; ++j) {
+        const Lanes<T> e = exponential<T>(hn::Sub(hn::LoadU(Tag<T>(), column.at(j)), shift));
+        hn::StoreU(e, Tag<T>(), column.at(j));
+        sum = add(sum, widen(e));
       }
-      inverse_sum = static_cast<T>(1 / row_exp(row, n, max, row));
-      const Lanes<T> factor = splat(inverse_sum);
-      each_vector<T>(n, [&](std::int64_t j, auto lanes, auto)
-                            HWY_ATTR { lanes.store(hn::Mul(lanes.load(row + j), factor), row + j); });
+      const Lanes<T> factor = inverse(sum);
+      for (std::int64_t j = 0; j < keys; ++j)
+        hn::StoreU(hn::Mul(hn::LoadU(Tag<T>(), column.at(j)), factor), Tag<T>(), column.at(j));
+      const FirstLanes<T> lanes{std::min(N, end - i)};
+      lanes.store(max, kept.max + first_row + i);
+      lanes.store(factor, kept.inverse_sum + first_row + i);
     }
     if (scores.guarded()) {
-      scores.multiply_seen(begin, end, f.value_width, {p.data, p.stride}, scores.v(), out);
-      continue;
+      scores.multiply_seen(begin, end, f.value_width, p, scores.v(), out);
+    } else {
+      multiply<T>(end - begin, f.value_width, {keys, transposed(p), scores.v(), out.from(begin), false});
     }
-    multiply<T, false>(end - begin, f.value_width, scores.seen_keys(end), {p.data, p.stride, 1}, scores.v(),
-                       {out.at(begin), out.stride});
   }
 }
 
@@ -286,14 +336,15 @@ HWY_INLINE double dot(const T* a, const T* b, std::int64_t n) {
 }
 
 template <class T>
-void clear(Rows<T> x, std::int64_t n, std::int64_t width) {
-  for (std::int64_t i = 0; i < n; ++i) std::fill_n(x.at(i), width, T(0));
+void clear(Rows<T> x, std::int64_t begin, std::int64_t end, std::int64_t width) {
+  for (std::int64_t i = begin; i < end; ++i) std::fill_n(x.at(i), width, T(0));
 }
 
 template <class T>
 HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int64_t h, const AttentionGradients<T>& g,
                                 Scratch& scratch) {
-  const Scores<T> scores(f, b, h, 2, true, scratch);
+  constexpr std::int64_t N = lane_count<T>();
+  const Scores<T> scores(f, b, h, 2, scratch);
   const T* max = g.kept.max + (b * f.heads + h) * f.queries;
   const T* inverse_sum = g.kept.inverse_sum + (b * f.heads + h) * f.queries;
   const Rows<T> p = scores.tile(0);
@@ -303,50 +354,45 @@ HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int6
   const Rows<T> dq = rows_of(g.dq, b, h);
   const Rows<T> dk = rows_of(g.dk, b, h);
   const Rows<T> dv = rows_of(g.dv, b, h);
-  if (g.dk.data) clear(dk, f.keys, f.width);
-  if (g.dv.data) clear(dv, f.keys, f.value_width);
+  // The first tile writes the gradients of the keys it may see, the others add to them.
+  const std::int64_t written = f.queries > 0 ? scores.seen_keys(std::min(f.queries, Scores<T>::kQueries)) : 0;
+  if (g.dk.data) clear(dk, written, f.keys, f.width);
+  if (g.dv.data) clear(dv, written, f.keys, f.value_width);
   const Lanes<T> scale = splat(static_cast<T>(f.scale));
-  for (std::int64_t begin = 0; begin < f.queries; begin += Scores<T>::kRows) {
-    const std::int64_t end = std::min(f.queries, begin + Scores<T>::kRows);
+  for (std::int64_t begin = 0; begin < f.queries; begin += Scores<T>::kQueries) {
+    const std::int64_t end = std::min(f.queries, begin + Scores<T>::kQueries);
     const std::int64_t rows = end - begin;
     const std::int64_t keys = scores.seen_keys(end);
-    const std::int64_t n = scores.whole_vectors(keys);
-    scores.compute(begin, end);
-    // dp = do v^T, which the loop below turns into dS.
-    multiply<T, false>(rows, n, f.value_width, {dout.at(begin), dout.stride, 1}, scores.transposed_values(), ds);
-    for (std::int64_t i = begin; i < end; ++i) {
-      T* p_row = p.at(i - begin);
-      T* ds_row = ds.at(i - begin);
-      if (!std::isfinite(max[i])) {
-        const T value = max[i] == kLowest<T> ? T(0) : std::numeric_limits<T>::quiet_NaN();
-        std::fill_n(p_row, n, value);
-        std::fill_n(ds_row, n, value);
-        continue;
-      }
-      const Lanes<T> shift = splat(max[i]);
-      const Lanes<T> factor = splat(inverse_sum[i]);
-      const Lanes<T> mean = splat(static_cast<T>(dot(dout.at(i), o.at(i), f.value_width)));
-      each_vector<T>(n, [&](std::int64_t j, auto lanes, auto) HWY_ATTR {
-        const Lanes<T> probability = hn::Mul(exponential<T>(hn::Sub(lanes.load(p_row + j), shift)), factor);
-        lanes.store(probability, p_row + j);
-        const Lanes<T> d = hn::Mul(probability, hn::Sub(lanes.load(ds_row + j), mean));
-        lanes.store(hn::Mul(d, scale), ds_row + j);
+    scores.multiply_by_queries(begin, end, f.width, scores.k(), scores.q(), p);
+    // dp = v do^T, which the loop below turns into dS.
+    scores.multiply_by_queries(begin, end, f.value_width, scores.v(), dout, ds);
+    T means[Scores<T>::kQueries];
+    for (std::int64_t i = begin; i < end; ++i)
+      means[i - begin] = static_cast<T>(dot(dout.at(i), o.at(i), f.value_width));
+    for (std::int64_t i = begin; i < end; i += N) {
+      const FirstLanes<T> lanes{std::min(N, end - i)};
+      const Lanes<T> shift = shift_of<T>(lanes.load(max + i));
+      const Lanes<T> factor = lanes.load(inverse_sum + i);
+      const Lanes<T> mean = lanes.load(means + (i - begin));
+      const Rows<T> p_column = {p.data + (i - begin), p.stride};
+      const Rows<T> ds_column = {ds.data + (i - begin), ds.stride};
+      scores.each_key(i, keys, p_column, [&](std::int64_t j, Lanes<T> s, auto) HWY_ATTR {
+        const Lanes<T> probability = hn::Mul(exponential<T>(hn::Sub(s, shift)), factor);
+        hn::StoreU(probability, Tag<T>(), p_column.at(j));
+        const Lanes<T> d = hn::Mul(probability, hn::Sub(hn::LoadU(Tag<T>(), ds_column.at(j)), mean));
+        hn::StoreU(hn::Mul(d, scale), Tag<T>(), ds_column.at(j));
       });
     }
     if (scores.guarded()) {
-      for (std::int64_t i = begin; i < end; ++i)
-        for (std::int64_t j = 0; j < keys; ++j)
-          if (!scores.sees(i, j)) p.at(i - begin)[j] = ds.at(i - begin)[j] = T(0);
-      if (g.dq.data) scores.multiply_seen(begin, end, f.width, {ds.data, ds.stride}, scores.k(), dq);
+      for (std::int64_t j = 0; j < keys; ++j)
+        for (std::int64_t i = begin; i < end; ++i)
+          if (!scores.sees(i, j)) p.at(j)[i - begin] = ds.at(j)[i - begin] = T(0);
+      if (g.dq.data) scores.multiply_seen(begin, end, f.width, ds, scores.k(), dq);
     } else if (g.dq.data) {
-      multiply<T, false>(rows, f.width, keys, {ds.data, ds.stride, 1}, scores.k(), {dq.at(begin), dq.stride});
+      multiply<T>(rows, f.width, {keys, transposed(ds), scores.k(), dq.from(begin), false});
     }
-    if (g.dk.data) {
-      multiply<T, true>(keys, f.width, rows, {ds.data, 1, ds.stride}, {scores.q().at(begin), scores.q().stride}, dk);
-    }
-    if (g.dv.data) {
-      multiply<T, true>(keys, f.value_width, rows, {p.data, 1, p.stride}, {dout.at(begin), dout.stride}, dv);
-    }
+    if (g.dk.data) multiply<T>(keys, f.width, {rows, plain(ds), scores.q().from(begin), dk, begin > 0});
+    if (g.dv.data) multiply<T>(keys, f.value_width, {rows, plain(p), dout.from(begin), dv, begin > 0});
   }
 }
 

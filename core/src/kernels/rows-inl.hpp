@@ -143,6 +143,15 @@ HWY_INLINE Wide<float> widen(Lanes<float> v) {
 #endif
 }
 
+HWY_INLINE Lanes<float> narrow(Wide<float> v) {
+#if HWY_TARGET == HWY_SCALAR
+  return hn::DemoteTo(Tag<float>(), v.low);
+#else
+  const hn::Half<Tag<float>> half;
+  return hn::Combine(Tag<float>(), hn::DemoteTo(half, v.high), hn::DemoteTo(half, v.low));
+#endif
+}
+
 template <class T>
 HWY_INLINE Wide<T> wide_zero() {
   if constexpr (std::is_same_v<T, float>) {
