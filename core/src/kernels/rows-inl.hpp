@@ -115,7 +115,7 @@ HWY_INLINE void each_vector(std::int64_t n, const F& f) {
     f(i, AllLanes<T>(), Index<0>());
     i += N;
   }
-  if (i < n) f(i, FirstLanes<T>{n - i}, Index<1>());
+  if (i < n) f(i, FirstLanes<T>{n % N}, Index<1>());  // n - i, as a number that is plainly less than N
 }
 
 /// One vector of T in double precision.
