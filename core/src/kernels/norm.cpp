@@ -61,45 +61,65 @@ HWY_BEFORE_NAMESPACE();
 namespace tapegrad::kernels::HWY_NAMESPACE {
 namespace {
 
+/// Rows of n elements that go through the passes of a forward norm together: what waits for a row's quotients and root
+/// is overtaken by other rows, and all stay in the nearest cache.
+inline constexpr std::int64_t kMostRowsTogether = 8;
+constexpr std::int64_t rows_together(std::int64_t n) {
+  return std::clamp<std::int64_t>(1024 / std::max<std::int64_t>(1, n), 1, kMostRowsTogether);
+}
+
 /// RMS norm is layer norm that is not centred: its mean is 0.
 template <class T, bool centred>
 HWY_NOINLINE void row_forward(const T* x, const T* gamma, const T* beta, RowRange range, double eps, T* y, T* mean,
                               T* rstd) {
   const std::int64_t n = range.n;
-  for (std::int64_t r = range.begin; r < range.end; ++r) {
-    const T* row = x + r * n;
-    T* out = y + r * n;
-    Wide<T> sum[2] = {wide_zero<T>(), wide_zero<T>()};
-    if (centred) {
+  const std::int64_t together = rows_together(n);
+  for (std::int64_t begin = range.begin; begin < range.end; begin += together) {
+    const std::int64_t end = std::min(range.end, begin + together);
+    T lost[kMostRowsTogether];  // of the means
+    for (std::int64_t r = begin; centred && r < end; ++r) {
+      const T* row = x + r * n;
+      Wide<T> sum[2] = {wide_zero<T>(), wide_zero<T>()};
       each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
         lanes.fetch_ahead(row + i);
         sum[k] = add(sum[k], widen(lanes.load(row + i)));
       });
+      const Split<T> m(total(add(sum[0], sum[1])) / static_cast<double>(n));
+      mean[r] = m.high;
+      lost[r - begin] = m.low;
     }
-    const Split<T> m(total(add(sum[0], sum[1])) / static_cast<double>(n));
-    const Lanes<T> high = splat(m.high);
-    const Lanes<T> low = splat(m.low);
-    const auto deviation = [&](std::int64_t i, auto lanes) HWY_ATTR {
-      const Lanes<T> v = lanes.load(row + i);
-      return centred ? hn::Sub(hn::Sub(v, high), low) : v;
+    const auto deviation_of = [&](std::int64_t r) HWY_ATTR {
+      const T* row = x + r * n;
+      const Lanes<T> high = splat(centred ? mean[r] : T(0));
+      const Lanes<T> low = splat(centred ? lost[r - begin] : T(0));
+      return [=](std::int64_t i, auto lanes) HWY_ATTR {
+        const Lanes<T> v = lanes.load(row + i);
+        return centred ? hn::Sub(hn::Sub(v, high), low) : v;
+      };
     };
-    Wide<T> squares[2] = {wide_zero<T>(), wide_zero<T>()};
-    each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
-      if (!centred) lanes.fetch_ahead(row + i);
-      const Wide<T> d = widen(lanes.or_else(deviation(i, lanes), T(0)));
-      squares[k] = multiply_add(d, d, squares[k]);
-    });
-    const double variance = total(add(squares[0], squares[1])) / static_cast<double>(n);
-    const T scale = static_cast<T>(1 / std::sqrt(variance + eps));
-    each_vector<T>(n, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
-      lanes.fetch_ahead(out + i);
-      Lanes<T> v = hn::Mul(deviation(i, lanes), splat(scale));
-      if (gamma) v = hn::Mul(v, lanes.load(gamma + i));
-      if (beta) v = hn::Add(v, lanes.load(beta + i));
-      lanes.store(v, out + i);
-    });
-    if (mean) mean[r] = m.high;
-    rstd[r] = scale;
+    for (std::int64_t r = begin; r < end; ++r) {
+      const auto deviation = deviation_of(r);
+      Wide<T> squares[2] = {wide_zero<T>(), wide_zero<T>()};
+      each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
+        if (!centred) lanes.fetch_ahead(x + r * n + i);
+        const Wide<T> d = widen(lanes.or_else(deviation(i, lanes), T(0)));
+        squares[k] = multiply_add(d, d, squares[k]);
+      });
+      const double variance = total(add(squares[0], squares[1])) / static_cast<double>(n);
+      rstd[r] = static_cast<T>(1 / std::sqrt(variance + eps));
+    }
+    for (std::int64_t r = begin; r < end; ++r) {
+      const auto deviation = deviation_of(r);
+      const Lanes<T> scale = splat(rstd[r]);
+      T* out = y + r * n;
+      each_vector<T>(n, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
+        lanes.fetch_ahead(out + i);
+        Lanes<T> v = hn::Mul(deviation(i, lanes), scale);
+        if (gamma) v = hn::Mul(v, lanes.load(gamma + i));
+        if (beta) v = hn::Add(v, lanes.load(beta + i));
+        lanes.store(v, out + i);
+      });
+    }
   }
 }
 
