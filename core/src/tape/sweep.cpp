@@ -9,7 +9,6 @@
 
 #include "tape/accumulate.hpp"
 #include "tape/anomaly.hpp"
-#include "tape/few.hpp"
 #include "tape/recorder.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/add.hpp"
@@ -136,7 +135,6 @@ void Sweep::seed(const std::vector<Tensor>& ys, const std::vector<Tensor>& seeds
 void Sweep::give_back() {
   if (nested_) return;
   tape_.sweeping = false;
-  std::fill(cotangents_.begin(), cotangents_.end(), Tensor());
   cotangents_.clear();
   tape_.cotangents = std::move(cotangents_);
 }
@@ -332,7 +330,6 @@ Tensor recompute(const Node& node) {
 class Recomputed {
  public:
   Recomputed(Node& node, Wants wants) {
-    if (!node.reads_recomputed) return;
     for (SavedSlot& slot : std::span(node.saved, node.saved_count)) {
       if (slot.tensor.defined() || (node.table->keep(node.state, wants).input_set >> slot.index & 1U) == 0) continue;
       slot.tensor = recompute(*node.tape->nodes[node.edges[slot.index].node]);
@@ -352,8 +349,10 @@ class Recomputed {
 }  // namespace
 
 void Sweep::step(Node& node, std::span<const char> reaches) {
-  const std::span<Tensor> slots(cotangents_.data() + node.slot, node.output_count);
-  if (std::none_of(slots.begin(), slots.end(), [](const Tensor& t) { return t.defined(); })) return;
+  const std::span<Tensor> dys(cotangents_.data() + node.slot, node.output_count);
+  bool reached = false;
+  for (const Tensor& dy : dys) reached = reached || dy.defined();
+  if (!reached) return;
   check_versions(node);
 
   std::uint64_t wanted = node.wanted;
@@ -362,31 +361,31 @@ void Sweep::step(Node& node, std::span<const char> reaches) {
       if (node.edges[i].tracked() && reaches[node.edges[i].node] == 0) wanted &= ~(std::uint64_t{1} << i);
   }
   if (wanted == 0 && node.edge_count <= 64) return;
-  // The cotangents leave their slots, so that a gradient passed through unchanged may be accumulated in place further
-  // down.
-  Few<Tensor, 4> dys(slots.size());
-  for (Tensor& slot : slots) dys.push(std::move(slot));
-  if (!tape_.observer && !tape_.options.anomaly) {
-    Sink sink(*this, node, wanted, nullptr);
-    apply_rule(node, dys.span(), Wants(wanted), sink);
-    return;
+  std::optional<Sink::Seen> seen;
+  if (tape_.observer || tape_.options.anomaly) seen.emplace().gradients.resize(node.edge_count);
+  Sink sink(*this, node, wanted, seen ? &*seen : nullptr);
+  apply_rule(node, dys, Wants(wanted), sink);
+  if (seen) {
+    sink.add_apart();
+    show(node, dys, seen->gradients);
   }
-  Sink::Seen seen;
-  seen.gradients.resize(node.edge_count);
-  Sink sink(*this, node, wanted, &seen);
-  apply_rule(node, dys.span(), Wants(wanted), sink);
-  sink.add_apart();
+  // Nobody else's from here on, so that a gradient passed through unchanged may be accumulated in place further down.
+  for (Tensor& dy : dys) dy = Tensor();
+}
+
+void Sweep::show(const Node& node, Cotangents dys, std::span<const Tensor> gradients) const {
   const NodeInfo info = tape_.info(node);
-  if (tape_.options.anomaly) expect_finite_gradients(info, dys.span(), seen.gradients);
+  if (tape_.options.anomaly) expect_finite_gradients(info, dys, gradients);
   const SweepObserver observer = tape_.observer;
-  if (observer) observer({info, dys.span(), seen.gradients});
+  if (observer) observer({info, dys, gradients});
 }
 
 void Sweep::apply_rule(Node& node, Cotangents dys, Wants wants, Sink& sink) {
   const OpTable& table = *node.table;
   const bool again = options_.create_graph || (recorder.level_count > 0 && carries_tangents(node, dys));
   if (again && table.vjp == nullptr) throw TapeError(std::string(table.name) + " is differentiable only once");
-  const Recomputed recomputed(node, wants);
+  std::optional<Recomputed> recomputed;
+  if (node.reads_recomputed) recomputed.emplace(node, wants);
   const StrongZero strong(options_.strong_zero);
   const bool fused = table.fused_vjp != nullptr && ((!again && !options_.strong_zero) || table.vjp == nullptr);
   (fused ? table.fused_vjp : table.vjp)(node.state, Saved(node, wants), dys, sink);

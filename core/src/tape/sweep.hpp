@@ -45,6 +45,8 @@ class Sweep {
   void check_versions(const Node& node) const;
   /// Keeps the cotangents that have come to a node for who studies the tape, and looks for anomalies among them.
   void study(const Node& node) const;
+  /// Shows an observer what a node's rule has made of its cotangents, and looks for anomalies there.
+  void show(const Node& node, Cotangents dys, std::span<const Tensor> gradients) const;
   /// Whether what a node's rule reads or adds to has tangents: the rule is differentiated again then.
   bool carries_tangents(const Node& node, Cotangents cotangents) const;
   void apply_hooks(std::uint32_t slot);
