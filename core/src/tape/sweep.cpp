@@ -108,6 +108,38 @@ Sweep::Sweep(TapeImpl& tape, const std::vector<Tensor>& ys, const std::vector<Te
   }
 }
 
+namespace {
+
+/// A gradient brought to the shape of the input that it is of.
+[[gnu::noinline]] Tensor fit_gradient(const Tensor& gradient, const Shape& shape, const Node& from) {
+  if (broadcasts_to(shape, gradient.shape())) return sum_to(gradient, shape);
+  if (broadcasts_to(gradient.shape(), shape)) return expand(gradient, shape);
+  throw TapeError("its rule (" + std::string(from.name()) + ") gave a gradient of shape " +
+                  to_string(gradient.shape()) + " for an input of shape " + to_string(shape));
+}
+
+[[noreturn, gnu::noinline]] void throw_wrong_dtype(DType given, DType expected) {
+  throw TapeError("its rule gave a gradient of dtype " + std::string(to_string(given)) + " for an input of dtype " +
+                  std::string(to_string(expected)));
+}
+
+}  // namespace
+
+inline void Sweep::accumulate(std::uint32_t slot, const OutputMeta& target, Tensor&& gradient, const Node& from) {
+  const array::Array& array = array_of(gradient);
+  if (array.dtype != target.dtype) throw_wrong_dtype(array.dtype, target.dtype);
+  if (array.shape != target.shape) gradient = fit_gradient(gradient, target.shape, from);
+  Tensor& sum = cotangents_[slot];
+  if (!sum.defined()) {
+    sum = std::move(gradient);
+  } else if (!options_.create_graph && is_exclusive(sum) &&
+             (recorder.level_count == 0 || innermost_level(gradient) == 0)) {
+    add_in_place(array_of(sum), array_of(gradient));
+  } else {
+    sum = add(sum, gradient);
+  }
+}
+
 void Sweep::seed(const std::vector<Tensor>& ys, const std::vector<Tensor>& seeds) {
   const std::string op = std::string("[") + name_ + "] ";
   std::optional<NoRecord> pause;
@@ -216,31 +248,6 @@ class Sweep::Sink final : public GradientSink {
   Seen* seen_;
 };
 
-void Sweep::accumulate(std::uint32_t slot, const OutputMeta& target, Tensor&& gradient, const Node& from) {
-  if (gradient.dtype() != target.dtype)
-    throw TapeError("its rule gave a gradient of dtype " + std::string(to_string(gradient.dtype())) +
-                    " for an input of dtype " + std::string(to_string(target.dtype)));
-  if (gradient.shape() != target.shape) {
-    if (broadcasts_to(target.shape, gradient.shape())) {
-      gradient = sum_to(gradient, target.shape);
-    } else if (broadcasts_to(gradient.shape(), target.shape)) {
-      gradient = expand(gradient, target.shape);
-    } else {
-      throw TapeError("its rule (" + std::string(from.name()) + ") gave a gradient of shape " +
-                      to_string(gradient.shape()) + " for an input of shape " + to_string(target.shape));
-    }
-  }
-  Tensor& sum = cotangents_[slot];
-  if (!sum.defined()) {
-    sum = std::move(gradient);
-  } else if (!options_.create_graph && is_exclusive(sum) &&
-             (recorder.level_count == 0 || innermost_level(gradient) == 0)) {
-    add_in_place(array_of(sum), array_of(gradient));
-  } else {
-    sum = add(sum, gradient);
-  }
-}
-
 GradientBuffer Sweep::buffer(std::uint32_t slot, const OutputMeta& target) {
   Tensor& sum = cotangents_[slot];
   const bool holds_sum = sum.defined();
@@ -252,17 +259,23 @@ GradientBuffer Sweep::buffer(std::uint32_t slot, const OutputMeta& target) {
   return {sum, holds_sum};
 }
 
+namespace {
+
+[[noreturn, gnu::noinline]] void throw_written(const Node& node, const SavedSlot& slot) {
+  throw TapeError(std::string(node.name()) + " saved its " + std::string(to_string(slot.kind)) + " " +
+                  std::to_string(slot.index) + " " + to_string(slot.tensor.shape()) +
+                  ", which was changed in place by " + slot.tensor.impl()->array.storage->last_writer() + " since");
+}
+
+}  // namespace
+
 void Sweep::check_versions(const Node& node) const {
   for (const SavedSlot& slot : std::span(node.saved, node.saved_count)) {
     if (slot.comes_again) {
       check_versions(*tape_.nodes[node.edges[slot.index].node]);
-      continue;
+    } else if (slot.tensor.impl()->array.storage->version() != slot.version) {
+      throw_written(node, slot);
     }
-    const array::Storage& storage = *slot.tensor.impl()->array.storage;
-    if (storage.version() != slot.version)
-      throw TapeError(std::string(node.name()) + " saved its " + std::string(to_string(slot.kind)) + " " +
-                      std::to_string(slot.index) + " " + to_string(slot.tensor.shape()) +
-                      ", which was changed in place by " + storage.last_writer() + " since");
   }
 }
 
@@ -361,10 +374,20 @@ void Sweep::step(Node& node, std::span<const char> reaches) {
       if (node.edges[i].tracked() && reaches[node.edges[i].node] == 0) wanted &= ~(std::uint64_t{1} << i);
   }
   if (wanted == 0 && node.edge_count <= 64) return;
+  // The fused rule serves where nobody differentiates it again.
+  const OpTable& table = *node.table;
+  const bool again = options_.create_graph || (recorder.level_count > 0 && carries_tangents(node, dys));
+  if (again && table.vjp == nullptr) throw TapeError(std::string(table.name) + " is differentiable only once");
+  const bool fused = table.fused_vjp != nullptr && ((!again && !options_.strong_zero) || table.vjp == nullptr);
   std::optional<Sink::Seen> seen;
   if (tape_.observer || tape_.options.anomaly) seen.emplace().gradients.resize(node.edge_count);
   Sink sink(*this, node, wanted, seen ? &*seen : nullptr);
-  apply_rule(node, dys, Wants(wanted), sink);
+  {
+    std::optional<Recomputed> recomputed;
+    if (node.reads_recomputed) recomputed.emplace(node, Wants(wanted));
+    const StrongZero strong(options_.strong_zero);
+    (fused ? table.fused_vjp : table.vjp)(node.state, Saved(node, Wants(wanted)), dys, sink);
+  }
   if (seen) {
     sink.add_apart();
     show(node, dys, seen->gradients);
@@ -378,17 +401,6 @@ void Sweep::show(const Node& node, Cotangents dys, std::span<const Tensor> gradi
   if (tape_.options.anomaly) expect_finite_gradients(info, dys, gradients);
   const SweepObserver observer = tape_.observer;
   if (observer) observer({info, dys, gradients});
-}
-
-void Sweep::apply_rule(Node& node, Cotangents dys, Wants wants, Sink& sink) {
-  const OpTable& table = *node.table;
-  const bool again = options_.create_graph || (recorder.level_count > 0 && carries_tangents(node, dys));
-  if (again && table.vjp == nullptr) throw TapeError(std::string(table.name) + " is differentiable only once");
-  std::optional<Recomputed> recomputed;
-  if (node.reads_recomputed) recomputed.emplace(node, wants);
-  const StrongZero strong(options_.strong_zero);
-  const bool fused = table.fused_vjp != nullptr && ((!again && !options_.strong_zero) || table.vjp == nullptr);
-  (fused ? table.fused_vjp : table.vjp)(node.state, Saved(node, wants), dys, sink);
 }
 
 template <class AtNode>

@@ -37,9 +37,8 @@ class Sweep {
   /// Calls at_node(node), then the node's rule, from the top down; with `reaches`, only at the nodes marked in it.
   template <class AtNode>
   void run(std::uint32_t lowest, std::span<const char> reaches, const AtNode& at_node);
+  /// Runs a node's reverse rule on what has come to it.
   void step(Node& node, std::span<const char> reaches);
-  /// Runs a node's reverse rule, the fused one where nobody differentiates it again.
-  void apply_rule(Node& node, Cotangents dys, Wants wants, Sink& sink);
   void accumulate(std::uint32_t slot, const OutputMeta& target, Tensor&& gradient, const Node& from);
   GradientBuffer buffer(std::uint32_t slot, const OutputMeta& target);
   void check_versions(const Node& node) const;
