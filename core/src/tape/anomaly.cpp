@@ -32,7 +32,7 @@ bool has_infinite_attribute(const OpTable& table, const void* op) {
 }  // namespace
 
 void expect_finite_outputs(TapeImpl& tape, const OpCall& call) {
-  const auto& [table, op, inputs, outputs] = call;
+  const auto& [table, op, inputs, originals, outputs] = call;
   for (std::size_t j = 0; j < outputs.size(); ++j) {
     const array::Range output = range_of(outputs[j]);
     if (output.finite()) continue;

@@ -52,33 +52,39 @@ void compute(const OpCall& call, Keeper& keeper) {
   }
 }
 
-/// Runs an op while a tape records. `originals` are its inputs with their tangents.
-void compute_on(TapeImpl& tape, const OpCall& call, Inputs originals) {
+/// Runs an op while a tape records.
+[[gnu::noinline]] void compute_on(TapeImpl& tape, const OpCall& call) {
   tape.expect_owned(call.table.name);
   const std::size_t size_before = tape.nodes.size();
+  const Arena::Mark room_before = tape.arena.mark();
   const auto count = static_cast<std::size_t>(call.inputs.size());
-  Few<Edge> edges(count);
+  auto* const edges = tape.arena.allocate<Edge>(count);  // where their node will find them
   try {
     bool tracked = false;
     std::uint64_t wanted = 0;
     for (std::size_t i = 0; i < count; ++i) {
-      if (!edges.push(tape.edge_of(call.inputs[static_cast<int>(i)], call.table.name)).tracked()) continue;
+      const Edge& edge = *new (edges + i) Edge(tape.edge_of(call.inputs[static_cast<int>(i)], call.table.name));
+      if (!edge.tracked()) continue;
       tracked = true;
       if (i < 64) wanted |= std::uint64_t{1} << i;
     }
     Keeper keeper(tracked);
     compute(call, keeper);
     if (tape.options.anomaly) expect_finite_outputs(tape, call);
-    if (tracked) tape.record({call.table, call.op, originals, call.outputs}, edges.span(), wanted, keeper.residuals());
+    if (tracked) {
+      tape.record(call, edges, wanted, keeper.residuals());
+    } else if (tape.nodes.size() == size_before) {
+      tape.arena.rewind(room_before);
+    }
   } catch (...) {
     tape.truncate(size_before);  // leaves that the failed op was the first to use
     throw;
   }
 }
 
-void run(const OpCall& call, Inputs originals) {
+void run(const OpCall& call) {
   if (recorder.records() && call.table.differentiable) {
-    compute_on(*recorder.tape, call, originals);
+    compute_on(*recorder.tape, call);
   } else {
     Keeper keeper(false);
     compute(call, keeper);
@@ -174,13 +180,13 @@ void push_tangents(const OpTable& table, const void* op, const Saved& saved, Inp
   }
 }
 
-void run_with_tangents(const OpCall& call, Inputs originals) {
-  const auto& [table, op, inputs, outputs] = call;
+void run_with_tangents(const OpCall& call) {
+  const auto& [table, op, inputs, originals, outputs] = call;
   const auto count = static_cast<std::size_t>(inputs.size());
   std::uint64_t level = 0;
   for (std::size_t i = 0; i < count; ++i) level = std::max(level, innermost_level(inputs[static_cast<int>(i)]));
   if (level == 0) {
-    run(call, originals);
+    run(call);
     return;
   }
   Few<Tensor> primals(count);
@@ -193,7 +199,7 @@ void run_with_tangents(const OpCall& call, Inputs originals) {
     if (i < 64 && dx.defined()) moving |= std::uint64_t{1} << i;
   }
   const Inputs stripped(pointers.span().data(), count);
-  run_with_tangents({table, op, stripped, outputs}, originals);
+  run_with_tangents({table, op, stripped, originals, outputs});
   if (!table.differentiable) return;
   std::vector<Tensor> dys(outputs.size());
   const StrongZero strong(recorder.strong_zero || has_strong_zeros(level));
@@ -211,11 +217,11 @@ void run_with_tangents(const OpCall& call, Inputs originals) {
 }  // namespace
 
 void apply(const OpTable& table, const void* op, Inputs inputs, std::span<Tensor> outputs) {
-  const OpCall call{table, op, inputs, outputs};
+  const OpCall call{table, op, inputs, inputs, outputs};
   if (recorder.level_count > 0) {
-    run_with_tangents(call, inputs);
+    run_with_tangents(call);
   } else {
-    run(call, inputs);
+    run(call);
   }
 }
 

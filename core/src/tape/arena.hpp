@@ -40,13 +40,21 @@ class Arena {
     return static_cast<T*>(allocate(count * sizeof(T), alignof(T)));
   }
 
-  /// Forgets everything, keeps the chunks. Destructors are the caller's business.
-  void reset() {
-    next_ = 0;
-    used_ = 0;
-    for (const Large& large : large_) array::deallocate(large.block, large.bytes);
-    large_.clear();
+  struct Mark {
+    std::size_t next;
+    std::size_t used;
+    std::size_t large;
+  };
+  Mark mark() const { return {next_, used_, large_.size()}; }
+  /// Forgets what was allocated since a mark. REQUIRES: no reset() since.
+  void rewind(const Mark& mark) {
+    next_ = mark.next;
+    used_ = mark.used;
+    for (; large_.size() > mark.large; large_.pop_back()) array::deallocate(large_.back().block, large_.back().bytes);
   }
+
+  /// Forgets everything, keeps the chunks. Destructors are the caller's business.
+  void reset() { rewind({0, 0, 0}); }
 
  private:
   static constexpr std::size_t kChunk = std::size_t{1} << 18;

@@ -67,16 +67,12 @@ TapeImpl::TapeImpl(Tape& tape, TapeOptions tape_options) : owner(&tape), options
 
 TapeImpl::~TapeImpl() { consume(); }
 
-Node* TapeImpl::make_node(const OpTable* table, std::size_t edges, std::size_t outputs, std::size_t saved) {
-  if (nodes.size() == nodes.capacity()) {
-    if (nodes.size() >= Edge::kConstant) throw TapeError("[tape] more than 4,294,967,294 nodes");
-    nodes.reserve(std::max<std::size_t>(256, 2 * nodes.size()));
-  }
-  static_assert(alignof(Node) == 8 && alignof(OutputMeta) == 8 && alignof(SavedSlot) == 8 && sizeof(Edge) == 8);
+inline Node* TapeImpl::make_node(const OpTable* table, std::size_t outputs, std::size_t saved) {
+  if (nodes.size() == nodes.capacity()) make_room();
+  static_assert(alignof(Node) == 8 && alignof(OutputMeta) == 8 && alignof(SavedSlot) == 8);
   const std::size_t outputs_at = sizeof(Node);
   const std::size_t saved_at = outputs_at + outputs * sizeof(OutputMeta);
-  const std::size_t edges_at = saved_at + saved * sizeof(SavedSlot);
-  const std::size_t arrays_end = edges_at + edges * sizeof(Edge);
+  const std::size_t arrays_end = saved_at + saved * sizeof(SavedSlot);
   const std::size_t alignment = table != nullptr ? std::max(table->alignment, alignof(Node)) : alignof(Node);
   const std::size_t state_at = (arrays_end + alignment - 1) & ~(alignment - 1);
   auto* const block =
@@ -84,7 +80,6 @@ Node* TapeImpl::make_node(const OpTable* table, std::size_t edges, std::size_t o
   return new (block) Node{
       .table = table,
       .state = table != nullptr ? block + state_at : nullptr,
-      .edges = reinterpret_cast<Edge*>(block + edges_at),
       .outputs = reinterpret_cast<OutputMeta*>(block + outputs_at),
       .saved = reinterpret_cast<SavedSlot*>(block + saved_at),
       .tape = this,
@@ -92,10 +87,13 @@ Node* TapeImpl::make_node(const OpTable* table, std::size_t edges, std::size_t o
       .era = era,
       .slot = slots,
       .scope = options.study ? current_scope() : 0,
-      .edge_count = static_cast<std::uint32_t>(edges),
-      .saved_count = static_cast<std::uint32_t>(saved),
       .output_count = static_cast<std::uint32_t>(outputs),
   };
+}
+
+void TapeImpl::make_room() {
+  if (nodes.size() >= Edge::kConstant) throw TapeError("[tape] more than 4,294,967,294 nodes");
+  nodes.reserve(std::max<std::size_t>(256, 2 * nodes.size()));
 }
 
 std::uint32_t TapeImpl::current_scope() {
@@ -113,9 +111,10 @@ std::uint32_t TapeImpl::current_scope() {
 }
 
 std::uint32_t TapeImpl::append_leaf(const Tensor& x) {
-  Node* node = make_node(nullptr, 0, 1, 1);
+  Node* node = make_node(nullptr, 1, 1);
   new (node->outputs) OutputMeta{x.shape(), x.dtype()};
   new (node->saved) SavedSlot{alias(x), array_of(x).storage->version(), 0, SavedSlot::Kind::output};
+  node->saved_count = 1;
   if (options.study) study.push_back({.inputs = {}, .outputs = {x.detach()}, .cotangents = {}});
   leaves.insert(x.impl()->leaf.get(), node->position);
   nodes.push_back(node);
@@ -151,47 +150,56 @@ namespace {
 /// Whether a set of Keep's holds i: what lies beyond its 32 bits is kept with all or not at all.
 bool holds(std::uint32_t set, std::size_t i) { return i < 32 ? (set >> i & 1U) != 0 : set == ~std::uint32_t{0}; }
 
-/// A saved slot's index has 16 bits.
-void expect_few(std::string_view op, std::uint32_t set, std::size_t count, const char* what) {
-  if (count > UINT16_MAX && set != 0) [[unlikely]]
-    throw TapeError(
-        fmt::format("[{}] an op that keeps {} has {} of them at most, not {}", op, what, UINT16_MAX, count));
+/// Throws TapeError unless the saved slots' indices have room for what is kept.
+[[gnu::noinline]] void expect_few(const OpCall& call, Keep keep) {
+  const auto expect = [&](std::uint32_t set, std::size_t count, const char* what) {
+    if (count > UINT16_MAX && set != 0)
+      throw TapeError(fmt::format("[{}] an op that keeps {} has {} of them at most, not {}", call.table.name, what,
+                                  UINT16_MAX, count));
+  };
+  expect(keep.input_set, static_cast<std::size_t>(call.originals.size()), "inputs");
+  expect(keep.output_set, call.outputs.size(), "outputs");
+}
+
+[[noreturn, gnu::noinline]] void throw_undefined_residual(std::string_view op) {
+  throw TapeError(fmt::format("[{}] its forward function saved an undefined tensor", op));
+}
+
+[[gnu::noinline]] StudyValues study_values(const OpCall& call) {
+  StudyValues values;
+  for (int i = 0; i < call.originals.size(); ++i)
+    values.inputs.push_back(call.originals[i].defined() ? call.originals[i].detach() : Tensor());
+  for (const Tensor& y : call.outputs) values.outputs.push_back(y.detach());
+  return values;
 }
 
 }  // namespace
 
-void TapeImpl::record(const OpCall& call, std::span<const Edge> edges, std::uint64_t wanted,
-                      std::span<const Tensor> residuals) {
-  const auto& [table, op, inputs, outputs] = call;
-  Keep keep = table.keep(op, Wants(wanted));
-  const bool may_recompute = !options.study && recorder.level_count == 0;  // a saved input has its tangents
+void TapeImpl::record(const OpCall& call, Edge* edges, std::uint64_t wanted, std::span<const Tensor> residuals) {
+  const OpTable& table = call.table;
+  const Inputs inputs = call.originals;
+  const std::span<Tensor> outputs = call.outputs;
+  const auto edge_count = static_cast<std::size_t>(inputs.size());
+  const auto may_recompute = [this] { return !options.study && recorder.level_count == 0; };  // else kept for tangents
   const bool recomputes =
-      table.recomputable && may_recompute &&
+      table.recomputable && may_recompute() &&
       static_cast<std::size_t>(outputs[0].numel()) * size_of(outputs[0].dtype()) >= options.recompute_from;
+  Keep keep = table.keep(call.op, Wants(wanted));
   if (recomputes) keep = keep | Keep::inputs;
-  expect_few(table.name, keep.input_set, edges.size(), "inputs");
-  expect_few(table.name, keep.output_set, outputs.size(), "outputs");
+  if (std::max(edge_count, outputs.size()) > UINT16_MAX) [[unlikely]]
+    expect_few(call, keep);
   for (const Tensor& t : residuals)
-    if (!t.defined()) throw TapeError(fmt::format("[{}] its forward function saved an undefined tensor", table.name));
-  std::size_t saved = residuals.size();
-  if (keep.input_set != 0)
-    for (std::size_t i = 0; i < edges.size(); ++i)
-      saved += holds(keep.input_set, i) && inputs[static_cast<int>(i)].defined() ? 1U : 0U;
-  if (keep.output_set != 0)
-    for (std::size_t j = 0; j < outputs.size(); ++j) saved += holds(keep.output_set, j) ? 1U : 0U;
+    if (!t.defined()) throw_undefined_residual(table.name);
 
-  Node* node = make_node(&table, edges.size(), outputs.size(), saved);
-  table.copy(op, const_cast<void*>(node->state));
-  if (options.study) {
-    StudyValues values;
-    for (int i = 0; i < inputs.size(); ++i)
-      values.inputs.push_back(inputs[i].defined() ? inputs[i].detach() : Tensor());
-    for (const Tensor& y : outputs) values.outputs.push_back(y.detach());
-    study.push_back(std::move(values));
-  }
+  Node* node = make_node(
+      &table, outputs.size(),
+      (keep.input_set != 0 ? edge_count : 0) + (keep.output_set != 0 ? outputs.size() : 0) + residuals.size());
+  table.copy(call.op, const_cast<void*>(node->state));
+  if (options.study) study.push_back(study_values(call));
   // Nothing below throws: the tape is whole before and after.
   node->wanted = wanted;
-  std::copy(edges.begin(), edges.end(), node->edges);
+  node->edges = edges;
+  node->edge_count = static_cast<std::uint32_t>(edge_count);
   for (std::size_t j = 0; j < outputs.size(); ++j) {
     TensorImpl& y = *outputs[j].impl();
     new (node->outputs + j) OutputMeta{y.array.shape, y.array.dtype, recomputes ? y.array.storage->version() : 0};
@@ -202,13 +210,13 @@ void TapeImpl::record(const OpCall& call, std::span<const Edge> edges, std::uint
     new (slot++) SavedSlot{t, t.impl()->array.storage->version(), static_cast<std::uint16_t>(index), kind};
   };
   const auto comes_again = [&](const Tensor& x, const Edge& edge) {
-    if (!edge.tracked() || !may_recompute) return false;
+    if (!edge.tracked()) return false;
     const Node& producer = *nodes[edge.node];
-    return producer.recomputes && x.impl()->array.storage->version() == producer.outputs[0].version;
+    return producer.recomputes && may_recompute() && x.impl()->array.storage->version() == producer.outputs[0].version;
   };
   node->recomputes = recomputes && keep.output_set == 0;  // an output that it keeps is there anyway
   if (keep.input_set != 0) {
-    for (std::size_t i = 0; i < edges.size(); ++i) {
+    for (std::size_t i = 0; i < edge_count; ++i) {
       const Tensor& x = inputs[static_cast<int>(i)];
       if (!holds(keep.input_set, i) || !x.defined()) continue;
       if (i < 32 && comes_again(x, edges[i])) {
@@ -224,6 +232,7 @@ void TapeImpl::record(const OpCall& call, std::span<const Edge> edges, std::uint
     for (std::size_t j = 0; j < outputs.size(); ++j)
       if (holds(keep.output_set, j)) save(outputs[j], SavedSlot::Kind::output, j);
   for (std::size_t r = 0; r < residuals.size(); ++r) save(residuals[r], SavedSlot::Kind::residual, r);
+  node->saved_count = static_cast<std::uint32_t>(slot - node->saved);
   slots += static_cast<std::uint32_t>(outputs.size());
   nodes.push_back(node);
 }

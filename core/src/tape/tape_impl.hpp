@@ -22,6 +22,7 @@ struct OpCall {
   const OpTable& table;
   const void* op;
   Inputs inputs;
+  Inputs originals;  // the inputs with their tangents
   std::span<Tensor> outputs;
 };
 
@@ -134,9 +135,9 @@ struct TapeImpl {
     if (place.serial == serial && place.generation == generation && stands(place)) return {place.node, place.output};
     return edge_of_other(x, op);
   }
-  /// Appends a node for an op that has run on inputs from `edges`, of which the tracked ones are `wanted`. The call's
-  /// inputs are those with their tangents.
-  void record(const OpCall& call, std::span<const Edge> edges, std::uint64_t wanted, std::span<const Tensor> residuals);
+  /// Appends a node for an op that has run on inputs from `edges`, of which the tracked ones are `wanted`. The edges
+  /// lie in the arena, one for each input.
+  void record(const OpCall& call, Edge* edges, std::uint64_t wanted, std::span<const Tensor> residuals);
   /// Whether the node that a place of this generation means is still there.
   bool stands(const TapePlace& place) const {
     return place.node < undisturbed || (place.node < nodes.size() && nodes[place.node]->era == place.era);
@@ -185,8 +186,11 @@ struct TapeImpl {
  private:
   [[noreturn]] void give_up(std::string_view op);
   Edge edge_of_other(const Tensor& x, std::string_view op);
-  /// A node that `nodes` has room for, with room for its arrays and for the op's state, if it has one.
-  Node* make_node(const OpTable* table, std::size_t edges, std::size_t outputs, std::size_t saved);
+  /// A node that `nodes` has room for, with room for its outputs, for at most `saved` tensors, and for the op's state,
+  /// if it has one.
+  Node* make_node(const OpTable* table, std::size_t outputs, std::size_t saved);
+  /// Makes room for more nodes.
+  void make_room();
   std::uint32_t append_leaf(const Tensor& x);
 };
 
