@@ -51,11 +51,11 @@ struct SizeClass {
 /// REQUIRES: bytes <= kMostBytes. What belongs to no class has index kClasses: large blocks, and all that are not
 /// recycled.
 constexpr SizeClass size_class(std::size_t bytes) {
-  if (bytes > kLargestClass) return {kClasses, round_up(bytes, PageHeap::kPage)};
   if (bytes <= kSmall) {
     const std::size_t steps = (std::max<std::size_t>(bytes, 1) + kAlignment - 1) / kAlignment;
     return {static_cast<int>(steps) - 1, steps * kAlignment};
   }
+  if (bytes > kLargestClass) return {kClasses, round_up(bytes, PageHeap::kPage)};
   const int octave = static_cast<int>(std::bit_width(bytes - 1)) - 1;  // 2^octave < bytes <= 2^(octave + 1)
   const std::size_t base = std::size_t{1} << octave;
   const int step_bits = octave - std::countr_zero(unsigned{kStepsPerOctave});
@@ -313,8 +313,8 @@ void* allocate(std::size_t bytes) {
   if (bytes > kMostBytes) throw std::bad_alloc();
   const SizeClass c = block_class(bytes);
   ThreadCache& cache = thread_cache;
-  const bool cached = c.index < kClasses && cache.classes[static_cast<std::size_t>(c.index)].list.count > 0;
-  void* const block = cached ? cache.classes[static_cast<std::size_t>(c.index)].list.pop() : take_from_below(cache, c);
+  FreeList* const list = c.index < kClasses ? &cache.classes[static_cast<std::size_t>(c.index)].list : nullptr;
+  void* const block = list != nullptr && list->count > 0 ? list->pop() : take_from_below(cache, c);
   count_live_bytes(cache, static_cast<std::ptrdiff_t>(c.bytes));  // after what may throw
   return block;
 }
@@ -322,15 +322,14 @@ void* allocate(std::size_t bytes) {
 void deallocate(void* block, std::size_t bytes) noexcept {
   const SizeClass c = block_class(bytes);
   ThreadCache& cache = thread_cache;
-  count_live_bytes(cache, -static_cast<std::ptrdiff_t>(c.bytes));
-  if (c.index < kClasses && cache.state == ThreadCache::State::in_use) [[likely]] {
-    FreeList& list = cache.classes[static_cast<std::size_t>(c.index)].list;
-    if ((list.count + 1) * c.bytes <= kThreadListBytes) [[likely]] {
-      list.push(block);
-      return;
-    }
+  FreeList* const list = c.index < kClasses ? &cache.classes[static_cast<std::size_t>(c.index)].list : nullptr;
+  if (list != nullptr && cache.state == ThreadCache::State::in_use && (list->count + 1) * c.bytes <= kThreadListBytes)
+      [[likely]] {
+    list->push(block);
+  } else {
+    give_below(cache, block, c);
   }
-  give_below(cache, block, c);
+  count_live_bytes(cache, -static_cast<std::ptrdiff_t>(c.bytes));
 }
 
 }  // namespace array

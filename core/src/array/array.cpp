@@ -3,46 +3,21 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <new>
 #include <string>
 #include <utility>
 
-#include "array/allocator.hpp"
-#include "array/round_up.hpp"
 #include "tapegrad/base/error.hpp"
 
 namespace tapegrad::array {
 
-Ref<Storage> Storage::make(std::size_t bytes, std::size_t front) {
-  static_assert(sizeof(Storage) <= kHeader);
-  // The elements begin at a multiple of the alignment, and this ends where they begin.
-  const std::size_t before = round_up(front + kHeader, kAlignment) - kHeader;
-  const std::size_t total = before + kHeader + bytes;
-  auto* const block = static_cast<std::byte*>(allocate(total));
-  return Ref<Storage>::adopt(new (block + before) Storage(total, before));
-}
-
-void Storage::destroy() const {
-  const std::size_t total = bytes_;
-  void* const block = const_cast<Storage*>(this)->front();
-  this->~Storage();
-  deallocate(block, total);
-}
-
 namespace {
 
-std::int64_t checked_numel(const Shape& shape) {
-  constexpr std::int64_t kLimit = std::numeric_limits<std::int64_t>::max() / 16;
-  // A size of 0 counts as 1: reductions, strides and products of sizes must not overflow either.
-  std::int64_t n = 1;
-  bool empty = false;
-  for (const std::int64_t size : shape) {
-    if (size < 0) throw ShapeError("[tensor] negative size in shape " + tapegrad::to_string(shape));
-    if (__builtin_mul_overflow(n, std::max<std::int64_t>(size, 1), &n) || n > kLimit)
-      throw ShapeError("[tensor] shape " + tapegrad::to_string(shape) + " has too many elements");
-    empty = empty || size == 0;
-  }
-  return empty ? 0 : n;
+[[noreturn, gnu::noinline]] void throw_negative_size(const Shape& shape) {
+  throw ShapeError("[tensor] negative size in shape " + tapegrad::to_string(shape));
+}
+
+[[noreturn, gnu::noinline]] void throw_too_many_elements(const Shape& shape) {
+  throw ShapeError("[tensor] shape " + tapegrad::to_string(shape) + " has too many elements");
 }
 
 /// Calls body(pointer offsets of a, of b, length of the inner run, inner strides) over two arrays of one shape.
@@ -97,16 +72,28 @@ To convert(From value) {
 
 }  // namespace
 
-Ref<Storage> storage_for(const Shape& shape, DType dtype, std::size_t front) {
-  constexpr std::size_t kFewBytes = 4096;
-  const std::size_t bytes = static_cast<std::size_t>(checked_numel(shape)) * size_of(dtype);
-  try {
-    return Storage::make(bytes, bytes <= kFewBytes ? front : 0);
-  } catch (const std::bad_alloc&) {
-    throw Error("[tensor] the system has no " + std::to_string(bytes) + " bytes for " +
-                std::string(tapegrad::to_string(dtype)) + " " + tapegrad::to_string(shape));
+std::size_t bytes_of(const Shape& shape, DType dtype) {
+  constexpr std::int64_t kLimit = std::numeric_limits<std::int64_t>::max() / 16;
+  // A size of 0 counts as 1: reductions, strides and products of sizes must not overflow either.
+  std::int64_t n = 1;
+  bool empty = false;
+  for (const std::int64_t size : shape) {
+    if (size > 0) [[likely]] {
+      if (__builtin_mul_overflow(n, size, &n) || n > kLimit) throw_too_many_elements(shape);
+    } else {
+      if (size < 0) throw_negative_size(shape);
+      empty = true;
+    }
   }
+  return empty ? 0 : static_cast<std::size_t>(n) * size_of(dtype);
 }
+
+void throw_no_memory(std::size_t bytes, const Shape& shape, DType dtype) {
+  throw Error("[tensor] the system has no " + std::to_string(bytes) + " bytes for " +
+              std::string(tapegrad::to_string(dtype)) + " " + tapegrad::to_string(shape));
+}
+
+Array::Array(const Shape& sizes, DType type) : Array(storage_for(sizes, type), sizes, type) {}
 
 Array Array::view(const Shape& new_shape, const Shape& new_strides, std::int64_t new_offset) const {
   Array a;

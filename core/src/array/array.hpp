@@ -4,9 +4,12 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <string>
 #include <utility>
 
+#include "array/allocator.hpp"
+#include "array/round_up.hpp"
 #include "base/ref.hpp"
 #include "tapegrad/base/dtype.hpp"
 #include "tapegrad/base/shape.hpp"
@@ -20,7 +23,14 @@ namespace tapegrad::array {
 class Storage {
  public:
   /// Room for `bytes` bytes, uninitialised, aligned to 64, behind `front` bytes for an object.
-  static Ref<Storage> make(std::size_t bytes, std::size_t front = 0);
+  static Ref<Storage> make(std::size_t bytes, std::size_t front = 0) {
+    static_assert(sizeof(Storage) <= kHeader);
+    // The elements begin at a multiple of the alignment, and this ends where they begin.
+    const std::size_t before = round_up(front + kHeader, kAlignment) - kHeader;
+    const std::size_t total = before + kHeader + bytes;
+    auto* const block = static_cast<std::byte*>(allocate(total));
+    return Ref<Storage>::adopt(new (block + before) Storage(total, before));
+  }
 
   std::byte* data() { return reinterpret_cast<std::byte*>(this) + kHeader; }
   /// Bytes of the elements.
@@ -49,7 +59,12 @@ class Storage {
  private:
   static constexpr std::size_t kHeader = 32;
   Storage(std::size_t bytes, std::size_t front) : bytes_(bytes), front_(static_cast<std::uint32_t>(front)) {}
-  void destroy() const;
+  void destroy() const {
+    const std::size_t total = bytes_;
+    void* const block = const_cast<Storage*>(this)->front();
+    this->~Storage();
+    deallocate(block, total);
+  }
 
   mutable std::atomic<std::int32_t> owners_{1};
   std::atomic<std::uint32_t> version_{0};
@@ -58,10 +73,23 @@ class Storage {
   const char* writer_ = "construction";
 };
 
+/// Bytes of an array's elements. Throws ShapeError for a negative size or too many elements.
+std::size_t bytes_of(const Shape& shape, DType dtype);
+
+[[noreturn]] void throw_no_memory(std::size_t bytes, const Shape& shape, DType dtype);
+
 /// Storage for the elements of an array; behind `front` bytes for an object when the elements are few (4096 bytes at
-/// most), so that no large block waits for a small object. Throws ShapeError for a negative size or too many elements,
-/// Error when the system has no memory for them.
-Ref<Storage> storage_for(const Shape& shape, DType dtype, std::size_t front = 0);
+/// most), so that no large block waits for a small object. Throws as bytes_of(), and Error when the system has no
+/// memory for them.
+inline Ref<Storage> storage_for(const Shape& shape, DType dtype, std::size_t front = 0) {
+  constexpr std::size_t kFewBytes = 4096;
+  const std::size_t bytes = bytes_of(shape, dtype);
+  try {
+    return Storage::make(bytes, bytes <= kFewBytes ? front : 0);
+  } catch (const std::bad_alloc&) {
+    throw_no_memory(bytes, shape, dtype);
+  }
+}
 
 /// A strided view: element (i0, i1, ...) at data + offset + sum of i_d * strides[d], in elements.
 struct Array {
@@ -74,7 +102,7 @@ struct Array {
 
   Array() = default;
   /// Uninitialised elements in storage of its own, as storage_for().
-  Array(const Shape& sizes, DType type) : Array(storage_for(sizes, type), sizes, type) {}
+  Array(const Shape& sizes, DType type);
   /// Contiguous elements from the storage's begin on. REQUIRES: it has room for them.
   Array(Ref<Storage> elements, const Shape& sizes, DType type)
       : storage(std::move(elements)), shape(sizes), strides(contiguous_strides(sizes)), dtype(type) {}
