@@ -39,7 +39,7 @@ namespace {
 
 /// Runs the forward function, unrecorded. A result must be a tensor of its own: forward may have returned an input, a
 /// captured tensor or a leaf.
-void compute(const OpCall& call, Keeper& keeper) {
+inline void compute(const OpCall& call, Keeper& keeper) {
   {
     const Pause pause;
     call.table.forward(call.op, keeper, call.inputs, call.outputs);
@@ -82,12 +82,16 @@ void compute(const OpCall& call, Keeper& keeper) {
   }
 }
 
+[[gnu::noinline]] void compute_unrecorded(const OpCall& call) {
+  Keeper keeper(false);
+  compute(call, keeper);
+}
+
 void run(const OpCall& call) {
   if (recorder.records() && call.table.differentiable) {
     compute_on(*recorder.tape, call);
   } else {
-    Keeper keeper(false);
-    compute(call, keeper);
+    compute_unrecorded(call);
   }
 }
 
