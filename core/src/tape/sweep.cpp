@@ -20,25 +20,28 @@ namespace tapegrad {
 
 namespace {
 
-const Tensor& find_saved(const Node& node, SavedSlot::Kind kind, int index, const char* what) {
+[[noreturn, gnu::noinline]] void throw_not_saved(const Node& node, SavedSlot::Kind kind, int index) {
+  throw TapeError(fmt::format("[{}] its reverse rule reads {} {}, which the op does not keep (or which was not given)",
+                              node.name(), to_string(kind), index));
+}
+
+inline const Tensor& find_saved(const Node& node, SavedSlot::Kind kind, int index) {
   for (const SavedSlot& slot : std::span(node.saved, node.saved_count))
     if (slot.kind == kind && slot.index == index && slot.tensor.defined()) return slot.tensor;
-  throw TapeError(fmt::format("[{}] its reverse rule reads {} {}, which the op does not keep (or which was not given)",
-                              node.name(), what, index));
+  throw_not_saved(node, kind, index);
 }
 
 }  // namespace
 
 const Tensor& Saved::input(int i) const {
-  return node_ == nullptr ? inputs_[i] : find_saved(*node_, SavedSlot::Kind::input, i, "input");
+  return node_ == nullptr ? inputs_[i] : find_saved(*node_, SavedSlot::Kind::input, i);
 }
 const Tensor& Saved::output(int i) const {
-  return node_ == nullptr ? outputs_[static_cast<std::size_t>(i)]
-                          : find_saved(*node_, SavedSlot::Kind::output, i, "output");
+  return node_ == nullptr ? outputs_[static_cast<std::size_t>(i)] : find_saved(*node_, SavedSlot::Kind::output, i);
 }
 const Tensor& Saved::residual(int i) const {
   if (node_ == nullptr) throw TapeError(fmt::format("[{}] residuals are for the fused reverse rule alone", op_));
-  return find_saved(*node_, SavedSlot::Kind::residual, i, "residual");
+  return find_saved(*node_, SavedSlot::Kind::residual, i);
 }
 void Saved::release_input(int i) const {
   if (node_ == nullptr) return;
@@ -429,9 +432,11 @@ namespace {
 /// Holds the leaves of a tape for one sweep, so that two threads cannot write the same gradients.
 class LeafGuard {
  public:
-  LeafGuard(std::span<Node* const> nodes, bool nested) {
-    for (const Node* node : nodes) {
-      if (!node->is_leaf()) continue;
+  /// Those that a sweep from node `top` may reach.
+  LeafGuard(const TapeImpl& tape, std::uint32_t top, bool nested) {
+    for (const std::uint32_t position : tape.leaves.nodes()) {
+      if (position > top) break;
+      const Node* const node = tape.nodes[position];
       LeafState& leaf = *node->saved[0].tensor.impl()->leaf;
       if (leaf.in_backward.exchange(true, std::memory_order_acquire)) {
         release();
@@ -458,11 +463,12 @@ class LeafGuard {
 }  // namespace
 
 void Sweep::into_leaves() {
-  const LeafGuard guard(std::span(tape_.nodes.data(), top_ + 1), nested_);
+  const LeafGuard guard(tape_, top_, nested_);
   const Node* unnamed = nullptr;
   bool named = false;
   run(0, {}, [&](const Node& node) {
-    for (std::uint32_t j = 0; j < node.output_count && !tape_.hooks.empty(); ++j) apply_hooks(node.slot + j);
+    if (!tape_.hooks.empty())
+      for (std::uint32_t j = 0; j < node.output_count; ++j) apply_hooks(node.slot + j);
     if (!node.is_leaf()) return;
     Tensor& gradient = cotangents_[node.slot];
     if (!gradient.defined()) return;

@@ -37,22 +37,24 @@ std::size_t LeafMap::slot_of(const LeafState* leaf) const {
   return i;
 }
 
-std::uint32_t LeafMap::find(const LeafState* leaf) const { return count_ == 0 ? kNone : entries_[slot_of(leaf)].node; }
+std::uint32_t LeafMap::find(const LeafState* leaf) const {
+  return nodes_.empty() ? kNone : entries_[slot_of(leaf)].node;
+}
 
 void LeafMap::insert(const LeafState* leaf, std::uint32_t node) {
-  if (2 * (count_ + 1) > entries_.size()) {
+  if (2 * (nodes_.size() + 1) > entries_.size()) {
     std::vector<Entry> old(std::max<std::size_t>(64, 2 * entries_.size()));
     std::swap(old, entries_);
     for (const Entry& e : old)
       if (e.leaf != nullptr) entries_[slot_of(e.leaf)] = e;
   }
+  nodes_.push_back(node);
   entries_[slot_of(leaf)] = {leaf, node};
-  ++count_;
 }
 
 void LeafMap::clear() {
-  if (count_ > 0) std::fill(entries_.begin(), entries_.end(), Entry{});
-  count_ = 0;
+  if (!nodes_.empty()) std::fill(entries_.begin(), entries_.end(), Entry{});
+  nodes_.clear();
 }
 
 // ---- recording
@@ -67,7 +69,7 @@ TapeImpl::TapeImpl(Tape& tape, TapeOptions tape_options) : owner(&tape), options
 
 TapeImpl::~TapeImpl() { consume(); }
 
-inline Node* TapeImpl::make_node(const OpTable* table, std::size_t outputs, std::size_t saved) {
+[[gnu::always_inline]] inline Node* TapeImpl::make_node(const OpTable* table, std::size_t outputs, std::size_t saved) {
   if (nodes.size() == nodes.capacity()) make_room();
   static_assert(alignof(Node) == 8 && alignof(OutputMeta) == 8 && alignof(SavedSlot) == 8);
   const std::size_t outputs_at = sizeof(Node);
@@ -235,11 +237,6 @@ void TapeImpl::record(const OpCall& call, Edge* edges, std::uint64_t wanted, std
   node->saved_count = static_cast<std::uint32_t>(slot - node->saved);
   slots += static_cast<std::uint32_t>(outputs.size());
   nodes.push_back(node);
-}
-
-void TapeImpl::release_saved(Node& node) {
-  std::destroy_n(node.saved, node.saved_count);
-  node.saved_count = 0;
 }
 
 void TapeImpl::consume() {

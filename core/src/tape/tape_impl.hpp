@@ -82,6 +82,8 @@ class LeafMap {
   std::uint32_t find(const LeafState* leaf) const;
   void insert(const LeafState* leaf, std::uint32_t node);
   void clear();
+  /// The leaves' nodes, in the order of their positions.
+  const std::vector<std::uint32_t>& nodes() const { return nodes_; }
 
  private:
   struct Entry {
@@ -90,7 +92,7 @@ class LeafMap {
   };
   std::size_t slot_of(const LeafState* leaf) const;
   std::vector<Entry> entries_;
-  std::size_t count_ = 0;
+  std::vector<std::uint32_t> nodes_;
 };
 
 /// Values that study mode keeps beside a node.
@@ -146,7 +148,10 @@ struct TapeImpl {
   const Node& node_of(const Tensor& x, const char* what) const;
   /// Releases every node and starts the next generation.
   void consume();
-  void release_saved(Node& node);
+  static void release_saved(Node& node) {
+    std::destroy_n(node.saved, node.saved_count);
+    node.saved_count = 0;
+  }
   /// Takes the nodes from position `size` on off the tape again; tensors recorded there are stale from then on.
   void truncate(std::size_t size);
   std::string_view scope_name(const Node& node) const { return scopes[node.scope]; }
