@@ -31,65 +31,66 @@ kernels::Operand operand(const Tensor& x, const Shape& shape) {
 
 Tensor unary_forward(std::string_view op, const kernels::UnaryKernels& kernels, const void* formula, const Tensor& x) {
   expect_floating(op, x);
-  const Shape& shape = array_of(x).shape;
-  const DType dtype = array_of(x).dtype;
-  Tensor y = make_tensor(shape, dtype);
-  if (shape.numel() == 1) {
-    kernels.forward(formula, dtype, data_or_null(x), data_or_null(y), 1);
-    return y;
+  const array::Array& from = array_of(x);
+  Tensor y = make_tensor(from.shape, from.dtype);
+  const array::Array& to = array_of(y);
+  if (to.shape.numel() == 1) {
+    kernels.forward(formula, to.dtype, from.data(), to.data(), 1);
+  } else {
+    kernels::unary_forward(kernels, formula, to.dtype, to.shape, operand(x, to.shape), to.data());
   }
-  kernels::unary_forward(kernels, formula, dtype, shape, operand(x, shape), array_of(y).data());
   return y;
 }
 
 void unary_backward(const kernels::UnaryKernels& kernels, const void* formula, const Tensor& x, const Tensor& y,
                     const Tensor& dy, GradientSink& sink) {
-  const Shape& shape = array_of(dy).shape;
-  const DType dtype = array_of(dy).dtype;
+  const array::Array& from = array_of(dy);
   Tensor dx = sink.in_place_of(dy);
-  if (shape.numel() == 1) {
-    kernels.backward(formula, dtype, data_or_null(x), data_or_null(y), data_or_null(dy), data_or_null(dx), 1);
+  const array::Array& to = array_of(dx);
+  if (from.shape.numel() == 1) {
+    kernels.backward(formula, from.dtype, data_or_null(x), data_or_null(y), from.data(), to.data(), 1);
   } else {
-    kernels::unary_backward(kernels, formula, dtype, shape, operand(x, shape), operand(y, shape), operand(dy, shape),
-                            array_of(dx).data());
+    kernels::unary_backward(kernels, formula, from.dtype, from.shape, operand(x, from.shape), operand(y, from.shape),
+                            operand(dy, from.shape), to.data());
   }
   sink.add(0, std::move(dx));
 }
 
 Tensor binary_forward(std::string_view op, const kernels::BinaryKernels& kernels, const void* formula, const Tensor& a,
                       const Tensor& b, kernels::BinaryRow int64_row) {
-  const DType dtype = array_of(a).dtype;
+  const array::Array& left = array_of(a);
+  const array::Array& right = array_of(b);
+  const DType dtype = left.dtype;
   const bool integers = int64_row != nullptr && dtype == int64;
   if (!integers) expect_floating(op, a);
   expect_same_dtype(op, a, b);
-  const Shape &shape_a = array_of(a).shape, &shape_b = array_of(b).shape;
-  Tensor y = shape_a == shape_b ? make_tensor(shape_a, dtype)
-                                : make_tensor(broadcast_shapes(std::string(op).c_str(), shape_a, shape_b), dtype);
-  const Shape& shape = array_of(y).shape;
-  if (!integers && shape.numel() == 1) {
-    kernels.forward(formula, dtype, data_or_null(a), 1, data_or_null(b), 1, data_or_null(y), 1);
+  Tensor y = left.shape == right.shape
+                 ? make_tensor(left.shape, dtype)
+                 : make_tensor(broadcast_shapes(std::string(op).c_str(), left.shape, right.shape), dtype);
+  const array::Array& to = array_of(y);
+  if (!integers && to.shape.numel() == 1) {
+    kernels.forward(formula, dtype, left.data(), 1, right.data(), 1, to.data(), 1);
   } else if (integers) {
-    kernels::binary_rows(int64_row, size_of(int64), size_of(int64), shape, operand(a, shape), operand(b, shape),
-                         array_of(y).data());
+    kernels::binary_rows(int64_row, size_of(int64), size_of(int64), to.shape, operand(a, to.shape),
+                         operand(b, to.shape), to.data());
   } else {
-    kernels::binary_forward(kernels, formula, dtype, shape, operand(a, shape), operand(b, shape), array_of(y).data());
+    kernels::binary_forward(kernels, formula, dtype, to.shape, operand(a, to.shape), operand(b, to.shape), to.data());
   }
   return y;
 }
 
 void binary_backward(const kernels::BinaryKernels& kernels, const void* formula, const Saved& s, const Tensor& a,
                      const Tensor& b, const Tensor& y, const Tensor& dy, GradientSink& sink) {
-  const Shape& shape = array_of(dy).shape;
-  const DType dtype = array_of(dy).dtype;
+  const array::Array& from = array_of(dy);
   // The kernel reads a piece of dy for da before it reads it for db.
   Tensor db = s.wants(1) ? sink.in_place_of(dy) : Tensor();
-  Tensor da = !s.wants(0) ? Tensor() : s.wants(1) ? make_tensor(shape, dtype) : sink.in_place_of(dy);
-  if (shape.numel() == 1) {
-    kernels.backward(formula, dtype, data_or_null(a), 1, data_or_null(b), 1, data_or_null(y), data_or_null(dy),
+  Tensor da = !s.wants(0) ? Tensor() : s.wants(1) ? make_tensor(from.shape, from.dtype) : sink.in_place_of(dy);
+  if (from.shape.numel() == 1) {
+    kernels.backward(formula, from.dtype, data_or_null(a), 1, data_or_null(b), 1, data_or_null(y), from.data(),
                      data_or_null(da), data_or_null(db), 1);
   } else {
-    kernels::binary_backward(kernels, formula, dtype, shape, operand(a, shape), operand(b, shape), operand(y, shape),
-                             operand(dy, shape), data_or_null(da), data_or_null(db));
+    kernels::binary_backward(kernels, formula, from.dtype, from.shape, operand(a, from.shape), operand(b, from.shape),
+                             operand(y, from.shape), operand(dy, from.shape), data_or_null(da), data_or_null(db));
   }
   sink.add(0, std::move(da));
   sink.add(1, std::move(db));
