@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "tape/accumulate.hpp"
+#include "tape/dispatch.hpp"
 #include "tape/pointwise.hpp"
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
@@ -109,7 +110,7 @@ Tensor operator+(const Tensor& a, Tensor&& b) {
 
 void add_in_place(const array::Array& target, const array::Array& source) {
   if (target.shape.numel() == 1) {
-    AddFormulaKernels.forward(nullptr, target.dtype, target.data(), 1, source.data(), 1, target.data(), 1);
+    with_floating(target.dtype, [&](auto zero) { *target.as<decltype(zero)>() += *source.as<decltype(zero)>(); });
     return;
   }
   kernels::binary_forward(AddFormulaKernels, nullptr, target.dtype, target.shape, {target.data(), target.strides},
