@@ -270,17 +270,24 @@ namespace {
                   ", which was changed in place by " + slot.tensor.impl()->array.storage->last_writer() + " since");
 }
 
-}  // namespace
+void check_producer_versions(const Node& node, const SavedSlot& slot);
 
-void Sweep::check_versions(const Node& node) const {
+/// What a node saved, or what comes again is made of, has not been written since.
+inline void check_versions(const Node& node) {
   for (const SavedSlot& slot : std::span(node.saved, node.saved_count)) {
     if (slot.comes_again) {
-      check_versions(*tape_.nodes[node.edges[slot.index].node]);
+      check_producer_versions(node, slot);
     } else if (slot.tensor.impl()->array.storage->version() != slot.version) {
       throw_written(node, slot);
     }
   }
 }
+
+[[gnu::noinline]] void check_producer_versions(const Node& node, const SavedSlot& slot) {
+  check_versions(*node.tape->nodes[node.edges[slot.index].node]);
+}
+
+}  // namespace
 
 void Sweep::study(const Node& node) const {
   const std::span<const Tensor> cotangents(cotangents_.data() + node.slot, node.output_count);

@@ -41,7 +41,6 @@ class Sweep {
   void step(Node& node, std::span<const char> reaches);
   void accumulate(std::uint32_t slot, const OutputMeta& target, Tensor&& gradient, const Node& from);
   GradientBuffer buffer(std::uint32_t slot, const OutputMeta& target);
-  void check_versions(const Node& node) const;
   /// Keeps the cotangents that have come to a node for who studies the tape, and looks for anomalies among them.
   void study(const Node& node) const;
   /// Shows an observer what a node's rule has made of its cotangents, and looks for anomalies there.
