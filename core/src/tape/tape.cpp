@@ -69,7 +69,8 @@ TapeImpl::TapeImpl(Tape& tape, TapeOptions tape_options) : owner(&tape), options
 
 TapeImpl::~TapeImpl() { consume(); }
 
-[[gnu::always_inline]] inline Node* TapeImpl::make_node(const OpTable* table, std::size_t outputs, std::size_t saved) {
+[[gnu::always_inline]] inline Node* TapeImpl::make_node(const OpTable* table, std::span<Edge> edges,
+                                                        std::uint64_t wanted, std::size_t outputs, std::size_t saved) {
   if (nodes.size() == nodes.capacity()) make_room();
   static_assert(alignof(Node) == 8 && alignof(OutputMeta) == 8 && alignof(SavedSlot) == 8);
   const std::size_t outputs_at = sizeof(Node);
@@ -82,13 +83,16 @@ TapeImpl::~TapeImpl() { consume(); }
   return new (block) Node{
       .table = table,
       .state = table != nullptr ? block + state_at : nullptr,
+      .edges = edges.data(),
       .outputs = reinterpret_cast<OutputMeta*>(block + outputs_at),
       .saved = reinterpret_cast<SavedSlot*>(block + saved_at),
       .tape = this,
+      .wanted = wanted,
       .position = static_cast<std::uint32_t>(nodes.size()),
       .era = era,
       .slot = slots,
       .scope = options.study ? current_scope() : 0,
+      .edge_count = static_cast<std::uint32_t>(edges.size()),
       .output_count = static_cast<std::uint32_t>(outputs),
   };
 }
@@ -113,7 +117,7 @@ std::uint32_t TapeImpl::current_scope() {
 }
 
 std::uint32_t TapeImpl::append_leaf(const Tensor& x) {
-  Node* node = make_node(nullptr, 1, 1);
+  Node* node = make_node(nullptr, {}, 0, 1, 1);
   new (node->outputs) OutputMeta{x.shape(), x.dtype()};
   new (node->saved) SavedSlot{alias(x), array_of(x).storage->version(), 0, SavedSlot::Kind::output};
   node->saved_count = 1;
@@ -177,31 +181,28 @@ bool holds(std::uint32_t set, std::size_t i) { return i < 32 ? (set >> i & 1U) !
 
 }  // namespace
 
-void TapeImpl::record(const OpCall& call, Edge* edges, std::uint64_t wanted, std::span<const Tensor> residuals) {
+void TapeImpl::record(const OpCall& call, Edge* first_edge, std::uint64_t wanted, std::span<const Tensor> residuals) {
   const OpTable& table = call.table;
   const Inputs inputs = call.originals;
+  const std::span edges(first_edge, static_cast<std::size_t>(inputs.size()));
   const std::span<Tensor> outputs = call.outputs;
-  const auto edge_count = static_cast<std::size_t>(inputs.size());
   const auto may_recompute = [this] { return !options.study && recorder.level_count == 0; };  // else kept for tangents
   const bool recomputes =
       table.recomputable && may_recompute() &&
       static_cast<std::size_t>(outputs[0].numel()) * size_of(outputs[0].dtype()) >= options.recompute_from;
   Keep keep = table.keep(call.op, Wants(wanted));
   if (recomputes) keep = keep | Keep::inputs;
-  if (std::max(edge_count, outputs.size()) > UINT16_MAX) [[unlikely]]
+  if (std::max(edges.size(), outputs.size()) > UINT16_MAX) [[unlikely]]
     expect_few(call, keep);
   for (const Tensor& t : residuals)
     if (!t.defined()) throw_undefined_residual(table.name);
 
-  Node* node = make_node(
-      &table, outputs.size(),
-      (keep.input_set != 0 ? edge_count : 0) + (keep.output_set != 0 ? outputs.size() : 0) + residuals.size());
+  const std::size_t most_saved =
+      (keep.input_set != 0 ? edges.size() : 0) + (keep.output_set != 0 ? outputs.size() : 0) + residuals.size();
+  Node* node = make_node(&table, edges, wanted, outputs.size(), most_saved);
   table.copy(call.op, const_cast<void*>(node->state));
   if (options.study) study.push_back(study_values(call));
   // Nothing below throws: the tape is whole before and after.
-  node->wanted = wanted;
-  node->edges = edges;
-  node->edge_count = static_cast<std::uint32_t>(edge_count);
   for (std::size_t j = 0; j < outputs.size(); ++j) {
     TensorImpl& y = *outputs[j].impl();
     new (node->outputs + j) OutputMeta{y.array.shape, y.array.dtype, recomputes ? y.array.storage->version() : 0};
@@ -218,7 +219,7 @@ void TapeImpl::record(const OpCall& call, Edge* edges, std::uint64_t wanted, std
   };
   node->recomputes = recomputes && keep.output_set == 0;  // an output that it keeps is there anyway
   if (keep.input_set != 0) {
-    for (std::size_t i = 0; i < edge_count; ++i) {
+    for (std::size_t i = 0; i < edges.size(); ++i) {
       const Tensor& x = inputs[static_cast<int>(i)];
       if (!holds(keep.input_set, i) || !x.defined()) continue;
       if (i < 32 && comes_again(x, edges[i])) {
@@ -241,7 +242,7 @@ void TapeImpl::record(const OpCall& call, Edge* edges, std::uint64_t wanted, std
 
 void TapeImpl::consume() {
   for (Node* node : nodes) {
-    release_saved(*node);
+    if (node->saved_count > 0) release_saved(*node);
     if (node->table != nullptr && node->table->destroy != nullptr) node->table->destroy(const_cast<void*>(node->state));
   }
   nodes.clear();

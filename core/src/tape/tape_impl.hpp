@@ -139,7 +139,7 @@ struct TapeImpl {
   }
   /// Appends a node for an op that has run on inputs from `edges`, of which the tracked ones are `wanted`. The edges
   /// lie in the arena, one for each input.
-  void record(const OpCall& call, Edge* edges, std::uint64_t wanted, std::span<const Tensor> residuals);
+  void record(const OpCall& call, Edge* first_edge, std::uint64_t wanted, std::span<const Tensor> residuals);
   /// Whether the node that a place of this generation means is still there.
   bool stands(const TapePlace& place) const {
     return place.node < undisturbed || (place.node < nodes.size() && nodes[place.node]->era == place.era);
@@ -193,7 +193,8 @@ struct TapeImpl {
   Edge edge_of_other(const Tensor& x, std::string_view op);
   /// A node that `nodes` has room for, with room for its outputs, for at most `saved` tensors, and for the op's state,
   /// if it has one.
-  Node* make_node(const OpTable* table, std::size_t outputs, std::size_t saved);
+  Node* make_node(const OpTable* table, std::span<Edge> edges, std::uint64_t wanted, std::size_t outputs,
+                  std::size_t saved);
   /// Makes room for more nodes.
   void make_room();
   std::uint32_t append_leaf(const Tensor& x);
