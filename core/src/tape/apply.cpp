@@ -1,5 +1,6 @@
 // apply: runs an op, records it, pushes tangents. The one place that does.
 #include <algorithm>
+#include <memory>
 #include <vector>
 
 #include "tape/anomaly.hpp"
@@ -16,7 +17,7 @@ namespace tapegrad {
 void Keeper::save(Tensor residual) {
   if (count_ == kMost)
     throw TapeError("[keeper] a forward function saves at most " + std::to_string(kMost) + " residuals");
-  residuals_[count_++] = std::move(residual);
+  std::construct_at(residuals_.data() + count_++, std::move(residual));
 }
 
 }  // namespace tapegrad

@@ -55,6 +55,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <span>
 #include <string_view>
@@ -115,6 +116,9 @@ struct Node;
 class Keeper {
  public:
   explicit Keeper(bool recording) : recording_(recording) {}
+  Keeper(const Keeper&) = delete;
+  Keeper& operator=(const Keeper&) = delete;
+  ~Keeper() { std::destroy_n(residuals_.data(), count_); }
   /// Whether the op is being recorded: if not, residuals need not be computed.
   bool recording() const { return recording_; }
   /// The i-th call saves what s.residual(i) gives back. Throws TapeError when there are kMost already.
@@ -125,7 +129,9 @@ class Keeper {
 
  private:
   bool recording_;
-  std::array<Tensor, kMost> residuals_;
+  union {
+    std::array<Tensor, kMost> residuals_;  // of which there are the first count_
+  };
   std::size_t count_ = 0;
 };
 
