@@ -62,9 +62,6 @@ array::Array contiguous_array(const Tensor& x) {
   return a.contiguous ? a : contiguous_copy(a);
 }
 
-Tensor::Tensor(const Tensor& other) noexcept : impl_(other.impl_) {
-  if (impl_ != nullptr) impl_->retain();
-}
 
 Tensor& Tensor::operator=(const Tensor& other) & noexcept {
   Tensor copy(other);
@@ -72,6 +69,7 @@ Tensor& Tensor::operator=(const Tensor& other) & noexcept {
   return *this;
 }
 
+void Tensor::retain(const TensorImpl& impl) noexcept { impl.retain(); }
 void Tensor::release(const TensorImpl& impl) noexcept { impl.release(); }
 
 const Shape& Tensor::shape() const { return array_of(*this).shape; }

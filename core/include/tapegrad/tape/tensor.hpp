@@ -43,7 +43,9 @@ class Tensor {
  public:
   /// An undefined tensor: no elements, no shape. Stands for an absent optional input and for a zero cotangent.
   Tensor() = default;
-  Tensor(const Tensor& other) noexcept;
+  Tensor(const Tensor& other) noexcept : impl_(other.impl_) {
+    if (impl_ != nullptr) retain(*impl_);
+  }
   Tensor(Tensor&& other) noexcept : impl_(other.impl_) { other.impl_ = nullptr; }
   ~Tensor() {
     if (impl_ != nullptr) release(*impl_);
@@ -133,6 +135,7 @@ class Tensor {
   }
 
  private:
+  static void retain(const TensorImpl& impl) noexcept;
   static void release(const TensorImpl& impl) noexcept;
 
   TensorImpl* impl_ = nullptr;
