@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "array/allocator.hpp"
@@ -21,18 +22,11 @@ class Arena {
 
   /// Uninitialised room. REQUIRES: alignment is a power of two, at most 64.
   void* allocate(std::size_t bytes, std::size_t alignment) {
-    std::size_t start = (used_ + alignment - 1) & ~(alignment - 1);
-    if (next_ == 0 || start + bytes > kChunk) {
-      if (bytes > kChunk) {
-        large_.push_back({array::allocate(bytes), bytes});
-        return large_.back().block;
-      }
-      if (next_ == chunks_.size()) chunks_.push_back(static_cast<std::byte*>(array::allocate(kChunk)));
-      ++next_;
-      start = 0;
-    }
-    used_ = start + bytes;
-    return chunks_[next_ - 1] + start;
+    std::byte* const start = top_ + (-reinterpret_cast<std::uintptr_t>(top_) & (alignment - 1));
+    if (bytes > static_cast<std::size_t>(end_ - start)) [[unlikely]]
+      return allocate_beyond(bytes);
+    top_ = start + bytes;
+    return start;
   }
 
   template <class T>
@@ -41,20 +35,21 @@ class Arena {
   }
 
   struct Mark {
+    std::byte* top;
     std::size_t next;
-    std::size_t used;
     std::size_t large;
   };
-  Mark mark() const { return {next_, used_, large_.size()}; }
+  Mark mark() const { return {top_, next_, large_.size()}; }
   /// Forgets what was allocated since a mark. REQUIRES: no reset() since.
   void rewind(const Mark& mark) {
+    top_ = mark.top;
     next_ = mark.next;
-    used_ = mark.used;
+    end_ = next_ > 0 ? chunks_[next_ - 1] + kChunk : nullptr;
     for (; large_.size() > mark.large; large_.pop_back()) array::deallocate(large_.back().block, large_.back().bytes);
   }
 
   /// Forgets everything, keeps the chunks. Destructors are the caller's business.
-  void reset() { rewind({0, 0, 0}); }
+  void reset() { rewind({nullptr, 0, 0}); }
 
  private:
   static constexpr std::size_t kChunk = std::size_t{1} << 18;
@@ -63,9 +58,23 @@ class Arena {
     std::size_t bytes;
   };
 
+  /// Room that the last chunk in use does not have.
+  [[gnu::noinline]] void* allocate_beyond(std::size_t bytes) {
+    if (bytes > kChunk) {
+      large_.push_back({array::allocate(bytes), bytes});
+      return large_.back().block;
+    }
+    if (next_ == chunks_.size()) chunks_.push_back(static_cast<std::byte*>(array::allocate(kChunk)));
+    std::byte* const start = chunks_[next_++];
+    top_ = start + bytes;
+    end_ = start + kChunk;
+    return start;
+  }
+
+  std::byte* top_ = nullptr;  // from here to the end the last chunk in use is free
+  std::byte* end_ = nullptr;
   std::vector<std::byte*> chunks_;
   std::size_t next_ = 0;  // chunks in use
-  std::size_t used_ = 0;  // bytes of the last of them
   std::vector<Large> large_;
 };
 

@@ -62,7 +62,6 @@ array::Array contiguous_array(const Tensor& x) {
   return a.contiguous ? a : contiguous_copy(a);
 }
 
-
 Tensor& Tensor::operator=(const Tensor& other) & noexcept {
   Tensor copy(other);
   std::swap(impl_, copy.impl_);
