@@ -12,14 +12,6 @@ namespace tapegrad::array {
 
 namespace {
 
-[[noreturn, gnu::noinline]] void throw_negative_size(const Shape& shape) {
-  throw ShapeError("[tensor] negative size in shape " + tapegrad::to_string(shape));
-}
-
-[[noreturn, gnu::noinline]] void throw_too_many_elements(const Shape& shape) {
-  throw ShapeError("[tensor] shape " + tapegrad::to_string(shape) + " has too many elements");
-}
-
 /// Calls body(pointer offsets of a, of b, length of the inner run, inner strides) over two arrays of one shape.
 template <class Body>
 void for_each_run(const Shape& shape, const Shape& strides_a, const Shape& strides_b, const Body& body) {
@@ -72,20 +64,12 @@ To convert(From value) {
 
 }  // namespace
 
-std::size_t bytes_of(const Shape& shape, DType dtype) {
-  constexpr std::int64_t kLimit = std::numeric_limits<std::int64_t>::max() / 16;
-  // A size of 0 counts as 1: reductions, strides and products of sizes must not overflow either.
-  std::int64_t n = 1;
-  bool empty = false;
-  for (const std::int64_t size : shape) {
-    if (size > 0) [[likely]] {
-      if (__builtin_mul_overflow(n, size, &n) || n > kLimit) throw_too_many_elements(shape);
-    } else {
-      if (size < 0) throw_negative_size(shape);
-      empty = true;
-    }
-  }
-  return empty ? 0 : static_cast<std::size_t>(n) * size_of(dtype);
+void throw_negative_size(const Shape& shape) {
+  throw ShapeError("[tensor] negative size in shape " + tapegrad::to_string(shape));
+}
+
+void throw_too_many_elements(const Shape& shape) {
+  throw ShapeError("[tensor] shape " + tapegrad::to_string(shape) + " has too many elements");
 }
 
 void throw_no_memory(std::size_t bytes, const Shape& shape, DType dtype) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <new>
 #include <string>
 #include <utility>
@@ -73,10 +74,26 @@ class Storage {
   const char* writer_ = "construction";
 };
 
-/// Bytes of an array's elements. Throws ShapeError for a negative size or too many elements.
-std::size_t bytes_of(const Shape& shape, DType dtype);
-
+[[noreturn]] void throw_negative_size(const Shape& shape);
+[[noreturn]] void throw_too_many_elements(const Shape& shape);
 [[noreturn]] void throw_no_memory(std::size_t bytes, const Shape& shape, DType dtype);
+
+/// Bytes of an array's elements. Throws ShapeError for a negative size or too many elements.
+inline std::size_t bytes_of(const Shape& shape, DType dtype) {
+  constexpr std::int64_t kLimit = std::numeric_limits<std::int64_t>::max() / 16;
+  // A size of 0 counts as 1: reductions, strides and products of sizes must not overflow either.
+  std::int64_t n = 1;
+  bool empty = false;
+  for (const std::int64_t size : shape) {
+    if (size > 0) [[likely]] {
+      if (__builtin_mul_overflow(n, size, &n) || n > kLimit) throw_too_many_elements(shape);
+    } else {
+      if (size < 0) throw_negative_size(shape);
+      empty = true;
+    }
+  }
+  return empty ? 0 : static_cast<std::size_t>(n) * size_of(dtype);
+}
 
 /// Storage for the elements of an array; behind `front` bytes for an object when the elements are few (4096 bytes at
 /// most), so that no large block waits for a small object. Throws as bytes_of(), and Error when the system has no
