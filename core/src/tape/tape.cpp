@@ -136,19 +136,20 @@ constexpr const char* kWithinCheckpoint =
 
 Edge TapeImpl::edge_of_other(const Tensor& x, std::string_view op) {
   const TensorImpl& impl = *x.impl();
-  const TapePlace& place = impl.place;
-  if (place.serial != 0) {
-    if (place.serial == serial && place.generation == generation)
-      throw TapeError(fmt::format("[{}] an input {} was {}", op, to_string(x.shape()), kWithinCheckpoint));
-    if (recorder.aside != nullptr && recorder.aside->holds(place.serial, place.generation)) return {};
-    throw TapeError(fmt::format(
-        "[{}] an input {} was recorded {}: use detach() to carry its value over", op, to_string(x.shape()),
-        place.serial == serial ? "in an earlier step of this tape, which has been swept" : "on another tape"));
-  }
+  if (impl.place.serial != 0) return edge_of_stranger(x, op);
   if (!impl.leaf || !impl.leaf->requires_grad) return {};
-  std::uint32_t node = leaves.find(impl.leaf.get());
-  if (node == LeafMap::kNone) node = append_leaf(x);
-  return {node, 0};
+  const std::uint32_t node = leaves.find(impl.leaf.get());
+  return {node != LeafMap::kNone ? node : append_leaf(x), 0};
+}
+
+Edge TapeImpl::edge_of_stranger(const Tensor& x, std::string_view op) {
+  const TapePlace& place = x.impl()->place;
+  if (place.serial == serial && place.generation == generation)
+    throw TapeError(fmt::format("[{}] an input {} was {}", op, to_string(x.shape()), kWithinCheckpoint));
+  if (recorder.aside != nullptr && recorder.aside->holds(place.serial, place.generation)) return {};
+  throw TapeError(fmt::format(
+      "[{}] an input {} was recorded {}: use detach() to carry its value over", op, to_string(x.shape()),
+      place.serial == serial ? "in an earlier step of this tape, which has been swept" : "on another tape"));
 }
 
 namespace {

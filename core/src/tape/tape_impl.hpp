@@ -190,14 +190,17 @@ struct TapeImpl {
 
  private:
   [[noreturn]] void give_up(std::string_view op);
+  /// Of a tensor that lies nowhere on this tape: a leaf, a constant, or a stranger.
   Edge edge_of_other(const Tensor& x, std::string_view op);
+  /// Of one that was recorded elsewhere: constant while its tape is suspended.
+  [[gnu::noinline]] Edge edge_of_stranger(const Tensor& x, std::string_view op);
   /// A node that `nodes` has room for, with room for its outputs, for at most `saved` tensors, and for the op's state,
   /// if it has one.
   Node* make_node(const OpTable* table, std::span<Edge> edges, std::uint64_t wanted, std::size_t outputs,
                   std::size_t saved);
   /// Makes room for more nodes.
   void make_room();
-  std::uint32_t append_leaf(const Tensor& x);
+  [[gnu::noinline]] std::uint32_t append_leaf(const Tensor& x);
 };
 
 /// "node 3, matmul [2, 3]": how errors name a node.
