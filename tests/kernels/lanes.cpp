@@ -277,7 +277,7 @@ void check_unary() {
   for (const UnaryCase& function : kUnaryCases) {
     for (std::size_t i = 0; i < x.size(); ++i) exact[i] = function.exact(x[i]);
     for_each_target([&](const std::string& target) {
-      function.kernels.forward(nullptr, dtype_of<T>(), x.data(), y.data(), static_cast<std::int64_t>(x.size()));
+      function.kernels.forward()(nullptr, dtype_of<T>(), x.data(), y.data(), static_cast<std::int64_t>(x.size()));
       double worst = 0;
       std::size_t where = 0;
       for (std::size_t i = 0; i < x.size(); ++i) {
@@ -306,8 +306,8 @@ void check_binary() {
   for (const BinaryCase& function : kBinaryCases) {
     for (std::size_t i = 0; i < a.size(); ++i) exact[i] = function.exact(a[i], b[i]);
     for_each_target([&](const std::string& target) {
-      function.kernels.forward(nullptr, dtype_of<T>(), a.data(), 1, b.data(), 1, y.data(),
-                               static_cast<std::int64_t>(a.size()));
+      function.kernels.forward()(nullptr, dtype_of<T>(), a.data(), 1, b.data(), 1, y.data(),
+                                 static_cast<std::int64_t>(a.size()));
       double worst = 0;
       std::size_t where = 0;
       for (std::size_t i = 0; i < a.size(); ++i) {
@@ -331,7 +331,7 @@ void check_truths() {
     for (const T a : {T(-1), T(0), T(2), nan})
       for (const T b : {T(-1), T(0), T(2), nan}) {
         T y;
-        TruthsKernels.forward(nullptr, dtype_of<T>(), &a, 1, &b, 1, &y, 1);
+        TruthsKernels.forward()(nullptr, dtype_of<T>(), &a, 1, &b, 1, &y, 1);
         const int expected = (a < b ? 1 : 0) + (a <= b ? 2 : 0) + (a > b ? 4 : 0) + (a >= b ? 8 : 0) +
                              (a == b ? 16 : 0) + (a != b ? 32 : 0) + (std::isnan(a) ? 64 : 0) +
                              (a > 0 && !(b > 0) ? 128 : 0) + (a > 0 || b > 0 ? 256 : 0);
@@ -347,12 +347,13 @@ void check_positions() {
   for_each_target([&](const std::string& target) {
     for (const UnaryCase& function : kUnaryCases) {
       std::vector<T> alone(x.size());
-      for (std::size_t i = 0; i < x.size(); ++i) function.kernels.forward(nullptr, dtype_of<T>(), &x[i], &alone[i], 1);
+      for (std::size_t i = 0; i < x.size(); ++i)
+        function.kernels.forward()(nullptr, dtype_of<T>(), &x[i], &alone[i], 1);
       for (std::size_t n = 1; n <= 70; ++n) {
         std::vector<T> y(n + 1, T(7));
         const std::vector<T> exactly_n(x.begin() + static_cast<std::ptrdiff_t>(n),
                                        x.begin() + static_cast<std::ptrdiff_t>(2 * n));
-        function.kernels.forward(nullptr, dtype_of<T>(), exactly_n.data(), y.data(), static_cast<std::int64_t>(n));
+        function.kernels.forward()(nullptr, dtype_of<T>(), exactly_n.data(), y.data(), static_cast<std::int64_t>(n));
         BOOST_TEST(y[n] == T(7), function.name << " wrote past n = " << n << ", " << target);
         for (std::size_t i = 0; i < n; ++i) {
           const T expected = alone[n + i];

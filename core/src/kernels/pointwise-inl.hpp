@@ -256,6 +256,7 @@ HWY_AFTER_NAMESPACE();
 #undef TAPEGRAD_BINARY_KERNELS
 #undef TAPEGRAD_EXPORT_UNARY_KERNELS
 #undef TAPEGRAD_EXPORT_BINARY_KERNELS
+#undef TAPEGRAD_EXPORT_KERNELS
 
 /// In namespace tapegrad::HWY_NAMESPACE: compiles a unary formula for this target, float and double.
 #define TAPEGRAD_UNARY_KERNELS(Formula)                                                                         \
@@ -284,31 +285,15 @@ HWY_AFTER_NAMESPACE();
 
 /// In namespace tapegrad, under HWY_ONCE: the name Formula (compiled for the baseline target, so usable anywhere) and
 /// the constant FormulaKernels, which chooses the target at run time.
-#define TAPEGRAD_EXPORT_UNARY_KERNELS(Formula)                                                                       \
-  using HWY_NAMESPACE::Formula;                                                                                      \
-  HWY_EXPORT(Formula##Forward);                                                                                      \
-  HWY_EXPORT(Formula##Backward);                                                                                     \
-  [[maybe_unused]] static constexpr kernels::UnaryKernels Formula##Kernels = {                                       \
-      [](const void* formula, DType dtype, const void* x, void* y, std::int64_t n) {                                 \
-        HWY_DYNAMIC_DISPATCH(Formula##Forward)(formula, dtype, x, y, n);                                             \
-      },                                                                                                             \
-      [](const void* formula, DType dtype, const void* x, const void* y, const void* dy, void* dx, std::int64_t n) { \
-        HWY_DYNAMIC_DISPATCH(Formula##Backward)(formula, dtype, x, y, dy, dx, n);                                    \
-      }};
-
-#define TAPEGRAD_EXPORT_BINARY_KERNELS(Formula)                                                                 \
-  using HWY_NAMESPACE::Formula;                                                                                 \
-  HWY_EXPORT(Formula##Forward);                                                                                 \
-  HWY_EXPORT(Formula##Backward);                                                                                \
-  [[maybe_unused]] static constexpr kernels::BinaryKernels Formula##Kernels = {                                 \
-      [](const void* formula, DType dtype, const void* a, int a_step, const void* b, int b_step, void* y,       \
-         std::int64_t n) {                                                                                      \
-        HWY_DYNAMIC_DISPATCH(Formula##Forward)                                                                  \
-        (formula, dtype, a, a_step, b, b_step, y, n);                                                           \
-      },                                                                                                        \
-      [](const void* formula, DType dtype, const void* a, int a_step, const void* b, int b_step, const void* y, \
-         const void* dy, void* da, void* db, std::int64_t n) {                                                  \
-        HWY_DYNAMIC_DISPATCH(Formula##Backward)(formula, dtype, a, a_step, b, b_step, y, dy, da, db, n);        \
-      }};
+#define TAPEGRAD_EXPORT_UNARY_KERNELS(Formula) TAPEGRAD_EXPORT_KERNELS(Formula, kernels::UnaryKernels)
+#define TAPEGRAD_EXPORT_BINARY_KERNELS(Formula) TAPEGRAD_EXPORT_KERNELS(Formula, kernels::BinaryKernels)
+#define TAPEGRAD_EXPORT_KERNELS(Formula, Type)                 \
+  using HWY_NAMESPACE::Formula;                                \
+  HWY_EXPORT(Formula##Forward);                                \
+  HWY_EXPORT(Formula##Backward);                               \
+  [[maybe_unused]] static constexpr Type Formula##Kernels = {  \
+      [] { return &HWY_DYNAMIC_DISPATCH(Formula##Forward); },  \
+      [] { return &HWY_DYNAMIC_DISPATCH(Formula##Backward); }, \
+  };
 
 #endif

@@ -261,35 +261,39 @@ void copy(const Shape& shape, const Operand& x, Element* to) {
 
 void unary_forward(const UnaryKernels& kernels, const void* formula, DType dtype, const Shape& shape, const Operand& x,
                    void* y, std::int64_t cost) {
+  const auto forward = kernels.forward();
   for_each_piece<1>(sizes_of<1>(dtype), shape, {&x}, 0, cost, [&](const auto& pieces, std::int64_t i, std::int64_t n) {
-    kernels.forward(formula, dtype, pieces[0].data, element(y, dtype, i), n);
+    forward(formula, dtype, pieces[0].data, element(y, dtype, i), n);
   });
 }
 
 void unary_backward(const UnaryKernels& kernels, const void* formula, DType dtype, const Shape& shape, const Operand& x,
                     const Operand& y, const Operand& dy, void* dx, std::int64_t cost) {
+  const auto backward = kernels.backward();
   for_each_piece<3>(
       sizes_of<3>(dtype), shape, {&x, &y, &dy}, 0, cost, [&](const auto& pieces, std::int64_t i, std::int64_t n) {
-        kernels.backward(formula, dtype, pieces[0].data, pieces[1].data, pieces[2].data, element(dx, dtype, i), n);
+        backward(formula, dtype, pieces[0].data, pieces[1].data, pieces[2].data, element(dx, dtype, i), n);
       });
 }
 
 void binary_forward(const BinaryKernels& kernels, const void* formula, DType dtype, const Shape& shape,
                     const Operand& a, const Operand& b, void* y, std::int64_t cost) {
+  const auto forward = kernels.forward();
   for_each_piece<2>(sizes_of<2>(dtype), shape, {&a, &b}, 2, cost,
                     [&](const auto& pieces, std::int64_t i, std::int64_t n) {
-                      kernels.forward(formula, dtype, pieces[0].data, pieces[0].step, pieces[1].data, pieces[1].step,
-                                      element(y, dtype, i), n);
+                      forward(formula, dtype, pieces[0].data, pieces[0].step, pieces[1].data, pieces[1].step,
+                              element(y, dtype, i), n);
                     });
 }
 
 void binary_backward(const BinaryKernels& kernels, const void* formula, DType dtype, const Shape& shape,
                      const Operand& a, const Operand& b, const Operand& y, const Operand& dy, void* da, void* db,
                      std::int64_t cost) {
+  const auto backward = kernels.backward();
   for_each_piece<4>(sizes_of<4>(dtype), shape, {&a, &b, &y, &dy}, 2, cost,
                     [&](const auto& pieces, std::int64_t i, std::int64_t n) {
-                      kernels.backward(formula, dtype, pieces[0].data, pieces[0].step, pieces[1].data, pieces[1].step,
-                                       pieces[2].data, pieces[3].data, element(da, dtype, i), element(db, dtype, i), n);
+                      backward(formula, dtype, pieces[0].data, pieces[0].step, pieces[1].data, pieces[1].step,
+                               pieces[2].data, pieces[3].data, element(da, dtype, i), element(db, dtype, i), n);
                     });
 }
 

@@ -14,26 +14,30 @@ namespace tapegrad::kernels {
 /// kFarArray elements and more into such rows, others into shorter ones.
 inline constexpr std::int64_t kFarRow = 16384, kFarArray = 1024 * 1024;
 
-/// One formula on one contiguous row, dispatched to the machine's widest vectors at run time. `formula` points to the
-/// formula object, or is null for one without attributes. REQUIRES: dtype is float32 or float64. A value depends on its
-/// own operands alone, never on its position or on n.
-struct UnaryKernels {
-  /// y[i] = value(x[i])
-  void (*forward)(const void* formula, DType dtype, const void* x, void* y, std::int64_t n);
-  /// dx[i] = dy[i] * slope(x[i], y[i]). x or y may be null where the slope does not read it.
-  void (*backward)(const void* formula, DType dtype, const void* x, const void* y, const void* dy, void* dx,
-                   std::int64_t n);
-};
+// One formula on one contiguous row. `formula` points to the formula object, or is null for one without attributes.
+// REQUIRES: dtype is float32 or float64. A value depends on its own operands alone, never on its position or on n.
 
-/// The same for two operands. a_step and b_step are 1 (contiguous) or 0 (one value for the whole row).
+/// y[i] = value(x[i])
+using UnaryForward = void(const void* formula, DType dtype, const void* x, void* y, std::int64_t n);
+/// dx[i] = dy[i] * slope(x[i], y[i]). x or y may be null where the slope does not read it.
+using UnaryBackward = void(const void* formula, DType dtype, const void* x, const void* y, const void* dy, void* dx,
+                           std::int64_t n);
+/// y[i] = value(a[i], b[i]). a_step and b_step are 1 (contiguous) or 0 (one value for the whole row).
+using BinaryForward = void(const void* formula, DType dtype, const void* a, int a_step, const void* b, int b_step,
+                           void* y, std::int64_t n);
+/// da[i] = dy[i] * slope_a(a[i], b[i], y[i]), and so db: both contiguous, either null when it is not wanted. a, b or y
+/// may be null where the slopes do not read it.
+using BinaryBackward = void(const void* formula, DType dtype, const void* a, int a_step, const void* b, int b_step,
+                            const void* y, const void* dy, void* da, void* db, std::int64_t n);
+
+/// A formula's kernels: each call gives the one for the machine's widest vectors.
+struct UnaryKernels {
+  UnaryForward* (*forward)();
+  UnaryBackward* (*backward)();
+};
 struct BinaryKernels {
-  /// y[i] = value(a[i], b[i])
-  void (*forward)(const void* formula, DType dtype, const void* a, int a_step, const void* b, int b_step, void* y,
-                  std::int64_t n);
-  /// da[i] = dy[i] * slope_a(a[i], b[i], y[i]), and so db: both contiguous, either null when it is not wanted. a, b or
-  /// y may be null where the slopes do not read it.
-  void (*backward)(const void* formula, DType dtype, const void* a, int a_step, const void* b, int b_step,
-                   const void* y, const void* dy, void* da, void* db, std::int64_t n);
+  BinaryForward* (*forward)();
+  BinaryBackward* (*backward)();
 };
 
 /// A tensor's memory read in another's shape: strides in elements, one per dimension of that shape, 0 where broadcast.

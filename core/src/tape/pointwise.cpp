@@ -35,7 +35,7 @@ Tensor unary_forward(std::string_view op, const kernels::UnaryKernels& kernels, 
   Tensor y = make_tensor(from.shape, from.dtype);
   const array::Array& to = array_of(y);
   if (to.shape.numel() == 1) {
-    kernels.forward(formula, to.dtype, from.data(), to.data(), 1);
+    kernels.forward()(formula, to.dtype, from.data(), to.data(), 1);
   } else {
     kernels::unary_forward(kernels, formula, to.dtype, to.shape, operand(x, to.shape), to.data());
   }
@@ -48,7 +48,7 @@ void unary_backward(const kernels::UnaryKernels& kernels, const void* formula, c
   Tensor dx = sink.in_place_of(dy);
   const array::Array& to = array_of(dx);
   if (from.shape.numel() == 1) {
-    kernels.backward(formula, from.dtype, data_or_null(x), data_or_null(y), from.data(), to.data(), 1);
+    kernels.backward()(formula, from.dtype, data_or_null(x), data_or_null(y), from.data(), to.data(), 1);
   } else {
     kernels::unary_backward(kernels, formula, from.dtype, from.shape, operand(x, from.shape), operand(y, from.shape),
                             operand(dy, from.shape), to.data());
@@ -69,7 +69,7 @@ Tensor binary_forward(std::string_view op, const kernels::BinaryKernels& kernels
                  : make_tensor(broadcast_shapes(std::string(op).c_str(), left.shape, right.shape), dtype);
   const array::Array& to = array_of(y);
   if (!integers && to.shape.numel() == 1) {
-    kernels.forward(formula, dtype, left.data(), 1, right.data(), 1, to.data(), 1);
+    kernels.forward()(formula, dtype, left.data(), 1, right.data(), 1, to.data(), 1);
   } else if (integers) {
     kernels::binary_rows(int64_row, size_of(int64), size_of(int64), to.shape, operand(a, to.shape),
                          operand(b, to.shape), to.data());
@@ -86,8 +86,8 @@ void binary_backward(const kernels::BinaryKernels& kernels, const void* formula,
   Tensor db = s.wants(1) ? sink.in_place_of(dy) : Tensor();
   Tensor da = !s.wants(0) ? Tensor() : s.wants(1) ? make_tensor(from.shape, from.dtype) : sink.in_place_of(dy);
   if (from.shape.numel() == 1) {
-    kernels.backward(formula, from.dtype, data_or_null(a), 1, data_or_null(b), 1, data_or_null(y), from.data(),
-                     data_or_null(da), data_or_null(db), 1);
+    kernels.backward()(formula, from.dtype, data_or_null(a), 1, data_or_null(b), 1, data_or_null(y), from.data(),
+                       data_or_null(da), data_or_null(db), 1);
   } else {
     kernels::binary_backward(kernels, formula, from.dtype, from.shape, operand(a, from.shape), operand(b, from.shape),
                              operand(y, from.shape), operand(dy, from.shape), data_or_null(da), data_or_null(db));
