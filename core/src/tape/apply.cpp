@@ -79,6 +79,7 @@ inline void compute(const OpCall& call, Keeper& keeper) {
     }
   } catch (...) {
     tape.truncate(size_before);  // leaves that the failed op was the first to use
+    tape.arena.rewind(room_before);
     throw;
   }
 }
