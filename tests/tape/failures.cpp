@@ -25,6 +25,18 @@ struct FailsBackward : Op<FailsBackward> {
   Tensor vjp(const Saved&, const Tensor&) const { throw ValueError("on purpose"); }
 };
 
+/// Sweeps the tape that records it.
+struct SweepsWithin : Op<SweepsWithin> {
+  Tensor y;
+  Tape* tape = nullptr;
+  static constexpr std::string_view name = "sweeps_within";
+  Tensor forward(const Tensor& x) const {
+    tape->backward(y);
+    return x * 2.0;
+  }
+  Tensor vjp(const Saved&, const Tensor& dy) const { return 2.0 * dy; }
+};
+
 /// Reads what it does not keep.
 struct Forgetful : Op<Forgetful> {
   static constexpr std::string_view name = "forgetful";
@@ -188,6 +200,20 @@ BOOST_AUTO_TEST_CASE(decision_07_the_tape_cannot_be_cleared_under_a_sweep) {
   });
   BOOST_CHECK_EXCEPTION(tape.backward(sum(square(x))), TapeError, says("[clear] a sweep of this tape is running"));
   tape.clear();
+}
+
+BOOST_AUTO_TEST_CASE(decision_07_an_op_cannot_sweep_the_tape_that_records_it) {
+  Tensor x = leaf({3.0});
+  Tape tape;
+  SweepsWithin op;
+  op.y = square(x);
+  op.tape = &tape;
+  BOOST_CHECK_EXCEPTION(apply(op, tanh(x)), TapeError,
+                        says("[sweeps_within] its forward function swept or cleared the tape that records it"));
+  BOOST_TEST(x.grad().to_vector<double>() == Values{6.0});
+  x.zero_grad();
+  tape.backward(square(x));  // the tape is as good as new
+  BOOST_TEST(x.grad().to_vector<double>() == Values{6.0});
 }
 
 BOOST_AUTO_TEST_CASE(decision_07_a_backward_inside_another_is_told_so) {

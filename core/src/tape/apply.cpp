@@ -53,9 +53,14 @@ inline void compute(const OpCall& call, Keeper& keeper) {
   }
 }
 
+[[noreturn, gnu::noinline]] void throw_consumed(std::string_view op) {
+  throw TapeError("[" + std::string(op) + "] its forward function swept or cleared the tape that records it");
+}
+
 /// Runs an op while a tape records.
 [[gnu::noinline]] void compute_on(TapeImpl& tape, const OpCall& call) {
   tape.expect_owned(call.table.name);
+  const std::uint32_t generation = tape.generation;
   const std::size_t size_before = tape.nodes.size();
   const Arena::Mark room_before = tape.arena.mark();
   const auto count = static_cast<std::size_t>(call.inputs.size());
@@ -71,6 +76,7 @@ inline void compute(const OpCall& call, Keeper& keeper) {
     }
     Keeper keeper(tracked);
     compute(call, keeper);
+    if (tape.generation != generation) throw_consumed(call.table.name);
     if (tape.options.anomaly) expect_finite_outputs(tape, call);
     if (tracked) {
       tape.record(call, edges, wanted, keeper.residuals());
@@ -78,8 +84,10 @@ inline void compute(const OpCall& call, Keeper& keeper) {
       tape.arena.rewind(room_before);
     }
   } catch (...) {
-    tape.truncate(size_before);  // leaves that the failed op was the first to use
-    tape.arena.rewind(room_before);
+    if (tape.generation == generation) {
+      tape.truncate(size_before);  // leaves that the failed op was the first to use
+      tape.arena.rewind(room_before);
+    }
     throw;
   }
 }
