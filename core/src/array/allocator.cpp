@@ -225,6 +225,11 @@ struct ThreadCache {
   std::ptrdiff_t unpublished_bytes = 0;
   State state = State::fresh;
 
+  /// Null for what belongs to no class.
+  FreeList* list_of(const SizeClass& c) {
+    return c.index < kClasses ? &classes[static_cast<std::size_t>(c.index)].list : nullptr;
+  }
+
   void flush() {
     for (int index = 0; index < kClasses; ++index) {
       auto& [list, second] = classes[static_cast<std::size_t>(index)];
@@ -313,7 +318,7 @@ void* allocate(std::size_t bytes) {
   if (bytes > kMostBytes) throw std::bad_alloc();
   const SizeClass c = block_class(bytes);
   ThreadCache& cache = thread_cache;
-  FreeList* const list = c.index < kClasses ? &cache.classes[static_cast<std::size_t>(c.index)].list : nullptr;
+  FreeList* const list = cache.list_of(c);
   void* const block = list != nullptr && list->count > 0 ? list->pop() : take_from_below(cache, c);
   count_live_bytes(cache, static_cast<std::ptrdiff_t>(c.bytes));  // after what may throw
   return block;
@@ -322,7 +327,7 @@ void* allocate(std::size_t bytes) {
 void deallocate(void* block, std::size_t bytes) noexcept {
   const SizeClass c = block_class(bytes);
   ThreadCache& cache = thread_cache;
-  FreeList* const list = c.index < kClasses ? &cache.classes[static_cast<std::size_t>(c.index)].list : nullptr;
+  FreeList* const list = cache.list_of(c);
   if (list != nullptr && cache.state == ThreadCache::State::in_use && (list->count + 1) * c.bytes <= kThreadListBytes)
       [[likely]] {
     list->push(block);

@@ -9,7 +9,7 @@
 
 namespace tapegrad {
 
-template <class T, std::size_t kFew = 8>
+template <class T>
 class Few {
  public:
   /// An empty list with room for `most`.
@@ -31,6 +31,7 @@ class Few {
   std::span<T> span() { return {data_, size_}; }
 
  private:
+  static constexpr std::size_t kFew = 8;
   static_assert(alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
   alignas(T) std::byte few_[kFew * sizeof(T)];
   T* data_ = reinterpret_cast<T*>(few_);
