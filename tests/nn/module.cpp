@@ -7,6 +7,7 @@
 #include "tapegrad/nn/linear.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/op.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tg = tapegrad;
@@ -242,6 +243,30 @@ BOOST_AUTO_TEST_CASE(scopes_are_paths_in_study_mode) {
   const tg::Scope other("lay");
   const tg::Tensor w = model.layers[1](y);
   BOOST_TEST(tape.node(tape.position(w)).scope == "layers/lay/layers.1");
+}
+
+struct Doubled : tg::Op<Doubled> {
+  static constexpr std::string_view name = "doubled";
+  tg::Tensor forward(const tg::Tensor& x) const { return x + x; }
+  tg::Tensor vjp(const tg::Saved&, const tg::Tensor& dy) const { return dy + dy; }
+};
+
+BOOST_AUTO_TEST_CASE(a_parameter_stands_in_expressions_as_its_tensor_does) {
+  const tg::nn::Parameter w(tg::tensor({2.0F, -3.0F}));
+  const auto values = [](const tg::Tensor& x) { return x.to_vector<float>(); };
+  using Values = std::vector<float>;
+  BOOST_TEST(values(-w) == (Values{-2, 3}));
+  BOOST_TEST(values(2 * w) == (Values{4, -6}));
+  BOOST_TEST(values(w * w) == (Values{4, 9}));
+  BOOST_TEST(values(w - 1.0) == (Values{1, -4}));
+  BOOST_TEST(values(6.0 / w) == (Values{3, -2}));
+  BOOST_TEST(values(w + tg::ones({2})) == (Values{3, -2}));
+  BOOST_TEST(((w > 0).to_vector<bool>() == std::vector<bool>{true, false}));
+  BOOST_TEST(((w == w).to_vector<bool>() == std::vector<bool>{true, true}));
+  BOOST_TEST(values(tg::apply(Doubled{}, w)) == (Values{4, -6}));
+  tg::Tape tape;
+  tape.backward(tg::sum(w * w + tg::apply(Doubled{}, w)));
+  BOOST_TEST(values(w.grad()) == (Values{6, -4}));
 }
 
 BOOST_AUTO_TEST_CASE(a_substitution_computes_with_other_parameters) {

@@ -73,6 +73,8 @@ BOOST_AUTO_TEST_CASE(integers_are_exact) {
   BOOST_TEST(values_of(where(five > 9, five, kBeyondDouble))[0] == kBeyondDouble);
   BOOST_TEST(tensor(std::uint64_t{kBeyondDouble}, {.dtype = int64}).item<std::int64_t>() == kBeyondDouble);
   BOOST_TEST(tensor(std::uint64_t{1} << 63).item() == 0x1p63);
+  const Tensor listed = tensor({{kBeyondDouble, kLargest}, {std::int64_t{-1}, std::int64_t{0}}}, {.dtype = int64});
+  BOOST_TEST(values_of(listed) == (std::vector<std::int64_t>{kBeyondDouble, kLargest, -1, 0}));
   BOOST_TEST((tensor(true, {.dtype = boolean}).to_vector<bool>()[0]));
 }
 
@@ -88,6 +90,23 @@ BOOST_AUTO_TEST_CASE(decision_17_the_default_dtype_is_float32_and_dtypes_do_not_
   BOOST_TEST(((single * 2.0).dtype() == float32));  // numbers adapt
   BOOST_TEST(((2 + twice).dtype() == float64));
   BOOST_TEST((single.to(float64) + twice).item() == 3.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_number_that_the_dtype_cannot_hold_is_no_operand) {
+  const Tensor whole = arange(4);
+  BOOST_TEST(((whole < 2).to_vector<bool>() == std::vector<bool>{true, true, false, false}));
+  BOOST_TEST((whole * 2.0).to_vector<std::int64_t>() == (std::vector<std::int64_t>{0, 2, 4, 6}));  // 2.0 is whole
+  BOOST_CHECK_EXCEPTION(whole < 2.5, DTypeError, says("[operator<] int64 has no 2.5: convert the tensor with to()"));
+  BOOST_CHECK_EXCEPTION(0.5 * whole, DTypeError, says("[operator*] int64 has no 0.5"));
+  BOOST_CHECK_EXCEPTION(whole + NAN, DTypeError, says("[operator+] int64 has no nan"));
+  BOOST_CHECK_EXCEPTION(maximum(whole, 1e30), DTypeError, says("[maximum] int64 has no 1e+30"));
+  BOOST_CHECK_EXCEPTION(whole == (std::uint64_t{1} << 63), DTypeError, says("[operator==] int64 has no 9.22"));
+  BOOST_CHECK_EXCEPTION(where(whole < 2, whole, 0.5), DTypeError, says("[where] int64 has no 0.5"));
+  BOOST_CHECK_EXCEPTION(masked_fill(whole, whole < 2, 0.5), DTypeError, says("[masked_fill] int64 has no 0.5"));
+  const Tensor flags = whole < 2;
+  BOOST_TEST(((flags == true).to_vector<bool>() == std::vector<bool>{true, true, false, false}));
+  BOOST_CHECK_EXCEPTION(flags == 2, DTypeError, says("[operator==] bool has no 2"));
+  BOOST_TEST((tensor({1.0F}) + 1e-9).item() == 1.0);  // a floating dtype rounds
 }
 
 BOOST_AUTO_TEST_CASE(filled) {
@@ -114,6 +133,10 @@ BOOST_AUTO_TEST_CASE(ranges) {
   BOOST_CHECK_THROW(arange(0.0, 1.0, 0.0), ValueError);
   BOOST_CHECK_THROW(arange(0.0, HUGE_VAL), ValueError);
   BOOST_CHECK_THROW(arange(1e19, 1e19 + 8192, 2048), ValueError);
+  BOOST_TEST(values(arange(0.0, 2.5)) == (Values{0, 1, 2}));
+  BOOST_CHECK_EXCEPTION(arange(0.0, 1.0, 0.25), ValueError,
+                        says("[arange] from 0 in steps of 0.25 are no int64 values"));
+  BOOST_CHECK_EXCEPTION(arange(0.5, 3.0), ValueError, says("[arange] from 0.5 in steps of 1 are no int64 values"));
   BOOST_CHECK_THROW(randint(INT64_MIN, INT64_MAX, {1}), ValueError);
   BOOST_TEST(values(linspace(-1.0, 1.0, 5, {.dtype = float64})) == (Values{-1, -0.5, 0, 0.5, 1}));
   BOOST_TEST(values(linspace(3.0, 9.0, 1)) == (Values{3}));

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "tape/anomaly.hpp"
+#include "tape/expect.hpp"
 #include "tape/few.hpp"
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
@@ -41,9 +42,11 @@ namespace {
 /// Runs the forward function, unrecorded. A result must be a tensor of its own: forward may have returned an input, a
 /// captured tensor or a leaf.
 inline void compute(const OpCall& call, Keeper& keeper) {
-  {
+  try {
     const Pause pause;
     call.table.forward(call.op, keeper, call.inputs, call.outputs);
+  } catch (const UndefinedTensor&) {
+    throw_undefined_input(call.table.name);
   }
   for (Tensor& output : call.outputs) {
     const TensorImpl* impl = output.impl();

@@ -1,10 +1,13 @@
 #include "tapegrad/tape/create.hpp"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <functional>
 #include <utility>
 
 #include "kernels/parallel.hpp"
+#include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
 
@@ -33,23 +36,24 @@ Tensor build(const Shape& shape, const TensorOptions& options, const F& f) {
   return finish(std::move(t), options);
 }
 
-void flatten(const NestedList& list, Shape& shape, int depth, std::vector<double>& values) {
+/// Appends the numbers of a list, and completes its shape.
+void flatten(const NestedList& list, Shape& shape, int depth, std::vector<const NestedList*>& numbers) {
   if (!list.is_list()) {
     if (depth != shape.rank())
       throw ShapeError("[tensor] the nested list mixes numbers and lists at depth " + std::to_string(depth));
-    values.push_back(list.value());
+    numbers.push_back(&list);
     return;
   }
   const auto count = static_cast<std::int64_t>(list.items().size());
   if (depth == shape.rank()) {
-    if (!values.empty())
+    if (!numbers.empty())
       throw ShapeError("[tensor] the nested list mixes numbers and lists at depth " + std::to_string(depth));
     shape.push_back(count);
   }
   if (shape[depth] != count)
     throw ShapeError("[tensor] rows of unequal length at depth " + std::to_string(depth) + ": " +
                      std::to_string(shape[depth]) + " and " + std::to_string(count));
-  for (const NestedList& item : list.items()) flatten(item, shape, depth + 1, values);
+  for (const NestedList& item : list.items()) flatten(item, shape, depth + 1, numbers);
 }
 
 void expect_floating(const char* op, DType dtype) {
@@ -62,11 +66,17 @@ constexpr std::int64_t kRandomChunk = 4096;
 }  // namespace
 
 Tensor tensor(std::initializer_list<NestedList> items, TensorOptions options) {
+  const NestedList list(items);
   Shape shape;
+  std::vector<const NestedList*> numbers;
+  flatten(list, shape, 0, numbers);
   std::vector<double> values;
-  flatten(NestedList(items), shape, 0, values);
+  for (const NestedList* number : numbers) values.push_back(number->value());
   Tensor t = make_tensor(shape, options.dtype);
   array::assign(array_of(t), array_of(from_vector(values, shape)));
+  if (options.dtype == int64)
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+      if (const auto integer = numbers[i]->integer()) array_of(t).as<std::int64_t>()[i] = *integer;
   return finish(std::move(t), options);
 }
 
@@ -98,6 +108,17 @@ Tensor engine::integer(std::int64_t value, TensorOptions options) {
   return finish(std::move(t), options);
 }
 
+DType engine::dtype_beside(const char* op, const Tensor& x) {
+  expect_defined(op, x);
+  return x.dtype();
+}
+
+void engine::expect_same_number(const char* op, const Tensor& number, double before) {
+  if (!is_floating(number.dtype()) && number.item() != before)
+    throw DTypeError(
+        fmt::format("[{}] {} has no {}: convert the tensor with to()", op, to_string(number.dtype()), before));
+}
+
 Tensor zeros(const Shape& shape, TensorOptions options) { return full(shape, 0.0, options); }
 Tensor ones(const Shape& shape, TensorOptions options) { return full(shape, 1.0, options); }
 
@@ -106,6 +127,9 @@ Tensor arange(double start, double stop, double step, TensorOptions options) {
     throw ValueError("[arange] start, stop and step must be finite and step not 0");
   const double count = std::max(0.0, std::ceil((stop - start) / step));
   if (count > 1e15) throw ValueError("[arange] more than 1e15 elements");
+  if (!is_floating(options.dtype) && (start != std::trunc(start) || step != std::trunc(step)))
+    throw ValueError(fmt::format("[arange] from {} in steps of {} are no {} values: say .dtype = float32", start, step,
+                                 to_string(options.dtype)));
   constexpr double kBound = 9223372036854775808.0;  // 2^63
   if (options.dtype == int64 && count > 0 && !(start >= -kBound && start < kBound && stop >= -kBound && stop <= kBound))
     throw ValueError("[arange] values beyond int64");

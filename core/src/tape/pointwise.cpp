@@ -1,9 +1,5 @@
 #include "tape/pointwise.hpp"
 
-#include <fmt/format.h>
-
-#include "tapegrad/base/error.hpp"
-
 namespace tapegrad {
 namespace {
 
@@ -11,16 +7,6 @@ namespace {
 void* data_or_null(const Tensor& t) { return t.defined() ? array_of(t).data() : nullptr; }
 
 }  // namespace
-
-void throw_not_floating(std::string_view op, const Tensor& x) {
-  throw DTypeError(
-      fmt::format("[{}] expected a floating tensor, got {} {}", op, to_string(x.dtype()), to_string(x.shape())));
-}
-
-void throw_mixed_dtypes(std::string_view op, const Tensor& a, const Tensor& b) {
-  throw DTypeError(fmt::format("[{}] {} {} with {} {}: convert one of them with to()", op, to_string(a.dtype()),
-                               to_string(a.shape()), to_string(b.dtype()), to_string(b.shape())));
-}
 
 kernels::Operand operand(const Tensor& x, const Shape& shape) {
   if (!x.defined()) return {nullptr, {}};

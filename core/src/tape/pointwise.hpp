@@ -1,26 +1,15 @@
-// Calls of the pointwise kernels on tensors, and the checks that every numerical op makes.
+// Calls of the pointwise kernels on tensors.
 #pragma once
 
 #include <cstdint>
 #include <string_view>
 
 #include "kernels/pointwise.hpp"
+#include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/tape/op.hpp"
 
 namespace tapegrad {
-
-[[noreturn]] void throw_not_floating(std::string_view op, const Tensor& x);
-[[noreturn]] void throw_mixed_dtypes(std::string_view op, const Tensor& a, const Tensor& b);
-
-/// Throws DTypeError "[op] expected a floating tensor, got int64 [2, 3]".
-inline void expect_floating(std::string_view op, const Tensor& x) {
-  if (!is_floating(array_of(x).dtype)) throw_not_floating(op, x);
-}
-/// Throws DTypeError "[op] float32 [2, 3] with float64 [3]: convert one of them with to()".
-inline void expect_same_dtype(std::string_view op, const Tensor& a, const Tensor& b) {
-  if (array_of(a).dtype != array_of(b).dtype) throw_mixed_dtypes(op, a, b);
-}
 
 /// A tensor's memory read in `shape`, to which it broadcasts; null data for an undefined tensor.
 kernels::Operand operand(const Tensor& x, const Shape& shape);

@@ -12,6 +12,12 @@ namespace tapegrad {
 
 constinit thread_local Recorder recorder;
 
+void Recorder::attach(TapeImpl& live) {
+  tape = &live;
+  serial = live.serial;
+  generation = live.generation;
+}
+
 bool is_recording() { return recorder.records(); }
 
 NoRecord::NoRecord() { ++recorder.paused; }
@@ -90,9 +96,7 @@ TapeAside::TapeAside()
       generation_(recorder.generation),
       paused_(recorder.paused) {
   recorder.aside = this;
-  recorder.tape = nullptr;
-  recorder.serial = 0;
-  recorder.generation = 0;
+  recorder.detach();
   recorder.paused = 0;
 }
 
@@ -111,10 +115,6 @@ PrivateTape::PrivateTape() {
   impl_->home = nullptr;
 }
 
-PrivateTape::Use::Use(PrivateTape& tape) : tape_(*tape.tape_) {
-  recorder.tape = tape.impl_;
-  recorder.serial = tape.impl_->serial;
-  recorder.generation = tape.impl_->generation;
-}
+PrivateTape::Use::Use(PrivateTape& tape) : tape_(*tape.tape_) { recorder.attach(*tape.impl_); }
 
 }  // namespace tapegrad

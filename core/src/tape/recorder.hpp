@@ -31,6 +31,12 @@ struct Recorder {
   int level_count = 0;
 
   bool records() const { return tape != nullptr && paused == 0; }
+  void attach(TapeImpl& live);
+  void detach() {
+    tape = nullptr;
+    serial = 0;
+    generation = 0;
+  }
 };
 
 extern constinit thread_local Recorder recorder;

@@ -1,4 +1,4 @@
-#include "tape/pointwise.hpp"
+#include "tape/expect.hpp"
 #include "tape/reduction.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"

@@ -17,72 +17,6 @@
 
 namespace tapegrad {
 
-// ---- what a rule reads
-
-namespace {
-
-[[noreturn, gnu::noinline]] void throw_not_saved(const Node& node, SavedSlot::Kind kind, int index) {
-  throw TapeError(fmt::format("[{}] its reverse rule reads {} {}, which the op does not keep (or which was not given)",
-                              node.name(), to_string(kind), index));
-}
-
-inline const Tensor& find_saved(const Node& node, SavedSlot::Kind kind, int index) {
-  for (const SavedSlot& slot : std::span(node.saved, node.saved_count))
-    if (slot.kind == kind && slot.index == index && slot.tensor.defined()) return slot.tensor;
-  throw_not_saved(node, kind, index);
-}
-
-}  // namespace
-
-const Tensor& Saved::input(int i) const {
-  return node_ == nullptr ? inputs_[i] : find_saved(*node_, SavedSlot::Kind::input, i);
-}
-const Tensor& Saved::output(int i) const {
-  return node_ == nullptr ? outputs_[static_cast<std::size_t>(i)] : find_saved(*node_, SavedSlot::Kind::output, i);
-}
-const Tensor& Saved::residual(int i) const {
-  if (node_ == nullptr) throw TapeError(fmt::format("[{}] residuals are for the fused reverse rule alone", op_));
-  return find_saved(*node_, SavedSlot::Kind::residual, i);
-}
-void Saved::release_input(int i) const {
-  if (node_ == nullptr) return;
-  for (SavedSlot& slot : std::span(node_->saved, node_->saved_count))
-    if (slot.kind == SavedSlot::Kind::input && slot.index == i && slot.comes_again) slot.tensor = Tensor();
-}
-int Saved::inputs() const { return node_ == nullptr ? inputs_.size() : static_cast<int>(node_->edge_count); }
-
-Tensor GradientSink::accumulate_into(int i) {
-  GradientBuffer gathered = buffer(i);
-  if (!gathered.holds_sum) array::fill(array_of(gathered.tensor), 0.0);
-  return std::move(gathered.tensor);
-}
-
-namespace {
-
-/// The producer's record of input i: known for tracked inputs.
-const OutputMeta* producer(const Node& node, int i) {
-  const Edge& edge = node.edges[i];
-  return edge.tracked() ? node.tape->nodes[edge.node]->outputs + edge.output : nullptr;
-}
-
-}  // namespace
-
-const Shape& Saved::input_shape(int i) const {
-  if (node_ == nullptr) return inputs_[i].shape();
-  const OutputMeta* meta = producer(*node_, i);
-  return meta != nullptr ? meta->shape : input(i).shape();
-}
-DType Saved::input_dtype(int i) const {
-  if (node_ == nullptr) return inputs_[i].dtype();
-  const OutputMeta* meta = producer(*node_, i);
-  return meta != nullptr ? meta->dtype : input(i).dtype();
-}
-const Shape& Saved::output_shape(int i) const {
-  return node_ == nullptr ? outputs_[static_cast<std::size_t>(i)].shape() : node_->outputs[i].shape;
-}
-
-// ---- the sweep
-
 Sweep::Sweep(TapeImpl& tape, const std::vector<Tensor>& ys, const std::vector<Tensor>& seeds, const char* name,
              SweepOptions options)
     : tape_(tape), name_(name), options_(options) {
@@ -178,7 +112,12 @@ void Sweep::give_back() {
 Sweep::~Sweep() {
   if (finished_) return;
   give_back();
-  if (!nested_) tape_.consume();
+  if (nested_) return;
+  tape_.consume();
+  if (!tape_.left_behind.load(std::memory_order_relaxed)) return;
+  if (recorder.tape == &tape_) recorder.detach();
+  const std::shared_ptr<HomeThread> home = tape_.home;  // which the tape must not take along
+  home->sweep_up(&tape_);
 }
 
 void Sweep::finish() {
@@ -416,6 +355,10 @@ void Sweep::show(const Node& node, Cotangents dys, std::span<const Tensor> gradi
 
 namespace {
 
+[[noreturn, gnu::noinline]] void throw_destroyed() {
+  throw TapeError("the Tape was destroyed during its sweep: by a hook, an observer, a rule or another thread");
+}
+
 // Inlined, or g++ takes a function that only prefetches for one without effect.
 [[gnu::always_inline]] inline void fetch_line(const void* object, std::ptrdiff_t line) {
   constexpr std::ptrdiff_t kBytes = 64;
@@ -451,6 +394,8 @@ void Sweep::run(std::uint32_t lowest, std::span<const char> reaches, const AtNod
       if (tape_.options.study && !nested_) study(node);
       at_node(node);
       if (!node.is_leaf()) step(node, reaches);
+      if (tape_.left_behind.load(std::memory_order_relaxed)) [[unlikely]]
+        throw_destroyed();
     } catch (const std::exception& e) {
       std::throw_with_nested(TapeError(
           std::string("[") + name_ + "] at " + describe(node) +

@@ -28,35 +28,6 @@ std::string_view to_string(SavedSlot::Kind kind) {
   return "?";
 }
 
-// ---- leaves
-
-std::size_t LeafMap::slot_of(const LeafState* leaf) const {
-  const std::size_t mask = entries_.size() - 1;
-  std::size_t i = (reinterpret_cast<std::uintptr_t>(leaf) >> 4) * 0x9E3779B97F4A7C15ULL >> 20 & mask;
-  while (entries_[i].leaf != nullptr && entries_[i].leaf != leaf) i = (i + 1) & mask;
-  return i;
-}
-
-std::uint32_t LeafMap::find(const LeafState* leaf) const {
-  return nodes_.empty() ? kNone : entries_[slot_of(leaf)].node;
-}
-
-void LeafMap::insert(const LeafState* leaf, std::uint32_t node) {
-  if (2 * (nodes_.size() + 1) > entries_.size()) {
-    std::vector<Entry> old(std::max<std::size_t>(64, 2 * entries_.size()));
-    std::swap(old, entries_);
-    for (const Entry& e : old)
-      if (e.leaf != nullptr) entries_[slot_of(e.leaf)] = e;
-  }
-  nodes_.push_back(node);
-  entries_[slot_of(leaf)] = {leaf, node};
-}
-
-void LeafMap::clear() {
-  if (!nodes_.empty()) std::fill(entries_.begin(), entries_.end(), Entry{});
-  nodes_.clear();
-}
-
 // ---- recording
 
 namespace {
@@ -302,58 +273,10 @@ const Node& TapeImpl::node_of(const Tensor& x, const char* what) const {
   return *nodes[place.node];
 }
 
-// ---- tapes that died away from home
-
-namespace {
-constinit thread_local bool thread_ends = false;
-}
-
-/// Ends with its thread.
-struct HomeThread::Presence {
-  std::shared_ptr<HomeThread> thread = std::make_shared<HomeThread>();
-  Presence() = default;
-  Presence(const Presence&) = delete;
-  Presence& operator=(const Presence&) = delete;
-  ~Presence() {
-    thread_ends = true;
-    std::vector<std::unique_ptr<TapeImpl>> left;
-    {
-      const std::lock_guard lock(thread->mutex_);
-      thread->ended_ = true;
-      left.swap(thread->left_);
-    }
-  }
-};
-
-std::shared_ptr<HomeThread> HomeThread::here() {
-  if (thread_ends) return nullptr;
-  static thread_local const Presence presence;
-  return presence.thread;
-}
-
-void HomeThread::leave_behind(std::unique_ptr<TapeImpl> tape) {
-  const std::lock_guard lock(mutex_);
-  if (ended_) return;  // nobody uses it: it dies with the argument
-  tape->left_behind.store(true, std::memory_order_relaxed);
-  left_.push_back(std::move(tape));
-}
-
-void HomeThread::sweep_up(const TapeImpl* tape) {
-  std::vector<std::unique_ptr<TapeImpl>> left;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = std::find_if(left_.begin(), left_.end(), [tape](const auto& t) { return t.get() == tape; });
-    left.push_back(std::move(*found));
-    left_.erase(found);
-  }
-}
-
 void TapeImpl::give_up(std::string_view op) {
-  recorder.tape = nullptr;
-  recorder.serial = 0;
-  recorder.generation = 0;
+  recorder.detach();
   const std::shared_ptr<HomeThread> thread = home;  // which this tape must not take along
-  thread->sweep_up(this);
+  if (!sweeping) thread->sweep_up(this);            // else its sweep does
   throw TapeError(fmt::format(
       "[{}] the Tape that records on this thread was destroyed on another thread, or inside a transform: a Tape is "
       "destroyed where it was made",
@@ -367,20 +290,15 @@ Tape::Tape(TapeOptions options) {
   if (recorder.tape != nullptr)
     throw TapeError("[tape] a Tape already lives on this thread: only one records at a time");
   impl_ = new TapeImpl(*this, options);
-  recorder.tape = impl_;
-  recorder.serial = impl_->serial;
-  recorder.generation = impl_->generation;
+  recorder.attach(*impl_);
 }
 
 Tape::~Tape() {
   std::unique_ptr<TapeImpl> impl(impl_);
-  if (recorder.tape == impl_) {
-    recorder.tape = nullptr;
-    recorder.serial = 0;
-    recorder.generation = 0;
-  } else if (const std::shared_ptr<HomeThread> home = impl->home) {
-    home->leave_behind(std::move(impl));
-  }
+  const bool live = recorder.tape == impl_;
+  if (live) recorder.detach();
+  if (live && !impl->sweeping) return;
+  if (const std::shared_ptr<HomeThread> home = impl->home) home->leave_behind(std::move(impl));
 }
 
 void Tape::backward(const Tensor& y, const BackwardOptions& options) {

@@ -4,13 +4,14 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "tape/arena.hpp"
+#include "tape/home_thread.hpp"
+#include "tape/leaf_map.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/tape/op.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -75,52 +76,11 @@ struct Node {
   std::string_view name() const { return is_leaf() ? std::string_view("leaf") : table->name; }
 };
 
-/// From leaf identity to its node: open addressing, cleared without giving up its memory.
-class LeafMap {
- public:
-  static constexpr std::uint32_t kNone = UINT32_MAX;
-  std::uint32_t find(const LeafState* leaf) const;
-  void insert(const LeafState* leaf, std::uint32_t node);
-  void clear();
-  /// The leaves' nodes, in the order of their positions.
-  const std::vector<std::uint32_t>& nodes() const { return nodes_; }
-
- private:
-  struct Entry {
-    const LeafState* leaf = nullptr;
-    std::uint32_t node = kNone;
-  };
-  std::size_t slot_of(const LeafState* leaf) const;
-  std::vector<Entry> entries_;
-  std::vector<std::uint32_t> nodes_;
-};
-
 /// Values that study mode keeps beside a node.
 struct StudyValues {
   std::vector<Tensor> inputs;
   std::vector<Tensor> outputs;
   std::vector<Tensor> cotangents;  // of the last sweep
-};
-
-/// The thread that a live tape was made on. It takes in tapes whose Tape was destroyed while the thread still records
-/// on them (on another thread, or in the middle of a transform that has suspended them): they stay whole until their
-/// thread notices, which is an error there.
-class HomeThread {
- public:
-  /// The calling thread's; null while the thread ends.
-  static std::shared_ptr<HomeThread> here();
-
-  /// Gives up a tape that this thread may be using.
-  void leave_behind(std::unique_ptr<TapeImpl> tape);
-  /// Destroys a tape that was left behind. REQUIRES: called on this thread.
-  void sweep_up(const TapeImpl* tape);
-
- private:
-  struct Presence;
-
-  std::mutex mutex_;
-  bool ended_ = false;
-  std::vector<std::unique_ptr<TapeImpl>> left_;
 };
 
 struct TapeImpl {

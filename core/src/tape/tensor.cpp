@@ -49,7 +49,7 @@ Tensor alias(const Tensor& x) {
   return y;
 }
 
-void throw_undefined() { throw Error("[tensor] an undefined tensor has no elements"); }
+void throw_undefined() { throw UndefinedTensor(); }
 
 array::Array contiguous_copy(const array::Array& a) {
   array::Array copy = array::Array::empty(a.shape, a.dtype);

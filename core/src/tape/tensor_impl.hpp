@@ -9,6 +9,7 @@
 
 #include "array/array.hpp"
 #include "base/ref.hpp"
+#include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/parameter_support.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
@@ -85,9 +86,14 @@ Tensor wrap(array::Array a);
 /// An alias: same elements, place and leaf, its own tangents.
 Tensor alias(const Tensor& x);
 
+/// What an undefined tensor throws where it should have elements: the engine says it again in the name of the op that
+/// was running.
+struct UndefinedTensor : Error {
+  UndefinedTensor() : Error("[tensor] an undefined tensor has no elements") {}
+};
 [[noreturn]] void throw_undefined();
 
-/// The array of a defined tensor. Throws Error for an undefined one.
+/// The array of a defined tensor. Throws UndefinedTensor for an undefined one.
 inline const array::Array& array_of(const Tensor& x) {
   if (!x.defined()) throw_undefined();
   return x.impl()->array;

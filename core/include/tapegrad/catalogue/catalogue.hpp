@@ -7,11 +7,12 @@
 // clang-format off
 //   static Derivation derivation() {
 //     return {{"Definition", R"(y = \tanh x)", ""},
-//             {"Slope", R"(y' = 1 - y^2)", "from the quotient rule"}};
+//             {"Slope", R"(\frac{dy}{dx} = 1 - y^2)", "quotient rule"},
+//             {"Without cancellation", R"(1 - y^2 = 4\,\sigma(2x)\,\sigma(-2x))", "$1 - y^2$ vanishes where y has rounded to 1"}};
 //   }
 //   static Samples samples(Generator& g) {
 //     return {{"plain", {uniform(g, {3, 4}, -2, 2)}},
-//             {"saturated", {full64({2}, 1e3)}, {.order = 1}}};
+//             {"saturated", {vector64({-30.0, 30.0})}, {.order = 0, .reason = "the slope is 0 to rounding"}}};
 //   }
 //   static ErrorSamples errors() {
 //     return {{"integers", [] { tanh(arange(3)); }, "[tanh] expected a floating tensor"}};
@@ -29,6 +30,7 @@
 #include <utility>
 #include <vector>
 
+#include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"
 #include "tapegrad/tape/tensor.hpp"
@@ -128,8 +130,8 @@ inline Tensor vector64(const std::vector<double>& values) {
   return from_vector(values, {static_cast<std::int64_t>(values.size())});
 }
 
-/// Makes a Call of a function of tensors: of(softplus), of([](const Tensor& a, const Tensor& b) { return matmul(a, b);
-/// }).
+/// Makes a Call of a function of tensors: of(softplus), or of two:
+/// of<2>([](const Tensor& a, const Tensor& b) { return matmul(a, b); }).
 template <std::size_t Count = 1, class F>
 Call of(F f) {
   return [f](const Arguments& x) -> std::vector<Tensor> {
@@ -145,7 +147,8 @@ Call of(F f) {
   };
 }
 
-/// Fills in the default call for samples that have none.
+/// Fills in the default call for samples that have none. Throws ValueError for an op that has no default, or takes
+/// other numbers of inputs than one, two, three or any.
 template <class O>
 Sample with_default_call(Sample sample) {
   if (sample.call) return sample;
@@ -160,10 +163,14 @@ Sample with_default_call(Sample sample) {
         requires(Tensor t) { O{}.forward(t, t, t); } || requires(Keeper & k, Tensor t) { O{}.forward(k, t, t, t); }) {
       sample.call =
           of<3>([](const Tensor& a, const Tensor& b, const Tensor& c) { return tapegrad::apply(O{}, a, b, c); });
-    } else if constexpr (requires(Inputs in) { O{}.forward(in); }) {
+    } else if constexpr (
+        requires(Inputs in) { O{}.forward(in); } || requires(Keeper & k, Inputs in) { O{}.forward(k, in); }) {
       sample.call = [](const Arguments& x) -> std::vector<Tensor> { return {tapegrad::apply(O{}, x)}; };
     }
   }
+  if (!sample.call)
+    throw ValueError("[" + std::string(O::name) + "] its sample \"" + sample.name +
+                     "\" must say how it is called: of(...)");
   return sample;
 }
 

@@ -1,6 +1,7 @@
 // Operations on each element alone. All take float32 or float64, broadcast as NumPy does, and refuse to mix dtypes;
-// numbers take the tensor's dtype. add, sub, mul, neg, maximum and minimum take int64 too, and wrap around. Where a
-// gradient is a choice (kinks, ties, domain borders) the op's line says which one it makes.
+// numbers take the tensor's dtype, which must be able to hold them (DTypeError: 2.5 beside an int64 tensor). add, sub,
+// mul, neg, maximum and minimum take int64 too, and wrap around. Where a gradient is a choice (kinks, ties, domain
+// borders) the op's line says which one it makes.
 #pragma once
 
 #include <concepts>
@@ -16,10 +17,13 @@ namespace tapegrad {
 template <class T>
 concept Number = std::is_arithmetic_v<T>;
 
-/// A scalar tensor of x's dtype.
+/// A scalar tensor of x's dtype. Throws DTypeError "[op] int64 has no 2.5: ..." for a number that an int64 or bool
+/// tensor cannot have as an element; a floating one rounds it.
 template <Number T>
-Tensor number_like(T value, const Tensor& x) {
-  return tensor(value, {.dtype = x.dtype()});
+Tensor number_like(T value, const Tensor& x, const char* op = "number_like") {
+  Tensor number = tensor(value, {.dtype = engine::dtype_beside(op, x)});
+  engine::expect_same_number(op, number, static_cast<double>(value));
+  return number;
 }
 
 // ---- two operands: ShapeError when they do not broadcast, DTypeError when the dtypes differ
@@ -71,7 +75,8 @@ Tensor atanh(const Tensor& x);
 Tensor lgamma(const Tensor& x);
 /// psi(x), the derivative of lgamma.
 Tensor digamma(const Tensor& x);
-/// The derivative of digamma of the given order (order 0 is digamma itself). ValueError when it is negative.
+/// The derivative of digamma of the given order (order 0 is digamma itself). ValueError when it is negative
+/// or above 1000, for the slope's order too where that is differentiated again.
 Tensor polygamma(int order, const Tensor& x);
 /// Slope 0 at 0.
 Tensor abs(const Tensor& x);
@@ -144,14 +149,14 @@ inline Tensor operator<=(const Tensor& a, const Tensor& b) { return less_equal(a
 inline Tensor operator>(const Tensor& a, const Tensor& b) { return greater(a, b); }
 inline Tensor operator>=(const Tensor& a, const Tensor& b) { return greater_equal(a, b); }
 
-#define TAPEGRAD_NUMBER_OPERANDS(op) \
-  template <Number T>                \
-  Tensor op(const Tensor& a, T b) {  \
-    return op(a, number_like(b, a)); \
-  }                                  \
-  template <Number T>                \
-  Tensor op(T a, const Tensor& b) {  \
-    return op(number_like(a, b), b); \
+#define TAPEGRAD_NUMBER_OPERANDS(op)      \
+  template <Number T>                     \
+  Tensor op(const Tensor& a, T b) {       \
+    return op(a, number_like(b, a, #op)); \
+  }                                       \
+  template <Number T>                     \
+  Tensor op(T a, const Tensor& b) {       \
+    return op(number_like(a, b, #op), b); \
   }
 TAPEGRAD_NUMBER_OPERANDS(operator+)
 TAPEGRAD_NUMBER_OPERANDS(operator-)
@@ -166,15 +171,16 @@ TAPEGRAD_NUMBER_OPERANDS(operator>=)
 TAPEGRAD_NUMBER_OPERANDS(pow)
 TAPEGRAD_NUMBER_OPERANDS(maximum)
 TAPEGRAD_NUMBER_OPERANDS(minimum)
+TAPEGRAD_NUMBER_OPERANDS(atan2)
 #undef TAPEGRAD_NUMBER_OPERANDS
 
 template <Number T>
 Tensor where(const Tensor& condition, const Tensor& a, T b) {
-  return where(condition, a, number_like(b, a));
+  return where(condition, a, number_like(b, a, "where"));
 }
 template <Number T>
 Tensor where(const Tensor& condition, T a, const Tensor& b) {
-  return where(condition, number_like(a, b), b);
+  return where(condition, number_like(a, b, "where"), b);
 }
 /// The name that formulas written once for vector lanes and tensors use. (An entry of a dimension is select(x, d, i),
 /// in ops/view.hpp.)

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <type_traits>
 #include <vector>
 
@@ -16,20 +17,35 @@ struct TensorOptions {
   bool requires_grad = false;
 };
 
+namespace engine {
+template <class T>
+constexpr bool fits_int64(T value) {
+  return std::is_signed_v<T> || sizeof(T) < sizeof(std::int64_t) ||
+         static_cast<std::uint64_t>(value) <= std::uint64_t{INT64_MAX};
+}
+}  // namespace engine
+
 /// A nested list of numbers: tensor({{1.0, 2.0}, {3.0, 4.0}}) has shape [2, 2], tensor({{1.0}, {2.0}}) has [2, 1],
-/// tensor({1.0}) has [1] and tensor(1.0) is a scalar. Rows of unequal length throw ShapeError.
+/// tensor({1.0}) has [1] and tensor(1.0) is a scalar. Rows of unequal length throw ShapeError. An integer that int64
+/// can hold is an element of an int64 tensor exactly.
 class NestedList {
  public:
   template <class T>
-  requires std::is_arithmetic_v<T> NestedList(T value) : value_(static_cast<double>(value)) {}
+  requires std::is_arithmetic_v<T> NestedList(T value) : value_(static_cast<double>(value)) {
+    if constexpr (std::is_integral_v<T>)
+      if (engine::fits_int64(value)) integer_ = static_cast<std::int64_t>(value);
+  }
   NestedList(std::initializer_list<NestedList> items);
 
   bool is_list() const { return is_list_; }
   double value() const { return value_; }
+  /// The value, where it was given as an integer that int64 can hold.
+  std::optional<std::int64_t> integer() const { return integer_; }
   const std::vector<NestedList>& items() const { return items_; }
 
  private:
   double value_ = 0.0;
+  std::optional<std::int64_t> integer_;
   std::vector<NestedList> items_;
   bool is_list_ = false;
 };
@@ -49,22 +65,26 @@ Tensor ones(const Shape& shape, TensorOptions options = {});
 Tensor full(const Shape& shape, double value, TensorOptions options = {});
 namespace engine {
 Tensor integer(std::int64_t value, TensorOptions options);
+/// The dtype of a number beside x. Throws Error "[op] an input is undefined".
+DType dtype_beside(const char* op, const Tensor& x);
+/// Throws DTypeError unless the dtype that `number` was converted to is floating, or left it as it was.
+void expect_same_number(const char* op, const Tensor& number, double before);
 }  // namespace engine
 
 /// A template, so that braces never choose it: tensor(1.0) is a scalar, tensor({1.0}) a vector of one, in every
 /// compiler. An integer that int64 can hold is an element of an int64 tensor exactly.
 template <class T>
 requires std::is_arithmetic_v<T> Tensor tensor(T value, TensorOptions options = {}) {
-  if constexpr (std::is_integral_v<T>) {
-    constexpr bool kFits = std::is_signed_v<T> || sizeof(T) < sizeof(std::int64_t);
-    if (kFits || static_cast<std::uint64_t>(value) <= std::uint64_t{INT64_MAX})
-      return engine::integer(static_cast<std::int64_t>(value), options);
-  }
+  if constexpr (std::is_integral_v<T>)
+    if (engine::fits_int64(value)) return engine::integer(static_cast<std::int64_t>(value), options);
   return full({}, static_cast<double>(value), options);
 }
-/// start, start + step, ... below stop. Throws ValueError for step 0 or an infinite range.
+/// start, start + step, ... below stop. Throws ValueError for step 0, an infinite range, or a start or step that the
+/// dtype cannot hold: arange(0, 1, 0.25, {.dtype = float32}).
 Tensor arange(double start, double stop, double step = 1.0, TensorOptions options = {.dtype = int64});
-inline Tensor arange(std::int64_t stop, TensorOptions options = {.dtype = int64}) {
+/// 0, 1, ... below stop.
+template <class T>
+requires std::is_integral_v<T> Tensor arange(T stop, TensorOptions options = {.dtype = int64}) {
   return arange(0.0, static_cast<double>(stop), 1.0, options);
 }
 /// `count` evenly spaced values from start to stop, both included. Throws DTypeError unless the dtype is floating.

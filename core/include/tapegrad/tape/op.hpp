@@ -98,6 +98,7 @@ struct Keep {
   std::uint32_t output_set = 0;
 
   static constexpr Keep input(int i) { return {std::uint32_t{1} << i, 0}; }
+  static constexpr Keep output_at(int i) { return {0, std::uint32_t{1} << i}; }
   friend constexpr Keep operator|(Keep a, Keep b) { return {a.input_set | b.input_set, a.output_set | b.output_set}; }
 
   static const Keep nothing;
@@ -370,12 +371,18 @@ auto apply(const O& op, Inputs inputs) {
 
 }  // namespace engine
 
+/// A Tensor, or what owns one and stands for it in expressions (nn::Parameter).
+template <class T>
+concept TensorOrOwner = std::same_as<T, Tensor> || requires(const T& t) {
+  { t.operator const Tensor&() } -> std::same_as<const Tensor&>;
+};
+
 /// Runs an op on its inputs: the Tensor (or array or vector of Tensors) that its forward function computes, recorded on
 /// the live tape when an input is tracked, with tangents pushed. Throws TapeError for an input of an earlier step, and
 /// whatever forward throws.
-template <class O, class... Ts>
-requires(std::same_as<Ts, Tensor>&&...) auto apply(const O& op, const Ts&... inputs) {
-  const std::array<const Tensor*, sizeof...(Ts)> in = {&inputs...};
+template <class O, TensorOrOwner... Ts>
+auto apply(const O& op, const Ts&... inputs) {
+  const std::array<const Tensor*, sizeof...(Ts)> in = {&static_cast<const Tensor&>(inputs)...};
   return engine::apply<O, static_cast<int>(sizeof...(Ts))>(op, Inputs(in.data(), in.size()));
 }
 

@@ -6,8 +6,9 @@
 //
 // Thread safety: a Tape belongs to the thread that made it, and is destroyed there. One that is destroyed elsewhere
 // while its thread lives is detected: the next operation that would be recorded on it, or the next Tape of that thread,
-// throws TapeError (once; the thread has no tape then). Tapes on different threads are independent; backward() into the
-// same leaves from two threads at once is detected and throws, gradient() is safe from any number of threads.
+// throws TapeError (once; the thread has no tape then). So is one that a hook, an observer or a rule destroys during
+// its own sweep, which throws. Tapes on different threads are independent; backward() into the same leaves from two
+// threads at once is detected and throws, gradient() is safe from any number of threads.
 //
 // Invariants:
 // 1. at most one live Tape per thread;

@@ -120,7 +120,7 @@ class Tensor {
   /// A view of a range of dimension d.
   Tensor slice(int d, Slice range) const;
 
-  /// Views and reductions as methods; the free functions of the same names document them.
+  /// Views as methods; the free functions of the same names document them.
   Tensor reshape(const Shape& shape) const;
   Tensor transpose(int a, int b) const;
   Tensor permute(const std::vector<int>& order) const;

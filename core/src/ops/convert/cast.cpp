@@ -1,3 +1,4 @@
+#include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
@@ -35,7 +36,7 @@ struct Cast : Op<Cast> {
             {"no elements", {uniform(g, {0, 2}, -1, 1)}, there_and_back, {.order = 0, .reason = kRounded}}};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"undefined", [] { Tensor().to(float32); }, "[tensor] an undefined tensor has no elements"}};
+    return {{"undefined", [] { Tensor().to(float32); }, "[cast] an input is undefined"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     return {"[512, 512] float64 to float32",
@@ -45,6 +46,7 @@ struct Cast : Op<Cast> {
 };
 
 Tensor Tensor::to(DType dtype) const {
+  expect_defined("cast", *this);
   if (this->dtype() == dtype) return *this;
   const Cast cast(dtype);
   return is_floating(this->dtype()) && is_floating(dtype) ? apply(cast, *this) : cast.forward(*this);

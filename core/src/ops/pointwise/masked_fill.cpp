@@ -20,7 +20,7 @@ struct MaskedFill : Op<MaskedFill> {
       throw DTypeError(fmt::format("[masked_fill] expected a bool mask, got {} {}", to_string(mask.dtype()),
                                    to_string(mask.shape())));
     const Shape shape = broadcast_shapes("masked_fill", x.shape(), mask.shape());
-    const Tensor number = number_like(value, x);
+    const Tensor number = number_like(value, x, "masked_fill");
     Tensor y = empty(shape, {.dtype = x.dtype()});
     kernels::choose_rows(size_of(x.dtype()), shape, operand(mask, shape), operand(number, shape), operand(x, shape),
                          array_of(y).data());

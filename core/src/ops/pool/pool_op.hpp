@@ -7,7 +7,7 @@
 #include "ops/pool/windows.hpp"
 #include "ops/rows.hpp"
 #include "tape/dispatch.hpp"
-#include "tape/pointwise.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/index.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -74,7 +74,7 @@ struct MeanPoolOp : Op<Self> {
 /// Largest elements of windows. Outputs: values, which carry the gradient, and their positions, which do not.
 template <class Self, class Windows>
 struct MaxPoolOp : Op<Self> {
-  static constexpr Keep keep{0, 2};
+  static constexpr Keep keep = Keep::output_at(1);
   Windows windows;
 
   explicit MaxPoolOp(const Windows& w) : windows(w) {}

@@ -1,4 +1,5 @@
 #include "ops/reduce/reduce_op.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/index.hpp"
 
@@ -9,7 +10,7 @@ struct MaxWithIndices : Op<MaxWithIndices> {
   static constexpr std::string_view name = "max_with_indices";
   static constexpr std::string_view math =
       R"(y_j = x_{k_j},\ k_j = \mathrm{argmax}_i\, x_i;\quad \bar x_i = \bar y_j [i = k_j])";
-  static constexpr Keep keep{0, 2};
+  static constexpr Keep keep = Keep::output_at(1);
   int axis;
   bool keepdim;
 
@@ -74,7 +75,7 @@ struct MaxWithIndices : Op<MaxWithIndices> {
 };
 
 std::array<Tensor, 2> max_with_indices(const Tensor& x, int axis, bool keepdim) {
-  const int d = normalize_axis("max_with_indices", axis, x.dim());
+  const int d = normalize_axis("max_with_indices", axis, rank_of("max_with_indices", x));
   if (x.shape()[d] == 0) throw ShapeError("[max_with_indices] no elements to choose from in " + to_string(x.shape()));
   return apply(MaxWithIndices(d, keepdim), x);
 }

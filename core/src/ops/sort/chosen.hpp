@@ -15,7 +15,7 @@ namespace tapegrad {
 
 template <class Self>
 struct ChosenOp : Op<Self> {
-  static constexpr Keep keep{0, 2};  // the indices
+  static constexpr Keep keep = Keep::output_at(1);  // the indices
   int axis;
 
   explicit ChosenOp(int d) : axis(d) {}

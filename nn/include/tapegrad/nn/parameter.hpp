@@ -3,9 +3,22 @@
 
 #include <string_view>
 
+#include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad::nn {
+
+// An expression of parameters alone, -w or 2 * w, looks for its operator here.
+using tapegrad::operator+;
+using tapegrad::operator-;
+using tapegrad::operator*;
+using tapegrad::operator/;
+using tapegrad::operator==;
+using tapegrad::operator!=;
+using tapegrad::operator<;
+using tapegrad::operator<=;
+using tapegrad::operator>;
+using tapegrad::operator>=;
 
 /// An owner of a tensor, where a Tensor is a handle:
 /// 1. copying clones the elements: copies are independent;

@@ -1,0 +1,35 @@
+// The checks that every numerical op makes of its inputs.
+#pragma once
+
+#include <string_view>
+
+#include "tape/tensor_impl.hpp"
+
+namespace tapegrad {
+
+[[noreturn]] void throw_undefined_input(std::string_view op);
+[[noreturn]] void throw_not_floating(std::string_view op, const Tensor& x);
+[[noreturn]] void throw_mixed_dtypes(std::string_view op, const Tensor& a, const Tensor& b);
+
+/// Throws Error "[op] an input is undefined".
+inline void expect_defined(std::string_view op, const Tensor& x) {
+  if (!x.defined()) throw_undefined_input(op);
+}
+/// The number of dimensions of a tensor that must be defined.
+inline int rank_of(std::string_view op, const Tensor& x) {
+  expect_defined(op, x);
+  return x.dim();
+}
+/// As expect_defined(), and DTypeError "[op] expected a floating tensor, got int64 [2, 3]".
+inline void expect_floating(std::string_view op, const Tensor& x) {
+  expect_defined(op, x);
+  if (!is_floating(array_of(x).dtype)) throw_not_floating(op, x);
+}
+/// As expect_defined() of both, and DTypeError "[op] float32 [2, 3] with float64 [3]: convert one of them with to()".
+inline void expect_same_dtype(std::string_view op, const Tensor& a, const Tensor& b) {
+  expect_defined(op, a);
+  expect_defined(op, b);
+  if (array_of(a).dtype != array_of(b).dtype) throw_mixed_dtypes(op, a, b);
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,71 @@
+// What a reverse rule reads of its node, and where it may gather a gradient.
+#include <fmt/format.h>
+
+#include "tape/tape_impl.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/tape/op.hpp"
+
+namespace tapegrad {
+namespace {
+
+[[noreturn, gnu::noinline]] void throw_not_saved(const Node& node, SavedSlot::Kind kind, int index) {
+  throw TapeError(fmt::format("[{}] its reverse rule reads {} {}, which the op does not keep (or which was not given)",
+                              node.name(), to_string(kind), index));
+}
+
+inline const Tensor& find_saved(const Node& node, SavedSlot::Kind kind, int index) {
+  for (const SavedSlot& slot : std::span(node.saved, node.saved_count))
+    if (slot.kind == kind && slot.index == index && slot.tensor.defined()) return slot.tensor;
+  throw_not_saved(node, kind, index);
+}
+
+}  // namespace
+
+const Tensor& Saved::input(int i) const {
+  return node_ == nullptr ? inputs_[i] : find_saved(*node_, SavedSlot::Kind::input, i);
+}
+const Tensor& Saved::output(int i) const {
+  return node_ == nullptr ? outputs_[static_cast<std::size_t>(i)] : find_saved(*node_, SavedSlot::Kind::output, i);
+}
+const Tensor& Saved::residual(int i) const {
+  if (node_ == nullptr) throw TapeError(fmt::format("[{}] residuals are for the fused reverse rule alone", op_));
+  return find_saved(*node_, SavedSlot::Kind::residual, i);
+}
+void Saved::release_input(int i) const {
+  if (node_ == nullptr) return;
+  for (SavedSlot& slot : std::span(node_->saved, node_->saved_count))
+    if (slot.kind == SavedSlot::Kind::input && slot.index == i && slot.comes_again) slot.tensor = Tensor();
+}
+int Saved::inputs() const { return node_ == nullptr ? inputs_.size() : static_cast<int>(node_->edge_count); }
+
+Tensor GradientSink::accumulate_into(int i) {
+  GradientBuffer gathered = buffer(i);
+  if (!gathered.holds_sum) array::fill(array_of(gathered.tensor), 0.0);
+  return std::move(gathered.tensor);
+}
+
+namespace {
+
+/// The producer's record of input i: known for tracked inputs.
+const OutputMeta* producer(const Node& node, int i) {
+  const Edge& edge = node.edges[i];
+  return edge.tracked() ? node.tape->nodes[edge.node]->outputs + edge.output : nullptr;
+}
+
+}  // namespace
+
+const Shape& Saved::input_shape(int i) const {
+  if (node_ == nullptr) return inputs_[i].shape();
+  const OutputMeta* meta = producer(*node_, i);
+  return meta != nullptr ? meta->shape : input(i).shape();
+}
+DType Saved::input_dtype(int i) const {
+  if (node_ == nullptr) return inputs_[i].dtype();
+  const OutputMeta* meta = producer(*node_, i);
+  return meta != nullptr ? meta->dtype : input(i).dtype();
+}
+const Shape& Saved::output_shape(int i) const {
+  return node_ == nullptr ? outputs_[static_cast<std::size_t>(i)].shape() : node_->outputs[i].shape;
+}
+
+}  // namespace tapegrad
