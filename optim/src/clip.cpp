@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/update.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -13,14 +15,21 @@ void expect_positive(const char* op, const char* option, double value) {
   if (!(value > 0.0)) throw ValueError(fmt::format("[{}] {} must be positive, got {}", op, option, value));
 }
 
-/// The gradients there are, each contiguous, to be written in place.
+/// Where a gradient's elements lie: every leaf has its own.
+const void* first_of(const Tensor& gradient) {
+  return gradient.dtype() == float32 ? static_cast<const void*>(gradient.data<float>().data())
+                                     : gradient.data<double>().data();
+}
+
+/// The gradients there are, each contiguous, to be written in place; once each, however often a leaf is named.
 std::vector<Tensor> gradients_of(const std::vector<Tensor>& parameters) {
   std::vector<Tensor> gradients;
   gradients.reserve(parameters.size());
+  std::set<const void*> seen;
   for (Tensor x : parameters) {
     if (!x.has_grad()) continue;
     if (!x.grad().is_contiguous()) x.set_grad(x.grad().contiguous());
-    gradients.push_back(x.grad());
+    if (seen.insert(first_of(x.grad())).second) gradients.push_back(x.grad());
   }
   return gradients;
 }

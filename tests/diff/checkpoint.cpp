@@ -41,6 +41,32 @@ BOOST_AUTO_TEST_CASE(the_argument_may_be_captured_too) {
   BOOST_TEST(x.grad().item() == 27.0);
 }
 
+BOOST_AUTO_TEST_CASE(a_block_may_give_what_it_reads) {
+  Tensor b = num(3.0).set_requires_grad(true);
+  Tensor x = num(1.0).set_requires_grad(true);
+  {
+    Tape tape;
+    tape.backward(tapegrad::checkpoint([&](const Tensor&) { return b; }, x));  // a leaf
+    BOOST_TEST(b.grad().item() == 1.0);
+    BOOST_TEST(x.grad().item() == 0.0);
+  }
+  {
+    Tape tape;
+    const Tensor m = b * b;  // an intermediate
+    const Tensor c = tapegrad::checkpoint([&](const Tensor&) { return m; }, x);
+    BOOST_TEST(tape.gradient(c * c, b).item() == 4.0 * 27.0);
+  }
+  {
+    Tape tape;  // the argument itself, by another way
+    BOOST_TEST(tape.gradient(tapegrad::checkpoint([&](const Tensor&) { return x; }, x), x).item() == 1.0);
+  }
+  {
+    Tape tape;  // read and given
+    const Tensor c = tapegrad::checkpoint([&](const Tensor& a) { return (a * b).defined() ? b : a; }, x);
+    BOOST_TEST(tape.gradient(c * 5.0, b).item() == 5.0);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(the_tape_keeps_the_argument_alone) {
   Tensor x = ones({1000}, {.dtype = float64}).set_requires_grad(true);
   int runs = 0;

@@ -424,6 +424,14 @@ BOOST_AUTO_TEST_CASE(misuse_is_answered) {
   BOOST_CHECK_EXCEPTION(vjp(square_of, vec({1.0})).second(zeros({1})), DTypeError,
                         begins("[vjp] expected a cotangent of dtype float64, got float32"));
   BOOST_CHECK_THROW(vjp(square_of, {vec({1.0}), vec({1.0})}), ValueError);
+  // whether it would go by rows or by columns
+  const auto whole = [](std::int64_t n) { return [n](const Tensor&) { return arange(n); }; };
+  for (const std::int64_t n : {0, 1, 3})
+    BOOST_CHECK_EXCEPTION(
+        jacobian(whole(n), vec({1.0, 2.0})), DTypeError,
+        says("[jacobian] expected a floating result to differentiate, got int64 [" + std::to_string(n) + "]"));
+  BOOST_CHECK_EXCEPTION(jacobian([](const Tensor&) { return Tensor(); }, vec({1.0, 2.0})), DTypeError,
+                        begins("[jacobian] expected a floating result to differentiate, got an undefined tensor"));
   // a failed transform leaves the thread as it was
   BOOST_CHECK_THROW(grad([](const Tensor& x) { return x * vec({1.0, 2.0, 3.0}); })(vec({1.0, 2.0})), ShapeError);
   BOOST_TEST(!is_recording());

@@ -131,6 +131,18 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(layer_norm, T, Reals) {
   }
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(layer_norm_of_one_value_without_eps, T, Reals) {
+  const std::vector<T> x = {3, T(-1e8), 0, kNaN<T>}, dy = {1, 2, 3, 4}, gamma = {2}, beta = {T(0.5)};
+  std::vector<T> y(4), dx(4), dgamma(1), dbeta(1), mean(4), rstd(4);
+  layer_norm_forward(x.data(), gamma.data(), beta.data(), 4, 1, 0.0, y.data(), mean.data(), rstd.data());
+  check_close(y, {0.5L, 0.5L, 0.5L, kNaN<long double>}, 0);
+  layer_norm_backward(x.data(), gamma.data(), mean.data(), rstd.data(), dy.data(), 3, 1, dx.data(), dgamma.data(),
+                      dbeta.data());
+  check_close(dx, {0, 0, 0, 0}, 0);
+  check_close(dgamma, {0}, 0);
+  check_close(dbeta, {6}, 0);
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(rms_norm, T, Reals) {
   for (const auto [rows, n] : kSizes) {
     const auto x = normal<T>(rows * n, 5, 1, 2);

@@ -103,6 +103,28 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(masks_and_empty_rows, T, Reals) {
   for (std::size_t i = 0; i < d.size(); ++i) BOOST_TEST((kept(i) ? std::isfinite(d[i]) : d[i] == 0));
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(cotangents_of_masked_entries_are_not_looked_at, T, Reals) {
+  for (const std::int64_t n : kLengths) {
+    const auto x = normal<T>(n, 13);
+    auto dy = normal<T>(n, 14);
+    const auto kept = [](std::size_t i) { return i % 3 != 1; };
+    const std::unique_ptr<bool[]> keep(new bool[static_cast<std::size_t>(n)]());
+    for (std::size_t i = 0; i < x.size(); ++i) keep[i] = kept(i);
+    const Exact p = softmax_of(x, n, kept);
+    long double dot = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) dot += static_cast<long double>(dy[i]) * p[i];
+    Exact dx;
+    for (std::size_t i = 0; i < x.size(); ++i) dx.push_back(p[i] * (static_cast<long double>(dy[i]) - dot));
+    for (const T held : {kInfinity<T>, -kInfinity<T>, kNaN<T>, std::numeric_limits<T>::max()}) {
+      for (std::size_t i = 0; i < x.size(); ++i) dy[i] = kept(i) ? dy[i] : held;
+      std::vector<T> y(x.size()), d(x.size());
+      softmax_forward(x.data(), 1, n, {keep.get()}, y.data());
+      softmax_backward(y.data(), dy.data(), 1, n, d.data());
+      check_close(d, dx, kTolerance<T>);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(special_values, T, Reals) {
   const T inf = kInfinity<T>;
   const std::vector<T> x = {-inf, 0, -inf, -inf, -inf,  -inf, kNaN<T>, 0,     1,

@@ -97,15 +97,18 @@ BOOST_AUTO_TEST_CASE(padding_changes_nothing) {
               scaled_dot_product_attention(q, first(k), first(v)), 1e-14);
 }
 
-/// x [N, H, L, D] with NaN and inf in the positions [begin, ..) of sequence n.
-Tensor poisoned(const Tensor& x, std::int64_t n, std::int64_t begin) {
+using Poison = std::array<double, 2>;
+constexpr Poison kNoNumbers = {std::numeric_limits<double>::quiet_NaN(), -std::numeric_limits<double>::infinity()};
+constexpr Poison kLargeNumbers = {1.7e308, -1.7e308};  // whose products overflow
+
+/// x [N, H, L, D] with such numbers in the positions [begin, ..) of sequence n.
+Tensor poisoned(const Tensor& x, std::int64_t n, std::int64_t begin, const Poison& poison = kNoNumbers) {
   Tensor copy = x.clone();
-  const double infinity = std::numeric_limits<double>::infinity();
   for (std::int64_t h = 0; h < x.size(1); ++h)
     for (std::int64_t j = begin; j < x.size(2); ++j)
       for (std::int64_t c = 0; c < x.size(3); ++c) {
         Tensor element = copy[n][h][j][c];
-        element.mutable_data<double>()[0] = c % 2 == 0 ? std::numeric_limits<double>::quiet_NaN() : -infinity;
+        element.mutable_data<double>()[0] = poison[static_cast<std::size_t>(c % 2)];
       }
   return copy;
 }
@@ -144,10 +147,46 @@ BOOST_AUTO_TEST_CASE(decision_18_what_padding_holds_reaches_nothing) {
       return all;
     };
     const auto clean = all_of(k, v);
-    const auto dirty = all_of(poisoned(k, 1, 2), poisoned(v, 1, 2));
-    for (std::size_t i = 0; i < clean.size(); ++i)
-      BOOST_TEST_CONTEXT(c.name << ", result " << i) check_close(dirty[i], clean[i], 1e-13);
+    for (const Poison& poison : {kNoNumbers, kLargeNumbers}) {
+      const auto dirty = all_of(poisoned(k, 1, 2, poison), poisoned(v, 1, 2, poison));
+      for (std::size_t i = 0; i < clean.size(); ++i)
+        BOOST_TEST_CONTEXT(c.name << ", " << poison[0] << ", result " << i) check_close(dirty[i], clean[i], 1e-13);
+    }
   }
+}
+
+/// What a query holds that sees no key, and its cotangent, reach neither keys nor values.
+BOOST_AUTO_TEST_CASE(decision_18_a_blind_query_reaches_nothing) {
+  constexpr std::int64_t kQueries = 40, kBlind = 35;  // in the second tile of the kernel
+  const Tensor q = normal({1, 2, kQueries, 4}, 1, float64);
+  const Tensor k = normal({1, 2, 3, 4}, 2, float64);
+  const Tensor v = normal({1, 2, 3, 4}, 3, float64);
+  const Tensor dy = normal({1, 2, kQueries, 4}, 4, float64);
+  const Tensor sees = reshape(arange(kQueries) < kBlind, {kQueries, 1});
+  const Mask mask = Mask::keep_pairs(expand(sees, {kQueries, 3}).contiguous());
+  const auto run = [&](const Tensor& queries, const Tensor& cotangent) {
+    std::vector<Tensor> xs;
+    for (const Tensor& x : {queries, k, v}) xs.push_back(x.clone().set_requires_grad(true));
+    Tape tape;
+    const Tensor y = scaled_dot_product_attention(xs[0], xs[1], xs[2], mask);
+    std::vector<Tensor> all = tape.gradient(y, xs, {.cotangent = cotangent, .retain = true});
+    for (const Tensor& d : tape.gradient(y, xs, {.cotangent = cotangent, .create_graph = true}))
+      all.push_back(d.detach());
+    all.push_back(y.detach());
+    return all;
+  };
+  const auto clean = run(q, dy);
+  for (const Poison& poison : {kNoNumbers, kLargeNumbers}) {
+    const auto dirty = run(poisoned(q, 0, kBlind, poison), poisoned(dy, 0, kBlind, poison));
+    for (std::size_t i = 0; i < clean.size(); ++i)
+      BOOST_TEST_CONTEXT(poison[0] << ", result " << i) check_close(dirty[i], clean[i], 1e-13);
+  }
+  // No query at all sees a key: no tile writes the gradients of the keys.
+  const Mask nothing = Mask::keep_pairs(zeros({kQueries, 3}, {.dtype = boolean}));
+  Tensor keys = k.clone().set_requires_grad(true);
+  Tape tape;
+  const Tensor y = scaled_dot_product_attention(q, keys, v, nothing);
+  check_close(tape.gradient(y, keys, {.cotangent = dy}), zeros(k.shape(), {.dtype = float64}), 0.0);
 }
 
 BOOST_AUTO_TEST_CASE(decision_18_a_later_key_reaches_no_earlier_query) {

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "fixture.hpp"
+#include "says.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
@@ -12,6 +13,7 @@
 using namespace tapegrad;
 using test::check_close;
 using test::Fixture;
+using test::says;
 
 namespace {
 
@@ -153,6 +155,36 @@ BOOST_AUTO_TEST_CASE(features_last_are_a_view_away) {
   check_close(y, conv1d(x.transpose(1, 2).clone(), w).transpose(1, 2), 0.0);
   BOOST_TEST(y.size(1) == 5);
   BOOST_TEST(y.size(2) == 4);
+}
+
+BOOST_AUTO_TEST_CASE(options_that_overflow_positions_are_refused) {
+  constexpr std::int64_t kMost = INT64_MAX;
+  constexpr std::int64_t kHalf = std::int64_t{1} << 62;
+  const Tensor x = arange(1, 5, 1, {.dtype = float32}).reshape({1, 1, 4});
+  const auto taps = [](std::int64_t k) { return ones({1, 1, k}); };
+  const auto far = says("[conv1d] a dilation of 4611686018427387904 is too large for a kernel of 5 taps");
+  BOOST_CHECK_EXCEPTION(conv1d(x, taps(5), {}, {.dilation = kHalf}), ShapeError, far);
+  BOOST_CHECK_EXCEPTION(conv1d(x, taps(5), {}, {.dilation = kHalf, .causal = true}), ShapeError, far);
+  BOOST_CHECK_THROW(conv1d(x, taps(2), {}, {.dilation = kMost}), ShapeError);
+  BOOST_CHECK_EXCEPTION(
+      conv1d(x, taps(2), {}, {.dilation = kMost - 1}), ShapeError,
+      says("[conv1d] the kernel spans 9223372036854775807 positions, x [1, 1, 4] with its padding has 4"));
+  for (const std::int64_t padding : {kMost, kMost / 2, kHalf})
+    BOOST_CHECK_EXCEPTION(conv1d(x, taps(2), {}, {.padding = padding}), ShapeError,
+                          says("is too large for x [1, 1, 4]"));
+  BOOST_CHECK_THROW(conv1d_weight(x, ones({1, 1, 4}), 5, {.dilation = kHalf}), ShapeError);
+  BOOST_TEST(conv1d(x, taps(2), {}, {.stride = kMost}).to_vector<float>() == std::vector<float>{3});
+
+  const Tensor one = ones({1, 1, 1});
+  BOOST_CHECK_EXCEPTION(
+      conv_transpose1d(one, taps(5), {}, {.dilation = kHalf}), ShapeError,
+      says("[conv_transpose1d] a dilation of 4611686018427387904 is too large for a kernel of 5 taps"));
+  for (const std::int64_t stride : {kMost, kHalf})
+    BOOST_CHECK_EXCEPTION(conv_transpose1d(x, taps(2), {}, {.stride = stride}), ShapeError,
+                          says("is too large for x [1, 1, 4]"));
+  for (const std::int64_t padding : {kMost, kHalf})
+    BOOST_CHECK_THROW(conv_transpose1d(one, taps(2), {}, {.padding = padding}), ShapeError);
+  BOOST_TEST(conv_transpose1d(one, taps(2), {}, {.stride = kMost}).to_vector<float>() == (std::vector<float>{1, 1}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

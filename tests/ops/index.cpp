@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "fixture.hpp"
+#include "says.hpp"
 #include "tapegrad/array/memory.hpp"
 #include "tapegrad/base/threads.hpp"
 #include "tapegrad/ops/view.hpp"
@@ -14,6 +15,7 @@ using namespace tapegrad;
 using test::check_close;
 using test::check_values;
 using test::Fixture;
+using test::says;
 using test::Values;
 
 namespace {
@@ -222,6 +224,16 @@ BOOST_AUTO_TEST_CASE(a_loop_of_lookups_fills_one_buffer) {
   const Tensor gradient = weight.grad();
   for (std::int64_t v = 0; v < kRows; ++v)
     BOOST_REQUIRE(gradient[v][0].item<float>() == (v == 0 ? 1.0F : v < 20 ? 2.0F : 0.0F));
+}
+
+BOOST_AUTO_TEST_CASE(counts_that_no_tensor_holds) {
+  const Tensor x = ones({2});
+  const auto counts = [](std::int64_t a, std::int64_t b) { return from_vector<std::int64_t>({a, b}, {2}); };
+  BOOST_CHECK_EXCEPTION(repeat_interleave(x, counts(INT64_MAX, 1), 0), ShapeError,
+                        says("[repeat_interleave] the counts for dimension 0 of [2] are too large"));
+  BOOST_CHECK_EXCEPTION(repeat_interleave(x, counts(INT64_MAX - 1, 1), 0), ShapeError, says("too many elements"));
+  BOOST_CHECK_EXCEPTION(repeat_interleave(x, INT64_MAX, 0), ShapeError,
+                        says("[repeat_interleave] a count of 9223372036854775807 is too large for dimension 0 of [2]"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -6,6 +6,7 @@
 
 #include "fixture.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/tape/tape.hpp"
 
@@ -81,6 +82,47 @@ BOOST_AUTO_TEST_CASE(what_an_ignored_row_holds_does_not_matter) {
     check_close(tape.gradient(y, x, {.create_graph = differentiable}), from_vector<double>({0, 0, 0.25, -0.25}, {2, 2}),
                 1e-15);
   }
+}
+
+// No class is possible there: the loss is inf, and all rules have the gradient 0.
+BOOST_AUTO_TEST_CASE(rows_of_minus_infinity_have_no_gradient) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const Tensor x = from_vector<double>({-infinity, -infinity, 0.0, std::log(3.0)}, {2, 2}, true);
+  const Tensor targets = from_vector<std::int64_t>({1, 1}, {2});
+  for (const double smoothing : {0.0, 0.2}) {
+    const auto loss = [&](const Tensor& z, Reduction reduction) {
+      return cross_entropy(z, targets, {.label_smoothing = smoothing, .reduction = reduction});
+    };
+    const double q = smoothing / 2;  // p = {1 / 4, 3 / 4} less {q, 1 - q}
+    const Tensor expected = from_vector<double>({0, 0, (0.25 - q) / 2, (q - 0.25) / 2}, {2, 2});
+    for (const bool differentiable : {false, true}) {
+      Tape tape;
+      const Tensor y = loss(x, Reduction::mean);
+      BOOST_TEST(y.item() == infinity);
+      check_close(tape.gradient(y, x, {.create_graph = differentiable}), expected, 1e-15);
+    }
+    const Tensor direction = from_vector<double>({1, 2, 1, 0}, {2, 2});
+    check_close(jvp([&](const Tensor& z) { return loss(z, Reduction::none); }, x.detach(), direction).second,
+                from_vector<double>({0, 0.25 - q}, {2}), 1e-15);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_mean_of_losses_whose_sum_overflows) {
+  const auto check = [](double large, DType dtype, double tolerance) {
+    BOOST_TEST_CONTEXT(large) {
+      // -log softmax of the second class is `large`, to rounding.
+      const Tensor x = tensor({{0.0, -large}, {0.0, -large}, {0.0, 0.0}, {0.0, 0.0}}, {.dtype = dtype});
+      const Tensor targets = from_vector<std::int64_t>({1, 1, 0, 0}, {4});
+      const auto loss = [&](const CrossEntropyOptions& options) { return cross_entropy(x, targets, options).item(); };
+      BOOST_TEST(std::abs(loss({}) / (large / 2) - 1.0) < tolerance);
+      // 2 (1 / 4) large / (2 / 4 + 2)
+      const Tensor weight = tensor({1.0, 0.25}, {.dtype = dtype});
+      BOOST_TEST(std::abs(loss({.weight = weight}) / (large / 5) - 1.0) < tolerance);
+      BOOST_TEST(loss({.reduction = Reduction::sum}) == std::numeric_limits<double>::infinity());
+    }
+  };
+  check(3e38, float32, 1e-6);
+  check(1.5e308, float64, 1e-15);
 }
 
 BOOST_AUTO_TEST_CASE(class_weights_are_constants) {

@@ -233,6 +233,34 @@ BOOST_AUTO_TEST_CASE(layer_norm_over_one_feature_is_beta) {
     BOOST_TEST(v == 0.0);
 }
 
+// With eps = 0, or too small for the dtype, 1 / sqrt(eps) is infinite.
+BOOST_AUTO_TEST_CASE(one_value_is_beta_without_eps_too) {
+  for (const DType dtype : {float32, float64}) {
+    for (const double eps : {0.0, 1e-90}) {
+      const TensorOptions options{.dtype = dtype, .requires_grad = true};
+      const Tensor x = tensor({{3.0, -1e8}, {0.0, 2.0}}, options);
+      const auto check = [&](const Tensor& beta, const Tensor& gamma, const auto& norm) {
+        Tape tape;
+        const Tensor y = norm(x.reshape({2, 2, 1}));
+        for (const double v : y.to(float64).to_vector<double>()) BOOST_TEST(v == 0.5);
+        for (const bool differentiable : {false, true}) {
+          const auto d = tape.pull_back({y}, {full({2, 2, 1}, 3.0, {.dtype = dtype})}, {x, gamma, beta},
+                                        {.retain = true, .create_graph = differentiable});
+          for (const double v : d[0].to(float64).to_vector<double>()) BOOST_TEST(v == 0.0);
+          for (const double v : d[1].to(float64).to_vector<double>()) BOOST_TEST(v == 0.0);
+          BOOST_TEST(sum(d[2]).item() == 12.0);
+        }
+      };
+      Tensor gamma = full({1}, 2.0, {.dtype = dtype}).set_requires_grad(true);
+      Tensor beta = full({1}, 0.5, {.dtype = dtype}).set_requires_grad(true);
+      check(beta, gamma, [&](const Tensor& z) { return layer_norm(z, gamma, beta, eps); });
+      gamma = full({2}, 2.0, {.dtype = dtype}).set_requires_grad(true);
+      beta = full({2}, 0.5, {.dtype = dtype}).set_requires_grad(true);
+      check(beta, gamma, [&](const Tensor& z) { return group_norm(z, 2, gamma, beta, eps); });
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(layer_norm_of_a_row_is_the_same_in_any_batch) {
   const Tensor gamma = normal({40}, 1, float32);
   const Tensor beta = normal({40}, 2, float32);

@@ -1,16 +1,19 @@
 #include "tapegrad/ops/pool.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>
 
 #include "fixture.hpp"
+#include "says.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 using namespace tapegrad;
 using test::check_close;
 using test::Fixture;
+using test::says;
 
 namespace {
 
@@ -93,6 +96,67 @@ BOOST_AUTO_TEST_CASE(the_first_of_ties_takes_the_whole_gradient) {
   Tape tape;
   check_close(tape.gradient(max_pool1d(x, 4), x, {.cotangent = ones({1}, {.dtype = float64})}),
               from_vector<double>({0.0, 1.0, 0.0, 0.0}, {4}), 0.0);
+}
+
+/// How many windows PyTorch's pooling_output_shape gives.
+BOOST_AUTO_TEST_CASE(as_many_windows_as_in_pytorch) {
+  const auto windows = [](std::int64_t length, std::int64_t kernel, const MaxPool1dOptions& how) {
+    const std::int64_t stride = *how.stride;
+    const std::int64_t room =
+        length + 2 * how.padding - how.dilation * (kernel - 1) - 1 + (how.ceil_mode ? stride - 1 : 0);
+    const std::int64_t count = (room < 0 ? -((-room + stride - 1) / stride) : room / stride) + 1;
+    return how.ceil_mode && (count - 1) * stride >= length + how.padding ? count - 1 : count;
+  };
+  for (std::int64_t length = 1; length <= 7; ++length)
+    for (std::int64_t kernel = 1; kernel <= 5; ++kernel)
+      for (MaxPool1dOptions how; const std::int64_t stride : {1, 2, 3, 9}) {
+        how.stride = stride;
+        for (how.padding = 0; how.padding <= kernel / 2; ++how.padding)
+          for (how.dilation = 1; how.dilation <= 3; ++how.dilation)
+            for (const bool ceil_mode : {false, true}) {
+              how.ceil_mode = ceil_mode;
+              const std::int64_t expected = windows(length, kernel, how);
+              std::int64_t got = 0;
+              try {
+                got = max_pool1d(zeros({length}), kernel, how).size(0);
+              } catch (const ShapeError& e) {
+                if (says("holds nothing but padding")(e)) continue;
+              }
+              BOOST_TEST_REQUIRE(got == std::max(expected, std::int64_t{0}),
+                                 length << ", kernel " << kernel << ", stride " << stride << ", padding " << how.padding
+                                        << ", dilation " << how.dilation << ", ceil " << ceil_mode << ": " << got
+                                        << " instead of " << expected);
+            }
+      }
+}
+
+BOOST_AUTO_TEST_CASE(with_ceil_mode_a_kernel_may_be_longer_by_less_than_a_stride) {
+  const Tensor x = from_vector<double>({1.0, 3.0}, {2});
+  BOOST_TEST(avg_pool1d(x, 3, {.stride = 2, .ceil_mode = true}).to_vector<double>() == std::vector<double>{2.0});
+  BOOST_CHECK_THROW(avg_pool1d(x, 3, {.stride = 2}), ShapeError);
+  BOOST_CHECK_THROW(avg_pool1d(x, 4, {.stride = 2, .ceil_mode = true}), ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(options_near_the_largest_number) {
+  constexpr std::int64_t kMost = INT64_MAX;
+  constexpr std::int64_t kHalf = std::int64_t{1} << 62;
+  const Tensor x = from_vector<double>({1.0, 2.0, 3.0, 4.0}, {4});
+  const auto values = [](const Tensor& y) { return y.to_vector<double>(); };
+  BOOST_CHECK_EXCEPTION(
+      max_pool1d(x, 5, {.dilation = kHalf}), ShapeError,
+      says("[max_pool1d] a dilation of 4611686018427387904 is too large for a kernel of 5 positions"));
+  BOOST_CHECK_THROW(max_pool1d(x, 2, {.dilation = kMost}), ShapeError);
+  BOOST_CHECK_EXCEPTION(avg_pool1d(x, 3, {.padding = kMost}), ValueError,
+                        says("[avg_pool1d] expected a padding from 0 to half the kernel size 3"));
+  BOOST_TEST(values(max_pool1d(x, 1, {.stride = 1, .dilation = kMost})) == values(x));
+  BOOST_TEST(values(max_pool1d(x, 2, {.stride = kMost, .dilation = kMost - 1, .ceil_mode = true})) ==
+             std::vector<double>{1.0});
+  for (const bool ceil_mode : {false, true})
+    BOOST_TEST(values(avg_pool1d(x, 2, {.stride = kMost, .ceil_mode = ceil_mode})) == std::vector<double>{1.5});
+  BOOST_TEST(values(avg_pool1d(x, kMost, {.padding = kMost / 2})) == std::vector<double>{10.0 / 9223372036854775807.0});
+  BOOST_CHECK_EXCEPTION(adaptive_avg_pool1d(x, kMost), ShapeError,
+                        says("[adaptive_avg_pool1d] an output size of 9223372036854775807 is too large for x [4]"));
+  BOOST_CHECK_EXCEPTION(adaptive_max_pool1d(x, kMost / 8), Error, says("the system has no memory for"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,8 +1,12 @@
-// prod, norm and std.
+// prod, norm, std and logsumexp.
+#include <cmath>
 #include <limits>
 
 #include "as_pytorch.hpp"
+#include "tapegrad/diff/transforms.hpp"
+#include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/view.hpp"
 
 using namespace tapegrad;
 using test::check_as_pytorch;
@@ -61,6 +65,86 @@ BOOST_AUTO_TEST_CASE(gradients_of_subnormal_lengths) {
   Tape tape;
   BOOST_TEST(tape.gradient(norm(x), x).to_vector<float>() == (std::vector<float>{1.0F, 0.0F}),
              boost::test_tools::per_element());
+}
+
+// Of s and 3 s: sqrt(2) s, with slopes -+1 / sqrt(2).
+BOOST_AUTO_TEST_CASE(deviations_whose_squares_leave_the_range) {
+  const auto check = [](double s, DType dtype) {
+    BOOST_TEST_CONTEXT(s << " as " << to_string(dtype)) {
+      const double tolerance = dtype == float32 ? 1e-6 : 1e-15, slope = std::sqrt(0.5);
+      // One such column beside a usual one and a constant.
+      const Tensor x = tensor({{s, 1.0, s}, {3 * s, 3.0, s}}, {.dtype = dtype, .requires_grad = true});
+      Tape tape;
+      const Tensor y = tapegrad::std(x, 0);
+      const std::vector<double> v = y.to(float64).to_vector<double>();
+      BOOST_TEST(std::abs(v[0] / (std::sqrt(2.0) * s) - 1.0) < tolerance);
+      BOOST_TEST(std::abs(v[1] - std::sqrt(2.0)) < tolerance);
+      BOOST_TEST(v[2] == 0.0);
+      test::check_close(tape.gradient(sum(y), x).to(float64),
+                        tensor({{-slope, -slope, 0.0}, {slope, slope, 0.0}}, {.dtype = float64}), tolerance);
+      const auto f = [](const Tensor& z) { return tapegrad::std(z, 0); };
+      const Tensor direction = tensor({{0.0, 0.0, 0.0}, {2.0, 0.0, 1.0}}, {.dtype = dtype});
+      test::check_close(jvp(f, x.detach(), direction).second.to(float64),
+                        tensor({2 * slope, 0.0, 0.0}, {.dtype = float64}), tolerance);
+    }
+  };
+  for (const double s : {1e20, 1e38, 1e-23, 1e-30}) check(s, float32);
+  for (const double s : {1e160, 1e200, 1e-160, 1e-200}) check(s, float64);
+}
+
+BOOST_AUTO_TEST_CASE(a_deviation_far_out_keeps_small_differences) {
+  // Neighbours at 2^1000, 2^948 apart.
+  const double x = 0x1p1000, step = 0x1p948;
+  const Tensor y = tapegrad::std(tensor({x, x + step, x + 2 * step}, {.dtype = float64}));
+  BOOST_TEST(std::abs(y.item() / step - 1.0) < 1e-15);
+  const double infinity = std::numeric_limits<double>::infinity();
+  BOOST_TEST(std::isnan(tapegrad::std(tensor({1.0, infinity}, {.dtype = float64})).item()));
+}
+
+// With p_k = e^k / (1 + e + e^2): slopes p_i, second derivatives p_i ([i = j] - p_j), whatever is added to x.
+BOOST_AUTO_TEST_CASE(slopes_of_logsumexp_sum_to_one_however_large_it_is) {
+  const std::vector<double> e{1.0, std::exp(1.0), std::exp(2.0)};
+  std::vector<double> p;
+  for (const double v : e) p.push_back(v / (e[0] + e[1] + e[2]));
+  const std::vector<double> second{p[0] * (1 - p[0]), -p[0] * p[1], -p[0] * p[2]};
+  const auto check = [&](double offset, DType dtype) {
+    BOOST_TEST_CONTEXT(offset << " as " << to_string(dtype)) {
+      const double tolerance = dtype == float32 ? 5e-7 : 1e-15;
+      const Tensor x = tensor({offset, offset + 1, offset + 2}, {.dtype = dtype, .requires_grad = true});
+      Tape tape;
+      const Tensor d = tape.gradient(logsumexp(x), x, {.create_graph = true});
+      test::check_close(d.detach().to(float64), from_vector(p, {3}), tolerance);
+      test::check_close(tape.gradient(d[0], x).to(float64), from_vector(second, {3}), tolerance);
+      const auto f = [](const Tensor& z) { return logsumexp(z, -1); };
+      const Tensor ones_like_x = ones({3}, {.dtype = dtype});
+      BOOST_TEST(std::abs(jvp(f, x.detach(), ones_like_x).second.item() - 1.0) < tolerance);
+    }
+  };
+  for (const double offset : {0.0, 1e3, 1e6, 1e7, -1e7}) check(offset, float32);
+  for (const double offset : {0.0, 1e6, 1e15, -1e15}) check(offset, float64);
+}
+
+BOOST_AUTO_TEST_CASE(slopes_of_logsumexp_at_infinity) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  // Over both outer axes: all -inf, one -inf of four equal, and one +inf, whose slope is that of no limit.
+  const Tensor x = from_vector<double>({-infinity, -infinity, 1.0, -infinity, -infinity, 2.0,  //
+                                        -infinity, 2.0, infinity, -infinity, 2.0, 3.0},
+                                       {2, 2, 3})
+                       .set_requires_grad(true);
+  Tape tape;
+  const Tensor y = logsumexp(x, {0, 1});
+  BOOST_TEST(y.to_vector<double>()[0] == -infinity);
+  BOOST_TEST(y.to_vector<double>()[2] == infinity);
+  for (const bool differentiable : {true, false}) {
+    const std::vector<double> d =
+        tape.gradient(sum(y), x, {.retain = true, .create_graph = differentiable}).to_vector<double>();
+    for (const std::size_t i : {0, 3, 6, 9}) BOOST_TEST(d[i] == 0.0);
+    BOOST_TEST(d[1] == 0.0);
+    BOOST_TEST(std::abs(d[7] - 0.5) < 1e-15);
+    BOOST_TEST(std::abs(d[10] - 0.5) < 1e-15);
+    for (const std::size_t i : {2, 5, 11}) BOOST_TEST(d[i] == 0.0);
+    BOOST_TEST(std::isnan(d[8]));
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

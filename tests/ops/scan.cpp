@@ -1,5 +1,7 @@
 #include "tapegrad/ops/scan.hpp"
 
+#include <cmath>
+
 #include "as_pytorch.hpp"
 #include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -44,6 +46,54 @@ BOOST_AUTO_TEST_CASE(a_recurrence_by_hand) {
              boost::test_tools::per_element());
   BOOST_TEST(t.grad().to_vector<double>() == (std::vector<double>{0.125, 0.25, 0.5, 1}),
              boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_state_that_overflows_and_no_cotangent) {
+  const Tensor a = from_vector<float>({2, 1e30F, 1e30F, 1e-30F}, {4}, true);
+  for (const bool strong_zero : {false, true}) {
+    Tape tape;
+    const Tensor h = linear_recurrence(a, ones({4}), 0);
+    BOOST_TEST(std::isinf(h[2].item()));
+    const auto da = tape.gradient(h[0], a, {.strong_zero = strong_zero}).to_vector<float>();
+    BOOST_TEST(std::isnan(da[3]) == !strong_zero);  // as the header says
+    for (const std::size_t i : {0U, 1U, 2U}) BOOST_TEST(da[i] == 0.0F);
+  }
+}
+
+/// The rules of prod and cumprod keep running products in double: these overflow or vanish in float32 on the way.
+BOOST_AUTO_TEST_CASE(running_products_beyond_the_range_of_float32) {
+  const auto vector = [](const std::vector<float>& values) {
+    return from_vector(values, {static_cast<std::int64_t>(values.size())}, true);
+  };
+  const auto check = [](const Tensor& got, const std::vector<double>& expected) {
+    const std::vector<float> values = got.to_vector<float>();
+    BOOST_TEST_REQUIRE(values.size() == expected.size());
+    for (std::size_t i = 0; i < values.size(); ++i)
+      BOOST_TEST(std::abs(values[i] - expected[i]) <= 1e-6 * std::abs(expected[i]),
+                 "element " << i << ": " << values[i] << " instead of " << expected[i]);
+  };
+  const Tensor large_first = vector({1e30F, 1e30F, 1e-30F, 1e-30F});
+  const Tensor small_first = vector({1e-30F, 1e-30F, 1e30F, 1e30F});
+  const Tensor overflows = vector({1e30F, 1e30F, 1e-30F});
+  for (const bool differentiable : {false, true}) {
+    BOOST_TEST_CONTEXT((differentiable ? "differentiable" : "fused")) {
+      Tape tape;
+      const auto gradient = [&](const Tensor& y, const Tensor& x) {
+        return tape.gradient(y, x, {.retain = true, .create_graph = differentiable});
+      };
+      check(gradient(prod(large_first), large_first), {1e-30, 1e-30, 1e30, 1e30});
+      check(gradient(cumprod(overflows, 0)[0], overflows), {1, 0, 0});
+      check(gradient(cumprod(overflows, 0)[2], overflows).slice(0, {0, 2}), {1, 1});
+      check(gradient(cumprod(small_first, 0)[3], small_first), {1e30, 1e30, 1e-30, 1e-30});
+    }
+  }
+  const Tensor x = large_first.detach();
+  check(jvp([](const Tensor& v) { return prod(v); }, x, vector({0, 0, 1, 1}).detach()).second.reshape({1}), {2e30});
+  check(jvp([](const Tensor& v) { return cumprod(v, 0); }, small_first.detach(), vector({0, 0, 1, 0}).detach()).second,
+        {0, 0, 0, 1e-30});
+  // d2 (x0 x1 x2 x3) / dx0 dx2 = x1 x3
+  const Tensor h = hessian([](const Tensor& v) { return prod(v); }, vector({1e30F, 1e25F, 1e30F, 1e-30F}).detach());
+  BOOST_TEST(std::abs(h[0][2].item() - 1e-5) <= 1e-11);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

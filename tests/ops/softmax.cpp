@@ -1,5 +1,6 @@
 #include "tapegrad/ops/softmax.hpp"
 
+#include <array>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>
@@ -103,6 +104,53 @@ BOOST_AUTO_TEST_CASE(tangents_of_hidden_entries_reach_nothing) {
   };
   for (const auto f : {tapegrad::softmax, tapegrad::log_softmax})
     check_close(tangent(f, kInfinity), tangent(f, 0.0), 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(cotangents_of_hidden_entries_reach_nothing) {
+  // Of x = {1, -, 3} with the cotangent {1, -, 2}: -+p_0 p_2 for softmax, 1 - 3 p_0 and 2 - 3 p_2 for its logarithm.
+  const double p0 = 1 / (1 + std::exp(2.0)), p2 = 1 / (1 + std::exp(-2.0));
+  const Tensor keep = from_vector<bool>({true, false, true}, {3});
+  for (const bool log : {false, true}) {
+    const Tensor expected = log ? from_vector<double>({1 - 3 * p0, 0.0, 2 - 3 * p2}, {3})
+                                : from_vector<double>({-p0 * p2, 0.0, p0 * p2}, {3});
+    const auto derivatives = [&](const Tensor& x, const Tensor& mask, const std::vector<double>& cotangent) {
+      const auto f = log ? log_softmax : tapegrad::softmax;
+      Tape tape;
+      const Tensor dy = from_vector(cotangent, {3});
+      const Tensor fused = tape.gradient(f(x, -1, mask), x, {.cotangent = dy});
+      const Tensor rule = tape.gradient(f(x, -1, mask), x, {.cotangent = dy, .create_graph = true});
+      const Tensor second = tape.gradient(sum(square(rule)), x);
+      return std::array<Tensor, 3>{fused, rule.detach(), second};
+    };
+    for (const bool masked : {true, false}) {
+      const Tensor x = from_vector<double>({1.0, masked ? 2.0 : -kInfinity, 3.0}, {3}, true);
+      const Tensor mask = masked ? keep : Tensor();
+      const auto plain = derivatives(x, mask, {1.0, 0.0, 2.0});
+      for (const double c : {kInfinity, -kInfinity, std::nan(""), std::numeric_limits<double>::max()}) {
+        BOOST_TEST_CONTEXT((log ? "log_softmax" : "softmax") << ", " << c << (masked ? ", masked" : ", -inf")) {
+          const auto [fused, rule, second] = derivatives(x, mask, {1.0, c, 2.0});
+          check_close(fused, expected, 1e-15);
+          check_close(rule, expected, 1e-15);
+          check_close(second, plain[2], 0.0);
+        }
+      }
+      // The other way round: what is wrong elsewhere is not theirs.
+      const auto [fused, rule, second] = derivatives(x, mask, {kInfinity, 1.0, 2.0});
+      BOOST_TEST(fused.to_vector<double>()[1] == 0.0);
+      BOOST_TEST(rule.to_vector<double>()[1] == 0.0);
+    }
+  }
+}
+
+// A probability that rounds to 0 counts as hidden, which changes nothing that is finite.
+BOOST_AUTO_TEST_CASE(cotangents_of_entries_without_weight) {
+  const Tensor x = from_vector<double>({0.0, -1000.0, std::log(3.0)}, {3}, true);
+  const Tensor dy = from_vector<double>({1.0, 1e300, 0.0}, {3});
+  for (const bool differentiable : {false, true}) {
+    Tape tape;
+    const Tensor dx = tape.gradient(tapegrad::softmax(x), x, {.cotangent = dy, .create_graph = differentiable});
+    check_close(dx, from_vector<double>({0.1875, 0.0, -0.1875}, {3}), 1e-15);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -65,6 +65,44 @@ BOOST_AUTO_TEST_CASE(expanded_gradients) {
   BOOST_TEST(one.item() == 2.0);
 }
 
+BOOST_AUTO_TEST_CASE(norms_whose_squares_leave_the_range_of_double) {
+  for (const double scale : {1e200, 1e-200, 1e307}) {
+    BOOST_TEST_CONTEXT(scale) {
+      Tensor a = zeros({2}, {.dtype = float64, .requires_grad = true});
+      Tensor b = zeros({1}, {.dtype = float64, .requires_grad = true});
+      Tensor c = zeros({1}, {.dtype = float32, .requires_grad = true});
+      a.set_grad(tensor({2 * scale, 3 * scale}, {.dtype = float64}));
+      b.set_grad(tensor({6 * scale}, {.dtype = float64}));
+      c.set_grad(tensor({0.0}));
+      BOOST_TEST(std::abs(clip_grad_norm({a, b, c}, 1.0) / (7 * scale) - 1.0) < 1e-15);
+      // What is short is not scaled.
+      const double unit = scale > 1.0 ? 1.0 / 7.0 : scale;
+      const std::vector<double> g = a.grad().to_vector<double>();
+      BOOST_TEST(std::abs(g[0] / (2 * unit) - 1.0) < 1e-15);
+      BOOST_TEST(std::abs(g[1] / (3 * unit) - 1.0) < 1e-15);
+      BOOST_TEST(std::abs(b.grad().item() / (6 * unit) - 1.0) < 1e-15);
+    }
+  }
+  Tensor a = zeros({2}, {.dtype = float64, .requires_grad = true});
+  a.set_grad(tensor({1e300, std::nan("")}, {.dtype = float64}));
+  BOOST_TEST(std::isnan(clip_grad_norm({a}, 1.0)));
+  a.set_grad(tensor({1e300, HUGE_VAL}, {.dtype = float64}));
+  BOOST_TEST(std::isinf(clip_grad_norm({a}, 1.0)));
+}
+
+BOOST_AUTO_TEST_CASE(a_leaf_that_is_named_twice_counts_once) {
+  Tensor a = zeros({2}, {.dtype = float64, .requires_grad = true});
+  const Tensor same = a;
+  Tensor b = zeros({1}, {.dtype = float64, .requires_grad = true});
+  a.set_grad(tensor({3.0, 0.0}, {.dtype = float64}));
+  b.set_grad(tensor({4.0}, {.dtype = float64}));
+  BOOST_TEST(clip_grad_norm({a, same, b, a}, 1.0) == 5.0);
+  BOOST_TEST(std::abs(a.grad().to_vector<double>()[0] - 0.6) < 1e-6);
+  BOOST_TEST(std::abs(b.grad().item() - 0.8) < 1e-6);
+  a.set_grad(expand(tensor({3.0}, {.dtype = float64}), {2}));  // made dense once
+  BOOST_TEST(std::abs(clip_grad_norm({a, same}, 100.0) - std::sqrt(18.0)) < 1e-15);
+}
+
 BOOST_AUTO_TEST_CASE(bad_limits) {
   const Tensor a = zeros({2}, {.requires_grad = true});
   BOOST_CHECK_THROW(clip_grad_norm({a}, 0.0), ValueError);

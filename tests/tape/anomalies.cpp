@@ -56,6 +56,26 @@ BOOST_AUTO_TEST_CASE(infinities_of_a_mask_are_meant) {
   BOOST_TEST(x.grad().to_vector<double>()[2] == 0.0);
 }
 
+BOOST_AUTO_TEST_CASE(infinities_where_log_softmax_hides_are_meant) {
+  const double p0 = 1 / (1 + std::exp(2.0)), p2 = 1 / (1 + std::exp(-2.0));
+  const Tensor x = leaf({1.0, 2.0, 3.0});
+  const Tensor keep = from_vector<bool>({true, false, true}, {3});
+  Tape tape({.anomaly = true});
+  // ln(p_0) + ln(p_2), whose slopes are 1 - 2 p
+  const std::vector<double> d = tape.gradient(sum(where(keep, log_softmax(x, -1, keep), 0.0)), x).to_vector<double>();
+  BOOST_TEST(std::abs(d[0] - (1 - 2 * p0)) < 1e-15);
+  BOOST_TEST(d[1] == 0.0);
+  BOOST_TEST(std::abs(d[2] - (1 - 2 * p2)) < 1e-15);
+  // Another axis, and a row that is hidden altogether.
+  const Tensor pairs = leaf({{1.0, 2.0}, {3.0, 4.0}});
+  const Tensor some = from_vector<bool>({true, false, false, false}, {2, 2});
+  BOOST_TEST(log_softmax(pairs, 0, some).to_vector<double>() == (Values{0.0, -kInfinity, -kInfinity, -kInfinity}),
+             boost::test_tools::per_element());
+  // Without a mask nothing is hidden.
+  BOOST_CHECK_EXCEPTION(log_softmax(leaf({1.5e308, -1.5e308})), TapeError,
+                        says("[log_softmax] made a value that is not finite"));
+}
+
 BOOST_AUTO_TEST_CASE(the_node_whose_rule_makes_it_is_named) {
   const Tensor x = leaf({0.0, 4.0});
   Tape tape({.anomaly = true});

@@ -159,17 +159,18 @@ Tensor stand_in(const TapeImpl& tape, const Edge& edge) {
   return t;
 }
 
-/// What the nodes from `first` on read from before, and the leaves among them.
-std::vector<Tensor> captured_since(const TapeImpl& tape, std::size_t first) {
+/// What the nodes from `first` on read from before, and the leaves among them; the block's result, if that is such a
+/// tensor itself.
+std::vector<Tensor> captured_since(const TapeImpl& tape, std::size_t first, const Edge& result) {
   std::set<std::pair<std::uint32_t, std::uint32_t>> seen;
   std::vector<Tensor> captured;
-  for (std::size_t i = first; i < tape.nodes.size(); ++i) {
-    const Node& node = *tape.nodes[i];
-    for (const Edge& edge : std::span(node.edges, node.edge_count)) {
-      if (!edge.tracked() || (edge.node >= first && !tape.nodes[edge.node]->is_leaf())) continue;
-      if (seen.insert({edge.node, edge.output}).second) captured.push_back(stand_in(tape, edge));
-    }
-  }
+  const auto read = [&](const Edge& edge) {
+    if (!edge.tracked() || (edge.node >= first && !tape.nodes[edge.node]->is_leaf())) return;
+    if (seen.insert({edge.node, edge.output}).second) captured.push_back(stand_in(tape, edge));
+  };
+  for (std::size_t i = first; i < tape.nodes.size(); ++i)
+    for (const Edge& edge : std::span(tape.nodes[i]->edges, tape.nodes[i]->edge_count)) read(edge);
+  read(result);
   return captured;
 }
 
@@ -200,7 +201,7 @@ Tensor checkpoint(TensorFunction run, const std::vector<Tensor>& hs) {
     value = y.detach();
     depends = y.is_tracked();
     if (depends) {
-      for (Tensor& t : captured_since(tape, pop.size()))
+      for (Tensor& t : captured_since(tape, pop.size(), tape.edge_of(y, Checkpoint::name)))
         if (t.impl()->place.serial == 0 || t.impl()->place.node < leaves.size())
           block->captured.push_back(std::move(t));
     }

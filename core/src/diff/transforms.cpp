@@ -33,13 +33,15 @@ Tensor as_argument(const Tensor& x) {
   return apply(Argument{}, x.is_tracked() ? x : fresh_leaf(x));
 }
 
+std::string described(const Tensor& x) {
+  if (!x.defined()) return "an undefined tensor";
+  return fmt::format("{} {}", to_string(x.dtype()), to_string(x.shape()));
+}
+
 void expect_floating_argument(const char* name, const std::vector<Tensor>& xs) {
   if (std::any_of(xs.begin(), xs.end(), carries_gradient)) return;
-  const std::string got = xs.empty() ? "no argument"
-                          : !xs.front().defined()
-                              ? "an undefined tensor"
-                              : fmt::format("{} {}", to_string(xs.front().dtype()), to_string(xs.front().shape()));
-  throw DTypeError(fmt::format("[{}] expected a floating tensor to differentiate by, got {}", name, got));
+  throw DTypeError(fmt::format("[{}] expected a floating tensor to differentiate by, got {}", name,
+                               xs.empty() ? "no argument" : described(xs.front())));
 }
 
 void expect_alike(const char* name, const char* what, const Tensor& derivative, const Tensor& of) {
@@ -232,6 +234,8 @@ Tensor jacobian(const TensorFunction& f, const Tensor& x, TransformOptions optio
     if (point.outputs().size() != 1)
       throw ShapeError(fmt::format("[jacobian] expected a function with one result, got {}", point.outputs().size()));
     const Tensor y = point.outputs().front();
+    if (!carries_gradient(y))
+      throw DTypeError(fmt::format("[jacobian] expected a floating result to differentiate, got {}", described(y)));
     const Shape shape = joined(y.shape(), x.shape());
     if (shape.numel() == 0) return zeros(shape, {.dtype = x.dtype()});
     if (y.numel() <= x.numel()) {

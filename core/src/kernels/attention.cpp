@@ -380,7 +380,9 @@ HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int6
         const Lanes<T> probability = hn::Mul(exponential<T>(hn::Sub(s, shift)), factor);
         hn::StoreU(probability, Tag<T>(), p_column.at(j));
         const Lanes<T> d = hn::Mul(probability, hn::Sub(hn::LoadU(Tag<T>(), ds_column.at(j)), mean));
-        hn::StoreU(hn::Mul(d, scale), Tag<T>(), ds_column.at(j));
+        // A hidden value may be so large that dp is infinite.
+        const auto hidden = hn::Eq(s, splat(kLowest<T>));
+        hn::StoreU(hn::IfThenZeroElse(hidden, hn::Mul(d, scale)), Tag<T>(), ds_column.at(j));
       });
     }
     if (scores.guarded()) {
@@ -391,8 +393,26 @@ HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int6
     } else if (g.dq.data) {
       multiply<T>(rows, f.width, {keys, transposed(ds), scores.k(), dq.from(begin), false});
     }
-    if (g.dk.data) multiply<T>(keys, f.width, {rows, plain(ds), scores.q().from(begin), dk, begin > 0});
-    if (g.dv.data) multiply<T>(keys, f.value_width, {rows, plain(p), dout.from(begin), dv, begin > 0});
+    // Queries that see no key are left out, whatever they and their cotangents hold.
+    bool accumulate = begin > 0;
+    for (std::int64_t first = begin; first < end;) {
+      std::int64_t last = first;
+      while (last < end && max[last] != kLowest<T>) ++last;
+      if (last == first) {
+        ++first;
+        continue;
+      }
+      const auto part = [=](Rows<T> of_keys) {
+        return plain(Rows<const T>{of_keys.data + (first - begin), of_keys.stride});
+      };
+      if (g.dk.data) multiply<T>(keys, f.width, {last - first, part(ds), scores.q().from(first), dk, accumulate});
+      if (g.dv.data) multiply<T>(keys, f.value_width, {last - first, part(p), dout.from(first), dv, accumulate});
+      accumulate = true;
+      first = last;
+    }
+    if (accumulate) continue;
+    if (g.dk.data) clear(dk, 0, keys, f.width);
+    if (g.dv.data) clear(dv, 0, keys, f.value_width);
   }
 }
 

@@ -41,8 +41,7 @@ void for_each_block(std::int64_t columns, std::int64_t rows, const Body& body) {
 /// Body(row) for each of `rows` rows of `columns` elements.
 template <class Body>
 void for_each_row(std::int64_t rows, std::int64_t columns, const Body& body) {
-  const std::int64_t grain = std::max<std::int64_t>(1, 8192 / std::max<std::int64_t>(1, columns));
-  parallel_for(rows, grain, 4 * rows * columns, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(rows, rows_per_chunk(columns), 4 * rows * columns, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) body(row);
   });
 }

@@ -106,7 +106,8 @@ HWY_NOINLINE void row_forward(const T* x, const T* gamma, const T* beta, RowRang
         squares[k] = multiply_add(d, d, squares[k]);
       });
       const double variance = total(add(squares[0], squares[1])) / static_cast<double>(n);
-      rstd[r] = static_cast<T>(1 / std::sqrt(variance + eps));
+      const T inverse = static_cast<T>(1 / std::sqrt(variance + eps));
+      rstd[r] = centred && n == 1 && std::isinf(inverse) ? T(0) : inverse;  // one value has no deviation to scale
     }
     for (std::int64_t r = begin; r < end; ++r) {
       const auto deviation = deviation_of(r);
@@ -322,8 +323,7 @@ constexpr std::int64_t kGradientRows = 32;
 template <class Forward, class T>
 void forward_rows(Forward kernel, const T* x, const T* gamma, const T* beta, std::int64_t rows, std::int64_t n,
                   double eps, T* y, T* mean, T* rstd) {
-  const std::int64_t grain = std::max<std::int64_t>(1, 8192 / std::max<std::int64_t>(1, n));
-  parallel_for(rows, grain, 4 * rows * n, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(rows, rows_per_chunk(n), 4 * rows * n, [&](std::int64_t begin, std::int64_t end) {
     kernel(x, gamma, beta, {begin, end, n}, eps, y, mean, rstd);
   });
 }
@@ -350,9 +350,8 @@ std::int64_t count_valid(const BatchNorm<T>& facts) {
   return facts.valid ? std::count(facts.valid, facts.valid + facts.rows, true) : facts.rows;
 }
 
-std::int64_t batch_grain(std::int64_t channels) {
-  return std::max<std::int64_t>(64, 16384 / std::max<std::int64_t>(1, channels));
-}
+/// Each chunk has sums of its own over the channels, added up at the end: few, of many rows.
+std::int64_t batch_grain(std::int64_t channels) { return rows_per_chunk(channels, 2 * kChunkElements, 64); }
 
 /// Body(begin, end) over ranges of rows that follow from the shape.
 template <class T, class Body>

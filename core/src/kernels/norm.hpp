@@ -13,7 +13,8 @@
 
 namespace tapegrad::kernels {
 
-/// y = gamma xhat + beta per row (Ba et al. 2016); keeps mean and rstd [rows].
+/// y = gamma xhat + beta per row (Ba et al. 2016); keeps mean and rstd [rows]. For n = 1 an infinite rstd (eps = 0) is
+/// kept as 0: y = beta and dx = 0.
 template <class T>
 void layer_norm_forward(const T* x, const T* gamma, const T* beta, std::int64_t rows, std::int64_t n, double eps, T* y,
                         T* mean, T* rstd);

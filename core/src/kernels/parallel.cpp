@@ -24,15 +24,12 @@ namespace {
 /// Whether this thread came out of fork(): OpenMP's team of it stayed with the parent, and waiting for it never ends.
 constinit thread_local bool team_lost = false;
 
-void notice_forks() {
-  static const int noticed = pthread_atfork(nullptr, nullptr, [] { team_lost = true; });
-  (void)noticed;
-}
+/// From the program's start on: the team may be an application's, and the fork come before the first computation here.
+[[maybe_unused]] const int forks_noticed = pthread_atfork(nullptr, nullptr, [] { team_lost = true; });
 
 }  // namespace
 
 int max_threads() {
-  notice_forks();
   if (team_lost || omp_in_parallel() != 0) return 1;
   return chosen_threads > 0 ? chosen_threads : omp_get_max_threads();
 }

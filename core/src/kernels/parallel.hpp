@@ -32,6 +32,16 @@ int max_threads();
 /// us, and what the others touch must come from this thread's caches.
 inline constexpr std::int64_t kSerialWork = 96 * 1024;
 
+/// Elements of a chunk where a kernel does not say otherwise: about what stays in a first-level cache.
+inline constexpr std::int64_t kChunkElements = 8192;
+
+/// The rows of a chunk of about so many elements, `least` at least. Chunks fix the order of sums over rows, hence their
+/// bits.
+constexpr std::int64_t rows_per_chunk(std::int64_t row_elements, std::int64_t elements = kChunkElements,
+                                      std::int64_t least = 1) {
+  return std::max(least, elements / std::max<std::int64_t>(1, row_elements));
+}
+
 /// The largest team that one loop gets.
 inline constexpr int kMostThreads = 64;
 

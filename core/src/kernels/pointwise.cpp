@@ -9,9 +9,7 @@
 namespace tapegrad::kernels {
 namespace {
 
-/// Elements per parallel chunk: a row that stays in the first-level cache.
-constexpr std::int64_t kChunk = 8192;
-static_assert(kChunk < kFarRow);
+static_assert(kChunkElements < kFarRow);
 /// Elements gathered at a time from an operand that cannot be read in place.
 constexpr std::int64_t kGathered = 1024;
 
@@ -177,7 +175,7 @@ void for_each_piece(const std::array<std::size_t, N>& element_sizes, const Shape
     }
   }
 
-  parallel_for(n, n < kFarArray ? kChunk : kFarRow, n * cost, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(n, n < kFarArray ? kChunkElements : kFarRow, n * cost, [&](std::int64_t begin, std::int64_t end) {
     alignas(64) std::byte buffers[N][static_cast<std::size_t>(kGathered) * sizeof(double)];
     std::array<Piece, N> pieces{};
     for (std::int64_t i = begin, count; i < end; i += count) {
@@ -241,7 +239,7 @@ void copy(const Shape& shape, const Operand& x, Element* to) {
   const int last = loop.rank - 1;
   if (last > 0 && strides[at(last)] != 1 && strides[at(last - 1)] == 1) {  // the last two dimensions are transposed
     const std::int64_t rows = sizes[at(last - 1)], columns = sizes[at(last)];
-    const std::int64_t band = std::max(kTile, kChunk / columns / kTile * kTile);  // rows to a chunk
+    const std::int64_t band = std::max(kTile, kChunkElements / columns / kTile * kTile);  // rows to a chunk
     const std::int64_t bands = (rows + band - 1) / band;
     parallel_for(n / (rows * columns) * bands, 1, n * 4, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t c = begin; c < end; ++c) {
@@ -252,7 +250,7 @@ void copy(const Shape& shape, const Operand& x, Element* to) {
     });
     return;
   }
-  parallel_for(n, kChunk, n * 2, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(n, kChunkElements, n * 2, [&](std::int64_t begin, std::int64_t end) {
     gather(from, loop.rank, sizes, strides, begin, end - begin, to + begin);
   });
 }

@@ -12,7 +12,7 @@ namespace {
 template <class Body>
 void for_each_row(std::int64_t rows, std::int64_t length, std::span<const Window> windows, const Body& body) {
   const std::int64_t cost = std::max({std::int64_t{1}, length, static_cast<std::int64_t>(windows.size())});
-  parallel_for(rows, std::max<std::int64_t>(1, 4096 / cost), 16 * rows * cost,
+  parallel_for(rows, rows_per_chunk(cost, kChunkElements / 2), 16 * rows * cost,
                [&](std::int64_t begin, std::int64_t end) {
                  for (std::int64_t row = begin; row < end; ++row) body(row);
                });

@@ -402,7 +402,8 @@ template <class T>
 void for_rows(const kernels::RecurrentStep<T>& step, typename RecurrentTable<T>::Rows rows) {
   constexpr std::int64_t kStepsPerElement = 60;  // of 0.1 ns: a handful of exponentials
   if (step.hidden == 0) return;
-  kernels::parallel_for(step.rows, std::max<std::int64_t>(1, 1024 / step.hidden),
+  // A step is short, and its rows are shared out anew at each.
+  kernels::parallel_for(step.rows, kernels::rows_per_chunk(step.hidden, 1024),
                         step.rows * step.hidden * kStepsPerElement,
                         [&](std::int64_t begin, std::int64_t end) { rows(step, begin, end); });
 }

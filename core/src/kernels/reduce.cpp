@@ -198,7 +198,7 @@ void fold_slices(Fold fold, const T* x, const Slices& shape, Operands<T> operand
   const std::int64_t outer = shape.outer, n = shape.n, inner = shape.inner;
   if (outer * inner == 0) return;
   const ReduceTable<T> kernels = table<T>();
-  const std::int64_t chunk = std::max<std::int64_t>(128, 16384 / inner);
+  const std::int64_t chunk = rows_per_chunk(inner, 2 * kChunkElements, 128);  // partial sums: few, of many terms
   const std::int64_t chunks = std::max<std::int64_t>(1, (n + chunk - 1) / chunk);
   const std::int64_t work = outer * n * inner * (fold == Fold::exponential_sum ? 8 : 1);
 

@@ -42,24 +42,53 @@ void for_each_tile(const Slices& shape, const Body& body) {
                });
 }
 
-/// Walks down each tile with a carry per line: step(carry, element, how many came before) for each element, in order of
-/// the axis or against it. Carries begin as `start`; done(lines, carries) ends a tile.
+/// Walks down a tile with a carry per line, in order of the axis or against it: step(carry, element, how many came
+/// before, place among the tile's elements) for each element.
+template <class Step>
+void walk(const Lines& lines, Direction direction, double* carry, const Step& step) {
+  const bool forward = direction == Direction::forward;
+  const std::int64_t first = forward ? 0 : lines.n - 1;
+  const std::int64_t next = forward ? 1 : -1;
+  if (lines.count == 1) {  // the carry stays in a register
+    double only = *carry;
+    for (std::int64_t r = 0, row = first; r < lines.n; ++r, row += next)
+      step(only, lines.first + row * lines.stride, r, row);
+    *carry = only;
+    return;
+  }
+  for (std::int64_t r = 0, row = first; r < lines.n; ++r, row += next)
+    for (std::int64_t i = 0; i < lines.count; ++i)
+      step(carry[i], lines.first + row * lines.stride + i, r, row * lines.count + i);
+}
+
+/// Walks down each tile of an array: step(carry, element, how many came before). Carries begin as `start`;
+/// done(lines, carries) ends a tile.
 template <class Step, class Done>
 void scan(const Slices& shape, Direction direction, double start, const Step& step, const Done& done) {
   for_each_tile(shape, [&](const Lines& lines) {
-    const std::int64_t stride = direction == Direction::forward ? lines.stride : -lines.stride;
-    std::int64_t at = lines.first + (direction == Direction::forward ? 0 : (lines.n - 1) * lines.stride);
-    if (lines.count == 1) {  // the carry stays in a register
-      double carry = start;
-      for (std::int64_t r = 0; r < lines.n; ++r, at += stride) step(carry, at, r);
-      done(lines, &carry);
-      return;
-    }
     double carry[kTile];
     std::fill_n(carry, lines.count, start);
-    for (std::int64_t r = 0; r < lines.n; ++r, at += stride)
-      for (std::int64_t i = 0; i < lines.count; ++i) step(carry[i], at + i, r);
+    walk(lines, direction, carry, [&](double& c, std::int64_t at, std::int64_t r, std::int64_t) { step(c, at, r); });
     done(lines, carry);
+  });
+}
+
+/// Walks up each tile of x with the products of what lies before, in double: in float they could overflow where the
+/// whole does not. step(carry, element, product); carries begin as `start`.
+template <class T, class Step>
+void scan_with_products(const T* x, const Slices& shape, double start, const Step& step) {
+  for_each_tile(shape, [&](const Lines& lines) {
+    thread_local Scratch scratch;
+    double* const before = scratch.get<double>(lines.n * lines.count);
+    double carry[kTile];
+    std::fill_n(carry, lines.count, 1.0);
+    walk(lines, Direction::forward, carry, [=](double& c, std::int64_t at, std::int64_t, std::int64_t place) {
+      before[place] = c;
+      c *= static_cast<double>(x[at]);
+    });
+    std::fill_n(carry, lines.count, start);
+    walk(lines, Direction::backward, carry,
+         [&](double& c, std::int64_t at, std::int64_t, std::int64_t place) { step(c, at, before[place]); });
   });
 }
 
@@ -90,19 +119,13 @@ void cumulative_product(const T* x, const Slices& shape, T* y) {
 }
 
 template <class T>
-void cumulative_product_backward(const T* x, const T* y, const T* dy, const Slices& shape, T* dx) {
-  const std::int64_t stride = shape.inner;
-  const std::int64_t last = shape.n - 1;
+void cumulative_product_backward(const T* x, const T* dy, const Slices& shape, T* dx) {
   // The carry is x[k + 1] s[k + 1].
-  scan(
-      shape, Direction::backward, 0.0,
-      [=](double& carry, std::int64_t at, std::int64_t step) {
-        const double s = carry + static_cast<double>(dy[at]);
-        const double before = step == last ? 1.0 : static_cast<double>(y[at - stride]);
-        dx[at] = static_cast<T>(before * s);
-        carry = static_cast<double>(x[at]) * s;
-      },
-      kNothingMore);
+  scan_with_products(x, shape, 0.0, [=](double& carry, std::int64_t at, double before) {
+    const double s = carry + static_cast<double>(dy[at]);
+    dx[at] = static_cast<T>(before * s);
+    carry = static_cast<double>(x[at]) * s;
+  });
 }
 
 template <class T>
@@ -129,36 +152,18 @@ void reduce_product(const T* x, const Slices& shape, T* out) {
 
 template <class T>
 void exclusive_product(const T* x, const Slices& shape, T* y) {
-  for_each_tile(shape, [&](const Lines& lines) {
-    // Products of what lies before, in double: in float they could overflow where the whole does not.
-    thread_local Scratch scratch;
-    double* const before = scratch.get<double>(lines.n * lines.count);
-    double carry[kTile];
-    std::fill_n(carry, lines.count, 1.0);
-    for (std::int64_t r = 0; r < lines.n; ++r) {
-      const T* row = x + lines.first + r * lines.stride;
-      for (std::int64_t i = 0; i < lines.count; ++i) {
-        before[r * lines.count + i] = carry[i];
-        carry[i] *= static_cast<double>(row[i]);
-      }
-    }
-    std::fill_n(carry, lines.count, 1.0);
-    for (std::int64_t r = lines.n - 1; r >= 0; --r) {
-      const std::int64_t at = lines.first + r * lines.stride;
-      for (std::int64_t i = 0; i < lines.count; ++i) {
-        y[at + i] = static_cast<T>(before[r * lines.count + i] * carry[i]);
-        carry[i] *= static_cast<double>(x[at + i]);
-      }
-    }
+  scan_with_products(x, shape, 1.0, [=](double& carry, std::int64_t at, double before) {
+    y[at] = static_cast<T>(before * carry);
+    carry *= static_cast<double>(x[at]);
   });
 }
 
-#define TAPEGRAD_SCAN(T)                                                                      \
-  template void cumulative_sum(const T*, const Slices&, Direction, T*);                       \
-  template void cumulative_product(const T*, const Slices&, T*);                              \
-  template void cumulative_product_backward(const T*, const T*, const T*, const Slices&, T*); \
-  template void linear_recurrence(const T*, const T*, const Slices&, Direction, T*);          \
-  template void reduce_product(const T*, const Slices&, T*);                                  \
+#define TAPEGRAD_SCAN(T)                                                             \
+  template void cumulative_sum(const T*, const Slices&, Direction, T*);              \
+  template void cumulative_product(const T*, const Slices&, T*);                     \
+  template void cumulative_product_backward(const T*, const T*, const Slices&, T*);  \
+  template void linear_recurrence(const T*, const T*, const Slices&, Direction, T*); \
+  template void reduce_product(const T*, const Slices&, T*);                         \
   template void exclusive_product(const T*, const Slices&, T*)
 TAPEGRAD_SCAN(float);
 TAPEGRAD_SCAN(double);

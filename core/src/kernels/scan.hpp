@@ -20,10 +20,9 @@ void cumulative_sum(const T* x, const Slices& shape, Direction direction, T* y);
 template <class T>
 void cumulative_product(const T* x, const Slices& shape, T* y);
 
-/// dx[k] = (product of x[j] for j < k) * s[k], where s[k] = dy[k] + x[k + 1] s[k + 1]; y is cumulative_product's
-/// result.
+/// dx[k] = (product of x[j] for j < k) * s[k], where s[k] = dy[k] + x[k + 1] s[k + 1].
 template <class T>
-void cumulative_product_backward(const T* x, const T* y, const T* dy, const Slices& shape, T* dx);
+void cumulative_product_backward(const T* x, const T* dy, const Slices& shape, T* dx);
 
 /// h[i] = a[i] h[i - 1] + b[i] (backward: a[i] h[i + 1] + b[i]); what lies outside is 0, and the a that meets it is not
 /// read.

@@ -66,23 +66,51 @@ HWY_NOINLINE void forward(const T* x, std::int64_t begin, std::int64_t end, std:
   }
 }
 
+/// `v` where the probability p is not 0.
+template <bool guarded, class T>
+HWY_INLINE Lanes<T> unless_hidden(Lanes<T> p, Lanes<T> v) {
+  return guarded ? hn::IfThenZeroElse(hn::Eq(p, splat<T>(0)), v) : v;
+}
+
+template <bool guarded, class T>
+HWY_INLINE T mean_cotangent(const T* p, const T* g, std::int64_t n) {
+  Wide<T> dot[2] = {wide_zero<T>(), wide_zero<T>()};
+  each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
+    lanes.fetch_ahead(p + i);
+    lanes.fetch_ahead(g + i);
+    const Lanes<T> v = lanes.load(p + i);
+    dot[k] = multiply_add(widen(v), widen(unless_hidden<guarded, T>(v, lanes.load(g + i))), dot[k]);
+  });
+  return static_cast<T>(total(add(dot[0], dot[1])));
+}
+
+template <bool guarded, class T>
+HWY_INLINE void cotangents_of_row(const T* p, const T* g, T mean, std::int64_t n, T* out) {
+  each_vector<T>(n, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
+    lanes.fetch_ahead(out + i);
+    const Lanes<T> v = lanes.load(p + i);
+    const Lanes<T> d = hn::Mul(v, hn::Sub(lanes.load(g + i), splat<T>(mean)));
+    lanes.store(unless_hidden<guarded, T>(v, d), out + i);
+  });
+}
+
+/// Below this a mean is finite, so that every p g was, and no g - mean overflows: at p = 0 all products are 0 as they
+/// are.
+template <class T>
+inline constexpr T kTame = std::numeric_limits<T>::max() * std::numeric_limits<T>::epsilon() / 4;
+
 template <class T>
 HWY_NOINLINE void backward(const T* y, const T* dy, std::int64_t begin, std::int64_t end, std::int64_t n, T* dx) {
   for (std::int64_t r = begin; r < end; ++r) {
     const T* p = y + r * n;
     const T* g = dy + r * n;
     T* out = dx + r * n;
-    Wide<T> dot[2] = {wide_zero<T>(), wide_zero<T>()};
-    each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
-      lanes.fetch_ahead(p + i);
-      lanes.fetch_ahead(g + i);
-      dot[k] = multiply_add(widen(lanes.load(p + i)), widen(lanes.load(g + i)), dot[k]);
-    });
-    const Lanes<T> mean = splat<T>(static_cast<T>(total(add(dot[0], dot[1]))));
-    each_vector<T>(n, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
-      lanes.fetch_ahead(out + i);
-      lanes.store(hn::Mul(lanes.load(p + i), hn::Sub(lanes.load(g + i), mean)), out + i);
-    });
+    const T mean = mean_cotangent<false>(p, g, n);
+    if (std::abs(mean) < kTame<T>) {
+      cotangents_of_row<false>(p, g, mean, n, out);
+    } else {
+      cotangents_of_row<true>(p, g, mean_cotangent<true>(p, g, n), n, out);
+    }
   }
 }
 
@@ -224,7 +252,7 @@ TAPEGRAD_EXPORT_KERNEL_TABLE(SoftmaxTable)
 template <class Body>
 void for_rows(std::int64_t rows, std::int64_t n, std::int64_t steps, const Body& body) {
   if (n == 0) return;
-  parallel_for(rows, std::max<std::int64_t>(1, 8192 / n), rows * n * steps, body);
+  parallel_for(rows, rows_per_chunk(n), rows * n * steps, body);
 }
 
 template <class T>

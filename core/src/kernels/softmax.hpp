@@ -22,7 +22,8 @@ struct RowMask {
 template <class T>
 void softmax_forward(const T* x, std::int64_t rows, std::int64_t n, const RowMask& mask, T* y);
 
-/// dx = y (dy - sum dy y). A masked entry has y = 0 and so dx = 0.
+/// dx = y (dy - sum dy y). An entry with y = 0 (masked, or so improbable that it rounds to 0) is taken for one that is
+/// masked: its dy is not looked at, infinite or NaN as it may be, and dx = 0.
 template <class T>
 void softmax_backward(const T* y, const T* dy, std::int64_t rows, std::int64_t n, T* dx);
 

@@ -9,6 +9,9 @@
 #include "kernels/adam.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad {
 namespace {
@@ -128,6 +131,14 @@ void for_each_dtype(std::span<const Tensor> tensors, const char* op, const Point
   visit(double{});
 }
 
+/// Where squares leave the range of double: each norm is taken with its elements scaled.
+double norm_of_norms(std::span<const Tensor> tensors) {
+  const NoRecord pause;
+  std::vector<double> lengths;
+  for (const Tensor& x : tensors) lengths.push_back(norm(x.to(float64)).item());
+  return norm(from_vector(lengths, {static_cast<std::int64_t>(lengths.size())})).item();
+}
+
 }  // namespace
 
 double global_norm(std::span<const Tensor> tensors) {
@@ -139,7 +150,9 @@ double global_norm(std::span<const Tensor> tensors) {
         return const_cast<T*>(read<T>(x, copies));  // one kernel type for reading and writing; this one reads
       },
       [&](auto parts) { squares += kernels::sum_of_squares(parts); });
-  return std::sqrt(squares);
+  const double length = std::sqrt(squares);
+  const bool in_range = length >= 0x1p-450 && !std::isinf(length);
+  return in_range || std::isnan(length) ? length : norm_of_norms(tensors);
 }
 
 void scale_in_place(std::span<const Tensor> tensors, double factor, const char* writer) {

@@ -25,6 +25,10 @@ bool is_replaying();
 /// one outside is a TapeError unless it is detached (a transform takes its value). Without a recording tape, and in
 /// forward mode, the block just runs.
 ///
+/// Takes 1 to 31 arguments, each of which has a bit in what the node keeps (Keep): ValueError for none and for more, on
+/// a recording tape. What the block reads beside its arguments is not counted. ValueError also unless the block returns
+/// one tensor.
+///
 /// REQUIRES: what the block refers to lives until the tape is consumed.
 template <class F>
 Tensor checkpoint(F block, const Tensor& h) {

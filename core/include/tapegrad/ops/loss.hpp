@@ -22,16 +22,16 @@ struct CrossEntropyOptions {
 
 /// -log softmax(logits)[target]: logits [.., C], targets int64 of logits' shape without the classes. As
 /// torch.nn.functional.cross_entropy with classes last: the mean divides by the sum of the weights of the targets. When
-/// all targets are ignored (or there are none) the mean is 0 with gradient 0 (PyTorch: NaN). Throws IndexError that
-/// names the first target outside 0 ... C - 1, ShapeError, DTypeError, ValueError for label_smoothing, TapeError for a
-/// weight that is tracked.
+/// all targets are ignored (or there are none) the mean is 0 with gradient 0 (PyTorch: NaN). Logits of one sample that
+/// are all -inf give inf, with gradient 0 to them (PyTorch: NaN). Throws IndexError that names the first target outside
+/// 0 ... C - 1, ShapeError, DTypeError, ValueError for label_smoothing, TapeError for a weight that is tracked.
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options = {});
 
-/// (input - target)^2. Shapes must be the same: ShapeError (a broadcast here is mostly a mistake). The mean of no
-/// elements is NaN.
+/// (input - target)^2. Shapes must be the same: ShapeError (a broadcast here is mostly a mistake); dtypes too, and
+/// floating: DTypeError. The mean of no elements is NaN.
 Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
 
-/// |input - target|; the slope at 0 is 0. Shapes must be the same: ShapeError.
+/// |input - target|; the slope at 0 is 0. Throws ShapeError and DTypeError as mse_loss does.
 Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
 
 struct HuberOptions {
@@ -40,8 +40,8 @@ struct HuberOptions {
   Reduction reduction = Reduction::mean;
 };
 
-/// (input - target)^2 / 2 up to a distance of delta, beyond it delta (|input - target| - delta / 2). Huber 1964. Shapes
-/// must be the same: ShapeError; ValueError for delta.
+/// (input - target)^2 / 2 up to a distance of delta, beyond it delta (|input - target| - delta / 2). Huber 1964. Throws
+/// ShapeError and DTypeError as mse_loss does, ValueError for delta.
 Tensor huber_loss(const Tensor& input, const Tensor& target, const HuberOptions& options = {});
 
 /// As Reduction; batch_mean is the sum divided by the size of the first dimension: the divergence per sample, where
@@ -57,8 +57,8 @@ struct KlDivOptions {
 /// The terms p (log p - input) of the Kullback-Leibler divergence of targets p from exp(input): the input holds
 /// log-probabilities, as torch.nn.functional.kl_div's does. A target p = 0 (with log_target: -inf) gives 0, also where
 /// the input is -inf (PyTorch: NaN), with gradient 0 to the input. The slope to the target is log p + 1 - input, which
-/// is -inf at p = 0 unless the input is -inf too: then 0. Shapes must be the same: ShapeError. The mean of no entries
-/// is NaN.
+/// is -inf at p = 0 unless the input is -inf too: then 0. The mean of no entries is NaN. Throws ShapeError and
+/// DTypeError as mse_loss does; ShapeError too for batch_mean of scalars.
 Tensor kl_div(const Tensor& input, const Tensor& target, const KlDivOptions& options = {});
 
 struct NllOptions {
@@ -82,7 +82,8 @@ struct BceOptions {
 };
 
 /// -(pos_weight t log sigmoid(x) + (1 - t) log(1 - sigmoid(x))), stable in both tails; targets t in [0, 1] of the
-/// logits' shape. The mean divides by the number of entries. Gradients flow into everything given. Throws ShapeError.
+/// logits' shape. The mean divides by the number of entries. Gradients flow into everything given. Throws ShapeError,
+/// DTypeError unless all are floating and of one dtype.
 Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BceOptions& options = {});
 
 /// The cosine of the angle between vectors along `axis` of a and b, which broadcast: their inner product divided by

@@ -23,8 +23,9 @@ struct AvgPool1dOptions {
 };
 
 /// Means of windows of `kernel_size` positions: [.., T] with T = floor((L + 2 padding - kernel_size) / stride) + 1
-/// (`ceil_mode`: ceil). As torch.nn.functional.avg_pool1d. Throws ShapeError for a kernel longer than the padded
-/// sequence, ValueError for options out of range, DTypeError.
+/// (`ceil_mode`: ceil). As torch.nn.functional.avg_pool1d. Throws ShapeError where T < 1 (for a kernel longer than the
+/// padded sequence; with `ceil_mode`, longer by `stride` positions or more: by less, the one window holds what there
+/// is), ValueError for options out of range, DTypeError.
 Tensor avg_pool1d(const Tensor& x, std::int64_t kernel_size, const AvgPool1dOptions& options = {});
 
 struct MaxPool1dOptions {

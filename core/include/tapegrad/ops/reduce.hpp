@@ -45,7 +45,8 @@ Tensor var(const Tensor& x, const Axes& axes = {}, VarOptions options = {});
 Tensor std(const Tensor& x, const Axes& axes = {}, VarOptions options = {});
 
 /// The product of all elements, in double precision. Of no elements: 1. The gradient is the product of the others: no
-/// division by x, so zeros are as good as any number, to every order.
+/// division by x, so zeros are as good as any number, to every order; it too is computed in double precision, whose
+/// range bounds the products of what lies before an element and behind it.
 Tensor prod(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 
 struct NormOptions {

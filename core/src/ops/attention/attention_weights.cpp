@@ -6,7 +6,7 @@
 
 #include "ops/attention/pair_mask.hpp"
 #include "tape/dispatch.hpp"
-#include "tape/pointwise.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/attention.hpp"
 #include "tapegrad/ops/linalg.hpp"
@@ -33,31 +33,54 @@ Tensor keep_of(const Mask& mask, std::int64_t queries, std::int64_t keys) {
   return keep;
 }
 
-Tensor without_unseen(const Tensor& x, const Tensor& keep, std::int64_t queries) {
+namespace {
+
+enum class Side { queries, keys };
+
+/// x [N, H, L, D] of the queries or of the keys, with 0 for those that `keep` pairs with none of the `others`, if one
+/// of them holds NaN or inf.
+Tensor without_unpaired(const Tensor& x, const Tensor& keep, std::int64_t others, Side side) {
   if (!keep.defined()) return x;
   const array::Array& values = array_of(x);
   const array::Array& mask = array_of(keep);
-  const Shape step = broadcast_strides(mask.shape, mask.strides, {x.size(0), x.size(1), queries, x.size(2)});
-  const std::int64_t last_query = step[2] == 0 ? std::min<std::int64_t>(queries, 1) : queries;
+  const std::int64_t count = x.size(2);
+  const Shape pairs =
+      side == Side::keys ? Shape{x.size(0), x.size(1), others, count} : Shape{x.size(0), x.size(1), count, others};
+  const Shape strides = broadcast_strides(mask.shape, mask.strides, pairs);
+  const std::int64_t own_step = strides[side == Side::keys ? 3 : 2], other_step = strides[side == Side::keys ? 2 : 3];
+  const std::int64_t distinct = other_step == 0 ? std::min<std::int64_t>(others, 1) : others;
+  // With a causal mask the last query sees every key, and every query the first key.
+  const auto is_paired = [&](const bool* own) {
+    for (std::int64_t i = 0; i < distinct; ++i)
+      if (own[(side == Side::keys ? distinct - 1 - i : i) * other_step]) return true;
+    return false;
+  };
   const std::int64_t width = x.size(3);
-  Tensor seen = empty({x.size(0), x.size(1), x.size(2), 1}, {.dtype = boolean});
-  bool* out = seen.mutable_data<bool>("without_unseen").data();
+  Tensor paired = empty({x.size(0), x.size(1), count, 1}, {.dtype = boolean});
+  bool* out = paired.mutable_data<bool>("without_unpaired").data();
   bool poisoned = false;
   with_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     for (std::int64_t n = 0; n < x.size(0); ++n)
       for (std::int64_t h = 0; h < x.size(1); ++h)
-        for (std::int64_t j = 0; j < x.size(2); ++j, ++out) {
-          const bool* sees = mask.as<bool>() + n * step[0] + h * step[1] + j * step[3];
-          std::int64_t i = last_query;  // backwards: with a causal mask the last query sees every key
-          while (i > 0 && !sees[(i - 1) * step[2]]) --i;
-          *out = i > 0;
+        for (std::int64_t j = 0; j < count; ++j, ++out) {
+          *out = is_paired(mask.as<bool>() + n * strides[0] + h * strides[1] + j * own_step);
           const T* row = values.as<T>() + n * values.strides[0] + h * values.strides[1] + j * values.strides[2];
           for (std::int64_t c = 0; !*out && c < width; ++c)
             poisoned = poisoned || !std::isfinite(row[c * values.strides[3]]);
         }
   });
-  return poisoned ? where(seen, x, 0.0) : x;
+  return poisoned ? where(paired, x, 0.0) : x;
+}
+
+}  // namespace
+
+Tensor without_unseen(const Tensor& x, const Tensor& keep, std::int64_t queries) {
+  return without_unpaired(x, keep, queries, Side::keys);
+}
+
+Tensor without_blind(const Tensor& x, const Tensor& keep, std::int64_t keys) {
+  return without_unpaired(x, keep, keys, Side::queries);
 }
 
 void check_attention(const char* op, const Tensor& q, const Tensor& k, const Mask& mask) {
@@ -80,7 +103,8 @@ Tensor attention_weights(const Tensor& q, const Tensor& k, const Mask& mask, std
   check_attention("attention_weights", q, k, mask);
   const double factor = scale ? *scale : 1.0 / std::sqrt(static_cast<double>(q.size(3)));
   const Tensor keep = keep_of(mask, q.size(2), k.size(2));
-  return softmax(matmul(q * factor, transpose(without_unseen(k, keep, q.size(2)), 2, 3)), -1, keep);
+  const Tensor seen = without_unseen(k, keep, q.size(2));
+  return softmax(matmul(without_blind(q, keep, k.size(2)) * factor, transpose(seen, 2, 3)), -1, keep);
 }
 
 }  // namespace tapegrad

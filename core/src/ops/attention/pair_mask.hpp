@@ -15,6 +15,9 @@ Tensor keep_of(const Mask& mask, std::int64_t queries, std::int64_t keys);
 /// times that is NaN. REQUIRES: keep as keep_of makes it.
 Tensor without_unseen(const Tensor& x, const Tensor& keep, std::int64_t queries);
 
+/// x [N, H, Lq, D], with 0 for the queries that see no key if one of them holds NaN or inf. REQUIRES: as there.
+Tensor without_blind(const Tensor& x, const Tensor& keep, std::int64_t keys);
+
 /// Throws ShapeError unless q [N, H, Lq, D], k [N, H, Lk, D] and the mask fit; DTypeError unless they are of one
 /// floating dtype.
 void check_attention(const char* op, const Tensor& q, const Tensor& k, const Mask& mask);

@@ -7,7 +7,7 @@
 #include "ops/rows.hpp"
 #include "ops/sum_of.hpp"
 #include "tape/dispatch.hpp"
-#include "tape/pointwise.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/attention.hpp"
@@ -51,15 +51,17 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
     return o;
   }
 
-  std::array<Tensor, 5> vjp(const Saved& s, const Tensor& dout) const {
-    const Tensor& q = s.input(0);
+  std::array<Tensor, 5> vjp(const Saved& s, const Tensor& dy) const {
+    const Visible visible(s, mask(s));
     const Tensor p = weights(s);
+    const Tensor dout = visible.queries(dy);
     std::array<Tensor, 5> d;
     if (s.wants(2)) d[2] = matmul(transpose(p, 2, 3), dout);
     if (!s.wants(0) && !s.wants(1)) return d;
-    const Tensor ds = softmax_jacobian(p, matmul(dout, transpose(seen(s, 2), 2, 3))) * scale;
-    if (s.wants(0)) d[0] = matmul(ds, seen(s, 1));
-    if (s.wants(1)) d[1] = matmul(transpose(ds, 2, 3), q);
+    const Tensor dp = visible.pairs(matmul(dout, transpose(visible.keys(s.input(2)), 2, 3)));
+    const Tensor ds = visible.pairs(softmax_jacobian(p, dp) * scale);
+    if (s.wants(0)) d[0] = matmul(ds, visible.keys(s.input(1)));
+    if (s.wants(1)) d[1] = matmul(transpose(ds, 2, 3), visible.queries(s.input(0)));
     return d;
   }
   void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
@@ -85,13 +87,17 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
     sink.add(2, dv);
   }
   Tensor jvp(const Saved& s, Tangents dx) const {
+    const Visible visible(s, mask(s));
     const Tensor p = weights(s);
     Tensor dy;
     Tensor ds;
-    if (dx[0].defined()) add_to(ds, matmul(dx[0], transpose(seen(s, 1), 2, 3)));
-    if (dx[1].defined()) add_to(ds, matmul(s.input(0), transpose(seen(s, dx[1]), 2, 3)));
-    if (ds.defined()) add_to(dy, matmul(softmax_jacobian(p, ds * scale), seen(s, 2)));
-    if (dx[2].defined()) add_to(dy, matmul(p, seen(s, dx[2])));
+    if (dx[0].defined()) add_to(ds, matmul(dx[0], transpose(visible.keys(s.input(1)), 2, 3)));
+    if (dx[1].defined()) add_to(ds, matmul(s.input(0), transpose(visible.keys(dx[1]), 2, 3)));
+    if (ds.defined()) {
+      const Tensor dp = softmax_jacobian(p, visible.pairs(ds) * scale);
+      add_to(dy, matmul(visible.pairs(dp), visible.keys(s.input(2))));
+    }
+    if (dx[2].defined()) add_to(dy, matmul(p, visible.keys(dx[2])));
     return dy;
   }
   void describe(AttributeVisitor& visitor) const {
@@ -249,13 +255,17 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
     return m;
   }
   Tensor weights(const Saved& s) const { return attention_weights(s.input(0), s.input(1), mask(s), scale); }
-  /// The keys (input 1) or values (input 2) as the differentiable rules may read them.
-  Tensor seen(const Saved& s, int input) const { return seen(s, s.input(input)); }
-  /// Keys, values or tangents of them, without those of keys that no query sees.
-  Tensor seen(const Saved& s, const Tensor& of_keys) const {
-    const std::int64_t queries = s.input(0).size(2);
-    return without_unseen(of_keys, keep_of(mask(s), queries, s.input(1).size(2)), queries);
-  }
+  /// What the differentiable rules may read: what is hidden counts as 0, whatever it holds.
+  struct Visible {
+    std::int64_t query_count, key_count;
+    Tensor keep;
+
+    Visible(const Saved& s, const Mask& mask)
+        : query_count(s.input(0).size(2)), key_count(s.input(1).size(2)), keep(keep_of(mask, query_count, key_count)) {}
+    Tensor queries(const Tensor& x) const { return without_blind(x, keep, key_count); }
+    Tensor keys(const Tensor& x) const { return without_unseen(x, keep, query_count); }
+    Tensor pairs(const Tensor& x) const { return keep.defined() ? where(keep, x, 0.0) : x; }
+  };
   static Tensor softmax_jacobian(const Tensor& p, const Tensor& d) { return p * (d - sum(p * d, -1, true)); }
 };
 

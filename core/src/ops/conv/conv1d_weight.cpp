@@ -3,7 +3,7 @@
 #include "ops/conv/trilinear.hpp"
 #include "ops/rows.hpp"
 #include "tape/dispatch.hpp"
-#include "tape/pointwise.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/tape/create.hpp"

@@ -138,8 +138,16 @@ Tensor conv_transpose1d(const Tensor& x, const Tensor& weight, const Tensor& bia
     throw ValueError(fmt::format("[{}] expected an output_padding from 0 to below stride {} or dilation {}, got {}", op,
                                  options.stride, options.dilation, options.output_padding));
   if (weight.size(2) < 1) throw ShapeError(fmt::format("[{}] expected a kernel of at least one tap, got 0", op));
-  const std::int64_t length = (x.size(-1) - 1) * options.stride - 2 * options.padding +
-                              (weight.size(2) - 1) * options.dilation + options.output_padding + 1;
+  std::int64_t length = span_of(op, weight.size(2), options.dilation);
+  std::int64_t steps = 0;
+  if (__builtin_mul_overflow(x.size(-1) - 1, options.stride, &steps) ||
+      __builtin_add_overflow(length, steps, &length) || __builtin_add_overflow(length, options.output_padding, &length))
+    throw ShapeError(
+        fmt::format("[{}] a stride of {} is too large for x {}", op, options.stride, to_string(x.shape())));
+  if (__builtin_sub_overflow(length, options.padding, &length) ||
+      __builtin_sub_overflow(length, options.padding, &length))
+    throw ShapeError(
+        fmt::format("[{}] a padding of {} is too large for x {}", op, options.padding, to_string(x.shape())));
   if (length < 0)
     throw ShapeError(fmt::format("[{}] x {} gives a sequence of length {}", op, to_string(x.shape()), length));
   const Meeting how{.stride = options.stride,

@@ -2,13 +2,18 @@
 
 #include <fmt/format.h>
 
-#include "tape/pointwise.hpp"
+#include <algorithm>
+#include <limits>
+
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/reduce.hpp"
 
 namespace tapegrad {
 
 kernels::Convolution Meeting::with(std::int64_t sequences, std::int64_t channels, std::int64_t outputs) const {
+  // Of a single step the stride says nothing: what kernels add to it shall not overflow.
+  constexpr std::int64_t kMostStride = std::numeric_limits<std::int64_t>::max() / 4;
   return {.sequences = sequences,
           .groups = groups,
           .in = channels / groups,
@@ -16,7 +21,7 @@ kernels::Convolution Meeting::with(std::int64_t sequences, std::int64_t channels
           .length = length,
           .steps = steps,
           .taps = taps,
-          .stride = stride,
+          .stride = steps > 1 ? stride : std::min(stride, kMostStride),
           .dilation = dilation,
           .before = before};
 }
@@ -64,24 +69,33 @@ void check_groups(std::string_view op, std::int64_t channels, std::string_view w
                                  to_string(shape), groups));
 }
 
+std::int64_t span_of(std::string_view op, std::int64_t taps, std::int64_t dilation) {
+  std::int64_t span = 0;
+  if (__builtin_mul_overflow(taps - 1, dilation, &span) || __builtin_add_overflow(span, 1, &span))
+    throw ShapeError(fmt::format("[{}] a dilation of {} is too large for a kernel of {} taps", op, dilation, taps));
+  return span;
+}
+
 Meeting meeting_of(std::string_view op, const Shape& x, std::int64_t taps, const Conv1dOptions& options) {
   check_options(op, options.stride, options.padding, options.dilation, options.groups);
   if (options.causal && options.padding != 0)
     throw ValueError(fmt::format("[{}] causal pads by itself, but padding is {}", op, options.padding));
   check_groups(op, x[x.rank() - 2], "x", x, options.groups);
   if (taps < 1) throw ShapeError(fmt::format("[{}] expected a kernel of at least one tap, got {}", op, taps));
-  const std::int64_t reach = (taps - 1) * options.dilation;
-  const std::int64_t before = options.causal ? reach : options.padding;
-  const std::int64_t padded = x.back() + before + options.padding;
-  if (padded <= reach)
-    throw ShapeError(fmt::format("[{}] the kernel spans {} positions, x {} with its padding has {}", op, reach + 1,
+  const std::int64_t span = span_of(op, taps, options.dilation);
+  const std::int64_t before = options.causal ? span - 1 : options.padding;
+  std::int64_t padded = 0;
+  if (__builtin_add_overflow(x.back(), before, &padded) || __builtin_add_overflow(padded, options.padding, &padded))
+    throw ShapeError(fmt::format("[{}] a padding of {} is too large for x {}", op, before, to_string(x)));
+  if (padded < span)
+    throw ShapeError(fmt::format("[{}] the kernel spans {} positions, x {} with its padding has {}", op, span,
                                  to_string(x), padded));
   return {.stride = options.stride,
           .dilation = options.dilation,
           .before = before,
           .groups = options.groups,
           .length = x.back(),
-          .steps = (padded - reach - 1) / options.stride + 1,
+          .steps = (padded - span) / options.stride + 1,
           .taps = taps};
 }
 

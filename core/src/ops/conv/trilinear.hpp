@@ -84,6 +84,8 @@ void check_options(std::string_view op, std::int64_t stride, std::int64_t paddin
 /// The channels of the tensor `what` must fall into groups.
 void check_groups(std::string_view op, std::int64_t channels, std::string_view what, const Shape& shape,
                   std::int64_t groups);
+/// How many positions a kernel reaches over. REQUIRES: taps >= 1, dilation >= 1.
+std::int64_t span_of(std::string_view op, std::int64_t taps, std::int64_t dilation);
 /// conv1d's meeting of a sequence with a kernel of so many taps.
 Meeting meeting_of(std::string_view op, const Shape& x, std::int64_t taps, const Conv1dOptions& options);
 

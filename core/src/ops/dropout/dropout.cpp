@@ -4,7 +4,7 @@
 
 #include "kernels/dropout.hpp"
 #include "tape/dispatch.hpp"
-#include "tape/pointwise.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/pointwise.hpp"

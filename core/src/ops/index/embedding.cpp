@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "ops/index/indices.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/index.hpp"
@@ -126,6 +127,7 @@ struct Embedding : Op<Embedding> {
 };
 
 Tensor embedding(const Tensor& weight, const Tensor& tokens, std::optional<std::int64_t> padding_idx) {
+  expect_defined("embedding", weight);
   if (weight.dim() != 2)
     throw ShapeError(fmt::format("[embedding] expected a weight [V, E], got {}", to_string(weight.shape())));
   std::int64_t padding = kNoRow;

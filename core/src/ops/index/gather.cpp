@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "ops/index/indices.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/index.hpp"
@@ -87,7 +88,7 @@ struct Gather : Op<Gather> {
 };
 
 Tensor gather(const Tensor& x, int d, const Tensor& index) {
-  return apply(Gather(normalize_axis("gather", d, x.dim())), x, index);
+  return apply(Gather(normalize_axis("gather", d, rank_of("gather", x))), x, index);
 }
 
 TAPEGRAD_CATALOGUE(index, gather, Gather)

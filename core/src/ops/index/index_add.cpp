@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "ops/index/indices.hpp"
-#include "tape/pointwise.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/index.hpp"
@@ -96,7 +96,7 @@ struct IndexAdd : Op<IndexAdd> {
 };
 
 Tensor index_add(const Tensor& x, int d, const Tensor& index, const Tensor& source) {
-  return apply(IndexAdd(normalize_axis("index_add", d, x.dim())), x, index, source);
+  return apply(IndexAdd(normalize_axis("index_add", d, rank_of("index_add", x))), x, index, source);
 }
 
 TAPEGRAD_CATALOGUE(index, index_add, IndexAdd)

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "ops/index/indices.hpp"
-#include "tape/pointwise.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/index.hpp"
@@ -168,6 +168,7 @@ Tensor named_rows(const Tensor& x, const std::vector<Tensor>& index, const Shape
 }  // namespace
 
 Tensor index_put(const Tensor& x, const std::vector<Tensor>& index, const Tensor& values, bool accumulate) {
+  for (const Tensor& along : index) expect_defined("index_put", along);
   expect_same_dtype("index_put", x, values);
   if (accumulate) expect_number("index_put", x);
   if (x.dim() == 0) throw ShapeError("[index_put] a scalar has no dimension to index");

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "ops/index/indices.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/index.hpp"
@@ -82,7 +83,7 @@ struct IndexSelect : Op<IndexSelect> {
 };
 
 Tensor index_select(const Tensor& x, int d, const Tensor& index) {
-  return apply(IndexSelect(normalize_axis("index_select", d, x.dim())), x, index);
+  return apply(IndexSelect(normalize_axis("index_select", d, rank_of("index_select", x))), x, index);
 }
 
 TAPEGRAD_CATALOGUE(index, index_select, IndexSelect)

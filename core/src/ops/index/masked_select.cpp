@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
@@ -70,6 +71,8 @@ struct MaskedSelect : Op<MaskedSelect> {
 };
 
 Tensor masked_select(const Tensor& x, const Tensor& mask) {
+  expect_defined("masked_select", x);
+  expect_defined("masked_select", mask);
   if (mask.dtype() != boolean)
     throw DTypeError(fmt::format("[masked_select] expected a bool mask, got {} {}", to_string(mask.dtype()),
                                  to_string(mask.shape())));

@@ -1,6 +1,6 @@
 #include "ops/index/indices.hpp"
 #include "ops/index/scatter_samples.hpp"
-#include "tape/pointwise.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/index.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -66,10 +66,12 @@ struct Scatter : Op<Scatter> {
 };
 
 Tensor scatter(const Tensor& x, int d, const Tensor& index, const Tensor& source) {
-  return apply(Scatter(normalize_axis("scatter", d, x.dim())), x, index, source);
+  return apply(Scatter(normalize_axis("scatter", d, rank_of("scatter", x))), x, index, source);
 }
 
 Tensor scatter(const Tensor& x, int d, const Tensor& index, double value) {
+  expect_defined("scatter", x);
+  expect_defined("scatter", index);
   return scatter(x, d, index, full(index.shape(), value, {.dtype = x.dtype()}));
 }
 

@@ -1,6 +1,6 @@
 #include "ops/index/indices.hpp"
 #include "ops/index/scatter_samples.hpp"
-#include "tape/pointwise.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/index.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -59,7 +59,7 @@ struct ScatterAdd : Op<ScatterAdd> {
 };
 
 Tensor scatter_add(const Tensor& x, int d, const Tensor& index, const Tensor& source) {
-  return apply(ScatterAdd(normalize_axis("scatter_add", d, x.dim())), x, index, source);
+  return apply(ScatterAdd(normalize_axis("scatter_add", d, rank_of("scatter_add", x))), x, index, source);
 }
 
 TAPEGRAD_CATALOGUE(index, scatter_add, ScatterAdd)

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "ops/linalg/equation.hpp"
-#include "tape/pointwise.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/linalg.hpp"

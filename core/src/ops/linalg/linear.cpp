@@ -4,7 +4,7 @@
 #include "kernels/reduce.hpp"
 #include "ops/sum_of.hpp"
 #include "tape/dispatch.hpp"
-#include "tape/pointwise.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/linalg.hpp"

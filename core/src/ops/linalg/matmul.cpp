@@ -5,7 +5,7 @@
 #include "kernels/gemm.hpp"
 #include "ops/strong_zero.hpp"
 #include "tape/dispatch.hpp"
-#include "tape/pointwise.hpp"
+#include "tape/expect.hpp"
 #include "tape/recorder.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"

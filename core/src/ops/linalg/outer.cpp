@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "tape/pointwise.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/linalg.hpp"

@@ -2,7 +2,7 @@
 
 #include "ops/loss/reduced.hpp"
 #include "ops/sum_of.hpp"
-#include "tape/pointwise.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/pointwise.hpp"

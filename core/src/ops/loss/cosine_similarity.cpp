@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "tape/pointwise.hpp"
+#include "ops/sum_of.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/loss.hpp"
@@ -37,10 +38,7 @@ struct CosineSimilarity : Op<CosineSimilarity> {
     const Pair p(s.input(0), s.input(1), *this);
     Tensor dy;
     if (dx[0].defined()) dy = sum(dx[0] * p.slope(p.a, p.b), axis);
-    if (dx[1].defined()) {
-      const Tensor part = sum(dx[1] * p.slope(p.b, p.a), axis);
-      dy = dy.defined() ? dy + part : part;
-    }
+    if (dx[1].defined()) add_to(dy, sum(dx[1] * p.slope(p.b, p.a), axis));
     return dy;
   }
   void describe(AttributeVisitor& visitor) const {

@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "kernels/reduce.hpp"
 #include "kernels/softmax.hpp"
+#include "ops/loss/class_samples.hpp"
 #include "ops/loss/reduced.hpp"
 #include "ops/loss/targets.hpp"
 #include "ops/rows.hpp"
@@ -51,7 +53,15 @@ struct CrossEntropy : Op<CrossEntropy> {
       y = empty({}, {.dtype = x.dtype});
       T* total = written<T>(y);
       kernels::reduce_sum(array_of(losses).as<T>(), {.n = facts.rows}, total);
-      *total = static_cast<T>(static_cast<double>(*total) * share(facts));
+      const double part = share(facts);
+      if (std::isinf(*total)) {  // T may hold the mean where it does not hold the sum
+        double sum_of_shares = 0.0;
+        for (std::int64_t r = 0; r < facts.rows; ++r)
+          sum_of_shares += static_cast<double>(written<T>(losses)[r]) * part;
+        *total = static_cast<T>(sum_of_shares);
+      } else {
+        *total = static_cast<T>(static_cast<double>(*total) * part);
+      }
     });
     keeper.save(logsumexp);
     return y;
@@ -105,59 +115,46 @@ struct CrossEntropy : Op<CrossEntropy> {
         {"Over a batch",
          R"(L = \frac{\sum_i \ell_i}{\sum_i w_{t_i}},\quad \bar x_{ik} = \frac{\bar L}{\sum_i w_{t_i}} \left(p_{ik} \sum_c q_{ic} - q_{ik}\right))",
          "the mean divides by the weights of the samples that are not ignored; with none of them L is 0, and so is the "
-         "gradient (PyTorch: 0 / 0)"}};
+         "gradient (PyTorch: 0 / 0)"},
+        {"All -inf", R"(x_i = -\infty \Rightarrow \ell_i = \infty,\ \bar x_i = 0)",
+         "no class is possible: there are no probabilities whose slope could be taken (PyTorch: NaN)"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;
-    using catalogue::vector64;
-    // Targets and weights are constants: they stay in the call, which gives the weights the logits' dtype.
     const auto with = [](const Tensor& targets, const CrossEntropyOptions& options = {}) {
-      return catalogue::of([=](const Tensor& x) {
-        CrossEntropyOptions same_dtype = options;
-        if (options.weight.defined()) same_dtype.weight = options.weight.to(x.dtype());
-        return cross_entropy(x, targets, same_dtype);
-      });
+      return class_loss(&cross_entropy, targets, options);
     };
-    const auto classes = [](const std::vector<std::int64_t>& values) {
-      return from_vector(values, {static_cast<std::int64_t>(values.size())});
-    };
-    const Tensor targets = classes({2, 0, 3, 1, 2});
-    const Tensor some_ignored = classes({2, -100, 3, -100, 2});
-    const Tensor weight = vector64({0.3, 1.2, 2.0, 0.7});
+    const auto [targets, some_ignored, all_ignored, of_sequences, of_one_sample, weight] = FourClasses();
     const auto logits = [&g] { return uniform(g, {5, 4}, -2, 2); };
     Tensor ignored_infinite = logits();
     for (double& v : ignored_infinite.mutable_data<double>("samples").subspan(4, 4))
       v = -std::numeric_limits<double>::infinity();
-    return {{"mean", {logits()}, with(targets)},
-            {"sum", {logits()}, with(targets, {.reduction = Reduction::sum})},
-            {"none", {logits()}, with(targets, {.reduction = Reduction::none})},
-            {"smoothing", {logits()}, with(targets, {.label_smoothing = 0.15})},
-            {"weights", {logits()}, with(targets, {.weight = weight})},
-            {"everything",
-             {logits()},
-             with(some_ignored, {.label_smoothing = 0.15, .weight = weight, .reduction = Reduction::none})},
-            {"everything, mean", {logits()}, with(some_ignored, {.label_smoothing = 0.15, .weight = weight})},
-            {"sequences",
-             {uniform(g, {2, 3, 4}, -2, 2)},
-             with(from_vector<std::int64_t>({0, 1, 2, 3, -100, 1}, {2, 3}), {.reduction = Reduction::none})},
-            {"one sample", {uniform(g, {4}, -2, 2)}, with(from_vector<std::int64_t>({3}, {}))},
-            {"one class",
-             {uniform(g, {2, 1}, -2, 2)},
-             with(classes({0, 0})),
-             {.order = 0, .reason = "the loss is 0 whatever the logits are"}},
-            {"all ignored",
-             {logits()},
-             with(classes({-100, -100, -100, -100, -100})),
-             {.order = 0, .reason = "the loss is 0 whatever the logits are"}},
-            {"ignored rows of -inf",
-             {ignored_infinite},
-             with(some_ignored),
-             {.order = 0, .reason = "differences of infinities"}},
-            {"extreme logits",
-             {from_vector<double>({1000.0, -1000.0, 0.0, -1000.0, 1000.0, 0.0}, {2, 3})},
-             with(classes({1, 1})),
-             {.order = 1, .reason = "the second order is 0 to rounding"}},
-            {"no samples", {uniform(g, {0, 4}, -2, 2)}, with(from_vector(std::vector<std::int64_t>{}, {0}))}};
+    return {
+        {"mean", {logits()}, with(targets)},
+        {"sum", {logits()}, with(targets, {.reduction = Reduction::sum})},
+        {"none", {logits()}, with(targets, {.reduction = Reduction::none})},
+        {"smoothing", {logits()}, with(targets, {.label_smoothing = 0.15})},
+        {"weights", {logits()}, with(targets, {.weight = weight})},
+        {"everything",
+         {logits()},
+         with(some_ignored, {.label_smoothing = 0.15, .weight = weight, .reduction = Reduction::none})},
+        {"everything, mean", {logits()}, with(some_ignored, {.label_smoothing = 0.15, .weight = weight})},
+        {"sequences", {uniform(g, {2, 3, 4}, -2, 2)}, with(of_sequences, {.reduction = Reduction::none})},
+        {"one sample", {uniform(g, {4}, -2, 2)}, with(of_one_sample)},
+        {"one class",
+         {uniform(g, {2, 1}, -2, 2)},
+         with(FourClasses::of({0, 0})),
+         {.order = 0, .reason = "the loss is 0 whatever the logits are"}},
+        {"all ignored", {logits()}, with(all_ignored), {.order = 0, .reason = "the loss is 0 whatever the logits are"}},
+        {"ignored rows of -inf",
+         {ignored_infinite},
+         with(some_ignored),
+         {.order = 0, .reason = "differences of infinities"}},
+        {"extreme logits",
+         {from_vector<double>({1000.0, -1000.0, 0.0, -1000.0, 1000.0, 0.0}, {2, 3})},
+         with(FourClasses::of({1, 1})),
+         {.order = 1, .reason = "the second order is 0 to rounding"}},
+        {"no samples", {uniform(g, {0, 4}, -2, 2)}, with(from_vector(std::vector<std::int64_t>{}, {0}))}};
   }
   static catalogue::ErrorSamples errors() {
     return {{"target",
@@ -218,6 +215,11 @@ struct CrossEntropy : Op<CrossEntropy> {
             .class_weights = weights};
   }
 
+  template <class T>
+  static bool is_possible(T logit) {
+    return logit != -std::numeric_limits<T>::infinity();
+  }
+
   /// What each row's loss counts in the result.
   template <class T>
   double share(const kernels::CrossEntropy<T>& facts) const {
@@ -227,6 +229,7 @@ struct CrossEntropy : Op<CrossEntropy> {
   /// d result / d logits, a differentiable function of the logits: share (p sum_c q_c - q).
   Tensor slopes(const Saved& s) const {
     const Tensor& x = s.input(0);
+    const array::Array logits = contiguous_array(x);
     const array::Array t = contiguous_array(s.input(1));
     const OptionalElements w(weighted ? s.input(2) : Tensor());
     Shape one_per_row = t.shape;
@@ -237,12 +240,13 @@ struct CrossEntropy : Op<CrossEntropy> {
     with_floating(x.dtype(), [&](auto zero) {
       using T = decltype(zero);
       const std::int64_t classes = x.shape().back();
-      const kernels::CrossEntropy<T> facts = facts_of<T>(nullptr, classes, t, w.as<T>());
+      const kernels::CrossEntropy<T> facts = facts_of(logits.as<T>(), classes, t, w.as<T>());
       const double part = share(facts);
       const auto weight_of = [&](std::int64_t c) { return w.as<T>() ? static_cast<double>(w.as<T>()[c]) : 1.0; };
       for (std::int64_t i = 0; i < facts.rows; ++i) {
         const std::int64_t target = facts.targets[i];
-        const bool taken = target != ignore_index;
+        const T* of_row = facts.logits + i * classes;
+        const bool taken = target != ignore_index && std::any_of(of_row, of_row + classes, is_possible<T>);
         written<bool>(counts)[i] = taken;
         double sum_of_row = 0.0;
         T* row = written<T>(mixture) + i * classes;
@@ -255,7 +259,8 @@ struct CrossEntropy : Op<CrossEntropy> {
         written<T>(mass)[i] = static_cast<T>(sum_of_row);
       }
     });
-    // Ignored rows are hidden, so that nothing they hold (NaN, -inf) reaches a gradient.
+    // Ignored rows are hidden, so that nothing they hold (NaN, -inf) reaches a gradient; so are rows that are -inf
+    // throughout, where there are no probabilities: the loss is inf, with gradient 0.
     return softmax(x, -1, counts) * mass - mixture;
   }
 };

@@ -1,4 +1,4 @@
-#include "ops/loss/reduced.hpp"
+#include "ops/loss/pair_loss.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/tape/create.hpp"
@@ -36,29 +36,12 @@ struct MseLoss : Op<MseLoss> {
             {"Target", R"(\frac{\partial \ell}{\partial t_i} = -\frac{\partial \ell}{\partial x_i})",
              "only the difference matters"}};
   }
-  static catalogue::Samples samples(Generator& g) {
-    using catalogue::uniform;
-    const auto with = [](Reduction how) {
-      return catalogue::of<2>([how](const Tensor& x, const Tensor& t) { return mse_loss(x, t, how); });
-    };
-    return {{"mean", {uniform(g, {3, 4}, -2, 2), uniform(g, {3, 4}, -2, 2)}, with(Reduction::mean)},
-            {"sum", {uniform(g, {2, 3}, -2, 2), uniform(g, {2, 3}, -2, 2)}, with(Reduction::sum)},
-            {"each", {uniform(g, {2, 3}, -2, 2), uniform(g, {2, 3}, -2, 2)}, with(Reduction::none)},
-            {"no elements", {uniform(g, {0, 3}, -2, 2), uniform(g, {0, 3}, -2, 2)}, with(Reduction::sum)}};
-  }
+  static catalogue::Samples samples(Generator& g) { return pair_samples(g, mse_loss, {}); }
   static catalogue::ErrorSamples errors() {
-    return {{"shapes",
-             [] {
-               mse_loss(zeros({3, 1}), zeros({3}));
-             },
-             "[mse_loss] expected a target [3, 1], got [3]"},
-            {"integers", [] { mse_loss(arange(3), arange(3)); }, "[mse_loss] expected a floating tensor"}};
+    return pair_errors(name, [](const Tensor& x, const Tensor& t) { return mse_loss(x, t); });
   }
   static catalogue::Sample benchmark(Generator& g) {
-    using catalogue::uniform;
-    return {"[512, 64]",
-            {uniform(g, {512, 64}, -2, 2), uniform(g, {512, 64}, -2, 2)},
-            catalogue::of<2>([](const Tensor& x, const Tensor& t) { return mse_loss(x, t); })};
+    return pair_benchmark(g, reduced_pair(mse_loss, Reduction::mean));
   }
 
  private:

@@ -1,3 +1,4 @@
+#include "ops/loss/class_samples.hpp"
 #include "ops/loss/reduced.hpp"
 #include "ops/loss/targets.hpp"
 #include "ops/rows.hpp"
@@ -53,18 +54,9 @@ struct NllLoss : Op<NllLoss> {
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;
     const auto with = [](const Tensor& targets, const NllOptions& options = {}) {
-      return catalogue::of([=](const Tensor& x) {
-        NllOptions same_dtype = options;
-        if (options.weight.defined()) same_dtype.weight = options.weight.to(x.dtype());
-        return nll_loss(x, targets, same_dtype);
-      });
+      return class_loss(&nll_loss, targets, options);
     };
-    const auto classes = [](const std::vector<std::int64_t>& values) {
-      return from_vector(values, {static_cast<std::int64_t>(values.size())});
-    };
-    const Tensor targets = classes({2, 0, 3, 1, 2});
-    const Tensor some_ignored = classes({2, -100, 3, -100, 2});
-    const Tensor weight = catalogue::vector64({0.3, 1.2, 2.0, 0.7});
+    const auto [targets, some_ignored, all_ignored, of_sequences, of_one_sample, weight] = FourClasses();
     const auto logarithms = [&g] { return uniform(g, {5, 4}, -3, -0.1); };
     return {{"mean", {logarithms()}, with(targets)},
             {"sum", {logarithms()}, with(targets, {.reduction = Reduction::sum})},
@@ -73,11 +65,9 @@ struct NllLoss : Op<NllLoss> {
             {"everything, mean", {logarithms()}, with(some_ignored, {.weight = weight})},
             {"everything, none", {logarithms()}, with(some_ignored, {.weight = weight, .reduction = Reduction::none})},
             {"a class is ignored", {logarithms()}, with(targets, {.ignore_index = 2})},
-            {"sequences",
-             {uniform(g, {2, 3, 4}, -3, -0.1)},
-             with(from_vector<std::int64_t>({0, 1, 2, 3, -100, 1}, {2, 3}), {.reduction = Reduction::none})},
-            {"one sample", {uniform(g, {4}, -3, -0.1)}, with(from_vector<std::int64_t>({3}, {}))},
-            {"all ignored", {logarithms()}, with(classes({-100, -100, -100, -100, -100}))},
+            {"sequences", {uniform(g, {2, 3, 4}, -3, -0.1)}, with(of_sequences, {.reduction = Reduction::none})},
+            {"one sample", {uniform(g, {4}, -3, -0.1)}, with(of_one_sample)},
+            {"all ignored", {logarithms()}, with(all_ignored)},
             {"no samples", {uniform(g, {0, 4}, -3, -0.1)}, with(from_vector(std::vector<std::int64_t>{}, {0}))}};
   }
   static catalogue::ErrorSamples errors() {

@@ -2,13 +2,14 @@
 
 #include <fmt/format.h>
 
-#include "tape/pointwise.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 
 namespace tapegrad {
 
 void check_classes(std::string_view op, std::string_view what, const Tensor& scores, const Tensor& targets,
                    const Tensor& weight) {
+  expect_defined(op, targets);
   expect_floating(op, scores);
   if (scores.dim() == 0) throw ShapeError(fmt::format("[{}] expected {} [.., classes], got []", op, what));
   if (targets.dtype() != int64)

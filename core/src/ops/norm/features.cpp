@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "tape/pointwise.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 

@@ -4,6 +4,7 @@
 
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/tape/create.hpp"
 
 namespace tapegrad {
 
@@ -13,7 +14,8 @@ struct Normalised {
   /// The rows are x's last dimension.
   Normalised(const Tensor& x, double eps) {
     const Tensor centred = x - mean(x, -1, true);
-    rstd = 1.0 / sqrt(mean(square(centred), -1, true) + eps);
+    // One value deviates from nothing, and with eps = 0 its deviation is 0: any factor that is finite will do.
+    rstd = x.shape().back() == 1 ? ones_like(centred) : 1.0 / sqrt(mean(square(centred), -1, true) + eps);
     xhat = centred * rstd;
   }
   /// r (a - <a> - xhat <a xhat>): the reverse and the forward rule.

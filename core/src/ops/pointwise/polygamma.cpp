@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "kernels/gamma.hpp"
 #include "ops/pointwise/pointwise_op.hpp"
 #include "ops/pointwise/pointwise_samples.hpp"
 #include "tapegrad/base/error.hpp"
@@ -57,14 +58,17 @@ struct Polygamma : UnaryOp<Polygamma, PolygammaFormula, PolygammaFormulaKernels>
   static catalogue::ErrorSamples errors() {
     catalogue::ErrorSamples errors = catalogue::unary_errors(name, [](const Tensor& x) { return polygamma(1, x); });
     errors.push_back(
-        {"negative order", [] { polygamma(-1, zeros({2})); }, "[polygamma] order must be 0 or more, got -1"});
+        {"negative order", [] { polygamma(-1, zeros({2})); }, "[polygamma] expected an order from 0 to 1000, got -1"});
+    errors.push_back(
+        {"high order", [] { polygamma(1001, zeros({2})); }, "[polygamma] expected an order from 0 to 1000, got 1001"});
     return errors;
   }
   static catalogue::Sample benchmark(Generator& g) { return catalogue::unary_benchmark(g, 0.1, 5); }
 };
 
 Tensor polygamma(int order, const Tensor& x) {
-  if (order < 0) throw ValueError(fmt::format("[polygamma] order must be 0 or more, got {}", order));
+  if (order < 0 || order > kernels::kMostPolygamma)
+    throw ValueError(fmt::format("[polygamma] expected an order from 0 to {}, got {}", kernels::kMostPolygamma, order));
   if (order == 0) return digamma(x);
   PolygammaFormula formula;
   formula.order = order;

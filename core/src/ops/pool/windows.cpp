@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 
 #include "tapegrad/base/error.hpp"
 
@@ -15,15 +16,27 @@ void expect_positions(std::string_view op, const Shape& x) {
     throw ShapeError(fmt::format("[{}] expected x [.., L] with positions, got {}", op, to_string(x)));
 }
 
+/// So many windows. Throws Error when there is no memory for them.
+std::vector<kernels::Window> room_for(std::int64_t windows) {
+  try {
+    return std::vector<kernels::Window>(static_cast<std::size_t>(windows));
+  } catch (const std::exception&) {  // that are more than a vector holds, or than the system has bytes for
+    throw Error(fmt::format("[pool] the system has no memory for {} windows", windows));
+  }
+}
+
 double one_of(std::int64_t n) { return 1.0 / static_cast<double>(n); }
 
 }  // namespace
 
+// No sum below overflows: check() has seen to span(), and twice the padding is no more than the kernel.
+
 std::int64_t SlidingWindows::count(std::int64_t length) const {
-  const std::int64_t room = length + 2 * padding - (kernel - 1) * dilation - 1 + (ceil_mode ? stride - 1 : 0);
-  if (room < 0) return 0;
-  const std::int64_t windows = room / stride + 1;
-  return ceil_mode && (windows - 1) * stride >= length + padding ? windows - 1 : windows;
+  const std::int64_t rest = length - (span() - 2 * padding);  // behind the first window
+  if (rest < 0) return ceil_mode && -rest < stride ? 1 : 0;
+  const std::int64_t begin = rest / stride * stride;  // of the last window that fits
+  const bool another = ceil_mode && rest > begin && stride < length + padding - begin;
+  return rest / stride + (another ? 2 : 1);
 }
 
 void SlidingWindows::check(std::string_view op, const Shape& x) const {
@@ -33,14 +46,18 @@ void SlidingWindows::check(std::string_view op, const Shape& x) const {
   at_least_one("kernel size", kernel);
   at_least_one("stride", stride);
   at_least_one("dilation", dilation);
-  if (padding < 0 || 2 * padding > kernel)
+  if (padding < 0 || padding > kernel / 2)
     throw ValueError(
         fmt::format("[{}] expected a padding from 0 to half the kernel size {}, got {}", op, kernel, padding));
   expect_positions(op, x);
+  std::int64_t positions = 0;
+  if (__builtin_mul_overflow(kernel - 1, dilation, &positions) || __builtin_add_overflow(positions, 1, &positions))
+    throw ShapeError(
+        fmt::format("[{}] a dilation of {} is too large for a kernel of {} positions", op, dilation, kernel));
   const std::int64_t windows = count(x.back());
   if (windows < 1)
-    throw ShapeError(fmt::format("[{}] the kernel spans {} positions, x {} with its padding has {}", op,
-                                 (kernel - 1) * dilation + 1, to_string(x), x.back() + 2 * padding));
+    throw ShapeError(fmt::format("[{}] the kernel spans {} positions, x {} with its padding has {}", op, span(),
+                                 to_string(x), x.back() + 2 * padding));
   for (const kernels::Window& w : over(x.back()))
     if (w.begin >= w.end)
       throw ShapeError(fmt::format("[{}] a window of {} positions {} apart holds nothing but padding of x {}", op,
@@ -48,12 +65,13 @@ void SlidingWindows::check(std::string_view op, const Shape& x) const {
 }
 
 std::vector<kernels::Window> SlidingWindows::over(std::int64_t length) const {
-  std::vector<kernels::Window> windows(static_cast<std::size_t>(count(length)));
+  std::vector<kernels::Window> windows = room_for(count(length));
   std::int64_t start = -padding;
   for (kernels::Window& w : windows) {
-    const std::int64_t stop = std::min(start + (kernel - 1) * dilation + 1, length + padding);
+    const std::int64_t end = length + padding;
+    const std::int64_t stop = start > end - span() ? end : start + span();
     const std::int64_t before = start < 0 ? (dilation - 1 - start) / dilation : 0;  // taps that lie in the padding
-    w = {.begin = start + before * dilation, .end = std::min(stop, length), .step = dilation};
+    w = {.begin = start + before * dilation, .end = std::min(stop, length), .step = std::min(dilation, length)};
     w.share = one_of(count_include_pad ? stop - start : std::max(std::int64_t{1}, w.end - w.begin));
     start += stride;
   }
@@ -72,10 +90,13 @@ void AdaptiveWindows::check(std::string_view op, const Shape& x) const {
   if (output_size < 1)
     throw ValueError(fmt::format("[{}] expected an output size of at least 1, got {}", op, output_size));
   expect_positions(op, x);
+  std::int64_t product = 0;
+  if (__builtin_mul_overflow(output_size, x.back() + 1, &product))
+    throw ShapeError(fmt::format("[{}] an output size of {} is too large for x {}", op, output_size, to_string(x)));
 }
 
 std::vector<kernels::Window> AdaptiveWindows::over(std::int64_t length) const {
-  std::vector<kernels::Window> windows(static_cast<std::size_t>(output_size));
+  std::vector<kernels::Window> windows = room_for(output_size);
   for (std::int64_t i = 0; i < output_size; ++i) {
     const std::int64_t begin = i * length / output_size;
     const std::int64_t end = ((i + 1) * length + output_size - 1) / output_size;

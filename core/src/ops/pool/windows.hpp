@@ -26,6 +26,8 @@ struct SlidingWindows {
   void describe(AttributeVisitor& visitor) const;
 
  private:
+  /// Positions that the kernel reaches over.
+  std::int64_t span() const { return (kernel - 1) * dilation + 1; }
   std::int64_t count(std::int64_t length) const;
 };
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "ops/sum_of.hpp"
-#include "tape/pointwise.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/view.hpp"

@@ -1,4 +1,5 @@
 #include "ops/reduce/arg_extremum.hpp"
+#include "tape/expect.hpp"
 
 namespace tapegrad {
 
@@ -37,7 +38,7 @@ struct ArgMax : ArgExtremumOp<ArgMax> {
 };
 
 Tensor argmax(const Tensor& x, int axis, bool keepdim) {
-  return apply(ArgMax(Axes(axis).set("argmax", x.dim()), keepdim), x);
+  return apply(ArgMax(Axes(axis).set("argmax", rank_of("argmax", x)), keepdim), x);
 }
 
 TAPEGRAD_CATALOGUE(reduce, argmax, ArgMax)

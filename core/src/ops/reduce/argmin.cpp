@@ -1,4 +1,5 @@
 #include "ops/reduce/arg_extremum.hpp"
+#include "tape/expect.hpp"
 
 namespace tapegrad {
 
@@ -37,7 +38,7 @@ struct ArgMin : ArgExtremumOp<ArgMin> {
 };
 
 Tensor argmin(const Tensor& x, int axis, bool keepdim) {
-  return apply(ArgMin(Axes(axis).set("argmin", x.dim()), keepdim), x);
+  return apply(ArgMin(Axes(axis).set("argmin", rank_of("argmin", x)), keepdim), x);
 }
 
 TAPEGRAD_CATALOGUE(reduce, argmin, ArgMin)

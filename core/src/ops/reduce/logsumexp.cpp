@@ -1,6 +1,7 @@
 #include <limits>
 
 #include "ops/reduce/reduce_op.hpp"
+#include "tape/expect.hpp"
 
 namespace tapegrad {
 
@@ -20,11 +21,13 @@ struct LogSumExp : ReduceOp<LogSumExp> {
   Tensor jvp(const Saved& s, const Tensor& dx) const { return sum(weights(s) * dx, axis_list(), keepdim); }
 
   static catalogue::Derivation derivation() {
-    return {{"Definition", R"(y = \log \sum_i e^{x_i} = m + \log \sum_i e^{x_i - m},\quad m = \max_i x_i)",
-             "shifted: no term overflows, the largest is 1"},
-            {"Slope", R"(\frac{\partial y}{\partial x_i} = \frac{e^{x_i}}{\sum_k e^{x_k}} = e^{x_i - y})",
-             "the softmax of x, in terms of the output"},
-            {"All -inf", R"(\bar x = 0)", "y = -inf: the weights are taken as 0, not as NaN from -inf + inf"}};
+    return {
+        {"Definition", R"(y = \log \sum_i e^{x_i} = m + \log \sum_i e^{x_i - m},\quad m = \max_i x_i)",
+         "shifted: no term overflows, the largest is 1"},
+        {"Slope",
+         R"(\frac{\partial y}{\partial x_i} = \frac{e^{x_i}}{\sum_k e^{x_k}} = \frac{e^{x_i - y}}{\sum_k e^{x_k - y}})",
+         "the softmax of x; e^{x - y} sums to 1 but for the rounding of y, which is large where y is"},
+        {"All -inf", R"(\bar x = 0)", "y = -inf: the weights are taken as 0, not as NaN from -inf + inf"}};
   }
   static catalogue::Samples samples(Generator& g) {
     catalogue::Samples s = reduction_samples(
@@ -52,15 +55,18 @@ struct LogSumExp : ReduceOp<LogSumExp> {
   }
 
  private:
+  /// y is no more than the shift, a constant that cancels; where it is infinite there is nothing to divide by.
   Tensor weights(const Saved& s) const {
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
     const Tensor& x = s.input(0);
-    const Tensor y = unreduce(s.output(), x.shape());
-    return exp(x - where(y == -std::numeric_limits<double>::infinity(), 0.0, y));
+    const Tensor y = unreduce(s.output().detach(), x.shape());
+    const Tensor e = exp(x - where(y == -kInfinity, 0.0, y));
+    return e / where(abs(y) == kInfinity, 1.0, sum(e, axis_list(), true));
   }
 };
 
 Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdim) {
-  return apply(LogSumExp(axes.set("logsumexp", x.dim()), keepdim), x);
+  return apply(LogSumExp(axes.set("logsumexp", rank_of("logsumexp", x)), keepdim), x);
 }
 
 TAPEGRAD_CATALOGUE(reduce, logsumexp, LogSumExp)

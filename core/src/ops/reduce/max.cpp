@@ -1,4 +1,5 @@
 #include "ops/reduce/extremum.hpp"
+#include "tape/expect.hpp"
 
 namespace tapegrad {
 
@@ -51,7 +52,9 @@ struct Max : ExtremumOp<Max> {
   }
 };
 
-Tensor max(const Tensor& x, const Axes& axes, bool keepdim) { return apply(Max(axes.set("max", x.dim()), keepdim), x); }
+Tensor max(const Tensor& x, const Axes& axes, bool keepdim) {
+  return apply(Max(axes.set("max", rank_of("max", x)), keepdim), x);
+}
 
 TAPEGRAD_CATALOGUE(reduce, max, Max)
 

@@ -1,4 +1,5 @@
 #include "ops/reduce/reduce_op.hpp"
+#include "tape/expect.hpp"
 
 namespace tapegrad {
 
@@ -50,7 +51,7 @@ struct Mean : ReduceOp<Mean> {
 };
 
 Tensor mean(const Tensor& x, const Axes& axes, bool keepdim) {
-  return apply(Mean(axes.set("mean", x.dim()), keepdim), x);
+  return apply(Mean(axes.set("mean", rank_of("mean", x)), keepdim), x);
 }
 
 TAPEGRAD_CATALOGUE(reduce, mean, Mean)

@@ -1,4 +1,5 @@
 #include "ops/reduce/extremum.hpp"
+#include "tape/expect.hpp"
 
 namespace tapegrad {
 
@@ -51,7 +52,9 @@ struct Min : ExtremumOp<Min> {
   }
 };
 
-Tensor min(const Tensor& x, const Axes& axes, bool keepdim) { return apply(Min(axes.set("min", x.dim()), keepdim), x); }
+Tensor min(const Tensor& x, const Axes& axes, bool keepdim) {
+  return apply(Min(axes.set("min", rank_of("min", x)), keepdim), x);
+}
 
 TAPEGRAD_CATALOGUE(reduce, min, Min)
 

@@ -1,5 +1,6 @@
 #include "kernels/scan.hpp"
 #include "ops/reduce/reduce_op.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/ops/scan.hpp"
 #include "tapegrad/ops/view.hpp"
 
@@ -104,11 +105,12 @@ struct Prod : ReduceOp<Prod> {
     std::int64_t factors_ = 1;
   };
 
+  /// In double precision, as the kernel: what lies before or behind may overflow where the whole does not.
   Tensor product_of_others(const Tensor& x) const {
     const Rows rows(x.shape(), axes);
-    const Tensor factors = rows.of(x);
+    const Tensor factors = rows.of(x.to(float64));
     const Tensor behind = flip(product_before(flip(factors, {1})), {1});
-    return rows.back(product_before(factors) * behind);
+    return rows.back(product_before(factors) * behind).to(x.dtype());
   }
   /// For each factor the product of those before it in its row.
   static Tensor product_before(const Tensor& rows) {
@@ -118,7 +120,7 @@ struct Prod : ReduceOp<Prod> {
 };
 
 Tensor prod(const Tensor& x, const Axes& axes, bool keepdim) {
-  return apply(Prod(axes.set("prod", x.dim()), keepdim), x);
+  return apply(Prod(axes.set("prod", rank_of("prod", x)), keepdim), x);
 }
 
 TAPEGRAD_CATALOGUE(reduce, prod, Prod)

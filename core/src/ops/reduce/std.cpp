@@ -1,6 +1,48 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
 #include "ops/reduce/reduce_op.hpp"
+#include "tape/expect.hpp"
 
 namespace tapegrad {
+namespace {
+
+/// Variances that T holds with all its digits, and the squares that they are made of in double precision.
+template <class T>
+bool is_exact_variance(T v) {
+  constexpr T kSmallest = std::is_same_v<T, float> ? std::numeric_limits<T>::min() : T(0x1p-900);
+  return v >= kSmallest && v <= std::numeric_limits<T>::max();
+}
+
+/// The deviation of n elements, `stride` apart, whose variance T does not hold: in units of about their largest
+/// magnitude.
+template <class T>
+T scaled_deviation(const T* x, std::int64_t n, std::int64_t stride, double correction) {
+  const double freedom = static_cast<double>(n) - correction;
+  if (!(freedom > 0.0)) return std::numeric_limits<T>::quiet_NaN();
+  double least = std::numeric_limits<double>::infinity(), greatest = -least;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double v = static_cast<double>(x[i * stride]);
+    if (!std::isfinite(v)) return std::numeric_limits<T>::quiet_NaN();
+    least = std::min(least, v);
+    greatest = std::max(greatest, v);
+  }
+  if (least == greatest) return 0;
+  const int exponent = std::ilogb(std::max(-least, greatest));
+  // From the least of them: where they are close together, their differences are exact.
+  const double start = std::scalbn(least, -exponent);
+  const auto at = [&](std::int64_t i) { return std::scalbn(static_cast<double>(x[i * stride]), -exponent) - start; };
+  double sum = 0.0, squares = 0.0;
+  for (std::int64_t i = 0; i < n; ++i) sum += at(i);
+  const double mean = sum / static_cast<double>(n);
+  for (std::int64_t i = 0; i < n; ++i) squares += (at(i) - mean) * (at(i) - mean);
+  return static_cast<T>(std::scalbn(std::sqrt(squares / freedom), exponent));
+}
+
+}  // namespace
 
 struct Std : ReduceOp<Std> {
   static constexpr std::string_view name = "std";
@@ -12,9 +54,14 @@ struct Std : ReduceOp<Std> {
   Std(AxisSet set, const VarOptions& options) : ReduceOp(set, options.keepdim), correction(options.correction) {}
 
   Tensor forward(const Tensor& x) const {
-    return sqrt(reduce(x, [&](const auto* in, const kernels::Slices& slices, auto* out) {
+    return reduce(x, [&](const auto* in, const kernels::Slices& slices, auto* out) {
       kernels::reduce_variance(in, slices, correction, out);
-    }));
+      const auto [outer, n, inner] = slices;
+      for (std::int64_t s = 0; s < outer * inner; ++s)
+        out[s] = is_exact_variance(out[s])
+                     ? std::sqrt(out[s])
+                     : scaled_deviation(in + s / inner * n * inner + s % inner, n, inner, correction);
+    });
   }
   Tensor vjp(const Saved& s, const Tensor& dy) const { return unreduce(dy, s.input_shape(0)) * slope(s); }
   Tensor jvp(const Saved& s, const Tensor& dx) const { return sum(slope(s) * dx, axis_list(), keepdim); }
@@ -73,7 +120,7 @@ struct Std : ReduceOp<Std> {
 };
 
 Tensor std(const Tensor& x, const Axes& axes, VarOptions options) {
-  return apply(Std(axes.set("std", x.dim()), options), x);
+  return apply(Std(axes.set("std", rank_of("std", x)), options), x);
 }
 
 TAPEGRAD_CATALOGUE(reduce, std, Std)

@@ -1,4 +1,5 @@
 #include "ops/reduce/reduce_op.hpp"
+#include "tape/expect.hpp"
 
 namespace tapegrad {
 
@@ -53,7 +54,9 @@ struct Sum : ReduceOp<Sum> {
   }
 };
 
-Tensor sum(const Tensor& x, const Axes& axes, bool keepdim) { return apply(Sum(axes.set("sum", x.dim()), keepdim), x); }
+Tensor sum(const Tensor& x, const Axes& axes, bool keepdim) {
+  return apply(Sum(axes.set("sum", rank_of("sum", x)), keepdim), x);
+}
 
 TAPEGRAD_CATALOGUE(reduce, sum, Sum)
 

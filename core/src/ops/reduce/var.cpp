@@ -1,4 +1,5 @@
 #include "ops/reduce/reduce_op.hpp"
+#include "tape/expect.hpp"
 
 namespace tapegrad {
 
@@ -70,7 +71,7 @@ struct Var : ReduceOp<Var> {
 };
 
 Tensor var(const Tensor& x, const Axes& axes, VarOptions options) {
-  return apply(Var(axes.set("var", x.dim()), options), x);
+  return apply(Var(axes.set("var", rank_of("var", x)), options), x);
 }
 
 TAPEGRAD_CATALOGUE(reduce, var, Var)

@@ -1,5 +1,6 @@
 #include "ops/scan/recurrence.hpp"
 #include "ops/scan/scan_op.hpp"
+#include "tape/expect.hpp"
 
 namespace tapegrad {
 
@@ -7,7 +8,7 @@ struct CumProd : Op<CumProd> {
   static constexpr std::string_view name = "cumprod";
   static constexpr std::string_view math =
       R"(y_i = \prod_{j \le i} x_j;\quad \bar x_k = y_{k-1} s_k,\ s_k = \bar y_k + x_{k+1} s_{k+1})";
-  static constexpr Keep keep = Keep::inputs | Keep::output;
+  static constexpr Keep keep = Keep::inputs;
   int axis;
 
   explicit CumProd(int d) : axis(d) {}
@@ -23,24 +24,24 @@ struct CumProd : Op<CumProd> {
     return y;
   }
   Tensor vjp(const Saved& s, const Tensor& dy) const {
-    const Tensor next = shifted(s.input(0), axis, kernels::Direction::backward, 0.0);
-    return before(s) * recurrence(next, dy, axis, kernels::Direction::backward);
+    const Tensor x = s.input(0).to(float64);
+    const Tensor next = shifted(x, axis, kernels::Direction::backward, 0.0);
+    return (before(x) * recurrence(next, dy.to(float64), axis, kernels::Direction::backward)).to(dy.dtype());
   }
   void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
     const array::Array x = contiguous_array(s.input(0));
-    const array::Array y = contiguous_array(s.output());
     const array::Array g = contiguous_array(dy);
     const Tensor dx = empty(x.shape, {.dtype = x.dtype});
     with_floating(x.dtype, [&](auto zero) {
       using T = decltype(zero);
-      kernels::cumulative_product_backward(x.as<T>(), y.as<T>(), g.as<T>(), lines_along(x.shape, axis),
-                                           array_of(dx).as<T>());
+      kernels::cumulative_product_backward(x.as<T>(), g.as<T>(), lines_along(x.shape, axis), array_of(dx).as<T>());
     });
     sink.add(0, dx);
   }
   /// dy[i] = x[i] dy[i - 1] + y[i - 1] dx[i]: the product rule, step by step.
   Tensor jvp(const Saved& s, const Tensor& dx) const {
-    return recurrence(s.input(0), before(s) * dx, axis, kernels::Direction::forward);
+    const Tensor x = s.input(0).to(float64);
+    return recurrence(x, before(x) * dx.to(float64), axis, kernels::Direction::forward).to(dx.dtype());
   }
   void describe(AttributeVisitor& visitor) const { visitor("axis", axis); }
 
@@ -72,11 +73,16 @@ struct CumProd : Op<CumProd> {
   }
 
  private:
-  /// y[i - 1] in the place of y[i].
-  Tensor before(const Saved& s) const { return shifted(s.output(), axis, kernels::Direction::forward, 1.0); }
+  /// y[i - 1] in the place of y[i], in x's precision: double in the rules, for a running product may overflow where
+  /// those that it is a factor of do not.
+  Tensor before(const Tensor& x) const {
+    return shifted(apply(CumProd(axis), x), axis, kernels::Direction::forward, 1.0);
+  }
 };
 
-Tensor cumprod(const Tensor& x, int axis) { return apply(CumProd(normalize_axis("cumprod", axis, x.dim())), x); }
+Tensor cumprod(const Tensor& x, int axis) {
+  return apply(CumProd(normalize_axis("cumprod", axis, rank_of("cumprod", x))), x);
+}
 
 TAPEGRAD_CATALOGUE(scan, cumprod, CumProd)
 

@@ -1,4 +1,5 @@
 #include "ops/scan/scan_op.hpp"
+#include "tape/expect.hpp"
 
 namespace tapegrad {
 
@@ -43,7 +44,7 @@ struct CumSum : Op<CumSum> {
 };
 
 Tensor cumsum(const Tensor& x, int axis) {
-  return apply(CumSum(normalize_axis("cumsum", axis, x.dim()), kernels::Direction::forward), x);
+  return apply(CumSum(normalize_axis("cumsum", axis, rank_of("cumsum", x)), kernels::Direction::forward), x);
 }
 
 TAPEGRAD_CATALOGUE(scan, cumsum, CumSum)

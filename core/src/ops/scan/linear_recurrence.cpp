@@ -2,6 +2,7 @@
 
 #include "ops/scan/recurrence.hpp"
 #include "ops/scan/scan_op.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 
 namespace tapegrad {
@@ -104,7 +105,8 @@ Tensor recurrence(const Tensor& a, const Tensor& b, int axis, kernels::Direction
 }
 
 Tensor linear_recurrence(const Tensor& a, const Tensor& b, int axis) {
-  return recurrence(a, b, normalize_axis("linear_recurrence", axis, a.dim()), kernels::Direction::forward);
+  return recurrence(a, b, normalize_axis("linear_recurrence", axis, rank_of("linear_recurrence", a)),
+                    kernels::Direction::forward);
 }
 
 TAPEGRAD_CATALOGUE(scan, linear_recurrence, LinearRecurrence)

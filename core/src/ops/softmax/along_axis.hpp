@@ -1,7 +1,7 @@
 // Ops that work on the last axis, along any other.
 #pragma once
 
-#include "tape/pointwise.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/op.hpp"

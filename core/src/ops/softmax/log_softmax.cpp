@@ -10,6 +10,9 @@ struct LogSoftmax : SoftmaxOp<LogSoftmax> {
   static constexpr std::string_view name = "log_softmax";
   static constexpr std::string_view math =
       R"(y_i = x_i - \log \sum_k e^{x_k};\quad \bar x_i = \bar y_i - e^{y_i} \sum_k \bar y_k)";
+  bool masked;
+
+  explicit LogSoftmax(bool with_mask) : masked(with_mask) {}
 
   template <class T>
   static void forward_rows(const T* x, std::int64_t rows, std::int64_t n, const kernels::RowMask& mask, T* y) {
@@ -22,12 +25,16 @@ struct LogSoftmax : SoftmaxOp<LogSoftmax> {
 
   Tensor vjp(const Saved& s, const Tensor& dy) const {
     const Tensor taking_part = where(hidden(s.output()), 0.0, dy);
-    return taking_part - exp(s.output()) * sum(taking_part, -1, true);
+    return where(hidden(s.output()), 0.0, taking_part - exp(s.output()) * sum(taking_part, -1, true));
   }
   Tensor jvp(const Saved& s, Tangents dx) const {
     const Tensor taking_part = where(hidden(s.output()), 0.0, dx[0]);
     const Tensor expected = sum(taking_part * exp(s.output()), -1, true);
     return where(hidden(s.output()), 0.0, taking_part - expected);
+  }
+  /// What hidden entries are is meant: an anomaly tape lets it pass.
+  void describe(AttributeVisitor& visitor) const {
+    if (masked) visitor("hidden", -std::numeric_limits<double>::infinity());
   }
 
   static catalogue::Derivation derivation() {
@@ -84,7 +91,9 @@ struct LogSoftmax : SoftmaxOp<LogSoftmax> {
   static Tensor hidden(const Tensor& y) { return y == -std::numeric_limits<double>::infinity(); }
 };
 
-Tensor log_softmax(const Tensor& x, int axis, const Tensor& keep) { return along_axis(LogSoftmax{}, x, axis, keep); }
+Tensor log_softmax(const Tensor& x, int axis, const Tensor& keep) {
+  return along_axis(LogSoftmax(keep.defined()), x, axis, keep);
+}
 
 TAPEGRAD_CATALOGUE(softmax, log_softmax, LogSoftmax)
 

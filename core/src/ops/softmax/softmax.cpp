@@ -22,10 +22,7 @@ struct Softmax : SoftmaxOp<Softmax> {
   }
 
   Tensor vjp(const Saved& s, const Tensor& dy) const { return times_jacobian(s.output(), dy); }
-  Tensor jvp(const Saved& s, Tangents dx) const {
-    // What an entry without weight would add, were it finite.
-    return times_jacobian(s.output(), where(s.output() == 0.0, 0.0, dx[0]));
-  }
+  Tensor jvp(const Saved& s, Tangents dx) const { return times_jacobian(s.output(), dx[0]); }
 
   static catalogue::Derivation derivation() {
     return {
@@ -43,7 +40,8 @@ struct Softmax : SoftmaxOp<Softmax> {
         {"A check by hand", R"(\sum_j \bar x_j = 0)",
          "adding a constant to a row changes nothing: what one entry gains the others lose"},
         {"Masked entries", R"(y_j = 0 \Rightarrow \bar x_j = 0)",
-         "an entry that takes no part is one with x = -inf; with none left y is set to 0, and so is its gradient"}};
+         "an entry that takes no part is one with x = -inf; with none left y is set to 0, and so is its gradient; what "
+         "the cotangent holds at y = 0 is not looked at, be it infinite"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::full64;
@@ -90,7 +88,12 @@ struct Softmax : SoftmaxOp<Softmax> {
   }
 
  private:
-  static Tensor times_jacobian(const Tensor& y, const Tensor& v) { return y * (v - sum(v * y, -1, true)); }
+  /// What entries without weight have in v adds 0, as it would were it finite.
+  static Tensor times_jacobian(const Tensor& y, const Tensor& v) {
+    const Tensor hidden = y == 0.0;
+    const Tensor taking_part = where(hidden, 0.0, v);
+    return where(hidden, 0.0, y * (taking_part - sum(taking_part * y, -1, true)));
+  }
 };
 
 Tensor softmax(const Tensor& x, int axis, const Tensor& keep) { return along_axis(Softmax{}, x, axis, keep); }

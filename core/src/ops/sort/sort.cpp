@@ -1,6 +1,7 @@
 #include <limits>
 
 #include "ops/sort/chosen.hpp"
+#include "tape/expect.hpp"
 
 namespace tapegrad {
 
@@ -61,7 +62,7 @@ struct Sort : ChosenOp<Sort> {
 };
 
 std::array<Tensor, 2> sort(const Tensor& x, int axis, SortOptions options) {
-  return apply(Sort(normalize_axis("sort", axis, x.dim()), options), x);
+  return apply(Sort(normalize_axis("sort", axis, rank_of("sort", x)), options), x);
 }
 
 TAPEGRAD_CATALOGUE(sort, sort, Sort)

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "ops/view/sections.hpp"
-#include "tape/pointwise.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -91,9 +91,10 @@ struct Cat : Op<Cat> {
 };
 
 Tensor cat(const std::vector<Tensor>& tensors, int d) {
+  for (const Tensor& x : tensors) expect_defined("cat", x);
   if (tensors.empty()) throw ValueError("[cat] expected at least one tensor");
   const Tensor& first = tensors.front();
-  const int axis = normalize_axis("cat", d, first.dim());
+  const int axis = normalize_axis("cat", d, rank_of("cat", first));
   Sections sections(axis);
   for (const Tensor& t : tensors) {
     expect_same_dtype("cat", first, t);

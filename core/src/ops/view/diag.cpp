@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
@@ -122,6 +123,7 @@ Tensor taken(const char* op, const Tensor& x, std::int64_t offset) {
 }  // namespace
 
 Tensor diag(const Tensor& x, std::int64_t offset) {
+  expect_defined("diag", x);
   if (x.dim() == 1) return embedded("diag", x, offset);
   if (x.dim() == 2) return taken("diag", x, offset);
   throw ShapeError(fmt::format("[diag] expected a vector or a matrix, got {}: diagonal and diag_embed take batches",
@@ -129,13 +131,14 @@ Tensor diag(const Tensor& x, std::int64_t offset) {
 }
 
 Tensor diagonal(const Tensor& x, std::int64_t offset) {
-  if (x.dim() < 2)
+  if (rank_of("diagonal", x) < 2)
     throw ShapeError(fmt::format("[diagonal] expected matrices [.., m, n], got {}", to_string(x.shape())));
   return taken("diagonal", x, offset);
 }
 
 Tensor diag_embed(const Tensor& x, std::int64_t offset) {
-  if (x.dim() < 1) throw ShapeError(fmt::format("[diag_embed] expected vectors [.., k], got {}", to_string(x.shape())));
+  if (rank_of("diag_embed", x) < 1)
+    throw ShapeError(fmt::format("[diag_embed] expected vectors [.., k], got {}", to_string(x.shape())));
   return embedded("diag_embed", x, offset);
 }
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
@@ -70,10 +71,11 @@ struct Flip : Op<Flip> {
 };
 
 Tensor flip(const Tensor& x, const std::vector<int>& dims) {
+  expect_defined("flip", x);
   Shape axes;
   unsigned seen = 0;
   for (const int d : dims) {
-    const int axis = normalize_axis("flip", d, x.dim());
+    const int axis = normalize_axis("flip", d, rank_of("flip", x));
     if ((seen >> axis & 1U) != 0) throw ShapeError(fmt::format("[flip] dimension {} is named twice in {}", d, dims));
     seen |= 1U << axis;
     axes.push_back(axis);

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
@@ -88,6 +89,7 @@ struct Pad : Op<Pad> {
 };
 
 Tensor pad(const Tensor& x, const std::vector<PadWidth>& widths, double value) {
+  expect_defined("pad", x);
   if (widths.size() != x.shape().size())
     throw ShapeError(
         fmt::format("[pad] expected a width for each dimension of {}, got {}", to_string(x.shape()), widths.size()));

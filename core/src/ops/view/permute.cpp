@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
@@ -90,6 +91,7 @@ struct Permute : Op<Permute> {
 };
 
 Tensor permute(const Tensor& x, const std::vector<int>& order) {
+  expect_defined("permute", x);
   const auto fail = [&] {
     return ShapeError(fmt::format("[permute] expected each dimension of {} once, got {}", to_string(x.shape()), order));
   };
@@ -97,7 +99,7 @@ Tensor permute(const Tensor& x, const std::vector<int>& order) {
   Shape dimensions;
   unsigned seen = 0;
   for (const int d : order) {
-    const int axis = normalize_axis("permute", d, x.dim());
+    const int axis = normalize_axis("permute", d, rank_of("permute", x));
     if ((seen >> axis & 1U) != 0) throw fail();
     seen |= 1U << axis;
     dimensions.push_back(axis);
@@ -107,8 +109,8 @@ Tensor permute(const Tensor& x, const std::vector<int>& order) {
 Tensor Tensor::permute(const std::vector<int>& order) const { return tapegrad::permute(*this, order); }
 
 Tensor transpose(const Tensor& x, int a, int b) {
-  const int first = normalize_axis("transpose", a, x.dim());
-  const int second = normalize_axis("transpose", b, x.dim());
+  const int first = normalize_axis("transpose", a, rank_of("transpose", x));
+  const int second = normalize_axis("transpose", b, rank_of("transpose", x));
   Shape order;
   for (int d = 0; d < x.dim(); ++d) order.push_back(d);
   std::swap(order[first], order[second]);

@@ -1,10 +1,14 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "ops/view/blocks.hpp"
+#include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/index.hpp"
+#include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"
 
 namespace tapegrad {
@@ -100,26 +104,35 @@ void expect_count(std::int64_t count) {
 }  // namespace
 
 Tensor repeat_interleave(const Tensor& x, std::int64_t count, int d) {
-  const int axis = normalize_axis("repeat_interleave", d, x.dim());
+  const int axis = normalize_axis("repeat_interleave", d, rank_of("repeat_interleave", x));
   expect_count(count);
+  if (std::int64_t size = 0; __builtin_mul_overflow(x.shape()[axis], count, &size))
+    throw ShapeError(fmt::format("[repeat_interleave] a count of {} is too large for dimension {} of {}", count, axis,
+                                 to_string(x.shape())));
   return apply(RepeatInterleave(axis, count), x);
 }
 
 Tensor repeat_interleave(const Tensor& x, const Tensor& counts, int d) {
-  const int axis = normalize_axis("repeat_interleave", d, x.dim());
+  const int axis = normalize_axis("repeat_interleave", d, rank_of("repeat_interleave", x));
+  expect_defined("repeat_interleave", counts);
   if (counts.dtype() != int64)
     throw DTypeError(fmt::format("[repeat_interleave] expected int64 counts, got {} {}", to_string(counts.dtype()),
                                  to_string(counts.shape())));
   if (counts.shape() != Shape{x.shape()[axis]})
     throw ShapeError(fmt::format("[repeat_interleave] expected counts [{}] for dimension {} of {}, got {}",
                                  x.shape()[axis], axis, to_string(x.shape()), to_string(counts.shape())));
-  std::vector<std::int64_t> entries;
   const std::vector<std::int64_t> times = counts.to_vector<std::int64_t>();
-  for (std::size_t k = 0; k < times.size(); ++k) {
-    expect_count(times[k]);
-    entries.insert(entries.end(), static_cast<std::size_t>(times[k]), static_cast<std::int64_t>(k));
+  std::int64_t total = 0;
+  for (const std::int64_t count : times) {
+    expect_count(count);
+    if (__builtin_add_overflow(total, count, &total))
+      throw ShapeError(fmt::format("[repeat_interleave] the counts for dimension {} of {} are too large", axis,
+                                   to_string(x.shape())));
   }
-  return index_select(x, axis, from_vector(entries, {static_cast<std::int64_t>(entries.size())}));
+  const Tensor entries = empty({total}, {.dtype = int64});
+  auto* next = array_of(entries).as<std::int64_t>();
+  for (std::size_t k = 0; k < times.size(); ++k) next = std::fill_n(next, times[k], static_cast<std::int64_t>(k));
+  return index_select(x, axis, entries);
 }
 
 TAPEGRAD_CATALOGUE(view, repeat_interleave, RepeatInterleave)

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
@@ -116,7 +117,10 @@ Shape resolve_shape(const Shape& from, const Shape& shape) {
 
 }  // namespace
 
-Tensor reshape(const Tensor& x, const Shape& shape) { return apply(Reshape(resolve_shape(x.shape(), shape)), x); }
+Tensor reshape(const Tensor& x, const Shape& shape) {
+  expect_defined("reshape", x);
+  return apply(Reshape(resolve_shape(x.shape(), shape)), x);
+}
 Tensor Tensor::reshape(const Shape& shape) const { return tapegrad::reshape(*this, shape); }
 
 Tensor squeeze(const Tensor& x) {
@@ -127,7 +131,7 @@ Tensor squeeze(const Tensor& x) {
 }
 
 Tensor squeeze(const Tensor& x, int d) {
-  const int axis = normalize_axis("squeeze", d, x.dim());
+  const int axis = normalize_axis("squeeze", d, rank_of("squeeze", x));
   if (x.shape()[axis] != 1)
     throw ShapeError(fmt::format("[squeeze] dimension {} of {} is not of size 1", d, to_string(x.shape())));
   Shape shape = x.shape();
@@ -143,8 +147,8 @@ Tensor unsqueeze(const Tensor& x, int d) {
 
 Tensor flatten(const Tensor& x, int first, int last) {
   if (x.dim() == 0) return reshape(x, {1});
-  const int from = normalize_axis("flatten", first, x.dim());
-  const int to = normalize_axis("flatten", last, x.dim());
+  const int from = normalize_axis("flatten", first, rank_of("flatten", x));
+  const int to = normalize_axis("flatten", last, rank_of("flatten", x));
   if (to < from)
     throw ShapeError(fmt::format("[flatten] dimension {} lies behind {} in {}", first, last, to_string(x.shape())));
   Shape shape;

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
@@ -95,6 +96,7 @@ struct Roll : Op<Roll> {
 };
 
 Tensor roll(const Tensor& x, const std::vector<std::int64_t>& shifts, const std::vector<int>& dims) {
+  expect_defined("roll", x);
   if (shifts.size() != dims.size())
     throw ShapeError(
         fmt::format("[roll] {} shifts for {} dimensions of {}", shifts.size(), dims.size(), to_string(x.shape())));

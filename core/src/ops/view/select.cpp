@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "ops/view/axis_range.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/view.hpp"
@@ -80,7 +81,7 @@ struct Select : Op<Select> {
 };
 
 Tensor select(const Tensor& x, int d, std::int64_t i) {
-  const int axis = normalize_axis("select", d, x.dim());
+  const int axis = normalize_axis("select", d, rank_of("select", x));
   const std::int64_t size = x.shape()[axis];
   if (i < -size || i >= size)
     throw IndexError(

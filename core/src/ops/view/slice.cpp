@@ -1,4 +1,5 @@
 #include "ops/view/axis_range.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/view.hpp"
@@ -72,7 +73,10 @@ struct SliceOp : Op<SliceOp> {
   }
 };
 
-Tensor slice(const Tensor& x, int d, Slice range) { return apply(SliceOp(resolve("slice", x.shape(), d, range)), x); }
+Tensor slice(const Tensor& x, int d, Slice range) {
+  expect_defined("slice", x);
+  return apply(SliceOp(resolve("slice", x.shape(), d, range)), x);
+}
 Tensor Tensor::slice(int d, Slice range) const { return tapegrad::slice(*this, d, range); }
 
 TAPEGRAD_CATALOGUE(view, slice, SliceOp)

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "ops/view/axis_range.hpp"
-#include "tape/pointwise.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/pointwise.hpp"

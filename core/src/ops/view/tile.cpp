@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "ops/view/blocks.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/tape/op.hpp"
@@ -81,6 +82,7 @@ struct Tile : Op<Tile> {
 };
 
 Tensor tile(const Tensor& x, const std::vector<std::int64_t>& counts) {
+  expect_defined("tile", x);
   const int given = static_cast<int>(counts.size());
   if (given > kMaxRank)
     throw ShapeError(fmt::format("[tile] a tensor has at most {} dimensions, got {} counts", kMaxRank, given));

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "kernels/parallel.hpp"
+#include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
@@ -64,6 +65,7 @@ struct TriangleOp : Op<Self> {
 
 template <class O>
 Tensor triangle(const Tensor& x, std::int64_t offset) {
+  expect_defined(O::name, x);
   if (x.dim() < 2)
     throw ShapeError(fmt::format("[{}] expected matrices [.., m, n], got {}", O::name, to_string(x.shape())));
   return apply(O(offset), x);

@@ -68,7 +68,7 @@ SweptGradients swept_gradients(const tapegrad::catalogue::Sample& sample, bool h
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(in_place)
+BOOST_AUTO_TEST_SUITE(over_cotangents)
 
 BOOST_AUTO_TEST_CASE(every_sample_has_the_same_gradients) {
   for (const tapegrad::catalogue::OpEntry* op : tapegrad::catalogue::all_ops()) {
