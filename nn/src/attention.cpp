@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "expect_options.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/nn/init.hpp"
@@ -13,21 +14,29 @@
 
 namespace tapegrad::nn {
 
+namespace {
+
+/// The options, once they have been checked: before the first part is made of them.
+const MultiHeadAttentionOptions& checked_attention(const MultiHeadAttentionOptions& options) {
+  expect_heads("MultiHeadAttention", options.embed_dim, options.num_heads);
+  expect_dropout("MultiHeadAttention", options.dropout);
+  const std::int64_t key_dim = options.kdim.value_or(options.embed_dim);
+  const std::int64_t value_dim = options.vdim.value_or(options.embed_dim);
+  if (key_dim < 1 || value_dim < 1)
+    throw ValueError(
+        fmt::format("[MultiHeadAttention] expected a positive kdim and vdim, got {} and {}", key_dim, value_dim));
+  return options;
+}
+
+}  // namespace
+
 MultiHeadAttention::MultiHeadAttention(MultiHeadAttentionOptions options)
-    : out_proj(options.embed_dim, options.embed_dim, {.bias = options.bias, .dtype = options.dtype}),
+    : out_proj(checked_attention(options).embed_dim, options.embed_dim, {.bias = options.bias, .dtype = options.dtype}),
       embed_dim_(options.embed_dim),
       key_dim_(options.kdim.value_or(options.embed_dim)),
       value_dim_(options.vdim.value_or(options.embed_dim)),
       num_heads_(options.num_heads),
       dropout_(options.dropout) {
-  if (num_heads_ < 1 || embed_dim_ < 1 || embed_dim_ % num_heads_ != 0)
-    throw ValueError(fmt::format("[MultiHeadAttention] embed_dim {} must be a positive multiple of num_heads {}",
-                                 embed_dim_, num_heads_));
-  if (!(dropout_ >= 0.0 && dropout_ < 1.0))
-    throw ValueError(fmt::format("[MultiHeadAttention] expected a dropout in [0, 1), got {}", dropout_));
-  if (key_dim_ < 1 || value_dim_ < 1)
-    throw ValueError(
-        fmt::format("[MultiHeadAttention] expected a positive kdim and vdim, got {} and {}", key_dim_, value_dim_));
   const auto projection = [&](std::int64_t rows, std::int64_t columns) {
     Parameter weight(zeros({rows, columns}, {.dtype = options.dtype}));
     init::xavier_uniform(weight);
@@ -139,6 +148,8 @@ struct MultiHeadAttentionEntry {
   static catalogue::ErrorSamples errors() {
     return {{"heads", [] { MultiHeadAttention({.embed_dim = 6, .num_heads = 4}); },
              "[MultiHeadAttention] embed_dim 6 must be a positive multiple of num_heads 4"},
+            {"width", [] { MultiHeadAttention({.embed_dim = -4}); },
+             "[MultiHeadAttention] embed_dim -4 must be a positive multiple of num_heads 1"},
             {"dropout", [] { MultiHeadAttention({.embed_dim = 6, .dropout = 1.0}); },
              "[MultiHeadAttention] expected a dropout in [0, 1), got 1"},
             {"lengths",

@@ -2,13 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/catalogue.hpp"
-#include "tapegrad/nn/init.hpp"
-#include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/tape.hpp"
+#include "uniform_parameter.hpp"
 
 namespace tapegrad::nn {
 
@@ -22,14 +19,6 @@ void check_sizes(const char* layer, std::int64_t in_channels, std::int64_t out_c
   if (in_channels % groups != 0 || out_channels % groups != 0)
     throw ValueError(fmt::format("[{}] {} and {} channels do not both fall into {} groups", layer, in_channels,
                                  out_channels, groups));
-}
-
-/// Uniform on the bound that Kaiming's rule gives for the gain 1/sqrt(3).
-Parameter uniform_parameter(const Shape& shape, std::int64_t fan_in, DType dtype) {
-  const double bound = 1.0 / std::sqrt(static_cast<double>(fan_in));
-  Parameter parameter(zeros(shape, {.dtype = dtype}));
-  init::uniform(parameter, -bound, bound);
-  return parameter;
 }
 
 }  // namespace

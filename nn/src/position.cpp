@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <mutex>
 #include <vector>
 
 #include "tapegrad/base/error.hpp"
@@ -17,7 +19,8 @@ namespace tapegrad::nn {
 
 namespace {
 
-constexpr std::int64_t kUsualLength = 256;
+/// Held while a table's handle is read or replaced, never while rows are computed: one for all layers is enough.
+std::mutex position_tables;
 
 void expect_positions(const char* layer, const Tensor& x, std::int64_t features) {
   if (x.dim() < 2 || x.size(-1) != features)
@@ -43,17 +46,39 @@ Tensor sinusoidal_positions(std::int64_t length, std::int64_t features, DType dt
   return from_vector(values, {length, features}).to(dtype);
 }
 
-SinusoidalPosition::SinusoidalPosition(std::int64_t features)
-    : features_(features),
-      table32_(sinusoidal_positions(kUsualLength, features, float32)),
-      table64_(sinusoidal_positions(kUsualLength, features, float64)) {}
+SinusoidalPosition::SinusoidalPosition(std::int64_t features) : features_(features) {
+  if (features < 0)
+    throw ValueError(fmt::format("[SinusoidalPosition] expected at least 0 features, got {}", features));
+}
+
+SinusoidalPosition::Table& SinusoidalPosition::Table::operator=(const Table& other) noexcept {
+  rows_ = other.rows();
+  return *this;
+}
+
+Tensor SinusoidalPosition::Table::rows() const noexcept {
+  const std::lock_guard lock(position_tables);
+  return rows_;
+}
+
+Tensor SinusoidalPosition::Table::at_least(std::int64_t length, std::int64_t features, DType dtype) const {
+  Tensor known = rows();
+  const std::int64_t count = known.defined() ? known.size(0) : 0;
+  if (known.defined() && length <= count) return known;
+  // Twice as long at least, so that lengths that grow one by one cost no more than a few times the last.
+  Tensor longer = sinusoidal_positions(std::max(length, 2 * count), features, dtype);
+  const std::lock_guard lock(position_tables);
+  if (!rows_.defined() || rows_.size(0) < longer.size(0)) rows_ = longer;  // or another thread was faster
+  return longer;
+}
 
 Tensor SinusoidalPosition::operator()(const Tensor& x) const {
   const Scope scope(path());
   expect_positions("SinusoidalPosition", x, features_);
   const std::int64_t length = x.size(-2);
-  if (length > kUsualLength) return add(x, sinusoidal_positions(length, features_, x.dtype()));
-  return add(x, slice(x.dtype() == float32 ? table32_ : table64_, 0, {.stop = length}));
+  const Tensor rows = x.dtype() == float32 ? table32_.at_least(length, features_, float32)
+                                           : table64_.at_least(length, features_, float64);
+  return add(x, slice(rows, 0, {.stop = length}));
 }
 
 LearnedPosition::LearnedPosition(std::int64_t max_length, std::int64_t features, LearnedPositionOptions options) {
@@ -83,7 +108,8 @@ struct SinusoidalPositionEntry {
     return {catalogue::layer_sample("sequences", SinusoidalPosition(4), {catalogue::uniform(g, {2, 3, 4}, -2, 2)})};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"another width",
+    return {{"features", [] { SinusoidalPosition(-1); }, "[SinusoidalPosition] expected at least 0 features, got -1"},
+            {"another width",
              [] {
                SinusoidalPosition(4)(ones({2, 3}));
              },

@@ -2,12 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <string>
 
+#include "expect_options.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/catalogue.hpp"
-#include "tapegrad/nn/init.hpp"
 #include "tapegrad/ops/dropout.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -16,6 +15,7 @@
 #include "tapegrad/tape/add.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/tape.hpp"
+#include "uniform_parameter.hpp"
 
 namespace tapegrad::nn {
 
@@ -29,12 +29,7 @@ void check_sizes(std::string_view layer, std::int64_t input_size, std::int64_t h
 
 RecurrentWeights make_weights(std::int64_t gates, std::int64_t input_size, std::int64_t hidden_size, bool bias,
                               DType dtype) {
-  const double bound = 1.0 / std::sqrt(static_cast<double>(hidden_size));
-  const auto uniform = [&](const Shape& shape) {
-    const Tensor values = zeros(shape, {.dtype = dtype});
-    init::uniform(values, -bound, bound);
-    return Parameter(values);
-  };
+  const auto uniform = [&](const Shape& shape) { return uniform_parameter(shape, hidden_size, dtype); };
   const std::int64_t rows = gates * hidden_size;
   RecurrentWeights w;
   w.weight_ih = uniform({rows, input_size});
@@ -71,8 +66,7 @@ RecurrentLayers::RecurrentLayers(std::string_view layer, int gates, std::int64_t
   check_sizes(layer, input_size, hidden_size);
   if (options.num_layers < 1)
     throw ValueError(fmt::format("[{}] expected at least 1 layer, got {}", layer, options.num_layers));
-  if (!(dropout_ >= 0.0 && dropout_ < 1.0))
-    throw ValueError(fmt::format("[{}] expected a dropout in [0, 1), got {}", layer, dropout_));
+  expect_dropout(layer, dropout_);
   const std::int64_t directions = bidirectional_ ? 2 : 1;
   for (std::int64_t l = 0; l < options.num_layers; ++l)
     for (std::int64_t d = 0; d < directions; ++d)
@@ -154,7 +148,8 @@ RecurrentResult RNN::operator()(const Tensor& x, const Mask& mask, const Tensor&
 RecurrentState RNN::states(const Tensor& from_input, const RecurrentWeights& w, const RecurrentState& initial,
                            const Mask& mask, const RecurrenceOptions& options) const {
   const std::int64_t length = from_input.size(0);
-  if (length == 0) return {zeros({0, from_input.size(1), from_input.size(2)}, {.dtype = from_input.dtype()}), {}};
+  if (length == 0)  // as empty as the input's product, which stands for the states too: so all weights are on the tape
+    return {rnn_step(nonlinearity_, from_input, linear(from_input, w.weight_hh, w.bias_hh)), {}};
   const Tensor valid = valid_rows(mask);
   Tensor h = initial.h;
   std::vector<Tensor> all(static_cast<std::size_t>(length));

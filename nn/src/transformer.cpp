@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "expect_options.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/tape/add.hpp"
@@ -15,10 +16,30 @@ std::int64_t hidden_width(std::int64_t ffn_dim, std::int64_t embed_dim) {
   return ffn_dim == 0 ? 4 * embed_dim : ffn_dim;
 }
 
+// The options, once they have been checked: before the first part is made of them.
+
+const FeedForwardOptions& checked_feed_forward(const FeedForwardOptions& options) {
+  if (options.embed_dim < 0 || options.ffn_dim < 0)
+    throw ValueError(fmt::format("[FeedForward] expected sizes of at least 0, got embed_dim {} and ffn_dim {}",
+                                 options.embed_dim, options.ffn_dim));
+  expect_dropout("FeedForward", options.dropout);
+  return options;
+}
+
+template <class Options>
+const Options& checked_encoder(const char* layer, const Options& options) {
+  expect_heads(layer, options.embed_dim, options.num_heads);
+  if (options.ffn_dim < 0)
+    throw ValueError(fmt::format("[{}] expected ffn_dim of at least 0, got {}", layer, options.ffn_dim));
+  expect_dropout(layer, options.dropout);
+  return options;
+}
+
 }  // namespace
 
 FeedForward::FeedForward(FeedForwardOptions options)
-    : linear1(options.embed_dim, hidden_width(options.ffn_dim, options.embed_dim), {.dtype = options.dtype}),
+    : linear1(checked_feed_forward(options).embed_dim, hidden_width(options.ffn_dim, options.embed_dim),
+              {.dtype = options.dtype}),
       dropout(options.dropout),
       linear2(hidden_width(options.ffn_dim, options.embed_dim), options.embed_dim, {.dtype = options.dtype}),
       activation_(options.activation) {}
@@ -29,7 +50,7 @@ Tensor FeedForward::operator()(const Tensor& x) const {
 }
 
 TransformerEncoderLayer::TransformerEncoderLayer(TransformerEncoderLayerOptions options)
-    : self_attn({.embed_dim = options.embed_dim,
+    : self_attn({.embed_dim = checked_encoder("TransformerEncoderLayer", options).embed_dim,
                  .num_heads = options.num_heads,
                  .dropout = options.dropout,
                  .dtype = options.dtype}),
@@ -66,6 +87,7 @@ Tensor TransformerEncoderLayer::operator()(const Tensor& x, const Mask& mask) {
 TransformerEncoder::TransformerEncoder(TransformerEncoderOptions options) {
   if (options.num_layers < 0)
     throw ValueError(fmt::format("[TransformerEncoder] expected at least 0 layers, got {}", options.num_layers));
+  checked_encoder("TransformerEncoder", options);
   layers.reserve(static_cast<std::size_t>(options.num_layers));
   for (std::int64_t i = 0; i < options.num_layers; ++i)
     layers.emplace_back(TransformerEncoderLayerOptions{.embed_dim = options.embed_dim,
@@ -103,7 +125,13 @@ struct FeedForwardEntry {
                      {uniform(g, {2, 2, 2}, -2, 2)})};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"another width", [] { FeedForward({.embed_dim = 3})(ones({2, 4})); }, "[linear]"}};
+    return {{"another width",
+             [] {
+               FeedForward({.embed_dim = 3})(ones({2, 4}));
+             },
+             "[linear]"},
+            {"sizes", [] { FeedForward({.embed_dim = 3, .ffn_dim = -2}); },
+             "[FeedForward] expected sizes of at least 0, got embed_dim 3 and ffn_dim -2"}};
   }
   static catalogue::LayerSample benchmark(Generator& g) {
     return catalogue::layer_sample("[64, 12, 64]",
@@ -143,7 +171,9 @@ struct TransformerEncoderLayerEntry {
   }
   static catalogue::ErrorSamples errors() {
     return {{"heads", [] { TransformerEncoderLayer({.embed_dim = 6, .num_heads = 4}); },
-             "[MultiHeadAttention] embed_dim 6 must be a positive multiple of num_heads 4"}};
+             "[TransformerEncoderLayer] embed_dim 6 must be a positive multiple of num_heads 4"},
+            {"hidden width", [] { TransformerEncoderLayer({.embed_dim = 6, .ffn_dim = -1}); },
+             "[TransformerEncoderLayer] expected ffn_dim of at least 0, got -1"}};
   }
   static catalogue::LayerSample benchmark(Generator& g) {
     return catalogue::layer_sample("32 x 12 positions, width 64, 4 heads",
@@ -171,7 +201,9 @@ struct TransformerEncoderEntry {
   }
   static catalogue::ErrorSamples errors() {
     return {{"layers", [] { TransformerEncoder({.num_layers = -1, .embed_dim = 4}); },
-             "[TransformerEncoder] expected at least 0 layers, got -1"}};
+             "[TransformerEncoder] expected at least 0 layers, got -1"},
+            {"hidden width", [] { TransformerEncoder({.embed_dim = 4, .ffn_dim = -3}); },
+             "[TransformerEncoder] expected ffn_dim of at least 0, got -3"}};
   }
   static catalogue::LayerSample benchmark(Generator& g) {
     return catalogue::layer_sample(

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <string_view>
 
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/create.hpp"
@@ -13,11 +14,15 @@
 namespace tapegrad::optim {
 namespace {
 
+constexpr const char* kPlateau = "ReduceLROnPlateau";
+
 Tensor stored(double value) { return tensor(value, {.dtype = float64}); }
 Tensor stored(std::int64_t value) { return full({}, static_cast<double>(value), {.dtype = int64}); }
 
-void expect(bool holds, const char* schedule, const char* what) {
-  if (!holds) throw ValueError(fmt::format("[{}] {}", schedule, what));
+/// Throws ValueError "[schedule] option must be ..., got value" unless it holds: as optimisers say it.
+template <class Number>
+void expect_option(bool holds, const char* schedule, std::string_view option, std::string_view domain, Number value) {
+  if (!holds) throw ValueError(fmt::format("[{}] {} must be {}, got {}", schedule, option, domain, value));
 }
 
 /// The entry of a state; the state must have `count` entries.
@@ -29,15 +34,15 @@ const Tensor& entry(const NamedTensors& state, const char* name, std::size_t cou
   return *found;
 }
 
-std::int64_t count_of(const Tensor& x, const char* schedule) {
-  const auto count = x.item<std::int64_t>();
-  expect(count >= 0, schedule, "a count in the state is negative");
+std::int64_t count_entry(const NamedTensors& state, const char* name, std::size_t entries, const char* schedule) {
+  const auto count = entry(state, name, entries, schedule).item<std::int64_t>();
+  expect_option(count >= 0, schedule, name, "at least 0", count);
   return count;
 }
 
 }  // namespace
 
-Schedule::Schedule(Optimizer& optimizer) : optimizer_(&optimizer) {
+Schedule::Schedule(Optimizer& optimizer, const char* name) : name_(name), optimizer_(&optimizer) {
   for (int group = 0; group < optimizer.groups(); ++group) base_rates_.push_back(optimizer.lr(group));
 }
 
@@ -57,10 +62,10 @@ NamedTensors Schedule::state_dict() const {
 }
 
 void Schedule::load_state_dict(const NamedTensors& state) {
-  const std::int64_t steps = count_of(entry(state, "steps", 2, "schedule"), "schedule");
-  const Tensor& rates = entry(state, "base_lr", 2, "schedule");
+  const std::int64_t steps = count_entry(state, "steps", 2, name_);
+  const Tensor& rates = entry(state, "base_lr", 2, name_);
   if (rates.shape() != Shape{static_cast<std::int64_t>(base_rates_.size())})
-    throw ShapeError(fmt::format("[schedule] the optimiser has {} groups, the state is for {}", base_rates_.size(),
+    throw ShapeError(fmt::format("[{}] the optimiser has {} groups, the state is for {}", name_, base_rates_.size(),
                                  to_string(rates.shape())));
   base_rates_ = rates.to_vector<double>();
   steps_ = steps;
@@ -68,11 +73,12 @@ void Schedule::load_state_dict(const NamedTensors& state) {
 }
 
 WarmupCosine::WarmupCosine(Optimizer& optimizer, const WarmupCosineOptions& options)
-    : Schedule(optimizer), options_(options) {
-  expect(options.total_steps >= 1, "WarmupCosine", "total_steps must be at least 1");
-  expect(options.warmup_steps >= 0 && options.warmup_steps <= options.total_steps, "WarmupCosine",
-         "warmup_steps must lie in [0, total_steps]");
-  expect(std::isfinite(options.min_lr) && options.min_lr >= 0.0, "WarmupCosine", "min_lr must be at least 0");
+    : Schedule(optimizer, "WarmupCosine"), options_(options) {
+  const auto [warmup, total, least] = options;
+  expect_option(total >= 1, name(), "total_steps", "at least 1", total);
+  expect_option(warmup >= 0 && warmup <= total, name(), "warmup_steps", fmt::format("in [0, total_steps = {}]", total),
+                warmup);
+  expect_option(std::isfinite(least) && least >= 0.0, name(), "min_lr", "at least 0", least);
   apply();
 }
 
@@ -84,9 +90,9 @@ double WarmupCosine::rate(std::int64_t step, double base) const {
   return least + (base - least) * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
 }
 
-StepLR::StepLR(Optimizer& optimizer, const StepLROptions& options) : Schedule(optimizer), options_(options) {
-  expect(options.step_size >= 1, "StepLR", "step_size must be at least 1");
-  expect(std::isfinite(options.gamma) && options.gamma > 0.0, "StepLR", "gamma must be positive");
+StepLR::StepLR(Optimizer& optimizer, const StepLROptions& options) : Schedule(optimizer, "StepLR"), options_(options) {
+  expect_option(options.step_size >= 1, name(), "step_size", "at least 1", options.step_size);
+  expect_option(std::isfinite(options.gamma) && options.gamma > 0.0, name(), "gamma", "positive", options.gamma);
   apply();
 }
 
@@ -100,11 +106,14 @@ ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, const ReduceLROnPlate
       options_(options),
       best_(options.goal == Goal::min ? std::numeric_limits<double>::infinity()
                                       : -std::numeric_limits<double>::infinity()) {
-  expect(options.factor > 0.0 && options.factor < 1.0, "ReduceLROnPlateau", "factor must lie in (0, 1)");
-  expect(options.patience >= 0 && options.cooldown >= 0, "ReduceLROnPlateau",
-         "patience and cooldown must be at least 0");
-  expect(options.threshold >= 0.0 && options.min_lr >= 0.0, "ReduceLROnPlateau",
-         "threshold and min_lr must be at least 0");
+  const auto expect = [](bool holds, std::string_view option, std::string_view domain, auto value) {
+    expect_option(holds, kPlateau, option, domain, value);
+  };
+  expect(options.factor > 0.0 && options.factor < 1.0, "factor", "in (0, 1)", options.factor);
+  expect(options.patience >= 0, "patience", "at least 0", options.patience);
+  expect(options.threshold >= 0.0, "threshold", "at least 0", options.threshold);
+  expect(options.cooldown >= 0, "cooldown", "at least 0", options.cooldown);
+  expect(options.min_lr >= 0.0, "min_lr", "at least 0", options.min_lr);
 }
 
 bool ReduceLROnPlateau::better(double metric) const {
@@ -140,10 +149,9 @@ NamedTensors ReduceLROnPlateau::state_dict() const {
 }
 
 void ReduceLROnPlateau::load_state_dict(const NamedTensors& state) {
-  const char* const name = "ReduceLROnPlateau";
-  const double best = entry(state, "best", 3, name).item();
-  const std::int64_t bad_steps = count_of(entry(state, "bad_steps", 3, name), name);
-  const std::int64_t cooldown = count_of(entry(state, "cooldown", 3, name), name);
+  const double best = entry(state, "best", 3, kPlateau).item();
+  const std::int64_t bad_steps = count_entry(state, "bad_steps", 3, kPlateau);
+  const std::int64_t cooldown = count_entry(state, "cooldown", 3, kPlateau);
   best_ = best;
   bad_steps_ = bad_steps;
   cooldown_ = cooldown;

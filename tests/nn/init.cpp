@@ -96,6 +96,8 @@ BOOST_AUTO_TEST_CASE(layers_start_as_pytorchs) {
   const nn::Linear linear(100, 90);
   check_uniform(linear.weight, 0.1);
   check_uniform(linear.bias, 0.1);
+  const nn::Linear of_nothing(0, 3);
+  BOOST_TEST(of_nothing.bias->to_vector<float>() == std::vector<float>(3, 0.0F), boost::test_tools::per_element());
   const nn::Embedding embedding(200, 50, {.padding_idx = -1});
   check_normal(tg::slice(embedding.weight, 0, {.stop = 199}), 0.0, 1.0);
   BOOST_TEST(moments(embedding.weight->operator[](199)).high == 0.0);

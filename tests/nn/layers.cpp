@@ -1,14 +1,17 @@
 // Every layer against PyTorch: results, gradients of inputs and parameters, buffers after, names of the state_dict.
 #include <algorithm>
 #include <functional>
+#include <latch>
 #include <limits>
 #include <map>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "fixture.hpp"
 #include "says.hpp"
+#include "tapegrad/array/memory.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -101,6 +104,25 @@ void check_masked(const Case& which, Model model) {
   check(which, model, [&](const Tensors& in) {
     return Tensors{{"y", model(in.at("input"), tg::Mask::keep_positions(in.at("keep")))}};
   });
+}
+
+bool same_bits(const tg::Tensor& a, const tg::Tensor& b) {
+  return a.shape() == b.shape() && a.dtype() == b.dtype() &&
+         a.to(tg::float64).to_vector<double>() == b.to(tg::float64).to_vector<double>();
+}
+
+/// [1, length, features]: what a layer adds that was never called before.
+tg::Tensor rows_alone(std::int64_t length, std::int64_t features, tg::DType dtype) {
+  return tg::unsqueeze(nn::sinusoidal_positions(length, features, dtype), 0);
+}
+
+void check_positions(const nn::SinusoidalPosition& layer, std::int64_t features,
+                     const std::vector<std::int64_t>& lengths) {
+  for (const std::int64_t length : lengths)
+    for (const tg::DType dtype : {tg::float32, tg::float64})
+      BOOST_TEST(
+          same_bits(layer(tg::zeros({1, length, features}, {.dtype = dtype})), rows_alone(length, features, dtype)),
+          "length " << length << ", " << to_string(dtype));
 }
 
 struct NoParameters : nn::Module {
@@ -306,6 +328,29 @@ BOOST_AUTO_TEST_CASE(transformer_encoder) {
                                          .dtype = tg::float64}));
 }
 
+BOOST_AUTO_TEST_CASE(bad_sizes_are_told_by_the_layer_that_was_asked_for) {
+  BOOST_CHECK_EXCEPTION(nn::MultiHeadAttention({.embed_dim = -4}), tg::ValueError,
+                        says("[MultiHeadAttention] embed_dim -4 must be a positive multiple of num_heads 1"));
+  BOOST_CHECK_EXCEPTION(nn::FeedForward({.embed_dim = -4}), tg::ValueError,
+                        says("[FeedForward] expected sizes of at least 0, got embed_dim -4 and ffn_dim 0"));
+  BOOST_CHECK_EXCEPTION(nn::FeedForward({.embed_dim = 4, .dropout = 1.0}), tg::ValueError,
+                        says("[FeedForward] expected a dropout in [0, 1), got 1"));
+  BOOST_CHECK_EXCEPTION(nn::TransformerEncoderLayer({.embed_dim = 6, .num_heads = 4}), tg::ValueError,
+                        says("[TransformerEncoderLayer] embed_dim 6 must be a positive multiple of num_heads 4"));
+  BOOST_CHECK_EXCEPTION(nn::TransformerEncoderLayer({.embed_dim = 6, .ffn_dim = -3}), tg::ValueError,
+                        says("[TransformerEncoderLayer] expected ffn_dim of at least 0, got -3"));
+  BOOST_CHECK_EXCEPTION(nn::TransformerEncoderLayer({.embed_dim = 6, .dropout = -0.5}), tg::ValueError,
+                        says("[TransformerEncoderLayer] expected a dropout in [0, 1), got -0.5"));
+  for (const std::int64_t layers : {0, 2}) {
+    BOOST_CHECK_EXCEPTION(nn::TransformerEncoder({.num_layers = layers, .embed_dim = -4}), tg::ValueError,
+                          says("[TransformerEncoder] embed_dim -4 must be a positive multiple of num_heads 1"));
+    BOOST_CHECK_EXCEPTION(nn::TransformerEncoder({.num_layers = layers, .embed_dim = 6, .ffn_dim = -3}), tg::ValueError,
+                          says("[TransformerEncoder] expected ffn_dim of at least 0, got -3"));
+    BOOST_CHECK_EXCEPTION(nn::TransformerEncoder({.num_layers = layers, .embed_dim = 6, .dropout = 1.0}),
+                          tg::ValueError, says("[TransformerEncoder] expected a dropout in [0, 1), got 1"));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(recurrent) {
   const auto mask_of = [](const Tensors& in) {
     return in.contains("keep") ? tg::Mask::keep_positions(in.at("keep")) : tg::Mask();
@@ -384,15 +429,69 @@ BOOST_AUTO_TEST_CASE(masked_mean) {
 
 BOOST_AUTO_TEST_CASE(positions) {
   check_unary({"sinusoidal_position"}, nn::SinusoidalPosition(6));
-  // Lengths beyond the table continue it.
-  const nn::SinusoidalPosition position(6);
-  const tg::Tensor far = position(tg::zeros({1, 400, 6}));
-  const tg::Tensor near = position(tg::zeros({1, 250, 6}));
-  for (std::size_t i = 0; i < 250 * 6; ++i) BOOST_TEST(far.data<float>()[i] == near.data<float>()[i]);
   nn::LearnedPosition learned(5, 2, {.dtype = tg::float64});
   const tg::Tensor x = tg::zeros({3, 4, 2}, {.dtype = tg::float64});
   check_close(learned(x)[2], learned.weight->slice(0, {.stop = 4}));
   BOOST_CHECK_THROW(learned(tg::zeros({1, 6, 2}, {.dtype = tg::float64})), tg::ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(sinusoidal_positions_do_not_depend_on_earlier_calls) {
+  nn::SinusoidalPosition position(5);
+  check_positions(position, 5, {1, 256, 257, 300, 7, 0});
+  nn::SinusoidalPosition copy = position;
+  check_positions(copy, 5, {7, 700});
+  check_positions(position, 5, {300, 640});
+  const nn::SinusoidalPosition moved = std::move(copy);
+  check_positions(moved, 5, {7, 701});
+  position = nn::SinusoidalPosition(4);  // of another width: nothing is left of the rows there were
+  check_positions(position, 4, {7, 300});
+  BOOST_CHECK_EXCEPTION(nn::SinusoidalPosition(-1), tg::ValueError,
+                        says("[SinusoidalPosition] expected at least 0 features, got -1"));
+}
+
+BOOST_AUTO_TEST_CASE(sinusoidal_positions_are_computed_once) {
+  const auto computes = [](const nn::SinusoidalPosition& layer, std::int64_t length) {
+    const tg::Tensor x = tg::zeros({1, length, 64});
+    tg::reset_peak_memory();
+    const std::size_t before = tg::memory_statistics().bytes_in_use;
+    layer(x);
+    const std::size_t most = tg::memory_statistics().peak_bytes_in_use - before;
+    return 2 * most > 3 * sizeof(float) * static_cast<std::size_t>(x.numel());  // more than the sum's own memory
+  };
+  for (const std::int64_t length : {256, 257, 1000}) {
+    const nn::SinusoidalPosition position(64);
+    BOOST_TEST(computes(position, length));
+    BOOST_TEST(!computes(position, length));
+    BOOST_TEST(!computes(nn::SinusoidalPosition(position), length));
+    BOOST_TEST(computes(position, length + 1));  // at once twice as many
+    BOOST_TEST(!computes(position, 2 * length));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(sinusoidal_positions_are_computed_on_several_threads_at_once) {
+  constexpr int kThreads = 6;
+  for (int round = 0; round < 20; ++round) {
+    const nn::SinusoidalPosition position(3);
+    std::vector<int> right(kThreads, 0);
+    std::latch start(kThreads);
+    std::vector<std::thread> threads;
+    for (int t = 0; t < kThreads; ++t)
+      threads.emplace_back([&, t] {
+        start.arrive_and_wait();
+        for (const std::int64_t length : {7 + t, 40 * (kThreads - t), 300, 7})
+          for (const tg::DType dtype : {tg::float32, tg::float64}) {
+            const tg::Tensor x = tg::zeros({1, length, 3}, {.dtype = dtype}).set_requires_grad(true);
+            tg::Tape tape;
+            const tg::Tensor y = position(x) + nn::SinusoidalPosition(position)(x);  // copied while others call it
+            const bool pulled =
+                same_bits(tape.gradient(tg::sum(y), x), tg::full({1, length, 3}, 2.0, {.dtype = dtype}));
+            if (pulled && same_bits(y.detach() * 0.5, rows_alone(length, 3, dtype)))
+              ++right[static_cast<std::size_t>(t)];
+          }
+      });
+    for (std::thread& thread : threads) thread.join();
+    for (const int count : right) BOOST_TEST(count == 8);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_whole_classifier) {

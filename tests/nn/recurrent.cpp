@@ -146,4 +146,27 @@ BOOST_AUTO_TEST_CASE(assignment_and_loading_keep_the_parameters) {
   BOOST_CHECK_THROW(model = wider, tg::ShapeError);
 }
 
+BOOST_AUTO_TEST_CASE(a_sequence_without_steps_is_on_the_tape_like_any_other) {
+  const auto is_tracked = [](const auto& layer) {
+    const tg::Tensor x = tg::zeros({2, 0, 3}, {.requires_grad = true});
+    tg::Tape tape;
+    const tg::Tensor y = layer(x).y;
+    BOOST_TEST(tg::to_string(y.shape()) == "[2, 0, 8]");
+    return y.is_tracked();
+  };
+  BOOST_TEST(is_tracked(nn::RNN(3, 4, {.num_layers = 2, .bidirectional = true})));
+  BOOST_TEST(is_tracked(nn::LSTM(3, 4, {.num_layers = 2, .bidirectional = true})));
+  BOOST_TEST(is_tracked(nn::GRU(3, 4, {.num_layers = 2, .bidirectional = true})));
+
+  nn::RNN rnn(3, 4);
+  std::vector<tg::Tensor> wanted = rnn.parameters();
+  wanted.push_back(tg::zeros({2, 0, 3}, {.requires_grad = true}));
+  tg::Tape tape;
+  tape.backward(tg::sum(rnn(wanted.back()).y));
+  for (const tg::Tensor& w : wanted) {
+    BOOST_TEST_REQUIRE(w.has_grad());
+    for (const float g : w.grad().to_vector<float>()) BOOST_TEST(g == 0.0F);
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,12 +1,14 @@
 #include <boost/test/unit_test.hpp>
 
 #include "fixture.hpp"
+#include "says.hpp"
 #include "tapegrad/optim.hpp"
 
 using namespace tapegrad;
 using namespace tapegrad::optim;
 using tapegrad::test::check_close;
 using tapegrad::test::Fixture;
+using tapegrad::test::says;
 
 namespace {
 
@@ -94,7 +96,14 @@ BOOST_AUTO_TEST_CASE(states_resume) {
   resumed.load_state_dict(schedule.state_dict());
   BOOST_TEST(resumed.steps() == 5);
   BOOST_TEST(later.lr() == rate);
-  BOOST_CHECK_THROW(resumed.load_state_dict({}), ValueError);
+  BOOST_CHECK_EXCEPTION(resumed.load_state_dict({}), ValueError, says("[WarmupCosine] the state has no 'steps'"));
+  const Tensor minus_two = tensor(-2.0, {.dtype = int64});
+  BOOST_CHECK_EXCEPTION(resumed.load_state_dict({{"steps", minus_two}, {"base_lr", ones({1}, {.dtype = float64})}}),
+                        ValueError, says("[WarmupCosine] steps must be at least 0, got -2"));
+  BOOST_CHECK_EXCEPTION(
+      resumed.load_state_dict({{"steps", zeros({}, {.dtype = int64})}, {"base_lr", ones({3}, {.dtype = float64})}}),
+      ShapeError, says("[WarmupCosine] the optimiser has 1 groups, the state is for [3]"));
+  BOOST_TEST(resumed.steps() == 5);
 
   ReduceLROnPlateau plateau(optimizer, {.patience = 1});
   plateau.step(3.0);
@@ -105,18 +114,34 @@ BOOST_AUTO_TEST_CASE(states_resume) {
   optimizer.set_lr(1.0);
   again.step(4.0);  // the second bad step
   BOOST_TEST(std::abs(optimizer.lr() - 0.1) < 1e-15);
+  BOOST_CHECK_EXCEPTION(again.load_state_dict({{"best", ones({})}, {"bad_steps", minus_two}, {"cooldown", minus_two}}),
+                        ValueError, says("[ReduceLROnPlateau] bad_steps must be at least 0, got -2"));
 }
 
 BOOST_AUTO_TEST_CASE(bad_options) {
   SGD optimizer = sgd(1.0);
-  BOOST_CHECK_THROW(WarmupCosine(optimizer, {.total_steps = 0}), ValueError);
-  BOOST_CHECK_THROW(WarmupCosine(optimizer, {.warmup_steps = 5, .total_steps = 4}), ValueError);
-  BOOST_CHECK_THROW(WarmupCosine(optimizer, {.total_steps = 4, .min_lr = -1.0}), ValueError);
-  BOOST_CHECK_THROW(StepLR(optimizer, {.step_size = 0}), ValueError);
+  BOOST_CHECK_EXCEPTION(WarmupCosine(optimizer, {.total_steps = 0}), ValueError,
+                        says("[WarmupCosine] total_steps must be at least 1, got 0"));
+  BOOST_CHECK_EXCEPTION(WarmupCosine(optimizer, {.warmup_steps = 5, .total_steps = 4}), ValueError,
+                        says("[WarmupCosine] warmup_steps must be in [0, total_steps = 4], got 5"));
+  BOOST_CHECK_EXCEPTION(WarmupCosine(optimizer, {.total_steps = 4, .min_lr = -1.0}), ValueError,
+                        says("[WarmupCosine] min_lr must be at least 0, got -1"));
+  BOOST_CHECK_EXCEPTION(StepLR(optimizer, {.step_size = 0}), ValueError,
+                        says("[StepLR] step_size must be at least 1, got 0"));
+  BOOST_CHECK_EXCEPTION(StepLR(optimizer, {.gamma = -0.5}), ValueError,
+                        says("[StepLR] gamma must be positive, got -0.5"));
   BOOST_CHECK_THROW(StepLR(optimizer, {.gamma = 0.0}), ValueError);
   BOOST_CHECK_THROW(ReduceLROnPlateau(optimizer, {.factor = 1.0}), ValueError);
-  BOOST_CHECK_THROW(ReduceLROnPlateau(optimizer, {.patience = -1}), ValueError);
-  BOOST_CHECK_THROW(ReduceLROnPlateau(optimizer, {.threshold = std::nan("")}), ValueError);
+  BOOST_CHECK_EXCEPTION(ReduceLROnPlateau(optimizer, {.factor = 1.5}), ValueError,
+                        says("[ReduceLROnPlateau] factor must be in (0, 1), got 1.5"));
+  BOOST_CHECK_EXCEPTION(ReduceLROnPlateau(optimizer, {.patience = -1}), ValueError,
+                        says("[ReduceLROnPlateau] patience must be at least 0, got -1"));
+  BOOST_CHECK_EXCEPTION(ReduceLROnPlateau(optimizer, {.threshold = std::nan("")}), ValueError,
+                        says("[ReduceLROnPlateau] threshold must be at least 0, got nan"));
+  BOOST_CHECK_EXCEPTION(ReduceLROnPlateau(optimizer, {.cooldown = -3}), ValueError,
+                        says("[ReduceLROnPlateau] cooldown must be at least 0, got -3"));
+  BOOST_CHECK_EXCEPTION(ReduceLROnPlateau(optimizer, {.min_lr = -0.25}), ValueError,
+                        says("[ReduceLROnPlateau] min_lr must be at least 0, got -0.25"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -4,11 +4,12 @@
 //
 // A layer joins by a struct and one line at the end of its file, in namespace tapegrad::nn:
 //
+// clang-format off
 //   struct LinearEntry {
 //     static constexpr std::string_view math = R"(y = x W^\top + b)";
 //     static catalogue::LayerSamples samples(Generator& g) {
-//       return {catalogue::layer_sample("a batch", Linear(4, 3, {.dtype = float64}), {catalogue::uniform(g, {2, 4}, -2,
-//       2)})};
+//       using namespace catalogue;
+//       return {layer_sample("rows", Linear(4, 3, {.dtype = float64}), {uniform(g, {2, 4}, -2, 2)})};
 //     }
 //     static catalogue::ErrorSamples errors() {
 //       return {{"sizes", [] { Linear(-1, 3); }, "[Linear] expected sizes of at least 0, got -1 and 3"}};
@@ -16,6 +17,7 @@
 //     static catalogue::LayerSample benchmark(Generator& g) { ... }
 //   };
 //   TAPEGRAD_LAYER(linear, Linear, LinearEntry)      // its header, its name, the struct
+// clang-format on
 #pragma once
 
 #include <concepts>

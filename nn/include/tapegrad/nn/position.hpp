@@ -11,7 +11,13 @@ namespace tapegrad::nn {
 /// et al. 2017, arXiv:1706.03762, section 3.5.
 Tensor sinusoidal_positions(std::int64_t length, std::int64_t features, DType dtype = float32);
 
-/// Adds sinusoidal positions to x [.., L, features]. Nothing is trained, and any length goes.
+/// Adds sinusoidal positions to x [.., L, features]. Nothing is trained, and any length goes. Throws ShapeError for
+/// another number of features.
+///
+/// Rows are computed in the first call that needs them, a sine or cosine per element, and kept for later calls, which
+/// cost an addition: for each dtype in use, as many as the longest L, and at most twice as many where L grew from call
+/// to call. A row's bits are the same at any L. Several threads may call a layer at once, or copy it while others call
+/// it; none waits for another's rows. Copies share the rows there are.
 class SinusoidalPosition : public Module {
  public:
   /// Throws ValueError for a negative number of features.
@@ -22,9 +28,24 @@ class SinusoidalPosition : public Module {
   TAPEGRAD_MODULE()
 
  private:
+  /// The rows so far in one dtype: [rows, features], never written again, but replaced by a longer one.
+  class Table {
+   public:
+    Table() = default;
+    Table(const Table& other) noexcept : rows_(other.rows()) {}
+    Table& operator=(const Table& other) noexcept;
+
+    /// At least `length` rows.
+    Tensor at_least(std::int64_t length, std::int64_t features, DType dtype) const;
+
+   private:
+    Tensor rows() const noexcept;
+    mutable Tensor rows_;  // undefined before the first call
+  };
+
   std::int64_t features_;
-  Tensor table32_;  // of the usual lengths; longer ones are computed as they come
-  Tensor table64_;
+  Table table32_;
+  Table table64_;
 };
 
 struct LearnedPositionOptions {

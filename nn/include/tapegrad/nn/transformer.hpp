@@ -27,6 +27,7 @@ struct FeedForwardOptions {
 /// linear2(dropout(activation(linear1(x)))): [.., E] -> [.., E].
 class FeedForward : public Module {
  public:
+  /// Throws ValueError for a negative size or a dropout outside [0, 1).
   explicit FeedForward(FeedForwardOptions options);
 
   Tensor operator()(const Tensor& x) const;
@@ -58,6 +59,8 @@ struct TransformerEncoderLayerOptions {
 /// else norm(x + block(x)). Names and initialisation as PyTorch's.
 class TransformerEncoderLayer : public Module {
  public:
+  /// Throws ValueError when embed_dim is not a positive multiple of num_heads, ffn_dim is negative, or dropout is
+  /// outside [0, 1).
   explicit TransformerEncoderLayer(TransformerEncoderLayerOptions options);
 
   /// [N, L, E] -> [N, L, E]
@@ -99,6 +102,7 @@ struct TransformerEncoderOptions {
 /// Encoder layers one after the other, each initialised on its own (PyTorch copies the first one's values).
 class TransformerEncoder : public Module {
  public:
+  /// Throws ValueError for a negative num_layers, and for what one of its layers would refuse, with any number of them.
   explicit TransformerEncoder(TransformerEncoderOptions options);
 
   /// [N, L, E] -> [N, L, E]

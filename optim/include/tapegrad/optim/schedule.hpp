@@ -28,14 +28,17 @@ class Schedule {
   void load_state_dict(const NamedTensors& state);
 
  protected:
-  /// Reads the groups' rates.
-  explicit Schedule(Optimizer& optimizer);
+  /// Reads the groups' rates. `name` begins error messages: a literal.
+  explicit Schedule(Optimizer& optimizer, const char* name = "Schedule");
   /// Sets the rates of the present step.
   void apply();
   /// The rate used in step `step` (from 0) by a group that started with `base`.
   virtual double rate(std::int64_t step, double base) const = 0;
 
+  const char* name() const { return name_; }
+
  private:
+  const char* name_;
   Optimizer* optimizer_;
   std::vector<double> base_rates_;
   std::int64_t steps_ = 0;
@@ -103,7 +106,7 @@ class ReduceLROnPlateau {
 
   /// "best", "bad_steps" and "cooldown".
   NamedTensors state_dict() const;
-  /// Throws ValueError for other names.
+  /// Throws ValueError for other names or a negative count.
   void load_state_dict(const NamedTensors& state);
 
  private:
