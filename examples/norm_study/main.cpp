@@ -10,10 +10,10 @@ int main(int argc, char** argv) {
   CLI::App app{
       "Trains small transformers on the words of twelve languages and measures what is said of LayerNorm and "
       "BatchNorm.\n"
-      "Without options: every claim of the default run, within about five minutes on two cores."};
+      "Without options: every claim of the default run, in about two minutes on two cores."};
   app.name("norm_study");
   auto* quick = app.add_flag("--quick", options.quick,
-                             "the exact claims and a short training, in about 40 seconds; trainings get no verdict");
+                             "the exact claims and a short training, in about half a minute; trainings get no verdict");
   app.add_flag(
          "--full", options.full,
          "twice as many seeds, true batch sizes, padded and deep training, high learning rates, other normalisations")

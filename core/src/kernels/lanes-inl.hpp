@@ -3,7 +3,8 @@
 //
 // Included once per Highway target, like every -inl file. The vocabulary is closed and branch-free: + - * /,
 // comparisons that give a mask, select(mask, a, b), and the functions here and in lanes_math-inl.hpp. Numbers mix with
-// lanes: max(x, 0.0), 1.0 - y * y.
+// lanes: max(x, 0.0), 1.0 + y * y. Lanes alone have min, max, copysign, mul_add, is_nan and the operators of masks: no
+// slope may use them (docs/design.md, "An op").
 
 #if defined(TAPEGRAD_KERNELS_LANES_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef TAPEGRAD_KERNELS_LANES_INL_HPP

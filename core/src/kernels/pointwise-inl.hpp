@@ -7,7 +7,7 @@
 //   namespace tapegrad::HWY_NAMESPACE {
 //   struct TanhFormula {                                   // trivially copyable; attributes are double members
 //     template <class T> T value(const T& x) const { return tanh(x); }
-//     template <class T> T slope(const T&, const T& y) const { return 1.0 - y * y; }
+//     template <class T> T slope(const T& x, const T&) const { return 4.0 * logistic_density(2.0 * x); }
 //   };
 //   TAPEGRAD_UNARY_KERNELS(TanhFormula)
 //   }  // namespace tapegrad::HWY_NAMESPACE
@@ -20,9 +20,10 @@
 //   }  // namespace tapegrad
 //   #endif
 //
-// A binary formula has value(a, b), slope_a(a, b, y) and slope_b(a, b, y). Other headers of the op go above the
-// #define. No lambdas and no std:: templates inside a formula: they would be compiled for the wide target and shared
-// with code that runs on any machine.
+// A binary formula has value(a, b), slope_a(a, b, y) and slope_b(a, b, y). What may stand in a value and what in a
+// slope, and how to add a function: docs/design.md, "An op". Other headers of the op go above the #define. No lambdas
+// and no std:: templates inside a formula: they would be compiled for the wide target and shared with code that runs on
+// any machine.
 
 #include <hwy/cache_control.h>
 

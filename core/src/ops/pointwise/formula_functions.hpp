@@ -1,4 +1,5 @@
-// What formulas call that has a kernel on lanes (kernels/lanes_math-inl.hpp), as compositions on tensors.
+// What formulas call that has a kernel on lanes (kernels/lanes_math-inl.hpp) and is no op, as compositions on tensors.
+// All that a slope may call: docs/design.md, "An op".
 #pragma once
 
 #include "tapegrad/ops/pointwise.hpp"
