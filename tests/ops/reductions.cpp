@@ -138,11 +138,11 @@ BOOST_AUTO_TEST_CASE(slopes_of_logsumexp_at_infinity) {
   for (const bool differentiable : {true, false}) {
     const std::vector<double> d =
         tape.gradient(sum(y), x, {.retain = true, .create_graph = differentiable}).to_vector<double>();
-    for (const std::size_t i : {0, 3, 6, 9}) BOOST_TEST(d[i] == 0.0);
+    for (const std::size_t i : {0U, 3U, 6U, 9U}) BOOST_TEST(d[i] == 0.0);
     BOOST_TEST(d[1] == 0.0);
     BOOST_TEST(std::abs(d[7] - 0.5) < 1e-15);
     BOOST_TEST(std::abs(d[10] - 0.5) < 1e-15);
-    for (const std::size_t i : {2, 5, 11}) BOOST_TEST(d[i] == 0.0);
+    for (const std::size_t i : {2U, 5U, 11U}) BOOST_TEST(d[i] == 0.0);
     BOOST_TEST(std::isnan(d[8]));
   }
 }
