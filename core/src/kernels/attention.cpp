@@ -395,13 +395,10 @@ HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int6
     }
     // Queries that see no key are left out, whatever they and their cotangents hold.
     bool accumulate = begin > 0;
-    for (std::int64_t first = begin; first < end;) {
+    for (std::int64_t first = begin; first < end; ++first) {
       std::int64_t last = first;
       while (last < end && max[last] != kLowest<T>) ++last;
-      if (last == first) {
-        ++first;
-        continue;
-      }
+      if (last == first) continue;
       const auto part = [=](Rows<T> of_keys) {
         return plain(Rows<const T>{of_keys.data + (first - begin), of_keys.stride});
       };

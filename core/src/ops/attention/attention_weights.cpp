@@ -83,6 +83,10 @@ Tensor without_blind(const Tensor& x, const Tensor& keep, std::int64_t keys) {
   return without_unpaired(x, keep, keys, Side::queries);
 }
 
+Tensor weights_of_kept(const Tensor& q, const Tensor& k, const Tensor& keep, double scale) {
+  return softmax(matmul(q * scale, transpose(k, 2, 3)), -1, keep);
+}
+
 void check_attention(const char* op, const Tensor& q, const Tensor& k, const Mask& mask) {
   expect_floating(op, q);
   expect_same_dtype(op, q, k);
@@ -103,8 +107,7 @@ Tensor attention_weights(const Tensor& q, const Tensor& k, const Mask& mask, std
   check_attention("attention_weights", q, k, mask);
   const double factor = scale ? *scale : 1.0 / std::sqrt(static_cast<double>(q.size(3)));
   const Tensor keep = keep_of(mask, q.size(2), k.size(2));
-  const Tensor seen = without_unseen(k, keep, q.size(2));
-  return softmax(matmul(without_blind(q, keep, k.size(2)) * factor, transpose(seen, 2, 3)), -1, keep);
+  return weights_of_kept(without_blind(q, keep, k.size(2)), without_unseen(k, keep, q.size(2)), keep, factor);
 }
 
 }  // namespace tapegrad

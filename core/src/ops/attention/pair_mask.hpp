@@ -18,6 +18,10 @@ Tensor without_unseen(const Tensor& x, const Tensor& keep, std::int64_t queries)
 /// x [N, H, Lq, D], with 0 for the queries that see no key if one of them holds NaN or inf. REQUIRES: as there.
 Tensor without_blind(const Tensor& x, const Tensor& keep, std::int64_t keys);
 
+/// softmax(scale q k^T) over the keys that are kept: attention_weights() with its mask in one tensor, for q
+/// without_blind and k without_unseen.
+Tensor weights_of_kept(const Tensor& q, const Tensor& k, const Tensor& keep, double scale);
+
 /// Throws ShapeError unless q [N, H, Lq, D], k [N, H, Lk, D] and the mask fit; DTypeError unless they are of one
 /// floating dtype.
 void check_attention(const char* op, const Tensor& q, const Tensor& k, const Mask& mask);

@@ -53,15 +53,17 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
 
   std::array<Tensor, 5> vjp(const Saved& s, const Tensor& dy) const {
     const Visible visible(s, mask(s));
-    const Tensor p = weights(s);
+    const Tensor q = visible.queries(s.input(0));
+    const Tensor k = visible.keys(s.input(1));
+    const Tensor p = weights_of_kept(q, k, visible.keep, scale);
     const Tensor dout = visible.queries(dy);
     std::array<Tensor, 5> d;
     if (s.wants(2)) d[2] = matmul(transpose(p, 2, 3), dout);
     if (!s.wants(0) && !s.wants(1)) return d;
     const Tensor dp = visible.pairs(matmul(dout, transpose(visible.keys(s.input(2)), 2, 3)));
     const Tensor ds = visible.pairs(softmax_jacobian(p, dp) * scale);
-    if (s.wants(0)) d[0] = matmul(ds, visible.keys(s.input(1)));
-    if (s.wants(1)) d[1] = matmul(transpose(ds, 2, 3), visible.queries(s.input(0)));
+    if (s.wants(0)) d[0] = matmul(ds, k);
+    if (s.wants(1)) d[1] = matmul(transpose(ds, 2, 3), q);
     return d;
   }
   void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
@@ -88,11 +90,13 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
   }
   Tensor jvp(const Saved& s, Tangents dx) const {
     const Visible visible(s, mask(s));
-    const Tensor p = weights(s);
+    const Tensor q = visible.queries(s.input(0));
+    const Tensor k = visible.keys(s.input(1));
+    const Tensor p = weights_of_kept(q, k, visible.keep, scale);
     Tensor dy;
     Tensor ds;
-    if (dx[0].defined()) add_to(ds, matmul(dx[0], transpose(visible.keys(s.input(1)), 2, 3)));
-    if (dx[1].defined()) add_to(ds, matmul(s.input(0), transpose(visible.keys(dx[1]), 2, 3)));
+    if (dx[0].defined()) add_to(ds, matmul(dx[0], transpose(k, 2, 3)));
+    if (dx[1].defined()) add_to(ds, matmul(q, transpose(visible.keys(dx[1]), 2, 3)));
     if (ds.defined()) {
       const Tensor dp = softmax_jacobian(p, visible.pairs(ds) * scale);
       add_to(dy, matmul(visible.pairs(dp), visible.keys(s.input(2))));
@@ -254,7 +258,6 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
     if (causal) m = m & Mask::causal();
     return m;
   }
-  Tensor weights(const Saved& s) const { return attention_weights(s.input(0), s.input(1), mask(s), scale); }
   /// What the differentiable rules may read: what is hidden counts as 0, whatever it holds.
   struct Visible {
     std::int64_t query_count, key_count;

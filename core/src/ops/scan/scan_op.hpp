@@ -3,7 +3,6 @@
 
 #include "kernels/scan.hpp"
 #include "tape/dispatch.hpp"
-#include "tape/expect.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/scan.hpp"
