@@ -25,11 +25,12 @@ using checker::Values;
 
 void append_values(const Tensor& x, Values& values) {
   if (!carries_gradient(x)) return;
-  if (x.dtype() == float64) {
-    const std::vector<double> v = x.to_vector<double>();
-    values.insert(values.end(), v.begin(), v.end());
+  const array::Array a = contiguous_array(x);
+  const std::int64_t count = a.shape.numel();
+  if (a.dtype == float64) {
+    values.insert(values.end(), a.as<double>(), a.as<double>() + count);
   } else {
-    for (const float v : x.to_vector<float>()) values.push_back(static_cast<double>(v));
+    values.insert(values.end(), a.as<float>(), a.as<float>() + count);
   }
 }
 

@@ -124,8 +124,7 @@ class Comparison {
     const double x = part.values[j];
     const double own = x != 0.0 ? std::abs(x) : largest(part.values);
     return {.along =
-                [this, &part, i, j, x](double t) {
-                  Values moved = part.values;
+                [this, &part, i, j, x, moved = part.values](double t) mutable {
                   moved[j] = part.single ? static_cast<double>(static_cast<float>(x + t)) : x + t;
                   return Shifted{moved[j] - x, call(i, moved)};
                 },

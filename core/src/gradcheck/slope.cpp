@@ -7,48 +7,78 @@
 namespace tapegrad::checker {
 namespace {
 
-/// On one side of the point, as far as steps were taken.
-bool finite_at(const Family& family, const std::array<Shifted, kSteps>& side, std::size_t o) {
-  return std::all_of(side.begin(), side.begin() + static_cast<std::ptrdiff_t>(family.steps),
-                     [o](const Shifted& s) { return std::isfinite(s.y[o]); });
+using PerStep = std::array<double, kSteps>;
+
+/// What a family says of one output.
+struct Readings {
+  const Family& family;
+  PerStep above, below;
+  std::size_t steps;
+  double rounding;
+  double noise;
+
+  Readings(const Family& of, std::size_t o)
+      : family(of), steps(of.steps), rounding(of.rounding[o]), noise(of.noise[o]) {
+    for (std::size_t k = 0; k < steps; ++k) {
+      above[k] = family.above[k].y[o];
+      below[k] = family.below[k].y[o];
+    }
+  }
+  /// On one side of the point, as far as steps were taken.
+  bool finite(const PerStep& side) const {
+    return std::all_of(side.begin(), side.begin() + static_cast<std::ptrdiff_t>(steps),
+                       [](double y) { return std::isfinite(y); });
+  }
+};
+
+/// 1 / (ratio^m - 1) for m = 1, 2, ...: by how much of the last change a difference is corrected.
+constexpr PerStep corrections(double ratio) {
+  PerStep factors{};
+  double power = 1.0;
+  for (std::size_t m = 1; m < kSteps; ++m) factors[m] = 1.0 / ((power *= ratio) - 1.0);
+  return factors;
 }
 
-/// Ridders' tableau: differences at steps h, h/2, h/4 ..., extrapolated in powers of `ratio` = 2^p for errors in h^p,
-/// h^2p ... Keeps in `best` the entry with the smallest estimated error.
-template <class Difference, class Width, class Noise>
-void extrapolate(std::size_t steps, const Difference& difference, const Width& width, double ratio, const Noise& noise,
+/// Ridders' tableau: differences at steps h, h/2, h/4 ..., extrapolated in powers of `kRatio` = 2^p for errors in h^p,
+/// h^2p ... Keeps in `best` the entry with the smallest estimated error. `noise` is of a difference.
+template <int kRatio, class Difference, class Noise>
+void extrapolate(std::size_t steps, const Difference& difference, const PerStep& per_width, const Noise& noise,
                  Slope& best) {
-  std::array<std::array<double, kSteps>, kSteps> a{};
-  for (std::size_t k = 0; k < steps; ++k) {
-    a[0][k] = difference(k) / width(k);
-    double power = 1.0;
+  static constexpr PerStep kCorrections = corrections(kRatio);
+  PerStep column;  // the entries of the step before, of rising order
+  column[0] = difference(0) * per_width[0];
+  for (std::size_t k = 1; k < steps; ++k) {
+    const double rounding = noise(k) * std::abs(per_width[k]);
+    double entry = difference(k) * per_width[k];
     for (std::size_t m = 1; m <= k; ++m) {
-      power *= ratio;
-      a[m][k] = (power * a[m - 1][k] - a[m - 1][k - 1]) / (power - 1.0);
-      const double spread = std::max(std::abs(a[m][k] - a[m - 1][k]), std::abs(a[m][k] - a[m - 1][k - 1]));
-      const double error = spread + noise(k) / std::abs(width(k));
+      const double before = column[m - 1];
+      const double next = entry + (entry - before) * kCorrections[m];
+      const double error = std::max(std::abs(next - entry), std::abs(next - before)) + rounding;
       if (error < best.error) {
         best.error = error;
-        best.value = a[m][k];
-        best.step = std::abs(width(k)) * 2.0 / ratio;  // a central difference is two steps wide
+        best.value = next;
+        best.step = 2.0 / kRatio / std::abs(per_width[k]);  // a central difference is two steps wide
       }
+      column[m - 1] = entry;
+      entry = next;
     }
+    column[k] = entry;
   }
 }
 
 /// One-sided slopes, extrapolated in h; their difference shrinks with h where the function is smooth. A family whose
 /// steps are so small that rounding hides the difference leaves `best` as it is.
-void compare_sides(const Family& family, std::size_t o, double y, Slope& best) {
+void compare_sides(const Readings& at, double y, Slope& best) {
   const auto sides = [&](std::size_t k) {
-    return std::pair((y - family.below[k].y[o]) / -family.below[k].t, (family.above[k].y[o] - y) / family.above[k].t);
+    return std::pair((at.below[k] - y) * at.family.per_below[k], (at.above[k] - y) * at.family.per_above[k]);
   };
-  const auto [below2, above2] = sides(family.steps - 2);
-  const auto [below, above] = sides(family.steps - 1);
+  const auto [below2, above2] = sides(at.steps - 2);
+  const auto [below, above] = sides(at.steps - 1);
   const double left = 2.0 * below - below2;
   const double right = 2.0 * above - above2;
   const double size = std::max(std::abs(left), std::abs(right));
   const double gap = std::abs(right - left);
-  const double rounding = 8.0 * family.noise[o] / family.above[family.steps - 1].t;
+  const double rounding = 8.0 * at.noise * at.family.per_above[at.steps - 1];
   if (best.kink && gap <= rounding && rounding > 1e-3 * size) return;
   best.below = left;
   best.above = right;
@@ -57,48 +87,50 @@ void compare_sides(const Family& family, std::size_t o, double y, Slope& best) {
 
 /// Whether the function moves by nearly as much at half the step, and by more than its noise (a function whose slope is
 /// 0 moves by that): a jump, or steps far beyond the function's own scale.
-bool moves_regardless(const Family& family, std::size_t o) {
-  const auto rise_at = [&](std::size_t k) { return std::abs(family.above[k].y[o] - family.below[k].y[o]); };
-  const double rise2 = rise_at(family.steps - 2);
-  const double rise = rise_at(family.steps - 1);
-  return rise > std::max(64.0 * family.rounding[o], family.noise[o]) && rise > 0.75 * rise2;
+bool moves_regardless(const Readings& at) {
+  const auto rise_at = [&](std::size_t k) { return std::abs(at.above[k] - at.below[k]); };
+  const double rise2 = rise_at(at.steps - 2);
+  const double rise = rise_at(at.steps - 1);
+  return rise > std::max(64.0 * at.rounding, at.noise) && rise > 0.75 * rise2;
 }
 
-void two_sided(const Family& family, std::size_t o, double y, double epsilon, Slope& best) {
-  if (moves_regardless(family, o)) return;
-  extrapolate(
-      family.steps, [&](std::size_t k) { return family.above[k].y[o] - family.below[k].y[o]; },
-      [&](std::size_t k) { return family.above[k].t - family.below[k].t; }, 4.0,
+void two_sided(const Readings& at, double y, double epsilon, Slope& best) {
+  if (moves_regardless(at)) return;
+  extrapolate<4>(
+      at.steps, [&](std::size_t k) { return at.above[k] - at.below[k]; }, at.family.per_width,
       [&](std::size_t k) {
-        const double size = std::max(std::abs(family.above[k].y[o]), std::abs(family.below[k].y[o]));
-        return std::max(family.noise[o], epsilon * size);
+        return std::max(at.noise, epsilon * std::max(std::abs(at.above[k]), std::abs(at.below[k])));
       },
       best);
-  compare_sides(family, o, y, best);
+  compare_sides(at, y, best);
 }
 
 /// Where the function is finite on one side only: forward or backward differences. A slope that still grows in
 /// proportion when the step shrinks 2^4 times has no limit.
-void one_sided(const Family& family, std::size_t o, double y, Slope& best) {
-  const bool above = finite_at(family, family.above, o);
-  const std::array<Shifted, kSteps>& side = above ? family.above : family.below;
-  if (!above && !finite_at(family, side, o)) return;
+void one_sided(const Readings& at, double y, Slope& best) {
+  const bool above = at.finite(at.above);
+  const PerStep& side = above ? at.above : at.below;
+  if (!above && !at.finite(side)) return;
   best.one_sided = true;
-  extrapolate(
-      family.steps, [&](std::size_t k) { return side[k].y[o] - y; }, [&](std::size_t k) { return side[k].t; }, 2.0,
-      [&](std::size_t) { return family.rounding[o]; }, best);
-  const auto slope = [&](std::size_t k) { return (side[k].y[o] - y) / side[k].t; };
+  const PerStep& per_t = above ? at.family.per_above : at.family.per_below;
+  extrapolate<2>(
+      at.steps, [&](std::size_t k) { return side[k] - y; }, per_t, [&](std::size_t) { return at.rounding; }, best);
+  const auto slope = [&](std::size_t k) { return (side[k] - y) * per_t[k]; };
   bool grows = true;
-  for (std::size_t k = 1; k < family.steps; ++k) grows = grows && slope(k) / slope(k - 1) > 1.1;
-  best.divergence = grows ? std::copysign(1.0, slope(family.steps - 1)) : 0.0;
+  for (std::size_t k = 1; k < at.steps; ++k) grows = grows && slope(k) / slope(k - 1) > 1.1;
+  best.divergence = grows ? std::copysign(1.0, slope(at.steps - 1)) : 0.0;
 }
 
 /// Takes steps until there are `steps` of them.
 void sample(Family& family, const Along& along, double first, std::size_t steps) {
   for (; family.steps < steps; ++family.steps) {
-    const double h = std::ldexp(first, -static_cast<int>(family.steps));
-    family.above[family.steps] = along(h);
-    family.below[family.steps] = along(-h);
+    const std::size_t k = family.steps;
+    const double h = std::ldexp(first, -static_cast<int>(k));
+    family.above[k] = along(h);
+    family.below[k] = along(-h);
+    family.per_above[k] = 1.0 / family.above[k].t;
+    family.per_below[k] = 1.0 / family.below[k].t;
+    family.per_width[k] = 1.0 / (family.above[k].t - family.below[k].t);
   }
 }
 
@@ -109,7 +141,7 @@ std::vector<Texture> texture_at(const Line& line, double spacing) {
   bool exact = true;
   for (std::size_t i = 0; i < y.size(); ++i) {
     const double t = (static_cast<int>(i) - kSide) * spacing;
-    Shifted s = t == 0.0 ? Shifted{0.0, line.y} : line.along(t);
+    Shifted s = t == 0.0 ? Shifted{0.0, Values(line.y.begin(), line.y.end())} : line.along(t);
     exact = exact && s.t == t;
     y[i] = std::move(s.y);
   }
@@ -162,11 +194,11 @@ class NoiseMeter {
 struct SlopeOfOutput {
   Slope both, one;
 
-  void add(const Family& family, std::size_t o, double y, double epsilon) {
-    if (finite_at(family, family.above, o) && finite_at(family, family.below, o)) {
-      two_sided(family, o, y, epsilon, both);
+  void add(const Readings& at, double y, double epsilon) {
+    if (at.finite(at.above) && at.finite(at.below)) {
+      two_sided(at, y, epsilon, both);
     } else {
-      one_sided(family, o, y, one);
+      one_sided(at, y, one);
     }
   }
   const Slope& best() const { return !std::isfinite(both.error) && one.one_sided ? one : both; }
@@ -187,30 +219,33 @@ bool raise_noise(std::vector<Family>& families, std::size_t o, double noise) {
 LineStudy study(const Line& line, const Precision& precision, bool thorough) {
   const std::size_t outputs = line.y.size();
   const double epsilon = 4.0 * precision.epsilon;
+  const double per_size = 1.0 / line.size;
   std::vector<Family> families;
   std::vector<SlopeOfOutput> slopes(outputs);
-  NoiseMeter meter(outputs);
+  NoiseMeter meter(thorough ? outputs : 0);
   double scale = 0.0;
   double error = 0.0;
   /// What the last family says, all its steps from `first` on.
   const auto add_last = [&](double first, bool beyond) {
     Family& family = families.back();
+    const double per_first = 1.0 / first;
     scale = error = 0.0;
     for (std::size_t o = 0; o < outputs; ++o) {
       const double y = line.y[o];
       if (!std::isfinite(y)) continue;
       const double rise = std::abs(family.above[0].y[o] - family.below[0].y[o]);
-      const double moved = std::isfinite(rise) ? rise / first : 0.0;
+      const double moved = std::isfinite(rise) ? rise * per_first : 0.0;
       const double magnitude = beyond ? std::abs(y) : line.magnitude[o];
       family.rounding[o] = epsilon * (magnitude + (beyond ? line.mixed : line.size) * moved);
-      family.noise[o] = std::max(family.rounding[o], meter.here(o));
-      if (raise_noise(families, o, meter.confirmed(o))) {
+      family.noise[o] = thorough ? std::max(family.rounding[o], meter.here(o)) : family.rounding[o];
+      const double confirmed = thorough ? meter.confirmed(o) : 0.0;
+      if (confirmed > 0.0 && raise_noise(families, o, confirmed)) {
         slopes[o] = {};
-        for (const Family& any : families) slopes[o].add(any, o, y, epsilon);
+        for (const Family& any : families) slopes[o].add(Readings(any, o), y, epsilon);
       } else {
-        slopes[o].add(family, o, y, epsilon);
+        slopes[o].add(Readings(family, o), y, epsilon);
       }
-      scale = std::max({scale, std::abs(slopes[o].both.value), family.rounding[o] / line.size});
+      scale = std::max({scale, std::abs(slopes[o].both.value), family.rounding[o] * per_size});
       error = std::max(error, slopes[o].both.error);
     }
   };
@@ -235,6 +270,7 @@ LineStudy study(const Line& line, const Precision& precision, bool thorough) {
     if (f + 1 >= precision.families && error <= 1e-4 * scale) break;
   }
   LineStudy result{{}, std::move(families)};
+  result.slopes.reserve(outputs);
   for (const SlopeOfOutput& slope : slopes) result.slopes.push_back(slope.best());
   return result;
 }

@@ -5,6 +5,7 @@
 #include <array>
 #include <functional>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "gradcheck/precision.hpp"
@@ -38,6 +39,8 @@ using Along = std::function<Shifted(double t)>;
 /// Values at steps that halve, on both sides.
 struct Family {
   std::array<Shifted, kSteps> above, below;
+  /// 1 / t on each side, and 1 / (above - below): what the values of every output are multiplied by.
+  std::array<double, kSteps> per_above{}, per_below{}, per_width{};
   std::size_t steps = 0;  // that were taken
   Values rounding;        // of each output's values, as expected
   Values noise;           // of them, as expected or measured: whichever is larger
@@ -45,11 +48,11 @@ struct Family {
 
 struct Line {
   Along along;
-  Values y;            // at the point
-  Values magnitude;    // what the rounding of the outputs is in proportion to
-  double size = 1.0;   // of the input along the line, at least 1: where steps begin
-  double own = 1.0;    // its true size: where they may end
-  double mixed = 0.0;  // the size of what the input is added to and rounded with
+  std::span<const double> y;          // at the point
+  std::span<const double> magnitude;  // what the rounding of the outputs is in proportion to
+  double size = 1.0;                  // of the input along the line, at least 1: where steps begin
+  double own = 1.0;                   // its true size: where they may end
+  double mixed = 0.0;                 // the size of what the input is added to and rounded with
 };
 
 struct LineStudy {
