@@ -43,12 +43,9 @@ std::string to_string(const Shape& shape) {
   return text + "]";
 }
 
-int normalize_axis(const char* op, int d, int rank) {
-  const int axis = d < 0 ? d + rank : d;
-  if (axis < 0 || axis >= rank)
-    throw IndexError(std::string("[") + op + "] axis " + std::to_string(d) + " is out of range for rank " +
-                     std::to_string(rank));
-  return axis;
+void throw_no_axis(const char* op, int d, int rank) {
+  throw IndexError(std::string("[") + op + "] axis " + std::to_string(d) + " is out of range for rank " +
+                   std::to_string(rank));
 }
 
 Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b) {
