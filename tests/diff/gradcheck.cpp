@@ -201,6 +201,12 @@ BOOST_AUTO_TEST_CASE(the_report_names_element_values_and_sides) {
   BOOST_TEST(text.find("[1, 1]") != std::string::npos, text);
 }
 
+BOOST_AUTO_TEST_CASE(one_tensor_need_not_be_a_list) {
+  const Tensor x = from_vector<double>({0.5, -1.5}, {2});
+  const auto f = [](const Tensor& t) { return tanh(t); };
+  BOOST_TEST(to_string(tapegrad::gradcheck(f, x)) == to_string(tapegrad::gradcheck(f, std::vector<Tensor>{x})));
+}
+
 BOOST_AUTO_TEST_CASE(inputs_are_named) {
   const auto f = [](const Tensor& a, const Tensor& b) { return apply(Planted{}, a, b); };
   const GradcheckReport report = tapegrad::gradcheck(f, {normal({3, 3}), normal({3}, 2)}, {.input_names = {"scores"}});

@@ -341,6 +341,10 @@ BOOST_AUTO_TEST_CASE(comparisons) {
   BOOST_TEST(of(logical_and(p, q)) == (Truths{true, false, false, false}));
   BOOST_TEST(of(logical_or(p, q)) == (Truths{true, true, true, false}));
   BOOST_TEST(of(logical_not(p)) == (Truths{false, false, true, true}));
+  BOOST_TEST(of(p & q) == of(logical_and(p, q)));
+  BOOST_TEST(of(p | q) == of(logical_or(p, q)));
+  BOOST_TEST(of(~p) == of(logical_not(p)));
+  BOOST_TEST(of(~(p | q) & (q | ~p)) == (Truths{false, false, false, true}));
   BOOST_TEST(of(p == q) == (Truths{true, false, false, true}));
   Tape tape;
   BOOST_TEST(!(leaf({1}) > 0).is_tracked());

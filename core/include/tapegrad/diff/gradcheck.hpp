@@ -31,5 +31,10 @@ template <class F>
 GradcheckReport gradcheck(F&& f, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {}) {
   return engine::gradcheck(engine::function_of(f), inputs, options);
 }
+/// The same for a function of one tensor.
+template <class F>
+GradcheckReport gradcheck(F&& f, const Tensor& input, const GradcheckOptions& options = {}) {
+  return engine::gradcheck(engine::function_of(f), {input}, options);
+}
 
 }  // namespace tapegrad
