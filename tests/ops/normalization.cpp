@@ -322,6 +322,26 @@ BOOST_AUTO_TEST_CASE(a_group_of_one_value_gives_beta_and_no_gradient) {
   for (const double v : tape.gradient(sum(square(y)), x).to_vector<double>()) BOOST_TEST(v == 0.0);
 }
 
+BOOST_AUTO_TEST_CASE(a_large_mean_costs_the_differentiable_rules_no_precision) {
+  const Shape shape{6, 3, 7};
+  const Tensor x32 = normal(shape, 31, float32) + 1000.0;
+  const Tensor dy = normal(shape, 32, float32);
+  const auto gradients = [&](DType dtype, const auto& norm, std::int64_t parameters) {
+    const Tensor x = x32.to(dtype).set_requires_grad(true);
+    const Tensor gamma = full({parameters}, 1.5, {.dtype = dtype, .requires_grad = true});
+    Tape tape;
+    return tape.pull_back({norm(x, gamma)}, {dy.to(dtype)}, {x, gamma}, {.create_graph = true});
+  };
+  const auto check = [&](const auto& norm, std::int64_t parameters) {
+    const auto single = gradients(float32, norm, parameters);
+    const auto exact = gradients(float64, norm, parameters);
+    for (std::size_t i = 0; i < single.size(); ++i) check_close(single[i].to(float64), exact[i], 2e-6);
+  };
+  check([](const Tensor& x, const Tensor& gamma) { return layer_norm(x, gamma); }, 7);
+  check([](const Tensor& x, const Tensor& gamma) { return group_norm(x, 1, gamma); }, 3);
+  check([](const Tensor& x, const Tensor& gamma) { return batch_norm(x, gamma).y; }, 7);
+}
+
 BOOST_AUTO_TEST_CASE(a_large_mean_adds_nothing_to_the_gradient_of_gamma) {
   // Normalised values sum to 0; the mean of such rows is rounded to 5e-4 in float32.
   const Tensor x = normal({1, 2, 1000}, 26, float32) + 1e4;

@@ -254,16 +254,14 @@ struct BatchNorm : Op<BatchNorm> {
     Normalised(const BatchNorm& op, const Saved& s) {
       const Tensor& x = s.input(0);
       // Padding is cut off before anything is computed of it: what it holds reaches no derivative of any order.
-      const Tensor inside = op.masked ? valid_only(s, x) : x;
+      const auto valid = [&](const Tensor& a) { return op.masked ? valid_only(s, a) : a; };
+      const Tensor inside = valid(x);
       const Tensor mean = over_positions(inside) * op.share();
-      const Tensor centred = inside - mean;
-      const Tensor squares = square(centred);
-      rstd = 1.0 / sqrt(over_positions(op.masked ? valid_only(s, squares) : squares) * op.share() + op.eps);
-      if (!op.masked) {
-        xhat = centred * rstd;
-      } else {
-        xhat = op.zero_padding ? valid_only(s, centred * rstd) : (x - mean) * rstd;
-      }
+      const Tensor near = inside - mean;
+      const Tensor rest = over_positions(valid(near)) * op.share();  // the first mean is rounded
+      const Tensor centred = near - rest;
+      rstd = 1.0 / sqrt(over_positions(valid(square(centred))) * op.share() + op.eps);
+      xhat = op.masked && !op.zero_padding ? (x - mean - rest) * rstd : valid(centred * rstd);
     }
   };
 };

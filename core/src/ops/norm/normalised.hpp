@@ -13,7 +13,8 @@ struct Normalised {
 
   /// The rows are x's last dimension.
   Normalised(const Tensor& x, double eps) {
-    const Tensor centred = x - mean(x, -1, true);
+    const Tensor near = x - mean(x, -1, true);
+    const Tensor centred = near - mean(near, -1, true);  // the first mean is rounded
     // One value deviates from nothing, and with eps = 0 its deviation is 0: any factor that is finite will do.
     rstd = x.shape().back() == 1 ? ones_like(centred) : 1.0 / sqrt(mean(square(centred), -1, true) + eps);
     xhat = centred * rstd;
