@@ -20,6 +20,7 @@ namespace {
 const MultiHeadAttentionOptions& checked_attention(const MultiHeadAttentionOptions& options) {
   expect_heads("MultiHeadAttention", options.embed_dim, options.num_heads);
   expect_dropout("MultiHeadAttention", options.dropout);
+  expect_floating("MultiHeadAttention", options.dtype);
   const std::int64_t key_dim = options.kdim.value_or(options.embed_dim);
   const std::int64_t value_dim = options.vdim.value_or(options.embed_dim);
   if (key_dim < 1 || value_dim < 1)
@@ -75,6 +76,7 @@ Tensor MultiHeadAttention::merge_heads(const Tensor& y) const {
 
 MultiHeadAttention::Heads MultiHeadAttention::project(const Tensor& query, const Tensor& key,
                                                       const Tensor& value) const {
+  for (const Tensor* x : {&query, &key, &value}) expect_defined("MultiHeadAttention", *x);
   const auto fits = [&](const Tensor& x, std::int64_t width) {
     return x.dim() == 3 && x.size(0) == query.size(0) && x.size(2) == width;
   };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "expect_options.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -21,6 +22,18 @@ void check_sizes(const char* layer, std::int64_t in_channels, std::int64_t out_c
                                  out_channels, groups));
 }
 
+/// Throws ValueError "[layer] expected a stride of at least 1, got 0".
+void expect_at_least(const char* layer, const char* option, std::int64_t value, std::int64_t least) {
+  if (value < least)
+    throw ValueError(fmt::format("[{}] expected {} of at least {}, got {}", layer, option, least, value));
+}
+
+void check_steps(const char* layer, std::int64_t stride, std::int64_t padding, std::int64_t dilation) {
+  expect_at_least(layer, "a stride", stride, 1);
+  expect_at_least(layer, "a dilation", dilation, 1);
+  expect_at_least(layer, "a padding", padding, 0);
+}
+
 }  // namespace
 
 Conv1d::Conv1d(std::int64_t in_channels, std::int64_t out_channels, std::int64_t kernel_size, Conv1dOptions options)
@@ -30,6 +43,10 @@ Conv1d::Conv1d(std::int64_t in_channels, std::int64_t out_channels, std::int64_t
                .groups = options.groups,
                .causal = options.causal} {
   check_sizes("Conv1d", in_channels, out_channels, kernel_size, options.groups);
+  check_steps("Conv1d", options.stride, options.padding, options.dilation);
+  if (options.causal && options.padding != 0)
+    throw ValueError(fmt::format("[Conv1d] causal pads by itself, but padding is {}", options.padding));
+  expect_floating("Conv1d", options.dtype);
   const std::int64_t seen = in_channels / options.groups;
   weight = uniform_parameter({out_channels, seen, kernel_size}, seen * kernel_size, options.dtype);
   if (options.bias) bias = uniform_parameter({out_channels}, seen * kernel_size, options.dtype);
@@ -48,6 +65,9 @@ ConvTranspose1d::ConvTranspose1d(std::int64_t in_channels, std::int64_t out_chan
                .groups = options.groups,
                .dilation = options.dilation} {
   check_sizes("ConvTranspose1d", in_channels, out_channels, kernel_size, options.groups);
+  check_steps("ConvTranspose1d", options.stride, options.padding, options.dilation);
+  expect_at_least("ConvTranspose1d", "an output_padding", options.output_padding, 0);
+  expect_floating("ConvTranspose1d", options.dtype);
   const std::int64_t given = out_channels / options.groups;
   weight = uniform_parameter({in_channels, given, kernel_size}, given * kernel_size, options.dtype);
   if (options.bias) bias = uniform_parameter({out_channels}, given * kernel_size, options.dtype);
@@ -76,7 +96,12 @@ struct Conv1dEntry {
     return {
         {"groups", [] { Conv1d(3, 4, 2, {.groups = 2}); }, "[Conv1d] 3 and 4 channels do not both fall into 2 groups"},
         {"sizes", [] { Conv1d(3, 0, 2); },
-         "[Conv1d] expected sizes of at least 1, got 3 and 0 channels, a kernel of 2, 1 groups"}};
+         "[Conv1d] expected sizes of at least 1, got 3 and 0 channels, a kernel of 2, 1 groups"},
+        {"stride", [] { Conv1d(3, 4, 2, {.stride = 0}); }, "[Conv1d] expected a stride of at least 1, got 0"},
+        {"padding", [] { Conv1d(3, 4, 2, {.padding = -1}); }, "[Conv1d] expected a padding of at least 0, got -1"},
+        {"causal and padded", [] { Conv1d(3, 4, 2, {.padding = 1, .causal = true}); },
+         "[Conv1d] causal pads by itself, but padding is 1"},
+        {"dtype", [] { Conv1d(3, 4, 2, {.dtype = int64}); }, "[Conv1d] expected a floating dtype, got int64"}};
   }
   static catalogue::LayerSample benchmark(Generator& g) {
     return catalogue::layer_sample("[16, 32, 64] to 32 channels", Conv1d(32, 32, 5, {.padding = 2, .dtype = float64}),
@@ -96,7 +121,9 @@ struct ConvTranspose1dEntry {
   }
   static catalogue::ErrorSamples errors() {
     return {{"groups", [] { ConvTranspose1d(3, 4, 2, {.groups = 2}); },
-             "[ConvTranspose1d] 3 and 4 channels do not both fall into 2 groups"}};
+             "[ConvTranspose1d] 3 and 4 channels do not both fall into 2 groups"},
+            {"dilation", [] { ConvTranspose1d(3, 4, 2, {.dilation = 0}); },
+             "[ConvTranspose1d] expected a dilation of at least 1, got 0"}};
   }
   static catalogue::LayerSample benchmark(Generator& g) {
     return catalogue::layer_sample("[16, 32, 64] to 32 channels",

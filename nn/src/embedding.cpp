@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "expect_options.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/nn/init.hpp"
@@ -16,6 +17,7 @@ Embedding::Embedding(std::int64_t count, std::int64_t features, EmbeddingOptions
     : padding_idx_(options.padding_idx) {
   if (count < 0 || features < 0)
     throw ValueError(fmt::format("[Embedding] expected sizes of at least 0, got {} and {}", count, features));
+  expect_floating("Embedding", options.dtype);
   const Tensor rows = zeros({count, features}, {.dtype = options.dtype});
   init::normal(rows);
   if (padding_idx_.has_value()) {

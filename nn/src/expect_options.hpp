@@ -1,5 +1,5 @@
-// What several layers ask of their options. `layer` begins the messages: the one that the user makes, whatever it is
-// made of.
+// What several layers ask of their options and inputs. `layer` begins the messages: the one that the user makes,
+// whatever it is made of.
 #pragma once
 
 #include <fmt/format.h>
@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad::nn {
 
@@ -22,6 +23,22 @@ inline void expect_heads(std::string_view layer, std::int64_t embed_dim, std::in
 inline void expect_dropout(std::string_view layer, double dropout) {
   if (!(dropout >= 0.0 && dropout < 1.0))
     throw ValueError(fmt::format("[{}] expected a dropout in [0, 1), got {}", layer, dropout));
+}
+
+/// Throws ValueError unless it is at least 0.
+inline void expect_eps(std::string_view layer, double eps) {
+  if (!(eps >= 0.0)) throw ValueError(fmt::format("[{}] expected eps of at least 0, got {}", layer, eps));
+}
+
+/// Throws DTypeError unless parameters of this dtype can be trained.
+inline void expect_floating(std::string_view layer, DType dtype) {
+  if (!is_floating(dtype))
+    throw DTypeError(fmt::format("[{}] expected a floating dtype, got {}", layer, to_string(dtype)));
+}
+
+/// Throws Error "[layer] an input is undefined".
+inline void expect_defined(std::string_view layer, const Tensor& x) {
+  if (!x.defined()) throw Error(fmt::format("[{}] an input is undefined", layer));
 }
 
 }  // namespace tapegrad::nn

@@ -1,7 +1,10 @@
 #include "tapegrad/nn/init.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "tapegrad/base/error.hpp"
@@ -25,6 +28,9 @@ Tensor drawn(const Tensor& x, const Draw& draw) {
 
 template <class Draw>
 void fill(const Tensor& x, const char* op, const Draw& draw) {
+  if (!is_floating(x.dtype()))
+    throw DTypeError(
+        fmt::format("[{}] expected a floating tensor, got {} {}", op, to_string(x.dtype()), to_string(x.shape())));
   const NoRecord pause;
   overwrite(x, x.dtype() == float32 ? drawn<float>(x, draw) : drawn<double>(x, draw), op);
 }
@@ -48,12 +54,26 @@ Fans fans_of(const Tensor& x, const char* op) {
   return {static_cast<double>(x.size(1)) * field, static_cast<double>(x.size(0)) * field};
 }
 
+template <class T>
+double largest_below(double bound) {
+  const T nearest = static_cast<T>(bound);
+  return static_cast<double>(
+      static_cast<double>(nearest) < bound ? nearest : std::nextafter(nearest, -std::numeric_limits<T>::infinity()));
+}
+
 void fill_uniform(const Tensor& x, const char* op, double low, double high) {
+  if (x.numel() > 0 && !(low <= high && std::isfinite(high - low)))
+    throw ValueError(fmt::format("[{}] expected finite bounds, low <= high, got {} and {}", op, low, high));
   const RandomStream stream = reserve(x);
-  fill(x, op, [&](std::size_t i) { return low + (high - low) * stream.uniform64(i); });
+  // Rounding may not take a number up to `high`.
+  const double most = std::max(low, x.dtype() == float32 ? largest_below<float>(high) : largest_below<double>(high));
+  fill(x, op, [&](std::size_t i) { return std::min(low + (high - low) * stream.uniform64(i), most); });
 }
 
 void fill_normal(const Tensor& x, const char* op, double mean, double deviation) {
+  if (x.numel() > 0 && !(std::isfinite(mean) && std::isfinite(deviation) && deviation >= 0.0))
+    throw ValueError(
+        fmt::format("[{}] expected a finite mean and deviation of at least 0, got {} and {}", op, mean, deviation));
   const RandomStream stream = reserve(x);
   fill(x, op, [&](std::size_t i) { return mean + deviation * stream.normal(i); });
 }
@@ -69,11 +89,7 @@ void constant(const Tensor& x, double value) {
   fill(x, "constant", [&](std::size_t) { return value; });
 }
 
-void uniform(const Tensor& x, double low, double high) {
-  if (!(low <= high))
-    throw ValueError("[uniform] expected low <= high, got " + std::to_string(low) + " and " + std::to_string(high));
-  fill_uniform(x, "uniform", low, high);
-}
+void uniform(const Tensor& x, double low, double high) { fill_uniform(x, "uniform", low, high); }
 
 void normal(const Tensor& x, double mean, double deviation) { fill_normal(x, "normal", mean, deviation); }
 

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "expect_options.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/ops/linalg.hpp"
@@ -15,6 +16,7 @@ Linear::Linear(std::int64_t in_features, std::int64_t out_features, LinearOption
   if (in_features < 0 || out_features < 0)
     throw ValueError("[Linear] expected sizes of at least 0, got " + std::to_string(in_features) + " and " +
                      std::to_string(out_features));
+  expect_floating("Linear", options.dtype);
   weight = uniform_parameter({out_features, in_features}, in_features, options.dtype);
   if (options.bias) bias = uniform_parameter({out_features}, in_features, options.dtype);
 }
@@ -36,6 +38,7 @@ struct LinearEntry {
   }
   static catalogue::ErrorSamples errors() {
     return {{"sizes", [] { Linear(-1, 3); }, "[Linear] expected sizes of at least 0, got -1 and 3"},
+            {"dtype", [] { Linear(4, 3, {.dtype = int64}); }, "[Linear] expected a floating dtype, got int64"},
             {"another width",
              [] {
                Linear(4, 3)(ones({2, 5}));

@@ -95,8 +95,9 @@ std::string join(const std::vector<std::string>& words) { return fmt::format("{}
 
 NamedTensors Module::named_parameters() {
   const ModuleTree tree(*this);
-  for (const ModuleEntry& entry : tree.modules)
-    if (!entry.name.empty()) entry.module->path_ = path_.empty() ? entry.name : path_ + "." + entry.name;
+  // From the end, so that a module which is reached twice has its first path.
+  for (auto entry = tree.modules.rbegin(); entry != tree.modules.rend(); ++entry)
+    if (!entry->name.empty()) entry->module->path_ = path_.empty() ? entry->name : path_ + "." + entry->name;
   NamedTensors parameters = listed(tree, true);
   for (const auto& [name, tensor] : parameters) set_parameter_role(tensor, ParameterRole::named_parameter);
   return parameters;
@@ -122,6 +123,9 @@ StateDifference difference(const ModuleTree& tree, const NamedTensors& state) {
     const Tensor* tensor = state.find(entry.name);
     if (tensor == nullptr) {
       different.missing.push_back(entry.name);
+    } else if (!tensor->defined()) {
+      different.misshapen.push_back(
+          fmt::format("{}: expected {}, got an undefined tensor", entry.name, to_string(entry.owner->shape())));
     } else if (tensor->shape() != entry.owner->shape()) {
       different.misshapen.push_back(fmt::format("{}: expected {}, got {}", entry.name, to_string(entry.owner->shape()),
                                                 to_string(tensor->shape())));
@@ -150,12 +154,14 @@ StateDifference Module::load_state_dict(const NamedTensors& state, LoadOptions o
     message.pop_back();
     throw ValueError(message);
   }
+  std::vector<Overwrite> writes;
   for (const TensorEntry& entry : tree.tensors) {
     const Tensor* tensor = state.find(entry.name);
-    if (tensor != nullptr && tensor->shape() == entry.owner->shape() &&
+    if (tensor != nullptr && tensor->defined() && tensor->shape() == entry.owner->shape() &&
         is_floating(tensor->dtype()) == is_floating(entry.owner->dtype()))
-      overwrite(*entry.owner, *tensor, "load_state_dict");
+      writes.push_back({*entry.owner, *tensor});
   }
+  overwrite(writes, "load_state_dict");
   return different;
 }
 
@@ -197,6 +203,7 @@ Module& Module::operator=(const Module& other) {
     };
     if (a != mine.tensors.end() || b != theirs.tensors.end())
       throw ShapeError(fmt::format("[assign] the modules differ: expected {}, got {}", told(a, mine), told(b, theirs)));
+    for (const TensorEntry& entry : mine.tensors) expect_writable(*entry.owner, "assign");
   }
   training_ = other.training_;
   return *this;

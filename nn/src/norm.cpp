@@ -4,10 +4,13 @@
 
 #include <span>
 
+#include "expect_options.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/diff/checkpoint.hpp"
 #include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/ops/norm.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/tape.hpp"
 
@@ -15,26 +18,32 @@ namespace tapegrad::nn {
 
 namespace {
 
-void check_options(const char* layer, std::int64_t features, double eps) {
+/// The number of features, once it and the options have been checked: before the first part is made of them.
+template <class Options>
+std::int64_t checked_features(const char* layer, std::int64_t features, const Options& options) {
   if (features < 1) throw ValueError(fmt::format("[{}] expected at least one feature, got {}", layer, features));
-  if (!(eps >= 0.0)) throw ValueError(fmt::format("[{}] expected eps of at least 0, got {}", layer, eps));
+  expect_eps(layer, options.eps);
+  expect_floating(layer, options.dtype);
+  return features;
 }
 
 // Without a weight nothing else would notice another width.
 void expect_features(const char* layer, const Tensor& x, std::int64_t features) {
+  expect_defined(layer, x);
   if (x.dim() < 1 || x.size(-1) != features)
     throw ShapeError(fmt::format("[{}] expected [.., {}], got {}", layer, features, to_string(x.shape())));
 }
 
 void expect_channels(const char* layer, const Tensor& x, std::int64_t channels) {
+  expect_defined(layer, x);
   if (x.dim() < 2 || x.size(1) != channels)
     throw ShapeError(fmt::format("[{}] expected [N, {}, ..], got {}", layer, channels, to_string(x.shape())));
 }
 
 }  // namespace
 
-LayerNorm::LayerNorm(std::int64_t features, LayerNormOptions options) : features_(features), eps_(options.eps) {
-  check_options("LayerNorm", features, eps_);
+LayerNorm::LayerNorm(std::int64_t features, LayerNormOptions options)
+    : features_(checked_features("LayerNorm", features, options)), eps_(options.eps) {
   if (!options.affine) return;
   weight = Parameter(ones({features}, {.dtype = options.dtype}));
   if (options.bias) bias = Parameter(zeros({features}, {.dtype = options.dtype}));
@@ -46,8 +55,8 @@ Tensor LayerNorm::operator()(const Tensor& x) const {
   return layer_norm(x, weight, bias, eps_);
 }
 
-RMSNorm::RMSNorm(std::int64_t features, RMSNormOptions options) : features_(features), eps_(options.eps) {
-  check_options("RMSNorm", features, eps_);
+RMSNorm::RMSNorm(std::int64_t features, RMSNormOptions options)
+    : features_(checked_features("RMSNorm", features, options)), eps_(options.eps) {
   if (options.affine) weight = Parameter(ones({features}, {.dtype = options.dtype}));
 }
 
@@ -58,13 +67,12 @@ Tensor RMSNorm::operator()(const Tensor& x) const {
 }
 
 BatchNorm::BatchNorm(std::int64_t features, BatchNormOptions options)
-    : running_mean(zeros({features}, {.dtype = options.dtype})),
+    : running_mean(zeros({checked_features("BatchNorm", features, options)}, {.dtype = options.dtype})),
       running_var(ones({features}, {.dtype = options.dtype})),
       num_batches_tracked(zeros({}, {.dtype = int64})),
       features_(features),
       eps_(options.eps),
       momentum_(options.momentum) {
-  check_options("BatchNorm", features, eps_);
   if (!(momentum_ >= 0.0 && momentum_ <= 1.0))
     throw ValueError(fmt::format("[BatchNorm] expected a momentum in [0, 1], got {}", momentum_));
   if (!options.affine) return;
@@ -100,7 +108,7 @@ Tensor BatchNorm::operator()(const Tensor& x, const Mask& mask) {
   if (x.dtype() != running_mean.dtype())
     throw DTypeError(
         fmt::format("[BatchNorm] expected {}, got {}", to_string(running_mean.dtype()), to_string(x.dtype())));
-  if (!is_training()) return batch_norm_eval(x, running_mean, running_var, weight, bias, eps_);
+  if (!is_training()) return evaluate(x, mask.positions());
   BatchNormResult result = batch_norm(x, weight, bias, {.eps = eps_, .positions = mask.positions()});
   if (result.count > 0 && !is_replaying()) {
     const double n = static_cast<double>(result.count);
@@ -111,9 +119,22 @@ Tensor BatchNorm::operator()(const Tensor& x, const Mask& mask) {
   return result.y;
 }
 
+/// Padding is left out and becomes 0 here too: what comes after must not tell training from evaluation by it.
+Tensor BatchNorm::evaluate(const Tensor& x, const Tensor& positions) const {
+  const auto normalised = [&](const Tensor& rows) {
+    return batch_norm_eval(rows, running_mean, running_var, weight, bias, eps_);
+  };
+  if (!positions.defined()) return normalised(x);
+  const Shape expected(std::span(x.shape().begin(), x.shape().end() - 1));
+  if (positions.shape() != expected)
+    throw ShapeError(fmt::format("[BatchNorm] expected positions {} for {}, got {}", to_string(expected),
+                                 to_string(x.shape()), to_string(positions.shape())));
+  const Tensor keep = unsqueeze(positions, -1);
+  return where(keep, normalised(where(keep, x, 0.0)), 0.0);
+}
+
 GroupNorm::GroupNorm(std::int64_t groups, std::int64_t channels, GroupNormOptions options)
-    : groups_(groups), channels_(channels), eps_(options.eps) {
-  check_options("GroupNorm", channels, eps_);
+    : groups_(groups), channels_(checked_features("GroupNorm", channels, options)), eps_(options.eps) {
   if (groups < 1 || channels % groups != 0)
     throw ValueError(fmt::format("[GroupNorm] {} channels do not fall into {} groups", channels, groups));
   if (!options.affine) return;
@@ -128,8 +149,7 @@ Tensor GroupNorm::operator()(const Tensor& x) const {
 }
 
 InstanceNorm1d::InstanceNorm1d(std::int64_t channels, InstanceNorm1dOptions options)
-    : channels_(channels), eps_(options.eps) {
-  check_options("InstanceNorm1d", channels, eps_);
+    : channels_(checked_features("InstanceNorm1d", channels, options)), eps_(options.eps) {
   if (!options.affine) return;
   weight = Parameter(ones({channels}, {.dtype = options.dtype}));
   bias = Parameter(zeros({channels}, {.dtype = options.dtype}));
@@ -221,14 +241,30 @@ struct BatchNormEntry {
   static catalogue::LayerSamples samples(Generator& g) {
     using namespace catalogue;
     const Mask mask = Mask::from_lengths({4, 2}, 4);
-    return {layer_sample("sequences", BatchNorm(3, {.dtype = float64}), {uniform(g, {2, 4, 3}, -2, 2)}),
-            layer_sample("valid positions", BatchNorm(3, {.dtype = float64}), {uniform(g, {2, 4, 3}, -2, 2)},
-                         [mask](BatchNorm& layer, const Tensor& x) { return layer(x, mask); }),
-            layer_sample("without parameters", BatchNorm(2, {.eps = 0.02, .affine = false, .dtype = float64}),
-                         {uniform(g, {5, 2}, -2, 2)})};
+    return {
+        layer_sample("sequences", BatchNorm(3, {.dtype = float64}), {uniform(g, {2, 4, 3}, -2, 2)}),
+        layer_sample("valid positions", BatchNorm(3, {.dtype = float64}), {uniform(g, {2, 4, 3}, -2, 2)},
+                     [mask](BatchNorm& layer, const Tensor& x) { return layer(x, mask); }),
+        layer_sample("valid positions, in evaluation", BatchNorm(3, {.dtype = float64}), {uniform(g, {2, 4, 3}, -2, 2)},
+                     [mask](BatchNorm& layer, const Tensor& x) {
+                       layer.eval();
+                       return layer(x, mask);
+                     }),
+        layer_sample("without parameters", BatchNorm(2, {.eps = 0.02, .affine = false, .dtype = float64}),
+                     {uniform(g, {5, 2}, -2, 2)})};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"momentum", [] { BatchNorm(4, {.momentum = 2.0}); }, "[BatchNorm] expected a momentum in [0, 1], got 2"},
+    return {{"features", [] { BatchNorm(-3); }, "[BatchNorm] expected at least one feature, got -3"},
+            {"dtype", [] { BatchNorm(4, {.affine = false, .dtype = int64}); },
+             "[BatchNorm] expected a floating dtype, got int64"},
+            {"positions in evaluation",
+             [] {
+               BatchNorm layer(3);
+               layer.eval();
+               layer(ones({2, 4, 3}), Mask::from_lengths({1, 1, 1}, 9));
+             },
+             "[BatchNorm] expected positions [2, 4] for [2, 4, 3], got [3, 9]"},
+            {"momentum", [] { BatchNorm(4, {.momentum = 2.0}); }, "[BatchNorm] expected a momentum in [0, 1], got 2"},
             {"another width",
              [] {
                BatchNorm(4)(ones({2, 5}));

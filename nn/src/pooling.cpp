@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "expect_options.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/ops/linalg.hpp"
@@ -37,9 +38,10 @@ Tensor shares(const Tensor& positions, DType dtype) {
 }  // namespace
 
 Tensor masked_mean(const Tensor& x, const Mask& mask) {
+  expect_defined("masked_mean", x);
   if (x.dim() != 3) throw ShapeError(fmt::format("[masked_mean] expected [N, L, E], got {}", to_string(x.shape())));
   const Tensor& positions = mask.positions();
-  if (!positions.defined()) return mean(x, 1);
+  if (!positions.defined()) return x.size(1) == 0 ? sum(x, 1) : mean(x, 1);
   if (positions.shape() != Shape{x.size(0), x.size(1)})
     throw ShapeError(fmt::format("[masked_mean] expected positions [{}, {}] for {}, got {}", x.size(0), x.size(1),
                                  to_string(x.shape()), to_string(positions.shape())));

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <vector>
 
+#include "expect_options.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/nn/init.hpp"
@@ -23,6 +24,7 @@ namespace {
 std::mutex position_tables;
 
 void expect_positions(const char* layer, const Tensor& x, std::int64_t features) {
+  expect_defined(layer, x);
   if (x.dim() < 2 || x.size(-1) != features)
     throw ShapeError(fmt::format("[{}] expected [.., L, {}], got {}", layer, features, to_string(x.shape())));
 }
@@ -85,6 +87,7 @@ LearnedPosition::LearnedPosition(std::int64_t max_length, std::int64_t features,
   if (max_length < 0 || features < 0)
     throw ValueError(
         fmt::format("[LearnedPosition] expected sizes of at least 0, got {} and {}", max_length, features));
+  expect_floating("LearnedPosition", options.dtype);
   weight = Parameter(zeros({max_length, features}, {.dtype = options.dtype}));
   init::normal(weight, 0.0, options.deviation);
 }

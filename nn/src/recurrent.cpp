@@ -64,6 +64,7 @@ RecurrentLayers::RecurrentLayers(std::string_view layer, int gates, std::int64_t
       bidirectional_(options.bidirectional),
       dropout_(options.dropout) {
   check_sizes(layer, input_size, hidden_size);
+  expect_floating(layer, options.dtype);
   if (options.num_layers < 1)
     throw ValueError(fmt::format("[{}] expected at least 1 layer, got {}", layer, options.num_layers));
   expect_dropout(layer, dropout_);
@@ -96,6 +97,7 @@ Tensor RecurrentLayers::initial_state(std::string_view which, const Tensor& give
 
 LSTMResult RecurrentLayers::run(const Tensor& x, const Mask& mask, const RecurrentState& initial, bool has_cell) const {
   const Scope scope(path());
+  expect_defined(layer_, x);
   if (x.dim() != 3 || x.size(2) != input_size_)
     throw ShapeError(fmt::format("[{}] expected x [N, L, {}], got {}", layer_, input_size_, to_string(x.shape())));
   const Shape positions{x.size(0), x.size(1)};
@@ -192,10 +194,12 @@ RecurrentCell::RecurrentCell(std::string_view cell, int gates, std::int64_t inpu
                              RecurrentCellOptions options)
     : cell_(cell) {
   check_sizes(cell, input_size, hidden_size);
+  expect_floating(cell, options.dtype);
   static_cast<RecurrentWeights&>(*this) = make_weights(gates, input_size, hidden_size, options.bias, options.dtype);
 }
 
 Tensor RecurrentCell::state_for(const Tensor& x, std::string_view which, const Tensor& state) const {
+  expect_defined(cell_, x);
   if (x.dim() != 2 || x.size(1) != weight_ih->size(1))
     throw ShapeError(fmt::format("[{}] expected x [N, {}], got {}", cell_, weight_ih->size(1), to_string(x.shape())));
   const Shape shape{x.size(0), weight_hh->size(1)};

@@ -23,6 +23,7 @@ const FeedForwardOptions& checked_feed_forward(const FeedForwardOptions& options
     throw ValueError(fmt::format("[FeedForward] expected sizes of at least 0, got embed_dim {} and ffn_dim {}",
                                  options.embed_dim, options.ffn_dim));
   expect_dropout("FeedForward", options.dropout);
+  expect_floating("FeedForward", options.dtype);
   return options;
 }
 
@@ -32,6 +33,8 @@ const Options& checked_encoder(const char* layer, const Options& options) {
   if (options.ffn_dim < 0)
     throw ValueError(fmt::format("[{}] expected ffn_dim of at least 0, got {}", layer, options.ffn_dim));
   expect_dropout(layer, options.dropout);
+  expect_eps(layer, options.eps);
+  expect_floating(layer, options.dtype);
   return options;
 }
 
@@ -76,6 +79,7 @@ Tensor TransformerEncoderLayer::feed_forward(Tensor x) const {
 
 Tensor TransformerEncoderLayer::operator()(const Tensor& x, const Mask& mask) {
   const Scope scope(path());
+  expect_defined("TransformerEncoderLayer", x);
   if (norm_first_) {
     const Tensor h = x + attend(normalize(norm1, x, mask), mask);
     return h + feed_forward(normalize(norm2, h, mask));
@@ -105,6 +109,7 @@ TransformerEncoder::TransformerEncoder(TransformerEncoderOptions options) {
 
 Tensor TransformerEncoder::operator()(const Tensor& x, const Mask& mask) {
   const Scope scope(path());
+  expect_defined("TransformerEncoder", x);
   Tensor h = x;
   for (TransformerEncoderLayer& layer : layers) h = layer(h, mask);
   return normalize(norm, h, mask);
@@ -173,7 +178,9 @@ struct TransformerEncoderLayerEntry {
     return {{"heads", [] { TransformerEncoderLayer({.embed_dim = 6, .num_heads = 4}); },
              "[TransformerEncoderLayer] embed_dim 6 must be a positive multiple of num_heads 4"},
             {"hidden width", [] { TransformerEncoderLayer({.embed_dim = 6, .ffn_dim = -1}); },
-             "[TransformerEncoderLayer] expected ffn_dim of at least 0, got -1"}};
+             "[TransformerEncoderLayer] expected ffn_dim of at least 0, got -1"},
+            {"eps without a norm", [] { TransformerEncoderLayer({.embed_dim = 6, .norm = Norm::none, .eps = -1.0}); },
+             "[TransformerEncoderLayer] expected eps of at least 0, got -1"}};
   }
   static catalogue::LayerSample benchmark(Generator& g) {
     return catalogue::layer_sample("32 x 12 positions, width 64, 4 heads",
@@ -203,7 +210,11 @@ struct TransformerEncoderEntry {
     return {{"layers", [] { TransformerEncoder({.num_layers = -1, .embed_dim = 4}); },
              "[TransformerEncoder] expected at least 0 layers, got -1"},
             {"hidden width", [] { TransformerEncoder({.embed_dim = 4, .ffn_dim = -3}); },
-             "[TransformerEncoder] expected ffn_dim of at least 0, got -3"}};
+             "[TransformerEncoder] expected ffn_dim of at least 0, got -3"},
+            {"eps without layers", [] { TransformerEncoder({.num_layers = 0, .embed_dim = 4, .eps = -1.0}); },
+             "[TransformerEncoder] expected eps of at least 0, got -1"},
+            {"dtype", [] { TransformerEncoder({.num_layers = 0, .embed_dim = 4, .dtype = int64}); },
+             "[TransformerEncoder] expected a floating dtype, got int64"}};
   }
   static catalogue::LayerSample benchmark(Generator& g) {
     return catalogue::layer_sample(

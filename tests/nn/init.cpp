@@ -7,6 +7,7 @@
 #include <cmath>
 #include <vector>
 
+#include "says.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/random.hpp"
 #include "tapegrad/nn.hpp"
@@ -16,6 +17,7 @@
 
 namespace tg = tapegrad;
 namespace nn = tapegrad::nn;
+using tg::test::says;
 
 namespace {
 
@@ -75,6 +77,30 @@ BOOST_AUTO_TEST_CASE(bounds_and_moments) {
   check_uniform(convolution, std::sqrt(6.0 / (12.0 * 30.0)));
   BOOST_CHECK_THROW(nn::init::xavier_uniform(tg::zeros({4})), tg::ShapeError);
   BOOST_CHECK_THROW(nn::init::uniform(w, 1.0, 0.0), tg::ValueError);
+}
+
+BOOST_AUTO_TEST_CASE(the_upper_bound_is_not_reached) {
+  tg::manual_seed(5);
+  const double high = 1000.0001;  // two steps of float32 above 1000
+  const tg::Tensor x = tg::zeros({1000});
+  nn::init::uniform(x, 1000.0, high);
+  const Moments m = moments(x);
+  BOOST_TEST(m.high < high);
+  BOOST_TEST(m.high > 1000.0);
+  nn::init::uniform(x, 0.25, 0.25);
+  BOOST_TEST(x.to_vector<float>() == std::vector<float>(1000, 0.25F));
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_drawn_is_refused) {
+  const tg::Tensor x = tg::zeros({2, 2});
+  BOOST_CHECK_EXCEPTION(nn::init::uniform(x, 1.0, HUGE_VAL), tg::ValueError,
+                        says("[uniform] expected finite bounds, low <= high, got 1 and inf"));
+  BOOST_CHECK_EXCEPTION(nn::init::normal(x, 0.0, -1.0), tg::ValueError,
+                        says("[normal] expected a finite mean and deviation of at least 0, got 0 and -1"));
+  BOOST_CHECK_THROW(nn::init::normal(x, std::nan(""), 1.0), tg::ValueError);
+  BOOST_CHECK_EXCEPTION(nn::init::uniform(tg::zeros({2}, {.dtype = tg::int64}), 0, 9), tg::DTypeError,
+                        says("[uniform] expected a floating tensor, got int64 [2]"));
+  BOOST_CHECK_NO_THROW(nn::init::kaiming_uniform(tg::zeros({3, 0})));  // of nothing, on infinite bounds
 }
 
 BOOST_AUTO_TEST_CASE(orthogonal_rows_or_columns) {

@@ -427,6 +427,35 @@ BOOST_AUTO_TEST_CASE(masked_mean) {
   check_close(nn::masked_mean(padded, one), x.slice(1, {.stop = 1}).reshape({2, 4}));
 }
 
+BOOST_AUTO_TEST_CASE(the_mean_of_no_positions_is_0) {
+  for (const tg::Mask& mask : {tg::Mask(), tg::Mask::causal(), tg::Mask::from_lengths({0, 0}, 0)})
+    BOOST_TEST(nn::masked_mean(tg::zeros({2, 0, 3}), mask).to_vector<float>() == std::vector<float>(6, 0.0F));
+}
+
+BOOST_AUTO_TEST_CASE(an_undefined_input_is_told_by_its_layer) {
+  const tg::Tensor none;
+  const auto refused = [](const std::string& layer, const std::function<tg::Tensor()>& call) {
+    BOOST_CHECK_EXCEPTION(static_cast<void>(call()), tg::Error, says("[" + layer + "] an input is undefined"));
+  };
+  refused("LayerNorm", [&] { return nn::LayerNorm(3)(none); });
+  refused("RMSNorm", [&] { return nn::RMSNorm(3)(none); });
+  refused("BatchNorm", [&] { return nn::BatchNorm(3)(none); });
+  refused("GroupNorm", [&] { return nn::GroupNorm(1, 3)(none); });
+  refused("InstanceNorm1d", [&] { return nn::InstanceNorm1d(3)(none); });
+  refused("MultiHeadAttention", [&] {
+    return nn::MultiHeadAttention({.embed_dim = 4})(tg::ones({1, 2, 4}), none, none);
+  });
+  refused("TransformerEncoderLayer", [&] { return nn::TransformerEncoderLayer({.embed_dim = 4})(none); });
+  refused("TransformerEncoder", [&] { return nn::TransformerEncoder({.num_layers = 0, .embed_dim = 4})(none); });
+  refused("LSTM", [&] { return nn::LSTM(2, 3)(none).y; });
+  refused("GRU", [&] { return nn::GRU(2, 3)(none).y; });
+  refused("RNN", [&] { return nn::RNN(2, 3)(none).y; });
+  refused("LSTMCell", [&] { return nn::LSTMCell(2, 3)(none).h; });
+  refused("SinusoidalPosition", [&] { return nn::SinusoidalPosition(4)(none); });
+  refused("LearnedPosition", [&] { return nn::LearnedPosition(8, 4)(none); });
+  refused("masked_mean", [&] { return nn::masked_mean(none); });
+}
+
 BOOST_AUTO_TEST_CASE(positions) {
   check_unary({"sinusoidal_position"}, nn::SinusoidalPosition(6));
   nn::LearnedPosition learned(5, 2, {.dtype = tg::float64});

@@ -212,6 +212,54 @@ BOOST_AUTO_TEST_CASE(a_state_may_be_a_view_of_the_module_itself) {
   BOOST_TEST(layer.weight->to_vector<float>() == (std::vector<float>{1, 3, 2, 4}));
 }
 
+BOOST_AUTO_TEST_CASE(parts_may_take_each_others_state) {
+  Pair model = make_pair();
+  const Pair before = model;
+  tg::NamedTensors state;
+  for (const auto& [name, tensor] : model.state_dict())
+    state.insert(name, name == "inner.weight"      ? model.layers[0].weight.tensor()
+                       : name == "layers.0.weight" ? model.inner.weight.tensor()
+                                                   : tensor);
+  model.load_state_dict(state);
+  BOOST_TEST(model.inner.weight->to_vector<float>() == before.layers[0].weight->to_vector<float>());
+  BOOST_TEST(model.layers[0].weight->to_vector<float>() == before.inner.weight->to_vector<float>());
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_written_while_a_tape_records) {
+  Pair model = make_pair();
+  const Pair other = make_pair();
+  for (tg::nn::Parameter* frozen : {&model.scale, &model.inner.weight}) frozen->set_requires_grad(false);
+  const std::vector<float> before = model.inner.weight->to_vector<float>();
+  const tg::Tape tape;
+  const auto refused = [](const char* writer) {
+    return [writer](const tg::Error& e) {
+      return begins_with(e.what(), std::string("[") + writer + "] a tensor [1] that requires a gradient cannot be");
+    };
+  };
+  BOOST_CHECK_EXCEPTION(model.load_state_dict(other.state_dict()), tg::TapeError, refused("load_state_dict"));
+  BOOST_CHECK_EXCEPTION(model = other, tg::TapeError, refused("assign"));
+  BOOST_TEST(model.inner.weight->to_vector<float>() == before);
+}
+
+BOOST_AUTO_TEST_CASE(an_undefined_entry_of_a_state_is_told) {
+  tg::nn::Linear layer(2, 2);
+  BOOST_CHECK_EXCEPTION(
+      layer.load_state_dict({{"weight", {}}, {"bias", tg::zeros({2})}}), tg::ValueError, [](const tg::Error& e) {
+        return std::string(e.what()) == "[load_state_dict] misshapen: weight: expected [2, 2], got an undefined tensor";
+      });
+}
+
+BOOST_AUTO_TEST_CASE(a_module_that_is_reached_twice_has_its_first_path) {
+  struct Tied : tg::nn::Module {
+    tg::nn::Linear first{2, 2};
+    tg::nn::Linear& again = first;
+    TAPEGRAD_MODULE(first, again)
+  };
+  Tied tied;
+  static_cast<void>(tied.named_parameters());
+  BOOST_TEST(tied.first.path() == "first");
+}
+
 BOOST_AUTO_TEST_CASE(training_mode_reaches_all_parts) {
   Pair model = make_pair();
   BOOST_TEST(model.head->is_training());

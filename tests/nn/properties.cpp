@@ -136,6 +136,28 @@ BOOST_AUTO_TEST_CASE(padding_changes_nothing) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(batch_norm_hides_padding_in_evaluation_as_in_training) {
+  nn::BatchNorm norm(2, {.dtype = tg::float64});
+  norm.load_state_dict({{"weight", tg::from_vector<double>({3, 4}, {2})},
+                        {"bias", tg::from_vector<double>({5, 6}, {2})},
+                        {"running_mean", tg::from_vector<double>({1, -1}, {2})},
+                        {"running_var", tg::from_vector<double>({0.5, 2}, {2})},
+                        {"num_batches_tracked", tg::tensor(1.0, {.dtype = tg::int64})}});
+  norm.eval();
+  const tg::Tensor x = tg::from_vector<double>({1, 2, 3, 4, std::nan(""), 9}, {1, 3, 2}).set_requires_grad(true);
+  tg::Tape tape;
+  const tg::Tensor y = norm(x, tg::Mask::from_lengths({2}, 3));
+  std::vector<double> expected = norm(x.slice(1, {.stop = 2})).to_vector<double>();
+  expected.insert(expected.end(), {0.0, 0.0});
+  BOOST_TEST(y.to_vector<double>() == expected);
+  tape.backward(tg::sum(y));
+  // The slope by the weight is the sum of xhat: (1 - 1 + 3 - 1) / sqrt(0.5 + eps) and (2 + 1 + 4 + 1) / sqrt(2 + eps).
+  const std::vector<double> slopes = norm.weight.grad().to_vector<double>();
+  BOOST_TEST(std::abs(slopes[0] - 2.0 / std::sqrt(0.5 + kEps)) < 1e-12);
+  BOOST_TEST(std::abs(slopes[1] - 8.0 / std::sqrt(2.0 + kEps)) < 1e-12);
+  BOOST_TEST(x.grad()[0][2].to_vector<double>() == std::vector<double>(2, 0.0));
+}
+
 BOOST_AUTO_TEST_CASE(the_same_bits_with_1_2_and_4_threads) {
   for (const nn::Norm norm : {nn::Norm::layer, nn::Norm::batch}) {
     const std::vector<float> one = step_bits(1, norm);

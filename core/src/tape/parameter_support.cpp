@@ -1,5 +1,9 @@
 #include "tapegrad/tape/parameter_support.hpp"
 
+#include <fmt/format.h>
+
+#include <unordered_set>
+
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -18,17 +22,49 @@ void set_parameter_role(const Tensor& x, ParameterRole role) {
 
 Tensor unrecorded_copy(const Tensor& x) { return wrap(contiguous_copy(array_of(x))); }
 
-void overwrite(const Tensor& x, const Tensor& values, const char* writer) {
-  const std::string op = std::string("[") + writer + "] ";
-  if (x.shape() != values.shape())
-    throw ShapeError(op + "expected a tensor of shape " + to_string(x.shape()) + ", got " + to_string(values.shape()));
+void expect_writable(const Tensor& x, const char* writer) {
   if (x.is_tracked())
-    throw TapeError(op + "a tensor " + to_string(x.shape()) +
-                    " that requires a gradient cannot be written while a tape records: use NoRecord");
+    throw TapeError(
+        fmt::format("[{}] a tensor {} that requires a gradient cannot be written while a tape records: use NoRecord",
+                    writer, to_string(x.shape())));
+}
+
+namespace {
+
+void expect_overwritable(const Overwrite& write, const char* writer) {
+  if (write.x.shape() != write.values.shape())
+    throw ShapeError(fmt::format("[{}] expected a tensor of shape {}, got {}", writer, to_string(write.x.shape()),
+                                 to_string(write.values.shape())));
+  expect_writable(write.x, writer);
+}
+
+void write_elements(const Tensor& x, const array::Array& values, const char* writer) {
   array_of(x).storage->written_by(writer);
+  array::assign(array_of(x), values);
+}
+
+const void* memory_of(const Tensor& x) { return array_of(x).storage.get(); }
+
+}  // namespace
+
+void overwrite(const Tensor& x, const Tensor& values, const char* writer) {
+  expect_overwritable({x, values}, writer);
   // A view of x's own elements, such as its transpose, would be read while it is written.
-  const bool own = array_of(x).storage.get() == array_of(values).storage.get();
-  array::assign(array_of(x), own ? contiguous_copy(array_of(values)) : array_of(values));
+  const bool own = memory_of(x) == memory_of(values);
+  write_elements(x, own ? contiguous_copy(array_of(values)) : array_of(values), writer);
+}
+
+void overwrite(const std::vector<Overwrite>& writes, const char* writer) {
+  std::unordered_set<const void*> written;
+  for (const Overwrite& write : writes) {
+    expect_overwritable(write, writer);
+    written.insert(memory_of(write.x));
+  }
+  std::vector<array::Array> values;
+  for (const Overwrite& write : writes)
+    values.push_back(written.contains(memory_of(write.values)) ? contiguous_copy(array_of(write.values))
+                                                               : array_of(write.values));
+  for (std::size_t i = 0; i < writes.size(); ++i) write_elements(writes[i].x, values[i], writer);
 }
 
 namespace {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "tapegrad/base/dtype.hpp"
 #include "tapegrad/tape/tensor.hpp"
@@ -19,9 +20,20 @@ void set_parameter_role(const Tensor& x, ParameterRole role);
 /// A contiguous copy of the elements: neither recorded nor a leaf.
 Tensor unrecorded_copy(const Tensor& x);
 
+/// Throws TapeError "[writer] ..." when x is tracked by a recording tape: nobody may write it now.
+void expect_writable(const Tensor& x, const char* writer);
+
 /// Writes the elements of `values`, converted to x's dtype, into x's storage, whose version moves; `writer` stands in
 /// error messages. Throws ShapeError "[writer] ..." for another shape, TapeError when x is tracked by a recording tape.
 void overwrite(const Tensor& x, const Tensor& values, const char* writer);
+
+/// What overwrite() is to write where.
+struct Overwrite {
+  Tensor x;
+  Tensor values;
+};
+/// All of them, or none where one throws. Values that lie in another x's elements are read before that is written.
+void overwrite(const std::vector<Overwrite>& writes, const char* writer);
 
 /// Gives x (all handles to it) elements of another dtype, its gradient too. Leaf identity, hooks and role stay. The one
 /// exception to "a tensor's dtype never changes". Throws TapeError while a tape records.

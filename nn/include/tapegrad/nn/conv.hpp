@@ -26,7 +26,8 @@ struct Conv1dOptions {
 /// kernel_size) at first, as PyTorch's. Throws ShapeError, DTypeError.
 class Conv1d : public Module {
  public:
-  /// Throws ValueError for sizes below 1, and for groups that do not divide both numbers of channels.
+  /// Throws ValueError for sizes, a stride or a dilation below 1, a negative padding, groups that do not divide both
+  /// numbers of channels, and a padding beside `causal`; DTypeError for a dtype that is not floating.
   Conv1d(std::int64_t in_channels, std::int64_t out_channels, std::int64_t kernel_size, Conv1dOptions options = {});
 
   Tensor operator()(const Tensor& x) const;

@@ -15,7 +15,7 @@ struct EmbeddingOptions {
 };
 
 /// Rows of weight [count, features] for int64 tokens of any shape [..]: [.., features]. Starts standard normal, as
-/// PyTorch's. Throws IndexError for a token outside 0 ... count - 1.
+/// PyTorch's. Throws IndexError for a token outside 0 ... count - 1, DTypeError for tokens that are not int64.
 class Embedding : public Module {
  public:
   /// Throws ValueError for a negative size, IndexError for a padding_idx outside the table.

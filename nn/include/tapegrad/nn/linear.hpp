@@ -17,7 +17,7 @@ struct LinearOptions {
 /// dtype.
 class Linear : public Module {
  public:
-  /// Throws ValueError for a negative size.
+  /// Throws ValueError for a negative size, DTypeError for a dtype that is not floating.
   Linear(std::int64_t in_features, std::int64_t out_features, LinearOptions options = {});
 
   Tensor operator()(const Tensor& x) const;

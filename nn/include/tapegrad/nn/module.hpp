@@ -80,7 +80,8 @@ class Module {
   /// the list, to keep a snapshot.
   NamedTensors state_dict() const;
   /// Writes a state_dict's values into the existing storage, converted to its dtype. Throws ValueError that names each
-  /// missing, unexpected and misshapen key, and then writes nothing.
+  /// missing, unexpected and misshapen key, TapeError while a tape records and one of the tensors is trained; then
+  /// nothing is written.
   void load_state_dict(const NamedTensors& state);
   /// The same; with .strict = false what does not fit is left out and told.
   [[nodiscard]] StateDifference load_state_dict(const NamedTensors& state, LoadOptions options);
@@ -94,10 +95,11 @@ class Module {
   void to(DType dtype);
   /// Forgets the gradients of all parameters.
   void zero_grad();
-  /// The number of trained elements.
+  /// The number of elements of all parameters, frozen ones too.
   std::int64_t parameter_count() const;
 
-  /// Where this stands in the model that was last named: "encoder.layers.0", empty for a root.
+  /// Where this stands in the model that was last named, by its first name there: "encoder.layers.0", empty for a
+  /// root. A copy has the path of what it was copied from until it is named itself.
   const std::string& path() const { return path_; }
 
  protected:
@@ -105,7 +107,7 @@ class Module {
   Module(const Module& other) = default;
   Module(Module&& other) noexcept = default;
   /// Throws ShapeError, before anything is written, when the two do not have the same parameters and buffers (one
-  /// without any, as after a move, takes everything).
+  /// without any, as after a move, takes everything), TapeError while a tape records and one of them is trained.
   Module& operator=(const Module& other);
   Module& operator=(Module&& other) noexcept;
 

@@ -1,5 +1,9 @@
 // Normalisation layers: over the features of a token (LayerNorm, RMSNorm), over the tokens of a batch (BatchNorm), or
 // over channels and positions of a sample (GroupNorm, InstanceNorm1d: channels first, as the convolutions).
+//
+// Constructors throw ValueError for less than one feature and for eps below 0, DTypeError for a dtype that is not
+// floating; calls throw ShapeError "[LayerNorm] expected [.., 4], got [2, 5]" for another width, DTypeError for another
+// dtype than the parameters'.
 #pragma once
 
 #include <cstdint>
@@ -66,14 +70,15 @@ struct BatchNormOptions {
 };
 
 /// weight (x - mean) / sqrt(variance + eps) + bias for each feature of x [.., features]. In training the statistics are
-/// those of all leading dimensions together (with a mask: of its valid positions [N, L]; the others become 0), and
-/// running averages of them are kept, the variance with Bessel's correction; in evaluation the running averages are
-/// used. Ioffe and Szegedy 2015, arXiv:1502.03167. A batch without a valid position leaves the averages alone; one with
-/// a single position is a ShapeError.
+/// those of all leading dimensions together (with a mask: of its valid positions [N, L]), and running averages of them
+/// are kept, the variance with Bessel's correction; in evaluation the running averages are used. Positions that a mask
+/// hides become 0 in both, and nothing in them reaches a gradient. Ioffe and Szegedy 2015, arXiv:1502.03167. A batch
+/// without a valid position leaves the averages alone; one with a single position is a ShapeError in training.
 class BatchNorm : public Module {
  public:
   explicit BatchNorm(std::int64_t features, BatchNormOptions options = {});
 
+  /// Throws DTypeError unless x has the statistics' dtype.
   Tensor operator()(const Tensor& x, const Mask& mask = {});
 
   Parameter weight;
@@ -84,6 +89,8 @@ class BatchNorm : public Module {
   TAPEGRAD_MODULE(weight, bias, running_mean, running_var, num_batches_tracked)
 
  private:
+  Tensor evaluate(const Tensor& x, const Tensor& positions) const;
+
   std::int64_t features_;
   double eps_;
   double momentum_;

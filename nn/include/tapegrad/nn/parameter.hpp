@@ -63,7 +63,8 @@ class Parameter : public OwnedTensor {
 
   Tensor grad() const { return tensor().grad(); }
   bool has_grad() const { return tensor().has_grad(); }
-  /// False freezes it: it is a constant to every tape until it is set true again.
+  /// False freezes it: it is a constant to every tape until it is set true again. A gradient that it has stays, and
+  /// an optimiser's next step uses it: zero_grad() forgets it.
   void set_requires_grad(bool requires_grad);
 };
 

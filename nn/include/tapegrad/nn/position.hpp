@@ -58,6 +58,7 @@ struct LearnedPositionOptions {
 /// max_length.
 class LearnedPosition : public Module {
  public:
+  /// Throws ValueError for a negative size, DTypeError for a dtype that is not floating.
   LearnedPosition(std::int64_t max_length, std::int64_t features, LearnedPositionOptions options = {});
 
   Tensor operator()(const Tensor& x) const;

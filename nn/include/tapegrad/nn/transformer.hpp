@@ -102,7 +102,7 @@ struct TransformerEncoderOptions {
 /// Encoder layers one after the other, each initialised on its own (PyTorch copies the first one's values).
 class TransformerEncoder : public Module {
  public:
-  /// Throws ValueError for a negative num_layers, and for what one of its layers would refuse, with any number of them.
+  /// Throws ValueError for a negative num_layers, and as one of its layers would, with any number of them.
   explicit TransformerEncoder(TransformerEncoderOptions options);
 
   /// [N, L, E] -> [N, L, E]
