@@ -72,7 +72,7 @@ double Optimizer::lr(int group) const {
 
 void Optimizer::set_lr(double lr, int group) {
   checked(group);
-  expect_option(std::isfinite(lr) && lr >= 0.0, "lr", "at least 0", lr);
+  expect_option(std::isfinite(lr) && lr >= 0.0, "lr", "finite and at least 0", lr);
   set_rate(group, lr);
 }
 
@@ -143,7 +143,7 @@ void Optimizer::load_state_dict(const NamedTensors& state) {
   std::vector<double> rates;
   for (int group = 0; group < groups(); ++group) {
     rates.push_back(take(fmt::format("group.{}.lr", group), {}, float64).item());
-    expect_option(std::isfinite(rates.back()) && rates.back() >= 0.0, "lr", "at least 0", rates.back());
+    expect_option(std::isfinite(rates.back()) && rates.back() >= 0.0, "lr", "finite and at least 0", rates.back());
   }
   std::vector<std::vector<Slot>> loaded = slots_;
   int index = 0;

@@ -35,7 +35,7 @@ const Tensor& entry(const NamedTensors& state, const char* name, std::size_t cou
 }
 
 std::int64_t count_entry(const NamedTensors& state, const char* name, std::size_t entries, const char* schedule) {
-  const auto count = entry(state, name, entries, schedule).item<std::int64_t>();
+  const auto count = entry(state, name, entries, schedule).to(int64).item<std::int64_t>();
   expect_option(count >= 0, schedule, name, "at least 0", count);
   return count;
 }
@@ -46,15 +46,21 @@ Schedule::Schedule(Optimizer& optimizer, const char* name) : name_(name), optimi
   for (int group = 0; group < optimizer.groups(); ++group) base_rates_.push_back(optimizer.lr(group));
 }
 
-void Schedule::apply() {
-  for (int group = 0; group < optimizer_->groups(); ++group)
-    optimizer_->set_lr(rate(steps_, base_rates_[static_cast<std::size_t>(group)]), group);
+void Schedule::move_to(std::int64_t steps, std::vector<double> base_rates) {
+  std::vector<double> rates;
+  for (const double base : base_rates) {
+    rates.push_back(rate(steps, base));
+    expect_option(std::isfinite(rates.back()) && rates.back() >= 0.0, name_, fmt::format("the rate of step {}", steps),
+                  "finite and at least 0", rates.back());
+  }
+  steps_ = steps;
+  base_rates_ = std::move(base_rates);
+  for (std::size_t group = 0; group < rates.size(); ++group) optimizer_->set_lr(rates[group], static_cast<int>(group));
 }
 
-void Schedule::step() {
-  ++steps_;
-  apply();
-}
+void Schedule::apply() { move_to(steps_, base_rates_); }
+
+void Schedule::step() { move_to(steps_ + 1, base_rates_); }
 
 NamedTensors Schedule::state_dict() const {
   return {{"steps", stored(steps_)},
@@ -67,9 +73,10 @@ void Schedule::load_state_dict(const NamedTensors& state) {
   if (rates.shape() != Shape{static_cast<std::int64_t>(base_rates_.size())})
     throw ShapeError(fmt::format("[{}] the optimiser has {} groups, the state is for {}", name_, base_rates_.size(),
                                  to_string(rates.shape())));
-  base_rates_ = rates.to_vector<double>();
-  steps_ = steps;
-  apply();
+  std::vector<double> base_rates = rates.to(float64).to_vector<double>();
+  for (const double base : base_rates)
+    expect_option(std::isfinite(base) && base >= 0.0, name_, "base_lr", "finite and at least 0", base);
+  move_to(steps, std::move(base_rates));
 }
 
 WarmupCosine::WarmupCosine(Optimizer& optimizer, const WarmupCosineOptions& options)
@@ -78,7 +85,7 @@ WarmupCosine::WarmupCosine(Optimizer& optimizer, const WarmupCosineOptions& opti
   expect_option(total >= 1, name(), "total_steps", "at least 1", total);
   expect_option(warmup >= 0 && warmup <= total, name(), "warmup_steps", fmt::format("in [0, total_steps = {}]", total),
                 warmup);
-  expect_option(std::isfinite(least) && least >= 0.0, name(), "min_lr", "at least 0", least);
+  expect_option(std::isfinite(least) && least >= 0.0, name(), "min_lr", "finite and at least 0", least);
   apply();
 }
 
@@ -117,10 +124,9 @@ ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, const ReduceLROnPlate
 }
 
 bool ReduceLROnPlateau::better(double metric) const {
-  const double sign = options_.goal == Goal::min ? -1.0 : 1.0;
-  const double bound = options_.threshold_mode == Threshold::relative ? best_ * (1.0 + sign * options_.threshold)
-                                                                      : best_ + sign * options_.threshold;
-  return options_.goal == Goal::min ? metric < bound : metric > bound;
+  const double size = options_.threshold_mode == Threshold::absolute ? 1.0 : std::isinf(best_) ? 0.0 : std::abs(best_);
+  const double margin = size * options_.threshold;
+  return options_.goal == Goal::min ? metric < best_ - margin : metric > best_ + margin;
 }
 
 void ReduceLROnPlateau::step(double metric) {

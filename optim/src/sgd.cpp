@@ -15,10 +15,11 @@ SGD::SGD(const std::vector<Tensor>& parameters, const SgdOptions& options)
     : SGD(std::vector<ParameterGroup<SgdOptions>>{{parameters, options}}) {}
 
 void SGD::validate(const SgdOptions& o) const {
-  expect_option(std::isfinite(o.lr) && o.lr >= 0.0, "lr", "at least 0", o.lr);
+  expect_option(std::isfinite(o.lr) && o.lr >= 0.0, "lr", "finite and at least 0", o.lr);
   expect_option(o.momentum >= 0.0 && o.momentum < 1.0, "momentum", "in [0, 1)", o.momentum);
   expect_option(o.dampening >= 0.0 && o.dampening <= 1.0, "dampening", "in [0, 1]", o.dampening);
-  expect_option(std::isfinite(o.weight_decay) && o.weight_decay >= 0.0, "weight_decay", "at least 0", o.weight_decay);
+  expect_option(std::isfinite(o.weight_decay) && o.weight_decay >= 0.0, "weight_decay", "finite and at least 0",
+                o.weight_decay);
   if (o.nesterov && (o.momentum == 0.0 || o.dampening != 0.0))
     throw ValueError("[SGD] nesterov needs a momentum and no dampening");
 }

@@ -243,14 +243,15 @@ BOOST_AUTO_TEST_CASE(gradients_stay_unshared) {
 
 BOOST_AUTO_TEST_CASE(bad_options_and_parameters) {
   const Tensor x = tensor({1.0}, {.requires_grad = true});
-  BOOST_CHECK_EXCEPTION(SGD({x}, {.lr = -1.0}), ValueError, says("[SGD] lr must be at least 0, got -1"));
+  BOOST_CHECK_EXCEPTION(SGD({x}, {.lr = -1.0}), ValueError, says("[SGD] lr must be finite and at least 0, got -1"));
   BOOST_CHECK_EXCEPTION(SGD({x}, {.momentum = 1.0}), ValueError, says("[SGD] momentum must be in [0, 1), got 1"));
   BOOST_CHECK_EXCEPTION(SGD({x}, {.dampening = 1.5}), ValueError, says("[SGD] dampening"));
   BOOST_CHECK_EXCEPTION(SGD({x}, {.weight_decay = -0.5}), ValueError, says("[SGD] weight_decay"));
   BOOST_CHECK_EXCEPTION(SGD({x}, {.nesterov = true}), ValueError, says("[SGD] nesterov needs a momentum"));
   BOOST_CHECK_EXCEPTION(Adam({x}, {.betas = {0.9, 1.0}}), ValueError, says("[Adam] betas must be in [0, 1), got 1"));
   BOOST_CHECK_EXCEPTION(Adam({x}, {.eps = std::nan("")}), ValueError, says("[Adam] eps"));
-  BOOST_CHECK_EXCEPTION(AdamW({x}, {.lr = HUGE_VAL}), ValueError, says("[AdamW] lr must be at least 0, got inf"));
+  BOOST_CHECK_EXCEPTION(AdamW({x}, {.lr = HUGE_VAL}), ValueError,
+                        says("[AdamW] lr must be finite and at least 0, got inf"));
   BOOST_CHECK_EXCEPTION(AdamW(std::vector<Tensor>{}), ValueError, says("[AdamW] there are no parameters"));
   BOOST_CHECK_EXCEPTION(AdamW(std::vector<Tensor>{Tensor()}), ValueError, says("parameter 0 of group 0 is undefined"));
   BOOST_CHECK_EXCEPTION(AdamW({x, x}), ValueError, says("[AdamW] parameter 1 of group 0, [1], is given twice"));

@@ -118,6 +118,46 @@ BOOST_AUTO_TEST_CASE(states_resume) {
                         ValueError, says("[ReduceLROnPlateau] bad_steps must be at least 0, got -2"));
 }
 
+BOOST_AUTO_TEST_CASE(a_state_that_does_not_fit_changes_nothing) {
+  SGD optimizer = sgd(1.0);
+  StepLR schedule(optimizer, {.step_size = 1, .gamma = 0.5});
+  schedule.step();
+  for (const double base : {-1.0, HUGE_VAL}) {
+    BOOST_CHECK_EXCEPTION(schedule.load_state_dict({{"steps", tensor(7.0, {.dtype = int64})},
+                                                    {"base_lr", full({1}, base, {.dtype = float64})}}),
+                          ValueError, says("[StepLR] base_lr must be finite and at least 0"));
+    BOOST_TEST(schedule.steps() == 1);
+    BOOST_TEST(optimizer.lr() == 0.5);
+  }
+  // Other dtypes are converted, as those of an optimiser's state are.
+  schedule.load_state_dict({{"steps", ones({})}, {"base_lr", full({1}, 4.0)}});
+  BOOST_TEST(optimizer.lr() == 2.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_step_to_a_rate_that_is_not_finite_is_not_taken) {
+  SGD optimizer = sgd(1.0);
+  StepLR schedule(optimizer, {.step_size = 1, .gamma = 1e200});
+  schedule.step();
+  for (int again = 0; again < 2; ++again) {
+    BOOST_CHECK_EXCEPTION(schedule.step(), ValueError,
+                          says("[StepLR] the rate of step 2 must be finite and at least 0, got inf"));
+    BOOST_TEST(schedule.steps() == 1);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_plateau_of_negative_metrics) {
+  SGD optimizer = sgd(1.0);
+  ReduceLROnPlateau schedule(optimizer, {.patience = 1, .threshold = 0.1});
+  schedule.step(-10.0);
+  schedule.step(-10.5);  // better by less than a tenth of the best
+  BOOST_TEST(schedule.best() == -10.0);
+  schedule.step(-9.5);
+  BOOST_TEST(schedule.best() == -10.0);
+  BOOST_TEST(std::abs(optimizer.lr() - 0.1) < 1e-15);
+  schedule.step(-11.5);
+  BOOST_TEST(schedule.best() == -11.5);
+}
+
 BOOST_AUTO_TEST_CASE(bad_options) {
   SGD optimizer = sgd(1.0);
   BOOST_CHECK_EXCEPTION(WarmupCosine(optimizer, {.total_steps = 0}), ValueError,
@@ -125,7 +165,7 @@ BOOST_AUTO_TEST_CASE(bad_options) {
   BOOST_CHECK_EXCEPTION(WarmupCosine(optimizer, {.warmup_steps = 5, .total_steps = 4}), ValueError,
                         says("[WarmupCosine] warmup_steps must be in [0, total_steps = 4], got 5"));
   BOOST_CHECK_EXCEPTION(WarmupCosine(optimizer, {.total_steps = 4, .min_lr = -1.0}), ValueError,
-                        says("[WarmupCosine] min_lr must be at least 0, got -1"));
+                        says("[WarmupCosine] min_lr must be finite and at least 0, got -1"));
   BOOST_CHECK_EXCEPTION(StepLR(optimizer, {.step_size = 0}), ValueError,
                         says("[StepLR] step_size must be at least 1, got 0"));
   BOOST_CHECK_EXCEPTION(StepLR(optimizer, {.gamma = -0.5}), ValueError,

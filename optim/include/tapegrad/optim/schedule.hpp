@@ -18,13 +18,14 @@ class Schedule {
   Schedule& operator=(const Schedule&) = delete;
   virtual ~Schedule() = default;
 
-  /// Moves on by one step.
+  /// Moves on by one step. Throws ValueError, and stays, where the next rate would not be finite.
   void step();
   std::int64_t steps() const { return steps_; }
 
   /// "steps" and "base_lr": what a later run needs to go on from here.
   NamedTensors state_dict() const;
-  /// Throws ValueError for other names or a negative number of steps, ShapeError for another number of groups.
+  /// Throws ValueError for other names, a negative number of steps or a rate that is negative or not finite, ShapeError
+  /// for another number of groups; then nothing has changed.
   void load_state_dict(const NamedTensors& state);
 
  protected:
@@ -38,6 +39,9 @@ class Schedule {
   const char* name() const { return name_; }
 
  private:
+  /// Sets the rates of a step, all or none.
+  void move_to(std::int64_t steps, std::vector<double> base_rates);
+
   const char* name_;
   Optimizer* optimizer_;
   std::vector<double> base_rates_;
