@@ -1,15 +1,18 @@
 // check_gradient and its kin on plain callables: every spelling, parts of x, domains, and functions that misbehave.
 #include <array>
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 #include <deque>
 #include <limits>
 #include <stdexcept>
 
 #include "gradcheck/functions.hpp"
+#include "says.hpp"
 #include "tapegrad/base/error.hpp"
 
 using namespace tapegrad;
 using namespace tapegrad::testing_functions;
+using tapegrad::test::says;
 
 namespace {
 
@@ -207,6 +210,107 @@ BOOST_AUTO_TEST_CASE(kinks_pass_within_their_interval) {
     BOOST_TEST((check_at(
                     x, [](double v) { return std::abs(v); }, x > 0.0 ? 1.0 : -1.0)
                     .verdict() == Verdict::ok));
+}
+
+BOOST_AUTO_TEST_CASE(a_kink_beside_the_point_is_none_of_its_own) {
+  // Steps wider than the way to the kink measure half the ramp's slope, which only looks like a subgradient.
+  const auto verdict = [](double x, double claimed) {
+    return check_gradient([](Point p) { return 4.0 * std::max(0.0, p[0]) + p[1]; },
+                          [&](Point) {
+                            return Numbers{claimed, 1.0};
+                          },
+                          Numbers{x, 1.0})
+        .verdict();
+  };
+  for (const double x : {-1e-3, -1.62e-4, -1e-5, -1e-6, -1e-7, -2.92e-8}) {
+    BOOST_TEST((verdict(x, 2.0) == Verdict::wrong), "half the slope at " << x);
+    BOOST_TEST((verdict(x, 0.0) == Verdict::ok), "no slope at " << x);
+    BOOST_TEST((verdict(-x, 4.0) == Verdict::ok), "the whole slope at " << -x);
+  }
+  BOOST_TEST((verdict(0.0, 2.0) == Verdict::kink));
+}
+
+BOOST_AUTO_TEST_CASE(a_rule_that_is_not_linear_is_wrong) {
+  const auto product = [](Point p) { return Numbers{p[0] * p[1]}; };
+  const Numbers at{0.3, 0.4};
+  const auto forgets = check_pullback(
+      product,
+      [](Point p, Point) {
+        return Numbers{p[1], p[0]};
+      },
+      at);
+  BOOST_TEST((forgets.verdict() == Verdict::wrong), fmt::format("{}", forgets));
+  const auto squares = check_pullback(
+      product,
+      [](Point p, Point v) {
+        return Numbers{v[0] * v[0] * p[1], v[0] * v[0] * p[0]};
+      },
+      at);
+  BOOST_TEST((squares.verdict() == Verdict::wrong));
+  const auto right = check_pullback(
+      product,
+      [](Point p, Point v) {
+        return Numbers{v[0] * p[1], v[0] * p[0]};
+      },
+      at);
+  BOOST_TEST((right.verdict() == Verdict::ok), fmt::format("{}", right));
+  const auto forward = check_pushforward(
+      product, [](Point p, Point v) { return Numbers{p[1] * v[0] * v[0] + p[0] * v[1] * v[1]}; }, at);
+  BOOST_TEST((forward.verdict() == Verdict::wrong));
+}
+
+BOOST_AUTO_TEST_CASE(small_inputs_hide_no_mistake) {
+  for (const double x : {1e-6, 1e-9, 1e-11, 1e-13}) {
+    const auto verdict = [&](double factor) {
+      return check_gradient([](Point p) { return 1.0 + std::sin(p[0]); },
+                            [&](Point p) { return Numbers{factor * std::cos(p[0])}; }, Numbers{x})
+          .verdict();
+    };
+    BOOST_TEST((verdict(1.001) == Verdict::wrong), "at " << x);
+    BOOST_TEST((verdict(1.0) == Verdict::ok), "at " << x);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_left_out_is_told) {
+  const auto report = check_jacobian(
+      [](Point p) {
+        return Numbers{std::log(p[0]), std::log(p[1])};
+      },
+      [](Point p) {
+        return Numbers{123.0, 456.0, 0.0, 1.0 / p[1]};
+      },
+      Numbers{-1.0, 2.0});
+  BOOST_TEST(report.findings.front().note == "1 of 2 outputs are not finite here and were left out");
+}
+
+BOOST_AUTO_TEST_CASE(options_that_no_check_can_heed_are_refused) {
+  const auto with = [](const GradcheckOptions& options) {
+    return check_gradient([](Point p) { return p[0] * p[1]; },
+                          [](Point p) {
+                            return Numbers{p[1], p[0]};
+                          },
+                          Numbers{2.0, 3.0}, options);
+  };
+  BOOST_CHECK_EXCEPTION(with({.directions = 0}), ValueError,
+                        says("[check_gradient] expected at least 1 direction, got 0"));
+  BOOST_CHECK_EXCEPTION(with({.accuracy = -1.0}), ValueError,
+                        says("[check_gradient] expected a finite accuracy of at least 0, got -1"));
+  BOOST_CHECK_THROW(with({.accuracy = std::nan("")}), ValueError);
+  constexpr std::int64_t kHuge = std::int64_t{1} << 33;
+  for (const std::vector<std::vector<std::int64_t>>& shapes :
+       {std::vector<std::vector<std::int64_t>>{{-1, -2}}, {{kHuge, kHuge}, {2}}})
+    BOOST_CHECK_EXCEPTION(with({.input_shapes = shapes}), ValueError, says("input_shapes do not add up"));
+  BOOST_CHECK_THROW(with({.output_shape = {-1, -1}}), ValueError);
+}
+
+BOOST_AUTO_TEST_CASE(a_function_may_refuse_by_throwing_anything) {
+  const auto report = check_gradient(
+      [](Point p) {
+        if (p[0] < 0.3) throw 42;
+        return p[0];
+      },
+      [](Point) { return Numbers{1.0}; }, Numbers{0.3});
+  BOOST_TEST(report.ok(), fmt::format("{}", report));
 }
 
 BOOST_AUTO_TEST_CASE(functions_that_misbehave) {

@@ -172,7 +172,7 @@ class TensorSubject : public checker::Subject {
   Values values_at(const std::vector<Tensor>& xs) {
     try {
       return values_of(call(xs));
-    } catch (const std::exception&) {
+    } catch (...) {
       return Values(outputs.size(), std::numeric_limits<double>::quiet_NaN());
     }
   }
@@ -242,6 +242,7 @@ GradcheckReport gradcheck(const TensorFunction& f, const std::vector<Tensor>& in
     throw DTypeError("[gradcheck] expected at least one floating input");
   if (options.order < 1 || options.order > 2)
     throw ValueError(fmt::format("[gradcheck] expected order 1 or 2, got {}", options.order));
+  checker::expect_options("gradcheck", options);
   const TapeAside aside;
   GradcheckReport report;
   report.allowed = options.allow;

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cmath>
 #include <cstring>
-#include <exception>
-#include <numeric>
+#include <optional>
 
 #include "gradcheck/comparison.hpp"
 #include "gradcheck/subject.hpp"
@@ -22,6 +22,14 @@ bool same_bits(const Values& a, const Values& b) {
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0);
 }
 
+/// The number of elements of a shape; nothing when it has none that can be counted.
+std::optional<std::size_t> elements_of(const Extents& shape) {
+  std::size_t count = 1;
+  for (const std::int64_t size : shape)
+    if (size < 0 || __builtin_mul_overflow(count, static_cast<std::size_t>(size), &count)) return std::nullopt;
+  return count;
+}
+
 /// x cut into the parts that the options name.
 std::vector<Part> parts_of(const char* name, Point x, const GradcheckOptions& options) {
   std::vector<Extents> shapes = options.input_shapes;
@@ -30,9 +38,9 @@ std::vector<Part> parts_of(const char* name, Point x, const GradcheckOptions& op
   std::size_t begin = 0;
   for (const Extents& shape : shapes) {
     const std::size_t number = parts.size();
-    const std::int64_t count = checker::count_of(shape);
-    if (count < 0 || static_cast<std::size_t>(count) > x.size() - begin) break;
-    const auto size = static_cast<std::size_t>(count);
+    const std::optional<std::size_t> count = elements_of(shape);
+    if (!count || *count > x.size() - begin) break;
+    const std::size_t size = *count;
     parts.push_back({.number = static_cast<int>(number),
                      .name = number < options.input_names.size() ? options.input_names[number]
                              : shapes.size() == 1                ? std::string("x")
@@ -68,7 +76,7 @@ class PlainSubject : public checker::Subject {
     outputs = f_(given);
     output_shapes = {output_shape_};
     if (output_shape_.empty() && outputs.size() != 1) output_shapes = {{static_cast<std::int64_t>(outputs.size())}};
-    if (static_cast<std::size_t>(checker::count_of(output_shapes.front())) != outputs.size())
+    if (elements_of(output_shapes.front()) != outputs.size())
       throw ValueError(fmt::format("[{}] output_shape does not have the {} elements that the function returns",
                                    derivatives_.name, outputs.size()));
     if (!same_bits(outputs, f_(x_))) {
@@ -82,12 +90,14 @@ class PlainSubject : public checker::Subject {
       file(Verdict::non_deterministic, "two calls of the derivative differ");
       return false;
     }
+    if (derivatives_.push_forward && !linear_in_the_tangent(first))
+      file(Verdict::wrong, "the derivative is not linear in the tangent: it forgets or distorts it");
     // A derivative that keeps what the last call of f computed answers for the point of that call.
     Values elsewhere = x_;
     for (double& v : elsewhere) v += 0.01 * std::max(1.0, std::abs(v));
     try {
       f_(elsewhere);
-    } catch (const std::exception&) {
+    } catch (...) {
       // outside the domain: nothing was kept
     }
     if (!same_bits(first, everything(x_))) {
@@ -148,6 +158,22 @@ class PlainSubject : public checker::Subject {
     return sized(derivatives_.push_forward(x, Values(x_.size(), kProbe)), outputs.size());
   }
 
+  /// Whether J v for the probe, `at_once`, is what the columns for unit tangents add up to.
+  bool linear_in_the_tangent(const Values& at_once) {
+    const Values& jacobian = whole_jacobian();
+    for (std::size_t o = 0; o < at_once.size(); ++o) {
+      double expected = 0.0;
+      double reach = 0.0;
+      for (std::size_t j = 0; j < x_.size(); ++j) {
+        expected += kProbe * jacobian[o * x_.size() + j];
+        reach += std::abs(kProbe * jacobian[o * x_.size() + j]);
+      }
+      const double tolerance = std::pow(derivative_epsilon, 0.7) * reach;
+      if (std::isfinite(expected) && !(std::abs(at_once[o] - expected) <= tolerance)) return false;
+    }
+    return true;
+  }
+
   const Values& whole_jacobian() {
     if (!jacobian_.empty() || x_.empty() || outputs.empty()) return jacobian_;
     if (derivatives_.jacobian) {
@@ -174,7 +200,7 @@ class PlainSubject : public checker::Subject {
       Values y = f_(x);
       y.resize(outputs.size(), std::numeric_limits<double>::quiet_NaN());
       return y;
-    } catch (const std::exception&) {
+    } catch (...) {
       return Values(outputs.size(), std::numeric_limits<double>::quiet_NaN());
     }
   }
@@ -193,6 +219,7 @@ class PlainSubject : public checker::Subject {
 GradcheckReport check_plain(const PlainFunction& f, const PlainDerivatives& derivatives, Point x,
                             const GradcheckOptions& options) {
   const auto start = std::chrono::steady_clock::now();
+  checker::expect_options(derivatives.name, options);
   GradcheckReport report;
   report.allowed = options.allow;
   report.seed = options.seed;

@@ -12,6 +12,7 @@
 #include "gradcheck/precision.hpp"
 #include "gradcheck/slope.hpp"
 #include "gradcheck/taylor.hpp"
+#include "tapegrad/base/error.hpp"
 
 namespace tapegrad::checker {
 
@@ -143,10 +144,9 @@ class Comparison {
     return magnitude;
   }
 
-  /// The size of the outputs per size of an input.
+  /// The size of the outputs per size of an input, which counts as 1 at least: as where steps begin.
   double natural_scale(std::size_t i) const {
-    const double x = largest(subject_.parts[i].values);
-    return largest(subject_.outputs) / (x > 0.0 ? x : 1.0);
+    return largest(subject_.outputs) / std::max(1.0, largest(subject_.parts[i].values));
   }
 
   /// Rows of the Jacobian, by part: J^T of the unit cotangents.
@@ -170,6 +170,47 @@ class Comparison {
     claimed_ = claimed_rows();
     const Values magnitude = rounding_magnitude();
     for (std::size_t i = 0; i < subject_.parts.size(); ++i) compare_block(i, magnitude);
+    expect_linear();
+  }
+
+  /// The gradient for a random cotangent is that of its elements' rows: a rule that forgets its cotangent, or squares
+  /// it, is right for every unit vector. Files what differs.
+  void expect_linear() {
+    if (!all_finite(subject_.outputs)) return;  // there a rule may give NaN for a cotangent of 0
+    Generator generator(2 * options_.seed + 1);
+    const Values u = normal_values(subject_.outputs.size(), generator);
+    const std::vector<Values> gradients = subject_.pull_back(u);
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
+      GradcheckFinding finding = fresh_finding(i);
+      finding.note =
+          "the rule is not linear in the cotangent: it forgets or distorts it; the number beside it is the "
+          "sum over the outputs of cotangent times row";
+      Ranking ranking;
+      for (std::size_t j = 0; j < gradients[i].size(); ++j) {
+        double expected = 0.0;
+        double reach = 0.0;
+        for (std::size_t o = 0; o < u.size(); ++o) {
+          expected += u[o] * claimed_[i](o, j);
+          reach += std::abs(u[o] * claimed_[i](o, j));
+        }
+        if (!std::isfinite(expected)) continue;
+        const double tolerance = rounding_of_modes(reach, i);
+        const double error = std::abs(gradients[i][j] - expected);
+        if (error <= tolerance) continue;
+        ranking.add({Verdict::wrong, unravel(static_cast<std::int64_t>(j), finding.shape), -1, gradients[i][j],
+                     expected, tolerance},
+                    std::isfinite(error) ? error / tolerance : kInfinity);
+      }
+      if (ranking.verdict() == Verdict::ok) continue;
+      ranking.file(finding);
+      report_.findings.push_back(std::move(finding));
+    }
+  }
+
+  /// How far two ways to one number may differ whose terms sum up to `reach` in magnitude.
+  double rounding_of_modes(double reach, std::size_t i) const {
+    const double epsilon = precision_.derivative_epsilon;
+    return std::pow(epsilon, 0.7) * reach + 1e3 * epsilon * natural_scale(i);
   }
 
   void compare_block(std::size_t i, const Values& magnitude) {
@@ -238,10 +279,20 @@ class Comparison {
     }
     ranking.file(finding);
     judge_vacuity(finding, compared, significant && std::max(scale, steepest) > 1e3 * precision_.epsilon * natural);
+    note_what_was_left_out(finding);
     numeric_.push_back(std::move(numeric));
     if (finding.verdict == Verdict::wrong)
       finding.diagnosis = diagnose(block_of(i, claimed, numeric_.back(), std::sqrt(squared_error)));
     report_.findings.push_back(std::move(finding));
+  }
+
+  /// Outputs that are not finite have no derivative to compare: says how many, where nothing else is said.
+  void note_what_was_left_out(GradcheckFinding& finding) const {
+    const auto left_out =
+        std::count_if(subject_.outputs.begin(), subject_.outputs.end(), [](double y) { return !std::isfinite(y); });
+    if (left_out > 0 && finding.note.empty())
+      finding.note =
+          fmt::format("{} of {} outputs are not finite here and were left out", left_out, subject_.outputs.size());
   }
 
   /// Keeps the largest error, relative to the larger value; elements that are tiny in their block are measured by it.
@@ -349,6 +400,7 @@ class Comparison {
     ranking.file(finding);
     judge_vacuity(finding, !part.values.empty() && any_finite(subject_.outputs),
                   significant && steepest > 1e3 * precision_.epsilon * natural_scale(i));
+    note_what_was_left_out(finding);
     if (finding.verdict == Verdict::wrong) locate(i, finding);
     report_.findings.push_back(std::move(finding));
   }
@@ -490,8 +542,7 @@ class Comparison {
     }
     // Where a slope is infinite both modes give infinities or NaN: the same kind will do.
     if (!std::isfinite(expected) && !std::isfinite(forward_value)) return;
-    const double epsilon = precision_.derivative_epsilon;
-    const double tolerance = std::pow(epsilon, 0.7) * std::max(scale, reach) + 1e3 * epsilon * natural_scale(i);
+    const double tolerance = rounding_of_modes(std::max(scale, reach), i);
     const double error = std::abs(forward_value - expected);
     const bool close = error <= tolerance;
     const double excess = close                  ? (tolerance > 0.0 ? error / tolerance : 0.0)
@@ -526,6 +577,13 @@ class Comparison {
 };
 
 }  // namespace
+
+void expect_options(const char* name, const GradcheckOptions& options) {
+  if (options.directions < 1)
+    throw ValueError(fmt::format("[{}] expected at least 1 direction, got {}", name, options.directions));
+  if (!std::isfinite(options.accuracy) || options.accuracy < 0.0)
+    throw ValueError(fmt::format("[{}] expected a finite accuracy of at least 0, got {}", name, options.accuracy));
+}
 
 void compare(Subject& subject, int order, const GradcheckOptions& options, GradcheckReport& report) {
   Comparison(subject, order, options, report).run();

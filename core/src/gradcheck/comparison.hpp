@@ -7,6 +7,9 @@
 
 namespace tapegrad::checker {
 
+/// Throws ValueError "[name] ..." for options that no check can heed.
+void expect_options(const char* name, const GradcheckOptions& options);
+
 /// Adds one finding per part and mode to the report. The full Jacobian when the budget affords it, else its products
 /// with random directions; then the forward rule; then a diagnosis of what is wrong.
 void compare(Subject& subject, int order, const GradcheckOptions& options, GradcheckReport& report);

@@ -79,7 +79,8 @@ void compare_sides(const Readings& at, double y, Slope& best) {
   const double size = std::max(std::abs(left), std::abs(right));
   const double gap = std::abs(right - left);
   const double rounding = 8.0 * at.noise * at.family.per_above[at.steps - 1];
-  if (best.kink && gap <= rounding && rounding > 1e-3 * size) return;
+  const double hidden = 1e-3 * std::max(size, std::abs(best.above - best.below));
+  if (best.kink && gap <= rounding && rounding > hidden) return;
   best.below = left;
   best.above = right;
   best.kink = gap > rounding && gap > 1e-3 * size && std::abs(above - below) > 0.75 * std::abs(above2 - below2);
@@ -96,13 +97,17 @@ bool moves_regardless(const Readings& at) {
 
 void two_sided(const Readings& at, double y, double epsilon, Slope& best) {
   if (moves_regardless(at)) return;
+  const bool kinked = best.kink;
+  compare_sides(at, y, best);
+  // A kink that these smaller steps do not meet lies elsewhere: what was measured across it is the slope of neither
+  // side.
+  if (kinked && !best.kink) best.error = std::numeric_limits<double>::infinity();
   extrapolate<4>(
       at.steps, [&](std::size_t k) { return at.above[k] - at.below[k]; }, at.family.per_width,
       [&](std::size_t k) {
         return std::max(at.noise, epsilon * std::max(std::abs(at.above[k]), std::abs(at.below[k])));
       },
       best);
-  compare_sides(at, y, best);
 }
 
 /// Where the function is finite on one side only: forward or backward differences. A slope that still grows in
