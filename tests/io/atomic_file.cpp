@@ -128,6 +128,15 @@ BOOST_AUTO_TEST_CASE(errors_name_file_and_reason) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(names_as_long_as_may_be_and_none_that_a_system_call_would_cut) {
+  const TemporaryFolder folder;
+  const std::string longest(255, 'n');
+  write_text(folder / longest, "text");
+  BOOST_TEST(file_content(folder / longest) == "text");
+  BOOST_CHECK_EXCEPTION(write_text(folder / std::string("a\0b", 3), "text"), tapegrad::IoError, says("NUL"));
+  BOOST_TEST(folder.file_count() == 1);
+}
+
 BOOST_AUTO_TEST_CASE(writers_of_one_path_do_not_mix) {
   const TemporaryFolder folder;
   const std::string a(100'000, 'a'), b(100'000, 'b');

@@ -7,12 +7,14 @@
 #include <limits>
 #include <vector>
 
+#include "says.hpp"
 #include "tapegrad/base/error.hpp"
 #include "temporary_folder.hpp"
 
 using tapegrad::Shape;
 using tapegrad::io::SafetensorsHeader;
 using tapegrad::io::StoredTensor;
+using tapegrad::test::says;
 
 namespace {
 
@@ -123,6 +125,10 @@ BOOST_AUTO_TEST_CASE(writer_refuses_what_no_reader_takes) {
   BOOST_CHECK_THROW(layout_safetensors({stored("__metadata__", tapegrad::float32, {1})}, {}), tapegrad::IoError);
   BOOST_CHECK_THROW(layout_safetensors({stored("\xFF", tapegrad::float32, {1})}, {}), tapegrad::IoError);
   BOOST_CHECK_THROW(layout_safetensors({a}, {{"key", "\xC3"}}), tapegrad::IoError);
+  std::string long_text;
+  long_text.resize(100'000'000, 'x');
+  BOOST_CHECK_EXCEPTION(layout_safetensors({a}, {{"key", long_text}}), tapegrad::IoError,
+                        says("more than the limit of 100000000"));
 }
 
 BOOST_AUTO_TEST_CASE(hostile_headers_are_refused_with_the_reason) {

@@ -24,6 +24,8 @@ namespace {
 /// The file that a path stands for: links are followed, so that a link stays one (to a file yet to be made, too).
 /// Throws IoError for what is there and must not be replaced.
 std::string followed(const std::string& path) {
+  if (const std::size_t nul = path.find('\0'); nul != std::string::npos)
+    fail(path.substr(0, nul), "write to a name that holds a NUL", EINVAL);
   constexpr int kMostLinks = 40;  // Linux's own limit
   std::error_code error;
   std::filesystem::path target = path;
@@ -95,8 +97,10 @@ class TemporaryFile {
   /// Tries names until one is free: a crashed process may have left a file under ours.
   int create() {
     static std::atomic<unsigned> counter{0};
+    const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
     for (;;) {
-      const std::string name = fmt::format("{}.{}-{}.tmp", path_, ::getpid(), counter.fetch_add(1));
+      // Not made of the file's own name, to which a file system may not let anything be added.
+      const std::string name = (folder / fmt::format(".tapegrad-{}-{}.tmp", ::getpid(), counter.fetch_add(1))).string();
       const int descriptor = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
       if (descriptor < 0 && errno == EEXIST) continue;
       if (descriptor < 0) fail(path_, "create a file beside it", errno);

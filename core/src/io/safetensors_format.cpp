@@ -374,6 +374,9 @@ std::string format_safetensors_header(const SafetensorsHeader& header) {
                                   stored_name(tensor.dtype), fmt::join(tensor.shape, ","), tensor.begin, tensor.end));
   std::string json = fmt::format("{{{}}}", fmt::join(entries, ","));
   json.append((8 - json.size() % 8) % 8, ' ');
+  if (json.size() > kMaxHeaderBytes)
+    refuse(fmt::format("names and metadata make a header of {} bytes, more than the limit of {}", json.size(),
+                       kMaxHeaderBytes));
 
   std::string bytes;
   for (std::size_t i = 0; i < kSafetensorsLengthBytes; ++i)
