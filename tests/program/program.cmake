@@ -95,3 +95,23 @@ set(ARGUMENTS check --op tanh --json nowhere/run.json)
 run(2 "there is no folder nowhere")
 set(ARGUMENTS check --seeds 3)
 run(2 "--selftest")
+
+# What would be lost or misread is refused.
+set(ARGUMENTS check --op abs --seed -1)
+run(2 "'-1' is no number from 0")
+set(ARGUMENTS check --op abs --seed 99999999999999999999)
+run(2 "is no number from 0")
+set(ARGUMENTS check --selftest --op abs --json self.json)
+run(2 "--json excludes --selftest")
+set(ARGUMENTS check --op abs --json /dev/null)
+run(2 "/dev/null is a device or pipe")
+execute_process(COMMAND "${PROGRAM}" check --op abs --order 1 RESULT_VARIABLE result OUTPUT_FILE /dev/full ERROR_VARIABLE err)
+if(NOT result STREQUAL 2 OR NOT err MATCHES "the output could not be written")
+  message(FATAL_ERROR "a full disk: ended with ${result}\n${err}")
+endif()
+# The report is there although nobody reads the table.
+execute_process(COMMAND "${PROGRAM}" check --op abs --order 1 --junit unread.xml COMMAND true
+                WORKING_DIRECTORY "${SCRATCH}" ERROR_VARIABLE err)
+if(NOT EXISTS "${SCRATCH}/unread.xml")
+  message(FATAL_ERROR "no report where the output's reader has gone\n${err}")
+endif()

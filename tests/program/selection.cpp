@@ -42,6 +42,11 @@ BOOST_AUTO_TEST_CASE(wildcards) {
   BOOST_TEST(!matches("log", "log1p"));
   BOOST_TEST(!matches("l?g", "lg"));
   BOOST_TEST(!matches("", "log"));
+  BOOST_TEST(matches("*a*b?", "xaybabc"));
+  BOOST_TEST(!matches("*a*b?", "xayb"));
+  std::string stars;
+  for (int i = 0; i < 40; ++i) stars += "*?";
+  BOOST_TEST(!matches(stars + "z", std::string(200, 'a')));  // for as long as a browser's user would wait, not for ever
 }
 
 BOOST_AUTO_TEST_CASE(each_entry_once_and_only_of_its_kind) {

@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(each_kind_of_mistake_fails_its_check) {
   // what is stored first, not what stands first
   BOOST_TEST(
       failing(check(entry(catalogue::of([](const Tensor& x) { return x.is_contiguous() ? x * 1.0 : x * 2.0; })))) ==
-      "memory order memory order ");
+      "memory order memory order of cotangents ");
   BOOST_TEST(
       failing(check(entry(catalogue::of([](const Tensor& x) { return x.dtype() == float32 ? x * 1.01 : x * 1.0; })))) ==
       "float32 ");

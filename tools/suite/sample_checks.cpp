@@ -59,7 +59,7 @@ CheckResult check_memory_of_values(const Sample& sample) {
 }
 
 CheckResult check_memory_of_gradients(const Sample& sample, const Gradients& plain, std::vector<Tensor> us) {
-  return measured("memory order", sample.name, [&](CheckResult& result) {
+  return measured("memory order of cotangents", sample.name, [&](CheckResult& result) {
     const std::string found = difference(
         plain, gradients(sample.call, scattered(sample.inputs), us, {.scattered_cotangents = true}), kRounding);
     if (!found.empty()) fail(result, "with non-contiguous inputs and cotangents " + found);

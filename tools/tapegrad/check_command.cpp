@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <exception>
 #include <sstream>
 
 #include "suite/parallel.hpp"
+#include "tapegrad/base/error.hpp"
 #include "tapegrad/check_run.hpp"
 #include "tapegrad/columns.hpp"
 #include "tapegrad/progress.hpp"
@@ -106,6 +108,23 @@ void print_conclusion(const CheckRun& run, const Terminal& terminal) {
   }
 }
 
+/// Each that is asked for, whatever becomes of the others; then throws IoError for the first that could not be written.
+void write_reports(const CheckRequest& request, const CheckRun& done) {
+  std::exception_ptr failure;
+  const auto write = [&](const std::string& file, std::string (*report)(const CheckRun&)) {
+    if (file.empty()) return;
+    try {
+      write_report(file, report(done));
+    } catch (const IoError&) {
+      if (!failure) failure = std::current_exception();
+    }
+  };
+  write(request.json, json_report);
+  write(request.junit, junit_report);
+  write(request.html, html_report);
+  if (failure) std::rethrow_exception(failure);
+}
+
 }  // namespace
 
 std::vector<suite::Entry> entries_of(const CheckRequest& request) {
@@ -136,16 +155,14 @@ int check_command(const CheckRequest& request) {
   const CheckRun done = run(entries, request, progress);
   progress.clear();
 
+  // Before anything is printed: whoever reads that may have gone.
+  write_reports(request, done);
   const Terminal terminal = terminal_at(stdout);
   print_table(done, terminal);
   for (const EntryResult& result : done.results)
     for (const CheckResult& check : result.checks)
       if (check.outcome == Outcome::failed) print_failure(result, check, done, terminal);
   print_conclusion(done, terminal);
-
-  if (!request.json.empty()) write_report(request.json, json_report(done));
-  if (!request.junit.empty()) write_report(request.junit, junit_report(done));
-  if (!request.html.empty()) write_report(request.html, html_report(done));
   return done.passed() ? 0 : 1;
 }
 

@@ -3,6 +3,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -43,10 +46,25 @@ constexpr const char* kCheckFooter =
 
 constexpr const char* kFooter =
     "Exit status: 0 all passed; 1 something failed; 2 the command line cannot be\n"
-    "understood, or a report cannot be written.\n"
+    "understood, or a report or the output cannot be written.\n"
     "Environment: NO_COLOR turns colours off; COLUMNS is the width without a terminal.\n";
 
 int default_workers() { return static_cast<int>(std::max(1U, std::thread::hardware_concurrency())); }
+
+/// Empty for what is a seed: CLI11 itself takes -1 for 2^64 - 1.
+std::string seed_problem(const std::string& text) {
+  std::uint64_t seed = 0;
+  const char* const last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, seed);
+  return error == std::errc() && end == last ? "" : fmt::format("'{}' is no number from 0 to 2^64 - 1", text);
+}
+
+/// The exit status, unless what was printed went nowhere.
+int printed(int status) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+  fmt::print(stderr, "tapegrad: the output could not be written\n");
+  return kUsage;
+}
 
 struct Line {
   CheckRequest check{.workers = default_workers()};
@@ -79,21 +97,24 @@ CLI::App* add_check(CLI::App& app, Line& line) {
       ->capture_default_str()
       ->group(what);
   check->add_option("--seed", request.options.seed, "Of samples, cotangents and directions")
+      ->check(CLI::Validator(seed_problem, "UINT64"))
       ->capture_default_str()
       ->group(what);
   check->add_option("--threads", request.workers, "Ops checked at a time")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str()
       ->group("How");
-  check->add_option("--json", request.json, "Writes all findings")->option_text("FILE")->group("Reports");
-  check->add_option("--junit", request.junit, "Writes JUnit's XML, as test servers read it")
-      ->option_text("FILE")
-      ->group("Reports");
-  check->add_option("--html", request.html, "Writes a page of its own")->option_text("FILE")->group("Reports");
+  const auto add_report = [&](const char* name, std::string& file, const char* description) {
+    return check->add_option(name, file, description)->option_text("FILE")->group("Reports");
+  };
+  const std::array reports = {add_report("--json", request.json, "Writes all findings"),
+                              add_report("--junit", request.junit, "Writes JUnit's XML, as test servers read it"),
+                              add_report("--html", request.html, "Writes a page of its own")};
   const char* self = "The checker checked";
   CLI::Option* selftest =
       check->add_flag("--selftest", line.wants_selftest, "Plants mistakes in every op, and looks for false alarms")
           ->group(self);
+  for (CLI::Option* report : reports) report->excludes(selftest);
   check->add_option("--seeds", line.selftest.seeds, "Seeds on which the right ops must raise no alarm")
       ->check(CLI::Range(0, 100000))
       ->capture_default_str()
@@ -126,7 +147,7 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : kUsage;
   }
   try {
-    return run(line, *ops);
+    return printed(run(line, *ops));
   } catch (const UsageError& error) {
     fmt::print(stderr, "tapegrad: {}\n", error.what());
     return kUsage;

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <span>
@@ -30,6 +31,10 @@ void expect_writable(const std::string& file) {
   if (!folder.empty() && !std::filesystem::is_directory(folder))
     throw IoError(fmt::format("[report] there is no folder {} for {}", folder.string(), file));
   if (std::filesystem::is_directory(file)) throw IoError(fmt::format("[report] {} is a folder", file));
+  if (std::filesystem::exists(file) && !std::filesystem::is_regular_file(file))
+    throw IoError(fmt::format("[report] {} is a device or pipe, and no file", file));
+  const std::string place = folder.empty() ? "." : folder.string();
+  if (::access(place.c_str(), W_OK) != 0) throw IoError(fmt::format("[report] the folder {} is not writable", place));
 }
 
 void write_report(const std::string& file, std::string_view text) {

@@ -21,7 +21,7 @@ std::string html_report(const CheckRun& run);
 /// Text in which &, <, >, " and control characters are harmless in XML and HTML.
 std::string escaped(std::string_view text);
 
-/// IoError unless the file's folder exists; an empty name is no file.
+/// IoError unless the file's folder exists and may be written, and the name is free or a file's; an empty name is none.
 void expect_writable(const std::string& file);
 
 /// Whole or not at all. IoError when it cannot be written.
