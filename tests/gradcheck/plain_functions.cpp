@@ -271,6 +271,17 @@ BOOST_AUTO_TEST_CASE(small_inputs_hide_no_mistake) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(what_the_largest_derivative_hides_is_told) {
+  const auto report = check_gradient([](Point p) { return 1e10 * std::sin(p[0]) + std::sin(p[1]); },
+                                     [](Point p) {
+                                       return Numbers{1e10 * std::cos(p[0]), 0.0};
+                                     },
+                                     Numbers{0.2, 0.3});
+  BOOST_TEST(report.findings.front().note.starts_with(
+      "too small beside the largest derivative, 9.8e+09, to be judged, but it differs: element [1], output 0: "
+      "analytic 0, numeric 0.955"));
+}
+
 BOOST_AUTO_TEST_CASE(what_is_left_out_is_told) {
   const auto report = check_jacobian(
       [](Point p) {

@@ -266,6 +266,11 @@ class Comparison {
           squared_error += slope.error * slope.error;
         }
         note_error(finding.element_errors[j], analytic, numeric_value(slope), scale);
+        if (finding.note.empty() && c.verdict == Verdict::ok && is_hidden(analytic, slope))
+          finding.note = fmt::format(
+              "too small beside the largest derivative, {:.2g}, to be judged, but it differs: element [{}], output {}: "
+              "analytic {:.5g}, numeric {:.5g}",
+              scale, fmt::join(unravel(static_cast<std::int64_t>(j), part.shape), ", "), o, analytic, slope.value);
         if (!ranking.would_enter(c.verdict, c.excess)) continue;
         GradcheckElement element{c.verdict,
                                  unravel(static_cast<std::int64_t>(j), part.shape),
@@ -293,6 +298,12 @@ class Comparison {
     if (left_out > 0 && finding.note.empty())
       finding.note =
           fmt::format("{} of {} outputs are not finite here and were left out", left_out, subject_.outputs.size());
+  }
+
+  /// Whether a value that passes is far from one that was measured well.
+  static bool is_hidden(double analytic, const Slope& slope) {
+    const double error = std::abs(analytic - slope.value);
+    return error > 0.1 * std::max(std::abs(analytic), std::abs(slope.value)) && error > 100.0 * slope.error;
   }
 
   /// Keeps the largest error, relative to the larger value; elements that are tiny in their block are measured by it.
