@@ -25,8 +25,8 @@ GradcheckReport gradcheck(const TensorFunction& f, const std::vector<Tensor>& in
 ///
 /// f takes the inputs as arguments or as a list and returns one tensor or several. It is called with copies;
 /// non-floating and undefined inputs are handed on. Random numbers of the default generator are the same in each call.
-/// Works whether or not a tape lives, and leaves it alone. Throws DTypeError when no input is floating, and what f
-/// throws.
+/// Works whether or not a tape lives, and leaves it alone. Throws DTypeError when no input is floating, ValueError for
+/// options outside their domain, and what f throws.
 template <class F>
 GradcheckReport gradcheck(F&& f, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {}) {
   return engine::gradcheck(engine::function_of(f), inputs, options);

@@ -27,7 +27,7 @@
 // f is evaluated where it pleases the differences: beyond the end of its domain it may return NaN or infinities, or
 // throw. What it throws at x itself is passed on. Values that are less accurate than rounding (an iteration that stops
 // at 1e-8, a simulation) need GradcheckOptions::accuracy. Throws ShapeError for a derivative of the wrong size,
-// ValueError for input_shapes that do not add up to x.
+// ValueError for input_shapes that do not add up to x and for options outside their domain.
 #pragma once
 
 #include <concepts>

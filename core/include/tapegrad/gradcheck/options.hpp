@@ -14,7 +14,7 @@ struct GradcheckOptions {
   bool forward_mode = true;    ///< also the forward rules, by <v, J u> = <J^T v, u>
   std::uint64_t seed = 0;      ///< of cotangents and directions
   std::int64_t budget = 4000;  ///< function calls allowed for a full Jacobian; beyond it random directions are compared
-  int directions = 6;          ///< how many, for each input
+  int directions = 6;          ///< how many, for each input: 1 at least
   std::vector<Allowance> allow = {};
 
   /// Printed in place of the inputs' numbers. Fewer names than inputs: the rest keep their numbers.
@@ -27,6 +27,7 @@ struct GradcheckOptions {
   /// brings float32 tensors of its own into its operations.
   bool differences_in_float64 = false;
   /// The relative accuracy of f's values where it is not rounding: 1e-8 for an iteration that stops there. 0: rounding.
+  /// Finite, not negative.
   double accuracy = 0.0;
 };
 

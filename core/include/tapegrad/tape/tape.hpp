@@ -134,7 +134,8 @@ class Tape {
   /// A hook on any tensor of this tape: fires when its gradient is complete in a backward(). Throws TapeError when
   /// it is not on this tape.
   void register_hook(const Tensor& y, GradientHook hook);
-  /// Called at each node of every sweep. An empty function removes it.
+  /// Called at each node of every sweep. An empty function removes it. While somebody looks on, each node's share of a
+  /// gradient is made by itself and added afterwards: sums may differ in their last bits.
   void observe(SweepObserver observer);
 
   /// Position of the node that made a tensor. Throws TapeError when it is not on this tape.

@@ -35,7 +35,8 @@ class AdamWith final
  public:
   using Options = std::conditional_t<decay == AdamDecay::decoupled, AdamWOptions, AdamOptions>;
 
-  /// Throws ValueError for options outside their domain, for an empty list and for a parameter given twice.
+  /// Throws ValueError for options outside their domain, for an empty list and for a parameter given twice; DTypeError
+  /// for a parameter that is not floating, ShapeError for one that is not contiguous.
   explicit AdamWith(const std::vector<Tensor>& parameters, const Options& options = {});
   explicit AdamWith(const std::vector<ParameterGroup<Options>>& groups);
 

@@ -21,7 +21,8 @@ struct SgdOptions {
 /// Without momentum no velocity is kept.
 class SGD final : public GroupedOptimizer<SgdOptions> {
  public:
-  /// Throws ValueError for options outside their domain, for an empty list and for a parameter given twice.
+  /// Throws ValueError for options outside their domain, for an empty list and for a parameter given twice; DTypeError
+  /// for a parameter that is not floating, ShapeError for one that is not contiguous.
   explicit SGD(const std::vector<Tensor>& parameters, const SgdOptions& options = {});
   explicit SGD(const std::vector<ParameterGroup<SgdOptions>>& groups);
 
