@@ -204,7 +204,10 @@ BOOST_AUTO_TEST_CASE(the_report_names_element_values_and_sides) {
 BOOST_AUTO_TEST_CASE(one_tensor_need_not_be_a_list) {
   const Tensor x = from_vector<double>({0.5, -1.5}, {2});
   const auto f = [](const Tensor& t) { return tanh(t); };
-  BOOST_TEST(to_string(tapegrad::gradcheck(f, x)) == to_string(tapegrad::gradcheck(f, std::vector<Tensor>{x})));
+  GradcheckReport alone = tapegrad::gradcheck(f, x);
+  GradcheckReport in_a_list = tapegrad::gradcheck(f, std::vector<Tensor>{x});
+  alone.seconds = in_a_list.seconds = 0.0;
+  BOOST_TEST(to_string(alone) == to_string(in_a_list));
 }
 
 BOOST_AUTO_TEST_CASE(inputs_are_named) {
