@@ -150,9 +150,9 @@ std::string fraction(const std::string& above, const std::string& below) {
 }
 
 /// Reads LaTeX from left to right. `ok` is false once it has met what it does not know.
-class Reader {
+class FormulaReader {
  public:
-  explicit Reader(std::string_view latex) : rest_(latex) {}
+  explicit FormulaReader(std::string_view latex) : rest_(latex) {}
 
   std::optional<std::string> all() {
     std::string text = sequence();
@@ -366,7 +366,7 @@ class Reader {
 
 }  // namespace
 
-std::optional<std::string> unicode_math(std::string_view latex) { return Reader(latex).all(); }
+std::optional<std::string> unicode_math(std::string_view latex) { return FormulaReader(latex).all(); }
 
 std::string readable_math(std::string_view latex) { return unicode_math(latex).value_or(std::string(latex)); }
 

@@ -18,7 +18,6 @@ namespace tapegrad::checker {
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::size_t kWorst = 8;            // elements that a finding keeps
 constexpr int kSecondLooks = 16;             // thorough ones, at a part that is already known to be wrong
 constexpr std::int64_t kDiagnosisCalls = 8;  // in units of the budget: what a diagnosis may cost

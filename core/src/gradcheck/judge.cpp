@@ -5,7 +5,6 @@
 namespace tapegrad::checker {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kDoubt = 10.0;  // how many estimated errors the differences may be off
 
 bool lies_between(double value, double a, double b, double slack) {

@@ -10,7 +10,7 @@ namespace {
 
 using namespace checker;
 
-constexpr std::size_t kColumns = 100;
+constexpr std::size_t kReportColumns = 100;
 constexpr std::size_t kMostFindings = 60;  // in the table; those that pass give way first
 
 std::string shortened(std::string text, std::size_t width) {
@@ -43,7 +43,7 @@ std::string elements(const GradcheckFinding& f) {
 }
 
 std::string labelled(std::string_view label, const std::string& text) {
-  return fmt::format("  {:12} {}\n", label, wrapped(text, kColumns, 15));
+  return fmt::format("  {:12} {}\n", label, wrapped(text, kReportColumns, 15));
 }
 
 /// What is to say beyond the table's row.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -11,6 +12,8 @@ namespace tapegrad::checker {
 
 using Values = std::vector<double>;
 using Extents = std::vector<std::int64_t>;
+
+inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// The largest finite absolute value; 0 when there is none.
 inline double largest(std::span<const double> values) {

@@ -30,9 +30,9 @@ struct CloseFile {
 
 /// A file that is read from its start. Read rather than mapped: one that shrinks meanwhile is an error then, and no
 /// crash.
-class Reader {
+class FileReader {
  public:
-  explicit Reader(const std::string& path) : path_(path), file_(std::fopen(path.c_str(), "rb")) {
+  explicit FileReader(const std::string& path) : path_(path), file_(std::fopen(path.c_str(), "rb")) {
     if (file_ == nullptr) throw_unreadable(path_, errno);
     std::error_code unknown;
     const auto status = std::filesystem::status(path_, unknown);
@@ -76,7 +76,7 @@ class Reader {
   std::uint64_t size_ = 0;
 };
 
-io::SafetensorsHeader read_header(Reader& file, const std::string& path) {
+io::SafetensorsHeader read_header(FileReader& file, const std::string& path) {
   std::vector<std::byte> start(io::kSafetensorsLengthBytes);
   start.resize(file.read(start));
   start.resize(io::safetensors_head_bytes(start, file.size(), path));
@@ -105,7 +105,7 @@ void save_safetensors(const std::string& path, const NamedTensors& tensors,
 }
 
 NamedTensors load_safetensors(const std::string& path) {
-  Reader file(path);
+  FileReader file(path);
   const io::SafetensorsHeader header = read_header(file, path);
   NamedTensors tensors;
   for (const io::StoredTensor& entry : header.tensors) {  // in the order of their bytes, without holes
@@ -119,7 +119,7 @@ NamedTensors load_safetensors(const std::string& path) {
 }
 
 std::map<std::string, std::string> load_safetensors_metadata(const std::string& path) {
-  Reader file(path);
+  FileReader file(path);
   return read_header(file, path).metadata;
 }
 

@@ -32,9 +32,8 @@ void reduce_max(const T* x, const Slices& shape, T* out);
 template <class T>
 void reduce_min(const T* x, const Slices& shape, T* out);
 
-/// sum (x - mean)^2 / (n - correction), in two passes; correction 0 is the biased variance, 1 the unbiased one; NaN for
-/// n
-/// <= correction. `mean` [outer, inner] is written too unless null.
+/// sum (x - mean)^2 / (n - correction), in two passes; correction 0 is the biased variance, 1 the unbiased one; NaN
+/// unless n > correction. `mean` [outer, inner] is written too unless null.
 template <class T>
 void reduce_variance(const T* x, const Slices& shape, double correction, T* variance, T* mean = nullptr);
 

@@ -19,7 +19,7 @@ void AttributeVisitor::operator()(std::string_view name, const Shape& value) { t
 
 namespace {
 
-constexpr std::size_t kColumns = 100;
+constexpr std::size_t kTapeColumns = 100;
 constexpr std::size_t kWidestCall = 50;    // a longer one pushes the rest of its row
 constexpr std::size_t kWidestValue = 44;   // a wider one has its cotangent below it
 constexpr std::size_t kWidestTensor = 90;  // a wider one is told by its range
@@ -115,7 +115,7 @@ std::vector<Studied> studied(const NodeInfo& n) {
 
 /// A value, and its cotangent beside it from `column` on, or below it where there is no room.
 void append(std::string& text, const Studied& output, std::size_t indent, std::size_t column) {
-  const bool beside = width_of(output.value) < column && indent + column + width_of(output.cotangent) <= kColumns;
+  const bool beside = width_of(output.value) < column && indent + column + width_of(output.cotangent) <= kTapeColumns;
   const std::size_t rows = beside ? std::max(output.value.size(), output.cotangent.size()) : output.value.size();
   for (std::size_t i = 0; i < rows; ++i) {
     std::string line(indent, ' ');
@@ -145,7 +145,7 @@ void append_rule(std::string& text, const std::string& rule, std::size_t indent)
     const std::string_view part = rest.substr(0, end);
     std::string visible(part);
     trim_end(visible);
-    if (width > indent && width + display_width(visible) > kColumns) {
+    if (width > indent && width + display_width(visible) > kTapeColumns) {
       trim_end(text);
       text += "\n" + std::string(indent, ' ');
       width = indent;
@@ -207,7 +207,7 @@ std::string to_string(const Tape& tape) {
       text += nodes[i].scope.empty() ? "outside of any scope\n" : "in " + nodes[i].scope + "\n";
     std::string line =
         fmt::format("{:>{}} = {:<{}}  {:<{}}  ", row.name, name_width, row.call, call_width, row.shapes, shape_width);
-    if (line.size() + row.kept.size() > kColumns) {
+    if (line.size() + row.kept.size() > kTapeColumns) {
       trim_end(line);
       line += "\n" + std::string(name_width + 3, ' ');
     }

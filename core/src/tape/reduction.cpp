@@ -7,7 +7,7 @@ namespace {
 bool contains(AxisSet axes, int d) { return (axes >> d & 1U) != 0; }
 }  // namespace
 
-Reduction plan_reduction(const array::Array& x, AxisSet axes) {
+ReductionPlan plan_reduction(const array::Array& x, AxisSet axes) {
   const int rank = x.shape.rank();
   int first = rank;
   int last = -1;
@@ -18,7 +18,7 @@ Reduction plan_reduction(const array::Array& x, AxisSet axes) {
     if (last < 0) first = d;
     last = d;
   }
-  Reduction r;
+  ReductionPlan r;
   if (neighbours) {
     r.input = x.contiguous ? x : contiguous_copy(x);
     r.slices.n = 1;

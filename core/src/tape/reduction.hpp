@@ -12,12 +12,12 @@ namespace tapegrad {
 /// Bit d stands for axis d.
 using AxisSet = std::uint32_t;
 
-struct Reduction {
+struct ReductionPlan {
   array::Array input;  // contiguous; axes permuted when the reduced ones are not neighbours
   kernels::Slices slices;
 };
 
-Reduction plan_reduction(const array::Array& x, AxisSet axes);
+ReductionPlan plan_reduction(const array::Array& x, AxisSet axes);
 
 /// The shape that is left: reduced axes have size 1 (keepdim) or are gone.
 Shape reduced_shape(const Shape& shape, AxisSet axes, bool keepdim);

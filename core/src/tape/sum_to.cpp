@@ -24,7 +24,7 @@ struct SumTo : Op<SumTo> {
     AxisSet axes = 0;
     for (int d = 0; d < x.dim(); ++d)
       if (d < lead || (shape[d - lead] == 1 && x.shape()[d] != 1)) axes |= AxisSet{1} << d;
-    const Reduction r = plan_reduction(array_of(x), axes);
+    const ReductionPlan r = plan_reduction(array_of(x), axes);
     Tensor y = empty(shape, {.dtype = x.dtype()});
     if (x.dtype() == float32) {
       kernels::reduce_sum(r.input.as<float>(), r.slices, array_of(y).as<float>());

@@ -17,9 +17,9 @@ bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
 bool is_dot_dimension(char label) { return label >= '0' && label <= '9'; }
 
 /// The text, cut at its commas and its arrow.
-class Reader {
+class EquationReader {
  public:
-  explicit Reader(std::string_view text) : text_(text) {
+  explicit EquationReader(std::string_view text) : text_(text) {
     const std::size_t arrow = text.find("->");
     if (arrow != std::string_view::npos) {
       if (text.find("->", arrow + 2) != std::string_view::npos)
@@ -151,7 +151,7 @@ Tensor permuted(const Tensor& x, const Labels& labels, const Labels& order) {
 }
 
 Equation read_equation(std::string_view text, const std::vector<Shape>& shapes) {
-  const Reader reader(text);
+  const EquationReader reader(text);
   if (reader.operands().size() != shapes.size())
     throw ValueError(
         fmt::format("[einsum] \"{}\" names {} operands, got {}", text, reader.operands().size(), shapes.size()));

@@ -15,7 +15,7 @@ struct ArgExtremumOp : ReduceOp<Self> {
   Tensor positions(const Tensor& x, const Kernel& kernel) const {
     expect_floating(Self::name, x);
     this->expect_elements(x);
-    const Reduction r = plan_reduction(array_of(x), this->axes);
+    const ReductionPlan r = plan_reduction(array_of(x), this->axes);
     Tensor y = empty(reduced_shape(x.shape(), this->axes, this->keepdim), {.dtype = int64});
     with_floating(x.dtype(), [&](auto zero) {
       using T = decltype(zero);

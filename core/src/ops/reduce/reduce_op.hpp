@@ -23,7 +23,7 @@ struct ReduceOp : Op<Self> {
   template <class Kernel>
   Tensor reduce(const Tensor& x, const Kernel& kernel) const {
     expect_floating(Self::name, x);
-    const Reduction r = plan_reduction(array_of(x), axes);
+    const ReductionPlan r = plan_reduction(array_of(x), axes);
     Tensor y = empty(reduced_shape(x.shape(), axes, keepdim), {.dtype = x.dtype()});
     with_floating(x.dtype(), [&](auto zero) {
       using T = decltype(zero);
