@@ -17,6 +17,7 @@
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/same_bits.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tg = tapegrad;
@@ -104,11 +105,6 @@ void check_masked(const Case& which, Model model) {
   check(which, model, [&](const Tensors& in) {
     return Tensors{{"y", model(in.at("input"), tg::Mask::keep_positions(in.at("keep")))}};
   });
-}
-
-bool same_bits(const tg::Tensor& a, const tg::Tensor& b) {
-  return a.shape() == b.shape() && a.dtype() == b.dtype() &&
-         a.to(tg::float64).to_vector<double>() == b.to(tg::float64).to_vector<double>();
 }
 
 /// [1, length, features]: what a layer adds that was never called before.

@@ -10,6 +10,7 @@
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/same_bits.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 using namespace tapegrad;
@@ -32,7 +33,7 @@ Mask mask_of(const Fixture& f) {
 }
 
 void check_same_bits(const Tensor& a, const Tensor& b) {
-  BOOST_TEST(a.contiguous().to_vector<float>() == b.contiguous().to_vector<float>(), boost::test_tools::per_element());
+  BOOST_TEST(same_bits(a, b), to_string(a) << "\nand\n" << to_string(b));
 }
 
 }  // namespace

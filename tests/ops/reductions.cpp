@@ -1,4 +1,4 @@
-// prod, norm, std and logsumexp.
+// prod, norm, std, logsumexp, and where the largest and smallest stand.
 #include <cmath>
 #include <limits>
 
@@ -39,6 +39,30 @@ BOOST_AUTO_TEST_CASE(deviations_as_pytorch) {
                              {.correction = number(f, "correction"), .keepdim = is_true(f, "keepdim")});
       });
   check_as_pytorch("std_constant", [](const Tensor& x, const Fixture&) { return tapegrad::std(x, 1); });
+}
+
+BOOST_AUTO_TEST_CASE(places_of_the_largest_and_smallest) {
+  // [2, 3, 2]: along the middle axis, with a tie and a NaN.
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Tensor x = from_vector<double>({1, 9, 5, 2, 5, -3, 4, nan, 7, 8, 0, 6}, {2, 3, 2});
+  const auto check = [](const Tensor& places, const Shape& shape, const std::vector<std::int64_t>& expected) {
+    BOOST_TEST(to_string(places.shape()) == to_string(shape));
+    BOOST_TEST(places.to_vector<std::int64_t>() == expected, boost::test_tools::per_element());
+  };
+  check(argmax(x, 1), {2, 2}, {1, 0, 1, 0});
+  check(argmax(x, -2, true), {2, 1, 2}, {1, 0, 1, 0});
+  check(argmin(x, 1), {2, 2}, {0, 2, 2, 0});
+  check(argmin(x, 2, true), {2, 3, 1}, {0, 1, 1, 1, 0, 0});
+  check(argmax(x, 0), {3, 2}, {1, 1, 1, 1, 0, 1});
+  check(argmax(x.transpose(1, 2), 2), {2, 2}, {1, 0, 1, 0});  // a view whose elements lie in another order
+
+  const Tensor y = x.slice(2, {.start = 0, .stop = 1}).clone().set_requires_grad(true);
+  Tape tape;
+  const auto [values, places] = max_with_indices(y, 1, true);
+  check(places, {2, 1, 1}, {1, 1});
+  BOOST_TEST(values.to_vector<double>() == (std::vector<double>{5, 7}), boost::test_tools::per_element());
+  BOOST_TEST(tape.gradient(sum(values), y).to_vector<double>() == (std::vector<double>{0, 1, 0, 0, 1, 0}),
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(without_freedom_or_elements) {

@@ -126,6 +126,22 @@ BOOST_AUTO_TEST_CASE(filled) {
   BOOST_CHECK_THROW(ones({2}, {.dtype = int64, .requires_grad = true}), DTypeError);
 }
 
+BOOST_AUTO_TEST_CASE(like_another) {
+  const Tensor x = zeros({3, 50}, {.dtype = float64, .requires_grad = true}).transpose(0, 1);
+  for (Tensor (*make)(const Tensor&) : {empty_like, zeros_like, ones_like, rand_like, randn_like}) {
+    const Tensor y = make(x);
+    BOOST_TEST(to_string(y.shape()) == "[50, 3]");
+    BOOST_TEST((y.dtype() == float64));
+    BOOST_TEST(y.is_contiguous());
+    BOOST_TEST(!y.requires_grad());
+  }
+  for (const double v : rand_like(x).to_vector<double>()) BOOST_TEST((v >= 0.0 && v < 1.0));
+  double squares = 0.0;
+  for (const double v : randn_like(x).to_vector<double>()) squares += v * v;
+  BOOST_TEST(std::abs(squares / 150.0 - 1.0) < 5.0 * std::sqrt(2.0 / 150.0));
+  BOOST_CHECK_THROW(rand_like(zeros({2}, {.dtype = int64})), DTypeError);
+}
+
 BOOST_AUTO_TEST_CASE(ranges) {
   BOOST_TEST(values(arange(4)) == (Values{0, 1, 2, 3}));
   BOOST_TEST(values(arange(0)).empty());

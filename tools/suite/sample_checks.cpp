@@ -222,14 +222,29 @@ CheckResult check_error(const catalogue::ErrorSample& error) {
   });
 }
 
+namespace {
+
+/// The calling thread's number of threads while this lives: whatever is thrown, the checks that follow have their own.
+class ThreadCount {
+ public:
+  explicit ThreadCount(int threads) { set_num_threads(threads); }
+  ThreadCount(const ThreadCount&) = delete;
+  ThreadCount& operator=(const ThreadCount&) = delete;
+  ~ThreadCount() { set_num_threads(before_); }
+
+ private:
+  int before_ = num_threads();
+};
+
+}  // namespace
+
 CheckResult check_threads(const Sample& sample) {
   return measured("threads", sample.name, [&](CheckResult& result) {
-    const int before = num_threads();
     std::vector<Tensor> us;
-    set_num_threads(1);
+    const ThreadCount alone(1);
     const Gradients expected = gradients(sample.call, sample.inputs, us);
     for (const int threads : {2, 4}) {
-      set_num_threads(threads);
+      const ThreadCount team(threads);
       const Gradients got = gradients(sample.call, sample.inputs, us);
       for (std::size_t j = 0; j < got.ys.size(); ++j)
         if (!same_bits(got.ys[j], expected.ys[j]))
@@ -238,7 +253,6 @@ CheckResult check_threads(const Sample& sample) {
         if (!same_bits(got.dxs[i], expected.dxs[i]))
           fail(result, fmt::format("gradient {} differs with {} threads", i, threads));
     }
-    set_num_threads(before);
   });
 }
 
