@@ -41,6 +41,13 @@ BOOST_AUTO_TEST_CASE(deviations_as_pytorch) {
   check_as_pytorch("std_constant", [](const Tensor& x, const Fixture&) { return tapegrad::std(x, 1); });
 }
 
+// g++ 12 takes {.keepdim = true} for a list of one bool.
+template <class... Axis>
+concept NamesAxes = requires(const Tensor& x, Axis... axis) {
+  sum(x, {axis...});
+};
+static_assert(NamesAxes<int> && NamesAxes<int, std::int64_t> && !NamesAxes<bool> && !NamesAxes<int, bool>);
+
 BOOST_AUTO_TEST_CASE(places_of_the_largest_and_smallest) {
   // [2, 3, 2]: along the middle axis, with a tie and a NaN.
   const double nan = std::numeric_limits<double>::quiet_NaN();

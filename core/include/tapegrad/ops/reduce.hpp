@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <initializer_list>
 #include <vector>
 
@@ -14,9 +15,22 @@ namespace tapegrad {
 /// A set of axes: sum(x, 1), sum(x, {0, -1}), sum(x).
 class Axes {
  public:
+  /// One of them. No bool is: g++ 12 takes {.keepdim = true} for a list.
+  class Axis {
+   public:
+    template <std::integral T>
+    requires(!std::same_as<T, bool>) Axis(T axis) : value_(static_cast<int>(axis)) {}
+    operator int() const { return value_; }
+
+   private:
+    int value_;
+  };
+
   Axes() = default;
-  Axes(int axis);
-  Axes(std::initializer_list<int> axes);
+  Axes(Axis axis);
+  template <std::integral T>
+  requires(!std::same_as<T, bool>) Axes(T axis) : Axes(Axis(axis)) {}
+  Axes(std::initializer_list<Axis> axes);
   Axes(const std::vector<int>& axes);
 
   /// Bit d for axis d of a tensor of this rank; every axis when none was named. Errors begin with [op].

@@ -5,8 +5,8 @@
 
 namespace tapegrad {
 
-Axes::Axes(int axis) : axes_{axis} {}
-Axes::Axes(std::initializer_list<int> axes) : axes_(axes) {}
+Axes::Axes(Axis axis) : axes_{axis} {}
+Axes::Axes(std::initializer_list<Axis> axes) : axes_(axes.begin(), axes.end()) {}
 Axes::Axes(const std::vector<int>& axes) : axes_(axes) {}
 
 std::uint32_t Axes::set(const char* op, int rank) const {
