@@ -177,6 +177,19 @@ TAPEGRAD_NUMBER_OPERANDS(minimum)
 TAPEGRAD_NUMBER_OPERANDS(atan2)
 #undef TAPEGRAD_NUMBER_OPERANDS
 
+/// a = a + b, and so on: a new tensor under the old name. Nothing is written in place, no other handle or view changes.
+#define TAPEGRAD_COMPOUND_ASSIGNMENT(op)                                           \
+  inline Tensor& operator op##=(Tensor& a, const Tensor& b) { return a = a op b; } \
+  template <Number T>                                                              \
+  Tensor& operator op##=(Tensor& a, T b) {                                         \
+    return a = a op b;                                                             \
+  }
+TAPEGRAD_COMPOUND_ASSIGNMENT(+)
+TAPEGRAD_COMPOUND_ASSIGNMENT(-)
+TAPEGRAD_COMPOUND_ASSIGNMENT(*)
+TAPEGRAD_COMPOUND_ASSIGNMENT(/)
+#undef TAPEGRAD_COMPOUND_ASSIGNMENT
+
 template <Number T>
 Tensor where(const Tensor& condition, const Tensor& a, T b) {
   return where(condition, a, number_like(b, a, "where"));
