@@ -31,6 +31,7 @@ void fill(const Tensor& x, const char* op, const Draw& draw) {
   if (!is_floating(x.dtype()))
     throw DTypeError(
         fmt::format("[{}] expected a floating tensor, got {} {}", op, to_string(x.dtype()), to_string(x.shape())));
+  expect_writable(x, op);
   const NoRecord pause;
   overwrite(x, x.dtype() == float32 ? drawn<float>(x, draw) : drawn<double>(x, draw), op);
 }

@@ -14,6 +14,7 @@
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/tape.hpp"
 
 namespace tg = tapegrad;
 namespace nn = tapegrad::nn;
@@ -101,6 +102,14 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_drawn_is_refused) {
   BOOST_CHECK_EXCEPTION(nn::init::uniform(tg::zeros({2}, {.dtype = tg::int64}), 0, 9), tg::DTypeError,
                         says("[uniform] expected a floating tensor, got int64 [2]"));
   BOOST_CHECK_NO_THROW(nn::init::kaiming_uniform(tg::zeros({3, 0})));  // of nothing, on infinite bounds
+}
+
+BOOST_AUTO_TEST_CASE(what_a_tape_tracks_is_not_written) {
+  const nn::Linear layer(2, 2);
+  const std::vector<float> before = layer.weight->to_vector<float>();
+  const tg::Tape tape;
+  BOOST_CHECK_EXCEPTION(nn::init::constant(layer.weight, 0.0), tg::TapeError, says("[constant] a tensor [2, 2] that"));
+  BOOST_TEST(layer.weight->to_vector<float>() == before);
 }
 
 BOOST_AUTO_TEST_CASE(orthogonal_rows_or_columns) {
