@@ -1,9 +1,11 @@
 #include "norm_study/report.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <fstream>
 #include <map>
 #include <system_error>
@@ -343,13 +345,17 @@ std::string csv_field(std::string_view text) {
   return out + "\"";
 }
 
-void write_report(const StudyResults& results, const std::filesystem::path& folder) {
+void make_folder(const std::filesystem::path& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
+  if (!error && ::access(folder.c_str(), W_OK) != 0) error = std::error_code(errno, std::generic_category());
   if (error)
     throw tapegrad::IoError(
-        fmt::format("[write_report] cannot make the folder {}: {}", folder.string(), error.message()));
+        fmt::format("[write_report] cannot write to the folder {}: {}", folder.string(), error.message()));
+}
 
+void write_report(const StudyResults& results, const std::filesystem::path& folder) {
+  make_folder(folder);
   std::string verdicts = csv_line("claim", "title", "verdict", "by_construction", "measured", "setup", "command");
   std::string measurements = csv_line("claim", "setup", "row", "column", "value");
   for (const Claim& claim : results.claims) {

@@ -65,6 +65,9 @@ struct StudyResults {
 /// lengths do not match.
 std::string render_report(const StudyResults& results);
 
+/// Makes the folder that write_report() will write to, if need be. Throws tapegrad::IoError.
+void make_folder(const std::filesystem::path& folder);
+
 /// Writes report.html, and beside it verdicts.csv, measurements.csv (a line for each cell of each table) and
 /// curves.csv. The folder is made; each file is replaced as a whole or not at all. Throws tapegrad::IoError.
 void write_report(const StudyResults& results, const std::filesystem::path& folder);

@@ -163,6 +163,7 @@ int run_study(const StudyOptions& options) {
                                                     .test_per_language = options.test_words,
                                                     .seed = options.seed,
                                                     .limits = {}})));
+  make_folder(options.output);  // before minutes go into what could not be written
   introduce(laboratory, seconds());
 
   StudyResults results{.title = "LayerNorm or BatchNorm?",
@@ -190,12 +191,12 @@ int run_study(const StudyOptions& options) {
   results.runs = curves(laboratory, find(results, "0"));
   results.runs_setup = find(results, "0") == nullptr ? "" : find(results, "0")->setup;
   results.findings = findings(results);
-  write_report(results, options.output);
 
   narrator.heading(results.interrupted ? "Stopped early: the verdicts so far" : "The verdicts");
   narrator.line(verdict_table(results, narrator.width(), narrator.colour()));
   for (const std::string& finding : results.findings) narrator.say(finding);
   narrator.line("");
+  write_report(results, options.output);
   narrator.line(fmt::format("{}, {}: report.html, verdicts.csv, measurements.csv, curves.csv in {}", results.machine,
                             results.interrupted ? "stopped" : "done", options.output.string()));
   if (results.interrupted) return kInterrupted;
