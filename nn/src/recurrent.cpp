@@ -349,7 +349,7 @@ struct LSTMEntry {
 
 struct GRUEntry {
   static constexpr std::string_view math =
-      R"(h_t = (1 - z) \odot n + z \odot h_{t-1},\ (r, z) = \sigma(W x_t + U h_{t-1}),\ n = \tanh(W_n x_t + b_n + r \odot (U_n h_{t-1} + c_n)))";
+      R"(h_t = (1 - z) \odot n + z \odot h_{t-1},\ (r, z) = \sigma(W x_t + b + U h_{t-1} + c),\ n = \tanh(W_n x_t + b_n + r \odot (U_n h_{t-1} + c_n)))";
   static catalogue::LayerSamples samples(Generator& g) { return recurrent_samples<GRU, RecurrentOptions>(g); }
   static catalogue::ErrorSamples errors() {
     return {{"layers", [] { GRU(2, 3, {.num_layers = 0}); }, "[GRU] expected at least 1 layer, got 0"},
@@ -427,7 +427,7 @@ struct LSTMCellEntry {
 
 struct GRUCellEntry {
   static constexpr std::string_view math =
-      R"(h' = (1 - z) \odot n + z \odot h,\ (r, z) = \sigma(W x + U h),\ n = \tanh(W_n x + b_n + r \odot (U_n h + c_n)))";
+      R"(h' = (1 - z) \odot n + z \odot h,\ (r, z) = \sigma(W x + b + U h + c),\ n = \tanh(W_n x + b_n + r \odot (U_n h + c_n)))";
   static catalogue::LayerSamples samples(Generator& g) {
     return cell_samples(g, GRUCell(3, 2, {.dtype = float64}), GRUCell(3, 2, {.bias = false, .dtype = float64}));
   }

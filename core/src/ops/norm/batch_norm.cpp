@@ -22,7 +22,7 @@ namespace tapegrad {
 struct BatchNorm : Op<BatchNorm> {
   static constexpr std::string_view name = "batch_norm";
   static constexpr std::string_view math =
-      R"(y = \gamma \hat x + \beta,\ \hat x = r (x - \mu),\ r = (\sigma^2 + \epsilon)^{-1/2};\quad \bar x = r\, m \left(g - \langle g \rangle - \hat x \langle g \hat x \rangle\right),\ g = \gamma \bar y,\ \langle a \rangle = \tfrac1n \sum m a)";
+      R"(y = \gamma \hat x + \beta,\ \hat x = r (x - \mu),\ r = (\sigma^2 + \epsilon)^{-1/2};\quad \bar x = r \left(g - \tfrac{m}{n} \sum g - \tfrac{m}{n} \hat x \sum g \hat x\right),\ g = \gamma \bar y)";
   double eps;
   std::int64_t count;  // valid positions
   bool scaled, masked, zero_padding;

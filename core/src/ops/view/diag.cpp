@@ -15,7 +15,7 @@ namespace tapegrad {
 struct Diag : Op<Diag> {
   static constexpr std::string_view name = "diag";
   static constexpr std::string_view math =
-      R"(y_{\cdot i} = x_{\cdot\, i\, i + k};\quad \bar x_{\cdot\, i\, i + k} = \bar y_{\cdot i},\ \text{else } 0 \quad \text{(and the other way round)})";
+      R"(y_{\cdot i} = x_{\cdot\, i + a,\, i + b},\ a = \max(-k, 0),\ b = \max(k, 0);\quad \bar x_{\cdot\, i + a,\, i + b} = \bar y_{\cdot i},\ \text{else } 0 \quad \text{(and the other way round)})";
   static constexpr Keep keep = Keep::nothing;
   static constexpr bool linear = true;
   bool embed;
@@ -43,10 +43,11 @@ struct Diag : Op<Diag> {
 
   static catalogue::Derivation derivation() {
     return {
-        {"Taken", R"(y_{\cdot i} = x_{\cdot\, i\, i + k})", "offset k; no element moves, one stride is the sum of two"},
-        {"Embedded", R"(y_{\cdot\, i\, j} = [j = i + k]\, x_{\cdot i})", "0 off the diagonal"},
+        {"Taken", R"(y_{\cdot i} = x_{\cdot\, i + a,\, i + b},\ a = \max(-k, 0),\ b = \max(k, 0))",
+         "offset k; no element moves, one stride is the sum of two"},
+        {"Embedded", R"(y_{\cdot\, i + a,\, i + b} = x_{\cdot i},\ \text{else } 0)", "0 off the diagonal"},
         {"Cotangents",
-         R"(\langle \bar Y, \mathrm{embed}(x) \rangle = \sum_i \bar Y_{i\, i + k}\, x_i = \langle \mathrm{take}(\bar Y), x \rangle)",
+         R"(\langle \bar Y, \mathrm{embed}(x) \rangle = \sum_i \bar Y_{i + a,\, i + b}\, x_i = \langle \mathrm{take}(\bar Y), x \rangle)",
          "each is the other's transpose"}};
   }
   static catalogue::Samples samples(Generator& g) {
