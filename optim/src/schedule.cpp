@@ -25,6 +25,8 @@ void expect_option(bool holds, const char* schedule, std::string_view option, st
   if (!holds) throw ValueError(fmt::format("[{}] {} must be {}, got {}", schedule, option, domain, value));
 }
 
+bool is_rate(double value) { return std::isfinite(value) && value >= 0.0; }
+
 /// The entry of a state; the state must have `count` entries.
 const Tensor& entry(const NamedTensors& state, const char* name, std::size_t count, const char* schedule) {
   const Tensor* const found = state.find(name);
@@ -50,8 +52,8 @@ void Schedule::move_to(std::int64_t steps, std::vector<double> base_rates) {
   std::vector<double> rates;
   for (const double base : base_rates) {
     rates.push_back(rate(steps, base));
-    expect_option(std::isfinite(rates.back()) && rates.back() >= 0.0, name_, fmt::format("the rate of step {}", steps),
-                  "finite and at least 0", rates.back());
+    if (!is_rate(rates.back()))
+      expect_option(false, name_, fmt::format("the rate of step {}", steps), "finite and at least 0", rates.back());
   }
   steps_ = steps;
   base_rates_ = std::move(base_rates);
@@ -74,8 +76,7 @@ void Schedule::load_state_dict(const NamedTensors& state) {
     throw ShapeError(fmt::format("[{}] the optimiser has {} groups, the state is for {}", name_, base_rates_.size(),
                                  to_string(rates.shape())));
   std::vector<double> base_rates = rates.to(float64).to_vector<double>();
-  for (const double base : base_rates)
-    expect_option(std::isfinite(base) && base >= 0.0, name_, "base_lr", "finite and at least 0", base);
+  for (const double base : base_rates) expect_option(is_rate(base), name_, "base_lr", "finite and at least 0", base);
   move_to(steps, std::move(base_rates));
 }
 
@@ -85,7 +86,7 @@ WarmupCosine::WarmupCosine(Optimizer& optimizer, const WarmupCosineOptions& opti
   expect_option(total >= 1, name(), "total_steps", "at least 1", total);
   expect_option(warmup >= 0 && warmup <= total, name(), "warmup_steps", fmt::format("in [0, total_steps = {}]", total),
                 warmup);
-  expect_option(std::isfinite(least) && least >= 0.0, name(), "min_lr", "finite and at least 0", least);
+  expect_option(is_rate(least), name(), "min_lr", "finite and at least 0", least);
   apply();
 }
 

@@ -37,6 +37,12 @@ struct Forgetful : tg::nn::Module {
   tg::Tensor operator()(const tg::Tensor& x) const { return second(first(x)); }
 };
 
+struct Tied : tg::nn::Module {
+  tg::nn::Linear first{2, 2};
+  tg::nn::Linear& again = first;
+  TAPEGRAD_MODULE(first, again)
+};
+
 struct Empty : tg::nn::Module {
   TAPEGRAD_MODULE()
 };
@@ -76,11 +82,6 @@ BOOST_AUTO_TEST_CASE(an_extended_module_lists_its_base_first) {
 }
 
 BOOST_AUTO_TEST_CASE(an_alias_is_listed_once) {
-  struct Tied : tg::nn::Module {
-    tg::nn::Linear first{2, 2};
-    tg::nn::Linear& again = first;
-    TAPEGRAD_MODULE(first, again)
-  };
   Tied tied;
   BOOST_TEST(tied.state_dict().names() == (Names{"first.weight", "first.bias"}), boost::test_tools::per_element());
 }
@@ -250,11 +251,6 @@ BOOST_AUTO_TEST_CASE(an_undefined_entry_of_a_state_is_told) {
 }
 
 BOOST_AUTO_TEST_CASE(a_module_that_is_reached_twice_has_its_first_path) {
-  struct Tied : tg::nn::Module {
-    tg::nn::Linear first{2, 2};
-    tg::nn::Linear& again = first;
-    TAPEGRAD_MODULE(first, again)
-  };
   Tied tied;
   static_cast<void>(tied.named_parameters());
   BOOST_TEST(tied.first.path() == "first");

@@ -320,6 +320,17 @@ BOOST_AUTO_TEST_CASE(integers) {
   BOOST_CHECK_THROW(a + vector({1, 2, 3}), DTypeError);
 }
 
+BOOST_AUTO_TEST_CASE(compound_assignment_gives_a_new_tensor_the_old_name) {
+  Tensor sum_so_far = vector({1, 2});
+  const Tensor first = sum_so_far;
+  sum_so_far += vector({10, 20});
+  sum_so_far *= 2.0;
+  sum_so_far -= 1.0;
+  sum_so_far /= vector({7, 43});
+  BOOST_TEST(sum_so_far.to_vector<double>() == (Values{3, 1}));
+  BOOST_TEST(first.to_vector<double>() == (Values{1, 2}));  // another handle keeps what it had
+}
+
 BOOST_AUTO_TEST_CASE(comparisons) {
   using Truths = std::vector<bool>;
   const auto of = [](const Tensor& x) { return x.to_vector<bool>(); };
@@ -336,14 +347,6 @@ BOOST_AUTO_TEST_CASE(comparisons) {
   // Against a column, and read through a view of any stride.
   BOOST_TEST(of(vector({1, 2, 3}).expand({2, 3}) > from_vector(Values{2, 0}, {2, 1})) ==
              (Truths{false, false, true, true, true, true}));
-  Tensor sum_so_far = vector({1, 2});
-  const Tensor first = sum_so_far;
-  sum_so_far += vector({10, 20});
-  sum_so_far *= 2.0;
-  sum_so_far -= 1.0;
-  sum_so_far /= vector({7, 43});
-  BOOST_TEST(sum_so_far.to_vector<double>() == (Values{3, 1}));
-  BOOST_TEST(first.to_vector<double>() == (Values{1, 2}));  // another handle keeps what it had
   const Tensor p = from_vector<bool>({true, true, false, false}, {4});
   const Tensor q = from_vector<bool>({true, false, true, false}, {4});
   BOOST_TEST(of(logical_and(p, q)) == (Truths{true, false, false, false}));

@@ -181,9 +181,6 @@ class Comparison {
     const std::vector<Values> gradients = subject_.pull_back(u);
     for (std::size_t i = 0; i < gradients.size(); ++i) {
       GradcheckFinding finding = fresh_finding(i);
-      finding.note =
-          "the rule is not linear in the cotangent: it forgets or distorts it; the number beside it is the "
-          "sum over the outputs of cotangent times row";
       Ranking ranking;
       for (std::size_t j = 0; j < gradients[i].size(); ++j) {
         double expected = 0.0;
@@ -202,6 +199,9 @@ class Comparison {
       }
       if (ranking.verdict() == Verdict::ok) continue;
       ranking.file(finding);
+      finding.note =
+          "the rule is not linear in the cotangent: it forgets or distorts it; the number beside it is the "
+          "sum over the outputs of cotangent times row";
       report_.findings.push_back(std::move(finding));
     }
   }

@@ -101,7 +101,7 @@ void two_sided(const Readings& at, double y, double epsilon, Slope& best) {
   compare_sides(at, y, best);
   // A kink that these smaller steps do not meet lies elsewhere: what was measured across it is the slope of neither
   // side.
-  if (kinked && !best.kink) best.error = std::numeric_limits<double>::infinity();
+  if (kinked && !best.kink) best.error = kInfinity;
   extrapolate<4>(
       at.steps, [&](std::size_t k) { return at.above[k] - at.below[k]; }, at.family.per_width,
       [&](std::size_t k) {

@@ -38,20 +38,12 @@ void expect_overwritable(const Overwrite& write, const char* writer) {
   expect_writable(write.x, writer);
 }
 
-void write_elements(const Tensor& x, const array::Array& values, const char* writer) {
-  array_of(x).storage->written_by(writer);
-  array::assign(array_of(x), values);
-}
-
 const void* memory_of(const Tensor& x) { return array_of(x).storage.get(); }
 
 }  // namespace
 
 void overwrite(const Tensor& x, const Tensor& values, const char* writer) {
-  expect_overwritable({x, values}, writer);
-  // A view of x's own elements, such as its transpose, would be read while it is written.
-  const bool own = memory_of(x) == memory_of(values);
-  write_elements(x, own ? contiguous_copy(array_of(values)) : array_of(values), writer);
+  overwrite(std::vector<Overwrite>{{x, values}}, writer);
 }
 
 void overwrite(const std::vector<Overwrite>& writes, const char* writer) {
@@ -60,11 +52,16 @@ void overwrite(const std::vector<Overwrite>& writes, const char* writer) {
     expect_overwritable(write, writer);
     written.insert(memory_of(write.x));
   }
+  // Values in memory that will be written, another's or (as a transpose) x's own, are read before.
   std::vector<array::Array> values;
   for (const Overwrite& write : writes)
     values.push_back(written.contains(memory_of(write.values)) ? contiguous_copy(array_of(write.values))
                                                                : array_of(write.values));
-  for (std::size_t i = 0; i < writes.size(); ++i) write_elements(writes[i].x, values[i], writer);
+  for (std::size_t i = 0; i < writes.size(); ++i) {
+    const array::Array& target = array_of(writes[i].x);
+    target.storage->written_by(writer);
+    array::assign(target, values[i]);
+  }
 }
 
 namespace {
