@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <concepts>
 #include <memory>
 #include <numbers>
 #include <vector>
@@ -10,6 +11,8 @@
 #include "says.hpp"
 #include "scalar.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/diff/checkpoint.hpp"
+#include "tapegrad/diff/gradcheck.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
@@ -410,6 +413,37 @@ BOOST_AUTO_TEST_CASE(independent_results_have_zero_gradients) {
   check_close(grad([](const Tensor& x) { return x; })(num(1.0)), {1.0});
 }
 
+BOOST_AUTO_TEST_CASE(derivatives_of_several_tensors_nest) {
+  // f = a^2 b: df = (2 a b, a^2), H (u, v) = (2 b u + 2 a v, 2 a u)
+  const auto f = [](const Tensor& a, const Tensor& b) { return total(a * a * b); };
+  const std::vector<Tensor> at = {num(3.0), num(5.0)}, along = {num(1.0), num(-2.0)};
+  const auto [first, second] = jvp(grad(f), at, along);
+  static_assert(std::same_as<decltype(first), const std::vector<Tensor>>);
+  check_close(first[0], {30.0});
+  check_close(first[1], {9.0});
+  check_close(second[0], {-2.0});
+  check_close(second[1], {6.0});
+
+  const auto [value_too, rates] = jvp(value_and_grad(f), at, along);
+  BOOST_REQUIRE_EQUAL(value_too.size(), 3U);
+  check_close(value_too[0], {45.0});
+  check_close(rates[0], {12.0});
+  check_close(rates[1], {-2.0});
+
+  const auto [again, pullback] = vjp(grad(f), at);
+  check_close(again[1], {9.0});
+  check_close(pullback(along)[0], {-2.0});
+  check_close(pullback(along)[1], {6.0});
+  const Tensor one = jvp(grad([](const Tensor& x) { return total(x * x * x); }), num(2.0), num(1.0)).second;
+  check_close(one, {12.0});
+
+  BOOST_TEST(gradcheck(grad(f), at).ok());
+  Tape tape;
+  const Tensor x = num(3.0).set_requires_grad(true);
+  const auto cube = [](const Tensor& y) { return total(y * y * y); };
+  check_close(tape.gradient(checkpoint(grad(cube), x), x), {18.0});
+}
+
 BOOST_AUTO_TEST_CASE(misuse_is_answered) {
   const auto square_of = [](const Tensor& x) { return x * x; };
   const auto begins = [](const char* text) {
@@ -423,7 +457,10 @@ BOOST_AUTO_TEST_CASE(misuse_is_answered) {
                         begins("[jvp] expected a tangent of shape [2], got [1]"));
   BOOST_CHECK_EXCEPTION(vjp(square_of, vec({1.0})).second(zeros({1})), DTypeError,
                         begins("[vjp] expected a cotangent of dtype float64, got float32"));
-  BOOST_CHECK_THROW(vjp(square_of, {vec({1.0}), vec({1.0})}), ValueError);
+  BOOST_CHECK_EXCEPTION(vjp(square_of, {vec({1.0}), vec({1.0})}), ValueError,
+                        says("[vjp] the function does not take 2 tensors"));
+  const auto product = [](const Tensor& a, const Tensor& b) { return total(a * b); };
+  BOOST_CHECK_EXCEPTION(grad(product)(vec({1.0})), ValueError, says("[grad] the function does not take 1 tensor"));
   // whether it would go by rows or by columns
   const auto whole = [](std::int64_t n) { return [n](const Tensor&) { return arange(n); }; };
   for (const std::int64_t n : {0, 1, 3})

@@ -57,8 +57,8 @@ void expect_alike(const char* name, const char* what, const Tensor& derivative, 
 
 namespace engine {
 
-void refuse_arguments(std::size_t count) {
-  throw ValueError(fmt::format("[transform] the function does not take {} tensors", count));
+void refuse_arguments(const char* op, std::size_t count) {
+  throw ValueError(fmt::format("[{}] the function does not take {} tensor{}", op, count, count == 1 ? "" : "s"));
 }
 
 struct Linearization::State {

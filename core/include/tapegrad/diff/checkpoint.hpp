@@ -1,6 +1,7 @@
 // Trades time for memory: a block whose intermediate values are computed again in the reverse sweep instead of kept.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "tapegrad/diff/function.hpp"
@@ -31,12 +32,13 @@ bool is_replaying();
 ///
 /// REQUIRES: what the block refers to lives until the tape is consumed.
 template <class F>
-Tensor checkpoint(F block, const Tensor& h) {
-  return engine::checkpoint([block](const std::vector<Tensor>& xs) mutable { return engine::call(block, xs); }, {h});
+Tensor checkpoint(F block, const std::vector<Tensor>& hs) {
+  return engine::checkpoint(
+      [block](const std::vector<Tensor>& xs) mutable { return engine::call("checkpoint", block, xs); }, hs);
 }
 template <class F>
-Tensor checkpoint(F block, const std::vector<Tensor>& hs) {
-  return engine::checkpoint([block](const std::vector<Tensor>& xs) mutable { return engine::call(block, xs); }, hs);
+Tensor checkpoint(F block, const Tensor& h) {
+  return checkpoint(std::move(block), std::vector<Tensor>{h});
 }
 
 }  // namespace tapegrad

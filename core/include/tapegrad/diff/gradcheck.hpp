@@ -29,12 +29,12 @@ GradcheckReport gradcheck(const TensorFunction& f, const std::vector<Tensor>& in
 /// options outside their domain, and what f throws.
 template <class F>
 GradcheckReport gradcheck(F&& f, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {}) {
-  return engine::gradcheck(engine::function_of(f), inputs, options);
+  return engine::gradcheck(engine::function_of("gradcheck", f), inputs, options);
 }
 /// The same for a function of one tensor.
 template <class F>
 GradcheckReport gradcheck(F&& f, const Tensor& input, const GradcheckOptions& options = {}) {
-  return engine::gradcheck(engine::function_of(f), {input}, options);
+  return engine::gradcheck(engine::function_of("gradcheck", f), {input}, options);
 }
 
 }  // namespace tapegrad

@@ -86,8 +86,8 @@ namespace engine {
 
 template <class X, class F>
 auto vjp(F& f, const std::vector<Tensor>& xs, TransformOptions options) {
-  using Y = Result<F>;
-  const Linearization point("vjp", function_of(f), xs, options);
+  using Y = Result<F, X>;
+  const Linearization point("vjp", function_of("vjp", f), xs, options);
   std::vector<Tensor> outputs = point.outputs();
   return std::pair<Y, Pullback<X, Y>>(unlist<Y>(std::move(outputs)), Pullback<X, Y>(point));
 }
@@ -108,70 +108,93 @@ auto vjp(F&& f, const std::vector<Tensor>& xs, TransformOptions options = {}) {
 /// is zero.
 template <class F>
 auto jvp(F&& f, const Tensor& x, const Tensor& v, TransformOptions options = {}) {
-  using Y = engine::Result<F>;
-  auto [y, dy] = engine::jvp(engine::function_of(f), {x}, {v}, options);
+  using Y = engine::Result<F, Tensor>;
+  auto [y, dy] = engine::jvp(engine::function_of("jvp", f), {x}, {v}, options);
   return std::pair<Y, Y>(engine::unlist<Y>(std::move(y)), engine::unlist<Y>(std::move(dy)));
 }
 template <class F>
 auto jvp(F&& f, const std::vector<Tensor>& xs, const std::vector<Tensor>& vs, TransformOptions options = {}) {
-  using Y = engine::Result<F>;
-  auto [y, dy] = engine::jvp(engine::function_of(f), xs, vs, options);
+  using Y = engine::Result<F, std::vector<Tensor>>;
+  auto [y, dy] = engine::jvp(engine::function_of("jvp", f), xs, vs, options);
   return std::pair<Y, Y>(engine::unlist<Y>(std::move(y)), engine::unlist<Y>(std::move(dy)));
 }
 
-/// x -> (f(x), df/dx) for a function with one one-element result (else ShapeError).
+namespace engine {
+
+template <class F>
+class ValueAndGrad {
+ public:
+  using TakesOneOrList = void;
+  ValueAndGrad(F f, TransformOptions options) : f_(std::move(f)), options_(options) {}
+  std::pair<Tensor, Tensor> operator()(const Tensor& x) const {
+    const Linearization point = at({x});
+    return {point.outputs().front(), unlist<Tensor>(point.gradient())};
+  }
+  std::pair<Tensor, std::vector<Tensor>> operator()(const std::vector<Tensor>& xs) const {
+    const Linearization point = at(xs);
+    return {point.outputs().front(), point.gradient()};
+  }
+
+ private:
+  Linearization at(const std::vector<Tensor>& xs) const {
+    return Linearization("value_and_grad", function_of("value_and_grad", f_), xs, options_);
+  }
+
+  F f_;
+  TransformOptions options_;
+};
+
+template <class F>
+class Grad {
+ public:
+  using TakesOneOrList = void;
+  Grad(F f, TransformOptions options) : f_(std::move(f)), options_(options) {}
+  Tensor operator()(const Tensor& x) const { return unlist<Tensor>(at({x}).gradient()); }
+  std::vector<Tensor> operator()(const std::vector<Tensor>& xs) const { return at(xs).gradient(); }
+
+ private:
+  Linearization at(const std::vector<Tensor>& xs) const {
+    return Linearization("grad", function_of("grad", f_), xs, options_);
+  }
+
+  F f_;
+  TransformOptions options_;
+};
+
+}  // namespace engine
+
+/// x -> (f(x), df/dx) for a function with one one-element result (else ShapeError); on a list of tensors a list of
+/// derivatives.
 template <class F>
 auto value_and_grad(F f, TransformOptions options = {}) {
-  struct ValueAndGrad {
-    F f;
-    TransformOptions options;
-    std::pair<Tensor, Tensor> operator()(const Tensor& x) const {
-      const engine::Linearization point("value_and_grad", engine::function_of(f), {x}, options);
-      return {point.outputs().front(), engine::unlist<Tensor>(point.gradient())};
-    }
-    std::pair<Tensor, std::vector<Tensor>> operator()(const std::vector<Tensor>& xs) const {
-      const engine::Linearization point("value_and_grad", engine::function_of(f), xs, options);
-      return {point.outputs().front(), point.gradient()};
-    }
-  };
-  return ValueAndGrad{std::move(f), options};
+  return engine::ValueAndGrad<F>(std::move(f), options);
 }
 
-/// x -> df/dx for a function with one one-element result (else ShapeError).
+/// x -> df/dx for a function with one one-element result (else ShapeError); on a list of tensors a list.
 template <class F>
 auto grad(F f, TransformOptions options = {}) {
-  struct Grad {
-    F f;
-    TransformOptions options;
-    Tensor operator()(const Tensor& x) const {
-      return engine::unlist<Tensor>(engine::Linearization("grad", engine::function_of(f), {x}, options).gradient());
-    }
-    std::vector<Tensor> operator()(const std::vector<Tensor>& xs) const {
-      return engine::Linearization("grad", engine::function_of(f), xs, options).gradient();
-    }
-  };
-  return Grad{std::move(f), options};
+  return engine::Grad<F>(std::move(f), options);
 }
 
 /// H v, the derivative of grad(f) along v: forward mode over reverse, at the cost of a few gradients whatever x's size
 /// (Pearlmutter, "Fast exact multiplication by the Hessian", 1994).
 template <class F>
 Tensor hvp(F&& f, const Tensor& x, const Tensor& v, TransformOptions options = {}) {
-  return engine::hvp(engine::function_of(f), x, v, options);
+  return engine::hvp(engine::function_of("hvp", f), x, v, options);
 }
 
 /// All partial derivatives of f's one result: shape y.shape() + x.shape(). One reverse sweep per element of y or one
 /// forward run per element of x, whichever are fewer.
 template <class F>
 Tensor jacobian(F&& f, const Tensor& x, TransformOptions options = {}) {
-  return engine::jacobian(engine::function_of(f), x, options);
+  return engine::jacobian(engine::function_of("jacobian", f), x, options);
 }
 
 /// The second derivatives of a function with one one-element result (else ShapeError): shape x.shape() + x.shape(). One
 /// hvp per element of x.
 template <class F>
 Tensor hessian(F&& f, const Tensor& x, TransformOptions options = {}) {
-  return engine::hessian(engine::function_of(f), x, options);
+  return engine::hessian(engine::function_of("hessian", f), x, options);
 }
 
 }  // namespace tapegrad

@@ -76,7 +76,7 @@ LayerSample layer_sample(const std::string& name, L layer, const Arguments& inpu
           .call =
               [call](Module& module, const Arguments& xs) {
                 const BoundCall<L, F> bound(static_cast<L&>(module), call);
-                return engine::call(bound, xs);
+                return engine::call("check_module", bound, xs);
               },
           .options = options};
 }

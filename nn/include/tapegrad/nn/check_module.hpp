@@ -63,7 +63,7 @@ requires(std::derived_from<M, Module>&& std::copy_constructible<M> &&
                  const GradcheckOptions& options = {}) {
   M copy = module;
   const BoundCall<M, F> bound(copy, call);
-  return check_module_in_place(copy, engine::function_of(bound), inputs, options);
+  return check_module_in_place(copy, engine::function_of("check_module", bound), inputs, options);
 }
 
 /// The same for module(inputs...).
