@@ -72,6 +72,40 @@ BOOST_AUTO_TEST_CASE(places_of_the_largest_and_smallest) {
              boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(integers_and_truth_values) {
+  using Integers = std::vector<std::int64_t>;
+  using Truths = std::vector<bool>;
+  const auto integers = [](const Tensor& x) { return x.to_vector<std::int64_t>(); };
+  constexpr std::int64_t kMost = INT64_MAX, kLeast = INT64_MIN;
+  // 2^53 + 1 is no double.
+  const Tensor x = from_vector(Integers{(1LL << 53) + 1, 1LL << 53, -5, 7, 7, kLeast}, {2, 3});
+  BOOST_TEST((integers(sum(x.slice(1, {.stop = 2}), 0)) == Integers{(1LL << 53) + 8, (1LL << 53) + 7}));
+  BOOST_TEST((integers(sum(x.slice(1, {.stop = 2}), 1, true)) == Integers{(1LL << 54) + 1, 14}));
+  BOOST_TEST((integers(sum(tensor({kMost, 1}, {.dtype = int64}))) == Integers{kLeast}));  // wraps around
+  BOOST_TEST((integers(tapegrad::max(x, 1)) == Integers{(1LL << 53) + 1, 7}));
+  BOOST_TEST((integers(tapegrad::min(x)) == Integers{kLeast}));
+  BOOST_TEST((integers(tapegrad::max(x, 0, true)) == Integers{(1LL << 53) + 1, 1LL << 53, -5}));
+  BOOST_TEST((integers(argmax(x, 1)) == Integers{0, 0}));  // of ties the first
+  BOOST_TEST((integers(argmin(x, 1)) == Integers{2, 2}));
+  BOOST_TEST((integers(argmax(x.transpose(0, 1), 1)) == Integers{0, 0, 0}));
+  BOOST_TEST((integers(argmin(x, 0)) == Integers{1, 1, 1}));
+  BOOST_TEST((integers(sum(zeros({2, 0}, {.dtype = int64}), 1)) == Integers{0, 0}));
+  BOOST_CHECK_THROW(tapegrad::max(zeros({2, 0}, {.dtype = int64}), 1), ShapeError);
+
+  const Tensor t = from_vector<bool>({true, false, true, false, false, false}, {2, 3});
+  BOOST_TEST((integers(sum(t, 1)) == Integers{2, 0}));
+  BOOST_TEST(sum(t).item<std::int64_t>() == 2);
+  BOOST_TEST((any(t, 1).to_vector<bool>() == Truths{true, false}));
+  BOOST_TEST((any(t, 0).to_vector<bool>() == Truths{true, false, true}));
+  BOOST_TEST((all(t, 0).to_vector<bool>() == Truths{false, false, false}));
+  BOOST_TEST((all(t.slice(1, {.start = 0, .stop = 1}), 1).to_vector<bool>() == Truths{true, false}));
+  BOOST_TEST(any(t).item<bool>());
+  BOOST_TEST(!all(t).item<bool>());
+  const Tensor none = zeros({0}, {.dtype = boolean});
+  BOOST_TEST(!any(none).item<bool>());
+  BOOST_TEST(all(none).item<bool>());
+}
+
 BOOST_AUTO_TEST_CASE(without_freedom_or_elements) {
   const Tensor none = zeros({2, 0}, {.dtype = float64});
   for (const double v : tapegrad::std(none, 1).to_vector<double>()) BOOST_TEST(std::isnan(v));

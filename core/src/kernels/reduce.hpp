@@ -1,8 +1,8 @@
 // Reductions over the middle axis of a contiguous [outer, n, inner] array, giving a contiguous [outer, inner] array.
 //
 // Sums run in double precision, in an order that follows from n and inner alone: a slice's result is the same to the
-// bit whatever the other slices hold, whatever `outer` is, and at any number of threads. Instantiated for float and
-// double.
+// bit whatever the other slices hold, whatever `outer` is, and at any number of threads. The templates are instantiated
+// for float and double; integers and truth values are exact.
 #pragma once
 
 #include <cstdint>
@@ -60,5 +60,20 @@ void reduce_argmax(const T* x, const Slices& shape, std::int64_t* out);
 /// Position along the axis of the first NaN, else of the first smallest. REQUIRES: n > 0.
 template <class T>
 void reduce_argmin(const T* x, const Slices& shape, std::int64_t* out);
+
+/// Wraps around; true counts 1. 0 for n = 0.
+void reduce_sum(const std::int64_t* x, const Slices& shape, std::int64_t* out);
+void reduce_sum(const bool* x, const Slices& shape, std::int64_t* out);
+
+/// REQUIRES: n > 0.
+void reduce_max(const std::int64_t* x, const Slices& shape, std::int64_t* out);
+void reduce_min(const std::int64_t* x, const Slices& shape, std::int64_t* out);
+/// Of ties the first. REQUIRES: n > 0.
+void reduce_argmax(const std::int64_t* x, const Slices& shape, std::int64_t* out);
+void reduce_argmin(const std::int64_t* x, const Slices& shape, std::int64_t* out);
+
+/// Whether one is true (false for n = 0), and whether none is false (true for n = 0).
+void reduce_any(const bool* x, const Slices& shape, bool* out);
+void reduce_all(const bool* x, const Slices& shape, bool* out);
 
 }  // namespace tapegrad::kernels

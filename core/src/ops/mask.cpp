@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/tape/create.hpp"
@@ -11,12 +12,6 @@
 
 namespace tapegrad {
 namespace {
-
-void expect_bool(const char* op, const Tensor& keep) {
-  if (keep.dtype() != boolean)
-    throw DTypeError(
-        fmt::format("[{}] expected a bool tensor, got {} {}", op, to_string(keep.dtype()), to_string(keep.shape())));
-}
 
 Tensor both(const Tensor& a, const Tensor& b) {
   if (!a.defined()) return b;

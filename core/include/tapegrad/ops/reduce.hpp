@@ -1,6 +1,6 @@
 // Reductions over any set of axes. Negative axes count from the end; no axes means all of them. With `keepdim` the
-// reduced axes stay with size 1. All take float32 or float64 of any rank; IndexError for an axis out of range,
-// ShapeError for one given twice.
+// reduced axes stay with size 1. All take float32 or float64 of any rank, some int64 and bool besides; DTypeError for
+// others, IndexError for an axis out of range, ShapeError for one given twice.
 #pragma once
 
 #include <array>
@@ -40,7 +40,8 @@ class Axes {
   std::vector<int> axes_;
 };
 
-/// Sums run in double precision. Of no elements: 0.
+/// Sums run in double precision. Of no elements: 0. An int64 tensor's is int64 and wraps around; a bool tensor's is
+/// int64: how many are true.
 Tensor sum(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 /// Of no elements: NaN.
 Tensor mean(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
@@ -74,18 +75,25 @@ struct NormOptions {
 /// another p.
 Tensor norm(const Tensor& x, const Axes& axes = {}, NormOptions options = {});
 
-/// The largest element; ties share the gradient evenly (amax in PyTorch). NaN propagates. ShapeError for no elements.
+/// The largest element; ties share the gradient evenly (amax in PyTorch). NaN propagates. int64 too. ShapeError for no
+/// elements.
 Tensor max(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 Tensor min(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 /// {values, int64 indices} along one axis; the gradient goes to the index that is returned (the first of ties).
 std::array<Tensor, 2> max_with_indices(const Tensor& x, int axis, bool keepdim = false);
 
-/// Position of the largest (smallest) element along an axis, int64; of ties the first. Carries no gradient.
+/// Position of the largest (smallest) element along an axis, int64; of ties the first. int64 tensors too. Carries no
+/// gradient.
 Tensor argmax(const Tensor& x, int axis, bool keepdim = false);
 Tensor argmin(const Tensor& x, int axis, bool keepdim = false);
 
 /// log sum exp x, shifted by the largest element, so that it neither overflows nor loses the tail. All -inf gives -inf
 /// with gradient 0.
 Tensor logsumexp(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+
+/// Whether any element (none: false), and whether every element (none: true) of a bool tensor is true. Carry no
+/// gradient. DTypeError for other tensors.
+Tensor any(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+Tensor all(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 
 }  // namespace tapegrad

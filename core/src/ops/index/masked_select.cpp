@@ -1,8 +1,5 @@
-#include <fmt/format.h>
-
 #include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
-#include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/index.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -72,10 +69,7 @@ struct MaskedSelect : Op<MaskedSelect> {
 
 Tensor masked_select(const Tensor& x, const Tensor& mask) {
   expect_defined("masked_select", x);
-  expect_defined("masked_select", mask);
-  if (mask.dtype() != boolean)
-    throw DTypeError(fmt::format("[masked_select] expected a bool mask, got {} {}", to_string(mask.dtype()),
-                                 to_string(mask.shape())));
+  expect_bool("masked_select", mask, "mask");
   const Shape shape = broadcast_shapes("masked_select", x.shape(), mask.shape());
   return apply(MaskedSelect{}, expand(x, shape), expand(mask, shape));
 }

@@ -5,9 +5,6 @@
 
 namespace tapegrad {
 
-/// Throws DTypeError "[op] expected a bool tensor, got float32 [2]".
-void expect_bool(std::string_view op, const Tensor& x);
-
 /// Function is std::logical_and<> or std::logical_or<>.
 template <class Self, class Function>
 struct Logical : Op<Self> {

@@ -1,14 +1,6 @@
-#include <fmt/format.h>
-
 #include "ops/pointwise/logical.hpp"
 
 namespace tapegrad {
-
-void expect_bool(std::string_view op, const Tensor& x) {
-  if (x.dtype() != boolean)
-    throw DTypeError(
-        fmt::format("[{}] expected a bool tensor, got {} {}", op, to_string(x.dtype()), to_string(x.shape())));
-}
 
 struct LogicalNot : Op<LogicalNot> {
   static constexpr std::string_view name = "logical_not";

@@ -1,7 +1,4 @@
-#include <fmt/format.h>
-
 #include "tape/pointwise.hpp"
-#include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 
@@ -16,9 +13,7 @@ struct MaskedFill : Op<MaskedFill> {
   explicit MaskedFill(double with) : value(with) {}
 
   Tensor forward(const Tensor& x, const Tensor& mask) const {
-    if (mask.dtype() != boolean)
-      throw DTypeError(fmt::format("[masked_fill] expected a bool mask, got {} {}", to_string(mask.dtype()),
-                                   to_string(mask.shape())));
+    expect_bool(name, mask, "mask");
     const Shape shape = broadcast_shapes("masked_fill", x.shape(), mask.shape());
     const Tensor number = number_like(value, x, "masked_fill");
     Tensor y = empty(shape, {.dtype = x.dtype()});

@@ -1,9 +1,6 @@
 #include <array>
 
-#include <fmt/format.h>
-
 #include "tape/pointwise.hpp"
-#include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 
@@ -16,9 +13,7 @@ struct Where : Op<Where> {
   static constexpr Keep keep = Keep::input(0);
 
   Tensor forward(const Tensor& condition, const Tensor& a, const Tensor& b) const {
-    if (condition.dtype() != boolean)
-      throw DTypeError(fmt::format("[where] expected a bool condition, got {} {}", to_string(condition.dtype()),
-                                   to_string(condition.shape())));
+    expect_bool(name, condition, "condition");
     expect_same_dtype(name, a, b);
     Shape shape = a.shape() == b.shape() ? a.shape() : broadcast_shapes("where", a.shape(), b.shape());
     if (condition.shape() != shape) shape = broadcast_shapes("where", condition.shape(), shape);

@@ -13,15 +13,11 @@ struct ArgExtremumOp : ReduceOp<Self> {
 
   template <class Kernel>
   Tensor positions(const Tensor& x, const Kernel& kernel) const {
-    expect_floating(Self::name, x);
     this->expect_elements(x);
-    const ReductionPlan r = plan_reduction(array_of(x), this->axes);
-    Tensor y = empty(reduced_shape(x.shape(), this->axes, this->keepdim), {.dtype = int64});
-    with_floating(x.dtype(), [&](auto zero) {
-      using T = decltype(zero);
-      kernel(r.input.as<T>(), r.slices, array_of(y).as<std::int64_t>());
-    });
-    return y;
+    if (x.dtype() == int64) return this->template reduce_from<std::int64_t, std::int64_t>(x, kernel);
+    expect_floating(Self::name, x);
+    return with_floating(
+        x.dtype(), [&](auto zero) { return this->template reduce_from<decltype(zero), std::int64_t>(x, kernel); });
   }
 };
 

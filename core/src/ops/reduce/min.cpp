@@ -11,7 +11,7 @@ struct Min : ExtremumOp<Min> {
 
   Tensor forward(const Tensor& x) const {
     expect_elements(x);
-    return reduce(
+    return reduce_numbers(
         x, [](const auto* in, const kernels::Slices& slices, auto* out) { kernels::reduce_min(in, slices, out); });
   }
 
@@ -28,6 +28,9 @@ struct Min : ExtremumOp<Min> {
                  {catalogue::vector64({1.0, 2.0, 2.0, 1.0, 1.0})},
                  catalogue::of([](const Tensor& x) { return tapegrad::min(x); }),
                  {.order = 1, .reason = "a kink", .kink = true}});
+    s.push_back({"integers", {tensor({{3, 7}, {-7, 2}}, {.dtype = int64})}, catalogue::of([](const Tensor& x) {
+                   return tapegrad::min(x, 0);
+                 })});
     s.push_back({"a scalar", {catalogue::uniform(g, {}, -2, 2)}, catalogue::of([](const Tensor& x) {
                    return tapegrad::min(x);
                  })});

@@ -23,12 +23,23 @@ struct ReduceOp : Op<Self> {
   template <class Kernel>
   Tensor reduce(const Tensor& x, const Kernel& kernel) const {
     expect_floating(Self::name, x);
-    const ReductionPlan r = plan_reduction(array_of(x), axes);
-    Tensor y = empty(reduced_shape(x.shape(), axes, keepdim), {.dtype = x.dtype()});
-    with_floating(x.dtype(), [&](auto zero) {
+    return with_floating(x.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      kernel(r.input.as<T>(), r.slices, array_of(y).as<T>());
+      return reduce_from<T, T>(x, kernel);
     });
+  }
+  /// The same, and for T std::int64_t.
+  template <class Kernel>
+  Tensor reduce_numbers(const Tensor& x, const Kernel& kernel) const {
+    if (x.dtype() == int64) return reduce_from<std::int64_t, std::int64_t>(x, kernel);
+    return reduce(x, kernel);
+  }
+  /// kernel(const T* x, Slices, R* y). REQUIRES: x's elements are of type T.
+  template <class T, class R, class Kernel>
+  Tensor reduce_from(const Tensor& x, const Kernel& kernel) const {
+    const ReductionPlan r = plan_reduction(array_of(x), axes);
+    Tensor y = empty(reduced_shape(x.shape(), axes, keepdim), {.dtype = dtype_of<R>()});
+    kernel(r.input.template as<T>(), r.slices, array_of(y).template as<R>());
     return y;
   }
 

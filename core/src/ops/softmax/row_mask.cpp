@@ -4,6 +4,7 @@
 
 #include "kernels/scratch.hpp"
 #include "ops/rows.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 
 namespace tapegrad {
@@ -32,9 +33,7 @@ const std::int64_t* row_offsets(const Shape& shape, const Shape& strides) {
 
 RowMaskSource::RowMaskSource(std::string_view op, const Tensor& keep, const Shape& shape) {
   if (!keep.defined()) return;
-  if (keep.dtype() != boolean)
-    throw DTypeError(
-        fmt::format("[{}] expected keep to be bool, got {} {}", op, to_string(keep.dtype()), to_string(keep.shape())));
+  expect_bool(op, keep, "keep");
   if (!broadcasts_to(keep.shape(), shape))
     throw ShapeError(
         fmt::format("[{}] keep {} does not broadcast to x {}", op, to_string(keep.shape()), to_string(shape)));

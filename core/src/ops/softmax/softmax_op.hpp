@@ -74,7 +74,7 @@ inline catalogue::ErrorSamples softmax_errors(std::string_view name, Tensor (*f)
        [f] {
          f(zeros({2, 3}), -1, zeros({3}));
        },
-       fmt::format("[{}] expected keep to be bool, got float32 [3]", name)}};
+       fmt::format("[{}] expected a bool keep, got float32 [3]", name)}};
 }
 
 }  // namespace tapegrad
