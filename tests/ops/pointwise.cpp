@@ -398,6 +398,35 @@ BOOST_AUTO_TEST_CASE(copies) {
              (std::vector<bool>{true, true, false, false}));
 }
 
+BOOST_AUTO_TEST_CASE(what_kind_of_number_and_how_close) {
+  using Truths = std::vector<bool>;
+  const Tensor x = vector({1.0, kInf, -kInf, kNaN});
+  for (const DType dtype : {float64, float32}) {
+    BOOST_TEST((isnan(x.to(dtype)).to_vector<bool>() == Truths{false, false, false, true}));
+    BOOST_TEST((isinf(x.to(dtype)).to_vector<bool>() == Truths{false, true, true, false}));
+    BOOST_TEST((isfinite(x.to(dtype)).to_vector<bool>() == Truths{true, false, false, false}));
+  }
+  BOOST_TEST((isfinite(arange(2)).to_vector<bool>() == Truths{true, true}));
+
+  BOOST_TEST((isclose(x, x).to_vector<bool>() == Truths{true, true, true, false}));
+  BOOST_TEST((isclose(x, x, {.equal_nan = true}).to_vector<bool>() == Truths{true, true, true, true}));
+  BOOST_TEST(
+      (isclose(x, vector({1.0 + 9e-6, -kInf, 1.0, 1.0})).to_vector<bool>() == Truths{true, false, false, false}));
+  BOOST_TEST(!isclose(vector({1.0}), vector({kInf})).item<bool>());
+  BOOST_TEST(!allclose(vector({1.0}), vector({1.0 + 2e-5})));
+  BOOST_TEST(allclose(vector({1.0, 1.0}), vector({1.0 + 2e-5}), {.relative = 1e-4}));
+  BOOST_TEST(allclose(vector({0.0}), vector({-1e-9})));
+  BOOST_TEST(!allclose(vector({0.0}), vector({-1e-9}), {.absolute = 0.0}));
+  BOOST_TEST(allclose(arange(3), arange(3)));
+  BOOST_TEST(!allclose(arange(2), arange(2) + 1));
+  BOOST_TEST(allclose(zeros({0, 3}), zeros({3})));
+  Tape tape;
+  const Tensor w = leaf({1.0});
+  BOOST_TEST(allclose(w, w * 1.0));
+  BOOST_CHECK_THROW(allclose(zeros({1}), zeros({1}, {.dtype = float64})), DTypeError);
+  BOOST_CHECK_THROW(allclose(zeros({2}), zeros({3})), ShapeError);
+}
+
 BOOST_AUTO_TEST_CASE(only_what_a_wanted_slope_reads_is_kept) {
   const Tensor a = zeros({1000}, {.dtype = float64, .requires_grad = true});
   const Tensor b = ones({1000}, {.dtype = float64});

@@ -3,7 +3,6 @@
 namespace tapegrad {
 namespace {
 
-/// One-element tensors go straight to the kernel: there is no loop to plan.
 void* data_or_null(const Tensor& t) { return t.defined() ? array_of(t).data() : nullptr; }
 
 }  // namespace
@@ -20,7 +19,7 @@ Tensor unary_forward(std::string_view op, const kernels::UnaryKernels& kernels, 
   const array::Array& from = array_of(x);
   Tensor y = make_tensor(from.shape, from.dtype);
   const array::Array& to = array_of(y);
-  if (to.shape.numel() == 1) {
+  if (to.shape.numel() == 1) {  // straight to the kernel, here and below: there is no loop to plan
     kernels.forward()(formula, to.dtype, from.data(), to.data(), 1);
   } else {
     kernels::unary_forward(kernels, formula, to.dtype, to.shape, operand(x, to.shape), to.data());

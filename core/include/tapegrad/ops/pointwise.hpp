@@ -130,6 +130,22 @@ Tensor less(const Tensor& a, const Tensor& b);
 Tensor less_equal(const Tensor& a, const Tensor& b);
 Tensor greater(const Tensor& a, const Tensor& b);
 Tensor greater_equal(const Tensor& a, const Tensor& b);
+/// Which elements are NaN, which are infinite, and which are neither: bool tensors, without gradient. Any dtype.
+Tensor isnan(const Tensor& x);
+Tensor isinf(const Tensor& x);
+Tensor isfinite(const Tensor& x);
+
+struct CloseOptions {
+  double relative = 1e-5;  ///< of the magnitude of b
+  double absolute = 1e-8;
+  bool equal_nan = false;  ///< whether NaN is close to NaN
+};
+/// |a - b| <= absolute + relative |b|, broadcast; an infinity is close to itself alone, and integers and truth values
+/// to their equals. isclose gives a bool tensor without gradient, allclose whether all of it is true. Throw DTypeError
+/// when the dtypes differ, ShapeError when the shapes do not broadcast.
+Tensor isclose(const Tensor& a, const Tensor& b, CloseOptions options = {});
+bool allclose(const Tensor& a, const Tensor& b, CloseOptions options = {});
+
 /// On bool tensors; `a & b`, `a | b` and `~x` are the same. Throw DTypeError for other tensors, ShapeError.
 Tensor logical_and(const Tensor& a, const Tensor& b);
 Tensor logical_or(const Tensor& a, const Tensor& b);

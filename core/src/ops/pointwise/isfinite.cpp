@@ -1,0 +1,20 @@
+#include "ops/pointwise/classification.hpp"
+
+namespace tapegrad {
+
+struct IsFinitePredicate {
+  template <class T>
+  static constexpr bool holds(T x) {
+    return std::abs(x) < std::numeric_limits<T>::infinity();
+  }
+};
+
+struct IsFinite : Classification<IsFinite, IsFinitePredicate> {
+  static constexpr std::string_view name = "isfinite";
+  static constexpr std::string_view math = R"(y = [\vert x \vert < \infty])";
+};
+
+Tensor isfinite(const Tensor& x) { return apply(IsFinite{}, x); }
+
+TAPEGRAD_CATALOGUE(pointwise, isfinite, IsFinite)
+}  // namespace tapegrad
