@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -200,6 +201,37 @@ BOOST_AUTO_TEST_CASE(decision_19_random_tensors_are_the_same_at_any_number_of_th
   const auto one = draw(1);
   BOOST_TEST((draw(2) == one));
   BOOST_TEST((draw(4) == one));
+}
+
+BOOST_AUTO_TEST_CASE(integers_of_any_type) {
+  BOOST_TEST((from_vector(std::vector<int>{-3, 4}, {2}).to_vector<std::int64_t>() == std::vector<std::int64_t>{-3, 4}));
+  const Tensor bytes = from_vector(std::vector<unsigned char>{200, 1}, {2, 1});
+  BOOST_TEST(to_string(bytes.shape()) == "[2, 1]");
+  BOOST_TEST(bytes[0].item() == 200.0);
+  BOOST_CHECK_EXCEPTION(
+      tensor(1.0F).item<double>(), DTypeError,
+      says("[item] the tensor is float32, not float64: item() without a type converts any to double"));
+}
+
+BOOST_AUTO_TEST_CASE(permutations) {
+  Generator generator(3);
+  std::vector<int> seen(24);  // each of the 4! orders
+  for (int draw = 0; draw < 2400; ++draw) {
+    const std::vector<std::int64_t> order = randperm(4, generator).to_vector<std::int64_t>();
+    std::vector<std::int64_t> sorted = order;
+    std::sort(sorted.begin(), sorted.end());
+    BOOST_REQUIRE((sorted == std::vector<std::int64_t>{0, 1, 2, 3}));
+    std::int64_t rank = 0;
+    for (std::size_t i = 0; i < 4; ++i)
+      rank = rank * static_cast<std::int64_t>(4 - i) +
+             std::count_if(order.begin() + static_cast<std::ptrdiff_t>(i), order.end(),
+                           [&](std::int64_t later) { return later < order[i]; });
+    ++seen[static_cast<std::size_t>(rank)];
+  }
+  // 100 each, with a standard deviation of 10.
+  for (const int count : seen) BOOST_TEST(std::abs(count - 100) < 45);
+  BOOST_TEST(randperm(0).numel() == 0);
+  BOOST_CHECK_EXCEPTION(randperm(-1), ValueError, says("[randperm] expected n >= 0, got -1"));
 }
 
 BOOST_AUTO_TEST_CASE(more_than_the_system_has) {

@@ -80,7 +80,7 @@ Tensor tensor(std::initializer_list<NestedList> items, TensorOptions options) {
   return finish(std::move(t), options);
 }
 
-template <class T>
+template <Element T>
 Tensor from_vector(const std::vector<T>& values, const Shape& shape, bool requires_grad) {
   if (static_cast<std::int64_t>(values.size()) != shape.numel())
     throw ShapeError("[from_vector] " + std::to_string(values.size()) + " values for shape " + to_string(shape));
@@ -206,6 +206,15 @@ Tensor randn(const Shape& shape, TensorOptions options) { return randn(shape, de
 Tensor randint(std::int64_t low, std::int64_t high, const Shape& shape, TensorOptions options) {
   return randint(low, high, shape, default_generator(), options);
 }
+
+Tensor randperm(std::int64_t n, Generator& generator) {
+  if (n < 0) throw ValueError("[randperm] expected n >= 0, got " + std::to_string(n));
+  Tensor order = arange(n);
+  std::int64_t* const places = array_of(order).as<std::int64_t>();
+  for (std::int64_t i = n - 1; i > 0; --i) std::swap(places[i], places[generator.below(i + 1)]);
+  return order;
+}
+Tensor randperm(std::int64_t n) { return randperm(n, default_generator()); }
 
 Tensor empty_like(const Tensor& x) { return empty(x.shape(), {.dtype = x.dtype()}); }
 Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), {.dtype = x.dtype()}); }

@@ -93,11 +93,12 @@ void expect_one_element(const Tensor& x) {
   if (x.numel() != 1) throw ShapeError("[item] expected one element, got shape " + to_string(x.shape()));
 }
 
+/// `otherwise` tells what to do instead.
 template <class T>
-void expect_type(const char* op, const Tensor& x) {
+void expect_type(const char* op, const Tensor& x, const char* otherwise = "") {
   if (x.dtype() != dtype_of<T>())
     throw DTypeError(std::string("[") + op + "] the tensor is " + std::string(to_string(x.dtype())) + ", not " +
-                     std::string(to_string(dtype_of<T>())));
+                     std::string(to_string(dtype_of<T>())) + otherwise);
 }
 
 }  // namespace
@@ -107,22 +108,22 @@ double Tensor::item() const {
   return read(array_of(*this));
 }
 
-template <class T>
+template <Element T>
 T Tensor::item() const {
-  expect_type<T>("item", *this);
+  expect_type<T>("item", *this, ": item() without a type converts any to double");
   expect_one_element(*this);
   return *array_of(*this).template as<T>();
 }
 
-template <class T>
+template <Element T>
 std::vector<T> Tensor::to_vector() const {
-  expect_type<T>("to_vector", *this);
+  expect_type<T>("to_vector", *this, ": convert it with to()");
   const array::Array a = contiguous_array(*this);
   const T* first = a.template as<T>();
   return std::vector<T>(first, first + a.shape.numel());
 }
 
-template <class T>
+template <Element T>
 std::span<const T> Tensor::data() const {
   expect_type<T>("data", *this);
   const array::Array& a = array_of(*this);
@@ -132,7 +133,7 @@ std::span<const T> Tensor::data() const {
   return {a.template as<T>(), static_cast<std::size_t>(a.shape.numel())};
 }
 
-template <class T>
+template <Element T>
 std::span<T> Tensor::mutable_data(const char* writer) {
   const std::span<const T> elements = data<T>();
   if (is_recording() && is_tracked())

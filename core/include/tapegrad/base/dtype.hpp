@@ -54,4 +54,10 @@ constexpr DType dtype_of<bool>() {
   return DType::boolean;
 }
 
+/// The element types of tensors: float, double, std::int64_t and bool.
+template <class T>
+concept Element = requires {
+  dtype_of<T>();
+};
+
 }  // namespace tapegrad

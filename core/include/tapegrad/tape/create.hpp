@@ -19,9 +19,10 @@ struct TensorOptions {
 
 namespace engine {
 template <class T>
+inline constexpr bool kAllFitInt64 = std::is_signed_v<T> || sizeof(T) < sizeof(std::int64_t);
+template <class T>
 constexpr bool fits_int64(T value) {
-  return std::is_signed_v<T> || sizeof(T) < sizeof(std::int64_t) ||
-         static_cast<std::uint64_t>(value) <= std::uint64_t{INT64_MAX};
+  return kAllFitInt64<T> || static_cast<std::uint64_t>(value) <= std::uint64_t{INT64_MAX};
 }
 }  // namespace engine
 
@@ -52,10 +53,15 @@ class NestedList {
 
 Tensor tensor(std::initializer_list<NestedList> items, TensorOptions options = {});
 
-/// Elements in row-major order, dtype from T (float, double, std::int64_t, bool). Throws ShapeError when the count
-/// differs from the shape's.
-template <class T>
+/// Elements in row-major order, dtype from T (float, double, std::int64_t, bool); integers of other types become int64.
+/// Throws ShapeError when the count differs from the shape's.
+template <Element T>
 Tensor from_vector(const std::vector<T>& values, const Shape& shape, bool requires_grad = false);
+template <class T>
+requires(std::is_integral_v<T> && !Element<T> && engine::kAllFitInt64<T>) Tensor
+    from_vector(const std::vector<T>& values, const Shape& shape, bool requires_grad = false) {
+  return from_vector(std::vector<std::int64_t>(values.begin(), values.end()), shape, requires_grad);
+}
 
 /// Uninitialised memory. This and all below throw ShapeError for a negative size or too many elements to count, Error
 /// when the system lacks the memory, DTypeError for requires_grad with a dtype that is not floating.
@@ -102,6 +108,9 @@ Tensor randn(const Shape& shape, Generator& generator, TensorOptions options = {
 Tensor randint(std::int64_t low, std::int64_t high, const Shape& shape, TensorOptions options = {.dtype = int64});
 Tensor randint(std::int64_t low, std::int64_t high, const Shape& shape, Generator& generator,
                TensorOptions options = {.dtype = int64});
+/// The integers 0 ... n - 1 in a random order (Fisher and Yates), int64 [n]. Throws ValueError for n < 0.
+Tensor randperm(std::int64_t n);
+Tensor randperm(std::int64_t n, Generator& generator);
 
 /// The same shape and dtype as x.
 Tensor empty_like(const Tensor& x);

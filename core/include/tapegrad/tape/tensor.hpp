@@ -71,21 +71,22 @@ class Tensor {
   DType dtype() const;
   bool is_contiguous() const;
 
-  /// The value of a one-element tensor, as double. Throws ShapeError for more or fewer elements.
+  /// The value of a one-element tensor, as double or, where its dtype has elements of type T, as T. Throws ShapeError
+  /// for more or fewer elements, DTypeError for another T.
   double item() const;
-  template <class T>
+  template <Element T>
   T item() const;
   /// All elements in row-major order. Throws DTypeError when T is not the dtype's element type (bool gives
   /// std::vector<bool>).
-  template <class T>
+  template <Element T>
   std::vector<T> to_vector() const;
 
   /// The elements of a contiguous tensor, to read. Throws DTypeError for another T, ShapeError when not contiguous.
-  template <class T>
+  template <Element T>
   std::span<const T> data() const;
   /// The same, to write; moves the storage's version. `writer` names who writes, for error messages. Throws TapeError
   /// for a tensor that requires a gradient (or lies on the tape) while a tape records.
-  template <class T>
+  template <Element T>
   std::span<T> mutable_data(const char* writer = "mutable_data");
 
   /// Makes this a leaf that collects a gradient (or stops that). Floating dtypes only; TapeError for a tensor that lies
