@@ -14,9 +14,14 @@ Tensor activate(Activation activation, const Tensor& x) {
     case Activation::gelu_tanh: return tapegrad::gelu(x, GeluForm::tanh);
     case Activation::silu: return tapegrad::silu(x);
     case Activation::tanh: return tapegrad::tanh(x);
+    case Activation::sigmoid: return tapegrad::sigmoid(x);
+    case Activation::softplus: return tapegrad::softplus(x);
   }
   throw ValueError("[activate] no such activation");
 }
+
+Tensor LeakyReLU::operator()(const Tensor& x) const { return leaky_relu(x, negative_slope_); }
+Tensor ELU::operator()(const Tensor& x) const { return elu(x, alpha_); }
 
 namespace {
 
@@ -28,7 +33,11 @@ struct ActivationEntry {
             layer_sample("gelu", GELU(), {uniform(g, {2, 3}, -2, 2)}),
             layer_sample("gelu by tanh", ActivationLayer<Activation::gelu_tanh>(), {uniform(g, {2, 3}, -2, 2)}),
             layer_sample("silu", SiLU(), {uniform(g, {2, 3}, -2, 2)}),
-            layer_sample("tanh", Tanh(), {uniform(g, {2, 3}, -2, 2)})};
+            layer_sample("tanh", Tanh(), {uniform(g, {2, 3}, -2, 2)}),
+            layer_sample("sigmoid", Sigmoid(), {uniform(g, {2, 3}, -2, 2)}),
+            layer_sample("softplus", Softplus(), {uniform(g, {2, 3}, -2, 2)}),
+            layer_sample("leaky relu", LeakyReLU(0.2), {uniform(g, {2, 3}, -2, -0.1)}),
+            layer_sample("elu", ELU(0.5), {uniform(g, {2, 3}, -2, -0.1)})};
   }
   static catalogue::ErrorSamples errors() {
     return {{"integers", [] { Tanh()(arange(3)); }, "[tanh] expected a floating tensor"}};

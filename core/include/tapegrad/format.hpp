@@ -1,4 +1,4 @@
-// fmt formatters: fmt::print("{}", x) for tensors, shapes, dtypes and tapes.
+// fmt formatters: fmt::print("{}", x) for tensors and their owners (parameters, buffers), shapes, dtypes and tapes.
 #pragma once
 
 #include <fmt/core.h>
@@ -12,14 +12,16 @@
 namespace tapegrad {
 /// The types that print as their to_string().
 template <class T>
-concept Printable =
-    std::same_as<T, Tensor> || std::same_as<T, Shape> || std::same_as<T, DType> || std::same_as<T, Tape>;
+concept Printable = std::same_as<T, Tensor> || std::same_as<T, Shape> || std::same_as<T, DType> ||
+    std::same_as<T, Tape> || requires(const T& owner) {
+  { owner.tensor() } -> std::same_as<const Tensor&>;
+};
 }  // namespace tapegrad
 
 template <tapegrad::Printable T>
 struct fmt::formatter<T> : fmt::formatter<fmt::string_view> {
   template <class Context>
   auto format(const T& value, Context& context) const {
-    return fmt::formatter<fmt::string_view>::format(fmt::string_view(std::string(to_string(value))), context);
+    return fmt::formatter<fmt::string_view>::format(fmt::string_view(std::string(tapegrad::to_string(value))), context);
   }
 };

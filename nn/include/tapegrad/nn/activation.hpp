@@ -5,7 +5,7 @@
 
 namespace tapegrad::nn {
 
-enum class Activation : unsigned char { relu, gelu, gelu_tanh, silu, tanh };
+enum class Activation : unsigned char { relu, gelu, gelu_tanh, silu, tanh, sigmoid, softplus };
 
 /// The chosen function of each element.
 Tensor activate(Activation activation, const Tensor& x);
@@ -21,5 +21,29 @@ struct ReLU : ActivationLayer<Activation::relu> {};
 struct GELU : ActivationLayer<Activation::gelu> {};
 struct SiLU : ActivationLayer<Activation::silu> {};
 struct Tanh : ActivationLayer<Activation::tanh> {};
+struct Sigmoid : ActivationLayer<Activation::sigmoid> {};
+struct Softplus : ActivationLayer<Activation::softplus> {};
+
+/// tapegrad::leaky_relu as a layer.
+class LeakyReLU : public Module {
+ public:
+  explicit LeakyReLU(double negative_slope = 0.01) : negative_slope_(negative_slope) {}
+  Tensor operator()(const Tensor& x) const;
+  TAPEGRAD_MODULE()
+
+ private:
+  double negative_slope_;
+};
+
+/// tapegrad::elu as a layer.
+class ELU : public Module {
+ public:
+  explicit ELU(double alpha = 1.0) : alpha_(alpha) {}
+  Tensor operator()(const Tensor& x) const;
+  TAPEGRAD_MODULE()
+
+ private:
+  double alpha_;
+};
 
 }  // namespace tapegrad::nn
