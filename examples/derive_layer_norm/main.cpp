@@ -122,7 +122,7 @@ int main() {
   lesson.section("The classic mistake");
   lesson.say(
       "The mean and r look like constants once they are computed. Then only the first of the three terms is left:");
-  fmt::print("       {}\n", tg::readable_math(WithConstantStatistics::math));
+  lesson.formula(WithConstantStatistics::math);
   lesson.say("Shapes fit, a network still trains, more or less. Differences tell:");
   const tg::GradcheckReport wrong =
       tg::gradcheck([](const tg::Tensor& a, const tg::Tensor& b,
@@ -132,7 +132,7 @@ int main() {
 
   lesson.section("The fix");
   lesson.say("All three terms:");
-  fmt::print("       {}\n", tg::readable_math(ByHand::math));
+  lesson.formula(ByHand::math);
   lesson.say("The same check, now to second order (the rule is made of tensor functions, so it has a derivative too):");
   const tg::GradcheckReport right = tg::gradcheck(
       [](const tg::Tensor& a, const tg::Tensor& b, const tg::Tensor& c) { return tg::apply(ByHand{}, a, b, c); },
@@ -140,7 +140,7 @@ int main() {
   fmt::print("\n{}\n", right);
 
   lesson.say(
-      "A last trap: with L = sum of y (and γ = 1) the right gradient of x is zero, and so is any wrong one that keeps\n"
+      "A last trap: with L = sum of y (and γ = 1) the right gradient of x is zero, and so is any wrong one that keeps "
       "r (g - ⟨g⟩). Never test a normalisation with a plain sum: the checker calls such a comparison vacuous.");
   const bool taught = wrong.verdict() == tg::Verdict::wrong && right.ok() && same;
   return taught ? 0 : 1;

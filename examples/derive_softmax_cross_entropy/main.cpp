@@ -113,13 +113,13 @@ int main() {
 
   lesson.section("The first mistake: the diagonal of softmax's Jacobian alone");
   lesson.say("p (1 - p) is the sigmoid's derivative, and softmax looks like one. Only the true class learns then:");
-  fmt::print("       {}\n", tg::readable_math(WithDiagonalSoftmax::math));
+  lesson.formula(WithDiagonalSoftmax::math);
   const tg::GradcheckReport diagonal = check<WithDiagonalSoftmax>(x, t, 1);
   fmt::print("\n{}\n", diagonal);
 
   lesson.section("The second mistake: the mean is forgotten");
   lesson.say("Training still works with another learning rate, which is why this one survives so long:");
-  fmt::print("       {}\n", tg::readable_math(WithoutTheMean::math));
+  lesson.formula(WithoutTheMean::math);
   const tg::GradcheckReport factor = check<WithoutTheMean>(x, t, 1);
   fmt::print("\n{}\n", factor);
 

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "norm_study/word_lists.hpp"
+#include "norm_study/word_data.hpp"
 #include "tapegrad/base/random.hpp"
 #include "tapegrad/ops/mask.hpp"
 #include "tapegrad/tape/tensor.hpp"

@@ -8,7 +8,7 @@
 #include <limits>
 #include <utility>
 
-#include "norm_study/terminal.hpp"
+#include "console/terminal.hpp"
 #include "tapegrad/base/error.hpp"
 
 namespace norm_study {
@@ -32,7 +32,7 @@ struct Look {
 Look nth_look(std::size_t i) { return {static_cast<Colour>(i % kColourNames.size()), i >= kColourNames.size()}; }
 constexpr std::size_t kLooks = 2 * kColourNames.size();
 
-double text_width(std::string_view text) { return 0.58 * kFont * static_cast<double>(display_width(text)); }
+double text_width(std::string_view text) { return 0.58 * kFont * static_cast<double>(console::display_width(text)); }
 
 void require(bool condition, std::string_view what, std::string_view title) {
   if (!condition) throw tapegrad::ValueError(fmt::format("[render_svg] {} in the chart \"{}\"", what, title));

@@ -6,9 +6,9 @@
 #include <cmath>
 #include <set>
 
+#include "console/interrupt.hpp"
+#include "console/terminal.hpp"
 #include "norm_study/claims.hpp"
-#include "norm_study/interrupt.hpp"
-#include "norm_study/terminal.hpp"
 #include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/ops/norm.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -17,6 +17,8 @@
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/tape.hpp"
+#include "word_lists/letters.hpp"
+#include "word_lists/word_list.hpp"
 
 namespace norm_study {
 namespace tg = tapegrad;
@@ -49,7 +51,7 @@ Company keep_company(WordClassifier& model, const Laboratory& laboratory, const 
     const tg::Tensor probabilities =
         tg::softmax(logits_of(model, make_batch(laboratory.corpus().test, picks, kPadded)));
     const auto values = probabilities.to_vector<float>();
-    const std::size_t languages = kLanguages.size();
+    const std::size_t languages = word_lists::kLanguages.size();
     for (std::size_t i = 0; i < count; ++i) {
       const auto row = values.begin() + static_cast<std::ptrdiff_t>(i * languages);
       Answer& answer = company.answers[order[first + i]];
@@ -98,7 +100,7 @@ double unrest(const Laboratory& laboratory, const std::vector<Company>& companie
 double largest_move(const std::vector<Company>& companies) {
   double most = 0;
   for (std::size_t w = 0; w < companies.front().answers.size(); ++w) {
-    for (std::size_t l = 0; l < kLanguages.size(); ++l) {
+    for (std::size_t l = 0; l < word_lists::kLanguages.size(); ++l) {
       double low = 1, high = 0;
       for (const Company& company : companies) {
         low = std::min(low, company.answers[w].probabilities[l]);
@@ -162,7 +164,7 @@ double closed_form_difference(std::uint64_t seed) {
 }
 
 std::string word_text(const Laboratory& laboratory, std::size_t index) {
-  return to_utf8(laboratory.corpus().data.test[index].letters);
+  return word_lists::to_utf8(laboratory.corpus().data.test[index].letters);
 }
 
 /// Line after line: the same word, the same weights, another company.
@@ -172,24 +174,26 @@ void show_companies(const Laboratory& laboratory, const std::vector<Company>& ba
   const int width = narrator.width();
   const bool companions = width >= 90;
   const int bar = std::clamp(width - 52 - (companions ? 26 : 0), 0, 20);
-  narrator.line(fmt::format(
-      "    {}{}{}", companions ? fit("in company with", 26) : "",
-      fit(bar >= 8 ? "BatchNorm, training mode" : "BatchNorm", static_cast<std::size_t>(bar) + 20), "LayerNorm"));
-  std::size_t last = kLanguages.size();
+  narrator.line(
+      fmt::format("    {}{}{}", companions ? console::fit("in company with", 26) : "",
+                  console::fit(bar >= 8 ? "BatchNorm, training mode" : "BatchNorm", static_cast<std::size_t>(bar) + 20),
+                  "LayerNorm"));
+  std::size_t last = word_lists::kLanguages.size();
   for (std::size_t c = 0; c < kCompanies; ++c) {
     const Answer& b = batch[c].answers[word];
     const Answer& l = layer[c].answers[word];
-    const bool changed = last != kLanguages.size() && b.language != last;
+    const bool changed = last != word_lists::kLanguages.size() && b.language != last;
     last = b.language;
     const std::string company =
-        companions ? fit(fmt::format("{}, …", word_text(laboratory, batch[c].neighbour[word])), 26) : "";
+        companions ? console::fit(fmt::format("{}, …", word_text(laboratory, batch[c].neighbour[word])), 26) : "";
     narrator.line(fmt::format(
         " {:2} {}{}{} {:3.0f} %  {}{:.4f} %", c + 1, company,
-        painted(fit(kLanguages[b.language].name, 12), changed ? 33 : 1, narrator.colour()),
+        painted(console::fit(word_lists::kLanguages[b.language].name, 12), changed ? 33 : 1, narrator.colour()),
         painted(bar_text(b.probabilities[b.language], bar), 33, narrator.colour()), 100 * b.probabilities[b.language],
-        painted(fit(kLanguages[l.language].name, 12), 36, narrator.colour()), 100 * l.probabilities[l.language]));
+        painted(console::fit(word_lists::kLanguages[l.language].name, 12), 36, narrator.colour()),
+        100 * l.probabilities[l.language]));
     narrator.pause(150);
-    if (interrupted()) return;
+    if (console::interrupted()) return;
   }
 }
 
@@ -203,13 +207,13 @@ StripPlot strip_plot(const Laboratory& laboratory, const std::vector<Company>& b
       if (std::find(seen.begin(), seen.end(), language) == seen.end()) seen.push_back(language);
     }
   }
-  const std::string_view right = kLanguages[truth].name;
+  const std::string_view right = word_lists::kLanguages[truth].name;
   StripPlot plot{.title = fmt::format("Probability of {} for “{}” in 20 batches of other companions", right,
                                       word_text(laboratory, test_index)),
                  .x_label = fmt::format("probability of {}; the mark is the answer", right),
                  .categories = {},
                  .rows = {}};
-  for (const std::size_t language : seen) plot.categories.emplace_back(kLanguages[language].name);
+  for (const std::size_t language : seen) plot.categories.emplace_back(word_lists::kLanguages[language].name);
   const auto row = [&](std::string label, const std::vector<Company>& companies) {
     const std::size_t answers = distinct_answers(companies, word);
     StripPlot::Row r{
@@ -269,9 +273,9 @@ Claim measure_company(Laboratory& laboratory) {
     return 100.0 * static_cast<double>(moved) / static_cast<double>(watched.size());
   };
   const std::string shown = word_text(laboratory, watched[word]);
-  narrator.heading(
-      fmt::format("One word, “{}” ({}), in 20 batches of 64: only its companions change", shown,
-                  kLanguages[static_cast<std::size_t>(laboratory.corpus().test[watched[word]].language)].name));
+  narrator.heading(fmt::format(
+      "One word, “{}” ({}), in 20 batches of 64: only its companions change", shown,
+      word_lists::kLanguages[static_cast<std::size_t>(laboratory.corpus().test[watched[word]].language)].name));
   show_companies(laboratory, by_batch, by_layer, word);
   const double layer_move = largest_move(by_layer);
   // The Jacobian across the batch.
@@ -281,7 +285,7 @@ Claim measure_company(Laboratory& laboratory) {
   HeatMap map;
   const std::size_t companies = laboratory.options().quick ? 5 : kCompanies;
   run_side_by_side(2 * sizes.size() + 1, laboratory.threads(), [&](std::size_t job) {
-    if (interrupted()) return;
+    if (console::interrupted()) return;
     if (job < 2 * sizes.size()) {
       // The largest batches first: they take longest.
       const std::size_t s = sizes.size() - 1 - job / 2;
@@ -304,7 +308,7 @@ Claim measure_company(Laboratory& laboratory) {
     }
     closed_form = closed_form_difference(laboratory.options().seed);
   });
-  if (interrupted()) {
+  if (console::interrupted()) {
     claim.verdict.detail = "stopped";
     return claim;
   }

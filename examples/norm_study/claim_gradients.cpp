@@ -4,8 +4,8 @@
 #include <array>
 #include <cmath>
 
+#include "console/interrupt.hpp"
 #include "norm_study/claims.hpp"
-#include "norm_study/interrupt.hpp"
 #include "tapegrad/ops/loss.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
@@ -71,13 +71,13 @@ Claim measure_gradients(Laboratory& laboratory) {
       kinds.size(), std::vector(depths.size(), std::vector<std::vector<double>>(static_cast<std::size_t>(seeds))));
   const std::size_t jobs = kinds.size() * depths.size() * static_cast<std::size_t>(seeds);
   run_side_by_side(jobs, laboratory.threads(), [&](std::size_t job) {
-    if (interrupted()) return;
+    if (console::interrupted()) return;
     const std::size_t kind = job % kinds.size(), seed = job / kinds.size() % static_cast<std::size_t>(seeds);
     const std::size_t depth =
         depths.size() - 1 - job / kinds.size() / static_cast<std::size_t>(seeds);  // deepest first
     norms[kind][depth][seed] = gradient_norms(laboratory, kinds[kind], depths[depth], static_cast<int>(seed));
   });
-  if (interrupted()) {
+  if (console::interrupted()) {
     claim.verdict.detail = "stopped";
     return claim;
   }

@@ -8,6 +8,7 @@
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/tape/tape.hpp"
+#include "word_lists/word_list.hpp"
 
 namespace norm_study {
 namespace tg = tapegrad;
@@ -17,7 +18,7 @@ using Batches = std::vector<std::vector<std::size_t>>;
 
 /// All test words in batches: mixed, or of one language each (the test words stand language after language).
 Batches cut(const Laboratory& laboratory, std::size_t size, bool one_language) {
-  const std::size_t count = laboratory.corpus().test.size(), per_language = count / kLanguages.size();
+  const std::size_t count = laboratory.corpus().test.size(), per_language = count / word_lists::kLanguages.size();
   std::vector<std::size_t> order = laboratory.random_test_words(count, 2);
   if (one_language)
     std::stable_sort(order.begin(), order.end(),

@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "console/progress.hpp"
 #include "tapegrad/base/random.hpp"
 
 namespace norm_study {
@@ -19,7 +20,7 @@ constexpr int kCurvePoints = 10;
 /// Both baselines at once: counting takes longer than reading.
 Baselines measure(const NaiveBayes& up_to_3, const Corpus& corpus) {
   auto five = std::async(std::launch::async, [&] {
-    return NaiveBayes(corpus.data.train, kLanguages.size(), {.max_order = 5}).accuracy(corpus.data.test);
+    return NaiveBayes(corpus.data.train, word_lists::kLanguages.size(), {.max_order = 5}).accuracy(corpus.data.test);
   });
   Baselines baselines;
   baselines.naive_bayes_3 = up_to_3.accuracy(corpus.data.test);
@@ -51,7 +52,7 @@ std::string command_text(const StudyOptions& options, std::string_view claim) {
 Laboratory::Laboratory(const StudyOptions& options, Corpus words)
     : options_(options),
       corpus_(std::move(words)),
-      bayes_(corpus_.data.train, kLanguages.size(), {.max_order = 3}),
+      bayes_(corpus_.data.train, word_lists::kLanguages.size(), {.max_order = 3}),
       baselines_(measure(bayes_, corpus_)),
       threads_(options.threads > 0 ? options.threads
                                    : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()))) {}
@@ -89,7 +90,7 @@ std::vector<const Trained*> Laboratory::trained(const std::vector<TrainOptions>&
     steps += options.steps;
   }
   if (!missing.empty()) {
-    Progress progress(label, steps);
+    console::Progress progress(label, steps);
     for (Trained& run : train_side_by_side(missing, corpus_, threads_, &progress)) {
       std::string key = run.options.key();
       runs_.emplace(std::move(key), std::move(run));

@@ -14,11 +14,12 @@
 #include "norm_study/narrator.hpp"
 #include "norm_study/report.hpp"
 #include "norm_study/training.hpp"
+#include "word_lists/word_list.hpp"
 
 namespace norm_study {
 
 struct StudyOptions {
-  std::filesystem::path dictionary{kWordListDirectory};
+  std::filesystem::path dictionary{word_lists::kWordListDirectory};
   std::filesystem::path output{"norm_study_report"};
   bool quick = false, full = false;
   std::string claim = {};  // only this one; empty: all of the run's size

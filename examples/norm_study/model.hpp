@@ -13,6 +13,7 @@
 #include "tapegrad/nn/linear.hpp"
 #include "tapegrad/nn/module.hpp"
 #include "tapegrad/ops/mask.hpp"
+#include "word_lists/word_list.hpp"
 
 namespace norm_study {
 
@@ -79,7 +80,7 @@ struct ModelOptions {
   bool norm_first = true;
   std::int64_t layers = 2, width = 64, heads = 4, ffn_width = 128;
   double dropout = 0.0;  // of the embedding and of each block's two branches, in training
-  std::int64_t languages = static_cast<std::int64_t>(kLanguages.size());
+  std::int64_t languages = static_cast<std::int64_t>(word_lists::kLanguages.size());
   std::int64_t most_positions = 80;  // the longest word, padded threefold
 };
 

@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "norm_study/word_lists.hpp"
+#include "norm_study/word_data.hpp"
 
 namespace norm_study {
 

@@ -9,8 +9,8 @@
 #include <cstdio>
 #include <thread>
 
-#include "norm_study/interrupt.hpp"
-#include "norm_study/terminal.hpp"
+#include "console/interrupt.hpp"
+#include "console/terminal.hpp"
 
 namespace norm_study {
 namespace {
@@ -19,17 +19,18 @@ constexpr int kWidest = 110;  // longer lines are hard to read
 
 }  // namespace
 
-Narrator::Narrator() : colour_(wants_colour(stdout)), live_(is_terminal(stdout)) {}
+Narrator::Narrator() : colour_(console::wants_colour(stdout)), live_(console::is_terminal(stdout)) {}
 
-int Narrator::width() const { return std::clamp(terminal_width(stdout, 100), 20, kWidest); }
+int Narrator::width() const { return std::clamp(console::terminal_width(stdout, 100), 20, kWidest); }
 
 void Narrator::heading(std::string_view text) const {
   line("");
-  for (const std::string& part : wrap(text, static_cast<std::size_t>(width()))) line(painted(part, 1, colour_));
+  for (const std::string& part : console::wrap(text, static_cast<std::size_t>(width())))
+    line(painted(part, 1, colour_));
 }
 
 void Narrator::say(std::string_view text) const {
-  for (const std::string& part : wrap(text, static_cast<std::size_t>(width()))) line(part);
+  for (const std::string& part : console::wrap(text, static_cast<std::size_t>(width()))) line(part);
 }
 
 void Narrator::line(std::string_view text) const {
@@ -39,18 +40,20 @@ void Narrator::line(std::string_view text) const {
 
 void Narrator::verdict(const Claim& claim) const {
   const std::string plain = verdict_line(claim, false);
-  if (display_width(plain) <= static_cast<std::size_t>(width())) {
+  if (console::display_width(plain) <= static_cast<std::size_t>(width())) {
     line(verdict_line(claim, colour_));
   } else {
     say(plain);
   }
-  for (const std::string& part : wrap(claim.sentence, static_cast<std::size_t>(width() - 4))) line("    " + part);
+  for (const std::string& part : console::wrap(claim.sentence, static_cast<std::size_t>(width() - 4)))
+    line("    " + part);
   if (claim.verdict.outcome == Outcome::holds || claim.verdict.outcome == Outcome::fails) return;
-  for (const std::string& part : wrap(claim.verdict.detail, static_cast<std::size_t>(width() - 4))) line("    " + part);
+  for (const std::string& part : console::wrap(claim.verdict.detail, static_cast<std::size_t>(width() - 4)))
+    line("    " + part);
 }
 
 void Narrator::pause(int milliseconds) const {
-  if (live_ && !interrupted()) std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+  if (live_ && !console::interrupted()) std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
 }
 
 std::string bar_text(double share, int width) {
@@ -59,7 +62,7 @@ std::string bar_text(double share, int width) {
   std::string text;
   for (long i = 0; i < eighths / 8; ++i) text += "█";
   text += kEighths[static_cast<std::size_t>(eighths % 8)];
-  return fit(text, static_cast<std::size_t>(width));
+  return console::fit(text, static_cast<std::size_t>(width));
 }
 
 std::string painted(std::string_view text, int code, bool colour) {

@@ -6,12 +6,14 @@
 #include <cstdio>
 #include <numeric>
 
-#include "norm_study/interrupt.hpp"
+#include "console/interrupt.hpp"
+#include "console/terminal.hpp"
 #include "norm_study/narrator.hpp"
-#include "norm_study/terminal.hpp"
 #include "norm_study/training.hpp"
 #include "tapegrad/ops/softmax.hpp"
 #include "tapegrad/tape/tape.hpp"
+#include "word_lists/letters.hpp"
+#include "word_lists/word_list.hpp"
 
 namespace norm_study {
 namespace {
@@ -21,16 +23,16 @@ constexpr std::size_t kLanguageWidth = 11;  // columns of the longest name and a
 
 bool is_space(char32_t c) { return c == U' ' || (c >= U'\t' && c <= U'\r') || c == 0xa0; }
 
-TypedWord judge_word(std::u32string_view word, LengthLimits limits) {
-  TypedWord typed{.text = to_utf8(word), .letters = {}, .fault = {}};
-  while (!word.empty() && !is_letter(word.front())) word.remove_prefix(1);
-  while (!word.empty() && !is_letter(word.back())) word.remove_suffix(1);
+TypedWord judge_word(std::u32string_view word, word_lists::LengthLimits limits) {
+  TypedWord typed{.text = word_lists::to_utf8(word), .letters = {}, .fault = {}};
+  while (!word.empty() && !word_lists::is_letter(word.front())) word.remove_prefix(1);
+  while (!word.empty() && !word_lists::is_letter(word.back())) word.remove_suffix(1);
   if (word.empty()) {
     typed.fault = "has no letters of the Latin alphabet";
   } else if (word.size() < limits.min_letters || word.size() > limits.max_letters) {
     typed.fault =
         fmt::format("has {} letters; words have {} to {}", word.size(), limits.min_letters, limits.max_letters);
-  } else if (const auto lower = normalize_word(word, limits)) {
+  } else if (const auto lower = word_lists::normalize_word(word, limits)) {
     typed.letters = *lower;
   } else {
     typed.fault = "holds a sign that is no letter";
@@ -40,8 +42,8 @@ TypedWord judge_word(std::u32string_view word, LengthLimits limits) {
 
 }  // namespace
 
-std::vector<TypedWord> parse_line(std::string_view line, LengthLimits limits) {
-  const std::u32string letters = decode(line, detect_encoding(line));
+std::vector<TypedWord> parse_line(std::string_view line, word_lists::LengthLimits limits) {
+  const std::u32string letters = word_lists::decode(line, word_lists::detect_encoding(line));
   std::vector<TypedWord> words;
   for (std::size_t at = 0; at < letters.size();) {
     if (is_space(letters[at])) {
@@ -77,11 +79,11 @@ std::string answer(const TypedWord& word, WordClassifier& model, const Alphabet&
   std::string text = fmt::format("  {}\n", painted(word.text, 1, colour));
   const int room = std::clamp(width - 2 - static_cast<int>(kLanguageWidth) - 8, 5, 40);
   for (const std::size_t l : order) {
-    text += fmt::format("  {}{} {:4.0f} %\n", fit(kLanguages[l].name, kLanguageWidth),
+    text += fmt::format("  {}{} {:4.0f} %\n", console::fit(word_lists::kLanguages[l].name, kLanguageWidth),
                         painted(bar_text(network[l], room), 36, colour), 100 * network[l]);
   }
   const auto best = static_cast<std::size_t>(std::max_element(counted.begin(), counted.end()) - counted.begin());
-  return text + fmt::format("  naive Bayes: {}, {:.0f} %\n", kLanguages[best].name, 100 * counted[best]);
+  return text + fmt::format("  naive Bayes: {}, {:.0f} %\n", word_lists::kLanguages[best].name, 100 * counted[best]);
 }
 
 void run_prompt(std::istream& in, WordClassifier& model, const Alphabet& alphabet, const NaiveBayes& bayes) {
@@ -89,11 +91,12 @@ void run_prompt(std::istream& in, WordClassifier& model, const Alphabet& alphabe
   for (;;) {
     fmt::print("> ");
     std::fflush(stdout);
-    if (!std::getline(in, line) || interrupted()) break;
+    if (!std::getline(in, line) || console::interrupted()) break;
     const std::vector<TypedWord> words = parse_line(line);
     if (words.empty()) break;
     for (const TypedWord& word : words)
-      fmt::print("{}", answer(word, model, alphabet, bayes, terminal_width(stdout), wants_colour(stdout)));
+      fmt::print("{}",
+                 answer(word, model, alphabet, bayes, console::terminal_width(stdout), console::wants_colour(stdout)));
   }
   fmt::print("\n");
 }

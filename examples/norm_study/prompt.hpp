@@ -9,6 +9,7 @@
 #include "norm_study/batches.hpp"
 #include "norm_study/model.hpp"
 #include "norm_study/naive_bayes.hpp"
+#include "word_lists/word_list.hpp"
 
 namespace norm_study {
 
@@ -21,7 +22,7 @@ struct TypedWord {
 
 /// The words of a line, apart at white space. Bytes that are not UTF-8 are read as ISO-8859-1. Signs that are not
 /// letters at a word's ends (quotes, commas) are taken off.
-std::vector<TypedWord> parse_line(std::string_view line, LengthLimits limits = {});
+std::vector<TypedWord> parse_line(std::string_view line, word_lists::LengthLimits limits = {});
 
 /// Probabilities of the languages in evaluation mode.
 std::vector<double> language_probabilities(WordClassifier& model, const Alphabet& alphabet, std::u32string_view word);

@@ -11,8 +11,9 @@
 #include <system_error>
 #include <utility>
 
-#include "norm_study/terminal.hpp"
+#include "console/terminal.hpp"
 #include "tapegrad/base/error.hpp"
+#include "word_lists/letters.hpp"
 
 namespace norm_study {
 namespace {
@@ -235,14 +236,14 @@ std::string training_html(const StudyResults& results) {
 std::string words_html(const StudyResults& results) {
   if (!results.words) return "";
   Table table{{"language", "lines", "usable words", "also in another list", "encoding", "package"}, {}};
-  for (std::size_t l = 0; l < kLanguages.size(); ++l) {
+  for (std::size_t l = 0; l < word_lists::kLanguages.size(); ++l) {
     const ListFacts& facts = results.words->facts[l];
-    table.rows.push_back({std::string(kLanguages[l].name), fmt::format("{}", facts.lines),
+    table.rows.push_back({std::string(word_lists::kLanguages[l].name), fmt::format("{}", facts.lines),
                           fmt::format("{}", facts.usable), fmt::format("{:.1f} %", 100 * facts.shared_fraction()),
-                          facts.encoding == Encoding::utf8 ? "UTF-8" : "ISO-8859-1, converted",
-                          std::string(kLanguages[l].package)});
+                          facts.encoding == word_lists::Encoding::utf8 ? "UTF-8" : "ISO-8859-1, converted",
+                          std::string(word_lists::kLanguages[l].package)});
   }
-  const std::size_t languages = kLanguages.size();
+  const std::size_t languages = word_lists::kLanguages.size();
   return fmt::format(
       R"(<section id="words"><h2>The words</h2><p>{} training and {} test words for each of {} languages, from Debian’s word lists, in lower case; )"
       "words with other signs than letters and words that stand in more than one list are dropped; train and test "
@@ -397,12 +398,12 @@ std::string verdict_table(const StudyResults& results, int width, bool colour) {
   std::string out;
   if (columns < 64) {
     for (const Claim& claim : results.claims) {
-      for (const std::string& line : wrap(claim.id + " " + claim.title, columns)) out += line + "\n";
+      for (const std::string& line : console::wrap(claim.id + " " + claim.title, columns)) out += line + "\n";
       const std::string verdict =
           fmt::format("  {} {}", badge(claim.verdict.outcome).sign, verdict_words(claim.verdict));
-      out += painted(claim.verdict, fit(verdict, std::min(columns, display_width(verdict)))) + "\n";
-      for (const std::string& line : wrap(claim.verdict.detail, columns - 4))
-        out += "    " + fit(line, std::min(columns - 4, display_width(line))) + "\n";
+      out += painted(claim.verdict, console::fit(verdict, std::min(columns, console::display_width(verdict)))) + "\n";
+      for (const std::string& line : console::wrap(claim.verdict.detail, columns - 4))
+        out += "    " + console::fit(line, std::min(columns - 4, console::display_width(line))) + "\n";
     }
     return out;
   }
@@ -412,10 +413,10 @@ std::string verdict_table(const StudyResults& results, int width, bool colour) {
   const std::string gap(kGap, ' ');
   const auto row = [&](const std::string& id, const std::string& name, const std::string& verdict,
                        const std::string& measured, const Verdict* colours) {
-    std::string line = fit(id, kId) + gap + fit(name, title) + gap;
-    const std::string padding(kVerdict - display_width(verdict), ' ');
+    std::string line = console::fit(id, kId) + gap + console::fit(name, title) + gap;
+    const std::string padding(kVerdict - console::display_width(verdict), ' ');
     line += (colours != nullptr && !verdict.empty() ? painted(*colours, verdict) : verdict) + padding + gap;
-    line += fit(measured, std::min(detail, display_width(measured)));
+    line += console::fit(measured, std::min(detail, console::display_width(measured)));
     line.erase(line.find_last_not_of(' ') + 1);
     return line + "\n";
   };
@@ -423,9 +424,9 @@ std::string verdict_table(const StudyResults& results, int width, bool colour) {
   for (std::size_t i = 0; i < columns; ++i) rule += "─";
   out += row("", "claim", "verdict", "measured", nullptr) + rule + "\n";
   for (const Claim& claim : results.claims) {
-    const auto names = wrap(claim.title, title), details = wrap(claim.verdict.detail, detail);
+    const auto names = console::wrap(claim.title, title), details = console::wrap(claim.verdict.detail, detail);
     const auto words =
-        wrap(fmt::format("{} {}", badge(claim.verdict.outcome).sign, verdict_words(claim.verdict)), kVerdict);
+        console::wrap(fmt::format("{} {}", badge(claim.verdict.outcome).sign, verdict_words(claim.verdict)), kVerdict);
     for (std::size_t l = 0; l < std::max({names.size(), details.size(), words.size()}); ++l) {
       const auto line = [l](const std::vector<std::string>& lines) {
         return l < lines.size() ? lines[l] : std::string();

@@ -9,7 +9,8 @@
 
 #include "norm_study/charts.hpp"
 #include "norm_study/statistics.hpp"
-#include "norm_study/word_lists.hpp"
+#include "norm_study/word_data.hpp"
+#include "word_lists/word_list.hpp"
 
 namespace norm_study {
 
@@ -44,7 +45,7 @@ struct TrainingRun {
 
 /// The baselines beside every accuracy, in [0, 1].
 struct Baselines {
-  double naive_bayes_3 = 0, naive_bayes_5 = 0, chance = 1.0 / static_cast<double>(kLanguages.size());
+  double naive_bayes_3 = 0, naive_bayes_5 = 0, chance = 1.0 / static_cast<double>(word_lists::kLanguages.size());
 };
 
 struct StudyResults {

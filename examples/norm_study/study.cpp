@@ -11,11 +11,12 @@
 #include <iostream>
 #include <utility>
 
+#include "console/interrupt.hpp"
+#include "console/terminal.hpp"
 #include "norm_study/claims.hpp"
-#include "norm_study/interrupt.hpp"
 #include "norm_study/prompt.hpp"
-#include "norm_study/terminal.hpp"
 #include "tapegrad/base/error.hpp"
+#include "word_lists/word_list.hpp"
 
 namespace norm_study {
 namespace {
@@ -126,16 +127,17 @@ void introduce(const Laboratory& laboratory, double seconds) {
       "read in {:.1f} s. The baseline to beat: naive Bayes over letter groups finds {:.1f} % (n ≤ 3) and {:.1f} % (n ≤ "
       "5); "
       "guessing finds {:.1f} %.",
-      corpus.train.size(), corpus.test.size(), kLanguages.size(), seconds, 100 * laboratory.baselines().naive_bayes_3,
-      100 * laboratory.baselines().naive_bayes_5, 100 * laboratory.baselines().chance));
+      corpus.train.size(), corpus.test.size(), word_lists::kLanguages.size(), seconds,
+      100 * laboratory.baselines().naive_bayes_3, 100 * laboratory.baselines().naive_bayes_5,
+      100 * laboratory.baselines().chance));
   narrator.line("");
 }
 
 void offer_prompt(Laboratory& laboratory) {
   const StudyOptions& options = laboratory.options();
   const bool wanted =
-      options.prompt.value_or(options.claim.empty() && is_terminal(stdout) && isatty(STDIN_FILENO) == 1);
-  if (!wanted || interrupted()) return;
+      options.prompt.value_or(options.claim.empty() && console::is_terminal(stdout) && isatty(STDIN_FILENO) == 1);
+  if (!wanted || console::interrupted()) return;
   WordClassifier network = laboratory.reference(Norm::layer);
   laboratory.narrator().heading("Type words of any of the languages; an empty line ends");
   run_prompt(std::cin, network, laboratory.corpus().data.alphabet, laboratory.bayes());
@@ -157,7 +159,7 @@ int run_study(const StudyOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
   const std::vector<Experiment> list = chosen(options);
-  const InterruptGuard guard;
+  const console::InterruptGuard guard;
   Laboratory laboratory(options, Corpus(load_words({.directory = options.dictionary,
                                                     .train_per_language = options.train_words,
                                                     .test_per_language = options.test_words,
@@ -180,13 +182,13 @@ int run_study(const StudyOptions& options) {
                        .findings = {}};
   const Narrator& narrator = laboratory.narrator();
   for (const Experiment& experiment : list) {
-    if (interrupted()) break;
+    if (console::interrupted()) break;
     if (!experiment.announcement.empty()) narrator.heading(experiment.announcement);
     Claim claim = experiment.measure(laboratory);
     narrator.verdict(claim);
     add(results, std::move(claim));
   }
-  results.interrupted = interrupted();
+  results.interrupted = console::interrupted();
   results.machine = fmt::format("{} threads, {:.0f} s", laboratory.threads(), seconds());
   results.runs = curves(laboratory, find(results, "0"));
   results.runs_setup = find(results, "0") == nullptr ? "" : find(results, "0")->setup;

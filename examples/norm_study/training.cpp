@@ -13,7 +13,7 @@
 #include <thread>
 #include <utility>
 
-#include "norm_study/interrupt.hpp"
+#include "console/interrupt.hpp"
 #include "tapegrad/base/threads.hpp"
 #include "tapegrad/ops/loss.hpp"
 #include "tapegrad/ops/reduce.hpp"
@@ -59,9 +59,9 @@ std::string TrainOptions::key() const {
                      warmup, static_cast<int>(order), pad_to);
 }
 
-Trained train(const TrainOptions& options, const Corpus& corpus, Progress* progress) {
+Trained train(const TrainOptions& options, const Corpus& corpus, console::Progress* progress) {
   Trained run{.options = options, .model = WordClassifier(options.model, options.seed), .curve = {}};
-  if (interrupted()) return run;
+  if (console::interrupted()) return run;
   tg::optim::AdamW optimizer(run.model.parameters(), {.lr = options.lr, .betas = {0.9, 0.98}, .weight_decay = 0.01});
   tg::optim::WarmupCosine schedule(optimizer,
                                    {.warmup_steps = std::llround(options.warmup * static_cast<double>(options.steps)),
@@ -72,7 +72,7 @@ Trained train(const TrainOptions& options, const Corpus& corpus, Progress* progr
 
   double loss_sum = 0, curve_loss = 0, recent_loss = 0;
   std::int64_t curve_steps = 0, recent_hits = 0, recent_steps = 0;
-  for (std::int64_t step = 0; step < options.steps && !interrupted(); ++step) {
+  for (std::int64_t step = 0; step < options.steps && !console::interrupted(); ++step) {
     const auto start = std::chrono::steady_clock::now();
     const Batch batch = make_batch(corpus.train, source.next(), options.pad_to);
     {
@@ -137,7 +137,7 @@ void run_side_by_side(std::size_t count, int threads, const std::function<void(s
 }
 
 std::vector<Trained> train_side_by_side(const std::vector<TrainOptions>& options, const Corpus& corpus, int threads,
-                                        Progress* progress) {
+                                        console::Progress* progress) {
   std::vector<std::optional<Trained>> runs(options.size());
   run_side_by_side(options.size(), threads, [&](std::size_t i) { runs[i] = train(options[i], corpus, progress); });
   std::vector<Trained> done;

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "console/progress.hpp"
 #include "norm_study/batches.hpp"
 #include "norm_study/model.hpp"
-#include "norm_study/progress.hpp"
 #include "norm_study/report.hpp"
 
 namespace norm_study {
@@ -40,12 +40,12 @@ struct Trained {
 };
 
 /// AdamW(0.9, 0.98) with weight decay 0.01, linear warm-up and cosine. Stops early when interrupted().
-Trained train(const TrainOptions& options, const Corpus& corpus, Progress* progress);
+Trained train(const TrainOptions& options, const Corpus& corpus, console::Progress* progress);
 
 /// Networks trained by `threads` threads, each network by one of them; results in the order of the options. Those whose
 /// turn has not come when interrupted() becomes true have 0 steps. Rethrows what a training throws.
 std::vector<Trained> train_side_by_side(const std::vector<TrainOptions>& options, const Corpus& corpus, int threads,
-                                        Progress* progress);
+                                        console::Progress* progress);
 
 /// Calls job(0) ... job(count - 1) on `threads` threads, each of which computes on one core. Rethrows the first
 /// exception.

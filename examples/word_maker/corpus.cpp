@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "tapegrad/base/error.hpp"
+#include "word_lists/letters.hpp"
 
 namespace word_maker {
 namespace {
@@ -34,9 +35,9 @@ Sequence encode_word(const Vocabulary& vocabulary, std::u32string_view word) {
 
 }  // namespace
 
-const norm_study::Language& find_language(std::string_view name) {
+const word_lists::Language& find_language(std::string_view name) {
   std::string names;
-  for (const norm_study::Language& language : norm_study::kLanguages) {
+  for (const word_lists::Language& language : word_lists::kLanguages) {
     if (lower_ascii(language.name) == lower_ascii(name)) return language;
     names += (names.empty() ? "" : ", ") + lower_ascii(language.name);
   }
@@ -54,7 +55,7 @@ Corpus make_word_corpus(std::string source, const std::vector<std::u32string>& l
   for (const auto* side : {&learnt, &held_out}) {
     for (const std::u32string& word : *side) {
       characters.insert(word.begin(), word.end());
-      corpus.known.emplace(norm_study::to_utf8(word), side == &learnt);
+      corpus.known.emplace(word_lists::to_utf8(word), side == &learnt);
     }
   }
   corpus.vocabulary = Vocabulary({characters.begin(), characters.end()});
@@ -63,12 +64,12 @@ Corpus make_word_corpus(std::string source, const std::vector<std::u32string>& l
   return corpus;
 }
 
-Corpus read_words(const norm_study::Language& language, const WordCorpusOptions& options) {
-  const norm_study::WordList list = norm_study::read_word_list(language, options.directory, kOrderSeed);
+Corpus read_words(const word_lists::Language& language, const WordCorpusOptions& options) {
+  const word_lists::WordList list = word_lists::read_word_list(language, options.directory, kOrderSeed);
   std::vector<std::u32string> learnt, held_out;
   for (std::size_t i = 0; i < list.size(); ++i) {
-    std::u32string word = norm_study::decode(list[i], norm_study::Encoding::utf8);
-    (norm_study::is_test_word(language.name, word) ? held_out : learnt).push_back(std::move(word));
+    std::u32string word = word_lists::decode(list[i], word_lists::Encoding::utf8);
+    (word_lists::is_test_word(language.name, word) ? held_out : learnt).push_back(std::move(word));
   }
   Corpus corpus = make_word_corpus(
       fmt::format("{} words of {}", language.name, (options.directory / language.file).string()), learnt, held_out);
@@ -87,7 +88,8 @@ Corpus read_text(const std::filesystem::path& path, std::size_t held_out) {
   std::ifstream file(path, std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(file), {}};
   if (!file.is_open() || file.bad()) fail(errno == 0 ? "reading failed" : std::strerror(errno));
-  std::u32string text = norm_study::decode(bytes, norm_study::detect_encoding(bytes));
+  if (bytes.find('\0') != std::string::npos) fail("it is not a text: it holds a zero byte");
+  std::u32string text = word_lists::decode(bytes, word_lists::detect_encoding(bytes));
   std::erase(text, U'\r');
   if (text.size() < kShortestText)
     throw tapegrad::ValueError(

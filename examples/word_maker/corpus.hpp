@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "norm_study/word_lists.hpp"
+#include "word_lists/word_list.hpp"
 #include "word_maker/vocabulary.hpp"
 
 namespace word_maker {
@@ -26,14 +26,14 @@ struct Corpus {
 };
 
 /// The language of that name, in any case. Throws tapegrad::ValueError that lists the names.
-const norm_study::Language& find_language(std::string_view name);
+const word_lists::Language& find_language(std::string_view name);
 
 /// Throws tapegrad::ValueError unless there is a word on both sides.
 Corpus make_word_corpus(std::string source, const std::vector<std::u32string>& learnt,
                         const std::vector<std::u32string>& held_out);
 
 struct WordCorpusOptions {
-  std::filesystem::path directory{norm_study::kWordListDirectory};
+  std::filesystem::path directory{word_lists::kWordListDirectory};
   /// At most so many words are measured on; held-out words beyond them are not learnt from either.
   std::size_t held_out = 2000;
 };
@@ -41,7 +41,7 @@ struct WordCorpusOptions {
 /// A word list in lower case, without words that hold a sign which is no letter. Held out is each word whose first six
 /// letters say so (one stem in nine): inflected forms of a word that was learnt would be known by heart. Throws
 /// tapegrad::IoError that names the package when the list is missing.
-Corpus read_words(const norm_study::Language& language, const WordCorpusOptions& options = {});
+Corpus read_words(const word_lists::Language& language, const WordCorpusOptions& options = {});
 
 /// A text file, in UTF-8 or else ISO-8859-1; its last tenth (at most `held_out` characters) is held out. Throws
 /// tapegrad::IoError, or tapegrad::ValueError for a text of less than 1000 characters.

@@ -5,25 +5,29 @@
 //   word_maker --text novel.txt                 running text instead of a word list
 //   word_maker --load word_maker.safetensors --sample 20 --prefix trans --temperature 0.8
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
-#include "norm_study/interrupt.hpp"
-#include "norm_study/progress.hpp"
-#include "norm_study/terminal.hpp"
-#include "norm_study/word_lists.hpp"
+#include "console/interrupt.hpp"
+#include "console/progress.hpp"
+#include "console/terminal.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/random.hpp"
+#include "word_lists/letters.hpp"
+#include "word_lists/word_list.hpp"
 #include "word_maker/batches.hpp"
 #include "word_maker/corpus.hpp"
 #include "word_maker/kneser_ney.hpp"
@@ -35,14 +39,14 @@ namespace {
 
 using namespace word_maker;
 
-constexpr int kBadInput = 2;
+constexpr int kBadInput = 2, kInterrupted = 130;                   // 130: as a shell calls what SIGINT ended
 constexpr std::int64_t kWordsInAStep = 128, kWindowsInAStep = 16;  // about as many characters
 constexpr std::int64_t kReports = 10;                              // lines of the table while it trains
 constexpr std::int64_t kWordsInALine = 12;                         // at most
 constexpr std::int64_t kCharactersInALine = 120;
 
 struct Options {
-  std::string language = "english", text, dictionaries{norm_study::kWordListDirectory};
+  std::string language = "english", text, dictionaries{word_lists::kWordListDirectory};
   std::string save = "word_maker.safetensors", load, logits, prefix;
   std::int64_t steps = 3000, embed = 96, layers = 3, heads = 4, block = 96;
   std::int64_t sample = 20, characters = 600, held_out = 2000;
@@ -57,7 +61,7 @@ struct Options {
 class Printer {
  public:
   Printer(const Vocabulary& vocabulary, const std::unordered_map<std::string, bool>& known)
-      : vocabulary_(vocabulary), known_(known), colour_(norm_study::wants_colour(stdout)) {}
+      : vocabulary_(vocabulary), known_(known), colour_(console::wants_colour(stdout)) {}
 
   struct Entry {
     std::string plain, painted;
@@ -103,17 +107,17 @@ void print_words(Printer& printer, const std::vector<Sequence>& made) {
   std::size_t widest = 0;
   for (const Sequence& sequence : made) {
     entries.push_back(printer.word(sequence));
-    widest = std::max(widest, norm_study::display_width(entries.back().plain));
+    widest = std::max(widest, console::display_width(entries.back().plain));
   }
   const std::size_t column = widest + 2;
   const std::size_t columns =
-      std::max<std::size_t>(1, (static_cast<std::size_t>(norm_study::terminal_width(stdout)) - 3) / column);
+      std::max<std::size_t>(1, (static_cast<std::size_t>(console::terminal_width(stdout)) - 3) / column);
   const std::size_t rows = (entries.size() + columns - 1) / columns;
   for (std::size_t r = 0; r < rows; ++r) {
     std::string line = " ";
     for (std::size_t i = r; i < entries.size(); i += rows) {
       line += " " + entries[i].painted;
-      if (i + rows < entries.size()) line += std::string(column - 1 - norm_study::display_width(entries[i].plain), ' ');
+      if (i + rows < entries.size()) line += std::string(column - 1 - console::display_width(entries[i].plain), ' ');
     }
     fmt::print("{}\n", line);
   }
@@ -121,8 +125,8 @@ void print_words(Printer& printer, const std::vector<Sequence>& made) {
 
 /// The letters that every made-up word begins with, as tokens.
 Sequence prefix_tokens(const Options& options, Kind kind, const Vocabulary& vocabulary) {
-  std::u32string letters = norm_study::decode(options.prefix, norm_study::detect_encoding(options.prefix));
-  if (kind == Kind::words) std::transform(letters.begin(), letters.end(), letters.begin(), norm_study::to_lower);
+  std::u32string letters = word_lists::decode(options.prefix, word_lists::detect_encoding(options.prefix));
+  if (kind == Kind::words) std::transform(letters.begin(), letters.end(), letters.begin(), word_lists::to_lower);
   return vocabulary.encode(letters);
 }
 
@@ -134,7 +138,7 @@ MakeUpOptions make_up_options(const Options& options, const Maker& maker, std::i
 }
 
 std::vector<float> wanted_logits(const Options& options, Maker& maker) {
-  const std::u32string word = norm_study::decode(options.logits, norm_study::detect_encoding(options.logits));
+  const std::u32string word = word_lists::decode(options.logits, word_lists::detect_encoding(options.logits));
   return logits_along(maker.model, maker.vocabulary.encode(word));
 }
 
@@ -207,11 +211,11 @@ void print_report(std::int64_t step, double bits, double baseline, const Options
   std::string line = fmt::format(
       "{:6}   {}   {:6.3f}  ", step,
       bits < baseline ? printer.strong(fmt::format("{:9.3f}", bits)) : fmt::format("{:9.3f}", bits), baseline);
-  auto room = static_cast<std::size_t>(std::max(norm_study::terminal_width(stdout, 100) - 30, 12));
+  auto room = static_cast<std::size_t>(std::max(console::terminal_width(stdout, 100) - 30, 12));
   if (words) {
     for (const Sequence& sequence : made) {
       const Printer::Entry entry = printer.word(sequence);
-      const std::size_t width = norm_study::display_width(entry.plain) + 1;
+      const std::size_t width = console::display_width(entry.plain) + 1;
       if (width > room) break;
       room -= width;
       line += " " + entry.painted;
@@ -220,7 +224,7 @@ void print_report(std::int64_t step, double bits, double baseline, const Options
     std::string piece = printer.piece(made.front());
     std::replace_if(
         piece.begin(), piece.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
-    line += " " + norm_study::fit(piece, room - 1);
+    line += " " + console::fit(piece, room - 1);
   }
   fmt::print("{}\n", line);
   std::fflush(stdout);
@@ -232,14 +236,20 @@ Corpus read_corpus(const Options& options) {
                     {.directory = options.dictionaries, .held_out = static_cast<std::size_t>(options.held_out)});
 }
 
+/// An unwritable place is told before the training instead of after it.
 void expect_writable(const std::string& path) {
   if (path.empty()) return;
-  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  if (!folder.empty() && !std::filesystem::is_directory(folder))
+  if (std::filesystem::is_directory(path)) throw tapegrad::IoError(fmt::format("[save] {} is a folder", path));
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  const std::filesystem::path folder = parent.empty() ? "." : parent;
+  if (!std::filesystem::is_directory(folder))
     throw tapegrad::IoError(fmt::format("[save] no folder {} for {}", folder.string(), path));
+  if (access(folder.c_str(), W_OK) != 0)
+    throw tapegrad::IoError(fmt::format("[save] cannot write in {}: {}", folder.string(), std::strerror(errno)));
 }
 
-void learn(const Options& options) {
+/// Whether it came to its end.
+bool learn(const Options& options) {
   expect_writable(options.save);
   const auto start = std::chrono::steady_clock::now();
   const Corpus corpus = read_corpus(options);
@@ -262,10 +272,10 @@ void learn(const Options& options) {
   print_introduction(options, corpus, maker, counted, printer);
 
   const std::int64_t batch = options.batch.value_or(words ? kWordsInAStep : kWindowsInAStep);
-  const norm_study::InterruptGuard guard;
+  const console::InterruptGuard guard;
   std::int64_t done = 0;
   {
-    norm_study::Progress progress("learning", options.steps);
+    console::Progress progress("learning", options.steps);
     const std::int64_t interval = std::max<std::int64_t>(1, (options.steps + kReports - 1) / kReports);
     double smoothed = 0;
     done =
@@ -273,7 +283,7 @@ void learn(const Options& options) {
               [&](const TrainingStep& step) {
                 smoothed = step.step == 1 ? step.loss : 0.95 * smoothed + 0.05 * step.loss;
                 progress.advance(1, step.sequences, smoothed);
-                if (norm_study::interrupted()) return false;
+                if (console::interrupted()) return false;
                 if (step.step % interval == 0 && step.step < options.steps) {
                   progress.clear();
                   print_report(step.step, bits_per_character(maker.model, corpus), baseline, options, maker, printer);
@@ -289,7 +299,7 @@ void learn(const Options& options) {
   fmt::print("\n{} on {} held-out {}: network {:.3f}, n-gram {:.3f} ({:+.1f} %), after {}\n",
              printer.strong("bits per character"), with_commas(held_out), words ? "words" : "characters", bits,
              baseline, 100 * (bits / baseline - 1),
-             norm_study::clock_text(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()));
+             console::clock_text(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()));
   if (!options.save.empty()) fmt::print("weights: {}\n", options.save);
   if (options.sample > 0) fmt::print("\n");
   Printer last(corpus.vocabulary, corpus.known);
@@ -298,6 +308,7 @@ void learn(const Options& options) {
     fmt::print("{}\n", last.faint(fmt::format("{} of {} are real words, {} of them held out", last.real(), last.made(),
                                               last.unseen())));
   print_logits(options, maker);
+  return done == options.steps;
 }
 
 void use(const Options& options) {
@@ -332,29 +343,28 @@ int main(int argc, char** argv) {
   auto* language = option("--language", options.language, "Language of a word list: english, german, ...", data);
   option("--dict", options.dictionaries, "Folder of the word lists", data);
   auto* text = option("--text", options.text, "A text file instead of a word list", data)->excludes(language);
-  option("--held-out", options.held_out, "Words measured on, at most", data)->check(positive);
-  option("--block", options.block, "Characters that the network sees of running text", data)
-      ->check(CLI::Range(std::int64_t{2}, std::int64_t{1} << 14));
+  auto* held_out = option("--held-out", options.held_out, "Words measured on, at most", data)->check(positive);
+  auto* block = option("--block", options.block, "Characters that the network sees of running text", data)
+                    ->check(CLI::Range(std::int64_t{2}, std::int64_t{1} << 14));
 
   const char* network = "Network and training";
-  option("--embed", options.embed, "Width", network)->check(CLI::Range(1, 4096));
-  option("--layers", options.layers, "Layers", network)->check(CLI::Range(1, 64));
-  option("--heads", options.heads, "Attention heads; they divide the width", network)->check(CLI::Range(1, 256));
+  auto* embed = option("--embed", options.embed, "Width", network)->check(CLI::Range(1, 4096));
+  auto* layers = option("--layers", options.layers, "Layers", network)->check(CLI::Range(1, 64));
+  auto* heads =
+      option("--heads", options.heads, "Attention heads; they divide the width", network)->check(CLI::Range(1, 256));
   auto* steps = option("--steps", options.steps, "Steps", network)->check(positive);
-  app.add_option("--batch", options.batch,
-                 fmt::format("Words ({}) or windows of text ({}) in a step", kWordsInAStep, kWindowsInAStep))
-      ->check(CLI::Range(1, 65536))
-      ->group(network);
-  option("--lr", options.lr, "Learning rate at its highest", network)->check(CLI::PositiveNumber);
+  auto* batch =
+      app.add_option("--batch", options.batch,
+                     fmt::format("Words ({}) or windows of text ({}) in a step", kWordsInAStep, kWindowsInAStep))
+          ->check(CLI::Range(1, 65536))
+          ->group(network);
+  auto* lr = option("--lr", options.lr, "Learning rate at its highest", network)->check(CLI::PositiveNumber);
   auto* keep = option("--save", options.save, "File for the weights; \"\" keeps none", network);
 
   const char* sampling = "Making up";
-  app.add_option("--load", options.load, "Use these weights instead of learning")
-      ->group(sampling)
-      ->excludes(language)
-      ->excludes(text)
-      ->excludes(steps)
-      ->excludes(keep);
+  auto* load = app.add_option("--load", options.load, "Use these weights instead of learning")->group(sampling);
+  for (CLI::Option* of_learning : {language, text, held_out, block, embed, layers, heads, steps, batch, lr, keep})
+    load->excludes(of_learning);
   option("--sample", options.sample, "Words to make up at the end", sampling)->check(not_negative);
   option("--characters", options.characters, "Length of made-up text", sampling)->check(positive);
   option("--temperature", options.sampling.temperature, "Below 1 plays safe, 0 always takes the likeliest", sampling)
@@ -373,7 +383,11 @@ int main(int argc, char** argv) {
   }
   if (options.no_colour) setenv("NO_COLOR", "1", 1);
   try {
-    options.load.empty() ? learn(options) : use(options);
+    if (!options.load.empty()) {
+      use(options);
+    } else if (!learn(options)) {
+      return kInterrupted;
+    }
   } catch (const tapegrad::Error& error) {
     fmt::print(stderr, "word_maker: {}\n", error.what());
     return kBadInput;

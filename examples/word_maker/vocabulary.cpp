@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "norm_study/word_lists.hpp"
 #include "tapegrad/base/error.hpp"
+#include "word_lists/letters.hpp"
 
 namespace word_maker {
 
@@ -29,7 +29,7 @@ Sequence Vocabulary::encode(std::u32string_view text) const {
     if (!contains(c))
       throw tapegrad::ValueError(
           fmt::format("[vocabulary] no character \"{}\" (U+{:04X}) among the {} that were learnt",
-                      norm_study::to_utf8({&c, 1}), static_cast<std::uint32_t>(c), characters_.size()));
+                      word_lists::to_utf8({&c, 1}), static_cast<std::uint32_t>(c), characters_.size()));
     const auto found = std::lower_bound(characters_.begin(), characters_.end(), c);
     tokens.push_back(static_cast<Token>(found - characters_.begin()) + 1);
   }
@@ -42,7 +42,7 @@ std::string Vocabulary::decode(std::span<const Token> tokens) const {
     if (token == kBoundary) break;
     text.push_back(characters_.at(static_cast<std::size_t>(token) - 1));
   }
-  return norm_study::to_utf8(text);
+  return word_lists::to_utf8(text);
 }
 
 }  // namespace word_maker

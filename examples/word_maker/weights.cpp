@@ -5,9 +5,9 @@
 #include <charconv>
 #include <map>
 
-#include "norm_study/word_lists.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/io/safetensors.hpp"
+#include "word_lists/letters.hpp"
 
 namespace word_maker {
 
@@ -28,7 +28,7 @@ void save(const std::string& path, const Maker& maker) {
                        {{"made_by", kMade},
                         {"kind", kind_name(maker.kind)},
                         {"language", maker.language},
-                        {"alphabet", norm_study::to_utf8(maker.vocabulary.characters())},
+                        {"alphabet", word_lists::to_utf8(maker.vocabulary.characters())},
                         {"length", std::to_string(sizes.length)},
                         {"embed", std::to_string(sizes.embed)},
                         {"layers", std::to_string(sizes.layers)},
@@ -56,7 +56,7 @@ Maker load(const std::string& path) {
   if (text("made_by") != kMade) fail("made by another program");
   const std::string& kind = text("kind");
   if (kind != kind_name(Kind::words) && kind != kind_name(Kind::text)) fail(fmt::format("\"kind\" is \"{}\"", kind));
-  Vocabulary vocabulary(norm_study::decode(text("alphabet"), norm_study::Encoding::utf8));
+  Vocabulary vocabulary(word_lists::decode(text("alphabet"), word_lists::Encoding::utf8));
   const ModelSizes sizes{.vocabulary = vocabulary.size(),
                          .length = size("length"),
                          .embed = size("embed"),

@@ -2,7 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "norm_study/interrupt.hpp"
+#include "console/interrupt.hpp"
 #include "study/made_up_dictionary.hpp"
 #include "tapegrad/base/error.hpp"
 
@@ -13,7 +13,7 @@ namespace {
 /// A few steps on made-up words: what holds by construction holds here too.
 Laboratory& laboratory() {
   static const TemporaryFolder folder;
-  static const InterruptGuard fresh;  // forgets the signals that other tests have raised
+  static const console::InterruptGuard fresh;  // forgets the signals that other tests have raised
   static Laboratory one({.quick = true,
                          .claim = {},
                          .seeds = 1,

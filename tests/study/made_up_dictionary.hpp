@@ -3,16 +3,17 @@
 #include <array>
 #include <string>
 
-#include "norm_study/word_lists.hpp"
+#include "norm_study/word_data.hpp"
 #include "tapegrad/base/random.hpp"
 #include "temporary_folder.hpp"
+#include "word_lists/word_list.hpp"
 
 /// Twelve lists of words that no language has: each language builds its words from three syllables of its own and three
 /// that all share, so that there is something to learn and something to doubt.
 inline void write_made_up_dictionary(const TemporaryFolder& folder, std::size_t words_per_language = 600) {
   constexpr std::array<const char*, 3> shared{"an", "so", "mir"};
   tapegrad::Generator generator(7);
-  for (std::size_t l = 0; l < norm_study::kLanguages.size(); ++l) {
+  for (std::size_t l = 0; l < word_lists::kLanguages.size(); ++l) {
     std::array<std::string, 3> own;
     for (std::size_t s = 0; s < own.size(); ++s) {
       own[s] = {"bdfghjklptvz"[l], "aeiou"[(l + s) % 5], "lnrstm"[(2 * l + s) % 6]};
@@ -27,7 +28,7 @@ inline void write_made_up_dictionary(const TemporaryFolder& folder, std::size_t 
       }
       list += word + "\n";
     }
-    folder.write(std::string(norm_study::kLanguages[l].file), list);
+    folder.write(std::string(word_lists::kLanguages[l].file), list);
   }
 }
 

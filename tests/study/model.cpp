@@ -5,7 +5,7 @@
 #include <numeric>
 #include <set>
 
-#include "norm_study/interrupt.hpp"
+#include "console/interrupt.hpp"
 #include "norm_study/training.hpp"
 #include "study/made_up_dictionary.hpp"
 #include "tapegrad/base/error.hpp"
@@ -163,7 +163,7 @@ BOOST_AUTO_TEST_CASE(detached_statistics_change_the_gradient_and_not_the_value) 
 }
 
 BOOST_AUTO_TEST_CASE(networks_learn_and_repeat_to_the_bit) {
-  const InterruptGuard fresh;  // forgets the signals that other tests have raised
+  const console::InterruptGuard fresh;  // forgets the signals that other tests have raised
   const TemporaryFolder folder;
   const Corpus corpus(made_up_words(folder));
   TrainOptions short_run{.model = {.letters = corpus.data.alphabet.size()}, .seed = 1, .steps = 60};

@@ -6,6 +6,8 @@
 #include <numeric>
 
 #include "tapegrad/base/error.hpp"
+#include "word_lists/letters.hpp"
+#include "word_lists/word_list.hpp"
 
 using namespace norm_study;
 
@@ -15,8 +17,8 @@ const std::vector<LabelledWord> kTwoWords{{U"ab", 0}, {U"b", 1}};
 
 boost::test_tools::assertion_result lists_are_installed(boost::unit_test::test_unit_id) {
   boost::test_tools::assertion_result installed = true;
-  for (const Language& language : kLanguages) {
-    if (!std::filesystem::exists(std::filesystem::path(kWordListDirectory) / language.file)) {
+  for (const word_lists::Language& language : word_lists::kLanguages) {
+    if (!std::filesystem::exists(std::filesystem::path(word_lists::kWordListDirectory) / language.file)) {
       installed = false;
       installed.message() << language.package << " is not installed; ";
     }
@@ -79,17 +81,17 @@ BOOST_AUTO_TEST_CASE(real_words, *boost::unit_test::precondition(lists_are_insta
   const WordData data = load_words({});
   BOOST_TEST(data.train.size() == 96000U);
   BOOST_TEST(data.test.size() == 12000U);
-  BOOST_TEST(100 * NaiveBayes(data.train, kLanguages.size(), {.max_order = 3}).accuracy(data.test) == 79.8,
+  BOOST_TEST(100 * NaiveBayes(data.train, word_lists::kLanguages.size(), {.max_order = 3}).accuracy(data.test) == 79.8,
              boost::test_tools::tolerance(0.015));
-  BOOST_TEST(100 * NaiveBayes(data.train, kLanguages.size(), {.max_order = 5}).accuracy(data.test) == 84.0,
+  BOOST_TEST(100 * NaiveBayes(data.train, word_lists::kLanguages.size(), {.max_order = 5}).accuracy(data.test) == 84.0,
              boost::test_tools::tolerance(0.015));
-  for (std::size_t l = 0; l < kLanguages.size(); ++l) {
+  for (std::size_t l = 0; l < word_lists::kLanguages.size(); ++l) {
     const double shared = data.facts[l].shared_fraction();
-    BOOST_TEST_MESSAGE(kLanguages[l].name << ": " << 100 * shared << " % in other lists");
+    BOOST_TEST_MESSAGE(word_lists::kLanguages[l].name << ": " << 100 * shared << " % in other lists");
     BOOST_TEST(shared > 0.005);
     BOOST_TEST(shared < 0.35);
-    const bool converted = kLanguages[l].name == "Swedish" || kLanguages[l].name == "Norwegian";
-    BOOST_TEST((data.facts[l].encoding == Encoding::latin1) == converted);
+    const bool converted = word_lists::kLanguages[l].name == "Swedish" || word_lists::kLanguages[l].name == "Norwegian";
+    BOOST_TEST((data.facts[l].encoding == word_lists::Encoding::latin1) == converted);
   }
 }
 

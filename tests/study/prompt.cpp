@@ -3,8 +3,9 @@
 #include <boost/test/unit_test.hpp>
 #include <numeric>
 
-#include "norm_study/terminal.hpp"
+#include "console/terminal.hpp"
 #include "study/made_up_dictionary.hpp"
+#include "word_lists/word_list.hpp"
 
 using namespace norm_study;
 
@@ -31,7 +32,7 @@ BOOST_AUTO_TEST_CASE(bytes_that_are_not_utf8_are_read_as_latin1) {
 BOOST_AUTO_TEST_CASE(answers_fit_the_width_and_name_languages) {
   const TemporaryFolder folder;
   const WordData data = made_up_words(folder);
-  const NaiveBayes bayes(data.train, kLanguages.size());
+  const NaiveBayes bayes(data.train, word_lists::kLanguages.size());
   WordClassifier model({.letters = data.alphabet.size()}, 1);
   const TypedWord word = parse_line("somir").front();
   const auto probabilities = language_probabilities(model, data.alphabet, word.letters);
@@ -42,7 +43,7 @@ BOOST_AUTO_TEST_CASE(answers_fit_the_width_and_name_languages) {
     BOOST_TEST(text.find("naive Bayes: ") != std::string::npos);
     for (std::size_t at = 0; at < text.size();) {
       const std::size_t end = text.find('\n', at);
-      BOOST_TEST(display_width(std::string_view(text).substr(at, end - at)) <=
+      BOOST_TEST(console::display_width(std::string_view(text).substr(at, end - at)) <=
                  static_cast<std::size_t>(std::max(width, 34)));
       at = end + 1;
     }

@@ -3,7 +3,7 @@
 #include <boost/test/unit_test.hpp>
 #include <sstream>
 
-#include "norm_study/terminal.hpp"
+#include "console/terminal.hpp"
 #include "study/made_up_results.hpp"
 #include "study/well_formed.hpp"
 #include "tapegrad/base/error.hpp"
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(verdict_table_fits_the_terminal) {
   for (const int width : {20, 40, 63, 64, 80, 200}) {
     std::istringstream lines(verdict_table(results, width, false));
     for (std::string line; std::getline(lines, line);) {
-      BOOST_TEST(display_width(line) <= static_cast<std::size_t>(width), "width " << width << ": " << line);
+      BOOST_TEST(console::display_width(line) <= static_cast<std::size_t>(width), "width " << width << ": " << line);
       BOOST_TEST(line.find('\x1b') == std::string::npos);
     }
   }

@@ -1,11 +1,11 @@
-#include "norm_study/terminal.hpp"
+#include "console/terminal.hpp"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdlib>
 
-namespace norm_study {
+namespace console {
 namespace {
 
 bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U; }
@@ -60,4 +60,4 @@ std::string fit(std::string_view text, std::size_t width) {
   return std::string(text.substr(0, bytes)) + "…";
 }
 
-}  // namespace norm_study
+}  // namespace console

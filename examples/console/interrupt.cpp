@@ -1,8 +1,8 @@
-#include "norm_study/interrupt.hpp"
+#include "console/interrupt.hpp"
 
 #include <atomic>
 
-namespace norm_study {
+namespace console {
 namespace {
 
 // An atomic, not a volatile sig_atomic_t: the threads that train also read it.
@@ -28,4 +28,4 @@ InterruptGuard::~InterruptGuard() {
 
 bool interrupted() { return signal_came; }
 
-}  // namespace norm_study
+}  // namespace console

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-namespace norm_study {
+namespace console {
 
 /// What the line shows.
 struct ProgressState {
@@ -56,4 +56,4 @@ class Progress {
   std::chrono::steady_clock::time_point start_, last_draw_;
 };
 
-}  // namespace norm_study
+}  // namespace console

@@ -1,9 +1,9 @@
-// Ctrl-C: the first one asks the study to stop and write what it has, the second one kills as usual.
+// Ctrl-C: the first one asks the program to stop and write what it has, the second one kills as usual.
 #pragma once
 
 #include <csignal>
 
-namespace norm_study {
+namespace console {
 
 /// While one lives, the first SIGINT (or SIGTERM) only sets the flag of interrupted(), and the signal's default action
 /// is back for the second. A blocking read on the terminal returns with EINTR. The destructor restores the actions
@@ -23,4 +23,4 @@ class InterruptGuard {
 /// Whether a signal has come since the last InterruptGuard was made. Callable from any thread.
 bool interrupted();
 
-}  // namespace norm_study
+}  // namespace console

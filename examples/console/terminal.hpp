@@ -1,4 +1,4 @@
-// What the study needs to know about where its lines go.
+// What a program needs to know about where its lines go.
 #pragma once
 
 #include <cstdio>
@@ -8,7 +8,7 @@
 
 #include "tapegrad/base/readable_math.hpp"
 
-namespace norm_study {
+namespace console {
 
 /// A terminal that can redraw a line (TERM is not "dumb").
 bool is_terminal(std::FILE* stream);
@@ -27,4 +27,4 @@ std::vector<std::string> wrap(std::string_view text, std::size_t width);
 /// Text, shortened to `width` columns with an ellipsis, or filled up with spaces.
 std::string fit(std::string_view text, std::size_t width);
 
-}  // namespace norm_study
+}  // namespace console

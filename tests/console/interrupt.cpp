@@ -1,4 +1,4 @@
-#include "norm_study/interrupt.hpp"
+#include "console/interrupt.hpp"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -6,7 +6,7 @@
 #include <boost/test/unit_test.hpp>
 #include <csignal>
 
-using namespace norm_study;
+using namespace console;
 
 BOOST_AUTO_TEST_SUITE(interrupt)
 

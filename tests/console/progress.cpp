@@ -1,4 +1,4 @@
-#include "norm_study/progress.hpp"
+#include "console/progress.hpp"
 
 #include <pty.h>
 #include <unistd.h>
@@ -9,9 +9,9 @@
 #include <thread>
 #include <vector>
 
-#include "norm_study/terminal.hpp"
+#include "console/terminal.hpp"
 
-using namespace norm_study;
+using namespace console;
 
 namespace {
 

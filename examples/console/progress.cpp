@@ -1,4 +1,4 @@
-#include "norm_study/progress.hpp"
+#include "console/progress.hpp"
 
 #include <fmt/format.h>
 
@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "norm_study/terminal.hpp"
+#include "console/terminal.hpp"
 
-namespace norm_study {
+namespace console {
 namespace {
 
 constexpr std::size_t kSmallestBar = 8, kLargestBar = 40;
@@ -122,4 +122,4 @@ void Progress::draw() {
   drawn_ = true;
 }
 
-}  // namespace norm_study
+}  // namespace console
