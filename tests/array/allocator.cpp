@@ -84,6 +84,46 @@ BOOST_AUTO_TEST_CASE(statistics_survive_threads_and_failures) {
   BOOST_TEST(memory_statistics().bytes_in_use == before);
 }
 
+// A thread that lives has told nothing of what another gives back: the sum is below nothing for a while.
+BOOST_AUTO_TEST_CASE(statistics_while_another_thread_lives) {
+  if (!kRecycles) return;
+  const auto before = static_cast<std::int64_t>(memory_statistics().bytes_in_use);
+  std::atomic<void*> block = nullptr;
+  std::atomic<bool> leave = false;
+  std::thread owner([&] {
+    block = allocate(40000);
+    while (!leave) std::this_thread::yield();
+  });
+  while (block == nullptr) std::this_thread::yield();
+  deallocate(block, 40000);
+  const tapegrad::MemoryStatistics s = memory_statistics();
+  BOOST_TEST(static_cast<std::int64_t>(s.bytes_in_use) <= before);
+  BOOST_TEST(s.peak_bytes_in_use < std::size_t{1} << 60);
+  leave = true;
+  owner.join();
+  BOOST_TEST(static_cast<std::int64_t>(memory_statistics().bytes_in_use) == before);
+}
+
+/// Made before the thread's first allocation, it dies after the thread's cache.
+struct LateBlock {
+  void* data = nullptr;
+  ~LateBlock() {
+    if (data != nullptr) deallocate(data, 30000);
+  }
+};
+thread_local LateBlock late_block;
+
+BOOST_AUTO_TEST_CASE(statistics_count_what_a_dying_thread_gives_back) {
+  if (!kRecycles) return;
+  const auto before = memory_statistics().bytes_in_use;
+  for (int i = 0; i < 50; ++i)
+    std::thread([] {
+      late_block.data = nullptr;
+      late_block.data = allocate(30000);
+    }).join();
+  BOOST_TEST(memory_statistics().bytes_in_use == before);
+}
+
 BOOST_AUTO_TEST_CASE(a_steady_state_takes_nothing_from_the_system) {
   if (!kRecycles) return;
   std::vector<Block> blocks;

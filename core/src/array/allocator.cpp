@@ -89,8 +89,9 @@ struct FreeList {
   }
 };
 
-std::atomic<std::size_t> live_bytes{0};
-std::atomic<std::size_t> peak_bytes{0};
+// Signed: a thread may have given back what another has allocated and not published yet.
+std::atomic<std::ptrdiff_t> live_bytes{0};
+std::atomic<std::ptrdiff_t> peak_bytes{0};
 
 /// What threads share: bins of free blocks and, under them, the system and the page heap. Threads bring and take whole
 /// lists, and nobody reads their blocks meanwhile: they may have left the cache long ago.
@@ -244,11 +245,10 @@ constinit thread_local ThreadCache thread_cache;
 constexpr std::ptrdiff_t kPublishBytes = 1 << 16;
 
 void publish_live_bytes() {
-  const auto change = static_cast<std::size_t>(std::exchange(thread_cache.unpublished_bytes, 0));
-  const std::size_t now = live_bytes.fetch_add(change, std::memory_order_relaxed) + change;
-  std::size_t peak = peak_bytes.load(std::memory_order_relaxed);
-  while (static_cast<std::ptrdiff_t>(now) > static_cast<std::ptrdiff_t>(peak) &&
-         !peak_bytes.compare_exchange_weak(peak, now, std::memory_order_relaxed)) {
+  const std::ptrdiff_t change = std::exchange(thread_cache.unpublished_bytes, 0);
+  const std::ptrdiff_t now = live_bytes.fetch_add(change, std::memory_order_relaxed) + change;
+  std::ptrdiff_t peak = peak_bytes.load(std::memory_order_relaxed);
+  while (now > peak && !peak_bytes.compare_exchange_weak(peak, now, std::memory_order_relaxed)) {
   }
 }
 
@@ -278,6 +278,13 @@ void count_live_bytes(ThreadCache& cache, std::ptrdiff_t change) {
   if (cache.unpublished_bytes > kPublishBytes || cache.unpublished_bytes < -kPublishBytes) [[unlikely]]
     publish_live_bytes();
 }
+
+/// A thread whose cache has died (others of its objects die later) will not publish again by itself.
+void publish_if_gone(const ThreadCache& cache) {
+  if (cache.state == ThreadCache::State::gone) publish_live_bytes();
+}
+
+std::size_t at_least_none(std::ptrdiff_t bytes) { return static_cast<std::size_t>(std::max<std::ptrdiff_t>(0, bytes)); }
 
 /// The class that a block is counted and reused in.
 SizeClass block_class(std::size_t bytes) {
@@ -319,22 +326,31 @@ void* allocate(std::size_t bytes) {
   const SizeClass c = block_class(bytes);
   ThreadCache& cache = thread_cache;
   FreeList* const list = cache.list_of(c);
-  void* const block = list != nullptr && list->count > 0 ? list->pop() : take_from_below(cache, c);
-  count_live_bytes(cache, static_cast<std::ptrdiff_t>(c.bytes));  // after what may throw
+  const auto change = static_cast<std::ptrdiff_t>(c.bytes);
+  if (list != nullptr && list->count > 0) [[likely]] {
+    count_live_bytes(cache, change);
+    return list->pop();
+  }
+  void* const block = take_from_below(cache, c);
+  count_live_bytes(cache, change);  // after what may throw
+  publish_if_gone(cache);
   return block;
 }
 
 void deallocate(void* block, std::size_t bytes) noexcept {
   const SizeClass c = block_class(bytes);
+  const auto change = -static_cast<std::ptrdiff_t>(c.bytes);
   ThreadCache& cache = thread_cache;
   FreeList* const list = cache.list_of(c);
   if (list != nullptr && cache.state == ThreadCache::State::in_use && (list->count + 1) * c.bytes <= kThreadListBytes)
       [[likely]] {
     list->push(block);
-  } else {
-    give_below(cache, block, c);
+    count_live_bytes(cache, change);
+    return;
   }
-  count_live_bytes(cache, -static_cast<std::ptrdiff_t>(c.bytes));
+  give_below(cache, block, c);
+  count_live_bytes(cache, change);
+  publish_if_gone(cache);
 }
 
 }  // namespace array
@@ -342,8 +358,8 @@ void deallocate(void* block, std::size_t bytes) noexcept {
 MemoryStatistics memory_statistics() {
   array::publish_live_bytes();
   MemoryStatistics s;
-  s.bytes_in_use = array::live_bytes.load();
-  s.peak_bytes_in_use = array::peak_bytes.load();
+  s.bytes_in_use = array::at_least_none(array::live_bytes.load());
+  s.peak_bytes_in_use = array::at_least_none(array::peak_bytes.load());
   const std::size_t held = array::SharedBins::shared().held();
   s.bytes_cached = held > s.bytes_in_use ? held - s.bytes_in_use : 0;
   s.system_allocations = array::SharedBins::shared().system_allocations();
