@@ -2,6 +2,7 @@
 
 #include <array>
 #include <boost/test/unit_test.hpp>
+#include <limits>
 
 #include "fixture.hpp"
 #include "says.hpp"
@@ -234,6 +235,13 @@ BOOST_AUTO_TEST_CASE(counts_that_no_tensor_holds) {
   BOOST_CHECK_EXCEPTION(repeat_interleave(x, counts(INT64_MAX - 1, 1), 0), ShapeError, says("too many elements"));
   BOOST_CHECK_EXCEPTION(repeat_interleave(x, INT64_MAX, 0), ShapeError,
                         says("[repeat_interleave] a count of 9223372036854775807 is too large for dimension 0 of [2]"));
+}
+
+BOOST_AUTO_TEST_CASE(a_number_that_the_dtype_has_not) {
+  const Tensor first = zeros({1}, {.dtype = int64});
+  BOOST_CHECK_THROW(scatter(arange(3), 0, first, 2.5), DTypeError);
+  BOOST_CHECK_THROW(scatter(arange(3), 0, first, std::numeric_limits<double>::quiet_NaN()), DTypeError);
+  BOOST_TEST((scatter(arange(3), 0, first, 7.0).to_vector<std::int64_t>() == std::vector<std::int64_t>{7, 1, 2}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -60,6 +60,20 @@ BOOST_AUTO_TEST_CASE(reshape_is_a_view_where_strides_allow_it) {
   check_values(reshape(transpose(counting({2, 3}), 0, 1), {2, 3}), {2, 3}, {0, 3, 1, 4, 2, 5});
 }
 
+BOOST_AUTO_TEST_CASE(no_shape_is_too_large_for_its_strides) {
+  const Tensor none = zeros({0});
+  constexpr std::int64_t kLarge = std::int64_t{1} << 40;
+  BOOST_CHECK_THROW(none.reshape({0, kLarge, kLarge}), ShapeError);
+  BOOST_CHECK_THROW(none.reshape({kLarge, kLarge, 0}), ShapeError);
+  BOOST_CHECK_THROW(zeros({0, kLarge}).reshape({kLarge, -1, kLarge}), ShapeError);
+  BOOST_TEST(none.reshape({0, kLarge}).numel() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_diagonal_outside_has_no_elements) {
+  for (const std::int64_t offset : {std::int64_t{3}, std::int64_t{-2}, INT64_MAX, INT64_MIN})
+    BOOST_TEST(diagonal(ones({2, 3}), offset).numel() == 0);
+}
+
 BOOST_AUTO_TEST_CASE(permuted_elements_stay_where_they_are) {
   const Tensor x = counting({2, 3, 2});
   const Tensor y = permute(x, {1, 2, 0});

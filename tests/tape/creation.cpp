@@ -213,6 +213,22 @@ BOOST_AUTO_TEST_CASE(integers_of_any_type) {
       says("[item] the tensor is float32, not float64: item() without a type converts any to double"));
 }
 
+BOOST_AUTO_TEST_CASE(a_refused_shape_draws_no_numbers) {
+  Generator generator(5);
+  const RandomStream before = generator.state();
+  BOOST_CHECK_THROW(rand({-1}, generator), ShapeError);
+  BOOST_CHECK_THROW(randn({2, -3}, generator), ShapeError);
+  BOOST_TEST(generator.state().offset == before.offset);
+}
+
+BOOST_AUTO_TEST_CASE(numbers_that_int64_has_not) {
+  BOOST_CHECK_EXCEPTION(full({1}, 1e19, {.dtype = int64}), ValueError, says("[full] int64 has no 1e+19"));
+  BOOST_CHECK_THROW(full({1}, std::nan(""), {.dtype = int64}), ValueError);
+  BOOST_CHECK_THROW(tensor({0.5, std::nan("")}, {.dtype = int64}), ValueError);
+  BOOST_TEST(full({1}, -0x1p63, {.dtype = int64}).item<std::int64_t>() == INT64_MIN);
+  BOOST_TEST(full({1}, 2.5, {.dtype = int64}).item() == 2.0);
+}
+
 BOOST_AUTO_TEST_CASE(permutations) {
   Generator generator(3);
   std::vector<int> seen(24);  // each of the 4! orders

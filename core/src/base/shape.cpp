@@ -34,6 +34,13 @@ void Shape::erase(int d) {
   --rank_;
 }
 
+std::optional<std::int64_t> extent(const Shape& shape) {
+  std::int64_t elements = 1;
+  for (const std::int64_t size : shape)
+    if (size > 0 && __builtin_mul_overflow(elements, size, &elements)) return std::nullopt;
+  return elements;
+}
+
 std::string to_string(const Shape& shape) {
   std::string text = "[";
   for (int d = 0; d < shape.rank(); ++d) {

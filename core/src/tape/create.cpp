@@ -63,6 +63,13 @@ void expect_floating(const char* op, DType dtype) {
 
 constexpr std::int64_t kRandomChunk = 4096;
 
+bool is_in_int64(double value) { return value >= -0x1p63 && value < 0x1p63; }
+
+/// An int64 tensor truncates, as NumPy does, but what lies outside has no integer.
+void expect_in_range(const char* op, DType dtype, double value) {
+  if (dtype == int64 && !is_in_int64(value)) throw ValueError(fmt::format("[{}] int64 has no {}", op, value));
+}
+
 }  // namespace
 
 Tensor tensor(std::initializer_list<NestedList> items, TensorOptions options) {
@@ -71,7 +78,10 @@ Tensor tensor(std::initializer_list<NestedList> items, TensorOptions options) {
   std::vector<const NestedList*> numbers;
   flatten(list, shape, 0, numbers);
   std::vector<double> values;
-  for (const NestedList* number : numbers) values.push_back(number->value());
+  for (const NestedList* number : numbers) {
+    if (!number->integer()) expect_in_range("tensor", options.dtype, number->value());
+    values.push_back(number->value());
+  }
   Tensor t = make_tensor(shape, options.dtype);
   array::assign(array_of(t), array_of(from_vector(values, shape)));
   if (options.dtype == int64)
@@ -96,6 +106,7 @@ template Tensor from_vector<bool>(const std::vector<bool>&, const Shape&, bool);
 Tensor empty(const Shape& shape, TensorOptions options) { return finish(make_tensor(shape, options.dtype), options); }
 
 Tensor full(const Shape& shape, double value, TensorOptions options) {
+  expect_in_range("full", options.dtype, value);
   Tensor t = make_tensor(shape, options.dtype);
   array::fill(array_of(t), value);
   return finish(std::move(t), options);
@@ -113,10 +124,12 @@ DType engine::dtype_beside(const char* op, const Tensor& x) {
   return x.dtype();
 }
 
-void engine::expect_same_number(const char* op, const Tensor& number, double before) {
-  if (!is_floating(number.dtype()) && number.item() != before)
-    throw DTypeError(
-        fmt::format("[{}] {} has no {}: convert the tensor with to()", op, to_string(number.dtype()), before));
+void engine::expect_number_of(const char* op, DType dtype, double value) {
+  const bool has = dtype == int64     ? is_in_int64(value) && value == std::trunc(value)
+                   : dtype == boolean ? value == 0.0 || value == 1.0
+                                      : true;
+  if (!has)
+    throw DTypeError(fmt::format("[{}] {} has no {}: convert the tensor with to()", op, to_string(dtype), value));
 }
 
 Tensor zeros(const Shape& shape, TensorOptions options) { return full(shape, 0.0, options); }
@@ -159,10 +172,10 @@ Tensor eye(std::int64_t n, TensorOptions options) {
 
 Tensor rand(const Shape& shape, Generator& generator, TensorOptions options) {
   expect_floating("rand", options.dtype);
-  const std::int64_t n = shape.numel();
-  const RandomStream stream = generator.reserve(static_cast<std::uint64_t>(n));
   return build(shape, options, [&](auto* out) {
     using T = std::remove_pointer_t<decltype(out)>;
+    const std::int64_t n = shape.numel();
+    const RandomStream stream = generator.reserve(static_cast<std::uint64_t>(n));
     kernels::parallel_for(n, kRandomChunk, n * 100, [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
         if constexpr (std::is_same_v<T, float>) {
@@ -177,10 +190,10 @@ Tensor rand(const Shape& shape, Generator& generator, TensorOptions options) {
 
 Tensor randn(const Shape& shape, Generator& generator, TensorOptions options) {
   expect_floating("randn", options.dtype);
-  const std::int64_t n = shape.numel();
-  const RandomStream stream = generator.reserve(static_cast<std::uint64_t>(n));
   return build(shape, options, [&](auto* out) {
     using T = std::remove_pointer_t<decltype(out)>;
+    const std::int64_t n = shape.numel();
+    const RandomStream stream = generator.reserve(static_cast<std::uint64_t>(n));
     kernels::parallel_for(n, kRandomChunk, n * 300, [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) out[i] = static_cast<T>(stream.normal(static_cast<std::uint64_t>(i)));
     });

@@ -17,12 +17,9 @@ struct Expand : Op<Expand> {
   explicit Expand(const Shape& to) : shape(to) {}
 
   Tensor forward(const Tensor& x) const {
-    std::int64_t elements = 1;
-    for (const std::int64_t size : shape) {
+    for (const std::int64_t size : shape)
       if (size < 0) throw ShapeError("[expand] negative size in " + to_string(shape));
-      if (size > 0 && __builtin_mul_overflow(elements, size, &elements))
-        throw ShapeError("[expand] shape " + to_string(shape) + " has too many elements");
-    }
+    if (!extent(shape)) throw ShapeError("[expand] shape " + to_string(shape) + " has too many elements");
     if (!broadcasts_to(x.shape(), shape))
       throw ShapeError("[expand] " + to_string(x.shape()) + " does not broadcast to " + to_string(shape));
     const array::Array& a = array_of(x);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -60,6 +61,10 @@ class Shape {
   std::array<std::int64_t, kMaxRank> dims_{};
   std::int32_t rank_ = 0;
 };
+
+/// The number of elements, a size of 0 counted as 1 so that neither strides nor products of some of the sizes overflow;
+/// nothing when it does not fit in 64 bits. REQUIRES: no negative size.
+std::optional<std::int64_t> extent(const Shape& shape);
 
 /// "[16, 7, 40]"; "[]" for a scalar.
 std::string to_string(const Shape& shape);

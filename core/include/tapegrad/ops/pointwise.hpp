@@ -1,7 +1,8 @@
 // Operations on each element alone. All take float32 or float64, broadcast as NumPy does, and refuse to mix dtypes;
-// numbers take the tensor's dtype, which must be able to hold them (DTypeError: 2.5 beside an int64 tensor). add, sub,
-// mul, neg, maximum and minimum take int64 too, and wrap around. Where a gradient is a choice (kinks, ties, domain
-// borders) the op's line says which one it makes.
+// numbers take the tensor's dtype, which must be able to hold them (DTypeError: 2.5 beside an int64 tensor). Where
+// relu, clamp, maximum, minimum and where have slope 0 they stop any cotangent, an infinite one too: sqrt(relu(x)).
+// add, sub, mul, neg, maximum and minimum take int64 too, and wrap around. Where a gradient is a choice (kinks, ties,
+// domain borders) the op's line says which one it makes.
 #pragma once
 
 #include <concepts>
@@ -21,9 +22,11 @@ concept Number = std::is_arithmetic_v<T>;
 /// tensor cannot have as an element; a floating one rounds it.
 template <Number T>
 Tensor number_like(T value, const Tensor& x, const char* op = "number_like") {
-  Tensor number = tensor(value, {.dtype = engine::dtype_beside(op, x)});
-  engine::expect_same_number(op, number, static_cast<double>(value));
-  return number;
+  const DType dtype = engine::dtype_beside(op, x);
+  bool exact = false;
+  if constexpr (std::is_integral_v<T>) exact = dtype == int64 && engine::fits_int64(value);
+  if (!exact) engine::expect_number_of(op, dtype, static_cast<double>(value));
+  return tensor(value, {.dtype = dtype});
 }
 
 // ---- two operands: ShapeError when they do not broadcast, DTypeError when the dtypes differ

@@ -68,13 +68,15 @@ requires(std::is_integral_v<T> && !Element<T> && engine::kAllFitInt64<T>) Tensor
 Tensor empty(const Shape& shape, TensorOptions options = {});
 Tensor zeros(const Shape& shape, TensorOptions options = {});
 Tensor ones(const Shape& shape, TensorOptions options = {});
+/// An int64 tensor takes the value's integer part; ValueError for NaN and what lies outside its range.
 Tensor full(const Shape& shape, double value, TensorOptions options = {});
 namespace engine {
 Tensor integer(std::int64_t value, TensorOptions options);
 /// The dtype of a number beside x. Throws Error "[op] an input is undefined".
 DType dtype_beside(const char* op, const Tensor& x);
-/// Throws DTypeError unless the dtype that `number` was converted to is floating, or left it as it was.
-void expect_same_number(const char* op, const Tensor& number, double before);
+/// Throws DTypeError "[op] int64 has no 2.5: ..." unless an element of this dtype may have the value; a floating one
+/// rounds it.
+void expect_number_of(const char* op, DType dtype, double value);
 }  // namespace engine
 
 /// A template, so that braces never choose it: tensor(1.0) is a scalar, tensor({1.0}) a vector of one, in every

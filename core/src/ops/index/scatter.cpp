@@ -72,7 +72,7 @@ Tensor scatter(const Tensor& x, int d, const Tensor& index, const Tensor& source
 Tensor scatter(const Tensor& x, int d, const Tensor& index, double value) {
   expect_defined("scatter", x);
   expect_defined("scatter", index);
-  return scatter(x, d, index, full(index.shape(), value, {.dtype = x.dtype()}));
+  return scatter(x, d, index, expand(number_like(value, x, "scatter"), index.shape()));
 }
 
 TAPEGRAD_CATALOGUE(index, scatter, Scatter)

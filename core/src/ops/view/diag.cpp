@@ -116,9 +116,9 @@ Tensor embedded(const char* op, const Tensor& x, std::int64_t offset) {
   return apply(Diag(true, n, n, offset), x);
 }
 
-Tensor taken(const char* op, const Tensor& x, std::int64_t offset) {
-  expect_offset(op, offset);
-  return apply(Diag(false, x.size(-2), x.size(-1), offset), x);
+Tensor taken(const Tensor& x, std::int64_t offset) {
+  const std::int64_t rows = x.size(-2), columns = x.size(-1);
+  return apply(Diag(false, rows, columns, std::clamp(offset, -rows, columns)), x);  // outside it has no elements
 }
 
 }  // namespace
@@ -126,7 +126,7 @@ Tensor taken(const char* op, const Tensor& x, std::int64_t offset) {
 Tensor diag(const Tensor& x, std::int64_t offset) {
   expect_defined("diag", x);
   if (x.dim() == 1) return embedded("diag", x, offset);
-  if (x.dim() == 2) return taken("diag", x, offset);
+  if (x.dim() == 2) return taken(x, offset);
   throw ShapeError(fmt::format("[diag] expected a vector or a matrix, got {}: diagonal and diag_embed take batches",
                                to_string(x.shape())));
 }
@@ -134,7 +134,7 @@ Tensor diag(const Tensor& x, std::int64_t offset) {
 Tensor diagonal(const Tensor& x, std::int64_t offset) {
   if (rank_of("diagonal", x) < 2)
     throw ShapeError(fmt::format("[diagonal] expected matrices [.., m, n], got {}", to_string(x.shape())));
-  return taken("diagonal", x, offset);
+  return taken(x, offset);
 }
 
 Tensor diag_embed(const Tensor& x, std::int64_t offset) {

@@ -31,7 +31,7 @@ struct Reshape : Op<Reshape> {
   void describe(AttributeVisitor& visitor) const { visitor("shape", shape); }
 
   static catalogue::Derivation derivation() {
-    return {{"Definition", R"(y_i = x_{\pi(i)})", "\\pi maps the row-major position in one shape to that in the other"},
+    return {{"Definition", R"(y_i = x_{\pi(i)})", "$\\pi$ maps the row-major position in one shape to that in the other"},
             {"Cotangent", R"(\bar x_{\pi(i)} = \bar y_i)",
              "a bijection of positions: its transpose is its inverse, the reshape back"}};
   }
@@ -91,7 +91,6 @@ namespace {
 Shape resolve_shape(const Shape& from, const Shape& shape) {
   Shape resolved = shape;
   int open = -1;
-  std::int64_t known = 1;
   const auto fail = [&] {
     return ShapeError(fmt::format("[reshape] cannot bring {} ({} elements) into the shape {}", to_string(from),
                                   from.numel(), to_string(shape)));
@@ -100,12 +99,13 @@ Shape resolve_shape(const Shape& from, const Shape& shape) {
     if (shape[d] == -1) {
       if (open >= 0) throw ShapeError("[reshape] one size at most may be -1, got " + to_string(shape));
       open = d;
+      resolved[d] = 1;
     } else if (shape[d] < 0) {
       throw ShapeError("[reshape] negative size in " + to_string(shape));
-    } else if (__builtin_mul_overflow(known, shape[d], &known)) {
-      throw fail();
     }
   }
+  if (!extent(resolved)) throw fail();
+  const std::int64_t known = resolved.numel();
   if (open >= 0) {
     if (known == 0 || from.numel() % known != 0) throw fail();
     resolved[open] = from.numel() / known;

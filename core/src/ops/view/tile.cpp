@@ -68,7 +68,9 @@ struct Tile : Op<Tile> {
   }
   static catalogue::ErrorSamples errors() {
     return {{"negative", [] { tile(zeros({2}), {-1}); }, "[tile] expected counts of at least 0, got [-1]"},
-            {"too many",
+            {"too many elements", [] { tile(zeros({2}), {INT64_MAX}); },
+             "[tile] [2] by [9223372036854775807] has too many elements"},
+            {"too many counts",
              [] {
                tile(zeros({2}), {1, 1, 1, 1, 1, 1, 1, 1, 1});
              },
@@ -94,6 +96,8 @@ Tensor tile(const Tensor& x, const std::vector<std::int64_t>& counts) {
     const std::int64_t count = counts[static_cast<std::size_t>(k)];
     if (count < 0) throw ValueError(fmt::format("[tile] expected counts of at least 0, got {}", counts));
     by_dimension[rank - given + k] = count;
+    if (std::int64_t size = 0; __builtin_mul_overflow(shape[rank - given + k], count, &size))
+      throw ShapeError(fmt::format("[tile] {} by {} has too many elements", to_string(x.shape()), counts));
   }
   return apply(Tile(by_dimension), reshape(x, shape));
 }
