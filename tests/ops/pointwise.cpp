@@ -398,6 +398,25 @@ BOOST_AUTO_TEST_CASE(copies) {
              (std::vector<bool>{true, true, false, false}));
 }
 
+BOOST_AUTO_TEST_CASE(what_is_not_chosen_gets_nothing) {
+  // sqrt has slope inf at 0: it ends at relu, which has slope 0 there. As PyTorch.
+  const auto check = [](const Unary& f, const Values& x, const Values& expected) {
+    const Tensor at = leaf(x);
+    Tape tape;
+    const Tensor y = f(at);
+    for (const bool differentiable : {false, true}) {
+      const Tensor dx = tape.gradient(
+          y, at, {.cotangent = ones(y.shape(), {.dtype = float64}), .retain = true, .create_graph = differentiable});
+      BOOST_TEST(dx.to_vector<double>() == expected, boost::test_tools::per_element());
+    }
+  };
+  check([](const Tensor& x) { return sqrt(relu(x)); }, {-1, 0, 4}, {0, 0, 0.25});
+  check([](const Tensor& x) { return log(relu(x)); }, {-1, 0, 4}, {0, 0, 0.25});
+  check([](const Tensor& x) { return sqrt(clamp(x, 0, 9)); }, {-1, 4, 10}, {0, 0.25, 0});
+  check([](const Tensor& x) { return sqrt(maximum(x, 0.0)); }, {-1, 4}, {0, 0.25});
+  check([](const Tensor& x) { return sqrt(-minimum(x, 0.0)); }, {1, -4}, {0, -0.25});
+}
+
 BOOST_AUTO_TEST_CASE(what_kind_of_number_and_how_close) {
   using Truths = std::vector<bool>;
   const Tensor x = vector({1.0, kInf, -kInf, kNaN});

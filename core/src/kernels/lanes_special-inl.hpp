@@ -225,8 +225,10 @@ TAPEGRAD_LANES_FUNCTION Lanes<D> normal_cdf_plus_moment(Lanes<D> x) {
 }
 
 /// libm's lgamma, but for its zeros between the poles, where glibc's double version is more than 4 units off.
+/// The reentrant forms: the others write a global, signgam.
 inline double lgamma_lane(double x) {
-  return x < -2.0 ? static_cast<double>(std::lgamma(static_cast<long double>(x))) : std::lgamma(x);
+  int sign = 0;
+  return x < -2.0 ? static_cast<double>(::lgammal_r(static_cast<long double>(x), &sign)) : ::lgamma_r(x, &sign);
 }
 
 struct LgammaInDouble {

@@ -5,7 +5,7 @@
 //
 //   HWY_BEFORE_NAMESPACE();
 //   namespace tapegrad::HWY_NAMESPACE {
-//   struct TanhFormula {                                   // trivially copyable; attributes are double members
+//   struct TanhFormula {                                   // trivially copyable, its attributes too
 //     template <class T> T value(const T& x) const { return tanh(x); }
 //     template <class T> T slope(const T& x, const T&) const { return 4.0 * logistic_density(2.0 * x); }
 //   };
@@ -20,10 +20,11 @@
 //   }  // namespace tapegrad
 //   #endif
 //
-// A binary formula has value(a, b), slope_a(a, b, y) and slope_b(a, b, y). What may stand in a value and what in a
-// slope, and how to add a function: docs/design.md, "An op". Other headers of the op go above the #define. No lambdas
-// and no std:: templates inside a formula: they would be compiled for the wide target and shared with code that runs on
-// any machine.
+// Says a formula `static constexpr bool kZeroBlocks = true`, where its slope is 0 nothing passes, not even an infinite
+// cotangent: it chooses. A binary formula has value(a, b), slope_a(a, b, y) and slope_b(a, b, y). What may stand in a
+// value and what in a slope, and how to add a function: docs/design.md, "An op". Other headers of the op go above the
+// #define. No lambdas and no std:: templates inside a formula: they would be compiled for the wide target and shared
+// with code that runs on any machine.
 
 #include <hwy/cache_control.h>
 
@@ -155,6 +156,16 @@ HWY_INLINE Formula formula_from(const void* bytes) {
   return formula;
 }
 
+/// dy slope; of a formula with kZeroBlocks a slope of 0 stops an infinite or NaN cotangent too.
+template <class Formula, class D>
+HWY_INLINE Lanes<D> times_slope(Lanes<D> dy, Lanes<D> slope) {
+  if constexpr (requires { Formula::kZeroBlocks; }) {
+    return select(slope == 0.0, number_like(0.0, dy), dy * slope);
+  } else {
+    return dy * slope;
+  }
+}
+
 template <class Formula, class D>
 struct UnaryValue {
   Formula formula;
@@ -172,7 +183,7 @@ struct UnarySlope {
   const InputRow<D>&x, &y, &dy;
   template <class... Count>
   HWY_INLINE Lanes<D> operator()(std::size_t i, Count... count) const {
-    return dy.load(i, count...) * formula.slope(x.load(i, count...), y.load(i, count...));
+    return times_slope<Formula, D>(dy.load(i, count...), formula.slope(x.load(i, count...), y.load(i, count...)));
   }
   HWY_INLINE void fetch(std::size_t i, std::size_t count) const {
     x.fetch(i, count);
@@ -204,9 +215,9 @@ struct BinarySlope {
   HWY_INLINE Lanes<D> operator()(std::size_t i, Count... count) const {
     const Lanes<D> at_a = a.load(i, count...), at_b = b.load(i, count...), at_y = y.load(i, count...);
     if constexpr (of_a) {
-      return dy.load(i, count...) * formula.slope_a(at_a, at_b, at_y);
+      return times_slope<Formula, D>(dy.load(i, count...), formula.slope_a(at_a, at_b, at_y));
     } else {
-      return dy.load(i, count...) * formula.slope_b(at_a, at_b, at_y);
+      return times_slope<Formula, D>(dy.load(i, count...), formula.slope_b(at_a, at_b, at_y));
     }
   }
   HWY_INLINE void fetch(std::size_t i, std::size_t count) const {
@@ -295,6 +306,7 @@ HWY_AFTER_NAMESPACE();
   [[maybe_unused]] static constexpr Type Formula##Kernels = {  \
       [] { return &HWY_DYNAMIC_DISPATCH(Formula##Forward); },  \
       [] { return &HWY_DYNAMIC_DISPATCH(Formula##Backward); }, \
+      kernels::cost_of<Formula>(),                             \
   };
 
 #endif

@@ -258,26 +258,28 @@ void copy(const Shape& shape, const Operand& x, Element* to) {
 }  // namespace
 
 void unary_forward(const UnaryKernels& kernels, const void* formula, DType dtype, const Shape& shape, const Operand& x,
-                   void* y, std::int64_t cost) {
+                   void* y) {
   const auto forward = kernels.forward();
-  for_each_piece<1>(sizes_of<1>(dtype), shape, {&x}, 0, cost, [&](const auto& pieces, std::int64_t i, std::int64_t n) {
-    forward(formula, dtype, pieces[0].data, element(y, dtype, i), n);
-  });
+  for_each_piece<1>(sizes_of<1>(dtype), shape, {&x}, 0, kernels.cost,
+                    [&](const auto& pieces, std::int64_t i, std::int64_t n) {
+                      forward(formula, dtype, pieces[0].data, element(y, dtype, i), n);
+                    });
 }
 
 void unary_backward(const UnaryKernels& kernels, const void* formula, DType dtype, const Shape& shape, const Operand& x,
-                    const Operand& y, const Operand& dy, void* dx, std::int64_t cost) {
+                    const Operand& y, const Operand& dy, void* dx) {
   const auto backward = kernels.backward();
-  for_each_piece<3>(
-      sizes_of<3>(dtype), shape, {&x, &y, &dy}, 0, cost, [&](const auto& pieces, std::int64_t i, std::int64_t n) {
-        backward(formula, dtype, pieces[0].data, pieces[1].data, pieces[2].data, element(dx, dtype, i), n);
-      });
+  for_each_piece<3>(sizes_of<3>(dtype), shape, {&x, &y, &dy}, 0, kernels.cost,
+                    [&](const auto& pieces, std::int64_t i, std::int64_t n) {
+                      backward(formula, dtype, pieces[0].data, pieces[1].data, pieces[2].data, element(dx, dtype, i),
+                               n);
+                    });
 }
 
 void binary_forward(const BinaryKernels& kernels, const void* formula, DType dtype, const Shape& shape,
-                    const Operand& a, const Operand& b, void* y, std::int64_t cost) {
+                    const Operand& a, const Operand& b, void* y) {
   const auto forward = kernels.forward();
-  for_each_piece<2>(sizes_of<2>(dtype), shape, {&a, &b}, 2, cost,
+  for_each_piece<2>(sizes_of<2>(dtype), shape, {&a, &b}, 2, kernels.cost,
                     [&](const auto& pieces, std::int64_t i, std::int64_t n) {
                       forward(formula, dtype, pieces[0].data, pieces[0].step, pieces[1].data, pieces[1].step,
                               element(y, dtype, i), n);
@@ -285,10 +287,9 @@ void binary_forward(const BinaryKernels& kernels, const void* formula, DType dty
 }
 
 void binary_backward(const BinaryKernels& kernels, const void* formula, DType dtype, const Shape& shape,
-                     const Operand& a, const Operand& b, const Operand& y, const Operand& dy, void* da, void* db,
-                     std::int64_t cost) {
+                     const Operand& a, const Operand& b, const Operand& y, const Operand& dy, void* da, void* db) {
   const auto backward = kernels.backward();
-  for_each_piece<4>(sizes_of<4>(dtype), shape, {&a, &b, &y, &dy}, 2, cost,
+  for_each_piece<4>(sizes_of<4>(dtype), shape, {&a, &b, &y, &dy}, 2, kernels.cost,
                     [&](const auto& pieces, std::int64_t i, std::int64_t n) {
                       backward(formula, dtype, pieces[0].data, pieces[0].step, pieces[1].data, pieces[1].step,
                                pieces[2].data, pieces[3].data, element(da, dtype, i), element(db, dtype, i), n);
@@ -296,8 +297,8 @@ void binary_backward(const BinaryKernels& kernels, const void* formula, DType dt
 }
 
 void binary_rows(BinaryRow row, std::size_t element_size, std::size_t output_size, const Shape& shape, const Operand& a,
-                 const Operand& b, void* y, std::int64_t cost) {
-  for_each_piece<2>({element_size, element_size}, shape, {&a, &b}, 2, cost,
+                 const Operand& b, void* y) {
+  for_each_piece<2>({element_size, element_size}, shape, {&a, &b}, 2, kCostOfMost,
                     [&](const auto& pieces, std::int64_t i, std::int64_t n) {
                       row(pieces[0].data, pieces[0].step, pieces[1].data, pieces[1].step,
                           static_cast<std::byte*>(y) + i * static_cast<std::int64_t>(output_size), n);

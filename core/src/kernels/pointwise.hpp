@@ -30,15 +30,29 @@ using BinaryForward = void(const void* formula, DType dtype, const void* a, int 
 using BinaryBackward = void(const void* formula, DType dtype, const void* a, int a_step, const void* b, int b_step,
                             const void* y, const void* dy, void* da, void* db, std::int64_t n);
 
-/// A formula's kernels: each call gives the one for the machine's widest vectors.
+/// A formula's kernels: each call gives the one for the machine's widest vectors. `cost` is the work per element in
+/// units of 0.1 ns, which decides whether a parallel region is worth its start.
 struct UnaryKernels {
   UnaryForward* (*forward)();
   UnaryBackward* (*backward)();
+  std::int64_t cost;
 };
 struct BinaryKernels {
   BinaryForward* (*forward)();
   BinaryBackward* (*backward)();
+  std::int64_t cost;
 };
+
+/// What a formula says with `static constexpr std::int64_t kCost`, else what most cost.
+inline constexpr std::int64_t kCostOfMost = 4;
+template <class Formula>
+constexpr std::int64_t cost_of() {
+  if constexpr (requires { Formula::kCost; }) {
+    return Formula::kCost;
+  } else {
+    return kCostOfMost;
+  }
+}
 
 /// A tensor's memory read in another's shape: strides in elements, one per dimension of that shape, 0 where broadcast.
 struct Operand {
@@ -46,21 +60,19 @@ struct Operand {
   Shape strides;
 };
 
-// The loops below take operands of any strides and write contiguous outputs of `shape`. `cost` is the work per element
-// in units of 0.1 ns, which decides whether a parallel region is worth its start. None allocates.
+// The loops below take operands of any strides and write contiguous outputs of `shape`. None allocates.
 
 void unary_forward(const UnaryKernels& kernels, const void* formula, DType dtype, const Shape& shape, const Operand& x,
-                   void* y, std::int64_t cost = 4);
+                   void* y);
 /// Operands x and y with null data are not read.
 void unary_backward(const UnaryKernels& kernels, const void* formula, DType dtype, const Shape& shape, const Operand& x,
-                    const Operand& y, const Operand& dy, void* dx, std::int64_t cost = 4);
+                    const Operand& y, const Operand& dy, void* dx);
 void binary_forward(const BinaryKernels& kernels, const void* formula, DType dtype, const Shape& shape,
-                    const Operand& a, const Operand& b, void* y, std::int64_t cost = 4);
+                    const Operand& a, const Operand& b, void* y);
 /// da and db have the full `shape`, before any sum over broadcast dimensions; either may be null. Operands a, b and y
 /// with null data are not read.
 void binary_backward(const BinaryKernels& kernels, const void* formula, DType dtype, const Shape& shape,
-                     const Operand& a, const Operand& b, const Operand& y, const Operand& dy, void* da, void* db,
-                     std::int64_t cost = 4);
+                     const Operand& a, const Operand& b, const Operand& y, const Operand& dy, void* da, void* db);
 
 /// A row of a function that has no formula on lanes (integers, comparisons): y[i] = f(a[i a_step], b[i b_step]).
 using BinaryRow = void (*)(const void* a, int a_step, const void* b, int b_step, void* y, std::int64_t n);
@@ -82,7 +94,7 @@ void binary_row(const void* a_data, int a_step, const void* b_data, int b_step, 
 /// Runs a row function over operands of any strides; element_size are the bytes of an operand's elements, output_size
 /// those of y's.
 void binary_rows(BinaryRow row, std::size_t element_size, std::size_t output_size, const Shape& shape, const Operand& a,
-                 const Operand& b, void* y, std::int64_t cost = 4);
+                 const Operand& b, void* y);
 
 /// y = condition ? a : b for elements of any dtype, moved as bits; the condition's elements are bool.
 void choose_rows(std::size_t element_size, const Shape& shape, const Operand& condition, const Operand& a,

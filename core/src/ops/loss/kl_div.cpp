@@ -11,22 +11,22 @@ namespace tapegrad::HWY_NAMESPACE {
 /// x is the logarithm of what is predicted; t the target p, or its logarithm. Where p = 0 a harmless t takes its place
 /// in the branch that is not chosen.
 struct KlDivFormula {
-  double log_target = 0.0;
+  bool log_target = false;
 
   template <class T>
   T value(const T& x, const T& t) const {
     const T zero = number_like(0.0, t);
-    if (log_target != 0.0) return select(t == -kInfinity, zero, exp(t) * (t - x));
+    if (log_target) return select(t == -kInfinity, zero, exp(t) * (t - x));
     return select(t == 0.0, zero, t * (log(t) - x));
   }
   template <class T>
   T slope_a(const T&, const T& t, const T&) const {
-    return log_target != 0.0 ? -exp(t) : -t;
+    return log_target ? -exp(t) : -t;
   }
   template <class T>
   T slope_b(const T& x, const T& t, const T&) const {
     const T zero = number_like(0.0, t);
-    if (log_target != 0.0) {
+    if (log_target) {
       const T possible = select(t == -kInfinity, zero, t);
       return select(t == -kInfinity, zero, exp(possible) * (possible + 1.0 - x));
     }
@@ -52,7 +52,7 @@ struct KlDiv : BinaryOp<KlDiv, KlDivFormula, KlDivFormulaKernels> {
   static constexpr Keep slope_b_reads = Keep::inputs;
   using BinaryOp::BinaryOp;
 
-  void describe(AttributeVisitor& visitor) const { visitor("log_target", formula.log_target != 0.0); }
+  void describe(AttributeVisitor& visitor) const { visitor("log_target", formula.log_target); }
 
   static catalogue::Derivation derivation() {
     return {
@@ -118,7 +118,7 @@ Tensor kl_div(const Tensor& input, const Tensor& target, const KlDivOptions& opt
   if (options.reduction == KlReduction::batch_mean && input.dim() == 0)
     throw ShapeError("[kl_div] batch_mean divides by the first dimension, got []");
   KlDivFormula formula;
-  formula.log_target = options.log_target ? 1.0 : 0.0;
+  formula.log_target = options.log_target;
   Tensor terms = apply(KlDiv(formula), input, target);
   switch (options.reduction) {
     case KlReduction::none: return terms;

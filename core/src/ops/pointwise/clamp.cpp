@@ -13,6 +13,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace tapegrad::HWY_NAMESPACE {
 struct ClampFormula {
+  static constexpr bool kZeroBlocks = true;
   double low = 0.0;
   double high = 0.0;
 

@@ -9,6 +9,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace tapegrad::HWY_NAMESPACE {
 struct DigammaFormula {
+  static constexpr std::int64_t kCost = 200;  // computed element by element
   template <class T>
   T value(const T& x) const {
     return digamma(x);

@@ -9,6 +9,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace tapegrad::HWY_NAMESPACE {
 struct LgammaFormula {
+  static constexpr std::int64_t kCost = 130;  // computed element by element
   template <class T>
   T value(const T& x) const {
     return lgamma(x);

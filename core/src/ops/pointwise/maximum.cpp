@@ -9,6 +9,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace tapegrad::HWY_NAMESPACE {
 struct MaximumFormula {
+  static constexpr bool kZeroBlocks = true;
   template <class T>
   T value(const T& a, const T& b) const {
     return max(a, b);

@@ -20,6 +20,16 @@ namespace tapegrad {
 /// What a rule reads of a tensor that its op does not keep.
 inline const Tensor kUndefined;
 
+/// d slope, as the kernels compute it; a slope is a number where it is the same everywhere.
+template <class Formula, class Slope>
+Tensor times_slope(const Tensor& d, const Slope& slope) {
+  if constexpr (requires { Formula::kZeroBlocks; }) {
+    return where(slope == 0.0, 0.0, d * slope);
+  } else {
+    return d * slope;
+  }
+}
+
 template <class Self, class Formula, const kernels::UnaryKernels& Kernels>
 struct UnaryOp : Op<Self> {
   Formula formula{};
@@ -29,8 +39,10 @@ struct UnaryOp : Op<Self> {
 
   Tensor forward(const Tensor& x) const { return unary_forward(Self::name, Kernels, &formula, x); }
 
-  Tensor vjp(const Saved& s, const Tensor& dy) const { return dy * formula.slope(kept_input(s), kept_output(s)); }
-  Tensor jvp(const Saved& s, const Tensor& dx) const { return dx * formula.slope(kept_input(s), kept_output(s)); }
+  Tensor vjp(const Saved& s, const Tensor& dy) const {
+    return times_slope<Formula>(dy, formula.slope(kept_input(s), kept_output(s)));
+  }
+  Tensor jvp(const Saved& s, const Tensor& dx) const { return vjp(s, dx); }
   void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
     unary_backward(Kernels, &formula, kept_input(s), kept_output(s), dy, sink);
   }
@@ -102,11 +114,11 @@ struct BinaryOp : Op<Self> {
   };
   Tensor times_slope_a(const Saved& s, const Tensor& d) const {
     const Kept k(s, Self::slope_a_reads);
-    return d * formula.slope_a(k.a, k.b, k.y);
+    return times_slope<Formula>(d, formula.slope_a(k.a, k.b, k.y));
   }
   Tensor times_slope_b(const Saved& s, const Tensor& d) const {
     const Kept k(s, Self::slope_b_reads);
-    return d * formula.slope_b(k.a, k.b, k.y);
+    return times_slope<Formula>(d, formula.slope_b(k.a, k.b, k.y));
   }
 };
 

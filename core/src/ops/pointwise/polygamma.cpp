@@ -13,6 +13,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace tapegrad::HWY_NAMESPACE {
 struct PolygammaFormula {
+  static constexpr std::int64_t kCost = 400;  // computed element by element
   int order = 1;
 
   template <class T>

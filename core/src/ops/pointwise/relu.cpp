@@ -9,6 +9,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace tapegrad::HWY_NAMESPACE {
 struct ReluFormula {
+  static constexpr bool kZeroBlocks = true;
   template <class T>
   T value(const T& x) const {
     return max(x, 0.0);
