@@ -255,4 +255,38 @@ BOOST_AUTO_TEST_CASE(decision_18_tangents_of_hidden_keys_reach_nothing) {
   check_close(run(std::numeric_limits<double>::quiet_NaN()), run(0.0), 0.0);
 }
 
+BOOST_AUTO_TEST_CASE(what_some_see_reaches_no_others) {
+  // Key and value 2 hold NaN; causal, only query 2 sees them.
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto of = [](const std::vector<double>& x) { return from_vector(x, {1, 1, 3, 1}); };
+  const Tensor q = of({1, 2, 3}).set_requires_grad(true), cotangent = of({1, 1, 0});
+  for (const bool in_key : {true, false}) {
+    const Tensor k = of({1, -1, in_key ? nan : 0.5}), v = of({1, 2, in_key ? 3 : nan});
+    const Tensor k_shown = of({1, -1, 0.5}), v_shown = of({1, 2, 3});
+    const auto f = [&](const Tensor& x, const Tensor& keys, const Tensor& values, double dropout) {
+      Generator generator(4);
+      return scaled_dot_product_attention(x, keys, values, Mask::causal(),
+                                          {.dropout_p = dropout, .generator = &generator});
+    };
+    const auto first_two = [](const Tensor& x) { return x.slice(2, {.stop = 2}).to_vector<double>(); };
+    for (const double dropout : {0.0, 0.3}) {
+      BOOST_TEST(first_two(f(q, k, v, dropout)) == first_two(f(q, k_shown, v_shown, dropout)),
+                 boost::test_tools::per_element());
+      for (const bool differentiable : {false, true}) {
+        const auto gradient = [&](const Tensor& keys, const Tensor& values) {
+          Tape tape;
+          return first_two(tape.gradient(f(q, keys, values, dropout), q,
+                                         {.cotangent = cotangent, .retain = true, .create_graph = differentiable}));
+        };
+        BOOST_TEST(gradient(k, v) == gradient(k_shown, v_shown), boost::test_tools::per_element());
+      }
+      const auto change = [&](const Tensor& keys, const Tensor& values) {
+        return first_two(
+            jvp([&](const Tensor& x) { return f(x, keys, values, dropout); }, q.detach(), cotangent).second);
+      };
+      BOOST_TEST(change(k, v) == change(k_shown, v_shown), boost::test_tools::per_element());
+    }
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

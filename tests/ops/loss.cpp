@@ -320,4 +320,13 @@ BOOST_AUTO_TEST_CASE(without_classes_every_target_is_ignored) {
   BOOST_TEST(tape.gradient(each, logits, {.cotangent = ones({2})}).numel() == 0);
 }
 
+BOOST_AUTO_TEST_CASE(an_ignored_sample_may_move_by_nan) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Tensor t = from_vector<std::int64_t>({1, -100}, {2});
+  const Tensor x = from_vector<double>({1, 2, 3, nan, nan, nan}, {2, 3});
+  const auto loss = [&](const Tensor& z) { return cross_entropy(z, t); };
+  const Tensor moved = from_vector<double>({1, 2, 3, 0, 0, 0}, {2, 3});
+  BOOST_TEST(jvp(loss, x, x).second.item() == jvp(loss, x, moved).second.item());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -72,6 +72,20 @@ BOOST_AUTO_TEST_CASE(places_of_the_largest_and_smallest) {
              boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(deviations_far_from_zero) {
+  // 1e7 and twice 1e7 + 1: the mean is no float32, the deviations -2/3, 1/3, 1/3 are all the same.
+  const Tensor x = from_vector<float>({1e7F, 1e7F + 1, 1e7F + 1}, {3}).set_requires_grad(true);
+  const auto check = [&](const Tensor& gradient, double scale) {
+    const std::vector<float> d = gradient.to_vector<float>();
+    for (const std::size_t i : {0U, 1U, 2U})
+      BOOST_TEST(std::abs(d[i] - scale * (i == 0 ? -2.0 : 1.0) / 3.0) < 1e-6, "element " << i << ": " << d[i]);
+  };
+  Tape tape;
+  check(tape.gradient(var(x), x, {.retain = true}), 1.0);  // 2 / (3 - 1)
+  check(tape.gradient(var(x), x, {.retain = true, .create_graph = true}), 1.0);
+  check(tape.gradient(tapegrad::std(x), x, {.retain = true}), 0.5 / std::sqrt(1.0 / 3.0));
+}
+
 BOOST_AUTO_TEST_CASE(integers_and_truth_values) {
   using Integers = std::vector<std::int64_t>;
   using Truths = std::vector<bool>;

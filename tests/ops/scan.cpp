@@ -1,6 +1,7 @@
 #include "tapegrad/ops/scan.hpp"
 
 #include <cmath>
+#include <limits>
 
 #include "as_pytorch.hpp"
 #include "tapegrad/diff/transforms.hpp"
@@ -94,6 +95,19 @@ BOOST_AUTO_TEST_CASE(running_products_beyond_the_range_of_float32) {
   // d2 (x0 x1 x2 x3) / dx0 dx2 = x1 x3
   const Tensor h = hessian([](const Tensor& v) { return prod(v); }, vector({1e30F, 1e25F, 1e30F, 1e-30F}).detach());
   BOOST_TEST(std::abs(h[0][2].item() - 1e-5) <= 1e-11);
+}
+
+BOOST_AUTO_TEST_CASE(the_first_factor_takes_no_part_in_any_rule) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const auto of = [](const std::vector<double>& x) { return from_vector(x, {3}); };
+  const auto f = [](const Tensor& a, const Tensor& b) { return linear_recurrence(a, b, 0); };
+  const auto [y, dy] = jvp(f, {of({1, 2, 3}), of({1, 1, 1})}, {of({infinity, 0, 0}), of({0, 0, 0})});
+  BOOST_TEST(dy.to_vector<double>() == (std::vector<double>{0, 0, 0}), boost::test_tools::per_element());
+  const Tensor a = of({1, 2, 3}).set_requires_grad(true);
+  Tape tape;
+  const Tensor h = linear_recurrence(a, of({1, 1, 1}), 0);  // 1, 3, 10
+  const Tensor da = tape.gradient(h, a, {.cotangent = of({infinity, 1, 1})});
+  BOOST_TEST(da.to_vector<double>() == (std::vector<double>{0, 4, 3}), boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -12,7 +12,6 @@ namespace {
 
 bool has_nan(const Tensor& x) { return is_floating(x.dtype()) && array::range_of(array_of(x)).nans > 0; }
 
-Tensor is_nan(const Tensor& x) { return x != x; }
 /// 1 where x is finite, else 0.
 Tensor finite_ones(const Tensor& x) { return where(x - x == 0.0, ones_like(x), 0.0); }
 
@@ -24,7 +23,7 @@ Tensor with_strong_zeros(const Tensor& product, const Tensor& a, const Tensor& b
   {
     const NoRecord pause;
     const StrongZero plain(false);
-    replaced = logical_and(is_nan(product.detach()), logical_or(a.detach() == 0.0, b.detach() == 0.0));
+    replaced = logical_and(isnan(product.detach()), logical_or(a.detach() == 0.0, b.detach() == 0.0));
   }
   return where(replaced, 0.0, product);
 }
@@ -47,7 +46,7 @@ Tensor bilinear_with_strong_zeros(const Tensor& product, const Tensor& a, const 
     a_finite = finite_ones(x);
     b_finite = finite_ones(y);
     const Tensor others = f(1.0 - a_finite, nonzero_b) + f(nonzero_a, 1.0 - b_finite);
-    replaced = logical_and(is_nan(product.detach()), others == 0.0);
+    replaced = logical_and(isnan(product.detach()), others == 0.0);
     a_finite = a_finite == 1.0;
     b_finite = b_finite == 1.0;
   }

@@ -5,12 +5,14 @@
 #include <cmath>
 
 #include "ops/attention/pair_mask.hpp"
+#include "ops/strong_zero.hpp"
 #include "tape/dispatch.hpp"
 #include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/attention.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/softmax.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
@@ -73,6 +75,8 @@ Tensor without_unpaired(const Tensor& x, const Tensor& keep, std::int64_t others
   return poisoned ? where(paired, x, 0.0) : x;
 }
 
+bool is_finite(const Tensor& x) { return all(isfinite(x)).item<bool>(); }
+
 }  // namespace
 
 Tensor without_unseen(const Tensor& x, const Tensor& keep, std::int64_t queries) {
@@ -84,7 +88,20 @@ Tensor without_blind(const Tensor& x, const Tensor& keep, std::int64_t keys) {
 }
 
 Tensor weights_of_kept(const Tensor& q, const Tensor& k, const Tensor& keep, double scale) {
-  return softmax(matmul(q * scale, transpose(k, 2, 3)), -1, keep);
+  const auto scores = [scale](const Tensor& a, const Tensor& b) { return matmul(a * scale, transpose(b, 2, 3)); };
+  if (!keep.defined() || is_finite(k)) return softmax(scores(q, k), -1, keep);
+  // A key that is not finite would reach the gradients of queries that do not see it, as 0 times NaN.
+  const Tensor poisoned = ~all(isfinite(k), -1);
+  const Tensor sees = any(keep & unsqueeze(poisoned, 2), -1, true);
+  const Tensor others = scores(q, where(unsqueeze(poisoned, -1), 0.0, k));
+  return softmax(where(sees, scores(where(sees, q, 0.0), k), others), -1, keep);
+}
+
+Tensor product_of_seen(const Tensor& pairs, const Tensor& vectors, const Tensor& keep) {
+  if (!keep.defined() || is_finite(vectors)) return matmul(pairs, vectors);
+  const Tensor shown = where(keep, pairs, 0.0);
+  return bilinear_with_strong_zeros(matmul(shown, vectors), shown, vectors,
+                                    [](const Tensor& a, const Tensor& b) { return matmul(a, b); });
 }
 
 void check_attention(const char* op, const Tensor& q, const Tensor& k, const Mask& mask) {

@@ -22,6 +22,10 @@ Tensor without_blind(const Tensor& x, const Tensor& keep, std::int64_t keys);
 /// without_blind and k without_unseen.
 Tensor weights_of_kept(const Tensor& q, const Tensor& k, const Tensor& keep, double scale);
 
+/// The product of weights (or their changes) over pairs, and of vectors: what is hidden adds nothing, even where a
+/// vector that others see is infinite or NaN.
+Tensor product_of_seen(const Tensor& pairs, const Tensor& vectors, const Tensor& keep);
+
 /// Throws ShapeError unless q [N, H, Lq, D], k [N, H, Lk, D] and the mask fit; DTypeError unless they are of one
 /// floating dtype.
 void check_attention(const char* op, const Tensor& q, const Tensor& k, const Mask& mask);

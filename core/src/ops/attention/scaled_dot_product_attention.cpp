@@ -58,12 +58,12 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
     const Tensor p = weights_of_kept(q, k, visible.keep, scale);
     const Tensor dout = visible.queries(dy);
     std::array<Tensor, 5> d;
-    if (s.wants(2)) d[2] = matmul(transpose(p, 2, 3), dout);
+    if (s.wants(2)) d[2] = visible.product_back(p, dout);
     if (!s.wants(0) && !s.wants(1)) return d;
     const Tensor dp = visible.pairs(matmul(dout, transpose(visible.keys(s.input(2)), 2, 3)));
     const Tensor ds = visible.pairs(softmax_jacobian(p, dp) * scale);
-    if (s.wants(0)) d[0] = matmul(ds, k);
-    if (s.wants(1)) d[1] = matmul(transpose(ds, 2, 3), q);
+    if (s.wants(0)) d[0] = visible.product(ds, k);
+    if (s.wants(1)) d[1] = visible.product_back(ds, q);
     return d;
   }
   void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
@@ -99,9 +99,9 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
     if (dx[1].defined()) add_to(ds, matmul(q, transpose(visible.keys(dx[1]), 2, 3)));
     if (ds.defined()) {
       const Tensor dp = softmax_jacobian(p, visible.pairs(ds) * scale);
-      add_to(dy, matmul(visible.pairs(dp), visible.keys(s.input(2))));
+      add_to(dy, visible.product(visible.pairs(dp), visible.keys(s.input(2))));
     }
-    if (dx[2].defined()) add_to(dy, matmul(p, visible.keys(dx[2])));
+    if (dx[2].defined()) add_to(dy, visible.product(p, visible.keys(dx[2])));
     return dy;
   }
   void describe(AttributeVisitor& visitor) const {
@@ -130,8 +130,8 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
          "two numbers per query: the scores are computed again, a few queries at a time, and no matrix of Lq x Lk is "
          "stored; their logarithm log Z + m would be one number, of fewer digits"},
         {"Hidden keys", R"(P_{ij} = 0 \Rightarrow \bar S_{ij} = 0)",
-         "a key that is masked gets no gradient from this query; a query that sees none has o_i = 0 and gradient 0 "
-         "(PyTorch: NaN)"},
+         "a key that is masked gets no gradient from this query; a query that sees none has o_i = 0 and gradient "
+         "0"},
         {"What a hidden key holds", R"(P_{ij} = 0 \Rightarrow P_{ij} v_j := 0)",
          "also where v_j or k_j is NaN or inf, of which 0 times would be NaN"}};
   }
@@ -268,6 +268,10 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
     Tensor queries(const Tensor& x) const { return without_blind(x, keep, key_count); }
     Tensor keys(const Tensor& x) const { return without_unseen(x, keep, query_count); }
     Tensor pairs(const Tensor& x) const { return keep.defined() ? where(keep, x, 0.0) : x; }
+    Tensor product(const Tensor& of_pairs, const Tensor& x) const { return product_of_seen(of_pairs, x, keep); }
+    Tensor product_back(const Tensor& of_pairs, const Tensor& x) const {
+      return product_of_seen(transpose(of_pairs, 2, 3), x, keep.defined() ? transpose(keep, -2, -1) : keep);
+    }
   };
   static Tensor softmax_jacobian(const Tensor& p, const Tensor& d) { return p * (d - sum(p * d, -1, true)); }
 };
@@ -285,8 +289,9 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
   const double scale = options.scale ? *options.scale : 1.0 / std::sqrt(static_cast<double>(q.size(3)));
   if (options.dropout_p > 0.0) {
     Generator& generator = options.generator != nullptr ? *options.generator : default_generator();
-    const Tensor seen = without_unseen(v, keep_of(mask, q.size(2), k.size(2)), q.size(2));
-    return matmul(dropout(attention_weights(q, k, mask, scale), options.dropout_p, generator), seen);
+    const Tensor keep = keep_of(mask, q.size(2), k.size(2));
+    return product_of_seen(dropout(attention_weights(q, k, mask, scale), options.dropout_p, generator),
+                           without_unseen(v, keep, q.size(2)), keep);
   }
   return apply(ScaledDotProductAttention(scale, mask), q, k, v, mask.positions(), aligned_pairs(mask.pairs()));
 }

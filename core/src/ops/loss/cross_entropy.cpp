@@ -90,7 +90,8 @@ struct CrossEntropy : Op<CrossEntropy> {
     sink.add(0, dx);
   }
   Tensor jvp(const Saved& s, Tangents dx) const {
-    const Tensor change = slopes(s) * dx[0];
+    const Tensor slope = slopes(s);
+    const Tensor change = where(slope == 0.0, 0.0, slope * dx[0]);  // what is ignored may move by NaN
     return reduction == Reduction::none ? sum(change, -1) : sum(change);
   }
   void describe(AttributeVisitor& visitor) const {

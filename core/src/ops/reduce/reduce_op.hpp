@@ -48,6 +48,12 @@ struct ReduceOp : Op<Self> {
     return keepdim ? y : y.reshape(reduced_shape(input, axes, true));
   }
 
+  /// x less its mean; twice, since the first mean is rounded to x's dtype.
+  Tensor centred(const Tensor& x) const {
+    const Tensor once = x - mean(x, axis_list(), true);
+    return once - mean(once, axis_list(), true);
+  }
+
   /// How many elements each result is made of.
   double count(const Shape& input) const {
     double n = 1.0;

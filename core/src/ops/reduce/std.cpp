@@ -114,8 +114,7 @@ struct Std : ReduceOp<Std> {
  private:
   Tensor slope(const Saved& s) const {
     const Tensor& x = s.input(0);
-    const Tensor centred = x - mean(x, axis_list(), true);
-    return over_or_zero(centred, unreduce(s.output(), x.shape())) / (count(x.shape()) - correction);
+    return over_or_zero(centred(x), unreduce(s.output(), x.shape())) / (count(x.shape()) - correction);
   }
 };
 

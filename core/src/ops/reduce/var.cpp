@@ -67,7 +67,6 @@ struct Var : ReduceOp<Var> {
 
  private:
   double scale(const Tensor& x) const { return 2.0 / (count(x.shape()) - correction); }
-  Tensor centred(const Tensor& x) const { return x - mean(x, axis_list(), true); }
 };
 
 Tensor var(const Tensor& x, const Axes& axes, VarOptions options) {

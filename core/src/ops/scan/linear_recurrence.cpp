@@ -36,11 +36,11 @@ struct LinearRecurrence : Op<LinearRecurrence> {
   }
   std::array<Tensor, 2> vjp(const Saved& s, const Tensor& dh) const {
     const Tensor db = recurrence(shifted(s.input(0), axis, opposite(direction), 0.0), dh, axis, opposite(direction));
-    return {s.wants(0) ? db * before(s) : Tensor(), db};
+    return {s.wants(0) ? times_before(db, s) : Tensor(), db};
   }
   Tensor jvp(const Saved& s, Tangents dx) const {
     if (!dx[0].defined()) return recurrence(s.input(0), dx[1], axis, direction);
-    const Tensor forced = dx[0] * before(s);
+    const Tensor forced = times_before(dx[0], s);
     return recurrence(s.input(0), dx[1].defined() ? forced + dx[1] : forced, axis, direction);
   }
   void describe(AttributeVisitor& visitor) const {
@@ -51,7 +51,7 @@ struct LinearRecurrence : Op<LinearRecurrence> {
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(h_i = a_i h_{i-1} + b_i,\quad h_{-1} = 0)", "along one axis"},
             {"Fan-out", R"(\lambda_i = \bar h_i + a_{i+1} \lambda_{i+1})",
-             "h_i is read by the result and by h_{i+1}, with coefficient a_{i+1}: \\lambda_i is its whole cotangent"},
+             "h_i is read by the result and by h_{i+1}, with coefficient a_{i+1}: $\\lambda_i$ is its whole cotangent"},
             {"Cotangents", R"(\bar b_i = \lambda_i,\quad \bar a_i = \lambda_i h_{i-1})",
              "from the one step in which they stand; a_0 meets h_{-1} = 0"},
             {"Closed", R"(\lambda = \text{the recurrence of } (a_{\cdot + 1}, \bar h) \text{ from the other end})",
@@ -96,8 +96,10 @@ struct LinearRecurrence : Op<LinearRecurrence> {
   }
 
  private:
-  /// h[i - 1] in the place of h[i].
-  Tensor before(const Saved& s) const { return shifted(s.output(), axis, direction, 0.0); }
+  /// x[i] h[i - 1], and 0 in the first place, whatever x[0] is.
+  Tensor times_before(const Tensor& x, const Saved& s) const {
+    return shifted(shifted(x, axis, opposite(direction), 0.0) * s.output(), axis, direction, 0.0);
+  }
 };
 
 Tensor recurrence(const Tensor& a, const Tensor& b, int axis, kernels::Direction direction) {
