@@ -219,6 +219,23 @@ BOOST_AUTO_TEST_CASE(float32_and_float64_stand_in_one_group) {
   BOOST_TEST(b.to_vector<double>() == (std::vector<double>{0.5, 1.5}));
 }
 
+BOOST_AUTO_TEST_CASE(an_update_that_cannot_be_whole_writes_nothing) {
+  const auto of = [](DType dtype) { return ones({2, 2}, {.dtype = dtype}); };
+  const Tensor narrow = of(float32), wide = of(float64);
+  const Tensor turned = zeros({2, 2}, {.dtype = float64}).transpose(0, 1);
+  const std::vector<AdamTerm> adam = {{narrow, of(float32), zeros_like(narrow), zeros_like(narrow)},
+                                      {wide, of(float64), turned, zeros_like(wide)}};
+  BOOST_CHECK_EXCEPTION(adam_update(adam, {.step = 1}), ShapeError,
+                        says("[adam_update] a running mean of shape [2, 2] has strides [1, 2]: what is written must be "
+                             "contiguous"));
+  const std::vector<SgdTerm> sgd = {{narrow, of(float32), {}}, {wide, of(float64), turned}};
+  BOOST_CHECK_EXCEPTION(sgd_update(sgd, {}), ShapeError, says("[sgd_update] a velocity of shape [2, 2]"));
+  const std::vector<Tensor> both = {narrow, turned};
+  BOOST_CHECK_THROW(scale_in_place(both, 2.0), ShapeError);
+  BOOST_CHECK_THROW(clamp_in_place(both, 0.5), ShapeError);
+  for (const float v : narrow.to_vector<float>()) BOOST_TEST(v == 1.0F);
+}
+
 BOOST_AUTO_TEST_CASE(a_tape_that_holds_the_old_value_notices) {
   Tensor x = tensor({3.0}, {.requires_grad = true});
   AdamW optimizer({x});

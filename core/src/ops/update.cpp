@@ -11,6 +11,7 @@
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/parameter_support.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad {
@@ -28,6 +29,14 @@ void expect_like(const Tensor& parameter, const Tensor& other, const char* what,
   if (other.dtype() != parameter.dtype())
     throw DTypeError(fmt::format("[{}] a {} parameter {} with a {} of dtype {}", writer, to_string(parameter.dtype()),
                                  to_string(parameter.shape()), what, to_string(other.dtype())));
+}
+
+/// Throws unless x may be written: asked of everything that a call writes before it writes anything.
+void expect_writable(const Tensor& x, const char* what, const char* writer) {
+  tapegrad::expect_writable(x, writer);
+  if (!x.is_contiguous())
+    throw ShapeError(fmt::format("[{}] a {} of shape {} has strides {}: what is written must be contiguous", writer,
+                                 what, to_string(x.shape()), to_string(x.strides())));
 }
 
 /// The elements of x to write, whose version moves.
@@ -63,6 +72,9 @@ void adam_update(std::span<const AdamTerm> terms, const AdamRule& rule, const ch
     expect_like(t.parameter, t.gradient, "gradient", writer);
     expect_like(t.parameter, t.m, "running mean", writer);
     expect_like(t.parameter, t.v, "running mean square", writer);
+    expect_writable(t.parameter, "parameter", writer);
+    expect_writable(t.m, "running mean", writer);
+    expect_writable(t.v, "running mean square", writer);
   }
   const kernels::AdamSettings settings{.learning_rate = rule.lr,
                                        .beta1 = rule.beta1,
@@ -92,7 +104,10 @@ void sgd_update(std::span<const SgdTerm> terms, const SgdRule& rule, const char*
   for (const SgdTerm& t : terms) {
     expect_floating(t.parameter, writer);
     expect_like(t.parameter, t.gradient, "gradient", writer);
-    if (t.velocity.defined()) expect_like(t.parameter, t.velocity, "velocity", writer);
+    expect_writable(t.parameter, "parameter", writer);
+    if (!t.velocity.defined()) continue;
+    expect_like(t.parameter, t.velocity, "velocity", writer);
+    expect_writable(t.velocity, "velocity", writer);
   }
   const kernels::SgdSettings settings{.learning_rate = rule.lr,
                                       .momentum = rule.momentum,
@@ -156,6 +171,7 @@ double global_norm(std::span<const Tensor> tensors) {
 }
 
 void scale_in_place(std::span<const Tensor> tensors, double factor, const char* writer) {
+  for (const Tensor& x : tensors) expect_writable(x, "tensor", writer);
   for_each_dtype(
       tensors, writer, [&]<class T>(T, const Tensor& x) { return written<T>(x, writer); },
       [&](auto parts) { kernels::scale_gradients(parts, factor); });
@@ -163,6 +179,7 @@ void scale_in_place(std::span<const Tensor> tensors, double factor, const char* 
 
 double clamp_in_place(std::span<const Tensor> tensors, double limit, const char* writer) {
   if (!(limit >= 0.0)) throw ValueError(fmt::format("[{}] the limit must be at least 0, got {}", writer, limit));
+  for (const Tensor& x : tensors) expect_writable(x, "tensor", writer);
   double largest = 0.0;
   for_each_dtype(
       tensors, writer, [&]<class T>(T, const Tensor& x) { return written<T>(x, writer); },
