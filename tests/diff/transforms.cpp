@@ -1,10 +1,12 @@
 #include "tapegrad/diff/transforms.hpp"
 
+#include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <concepts>
 #include <memory>
 #include <numbers>
+#include <thread>
 #include <vector>
 
 #include "fixture.hpp"
@@ -84,6 +86,19 @@ struct Counted : Op<Counted> {
     return dx * cos(s.input(0));
   }
   static void reset() { calls = pulled = pushed = 0; }
+};
+
+/// Its rule waits until it is told to go on.
+struct Waits : Op<Waits> {
+  static constexpr std::string_view name = "waits";
+  std::atomic<bool>* within = nullptr;
+  std::atomic<bool>* asked = nullptr;
+  Tensor forward(const Tensor& x) const { return x * 2.0; }
+  Tensor vjp(const Saved&, const Tensor& dy) const {
+    *within = true;
+    while (!*asked) std::this_thread::yield();
+    return 2.0 * dy;
+  }
 };
 
 /// The sum of a vector; its reverse rule gives the cotangent of one element for all.
@@ -442,6 +457,46 @@ BOOST_AUTO_TEST_CASE(derivatives_of_several_tensors_nest) {
   const Tensor x = num(3.0).set_requires_grad(true);
   const auto cube = [](const Tensor& y) { return total(y * y * y); };
   check_close(tape.gradient(checkpoint(grad(cube), x), x), {18.0});
+}
+
+BOOST_AUTO_TEST_CASE(a_pullback_is_one_threads_at_a_time) {
+  // The rule of the first thread's sweep waits until the second thread has asked.
+  std::atomic<bool> within = false, asked = false;
+  Waits op;
+  op.within = &within;
+  op.asked = &asked;
+  const auto [y, pullback] = vjp([&](const Tensor& x) { return apply(op, x); }, vec({1.0}));
+  Tensor first;
+  std::thread other([&, &pull = pullback] { first = pull(vec({1.0})); });
+  while (!within) std::this_thread::yield();
+  const auto copy = pullback;
+  BOOST_CHECK_EXCEPTION(copy(vec({1.0})), TapeError, says("[vjp] another thread is using what this function recorded"));
+  asked = true;
+  other.join();
+  check_close(first, {2.0});
+  check_close(copy(vec({3.0})), {6.0});  // and now it is this thread's
+}
+
+BOOST_AUTO_TEST_CASE(a_jacobian_has_its_arguments_dtype) {
+  for (const std::int64_t n : {1, 2, 5}) {  // by rows and by columns
+    const auto f = [n](const Tensor& x) { return expand(total(x * x).to(float64), {n}); };
+    const Tensor J = jacobian(f, vec({1.0, 2.0}).to(float32));
+    BOOST_TEST((J.dtype() == float32));
+    BOOST_TEST(J[0].to_vector<float>() == (std::vector<float>{2.0F, 4.0F}), boost::test_tools::per_element());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_leafs_gradient_keeps_its_tangent) {
+  // d/dw of q^2 w is q^2, whose derivative in q is 2 q.
+  const auto f = [](const Tensor& q) {
+    const Tensor w = num(5.0).set_requires_grad(true);
+    Tape tape;
+    tape.backward(q * q * w);
+    return w.grad();
+  };
+  const auto [y, dy] = jvp(f, num(3.0), num(1.0));
+  check_close(y, {9.0});
+  check_close(dy, {6.0});
 }
 
 BOOST_AUTO_TEST_CASE(misuse_is_answered) {

@@ -139,6 +139,44 @@ BOOST_AUTO_TEST_CASE(decision_10_gradients_of_leaves_share_no_memory) {
   BOOST_TEST(seed.to_vector<double>() == (Values{1.0, 1.0}));
 }
 
+BOOST_AUTO_TEST_CASE(decision_10_differentiable_gradients_share_no_memory) {
+  const Tensor a = tensor(2.0, {.dtype = float64}).set_requires_grad(true),
+               b = tensor(3.0, {.dtype = float64}).set_requires_grad(true);
+  const Tensor cotangent = tensor(1.0, {.dtype = float64});
+  Tape tape;
+  const Tensor y = a + b;
+  const std::vector<Tensor> g =
+      tape.gradient(y, {a, b, a}, {.cotangent = cotangent, .retain = true, .create_graph = true});
+  {
+    const NoRecord pause;
+    Tensor(g[0]).mutable_data<double>()[0] = 7.0;
+  }
+  BOOST_TEST(cotangent.item() == 1.0);
+  BOOST_TEST(g[1].item() == 1.0);
+  BOOST_TEST(g[2].item() == 1.0);
+}
+
+BOOST_AUTO_TEST_CASE(decision_10_as_many_targets_as_nodes) {
+  // In any order, some twice, leaves and values of the way.
+  std::vector<Tensor> leaves;
+  for (int i = 0; i < 40; ++i) leaves.push_back(tensor(i, {.dtype = float64}).set_requires_grad(true));
+  Tape tape;
+  Tensor y = tensor(0.0, {.dtype = float64});
+  std::vector<Tensor> wanted;
+  std::vector<double> expected;
+  for (int i = 0; i < 40; ++i) {
+    y = y + leaves[static_cast<std::size_t>(i)] * static_cast<double>(i);
+    wanted.insert(wanted.begin() + i / 2, leaves[static_cast<std::size_t>(i)]);
+    expected.insert(expected.begin() + i / 2, i);
+    wanted.push_back(y);
+    expected.push_back(1.0);
+  }
+  wanted.push_back(wanted.front());
+  expected.push_back(expected.front());
+  const std::vector<Tensor> g = tape.gradient(y, wanted);
+  for (std::size_t k = 0; k < g.size(); ++k) BOOST_TEST(g[k].item() == expected[k], "gradient " << k);
+}
+
 BOOST_AUTO_TEST_CASE(decision_10_more_inputs_than_two_bytes_count) {
   constexpr int kParts = 70000;
   const Tensor x = leaf({1.0, 2.0});

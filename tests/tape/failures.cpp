@@ -20,6 +20,16 @@ struct FailsForward : Op<FailsForward> {
   std::array<Tensor, 2> vjp(const Saved&, const Tensor&) const { return {}; }
 };
 
+struct FailsInForwardMode : Op<FailsInForwardMode> {
+  static constexpr std::string_view name = "fails_in_forward_mode";
+  Tensor forward(const Tensor& x) const { return x * 2.0; }
+  Tensor vjp(const Saved&, const Tensor& dy) const { return 2.0 * dy; }
+  Tensor jvp(const Saved&, const Tensor& dx) const {
+    [[maybe_unused]] const Tensor done_before = dx * dx;
+    throw ValueError("on purpose");
+  }
+};
+
 struct FailsBackward : Op<FailsBackward> {
   static constexpr std::string_view name = "fails_backward";
   static constexpr Keep keep = Keep::nothing;
@@ -126,6 +136,17 @@ BOOST_AUTO_TEST_CASE(decision_07_a_failed_op_leaves_the_tape_as_it_was) {
   const auto g = tape.gradient(z, {x, fresh});
   BOOST_TEST(g[0].to_vector<double>() == (Values{2.0, 8.0}));
   BOOST_TEST(g[1].to_vector<double>() == (Values{1.0, 4.0}));
+}
+
+BOOST_AUTO_TEST_CASE(decision_07_an_op_that_fails_in_forward_mode_leaves_the_tape_as_it_was) {
+  const Tensor x = tensor(3.0, {.dtype = float64}).set_requires_grad(true);
+  Tape tape;
+  const Tensor y = x * x;
+  const std::size_t before = tape.size();
+  const auto tangent = tensor(1.0, {.dtype = float64}).set_requires_grad(true);  // itself on the tape once it is used
+  BOOST_CHECK_THROW(jvp([](const Tensor& a) { return apply(FailsInForwardMode{}, a); }, y, tangent), ValueError);
+  BOOST_TEST(tape.size() == before);
+  BOOST_TEST(tape.gradient(y, x).item() == 6.0);
 }
 
 BOOST_AUTO_TEST_CASE(decision_07_a_failed_sweep_consumes_the_tape_and_names_the_node) {

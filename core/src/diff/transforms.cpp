@@ -116,7 +116,7 @@ Linearization::Linearization(const char* name, const TensorFunction& f, const st
     s.outputs = s.results;
   } else {
     s.own.emplace();
-    const PrivateTape::Use use(*s.own);
+    const PrivateTape::Use use(*s.own, name);
     record();
     for (const Tensor& y : s.results) s.outputs.push_back(off_tape(y));
   }
@@ -144,7 +144,7 @@ std::vector<Tensor> Linearization::pull_back(const std::vector<Tensor>& dys, boo
             fmt::format("[{}] the cotangent {} lies on a tape, but the function was recorded before that "
                         "tape lived: call {} while it does, or detach() the cotangent",
                         s.name, to_string(dy.shape()), s.name));
-    const PrivateTape::Use use(*s.own);
+    const PrivateTape::Use use(*s.own, s.name);
     return s.sweep(use.tape(), dys, {.retain = !last, .strong_zero = s.options.strong_zero});
   }
   if (recorder.tape == nullptr || recorder.serial != s.serial)
@@ -219,7 +219,7 @@ Tensor by_columns(const TensorFunction& f, const Tensor& x, TransformOptions opt
     columns.push_back(jvp(f, {x}, {unit(x, i)}, options).second.front());
     shape = columns.back().shape();
   }
-  return reshape(stack(columns, -1), joined(shape, x.shape()));
+  return reshape(stack(columns, -1), joined(shape, x.shape())).to(x.dtype());
 }
 
 }  // namespace

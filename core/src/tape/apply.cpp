@@ -60,39 +60,55 @@ inline void compute(const OpCall& call, Keeper& keeper) {
   throw TapeError("[" + std::string(op) + "] its forward function swept or cleared the tape that records it");
 }
 
+/// Takes off a tape again what an op that fails has put there: its nodes, and leaves that it was the first to use.
+class Undo {
+ public:
+  explicit Undo(TapeImpl& tape)
+      : tape_(tape), generation_(tape.generation), size_(tape.nodes.size()), room_(tape.arena.mark()) {}
+  Undo(const Undo&) = delete;
+  Undo& operator=(const Undo&) = delete;
+  ~Undo() {
+    if (done_ || changed()) return;
+    tape_.truncate(size_);
+    tape_.arena.rewind(room_);
+  }
+
+  /// Whether the tape has been swept or cleared since.
+  bool changed() const { return tape_.generation != generation_; }
+  /// What there is now stays; room that no node has taken is given back.
+  void keep() {
+    done_ = true;
+    if (tape_.nodes.size() == size_) tape_.arena.rewind(room_);
+  }
+
+ private:
+  TapeImpl& tape_;
+  std::uint32_t generation_;
+  std::size_t size_;
+  Arena::Mark room_;
+  bool done_ = false;
+};
+
 /// Runs an op while a tape records.
 [[gnu::noinline]] void compute_on(TapeImpl& tape, const OpCall& call) {
   tape.expect_owned(call.table.name);
-  const std::uint32_t generation = tape.generation;
-  const std::size_t size_before = tape.nodes.size();
-  const Arena::Mark room_before = tape.arena.mark();
+  Undo undo(tape);
   const auto count = static_cast<std::size_t>(call.inputs.size());
   auto* const edges = tape.arena.allocate<Edge>(count);  // where their node will find them
-  try {
-    bool tracked = false;
-    std::uint64_t wanted = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      const Edge& edge = *new (edges + i) Edge(tape.edge_of(call.inputs[static_cast<int>(i)], call.table.name));
-      if (!edge.tracked()) continue;
-      tracked = true;
-      if (i < 64) wanted |= std::uint64_t{1} << i;
-    }
-    Keeper keeper(tracked);
-    compute(call, keeper);
-    if (tape.generation != generation) throw_consumed(call.table.name);
-    if (tape.options.anomaly) expect_finite_outputs(tape, call);
-    if (tracked) {
-      tape.record(call, edges, wanted, keeper.residuals());
-    } else if (tape.nodes.size() == size_before) {
-      tape.arena.rewind(room_before);
-    }
-  } catch (...) {
-    if (tape.generation == generation) {
-      tape.truncate(size_before);  // leaves that the failed op was the first to use
-      tape.arena.rewind(room_before);
-    }
-    throw;
+  bool tracked = false;
+  std::uint64_t wanted = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const Edge& edge = *new (edges + i) Edge(tape.edge_of(call.inputs[static_cast<int>(i)], call.table.name));
+    if (!edge.tracked()) continue;
+    tracked = true;
+    if (i < 64) wanted |= std::uint64_t{1} << i;
   }
+  Keeper keeper(tracked);
+  compute(call, keeper);
+  if (undo.changed()) throw_consumed(call.table.name);
+  if (tape.options.anomaly) expect_finite_outputs(tape, call);
+  if (tracked) tape.record(call, edges, wanted, keeper.residuals());
+  undo.keep();
 }
 
 [[gnu::noinline]] void compute_unrecorded(const OpCall& call) {
@@ -235,10 +251,14 @@ void run_with_tangents(const OpCall& call) {
 
 void apply(const OpTable& table, const void* op, Inputs inputs, std::span<Tensor> outputs) {
   const OpCall call{table, op, inputs, inputs, outputs};
-  if (recorder.level_count > 0) {
-    run_with_tangents(call);
-  } else {
+  if (recorder.level_count == 0) {
     run(call);
+  } else if (recorder.records()) {
+    Undo undo(*recorder.tape);  // the op's own nodes and those of its tangents: all of them, or none
+    run_with_tangents(call);
+    undo.keep();
+  } else {
+    run_with_tangents(call);
   }
 }
 

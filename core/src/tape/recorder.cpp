@@ -115,6 +115,13 @@ PrivateTape::PrivateTape() {
   impl_->home = nullptr;
 }
 
-PrivateTape::Use::Use(PrivateTape& tape) : tape_(*tape.tape_) { recorder.attach(*tape.impl_); }
+PrivateTape::Use::Use(PrivateTape& tape, const char* name) : owner_(tape) {
+  const std::thread::id here = std::this_thread::get_id();
+  if (!owner_.user_.compare_exchange_strong(before_, here, std::memory_order_acquire) && before_ != here)
+    throw TapeError(std::string("[") + name + "] another thread is using what this function recorded: call " + name +
+                    " on each thread");
+  recorder.attach(*owner_.impl_);
+}
+PrivateTape::Use::~Use() { owner_.user_.store(before_, std::memory_order_release); }
 
 }  // namespace tapegrad

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <thread>
 
 #include "tapegrad/tape/tape.hpp"
 #include "tapegrad/tape/tensor.hpp"
@@ -19,6 +21,7 @@ struct Recorder {
   int paused = 0;                    // nested NoRecord guards
   const Scope* scope = nullptr;      // the innermost scope
   bool replaying = false;            // a checkpointed block runs again
+  bool in_block = false;             // a checkpointed block runs for the first time
   bool strong_zero = false;          // products with an exact zero are zero: a reverse rule runs that was asked so
   const TapeAside* aside = nullptr;  // while set, tensors of other tapes count as constants
 
@@ -120,17 +123,23 @@ class PrivateTape {
 
   class Use {
    public:
-    explicit Use(PrivateTape& tape);
-    Tape& tape() const { return tape_; }
+    /// Throws TapeError "[name] ..." while a Use lives on another thread.
+    Use(PrivateTape& tape, const char* name);
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+    ~Use();
+    Tape& tape() const { return *owner_.tape_; }
 
    private:
     TapeAside aside_;
-    Tape& tape_;
+    PrivateTape& owner_;
+    std::thread::id before_;  // this thread inside another Use of its own, else none
   };
 
  private:
   std::unique_ptr<Tape> tape_;
   TapeImpl* impl_;
+  std::atomic<std::thread::id> user_{};
 };
 
 }  // namespace tapegrad

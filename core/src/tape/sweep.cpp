@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <exception>
 #include <memory>
+#include <numeric>
 #include <optional>
 
 #include "tape/accumulate.hpp"
@@ -412,6 +413,7 @@ class LeafGuard {
  public:
   /// Those that a sweep from node `top` may reach.
   LeafGuard(const TapeImpl& tape, std::uint32_t top, bool nested) {
+    held_.reserve(tape.leaves.nodes().size());  // from here on nothing throws while a leaf is held but not listed
     for (const std::uint32_t position : tape.leaves.nodes()) {
       if (position > top) break;
       const Node* const node = tape.nodes[position];
@@ -438,6 +440,14 @@ class LeafGuard {
   std::vector<Ref<LeafState>> held_;  // owned: consuming the tape may drop a leaf's last other owner
 };
 
+/// A gradient that lies on a tape, sharing its elements with no other tensor: a user may write it in place, as clipping
+/// does.
+Tensor as_own(Tensor gradient) {
+  const TensorImpl& impl = *gradient.impl();
+  const bool shared = !impl.unique() || !impl.array.storage->unique() || !impl.array.contiguous || impl.leaf;
+  return shared ? gradient.clone() : std::move(gradient);
+}
+
 }  // namespace
 
 void Sweep::into_leaves() {
@@ -456,11 +466,8 @@ void Sweep::into_leaves() {
     named = named || role == LeafState::Role::named_parameter;
     if (role == LeafState::Role::unnamed_parameter) unnamed = &node;
     fire(leaf.hooks, gradient);
-    if (options_.create_graph) {
-      // A user may write a gradient in place (clipping does): it shares its elements with no other tensor.
-      const TensorImpl& impl = *gradient.impl();
-      const bool shared = !impl.unique() || !impl.array.storage->unique() || impl.leaf;
-      leaf.grad = leaf.grad.defined() ? add(leaf.grad, gradient) : shared ? gradient.clone() : std::move(gradient);
+    if (options_.create_graph || innermost_level(gradient) > 0) {  // with what it depends on, or its tangents
+      leaf.grad = leaf.grad.defined() ? add(leaf.grad, gradient) : as_own(std::move(gradient));
     } else if (!leaf.grad.defined()) {
       leaf.grad = is_exclusive(gradient) ? std::move(gradient) : wrap(contiguous_copy(array_of(gradient)));
     } else if (is_exclusive(leaf.grad)) {
@@ -511,19 +518,29 @@ std::vector<Tensor> Sweep::towards(const std::vector<Tensor>& xs, bool allow_unu
       if (edge.tracked() && reaches[edge.node] != 0) reaches[i] = 1;
 
   std::vector<Tensor> gradients(xs.size());
+  // The sweep comes by from the top down.
+  std::vector<std::size_t> order(targets.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return targets[a].node > targets[b].node; });
+  auto next = std::find_if(order.begin(), order.end(), [&](std::size_t k) { return targets[k].node != kUnused; });
   run(lowest, reaches, [&](const Node& node) {
-    for (std::size_t k = 0; k < targets.size(); ++k)
-      if (targets[k].node == node.position) gradients[k] = cotangents_[targets[k].slot];
+    while (next != order.end() && targets[*next].node > node.position) ++next;
+    const auto first = next;
+    for (; next != order.end() && targets[*next].node == node.position; ++next)
+      gradients[*next] = cotangents_[targets[*next].slot];
     if (!options_.partial) return;
-    for (const Target& target : targets)
-      if (target.node == node.position) cotangents_[target.slot] = Tensor();
+    for (auto here = first; here != next; ++here) cotangents_[targets[*here].slot] = Tensor();
   });
   std::fill(cotangents_.begin(), cotangents_.end(), Tensor());
   for (std::size_t k = 0; k < xs.size(); ++k) {
     if (gradients[k].defined()) {
       // Two results never share elements that a user could change through one of them.
-      if (!options_.create_graph && innermost_level(gradients[k]) == 0 && !is_exclusive(gradients[k]))
+      if (options_.create_graph || innermost_level(gradients[k]) > 0) {
+        gradients[k] = as_own(std::move(gradients[k]));
+      } else if (!is_exclusive(gradients[k])) {
         gradients[k] = wrap(contiguous_copy(array_of(gradients[k])));
+      }
       continue;
     }
     if (!allow_unused)

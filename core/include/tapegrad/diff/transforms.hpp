@@ -64,8 +64,9 @@ Tensor hessian(const TensorFunction& f, const Tensor& x, TransformOptions option
 }  // namespace engine
 
 /// The transpose of a function's Jacobian at a point: X = J^T Y. X and Y are Tensor or std::vector<Tensor>. May be
-/// called any number of times; holds the memory that the reverse sweep needs. Throws ShapeError and DTypeError for
-/// cotangents unlike the outputs, TapeError when the tape that recorded the function is gone.
+/// called any number of times, by one thread at a time; holds the memory that the reverse sweep needs. Throws
+/// ShapeError and DTypeError for cotangents unlike the outputs, TapeError when the tape that recorded the function is
+/// gone, and while another thread calls it or a copy.
 template <class X, class Y>
 class Pullback {
  public:
@@ -183,8 +184,8 @@ Tensor hvp(F&& f, const Tensor& x, const Tensor& v, TransformOptions options = {
   return engine::hvp(engine::function_of("hvp", f), x, v, options);
 }
 
-/// All partial derivatives of f's one result: shape y.shape() + x.shape(). One reverse sweep per element of y or one
-/// forward run per element of x, whichever are fewer.
+/// All partial derivatives of f's one result: shape y.shape() + x.shape(), x's dtype. One reverse sweep per element of
+/// y or one forward run per element of x, whichever are fewer.
 template <class F>
 Tensor jacobian(F&& f, const Tensor& x, TransformOptions options = {}) {
   return engine::jacobian(engine::function_of("jacobian", f), x, options);

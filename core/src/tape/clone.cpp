@@ -37,5 +37,5 @@ struct Clone : Op<Clone> {
 Tensor Tensor::clone() const { return apply(Clone{}, *this); }
 Tensor Tensor::contiguous() const { return is_contiguous() ? *this : clone(); }
 
-TAPEGRAD_CATALOGUE(convert, clone, Clone)
+TAPEGRAD_CATALOGUE(engine, clone, Clone)
 }  // namespace tapegrad
