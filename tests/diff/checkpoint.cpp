@@ -10,6 +10,7 @@
 #include "tapegrad/ops/dropout.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/tape.hpp"
 
@@ -153,7 +154,7 @@ BOOST_AUTO_TEST_CASE(a_block_that_does_not_repeat_is_noticed) {
   Tensor factor = num(3.0);
   const Tensor d = tapegrad::checkpoint([&](const Tensor& a) { return a * factor; }, x);
   factor.mutable_data<double>()[0] = 4.0;
-  BOOST_CHECK_EXCEPTION(tape.backward(sum_to(d, {})), TapeError, test::says("what it reads has been changed since"));
+  BOOST_CHECK_EXCEPTION(tape.backward(sum_to(d, {})), TapeError, test::says("was changed in place by mutable_data since it ran"));
 }
 
 BOOST_AUTO_TEST_CASE(what_was_recorded_in_a_block_is_stale_outside) {
@@ -216,6 +217,45 @@ BOOST_AUTO_TEST_CASE(a_failing_block_leaves_the_tape_as_it_was) {
 
 BOOST_AUTO_TEST_CASE(without_a_tape_the_block_just_runs) {
   BOOST_TEST(tapegrad::checkpoint([](const Tensor& a) { return a * a; }, num(3.0)).item() == 9.0);
+}
+
+BOOST_AUTO_TEST_CASE(what_it_reads_may_not_change_even_if_nothing_shows) {
+  const Tensor x = from_vector<double>({0, 0}, {2}).set_requires_grad(true), w = from_vector<double>({3, 3}, {2});
+  const auto block = [w](const Tensor& h) { return h * w; };
+  {
+    Tape tape;
+    const Tensor y = tapegrad::checkpoint(block, x);
+    w.detach().mutable_data<double>()[0] = 5;  // 0 times 5 is 0 too
+    BOOST_CHECK_EXCEPTION(tape.gradient(sum(y), x), TapeError, [](const TapeError& e) {
+      return std::string(e.what()).find("changed in place by mutable_data") != std::string::npos;
+    });
+  }
+  Tape tape;
+  const Tensor y = tapegrad::checkpoint(block, x);
+  BOOST_TEST((tape.gradient(sum(y), x).to_vector<double>() == std::vector<double>{5, 3}));
+}
+
+BOOST_AUTO_TEST_CASE(an_argument_may_be_undefined) {
+  const Tensor x = from_vector<double>({2, 3}, {2}).set_requires_grad(true);
+  const auto block = [](const Tensor& h, const Tensor& m) { return m.defined() ? h * m : h * h; };
+  Tape tape;
+  BOOST_TEST((tape.gradient(sum(tapegrad::checkpoint(block, {x, Tensor()})), x).to_vector<double>() ==
+              std::vector<double>{4, 6}));
+}
+
+BOOST_AUTO_TEST_CASE(a_hook_in_a_block_is_refused) {
+  const Tensor x = from_vector<double>({2, 3}, {2}).set_requires_grad(true);
+  Tape tape;
+  const auto block = [&](const Tensor& h) {
+    const Tensor q = h * h;
+    tape.register_hook(q, [](const Tensor& g) { return g * 10.0; });
+    return q;
+  };
+  BOOST_CHECK_THROW(tapegrad::checkpoint(block, x), TapeError);
+  const Tensor y = x * x;
+  tape.register_hook(y, [](const Tensor& g) { return g * 10.0; });
+  tape.backward(sum(y));
+  BOOST_TEST((x.grad().to_vector<double>() == std::vector<double>{40, 60}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -6,7 +6,9 @@
 #include <cstring>
 #include <optional>
 #include <set>
+#include <utility>
 
+#include "base/ref.hpp"
 #include "diff/argument.hpp"
 #include "tape/recorder.hpp"
 #include "tape/sweep.hpp"
@@ -30,14 +32,22 @@ std::uint64_t fingerprint(const Tensor& x) {
   return hash;
 }
 
+/// Elements that a block reads and does not make itself, as it found them.
+struct Found {
+  Ref<array::Storage> storage;
+  std::uint32_t version;
+};
+
 /// A block and what its replay needs.
 struct Block {
   TensorFunction run;
   RandomStream random;           // the default generator as the block found it
   std::size_t arguments;         // how many of the node's inputs are arguments; the rest are captured
   std::vector<Tensor> captured;  // tensors of the tape, outside the block, that it reads
-  std::uint64_t given = 0;       // fingerprint of what the block gave
-  Tensor value = {};             // while the node is recorded: what the block gave
+  std::vector<bool> given_arguments = {};
+  std::vector<Found> found = {};
+  std::uint64_t given = 0;  // fingerprint of what the block gave
+  Tensor value = {};        // while the node is recorded: what the block gave
 };
 
 Tensor run_block(const TensorFunction& run, const std::vector<Tensor>& arguments) {
@@ -70,6 +80,18 @@ class Replay {
   bool replaying_;
   RandomStream random_;
   StrongZero plain_{false};  // the block computes what it did; the sweep through it is told apart
+};
+
+/// While it lives, a block is recorded of which nothing will stay on the tape.
+class InBlock {
+ public:
+  InBlock() : before_(std::exchange(recorder.in_block, true)) {}
+  InBlock(const InBlock&) = delete;
+  InBlock& operator=(const InBlock&) = delete;
+  ~InBlock() { recorder.in_block = before_; }
+
+ private:
+  bool before_;
 };
 
 /// Takes what was recorded since off the tape again.
@@ -122,7 +144,15 @@ struct Checkpoint : Op<Checkpoint> {
     std::vector<Tensor> arguments;
     std::vector<Tensor> wanted;
     std::vector<std::size_t> places;
+    for (const Found& f : block->found)
+      if (f.storage->version() != f.version)
+        throw TapeError(std::string("[checkpoint] a tensor that the block reads was changed in place by ") +
+                        f.storage->last_writer() + " since it ran");
     for (std::size_t i = 0; i < block->arguments; ++i) {
+      if (!block->given_arguments[i]) {
+        arguments.emplace_back();
+        continue;
+      }
       const Tensor& h = s.input(static_cast<int>(i));
       const bool tracked = h.is_tracked();
       arguments.push_back(tracked ? apply(Argument{}, h) : h);
@@ -157,6 +187,15 @@ Tensor stand_in(const TapeImpl& tape, const Edge& edge) {
                                 : wrap(one.view(meta.shape, Shape::filled(meta.shape.rank(), 0), 0));
   t.impl()->place = {tape.serial, tape.generation, node.era, edge.node, edge.output};
   return t;
+}
+
+/// What the nodes from `first` on keep: some of it their block has made itself.
+std::vector<Found> kept_since(const TapeImpl& tape, std::size_t first) {
+  std::vector<Found> found;
+  for (std::size_t i = first; i < tape.nodes.size(); ++i)
+    for (const SavedSlot& slot : std::span(tape.nodes[i]->saved, tape.nodes[i]->saved_count))
+      if (slot.tensor.defined()) found.push_back({array_of(slot.tensor).storage, slot.version});
+  return found;
 }
 
 /// What the nodes from `first` on read from before, and the leaves among them; the block's result, if that is such a
@@ -195,8 +234,12 @@ Tensor checkpoint(TensorFunction run, const std::vector<Tensor>& hs) {
     // Recorded once to learn what it reads, then taken off again: no more than one block is ever kept whole.
     std::vector<Tensor> arguments;
     const Pop leaves(tape);
-    for (const Tensor& h : hs) arguments.push_back(h.is_tracked() ? apply(Argument{}, h) : h);
+    for (const Tensor& h : hs) {
+      arguments.push_back(h.is_tracked() ? apply(Argument{}, h) : h);
+      block->given_arguments.push_back(h.defined());
+    }
     const Pop pop(tape);
+    const InBlock within;
     const Tensor y = run_block(block->run, arguments);
     value = y.detach();
     depends = y.is_tracked();
@@ -204,9 +247,12 @@ Tensor checkpoint(TensorFunction run, const std::vector<Tensor>& hs) {
       for (Tensor& t : captured_since(tape, pop.size(), tape.edge_of(y, Checkpoint::name)))
         if (t.impl()->place.serial == 0 || t.impl()->place.node < leaves.size())
           block->captured.push_back(std::move(t));
+      block->found = kept_since(tape, pop.size());
     }
   }
   if (!depends) return value;
+  // What nobody else holds now has died with the block's nodes.
+  std::erase_if(block->found, [](const Found& f) { return f.storage->unique(); });
   block->given = fingerprint(value);
   std::vector<Tensor> inputs = hs;
   inputs.insert(inputs.end(), block->captured.begin(), block->captured.end());

@@ -324,6 +324,10 @@ std::vector<Tensor> Tape::pull_back(const std::vector<Tensor>& ys, const std::ve
 
 void Tape::register_hook(const Tensor& y, GradientHook hook) {
   const Node& node = impl_->node_of(y, "register_hook");
+  if (recorder.in_block)
+    throw TapeError(
+        "[register_hook] the values of a checkpointed block do not stay on the tape: register the hook on "
+        "what checkpoint() gives");
   impl_->hooks[node.slot + y.impl()->place.output].push_back(std::move(hook));
 }
 

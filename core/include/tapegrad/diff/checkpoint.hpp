@@ -22,9 +22,9 @@ bool is_replaying();
 /// Zhang, Guestrin, "Training deep nets with sublinear memory cost", 2016). The block returns one tensor and may be run
 /// up to once per sweep: it must compute the same each time (TapeError in the sweep when it does not: a tensor that it
 /// reads was written in between, or it draws from a generator of its own), and leave its state (running statistics)
-/// alone while is_replaying(). Other tensors that are computed in the block are not on the tape: an operation on
-/// one outside is a TapeError unless it is detached (a transform takes its value). Without a recording tape, and in
-/// forward mode, the block just runs.
+/// alone while is_replaying(). It registers no hooks (TapeError). Other tensors that are computed in the block are not
+/// on the tape: an operation on one outside is a TapeError unless it is detached (a transform takes its value). Without
+/// a recording tape, and in forward mode, the block just runs.
 ///
 /// Takes 1 to 31 arguments, each of which has a bit in what the node keeps (Keep): ValueError for none and for more, on
 /// a recording tape. What the block reads beside its arguments is not counted. ValueError also unless the block returns
