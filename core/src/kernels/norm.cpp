@@ -24,14 +24,22 @@ struct RowRange {
 /// Room for whole vectors of any target's lanes.
 constexpr std::int64_t padded_channels(std::int64_t channels) { return (channels + 15) / 16 * 16; }
 
-/// Per-channel operands of batch norm's elementwise passes, [channels] each.
+/// What batch norm's forward pass subtracts and multiplies by, [channels] each.
 template <class T>
-struct Channels {
-  const T* high;  ///< the mean as T, and
-  const T* low;   ///< what T lost of it
+struct Statistics {
+  const T* mean;
+  const T* lost;  ///< of the mean, by rounding it to T
   const T* rstd;
-  const T* mean_g;   ///< (1 / n) sum dy, and
-  const T* mean_gx;  ///< (1 / n) sum dy xhat: what the batch's statistics take back; unused in evaluation
+};
+
+/// What its reverse passes read, [channels] each; the first pass, and evaluation, only the first two.
+template <class T>
+struct GradientStatistics {
+  const T* mean;
+  const T* rstd;
+  const T* mean_xhat = nullptr;  ///< (1 / n) sum xhat: 0 but for the mean's rounding
+  const T* mean_g = nullptr;     ///< (1 / n) sum dy, and
+  const T* mean_gx = nullptr;    ///< (1 / n) sum dy xhat: what the batch's statistics take back
 };
 
 template <class T>
@@ -43,15 +51,15 @@ struct NormTable {
   void (*rms_backward)(const T* x, const T* gamma, const T* mean, const T* rstd, const T* dy, RowRange, T* dx,
                        T* dgamma, T* dbeta);
   /// sums[padded channels] = sum of x over the valid rows of the range.
-  void (*batch_sum)(const BatchNorm<T>&, const T* high, const T* low, RowRange, double* sums);
-  /// sums[padded channels] = sum of ((x - high) - low)^2 over the valid rows of the range.
-  void (*batch_squares)(const BatchNorm<T>&, const T* high, const T* low, RowRange, double* sums);
-  void (*batch_normalise)(const BatchNorm<T>&, const Channels<T>&, RowRange, T* y);
-  /// sums[3, padded channels]: dy and dy xhat over the written rows, xhat over the valid rows, with xhat = (x - high)
+  void (*batch_sum)(const BatchNorm<T>&, RowRange, double* sums);
+  /// sums[padded channels] = sum of ((x - mean) - lost)^2 over the valid rows of the range.
+  void (*batch_squares)(const BatchNorm<T>&, const T* mean, const T* lost, RowRange, double* sums);
+  void (*batch_normalise)(const BatchNorm<T>&, const Statistics<T>&, RowRange, T* y);
+  /// sums[3, padded channels]: dy and dy xhat over the written rows, xhat over the valid rows, with xhat = (x - mean)
   /// rstd.
-  void (*batch_gradient_sums)(const BatchNorm<T>&, const Channels<T>&, const T* dy, RowRange, double* sums);
-  void (*batch_gradient)(const BatchNorm<T>&, const Channels<T>&, bool through_statistics, const T* dy, RowRange,
-                         T* dx);
+  void (*batch_gradient_sums)(const BatchNorm<T>&, const GradientStatistics<T>&, const T* dy, RowRange, double* sums);
+  void (*batch_gradient)(const BatchNorm<T>&, const GradientStatistics<T>&, bool through_statistics, const T* dy,
+                         RowRange, T* dx);
 };
 
 }  // namespace tapegrad::kernels
@@ -214,7 +222,7 @@ HWY_INLINE bool is_valid(const BatchNorm<T>& f, std::int64_t r) {
 }
 
 template <class T>
-HWY_NOINLINE void batch_sum(const BatchNorm<T>& f, const T*, const T*, RowRange range, double* sums) {
+HWY_NOINLINE void batch_sum(const BatchNorm<T>& f, RowRange range, double* sums) {
   sum_columns<T, 1>(range, sums, [&](std::int64_t r, std::int64_t c, auto lanes, auto& acc) HWY_ATTR {
     lanes.fetch_ahead(f.x + r * range.n + c);
     if (is_valid(f, r)) acc[0] = add(acc[0], widen(lanes.load(f.x + r * range.n + c)));
@@ -222,18 +230,18 @@ HWY_NOINLINE void batch_sum(const BatchNorm<T>& f, const T*, const T*, RowRange 
 }
 
 template <class T>
-HWY_NOINLINE void batch_squares(const BatchNorm<T>& f, const T* high, const T* low, RowRange range, double* sums) {
+HWY_NOINLINE void batch_squares(const BatchNorm<T>& f, const T* mean, const T* lost, RowRange range, double* sums) {
   sum_columns<T, 1>(range, sums, [&](std::int64_t r, std::int64_t c, auto lanes, auto& acc) HWY_ATTR {
     lanes.fetch_ahead(f.x + r * range.n + c);
     if (!is_valid(f, r)) return;
     const Lanes<T> v = lanes.load(f.x + r * range.n + c);
-    const Wide<T> d = widen(hn::Sub(hn::Sub(v, lanes.load(high + c)), lanes.load(low + c)));
+    const Wide<T> d = widen(hn::Sub(hn::Sub(v, lanes.load(mean + c)), lanes.load(lost + c)));
     acc[0] = multiply_add(d, d, acc[0]);
   });
 }
 
 template <class T>
-HWY_NOINLINE void batch_normalise(const BatchNorm<T>& f, const Channels<T>& s, RowRange range, T* y) {
+HWY_NOINLINE void batch_normalise(const BatchNorm<T>& f, const Statistics<T>& s, RowRange range, T* y) {
   for (std::int64_t r = range.begin; r < range.end; ++r) {
     const T* row = f.x + r * range.n;
     T* out = y + r * range.n;
@@ -244,7 +252,7 @@ HWY_NOINLINE void batch_normalise(const BatchNorm<T>& f, const Channels<T>& s, R
     each_vector<T>(range.n, [&](std::int64_t c, auto lanes, auto) HWY_ATTR {
       lanes.fetch_ahead(row + c);
       lanes.fetch_ahead(out + c);
-      const Lanes<T> d = hn::Sub(hn::Sub(lanes.load(row + c), lanes.load(s.high + c)), lanes.load(s.low + c));
+      const Lanes<T> d = hn::Sub(hn::Sub(lanes.load(row + c), lanes.load(s.mean + c)), lanes.load(s.lost + c));
       Lanes<T> v = hn::Mul(d, lanes.load(s.rstd + c));
       if (f.gamma) v = hn::Mul(v, lanes.load(f.gamma + c));
       if (f.beta) v = hn::Add(v, lanes.load(f.beta + c));
@@ -253,16 +261,16 @@ HWY_NOINLINE void batch_normalise(const BatchNorm<T>& f, const Channels<T>& s, R
   }
 }
 
-/// (x - mean) rstd with the rounded mean, less `low`: in a reverse sweep `low` is in units of the deviation.
+/// (x - mean) rstd with the rounded mean.
 template <class T, class L>
-HWY_INLINE Lanes<T> xhat_of(const T* row, const Channels<T>& s, std::int64_t c, L lanes) {
-  const Lanes<T> d = hn::Sub(lanes.load(row + c), lanes.load(s.high + c));
+HWY_INLINE Lanes<T> xhat_of(const T* row, const GradientStatistics<T>& s, std::int64_t c, L lanes) {
+  const Lanes<T> d = hn::Sub(lanes.load(row + c), lanes.load(s.mean + c));
   return hn::Mul(d, lanes.load(s.rstd + c));
 }
 
 template <class T>
-HWY_NOINLINE void batch_gradient_sums(const BatchNorm<T>& f, const Channels<T>& s, const T* dy, RowRange range,
-                                      double* sums) {
+HWY_NOINLINE void batch_gradient_sums(const BatchNorm<T>& f, const GradientStatistics<T>& s, const T* dy,
+                                      RowRange range, double* sums) {
   sum_columns<T, 3>(range, sums, [&](std::int64_t r, std::int64_t c, auto lanes, auto& acc) HWY_ATTR {
     const bool valid = is_valid(f, r);
     if (f.zero_padding && !valid) return;
@@ -277,8 +285,8 @@ HWY_NOINLINE void batch_gradient_sums(const BatchNorm<T>& f, const Channels<T>& 
 }
 
 template <class T>
-HWY_NOINLINE void batch_gradient(const BatchNorm<T>& f, const Channels<T>& s, bool through_statistics, const T* dy,
-                                 RowRange range, T* dx) {
+HWY_NOINLINE void batch_gradient(const BatchNorm<T>& f, const GradientStatistics<T>& s, bool through_statistics,
+                                 const T* dy, RowRange range, T* dx) {
   for (std::int64_t r = range.begin; r < range.end; ++r) {
     const bool valid = is_valid(f, r);
     const T* g = dy + r * range.n;
@@ -293,7 +301,7 @@ HWY_NOINLINE void batch_gradient(const BatchNorm<T>& f, const Channels<T>& s, bo
       lanes.fetch_ahead(out + c);
       Lanes<T> v = lanes.load(g + c);
       if (valid && through_statistics) {
-        const Lanes<T> xhat = hn::Sub(xhat_of(f.x + r * range.n, s, c, lanes), lanes.load(s.low + c));
+        const Lanes<T> xhat = hn::Sub(xhat_of(f.x + r * range.n, s, c, lanes), lanes.load(s.mean_xhat + c));
         v = hn::NegMulAdd(xhat, lanes.load(s.mean_gx + c), hn::Sub(v, lanes.load(s.mean_g + c)));
       }
       if (f.gamma) v = hn::Mul(v, lanes.load(f.gamma + c));
@@ -429,21 +437,20 @@ std::int64_t batch_norm_forward(const BatchNorm<T>& facts, double eps, T* y, T* 
   const std::int64_t channels = facts.channels;
   const std::int64_t count = count_valid(facts);
   const double n = static_cast<double>(std::max<std::int64_t>(1, count));
-  T* low = scratch.get<T>(channels);
-  const double* sums = batch_sums(
-      facts, 1, [&](RowRange range, double* out) { kernels.batch_sum(facts, nullptr, nullptr, range, out); });
+  T* lost = scratch.get<T>(channels);
+  const double* sums = batch_sums(facts, 1, [&](RowRange range, double* out) { kernels.batch_sum(facts, range, out); });
   for (std::int64_t c = 0; c < channels; ++c) {
     const double m = sums[c] / n;
     mean[c] = static_cast<T>(m);
-    low[c] = static_cast<T>(m - static_cast<double>(mean[c]));
+    lost[c] = static_cast<T>(m - static_cast<double>(mean[c]));
   }
   const double* squares =
-      batch_sums(facts, 1, [&](RowRange range, double* out) { kernels.batch_squares(facts, mean, low, range, out); });
+      batch_sums(facts, 1, [&](RowRange range, double* out) { kernels.batch_squares(facts, mean, lost, range, out); });
   for (std::int64_t c = 0; c < channels; ++c) {
     variance[c] = static_cast<T>(squares[c] / n);
     rstd[c] = inverse_root<T>(squares[c] / n, eps);
   }
-  const Channels<T> statistics{mean, low, rstd, nullptr, nullptr};
+  const Statistics<T> statistics{mean, lost, rstd};
   for_batch_rows(facts, [&](std::int64_t begin, std::int64_t end) {
     kernels.batch_normalise(facts, statistics, {begin, end, channels}, y);
   });
@@ -458,10 +465,10 @@ void batch_norm_backward(const BatchNorm<T>& facts, const T* mean, const T* rstd
   const std::int64_t channels = facts.channels;
   const std::int64_t padded = padded_channels(channels);
   const double n = static_cast<double>(std::max<std::int64_t>(1, count_valid(facts)));
-  T* shift = scratch.get<T>(3 * channels);
-  T* mean_g = shift + channels;
+  T* mean_xhat = scratch.get<T>(3 * channels);
+  T* mean_g = mean_xhat + channels;
   T* mean_gx = mean_g + channels;
-  const Channels<T> statistics{mean, shift, rstd, mean_g, mean_gx};
+  const GradientStatistics<T> statistics{mean, rstd, mean_xhat, mean_g, mean_gx};
   const double* sums = batch_sums(
       facts, 3, [&](RowRange range, double* out) { kernels.batch_gradient_sums(facts, statistics, dy, range, out); });
   for (std::int64_t c = 0; c < channels; ++c) {
@@ -469,7 +476,7 @@ void batch_norm_backward(const BatchNorm<T>& facts, const T* mean, const T* rstd
     const double offset = sums[2 * padded + c] / n;
     const double g = sums[c];
     const double gx = sums[padded + c] - offset * g;
-    shift[c] = static_cast<T>(offset);
+    mean_xhat[c] = static_cast<T>(offset);
     mean_g[c] = static_cast<T>(g / n);
     mean_gx[c] = static_cast<T>(gx / n);
     if (dgamma) dgamma[c] = static_cast<T>(gx);
@@ -486,7 +493,7 @@ void batch_norm_eval_forward(const BatchNorm<T>& facts, const T* mean, const T* 
   static thread_local Scratch scratch;
   const NormTable<T> kernels = table<T>();
   const EvalChannels<T> given(variance, facts.channels, eps, scratch);
-  const Channels<T> statistics{mean, given.zeros, given.rstd, nullptr, nullptr};
+  const Statistics<T> statistics{mean, given.zeros, given.rstd};
   for_batch_rows(facts, [&](std::int64_t begin, std::int64_t end) {
     kernels.batch_normalise(facts, statistics, {begin, end, facts.channels}, y);
   });
@@ -500,7 +507,7 @@ void batch_norm_eval_backward(const BatchNorm<T>& facts, const T* mean, const T*
   const std::int64_t channels = facts.channels;
   const std::int64_t padded = padded_channels(channels);
   const EvalChannels<T> given(variance, channels, eps, scratch);
-  const Channels<T> statistics{mean, given.zeros, given.rstd, nullptr, nullptr};
+  const GradientStatistics<T> statistics{mean, given.rstd};
   if (dgamma || dbeta) {
     const double* sums = batch_sums(
         facts, 3, [&](RowRange range, double* out) { kernels.batch_gradient_sums(facts, statistics, dy, range, out); });
