@@ -34,6 +34,9 @@ BOOST_AUTO_TEST_CASE(become_unicode) {
       {R"(2\log y)", "2 log y"},
       {R"(y \text{ if } p = \infty)", "y if p = ∞"},
       {R"(\begin{cases} a & p = 1 \\ b & p = 2 \end{cases})", "{ a if p = 1, b if p = 2 }"},
+      {R"(\begin{cases} a & p = 1 \\ b & \text{else} \end{cases})", "{ a if p = 1, else b }"},
+      {R"(\sqrt{2\pi} + \sqrt{x} + \sqrt{1 + x})", "√(2π) + √x + √(1 + x)"},
+      {R"(\lVert a \rVert + \vert x \vert = \vert y \vert)", "‖a‖ + |x| = |y|"},
       {R"(f'(x) = \{0\})", "f′(x) = {0}"},
       {"", ""}};
   for (const auto& [latex, expected] : cases)

@@ -120,7 +120,7 @@ bool is_factor(std::string_view text) {
   return true;
 }
 
-/// 2y below a fraction's line: without brackets y would be read as a factor of the whole.
+/// 2y below a fraction's line or a root's: without brackets y would be read as a factor of the whole.
 bool is_multiple(std::string_view text) {
   const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
   return digits > 0 && digits < text.size();
@@ -219,7 +219,10 @@ class FormulaReader {
       rest_.remove_prefix(6);
       add_space(text, 3);
     } else {
+      closes_ = false;
       const std::string piece = atom();
+      if (closes_) text.erase(text.find_last_not_of(' ') + 1);  // a bar stands close to what it holds
+      closes_ = false;
       // a function's name does not grow together with what precedes it
       if (!piece.empty() && function_ && !text.empty() && std::isalnum(static_cast<unsigned char>(text.back())) != 0)
         add_space(text, 1);
@@ -297,7 +300,10 @@ class FormulaReader {
       const std::string above = argument();
       return fraction(above, argument());
     }
-    if (name == "sqrt") return "√" + factor(argument());
+    if (name == "sqrt") {
+      const std::string below = argument();
+      return "√" + (is_multiple(below) ? "(" + below + ")" : factor(below));
+    }
     if (name == "text") return verbatim();
     if (name == "mathrm" || name == "operatorname") {
       function_ = true;
@@ -313,8 +319,14 @@ class FormulaReader {
     }
     const auto at = symbols().find(name);
     if (at == symbols().end()) return fail();
-    tight_ = name == "partial" || name == "nabla" || name == "lnot" || name == "vert" || name == "Vert" ||
-             name == "lVert" || name == "lvert";
+    if (name == "vert" || name == "Vert") {
+      in_bars_ = !in_bars_;
+      tight_ = in_bars_;
+      closes_ = !in_bars_;
+    } else {
+      tight_ = name == "partial" || name == "nabla" || name == "lnot" || name == "lVert" || name == "lvert";
+      closes_ = name == "rVert" || name == "rvert";
+    }
     return std::string(at->second);
   }
 
@@ -335,17 +347,20 @@ class FormulaReader {
     return result;
   }
 
-  /// \begin{cases} a & p \\ b & q \end{cases} as { a if p, b if q }.
+  /// \begin{cases} a & p \\ b & \text{else} \end{cases} as { a if p, else b }.
   std::string environment() {
     if (verbatim() != "cases") return fail();
     std::string text = "{ ";
     while (ok_) {
-      text += trimmed(sequence());
-      if (rest_.empty()) return fail();
-      if (rest_.front() == '&') {
+      const std::string value = trimmed(sequence());
+      std::string condition;
+      if (ok_ && !rest_.empty() && rest_.front() == '&') {
         rest_.remove_prefix(1);
-        text += " if ";
-      } else if (next_is(R"(\\)")) {
+        condition = trimmed(sequence());
+      }
+      text += condition == "else" ? "else " + value : condition.empty() ? value : value + " if " + condition;
+      if (rest_.empty()) return fail();
+      if (next_is(R"(\\)")) {
         rest_.remove_prefix(2);
         text += ", ";
       } else if (next_is(R"(\end)")) {
@@ -361,6 +376,8 @@ class FormulaReader {
   std::string_view rest_;
   bool ok_ = true;
   bool tight_ = false;     // the space after this command says only where its name ends
+  bool in_bars_ = false;   // between two bars, of which LaTeX says not which opens and which closes
+  bool closes_ = false;    // the last piece is a closing bar
   bool function_ = false;  // the last piece is a name of several letters
 };
 

@@ -9,7 +9,7 @@ struct Lstm : SequenceOp<Lstm, 4, 2> {
   using SequenceOp::SequenceOp;
   static constexpr std::string_view name = "lstm";
   static constexpr std::string_view math =
-      R"(h_t, c_t = \mathrm{cell}(z_t, c_{t-1}),\ z_t = a_t + W h_{t-1} + b;\quad \bar h_{t-1} \mathrel{+}= \bar z_t W,\ \bar a_t = \bar z_t,\ \bar W = \sum_t \bar z_t^\top h_{t-1},\ \bar b = \sum_t \bar z_t)";
+      R"(h_t, c_t = \mathrm{cell}(z_t, c_{t-1}),\ z_t = a_t + h_{t-1} W^\top + b;\quad \bar h_{t-1} \mathrel{+}= \bar z_t W,\ \bar a_t = \bar z_t,\ \bar W = \sum_t \bar z_t^\top h_{t-1},\ \bar b = \sum_t \bar z_t)";
   static constexpr bool kPartsAdd = true;
 
   template <class T>
@@ -34,7 +34,7 @@ struct Lstm : SequenceOp<Lstm, 4, 2> {
   static catalogue::Derivation derivation() {
     return {
         {"Definition",
-         R"(z_t = a_t + W h_{t-1} + b,\quad (i, f, g, o)_t = (\sigma, \sigma, \tanh, \sigma)(z_t),\quad c_t = f_t \odot c_{t-1} + i_t \odot g_t,\quad h_t = o_t \odot \tanh c_t)",
+         R"(z_t = a_t + h_{t-1} W^\top + b,\quad (i, f, g, o)_t = (\sigma, \sigma, \tanh, \sigma)(z_t),\quad c_t = f_t \odot c_{t-1} + i_t \odot g_t,\quad h_t = o_t \odot \tanh c_t)",
          "a_t is what the input gives at position t, h_{t-1} the state before: in reverse order that of the next "
          "position"},
         {"States", R"(\bar h_t = \bar h_t^{out} + \bar h_t^{t+1},\quad \bar c_t = \bar c_t^{out} + \bar c_t^{t+1})",

@@ -31,9 +31,10 @@ struct Reshape : Op<Reshape> {
   void describe(AttributeVisitor& visitor) const { visitor("shape", shape); }
 
   static catalogue::Derivation derivation() {
-    return {{"Definition", R"(y_i = x_{\pi(i)})", "$\\pi$ maps the row-major position in one shape to that in the other"},
-            {"Cotangent", R"(\bar x_{\pi(i)} = \bar y_i)",
-             "a bijection of positions: its transpose is its inverse, the reshape back"}};
+    return {
+        {"Definition", R"(y_i = x_{\pi(i)})", "$\\pi$ maps the row-major position in one shape to that in the other"},
+        {"Cotangent", R"(\bar x_{\pi(i)} = \bar y_i)",
+         "a bijection of positions: its transpose is its inverse, the reshape back"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;
