@@ -317,8 +317,9 @@ struct TableOf {
       return O::keep;
     }
   }
+  static constexpr bool kDescribes = requires(const O& o, AttributeVisitor& visitor) { o.describe(visitor); };
   static void describe(const void* op, AttributeVisitor& visitor) {
-    if constexpr (requires { self(op).describe(visitor); }) self(op).describe(visitor);
+    if constexpr (kDescribes) self(op).describe(visitor);
   }
   static void copy(const void* op, void* to) { new (to) O(self(op)); }
   static void destroy(void* op) { static_cast<O*>(op)->~O(); }
@@ -334,6 +335,19 @@ struct TableOf {
   || requires(const O& o, const Saved& s, Cotangents d) { o.vjp(s, d); };
   static_assert(kHasVjp || kHasFused || !O::differentiable,
                 "an op needs vjp(const Saved&, const Tensor& dy), or `differentiable = false`");
+  // A member of another signature would be passed over without a word.
+  static_assert(
+      kHasVjp || !requires { &O::vjp; }, "vjp is not vjp(const Saved&, const Tensor& dy) const, nor with Cotangents");
+  static_assert(
+      kHasFused || !requires { &O::fused_vjp; },
+      "fused_vjp is not fused_vjp(const Saved&, const Tensor& dy, GradientSink&) const, nor with Cotangents");
+  static_assert(
+      kHasJvp || !requires { &O::jvp; }, "jvp is not jvp(const Saved&, const Tensor& dx) const, nor with Tangents");
+  static_assert(
+      kDescribes || !requires { &O::describe; }, "describe is not describe(AttributeVisitor&) const");
+  static_assert(
+      requires(const O& o, Wants wants) { o.keep_for(wants); } || !requires { &O::keep_for; },
+      "keep_for is not keep_for(Wants) const");
   static_assert(!O::recomputable || std::same_as<ForwardResult<O, Arity>, Tensor>,
                 "an op that is recomputable gives one Tensor");
 
@@ -348,7 +362,7 @@ struct TableOf {
       .fused_vjp = kHasFused ? &fused_vjp : nullptr,
       .jvp = kHasJvp ? &jvp : nullptr,
       .keep = &keep,
-      .describe = &describe,
+      .describe = kDescribes ? &describe : nullptr,
       .copy = &copy,
       .destroy = std::is_trivially_destructible_v<O> ? nullptr : &destroy,
       .size = sizeof(O),
