@@ -183,6 +183,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(clamp, T, Reals) {
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(bits_are_the_same_at_any_number_of_threads, T, Reals) {
+  const ExpectTeams expect_teams;
   check_thread_invariant([] { return adam_steps<T>({.weight_decay = 0.1}, 2); });
   auto g = normal<T>(200000, 5);
   const std::vector<GradientTensor<T>> tensors = {{g.data(), 70000}, {g.data() + 70000, 130000}};

@@ -222,6 +222,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(only_wanted_gradients_are_written, T, Reals) {
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(bits_depend_on_the_sequence_alone, T, Reals) {
+  const ExpectTeams expect_teams;
   const Problem<T> p({6, 4, 40, 40, 20, 20});
   check_thread_invariant([&] {
     auto r = run(p);

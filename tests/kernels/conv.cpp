@@ -101,6 +101,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(as_plain_loops_in_long_double, T, Reals) {
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(the_same_bits_at_any_number_of_threads, T, Reals) {
+  const ExpectTeams expect_teams;
   for (const Convolution& c : {kShapes[6], kShapes[7], kShapes[8]}) {
     const auto x = normal<T>(size_of_x(c), 6);
     const auto w = normal<T>(size_of_w(c), 7);

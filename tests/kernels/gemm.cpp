@@ -124,6 +124,24 @@ bool padding_untouched(Matrix<T> c) {
   return std::all_of(c.memory.begin(), c.memory.end(), [](T x) { return std::isnan(x); });
 }
 
+/// The same product by three loops in double.
+template <class T>
+void gemm_reference(std::int64_t m, std::int64_t n, std::int64_t k, MatrixRef<const T> a, MatrixRef<const T> b,
+                    MatrixRef<T> c, GemmEpilogue<T> e) {
+  for (std::int64_t i = 0; i < m; ++i) {
+    for (std::int64_t j = 0; j < n; ++j) {
+      T& out = c.data[i * c.row_stride + j * c.col_stride];
+      double sum = e.accumulate ? static_cast<double>(out) : 0.0;
+      if (e.bias != nullptr) sum += static_cast<double>(e.bias[j]);
+      for (std::int64_t p = 0; p < k; ++p) {
+        sum += static_cast<double>(a.data[i * a.row_stride + p * a.col_stride]) *
+               static_cast<double>(b.data[p * b.row_stride + j * b.col_stride]);
+      }
+      out = static_cast<T>(e.activation == Activation::relu && sum < 0 ? 0.0 : sum);
+    }
+  }
+}
+
 template <class T>
 void check_against_reference(Size size, Layout layout_a, Layout layout_b, Layout layout_c, GemmEpilogue<T> e,
                              std::mt19937& g) {

@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4)  // as the library is built
 #define HWY_TARGET_INCLUDE "kernels/lanes.cpp"
 #include "kernels/pointwise-inl.hpp"
 

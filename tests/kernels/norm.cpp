@@ -256,6 +256,7 @@ BOOST_AUTO_TEST_CASE(float_keeps_its_precision_far_from_zero) {
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(bits_depend_on_the_shape_alone, T, Reals) {
+  const ExpectTeams expect_teams;
   const std::int64_t rows = 3000, n = 40;
   const auto x = normal<T>(rows * n, 19);
   const auto dy = normal<T>(rows * n, 20);

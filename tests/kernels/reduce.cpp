@@ -132,6 +132,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(logsumexp, T, Reals) {
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(bits_depend_on_the_slice_alone, T, Reals) {
+  const ExpectTeams expect_teams;
   for (const Slices& s :
        {Slices{1, 300000, 1}, Slices{40, 5000, 1}, Slices{600, 100, 1}, Slices{1, 4000, 100}, Slices{5, 1000, 40}}) {
     const auto x = input<T>(s, 5, 1);
@@ -144,6 +145,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(bits_depend_on_the_slice_alone, T, Reals) {
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(norms, T, Reals) {
+  const ExpectTeams expect_teams;
   for (const Slices& s : kShapes) {
     const auto x = input<T>(s, 8, 0.5);
     const auto norm = [&](const auto& step, const auto& finish) {

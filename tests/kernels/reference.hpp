@@ -10,6 +10,7 @@
 #include <random>
 #include <vector>
 
+#include "kernels/always_teams.hpp"
 #include "tapegrad/base/threads.hpp"
 
 namespace tapegrad::testing {
@@ -60,11 +61,21 @@ void check_same_bits(const std::vector<T>& a, const std::vector<T>& b) {
   BOOST_TEST(same_bits(a, b));
 }
 
+/// At the end of its scope: whether any team was formed within it.
+struct ExpectTeams {
+  std::int64_t before = kernels::teams_formed();
+  ExpectTeams() = default;
+  ExpectTeams(const ExpectTeams&) = delete;
+  ExpectTeams& operator=(const ExpectTeams&) = delete;
+  ~ExpectTeams() { BOOST_TEST(kernels::teams_formed() > before, "no team was formed"); }
+};
+
 /// Runs f() with 1, 2 and 5 threads; f returns a vector, and all must agree to the bit.
 template <class F>
 void check_thread_invariant(const F& f) {
   set_num_threads(1);
   const auto alone = f();
+  const kernels::AlwaysTeams always;
   for (const int threads : {2, 5}) {
     set_num_threads(threads);
     check_same_bits(alone, f());

@@ -41,6 +41,7 @@ inline constexpr double kTolerance = (sizeof(T) == 4 ? 4 : 4096) * kEpsilon<T>;
 BOOST_AUTO_TEST_SUITE(scan)
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(running_sums_from_either_end, T, Reals) {
+  const ExpectTeams expect_teams;
   for (const Slices& s : kShapes) {
     const auto x = normal<T>(static_cast<std::int64_t>(elements(s)), 1, 0.5);
     for (const Direction direction : {Direction::forward, Direction::backward}) {
@@ -63,6 +64,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(running_sums_from_either_end, T, Reals) {
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(running_products_and_their_gradient, T, Reals) {
+  const ExpectTeams expect_teams;
   for (const Slices& s : kShapes) {
     auto x = factors<T>(s, 2);
     for (std::size_t i = 40; i < x.size(); i += 37) x[i] = 0;
@@ -98,6 +100,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(running_products_and_their_gradient, T, Reals) {
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(recurrences_from_either_end, T, Reals) {
+  const ExpectTeams expect_teams;
   for (const Slices& s : kShapes) {
     auto a = factors<T>(s, 4);
     for (T& v : a) v *= static_cast<T>(0.9);
@@ -137,6 +140,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(recurrences_from_either_end, T, Reals) {
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(products_and_products_of_the_others, T, Reals) {
+  const ExpectTeams expect_teams;
   for (const Slices& s : kShapes) {
     auto x = factors<T>(s, 6);
     for (std::size_t i = 40; i < x.size(); i += 37) x[i] = 0;

@@ -213,6 +213,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(cross_entropy_with_excluded_classes, T, Reals) {
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(bits_depend_on_the_row_alone, T, Reals) {
+  const ExpectTeams expect_teams;
   const std::int64_t rows = 1000, n = 77;
   const auto x = normal<T>(rows * n, 8);
   const auto forward = [&](const std::vector<T>& in) {

@@ -101,6 +101,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(rows_as_by_a_stable_sort, T, Numbers) {
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(the_same_at_any_number_of_threads, T, Numbers) {
+  const ExpectTeams expect_teams;
   const std::vector<T> x = many_ties<T>(64 * 500, 9);
   check_thread_invariant([&] { return ranked(x, 500, {.k = 500}).positions; });
   check_thread_invariant([&] { return ranked(x, 500, {.k = 7, .descending = true}).positions; });

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/always_teams.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/threads.hpp"
 #include "tapegrad/nn.hpp"
@@ -70,6 +71,7 @@ std::vector<std::vector<double>> influence(const tg::Tensor& x, const std::funct
 
 /// The bits of a training step: loss, all gradients, running statistics.
 std::vector<float> step_bits(int threads, nn::Norm norm) {
+  const tg::kernels::AlwaysTeams always;
   tg::set_num_threads(threads);
   tg::manual_seed(3);
   nn::TransformerEncoder encoder({.num_layers = 2, .embed_dim = 64, .num_heads = 4, .norm = norm, .dropout = 0.1});

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "kernels/always_teams.hpp"
 #include "suite/gradients.hpp"
 #include "suite/measured.hpp"
 #include "suite/tensors.hpp"
@@ -227,13 +228,14 @@ namespace {
 /// The calling thread's number of threads while this lives: whatever is thrown, the checks that follow have their own.
 class ThreadCount {
  public:
-  explicit ThreadCount(int threads) { set_num_threads(threads); }
+  explicit ThreadCount(int threads) : before_(set_num_threads(threads)) {}
   ThreadCount(const ThreadCount&) = delete;
   ThreadCount& operator=(const ThreadCount&) = delete;
   ~ThreadCount() { set_num_threads(before_); }
 
  private:
-  int before_ = num_threads();
+  int before_;
+  kernels::AlwaysTeams teams_;
 };
 
 }  // namespace

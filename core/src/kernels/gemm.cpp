@@ -106,23 +106,6 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, MatrixRef<const T> a, 
   gemm_batched<T>({&origin, 1}, m, n, k, a, b, c, e);
 }
 
-template <class T>
-void gemm_reference(std::int64_t m, std::int64_t n, std::int64_t k, MatrixRef<const T> a, MatrixRef<const T> b,
-                    MatrixRef<T> c, GemmEpilogue<T> e) {
-  for (std::int64_t i = 0; i < m; ++i) {
-    for (std::int64_t j = 0; j < n; ++j) {
-      T& out = c.data[i * c.row_stride + j * c.col_stride];
-      double sum = e.accumulate ? static_cast<double>(out) : 0.0;
-      if (e.bias != nullptr) sum += static_cast<double>(e.bias[j]);
-      for (std::int64_t p = 0; p < k; ++p) {
-        sum += static_cast<double>(a.data[i * a.row_stride + p * a.col_stride]) *
-               static_cast<double>(b.data[p * b.row_stride + j * b.col_stride]);
-      }
-      out = static_cast<T>(e.activation == Activation::relu && sum < 0 ? 0.0 : sum);
-    }
-  }
-}
-
 template void gemm(std::int64_t, std::int64_t, std::int64_t, MatrixRef<const float>, MatrixRef<const float>,
                    MatrixRef<float>, GemmEpilogue<float>);
 template void gemm(std::int64_t, std::int64_t, std::int64_t, MatrixRef<const double>, MatrixRef<const double>,
@@ -131,9 +114,5 @@ template void gemm_batched(std::span<const BatchOffset>, std::int64_t, std::int6
                            MatrixRef<const float>, MatrixRef<const float>, MatrixRef<float>, GemmEpilogue<float>);
 template void gemm_batched(std::span<const BatchOffset>, std::int64_t, std::int64_t, std::int64_t,
                            MatrixRef<const double>, MatrixRef<const double>, MatrixRef<double>, GemmEpilogue<double>);
-template void gemm_reference(std::int64_t, std::int64_t, std::int64_t, MatrixRef<const float>, MatrixRef<const float>,
-                             MatrixRef<float>, GemmEpilogue<float>);
-template void gemm_reference(std::int64_t, std::int64_t, std::int64_t, MatrixRef<const double>, MatrixRef<const double>,
-                             MatrixRef<double>, GemmEpilogue<double>);
 
 }  // namespace tapegrad::kernels

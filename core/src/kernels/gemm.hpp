@@ -49,11 +49,6 @@ template <class T>
 void gemm_batched(std::span<const BatchOffset> batches, std::int64_t m, std::int64_t n, std::int64_t k,
                   MatrixRef<const T> a, MatrixRef<const T> b, MatrixRef<T> c, GemmEpilogue<T> e = {});
 
-/// The same product by three loops in double: what the fast kernel is tested against.
-template <class T>
-void gemm_reference(std::int64_t m, std::int64_t n, std::int64_t k, MatrixRef<const T> a, MatrixRef<const T> b,
-                    MatrixRef<T> c, GemmEpilogue<T> e = {});
-
 extern template void gemm(std::int64_t, std::int64_t, std::int64_t, MatrixRef<const float>, MatrixRef<const float>,
                           MatrixRef<float>, GemmEpilogue<float>);
 extern template void gemm(std::int64_t, std::int64_t, std::int64_t, MatrixRef<const double>, MatrixRef<const double>,
@@ -64,9 +59,5 @@ extern template void gemm_batched(std::span<const BatchOffset>, std::int64_t, st
 extern template void gemm_batched(std::span<const BatchOffset>, std::int64_t, std::int64_t, std::int64_t,
                                   MatrixRef<const double>, MatrixRef<const double>, MatrixRef<double>,
                                   GemmEpilogue<double>);
-extern template void gemm_reference(std::int64_t, std::int64_t, std::int64_t, MatrixRef<const float>,
-                                    MatrixRef<const float>, MatrixRef<float>, GemmEpilogue<float>);
-extern template void gemm_reference(std::int64_t, std::int64_t, std::int64_t, MatrixRef<const double>,
-                                    MatrixRef<const double>, MatrixRef<double>, GemmEpilogue<double>);
 
 }  // namespace tapegrad::kernels

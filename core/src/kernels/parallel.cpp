@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <utility>
+
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/threads.hpp"
 
@@ -10,10 +12,10 @@ namespace {
 thread_local int chosen_threads = 0;
 }
 
-void set_num_threads(int threads) {
+int set_num_threads(int threads) {
   if (threads < 0) throw ValueError("[set_num_threads] expected 0 or more threads, got " + std::to_string(threads));
-  chosen_threads = threads;
   if (threads > 0) kernels::end_rest();
+  return std::exchange(chosen_threads, threads);
 }
 
 int num_threads() { return kernels::max_threads(); }
@@ -31,21 +33,33 @@ constinit thread_local bool team_lost = false;
 
 int max_threads() {
   if (team_lost || omp_in_parallel() != 0) return 1;
-  return chosen_threads > 0 ? chosen_threads : omp_get_max_threads();
+  return std::min(chosen_threads > 0 ? chosen_threads : omp_get_max_threads(), kMostThreads);
 }
 
 namespace {
 constinit thread_local TeamHistory history;
-}
+constinit thread_local int forcing = 0;  // nested AlwaysTeams
+constinit thread_local std::int64_t teams = 0;
+}  // namespace
+
+AlwaysTeams::AlwaysTeams() { ++forcing; }
+AlwaysTeams::~AlwaysTeams() { --forcing; }
+
+bool teams_are_forced() { return forcing > 0; }
+std::int64_t teams_formed() { return teams; }
 
 bool team_is_worthwhile() {
+  if (teams_are_forced()) return true;
   if (!history.has_begun()) history.begin(omp_get_wtime(), chosen_threads == 0);
   return !history.is_resting() || history.may_try(omp_get_wtime());
 }
 
 void end_rest() { history.resume(); }
 
-void judge_team(double seconds, std::span<const TeamShare> shares) { history.judge(omp_get_wtime(), seconds, shares); }
+void judge_team(double seconds, std::span<const TeamShare> shares) {
+  ++teams;
+  history.judge(omp_get_wtime(), seconds, shares);
+}
 
 }  // namespace kernels
 }  // namespace tapegrad
