@@ -326,4 +326,20 @@ BOOST_AUTO_TEST_CASE(a_substitution_computes_with_other_parameters) {
   BOOST_CHECK_THROW(tg::nn::Substitution(model, {tg::ones({1, 3}), tg::ones({1})}), tg::ShapeError);
 }
 
+BOOST_AUTO_TEST_CASE(several_states_in_one_list) {
+  const tg::NamedTensors model = {{"weight", tg::ones({2})}, {"bias", tg::zeros({1})}};
+  const tg::NamedTensors optimizer = {{"step", tg::tensor(3)}};
+  tg::NamedTensors all;
+  all.insert("model.", model);
+  all.insert("optimizer.", optimizer);
+  BOOST_TEST(all.names() == (std::vector<std::string>{"model.weight", "model.bias", "optimizer.step"}),
+             boost::test_tools::per_element());
+  BOOST_TEST(all.under("model.").names() == model.names(), boost::test_tools::per_element());
+  BOOST_TEST(all.under("optimizer.").at("step").item() == 3.0);
+  BOOST_TEST(all.under("schedule.").empty());
+  BOOST_CHECK_THROW(all.insert("", tg::NamedTensors{{"new", tg::ones({1})}, {"model.bias", tg::ones({1})}}),
+                    tg::ValueError);
+  BOOST_TEST(all.size() == 3U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

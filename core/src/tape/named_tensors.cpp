@@ -14,6 +14,19 @@ void NamedTensors::insert(std::string name, Tensor tensor) {
   items_.emplace_back(std::move(name), std::move(tensor));
 }
 
+void NamedTensors::insert(std::string_view prefix, const NamedTensors& list) {
+  NamedTensors all = *this;
+  for (const auto& [name, tensor] : list) all.insert(std::string(prefix) + name, tensor);
+  *this = std::move(all);
+}
+
+NamedTensors NamedTensors::under(std::string_view prefix) const {
+  NamedTensors list;
+  for (const auto& [name, tensor] : items_)
+    if (std::string_view(name).starts_with(prefix)) list.insert(name.substr(prefix.size()), tensor);
+  return list;
+}
+
 const Tensor* NamedTensors::find(std::string_view name) const {
   const auto place = places_.find(name);
   return place == places_.end() ? nullptr : &items_[place->second].second;

@@ -24,6 +24,11 @@ class NamedTensors {
 
   /// Puts a tensor at the end. Throws ValueError for a name that is there already.
   void insert(std::string name, Tensor tensor);
+  /// Puts a whole list at the end, its names behind `prefix`: several states in one file. Throws ValueError as above;
+  /// then none has been put there.
+  void insert(std::string_view prefix, const NamedTensors& list);
+  /// Those whose names begin with `prefix`, without it: what was put there.
+  NamedTensors under(std::string_view prefix) const;
 
   bool contains(std::string_view name) const { return find(name) != nullptr; }
   /// The tensor of that name, or nullptr.
