@@ -351,4 +351,18 @@ BOOST_AUTO_TEST_CASE(decision_07_a_tape_destroyed_under_its_sweep_is_noticed) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(decision_07_what_a_sweep_around_has_released_is_told) {
+  const Tensor x = leaf({1.0, 2.0});
+  Tape tape;
+  const Tensor m = x * x;
+  const Tensor y = sum(m * m);
+  tape.register_hook(m, [&](const Tensor& g) {
+    tape.gradient(y, x, {.retain = true});
+    return g;
+  });
+  BOOST_CHECK_EXCEPTION(tape.backward(y), TapeError, [](const TapeError& e) {
+    return std::string(e.what()).find("what it keeps has been released") != std::string::npos;
+  });
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -9,6 +9,11 @@ namespace tapegrad {
 namespace {
 
 [[noreturn, gnu::noinline]] void throw_not_saved(const Node& node, SavedSlot::Kind kind, int index) {
+  const Keep keep = node.table->keep(node.state, Wants(~std::uint64_t{0}));
+  if (node.saved_count == 0 && (keep.input_set | keep.output_set) != 0)
+    throw TapeError(fmt::format(
+        "[{}] what it keeps has been released: a sweep that consumes the tape has been here (say .retain = true there)",
+        node.name()));
   throw TapeError(fmt::format("[{}] its reverse rule reads {} {}, which the op does not keep (or which was not given)",
                               node.name(), to_string(kind), index));
 }

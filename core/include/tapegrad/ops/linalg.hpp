@@ -1,4 +1,8 @@
 // Products of matrices, and sums of products by index notation.
+//
+// An element of a product is one chain of fused multiply-adds in its dtype, in the order of k, so that its bits depend
+// on nothing else. Its rounding grows with k: in float32 and at k = 2^20 random terms of one sign are summed to about
+// 1e-5, equal ones to a hundredth only (k 2^-26), where sum(a * b) runs in double precision.
 #pragma once
 
 #include <string_view>

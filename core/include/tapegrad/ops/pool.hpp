@@ -39,7 +39,7 @@ struct MaxPool1dOptions {
 
 /// {values, int64 positions} of the largest in each window, as torch.nn.functional.max_pool1d with return_indices. The
 /// gradient goes to the position that is returned: of ties the first, as for max_with_indices. NaN counts as largest.
-/// Shapes and errors as for avg_pool1d.
+/// Shapes and errors as for avg_pool1d, and ShapeError for a window that holds nothing but padding.
 std::array<Tensor, 2> max_pool1d_with_indices(const Tensor& x, std::int64_t kernel_size,
                                               const MaxPool1dOptions& options = {});
 /// The values alone.

@@ -118,7 +118,7 @@ class Tape {
   /// One reverse sweep from `y`, which must be on this tape: gradients accumulate in the leaves' .grad(), hooks fire.
   /// Consumes the tape unless .retain. Throws TapeError for a tensor that is not on this tape or of an earlier
   /// generation, for a non-scalar without cotangent, for a saved tensor that was changed in place, and when a node's
-  /// rule fails (then the tape is consumed).
+  /// rule fails (then the tape is consumed, and leaves that the sweep had reached keep what was added: zero_grad()).
   void backward(const Tensor& y, const BackwardOptions& options = {});
 
   /// The gradients of `y` with respect to any tensors on this tape (leaves and intermediates), without touching .grad()

@@ -12,6 +12,9 @@
 // Modules are values: `Classifier ema = model;` is an independent deep copy, `model = best;` writes into the existing
 // storage, so that an optimiser goes on with the same parameters.
 //
+// Two layers that share a weight are one weight and a call of the operation: tapegrad::linear(h, embed.weight) is an
+// embedding's transpose. `head.weight = embed.weight` copies.
+//
 // Thread safety: calling layers from several threads is safe where operator() is const; what names, trains, converts or
 // assigns is not.
 //
