@@ -19,6 +19,9 @@ bool wants_colour(std::FILE* stream);
 /// Columns of the terminal now (it may be resized at any time); `otherwise` if the stream is none.
 int terminal_width(std::FILE* stream, int otherwise = 80);
 
+/// Whether everything printed has arrived: a disk may be full.
+bool wrote_all(std::FILE* stream);
+
 using tapegrad::display_width;
 
 /// Text cut at spaces into lines of at most `width` columns; a longer word stands on a line of its own.

@@ -3,7 +3,10 @@
 #include <tapegrad/tapegrad.hpp>
 
 #include <array>
+#include <cstdio>
+#include <exception>
 
+#include "console/terminal.hpp"
 #include "lesson/lesson.hpp"
 namespace tg = tapegrad;
 
@@ -106,9 +109,8 @@ bool compute(lesson::Lesson& lesson, const tg::Tensor& x, const tg::Tensor& gamm
   return difference < 1e-12;
 }
 
-}  // namespace
-
-int main() {
+/// Whether the checker says what the lesson teaches.
+bool teach() {
   lesson::Lesson lesson("LayerNorm backwards, by hand");
   derive(lesson);
 
@@ -143,5 +145,16 @@ int main() {
       "A last trap: with L = sum of y (and γ = 1) the right gradient of x is zero, and so is any wrong one that keeps "
       "r (g - ⟨g⟩). Never test a normalisation with a plain sum: the checker calls such a comparison vacuous.");
   const bool taught = wrong.verdict() == tg::Verdict::wrong && right.ok() && same;
-  return taught ? 0 : 1;
+  return taught;
+}
+
+}  // namespace
+
+int main() {
+  try {
+    return teach() && console::wrote_all(stdout) ? 0 : 1;
+  } catch (const std::exception& error) {  // a full disk
+    fmt::print(stderr, "derive_layer_norm: {}\n", error.what());
+    return 1;
+  }
 }

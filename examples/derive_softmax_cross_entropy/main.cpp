@@ -4,7 +4,10 @@
 #include <tapegrad/tapegrad.hpp>
 
 #include <array>
+#include <cstdio>
+#include <exception>
 
+#include "console/terminal.hpp"
 #include "lesson/lesson.hpp"
 namespace tg = tapegrad;
 
@@ -101,9 +104,8 @@ tg::GradcheckReport check(const tg::Tensor& x, const tg::Tensor& t, int order) {
                        {.order = order, .forward_mode = false, .input_names = {"x", "t"}});
 }
 
-}  // namespace
-
-int main() {
+/// Whether the checker says what the lesson teaches.
+bool teach() {
   lesson::Lesson lesson("Softmax with cross-entropy backwards, by hand");
   derive(lesson);
 
@@ -124,11 +126,23 @@ int main() {
   fmt::print("\n{}\n", factor);
 
   lesson.section("The fix");
-  fmt::print("\n       {}\n", tg::readable_math(ByHand::math));
+  fmt::print("\n");
+  lesson.formula(ByHand::math);
   lesson.say("The same check, now to second order:");
   const tg::GradcheckReport right = check<ByHand>(x, t, 2);
   fmt::print("\n{}\n", right);
 
   const bool found = diagonal.verdict() == tg::Verdict::wrong && factor.verdict() == tg::Verdict::wrong;
-  return found && right.ok() && same ? 0 : 1;
+  return found && right.ok() && same;
+}
+
+}  // namespace
+
+int main() {
+  try {
+    return teach() && console::wrote_all(stdout) ? 0 : 1;
+  } catch (const std::exception& error) {  // a full disk
+    fmt::print(stderr, "derive_softmax_cross_entropy: {}\n", error.what());
+    return 1;
+  }
 }

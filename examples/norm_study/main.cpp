@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <string>
 
+#include "console/terminal.hpp"
 #include "norm_study/study.hpp"
 #include "tapegrad/base/error.hpp"
 
@@ -48,7 +49,9 @@ int main(int argc, char** argv) {
   if (prompt || no_prompt) options.prompt = prompt;
   if (long_run) options.claim = "9";
   try {
-    return norm_study::run_study(options);
+    const int status = norm_study::run_study(options);
+    if (!console::wrote_all(stdout)) throw tapegrad::IoError("the output could not be written");
+    return status;
   } catch (const tapegrad::IoError& error) {
     std::fprintf(stderr, "norm_study: %s\n", error.what());
     return norm_study::kUsage;

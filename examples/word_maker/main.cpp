@@ -12,6 +12,7 @@
 #include <bit>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -19,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "console/interrupt.hpp"
@@ -381,6 +383,12 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kBadInput;
   }
+  for (const auto& [name, value] :
+       {std::pair("--lr", options.lr), std::pair("--temperature", options.sampling.temperature)})
+    if (!std::isfinite(value)) {
+      fmt::print(stderr, "{}: expected a finite number, got {}\n", name, value);
+      return kBadInput;
+    }
   if (options.no_colour) setenv("NO_COLOR", "1", 1);
   try {
     if (!options.load.empty()) {
@@ -388,6 +396,7 @@ int main(int argc, char** argv) {
     } else if (!learn(options)) {
       return kInterrupted;
     }
+    if (!console::wrote_all(stdout)) throw tapegrad::IoError("the output could not be written");
   } catch (const tapegrad::Error& error) {
     fmt::print(stderr, "word_maker: {}\n", error.what());
     return kBadInput;
