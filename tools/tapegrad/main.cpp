@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -154,6 +155,8 @@ int main(int argc, char** argv) {
   } catch (const tapegrad::IoError& error) {
     fmt::print(stderr, "tapegrad: {}\n", error.what());
     return kUsage;
+  } catch (const std::system_error&) {  // of fmt, before the end
+    return printed(kUsage);
   } catch (const std::exception& error) {
     fmt::print(stderr, "tapegrad: {}\n", error.what());
     return 1;

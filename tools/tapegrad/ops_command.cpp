@@ -41,6 +41,12 @@ std::optional<NodeInfo> recorded(const OpEntry& op, const Sample& sample) {
   return std::nullopt;
 }
 
+/// Where a user finds the op declared.
+std::string header_of(const OpEntry& op) {
+  const bool of_tensors = op.room == "engine" || op.room == "convert";
+  return of_tensors ? "tapegrad/tape/tensor.hpp" : fmt::format("tapegrad/ops/{}.hpp", op.room);
+}
+
 std::string keeps(const OpEntry& op, const catalogue::Samples& samples) {
   if (!op.differentiable) return "nothing: its result carries no gradient";
   for (const Sample& sample : samples) {
@@ -93,7 +99,13 @@ void append_tensors(Page& page, std::string_view what, const NamedTensors& tenso
 std::string list_of(const Ops& ops, const Terminal& terminal) {
   std::vector<std::tuple<std::string, std::string, std::string>> all;
   for (const OpEntry* op : ops) all.emplace_back(op->room, op->name, op->math);
-  return list("room", "op", std::move(all), "formula; reverse rule", terminal);
+  Page page(terminal);
+  page.line("");
+  page.paragraph(
+      "A bar is a cotangent: x\u0304 = ∂L/∂x. ⟨·⟩ is a mean, [c] is 1 where c holds and else 0; i ↦ j: element i takes "
+      "part in result j, which is j(i); a dot stands for the other axes' indices. Φ and φ are the normal distribution "
+      "and its density, σ is the logistic function. `tapegrad ops NAME` derives one.");
+  return list("room", "op", std::move(all), "formula; reverse rule", terminal) + page.text();
 }
 
 std::string list_of(const Layers& layers, const Terminal& terminal) {
@@ -107,7 +119,7 @@ std::string page_of(const OpEntry& op, const Terminal& terminal) {
   Generator g(3);
   const catalogue::Samples samples = op.samples(g);
   Page page(terminal);
-  page.title(op.name, fmt::format("room {}", op.room));
+  page.title(op.name, fmt::format("room {}, {}", op.room, header_of(op)));
   page.paragraph(readable_math(op.math));
 
   page.heading("Derivation");

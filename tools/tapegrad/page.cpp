@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "tapegrad/base/error.hpp"
 #include "tapegrad/columns.hpp"
 #include "tapegrad/format.hpp"
 
@@ -30,8 +31,18 @@ std::string expectation_of(const catalogue::SampleOptions& options) {
                      : options.order == 1 ? "order 1"
                                           : "not compared with differences";
   if (options.kink) text = "stands on a kink: order 1, within the slopes on both sides";
-  if (!options.reason.empty()) text += fmt::format(": {}", options.reason);
+  if (!options.reason.empty() && options.reason != "a kink") text += fmt::format(": {}", options.reason);
   return text;
+}
+
+/// What the misuse is answered with, in full.
+std::string answer_to(const catalogue::ErrorSample& error) {
+  try {
+    error.call();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return error.message;
 }
 
 }  // namespace
@@ -63,7 +74,8 @@ void Page::errors(const catalogue::ErrorSamples& all) {
   heading(all.empty() ? "Rejects nothing" : "Rejects");
   if (all.empty()) return;
   std::vector<std::vector<Cell>> rows;
-  for (const catalogue::ErrorSample& error : all) rows.push_back({{"  " + error.name}, {error.message, Paint::faint}});
+  for (const catalogue::ErrorSample& error : all)
+    rows.push_back({{"  " + error.name}, {answer_to(error), Paint::faint}});
   table({{"  misuse"}, {"message"}}, std::move(rows));
 }
 
