@@ -154,7 +154,8 @@ BOOST_AUTO_TEST_CASE(a_block_that_does_not_repeat_is_noticed) {
   Tensor factor = num(3.0);
   const Tensor d = tapegrad::checkpoint([&](const Tensor& a) { return a * factor; }, x);
   factor.mutable_data<double>()[0] = 4.0;
-  BOOST_CHECK_EXCEPTION(tape.backward(sum_to(d, {})), TapeError, test::says("was changed in place by mutable_data since it ran"));
+  BOOST_CHECK_EXCEPTION(tape.backward(sum_to(d, {})), TapeError,
+                        test::says("was changed in place by mutable_data since it ran"));
 }
 
 BOOST_AUTO_TEST_CASE(what_was_recorded_in_a_block_is_stale_outside) {

@@ -452,11 +452,11 @@ BOOST_AUTO_TEST_CASE(derivatives_of_several_tensors_nest) {
   const Tensor one = jvp(grad([](const Tensor& x) { return total(x * x * x); }), num(2.0), num(1.0)).second;
   check_close(one, {12.0});
 
-  BOOST_TEST(gradcheck(grad(f), at).ok());
+  BOOST_TEST(tapegrad::gradcheck(grad(f), at).ok());
   Tape tape;
   const Tensor x = num(3.0).set_requires_grad(true);
   const auto cube = [](const Tensor& y) { return total(y * y * y); };
-  check_close(tape.gradient(checkpoint(grad(cube), x), x), {18.0});
+  check_close(tape.gradient(tapegrad::checkpoint(grad(cube), x), x), {18.0});
 }
 
 BOOST_AUTO_TEST_CASE(a_pullback_is_one_threads_at_a_time) {
