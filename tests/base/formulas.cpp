@@ -12,11 +12,13 @@ BOOST_AUTO_TEST_SUITE(formulas)
 BOOST_AUTO_TEST_CASE(become_unicode) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {R"(y = \tanh x;\quad \bar x = \bar y\,(1 - y^2))", "y = tanh x;   x̄ = ȳ (1 − y²)"},
-      {R"(\bar x_i = \frac{b_i}{1 - p} \bar y_i)", "x̄ᵢ = bᵢ/(1 − p) ȳᵢ"},
+      {R"(\bar x_i = \frac{b_i}{1 - p} \bar y_i)", "x̄ᵢ = (bᵢ/(1 − p)) ȳᵢ"},
       {R"(y_j = \sum_{i \mapsto j} x_i)", "yⱼ = ∑_{i ↦ j} xᵢ"},
       {R"(r = (\sigma^2 + \epsilon)^{-1/2})", "r = (σ² + ε)^(−1/2)"},
       {R"(\frac{\partial L}{\partial x})", "∂L/∂x"},
       {R"(\frac{\bar y}{2y})", "ȳ/(2y)"},
+      {R"(\frac{2}{r} \langle x \rangle + \frac{a}{b},\ \frac{m}{n} \, \hat x \sum g)", "(2/r) ⟨x⟩ + a/b, (m/n) x̂ ∑ g"},
+      {R"(\frac{a}{b} \text{ if } c)", "a/b if c"},
       {R"(\tfrac12 x,\ \frac1n,\ \tfrac2n)", "½ x, 1/n, 2/n"},
       {R"(\sqrt x + \sqrt{a + b})", "√x + √(a + b)"},
       {R"(\overline{\sigma^2})", "σ̅²̅"},

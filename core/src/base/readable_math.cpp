@@ -149,6 +149,16 @@ std::string fraction(const std::string& above, const std::string& below) {
   return at == vulgar.end() ? text : std::string(at->second);
 }
 
+/// Whether text goes on with a factor: a letter, a number, a bracket, a root or a sum.
+bool begins_factor(std::string_view text) {
+  const std::u32string characters = decoded(text);
+  if (characters.empty()) return false;
+  const char32_t c = characters.front();
+  const bool letter = c < 0x80 ? std::isalnum(static_cast<int>(c)) != 0
+                               : (c >= 0xc0 && c < 0x250) || (c >= 0x370 && c < 0x400) || (c >= 0x1e00 && c < 0x1f00);
+  return letter || std::u32string_view(U"([⟨√∑∏ℓ∂∇½⅓⅔¼¾⅙").find(c) != std::u32string_view::npos;
+}
+
 /// Reads LaTeX from left to right. `ok` is false once it has met what it does not know.
 class FormulaReader {
  public:
@@ -187,6 +197,7 @@ class FormulaReader {
   /// Up to the brace (or the end) that closes it.
   std::string sequence() {
     std::string text;
+    std::size_t fraction = std::string::npos;  // where one begins that may yet turn out to be a factor
     while (ok_ && !rest_.empty() && rest_.front() != '}') {
       if (rest_.front() == ' ') {
         rest_.remove_prefix(1);
@@ -196,17 +207,18 @@ class FormulaReader {
         break;  // a cell of an environment ends
       } else {
         tight_ = false;
-        append_piece(text);
+        append_piece(text, fraction);
       }
     }
     return text;
   }
 
-  void append_piece(std::string& text) {
+  void append_piece(std::string& text, std::size_t& fraction) {
     const char c = rest_.front();
     if (c == '_' || c == '^') {
       rest_.remove_prefix(1);
       append_script(text, c);
+      fraction = std::string::npos;
     } else if (next_is(R"(\,)") || next_is(R"(\;)") || next_is(R"(\ )") || next_is(R"(\:)")) {
       rest_.remove_prefix(2);
       add_space(text, 1);
@@ -220,7 +232,12 @@ class FormulaReader {
       add_space(text, 3);
     } else {
       closes_ = false;
+      fraction_ = false;
       const std::string piece = atom();
+      if (fraction != std::string::npos && begins_factor(piece)) {  // a/b c could be read as a/(b c)
+        text.insert(text.find_last_not_of(' ') + 1, ")");
+        text.insert(fraction, "(");
+      }
       if (closes_) text.erase(text.find_last_not_of(' ') + 1);  // a bar stands close to what it holds
       closes_ = false;
       // a function's name does not grow together with what precedes it
@@ -229,6 +246,7 @@ class FormulaReader {
       function_ = false;
       const bool spaced_twice = !text.empty() && text.back() == ' ' && !piece.empty() && piece.front() == ' ';
       text.append(piece, spaced_twice ? 1 : 0);
+      fraction = fraction_ ? text.size() - piece.size() : std::string::npos;
     }
   }
 
@@ -298,7 +316,9 @@ class FormulaReader {
     if (const char32_t mark = accent(name); mark != 0) return accented(argument(), mark);
     if (name == "frac" || name == "tfrac" || name == "dfrac") {
       const std::string above = argument();
-      return fraction(above, argument());
+      const std::string text = fraction(above, argument());
+      fraction_ = text.find('/') != std::string::npos;
+      return text;
     }
     if (name == "sqrt") {
       const std::string below = argument();
@@ -378,6 +398,7 @@ class FormulaReader {
   bool tight_ = false;     // the space after this command says only where its name ends
   bool in_bars_ = false;   // between two bars, of which LaTeX says not which opens and which closes
   bool closes_ = false;    // the last piece is a closing bar
+  bool fraction_ = false;  // the last piece is a fraction with a stroke
   bool function_ = false;  // the last piece is a name of several letters
 };
 

@@ -19,7 +19,7 @@ namespace tapegrad {
 struct CosineSimilarity : Op<CosineSimilarity> {
   static constexpr std::string_view name = "cosine_similarity";
   static constexpr std::string_view math =
-      R"(y = \hat a \cdot \hat b,\ \hat a = \frac{a}{\max(\lVert a \rVert, \epsilon)};\quad \bar a = \bar y\, \frac{\hat b - y\, \hat a}{\lVert a \rVert},\ \bar b = \bar y\, \frac{\hat a - y\, \hat b}{\lVert b \rVert}\ (\text{norms} > \epsilon))";
+      R"(y = \hat a \cdot \hat b,\ \hat a = \frac{a}{\max(\lVert a \rVert, \epsilon)};\quad \bar a = \bar y\, \frac{\hat b - y\, \hat a}{\lVert a \rVert},\ \bar b = \bar y\, \frac{\hat a - y\, \hat b}{\lVert b \rVert}\text{ for norms } > \epsilon)";
   int axis;
   double eps;
 
