@@ -7,14 +7,9 @@
 
 #include <cstdint>
 
-namespace tapegrad::kernels {
+#include "kernels/slices.hpp"
 
-/// x[outer, n, inner]; a reduction of everything has outer = inner = 1.
-struct Slices {
-  std::int64_t outer = 1;
-  std::int64_t n = 0;
-  std::int64_t inner = 1;
-};
+namespace tapegrad::kernels {
 
 /// 0 for n = 0.
 template <class T>

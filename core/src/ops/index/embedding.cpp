@@ -21,8 +21,8 @@ struct Embedding : Op<Embedding> {
 
   /// weight [V, E], tokens [...]: [..., E].
   Tensor forward(const Tensor& weight, const Tensor& tokens) const {
-    const Rows rows = {.outer = 1, .size = weight.shape()[0], .inner = weight.shape()[1]};
-    const array::Array chosen = checked_indices(name, tokens, rows.size);
+    const kernels::Slices rows = kernels::slices_along(weight.shape(), 0);
+    const array::Array chosen = checked_indices(name, tokens, rows.n);
     const array::Array table = contiguous_array(weight);
     Shape shape = tokens.shape();
     shape.push_back(rows.inner);
@@ -45,7 +45,8 @@ struct Embedding : Op<Embedding> {
   void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
     const Tensor sums = sink.accumulate_into(0);
     array_of(sums).storage->written_by("embedding's gradient");
-    add_rows(array_of(sums), rows_along(sums.shape(), 0), contiguous_array(s.input(1)), contiguous_array(dy), padding);
+    add_rows(array_of(sums), kernels::slices_along(sums.shape(), 0), contiguous_array(s.input(1)), contiguous_array(dy),
+             padding);
   }
   Tensor jvp(const Saved& s, Tangents dx) const {
     if (padding == kNoRow) return embedding(dx[0], s.input(1));

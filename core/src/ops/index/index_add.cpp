@@ -33,7 +33,7 @@ struct IndexAdd : Op<IndexAdd> {
                                    to_string(x.shape()), to_string(index.shape()), to_string(source.shape())));
     const array::Array chosen = checked_indices(name, index, x.shape()[axis]);
     const array::Array sums = contiguous_copy(array_of(x));
-    add_rows(sums, rows_along(x.shape(), axis), chosen, contiguous_array(source));
+    add_rows(sums, kernels::slices_along(x.shape(), axis), chosen, contiguous_array(source));
     return wrap(sums);
   }
   std::array<Tensor, 3> vjp(const Saved& s, const Tensor& dy) const {

@@ -27,9 +27,9 @@ struct IndexPut : Op<IndexPut> {
     const array::Array chosen = contiguous_array(rows);
     const array::Array source = contiguous_array(values);
     if (accumulate) {
-      add_rows(y, rows_along(y.shape, 0), chosen, source);
+      add_rows(y, kernels::slices_along(y.shape, 0), chosen, source);
     } else {
-      write_rows(y, rows_along(y.shape, 0), chosen, source);
+      write_rows(y, kernels::slices_along(y.shape, 0), chosen, source);
     }
     return wrap(y);
   }

@@ -26,8 +26,8 @@ struct IndexSelect : Op<IndexSelect> {
     Shape shape = x.shape();
     shape[axis] = index.numel();
     Tensor y = empty(shape, {.dtype = x.dtype()});
-    copy_rows(source.data(), rows_along(x.shape(), axis), chosen.as<std::int64_t>(), index.numel(), array_of(y).data(),
-              size_of(x.dtype()));
+    copy_rows(source.data(), kernels::slices_along(x.shape(), axis), chosen.as<std::int64_t>(), index.numel(),
+              array_of(y).data(), size_of(x.dtype()));
     return y;
   }
   std::array<Tensor, 2> vjp(const Saved& s, const Tensor& dy) const {
@@ -36,7 +36,8 @@ struct IndexSelect : Op<IndexSelect> {
   void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
     const Tensor sums = sink.accumulate_into(0);
     array_of(sums).storage->written_by("index_select's gradient");
-    add_rows(array_of(sums), rows_along(sums.shape(), axis), contiguous_array(s.input(1)), contiguous_array(dy));
+    add_rows(array_of(sums), kernels::slices_along(sums.shape(), axis), contiguous_array(s.input(1)),
+             contiguous_array(dy));
   }
   Tensor jvp(const Saved& s, Tangents dx) const { return index_select(dx[0], axis, s.input(1)); }
   void describe(AttributeVisitor& visitor) const { visitor("axis", axis); }

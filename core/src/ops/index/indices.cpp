@@ -39,16 +39,8 @@ void expect_number(std::string_view op, const Tensor& x) {
     throw DTypeError(fmt::format("[{}] bool {} cannot be summed: convert it with to()", op, to_string(x.shape())));
 }
 
-Rows rows_along(const Shape& shape, int axis) {
-  Rows rows;
-  for (int d = 0; d < axis; ++d) rows.outer *= shape[d];
-  rows.size = shape[axis];
-  for (int d = axis + 1; d < shape.rank(); ++d) rows.inner *= shape[d];
-  return rows;
-}
-
-void copy_rows(const std::byte* x, const Rows& rows, const std::int64_t* index, std::int64_t count, std::byte* out,
-               std::size_t element) {
+void copy_rows(const std::byte* x, const kernels::Slices& rows, const std::int64_t* index, std::int64_t count,
+               std::byte* out, std::size_t element) {
   const auto bytes = rows.inner * static_cast<std::int64_t>(element);
   if (bytes == 0) return;
   constexpr std::int64_t kGrainBytes = 32 * 1024;
@@ -57,7 +49,7 @@ void copy_rows(const std::byte* x, const Rows& rows, const std::int64_t* index, 
   const std::int64_t work = rows.outer * count * (50 + bytes);
   kernels::parallel_for(rows.outer * count, grain, work, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r)
-      std::memcpy(out + r * bytes, x + ((r / count) * rows.size + index[r % count]) * bytes,
+      std::memcpy(out + r * bytes, x + ((r / count) * rows.n + index[r % count]) * bytes,
                   static_cast<std::size_t>(bytes));
   });
 }
@@ -102,7 +94,7 @@ std::int64_t line_offset(const Shape& shape, const Shape& strides, int axis, std
 /// one thread, so that body may add into what the column owns.
 template <class Body>
 void for_each_in_columns(const Shape& shape, const Shape& strides, int axis, const Body& body) {
-  const Rows rows = rows_along(shape, axis);
+  const kernels::Slices rows = kernels::slices_along(shape, axis);
   constexpr std::int64_t kColumns = 64;
   kernels::parallel_for(rows.outer * rows.inner, kColumns, shape.numel() * kElementWork,
                         [&](std::int64_t begin, std::int64_t end) {
@@ -110,7 +102,7 @@ void for_each_in_columns(const Shape& shape, const Shape& strides, int axis, con
                           std::array<std::int64_t, kColumns> first;
                           for (std::int64_t c = begin; c < end; ++c) {
                             const auto column = static_cast<std::size_t>(c - begin);
-                            first[column] = c / rows.inner * rows.size * rows.inner + c % rows.inner;
+                            first[column] = c / rows.inner * rows.n * rows.inner + c % rows.inner;
                             offsets[column] = 0;
                             std::int64_t rest = c;
                             for (int d = shape.rank() - 1; d >= 0; --d) {
@@ -122,9 +114,9 @@ void for_each_in_columns(const Shape& shape, const Shape& strides, int axis, con
                           const auto columns = static_cast<std::size_t>(end - begin);
                           if (rows.inner == 1) {
                             for (std::size_t c = 0; c < columns; ++c)
-                              for (std::int64_t j = 0; j < rows.size; ++j) body(offsets[c], first[c] + j);
+                              for (std::int64_t j = 0; j < rows.n; ++j) body(offsets[c], first[c] + j);
                           } else {
-                            for (std::int64_t j = 0; j < rows.size; ++j)
+                            for (std::int64_t j = 0; j < rows.n; ++j)
                               for (std::size_t c = 0; c < columns; ++c) body(offsets[c], first[c] + j * rows.inner);
                           }
                         });
@@ -132,8 +124,8 @@ void for_each_in_columns(const Shape& shape, const Shape& strides, int axis, con
 
 }  // namespace
 
-void add_rows(const array::Array& target, const Rows& rows, const array::Array& index, const array::Array& source,
-              std::int64_t skip) {
+void add_rows(const array::Array& target, const kernels::Slices& rows, const array::Array& index,
+              const array::Array& source, std::int64_t skip) {
   const std::int64_t count = index.shape.numel();
   const std::int64_t* chosen = index.as<std::int64_t>();
   // Each thread owns columns and walks all rows in order: no two write one sum.
@@ -147,7 +139,7 @@ void add_rows(const array::Array& target, const Rows& rows, const array::Array& 
                             for (std::int64_t o = 0; o < rows.outer; ++o)
                               for (std::int64_t k = 0; k < count; ++k) {
                                 if (chosen[k] == skip) continue;
-                                T* sum = sums + (o * rows.size + chosen[k]) * rows.inner;
+                                T* sum = sums + (o * rows.n + chosen[k]) * rows.inner;
                                 const T* term = terms + (o * count + k) * rows.inner;
                                 for (std::int64_t j = begin; j < end; ++j) sum[j] += term[j];
                               }
@@ -155,14 +147,15 @@ void add_rows(const array::Array& target, const Rows& rows, const array::Array& 
   });
 }
 
-void write_rows(const array::Array& target, const Rows& rows, const array::Array& index, const array::Array& source) {
+void write_rows(const array::Array& target, const kernels::Slices& rows, const array::Array& index,
+                const array::Array& source) {
   const std::int64_t count = index.shape.numel();
   const std::int64_t* chosen = index.as<std::int64_t>();
   const auto bytes = rows.inner * static_cast<std::int64_t>(size_of(target.dtype));
   if (bytes == 0) return;
   for (std::int64_t o = 0; o < rows.outer; ++o)
     for (std::int64_t k = 0; k < count; ++k)
-      std::memcpy(target.data() + (o * rows.size + chosen[k]) * bytes, source.data() + (o * count + k) * bytes,
+      std::memcpy(target.data() + (o * rows.n + chosen[k]) * bytes, source.data() + (o * count + k) * bytes,
                   static_cast<std::size_t>(bytes));
 }
 

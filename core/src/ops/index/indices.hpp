@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "kernels/slices.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
@@ -16,28 +17,23 @@ array::Array checked_indices(std::string_view op, const Tensor& index, std::int6
 /// Throws DTypeError for bool tensors, which have no sum.
 void expect_number(std::string_view op, const Tensor& x);
 
-/// A contiguous array [outer, size, inner], of which `size` is indexed.
-struct Rows {
-  std::int64_t outer = 1;
-  std::int64_t size = 0;
-  std::int64_t inner = 1;
-};
-Rows rows_along(const Shape& shape, int axis);
+// Below, the n of an array's slices are its rows, which are indexed.
 
 inline constexpr std::int64_t kNoRow = -1;
 
 /// out[o, k, :] = x[o, index[k], :] for k < count. Elements of `element` bytes.
-void copy_rows(const std::byte* x, const Rows& rows, const std::int64_t* index, std::int64_t count, std::byte* out,
-               std::size_t element);
+void copy_rows(const std::byte* x, const kernels::Slices& rows, const std::int64_t* index, std::int64_t count,
+               std::byte* out, std::size_t element);
 
 /// target[o, index[k], :] += source[o, k, :] for k = 0, 1, ... in this order, where index[k] != skip. Contiguous arrays
 /// of one numeric dtype.
-void add_rows(const array::Array& target, const Rows& rows, const array::Array& index, const array::Array& source,
-              std::int64_t skip = kNoRow);
+void add_rows(const array::Array& target, const kernels::Slices& rows, const array::Array& index,
+              const array::Array& source, std::int64_t skip = kNoRow);
 
 /// target[o, index[k], :] = source[o, k, :] for k = 0, 1, ... in this order: the last one stays. Contiguous arrays of
 /// one dtype.
-void write_rows(const array::Array& target, const Rows& rows, const array::Array& index, const array::Array& source);
+void write_rows(const array::Array& target, const kernels::Slices& rows, const array::Array& index,
+                const array::Array& source);
 
 /// out[.., j, ..] = x[.., index[.., j, ..], ..]. REQUIRES: index and out contiguous, x of any strides.
 void copy_elements(const array::Array& x, int axis, const array::Array& index, const array::Array& out);

@@ -19,7 +19,7 @@ struct CumProd : Op<CumProd> {
     Tensor y = empty(x.shape(), {.dtype = x.dtype()});
     with_floating(x.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      kernels::cumulative_product(in.as<T>(), lines_along(in.shape, axis), array_of(y).as<T>());
+      kernels::cumulative_product(in.as<T>(), kernels::slices_along(in.shape, axis), array_of(y).as<T>());
     });
     return y;
   }
@@ -34,7 +34,8 @@ struct CumProd : Op<CumProd> {
     const Tensor dx = empty(x.shape, {.dtype = x.dtype});
     with_floating(x.dtype, [&](auto zero) {
       using T = decltype(zero);
-      kernels::cumulative_product_backward(x.as<T>(), g.as<T>(), lines_along(x.shape, axis), array_of(dx).as<T>());
+      kernels::cumulative_product_backward(x.as<T>(), g.as<T>(), kernels::slices_along(x.shape, axis),
+                                           array_of(dx).as<T>());
     });
     sink.add(0, dx);
   }

@@ -19,7 +19,7 @@ struct CumSum : Op<CumSum> {
     Tensor y = empty(x.shape(), {.dtype = x.dtype()});
     with_floating(x.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      kernels::cumulative_sum(in.as<T>(), lines_along(in.shape, axis), direction, array_of(y).as<T>());
+      kernels::cumulative_sum(in.as<T>(), kernels::slices_along(in.shape, axis), direction, array_of(y).as<T>());
     });
     return y;
   }

@@ -29,7 +29,7 @@ struct LinearRecurrence : Op<LinearRecurrence> {
     Tensor h = empty(a.shape(), {.dtype = a.dtype()});
     with_floating(a.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      kernels::linear_recurrence(factors.as<T>(), terms.as<T>(), lines_along(factors.shape, axis), direction,
+      kernels::linear_recurrence(factors.as<T>(), terms.as<T>(), kernels::slices_along(factors.shape, axis), direction,
                                  array_of(h).as<T>());
     });
     return h;

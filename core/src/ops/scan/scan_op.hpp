@@ -17,14 +17,6 @@ inline std::string_view to_string(kernels::Direction direction) {
   return direction == kernels::Direction::forward ? "forward" : "backward";
 }
 
-/// An [.., n, ..] array as the kernels take it.
-inline kernels::Slices lines_along(const Shape& shape, int axis) {
-  kernels::Slices lines{.n = shape[axis]};
-  for (int d = 0; d < shape.rank(); ++d)
-    if (d != axis) (d < axis ? lines.outer : lines.inner) *= shape[d];
-  return lines;
-}
-
 /// Entry i moves to i + 1 (against the direction: to i - 1) along the axis; `value` comes in.
 inline Tensor shifted(const Tensor& x, int axis, kernels::Direction direction, double value) {
   const std::int64_t n = x.shape()[axis];

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/slices.hpp"
 #include "ops/view/blocks.hpp"
 #include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
@@ -25,15 +26,15 @@ struct RepeatInterleave : Op<RepeatInterleave> {
   RepeatInterleave(int d, std::int64_t times) : axis(d), count(times) {}
 
   Tensor forward(const Tensor& x) const {
-    const AxisSplit at(x.shape(), axis);
+    const kernels::Slices at = kernels::slices_along(x.shape(), axis);
     Shape shape = x.shape();
     shape[axis] *= count;
-    return reshape(repeat_blocks(x, at.outer * at.size, count, at.inner), shape);
+    return reshape(repeat_blocks(x, at.outer * at.n, count, at.inner), shape);
   }
   Tensor vjp(const Saved& s, const Tensor& dy) const {
     const Shape& shape = s.input_shape(0);
-    const AxisSplit at(shape, axis);
-    return reshape(sum_blocks(dy, at.outer * at.size, count, at.inner), shape);
+    const kernels::Slices at = kernels::slices_along(shape, axis);
+    return reshape(sum_blocks(dy, at.outer * at.n, count, at.inner), shape);
   }
   void describe(AttributeVisitor& visitor) const {
     visitor("axis", axis);

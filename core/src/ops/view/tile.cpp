@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "kernels/slices.hpp"
 #include "ops/view/blocks.hpp"
 #include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
@@ -26,9 +27,9 @@ struct Tile : Op<Tile> {
     Shape shape = x.shape();
     for (int d = shape.rank() - 1; d >= 0; --d) {
       if (counts[d] == 1) continue;
-      const AxisSplit at(shape, d);
+      const kernels::Slices at = kernels::slices_along(shape, d);
       shape[d] *= counts[d];
-      y = reshape(repeat_blocks(y, at.outer, counts[d], at.size * at.inner), shape);
+      y = reshape(repeat_blocks(y, at.outer, counts[d], at.n * at.inner), shape);
     }
     return y;
   }
@@ -38,8 +39,8 @@ struct Tile : Op<Tile> {
     for (int d = 0; d < shape.rank(); ++d) {
       if (counts[d] == 1) continue;
       shape[d] = s.input_shape(0)[d];
-      const AxisSplit at(shape, d);
-      dx = reshape(sum_blocks(dx, at.outer, counts[d], at.size * at.inner), shape);
+      const kernels::Slices at = kernels::slices_along(shape, d);
+      dx = reshape(sum_blocks(dx, at.outer, counts[d], at.n * at.inner), shape);
     }
     return dx;
   }
