@@ -3,7 +3,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <charconv>
 #include <cstdlib>
+#include <cstring>
 
 namespace console {
 namespace {
@@ -24,7 +27,11 @@ bool wants_colour(std::FILE* stream) {
 
 int terminal_width(std::FILE* stream, int otherwise) {
   winsize size{};
-  return ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : otherwise;
+  if (ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  const char* const wanted = std::getenv("COLUMNS");
+  int columns = otherwise;
+  if (wanted != nullptr) std::from_chars(wanted, wanted + std::strlen(wanted), columns);
+  return std::max(columns, 20);
 }
 
 bool wrote_all(std::FILE* stream) { return std::fflush(stream) == 0 && std::ferror(stream) == 0; }

@@ -16,7 +16,8 @@ bool is_terminal(std::FILE* stream);
 /// Whether colours are wanted there: a terminal, and NO_COLOR (no-color.org) is unset or empty.
 bool wants_colour(std::FILE* stream);
 
-/// Columns of the terminal now (it may be resized at any time); `otherwise` if the stream is none.
+/// Columns of the terminal now (it may be resized at any time); if the stream is none those of the environment's
+/// COLUMNS, else `otherwise`.
 int terminal_width(std::FILE* stream, int otherwise = 80);
 
 /// Whether everything printed has arrived: a disk may be full.

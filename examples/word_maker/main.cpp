@@ -113,7 +113,7 @@ void print_words(Printer& printer, const std::vector<Sequence>& made) {
   }
   const std::size_t column = widest + 2;
   const std::size_t columns =
-      std::max<std::size_t>(1, (static_cast<std::size_t>(console::terminal_width(stdout)) - 3) / column);
+      std::max<std::size_t>(1, static_cast<std::size_t>(std::max(console::terminal_width(stdout) - 3, 1)) / column);
   const std::size_t rows = (entries.size() + columns - 1) / columns;
   for (std::size_t r = 0; r < rows; ++r) {
     std::string line = " ";

@@ -124,6 +124,21 @@ BOOST_AUTO_TEST_CASE(live_line_on_a_terminal_keeps_its_width_and_the_cursor) {
   BOOST_TEST(!is_terminal(terminal.writer));
 }
 
+BOOST_AUTO_TEST_CASE(without_a_terminal_the_environment_says_how_wide) {
+  std::FILE* file = std::tmpfile();
+  BOOST_REQUIRE(file != nullptr);
+  unsetenv("COLUMNS");
+  BOOST_TEST(terminal_width(file, 90) == 90);
+  setenv("COLUMNS", "44", 1);
+  BOOST_TEST(terminal_width(file, 90) == 44);
+  setenv("COLUMNS", "3", 1);
+  BOOST_TEST(terminal_width(file, 90) == 20);
+  setenv("COLUMNS", "wide", 1);
+  BOOST_TEST(terminal_width(file, 90) == 90);
+  unsetenv("COLUMNS");
+  std::fclose(file);
+}
+
 BOOST_AUTO_TEST_CASE(wrapping_and_fitting_count_letters_not_bytes) {
   BOOST_TEST(wrap("één twee drie", 8) == (std::vector<std::string>{"één twee", "drie"}),
              boost::test_tools::per_element());
