@@ -100,6 +100,19 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(as_plain_loops_in_long_double, T, Reals) {
   }
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_long_weight_gradient_stagnates_nowhere, T, Reals) {
+  // Equal terms are the worst: all are rounded the same way.
+  const Convolution c{1, 1, 1, 1, 1 << 20, 1 << 20, 1, 1, 1, 0};
+  const T term = static_cast<T>(0.1);
+  const std::vector<T> x(1 << 20, term), g(1 << 20, T(1));
+  const double exact = static_cast<double>(term) * (1 << 20);
+  T w = 1000;
+  correlate(c, x.data(), g.data(), &w, true);
+  BOOST_TEST(std::abs(static_cast<double>(w) - exact - 1000.0) <= 1e-4 * exact);
+  correlate(c, x.data(), g.data(), &w, false);
+  BOOST_TEST(std::abs(static_cast<double>(w) - exact) <= 1e-4 * exact);
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(the_same_bits_at_any_number_of_threads, T, Reals) {
   const ExpectTeams expect_teams;
   for (const Convolution& c : {kShapes[6], kShapes[7], kShapes[8]}) {

@@ -340,6 +340,24 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_row_does_not_depend_on_its_batch_nor_a_column_on
   }
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_long_chain_stagnates_nowhere, T, Types) {
+  // Equal terms are the worst: all are rounded the same way. 0.1 is no number of either type.
+  for (const Int k : {kLongestChain, kLongestChain + 1, Int{1} << 20}) {
+    const T term = static_cast<T>(0.1);
+    const std::vector<T> a(static_cast<std::size_t>(k), term), b(static_cast<std::size_t>(k), T(1));
+    T c = 0;
+    tapegrad::kernels::gemm<T>(1, 1, k, {a.data(), k, 1}, {b.data(), 1, 1}, {&c, 1, 1});
+    const double exact = static_cast<double>(term) * static_cast<double>(k);
+    BOOST_TEST(std::abs(static_cast<double>(c) - exact) <= 1e-4 * exact, "k = " << k << ": " << c);
+  }
+  // Every operand, epilogue and number of threads, as for short ones.
+  std::mt19937 g(3);
+  const Size size{37, 53, 3 * kLongestChain + 5};
+  for (const Layout layout_b : {Layout::rows, Layout::columns})
+    check_every_epilogue<T>(size, layout_b, Layout::padded_rows, g);
+  check_threads<T>(size, Layout::columns, Layout::rows, {1, 2, 3, 8}, g);
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_nan_stays_in_its_row_and_column, T, Types) {
   std::mt19937 g(8);
   const Int m = 29, n = 75, k = 20;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <span>
+#include <type_traits>
 
 #include "kernels/gemm.hpp"
 #include "kernels/parallel.hpp"
@@ -189,16 +190,27 @@ void correlate(const Convolution& c, const T* x, const T* g, T* w, bool accumula
   const Windows windows{
       c.groups * c.in, c.length, {tap_offsets(c, offsets), static_cast<std::size_t>(c.taps)}, c.stride, c.steps};
   const Windows steps{c.groups * c.out, c.steps, {&start, 1}, 1, c.steps};
-  if (!accumulate) std::fill_n(w, c.groups * c.out * inner, T(0));
-  for_each_block(c.sequences * c.steps, windows.rows(), [&](Columns columns) {
+  const std::int64_t weights = c.groups * c.out * inner;
+  const std::int64_t chain = c.sequences * c.steps;
+  // As a matrix product: long float chains are cut, here at the blocks, and their pieces added in double.
+  const bool in_pieces = std::is_same_v<T, float> && chain > kLongestChain;
+  static thread_local Scratch pieces;
+  static thread_local Scratch sums;
+  T* const target = in_pieces ? pieces.get<T>(weights) : w;
+  double* const sum = in_pieces ? sums.get<double>(weights) : nullptr;
+  if (!accumulate) std::fill_n(w, weights, T(0));
+  if (in_pieces) std::copy_n(w, weights, sum);
+  for_each_block(chain, windows.rows(), [&](Columns columns) {
     const std::int64_t n = columns.size();
     T* matrix = scratch.get<T>((windows.rows() + steps.rows()) * n);
     T* cotangents = matrix + windows.rows() * n;
     lay_out(windows, x, columns, matrix);
     lay_out(steps, g, columns, cotangents);
     gemm_batched<T>(group_offsets(c.groups, c.out * n, inner * n, c.out * inner), c.out, inner, n, {cotangents, n, 1},
-                    {matrix, 1, n}, {w, inner, 1}, {.accumulate = true});
+                    {matrix, 1, n}, {target, inner, 1}, {.accumulate = !in_pieces});
+    for (std::int64_t i = 0; in_pieces && i < weights; ++i) sum[i] += static_cast<double>(target[i]);
   });
+  for (std::int64_t i = 0; in_pieces && i < weights; ++i) w[i] = static_cast<T>(sum[i]);
 }
 
 #define TAPEGRAD_CONVOLUTION(T)                                                               \

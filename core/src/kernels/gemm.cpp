@@ -1,10 +1,12 @@
 #include "kernels/gemm.hpp"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "kernels/gemm_tile.hpp"
 #include "kernels/parallel.hpp"
+#include "kernels/scratch.hpp"
 
 namespace tapegrad::kernels {
 namespace {
@@ -65,12 +67,51 @@ MatrixRef<T> transpose(MatrixRef<T> x) {
   return {x.data, x.col_stride, x.row_stride};
 }
 
+/// One product of a long k, a band of rows of C after the other.
+template <class T>
+void gemm_in_pieces(const BatchOffset& at, std::int64_t m, std::int64_t n, std::int64_t k, MatrixRef<const T> a,
+                    MatrixRef<const T> b, MatrixRef<T> c, GemmEpilogue<T> e) {
+  constexpr std::int64_t kPiece = kLongestChain / 2;
+  constexpr std::int64_t kBandElements = 1024 * 1024;
+  static thread_local Scratch pieces;
+  static thread_local Scratch sums;
+  const std::int64_t band = std::clamp<std::int64_t>(kBandElements / n / kRowUnit * kRowUnit, 1, m);
+  T* const piece = pieces.get<T>(band * n);
+  double* const sum = sums.get<double>(band * n);
+  for (std::int64_t row = 0; row < m; row += band) {
+    const std::int64_t rows = std::min(band, m - row);
+    // f(element of the band, its column, its place in C)
+    const auto for_each_element = [&](const auto& f) {
+      parallel_for(rows, rows_per_chunk(n), rows * n, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i)
+          for (std::int64_t j = 0; j < n; ++j)
+            f(i * n + j, j, c.data + at.c + (row + i) * c.row_stride + j * c.col_stride);
+      });
+    };
+    for_each_element([&](std::int64_t i, std::int64_t j, const T* start) {
+      sum[i] = (e.accumulate ? static_cast<double>(*start) : 0.0) + (e.bias ? static_cast<double>(e.bias[j]) : 0.0);
+    });
+    for (std::int64_t p = 0; p < k; p += kPiece) {
+      const BatchOffset from{at.a + row * a.row_stride + p * a.col_stride, at.b + p * b.row_stride, 0};
+      gemm_batched<T>({&from, 1}, rows, n, std::min(kPiece, k - p), a, b, {piece, n, 1});
+      for_each_element([&](std::int64_t i, std::int64_t, const T*) { sum[i] += static_cast<double>(piece[i]); });
+    }
+    const bool relu = e.activation == Activation::relu;
+    for_each_element(
+        [&](std::int64_t i, std::int64_t, T* out) { *out = static_cast<T>(relu && sum[i] < 0.0 ? 0.0 : sum[i]); });
+  }
+}
+
 }  // namespace
 
 template <class T>
 void gemm_batched(std::span<const BatchOffset> batches, std::int64_t m, std::int64_t n, std::int64_t k,
                   MatrixRef<const T> a, MatrixRef<const T> b, MatrixRef<T> c, GemmEpilogue<T> e) {
   if (batches.empty() || m <= 0 || n <= 0) return;
+  if (std::is_same_v<T, float> && k > kLongestChain) {
+    for (const BatchOffset& at : batches) gemm_in_pieces(at, m, n, k, a, b, c, e);
+    return;
+  }
   GemmProblem<T> problem{k, a, b, c, {e.bias, 0, 1}, e.accumulate, e.activation};
   if (c.row_stride == 1 && (c.col_stride != 1 || n == 1)) {  // C^T = B^T A^T has unit column stride
     problem = {k, transpose(b), transpose(a), transpose(c), {e.bias, 1, 0}, e.accumulate, e.activation, true};

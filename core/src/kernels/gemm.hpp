@@ -5,7 +5,8 @@
 // Invariants:
 // 1. every element of C is one chain of fused multiply-adds over k in ascending order, starting from C
 // (accumulate), bias or 0: its bits depend on its row of A, its column of B and k alone, never on m, n, the batch, the
-// strides or the number of threads;
+// strides or the number of threads. One chain's rounding grows with its length: a float chain longer than kLongestChain
+// is cut into pieces, whose sums are added in double;
 // 2. nothing outside the operands is read or written.
 #pragma once
 
@@ -13,6 +14,9 @@
 #include <span>
 
 namespace tapegrad::kernels {
+
+/// Steps of a float chain.
+inline constexpr std::int64_t kLongestChain = 8192;
 
 /// A matrix operand: element (i, j) at data[i * row_stride + j * col_stride]; covers transposes and strided views.
 template <class T>
