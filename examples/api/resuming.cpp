@@ -1,0 +1,81 @@
+// Training that stops and goes on as if it had not: model, optimiser, schedule and random numbers in one file.
+#include <fmt/format.h>
+#include <tapegrad/tapegrad.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+namespace tg = tapegrad;
+
+namespace {
+
+/// All that a training run is made of.
+struct Run {
+  tg::nn::Sequential model{tg::nn::Linear(2, 16), tg::nn::Tanh(), tg::nn::Dropout(0.1), tg::nn::Linear(16, 1)};
+  tg::optim::AdamW optimizer{model.parameters(), {.lr = 1e-2}};
+  tg::optim::WarmupCosine schedule{optimizer, {.warmup_steps = 5, .total_steps = 40}};
+  tg::Generator data{3};
+
+  double step() {
+    const tg::Tensor x = tg::randn({32, 2}, data);
+    const tg::Tensor y = tg::select(x, 1, 0) * tg::select(x, 1, 1);
+    tg::Tape tape;
+    const tg::Tensor loss = tg::mse_loss(tg::squeeze(model(x), -1), y);
+    tape.backward(loss);
+    optimizer.step();
+    optimizer.zero_grad();
+    schedule.step();
+    return loss.item();
+  }
+
+  void save(const std::string& path) const {
+    tg::NamedTensors state;
+    state.insert("model.", model.state_dict());
+    state.insert("optimizer.", optimizer.state_dict());
+    state.insert("schedule.", schedule.state_dict());
+    state.insert("data", position_of(data));
+    state.insert("dropout", position_of(tg::default_generator()));
+    tg::save_safetensors(path, state);  // the whole file, or none
+  }
+  void load(const std::string& path) {
+    const tg::NamedTensors state = tg::load_safetensors(path);
+    model.load_state_dict(state.under("model."));
+    optimizer.load_state_dict(state.under("optimizer."));
+    schedule.load_state_dict(state.under("schedule."));
+    move_to(data, state.at("data"));
+    move_to(tg::default_generator(), state.at("dropout"));
+  }
+
+ private:
+  static tg::Tensor position_of(const tg::Generator& generator) {
+    const tg::RandomStream at = generator.state();
+    return tg::from_vector<std::int64_t>({static_cast<std::int64_t>(at.key), static_cast<std::int64_t>(at.offset)},
+                                         {2});
+  }
+  static void move_to(tg::Generator& generator, const tg::Tensor& position) {
+    const std::vector<std::int64_t> at = position.to_vector<std::int64_t>();
+    generator.set_state({static_cast<std::uint64_t>(at[0]), static_cast<std::uint64_t>(at[1])});
+  }
+};
+
+}  // namespace
+
+int main() {
+  const std::string path = "resuming.safetensors";
+  tg::manual_seed(1);
+  Run first;
+  for (int step = 0; step < 20; ++step) first.step();
+  first.save(path);
+  double uninterrupted = 0;
+  for (int step = 20; step < 40; ++step) uninterrupted = first.step();
+
+  Run second;  // another process, say
+  second.load(path);
+  double resumed = 0;
+  for (int step = 20; step < 40; ++step) resumed = second.step();
+  std::filesystem::remove(path);
+
+  fmt::print("loss after 40 steps: {:.6f} in one go, {:.6f} resumed after 20\n", uninterrupted, resumed);
+  return uninterrupted == resumed ? 0 : 1;  // to the bit
+}
