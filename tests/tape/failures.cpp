@@ -142,7 +142,7 @@ BOOST_AUTO_TEST_CASE(decision_07_an_op_that_fails_in_forward_mode_leaves_the_tap
   const Tensor x = tensor(3.0, {.dtype = float64}).set_requires_grad(true);
   Tape tape;
   const Tensor y = x * x;
-  const std::size_t before = tape.size();
+  const std::int64_t before = tape.size();
   const auto tangent = tensor(1.0, {.dtype = float64}).set_requires_grad(true);  // itself on the tape once it is used
   BOOST_CHECK_THROW(jvp([](const Tensor& a) { return apply(FailsInForwardMode{}, a); }, y, tangent), ValueError);
   BOOST_TEST(tape.size() == before);
