@@ -316,7 +316,7 @@ class FormulaReader {
     if (const char32_t mark = accent(name); mark != 0) return accented(argument(), mark);
     if (name == "frac" || name == "tfrac" || name == "dfrac") {
       const std::string above = argument();
-      const std::string text = fraction(above, argument());
+      std::string text = fraction(above, argument());
       fraction_ = text.find('/') != std::string::npos;
       return text;
     }

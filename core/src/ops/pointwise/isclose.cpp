@@ -10,7 +10,7 @@ namespace {
 Tensor close(const char* op, const Tensor& a, const Tensor& b, const CloseOptions& options) {
   expect_same_dtype(op, a, b);
   const NoRecord pause;
-  const Tensor same = a == b;  // infinities of one sign too
+  Tensor same = a == b;  // infinities of one sign too
   if (!is_floating(a.dtype())) return same;
   const Tensor tolerance = options.absolute + options.relative * abs(b);
   const Tensor near = same | (isfinite(b) & (abs(a - b) <= tolerance));

@@ -19,7 +19,7 @@ struct TruthOp : ReduceOp<Self> {
 
   static catalogue::Samples samples(Generator& g) {
     using catalogue::of;
-    const auto over = [](Axes axes, bool keepdim) {
+    const auto over = [](const Axes& axes, bool keepdim) {
       return of([axes, keepdim](const Tensor& x) {
         return apply(Self(axes.set(std::string(Self::name).c_str(), rank_of(Self::name, x)), keepdim), x);
       });
