@@ -248,7 +248,7 @@ BOOST_AUTO_TEST_CASE(a_hook_in_a_block_is_refused) {
   const Tensor x = from_vector<double>({2, 3}, {2}).set_requires_grad(true);
   Tape tape;
   const auto block = [&](const Tensor& h) {
-    const Tensor q = h * h;
+    Tensor q = h * h;
     tape.register_hook(q, [](const Tensor& g) { return g * 10.0; });
     return q;
   };
