@@ -518,12 +518,12 @@ std::vector<Tensor> Sweep::towards(const std::vector<Tensor>& xs, bool allow_unu
       if (edge.tracked() && reaches[edge.node] != 0) reaches[i] = 1;
 
   std::vector<Tensor> gradients(xs.size());
-  // The sweep comes by from the top down.
+  // The sweep comes by from the top down; what is unused stands above all nodes.
   std::vector<std::size_t> order(targets.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::sort(order.begin(), order.end(),
             [&](std::size_t a, std::size_t b) { return targets[a].node > targets[b].node; });
-  auto next = std::find_if(order.begin(), order.end(), [&](std::size_t k) { return targets[k].node != kUnused; });
+  auto next = order.begin();
   run(lowest, reaches, [&](const Node& node) {
     while (next != order.end() && targets[*next].node > node.position) ++next;
     const auto first = next;
