@@ -6,6 +6,7 @@
 
 #include "kernels/parallel.hpp"
 #include "kernels/reduce.hpp"
+#include "kernels/wrapping.hpp"
 
 namespace tapegrad::kernels {
 namespace {
@@ -46,14 +47,10 @@ void place(const std::int64_t* x, const Slices& shape, std::int64_t* out, const 
   });
 }
 
-std::int64_t wrapping_sum(std::int64_t a, std::int64_t b) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
-}
-
 }  // namespace
 
 void reduce_sum(const std::int64_t* x, const Slices& shape, std::int64_t* out) {
-  fold(x, shape, std::int64_t{0}, out, wrapping_sum);
+  fold(x, shape, std::int64_t{0}, out, wrapping_add);
 }
 void reduce_sum(const bool* x, const Slices& shape, std::int64_t* out) {
   fold(x, shape, std::int64_t{0}, out, [](std::int64_t count, bool each) { return count + (each ? 1 : 0); });

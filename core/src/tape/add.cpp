@@ -1,4 +1,5 @@
 #include "tapegrad/tape/add.hpp"
+#include "kernels/wrapping.hpp"
 
 #include <utility>
 
@@ -59,7 +60,7 @@ struct Add : Op<Add> {
       add_in_place(array_of(b), array_of(a));
       return wrap(array_of(b));
     }
-    return binary_forward(name, AddFormulaKernels, nullptr, a, b, kInt64Row<wrapping_add>);
+    return binary_forward(name, AddFormulaKernels, nullptr, a, b, kInt64Row<kernels::wrapping_add>);
   }
   std::array<Tensor, 2> vjp(const Saved&, const Tensor& dy) const { return {dy, dy}; }
   void fused_vjp(const Saved&, const Tensor& dy, GradientSink& sink) const {

@@ -27,15 +27,4 @@ void binary_backward(const kernels::BinaryKernels& kernels, const void* formula,
 template <auto f>
 inline constexpr kernels::BinaryRow kInt64Row = kernels::binary_row<f, std::int64_t, std::int64_t>;
 
-/// int64 arithmetic wraps around, as NumPy's does.
-constexpr std::int64_t wrapping_add(std::int64_t a, std::int64_t b) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
-}
-constexpr std::int64_t wrapping_sub(std::int64_t a, std::int64_t b) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
-}
-constexpr std::int64_t wrapping_mul(std::int64_t a, std::int64_t b) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b));
-}
-
 }  // namespace tapegrad

@@ -1,3 +1,4 @@
+#include "kernels/wrapping.hpp"
 #include "ops/pointwise/pointwise_op.hpp"
 #include "ops/pointwise/pointwise_samples.hpp"
 #include "ops/strong_zero.hpp"
@@ -37,7 +38,7 @@ struct Mul : BinaryOp<Mul, MulFormula, MulFormulaKernels> {
   static constexpr std::string_view math = R"(y = a b;\quad \bar a = \bar y\, b,\ \bar b = \bar y\, a)";
   static constexpr Keep slope_a_reads = Keep::input(1);
   static constexpr Keep slope_b_reads = Keep::input(0);
-  static constexpr auto int64_value = wrapping_mul;
+  static constexpr auto int64_value = kernels::wrapping_mul;
 
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y_i = a_i b_i)", ""},

@@ -1,3 +1,4 @@
+#include "kernels/wrapping.hpp"
 #include "ops/pointwise/pointwise_samples.hpp"
 #include "tape/pointwise.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
@@ -37,7 +38,7 @@ struct Sub : Op<Sub> {
   static constexpr Keep keep = Keep::nothing;
 
   Tensor forward(const Tensor& a, const Tensor& b) const {
-    return binary_forward(name, SubFormulaKernels, nullptr, a, b, kInt64Row<wrapping_sub>);
+    return binary_forward(name, SubFormulaKernels, nullptr, a, b, kInt64Row<kernels::wrapping_sub>);
   }
   std::array<Tensor, 2> vjp(const Saved& s, const Tensor& dy) const { return {dy, s.wants(1) ? neg(dy) : Tensor()}; }
   Tensor jvp(const Saved&, Tangents dx) const {
