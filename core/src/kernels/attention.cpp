@@ -97,19 +97,19 @@ HWY_INLINE void multiply_tile(const Product<T>& p, std::int64_t i, std::int64_t 
   alignas(64) static constexpr T kZeros[kTileVectors * N] = {};
   const T* start = p.accumulate ? c : kZeros;
   const std::int64_t start_stride = p.accumulate ? c_stride : 0;
-  Lanes<T> sums[rows][vectors];
+  Vector<T> sums[rows][vectors];
   HWY_UNROLL(8)
   for (int r = 0; r < rows; ++r) {
     HWY_UNROLL(2)
     for (int v = 0; v < vectors; ++v) sums[r][v] = lanes.load(start + r * start_stride + v * N);
   }
   for (std::int64_t k = p.depth; k > 0; --k) {
-    Lanes<T> right[vectors];
+    Vector<T> right[vectors];
     HWY_UNROLL(2)
     for (int v = 0; v < vectors; ++v) right[v] = lanes.load(b + v * N);
     HWY_UNROLL(8)
     for (int r = 0; r < rows; ++r) {
-      const Lanes<T> left = splat(a[r * a_row]);
+      const Vector<T> left = splat(a[r * a_row]);
       HWY_UNROLL(2)
       for (int v = 0; v < vectors; ++v) sums[r][v] = hn::MulAdd(left, right[v], sums[r][v]);
     }
@@ -179,7 +179,7 @@ class Scores {
       std::fill_n(sum, width, T(0));
       for (std::int64_t j = 0; j < seen_keys(end); ++j) {
         if (!sees(i, j)) continue;
-        const Lanes<T> factor = splat(a.at(j)[i - begin]);
+        const Vector<T> factor = splat(a.at(j)[i - begin]);
         const T* row = b.at(j);
         each_vector<T>(width, [&](std::int64_t c, auto lanes, auto) HWY_ATTR {
           lanes.store(hn::MulAdd(factor, lanes.load(row + c), lanes.load(sum + c)), sum + c);
@@ -208,7 +208,7 @@ class Scores {
   /// does not see the key, `products` their q . k_j; k alternates between Index<0> and Index<1>.
   template <class F>
   HWY_INLINE void each_key(std::int64_t i, std::int64_t end, Rows<const T> products, const F& f) const {
-    const Lanes<T> scale = splat(static_cast<T>(f_.scale));
+    const Vector<T> scale = splat(static_cast<T>(f_.scale));
     const auto visit = [&](std::int64_t j, auto k)
                            HWY_ATTR { f(j, masked(i, j, hn::Mul(hn::LoadU(Tag<T>(), products.at(j)), scale)), k); };
     std::int64_t j = 0;
@@ -231,9 +231,9 @@ class Scores {
   }
 
   /// The scores of key j, -inf where a query from i on does not see it.
-  HWY_INLINE Lanes<T> masked(std::int64_t i, std::int64_t j, Lanes<T> s) const {
+  HWY_INLINE Vector<T> masked(std::int64_t i, std::int64_t j, Vector<T> s) const {
     constexpr std::int64_t N = lane_count<T>();
-    const Lanes<T> lowest = splat(kLowest<T>);
+    const Vector<T> lowest = splat(kLowest<T>);
     if (valid_ && !valid_[j]) return lowest;
     if (f_.causal && j > i)
       s = hn::IfThenElse(hn::FirstN(Tag<T>(), static_cast<std::size_t>(std::min(j - i, N))), lowest, s);
@@ -252,7 +252,7 @@ class Scores {
   bool hides_infinite(Rows<const T> x, std::int64_t width) const {
     const bool some_pairs = f_.causal || f_.pairs.keep;
     if (!some_pairs && !valid_) return false;
-    Lanes<T> zeros = splat(T(0));  // 0 x is NaN where x is not finite, and so is the sum
+    Vector<T> zeros = splat(T(0));  // 0 x is NaN where x is not finite, and so is the sum
     for (std::int64_t j = 0; j < f_.keys; ++j) {
       if (!some_pairs && valid_[j]) continue;
       const T* row = x.at(j);
@@ -272,17 +272,17 @@ class Scores {
 
 /// What is taken from the scores of a query before their exponentials: the largest; 0 where there is none.
 template <class T>
-HWY_INLINE Lanes<T> shift_of(Lanes<T> max) {
+HWY_INLINE Vector<T> shift_of(Vector<T> max) {
   return hn::IfThenZeroElse(hn::Eq(max, splat(kLowest<T>)), max);
 }
 
 /// 1 / sum; 1 where no key is seen.
-HWY_INLINE DoubleLanes inverse(DoubleLanes sum) {
-  const DoubleLanes one = splat(1.0);
+HWY_INLINE DoubleVector inverse(DoubleVector sum) {
+  const DoubleVector one = splat(1.0);
   return hn::Div(one, hn::IfThenElse(hn::Eq(sum, splat(0.0)), one, sum));
 }
-HWY_INLINE Lanes<double> inverse(Wide<double> sum) { return inverse(sum.all); }
-HWY_INLINE Lanes<float> inverse(Wide<float> sum) { return narrow({inverse(sum.low), inverse(sum.high)}); }
+HWY_INLINE Vector<double> inverse(Wide<double> sum) { return inverse(sum.all); }
+HWY_INLINE Vector<float> inverse(Wide<float> sum) { return narrow({inverse(sum.low), inverse(sum.high)}); }
 
 template <class T>
 HWY_NOINLINE void head_forward(const Attention<T>& f, std::int64_t b, std::int64_t h, const Heads<T>& o,
@@ -298,20 +298,20 @@ HWY_NOINLINE void head_forward(const Attention<T>& f, std::int64_t b, std::int64
     scores.multiply_by_queries(begin, end, f.width, scores.k(), scores.q(), p);
     for (std::int64_t i = begin; i < end; i += N) {
       const Rows<T> column = {p.data + (i - begin), p.stride};
-      Lanes<T> best[2] = {splat(kLowest<T>), splat(kLowest<T>)};
-      scores.each_key(i, keys, column, [&](std::int64_t j, Lanes<T> s, auto k) HWY_ATTR {
+      Vector<T> best[2] = {splat(kLowest<T>), splat(kLowest<T>)};
+      scores.each_key(i, keys, column, [&](std::int64_t j, Vector<T> s, auto k) HWY_ATTR {
         hn::StoreU(s, Tag<T>(), column.at(j));
         best[k] = hn::Max(s, best[k]);
       });
-      const Lanes<T> max = hn::Max(best[0], best[1]);
-      const Lanes<T> shift = shift_of<T>(max);
+      const Vector<T> max = hn::Max(best[0], best[1]);
+      const Vector<T> shift = shift_of<T>(max);
       Wide<T> sum = wide_zero<T>();
       for (std::int64_t j = 0; j < keys; ++j) {
-        const Lanes<T> e = exponential<T>(hn::Sub(hn::LoadU(Tag<T>(), column.at(j)), shift));
+        const Vector<T> e = exponential<T>(hn::Sub(hn::LoadU(Tag<T>(), column.at(j)), shift));
         hn::StoreU(e, Tag<T>(), column.at(j));
         sum = add(sum, widen(e));
       }
-      const Lanes<T> factor = inverse(sum);
+      const Vector<T> factor = inverse(sum);
       for (std::int64_t j = 0; j < keys; ++j)
         hn::StoreU(hn::Mul(hn::LoadU(Tag<T>(), column.at(j)), factor), Tag<T>(), column.at(j));
       const FirstLanes<T> lanes{std::min(N, end - i)};
@@ -358,7 +358,7 @@ HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int6
   const std::int64_t written = f.queries > 0 ? scores.seen_keys(std::min(f.queries, Scores<T>::kQueries)) : 0;
   if (g.dk.data) clear(dk, written, f.keys, f.width);
   if (g.dv.data) clear(dv, written, f.keys, f.value_width);
-  const Lanes<T> scale = splat(static_cast<T>(f.scale));
+  const Vector<T> scale = splat(static_cast<T>(f.scale));
   for (std::int64_t begin = 0; begin < f.queries; begin += Scores<T>::kQueries) {
     const std::int64_t end = std::min(f.queries, begin + Scores<T>::kQueries);
     const std::int64_t rows = end - begin;
@@ -371,15 +371,15 @@ HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int6
       means[i - begin] = static_cast<T>(dot(dout.at(i), o.at(i), f.value_width));
     for (std::int64_t i = begin; i < end; i += N) {
       const FirstLanes<T> lanes{std::min(N, end - i)};
-      const Lanes<T> shift = shift_of<T>(lanes.load(max + i));
-      const Lanes<T> factor = lanes.load(inverse_sum + i);
-      const Lanes<T> mean = lanes.load(means + (i - begin));
+      const Vector<T> shift = shift_of<T>(lanes.load(max + i));
+      const Vector<T> factor = lanes.load(inverse_sum + i);
+      const Vector<T> mean = lanes.load(means + (i - begin));
       const Rows<T> p_column = {p.data + (i - begin), p.stride};
       const Rows<T> ds_column = {ds.data + (i - begin), ds.stride};
-      scores.each_key(i, keys, p_column, [&](std::int64_t j, Lanes<T> s, auto) HWY_ATTR {
-        const Lanes<T> probability = hn::Mul(exponential<T>(hn::Sub(s, shift)), factor);
+      scores.each_key(i, keys, p_column, [&](std::int64_t j, Vector<T> s, auto) HWY_ATTR {
+        const Vector<T> probability = hn::Mul(exponential<T>(hn::Sub(s, shift)), factor);
         hn::StoreU(probability, Tag<T>(), p_column.at(j));
-        const Lanes<T> d = hn::Mul(probability, hn::Sub(hn::LoadU(Tag<T>(), ds_column.at(j)), mean));
+        const Vector<T> d = hn::Mul(probability, hn::Sub(hn::LoadU(Tag<T>(), ds_column.at(j)), mean));
         // A hidden value may be so large that dp is infinite.
         const auto hidden = hn::Eq(s, splat(kLowest<T>));
         hn::StoreU(hn::IfThenZeroElse(hidden, hn::Mul(d, scale)), Tag<T>(), ds_column.at(j));

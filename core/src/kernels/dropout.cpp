@@ -15,7 +15,7 @@ HWY_BEFORE_NAMESPACE();
 namespace tapegrad::kernels::HWY_NAMESPACE {
 namespace {
 
-using Words = Lanes<std::uint64_t>;  // a 32-bit word in each 64-bit lane
+using Words = Vector<std::uint64_t>;  // a 32-bit word in each 64-bit lane
 
 /// RandomStream::bits of both numbers of `count` Philox blocks from `first` on, in order. REQUIRES: room for a whole
 /// number of vectors.

@@ -56,8 +56,9 @@ inline constexpr int kRows = 4, kVectors = 3, kLowRows = 4, kWideVectors = 3;
 /// Rows of a register tile that is so many vectors wide, at most.
 constexpr int most_rows(std::int64_t vectors) { return vectors > kVectors ? kLowRows : kRows; }
 
-// Whether a masked load or store leaves the memory of the other lanes alone; else partial vectors go through a buffer.
-inline constexpr bool kMasks = !HWY_MEM_OPS_MIGHT_FAULT;
+/// Whether there are registers for masks: with AVX2 a mask would take one of the sixteen above, and partial vectors go
+/// through a buffer.
+inline constexpr bool kMasks = tapegrad::HWY_NAMESPACE::kMaskedMemory && HWY_TARGET <= HWY_AVX3;
 
 /// One register tile: C = start + A B over `depth` steps of k.
 template <class T>

@@ -98,10 +98,10 @@ HWY_NOINLINE void row_forward(const T* x, const T* gamma, const T* beta, RowRang
     }
     const auto deviation_of = [&](std::int64_t r) HWY_ATTR {
       const T* row = x + r * n;
-      const Lanes<T> high = splat(centred ? mean[r] : T(0));
-      const Lanes<T> low = splat(centred ? lost[r - begin] : T(0));
+      const Vector<T> high = splat(centred ? mean[r] : T(0));
+      const Vector<T> low = splat(centred ? lost[r - begin] : T(0));
       return [=](std::int64_t i, auto lanes) HWY_ATTR {
-        const Lanes<T> v = lanes.load(row + i);
+        const Vector<T> v = lanes.load(row + i);
         return centred ? hn::Sub(hn::Sub(v, high), low) : v;
       };
     };
@@ -119,11 +119,11 @@ HWY_NOINLINE void row_forward(const T* x, const T* gamma, const T* beta, RowRang
     }
     for (std::int64_t r = begin; r < end; ++r) {
       const auto deviation = deviation_of(r);
-      const Lanes<T> scale = splat(rstd[r]);
+      const Vector<T> scale = splat(rstd[r]);
       T* out = y + r * n;
       each_vector<T>(n, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
         lanes.fetch_ahead(out + i);
-        Lanes<T> v = hn::Mul(deviation(i, lanes), scale);
+        Vector<T> v = hn::Mul(deviation(i, lanes), scale);
         if (gamma) v = hn::Mul(v, lanes.load(gamma + i));
         if (beta) v = hn::Add(v, lanes.load(beta + i));
         lanes.store(v, out + i);
@@ -147,14 +147,14 @@ HWY_NOINLINE void row_backward(const T* x, const T* gamma, const T* mean, const 
     const T* row = x + r * n;
     const T* dout = dy + r * n;
     T* din = dx ? dx + r * n : nullptr;
-    const Lanes<T> m = splat(centred ? mean[r] : T(0));
-    const Lanes<T> scale = splat(rstd[r]);
+    const Vector<T> m = splat(centred ? mean[r] : T(0));
+    const Vector<T> scale = splat(rstd[r]);
     const auto xhat_at = [&](std::int64_t i, auto lanes) HWY_ATTR {
-      const Lanes<T> v = lanes.load(row + i);
+      const Vector<T> v = lanes.load(row + i);
       return hn::Mul(centred ? hn::Sub(v, m) : v, scale);
     };
     const auto g_at = [&](std::int64_t i, auto lanes) HWY_ATTR {
-      const Lanes<T> v = lanes.load(dout + i);
+      const Vector<T> v = lanes.load(dout + i);
       return gamma ? hn::Mul(v, lanes.load(gamma + i)) : v;
     };
     Wide<T> g_sum = wide_zero<T>();
@@ -174,14 +174,14 @@ HWY_NOINLINE void row_backward(const T* x, const T* gamma, const T* mean, const 
     const double mean_g = total(g_sum) / count;
     const double shift = total(xhat_sum) / count;
     const double mean_gx = total(add(product[0], product[1])) / count - mean_g * shift;
-    const Lanes<T> a = splat(static_cast<T>(mean_g));
-    const Lanes<T> b = splat(static_cast<T>(mean_gx));
-    const Lanes<T> c = splat(static_cast<T>(shift));
+    const Vector<T> a = splat(static_cast<T>(mean_g));
+    const Vector<T> b = splat(static_cast<T>(mean_gx));
+    const Vector<T> c = splat(static_cast<T>(shift));
     each_vector<T>(n, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
-      const Lanes<T> xhat = centred ? hn::Sub(xhat_at(i, lanes), c) : xhat_at(i, lanes);
-      const Lanes<T> v = lanes.load(dout + i);
+      const Vector<T> xhat = centred ? hn::Sub(xhat_at(i, lanes), c) : xhat_at(i, lanes);
+      const Vector<T> v = lanes.load(dout + i);
       if (din) {
-        const Lanes<T> g = g_at(i, lanes);
+        const Vector<T> g = g_at(i, lanes);
         lanes.fetch_ahead(din + i);
         lanes.store(hn::Mul(scale, hn::NegMulAdd(xhat, b, centred ? hn::Sub(g, a) : g)), din + i);
       }
@@ -234,7 +234,7 @@ HWY_NOINLINE void batch_squares(const BatchNorm<T>& f, const T* mean, const T* l
   sum_columns<T, 1>(range, sums, [&](std::int64_t r, std::int64_t c, auto lanes, auto& acc) HWY_ATTR {
     lanes.fetch_ahead(f.x + r * range.n + c);
     if (!is_valid(f, r)) return;
-    const Lanes<T> v = lanes.load(f.x + r * range.n + c);
+    const Vector<T> v = lanes.load(f.x + r * range.n + c);
     const Wide<T> d = widen(hn::Sub(hn::Sub(v, lanes.load(mean + c)), lanes.load(lost + c)));
     acc[0] = multiply_add(d, d, acc[0]);
   });
@@ -252,8 +252,8 @@ HWY_NOINLINE void batch_normalise(const BatchNorm<T>& f, const Statistics<T>& s,
     each_vector<T>(range.n, [&](std::int64_t c, auto lanes, auto) HWY_ATTR {
       lanes.fetch_ahead(row + c);
       lanes.fetch_ahead(out + c);
-      const Lanes<T> d = hn::Sub(hn::Sub(lanes.load(row + c), lanes.load(s.mean + c)), lanes.load(s.lost + c));
-      Lanes<T> v = hn::Mul(d, lanes.load(s.rstd + c));
+      const Vector<T> d = hn::Sub(hn::Sub(lanes.load(row + c), lanes.load(s.mean + c)), lanes.load(s.lost + c));
+      Vector<T> v = hn::Mul(d, lanes.load(s.rstd + c));
       if (f.gamma) v = hn::Mul(v, lanes.load(f.gamma + c));
       if (f.beta) v = hn::Add(v, lanes.load(f.beta + c));
       lanes.store(v, out + c);
@@ -263,8 +263,8 @@ HWY_NOINLINE void batch_normalise(const BatchNorm<T>& f, const Statistics<T>& s,
 
 /// (x - mean) rstd with the rounded mean.
 template <class T, class L>
-HWY_INLINE Lanes<T> xhat_of(const T* row, const GradientStatistics<T>& s, std::int64_t c, L lanes) {
-  const Lanes<T> d = hn::Sub(lanes.load(row + c), lanes.load(s.mean + c));
+HWY_INLINE Vector<T> xhat_of(const T* row, const GradientStatistics<T>& s, std::int64_t c, L lanes) {
+  const Vector<T> d = hn::Sub(lanes.load(row + c), lanes.load(s.mean + c));
   return hn::Mul(d, lanes.load(s.rstd + c));
 }
 
@@ -299,9 +299,9 @@ HWY_NOINLINE void batch_gradient(const BatchNorm<T>& f, const GradientStatistics
       lanes.fetch_ahead(f.x + r * range.n + c);
       lanes.fetch_ahead(g + c);
       lanes.fetch_ahead(out + c);
-      Lanes<T> v = lanes.load(g + c);
+      Vector<T> v = lanes.load(g + c);
       if (valid && through_statistics) {
-        const Lanes<T> xhat = hn::Sub(xhat_of(f.x + r * range.n, s, c, lanes), lanes.load(s.mean_xhat + c));
+        const Vector<T> xhat = hn::Sub(xhat_of(f.x + r * range.n, s, c, lanes), lanes.load(s.mean_xhat + c));
         v = hn::NegMulAdd(xhat, lanes.load(s.mean_gx + c), hn::Sub(v, lanes.load(s.mean_g + c)));
       }
       if (f.gamma) v = hn::Mul(v, lanes.load(f.gamma + c));

@@ -14,20 +14,11 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/tails-inl.hpp"
+
 HWY_BEFORE_NAMESPACE();
 namespace tapegrad::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-/// Copies `count` < Lanes(d) elements and fills the rest of the vector with zeros; reads nothing further.
-template <class D, class T = hn::TFromD<D>>
-HWY_INLINE void copy_partial(D d, std::int64_t count, const T* HWY_RESTRICT from, T* HWY_RESTRICT to) {
-#if HWY_MEM_OPS_MIGHT_FAULT
-  hn::StoreU(hn::Zero(d), d, to);
-  for (std::int64_t j = 0; j < count; ++j) to[j] = from[j];
-#else
-  hn::StoreU(hn::MaskedLoad(hn::FirstN(d, static_cast<std::size_t>(count)), d, from), d, to);
-#endif
-}
 
 #if HWY_TARGET != HWY_SCALAR
 /// The vector whose 128-bit block b is read from columns[b * block][0 ...].
@@ -74,7 +65,8 @@ HWY_INLINE void copy_row(D d, std::int64_t count, const T* HWY_RESTRICT from, T*
   constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(D()));
   std::int64_t j = 0;
   for (; j + kLanes <= count; j += kLanes) hn::StoreU(hn::LoadU(d, from + j), d, to + j);
-  if (j < count) copy_partial(d, count - j, from + j, to + j);
+  if (j < count)
+    hn::StoreU(tapegrad::HWY_NAMESPACE::load_first(d, static_cast<std::size_t>(count - j), from + j), d, to + j);
 }
 
 /// Writes a panel out[depth][width], width a multiple of Lanes(d), from elements (p, j) at from[p * depth_stride + j *

@@ -38,6 +38,7 @@
 #include <hwy/foreach_target.h>  // must come before highway.h; stands outside the guard because it includes the op file again
 #include "kernels/lanes-inl.hpp"
 #include "kernels/lanes_math-inl.hpp"
+#include "kernels/tails-inl.hpp"
 // clang-format on
 
 #if defined(TAPEGRAD_KERNELS_POINTWISE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
@@ -91,17 +92,10 @@ class InputRow {
     if (step_ != 0) fetch_lines(data_ + i, count);
   }
 
-  /// Elements i ... i + count - 1 in the first lanes; the other lanes hold a value that is safe to compute with. Reads
-  /// nothing else.
+  /// Elements i ... i + count - 1 in the first lanes; the other lanes hold a value that is safe to compute with.
   HWY_INLINE Lanes<D> load(std::size_t i, std::size_t count) const {
     if (step_ == 0) return hn::Load(D(), data_);
-#if HWY_MEM_OPS_MIGHT_FAULT
-    HWY_ALIGN T lanes[kLanes<D>] = {};
-    for (std::size_t k = 0; k < count; ++k) lanes[k] = data_[i + k];
-    return hn::Load(D(), lanes);
-#else
-    return hn::MaskedLoad(hn::FirstN(D(), count), D(), data_ + i);
-#endif
+    return load_first(D(), count, data_ + i);
   }
 
  private:
@@ -118,13 +112,7 @@ HWY_INLINE void store(Lanes<D> value, hn::TFromD<D>* to) {
 /// The first `count` lanes alone.
 template <class D>
 HWY_INLINE void store(Lanes<D> value, hn::TFromD<D>* to, std::size_t count) {
-#if HWY_MEM_OPS_MIGHT_FAULT
-  HWY_ALIGN hn::TFromD<D> lanes[kLanes<D>];
-  hn::Store(value.v, D(), lanes);
-  for (std::size_t k = 0; k < count; ++k) to[k] = lanes[k];
-#else
-  hn::BlendedStore(value.v, hn::FirstN(D(), count), D(), to);
-#endif
+  store_first(value.v, D(), count, to);
 }
 
 /// Calls step(i, count...) for each full vector, without a count, and once for the tail, with it. Step gives the lanes

@@ -43,8 +43,8 @@ struct SumFold {
   using Accumulator = Wide<T>;
   static constexpr T kNeutral = 0;
   static HWY_INLINE Accumulator start() { return wide_zero<T>(); }
-  static HWY_INLINE Lanes<T> term(Lanes<T> x, Lanes<T>, Lanes<T>) { return x; }
-  static HWY_INLINE Accumulator step(Accumulator acc, Lanes<T> term) { return add(acc, widen(term)); }
+  static HWY_INLINE Vector<T> term(Vector<T> x, Vector<T>, Vector<T>) { return x; }
+  static HWY_INLINE Accumulator step(Accumulator acc, Vector<T> term) { return add(acc, widen(term)); }
   static HWY_INLINE Accumulator join(Accumulator a, Accumulator b) { return add(a, b); }
   static HWY_INLINE double finish(Accumulator acc) { return total(acc); }
   static HWY_INLINE void store_each(Accumulator acc, double* p) { store(acc, p); }
@@ -52,14 +52,14 @@ struct SumFold {
 
 template <class T>
 struct MagnitudeSumFold : SumFold<T> {
-  static HWY_INLINE Lanes<T> term(Lanes<T> x, Lanes<T>, Lanes<T>) { return hn::Abs(x); }
+  static HWY_INLINE Vector<T> term(Vector<T> x, Vector<T>, Vector<T>) { return hn::Abs(x); }
 };
 
 /// (x - mean)^2, the mean split into a + b.
 template <class T>
 struct SquareDeviationFold : SumFold<T> {
-  static HWY_INLINE Lanes<T> term(Lanes<T> x, Lanes<T> a, Lanes<T> b) { return hn::Sub(hn::Sub(x, a), b); }
-  static HWY_INLINE Wide<T> step(Wide<T> acc, Lanes<T> term) {
+  static HWY_INLINE Vector<T> term(Vector<T> x, Vector<T> a, Vector<T> b) { return hn::Sub(hn::Sub(x, a), b); }
+  static HWY_INLINE Wide<T> step(Wide<T> acc, Vector<T> term) {
     const Wide<T> deviation = widen(term);
     return multiply_add(deviation, deviation, acc);
   }
@@ -68,16 +68,16 @@ struct SquareDeviationFold : SumFold<T> {
 /// exp(x - a).
 template <class T>
 struct ExponentialFold : SumFold<T> {
-  static HWY_INLINE Lanes<T> term(Lanes<T> x, Lanes<T> a, Lanes<T>) { return exponential<T>(hn::Sub(x, a)); }
+  static HWY_INLINE Vector<T> term(Vector<T> x, Vector<T> a, Vector<T>) { return exponential<T>(hn::Sub(x, a)); }
 };
 
 template <class T, bool largest>
 struct ExtremeFold {
-  using Accumulator = Lanes<T>;
+  using Accumulator = Vector<T>;
   static constexpr T kNeutral = largest ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::infinity();
   static HWY_INLINE Accumulator start() { return splat<T>(kNeutral); }
-  static HWY_INLINE Lanes<T> term(Lanes<T> x, Lanes<T>, Lanes<T>) { return x; }
-  static HWY_INLINE Accumulator step(Accumulator best, Lanes<T> x) {
+  static HWY_INLINE Vector<T> term(Vector<T> x, Vector<T>, Vector<T>) { return x; }
+  static HWY_INLINE Accumulator step(Accumulator best, Vector<T> x) {
     return largest ? larger<T>(best, x) : smaller<T>(best, x);
   }
   static HWY_INLINE Accumulator join(Accumulator a, Accumulator b) { return step(a, b); }
@@ -89,7 +89,7 @@ struct ExtremeFold {
 
 template <class T>
 struct MagnitudeMaxFold : ExtremeFold<T, true> {
-  static HWY_INLINE Lanes<T> term(Lanes<T> x, Lanes<T>, Lanes<T>) { return hn::Abs(x); }
+  static HWY_INLINE Vector<T> term(Vector<T> x, Vector<T>, Vector<T>) { return hn::Abs(x); }
 };
 
 template <class T, class F>
@@ -97,8 +97,8 @@ HWY_NOINLINE void fold_rows(const T* x, std::int64_t slices, std::int64_t n, std
                             double* out) {
   for (std::int64_t s = 0; s < slices; ++s) {
     const T* row = x + s * stride;
-    const Lanes<T> a = splat<T>(operands.a ? operands.a[s] : T(0));
-    const Lanes<T> b = splat<T>(operands.b ? operands.b[s] : T(0));
+    const Vector<T> a = splat<T>(operands.a ? operands.a[s] : T(0));
+    const Vector<T> b = splat<T>(operands.b ? operands.b[s] : T(0));
     typename F::Accumulator acc[2] = {F::start(), F::start()};
     each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
       acc[k] = F::step(acc[k], lanes.or_else(F::term(lanes.load(row + i), a, b), F::kNeutral));
@@ -113,8 +113,8 @@ HWY_INLINE void fold_column_tile(const T* x, std::int64_t n, std::int64_t stride
                                  double* out) {
   constexpr std::int64_t N = lane_count<T>();
   typename F::Accumulator acc[vectors];
-  Lanes<T> a[vectors];
-  Lanes<T> b[vectors];
+  Vector<T> a[vectors];
+  Vector<T> b[vectors];
   for (int v = 0; v < vectors; ++v) {
     acc[v] = F::start();
     a[v] = operands.a ? lanes.load(operands.a + v * N) : splat<T>(0);

@@ -23,6 +23,7 @@
 #include <type_traits>
 
 #include "kernels/lanes_exponential-inl.hpp"
+#include "kernels/tails-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace tapegrad::kernels::HWY_NAMESPACE {
@@ -32,8 +33,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 template <class T>
 using Tag = hn::ScalableTag<T>;
 template <class T>
-using Lanes = hn::Vec<Tag<T>>;
-using DoubleLanes = Lanes<double>;
+using Vector = hn::Vec<Tag<T>>;
+using DoubleVector = Vector<double>;
 
 template <class T>
 constexpr std::int64_t lane_count() {
@@ -41,26 +42,26 @@ constexpr std::int64_t lane_count() {
 }
 
 template <class T>
-HWY_INLINE Lanes<T> splat(T value) {
+HWY_INLINE Vector<T> splat(T value) {
   return hn::Set(Tag<T>(), value);
 }
 
 /// The functions of the formulas' lanes on a bare vector.
 template <class T>
-HWY_INLINE Lanes<T> exponential(Lanes<T> v) {
+HWY_INLINE Vector<T> exponential(Vector<T> v) {
   return exp(tapegrad::HWY_NAMESPACE::Lanes<Tag<T>>(v)).v;
 }
 template <class T>
-HWY_INLINE Lanes<T> logarithm(Lanes<T> v) {
+HWY_INLINE Vector<T> logarithm(Vector<T> v) {
   return log(tapegrad::HWY_NAMESPACE::Lanes<Tag<T>>(v)).v;
 }
 
 /// All lanes of a vector.
 template <class T>
 struct AllLanes {
-  HWY_INLINE Lanes<T> load(const T* p) const { return hn::LoadU(Tag<T>(), p); }
-  HWY_INLINE void store(Lanes<T> v, T* p) const { hn::StoreU(v, Tag<T>(), p); }
-  HWY_INLINE Lanes<T> or_else(Lanes<T> v, T) const { return v; }
+  HWY_INLINE Vector<T> load(const T* p) const { return hn::LoadU(Tag<T>(), p); }
+  HWY_INLINE void store(Vector<T> v, T* p) const { hn::StoreU(v, Tag<T>(), p); }
+  HWY_INLINE Vector<T> or_else(Vector<T> v, T) const { return v; }
   /// For a pass that meets memory for the first time, in order, to read or write it: begins to fetch what lies 2 KiB
   /// on. The processor's own prefetchers stop where a page ends, and know nothing of what is only written.
   HWY_INLINE void fetch_ahead(const T* p) const { hwy::Prefetch(reinterpret_cast<const char*>(p) + 2048); }
@@ -72,26 +73,14 @@ struct FirstLanes {
   std::int64_t count;
 
   HWY_INLINE auto mask() const { return hn::FirstN(Tag<T>(), static_cast<std::size_t>(count)); }
-  HWY_INLINE Lanes<T> load(const T* p) const {
-#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3  // masked loads touch no masked byte
-    return hn::MaskedLoad(mask(), Tag<T>(), p);
-#else
-    HWY_ALIGN T buffer[static_cast<std::size_t>(lane_count<T>())] = {};
-    for (std::int64_t i = 0; i < count; ++i) buffer[i] = p[i];
-    return hn::Load(Tag<T>(), buffer);
-#endif
+  HWY_INLINE Vector<T> load(const T* p) const {
+    return tapegrad::HWY_NAMESPACE::load_first(Tag<T>(), static_cast<std::size_t>(count), p);
   }
-  HWY_INLINE void store(Lanes<T> v, T* p) const {
-#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
-    hn::BlendedStore(v, mask(), Tag<T>(), p);
-#else
-    HWY_ALIGN T buffer[static_cast<std::size_t>(lane_count<T>())];
-    hn::Store(v, Tag<T>(), buffer);
-    for (std::int64_t i = 0; i < count; ++i) p[i] = buffer[i];
-#endif
+  HWY_INLINE void store(Vector<T> v, T* p) const {
+    tapegrad::HWY_NAMESPACE::store_first(v, Tag<T>(), static_cast<std::size_t>(count), p);
   }
   /// v in these lanes, `value` in the others.
-  HWY_INLINE Lanes<T> or_else(Lanes<T> v, T value) const { return hn::IfThenElse(mask(), v, splat<T>(value)); }
+  HWY_INLINE Vector<T> or_else(Vector<T> v, T value) const { return hn::IfThenElse(mask(), v, splat<T>(value)); }
   HWY_INLINE void fetch_ahead(const T*) const {}  // the next vector's is near enough
 };
 
@@ -124,16 +113,16 @@ struct Wide;
 
 template <>
 struct Wide<double> {
-  DoubleLanes all;
+  DoubleVector all;
 };
 
 template <>
 struct Wide<float> {
-  DoubleLanes low, high;
+  DoubleVector low, high;
 };
 
-HWY_INLINE Wide<double> widen(DoubleLanes v) { return {v}; }
-HWY_INLINE Wide<float> widen(Lanes<float> v) {
+HWY_INLINE Wide<double> widen(DoubleVector v) { return {v}; }
+HWY_INLINE Wide<float> widen(Vector<float> v) {
   const Tag<double> d;
 #if HWY_TARGET == HWY_SCALAR  // a vector is one lane, and `high` stays 0
   return {hn::PromoteTo(d, v), splat(0.0)};
@@ -143,7 +132,7 @@ HWY_INLINE Wide<float> widen(Lanes<float> v) {
 #endif
 }
 
-HWY_INLINE Lanes<float> narrow(Wide<float> v) {
+HWY_INLINE Vector<float> narrow(Wide<float> v) {
 #if HWY_TARGET == HWY_SCALAR
   return hn::DemoteTo(Tag<float>(), v.low);
 #else
@@ -192,21 +181,21 @@ struct Split {
 
 /// The larger; NaN if either is NaN.
 template <class T>
-HWY_INLINE Lanes<T> larger(Lanes<T> best, Lanes<T> v) {
+HWY_INLINE Vector<T> larger(Vector<T> best, Vector<T> v) {
   return hn::IfThenElse(hn::Or(hn::Gt(v, best), hn::IsNaN(v)), v, best);
 }
 template <class T>
-HWY_INLINE Lanes<T> smaller(Lanes<T> best, Lanes<T> v) {
+HWY_INLINE Vector<T> smaller(Vector<T> best, Vector<T> v) {
   return hn::IfThenElse(hn::Or(hn::Lt(v, best), hn::IsNaN(v)), v, best);
 }
 
 template <class T>
-HWY_INLINE T largest_lane(Lanes<T> v) {
+HWY_INLINE T largest_lane(Vector<T> v) {
   if (!hn::AllFalse(Tag<T>(), hn::IsNaN(v))) return std::numeric_limits<T>::quiet_NaN();
   return hn::GetLane(hn::MaxOfLanes(Tag<T>(), v));
 }
 template <class T>
-HWY_INLINE T smallest_lane(Lanes<T> v) {
+HWY_INLINE T smallest_lane(Vector<T> v) {
   if (!hn::AllFalse(Tag<T>(), hn::IsNaN(v))) return std::numeric_limits<T>::quiet_NaN();
   return hn::GetLane(hn::MinOfLanes(Tag<T>(), v));
 }
@@ -216,7 +205,7 @@ HWY_INLINE T smallest_lane(Lanes<T> v) {
 template <RowIn where = RowIn::cache, class T>
 HWY_INLINE T row_max(const T* x, std::int64_t n) {
   constexpr T kLowest = -std::numeric_limits<T>::infinity();
-  Lanes<T> best[2] = {splat<T>(kLowest), splat<T>(kLowest)};
+  Vector<T> best[2] = {splat<T>(kLowest), splat<T>(kLowest)};
   each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
     if (where == RowIn::memory) lanes.fetch_ahead(x + i);
     best[k] = hn::Max(lanes.or_else(lanes.load(x + i), kLowest), best[k]);
@@ -234,7 +223,7 @@ template <RowIn where = RowIn::cache, class T>
 HWY_INLINE double row_exp(const T* x, std::int64_t n, T shift, T* y) {
   Wide<T> sum[2] = {wide_zero<T>(), wide_zero<T>()};
   each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
-    const Lanes<T> e = lanes.or_else(exponential<T>(hn::Sub(lanes.load(x + i), splat<T>(shift))), T(0));
+    const Vector<T> e = lanes.or_else(exponential<T>(hn::Sub(lanes.load(x + i), splat<T>(shift))), T(0));
     if (where == RowIn::memory) lanes.fetch_ahead(y + i);
     lanes.store(e, y + i);
     sum[k] = add(sum[k], widen(e));

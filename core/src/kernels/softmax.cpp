@@ -68,7 +68,7 @@ HWY_NOINLINE void forward(const T* x, std::int64_t begin, std::int64_t end, std:
 
 /// `v` where the probability p is not 0.
 template <bool guarded, class T>
-HWY_INLINE Lanes<T> unless_hidden(Lanes<T> p, Lanes<T> v) {
+HWY_INLINE Vector<T> unless_hidden(Vector<T> p, Vector<T> v) {
   return guarded ? hn::IfThenZeroElse(hn::Eq(p, splat<T>(0)), v) : v;
 }
 
@@ -78,7 +78,7 @@ HWY_INLINE T mean_cotangent(const T* p, const T* g, std::int64_t n) {
   each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
     lanes.fetch_ahead(p + i);
     lanes.fetch_ahead(g + i);
-    const Lanes<T> v = lanes.load(p + i);
+    const Vector<T> v = lanes.load(p + i);
     dot[k] = multiply_add(widen(v), widen(unless_hidden<guarded, T>(v, lanes.load(g + i))), dot[k]);
   });
   return static_cast<T>(total(add(dot[0], dot[1])));
@@ -88,8 +88,8 @@ template <bool guarded, class T>
 HWY_INLINE void cotangents_of_row(const T* p, const T* g, T mean, std::int64_t n, T* out) {
   each_vector<T>(n, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
     lanes.fetch_ahead(out + i);
-    const Lanes<T> v = lanes.load(p + i);
-    const Lanes<T> d = hn::Mul(v, hn::Sub(lanes.load(g + i), splat<T>(mean)));
+    const Vector<T> v = lanes.load(p + i);
+    const Vector<T> d = hn::Mul(v, hn::Sub(lanes.load(g + i), splat<T>(mean)));
     lanes.store(unless_hidden<guarded, T>(v, d), out + i);
   });
 }
@@ -119,7 +119,7 @@ template <class T>
 HWY_INLINE double exponential_sum(const T* x, std::int64_t n, T shift) {
   Wide<T> sum[2] = {wide_zero<T>(), wide_zero<T>()};
   each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
-    const Lanes<T> e = exponential<T>(hn::Sub(lanes.load(x + i), splat<T>(shift)));
+    const Vector<T> e = exponential<T>(hn::Sub(lanes.load(x + i), splat<T>(shift)));
     sum[k] = add(sum[k], widen(lanes.or_else(e, T(0))));
   });
   return total(add(sum[0], sum[1]));
@@ -136,7 +136,7 @@ HWY_NOINLINE void log_forward(const T* x, std::int64_t begin, std::int64_t end, 
       std::fill_n(out, n, max == -kInfinity<T> ? max : std::numeric_limits<T>::quiet_NaN());
       continue;
     }
-    const Lanes<T> log_sum = splat<T>(static_cast<T>(std::log(exponential_sum(in, n, max))));
+    const Vector<T> log_sum = splat<T>(static_cast<T>(std::log(exponential_sum(in, n, max))));
     each_vector<T>(n, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
       lanes.fetch_ahead(out + i);
       lanes.store(hn::Sub(hn::Sub(lanes.load(in + i), splat<T>(max)), log_sum), out + i);
@@ -146,7 +146,7 @@ HWY_NOINLINE void log_forward(const T* x, std::int64_t begin, std::int64_t end, 
 
 template <class T>
 HWY_NOINLINE void log_backward(const T* y, const T* dy, std::int64_t begin, std::int64_t end, std::int64_t n, T* dx) {
-  const Lanes<T> excluded = splat<T>(-kInfinity<T>);
+  const Vector<T> excluded = splat<T>(-kInfinity<T>);
   for (std::int64_t r = begin; r < end; ++r) {
     const T* log_p = y + r * n;
     const T* g = dy + r * n;
@@ -155,14 +155,14 @@ HWY_NOINLINE void log_backward(const T* y, const T* dy, std::int64_t begin, std:
     each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
       lanes.fetch_ahead(log_p + i);
       lanes.fetch_ahead(g + i);
-      const Lanes<T> v = lanes.load(log_p + i);
+      const Vector<T> v = lanes.load(log_p + i);
       sum[k] = add(sum[k], widen(hn::IfThenZeroElse(hn::Eq(v, excluded), lanes.load(g + i))));
     });
-    const Lanes<T> all = splat<T>(static_cast<T>(total(add(sum[0], sum[1]))));
+    const Vector<T> all = splat<T>(static_cast<T>(total(add(sum[0], sum[1]))));
     each_vector<T>(n, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
       lanes.fetch_ahead(out + i);
-      const Lanes<T> v = lanes.load(log_p + i);
-      const Lanes<T> d = hn::NegMulAdd(exponential<T>(v), all, lanes.load(g + i));
+      const Vector<T> v = lanes.load(log_p + i);
+      const Vector<T> d = hn::NegMulAdd(exponential<T>(v), all, lanes.load(g + i));
       lanes.store(hn::IfThenZeroElse(hn::Eq(v, excluded), d), out + i);
     });
   }
@@ -225,10 +225,10 @@ HWY_NOINLINE void loss_backward(const CrossEntropy<T>& f, double total_weight, s
     const double outer = static_cast<double>(scale[r]);
     const double weight = f.class_weights ? static_cast<double>(f.class_weights[target]) : 1.0;
     const double hit = (1 - f.label_smoothing) * weight;
-    const Lanes<T> factor = splat<T>(static_cast<T>(outer * (hit + share * total_weight) / sum));
-    const Lanes<T> rest = splat<T>(static_cast<T>(outer * share));
+    const Vector<T> factor = splat<T>(static_cast<T>(outer * (hit + share * total_weight) / sum));
+    const Vector<T> rest = splat<T>(static_cast<T>(outer * share));
     each_vector<T>(n, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
-      const Lanes<T> w = f.class_weights ? lanes.load(f.class_weights + i) : splat<T>(1);
+      const Vector<T> w = f.class_weights ? lanes.load(f.class_weights + i) : splat<T>(1);
       lanes.store(hn::NegMulAdd(rest, w, hn::Mul(lanes.load(dx + i), factor)), dx + i);
     });
     dx[target] -= static_cast<T>(outer * hit);

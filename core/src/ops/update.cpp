@@ -6,7 +6,7 @@
 #include <cmath>
 #include <vector>
 
-#include "kernels/adam.hpp"
+#include "kernels/update.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/reduce.hpp"

@@ -1,13 +1,13 @@
-#include "kernels/adam.hpp"
+#include "kernels/update.hpp"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "kernels/adam.cpp"
+#define HWY_TARGET_INCLUDE "kernels/update.cpp"
 #include <hwy/foreach_target.h>
 // After foreach_target.
 #include "kernels/rows-inl.hpp"
 
-#ifndef TAPEGRAD_KERNELS_ADAM_TABLE
-#define TAPEGRAD_KERNELS_ADAM_TABLE
+#ifndef TAPEGRAD_KERNELS_UPDATE_TABLE
+#define TAPEGRAD_KERNELS_UPDATE_TABLE
 #include <algorithm>
 #include <vector>
 
@@ -56,7 +56,7 @@ template <class T>
 inline constexpr T kFaded = std::is_same_v<T, float> ? T(0x1p-100) : T(0x1p-960);
 
 template <class T>
-HWY_INLINE Lanes<T> unless_faded(Lanes<T> moment) {
+HWY_INLINE Vector<T> unless_faded(Vector<T> moment) {
   return hn::IfThenZeroElse(hn::Lt(hn::Abs(moment), splat(kFaded<T>)), moment);
 }
 
@@ -68,13 +68,13 @@ HWY_NOINLINE void adam(const AdamTensor<T>& t, const AdamStep<T>& s, std::int64_
     lanes.fetch_ahead(t.gradient + at);
     lanes.fetch_ahead(t.m + at);
     lanes.fetch_ahead(t.v + at);
-    Lanes<T> p = lanes.load(t.parameter + at);
-    const Lanes<T> g = hn::MulAdd(splat(s.decay), p, lanes.load(t.gradient + at));
+    Vector<T> p = lanes.load(t.parameter + at);
+    const Vector<T> g = hn::MulAdd(splat(s.decay), p, lanes.load(t.gradient + at));
     p = hn::Mul(p, splat(s.shrink));
-    Lanes<T> m = lanes.load(t.m + at);
+    Vector<T> m = lanes.load(t.m + at);
     m = unless_faded<T>(hn::MulAdd(hn::Sub(g, m), splat(s.beta1_rest), m));
-    const Lanes<T> v = hn::MulAdd(hn::Mul(g, splat(s.beta2_rest)), g, hn::Mul(lanes.load(t.v + at), splat(s.beta2)));
-    const Lanes<T> root = hn::MulAdd(hn::Sqrt(v), splat(s.root_scale), splat(s.eps));
+    const Vector<T> v = hn::MulAdd(hn::Mul(g, splat(s.beta2_rest)), g, hn::Mul(lanes.load(t.v + at), splat(s.beta2)));
+    const Vector<T> root = hn::MulAdd(hn::Sqrt(v), splat(s.root_scale), splat(s.eps));
     lanes.store(hn::NegMulAdd(splat(s.rate), hn::Div(m, root), p), t.parameter + at);
     lanes.store(m, t.m + at);
     lanes.store(v, t.v + at);
@@ -88,11 +88,11 @@ HWY_NOINLINE void sgd(const SgdTensor<T>& t, const SgdStep<T>& s, std::int64_t b
     lanes.fetch_ahead(t.parameter + at);
     lanes.fetch_ahead(t.gradient + at);
     if (t.velocity) lanes.fetch_ahead(t.velocity + at);
-    const Lanes<T> p = lanes.load(t.parameter + at);
-    const Lanes<T> g = hn::MulAdd(splat(s.decay), p, lanes.load(t.gradient + at));
-    Lanes<T> direction = g;
+    const Vector<T> p = lanes.load(t.parameter + at);
+    const Vector<T> g = hn::MulAdd(splat(s.decay), p, lanes.load(t.gradient + at));
+    Vector<T> direction = g;
     if (t.velocity) {
-      const Lanes<T> velocity =
+      const Vector<T> velocity =
           unless_faded<T>(hn::MulAdd(splat(s.momentum), lanes.load(t.velocity + at), hn::Mul(splat(s.share), g)));
       lanes.store(velocity, t.velocity + at);
       direction = s.nesterov ? hn::MulAdd(splat(s.momentum), velocity, g) : velocity;
@@ -119,10 +119,10 @@ HWY_NOINLINE void scale(T* g, std::int64_t n, T factor) {
 
 template <class T>
 HWY_NOINLINE double clamp(T* g, std::int64_t n, T limit) {
-  Lanes<T> largest = splat(T{0});
+  Vector<T> largest = splat(T{0});
   each_vector<T>(n, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
-    const Lanes<T> v = lanes.load(g + i);
-    const Lanes<T> size = hn::Abs(v);
+    const Vector<T> v = lanes.load(g + i);
+    const Vector<T> size = hn::Abs(v);
     largest = hn::IfThenElse(hn::Gt(size, largest), size, largest);
     lanes.store(hn::IfThenElse(hn::Gt(size, splat(limit)), hn::CopySign(splat(limit), v), v), g + i);
   });

@@ -1,4 +1,4 @@
-#include "kernels/adam.hpp"
+#include "kernels/update.hpp"
 
 #include <boost/mpl/list.hpp>
 
@@ -63,7 +63,7 @@ constexpr double kTolerance = (sizeof(T) == 4 ? 8 : 32) * kEpsilon<T>;
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(adam)
+BOOST_AUTO_TEST_SUITE(update)
 
 // torch.optim.Adam and AdamW, as their documentation defines them.
 BOOST_AUTO_TEST_CASE_TEMPLATE(adam_and_adamw, T, Reals) {
