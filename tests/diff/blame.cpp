@@ -25,6 +25,7 @@ namespace {
 /// b sin(a), with a = an input that has no gradient here; the reverse rule is 3 % too steep in b's slope when asked.
 struct Ripple : Op<Ripple> {
   static constexpr std::string_view name = "ripple";
+  static constexpr Names<2> input_names = {"phase", "height"};
   double factor = 1.0;
   Tensor forward(const Tensor& a, const Tensor& b) const { return sin(a) * b; }
   std::array<Tensor, 2> vjp(const Saved& s, const Tensor& dy) const {
@@ -112,6 +113,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_op_deep_inside_a_model_is_named) {
     BOOST_TEST(text.find(fmt::format("blame: node {}, ripple([3, 6], [3, 6]) {{factor=1.03}} in layers.1\n",
                                      node.position)) == 0U,
                text);
+    BOOST_TEST(text.find("input 1 (height)[") != std::string::npos, text);
     BOOST_TEST(text.find("1 wrong, 0 undecided, 0 skipped") != std::string::npos, text);
     tape.gradient(loss, model.first);  // the tape is whole
   }

@@ -62,7 +62,8 @@ Attempt write_and_sweep(const Sample& sample, std::size_t node_index, std::size_
     for (const SavedSlot& other : std::span(impl.nodes[k]->saved, impl.nodes[k]->saved_count))
       if (!impl.nodes[k]->is_leaf() && attempt.saved.empty() &&
           array_of(other.tensor).storage.get() == written.storage.get())
-        attempt.saved = fmt::format("{} saved its {} {} ", impl.nodes[k]->name(), to_string(other.kind), other.index);
+        attempt.saved = fmt::format("{} saved its {} ", impl.nodes[k]->name(),
+                                    name_of(*impl.nodes[k]->table, other.kind, other.index));
   try {
     tape.pull_back(roots, cotangents, wanted);
   } catch (const TapeError& e) {

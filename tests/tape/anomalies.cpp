@@ -40,6 +40,14 @@ BOOST_AUTO_TEST_CASE(a_sum_that_overflows_is_told_of_with_its_operands) {
                              "[2, 2]; input 0 [2] in [1, 1.5e+308]; input 1 [2] in [1, 1.5e+308]"));
 }
 
+BOOST_AUTO_TEST_CASE(an_op_that_names_its_inputs_is_told_of_by_their_names) {
+  const Tensor x = leaf({{1.0, 1.5e308}});
+  const Tape tape({.anomaly = true});
+  BOOST_CHECK_EXCEPTION(linear(x, full({1, 2}, 2.0, {.dtype = float64})), TapeError,
+                        says("input 0 (x) [1, 2] in [1, 1.5e+308]; input 1 (weight) [1, 2] in [2, 2]; "
+                             "input 2 (bias) undefined"));
+}
+
 BOOST_AUTO_TEST_CASE(a_nan_that_comes_from_outside_is_told_apart) {
   const Tensor x = leaf({1.0, std::nan("")});
   Tape tape({.anomaly = true});

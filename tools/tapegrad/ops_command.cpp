@@ -119,7 +119,8 @@ std::string page_of(const OpEntry& op, const Terminal& terminal) {
   Generator g(3);
   const catalogue::Samples samples = op.samples(g);
   Page page(terminal);
-  page.title(op.name, fmt::format("room {}, {}", op.room, header_of(op)));
+  const std::string inputs = op.input_names.empty() ? "" : fmt::format("({})", fmt::join(op.input_names, ", "));
+  page.title(fmt::format("{}{}", op.name, inputs), fmt::format("room {}, {}", op.room, header_of(op)));
   page.paragraph(readable_math(op.math));
 
   page.heading("Derivation");

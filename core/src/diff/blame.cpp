@@ -112,13 +112,21 @@ class Blamer {
     if (verdict != Verdict::ok && verdict != Verdict::kink && !is_to_blame(verdict)) ++report_.undecided;
   }
 
+  static std::vector<std::string> names_of(const NodeFunction& run, std::span<const std::string_view> all) {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < run.arguments().size() && !all.empty(); ++i)
+      names.emplace_back(all[static_cast<std::size_t>(run.input_of(static_cast<int>(i)))]);
+    return names;
+  }
+
   Verdict check(const Node& node, const NodeFunction& run) {
     const GradcheckOptions options{.order = node.table->vjp == nullptr ? 1 : options_.order,
                                    .forward_mode = false,
                                    .seed = options_.seed,
                                    .budget = options_.budget,
                                    .directions = options_.directions,
-                                   .allow = options_.allow};
+                                   .allow = options_.allow,
+                                   .input_names = names_of(run, node.table->input_names)};
     BlamedNode blamed;
     try {
       blamed.report = gradcheck(run, run.arguments(), options);
@@ -143,6 +151,7 @@ class Blamer {
     blamed.scope = info.scope;
     blamed.attributes = info.attributes;
     for (const Tensor& x : info.input_values) blamed.input_shapes.push_back(x.defined() ? x.shape() : Shape{});
+    blamed.input_names.assign(node.table->input_names.begin(), node.table->input_names.end());
     blamed.dtype = run.dtype();
     report_.wrong.push_back(std::move(blamed));
     return verdict;
@@ -167,6 +176,8 @@ std::string residual(const BlamedNode& node) {
   if (!node.failure.empty()) return node.failure;
   const GradcheckFinding& f = node.finding;
   std::string where = f.input < 0 ? "" : fmt::format("input {}", f.input);
+  if (const auto i = static_cast<std::size_t>(f.input); f.input >= 0 && i < node.input_names.size())
+    where += fmt::format(" ({})", node.input_names[i]);
   if (!f.index.empty()) where += fmt::format("[{}]", fmt::join(f.index, ", "));
   return fmt::format("{}{}: the rule says {:.9g}, differences {:.9g}: relative error {:.2g} ({}, {})", where,
                      f.output < 0 ? "" : fmt::format(" to output {}", f.output), f.analytic, f.numeric,

@@ -19,7 +19,7 @@ void expect_finite_seed(const char* name, const std::string& node, const Tensor&
 /// Of the cotangents that have come to a node: what came was finite, so it is the sum that is not, or what a hook made.
 void expect_finite_cotangents(std::span<const Tensor> cotangents);
 /// Of what a node's rule made of them.
-void expect_finite_gradients(const NodeInfo& node, std::span<const Tensor> cotangents,
+void expect_finite_gradients(const OpTable& table, const NodeInfo& node, std::span<const Tensor> cotangents,
                              std::span<const Tensor> gradients);
 
 }  // namespace tapegrad

@@ -14,8 +14,8 @@ namespace {
     throw TapeError(fmt::format(
         "[{}] what it keeps has been released: a sweep that consumes the tape has been here (say .retain = true there)",
         node.name()));
-  throw TapeError(fmt::format("[{}] its reverse rule reads {} {}, which the op does not keep (or which was not given)",
-                              node.name(), to_string(kind), index));
+  throw TapeError(fmt::format("[{}] its reverse rule reads {}, which the op does not keep (or which was not given)",
+                              node.name(), name_of(*node.table, kind, index)));
 }
 
 inline const Tensor& find_saved(const Node& node, SavedSlot::Kind kind, int index) {

@@ -206,8 +206,9 @@ GradientBuffer Sweep::buffer(std::uint32_t slot, const OutputMeta& target) {
 namespace {
 
 [[noreturn, gnu::noinline]] void throw_written(const Node& node, const SavedSlot& slot) {
-  throw TapeError(std::string(node.name()) + " saved its " + std::string(to_string(slot.kind)) + " " +
-                  std::to_string(slot.index) + " " + to_string(slot.tensor.shape()) +
+  // A leaf saves itself.
+  const std::string what = node.is_leaf() ? "output 0" : name_of(*node.table, slot.kind, slot.index);
+  throw TapeError(std::string(node.name()) + " saved its " + what + " " + to_string(slot.tensor.shape()) +
                   ", which was changed in place by " + slot.tensor.impl()->array.storage->last_writer() + " since");
 }
 
@@ -349,7 +350,7 @@ void Sweep::step(Node& node, std::span<const char> reaches) {
 
 void Sweep::show(const Node& node, Cotangents dys, std::span<const Tensor> gradients) const {
   const NodeInfo info = tape_.info(node);
-  if (tape_.options.anomaly) expect_finite_gradients(info, dys, gradients);
+  if (tape_.options.anomaly) expect_finite_gradients(*node.table, info, dys, gradients);
   const SweepObserver observer = tape_.observer;
   if (observer) observer({info, dys, gradients});
 }

@@ -19,11 +19,15 @@ std::string describe(const Node& node) {
          to_string(node.outputs[0].shape);
 }
 
-std::string_view to_string(SavedSlot::Kind kind) {
+std::string name_of(const OpTable& table, SavedSlot::Kind kind, int index) {
+  const auto named = [index](const char* what, std::span<const std::string_view> names) {
+    const auto at = static_cast<std::size_t>(index);
+    return fmt::format("{} {}{}", what, index, at < names.size() ? fmt::format(" ({})", names[at]) : "");
+  };
   switch (kind) {
-    case SavedSlot::Kind::input: return "input";
-    case SavedSlot::Kind::output: return "output";
-    case SavedSlot::Kind::residual: return "residual";
+    case SavedSlot::Kind::input: return named("input", table.input_names);
+    case SavedSlot::Kind::output: return named("output", {});
+    case SavedSlot::Kind::residual: return named("residual", table.residual_names);
   }
   return "?";
 }
@@ -392,7 +396,7 @@ NodeInfo TapeImpl::info(const Node& node) const {
       }
       const array::Array& a = slot.tensor.impl()->array;
       const bool only = slot.kind == SavedSlot::Kind::output && node.output_count == 1;
-      n.kept.push_back({std::string(to_string(slot.kind)) + (only ? "" : " " + std::to_string(slot.index)),
+      n.kept.push_back({only ? "output" : name_of(*node.table, slot.kind, slot.index),
                         static_cast<std::size_t>(a.shape.numel()) * size_of(a.dtype)});
     }
     if (node.table->describe != nullptr) {

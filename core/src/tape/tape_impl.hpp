@@ -50,7 +50,8 @@ struct SavedSlot {
   bool comes_again = false;  // an input that is there only while its node's rule runs
 };
 
-std::string_view to_string(SavedSlot::Kind kind);
+/// "input 1 (gamma)", or "input 1" where the op gives no names.
+std::string name_of(const OpTable& table, SavedSlot::Kind kind, int index);
 
 /// One recorded operation; it and its arrays lie in the tape's arena. A leaf has no table and saves the leaf itself as
 /// output 0.

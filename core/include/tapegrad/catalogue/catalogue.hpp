@@ -89,6 +89,7 @@ struct OpEntry {
   std::string_view room;  ///< the family: a folder
   std::string_view name;
   std::string_view math;
+  std::span<const std::string_view> input_names;  ///< empty where the op gives none
   bool differentiable;
   Derivation (*derivation)();
   std::function<Samples(Generator&)> samples;
@@ -180,6 +181,7 @@ OpEntry make_entry(std::string_view room) {
   return {.room = room,
           .name = O::name,
           .math = O::math,
+          .input_names = O::input_names,
           .differentiable = O::differentiable,
           .derivation = [] { return O::derivation(); },
           .samples =

@@ -37,10 +37,11 @@ struct BlamedNode {
   std::string scope;  ///< module path; may be empty
   std::vector<std::pair<std::string, std::string>> attributes;
   std::vector<Shape> input_shapes;
-  DType dtype = float64;     ///< that the check ran in
-  GradcheckFinding finding;  ///< the worst; its input is the op's
-  GradcheckReport report;    ///< of the inputs that have a gradient, numbered among those
-  std::string failure;       ///< what the rule threw, when it did
+  std::vector<std::string> input_names;  ///< empty where the op gives none
+  DType dtype = float64;                 ///< that the check ran in
+  GradcheckFinding finding;              ///< the worst; its input is the op's
+  GradcheckReport report;                ///< of the inputs that have a gradient, numbered among those
+  std::string failure;                   ///< what the rule threw, when it did
 };
 
 /// A node that was not checked.

@@ -49,6 +49,9 @@
 //
 // describe(visitor)
 //   Names the attributes: visitor("axis", axis).
+//
+// input_names, residual_names
+//   Names<N>: what listings and errors call them beside their numbers, as in "input 1 (gamma)".
 #pragma once
 
 #include <array>
@@ -206,6 +209,9 @@ class AttributeVisitor {
   ~AttributeVisitor() = default;
 };
 
+template <std::size_t N>
+using Names = std::array<std::string_view, N>;
+
 template <class Self>
 struct Op {
   static constexpr std::string_view math = "";
@@ -213,6 +219,8 @@ struct Op {
   static constexpr bool linear = false;
   static constexpr bool recomputable = false;
   static constexpr bool differentiable = true;
+  static constexpr Names<0> input_names = {};
+  static constexpr Names<0> residual_names = {};
 };
 
 /// An op type seen from the engine: derived from the struct, one constant per type.
@@ -233,6 +241,8 @@ struct OpTable {
   void (*destroy)(void* op);  // nullptr when trivial
   std::size_t size;
   std::size_t alignment;
+  std::span<const std::string_view> input_names;  ///< empty, or one for each input
+  std::span<const std::string_view> residual_names;
 };
 
 namespace engine {
@@ -348,6 +358,9 @@ struct TableOf {
   static_assert(
       requires(const O& o, Wants wants) { o.keep_for(wants); } || !requires { &O::keep_for; },
       "keep_for is not keep_for(Wants) const");
+  static_assert(Arity == kAnyNumber || O::input_names.empty() ||
+                    O::input_names.size() == static_cast<std::size_t>(Arity),
+                "input_names has a name for each input, or none");
   static_assert(!O::recomputable || std::same_as<ForwardResult<O, Arity>, Tensor>,
                 "an op that is recomputable gives one Tensor");
 
@@ -367,6 +380,8 @@ struct TableOf {
       .destroy = std::is_trivially_destructible_v<O> ? nullptr : &destroy,
       .size = sizeof(O),
       .alignment = alignof(O),
+      .input_names = O::input_names,
+      .residual_names = O::residual_names,
   };
 };
 

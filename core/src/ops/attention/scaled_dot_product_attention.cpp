@@ -25,6 +25,8 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
   static constexpr std::string_view name = "scaled_dot_product_attention";
   static constexpr std::string_view math =
       R"(O = P V,\ P = \mathrm{softmax}(s Q K^\top);\quad \bar V = P^\top \bar O,\ \bar S = P \odot (\bar O V^\top - \mathrm{rowsum}(\bar O \odot O)),\ \bar Q = s \bar S K,\ \bar K = s \bar S^\top Q)";
+  static constexpr Names<5> input_names = {"q", "k", "v", "positions", "pairs"};
+  static constexpr Names<2> residual_names = {"row maximum", "1 / row sum"};
   static constexpr Keep keep = Keep::inputs | Keep::output;
   double scale;
   bool causal, with_positions, with_pairs;

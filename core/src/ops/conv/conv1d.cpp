@@ -14,6 +14,7 @@ struct Conv1d : TrilinearOp<Conv1d> {
   static constexpr std::string_view name = "conv1d";
   static constexpr std::string_view math =
       R"(y_{not} = b_o + \sum_{c,k} w_{ock}\, x_{n,c,\,ts + kd - p};\quad \bar x_{ncl} = \sum_{o,k,t} w_{ock}\, \bar y_{not}\,[ts + kd - p = l],\ \bar w_{ock} = \sum_{n,t} \bar y_{not}\, x_{n,c,\,ts + kd - p},\ \bar b_o = \sum_{n,t} \bar y_{not})";
+  static constexpr Names<3> input_names = {"x", "weight", "bias"};
   using TrilinearOp::TrilinearOp;
 
   Tensor forward(const Tensor& x, const Tensor& weight, const Tensor& bias) const {

@@ -15,6 +15,7 @@ struct Conv1dWeight : TrilinearOp<Conv1dWeight> {
   static constexpr std::string_view name = "conv1d_weight";
   static constexpr std::string_view math =
       R"(w_{ock} = \sum_{n,t} g_{not}\, x_{n,c,\,ts + kd - p};\quad \bar x_{ncl} = \sum_{o,k,t} \bar w_{ock}\, g_{not}\,[ts + kd - p = l],\ \bar g_{not} = \sum_{c,k} \bar w_{ock}\, x_{n,c,\,ts + kd - p})";
+  static constexpr Names<2> input_names = {"x", "g"};
   using TrilinearOp::TrilinearOp;
 
   Tensor forward(const Tensor& x, const Tensor& g) const {

@@ -16,6 +16,7 @@ struct ConvTranspose1d : TrilinearOp<ConvTranspose1d> {
   static constexpr std::string_view name = "conv_transpose1d";
   static constexpr std::string_view math =
       R"(y_{ncl} = b_c + \sum_{o,k,t} w_{ock}\, x_{not}\,[ts + kd - p = l];\quad \bar x_{not} = \sum_{c,k} w_{ock}\, \bar y_{n,c,\,ts + kd - p},\ \bar w_{ock} = \sum_{n,t} x_{not}\, \bar y_{n,c,\,ts + kd - p},\ \bar b_c = \sum_{n,l} \bar y_{ncl})";
+  static constexpr Names<3> input_names = {"x", "weight", "bias"};
   using TrilinearOp::TrilinearOp;
 
   Tensor forward(const Tensor& x, const Tensor& weight, const Tensor& bias) const {

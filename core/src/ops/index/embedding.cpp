@@ -14,6 +14,7 @@ struct Embedding : Op<Embedding> {
   static constexpr std::string_view name = "embedding";
   static constexpr std::string_view math =
       R"(y_{pe} = w_{t_p e};\quad \bar w_{ve} = \sum_{p:\, t_p = v} \bar y_{pe}\ (v \ne \mathrm{padding}))";
+  static constexpr Names<2> input_names = {"weight", "tokens"};
   static constexpr Keep keep = Keep::input(1);
   std::int64_t padding;  // or kNoRow
 

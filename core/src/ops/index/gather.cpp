@@ -13,6 +13,7 @@ struct Gather : Op<Gather> {
   static constexpr std::string_view name = "gather";
   static constexpr std::string_view math =
       R"(y_{\cdot j \cdot} = x_{\cdot\, k(\cdot j \cdot)\, \cdot};\quad \bar x_{\cdot m \cdot} = \sum_{j:\, k(\cdot j \cdot) = m} \bar y_{\cdot j \cdot})";
+  static constexpr Names<2> input_names = {"x", "index"};
   static constexpr Keep keep = Keep::input(1);
   int axis;
 

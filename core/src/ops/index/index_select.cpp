@@ -13,6 +13,7 @@ struct IndexSelect : Op<IndexSelect> {
   static constexpr std::string_view name = "index_select";
   static constexpr std::string_view math =
       R"(y_{\cdot j \cdot} = x_{\cdot k_j \cdot};\quad \bar x_{\cdot m \cdot} = \sum_{j:\, k_j = m} \bar y_{\cdot j \cdot})";
+  static constexpr Names<2> input_names = {"x", "index"};
   static constexpr Keep keep = Keep::input(1);
   int axis;
 

@@ -12,6 +12,7 @@ struct MaskedSelect : Op<MaskedSelect> {
   static constexpr std::string_view name = "masked_select";
   static constexpr std::string_view math =
       R"(y_j = x_{k_j},\ k = \text{the places where the mask is true};\quad \bar x_{k_j} = \bar y_j,\ \text{else } 0)";
+  static constexpr Names<2> input_names = {"x", "mask"};
   static constexpr Keep keep = Keep::input(1);
 
   Tensor forward(const Tensor& x, const Tensor& mask) const { return index_select(reshape(x, {-1}), 0, chosen(mask)); }

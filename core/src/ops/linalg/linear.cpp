@@ -19,6 +19,7 @@ struct Linear : Op<Linear> {
   static constexpr std::string_view name = "linear";
   static constexpr std::string_view math =
       R"(Y = X W^\top + b;\quad \bar X = \bar Y W,\ \bar W = \bar Y^\top X,\ \bar b = \sum_i \bar Y_i)";
+  static constexpr Names<3> input_names = {"x", "weight", "bias"};
 
   Keep keep_for(Wants wants) const {
     return (wants(0) ? Keep::input(1) : Keep::nothing) | (wants(1) ? Keep::input(0) : Keep::nothing);

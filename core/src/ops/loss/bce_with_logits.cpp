@@ -15,6 +15,7 @@ struct BceWithLogits : Op<BceWithLogits> {
   static constexpr std::string_view name = "bce_with_logits";
   static constexpr std::string_view math =
       R"(\ell = (1 - t) x + (1 + (q - 1) t) \log(1 + e^{-x});\quad \bar x = \bar\ell \left((1 - t) - (1 + (q - 1) t)\, \sigma(-x)\right))";
+  static constexpr Names<3> input_names = {"x", "targets", "positive_weight"};
   bool weighs_positives;
 
   explicit BceWithLogits(bool with_pos_weight) : weighs_positives(with_pos_weight) {}

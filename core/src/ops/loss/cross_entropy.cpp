@@ -26,6 +26,8 @@ struct CrossEntropy : Op<CrossEntropy> {
   static constexpr std::string_view name = "cross_entropy";
   static constexpr std::string_view math =
       R"(\ell_i = \log \sum_k e^{x_{ik}} - x_{i t_i};\quad \bar x_{ik} = \bar\ell_i \left(\mathrm{softmax}(x_i)_k - [k = t_i]\right))";
+  static constexpr Names<3> input_names = {"logits", "targets", "weight"};
+  static constexpr Names<1> residual_names = {"logsumexp"};
   std::int64_t ignore_index;
   double label_smoothing;
   Reduction reduction;

@@ -10,6 +10,7 @@ struct MseLoss : Op<MseLoss> {
   static constexpr std::string_view name = "mse_loss";
   static constexpr std::string_view math =
       R"(\ell = \frac1n \sum_i (x_i - t_i)^2;\quad \bar x_i = \tfrac2n (x_i - t_i)\, \bar\ell,\ \bar t = -\bar x)";
+  static constexpr Names<2> input_names = {"x", "target"};
   Reduction reduction;
 
   explicit MseLoss(Reduction how) : reduction(how) {}

@@ -16,6 +16,7 @@ struct NllLoss : Op<NllLoss> {
   static constexpr std::string_view name = "nll_loss";
   static constexpr std::string_view math =
       R"(\ell_i = -w_{t_i}\, x_{i t_i};\quad \bar x_{ik} = -\bar\ell_i\, w_{t_i}\, [k = t_i])";
+  static constexpr Names<3> input_names = {"x", "targets", "weight"};
   static constexpr Keep keep = Keep::input(1) | Keep::input(2);
   std::int64_t ignore_index;
   Reduction reduction;

@@ -23,6 +23,8 @@ struct BatchNorm : Op<BatchNorm> {
   static constexpr std::string_view name = "batch_norm";
   static constexpr std::string_view math =
       R"(y = \gamma \hat x + \beta,\ \hat x = r (x - \mu),\ r = (\sigma^2 + \epsilon)^{-1/2};\quad \bar x = r \left(g - \tfrac{m}{n} \sum g - \tfrac{m}{n} \hat x \sum g \hat x\right),\ g = \gamma \bar y)";
+  static constexpr Names<4> input_names = {"x", "gamma", "beta", "positions"};
+  static constexpr Names<2> residual_names = {"mean", "r"};
   double eps;
   std::int64_t count;  // valid positions
   bool scaled, masked, zero_padding;

@@ -17,6 +17,7 @@ struct BatchNormEval : Op<BatchNormEval> {
   static constexpr std::string_view name = "batch_norm_eval";
   static constexpr std::string_view math =
       R"(y = \gamma r (x - \mu) + \beta,\ r = (\sigma^2 + \epsilon)^{-1/2};\quad \bar x = \gamma r \bar y,\ \bar\gamma = \sum \bar y \hat x,\ \bar\beta = \sum \bar y,\ \bar\mu = -\gamma r \bar\beta,\ \overline{\sigma^2} = -\tfrac12 \gamma r^2 \bar\gamma)";
+  static constexpr Names<5> input_names = {"x", "mean", "variance", "gamma", "beta"};
   double eps;
   bool scaled;  // by a gamma
 

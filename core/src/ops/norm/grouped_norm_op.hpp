@@ -23,6 +23,8 @@ namespace tapegrad {
 /// Inputs: x [N, C, ..], gamma [C] and beta [C], which may be undefined.
 template <class Self>
 struct GroupedNormOp : Op<Self> {
+  static constexpr Names<3> input_names = {"x", "gamma", "beta"};
+  static constexpr Names<2> residual_names = {"mean", "r"};
   std::int64_t groups;
   double eps;
   bool scaled;  // by a gamma

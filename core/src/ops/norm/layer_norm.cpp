@@ -16,6 +16,8 @@ struct LayerNorm : Op<LayerNorm> {
   static constexpr std::string_view name = "layer_norm";
   static constexpr std::string_view math =
       R"(y = \gamma \hat x + \beta,\ \hat x = r (x - \mu),\ r = (\sigma^2 + \epsilon)^{-1/2};\quad \bar x = r \left(g - \langle g \rangle - \hat x \langle g \hat x \rangle\right),\ g = \gamma \bar y,\ \bar\gamma = \sum \bar y \hat x,\ \bar\beta = \sum \bar y)";
+  static constexpr Names<3> input_names = {"x", "gamma", "beta"};
+  static constexpr Names<2> residual_names = {"mean", "r"};
   static constexpr bool recomputable = true;
   double eps;
   bool scaled;  // by a gamma

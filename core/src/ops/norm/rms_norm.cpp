@@ -15,6 +15,8 @@ struct RmsNorm : Op<RmsNorm> {
   static constexpr std::string_view name = "rms_norm";
   static constexpr std::string_view math =
       R"(y = \gamma \hat x,\ \hat x = r x,\ r = (\langle x^2 \rangle + \epsilon)^{-1/2};\quad \bar x = r \left(g - \hat x \langle g \hat x \rangle\right),\ g = \gamma \bar y,\ \bar\gamma = \sum \bar y \hat x)";
+  static constexpr Names<2> input_names = {"x", "gamma"};
+  static constexpr Names<1> residual_names = {"r"};
   static constexpr bool recomputable = true;
   double eps;
   bool scaled;  // by a gamma

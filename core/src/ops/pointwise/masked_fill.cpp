@@ -7,6 +7,7 @@ namespace tapegrad {
 struct MaskedFill : Op<MaskedFill> {
   static constexpr std::string_view name = "masked_fill";
   static constexpr std::string_view math = R"(y = m \,?\, c : x;\quad \bar x = m \,?\, 0 : \bar y)";
+  static constexpr Names<2> input_names = {"x", "mask"};
   static constexpr Keep keep = Keep::input(1);
   double value;  // c
 

@@ -10,6 +10,7 @@ struct Where : Op<Where> {
   static constexpr std::string_view name = "where";
   static constexpr std::string_view math =
       R"(y = c \,?\, a : b;\quad \bar a = c \,?\, \bar y : 0,\ \bar b = c \,?\, 0 : \bar y)";
+  static constexpr Names<3> input_names = {"condition", "a", "b"};
   static constexpr Keep keep = Keep::input(0);
 
   Tensor forward(const Tensor& condition, const Tensor& a, const Tensor& b) const {

@@ -17,6 +17,7 @@ struct GruCell : Op<GruCell> {
   static constexpr std::string_view name = "gru_cell";
   static constexpr std::string_view math =
       R"(h' = (1 - z) n + z h,\ r = \sigma(a_r + b_r),\ z = \sigma(a_z + b_z),\ n = \tanh(a_n + r b_n);\quad \bar h = \bar h' z,\ \bar a = \left(\bar a_n b_n r (1 - r),\ \bar h' (h - n) z (1 - z),\ \bar h' (1 - z) (1 - n^2)\right),\ \bar b = (\bar a_r, \bar a_z, \bar a_n r))";
+  static constexpr Names<3> input_names = {"from_input", "from_state", "h"};
 
   Tensor forward(const Tensor& from_input, const Tensor& from_state, const Tensor& h) const {
     const Contiguous in(from_input, from_state, h);

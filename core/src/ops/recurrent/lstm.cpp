@@ -10,6 +10,8 @@ struct Lstm : SequenceOp<Lstm, 4, 2> {
   static constexpr std::string_view name = "lstm";
   static constexpr std::string_view math =
       R"(h_t, c_t = \mathrm{cell}(z_t, c_{t-1}),\ z_t = a_t + h_{t-1} W^\top + b;\quad \bar h_{t-1} \mathrel{+}= \bar z_t W,\ \bar a_t = \bar z_t,\ \bar W = \sum_t \bar z_t^\top h_{t-1},\ \bar b = \sum_t \bar z_t)";
+  static constexpr Names<6> input_names = {"from_input", "weight_hh", "bias_hh", "h0", "c0", "valid"};
+  static constexpr Names<1> residual_names = {"from_state"};
   static constexpr bool kPartsAdd = true;
 
   template <class T>

@@ -17,6 +17,7 @@ struct LstmCell : Op<LstmCell> {
   static constexpr std::string_view name = "lstm_cell";
   static constexpr std::string_view math =
       R"(c' = f c + i g,\ h' = o \tanh c',\ (i, f, g, o) = (\sigma, \sigma, \tanh, \sigma)(z);\quad \bar s = \bar c' + \bar h' o (1 - \tanh^2 c'),\ \bar c = \bar s f,\ \bar z = \left(\bar s\, g\, i (1 - i),\ \bar s\, c f (1 - f),\ \bar s\, i (1 - g^2),\ \bar h' \tanh(c')\, o (1 - o)\right))";
+  static constexpr Names<3> input_names = {"from_input", "from_state", "c"};
   static constexpr Keep keep =
       Keep::inputs | Keep::output_at(1);  // the gates are computed again: cheaper than reading four more arrays
 
