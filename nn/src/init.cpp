@@ -26,11 +26,20 @@ Tensor drawn(const Tensor& x, const Draw& draw) {
   return values;
 }
 
-template <class Draw>
-void fill(const Tensor& x, const char* op, const Draw& draw) {
+void expect_floating(const Tensor& x, const char* op) {
+  if (!x.defined()) throw ValueError(fmt::format("[{}] expected a tensor to fill, got an undefined one", op));
   if (!is_floating(x.dtype()))
     throw DTypeError(
         fmt::format("[{}] expected a floating tensor, got {} {}", op, to_string(x.dtype()), to_string(x.shape())));
+}
+
+/// The largest number of x's dtype.
+double largest_of(const Tensor& x) {
+  return x.dtype() == float32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
+}
+
+template <class Draw>
+void fill(const Tensor& x, const char* op, const Draw& draw) {
   expect_writable(x, op);
   const NoRecord pause;
   overwrite(x, x.dtype() == float32 ? drawn<float>(x, draw) : drawn<double>(x, draw), op);
@@ -43,13 +52,17 @@ struct Fans {
   double out;
 };
 
-void expect_weight(const Tensor& x, const char* op) {
+void expect_weight(const Tensor& x, const char* op, double gain) {
+  expect_floating(x, op);
+  if (!(gain >= 0.0 && gain <= largest_of(x)))
+    throw ValueError(
+        fmt::format("[{}] expected a gain of at least 0 that {} holds, got {}", op, to_string(x.dtype()), gain));
   if (x.dim() < 2)
     throw ShapeError(std::string("[") + op + "] expected a weight [out, in, ...], got " + to_string(x.shape()));
 }
 
-Fans fans_of(const Tensor& x, const char* op) {
-  expect_weight(x, op);
+Fans fans_of(const Tensor& x, const char* op, double gain) {
+  expect_weight(x, op, gain);
   double field = 1.0;
   for (int d = 2; d < x.dim(); ++d) field *= static_cast<double>(x.size(d));
   return {static_cast<double>(x.size(1)) * field, static_cast<double>(x.size(0)) * field};
@@ -63,8 +76,9 @@ double largest_below(double bound) {
 }
 
 void fill_uniform(const Tensor& x, const char* op, double low, double high) {
-  if (x.numel() > 0 && !(low <= high && std::isfinite(high - low)))
-    throw ValueError(fmt::format("[{}] expected finite bounds, low <= high, got {} and {}", op, low, high));
+  if (x.numel() > 0 && !(low <= high && std::isfinite(high - low) && low >= -largest_of(x) && high <= largest_of(x)))
+    throw ValueError(fmt::format("[{}] expected bounds that {} holds, low <= high, got {} and {}", op,
+                                 to_string(x.dtype()), low, high));
   const RandomStream stream = reserve(x);
   // Rounding may not take a number up to `high`.
   const double most = std::max(low, x.dtype() == float32 ? largest_below<float>(high) : largest_below<double>(high));
@@ -72,36 +86,46 @@ void fill_uniform(const Tensor& x, const char* op, double low, double high) {
 }
 
 void fill_normal(const Tensor& x, const char* op, double mean, double deviation) {
-  if (x.numel() > 0 && !(std::isfinite(mean) && std::isfinite(deviation) && deviation >= 0.0))
-    throw ValueError(
-        fmt::format("[{}] expected a finite mean and deviation of at least 0, got {} and {}", op, mean, deviation));
+  constexpr double kDeviations = 10.0;  // no number that is drawn lies further out
+  if (x.numel() > 0 && !(deviation >= 0.0 && std::abs(mean) + kDeviations * deviation <= largest_of(x)))
+    throw ValueError(fmt::format("[{}] expected a mean and a deviation of at least 0 that {} holds, got {} and {}", op,
+                                 to_string(x.dtype()), mean, deviation));
   const RandomStream stream = reserve(x);
   fill(x, op, [&](std::size_t i) { return mean + deviation * stream.normal(i); });
 }
 
 double kaiming_deviation(const Tensor& x, const char* op, KaimingOptions options) {
-  const Fans fans = fans_of(x, op);
+  const Fans fans = fans_of(x, op, options.gain);
   return options.gain / std::sqrt(options.fan == Fan::in ? fans.in : fans.out);
 }
 
 }  // namespace
 
 void constant(const Tensor& x, double value) {
+  expect_floating(x, "constant");
+  if (std::isfinite(value) && std::abs(value) > largest_of(x))
+    throw ValueError(fmt::format("[constant] {} does not hold {}", to_string(x.dtype()), value));
   fill(x, "constant", [&](std::size_t) { return value; });
 }
 
-void uniform(const Tensor& x, double low, double high) { fill_uniform(x, "uniform", low, high); }
+void uniform(const Tensor& x, double low, double high) {
+  expect_floating(x, "uniform");
+  fill_uniform(x, "uniform", low, high);
+}
 
-void normal(const Tensor& x, double mean, double deviation) { fill_normal(x, "normal", mean, deviation); }
+void normal(const Tensor& x, double mean, double deviation) {
+  expect_floating(x, "normal");
+  fill_normal(x, "normal", mean, deviation);
+}
 
 void xavier_uniform(const Tensor& x, double gain) {
-  const Fans fans = fans_of(x, "xavier_uniform");
+  const Fans fans = fans_of(x, "xavier_uniform", gain);
   const double bound = gain * std::sqrt(6.0 / (fans.in + fans.out));
   fill_uniform(x, "xavier_uniform", -bound, bound);
 }
 
 void xavier_normal(const Tensor& x, double gain) {
-  const Fans fans = fans_of(x, "xavier_normal");
+  const Fans fans = fans_of(x, "xavier_normal", gain);
   fill_normal(x, "xavier_normal", 0.0, gain * std::sqrt(2.0 / (fans.in + fans.out)));
 }
 
@@ -115,7 +139,7 @@ void kaiming_normal(const Tensor& x, KaimingOptions options) {
 }
 
 void orthogonal(const Tensor& x, double gain) {
-  expect_weight(x, "orthogonal");
+  expect_weight(x, "orthogonal", gain);
   const auto rows = static_cast<std::size_t>(x.size(0));
   const std::size_t columns = rows == 0 ? 0 : static_cast<std::size_t>(x.numel()) / rows;
   // Vectors along the longer side, as many as the shorter one has; for normal ones, what Gram and Schmidt make of them

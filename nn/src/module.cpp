@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 #include <typeinfo>
 #include <unordered_set>
@@ -19,7 +20,9 @@ std::string_view members::Names::next() {
   std::string_view name = rest_.substr(0, comma);
   rest_.remove_prefix(comma == std::string_view::npos ? rest_.size() : comma + 1);
   const std::size_t first = name.find_first_not_of(' ');
-  return name.substr(first, name.find_last_not_of(' ') + 1 - first);
+  name = name.substr(first, name.find_last_not_of(' ') + 1 - first);
+  constexpr std::string_view kThis = "this->";  // as members of a base that depends on a template argument are written
+  return name.starts_with(kThis) ? name.substr(kThis.size()) : name;
 }
 
 std::string members::element_name(std::string_view name, std::size_t i) {
@@ -81,6 +84,16 @@ struct ModuleTree {
 
   std::unordered_set<const TensorImpl*> seen_;
 };
+
+/// "LayerNorm" for tapegrad::nn::LayerNorm.
+std::string type_name(const Module& module) {
+  int status = 0;
+  const std::unique_ptr<char, decltype(&std::free)> text(
+      abi::__cxa_demangle(typeid(module).name(), nullptr, nullptr, &status), &std::free);
+  const std::string_view name = status == 0 ? text.get() : typeid(module).name();
+  const std::size_t colon = name.rfind("::", name.find('<'));  // not one among template arguments
+  return std::string(colon == std::string_view::npos ? name : name.substr(colon + 2));
+}
 
 NamedTensors listed(const ModuleTree& tree, bool parameters) {
   NamedTensors list;
@@ -187,6 +200,25 @@ std::int64_t Module::parameter_count() const {
   return count;
 }
 
+namespace {
+
+/// A part of another type is another object with parameters of its own, which no optimiser knows.
+void expect_same_types(const ModuleTree& mine, const ModuleTree& theirs) {
+  const auto same = [](const ModuleEntry& a, const ModuleEntry& b) {
+    return a.name == b.name && typeid(*a.module) == typeid(*b.module);
+  };
+  const auto [a, b] = std::mismatch(std::next(mine.modules.begin()), mine.modules.end(),
+                                    std::next(theirs.modules.begin()), theirs.modules.end(), same);
+  const auto told = [](auto entry, const ModuleTree& tree) {
+    return entry == tree.modules.end() ? std::string("nothing")
+                                       : fmt::format("{} {}", entry->name, type_name(*entry->module));
+  };
+  if (a != mine.modules.end() || b != theirs.modules.end())
+    throw ShapeError(fmt::format("[assign] the modules differ: expected {}, got {}", told(a, mine), told(b, theirs)));
+}
+
+}  // namespace
+
 Module& Module::operator=(const Module& other) {
   if (this == &other) return *this;
   const ModuleTree mine(*this);
@@ -203,6 +235,7 @@ Module& Module::operator=(const Module& other) {
     };
     if (a != mine.tensors.end() || b != theirs.tensors.end())
       throw ShapeError(fmt::format("[assign] the modules differ: expected {}, got {}", told(a, mine), told(b, theirs)));
+    expect_same_types(mine, theirs);
     for (const TensorEntry& entry : mine.tensors) expect_writable(*entry.owner, "assign");
   }
   training_ = other.training_;
@@ -238,20 +271,6 @@ Substitution::~Substitution() {
 }
 
 // ---- summary
-
-namespace {
-
-/// "LayerNorm" for tapegrad::nn::LayerNorm.
-std::string type_name(const Module& module) {
-  int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> text(
-      abi::__cxa_demangle(typeid(module).name(), nullptr, nullptr, &status), &std::free);
-  const std::string_view name = status == 0 ? text.get() : typeid(module).name();
-  const std::size_t colon = name.rfind("::", name.find('<'));  // not one among template arguments
-  return std::string(colon == std::string_view::npos ? name : name.substr(colon + 2));
-}
-
-}  // namespace
 
 std::string summary(const Module& module) {
   const ModuleTree tree(module);

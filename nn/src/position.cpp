@@ -35,17 +35,17 @@ Tensor sinusoidal_positions(std::int64_t length, std::int64_t features, DType dt
   if (length < 0 || features < 0)
     throw ValueError(
         fmt::format("[sinusoidal_positions] expected sizes of at least 0, got {} and {}", length, features));
+  Tensor positions = empty({length, features}, {.dtype = float64});
   std::vector<double> rates(static_cast<std::size_t>(features));
   for (std::size_t f = 0; f < rates.size(); ++f)
     rates[f] = std::pow(10000.0, static_cast<double>(f - f % 2) / static_cast<double>(features));
-  std::vector<double> values;
-  values.reserve(static_cast<std::size_t>(length) * rates.size());
+  auto value = positions.mutable_data<double>("sinusoidal_positions").begin();
   for (std::int64_t p = 0; p < length; ++p)
     for (std::size_t f = 0; f < rates.size(); ++f) {
       const double angle = static_cast<double>(p) / rates[f];
-      values.push_back(f % 2 == 0 ? std::sin(angle) : std::cos(angle));
+      *value++ = f % 2 == 0 ? std::sin(angle) : std::cos(angle);
     }
-  return from_vector(values, {length, features}).to(dtype);
+  return positions.to(dtype);
 }
 
 SinusoidalPosition::SinusoidalPosition(std::int64_t features) : features_(features) {

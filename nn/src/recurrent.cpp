@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
 #include <string>
 
 #include "expect_options.hpp"
@@ -22,7 +24,8 @@ namespace tapegrad::nn {
 namespace {
 
 void check_sizes(std::string_view layer, std::int64_t input_size, std::int64_t hidden_size) {
-  if (input_size < 1 || hidden_size < 1)
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 4;  // there are up to four gates
+  if (std::min(input_size, hidden_size) < 1 || std::max(input_size, hidden_size) > kMost)
     throw ValueError(fmt::format("[{}] expected sizes of at least 1, got input_size {} and hidden_size {}", layer,
                                  input_size, hidden_size));
 }

@@ -1,5 +1,6 @@
 #include "tapegrad/nn/sequential.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include "tapegrad/base/error.hpp"
@@ -29,6 +30,17 @@ AnyLayer& AnyLayer::operator=(AnyLayer&& other) noexcept {
 Tensor AnyLayer::operator()(const Tensor& x) {
   if (held_ == nullptr) throw ValueError("[AnyLayer] the layer has been moved away");
   return held_->call(x);
+}
+
+Sequential& Sequential::operator=(const Sequential& other) {
+  if (this == &other) return *this;
+  Module::operator=(other);
+  // Not vector's own: where it has to grow it copies all layers anew.
+  const std::size_t common = std::min(layers_.size(), other.layers_.size());
+  std::copy_n(other.layers_.begin(), common, layers_.begin());
+  layers_.erase(layers_.begin() + static_cast<std::ptrdiff_t>(common), layers_.end());
+  layers_.insert(layers_.end(), other.layers_.begin() + static_cast<std::ptrdiff_t>(common), other.layers_.end());
+  return *this;
 }
 
 Tensor Sequential::operator()(const Tensor& x) {

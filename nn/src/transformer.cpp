@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <limits>
+
 #include "expect_options.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/catalogue.hpp"
@@ -12,6 +15,8 @@ namespace tapegrad::nn {
 
 namespace {
 
+constexpr std::int64_t kMostFeatures = std::numeric_limits<std::int64_t>::max() / 4;
+
 std::int64_t hidden_width(std::int64_t ffn_dim, std::int64_t embed_dim) {
   return ffn_dim == 0 ? 4 * embed_dim : ffn_dim;
 }
@@ -19,7 +24,7 @@ std::int64_t hidden_width(std::int64_t ffn_dim, std::int64_t embed_dim) {
 // The options, once they have been checked: before the first part is made of them.
 
 const FeedForwardOptions& checked_feed_forward(const FeedForwardOptions& options) {
-  if (options.embed_dim < 0 || options.ffn_dim < 0)
+  if (options.embed_dim < 0 || options.embed_dim > kMostFeatures || options.ffn_dim < 0)
     throw ValueError(fmt::format("[FeedForward] expected sizes of at least 0, got embed_dim {} and ffn_dim {}",
                                  options.embed_dim, options.ffn_dim));
   expect_dropout("FeedForward", options.dropout);
@@ -30,6 +35,8 @@ const FeedForwardOptions& checked_feed_forward(const FeedForwardOptions& options
 template <class Options>
 const Options& checked_encoder(const char* layer, const Options& options) {
   expect_heads(layer, options.embed_dim, options.num_heads);
+  if (options.embed_dim > kMostFeatures)
+    throw ValueError(fmt::format("[{}] embed_dim {} is too large", layer, options.embed_dim));
   if (options.ffn_dim < 0)
     throw ValueError(fmt::format("[{}] expected ffn_dim of at least 0, got {}", layer, options.ffn_dim));
   expect_dropout(layer, options.dropout);
@@ -89,8 +96,10 @@ Tensor TransformerEncoderLayer::operator()(const Tensor& x, const Mask& mask) {
 }
 
 TransformerEncoder::TransformerEncoder(TransformerEncoderOptions options) {
-  if (options.num_layers < 0)
-    throw ValueError(fmt::format("[TransformerEncoder] expected at least 0 layers, got {}", options.num_layers));
+  constexpr std::int64_t kMostLayers = 1 << 20;
+  if (options.num_layers < 0 || options.num_layers > kMostLayers)
+    throw ValueError(
+        fmt::format("[TransformerEncoder] expected 0 to {} layers, got {}", kMostLayers, options.num_layers));
   checked_encoder("TransformerEncoder", options);
   layers.reserve(static_cast<std::size_t>(options.num_layers));
   for (std::int64_t i = 0; i < options.num_layers; ++i)
@@ -208,7 +217,7 @@ struct TransformerEncoderEntry {
   }
   static catalogue::ErrorSamples errors() {
     return {{"layers", [] { TransformerEncoder({.num_layers = -1, .embed_dim = 4}); },
-             "[TransformerEncoder] expected at least 0 layers, got -1"},
+             "[TransformerEncoder] expected 0 to 1048576 layers, got -1"},
             {"hidden width", [] { TransformerEncoder({.embed_dim = 4, .ffn_dim = -3}); },
              "[TransformerEncoder] expected ffn_dim of at least 0, got -3"},
             {"eps without layers", [] { TransformerEncoder({.num_layers = 0, .embed_dim = 4, .eps = -1.0}); },

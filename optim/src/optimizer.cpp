@@ -4,18 +4,23 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <iterator>
+#include <set>
 #include <utility>
 
+#include "stored_count.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/parameter_support.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::optim {
 namespace {
 
-/// Where a parameter's elements lie: what tells whether two handles mean one parameter.
-const void* address_of(const Tensor& x) {
-  return x.dtype() == float32 ? static_cast<const void*>(x.data<float>().data()) : x.data<double>().data();
+/// Where a contiguous parameter's elements lie.
+std::span<const std::byte> bytes_of(const Tensor& x) {
+  return x.dtype() == float32 ? std::as_bytes(x.data<float>()) : std::as_bytes(x.data<double>());
 }
 
 }  // namespace
@@ -38,11 +43,14 @@ void Optimizer::add_group(const std::vector<Tensor>& parameters) {
     if (!x.is_contiguous())
       throw ShapeError(fmt::format("[{}] parameter {} of group {}, {}, is a view that is not contiguous", name_, place,
                                    groups(), to_string(x.shape())));
-    if (!addresses_.insert(address_of(x)).second)
-      throw ValueError(fmt::format("[{}] parameter {} of group {}, {}, is given twice", name_, place, groups(),
-                                   to_string(x.shape())));
+    if (!claim(x))
+      throw ValueError(
+          fmt::format("[{}] parameter {} of group {}, {}, is given twice, or shares elements with one before", name_,
+                      place, groups(), to_string(x.shape())));
     slots.push_back({.parameter = x});
   }
+  for (const Tensor& x : parameters)
+    if (parameter_role(x) == ParameterRole::unnamed_parameter) set_parameter_role(x, ParameterRole::named_parameter);
   groups_.push_back(parameters);
   slots_.push_back(std::move(slots));
   // Before any activation: memory that a step takes and gives back lies above it in one piece.
@@ -50,8 +58,20 @@ void Optimizer::add_group(const std::vector<Tensor>& parameters) {
     if (slot.parameter.requires_grad()) prepare_state(slot, groups() - 1);
 }
 
+bool Optimizer::claim(const Tensor& x) {
+  const std::span<const std::byte> bytes = bytes_of(x);
+  if (bytes.empty()) return true;
+  const std::byte* const end = bytes.data() + bytes.size();
+  const auto above = claimed_.upper_bound(bytes.data());
+  if (above != claimed_.end() && std::less<>()(above->first, end)) return false;
+  if (above != claimed_.begin() && std::less<>()(bytes.data(), std::prev(above)->second)) return false;
+  claimed_.emplace_hint(above, bytes.data(), end);
+  return true;
+}
+
 void Optimizer::expect_parameters() const {
-  if (addresses_.empty()) throw ValueError(fmt::format("[{}] there are no parameters to train", name_));
+  if (std::all_of(slots_.begin(), slots_.end(), [](const auto& slots) { return slots.empty(); }))
+    throw ValueError(fmt::format("[{}] there are no parameters to train", name_));
 }
 
 void Optimizer::expect_option(bool holds, std::string_view option, std::string_view domain, double value) const {
@@ -130,19 +150,20 @@ NamedTensors Optimizer::state_dict() const {
 
 void Optimizer::load_state_dict(const NamedTensors& state) {
   const NoRecord pause;
-  std::size_t used = 0;
-  const auto take = [&](const std::string& name, const Shape& shape, DType dtype) {
+  std::set<std::string, std::less<>> used;
+  const auto take = [&](const std::string& name, const Shape& shape) -> const Tensor& {
     const Tensor* const found = state.find(name);
     if (found == nullptr) throw ValueError(fmt::format("[{}] the state has no '{}'", name_, name));
+    if (!found->defined()) throw ValueError(fmt::format("[{}] '{}' is undefined", name_, name));
     if (found->shape() != shape)
       throw ShapeError(fmt::format("[{}] '{}' must have shape {}, got {}", name_, name, to_string(shape),
                                    to_string(found->shape())));
-    ++used;
-    return found->to(dtype).clone();
+    used.insert(name);
+    return *found;
   };
   std::vector<double> rates;
   for (int group = 0; group < groups(); ++group) {
-    rates.push_back(take(fmt::format("group.{}.lr", group), {}, float64).item());
+    rates.push_back(take(fmt::format("group.{}.lr", group), {}).to(float64).item());
     expect_option(std::isfinite(rates.back()) && rates.back() >= 0.0, "lr", "finite and at least 0", rates.back());
   }
   std::vector<std::vector<Slot>> loaded = slots_;
@@ -153,19 +174,19 @@ void Optimizer::load_state_dict(const NamedTensors& state) {
       slot.state.clear();
       const std::string steps = fmt::format("parameter.{}.steps", index);
       if (state.contains(steps)) {
-        slot.steps = take(steps, {}, int64).item<std::int64_t>();
-        expect_option(slot.steps > 0, steps, "at least 1", static_cast<double>(slot.steps));
+        slot.steps = stored_count(take(steps, {}), name_, steps, 1);
         if (keeps_state(group))
           for (const std::string_view name : state_names_)
-            slot.state.push_back(
-                take(fmt::format("parameter.{}.{}", index, name), slot.parameter.shape(), slot.parameter.dtype()));
+            slot.state.push_back(take(fmt::format("parameter.{}.{}", index, name), slot.parameter.shape())
+                                     .to(slot.parameter.dtype())
+                                     .clone());
       }
       ++index;
     }
   }
-  if (used != state.size())
-    throw ValueError(
-        fmt::format("[{}] the state has {} entries, of which {} fit this optimiser", name_, state.size(), used));
+  for (const auto& [name, tensor] : state)
+    if (!used.contains(name))
+      throw ValueError(fmt::format("[{}] the state has '{}', which does not fit this optimiser", name_, name));
   slots_ = std::move(loaded);
   for (int group = 0; group < groups(); ++group) set_rate(group, rates[static_cast<std::size_t>(group)]);
 }

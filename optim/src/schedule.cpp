@@ -8,6 +8,7 @@
 #include <numbers>
 #include <string_view>
 
+#include "stored_count.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/create.hpp"
 
@@ -31,15 +32,14 @@ bool is_rate(double value) { return std::isfinite(value) && value >= 0.0; }
 const Tensor& entry(const NamedTensors& state, const char* name, std::size_t count, const char* schedule) {
   const Tensor* const found = state.find(name);
   if (found == nullptr) throw ValueError(fmt::format("[{}] the state has no '{}'", schedule, name));
+  if (!found->defined()) throw ValueError(fmt::format("[{}] '{}' is undefined", schedule, name));
   if (state.size() != count)
     throw ValueError(fmt::format("[{}] the state has {} entries, expected {}", schedule, state.size(), count));
   return *found;
 }
 
 std::int64_t count_entry(const NamedTensors& state, const char* name, std::size_t entries, const char* schedule) {
-  const auto count = entry(state, name, entries, schedule).to(int64).item<std::int64_t>();
-  expect_option(count >= 0, schedule, name, "at least 0", count);
-  return count;
+  return stored_count(entry(state, name, entries, schedule), schedule, name, 0);
 }
 
 }  // namespace

@@ -95,9 +95,22 @@ BOOST_AUTO_TEST_CASE(the_upper_bound_is_not_reached) {
 BOOST_AUTO_TEST_CASE(what_cannot_be_drawn_is_refused) {
   const tg::Tensor x = tg::zeros({2, 2});
   BOOST_CHECK_EXCEPTION(nn::init::uniform(x, 1.0, HUGE_VAL), tg::ValueError,
-                        says("[uniform] expected finite bounds, low <= high, got 1 and inf"));
-  BOOST_CHECK_EXCEPTION(nn::init::normal(x, 0.0, -1.0), tg::ValueError,
-                        says("[normal] expected a finite mean and deviation of at least 0, got 0 and -1"));
+                        says("[uniform] expected bounds that float32 holds, low <= high, got 1 and inf"));
+  BOOST_CHECK_THROW(nn::init::uniform(x, -1e300, 1e300), tg::ValueError);
+  BOOST_CHECK_NO_THROW(nn::init::uniform(tg::zeros({2}, {.dtype = tg::float64}), -1e300, 1e300));
+  BOOST_CHECK_EXCEPTION(
+      nn::init::normal(x, 0.0, -1.0), tg::ValueError,
+      says("[normal] expected a mean and a deviation of at least 0 that float32 holds, got 0 and -1"));
+  BOOST_CHECK_THROW(nn::init::normal(x, 0.0, 1e38), tg::ValueError);
+  BOOST_CHECK_EXCEPTION(nn::init::constant(x, 1e39), tg::ValueError, says("[constant] float32 does not hold 1e+39"));
+  BOOST_CHECK_NO_THROW(nn::init::constant(x, HUGE_VAL));
+  for (const double gain : {-1.0, std::nan(""), HUGE_VAL}) {
+    BOOST_CHECK_EXCEPTION(nn::init::xavier_uniform(x, gain), tg::ValueError,
+                          says("[xavier_uniform] expected a gain of at least 0 that float32 holds, got"));
+    BOOST_CHECK_THROW(nn::init::kaiming_normal(x, {.gain = gain}), tg::ValueError);
+    BOOST_CHECK_THROW(nn::init::orthogonal(x, gain), tg::ValueError);
+  }
+  BOOST_CHECK_EXCEPTION(nn::init::normal(tg::Tensor()), tg::ValueError, says("[normal] expected a tensor to fill"));
   BOOST_CHECK_THROW(nn::init::normal(x, std::nan(""), 1.0), tg::ValueError);
   BOOST_CHECK_EXCEPTION(nn::init::uniform(tg::zeros({2}, {.dtype = tg::int64}), 0, 9), tg::DTypeError,
                         says("[uniform] expected a floating tensor, got int64 [2]"));

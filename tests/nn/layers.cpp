@@ -324,6 +324,16 @@ BOOST_AUTO_TEST_CASE(transformer_encoder) {
                                          .dtype = tg::float64}));
 }
 
+BOOST_AUTO_TEST_CASE(sizes_beyond_reason_are_refused) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  BOOST_CHECK_THROW(nn::sinusoidal_positions(kMost, 4), tg::Error);
+  BOOST_CHECK_THROW(nn::sinusoidal_positions(1, kMost), tg::Error);
+  BOOST_CHECK_EXCEPTION(nn::TransformerEncoder({.num_layers = kMost, .embed_dim = 4}), tg::ValueError,
+                        says("[TransformerEncoder] expected 0 to 1048576 layers, got 9223372036854775807"));
+  BOOST_CHECK_THROW(nn::FeedForward({.embed_dim = kMost / 2}), tg::Error);
+  BOOST_CHECK_THROW(nn::LSTM(1, kMost / 2), tg::Error);
+}
+
 BOOST_AUTO_TEST_CASE(bad_sizes_are_told_by_the_layer_that_was_asked_for) {
   BOOST_CHECK_EXCEPTION(nn::MultiHeadAttention({.embed_dim = -4}), tg::ValueError,
                         says("[MultiHeadAttention] embed_dim -4 must be a positive multiple of num_heads 1"));

@@ -6,6 +6,7 @@
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/linear.hpp"
 #include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/optim/sgd.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -182,6 +183,30 @@ BOOST_AUTO_TEST_CASE(a_frozen_parameter_need_not_be_named) {
   BOOST_TEST(model.first.weight.has_grad());
   model.zero_grad();
   BOOST_TEST(!model.first.weight.has_grad());
+}
+
+BOOST_AUTO_TEST_CASE(what_an_optimiser_holds_need_not_be_named) {
+  Forgetful model;
+  std::vector<tg::Tensor> trained = model.parameters();
+  trained.push_back(model.second.weight);
+  trained.push_back(model.second.bias);
+  const tg::optim::SGD optimizer(trained);
+  tg::Tape tape;
+  BOOST_CHECK_NO_THROW(tape.backward(tg::sum(model(tg::ones({4, 2})))));
+}
+
+template <class Weight>
+struct Base : tg::nn::Module {
+  Weight weight{tg::ones({2})};
+};
+template <class Weight>
+struct Derived : Base<Weight> {
+  TAPEGRAD_MODULE(this->weight)
+};
+
+BOOST_AUTO_TEST_CASE(a_member_of_a_dependent_base_has_its_plain_name) {
+  Derived<tg::nn::Parameter> module;
+  BOOST_TEST(module.named_parameters().names() == std::vector<std::string>{"weight"}, boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(decision_16_loading_names_every_key_that_does_not_fit) {

@@ -6,13 +6,16 @@
 #include <string>
 #include <vector>
 
+#include "says.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn.hpp"
+#include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/tape/create.hpp"
 
 namespace tg = tapegrad;
 namespace nn = tapegrad::nn;
+using tapegrad::test::says;
 
 BOOST_AUTO_TEST_SUITE(sequential)
 
@@ -60,6 +63,39 @@ BOOST_AUTO_TEST_CASE(copies_are_independent_and_assignment_keeps_identity) {
   BOOST_TEST(held[0].item() == 5.0);
   BOOST_TEST(model[0].as<nn::Linear>()->weight->impl() == held[0].impl());
   BOOST_CHECK_THROW(model = nn::Sequential(nn::Linear(2, 1)).operator=(copy), tg::ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(functions_are_replaced_and_layers_keep_their_parameters) {
+  nn::Sequential model(nn::Linear(1, 1));
+  const std::vector<tg::Tensor> held = model.parameters();
+  const nn::Sequential longer(nn::Linear(1, 1), tg::exp, tg::tanh);
+  model = longer;
+  BOOST_TEST(model.size() == 3U);
+  BOOST_TEST(model[0].as<nn::Linear>()->weight->impl() == held[0].impl());
+  model = nn::Sequential(nn::Linear(1, 1), [](const tg::Tensor& x) { return x * 2.0; }).operator=(model);
+  const nn::Sequential shorter(nn::Linear(1, 1), [](const tg::Tensor& x) { return x * 2.0; });
+  model = shorter;
+  BOOST_TEST(model.size() == 2U);
+  BOOST_TEST(model[0].as<nn::Linear>()->weight->impl() == held[0].impl());
+  nn::Sequential same = shorter;
+  BOOST_TEST(model(tg::ones({1, 1})).item() == same(tg::ones({1, 1})).item());
+}
+
+/// A layer that has a Linear's parameters and does something else.
+struct Mirrored : nn::Module {
+  nn::Parameter weight{tg::ones({1, 1})};
+  nn::Parameter bias{tg::ones({1})};
+  TAPEGRAD_MODULE(weight, bias)
+  tg::Tensor operator()(const tg::Tensor& x) const { return tg::linear(-x, weight, bias); }
+};
+
+BOOST_AUTO_TEST_CASE(a_layer_of_another_type_is_not_assigned) {
+  nn::Sequential model(nn::Linear(1, 1));
+  const nn::Sequential other{Mirrored()};
+  BOOST_CHECK_EXCEPTION(model = other, tg::ShapeError, says("[assign] the modules differ: expected 0 Linear, got 0 "));
+  const nn::Sequential more(nn::Linear(1, 1), nn::Tanh());
+  BOOST_CHECK_EXCEPTION(model = more, tg::ShapeError, says("expected nothing, got 1 Tanh"));
+  BOOST_TEST(model.size() == 1U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -274,6 +274,11 @@ BOOST_AUTO_TEST_CASE(bad_options_and_parameters) {
   BOOST_CHECK_EXCEPTION(AdamW({x, x}), ValueError, says("[AdamW] parameter 1 of group 0, [1], is given twice"));
   BOOST_CHECK_EXCEPTION(AdamW(std::vector<ParameterGroup<AdamWOptions>>{{{x}, {}}, {{x}, {}}}), ValueError,
                         says("[AdamW] parameter 0 of group 1, [1], is given twice"));
+  const Tensor line = zeros({4});
+  BOOST_CHECK_EXCEPTION(AdamW({line.slice(0, {.stop = 2}), line.slice(0, {.start = 1})}), ValueError,
+                        says("[AdamW] parameter 1 of group 0, [3], is given twice, or shares elements"));
+  BOOST_CHECK_EXCEPTION(AdamW({line.slice(0, {.start = 2}), line}), ValueError, says("parameter 1 of group 0, [4]"));
+  BOOST_CHECK_NO_THROW(AdamW({line.slice(0, {.stop = 2}), line.slice(0, {.start = 2}), zeros({0}), zeros({0})}));
   BOOST_CHECK_EXCEPTION(AdamW({tensor({1.0}, {.dtype = int64})}), DTypeError, says("is int64"));
   BOOST_CHECK_EXCEPTION(AdamW({zeros({2, 3}).transpose(0, 1)}), ShapeError, says("[3, 2], is a view"));
   {
@@ -295,14 +300,27 @@ BOOST_AUTO_TEST_CASE(a_state_that_does_not_fit) {
       state.names() == (std::vector<std::string>{"group.0.lr", "parameter.0.steps", "parameter.0.m", "parameter.0.v"}),
       boost::test_tools::per_element());
   BOOST_CHECK_EXCEPTION(optimizer.load_state_dict({}), ValueError, says("the state has no 'group.0.lr'"));
-  BOOST_CHECK_EXCEPTION(SGD({x}, {}).load_state_dict(state), ValueError, says("4 entries, of which 2 fit"));
+  BOOST_CHECK_EXCEPTION(SGD({x}, {}).load_state_dict(state), ValueError,
+                        says("the state has 'parameter.0.m', which does not fit"));
   BOOST_CHECK_EXCEPTION(SGD({x}, {.momentum = 0.9}).load_state_dict(state), ValueError,
                         says("has no 'parameter.0.velocity'"));
   BOOST_CHECK_EXCEPTION(AdamW({zeros({3})}).load_state_dict(state), ShapeError,
                         says("'parameter.0.m' must have shape [3], got [2]"));
   NamedTensors more = state;
   more.insert("parameter.1.m", x);
-  BOOST_CHECK_EXCEPTION(optimizer.load_state_dict(more), ValueError, says("5 entries, of which 4 fit"));
+  BOOST_CHECK_EXCEPTION(optimizer.load_state_dict(more), ValueError,
+                        says("the state has 'parameter.1.m', which does not fit this optimiser"));
+  const auto with_steps = [&](const Tensor& steps) {
+    NamedTensors other;
+    for (const auto& [name, value] : state) other.insert(name, name == "parameter.0.steps" ? steps : value);
+    return other;
+  };
+  for (const Tensor& steps :
+       {full({}, -1.0, {.dtype = int64}), full({}, 0x1p62, {.dtype = int64}), full({}, 1.5), full({}, std::nan(""))})
+    BOOST_CHECK_EXCEPTION(optimizer.load_state_dict(with_steps(steps)), ValueError,
+                          says("[AdamW] parameter.0.steps must be a whole number in [1, 2^53], got"));
+  BOOST_CHECK_EXCEPTION(optimizer.load_state_dict(with_steps(Tensor())), ValueError,
+                        says("[AdamW] 'parameter.0.steps' is undefined"));
 }
 
 BOOST_AUTO_TEST_CASE(same_bits_at_any_number_of_threads) {

@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(states_resume) {
   BOOST_CHECK_EXCEPTION(resumed.load_state_dict({}), ValueError, says("[WarmupCosine] the state has no 'steps'"));
   const Tensor minus_two = tensor(-2.0, {.dtype = int64});
   BOOST_CHECK_EXCEPTION(resumed.load_state_dict({{"steps", minus_two}, {"base_lr", ones({1}, {.dtype = float64})}}),
-                        ValueError, says("[WarmupCosine] steps must be at least 0, got -2"));
+                        ValueError, says("[WarmupCosine] steps must be a whole number in [0, 2^53], got -2"));
   BOOST_CHECK_EXCEPTION(
       resumed.load_state_dict({{"steps", zeros({}, {.dtype = int64})}, {"base_lr", ones({3}, {.dtype = float64})}}),
       ShapeError, says("[WarmupCosine] the optimiser has 1 groups, the state is for [3]"));
@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(states_resume) {
   again.step(4.0);  // the second bad step
   BOOST_TEST(std::abs(optimizer.lr() - 0.1) < 1e-15);
   BOOST_CHECK_EXCEPTION(again.load_state_dict({{"best", ones({})}, {"bad_steps", minus_two}, {"cooldown", minus_two}}),
-                        ValueError, says("[ReduceLROnPlateau] bad_steps must be at least 0, got -2"));
+                        ValueError, says("[ReduceLROnPlateau] bad_steps must be a whole number in [0, 2^53], got -2"));
 }
 
 BOOST_AUTO_TEST_CASE(a_state_that_does_not_fit_changes_nothing) {
@@ -132,6 +132,9 @@ BOOST_AUTO_TEST_CASE(a_state_that_does_not_fit_changes_nothing) {
   // Other dtypes are converted, as those of an optimiser's state are.
   schedule.load_state_dict({{"steps", ones({})}, {"base_lr", full({1}, 4.0)}});
   BOOST_TEST(optimizer.lr() == 2.0);
+  for (const Tensor& steps : {full({}, 0.5), full({}, 0x1p63), full({}, 0x1p62, {.dtype = int64})})
+    BOOST_CHECK_EXCEPTION(schedule.load_state_dict({{"steps", steps}, {"base_lr", full({1}, 4.0)}}), ValueError,
+                          says("[StepLR] steps must be a whole number in [0, 2^53], got"));
 }
 
 BOOST_AUTO_TEST_CASE(a_step_to_a_rate_that_is_not_finite_is_not_taken) {

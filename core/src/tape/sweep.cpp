@@ -481,8 +481,8 @@ void Sweep::into_leaves() {
   if (named && unnamed != nullptr) {
     const std::string shape = to_string(unnamed->outputs[0].shape);
     throw TapeError("[backward] a parameter of shape " + shape +
-                    " received a gradient but is named by no module, so no optimiser trains it: is a member missing in "
-                    "TAPEGRAD_MODULE(...)?");
+                    " received a gradient but is named by no module and held by no optimiser: is a member missing in "
+                    "TAPEGRAD_MODULE(...)? One that is not to be trained is frozen by set_requires_grad(false)");
   }
   finish();
 }

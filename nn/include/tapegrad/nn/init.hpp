@@ -1,6 +1,7 @@
 // Initialisers: fill a tensor in place, unrecorded, from this thread's default generator. A weight is [out, in]
 // (further dimensions count as the receptive field of a convolution): fan_in is in times the field, fan_out is out
-// times it. All throw DTypeError unless the tensor is floating, TapeError when it is tracked by a recording tape.
+// times it. All throw ValueError for an undefined tensor and for numbers that its dtype does not hold, DTypeError
+// unless it is floating, TapeError when it is tracked by a recording tape.
 #pragma once
 
 #include "tapegrad/tape/tensor.hpp"
@@ -17,13 +18,13 @@ struct KaimingOptions {
 };
 
 void constant(const Tensor& x, double value);
-/// Uniform on [low, high), low itself when both are the same. ValueError unless they are finite and low <= high.
+/// Uniform on [low, high), low itself when both are the same. ValueError unless low <= high.
 void uniform(const Tensor& x, double low, double high);
-/// ValueError unless both are finite, the deviation at least 0.
+/// ValueError unless both are finite, the deviation at least 0 and ten of it within the dtype.
 void normal(const Tensor& x, double mean = 0.0, double deviation = 1.0);
 
-/// U(-b, b), b = gain sqrt(6 / (fan_in + fan_out)): Glorot and Bengio 2010, equation 16. ShapeError below rank 2, as
-/// for all that follow.
+/// U(-b, b), b = gain sqrt(6 / (fan_in + fan_out)): Glorot and Bengio 2010, equation 16. ShapeError below rank 2 and
+/// ValueError for a gain that is negative or not finite, as for all that follow.
 void xavier_uniform(const Tensor& x, double gain = 1.0);
 /// N(0, s^2), s = gain sqrt(2 / (fan_in + fan_out)).
 void xavier_normal(const Tensor& x, double gain = 1.0);

@@ -10,7 +10,8 @@
 //   void train(Classifier& model);    // by reference: passed by value, a copy would be trained and thrown away
 //
 // Modules are values: `Classifier ema = model;` is an independent deep copy, `model = best;` writes into the existing
-// storage, so that an optimiser goes on with the same parameters.
+// storage, so that an optimiser goes on with the same parameters. A move does not: after `model = Classifier();` the
+// model has other parameters than the optimiser.
 //
 // Two layers that share a weight are one weight and a call of the operation: tapegrad::linear(h, embed.weight) is an
 // embedding's transpose. `head.weight = embed.weight` copies.
@@ -109,8 +110,9 @@ class Module {
   Module() = default;
   Module(const Module& other) = default;
   Module(Module&& other) noexcept = default;
-  /// Throws ShapeError, before anything is written, when the two do not have the same parameters and buffers (one
-  /// without any, as after a move, takes everything), TapeError while a tape records and one of them is trained.
+  /// Throws ShapeError, before anything is written, when the two do not have the same parameters, buffers and types of
+  /// parts (one without any, as after a move, takes everything), TapeError while a tape records and one of them is
+  /// trained.
   Module& operator=(const Module& other);
   Module& operator=(Module&& other) noexcept;
 
@@ -201,7 +203,8 @@ void visit_all([[maybe_unused]] MemberVisitor& visitor, const char* list, Ts&...
 }  // namespace tapegrad::nn
 
 /// Lists a module's members: Parameters, Buffers, Modules, and vectors, arrays, optionals or variants of them. A
-/// parameter that is left out is noticed: the first backward() that reaches it throws TapeError.
+/// parameter that is left out is noticed: the first backward() that reaches it throws TapeError. A layer without any is
+/// not: a Dropout that is left out stays in training mode.
 #define TAPEGRAD_MODULE(...)                                                                     \
   void visit_members(::tapegrad::nn::MemberVisitor& member_visitor) override {                   \
     ::tapegrad::nn::members::visit_all(member_visitor, #__VA_ARGS__ __VA_OPT__(, ) __VA_ARGS__); \

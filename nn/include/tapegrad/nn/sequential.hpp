@@ -51,6 +51,8 @@ class AnyLayer {
   };
   template <class F>
   struct Held final : Base {
+    static_assert(!std::is_base_of_v<Module, F> || std::is_copy_assignable_v<F>,
+                  "a layer that cannot be assigned would be replaced, and its parameters with it");
     explicit Held(F value) : layer(std::move(value)) {}
     Base* clone() const override { return new Held(layer); }
     bool assign(const Base& other) override {
@@ -84,6 +86,13 @@ class Sequential : public Module {
     layers_.reserve(sizeof...(Layers));
     (append(std::move(layers)), ...);
   }
+  Sequential(const Sequential&) = default;
+  Sequential(Sequential&&) noexcept = default;
+  /// As Module's. Functions are replaced, and may be more or fewer.
+  Sequential& operator=(const Sequential& other);
+  Sequential& operator=(Sequential&&) noexcept = default;
+  ~Sequential() override = default;
+
   template <Layer F>
   void append(F layer) {
     layers_.emplace_back(std::move(layer));

@@ -14,8 +14,8 @@ namespace tapegrad::optim {
 /// that is not positive.
 double clip_grad_norm(const std::vector<Tensor>& parameters, double max_norm);
 
-/// Clamps every element of every gradient to [-limit, limit] and returns the largest magnitude that there was.
-/// Throws ValueError for a limit that is not positive.
+/// Clamps every element of every gradient to [-limit, limit] and returns the largest magnitude that there was, NaN
+/// aside. /// Throws ValueError for a limit that is not positive.
 double clip_grad_value(const std::vector<Tensor>& parameters, double limit);
 
 }  // namespace tapegrad::optim

@@ -10,8 +10,9 @@
 // 3. a parameter without a gradient is left out of a step, and its own count of steps stands still.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <set>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -54,7 +55,8 @@ class Optimizer {
   /// moments are handles, not copies.
   NamedTensors state_dict() const;
   /// Copies a state in; floating tensors are converted to their parameter's dtype. Throws ValueError for a name that
-  /// does not fit this optimiser or is missing, ShapeError for another shape; then nothing has changed.
+  /// does not fit this optimiser or is missing and for steps that are no whole number in [1, 2^53], ShapeError for
+  /// another shape; then nothing has changed.
   void load_state_dict(const NamedTensors& state);
 
  protected:
@@ -68,8 +70,9 @@ class Optimizer {
   /// `name` begins error messages and names the writer of parameters: a literal.
   Optimizer(const char* name, std::vector<std::string_view> state_names);
 
-  /// Takes a group's parameters over. Throws ValueError for an undefined tensor, for one given twice and for one that
-  /// the live tape computed, DTypeError for one that is not floating, ShapeError for one that is not contiguous.
+  /// Takes a group's parameters over. Throws ValueError for an undefined tensor, for one that shares elements with
+  /// another and for one that the live tape computed, DTypeError for one that is not floating, ShapeError for one that
+  /// is not contiguous.
   void add_group(const std::vector<Tensor>& parameters);
   /// Throws ValueError when no group holds a parameter.
   void expect_parameters() const;
@@ -90,13 +93,15 @@ class Optimizer {
  private:
   std::size_t checked(int group) const;
   void prepare_state(Slot& slot, int group);
+  /// Whether x's elements are no other parameter's so far; then they are this one's.
+  bool claim(const Tensor& x);
 
   const char* name_;
   std::vector<std::string_view> state_names_;
   std::vector<std::vector<Tensor>> groups_;
-  std::vector<std::vector<Slot>> slots_;  // by group
-  std::set<const void*> addresses_;
-  std::vector<Slot*> ready_;  // scratch of step()
+  std::vector<std::vector<Slot>> slots_;                  // by group
+  std::map<const std::byte*, const std::byte*> claimed_;  // where parameters' elements begin and end
+  std::vector<Slot*> ready_;                              // scratch of step()
 };
 
 /// The options of each group, for optimisers whose Options hold an `lr`.

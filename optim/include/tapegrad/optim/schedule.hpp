@@ -99,7 +99,8 @@ struct ReduceLROnPlateauOptions {
 };
 
 /// Multiplies the rates by `factor` when the metric has not improved for more than `patience` steps; reductions of less
-/// than 1e-8 are left out. PyTorch's definition. A metric that is NaN is no improvement.
+/// than 1e-8 are left out. PyTorch's definition, but for a relative threshold, which is a share of |best| (PyTorch's is
+/// of best, and lets a negative metric get worse). A metric that is NaN is no improvement.
 class ReduceLROnPlateau {
  public:
   /// Throws ValueError unless 0 < factor < 1 and the other numbers are at least 0. REQUIRES: the optimiser outlives it.
@@ -110,7 +111,7 @@ class ReduceLROnPlateau {
 
   /// "best", "bad_steps" and "cooldown".
   NamedTensors state_dict() const;
-  /// Throws ValueError for other names or a negative count.
+  /// Throws ValueError for other names or a count that is no whole number in [0, 2^53].
   void load_state_dict(const NamedTensors& state);
 
  private:

@@ -17,8 +17,9 @@ struct SgdOptions {
 };
 
 /// g += weight_decay p;  velocity = momentum velocity + (1 - dampening) g (velocity = g in the first step);
-/// p -= lr velocity, or p -= lr (g + momentum velocity) with nesterov. PyTorch's definition.
-/// Without momentum no velocity is kept.
+/// p -= lr velocity, or p -= lr (g + momentum velocity) with nesterov. PyTorch's definition,
+/// but that a velocity that has all but vanished becomes 0 (sgd_update says where). Without momentum no velocity is
+/// kept.
 class SGD final : public GroupedOptimizer<SgdOptions> {
  public:
   /// Throws ValueError for options outside their domain, for an empty list and for a parameter given twice; DTypeError
