@@ -182,6 +182,11 @@ void Module::train(bool training) {
   for (const ModuleEntry& entry : ModuleTree(*this).modules) entry.module->training_ = training;
 }
 
+void Module::set_requires_grad(bool requires_grad) {
+  for (const TensorEntry& entry : ModuleTree(*this).tensors)
+    if (entry.is_parameter) Tensor(entry.owner->tensor()).set_requires_grad(requires_grad);
+}
+
 void Module::to(DType dtype) {
   if (!is_floating(dtype))
     throw DTypeError(fmt::format("[to] parameters are floating tensors, they cannot become {}", to_string(dtype)));

@@ -7,6 +7,7 @@
 #include <limits>
 #include <numbers>
 #include <string_view>
+#include <utility>
 
 #include "stored_count.hpp"
 #include "tapegrad/base/error.hpp"
@@ -108,6 +109,14 @@ double StepLR::rate(std::int64_t step, double base) const {
   const std::int64_t drops = step / options_.step_size;
   return base * std::pow(options_.gamma, static_cast<double>(drops));
 }
+
+LambdaLR::LambdaLR(Optimizer& optimizer, std::function<double(std::int64_t)> factor)
+    : Schedule(optimizer, "LambdaLR"), factor_(std::move(factor)) {
+  if (!factor_) throw ValueError("[LambdaLR] expected a function, got an empty one");
+  apply();
+}
+
+double LambdaLR::rate(std::int64_t step, double base) const { return base * factor_(step); }
 
 ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, const ReduceLROnPlateauOptions& options)
     : optimizer_(&optimizer),

@@ -209,6 +209,23 @@ BOOST_AUTO_TEST_CASE(a_member_of_a_dependent_base_has_its_plain_name) {
   BOOST_TEST(module.named_parameters().names() == std::vector<std::string>{"weight"}, boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(a_frozen_module_passes_gradients_on_and_takes_none) {
+  tg::nn::Linear below(2, 2);
+  Pair above = make_pair();
+  above.set_requires_grad(false);
+  {
+    tg::Tape tape;
+    tape.backward(tg::sum(above.layers[1](above.inner(below(tg::ones({1, 2}))))));
+    BOOST_TEST(below.weight.has_grad());
+    for (const tg::Tensor& parameter : above.parameters()) BOOST_TEST(!parameter.has_grad());
+  }
+  above.set_requires_grad(true);
+  tg::Tape tape;
+  tape.backward(tg::sum(above.layers[1](above.inner(tg::ones({1, 2})))));
+  BOOST_TEST(above.inner.weight.has_grad());
+  BOOST_TEST(!above.seen->requires_grad());
+}
+
 BOOST_AUTO_TEST_CASE(decision_16_loading_names_every_key_that_does_not_fit) {
   Pair model = make_pair();
   const Pair before = model;

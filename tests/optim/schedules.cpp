@@ -64,6 +64,22 @@ BOOST_AUTO_TEST_CASE(step_lr) {
   check_close(rates(optimizer, schedule, f["output.lr"].size(0)), f["output.lr"]);
 }
 
+BOOST_AUTO_TEST_CASE(a_schedule_of_ones_own) {
+  SGD optimizer(std::vector<ParameterGroup<SgdOptions>>{{{zeros({1})}, {.lr = 1.0}}, {{zeros({1})}, {.lr = 8.0}}});
+  const auto halves = [](std::int64_t step) { return std::ldexp(1.0, -static_cast<int>(step)); };
+  LambdaLR schedule(optimizer, halves);
+  for (const double share : {1.0, 0.5, 0.25}) {
+    BOOST_TEST(optimizer.lr(0) == share);
+    BOOST_TEST(optimizer.lr(1) == 8.0 * share);
+    schedule.step();
+  }
+  SGD later = sgd(1.0);
+  BOOST_CHECK_EXCEPTION(LambdaLR(later, nullptr), ValueError, says("[LambdaLR] expected a function"));
+  BOOST_CHECK_EXCEPTION(LambdaLR(later, [](std::int64_t) { return -1.0; }), ValueError,
+                        says("[LambdaLR] the rate of step 0 must be finite and at least 0, got -1"));
+  BOOST_TEST(later.lr() == 1.0);
+}
+
 BOOST_AUTO_TEST_CASE(reduce_lr_on_plateau) {
   for (const char* name : {"default_threshold", "max", "absolute", "cooldown_min_lr"}) {
     const Fixture f(std::string("schedule_reduce_on_plateau_") + name);

@@ -95,6 +95,9 @@ class Module {
   void eval() { train(false); }
   bool is_training() const { return training_; }
 
+  /// Freezes all parameters (false), or has them trained: gradients flow through a frozen module, not into it.
+  void set_requires_grad(bool requires_grad);
+
   /// Converts all floating parameters and buffers in place; handles to them stay good.
   void to(DType dtype);
   /// Forgets the gradients of all parameters.

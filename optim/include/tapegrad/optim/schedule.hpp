@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "tapegrad/optim/optimizer.hpp"
@@ -72,7 +73,7 @@ struct StepLROptions {
   double gamma = 0.1;
 };
 
-/// lr gamma^floor(step / step_size).
+/// lr gamma^floor(step / step_size); with step_size 1 PyTorch's ExponentialLR.
 class StepLR final : public Schedule {
  public:
   /// Throws ValueError for a step_size below 1 or a gamma that is not positive.
@@ -81,6 +82,19 @@ class StepLR final : public Schedule {
  private:
   double rate(std::int64_t step, double base) const override;
   StepLROptions options_;
+};
+
+/// lr factor(step): any other schedule. The function is not part of the state.
+///
+///   LambdaLR schedule(optimizer, [](std::int64_t step) { return 1.0 / std::sqrt(1.0 + step); });
+class LambdaLR final : public Schedule {
+ public:
+  /// Throws ValueError for an empty function or where its first rate is negative or not finite.
+  LambdaLR(Optimizer& optimizer, std::function<double(std::int64_t step)> factor);
+
+ private:
+  double rate(std::int64_t step, double base) const override;
+  std::function<double(std::int64_t)> factor_;
 };
 
 /// Whether a smaller or a larger metric is better.
