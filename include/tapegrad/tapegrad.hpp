@@ -9,6 +9,7 @@
 #include "tapegrad/base/random.hpp"
 #include "tapegrad/base/readable_math.hpp"
 #include "tapegrad/base/shape.hpp"
+#include "tapegrad/base/text_formatter.hpp"
 #include "tapegrad/base/threads.hpp"
 #include "tapegrad/diff/blame.hpp"
 #include "tapegrad/diff/checkpoint.hpp"

@@ -45,6 +45,13 @@ BOOST_AUTO_TEST_CASE(a_right_module_passes) {
     BOOST_TEST((text.find(name) != std::string::npos), name);
 }
 
+BOOST_AUTO_TEST_CASE(paths_stand_whole) {
+  nn::TransformerEncoder model({.num_layers = 2, .embed_dim = 2, .ffn_dim = 2, .dtype = tg::float64});
+  const std::string text = to_string(nn::check_module(model, {normal({1, 2, 2})}, {.order = 1}));
+  for (const char* name : {" layers.0.self_attn.in_proj_weight ", " layers.1.linear2.weight "})
+    BOOST_TEST((text.find(name) != std::string::npos), text);
+}
+
 BOOST_AUTO_TEST_CASE(the_wrong_parameter_is_named) {
   tg::manual_seed(2);
   const tg::GradcheckReport report = nn::check_module(HalfBias(), {normal({2, 3})}, {.order = 1});

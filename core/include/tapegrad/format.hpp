@@ -6,6 +6,7 @@
 #include <concepts>
 #include <string>
 
+#include "tapegrad/base/text_formatter.hpp"
 #include "tapegrad/tape/tape.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
@@ -19,9 +20,8 @@ concept Printable = std::same_as<T, Tensor> || std::same_as<T, Shape> || std::sa
 }  // namespace tapegrad
 
 template <tapegrad::Printable T>
-struct fmt::formatter<T> : fmt::formatter<fmt::string_view> {
-  template <class Context>
-  auto format(const T& value, Context& context) const {
-    return fmt::formatter<fmt::string_view>::format(fmt::string_view(std::string(tapegrad::to_string(value))), context);
+struct fmt::formatter<T> : tapegrad::TextFormatter {
+  fmt::appender format(const T& value, fmt::format_context& context) const {
+    return write(std::string(tapegrad::to_string(value)), context);
   }
 };

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "gradcheck/wording.hpp"
@@ -20,10 +21,19 @@ std::string shortened(std::string text, std::size_t width) {
 
 std::string output_text(std::int64_t output) { return output < 0 ? "" : std::to_string(output); }
 
-std::string row(const GradcheckFinding& f) {
-  std::string text = fmt::format("{:17} {:1} {:7} {:14} {:11} {:>5}", to_string(f.verdict), f.order, f.mode,
-                                 shortened(f.input_name, 14), shortened(element_text(f, f.index, f.output), 11),
-                                 output_text(f.output));
+/// Of the inputs' names: as wide as the longest, within reason.
+std::size_t name_width(const GradcheckReport& report) {
+  constexpr std::size_t kLeast = 14;
+  constexpr std::size_t kMost = 36;
+  std::size_t width = kLeast;
+  for (const GradcheckFinding& f : report.findings) width = std::max(width, std::min(f.input_name.size(), kMost));
+  return width;
+}
+
+std::string row(const GradcheckFinding& f, std::size_t names) {
+  std::string text = fmt::format("{:17} {:1} {:7} {:{}} {:11} {:>5}", to_string(f.verdict), f.order, f.mode,
+                                 shortened(f.input_name, names), names,
+                                 shortened(element_text(f, f.index, f.output), 11), output_text(f.output));
   if (f.worst.empty()) return text;
   return text + fmt::format(" {:>12.5g} {:>12.5g} {:>7.1e} {:>5}", f.analytic, f.numeric, f.relative_error(),
                             shortened(rate_text(f), 5));
@@ -70,8 +80,9 @@ std::string details(const GradcheckReport& report, const GradcheckFinding& f) {
 std::string to_string(const GradcheckReport& report) {
   std::string text = fmt::format("gradcheck: {} ({} comparisons, {} calls, {:.3f} s)\n", to_string(report.verdict()),
                                  report.comparisons, report.calls, report.seconds);
-  text += fmt::format("{:15} {:>3} {:7} {:14} {:11} {:>5} {:>12} {:>12} {:>7} {:>5}\n", "verdict", "ord", "mode",
-                      "input", "element", "out", "analytic", "numeric", "rel.err", "rate");
+  const std::size_t names = name_width(report);
+  text += fmt::format("{:15} {:>3} {:7} {:{}} {:11} {:>5} {:>12} {:>12} {:>7} {:>5}\n", "verdict", "ord", "mode",
+                      "input", names, "element", "out", "analytic", "numeric", "rel.err", "rate");
   std::size_t left = kMostFindings;
   std::size_t hidden = 0;
   for (const GradcheckFinding& f : report.findings) {
@@ -80,9 +91,15 @@ std::string to_string(const GradcheckReport& report) {
       continue;
     }
     if (left > 0) --left;
-    text += row(f) + "\n";
+    text += row(f, names) + "\n";
   }
   if (hidden > 0) text += fmt::format("... and {} more that are ok\n", hidden);
+  if (!report.ok())
+    text += wrapped(
+                "(ord 2: gradient of the gradient; out: the output's element; rate: of the Taylor remainder, 2 if "
+                "right, 1 if wrong)",
+                kReportColumns, 1) +
+            "\n";
   for (const GradcheckFinding& f : report.findings) text += details(report, f);
   for (const Allowance& a : report.allowed)
     text += fmt::format("allowed: {}, because {}\n", to_string(a.verdict), a.reason);

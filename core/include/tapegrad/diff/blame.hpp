@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tapegrad/base/text_formatter.hpp"
 #include "tapegrad/diff/gradcheck.hpp"
 #include "tapegrad/tape/tape.hpp"
 
@@ -74,9 +75,8 @@ BlameReport blame(const Tape& tape, const Tensor& loss, const BlameOptions& opti
 }  // namespace tapegrad
 
 template <>
-struct fmt::formatter<tapegrad::BlameReport> : fmt::formatter<fmt::string_view> {
-  template <class Context>
-  auto format(const tapegrad::BlameReport& report, Context& context) const {
-    return fmt::formatter<fmt::string_view>::format(fmt::string_view(std::string(to_string(report))), context);
+struct fmt::formatter<tapegrad::BlameReport> : tapegrad::TextFormatter {
+  fmt::appender format(const tapegrad::BlameReport& report, fmt::format_context& context) const {
+    return write(to_string(report), context);
   }
 };

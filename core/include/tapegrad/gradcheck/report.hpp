@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tapegrad/base/text_formatter.hpp"
 #include "tapegrad/gradcheck/verdict.hpp"
 
 namespace tapegrad {
@@ -118,9 +119,8 @@ std::string html_page(std::string_view title, std::string_view body, std::string
 }  // namespace tapegrad
 
 template <>
-struct fmt::formatter<tapegrad::GradcheckReport> : fmt::formatter<fmt::string_view> {
-  template <class Context>
-  auto format(const tapegrad::GradcheckReport& report, Context& context) const {
-    return fmt::formatter<fmt::string_view>::format(fmt::string_view(std::string(to_string(report))), context);
+struct fmt::formatter<tapegrad::GradcheckReport> : tapegrad::TextFormatter {
+  fmt::appender format(const tapegrad::GradcheckReport& report, fmt::format_context& context) const {
+    return write(to_string(report), context);
   }
 };

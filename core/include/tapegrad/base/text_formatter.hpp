@@ -1,0 +1,14 @@
+// What formatters of types that print as a text derive from.
+#pragma once
+
+#include <fmt/core.h>
+
+namespace tapegrad {
+
+/// Takes a string's format specifications. fmt/core.h alone only declares how a string is formatted: write() spares a
+/// program that includes nothing else the linker's complaint.
+struct TextFormatter : fmt::formatter<fmt::string_view> {
+  fmt::appender write(fmt::string_view text, fmt::format_context& context) const;
+};
+
+}  // namespace tapegrad
