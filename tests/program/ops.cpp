@@ -98,8 +98,11 @@ BOOST_AUTO_TEST_CASE(a_page_says_what_the_struct_says) {
 BOOST_AUTO_TEST_CASE(every_formula_of_the_catalogue_is_understood) {
   for (const tapegrad::catalogue::OpEntry* op : tapegrad::catalogue::all_ops()) {
     BOOST_TEST(tapegrad::unicode_math(op->math).has_value(), op->name << ": " << op->math);
-    for (const tapegrad::catalogue::Step& step : op->derivation())
+    for (const tapegrad::catalogue::Step& step : op->derivation()) {
       BOOST_TEST(tapegrad::unicode_math(step.latex).has_value(), op->name << ": " << step.latex);
+      const std::string why = tapegrad::readable_prose(step.why);
+      BOOST_TEST(why.find_first_of("$\\") == std::string::npos, op->name << ": " << why);
+    }
   }
   for (const LayerEntry* layer : all_layers())
     BOOST_TEST(tapegrad::unicode_math(layer->math).has_value(), layer->name << ": " << layer->math);

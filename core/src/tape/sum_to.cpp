@@ -38,7 +38,7 @@ struct SumTo : Op<SumTo> {
 
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y_j = \sum_{i:\, j(i) = j} x_i)", "j(i) drops the coordinates that were broadcast"},
-            {"Cotangent", R"(\bar x_i = \bar y_{j(i)})", "each x_i stands in exactly one sum, with coefficient 1"}};
+            {"Cotangent", R"(\bar x_i = \bar y_{j(i)})", "each $x_i$ stands in exactly one sum, with coefficient 1"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;

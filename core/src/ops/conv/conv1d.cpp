@@ -68,11 +68,13 @@ struct Conv1d : TrilinearOp<Conv1d> {
          "three partial derivatives say everything"},
         {"Input",
          R"(\bar x_{ncl} = \frac{\partial F}{\partial x}(w, \bar y) = \sum_{o,k,t} w_{ock}\, \bar y_{not}\,[ts + kd - p = l])",
-         "position l was read by tap k of each step t with ts + kd - p = l: the transposed convolution, which spreads "
+         "position l was read by tap k of each step t with $ts + kd - p = l$: the transposed convolution, which "
+         "spreads "
          "each step's cotangent back over its window"},
         {"Which steps those are", R"(t = \frac{l + p - kd}{s})",
-         "a whole number between 0 and T - 1, or nothing. The taps that fit depend on (l + p) mod s alone: so a stride "
-         "cuts the input into s phases, each a convolution of stride 1 with its own taps. With s = 1 it is one "
+         "a whole number between 0 and $T - 1$, or nothing. The taps that fit depend on $(l + p) \\bmod s$ alone: so a "
+         "stride "
+         "cuts the input into s phases, each a convolution of stride 1 with its own taps. With $s = 1$ it is one "
          "convolution with the kernel turned around"},
         {"Weight",
          R"(\bar w_{ock} = \frac{\partial F}{\partial w}(x, \bar y) = \sum_{n,t} \bar y_{not}\, x_{n,c,\,ts + kd - p})",

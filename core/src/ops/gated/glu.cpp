@@ -35,13 +35,14 @@ struct Glu : GatedOp<Glu, GluFormula, GluFormulaKernels> {
   using GatedOp::GatedOp;
 
   static catalogue::Derivation derivation() {
-    return {{"Definition", R"(x = (a, b),\quad y = a\,\sigma(b))",
-             "Dauphin et al. 2017, arXiv:1612.08083: a is the first half along the axis, the gate b the second"},
-            {"The value", R"(\bar a = \bar y\,\sigma(b))",
-             "linear in a: the gradient passes as far as the gate is open, without a saturating slope on its way"},
-            {"The gate", R"(\bar b = \bar y\,a\,\sigma(b)\,(1 - \sigma(b)) = \bar y\,a\,\sigma(b)\,\sigma(-b))",
-             "the slope of the sigmoid; written with sigma(-b) it keeps its relative precision where the gate is open"},
-            {"Together", R"(\bar x = (\bar a, \bar b))", "joined as the halves were cut"}};
+    return {
+        {"Definition", R"(x = (a, b),\quad y = a\,\sigma(b))",
+         "Dauphin et al. 2017, arXiv:1612.08083: a is the first half along the axis, the gate b the second"},
+        {"The value", R"(\bar a = \bar y\,\sigma(b))",
+         "linear in a: the gradient passes as far as the gate is open, without a saturating slope on its way"},
+        {"The gate", R"(\bar b = \bar y\,a\,\sigma(b)\,(1 - \sigma(b)) = \bar y\,a\,\sigma(b)\,\sigma(-b))",
+         "the slope of the sigmoid; written with $\\sigma(-b)$ it keeps its relative precision where the gate is open"},
+        {"Together", R"(\bar x = (\bar a, \bar b))", "joined as the halves were cut"}};
   }
   static catalogue::Samples samples(Generator& g) { return gated_samples(g, glu); }
   static catalogue::ErrorSamples errors() { return gated_errors(name, glu); }

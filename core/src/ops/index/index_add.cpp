@@ -50,7 +50,7 @@ struct IndexAdd : Op<IndexAdd> {
     return {{"Definition", R"(y_{\cdot m \cdot} = x_{\cdot m \cdot} + \sum_{j:\, k_j = m} s_{\cdot j \cdot})",
              "k is the index vector, s the source"},
             {"Cotangents", R"(\bar x = \bar y,\quad \bar s_{\cdot j \cdot} = \bar y_{\cdot k_j \cdot})",
-             "each s_j stands in exactly one sum, with coefficient 1: index_select"}};
+             "each $s_j$ stands in exactly one sum, with coefficient 1: index_select"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;

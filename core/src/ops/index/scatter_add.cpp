@@ -43,7 +43,7 @@ struct ScatterAdd : Op<ScatterAdd> {
         {"Definition", R"(y_{\cdot m \cdot} = x_{\cdot m \cdot} + \sum_{j:\, k(\cdot j \cdot) = m} s_{\cdot j \cdot})",
          "k is the index tensor, s the source"},
         {"Cotangents", R"(\bar x = \bar y,\quad \bar s_{\cdot j \cdot} = \bar y_{\cdot\, k(\cdot j \cdot)\, \cdot})",
-         "each s_j stands in exactly one sum, with coefficient 1: gather"}};
+         "each $s_j$ stands in exactly one sum, with coefficient 1: gather"}};
   }
   static catalogue::Samples samples(Generator& g) { return catalogue::scatter_samples(g, scatter_add); }
   static catalogue::ErrorSamples errors() {

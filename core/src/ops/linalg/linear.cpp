@@ -85,9 +85,9 @@ struct Linear : Op<Linear> {
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(Y_{ro} = \sum_i X_{ri} W_{oi} + b_o)", "r runs over all leading dimensions of x at once"},
             {"Input", R"(\bar X_{ri} = \sum_o \bar Y_{ro} W_{oi})",
-             "X_{ri} enters Y_{ro} with coefficient W_{oi}: a product without transposition"},
+             "$X_{ri}$ enters $Y_{ro}$ with coefficient $W_{oi}$: a product without transposition"},
             {"Weight", R"(\bar W_{oi} = \sum_r \bar Y_{ro} X_{ri})",
-             "W_{oi} enters every row: the sum over rows is the inner dimension of the product"},
+             "$W_{oi}$ enters every row: the sum over rows is the inner dimension of the product"},
             {"Bias", R"(\bar b_o = \sum_r \bar Y_{ro})", "it is broadcast over the rows"}};
   }
   static catalogue::Samples samples(Generator& g) {

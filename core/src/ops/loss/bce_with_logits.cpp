@@ -40,10 +40,11 @@ struct BceWithLogits : Op<BceWithLogits> {
         {"Definition", R"(\ell = -q\, t \log p - (1 - t) \log (1 - p),\quad p = \sigma(x) = \frac{1}{1 + e^{-x}})",
          "the surprise at a target t in [0, 1]; q is how much a positive counts"},
         {"In logits", R"(-\log p = \log(1 + e^{-x}),\quad -\log(1 - p) = x + \log(1 + e^{-x}))",
-         "1 - p = e^{-x} / (1 + e^{-x}); neither form rounds a probability to 0 or 1"},
+         "$1 - p = e^{-x}/(1 + e^{-x})$; neither form rounds a probability to 0 or 1"},
         {"Together", R"(\ell = (1 - t)\, x + (1 + (q - 1) t) \log(1 + e^{-x}))", "collect the logarithms"},
         {"Slope", R"(\frac{\partial \ell}{\partial x} = (1 - t) - (1 + (q - 1) t)\, \sigma(-x))",
-         "the slope of log(1 + e^{-x}) is -sigma(-x); for q = 1 this is p - t, what is predicted less what is true"},
+         "the slope of $\\log(1 + e^{-x})$ is $-\\sigma(-x)$; for $q = 1$ this is $p - t$, what is predicted less what "
+         "is true"},
         {"Target and weight",
          R"(\frac{\partial \ell}{\partial t} = -x + (q - 1) \log(1 + e^{-x}),\quad \frac{\partial \ell}{\partial q} = t \log(1 + e^{-x}))",
          "the loss is affine in each"}};

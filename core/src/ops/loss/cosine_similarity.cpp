@@ -47,21 +47,23 @@ struct CosineSimilarity : Op<CosineSimilarity> {
   }
 
   static catalogue::Derivation derivation() {
-    return {{"Definition",
-             R"(y = \hat a \cdot \hat b,\quad \hat a = r_a\, a,\quad r_a = \frac{1}{\max(\lVert a \rVert, \epsilon)})",
-             "and so for b: the inner product of two directions"},
-            {"The direction", R"(d\hat a = r_a\, (da - \hat a\, (\hat a \cdot da)))",
-             "d||a|| = a . da / ||a||: what points along a changes its length alone, and is taken out"},
-            {"One vector", R"(\frac{\partial y}{\partial a} = r_a\, (\hat b - y\, \hat a))",
-             "the projection is symmetric, so it acts on b^ in turn: what is left of b's direction across a. It is "
-             "orthogonal to a: a step along a changes nothing"},
-            {"The other", R"(\frac{\partial y}{\partial b} = r_b\, (\hat a - y\, \hat b))", "by symmetry"},
-            {"Shorter than eps",
-             R"(\lVert a \rVert < \epsilon \;\Rightarrow\; \frac{\partial y}{\partial a} = \frac{\hat b}{\epsilon})",
-             "the norm counts as the constant eps, nothing is projected out and y is linear in a; the zero vector is "
-             "one of these, with y = 0"},
-            {"As short as eps", R"(\lVert a \rVert = \epsilon)",
-             "a kink of the maximum: half of the projection, as for any tie"}};
+    return {
+        {"Definition",
+         R"(y = \hat a \cdot \hat b,\quad \hat a = r_a\, a,\quad r_a = \frac{1}{\max(\lVert a \rVert, \epsilon)})",
+         "and so for b: the inner product of two directions"},
+        {"The direction", R"(d\hat a = r_a\, (da - \hat a\, (\hat a \cdot da)))",
+         "$d\\lVert a \\rVert = a \\cdot da / \\lVert a \\rVert$: what points along a changes its length alone, and is "
+         "taken out"},
+        {"One vector", R"(\frac{\partial y}{\partial a} = r_a\, (\hat b - y\, \hat a))",
+         "the projection is symmetric, so it acts on $\\hat b$ in turn: what is left of b's direction across a. It is "
+         "orthogonal to a: a step along a changes nothing"},
+        {"The other", R"(\frac{\partial y}{\partial b} = r_b\, (\hat a - y\, \hat b))", "by symmetry"},
+        {"Shorter than eps",
+         R"(\lVert a \rVert < \epsilon \;\Rightarrow\; \frac{\partial y}{\partial a} = \frac{\hat b}{\epsilon})",
+         "the norm counts as the constant eps, nothing is projected out and y is linear in a; the zero vector is "
+         "one of these, with $y = 0$"},
+        {"As short as eps", R"(\lVert a \rVert = \epsilon)",
+         "a kink of the maximum: half of the projection, as for any tie"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;

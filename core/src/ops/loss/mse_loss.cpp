@@ -33,7 +33,7 @@ struct MseLoss : Op<MseLoss> {
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(\ell = \frac1n \sum_i (x_i - t_i)^2)", "the sum without 1/n, or each term, on request"},
             {"Slope", R"(\frac{\partial \ell}{\partial x_i} = \frac2n (x_i - t_i))",
-             "each x_i stands in one square; the 2 is the power rule's, the 1/n the mean's"},
+             "each $x_i$ stands in one square; the 2 is the power rule's, the $1/n$ the mean's"},
             {"Target", R"(\frac{\partial \ell}{\partial t_i} = -\frac{\partial \ell}{\partial x_i})",
              "only the difference matters"}};
   }

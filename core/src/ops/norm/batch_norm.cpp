@@ -130,7 +130,8 @@ struct BatchNorm : Op<BatchNorm> {
     return {
         {"Definition",
          R"(\mu = \langle x \rangle,\quad \sigma^2 = \langle (x - \mu)^2 \rangle,\quad r = (\sigma^2 + \epsilon)^{-1/2},\quad \hat x = r (x - \mu),\quad y = \gamma \hat x + \beta)",
-         "for one channel; <a> is the mean over the n valid positions of the batch (m = 1 there, 0 in padding)"},
+         "for one channel; $\\langle a \\rangle$ is the mean over the n valid positions of the batch ($m = 1$ there, 0 "
+         "in padding)"},
         {"The parameters", R"(\bar\gamma = \sum_i \bar y_i\, \hat x_i,\quad \bar\beta = \sum_i \bar y_i)",
          "over all positions that are written"},
         {"Mean and variance depend on every sample",
@@ -141,13 +142,13 @@ struct BatchNorm : Op<BatchNorm> {
          "chain rule through the inverse root"},
         {"The Jacobian across samples",
          R"(\frac{\partial y_i}{\partial x_j} = \gamma r \left( \delta_{ij} - \frac{m_j}{n} - \frac{m_j \hat x_i \hat x_j}{n} \right))",
-         "product rule on r (x_i - mu); it is not diagonal: each sample's output depends on all the others"},
+         "product rule on $r (x_i - \\mu)$; it is not diagonal: each sample's output depends on all the others"},
         {"Cotangent",
          R"(\bar x_j = r \left( g_j - \frac{m_j}{n} \sum_i g_i - \frac{m_j \hat x_j}{n} \sum_i g_i \hat x_i \right),\quad g = \gamma\, \bar y)",
-         "the transpose, for positions that are written; padding that is written 0 has g = 0 and gradient 0"},
+         "the transpose, for positions that are written; padding that is written 0 has $g = 0$ and gradient 0"},
         {"Two values",
          R"(n = 2 \Rightarrow \hat x = \pm \frac{1}{\sqrt{1 + \epsilon / \sigma^2}},\quad \bar x \approx 0)",
-         "two values are always one deviation to either side: nothing is left to learn. With one value y = beta "
+         "two values are always one deviation to either side: nothing is left to learn. With one value $y = \\beta$ "
          "whatever x is, which is an error"}};
   }
   static catalogue::Samples samples(Generator& g) {

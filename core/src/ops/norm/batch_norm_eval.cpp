@@ -93,10 +93,10 @@ struct BatchNormEval : Op<BatchNormEval> {
         {"Input", R"(\bar x = \gamma\, r\, \bar y)",
          "y is affine in x, since the statistics do not depend on it; batch_norm has two terms more"},
         {"Parameters", R"(\bar\gamma = \sum \bar y\, \hat x,\quad \bar\beta = \sum \bar y)", "y is linear in both"},
-        {"Mean", R"(\bar\mu = -\sum \gamma\, r\, \bar y = -\gamma\, r\, \bar\beta)", "x enters as x - mu"},
+        {"Mean", R"(\bar\mu = -\sum \gamma\, r\, \bar y = -\gamma\, r\, \bar\beta)", "x enters as $x - \\mu$"},
         {"Variance",
          R"(\overline{\sigma^2} = \sum \gamma\, \bar y\, (x - \mu) \cdot \left(-\tfrac12 r^3\right) = -\tfrac12 \gamma\, r^2\, \bar\gamma)",
-         "chain rule through the inverse root; x - mu = xhat / r"}};
+         "chain rule through the inverse root; $x - \\mu = \\hat x / r$"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;

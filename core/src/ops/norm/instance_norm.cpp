@@ -15,7 +15,8 @@ struct InstanceNorm : GroupedNormOp<InstanceNorm> {
     return {
         {"Definition",
          R"(\mu = \langle x \rangle,\quad \sigma^2 = \langle (x - \mu)^2 \rangle,\quad r = (\sigma^2 + \epsilon)^{-1/2},\quad y_{ncl} = \gamma_c\, r_{nc} (x_{ncl} - \mu_{nc}) + \beta_c)",
-         "<a> is the mean of a over the positions of one channel of one sample: loudness and offset of each channel "
+         "$\\langle a \\rangle$ is the mean of a over the positions of one channel of one sample: loudness and offset "
+         "of each channel "
          "are "
          "forgotten, in training and in evaluation alike"},
         {"The parameters",
@@ -31,7 +32,7 @@ struct InstanceNorm : GroupedNormOp<InstanceNorm> {
          "layer norm's, with the channel for its row: what dx does to the mean and to the length is taken out"},
         {"Cotangent",
          R"(\bar x = \gamma_c\, r \left( \bar y - \langle \bar y \rangle - \hat x \langle \bar y\, \hat x \rangle \right))",
-         "that map is its own transpose, and gamma is one number for the whole row, so it may stand in front"},
+         "that map is its own transpose, and $\\gamma$ is one number for the whole row, so it may stand in front"},
         {"Two positions",
          R"(L = 2 \Rightarrow \hat x = \pm \frac{1}{\sqrt{1 + \epsilon / \sigma^2}},\quad \bar x \approx 0)",
          "as for batch norm of two values; one position is an error"}};

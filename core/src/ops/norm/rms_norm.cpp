@@ -70,14 +70,14 @@ struct RmsNorm : Op<RmsNorm> {
   static catalogue::Derivation derivation() {
     return {
         {"Definition", R"(r = (\langle x^2 \rangle + \epsilon)^{-1/2},\quad \hat x = r x,\quad y = \gamma \hat x)",
-         "layer norm without the mean: <a> is the mean of a over the features of one row"},
-        {"The scale", R"(\bar\gamma = \sum_{\text{rows}} \bar y\, \hat x)", "y is linear in gamma"},
+         "layer norm without the mean: $\\langle a \\rangle$ is the mean of a over the features of one row"},
+        {"The scale", R"(\bar\gamma = \sum_{\text{rows}} \bar y\, \hat x)", "y is linear in $\\gamma$"},
         {"The length", R"(dr = -\tfrac12 r^3 \cdot 2 \langle x\, dx \rangle = -r^2 \langle \hat x\, dx \rangle)",
-         "chain rule through the inverse root; x r = xhat"},
+         "chain rule through the inverse root; $x r = \\hat x$"},
         {"The differential", R"(d\hat x = r\, dx + x\, dr = r \left( dx - \hat x \langle \hat x\, dx \rangle \right))",
          "product rule: the part of dx along the row is taken out"},
         {"Cotangent", R"(\bar x = r \left( g - \hat x \langle g\, \hat x \rangle \right),\quad g = \gamma\, \bar y)",
-         "the Jacobian r (delta_ij - xhat_i xhat_j / n) is symmetric: forward and reverse rule are one"},
+         "the Jacobian $r (\\delta_{ij} - \\hat x_i \\hat x_j / n)$ is symmetric: forward and reverse rule are one"},
         {"A check by hand", R"(\epsilon = 0 \Rightarrow \sum_i x_i \bar x_i = 0)",
          "scaling a row changes nothing, so the gradient is orthogonal to it"}};
   }

@@ -33,7 +33,7 @@ struct Acosh : UnaryOp<Acosh, AcoshFormula, AcoshFormulaKernels> {
 
   static catalogue::Derivation derivation() {
     return {
-        {"Definition", R"(y = \mathrm{arcosh}\,x = \ln(x + \sqrt{x^2 - 1}))", "NaN where x < 1"},
+        {"Definition", R"(y = \mathrm{arcosh}\,x = \ln(x + \sqrt{x^2 - 1}))", "NaN where $x < 1$"},
         {"Slope",
          R"(\sinh y \frac{dy}{dx} = 1 \Rightarrow \frac{dy}{dx} = \frac{1}{\sinh y} = \frac{1}{\sqrt{x - 1}\,\sqrt{x + 1}})",
          "inverse function; infinite at 1"}};

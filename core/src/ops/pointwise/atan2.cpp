@@ -56,7 +56,7 @@ struct Atan2 : BinaryOp<Atan2, Atan2Formula, Atan2FormulaKernels> {
              "differentiate both equations and eliminate dr"},
             {"Slopes",
              R"(\frac{\partial y}{\partial a} = \frac{b}{r^2},\quad \frac{\partial y}{\partial b} = -\frac{a}{r^2})",
-             "in units of the larger operand, so that r^2 neither overflows nor vanishes"},
+             "in units of the larger operand, so that $r^2$ neither overflows nor vanishes"},
             {"At the origin", R"(\bar a = \bar b = 0)",
              "no direction is preferred, as for the norm; PyTorch and JAX give NaN"}};
   }

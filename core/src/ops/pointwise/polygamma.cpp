@@ -44,7 +44,7 @@ struct Polygamma : UnaryOp<Polygamma, PolygammaFormula, PolygammaFormulaKernels>
 
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y = \psi^{(n)}(x) = (-1)^{n+1} n! \sum_{k=0}^{\infty} \frac{1}{(x + k)^{n+1}})",
-             "the n-th derivative of the digamma function, n >= 1"},
+             "the n-th derivative of the digamma function, $n \\ge 1$"},
             {"Slope", R"(\frac{dy}{dx} = \psi^{(n+1)}(x))", "term by term"}};
   }
   static catalogue::Samples samples(Generator& g) {

@@ -63,10 +63,11 @@ struct GruCell : Op<GruCell> {
     return {
         {"What comes in", R"(a = W_{ih} x + b_{ih},\quad b = W_{hh} h + b_{hh})",
          "three gates each; unlike the LSTM's they may not be added up beforehand, since the reset gate takes hold of "
-         "b_n alone"},
+         "$b_n$ alone"},
         {"Gates", R"(r = \sigma(a_r + b_r),\quad z = \sigma(a_z + b_z),\quad n = \tanh(a_n + r \odot b_n))",
-         "reset, update and new; this is version 1 of the paper, whose reset gate stands behind the product W_hn h"},
-        {"State", R"(h' = (1 - z) \odot n + z \odot h = n + z \odot (h - n))", "z = 1 keeps the old state as it is"},
+         "reset, update and new; as in PyTorch, and version 1 of Cho et al. 2014 (arXiv:1406.1078v1), whose reset gate "
+         "stands behind the product $W_{hn} h$"},
+        {"State", R"(h' = (1 - z) \odot n + z \odot h = n + z \odot (h - n))", "$z = 1$ keeps the old state as it is"},
         {"Into state, update and new",
          R"(\bar h = \bar h' \odot z,\quad \bar z = \bar h' \odot (h - n),\quad \bar n = \bar h' \odot (1 - z))",
          "h' is linear in each of them"},
@@ -74,7 +75,7 @@ struct GruCell : Op<GruCell> {
          "the slopes of tanh and sigmoid from their values"},
         {"Through the reset gate",
          R"(\bar b_n = \bar a_n \odot r,\quad \bar r = \bar a_n \odot b_n,\quad \bar a_r = \bar b_r = \bar r\, r (1 - r))",
-         "the product r b_n is bilinear; here the cotangents of a and b part"}};
+         "the product $r b_n$ is bilinear; here the cotangents of a and b part"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;

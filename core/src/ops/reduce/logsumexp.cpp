@@ -26,8 +26,8 @@ struct LogSumExp : ReduceOp<LogSumExp> {
          "shifted: no term overflows, the largest is 1"},
         {"Slope",
          R"(\frac{\partial y}{\partial x_i} = \frac{e^{x_i}}{\sum_k e^{x_k}} = \frac{e^{x_i - y}}{\sum_k e^{x_k - y}})",
-         "the softmax of x; e^{x - y} sums to 1 but for the rounding of y, which is large where y is"},
-        {"All -inf", R"(\bar x = 0)", "y = -inf: the weights are taken as 0, not as NaN from -inf + inf"}};
+         "the softmax of x; $e^{x - y}$ sums to 1 but for the rounding of y, which is large where y is"},
+        {"All -inf", R"(\bar x = 0)", "$y = -\\infty$: the weights are taken as 0, not as NaN from -inf + inf"}};
   }
   static catalogue::Samples samples(Generator& g) {
     catalogue::Samples s = reduction_samples(

@@ -22,7 +22,7 @@ struct Mean : ReduceOp<Mean> {
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y_j = \frac1n \sum_{i:\, j(i) = j} x_i)", "n elements are reduced to each result"},
             {"Cotangent", R"(\bar x_i = \bar y_{j(i)} / n)",
-             "each x_i stands in one mean, with coefficient 1/n; the division is done on the small side"}};
+             "each $x_i$ stands in one mean, with coefficient $1/n$; the division is done on the small side"}};
   }
   static catalogue::Samples samples(Generator& g) {
     catalogue::Samples s =

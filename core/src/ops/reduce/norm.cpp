@@ -45,7 +45,7 @@ struct Norm : ReduceOp<Norm> {
              "for each result"},
             {"Chain rule",
              R"(\frac{\partial y}{\partial x_i} = \Big(\frac{\vert x_i \vert}{y}\Big)^{p-1} \mathrm{sgn}\, x_i)",
-             "p = 1 leaves the sign, p = 2 the unit vector x / y"},
+             "$p = 1$ leaves the sign, $p = 2$ the unit vector $x/y$"},
             {"p = infinity", R"(\bar x_i = \tfrac1t\, \bar y\, \mathrm{sgn}\, x_i)",
              "for each of the t elements that tie for the largest: the shortest of the subgradients"},
             {"At 0", R"(x = 0 \Rightarrow \bar x = 0)", "every norm has a tip there: 0 is the shortest subgradient"}};

@@ -38,7 +38,7 @@ struct Prod : ReduceOp<Prod> {
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y = \prod_k x_k)", "for each result"},
             {"Slope", R"(\frac{\partial y}{\partial x_i} = \prod_{k \ne i} x_k)",
-             "y is linear in each element; written as y / x_i it would fail at x_i = 0"},
+             "y is linear in each element; written as $y / x_i$ it would fail at $x_i = 0$"},
             {"Before and behind", R"(\prod_{k \ne i} x_k = \prod_{k < i} x_k \cdot \prod_{k > i} x_k)",
              "running products from both ends: two passes, no division, and zeros need no case of their own"},
             {"Second order", R"(\frac{\partial^2 y}{\partial x_i \partial x_j} = \prod_{k \ne i, j} x_k)",

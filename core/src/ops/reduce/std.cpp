@@ -79,7 +79,8 @@ struct Std : ReduceOp<Std> {
         {"Root", R"(dy = \frac{dv}{2y})", "chain rule"},
         {"Cotangent", R"(\bar x_i = \frac{x_i - \mu}{(n - c)\, y}\, \bar y)", ""},
         {"A constant", R"(y = 0 \Rightarrow \bar x = 0)",
-         "a length at its tip: of all subgradients 0 is the shortest; sqrt(var(x)) would give 0 times infinity"}};
+         "a length at its tip: of all subgradients 0 is the shortest; $\\sqrt{\\mathrm{var}\\, x}$ would give 0 times "
+         "infinity"}};
   }
   static catalogue::Samples samples(Generator& g) {
     catalogue::Samples s = reduction_samples(

@@ -21,10 +21,11 @@ struct Sum : ReduceOp<Sum> {
   }
 
   static catalogue::Derivation derivation() {
-    return {{"Definition", R"(y_j = \sum_{i:\, j(i) = j} x_i)", "j(i) drops the coordinates of the reduced axes"},
-            {"Cotangent", R"(\bar x_i = \sum_j \bar y_j \frac{\partial y_j}{\partial x_i} = \bar y_{j(i)})",
-             "x_i stands in one sum, with coefficient 1: its cotangent is that sum's, seen in the larger shape without "
-             "a copy"}};
+    return {
+        {"Definition", R"(y_j = \sum_{i:\, j(i) = j} x_i)", "j(i) drops the coordinates of the reduced axes"},
+        {"Cotangent", R"(\bar x_i = \sum_j \bar y_j \frac{\partial y_j}{\partial x_i} = \bar y_{j(i)})",
+         "$x_i$ stands in one sum, with coefficient 1: its cotangent is that sum's, seen in the larger shape without "
+         "a copy"}};
   }
   static catalogue::Samples samples(Generator& g) {
     catalogue::Samples s =

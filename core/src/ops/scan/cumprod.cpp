@@ -49,7 +49,7 @@ struct CumProd : Op<CumProd> {
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y_i = x_i y_{i-1},\quad y_{-1} = 1)", "along one axis"},
             {"Product rule", R"(\frac{\partial y_i}{\partial x_k} = \prod_{j \le i,\, j \ne k} x_j)",
-             "for k <= i; written as y_i / x_k it would fail at x_k = 0"},
+             "for $k \\le i$; written as $y_i / x_k$ it would fail at $x_k = 0$"},
             {"Cut at k", R"(\bar x_k = \Big(\prod_{j<k} x_j\Big) \sum_{i \ge k} \bar y_i \prod_{k < j \le i} x_j)",
              "what stands before k is common to all terms"},
             {"Horner", R"(s_k = \bar y_k + x_{k+1} s_{k+1},\quad \bar x_k = y_{k-1} s_k)",

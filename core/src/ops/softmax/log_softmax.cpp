@@ -43,7 +43,7 @@ struct LogSoftmax : SoftmaxOp<LogSoftmax> {
          "the logarithm of the softmax, without ever forming a probability that could round to 0"},
         {"Jacobian",
          R"(\frac{\partial y_i}{\partial x_j} = \delta_{ij} - \frac{e^{x_j}}{\sum_k e^{x_k}} = \delta_{ij} - e^{y_j})",
-         "the slope of log-sum-exp is the softmax, which is e^y"},
+         "the slope of log-sum-exp is the softmax, which is $e^y$"},
         {"Cotangent", R"(\bar x_j = \sum_i \bar y_i (\delta_{ij} - e^{y_j}) = \bar y_j - e^{y_j} \sum_i \bar y_i)",
          "the Jacobian is not symmetric: backwards the cotangents are summed plainly"},
         {"Tangent", R"(\dot y_i = \dot x_i - \sum_j e^{y_j} \dot x_j)",

@@ -27,7 +27,7 @@ struct Softmax : SoftmaxOp<Softmax> {
   static catalogue::Derivation derivation() {
     return {
         {"Definition", R"(y_i = \frac{e^{x_i - m}}{Z},\quad Z = \sum_k e^{x_k - m},\quad m = \max_k x_k)",
-         "numerator and denominator share the factor e^{-m}: no term overflows, and the largest is 1"},
+         "numerator and denominator share the factor $e^{-m}$: no term overflows, and the largest is 1"},
         {"Numerator and denominator",
          R"(\frac{\partial e^{x_i - m}}{\partial x_j} = \delta_{ij} e^{x_i - m},\quad \frac{\partial Z}{\partial x_j} = e^{x_j - m})",
          "m cancels in y, so it is treated as a constant"},
@@ -40,8 +40,9 @@ struct Softmax : SoftmaxOp<Softmax> {
         {"A check by hand", R"(\sum_j \bar x_j = 0)",
          "adding a constant to a row changes nothing: what one entry gains the others lose"},
         {"Masked entries", R"(y_j = 0 \Rightarrow \bar x_j = 0)",
-         "an entry that takes no part is one with x = -inf; with none left y is set to 0, and so is its gradient; what "
-         "the cotangent holds at y = 0 is not looked at, be it infinite"}};
+         "an entry that takes no part is one with $x = -\\infty$; with none left y is set to 0, and so is its "
+         "gradient; what "
+         "the cotangent holds at $y = 0$ is not looked at, be it infinite"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::full64;

@@ -39,7 +39,7 @@ struct Cat : Op<Cat> {
 
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y_{\cdot\, a_i + k\, \cdot} = x^{(i)}_{\cdot k \cdot},\quad a_{i+1} = a_i + n_i)",
-             "n_i is the size of the i-th part along the axis"},
+             "$n_i$ is the size of the i-th part along the axis"},
             {"Cotangents", R"(\bar x^{(i)}_{\cdot k \cdot} = \bar y_{\cdot\, a_i + k\, \cdot})",
              "each element stands in one place of y: views of its cotangent, no copies"}};
   }

@@ -45,7 +45,7 @@ struct Pad : Op<Pad> {
   }
 
   static catalogue::Derivation derivation() {
-    return {{"Definition", R"(y_{i + b} = x_i,\quad y_j = c \text{ elsewhere})", "b_d entries before dimension d"},
+    return {{"Definition", R"(y_{i + b} = x_i,\quad y_j = c \text{ elsewhere})", "$b_d$ entries before dimension d"},
             {"Cotangent", R"(\bar x_i = \bar y_{i + b})", "what surrounds x is constant: a view of its middle"}};
   }
   static catalogue::Samples samples(Generator& g) {

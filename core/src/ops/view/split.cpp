@@ -53,7 +53,7 @@ struct Split : Op<Split> {
 
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y^{(j)}_{\cdot k \cdot} = x_{\cdot\, a_j + k\, \cdot},\quad a_{j+1} = a_j + n_j)",
-             "n_j is the size of the j-th part along the axis"},
+             "$n_j$ is the size of the j-th part along the axis"},
             {"Cotangent", R"(\bar x = [\bar y^{(1)}, \ldots, \bar y^{(m)}])",
              "each element of x stands in one place of one part: the parts' cotangents joined. The adjoint of cat"},
             {"Parts that nobody read", R"(\bar y^{(j)} = 0)",
