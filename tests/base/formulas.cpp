@@ -40,6 +40,7 @@ BOOST_AUTO_TEST_CASE(become_unicode) {
       {R"(\sqrt{2\pi} + \sqrt{x} + \sqrt{1 + x})", "√(2π) + √x + √(1 + x)"},
       {R"(\lVert a \rVert + \vert x \vert = \vert y \vert)", "‖a‖ + |x| = |y|"},
       {R"(f'(x) = \{0\})", "f′(x) = {0}"},
+      {R"(e^{b \ln a},\ x^{ab},\ x^{-n})", "e^(b ln a), xᵃᵇ, x⁻ⁿ"},
       {"", ""}};
   for (const auto& [latex, expected] : cases)
     BOOST_TEST(readable_math(latex) == expected, latex + " gave " + readable_math(latex));

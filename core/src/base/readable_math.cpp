@@ -92,7 +92,20 @@ std::optional<std::string> subscript(std::string_view text) {
   return small(text, U"0123456789+−=()aehijklmnoprstuvxβγρφχ", U"₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓᵦᵧᵨᵩᵪ");
 }
 
+/// Whether letters stand in a row as in "b ln a", blanks left out: small ones cannot be told apart.
+bool has_long_run(std::string_view text) {
+  constexpr std::ptrdiff_t kLong = 3;
+  const auto is_letter = [](char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; };
+  for (auto run = text.begin(); run != text.end();) {
+    const auto begin = std::find_if(run, text.end(), is_letter);
+    run = std::find_if_not(begin, text.end(), is_letter);
+    if (run - begin >= kLong) return true;
+  }
+  return false;
+}
+
 std::optional<std::string> superscript(std::string_view text) {
+  if (has_long_run(text)) return std::nullopt;
   return small(text, U"0123456789+−=()abcdefghijklmnoprstuvwxyzT⊤βγδ′",
                U"⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻᵀᵀᵝᵞᵟ′");
 }

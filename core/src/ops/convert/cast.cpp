@@ -7,7 +7,7 @@ namespace tapegrad {
 /// Between the floating dtypes. Other conversions carry no gradient and are not recorded.
 struct Cast : Op<Cast> {
   static constexpr std::string_view name = "cast";
-  static constexpr std::string_view math = R"(y = \mathrm{round}_{to}(x);\quad \bar x = \mathrm{round}_{from}(\bar y))";
+  static constexpr std::string_view math = R"(y = x \text{ in the new dtype};\quad \bar x = \bar y \text{ in the old one})";
   static constexpr Keep keep = Keep::nothing;
   static constexpr bool linear = true;
   DType to;
@@ -23,8 +23,8 @@ struct Cast : Op<Cast> {
   void describe(AttributeVisitor& visitor) const { visitor("to", to_string(to)); }
 
   static catalogue::Derivation derivation() {
-    return {{"Definition", R"(y_i = \mathrm{round}_{to}(x_i))", "the nearest number of the other dtype"},
-            {"Cotangent", R"(\bar x_i = \mathrm{round}_{from}(\bar y_i))",
+    return {{"Definition", R"(y_i = x_i \text{ in the new dtype})", "the nearest number that it has"},
+            {"Cotangent", R"(\bar x_i = \bar y_i \text{ in the old dtype})",
              "rounding is treated as the identity: its true derivative, 0 almost everywhere, is of no use"}};
   }
   static catalogue::Samples samples(Generator& g) {
