@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/base/readable_math.hpp"
 #include "tapegrad/columns.hpp"
 #include "tapegrad/format.hpp"
 
@@ -48,7 +49,10 @@ std::string answer_to(const catalogue::ErrorSample& error) {
 }  // namespace
 
 void Page::title(std::string_view name, std::string_view where) {
-  line(fmt::format("{}  {}", terminal_.painted(name, Paint::strong), terminal_.painted(where, Paint::faint)));
+  constexpr std::string_view kGap = "  ";
+  const bool fits = display_width(name) + kGap.size() + display_width(where) <= terminal_.width;
+  line(fmt::format("{}{}{}", terminal_.painted(name, Paint::strong), fits ? kGap : "\n",
+                   terminal_.painted(where, Paint::faint)));
 }
 
 void Page::heading(std::string_view text) {

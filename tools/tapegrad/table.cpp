@@ -32,6 +32,36 @@ std::size_t least_sum(const std::vector<std::size_t>& widths) {
   return sum(widths) - widths.back() + std::min(widths.back(), kComfortable);
 }
 
+std::size_t indent_of(const std::string& text) { return std::min(text.find_first_not_of(' '), text.size()); }
+
+/// A column cannot be narrower than its longest word.
+std::vector<std::size_t> least_widths(const std::vector<Column>& heads, const std::vector<std::vector<Cell>>& rows) {
+  constexpr std::size_t kWords = 1;  // as narrow as wrapped() can make it
+  const auto longest_word = [](const std::string& text) {
+    std::size_t longest = 0;
+    for (const std::string& word : wrapped(text, kWords)) longest = std::max(longest, display_width(word));
+    return indent_of(text) + longest;
+  };
+  std::vector<std::size_t> widths;
+  for (std::size_t c = 0; c < heads.size(); ++c) {
+    std::size_t width = longest_word(heads[c].heading);
+    for (const auto& row : rows) width = std::max(width, longest_word(row[c].text));
+    widths.push_back(width);
+  }
+  return widths;
+}
+
+/// Takes columns from the widest, and of equals from the last, until all fit or none can give.
+void narrow(std::vector<std::size_t>& widths, const std::vector<std::size_t>& least, std::size_t columns) {
+  while (sum(widths) > columns) {
+    std::size_t widest = widths.size();
+    for (std::size_t c = 0; c < widths.size(); ++c)
+      if (widths[c] > least[c] && (widest == widths.size() || widths[c] >= widths[widest])) widest = c;
+    if (widest == widths.size()) return;
+    --widths[widest];
+  }
+}
+
 /// Spaces on one side, colours inside: they take no columns.
 std::string cell(const Terminal& terminal, const std::string& text, Paint paint, std::size_t width, bool to_the_right) {
   const std::string spaces(width - std::min(width, display_width(text)), ' ');
@@ -40,19 +70,23 @@ std::string cell(const Terminal& terminal, const std::string& text, Paint paint,
 
 void append_row(std::vector<std::string>& lines, const std::vector<Column>& heads, const std::vector<Cell>& row,
                 const std::vector<std::size_t>& widths, const Terminal& terminal) {
-  const std::size_t last = heads.size() - 1;
-  std::string line;
-  for (std::size_t c = 0; c < last; ++c)
-    line += cell(terminal, row[c].text, row[c].paint, widths[c], heads[c].to_the_right) + std::string(kGap, ' ');
-  const std::string indent(sum(widths) - widths[last], ' ');
-  bool first = true;
-  for (const std::string& piece : wrapped(row[last].text, widths[last])) {
-    std::string whole =
-        (first ? line : indent) + (heads[last].to_the_right ? cell(terminal, piece, row[last].paint, widths[last], true)
-                                                            : terminal.painted(piece, row[last].paint));
-    whole.erase(whole.find_last_not_of(' ') + 1);
-    lines.push_back(std::move(whole));
-    first = false;
+  std::vector<std::vector<std::string>> pieces;
+  std::size_t height = 1;
+  for (std::size_t c = 0; c < row.size(); ++c) {
+    const std::size_t indent = indent_of(row[c].text);
+    pieces.push_back(wrapped(row[c].text, widths[c] - std::min(indent, widths[c])));
+    for (std::string& piece : pieces.back()) piece.insert(0, indent, ' ');
+    height = std::max(height, pieces.back().size());
+  }
+  for (std::size_t k = 0; k < height; ++k) {
+    std::string line;
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      line += c == 0 ? "" : std::string(kGap, ' ');
+      line += k < pieces[c].size() ? cell(terminal, pieces[c][k], row[c].paint, widths[c], heads[c].to_the_right)
+                                   : std::string(widths[c], ' ');
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    lines.push_back(std::move(line));
   }
 }
 
@@ -68,11 +102,7 @@ std::vector<std::string> table_lines(std::vector<Column> heads, std::vector<std:
     widths.erase(widths.begin() + at);
     for (auto& row : rows) row.erase(row.begin() + at);
   }
-  constexpr std::size_t kNarrowest = 12;
-  if (const std::size_t all = sum(widths); all > terminal.width) {
-    const std::size_t others = all - widths.back();
-    widths.back() = std::max(kNarrowest, terminal.width - std::min(others, terminal.width));
-  }
+  narrow(widths, least_widths(heads, rows), terminal.width);
   std::vector<std::string> lines;
   std::vector<Cell> headings;
   std::transform(heads.begin(), heads.end(), std::back_inserter(headings), [](const Column& c) {

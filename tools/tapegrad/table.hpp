@@ -1,4 +1,4 @@
-// A table for a terminal: columns as wide as their widest cell, the last one wrapped.
+// A table for a terminal: columns as wide as their widest cell, wrapped where the terminal is narrower.
 #pragma once
 
 #include <cstddef>
