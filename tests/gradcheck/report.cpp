@@ -37,6 +37,13 @@ BOOST_AUTO_TEST_CASE(the_text_fits_and_says_all) {
     BOOST_TEST(text.find(words) != std::string::npos, words << " is not in\n" << text);
 }
 
+BOOST_AUTO_TEST_CASE(a_nan_has_no_sign) {
+  const auto none = [](Point x) { return Numbers(x.size(), -std::nan("")); };
+  const std::string text = fmt::format("{}", check_gradient([](Point x) { return x[0] * x[0]; }, none, Numbers{1.0}));
+  BOOST_TEST(text.find(" nan ") != std::string::npos, text);
+  BOOST_TEST(text.find("-nan") == std::string::npos, text);
+}
+
 BOOST_AUTO_TEST_CASE(the_json_is_json) {
   const auto json = nlohmann::json::parse(to_json(wrong_by_a_factor()));
   BOOST_TEST(json["verdict"] == "wrong");

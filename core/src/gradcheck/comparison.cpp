@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 #include "gradcheck/diagnosis.hpp"
@@ -38,6 +39,8 @@ class Ranking {
     const auto place = std::find_if(entries_.begin(), entries_.end(),
                                     [&](const Entry& e) { return worse(element.verdict, excess, e); });
     const bool first = place == entries_.begin();
+    for (double* const value : {&element.analytic, &element.numeric})
+      if (std::isnan(*value)) *value = std::numeric_limits<double>::quiet_NaN();  // 0 inf has a sign, as texts show it
     entries_.insert(place, {std::move(element), excess});
     if (entries_.size() > kWorst) entries_.pop_back();
     return first;
