@@ -5,6 +5,7 @@
 
 #include "says.hpp"
 #include "scalar.hpp"
+#include "tapegrad/array/memory.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/ops/dropout.hpp"
@@ -90,6 +91,35 @@ BOOST_AUTO_TEST_CASE(the_tape_keeps_the_argument_alone) {
     slope *= 1.0 - y * y;
   }
   BOOST_TEST(x.grad().to_vector<double>()[999] == slope, boost::test_tools::tolerance(1e-14));
+}
+
+BOOST_AUTO_TEST_CASE(what_several_nodes_of_a_block_read_is_gone_after_it) {
+  constexpr std::size_t kBytes = 100'000 * sizeof(double);
+  const Tensor x = ones({100'000}, {.dtype = float64}).set_requires_grad(true);
+  const Tape tape;
+  const std::size_t before = memory_statistics().bytes_in_use;
+  const Tensor c = tapegrad::checkpoint(
+      [](const Tensor& h) {
+        const Tensor a = tanh(h);
+        const Tensor b = exp(a);
+        return a * a * b * b;
+      },
+      x);
+  const std::size_t added = memory_statistics().bytes_in_use - before;
+  BOOST_TEST(added >= kBytes);  // the result
+  BOOST_TEST(added < kBytes + kBytes / 2);
+}
+
+BOOST_AUTO_TEST_CASE(a_retained_tape_does_not_grow) {
+  const Tensor x = num(2.0).set_requires_grad(true);
+  Tape tape;
+  const Tensor c = tapegrad::checkpoint([](const Tensor& h) { return tanh(h) * h; }, x);
+  const auto sweep = [&](int times) {
+    for (int i = 0; i < times; ++i) tape.gradient(c, x, {.retain = true});
+    return memory_statistics().bytes_in_use;
+  };
+  const std::size_t few = sweep(10);
+  BOOST_TEST(sweep(5000) == few);
 }
 
 BOOST_AUTO_TEST_CASE(decision_13_random_numbers_are_replayed_and_drawn_once) {

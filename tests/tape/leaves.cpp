@@ -119,6 +119,20 @@ BOOST_AUTO_TEST_CASE(decision_04_what_is_not_connected) {
                         says("[gradient] the result does not depend on tensor 0 [2]"));
 }
 
+BOOST_AUTO_TEST_CASE(a_sweep_leaves_nothing_behind_for_the_next) {
+  std::vector<Tensor> parts;  // more than an op can tell apart whose gradients are wanted
+  for (int i = 0; i < 70; ++i) parts.push_back(leaf({1.0}));
+  Tape tape;
+  const Tensor y = sum(cat(parts, 0));
+  const Tensor side = sum(parts[66] * 5.0);
+  for (int round = 0; round < 3; ++round) {
+    BOOST_TEST(tape.gradient(y, parts[0], {.retain = true}).item() == 1.0);
+    BOOST_TEST(tape.gradient(y, parts[69], {.retain = true}).item() == 1.0);
+    BOOST_TEST(tape.gradient(side, parts[66], {.retain = true}).item() == 5.0);
+    BOOST_TEST(tape.gradient(y, side, {.retain = true}).item() == 0.0);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(decision_04_results_share_no_memory) {
   const Tensor a = leaf({1.0, 2.0});
   const Tensor b = leaf({1.0, 2.0});

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <optional>
 #include <set>
 #include <utility>
@@ -97,15 +98,21 @@ class InBlock {
 /// Takes what was recorded since off the tape again.
 class Pop {
  public:
-  explicit Pop(TapeImpl& tape) : tape_(tape), size_(tape.nodes.size()) {}
+  explicit Pop(TapeImpl& tape)
+      : tape_(tape), generation_(tape.generation), size_(tape.nodes.size()), room_(tape.arena.mark()) {}
   Pop(const Pop&) = delete;
   Pop& operator=(const Pop&) = delete;
-  ~Pop() { tape_.truncate(size_); }
+  ~Pop() {
+    tape_.truncate(size_);
+    if (tape_.generation == generation_) tape_.arena.rewind(room_);
+  }
   std::size_t size() const { return size_; }
 
  private:
   TapeImpl& tape_;
+  std::uint32_t generation_;
   std::size_t size_;
+  Arena::Mark room_;
 };
 
 struct Checkpoint : Op<Checkpoint> {
@@ -127,20 +134,21 @@ struct Checkpoint : Op<Checkpoint> {
     const Replay replay(block->random);
     std::optional<Pop> pop;
     if (!again) pop.emplace(*recorder.tape);
-    return pull_back(s, dy, {.retain = true, .create_graph = again, .strong_zero = strong_zero, .partial = true});
+    return pull_back(s, dy, {.retain = true, .create_graph = again, .strong_zero = strong_zero});
   }
   void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
     std::vector<Tensor> gradients;
     {
       const Replay replay(block->random);
       const Pop pop(*recorder.tape);
-      gradients = pull_back(s, dy, {.retain = true, .partial = true});
+      gradients = pull_back(s, dy, {.retain = true});
     }
     for (std::size_t i = 0; i < gradients.size(); ++i) sink.add(static_cast<int>(i), std::move(gradients[i]));
   }
 
  private:
-  std::vector<Tensor> pull_back(const Saved& s, const Tensor& dy, const SweepOptions& options) const {
+  std::vector<Tensor> pull_back(const Saved& s, const Tensor& dy, SweepOptions options) const {
+    options.block = static_cast<std::uint32_t>(recorder.tape->nodes.size());
     std::vector<Tensor> arguments;
     std::vector<Tensor> wanted;
     std::vector<std::size_t> places;
@@ -195,6 +203,13 @@ std::vector<Found> kept_since(const TapeImpl& tape, std::size_t first) {
   for (std::size_t i = first; i < tape.nodes.size(); ++i)
     for (const SavedSlot& slot : std::span(tape.nodes[i]->saved, tape.nodes[i]->saved_count))
       if (slot.tensor.defined()) found.push_back({array_of(slot.tensor).storage, slot.version});
+  // Several nodes keep what several of them read.
+  const auto storage = [](const Found& f) { return f.storage.get(); };
+  std::stable_sort(found.begin(), found.end(),
+                   [&](const Found& a, const Found& b) { return std::less<>()(storage(a), storage(b)); });
+  found.erase(
+      std::unique(found.begin(), found.end(), [&](const Found& a, const Found& b) { return storage(a) == storage(b); }),
+      found.end());
   return found;
 }
 

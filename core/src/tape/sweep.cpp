@@ -33,9 +33,13 @@ Sweep::Sweep(TapeImpl& tape, const std::vector<Tensor>& ys, const std::vector<Te
     top_ = std::max(top_, tape.node_of(y, name).position);
   }
   nested_ = tape.sweeping;
-  if (!nested_) cotangents_ = std::move(tape.cotangents);
-  const Node& top = *tape.nodes[top_];
-  cotangents_.resize(top.slot + top.output_count);
+  constexpr std::size_t kRooms = 8;  // for as many sweeps within sweeps
+  tape.rooms.reserve(kRooms);
+  if (!tape.rooms.empty()) {
+    room_ = std::move(tape.rooms.back());
+    tape.rooms.pop_back();
+  }
+  if (cotangents_.size() < slots()) cotangents_.resize(slots());
   tape.sweeping = true;
   if (!nested_)
     for (StudyValues& values : tape.study) values.cotangents.clear();
@@ -99,15 +103,23 @@ void Sweep::seed(const std::vector<Tensor>& ys, const std::vector<Tensor>& seeds
                       std::string(to_string(cotangent.dtype())));
     if (tape_.options.anomaly) expect_finite_seed(name_, describe(node), cotangent);
     const std::uint32_t output = y.impl()->place.serial == 0 ? 0 : y.impl()->place.output;
+    lowest_seed_ = std::min(lowest_seed_, node.slot);
     accumulate(node.slot + output, node.outputs[output], std::move(cotangent), node);
   }
 }
 
+std::size_t Sweep::slots() const {
+  const Node& top = *tape_.nodes[top_];
+  return top.slot + top.output_count;
+}
+
 void Sweep::give_back() {
-  if (nested_) return;
-  tape_.sweeping = false;
-  cotangents_.clear();
-  tape_.cotangents = std::move(cotangents_);
+  if (!nested_) tape_.sweeping = false;
+  if (!room_is_empty_) {
+    cotangents_.clear();
+    room_.reaches.clear();
+  }
+  if (tape_.rooms.size() < tape_.rooms.capacity()) tape_.rooms.push_back(std::move(room_));
 }
 
 Sweep::~Sweep() {
@@ -324,6 +336,7 @@ void Sweep::step(Node& node, std::span<const char> reaches) {
   if (!reaches.empty()) {
     for (std::uint32_t i = 0; i < node.edge_count && i < 64; ++i)
       if (node.edges[i].tracked() && reaches[node.edges[i].node] == 0) wanted &= ~(std::uint64_t{1} << i);
+    beyond_reach_ = beyond_reach_ || node.edge_count > 64;
   }
   if (wanted == 0 && node.edge_count <= 64) return;
   // The fused rule serves where nobody differentiates it again.
@@ -494,7 +507,8 @@ std::vector<Tensor> Sweep::towards(const std::vector<Tensor>& xs, bool allow_unu
   };
   constexpr std::uint32_t kUnused = UINT32_MAX;
   std::vector<Target> targets;
-  std::vector<char> reaches(tape_.nodes.size(), 0);
+  std::vector<char>& reaches = room_.reaches;
+  if (reaches.size() < tape_.nodes.size()) reaches.resize(tape_.nodes.size());
   std::uint32_t lowest = top_ + 1;
   const auto find = [&](const Tensor& x) {
     // A leaf that this tape has not seen is simply unused; anything else that is not on the tape is a mistake.
@@ -514,6 +528,7 @@ std::vector<Tensor> Sweep::towards(const std::vector<Tensor>& xs, bool allow_unu
     finished_ = true;
     throw;
   }
+  lowest = std::max(lowest, options_.block.value_or(0));
   for (std::uint32_t i = lowest; i <= top_; ++i)
     for (const Edge& edge : std::span(tape_.nodes[i]->edges, tape_.nodes[i]->edge_count))
       if (edge.tracked() && reaches[edge.node] != 0) reaches[i] = 1;
@@ -530,10 +545,23 @@ std::vector<Tensor> Sweep::towards(const std::vector<Tensor>& xs, bool allow_unu
     const auto first = next;
     for (; next != order.end() && targets[*next].node == node.position; ++next)
       gradients[*next] = cotangents_[targets[*next].slot];
-    if (!options_.partial) return;
+    if (!options_.block) return;
     for (auto here = first; here != next; ++here) cotangents_[targets[*here].slot] = Tensor();
   });
-  std::fill(cotangents_.begin(), cotangents_.end(), Tensor());
+  for (; next != order.end(); ++next)  // below the block
+    if (targets[*next].node <= top_) gradients[*next] = cotangents_[targets[*next].slot];
+  // Only what this sweep has filled: one of a few nodes costs nothing for the others that the tape has.
+  const std::size_t first_slot =
+      std::min<std::size_t>(lowest_seed_, lowest <= top_ ? tape_.nodes[lowest]->slot : slots());
+  const auto at = [](auto& all, std::size_t i) { return all.begin() + static_cast<std::ptrdiff_t>(i); };
+  std::fill(at(cotangents_, first_slot), at(cotangents_, slots()), Tensor());
+  std::fill(at(reaches, std::min(lowest, top_)), at(reaches, top_) + 1, char{0});
+  for (const Target& target : targets) {
+    if (target.node == kUnused) continue;
+    reaches[target.node] = 0;
+    if (target.node <= top_) cotangents_[target.slot] = Tensor();
+  }
+  room_is_empty_ = !beyond_reach_;
   for (std::size_t k = 0; k < xs.size(); ++k) {
     if (gradients[k].defined()) {
       // Two results never share elements that a user could change through one of them.

@@ -1,6 +1,8 @@
 // The reverse sweep: a loop over the tape from the swept tensors down to the leaves.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -12,8 +14,9 @@ struct SweepOptions {
   bool retain = false;
   bool create_graph = false;
   bool strong_zero = false;
-  /// Holds the tensors asked for independent of each other: what reaches one of them goes no further down.
-  bool partial = false;
+  /// The first node of a block, which is swept alone: what reaches a node further down, or one of the tensors asked
+  /// for, stays there.
+  std::optional<std::uint32_t> block = {};
 };
 
 class Sweep {
@@ -48,6 +51,8 @@ class Sweep {
   /// Whether what a node's rule reads or adds to has tangents: the rule is differentiated again then.
   bool carries_tangents(const Node& node, Cotangents cotangents) const;
   void apply_hooks(std::uint32_t slot);
+  /// The number of slots of the nodes up to the top one.
+  std::size_t slots() const;
   void give_back();
   /// Ends a sweep that has succeeded; one that has not consumes the tape in the destructor.
   void finish();
@@ -55,7 +60,11 @@ class Sweep {
   TapeImpl& tape_;
   const char* name_;
   SweepOptions options_;
-  std::vector<Tensor> cotangents_;  // by slot
+  SweepRoom room_;
+  std::vector<Tensor>& cotangents_ = room_.cotangents;  // by slot
+  std::uint32_t lowest_seed_ = UINT32_MAX;              // slot
+  bool beyond_reach_ = false;                           // whether cotangents may have gone where nobody asked
+  bool room_is_empty_ = false;
   std::uint32_t top_ = 0;
   bool nested_ = false;  // inside a rule of an outer sweep of this tape
   bool finished_ = false;

@@ -77,6 +77,12 @@ struct Node {
   std::string_view name() const { return is_leaf() ? std::string_view("leaf") : table->name; }
 };
 
+/// What a sweep works in, kept for the next one: as large as the tape was, no tensor defined, nothing marked.
+struct SweepRoom {
+  std::vector<Tensor> cotangents;  // by slot
+  std::vector<char> reaches;       // by node
+};
+
 /// Values that study mode keeps beside a node.
 struct StudyValues {
   std::vector<Tensor> inputs;
@@ -147,7 +153,7 @@ struct TapeImpl {
   std::unordered_map<std::uint32_t, std::vector<GradientHook>> hooks;  // by slot
   SweepObserver observer;
   bool sweeping = false;
-  std::vector<Tensor> cotangents;  // by slot, while sweeping; kept for its memory
+  std::vector<SweepRoom> rooms;  // of sweeps that have ended
 
  private:
   [[noreturn]] void give_up(std::string_view op);
