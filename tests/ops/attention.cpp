@@ -2,6 +2,7 @@
 
 #include <array>
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 #include <limits>
 
 #include "fixture.hpp"
@@ -9,6 +10,7 @@
 #include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/same_bits.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -165,22 +167,27 @@ BOOST_AUTO_TEST_CASE(decision_18_a_blind_query_reaches_nothing) {
   const Tensor dy = normal({1, 2, kQueries, 4}, 4, float64);
   const Tensor sees = reshape(arange(kQueries) < kBlind, {kQueries, 1});
   const Mask mask = Mask::keep_pairs(expand(sees, {kQueries, 3}).contiguous());
-  const auto run = [&](const Tensor& queries, const Tensor& cotangent) {
+  const auto run = [&](const Tensor& queries, const Tensor& cotangent, double dropout) {
     std::vector<Tensor> xs;
     for (const Tensor& x : {queries, k, v}) xs.push_back(x.clone().set_requires_grad(true));
     Tape tape;
-    const Tensor y = scaled_dot_product_attention(xs[0], xs[1], xs[2], mask);
+    Generator generator(4);
+    const Tensor y =
+        scaled_dot_product_attention(xs[0], xs[1], xs[2], mask, {.dropout_p = dropout, .generator = &generator});
     std::vector<Tensor> all = tape.gradient(y, xs, {.cotangent = cotangent, .retain = true});
     for (const Tensor& d : tape.gradient(y, xs, {.cotangent = cotangent, .create_graph = true}))
       all.push_back(d.detach());
     all.push_back(y.detach());
     return all;
   };
-  const auto clean = run(q, dy);
-  for (const Poison& poison : {kNoNumbers, kLargeNumbers}) {
-    const auto dirty = run(poisoned(q, 0, kBlind, poison), poisoned(dy, 0, kBlind, poison));
-    for (std::size_t i = 0; i < clean.size(); ++i)
-      BOOST_TEST_CONTEXT(poison[0] << ", result " << i) check_close(dirty[i], clean[i], 1e-13);
+  for (const double dropout : {0.0, 0.2}) {
+    const auto clean = run(q, dy, dropout);
+    for (const Poison& poison : {kNoNumbers, kLargeNumbers}) {
+      const auto dirty = run(poisoned(q, 0, kBlind, poison), poisoned(dy, 0, kBlind, poison), dropout);
+      for (std::size_t i = 0; i < clean.size(); ++i)
+        BOOST_TEST_CONTEXT(poison[0] << ", dropout " << dropout << ", result " << i)
+      check_close(dirty[i], clean[i], 1e-13);
+    }
   }
   // No query at all sees a key: no tile writes the gradients of the keys.
   const Mask nothing = Mask::keep_pairs(zeros({kQueries, 3}, {.dtype = boolean}));
@@ -188,6 +195,19 @@ BOOST_AUTO_TEST_CASE(decision_18_a_blind_query_reaches_nothing) {
   Tape tape;
   const Tensor y = scaled_dot_product_attention(q, keys, v, nothing);
   check_close(tape.gradient(y, keys, {.cotangent = dy}), zeros(k.shape(), {.dtype = float64}), 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_query_that_holds_nan_shows_in_the_gradients_of_what_it_sees) {
+  const auto of = [](const std::vector<double>& x) { return from_vector(x, {1, 1, 2, 1}); };
+  const Tensor q = of({std::numeric_limits<double>::quiet_NaN(), 1.0});
+  const Tensor k = of({0.5, -1.0}).set_requires_grad(true);
+  const Tensor v = of({2.0, 3.0}).set_requires_grad(true);
+  for (const bool differentiable : {false, true}) {
+    Tape tape;
+    const Tensor y = scaled_dot_product_attention(q, k, v, Mask::causal());
+    for (const Tensor& d : tape.gradient(sum(y), {k, v}, {.create_graph = differentiable}))
+      BOOST_TEST(std::isnan(d.to_vector<double>()[0]), differentiable);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(decision_18_a_later_key_reaches_no_earlier_query) {

@@ -315,7 +315,8 @@ HWY_NOINLINE void head_forward(const Attention<T>& f, std::int64_t b, std::int64
       for (std::int64_t j = 0; j < keys; ++j)
         hn::StoreU(hn::Mul(hn::LoadU(Tag<T>(), column.at(j)), factor), Tag<T>(), column.at(j));
       const FirstLanes<T> lanes{std::min(N, end - i)};
-      lanes.store(max, kept.max + first_row + i);
+      // Max passes over NaN; a query that sees one is not one that sees nothing.
+      lanes.store(hn::IfThenElse(hn::IsNaN(factor), factor, max), kept.max + first_row + i);
       lanes.store(factor, kept.inverse_sum + first_row + i);
     }
     if (scores.guarded()) {
@@ -377,11 +378,11 @@ HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int6
       const Rows<T> p_column = {p.data + (i - begin), p.stride};
       const Rows<T> ds_column = {ds.data + (i - begin), ds.stride};
       scores.each_key(i, keys, p_column, [&](std::int64_t j, Vector<T> s, auto) HWY_ATTR {
-        const Vector<T> probability = hn::Mul(exponential<T>(hn::Sub(s, shift)), factor);
+        // What is hidden may be so large that dp is infinite, and what is seen beside it NaN.
+        const auto hidden = hn::Eq(s, splat(kLowest<T>));
+        const Vector<T> probability = hn::IfThenZeroElse(hidden, hn::Mul(exponential<T>(hn::Sub(s, shift)), factor));
         hn::StoreU(probability, Tag<T>(), p_column.at(j));
         const Vector<T> d = hn::Mul(probability, hn::Sub(hn::LoadU(Tag<T>(), ds_column.at(j)), mean));
-        // A hidden value may be so large that dp is infinite.
-        const auto hidden = hn::Eq(s, splat(kLowest<T>));
         hn::StoreU(hn::IfThenZeroElse(hidden, hn::Mul(d, scale)), Tag<T>(), ds_column.at(j));
       });
     }

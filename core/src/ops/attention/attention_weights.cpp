@@ -98,10 +98,15 @@ Tensor weights_of_kept(const Tensor& q, const Tensor& k, const Tensor& keep, dou
 }
 
 Tensor product_of_seen(const Tensor& pairs, const Tensor& vectors, const Tensor& keep) {
-  if (!keep.defined() || is_finite(vectors)) return matmul(pairs, vectors);
-  const Tensor shown = where(keep, pairs, 0.0);
-  return bilinear_with_strong_zeros(matmul(shown, vectors), shown, vectors,
-                                    [](const Tensor& a, const Tensor& b) { return matmul(a, b); });
+  if (!keep.defined()) return matmul(pairs, vectors);
+  const auto product = [&] {
+    if (is_finite(vectors)) return matmul(pairs, vectors);
+    const Tensor shown = where(keep, pairs, 0.0);
+    return bilinear_with_strong_zeros(matmul(shown, vectors), shown, vectors,
+                                      [](const Tensor& a, const Tensor& b) { return matmul(a, b); });
+  };
+  const Tensor sees = any(keep, -1, true);
+  return all(sees).item<bool>() ? product() : where(sees, product(), 0.0);  // which stops a blind query's cotangent
 }
 
 void check_attention(const char* op, const Tensor& q, const Tensor& k, const Mask& mask) {
