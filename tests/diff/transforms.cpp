@@ -180,6 +180,13 @@ BOOST_AUTO_TEST_CASE(decision_11_no_perturbation_confusion) {
   check_close(grad(nested)(num(3.0)), {6.0});
 }
 
+BOOST_AUTO_TEST_CASE(a_tangent_that_comes_back_is_a_copy) {
+  const Tensor v = tensor({1.0, 2.0}, {.dtype = float64});
+  Tensor dy = jvp([](const Tensor& x) { return x; }, tensor({3.0, 4.0}, {.dtype = float64}), v).second;
+  dy.mutable_data<double>()[0] = 9.0;
+  BOOST_TEST(v.to_vector<double>()[0] == 1.0);
+}
+
 BOOST_AUTO_TEST_CASE(only_the_argument_is_differentiated) {
   const Tensor x = num(3.0);
   const auto f = [&](const Tensor& a) { return a * a * x; };  // df/da = 2 a x = 18

@@ -156,6 +156,10 @@ BOOST_AUTO_TEST_CASE(ranges) {
                         says("[arange] from 0 in steps of 0.25 are no int64 values"));
   BOOST_CHECK_EXCEPTION(arange(0.5, 3.0), ValueError, says("[arange] from 0.5 in steps of 1 are no int64 values"));
   BOOST_CHECK_THROW(randint(INT64_MIN, INT64_MAX, {1}), ValueError);
+  BOOST_CHECK_EXCEPTION(randint(33554431, 33554432, {2}, {.dtype = float32}), ValueError,
+                        says("[randint] float32 does not hold every integer from 33554431 to 33554432"));
+  BOOST_CHECK_THROW(arange(0x1p53, 0x1p53 + 4.0), ValueError);
+  BOOST_TEST(values(arange(0x1p53 - 2.0, 0x1p53)) == (Values{0x1p53 - 2.0, 0x1p53 - 1.0}));
   BOOST_TEST(values(linspace(-1.0, 1.0, 5, {.dtype = float64})) == (Values{-1, -0.5, 0, 0.5, 1}));
   BOOST_TEST(values(linspace(3.0, 9.0, 1)) == (Values{3}));
   BOOST_CHECK_THROW(linspace(0.0, 1.0, 3, {.dtype = int64}), DTypeError);

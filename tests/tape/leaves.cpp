@@ -153,6 +153,7 @@ BOOST_AUTO_TEST_CASE(decision_05_grad_throws_and_has_grad_asks) {
   x.zero_grad();
   x.set_grad(tensor({4.0}, {.dtype = float64}));
   BOOST_TEST(x.grad().item() == 4.0);
+  BOOST_CHECK_THROW(arange(1).set_grad(arange(1)), DTypeError);
   const auto misfit = says("[set_grad] expected a gradient of shape [1] and dtype float64");
   BOOST_CHECK_EXCEPTION(x.set_grad(tensor({4.0})), DTypeError, misfit);
   BOOST_CHECK_EXCEPTION(x.set_grad(tensor({4.0, 5.0}, {.dtype = float64})), ShapeError, misfit);

@@ -183,7 +183,13 @@ std::pair<std::vector<Tensor>, std::vector<Tensor>> jvp(const TensorFunction& f,
   for (std::size_t j = 0; j < ys.size(); ++j) {
     if (!carries_gradient(ys[j])) continue;
     dys[j] = tangent_of(ys[j], level.id());
-    if (!dys[j].defined()) dys[j] = zeros_like(ys[j]);
+    if (!dys[j].defined()) {
+      dys[j] = zeros_like(ys[j]);
+    } else if (std::any_of(vs.begin(), vs.end(), [&](const Tensor& v) {
+                 return v.defined() && array_of(v).storage.get() == array_of(dys[j]).storage.get();
+               })) {  // a result that the caller writes may not change what was given
+      dys[j] = dys[j].clone();
+    }
     ys[j] = without_tangent(ys[j], level.id());
   }
   return {std::move(ys), std::move(dys)};

@@ -143,9 +143,8 @@ Tensor arange(double start, double stop, double step, TensorOptions options) {
   if (!is_floating(options.dtype) && (start != std::trunc(start) || step != std::trunc(step)))
     throw ValueError(fmt::format("[arange] from {} in steps of {} are no {} values: say .dtype = float32", start, step,
                                  to_string(options.dtype)));
-  constexpr double kBound = 9223372036854775808.0;  // 2^63
-  if (options.dtype == int64 && count > 0 && !(start >= -kBound && start < kBound && stop >= -kBound && stop <= kBound))
-    throw ValueError("[arange] values beyond int64");
+  if (options.dtype == int64 && count > 0 && std::max(std::abs(start), std::abs(stop)) > 0x1p53)
+    throw ValueError(fmt::format("[arange] from {} to {}: beyond 2^53 double does not count one by one", start, stop));
   return build({static_cast<std::int64_t>(count)}, options, [&](auto* out) {
     using T = std::remove_pointer_t<decltype(out)>;
     for (std::int64_t i = 0; i < static_cast<std::int64_t>(count); ++i)
@@ -207,6 +206,10 @@ Tensor randint(std::int64_t low, std::int64_t high, const Shape& shape, Generato
   if (__builtin_sub_overflow(high, low, &range))
     throw ValueError("[randint] from " + std::to_string(low) + " to " + std::to_string(high) +
                      " are more integers than 2^63 - 1");
+  const double most = std::max(std::abs(static_cast<double>(low)), std::abs(static_cast<double>(high)));
+  if (is_floating(options.dtype) && most > (options.dtype == float32 ? 0x1p24 : 0x1p53))
+    throw ValueError(
+        fmt::format("[randint] {} does not hold every integer from {} to {}", to_string(options.dtype), low, high));
   return build(shape, options, [&](auto* out) {
     using T = std::remove_pointer_t<decltype(out)>;
     const std::int64_t n = shape.numel();

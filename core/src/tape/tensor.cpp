@@ -212,6 +212,8 @@ void Tensor::set_grad(const Tensor& gradient) {
   };
   if (gradient.shape() != shape()) throw ShapeError(misfit());
   if (gradient.dtype() != dtype()) throw DTypeError(misfit());
+  if (!is_floating(dtype()))
+    throw DTypeError("[set_grad] only floating tensors have gradients, this one is " + std::string(to_string(dtype())));
   leaf_state(*this).grad = wrap(contiguous_copy(array_of(gradient)));
 }
 

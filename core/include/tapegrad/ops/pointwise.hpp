@@ -1,6 +1,8 @@
 // Operations on each element alone. All take float32 or float64, broadcast as NumPy does, and refuse to mix dtypes;
 // numbers take the tensor's dtype, which must be able to hold them (DTypeError: 2.5 beside an int64 tensor). Where
-// relu, clamp, maximum, minimum and where have slope 0 they stop any cotangent, an infinite one too: sqrt(relu(x)).
+// relu, clamp, maximum, minimum and where have slope 0 they stop any cotangent, an infinite one too: sqrt(relu(x)) has
+// gradient 0 there. Tangents and second derivatives meet 0 times infinity in sqrt first, and are NaN unless the sweep
+// has .strong_zero.
 // add, sub, mul, neg, maximum and minimum take int64 too, and wrap around. Where a gradient is a choice (kinks, ties,
 // domain borders) the op's line says which one it makes.
 #pragma once

@@ -9,6 +9,7 @@ namespace {
 /// Without a gradient, of tensors that a tape may track.
 Tensor close(const char* op, const Tensor& a, const Tensor& b, const CloseOptions& options) {
   expect_same_dtype(op, a, b);
+  broadcast_shapes(op, a.shape(), b.shape());  // throws under this name
   const NoRecord pause;
   Tensor same = a == b;  // infinities of one sign too
   if (!is_floating(a.dtype())) return same;

@@ -65,7 +65,12 @@ struct Pad : Op<Pad> {
              })}};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"count",
+    return {{"a number that the dtype has not",
+             [] {
+               pad(arange(3), {{1, 0}}, 1.5);
+             },
+             "[pad] int64 has no 1.5"},
+            {"count",
              [] {
                pad(zeros({2, 3}), {{1, 1}});
              },
@@ -93,6 +98,7 @@ Tensor pad(const Tensor& x, const std::vector<PadWidth>& widths, double value) {
   if (widths.size() != x.shape().size())
     throw ShapeError(
         fmt::format("[pad] expected a width for each dimension of {}, got {}", to_string(x.shape()), widths.size()));
+  engine::expect_number_of("pad", x.dtype(), value);
   Shape before;
   Shape after;
   for (const PadWidth& width : widths) {
