@@ -402,4 +402,46 @@ BOOST_AUTO_TEST_CASE(values_said_to_be_rough_are_judged_as_such) {
   BOOST_TEST(report.ok(), to_string(report));
 }
 
+BOOST_AUTO_TEST_CASE(what_differences_cannot_tell_is_not_called_right) {
+  // sin(x) on top of a number that leaves little room for it: at 1e10 a slope is known to a fiftieth, at 1e12 not at
+  // all.
+  const auto verdict = [](double offset, double factor) {
+    return check_at(
+               0.7, [offset](double x) { return offset + std::sin(x); }, factor * std::cos(0.7))
+        .verdict();
+  };
+  BOOST_TEST((verdict(1e10, 1.0) == Verdict::ok));
+  BOOST_TEST((verdict(1e10, 1.1) == Verdict::wrong));
+  for (const double factor : {1.0, 1.1, 2.0}) BOOST_TEST((verdict(1e12, factor) == Verdict::unreliable), factor);
+  const GradcheckReport hidden =
+      check_gradient([](Point x) { return 1e6 * x[0] * x[0] + std::sin(x[1]) / 1e6; },
+                     [](Point x) {
+                       return Numbers{2e6 * x[0], 2.0 * std::cos(x[1]) / 1e6};
+                     },
+                     Numbers{0.7, 0.3}, {.input_names = {"a", "b"}, .input_shapes = {{1}, {1}}});
+  BOOST_TEST((hidden.verdict() == Verdict::unreliable), to_string(hidden));
+  BOOST_TEST(to_string(hidden).find("differences tell this slope to") != std::string::npos, to_string(hidden));
+}
+
+BOOST_AUTO_TEST_CASE(a_function_that_moves_its_own_point_is_caught) {
+  const auto moves = [](Point x) {
+    const_cast<double&>(x[0]) += 1.0;
+    return x[0] * x[0];
+  };
+  const GradcheckReport report = check_gradient(
+      moves, [](Point x) { return Numbers{2.0 * x[0]}; }, Numbers{1.0});
+  BOOST_TEST((report.verdict() == Verdict::wrong));
+  BOOST_TEST(to_string(report).find("the function changes its input") != std::string::npos, to_string(report));
+}
+
+BOOST_AUTO_TEST_CASE(a_slope_that_is_infinite_on_both_sides) {
+  const auto root = [](double x) { return std::cbrt(x); };
+  const double infinite = std::numeric_limits<double>::infinity();
+  BOOST_TEST((check_at(0.0, root, infinite).verdict() == Verdict::ok));
+  BOOST_TEST((check_at(0.0, root, 1.0).verdict() == Verdict::out_of_domain));
+  // A jump is no such slope.
+  const auto jump = [](double x) { return x > 0.3 ? 1.0 : 0.0; };
+  BOOST_TEST((check_at(0.3, jump, infinite).verdict() != Verdict::ok));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

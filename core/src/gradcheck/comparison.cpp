@@ -262,7 +262,7 @@ class Comparison {
         compared = true;
         significant = significant || c.significant;
         ++report_.comparisons;
-        steepest = std::max(steepest, std::abs(slope.value));
+        steepest = std::max(steepest, slope.divergence != 0.0 ? kInfinity : std::abs(slope.value));
         if (std::isfinite(slope.error)) {
           numeric(o, j) = slope.value;
           squared_error += slope.error * slope.error;
@@ -287,10 +287,17 @@ class Comparison {
     ranking.file(finding);
     judge_vacuity(finding, compared, significant && std::max(scale, steepest) > 1e3 * precision_.epsilon * natural);
     note_what_was_left_out(finding);
+    note_doubt(finding);
     numeric_.push_back(std::move(numeric));
     if (finding.verdict == Verdict::wrong)
       finding.diagnosis = diagnose(block_of(i, claimed, numeric_.back(), std::sqrt(squared_error)));
     report_.findings.push_back(std::move(finding));
+  }
+
+  static void note_doubt(GradcheckFinding& finding) {
+    if (finding.verdict == Verdict::unreliable && finding.note.empty() && !finding.worst.empty())
+      finding.note = fmt::format("differences tell this slope to {:.2g} at best, and it is {:.2g}", finding.tolerance,
+                                 std::abs(finding.analytic));
   }
 
   /// Outputs that are not finite have no derivative to compare: says how many, where nothing else is said.
@@ -538,11 +545,19 @@ class Comparison {
         }
       }
       ranking.file(finding);
-      if (finding.verdict == Verdict::wrong && i < numeric_.size() && squared_to_numeric != squared_to_reverse)
-        finding.note = squared_to_numeric < squared_to_reverse ? "finite differences side with the forward rule"
-                                                               : "finite differences side with the reverse rule";
+      if (finding.verdict == Verdict::wrong && i < numeric_.size())
+        finding.note = side_taken(squared_to_numeric, squared_to_reverse);
       report_.findings.push_back(std::move(finding));
     }
+  }
+
+  /// Which rule the differences side with, from the squared distances of both to them.
+  static std::string side_taken(double to_forward, double to_reverse) {
+    if (std::isfinite(to_forward) && !std::isfinite(to_reverse)) return "the reverse rule is not finite here";
+    if (std::isfinite(to_reverse) && !std::isfinite(to_forward)) return "the forward rule is not finite here";
+    if (to_forward < to_reverse) return "finite differences side with the forward rule";
+    if (to_forward > to_reverse) return "finite differences side with the reverse rule";
+    return "";
   }
 
   void compare_modes(Ranking& ranking, std::size_t i, double forward_value, std::span<const double> row,

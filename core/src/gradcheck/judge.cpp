@@ -33,7 +33,10 @@ Judgement judge(double analytic, const Slope& slope, const Scales& scales) {
   // Differences across a kink that happen to agree are no proof; sides that differ by rounding are no kink.
   const bool kink =
       slope.kink && std::abs(slope.above - slope.below) > std::max(scales.rough * scales.block, 2.0 * tolerance);
-  if (close && !kink && (!rough || doubt <= 1e-6 * std::max(scales.natural, 1.0))) return j;
+  // Beside the function's own size rough differences are enough: for what is zero to rounding, and to a tenth.
+  const bool fair = doubt <= 1e-6 * std::max(scales.natural, 1.0) &&
+                    (std::abs(analytic) <= scales.floor || doubt <= 0.1 * scales.block);
+  if (close && !kink && (!rough || fair)) return j;
   if (slope.kink) {
     const double slack = scales.floor + 1e-3 * std::max(std::abs(slope.below), std::abs(slope.above));
     j.verdict = lies_between(analytic, slope.below, slope.above, slack) ? Verdict::kink : Verdict::wrong;

@@ -95,7 +95,20 @@ bool moves_regardless(const Readings& at) {
   return rise > std::max(64.0 * at.rounding, at.noise) && rise > 0.75 * rise2;
 }
 
+/// The sign of a slope that grows at every halving of the step, though not as a jump's does, in proportion; else 0.
+double growth(const Readings& at) {
+  double last = 0.0;
+  for (std::size_t k = 0; k < at.steps; ++k) {
+    const double slope = (at.above[k] - at.below[k]) * at.family.per_width[k];
+    const double ratio = slope / last;
+    if (k > 0 && !(ratio > 1.1 && ratio < 1.9)) return 0.0;
+    last = slope;
+  }
+  return at.steps == kSteps ? std::copysign(1.0, last) : 0.0;
+}
+
 void two_sided(const Readings& at, double y, double epsilon, Slope& best) {
+  best.divergence = growth(at);
   if (moves_regardless(at)) return;
   const bool kinked = best.kink;
   compare_sides(at, y, best);
