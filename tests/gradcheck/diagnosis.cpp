@@ -106,6 +106,42 @@ BOOST_AUTO_TEST_CASE(a_transposed_gradient_is_told) {
   expect(check_pullback(product, rule(true), w, few), GradcheckMistake::transposed, "axes 0 and 1");
 }
 
+BOOST_AUTO_TEST_CASE(a_layout_by_columns_is_told) {
+  const Numbers a = normal(12, 3);
+  // y_r = sum_c a_rc x_c^2, its Jacobian by rows or by columns
+  const auto check = [&](std::size_t rows, std::size_t columns) {
+    const auto f = [&, rows, columns](Point x) {
+      Numbers y(rows, 0.0);
+      for (std::size_t r = 0; r < rows; ++r)
+        for (std::size_t c = 0; c < columns; ++c) y[r] += a[r * columns + c] * x[c] * x[c];
+      return y;
+    };
+    const auto by_columns = [&, rows, columns](Point x) {
+      Numbers j(rows * columns);
+      for (std::size_t r = 0; r < rows; ++r)
+        for (std::size_t c = 0; c < columns; ++c) j[c * rows + r] = 2.0 * a[r * columns + c] * x[c];
+      return j;
+    };
+    return check_jacobian(f, by_columns, normal(columns, 4));
+  };
+  expect(check(3, 3), GradcheckMistake::transposed, "J in place of J^T");
+  expect(check(2, 5), GradcheckMistake::transposed, "laid out column by column");
+
+  const auto loss = [&](Point w) {
+    double sum = 0.0;
+    for (std::size_t k = 0; k < 12; ++k) sum += a[k] * std::sin(w[k]);
+    return sum;
+  };
+  const auto gradient_by_columns = [&](Point w) {
+    Numbers g(12);
+    for (std::size_t r = 0; r < 3; ++r)
+      for (std::size_t c = 0; c < 4; ++c) g[c * 3 + r] = a[r * 4 + c] * std::cos(w[r * 4 + c]);
+    return g;
+  };
+  expect(check_gradient(loss, gradient_by_columns, normal(12, 5), {.input_shapes = {{3, 4}}}),
+         GradcheckMistake::transposed, "column by column");
+}
+
 BOOST_AUTO_TEST_CASE(the_wrong_axis_is_told) {
   const Numbers x = normal(kSide * kSide, 5);
   const auto at = [](std::size_t i, std::size_t j, bool by_row) { return by_row ? i * kSide + j : j * kSide + i; };

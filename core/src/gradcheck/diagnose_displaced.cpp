@@ -1,6 +1,7 @@
 // Right values at wrong places: axes exchanged, elements reversed, moved or repeated; terms along another axis.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -51,12 +52,17 @@ class Displacement {
 
   Diagnosis find() const {
     if (Diagnosis found = exchanged_axes()) return found;
+    if (Diagnosis found = laid_out_otherwise()) return found;
     return moved_elements();
   }
 
  private:
   Diagnosis test(GradcheckMistake mistake, const Places& rows, const Places& columns, const std::string& text) const {
-    const double left = residual_.unexplained(taken(block_.numeric, rows, columns));
+    return explained(mistake, taken(block_.numeric, rows, columns), text);
+  }
+
+  Diagnosis explained(GradcheckMistake mistake, const Matrix& predicted, const std::string& text) const {
+    const double left = residual_.unexplained(predicted);
     if (left > residual_.allowed()) return std::nullopt;
     return GradcheckDiagnosis{mistake, fmt::format("{} ({:.1e} of the error unexplained)", text, left), left};
   }
@@ -97,6 +103,31 @@ class Displacement {
                                                  a, b)))
             return found;
     return std::nullopt;
+  }
+
+  /// Column by column where rows were expected: the whole Jacobian, which is transposed then where it is square, or the
+  /// input's gradient.
+  Diagnosis laid_out_otherwise() const {
+    const Matrix& m = block_.numeric;
+    if (m.rows > 1 && m.columns > 1) {
+      Matrix predicted(m.rows, m.columns);
+      for (std::size_t k = 0; k < m.values.size(); ++k) predicted.values[k] = m(k % m.rows, k / m.rows);
+      if (Diagnosis found = explained(GradcheckMistake::transposed, predicted,
+                                      m.rows == m.columns ? "analytic = numeric transposed: J in place of J^T"
+                                                          : "analytic = numeric laid out column by column"))
+        return found;
+    }
+    if (block_.input_shape.size() < 2) return std::nullopt;
+    const Extents reversed(block_.input_shape.rbegin(), block_.input_shape.rend());
+    Places columns(m.columns);
+    for (std::size_t k = 0; k < columns.size(); ++k) {
+      Extents at = unravel(static_cast<std::int64_t>(k), reversed);
+      std::reverse(at.begin(), at.end());
+      columns[k] = static_cast<std::size_t>(ravel(at, block_.input_shape));
+    }
+    return test(GradcheckMistake::transposed, rows_, columns,
+                "analytic = numeric with the input's elements laid out column by column: transposed, or of an array "
+                "whose first axis runs fastest");
   }
 
   Diagnosis moved_elements() const {
