@@ -434,6 +434,12 @@ BOOST_AUTO_TEST_CASE(a_function_that_moves_its_own_point_is_caught) {
   BOOST_TEST(to_string(report).find("the function changes its input") != std::string::npos, to_string(report));
 }
 
+BOOST_AUTO_TEST_CASE(names_need_parts) {
+  BOOST_CHECK_EXCEPTION(check_gradient(rosenbrock, rosenbrock_gradient, kPoint, {.input_names = {"a", "b"}}),
+                        ValueError,
+                        says("[check_gradient] 2 input_names for 1 part of x: input_shapes cuts it into parts"));
+}
+
 BOOST_AUTO_TEST_CASE(a_slope_that_is_infinite_on_both_sides) {
   const auto root = [](double x) { return std::cbrt(x); };
   const double infinite = std::numeric_limits<double>::infinity();

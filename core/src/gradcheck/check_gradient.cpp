@@ -52,6 +52,9 @@ std::vector<Part> parts_of(const char* name, Point x, const GradcheckOptions& op
   }
   if (parts.size() != shapes.size() || begin != x.size())
     throw ValueError(fmt::format("[{}] input_shapes do not add up to the {} elements of x", name, x.size()));
+  if (options.input_names.size() > parts.size())
+    throw ValueError(fmt::format("[{}] {} input_names for {} part{} of x: input_shapes cuts it into parts", name,
+                                 options.input_names.size(), parts.size(), parts.size() == 1 ? "" : "s"));
   return parts;
 }
 

@@ -17,7 +17,8 @@ struct GradcheckOptions {
   int directions = 6;          ///< how many, for each input: 1 at least
   std::vector<Allowance> allow = {};
 
-  /// Printed in place of the inputs' numbers. Fewer names than inputs: the rest keep their numbers.
+  /// Printed in place of the inputs' numbers. Fewer names than inputs: the rest keep their numbers. (More than a plain
+  /// callable has parts: ValueError.)
   std::vector<std::string> input_names = {};
   /// For plain callables: the shapes of the consecutive parts of x, row-major. Empty: x is one vector.
   std::vector<std::vector<std::int64_t>> input_shapes = {};
@@ -27,7 +28,7 @@ struct GradcheckOptions {
   /// brings float32 tensors of its own into its operations.
   bool differences_in_float64 = false;
   /// The relative accuracy of f's values where it is not rounding: 1e-8 for an iteration that stops there. 0: rounding.
-  /// Finite, not negative.
+  /// Finite, not negative. Beyond 1e-5 differences tell little of any slope.
   double accuracy = 0.0;
 };
 
