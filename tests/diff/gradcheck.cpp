@@ -240,6 +240,17 @@ BOOST_AUTO_TEST_CASE(a_kink_passes_with_a_value_between_the_slopes) {
   BOOST_TEST((report.verdict() == Verdict::ok), fmt::format("{}", report));
 }
 
+BOOST_AUTO_TEST_CASE(a_kink_of_the_function_is_one_at_order_2_too) {
+  const Tensor x = from_vector<double>({0.0, 1.0}, {2});
+  const GradcheckReport report = tapegrad::gradcheck([](const Tensor& a) { return abs(a); }, x);
+  BOOST_TEST(report.ok(), fmt::format("{}", report));
+  BOOST_TEST((report.verdict() == Verdict::kink));
+  // A gradient whose own slope is infinite, where the function has none of its own: told as before.
+  const GradcheckReport steep =
+      tapegrad::gradcheck([](const Tensor& a) { return abs(a) * sqrt(abs(a)); }, x, {.forward_mode = false});
+  BOOST_TEST(!steep.ok(), fmt::format("{}", steep));
+}
+
 BOOST_AUTO_TEST_CASE(vacuous_comparisons_do_not_pass_in_silence) {
   // The sum of x minus its mean is zero whatever x is.
   const auto centred_sum = [](const Tensor& x) { return sum_to(x - sum_to(x, {1}) * (1.0 / 8.0), {}); };

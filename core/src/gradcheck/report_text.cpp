@@ -63,7 +63,7 @@ std::string details(const GradcheckReport& report, const GradcheckFinding& f) {
   std::string text = fmt::format("\n{}, order {}, {}{}\n", to_string(f.verdict), f.order, f.mode,
                                  f.input < 0 ? std::string() : fmt::format(", input '{}'", f.input_name));
   if (f.verdict == Verdict::wrong && !f.worst.empty()) text += elements(f);
-  if (f.verdict == Verdict::kink)
+  if (f.verdict == Verdict::kink && f.slope_below != f.slope_above)
     text += labelled("slopes", fmt::format("{:.6g} below, {:.6g} above; the derivative is {:.6g}", f.slope_below,
                                            f.slope_above, f.analytic));
   if (!f.note.empty()) text += labelled("note", f.note);
