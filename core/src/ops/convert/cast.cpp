@@ -7,7 +7,8 @@ namespace tapegrad {
 /// Between the floating dtypes. Other conversions carry no gradient and are not recorded.
 struct Cast : Op<Cast> {
   static constexpr std::string_view name = "cast";
-  static constexpr std::string_view math = R"(y = x \text{ in the new dtype};\quad \bar x = \bar y \text{ in the old one})";
+  static constexpr std::string_view math =
+      R"(y = x \text{ in the new dtype};\quad \bar x = \bar y \text{ in the old one})";
   static constexpr Keep keep = Keep::nothing;
   static constexpr bool linear = true;
   DType to;
