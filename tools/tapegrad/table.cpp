@@ -12,11 +12,14 @@ namespace {
 
 constexpr std::size_t kGap = 2;
 
-std::vector<std::size_t> widths_of(const std::vector<Column>& heads, const std::vector<std::vector<Cell>>& rows) {
+/// Of each column: the largest that `measure` finds of its heading and cells.
+template <class Measure>
+std::vector<std::size_t> widths_of(const std::vector<Column>& heads, const std::vector<std::vector<Cell>>& rows,
+                                   const Measure& measure) {
   std::vector<std::size_t> widths;
   for (std::size_t c = 0; c < heads.size(); ++c) {
-    std::size_t width = display_width(heads[c].heading);
-    for (const auto& row : rows) width = std::max(width, display_width(row[c].text));
+    std::size_t width = measure(heads[c].heading);
+    for (const auto& row : rows) width = std::max(width, measure(row[c].text));
     widths.push_back(width);
   }
   return widths;
@@ -35,20 +38,11 @@ std::size_t least_sum(const std::vector<std::size_t>& widths) {
 std::size_t indent_of(const std::string& text) { return std::min(text.find_first_not_of(' '), text.size()); }
 
 /// A column cannot be narrower than its longest word.
-std::vector<std::size_t> least_widths(const std::vector<Column>& heads, const std::vector<std::vector<Cell>>& rows) {
+std::size_t longest_word(const std::string& text) {
   constexpr std::size_t kWords = 1;  // as narrow as wrapped() can make it
-  const auto longest_word = [](const std::string& text) {
-    std::size_t longest = 0;
-    for (const std::string& word : wrapped(text, kWords)) longest = std::max(longest, display_width(word));
-    return indent_of(text) + longest;
-  };
-  std::vector<std::size_t> widths;
-  for (std::size_t c = 0; c < heads.size(); ++c) {
-    std::size_t width = longest_word(heads[c].heading);
-    for (const auto& row : rows) width = std::max(width, longest_word(row[c].text));
-    widths.push_back(width);
-  }
-  return widths;
+  std::size_t longest = 0;
+  for (const std::string& word : wrapped(text, kWords)) longest = std::max(longest, display_width(word));
+  return indent_of(text) + longest;
 }
 
 /// Takes columns from the widest, and of equals from the last, until all fit or none can give.
@@ -94,7 +88,7 @@ void append_row(std::vector<std::string>& lines, const std::vector<Column>& head
 
 std::vector<std::string> table_lines(std::vector<Column> heads, std::vector<std::vector<Cell>> rows,
                                      const Terminal& terminal) {
-  std::vector<std::size_t> widths = widths_of(heads, rows);
+  std::vector<std::size_t> widths = widths_of(heads, rows, [](const std::string& text) { return display_width(text); });
   for (std::size_t c = heads.size(); c-- > 0 && least_sum(widths) > terminal.width;) {
     if (!heads[c].optional) continue;
     const auto at = static_cast<std::ptrdiff_t>(c);
@@ -102,7 +96,7 @@ std::vector<std::string> table_lines(std::vector<Column> heads, std::vector<std:
     widths.erase(widths.begin() + at);
     for (auto& row : rows) row.erase(row.begin() + at);
   }
-  narrow(widths, least_widths(heads, rows), terminal.width);
+  narrow(widths, widths_of(heads, rows, longest_word), terminal.width);
   std::vector<std::string> lines;
   std::vector<Cell> headings;
   std::transform(heads.begin(), heads.end(), std::back_inserter(headings), [](const Column& c) {
