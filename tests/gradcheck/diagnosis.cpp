@@ -142,6 +142,30 @@ BOOST_AUTO_TEST_CASE(a_layout_by_columns_is_told) {
          GradcheckMistake::transposed, "column by column");
 }
 
+BOOST_AUTO_TEST_CASE(only_wrong_elements_are_listed_and_what_is_not_located_is_told) {
+  const auto squares = [](Point x) {
+    double sum = 1e6;  // whose rounding differences see
+    for (const double v : x) sum += v * v;
+    return sum;
+  };
+  const auto gradient = [](Point x) {
+    Numbers g;
+    for (const double v : x) g.push_back(2.0 * v);
+    g[7] *= 1.5;
+    return g;
+  };
+  const auto check = [&](std::int64_t budget) {
+    return check_gradient(squares, gradient, normal(3000, 6), {.budget = budget}).findings.front();
+  };
+  const GradcheckFinding along = check(700);
+  BOOST_TEST(along.worst.front().index.empty());
+  BOOST_TEST(along.note ==
+             "3000 elements are compared along random directions alone: a budget of 751 shows which are wrong");
+  const GradcheckFinding located = check(751);
+  BOOST_TEST_REQUIRE(located.worst.size() == 1U);
+  BOOST_TEST(located.worst.front().index == std::vector<std::int64_t>{7}, boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(the_wrong_axis_is_told) {
   const Numbers x = normal(kSide * kSide, 5);
   const auto at = [](std::size_t i, std::size_t j, bool by_row) { return by_row ? i * kSide + j : j * kSide + i; };

@@ -295,6 +295,8 @@ class Comparison {
   }
 
   static void note_doubt(GradcheckFinding& finding) {
+    if (finding.verdict == Verdict::out_of_domain && finding.note.empty())
+      finding.note = "differences find no slope: the function jumps, ends or throws beside this point";
     if (finding.verdict == Verdict::unreliable && finding.note.empty() && !finding.worst.empty())
       finding.note = fmt::format("differences tell this slope to {:.2g} at best, and it is {:.2g}", finding.tolerance,
                                  std::abs(finding.analytic));
@@ -429,20 +431,34 @@ class Comparison {
   /// cost no more than a diagnosis may.
   void locate(std::size_t i, GradcheckFinding& finding) {
     const Part& part = subject_.parts[i];
-    if (subject_.outputs.size() > kMostRows) return;
+    const auto say = [&finding](std::string note) {
+      if (finding.note.empty()) finding.note = std::move(note);
+    };
+    if (subject_.outputs.size() > kMostRows)
+      return say(
+          fmt::format("{} outputs, more than {}, are compared along random directions alone: check a part of them "
+                      "to see which elements are wrong",
+                      subject_.outputs.size(), kMostRows));
+    const auto calls = static_cast<std::int64_t>(2 * part.values.size());
+    if (calls > diagnosis_calls_)
+      return say(
+          fmt::format("{} elements are compared along random directions alone: a budget of {} shows which are wrong",
+                      part.values.size(), calls / kDiagnosisCalls + 1));
     const std::optional<Matrix> numeric = plain_differences(i, i, part.values);
     if (!numeric) return;
     if (claimed_.empty()) claimed_ = claimed_rows();
     const Matrix& claimed = claimed_[i];
     const double scale = std::max(largest(claimed.values), largest(numeric->values));
-    const double rough = std::cbrt(precision_.epsilon) * std::cbrt(precision_.epsilon) * scale;
+    const double share = std::cbrt(precision_.epsilon) * std::cbrt(precision_.epsilon);
+    const double rough = share * scale;
+    const double rounding = 10.0 * share * largest(subject_.outputs);
     finding.element_errors.assign(part.values.size(), 0.0);
     Ranking ranking;
     for (std::size_t o = 0; o < claimed.rows; ++o) {
       for (std::size_t j = 0; j < claimed.columns; ++j) {
         note_error(finding.element_errors[j], claimed(o, j), (*numeric)(o, j), scale);
         const double error = std::abs(claimed(o, j) - (*numeric)(o, j));
-        const double tolerance = 100.0 * rough + precision_.floor * scale;
+        const double tolerance = 100.0 * rough + precision_.floor * scale + rounding;
         const double excess = std::isfinite(error) ? error / tolerance : kInfinity;
         if (excess <= 1.0 || !ranking.would_enter(Verdict::wrong, excess)) continue;
         ranking.add({Verdict::wrong, unravel(static_cast<std::int64_t>(j), part.shape), static_cast<std::int64_t>(o),
