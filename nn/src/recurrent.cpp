@@ -26,8 +26,9 @@ namespace {
 void check_sizes(std::string_view layer, std::int64_t input_size, std::int64_t hidden_size) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 4;  // there are up to four gates
   if (std::min(input_size, hidden_size) < 1 || std::max(input_size, hidden_size) > kMost)
-    throw ValueError(fmt::format("[{}] expected sizes of at least 1, got input_size {} and hidden_size {}", layer,
-                                 input_size, hidden_size));
+    throw ValueError(fmt::format("[{}] expected sizes of at least 1{}, got input_size {} and hidden_size {}", layer,
+                                 std::min(input_size, hidden_size) < 1 ? "" : " and within reason", input_size,
+                                 hidden_size));
 }
 
 RecurrentWeights make_weights(std::int64_t gates, std::int64_t input_size, std::int64_t hidden_size, bool bias,

@@ -15,7 +15,11 @@ namespace tapegrad::nn {
 
 namespace {
 
-constexpr std::int64_t kMostFeatures = std::numeric_limits<std::int64_t>::max() / 4;
+/// Four times as many must be a number.
+void expect_width(const char* layer, std::int64_t embed_dim) {
+  if (embed_dim > std::numeric_limits<std::int64_t>::max() / 4)
+    throw ValueError(fmt::format("[{}] embed_dim {} is too large", layer, embed_dim));
+}
 
 std::int64_t hidden_width(std::int64_t ffn_dim, std::int64_t embed_dim) {
   return ffn_dim == 0 ? 4 * embed_dim : ffn_dim;
@@ -24,7 +28,8 @@ std::int64_t hidden_width(std::int64_t ffn_dim, std::int64_t embed_dim) {
 // The options, once they have been checked: before the first part is made of them.
 
 const FeedForwardOptions& checked_feed_forward(const FeedForwardOptions& options) {
-  if (options.embed_dim < 0 || options.embed_dim > kMostFeatures || options.ffn_dim < 0)
+  expect_width("FeedForward", options.embed_dim);
+  if (options.embed_dim < 0 || options.ffn_dim < 0)
     throw ValueError(fmt::format("[FeedForward] expected sizes of at least 0, got embed_dim {} and ffn_dim {}",
                                  options.embed_dim, options.ffn_dim));
   expect_dropout("FeedForward", options.dropout);
@@ -35,8 +40,7 @@ const FeedForwardOptions& checked_feed_forward(const FeedForwardOptions& options
 template <class Options>
 const Options& checked_encoder(const char* layer, const Options& options) {
   expect_heads(layer, options.embed_dim, options.num_heads);
-  if (options.embed_dim > kMostFeatures)
-    throw ValueError(fmt::format("[{}] embed_dim {} is too large", layer, options.embed_dim));
+  expect_width(layer, options.embed_dim);
   if (options.ffn_dim < 0)
     throw ValueError(fmt::format("[{}] expected ffn_dim of at least 0, got {}", layer, options.ffn_dim));
   expect_dropout(layer, options.dropout);

@@ -10,6 +10,7 @@
 #include "says.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"
@@ -245,6 +246,18 @@ BOOST_AUTO_TEST_CASE(a_kink_of_the_function_is_one_at_order_2_too) {
   const GradcheckReport report = tapegrad::gradcheck([](const Tensor& a) { return abs(a); }, x);
   BOOST_TEST(report.ok(), fmt::format("{}", report));
   BOOST_TEST((report.verdict() == Verdict::kink));
+  // As many as there are, and no other element with them: x[12]^1.5 has a gradient whose own slope is infinite.
+  const Tensor many = zeros({13}, {.dtype = float64});
+  const Tensor weights = arange(1.0, 14.0, 1.0, {.dtype = float64});
+  const auto ramps = [&](const Tensor& a) { return relu(a) * weights; };
+  BOOST_TEST(tapegrad::gradcheck(ramps, many).ok());
+  const auto steep_end = [&](const Tensor& a) {
+    const Tensor last = a.slice(0, {.start = 12});
+    return sum(ramps(a).slice(0, {.stop = 12})) + sum(where(last > 0.0, abs(last) * sqrt(abs(last)), 0.0));
+  };
+  const GradcheckReport mixed = tapegrad::gradcheck(steep_end, {many}, {.forward_mode = false});
+  BOOST_TEST((mixed.verdict() == Verdict::out_of_domain || mixed.verdict() == Verdict::wrong),
+             fmt::format("{}", mixed));
   // A gradient whose own slope is infinite, where the function has none of its own: told as before.
   const GradcheckReport steep =
       tapegrad::gradcheck([](const Tensor& a) { return abs(a) * sqrt(abs(a)); }, x, {.forward_mode = false});

@@ -2,6 +2,7 @@
 #include "tapegrad/gradcheck/report.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -42,6 +43,10 @@ BOOST_AUTO_TEST_CASE(a_nan_has_no_sign) {
   const std::string text = fmt::format("{}", check_gradient([](Point x) { return x[0] * x[0]; }, none, Numbers{1.0}));
   BOOST_TEST(text.find(" nan ") != std::string::npos, text);
   BOOST_TEST(text.find("-nan") == std::string::npos, text);
+  const auto infinite = [](Point x) { return Numbers(x.size(), std::numeric_limits<double>::infinity()); };
+  const std::string steep =
+      fmt::format("{}", check_gradient([](Point x) { return x[0] * x[0]; }, infinite, Numbers{1.0}));
+  BOOST_TEST(steep.find("nan") == std::string::npos, steep);
 }
 
 BOOST_AUTO_TEST_CASE(the_json_is_json) {

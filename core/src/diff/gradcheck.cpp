@@ -234,27 +234,6 @@ std::vector<std::string> names_of(std::size_t inputs, std::size_t cotangents, co
 
 }  // namespace
 
-namespace {
-
-/// Where the function has a kink its gradient jumps: what order 2 finds there is no more than that.
-void excuse_kinks(GradcheckReport& report) {
-  const auto on_kink = [&report](const GradcheckFinding& second) {
-    return std::any_of(report.findings.begin(), report.findings.end(), [&second](const GradcheckFinding& first) {
-      return first.order == 1 && first.input == second.input &&
-             std::any_of(first.worst.begin(), first.worst.end(), [&second](const GradcheckElement& e) {
-               return e.verdict == Verdict::kink && e.index == second.index;
-             });
-    });
-  };
-  for (GradcheckFinding& f : report.findings) {
-    if (f.order != 2 || f.verdict != Verdict::out_of_domain || !on_kink(f)) continue;
-    f.verdict = Verdict::kink;
-    f.note = "the gradient jumps at the kink and has no derivative there";
-  }
-}
-
-}  // namespace
-
 namespace engine {
 
 GradcheckReport gradcheck(const TensorFunction& f, const std::vector<Tensor>& inputs, const GradcheckOptions& options) {
@@ -270,7 +249,8 @@ GradcheckReport gradcheck(const TensorFunction& f, const std::vector<Tensor>& in
   report.seed = options.seed;
   std::vector<Tensor> point = copies(inputs);
   TensorSubject first(f, point, names_of(point.size(), 0, options), options);
-  if (first.prepare(1, report)) checker::compare(first, 1, options, report);
+  checker::Kinks kinks;
+  if (first.prepare(1, report)) kinks = checker::compare(first, 1, options, report);
   if (options.order == 2) {
     const std::size_t count = point.size();
     const TensorFunction gradient = [&f, count](const std::vector<Tensor>& all) {
@@ -281,8 +261,7 @@ GradcheckReport gradcheck(const TensorFunction& f, const std::vector<Tensor>& in
     Generator generator(2 * options.seed + 1);
     for (const Tensor& u : first.random_cotangents(generator)) point.push_back(u);
     TensorSubject second(gradient, point, names_of(count, point.size() - count, options), options);
-    if (second.prepare(2, report)) checker::compare(second, 2, options, report);
-    excuse_kinks(report);
+    if (second.prepare(2, report)) checker::compare(second, 2, options, report, kinks);
   }
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;

@@ -82,7 +82,7 @@ class PlainSubject : public checker::Subject {
     if (elements_of(output_shapes.front()) != outputs.size())
       throw ValueError(fmt::format("[{}] output_shape does not have the {} elements that the function returns",
                                    derivatives_.name, outputs.size()));
-    // Only ever copies: who writes them may not change the point that everything is compared at.
+    // Copies: who writes them may not change the point that everything is compared at.
     if (!same_bits(given, x_)) {
       file(Verdict::wrong, "the function changes its input");
       return false;

@@ -89,18 +89,19 @@ double numeric_value(const Slope& slope) {
 
 class Comparison {
  public:
-  Comparison(Subject& subject, int order, const GradcheckOptions& options, GradcheckReport& report)
+  Comparison(Subject& subject, int order, const GradcheckOptions& options, GradcheckReport& report, const Kinks& jumps)
       : subject_(subject),
         order_(order),
         options_(options),
         report_(report),
+        jumps_(jumps),
         precision_(precision_of(subject.value_epsilon, subject.derivative_epsilon)),
         generator_(2 * options.seed + static_cast<std::uint64_t>(order)),
         diagnosis_calls_(kDiagnosisCalls * std::clamp(options.budget, kLeastBudget, kMostBudget)) {
     for (const Part& part : subject_.parts) count_ += part.values.size();
   }
 
-  void run() {
+  Kinks run() {
     const std::size_t cost = count_ * 2 * kSteps + subject_.outputs.size();
     if (static_cast<std::int64_t>(cost) <= options_.budget) {
       full();
@@ -108,12 +109,18 @@ class Comparison {
       directional();
     }
     if (options_.forward_mode && subject_.has_push_forward()) forward();
+    return std::move(kinks_);
   }
 
  private:
   Values call(std::size_t i, const Values& values) {
     ++report_.calls;
     return subject_.call_with(i, values);
+  }
+
+  bool jumps_at(int input, std::size_t j) const {
+    const auto found = jumps_.find(input);
+    return found != jumps_.end() && found->second.contains(j);
   }
 
   GradcheckFinding fresh_finding(std::size_t i) const {
@@ -259,6 +266,11 @@ class Comparison {
         const Slope& slope = studied.slopes[o];
         if (c.verdict != Verdict::ok && thorough)
           c = reconsider(c, analytic, slope, taylor_sweep(studied.families, o, y[o], analytic));
+        if (c.verdict == Verdict::kink) kinks_[part.number].insert(j);
+        if (c.verdict == Verdict::out_of_domain && jumps_at(part.number, j)) {
+          c = {Verdict::kink, c.tolerance, 0.0, true};
+          finding.note = "the gradient jumps at a kink and has no slope there";
+        }
         compared = true;
         significant = significant || c.significant;
         ++report_.comparisons;
@@ -441,9 +453,9 @@ class Comparison {
                       subject_.outputs.size(), kMostRows));
     const auto calls = static_cast<std::int64_t>(2 * part.values.size());
     if (calls > diagnosis_calls_)
-      return say(
-          fmt::format("{} elements are compared along random directions alone: a budget of {} shows which are wrong",
-                      part.values.size(), calls / kDiagnosisCalls + 1));
+      return say(fmt::format(
+          "{} elements are compared along random directions alone: a budget of {} or more shows which are wrong",
+          part.values.size(), calls / kDiagnosisCalls + 1));
     const std::optional<Matrix> numeric = plain_differences(i, i, part.values);
     if (!numeric) return;
     if (claimed_.empty()) claimed_ = claimed_rows();
@@ -612,6 +624,8 @@ class Comparison {
   int order_;
   const GradcheckOptions& options_;
   GradcheckReport& report_;
+  const Kinks& jumps_;
+  Kinks kinks_;
   Precision precision_;
   Generator generator_;
   std::int64_t diagnosis_calls_;  // that may still be spent
@@ -629,8 +643,9 @@ void expect_options(const char* name, const GradcheckOptions& options) {
     throw ValueError(fmt::format("[{}] expected a finite accuracy of at least 0, got {}", name, options.accuracy));
 }
 
-void compare(Subject& subject, int order, const GradcheckOptions& options, GradcheckReport& report) {
-  Comparison(subject, order, options, report).run();
+Kinks compare(Subject& subject, int order, const GradcheckOptions& options, GradcheckReport& report,
+              const Kinks& jumps) {
+  return Comparison(subject, order, options, report, jumps).run();
 }
 
 }  // namespace tapegrad::checker

@@ -1,5 +1,6 @@
 #include "gradcheck/judge.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace tapegrad::checker {

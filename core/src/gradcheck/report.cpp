@@ -11,6 +11,7 @@ double absolute(double analytic, double numeric) { return analytic == numeric ? 
 double relative(double analytic, double numeric) {
   const double size = std::max(std::abs(analytic), std::abs(numeric));
   const double error = absolute(analytic, numeric);
+  if (!std::isfinite(error)) return std::abs(error);  // an infinite side, or NaN without a sign
   return error == 0.0 ? 0.0 : error / size;
 }
 

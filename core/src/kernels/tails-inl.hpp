@@ -24,7 +24,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 /// Whether masked loads and stores leave the memory of the other lanes alone; else elements go one by one through a
 /// buffer. HWY_MEM_OPS_MIGHT_FAULT says less: AVX2's do too, and the address sanitizer reads masks.
-inline constexpr bool kMaskedMemory = HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3;
+inline constexpr bool kMaskedMemory = HWY_TARGET <= HWY_AVX2;  // and all that follow it on x86
 
 /// from[0], ..., from[count - 1], count < Lanes(d), and zeros in the other lanes.
 template <class D, class T = hn::TFromD<D>>

@@ -241,7 +241,7 @@ struct OpTable {
   void (*destroy)(void* op);  // nullptr when trivial
   std::size_t size;
   std::size_t alignment;
-  std::span<const std::string_view> input_names;  ///< empty, or one for each input
+  std::span<const std::string_view> input_names;  ///< empty, or of the first inputs
   std::span<const std::string_view> residual_names;
 };
 

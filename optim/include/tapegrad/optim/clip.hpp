@@ -15,7 +15,7 @@ namespace tapegrad::optim {
 double clip_grad_norm(const std::vector<Tensor>& parameters, double max_norm);
 
 /// Clamps every element of every gradient to [-limit, limit] and returns the largest magnitude that there was, NaN
-/// aside. /// Throws ValueError for a limit that is not positive.
+/// aside. Throws ValueError for a limit that is not positive.
 double clip_grad_value(const std::vector<Tensor>& parameters, double limit);
 
 }  // namespace tapegrad::optim
