@@ -110,6 +110,28 @@ BOOST_AUTO_TEST_CASE(what_several_nodes_of_a_block_read_is_gone_after_it) {
   BOOST_TEST(added < kBytes + kBytes / 2);
 }
 
+BOOST_AUTO_TEST_CASE(what_goes_into_a_block_is_gone_when_the_sweep_is_through_it) {
+  constexpr std::size_t kBytes = 100'000 * sizeof(double);
+  Tensor x = ones({100'000}, {.dtype = float64}).set_requires_grad(true);
+  Tape tape;
+  const std::size_t before = memory_statistics().bytes_in_use;
+  std::size_t at_end = 0;
+  x.register_hook([&](const Tensor& gradient) {
+    at_end = memory_statistics().bytes_in_use - before;
+    return gradient;
+  });
+  Tensor y;
+  {
+    Tensor h = x;
+    for (int i = 0; i < 10; ++i) h = tapegrad::checkpoint([](const Tensor& a) { return tanh(a) * 2.0; }, h);
+    y = sum(h);
+  }
+  BOOST_TEST(memory_statistics().bytes_in_use - before > 9 * kBytes);
+  tape.backward(y);
+  BOOST_TEST(at_end > 0U);
+  BOOST_TEST(at_end < 5 * kBytes);
+}
+
 BOOST_AUTO_TEST_CASE(a_retained_tape_does_not_grow) {
   const Tensor x = num(2.0).set_requires_grad(true);
   Tape tape;

@@ -266,8 +266,12 @@ Tensor checkpoint(TensorFunction run, const std::vector<Tensor>& hs) {
     }
   }
   if (!depends) return value;
-  // What nobody else holds now has died with the block's nodes.
-  std::erase_if(block->found, [](const Found& f) { return f.storage->unique(); });
+  // What nobody else holds now has died with the block's nodes. The arguments are kept by the checkpoint's node, which
+  // looks at them itself, and with the result they may die as the sweep goes on.
+  std::erase_if(block->found, [&](const Found& f) {
+    const auto is_of = [&f](const Tensor& x) { return x.defined() && array_of(x).storage.get() == f.storage.get(); };
+    return f.storage->unique() || is_of(value) || std::any_of(hs.begin(), hs.end(), is_of);
+  });
   block->given = fingerprint(value);
   std::vector<Tensor> inputs = hs;
   inputs.insert(inputs.end(), block->captured.begin(), block->captured.end());
