@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <iterator>
 #include <memory>
+#include <span>
 #include <typeinfo>
 #include <unordered_set>
 
@@ -207,19 +207,16 @@ std::int64_t Module::parameter_count() const {
 
 namespace {
 
-/// A part of another type is another object with parameters of its own, which no optimiser knows.
-void expect_same_types(const ModuleTree& mine, const ModuleTree& theirs) {
-  const auto same = [](const ModuleEntry& a, const ModuleEntry& b) {
-    return a.name == b.name && typeid(*a.module) == typeid(*b.module);
+/// Throws ShapeError "[assign] the modules differ: ..." unless the entries are the same, one by one; `told` says what
+/// one is.
+template <class Entry, class Same, class Told>
+void expect_alike(std::span<const Entry> mine, std::span<const Entry> theirs, const Same& same, const Told& told) {
+  const auto [a, b] = std::mismatch(mine.begin(), mine.end(), theirs.begin(), theirs.end(), same);
+  const auto text = [&told](auto entry, std::span<const Entry> all) {
+    return entry == all.end() ? std::string("nothing") : told(*entry);
   };
-  const auto [a, b] = std::mismatch(std::next(mine.modules.begin()), mine.modules.end(),
-                                    std::next(theirs.modules.begin()), theirs.modules.end(), same);
-  const auto told = [](auto entry, const ModuleTree& tree) {
-    return entry == tree.modules.end() ? std::string("nothing")
-                                       : fmt::format("{} {}", entry->name, type_name(*entry->module));
-  };
-  if (a != mine.modules.end() || b != theirs.modules.end())
-    throw ShapeError(fmt::format("[assign] the modules differ: expected {}, got {}", told(a, mine), told(b, theirs)));
+  if (a != mine.end() || b != theirs.end())
+    throw ShapeError(fmt::format("[assign] the modules differ: expected {}, got {}", text(a, mine), text(b, theirs)));
 }
 
 }  // namespace
@@ -229,18 +226,19 @@ Module& Module::operator=(const Module& other) {
   const ModuleTree mine(*this);
   const ModuleTree theirs(other);
   if (!mine.tensors.empty()) {
-    const auto same = [](const TensorEntry& a, const TensorEntry& b) {
-      return a.name == b.name && a.owner->shape() == b.owner->shape();
-    };
-    const auto [a, b] =
-        std::mismatch(mine.tensors.begin(), mine.tensors.end(), theirs.tensors.begin(), theirs.tensors.end(), same);
-    const auto told = [](auto entry, const ModuleTree& tree) {
-      return entry == tree.tensors.end() ? std::string("nothing")
-                                         : fmt::format("{} {}", entry->name, to_string(entry->owner->shape()));
-    };
-    if (a != mine.tensors.end() || b != theirs.tensors.end())
-      throw ShapeError(fmt::format("[assign] the modules differ: expected {}, got {}", told(a, mine), told(b, theirs)));
-    expect_same_types(mine, theirs);
+    expect_alike<TensorEntry>(
+        mine.tensors, theirs.tensors,
+        [](const TensorEntry& a, const TensorEntry& b) {
+          return a.name == b.name && a.owner->shape() == b.owner->shape();
+        },
+        [](const TensorEntry& entry) { return fmt::format("{} {}", entry.name, to_string(entry.owner->shape())); });
+    // A part of another type is another object with parameters of its own, which no optimiser knows.
+    expect_alike<ModuleEntry>(
+        std::span(mine.modules).subspan(1), std::span(theirs.modules).subspan(1),
+        [](const ModuleEntry& a, const ModuleEntry& b) {
+          return a.name == b.name && typeid(*a.module) == typeid(*b.module);
+        },
+        [](const ModuleEntry& entry) { return fmt::format("{} {}", entry.name, type_name(*entry.module)); });
     for (const TensorEntry& entry : mine.tensors) expect_writable(*entry.owner, "assign");
   }
   training_ = other.training_;
