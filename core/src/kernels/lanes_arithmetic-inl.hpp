@@ -78,14 +78,35 @@ HWY_INLINE Lanes<D> scale(Lanes<D> x, Lanes<D> k) {
   }
 }
 
+// x86's minimum and maximum give the second operand if one is no number.
+#define TAPEGRAD_X86_VECTORS (HWY_ARCH_X86 && HWY_TARGET != HWY_EMU128 && HWY_TARGET != HWY_SCALAR)
+
+/// x, or `low` where it is less; NaN stays.
+template <class D>
+HWY_INLINE Lanes<D> at_least(double low, Lanes<D> x) {
+#if TAPEGRAD_X86_VECTORS
+  return hn::Max(Lanes<D>(low).v, x.v);
+#else
+  return select(x < low, low, x);
+#endif
+}
+
+/// x, or `high` where it is more; NaN stays.
+template <class D>
+HWY_INLINE Lanes<D> at_most(double high, Lanes<D> x) {
+#if TAPEGRAD_X86_VECTORS
+  return hn::Min(Lanes<D>(high).v, x.v);
+#else
+  return select(x > high, high, x);
+#endif
+}
+
+#undef TAPEGRAD_X86_VECTORS
+
 /// x between low and high; NaN stays.
 template <class D>
 HWY_INLINE Lanes<D> clamp_keep_nan(Lanes<D> x, double low, double high) {
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_SSE2  // whose minimum and maximum give the second operand if one is no number
-  return hn::Min(Lanes<D>(high).v, hn::Max(Lanes<D>(low).v, x.v));
-#else
-  return select(x < low, low, select(x > high, high, x));
-#endif
+  return at_most(high, at_least(low, x));
 }
 
 /// A number, and what rounding took from it: the exact one is their sum.

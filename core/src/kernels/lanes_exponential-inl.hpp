@@ -55,23 +55,30 @@ struct ScaledExp {
 template <class D>
 inline constexpr double kLowestExponent = kIsFloat<D> ? -150.0 : -800.0;
 
+/// x between the exponents that matter.
+template <class D>
+TAPEGRAD_LANES_FUNCTION ReducedExp<D> reduce_bounded_exp(Lanes<D> x) {
+  return reduce_exp(clamp_keep_nan(x, kLowestExponent<D>, kIsFloat<D> ? 90.0 : 711.0));
+}
+
 /// e^(x + low), for a low part of the exponent that is lost in x's last place.
 template <class D>
 TAPEGRAD_LANES_FUNCTION ScaledExp<D> exp_of(Lanes<D> x, Lanes<D> low) {
-  const auto [k, r] = reduce_exp(clamp_keep_nan(x, kLowestExponent<D>, kIsFloat<D> ? 90.0 : 711.0));
+  const auto [k, r] = reduce_bounded_exp(x);
   return {k, expm1_reduced(r + low)};
 }
 
 /// e^x 2^shift; a shift keeps e^x / 2 finite where e^x is not.
 template <class D>
 TAPEGRAD_LANES_FUNCTION Lanes<D> exp_shifted(Lanes<D> x, double shift) {
-  const auto [k, p] = exp_of(x, Lanes<D>(0.0));
-  return scale(1.0 + p, k + shift);
+  const auto [k, r] = reduce_bounded_exp(x);
+  return scale(1.0 + expm1_reduced(r), k + shift);
 }
 
 template <class D>
 TAPEGRAD_LANES_FUNCTION Lanes<D> exp(Lanes<D> x) {
-  return exp_shifted(x, 0.0);
+  const auto [k, r] = reduce_bounded_exp(x);
+  return scale(1.0 + expm1_reduced(r), k);
 }
 
 template <class D>
@@ -150,8 +157,9 @@ TAPEGRAD_LANES_FUNCTION Unrounded<D> gelu_argument(Lanes<D> x) {
 template <class D>
 TAPEGRAD_LANES_FUNCTION Lanes<D> tanh(Lanes<D> x) {
   const double saturated = kIsFloat<D> ? 10.0 : 22.0;  // tanh rounds to 1 from here on
-  const auto magnitude = abs(x);
-  const auto t = expm1(2.0 * select(magnitude > saturated, saturated, magnitude));
+  const auto [k, r] = reduce_exp(2.0 * at_most(saturated, abs(x)));
+  const auto unit = power_of_two(k);
+  const auto t = mul_add(expm1_reduced(r), unit, unit - 1.0);  // e^(2 |x|) - 1
   return copysign(t / (t + 2.0), x);
 }
 
@@ -159,7 +167,7 @@ struct SinhInDouble {
   template <class D>
   TAPEGRAD_LANES_FUNCTION Lanes<D> operator()(Lanes<D> x) const {
     const auto magnitude = abs(x);
-    const auto t = expm1(select(magnitude > 1.0, 1.0, magnitude));
+    const auto t = expm1(at_most(1.0, magnitude));
     const auto e = exp_shifted(magnitude, -1.0);
     return copysign(select(magnitude <= 1.0, 0.5 * (t + t / (t + 1.0)), e - 0.25 / e), x);
   }

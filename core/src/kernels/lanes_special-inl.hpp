@@ -33,7 +33,7 @@ TAPEGRAD_LANES_FUNCTION ScaledExp<D> gaussian(Lanes<D> x, double factor) {
 /// e^(-x^2)
 template <class D>
 TAPEGRAD_LANES_FUNCTION Lanes<D> exp_minus_square(Lanes<D> x) {
-  const auto [k, p] = gaussian(clamp_keep_nan(abs(x), 0.0, kIsFloat<D> ? 11.0 : 28.0), 1.0);
+  const auto [k, p] = gaussian(at_most(kIsFloat<D> ? 11.0 : 28.0, abs(x)), 1.0);
   return scale(1.0 + p, k);
 }
 
@@ -141,7 +141,7 @@ TAPEGRAD_LANES_FUNCTION Lanes<D> times_normal_cdf_by_exp(Lanes<D> a, Lanes<D> x)
 
 template <class D>
 TAPEGRAD_LANES_FUNCTION Lanes<D> normal_cdf_plus_moment_by_exp(Lanes<D> x) {
-  const auto magnitude = clamp_keep_nan(abs(x), 0.0, kNormalTailEnd<D>);
+  const auto magnitude = at_most(kNormalTailEnd<D>, abs(x));
   const auto e = gaussian(magnitude, 0.5);
   const auto moment = magnitude * (0.39894228040143267794 * scale(1.0 + e.p, e.k + kTailShift));
   const auto bounded = kIsFloat<D> ? magnitude : clamp_keep_nan(magnitude, 0.70710678118654752440, kNormalTailEnd<D>);
