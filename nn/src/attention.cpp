@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "expect_options.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/nn/init.hpp"
 #include "tapegrad/ops/attention.hpp"
 #include "tapegrad/ops/linalg.hpp"
+#include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -84,20 +87,21 @@ MultiHeadAttention::Heads MultiHeadAttention::project(const Tensor& query, const
     throw ShapeError(fmt::format(
         "[MultiHeadAttention] expected query [N, Lq, {}], key [N, Lk, {}] and value [N, Lk, {}], got {}, {} and {}",
         embed_dim_, key_dim_, value_dim_, to_string(query.shape()), to_string(key.shape()), to_string(value.shape())));
-  const bool same_memory = key.impl() == value.impl() && !projects_apart();
-  if (same_memory && query.impl() == key.impl()) {
-    const std::vector<Tensor> all = chunk(part(query, 0, 3), 3, 2);
-    return {split_heads(all[0]), split_heads(all[1]), split_heads(all[2])};
-  }
-  if (same_memory) {
-    const std::vector<Tensor> both = chunk(part(key, 1, 2), 2, 2);
-    return {split_heads(part(query, 0, 1)), split_heads(both[0]), split_heads(both[1])};
-  }
-  return {split_heads(part(query, 0, 1)), split_heads(part(key, 1, 1)), split_heads(part(value, 2, 1))};
+  const bool one_memory = query.impl() == key.impl() && key.impl() == value.impl() && !projects_apart();
+  if (!one_memory) return {split_heads(part(query, 0, 1)), project(key, value)};
+  const std::vector<Tensor> all = chunk(part(query, 0, 3), 3, 2);
+  return {split_heads(all[0]), {split_heads(all[1]), split_heads(all[2])}};
+}
+
+AttentionCache MultiHeadAttention::project(const Tensor& key, const Tensor& value) const {
+  if (key.impl() != value.impl() || projects_apart())
+    return {split_heads(part(key, 1, 1)), split_heads(part(value, 2, 1))};
+  const std::vector<Tensor> both = chunk(part(key, 1, 2), 2, 2);
+  return {split_heads(both[0]), split_heads(both[1])};
 }
 
 Tensor MultiHeadAttention::attend(const Heads& heads, const Mask& mask) const {
-  return out_proj(merge_heads(scaled_dot_product_attention(heads.query, heads.key, heads.value, mask,
+  return out_proj(merge_heads(scaled_dot_product_attention(heads.query, heads.seen.key, heads.seen.value, mask,
                                                            {.dropout_p = is_training() ? dropout_ : 0.0})));
 }
 
@@ -111,7 +115,70 @@ AttentionWithWeights MultiHeadAttention::with_weights(const Tensor& query, const
                                                       const Mask& mask) const {
   const Scope scope(path());
   const Heads heads = project(query, key, value);
-  return {attend(heads, mask), attention_weights(heads.query, heads.key, mask)};
+  return {attend(heads, mask), attention_weights(heads.query, heads.seen.key, mask)};
+}
+
+AttentionCache MultiHeadAttention::remember(const Tensor& key, const Tensor& value) const {
+  const Scope scope(path());
+  for (const Tensor* x : {&key, &value}) expect_defined("MultiHeadAttention", *x);
+  const auto fits = [](const Tensor& x, std::int64_t width) { return x.dim() == 3 && x.size(2) == width; };
+  if (!fits(key, key_dim_) || !fits(value, value_dim_) || key.size(0) != value.size(0) || key.size(1) != value.size(1))
+    throw ShapeError(fmt::format("[MultiHeadAttention] expected key [N, Lk, {}] and value [N, Lk, {}], got {} and {}",
+                                 key_dim_, value_dim_, to_string(key.shape()), to_string(value.shape())));
+  return project(key, value);
+}
+
+void MultiHeadAttention::expect_cache_for(const Tensor& x, const AttentionCache& cache) const {
+  const auto fits = [&](const Tensor& seen) {
+    return seen.defined() && seen.dim() == 4 &&
+           seen.shape() == Shape{x.size(0), num_heads_, cache.length(), embed_dim_ / num_heads_};
+  };
+  if (!fits(cache.key) || !fits(cache.value))
+    throw ShapeError(
+        fmt::format("[MultiHeadAttention] expected a cache of keys and values [{}, {}, L, {}] for {}, got {} and {}",
+                    x.size(0), num_heads_, embed_dim_ / num_heads_, to_string(x.shape()),
+                    cache.key.defined() ? to_string(cache.key.shape()) : "no keys",
+                    cache.value.defined() ? to_string(cache.value.shape()) : "no values"));
+}
+
+Tensor MultiHeadAttention::recall(const Tensor& query, const AttentionCache& cache, const Mask& mask) const {
+  const Scope scope(path());
+  expect_defined("MultiHeadAttention", query);
+  if (query.dim() != 3 || query.size(2) != embed_dim_)
+    throw ShapeError(
+        fmt::format("[MultiHeadAttention] expected query [N, Lq, {}], got {}", embed_dim_, to_string(query.shape())));
+  expect_cache_for(query, cache);
+  return attend({split_heads(part(query, 0, 1)), cache}, mask);
+}
+
+namespace {
+
+/// Each of the last `count` of `length` positions sees those up to its own, as far as the mask keeps them.
+Mask up_to_own(std::int64_t count, std::int64_t length, const Mask& mask) {
+  Mask kept;
+  if (count == length) {
+    kept = Mask::causal();
+  } else if (count > 1) {  // one position is the last, and sees all
+    const Tensor query = unsqueeze(arange(static_cast<double>(length - count), static_cast<double>(length)), 1);
+    kept = Mask::keep_pairs(arange(length) <= query);
+  }
+  if (mask.positions().defined()) kept = kept & Mask::keep_positions(mask.positions());
+  if (mask.pairs().defined()) kept = kept & Mask::keep_pairs(mask.pairs());
+  return kept;
+}
+
+}  // namespace
+
+Tensor MultiHeadAttention::extend(const Tensor& x, AttentionCache& cache, const Mask& mask) const {
+  const Scope scope(path());
+  Heads heads = project(x, x, x);
+  if (cache.key.defined() || cache.value.defined()) {
+    expect_cache_for(x, cache);
+    heads.seen = {cat({cache.key, heads.seen.key}, 2), cat({cache.value, heads.seen.value}, 2)};
+  }
+  Tensor y = attend(heads, up_to_own(x.size(1), heads.seen.length(), mask));
+  cache = std::move(heads.seen);
+  return y;
 }
 
 namespace {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <mutex>
 #include <vector>
 
@@ -23,10 +24,14 @@ namespace {
 /// Held while a table's handle is read or replaced, never while rows are computed: one for all layers is enough.
 std::mutex position_tables;
 
-void expect_positions(const char* layer, const Tensor& x, std::int64_t features) {
+/// Rows first ... first + L - 1 of a table, for x [.., L, features].
+Slice rows_for(const char* layer, const Tensor& x, std::int64_t features, std::int64_t first) {
   expect_defined(layer, x);
   if (x.dim() < 2 || x.size(-1) != features)
     throw ShapeError(fmt::format("[{}] expected [.., L, {}], got {}", layer, features, to_string(x.shape())));
+  if (first < 0 || first > std::numeric_limits<std::int64_t>::max() - x.size(-2))
+    throw ValueError(fmt::format("[{}] expected a first position of at least 0, got {}", layer, first));
+  return {.start = first, .stop = first + x.size(-2)};
 }
 
 }  // namespace
@@ -74,13 +79,12 @@ Tensor SinusoidalPosition::Table::at_least(std::int64_t length, std::int64_t fea
   return longer;
 }
 
-Tensor SinusoidalPosition::operator()(const Tensor& x) const {
+Tensor SinusoidalPosition::operator()(const Tensor& x, std::int64_t first) const {
   const Scope scope(path());
-  expect_positions("SinusoidalPosition", x, features_);
-  const std::int64_t length = x.size(-2);
-  const Tensor rows = x.dtype() == float32 ? table32_.at_least(length, features_, float32)
-                                           : table64_.at_least(length, features_, float64);
-  return add(x, slice(rows, 0, {.stop = length}));
+  const Slice rows = rows_for("SinusoidalPosition", x, features_, first);
+  const Tensor table = x.dtype() == float32 ? table32_.at_least(rows.stop, features_, float32)
+                                            : table64_.at_least(rows.stop, features_, float64);
+  return add(x, slice(table, 0, rows));
 }
 
 LearnedPosition::LearnedPosition(std::int64_t max_length, std::int64_t features, LearnedPositionOptions options) {
@@ -92,14 +96,13 @@ LearnedPosition::LearnedPosition(std::int64_t max_length, std::int64_t features,
   init::normal(weight, 0.0, options.deviation);
 }
 
-Tensor LearnedPosition::operator()(const Tensor& x) const {
+Tensor LearnedPosition::operator()(const Tensor& x, std::int64_t first) const {
   const Scope scope(path());
-  expect_positions("LearnedPosition", x, weight->size(1));
-  const std::int64_t length = x.size(-2);
-  if (length > weight->size(0))
-    throw ShapeError(
-        fmt::format("[LearnedPosition] expected at most {} positions, got {}", weight->size(0), to_string(x.shape())));
-  return add(x, slice(weight, 0, {.stop = length}));
+  const Slice rows = rows_for("LearnedPosition", x, weight->size(1), first);
+  if (rows.stop > weight->size(0))
+    throw ShapeError(fmt::format("[LearnedPosition] expected at most {} positions, got {}{}", weight->size(0),
+                                 to_string(x.shape()), first == 0 ? "" : fmt::format(" from position {} on", first)));
+  return add(x, slice(weight, 0, rows));
 }
 
 namespace {
@@ -116,7 +119,12 @@ struct SinusoidalPositionEntry {
              [] {
                SinusoidalPosition(4)(ones({2, 3}));
              },
-             "[SinusoidalPosition] expected [.., L, 4], got [2, 3]"}};
+             "[SinusoidalPosition] expected [.., L, 4], got [2, 3]"},
+            {"before the first",
+             [] {
+               SinusoidalPosition(4)(ones({2, 4}), -1);
+             },
+             "[SinusoidalPosition] expected a first position of at least 0, got -1"}};
   }
   static catalogue::LayerSample benchmark(Generator& g) {
     return catalogue::layer_sample("[64, 32, 64]", SinusoidalPosition(64),
@@ -127,8 +135,10 @@ struct SinusoidalPositionEntry {
 struct LearnedPositionEntry {
   static constexpr std::string_view math = R"(y_p = x_p + W_p)";
   static catalogue::LayerSamples samples(Generator& g) {
-    return {catalogue::layer_sample("shorter than the table", LearnedPosition(5, 4, {.dtype = float64}),
-                                    {catalogue::uniform(g, {2, 3, 4}, -2, 2)})};
+    const Tensor x = catalogue::uniform(g, {2, 3, 4}, -2, 2);
+    return {catalogue::layer_sample("shorter than the table", LearnedPosition(5, 4, {.dtype = float64}), {x}),
+            catalogue::layer_sample("from position 2 on", LearnedPosition(5, 4, {.dtype = float64}), {x},
+                                    [](LearnedPosition& self, const Tensor& later) { return self(later, 2); })};
   }
   static catalogue::ErrorSamples errors() {
     return {{"sizes", [] { LearnedPosition(-1, 4); }, "[LearnedPosition] expected sizes of at least 0, got -1 and 4"},
@@ -136,7 +146,17 @@ struct LearnedPositionEntry {
              [] {
                LearnedPosition(5, 2)(ones({1, 6, 2}));
              },
-             "[LearnedPosition] expected at most 5 positions, got [1, 6, 2]"}};
+             "[LearnedPosition] expected at most 5 positions, got [1, 6, 2]"},
+            {"too late",
+             [] {
+               LearnedPosition(5, 2)(ones({1, 3, 2}), 3);
+             },
+             "[LearnedPosition] expected at most 5 positions, got [1, 3, 2] from position 3 on"},
+            {"before the first",
+             [] {
+               LearnedPosition(5, 2)(ones({1, 3, 2}), -1);
+             },
+             "[LearnedPosition] expected a first position of at least 0, got -1"}};
   }
   static catalogue::LayerSample benchmark(Generator& g) {
     return catalogue::layer_sample("[64, 32, 64]", LearnedPosition(32, 64, {.dtype = float64}),

@@ -3,30 +3,20 @@
 #include <fmt/format.h>
 
 #include <cstdint>
-#include <limits>
+#include <utility>
 
 #include "expect_options.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/catalogue.hpp"
-#include "tapegrad/tape/add.hpp"
+#include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/tape.hpp"
+#include "transformer_parts.hpp"
 
 namespace tapegrad::nn {
 
 namespace {
 
-/// Four times as many must be a number.
-void expect_width(const char* layer, std::int64_t embed_dim) {
-  if (embed_dim > std::numeric_limits<std::int64_t>::max() / 4)
-    throw ValueError(fmt::format("[{}] embed_dim {} is too large", layer, embed_dim));
-}
-
-std::int64_t hidden_width(std::int64_t ffn_dim, std::int64_t embed_dim) {
-  return ffn_dim == 0 ? 4 * embed_dim : ffn_dim;
-}
-
-// The options, once they have been checked: before the first part is made of them.
-
+/// The options, once they have been checked: before the first part is made of them.
 const FeedForwardOptions& checked_feed_forward(const FeedForwardOptions& options) {
   expect_width("FeedForward", options.embed_dim);
   if (options.embed_dim < 0 || options.ffn_dim < 0)
@@ -34,18 +24,6 @@ const FeedForwardOptions& checked_feed_forward(const FeedForwardOptions& options
                                  options.embed_dim, options.ffn_dim));
   expect_dropout("FeedForward", options.dropout);
   expect_floating("FeedForward", options.dtype);
-  return options;
-}
-
-template <class Options>
-const Options& checked_encoder(const char* layer, const Options& options) {
-  expect_heads(layer, options.embed_dim, options.num_heads);
-  expect_width(layer, options.embed_dim);
-  if (options.ffn_dim < 0)
-    throw ValueError(fmt::format("[{}] expected ffn_dim of at least 0, got {}", layer, options.ffn_dim));
-  expect_dropout(layer, options.dropout);
-  expect_eps(layer, options.eps);
-  expect_floating(layer, options.dtype);
   return options;
 }
 
@@ -60,11 +38,11 @@ FeedForward::FeedForward(FeedForwardOptions options)
 
 Tensor FeedForward::operator()(const Tensor& x) const {
   const Scope scope(path());
-  return linear2(dropout(activate(activation_, linear1(x))));
+  return feed_forward(x, linear1, activation_, dropout, linear2);
 }
 
 TransformerEncoderLayer::TransformerEncoderLayer(TransformerEncoderLayerOptions options)
-    : self_attn({.embed_dim = checked_encoder("TransformerEncoderLayer", options).embed_dim,
+    : self_attn({.embed_dim = checked_transformer("TransformerEncoderLayer", options).embed_dim,
                  .num_heads = options.num_heads,
                  .dropout = options.dropout,
                  .dtype = options.dtype}),
@@ -78,47 +56,30 @@ TransformerEncoderLayer::TransformerEncoderLayer(TransformerEncoderLayerOptions 
       norm_first_(options.norm_first),
       activation_(options.activation) {}
 
-Tensor TransformerEncoderLayer::attend(const Tensor& x, const Mask& mask) const {
-  return dropout1(self_attn(x, x, x, mask));
-}
-
-Tensor TransformerEncoderLayer::feed_forward(Tensor x) const {
-  const Tensor hidden = linear1(x);
-  x = {};  // of a normalised input, which the tape does not keep, the memory is free for what is largest here
-  return dropout2(linear2(dropout(activate(activation_, hidden))));
+template <class Attend>
+Tensor TransformerEncoderLayer::around(const Attend& attend, const Tensor& x, const Mask& mask) {
+  expect_defined("TransformerEncoderLayer", x);
+  const Tensor h = with_residual(norm_first_, norm1, x, mask, [&](const Tensor& y) { return dropout1(attend(y)); });
+  return with_residual(norm_first_, norm2, h, mask, [&](Tensor y) {
+    return dropout2(feed_forward(std::move(y), linear1, activation_, dropout, linear2));
+  });
 }
 
 Tensor TransformerEncoderLayer::operator()(const Tensor& x, const Mask& mask) {
   const Scope scope(path());
-  expect_defined("TransformerEncoderLayer", x);
-  if (norm_first_) {
-    const Tensor h = x + attend(normalize(norm1, x, mask), mask);
-    return h + feed_forward(normalize(norm2, h, mask));
-  }
-  const Tensor h = normalize(norm1, x + attend(x, mask), mask);
-  return normalize(norm2, h + feed_forward(h), mask);
+  return around([&](const Tensor& y) { return self_attn(y, y, y, mask); }, x, mask);
 }
 
-TransformerEncoder::TransformerEncoder(TransformerEncoderOptions options) {
-  constexpr std::int64_t kMostLayers = 1 << 20;
-  if (options.num_layers < 0 || options.num_layers > kMostLayers)
-    throw ValueError(
-        fmt::format("[TransformerEncoder] expected 0 to {} layers, got {}", kMostLayers, options.num_layers));
-  checked_encoder("TransformerEncoder", options);
-  layers.reserve(static_cast<std::size_t>(options.num_layers));
-  for (std::int64_t i = 0; i < options.num_layers; ++i)
-    layers.emplace_back(TransformerEncoderLayerOptions{.embed_dim = options.embed_dim,
-                                                       .num_heads = options.num_heads,
-                                                       .ffn_dim = options.ffn_dim,
-                                                       .norm = options.norm,
-                                                       .norm_first = options.norm_first,
-                                                       .dropout = options.dropout,
-                                                       .activation = options.activation,
-                                                       .eps = options.eps,
-                                                       .dtype = options.dtype});
-  if (options.final_norm)
-    norm = make_norm(options.norm, options.embed_dim, {.eps = options.eps, .dtype = options.dtype});
+Tensor TransformerEncoderLayer::extend(const Tensor& x, AttentionCache& cache, const Mask& mask) {
+  const Scope scope(path());
+  AttentionCache longer = cache;
+  Tensor y = around([&](const Tensor& h) { return self_attn.extend(h, longer, mask); }, x, last_positions(mask, x));
+  cache = std::move(longer);
+  return y;
 }
+
+TransformerEncoder::TransformerEncoder(TransformerEncoderOptions options)
+    : layers(make_layers<TransformerEncoderLayer>("TransformerEncoder", options)), norm(make_final_norm(options)) {}
 
 Tensor TransformerEncoder::operator()(const Tensor& x, const Mask& mask) {
   const Scope scope(path());
@@ -126,6 +87,18 @@ Tensor TransformerEncoder::operator()(const Tensor& x, const Mask& mask) {
   Tensor h = x;
   for (TransformerEncoderLayer& layer : layers) h = layer(h, mask);
   return normalize(norm, h, mask);
+}
+
+Tensor TransformerEncoder::extend(const Tensor& x, std::vector<AttentionCache>& caches, const Mask& mask) {
+  const Scope scope(path());
+  expect_defined("TransformerEncoder", x);
+  std::vector<AttentionCache> longer = caches.empty() ? std::vector<AttentionCache>(layers.size()) : caches;
+  expect_caches("TransformerEncoder", longer.size(), layers.size());
+  Tensor h = x;
+  for (std::size_t i = 0; i < layers.size(); ++i) h = layers[i].extend(h, longer[i], mask);
+  h = normalize(norm, h, last_positions(mask, x));
+  caches = std::move(longer);
+  return h;
 }
 
 namespace {

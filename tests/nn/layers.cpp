@@ -324,6 +324,168 @@ BOOST_AUTO_TEST_CASE(transformer_encoder) {
                                          .dtype = tg::float64}));
 }
 
+tg::Mask decoded_mask(const Tensors& in) { return tg::Mask::causal() & tg::Mask::keep_positions(in.at("keep")); }
+tg::Mask memory_mask(const Tensors& in) { return tg::Mask::keep_positions(in.at("memory_keep")); }
+
+/// A decoder's fixture by one call, and position by position.
+template <class Decoder>
+void check_decoder(const std::string& name, Decoder decoder) {
+  check({name}, decoder, [&](const Tensors& in) {
+    return Tensors{{"y", decoder(in.at("input"), in.at("memory"), decoded_mask(in), memory_mask(in))}};
+  });
+  check({name}, decoder, [&](const Tensors& in) {
+    auto cache = decoder.remember(in.at("memory"));
+    std::vector<tg::Tensor> ys;
+    for (std::int64_t p = 0; p < in.at("input").size(1); ++p) {
+      const tg::Mask so_far = tg::Mask::keep_positions(tg::slice(in.at("keep"), 1, {.stop = p + 1}));
+      ys.push_back(
+          decoder.extend(tg::slice(in.at("input"), 1, {.start = p, .stop = p + 1}), cache, so_far, memory_mask(in)));
+    }
+    return Tensors{{"y", tg::cat(ys, 1)}};
+  });
+}
+
+nn::TransformerDecoderOptions decoder_options(bool norm_first, nn::Activation activation) {
+  return {.num_layers = 2,
+          .embed_dim = 6,
+          .num_heads = 2,
+          .ffn_dim = 10,
+          .norm_first = norm_first,
+          .dropout = 0.0,
+          .activation = activation,
+          .final_norm = true,
+          .dtype = tg::float64};
+}
+
+nn::TransformerDecoderLayer decoder_layer(bool norm_first, nn::Activation activation) {
+  return nn::TransformerDecoderLayer({.embed_dim = 6,
+                                      .num_heads = 2,
+                                      .ffn_dim = 10,
+                                      .norm_first = norm_first,
+                                      .dropout = 0.0,
+                                      .activation = activation,
+                                      .dtype = tg::float64});
+}
+
+BOOST_AUTO_TEST_CASE(transformer_decoder) {
+  for (const bool norm_first : {false, true}) {
+    const std::string where = norm_first ? "pre_norm_" : "post_norm_";
+    check_decoder("decoder_layer_" + where + "relu", decoder_layer(norm_first, nn::Activation::relu));
+    check_decoder("decoder_layer_" + where + "gelu", decoder_layer(norm_first, nn::Activation::gelu));
+    check_decoder("decoder_" + where + "2_layers",
+                  nn::TransformerDecoder(decoder_options(norm_first, nn::Activation::gelu)));
+  }
+  nn::TransformerDecoderLayer layer = decoder_layer(false, nn::Activation::relu);
+  check({"decoder_layer_unmasked"}, layer, [&](const Tensors& in) {
+    return Tensors{{"y", layer(in.at("tgt"), in.at("memory"))}};
+  });
+}
+
+/// x in pieces of these lengths, one extend() each.
+template <class Layer, class Cache>
+tg::Tensor in_pieces(Layer& layer, const tg::Tensor& x, const std::vector<std::int64_t>& lengths, Cache cache) {
+  std::vector<tg::Tensor> ys;
+  std::int64_t first = 0;
+  for (const std::int64_t length : lengths) {
+    ys.push_back(layer.extend(tg::slice(x, 1, {.start = first, .stop = first + length}), cache));
+    first += length;
+  }
+  return tg::cat(ys, 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_causal_sequence_may_arrive_in_pieces) {
+  const auto expect_same = [](auto layer, auto cache, const auto& whole) {
+    for (const std::vector<std::int64_t>& lengths :
+         {std::vector<std::int64_t>{5}, {1, 1, 1, 1, 1}, {2, 3}, {3, 0, 1, 1}, {4, 1}}) {
+      tg::Tensor x = tg::randn({2, 5, 6}, {.dtype = tg::float64, .requires_grad = true});
+      const tg::Tensor cotangent = tg::randn({2, 5, 6}, {.dtype = tg::float64});
+      const auto gradients = [&](const auto& run) {
+        tg::Tape tape;
+        std::vector<tg::Tensor> of{x};
+        for (const tg::Tensor& p : layer.parameters()) of.push_back(p);
+        const tg::Tensor y = run();
+        std::vector<tg::Tensor> all = tape.gradient(y, of, {.cotangent = cotangent});
+        all.push_back(y.detach());
+        return all;
+      };
+      const std::vector<tg::Tensor> expected = gradients([&] { return whole(layer, x); });
+      const std::vector<tg::Tensor> actual = gradients([&] { return in_pieces(layer, x, lengths, cache); });
+      for (std::size_t i = 0; i < expected.size(); ++i) check_close(actual[i], expected[i], 1e-12);
+    }
+  };
+  expect_same(nn::MultiHeadAttention({.embed_dim = 6, .num_heads = 2, .dtype = tg::float64}), nn::AttentionCache{},
+              [](auto& self, const tg::Tensor& x) { return self(x, x, x, tg::Mask::causal()); });
+  for (const nn::Norm norm : {nn::Norm::layer, nn::Norm::rms})
+    expect_same(nn::TransformerEncoder({.num_layers = 2,
+                                        .embed_dim = 6,
+                                        .num_heads = 3,
+                                        .norm = norm,
+                                        .norm_first = norm == nn::Norm::rms,
+                                        .dropout = 0.0,
+                                        .final_norm = true,
+                                        .dtype = tg::float64}),
+                std::vector<nn::AttentionCache>{},
+                [](auto& self, const tg::Tensor& x) { return self(x, tg::Mask::causal()); });
+}
+
+BOOST_AUTO_TEST_CASE(pieces_of_a_sequence_have_masks_of_all_so_far) {
+  nn::TransformerEncoder encoder(
+      {.num_layers = 2, .embed_dim = 6, .num_heads = 2, .norm = nn::Norm::batch, .dropout = 0.0, .dtype = tg::float64});
+  encoder.eval();
+  const tg::Tensor x = tg::randn({2, 5, 6}, {.dtype = tg::float64});
+  const tg::Tensor keep = tg::from_vector(std::vector<bool>{true, true, false, true, true,  //
+                                                            false, true, true, true, false},
+                                          {2, 5});
+  const tg::Tensor pairs =
+      tg::greater(tg::rand({5, 5}, {.dtype = tg::float64}), tg::full({}, 0.3, {.dtype = tg::float64}));
+  const tg::Tensor whole =
+      encoder(x, tg::Mask::causal() & tg::Mask::keep_positions(keep) & tg::Mask::keep_pairs(pairs));
+  std::vector<nn::AttentionCache> caches;
+  std::vector<tg::Tensor> ys;
+  for (const auto& [first, last] : {std::pair{0, 2}, {2, 3}, {3, 5}}) {
+    const tg::Mask mask =
+        tg::Mask::keep_positions(tg::slice(keep, 1, {.stop = last})) &
+        tg::Mask::keep_pairs(tg::slice(tg::slice(pairs, 0, {.start = first, .stop = last}), 1, {.stop = last}));
+    ys.push_back(encoder.extend(tg::slice(x, 1, {.start = first, .stop = last}), caches, mask));
+  }
+  BOOST_TEST(caches[1].length() == 5);
+  check_close(tg::cat(ys, 1), whole, 1e-12);
+}
+
+BOOST_AUTO_TEST_CASE(a_cache_that_does_not_fit_is_refused_and_left_alone) {
+  nn::TransformerEncoder encoder({.num_layers = 2, .embed_dim = 4, .num_heads = 2, .dropout = 0.0});
+  std::vector<nn::AttentionCache> caches;
+  encoder.extend(tg::ones({2, 3, 4}), caches);
+  BOOST_CHECK_EXCEPTION(encoder.extend(tg::ones({3, 1, 4}), caches), tg::ShapeError,
+                        says("expected a cache of keys and values [3, 2, L, 2] for [3, 1, 4], got [2, 2, 3, 2] and "
+                             "[2, 2, 3, 2]"));
+  caches[1] = nn::AttentionCache{};
+  caches[1].value = tg::ones({2, 2, 3, 2});  // without keys: the first layer has gone on when this is seen
+  BOOST_CHECK_EXCEPTION(encoder.extend(tg::ones({2, 1, 4}), caches), tg::ShapeError, says("got no keys"));
+  BOOST_TEST(caches[0].length() == 3);
+  caches.pop_back();
+  BOOST_CHECK_EXCEPTION(encoder.extend(tg::ones({2, 1, 4}), caches), tg::ValueError,
+                        says("[TransformerEncoder] expected a cache for each of 2 layers, got 1"));
+  const nn::MultiHeadAttention attention({.embed_dim = 4, .num_heads = 2});
+  BOOST_CHECK_EXCEPTION(
+      attention.recall(tg::ones({2, 1, 4}), {}), tg::ShapeError,
+      says("expected a cache of keys and values [2, 2, L, 2] for [2, 1, 4], got no keys and no values"));
+  BOOST_CHECK_EXCEPTION(attention.recall(tg::ones({2, 4}), {}), tg::ShapeError,
+                        says("[MultiHeadAttention] expected query [N, Lq, 4], got [2, 4]"));
+  BOOST_CHECK_EXCEPTION(attention.remember(tg::ones({2, 3, 4}), tg::ones({2, 2, 4})), tg::ShapeError,
+                        says("expected key [N, Lk, 4] and value [N, Lk, 4], got [2, 3, 4] and [2, 2, 4]"));
+}
+
+BOOST_AUTO_TEST_CASE(positions_of_a_piece_count_from_its_first) {
+  const tg::Tensor x = tg::randn({2, 5, 4}, {.dtype = tg::float64});
+  const auto check_layer = [&](const auto& layer) {
+    check_close(tg::cat({layer(tg::slice(x, 1, {.stop = 2})), layer(tg::slice(x, 1, {.start = 2}), 2)}, 1), layer(x),
+                0.0);
+  };
+  check_layer(nn::SinusoidalPosition(4));
+  check_layer(nn::LearnedPosition(5, 4, {.dtype = tg::float64}));
+}
+
 BOOST_AUTO_TEST_CASE(sizes_beyond_reason_are_refused) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
   BOOST_CHECK_THROW(nn::sinusoidal_positions(kMost, 4), tg::Error);

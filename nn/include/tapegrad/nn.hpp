@@ -17,3 +17,4 @@
 #include "tapegrad/nn/recurrent.hpp"
 #include "tapegrad/nn/sequential.hpp"
 #include "tapegrad/nn/transformer.hpp"
+#include "tapegrad/nn/transformer_decoder.hpp"

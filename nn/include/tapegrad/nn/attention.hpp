@@ -28,6 +28,16 @@ struct AttentionWithWeights {
   Tensor weights;  ///< [N, H, Lq, Lk], before dropout
 };
 
+/// What an attention has seen of a sequence that arrives piece by piece: each position is projected once. Empty at
+/// first. A value: a copy is a branch of its own, as beam search needs.
+struct AttentionCache {
+  Tensor key;    ///< [N, H, L, E / H] of the L positions so far; undefined when there are none
+  Tensor value;  ///< the same
+
+  /// L
+  std::int64_t length() const { return key.defined() ? key.size(2) : 0; }
+};
+
 /// Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2: H attentions side by side, each on E / H features of the
 /// projected query [N, Lq, E], key [N, Lk, kdim] and value [N, Lk, vdim], their results projected back to [N, Lq, E].
 /// Parameters as PyTorch's: in_proj_weight [3E, E] (Xavier uniform), or q_proj_weight [E, E], k_proj_weight [E, kdim]
@@ -41,9 +51,21 @@ class MultiHeadAttention : public Module {
 
   /// Self-attention is attention(x, x, x): one product makes all three projections.
   Tensor operator()(const Tensor& query, const Tensor& key, const Tensor& value, const Mask& mask = {}) const;
-  /// The same, slower, with the weights per head.
+  /// The same as operator(), slower, with the weights per head.
   AttentionWithWeights with_weights(const Tensor& query, const Tensor& key, const Tensor& value,
                                     const Mask& mask = {}) const;
+
+  /// Causal self-attention to a sequence that arrives piece by piece: x [N, L, E] are the positions that follow those
+  /// in the cache, which they join. Piece after piece gives what one call with Mask::causal() gives, to rounding, and
+  /// on a tape the same gradients. The mask says besides which of all positions so far are valid, [N, L so far], and
+  /// which pairs are kept, [.., L, L so far]. Throws ShapeError, also for a cache of another batch or attention; the
+  /// cache is then as it was.
+  Tensor extend(const Tensor& x, AttentionCache& cache, const Mask& mask = {}) const;
+
+  /// Projects key [N, Lk, kdim] and value [N, Lk, vdim] once for many calls of recall(). Throws ShapeError.
+  AttentionCache remember(const Tensor& key, const Tensor& value) const;
+  /// recall(query, remember(key, value)) is operator()(query, key, value). Throws ShapeError, also for an empty cache.
+  Tensor recall(const Tensor& query, const AttentionCache& cache, const Mask& mask = {}) const;
 
   Parameter in_proj_weight;                               // undefined when the widths differ
   Parameter q_proj_weight, k_proj_weight, v_proj_weight;  // undefined when they do not
@@ -53,10 +75,14 @@ class MultiHeadAttention : public Module {
 
  private:
   struct Heads {
-    Tensor query, key, value;  // [N, H, L, E / H]
+    Tensor query;  // [N, H, Lq, E / H]
+    AttentionCache seen;
   };
   Heads project(const Tensor& query, const Tensor& key, const Tensor& value) const;
+  AttentionCache project(const Tensor& key, const Tensor& value) const;
   Tensor attend(const Heads& heads, const Mask& mask) const;
+  /// Throws ShapeError unless the cache is one of this attention for a batch as large as x's [N, L, E].
+  void expect_cache_for(const Tensor& x, const AttentionCache& cache) const;
   Tensor part(const Tensor& x, std::int64_t first, std::int64_t count) const;
   Tensor split_heads(const Tensor& x) const;
   Tensor merge_heads(const Tensor& y) const;

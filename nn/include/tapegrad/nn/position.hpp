@@ -11,8 +11,8 @@ namespace tapegrad::nn {
 /// et al. 2017, arXiv:1706.03762, section 3.5.
 Tensor sinusoidal_positions(std::int64_t length, std::int64_t features, DType dtype = float32);
 
-/// Adds sinusoidal positions to x [.., L, features]. Nothing is trained, and any length goes. Throws ShapeError for
-/// another number of features.
+/// Adds sinusoidal positions first ... first + L - 1 to x [.., L, features]. Nothing is trained, and any length goes.
+/// Throws ShapeError for another number of features, ValueError for a negative first.
 ///
 /// Rows are computed in the first call that needs them, a sine or cosine per element, and kept for later calls, which
 /// cost an addition: for each dtype in use, as many as the longest L, and at most twice as many where L grew from call
@@ -23,7 +23,7 @@ class SinusoidalPosition : public Module {
   /// Throws ValueError for a negative number of features.
   explicit SinusoidalPosition(std::int64_t features);
 
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, std::int64_t first = 0) const;
 
   TAPEGRAD_MODULE()
 
@@ -54,14 +54,14 @@ struct LearnedPositionOptions {
   DType dtype = float32;
 };
 
-/// Adds row p of weight [max_length, features] to position p of x [.., L, features]. Throws ShapeError for L above
-/// max_length.
+/// Adds rows first ... first + L - 1 of weight [max_length, features] to x [.., L, features]. Throws ShapeError for
+/// first + L above max_length, ValueError for a negative first.
 class LearnedPosition : public Module {
  public:
   /// Throws ValueError for a negative size, DTypeError for a dtype that is not floating.
   LearnedPosition(std::int64_t max_length, std::int64_t features, LearnedPositionOptions options = {});
 
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, std::int64_t first = 0) const;
 
   Parameter weight;
   TAPEGRAD_MODULE(weight)

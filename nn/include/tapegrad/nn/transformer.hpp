@@ -65,6 +65,9 @@ class TransformerEncoderLayer : public Module {
 
   /// [N, L, E] -> [N, L, E]
   Tensor operator()(const Tensor& x, const Mask& mask = {});
+  /// The next positions x [N, L, E] of a sequence that arrives piece by piece, as MultiHeadAttention::extend(): what
+  /// one call with Mask::causal() gives, but that a BatchNorm in training knows of one piece at a time.
+  Tensor extend(const Tensor& x, AttentionCache& cache, const Mask& mask = {});
 
   MultiHeadAttention self_attn;
   Linear linear1;
@@ -77,8 +80,9 @@ class TransformerEncoderLayer : public Module {
   TAPEGRAD_MODULE(self_attn, linear1, linear2, norm1, norm2, dropout, dropout1, dropout2)
 
  private:
-  Tensor attend(const Tensor& x, const Mask& mask) const;
-  Tensor feed_forward(Tensor x) const;
+  /// The two blocks around an attention; the mask says which positions of x are valid.
+  template <class Attend>
+  Tensor around(const Attend& attend, const Tensor& x, const Mask& mask);
 
   bool norm_first_;
   Activation activation_;
@@ -107,6 +111,13 @@ class TransformerEncoder : public Module {
 
   /// [N, L, E] -> [N, L, E]
   Tensor operator()(const Tensor& x, const Mask& mask = {});
+  /// The next positions of a sequence, as TransformerEncoderLayer::extend(): with a cache for each layer, or none at
+  /// first. Generating a text costs one position a step instead of all so far. Throws ValueError for another number of
+  /// caches; after an exception they are as they were.
+  ///
+  ///   std::vector<nn::AttentionCache> seen;
+  ///   for (std::int64_t p = 0; p < length; ++p) y = encoder.extend(position(embed(next), p), seen);  // [N, 1, E]
+  Tensor extend(const Tensor& x, std::vector<AttentionCache>& caches, const Mask& mask = {});
 
   std::vector<TransformerEncoderLayer> layers;
   AnyNorm norm;

@@ -1,0 +1,92 @@
+// The decoder of a transformer that reads a memory, such as an encoder's result: Vaswani et al. 2017,
+// arXiv:1706.03762, section 3.1. (A model without a memory, such as a GPT, is an encoder under Mask::causal().)
+#pragma once
+
+#include <vector>
+
+#include "tapegrad/nn/activation.hpp"
+#include "tapegrad/nn/attention.hpp"
+#include "tapegrad/nn/dropout.hpp"
+#include "tapegrad/nn/linear.hpp"
+#include "tapegrad/nn/module.hpp"
+#include "tapegrad/nn/norm.hpp"
+#include "tapegrad/nn/transformer.hpp"
+#include "tapegrad/ops/mask.hpp"
+
+namespace tapegrad::nn {
+
+using TransformerDecoderLayerOptions = TransformerEncoderLayerOptions;
+using TransformerDecoderOptions = TransformerEncoderOptions;
+
+/// What a decoder layer has seen of its sequence, and its memory, each projected once.
+struct DecoderCache {
+  AttentionCache sequence;
+  AttentionCache memory;
+};
+
+/// Self-attention, attention to a memory and a feed-forward block, each with a residual sum and a norm as in
+/// TransformerEncoderLayer. Names and initialisation as PyTorch's.
+class TransformerDecoderLayer : public Module {
+ public:
+  /// Throws as TransformerEncoderLayer.
+  explicit TransformerDecoderLayer(TransformerDecoderLayerOptions options);
+
+  /// x [N, L, E] and memory [N, S, E] -> [N, L, E]. `mask` is of x, Mask::causal() where x is to be generated;
+  /// `memory_mask` says which positions of the memory are valid, [N, S], and which pairs are kept, [.., L, S].
+  Tensor operator()(const Tensor& x, const Tensor& memory, const Mask& mask = {}, const Mask& memory_mask = {});
+
+  /// What extend() begins with: memory [N, S, E], projected, and nothing of the sequence.
+  DecoderCache remember(const Tensor& memory) const;
+  /// The next positions x [N, L, E] of a sequence that arrives piece by piece: what one call with Mask::causal() gives,
+  /// but that a BatchNorm in training knows of one piece at a time. `mask` as in MultiHeadAttention::extend(). After an
+  /// exception the cache is as it was.
+  Tensor extend(const Tensor& x, DecoderCache& cache, const Mask& mask = {}, const Mask& memory_mask = {});
+
+  MultiHeadAttention self_attn;
+  MultiHeadAttention multihead_attn;  ///< to the memory
+  Linear linear1;
+  Linear linear2;
+  AnyNorm norm1;
+  AnyNorm norm2;
+  AnyNorm norm3;
+  Dropout dropout;   ///< within the feed-forward block
+  Dropout dropout1;  ///< of the self-attention's result
+  Dropout dropout2;  ///< of the result of the attention to the memory
+  Dropout dropout3;  ///< of the feed-forward block's result
+  TAPEGRAD_MODULE(self_attn, multihead_attn, linear1, linear2, norm1, norm2, norm3, dropout, dropout1, dropout2,
+                  dropout3)
+
+ private:
+  /// The three blocks around two attentions; the mask says which positions of x are valid.
+  template <class Attend, class AttendToMemory>
+  Tensor around(const Attend& attend, const AttendToMemory& attend_to_memory, const Tensor& x, const Mask& mask);
+
+  bool norm_first_;
+  Activation activation_;
+};
+
+/// Decoder layers one after the other, each initialised on its own (PyTorch copies the first one's values).
+class TransformerDecoder : public Module {
+ public:
+  /// Throws as TransformerEncoder.
+  explicit TransformerDecoder(TransformerDecoderOptions options);
+
+  /// x [N, L, E] and memory [N, S, E] -> [N, L, E], with masks as TransformerDecoderLayer's.
+  Tensor operator()(const Tensor& x, const Tensor& memory, const Mask& mask = {}, const Mask& memory_mask = {});
+
+  /// A cache for each layer: memory [N, S, E], projected, and nothing of the sequence.
+  std::vector<DecoderCache> remember(const Tensor& memory) const;
+  /// The next positions of a sequence, as TransformerDecoderLayer::extend(): generating one costs a position a step
+  /// instead of all so far. Throws ValueError for another number of caches; after an exception they are as they were.
+  ///
+  ///   std::vector<nn::DecoderCache> caches = decoder.remember(encoder(source, mask));
+  ///   for (std::int64_t p = 0; p < length; ++p) y = decoder.extend(position(embed(next), p), caches, {}, mask);
+  Tensor extend(const Tensor& x, std::vector<DecoderCache>& caches, const Mask& mask = {},
+                const Mask& memory_mask = {});
+
+  std::vector<TransformerDecoderLayer> layers;
+  AnyNorm norm;
+  TAPEGRAD_MODULE(layers, norm)
+};
+
+}  // namespace tapegrad::nn
