@@ -27,4 +27,9 @@ tg::Tensor CharacterModel::operator()(const tg::Tensor& tokens, const tg::Mask& 
   return tg::linear(state, embed.weight);                                                // [N, L, V]
 }
 
+tg::Tensor CharacterModel::extend(const tg::Tensor& tokens, std::int64_t first,
+                                  std::vector<tg::nn::AttentionCache>& seen) {
+  return tg::linear(encoder.extend(position(embed(tokens), first), seen), embed.weight);
+}
+
 }  // namespace word_maker

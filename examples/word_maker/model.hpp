@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
+#include "tapegrad/nn/attention.hpp"
 #include "tapegrad/nn/embedding.hpp"
 #include "tapegrad/nn/module.hpp"
 #include "tapegrad/nn/position.hpp"
@@ -29,6 +31,10 @@ class CharacterModel : public tapegrad::nn::Module {
 
   /// int64 tokens [N, L] -> logits [N, L, V] of the token that follows each. The mask says which positions are valid.
   tapegrad::Tensor operator()(const tapegrad::Tensor& tokens, const tapegrad::Mask& mask = {});
+  /// The same for the tokens [N, L] from position `first` on, when `seen` holds those before: what is there already
+  /// costs nothing again.
+  tapegrad::Tensor extend(const tapegrad::Tensor& tokens, std::int64_t first,
+                          std::vector<tapegrad::nn::AttentionCache>& seen);
   const ModelSizes& sizes() const { return sizes_; }
 
   tapegrad::nn::Embedding embed;

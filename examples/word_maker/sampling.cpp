@@ -6,8 +6,10 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/tape.hpp"
 
@@ -64,6 +66,26 @@ tg::Tensor inputs_of(const std::vector<Sequence>& sequences, std::size_t length)
   return tg::from_vector(tokens, {static_cast<std::int64_t>(sequences.size()), static_cast<std::int64_t>(shown + 1)});
 }
 
+/// The logits [N, .., V] of what follows sequences that grow. While they fit into the network, only what is new is
+/// computed; then the network sees a window that moves on.
+class Reader {
+ public:
+  explicit Reader(CharacterModel& model) : model_(model), length_(static_cast<std::size_t>(model.sizes().length)) {}
+
+  tg::Tensor operator()(const std::vector<Sequence>& sequences) {
+    const tg::Tensor tokens = inputs_of(sequences, length_);
+    if (sequences.front().size() >= length_) return model_(tokens);
+    const std::int64_t first = std::exchange(read_, tokens.size(1));
+    return model_.extend(tg::slice(tokens, 1, {.start = first}), first, seen_);
+  }
+
+ private:
+  CharacterModel& model_;
+  std::size_t length_;
+  std::int64_t read_ = 0;
+  std::vector<tg::nn::AttentionCache> seen_;
+};
+
 }  // namespace
 
 std::vector<Sequence> make_up(CharacterModel& model, Kind kind, const MakeUpOptions& options,
@@ -79,8 +101,9 @@ std::vector<Sequence> make_up(CharacterModel& model, Kind kind, const MakeUpOpti
   model.eval();
   std::vector<Sequence> made(static_cast<std::size_t>(std::max<std::int64_t>(options.count, 0)), options.prefix);
   std::vector<bool> ended(made.size(), false);
+  Reader read(model);
   while (!made.empty() && made.front().size() < longest && std::count(ended.begin(), ended.end(), false) > 0) {
-    const tg::Tensor logits = model(inputs_of(made, length));  // [N, L, V]
+    const tg::Tensor logits = read(made);
     const auto values = logits.data<float>();
     const auto rows = static_cast<std::size_t>(logits.size(1)), width = static_cast<std::size_t>(logits.size(2));
     for (std::size_t n = 0; n < made.size(); ++n) {

@@ -4,9 +4,11 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>
+#include <set>
 #include <vector>
 
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/nn/init.hpp"
 
 using namespace word_maker;
 
@@ -95,6 +97,33 @@ BOOST_AUTO_TEST_CASE(words_begin_with_the_prefix_and_end_in_time) {
   const Sequence text = make_up(model, Kind::text, {.characters = 50}, generator).front();
   BOOST_TEST(text.size() == 50U);
   BOOST_TEST(std::count(text.begin(), text.end(), kBoundary) == 0);
+}
+
+// Temperature 0 takes the likeliest character: as by the logits of the whole window, read anew for each.
+BOOST_AUTO_TEST_CASE(what_is_made_up_follows_the_logits_of_its_window) {
+  constexpr std::size_t kLength = 12;
+  constexpr std::int64_t kVocabulary = 7;
+  tapegrad::manual_seed(4);
+  CharacterModel model({.vocabulary = kVocabulary, .length = kLength, .embed = 8, .layers = 2, .heads = 2});
+  for (tapegrad::Tensor p : model.parameters())  // far from the start, where all characters are alike
+    tapegrad::nn::init::normal(p, 0.0, 0.7);
+  tapegrad::nn::init::normal(model.position.weight, 0.0, 3.0);
+  tapegrad::Generator generator(1);
+  std::set<Token> seen;
+  for (Token first = 1; first < kVocabulary; ++first) {
+    const MakeUpOptions options{.prefix = {first, 1}, .characters = 20, .sampling = {.temperature = 0.0}};
+    const Sequence text = make_up(model, Kind::text, options, generator).front();
+    BOOST_TEST_REQUIRE(text.size() == 20U);
+    for (std::size_t p = 2; p < text.size(); ++p) {
+      const auto end = text.begin() + static_cast<std::ptrdiff_t>(p);
+      const Sequence window(end - static_cast<std::ptrdiff_t>(std::min(p, kLength - 1)), end);
+      const std::vector<float> logits = logits_along(model, window);
+      const auto last = logits.end() - kVocabulary;
+      BOOST_TEST(text[p] == static_cast<Token>(std::max_element(last + 1, logits.end()) - last));  // but the boundary
+    }
+    seen.insert(text.begin(), text.end());
+  }
+  BOOST_TEST(seen.size() == 6U);
 }
 
 BOOST_AUTO_TEST_CASE(a_seed_repeats_its_words) {
