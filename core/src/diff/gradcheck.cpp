@@ -249,8 +249,8 @@ GradcheckReport gradcheck(const TensorFunction& f, const std::vector<Tensor>& in
   report.seed = options.seed;
   std::vector<Tensor> point = copies(inputs);
   TensorSubject first(f, point, names_of(point.size(), 0, options), options);
-  checker::Kinks kinks;
-  if (first.prepare(1, report)) kinks = checker::compare(first, 1, options, report);
+  checker::FirstOrder known;
+  if (first.prepare(1, report)) known = checker::compare(first, 1, options, report);
   if (options.order == 2) {
     const std::size_t count = point.size();
     const TensorFunction gradient = [&f, count](const std::vector<Tensor>& all) {
@@ -261,7 +261,7 @@ GradcheckReport gradcheck(const TensorFunction& f, const std::vector<Tensor>& in
     Generator generator(2 * options.seed + 1);
     for (const Tensor& u : first.random_cotangents(generator)) point.push_back(u);
     TensorSubject second(gradient, point, names_of(count, point.size() - count, options), options);
-    if (second.prepare(2, report)) checker::compare(second, 2, options, report, kinks);
+    if (second.prepare(2, report)) checker::compare(second, 2, options, report, known);
   }
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;

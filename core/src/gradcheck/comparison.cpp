@@ -89,19 +89,21 @@ double numeric_value(const Slope& slope) {
 
 class Comparison {
  public:
-  Comparison(Subject& subject, int order, const GradcheckOptions& options, GradcheckReport& report, const Kinks& jumps)
+  Comparison(Subject& subject, int order, const GradcheckOptions& options, GradcheckReport& report,
+             const FirstOrder& before)
       : subject_(subject),
         order_(order),
         options_(options),
         report_(report),
-        jumps_(jumps),
+        jumps_(before.kinks),
+        slack_(slack_of(subject, before.doubts)),
         precision_(precision_of(subject.value_epsilon, subject.derivative_epsilon)),
         generator_(2 * options.seed + static_cast<std::uint64_t>(order)),
         diagnosis_calls_(kDiagnosisCalls * std::clamp(options.budget, kLeastBudget, kMostBudget)) {
     for (const Part& part : subject_.parts) count_ += part.values.size();
   }
 
-  Kinks run() {
+  FirstOrder run() {
     const std::size_t cost = count_ * 2 * kSteps + subject_.outputs.size();
     if (static_cast<std::int64_t>(cost) <= options_.budget) {
       full();
@@ -109,10 +111,35 @@ class Comparison {
       directional();
     }
     if (options_.forward_mode && subject_.has_push_forward()) forward();
-    return std::move(kinks_);
+    return std::move(found_);
   }
 
  private:
+  /// What each output may be off zero where it is the gradient of an input that has none but rounding; empty where
+  /// there is no such input.
+  static Values slack_of(const Subject& subject, const std::map<int, double>& doubts) {
+    Values slack;
+    if (doubts.empty()) return slack;
+    for (const Part& part : subject.parts) {
+      if (slack.size() == subject.outputs.size()) break;  // the cotangents
+      const auto doubt = doubts.find(part.number);
+      slack.insert(slack.end(), part.values.size(), doubt != doubts.end() ? doubt->second : 0.0);
+    }
+    return slack;
+  }
+  double slack_at(std::size_t output) const { return output < slack_.size() ? slack_[output] : 0.0; }
+
+  /// How far derivatives with respect to part i may differ that are made of rounding alone.
+  double rounding_alone(std::size_t i) const {
+    const auto doubt = found_.doubts.find(subject_.parts[i].number);
+    return (doubt != found_.doubts.end() ? doubt->second : 0.0) + largest(slack_) / input_size(i);
+  }
+
+  /// What may be left of a derivative that is zero because terms cancel, each as large as dx/dx = 1.
+  double nothing() const { return 1e4 * precision_.epsilon; }
+
+  double input_size(std::size_t i) const { return std::max(1.0, largest(subject_.parts[i].values)); }
+
   Values call(std::size_t i, const Values& values) {
     ++report_.calls;
     return subject_.call_with(i, values);
@@ -149,14 +176,13 @@ class Comparison {
   Values rounding_magnitude() const {
     Values magnitude = subject_.outputs;
     const double most = largest(subject_.outputs);
-    for (double& m : magnitude) m = std::max(std::abs(m), 0.01 * most);
+    for (std::size_t o = 0; o < magnitude.size(); ++o)
+      magnitude[o] = std::max({std::abs(magnitude[o]), 0.01 * most, slack_at(o) / precision_.epsilon});
     return magnitude;
   }
 
   /// The size of the outputs per size of an input, which counts as 1 at least: as where steps begin.
-  double natural_scale(std::size_t i) const {
-    return largest(subject_.outputs) / std::max(1.0, largest(subject_.parts[i].values));
-  }
+  double natural_scale(std::size_t i) const { return largest(subject_.outputs) / input_size(i); }
 
   /// Rows of the Jacobian, by part: J^T of the unit cotangents.
   std::vector<Matrix> claimed_rows() {
@@ -200,7 +226,7 @@ class Comparison {
           reach += std::abs(u[o] * claimed_[i](o, j));
         }
         if (!std::isfinite(expected)) continue;
-        const double tolerance = rounding_of_modes(reach, i);
+        const double tolerance = rounding_of_modes(reach, norm(u), i);
         const double error = std::abs(gradients[i][j] - expected);
         if (error <= tolerance) continue;
         ranking.add({Verdict::wrong, unravel(static_cast<std::int64_t>(j), finding.shape), -1, gradients[i][j],
@@ -216,10 +242,11 @@ class Comparison {
     }
   }
 
-  /// How far two ways to one number may differ whose terms sum up to `reach` in magnitude.
-  double rounding_of_modes(double reach, std::size_t i) const {
+  /// How far two ways to one number may differ whose terms sum up to `reach` in magnitude: products of derivatives with
+  /// respect to part i and a vector of length `length`.
+  double rounding_of_modes(double reach, double length, std::size_t i) const {
     const double epsilon = precision_.derivative_epsilon;
-    return std::pow(epsilon, 0.7) * reach + 1e3 * epsilon * natural_scale(i);
+    return std::pow(epsilon, 0.7) * reach + 1e3 * epsilon * natural_scale(i) + length * rounding_alone(i);
   }
 
   void compare_block(std::size_t i, const Values& magnitude) {
@@ -233,9 +260,11 @@ class Comparison {
     double squared_error = 0.0;
     const double scale = largest(claimed.values);
     const double natural = natural_scale(i);
+    const double size = input_size(i);
     bool compared = false;
     bool significant = false;
     double steepest = 0.0;
+    double doubt = 0.0;
     int second_looks = 0;
     for (std::size_t j = 0; j < part.values.size(); ++j) {
       const double x = part.values[j];
@@ -251,9 +280,8 @@ class Comparison {
         const auto judged = [&] {
           const Slope& slope = studied.slopes[o];
           const double block = std::max(scale, std::isfinite(slope.error) ? std::abs(slope.value) : 0.0);
-          return judge(
-              analytic, slope,
-              {block, natural, precision_.floor * block + 100.0 * precision_.epsilon * natural, precision_.rough});
+          const double floor = precision_.floor * block + 100.0 * precision_.epsilon * natural + slack_at(o) / size;
+          return judge(analytic, slope, {block, natural, floor, precision_.rough, nothing()});
         };
         Judgement c = judged();
         const bool look_again = ranking.verdict() != Verdict::wrong || second_looks < kSecondLooks;
@@ -266,7 +294,8 @@ class Comparison {
         const Slope& slope = studied.slopes[o];
         if (c.verdict != Verdict::ok && thorough)
           c = reconsider(c, analytic, slope, taylor_sweep(studied.families, o, y[o], analytic));
-        if (c.verdict == Verdict::kink) kinks_[part.number].insert(j);
+        if (is_nothing(c, analytic, slack_at(o) / size)) c.verdict = Verdict::ok;
+        if (c.verdict == Verdict::kink) found_.kinks[part.number].insert(j);
         if (c.verdict == Verdict::out_of_domain && jumps_at(part.number, j)) {
           c = {Verdict::kink, c.tolerance, 0.0, true};
           finding.note = "the gradient jumps at a kink and has no slope there";
@@ -276,6 +305,7 @@ class Comparison {
         ++report_.comparisons;
         steepest = std::max(steepest, slope.divergence != 0.0 ? kInfinity : std::abs(slope.value));
         if (std::isfinite(slope.error)) {
+          doubt = std::max(doubt, c.tolerance);
           numeric(o, j) = slope.value;
           squared_error += slope.error * slope.error;
         }
@@ -297,7 +327,8 @@ class Comparison {
       }
     }
     ranking.file(finding);
-    judge_vacuity(finding, compared, significant && std::max(scale, steepest) > 1e3 * precision_.epsilon * natural);
+    judge_vacuity(finding, compared, significant && std::max(scale, steepest) > 1e3 * precision_.epsilon * natural,
+                  doubt);
     note_what_was_left_out(finding);
     note_doubt(finding);
     numeric_.push_back(std::move(numeric));
@@ -321,6 +352,11 @@ class Comparison {
     if (left_out > 0 && finding.note.empty())
       finding.note =
           fmt::format("{} of {} outputs are not finite here and were left out", left_out, subject_.outputs.size());
+  }
+
+  /// Whether differences cannot tell a derivative of what is rounding alone, and the rule says that there is none.
+  static bool is_nothing(const Judgement& judgement, double analytic, double slack) {
+    return judgement.verdict == Verdict::unreliable && slack > 0.0 && std::abs(analytic) <= slack;
   }
 
   /// Whether a value that passes is far from one that was measured well.
@@ -369,24 +405,25 @@ class Comparison {
       double sum = 0.0;
       for (std::size_t o = 0; o < y.size(); ++o)
         if (std::isfinite(y[o])) sum += std::abs(u[o] * y[o]);
-      magnitude.push_back(sum);
+      magnitude.push_back(std::max(sum, norm(u) * largest(slack_) / precision_.epsilon));
     }
     for (std::size_t i = 0; i < subject_.parts.size(); ++i) {
       std::vector<Values> claimed;
       for (const std::vector<Values>& g : gradients) claimed.push_back(g[i]);
-      compare_products(i, claimed, products(y), magnitude, products);
+      compare_products(i, us, claimed, products(y), magnitude, products);
     }
   }
 
   template <class Products>
-  void compare_products(std::size_t i, const std::vector<Values>& gradients, const Values& y, const Values& magnitude,
-                        const Products& products) {
+  void compare_products(std::size_t i, const std::vector<Values>& us, const std::vector<Values>& gradients,
+                        const Values& y, const Values& magnitude, const Products& products) {
     const Part& part = subject_.parts[i];
     GradcheckFinding finding = fresh_finding(i);
     Ranking ranking;
     bool significant = false;
     double steepest = 0.0;
-    const double x_scale = std::max(1.0, largest(part.values));
+    double doubt = 0.0;
+    const double x_scale = input_size(i);
     const double own = largest(part.values);
     for (int k = 0; k < options_.directions; ++k) {
       const Values d = direction(k, part.values.size(), generator_);
@@ -409,10 +446,10 @@ class Comparison {
         for (std::size_t j = 0; j < d.size(); ++j) scale += std::abs(gradients[u][j] * d[j]);
         const auto judged = [&] {
           const Slope& slope = studied.slopes[u];
-          return judge(
-              analytic, slope,
-              {std::max(scale, std::abs(slope.value)), magnitude[u] / x_scale,
-               precision_.floor * scale + 100.0 * precision_.epsilon * magnitude[u] / x_scale, precision_.rough});
+          const double natural = magnitude[u] / x_scale;
+          const double floor = precision_.floor * scale + 100.0 * precision_.epsilon * natural;
+          return judge(analytic, slope,
+                       {std::max(scale, std::abs(slope.value)), natural, floor, precision_.rough, nothing()});
         };
         Judgement c = judged();
         if (c.verdict != Verdict::ok && !thorough) {
@@ -423,9 +460,11 @@ class Comparison {
         const Slope& slope = studied.slopes[u];
         if (c.verdict != Verdict::ok)
           c = reconsider(c, analytic, slope, taylor_sweep(studied.families, u, y[u], analytic));
+        if (is_nothing(c, analytic, norm(us[u]) * norm(d) * largest(slack_) / x_scale)) c.verdict = Verdict::ok;
         ++report_.comparisons;
         significant = significant || c.significant;
         steepest = std::max({steepest, largest(gradients[u]), std::abs(slope.value)});
+        if (std::isfinite(slope.error)) doubt = std::max(doubt, c.tolerance);
         if (!ranking.would_enter(c.verdict, c.excess)) continue;
         if (ranking.add({c.verdict, {}, -1, analytic, numeric_value(slope), c.tolerance}, c.excess))
           set_slope(finding, slope, taylor_sweep(studied.families, u, y[u], analytic));
@@ -433,7 +472,7 @@ class Comparison {
     }
     ranking.file(finding);
     judge_vacuity(finding, !part.values.empty() && any_finite(subject_.outputs),
-                  significant && steepest > 1e3 * precision_.epsilon * natural_scale(i));
+                  significant && steepest > 1e3 * precision_.epsilon * natural_scale(i), doubt);
     note_what_was_left_out(finding);
     if (finding.verdict == Verdict::wrong) locate(i, finding);
     report_.findings.push_back(std::move(finding));
@@ -598,7 +637,7 @@ class Comparison {
     }
     // Where a slope is infinite both modes give infinities or NaN: the same kind will do.
     if (!std::isfinite(expected) && !std::isfinite(forward_value)) return;
-    const double tolerance = rounding_of_modes(std::max(scale, reach), i);
+    const double tolerance = rounding_of_modes(std::max(scale, reach), norm(v), i);
     const double error = std::abs(forward_value - expected);
     const bool close = error <= tolerance;
     const double excess = close                  ? (tolerance > 0.0 ? error / tolerance : 0.0)
@@ -608,9 +647,13 @@ class Comparison {
     ranking.add({close ? Verdict::ok : Verdict::wrong, {}, output, forward_value, expected, tolerance}, excess);
   }
 
-  /// At order 1 a gradient that is zero to rounding proves nothing. (At order 2 it is what linear functions have.)
-  void judge_vacuity(GradcheckFinding& finding, bool compared, bool differs_from_zero) const {
-    if (order_ != 1 || finding.verdict != Verdict::ok || differs_from_zero) return;
+  /// At order 1 a gradient that is zero to rounding, and to `doubt` by differences, proves nothing. (At order 2 it is
+  /// what linear functions have.)
+  void judge_vacuity(GradcheckFinding& finding, bool compared, bool differs_from_zero, double doubt) {
+    if (finding.verdict != Verdict::ok || differs_from_zero) return;
+    // Differences may be exactly zero where derivatives, by another way, are not.
+    found_.doubts.emplace(finding.input, std::max(doubt, nothing()));
+    if (order_ != 1) return;
     finding.verdict = Verdict::vacuous;
     finding.note = "the gradient is zero to rounding";
     if (!finding.worst.empty()) finding.worst.front().verdict = Verdict::vacuous;
@@ -625,7 +668,8 @@ class Comparison {
   const GradcheckOptions& options_;
   GradcheckReport& report_;
   const Kinks& jumps_;
-  Kinks kinks_;
+  Values slack_;
+  FirstOrder found_;
   Precision precision_;
   Generator generator_;
   std::int64_t diagnosis_calls_;  // that may still be spent
@@ -643,9 +687,9 @@ void expect_options(const char* name, const GradcheckOptions& options) {
     throw ValueError(fmt::format("[{}] expected a finite accuracy of at least 0, got {}", name, options.accuracy));
 }
 
-Kinks compare(Subject& subject, int order, const GradcheckOptions& options, GradcheckReport& report,
-              const Kinks& jumps) {
-  return Comparison(subject, order, options, report, jumps).run();
+FirstOrder compare(Subject& subject, int order, const GradcheckOptions& options, GradcheckReport& report,
+                   const FirstOrder& before) {
+  return Comparison(subject, order, options, report, before).run();
 }
 
 }  // namespace tapegrad::checker

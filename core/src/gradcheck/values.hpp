@@ -29,6 +29,9 @@ inline double dot(std::span<const double> a, std::span<const double> b) {
   return sum;
 }
 
+/// The Euclidean length.
+inline double norm(std::span<const double> values) { return std::sqrt(dot(values, values)); }
+
 inline bool any_finite(std::span<const double> values) {
   return std::any_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
 }
