@@ -204,6 +204,12 @@ BOOST_AUTO_TEST_CASE(the_report_names_element_values_and_sides) {
   BOOST_TEST(text.find("[1, 1]") != std::string::npos, text);
 }
 
+BOOST_AUTO_TEST_CASE(names_of_inputs_stay_on_their_line) {
+  const GradcheckReport report = tapegrad::gradcheck([](const Tensor& x) { return square(x); }, normal({2}),
+                                                     {.order = 1, .input_names = {"a\nb\x1b[31m"}});
+  BOOST_TEST(report.findings[0].input_name == "a\\nb\\x1b[31m");
+}
+
 BOOST_AUTO_TEST_CASE(one_tensor_need_not_be_a_list) {
   const Tensor x = from_vector<double>({0.5, -1.5}, {2});
   const auto f = [](const Tensor& t) { return tanh(t); };

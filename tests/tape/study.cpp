@@ -9,7 +9,7 @@ BOOST_AUTO_TEST_CASE(decision_08_a_tape_prints_its_nodes) {
   const Tensor x = leaf({{1.0, 2.0}, {3.0, 4.0}});
   Tape tape;
   const Tensor y = sum(tanh(x) * x);
-  const std::string expected = R"(tape of 4 nodes, 64 B kept for the reverse sweep
+  const std::string expected = R"(tape of 4 nodes, 64 B kept for the reverse sweep, what several keep once
 %0 = leaf                                  [2, 2] float64
 %1 = tanh(%0)                              [2, 2] float64  keeps input 0: 32 B
 %2 = mul(%1, %0)                           [2, 2] float64  keeps inputs 0, 1: 64 B
@@ -56,6 +56,45 @@ rules (x̄ is the cotangent of x: ∂L/∂x)
   tape.gradient(z, large, {.retain = true});  // a sweep leaves its own cotangents alone
   BOOST_TEST(tape.node(1).cotangents.empty());
   BOOST_TEST(tape.node(3).cotangents[0].to_vector<double>()[7] == 1.0);
+}
+
+struct Labelled : Op<Labelled> {
+  static constexpr std::string_view name = "labelled";
+  std::string label;
+  Tensor forward(const Tensor& x) const { return x * 2.0; }
+  Tensor vjp(const Saved&, const Tensor& dy) const { return dy * 2.0; }
+  void describe(AttributeVisitor& visit) const { visit("label", label); }
+};
+
+BOOST_AUTO_TEST_CASE(names_cannot_break_lines_or_reach_the_terminal) {
+  const Tensor x = leaf({1.0});
+  Tape tape({.study = true});
+  const Scope scope("a\nb\x1b[31m");
+  Labelled op;
+  op.label = "c\td\x7f";
+  apply(op, x);
+  const std::string text = to_string(tape);
+  BOOST_TEST(text.find("in a\\nb\\x1b[31m\n") != std::string::npos, text);
+  BOOST_TEST(text.find("labelled(%0) {label=c\\td\\x7f}") != std::string::npos, text);
+  BOOST_TEST(text.find('\x1b') == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_long_tape_prints_its_ends) {
+  const Tensor x = leaf({1.0});
+  const auto lines_of_chain = [&](int ops) {
+    Tape tape;
+    Tensor y = x;
+    for (int i = 0; i < ops; ++i) y = -y;
+    return to_string(tape);
+  };
+  const std::string whole = lines_of_chain(999);
+  BOOST_TEST(whole.find("\n%499 = neg(%498)") != std::string::npos);
+  BOOST_TEST(whole.find("more nodes") == std::string::npos);
+  const std::string ends = lines_of_chain(1000);
+  BOOST_TEST(ends.find("  %49 = neg(%48)   [1] float64\n... 901 more nodes\n %951 = neg(%950)") != std::string::npos,
+             ends.substr(1500, 300));
+  BOOST_TEST(ends.find("%1000 = neg(%999)") != std::string::npos);
+  BOOST_TEST(std::count(ends.begin(), ends.end(), '\n') == 1 + 50 + 1 + 50 + 2);
 }
 
 BOOST_AUTO_TEST_CASE(decision_08_what_is_wide_is_printed_below_or_by_its_range) {

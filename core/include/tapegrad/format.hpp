@@ -6,6 +6,8 @@
 #include <concepts>
 #include <string>
 
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/base/shape.hpp"
 #include "tapegrad/base/text_formatter.hpp"
 #include "tapegrad/tape/tape.hpp"
 #include "tapegrad/tape/tensor.hpp"
@@ -13,15 +15,31 @@
 namespace tapegrad {
 /// The types that print as their to_string().
 template <class T>
-concept Printable = std::same_as<T, Tensor> || std::same_as<T, Shape> || std::same_as<T, DType> ||
-    std::same_as<T, Tape> || requires(const T& owner) {
+concept Printable = std::same_as<T, Tensor> || std::same_as<T, DType> || std::same_as<T, Tape> ||
+    requires(const T& owner) {
   { owner.tensor() } -> std::same_as<const Tensor&>;
+};
+
+/// Takes a width, as strings do, but no precision: that would cut the text.
+template <class T>
+struct WholeTextFormatter : TextFormatter {
+  constexpr auto parse(fmt::format_parse_context& context) {
+    for (auto c = context.begin(); c != context.end() && *c != '}'; ++c) {
+      const auto next = c + 1;
+      const bool fills = next != context.end() && (*next == '<' || *next == '>' || *next == '^');
+      if (*c == '.' && !fills) throw ValueError("[format] tensors, shapes, dtypes and tapes take no precision");
+    }
+    return TextFormatter::parse(context);
+  }
+  fmt::appender format(const T& value, fmt::format_context& context) const {
+    return write(std::string(to_string(value)), context);
+  }
 };
 }  // namespace tapegrad
 
 template <tapegrad::Printable T>
-struct fmt::formatter<T> : tapegrad::TextFormatter {
-  fmt::appender format(const T& value, fmt::format_context& context) const {
-    return write(std::string(tapegrad::to_string(value)), context);
-  }
-};
+struct fmt::formatter<T> : tapegrad::WholeTextFormatter<T> {};
+
+/// A range besides, which fmt/ranges.h would print: the whole specialisation goes before its partial one.
+template <>
+struct fmt::formatter<tapegrad::Shape> : tapegrad::WholeTextFormatter<tapegrad::Shape> {};

@@ -1,6 +1,7 @@
 #include "tapegrad/base/shape.hpp"
 
 #include <algorithm>
+#include <ostream>
 
 #include "tapegrad/base/error.hpp"
 
@@ -49,6 +50,8 @@ std::string to_string(const Shape& shape) {
   }
   return text + "]";
 }
+
+std::ostream& operator<<(std::ostream& stream, const Shape& shape) { return stream << to_string(shape); }
 
 void throw_no_axis(const char* op, int d, int rank) {
   throw IndexError(std::string("[") + op + "] axis " + std::to_string(d) + " is out of range for rank " +

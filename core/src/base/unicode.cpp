@@ -1,5 +1,7 @@
 #include "base/unicode.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace tapegrad {
@@ -45,6 +47,23 @@ void append_utf8(std::string& text, char32_t c) {
     tail(6);
     tail(0);
   }
+}
+
+std::string on_one_line(std::string_view name) {
+  std::string line;
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\n') {
+      line += "\\n";
+    } else if (c == '\t') {
+      line += "\\t";
+    } else if (byte < 0x20U || byte == 0x7fU) {
+      line += fmt::format("\\x{:02x}", byte);
+    } else {
+      line += c;
+    }
+  }
+  return line;
 }
 
 }  // namespace tapegrad

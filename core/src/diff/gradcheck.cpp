@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 
+#include "base/unicode.hpp"
 #include "gradcheck/comparison.hpp"
 #include "gradcheck/directions.hpp"
 #include "gradcheck/subject.hpp"
@@ -227,6 +228,7 @@ std::vector<std::string> names_of(std::size_t inputs, std::size_t cotangents, co
   std::vector<std::string> names = options.input_names;
   for (std::size_t i = names.size(); i < inputs; ++i) names.push_back(std::to_string(i));
   names.resize(inputs);
+  for (std::string& name : names) name = on_one_line(name);
   for (std::size_t j = 0; j < cotangents; ++j)
     names.push_back(cotangents == 1 ? std::string("cotangent") : fmt::format("cotangent {}", j));
   return names;

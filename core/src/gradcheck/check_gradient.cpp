@@ -7,6 +7,7 @@
 #include <cstring>
 #include <optional>
 
+#include "base/unicode.hpp"
 #include "gradcheck/comparison.hpp"
 #include "gradcheck/subject.hpp"
 #include "tapegrad/base/error.hpp"
@@ -42,7 +43,7 @@ std::vector<Part> parts_of(const char* name, Point x, const GradcheckOptions& op
     if (!count || *count > x.size() - begin) break;
     const std::size_t size = *count;
     parts.push_back({.number = static_cast<int>(number),
-                     .name = number < options.input_names.size() ? options.input_names[number]
+                     .name = number < options.input_names.size() ? on_one_line(options.input_names[number])
                              : shapes.size() == 1                ? std::string("x")
                                                                  : fmt::format("part {}", number),
                      .shape = shape,

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "array/range.hpp"
+#include "base/unicode.hpp"
 #include "tape/tape_impl.hpp"
 #include "tapegrad/base/readable_math.hpp"
 
@@ -24,6 +25,8 @@ constexpr std::size_t kWidestCall = 50;    // a longer one pushes the rest of it
 constexpr std::size_t kWidestValue = 44;   // a wider one has its cotangent below it
 constexpr std::size_t kWidestTensor = 90;  // a wider one is told by its range
 constexpr std::int64_t kSmall = 16;        // elements of a tensor that is printed whole
+constexpr std::int64_t kMostNodes = 1000;  // of a longer tape the first and last nodes are shown
+constexpr std::int64_t kEnds = 50;
 
 using Lines = std::vector<std::string>;
 
@@ -41,8 +44,8 @@ std::string call_text(const NodeInfo& n) {
                      : input.output == 0 ? fmt::format("%{}", input.node)
                                          : fmt::format("%{}.{}", input.node, input.output));
   std::vector<std::string> attributes;
-  for (const auto& [name, value] : n.attributes) attributes.push_back(fmt::format("{}={}", name, value));
-  return fmt::format("{}({}){}", n.op, fmt::join(inputs, ", "),
+  for (const auto& [name, value] : n.attributes) attributes.push_back(on_one_line(fmt::format("{}={}", name, value)));
+  return fmt::format("{}({}){}", on_one_line(n.op), fmt::join(inputs, ", "),
                      attributes.empty() ? "" : fmt::format(" {{{}}}", fmt::join(attributes, ", ")));
 }
 
@@ -188,7 +191,10 @@ std::string to_string(const Tape& tape) {
   std::size_t shape_width = 0;
   std::size_t column = 0;  // where cotangents begin
   bool scoped = false;
+  std::size_t kept = 0;
+  const std::int64_t left_out = tape.size() > kMostNodes ? tape.size() - 2 * kEnds : 0;
   for (std::int64_t i = 0; i < tape.size(); ++i) {
+    if (left_out > 0 && i == kEnds) i += left_out;
     const NodeInfo& n = nodes.emplace_back(tape.node(i));
     const Row& row =
         rows.emplace_back(Row{fmt::format("%{}", i), call_text(n), shapes_text(n), kept_text(n), studied(n)});
@@ -197,14 +203,17 @@ std::string to_string(const Tape& tape) {
     for (const Studied& output : row.outputs)
       if (width_of(output.value) <= kWidestValue) column = std::max(column, width_of(output.value) + 3);
     scoped = scoped || !n.scope.empty();
+    for (const NodeInfo::Kept& k : n.kept) kept += n.op != "leaf" ? k.bytes : 0;
   }
+  const bool shared = kept > tape.bytes_kept();
   const std::size_t name_width = rows.empty() ? 0 : rows.back().name.size();
-  std::string text =
-      fmt::format("tape of {} nodes, {} kept for the reverse sweep\n", tape.size(), bytes_text(tape.bytes_kept()));
+  std::string text = fmt::format("tape of {} nodes, {} kept for the reverse sweep{}\n", tape.size(),
+                                 bytes_text(tape.bytes_kept()), shared ? ", what several keep once" : "");
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const Row& row = rows[i];
+    if (left_out > 0 && i == static_cast<std::size_t>(kEnds)) text += fmt::format("... {} more nodes\n", left_out);
     if (scoped && (i == 0 || nodes[i].scope != nodes[i - 1].scope))
-      text += nodes[i].scope.empty() ? "outside of any scope\n" : "in " + nodes[i].scope + "\n";
+      text += nodes[i].scope.empty() ? "outside of any scope\n" : "in " + on_one_line(nodes[i].scope) + "\n";
     std::string line =
         fmt::format("{:>{}} = {:<{}}  {:<{}}  ", row.name, name_width, row.call, call_width, row.shapes, shape_width);
     if (line.size() + row.kept.size() > kTapeColumns) {
@@ -219,5 +228,7 @@ std::string to_string(const Tape& tape) {
   append_rules(text, nodes);
   return text;
 }
+
+std::ostream& operator<<(std::ostream& stream, const Tape& tape) { return stream << to_string(tape); }
 
 }  // namespace tapegrad

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <ostream>
 
 #include "array/allocator.hpp"
 #include "kernels/pointwise.hpp"
@@ -226,5 +227,7 @@ void Tensor::register_hook(GradientHook hook) {
 Tensor Tensor::detach() const { return wrap(array_of(*this)); }
 
 std::string to_string(const Tensor& x) { return x.defined() ? array::to_string(array_of(x)) : "undefined"; }
+
+std::ostream& operator<<(std::ostream& stream, const Tensor& x) { return stream << to_string(x); }
 
 }  // namespace tapegrad

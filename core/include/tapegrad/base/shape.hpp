@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <iosfwd>
 #include <optional>
 #include <span>
 #include <string>
@@ -68,6 +69,7 @@ std::optional<std::int64_t> extent(const Shape& shape);
 
 /// "[16, 7, 40]"; "[]" for a scalar.
 std::string to_string(const Shape& shape);
+std::ostream& operator<<(std::ostream& stream, const Shape& shape);
 
 /// Strides of a row-major contiguous tensor, in elements.
 inline Shape contiguous_strides(const Shape& shape) {

@@ -9,6 +9,8 @@ namespace tapegrad {
 /// program that includes nothing else the linker's complaint.
 struct TextFormatter : fmt::formatter<fmt::string_view> {
   fmt::appender write(fmt::string_view text, fmt::format_context& context) const;
+  /// What fmt/ranges.h calls for quotes around strings.
+  constexpr void set_debug_format(bool /*on*/ = true) {}
 };
 
 }  // namespace tapegrad

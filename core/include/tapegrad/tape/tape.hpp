@@ -154,9 +154,11 @@ class Tape {
 };
 
 /// A table of the nodes: op, shapes, what is kept and its bytes; in study mode scopes and values too, and beside them
-/// the cotangents of the last sweep (say .retain = true: a consumed tape is empty); then the rules of the ops. Fits in
-/// 100 columns where names allow. What fmt::print("{}", tape) prints.
+/// the cotangents of the last sweep (say .retain = true: a consumed tape is empty); then the rules of the ops. Of more
+/// than 1000 nodes the first and the last 50. Fits in 100 columns where names allow. What fmt::print("{}", tape)
+/// prints.
 std::string to_string(const Tape& tape);
+std::ostream& operator<<(std::ostream& stream, const Tape& tape);
 
 /// Whether a Tape lives on this thread and is not paused.
 bool is_recording();

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <iosfwd>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -81,7 +82,8 @@ class Tensor {
   template <Element T>
   std::vector<T> to_vector() const;
 
-  /// The elements of a contiguous tensor, to read. Throws DTypeError for another T, ShapeError when not contiguous.
+  /// The elements of a contiguous tensor, to read while a tensor that has them lives: not longer than a temporary's
+  /// expression. Throws DTypeError for another T, ShapeError when not contiguous.
   template <Element T>
   std::span<const T> data() const;
   /// The same, to write; moves the storage's version. `writer` names who writes, for error messages. Throws TapeError
@@ -145,5 +147,6 @@ class Tensor {
 /// What fmt::print("{}", x) prints: NumPy's array2string(x, precision=4, separator=", ") to the letter, but that a
 /// tensor without elements shows its shape.
 std::string to_string(const Tensor& x);
+std::ostream& operator<<(std::ostream& stream, const Tensor& x);
 
 }  // namespace tapegrad
