@@ -3,10 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <iterator>
+#include <set>
 #include <sstream>
+#include <string_view>
+#include <utility>
 
 #include "suite/parallel.hpp"
 #include "tapegrad/base/error.hpp"
@@ -130,12 +135,20 @@ void write_reports(const CheckRequest& request, const CheckRun& done) {
 std::vector<suite::Entry> entries_of(const CheckRequest& request) {
   const std::vector<suite::Entry> all = suite::all_entries();
   std::vector<suite::Entry> entries;
-  if (request.ops.empty() && request.layers.empty()) {
+  if (request.names.empty() && request.ops.empty() && request.layers.empty()) {
     entries = all;
   } else {
-    entries = selected(of_kind(all, "op"), "op", request.ops);
-    const std::vector<suite::Entry> layers = selected(of_kind(all, "layer"), "layer", request.layers);
-    entries.insert(entries.end(), layers.begin(), layers.end());
+    std::set<std::pair<std::string_view, std::string_view>> wanted;  // kind and name
+    const auto want = [&](const std::vector<suite::Entry>& of, std::string_view what,
+                          const std::vector<std::string>& patterns) {
+      for (const suite::Entry& entry : selected(of, what, patterns)) wanted.emplace(entry.kind, entry.name);
+    };
+    want(all, "op or layer", request.names);
+    want(of_kind(all, "op"), "op", request.ops);
+    want(of_kind(all, "layer"), "layer", request.layers);
+    std::copy_if(all.begin(), all.end(), std::back_inserter(entries), [&](const suite::Entry& entry) {
+      return wanted.contains({entry.kind, entry.name});
+    });
   }
   if (!request.samples.empty()) {
     for (suite::Entry& entry : entries) keep_samples(entry, request.samples);
@@ -150,7 +163,12 @@ std::vector<suite::Entry> entries_of(const CheckRequest& request) {
 
 int check_command(const CheckRequest& request) {
   const std::vector<suite::Entry> entries = entries_of(request);
-  for (const std::string& file : {request.json, request.junit, request.html}) expect_writable(file);
+  const std::array reports = {request.json, request.junit, request.html};
+  for (auto file = reports.begin(); file != reports.end(); ++file) {
+    if (!file->empty() && std::count(reports.begin(), file, *file) > 0)
+      throw UsageError(fmt::format("two reports would go to one file, {}", *file));
+    expect_writable(*file);
+  }
   Progress progress(terminal_at(stderr), entries.size());
   const CheckRun done = run(entries, request, progress);
   progress.clear();

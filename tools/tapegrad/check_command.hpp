@@ -10,8 +10,10 @@
 namespace tapegrad::program {
 
 struct CheckRequest {
-  std::vector<std::string> ops = {}, layers = {};  ///< patterns; none at all: everything
-  std::vector<std::string> samples = {};           ///< patterns; none: every sample, and the checks beside samples
+  // Patterns; none at all: everything.
+  std::vector<std::string> names = {};  ///< of either kind
+  std::vector<std::string> ops = {}, layers = {};
+  std::vector<std::string> samples = {};  ///< patterns; none: every sample, and the checks beside samples
   suite::CheckOptions options = {};
   int workers = 1;
   std::string json = {}, junit = {}, html = {};  ///< files to write; empty: none

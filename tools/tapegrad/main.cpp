@@ -31,7 +31,7 @@ constexpr const char* kAbout =
     "  tapegrad ops layer_norm    one op: derivation, what it keeps, samples, errors\n"
     "  tapegrad ops LSTM          one layer: its parameters, samples, errors\n"
     "  tapegrad check             every derivative against finite differences\n"
-    "  tapegrad check --op 'log*' --order 1\n"
+    "  tapegrad check 'log*' LSTM --order 1\n"
     "  tapegrad check --selftest  plants mistakes, and tells which are found\n";
 
 constexpr const char* kCheckFooter =
@@ -86,7 +86,9 @@ CLI::App* add_check(CLI::App& app, Line& line) {
   check->footer(std::string(kCheckFooter) + kFooter);
   CheckRequest& request = line.check;
   const char* what = "What is checked";
-  check->add_option("--op", request.ops, "These ops; * and ? stand for any characters and for one")->group(what);
+  check->add_option("NAME", request.names, "These ops and layers; * and ? stand for any characters and for one")
+      ->group(what);
+  check->add_option("--op", request.ops, "These ops")->group(what);
   check->add_option("--layer", request.layers, "These layers")->group(what);
   check->add_option("--sample", request.samples, "Only samples of these names")->group(what);
   check->add_option("--order", request.options.order, "Highest order of derivative compared with differences")
@@ -106,7 +108,10 @@ CLI::App* add_check(CLI::App& app, Line& line) {
       ->capture_default_str()
       ->group("How");
   const auto add_report = [&](const char* name, std::string& file, const char* description) {
-    return check->add_option(name, file, description)->option_text("FILE")->group("Reports");
+    return check->add_option(name, file, description)
+        ->check([](const std::string& given) { return given.empty() ? "expected the name of a file" : ""; })
+        ->option_text("FILE")
+        ->group("Reports");
   };
   const std::array reports = {add_report("--json", request.json, "Writes all findings"),
                               add_report("--junit", request.junit, "Writes JUnit's XML, as test servers read it"),

@@ -40,7 +40,7 @@ void expect_writable(const std::string& file) {
 void write_report(const std::string& file, std::string_view text) {
   const std::span<const char> characters(text.data(), text.size());
   const std::span<const std::byte> bytes = std::as_bytes(characters);
-  io::write_file_atomically(file, std::span(&bytes, 1));
+  io::write_file_atomically("report", file, std::span(&bytes, 1));
 }
 
 }  // namespace tapegrad::program
