@@ -2,6 +2,11 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
+
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/base/random.hpp"
+#include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::nn {
 
@@ -21,12 +26,46 @@ ModuleFunction function_of_parameters(Module& module, TensorFunction call, const
   return result;
 }
 
-GradcheckReport check_module_in_place(Module& module, TensorFunction call, const std::vector<Tensor>& inputs,
-                                      GradcheckOptions options) {
-  const auto floating =
-      std::find_if(inputs.begin(), inputs.end(), [](const Tensor& x) { return x.defined() && is_floating(x.dtype()); });
-  module.to(floating == inputs.end() ? float64 : floating->dtype());
-  ModuleFunction f = function_of_parameters(module, std::move(call), inputs);
+namespace {
+
+/// The dtype of the first floating one; float64 when there is none.
+DType floating_dtype(const std::vector<Tensor>& xs) {
+  const auto first =
+      std::find_if(xs.begin(), xs.end(), [](const Tensor& x) { return x.defined() && is_floating(x.dtype()); });
+  return first == xs.end() ? float64 : first->dtype();
+}
+
+/// Whether f computes in float64 too, and brings no float32 tensors of its own.
+bool takes_float64(const TensorFunction& f, std::vector<Tensor> xs) {
+  for (Tensor& x : xs)
+    if (x.defined() && is_floating(x.dtype())) x = x.to(float64);
+  const NoRecord unrecorded;
+  const RandomStream before = default_generator().state();
+  bool takes = true;
+  try {
+    f(xs);
+  } catch (const DTypeError&) {
+    takes = false;
+  }
+  default_generator().set_state(before);
+  return takes;
+}
+
+}  // namespace
+
+GradcheckReport check_module_copies(const ModuleCopy& checked, const ModuleCopy& wide,
+                                    const std::vector<Tensor>& inputs, GradcheckOptions options) {
+  checked.module.to(floating_dtype(inputs));
+  ModuleFunction f = function_of_parameters(checked.module, checked.call, inputs);
+  if (floating_dtype(inputs) == float32) {
+    wide.module.to(float64);
+    ModuleFunction in_float64 = function_of_parameters(wide.module, wide.call, inputs);
+    f.function = [narrow = std::move(f.function),
+                  in_float64 = std::move(in_float64.function)](const std::vector<Tensor>& xs) {
+      return floating_dtype(xs) == float64 ? in_float64(xs) : narrow(xs);
+    };
+    options.differences_in_float64 = options.differences_in_float64 || takes_float64(f.function, f.point);
+  }
   const std::size_t given = std::min(options.input_names.size(), inputs.size());
   std::copy_n(options.input_names.begin(), given, f.names.begin());
   options.input_names = std::move(f.names);

@@ -66,6 +66,44 @@ BOOST_AUTO_TEST_CASE(the_wrong_parameter_is_named) {
   }));
 }
 
+/// Right, but it computes with a tensor that is none of its parameters and buffers.
+struct Shifted : nn::Module {
+  nn::Linear linear{3, 2};
+  tg::Tensor shift = tg::tensor({0.5F, -0.25F});
+  TAPEGRAD_MODULE(linear)
+  tg::Tensor operator()(const tg::Tensor& x) const { return linear(x) + shift; }
+};
+
+/// The same mistake as HalfBias, in float32.
+struct HalfBias32 : nn::Module {
+  nn::Linear linear{3, 2};
+  TAPEGRAD_MODULE(linear)
+  tg::Tensor operator()(const tg::Tensor& x) const {
+    return tg::linear(x, linear.weight, 0.5 * linear.bias.tensor() + 0.5 * linear.bias->detach());
+  }
+};
+
+// Differences of float32 values are rough and step over the kinks of ReLU: they would call right layers wrong.
+BOOST_AUTO_TEST_CASE(float32_modules_are_compared_with_differences_in_float64) {
+  tg::manual_seed(3);
+  const auto check = [](auto module, const tg::Shape& shape) {
+    for (tg::Tensor p : module.parameters()) nn::init::normal(p, 0.0, 0.5);
+    const tg::GradcheckReport report = nn::check_module(module, {tg::randn(shape)});
+    BOOST_TEST(report.ok(), to_string(report));
+    for (const tg::Tensor& p : module.parameters()) BOOST_TEST((p.dtype() == tg::float32));
+  };
+  check(nn::TransformerEncoderLayer({.embed_dim = 8, .num_heads = 2, .norm_first = true, .dropout = 0.1}), {2, 3, 8});
+  check(nn::Sequential(nn::Linear(4, 6), nn::ReLU(), nn::Linear(6, 2)), {5, 4});
+  nn::BatchNorm norm(4);
+  norm(tg::randn({7, 4}));
+  norm.eval();
+  check(norm, {3, 4});
+  check(Shifted(), {4, 3});
+
+  const tg::GradcheckReport wrong = nn::check_module(HalfBias32(), {tg::randn({4, 3})}, {.order = 1});
+  BOOST_TEST((wrong.verdict() == tg::Verdict::wrong), to_string(wrong));
+}
+
 BOOST_AUTO_TEST_CASE(inputs_go_by_the_given_names) {
   nn::MultiHeadAttention attention({.embed_dim = 4, .num_heads = 2});
   const tg::Tensor x = normal({1, 2, 4});

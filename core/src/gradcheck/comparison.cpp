@@ -136,7 +136,7 @@ class Comparison {
   }
 
   /// What may be left of a derivative that is zero because terms cancel, each as large as dx/dx = 1.
-  double nothing() const { return 1e4 * precision_.epsilon; }
+  double nothing() const { return 1e4 * precision_.coarser_epsilon; }
 
   double input_size(std::size_t i) const { return std::max(1.0, largest(subject_.parts[i].values)); }
 
@@ -280,8 +280,9 @@ class Comparison {
         const auto judged = [&] {
           const Slope& slope = studied.slopes[o];
           const double block = std::max(scale, std::isfinite(slope.error) ? std::abs(slope.value) : 0.0);
-          const double floor = precision_.floor * block + 100.0 * precision_.epsilon * natural + slack_at(o) / size;
-          return judge(analytic, slope, {block, natural, floor, precision_.rough, nothing()});
+          const double floor =
+              precision_.floor * block + 100.0 * precision_.coarser_epsilon * natural + slack_at(o) / size;
+          return judge(analytic, slope, {block, natural, floor, precision_.rough, precision_.fair, nothing()});
         };
         Judgement c = judged();
         const bool look_again = ranking.verdict() != Verdict::wrong || second_looks < kSecondLooks;
@@ -327,22 +328,23 @@ class Comparison {
       }
     }
     ranking.file(finding);
-    judge_vacuity(finding, compared, significant && std::max(scale, steepest) > 1e3 * precision_.epsilon * natural,
-                  doubt);
+    judge_vacuity(finding, compared,
+                  significant && std::max(scale, steepest) > 1e3 * precision_.coarser_epsilon * natural, doubt);
     note_what_was_left_out(finding);
-    note_doubt(finding);
+    note_doubt(finding, part.single);
     numeric_.push_back(std::move(numeric));
     if (finding.verdict == Verdict::wrong)
       finding.diagnosis = diagnose(block_of(i, claimed, numeric_.back(), std::sqrt(squared_error)));
     report_.findings.push_back(std::move(finding));
   }
 
-  static void note_doubt(GradcheckFinding& finding) {
+  static void note_doubt(GradcheckFinding& finding, bool single) {
     if (finding.verdict == Verdict::out_of_domain && finding.note.empty())
       finding.note = "differences find no slope: the function jumps, ends or throws beside this point";
     if (finding.verdict == Verdict::unreliable && finding.note.empty() && !finding.worst.empty())
-      finding.note = fmt::format("differences tell this slope to {:.2g} at best, and it is {:.2g}", finding.tolerance,
-                                 std::abs(finding.analytic));
+      finding.note = fmt::format("differences tell this slope to {:.2g} at best, and it is {:.2g}{}", finding.tolerance,
+                                 std::abs(finding.analytic),
+                                 single ? "; those of float64 tell more: .differences_in_float64 = true" : "");
   }
 
   /// Outputs that are not finite have no derivative to compare: says how many, where nothing else is said.
@@ -447,9 +449,10 @@ class Comparison {
         const auto judged = [&] {
           const Slope& slope = studied.slopes[u];
           const double natural = magnitude[u] / x_scale;
-          const double floor = precision_.floor * scale + 100.0 * precision_.epsilon * natural;
-          return judge(analytic, slope,
-                       {std::max(scale, std::abs(slope.value)), natural, floor, precision_.rough, nothing()});
+          const double floor = precision_.floor * scale + 100.0 * precision_.coarser_epsilon * natural;
+          return judge(
+              analytic, slope,
+              {std::max(scale, std::abs(slope.value)), natural, floor, precision_.rough, precision_.fair, nothing()});
         };
         Judgement c = judged();
         if (c.verdict != Verdict::ok && !thorough) {
@@ -472,7 +475,7 @@ class Comparison {
     }
     ranking.file(finding);
     judge_vacuity(finding, !part.values.empty() && any_finite(subject_.outputs),
-                  significant && steepest > 1e3 * precision_.epsilon * natural_scale(i), doubt);
+                  significant && steepest > 1e3 * precision_.coarser_epsilon * natural_scale(i), doubt);
     note_what_was_left_out(finding);
     if (finding.verdict == Verdict::wrong) locate(i, finding);
     report_.findings.push_back(std::move(finding));

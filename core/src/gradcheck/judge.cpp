@@ -35,7 +35,7 @@ Judgement judge(double analytic, const Slope& slope, const Scales& scales) {
   const bool kink =
       slope.kink && std::abs(slope.above - slope.below) > std::max(scales.rough * scales.block, 2.0 * tolerance);
   // Beside the function's own size rough differences are enough: for what is zero to rounding, and to a tenth.
-  const bool fair = doubt <= 1e-6 * std::max(scales.natural, 1.0) &&
+  const bool fair = doubt <= scales.fair * std::max(scales.natural, 1.0) &&
                     (std::abs(analytic) <= std::max(scales.floor, scales.nothing) || doubt <= 0.1 * scales.block);
   if (close && !kink && (!rough || fair)) return j;
   if (slope.kink) {

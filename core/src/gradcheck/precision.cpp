@@ -15,7 +15,14 @@ Precision precision_of(double value_epsilon, double derivative_epsilon) {
   // A thousandth, until the values are coarser than float32: then as their square root, which is what differences of
   // low order leave.
   const double rough = std::fmax(1e-3, 3.0 * std::sqrt(value_epsilon));
-  return {value_epsilon, std::exp2(-first), families, derivative_epsilon, std::pow(derivative_epsilon, 0.6), rough};
+  return {.epsilon = value_epsilon,
+          .first_step = std::exp2(-first),
+          .families = families,
+          .derivative_epsilon = derivative_epsilon,
+          .coarser_epsilon = std::fmax(value_epsilon, derivative_epsilon),
+          .floor = std::pow(derivative_epsilon, 0.6),
+          .rough = rough,
+          .fair = std::fmax(1e-6, 10.0 * std::sqrt(value_epsilon))};
 }
 
 }  // namespace tapegrad::checker

@@ -43,9 +43,16 @@ struct ModuleFunction {
 /// call(inputs) is what the module computes. REQUIRES: the module outlives the result, and stays where it is.
 ModuleFunction function_of_parameters(Module& module, TensorFunction call, const std::vector<Tensor>& inputs);
 
-/// What check_module does with its copy, in the copy's dtype.
-GradcheckReport check_module_in_place(Module& module, TensorFunction call, const std::vector<Tensor>& inputs,
-                                      GradcheckOptions options);
+/// A copy of a module, and what it computes.
+struct ModuleCopy {
+  Module& module;
+  TensorFunction call;
+};
+
+/// What check_module does with its copies: derivatives are those of `checked`, in the inputs' dtype; of float32 ones
+/// `wide` takes the differences, in float64.
+GradcheckReport check_module_copies(const ModuleCopy& checked, const ModuleCopy& wide,
+                                    const std::vector<Tensor>& inputs, GradcheckOptions options);
 
 /// Compares the derivatives of call(module, inputs...) with respect to the floating inputs and to all parameters with
 /// finite differences; see gradcheck. The report calls parameters by their paths, and inputs by options.input_names or
@@ -53,17 +60,21 @@ GradcheckReport check_module_in_place(Module& module, TensorFunction call, const
 ///
 /// It stands at the module's own parameter values and in its mode; in training, dropout draws the same numbers in each
 /// call. A copy is checked, converted to the floating inputs' dtype (float64 when there is none): the module keeps its
-/// values, gradients, statistics and dtype. Fresh layers stand at special points (a norm's bias 0, an attention's bias
-/// 0), where some mistakes do not show: check a trained model, or one with random parameters. Throws what gradcheck
-/// does.
+/// values, gradients, statistics and dtype. Of float32 derivatives the differences are taken in float64, unless the
+/// module computes with float32 tensors that are no parameters or buffers of its own. Fresh layers stand at special
+/// points (a norm's bias 0, an attention's bias 0), where some mistakes do not show: check a trained model, or one with
+/// random parameters. Throws what gradcheck does.
 template <class M, class F>
 requires(std::derived_from<M, Module>&& std::copy_constructible<M> &&
          !std::same_as<F, GradcheckOptions>) GradcheckReport
     check_module(const M& module, const std::vector<Tensor>& inputs, const F& call,
                  const GradcheckOptions& options = {}) {
-  M copy = module;
-  const BoundCall<M, F> bound(copy, call);
-  return check_module_in_place(copy, engine::function_of("check_module", bound), inputs, options);
+  M checked = module;
+  M wide = module;
+  const BoundCall<M, F> bound(checked, call);
+  const BoundCall<M, F> bound_wide(wide, call);
+  return check_module_copies({checked, engine::function_of("check_module", bound)},
+                             {wide, engine::function_of("check_module", bound_wide)}, inputs, options);
 }
 
 /// The same for module(inputs...).
