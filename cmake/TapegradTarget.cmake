@@ -21,6 +21,10 @@ endfunction()
 # Compiles once what most sources of a target include of others' headers, with those given here: no header of our own, whose warnings
 # would be lost. Sources include whatever they use all the same: the preset "clang" builds without.
 function(tapegrad_precompile target)
+  # Of vector intrinsics that come from a precompiled header, g++ takes constants for variables where it does not optimise.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT CMAKE_BUILD_TYPE MATCHES "^(Release|RelWithDebInfo|MinSizeRel)$")
+    return()
+  endif()
   cmake_parse_arguments(PARSE_ARGV 1 precompile "" "REUSE_FROM" "")
   if(precompile_REUSE_FROM)
     target_precompile_headers(${target} REUSE_FROM ${precompile_REUSE_FROM})
@@ -46,6 +50,7 @@ function(tapegrad_package_library name)
   add_library(tapegrad::${name} ALIAS tapegrad_${name})
   set_target_properties(tapegrad_${name} PROPERTIES
     EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON
+    CXX_VISIBILITY_PRESET default VISIBILITY_INLINES_HIDDEN OFF  # whatever a project around it has set for its own
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
     INSTALL_RPATH "$ORIGIN")  # shared libraries of the package find each other wherever it stands
   tapegrad_own_target(tapegrad_${name})
