@@ -20,7 +20,7 @@ std::span<const std::byte> bytes(const std::string& text) { return std::as_bytes
 
 void write_text(const std::string& path, const std::string& text) {
   const std::vector<std::span<const std::byte>> chunks{bytes(text)};
-  tapegrad::io::write_file_atomically(path, chunks);
+  tapegrad::io::write_file_atomically("write_file", path, chunks);
 }
 
 /// No file of this process grows beyond a size while this lives: the errors of a full disk without a full disk.
@@ -51,7 +51,7 @@ BOOST_AUTO_TEST_CASE(chunks_follow_one_another) {
   const TemporaryFolder folder;
   const std::string first = "abc", second, third = "defg";
   const std::vector<std::span<const std::byte>> chunks{bytes(first), bytes(second), bytes(third)};
-  tapegrad::io::write_file_atomically(folder / "file", chunks);
+  tapegrad::io::write_file_atomically("write_file", folder / "file", chunks);
   BOOST_TEST(file_content(folder / "file") == "abcdefg");
   write_text(folder / "file", "new");
   BOOST_TEST(file_content(folder / "file") == "new");

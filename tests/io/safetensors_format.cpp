@@ -91,10 +91,10 @@ BOOST_AUTO_TEST_CASE(agrees_with_an_independent_writer) {
       const std::string file = file_content(entry.path());
       const SafetensorsHeader header = parse(file);
       BOOST_TEST(!header.tensors.empty());
-      const SafetensorsHeader ours = tapegrad::io::layout_safetensors(header.tensors, header.metadata);
+      const SafetensorsHeader ours = tapegrad::io::layout_safetensors(header.tensors, header.metadata, "f");
       BOOST_TEST((ours.tensors == header.tensors));
       BOOST_TEST(ours.data_begin == header.data_begin);
-      BOOST_TEST(tapegrad::io::format_safetensors_header(ours) == file.substr(0, header.data_begin));
+      BOOST_TEST(tapegrad::io::format_safetensors_header(ours, "f") == file.substr(0, header.data_begin));
     }
     ++files;
   }
@@ -106,9 +106,9 @@ BOOST_AUTO_TEST_CASE(round_trip) {
       {stored("mask", tapegrad::boolean, {3}), stored("a\"\\\n\x01 é", tapegrad::float32, {2, 3}),
        stored("z", tapegrad::float64, {}), stored("tokens", tapegrad::int64, {1, 0, 5}),
        stored("", tapegrad::float64, {1, 1, 1, 1, 1, 1, 1, 2})},
-      {{"key \"", "text\t"}, {"", ""}});
+      {{"key \"", "text\t"}, {"", ""}}, "f");
   BOOST_TEST(written.data_begin % 8 == 0);
-  const std::string header = tapegrad::io::format_safetensors_header(written);
+  const std::string header = tapegrad::io::format_safetensors_header(written, "f");
   BOOST_TEST(header.size() == written.data_begin);
   const SafetensorsHeader read = parse(header + std::string(2 * 8 + 8 + 6 * 4 + 3, '\1'));
   BOOST_TEST((read.tensors == written.tensors));
@@ -121,13 +121,13 @@ BOOST_AUTO_TEST_CASE(round_trip) {
 BOOST_AUTO_TEST_CASE(writer_refuses_what_no_reader_takes) {
   using tapegrad::io::layout_safetensors;
   const StoredTensor a = stored("a", tapegrad::float32, {1});
-  BOOST_CHECK_THROW(layout_safetensors({a, a}, {}), tapegrad::IoError);
-  BOOST_CHECK_THROW(layout_safetensors({stored("__metadata__", tapegrad::float32, {1})}, {}), tapegrad::IoError);
-  BOOST_CHECK_THROW(layout_safetensors({stored("\xFF", tapegrad::float32, {1})}, {}), tapegrad::IoError);
-  BOOST_CHECK_THROW(layout_safetensors({a}, {{"key", "\xC3"}}), tapegrad::IoError);
+  BOOST_CHECK_THROW(layout_safetensors({a, a}, {}, "f"), tapegrad::IoError);
+  BOOST_CHECK_THROW(layout_safetensors({stored("__metadata__", tapegrad::float32, {1})}, {}, "f"), tapegrad::IoError);
+  BOOST_CHECK_THROW(layout_safetensors({stored("\xFF", tapegrad::float32, {1})}, {}, "f"), tapegrad::IoError);
+  BOOST_CHECK_THROW(layout_safetensors({a}, {{"key", "\xC3"}}, "f"), tapegrad::IoError);
   std::string long_text;
   long_text.resize(100'000'000, 'x');
-  BOOST_CHECK_EXCEPTION(layout_safetensors({a}, {{"key", long_text}}), tapegrad::IoError,
+  BOOST_CHECK_EXCEPTION(layout_safetensors({a}, {{"key", long_text}}, "f"), tapegrad::IoError,
                         says("more than the limit of 100000000"));
 }
 

@@ -17,8 +17,9 @@
 namespace tapegrad::io {
 namespace {
 
+/// A reason not to write; write_file_atomically adds who writes.
 [[noreturn]] void fail(const std::string& path, const std::string& step, int error) {
-  throw IoError(fmt::format("[write_file] {}: cannot {}: {}", path, step, std::generic_category().message(error)));
+  throw IoError(fmt::format("{}: cannot {}: {}", path, step, std::generic_category().message(error)));
 }
 
 /// The file that a path stands for: links are followed, so that a link stays one (to a file yet to be made, too).
@@ -38,7 +39,7 @@ std::string followed(const std::string& path) {
   const auto status = std::filesystem::status(target, error);
   if (!std::filesystem::exists(status)) return target.string();
   if (!std::filesystem::is_regular_file(status))
-    throw IoError(fmt::format("[write_file] {}: a directory, device or pipe is there, and no file to replace", path));
+    throw IoError(fmt::format("{}: a directory, device or pipe is there, and no file to replace", path));
   // A rename would not ask: whoever has protected a file means it.
   if (::faccessat(AT_FDCWD, target.c_str(), W_OK, AT_EACCESS) != 0) fail(path, "write", errno);
   return target.string();
@@ -71,10 +72,12 @@ class TemporaryFile {
     if (!name_.empty()) ::unlink(name_.c_str());
   }
 
+  /// Permissions of the file that is there, and where this process may give files away its owner and group.
   void keep_permissions() const {
     struct stat old {};
-    if (::stat(path_.c_str(), &old) == 0 && ::fchmod(file_.get(), old.st_mode & 07777) != 0)
-      fail(path_, "keep its permissions", errno);
+    if (::stat(path_.c_str(), &old) != 0) return;
+    [[maybe_unused]] const int given = ::fchown(file_.get(), old.st_uid, old.st_gid);
+    if (::fchmod(file_.get(), old.st_mode & 07777) != 0) fail(path_, "keep its permissions", errno);
   }
 
   void write(std::span<const std::byte> bytes) const {
@@ -125,13 +128,18 @@ void flush_directory_of(const std::string& path) {
 
 }  // namespace
 
-void write_file_atomically(const std::string& path, std::span<const std::span<const std::byte>> chunks) {
-  const std::string target = followed(path);
-  TemporaryFile file(target);
-  file.keep_permissions();
-  for (const auto chunk : chunks) file.write(chunk);
-  file.flush_and_rename();
-  flush_directory_of(target);
+void write_file_atomically(std::string_view writer, const std::string& path,
+                           std::span<const std::span<const std::byte>> chunks) {
+  try {
+    const std::string target = followed(path);
+    TemporaryFile file(target);
+    file.keep_permissions();
+    for (const auto chunk : chunks) file.write(chunk);
+    file.flush_and_rename();
+    flush_directory_of(target);
+  } catch (const IoError& error) {
+    throw IoError(fmt::format("[{}] {}", writer, error.what()));
+  }
 }
 
 }  // namespace tapegrad::io

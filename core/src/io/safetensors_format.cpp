@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/unicode.hpp"
 #include "tapegrad/base/error.hpp"
 
 namespace tapegrad::io {
@@ -35,7 +36,10 @@ std::string_view stored_name(DType dtype) {
   return std::find_if(kDTypes.begin(), kDTypes.end(), [&](const DTypeName& d) { return d.dtype == dtype; })->name;
 }
 
-/// A reason to refuse a header; parse_safetensors_header adds the file's name.
+constexpr const char* kLoad = "load_safetensors";
+constexpr const char* kSave = "save_safetensors";
+
+/// A reason to refuse a header; naming() adds whose header it is.
 [[noreturn]] void refuse(const std::string& reason) { throw IoError(reason); }
 
 DType parse_dtype(const std::string& text, const std::string& tensor) {
@@ -303,13 +307,13 @@ SafetensorsHeader parse(std::span<const std::byte> start, std::uint64_t file_siz
   return header;
 }
 
-/// Calls read(); a reason to refuse becomes a message that names the file.
-template <class Read>
-auto naming(const std::string& path, const Read& read) {
+/// Calls run(); a reason to refuse becomes a message that names the function and the file.
+template <class Run>
+auto naming(const char* function, const std::string& path, const Run& run) {
   try {
-    return read();
+    return run();
   } catch (const IoError& error) {
-    throw IoError(fmt::format("[load_safetensors] {}: {}", path, error.what()));
+    throw IoError(fmt::format("[{}] {}: {}", function, path, on_one_line(error.what())));
   }
 }
 
@@ -317,52 +321,11 @@ std::string json_text(const std::string& text) {
   try {
     return nlohmann::json(text).dump();
   } catch (const nlohmann::json::exception&) {
-    throw IoError(fmt::format("[save_safetensors] '{}' is not UTF-8", text));
+    refuse(nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + " is not UTF-8");
   }
 }
 
-}  // namespace
-
-std::size_t safetensors_head_bytes(std::span<const std::byte> start, std::uint64_t file_size, const std::string& path) {
-  return naming(path, [&] { return head_bytes(start, file_size); });
-}
-
-SafetensorsHeader parse_safetensors_header(std::span<const std::byte> start, std::uint64_t file_size,
-                                           const std::string& path) {
-  return naming(path, [&] { return parse(start, file_size); });
-}
-
-void check_safetensors_data(std::span<const std::byte> bytes, const StoredTensor& tensor, const std::string& path) {
-  if (tensor.dtype != DType::boolean) return;
-  const auto bad = std::find_if(bytes.begin(), bytes.end(), [](std::byte b) { return b > std::byte{1}; });
-  naming(path, [&] {
-    if (bad != bytes.end())
-      refuse(fmt::format("tensor '{}' is BOOL and holds the byte {}, neither 0 nor 1", tensor.name,
-                         std::to_integer<int>(*bad)));
-  });
-}
-
-SafetensorsHeader layout_safetensors(std::vector<StoredTensor> tensors, std::map<std::string, std::string> metadata) {
-  std::sort(tensors.begin(), tensors.end(), [](const StoredTensor& a, const StoredTensor& b) {
-    const std::size_t a_size = size_of(a.dtype), b_size = size_of(b.dtype);
-    return a_size != b_size ? a_size > b_size : a.name < b.name;
-  });
-  std::set<std::string_view> names;
-  std::size_t position = 0;
-  for (StoredTensor& tensor : tensors) {
-    if (tensor.name == kMetadata) throw IoError("[save_safetensors] '__metadata__' is not a name for a tensor");
-    if (!names.insert(tensor.name).second)
-      throw IoError(fmt::format("[save_safetensors] two tensors are named '{}'", tensor.name));
-    tensor.begin = position;
-    position += static_cast<std::size_t>(tensor.shape.numel()) * size_of(tensor.dtype);
-    tensor.end = position;
-  }
-  SafetensorsHeader header{.tensors = std::move(tensors), .metadata = std::move(metadata)};
-  header.data_begin = format_safetensors_header(header).size();
-  return header;
-}
-
-std::string format_safetensors_header(const SafetensorsHeader& header) {
+std::string header_text(const SafetensorsHeader& header) {
   std::vector<std::string> entries;
   if (!header.metadata.empty()) {
     std::vector<std::string> texts;
@@ -377,7 +340,54 @@ std::string format_safetensors_header(const SafetensorsHeader& header) {
   if (json.size() > kMaxHeaderBytes)
     refuse(fmt::format("names and metadata make a header of {} bytes, more than the limit of {}", json.size(),
                        kMaxHeaderBytes));
+  return json;
+}
 
+}  // namespace
+
+std::size_t safetensors_head_bytes(std::span<const std::byte> start, std::uint64_t file_size, const std::string& path) {
+  return naming(kLoad, path, [&] { return head_bytes(start, file_size); });
+}
+
+SafetensorsHeader parse_safetensors_header(std::span<const std::byte> start, std::uint64_t file_size,
+                                           const std::string& path) {
+  return naming(kLoad, path, [&] { return parse(start, file_size); });
+}
+
+void check_safetensors_data(std::span<const std::byte> bytes, const StoredTensor& tensor, const std::string& path) {
+  if (tensor.dtype != DType::boolean) return;
+  const auto bad = std::find_if(bytes.begin(), bytes.end(), [](std::byte b) { return b > std::byte{1}; });
+  naming(kLoad, path, [&] {
+    if (bad != bytes.end())
+      refuse(fmt::format("tensor '{}' is BOOL and holds the byte {}, neither 0 nor 1", tensor.name,
+                         std::to_integer<int>(*bad)));
+  });
+}
+
+SafetensorsHeader layout_safetensors(std::vector<StoredTensor> tensors, std::map<std::string, std::string> metadata,
+                                     const std::string& path) {
+  std::sort(tensors.begin(), tensors.end(), [](const StoredTensor& a, const StoredTensor& b) {
+    const std::size_t a_size = size_of(a.dtype), b_size = size_of(b.dtype);
+    return a_size != b_size ? a_size > b_size : a.name < b.name;
+  });
+  std::set<std::string_view> names;
+  std::size_t position = 0;
+  for (StoredTensor& tensor : tensors) {
+    naming(kSave, path, [&] {
+      if (tensor.name == kMetadata) refuse("'__metadata__' is not a name for a tensor");
+      if (!names.insert(tensor.name).second) refuse(fmt::format("two tensors are named '{}'", tensor.name));
+    });
+    tensor.begin = position;
+    position += static_cast<std::size_t>(tensor.shape.numel()) * size_of(tensor.dtype);
+    tensor.end = position;
+  }
+  SafetensorsHeader header{.tensors = std::move(tensors), .metadata = std::move(metadata)};
+  header.data_begin = format_safetensors_header(header, path).size();
+  return header;
+}
+
+std::string format_safetensors_header(const SafetensorsHeader& header, const std::string& path) {
+  const std::string json = naming(kSave, path, [&] { return header_text(header); });
   std::string bytes;
   for (std::size_t i = 0; i < kSafetensorsLengthBytes; ++i)
     bytes.push_back(static_cast<char>((json.size() >> (8 * i)) & 0xFF));

@@ -36,7 +36,8 @@ struct SafetensorsHeader {
 /// The bytes of a file's length.
 inline constexpr std::size_t kSafetensorsLengthBytes = 8;
 
-// The functions that read throw IoError "[load_safetensors] path: reason" for what the format does not allow.
+// The functions that read throw IoError "[load_safetensors] path: reason" for what the format does not allow, those
+// that write "[save_safetensors] path: reason".
 
 /// 8 + N, the bytes before the data: `start` holds the first 8 bytes of a file of `file_size` bytes, or all when there
 /// are fewer. Lies inside the file.
@@ -53,10 +54,11 @@ void check_safetensors_data(std::span<const std::byte> bytes, const StoredTensor
 
 /// Gives each tensor its range of bytes: larger dtypes first, then by name, so that every tensor is aligned to its
 /// items. Throws IoError on two tensors of one name or a tensor named "__metadata__".
-SafetensorsHeader layout_safetensors(std::vector<StoredTensor> tensors, std::map<std::string, std::string> metadata);
+SafetensorsHeader layout_safetensors(std::vector<StoredTensor> tensors, std::map<std::string, std::string> metadata,
+                                     const std::string& path);
 
 /// The first 8 + N bytes of the file, padded with spaces so that the data begins at a multiple of 8.
 /// Throws IoError when a name or a text of the metadata is not UTF-8.
-std::string format_safetensors_header(const SafetensorsHeader& header);
+std::string format_safetensors_header(const SafetensorsHeader& header, const std::string& path);
 
 }  // namespace tapegrad::io

@@ -27,12 +27,12 @@ NamedTensors NamedTensors::under(std::string_view prefix) const {
   return list;
 }
 
-const Tensor* NamedTensors::find(std::string_view name) const {
+const Tensor* NamedTensors::find(std::string_view name) const& {
   const auto place = places_.find(name);
   return place == places_.end() ? nullptr : &items_[place->second].second;
 }
 
-const Tensor& NamedTensors::at(std::string_view name) const {
+const Tensor& NamedTensors::at(std::string_view name) const& {
   if (const Tensor* tensor = find(name)) return *tensor;
   throw IndexError("[named_tensors] there is no tensor named '" + std::string(name) + "' among " +
                    std::to_string(size()));

@@ -32,9 +32,11 @@ class NamedTensors {
 
   bool contains(std::string_view name) const { return find(name) != nullptr; }
   /// The tensor of that name, or nullptr.
-  const Tensor* find(std::string_view name) const;
+  const Tensor* find(std::string_view name) const&;
+  const Tensor* find(std::string_view name) const&& = delete;
   /// The tensor of that name. Throws IndexError when there is none.
-  const Tensor& at(std::string_view name) const;
+  const Tensor& at(std::string_view name) const&;
+  Tensor at(std::string_view name) const&& { return at(name); }
 
   std::size_t size() const { return items_.size(); }
   bool empty() const { return items_.empty(); }
