@@ -1,6 +1,6 @@
 #include "tapegrad/nn/dropout.hpp"
 
-#include <string>
+#include <fmt/format.h>
 
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/catalogue.hpp"
@@ -10,7 +10,7 @@
 namespace tapegrad::nn {
 
 Dropout::Dropout(double p) : p_(p) {
-  if (!(p >= 0.0 && p < 1.0)) throw ValueError("[Dropout] expected a probability in [0, 1), got " + std::to_string(p));
+  if (!(p >= 0.0 && p < 1.0)) throw ValueError(fmt::format("[Dropout] expected a probability in [0, 1), got {}", p));
 }
 
 Tensor Dropout::operator()(const Tensor& x) const {

@@ -25,6 +25,11 @@ OwnedTensor& OwnedTensor::operator=(const OwnedTensor& other) & {
   return *this;
 }
 
+void OwnedTensor::assign(const Tensor& values) {
+  if (!defined() || !values.defined()) throw Error("[assign] there is no tensor to assign to, or from");
+  overwrite(tensor_, values, "assign");
+}
+
 void OwnedTensor::to(DType dtype) {
   if (defined()) convert_in_place(tensor_, dtype);
 }

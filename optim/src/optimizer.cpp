@@ -103,7 +103,25 @@ void Optimizer::prepare_state(Slot& slot, int group) {
     if (state.dtype() != slot.parameter.dtype()) state = state.to(slot.parameter.dtype());
 }
 
+void Optimizer::expect_a_gradient() const {
+  std::size_t count = 0;
+  bool trained = false;
+  for (const std::vector<Slot>& slots : slots_)
+    for (const Slot& slot : slots) {
+      if (slot.parameter.has_grad()) return;
+      trained = trained || slot.parameter.requires_grad();
+      ++count;
+    }
+  if (trained)
+    throw TapeError(fmt::format(
+        "[{}] none of {} parameters has a gradient: call backward() before step() and zero_grad() after it. If you do, "
+        "the model is another than the one whose parameters this optimiser holds: a copy (models and Parameters are "
+        "values), or it was replaced since",
+        name_, count));
+}
+
 void Optimizer::step() {
+  expect_a_gradient();
   const NoRecord pause;
   for (int group = 0; group < groups(); ++group) {
     ready_.clear();

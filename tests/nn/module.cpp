@@ -3,6 +3,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "says.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/linear.hpp"
 #include "tapegrad/ops/reduce.hpp"
@@ -12,6 +13,7 @@
 #include "tapegrad/tape/tape.hpp"
 
 namespace tg = tapegrad;
+using tapegrad::test::says;
 using Names = std::vector<std::string>;
 
 namespace {
@@ -111,6 +113,17 @@ BOOST_AUTO_TEST_CASE(decision_14_assigning_writes_into_the_storage) {
   BOOST_TEST(held[3].data<float>().data() == place);
   BOOST_TEST(held[3].data<float>()[0] == best.inner.weight->data<float>()[0]);
   BOOST_TEST(best.inner.weight->data<float>().data() != place);
+}
+
+BOOST_AUTO_TEST_CASE(a_tensor_is_assigned_into_the_storage) {
+  tg::nn::Linear layer(2, 1);
+  const tg::Tensor handle = layer.weight.tensor();
+  layer.weight.assign(tg::tensor({{2.0, 3.0}}, {.dtype = tg::float64}));
+  BOOST_TEST((handle.to_vector<float>() == std::vector<float>{2.0F, 3.0F}));
+  BOOST_TEST((layer.weight->impl() == handle.impl() && handle.requires_grad()));
+  BOOST_CHECK_THROW(layer.weight.assign(tg::zeros({2, 1})), tg::ShapeError);
+  BOOST_CHECK_EXCEPTION(layer.weight.assign(tg::Tensor()), tg::Error, says("[assign] there is no tensor"));
+  BOOST_TEST((handle.to_vector<float>() == std::vector<float>{2.0F, 3.0F}));
 }
 
 BOOST_AUTO_TEST_CASE(assigning_another_shape_throws_and_writes_nothing) {

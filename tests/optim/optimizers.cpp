@@ -248,6 +248,20 @@ BOOST_AUTO_TEST_CASE(a_tape_that_holds_the_old_value_notices) {
                         says("square saved its input 0 [1], which was changed in place by AdamW"));
 }
 
+// Of a model that was copied before its parameters were given away, none ever gets a gradient.
+BOOST_AUTO_TEST_CASE(a_step_without_any_gradient_is_an_error) {
+  Tensor x = tensor({3.0}, {.requires_grad = true});
+  Tensor other = tensor({3.0}, {.requires_grad = true});
+  SGD optimizer({x, tensor({1.0})}, {.lr = 0.5});
+  Tape tape;
+  tape.backward(square(other));
+  BOOST_CHECK_EXCEPTION(optimizer.step(), TapeError, says("[SGD] none of 2 parameters has a gradient"));
+  BOOST_TEST(x.item() == 3.0);
+  x.set_requires_grad(false);  // all are frozen: nothing is wanted
+  optimizer.step();
+  BOOST_TEST(x.item() == 3.0);
+}
+
 BOOST_AUTO_TEST_CASE(gradients_stay_unshared) {
   Tensor x = tensor({3.0}, {.requires_grad = true});
   SGD optimizer({x}, {.lr = 0.5});

@@ -36,6 +36,8 @@ Mask Mask::from_lengths(const std::vector<std::int64_t>& lengths, std::int64_t l
 Mask Mask::from_lengths(const Tensor& lengths, std::int64_t length) {
   if (lengths.dim() != 1)
     throw ShapeError(fmt::format("[mask] expected lengths [N], got {}", to_string(lengths.shape())));
+  if (lengths.dtype() != int64)
+    throw DTypeError(fmt::format("[mask] expected int64 lengths, got {}", to_string(lengths.dtype())));
   return from_lengths(lengths.to_vector<std::int64_t>(), length);
 }
 

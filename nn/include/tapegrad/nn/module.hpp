@@ -61,7 +61,7 @@ struct LoadOptions {
 struct StateDifference {
   std::vector<std::string> missing;     ///< in the module alone
   std::vector<std::string> unexpected;  ///< in the state_dict alone
-  std::vector<std::string> misshapen;  ///< in both with different shapes: "head.weight: expected [12, 40], got [3, 40]"
+  std::vector<std::string> misshapen;   ///< in both, in another shape or dtype: "w: expected [2, 4], got [3, 4]"
   bool empty() const { return missing.empty() && unexpected.empty() && misshapen.empty(); }
 };
 
@@ -192,7 +192,8 @@ void visit(MemberVisitor& visitor, std::string_view name, T& member) {
   } else {
     static_assert(
         std::is_same_v<T, std::monostate>,
-        "TAPEGRAD_MODULE lists Parameters, Buffers, Modules, and vectors, arrays, optionals or variants of them");
+        "TAPEGRAD_MODULE lists Parameters, Buffers, Modules, and vectors, arrays, optionals or variants of them; for "
+        "other holders override visit_members(MemberVisitor&) yourself");
   }
 }
 

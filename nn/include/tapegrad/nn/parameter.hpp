@@ -39,6 +39,9 @@ class OwnedTensor {
 
   /// Converts the elements in place. Throws TapeError while a tape records.
   void to(DType dtype);
+  /// Writes values into the existing storage, as copy assignment does: weights set by hand, a moving average. Throws
+  /// ShapeError for another shape, Error for an absent tensor, TapeError while a tape records and this is trained.
+  void assign(const Tensor& values);
 
  protected:
   OwnedTensor() = default;

@@ -38,7 +38,8 @@ class Optimizer {
   virtual ~Optimizer() = default;
 
   /// Updates every parameter that has a gradient, in place and unrecorded. A tape that still holds a parameter's old
-  /// value notices (TapeError in its sweep).
+  /// value notices (TapeError in its sweep). Throws TapeError where none has one, as when the model that was swept is a
+  /// copy of the one whose parameters are held, unless all of them are frozen.
   void step();
   /// Forgets the gradients of all parameters.
   void zero_grad();
@@ -92,6 +93,7 @@ class Optimizer {
 
  private:
   std::size_t checked(int group) const;
+  void expect_a_gradient() const;
   void prepare_state(Slot& slot, int group);
   /// Whether x's elements are no other parameter's so far; then they are this one's.
   bool claim(const Tensor& x);
