@@ -41,6 +41,17 @@ BOOST_AUTO_TEST_CASE(become_unicode) {
       {R"(\lVert a \rVert + \vert x \vert = \vert y \vert)", "‖a‖ + |x| = |y|"},
       {R"(f'(x) = \{0\})", "f′(x) = {0}"},
       {R"(e^{b \ln a},\ x^{ab},\ x^{-n})", "e^(b ln a), xᵃᵇ, x⁻ⁿ"},
+      {R"(\frac{1}{(1 - x)(1 + x)},\ \frac{1}{(1 + x)^2},\ \frac{1}{\sigma(x)})",
+       "1/((1 − x)(1 + x)), 1/(1 + x)², 1/σ(x)"},
+      {R"(\frac{1}{\sqrt{(1 - x)(1 + x)}},\ \frac{1}{(a)b})", "1/√((1 − x)(1 + x)), 1/((a)b)"},
+      {R"(\tfrac12 \ln \frac{1 + x}{1 - x})", "½ ln((1 + x)/(1 − x))"},
+      {R"(\ln \frac{1}{1 + e^{-x}} - \log_2 \frac{a}{b} c)", "ln(1/(1 + e⁻ˣ)) − log₂(a/b) c"},
+      {R"(p_i \log \frac{p_i}{q_i},\ \ln \tfrac12,\ \sin y \frac{dy}{dx})", "pᵢ log(pᵢ/qᵢ), ln ½, sin y dy/dx"},
+      {R"(2\mathrm{artanh}\, \frac{a}{b})", "2 artanh(a/b)"},
+      {R"(\sqrt[3]{x} + \sqrt[4]{a + b})", "∛x + ∜(a + b)"},
+      {R"(b^*(m),\ \mathrm{gru\_cell}^{*}(h),\ v_{b^*(m)})", "b*(m), gru_cell*(h), v_{b*(m)}"},
+      {R"(y_{\cdot\, (i + s) \bmod n\, \cdot} = x_{\cdot i \cdot})", "y_{· (i + s) mod n ·} = x_{·i·}"},
+      {R"(\bar h_{t-1}^{(t)} + \bar h_t^{(\mathrm{out})})", "h̄ₜ₋₁⁽ᵗ⁾ + h̄ₜ^(out)"},
       {"", ""}};
   for (const auto& [latex, expected] : cases)
     BOOST_TEST(readable_math(latex) == expected, latex + " gave " + readable_math(latex));
@@ -48,7 +59,7 @@ BOOST_AUTO_TEST_CASE(become_unicode) {
 
 BOOST_AUTO_TEST_CASE(stay_latex_where_they_are_not_understood) {
   for (const std::string latex : {R"(\unheard x)", R"(\frac{a}{b)", "a}b", R"(\begin{matrix} a \end{matrix})", R"(x_)",
-                                  R"(\text{open)", R"(\)", R"(\begin{cases} a)"}) {
+                                  R"(\sqrt[n]{x})", R"(\sqrt[3)", R"(\text{open)", R"(\)", R"(\begin{cases} a)"}) {
     BOOST_TEST(!unicode_math(latex).has_value(), latex);
     BOOST_TEST(readable_math(latex) == latex);
   }

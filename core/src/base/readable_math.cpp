@@ -106,8 +106,8 @@ bool has_long_run(std::string_view text) {
 
 std::optional<std::string> superscript(std::string_view text) {
   if (has_long_run(text)) return std::nullopt;
-  return small(text, U"0123456789+−=()abcdefghijklmnoprstuvwxyzT⊤βγδ′",
-               U"⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻᵀᵀᵝᵞᵟ′");
+  return small(text, U"0123456789+−=()abcdefghijklmnoprstuvwxyzT⊤βγδ′*",
+               U"⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻᵀᵀᵝᵞᵟ′*");
 }
 
 std::string without_spaces(std::string_view text) {
@@ -122,15 +122,42 @@ std::string trimmed(std::string_view text) {
   return std::string(text.substr(first, text.find_last_not_of(' ') - first + 1));
 }
 
-/// Whether text reads as one factor: no space or sign outside brackets.
+/// Whether a factor begins with it: a letter, a number, a bracket, a root or a sum. A small one is a script of what
+/// precedes it.
+bool begins_factor(char32_t c) {
+  const bool letter = c < 0x80 ? std::isalnum(static_cast<int>(c)) != 0
+                               : (c >= 0xc0 && c < 0x250) || (c >= 0x370 && c < 0x400) || (c >= 0x1e00 && c < 0x1f00);
+  return letter || std::u32string_view(U"([⟨√∛∜∑∏ℓ∂∇½⅓⅔¼¾⅙").find(c) != std::u32string_view::npos;
+}
+
+bool begins_factor(std::string_view text) {
+  const std::u32string characters = decoded(text);
+  return !characters.empty() && begins_factor(characters.front());
+}
+
+/// Whether text reads as one factor: outside brackets no space or sign, and no factor behind a bracket that closes.
 bool is_factor(std::string_view text) {
   int depth = 0;
+  bool closed = false;
   for (const char32_t c : decoded(text)) {
+    if (closed && begins_factor(c)) return false;
     if (c == U'(' || c == U'[') ++depth;
     if (c == U')' || c == U']') --depth;
     if (depth == 0 && (c == U' ' || c == U'+' || c == U'−' || c == U'/' || c == U'=')) return false;
+    closed = depth == 0 && (c == U')' || c == U']');
   }
   return true;
+}
+
+/// Whether one pair of brackets holds all of it.
+bool is_bracketed(std::string_view text) {
+  if (text.empty() || text.front() != '(') return false;
+  int depth = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '(') ++depth;
+    if (text[i] == ')' && --depth == 0) return i + 1 == text.size();
+  }
+  return false;
 }
 
 /// 2y below a fraction's line or a root's: without brackets y would be read as a factor of the whole.
@@ -162,16 +189,6 @@ std::string fraction(const std::string& above, const std::string& below) {
   return at == vulgar.end() ? text : std::string(at->second);
 }
 
-/// Whether text goes on with a factor: a letter, a number, a bracket, a root or a sum.
-bool begins_factor(std::string_view text) {
-  const std::u32string characters = decoded(text);
-  if (characters.empty()) return false;
-  const char32_t c = characters.front();
-  const bool letter = c < 0x80 ? std::isalnum(static_cast<int>(c)) != 0
-                               : (c >= 0xc0 && c < 0x250) || (c >= 0x370 && c < 0x400) || (c >= 0x1e00 && c < 0x1f00);
-  return letter || std::u32string_view(U"([⟨√∑∏ℓ∂∇½⅓⅔¼¾⅙").find(c) != std::u32string_view::npos;
-}
-
 /// Reads LaTeX from left to right. `ok` is false once it has met what it does not know.
 class FormulaReader {
  public:
@@ -201,6 +218,12 @@ class FormulaReader {
     return name;
   }
 
+  /// What the text that has been read ends with.
+  struct Last {
+    std::size_t fraction = std::string::npos;  // where one begins that may yet turn out to be a factor
+    bool function = false;                     // the name of one, which takes what follows for its argument
+  };
+
   static void add_space(std::string& text, std::size_t count) {
     const std::size_t last = text.find_last_not_of(' ');
     const std::size_t present = last == std::string::npos ? 0 : text.size() - last - 1;
@@ -210,7 +233,7 @@ class FormulaReader {
   /// Up to the brace (or the end) that closes it.
   std::string sequence() {
     std::string text;
-    std::size_t fraction = std::string::npos;  // where one begins that may yet turn out to be a factor
+    Last last;
     while (ok_ && !rest_.empty() && rest_.front() != '}') {
       if (rest_.front() == ' ') {
         rest_.remove_prefix(1);
@@ -220,18 +243,18 @@ class FormulaReader {
         break;  // a cell of an environment ends
       } else {
         tight_ = false;
-        append_piece(text, fraction);
+        append_piece(text, last);
       }
     }
     return text;
   }
 
-  void append_piece(std::string& text, std::size_t& fraction) {
+  void append_piece(std::string& text, Last& last) {
     const char c = rest_.front();
     if (c == '_' || c == '^') {
       rest_.remove_prefix(1);
       append_script(text, c);
-      fraction = std::string::npos;
+      last.fraction = std::string::npos;
     } else if (next_is(R"(\,)") || next_is(R"(\;)") || next_is(R"(\ )") || next_is(R"(\:)")) {
       rest_.remove_prefix(2);
       add_space(text, 1);
@@ -246,20 +269,25 @@ class FormulaReader {
     } else {
       closes_ = false;
       fraction_ = false;
-      const std::string piece = atom();
-      if (fraction != std::string::npos && begins_factor(piece)) {  // a/b c could be read as a/(b c)
+      std::string piece = atom();
+      if (last.fraction != std::string::npos && begins_factor(piece)) {  // a/b c could be read as a/(b c)
         text.insert(text.find_last_not_of(' ') + 1, ")");
-        text.insert(fraction, "(");
+        text.insert(last.fraction, "(");
+      }
+      if (fraction_ && last.function) {  // ln a/b could be read as (ln a)/b
+        text.erase(text.find_last_not_of(' ') + 1);
+        piece = "(" + piece + ")";
+        fraction_ = false;
       }
       if (closes_) text.erase(text.find_last_not_of(' ') + 1);  // a bar stands close to what it holds
       closes_ = false;
       // a function's name does not grow together with what precedes it
       if (!piece.empty() && function_ && !text.empty() && std::isalnum(static_cast<unsigned char>(text.back())) != 0)
         add_space(text, 1);
-      function_ = false;
+      last.function = std::exchange(function_, false);
       const bool spaced_twice = !text.empty() && text.back() == ' ' && !piece.empty() && piece.front() == ' ';
       text.append(piece, spaced_twice ? 1 : 0);
-      fraction = fraction_ ? text.size() - piece.size() : std::string::npos;
+      last.fraction = fraction_ ? text.size() - piece.size() : std::string::npos;
     }
   }
 
@@ -271,10 +299,10 @@ class FormulaReader {
     if (little) {
       text += *little;
     } else if (kind == '_') {
-      text +=
-          display_width(inner) == 1 ? "_" + inner : "_{" + (inner.find("·") == std::string::npos ? plain : inner) + "}";
+      const bool close = inner.find("·") != std::string::npos && !has_long_run(plain);
+      text += display_width(inner) == 1 ? "_" + inner : "_{" + (close ? inner : plain) + "}";
     } else {
-      text += display_width(inner) == 1 ? "^" + inner : "^(" + plain + ")";
+      text += display_width(inner) == 1 || is_bracketed(plain) ? "^" + plain : "^(" + plain + ")";
     }
   }
 
@@ -334,13 +362,15 @@ class FormulaReader {
       return text;
     }
     if (name == "sqrt") {
+      const std::string sign = root_sign();
       const std::string below = argument();
-      return "√" + (is_multiple(below) ? "(" + below + ")" : factor(below));
+      return sign + (is_multiple(below) ? "(" + below + ")" : factor(below));
     }
     if (name == "text") return verbatim();
     if (name == "mathrm" || name == "operatorname") {
+      std::string text = argument();
       function_ = true;
-      return argument();
+      return text;
     }
     if (name == "mathrel" || name == "mathbf" || name == "mathbb" || name == "mathcal") return argument();
     if (name == "left" || name == "right" || name == "Big" || name == "big" || name == "bigl" || name == "bigr")
@@ -361,6 +391,14 @@ class FormulaReader {
       closes_ = name == "rVert" || name == "rvert";
     }
     return std::string(at->second);
+  }
+
+  /// That of the index in brackets; the square root's without one.
+  std::string root_sign() {
+    if (rest_.empty() || rest_.front() != '[') return "√";
+    const std::string_view index = rest_.substr(0, rest_.find(']') + 1);
+    rest_.remove_prefix(index.size());
+    return index == "[3]" ? "∛" : index == "[4]" ? "∜" : fail();
   }
 
   std::string delimiter() {
