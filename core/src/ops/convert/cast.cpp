@@ -24,9 +24,12 @@ struct Cast : Op<Cast> {
   void describe(AttributeVisitor& visitor) const { visitor("to", to_string(to)); }
 
   static catalogue::Derivation derivation() {
-    return {{"Definition", R"(y_i = x_i \text{ in the new dtype})", "the nearest number that it has"},
-            {"Cotangent", R"(\bar x_i = \bar y_i \text{ in the old dtype})",
-             "rounding is treated as the identity: its true derivative, 0 almost everywhere, is of no use"}};
+    return {
+        {"Definition", R"(y_i = x_i \text{ in the new dtype})", "in a floating dtype the nearest number that it has"},
+        {"Cotangent", R"(\bar x_i = \bar y_i \text{ in the old dtype})",
+         "rounding is treated as the identity: its true derivative, 0 almost everywhere, is of no use"},
+        {"To integers", R"(y_i = \mathrm{trunc}\, x_i \text{ in int64},\quad y_i = [x_i \ne 0] \text{ in bool})",
+         "the integer part, piecewise constant: such a cast is not recorded, and no gradient passes"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;

@@ -33,7 +33,7 @@ TAPEGRAD_EXPORT_UNARY_KERNELS(EluFormula)
 struct Elu : UnaryOp<Elu, EluFormula, EluFormulaKernels> {
   static constexpr std::string_view name = "elu";
   static constexpr std::string_view math =
-      R"(y = x\ (x > 0),\ \alpha (e^x - 1)\ (x \le 0);\quad \bar x = \bar y\,([x > 0] + \alpha e^x [x \le 0]))";
+      R"(y = x\ (x > 0),\ \alpha (e^x - 1)\ (x \le 0);\quad \bar x = \bar y\,([x > 0] + \alpha e^x [x < 0] + \min(\max(\alpha, 0), 1)\,[x = 0]))";
   static constexpr Keep keep = Keep::inputs;
 
   using UnaryOp::UnaryOp;
@@ -41,12 +41,14 @@ struct Elu : UnaryOp<Elu, EluFormula, EluFormulaKernels> {
   void describe(AttributeVisitor& visitor) const { visitor("alpha", formula.alpha); }
 
   static catalogue::Derivation derivation() {
-    return {{"Definition", R"(y = x\ (x > 0),\quad y = \alpha (e^x - 1)\ (x \le 0))",
-             "Clevert, Unterthiner and Hochreiter 2016, arXiv:1511.07289; $e^x - 1$ without cancellation"},
-            {"Slope", R"(\frac{dy}{dx} = 1\ (x > 0),\quad \frac{dy}{dx} = \alpha e^x\ (x < 0))", ""},
-            {"At zero", R"(y'(0) = \mathrm{argmin}\,|s|,\ s\ \text{between}\ \alpha\ \text{and}\ 1)",
-             "a kink unless alpha = 1: the slope of least norm; PyTorch gives alpha, which is the same for alpha from "
-             "0 to 1"}};
+    return {
+        {"Definition", R"(y = x\ (x > 0),\quad y = \alpha (e^x - 1)\ (x \le 0))",
+         "Clevert, Unterthiner and Hochreiter 2016, arXiv:1511.07289; $e^x - 1$ without cancellation"},
+        {"Slope", R"(\frac{dy}{dx} = 1\ (x > 0),\quad \frac{dy}{dx} = \alpha e^x\ (x < 0))", ""},
+        {"At zero",
+         R"(y'(0) = \mathrm{argmin}\,|s|,\ s\ \text{between}\ \alpha\ \text{and}\ 1:\quad y'(0) = \min(\max(\alpha, 0), 1))",
+         "a kink unless alpha = 1: the slope of least norm; PyTorch gives alpha, which is the same for alpha from 0 to "
+         "1"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;

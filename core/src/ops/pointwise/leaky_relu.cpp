@@ -33,7 +33,7 @@ TAPEGRAD_EXPORT_UNARY_KERNELS(LeakyReluFormula)
 struct LeakyRelu : UnaryOp<LeakyRelu, LeakyReluFormula, LeakyReluFormulaKernels> {
   static constexpr std::string_view name = "leaky_relu";
   static constexpr std::string_view math =
-      R"(y = x\ (x > 0),\ s x\ (x \le 0);\quad \bar x = \bar y\,([x > 0] + s\,[x \le 0]))";
+      R"(y = x\ (x > 0),\ s x\ (x \le 0);\quad \bar x = \bar y\,([x > 0] + s\,[x < 0] + \min(\max(s, 0), 1)\,[x = 0]))";
   static constexpr Keep keep = Keep::inputs;
 
   using UnaryOp::UnaryOp;
@@ -44,7 +44,8 @@ struct LeakyRelu : UnaryOp<LeakyRelu, LeakyReluFormula, LeakyReluFormulaKernels>
     return {{"Definition", R"(y = x\ (x > 0),\quad y = s x\ (x \le 0))",
              "Maas, Hannun and Ng 2013, Rectifier Nonlinearities Improve Neural Network Acoustic Models"},
             {"Slope", R"(\frac{dy}{dx} = 1\ (x > 0),\quad \frac{dy}{dx} = s\ (x < 0))", ""},
-            {"At zero", R"(y'(0) = \mathrm{argmin}\,|t|,\ t\ \text{between}\ s\ \text{and}\ 1)",
+            {"At zero",
+             R"(y'(0) = \mathrm{argmin}\,|t|,\ t\ \text{between}\ s\ \text{and}\ 1:\quad y'(0) = \min(\max(s, 0), 1))",
              "the slope of least norm; PyTorch gives s, which is the same for s from 0 to 1"}};
   }
   static catalogue::Samples samples(Generator& g) {

@@ -41,13 +41,13 @@ struct Pow : BinaryOp<Pow, PowFormula, PowFormulaKernels> {
   static constexpr Keep slope_b_reads = Keep::inputs | Keep::output;
 
   static catalogue::Derivation derivation() {
-    return {{"Definition", R"(y = a^b)", "C's pow: $0^0 = 1$, NaN for a negative base with a broken exponent"},
+    return {{"Definition", R"(y = a^b)", "C's pow: $0^0 = 1$, NaN for a negative base with a fractional exponent"},
             {"By a", R"(\frac{\partial y}{\partial a} = b\, a^{b-1})", "not $b y / a$, which fails at $a = 0$"},
             {"By b", R"(\frac{\partial y}{\partial b} = \frac{\partial}{\partial b} e^{b \ln a} = y \ln a)",
              "NaN for a negative base, around which the power is not defined"},
             {"Exponent 0", R"(b = 0 \Rightarrow \bar a = 0)", "the power is constantly 1"},
             {"Base 0", R"(a = 0,\ b \ge 0 \Rightarrow \bar b = 0)",
-             "$0^b$ is constantly 0 for $b > 0$; $b = 0$ by continuity with PyTorch's choice"}};
+             "$0^b$ is constantly 0 for $b > 0$; at $b = 0$ it jumps to 1 and has no slope: 0 is PyTorch's choice"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;

@@ -32,10 +32,10 @@ struct Sigmoid : UnaryOp<Sigmoid, SigmoidFormula, SigmoidFormulaKernels> {
   static constexpr Keep keep = Keep::inputs;
 
   static catalogue::Derivation derivation() {
-    return {
-        {"Definition", R"(y = \sigma(x) = \frac{1}{1 + e^{-x}})", "computed from $e^{-|x|}$: nothing overflows"},
-        {"Slope", R"(\frac{dy}{dx} = \frac{e^{-x}}{(1 + e^{-x})^2} = \sigma(x)\,\sigma(-x))",
-         "not $y (1 - y)$, which needs no input but vanishes where y has rounded to 1: from $x = 17$ on in float32"}};
+    return {{"Definition", R"(y = \sigma(x) = \frac{1}{1 + e^{-x}})", "computed from $e^{-|x|}$: nothing overflows"},
+            {"Slope", R"(\frac{dy}{dx} = \frac{e^{-x}}{(1 + e^{-x})^2} = \sigma(x)\,\sigma(-x))",
+             "not $y (1 - y)$, which needs no input but vanishes where y has rounded to 1: in float32 from $x = 17.33$ "
+             "on at the latest"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;

@@ -36,7 +36,8 @@ struct Tanh : UnaryOp<Tanh, TanhFormula, TanhFormulaKernels> {
             {"Slope", R"(\frac{dy}{dx} = \frac{(e^x + e^{-x})^2 - (e^x - e^{-x})^2}{(e^x + e^{-x})^2} = 1 - y^2)",
              "quotient rule"},
             {"Without cancellation", R"(1 - y^2 = \frac{1}{\cosh^2 x} = 4\,\sigma(2x)\,\sigma(-2x))",
-             "$1 - y^2$ needs no input but vanishes where y has rounded to 1: from $x = 9$ on in float32"}};
+             "$1 - y^2$ needs no input but vanishes where y has rounded to 1: in float32 from $x = 9.02$ on at the "
+             "latest"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;

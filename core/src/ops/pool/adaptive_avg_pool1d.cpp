@@ -12,8 +12,8 @@ struct AdaptiveAvgPool1d : MeanPoolOp<AdaptiveAvgPool1d, AdaptiveWindows> {
     return {
         {"Definition",
          R"(y_i = \frac{1}{|W_i|} \sum_{j \in W_i} x_j,\quad W_i = \left[\lfloor i L / T \rfloor,\ \lceil (i + 1) L / T \rceil\right))",
-         "T windows cover L positions; where T does not divide L neighbours share a position, and their sizes "
-         "differ by one"},
+         "T windows cover L positions; neighbours share a position where $(i + 1) L / T$ is not whole, and sizes "
+         "differ by one at most"},
         {"Transpose", R"(\bar x_j = \sum_{i:\, j \in W_i} \frac{\bar y_i}{|W_i|})",
          "each position is in one window or two (in more where T > L), each with its own size"}};
   }

@@ -54,8 +54,9 @@ struct CumProd : Op<CumProd> {
              "what stands before k is common to all terms"},
             {"Horner", R"(s_k = \bar y_k + x_{k+1} s_{k+1},\quad \bar x_k = y_{k-1} s_k)",
              "the sum from the other end: two passes, no division, and zeros need no case of their own"},
-            {"Second order", R"(s = \mathrm{linear\_recurrence}(x_{\cdot + 1}, \bar y))",
-             "the rule is made of the result, a recurrence and a product, each differentiable to any order"}};
+            {"Second order", R"(s = \text{the recurrence of } (x_{\cdot + 1}, \bar y) \text{ from the other end})",
+             "see linear_recurrence: the rule is made of the result, a recurrence and a product, each differentiable "
+             "to any order"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::vector64;
