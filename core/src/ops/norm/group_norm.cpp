@@ -30,7 +30,8 @@ struct GroupNorm : GroupedNormOp<GroupNorm> {
          "the mean's own part in the variance drops out: deviations from it sum to zero"},
         {"The differential",
          R"(d\hat x = r \left( dx - \langle dx \rangle - \hat x \langle \hat x\, dx \rangle \right))",
-         "layer norm's, with the group for its row: what dx does to the mean and to the length is taken out"},
+         "layer norm's, with the group for its row: what dx does to the mean and (up to $\\epsilon$) to the length is "
+         "taken out"},
         {"Cotangent", R"(\bar x = r \left( g - \langle g \rangle - \hat x \langle g\, \hat x \rangle \right))",
          "swapping two values changes nothing in that map: its transpose is itself"},
         {"Its ends", R"(G = 1:\ \text{layer norm of a sample};\quad G = C:\ \text{instance norm})",

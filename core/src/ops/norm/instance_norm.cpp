@@ -16,9 +16,7 @@ struct InstanceNorm : GroupedNormOp<InstanceNorm> {
         {"Definition",
          R"(\mu = \langle x \rangle,\quad \sigma^2 = \langle (x - \mu)^2 \rangle,\quad r = (\sigma^2 + \epsilon)^{-1/2},\quad y_{ncl} = \gamma_c\, r_{nc} (x_{ncl} - \mu_{nc}) + \beta_c)",
          "$\\langle a \\rangle$ is the mean of a over the positions of one channel of one sample: loudness and offset "
-         "of each channel "
-         "are "
-         "forgotten, in training and in evaluation alike"},
+         "of each channel are forgotten, in training and in evaluation alike"},
         {"The parameters",
          R"(\bar\gamma_c = \sum_{n,l} \bar y_{ncl}\, \hat x_{ncl},\quad \bar\beta_c = \sum_{n,l} \bar y_{ncl})",
          "y is linear in both, and both serve one channel of all samples"},
@@ -29,7 +27,8 @@ struct InstanceNorm : GroupedNormOp<InstanceNorm> {
          "the mean's own part in the variance drops out: deviations from it sum to zero"},
         {"The differential",
          R"(d\hat x = r \left( dx - \langle dx \rangle - \hat x \langle \hat x\, dx \rangle \right))",
-         "layer norm's, with the channel for its row: what dx does to the mean and to the length is taken out"},
+         "layer norm's, with the channel for its row: what dx does to the mean and (up to $\\epsilon$) to the length "
+         "is taken out"},
         {"Cotangent",
          R"(\bar x = \gamma_c\, r \left( \bar y - \langle \bar y \rangle - \hat x \langle \bar y\, \hat x \rangle \right))",
          "that map is its own transpose, and $\\gamma$ is one number for the whole row, so it may stand in front"},

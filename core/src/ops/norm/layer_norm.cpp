@@ -110,7 +110,8 @@ struct LayerNorm : Op<LayerNorm> {
          "$\\tfrac12 r^3$ times $2/r$; this holds with any $\\epsilon$ inside the root"},
         {"The differential",
          R"(d\hat x = r \left( dx - \langle dx \rangle - \hat x \langle \hat x\, dx \rangle \right))",
-         "$(x - \\mu) r^2 = r \\hat x$: what dx does to the row's mean and to its length is taken out"},
+         "$(x - \\mu) r^2 = r \\hat x$: what dx does to the row's mean and (up to $\\epsilon$) to its length is taken "
+         "out"},
         {"The Jacobian is symmetric",
          R"(\frac{\partial \hat x_i}{\partial x_j} = r \left( \delta_{ij} - \frac1n - \frac{\hat x_i \hat x_j}{n} \right))",
          "swapping i and j changes nothing, so the reverse rule is the same formula with g for dx"},
@@ -119,7 +120,10 @@ struct LayerNorm : Op<LayerNorm> {
          "al. 2019)"},
         {"A check by hand", R"(\sum_i \bar x_i = 0)",
          "adding a constant to a row changes nothing; with one feature nothing but the constant is left, and the "
-         "gradient is 0"}};
+         "gradient is 0"},
+        {"A constant row", R"(x = \mu \Rightarrow \hat x = 0,\quad \bar x = \epsilon^{-1/2} (g - \langle g \rangle))",
+         "$y = \\beta$, and r is as large as it can be; with $\\epsilon = 0$ value and gradient are NaN, unless there "
+         "is one feature"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::full64;

@@ -75,11 +75,13 @@ struct RmsNorm : Op<RmsNorm> {
         {"The length", R"(dr = -\tfrac12 r^3 \cdot 2 \langle x\, dx \rangle = -r^2 \langle \hat x\, dx \rangle)",
          "chain rule through the inverse root; $x r = \\hat x$"},
         {"The differential", R"(d\hat x = r\, dx + x\, dr = r \left( dx - \hat x \langle \hat x\, dx \rangle \right))",
-         "product rule: the part of dx along the row is taken out"},
+         "product rule: the part of dx along the row is taken out (up to $\\epsilon$)"},
         {"Cotangent", R"(\bar x = r \left( g - \hat x \langle g\, \hat x \rangle \right),\quad g = \gamma\, \bar y)",
          "the Jacobian $r (\\delta_{ij} - \\hat x_i \\hat x_j / n)$ is symmetric: forward and reverse rule are one"},
         {"A check by hand", R"(\epsilon = 0 \Rightarrow \sum_i x_i \bar x_i = 0)",
-         "scaling a row changes nothing, so the gradient is orthogonal to it"}};
+         "scaling a row changes nothing, so the gradient is orthogonal to it"},
+        {"A row of zeros", R"(x = 0 \Rightarrow \hat x = 0,\quad \bar x = \epsilon^{-1/2} g)",
+         "r is as large as it can be; with $\\epsilon = 0$ value and gradient are NaN"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;

@@ -37,7 +37,9 @@ struct Atanh : UnaryOp<Atanh, AtanhFormula, AtanhFormulaKernels> {
          "infinite at 1 and -1, NaN beyond"},
         {"Slope",
          R"((1 - \tanh^2 y) \frac{dy}{dx} = 1 \Rightarrow \frac{dy}{dx} = \frac{1}{1 - x^2} = \frac{1}{(1 - x)(1 + x)})",
-         "inverse function; the product does not cancel near the ends"}};
+         "inverse function; the product does not cancel near the ends, where the slope is infinite"},
+        {"Beyond 1 and -1", R"(|x| > 1 \Rightarrow y = \mathrm{NaN},\ \bar x = \frac{\bar y}{1 - x^2})",
+         "the rule does not look at the domain: beside a NaN the gradient is finite"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;

@@ -51,7 +51,9 @@ struct Clamp : UnaryOp<Clamp, ClampFormula, ClampFormulaKernels> {
         {"Definition", R"(y = \min(\max(x, l), h))", "NaN stays NaN"},
         {"Slope", R"(\frac{dy}{dx} = [l \le x \le h])", "constant outside the bounds"},
         {"At a bound", R"(y'(l) = y'(h) = 1)",
-         "within the subgradients [0, 1]; the one of least norm is 0, but PyTorch gives 1 and its users count on it"}};
+         "within the subgradients [0, 1]; the one of least norm is 0, but PyTorch gives 1 and its users count on it"},
+        {"NaN", R"(x = \mathrm{NaN} \Rightarrow \bar x = \bar y)",
+         "NaN is beyond neither bound, so the gradient passes, although $[l \\le x \\le h]$ is 0"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;

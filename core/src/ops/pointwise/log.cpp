@@ -33,7 +33,9 @@ struct Log : UnaryOp<Log, LogFormula, LogFormulaKernels> {
 
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y = \ln x)", "-inf at 0, NaN below"},
-            {"Slope", R"(\frac{dy}{dx} = \frac1x)", "from $e^y = x$: $y' e^y = 1$; inf at 0"}};
+            {"Slope", R"(\frac{dy}{dx} = \frac1x)", "from $e^y = x$: $y' e^y = 1$; inf at 0"},
+            {"Below 0", R"(x < 0 \Rightarrow y = \mathrm{NaN},\ \bar x = \bar y / x)",
+             "the rule does not look at the domain: beside a NaN the gradient is finite"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;

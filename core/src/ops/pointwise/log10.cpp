@@ -33,7 +33,9 @@ struct Log10 : UnaryOp<Log10, Log10Formula, Log10FormulaKernels> {
 
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y = \log_{10} x = \frac{\ln x}{\ln 10})", "-inf at 0, NaN below"},
-            {"Slope", R"(\frac{dy}{dx} = \frac{1}{x \ln 10})", "inf at 0"}};
+            {"Slope", R"(\frac{dy}{dx} = \frac{1}{x \ln 10})", "inf at 0"},
+            {"Below 0", R"(x < 0 \Rightarrow y = \mathrm{NaN},\ \bar x = \frac{\bar y}{x \ln 10})",
+             "the rule does not look at the domain: beside a NaN the gradient is finite"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;

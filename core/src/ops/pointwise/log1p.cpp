@@ -33,7 +33,9 @@ struct Log1p : UnaryOp<Log1p, Log1pFormula, Log1pFormulaKernels> {
 
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y = \ln(1 + x))", "without the cancellation near 0; -inf at -1, NaN below"},
-            {"Slope", R"(\frac{dy}{dx} = \frac{1}{1 + x})", ""}};
+            {"Slope", R"(\frac{dy}{dx} = \frac{1}{1 + x})", "inf at -1"},
+            {"Below -1", R"(x < -1 \Rightarrow y = \mathrm{NaN},\ \bar x = \frac{\bar y}{1 + x})",
+             "the rule does not look at the domain: beside a NaN the gradient is finite"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;

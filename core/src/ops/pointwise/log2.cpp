@@ -33,7 +33,9 @@ struct Log2 : UnaryOp<Log2, Log2Formula, Log2FormulaKernels> {
 
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y = \log_{2} x = \frac{\ln x}{\ln 2})", "-inf at 0, NaN below; exact at powers of two"},
-            {"Slope", R"(\frac{dy}{dx} = \frac{1}{x \ln 2})", "inf at 0"}};
+            {"Slope", R"(\frac{dy}{dx} = \frac{1}{x \ln 2})", "inf at 0"},
+            {"Below 0", R"(x < 0 \Rightarrow y = \mathrm{NaN},\ \bar x = \frac{\bar y}{x \ln 2})",
+             "the rule does not look at the domain: beside a NaN the gradient is finite"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;

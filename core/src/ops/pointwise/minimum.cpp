@@ -43,7 +43,9 @@ struct Minimum : BinaryOp<Minimum, MinimumFormula, MinimumFormulaKernels> {
             {"Cotangents", R"(\bar a = \bar y\,[y = a],\quad \bar b = \bar y\,[y = b])",
              "the smaller operand takes the whole cotangent"},
             {"Ties", R"(\bar a = \bar b = \tfrac12 \bar y)",
-             "any split is a supergradient; the even one has the least norm, treats both alike and is PyTorch's"}};
+             "any split is a supergradient; the even one has the least norm, treats both alike and is PyTorch's"},
+            {"NaN", R"(\bar a = \bar b = \bar y)",
+             "where either is NaN neither is larger and they do not tie: both take the whole cotangent"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;

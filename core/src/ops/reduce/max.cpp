@@ -19,7 +19,9 @@ struct Max : ExtremumOp<Max> {
     return {{"Definition", R"(y = \max_i x_i)", "NaN if any element is"},
             {"Without ties", R"(\bar x_i = \bar y\,[i = i^*])", "near x the largest element alone decides"},
             {"With n ties", R"(\bar x_i = \bar y / n \text{ for each of them})",
-             "the subgradients are the convex weights over the ties; equal ones have the least norm"}};
+             "the subgradients are the convex weights over the ties; equal ones have the least norm"},
+            {"NaN", R"(y = \mathrm{NaN} \Rightarrow \bar x = \mathrm{NaN})",
+             "no element equals NaN: the share of each is 0 / 0"}};
   }
   static catalogue::Samples samples(Generator& g) {
     catalogue::Samples s = reduction_samples(
