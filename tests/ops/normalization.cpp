@@ -126,6 +126,24 @@ BOOST_AUTO_TEST_CASE(batch_norm_eval_as_pytorch) {
   check_close(d[2], f["grad.param.bias"], 1e-11);
 }
 
+BOOST_AUTO_TEST_CASE(what_no_rule_of_a_norm_reads_may_be_written) {
+  const Tensor x = normal({4, 3}, 5).set_requires_grad(true);
+  const Tensor gamma = ones({3}, {.dtype = float64});
+  const Tensor mean = zeros({3}, {.dtype = float64});
+  const Tensor variance = ones({3}, {.dtype = float64});
+  const auto gradient = [&](const auto& norm, bool write) {
+    Tensor beta = zeros({3}, {.dtype = float64});
+    Tape tape;
+    const Tensor y = sum(square(norm(beta)));
+    if (write) beta.mutable_data<double>()[0] = 5.0;
+    return tape.gradient(y, x);
+  };
+  const auto layer = [&](const Tensor& beta) { return layer_norm(x, gamma, beta); };
+  const auto eval = [&](const Tensor& beta) { return batch_norm_eval(x, mean, variance, gamma, beta); };
+  check_same_bits(gradient(layer, true), gradient(layer, false));
+  check_same_bits(gradient(eval, true), gradient(eval, false));
+}
+
 // d y_i / d x_j = gamma / sigma (delta_ij - 1 / n - xhat_i xhat_j / n) for every pair of samples of one channel.
 BOOST_AUTO_TEST_CASE(batch_norm_ties_samples_together_as_the_closed_form_says) {
   constexpr std::int64_t n = 5;

@@ -16,8 +16,9 @@ namespace tapegrad {
 struct BatchNormEval : Op<BatchNormEval> {
   static constexpr std::string_view name = "batch_norm_eval";
   static constexpr std::string_view math =
-      R"(y = \gamma r (x - \mu) + \beta,\ r = (\sigma^2 + \epsilon)^{-1/2};\quad \bar x = \gamma r \bar y,\ \bar\gamma = \sum \bar y \hat x,\ \bar\beta = \sum \bar y,\ \bar\mu = -\gamma r \bar\beta,\ \overline{\sigma^2} = -\tfrac12 \gamma r^2 \bar\gamma)";
+      R"(y = \gamma \hat x + \beta,\ \hat x = r (x - \mu),\ r = (v + \epsilon)^{-1/2};\quad \bar x = \gamma r \bar y,\ \bar\gamma = \sum \bar y \hat x,\ \bar\beta = \sum \bar y,\ \bar\mu = -\gamma r \bar\beta,\ \bar v = -\tfrac12 \gamma r^2 \bar\gamma)";
   static constexpr Names<5> input_names = {"x", "mean", "variance", "gamma", "beta"};
+  static constexpr Keep keep = Keep::input(0) | Keep::input(1) | Keep::input(2) | Keep::input(3);
   double eps;
   bool scaled;  // by a gamma
 
@@ -88,14 +89,14 @@ struct BatchNormEval : Op<BatchNormEval> {
 
   static catalogue::Derivation derivation() {
     return {
-        {"Definition", R"(y = \gamma \hat x + \beta,\quad \hat x = r (x - \mu),\quad r = (\sigma^2 + \epsilon)^{-1/2})",
-         "mean and variance are given, from training: each sample stands alone"},
+        {"Definition", R"(y = \gamma \hat x + \beta,\quad \hat x = r (x - \mu),\quad r = (v + \epsilon)^{-1/2})",
+         "the mean $\\mu$ and the variance v are given, from training: each sample stands alone"},
         {"Input", R"(\bar x = \gamma\, r\, \bar y)",
          "y is affine in x, since the statistics do not depend on it; batch_norm has two terms more"},
         {"Parameters", R"(\bar\gamma = \sum \bar y\, \hat x,\quad \bar\beta = \sum \bar y)", "y is linear in both"},
         {"Mean", R"(\bar\mu = -\sum \gamma\, r\, \bar y = -\gamma\, r\, \bar\beta)", "x enters as $x - \\mu$"},
         {"Variance",
-         R"(\overline{\sigma^2} = \sum \gamma\, \bar y\, (x - \mu) \cdot \left(-\tfrac12 r^3\right) = -\tfrac12 \gamma\, r^2\, \bar\gamma)",
+         R"(\bar v = \sum \gamma\, \bar y\, (x - \mu) \cdot \left(-\tfrac12 r^3\right) = -\tfrac12 \gamma\, r^2\, \bar\gamma)",
          "chain rule through the inverse root; $x - \\mu = \\hat x / r$"}};
   }
   static catalogue::Samples samples(Generator& g) {
