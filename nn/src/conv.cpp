@@ -110,7 +110,7 @@ struct Conv1dEntry {
 };
 
 struct ConvTranspose1dEntry {
-  static constexpr std::string_view math = R"(y_{n o j} = b_o + \sum_{c,\, t s + k d - p = j} w_{c o k}\, x_{n c t})";
+  static constexpr std::string_view math = R"(y_{n c l} = b_c + \sum_{o,\, t s + k d - p = l} w_{o c k}\, x_{n o t})";
   static catalogue::LayerSamples samples(Generator& g) {
     using namespace catalogue;
     return {layer_sample("strided", ConvTranspose1d(2, 3, 3, {.stride = 2, .dtype = float64}),

@@ -9,7 +9,7 @@ namespace tapegrad {
 /// A view with stride 0 along the dimensions that grow.
 struct Expand : Op<Expand> {
   static constexpr std::string_view name = "expand";
-  static constexpr std::string_view math = R"(y_i = x_{j(i)};\quad \bar x_j = \sum_{i \mapsto j} \bar y_i)";
+  static constexpr std::string_view math = R"(y_j = x_{i(j)};\quad \bar x_i = \sum_{j:\, i \mapsto j} \bar y_j)";
   static constexpr Keep keep = Keep::nothing;
   static constexpr bool linear = true;
   Shape shape;
@@ -29,9 +29,10 @@ struct Expand : Op<Expand> {
   void describe(AttributeVisitor& visitor) const { visitor("shape", shape); }
 
   static catalogue::Derivation derivation() {
-    return {{"Definition", R"(y_i = x_{j(i)})", "j(i) drops the coordinates along which x has size 1 or no dimension"},
-            {"Cotangent", R"(\bar x_j = \sum_{i:\, j(i) = j} \bar y_i)",
-             "the transpose of copying is summing: expand and sum_to are each other's adjoint"}};
+    return {{"Definition", R"(y_j = x_{i(j)})", "i(j) drops the coordinates along which x has size 1 or no dimension"},
+            {"Cotangent", R"(\bar x_i = \sum_{j:\, i \mapsto j} \bar y_j)",
+             "over all j with $i(j) = i$: the transpose of copying is summing; expand and sum_to are each other's "
+             "adjoint"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;

@@ -115,7 +115,8 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
     return {
         {"Definition",
          R"(S_{ij} = s\, q_i \cdot k_j,\quad P_{ij} = \frac{e^{S_{ij}}}{\sum_l e^{S_{il}}},\quad o_i = \sum_j P_{ij} v_j)",
-         "per batch entry and head; i runs over queries, j over the keys that i may see"},
+         "Vaswani et al. 2017, arXiv:1706.03762: per batch entry and head; i runs over queries, j over the keys that i "
+         "may see. The scale s is $1 / \\sqrt D$ for queries of D features, unless another is given"},
         {"Values", R"(\bar v_j = \sum_i P_{ij} \bar o_i,\quad \bar V = P^\top \bar O)",
          "o is linear in v: $v_j$ enters each $o_i$ with coefficient $P_{ij}$"},
         {"Weights", R"(\bar P_{ij} = \bar o_i \cdot v_j,\quad \bar P = \bar O V^\top)", "and linear in P"},
@@ -132,8 +133,7 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
          "two numbers per query: the scores are computed again, a few queries at a time, and no matrix of Lq x Lk is "
          "stored; their logarithm log Z + m would be one number, of fewer digits"},
         {"Hidden keys", R"(P_{ij} = 0 \Rightarrow \bar S_{ij} = 0)",
-         "a key that is masked gets no gradient from this query; a query that sees none has $o_i = 0$ and gradient "
-         "0"},
+         "a key that is masked gets no gradient from this query; a query that sees none has $o_i = 0$ and gradient 0"},
         {"What a hidden key holds", R"(P_{ij} = 0 \Rightarrow P_{ij} v_j := 0)",
          "also where $v_j$ or $k_j$ is NaN or inf, of which 0 times would be NaN"}};
   }

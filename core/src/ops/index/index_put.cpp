@@ -14,7 +14,7 @@ namespace tapegrad {
 struct IndexPut : Op<IndexPut> {
   static constexpr std::string_view name = "index_put";
   static constexpr std::string_view math =
-      R"(y = x,\ y_{k_b} \mathrel{(+)}= v_b \text{ for } b = 1, 2, \ldots;\quad \bar v_b = \bar y_{k_b}\ (\text{overwriting: } b \text{ the last}),\ \bar x = \bar y\ (\text{overwriting: } 0 \text{ at } k))";
+      R"(y = x,\ y_{k_b} \mathrel{(+)}= v_b \text{ for } b = 1, 2, \ldots;\quad \bar v_b = \bar y_{k_b}\ (\text{overwriting: } b \text{ the last, else } 0),\ \bar x = \bar y\ (\text{overwriting: } 0 \text{ at } k))";
   static constexpr Names<3> input_names = {"x", "rows", "values"};
   static constexpr Keep keep = Keep::input(1);
   bool accumulate;

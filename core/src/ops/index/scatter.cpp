@@ -10,7 +10,7 @@ namespace tapegrad {
 struct Scatter : Op<Scatter> {
   static constexpr std::string_view name = "scatter";
   static constexpr std::string_view math =
-      R"(y_{\cdot m \cdot} = s_{\cdot j \cdot}\ (j \text{ the last with } k(\cdot j \cdot) = m),\ \text{else } x_{\cdot m \cdot};\quad \bar x_{\cdot m \cdot} = \bar y_{\cdot m \cdot}\ (m \notin k),\ \bar s_{\cdot j \cdot} = \bar y_{\cdot\, k(\cdot j \cdot)\, \cdot}\ (j \text{ the last}))";
+      R"(y_{\cdot m \cdot} = s_{\cdot j \cdot}\ (j \text{ the last with } k(\cdot j \cdot) = m),\ \text{else } x_{\cdot m \cdot};\quad \bar x_{\cdot m \cdot} = \bar y_{\cdot m \cdot}\ (m \notin k),\ \bar s_{\cdot j \cdot} = \bar y_{\cdot\, k(\cdot j \cdot)\, \cdot}\ (j \text{ the last}),\ \text{each else } 0)";
   static constexpr Names<3> input_names = {"x", "index", "source"};
   static constexpr Keep keep = Keep::input(1);
   int axis;

@@ -18,7 +18,7 @@ namespace tapegrad {
 struct Linear : Op<Linear> {
   static constexpr std::string_view name = "linear";
   static constexpr std::string_view math =
-      R"(Y = X W^\top + b;\quad \bar X = \bar Y W,\ \bar W = \bar Y^\top X,\ \bar b = \sum_i \bar Y_i)";
+      R"(Y = X W^\top + b;\quad \bar X = \bar Y W,\ \bar W = \bar Y^\top X,\ \bar b = \sum_r \bar Y_r)";
   static constexpr Names<3> input_names = {"x", "weight", "bias"};
 
   Keep keep_for(Wants wants) const {

@@ -112,7 +112,7 @@ struct CrossEntropy : Op<CrossEntropy> {
          "the slope of log-sum-exp is the softmax; what is predicted less what is true"},
         {"Smoothed and weighted targets",
          R"(\ell = \sum_c q_c \left(\log \sum_j e^{x_j} - x_c\right),\quad q_c = (1 - s)\, w_t\, [c = t] + \frac{s}{C} w_c)",
-         "with label smoothing s the target is a mixture over the classes; w are the class weights"},
+         "with label smoothing s the target is a mixture over the C classes; w are the class weights"},
         {"Its slope", R"(\frac{\partial \ell}{\partial x_k} = p_k \sum_c q_c - q_k)",
          "each of the terms as before; without smoothing and weights q is one-hot"},
         {"Over a batch",

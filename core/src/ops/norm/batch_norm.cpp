@@ -130,8 +130,8 @@ struct BatchNorm : Op<BatchNorm> {
     return {
         {"Definition",
          R"(\mu = \langle x \rangle,\quad \sigma^2 = \langle (x - \mu)^2 \rangle,\quad r = (\sigma^2 + \epsilon)^{-1/2},\quad \hat x = r (x - \mu),\quad y = \gamma \hat x + \beta)",
-         "for one channel; $\\langle a \\rangle$ is the mean over the n valid positions of the batch ($m = 1$ there, 0 "
-         "in padding)"},
+         "Ioffe and Szegedy 2015, arXiv:1502.03167: for one channel, $\\langle a \\rangle$ is the mean over the n "
+         "valid positions of the batch ($m = 1$ there, 0 in padding)"},
         {"The parameters", R"(\bar\gamma = \sum_i \bar y_i\, \hat x_i,\quad \bar\beta = \sum_i \bar y_i)",
          "over all positions that are written"},
         {"Mean and variance depend on every sample",

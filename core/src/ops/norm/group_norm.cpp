@@ -15,8 +15,8 @@ struct GroupNorm : GroupedNormOp<GroupNorm> {
     return {
         {"Definition",
          R"(\mu = \langle x \rangle,\quad \sigma^2 = \langle (x - \mu)^2 \rangle,\quad r = (\sigma^2 + \epsilon)^{-1/2},\quad \hat x = r (x - \mu),\quad y_{ncl} = \gamma_c \hat x_{ncl} + \beta_c)",
-         "$\\langle a \\rangle$ is the mean of a over one group: $C/G$ neighbouring channels and all positions of one "
-         "sample"},
+         "Wu and He 2018, arXiv:1803.08494: C channels form G groups, and $\\langle a \\rangle$ is the mean of a over "
+         "one group of one sample, $C/G$ neighbouring channels and all positions"},
         {"The parameters",
          R"(\bar\gamma_c = \sum_{n,l} \bar y_{ncl}\, \hat x_{ncl},\quad \bar\beta_c = \sum_{n,l} \bar y_{ncl})",
          "y is linear in both; each serves one channel of all samples, while the statistics serve all channels of a "

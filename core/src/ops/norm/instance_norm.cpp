@@ -15,8 +15,9 @@ struct InstanceNorm : GroupedNormOp<InstanceNorm> {
     return {
         {"Definition",
          R"(\mu = \langle x \rangle,\quad \sigma^2 = \langle (x - \mu)^2 \rangle,\quad r = (\sigma^2 + \epsilon)^{-1/2},\quad y_{ncl} = \gamma_c\, r_{nc} (x_{ncl} - \mu_{nc}) + \beta_c)",
-         "$\\langle a \\rangle$ is the mean of a over the positions of one channel of one sample: loudness and offset "
-         "of each channel are forgotten, in training and in evaluation alike"},
+         "Ulyanov, Vedaldi and Lempitsky 2016, arXiv:1607.08022: $\\langle a \\rangle$ is the mean of a over the "
+         "positions of one channel of one sample; loudness and offset of each channel are forgotten, in training and "
+         "in evaluation alike"},
         {"The parameters",
          R"(\bar\gamma_c = \sum_{n,l} \bar y_{ncl}\, \hat x_{ncl},\quad \bar\beta_c = \sum_{n,l} \bar y_{ncl})",
          "y is linear in both, and both serve one channel of all samples"},

@@ -95,7 +95,8 @@ struct LayerNorm : Op<LayerNorm> {
     return {
         {"Definition",
          R"(\mu = \langle x \rangle,\quad \sigma^2 = \langle (x - \mu)^2 \rangle,\quad r = (\sigma^2 + \epsilon)^{-1/2},\quad \hat x = r (x - \mu),\quad y = \gamma \hat x + \beta)",
-         "$\\langle a \\rangle$ is the mean of a over the n features of one row; every row stands alone"},
+         "Ba, Kiros and Hinton 2016, arXiv:1607.06450: $\\langle a \\rangle$ is the mean of a over the n features of "
+         "one row; every row stands alone"},
         {"The parameters",
          R"(\bar\gamma = \sum_{\text{rows}} \bar y\, \hat x,\quad \bar\beta = \sum_{\text{rows}} \bar y)",
          "y is linear in both, and both are broadcast over the rows"},

@@ -70,7 +70,8 @@ struct RmsNorm : Op<RmsNorm> {
   static catalogue::Derivation derivation() {
     return {
         {"Definition", R"(r = (\langle x^2 \rangle + \epsilon)^{-1/2},\quad \hat x = r x,\quad y = \gamma \hat x)",
-         "layer norm without the mean: $\\langle a \\rangle$ is the mean of a over the features of one row"},
+         "Zhang and Sennrich 2019, arXiv:1910.07467, layer norm without the mean: $\\langle a \\rangle$ is the mean of "
+         "a over the features of one row"},
         {"The scale", R"(\bar\gamma = \sum_{\text{rows}} \bar y\, \hat x)", "y is linear in $\\gamma$"},
         {"The length", R"(dr = -\tfrac12 r^3 \cdot 2 \langle x\, dx \rangle = -r^2 \langle \hat x\, dx \rangle)",
          "chain rule through the inverse root; $x r = \\hat x$"},

@@ -33,7 +33,8 @@ TAPEGRAD_EXPORT_BINARY_KERNELS(MinimumFormula)
 
 struct Minimum : BinaryOp<Minimum, MinimumFormula, MinimumFormulaKernels> {
   static constexpr std::string_view name = "minimum";
-  static constexpr std::string_view math = R"(y = \min(a, b);\quad \bar a = \bar y\,([a < b] + \tfrac12 [a = b]))";
+  static constexpr std::string_view math =
+      R"(y = \min(a, b);\quad \bar a = \bar y\,([a < b] + \tfrac12 [a = b]),\ \bar b = \bar y\,([b < a] + \tfrac12 [a = b]))";
   static constexpr Keep slope_a_reads = Keep::inputs;
   static constexpr Keep slope_b_reads = Keep::inputs;
   static constexpr std::int64_t int64_value(std::int64_t a, std::int64_t b) { return a > b ? b : a; }

@@ -48,7 +48,7 @@ struct Sub : Op<Sub> {
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y_i = a_i - b_i)", "after broadcasting both to one shape"},
             {"Cotangents", R"(\bar a_i = \bar y_i,\quad \bar b_i = -\bar y_i)", "the partial derivatives are 1 and -1"},
-            {"Broadcasting", R"(\bar a_j = \sum_{i \mapsto j} \bar y_i)",
+            {"Broadcasting", R"(\bar a_i = \sum_{j:\, i \mapsto j} \bar y_j)",
              "an element used many times collects a cotangent from each use"}};
   }
   static catalogue::Samples samples(Generator& g) { return catalogue::binary_samples(g, -2, 2); }

@@ -5,19 +5,18 @@ namespace tapegrad {
 struct MaxPool1d : MaxPoolOp<MaxPool1d, SlidingWindows> {
   static constexpr std::string_view name = "max_pool1d";
   static constexpr std::string_view math =
-      R"(y_i = x_{k_i},\ k_i = \mathrm{argmax}_{j \in W_i}\, x_j;\quad \bar x_j = \sum_{i:\, k_i = j} \bar y_i)";
+      R"(y_i = x_{k_i},\ k_i = \mathrm{argmax}_{j \in W_i}\, x_j,\ W_i = \{i s - p,\ i s - p + d,\ \ldots\};\quad \bar x_j = \sum_{i:\, k_i = j} \bar y_i)";
   using MaxPoolOp::MaxPoolOp;
 
   static catalogue::Derivation derivation() {
-    return {
-        {"Definition", R"(k_i = \mathrm{argmax}_{j \in W_i}\, x_j,\quad y_i = x_{k_i})",
-         "window i holds positions $i s - p$, $i s - p + d$, ... as far as they lie inside the sequence; of ties the "
-         "first is chosen, and NaN before any number"},
-        {"Cotangent", R"(\bar x_j = \sum_i \bar y_i\, [k_i = j])",
-         "the position is locally constant, so y is a gather and its adjoint scatters; a position that is the "
-         "largest of several windows collects from each"},
-        {"Ties", R"(x_j = x_k = y_i,\ j < k \;\Rightarrow\; \bar x_j \mathrel{+}= \bar y_i)",
-         "one subgradient of many: the one that belongs to the position returned, as in PyTorch"}};
+    return {{"Definition", R"(k_i = \mathrm{argmax}_{j \in W_i}\, x_j,\quad y_i = x_{k_i})",
+             "window $W_i$ holds the K positions $i s - p$, $i s - p + d$, ... as far as they lie inside the sequence, "
+             "with stride s, padding p and dilation d; of ties the first is chosen, and NaN before any number"},
+            {"Cotangent", R"(\bar x_j = \sum_i \bar y_i\, [k_i = j])",
+             "the position is locally constant, so y is a gather and its adjoint scatters; a position that is the "
+             "largest of several windows collects from each"},
+            {"Ties", R"(x_j = x_k = y_i,\ j < k \;\Rightarrow\; \bar x_j \mathrel{+}= \bar y_i)",
+             "one subgradient of many: the one that belongs to the position returned, as in PyTorch"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::scattered;

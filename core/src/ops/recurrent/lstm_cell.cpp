@@ -70,8 +70,8 @@ struct LstmCell : Op<LstmCell> {
     return {
         {"Gates",
          R"(z = W_{ih} x + b_{ih} + W_{hh} h + b_{hh},\quad i = \sigma(z_i),\ f = \sigma(z_f),\ g = \tanh(z_g),\ o = \sigma(z_o))",
-         "z is the sum of what the input and what the state give, so both get the same cotangent; the products are ops "
-         "of their own"},
+         "Hochreiter and Schmidhuber 1997, with the forget gate of Gers, Schmidhuber and Cummins 2000; z is the sum of "
+         "what the input and what the state give, so both get the same cotangent; the products are ops of their own"},
         {"Cell", R"(c' = f \odot c + i \odot g,\quad h' = o \odot \tanh c')",
          "each element of the state for itself; all that follows is a product of elements"},
         {"Into the new cell", R"(\bar s = \bar c' + \bar h' \odot o \odot (1 - \tanh^2 c'))",

@@ -6,7 +6,7 @@ namespace tapegrad {
 struct Max : ExtremumOp<Max> {
   static constexpr std::string_view name = "max";
   static constexpr std::string_view math =
-      R"(y_j = \max_{i \mapsto j} x_i;\quad \bar x_i = \bar y_{j(i)} [x_i = y_{j(i)}] / n_{j(i)})";
+      R"(y_j = \max_{i \mapsto j} x_i;\quad \bar x_i = \bar y_{j(i)} [x_i = y_{j(i)}] / \#\mathrm{ties})";
   using ExtremumOp::ExtremumOp;
 
   Tensor forward(const Tensor& x) const {
@@ -18,7 +18,7 @@ struct Max : ExtremumOp<Max> {
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y = \max_i x_i)", "NaN if any element is"},
             {"Without ties", R"(\bar x_i = \bar y\,[i = i^*])", "near x the largest element alone decides"},
-            {"With n ties", R"(\bar x_i = \bar y / n \text{ for each of them})",
+            {"With t ties", R"(\bar x_i = \bar y / t \text{ for each of them})",
              "the subgradients are the convex weights over the ties; equal ones have the least norm"},
             {"NaN", R"(y = \mathrm{NaN} \Rightarrow \bar x = \mathrm{NaN})",
              "no element equals NaN: the share of each is 0 / 0"}};

@@ -6,7 +6,7 @@ namespace tapegrad {
 struct Min : ExtremumOp<Min> {
   static constexpr std::string_view name = "min";
   static constexpr std::string_view math =
-      R"(y_j = \min_{i \mapsto j} x_i;\quad \bar x_i = \bar y_{j(i)} [x_i = y_{j(i)}] / n_{j(i)})";
+      R"(y_j = \min_{i \mapsto j} x_i;\quad \bar x_i = \bar y_{j(i)} [x_i = y_{j(i)}] / \#\mathrm{ties})";
   using ExtremumOp::ExtremumOp;
 
   Tensor forward(const Tensor& x) const {
@@ -18,7 +18,7 @@ struct Min : ExtremumOp<Min> {
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y = \min_i x_i)", "NaN if any element is"},
             {"Without ties", R"(\bar x_i = \bar y\,[i = i^*])", "near x the smallest element alone decides"},
-            {"With n ties", R"(\bar x_i = \bar y / n \text{ for each of them})",
+            {"With t ties", R"(\bar x_i = \bar y / t \text{ for each of them})",
              "the supergradients are the convex weights over the ties; equal ones have the least norm"},
             {"NaN", R"(y = \mathrm{NaN} \Rightarrow \bar x = \mathrm{NaN})",
              "no element equals NaN: the share of each is 0 / 0"}};

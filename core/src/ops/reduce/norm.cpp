@@ -42,7 +42,7 @@ struct Norm : ReduceOp<Norm> {
   static catalogue::Derivation derivation() {
     return {{"Definition",
              R"(y = \Big(\sum_i \vert x_i \vert^p\Big)^{1/p},\quad y = \max_i \vert x_i \vert \text{ for } p = \infty)",
-             "for each result"},
+             "for each result; p is 1, 2 or infinity"},
             {"Chain rule",
              R"(\frac{\partial y}{\partial x_i} = \Big(\frac{\vert x_i \vert}{y}\Big)^{p-1} \mathrm{sgn}\, x_i)",
              "$p = 1$ leaves the sign, $p = 2$ the unit vector $x/y$"},

@@ -8,7 +8,8 @@ namespace tapegrad {
 /// Two outputs: values, which carry the gradient, and int64 indices, which do not.
 struct Sort : ChosenOp<Sort> {
   static constexpr std::string_view name = "sort";
-  static constexpr std::string_view math = R"(y_j = x_{k_j},\ y_1 \le y_2 \le \ldots;\quad \bar x_{k_j} = \bar y_j)";
+  static constexpr std::string_view math =
+      R"(y_j = x_{k_j},\ y_1 \le y_2 \le \ldots\ (\text{descending: } \ge);\quad \bar x_{k_j} = \bar y_j)";
   bool descending;
 
   Sort(int d, const SortOptions& options) : ChosenOp(d), descending(options.descending) {}
@@ -23,7 +24,8 @@ struct Sort : ChosenOp<Sort> {
 
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y_j = x_{k_j},\quad y_j \le y_{j+1},\quad k_j < k_{j+1} \text{ where } y_j = y_{j+1})",
-             "k is a permutation; equal elements keep their order, NaN counts as the largest"},
+             "k is a permutation; equal elements keep their order, NaN counts as the largest. In descending order $y_j "
+             "\\ge y_{j+1}$, and equal elements keep their order too"},
             {"Cotangent", R"(\bar x_{k_j} = \bar y_j)",
              "while no two elements trade places the permutation is constant: its transpose is its inverse"},
             {"Ties", R"(x_a = x_b)",

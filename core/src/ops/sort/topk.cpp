@@ -9,7 +9,7 @@ namespace tapegrad {
 struct TopK : ChosenOp<TopK> {
   static constexpr std::string_view name = "topk";
   static constexpr std::string_view math =
-      R"(y_j = x_{k_j},\ k = \text{the places of the } K \text{ largest};\quad \bar x_{k_j} = \bar y_j,\ \text{else } 0)";
+      R"(y_j = x_{k_j},\ k = \text{the places of the } K \text{ largest (or smallest)};\quad \bar x_{k_j} = \bar y_j,\ \text{else } 0)";
   std::int64_t k;
   TopkOptions options;
 
@@ -26,11 +26,12 @@ struct TopK : ChosenOp<TopK> {
   }
 
   static catalogue::Derivation derivation() {
-    return {{"Definition", R"(y_j = x_{k_j},\quad x_i \le y_j \text{ for every other } i)",
-             "the first K of a stable sort, without sorting the rest"},
-            {"Cotangent", R"(\bar x_i = \sum_j \bar y_j [i = k_j])",
-             "while the chosen ones stay the same, y is a gather: its adjoint scatters"},
-            {"Ties", R"(x_a = x_b = y_K)", "at the border the first is taken, and it alone gets the cotangent"}};
+    return {
+        {"Definition", R"(y_j = x_{k_j},\quad x_i \le y_j \text{ for every other } i)",
+         "the first K of a stable sort, without sorting the rest; where the smallest are asked for, $x_i \\ge y_j$"},
+        {"Cotangent", R"(\bar x_i = \sum_j \bar y_j [i = k_j])",
+         "while the chosen ones stay the same, y is a gather: its adjoint scatters"},
+        {"Ties", R"(x_a = x_b = y_K)", "at the border the first is taken, and it alone gets the cotangent"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::scattered;
