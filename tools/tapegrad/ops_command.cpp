@@ -28,6 +28,12 @@ using catalogue::Sample;
 using nn::catalogue::LayerEntry;
 using nn::catalogue::LayerSample;
 
+/// What the formulas of all ops have in common.
+constexpr std::string_view kNotation =
+    "A bar is a cotangent: x\u0304 = ∂L/∂x. ⟨a⟩ is a mean, ⟨a, b⟩ an inner product, [c] is 1 where c holds and else 0; "
+    "i ↦ j: element i takes part in result j, which is j(i) where it is the only one; a dot stands for the other axes' "
+    "indices. Φ and φ are the normal distribution and its density, σ(x) is the logistic function, σ² a variance.";
+
 /// The op's node on a tape that records the sample: what it keeps is seen there, for an op may keep less when fewer
 /// gradients are wanted. Nothing when nothing is recorded.
 std::optional<NodeInfo> recorded(const OpEntry& op, const Sample& sample) {
@@ -101,10 +107,7 @@ std::string list_of(const Ops& ops, const Terminal& terminal) {
   for (const OpEntry* op : ops) all.emplace_back(op->room, op->name, op->math);
   Page page(terminal);
   page.line("");
-  page.paragraph(
-      "A bar is a cotangent: x\u0304 = ∂L/∂x. ⟨·⟩ is a mean, [c] is 1 where c holds and else 0; i ↦ j: element i takes "
-      "part in result j, which is j(i); a dot stands for the other axes' indices. Φ and φ are the normal distribution "
-      "and its density, σ is the logistic function. `tapegrad ops NAME` derives one.");
+  page.paragraph(fmt::format("{} `tapegrad ops NAME` derives one.", kNotation));
   return list("room", "op", std::move(all), "formula; reverse rule", terminal) + page.text();
 }
 
@@ -130,6 +133,9 @@ std::string page_of(const OpEntry& op, const Terminal& terminal) {
     page.paragraph(readable_math(step.latex), kStepIndent);
     if (!step.why.empty()) page.paragraph(tapegrad::readable_prose(step.why), kStepIndent);
   }
+
+  page.heading("Notation");
+  page.paragraph(kNotation);
 
   page.heading("Keeps for the reverse sweep");
   page.paragraph(keeps(op, samples));
