@@ -88,7 +88,7 @@ BOOST_AUTO_TEST_CASE(constant_factors_are_named) {
   expect(check_gradient(mean_square, gradient(-1.0), x), GradcheckMistake::constant_factor, "sign");
   expect(check_gradient(mean_square, gradient(0.5), x), GradcheckMistake::constant_factor, "a factor 2 is missing");
   expect(check_gradient(mean_square, gradient(12.0 / 11.0), x), GradcheckMistake::constant_factor, "N - 1");
-  expect(check_gradient(mean_square, gradient(1.03), x), GradcheckMistake::constant_factor, "1.03 x numeric on all 12");
+  expect(check_gradient(mean_square, gradient(1.03), x), GradcheckMistake::constant_factor, "1.03 × numeric on all 12");
   expect(check_gradient(mean_square, gradient(0.0), x), GradcheckMistake::no_gradient);
 }
 
@@ -328,7 +328,7 @@ BOOST_AUTO_TEST_CASE(another_point_is_told) {
   expect(check_elementwise([](Point p, std::size_t k) { return std::cos(p[k] + 0.0123); }, sines, x, {}),
          GradcheckMistake::stale_value, "+ 0.0123");
   expect(check_elementwise([](Point p, std::size_t k) { return std::cos(1.25 * p[k]); }, sines, x, {}),
-         GradcheckMistake::stale_value, "1.25 x");
+         GradcheckMistake::stale_value, "1.25 ×");
   expect(check_elementwise([](Point p, std::size_t k) { return std::cos(std::sin(p[k])); }, sines, x, {}),
          GradcheckMistake::stale_value, "output");
   Numbers positive = x;

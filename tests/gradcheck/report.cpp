@@ -33,7 +33,7 @@ BOOST_AUTO_TEST_CASE(the_text_fits_and_says_all) {
   const std::string text = fmt::format("{}", wrong_by_a_factor());
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) BOOST_TEST(line.size() <= 100U, line);
-  for (const char* words : {"gradcheck: wrong", "<theta>", "finite differences", "diagnosis", "1.03 x numeric on all 4",
+  for (const char* words : {"gradcheck: wrong", "<theta>", "finite differences", "diagnosis", "1.03 × numeric on all 4",
                             "Taylor rate  1.0", "reproduce    seed 7, input '<theta>', index ["})
     BOOST_TEST(text.find(words) != std::string::npos, words << " is not in\n" << text);
 }

@@ -4,7 +4,7 @@ if(result EQUAL 0)
   message(FATAL_ERROR "the wrong gradient passed:\n${output}")
 endif()
 foreach(words
-    "gradcheck: wrong" "worst elements" "constant factor: analytic = 2 x numeric" "a factor 2 too much" "reproduce" "doubled")
+    "gradcheck: wrong" "worst elements" "constant factor: analytic = 2 × numeric" "a factor 2 too much" "reproduce" "doubled")
   string(FIND "${output}" "${words}" place)
   if(place EQUAL -1)
     message(FATAL_ERROR "no \"${words}\" in the output:\n${output}")

@@ -97,13 +97,13 @@ Diagnosis factor(const Block& block, const Residual& residual, const NamedValues
   if (const double left = distance(n, scaled(a, factors, by_column)) / residual.norm(); left <= residual.allowed())
     return GradcheckDiagnosis{
         GradcheckMistake::missing_factor,
-        fmt::format("analytic x values of {} = numeric ({:.1e} of the error unexplained): the factor {} is missing",
+        fmt::format("analytic × values of {} = numeric ({:.1e} of the error unexplained): the factor {} is missing",
                     whose, left, source.name),
         left};
   if (const double left = distance(a, scaled(n, factors, by_column)) / residual.norm(); left <= residual.allowed())
     return GradcheckDiagnosis{
         GradcheckMistake::missing_factor,
-        fmt::format("analytic = numeric x values of {} ({:.1e} of the error unexplained): the factor {} "
+        fmt::format("analytic = numeric × values of {} ({:.1e} of the error unexplained): the factor {} "
                     "is there once too often",
                     whose, left, source.name),
         left};
@@ -126,7 +126,7 @@ Diagnosis constant_factor(const Block& block, const Residual& residual) {
   for (double& v : predicted.values) v *= factor;
   const double left = residual.unexplained(predicted);
   if (left > residual.allowed()) return std::nullopt;
-  std::string text = fmt::format("analytic = {:.4g} x numeric on all {} elements ({:.1e} of the error unexplained)",
+  std::string text = fmt::format("analytic = {:.4g} × numeric on all {} elements ({:.1e} of the error unexplained)",
                                  factor, elements, left);
   // The factor is known as well as the differences are.
   const double precision = 1e-5 + 4.0 * block.numeric_error / std::sqrt(dot(n.values, n.values));

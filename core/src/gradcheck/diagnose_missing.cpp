@@ -179,7 +179,7 @@ Diagnosis missing_branch(const Block& block, const Residual& residual) {
     const Matrix skip = fitted(residual, identity, factor);
     if (Diagnosis found =
             branch(residual, skip,
-                   fmt::format("numeric - analytic = {:.4g} x identity: the path that carries the input past "
+                   fmt::format("numeric - analytic = {:.4g} × identity: the path that carries the input past "
                                "the rest (a residual connection) is not accumulated (+=)",
                                factor)))
       return found;
@@ -208,7 +208,7 @@ Diagnosis missing_branch(const Block& block, const Residual& residual) {
     const Matrix missing = fitted(residual, decay, factor);
     if (Diagnosis found =
             branch(residual, missing,
-                   fmt::format("numeric - analytic = {:.4g} x input: the gradient of {:.4g} |x|^2 (weight "
+                   fmt::format("numeric - analytic = {:.4g} × input: the gradient of {:.4g} |x|^2 (weight "
                                "decay) is missing",
                                factor, 0.5 * factor)))
       return found;

@@ -111,7 +111,7 @@ Diagnosis detached(const Block& block, const Residual& residual, const Grouping&
   return GradcheckDiagnosis{
       GradcheckMistake::detached_statistics,
       fmt::format("analytic - numeric is {} over {} ({:.1e} of it unexplained): {} treated as constant",
-                  mean && variance ? "level + slope x (input - mean) in each group"
+                  mean && variance ? "level + slope × (input - mean) in each group"
                   : mean           ? "the same for all elements of a group"
                                    : "in proportion to input - mean in each group",
                   axes_text(g), left, what),

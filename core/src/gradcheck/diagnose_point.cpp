@@ -96,7 +96,7 @@ Diagnosis other_point(const Block& block, const Residual& residual) {
     if (const auto found = fit_amount(block, residual, k, input.values)) {
       const auto [amount, left] = *found;
       return GradcheckDiagnosis{GradcheckMistake::stale_value,
-                                fmt::format("analytic is the derivative at {:.4g} x '{}' ({:.1e} of the error "
+                                fmt::format("analytic is the derivative at {:.4g} × '{}' ({:.1e} of the error "
                                             "unexplained): a saved value is stale, or was changed after it was saved",
                                             1.0 + amount, input.name, left),
                                 left};
