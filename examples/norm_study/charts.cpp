@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "console/terminal.hpp"
@@ -300,27 +301,35 @@ std::string render(const LineChart& chart, std::string_view id) {
 
 // ---- strips
 
-/// Offsets across the row so that points of radius r do not overlap, each as near to the row's axis as it can be. A
-/// point that finds no room within `reach` lies on the axis, over others.
-std::vector<double> side_steps(const std::vector<double>& positions, double r, double reach) {
+/// Offsets across the row so that points lie at least `gap` apart, each as near to the row's axis as it can be; nothing
+/// if some find no room within `reach`.
+std::optional<std::vector<double>> offsets_at(const std::vector<double>& positions, double gap, double reach) {
   std::vector<double> offsets(positions.size(), 0);
   for (std::size_t i = 0; i < positions.size(); ++i) {
     const auto overlaps = [&](double offset) {
       for (std::size_t j = 0; j < i; ++j) {
-        if (std::hypot(positions[i] - positions[j], offset - offsets[j]) < 1.9 * r) return true;
+        if (std::hypot(positions[i] - positions[j], offset - offsets[j]) < 0.99 * gap) return true;
       }
       return false;
     };
-    for (int n = 0;; ++n) {
+    bool placed = false;
+    for (int n = 0; !placed; ++n) {
       const int ring = (n + 1) / 2;
-      if (ring * r > reach) break;
-      const double offset = n % 2 == 0 ? ring * r : -ring * r;
-      if (overlaps(offset)) continue;
-      offsets[i] = offset;
-      break;
+      if (ring * gap / 2 > reach) return std::nullopt;
+      offsets[i] = (n % 2 == 0 ? ring : -ring) * gap / 2;
+      placed = !overlaps(offsets[i]);
     }
   }
   return offsets;
+}
+
+/// Offsets that let every point of radius r be seen: side by side where there is room, otherwise each over a part of
+/// the one before.
+std::vector<double> side_steps(const std::vector<double>& positions, double r, double reach) {
+  for (double gap = 2 * r; gap > 0.02 * r; gap *= 0.85) {
+    if (const auto offsets = offsets_at(positions, gap, reach)) return *offsets;
+  }
+  return std::vector<double>(positions.size(), 0);
 }
 
 std::string render(const StripPlot& chart, std::string_view id) {
@@ -398,6 +407,15 @@ std::string render(const BarChart& chart, std::string_view id) {
     bars += text(std::min(x.at(r.value), kWidth - text_width(r.label) / 2), y + 10, r.label, "middle", "note");
   }
   const double top = chart.references.empty() ? y : y += 16;
+  // Where a text of this width stands clear of the reference lines, at `from` or behind one.
+  const auto free_place = [&](double from, double width) {
+    for (const ReferenceLine& r : chart.references) {
+      const double line = x.at(r.value);
+      if (line > from - 3 && line < from + width + 2 && line + 5 + width < kWidth) from = line + 5;
+    }
+    return from;
+  };
+  std::string labels;
   for (std::size_t c = 0; c < chart.categories.size(); ++c) {
     y += 7;
     const double middle = y + kBar * static_cast<double>(chart.bars.size()) / 2;
@@ -415,7 +433,8 @@ std::string render(const BarChart& chart, std::string_view id) {
           bars += rule(x.at(b.low[c]), y + kBar / 2, x.at(b.high[c]), y + kBar / 2, "whisker");
           label_at = std::max(to, x.at(b.high[c]));
         }
-        bars += text(label_at + 5, y + kBar / 2 + 4, fmt::format("{:.{}f}", value, chart.decimals), "start", "tick");
+        const std::string shown = fmt::format("{:.{}f}", value, chart.decimals);
+        labels += text(free_place(label_at + 5, text_width(shown)), y + kBar / 2 + 4, shown, "start", "value");
       }
       y += kBar;
     }
@@ -423,7 +442,7 @@ std::string render(const BarChart& chart, std::string_view id) {
   }
   out += x_axis(x, y, top, chart.x_label, true) + bars;
   for (const ReferenceLine& r : chart.references) out += rule(x.at(r.value), top, x.at(r.value), y, "reference");
-  return frame(id, chart.title, y + 44, out);
+  return frame(id, chart.title, y + 44, out + labels);
 }
 
 // ---- heat maps

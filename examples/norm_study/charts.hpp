@@ -42,7 +42,8 @@ struct StripPoint {
   std::size_t category = 0;  // index into StripPlot::categories
 };
 
-/// Every single value as a point, a row for each group; points that would cover each other step aside.
+/// Every single value as a point, a row for each group; points that would cover each other step aside, as far as there
+/// is room, so that none is hidden.
 struct StripPlot {
   struct Row {
     std::string label, note;

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "study/made_up_results.hpp"
 #include "study/well_formed.hpp"
@@ -63,6 +64,31 @@ BOOST_AUTO_TEST_CASE(strip_plot_shows_every_point) {
   BOOST_CHECK_THROW(render_svg(chart, "x"), tapegrad::ValueError);
   chart.rows[0].points.back() = {1.5, 0};
   BOOST_CHECK_THROW(render_svg(chart, "x"), tapegrad::ValueError);
+}
+
+BOOST_AUTO_TEST_CASE(coincident_points_all_show) {
+  // 20 at one spot, in a row that is 77.2 high: a height for each, all inside.
+  StripPlot chart{.title = "t", .x_label = "x", .categories = {"one"}, .rows = {{"row", "note", {}}}};
+  for (int i = 0; i < 20; ++i) chart.rows[0].points.push_back({0.5, 0});
+  const std::string svg = render_svg(chart, "x");
+  std::set<std::string> heights;
+  for (std::size_t at = svg.find(" cy=\""); at != std::string::npos; at = svg.find(" cy=\"", at + 1))
+    heights.insert(svg.substr(at + 5, svg.find('"', at + 5) - at - 5));
+  BOOST_TEST(heights.size() == 21U);  // and one in the legend
+}
+
+BOOST_AUTO_TEST_CASE(values_stand_clear_of_reference_lines) {
+  // The axis has 0 to 100 in 400 - 14 - 34 - left units, left = 12 + 0.58 * 12.5 = 19.25: 3.3275 to a point. A bar of
+  // 60 ends at 218.9; its value would stand from 223.9 on, over the line of 65 at 235.5, and stands behind that.
+  BarChart chart{.title = "t",
+                 .x_label = "x",
+                 .categories = {"c"},
+                 .bars = {{"s", Colour::blue, {60}, {}, {}}},
+                 .references = {{65, "r"}, {100, "end"}}};
+  const std::string svg = render_svg(chart, "x");
+  BOOST_TEST(svg.find("<text x=\"240.5\"") != std::string::npos, svg);
+  chart.references.erase(chart.references.begin());
+  BOOST_TEST(render_svg(chart, "x").find("<text x=\"223.9\"") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_gap_breaks_the_line) {
