@@ -48,8 +48,9 @@ void Narrator::verdict(const Claim& claim) const {
   for (const std::string& part : console::wrap(claim.sentence, static_cast<std::size_t>(width() - 4)))
     line("    " + part);
   if (claim.verdict.outcome == Outcome::holds || claim.verdict.outcome == Outcome::fails) return;
-  for (const std::string& part : console::wrap(claim.verdict.detail, static_cast<std::size_t>(width() - 4)))
-    line("    " + part);
+  for (const std::string& text : {claim.verdict.detail, claim.second}) {
+    for (const std::string& part : console::wrap(text, static_cast<std::size_t>(width() - 4))) line("    " + part);
+  }
 }
 
 void Narrator::pause(int milliseconds) const {

@@ -49,8 +49,8 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .notice { border-left: 4px solid var(--open); padding: .5rem .9rem; background: var(--card); border-radius: 0 10px 10px 0; }
 figure { margin: 1rem 0 .6rem; }
 .chart { display: block; width: 100%; max-width: 35rem; height: auto; margin: 0 auto; font: 12.5px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; font-variant-numeric: tabular-nums; }
-.chart text { fill: var(--ink); } .chart .tick, .chart .label, .chart .note { fill: var(--muted); } .chart .strong { font-weight: 600; }
-.chart .inverse { fill: var(--card); } .chart .note { font-size: 11px; paint-order: stroke; stroke: var(--card); stroke-width: 3px; }
+.chart text { fill: var(--ink); } .chart .tick, .chart .label, .chart .note, .chart .value { fill: var(--muted); } .chart .strong { font-weight: 600; }
+.chart .inverse { fill: var(--card); } .chart .note { font-size: 11px; } .chart .note, .chart .value { paint-order: stroke; stroke: var(--card); stroke-width: 3px; }
 .chart .grid { stroke: var(--line); stroke-width: 1; } .chart .axis { stroke: var(--muted); stroke-width: 1; } .chart .lane { stroke: var(--line); stroke-width: 1; stroke-dasharray: 2 4; }
 .chart .reference { stroke: var(--ink); stroke-width: 1.2; stroke-dasharray: 5 4; opacity: .65; } .chart .whisker { stroke: var(--ink); stroke-width: 1.4; }
 .chart .curve { fill: none; stroke-width: 2.2; stroke-linejoin: round; stroke-linecap: round; } .chart .band { opacity: .17; } .chart .cell { fill: none; stroke: var(--line); stroke-width: .6; }
@@ -142,21 +142,35 @@ std::string table_html(const Table& table) {
   return out + "</tbody></table></div>";
 }
 
+/// Whether it shows bands or whiskers.
+bool shows_spread(const Chart& chart) {
+  const auto any = [](const auto& series) {
+    return std::any_of(series.begin(), series.end(), [](const auto& s) { return !s.low.empty(); });
+  };
+  if (const auto* lines = std::get_if<LineChart>(&chart)) return any(lines->series);
+  if (const auto* bars = std::get_if<BarChart>(&chart)) return any(bars->bars);
+  return false;
+}
+
 std::string claim_html(const Claim& claim) {
   std::string out = fmt::format(
       R"(<section id="claim-{0}"><h2><span class="number">{0}</span>{1}</h2><p>{2} <span class="setup">{3}</span></p>)",
       escape(claim.id), escape(claim.title), badge_html(claim.verdict), escape(claim.verdict.detail));
   out += fmt::format("<p>{}</p>", escape(claim.sentence));
+  if (!claim.second.empty()) out += fmt::format("<p>{}</p>", escape(claim.second));
   for (std::size_t i = 0; i < claim.charts.size(); ++i) {
     const std::string title = std::visit([](const auto& chart) { return chart.title; }, claim.charts[i]);
+    std::string caption = title;
+    if (!claim.setup.empty()) caption += " · " + claim.setup;
+    if (shows_spread(claim.charts[i]) && !claim.spread.empty()) caption += " · " + claim.spread;
     out += fmt::format("<figure>{}<figcaption>{}</figcaption></figure>",
-                       render_svg(claim.charts[i], fmt::format("chart-{}-{}", claim.id, i)),
-                       escape(title + (claim.setup.empty() ? "" : " · " + claim.setup)));
+                       render_svg(claim.charts[i], fmt::format("chart-{}-{}", claim.id, i)), escape(caption));
   }
   if (claim.charts.empty() && !claim.setup.empty())
     out += fmt::format(R"(<p class="setup">{}</p>)", escape(claim.setup));
   if (!claim.measurements.rows.empty())
-    out += "<details><summary>The numbers</summary>" + table_html(claim.measurements) + "</details>";
+    out += "<details><summary>The numbers</summary>" + table_html(claim.measurements) +
+           (claim.spread.empty() ? "" : fmt::format(R"(<p class="small">{}</p>)", escape(claim.spread))) + "</details>";
   if (!claim.command.empty()) out += fmt::format("<pre><code>{}</code></pre>", escape(claim.command));
   return out + "</section>\n";
 }
@@ -174,11 +188,11 @@ std::string verdicts_html(const StudyResults& results) {
   return out +
          fmt::format(
              R"(</tbody></table></div><p class="small">Confirmed, no material difference, reversed: the 95 % t-interval of the)"
-             R"( paired difference lies wholly above +{0}, within ±{0}, or below −{0} points of accuracy; otherwise inconclusive.)"
+             R"( paired difference lies wholly above +{0}, within ±{0}, or below −{0} points of accuracy; otherwise inconclusive. {1})"
              R"( Exact claims are held against exact thresholds; “by construction” means that the number shows the)"
              R"( implementation right and could not have come out otherwise.</p></section>)"
              "\n",
-             kMargin);
+             kMargin, escape(how_to_read()));
 }
 
 /// Mean and standard deviation over the seeds of one norm, at the steps that all of them have reached.
@@ -339,6 +353,13 @@ std::string render_report(const StudyResults& results) {
   return out;
 }
 
+std::string_view how_to_read() {
+  return "“±” is the standard deviation over the seeds. Intervals are of the mean over training seeds (starting "
+         "weights "
+         "and order of the batches); training and test words are the same throughout, so they say nothing of other "
+         "words.";
+}
+
 std::string csv_field(std::string_view text) {
   if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
   std::string out = "\"";
@@ -370,6 +391,11 @@ void write_report(const StudyResults& results, const std::filesystem::path& fold
       }
     }
   }
+  std::string runs = csv_line("claim", "norm", "condition", "seed", "accuracy");
+  for (const Claim& claim : results.claims) {
+    for (const SeedResult& run : claim.seeds)
+      runs += csv_line(claim.id, run.norm, run.condition, fmt::format("{}", run.seed), fmt::format("{}", run.accuracy));
+  }
   std::string curves = csv_line("norm", "seed", "step", "loss", "accuracy");
   for (const TrainingRun& run : results.runs) {
     for (const CurvePoint& p : run.points) {
@@ -380,6 +406,7 @@ void write_report(const StudyResults& results, const std::filesystem::path& fold
   write_file(folder / "report.html", render_report(results));
   write_file(folder / "verdicts.csv", verdicts);
   write_file(folder / "measurements.csv", measurements);
+  write_file(folder / "runs.csv", runs);
   write_file(folder / "curves.csv", curves);
 }
 

@@ -19,6 +19,14 @@ struct Table {
   std::vector<std::vector<std::string>> rows;  // as many cells as columns
 };
 
+/// One network of an experiment, trained to its end.
+struct SeedResult {
+  std::string norm;       // "BatchNorm"
+  std::string condition;  // "batches of one length"
+  std::uint64_t seed = 0;
+  double accuracy = 0;  // on all test words, in [0, 1]
+};
+
 struct Claim {
   std::string id;        // "3d"
   std::string title;     // "Variable lengths hurt BatchNorm"
@@ -26,8 +34,11 @@ struct Claim {
   std::string setup;     // "400 steps, batch 64, 3 seeds"; every number stands beside its setup
   std::string command;   // reproduces it
   Verdict verdict;
+  std::string second = {};  // a comparison that the verdict does not rest on, with its numbers
+  std::string spread = {};  // what "±", whiskers and bands are
   std::vector<Chart> charts;
   Table measurements;
+  std::vector<SeedResult> seeds = {};  // what means and intervals are made of
 };
 
 struct CurvePoint {
@@ -69,9 +80,13 @@ std::string render_report(const StudyResults& results);
 /// Makes the folder that write_report() will write to, if need be. Throws tapegrad::IoError.
 void make_folder(const std::filesystem::path& folder);
 
-/// Writes report.html, and beside it verdicts.csv, measurements.csv (a line for each cell of each table) and
-/// curves.csv. The folder is made; each file is replaced as a whole or not at all. Throws tapegrad::IoError.
+/// Writes report.html, and beside it verdicts.csv, measurements.csv (a line for each cell of each table), runs.csv (a
+/// line for each trained network) and curves.csv. The folder is made; each file is replaced as a whole or not at all.
+/// Throws tapegrad::IoError.
 void write_report(const StudyResults& results, const std::filesystem::path& folder);
+
+/// What the figures of trained networks mean: "±" and the intervals.
+std::string_view how_to_read();
 
 /// A field of a CSV file, quoted where RFC 4180 asks for it.
 std::string csv_field(std::string_view text);

@@ -45,8 +45,8 @@ BOOST_AUTO_TEST_CASE(every_text_is_escaped) {
     *text = attack;
   for (TrainingRun& run : results.runs) run.norm = attack;
   for (Claim& claim : results.claims) {
-    for (std::string* text :
-         {&claim.id, &claim.title, &claim.sentence, &claim.setup, &claim.command, &claim.verdict.detail})
+    for (std::string* text : {&claim.id, &claim.title, &claim.sentence, &claim.setup, &claim.command,
+                              &claim.verdict.detail, &claim.second, &claim.spread})
       *text = attack;
     claim.measurements = {{attack}, {{attack}}};
     for (Chart& chart : claim.charts) {
@@ -103,12 +103,27 @@ BOOST_AUTO_TEST_CASE(files_are_written_whole) {
   const std::string measurements = folder.read("deep/er/measurements.csv");
   BOOST_TEST(measurements.find("\r\n3d,\"400 steps, batch 64, 3 seeds\",LayerNorm,\"bucketed, %\",59.5\r\n") !=
              std::string::npos);
+  BOOST_TEST(folder.read("deep/er/runs.csv") ==
+             "claim,norm,condition,seed,accuracy\r\n"
+             "3d,LayerNorm,shuffled,1,0.622\r\n3d,\"BatchNorm, unmasked\",bucketed,2,0.53\r\n");
   BOOST_TEST(folder.read("deep/er/curves.csv").starts_with("norm,seed,step,loss,accuracy\r\nLayerNorm,1,0,"));
   for (const auto& entry : std::filesystem::directory_iterator(folder.path() / "deep" / "er")) {
     BOOST_TEST(entry.path().extension() != ".partial");
   }
   folder.write("file", "");
   BOOST_CHECK_THROW(write_report(results, folder.path() / "file"), tapegrad::IoError);
+}
+
+BOOST_AUTO_TEST_CASE(spread_is_told_where_it_is_shown) {
+  StudyResults results = made_up_results();
+  for (Claim& claim : results.claims) claim.spread = "bands: of " + claim.id;
+  const std::string page = render_report(results);
+  // Below the charts with bands or whiskers and below the numbers; the strip plot and the heat map have neither.
+  BOOST_TEST(page.find("3 seeds · bands: of 3a</figcaption>") != std::string::npos);
+  BOOST_TEST(page.find("3 seeds · bands: of 3d</figcaption>") != std::string::npos);
+  BOOST_TEST(page.find("<p class=\"small\">bands: of 3d</p>") != std::string::npos);
+  BOOST_TEST(page.find("bands: of 4</figcaption>") == std::string::npos);
+  BOOST_TEST(page.find(how_to_read()) != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(csv_fields) {
