@@ -26,8 +26,7 @@ namespace tg = tapegrad;
 namespace {
 
 constexpr std::size_t kEvaluationBatch = 128;
-constexpr std::size_t kCurveWords = 1200;  // of the test words, for the points of a curve
-constexpr std::int64_t kReportEvery = 5;   // steps between two calls of Progress::advance
+constexpr std::int64_t kReportEvery = 5;  // steps between two calls of Progress::advance
 
 std::int64_t count_hits(const tg::Tensor& logits, const tg::Tensor& languages) {
   const tg::Tensor answers = tg::argmax(logits, -1);
@@ -41,22 +40,21 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// Every so-many-th word: languages stand one after the other, so each has its share.
-std::vector<EncodedWord> thinned(std::span<const EncodedWord> words, std::size_t count) {
+}  // namespace
+
+std::vector<EncodedWord> curve_words_of(std::span<const EncodedWord> words, std::size_t count) {
   const std::size_t stride = std::max<std::size_t>(1, words.size() / count);
   std::vector<EncodedWord> part;
   for (std::size_t i = 0; i < words.size(); i += stride) part.push_back(words[i]);
   return part;
 }
 
-}  // namespace
-
 std::string TrainOptions::key() const {
   const std::string network = fmt::format("norm {} ghost {} first {} layers {} width {} heads {} ffn {} dropout {}",
                                           static_cast<int>(model.norm.norm), model.norm.ghost, model.norm_first,
                                           model.layers, model.width, model.heads, model.ffn_width, model.dropout);
-  return fmt::format("{} seed {} steps {} batch {} lr {} warmup {} order {} pad {}", network, seed, steps, batch, lr,
-                     warmup, static_cast<int>(order), pad_to);
+  return fmt::format("{} seed {} steps {} batch {} lr {} warmup {} order {} pad {} curve {} of {}", network, seed,
+                     steps, batch, lr, warmup, static_cast<int>(order), pad_to, curve_points, curve_words);
 }
 
 Trained train(const TrainOptions& options, const Corpus& corpus, console::Progress* progress) {
@@ -68,7 +66,7 @@ Trained train(const TrainOptions& options, const Corpus& corpus, console::Progre
                                     .total_steps = options.steps});
   BatchSource source(corpus.train, options.batch, options.order, options.seed);
   const std::vector<EncodedWord> curve_words =
-      options.curve_points > 0 ? thinned(corpus.test, kCurveWords) : std::vector<EncodedWord>();
+      options.curve_points > 0 ? curve_words_of(corpus.test, options.curve_words) : std::vector<EncodedWord>();
 
   double loss_sum = 0, curve_loss = 0, recent_loss = 0;
   std::int64_t curve_steps = 0, recent_hits = 0, recent_steps = 0;
@@ -102,8 +100,8 @@ Trained train(const TrainOptions& options, const Corpus& corpus, console::Progre
     }
     const std::int64_t points = options.curve_points;
     if (points > 0 && run.steps_done * points / options.steps != step * points / options.steps) {
-      run.curve.push_back({run.steps_done, curve_loss / static_cast<double>(curve_steps),
-                           run.complete() ? 0.0 : accuracy_of(run.model, curve_words)});
+      run.curve.push_back(
+          {run.steps_done, curve_loss / static_cast<double>(curve_steps), accuracy_of(run.model, curve_words)});
       curve_loss = 0;
       curve_steps = 0;
       run.model.train();
@@ -111,7 +109,6 @@ Trained train(const TrainOptions& options, const Corpus& corpus, console::Progre
   }
   run.mean_loss = run.steps_done == 0 ? 0 : loss_sum / static_cast<double>(run.steps_done);
   run.accuracy = accuracy_of(run.model, corpus.test);
-  if (run.complete() && !run.curve.empty()) run.curve.back().accuracy = run.accuracy;
   return run;
 }
 

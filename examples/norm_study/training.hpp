@@ -21,8 +21,9 @@ struct TrainOptions {
   double lr = 3e-3;
   double warmup = 0.1;  // share of the steps
   BatchOrder order = BatchOrder::shuffled;
-  std::int64_t pad_to = 0;  // every training batch has at least as many positions
-  int curve_points = 0;     // how often the network is measured on the way, on a part of the test words
+  std::int64_t pad_to = 0;         // every training batch has at least as many positions
+  int curve_points = 0;            // how often the network is measured on the way
+  std::size_t curve_words = 1200;  // about how many of the test words it is measured on then: curve_words_of()
 
   /// Everything that the result depends on, as text.
   std::string key() const;
@@ -32,12 +33,15 @@ struct Trained {
   TrainOptions options;
   WordClassifier model;
   std::int64_t steps_done = 0;
-  double accuracy = 0;   // over all test words, running statistics, in [0, 1]
-  double mean_loss = 0;  // over all steps
-  double seconds = 0;    // training alone
-  std::vector<CurvePoint> curve;
+  double accuracy = 0;            // over all test words, running statistics, in [0, 1]
+  double mean_loss = 0;           // over all steps
+  double seconds = 0;             // training alone
+  std::vector<CurvePoint> curve;  // all points, the last too, on the same words
   bool complete() const { return steps_done == options.steps; }
 };
+
+/// Every so-many-th word: languages stand one after the other, so each has its share.
+std::vector<EncodedWord> curve_words_of(std::span<const EncodedWord> words, std::size_t count);
 
 /// AdamW(0.9, 0.98) with weight decay 0.01, linear warm-up and cosine. Stops early when interrupted().
 Trained train(const TrainOptions& options, const Corpus& corpus, console::Progress* progress);

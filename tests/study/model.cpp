@@ -175,4 +175,22 @@ BOOST_AUTO_TEST_CASE(networks_learn_and_repeat_to_the_bit) {
              boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(a_curve_is_measured_on_the_same_words_throughout) {
+  const console::InterruptGuard fresh;
+  const TemporaryFolder folder;
+  const Corpus corpus(made_up_words(folder));
+  const std::vector<EncodedWord> some = curve_words_of(corpus.test, 16);
+  BOOST_TEST(some.size() == 16U);  // of 144: every ninth
+  BOOST_TEST(some[1].letters == corpus.test[9].letters, boost::test_tools::per_element());
+  const TrainOptions short_run{
+      .model = {.letters = corpus.data.alphabet.size()}, .seed = 1, .steps = 20, .curve_points = 2, .curve_words = 16};
+  auto run = train_side_by_side({short_run}, corpus, 1, nullptr);
+  BOOST_REQUIRE(run[0].curve.size() == 2U);
+  const double hits = 16 * run[0].curve.back().accuracy;
+  BOOST_TEST(hits == std::round(hits));
+  BOOST_TEST(run[0].curve.back().accuracy == accuracy_of(run[0].model, some));
+  BOOST_TEST(run[0].accuracy == accuracy_of(run[0].model, corpus.test));
+  BOOST_TEST(run[0].curve.back().accuracy != run[0].accuracy);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
