@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <set>
+#include <utility>
 
 #include "console/interrupt.hpp"
 #include "console/terminal.hpp"
@@ -25,8 +26,9 @@ namespace tg = tapegrad;
 namespace {
 
 constexpr std::size_t kCompanies = 20, kCompanySize = 64;
-constexpr std::size_t kWatched = 640;  // words, ten batches of 64
-constexpr std::int64_t kPadded = 24;   // all companies have as many positions: the longest word's
+constexpr std::size_t kWatched = 640;                              // words, ten batches of 64
+constexpr std::size_t kJacobianWords = 20, kFewJacobianWords = 4;  // the latter where 0 is expected
+constexpr std::int64_t kPadded = 24;  // all companies have as many positions: the longest word's
 
 struct Answer {
   std::size_t language = 0;
@@ -119,19 +121,22 @@ std::vector<double> squared_jacobian(WordClassifier& model, const Batch& batch, 
   return tg::sum(tg::square(jacobian.to(tg::float64)), {0, 2, 3}).to_vector<double>();
 }
 
-/// sqrt(sum over j != i of norm(J_ij)^2 / sum over j of norm(J_ij)^2) for word 0 among `size` words, the mean over
-/// companies.
-double cross_dependence(WordClassifier& model, const Laboratory& laboratory, std::size_t size, std::size_t companies) {
-  double sum = 0;
-  for (std::size_t c = 0; c < companies; ++c) {
-    std::vector<std::size_t> picks = laboratory.random_test_words(size, 300 + c);
-    picks[0] = laboratory.random_test_words(1, 299)[0];
-    const std::vector<double> squares = squared_jacobian(model, make_batch(laboratory.corpus().test, picks), 0);
-    double others = 0;
-    for (std::size_t j = 1; j < squares.size(); ++j) others += squares[j];
-    sum += std::sqrt(others / (others + squares[0]));
+/// How much a word's logits depend on the other words of its batch: of the norms of J_ij, the other words' over the
+/// whole, and of their squares. Means over words.
+struct Dependence {
+  double norms = 0, squares = 0;
+};
+
+/// Of `words` words, each among `size` - 1 companions of its own.
+Dependence cross_dependence(WordClassifier& model, const Laboratory& laboratory, std::size_t size, std::size_t words) {
+  Dependence mean;
+  for (std::size_t w = 0; w < words; ++w) {
+    const std::vector<std::size_t> picks = laboratory.random_test_words(size, 300 + w);
+    const double rho = norm_of_others(squared_jacobian(model, make_batch(laboratory.corpus().test, picks), 0), 0);
+    mean.norms += rho / static_cast<double>(words);
+    mean.squares += rho * rho / static_cast<double>(words);
   }
-  return sum / static_cast<double>(companies);
+  return mean;
 }
 
 /// Largest difference between the Jacobian of one BatchNorm layer and (gamma / sigma)(delta_ij - 1/n - xhat_i xhat_j /
@@ -280,10 +285,9 @@ Claim measure_company(Laboratory& laboratory) {
   const double layer_move = largest_move(by_layer);
   // The Jacobian across the batch.
   const std::array<std::size_t, 5> sizes{2, 4, 8, 16, 64};
-  std::array<double, 5> rho_batch{}, rho_layer{};
+  std::array<Dependence, 5> batch_on_others{}, layer_on_others{};
   double rho_none = 0, rho_rms = 0, rho_evaluation = 0, closed_form = 0;
   HeatMap map;
-  const std::size_t companies = laboratory.options().quick ? 5 : kCompanies;
   run_side_by_side(2 * sizes.size() + 1, laboratory.threads(), [&](std::size_t job) {
     if (console::interrupted()) return;
     if (job < 2 * sizes.size()) {
@@ -292,8 +296,8 @@ Claim measure_company(Laboratory& laboratory) {
       WordClassifier own = job % 2 == 0 ? batch : layer;
       own.train();
       own.set_tracking(false);
-      (job % 2 == 0 ? rho_batch : rho_layer)[s] =
-          cross_dependence(own, laboratory, sizes[s], sizes[s] > 16 ? companies / 5 : companies);
+      (job % 2 == 0 ? batch_on_others : layer_on_others)[s] =
+          cross_dependence(own, laboratory, sizes[s], job % 2 == 0 ? kJacobianWords : kFewJacobianWords);
       return;
     }
     WordClassifier own = batch;
@@ -301,10 +305,10 @@ Claim measure_company(Laboratory& laboratory) {
     own.set_tracking(false);
     map = heat_map(own, laboratory);
     own.eval();
-    rho_evaluation = cross_dependence(own, laboratory, 8, 2);
+    rho_evaluation = cross_dependence(own, laboratory, 8, kFewJacobianWords).norms;
     for (auto& [norm, rho] : {std::pair{Norm::none, &rho_none}, std::pair{Norm::rms, &rho_rms}}) {
       WordClassifier untrained(laboratory.training({.norm = norm}, 1, 0).model, laboratory.options().seed);
-      *rho = cross_dependence(untrained, laboratory, 8, 2);
+      *rho = cross_dependence(untrained, laboratory, 8, kFewJacobianWords).norms;
     }
     closed_form = closed_form_difference(laboratory.options().seed);
   });
@@ -312,46 +316,56 @@ Claim measure_company(Laboratory& laboratory) {
     claim.verdict.detail = "stopped";
     return claim;
   }
-  const double layer_most = *std::max_element(rho_layer.begin(), rho_layer.end());
+  double layer_most = 0;
+  for (const Dependence& d : layer_on_others) layer_most = std::max(layer_most, d.norms);
   const std::vector<ExactCheck> checks{
       {"ρ of LayerNorm", layer_most, Bound::equal_to, 0},
-      {"of RMSNorm and no normalisation", std::max(rho_none, rho_rms), Bound::equal_to, 0},
+      {"of RMSNorm and no normalisation, untrained", std::max(rho_none, rho_rms), Bound::equal_to, 0},
       {"of BatchNorm in evaluation", rho_evaluation, Bound::equal_to, 0},
-      {"of BatchNorm in training, batch of 64", rho_batch.back(), Bound::above, 1e-3},
+      {"of BatchNorm in training, batch of 64", batch_on_others.back().norms, Bound::above, 1e-3},
       {"one BatchNorm layer against the closed form", closed_form, Bound::at_most, 1e-10}};
   claim.verdict = exact_verdict(checks, true);
-  claim.setup = fmt::format("{}; answers in 20 companies, ρ in {} ({} for batches of 64)", laboratory.reference_setup(),
-                            companies, companies / 5);
+  claim.setup = fmt::format(
+      "{}; answers in 20 companies; ρ is the mean over {} words, each with companions of its own ({} words where 0 is "
+      "expected); RMSNorm and no normalisation: untrained networks, batches of 8",
+      laboratory.reference_setup(), kJacobianWords, kFewJacobianWords);
   claim.sentence = fmt::format(
       "The same word and the same weights in 20 batches of 64: BatchNorm in training mode changes its answer to {:.0f} "
       "% of {} "
-      "words (“{}” moves most: {} answers), LayerNorm to {:.0f} % (its probabilities move by {:.2g} at most). The "
-      "share of a word's Jacobian that belongs to "
-      "other words "
-      "(ρ) is {:.2f} in a batch of 2 and {:.2f} in one of 64 with BatchNorm, and exactly 0 with LayerNorm.",
+      "words (“{}” moves most: {} answers), LayerNorm to {:.0f} % (its probabilities move by {:.2g} at most). ρ, "
+      "the norm of the logits' Jacobian with respect to the other words over its norm with respect to all, is {:.2f} "
+      "in a batch of 2 and {:.2f} in one of 64 with BatchNorm (ρ², the share of the squared norm: {:.2f} and {:.3f}), "
+      "and exactly 0 with LayerNorm.",
       share(moved_batch), watched.size(), shown, distinct_answers(by_batch, word), share(moved_layer), layer_move,
-      rho_batch.front(), rho_batch.back());
-  LineChart dependence{.title = "Share of a word's Jacobian that belongs to the other words of its batch",
-                       .x_label = "words in the batch",
-                       .y_label = "ρ",
-                       .series = {},
-                       .references = {},
-                       .x_ticks = {},
-                       .log_x = true};
+      batch_on_others.front().norms, batch_on_others.back().norms, batch_on_others.front().squares,
+      batch_on_others.back().squares);
+  LineChart dependence{
+      .title = "Norm of a word's Jacobian with respect to the other words, over that with respect to all",
+      .x_label = "words in the batch",
+      .y_label = "ρ",
+      .series = {},
+      .references = {},
+      .x_ticks = {},
+      .log_x = true};
   for (const std::size_t size : sizes) dependence.x_ticks.push_back(static_cast<double>(size));
-  for (const auto& [norm, values] : {std::pair{Norm::batch, &rho_batch}, std::pair{Norm::layer, &rho_layer}}) {
+  for (const auto& [norm, values] :
+       {std::pair{Norm::batch, &batch_on_others}, std::pair{Norm::layer, &layer_on_others}}) {
+    std::vector<double> rho;
+    for (const Dependence& d : *values) rho.push_back(d.norms);
     dependence.series.push_back({.name = norm_name(norm),
                                  .colour = norm_colour(norm),
                                  .x = dependence.x_ticks,
-                                 .y = {values->begin(), values->end()},
+                                 .y = std::move(rho),
                                  .low = {},
                                  .high = {}});
   }
   claim.charts = {strip_plot(laboratory, by_batch, by_layer, word, watched[word]), dependence, map};
-  claim.measurements = {{"words in the batch", "ρ of BatchNorm", "ρ of LayerNorm"}, {}};
+  claim.measurements = {{"words in the batch", "ρ of BatchNorm", "ρ² (share of the squared norm)", "ρ of LayerNorm"},
+                        {}};
   for (std::size_t s = 0; s < sizes.size(); ++s) {
-    claim.measurements.rows.push_back(
-        {fmt::format("{}", sizes[s]), fmt::format("{:.3f}", rho_batch[s]), fmt::format("{:.3g}", rho_layer[s])});
+    claim.measurements.rows.push_back({fmt::format("{}", sizes[s]), fmt::format("{:.3f}", batch_on_others[s].norms),
+                                       fmt::format("{:.3f}", batch_on_others[s].squares),
+                                       fmt::format("{:.3g}", layer_on_others[s].norms)});
   }
   return claim;
 }

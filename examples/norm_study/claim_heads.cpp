@@ -46,8 +46,9 @@ std::vector<tg::Tensor> normalized_parts(const std::vector<tg::Tensor>& parts, c
 
 struct Ratios {
   double before, after_layer, after_batch;
-  double change_by_layer() const { return after_layer / before; }
-  double change_by_batch() const { return after_batch / before; }
+  /// On the scale of logarithms: 0 for heads that are even afterwards, 1 for a ratio that stays.
+  double left_by_layer() const { return left_of_ratio(before, after_layer); }
+  double left_by_batch() const { return left_of_ratio(before, after_batch); }
 };
 
 /// The heads side by side, normalised as they are.
@@ -74,8 +75,8 @@ Ratios as_contributions(const tg::Tensor& heads, const tg::Tensor& projection, c
 
 }  // namespace
 
-/// Heads scaled by 0.1, 1, 10 and 100, and the heads of a trained network: the ratio of the largest to the smallest
-/// head, before and after normalisation.
+/// Heads scaled by 0.1, 1, 10 and 100: the ratio of the largest to the smallest head, before and after normalisation.
+/// The heads of a trained network are shown, but differ too little to be judged.
 Claim measure_heads(Laboratory& laboratory) {
   Claim claim = make_claim(laboratory, "5", "LayerNorm evens out concatenated heads");
   const tg::NoRecord pause;
@@ -102,41 +103,39 @@ Claim measure_heads(Laboratory& laboratory) {
   const Ratios mixed = as_contributions(heads, attention.out_proj.weight, residual);
   const Ratios learnt = as_contributions(learnt_heads, attention.out_proj.weight, embedded);
   const std::vector<ExactCheck> checks{
-      {"heads side by side, ratio of their spreads after/before", direct.change_by_layer(), Bound::at_most, 0.5},
-      {"after projection and residual", mixed.change_by_layer(), Bound::at_most, 0.5},
-      {"trained heads", learnt.change_by_layer(), Bound::at_most, 0.5}};
+      {"log(ratio after) / log(ratio before) of the heads' spreads, side by side", direct.left_by_layer(),
+       Bound::at_most, 0.5},
+      {"of their root mean squares, after projection and residual", mixed.left_by_layer(), Bound::at_most, 0.5}};
   claim.verdict = exact_verdict(checks, false);
   claim.setup = "heads scaled by 0.1, 1, 10, 100; trained heads of layer 1: " + laboratory.reference_setup();
   claim.sentence = fmt::format(
-      "LayerNorm shifts and scales a token as a whole, so the ratio between its heads stays: ×{:.2f} for the spreads "
-      "of heads "
-      "side by side, ×{:.2f} after projection and residual, ×{:.2f} for trained heads. (Their plain root mean square "
-      "does fall, "
-      "{:.0f} to {:.1f}, but only because the common shift outweighs the smallest head.) BatchNorm scales each feature "
-      "by itself "
-      "and evens heads side by side out, {:.0f} to {:.2f}.",
-      direct.change_by_layer(), mixed.change_by_layer(), learnt.change_by_layer(), shifted.before, shifted.after_layer,
-      direct.before, direct.after_batch);
-  claim.charts = {BarChart{.title = "Ratio of the largest to the smallest head, after normalisation over before",
-                           .x_label = "after / before",
-                           .categories = {"side by side", "projected", "trained"},
-                           .bars = {{"LayerNorm",
-                                     Colour::blue,
-                                     {direct.change_by_layer(), mixed.change_by_layer(), learnt.change_by_layer()},
-                                     {},
-                                     {}},
-                                    {"BatchNorm",
-                                     Colour::orange,
-                                     {direct.change_by_batch(), mixed.change_by_batch(), learnt.change_by_batch()},
-                                     {},
-                                     {}}},
-                           .references = {{0.5, "evened out"}},
-                           .decimals = 2}};
+      "LayerNorm shifts and scales a token as a whole, so the ratio between its heads stays: {:.0f} before and {:.0f} "
+      "after for the spreads of heads side by side, {:.0f} and {:.0f} for the root mean squares after projection and "
+      "residual. (The plain root mean square of heads side by side does fall, {:.0f} to {:.1f}, but only because the "
+      "common shift outweighs the smallest head.) BatchNorm scales each feature by itself and evens heads side by side "
+      "out, {:.0f} to {:.2f}. Trained heads differ by a factor of {:.2f} before: little to even out.",
+      direct.before, direct.after_layer, mixed.before, mixed.after_layer, shifted.before, shifted.after_layer,
+      direct.before, direct.after_batch, learnt.before);
+  claim.charts = {BarChart{
+      .title =
+          "What is left of the ratio of the largest to the smallest head: spreads of heads side by side, root mean "
+          "squares after projection and residual",
+      .x_label = "log(ratio after) / log(ratio before): 0 even, 1 as before",
+      .categories = {"side by side (spread)", "projected (RMS)", "trained (RMS)"},
+      .bars =
+          {{"LayerNorm", Colour::blue, {direct.left_by_layer(), mixed.left_by_layer(), learnt.left_by_layer()}, {}, {}},
+           {"BatchNorm",
+            Colour::orange,
+            {direct.left_by_batch(), mixed.left_by_batch(), learnt.left_by_batch()},
+            {},
+            {}}},
+      .references = {{0.5, "half evened out"}},
+      .decimals = 2}};
   claim.measurements = {{"heads", "ratio before", "after LayerNorm", "after BatchNorm"}, {}};
   for (const auto& [name, r] :
        {std::pair{"scaled, side by side: spread", direct}, std::pair{"scaled, side by side: root mean square", shifted},
-        std::pair{"scaled, after projection and residual", mixed},
-        std::pair{"trained, after projection and residual", learnt}}) {
+        std::pair{"scaled, after projection and residual: root mean square", mixed},
+        std::pair{"trained, after projection and residual: root mean square", learnt}}) {
     claim.measurements.rows.push_back({name, fmt::format("{:.3g}", r.before), fmt::format("{:.3g}", r.after_layer),
                                        fmt::format("{:.3g}", r.after_batch)});
   }

@@ -6,7 +6,6 @@
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <numeric>
-#include <range/v3/view/zip.hpp>
 #include <vector>
 
 #include "tapegrad/base/error.hpp"
@@ -74,6 +73,13 @@ std::optional<int> pairs_to_settle(const PairedInterval& interval, double margin
   return std::nullopt;
 }
 
+std::optional<std::size_t> unconfirmed_from(std::span<const Outcome> outcomes) {
+  std::size_t first = outcomes.size();
+  while (first > 0 && outcomes[first - 1] != Outcome::confirmed) --first;
+  if (first == outcomes.size()) return std::nullopt;
+  return first;
+}
+
 Verdict paired_verdict(const PairedInterval& interval, std::string_view unit, double margin) {
   Verdict verdict{.outcome = judge(interval, margin),
                   .detail = fmt::format("{:+.1f} [{:+.1f}, {:+.1f}] {}, {} seeds", interval.mean, interval.lower(),
@@ -81,7 +87,8 @@ Verdict paired_verdict(const PairedInterval& interval, std::string_view unit, do
   if (verdict.outcome == Outcome::inconclusive) {
     const auto needed = pairs_to_settle(interval, margin);
     verdict.detail +=
-        needed ? fmt::format("; about {} seeds would settle it", *needed) : "; more than 1000 seeds would be needed";
+        needed ? fmt::format("; if mean and scatter stay as they are, about {} seeds would settle it", *needed)
+               : "; if mean and scatter stay as they are, more than 1000 seeds would be needed";
   }
   return verdict;
 }
@@ -113,20 +120,13 @@ Verdict exact_verdict(std::span<const ExactCheck> checks, bool by_construction) 
   return verdict;
 }
 
-Line fit_line(std::span<const double> x, std::span<const double> y) {
-  if (x.size() != y.size() || x.size() < 2) {
-    throw tapegrad::ValueError(
-        fmt::format("[fit_line] needs two samples of one length >= 2, got {} and {}", x.size(), y.size()));
-  }
-  const double mean_x = summarize(x).mean, mean_y = summarize(y).mean;
-  double covariance = 0, variance = 0;
-  for (const auto [a, b] : ranges::views::zip(x, y)) {
-    covariance += (a - mean_x) * (b - mean_y);
-    variance += (a - mean_x) * (a - mean_x);
-  }
-  if (!(variance > 0)) throw tapegrad::ValueError("[fit_line] needs two different values of x, got one");
-  const double slope = covariance / variance;
-  return {mean_y - slope * mean_x, slope};
+double left_of_ratio(double before, double after) { return std::log(after) / std::log(before); }
+
+double norm_of_others(std::span<const double> squares, std::size_t own) {
+  const double all = std::accumulate(squares.begin(), squares.end(), 0.0);
+  double others = 0;
+  for (std::size_t j = 0; j < squares.size(); ++j) others += j == own ? 0 : squares[j];
+  return all > 0 ? std::sqrt(others / all) : 0;
 }
 
 }  // namespace norm_study

@@ -1,7 +1,7 @@
-// Statistics of the study: intervals of paired differences, the verdict rule, checks against exact thresholds,
-// straight-line fits.
+// Statistics of the study: intervals of paired differences, the verdict rule, checks against exact thresholds.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
@@ -64,6 +64,9 @@ Outcome judge(const PairedInterval& interval, double margin = kMargin);
 std::optional<int> pairs_to_settle(const PairedInterval& interval, double margin = kMargin, double confidence = 0.95,
                                    int most = 1000);
 
+/// From which index on no outcome is `confirmed`; nothing if the last one is.
+std::optional<std::size_t> unconfirmed_from(std::span<const Outcome> outcomes);
+
 /// The rule's outcome with its numbers in words; for an inconclusive one also how many seeds would settle it.
 Verdict paired_verdict(const PairedInterval& interval, std::string_view unit = "points", double margin = kMargin);
 
@@ -84,12 +87,10 @@ struct ExactCheck {
 /// tapegrad::ValueError without checks.
 Verdict exact_verdict(std::span<const ExactCheck> checks, bool by_construction);
 
-struct Line {
-  double intercept = 0, slope = 0;
-};
+/// What is left of a ratio (at least 1) on the scale of logarithms: 0 where it has become 1, 1 where it has stayed.
+double left_of_ratio(double before, double after);
 
-/// Ordinary least squares. Throws tapegrad::ValueError unless both have the same length and x holds two different
-/// values.
-Line fit_line(std::span<const double> x, std::span<const double> y);
+/// Of the squared norms of parts: the norm of all but part `own` over the norm of all; 0 where all are 0.
+double norm_of_others(std::span<const double> squares, std::size_t own);
 
 }  // namespace norm_study

@@ -28,6 +28,7 @@ BOOST_AUTO_TEST_CASE(critical_values_are_the_published_ones) {
   BOOST_TEST(std::abs(critical_t(9, 0.99) - 3.250) <= 0.0005);
   BOOST_CHECK_THROW(critical_t(0), tapegrad::ValueError);
   BOOST_CHECK_THROW(critical_t(3, 1.0), tapegrad::ValueError);
+  BOOST_CHECK_THROW(summarize({}), tapegrad::ValueError);
 }
 
 BOOST_AUTO_TEST_CASE(paired_interval_by_hand) {
@@ -68,7 +69,8 @@ BOOST_AUTO_TEST_CASE(seeds_that_would_settle_it) {
   BOOST_TEST((pairs_to_settle({.pairs = 3, .mean = 0.5, .deviation = 1, .half_width = 2.48}) == std::nullopt));
   const Verdict verdict = paired_verdict(near);
   BOOST_TEST((verdict.outcome == Outcome::inconclusive));
-  BOOST_TEST(verdict.detail == "+1.5 [-1.0, +4.0] points, 3 seeds; about 7 seeds would settle it");
+  BOOST_TEST(verdict.detail ==
+             "+1.5 [-1.0, +4.0] points, 3 seeds; if mean and scatter stay as they are, about 7 seeds would settle it");
 }
 
 BOOST_AUTO_TEST_CASE(exact_thresholds) {
@@ -91,14 +93,31 @@ BOOST_AUTO_TEST_CASE(exact_thresholds) {
   BOOST_CHECK_THROW(exact_verdict({}, false), tapegrad::ValueError);
 }
 
-BOOST_AUTO_TEST_CASE(line_by_hand) {
-  // Means 2 and 8/3; sum (x - 2)(y - 8/3) = 8/3 + 0 + 7/3 = 5, sum (x - 2)^2 = 2.
-  const Line line = fit_line(std::vector<double>{1, 2, 3}, std::vector<double>{0, 3, 5});
-  BOOST_TEST(line.slope == 2.5, tolerance(1e-12));
-  BOOST_TEST(line.intercept == 8.0 / 3 - 5, tolerance(1e-12));
-  BOOST_CHECK_THROW(fit_line(std::vector<double>{1, 1}, std::vector<double>{0, 3}), tapegrad::ValueError);
-  BOOST_CHECK_THROW(fit_line(std::vector<double>{1}, std::vector<double>{0}), tapegrad::ValueError);
-  BOOST_CHECK_THROW(summarize({}), tapegrad::ValueError);
+BOOST_AUTO_TEST_CASE(from_where_on_nothing_is_confirmed) {
+  using enum Outcome;
+  const auto from = [](std::vector<Outcome> outcomes) { return unconfirmed_from(outcomes); };
+  // A larger size that is confirmed again moves the answer behind it.
+  BOOST_TEST((from({confirmed, inconclusive, confirmed, inconclusive, no_material_difference}) == 3U));
+  BOOST_TEST((from({reversed, inconclusive}) == 0U));
+  BOOST_TEST((from({inconclusive, confirmed}) == std::nullopt));
+  BOOST_TEST((from({}) == std::nullopt));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_left_of_a_ratio_by_hand) {
+  // 1000 = 10^3 that becomes 10: one of three decades. A ratio of 1.21 that stays counts as much as one of 1000 does.
+  BOOST_TEST(left_of_ratio(1000, 10) == 1.0 / 3, tolerance(1e-12));
+  BOOST_TEST(left_of_ratio(1.21, 1.1) == 0.5, tolerance(1e-12));
+  BOOST_TEST(left_of_ratio(1.21, 1.21) == 1.0, tolerance(1e-12));
+  BOOST_TEST(left_of_ratio(1.21, 1) == 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(norm_of_the_others_by_hand) {
+  // 27 + 9 of 100: the squared share is 0.36, the ratio of the norms 0.6; without part 2, 91 of 100.
+  const std::vector<double> squares{64, 27, 9};
+  BOOST_TEST(norm_of_others(squares, 0) == 0.6, tolerance(1e-12));
+  BOOST_TEST(norm_of_others(squares, 2) == std::sqrt(0.91), tolerance(1e-12));
+  BOOST_TEST(norm_of_others(std::vector<double>{5, 0, 0}, 0) == 0.0);
+  BOOST_TEST(norm_of_others(std::vector<double>{0, 0}, 0) == 0.0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
