@@ -18,12 +18,13 @@ constexpr std::int64_t kLongSteps = 6000, kLongBatch = 128;
 /// One kind of network of an experiment.
 struct Kind {
   std::string name;
-  TrainOptions options;  // of the first seed
+  std::string condition;  // what its experiment varies besides the normalisation
+  TrainOptions options;   // of the first seed
 };
 
 struct Group {
   Kind kind;
-  std::vector<const Trained*> runs;
+  Runs runs;
 };
 
 /// All seeds of all kinds, seed after seed.
@@ -63,8 +64,11 @@ std::optional<double> steps_to(const Group& group, double accuracy) {
 }
 
 std::string against(const Laboratory& laboratory, const Group& a, const Group& b) {
-  const Verdict verdict = compare(laboratory, a.runs, b.runs);
-  return fmt::format("{}, {}", outcome_name(verdict.outcome), verdict.detail);
+  return outcome_text(compare(laboratory, a.runs, b.runs));
+}
+
+void add_seeds(Claim& claim, const std::vector<Group>& groups) {
+  for (const Group& group : groups) add_seeds(claim, group.kind.condition, group.runs);
 }
 
 /// Accuracy, mean loss and the comparison with the first group, a row for each.
@@ -72,8 +76,9 @@ Table table_of(const Laboratory& laboratory, const std::vector<Group>& groups) {
   Table table{{"network", "accuracy, %", "mean training loss", fmt::format("{} against it", groups.front().kind.name)},
               {}};
   for (const Group& group : groups) {
-    table.rows.push_back({group.kind.name, points_text(group.runs), fmt::format("{:.3f}", mean_loss(group)),
-                          &group == &groups.front() ? "" : against(laboratory, groups.front(), group)});
+    table.rows.push_back(
+        {group.kind.name, points_text(group.runs), fmt::format("{:.3f}", mean_loss(group)),
+         &group == &groups.front() ? "" : cell_text(compare(laboratory, groups.front().runs, group.runs))});
   }
   table.rows.push_back(
       {"naive Bayes, n ≤ 3", fmt::format("{:.1f}", 100 * laboratory.baselines().naive_bayes_3), "", ""});
@@ -105,11 +110,13 @@ std::string list_text(const std::vector<Group>& groups) {
   return text;
 }
 
-/// What a claim that compares kinds at one length of training ends with: the verdict on the first kind against another,
-/// what follows `setup_text` in the set-up, the sentence, and the figures of all kinds.
-Claim concluded(Claim claim, const Laboratory& laboratory, const std::vector<Group>& groups, std::size_t against_first,
+/// What a claim that compares kinds at one length of training ends with: the verdict, what follows `setup_text` in the
+/// set-up, the sentence, and the figures of all kinds.
+Claim concluded(Claim claim, const Laboratory& laboratory, const std::vector<Group>& groups, Verdict verdict,
                 const std::string& setup, std::string sentence, std::string chart_title) {
-  claim.verdict = compare(laboratory, groups[0].runs, groups[against_first].runs);
+  claim.verdict = std::move(verdict);
+  claim.spread = kSpread;
+  add_seeds(claim, groups);
   claim.setup = setup_text(groups[0].kind.options, laboratory.seeds(kSeeds)) + ", " + setup;
   claim.sentence = std::move(sentence);
   claim.measurements = table_of(laboratory, groups);
@@ -119,43 +126,67 @@ Claim concluded(Claim claim, const Laboratory& laboratory, const std::vector<Gro
 
 }  // namespace
 
-/// Every training batch padded to 30 positions.
+/// Every training batch padded to 30 positions, against batches as long as their longest word. The verdict is on what
+/// the padding costs unmasked BatchNorm beyond what it costs LayerNorm.
 Claim measure_padded_training(Laboratory& laboratory) {
-  Claim claim = make_claim(laboratory, "3c", "Training on padded batches hurts BatchNorm");
+  Claim claim = make_claim(laboratory, "3c", "Training on padded batches hurts unmasked BatchNorm more than LayerNorm");
   const std::int64_t steps = laboratory.steps(400);
   std::vector<Kind> kinds;
-  for (const Norm norm : {Norm::layer, Norm::batch, Norm::batch_unmasked}) {
-    kinds.push_back({norm_name(norm), laboratory.training({.norm = norm}, steps, 0)});
-    kinds.back().options.pad_to = 30;
+  for (const std::int64_t length : {std::int64_t{30}, std::int64_t{0}}) {
+    for (const Norm norm : {Norm::layer, Norm::batch, Norm::batch_unmasked}) {
+      const std::string condition = length > 0 ? "padded to 30" : "no more padding than the longest word asks for";
+      kinds.push_back({fmt::format("{}, {}", norm_name(norm), length > 0 ? "padded" : "not"), condition,
+                       laboratory.training({.norm = norm}, steps, 0)});
+      kinds.back().options.pad_to = length;
+    }
   }
   const auto groups = train_kinds(laboratory, kinds, laboratory.seeds(kSeeds), "padded batches");
-  return concluded(std::move(claim), laboratory, groups, 2, "padded to 30",
-                   fmt::format("Trained on batches padded to 30 positions: {}. The verdict is on unmasked BatchNorm.",
+  const auto loss_of = [&](std::size_t norm) {
+    return Treatment{.control = groups[3 + norm].runs, .treated = groups[norm].runs};
+  };
+  claim.second =
+      "Masked BatchNorm's loss − LayerNorm's: " + outcome_text(compare_losses(laboratory, loss_of(1), loss_of(0))) +
+      ". LayerNorm − unmasked BatchNorm, both padded: " + against(laboratory, groups[0], groups[2]) + ".";
+  return concluded(std::move(claim), laboratory, groups,
+                   compare_losses(laboratory, loss_of(2), loss_of(0), "unmasked BatchNorm's loss − LayerNorm's"),
+                   "padded to 30 or to the longest word",
+                   fmt::format("Trained on batches padded to 30 positions and on such that end with their longest "
+                               "word: {}.",
                                list_text(groups)),
-                   "Accuracy after training on batches padded to 30 positions");
+                   "Accuracy after training on padded batches");
 }
 
-/// Batches of 2 to 64 words, each trained on as many words as 400 batches of 64 hold.
+/// Batches of 2 to 64 words, each trained on as many words as 400 batches of 64 hold. The verdict is on what batches of
+/// 2 against those of 64 cost BatchNorm beyond what they cost LayerNorm.
 Claim measure_true_batches(Laboratory& laboratory) {
-  Claim claim = make_claim(laboratory, "3e", "BatchNorm suffers from small batches, true ones");
+  Claim claim = make_claim(laboratory, "3e", "Small batches, true ones, hurt BatchNorm more than LayerNorm");
   const std::int64_t words = laboratory.steps(400) * 64;
   const std::array<std::int64_t, 5> sizes{2, 4, 8, 16, 64};
   const std::array<Norm, 3> norms{Norm::layer, Norm::batch, Norm::none};
   std::vector<Kind> kinds;
   for (const std::int64_t size : sizes) {
     for (const Norm norm : norms) {
-      kinds.push_back({norm_name(norm), laboratory.training({.norm = norm}, words / size, 0)});
+      kinds.push_back(
+          {norm_name(norm), fmt::format("batches of {}", size), laboratory.training({.norm = norm}, words / size, 0)});
       kinds.back().options.batch = size;
     }
   }
   const int seeds = laboratory.seeds(kSeeds);
   const auto groups = train_kinds(laboratory, kinds, seeds, "true batch sizes");
-  claim.verdict = compare(laboratory, groups[0].runs, groups[1].runs);
+  const auto loss_at = [&](std::size_t size, std::size_t norm) {
+    const std::size_t last = (sizes.size() - 1) * norms.size();
+    return Treatment{.control = groups[last + norm].runs, .treated = groups[size * norms.size() + norm].runs};
+  };
+  claim.verdict = compare_losses(laboratory, loss_at(0, 1), loss_at(0, 0),
+                                 "BatchNorm's loss from batches of 64 to 2 − LayerNorm's");
+  claim.second = "LayerNorm − BatchNorm, both in batches of 2: " + against(laboratory, groups[0], groups[1]) + ".";
+  claim.spread = kSpread;
+  add_seeds(claim, groups);
   claim.setup = fmt::format("{} words in all, learning rate 3e-3 throughout, {} seeds", words, seeds);
   claim.sentence = fmt::format(
       "On {} words in batches of 2 LayerNorm reaches {} %, BatchNorm {} % and no normalisation {} %; in batches of 64 "
       "{}, {} "
-      "and {} %. The verdict is on batches of 2.",
+      "and {} %.",
       words, points_text(groups[0].runs), points_text(groups[1].runs), points_text(groups[2].runs),
       points_text(groups[12].runs), points_text(groups[13].runs), points_text(groups[14].runs));
   LineChart chart{.title = "Accuracy by the true size of the batch, at equal words",
@@ -165,7 +196,9 @@ Claim measure_true_batches(Laboratory& laboratory) {
                   .references = {accuracy_references(laboratory.baselines()).front()},
                   .x_ticks = {sizes.begin(), sizes.end()},
                   .log_x = true};
-  claim.measurements = {{"words in a batch", "LayerNorm, %", "BatchNorm, %", "none, %", "LayerNorm − BatchNorm"}, {}};
+  claim.measurements = {{"words in a batch", "LayerNorm, %", "BatchNorm, %", "none, %", "LayerNorm − BatchNorm",
+                         "BatchNorm's loss against 64 − LayerNorm's"},
+                        {}};
   for (std::size_t n = 0; n < norms.size(); ++n) {
     Series series{
         .name = norm_name(norms[n]), .colour = norm_colour(norms[n]), .x = {}, .y = {}, .low = {}, .high = {}};
@@ -182,8 +215,10 @@ Claim measure_true_batches(Laboratory& laboratory) {
   }
   for (std::size_t s = 0; s < sizes.size(); ++s) {
     const Group* row = &groups[s * norms.size()];
-    claim.measurements.rows.push_back({fmt::format("{}", sizes[s]), points_text(row[0].runs), points_text(row[1].runs),
-                                       points_text(row[2].runs), against(laboratory, row[0], row[1])});
+    claim.measurements.rows.push_back(
+        {fmt::format("{}", sizes[s]), points_text(row[0].runs), points_text(row[1].runs), points_text(row[2].runs),
+         against(laboratory, row[0], row[1]),
+         s + 1 == sizes.size() ? "" : cell_text(compare_losses(laboratory, loss_at(s, 1), loss_at(s, 0)))});
   }
   if (!chart.series.empty()) claim.charts = {chart};
   return claim;
@@ -196,8 +231,8 @@ Claim measure_convergence(Laboratory& laboratory) {
   std::vector<Kind> kinds;
   for (const std::int64_t layers : {std::int64_t{8}, std::int64_t{2}}) {
     for (const Norm norm : {Norm::layer, Norm::batch, Norm::none}) {
-      kinds.push_back(
-          {fmt::format("{}, {} layers", norm_name(norm), layers), laboratory.training({.norm = norm}, steps, 0)});
+      kinds.push_back({fmt::format("{}, {} layers", norm_name(norm), layers), fmt::format("{} layers", layers),
+                       laboratory.training({.norm = norm}, steps, 0)});
       kinds.back().options.model.layers = layers;
       kinds.back().options.curve_points = 20;
     }
@@ -206,6 +241,8 @@ Claim measure_convergence(Laboratory& laboratory) {
   const auto groups = train_kinds(laboratory, kinds, seeds, "2 and 8 layers");
   claim.verdict = compare(laboratory, groups[0].runs, groups[1].runs);
   claim.setup = setup_text(kinds[0].options, seeds) + ", verdict on the accuracy of 8 layers";
+  claim.spread = kSpread;
+  add_seeds(claim, groups);
   claim.sentence = fmt::format("With 8 layers: {}. Against none: {}.", list_text({groups.begin(), groups.begin() + 3}),
                                against(laboratory, groups[0], groups[2]));
   claim.measurements = {{"network", "accuracy, %", "mean training loss", "steps to 60 %"}, {}};
@@ -226,14 +263,15 @@ Claim measure_learning_rates(Laboratory& laboratory) {
   std::vector<Kind> kinds;
   for (const double lr : {1e-2, 3e-2}) {
     for (const Norm norm : {Norm::layer, Norm::batch, Norm::none}) {
-      kinds.push_back({fmt::format("{}, {}", norm_name(norm), lr), laboratory.training({.norm = norm}, steps, 0)});
+      kinds.push_back({fmt::format("{}, {}", norm_name(norm), lr), fmt::format("learning rate {}, no warm-up", lr),
+                       laboratory.training({.norm = norm}, steps, 0)});
       kinds.back().options.lr = lr;
       kinds.back().options.warmup = 0;
     }
   }
   const auto groups = train_kinds(laboratory, kinds, laboratory.seeds(kSeeds), "high learning rates");
-  return concluded(std::move(claim), laboratory, groups, 1, "no warm-up, verdict at learning rate 0.01",
-                   fmt::format("Without warm-up: {}.", list_text(groups)),
+  return concluded(std::move(claim), laboratory, groups, compare(laboratory, groups[0].runs, groups[1].runs),
+                   "no warm-up, verdict at learning rate 0.01", fmt::format("Without warm-up: {}.", list_text(groups)),
                    "Accuracy after training with a high learning rate and no warm-up");
 }
 
@@ -243,14 +281,16 @@ Claim measure_other_norms(Laboratory& laboratory) {
   const std::int64_t steps = laboratory.steps(500);
   std::vector<Kind> kinds;
   for (const Norm norm : {Norm::layer, Norm::layer_detached, Norm::rms, Norm::tanh, Norm::batch, Norm::none})
-    kinds.push_back({norm_name(norm), laboratory.training({.norm = norm}, steps, 0)});
+    kinds.push_back({norm_name(norm), "pre-norm", laboratory.training({.norm = norm}, steps, 0)});
   for (const Norm norm : {Norm::layer, Norm::batch}) {
-    kinds.push_back({fmt::format("post-norm {}", norm_name(norm)), laboratory.training({.norm = norm}, steps, 0)});
+    kinds.push_back(
+        {fmt::format("post-norm {}", norm_name(norm)), "post-norm", laboratory.training({.norm = norm}, steps, 0)});
     kinds.back().options.model.norm_first = false;
   }
   const auto groups = train_kinds(laboratory, kinds, laboratory.seeds(kSeeds), "other normalisations");
-  return concluded(std::move(claim), laboratory, groups, 1, "verdict on LayerNorm against its detached form",
-                   fmt::format("{}.", list_text(groups)), "Accuracy by normalisation");
+  return concluded(std::move(claim), laboratory, groups, compare(laboratory, groups[0].runs, groups[1].runs),
+                   "verdict on LayerNorm against its detached form", fmt::format("{}.", list_text(groups)),
+                   "Accuracy by normalisation");
 }
 
 /// Two networks, LayerNorm and BatchNorm, for as long as it takes to beat the baselines.
@@ -267,7 +307,7 @@ Claim measure_long_training(Laboratory& laboratory) {
     options.model.dropout = 0.1;
     wanted.push_back(options);
   }
-  const auto runs = laboratory.trained(wanted, "a longer training");
+  const Runs runs = laboratory.trained(wanted, "a longer training");
   const Baselines& baselines = laboratory.baselines();
   const ModelOptions& model = wanted.front().model;
   claim.setup = fmt::format("{}, width {}, feed-forward width {}, dropout {}", setup_text(wanted.front(), 1),
@@ -287,6 +327,7 @@ Claim measure_long_training(Laboratory& laboratory) {
       "LayerNorm's training took {:.0f} s on one core.",
       wanted[0].steps * wanted[0].batch, 100 * runs[0]->accuracy, 100 * runs[1]->accuracy,
       100 * baselines.naive_bayes_3, 100 * baselines.naive_bayes_5, runs[0]->seconds);
+  add_seeds(claim, setup_text(wanted.front(), 1), runs);
   claim.measurements = {{"network", "accuracy, %", "mean training loss", "seconds"}, {}};
   LineChart chart{.title = "Accuracy on the test words in a longer training",
                   .x_label = "steps",

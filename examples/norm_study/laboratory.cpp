@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <future>
+#include <range/v3/view/zip.hpp>
 #include <set>
 #include <thread>
 #include <utility>
@@ -26,6 +27,27 @@ Baselines measure(const NaiveBayes& up_to_3, const Corpus& corpus) {
   baselines.naive_bayes_3 = up_to_3.accuracy(corpus.data.test);
   baselines.naive_bayes_5 = five.get();
   return baselines;
+}
+
+/// The rule on first - second, in points; not judged where there is no interval or the training is too short.
+Verdict judged(const Laboratory& laboratory, std::span<const double> first, std::span<const double> second,
+               std::string_view difference) {
+  const auto named = [&](Verdict verdict) {
+    if (!difference.empty()) verdict.detail = fmt::format("{}: {}", difference, verdict.detail);
+    return verdict;
+  };
+  if (laboratory.judges() && first.size() >= 2) return named(paired_verdict(paired_interval(first, second)));
+  if (first.empty()) return {.outcome = Outcome::not_judged, .detail = "stopped before a pair of networks was trained"};
+  return named(
+      {.outcome = Outcome::not_judged,
+       .detail = fmt::format("{:+.1f} points; {}", summarize(first).mean - summarize(second).mean,
+                             laboratory.judges() ? "one seed has no interval" : "too short a training for a verdict")});
+}
+
+/// What the steps of a progress line are summed over.
+std::string label_text(const std::string& label, std::size_t networks) {
+  if (networks < 2) return label;
+  return label + (networks == 2 ? ", both networks" : fmt::format(", all {} networks", networks));
 }
 
 }  // namespace
@@ -90,7 +112,7 @@ std::vector<const Trained*> Laboratory::trained(const std::vector<TrainOptions>&
     steps += options.steps;
   }
   if (!missing.empty()) {
-    console::Progress progress(label, steps);
+    console::Progress progress(label_text(label, missing.size()), steps);
     for (Trained& run : train_side_by_side(missing, corpus_, threads_, &progress)) {
       std::string key = run.options.key();
       runs_.emplace(std::move(key), std::move(run));
@@ -141,19 +163,45 @@ std::string points_text(std::span<const Trained* const> runs) {
                             : fmt::format("{:.1f} ± {:.1f}", summary.mean, summary.deviation);
 }
 
-Verdict compare(const Laboratory& laboratory, std::span<const Trained* const> a, std::span<const Trained* const> b) {
+Verdict compare(const Laboratory& laboratory, const Runs& a, const Runs& b, std::string_view difference) {
   std::vector<double> first, second;
-  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    if (!a[i]->complete() || !b[i]->complete()) continue;
-    first.push_back(100 * a[i]->accuracy);
-    second.push_back(100 * b[i]->accuracy);
+  for (const auto [x, y] : ranges::views::zip(a, b)) {
+    if (!x->complete() || !y->complete()) continue;
+    first.push_back(100 * x->accuracy);
+    second.push_back(100 * y->accuracy);
   }
-  if (laboratory.judges() && first.size() >= 2) return paired_verdict(paired_interval(first, second));
-  if (first.empty()) return {.outcome = Outcome::not_judged, .detail = "stopped before a pair of networks was trained"};
-  return {
-      .outcome = Outcome::not_judged,
-      .detail = fmt::format("{:+.1f} points; {}", summarize(first).mean - summarize(second).mean,
-                            laboratory.judges() ? "one seed has no interval" : "too short a training for a verdict")};
+  return judged(laboratory, first, second, difference);
+}
+
+Verdict compare_losses(const Laboratory& laboratory, const Treatment& a, const Treatment& b,
+                       std::string_view difference) {
+  std::vector<double> first, second;
+  for (const auto [a_control, a_treated, b_control, b_treated] :
+       ranges::views::zip(a.control, a.treated, b.control, b.treated)) {
+    if (!a_control->complete() || !a_treated->complete() || !b_control->complete() || !b_treated->complete()) continue;
+    first.push_back(100 * (a_control->accuracy - a_treated->accuracy));
+    second.push_back(100 * (b_control->accuracy - b_treated->accuracy));
+  }
+  return judged(laboratory, first, second, difference);
+}
+
+std::string outcome_text(const Verdict& verdict) {
+  return fmt::format("{}, {}", outcome_name(verdict.outcome), verdict.detail);
+}
+
+std::string cell_text(const Verdict& verdict) {
+  const std::string text = outcome_text(verdict);
+  return text.substr(0, text.find(';'));
+}
+
+void add_seeds(Claim& claim, std::string_view condition, const Runs& runs) {
+  for (const Trained* run : runs) {
+    if (!run->complete()) continue;
+    claim.seeds.push_back({.norm = norm_name(run->options.model.norm.norm),
+                           .condition = std::string(condition),
+                           .seed = run->options.seed,
+                           .accuracy = run->accuracy});
+  }
 }
 
 std::string setup_text(const TrainOptions& training, int seeds) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "norm_study/batches.hpp"
@@ -82,8 +83,31 @@ std::vector<double> points(std::span<const Trained* const> runs);
 /// "62.2 ± 0.4" (standard deviation over the seeds), or "62.2" for one.
 std::string points_text(std::span<const Trained* const> runs);
 
+using Runs = std::vector<const Trained*>;  // of one kind, seed after seed
+
 /// The rule on accuracy, a - b, over the seeds complete in both; not judged where the run or its seeds are too few.
-Verdict compare(const Laboratory& laboratory, std::span<const Trained* const> a, std::span<const Trained* const> b);
+/// "BatchNorm over 64 words − over 2" names the difference in the detail.
+Verdict compare(const Laboratory& laboratory, const Runs& a, const Runs& b, std::string_view difference = "");
+
+/// One kind of network with and without what is said to hurt it.
+struct Treatment {
+  Runs control, treated;
+};
+
+/// The rule on what a treatment costs `a` beyond what it costs `b`: (a's control - a's treated) - (b's control - b's
+/// treated), seed by seed.
+Verdict compare_losses(const Laboratory& laboratory, const Treatment& a, const Treatment& b,
+                       std::string_view difference = "");
+
+/// "confirmed, +6.5 [+5.1, +7.9] points, 3 seeds".
+std::string outcome_text(const Verdict& verdict);
+/// The same without what follows a semicolon, for a table's cell.
+std::string cell_text(const Verdict& verdict);
+
+/// The complete ones among the runs into the claim's seeds.
+void add_seeds(Claim& claim, std::string_view condition, const Runs& runs);
+
+inline constexpr std::string_view kSpread = "“±”, whiskers and bands: standard deviation over the seeds";
 
 /// "400 steps, batch 64, 3 seeds".
 std::string setup_text(const TrainOptions& training, int seeds);

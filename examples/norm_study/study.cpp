@@ -92,8 +92,8 @@ std::vector<std::string> findings(const StudyResults& results) {
     sentences.push_back(sentence + ".");
   }
   if (bucketing != nullptr && bucketing->verdict.outcome != Outcome::not_judged) {
-    sentences.push_back(fmt::format("Batches of words of like length, LayerNorm against BatchNorm: {}, {}.",
-                                    outcome_name(bucketing->verdict.outcome), bucketing->verdict.detail));
+    sentences.push_back(fmt::format("That batches of words of like length hurt BatchNorm more than LayerNorm: {}.",
+                                    outcome_text(bucketing->verdict)));
   }
   if (accuracy != nullptr) sentences.push_back(accuracy->sentence);
   sentences.emplace_back(
@@ -115,6 +115,18 @@ std::vector<TrainingRun> curves(Laboratory& laboratory, const Claim* accuracy) {
     }
   }
   return runs;
+}
+
+/// What stands below the curves.
+std::string curves_setup(const Laboratory& laboratory, const Claim* accuracy) {
+  if (accuracy == nullptr) return "";
+  const auto& test = laboratory.corpus().test;
+  const std::size_t words = curve_words_of(test, laboratory.main_training(Norm::layer, 0).curve_words).size();
+  return accuracy->setup + (words == test.size()
+                                ? ""
+                                : fmt::format(", every point on the same {} of the {} test words (the verdicts are on "
+                                              "all)",
+                                              words, test.size()));
 }
 
 void introduce(const Laboratory& laboratory, double seconds) {
@@ -191,16 +203,17 @@ int run_study(const StudyOptions& options) {
   results.interrupted = console::interrupted();
   results.machine = fmt::format("{} threads, {:.0f} s", laboratory.threads(), seconds());
   results.runs = curves(laboratory, find(results, "0"));
-  results.runs_setup = find(results, "0") == nullptr ? "" : find(results, "0")->setup;
+  results.runs_setup = curves_setup(laboratory, find(results, "0"));
   results.findings = findings(results);
 
   narrator.heading(results.interrupted ? "Stopped early: the verdicts so far" : "The verdicts");
   narrator.line(verdict_table(results, narrator.width(), narrator.colour()));
   for (const std::string& finding : results.findings) narrator.say(finding);
+  narrator.say(how_to_read());
   narrator.line("");
   write_report(results, options.output);
-  narrator.line(fmt::format("{}, {}: report.html, verdicts.csv, measurements.csv, curves.csv in {}", results.machine,
-                            results.interrupted ? "stopped" : "done", options.output.string()));
+  narrator.line(fmt::format("{}, {}: report.html, verdicts.csv, measurements.csv, runs.csv, curves.csv in {}",
+                            results.machine, results.interrupted ? "stopped" : "done", options.output.string()));
   if (results.interrupted) return kInterrupted;
   offer_prompt(laboratory);
   return kSuccess;

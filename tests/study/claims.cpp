@@ -10,21 +10,52 @@ using namespace norm_study;
 
 namespace {
 
+const StudyOptions& options() {
+  static const StudyOptions few{.quick = true,
+                                .claim = {},
+                                .seeds = 1,
+                                .steps = 12,
+                                .threads = 2,
+                                .train_words = 60,
+                                .test_words = 12,
+                                .prompt = false};
+  return few;
+}
+
 /// A few steps on made-up words: what holds by construction holds here too.
 Laboratory& laboratory() {
   static const TemporaryFolder folder;
   static const console::InterruptGuard fresh;  // forgets the signals that other tests have raised
-  static Laboratory one({.quick = true,
-                         .claim = {},
-                         .seeds = 1,
-                         .steps = 12,
-                         .threads = 2,
-                         .train_words = 60,
-                         .test_words = 12,
-                         .prompt = false},
-                        Corpus(made_up_words(folder)));
+  static Laboratory one(options(), Corpus(made_up_words(folder)));
   return one;
 }
+
+/// A network of a step that reached this accuracy, in points.
+Trained reached(double points, bool complete = true) {
+  const TrainOptions training{.model = {.letters = 3, .layers = 1, .width = 4, .heads = 1, .ffn_width = 4}, .steps = 1};
+  return {.options = training,
+          .model = WordClassifier(training.model, 1),
+          .steps_done = complete ? 1 : 0,
+          .accuracy = points / 100,
+          .curve = {}};
+}
+
+/// Runs of these accuracies.
+class Reached {
+ public:
+  explicit Reached(const std::vector<double>& points) {
+    for (const double p : points) networks_.push_back(reached(p));
+  }
+  Runs runs() const {
+    Runs all;
+    for (const Trained& network : networks_) all.push_back(&network);
+    return all;
+  }
+  Trained& operator[](std::size_t i) { return networks_[i]; }
+
+ private:
+  std::vector<Trained> networks_;
+};
 
 }  // namespace
 
@@ -51,6 +82,52 @@ BOOST_AUTO_TEST_CASE(short_trainings_are_not_judged) {
     BOOST_TEST((claim.verdict.outcome == Outcome::not_judged), claim.id + ": " + claim.verdict.detail);
     BOOST_TEST(!claim.measurements.rows.empty());
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_treatment_is_judged_by_what_it_costs_beyond_the_other) {
+  StudyOptions judging = options();
+  judging.quick = false;
+  const TemporaryFolder folder;
+  const Laboratory three(judging, Corpus(made_up_words(folder)));
+  // LayerNorm is far ahead, but loses 5, 6 and 7 points to the treatment; BatchNorm loses 8, 10 and 12: 3, 4 and 5
+  // more. Mean 4, deviation 1, half-width 4.303 / sqrt 3 = 2.484.
+  const Reached layer_control({80, 81, 82}), layer_treated({75, 75, 75}), batch_control({50, 51, 52});
+  Reached batch_treated({42, 41, 40});
+  const auto treatment = [](const Reached& control, const Reached& treated) {
+    return Treatment{.control = control.runs(), .treated = treated.runs()};
+  };
+  const auto verdict = [&] {
+    return compare_losses(three, treatment(batch_control, batch_treated), treatment(layer_control, layer_treated), "x");
+  };
+  BOOST_TEST((verdict().outcome == Outcome::confirmed));
+  BOOST_TEST(verdict().detail == "x: +4.0 [+1.5, +6.5] points, 3 seeds");
+  // A seed that is not complete in all four is left out. 4 and 5: mean 4.5, half-width 12.706 * sqrt(0.5) / sqrt 2.
+  batch_treated[0].steps_done = 0;
+  BOOST_TEST(cell_text(verdict()) == "inconclusive, x: +4.5 [-1.9, +10.9] points, 2 seeds");
+  // The plain difference, 25, 24 and 23 points of LayerNorm over BatchNorm, says something else.
+  BOOST_TEST(compare(three, Reached({67, 65, 63}).runs(), Reached({42, 41, 40}).runs()).detail ==
+             "+24.0 [+21.5, +26.5] points, 3 seeds");
+  Claim claim;
+  add_seeds(claim, "treated", batch_treated.runs());
+  BOOST_TEST(claim.seeds.size() == 2U);
+  BOOST_TEST(claim.seeds[1].accuracy == 0.4);
+}
+
+BOOST_AUTO_TEST_CASE(controls_and_treated_are_all_measured) {
+  const Claim bucketing = measure_bucketing(laboratory());
+  BOOST_TEST(bucketing.seeds.size() == 8U);  // four normalisations, two orders
+  for (const auto& row : bucketing.measurements.rows)
+    for (std::size_t c = 0; c < 4; ++c) BOOST_TEST(!row[c].empty(), row[0]);
+  const Claim padded = measure_padded_training(laboratory());
+  BOOST_TEST(padded.seeds.size() == 6U);  // three normalisations, padded and not
+  BOOST_TEST(measure_true_batches(laboratory()).seeds.size() == 15U);
+}
+
+BOOST_AUTO_TEST_CASE(a_network_without_a_curve_is_not_one_with_a_curve) {
+  TrainOptions plain = laboratory().training({.norm = Norm::layer}, 5, 0), measured = plain;
+  measured.curve_points = 2;
+  BOOST_TEST(laboratory().trained({plain}, "").front()->curve.empty());
+  BOOST_TEST(laboratory().trained({measured}, "").front()->curve.size() == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(networks_are_trained_once) {

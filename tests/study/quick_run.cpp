@@ -29,8 +29,9 @@ BOOST_AUTO_TEST_CASE(a_quick_run_tells_and_writes_everything) {
                                    folder.path().string() + " --output " + report);
   const std::string out = folder.read("out.txt");
   BOOST_TEST(code == 0, out);
-  for (const char* part : {"in 20 batches of 64", "naive Bayes",
-                           "4 BatchNorm ties the sequences of a batch together: holds", "The verdicts", "report.html"})
+  for (const char* part :
+       {"in 20 batches of 64", "naive Bayes", "LayerNorm and BatchNorm learn, both networks: step 16 of 16",
+        "4 BatchNorm ties the sequences of a batch together: holds", "The verdicts", "report.html"})
     BOOST_TEST(out.find(part) != std::string::npos, part << " is missing in\n" << out);
   BOOST_TEST(out.find('\x1b') == std::string::npos);  // no colours in a file
   const std::string page = folder.read("report/report.html");
@@ -40,6 +41,8 @@ BOOST_AUTO_TEST_CASE(a_quick_run_tells_and_writes_everything) {
   BOOST_TEST(folder.read("report/verdicts.csv").find("4,BatchNorm ties") != std::string::npos);
   BOOST_TEST(folder.read("report/measurements.csv").find("\n3b,") != std::string::npos);
   BOOST_TEST(folder.read("report/curves.csv").find("\nLayerNorm,1,8,") != std::string::npos);
+  BOOST_TEST(folder.read("report/runs.csv").find("\n0,no normalisation,shuffled batches of 64,1,") !=
+             std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(one_claim_alone) {
