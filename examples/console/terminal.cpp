@@ -45,12 +45,12 @@ std::vector<std::string> wrap(std::string_view text, std::size_t width) {
     text.remove_prefix(start);
     const std::string_view word = text.substr(0, text.find(' '));
     const std::size_t columns = display_width(word);
-    if (lines.empty() || used + 1 + columns > width) {
+    if (lines.empty() || used + start + columns > width) {
       lines.emplace_back(word);
       used = columns;
     } else {
-      lines.back().append(" ").append(word);
-      used += 1 + columns;
+      lines.back().append(start, ' ').append(word);
+      used += start + columns;
     }
     text.remove_prefix(word.size());
   }

@@ -25,7 +25,8 @@ bool wrote_all(std::FILE* stream);
 
 using tapegrad::display_width;
 
-/// Text cut at spaces into lines of at most `width` columns; a longer word stands on a line of its own.
+/// Text cut at spaces into lines of at most `width` columns; a longer word stands on a line of its own. Wide spaces
+/// stay as wide inside a line.
 std::vector<std::string> wrap(std::string_view text, std::size_t width);
 
 /// Text, shortened to `width` columns with an ellipsis, or filled up with spaces.

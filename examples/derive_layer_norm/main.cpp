@@ -2,11 +2,10 @@
 #include <fmt/format.h>
 #include <tapegrad/tapegrad.hpp>
 
+#include <algorithm>
 #include <array>
-#include <cstdio>
-#include <exception>
+#include <vector>
 
-#include "console/terminal.hpp"
 #include "lesson/lesson.hpp"
 namespace tg = tapegrad;
 
@@ -18,9 +17,9 @@ constexpr double kEps = 1e-5;
 tg::Tensor average(const tg::Tensor& a) { return tg::mean(a, -1, true); }
 
 struct Statistics {
-  tg::Tensor r, xhat;
-  explicit Statistics(const tg::Tensor& x) {
-    const tg::Tensor centered = x - average(x);
+  tg::Tensor mu, r, xhat;
+  explicit Statistics(const tg::Tensor& x) : mu(average(x)) {
+    const tg::Tensor centered = x - mu;
     r = tg::rsqrt(average(tg::square(centered)) + kEps);
     xhat = r * centered;
   }
@@ -90,6 +89,10 @@ bool compute(lesson::Lesson& lesson, const tg::Tensor& x, const tg::Tensor& gamm
   const Statistics at(x);
   const tg::Tensor g = gamma * dy;
   lesson.show("x", x);
+  lesson.show(R"(\gamma)", gamma);
+  lesson.show(R"(\bar y)", dy);
+  lesson.remark(fmt::format("{} = 1e-5", tg::readable_math(R"(\epsilon)")));
+  lesson.show(R"(\mu)", at.mu);
   lesson.show("r", at.r);
   lesson.show(R"(\hat x)", at.xhat);
   lesson.show("g", g);
@@ -97,15 +100,22 @@ bool compute(lesson::Lesson& lesson, const tg::Tensor& x, const tg::Tensor& gamm
   lesson.show(R"(\hat x \langle g \hat x \rangle)", at.xhat * average(g * at.xhat));
   const tg::Tensor dx = ByHand::gradient_of_x(at, g);
   lesson.show(R"(\bar x)", dx);
+  const tg::Tensor dgamma = tg::sum(dy * at.xhat, 0), dbeta = tg::sum(dy, 0);
+  lesson.show(R"(\bar\gamma)", dgamma);
+  lesson.show(R"(\bar\beta)", dbeta);
 
-  tg::Tensor leaf = x.detach().set_requires_grad(true);
+  std::vector<tg::Tensor> leaves;
+  for (const tg::Tensor& input : {x, gamma, beta}) leaves.push_back(input.detach().set_requires_grad(true));
   tg::Tape tape;
-  const tg::Tensor library = tape.gradient(tg::layer_norm(leaf, gamma, beta, kEps), leaf, {.cotangent = dy});
-  const double difference = distance(dx, library);
-  fmt::print("\n   tapegrad's own layer_norm gives the same to {:.1e}.\n", difference);
-  fmt::print(
-      "   Each row of x\u0304 adds up to {:.1e}: moving all features alike changes nothing, and the gradient knows.\n",
-      tg::max(tg::abs(tg::sum(dx, -1))).item());
+  const std::vector<tg::Tensor> library =
+      tape.gradient(tg::layer_norm(leaves[0], leaves[1], leaves[2], kEps), leaves, {.cotangent = dy});
+  const double difference =
+      std::max({distance(dx, library[0]), distance(dgamma, library[1]), distance(dbeta, library[2])});
+  fmt::print("\n");
+  lesson.remark(fmt::format("tapegrad's own layer_norm gives the same to {:.1e}.", difference));
+  lesson.remark(fmt::format(
+      "Each row of x\u0304 adds up to {:.1e}: moving all features alike changes nothing, and the gradient knows.",
+      tg::max(tg::abs(tg::sum(dx, -1))).item()));
   return difference < 1e-12;
 }
 
@@ -143,18 +153,15 @@ bool teach() {
 
   lesson.say(
       "A last trap: with L = sum of y (and γ = 1) the right gradient of x is zero, and so is any wrong one that keeps "
-      "r (g - ⟨g⟩). Never test a normalisation with a plain sum: the checker calls such a comparison vacuous.");
-  const bool taught = wrong.verdict() == tg::Verdict::wrong && right.ok() && same;
-  return taught;
+      "r (g - ⟨g⟩). Never test a normalisation with a plain sum. What the checker says of it, and of the library's own "
+      "layer_norm:");
+  const tg::GradcheckReport summed =
+      tg::gradcheck([](const tg::Tensor& a) { return tg::sum(tg::layer_norm(a, {}, {}, kEps)); }, {x},
+                    {.order = 1, .forward_mode = false, .input_names = {"x"}});
+  fmt::print("\n{}\n", summed);
+  return wrong.verdict() == tg::Verdict::wrong && right.ok() && summed.verdict() == tg::Verdict::vacuous && same;
 }
 
 }  // namespace
 
-int main() {
-  try {
-    return teach() && console::wrote_all(stdout) ? 0 : 1;
-  } catch (const std::exception& error) {  // a full disk
-    fmt::print(stderr, "derive_layer_norm: {}\n", error.what());
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return lesson::run(argc, argv, "derive_layer_norm", teach); }

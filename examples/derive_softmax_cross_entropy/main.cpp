@@ -4,10 +4,7 @@
 #include <tapegrad/tapegrad.hpp>
 
 #include <array>
-#include <cstdio>
-#include <exception>
 
-#include "console/terminal.hpp"
 #include "lesson/lesson.hpp"
 namespace tg = tapegrad;
 
@@ -42,7 +39,7 @@ struct WithDiagonalSoftmax : CrossEntropy<WithDiagonalSoftmax> {
   static constexpr std::string_view name = "cross_entropy_with_diagonal_softmax";
   static constexpr std::string_view math = R"(\bar x_k = -\tfrac1N [k = t] (1 - p_k)\, \bar\ell)";
   static tg::Tensor gradient(const tg::Tensor& p, const tg::Tensor& y) {
-    return -1.0 * y * (1.0 - p) / static_cast<double>(p.size(0));
+    return (y * p - y) / static_cast<double>(p.size(0));  // 0, not -0, for the other classes
   }
 };
 
@@ -87,14 +84,17 @@ bool compute(lesson::Lesson& lesson, const tg::Tensor& x, const tg::Tensor& t) {
   lesson.show("x", x);
   lesson.show("p", p);
   lesson.show("[k = t]", truth(t, x));
+  lesson.show(R"(\ell)", ByHand().forward(x, t));
+  lesson.show(R"(\bar\ell)", tg::tensor(1.0, {.dtype = tg::float64}));
   lesson.show(R"(\bar x)", dx);
   tg::Tensor leaf = x.detach().set_requires_grad(true);
   tg::Tape tape;
   const tg::Tensor library = tape.gradient(tg::cross_entropy(leaf, t), leaf);
   const double difference = tg::max(tg::abs(dx - library)).item();
-  fmt::print("\n   tapegrad's own cross_entropy gives the same to {:.1e}.\n", difference);
-  fmt::print("   Each row of x\u0304 adds up to {:.1e}: what the true class gains, the others pay.\n",
-             tg::max(tg::abs(tg::sum(dx, -1))).item());
+  fmt::print("\n");
+  lesson.remark(fmt::format("tapegrad's own cross_entropy gives the same to {:.1e}.", difference));
+  lesson.remark(fmt::format("Each row of x\u0304 adds up to {:.1e}: what the true class gains, the others pay.",
+                            tg::max(tg::abs(tg::sum(dx, -1))).item()));
   return difference < 1e-14;
 }
 
@@ -138,11 +138,4 @@ bool teach() {
 
 }  // namespace
 
-int main() {
-  try {
-    return teach() && console::wrote_all(stdout) ? 0 : 1;
-  } catch (const std::exception& error) {  // a full disk
-    fmt::print(stderr, "derive_softmax_cross_entropy: {}\n", error.what());
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return lesson::run(argc, argv, "derive_softmax_cross_entropy", teach); }

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <exception>
 #include <string>
 #include <string_view>
 
@@ -37,10 +38,13 @@ class Lesson {
     print("", text);
   }
 
+  /// A remark below the numbers.
+  void remark(std::string_view text) { print("   ", text); }
+
   /// "   name = [[...],", its rows below each other.
   void show(std::string_view name, const tapegrad::Tensor& value) {
     const std::string head = fmt::format("   {} = ", tapegrad::readable_math(name));
-    std::string text = to_string(value);
+    std::string text = to_string(tapegrad::is_floating(value.dtype()) ? value + 0.0 : value);  // -0 becomes 0
     const std::string indent = "\n" + std::string(tapegrad::display_width(head), ' ');
     for (std::size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + indent.size()))
       text.replace(at, 1, indent);
@@ -62,5 +66,21 @@ class Lesson {
   static constexpr int kWidest = 100;
   int steps_ = 0;
 };
+
+/// A lesson's main: exit code 0 if `teach` is true, 1 if not or if something goes wrong. A lesson takes no arguments:
+/// with any it prints its usage instead, and the code is 2 unless help was asked for.
+inline int run(int argc, char** argv, std::string_view name, bool (*teach)()) {
+  try {
+    if (argc > 1) {
+      const bool help = argc == 2 && (argv[1] == std::string_view("--help") || argv[1] == std::string_view("-h"));
+      fmt::print(help ? stdout : stderr, "usage: {} (no arguments; it prints a lesson)\n", name);
+      return help ? 0 : 2;
+    }
+    return teach() && console::wrote_all(stdout) ? 0 : 1;
+  } catch (const std::exception& error) {  // a full disk
+    fmt::print(stderr, "{}: {}\n", name, error.what());
+    return 1;
+  }
+}
 
 }  // namespace lesson

@@ -143,6 +143,9 @@ BOOST_AUTO_TEST_CASE(wrapping_and_fitting_count_letters_not_bytes) {
   BOOST_TEST(wrap("één twee drie", 8) == (std::vector<std::string>{"één twee", "drie"}),
              boost::test_tools::per_element());
   BOOST_TEST(wrap("  ", 8).empty());
+  // Three spaces fit into 7 columns with "a b" and "c", not into 6; at a line's ends none are left.
+  BOOST_TEST(wrap(" a b   c  ", 7) == (std::vector<std::string>{"a b   c"}), boost::test_tools::per_element());
+  BOOST_TEST(wrap("a b   c", 6) == (std::vector<std::string>{"a b", "c"}), boost::test_tools::per_element());
   BOOST_TEST(fit("één", 5) == "één  ");
   BOOST_TEST(fit("ééééé", 3) == "éé…");
   BOOST_TEST(fit("abc", 0).empty());
