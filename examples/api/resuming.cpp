@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <random>
 #include <string>
 #include <vector>
 namespace tg = tapegrad;
@@ -62,7 +63,9 @@ struct Run {
 }  // namespace
 
 int main() {
-  const std::string path = "resuming.safetensors";
+  const std::string path =
+      (std::filesystem::temp_directory_path() / fmt::format("resuming-{}.safetensors", std::random_device{}()))
+          .string();
   tg::manual_seed(1);
   Run first;
   for (int step = 0; step < 20; ++step) first.step();
