@@ -60,7 +60,6 @@ Claim measure_ghost_batches(Laboratory& laboratory) {
   const Runs layer = of(0), smallest = of(1), largest = of(sizes.size());
 
   claim.verdict = compare(laboratory, largest, smallest, "BatchNorm over 64 words − over 2");
-  claim.second = "LayerNorm − BatchNorm over 2 words: " + outcome_text(compare(laboratory, layer, smallest)) + ".";
   claim.setup = setup_text(wanted.front(), seeds);
   claim.spread = kSpread;
   Series ghost{.name = "BatchNorm", .colour = Colour::orange, .x = {}, .y = {}, .low = {}, .high = {}};
@@ -68,7 +67,7 @@ Claim measure_ghost_batches(Laboratory& laboratory) {
   claim.measurements = {{"words to one set of statistics", "BatchNorm, %", "BatchNorm over 64 − over these",
                          "LayerNorm, %", "LayerNorm − BatchNorm"},
                         {}};
-  std::vector<Outcome> losses;
+  std::vector<Outcome> losses, leads;
   add_seeds(claim, "shuffled batches of 64", layer);
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     const Runs runs = of(1 + i);
@@ -78,17 +77,24 @@ Claim measure_ghost_batches(Laboratory& laboratory) {
     add_seeds(claim, fmt::format("statistics over {} words", sizes[i]), runs);
     const bool whole = i + 1 == sizes.size();
     const Verdict loss = compare(laboratory, largest, runs);
+    const Verdict lead = compare(laboratory, layer, runs);
     if (!whole) losses.push_back(loss.outcome);
+    leads.push_back(lead.outcome);
     claim.measurements.rows.push_back({fmt::format("{}", sizes[i]), points_text(runs), whole ? "" : cell_text(loss),
-                                       points_text(layer), cell_text(compare(laboratory, layer, runs))});
+                                       points_text(layer), cell_text(lead)});
   }
-  const auto even = unconfirmed_from(losses);
+  const auto even = unconfirmed_from(losses), level = unconfirmed_from(leads);
+  claim.second = "LayerNorm − BatchNorm over 2 words: " + outcome_text(compare(laboratory, layer, smallest)) + ".";
+  if (claim.verdict.outcome != Outcome::not_judged) {
+    claim.second += level ? fmt::format(" From {} words on LayerNorm is not shown to be ahead.", sizes[*level])
+                          : std::string(" Over 64 words it is still ahead.");
+  }
   claim.sentence = fmt::format(
       "With statistics over 2 words each BatchNorm reaches {} %, over all 64 {} %; LayerNorm reaches {} %. {}(naive "
       "Bayes, n ≤ "
       "3: {:.1f} %)",
       points_text(smallest), points_text(largest), points_text(layer),
-      laboratory.judges() && seeds > 1
+      claim.verdict.outcome != Outcome::not_judged
           ? (even ? fmt::format("From {} words on BatchNorm is not shown to lose. ", sizes[*even])
                   : std::string("Over 32 words it still loses. "))
           : "",

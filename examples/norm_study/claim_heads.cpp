@@ -120,7 +120,7 @@ Claim measure_heads(Laboratory& laboratory) {
       .title =
           "What is left of the ratio of the largest to the smallest head: spreads of heads side by side, root mean "
           "squares after projection and residual",
-      .x_label = "log(ratio after) / log(ratio before): 0 even, 1 as before",
+      .x_label = "log(after)/log(before): 0 even, 1 kept",
       .categories = {"side by side (spread)", "projected (RMS)", "trained (RMS)"},
       .bars =
           {{"LayerNorm", Colour::blue, {direct.left_by_layer(), mixed.left_by_layer(), learnt.left_by_layer()}, {}, {}},
