@@ -1,6 +1,9 @@
 #include "norm_study/claims.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <string>
+#include <variant>
 
 #include "console/interrupt.hpp"
 #include "study/made_up_dictionary.hpp"
@@ -74,6 +77,40 @@ BOOST_AUTO_TEST_CASE(what_holds_by_construction_holds) {
 BOOST_AUTO_TEST_CASE(layer_norm_does_not_even_out_heads) {
   const Claim claim = measure_heads(laboratory());
   BOOST_TEST((claim.verdict.outcome == Outcome::fails), claim.verdict.detail);
+}
+
+BOOST_AUTO_TEST_CASE(trained_heads_are_shown_and_not_judged) {
+  const Claim claim = measure_heads(laboratory());
+  BOOST_TEST(claim.verdict.detail.find("side by side") != std::string::npos);
+  BOOST_TEST(claim.verdict.detail.find("after projection") != std::string::npos);
+  BOOST_TEST(claim.verdict.detail.find("trained") == std::string::npos, claim.verdict.detail);
+  BOOST_TEST(std::get<BarChart>(claim.charts[0]).categories.size() == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(dependence_is_of_many_words_and_comes_with_its_square) {
+  const Claim claim = measure_company(laboratory());
+  BOOST_TEST(claim.setup.find("the mean over 20 words") != std::string::npos, claim.setup);
+  BOOST_TEST(claim.setup.find("untrained networks") != std::string::npos, claim.setup);
+  for (const auto& row : claim.measurements.rows) {
+    const double rho = std::stod(row[1]), square = std::stod(row[2]);
+    BOOST_TEST(rho > 0);
+    BOOST_TEST(rho < 1);
+    // The mean of squares is at least the square of the mean, and at most the mean; three decimals are printed.
+    BOOST_TEST(square >= rho * rho - 0.002);
+    BOOST_TEST(square <= rho);
+    BOOST_TEST(row[3] == "0");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(growth_is_the_measured_ratio) {
+  const Claim claim = measure_gradients(laboratory());
+  BOOST_REQUIRE(claim.measurements.rows.size() == 5U);
+  for (const auto& row : claim.measurements.rows) {
+    const double growth = std::stod(row[7]), ratio = std::stod(row[6]) / std::stod(row[1]);
+    BOOST_TEST(std::abs(growth / ratio - 1) < 0.02, row[0] << ": " << row[7] << " and " << ratio);
+  }
+  // BatchNorm is held to LayerNorm's bound: five checks, whichever way they end.
+  BOOST_TEST(claim.title.find("LayerNorm and BatchNorm alike") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(short_trainings_are_not_judged) {
