@@ -122,11 +122,12 @@ std::string curves_setup(const Laboratory& laboratory, const Claim* accuracy) {
   if (accuracy == nullptr) return "";
   const auto& test = laboratory.corpus().test;
   const std::size_t words = curve_words_of(test, laboratory.main_training(Norm::layer, 0).curve_words).size();
-  return accuracy->setup + (words == test.size()
-                                ? ""
-                                : fmt::format(", every point on the same {} of the {} test words (the verdicts are on "
-                                              "all)",
-                                              words, test.size()));
+  return accuracy->setup +
+         (words == test.size()
+              ? ""
+              : fmt::format(", accuracy at every point on the same {} of the {} test words (the verdicts are on "
+                            "all)",
+                            words, test.size()));
 }
 
 void introduce(const Laboratory& laboratory, double seconds) {
