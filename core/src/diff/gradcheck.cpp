@@ -96,6 +96,7 @@ class TensorSubject : public checker::Subject {
 
   /// Calls and sweeps once and once more, and files what may not differ. Whether there is anything to compare.
   bool prepare(int order, GradcheckReport& report) {
+    const std::vector<Tensor> given = copies(inputs_);
     const std::vector<Tensor> first = call(inputs_);
     for (const Tensor& y : first) {
       results_.push_back(carries_gradient(y) ? y.detach() : Tensor());
@@ -109,9 +110,8 @@ class TensorSubject : public checker::Subject {
       file(Verdict::non_deterministic, "call", "two calls differ");
       return false;
     }
-    std::vector<Tensor> given = copies(inputs_);
     default_generator().set_state(random_);
-    point_.emplace("gradcheck", f_, given);
+    point_.emplace("gradcheck", f_, copies(inputs_));
     // At order 2 the values are gradients: by fused rules without a tape, by the differentiable ones with it. Their
     // roundings differ; the differences of the one are compared with the derivatives of the other.
     if (order == 1 && !same_bits(first, point_->outputs()))
