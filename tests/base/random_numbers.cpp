@@ -117,4 +117,16 @@ BOOST_AUTO_TEST_CASE(distributions) {
   BOOST_TEST(generator.uniform(2.0, 3.0) >= 2.0);
 }
 
+// Box and Muller 1958, on the block of the complemented key: uniform numbers of the same place are others.
+BOOST_AUTO_TEST_CASE(normal_numbers_by_hand) {
+  const RandomStream stream{.key = 5, .offset = 3};
+  const Words block = philox(~std::uint64_t{5}, 3 + 7);
+  const auto unit = [&](std::size_t low) {
+    const std::uint64_t bits = std::uint64_t{block[low + 1]} << 32U | block[low];
+    return (static_cast<double>(bits >> 11U) + 0.5) * 0x1p-53;
+  };
+  const double expected = std::sqrt(-2 * std::log(unit(0))) * std::cos(2 * M_PI * unit(2));
+  BOOST_TEST(std::abs(stream.normal(7) - expected) < 1e-14);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

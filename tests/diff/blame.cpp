@@ -194,4 +194,22 @@ BOOST_AUTO_TEST_CASE(misuse_is_answered) {
                         says("[blame] the tensor [3, 4] is not on this tape"));
 }
 
+/// One input's gradient is 1 % off, the other's twice what it should be.
+struct TwoWrong : Op<TwoWrong> {
+  static constexpr std::string_view name = "two_wrong";
+  Tensor forward(const Tensor& a, const Tensor& b) const { return a * b; }
+  std::array<Tensor, 2> vjp(const Saved& s, const Tensor& dy) const {
+    return {1.01 * s.input(1) * dy, 2.0 * s.input(0) * dy};
+  }
+};
+
+BOOST_AUTO_TEST_CASE(of_two_wrong_inputs_the_worse_is_told) {
+  const Tensor a = tensor({1.0, 2.0}, {.dtype = float64, .requires_grad = true});
+  const Tensor b = tensor({3.0, 4.0}, {.dtype = float64, .requires_grad = true});
+  Tape tape({.study = true});
+  const BlameReport report = tapegrad::blame(tape, sum(apply(TwoWrong{}, a, b)));
+  BOOST_TEST_REQUIRE(report.wrong.size() == 1U);
+  BOOST_TEST(report.wrong[0].finding.input == 1);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

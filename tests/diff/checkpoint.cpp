@@ -311,4 +311,49 @@ BOOST_AUTO_TEST_CASE(a_hook_in_a_block_is_refused) {
   BOOST_TEST((x.grad().to_vector<double>() == std::vector<double>{40, 60}));
 }
 
+BOOST_AUTO_TEST_CASE(any_element_that_differs_in_the_second_run_is_noticed) {
+  const Tensor x = ones({5}).set_requires_grad(true);
+  for (const std::size_t at : {0U, 1U, 2U, 3U, 4U}) {
+    Tape tape;
+    int run = 0;
+    const Tensor y = tapegrad::checkpoint(
+        [&](const Tensor& a) {
+          std::vector<float> factors(5, 1.0F);
+          factors[at] += static_cast<float>(run++);
+          return a * from_vector(factors, {5});
+        },
+        x);
+    BOOST_CHECK_THROW(tape.gradient(sum(y), x), TapeError);
+  }
+}
+
+// The tensor aside stood at a place that other nodes have now: taken off by the first block, and not given back by the
+// second one, which takes nodes off further up.
+BOOST_AUTO_TEST_CASE(what_a_block_has_taken_off_stays_stale_behind_later_blocks) {
+  Tensor x = num(0.5).set_requires_grad(true);
+  Tape tape;
+  Tensor aside;
+  Tensor y = tapegrad::checkpoint(
+      [&](const Tensor& a) {
+        aside = square(a);
+        return tanh(aside);
+      },
+      x);
+  for (int i = 0; i < 8; ++i) y = y * 2.0;
+  y = tapegrad::checkpoint([](const Tensor& a) { return tanh(a); }, y);
+  BOOST_TEST(!aside.is_tracked());
+  BOOST_CHECK_THROW(y + aside, TapeError);
+}
+
+BOOST_AUTO_TEST_CASE(two_blocks_leave_the_generator_where_it_was) {
+  manual_seed(4);
+  const Tensor x = ones({5}, {.dtype = float64}).set_requires_grad(true);
+  Tape tape;
+  const auto block = [](const Tensor& a) { return a * rand({5}, {.dtype = float64}); };
+  const Tensor y = tapegrad::checkpoint(block, tapegrad::checkpoint(block, x));
+  const RandomStream after = default_generator().state();
+  tape.backward(sum(y));
+  BOOST_TEST(default_generator().state().offset == after.offset);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

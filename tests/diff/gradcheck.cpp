@@ -467,4 +467,27 @@ BOOST_AUTO_TEST_CASE(a_live_tape_is_left_alone) {
   BOOST_TEST(!w.has_grad());
 }
 
+struct Moody : Op<Moody> {
+  static constexpr std::string_view name = "moody";
+  Tensor forward(const Tensor& x) const { return x + 1.0; }
+  Tensor vjp(const Saved&, const Tensor& dy) const {
+    static double calls = 0;
+    return dy * (1.0 + 1e-15 * ++calls);
+  }
+};
+
+BOOST_AUTO_TEST_CASE(what_differs_between_runs_is_told) {
+  const auto note_of = [](const auto& f) {
+    const GradcheckReport report = tapegrad::gradcheck(f, {normal({2})}, {.order = 1});
+    BOOST_TEST(!report.ok());
+    for (const GradcheckFinding& finding : report.findings)
+      if (!finding.note.empty()) return std::string(to_string(finding.verdict)) + ": " + finding.note;
+    return std::string();
+  };
+  BOOST_TEST(note_of([](const Tensor& x) { return apply(Moody{}, x); }) ==
+             "non-deterministic: two reverse sweeps differ");
+  BOOST_TEST(note_of([](const Tensor& x) { return is_recording() ? x * (1 + 4e-16) : x * 1.0; }) ==
+             "non-deterministic: the values differ from those without a tape");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

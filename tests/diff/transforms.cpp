@@ -538,4 +538,16 @@ BOOST_AUTO_TEST_CASE(misuse_is_answered) {
   BOOST_TEST(is_recording());
 }
 
+// One weight is used with and without a tangent: the rule that has none must not add into what carries one.
+BOOST_AUTO_TEST_CASE(forward_over_reverse_of_a_weight_used_twice) {
+  const auto row = [](double a, double b) { return from_vector<double>({a, b}, {1, 2}); };
+  const Tensor c = row(5, 7), w = row(1, 2), x = row(1, 1), v = row(3, 4);
+  const auto gradient = [&](const Tensor& a) {
+    return tapegrad::grad([&](const Tensor& q) { return sum(linear(c, q)) + sum(linear(a, q)); })(w);
+  };
+  const auto [g, dg] = jvp(gradient, x, v);
+  BOOST_TEST(g.to_vector<double>() == (std::vector<double>{6, 8}));
+  BOOST_TEST(dg.to_vector<double>() == (std::vector<double>{3, 4}));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

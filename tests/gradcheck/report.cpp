@@ -74,4 +74,14 @@ BOOST_AUTO_TEST_CASE(the_page_is_self_contained) {
     BOOST_TEST(html.find(never) == std::string::npos, never);
 }
 
+BOOST_AUTO_TEST_CASE(json_tells_both_infinities) {
+  GradcheckReport report;
+  report.findings.push_back({.verdict = Verdict::wrong});
+  report.findings[0].analytic = -std::numeric_limits<double>::infinity();
+  report.findings[0].numeric = std::numeric_limits<double>::infinity();
+  const nlohmann::json finding = nlohmann::json::parse(to_json(report))["findings"][0];
+  BOOST_TEST(finding["analytic"] == "-inf");
+  BOOST_TEST(finding["numeric"] == "inf");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -14,6 +14,11 @@
 #include <vector>
 
 #include "tapegrad/base/threads.hpp"
+#include "tapegrad/ops/linalg.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/tape/add.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/tape.hpp"
 
 using namespace tapegrad::kernels;
 using Int = std::int64_t;
@@ -371,6 +376,18 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_nan_stays_in_its_row_and_column, T, Types) {
     for (Int j = 0; j < n; ++j)
       if (std::isnan(c.at(i, j)) != (i == 28) || (std::isinf(c.at(i, j)) && j != 74))
         BOOST_ERROR("element " << i << ", " << j);
+}
+
+// Chains of more than 8,192 products are summed in parts: the bias, and what has come so far, count once.
+BOOST_AUTO_TEST_CASE(long_sums_keep_what_they_are_added_to) {
+  using namespace tapegrad;
+  const Tensor y = linear(ones({1, 8193}), ones({2, 8193}), from_vector<float>({1, 2}, {2}));
+  BOOST_TEST((y.to_vector<float>() == std::vector<float>{8194, 8195}));
+  const Tensor w = zeros({1, 1}, {.requires_grad = true});
+  const Tensor x = ones({8193, 1});
+  Tape tape;
+  tape.backward(sum(linear(x, w)) + sum(linear(x, w)));
+  BOOST_TEST(w.grad().item() == 2 * 8193.0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -397,4 +397,34 @@ BOOST_AUTO_TEST_CASE(several_states_in_one_list) {
   BOOST_TEST(all.size() == 3U);
 }
 
+BOOST_AUTO_TEST_CASE(an_integer_state_is_no_floating_one) {
+  tg::nn::Linear layer(2, 2);
+  BOOST_CHECK_THROW(
+      layer.load_state_dict({{"weight", tg::ones({2, 2}, {.dtype = tg::int64})}, {"bias", tg::zeros({2})}}),
+      tg::ValueError);
+}
+
+BOOST_AUTO_TEST_CASE(assignment_takes_the_mode_over) {
+  tg::nn::Linear a(2, 2);
+  tg::nn::Linear b(2, 2);
+  b.eval();
+  a = b;
+  BOOST_TEST(!a.is_training());
+}
+
+struct Forgetful : tg::nn::Module {
+  tg::nn::Parameter named{tg::ones({2})};
+  tg::nn::Parameter forgotten{tg::ones({2})};
+  TAPEGRAD_MODULE(named)
+  tg::Tensor operator()() const { return tg::sum(named * forgotten); }
+};
+
+BOOST_AUTO_TEST_CASE(a_copy_has_its_members_checked_too) {
+  const Forgetful first;
+  Forgetful copy = first;
+  copy.named_parameters();
+  tg::Tape tape;
+  BOOST_CHECK_THROW(tape.backward(copy()), tg::TapeError);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

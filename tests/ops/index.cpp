@@ -8,6 +8,8 @@
 #include "says.hpp"
 #include "tapegrad/array/memory.hpp"
 #include "tapegrad/base/threads.hpp"
+#include "tapegrad/diff/transforms.hpp"
+#include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/tape.hpp"
 #include "values.hpp"
@@ -242,6 +244,19 @@ BOOST_AUTO_TEST_CASE(a_number_that_the_dtype_has_not) {
   BOOST_CHECK_THROW(scatter(arange(3), 0, first, 2.5), DTypeError);
   BOOST_CHECK_THROW(scatter(arange(3), 0, first, std::numeric_limits<double>::quiet_NaN()), DTypeError);
   BOOST_TEST((scatter(arange(3), 0, first, 7.0).to_vector<std::int64_t>() == std::vector<std::int64_t>{7, 1, 2}));
+}
+
+BOOST_AUTO_TEST_CASE(a_padding_row_has_no_gradient_and_no_tangent) {
+  const Tensor table = zeros({3, 1}, {.dtype = float64}).set_requires_grad(true);
+  const Tensor tokens = from_vector<std::int64_t>({0, 2}, {2});
+  for (const std::int64_t padding : {std::int64_t{2}, std::int64_t{-1}}) {
+    Tape tape;
+    BOOST_TEST(tape.gradient(sum(embedding(table, tokens, padding)), table).to_vector<double>() ==
+               (std::vector<double>{1, 0, 0}));
+  }
+  const auto look_up = [&](const Tensor& t) { return embedding(t, tokens, 2); };
+  BOOST_TEST(jvp(look_up, table.detach(), ones({3, 1}, {.dtype = float64})).second.to_vector<double>() ==
+             (std::vector<double>{1, 0}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

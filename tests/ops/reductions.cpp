@@ -226,4 +226,8 @@ BOOST_AUTO_TEST_CASE(slopes_of_logsumexp_at_infinity) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_norm_whose_squares_lose_their_last_bits) {
+  BOOST_TEST(std::abs(norm(from_vector<double>({3e-160, 4e-160}, {2})).item() / 5e-160 - 1.0) < 1e-15);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -153,4 +153,13 @@ BOOST_AUTO_TEST_CASE(cotangents_of_entries_without_weight) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(cotangents_whose_mean_would_overflow) {
+  const double large = 1.7e308;
+  const Tensor x = from_vector<double>({0.0, -1000.0, 0.0}, {3}, true);
+  Tape tape;
+  const Tensor dx =
+      tape.gradient(tapegrad::softmax(x), x, {.cotangent = from_vector<double>({large, -large, large}, {3})});
+  BOOST_TEST(dx.to_vector<double>() == (std::vector<double>{0, 0, 0}));  // (1/2, 0, 1/2): both neighbours pull alike
+}
+
 BOOST_AUTO_TEST_SUITE_END()

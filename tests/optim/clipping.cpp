@@ -1,8 +1,10 @@
 #include <boost/test/unit_test.hpp>
+#include <cmath>
 
 #include "fixture.hpp"
 #include "tapegrad/optim.hpp"
 #include "tapegrad/tape/add.hpp"
+#include "tapegrad/tape/create.hpp"
 
 using namespace tapegrad;
 using namespace tapegrad::optim;
@@ -108,6 +110,19 @@ BOOST_AUTO_TEST_CASE(bad_limits) {
   BOOST_CHECK_THROW(clip_grad_norm({a}, 0.0), ValueError);
   BOOST_CHECK_THROW(clip_grad_norm({a}, std::nan("")), ValueError);
   BOOST_CHECK_THROW(clip_grad_value({a}, -1.0), ValueError);
+}
+
+BOOST_AUTO_TEST_CASE(a_norm_that_is_not_finite_leaves_no_finite_gradient) {
+  Tensor x = zeros({2}, {.dtype = float64, .requires_grad = true});
+  x.set_grad(tensor({1.0, std::nan("")}, {.dtype = float64}));
+  BOOST_TEST(std::isnan(clip_grad_norm({x}, 1.0)));
+  for (const double g : x.grad().to_vector<double>()) BOOST_TEST(std::isnan(g));
+}
+
+BOOST_AUTO_TEST_CASE(squares_that_lose_their_last_bits_are_scaled) {
+  Tensor x = zeros({2}, {.dtype = float64, .requires_grad = true});
+  x.set_grad(tensor({3e-160, 4e-160}, {.dtype = float64}));
+  BOOST_TEST(std::abs(clip_grad_norm({x}, 1.0) / 5e-160 - 1.0) < 1e-15);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -363,4 +363,38 @@ BOOST_AUTO_TEST_CASE(same_bits_at_any_number_of_threads) {
   BOOST_TEST((train(4) == one));
 }
 
+BOOST_AUTO_TEST_CASE(two_optimisers_may_go_on_from_one_state) {
+  const auto parameter = [] { return tensor({1.0}, {.dtype = float64, .requires_grad = true}); };
+  const auto set_gradient = [](Tensor& x) { x.set_grad(tensor({1.0}, {.dtype = float64})); };
+  Tensor x = parameter();
+  SGD first({x}, {.lr = 1.0, .momentum = 0.5});
+  set_gradient(x);
+  first.step();  // velocity 1
+  Tensor y = parameter();
+  SGD second({y}, {.lr = 1.0, .momentum = 0.5});
+  second.load_state_dict(first.state_dict());
+  first.step();  // its own velocity goes to 1.5
+  set_gradient(y);
+  second.step();
+  BOOST_TEST(y.item() == 1.0 - 1.5);
+}
+
+BOOST_AUTO_TEST_CASE(each_group_gets_its_rate_back) {
+  const auto make = [] { return SGD({{{zeros({1})}, {.lr = 1.0}}, {{zeros({1})}, {.lr = 2.0}}}); };
+  SGD stored = make();
+  SGD loaded = make();
+  stored.set_lr(0.5, 1);
+  loaded.load_state_dict(stored.state_dict());
+  BOOST_TEST(loaded.lr(0) == 1.0);
+  BOOST_TEST(loaded.lr(1) == 0.5);
+}
+
+BOOST_AUTO_TEST_CASE(options_outside_their_domain) {
+  const Tensor x = tensor({1.0}, {.requires_grad = true});
+  BOOST_CHECK_THROW(AdamW({x}, {.weight_decay = -0.5}), ValueError);
+  BOOST_CHECK_THROW(Adam({x}, {.weight_decay = HUGE_VAL}), ValueError);
+  BOOST_CHECK_THROW(SGD({x}, {.weight_decay = -0.5}), ValueError);
+  BOOST_CHECK_THROW(SGD({x}, {.momentum = 0.9, .dampening = 0.5, .nesterov = true}), ValueError);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

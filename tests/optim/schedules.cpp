@@ -4,6 +4,7 @@
 #include "fixture.hpp"
 #include "says.hpp"
 #include "tapegrad/optim.hpp"
+#include "tapegrad/tape/create.hpp"
 
 using namespace tapegrad;
 using namespace tapegrad::optim;
@@ -202,6 +203,23 @@ BOOST_AUTO_TEST_CASE(bad_options) {
                         says("[ReduceLROnPlateau] cooldown must be at least 0, got -3"));
   BOOST_CHECK_EXCEPTION(ReduceLROnPlateau(optimizer, {.min_lr = -0.25}), ValueError,
                         says("[ReduceLROnPlateau] min_lr must be at least 0, got -0.25"));
+}
+
+BOOST_AUTO_TEST_CASE(a_plateau_resumes_within_its_cooldown) {
+  SGD optimizer({zeros({1})}, {.lr = 1.0});
+  const ReduceLROnPlateauOptions options{.patience = 0, .cooldown = 2};
+  ReduceLROnPlateau first(optimizer, options);
+  first.step(1.0);
+  first.step(1.0);
+  BOOST_TEST(std::abs(optimizer.lr() - 0.1) < 1e-15);
+  ReduceLROnPlateau resumed(optimizer, options);
+  resumed.load_state_dict(first.state_dict());
+  optimizer.set_lr(1.0);
+  resumed.step(1.0);
+  resumed.step(1.0);
+  BOOST_TEST(optimizer.lr() == 1.0);
+  resumed.step(1.0);
+  BOOST_TEST(std::abs(optimizer.lr() - 0.1) < 1e-15);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

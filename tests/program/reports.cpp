@@ -10,6 +10,7 @@
 
 #include "broken_entry.hpp"
 #include "tapegrad/base/readable_math.hpp"
+#include "tapegrad/check_command.hpp"
 #include "tapegrad/columns.hpp"
 #include "tapegrad/progress.hpp"
 #include "tapegrad/table.hpp"
@@ -129,6 +130,66 @@ BOOST_AUTO_TEST_CASE(a_bar_is_as_wide_as_the_terminal) {
 BOOST_AUTO_TEST_CASE(colours_only_where_wanted) {
   BOOST_TEST(Terminal{}.painted("x", Paint::bad) == "x");
   BOOST_TEST((Terminal{.coloured = true}.painted("x", Paint::good)) == "\033[32mx\033[0m");
+}
+
+/// A failure and a skipped check whose names and messages need escapes.
+CheckRun awkward_run() {
+  using namespace tapegrad::suite;
+  EntryResult result{.kind = "op", .room = "t", .name = "a<b", .checks = {}};
+  result.checks.push_back({.check = "errors",
+                           .sample = "it's",
+                           .outcome = Outcome::failed,
+                           .message = "x < y & \"z\"\nsecond <line>",
+                           .report = {}});
+  result.checks.push_back(
+      {.check = "float32", .sample = "it's", .outcome = Outcome::skipped, .message = "n < 2 & \"so\"", .report = {}});
+  return {.options = {}, .workers = 1, .results = {result, result}};
+}
+
+BOOST_AUTO_TEST_CASE(junit_escapes_messages_and_counts_what_was_skipped) {
+  std::istringstream text(junit_report(awkward_run()));
+  boost::property_tree::ptree tree;
+  boost::property_tree::read_xml(text, tree);
+  BOOST_TEST(tree.get<int>("testsuites.<xmlattr>.skipped") == 2);
+  int failures = 0;
+  int skipped = 0;
+  for (const auto& [kind, testcase] : tree.get_child("testsuites.testsuite")) {
+    if (kind != "testcase") continue;
+    if (const auto failure = testcase.get_child_optional("failure")) {
+      ++failures;
+      BOOST_TEST(failure->get<std::string>("<xmlattr>.message") == "x < y & \"z\"");
+      BOOST_TEST(failure->data().find("second <line>") != std::string::npos);
+    }
+    if (const auto skip = testcase.get_child_optional("skipped")) {
+      ++skipped;
+      BOOST_TEST(skip->get<std::string>("<xmlattr>.message") == "n < 2 & \"so\"");
+    }
+  }
+  BOOST_TEST(failures == 1);
+  BOOST_TEST(skipped == 1);
+}
+
+BOOST_AUTO_TEST_CASE(what_runs_a_check_again_is_quoted_for_a_shell) {
+  const CheckRun run = awkward_run();
+  const tapegrad::suite::EntryResult& result = run.results[0];
+  BOOST_TEST(reproduction(result, result.checks[1], {}) == "tapegrad check --op 'a<b' --sample 'it'\\''s'");
+  BOOST_TEST(reproduction(result, result.checks[0], {}) == "tapegrad check --op 'a<b'");  // errors belong to no sample
+}
+
+BOOST_AUTO_TEST_CASE(a_kink_is_no_error) {
+  tapegrad::GradcheckReport report;
+  report.findings.push_back({.verdict = tapegrad::Verdict::kink});
+  report.findings.back().analytic = 5;
+  report.findings.back().tolerance = 1;
+  tapegrad::suite::EntryResult result{.kind = "op", .room = "t", .name = "x", .checks = {}};
+  result.checks.push_back({.check = "differences", .sample = "s", .message = "", .report = report});
+  BOOST_TEST(summary_of(result).worst == 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_failure_is_the_exit_status) {
+  BOOST_TEST(exit_status(awkward_run()) == 1);
+  BOOST_TEST(exit_status({.options = {}, .workers = 1, .results = {}}) == 0);
+  BOOST_TEST(exit_status(made_run()) == 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -11,11 +11,18 @@
 
 #include "broken_entry.hpp"
 #include "suite/entry.hpp"
+#include "suite/layer.hpp"
 #include "suite/parallel.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/random.hpp"
+#include "tapegrad/nn/catalogue.hpp"
+#include "tapegrad/nn/module.hpp"
+#include "tapegrad/nn/parameter.hpp"
 #include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/softmax.hpp"
 #include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/op.hpp"
 
 using namespace tapegrad;
 using namespace tapegrad::suite;
@@ -56,9 +63,103 @@ struct Affine : Op<Affine> {
   Tensor vjp(const Saved&, const Tensor& dy) const { return dy + 1.0; }
 };
 
+/// Differentiable once alone.
+struct Once : Op<Once> {
+  static constexpr std::string_view name = "once";
+  Tensor forward(const Tensor& x) const { return x * x; }
+  void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const { sink.add(0, 2.0 * s.input(0) * dy); }
+};
+
+/// Another gradient in each call.
+struct Moody : Op<Moody> {
+  static constexpr std::string_view name = "moody";
+  Tensor forward(const Tensor& x) const { return x + 1.0; }
+  Tensor vjp(const Saved&, const Tensor& dy) const {
+    static double calls = 0;
+    return dy * ++calls;
+  }
+};
+
+nn::Parameter three() { return nn::Parameter(ones({3}, {.dtype = float64})); }
+
+struct Right : nn::Module {
+  nn::Parameter w = three();
+  TAPEGRAD_MODULE(w)
+  Tensor operator()(const Tensor& x) const { return x * w; }
+};
+
+struct Alternating : Right {
+  Tensor operator()(const Tensor& x) const { return x * w * (1.0 + static_cast<double>(calls++ % 2)); }
+  static inline int calls = 0;
+};
+
+struct CountingInEvaluation : nn::Module {
+  nn::Parameter w = three();
+  nn::Buffer calls{zeros({}, {.dtype = int64})};
+  TAPEGRAD_MODULE(w, calls)
+  Tensor operator()(const Tensor& x) {
+    Tensor(calls).mutable_data<std::int64_t>("calls")[0] += 1;
+    return x * w;
+  }
+};
+
+struct Unused : nn::Module {
+  nn::Parameter w = three();
+  nn::Parameter unused = three();
+  TAPEGRAD_MODULE(w, unused)
+  Tensor operator()(const Tensor& x) const { return x * w; }
+};
+
+struct OtherAsACopy : nn::Module {
+  OtherAsACopy() = default;
+  OtherAsACopy(const OtherAsACopy& other) : nn::Module(other), w(other.w), factor(other.factor + 1.0) {}
+  nn::Parameter w = three();
+  double factor = 1.0;
+  TAPEGRAD_MODULE(w)
+  Tensor operator()(const Tensor& x) const { return x * w * factor; }
+};
+
+/// It has a number of its own that no state_dict holds.
+struct HiddenState : nn::Module {
+  nn::Parameter w = three();
+  double factor = -1.0;
+  TAPEGRAD_MODULE(w)
+  Tensor operator()(const Tensor& x) {
+    if (factor < 0) factor = ++made;
+    return x * w * factor;
+  }
+  static inline double made = 0;
+};
+
+/// The kinds of check that fail of a layer.
+template <class L>
+std::string failing_of_layer() {
+  nn::catalogue::LayerEntry layer = *nn::catalogue::all_layers().front();
+  layer.errors = [] { return catalogue::ErrorSamples{}; };
+  layer.samples = [](Generator& g) {
+    return nn::catalogue::LayerSamples{nn::catalogue::layer_sample(
+        "plain", L(), {catalogue::uniform(g, {2, 3}, 0.5, 2)}, {.order = 0, .reason = "made up"})};
+  };
+  layer.benchmark = [](Generator& g) {
+    return nn::catalogue::layer_sample("plain", Right(), {catalogue::uniform(g, {2, 3}, 0.5, 2)});
+  };
+  return failing(check(entry_of(layer), {}));
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(suite)
+
+BOOST_AUTO_TEST_CASE(each_kind_of_mistake_of_a_layer_fails_its_check) {
+  BOOST_TEST(failing_of_layer<Right>().empty());
+  BOOST_TEST(failing_of_layer<CountingInEvaluation>() == "evaluation ");
+  BOOST_TEST(failing_of_layer<Unused>() == "names ");
+  BOOST_TEST(failing_of_layer<OtherAsACopy>() == "copy ");
+  BOOST_TEST(failing_of_layer<HiddenState>() == "state ");
+  const std::string alternating = failing_of_layer<Alternating>();
+  for (const char* kind : {"evaluation ", "copy ", "state "})
+    BOOST_TEST(alternating.find(kind) != std::string::npos, alternating);
+}
 
 BOOST_AUTO_TEST_CASE(a_right_op_passes) { BOOST_TEST(failing(check(test::entry_with_scale(1.0))).empty()); }
 
@@ -80,6 +181,15 @@ BOOST_AUTO_TEST_CASE(each_kind_of_mistake_fails_its_check) {
   BOOST_TEST(failing(check(entry([](const catalogue::Arguments&) -> std::vector<Tensor> {
                throw std::runtime_error("no");
              }))) == "memory order gradient ");
+  BOOST_TEST(failing(check(entry(catalogue::of([](const Tensor& x) { return apply(Once{}, x); })))) ==
+             "both rules differences ");
+  BOOST_TEST(failing(check(entry(catalogue::of(
+                 [](const Tensor& x) { return x.dtype() == float32 ? x * 1.001 : x * 1.0; })))) == "float32 ");
+  BOOST_TEST(failing(check(entry(catalogue::of([](const Tensor& x) { return sum(softmax(x, -1)); })))) ==
+             "differences ");  // vacuous, and no sample says why
+  Entry constant = entry(catalogue::of([](const Tensor& x) { return x * 2.0; }));
+  constant.differentiable = false;
+  BOOST_TEST(failing(check(constant)) == "gradient's kind ");
   Entry empty = entry({});
   empty.samples = [](Generator&) { return catalogue::Samples{}; };
   BOOST_TEST(failing(check(empty)) == "samples ");
@@ -98,6 +208,13 @@ BOOST_AUTO_TEST_CASE(errors_and_threads_of_an_op) {
                              }));
   };
   BOOST_TEST(failing(check(entry_of(op))) == "documents errors errors threads ");
+  op = *catalogue::all_ops().front();
+  op.errors = [] { return catalogue::ErrorSamples{}; };
+  op.benchmark = [](Generator& g) {
+    return catalogue::Sample("", {catalogue::uniform(g, {4}, -1, 1)},
+                             catalogue::of([](const Tensor& x) { return apply(Moody{}, x); }));
+  };
+  BOOST_TEST(failing(check(entry_of(op))) == "threads ");  // the gradient's alone
 }
 
 BOOST_AUTO_TEST_CASE(the_same_at_any_number_of_workers) {

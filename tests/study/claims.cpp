@@ -184,4 +184,20 @@ BOOST_AUTO_TEST_CASE(commands_repeat_what_was_asked_for) {
   BOOST_TEST(command_text(options, "3d") == "./dev demo --claim 3d --seed 4 --full --steps 30");
 }
 
+BOOST_AUTO_TEST_CASE(each_run_has_a_seed_of_its_own) {
+  const StudyOptions seventh{.quick = true,
+                             .claim = {},
+                             .seeds = 1,
+                             .steps = 12,
+                             .seed = 7,
+                             .threads = 1,
+                             .train_words = 60,
+                             .test_words = 12,
+                             .prompt = false};
+  const TemporaryFolder folder;
+  const Laboratory one(seventh, Corpus(made_up_words(folder)));
+  BOOST_TEST(one.training({.norm = Norm::layer}, 5, 0).seed == 7U);
+  BOOST_TEST(one.training({.norm = Norm::layer}, 5, 2).seed == 9U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -12,6 +12,7 @@
 #include "tapegrad/ops/loss.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/optim.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/tape.hpp"
 
@@ -191,6 +192,71 @@ BOOST_AUTO_TEST_CASE(a_curve_is_measured_on_the_same_words_throughout) {
   BOOST_TEST(run[0].curve.back().accuracy == accuracy_of(run[0].model, some));
   BOOST_TEST(run[0].accuracy == accuracy_of(run[0].model, corpus.test));
   BOOST_TEST(run[0].curve.back().accuracy != run[0].accuracy);
+}
+
+const Corpus& made_up_corpus() {
+  static const TemporaryFolder folder;
+  static const Corpus corpus(made_up_words(folder));
+  return corpus;
+}
+
+TrainOptions eight_steps(Norm norm) {
+  return {.model = {.letters = made_up_corpus().data.alphabet.size(), .norm = {.norm = norm}}, .seed = 1, .steps = 8};
+}
+
+std::vector<float> head_of(const Trained& run) { return run.model.head.weight->to_vector<float>(); }
+
+// The same steps by hand: a warm-up in a line, half a cosine, AdamW, gradients forgotten after each.
+BOOST_AUTO_TEST_CASE(training_is_what_its_options_say) {
+  const TrainOptions o = eight_steps(Norm::layer);
+  const Trained run = train(o, made_up_corpus(), nullptr);
+  WordClassifier by_hand(o.model, o.seed);
+  tg::optim::AdamW optimizer(by_hand.parameters(), {.lr = o.lr, .betas = {0.9, 0.98}, .weight_decay = 0.01});
+  BatchSource source(made_up_corpus().train, o.batch, o.order, o.seed);
+  const double steps = 8;
+  const double warmup = std::round(o.warmup * steps);
+  for (int step = 0; step < 8; ++step) {
+    optimizer.set_lr(step < warmup ? o.lr * (step + 1) / warmup
+                                   : o.lr * 0.5 * (1 + std::cos(M_PI * (step - warmup) / (steps - warmup))));
+    const Batch batch = make_batch(made_up_corpus().train, source.next(), o.pad_to);
+    tg::Tape tape;
+    for (tg::Tensor p : by_hand.parameters()) p.zero_grad();
+    tape.backward(tg::cross_entropy(by_hand(batch), batch.languages));
+    optimizer.step();
+  }
+  BOOST_TEST((by_hand.head.weight->to_vector<float>() == head_of(run)));
+}
+
+BOOST_AUTO_TEST_CASE(looking_at_a_curve_changes_no_training) {
+  TrainOptions watched = eight_steps(Norm::batch);
+  watched.curve_points = 4;
+  BOOST_TEST((head_of(train(watched, made_up_corpus(), nullptr)) ==
+              head_of(train(eight_steps(Norm::batch), made_up_corpus(), nullptr))));
+}
+
+BOOST_AUTO_TEST_CASE(accuracy_by_batch_statistics_leaves_the_running_ones) {
+  WordClassifier model(eight_steps(Norm::batch).model, 1);
+  const auto statistics = [&] {
+    std::vector<double> all;
+    for (const auto& [name, buffer] : model.named_buffers())
+      for (const double v : buffer.to(tg::float64).to_vector<double>()) all.push_back(v);
+    return all;
+  };
+  const std::vector<double> before = statistics();
+  const std::vector<std::vector<std::size_t>> batches{{0, 1, 2, 3}};
+  accuracy_by_batch_statistics(model, made_up_corpus().test, batches);
+  BOOST_TEST(!before.empty());
+  BOOST_TEST((statistics() == before));
+  BOOST_TEST(!model.is_training());
+}
+
+BOOST_AUTO_TEST_CASE(batches_of_one_length_come_in_another_order_each_time) {
+  std::vector<EncodedWord> many;
+  for (std::size_t i = 0; i < 30; ++i) many.push_back({std::vector<std::int64_t>(2 + i % 5), 0});
+  std::set<std::int64_t> lengths;
+  for (std::uint64_t seed = 0; seed < 20; ++seed)
+    lengths.insert(many[BatchSource(many, 6, BatchOrder::by_length, seed).next()[0]].length());
+  BOOST_TEST(lengths.size() > 1U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

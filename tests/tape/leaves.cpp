@@ -172,4 +172,15 @@ BOOST_AUTO_TEST_CASE(decision_05_requires_grad) {
   BOOST_TEST(!square(x).is_tracked());
 }
 
+BOOST_AUTO_TEST_CASE(a_leaf_frozen_after_recording_gets_no_gradient) {
+  Tensor w = leaf({3.0});
+  const Tensor v = leaf({2.0});
+  Tape tape;
+  const Tensor y = w * v;
+  w.set_requires_grad(false);
+  tape.backward(y);
+  BOOST_TEST(!w.has_grad());
+  BOOST_TEST(v.grad().item() == 3.0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -181,7 +181,9 @@ int check_command(const CheckRequest& request) {
     for (const CheckResult& check : result.checks)
       if (check.outcome == Outcome::failed) print_failure(result, check, done, terminal);
   print_conclusion(done, terminal);
-  return done.passed() ? 0 : 1;
+  return exit_status(done);
 }
+
+int exit_status(const CheckRun& run) { return run.passed() ? 0 : 1; }
 
 }  // namespace tapegrad::program

@@ -6,6 +6,7 @@
 
 #include "suite/entry.hpp"
 #include "suite/sample_checks.hpp"
+#include "tapegrad/check_run.hpp"
 
 namespace tapegrad::program {
 
@@ -22,6 +23,9 @@ struct CheckRequest {
 /// Exit code: 0 all passed, 1 something failed. UsageError for names that do not exist, IoError for files that cannot
 /// be written.
 int check_command(const CheckRequest& request);
+
+/// Of a run: 0, or 1 when something failed.
+int exit_status(const CheckRun& run);
 
 /// The entries that a request means. UsageError for names that do not exist.
 std::vector<suite::Entry> entries_of(const CheckRequest& request);
