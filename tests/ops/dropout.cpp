@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
+#include "kernels/always_teams.hpp"
 #include "tapegrad/base/threads.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/view.hpp"
@@ -65,8 +66,11 @@ BOOST_AUTO_TEST_CASE(the_same_at_any_number_of_threads) {
     return tapegrad::dropout(ones({100'000}), 0.1, g).to_vector<float>();
   };
   const std::vector<float> one = with(1);
+  const kernels::AlwaysTeams always;
+  const std::int64_t before = kernels::teams_formed();
   BOOST_TEST((with(2) == one));
   BOOST_TEST((with(8) == one));
+  BOOST_TEST(kernels::teams_formed() >= before + 2);
   set_num_threads(0);
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "fixture.hpp"
+#include "kernels/always_teams.hpp"
 #include "says.hpp"
 #include "tapegrad/array/memory.hpp"
 #include "tapegrad/base/threads.hpp"
@@ -171,11 +172,15 @@ BOOST_AUTO_TEST_CASE(repeated_indices_sum_to_the_same_bits_at_any_number_of_thre
   for (std::size_t p = 0; p < 600; ++p)
     for (std::size_t e = 0; e < 1000; ++e)
       sums[static_cast<std::size_t>(tokens.data<std::int64_t>()[p]) * 1000 + e] += dy.data<float>()[p * 1000 + e];
+  const kernels::AlwaysTeams always;
+  const std::int64_t before = kernels::teams_formed();
   for (const int threads : {1, 2, 8}) BOOST_TEST((gradient(threads) == sums));
+  BOOST_TEST(kernels::teams_formed() >= before + 2);
   set_num_threads(0);
 }
 
 BOOST_AUTO_TEST_CASE(gather_and_scatter_add_give_the_same_bits_at_any_number_of_threads) {
+  const kernels::AlwaysTeams always;
   Generator g(8);
   const Shape whole{90, 7, 110};
   const Tensor x = permute(randn({110, 90, 7}, g), {1, 2, 0});  // strides of any kind

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "fixture.hpp"
+#include "kernels/always_teams.hpp"
 #include "says.hpp"
 #include "tapegrad/array/memory.hpp"
 #include "tapegrad/base/threads.hpp"
@@ -359,8 +360,11 @@ BOOST_AUTO_TEST_CASE(same_bits_at_any_number_of_threads) {
     return result;
   };
   const std::vector<float> one = train(1);
+  const kernels::AlwaysTeams always;
+  const std::int64_t before = kernels::teams_formed();
   BOOST_TEST((train(2) == one));
   BOOST_TEST((train(4) == one));
+  BOOST_TEST(kernels::teams_formed() >= before + 12);  // in three steps each: of the clipping and the update
 }
 
 BOOST_AUTO_TEST_CASE(two_optimisers_may_go_on_from_one_state) {
