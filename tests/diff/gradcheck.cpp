@@ -336,6 +336,79 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_beside_a_vacuous_gradient_is_seen) {
   BOOST_TEST((flat.verdict() == Verdict::vacuous), fmt::format("{}", flat));
 }
 
+/// height + factor sin(x), and a rule that is `mistake` times the right one.
+struct RaisedSine : Op<RaisedSine> {
+  static constexpr std::string_view name = "raised_sine";
+  double height = 0.0;
+  double factor = 1.0;
+  double mistake = 1.0;
+  Tensor forward(const Tensor& x) const { return factor * sin(x) + height; }
+  Tensor vjp(const Saved& s, const Tensor& dy) const { return dy * (factor * mistake) * cos(s.input(0)); }
+  Tensor jvp(const Saved& s, const Tensor& dx) const { return dx * (factor * mistake) * cos(s.input(0)); }
+};
+
+// Rough differences are no reason to pass: of float32 values on a height; beside a height, and of float32 derivatives
+// by differences in float64, which see them all the same.
+BOOST_AUTO_TEST_CASE(a_height_hides_no_mistake) {
+  const auto verdict = [](double height, double factor, double mistake, bool wide) {
+    RaisedSine op;
+    op.height = height;
+    op.factor = factor;
+    op.mistake = mistake;
+    Generator g(5);
+    return tapegrad::gradcheck([op](const Tensor& x) { return apply(op, x); }, {randn({4}, g)},
+                               {.order = 1, .differences_in_float64 = wide})
+        .verdict();
+  };
+  for (const double mistake : {1.02, 1.05, 1.1}) {
+    BOOST_TEST((verdict(1000.0, 1.0, mistake, false) == Verdict::unreliable), mistake);
+    BOOST_TEST((verdict(1000.0, 1.0, mistake, true) == Verdict::wrong), mistake);
+    BOOST_TEST((verdict(3.0, 3e-4, mistake, true) == Verdict::wrong), mistake);
+  }
+  BOOST_TEST((verdict(1000.0, 1.0, 1.0, true) == Verdict::ok));
+  BOOST_TEST((verdict(3.0, 3e-4, 1.0, true) == Verdict::ok));
+}
+
+/// u + 0 x, and a forward rule that adds `error` dx.
+struct Leaky : Op<Leaky> {
+  static constexpr std::string_view name = "leaky";
+  double error = 0.0;
+  Tensor forward(const Tensor& u, const Tensor& x) const { return u + 0.0 * x; }
+  std::array<Tensor, 2> vjp(const Saved&, const Tensor& dy) const { return {dy, 0.0 * dy}; }
+  Tensor jvp(const Saved& s, Tangents d) const {
+    Tensor dy = d[0].defined() ? d[0] : zeros_like(s.input(0));
+    return d[1].defined() ? dy + error * d[1] : dy;
+  }
+};
+
+/// The identity, whose reverse rule is made of that.
+struct ThroughLeaky : Op<ThroughLeaky> {
+  static constexpr std::string_view name = "through_leaky";
+  double error = 0.0;
+  Tensor forward(const Tensor& x) const { return x * 1.0; }
+  Tensor vjp(const Saved& s, const Tensor& dy) const {
+    Leaky op;
+    op.error = error;
+    return apply(op, dy, s.input(0));
+  }
+  Tensor jvp(const Saved&, const Tensor& dx) const { return dx * 1.0; }
+};
+
+// The second derivative of a linear function is 0, which excuses nothing where the first is not.
+BOOST_AUTO_TEST_CASE(a_forward_rule_beside_a_zero_second_derivative_is_held_to_it) {
+  const auto verdict = [](double error, const Tensor& x) {
+    ThroughLeaky op;
+    op.error = error;
+    return tapegrad::gradcheck([op](const Tensor& a) { return apply(op, a); }, {x}).verdict();
+  };
+  Generator g(6);
+  const Tensor single = randn({4}, g);
+  BOOST_TEST((verdict(0.0, normal({4})) == Verdict::ok));
+  BOOST_TEST((verdict(1e-9, normal({4})) == Verdict::wrong));
+  BOOST_TEST((verdict(0.0, single) == Verdict::ok));
+  BOOST_TEST((verdict(1e-3, single) == Verdict::wrong));
+}
+
 BOOST_AUTO_TEST_CASE(steps_keep_to_the_domain) {
   const auto logarithm = [](const Tensor& x) { return apply(Logarithm{}, x); };
   const GradcheckReport near =

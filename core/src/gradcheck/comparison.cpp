@@ -129,14 +129,29 @@ class Comparison {
   }
   double slack_at(std::size_t output) const { return output < slack_.size() ? slack_[output] : 0.0; }
 
-  /// How far derivatives with respect to part i may differ that are made of rounding alone.
-  double rounding_alone(std::size_t i) const {
+  /// How far derivatives with respect to part i may differ that are made of rounding alone, of outputs with this slack.
+  double rounding_alone(std::size_t i, double slack) const {
     const auto doubt = found_.doubts.find(subject_.parts[i].number);
-    return (doubt != found_.doubts.end() ? doubt->second : 0.0) + largest(slack_) / input_size(i);
+    return (doubt != found_.doubts.end() ? doubt->second : 0.0) + slack / input_size(i);
+  }
+
+  /// The slack of a sum of outputs with these weights.
+  double slack_of_sum(const Values& weights) const {
+    double sum = 0.0;
+    for (std::size_t o = 0; o < slack_.size(); ++o) sum += std::abs(weights[o]) * slack_[o];
+    return sum;
+  }
+
+  /// What rounding leaves of a derivative beside outputs of this size per input. Where the derivative in question is
+  /// rounded more coarsely than the differences, that counts only where they see none.
+  double rounding_beside(double natural, const Slope& slope) const {
+    const double fine = 100.0 * precision_.epsilon * natural;
+    const bool none = std::abs(slope.value) <= 10.0 * slope.error + fine;
+    return none ? 100.0 * precision_.coarser_epsilon * natural : fine;
   }
 
   /// What may be left of a derivative that is zero because terms cancel, each as large as dx/dx = 1.
-  double nothing() const { return 1e4 * precision_.coarser_epsilon; }
+  double nothing() const { return 1e4 * precision_.derivative_epsilon; }
 
   double input_size(std::size_t i) const { return std::max(1.0, largest(subject_.parts[i].values)); }
 
@@ -226,7 +241,8 @@ class Comparison {
           reach += std::abs(u[o] * claimed_[i](o, j));
         }
         if (!std::isfinite(expected)) continue;
-        const double tolerance = rounding_of_modes(reach, norm(u), i);
+        const double tolerance =
+            rounding_of_modes(reach, i) + norm(u) * rounding_alone(i, 0.0) + slack_of_sum(u) / input_size(i);
         const double error = std::abs(gradients[i][j] - expected);
         if (error <= tolerance) continue;
         ranking.add({Verdict::wrong, unravel(static_cast<std::int64_t>(j), finding.shape), -1, gradients[i][j],
@@ -242,11 +258,10 @@ class Comparison {
     }
   }
 
-  /// How far two ways to one number may differ whose terms sum up to `reach` in magnitude: products of derivatives with
-  /// respect to part i and a vector of length `length`.
-  double rounding_of_modes(double reach, double length, std::size_t i) const {
+  /// How far two ways to one derivative with respect to part i may differ whose terms sum up to `reach` in magnitude.
+  double rounding_of_modes(double reach, std::size_t i) const {
     const double epsilon = precision_.derivative_epsilon;
-    return std::pow(epsilon, 0.7) * reach + 1e3 * epsilon * natural_scale(i) + length * rounding_alone(i);
+    return std::pow(epsilon, 0.7) * reach + 1e3 * epsilon * natural_scale(i);
   }
 
   void compare_block(std::size_t i, const Values& magnitude) {
@@ -280,8 +295,7 @@ class Comparison {
         const auto judged = [&] {
           const Slope& slope = studied.slopes[o];
           const double block = std::max(scale, std::isfinite(slope.error) ? std::abs(slope.value) : 0.0);
-          const double floor =
-              precision_.floor * block + 100.0 * precision_.coarser_epsilon * natural + slack_at(o) / size;
+          const double floor = precision_.floor * block + rounding_beside(natural, slope) + slack_at(o) / size;
           return judge(analytic, slope, {block, natural, floor, precision_.rough, precision_.fair, nothing()});
         };
         Judgement c = judged();
@@ -328,8 +342,8 @@ class Comparison {
       }
     }
     ranking.file(finding);
-    judge_vacuity(finding, compared,
-                  significant && std::max(scale, steepest) > 1e3 * precision_.coarser_epsilon * natural, doubt);
+    judge_vacuity(finding, compared, significant && std::max(scale, steepest) > 1e3 * precision_.epsilon * natural,
+                  doubt);
     note_what_was_left_out(finding);
     note_doubt(finding, part.single);
     numeric_.push_back(std::move(numeric));
@@ -407,7 +421,7 @@ class Comparison {
       double sum = 0.0;
       for (std::size_t o = 0; o < y.size(); ++o)
         if (std::isfinite(y[o])) sum += std::abs(u[o] * y[o]);
-      magnitude.push_back(std::max(sum, norm(u) * largest(slack_) / precision_.epsilon));
+      magnitude.push_back(std::max(sum, slack_of_sum(u) / precision_.epsilon));
     }
     for (std::size_t i = 0; i < subject_.parts.size(); ++i) {
       std::vector<Values> claimed;
@@ -449,7 +463,7 @@ class Comparison {
         const auto judged = [&] {
           const Slope& slope = studied.slopes[u];
           const double natural = magnitude[u] / x_scale;
-          const double floor = precision_.floor * scale + 100.0 * precision_.coarser_epsilon * natural;
+          const double floor = precision_.floor * scale + rounding_beside(natural, slope);
           return judge(
               analytic, slope,
               {std::max(scale, std::abs(slope.value)), natural, floor, precision_.rough, precision_.fair, nothing()});
@@ -463,7 +477,7 @@ class Comparison {
         const Slope& slope = studied.slopes[u];
         if (c.verdict != Verdict::ok)
           c = reconsider(c, analytic, slope, taylor_sweep(studied.families, u, y[u], analytic));
-        if (is_nothing(c, analytic, norm(us[u]) * norm(d) * largest(slack_) / x_scale)) c.verdict = Verdict::ok;
+        if (is_nothing(c, analytic, norm(d) * slack_of_sum(us[u]) / x_scale)) c.verdict = Verdict::ok;
         ++report_.comparisons;
         significant = significant || c.significant;
         steepest = std::max({steepest, largest(gradients[u]), std::abs(slope.value)});
@@ -475,7 +489,7 @@ class Comparison {
     }
     ranking.file(finding);
     judge_vacuity(finding, !part.values.empty() && any_finite(subject_.outputs),
-                  significant && steepest > 1e3 * precision_.coarser_epsilon * natural_scale(i), doubt);
+                  significant && steepest > 1e3 * precision_.epsilon * natural_scale(i), doubt);
     note_what_was_left_out(finding);
     if (finding.verdict == Verdict::wrong) locate(i, finding);
     report_.findings.push_back(std::move(finding));
@@ -599,7 +613,7 @@ class Comparison {
             product += u[o] * dy[o];
             reach += std::abs(u[o] * dy[o]);
           }
-          compare_modes(ranking, i, product, gradient[i], v, reach, -1);
+          compare_modes(ranking, i, product, gradient[i], v, reach, slack_of_sum(u), -1);
           continue;
         }
         const double reach = largest(claimed_[i].values);
@@ -607,7 +621,7 @@ class Comparison {
           if (!std::isfinite(subject_.outputs[o])) continue;
           const std::size_t columns = claimed_[i].columns;
           const std::span<const double> row(claimed_[i].values.data() + o * columns, columns);
-          compare_modes(ranking, i, dy[o], row, v, reach, static_cast<std::int64_t>(o));
+          compare_modes(ranking, i, dy[o], row, v, reach, slack_at(o), static_cast<std::int64_t>(o));
           if (i >= numeric_.size()) continue;
           const double measured = dot(std::span(numeric_[i].values).subspan(o * columns, columns), v);
           squared_to_numeric += (dy[o] - measured) * (dy[o] - measured);
@@ -631,7 +645,7 @@ class Comparison {
   }
 
   void compare_modes(Ranking& ranking, std::size_t i, double forward_value, std::span<const double> row,
-                     const Values& v, double reach, std::int64_t output) {
+                     const Values& v, double reach, double slack, std::int64_t output) {
     double scale = 0.0;
     double expected = 0.0;
     for (std::size_t j = 0; j < v.size(); ++j) {
@@ -640,7 +654,7 @@ class Comparison {
     }
     // Where a slope is infinite both modes give infinities or NaN: the same kind will do.
     if (!std::isfinite(expected) && !std::isfinite(forward_value)) return;
-    const double tolerance = rounding_of_modes(std::max(scale, reach), norm(v), i);
+    const double tolerance = rounding_of_modes(std::max(scale, reach), i) + norm(v) * rounding_alone(i, slack);
     const double error = std::abs(forward_value - expected);
     const bool close = error <= tolerance;
     const double excess = close                  ? (tolerance > 0.0 ? error / tolerance : 0.0)
@@ -654,9 +668,9 @@ class Comparison {
   /// what linear functions have.)
   void judge_vacuity(GradcheckFinding& finding, bool compared, bool differs_from_zero, double doubt) {
     if (finding.verdict != Verdict::ok || differs_from_zero) return;
+    if (order_ != 1) return;
     // Differences may be exactly zero where derivatives, by another way, are not.
     found_.doubts.emplace(finding.input, std::max(doubt, nothing()));
-    if (order_ != 1) return;
     finding.verdict = Verdict::vacuous;
     finding.note = "the gradient is zero to rounding";
     if (!finding.worst.empty()) finding.worst.front().verdict = Verdict::vacuous;

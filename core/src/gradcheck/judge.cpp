@@ -34,9 +34,11 @@ Judgement judge(double analytic, const Slope& slope, const Scales& scales) {
   // Differences across a kink that happen to agree are no proof; sides that differ by rounding are no kink.
   const bool kink =
       slope.kink && std::abs(slope.above - slope.below) > std::max(scales.rough * scales.block, 2.0 * tolerance);
-  // Beside the function's own size rough differences are enough: for what is zero to rounding, and to a tenth.
-  const bool fair = doubt <= scales.fair * std::max(scales.natural, 1.0) &&
-                    (std::abs(analytic) <= std::max(scales.floor, scales.nothing) || doubt <= 0.1 * scales.block);
+  // Beside the function's own size rough differences are enough: for what is zero to rounding, and, where they are
+  // small, to a tenth.
+  const double size = std::max(scales.natural, 1.0);
+  const bool zero = std::abs(analytic) <= std::max(scales.floor, scales.nothing);
+  const bool fair = zero ? doubt <= scales.fair * size : doubt <= 1e-6 * size && doubt <= 0.1 * scales.block;
   if (close && !kink && (!rough || fair)) return j;
   if (slope.kink) {
     const double slack = scales.floor + 1e-3 * std::max(std::abs(slope.below), std::abs(slope.above));
