@@ -108,20 +108,21 @@ void Optimizer::expect_a_gradient() const {
   bool trained = false;
   for (const std::vector<Slot>& slots : slots_)
     for (const Slot& slot : slots) {
-      if (slot.parameter.has_grad()) return;
+      if (slot.steps > 0 || slot.parameter.has_grad()) return;
       trained = trained || slot.parameter.requires_grad();
       ++count;
     }
   if (trained)
     throw TapeError(fmt::format(
-        "[{}] none of {} parameters has a gradient: call backward() before step() and zero_grad() after it. If you do, "
-        "the model is another than the one whose parameters this optimiser holds: a copy (models and Parameters are "
-        "values), or it was replaced since",
+        "[{}] none of {} parameters has a gradient, nor ever had: call backward() before step() and zero_grad() after "
+        "it. If you do, the model is another than the one whose parameters this optimiser holds, a copy (models and "
+        "Parameters are values) or one that has replaced it; or no loss has reached this part yet, which "
+        "step({{.allow_no_gradient = true}}) allows",
         name_, count));
 }
 
-void Optimizer::step() {
-  expect_a_gradient();
+void Optimizer::step(const StepOptions& options) {
+  if (!options.allow_no_gradient) expect_a_gradient();
   const NoRecord pause;
   for (int group = 0; group < groups(); ++group) {
     ready_.clear();

@@ -258,9 +258,17 @@ BOOST_AUTO_TEST_CASE(a_step_without_any_gradient_is_an_error) {
   tape.backward(square(other));
   BOOST_CHECK_EXCEPTION(optimizer.step(), TapeError, says("[SGD] none of 2 parameters has a gradient"));
   BOOST_TEST(x.item() == 3.0);
+  optimizer.step({.allow_no_gradient = true});
   x.set_requires_grad(false);  // all are frozen: nothing is wanted
   optimizer.step();
   BOOST_TEST(x.item() == 3.0);
+  // One that a loss has reached before: an expert that is not chosen in each step.
+  x.set_requires_grad(true);
+  x.set_grad(tensor({1.0}));
+  optimizer.step();
+  optimizer.zero_grad();
+  optimizer.step();
+  BOOST_TEST(x.item() == 2.5);
 }
 
 BOOST_AUTO_TEST_CASE(gradients_stay_unshared) {

@@ -30,6 +30,11 @@ struct ParameterGroup {
   Options options = {};
 };
 
+struct StepOptions {
+  /// Whether it may be that no parameter has had a gradient yet.
+  bool allow_no_gradient = false;
+};
+
 class Optimizer {
  public:
   // Schedules refer to an optimiser: it stays where it is.
@@ -38,9 +43,10 @@ class Optimizer {
   virtual ~Optimizer() = default;
 
   /// Updates every parameter that has a gradient, in place and unrecorded. A tape that still holds a parameter's old
-  /// value notices (TapeError in its sweep). Throws TapeError where none has one, as when the model that was swept is a
-  /// copy of the one whose parameters are held, unless all of them are frozen.
-  void step();
+  /// value notices (TapeError in its sweep). Throws TapeError where none has one and none ever had, as when the model
+  /// that was swept is a copy of the one whose parameters are held; not where all are frozen, nor where the options
+  /// allow it: for a part of a model that a loss need not reach.
+  void step(const StepOptions& options = {});
   /// Forgets the gradients of all parameters.
   void zero_grad();
 
