@@ -31,7 +31,9 @@ BOOST_AUTO_TEST_CASE(shapes_print_where_ranges_do) {
 BOOST_AUTO_TEST_CASE(a_precision_would_cut_the_text) {
   const Tensor x = leaf({1.0, 2.0});
   BOOST_CHECK_EXCEPTION((void)fmt::format(fmt::runtime("{:.3}"), x), ValueError, says("take no precision"));
+  BOOST_CHECK_EXCEPTION((void)fmt::format(fmt::runtime("{:{}.3}"), x, 10), ValueError, says("take no precision"));
   BOOST_TEST(fmt::format("{:.>10}", x.shape()) == ".......[2]");
+  BOOST_TEST(fmt::format("{:>{}}.", x.shape(), 5) == "  [2].");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

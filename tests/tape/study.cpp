@@ -71,11 +71,11 @@ BOOST_AUTO_TEST_CASE(names_cannot_break_lines_or_reach_the_terminal) {
   Tape tape({.study = true});
   const Scope scope("a\nb\x1b[31m");
   Labelled op;
-  op.label = "c\td\x7f";
+  op.label = "c\td\x7f\u009b\u2028é";
   apply(op, x);
   const std::string text = to_string(tape);
   BOOST_TEST(text.find("in a\\nb\\x1b[31m\n") != std::string::npos, text);
-  BOOST_TEST(text.find("labelled(%0) {label=c\\td\\x7f}") != std::string::npos, text);
+  BOOST_TEST(text.find("labelled(%0) {label=c\\td\\x7f\\x9b\\u2028é}") != std::string::npos, text);
   BOOST_TEST(text.find('\x1b') == std::string::npos);
 }
 
@@ -94,6 +94,14 @@ BOOST_AUTO_TEST_CASE(a_long_tape_prints_its_ends) {
   BOOST_TEST(ends.find("  %49 = neg(%48)   [1] float64\n... 901 more nodes\n %951 = neg(%950)") != std::string::npos,
              ends.substr(1500, 300));
   BOOST_TEST(ends.find("%1000 = neg(%999)") != std::string::npos);
+  {  // what is left out counts, and has its rule
+    Tape tape;
+    Tensor y = x;
+    for (int i = 0; i < 1200; ++i) y = i == 600 ? exp(y) : y * x;
+    const std::string text = to_string(tape);
+    BOOST_TEST(text.find("\n  exp  y = ") != std::string::npos);
+    BOOST_TEST(text.substr(0, text.find('\n')).ends_with(", what several keep once"));
+  }
   BOOST_TEST(std::count(ends.begin(), ends.end(), '\n') == 1 + 50 + 1 + 50 + 2);
 }
 

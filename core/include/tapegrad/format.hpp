@@ -24,9 +24,11 @@ concept Printable = std::same_as<T, Tensor> || std::same_as<T, DType> || std::sa
 template <class T>
 struct WholeTextFormatter : TextFormatter {
   constexpr auto parse(fmt::format_parse_context& context) {
-    for (auto c = context.begin(); c != context.end() && *c != '}'; ++c) {
+    int depth = 0;  // of braces: a width may be an argument, {:{}}
+    for (auto c = context.begin(); c != context.end() && (*c != '}' || depth > 0); ++c) {
       const auto next = c + 1;
       const bool fills = next != context.end() && (*next == '<' || *next == '>' || *next == '^');
+      depth += *c == '{' ? 1 : *c == '}' ? -1 : 0;
       if (*c == '.' && !fills) throw ValueError("[format] tensors, shapes, dtypes and tapes take no precision");
     }
     return TextFormatter::parse(context);

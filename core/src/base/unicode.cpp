@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 
 namespace tapegrad {
 namespace {
@@ -50,18 +51,24 @@ void append_utf8(std::string& text, char32_t c) {
 }
 
 std::string on_one_line(std::string_view name) {
+  constexpr char32_t kLineSeparator = 0x2028, kParagraphSeparator = 0x2029;
   std::string line;
-  for (const char c : name) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\n') {
+  for (std::size_t i = 0; i < name.size();) {
+    const auto first = static_cast<unsigned char>(name[i]);
+    const std::string_view bytes = name.substr(i, length_from(first));
+    const char32_t c = decoded(bytes).front();
+    if (c == U'\n') {
       line += "\\n";
-    } else if (c == '\t') {
+    } else if (c == U'\t') {
       line += "\\t";
-    } else if (byte < 0x20U || byte == 0x7fU) {
-      line += fmt::format("\\x{:02x}", byte);
+    } else if (c < 0x20 || (c >= 0x7f && c < 0xa0 && (bytes.size() > 1 || first == 0x7fU))) {
+      line += fmt::format("\\x{:02x}", static_cast<std::uint32_t>(c));
+    } else if (c == kLineSeparator || c == kParagraphSeparator) {
+      line += fmt::format("\\u{:04x}", static_cast<std::uint32_t>(c));
     } else {
-      line += c;
+      line += bytes;
     }
+    i += bytes.size();
   }
   return line;
 }

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <ostream>
 #include <set>
 #include <sstream>
 
@@ -161,16 +162,13 @@ void append_rule(std::string& text, const std::string& rule, std::size_t indent)
   text += "\n";
 }
 
-void append_rules(std::string& text, const std::vector<NodeInfo>& nodes) {
-  std::vector<std::pair<std::string_view, std::string>> rules;
-  std::set<std::string_view> seen;
-  std::size_t width = 0;
-  for (const NodeInfo& n : nodes) {
-    if (n.math.empty() || !seen.insert(n.op).second) continue;
-    rules.emplace_back(n.op, readable_math(n.math));
-    width = std::max(width, n.op.size());
-  }
+/// Ops that have a formula, in the order in which they first come, and their formulas.
+using Rules = std::vector<std::pair<std::string_view, std::string>>;
+
+void append_rules(std::string& text, const Rules& rules) {
   if (rules.empty()) return;
+  std::size_t width = 0;
+  for (const auto& [op, rule] : rules) width = std::max(width, op.size());
   text += "rules (x̄ is the cotangent of x: ∂L/∂x)\n";
   for (const auto& [op, rule] : rules) {
     text += fmt::format("  {:<{}}  ", op, width);
@@ -185,8 +183,10 @@ std::string to_string(const Tape& tape) {
     std::string name, call, shapes, kept;
     std::vector<Studied> outputs;
   };
-  std::vector<NodeInfo> nodes;
+  std::vector<NodeInfo> nodes;  // those that are shown
   std::vector<Row> rows;
+  Rules rules;
+  std::set<std::string_view> seen;
   std::size_t call_width = 0;
   std::size_t shape_width = 0;
   std::size_t column = 0;  // where cotangents begin
@@ -194,8 +194,11 @@ std::string to_string(const Tape& tape) {
   std::size_t kept = 0;
   const std::int64_t left_out = tape.size() > kMostNodes ? tape.size() - 2 * kEnds : 0;
   for (std::int64_t i = 0; i < tape.size(); ++i) {
-    if (left_out > 0 && i == kEnds) i += left_out;
-    const NodeInfo& n = nodes.emplace_back(tape.node(i));
+    NodeInfo info = tape.node(i);
+    for (const NodeInfo::Kept& k : info.kept) kept += info.op != "leaf" ? k.bytes : 0;
+    if (!info.math.empty() && seen.insert(info.op).second) rules.emplace_back(info.op, readable_math(info.math));
+    if (left_out > 0 && i >= kEnds && i < kEnds + left_out) continue;
+    const NodeInfo& n = nodes.emplace_back(std::move(info));
     const Row& row =
         rows.emplace_back(Row{fmt::format("%{}", i), call_text(n), shapes_text(n), kept_text(n), studied(n)});
     if (row.call.size() <= kWidestCall) call_width = std::max(call_width, row.call.size());
@@ -203,7 +206,6 @@ std::string to_string(const Tape& tape) {
     for (const Studied& output : row.outputs)
       if (width_of(output.value) <= kWidestValue) column = std::max(column, width_of(output.value) + 3);
     scoped = scoped || !n.scope.empty();
-    for (const NodeInfo::Kept& k : n.kept) kept += n.op != "leaf" ? k.bytes : 0;
   }
   const bool shared = kept > tape.bytes_kept();
   const std::size_t name_width = rows.empty() ? 0 : rows.back().name.size();
@@ -225,7 +227,7 @@ std::string to_string(const Tape& tape) {
     text += line + "\n";
     for (const Studied& output : row.outputs) append(text, output, name_width + 3, column);
   }
-  append_rules(text, nodes);
+  append_rules(text, rules);
   return text;
 }
 
