@@ -133,6 +133,10 @@ void MultiHeadAttention::expect_cache_for(const Tensor& x, const AttentionCache&
     return seen.defined() && seen.dim() == 4 &&
            seen.shape() == Shape{x.size(0), num_heads_, cache.length(), embed_dim_ / num_heads_};
   };
+  for (const Tensor* seen : {&cache.key, &cache.value})
+    if (seen->defined() && seen->dtype() != x.dtype())
+      throw DTypeError(fmt::format("[MultiHeadAttention] {} {} with a cache of {}", to_string(x.dtype()),
+                                   to_string(x.shape()), to_string(seen->dtype())));
   if (!fits(cache.key) || !fits(cache.value))
     throw ShapeError(
         fmt::format("[MultiHeadAttention] expected a cache of keys and values [{}, {}, L, {}] for {}, got {} and {}",

@@ -97,7 +97,7 @@ inline void expect_caches(const char* stack, std::size_t caches, std::size_t lay
 /// Which of x's positions are valid, x [N, L, E] being the last ones of those that the mask speaks of.
 inline Mask last_positions(const Mask& mask, const Tensor& x) {
   const Tensor& positions = mask.positions();
-  if (!positions.defined() || x.dim() < 2) return {};
+  if (!positions.defined() || !x.defined() || x.dim() < 2) return {};
   return Mask::keep_positions(slice(positions, 1, {.start = std::max<std::int64_t>(0, positions.size(1) - x.size(1))}));
 }
 

@@ -468,6 +468,11 @@ BOOST_AUTO_TEST_CASE(a_cache_that_does_not_fit_is_refused_and_left_alone) {
   BOOST_CHECK_EXCEPTION(encoder.extend(tg::ones({2, 1, 4}), caches), tg::ValueError,
                         says("[TransformerEncoder] expected a cache for each of 2 layers, got 1"));
   const nn::MultiHeadAttention attention({.embed_dim = 4, .num_heads = 2});
+  nn::AttentionCache wide{tg::ones({2, 2, 3, 2}, {.dtype = tg::float64}), tg::ones({2, 2, 3, 2})};
+  BOOST_CHECK_EXCEPTION(attention.extend(tg::ones({2, 1, 4}), wide), tg::DTypeError,
+                        says("[MultiHeadAttention] float32 [2, 1, 4] with a cache of float64"));
+  BOOST_CHECK_EXCEPTION(encoder.layers[0].extend(tg::Tensor(), caches[0], tg::Mask::from_lengths({2}, 3)), tg::Error,
+                        says("[TransformerEncoderLayer] an input is undefined"));
   BOOST_CHECK_EXCEPTION(
       attention.recall(tg::ones({2, 1, 4}), {}), tg::ShapeError,
       says("expected a cache of keys and values [2, 2, L, 2] for [2, 1, 4], got no keys and no values"));

@@ -58,13 +58,14 @@ class MultiHeadAttention : public Module {
   /// Causal self-attention to a sequence that arrives piece by piece: x [N, L, E] are the positions that follow those
   /// in the cache, which they join. Piece after piece gives what one call with Mask::causal() gives, to rounding, and
   /// on a tape the same gradients. The mask says besides which of all positions so far are valid, [N, L so far], and
-  /// which pairs are kept, [.., L, L so far]. Throws ShapeError, also for a cache of another batch or attention; the
-  /// cache is then as it was.
+  /// which pairs are kept, [.., L, L so far]. The cache is copied as it grows. Throws ShapeError, also for a cache of
+  /// another batch or attention, and DTypeError, also for one of another dtype; the cache is then as it was.
   Tensor extend(const Tensor& x, AttentionCache& cache, const Mask& mask = {}) const;
 
   /// Projects key [N, Lk, kdim] and value [N, Lk, vdim] once for many calls of recall(). Throws ShapeError.
   AttentionCache remember(const Tensor& key, const Tensor& value) const;
-  /// recall(query, remember(key, value)) is operator()(query, key, value). Throws ShapeError, also for an empty cache.
+  /// recall(query, remember(key, value)) is operator()(query, key, value). Throws ShapeError, also for an empty cache,
+  /// and DTypeError.
   Tensor recall(const Tensor& query, const AttentionCache& cache, const Mask& mask = {}) const;
 
   Parameter in_proj_weight;                               // undefined when the widths differ
@@ -81,7 +82,7 @@ class MultiHeadAttention : public Module {
   Heads project(const Tensor& query, const Tensor& key, const Tensor& value) const;
   AttentionCache project(const Tensor& key, const Tensor& value) const;
   Tensor attend(const Heads& heads, const Mask& mask) const;
-  /// Throws ShapeError unless the cache is one of this attention for a batch as large as x's [N, L, E].
+  /// Throws ShapeError or DTypeError unless the cache is one of this attention for a batch as large as x's [N, L, E].
   void expect_cache_for(const Tensor& x, const AttentionCache& cache) const;
   Tensor part(const Tensor& x, std::int64_t first, std::int64_t count) const;
   Tensor split_heads(const Tensor& x) const;

@@ -15,9 +15,9 @@ Tensor sinusoidal_positions(std::int64_t length, std::int64_t features, DType dt
 /// Throws ShapeError for another number of features, ValueError for a negative first.
 ///
 /// Rows are computed in the first call that needs them, a sine or cosine per element, and kept for later calls, which
-/// cost an addition: for each dtype in use, as many as the longest L, and at most twice as many where L grew from call
-/// to call. A row's bits are the same at any L. Several threads may call a layer at once, or copy it while others call
-/// it; none waits for another's rows. Copies share the rows there are.
+/// cost an addition: for each dtype in use, as many as the largest first + L, and at most twice as many where that grew
+/// from call to call. A row's bits are the same at any L. Several threads may call a layer at once, or copy it while
+/// others call it; none waits for another's rows. Copies share the rows there are.
 class SinusoidalPosition : public Module {
  public:
   /// Throws ValueError for a negative number of features.
