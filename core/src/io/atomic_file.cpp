@@ -76,8 +76,12 @@ class TemporaryFile {
   void keep_permissions() const {
     struct stat old {};
     if (::stat(path_.c_str(), &old) != 0) return;
-    [[maybe_unused]] const int given = ::fchown(file_.get(), old.st_uid, old.st_gid);
-    if (::fchmod(file_.get(), old.st_mode & 07777) != 0) fail(path_, "keep its permissions", errno);
+    constexpr auto kSame = static_cast<uid_t>(-1);
+    const bool same_group =
+        ::fchown(file_.get(), old.st_uid, old.st_gid) == 0 || ::fchown(file_.get(), kSame, old.st_gid) == 0;
+    // What the group might do, another one may not.
+    const mode_t mode = old.st_mode & (same_group ? mode_t{07777} : mode_t{07777} & ~mode_t{S_IRWXG | S_ISGID});
+    if (::fchmod(file_.get(), mode) != 0) fail(path_, "keep its permissions", errno);
   }
 
   void write(std::span<const std::byte> bytes) const {

@@ -31,7 +31,7 @@ class NamedTensors {
   NamedTensors under(std::string_view prefix) const;
 
   bool contains(std::string_view name) const { return find(name) != nullptr; }
-  /// The tensor of that name, or nullptr.
+  /// The tensor of that name, or nullptr; of a list that stays, whose tensors it points to. contains() asks any list.
   const Tensor* find(std::string_view name) const&;
   const Tensor* find(std::string_view name) const&& = delete;
   /// The tensor of that name. Throws IndexError when there is none.
