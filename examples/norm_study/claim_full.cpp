@@ -217,7 +217,7 @@ Claim measure_true_batches(Laboratory& laboratory) {
     const Group* row = &groups[s * norms.size()];
     claim.measurements.rows.push_back(
         {fmt::format("{}", sizes[s]), points_text(row[0].runs), points_text(row[1].runs), points_text(row[2].runs),
-         against(laboratory, row[0], row[1]),
+         cell_text(compare(laboratory, row[0].runs, row[1].runs)),
          s + 1 == sizes.size() ? "" : cell_text(compare_losses(laboratory, loss_at(s, 1), loss_at(s, 0)))});
   }
   if (!chart.series.empty()) claim.charts = {chart};

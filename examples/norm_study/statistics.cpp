@@ -126,7 +126,7 @@ double norm_of_others(std::span<const double> squares, std::size_t own) {
   const double all = std::accumulate(squares.begin(), squares.end(), 0.0);
   double others = 0;
   for (std::size_t j = 0; j < squares.size(); ++j) others += j == own ? 0 : squares[j];
-  return all > 0 ? std::sqrt(others / all) : 0;
+  return all == 0 ? 0 : std::sqrt(others / all);
 }
 
 }  // namespace norm_study

@@ -87,7 +87,7 @@ struct ExactCheck {
 /// tapegrad::ValueError without checks.
 Verdict exact_verdict(std::span<const ExactCheck> checks, bool by_construction);
 
-/// What is left of a ratio (at least 1) on the scale of logarithms: 0 where it has become 1, 1 where it has stayed.
+/// What is left of a ratio (above 1) on the scale of logarithms: 0 where it has become 1, 1 where it has stayed.
 double left_of_ratio(double before, double after);
 
 /// Of the squared norms of parts: the norm of all but part `own` over the norm of all; 0 where all are 0.

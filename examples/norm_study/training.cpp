@@ -43,7 +43,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }  // namespace
 
 std::vector<EncodedWord> curve_words_of(std::span<const EncodedWord> words, std::size_t count) {
-  const std::size_t stride = std::max<std::size_t>(1, words.size() / count);
+  const std::size_t stride = std::max<std::size_t>(1, words.size() / std::max<std::size_t>(1, count));
   std::vector<EncodedWord> part;
   for (std::size_t i = 0; i < words.size(); i += stride) part.push_back(words[i]);
   return part;
