@@ -87,7 +87,7 @@ struct HalfBias32 : nn::Module {
 BOOST_AUTO_TEST_CASE(float32_modules_are_compared_with_differences_in_float64) {
   tg::manual_seed(3);
   const auto check = [](auto module, const tg::Shape& shape) {
-    for (tg::Tensor p : module.parameters()) nn::init::normal(p, 0.0, 0.5);
+    for (const tg::Tensor& p : module.parameters()) nn::init::normal(p, 0.0, 0.5);
     const tg::GradcheckReport report = nn::check_module(module, {tg::randn(shape)});
     BOOST_TEST(report.ok(), to_string(report));
     for (const tg::Tensor& p : module.parameters()) BOOST_TEST((p.dtype() == tg::float32));

@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(what_is_made_up_follows_the_logits_of_its_window) {
   constexpr std::int64_t kVocabulary = 7;
   tapegrad::manual_seed(4);
   CharacterModel model({.vocabulary = kVocabulary, .length = kLength, .embed = 8, .layers = 2, .heads = 2});
-  for (tapegrad::Tensor p : model.parameters())  // far from the start, where all characters are alike
+  for (const tapegrad::Tensor& p : model.parameters())  // far from the start, where all characters are alike
     tapegrad::nn::init::normal(p, 0.0, 0.7);
   tapegrad::nn::init::normal(model.position.weight, 0.0, 3.0);
   tapegrad::Generator generator(1);
