@@ -667,8 +667,7 @@ class Comparison {
   /// At order 1 a gradient that is zero to rounding, and to `doubt` by differences, proves nothing. (At order 2 it is
   /// what linear functions have.)
   void judge_vacuity(GradcheckFinding& finding, bool compared, bool differs_from_zero, double doubt) {
-    if (finding.verdict != Verdict::ok || differs_from_zero) return;
-    if (order_ != 1) return;
+    if (order_ != 1 || finding.verdict != Verdict::ok || differs_from_zero) return;
     // Differences may be exactly zero where derivatives, by another way, are not.
     found_.doubts.emplace(finding.input, std::max(doubt, nothing()));
     finding.verdict = Verdict::vacuous;
