@@ -144,14 +144,7 @@ struct TransformerEncoderLayerEntry {
       R"(h = N_1(x + A(x)),\ y = N_2(h + F(h));\quad \text{norm first: } h = x + A(N_1(x)),\ y = h + F(N_2(h)))";
   static catalogue::LayerSamples samples(Generator& g) {
     const auto layer = [](Norm norm, bool norm_first) {
-      return TransformerEncoderLayer({.embed_dim = 4,
-                                      .num_heads = 2,
-                                      .ffn_dim = 5,
-                                      .norm = norm,
-                                      .norm_first = norm_first,
-                                      .dropout = 0.1,
-                                      .activation = Activation::gelu,
-                                      .dtype = float64});
+      return TransformerEncoderLayer(sample_layer(norm, norm_first));
     };
     return {padded_encoder(g, "layer norm", layer(Norm::layer, false)),
             padded_encoder(g, "layer norm first", layer(Norm::layer, true)),
@@ -179,15 +172,7 @@ struct TransformerEncoderEntry {
   static constexpr std::string_view math = R"(y = N(E_n(\cdots E_1(x))))";
   static catalogue::LayerSamples samples(Generator& g) {
     const auto encoder = [](std::int64_t layers, bool norm_first, bool final_norm) {
-      return TransformerEncoder({.num_layers = layers,
-                                 .embed_dim = 4,
-                                 .num_heads = 2,
-                                 .ffn_dim = 3,
-                                 .norm_first = norm_first,
-                                 .dropout = 0.0,
-                                 .activation = Activation::gelu,
-                                 .final_norm = final_norm,
-                                 .dtype = float64});
+      return TransformerEncoder(sample_stack(layers, norm_first, final_norm));
     };
     return {padded_encoder(g, "two layers", encoder(2, false, false)),
             padded_encoder(g, "norm first and last", encoder(1, true, true))};

@@ -131,14 +131,7 @@ struct TransformerDecoderLayerEntry {
       R"(h = N_1(x + A(x)),\ g = N_2(h + A(h, m)),\ y = N_3(g + F(g));\quad \text{norm first: } h = x + A(N_1(x)),\ g = h + A(N_2(h), m),\ y = g + F(N_3(g)))";
   static catalogue::LayerSamples samples(Generator& g) {
     const auto layer = [](Norm norm, bool norm_first) {
-      return TransformerDecoderLayer({.embed_dim = 4,
-                                      .num_heads = 2,
-                                      .ffn_dim = 5,
-                                      .norm = norm,
-                                      .norm_first = norm_first,
-                                      .dropout = 0.1,
-                                      .activation = Activation::gelu,
-                                      .dtype = float64});
+      return TransformerDecoderLayer(sample_layer(norm, norm_first));
     };
     return {padded_decoder(g, "layer norm", layer(Norm::layer, false)),
             padded_decoder(g, "layer norm first", layer(Norm::layer, true)),
@@ -173,15 +166,7 @@ struct TransformerDecoderEntry {
   static constexpr std::string_view math = R"(y = N(D_n(\cdots D_1(x, m) \cdots, m)))";
   static catalogue::LayerSamples samples(Generator& g) {
     const auto decoder = [](std::int64_t layers, bool norm_first, bool final_norm) {
-      return TransformerDecoder({.num_layers = layers,
-                                 .embed_dim = 4,
-                                 .num_heads = 2,
-                                 .ffn_dim = 3,
-                                 .norm_first = norm_first,
-                                 .dropout = 0.0,
-                                 .activation = Activation::gelu,
-                                 .final_norm = final_norm,
-                                 .dtype = float64});
+      return TransformerDecoder(sample_stack(layers, norm_first, final_norm));
     };
     return {padded_decoder(g, "two layers", decoder(2, false, false)), decoder_in_pieces(g, decoder(2, true, true))};
   }

@@ -80,6 +80,31 @@ Tensor with_residual(bool norm_first, AnyNorm& norm, const Tensor& x, const Mask
   return normalize(norm, x + block(x), mask);
 }
 
+// Small ones for the catalogue, encoders' and decoders' alike.
+
+inline TransformerEncoderLayerOptions sample_layer(Norm norm, bool norm_first) {
+  return {.embed_dim = 4,
+          .num_heads = 2,
+          .ffn_dim = 5,
+          .norm = norm,
+          .norm_first = norm_first,
+          .dropout = 0.1,
+          .activation = Activation::gelu,
+          .dtype = float64};
+}
+
+inline TransformerEncoderOptions sample_stack(std::int64_t layers, bool norm_first, bool final_norm) {
+  return {.num_layers = layers,
+          .embed_dim = 4,
+          .num_heads = 2,
+          .ffn_dim = 3,
+          .norm_first = norm_first,
+          .dropout = 0.0,
+          .activation = Activation::gelu,
+          .final_norm = final_norm,
+          .dtype = float64};
+}
+
 /// linear2(dropout(activation(linear1(x))))
 inline Tensor feed_forward(Tensor x, const Linear& linear1, Activation activation, const Dropout& dropout,
                            const Linear& linear2) {
