@@ -29,6 +29,14 @@ void expect_option(bool holds, const char* schedule, std::string_view option, st
 
 bool is_rate(double value) { return std::isfinite(value) && value >= 0.0; }
 
+void expect_gamma(double gamma, const char* schedule) {
+  expect_option(std::isfinite(gamma) && gamma > 0.0, schedule, "gamma", "positive", gamma);
+}
+
+double decayed(double base, double gamma, std::int64_t times) {
+  return base * std::pow(gamma, static_cast<double>(times));
+}
+
 /// The entry of a state; the state must have `count` entries.
 const Tensor& entry(const NamedTensors& state, const char* name, std::size_t count, const char* schedule) {
   const Tensor* const found = state.find(name);
@@ -101,14 +109,40 @@ double WarmupCosine::rate(std::int64_t step, double base) const {
 
 StepLR::StepLR(Optimizer& optimizer, const StepLROptions& options) : Schedule(optimizer, "StepLR"), options_(options) {
   expect_option(options.step_size >= 1, name(), "step_size", "at least 1", options.step_size);
-  expect_option(std::isfinite(options.gamma) && options.gamma > 0.0, name(), "gamma", "positive", options.gamma);
+  expect_gamma(options.gamma, name());
   apply();
 }
 
 double StepLR::rate(std::int64_t step, double base) const {
-  const std::int64_t drops = step / options_.step_size;
-  return base * std::pow(options_.gamma, static_cast<double>(drops));
+  return decayed(base, options_.gamma, step / options_.step_size);
 }
+
+MultiStepLR::MultiStepLR(Optimizer& optimizer, const MultiStepLROptions& options)
+    : Schedule(optimizer, "MultiStepLR"), options_(options) {
+  std::int64_t before = 0;
+  for (const std::int64_t milestone : options.milestones) {
+    expect_option(milestone >= 0, name(), "a milestone", "at least 0", milestone);
+    expect_option(milestone >= before, name(), "a milestone", fmt::format("at least the one before it, {}", before),
+                  milestone);
+    before = milestone;
+  }
+  expect_gamma(options.gamma, name());
+  apply();
+}
+
+double MultiStepLR::rate(std::int64_t step, double base) const {
+  const std::vector<std::int64_t>& milestones = options_.milestones;
+  const auto ahead = std::upper_bound(milestones.begin(), milestones.end(), step);
+  return decayed(base, options_.gamma, ahead - milestones.begin());
+}
+
+ExponentialLR::ExponentialLR(Optimizer& optimizer, const ExponentialLROptions& options)
+    : Schedule(optimizer, "ExponentialLR"), options_(options) {
+  expect_gamma(options.gamma, name());
+  apply();
+}
+
+double ExponentialLR::rate(std::int64_t step, double base) const { return decayed(base, options_.gamma, step); }
 
 LambdaLR::LambdaLR(Optimizer& optimizer, std::function<double(std::int64_t)> factor)
     : Schedule(optimizer, "LambdaLR"), factor_(std::move(factor)) {

@@ -66,6 +66,27 @@ BOOST_AUTO_TEST_CASE(step_lr) {
   check_close(rates(optimizer, schedule, f["output.lr"].size(0)), f["output.lr"]);
 }
 
+BOOST_AUTO_TEST_CASE(multi_step_lr) {
+  const Fixture f("schedule_multi_step_lr");
+  SGD optimizer = sgd(number(f, "lr"));
+  MultiStepLR schedule(optimizer,
+                       {.milestones = f["input.milestones"].to_vector<std::int64_t>(), .gamma = number(f, "gamma")});
+  check_close(rates(optimizer, schedule, f["output.lr"].size(0)), f["output.lr"]);
+
+  SGD falling = sgd(1.0);
+  MultiStepLR from_the_start(falling, {.milestones = {0, 1}, .gamma = 0.5});
+  BOOST_TEST(falling.lr() == 0.5);
+  from_the_start.step();
+  BOOST_TEST(falling.lr() == 0.25);
+}
+
+BOOST_AUTO_TEST_CASE(exponential_lr) {
+  const Fixture f("schedule_exponential_lr");
+  SGD optimizer = sgd(number(f, "lr"));
+  ExponentialLR schedule(optimizer, {.gamma = number(f, "gamma")});
+  check_close(rates(optimizer, schedule, f["output.lr"].size(0)), f["output.lr"]);
+}
+
 BOOST_AUTO_TEST_CASE(a_schedule_of_ones_own) {
   SGD optimizer(std::vector<ParameterGroup<SgdOptions>>{{{zeros({1})}, {.lr = 1.0}}, {{zeros({1})}, {.lr = 8.0}}});
   const auto halves = [](std::int64_t step) { return std::ldexp(1.0, -static_cast<int>(step)); };
@@ -192,6 +213,14 @@ BOOST_AUTO_TEST_CASE(bad_options) {
   BOOST_CHECK_EXCEPTION(StepLR(optimizer, {.gamma = -0.5}), ValueError,
                         says("[StepLR] gamma must be positive, got -0.5"));
   BOOST_CHECK_THROW(StepLR(optimizer, {.gamma = 0.0}), ValueError);
+  BOOST_CHECK_EXCEPTION(MultiStepLR(optimizer, {.milestones = {-1, 2}}), ValueError,
+                        says("[MultiStepLR] a milestone must be at least 0, got -1"));
+  BOOST_CHECK_EXCEPTION(MultiStepLR(optimizer, {.milestones = {4, 2}}), ValueError,
+                        says("[MultiStepLR] a milestone must be at least the one before it, 4, got 2"));
+  BOOST_CHECK_EXCEPTION(MultiStepLR(optimizer, {.milestones = {4}, .gamma = -1.0}), ValueError,
+                        says("[MultiStepLR] gamma must be positive, got -1"));
+  BOOST_CHECK_EXCEPTION(ExponentialLR(optimizer, {.gamma = 0.0}), ValueError,
+                        says("[ExponentialLR] gamma must be positive, got 0"));
   BOOST_CHECK_THROW(ReduceLROnPlateau(optimizer, {.factor = 1.0}), ValueError);
   BOOST_CHECK_EXCEPTION(ReduceLROnPlateau(optimizer, {.factor = 1.5}), ValueError,
                         says("[ReduceLROnPlateau] factor must be in (0, 1), got 1.5"));

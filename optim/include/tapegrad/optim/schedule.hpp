@@ -73,7 +73,7 @@ struct StepLROptions {
   double gamma = 0.1;
 };
 
-/// lr gamma^floor(step / step_size); with step_size 1 PyTorch's ExponentialLR.
+/// lr gamma^floor(step / step_size).
 class StepLR final : public Schedule {
  public:
   /// Throws ValueError for a step_size below 1 or a gamma that is not positive.
@@ -82,6 +82,37 @@ class StepLR final : public Schedule {
  private:
   double rate(std::int64_t step, double base) const override;
   StepLROptions options_;
+};
+
+struct MultiStepLROptions {
+  std::vector<std::int64_t> milestones;  ///< in rising order
+  double gamma = 0.1;
+};
+
+/// lr gamma^n, where n is the number of milestones that are at most the step. A milestone given twice counts twice.
+class MultiStepLR final : public Schedule {
+ public:
+  /// Throws ValueError for milestones that are negative or not in rising order or a gamma that is not positive.
+  MultiStepLR(Optimizer& optimizer, const MultiStepLROptions& options);
+
+ private:
+  double rate(std::int64_t step, double base) const override;
+  MultiStepLROptions options_;
+};
+
+struct ExponentialLROptions {
+  double gamma = 0.1;
+};
+
+/// lr gamma^step.
+class ExponentialLR final : public Schedule {
+ public:
+  /// Throws ValueError for a gamma that is not positive.
+  ExponentialLR(Optimizer& optimizer, const ExponentialLROptions& options);
+
+ private:
+  double rate(std::int64_t step, double base) const override;
+  ExponentialLROptions options_;
 };
 
 /// lr factor(step): any other schedule. The function is not part of the state.
