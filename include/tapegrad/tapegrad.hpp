@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tapegrad/array/memory.hpp"
+#include "tapegrad/array/print_options.hpp"
 #include "tapegrad/base/callable.hpp"
 #include "tapegrad/base/dtype.hpp"
 #include "tapegrad/base/error.hpp"

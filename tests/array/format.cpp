@@ -1,4 +1,5 @@
-// Every text is what NumPy 1.24's array2string(a, precision=4, separator=", ") gives.
+// Every text is what NumPy 1.24's array2string(a, precision=4, separator=", ") gives, or with the options that are
+// given.
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <initializer_list>
@@ -6,8 +7,11 @@
 #include <vector>
 
 #include "array/array.hpp"
+#include "says.hpp"
+#include "tapegrad/base/error.hpp"
 
 using tapegrad::Shape;
+using tapegrad::test::says;
 using namespace tapegrad::array;
 
 namespace {
@@ -105,8 +109,33 @@ BOOST_AUTO_TEST_CASE(large_arrays_are_shortened) {
              "[[   0,    1],\n [   2,    3],\n [   4,    5],\n ...,\n [1994, 1995],\n [1996, 1997],\n [1998, 1999]]");
 }
 
-// Where we differ from NumPy: no elements show their shape.
-BOOST_AUTO_TEST_CASE(our_own) { BOOST_TEST(to_string(Array({2, 0}, tapegrad::float32)) == "[] of shape [2, 0]"); }
+BOOST_AUTO_TEST_CASE(options_are_numpys) {
+  const Array thirds = of({3}, {1.0 / 3, 2.0 / 3, 1});
+  BOOST_TEST(to_string(thirds, {.precision = 8}) == "[0.33333333, 0.66666667, 1.        ]");
+  BOOST_TEST(to_string(thirds, {.precision = 17}) == "[0.3333333333333333, 0.6666666666666666, 1.                ]");
+  BOOST_TEST(to_string(thirds, {.precision = 0}) == "[0., 1., 1.]");
+  BOOST_TEST(to_string(of({2}, {1.23456e-9, 1}), {.precision = 2}) == "[1.23e-09, 1.00e+00]");
+  BOOST_TEST(to_string(counting({10}), {.threshold = 9}) == "[0, 1, 2, ..., 7, 8, 9]");
+  BOOST_TEST(to_string(counting({10}), {.threshold = 9, .edge_items = 1}) == "[0, ..., 9]");
+  BOOST_TEST(to_string(counting({10}), {.threshold = 10, .edge_items = 1}) == "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]");
+  BOOST_TEST(to_string(counting({2, 6}), {.line_width = 14}) ==
+             "[[ 0,  1,  2,\n   3,  4,  5],\n [ 6,  7,  8,\n   9, 10, 11]]");
+  for (const int width : {8, 9, 10})  // no room for the brackets
+    BOOST_TEST(to_string(counting({2, 3}), {.line_width = width}) == "[[0, 1,\n  2],\n [3, 4,\n  5]]");
+  BOOST_TEST(to_string(counting({2, 3}), {.line_width = 11}) == "[[0, 1, 2],\n [3, 4, 5]]");
+  BOOST_TEST(to_string(counting({2, 2}), {.line_width = 0}) == "[[0,\n  1],\n [2,\n  3]]");
+  BOOST_CHECK_EXCEPTION(to_string(thirds, {.precision = -1}), tapegrad::ValueError,
+                        says("[to_string] precision must be in [0, 100], got -1"));
+  BOOST_CHECK_EXCEPTION(to_string(thirds, {.edge_items = -1}), tapegrad::ValueError,
+                        says("[to_string] edge_items must be at least 0, got -1"));
+}
+
+// Where we differ from NumPy: no elements show their shape, and edges of no items leave none (NumPy shows the last all
+// the same).
+BOOST_AUTO_TEST_CASE(our_own) {
+  BOOST_TEST(to_string(Array({2, 0}, tapegrad::float32)) == "[] of shape [2, 0]");
+  BOOST_TEST(to_string(counting({10}), {.threshold = 9, .edge_items = 0}) == "[...]");
+}
 
 BOOST_AUTO_TEST_CASE(views_print_as_they_look) {
   const Array a = counting({2, 3});

@@ -29,7 +29,9 @@ struct WholeTextFormatter : TextFormatter {
       const auto next = c + 1;
       const bool fills = next != context.end() && (*next == '<' || *next == '>' || *next == '^');
       depth += *c == '{' ? 1 : *c == '}' ? -1 : 0;
-      if (*c == '.' && !fills) throw ValueError("[format] tensors, shapes, dtypes and tapes take no precision");
+      if (*c == '.' && !fills)
+        throw ValueError(
+            "[format] tensors, shapes, dtypes and tapes take no precision: to_string(x, {.precision = 8}) does");
     }
     return TextFormatter::parse(context);
   }

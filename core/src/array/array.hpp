@@ -12,6 +12,7 @@
 #include "array/allocator.hpp"
 #include "array/round_up.hpp"
 #include "base/ref.hpp"
+#include "tapegrad/array/print_options.hpp"
 #include "tapegrad/base/dtype.hpp"
 #include "tapegrad/base/shape.hpp"
 
@@ -145,7 +146,8 @@ void assign(const Array& target, const Array& source);
 /// Sets every element; the value is converted to the dtype.
 void fill(const Array& target, double value);
 
-/// NumPy's way of printing: nested brackets, aligned columns, large arrays shortened with dots.
-std::string to_string(const Array& a);
+/// NumPy's way of printing: nested brackets, aligned columns, large arrays shortened with dots. Throws ValueError for
+/// options out of their range.
+std::string to_string(const Array& a, const PrintOptions& options = {});
 
 }  // namespace tapegrad::array

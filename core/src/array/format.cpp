@@ -1,4 +1,4 @@
-// NumPy's way of printing arrays: numpy.array2string(a, precision=4, separator=", "), of which
+// NumPy's way of printing arrays: numpy.array2string(a, separator=", "), of which
 // numpy/core/arrayprint.py is the definition.
 #include <fmt/format.h>
 
@@ -11,14 +11,12 @@
 #include <vector>
 
 #include "array/array.hpp"
+#include "tapegrad/base/error.hpp"
 
 namespace tapegrad::array {
 namespace {
 
-constexpr std::int64_t kSummarise = 1000;  // elements above which the middle of long dimensions is left out
-constexpr std::int64_t kEdgeItems = 3;
-constexpr std::size_t kPrecision = 4;
-constexpr std::size_t kLineWidth = 75;
+constexpr int kMostDigits = 100;
 constexpr std::string_view kSeparator = ", ";
 
 /// A number as text, in the parts that are aligned: "-12." "5" or "1." "25" "e+" "07".
@@ -41,11 +39,11 @@ Digits digits_of(T v, std::chars_format notation, Precision... precision) {
           std::string(text.substr(end))};
 }
 
-/// The fewest digits, but no more than kPrecision behind the point and no zeros at their end.
+/// The fewest digits, but no more than `precision` behind the point and no zeros at their end.
 template <class T>
-Digits few_digits(T v, std::chars_format notation) {
+Digits few_digits(T v, std::chars_format notation, int precision) {
   Digits d = digits_of(v, notation);
-  if (d.fraction.size() > kPrecision) d = digits_of(v, notation, static_cast<int>(kPrecision));
+  if (d.fraction.size() > static_cast<std::size_t>(precision)) d = digits_of(v, notation, precision);
   d.fraction.erase(d.fraction.find_last_not_of('0') + 1);
   return d;
 }
@@ -54,7 +52,7 @@ Digits few_digits(T v, std::chars_format notation) {
 template <class T>
 class FloatFormat {
  public:
-  explicit FloatFormat(const std::vector<T>& shown) {
+  FloatFormat(const std::vector<T>& shown, int precision) : precision_(precision) {
     T largest = 0;
     T smallest = std::numeric_limits<T>::infinity();
     for (const T v : shown) {
@@ -70,7 +68,7 @@ class FloatFormat {
         special = std::max(special, special_text(v).size());
         continue;
       }
-      const Digits d = few_digits(v, notation_);
+      const Digits d = few_digits(v, notation_, precision_);
       left_ = std::max(left_, d.whole.size());
       fraction_ = std::max(fraction_, d.fraction.size());
       exponent_ = std::max(exponent_, d.exponent.size());
@@ -81,7 +79,7 @@ class FloatFormat {
   std::string operator()(T v) const {
     if (!std::isfinite(v)) return fmt::format("{:>{}}", special_text(v), left_ + fraction_ + exponent_);
     if (notation_ == std::chars_format::fixed) {
-      const Digits d = few_digits(v, notation_);
+      const Digits d = few_digits(v, notation_, precision_);
       return fmt::format("{:>{}}{:<{}}", d.whole, left_, d.fraction, fraction_);
     }
     const Digits d = digits_of(v, notation_, static_cast<int>(fraction_));
@@ -95,6 +93,7 @@ class FloatFormat {
     return std::isnan(v) ? "nan" : v > 0 ? "inf" : "-inf";  // NaN whatever its sign bit
   }
 
+  int precision_;
   std::chars_format notation_ = std::chars_format::fixed;
   std::size_t left_ = 0;      // to the point, which counts
   std::size_t fraction_ = 0;  // behind it
@@ -115,26 +114,28 @@ class IntegerFormat {
 template <class T>
 class Printer {
  public:
-  explicit Printer(const Array& a) : a_(a), summarise_(a.shape.numel() > kSummarise) {}
+  Printer(const Array& a, const PrintOptions& options)
+      : a_(a), options_(options), summarise_(a.shape.numel() > options.threshold) {}
 
   template <class MakeFormat>
   std::string print(const MakeFormat& make_format) const {
     std::vector<T> shown;
     collect(0, 0, shown);
     const auto format = make_format(shown);
-    return text(0, 0, kLineWidth, format);
+    return text(0, 0, 1, format);
   }
 
  private:
-  bool cut(int d) const { return summarise_ && a_.shape[d] > 2 * kEdgeItems; }
+  bool cut(int d) const { return summarise_ && (a_.shape[d] - 1) / 2 >= options_.edge_items; }
 
   /// Calls body(i) for the entries of dimension d that are shown, and gap() where others are left out.
   template <class Body, class Gap>
   void each_shown(int d, const Body& body, const Gap& gap) const {
     for (std::int64_t i = 0; i < a_.shape[d]; ++i) {
-      if (cut(d) && i == kEdgeItems) {
+      if (cut(d) && i == options_.edge_items) {
         gap();
-        i = a_.shape[d] - kEdgeItems;
+        i = a_.shape[d] - options_.edge_items;
+        if (i == a_.shape[d]) return;
       }
       body(i);
     }
@@ -149,9 +150,9 @@ class Printer {
         d, [&](std::int64_t i) { collect(d + 1, at + i * a_.strides[d], shown); }, [] {});
   }
 
-  /// What stands at `at` in dimensions d and up; `width` is what a line has room for before the brackets that close.
+  /// What stands at `at` in dimensions d and up; a line leaves room for `closing` brackets.
   template <class Format>
-  std::string text(int d, std::int64_t at, std::size_t width, const Format& format) const {
+  std::string text(int d, std::int64_t at, std::size_t closing, const Format& format) const {
     if (d == a_.shape.rank()) return format(a_.as<T>()[at]);
     const std::string indent(static_cast<std::size_t>(d) + 1, ' ');
     std::string done = "[";
@@ -161,16 +162,17 @@ class Printer {
           d,
           [&](std::int64_t i) {
             if (i > 0) done += separator;
-            done += text(d + 1, at + i * a_.strides[d], width - 1, format);
+            done += text(d + 1, at + i * a_.strides[d], closing + 1, format);
           },
           [&] { done += separator + "..."; });
       return done + ']';
     }
+    const auto width = static_cast<std::size_t>(options_.line_width);
     std::size_t line = indent.size();  // the length of the last line so far
     const auto append = [&](const std::string& word) {
       if (line > indent.size()) {
         done += kSeparator.front();
-        if (line + kSeparator.size() + word.size() > width - 1) {
+        if (line + kSeparator.size() + word.size() + closing > width) {
           done += '\n' + indent;
           line = indent.size();
         } else {
@@ -187,23 +189,35 @@ class Printer {
   }
 
   const Array& a_;
+  const PrintOptions& options_;
   bool summarise_;
 };
 
 }  // namespace
 
-std::string to_string(const Array& a) {
+std::string to_string(const Array& a, const PrintOptions& options) {
+  const auto expect = [](bool holds, std::string_view option, std::string_view domain, std::int64_t value) {
+    if (!holds) throw ValueError(fmt::format("[to_string] {} must be {}, got {}", option, domain, value));
+  };
+  expect(options.precision >= 0 && options.precision <= kMostDigits, "precision", "in [0, 100]", options.precision);
+  expect(options.threshold >= 0, "threshold", "at least 0", options.threshold);
+  expect(options.edge_items >= 0, "edge_items", "at least 0", options.edge_items);
+  expect(options.line_width >= 0, "line_width", "at least 0", options.line_width);
+  const auto floats = [&]<class T>(T) {
+    return Printer<T>(a, options).print([&](const std::vector<T>& shown) {
+      return FloatFormat<T>(shown, options.precision);
+    });
+  };
   if (a.shape.numel() == 0) return fmt::format("[] of shape {}", tapegrad::to_string(a.shape));
   switch (a.dtype) {
-    case DType::float32:
-      return Printer<float>(a).print([](const std::vector<float>& shown) { return FloatFormat<float>(shown); });
-    case DType::float64:
-      return Printer<double>(a).print([](const std::vector<double>& shown) { return FloatFormat<double>(shown); });
+    case DType::float32: return floats(float{});
+    case DType::float64: return floats(double{});
     case DType::int64:
-      return Printer<std::int64_t>(a).print(
-          [](const std::vector<std::int64_t>& shown) { return IntegerFormat(shown); });
+      return Printer<std::int64_t>(a, options).print([](const std::vector<std::int64_t>& shown) {
+        return IntegerFormat(shown);
+      });
     case DType::boolean:
-      return Printer<bool>(a).print([&a](const std::vector<bool>&) {
+      return Printer<bool>(a, options).print([&a](const std::vector<bool>&) {
         return [whole = a.shape.rank() > 0](bool v) { return std::string(v ? whole ? " True" : "True" : "False"); };
       });
   }

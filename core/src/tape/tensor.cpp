@@ -226,7 +226,9 @@ void Tensor::register_hook(GradientHook hook) {
 
 Tensor Tensor::detach() const { return wrap(array_of(*this)); }
 
-std::string to_string(const Tensor& x) { return x.defined() ? array::to_string(array_of(x)) : "undefined"; }
+std::string to_string(const Tensor& x, const PrintOptions& options) {
+  return x.defined() ? array::to_string(array_of(x), options) : "undefined";
+}
 
 std::ostream& operator<<(std::ostream& stream, const Tensor& x) { return stream << to_string(x); }
 

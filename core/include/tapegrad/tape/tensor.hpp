@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "tapegrad/array/print_options.hpp"
 #include "tapegrad/base/callable.hpp"
 #include "tapegrad/base/dtype.hpp"
 #include "tapegrad/base/shape.hpp"
@@ -145,8 +146,9 @@ class Tensor {
 };
 
 /// What fmt::print("{}", x) prints: NumPy's array2string(x, precision=4, separator=", ") to the letter, but that a
-/// tensor without elements shows its shape.
-std::string to_string(const Tensor& x);
+/// tensor without elements shows its shape. to_string(x, {.precision = 8}) shows more digits. Throws ValueError for a
+/// precision outside [0, 100] and for other options below 0.
+std::string to_string(const Tensor& x, const PrintOptions& options = {});
 std::ostream& operator<<(std::ostream& stream, const Tensor& x);
 
 }  // namespace tapegrad
