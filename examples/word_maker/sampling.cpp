@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/sample.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -39,18 +40,6 @@ std::vector<double> distribution(std::span<const float> logits, const SamplingOp
   }
   for (double& p : probabilities) p /= sum;
   return probabilities;
-}
-
-Token draw(std::span<const double> probabilities, double u) {
-  double passed = 0;
-  std::size_t last = 0;
-  for (std::size_t i = 0; i < probabilities.size(); ++i) {
-    if (probabilities[i] == 0.0) continue;
-    passed += probabilities[i];
-    last = i;
-    if (u < passed) break;
-  }
-  return static_cast<Token>(last);  // the last possible one where the sum is rounded to less than 1
 }
 
 namespace {
@@ -106,12 +95,20 @@ std::vector<Sequence> make_up(CharacterModel& model, Kind kind, const MakeUpOpti
     const tg::Tensor logits = read(made);
     const auto values = logits.data<float>();
     const auto rows = static_cast<std::size_t>(logits.size(1)), width = static_cast<std::size_t>(logits.size(2));
+    std::vector<double> probabilities;
     for (std::size_t n = 0; n < made.size(); ++n) {
       const auto row = values.subspan(((n + 1) * rows - 1) * width, width);
       std::vector<float> next(row.begin(), row.end());
       if (kind == Kind::text) next[kBoundary] = -std::numeric_limits<float>::infinity();
-      const double u = generator.uniform();  // for ended words too: where one ends changes no other
-      made[n].push_back(ended[n] ? kBoundary : draw(distribution(next, options.sampling), u));
+      const std::vector<double> p = distribution(next, options.sampling);
+      probabilities.insert(probabilities.end(), p.begin(), p.end());
+    }
+    // For ended words too: where one ends changes no other.
+    const tg::Tensor drawn =
+        tg::multinomial(tg::from_vector(probabilities, {static_cast<std::int64_t>(made.size()), logits.size(2)}), 1,
+                        generator, {.replacement = true});
+    for (std::size_t n = 0; n < made.size(); ++n) {
+      made[n].push_back(ended[n] ? kBoundary : static_cast<Token>(drawn.data<std::int64_t>()[n]));
       if (made[n].back() == kBoundary) ended[n] = true;
     }
   }

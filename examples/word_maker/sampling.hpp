@@ -23,9 +23,6 @@ struct SamplingOptions {
 /// for a negative or non-finite temperature, a negative top_k, and logits none of which is finite.
 std::vector<double> distribution(std::span<const float> logits, const SamplingOptions& options);
 
-/// The token at which the running sum of the probabilities passes u, 0 <= u < 1. Never one of probability 0.
-Token draw(std::span<const double> probabilities, double u);
-
 struct MakeUpOptions {
   std::int64_t count = 1;
   /// What each begins with.

@@ -37,6 +37,7 @@
 #include "tapegrad/ops/pool.hpp"
 #include "tapegrad/ops/recurrent.hpp"
 #include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/sample.hpp"
 #include "tapegrad/ops/scan.hpp"
 #include "tapegrad/ops/softmax.hpp"
 #include "tapegrad/ops/sort.hpp"

@@ -58,30 +58,6 @@ BOOST_AUTO_TEST_CASE(options_outside_the_domain_are_told) {
   BOOST_CHECK_THROW(distribution(std::vector<float>{std::nanf("")}, {}), tapegrad::ValueError);
 }
 
-BOOST_AUTO_TEST_CASE(each_token_takes_its_share_of_the_unit_interval) {
-  const std::vector<double> probabilities{0, .25, .5, 0, .25, 0};
-  BOOST_TEST(draw(probabilities, 0.0) == 1);
-  BOOST_TEST(draw(probabilities, 0.249) == 1);
-  BOOST_TEST(draw(probabilities, 0.25) == 2);
-  BOOST_TEST(draw(probabilities, 0.749) == 2);
-  BOOST_TEST(draw(probabilities, 0.75) == 4);
-  BOOST_TEST(draw(std::vector<double>{.3, .3, .3, 0}, 0.999999) == 2);  // a sum rounded below 1
-}
-
-// 10,000 draws: the counts' chi-square with three degrees of freedom exceeds 21.1 once in 10,000 seeds.
-BOOST_AUTO_TEST_CASE(draws_follow_the_distribution) {
-  const std::vector<double> probabilities = distribution(kLogits, {});
-  tapegrad::Generator generator(5);
-  std::vector<double> counts(kLogits.size(), 0);
-  constexpr double kDraws = 10000;
-  for (int i = 0; i < static_cast<int>(kDraws); ++i)
-    counts[static_cast<std::size_t>(draw(probabilities, generator.uniform()))] += 1;
-  double chi_square = 0;
-  for (std::size_t i = 0; i < counts.size(); ++i)
-    chi_square += std::pow(counts[i] - kDraws * probabilities[i], 2) / (kDraws * probabilities[i]);
-  BOOST_TEST(chi_square < 21.1);
-}
-
 BOOST_AUTO_TEST_CASE(words_begin_with_the_prefix_and_end_in_time) {
   tapegrad::manual_seed(1);
   CharacterModel model({.vocabulary = 5, .length = 6, .embed = 8, .layers = 1, .heads = 2});

@@ -1,0 +1,101 @@
+#include "tapegrad/ops/sample.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "kernels/parallel.hpp"
+#include "tape/expect.hpp"
+#include "tape/tensor_impl.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/tape/create.hpp"
+
+namespace tapegrad {
+namespace {
+
+constexpr const char* kName = "multinomial";
+
+/// With replacement: draw d takes the index at which the running sum of the weights passes the d-th number's share of
+/// their total. It is never one of weight 0.
+template <class T>
+void draw_again(const T* weights, std::int64_t n, std::span<std::int64_t> drawn, const RandomStream& stream,
+                std::uint64_t first) {
+  std::vector<double> sums(static_cast<std::size_t>(n));
+  double sum = 0.0;
+  for (std::int64_t i = 0; i < n; ++i) sums[static_cast<std::size_t>(i)] = sum += static_cast<double>(weights[i]);
+  for (std::int64_t& index : drawn)
+    index = std::upper_bound(sums.begin(), sums.end(), stream.uniform64(first++) * sum) - sums.begin();
+}
+
+/// Without: index i has the key Exponential(1) / weights[i], and the smallest keys come first.
+template <class T>
+void draw_once(const T* weights, std::int64_t n, std::span<std::int64_t> drawn, const RandomStream& stream,
+               std::uint64_t first) {
+  std::vector<std::pair<double, std::int64_t>> keys;
+  for (std::int64_t i = 0; i < n; ++i)
+    if (weights[i] > T{0})
+      keys.emplace_back(-std::log1p(-stream.uniform64(first + static_cast<std::uint64_t>(i))) / weights[i], i);
+  const auto end = keys.begin() + static_cast<std::ptrdiff_t>(drawn.size());
+  std::partial_sort(keys.begin(), end, keys.end());
+  std::transform(keys.begin(), end, drawn.begin(), [](const auto& key) { return key.second; });
+}
+
+/// Throws ValueError unless the row's weights are probabilities up to a factor, `least` of them above 0.
+template <class T>
+void expect_weights(const T* weights, std::int64_t n, std::int64_t row, std::int64_t least) {
+  std::int64_t possible = 0;
+  double sum = 0.0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    if (!(weights[i] >= T{0}) || std::isinf(weights[i]))
+      throw ValueError(
+          fmt::format("[{}] weights must be finite and at least 0, got {} at {} of row {}", kName, weights[i], i, row));
+    possible += weights[i] > T{0} ? 1 : 0;
+    sum += static_cast<double>(weights[i]);
+  }
+  if (std::isinf(sum))
+    throw ValueError(fmt::format("[{}] the weights of row {} add up to more than double holds", kName, row));
+  if (possible < least)
+    throw ValueError(fmt::format("[{}] row {} has {} weights above 0, needed are {}", kName, row, possible, least));
+}
+
+}  // namespace
+
+Tensor multinomial(const Tensor& weights, std::int64_t count, Generator& generator, MultinomialOptions options) {
+  expect_floating(kName, weights);
+  if (weights.dim() == 0) throw ShapeError(fmt::format("[{}] expected weights [.., n], got a scalar", kName));
+  if (count < 0) throw ValueError(fmt::format("[{}] expected a count of at least 0, got {}", kName, count));
+  const std::int64_t n = weights.size(-1);
+  Shape shape = weights.shape();
+  shape.erase(shape.rank() - 1);
+  const std::int64_t rows = shape.numel();
+  shape.push_back(count);
+  Tensor indices = empty(shape, {.dtype = int64});
+  const std::int64_t numbers = options.replacement ? count : n;  // of a row
+  const auto fill = [&]<class T>(T) {
+    const array::Array values = contiguous_array(weights);
+    const T* const w = values.as<T>();
+    for (std::int64_t row = 0; row < rows; ++row)
+      expect_weights(w + row * n, n, row, options.replacement ? std::min<std::int64_t>(count, 1) : count);
+    const RandomStream stream = generator.reserve(static_cast<std::uint64_t>(rows * numbers));
+    std::int64_t* const out = array_of(indices).as<std::int64_t>();
+    kernels::parallel_for(rows, 1, rows * (n + numbers) * 100, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row)
+        (options.replacement ? draw_again<T> : draw_once<T>)(w + row * n, n,
+                                                             std::span<std::int64_t>(out + row * count,
+                                                                                     static_cast<std::size_t>(count)),
+                                                             stream, static_cast<std::uint64_t>(row * numbers));
+    });
+  };
+  weights.dtype() == float32 ? fill(float{}) : fill(double{});
+  return indices;
+}
+
+Tensor multinomial(const Tensor& weights, std::int64_t count, MultinomialOptions options) {
+  return multinomial(weights, count, default_generator(), options);
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,136 @@
+#include "tapegrad/ops/sample.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "kernels/always_teams.hpp"
+#include "says.hpp"
+#include "tapegrad/base/threads.hpp"
+#include "tapegrad/tape/create.hpp"
+
+using namespace tapegrad;
+using tapegrad::test::says;
+
+namespace {
+
+using Row = std::vector<std::int64_t>;
+
+Tensor row(const std::vector<double>& weights) {
+  return from_vector(weights, {static_cast<std::int64_t>(weights.size())});
+}
+
+/// Pearson's statistic of what was counted against what was expected.
+double chi_square(const std::map<Row, double>& counts, const std::map<Row, double>& expected) {
+  double sum = 0.0;
+  for (const auto& [outcome, mean] : expected) {
+    const auto found = counts.find(outcome);
+    sum += std::pow((found == counts.end() ? 0.0 : found->second) - mean, 2) / mean;
+  }
+  return sum;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(sample)
+
+// With replacement: the index whose part of the running sum holds the stream's number, from the definition.
+BOOST_AUTO_TEST_CASE(each_index_takes_its_share_of_the_unit_interval) {
+  const std::vector<double> weights{0, 1, 2, 0, 1, 0};
+  Generator generator(3);
+  const RandomStream stream = generator.state();
+  const Row drawn = multinomial(row(weights), 200, generator, {.replacement = true}).to_vector<std::int64_t>();
+  for (std::size_t d = 0; d < drawn.size(); ++d) {
+    const double u = stream.uniform64(d);
+    BOOST_TEST(drawn[d] == (u < 0.25 ? 1 : u < 0.75 ? 2 : 4));
+  }
+  BOOST_TEST(generator.state().offset == 200U);
+}
+
+// The probability of an ordered pair without replacement is w_i / W times w_j / (W - w_i). With eleven degrees of
+// freedom the statistic exceeds 37.4 once in 10,000 seeds.
+BOOST_AUTO_TEST_CASE(without_replacement_each_is_drawn_from_those_left) {
+  const std::vector<double> weights{4, 1, 3, 0, 2};
+  constexpr std::int64_t kDraws = 20000;
+  std::map<Row, double> expected;
+  for (std::int64_t i = 0; i < 5; ++i)
+    for (std::int64_t j = 0; j < 5; ++j) {
+      const double first = weights[static_cast<std::size_t>(i)], second = weights[static_cast<std::size_t>(j)];
+      if (i != j && first * second > 0) expected[{i, j}] = kDraws * (first / 10) * (second / (10 - first));
+    }
+  Generator generator(7);
+  const Tensor many = multinomial(row(weights).expand({kDraws, 5}), 2, generator);
+  const Row drawn = many.to_vector<std::int64_t>();
+  std::map<Row, double> counts;
+  for (std::size_t d = 0; d < drawn.size(); d += 2) counts[{drawn[d], drawn[d + 1]}] += 1;
+  BOOST_TEST(counts.size() == expected.size());
+  BOOST_TEST(chi_square(counts, expected) < 37.4);
+}
+
+// 10,000 draws: with three degrees of freedom the statistic exceeds 21.1 once in 10,000 seeds.
+BOOST_AUTO_TEST_CASE(with_replacement_draws_follow_the_weights) {
+  Generator generator(5);
+  const Row drawn =
+      multinomial(tensor({4.0, 1.0, 3.0, 2.0}), 10000, generator, {.replacement = true}).to_vector<std::int64_t>();
+  std::map<Row, double> counts;
+  for (const std::int64_t index : drawn) counts[{index}] += 1;
+  BOOST_TEST(chi_square(counts, {{{0}, 4000}, {{1}, 1000}, {{2}, 3000}, {{3}, 2000}}) < 21.1);
+}
+
+BOOST_AUTO_TEST_CASE(all_are_drawn_once) {
+  Generator generator(1);
+  const Row drawn = multinomial(ones({50}), 50, generator).to_vector<std::int64_t>();
+  BOOST_TEST(std::set<std::int64_t>(drawn.begin(), drawn.end()).size() == 50U);
+}
+
+BOOST_AUTO_TEST_CASE(rows_draw_apart_at_any_number_of_threads) {
+  const kernels::AlwaysTeams forced;
+  const Tensor weights = rand({3, 40, 11}, {.dtype = float64});
+  for (const bool replacement : {false, true}) {
+    std::vector<Row> drawn;
+    for (const int threads : {1, 3}) {
+      set_num_threads(threads);
+      Generator generator(2);
+      const Tensor indices = multinomial(weights, 4, generator, {.replacement = replacement});
+      BOOST_TEST((indices.shape() == Shape{3, 40, 4}));
+      BOOST_TEST((indices.dtype() == int64));
+      drawn.push_back(indices.to_vector<std::int64_t>());
+    }
+    set_num_threads(0);
+    BOOST_TEST(drawn[0] == drawn[1]);
+    // The second half of the rows is what a generator that has passed the first draws from them alone.
+    Generator generator(2);
+    generator.reserve(static_cast<std::uint64_t>(60 * (replacement ? 4 : 11)));
+    const Row rest =
+        multinomial(weights.reshape({120, 11}).slice(0, {.start = 60}), 4, generator, {.replacement = replacement})
+            .to_vector<std::int64_t>();
+    BOOST_TEST(rest == Row(drawn[0].begin() + 240, drawn[0].end()), boost::test_tools::per_element());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(empty_draws) {
+  BOOST_TEST((multinomial(ones({2, 3}), 0).shape() == Shape{2, 0}));
+  BOOST_TEST((multinomial(ones({0, 3}), 2).shape() == Shape{0, 2}));
+  BOOST_TEST((multinomial(ones({2, 0}), 0, {.replacement = true}).shape() == Shape{2, 0}));
+}
+
+BOOST_AUTO_TEST_CASE(weights_outside_the_domain_are_told) {
+  const double inf = std::numeric_limits<double>::infinity();
+  BOOST_CHECK_EXCEPTION(multinomial(row({1, -1}), 1), ValueError,
+                        says("[multinomial] weights must be finite and at least 0, got -1 at 1 of row 0"));
+  BOOST_CHECK_THROW(multinomial(row({1, std::nan("")}), 1), ValueError);
+  BOOST_CHECK_THROW(multinomial(row({1, inf}), 1), ValueError);
+  BOOST_CHECK_EXCEPTION(multinomial(row({1e308, 1e308}), 1), ValueError, says("add up to more than double holds"));
+  BOOST_CHECK_EXCEPTION(multinomial(tensor({{1.0, 1.0}, {1.0, 0.0}}), 2), ValueError,
+                        says("[multinomial] row 1 has 1 weights above 0, needed are 2"));
+  BOOST_CHECK_EXCEPTION(multinomial(row({0, 0}), 3, {.replacement = true}), ValueError,
+                        says("row 0 has 0 weights above 0, needed are 1"));
+  BOOST_CHECK_EXCEPTION(multinomial(row({1}), -1), ValueError, says("expected a count of at least 0, got -1"));
+  BOOST_CHECK_THROW(multinomial(tensor(1.0), 1), ShapeError);
+  BOOST_CHECK_THROW(multinomial(arange(3), 1), DTypeError);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
