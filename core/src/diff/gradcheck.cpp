@@ -9,7 +9,7 @@
 #include <span>
 
 #include "base/unicode.hpp"
-#include "gradcheck/comparison.hpp"
+#include "gradcheck/compare.hpp"
 #include "gradcheck/directions.hpp"
 #include "gradcheck/subject.hpp"
 #include "tape/recorder.hpp"

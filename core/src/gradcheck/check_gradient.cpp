@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "base/unicode.hpp"
-#include "gradcheck/comparison.hpp"
+#include "gradcheck/compare.hpp"
 #include "gradcheck/subject.hpp"
 #include "tapegrad/base/error.hpp"
 

@@ -1,35 +1,72 @@
-// Compares all derivatives of one function at one point, and files what it finds.
+// One function at one point, compared with its derivatives: what all kinds of comparison share, and the kinds.
 #pragma once
 
 #include <cstddef>
-#include <map>
-#include <set>
+#include <vector>
 
+#include "gradcheck/block.hpp"
+#include "gradcheck/first_order.hpp"
+#include "gradcheck/judge.hpp"
+#include "gradcheck/plain_differences.hpp"
+#include "gradcheck/precision.hpp"
+#include "gradcheck/rounding.hpp"
+#include "gradcheck/slope.hpp"
 #include "gradcheck/subject.hpp"
+#include "tapegrad/base/random.hpp"
 #include "tapegrad/gradcheck/options.hpp"
 #include "tapegrad/gradcheck/report.hpp"
 
 namespace tapegrad::checker {
 
-/// Throws ValueError "[name] ..." for options that no check can heed.
-void expect_options(const char* name, const GradcheckOptions& options);
+/// What the comparisons of a part say of its gradient as a whole.
+struct Evidence {
+  bool compared = false;     // there was anything to compare
+  bool significant = false;  // a derivative differs from zero by more than its tolerance
+  double steepest = 0.0;     // the largest derivative by either way
+  double doubt = 0.0;        // the largest tolerance
 
-/// The elements that stand on a kink, by the number of their input. Known where full Jacobians are compared.
-using Kinks = std::map<int, std::set<std::size_t>>;
-
-/// What comparisons at order 1 tell those at order 2.
-struct FirstOrder {
-  /// Where the gradient jumps: it has no slope there.
-  Kinks kinks;
-  /// By the number of an input whose gradient is zero to rounding, so that nothing but rounding is left to
-  /// differentiate: how far from zero it may be for all that differences know.
-  std::map<int, double> doubts;
+  void add(const Judgement& judgement, const Slope& slope);
 };
 
-/// Adds one finding per part and mode to the report. The full Jacobian when the budget affords it, else its products
-/// with random directions; then the forward rule; then a diagnosis of what is wrong. `before` is what compare() at
-/// order 1 has returned, for the gradient of that function by its parts, in their order.
-FirstOrder compare(Subject& subject, int order, const GradcheckOptions& options, GradcheckReport& report,
-                   const FirstOrder& before = {});
+/// Keeps the largest error, relative to the larger value; elements that are tiny beside `scale` are measured by it.
+void note_error(double& error, double analytic, double numeric, double scale);
+
+struct Comparison {
+  Comparison(Subject& function, int of_order, const GradcheckOptions& with, GradcheckReport& into,
+             const FirstOrder& before);
+  Comparison(const Comparison&) = delete;
+  Comparison& operator=(const Comparison&) = delete;
+
+  /// A finding about a part, with nothing found so far.
+  GradcheckFinding finding_of(std::size_t part) const;
+  /// At order 1 a gradient that is zero to rounding, and to a doubt by differences, proves nothing. (At order 2 it is
+  /// what linear functions have.)
+  void judge_vacuity(GradcheckFinding& finding, std::size_t part, const Evidence& evidence);
+  /// Outputs that are not finite have no derivative to compare: says how many, where nothing else is said.
+  void note_what_was_left_out(GradcheckFinding& finding) const;
+  /// The rows of the Jacobian as claimed, by part: J^T of the unit cotangents. Computed once.
+  const std::vector<Matrix>& claimed_rows();
+
+  Subject& subject;
+  int order;
+  const GradcheckOptions& options;
+  GradcheckReport& report;
+  const Kinks& jumps;  // of the order below
+  FirstOrder found;
+  Precision precision;
+  Rounding rounding;
+  Generator generator;
+  PlainDifferences differences;
+  std::vector<Matrix> claimed;  // by part, where all rows were computed
+  std::vector<Matrix> numeric;  // by part, where all elements were compared
+};
+
+void compare_jacobian(Comparison& comparison);  // every element, and that the rule is linear in the cotangent
+void compare_products(Comparison& comparison);  // with random directions
+void compare_modes(Comparison& comparison);     // the forward rule with the reverse rule
+
+/// After products have shown that something is wrong with a part: where, and what, when plain differences by every
+/// element cost no more than a diagnosis may.
+void locate(Comparison& comparison, std::size_t part, GradcheckFinding& finding);
 
 }  // namespace tapegrad::checker

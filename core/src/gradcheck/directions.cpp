@@ -1,5 +1,7 @@
 #include "gradcheck/directions.hpp"
 
+#include <cmath>
+
 namespace tapegrad::checker {
 
 Values normal_values(std::size_t count, Generator& generator) {
@@ -24,6 +26,12 @@ Values direction(int k, std::size_t count, Generator& generator) {
     }
     default: return normal_values(count, generator);
   }
+}
+
+Values over_finite(Values cotangent, const Values& outputs) {
+  for (std::size_t o = 0; o < outputs.size(); ++o)
+    if (!std::isfinite(outputs[o])) cotangent[o] = 0.0;
+  return cotangent;
 }
 
 }  // namespace tapegrad::checker

@@ -13,4 +13,7 @@ Values direction(int k, std::size_t count, Generator& generator);
 /// Standard normal numbers.
 Values normal_values(std::size_t count, Generator& generator);
 
+/// A cotangent without the outputs that are not finite: nothing can be said of those.
+Values over_finite(Values cotangent, const Values& outputs);
+
 }  // namespace tapegrad::checker

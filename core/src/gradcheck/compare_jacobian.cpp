@@ -1,0 +1,205 @@
+// Every element of the Jacobian, and whether its rows add up.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "gradcheck/comparison.hpp"
+#include "gradcheck/diagnosis.hpp"
+#include "gradcheck/directions.hpp"
+#include "gradcheck/judged_line.hpp"
+#include "gradcheck/ranking.hpp"
+
+namespace tapegrad::checker {
+namespace {
+
+constexpr int kSecondLooks = 16;  // thorough ones, at a part that is already known to be wrong
+
+/// Whether a value that passes is far from one that was measured well.
+bool is_hidden(double analytic, const Slope& slope) {
+  const double error = std::abs(analytic - slope.value);
+  return error > 0.1 * std::max(std::abs(analytic), std::abs(slope.value)) && error > 100.0 * slope.error;
+}
+
+/// Says what a verdict that differences could not reach means, where nothing else is said.
+void note_doubt(GradcheckFinding& finding, bool single) {
+  if (finding.verdict == Verdict::out_of_domain && finding.note.empty())
+    finding.note = "differences find no slope: the function jumps, ends or throws beside this point";
+  if (finding.verdict == Verdict::unreliable && finding.note.empty() && !finding.worst.empty())
+    finding.note = fmt::format("differences tell this slope to {:.2g} at best, and it is {:.2g}{}", finding.tolerance,
+                               std::abs(finding.analytic),
+                               single ? "; those of float64 tell more: .differences_in_float64 = true" : "");
+}
+
+/// The elements of the Jacobian that belong to one part.
+class BlockComparison {
+ public:
+  BlockComparison(Comparison& comparison, std::size_t part, const Values& magnitude)
+      : c_(comparison),
+        i_(part),
+        part_(c_.subject.parts[part]),
+        y_(c_.subject.outputs),
+        claimed_(c_.claimed[part]),
+        magnitude_(magnitude),
+        scale_(largest(claimed_.values)),
+        natural_(c_.rounding.natural_scale(part)),
+        size_(c_.rounding.input_size(part)),
+        finding_(c_.finding_of(part)),
+        numeric_(claimed_.rows, claimed_.columns) {
+    finding_.element_errors.assign(part_.values.size(), 0.0);
+    evidence_.steepest = scale_;
+  }
+
+  /// Files a finding and the block by differences.
+  void run() {
+    for (std::size_t j = 0; j < part_.values.size(); ++j) compare_column(j);
+    ranking_.file(finding_);
+    c_.judge_vacuity(finding_, i_, evidence_);
+    c_.note_what_was_left_out(finding_);
+    note_doubt(finding_, part_.single);
+    if (finding_.verdict == Verdict::wrong)
+      finding_.diagnosis = diagnose(c_.differences.block(i_, claimed_, numeric_, std::sqrt(squared_error_)));
+    c_.numeric.push_back(std::move(numeric_));
+    c_.report.findings.push_back(std::move(finding_));
+  }
+
+ private:
+  /// The line through the point along one element.
+  Line line_along(std::size_t j) const {
+    const double x = part_.values[j];
+    const double own = x != 0.0 ? std::abs(x) : largest(part_.values);
+    return {.along =
+                [this, j, x, moved = part_.values](double t) mutable {
+                  moved[j] = part_.single ? static_cast<double>(static_cast<float>(x + t)) : x + t;
+                  ++c_.report.calls;
+                  return Shifted{moved[j] - x, c_.subject.call_with(i_, moved)};
+                },
+            .y = y_,
+            .magnitude = magnitude_,
+            .size = std::max(1.0, std::abs(x)),
+            .own = own != 0.0 ? own : 1.0,
+            .mixed = part_.values.size() > 1 ? own : 0.0};
+  }
+
+  /// The derivatives of all outputs by one element.
+  void compare_column(std::size_t j) {
+    const bool finite_point = std::isfinite(part_.values[j]);
+    const Line line = line_along(j);
+    JudgedLine judged(line, c_.precision, finite_point);
+    for (std::size_t o = 0; o < y_.size(); ++o) {
+      const double analytic = claimed_(o, j);
+      if (!std::isfinite(y_[o])) continue;
+      if (!finite_point && !std::isnan(analytic)) continue;  // masked by an infinity: 0, or any limit
+      const double slack = c_.rounding.slack_at(o) / size_;
+      const bool thorough_before = judged.thorough();
+      const auto scales_of = [&](const Slope& slope) {
+        const double block = std::max(scale_, std::isfinite(slope.error) ? std::abs(slope.value) : 0.0);
+        const double floor = c_.precision.floor * block + c_.rounding.beside(natural_, slope) + slack;
+        return Scales{block, natural_, floor, c_.precision.rough, c_.precision.fair, c_.rounding.of_nothing()};
+      };
+      const bool may_look_again = ranking_.verdict() != Verdict::wrong || second_looks_ < kSecondLooks;
+      const Judgement judgement = judged.judge(o, analytic, scales_of, slack, may_look_again);
+      if (judged.thorough() && !thorough_before) ++second_looks_;
+      file_element(judged, o, j, judgement_at_kinks(judgement, j));
+    }
+  }
+
+  /// Notes a kink; and what has no slope because the gradient jumps at a kink of the order below is one too.
+  Judgement judgement_at_kinks(const Judgement& judgement, std::size_t j) {
+    if (judgement.verdict == Verdict::kink) c_.found.kinks[part_.number].insert(j);
+    const auto jumps = c_.jumps.find(part_.number);
+    if (judgement.verdict != Verdict::out_of_domain || jumps == c_.jumps.end() || !jumps->second.contains(j))
+      return judgement;
+    finding_.note = "the gradient jumps at a kink and has no slope there";
+    return {Verdict::kink, judgement.tolerance, 0.0, true};
+  }
+
+  void file_element(const JudgedLine& judged, std::size_t o, std::size_t j, const Judgement& judgement) {
+    const Slope& slope = judged.slope(o);
+    const double analytic = claimed_(o, j);
+    ++c_.report.comparisons;
+    evidence_.compared = true;
+    evidence_.add(judgement, slope);
+    if (std::isfinite(slope.error)) {
+      numeric_(o, j) = slope.value;
+      squared_error_ += slope.error * slope.error;
+    }
+    note_error(finding_.element_errors[j], analytic, numeric_value(slope), scale_);
+    if (finding_.note.empty() && judgement.verdict == Verdict::ok && is_hidden(analytic, slope))
+      finding_.note = fmt::format(
+          "too small beside the largest derivative, {:.2g}, to be judged, but it differs: element [{}], output {}: "
+          "analytic {:.5g}, numeric {:.5g}",
+          scale_, fmt::join(unravel(static_cast<std::int64_t>(j), part_.shape), ", "), o, analytic, slope.value);
+    if (!ranking_.would_enter(judgement.verdict, judgement.excess)) return;
+    GradcheckElement element{judgement.verdict,
+                             unravel(static_cast<std::int64_t>(j), part_.shape),
+                             static_cast<std::int64_t>(o),
+                             analytic,
+                             numeric_value(slope),
+                             judgement.tolerance};
+    if (ranking_.add(std::move(element), judgement.excess)) judged.file(finding_, o, analytic);
+  }
+
+  Comparison& c_;
+  std::size_t i_;
+  const Part& part_;
+  const Values& y_;
+  const Matrix& claimed_;
+  const Values& magnitude_;
+  double scale_;    // of the block's derivatives
+  double natural_;  // outputs per input
+  double size_;     // of the input
+  GradcheckFinding finding_;
+  Ranking ranking_;
+  Matrix numeric_;
+  double squared_error_ = 0.0;  // of `numeric_`
+  Evidence evidence_;
+  int second_looks_ = 0;
+};
+
+/// The gradient for a random cotangent is that of its elements' rows: a rule that forgets its cotangent, or squares
+/// it, is right for every unit vector. Files what differs.
+void expect_linear(Comparison& c) {
+  if (!all_finite(c.subject.outputs)) return;  // there a rule may give NaN for a cotangent of 0
+  Generator generator(2 * c.options.seed + 1);
+  const Values u = normal_values(c.subject.outputs.size(), generator);
+  const std::vector<Values> gradients = c.subject.pull_back(u);
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    GradcheckFinding finding = c.finding_of(i);
+    Ranking ranking;
+    for (std::size_t j = 0; j < gradients[i].size(); ++j) {
+      double expected = 0.0;
+      double reach = 0.0;
+      for (std::size_t o = 0; o < u.size(); ++o) {
+        expected += u[o] * c.claimed[i](o, j);
+        reach += std::abs(u[o] * c.claimed[i](o, j));
+      }
+      if (!std::isfinite(expected)) continue;
+      const double tolerance = c.rounding.between_ways(reach, i) + norm(u) * c.rounding.alone(i, 0.0) +
+                               c.rounding.slack_of_sum(u) / c.rounding.input_size(i);
+      const double error = std::abs(gradients[i][j] - expected);
+      if (error <= tolerance) continue;
+      ranking.add({Verdict::wrong, unravel(static_cast<std::int64_t>(j), finding.shape), -1, gradients[i][j], expected,
+                   tolerance},
+                  std::isfinite(error) ? error / tolerance : kInfinity);
+    }
+    if (ranking.verdict() == Verdict::ok) continue;
+    ranking.file(finding);
+    finding.note =
+        "the rule is not linear in the cotangent: it forgets or distorts it; the number beside it is the "
+        "sum over the outputs of cotangent times row";
+    c.report.findings.push_back(std::move(finding));
+  }
+}
+
+}  // namespace
+
+void compare_jacobian(Comparison& comparison) {
+  comparison.claimed_rows();
+  const Values magnitude = comparison.rounding.magnitude();
+  for (std::size_t i = 0; i < comparison.subject.parts.size(); ++i) BlockComparison(comparison, i, magnitude).run();
+  expect_linear(comparison);
+}
+
+}  // namespace tapegrad::checker

@@ -1,0 +1,124 @@
+// The forward rule against the reverse rule: J v against the Jacobian's rows where they are known, else
+// <u, J v> = <J^T u, v>.
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <string>
+
+#include "gradcheck/comparison.hpp"
+#include "gradcheck/directions.hpp"
+#include "gradcheck/ranking.hpp"
+
+namespace tapegrad::checker {
+namespace {
+
+constexpr int kTangents = 3;  // for each part
+
+/// Which rule the differences side with, from the squared distances of both to them.
+std::string side_taken(double to_forward, double to_reverse) {
+  if (std::isfinite(to_forward) && !std::isfinite(to_reverse)) return "the reverse rule is not finite here";
+  if (std::isfinite(to_reverse) && !std::isfinite(to_forward)) return "the forward rule is not finite here";
+  if (to_forward < to_reverse) return "finite differences side with the forward rule";
+  if (to_forward > to_reverse) return "finite differences side with the reverse rule";
+  return "";
+}
+
+/// The rules' answers with respect to one part.
+class ModesOfPart {
+ public:
+  ModesOfPart(Comparison& comparison, std::size_t part) : c_(comparison), i_(part) {}
+
+  /// <u, dy> with <J^T u, v>, the `gradient` being J^T u.
+  void compare_product(const Values& u, const Values& gradient, const Values& v, const Values& dy) {
+    double reach = 0.0;
+    double product = 0.0;
+    for (std::size_t o = 0; o < dy.size(); ++o) {
+      if (u[o] == 0.0) continue;
+      product += u[o] * dy[o];
+      reach += std::abs(u[o] * dy[o]);
+    }
+    compare(product, gradient, v, reach, c_.rounding.slack_of_sum(u), -1);
+  }
+
+  /// dy with the product of the Jacobian's rows and v.
+  void compare_rows(const Values& v, const Values& dy) {
+    const Matrix& claimed = c_.claimed[i_];
+    const double reach = largest(claimed.values);
+    for (std::size_t o = 0; o < dy.size(); ++o) {
+      if (!std::isfinite(c_.subject.outputs[o])) continue;
+      const std::span<const double> row = row_of(claimed, o);
+      compare(dy[o], row, v, reach, c_.rounding.slack_at(o), static_cast<std::int64_t>(o));
+      if (!was_measured()) continue;
+      const double measured = dot(row_of(c_.numeric[i_], o), v);
+      squared_of_forward_ += (dy[o] - measured) * (dy[o] - measured);
+      squared_of_reverse_ += (dot(row, v) - measured) * (dot(row, v) - measured);
+    }
+  }
+
+  GradcheckFinding finding() const {
+    GradcheckFinding finding = c_.finding_of(i_);
+    finding.mode = "forward";
+    ranking_.file(finding);
+    if (finding.verdict == Verdict::wrong && was_measured())
+      finding.note = side_taken(squared_of_forward_, squared_of_reverse_);
+    return finding;
+  }
+
+ private:
+  static std::span<const double> row_of(const Matrix& matrix, std::size_t r) {
+    return std::span(matrix.values).subspan(r * matrix.columns, matrix.columns);
+  }
+
+  bool was_measured() const { return i_ < c_.numeric.size(); }
+
+  /// A value of the forward rule with <row, v>.
+  void compare(double forward, std::span<const double> row, const Values& v, double reach, double slack,
+               std::int64_t output) {
+    double scale = 0.0;
+    double expected = 0.0;
+    for (std::size_t j = 0; j < v.size(); ++j) {
+      expected += row[j] * v[j];
+      scale += std::abs(row[j] * v[j]);
+    }
+    // Where a slope is infinite both modes give infinities or NaN: the same kind will do.
+    if (!std::isfinite(expected) && !std::isfinite(forward)) return;
+    const double tolerance =
+        c_.rounding.between_ways(std::max(scale, reach), i_) + norm(v) * c_.rounding.alone(i_, slack);
+    const double error = std::abs(forward - expected);
+    const bool close = error <= tolerance;
+    const double excess = close                  ? (tolerance > 0.0 ? error / tolerance : 0.0)
+                          : std::isfinite(error) ? error / tolerance
+                                                 : kInfinity;
+    ++c_.report.comparisons;
+    ranking_.add({close ? Verdict::ok : Verdict::wrong, {}, output, forward, expected, tolerance}, excess);
+  }
+
+  Comparison& c_;
+  std::size_t i_;
+  Ranking ranking_;
+  double squared_of_forward_ = 0.0;  // distance from the differences
+  double squared_of_reverse_ = 0.0;
+};
+
+}  // namespace
+
+void compare_modes(Comparison& comparison) {
+  Subject& subject = comparison.subject;
+  const Values u = over_finite(normal_values(subject.outputs.size(), comparison.generator), subject.outputs);
+  const std::vector<Values> gradient = subject.pull_back(u);
+  for (std::size_t i = 0; i < subject.parts.size(); ++i) {
+    ModesOfPart modes(comparison, i);
+    for (int k = 0; k < kTangents; ++k) {
+      const Values v = normal_values(subject.parts[i].values.size(), comparison.generator);
+      const Values dy = subject.push_forward(i, v);
+      if (comparison.claimed.empty()) {
+        modes.compare_product(u, gradient[i], v, dy);
+      } else {
+        modes.compare_rows(v, dy);
+      }
+    }
+    comparison.report.findings.push_back(modes.finding());
+  }
+}
+
+}  // namespace tapegrad::checker

@@ -1,0 +1,22 @@
+// What comparisons at order 1 tell those at order 2.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <set>
+
+namespace tapegrad::checker {
+
+/// The elements that stand on a kink, by the number of their input. Known where full Jacobians are compared.
+using Kinks = std::map<int, std::set<std::size_t>>;
+
+/// By the number of an input whose gradient is zero to rounding, so that nothing but rounding is left to
+/// differentiate: how far from zero it may be for all that differences know.
+using Doubts = std::map<int, double>;
+
+struct FirstOrder {
+  Kinks kinks;  // where the gradient jumps: it has no slope there
+  Doubts doubts;
+};
+
+}  // namespace tapegrad::checker

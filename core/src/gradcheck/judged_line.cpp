@@ -1,0 +1,57 @@
+#include "gradcheck/judged_line.hpp"
+
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace tapegrad::checker {
+
+JudgedLine::JudgedLine(const Line& line, const Precision& precision, bool finite_point)
+    : line_(line), precision_(precision), finite_point_(finite_point) {
+  if (finite_point_) {
+    study_ = study(line_, precision_, false);
+  } else {
+    study_.slopes.resize(line_.y.size());
+  }
+}
+
+bool JudgedLine::look_again() {
+  if (thorough_ || !finite_point_) return false;
+  thorough_ = true;
+  study_ = study(line_, precision_, true);
+  return true;
+}
+
+Judgement JudgedLine::reconsidered(Judgement judgement, std::size_t output, double analytic, double slack) const {
+  if (judgement.verdict != Verdict::ok && thorough_)
+    judgement = reconsider(judgement, analytic, slope(output), taylor(output, analytic));
+  // Differences cannot tell a derivative of what is rounding alone; here the rule says that there is none.
+  if (judgement.verdict == Verdict::unreliable && slack > 0.0 && std::abs(analytic) <= slack)
+    judgement.verdict = Verdict::ok;
+  return judgement;
+}
+
+TaylorSweep JudgedLine::taylor(std::size_t output, double analytic) const {
+  return taylor_sweep(study_.families, output, line_.y[output], analytic);
+}
+
+void JudgedLine::file(GradcheckFinding& finding, std::size_t output, double analytic) const {
+  const Slope& s = slope(output);
+  TaylorSweep sweep = taylor(output, analytic);
+  finding.slope_below = s.below;
+  finding.slope_above = s.above;
+  finding.step = s.step;
+  finding.rate = sweep.rate;
+  finding.sweep = std::move(sweep.points);
+  if (s.divergence != 0.0)
+    finding.note = "the differences grow without bound: the slope is infinite here";
+  else if (s.one_sided)
+    finding.note = "one-sided differences: the function ends here";
+}
+
+double numeric_value(const Slope& slope) {
+  if (slope.divergence != 0.0) return std::copysign(kInfinity, slope.divergence);
+  return std::isfinite(slope.error) ? slope.value : std::numeric_limits<double>::quiet_NaN();
+}
+
+}  // namespace tapegrad::checker

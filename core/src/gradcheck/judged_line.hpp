@@ -1,0 +1,51 @@
+// Derivatives along one line, judged by differences that are taken as thoroughly as the verdicts ask for.
+#pragma once
+
+#include <cstddef>
+
+#include "gradcheck/judge.hpp"
+#include "gradcheck/precision.hpp"
+#include "gradcheck/slope.hpp"
+#include "gradcheck/taylor.hpp"
+#include "tapegrad/gradcheck/report.hpp"
+
+namespace tapegrad::checker {
+
+class JudgedLine {
+ public:
+  /// Takes no difference unless the point is finite. REQUIRES: `line` and `precision` outlive this.
+  JudgedLine(const Line& line, const Precision& precision, bool finite_point = true);
+
+  /// Judges the derivative of an output, within scales_of(slope). What is not ok is looked at once more, thoroughly,
+  /// if it may be, and then by its Taylor remainder; and passes where it is within `slack`, the output's rounding
+  /// alone.
+  template <class ScalesOf>
+  Judgement judge(std::size_t output, double analytic, const ScalesOf& scales_of, double slack, bool may_look_again) {
+    Judgement judgement = checker::judge(analytic, slope(output), scales_of(slope(output)));
+    if (judgement.verdict != Verdict::ok && may_look_again && look_again())
+      judgement = checker::judge(analytic, slope(output), scales_of(slope(output)));
+    return reconsidered(judgement, output, analytic, slack);
+  }
+
+  const Slope& slope(std::size_t output) const { return study_.slopes[output]; }
+  bool thorough() const { return thorough_; }
+
+  /// Writes an output's slope and the Taylor test of its derivative into a finding.
+  void file(GradcheckFinding& finding, std::size_t output, double analytic) const;
+
+ private:
+  bool look_again();
+  Judgement reconsidered(Judgement judgement, std::size_t output, double analytic, double slack) const;
+  TaylorSweep taylor(std::size_t output, double analytic) const;
+
+  const Line& line_;
+  const Precision& precision_;
+  LineStudy study_;
+  bool finite_point_;
+  bool thorough_ = false;
+};
+
+/// The slope as a report shows it: an infinity where it is infinite, NaN where no difference could be taken.
+double numeric_value(const Slope& slope);
+
+}  // namespace tapegrad::checker

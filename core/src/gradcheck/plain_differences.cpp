@@ -1,0 +1,69 @@
+#include "gradcheck/plain_differences.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace tapegrad::checker {
+namespace {
+
+constexpr std::int64_t kDiagnosisCalls = 8;  // in units of the budget: what a diagnosis may cost
+constexpr std::int64_t kLeastBudget = 500, kMostBudget = std::numeric_limits<std::int64_t>::max() / kDiagnosisCalls;
+
+}  // namespace
+
+PlainDifferences::PlainDifferences(Subject& subject, double epsilon, std::int64_t budget, std::int64_t& calls)
+    : subject_(subject),
+      epsilon_(epsilon),
+      left_(kDiagnosisCalls * std::clamp(budget, kLeastBudget, kMostBudget)),
+      calls_(calls) {}
+
+std::int64_t PlainDifferences::cost(std::size_t part) const {
+  return static_cast<std::int64_t>(2 * subject_.parts[part].values.size());
+}
+
+std::int64_t PlainDifferences::budget_for(std::int64_t cost) { return cost / kDiagnosisCalls + 1; }
+
+std::optional<Matrix> PlainDifferences::at(std::size_t i, std::size_t k, const Values& values) {
+  if (!affords(i)) return std::nullopt;
+  left_ -= cost(i);
+  const Values& point = i == k ? values : subject_.parts[i].values;
+  Matrix differences(subject_.outputs.size(), point.size());
+  const double relative = std::exp2(std::round(std::log2(std::cbrt(epsilon_))));
+  const auto call = [&](const Values& moved) {
+    ++calls_;
+    return i == k ? subject_.call_with(i, moved) : subject_.call_with_two(i, moved, k, values);
+  };
+  for (std::size_t j = 0; j < point.size(); ++j) {
+    const double h = relative * std::max(std::abs(point[j]), 1.0);
+    Values up = point;
+    Values down = point;
+    up[j] += h;
+    down[j] -= h;
+    const Values above = call(up);
+    const Values below = call(down);
+    for (std::size_t o = 0; o < differences.rows; ++o) {
+      differences(o, j) = (above[o] - below[o]) / (up[j] - down[j]);
+      if (!std::isfinite(differences(o, j))) return std::nullopt;
+    }
+  }
+  return differences;
+}
+
+Block PlainDifferences::block(std::size_t i, const Matrix& claimed, const Matrix& numeric, double error) {
+  const bool single_output = subject_.output_shapes.size() == 1;
+  Block block{.input_shape = subject_.parts[i].shape,
+              .output_shape = single_output ? subject_.output_shapes.front() : Extents{},
+              .single_output = single_output,
+              .analytic = claimed,
+              .numeric = numeric,
+              .numeric_error = error,
+              .input = i,
+              .inputs = {},
+              .outputs = subject_.outputs,
+              .numeric_at = [this, i](std::size_t k, const Values& values) { return at(i, k, values); }};
+  for (const Part& part : subject_.parts) block.inputs.push_back({part.name, part.shape, part.values});
+  return block;
+}
+
+}  // namespace tapegrad::checker

@@ -1,0 +1,49 @@
+#include "gradcheck/ranking.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <utility>
+
+namespace tapegrad::checker {
+namespace {
+
+constexpr std::size_t kWorst = 8;  // elements that a finding keeps
+
+}  // namespace
+
+bool Ranking::add(GradcheckElement element, double excess) {
+  if (!would_enter(element.verdict, excess)) return false;
+  const auto place =
+      std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return worse(element.verdict, excess, e); });
+  const bool first = place == entries_.begin();
+  for (double* const value : {&element.analytic, &element.numeric})
+    if (std::isnan(*value)) *value = std::numeric_limits<double>::quiet_NaN();  // 0 inf has a sign, as texts show it
+  entries_.insert(place, {std::move(element), excess});
+  if (entries_.size() > kWorst) entries_.pop_back();
+  return first;
+}
+
+bool Ranking::would_enter(Verdict verdict, double excess) const {
+  return entries_.size() < kWorst || worse(verdict, excess, entries_.back());
+}
+
+void Ranking::file(GradcheckFinding& finding) const {
+  if (entries_.empty()) return;
+  const GradcheckElement& first = entries_.front().element;
+  finding.verdict = first.verdict;
+  finding.index = first.index;
+  finding.output = first.output;
+  finding.analytic = first.analytic;
+  finding.numeric = first.numeric;
+  finding.tolerance = first.tolerance;
+  for (const Entry& e : entries_) finding.worst.push_back(e.element);
+}
+
+bool Ranking::worse(Verdict verdict, double excess, const Entry& than) {
+  if (verdict != than.element.verdict) return verdict > than.element.verdict;
+  return excess > than.excess;
+}
+
+}  // namespace tapegrad::checker

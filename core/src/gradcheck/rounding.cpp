@@ -1,0 +1,60 @@
+#include "gradcheck/rounding.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace tapegrad::checker {
+namespace {
+
+/// Outputs at order 2 are gradients, part by part, and the cotangents' after them.
+Values slack_of_outputs(const Subject& subject, const Doubts& doubts) {
+  Values slack;
+  if (doubts.empty()) return slack;
+  for (const Part& part : subject.parts) {
+    if (slack.size() == subject.outputs.size()) break;  // the cotangents
+    const auto doubt = doubts.find(part.number);
+    slack.insert(slack.end(), part.values.size(), doubt != doubts.end() ? doubt->second : 0.0);
+  }
+  return slack;
+}
+
+}  // namespace
+
+Rounding::Rounding(const Subject& subject, const Precision& precision, const Doubts& before, const Doubts& found)
+    : subject_(subject), precision_(precision), found_(found), slack_(slack_of_outputs(subject, before)) {}
+
+double Rounding::input_size(std::size_t part) const { return std::max(1.0, largest(subject_.parts[part].values)); }
+
+double Rounding::natural_scale(std::size_t part) const { return largest(subject_.outputs) / input_size(part); }
+
+double Rounding::slack_of_sum(const Values& weights) const {
+  double sum = 0.0;
+  for (std::size_t o = 0; o < slack_.size(); ++o) sum += std::abs(weights[o]) * slack_[o];
+  return sum;
+}
+
+Values Rounding::magnitude() const {
+  Values magnitude = subject_.outputs;
+  const double most = largest(subject_.outputs);
+  for (std::size_t o = 0; o < magnitude.size(); ++o)
+    magnitude[o] = std::max({std::abs(magnitude[o]), 0.01 * most, slack_at(o) / precision_.epsilon});
+  return magnitude;
+}
+
+double Rounding::alone(std::size_t part, double slack) const {
+  const auto doubt = found_.find(subject_.parts[part].number);
+  return (doubt != found_.end() ? doubt->second : 0.0) + slack / input_size(part);
+}
+
+double Rounding::beside(double natural, const Slope& slope) const {
+  const double fine = 100.0 * precision_.epsilon * natural;
+  const bool none = std::abs(slope.value) <= 10.0 * slope.error + fine;
+  return none ? 100.0 * precision_.coarser_epsilon * natural : fine;
+}
+
+double Rounding::between_ways(double reach, std::size_t part) const {
+  const double epsilon = precision_.derivative_epsilon;
+  return std::pow(epsilon, 0.7) * reach + 1e3 * epsilon * natural_scale(part);
+}
+
+}  // namespace tapegrad::checker

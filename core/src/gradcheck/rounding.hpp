@@ -1,0 +1,50 @@
+// How far derivatives may differ that are both right: what rounding leaves of them.
+#pragma once
+
+#include <cstddef>
+
+#include "gradcheck/first_order.hpp"
+#include "gradcheck/precision.hpp"
+#include "gradcheck/slope.hpp"
+#include "gradcheck/subject.hpp"
+
+namespace tapegrad::checker {
+
+/// Parts are given by their place among the subject's. An output's slack is how far it may be off zero where it is the
+/// gradient of an input that has none but rounding.
+class Rounding {
+ public:
+  /// `before`: the doubts of the order below; `found`: those of this order, as they come to light.
+  Rounding(const Subject& subject, const Precision& precision, const Doubts& before, const Doubts& found);
+
+  /// An input's size, which counts as 1 at least: as where steps begin.
+  double input_size(std::size_t part) const;
+  /// The size of the outputs per size of an input.
+  double natural_scale(std::size_t part) const;
+
+  double slack_at(std::size_t output) const { return output < slack_.size() ? slack_[output] : 0.0; }
+  /// Of a sum of outputs with these weights.
+  double slack_of_sum(const Values& weights) const;
+
+  /// What the rounding of each output is in proportion to. Outputs that are zero by cancellation carry the rounding of
+  /// what cancelled, of which the others tell.
+  Values magnitude() const;
+
+  /// How far derivatives with respect to a part may differ that are made of rounding alone, of outputs with this slack.
+  double alone(std::size_t part, double slack) const;
+  /// What rounding leaves of a derivative beside outputs of this size per input. Where the derivative in question is
+  /// rounded more coarsely than the differences, that counts only where they see none.
+  double beside(double natural, const Slope& slope) const;
+  /// How far two ways to one derivative with respect to a part may differ whose terms sum up to `reach` in magnitude.
+  double between_ways(double reach, std::size_t part) const;
+  /// What may be left of a derivative that is zero because terms cancel, each as large as dx/dx = 1.
+  double of_nothing() const { return 1e4 * precision_.derivative_epsilon; }
+
+ private:
+  const Subject& subject_;
+  const Precision& precision_;
+  const Doubts& found_;
+  Values slack_;  // by output; empty where none has any
+};
+
+}  // namespace tapegrad::checker
