@@ -12,6 +12,7 @@
 #include "tapegrad/base/shape.hpp"
 #include "tapegrad/base/text_formatter.hpp"
 #include "tapegrad/base/threads.hpp"
+#include "tapegrad/base/update_rules.hpp"
 #include "tapegrad/diff/blame.hpp"
 #include "tapegrad/diff/checkpoint.hpp"
 #include "tapegrad/diff/function.hpp"

@@ -176,17 +176,17 @@ constexpr auto kNothingToPrepare = [](std::size_t) {};
 }  // namespace
 
 template <class T>
-void adam_update(std::span<const AdamTensor<T>> tensors, const AdamSettings& s) {
-  const double step = static_cast<double>(s.step);
+void adam_update(std::span<const AdamTensor<T>> tensors, const AdamRule& rule) {
+  const double step = static_cast<double>(rule.step);
   const AdamStep<T> scalars{
-      .beta1_rest = static_cast<T>(1 - s.beta1),
-      .beta2 = static_cast<T>(s.beta2),
-      .beta2_rest = static_cast<T>(1 - s.beta2),
-      .shrink = static_cast<T>(s.decoupled ? 1 - s.learning_rate * s.weight_decay : 1.0),
-      .decay = static_cast<T>(s.decoupled ? 0.0 : s.weight_decay),
-      .rate = static_cast<T>(s.learning_rate / (1 - std::pow(s.beta1, step))),
-      .root_scale = static_cast<T>(1 / std::sqrt(1 - std::pow(s.beta2, step))),
-      .eps = static_cast<T>(s.eps),
+      .beta1_rest = static_cast<T>(1 - rule.beta1),
+      .beta2 = static_cast<T>(rule.beta2),
+      .beta2_rest = static_cast<T>(1 - rule.beta2),
+      .shrink = static_cast<T>(rule.decoupled ? 1 - rule.lr * rule.weight_decay : 1.0),
+      .decay = static_cast<T>(rule.decoupled ? 0.0 : rule.weight_decay),
+      .rate = static_cast<T>(rule.lr / (1 - std::pow(rule.beta1, step))),
+      .root_scale = static_cast<T>(1 / std::sqrt(1 - std::pow(rule.beta2, step))),
+      .eps = static_cast<T>(rule.eps),
   };
   const auto kernel = table<T>().adam;
   for_chunks(tensors, 4, kNothingToPrepare,
@@ -196,12 +196,12 @@ void adam_update(std::span<const AdamTensor<T>> tensors, const AdamSettings& s) 
 }
 
 template <class T>
-void sgd_update(std::span<const SgdTensor<T>> tensors, const SgdSettings& s) {
-  const SgdStep<T> scalars{.rate = static_cast<T>(s.learning_rate),
-                           .momentum = static_cast<T>(s.momentum),
-                           .share = static_cast<T>(s.gradient_share),
-                           .decay = static_cast<T>(s.weight_decay),
-                           .nesterov = s.nesterov};
+void sgd_update(std::span<const SgdTensor<T>> tensors, const SgdRule& rule) {
+  const SgdStep<T> scalars{.rate = static_cast<T>(rule.lr),
+                           .momentum = static_cast<T>(rule.momentum),
+                           .share = static_cast<T>(rule.gradient_share),
+                           .decay = static_cast<T>(rule.weight_decay),
+                           .nesterov = rule.nesterov};
   const auto kernel = table<T>().sgd;
   for_chunks(tensors, 2, kNothingToPrepare,
              [&](const SgdTensor<T>& t, std::int64_t begin, std::int64_t end, std::int64_t) {
@@ -210,13 +210,13 @@ void sgd_update(std::span<const SgdTensor<T>> tensors, const SgdSettings& s) {
 }
 
 template <class T>
-double sum_of_squares(std::span<const GradientTensor<T>> tensors) {
+double sum_of_squares(std::span<const GradientTensor<const T>> tensors) {
   static thread_local std::vector<double> storage;
   std::vector<double>& partials = storage;
   const auto kernel = table<T>().squares;
   for_chunks(
       tensors, 1, [&](std::size_t chunks) { partials.resize(chunks); },
-      [&](const GradientTensor<T>& t, std::int64_t begin, std::int64_t end, std::int64_t place) {
+      [&](const GradientTensor<const T>& t, std::int64_t begin, std::int64_t end, std::int64_t place) {
         partials[static_cast<std::size_t>(place)] = kernel(t.gradient + begin, end - begin);
       });
   double sum = 0;
@@ -248,11 +248,11 @@ double clamp_gradients(std::span<const GradientTensor<T>> tensors, double limit)
   return largest;
 }
 
-#define TAPEGRAD_OPTIMISERS(T)                                                    \
-  template void adam_update(std::span<const AdamTensor<T>>, const AdamSettings&); \
-  template void sgd_update(std::span<const SgdTensor<T>>, const SgdSettings&);    \
-  template double sum_of_squares(std::span<const GradientTensor<T>>);             \
-  template void scale_gradients(std::span<const GradientTensor<T>>, double);      \
+#define TAPEGRAD_OPTIMISERS(T)                                                \
+  template void adam_update(std::span<const AdamTensor<T>>, const AdamRule&); \
+  template void sgd_update(std::span<const SgdTensor<T>>, const SgdRule&);    \
+  template double sum_of_squares(std::span<const GradientTensor<const T>>);   \
+  template void scale_gradients(std::span<const GradientTensor<T>>, double);  \
   template double clamp_gradients(std::span<const GradientTensor<T>>, double)
 TAPEGRAD_OPTIMISERS(float);
 TAPEGRAD_OPTIMISERS(double);

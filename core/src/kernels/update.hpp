@@ -1,5 +1,4 @@
-// Optimiser updates of many tensors in one parallel sweep, with PyTorch's definitions, and what clipping gradients
-// needs.
+// Optimiser updates of many tensors in one parallel sweep, by the rules in base, and what clipping gradients needs.
 //
 // Updates are elementwise and the sum of squares runs over chunks that follow from the tensors' lengths, combined in
 // order: the same bits at any number of threads. Instantiated for float and double.
@@ -7,6 +6,8 @@
 
 #include <cstdint>
 #include <span>
+
+#include "tapegrad/base/update_rules.hpp"
 
 namespace tapegrad::kernels {
 
@@ -19,20 +20,8 @@ struct AdamTensor {
   std::int64_t n;
 };
 
-struct AdamSettings {
-  double learning_rate = 1e-3;
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double eps = 1e-8;
-  double weight_decay = 0;
-  bool decoupled = true;  ///< AdamW: p -= lr wd p; else L2: g += wd p
-  std::int64_t step = 1;  ///< the number of this update, from 1
-};
-
-/// m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2;
-/// p -= lr / (1 - beta1^step) m / (sqrt(v / (1 - beta2^step)) + eps) (Kingma and Ba 2015; Loshchilov and Hutter 2019).
 template <class T>
-void adam_update(std::span<const AdamTensor<T>> tensors, const AdamSettings& settings);
+void adam_update(std::span<const AdamTensor<T>> tensors, const AdamRule& rule);
 
 template <class T>
 struct SgdTensor {
@@ -42,19 +31,10 @@ struct SgdTensor {
   std::int64_t n;
 };
 
-struct SgdSettings {
-  double learning_rate = 1e-3;
-  double momentum = 0;
-  double gradient_share = 1;  ///< 1 - dampening, but 1 in the first step
-  double weight_decay = 0;
-  bool nesterov = false;
-};
-
-/// g += wd p; velocity = momentum velocity + gradient_share g; p -= lr velocity, or lr (g + momentum velocity) for
-/// Nesterov's form; without momentum p -= lr g.
 template <class T>
-void sgd_update(std::span<const SgdTensor<T>> tensors, const SgdSettings& settings);
+void sgd_update(std::span<const SgdTensor<T>> tensors, const SgdRule& rule);
 
+/// T is const where elements are read only.
 template <class T>
 struct GradientTensor {
   T* gradient;
@@ -63,7 +43,7 @@ struct GradientTensor {
 
 /// Sum of g^2 over all tensors, in double precision: the square of the gradients' global norm.
 template <class T>
-double sum_of_squares(std::span<const GradientTensor<T>> tensors);
+double sum_of_squares(std::span<const GradientTensor<const T>> tensors);
 
 /// g *= factor, in place.
 template <class T>

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/update.hpp"
@@ -76,13 +77,6 @@ void adam_update(std::span<const AdamTerm> terms, const AdamRule& rule, const ch
     expect_writable(t.m, "running mean", writer);
     expect_writable(t.v, "running mean square", writer);
   }
-  const kernels::AdamSettings settings{.learning_rate = rule.lr,
-                                       .beta1 = rule.beta1,
-                                       .beta2 = rule.beta2,
-                                       .eps = rule.eps,
-                                       .weight_decay = rule.weight_decay,
-                                       .decoupled = rule.decoupled,
-                                       .step = rule.step};
   std::vector<array::Array> copies;
   const auto update = [&]<class T>(T) {
     run<T>(
@@ -94,7 +88,7 @@ void adam_update(std::span<const AdamTerm> terms, const AdamRule& rule, const ch
                                         .v = written<T>(t.v, writer),
                                         .n = t.parameter.numel()};
         },
-        [&](auto parts) { kernels::adam_update<T>(parts, settings); });
+        [&](auto parts) { kernels::adam_update<T>(parts, rule); });
   };
   update(float{});
   update(double{});
@@ -109,11 +103,6 @@ void sgd_update(std::span<const SgdTerm> terms, const SgdRule& rule, const char*
     expect_like(t.parameter, t.velocity, "velocity", writer);
     expect_writable(t.velocity, "velocity", writer);
   }
-  const kernels::SgdSettings settings{.learning_rate = rule.lr,
-                                      .momentum = rule.momentum,
-                                      .gradient_share = rule.gradient_share,
-                                      .weight_decay = rule.weight_decay,
-                                      .nesterov = rule.nesterov};
   std::vector<array::Array> copies;
   const auto update = [&]<class T>(T) {
     run<T>(
@@ -124,7 +113,7 @@ void sgd_update(std::span<const SgdTerm> terms, const SgdRule& rule, const char*
                                        .velocity = t.velocity.defined() ? written<T>(t.velocity, writer) : nullptr,
                                        .n = t.parameter.numel()};
         },
-        [&](auto parts) { kernels::sgd_update<T>(parts, settings); });
+        [&](auto parts) { kernels::sgd_update<T>(parts, rule); });
   };
   update(float{});
   update(double{});
@@ -132,15 +121,16 @@ void sgd_update(std::span<const SgdTerm> terms, const SgdRule& rule, const char*
 
 namespace {
 
-/// Runs body<T>(tensors of dtype T as the kernels see them) for float and for double.
+/// Runs body(T{}, tensors of dtype T as the kernels see them) for T float and double.
 template <class Pointer, class Body>
 void for_each_dtype(std::span<const Tensor> tensors, const char* op, const Pointer& pointer, const Body& body) {
   for (const Tensor& x : tensors) expect_floating(x, op);
   const auto visit = [&]<class T>(T type) {
-    std::vector<kernels::GradientTensor<T>> parts;
+    using Element = std::remove_pointer_t<decltype(pointer(type, tensors[0]))>;
+    std::vector<kernels::GradientTensor<Element>> parts;
     for (const Tensor& x : tensors)
       if (x.dtype() == dtype_of<T>()) parts.push_back({pointer(type, x), x.numel()});
-    if (!parts.empty()) body(std::span<const kernels::GradientTensor<T>>(parts));
+    if (!parts.empty()) body(type, std::span<const kernels::GradientTensor<Element>>(parts));
   };
   visit(float{});
   visit(double{});
@@ -160,11 +150,8 @@ double global_norm(std::span<const Tensor> tensors) {
   std::vector<array::Array> copies;
   double squares = 0.0;
   for_each_dtype(
-      tensors, "global_norm",
-      [&]<class T>(T, const Tensor& x) {
-        return const_cast<T*>(read<T>(x, copies));  // one kernel type for reading and writing; this one reads
-      },
-      [&](auto parts) { squares += kernels::sum_of_squares(parts); });
+      tensors, "global_norm", [&]<class T>(T, const Tensor& x) { return read<T>(x, copies); },
+      [&]<class T>(T, auto parts) { squares += kernels::sum_of_squares<T>(parts); });
   const double length = std::sqrt(squares);
   const bool in_range = length >= 0x1p-450 && !std::isinf(length);
   return in_range || std::isnan(length) ? length : norm_of_norms(tensors);
@@ -174,7 +161,7 @@ void scale_in_place(std::span<const Tensor> tensors, double factor, const char* 
   for (const Tensor& x : tensors) expect_writable(x, "tensor", writer);
   for_each_dtype(
       tensors, writer, [&]<class T>(T, const Tensor& x) { return written<T>(x, writer); },
-      [&](auto parts) { kernels::scale_gradients(parts, factor); });
+      [&]<class T>(T, auto parts) { kernels::scale_gradients<T>(parts, factor); });
 }
 
 double clamp_in_place(std::span<const Tensor> tensors, double limit, const char* writer) {
@@ -183,7 +170,7 @@ double clamp_in_place(std::span<const Tensor> tensors, double limit, const char*
   double largest = 0.0;
   for_each_dtype(
       tensors, writer, [&]<class T>(T, const Tensor& x) { return written<T>(x, writer); },
-      [&](auto parts) { largest = std::max(largest, kernels::clamp_gradients(parts, limit)); });
+      [&]<class T>(T, auto parts) { largest = std::max(largest, kernels::clamp_gradients<T>(parts, limit)); });
   return largest;
 }
 
