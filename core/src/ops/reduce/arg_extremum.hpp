@@ -19,6 +19,34 @@ struct ArgExtremumOp : ReduceOp<Self> {
     return with_floating(
         x.dtype(), [&](auto zero) { return this->template reduce_from<decltype(zero), std::int64_t>(x, kernel); });
   }
+
+  static catalogue::Samples samples(Generator& g) {
+    using catalogue::of;
+    return {{"last axis", {catalogue::uniform(g, {3, 4}, -2, 2)}, of([](const Tensor& x) {
+               return ReduceOp<Self>::over(x, -1);
+             })},
+            {"first axis, kept", {catalogue::uniform(g, {3, 4}, -2, 2)}, of([](const Tensor& x) {
+               return ReduceOp<Self>::over(x, 0, true);
+             })},
+            {"integers", {tensor({3, 7, 7, 2}, {.dtype = int64})}, of([](const Tensor& x) {
+               return ReduceOp<Self>::over(x, 0);
+             })}};
+  }
+  static catalogue::ErrorSamples errors() {
+    const std::string op = "[" + std::string(Self::name) + "] ";
+    return {
+        {"no elements",
+         [] {
+           ReduceOp<Self>::over(zeros({2, 0}), 1);
+         },
+         op + "no elements to choose from in [2, 0]"},
+        {"bool", [] { ReduceOp<Self>::over(ones({3}, {.dtype = boolean}), 0); }, op + "expected a floating tensor"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[512, 512] over axis 1", {catalogue::uniform(g, {512, 512}, -2, 2)}, catalogue::of([](const Tensor& x) {
+              return ReduceOp<Self>::over(x, 1);
+            })};
+  }
 };
 
 }  // namespace tapegrad

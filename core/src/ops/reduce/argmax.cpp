@@ -19,30 +19,6 @@ struct ArgMax : ArgExtremumOp<ArgMax> {
              "of ties the first; a NaN counts as the largest element"},
             {"Cotangent", R"(\bar x = 0)", "an index is piecewise constant: it carries no gradient"}};
   }
-  static catalogue::Samples samples(Generator& g) {
-    return {{"last axis", {catalogue::uniform(g, {3, 4}, -2, 2)}, catalogue::of([](const Tensor& x) {
-               return argmax(x, -1);
-             })},
-            {"first axis, kept", {catalogue::uniform(g, {3, 4}, -2, 2)}, catalogue::of([](const Tensor& x) {
-               return argmax(x, 0, true);
-             })},
-            {"integers", {tensor({3, 7, 7, 2}, {.dtype = int64})}, catalogue::of([](const Tensor& x) {
-               return argmax(x, 0);
-             })}};
-  }
-  static catalogue::ErrorSamples errors() {
-    return {{"no elements",
-             [] {
-               argmax(zeros({2, 0}), 1);
-             },
-             "[argmax] no elements to choose from in [2, 0]"},
-            {"bool", [] { argmax(ones({3}, {.dtype = boolean}), 0); }, "[argmax] expected a floating tensor"}};
-  }
-  static catalogue::Sample benchmark(Generator& g) {
-    return {"[512, 512] over axis 1", {catalogue::uniform(g, {512, 512}, -2, 2)}, catalogue::of([](const Tensor& x) {
-              return argmax(x, 1);
-            })};
-  }
 };
 
 Tensor argmax(const Tensor& x, int axis, bool keepdim) {

@@ -13,6 +13,41 @@ struct ExtremumOp : ReduceOp<Self> {
   Tensor vjp(const Saved& s, const Tensor& dy) const { return this->unreduce(dy, s.input_shape(0)) * share(s); }
   Tensor jvp(const Saved& s, const Tensor& dx) const { return sum(dx * share(s), this->axis_list(), this->keepdim); }
 
+  static catalogue::Samples samples(Generator& g) {
+    using catalogue::of;
+    catalogue::Samples s = reduction_samples(
+        g, [](const Tensor& x, const Axes& axes, bool keepdim) { return ReduceOp<Self>::over(x, axes, keepdim); });
+    s.push_back({"ties",
+                 {catalogue::vector64({1.0, 2.0, 2.0, 1.0, 1.0})},
+                 of([](const Tensor& x) { return ReduceOp<Self>::over(x, {}); }),
+                 {.order = 1, .reason = "a kink", .kink = true}});
+    s.push_back({"integers", {tensor({{3, 7}, {-7, 2}}, {.dtype = int64})}, of([](const Tensor& x) {
+                   return ReduceOp<Self>::over(x, 0);
+                 })});
+    s.push_back({"a scalar", {catalogue::uniform(g, {}, -2, 2)}, of([](const Tensor& x) {
+                   return ReduceOp<Self>::over(x, {});
+                 })});
+    return s;
+  }
+  static catalogue::ErrorSamples errors() {
+    const std::string op = "[" + std::string(Self::name) + "] ";
+    return {{"no elements",
+             [] {
+               ReduceOp<Self>::over(zeros({2, 0}), 1);
+             },
+             op + "no elements to choose from in [2, 0]"},
+            {"axis",
+             [] {
+               ReduceOp<Self>::over(zeros({2, 3}), 2);
+             },
+             op + "axis 2 is out of range for rank 2"}};
+  }
+  static catalogue::Sample benchmark(Generator& g) {
+    return {"[512, 512] over axis 1", {catalogue::uniform(g, {512, 512}, -2, 2)}, catalogue::of([](const Tensor& x) {
+              return ReduceOp<Self>::over(x, 1);
+            })};
+  }
+
  private:
   /// 1 / (number of ties) where x attains the extremum.
   Tensor share(const Saved& s) const {

@@ -23,38 +23,6 @@ struct Max : ExtremumOp<Max> {
             {"NaN", R"(y = \mathrm{NaN} \Rightarrow \bar x = \mathrm{NaN})",
              "no element equals NaN: the share of each is 0 / 0"}};
   }
-  static catalogue::Samples samples(Generator& g) {
-    catalogue::Samples s = reduction_samples(
-        g, [](const Tensor& x, const Axes& axes, bool keepdim) { return tapegrad::max(x, axes, keepdim); });
-    s.push_back({"ties",
-                 {catalogue::vector64({1.0, 2.0, 2.0, 1.0, 1.0})},
-                 catalogue::of([](const Tensor& x) { return tapegrad::max(x); }),
-                 {.order = 1, .reason = "a kink", .kink = true}});
-    s.push_back({"integers", {tensor({{3, 7}, {-7, 2}}, {.dtype = int64})}, catalogue::of([](const Tensor& x) {
-                   return tapegrad::max(x, 0);
-                 })});
-    s.push_back({"a scalar", {catalogue::uniform(g, {}, -2, 2)}, catalogue::of([](const Tensor& x) {
-                   return tapegrad::max(x);
-                 })});
-    return s;
-  }
-  static catalogue::ErrorSamples errors() {
-    return {{"no elements",
-             [] {
-               tapegrad::max(zeros({2, 0}), 1);
-             },
-             "[max] no elements to choose from in [2, 0]"},
-            {"axis",
-             [] {
-               tapegrad::max(zeros({2, 3}), 2);
-             },
-             "[max] axis 2 is out of range for rank 2"}};
-  }
-  static catalogue::Sample benchmark(Generator& g) {
-    return {"[512, 512] over axis 1", {catalogue::uniform(g, {512, 512}, -2, 2)}, catalogue::of([](const Tensor& x) {
-              return tapegrad::max(x, 1);
-            })};
-  }
 };
 
 Tensor max(const Tensor& x, const Axes& axes, bool keepdim) {

@@ -19,6 +19,11 @@ struct ReduceOp : Op<Self> {
 
   ReduceOp(AxisSet set, bool keep_axes) : axes(set), keepdim(keep_axes) {}
 
+  /// The op itself, by its name: for samples that several share.
+  static Tensor over(const Tensor& x, const Axes& axes, bool keepdim = false) {
+    return apply(Self(axes.set(std::string(Self::name).c_str(), rank_of(Self::name, x)), keepdim), x);
+  }
+
   /// kernel(const T* x, Slices, T* y) for T float or double.
   template <class Kernel>
   Tensor reduce(const Tensor& x, const Kernel& kernel) const {

@@ -20,9 +20,7 @@ struct TruthOp : ReduceOp<Self> {
   static catalogue::Samples samples(Generator& g) {
     using catalogue::of;
     const auto over = [](const Axes& axes, bool keepdim) {
-      return of([axes, keepdim](const Tensor& x) {
-        return apply(Self(axes.set(std::string(Self::name).c_str(), rank_of(Self::name, x)), keepdim), x);
-      });
+      return of([axes, keepdim](const Tensor& x) { return ReduceOp<Self>::over(x, axes, keepdim); });
     };
     const auto truths = [&g](const Shape& shape) { return catalogue::uniform(g, shape, -1, 1) > 0; };
     return {{"everything", {truths({3, 4})}, over({}, false)},
