@@ -10,8 +10,8 @@
 
 namespace tapegrad {
 
-/// Predicate is a struct with a function of one number of any type.
-template <class Self, class Predicate>
+/// Self::holds(x) answers for a floating number.
+template <class Self>
 struct Classification : Op<Self> {
   static constexpr Keep keep = Keep::nothing;
   static constexpr bool differentiable = false;
@@ -44,9 +44,9 @@ struct Classification : Op<Self> {
     template <class T>
     constexpr bool operator()(T x, T) const {
       if constexpr (std::is_floating_point_v<T>) {
-        return Predicate::holds(x);
+        return Self::holds(x);
       } else {
-        return Predicate::holds(0.0);
+        return Self::holds(0.0);
       }
     }
   };

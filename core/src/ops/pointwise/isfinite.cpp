@@ -2,16 +2,14 @@
 
 namespace tapegrad {
 
-struct IsFinitePredicate {
+struct IsFinite : Classification<IsFinite> {
+  static constexpr std::string_view name = "isfinite";
+  static constexpr std::string_view math = R"(y = [\vert x \vert < \infty])";
+
   template <class T>
   static constexpr bool holds(T x) {
     return std::abs(x) < std::numeric_limits<T>::infinity();
   }
-};
-
-struct IsFinite : Classification<IsFinite, IsFinitePredicate> {
-  static constexpr std::string_view name = "isfinite";
-  static constexpr std::string_view math = R"(y = [\vert x \vert < \infty])";
 };
 
 Tensor isfinite(const Tensor& x) { return apply(IsFinite{}, x); }

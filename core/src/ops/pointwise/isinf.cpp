@@ -2,16 +2,14 @@
 
 namespace tapegrad {
 
-struct IsInfPredicate {
+struct IsInf : Classification<IsInf> {
+  static constexpr std::string_view name = "isinf";
+  static constexpr std::string_view math = R"(y = [\vert x \vert = \infty])";
+
   template <class T>
   static constexpr bool holds(T x) {
     return std::abs(x) == std::numeric_limits<T>::infinity();
   }
-};
-
-struct IsInf : Classification<IsInf, IsInfPredicate> {
-  static constexpr std::string_view name = "isinf";
-  static constexpr std::string_view math = R"(y = [\vert x \vert = \infty])";
 };
 
 Tensor isinf(const Tensor& x) { return apply(IsInf{}, x); }

@@ -2,16 +2,14 @@
 
 namespace tapegrad {
 
-struct IsNanPredicate {
+struct IsNan : Classification<IsNan> {
+  static constexpr std::string_view name = "isnan";
+  static constexpr std::string_view math = R"(y = [x \ne x])";
+
   template <class T>
   static constexpr bool holds(T x) {
     return x != x;
   }
-};
-
-struct IsNan : Classification<IsNan, IsNanPredicate> {
-  static constexpr std::string_view name = "isnan";
-  static constexpr std::string_view math = R"(y = [x \ne x])";
 };
 
 Tensor isnan(const Tensor& x) { return apply(IsNan{}, x); }
