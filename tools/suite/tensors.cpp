@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "base/dispatch.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/same_bits.hpp"
@@ -58,13 +59,7 @@ double distance(const Tensor& a, const Tensor& b, double size) {
 Tensor scattered(const Tensor& x) {
   if (!x.defined() || x.dim() == 0 || x.numel() == 0) return x;
   const NoRecord pause;
-  switch (x.dtype()) {
-    case DType::float32: return scattered_as<float>(x);
-    case DType::float64: return scattered_as<double>(x);
-    case DType::int64: return scattered_as<std::int64_t>(x);
-    case DType::boolean: return scattered_as<bool>(x);
-  }
-  return x;
+  return with_element(x.dtype(), [&](auto zero) { return scattered_as<decltype(zero)>(x); });
 }
 
 catalogue::Arguments scattered(const catalogue::Arguments& xs) {

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <limits>
 #include <string>
-#include <utility>
 
+#include "base/dispatch.hpp"
 #include "tapegrad/base/error.hpp"
 
 namespace tapegrad::array {
@@ -36,16 +36,6 @@ void for_each_run(const Shape& shape, const Shape& strides_a, const Shape& strid
       index[d] = 0;
     }
     if (d < 0) return;
-  }
-}
-
-template <class F>
-void with_type(DType dtype, const F& f) {
-  switch (dtype) {
-    case DType::float32: f(float{}); break;
-    case DType::float64: f(double{}); break;
-    case DType::int64: f(std::int64_t{}); break;
-    case DType::boolean: f(bool{}); break;
   }
 }
 
@@ -138,9 +128,9 @@ void assign(const Array& target, const Array& source) {
     return;
   }
   const Shape source_strides = broadcast_strides(source.shape, source.strides, target.shape);
-  with_type(target.dtype, [&](auto to) {
+  with_element(target.dtype, [&](auto to) {
     using To = decltype(to);
-    with_type(source.dtype, [&](auto from) {
+    with_element(source.dtype, [&](auto from) {
       using From = decltype(from);
       To* t = target.as<To>();
       const From* s = source.as<From>();
@@ -153,7 +143,7 @@ void assign(const Array& target, const Array& source) {
 }
 
 void fill(const Array& target, double value) {
-  with_type(target.dtype, [&](auto to) {
+  with_element(target.dtype, [&](auto to) {
     using To = decltype(to);
     To* t = target.as<To>();
     const To v = convert<To>(value);

@@ -7,6 +7,8 @@
 #include <limits>
 #include <span>
 
+#include "base/dispatch.hpp"
+
 namespace tapegrad::array {
 namespace {
 
@@ -34,13 +36,9 @@ Range range_of_elements(std::span<const T> elements) {
 Range range_of(const Array& a) {
   const Array dense = a.contiguous ? a : copy(a);
   const auto count = static_cast<std::size_t>(dense.shape.numel());
-  switch (dense.dtype) {
-    case DType::float32: return range_of_elements(std::span<const float>(dense.as<float>(), count));
-    case DType::float64: return range_of_elements(std::span<const double>(dense.as<double>(), count));
-    case DType::int64: return range_of_elements(std::span<const std::int64_t>(dense.as<std::int64_t>(), count));
-    case DType::boolean: return range_of_elements(std::span<const bool>(dense.as<bool>(), count));
-  }
-  return {};
+  return with_element(dense.dtype, [&](auto zero) {
+    return range_of_elements(std::span<const decltype(zero)>(dense.as<decltype(zero)>(), count));
+  });
 }
 
 std::string to_string(const Range& range) {

@@ -12,6 +12,7 @@
 #include "gradcheck/compare.hpp"
 #include "gradcheck/directions.hpp"
 #include "gradcheck/subject.hpp"
+#include "tape/dispatch.hpp"
 #include "tape/recorder.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
@@ -28,11 +29,10 @@ void append_values(const Tensor& x, Values& values) {
   if (!carries_gradient(x)) return;
   const array::Array a = contiguous_array(x);
   const std::int64_t count = a.shape.numel();
-  if (a.dtype == float64) {
-    values.insert(values.end(), a.as<double>(), a.as<double>() + count);
-  } else {
-    values.insert(values.end(), a.as<float>(), a.as<float>() + count);
-  }
+  with_floating(a.dtype, [&](auto zero) {
+    const auto* elements = a.as<decltype(zero)>();
+    values.insert(values.end(), elements, elements + count);
+  });
 }
 
 /// All floating elements, in order.
@@ -49,12 +49,11 @@ Values values_of(const Tensor& x) {
 
 Tensor with_values(std::span<const double> values, const Shape& shape, DType dtype) {
   Tensor x = empty(shape, {.dtype = dtype});
-  if (dtype == float64) {
-    std::copy(values.begin(), values.end(), x.mutable_data<double>("gradcheck").begin());
-  } else {
-    std::transform(values.begin(), values.end(), x.mutable_data<float>("gradcheck").begin(),
-                   [](double v) { return static_cast<float>(v); });
-  }
+  with_floating(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    std::transform(values.begin(), values.end(), x.mutable_data<T>("gradcheck").begin(),
+                   [](double v) { return static_cast<T>(v); });
+  });
   return x;
 }
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 
+#include "base/dispatch.hpp"
 #include "kernels/parallel.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/view.hpp"
@@ -55,25 +56,6 @@ void copy_rows(const std::byte* x, const kernels::Slices& rows, const std::int64
 }
 
 namespace {
-
-template <class F>
-void with_number(DType dtype, const F& f) {
-  switch (dtype) {
-    case DType::float32: f(float{}); break;
-    case DType::float64: f(double{}); break;
-    case DType::int64: f(std::int64_t{}); break;
-    case DType::boolean: break;  // expect_number keeps it out
-  }
-}
-
-template <class F>
-void with_element(DType dtype, const F& f) {
-  if (dtype == boolean) {
-    f(bool{});
-  } else {
-    with_number(dtype, f);
-  }
-}
 
 /// The cost of an element that is reached through an index (about 2 ns), in elementary steps.
 constexpr std::int64_t kElementWork = 20;

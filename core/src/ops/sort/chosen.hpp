@@ -1,8 +1,7 @@
 // What sort and topk share: {values, indices} of which the values are a gather along one axis.
 #pragma once
 
-#include <utility>
-
+#include "base/dispatch.hpp"
 #include "kernels/sort.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
@@ -30,6 +29,9 @@ struct ChosenOp : Op<Self> {
 
  protected:
   std::array<Tensor, 2> choose(const Tensor& x, const kernels::Ranking& ranking) const {
+    if (x.dtype() == boolean)
+      throw DTypeError(std::string("[").append(Self::name).append("] bool ").append(to_string(x.shape())) +
+                       " has no order: convert it with to()");
     const int last = x.dim() - 1;
     const array::Array rows = contiguous_array(transpose(x, axis, last));
     const std::int64_t n = rows.shape.back();
@@ -38,19 +40,11 @@ struct ChosenOp : Op<Self> {
     const Tensor values = empty(shape, {.dtype = x.dtype()});
     const Tensor indices = empty(shape, {.dtype = int64});
     const std::int64_t count = n == 0 ? 0 : rows.shape.numel() / n;
-    const auto rank = [&](auto zero) {
+    with_number(x.dtype(), [&](auto zero) {
       using T = decltype(zero);
       kernels::rank_rows(rows.as<T>(), count, n, ranking, array_of(values).as<T>(),
                          array_of(indices).as<std::int64_t>());
-    };
-    switch (x.dtype()) {
-      case DType::float32: rank(float{}); break;
-      case DType::float64: rank(double{}); break;
-      case DType::int64: rank(std::int64_t{}); break;
-      case DType::boolean:
-        throw DTypeError(std::string("[").append(Self::name).append("] bool ").append(to_string(x.shape())) +
-                         " has no order: convert it with to()");
-    }
+    });
     return {transpose(values, axis, last), transpose(indices, axis, last)};
   }
 };
