@@ -105,10 +105,6 @@ BOOST_AUTO_TEST_CASE(html) {
   BOOST_TEST(page.find("<script") == std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(escapes_what_xml_cannot_hold) {
-  BOOST_TEST(escaped("a<b>&\"c\"\x01\n") == "a&lt;b&gt;&amp;&quot;c&quot;?\n");
-}
-
 BOOST_AUTO_TEST_CASE(a_table_is_as_wide_as_the_terminal) {
   const std::vector<Column> heads = {{"name"}, {.heading = "room", .optional = true}, {"text"}};
   const std::vector<std::vector<Cell>> rows = {{{"x̄"}, {"pointwise"}, {"one two three four five six seven"}}};

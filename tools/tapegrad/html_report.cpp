@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/markup.hpp"
 #include "tapegrad/reports.hpp"
 
 namespace tapegrad::program {

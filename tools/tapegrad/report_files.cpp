@@ -10,21 +10,6 @@
 
 namespace tapegrad::program {
 
-std::string escaped(std::string_view text) {
-  std::string result;
-  for (const char c : text) switch (c) {
-      case '&': result += "&amp;"; break;
-      case '<': result += "&lt;"; break;
-      case '>': result += "&gt;"; break;
-      case '"': result += "&quot;"; break;
-      case '\n':
-      case '\t': result += c; break;
-      // XML 1.0 has no way to write the others
-      default: result += static_cast<unsigned char>(c) < 0x20U ? '?' : c;
-    }
-  return result;
-}
-
 void expect_writable(const std::string& file) {
   if (file.empty()) return;
   const std::filesystem::path folder = std::filesystem::path(file).parent_path();

@@ -18,9 +18,6 @@ std::string junit_report(const CheckRun& run);
 /// One page that needs nothing else: light and dark, wide and narrow.
 std::string html_report(const CheckRun& run);
 
-/// Text in which &, <, >, " and control characters are harmless in XML and HTML.
-std::string escaped(std::string_view text);
-
 /// IoError unless the file's folder exists and may be written, and the name is free or a file's; an empty name is none.
 void expect_writable(const std::string& file);
 

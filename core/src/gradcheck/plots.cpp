@@ -45,20 +45,6 @@ std::string label(double x, double y, std::string_view anchor, std::string_view 
 
 }  // namespace
 
-std::string escaped(std::string_view text) {
-  std::string html;
-  for (const char c : text) {
-    switch (c) {
-      case '&': html += "&amp;"; break;
-      case '<': html += "&lt;"; break;
-      case '>': html += "&gt;"; break;
-      case '"': html += "&quot;"; break;
-      default: html += c;
-    }
-  }
-  return html;
-}
-
 std::string heat_map(const Values& errors, const Extents& shape) {
   constexpr std::size_t kMostCells = 48;  // in each direction
   const std::size_t columns = shape.empty() || shape.back() == 0 ? 1 : static_cast<std::size_t>(shape.back());

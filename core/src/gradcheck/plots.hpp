@@ -2,16 +2,12 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "gradcheck/values.hpp"
 #include "tapegrad/gradcheck/report.hpp"
 
 namespace tapegrad::checker {
-
-/// Text as HTML.
-std::string escaped(std::string_view text);
 
 /// One cell per element, the last axis across; decades of the relative error from 1e-12 to 1. Large inputs show the
 /// largest error of a rectangle of elements in a cell.

@@ -3,14 +3,13 @@
 
 #include <cmath>
 
+#include "base/markup.hpp"
 #include "gradcheck/plots.hpp"
 #include "gradcheck/wording.hpp"
 #include "tapegrad/gradcheck/report.hpp"
 
 namespace tapegrad {
 namespace {
-
-using checker::escaped;
 
 constexpr std::string_view kStyle = R"(
 :root { color-scheme: light dark; --page: #fcfcfb; --ink: #1d2329; --soft: #667079; --line: #d9dde1; --card: #ffffff;
