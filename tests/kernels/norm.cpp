@@ -111,20 +111,19 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(layer_norm, T, Reals) {
       expected.run(x, gamma, beta, dy, static_cast<std::size_t>(n));
       std::vector<T> y(x.size()), dx(x.size()), dgamma(static_cast<std::size_t>(n)), dbeta(dgamma.size());
       std::vector<T> mean(static_cast<std::size_t>(rows)), rstd(mean.size());
-      layer_norm_forward(x.data(), g, b, rows, n, kEps, y.data(), mean.data(), rstd.data());
+      const RowNorm<T> facts{x.data(), rows, n, g, b};
+      layer_norm_forward(facts, kEps, y.data(), mean.data(), rstd.data());
       check_close(y, expected.y, kTolerance<T>);
       check_close(mean, expected.mean, kSumTolerance<T>);
       // dx of two numbers is the difference of nearly equal terms as large as rstd.
       const double condition = n == 2 ? 100 : 4;
-      layer_norm_backward(x.data(), g, mean.data(), rstd.data(), dy.data(), rows, n, dx.data(), dgamma.data(),
-                          dbeta.data());
+      layer_norm_backward(facts, mean.data(), rstd.data(), dy.data(), {dx.data(), dgamma.data(), dbeta.data()});
       check_close(dx, expected.dx, condition * kTolerance<T>);
       check_close(dgamma, expected.dgamma, 4 * kTolerance<T>);
       check_close(dbeta, expected.dbeta, 4 * kTolerance<T>);
       std::vector<T> dx_alone(x.size()), dgamma_alone(dgamma.size());
-      T* none = nullptr;
-      layer_norm_backward(x.data(), g, mean.data(), rstd.data(), dy.data(), rows, n, dx_alone.data(), none, none);
-      layer_norm_backward(x.data(), g, mean.data(), rstd.data(), dy.data(), rows, n, none, dgamma_alone.data(), none);
+      layer_norm_backward(facts, mean.data(), rstd.data(), dy.data(), {.dx = dx_alone.data()});
+      layer_norm_backward(facts, mean.data(), rstd.data(), dy.data(), {.dgamma = dgamma_alone.data()});
       check_same_bits(dx, dx_alone);
       check_same_bits(dgamma, dgamma_alone);
     }
@@ -134,10 +133,10 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(layer_norm, T, Reals) {
 BOOST_AUTO_TEST_CASE_TEMPLATE(layer_norm_of_one_value_without_eps, T, Reals) {
   const std::vector<T> x = {3, T(-1e8), 0, kNaN<T>}, dy = {1, 2, 3, 4}, gamma = {2}, beta = {T(0.5)};
   std::vector<T> y(4), dx(4), dgamma(1), dbeta(1), mean(4), rstd(4);
-  layer_norm_forward(x.data(), gamma.data(), beta.data(), 4, 1, 0.0, y.data(), mean.data(), rstd.data());
+  layer_norm_forward<T>({x.data(), 4, 1, gamma.data(), beta.data()}, 0.0, y.data(), mean.data(), rstd.data());
   check_close(y, {0.5L, 0.5L, 0.5L, kNaN<long double>}, 0);
-  layer_norm_backward(x.data(), gamma.data(), mean.data(), rstd.data(), dy.data(), 3, 1, dx.data(), dgamma.data(),
-                      dbeta.data());
+  layer_norm_backward<T>({x.data(), 3, 1, gamma.data()}, mean.data(), rstd.data(), dy.data(),
+                         {dx.data(), dgamma.data(), dbeta.data()});
   check_close(dx, {0, 0, 0, 0}, 0);
   check_close(dgamma, {0}, 0);
   check_close(dbeta, {6}, 0);
@@ -151,9 +150,10 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(rms_norm, T, Reals) {
     auto expected = over_rows(rows, n, false);
     expected.run(x, gamma, {}, dy, static_cast<std::size_t>(n));
     std::vector<T> y(x.size()), dx(x.size()), dgamma(static_cast<std::size_t>(n)), rstd(static_cast<std::size_t>(rows));
-    rms_norm_forward(x.data(), gamma.data(), rows, n, kEps, y.data(), rstd.data());
+    const RowNorm<T> facts{x.data(), rows, n, gamma.data()};
+    rms_norm_forward(facts, kEps, y.data(), rstd.data());
     check_close(y, expected.y, kTolerance<T>);
-    rms_norm_backward(x.data(), gamma.data(), rstd.data(), dy.data(), rows, n, dx.data(), dgamma.data());
+    rms_norm_backward(facts, rstd.data(), dy.data(), {dx.data(), dgamma.data()});
     check_close(dx, expected.dx, 4 * kTolerance<T>);
     check_close(dgamma, expected.dgamma, 4 * kTolerance<T>);
   }
@@ -187,7 +187,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(batch_norm, T, Reals) {
         check_close(y, expected.y, condition * kTolerance<T>);
         check_close(mean, expected.mean, kSumTolerance<T>);
         check_close(variance, expected.variance, kSumTolerance<T>);
-        batch_norm_backward(facts, mean.data(), rstd.data(), dy.data(), dx.data(), dgamma.data(), dbeta.data());
+        batch_norm_backward(facts, mean.data(), rstd.data(), dy.data(), {dx.data(), dgamma.data(), dbeta.data()});
         check_close(dx, expected.dx, 10 * condition * kTolerance<T>);
         check_close(dgamma, expected.dgamma, condition * kTolerance<T>);
         check_close(dbeta, expected.dbeta, condition * kTolerance<T>);
@@ -222,8 +222,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(batch_norm_with_given_statistics, T, Reals) {
   std::vector<T> out(x.size()), dgamma_out(c), dbeta_out(c);
   batch_norm_eval_forward(facts, mean.data(), variance.data(), kEps, out.data());
   check_close(out, y, kTolerance<T>);
-  batch_norm_eval_backward(facts, mean.data(), variance.data(), kEps, dy.data(), out.data(), dgamma_out.data(),
-                           dbeta_out.data());
+  batch_norm_eval_backward(facts, mean.data(), variance.data(), kEps, dy.data(),
+                           {out.data(), dgamma_out.data(), dbeta_out.data()});
   check_close(out, dx, kTolerance<T>);
   check_close(dgamma_out, dgamma, kTolerance<T>);
   check_close(dbeta_out, dbeta, kTolerance<T>);
@@ -238,11 +238,10 @@ BOOST_AUTO_TEST_CASE(float_keeps_its_precision_far_from_zero) {
   std::vector<float> y(x.size()), dx(x.size()), dgamma(c), dbeta(c), mean(c), variance(c), rstd(c);
   auto expected = over_rows(rows, n, true);
   expected.run(x, {}, {}, dy, c);
-  const float* none = nullptr;
-  layer_norm_forward(x.data(), none, none, rows, n, kEps, y.data(), mean.data(), rstd.data());
+  const RowNorm<float> row_facts{x.data(), rows, n};
+  layer_norm_forward(row_facts, kEps, y.data(), mean.data(), rstd.data());
   check_close(y, expected.y, 3e-7);
-  layer_norm_backward(x.data(), none, mean.data(), rstd.data(), dy.data(), rows, n, dx.data(), dgamma.data(),
-                      dbeta.data());
+  layer_norm_backward(row_facts, mean.data(), rstd.data(), dy.data(), {dx.data(), dgamma.data(), dbeta.data()});
   check_close(dx, expected.dx, 1e-6);
   check_close(dgamma, expected.dgamma, 2e-6);
   expected = over_columns(rows, n);
@@ -250,7 +249,7 @@ BOOST_AUTO_TEST_CASE(float_keeps_its_precision_far_from_zero) {
   const BatchNorm<float> facts{x.data(), rows, n};
   batch_norm_forward(facts, kEps, y.data(), mean.data(), variance.data(), rstd.data());
   check_close(y, expected.y, 3e-7);
-  batch_norm_backward(facts, mean.data(), rstd.data(), dy.data(), dx.data(), dgamma.data(), dbeta.data());
+  batch_norm_backward(facts, mean.data(), rstd.data(), dy.data(), {dx.data(), dgamma.data(), dbeta.data()});
   check_close(dx, expected.dx, 1e-6);
   check_close(dgamma, expected.dgamma, 2e-6);
 }
@@ -261,11 +260,10 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(bits_depend_on_the_shape_alone, T, Reals) {
   const auto x = normal<T>(rows * n, 19);
   const auto dy = normal<T>(rows * n, 20);
   const auto c = static_cast<std::size_t>(n);
-  const T* none = nullptr;
   const auto layer = [&](std::int64_t first) {
     std::vector<T> y(x.size() - static_cast<std::size_t>(first * n)), mean(static_cast<std::size_t>(rows)),
         rstd(mean.size());
-    layer_norm_forward(x.data() + first * n, none, none, rows - first, n, kEps, y.data(), mean.data(), rstd.data());
+    layer_norm_forward<T>({x.data() + first * n, rows - first, n}, kEps, y.data(), mean.data(), rstd.data());
     return y;
   };
   check_thread_invariant([&] { return layer(0); });
@@ -273,16 +271,16 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(bits_depend_on_the_shape_alone, T, Reals) {
   check_same_bits(layer(rows - 1), std::vector<T>(all.end() - n, all.end()));
   check_thread_invariant([&] {
     std::vector<T> y(x.size()), mean(static_cast<std::size_t>(rows)), rstd(mean.size()), gradients(2 * c);
-    layer_norm_forward(x.data(), none, none, rows, n, kEps, y.data(), mean.data(), rstd.data());
-    layer_norm_backward(x.data(), none, mean.data(), rstd.data(), dy.data(), rows, n, y.data(), gradients.data(),
-                        gradients.data() + n);
+    const RowNorm<T> facts{x.data(), rows, n};
+    layer_norm_forward(facts, kEps, y.data(), mean.data(), rstd.data());
+    layer_norm_backward(facts, mean.data(), rstd.data(), dy.data(), {y.data(), gradients.data(), gradients.data() + n});
     return gradients;
   });
   check_thread_invariant([&] {
     std::vector<T> y(x.size()), mean(c), variance(c), rstd(c), gradients(2 * c);
     const BatchNorm<T> facts{x.data(), rows, n};
     batch_norm_forward(facts, kEps, y.data(), mean.data(), variance.data(), rstd.data());
-    batch_norm_backward(facts, mean.data(), rstd.data(), dy.data(), y.data(), gradients.data(), gradients.data() + n);
+    batch_norm_backward(facts, mean.data(), rstd.data(), dy.data(), {y.data(), gradients.data(), gradients.data() + n});
     y.insert(y.end(), gradients.begin(), gradients.end());
     return y;
   });

@@ -43,13 +43,18 @@ struct GradientStatistics {
 };
 
 template <class T>
+using RowForward = void (*)(const RowNorm<T>&, RowRange, double eps, T* y, T* mean, T* rstd);
+/// The range's own gradients of gamma and beta.
+template <class T>
+using RowBackward = void (*)(const RowNorm<T>&, const T* mean, const T* rstd, const T* dy, RowRange,
+                             const NormGradients<T>&);
+
+template <class T>
 struct NormTable {
-  void (*layer_forward)(const T* x, const T* gamma, const T* beta, RowRange, double eps, T* y, T* mean, T* rstd);
-  void (*layer_backward)(const T* x, const T* gamma, const T* mean, const T* rstd, const T* dy, RowRange, T* dx,
-                         T* dgamma, T* dbeta);
-  void (*rms_forward)(const T* x, const T* gamma, const T* beta, RowRange, double eps, T* y, T* mean, T* rstd);
-  void (*rms_backward)(const T* x, const T* gamma, const T* mean, const T* rstd, const T* dy, RowRange, T* dx,
-                       T* dgamma, T* dbeta);
+  RowForward<T> layer_forward;
+  RowBackward<T> layer_backward;
+  RowForward<T> rms_forward;
+  RowBackward<T> rms_backward;
   /// sums[padded channels] = sum of x over the valid rows of the range.
   void (*batch_sum)(const BatchNorm<T>&, RowRange, double* sums);
   /// sums[padded channels] = sum of ((x - mean) - lost)^2 over the valid rows of the range.
@@ -78,8 +83,10 @@ constexpr std::int64_t rows_together(std::int64_t n) {
 
 /// RMS norm is layer norm that is not centred: its mean is 0.
 template <class T, bool centred>
-HWY_NOINLINE void row_forward(const T* x, const T* gamma, const T* beta, RowRange range, double eps, T* y, T* mean,
-                              T* rstd) {
+HWY_NOINLINE void row_forward(const RowNorm<T>& facts, RowRange range, double eps, T* y, T* mean, T* rstd) {
+  const T* const x = facts.x;
+  const T* const gamma = facts.gamma;
+  const T* const beta = facts.beta;
   const std::int64_t n = range.n;
   const std::int64_t together = rows_together(n);
   for (std::int64_t begin = range.begin; begin < range.end; begin += together) {
@@ -137,16 +144,19 @@ HWY_NOINLINE void row_forward(const T* x, const T* gamma, const T* beta, RowRang
 /// The kept mean is rounded, so xhat' = (x - mean) r is off by a constant; as xhat sums to 0, the constant is <xhat'>,
 /// and one more sum takes it out.
 template <class T, bool centred>
-HWY_NOINLINE void row_backward(const T* x, const T* gamma, const T* mean, const T* rstd, const T* dy, RowRange range,
-                               T* dx, T* dgamma, T* dbeta) {
+HWY_NOINLINE void row_backward(const RowNorm<T>& facts, const T* mean, const T* rstd, const T* dy, RowRange range,
+                               const NormGradients<T>& gradients) {
+  const T* const gamma = facts.gamma;
+  T* const dgamma = gradients.dgamma;
+  T* const dbeta = gradients.dbeta;
   const std::int64_t n = range.n;
   const double count = static_cast<double>(n);
   if (dgamma) std::fill_n(dgamma, n, T(0));
   if (dbeta) std::fill_n(dbeta, n, T(0));
   for (std::int64_t r = range.begin; r < range.end; ++r) {
-    const T* row = x + r * n;
+    const T* row = facts.x + r * n;
     const T* dout = dy + r * n;
-    T* din = dx ? dx + r * n : nullptr;
+    T* din = gradients.dx ? gradients.dx + r * n : nullptr;
     const Vector<T> m = splat(centred ? mean[r] : T(0));
     const Vector<T> scale = splat(rstd[r]);
     const auto xhat_at = [&](std::int64_t i, auto lanes) HWY_ATTR {
@@ -328,29 +338,30 @@ TAPEGRAD_EXPORT_KERNEL_TABLE(NormTable)
 /// not grow.
 constexpr std::int64_t kGradientRows = 32;
 
-template <class Forward, class T>
-void forward_rows(Forward kernel, const T* x, const T* gamma, const T* beta, std::int64_t rows, std::int64_t n,
-                  double eps, T* y, T* mean, T* rstd) {
-  parallel_for(rows, rows_per_chunk(n), 4 * rows * n, [&](std::int64_t begin, std::int64_t end) {
-    kernel(x, gamma, beta, {begin, end, n}, eps, y, mean, rstd);
-  });
+template <class T>
+void forward_rows(RowForward<T> kernel, const RowNorm<T>& facts, double eps, T* y, T* mean, T* rstd) {
+  parallel_for(facts.rows, rows_per_chunk(facts.n), 4 * facts.rows * facts.n,
+               [&](std::int64_t begin, std::int64_t end) {
+                 kernel(facts, {begin, end, facts.n}, eps, y, mean, rstd);
+               });
 }
 
-template <class Backward, class T>
-void backward_rows(Backward kernel, const T* x, const T* gamma, const T* mean, const T* rstd, const T* dy,
-                   std::int64_t rows, std::int64_t n, T* dx, T* dgamma, T* dbeta) {
+template <class T>
+void backward_rows(RowBackward<T> kernel, const RowNorm<T>& facts, const T* mean, const T* rstd, const T* dy,
+                   const NormGradients<T>& gradients) {
   static thread_local Scratch scratch;
-  const std::int64_t chunks = (rows + kGradientRows - 1) / kGradientRows;
+  const std::int64_t n = facts.n;
+  const std::int64_t chunks = (facts.rows + kGradientRows - 1) / kGradientRows;
   T* partials = scratch.get<T>(2 * chunks * n);
-  T* gammas = dgamma ? partials : nullptr;
-  T* betas = dbeta ? partials + chunks * n : nullptr;
-  parallel_for(rows, kGradientRows, 6 * rows * n, [&](std::int64_t begin, std::int64_t end) {
+  T* gammas = gradients.dgamma ? partials : nullptr;
+  T* betas = gradients.dbeta ? partials + chunks * n : nullptr;
+  parallel_for(facts.rows, kGradientRows, 6 * facts.rows * n, [&](std::int64_t begin, std::int64_t end) {
     const std::int64_t place = begin / kGradientRows * n;
-    kernel(x, gamma, mean, rstd, dy, {begin, end, n}, dx, gammas ? gammas + place : nullptr,
-           betas ? betas + place : nullptr);
+    kernel(facts, mean, rstd, dy, {begin, end, n},
+           {gradients.dx, gammas ? gammas + place : nullptr, betas ? betas + place : nullptr});
   });
-  if (dgamma) reduce_sum(gammas, {1, chunks, n}, dgamma);
-  if (dbeta) reduce_sum(betas, {1, chunks, n}, dbeta);
+  if (gammas) reduce_sum(gammas, {1, chunks, n}, gradients.dgamma);
+  if (betas) reduce_sum(betas, {1, chunks, n}, gradients.dbeta);
 }
 
 template <class T>
@@ -406,28 +417,24 @@ struct EvalChannels {
 }  // namespace
 
 template <class T>
-void layer_norm_forward(const T* x, const T* gamma, const T* beta, std::int64_t rows, std::int64_t n, double eps, T* y,
-                        T* mean, T* rstd) {
-  forward_rows(table<T>().layer_forward, x, gamma, beta, rows, n, eps, y, mean, rstd);
+void layer_norm_forward(const RowNorm<T>& facts, double eps, T* y, T* mean, T* rstd) {
+  forward_rows(table<T>().layer_forward, facts, eps, y, mean, rstd);
 }
 
 template <class T>
-void layer_norm_backward(const T* x, const T* gamma, const T* mean, const T* rstd, const T* dy, std::int64_t rows,
-                         std::int64_t n, T* dx, T* dgamma, T* dbeta) {
-  backward_rows(table<T>().layer_backward, x, gamma, mean, rstd, dy, rows, n, dx, dgamma, dbeta);
+void layer_norm_backward(const RowNorm<T>& facts, const T* mean, const T* rstd, const T* dy,
+                         const NormGradients<T>& gradients) {
+  backward_rows(table<T>().layer_backward, facts, mean, rstd, dy, gradients);
 }
 
 template <class T>
-void rms_norm_forward(const T* x, const T* gamma, std::int64_t rows, std::int64_t n, double eps, T* y, T* rstd) {
-  forward_rows<decltype(NormTable<T>::rms_forward), T>(table<T>().rms_forward, x, gamma, nullptr, rows, n, eps, y,
-                                                       nullptr, rstd);
+void rms_norm_forward(const RowNorm<T>& facts, double eps, T* y, T* rstd) {
+  forward_rows<T>(table<T>().rms_forward, facts, eps, y, nullptr, rstd);
 }
 
 template <class T>
-void rms_norm_backward(const T* x, const T* gamma, const T* rstd, const T* dy, std::int64_t rows, std::int64_t n, T* dx,
-                       T* dgamma) {
-  backward_rows<decltype(NormTable<T>::rms_backward), T>(table<T>().rms_backward, x, gamma, nullptr, rstd, dy, rows, n,
-                                                         dx, dgamma, nullptr);
+void rms_norm_backward(const RowNorm<T>& facts, const T* rstd, const T* dy, const NormGradients<T>& gradients) {
+  backward_rows<T>(table<T>().rms_backward, facts, nullptr, rstd, dy, gradients);
 }
 
 template <class T>
@@ -458,8 +465,8 @@ std::int64_t batch_norm_forward(const BatchNorm<T>& facts, double eps, T* y, T* 
 }
 
 template <class T>
-void batch_norm_backward(const BatchNorm<T>& facts, const T* mean, const T* rstd, const T* dy, T* dx, T* dgamma,
-                         T* dbeta) {
+void batch_norm_backward(const BatchNorm<T>& facts, const T* mean, const T* rstd, const T* dy,
+                         const NormGradients<T>& gradients) {
   static thread_local Scratch scratch;
   const NormTable<T> kernels = table<T>();
   const std::int64_t channels = facts.channels;
@@ -479,12 +486,12 @@ void batch_norm_backward(const BatchNorm<T>& facts, const T* mean, const T* rstd
     mean_xhat[c] = static_cast<T>(offset);
     mean_g[c] = static_cast<T>(g / n);
     mean_gx[c] = static_cast<T>(gx / n);
-    if (dgamma) dgamma[c] = static_cast<T>(gx);
-    if (dbeta) dbeta[c] = static_cast<T>(g);
+    if (gradients.dgamma) gradients.dgamma[c] = static_cast<T>(gx);
+    if (gradients.dbeta) gradients.dbeta[c] = static_cast<T>(g);
   }
-  if (!dx) return;
+  if (!gradients.dx) return;
   for_batch_rows(facts, [&](std::int64_t begin, std::int64_t end) {
-    kernels.batch_gradient(facts, statistics, true, dy, {begin, end, channels}, dx);
+    kernels.batch_gradient(facts, statistics, true, dy, {begin, end, channels}, gradients.dx);
   });
 }
 
@@ -501,37 +508,37 @@ void batch_norm_eval_forward(const BatchNorm<T>& facts, const T* mean, const T* 
 
 template <class T>
 void batch_norm_eval_backward(const BatchNorm<T>& facts, const T* mean, const T* variance, double eps, const T* dy,
-                              T* dx, T* dgamma, T* dbeta) {
+                              const NormGradients<T>& gradients) {
   static thread_local Scratch scratch;
   const NormTable<T> kernels = table<T>();
   const std::int64_t channels = facts.channels;
   const std::int64_t padded = padded_channels(channels);
   const EvalChannels<T> given(variance, channels, eps, scratch);
   const GradientStatistics<T> statistics{mean, given.rstd};
-  if (dgamma || dbeta) {
+  if (gradients.dgamma || gradients.dbeta) {
     const double* sums = batch_sums(
         facts, 3, [&](RowRange range, double* out) { kernels.batch_gradient_sums(facts, statistics, dy, range, out); });
     for (std::int64_t c = 0; c < channels; ++c) {
-      if (dgamma) dgamma[c] = static_cast<T>(sums[padded + c]);
-      if (dbeta) dbeta[c] = static_cast<T>(sums[c]);
+      if (gradients.dgamma) gradients.dgamma[c] = static_cast<T>(sums[padded + c]);
+      if (gradients.dbeta) gradients.dbeta[c] = static_cast<T>(sums[c]);
     }
   }
-  if (!dx) return;
+  if (!gradients.dx) return;
   for_batch_rows(facts, [&](std::int64_t begin, std::int64_t end) {
-    kernels.batch_gradient(facts, statistics, false, dy, {begin, end, channels}, dx);
+    kernels.batch_gradient(facts, statistics, false, dy, {begin, end, channels}, gradients.dx);
   });
 }
 
-#define TAPEGRAD_NORM(T)                                                                                              \
-  template void layer_norm_forward(const T*, const T*, const T*, std::int64_t, std::int64_t, double, T*, T*, T*);     \
-  template void layer_norm_backward(const T*, const T*, const T*, const T*, const T*, std::int64_t, std::int64_t, T*, \
-                                    T*, T*);                                                                          \
-  template void rms_norm_forward(const T*, const T*, std::int64_t, std::int64_t, double, T*, T*);                     \
-  template void rms_norm_backward(const T*, const T*, const T*, const T*, std::int64_t, std::int64_t, T*, T*);        \
-  template std::int64_t batch_norm_forward(const BatchNorm<T>&, double, T*, T*, T*, T*);                              \
-  template void batch_norm_backward(const BatchNorm<T>&, const T*, const T*, const T*, T*, T*, T*);                   \
-  template void batch_norm_eval_forward(const BatchNorm<T>&, const T*, const T*, double, T*);                         \
-  template void batch_norm_eval_backward(const BatchNorm<T>&, const T*, const T*, double, const T*, T*, T*, T*)
+#define TAPEGRAD_NORM(T)                                                                                         \
+  template void layer_norm_forward(const RowNorm<T>&, double, T*, T*, T*);                                       \
+  template void layer_norm_backward(const RowNorm<T>&, const T*, const T*, const T*, const NormGradients<T>&);   \
+  template void rms_norm_forward(const RowNorm<T>&, double, T*, T*);                                             \
+  template void rms_norm_backward(const RowNorm<T>&, const T*, const T*, const NormGradients<T>&);               \
+  template std::int64_t batch_norm_forward(const BatchNorm<T>&, double, T*, T*, T*, T*);                         \
+  template void batch_norm_backward(const BatchNorm<T>&, const T*, const T*, const T*, const NormGradients<T>&); \
+  template void batch_norm_eval_forward(const BatchNorm<T>&, const T*, const T*, double, T*);                    \
+  template void batch_norm_eval_backward(const BatchNorm<T>&, const T*, const T*, double, const T*,              \
+                                         const NormGradients<T>&)
 TAPEGRAD_NORM(float);
 TAPEGRAD_NORM(double);
 #undef TAPEGRAD_NORM

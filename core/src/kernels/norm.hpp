@@ -13,25 +13,41 @@
 
 namespace tapegrad::kernels {
 
+/// Where the gradients go; null: not wanted. REQUIRES: what is wanted has room of the size of its input.
+template <class T>
+struct NormGradients {
+  T* dx = nullptr;
+  T* dgamma = nullptr;
+  T* dbeta = nullptr;
+};
+
+/// What layer norm and RMS norm normalise: the rows of x [rows, n].
+template <class T>
+struct RowNorm {
+  const T* x = nullptr;
+  std::int64_t rows = 0;
+  std::int64_t n = 0;
+  const T* gamma = nullptr;  ///< [n]
+  const T* beta = nullptr;   ///< [n]
+};
+
 /// y = gamma xhat + beta per row (Ba et al. 2016); keeps mean and rstd [rows]. For n = 1 an infinite rstd (eps = 0) is
 /// kept as 0: y = beta and dx = 0.
 template <class T>
-void layer_norm_forward(const T* x, const T* gamma, const T* beta, std::int64_t rows, std::int64_t n, double eps, T* y,
-                        T* mean, T* rstd);
+void layer_norm_forward(const RowNorm<T>& facts, double eps, T* y, T* mean, T* rstd);
 
 /// dx = r (g - <g> - xhat <g xhat>); dgamma = sum dy xhat; dbeta = sum dy, over the rows.
 template <class T>
-void layer_norm_backward(const T* x, const T* gamma, const T* mean, const T* rstd, const T* dy, std::int64_t rows,
-                         std::int64_t n, T* dx, T* dgamma, T* dbeta);
+void layer_norm_backward(const RowNorm<T>& facts, const T* mean, const T* rstd, const T* dy,
+                         const NormGradients<T>& gradients);
 
-/// y = gamma x r with r = 1 / sqrt(<x^2> + eps) (Zhang and Sennrich 2019); keeps r [rows].
+/// y = gamma x r + beta with r = 1 / sqrt(<x^2> + eps) (Zhang and Sennrich 2019); keeps r [rows].
 template <class T>
-void rms_norm_forward(const T* x, const T* gamma, std::int64_t rows, std::int64_t n, double eps, T* y, T* rstd);
+void rms_norm_forward(const RowNorm<T>& facts, double eps, T* y, T* rstd);
 
-/// dx = r (g - xhat <g xhat>) with xhat = x r; dgamma = sum dy xhat.
+/// dx = r (g - xhat <g xhat>) with xhat = x r; dgamma = sum dy xhat; dbeta = sum dy.
 template <class T>
-void rms_norm_backward(const T* x, const T* gamma, const T* rstd, const T* dy, std::int64_t rows, std::int64_t n, T* dx,
-                       T* dgamma);
+void rms_norm_backward(const RowNorm<T>& facts, const T* rstd, const T* dy, const NormGradients<T>& gradients);
 
 /// What batch norm normalises: the columns of x [rows, channels]. Other layouts are permuted first.
 template <class T>
@@ -53,8 +69,8 @@ std::int64_t batch_norm_forward(const BatchNorm<T>& facts, double eps, T* y, T* 
 /// Through the batch's statistics, n valid rows, m = 1 in a valid row and 0 elsewhere:
 /// dx = r (g - m / n sum g - m xhat / n sum g xhat); dgamma = sum dy xhat; dbeta = sum dy, over the written rows.
 template <class T>
-void batch_norm_backward(const BatchNorm<T>& facts, const T* mean, const T* rstd, const T* dy, T* dx, T* dgamma,
-                         T* dbeta);
+void batch_norm_backward(const BatchNorm<T>& facts, const T* mean, const T* rstd, const T* dy,
+                         const NormGradients<T>& gradients);
 
 /// y = gamma (x - mean) / sqrt(variance + eps) + beta with given (running) statistics.
 template <class T>
@@ -63,6 +79,6 @@ void batch_norm_eval_forward(const BatchNorm<T>& facts, const T* mean, const T* 
 /// dx = gamma dy / sqrt(variance + eps), the statistics being constants; dgamma = sum dy xhat; dbeta = sum dy.
 template <class T>
 void batch_norm_eval_backward(const BatchNorm<T>& facts, const T* mean, const T* variance, double eps, const T* dy,
-                              T* dx, T* dgamma, T* dbeta);
+                              const NormGradients<T>& gradients);
 
 }  // namespace tapegrad::kernels

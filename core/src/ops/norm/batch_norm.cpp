@@ -97,8 +97,8 @@ struct BatchNorm : Op<BatchNorm> {
     with_floating(x.dtype, [&](auto zero) {
       using T = decltype(zero);
       kernels::batch_norm_backward(facts<T>(x, valid, scale.as<T>(), nullptr), array_of(s.residual(0)).as<T>(),
-                                   array_of(s.residual(1)).as<T>(), g.as<T>(), written<T>(dx), written<T>(dgamma),
-                                   written<T>(dbeta));
+                                   array_of(s.residual(1)).as<T>(), g.as<T>(),
+                                   {written<T>(dx), written<T>(dgamma), written<T>(dbeta)});
     });
     sink.add(0, dx);
     sink.add(1, dgamma);

@@ -62,7 +62,7 @@ struct BatchNormEval : Op<BatchNormEval> {
     with_floating(x.dtype, [&](auto zero) {
       using T = decltype(zero);
       kernels::batch_norm_eval_backward(facts<T>(x, scale.as<T>(), nullptr), m.as<T>(), v.as<T>(), eps, g.as<T>(),
-                                        written<T>(dx), written<T>(dgamma), written<T>(dbeta));
+                                        {written<T>(dx), written<T>(dgamma), written<T>(dbeta)});
     });
     sink.add(0, dx);
     if (s.wants(3)) sink.add(3, dgamma);

@@ -2,7 +2,6 @@
 // are rows of layer norm, followed by a scale and a shift for each channel.
 #pragma once
 
-#include <string_view>
 #include <vector>
 
 #include "kernels/norm.hpp"
@@ -45,8 +44,8 @@ struct GroupedNormOp : Op<Self> {
     const Tensor rstd = empty({rows[0], 1}, {.dtype = in.dtype});
     with_floating(in.dtype, [&](auto zero) {
       using T = decltype(zero);
-      kernels::layer_norm_forward<T>(in.as<T>(), nullptr, nullptr, rows[0], rows[1], eps, written<T>(xhat),
-                                     written<T>(mean), written<T>(rstd));
+      kernels::layer_norm_forward<T>({in.as<T>(), rows[0], rows[1]}, eps, written<T>(xhat), written<T>(mean),
+                                     written<T>(rstd));
     });
     keeper.save(mean);
     keeper.save(rstd);
@@ -74,9 +73,8 @@ struct GroupedNormOp : Op<Self> {
       const Tensor dx = empty(x.shape, {.dtype = x.dtype});
       with_floating(x.dtype, [&](auto zero) {
         using T = decltype(zero);
-        kernels::layer_norm_backward<T>(x.as<T>(), nullptr, array_of(s.residual(0)).as<T>(),
-                                        array_of(s.residual(1)).as<T>(), g.as<T>(), rows[0], rows[1], written<T>(dx),
-                                        nullptr, nullptr);
+        kernels::layer_norm_backward<T>({x.as<T>(), rows[0], rows[1]}, array_of(s.residual(0)).as<T>(),
+                                        array_of(s.residual(1)).as<T>(), g.as<T>(), {written<T>(dx)});
       });
       sink.add(0, dx);
     }

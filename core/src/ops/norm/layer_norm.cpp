@@ -39,8 +39,8 @@ struct LayerNorm : Op<LayerNorm> {
     const Tensor rstd = empty({rows}, {.dtype = in.dtype});
     with_floating(in.dtype, [&](auto zero) {
       using T = decltype(zero);
-      kernels::layer_norm_forward(in.as<T>(), scale.as<T>(), shift.as<T>(), rows, in.shape.back(), eps, written<T>(y),
-                                  written<T>(mean), written<T>(rstd));
+      const kernels::RowNorm<T> facts{in.as<T>(), rows, in.shape.back(), scale.as<T>(), shift.as<T>()};
+      kernels::layer_norm_forward(facts, eps, written<T>(y), written<T>(mean), written<T>(rstd));
     });
     keeper.save(mean);
     keeper.save(rstd);
@@ -71,9 +71,9 @@ struct LayerNorm : Op<LayerNorm> {
     const Tensor dbeta = s.wants(2) ? empty(features, {.dtype = x.dtype}) : Tensor();
     with_floating(x.dtype, [&](auto zero) {
       using T = decltype(zero);
-      kernels::layer_norm_backward(x.as<T>(), scale.as<T>(), array_of(s.residual(0)).as<T>(),
-                                   array_of(s.residual(1)).as<T>(), g.as<T>(), row_count(x.shape), x.shape.back(),
-                                   written<T>(dx), written<T>(dgamma), written<T>(dbeta));
+      const kernels::RowNorm<T> facts{x.as<T>(), row_count(x.shape), x.shape.back(), scale.as<T>()};
+      kernels::layer_norm_backward(facts, array_of(s.residual(0)).as<T>(), array_of(s.residual(1)).as<T>(), g.as<T>(),
+                                   {written<T>(dx), written<T>(dgamma), written<T>(dbeta)});
     });
     sink.add(0, dx);
     sink.add(1, dgamma);

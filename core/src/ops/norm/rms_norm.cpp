@@ -33,7 +33,8 @@ struct RmsNorm : Op<RmsNorm> {
     const Tensor rstd = empty({rows}, {.dtype = in.dtype});
     with_floating(in.dtype, [&](auto zero) {
       using T = decltype(zero);
-      kernels::rms_norm_forward(in.as<T>(), scale.as<T>(), rows, in.shape.back(), eps, written<T>(y), written<T>(rstd));
+      const kernels::RowNorm<T> facts{in.as<T>(), rows, in.shape.back(), scale.as<T>()};
+      kernels::rms_norm_forward(facts, eps, written<T>(y), written<T>(rstd));
     });
     keeper.save(rstd);
     return y;
@@ -52,8 +53,9 @@ struct RmsNorm : Op<RmsNorm> {
     const Tensor dgamma = s.wants(1) ? empty({x.shape.back()}, {.dtype = x.dtype}) : Tensor();
     with_floating(x.dtype, [&](auto zero) {
       using T = decltype(zero);
-      kernels::rms_norm_backward(x.as<T>(), scale.as<T>(), array_of(s.residual(0)).as<T>(), g.as<T>(),
-                                 row_count(x.shape), x.shape.back(), written<T>(dx), written<T>(dgamma));
+      const kernels::RowNorm<T> facts{x.as<T>(), row_count(x.shape), x.shape.back(), scale.as<T>()};
+      kernels::rms_norm_backward(facts, array_of(s.residual(0)).as<T>(), g.as<T>(),
+                                 {written<T>(dx), written<T>(dgamma)});
     });
     sink.add(0, dx);
     sink.add(1, dgamma);
