@@ -1,0 +1,143 @@
+// Sequences that arrive piece by piece: extend() gives what the whole sequence gives, and refuses a cache that does not
+// fit.
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "fixture.hpp"
+#include "says.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/nn.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+namespace tg = tapegrad;
+namespace nn = tapegrad::nn;
+using tg::test::check_close;
+using tg::test::says;
+
+namespace {
+
+/// x in pieces of these lengths, one extend() each.
+template <class Layer, class Cache>
+tg::Tensor in_pieces(Layer& layer, const tg::Tensor& x, const std::vector<std::int64_t>& lengths, Cache cache) {
+  std::vector<tg::Tensor> ys;
+  std::int64_t first = 0;
+  for (const std::int64_t length : lengths) {
+    ys.push_back(layer.extend(tg::slice(x, 1, {.start = first, .stop = first + length}), cache));
+    first += length;
+  }
+  return tg::cat(ys, 1);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(pieces)
+
+BOOST_AUTO_TEST_CASE(a_causal_sequence_may_arrive_in_pieces) {
+  const auto expect_same = [](auto layer, auto cache, const auto& whole) {
+    for (const std::vector<std::int64_t>& lengths :
+         {std::vector<std::int64_t>{5}, {1, 1, 1, 1, 1}, {2, 3}, {3, 0, 1, 1}, {4, 1}}) {
+      tg::Tensor x = tg::randn({2, 5, 6}, {.dtype = tg::float64, .requires_grad = true});
+      const tg::Tensor cotangent = tg::randn({2, 5, 6}, {.dtype = tg::float64});
+      const auto gradients = [&](const auto& run) {
+        tg::Tape tape;
+        std::vector<tg::Tensor> of{x};
+        for (const tg::Tensor& p : layer.parameters()) of.push_back(p);
+        const tg::Tensor y = run();
+        std::vector<tg::Tensor> all = tape.gradient(y, of, {.cotangent = cotangent});
+        all.push_back(y.detach());
+        return all;
+      };
+      const std::vector<tg::Tensor> expected = gradients([&] { return whole(layer, x); });
+      const std::vector<tg::Tensor> actual = gradients([&] { return in_pieces(layer, x, lengths, cache); });
+      for (std::size_t i = 0; i < expected.size(); ++i) check_close(actual[i], expected[i], 1e-12);
+    }
+  };
+  expect_same(nn::MultiHeadAttention({.embed_dim = 6, .num_heads = 2, .dtype = tg::float64}), nn::AttentionCache{},
+              [](auto& self, const tg::Tensor& x) { return self(x, x, x, tg::Mask::causal()); });
+  for (const nn::Norm norm : {nn::Norm::layer, nn::Norm::rms})
+    expect_same(nn::TransformerEncoder({.num_layers = 2,
+                                        .embed_dim = 6,
+                                        .num_heads = 3,
+                                        .norm = norm,
+                                        .norm_first = norm == nn::Norm::rms,
+                                        .dropout = 0.0,
+                                        .final_norm = true,
+                                        .dtype = tg::float64}),
+                std::vector<nn::AttentionCache>{},
+                [](auto& self, const tg::Tensor& x) { return self(x, tg::Mask::causal()); });
+}
+
+BOOST_AUTO_TEST_CASE(pieces_of_a_sequence_have_masks_of_all_so_far) {
+  nn::TransformerEncoder encoder(
+      {.num_layers = 2, .embed_dim = 6, .num_heads = 2, .norm = nn::Norm::batch, .dropout = 0.0, .dtype = tg::float64});
+  encoder.eval();
+  const tg::Tensor x = tg::randn({2, 5, 6}, {.dtype = tg::float64});
+  const tg::Tensor keep = tg::from_vector(std::vector<bool>{true, true, false, true, true,  //
+                                                            false, true, true, true, false},
+                                          {2, 5});
+  const tg::Tensor pairs =
+      tg::greater(tg::rand({5, 5}, {.dtype = tg::float64}), tg::full({}, 0.3, {.dtype = tg::float64}));
+  const tg::Tensor whole =
+      encoder(x, tg::Mask::causal() & tg::Mask::keep_positions(keep) & tg::Mask::keep_pairs(pairs));
+  std::vector<nn::AttentionCache> caches;
+  std::vector<tg::Tensor> ys;
+  for (const auto& [first, last] : {std::pair{0, 2}, {2, 3}, {3, 5}}) {
+    const tg::Mask mask =
+        tg::Mask::keep_positions(tg::slice(keep, 1, {.stop = last})) &
+        tg::Mask::keep_pairs(tg::slice(tg::slice(pairs, 0, {.start = first, .stop = last}), 1, {.stop = last}));
+    ys.push_back(encoder.extend(tg::slice(x, 1, {.start = first, .stop = last}), caches, mask));
+  }
+  BOOST_TEST(caches[1].length() == 5);
+  check_close(tg::cat(ys, 1), whole, 1e-12);
+}
+
+BOOST_AUTO_TEST_CASE(positions_of_a_piece_count_from_its_first) {
+  const tg::Tensor x = tg::randn({2, 5, 4}, {.dtype = tg::float64});
+  const auto check_layer = [&](const auto& layer) {
+    check_close(tg::cat({layer(tg::slice(x, 1, {.stop = 2})), layer(tg::slice(x, 1, {.start = 2}), 2)}, 1), layer(x),
+                0.0);
+  };
+  check_layer(nn::SinusoidalPosition(4));
+  check_layer(nn::LearnedPosition(5, 4, {.dtype = tg::float64}));
+}
+
+BOOST_AUTO_TEST_CASE(a_cache_that_does_not_fit_is_refused_and_left_alone) {
+  nn::TransformerEncoder encoder({.num_layers = 2, .embed_dim = 4, .num_heads = 2, .dropout = 0.0});
+  std::vector<nn::AttentionCache> caches;
+  encoder.extend(tg::ones({2, 3, 4}), caches);
+  BOOST_CHECK_EXCEPTION(encoder.extend(tg::ones({3, 1, 4}), caches), tg::ShapeError,
+                        says("expected a cache of keys and values [3, 2, L, 2] for [3, 1, 4], got [2, 2, 3, 2] and "
+                             "[2, 2, 3, 2]"));
+  caches[1] = nn::AttentionCache{};
+  caches[1].value = tg::ones({2, 2, 3, 2});  // without keys: the first layer has gone on when this is seen
+  BOOST_CHECK_EXCEPTION(encoder.extend(tg::ones({2, 1, 4}), caches), tg::ShapeError, says("got no keys"));
+  BOOST_TEST(caches[0].length() == 3);
+  caches.pop_back();
+  BOOST_CHECK_EXCEPTION(encoder.extend(tg::ones({2, 1, 4}), caches), tg::ValueError,
+                        says("[TransformerEncoder] expected a cache for each of 2 layers, got 1"));
+  const nn::MultiHeadAttention attention({.embed_dim = 4, .num_heads = 2});
+  nn::AttentionCache wide{tg::ones({2, 2, 3, 2}, {.dtype = tg::float64}), tg::ones({2, 2, 3, 2})};
+  BOOST_CHECK_EXCEPTION(attention.extend(tg::ones({2, 1, 4}), wide), tg::DTypeError,
+                        says("[MultiHeadAttention] float32 [2, 1, 4] with a cache of float64"));
+  BOOST_CHECK_EXCEPTION(encoder.layers[0].extend(tg::Tensor(), caches[0], tg::Mask::from_lengths({2}, 3)), tg::Error,
+                        says("[TransformerEncoderLayer] an input is undefined"));
+  BOOST_CHECK_EXCEPTION(
+      attention.recall(tg::ones({2, 1, 4}), {}), tg::ShapeError,
+      says("expected a cache of keys and values [2, 2, L, 2] for [2, 1, 4], got no keys and no values"));
+  BOOST_CHECK_EXCEPTION(attention.recall(tg::ones({2, 4}), {}), tg::ShapeError,
+                        says("[MultiHeadAttention] expected query [N, Lq, 4], got [2, 4]"));
+  BOOST_CHECK_EXCEPTION(attention.remember(tg::ones({2, 3, 4}), tg::ones({2, 2, 4})), tg::ShapeError,
+                        says("expected key [N, Lk, 4] and value [N, Lk, 4], got [2, 3, 4] and [2, 2, 4]"));
+}
+
+BOOST_AUTO_TEST_CASE(a_block_that_throws_leaves_the_cache) {
+  nn::TransformerEncoderLayer layer({.embed_dim = 4, .norm = nn::Norm::batch});
+  nn::AttentionCache cache;
+  BOOST_CHECK_THROW(layer.extend(tg::ones({1, 1, 4}), cache), tg::ShapeError);  // one position has no variance
+  BOOST_TEST(!cache.key.defined());
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,88 @@
+// What layers refuse, and who says so: the layer that was asked for.
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <string>
+
+#include "says.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/nn.hpp"
+
+namespace tg = tapegrad;
+namespace nn = tapegrad::nn;
+using tg::test::says;
+
+BOOST_AUTO_TEST_SUITE(refusals)
+
+BOOST_AUTO_TEST_CASE(convolutions_and_channel_norms_refuse_what_does_not_fit) {
+  BOOST_CHECK_EXCEPTION(nn::Conv1d(4, 3, 2, {.groups = 2}), tg::ValueError,
+                        says("[Conv1d] 4 and 3 channels do not both fall into 2 groups"));
+  BOOST_CHECK_EXCEPTION(nn::ConvTranspose1d(4, 2, 0), tg::ValueError,
+                        says("[ConvTranspose1d] expected sizes of at least 1, got 4 and 2 channels"));
+  BOOST_CHECK_EXCEPTION(nn::Conv1d(4, 2, 3)(tg::zeros({2, 3, 8})), tg::ShapeError,
+                        says("[conv1d] weight [2, 4, 3] takes 4 channels"));
+  BOOST_CHECK_EXCEPTION(nn::GroupNorm(3, 4), tg::ValueError, says("[GroupNorm] 4 channels do not fall into 3 groups"));
+  BOOST_CHECK_EXCEPTION(nn::GroupNorm(2, 4)(tg::zeros({2, 8, 4})), tg::ShapeError,
+                        says("[GroupNorm] expected [N, 4, ..], got [2, 8, 4]"));
+  BOOST_CHECK_EXCEPTION(nn::InstanceNorm1d(4)(tg::zeros({2, 3, 4})), tg::ShapeError,
+                        says("[InstanceNorm1d] expected [N, 4, ..], got [2, 3, 4]"));
+}
+
+BOOST_AUTO_TEST_CASE(sizes_beyond_reason_are_refused) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  BOOST_CHECK_THROW(nn::sinusoidal_positions(kMost, 4), tg::Error);
+  BOOST_CHECK_THROW(nn::sinusoidal_positions(1, kMost), tg::Error);
+  BOOST_CHECK_EXCEPTION(nn::TransformerEncoder({.num_layers = kMost, .embed_dim = 4}), tg::ValueError,
+                        says("[TransformerEncoder] expected 0 to 1048576 layers, got 9223372036854775807"));
+  BOOST_CHECK_THROW(nn::FeedForward({.embed_dim = kMost / 2}), tg::Error);
+  BOOST_CHECK_THROW(nn::LSTM(1, kMost / 2), tg::Error);
+}
+
+BOOST_AUTO_TEST_CASE(bad_sizes_are_told_by_the_layer_that_was_asked_for) {
+  BOOST_CHECK_EXCEPTION(nn::MultiHeadAttention({.embed_dim = -4}), tg::ValueError,
+                        says("[MultiHeadAttention] embed_dim -4 must be a positive multiple of num_heads 1"));
+  BOOST_CHECK_EXCEPTION(nn::FeedForward({.embed_dim = -4}), tg::ValueError,
+                        says("[FeedForward] expected sizes of at least 0, got embed_dim -4 and ffn_dim 0"));
+  BOOST_CHECK_EXCEPTION(nn::FeedForward({.embed_dim = 4, .dropout = 1.0}), tg::ValueError,
+                        says("[FeedForward] expected a dropout in [0, 1), got 1"));
+  BOOST_CHECK_EXCEPTION(nn::TransformerEncoderLayer({.embed_dim = 6, .num_heads = 4}), tg::ValueError,
+                        says("[TransformerEncoderLayer] embed_dim 6 must be a positive multiple of num_heads 4"));
+  BOOST_CHECK_EXCEPTION(nn::TransformerEncoderLayer({.embed_dim = 6, .ffn_dim = -3}), tg::ValueError,
+                        says("[TransformerEncoderLayer] expected ffn_dim of at least 0, got -3"));
+  BOOST_CHECK_EXCEPTION(nn::TransformerEncoderLayer({.embed_dim = 6, .dropout = -0.5}), tg::ValueError,
+                        says("[TransformerEncoderLayer] expected a dropout in [0, 1), got -0.5"));
+  for (const std::int64_t layers : {0, 2}) {
+    BOOST_CHECK_EXCEPTION(nn::TransformerEncoder({.num_layers = layers, .embed_dim = -4}), tg::ValueError,
+                          says("[TransformerEncoder] embed_dim -4 must be a positive multiple of num_heads 1"));
+    BOOST_CHECK_EXCEPTION(nn::TransformerEncoder({.num_layers = layers, .embed_dim = 6, .ffn_dim = -3}), tg::ValueError,
+                          says("[TransformerEncoder] expected ffn_dim of at least 0, got -3"));
+    BOOST_CHECK_EXCEPTION(nn::TransformerEncoder({.num_layers = layers, .embed_dim = 6, .dropout = 1.0}),
+                          tg::ValueError, says("[TransformerEncoder] expected a dropout in [0, 1), got 1"));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_undefined_input_is_told_by_its_layer) {
+  const tg::Tensor none;
+  const auto refused = [](const std::string& layer, const std::function<tg::Tensor()>& call) {
+    BOOST_CHECK_EXCEPTION(static_cast<void>(call()), tg::Error, says("[" + layer + "] an input is undefined"));
+  };
+  refused("LayerNorm", [&] { return nn::LayerNorm(3)(none); });
+  refused("RMSNorm", [&] { return nn::RMSNorm(3)(none); });
+  refused("BatchNorm", [&] { return nn::BatchNorm(3)(none); });
+  refused("GroupNorm", [&] { return nn::GroupNorm(1, 3)(none); });
+  refused("InstanceNorm1d", [&] { return nn::InstanceNorm1d(3)(none); });
+  refused("MultiHeadAttention", [&] {
+    return nn::MultiHeadAttention({.embed_dim = 4})(tg::ones({1, 2, 4}), none, none);
+  });
+  refused("TransformerEncoderLayer", [&] { return nn::TransformerEncoderLayer({.embed_dim = 4})(none); });
+  refused("TransformerEncoder", [&] { return nn::TransformerEncoder({.num_layers = 0, .embed_dim = 4})(none); });
+  refused("LSTM", [&] { return nn::LSTM(2, 3)(none).y; });
+  refused("GRU", [&] { return nn::GRU(2, 3)(none).y; });
+  refused("RNN", [&] { return nn::RNN(2, 3)(none).y; });
+  refused("LSTMCell", [&] { return nn::LSTMCell(2, 3)(none).h; });
+  refused("SinusoidalPosition", [&] { return nn::SinusoidalPosition(4)(none); });
+  refused("LearnedPosition", [&] { return nn::LearnedPosition(8, 4)(none); });
+  refused("masked_mean", [&] { return nn::masked_mean(none); });
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,122 @@
+// Encoders and decoders against PyTorch, whole and position by position.
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nn/reference.hpp"
+#include "tapegrad/base/random.hpp"
+#include "tapegrad/nn.hpp"
+#include "tapegrad/ops/view.hpp"
+
+namespace tg = tapegrad;
+namespace nn = tapegrad::nn;
+using tg::test::check_against_pytorch;
+using tg::test::check_masked;
+using tg::test::Tensors;
+
+namespace {
+
+tg::Mask decoded_mask(const Tensors& in) { return tg::Mask::causal() & tg::Mask::keep_positions(in.at("keep")); }
+tg::Mask memory_mask(const Tensors& in) { return tg::Mask::keep_positions(in.at("memory_keep")); }
+
+/// A decoder's fixture by one call, and position by position.
+template <class Decoder>
+void check_decoder(const std::string& name, Decoder decoder) {
+  check_against_pytorch({name}, decoder, [&](const Tensors& in) {
+    return Tensors{{"y", decoder(in.at("input"), in.at("memory"), decoded_mask(in), memory_mask(in))}};
+  });
+  check_against_pytorch({name}, decoder, [&](const Tensors& in) {
+    auto cache = decoder.remember(in.at("memory"));
+    std::vector<tg::Tensor> ys;
+    for (std::int64_t p = 0; p < in.at("input").size(1); ++p) {
+      const tg::Mask so_far = tg::Mask::keep_positions(tg::slice(in.at("keep"), 1, {.stop = p + 1}));
+      ys.push_back(
+          decoder.extend(tg::slice(in.at("input"), 1, {.start = p, .stop = p + 1}), cache, so_far, memory_mask(in)));
+    }
+    return Tensors{{"y", tg::cat(ys, 1)}};
+  });
+}
+
+nn::TransformerDecoderOptions decoder_options(bool norm_first, nn::Activation activation) {
+  return {.num_layers = 2,
+          .embed_dim = 6,
+          .num_heads = 2,
+          .ffn_dim = 10,
+          .norm_first = norm_first,
+          .dropout = 0.0,
+          .activation = activation,
+          .final_norm = true,
+          .dtype = tg::float64};
+}
+
+nn::TransformerDecoderLayer decoder_layer(bool norm_first, nn::Activation activation) {
+  return nn::TransformerDecoderLayer({.embed_dim = 6,
+                                      .num_heads = 2,
+                                      .ffn_dim = 10,
+                                      .norm_first = norm_first,
+                                      .dropout = 0.0,
+                                      .activation = activation,
+                                      .dtype = tg::float64});
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(transformer)
+
+BOOST_AUTO_TEST_CASE(transformer_encoder_layer) {
+  const auto options = [](bool norm_first, nn::Activation activation, nn::Norm norm) {
+    return nn::TransformerEncoderLayerOptions{.embed_dim = 6,
+                                              .num_heads = 2,
+                                              .ffn_dim = 10,
+                                              .norm = norm,
+                                              .norm_first = norm_first,
+                                              .dropout = 0.0,
+                                              .activation = activation,
+                                              .dtype = tg::float64};
+  };
+  for (const bool norm_first : {false, true}) {
+    const std::string where = norm_first ? "encoder_layer_pre_" : "encoder_layer_post_";
+    for (const auto& [name, activation] :
+         {std::pair{"norm_relu", nn::Activation::relu}, std::pair{"norm_gelu", nn::Activation::gelu}})
+      check_masked({where + name}, nn::TransformerEncoderLayer(options(norm_first, activation, nn::Norm::layer)));
+    for (const auto& [name, norm] :
+         {std::pair{"rms", nn::Norm::rms}, std::pair{"batch", nn::Norm::batch}, std::pair{"none", nn::Norm::none}})
+      check_masked({where + name, 1e-11, {{"y", "input.keep"}}},
+                   nn::TransformerEncoderLayer(options(norm_first, nn::Activation::relu, norm)));
+  }
+  nn::TransformerEncoderLayer causal(options(true, nn::Activation::gelu, nn::Norm::layer));
+  check_against_pytorch({"encoder_layer_causal"}, causal, [&](const Tensors& in) {
+    return Tensors{{"y", causal(in.at("input"), tg::Mask::causal())}};
+  });
+}
+
+BOOST_AUTO_TEST_CASE(transformer_encoder) {
+  for (const bool norm_first : {false, true})
+    check_masked({norm_first ? "encoder_pre_norm_2_layers" : "encoder_post_norm_2_layers"},
+                 nn::TransformerEncoder({.num_layers = 2,
+                                         .embed_dim = 6,
+                                         .num_heads = 2,
+                                         .ffn_dim = 10,
+                                         .norm_first = norm_first,
+                                         .dropout = 0.0,
+                                         .activation = nn::Activation::gelu,
+                                         .final_norm = true,
+                                         .dtype = tg::float64}));
+}
+
+BOOST_AUTO_TEST_CASE(transformer_decoder) {
+  for (const bool norm_first : {false, true}) {
+    const std::string where = norm_first ? "pre_norm_" : "post_norm_";
+    check_decoder("decoder_layer_" + where + "relu", decoder_layer(norm_first, nn::Activation::relu));
+    check_decoder("decoder_layer_" + where + "gelu", decoder_layer(norm_first, nn::Activation::gelu));
+    check_decoder("decoder_" + where + "2_layers",
+                  nn::TransformerDecoder(decoder_options(norm_first, nn::Activation::gelu)));
+  }
+  nn::TransformerDecoderLayer layer = decoder_layer(false, nn::Activation::relu);
+  check_against_pytorch({"decoder_layer_unmasked"}, layer, [&](const Tensors& in) {
+    return Tensors{{"y", layer(in.at("tgt"), in.at("memory"))}};
+  });
+}
+
+BOOST_AUTO_TEST_SUITE_END()
