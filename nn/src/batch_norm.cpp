@@ -1,0 +1,142 @@
+#include <fmt/format.h>
+
+#include <span>
+
+#include "norm_parts.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/diff/checkpoint.hpp"
+#include "tapegrad/nn/catalogue.hpp"
+#include "tapegrad/nn/norm.hpp"
+#include "tapegrad/ops/norm.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/tape.hpp"
+
+namespace tapegrad::nn {
+
+BatchNorm::BatchNorm(std::int64_t features, BatchNormOptions options)
+    : running_mean(zeros({checked_features("BatchNorm", features, options)}, {.dtype = options.dtype})),
+      running_var(ones({features}, {.dtype = options.dtype})),
+      num_batches_tracked(zeros({}, {.dtype = int64})),
+      features_(features),
+      eps_(options.eps),
+      momentum_(options.momentum) {
+  if (!(momentum_ >= 0.0 && momentum_ <= 1.0))
+    throw ValueError(fmt::format("[BatchNorm] expected a momentum in [0, 1], got {}", momentum_));
+  if (!options.affine) return;
+  weight = Parameter(ones({features}, {.dtype = options.dtype}));
+  bias = Parameter(zeros({features}, {.dtype = options.dtype}));
+}
+
+namespace {
+
+/// average <- (1 - momentum) average + momentum * factor * batch
+template <class T>
+void move_average(Tensor average, const Tensor& batch, double momentum, double factor) {
+  const std::span<const T> news = batch.data<T>();
+  const std::span<T> values = average.mutable_data<T>("batch_norm");
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = static_cast<T>((1.0 - momentum) * static_cast<double>(values[i]) +
+                               momentum * factor * static_cast<double>(news[i]));
+}
+
+void track(const Tensor& average, const Tensor& batch, double momentum, double factor) {
+  if (average.dtype() == float32) {
+    move_average<float>(average, batch, momentum, factor);
+  } else {
+    move_average<double>(average, batch, momentum, factor);
+  }
+}
+
+}  // namespace
+
+Tensor BatchNorm::operator()(const Tensor& x, const Mask& mask) {
+  const Scope scope(path());
+  expect_features("BatchNorm", x, features_);
+  if (x.dtype() != running_mean.dtype())
+    throw DTypeError(
+        fmt::format("[BatchNorm] expected {}, got {}", to_string(running_mean.dtype()), to_string(x.dtype())));
+  if (!is_training()) return evaluate(x, mask.positions());
+  BatchNormResult result = batch_norm(x, weight, bias, {.eps = eps_, .positions = mask.positions()});
+  if (result.count > 0 && !is_replaying()) {
+    const double n = static_cast<double>(result.count);
+    track(running_mean, result.mean, momentum_, 1.0);
+    track(running_var, result.variance, momentum_, n / (n - 1.0));
+    Tensor(num_batches_tracked).mutable_data<std::int64_t>("batch_norm")[0] += 1;
+  }
+  return result.y;
+}
+
+/// Padding is left out and becomes 0 here too: what comes after must not tell training from evaluation by it.
+Tensor BatchNorm::evaluate(const Tensor& x, const Tensor& positions) const {
+  const auto normalised = [&](const Tensor& rows) {
+    return batch_norm_eval(rows, running_mean, running_var, weight, bias, eps_);
+  };
+  if (!positions.defined()) return normalised(x);
+  const Shape expected(std::span(x.shape().begin(), x.shape().end() - 1));
+  if (positions.shape() != expected)
+    throw ShapeError(fmt::format("[BatchNorm] expected positions {} for {}, got {}", to_string(expected),
+                                 to_string(x.shape()), to_string(positions.shape())));
+  const Tensor keep = unsqueeze(positions, -1);
+  return where(keep, normalised(where(keep, x, 0.0)), 0.0);
+}
+
+namespace {
+
+struct BatchNormEntry {
+  static constexpr std::string_view math =
+      R"(y = \gamma \odot \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta,\ \mu, \sigma^2 \text{ of each feature over the valid positions; running averages in evaluation})";
+  static catalogue::LayerSamples samples(Generator& g) {
+    using namespace catalogue;
+    const Mask mask = Mask::from_lengths({4, 2}, 4);
+    return {
+        layer_sample("sequences", BatchNorm(3, {.dtype = float64}), {uniform(g, {2, 4, 3}, -2, 2)}),
+        layer_sample("valid positions", BatchNorm(3, {.dtype = float64}), {uniform(g, {2, 4, 3}, -2, 2)},
+                     [mask](BatchNorm& layer, const Tensor& x) { return layer(x, mask); }),
+        layer_sample("valid positions, in evaluation", BatchNorm(3, {.dtype = float64}), {uniform(g, {2, 4, 3}, -2, 2)},
+                     [mask](BatchNorm& layer, const Tensor& x) {
+                       layer.eval();
+                       return layer(x, mask);
+                     }),
+        layer_sample("without parameters", BatchNorm(2, {.eps = 0.02, .affine = false, .dtype = float64}),
+                     {uniform(g, {5, 2}, -2, 2)})};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"features", [] { BatchNorm(-3); }, "[BatchNorm] expected at least one feature, got -3"},
+            {"dtype", [] { BatchNorm(4, {.affine = false, .dtype = int64}); },
+             "[BatchNorm] expected a floating dtype, got int64"},
+            {"positions in evaluation",
+             [] {
+               BatchNorm layer(3);
+               layer.eval();
+               layer(ones({2, 4, 3}), Mask::from_lengths({1, 1, 1}, 9));
+             },
+             "[BatchNorm] expected positions [2, 4] for [2, 4, 3], got [3, 9]"},
+            {"momentum", [] { BatchNorm(4, {.momentum = 2.0}); }, "[BatchNorm] expected a momentum in [0, 1], got 2"},
+            {"another width",
+             [] {
+               BatchNorm(4)(ones({2, 5}));
+             },
+             "[BatchNorm] expected [.., 4], got [2, 5]"},
+            {"another dtype",
+             [] {
+               BatchNorm(4)(ones({2, 4}, {.dtype = float64}));
+             },
+             "[BatchNorm] expected float32, got float64"},
+            {"one position",
+             [] {
+               BatchNorm(3)(ones({1, 3}));
+             },
+             "[batch_norm]"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    return catalogue::layer_sample("[448, 64]", BatchNorm(64, {.dtype = float64}), rows_to_normalise(g));
+  }
+};
+
+}  // namespace
+
+TAPEGRAD_LAYER(norm, BatchNorm, BatchNormEntry)
+
+}  // namespace tapegrad::nn

@@ -1,0 +1,34 @@
+// What the norms have in common.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cstdint>
+
+#include "expect_options.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/nn/catalogue.hpp"
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad::nn {
+
+/// The number of features, once it and the options have been checked: before the first part is made of them.
+template <class Options>
+std::int64_t checked_features(const char* layer, std::int64_t features, const Options& options) {
+  if (features < 1) throw ValueError(fmt::format("[{}] expected at least one feature, got {}", layer, features));
+  expect_eps(layer, options.eps);
+  expect_floating(layer, options.dtype);
+  return features;
+}
+
+/// Throws ShapeError for another width: without a weight nothing else would notice it.
+inline void expect_features(const char* layer, const Tensor& x, std::int64_t features) {
+  expect_defined(layer, x);
+  if (x.dim() < 1 || x.size(-1) != features)
+    throw ShapeError(fmt::format("[{}] expected [.., {}], got {}", layer, features, to_string(x.shape())));
+}
+
+/// For the catalogue: x [448, 64], as of 64 words of 7 letters.
+inline catalogue::Arguments rows_to_normalise(Generator& g) { return {catalogue::uniform(g, {448, 64}, -2, 2)}; }
+
+}  // namespace tapegrad::nn
