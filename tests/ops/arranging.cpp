@@ -10,12 +10,12 @@ using test::check_as_pytorch;
 using test::check_values;
 using test::Fixture;
 using test::Values;
+using test::vector;
 
 namespace {
 
 using Indices = std::vector<std::int64_t>;
 
-Tensor vector(const Values& values) { return from_vector(values, {static_cast<std::int64_t>(values.size())}); }
 Tensor indices(const Indices& values) { return from_vector(values, {static_cast<std::int64_t>(values.size())}); }
 
 }  // namespace

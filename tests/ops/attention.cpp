@@ -14,17 +14,15 @@
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/same_bits.hpp"
 #include "tapegrad/tape/tape.hpp"
+#include "values.hpp"
 
 using namespace tapegrad;
 using test::check_close;
+using test::check_same_bits;
 using test::Fixture;
+using test::normal;
 
 namespace {
-
-Tensor normal(const Shape& shape, std::uint64_t seed, DType dtype) {
-  Generator g(seed);
-  return randn(shape, g, {.dtype = dtype});
-}
 
 Mask mask_of(const Fixture& f) {
   Mask mask;
@@ -32,10 +30,6 @@ Mask mask_of(const Fixture& f) {
   if (f.has("input.keep_pairs")) mask = mask & Mask::keep_pairs(f["input.keep_pairs"]);
   if (f.attributes().at("causal") == "true") mask = mask & Mask::causal();
   return mask;
-}
-
-void check_same_bits(const Tensor& a, const Tensor& b) {
-  BOOST_TEST(same_bits(a, b), to_string(a) << "\nand\n" << to_string(b));
 }
 
 }  // namespace

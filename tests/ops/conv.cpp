@@ -9,18 +9,15 @@
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/tape.hpp"
+#include "values.hpp"
 
 using namespace tapegrad;
 using test::check_close;
 using test::Fixture;
+using test::normal;
 using test::says;
 
 namespace {
-
-Tensor normal(const Shape& shape, std::uint64_t seed) {
-  Generator g(seed);
-  return randn(shape, g, {.dtype = float64});
-}
 
 /// The result and all gradients against the fixture's, by the fused rules and by the differentiable ones.
 template <class F>

@@ -11,21 +11,15 @@
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/same_bits.hpp"
 #include "tapegrad/tape/tape.hpp"
+#include "values.hpp"
 
 using namespace tapegrad;
 using test::check_close;
+using test::check_same_bits;
 using test::Fixture;
+using test::normal;
 
 namespace {
-
-Tensor normal(const Shape& shape, std::uint64_t seed, DType dtype = float64) {
-  Generator g(seed);
-  return randn(shape, g, {.dtype = dtype});
-}
-
-void check_same_bits(const Tensor& a, const Tensor& b) {
-  BOOST_TEST(same_bits(a, b), to_string(a) << "\nand\n" << to_string(b));
-}
 
 Tensor optional(const Fixture& f, const std::string& key) { return f.has(key) ? f.leaf(key) : Tensor(); }
 

@@ -1,6 +1,5 @@
 #include "tapegrad/ops/pointwise.hpp"
 
-#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <functional>
@@ -14,6 +13,7 @@ using namespace tapegrad;
 using test::check_close;
 using test::Fixture;
 using test::Values;
+using test::vector;
 
 namespace {
 
@@ -24,7 +24,6 @@ using Exact = long double (*)(long double);
 constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-Tensor vector(const Values& values) { return from_vector(values, {static_cast<std::int64_t>(values.size())}); }
 Tensor leaf(const Values& values) { return vector(values).set_requires_grad(true); }
 
 /// The sum of f's slopes: gradients of sum(f(x)) for each x.
