@@ -1,6 +1,5 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <string>
 
 #include "console/terminal.hpp"
 #include "norm_study/study.hpp"

@@ -12,7 +12,6 @@
 #include <map>
 #include <new>
 #include <random>
-#include <utility>
 #include <vector>
 
 using tapegrad::array::PageHeap;

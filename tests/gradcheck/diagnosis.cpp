@@ -1,6 +1,5 @@
 // Planted mistakes are wrong, and get the diagnosis that is theirs; random errors get none.
 #include <boost/test/unit_test.hpp>
-#include <optional>
 #include <string>
 
 #include "gradcheck/functions.hpp"

@@ -10,7 +10,6 @@
 #include <initializer_list>
 #include <limits>
 #include <random>
-#include <tuple>
 #include <vector>
 
 #include "tapegrad/base/threads.hpp"

@@ -5,9 +5,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <set>
 #include <string>
-#include <string_view>
 
 #include "suite/layer.hpp"
 

@@ -3,8 +3,6 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <vector>
-
 #include "normal.hpp"
 #include "tapegrad/diff/checkpoint.hpp"
 #include "tapegrad/nn.hpp"

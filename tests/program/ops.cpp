@@ -1,10 +1,8 @@
 // The catalogue in a terminal.
 #include <boost/test/unit_test.hpp>
-#include <set>
 #include <sstream>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "tapegrad/base/readable_math.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"

@@ -3,7 +3,6 @@
 
 #include <boost/test/unit_test.hpp>
 #include <set>
-#include <string>
 #include <string_view>
 
 #include "broken_entry.hpp"

@@ -3,7 +3,6 @@
 #include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <cstdint>
-#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <string_view>

@@ -1,7 +1,6 @@
 #include "norm_study/charts.hpp"
 
 #include <boost/test/unit_test.hpp>
-#include <cmath>
 #include <limits>
 #include <set>
 

@@ -2,7 +2,6 @@
 #include "word_lists/letters.hpp"
 #include "word_lists/word_list.hpp"
 
-#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <set>
 #include <string>

@@ -1,6 +1,5 @@
 #include <cmath>
 #include <limits>
-#include <string>
 
 #include "tape_test.hpp"
 #include "tapegrad/ops/softmax.hpp"

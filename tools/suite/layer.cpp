@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <string>
-#include <utility>
 
 #include "suite/measured.hpp"
 #include "suite/tensors.hpp"

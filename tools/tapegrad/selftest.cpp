@@ -1,7 +1,6 @@
 #include "tapegrad/selftest.hpp"
 
 #include <algorithm>
-#include <exception>
 #include <iterator>
 #include <limits>
 #include <utility>

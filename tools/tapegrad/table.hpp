@@ -1,7 +1,6 @@
 // A table for a terminal: columns as wide as their widest cell, wrapped where the terminal is narrower.
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <vector>
 

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <optional>
 
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
