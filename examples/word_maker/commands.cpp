@@ -1,0 +1,180 @@
+#include "word_maker/commands.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "console/interrupt.hpp"
+#include "console/progress.hpp"
+#include "console/terminal.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/base/random.hpp"
+#include "word_maker/batches.hpp"
+#include "word_maker/corpus.hpp"
+#include "word_maker/demonstration.hpp"
+#include "word_maker/kneser_ney.hpp"
+#include "word_maker/printer.hpp"
+#include "word_maker/training.hpp"
+#include "word_maker/weights.hpp"
+
+namespace word_maker {
+namespace {
+
+constexpr std::int64_t kReports = 10;       // lines of the table while it trains
+constexpr std::int64_t kWordsInALine = 12;  // at most
+constexpr std::int64_t kCharactersInALine = 120;
+
+void print_introduction(const Options& options, const Corpus& corpus, const Maker& maker, const KneserNey& counted,
+                        const Printer& printer) {
+  const bool words = corpus.kind == Kind::words;
+  fmt::print("{}: {} {}, {} different characters\n", printer.strong("word_maker"), corpus.source,
+             words ? fmt::format("({})", with_commas(corpus.known.size()))
+                   : fmt::format("({} characters)",
+                                 with_commas(corpus.learnt.front().size() + corpus.held_out.front().size())),
+             corpus.vocabulary.characters().size());
+  fmt::print("network: {} parameters, {} layers of width {}, {} heads; baseline: Kneser-Ney, order {}\n",
+             with_commas(static_cast<std::size_t>(maker.model.parameter_count())), options.layers, options.embed,
+             options.heads, counted.order());
+  print_legend(corpus, printer);
+  fmt::print("\n         bits per character\n  step     network   n-gram   made up\n");
+  std::fflush(stdout);
+}
+
+/// One line of the table: bits per character, and what is made up by now.
+void print_report(std::int64_t step, double bits, double baseline, const Options& options, Maker& maker,
+                  Printer& printer) {
+  tapegrad::Generator generator(options.seed);
+  const bool words = maker.kind == Kind::words;
+  const auto made = make_up(maker.model, maker.kind,
+                            make_up_options(options, maker, words ? kWordsInALine : 1, kCharactersInALine), generator);
+  std::string line = fmt::format(
+      "{:6}   {}   {:6.3f}  ", step,
+      bits < baseline ? printer.strong(fmt::format("{:9.3f}", bits)) : fmt::format("{:9.3f}", bits), baseline);
+  auto room = static_cast<std::size_t>(std::max(console::terminal_width(stdout, 100) - 30, 12));
+  if (words) {
+    for (const Sequence& sequence : made) {
+      const Printer::Entry entry = printer.word(sequence);
+      const std::size_t width = console::display_width(entry.plain) + 1;
+      if (width > room) break;
+      room -= width;
+      line += " " + entry.painted;
+    }
+  } else {
+    std::string piece = printer.piece(made.front());
+    std::replace_if(
+        piece.begin(), piece.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
+    line += " " + console::fit(piece, room - 1);
+  }
+  fmt::print("{}\n", line);
+  std::fflush(stdout);
+}
+
+Corpus read_corpus(const Options& options) {
+  if (!options.text.empty()) return read_text(options.text);
+  return read_words(find_language(options.language),
+                    {.directory = options.dictionaries, .held_out = static_cast<std::size_t>(options.held_out)});
+}
+
+/// An unwritable place is told before the training instead of after it.
+void expect_writable(const std::string& path) {
+  if (path.empty()) return;
+  if (std::filesystem::is_directory(path)) throw tapegrad::IoError(fmt::format("[save] {} is a folder", path));
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  const std::filesystem::path folder = parent.empty() ? "." : parent;
+  if (!std::filesystem::is_directory(folder))
+    throw tapegrad::IoError(fmt::format("[save] no folder {} for {}", folder.string(), path));
+  if (access(folder.c_str(), W_OK) != 0)
+    throw tapegrad::IoError(fmt::format("[save] cannot write in {}: {}", folder.string(), std::strerror(errno)));
+}
+
+}  // namespace
+
+bool learn(const Options& options) {
+  expect_writable(options.save);
+  const auto start = std::chrono::steady_clock::now();
+  const Corpus corpus = read_corpus(options);
+  const bool words = corpus.kind == Kind::words;
+  const std::size_t held_out = words ? corpus.held_out.size() : corpus.held_out.front().size();
+  const KneserNey counted(corpus.learnt, corpus.vocabulary.size());
+  const double baseline = bits_per_character(counted, corpus.held_out);
+
+  tapegrad::manual_seed(options.seed);
+  Maker maker{.kind = corpus.kind,
+              .language = words ? std::string(find_language(options.language).name) : std::string(),
+              .vocabulary = corpus.vocabulary,
+              .model = CharacterModel({.vocabulary = corpus.vocabulary.size(),
+                                       .length = input_length(corpus, options.block),
+                                       .embed = options.embed,
+                                       .layers = options.layers,
+                                       .heads = options.heads})};
+  Printer printer(corpus.vocabulary, corpus.known);
+  expect_usable(options, maker);
+  print_introduction(options, corpus, maker, counted, printer);
+
+  const std::int64_t batch = options.batch.value_or(words ? kWordsInAStep : kWindowsInAStep);
+  const console::InterruptGuard guard;
+  std::int64_t done = 0;
+  {
+    console::Progress progress("learning", options.steps);
+    const std::int64_t interval = std::max<std::int64_t>(1, (options.steps + kReports - 1) / kReports);
+    double smoothed = 0;
+    done =
+        train(maker.model, corpus, {.steps = options.steps, .batch = batch, .lr = options.lr, .seed = options.seed},
+              [&](const TrainingStep& step) {
+                smoothed = step.step == 1 ? step.loss : 0.95 * smoothed + 0.05 * step.loss;
+                progress.advance(1, step.sequences, smoothed);
+                if (console::interrupted()) return false;
+                if (step.step % interval == 0 && step.step < options.steps) {
+                  progress.clear();
+                  print_report(step.step, bits_per_character(maker.model, corpus), baseline, options, maker, printer);
+                }
+                return true;
+              });
+  }
+  const double bits = bits_per_character(maker.model, corpus);
+  print_report(done, bits, baseline, options, maker, printer);
+  if (!options.save.empty()) save(options.save, maker);
+
+  if (done < options.steps) fmt::print("\nstopped after step {} of {}\n", done, options.steps);
+  fmt::print("\n{} on {} held-out {}: network {:.3f}, n-gram {:.3f} ({:+.1f} %), after {}\n",
+             printer.strong("bits per character"), with_commas(held_out), words ? "words" : "characters", bits,
+             baseline, 100 * (bits / baseline - 1),
+             console::clock_text(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()));
+  if (!options.save.empty()) fmt::print("weights: {}\n", options.save);
+  if (options.sample > 0) fmt::print("\n");
+  Printer last(corpus.vocabulary, corpus.known);
+  print_sample(options, maker, last);
+  if (words && last.made() > 0)
+    fmt::print("{}\n", last.faint(fmt::format("{} of {} are real words, {} of them held out", last.real(), last.made(),
+                                              last.unseen())));
+  print_logits(options, maker);
+  return done == options.steps;
+}
+
+void use(const Options& options) {
+  Maker maker = load(options.load);
+  Corpus corpus;
+  if (!maker.language.empty()) {
+    try {
+      corpus = read_words(find_language(maker.language), {.directory = options.dictionaries});
+    } catch (const tapegrad::IoError&) {
+      fmt::print(stderr, "word_maker: without the {} word list in {} real words are not marked\n", maker.language,
+                 options.dictionaries);
+    }
+  }
+  Printer printer(maker.vocabulary, corpus.known);
+  print_sample(options, maker, printer);
+  if (!corpus.known.empty() && options.sample > 0) print_legend(corpus, printer);
+  print_logits(options, maker);
+}
+
+}  // namespace word_maker
