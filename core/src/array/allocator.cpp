@@ -33,9 +33,9 @@ namespace {
 
 constexpr bool kRecycles = TAPEGRAD_RECYCLE == 1;
 constexpr std::size_t kSmall = 1024;  // up to here the classes are the multiples of the alignment
-constexpr int kSmallClasses = kSmall / kAlignment;
-constexpr int kStepsPerOctave = 4;  // from there 1280, 1536, 1792, 2048, 2560 ...: at most a quarter is lost
-constexpr int kClasses = kSmallClasses + kStepsPerOctave * 8;
+constexpr std::size_t kSmallClasses = kSmall / kAlignment;
+constexpr std::size_t kStepsPerOctave = 4;  // from there 1280, 1536, 1792, 2048, 2560 ...: at most a quarter is lost
+constexpr std::size_t kClasses = kSmallClasses + kStepsPerOctave * 8;
 constexpr std::size_t kLargestClass = std::size_t{1} << 18;  // larger blocks belong to the page heap alone
 // From here on a class takes its blocks from the page heap, below from the system.
 constexpr std::size_t kSmallestPages = kRecycles ? std::size_t{1} << 16 : SIZE_MAX;
@@ -44,7 +44,7 @@ constexpr std::size_t kThreadListBytes = std::size_t{1} << 19;  // a thread has 
 constexpr std::size_t kSharedCacheBytes = std::size_t{4} << 30;
 
 struct SizeClass {
-  int index;
+  std::size_t index;
   std::size_t bytes;
 };
 
@@ -53,15 +53,16 @@ struct SizeClass {
 constexpr SizeClass size_class(std::size_t bytes) {
   if (bytes <= kSmall) {
     const std::size_t steps = (std::max<std::size_t>(bytes, 1) + kAlignment - 1) / kAlignment;
-    return {static_cast<int>(steps) - 1, steps * kAlignment};
+    return {steps - 1, steps * kAlignment};
   }
   if (bytes > kLargestClass) return {kClasses, round_up(bytes, PageHeap::kPage)};
-  const int octave = static_cast<int>(std::bit_width(bytes - 1)) - 1;  // 2^octave < bytes <= 2^(octave + 1)
+  const std::size_t octave =
+      static_cast<std::size_t>(std::bit_width(bytes - 1)) - 1;  // 2^octave < bytes <= 2^(octave + 1)
   const std::size_t base = std::size_t{1} << octave;
-  const int step_bits = octave - std::countr_zero(unsigned{kStepsPerOctave});
+  const std::size_t step_bits = octave - std::countr_zero(kStepsPerOctave);
   const std::size_t step = std::size_t{1} << step_bits;
   const std::size_t steps = (bytes - base + step - 1) >> step_bits;  // 1 to 4
-  return {kSmallClasses + (octave - 10) * kStepsPerOctave + static_cast<int>(steps) - 1, base + steps * step};
+  return {kSmallClasses + (octave - 10) * kStepsPerOctave + steps - 1, base + steps * step};
 }
 
 struct FreeBlock {
@@ -107,9 +108,9 @@ class SharedBins {
   }
 
   /// A list of blocks of a class; empty when there is none.
-  FreeList take_list(int index, std::size_t bytes) {
+  FreeList take_list(std::size_t index, std::size_t bytes) {
     const std::lock_guard lock(mutex_);
-    FreeBlock*& bin = bins_[static_cast<std::size_t>(index)];
+    FreeBlock*& bin = bins_[index];
     if (bin == nullptr) return {};
     const FreeList list{bin, bin->list_count};
     bin = bin->next_list;
@@ -118,14 +119,14 @@ class SharedBins {
   }
 
   /// Takes over a list of blocks of a class, which leave the bins where they exceed the bound.
-  void give_list(FreeList list, int index, std::size_t bytes) noexcept {
+  void give_list(FreeList list, std::size_t index, std::size_t bytes) noexcept {
     if (list.count == 0) return;
     const std::lock_guard lock(mutex_);
     if (bytes_ + list.count * bytes > kSharedCacheBytes) {
       give_all_below(list, bytes);
       return;
     }
-    FreeBlock*& bin = bins_[static_cast<std::size_t>(index)];
+    FreeBlock*& bin = bins_[index];
     list.head->next_list = bin;
     list.head->list_count = list.count;
     bin = list.head;
@@ -226,23 +227,28 @@ struct ThreadCache {
   std::ptrdiff_t unpublished_bytes = 0;
   State state = State::fresh;
 
-  /// Null for what belongs to no class.
-  FreeList* list_of(const SizeClass& c) {
-    return c.index < kClasses ? &classes[static_cast<std::size_t>(c.index)].list : nullptr;
+  /// Counts live bytes, unless they are to be published.
+  bool count(std::ptrdiff_t change) {
+    constexpr std::ptrdiff_t kPublishBytes = 1 << 16;
+    const std::ptrdiff_t sum = unpublished_bytes + change;
+    if (sum > kPublishBytes || sum < -kPublishBytes) return false;
+    unpublished_bytes = sum;
+    return true;
   }
 
   void flush() {
-    for (int index = 0; index < kClasses; ++index) {
-      auto& [list, second] = classes[static_cast<std::size_t>(index)];
-      const std::size_t bytes = kClassBytes[static_cast<std::size_t>(index)];
+    for (std::size_t index = 0; index < kClasses; ++index) {
+      auto& [list, second] = classes[index];
+      const std::size_t bytes = kClassBytes[index];
       SharedBins::shared().give_list(std::exchange(list, {}), index, bytes);
       SharedBins::shared().give_list(std::exchange(second, {}), index, bytes);
     }
   }
 };
 constinit thread_local ThreadCache thread_cache;
-
-constexpr std::ptrdiff_t kPublishBytes = 1 << 16;
+/// This thread's cache while it is in use, else null. The model makes reading it two instructions where a shared
+/// library would call, and of the room that the system has for such variables it takes one word.
+[[gnu::tls_model("initial-exec")]] constinit thread_local ThreadCache* open_cache = nullptr;
 
 void publish_live_bytes() {
   const std::ptrdiff_t change = std::exchange(thread_cache.unpublished_bytes, 0);
@@ -259,6 +265,7 @@ struct AtThreadExit {
   ~AtThreadExit() {
     thread_cache.flush();
     thread_cache.state = ThreadCache::State::gone;
+    open_cache = nullptr;
     publish_live_bytes();
   }
 };
@@ -270,18 +277,16 @@ bool cache_usable(ThreadCache& cache) {
   static thread_local const AtThreadExit at_exit;
   (void)at_exit;
   cache.state = ThreadCache::State::in_use;
+  open_cache = &cache;
   return true;
 }
 
+/// Counts live bytes. A thread whose cache has died (others of its objects die later) will not publish again by itself.
 void count_live_bytes(ThreadCache& cache, std::ptrdiff_t change) {
-  cache.unpublished_bytes += change;
-  if (cache.unpublished_bytes > kPublishBytes || cache.unpublished_bytes < -kPublishBytes) [[unlikely]]
-    publish_live_bytes();
-}
-
-/// A thread whose cache has died (others of its objects die later) will not publish again by itself.
-void publish_if_gone(const ThreadCache& cache) {
-  if (cache.state == ThreadCache::State::gone) publish_live_bytes();
+  const bool counted = cache.count(change);
+  if (counted && cache.state != ThreadCache::State::gone) return;
+  if (!counted) cache.unpublished_bytes += change;
+  publish_live_bytes();
 }
 
 std::size_t at_least_none(std::ptrdiff_t bytes) { return static_cast<std::size_t>(std::max<std::ptrdiff_t>(0, bytes)); }
@@ -292,65 +297,73 @@ SizeClass block_class(std::size_t bytes) {
   return {kClasses, round_up(bytes, kAlignment)};  // exact, for the red zones
 }
 
-// What a step that allocates what the last one freed never comes to stands in functions of its own.
+/// Whether a thread's list of a class takes another block.
+bool has_room(const FreeList& list, const SizeClass& c) { return (list.count + 1) * c.bytes <= kThreadListBytes; }
 
-[[gnu::noinline]] void* take_from_below(ThreadCache& cache, SizeClass c) {
+/// Any block, from wherever there is one.
+[[gnu::noinline]] void* allocate_anywhere(std::size_t bytes) {
+  if (bytes > kMostBytes) throw std::bad_alloc();
+  const SizeClass c = block_class(bytes);
+  ThreadCache& cache = thread_cache;
+  void* block = nullptr;
   if (c.index < kClasses && cache_usable(cache)) {
-    auto& [list, second] = cache.classes[static_cast<std::size_t>(c.index)];
-    list = second.count > 0 ? std::exchange(second, {}) : SharedBins::shared().take_list(c.index, c.bytes);
-    if (list.count > 0) return list.pop();
+    auto& [list, second] = cache.classes[c.index];
+    if (list.count == 0)
+      list = second.count > 0 ? std::exchange(second, {}) : SharedBins::shared().take_list(c.index, c.bytes);
+    if (list.count > 0) block = list.pop();
   }
-  return SharedBins::shared().take(c.bytes);
+  if (block == nullptr) block = SharedBins::shared().take(c.bytes);
+  count_live_bytes(cache, static_cast<std::ptrdiff_t>(c.bytes));
+  return block;
 }
 
-[[gnu::noinline]] void give_below(ThreadCache& cache, void* block, SizeClass c) noexcept {
+/// Any block, to wherever there is room.
+[[gnu::noinline]] void deallocate_anywhere(void* block, std::size_t bytes) noexcept {
+  const SizeClass c = block_class(bytes);
+  ThreadCache& cache = thread_cache;
   if (c.index >= kClasses) {
     SharedBins::shared().give(block, c.bytes);
-    return;
-  }
-  if (cache_usable(cache)) {
-    auto& [list, second] = cache.classes[static_cast<std::size_t>(c.index)];
-    SharedBins::shared().give_list(std::exchange(second, std::exchange(list, {})), c.index, c.bytes);
+  } else if (cache_usable(cache)) {
+    auto& [list, second] = cache.classes[c.index];
+    if (!has_room(list, c))
+      SharedBins::shared().give_list(std::exchange(second, std::exchange(list, {})), c.index, c.bytes);
     list.push(block);
   } else {
     FreeList alone;
     alone.push(block);
     SharedBins::shared().give_list(alone, c.index, c.bytes);
   }
+  count_live_bytes(cache, -static_cast<std::ptrdiff_t>(c.bytes));
 }
 
 }  // namespace
 
+// A small block that this thread's cache has, or has room for, costs no more than this.
+
 void* allocate(std::size_t bytes) {
-  if (bytes > kMostBytes) throw std::bad_alloc();
-  const SizeClass c = block_class(bytes);
-  ThreadCache& cache = thread_cache;
-  FreeList* const list = cache.list_of(c);
-  const auto change = static_cast<std::ptrdiff_t>(c.bytes);
-  if (list != nullptr && list->count > 0) [[likely]] {
-    count_live_bytes(cache, change);
-    return list->pop();
+  if (kRecycles && bytes <= kSmall) [[likely]] {
+    const SizeClass c = size_class(bytes);
+    if (ThreadCache* const cache = open_cache; cache != nullptr) [[likely]] {
+      FreeList& list = cache->classes[c.index].list;
+      if (list.count > 0 && cache->count(static_cast<std::ptrdiff_t>(c.bytes))) [[likely]]
+        return list.pop();
+    }
   }
-  void* const block = take_from_below(cache, c);
-  count_live_bytes(cache, change);  // after what may throw
-  publish_if_gone(cache);
-  return block;
+  return allocate_anywhere(bytes);
 }
 
 void deallocate(void* block, std::size_t bytes) noexcept {
-  const SizeClass c = block_class(bytes);
-  const auto change = -static_cast<std::ptrdiff_t>(c.bytes);
-  ThreadCache& cache = thread_cache;
-  FreeList* const list = cache.list_of(c);
-  if (list != nullptr && cache.state == ThreadCache::State::in_use && (list->count + 1) * c.bytes <= kThreadListBytes)
-      [[likely]] {
-    list->push(block);
-    count_live_bytes(cache, change);
-    return;
+  if (kRecycles && bytes <= kSmall) [[likely]] {
+    const SizeClass c = size_class(bytes);
+    if (ThreadCache* const cache = open_cache; cache != nullptr) [[likely]] {
+      FreeList& list = cache->classes[c.index].list;
+      if (has_room(list, c) && cache->count(-static_cast<std::ptrdiff_t>(c.bytes))) [[likely]] {
+        list.push(block);
+        return;
+      }
+    }
   }
-  give_below(cache, block, c);
-  count_live_bytes(cache, change);
-  publish_if_gone(cache);
+  deallocate_anywhere(block, bytes);
 }
 
 }  // namespace array
