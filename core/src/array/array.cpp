@@ -54,12 +54,19 @@ To convert(From value) {
 
 }  // namespace
 
-void throw_negative_size(const Shape& shape) {
-  throw ShapeError("[tensor] negative size in shape " + tapegrad::to_string(shape));
-}
-
 void throw_too_many_elements(const Shape& shape) {
   throw ShapeError("[tensor] shape " + tapegrad::to_string(shape) + " has too many elements");
+}
+
+std::size_t bytes_of_none(const Shape& shape) {
+  // A size of 0 counts as 1: reductions, strides and products of sizes must not overflow either.
+  std::int64_t n = 1;
+  for (const std::int64_t size : shape) {
+    if (size < 0) throw ShapeError("[tensor] negative size in shape " + tapegrad::to_string(shape));
+    if (__builtin_mul_overflow(n, std::max<std::int64_t>(size, 1), &n) || n > kMostElements)
+      throw_too_many_elements(shape);
+  }
+  return 0;
 }
 
 void throw_no_memory(std::size_t bytes, const Shape& shape, DType dtype) {
@@ -67,12 +74,12 @@ void throw_no_memory(std::size_t bytes, const Shape& shape, DType dtype) {
               std::string(tapegrad::to_string(dtype)) + " " + tapegrad::to_string(shape));
 }
 
-Array::Array(const Shape& sizes, DType type) : Array(storage_for(sizes, type), sizes, type) {}
+Array::Array(const Shape& sizes, DType type) : Array(storage_for(bytes_of(sizes, type), sizes, type), sizes, type) {}
 
-Array Array::view(const Shape& new_shape, const Shape& new_strides, std::int64_t new_offset) const {
+Array Array::view(const Shape& new_shape, const Shape& new_strides, std::int64_t start) const {
   Array a;
   a.storage = storage;
-  a.offset = new_offset;
+  a.elements = elements + start * static_cast<std::int64_t>(size_of(dtype));
   a.shape = new_shape;
   a.strides = new_strides;
   a.dtype = dtype;

@@ -37,7 +37,6 @@ class Storage {
   std::byte* data() { return reinterpret_cast<std::byte*>(this) + kHeader; }
   /// Bytes of the elements.
   std::size_t bytes() const { return bytes_ - front_ - kHeader; }
-  bool has_front() const { return front_ > kHeader; }
   /// The room in front, aligned to 64.
   void* front() { return reinterpret_cast<std::byte*>(this) - front_; }
   std::uint32_t version() const { return version_.load(std::memory_order_relaxed); }
@@ -75,59 +74,59 @@ class Storage {
   const char* writer_ = "construction";
 };
 
-[[noreturn]] void throw_negative_size(const Shape& shape);
+inline constexpr std::int64_t kMostElements = std::numeric_limits<std::int64_t>::max() / 16;
+
 [[noreturn]] void throw_too_many_elements(const Shape& shape);
 [[noreturn]] void throw_no_memory(std::size_t bytes, const Shape& shape, DType dtype);
 
+/// Bytes of an array without elements: none. Throws as bytes_of().
+std::size_t bytes_of_none(const Shape& shape);
+
 /// Bytes of an array's elements. Throws ShapeError for a negative size or too many elements.
 inline std::size_t bytes_of(const Shape& shape, DType dtype) {
-  constexpr std::int64_t kLimit = std::numeric_limits<std::int64_t>::max() / 16;
-  // A size of 0 counts as 1: reductions, strides and products of sizes must not overflow either.
   std::int64_t n = 1;
-  bool empty = false;
   for (const std::int64_t size : shape) {
-    if (size > 0) [[likely]] {
-      if (__builtin_mul_overflow(n, size, &n) || n > kLimit) throw_too_many_elements(shape);
-    } else {
-      if (size < 0) throw_negative_size(shape);
-      empty = true;
-    }
+    if (size <= 0) [[unlikely]]
+      return bytes_of_none(shape);
+    if (__builtin_mul_overflow(n, size, &n)) throw_too_many_elements(shape);
   }
-  return empty ? 0 : static_cast<std::size_t>(n) * size_of(dtype);
+  if (n > kMostElements) throw_too_many_elements(shape);
+  return static_cast<std::size_t>(n) * size_of(dtype);
 }
 
-/// Storage for the elements of an array; behind `front` bytes for an object when the elements are few (4096 bytes at
-/// most), so that no large block waits for a small object. Throws as bytes_of(), and Error when the system has no
-/// memory for them.
-inline Ref<Storage> storage_for(const Shape& shape, DType dtype, std::size_t front = 0) {
-  constexpr std::size_t kFewBytes = 4096;
-  const std::size_t bytes = bytes_of(shape, dtype);
+/// Storage for the elements of an array, `bytes` bytes, behind `front` bytes for an object. Throws Error when the
+/// system has no memory for them.
+inline Ref<Storage> storage_for(std::size_t bytes, const Shape& shape, DType dtype, std::size_t front = 0) {
   try {
-    return Storage::make(bytes, bytes <= kFewBytes ? front : 0);
+    return Storage::make(bytes, front);
   } catch (const std::bad_alloc&) {
     throw_no_memory(bytes, shape, dtype);
   }
 }
 
-/// A strided view: element (i0, i1, ...) at data + offset + sum of i_d * strides[d], in elements.
+/// A strided view: element (i0, i1, ...) lies sum of i_d * strides[d] elements from the first.
 struct Array {
   Ref<Storage> storage;
-  std::int64_t offset = 0;
+  std::byte* elements = nullptr;  // the first, in the storage
   Shape shape;
   Shape strides;
   DType dtype = DType::float32;
   bool contiguous = true;  // row-major without gaps (or no elements)
 
   Array() = default;
-  /// Uninitialised elements in storage of its own, as storage_for().
+  /// Uninitialised elements in storage of its own. Throws as bytes_of() and storage_for().
   Array(const Shape& sizes, DType type);
   /// Contiguous elements from the storage's begin on. REQUIRES: it has room for them.
-  Array(Ref<Storage> elements, const Shape& sizes, DType type)
-      : storage(std::move(elements)), shape(sizes), strides(contiguous_strides(sizes)), dtype(type) {}
+  Array(Ref<Storage> room, const Shape& sizes, DType type)
+      : storage(std::move(room)),
+        elements(storage->data()),
+        shape(sizes),
+        strides(contiguous_strides(sizes)),
+        dtype(type) {}
   static Array empty(const Shape& shape, DType dtype) { return Array(shape, dtype); }
-  /// A view of the same storage.
-  Array view(const Shape& new_shape, const Shape& new_strides, std::int64_t new_offset) const;
-  std::byte* data() const { return storage->data() + offset * static_cast<std::int64_t>(size_of(dtype)); }
+  /// A view of the same storage, that begins so many elements from this one's first.
+  Array view(const Shape& new_shape, const Shape& new_strides, std::int64_t start = 0) const;
+  std::byte* data() const { return elements; }
   template <class T>
   T* as() const {
     return reinterpret_cast<T*>(data());

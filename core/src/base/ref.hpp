@@ -65,6 +65,9 @@ class Ref {
     return ref;
   }
 
+  /// Gives up the count that it holds: the caller's from here on.
+  T* take() { return std::exchange(object_, nullptr); }
+
   T* get() const { return object_; }
   T* operator->() const { return object_; }
   T& operator*() const { return *object_; }

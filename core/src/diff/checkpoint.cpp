@@ -192,7 +192,7 @@ Tensor stand_in(const TapeImpl& tape, const Edge& edge) {
   const OutputMeta& meta = node.outputs[edge.output];
   const array::Array one = array::Array::empty(Shape{}, meta.dtype);
   Tensor t = tape.options.study ? tape.study[edge.node].outputs[edge.output].detach()
-                                : wrap(one.view(meta.shape, Shape::filled(meta.shape.rank(), 0), 0));
+                                : wrap(one.view(meta.shape, Shape::filled(meta.shape.rank(), 0)));
   t.impl()->place = {tape.serial, tape.generation, node.era, edge.node, edge.output};
   return t;
 }

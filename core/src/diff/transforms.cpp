@@ -207,7 +207,7 @@ Tensor unit(const Tensor& x, std::int64_t i) {
   const NoRecord pause;
   Tensor e = zeros(x.shape(), {.dtype = x.dtype()});
   const array::Array& a = array_of(e);
-  array::fill(a.view({}, {}, a.offset + i), 1.0);
+  array::fill(a.view({}, {}, i), 1.0);
   return e;
 }
 

@@ -23,7 +23,7 @@ struct Expand : Op<Expand> {
     if (!broadcasts_to(x.shape(), shape))
       throw ShapeError("[expand] " + to_string(x.shape()) + " does not broadcast to " + to_string(shape));
     const array::Array& a = array_of(x);
-    return wrap(a.view(shape, broadcast_strides(a.shape, a.strides, shape), a.offset));
+    return wrap(a.view(shape, broadcast_strides(a.shape, a.strides, shape)));
   }
   Tensor vjp(const Saved& s, const Tensor& dy) const { return sum_to(dy, s.input_shape(0)); }
   void describe(AttributeVisitor& visitor) const { visitor("shape", shape); }

@@ -35,7 +35,7 @@ ReductionPlan plan_reduction(const array::Array& x, AxisSet axes) {
         strides.push_back(x.strides[d]);
         (reduced ? r.slices.n : r.slices.outer) *= x.shape[d];
       }
-  r.input = contiguous_copy(x.view(shape, strides, x.offset));
+  r.input = contiguous_copy(x.view(shape, strides));
   return r;
 }
 

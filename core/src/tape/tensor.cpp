@@ -18,11 +18,19 @@ void* TensorImpl::operator new(std::size_t size) { return array::allocate(size);
 void TensorImpl::operator delete(void* block, std::size_t size) { array::deallocate(block, size); }
 
 void TensorImpl::destroy() const {
+  // The block is the storage's: it goes when this has gone.
+  if (before_storage && !first && !leaf && tangents == nullptr) [[likely]] {  // owns nothing else
+    const_cast<TensorImpl&>(*this).array.storage.take()->release();
+    return;
+  }
+  destroy_with_others();
+}
+
+[[gnu::noinline]] void TensorImpl::destroy_with_others() const {
   if (!before_storage) {
     delete this;
     return;
   }
-  // The block is the storage's: it goes when this has gone.
   auto& self = const_cast<TensorImpl&>(*this);
   const Ref<array::Storage> block = std::move(self.first ? self.first : self.array.storage);
   this->~TensorImpl();
@@ -33,10 +41,18 @@ void TensorImpl::replace_array(array::Array other) {
   array = std::move(other);
 }
 
+namespace {
+
+[[gnu::noinline]] Tensor make_large(const Shape& shape, DType dtype) { return wrap(array::Array(shape, dtype)); }
+
+}  // namespace
+
 Tensor make_tensor(const Shape& shape, DType dtype) {
   static_assert(alignof(TensorImpl) <= array::kAlignment);
-  Ref<array::Storage> storage = array::storage_for(shape, dtype, sizeof(TensorImpl));
-  if (!storage->has_front()) return wrap(array::Array(std::move(storage), shape, dtype));
+  constexpr std::size_t kFewBytes = 4096;  // more would wait, as one block, for a small object to go
+  const std::size_t bytes = array::bytes_of(shape, dtype);
+  if (bytes > kFewBytes) return make_large(shape, dtype);
+  Ref<array::Storage> storage = array::storage_for(bytes, shape, dtype, sizeof(TensorImpl));
   void* const front = storage->front();
   return Tensor::adopt(::new (front) TensorImpl(std::move(storage), shape, dtype));
 }

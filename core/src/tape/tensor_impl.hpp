@@ -74,6 +74,7 @@ struct TensorImpl {
 
  private:
   void destroy() const;
+  void destroy_with_others() const;
 };
 
 /// A new tensor with uninitialised elements; when they are few, one block holds it and them. Throws as

@@ -222,8 +222,7 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
   static Tensor interleaved(const Shape& like, std::int64_t width, DType dtype) {
     const Tensor whole = empty({like[0], like[2], like[1], width}, {.dtype = dtype});
     const array::Array& a = array_of(whole);
-    return wrap(
-        a.view({like[0], like[1], like[2], width}, {a.strides[0], a.strides[2], a.strides[1], a.strides[3]}, a.offset));
+    return wrap(a.view({like[0], like[1], like[2], width}, {a.strides[0], a.strides[2], a.strides[1], a.strides[3]}));
   }
 
   template <class T>

@@ -26,7 +26,7 @@ struct OneHot : Op<OneHot> {
     Tensor y = zeros(shape, {.dtype = dtype});
     const array::Array& a = array_of(y);
     for (std::int64_t p = 0; p < classes.numel(); ++p)
-      array::fill(a.view({}, {}, a.offset + p * count + chosen.as<std::int64_t>()[p]), 1.0);
+      array::fill(a.view({}, {}, p * count + chosen.as<std::int64_t>()[p]), 1.0);
     return y;
   }
   void describe(AttributeVisitor& visitor) const { visitor("count", count); }

@@ -159,7 +159,7 @@ struct MatMul : Op<MatMul> {
     const int r = shape.rank();
     std::swap(shape[r - 2], shape[r - 1]);
     std::swap(strides[r - 2], strides[r - 1]);
-    return a.view(shape, strides, a.offset);
+    return a.view(shape, strides);
   }
   /// The product straight into the gradient's buffer where its batch is not broadcast; else whole, for the engine to
   /// sum.

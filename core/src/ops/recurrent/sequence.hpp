@@ -290,9 +290,8 @@ struct SequenceOp : Op<Self> {
     array::Array weight_transposed() const {
       const std::int64_t stride = width() + 64 / static_cast<std::int64_t>(size_of(weights.dtype));
       const array::Array room({hidden, stride}, weights.dtype);
-      array::Array transposed = room.view({hidden, width()}, {stride, 1}, 0);
-      array::assign(transposed,
-                    weights.view(transposed.shape, {weights.strides[1], weights.strides[0]}, weights.offset));
+      array::Array transposed = room.view({hidden, width()}, {stride, 1});
+      array::assign(transposed, weights.view(transposed.shape, {weights.strides[1], weights.strides[0]}));
       return transposed;
     }
     /// State i after position t.

@@ -40,7 +40,7 @@ RowMaskSource::RowMaskSource(std::string_view op, const Tensor& keep, const Shap
   keep_ = array_of(keep);
   Shape strides = broadcast_strides(keep_.shape, keep_.strides, shape);
   if (shape.back() > 1 && strides.back() != 1) {
-    keep_ = contiguous_copy(keep_.view(shape, strides, keep_.offset));
+    keep_ = contiguous_copy(keep_.view(shape, strides));
     strides = keep_.strides;
   }
   mask_.keep = keep_.as<bool>();

@@ -26,7 +26,7 @@ array::Array view_of(const array::Array& a, const AxisRange& range) {
   Shape strides = a.strides;
   shape[range.axis] = range.count;
   strides[range.axis] *= range.step;
-  return a.view(shape, strides, a.offset + range.start * a.strides[range.axis]);
+  return a.view(shape, strides, range.start * a.strides[range.axis]);
 }
 
 namespace {

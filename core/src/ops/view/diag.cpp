@@ -98,7 +98,7 @@ struct Diag : Op<Diag> {
     shape[last - 1] = length;
     strides[last - 1] = a.strides[last - 1] + a.strides[last];
     const std::int64_t start = length == 0 ? 0 : down * a.strides[last - 1] + right * a.strides[last];
-    return a.view(shape, strides, a.offset + start);
+    return a.view(shape, strides, start);
   }
 };
 

@@ -24,13 +24,14 @@ struct Flip : Op<Flip> {
   Tensor forward(const Tensor& x) const {
     const array::Array& a = array_of(x);
     if (a.shape.numel() == 0) return wrap(contiguous_copy(a));
-    array::Array backwards = a;
+    Shape strides = a.strides;
+    std::int64_t start = 0;
     for (const std::int64_t axis : axes) {
       const int d = static_cast<int>(axis);
-      backwards.offset += (a.shape[d] - 1) * a.strides[d];
-      backwards.strides[d] = -a.strides[d];
+      start += (a.shape[d] - 1) * a.strides[d];
+      strides[d] = -a.strides[d];
     }
-    return wrap(contiguous_copy(backwards.view(a.shape, backwards.strides, backwards.offset)));
+    return wrap(contiguous_copy(a.view(a.shape, strides, start)));
   }
   Tensor vjp(const Saved&, const Tensor& dy) const { return apply(Flip(axes), dy); }
   void describe(AttributeVisitor& visitor) const { visitor("axes", axes); }

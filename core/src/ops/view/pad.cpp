@@ -24,9 +24,9 @@ struct Pad : Op<Pad> {
     for (int d = 0; d < shape.rank(); ++d) shape[d] += before[d] + after[d];
     Tensor y = full(shape, value, {.dtype = x.dtype()});
     const array::Array& whole = array_of(y);
-    std::int64_t offset = whole.offset;
-    for (int d = 0; d < shape.rank(); ++d) offset += before[d] * whole.strides[d];
-    array::assign(whole.view(x.shape(), whole.strides, offset), array_of(x));
+    std::int64_t start = 0;
+    for (int d = 0; d < shape.rank(); ++d) start += before[d] * whole.strides[d];
+    array::assign(whole.view(x.shape(), whole.strides, start), array_of(x));
     return y;
   }
   Tensor vjp(const Saved& s, const Tensor& dy) const {

@@ -29,7 +29,7 @@ struct Permute : Op<Permute> {
       shape[k] = a.shape[static_cast<int>(order[k])];
       strides[k] = a.strides[static_cast<int>(order[k])];
     }
-    return wrap(a.view(shape, strides, a.offset));
+    return wrap(a.view(shape, strides));
   }
   Tensor vjp(const Saved&, const Tensor& dy) const {
     Shape inverse = order;

@@ -23,9 +23,9 @@ struct Reshape : Op<Reshape> {
   Tensor forward(const Tensor& x) const {
     const array::Array& a = array_of(x);
     Shape strides;
-    if (array::view_strides(a.shape, a.strides, shape, strides)) return wrap(a.view(shape, strides, a.offset));
+    if (array::view_strides(a.shape, a.strides, shape, strides)) return wrap(a.view(shape, strides));
     const array::Array copied = contiguous_copy(a);
-    return wrap(copied.view(shape, contiguous_strides(shape), copied.offset));
+    return wrap(copied.view(shape, contiguous_strides(shape)));
   }
   Tensor vjp(const Saved& s, const Tensor& dy) const { return reshape(dy, s.input_shape(0)); }
   void describe(AttributeVisitor& visitor) const { visitor("shape", shape); }

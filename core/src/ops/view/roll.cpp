@@ -91,7 +91,7 @@ struct Roll : Op<Roll> {
   static array::Array part(const array::Array& a, int d, std::int64_t start, std::int64_t count) {
     Shape shape = a.shape;
     shape[d] = count;
-    return a.view(shape, a.strides, a.offset + start * a.strides[d]);
+    return a.view(shape, a.strides, start * a.strides[d]);
   }
 };
 

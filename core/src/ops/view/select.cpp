@@ -25,7 +25,7 @@ struct Select : Op<Select> {
     Shape strides = a.strides;
     shape.erase(entry.axis);
     strides.erase(entry.axis);
-    return wrap(a.view(shape, strides, a.offset + entry.start * a.strides[entry.axis]));
+    return wrap(a.view(shape, strides, entry.start * a.strides[entry.axis]));
   }
   Tensor vjp(const Saved& s, const Tensor& dy) const {
     return slice_embed(unsqueeze(dy, entry.axis), s.input_shape(0), entry.axis, {entry.start, entry.start + 1});
