@@ -60,55 +60,52 @@ inline void compute(const OpCall& call, Keeper& keeper) {
   throw TapeError("[" + std::string(op) + "] its forward function swept or cleared the tape that records it");
 }
 
-/// Takes off a tape again what an op that fails has put there: its nodes, and leaves that it was the first to use.
-class Undo {
- public:
-  explicit Undo(TapeImpl& tape)
-      : tape_(tape), generation_(tape.generation), size_(tape.nodes.size()), room_(tape.arena.mark()) {}
-  Undo(const Undo&) = delete;
-  Undo& operator=(const Undo&) = delete;
-  ~Undo() {
-    if (done_ || changed()) return;
-    tape_.truncate(size_);
-    tape_.arena.rewind(room_);
-  }
+/// How far a tape had come before an op ran.
+struct Before {
+  explicit Before(const TapeImpl& tape)
+      : generation(tape.generation), size(tape.nodes.size()), room(tape.arena.mark()) {}
 
-  /// Whether the tape has been swept or cleared since.
-  bool changed() const { return tape_.generation != generation_; }
-  /// What there is now stays; room that no node has taken is given back.
-  void keep() {
-    done_ = true;
-    if (tape_.nodes.size() == size_) tape_.arena.rewind(room_);
-  }
-
- private:
-  TapeImpl& tape_;
-  std::uint32_t generation_;
-  std::size_t size_;
-  Arena::Mark room_;
-  bool done_ = false;
+  std::uint32_t generation;
+  std::size_t size;
+  Arena::Mark room;
 };
 
+/// Takes off a tape again what an op that fails has put there: its nodes, and leaves that it was the first to use.
+[[gnu::cold]] void restore(TapeImpl& tape, Before before) {
+  if (tape.generation != before.generation) return;  // it has been swept or cleared since
+  tape.truncate(before.size);
+  tape.arena.rewind(before.room);
+}
+
 /// Runs an op while a tape records.
-[[gnu::noinline]] void compute_on(TapeImpl& tape, const OpCall& call) {
-  tape.expect_owned(call.table.name);
-  Undo undo(tape);
-  const auto count = static_cast<std::size_t>(call.inputs.size());
-  auto* const edges = tape.arena.allocate<Edge>(count);  // where their node will find them
-  bool tracked = false;
-  std::uint64_t wanted = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    const Edge& edge = *new (edges + i) Edge(tape.edge_of(call.inputs[static_cast<int>(i)], call.table.name));
-    if (!edge.tracked()) continue;
-    tracked = true;
-    if (i < 64) wanted |= std::uint64_t{1} << i;
+[[gnu::always_inline]] inline void compute_on(TapeImpl& tape, const OpCall& call) {
+  const std::string_view name = call.table.name;
+  tape.expect_owned(name);
+  const Before before(tape);
+  try {
+    const auto count = static_cast<std::size_t>(call.inputs.size());
+    auto* const edges = tape.arena.allocate<Edge>(count);  // where their node will find them
+    bool tracked = false;
+    std::uint64_t wanted = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const Edge& edge = *new (edges + i) Edge(tape.edge_of(call.inputs[static_cast<int>(i)], name));
+      if (!edge.tracked()) continue;
+      tracked = true;
+      if (i < 64) wanted |= std::uint64_t{1} << i;
+    }
+    Keeper keeper(tracked);
+    compute(call, keeper);
+    if (tape.generation != before.generation) throw_consumed(name);
+    if (tape.options.anomaly) expect_finite_outputs(tape, call);
+    if (tracked) {
+      tape.record(call, edges, wanted, keeper.residuals());
+    } else {
+      tape.arena.rewind(before.room);  // that of the edges
+    }
+  } catch (...) {
+    restore(tape, before);
+    throw;
   }
-  Keeper keeper(tracked);
-  compute(call, keeper);
-  if (undo.changed()) throw_consumed(call.table.name);
-  if (tape.options.anomaly) expect_finite_outputs(tape, call);
-  if (tracked) tape.record(call, edges, wanted, keeper.residuals());
-  undo.keep();
 }
 
 [[gnu::noinline]] void compute_unrecorded(const OpCall& call) {
@@ -116,13 +113,15 @@ class Undo {
   compute(call, keeper);
 }
 
-void run(const OpCall& call) {
+[[gnu::always_inline]] inline void run(const OpCall& call) {  // the hot path has it without a call
   if (recorder.records() && call.table.differentiable) {
     compute_on(*recorder.tape, call);
   } else {
     compute_unrecorded(call);
   }
 }
+
+[[gnu::noinline]] void run_plainly(const OpCall& call) { run(call); }
 
 /// Rules may leave broadcasting to the engine: what u must be for <g, u> to be the product with the whole gradient.
 Tensor brought_to(const Tensor& u, const Shape& shape) {
@@ -219,7 +218,7 @@ void run_with_tangents(const OpCall& call) {
   std::uint64_t level = 0;
   for (std::size_t i = 0; i < count; ++i) level = std::max(level, innermost_level(inputs[static_cast<int>(i)]));
   if (level == 0) {
-    run(call);
+    run_plainly(call);
     return;
   }
   Few<Tensor> primals(count);
@@ -236,7 +235,8 @@ void run_with_tangents(const OpCall& call) {
   if (!table.differentiable) return;
   std::vector<Tensor> dys(outputs.size());
   const StrongZero strong(recorder.strong_zero || has_strong_zeros(level));
-  push_tangents(table, op, Saved(table.name, stripped, outputs, Wants(moving)), stripped, dxs.span(), outputs, dys);
+  const Saved::Run ran{table.name, stripped, outputs};
+  push_tangents(table, op, Saved(ran, Wants(moving)), stripped, dxs.span(), outputs, dys);
   for (std::size_t j = 0; j < outputs.size(); ++j) {
     if (!dys[j].defined() || !carries_gradient(outputs[j])) continue;
     if (dys[j].shape() != outputs[j].shape()) dys[j] = dys[j].expand(outputs[j].shape());
@@ -247,18 +247,29 @@ void run_with_tangents(const OpCall& call) {
   }
 }
 
+[[gnu::noinline]] void run_on_levels(const OpCall& call) {
+  if (!recorder.records()) {
+    run_with_tangents(call);
+    return;
+  }
+  TapeImpl& tape = *recorder.tape;
+  const Before before(tape);
+  try {
+    run_with_tangents(call);
+  } catch (...) {
+    restore(tape, before);  // the op's own nodes and those of its tangents: all of them, or none
+    throw;
+  }
+}
+
 }  // namespace
 
 void apply(const OpTable& table, const void* op, Inputs inputs, std::span<Tensor> outputs) {
   const OpCall call{table, op, inputs, inputs, outputs};
-  if (recorder.level_count == 0) {
+  if (recorder.level_count == 0) [[likely]] {
     run(call);
-  } else if (recorder.records()) {
-    Undo undo(*recorder.tape);  // the op's own nodes and those of its tangents: all of them, or none
-    run_with_tangents(call);
-    undo.keep();
   } else {
-    run_with_tangents(call);
+    run_on_levels(call);
   }
 }
 

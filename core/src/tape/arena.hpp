@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "array/allocator.hpp"
+#include "array/round_up.hpp"
 
 namespace tapegrad {
 
@@ -20,36 +21,49 @@ class Arena {
     for (const Large& large : large_) array::deallocate(large.block, large.bytes);
   }
 
-  /// Uninitialised room. REQUIRES: alignment is a power of two, at most 64.
-  void* allocate(std::size_t bytes, std::size_t alignment) {
-    std::byte* const start = top_ + (-reinterpret_cast<std::uintptr_t>(top_) & (alignment - 1));
+  static constexpr std::size_t kAlignment = 8;  // of all that is not asked to be aligned otherwise
+
+  /// Uninitialised room.
+  void* allocate(std::size_t bytes) {
+    std::byte* const start = top_;
     if (bytes > static_cast<std::size_t>(end_ - start)) [[unlikely]]
       return allocate_beyond(bytes);
-    top_ = start + bytes;
+    top_ = start + array::round_up(bytes, kAlignment);
     return start;
+  }
+
+  /// REQUIRES: alignment is a power of two, at most 64.
+  void* allocate(std::size_t bytes, std::size_t alignment) {
+    if (alignment > kAlignment) [[unlikely]]
+      top_ += -reinterpret_cast<std::uintptr_t>(top_) & (alignment - 1);
+    return allocate(bytes);
   }
 
   template <class T>
   T* allocate(std::size_t count) {
-    return static_cast<T*>(allocate(count * sizeof(T), alignof(T)));
+    static_assert(alignof(T) <= kAlignment);
+    return static_cast<T*>(allocate(count * sizeof(T)));
   }
 
   struct Mark {
     std::byte* top;
     std::size_t next;
-    std::size_t large;
   };
-  Mark mark() const { return {top_, next_, large_.size()}; }
-  /// Forgets what was allocated since a mark. REQUIRES: no reset() since.
+  Mark mark() const { return {top_, next_}; }
+  /// Forgets what was allocated since a mark, but blocks larger than a chunk stay until reset(). REQUIRES: no reset()
+  /// since.
   void rewind(const Mark& mark) {
     top_ = mark.top;
     next_ = mark.next;
     end_ = next_ > 0 ? chunks_[next_ - 1] + kChunk : nullptr;
-    for (; large_.size() > mark.large; large_.pop_back()) array::deallocate(large_.back().block, large_.back().bytes);
   }
 
   /// Forgets everything, keeps the chunks. Destructors are the caller's business.
-  void reset() { rewind({nullptr, 0, 0}); }
+  void reset() {
+    rewind({nullptr, 0});
+    for (const Large& large : large_) array::deallocate(large.block, large.bytes);
+    large_.clear();
+  }
 
  private:
   static constexpr std::size_t kChunk = std::size_t{1} << 18;
@@ -66,7 +80,7 @@ class Arena {
     }
     if (next_ == chunks_.size()) chunks_.push_back(static_cast<std::byte*>(array::allocate(kChunk)));
     std::byte* const start = chunks_[next_++];
-    top_ = start + bytes;
+    top_ = start + array::round_up(bytes, kAlignment);
     end_ = start + kChunk;
     return start;
   }

@@ -9,7 +9,7 @@ namespace tapegrad {
 namespace {
 
 [[noreturn, gnu::noinline]] void throw_not_saved(const Node& node, SavedSlot::Kind kind, int index) {
-  const Keep keep = node.table->keep(node.state, Wants(~std::uint64_t{0}));
+  const Keep keep = node.table->kept(node.state, Wants(~std::uint64_t{0}));
   if (node.saved_count == 0 && (keep.input_set | keep.output_set) != 0)
     throw TapeError(fmt::format(
         "[{}] what it keeps has been released: a sweep that consumes the tape has been here (say .retain = true there)",
@@ -27,13 +27,13 @@ inline const Tensor& find_saved(const Node& node, SavedSlot::Kind kind, int inde
 }  // namespace
 
 const Tensor& Saved::input(int i) const {
-  return node_ == nullptr ? inputs_[i] : find_saved(*node_, SavedSlot::Kind::input, i);
+  return node_ == nullptr ? run_->inputs[i] : find_saved(*node_, SavedSlot::Kind::input, i);
 }
 const Tensor& Saved::output(int i) const {
-  return node_ == nullptr ? outputs_[static_cast<std::size_t>(i)] : find_saved(*node_, SavedSlot::Kind::output, i);
+  return node_ == nullptr ? run_->outputs[static_cast<std::size_t>(i)] : find_saved(*node_, SavedSlot::Kind::output, i);
 }
 const Tensor& Saved::residual(int i) const {
-  if (node_ == nullptr) throw TapeError(fmt::format("[{}] residuals are for the fused reverse rule alone", op_));
+  if (node_ == nullptr) throw TapeError(fmt::format("[{}] residuals are for the fused reverse rule alone", run_->op));
   return find_saved(*node_, SavedSlot::Kind::residual, i);
 }
 void Saved::release_input(int i) const {
@@ -41,7 +41,7 @@ void Saved::release_input(int i) const {
   for (SavedSlot& slot : std::span(node_->saved, node_->saved_count))
     if (slot.kind == SavedSlot::Kind::input && slot.index == i && slot.comes_again) slot.tensor = Tensor();
 }
-int Saved::inputs() const { return node_ == nullptr ? inputs_.size() : static_cast<int>(node_->edge_count); }
+int Saved::inputs() const { return node_ == nullptr ? run_->inputs.size() : static_cast<int>(node_->edge_count); }
 
 Tensor GradientSink::accumulate_into(int i) {
   GradientBuffer gathered = buffer(i);
@@ -60,17 +60,17 @@ const OutputMeta* producer(const Node& node, int i) {
 }  // namespace
 
 const Shape& Saved::input_shape(int i) const {
-  if (node_ == nullptr) return inputs_[i].shape();
+  if (node_ == nullptr) return run_->inputs[i].shape();
   const OutputMeta* meta = producer(*node_, i);
   return meta != nullptr ? meta->shape : input(i).shape();
 }
 DType Saved::input_dtype(int i) const {
-  if (node_ == nullptr) return inputs_[i].dtype();
+  if (node_ == nullptr) return run_->inputs[i].dtype();
   const OutputMeta* meta = producer(*node_, i);
   return meta != nullptr ? meta->dtype : input(i).dtype();
 }
 const Shape& Saved::output_shape(int i) const {
-  return node_ == nullptr ? outputs_[static_cast<std::size_t>(i)].shape() : node_->outputs[i].shape;
+  return node_ == nullptr ? run_->outputs[static_cast<std::size_t>(i)].shape() : node_->outputs[i].shape;
 }
 
 }  // namespace tapegrad

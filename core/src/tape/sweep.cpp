@@ -308,7 +308,7 @@ class Recomputed {
  public:
   Recomputed(Node& node, Wants wants) {
     for (SavedSlot& slot : std::span(node.saved, node.saved_count)) {
-      if (slot.tensor.defined() || (node.table->keep(node.state, wants).input_set >> slot.index & 1U) == 0) continue;
+      if (slot.tensor.defined() || (node.table->kept(node.state, wants).input_set >> slot.index & 1U) == 0) continue;
       slot.tensor = recompute(*node.tape->nodes[node.edges[slot.index].node]);
       filled_.push_back(&slot);
     }

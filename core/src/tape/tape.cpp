@@ -66,7 +66,6 @@ TapeImpl::~TapeImpl() { consume(); }
       .position = static_cast<std::uint32_t>(nodes.size()),
       .era = era,
       .slot = slots,
-      .scope = options.study ? current_scope() : 0,
       .edge_count = static_cast<std::uint32_t>(edges.size()),
       .output_count = static_cast<std::uint32_t>(outputs),
   };
@@ -96,7 +95,10 @@ std::uint32_t TapeImpl::append_leaf(const Tensor& x) {
   new (node->outputs) OutputMeta{x.shape(), x.dtype()};
   new (node->saved) SavedSlot{alias(x), array_of(x).storage->version(), 0, SavedSlot::Kind::output};
   node->saved_count = 1;
-  if (options.study) study.push_back({.inputs = {}, .outputs = {x.detach()}, .cotangents = {}});
+  if (options.study) {
+    node->scope = current_scope();
+    study.push_back({.inputs = {}, .outputs = {x.detach()}, .cotangents = {}});
+  }
   leaves.insert(x.impl()->leaf.get(), node->position);
   nodes.push_back(node);
   ++slots;
@@ -147,27 +149,47 @@ bool holds(std::uint32_t set, std::size_t i) { return i < 32 ? (set >> i & 1U) !
   throw TapeError(fmt::format("[{}] its forward function saved an undefined tensor", op));
 }
 
-[[gnu::noinline]] StudyValues study_values(const OpCall& call) {
+}  // namespace
+
+void TapeImpl::keep_for_study(Node& node, const OpCall& call) {
+  node.scope = current_scope();
   StudyValues values;
   for (int i = 0; i < call.originals.size(); ++i)
     values.inputs.push_back(call.originals[i].defined() ? call.originals[i].detach() : Tensor());
   for (const Tensor& y : call.outputs) values.outputs.push_back(y.detach());
-  return values;
+  study.push_back(std::move(values));
 }
 
-}  // namespace
+bool TapeImpl::may_recompute() const { return !options.study && recorder.level_count == 0; }
+
+bool TapeImpl::recomputes(const OpCall& call) const {
+  const array::Array& output = array_of(call.outputs[0]);
+  return may_recompute() &&
+         static_cast<std::size_t>(output.shape.numel()) * size_of(output.dtype) >= options.recompute_from;
+}
+
+void TapeImpl::drop_what_comes_again(Node& node) const {
+  if (!may_recompute()) return;
+  for (SavedSlot& slot : std::span(node.saved, node.saved_count)) {
+    if (slot.kind != SavedSlot::Kind::input || slot.index >= 32) continue;
+    const Edge& edge = node.edges[slot.index];
+    if (!edge.tracked()) continue;
+    const Node& producer = *nodes[edge.node];
+    if (!producer.recomputes || slot.version != producer.outputs[0].version) continue;
+    slot = {Tensor(), 0, slot.index, slot.kind, true};
+    node.recomputes = false;
+    node.reads_recomputed = true;
+  }
+}
 
 void TapeImpl::record(const OpCall& call, Edge* first_edge, std::uint64_t wanted, std::span<const Tensor> residuals) {
   const OpTable& table = call.table;
   const Inputs inputs = call.originals;
   const std::span edges(first_edge, static_cast<std::size_t>(inputs.size()));
   const std::span<Tensor> outputs = call.outputs;
-  const auto may_recompute = [this] { return !options.study && recorder.level_count == 0; };  // else kept for tangents
-  const bool recomputes =
-      table.recomputable && may_recompute() &&
-      static_cast<std::size_t>(outputs[0].numel()) * size_of(outputs[0].dtype()) >= options.recompute_from;
-  Keep keep = table.keep(call.op, Wants(wanted));
-  if (recomputes) keep = keep | Keep::inputs;
+  const bool recomputed = table.recomputable && recomputes(call);
+  Keep keep = table.kept(call.op, Wants(wanted));
+  if (recomputed) keep = keep | Keep::inputs;
   if (std::max(edges.size(), outputs.size()) > UINT16_MAX) [[unlikely]]
     expect_few(call, keep);
   for (const Tensor& t : residuals)
@@ -177,41 +199,33 @@ void TapeImpl::record(const OpCall& call, Edge* first_edge, std::uint64_t wanted
       (keep.input_set != 0 ? edges.size() : 0) + (keep.output_set != 0 ? outputs.size() : 0) + residuals.size();
   Node* node = make_node(&table, edges, wanted, outputs.size(), most_saved);
   table.copy(call.op, const_cast<void*>(node->state));
-  if (options.study) study.push_back(study_values(call));
+  if (options.study) [[unlikely]]
+    keep_for_study(*node, call);
   // Nothing below throws: the tape is whole before and after.
   for (std::size_t j = 0; j < outputs.size(); ++j) {
     TensorImpl& y = *outputs[j].impl();
-    new (node->outputs + j) OutputMeta{y.array.shape, y.array.dtype, recomputes ? y.array.storage->version() : 0};
+    new (node->outputs + j) OutputMeta{y.array.shape, y.array.dtype};
     if (is_floating(y.array.dtype)) y.place = {serial, generation, era, node->position, static_cast<std::uint32_t>(j)};
   }
   SavedSlot* slot = node->saved;
-  const auto save = [&](const Tensor& t, SavedSlot::Kind kind, std::size_t index) {
-    new (slot++) SavedSlot{t, t.impl()->array.storage->version(), static_cast<std::uint16_t>(index), kind};
+  const auto save = [&slot](const Tensor& t, SavedSlot::Kind kind, std::size_t index) {
+    new (slot++) SavedSlot{share(t), t.impl()->array.storage->version(), static_cast<std::uint16_t>(index), kind};
   };
-  const auto comes_again = [&](const Tensor& x, const Edge& edge) {
-    if (!edge.tracked()) return false;
-    const Node& producer = *nodes[edge.node];
-    return producer.recomputes && may_recompute() && x.impl()->array.storage->version() == producer.outputs[0].version;
-  };
-  node->recomputes = recomputes && keep.output_set == 0;  // an output that it keeps is there anyway
-  if (keep.input_set != 0) {
-    for (std::size_t i = 0; i < edges.size(); ++i) {
-      const Tensor& x = inputs[static_cast<int>(i)];
-      if (!holds(keep.input_set, i) || !x.defined()) continue;
-      if (i < 32 && comes_again(x, edges[i])) {
-        new (slot++) SavedSlot{Tensor(), 0, static_cast<std::uint16_t>(i), SavedSlot::Kind::input, true};
-        node->recomputes = false;
-        node->reads_recomputed = true;
-      } else {
+  if (keep.input_set != 0)
+    for (std::size_t i = 0; i < edges.size(); ++i)
+      if (const Tensor& x = inputs[static_cast<int>(i)]; holds(keep.input_set, i) && x.defined())
         save(x, SavedSlot::Kind::input, i);
-      }
-    }
-  }
   if (keep.output_set != 0)
     for (std::size_t j = 0; j < outputs.size(); ++j)
       if (holds(keep.output_set, j)) save(outputs[j], SavedSlot::Kind::output, j);
   for (std::size_t r = 0; r < residuals.size(); ++r) save(residuals[r], SavedSlot::Kind::residual, r);
   node->saved_count = static_cast<std::uint32_t>(slot - node->saved);
+  if (recomputed) {
+    node->recomputes = keep.output_set == 0;  // an output that it keeps is there anyway
+    node->outputs[0].version = outputs[0].impl()->array.storage->version();
+    some_recompute = true;
+  }
+  if (some_recompute) drop_what_comes_again(*node);
   slots += static_cast<std::uint32_t>(outputs.size());
   nodes.push_back(node);
 }
@@ -223,6 +237,7 @@ void TapeImpl::consume() {
   }
   nodes.clear();
   slots = 0;
+  some_recompute = false;
   leaves.clear();
   arena.reset();
   study.clear();

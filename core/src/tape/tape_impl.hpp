@@ -147,6 +147,7 @@ struct TapeImpl {
   std::uint32_t era = 0;                   // how often nodes have been taken off
   std::uint32_t undisturbed = UINT32_MAX;  // in this generation, none below this position
   std::uint32_t slots = 0;
+  bool some_recompute = false;  // of the nodes
   LeafMap leaves;
   std::vector<std::string> scopes{""};
   std::vector<StudyValues> study;                                      // by position, in study mode
@@ -166,7 +167,15 @@ struct TapeImpl {
   Node* make_node(const OpTable* table, std::span<Edge> edges, std::uint64_t wanted, std::size_t outputs,
                   std::size_t saved);
   /// Makes room for more nodes.
-  void make_room();
+  [[gnu::noinline]] void make_room();
+  /// Keeps where a node was recorded, and what it has read and given.
+  [[gnu::noinline]] void keep_for_study(Node& node, const OpCall& call);
+  /// Whether what can be made again need not be kept: a tape that is studied, and tangents, want it at hand.
+  bool may_recompute() const;
+  /// Whether the output of a recomputable op is worth it. REQUIRES: it has run.
+  [[gnu::noinline]] bool recomputes(const OpCall& call) const;
+  /// Of what a node that is being recorded has saved, lets go of the inputs that their nodes recompute.
+  [[gnu::noinline]] void drop_what_comes_again(Node& node) const;
   [[gnu::noinline]] std::uint32_t append_leaf(const Tensor& x);
 };
 

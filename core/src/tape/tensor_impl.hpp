@@ -87,6 +87,12 @@ Tensor wrap(array::Array a);
 /// An alias: same elements, place and leaf, its own tangents.
 Tensor alias(const Tensor& x);
 
+/// Another handle of a defined tensor, without a call.
+inline Tensor share(const Tensor& x) {
+  x.impl()->retain();
+  return Tensor::adopt(x.impl());
+}
+
 /// What an undefined tensor throws where it should have elements: the engine says it again in the name of the op that
 /// was running.
 struct UndefinedTensor : Error {

@@ -142,11 +142,17 @@ class Keeper {
 /// What a rule may read. Reading what the op does not keep throws TapeError.
 class Saved {
  public:
+  /// An op that has run.
+  struct Run {
+    std::string_view op;
+    Inputs inputs;
+    std::span<const Tensor> outputs;
+  };
+
   /// The reverse sweep's view of a node.
   Saved(const Node& node, Wants wants) : node_(&node), wants_(wants) {}
   /// The forward rule's view: everything at hand.
-  Saved(std::string_view op, Inputs inputs, std::span<const Tensor> outputs, Wants wants)
-      : wants_(wants), op_(op), inputs_(inputs), outputs_(outputs) {}
+  Saved(const Run& run, Wants wants) : run_(&run), wants_(wants) {}
 
   const Tensor& input(int i) const;
   const Tensor& output(int i = 0) const;
@@ -163,10 +169,8 @@ class Saved {
 
  private:
   const Node* node_ = nullptr;
+  const Run* run_ = nullptr;  // where there is no node
   Wants wants_;
-  std::string_view op_;
-  Inputs inputs_{nullptr, 0};
-  std::span<const Tensor> outputs_;
 };
 
 /// Memory in which an input's gradient is gathered. Let go of one before asking for the next: both may be of the same
@@ -235,7 +239,8 @@ struct OpTable {
               GradientSink& sink);  // or nullptr: differentiable once
   void (*fused_vjp)(const void* op, const Saved& saved, Cotangents dys, GradientSink& sink);  // or nullptr
   void (*jvp)(const void* op, const Saved& saved, Tangents dxs, std::span<Tensor> dys);       // or nullptr
-  Keep (*keep)(const void* op, Wants wants);
+  Keep keep;                                                    // where keep_for is nullptr
+  Keep (*keep_for)(const void* op, Wants wants);                // or nullptr
   void (*describe)(const void* op, AttributeVisitor& visitor);  // or nullptr
   void (*copy)(const void* op, void* to);
   void (*destroy)(void* op);  // nullptr when trivial
@@ -243,6 +248,8 @@ struct OpTable {
   std::size_t alignment;
   std::span<const std::string_view> input_names;  ///< empty, or of the first inputs
   std::span<const std::string_view> residual_names;
+
+  Keep kept(const void* op, Wants wants) const { return keep_for != nullptr ? keep_for(op, wants) : keep; }
 };
 
 namespace engine {
@@ -320,12 +327,10 @@ struct TableOf {
       put(self(op).jvp(s, dxs), dys, O::name);
     }
   }
-  static Keep keep(const void* op, Wants wants) {
-    if constexpr (requires { self(op).keep_for(wants); }) {
-      return self(op).keep_for(wants);
-    } else {
-      return O::keep;
-    }
+  static constexpr bool kKeepsFor = requires(const O& o, Wants wants) { o.keep_for(wants); };
+  static Keep keep_for(const void* op, Wants wants) {
+    if constexpr (kKeepsFor) return self(op).keep_for(wants);
+    return O::keep;
   }
   static constexpr bool kDescribes = requires(const O& o, AttributeVisitor& visitor) { o.describe(visitor); };
   static void describe(const void* op, AttributeVisitor& visitor) {
@@ -356,8 +361,7 @@ struct TableOf {
   static_assert(
       kDescribes || !requires { &O::describe; }, "describe is not describe(AttributeVisitor&) const");
   static_assert(
-      requires(const O& o, Wants wants) { o.keep_for(wants); } || !requires { &O::keep_for; },
-      "keep_for is not keep_for(Wants) const");
+      kKeepsFor || !requires { &O::keep_for; }, "keep_for is not keep_for(Wants) const");
   static_assert(Arity == kAnyNumber || O::input_names.empty() ||
                     O::input_names.size() == static_cast<std::size_t>(Arity),
                 "input_names has a name for each input, or none");
@@ -374,7 +378,8 @@ struct TableOf {
       .vjp = kHasVjp ? &vjp : nullptr,
       .fused_vjp = kHasFused ? &fused_vjp : nullptr,
       .jvp = kHasJvp ? &jvp : nullptr,
-      .keep = &keep,
+      .keep = O::keep,
+      .keep_for = kKeepsFor ? &keep_for : nullptr,
       .describe = kDescribes ? &describe : nullptr,
       .copy = &copy,
       .destroy = std::is_trivially_destructible_v<O> ? nullptr : &destroy,
