@@ -64,8 +64,7 @@ Tensor without_tangent(const Tensor& x, std::uint64_t level) {
   return y;
 }
 
-std::uint64_t innermost_level(const Tensor& x) {
-  if (!x.defined() || x.impl()->tangents == nullptr) return 0;
+std::uint64_t innermost_level_of_tangents(const Tensor& x) {
   for (int i = recorder.level_count - 1; i >= 0; --i) {
     const std::uint64_t level = recorder.levels[static_cast<std::size_t>(i)].id;
     if (tangent_of(x, level).defined()) return level;

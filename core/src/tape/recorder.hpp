@@ -7,6 +7,7 @@
 #include <memory>
 #include <thread>
 
+#include "tape/tensor_impl.hpp"
 #include "tapegrad/tape/tape.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
@@ -85,7 +86,10 @@ Tensor tangent_of(const Tensor& x, std::uint64_t level);
 /// x without its tangent at a level: itself when it has none.
 Tensor without_tangent(const Tensor& x, std::uint64_t level);
 /// The innermost live level at which x has a tangent; 0 when there is none.
-std::uint64_t innermost_level(const Tensor& x);
+std::uint64_t innermost_level_of_tangents(const Tensor& x);
+inline std::uint64_t innermost_level(const Tensor& x) {
+  return x.defined() && x.impl()->tangents != nullptr ? innermost_level_of_tangents(x) : 0;
+}
 /// Whether a live level's forward rules have strong zeros.
 bool has_strong_zeros(std::uint64_t level);
 

@@ -69,15 +69,14 @@ namespace {
 }  // namespace
 
 inline void Sweep::accumulate(std::uint32_t slot, const OutputMeta& target, Tensor&& gradient, const Node& from) {
-  const array::Array& array = array_of(gradient);
+  const array::Array& array = gradient.impl()->array;
   if (array.dtype != target.dtype) throw_wrong_dtype(array.dtype, target.dtype);
   if (array.shape != target.shape) gradient = fit_gradient(gradient, target.shape, from);
   Tensor& sum = cotangents_[slot];
   if (!sum.defined()) {
     sum = std::move(gradient);
-  } else if (!options_.create_graph && is_exclusive(sum) &&
-             (recorder.level_count == 0 || innermost_level(gradient) == 0)) {
-    add_in_place(array_of(sum), array_of(gradient));
+  } else if (!options_.create_graph && is_exclusive(sum) && innermost_level(gradient) == 0) {
+    add_in_place(sum.impl()->array, gradient.impl()->array);
   } else {
     sum = add(sum, gradient);
   }
@@ -153,8 +152,10 @@ class Sweep::Sink final : public GradientSink {
       : sweep_(sweep), node_(node), wanted_(wanted), seen_(seen) {}
 
   void add(int i, Tensor dx) override {
-    expect_input(i);
-    if (!dx.defined() || !wants(i)) return;
+    if (!wants(i) || !dx.defined()) {
+      expect_input(i);
+      return;
+    }
     const Edge& edge = node_.edges[i];
     const Node& below = *sweep_.tape_.nodes[edge.node];
     if (seen_ != nullptr) seen_->gradients[static_cast<std::size_t>(i)] = dx;
@@ -181,7 +182,7 @@ class Sweep::Sink final : public GradientSink {
 
   Tensor in_place_of(const Tensor& dy) override {
     // An observer sees cotangents when the rule is done.
-    return seen_ == nullptr && is_exclusive(dy) ? dy : make_tensor(dy.shape(), dy.dtype());
+    return seen_ == nullptr && is_exclusive(dy) ? share(dy) : make_tensor(dy.shape(), dy.dtype());
   }
 
   void add_apart() {
@@ -196,7 +197,12 @@ class Sweep::Sink final : public GradientSink {
     throw TapeError("its rule gave a gradient of input " + std::to_string(i) + " of " +
                     std::to_string(node_.edge_count));
   }
-  bool wants(int i) const { return i >= 64 ? node_.edges[i].tracked() : (wanted_ >> i & 1U) != 0; }
+  /// False for what is no input.
+  bool wants(int i) const {
+    if (static_cast<unsigned>(i) < 64) [[likely]]
+      return (wanted_ >> i & 1U) != 0;
+    return static_cast<std::uint32_t>(i) < node_.edge_count && node_.edges[i].tracked();
+  }
 
   Sweep& sweep_;
   const Node& node_;
@@ -325,40 +331,71 @@ class Recomputed {
 
 }  // namespace
 
-void Sweep::step(Node& node, std::span<const char> reaches) {
-  const std::span<Tensor> dys(cotangents_.data() + node.slot, node.output_count);
-  bool reached = false;
-  for (const Tensor& dy : dys) reached = reached || dy.defined();
-  if (!reached) return;
-  check_versions(node);
-
+std::uint64_t Sweep::wanted_among(std::span<const char> reaches, const Node& node) {
   std::uint64_t wanted = node.wanted;
-  if (!reaches.empty()) {
-    for (std::uint32_t i = 0; i < node.edge_count && i < 64; ++i)
-      if (node.edges[i].tracked() && reaches[node.edges[i].node] == 0) wanted &= ~(std::uint64_t{1} << i);
-    beyond_reach_ = beyond_reach_ || node.edge_count > 64;
-  }
-  if (wanted == 0 && node.edge_count <= 64) return;
+  for (std::uint32_t i = 0; i < node.edge_count && i < 64; ++i)
+    if (node.edges[i].tracked() && reaches[node.edges[i].node] == 0) wanted &= ~(std::uint64_t{1} << i);
+  beyond_reach_ = beyond_reach_ || node.edge_count > 64;
+  return wanted;
+}
+
+namespace {
+
+inline bool any_defined(std::span<const Tensor> tensors) {
+  for (const Tensor& t : tensors)
+    if (t.defined()) return true;
+  return false;
+}
+
+[[noreturn, gnu::noinline]] void throw_differentiable_once(std::string_view op) {
+  throw TapeError(std::string(op) + " is differentiable only once");
+}
+
+}  // namespace
+
+inline Sweep::Rule Sweep::rule_of(const Node& node, Cotangents dys) const {
   // The fused rule serves where nobody differentiates it again.
   const OpTable& table = *node.table;
   const bool again = options_.create_graph || (recorder.level_count > 0 && carries_tangents(node, dys));
-  if (again && table.vjp == nullptr) throw TapeError(std::string(table.name) + " is differentiable only once");
+  if (again && table.vjp == nullptr) throw_differentiable_once(table.name);
   const bool fused = table.fused_vjp != nullptr && ((!again && !options_.strong_zero) || table.vjp == nullptr);
+  return fused ? table.fused_vjp : table.vjp;
+}
+
+inline void Sweep::run_rule(Rule rule, const Node& node, std::uint64_t wanted, Cotangents dys, Sink& sink) const {
+  const StrongZero strong(options_.strong_zero);
+  rule(node.state, Saved(node, Wants(wanted)), dys, sink);
+}
+
+void Sweep::step(Node& node, std::span<const char> reaches) {
+  const std::span<Tensor> dys(cotangents_.data() + node.slot, node.output_count);
+  if (!any_defined(dys)) return;
+  check_versions(node);
+  const std::uint64_t wanted = reaches.empty() ? node.wanted : wanted_among(reaches, node);
+  if (wanted == 0 && node.edge_count <= 64) return;
+  const Rule rule = rule_of(node, dys);
+  if (node.reads_recomputed || tape_.observer || tape_.options.anomaly) [[unlikely]] {
+    run_rule_with_care(rule, node, wanted, dys);
+  } else {
+    Sink sink(*this, node, wanted, nullptr);
+    run_rule(rule, node, wanted, dys, sink);
+  }
+  // Nobody else's from here on, so that a gradient passed through unchanged may be accumulated in place further down.
+  for (Tensor& dy : dys) dy = Tensor();
+}
+
+void Sweep::run_rule_with_care(Rule rule, Node& node, std::uint64_t wanted, Cotangents dys) {
   std::optional<Sink::Seen> seen;
   if (tape_.observer || tape_.options.anomaly) seen.emplace().gradients.resize(node.edge_count);
   Sink sink(*this, node, wanted, seen ? &*seen : nullptr);
   {
     std::optional<Recomputed> recomputed;
     if (node.reads_recomputed) recomputed.emplace(node, Wants(wanted));
-    const StrongZero strong(options_.strong_zero);
-    (fused ? table.fused_vjp : table.vjp)(node.state, Saved(node, Wants(wanted)), dys, sink);
+    run_rule(rule, node, wanted, dys, sink);
   }
-  if (seen) {
-    sink.add_apart();
-    show(node, dys, seen->gradients);
-  }
-  // Nobody else's from here on, so that a gradient passed through unchanged may be accumulated in place further down.
-  for (Tensor& dy : dys) dy = Tensor();
+  if (!seen) return;
+  sink.add_apart();
+  show(node, dys, seen->gradients);
 }
 
 void Sweep::show(const Node& node, Cotangents dys, std::span<const Tensor> gradients) const {

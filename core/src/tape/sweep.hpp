@@ -42,6 +42,14 @@ class Sweep {
   void run(std::uint32_t lowest, std::span<const char> reaches, const AtNode& at_node);
   /// Runs a node's reverse rule on what has come to it.
   void step(Node& node, std::span<const char> reaches);
+  using Rule = decltype(OpTable::vjp);
+  /// The reverse rule that serves here.
+  Rule rule_of(const Node& node, Cotangents dys) const;
+  void run_rule(Rule rule, const Node& node, std::uint64_t wanted, Cotangents dys, Sink& sink) const;
+  /// The same where somebody looks on, or an input comes again for the rule.
+  [[gnu::noinline]] void run_rule_with_care(Rule rule, Node& node, std::uint64_t wanted, Cotangents dys);
+  /// Which of the first 64 inputs of a node are wanted and come from a marked node.
+  [[gnu::noinline]] std::uint64_t wanted_among(std::span<const char> reaches, const Node& node);
   void accumulate(std::uint32_t slot, const OutputMeta& target, Tensor&& gradient, const Node& from);
   GradientBuffer buffer(std::uint32_t slot, const OutputMeta& target);
   /// Keeps the cotangents that have come to a node for who studies the tape, and looks for anomalies among them.
