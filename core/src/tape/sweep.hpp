@@ -35,6 +35,7 @@ class Sweep {
 
  private:
   class Sink;
+  using Rule = decltype(OpTable::vjp);
 
   void seed(const std::vector<Tensor>& ys, const std::vector<Tensor>& seeds);
   /// Calls at_node(node), then the node's rule, from the top down; with `reaches`, only at the nodes marked in it.
@@ -42,7 +43,6 @@ class Sweep {
   void run(std::uint32_t lowest, std::span<const char> reaches, const AtNode& at_node);
   /// Runs a node's reverse rule on what has come to it.
   void step(Node& node, std::span<const char> reaches);
-  using Rule = decltype(OpTable::vjp);
   /// The reverse rule that serves here.
   Rule rule_of(const Node& node, Cotangents dys) const;
   void run_rule(Rule rule, const Node& node, std::uint64_t wanted, Cotangents dys, Sink& sink) const;
@@ -50,6 +50,7 @@ class Sweep {
   [[gnu::noinline]] void run_rule_with_care(Rule rule, Node& node, std::uint64_t wanted, Cotangents dys);
   /// Which of the first 64 inputs of a node are wanted and come from a marked node.
   [[gnu::noinline]] std::uint64_t wanted_among(std::span<const char> reaches, const Node& node);
+  /// Adds a gradient, which is defined, to what has come to a slot.
   void accumulate(std::uint32_t slot, const OutputMeta& target, Tensor&& gradient, const Node& from);
   GradientBuffer buffer(std::uint32_t slot, const OutputMeta& target);
   /// Keeps the cotangents that have come to a node for who studies the tape, and looks for anomalies among them.
