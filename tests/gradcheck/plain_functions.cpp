@@ -1,7 +1,9 @@
 // check_gradient and its kin on plain callables: every spelling, parts of x, domains, and functions that misbehave.
 #include <array>
+#include <bit>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <cstdint>
 #include <deque>
 #include <limits>
 #include <stdexcept>
@@ -9,6 +11,7 @@
 #include "gradcheck/functions.hpp"
 #include "says.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/base/random.hpp"
 
 using namespace tapegrad;
 using namespace tapegrad::testing_functions;
@@ -448,6 +451,19 @@ BOOST_AUTO_TEST_CASE(a_slope_that_is_infinite_on_both_sides) {
   // A jump is no such slope.
   const auto jump = [](double x) { return x > 0.3 ? 1.0 : 0.0; };
   BOOST_TEST((check_at(0.3, jump, infinite).verdict() != Verdict::ok));
+}
+
+// Differences of rounding errors grow as the steps shrink, too: a function of slope 0 that errs by some 1e-14 of its
+// value, each time in another way.
+BOOST_AUTO_TEST_CASE(rounding_errors_are_no_infinite_slope) {
+  for (std::uint64_t seed = 0; seed < 2000; ++seed) {
+    const auto errs = [seed](double x) {
+      const double error = RandomStream{seed, 0}.uniform64(std::bit_cast<std::uint64_t>(x)) - 0.5;
+      return 1e-3 * (1.0 + 1e-14 * error);
+    };
+    const Verdict verdict = check_at(0.5, errs, 0.0).verdict();
+    BOOST_TEST((verdict == Verdict::ok || verdict == Verdict::vacuous), "seed " << seed);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

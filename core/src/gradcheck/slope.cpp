@@ -86,20 +86,27 @@ void compare_sides(const Readings& at, double y, Slope& best) {
   best.kink = gap > rounding && gap > 1e-3 * size && std::abs(above - below) > 0.75 * std::abs(above2 - below2);
 }
 
-/// Whether the function moves by nearly as much at half the step, and by more than its noise (a function whose slope is
-/// 0 moves by that): a jump, or steps far beyond the function's own scale.
+/// Whether a difference is more than rounding errors that have grown on the way to the result: a function whose slope
+/// is 0 moves by those.
+bool is_beyond_rounding(const Readings& at, double rise) { return std::abs(rise) > 64.0 * at.rounding; }
+
+/// Whether the function moves by nearly as much at half the step, and by more than its noise: a jump, or steps far
+/// beyond the function's own scale.
 bool moves_regardless(const Readings& at) {
   const auto rise_at = [&](std::size_t k) { return std::abs(at.above[k] - at.below[k]); };
   const double rise2 = rise_at(at.steps - 2);
   const double rise = rise_at(at.steps - 1);
-  return rise > std::max(64.0 * at.rounding, at.noise) && rise > 0.75 * rise2;
+  return is_beyond_rounding(at, rise) && rise > at.noise && rise > 0.75 * rise2;
 }
 
 /// The sign of a slope that grows at every halving of the step, though not as a jump's does, in proportion; else 0.
 double growth(const Readings& at) {
   double last = 0.0;
   for (std::size_t k = 0; k < at.steps; ++k) {
-    const double slope = (at.above[k] - at.below[k]) * at.family.per_width[k];
+    const double rise = at.above[k] - at.below[k];
+    // Its noise says nothing: what is measured of a slope without bound is taken for that.
+    if (!is_beyond_rounding(at, rise)) return 0.0;
+    const double slope = rise * at.family.per_width[k];
     const double ratio = slope / last;
     if (k > 0 && !(ratio > 1.1 && ratio < 1.9)) return 0.0;
     last = slope;
@@ -134,7 +141,7 @@ void one_sided(const Readings& at, double y, Slope& best) {
   extrapolate<2>(
       at.steps, [&](std::size_t k) { return side[k] - y; }, per_t, [&](std::size_t) { return at.rounding; }, best);
   const auto slope = [&](std::size_t k) { return (side[k] - y) * per_t[k]; };
-  bool grows = true;
+  bool grows = is_beyond_rounding(at, side[at.steps - 1] - y);
   for (std::size_t k = 1; k < at.steps; ++k) grows = grows && slope(k) / slope(k - 1) > 1.1;
   best.divergence = grows ? std::copysign(1.0, slope(at.steps - 1)) : 0.0;
 }
