@@ -144,7 +144,7 @@ ExponentialLR::ExponentialLR(Optimizer& optimizer, const ExponentialLROptions& o
 
 double ExponentialLR::rate(std::int64_t step, double base) const { return decayed(base, options_.gamma, step); }
 
-LambdaLR::LambdaLR(Optimizer& optimizer, std::function<double(std::int64_t)> factor)
+LambdaLR::LambdaLR(Optimizer& optimizer, Callable<double(std::int64_t)> factor)
     : Schedule(optimizer, "LambdaLR"), factor_(std::move(factor)) {
   if (!factor_) throw ValueError("[LambdaLR] expected a function, got an empty one");
   apply();

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <vector>
 
+#include "tapegrad/base/callable.hpp"
 #include "tapegrad/optim/optimizer.hpp"
 #include "tapegrad/tape/named_tensors.hpp"
 
@@ -121,11 +121,11 @@ class ExponentialLR final : public Schedule {
 class LambdaLR final : public Schedule {
  public:
   /// Throws ValueError for an empty function or where its first rate is negative or not finite.
-  LambdaLR(Optimizer& optimizer, std::function<double(std::int64_t step)> factor);
+  LambdaLR(Optimizer& optimizer, Callable<double(std::int64_t step)> factor);
 
  private:
   double rate(std::int64_t step, double base) const override;
-  std::function<double(std::int64_t)> factor_;
+  Callable<double(std::int64_t)> factor_;
 };
 
 /// Whether a smaller or a larger metric is better.
