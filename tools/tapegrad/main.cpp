@@ -95,7 +95,11 @@ CLI::App* add_check(CLI::App& app, Line& line) {
       ->check(CLI::Range(1, 2))
       ->capture_default_str()
       ->group(what);
-  check->add_option("--dtype", line.dtype, "In which derivatives are compared: float64 or float32")
+  check
+      ->add_option(
+          "--dtype", line.dtype,
+          "In which derivatives are compared: float64, or float32, whose few digits make right rules fail here and "
+          "there")
       ->check(CLI::IsMember({"float64", "float32"}))
       ->capture_default_str()
       ->group(what);

@@ -49,8 +49,8 @@ std::optional<NodeInfo> recorded(const OpEntry& op, const Sample& sample) {
 
 /// Where a user finds the op declared.
 std::string header_of(const OpEntry& op) {
-  const bool of_tensors = op.room == "engine" || op.room == "convert";
-  return of_tensors ? "tapegrad/tape/tensor.hpp" : fmt::format("tapegrad/ops/{}.hpp", op.room);
+  if (op.room == "convert" || op.name == "clone") return "tapegrad/tape/tensor.hpp";
+  return op.room == "engine" ? "tapegrad/tape/add.hpp" : fmt::format("tapegrad/ops/{}.hpp", op.room);
 }
 
 std::string keeps(const OpEntry& op, const catalogue::Samples& samples) {
