@@ -10,8 +10,8 @@ namespace tapegrad {
 Tensor cumsum(const Tensor& x, int axis);
 
 /// y[i] = x[0] x[1] ... x[i] along the axis. The gradient divides by no element, so zeros are as good as any number, to
-/// every order, and no running product is rounded to float32 on the way. One that overflows float64 gives NaN where it
-/// meets a cotangent of 0.
+/// every order, and no running product is rounded to float32 on the way. One that overflows float64 gives NaN (with
+/// `strong_zero` 0) where it meets a cotangent of 0.
 Tensor cumprod(const Tensor& x, int axis);
 
 /// h[i] = a[i] h[i - 1] + b[i] along the axis, from h[-1] = 0 (a[0] takes no part): the linear recurrence of state

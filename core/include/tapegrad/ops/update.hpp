@@ -4,7 +4,8 @@
 // and must be a text that outlives the tensors (a literal). Results are the same to the bit at any number of threads.
 // All calls throw DTypeError for tensors that are not floating, ShapeError when the tensors of one term differ in shape
 // or what is written is not contiguous, and TapeError when what is written is tracked by a recording tape;
-// clamp_in_place throws ValueError besides. Where one throws, nothing has been written.
+// clamp_in_place throws ValueError besides for a limit that is negative or NaN. Where one throws, nothing has been
+// written.
 #pragma once
 
 #include <span>

@@ -27,8 +27,10 @@ constexpr bool fits_int64(T value) {
 }  // namespace engine
 
 /// A nested list of numbers: tensor({{1.0, 2.0}, {3.0, 4.0}}) has shape [2, 2], tensor({{1.0}, {2.0}}) has [2, 1],
-/// tensor({1.0}) has [1] and tensor(1.0) is a scalar. Rows of unequal length throw ShapeError. An integer that int64
-/// can hold is an element of an int64 tensor exactly.
+/// tensor({1.0}) has [1] and tensor(1.0) is a scalar. Rows of unequal length throw ShapeError. The dtype is
+/// options.dtype, float32 if that is not said, for integers and bools too (PyTorch: int64, bool): write labels, tokens
+/// and indices as tensor({1, 2}, {.dtype = int64}) or from_vector of integers. An integer becomes an element of an
+/// int64 tensor exactly, without passing through double.
 class NestedList {
  public:
   template <class T>

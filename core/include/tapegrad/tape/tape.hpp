@@ -58,8 +58,9 @@ struct BackwardOptions {
   /// In the reverse rules a product with a factor of exactly zero is zero, whatever the other factor (0 inf = 0), and
   /// so is 0 / 0: a branch that where() did not choose contributes nothing, even where its slope is infinite or NaN.
   /// A gradient that is finite without this is the same with it. Runs the differentiable rules, not the fused ones.
-  /// Every sweep says it for itself: the second of a nesting too. (Not in cumprod, linear_recurrence, forward rules of
-  /// linear, RNNs.)
+  /// The option holds for this sweep alone: a second sweep, through gradients made with create_graph, asks again.
+  /// (The kernels that run a whole recurrence, of cumprod, linear_recurrence, lstm and gru, and the forward rule of
+  /// linear do not have it: an infinite coefficient still gives NaN there.)
   bool strong_zero = false;
 };
 
@@ -124,7 +125,8 @@ class Tape {
 
   /// The gradients of `y` with respect to any tensors on this tape (leaves and intermediates), without touching .grad()
   /// or hooks. Throws as backward() does, and TapeError for an x that is not on this tape; an x that y does not depend
-  /// on gets zeros, or TapeError unless .allow_unused.
+  /// on gets zeros, or TapeError unless .allow_unused (which the end of the sweep shows: the tape is consumed then,
+  /// .retain or not).
   std::vector<Tensor> gradient(const Tensor& y, const std::vector<Tensor>& xs, const GradientOptions& options = {});
   Tensor gradient(const Tensor& y, const Tensor& x, const GradientOptions& options = {});
   /// The same for several results at once, each with its cotangent (undefined: the result has one element, and its

@@ -2,11 +2,12 @@
 //
 // clang-format off
 //   TAPEGRAD_BOOST_GRADCHECK(softmax_over_rows, [](const Tensor& x) { return softmax(x, 1); }, randn({3, 4}, {.dtype = float64}))
-//   TAPEGRAD_BOOST_GRADCHECK(energy_gradient, energy, energy_gradient, points)           // plain callables
+//   TAPEGRAD_BOOST_GRADCHECK(energy_is_differentiated, energy, energy_gradient, points)  // plain callables
 // clang-format on
 //
-// or inside a case: TAPEGRAD_BOOST_TEST_GRADIENT(f, x, w). The arguments are those of gradient_outcome. A failure
-// prints the report. Include it after Boost.Test's own header is set up as the program needs it (BOOST_TEST_MODULE
+// (within the case its own name hides a function of that name), or inside a case: TAPEGRAD_BOOST_TEST_GRADIENT(f, x,
+// w). The arguments are those of gradient_outcome. A failure prints the report. Include it after Boost.Test's own
+// header is set up as the program needs it (BOOST_TEST_MODULE
 // ...).
 #pragma once
 

@@ -6,7 +6,7 @@
 namespace tapegrad::nn {
 
 /// In training each element is 0 with probability p, else x / (1 - p); in evaluation x itself. Srivastava et al. 2014.
-/// Throws DTypeError in training unless x is floating.
+/// Throws DTypeError in training unless x is floating or p is 0.
 class Dropout : public Module {
  public:
   /// Throws ValueError for p outside [0, 1).

@@ -207,8 +207,9 @@ void visit_all([[maybe_unused]] MemberVisitor& visitor, const char* list, Ts&...
 }  // namespace tapegrad::nn
 
 /// Lists a module's members: Parameters, Buffers, Modules, and vectors, arrays, optionals or variants of them. A
-/// parameter that is left out is noticed: the first backward() that reaches it throws TapeError. A layer without any is
-/// not: a Dropout that is left out stays in training mode.
+/// parameter that is left out is noticed once parameters() or named_parameters() has been called: a backward() that
+/// reaches it together with one of those throws TapeError. A layer without any is not: a Dropout that is left out stays
+/// in training mode.
 #define TAPEGRAD_MODULE(...)                                                                     \
   void visit_members(::tapegrad::nn::MemberVisitor& member_visitor) override {                   \
     ::tapegrad::nn::members::visit_all(member_visitor, #__VA_ARGS__ __VA_OPT__(, ) __VA_ARGS__); \
