@@ -103,7 +103,7 @@ BOOST_AUTO_TEST_CASE(rows_draw_apart_at_any_number_of_threads) {
     BOOST_TEST(drawn[0] == drawn[1]);
     // The second half of the rows is what a generator that has passed the first draws from them alone.
     Generator generator(2);
-    generator.reserve(static_cast<std::uint64_t>(60 * (replacement ? 4 : 11)));
+    generator.reserve(std::uint64_t{60} * (replacement ? 4U : 11U));
     const Row rest =
         multinomial(weights.reshape({120, 11}).slice(0, {.start = 60}), 4, generator, {.replacement = replacement})
             .to_vector<std::int64_t>();

@@ -58,7 +58,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <new>
 #include <span>
 #include <string_view>
@@ -122,7 +121,9 @@ class Keeper {
   explicit Keeper(bool recording) : recording_(recording) {}
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;
-  ~Keeper() { std::destroy_n(residuals_.data(), count_); }
+  ~Keeper() {
+    for (Tensor& residual : residuals()) residual.~Tensor();
+  }
   /// Whether the op is being recorded: if not, residuals need not be computed.
   bool recording() const { return recording_; }
   /// The i-th call saves what s.residual(i) gives back. Throws TapeError when there are kMost already.
