@@ -135,6 +135,7 @@ BOOST_AUTO_TEST_CASE(options_are_numpys) {
 BOOST_AUTO_TEST_CASE(our_own) {
   BOOST_TEST(to_string(Array({2, 0}, tapegrad::float32)) == "[] of shape [2, 0]");
   BOOST_TEST(to_string(counting({10}), {.threshold = 9, .edge_items = 0}) == "[...]");
+  BOOST_TEST(to_string(counting({5, 5}), {.threshold = 9, .edge_items = 0}) == "[...]");
 }
 
 BOOST_AUTO_TEST_CASE(views_print_as_they_look) {

@@ -164,7 +164,7 @@ class Printer {
             if (i > 0) done += separator;
             done += text(d + 1, at + i * a_.strides[d], closing + 1, format);
           },
-          [&] { done += separator + "..."; });
+          [&] { done += (done.size() > 1 ? separator : "") + "..."; });
       return done + ']';
     }
     const auto width = static_cast<std::size_t>(options_.line_width);

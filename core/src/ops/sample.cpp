@@ -20,25 +20,30 @@ namespace {
 constexpr const char* kName = "multinomial";
 
 /// With replacement: draw d takes the index at which the running sum of the weights passes the d-th number's share of
-/// their total. It is never one of weight 0.
+/// their total. It is never one of weight 0: weights are scaled to the size of 1, where a share is less than the total.
 template <class T>
 void draw_again(const T* weights, std::int64_t n, std::span<std::int64_t> drawn, const RandomStream& stream,
                 std::uint64_t first) {
+  if (drawn.empty()) return;
+  const int scale = -std::ilogb(*std::max_element(weights, weights + n));
   std::vector<double> sums(static_cast<std::size_t>(n));
   double sum = 0.0;
-  for (std::int64_t i = 0; i < n; ++i) sums[static_cast<std::size_t>(i)] = sum += static_cast<double>(weights[i]);
+  for (std::int64_t i = 0; i < n; ++i)
+    sums[static_cast<std::size_t>(i)] = sum += std::scalbn(static_cast<double>(weights[i]), scale);
   for (std::int64_t& index : drawn)
     index = std::upper_bound(sums.begin(), sums.end(), stream.uniform64(first++) * sum) - sums.begin();
 }
 
-/// Without: index i has the key Exponential(1) / weights[i], and the smallest keys come first.
+/// Without: index i has the key ln(Exponential(1) / weights[i]), and the smallest keys come first.
 template <class T>
 void draw_once(const T* weights, std::int64_t n, std::span<std::int64_t> drawn, const RandomStream& stream,
                std::uint64_t first) {
   std::vector<std::pair<double, std::int64_t>> keys;
   for (std::int64_t i = 0; i < n; ++i)
     if (weights[i] > T{0})
-      keys.emplace_back(-std::log1p(-stream.uniform64(first + static_cast<std::uint64_t>(i))) / weights[i], i);
+      keys.emplace_back(std::log(-std::log1p(-stream.uniform64(first + static_cast<std::uint64_t>(i)))) -
+                            std::log(static_cast<double>(weights[i])),
+                        i);
   const auto end = keys.begin() + static_cast<std::ptrdiff_t>(drawn.size());
   std::partial_sort(keys.begin(), end, keys.end());
   std::transform(keys.begin(), end, drawn.begin(), [](const auto& key) { return key.second; });
@@ -48,16 +53,12 @@ void draw_once(const T* weights, std::int64_t n, std::span<std::int64_t> drawn, 
 template <class T>
 void expect_weights(const T* weights, std::int64_t n, std::int64_t row, std::int64_t least) {
   std::int64_t possible = 0;
-  double sum = 0.0;
   for (std::int64_t i = 0; i < n; ++i) {
     if (!(weights[i] >= T{0}) || std::isinf(weights[i]))
       throw ValueError(
           fmt::format("[{}] weights must be finite and at least 0, got {} at {} of row {}", kName, weights[i], i, row));
     possible += weights[i] > T{0} ? 1 : 0;
-    sum += static_cast<double>(weights[i]);
   }
-  if (std::isinf(sum))
-    throw ValueError(fmt::format("[{}] the weights of row {} add up to more than double holds", kName, row));
   if (possible < least)
     throw ValueError(fmt::format("[{}] row {} has {} weights above 0, needed are {}", kName, row, possible, least));
 }
