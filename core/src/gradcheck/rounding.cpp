@@ -21,11 +21,13 @@ Values slack_of_outputs(const Subject& subject, const Doubts& doubts) {
 }  // namespace
 
 Rounding::Rounding(const Subject& subject, const Precision& precision, const Doubts& before, const Doubts& found)
-    : subject_(subject), precision_(precision), found_(found), slack_(slack_of_outputs(subject, before)) {}
-
-double Rounding::input_size(std::size_t part) const { return std::max(1.0, largest(subject_.parts[part].values)); }
-
-double Rounding::natural_scale(std::size_t part) const { return largest(subject_.outputs) / input_size(part); }
+    : subject_(subject),
+      precision_(precision),
+      found_(found),
+      slack_(slack_of_outputs(subject, before)),
+      output_size_(largest(subject.outputs)) {
+  for (const Part& part : subject.parts) input_sizes_.push_back(std::max(1.0, largest(part.values)));
+}
 
 double Rounding::slack_of_sum(const Values& weights) const {
   double sum = 0.0;
@@ -35,15 +37,14 @@ double Rounding::slack_of_sum(const Values& weights) const {
 
 Values Rounding::magnitude() const {
   Values magnitude = subject_.outputs;
-  const double most = largest(subject_.outputs);
   for (std::size_t o = 0; o < magnitude.size(); ++o)
-    magnitude[o] = std::max({std::abs(magnitude[o]), 0.01 * most, slack_at(o) / precision_.epsilon});
+    magnitude[o] = std::max({std::abs(magnitude[o]), 0.01 * output_size_, slack_at(o) / precision_.epsilon});
   return magnitude;
 }
 
-double Rounding::alone(std::size_t part, double slack) const {
+double Rounding::doubt_of(std::size_t part) const {
   const auto doubt = found_.find(subject_.parts[part].number);
-  return (doubt != found_.end() ? doubt->second : 0.0) + slack / input_size(part);
+  return doubt != found_.end() ? doubt->second : 0.0;
 }
 
 double Rounding::beside(double natural, const Slope& slope) const {

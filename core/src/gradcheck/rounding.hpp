@@ -18,9 +18,9 @@ class Rounding {
   Rounding(const Subject& subject, const Precision& precision, const Doubts& before, const Doubts& found);
 
   /// An input's size, which counts as 1 at least: as where steps begin.
-  double input_size(std::size_t part) const;
+  double input_size(std::size_t part) const { return input_sizes_[part]; }
   /// The size of the outputs per size of an input.
-  double natural_scale(std::size_t part) const;
+  double natural_scale(std::size_t part) const { return output_size_ / input_size(part); }
 
   double slack_at(std::size_t output) const { return output < slack_.size() ? slack_[output] : 0.0; }
   /// Of a sum of outputs with these weights.
@@ -31,7 +31,9 @@ class Rounding {
   Values magnitude() const;
 
   /// How far derivatives with respect to a part may differ that are made of rounding alone, of outputs with this slack.
-  double alone(std::size_t part, double slack) const;
+  double alone(std::size_t part, double slack) const {
+    return (found_.empty() ? 0.0 : doubt_of(part)) + slack / input_size(part);
+  }
   /// What rounding leaves of a derivative beside outputs of this size per input. Where the derivative in question is
   /// rounded more coarsely than the differences, that counts only where they see none.
   double beside(double natural, const Slope& slope) const;
@@ -41,10 +43,14 @@ class Rounding {
   double of_nothing() const { return 1e4 * precision_.derivative_epsilon; }
 
  private:
+  double doubt_of(std::size_t part) const;
+
   const Subject& subject_;
   const Precision& precision_;
   const Doubts& found_;
-  Values slack_;  // by output; empty where none has any
+  Values slack_;        // by output; empty where none has any
+  Values input_sizes_;  // by part
+  double output_size_;  // of the largest
 };
 
 }  // namespace tapegrad::checker
