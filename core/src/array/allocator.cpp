@@ -246,9 +246,8 @@ struct ThreadCache {
   }
 };
 constinit thread_local ThreadCache thread_cache;
-/// This thread's cache while it is in use, else null. The model makes reading it two instructions where a shared
-/// library would call, and of the room that the system has for such variables it takes one word.
-[[gnu::tls_model("initial-exec")]] constinit thread_local ThreadCache* open_cache = nullptr;
+/// This thread's cache while it is in use, else null.
+constinit thread_local ThreadCache* open_cache = nullptr;
 
 void publish_live_bytes() {
   const std::ptrdiff_t change = std::exchange(thread_cache.unpublished_bytes, 0);
