@@ -4,7 +4,9 @@
 #include <thread>
 
 #include "tape_test.hpp"
+#include "tapegrad/array/memory.hpp"
 #include "tapegrad/diff/transforms.hpp"
+#include "tapegrad/tape/same_bits.hpp"
 
 using namespace tapegrad;
 using namespace tapegrad::test;
@@ -35,6 +37,15 @@ struct FailsBackward : Op<FailsBackward> {
   static constexpr Keep keep = Keep::nothing;
   Tensor forward(const Tensor& x) const { return x * 2.0; }
   Tensor vjp(const Saved&, const Tensor&) const { throw ValueError("on purpose"); }
+};
+
+/// Cannot be copied to the tape.
+struct FailsToCopy : Op<FailsToCopy> {
+  FailsToCopy() = default;
+  FailsToCopy(const FailsToCopy&) { throw ValueError("on purpose"); }
+  static constexpr std::string_view name = "fails_to_copy";
+  Tensor forward(const Tensor& x) const { return x * 2.0; }
+  Tensor vjp(const Saved&, const Tensor& dy) const { return 2.0 * dy; }
 };
 
 /// Sweeps the tape that records it.
@@ -120,6 +131,26 @@ struct Generous : Op<Generous> {
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(failures)
+
+BOOST_AUTO_TEST_CASE(what_is_studied_stays_in_step_with_the_nodes) {
+  const Tensor x = leaf({1.0, 2.0});
+  Tape tape({.study = true});
+  BOOST_CHECK_THROW(apply(FailsToCopy{}, x), ValueError);
+  const Tensor y = x * 3.0;
+  BOOST_TEST(tape.size() == 2);
+  BOOST_TEST(same_bits(tape.node(1).values.at(0), y));
+}
+
+// Untracked inputs are recorded nowhere, however many there are (their edges fill more than a chunk of the tape's
+// room).
+BOOST_AUTO_TEST_CASE(what_is_not_recorded_takes_no_room) {
+  const std::vector<Tensor> many(40000, tensor({1.0}));
+  Tape tape;
+  cat(many, 0);
+  const std::size_t before = memory_statistics().bytes_in_use;
+  for (int i = 0; i < 20; ++i) cat(many, 0);
+  BOOST_TEST(memory_statistics().bytes_in_use == before);
+}
 
 BOOST_AUTO_TEST_CASE(decision_07_a_failed_op_leaves_the_tape_as_it_was) {
   const Tensor x = leaf({1.0, 2.0});

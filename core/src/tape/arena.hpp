@@ -48,22 +48,20 @@ class Arena {
   struct Mark {
     std::byte* top;
     std::size_t next;
+    std::size_t large;
   };
-  Mark mark() const { return {top_, next_}; }
-  /// Forgets what was allocated since a mark, but blocks larger than a chunk stay until reset(). REQUIRES: no reset()
-  /// since.
+  Mark mark() const { return {top_, next_, large_.size()}; }
+  /// Forgets what was allocated since a mark. REQUIRES: no reset() since.
   void rewind(const Mark& mark) {
     top_ = mark.top;
     next_ = mark.next;
     end_ = next_ > 0 ? chunks_[next_ - 1] + kChunk : nullptr;
+    if (large_.size() > mark.large) [[unlikely]]
+      free_large(mark.large);
   }
 
   /// Forgets everything, keeps the chunks. Destructors are the caller's business.
-  void reset() {
-    rewind({nullptr, 0});
-    for (const Large& large : large_) array::deallocate(large.block, large.bytes);
-    large_.clear();
-  }
+  void reset() { rewind({nullptr, 0, 0}); }
 
  private:
   static constexpr std::size_t kChunk = std::size_t{1} << 18;
@@ -72,17 +70,31 @@ class Arena {
     std::size_t bytes;
   };
 
+  /// Room for one more in a list, so that a block that has been allocated is not lost.
+  template <class T>
+  static void make_room(std::vector<T>& list) {
+    if (list.size() == list.capacity()) list.reserve(2 * list.size() + 4);
+  }
+
   /// Room that the last chunk in use does not have.
   [[gnu::noinline]] void* allocate_beyond(std::size_t bytes) {
     if (bytes > kChunk) {
+      make_room(large_);
       large_.push_back({array::allocate(bytes), bytes});
       return large_.back().block;
     }
-    if (next_ == chunks_.size()) chunks_.push_back(static_cast<std::byte*>(array::allocate(kChunk)));
+    if (next_ == chunks_.size()) {
+      make_room(chunks_);
+      chunks_.push_back(static_cast<std::byte*>(array::allocate(kChunk)));
+    }
     std::byte* const start = chunks_[next_++];
     top_ = start + array::round_up(bytes, kAlignment);
     end_ = start + kChunk;
     return start;
+  }
+
+  [[gnu::noinline]] void free_large(std::size_t from) {
+    for (; large_.size() > from; large_.pop_back()) array::deallocate(large_.back().block, large_.back().bytes);
   }
 
   std::byte* top_ = nullptr;  // from here to the end the last chunk in use is free

@@ -92,14 +92,16 @@ std::uint32_t TapeImpl::current_scope() {
 
 std::uint32_t TapeImpl::append_leaf(const Tensor& x) {
   Node* node = make_node(nullptr, {}, 0, 1, 1);
-  new (node->outputs) OutputMeta{x.shape(), x.dtype()};
-  new (node->saved) SavedSlot{alias(x), array_of(x).storage->version(), 0, SavedSlot::Kind::output};
-  node->saved_count = 1;
+  Tensor leaf = alias(x);
   if (options.study) {
     node->scope = current_scope();
     study.push_back({.inputs = {}, .outputs = {x.detach()}, .cotangents = {}});
   }
   leaves.insert(x.impl()->leaf.get(), node->position);
+  // Nothing below throws.
+  new (node->outputs) OutputMeta{x.shape(), x.dtype()};
+  new (node->saved) SavedSlot{std::move(leaf), array_of(x).storage->version(), 0, SavedSlot::Kind::output};
+  node->saved_count = 1;
   nodes.push_back(node);
   ++slots;
   return node->position;
@@ -198,9 +200,9 @@ void TapeImpl::record(const OpCall& call, Edge* first_edge, std::uint64_t wanted
   const std::size_t most_saved =
       (keep.input_set != 0 ? edges.size() : 0) + (keep.output_set != 0 ? outputs.size() : 0) + residuals.size();
   Node* node = make_node(&table, edges, wanted, outputs.size(), most_saved);
-  table.copy(call.op, const_cast<void*>(node->state));
   if (options.study) [[unlikely]]
     keep_for_study(*node, call);
+  table.copy(call.op, const_cast<void*>(node->state));
   // Nothing below throws: the tape is whole before and after.
   for (std::size_t j = 0; j < outputs.size(); ++j) {
     TensorImpl& y = *outputs[j].impl();
@@ -249,6 +251,7 @@ void TapeImpl::consume() {
 }
 
 void TapeImpl::truncate(std::size_t size) {
+  if (study.size() > size) study.resize(size);  // of a node that was not completed, too
   if (size >= nodes.size()) return;
   slots = nodes[size]->slot;
   bool leaf = false;
@@ -261,7 +264,6 @@ void TapeImpl::truncate(std::size_t size) {
   nodes.resize(size);
   ++era;
   undisturbed = std::min(undisturbed, static_cast<std::uint32_t>(size));
-  if (options.study) study.resize(size);
   std::erase_if(hooks, [this](const auto& entry) { return entry.first >= slots; });
   if (!leaf) return;
   leaves.clear();
