@@ -7,12 +7,6 @@
 
 namespace tapegrad::checker {
 
-void Evidence::add(const Judgement& judgement, const Slope& slope) {
-  significant = significant || judgement.significant;
-  steepest = std::max(steepest, slope.divergence != 0.0 ? kInfinity : std::abs(slope.value));
-  if (std::isfinite(slope.error)) doubt = std::max(doubt, judgement.tolerance);
-}
-
 void note_error(double& error, double analytic, double numeric, double scale) {
   if (std::isnan(numeric) && !std::isnan(analytic)) return;
   if (analytic == numeric) return;

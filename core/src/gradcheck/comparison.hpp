@@ -1,6 +1,8 @@
 // One function at one point, compared with its derivatives: what all kinds of comparison share, and the kinds.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <vector>
 
@@ -25,7 +27,11 @@ struct Evidence {
   double steepest = 0.0;     // the largest derivative by either way
   double doubt = 0.0;        // the largest tolerance
 
-  void add(const Judgement& judgement, const Slope& slope);
+  void add(const Judgement& judgement, const Slope& slope) {
+    significant = significant || judgement.significant;
+    steepest = std::max(steepest, slope.divergence != 0.0 ? kInfinity : std::abs(slope.value));
+    if (std::isfinite(slope.error)) doubt = std::max(doubt, judgement.tolerance);
+  }
 };
 
 /// Keeps the largest error, relative to the larger value; elements that are tiny beside `scale` are measured by it.

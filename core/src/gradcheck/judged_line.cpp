@@ -1,7 +1,6 @@
 #include "gradcheck/judged_line.hpp"
 
 #include <cmath>
-#include <limits>
 #include <utility>
 
 namespace tapegrad::checker {
@@ -47,11 +46,6 @@ void JudgedLine::file(GradcheckFinding& finding, std::size_t output, double anal
     finding.note = "the differences grow without bound: the slope is infinite here";
   else if (s.one_sided)
     finding.note = "one-sided differences: the function ends here";
-}
-
-double numeric_value(const Slope& slope) {
-  if (slope.divergence != 0.0) return std::copysign(kInfinity, slope.divergence);
-  return std::isfinite(slope.error) ? slope.value : std::numeric_limits<double>::quiet_NaN();
 }
 
 }  // namespace tapegrad::checker

@@ -1,7 +1,9 @@
 // Derivatives along one line, judged by differences that are taken as thoroughly as the verdicts ask for.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
+#include <limits>
 
 #include "gradcheck/judge.hpp"
 #include "gradcheck/precision.hpp"
@@ -22,8 +24,8 @@ class JudgedLine {
   template <class ScalesOf>
   Judgement judge(std::size_t output, double analytic, const ScalesOf& scales_of, double slack, bool may_look_again) {
     Judgement judgement = checker::judge(analytic, slope(output), scales_of(slope(output)));
-    if (judgement.verdict != Verdict::ok && may_look_again && look_again())
-      judgement = checker::judge(analytic, slope(output), scales_of(slope(output)));
+    if (judgement.verdict == Verdict::ok) return judgement;
+    if (may_look_again && look_again()) judgement = checker::judge(analytic, slope(output), scales_of(slope(output)));
     return reconsidered(judgement, output, analytic, slack);
   }
 
@@ -46,6 +48,9 @@ class JudgedLine {
 };
 
 /// The slope as a report shows it: an infinity where it is infinite, NaN where no difference could be taken.
-double numeric_value(const Slope& slope);
+inline double numeric_value(const Slope& slope) {
+  if (slope.divergence != 0.0) return std::copysign(kInfinity, slope.divergence);
+  return std::isfinite(slope.error) ? slope.value : std::numeric_limits<double>::quiet_NaN();
+}
 
 }  // namespace tapegrad::checker

@@ -2,16 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstddef>
 #include <limits>
 #include <utility>
 
 namespace tapegrad::checker {
-namespace {
-
-constexpr std::size_t kWorst = 8;  // elements that a finding keeps
-
-}  // namespace
 
 bool Ranking::add(GradcheckElement element, double excess) {
   if (!would_enter(element.verdict, excess)) return false;
@@ -25,10 +19,6 @@ bool Ranking::add(GradcheckElement element, double excess) {
   return first;
 }
 
-bool Ranking::would_enter(Verdict verdict, double excess) const {
-  return entries_.size() < kWorst || worse(verdict, excess, entries_.back());
-}
-
 void Ranking::file(GradcheckFinding& finding) const {
   if (entries_.empty()) return;
   const GradcheckElement& first = entries_.front().element;
@@ -39,11 +29,6 @@ void Ranking::file(GradcheckFinding& finding) const {
   finding.numeric = first.numeric;
   finding.tolerance = first.tolerance;
   for (const Entry& e : entries_) finding.worst.push_back(e.element);
-}
-
-bool Ranking::worse(Verdict verdict, double excess, const Entry& than) {
-  if (verdict != than.element.verdict) return verdict > than.element.verdict;
-  return excess > than.excess;
 }
 
 }  // namespace tapegrad::checker

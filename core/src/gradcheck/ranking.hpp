@@ -1,6 +1,7 @@
 // The worst comparisons of a finding, worst first.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "tapegrad/gradcheck/report.hpp"
@@ -11,7 +12,9 @@ class Ranking {
  public:
   /// Whether this is the worst of all.
   bool add(GradcheckElement element, double excess);
-  bool would_enter(Verdict verdict, double excess) const;
+  bool would_enter(Verdict verdict, double excess) const {
+    return entries_.size() < kWorst || worse(verdict, excess, entries_.back());
+  }
   /// Of the worst.
   Verdict verdict() const { return entries_.empty() ? Verdict::ok : entries_.front().element.verdict; }
   /// Writes the worst into the finding, as its verdict and numbers, and appends all to its list.
@@ -22,8 +25,11 @@ class Ranking {
     GradcheckElement element;
     double excess;
   };
-  static bool worse(Verdict verdict, double excess, const Entry& than);
+  static bool worse(Verdict verdict, double excess, const Entry& than) {
+    return verdict != than.element.verdict ? verdict > than.element.verdict : excess > than.excess;
+  }
 
+  static constexpr std::size_t kWorst = 8;  // elements that a finding keeps
   std::vector<Entry> entries_;
 };
 

@@ -47,12 +47,6 @@ double Rounding::doubt_of(std::size_t part) const {
   return doubt != found_.end() ? doubt->second : 0.0;
 }
 
-double Rounding::beside(double natural, const Slope& slope) const {
-  const double fine = 100.0 * precision_.epsilon * natural;
-  const bool none = std::abs(slope.value) <= 10.0 * slope.error + fine;
-  return none ? 100.0 * precision_.coarser_epsilon * natural : fine;
-}
-
 double Rounding::between_ways(double reach, std::size_t part) const {
   const double epsilon = precision_.derivative_epsilon;
   return std::pow(epsilon, 0.7) * reach + 1e3 * epsilon * natural_scale(part);

@@ -1,6 +1,7 @@
 // How far derivatives may differ that are both right: what rounding leaves of them.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 
 #include "gradcheck/first_order.hpp"
@@ -36,7 +37,11 @@ class Rounding {
   }
   /// What rounding leaves of a derivative beside outputs of this size per input. Where the derivative in question is
   /// rounded more coarsely than the differences, that counts only where they see none.
-  double beside(double natural, const Slope& slope) const;
+  double beside(double natural, const Slope& slope) const {
+    const double fine = 100.0 * precision_.epsilon * natural;
+    const bool none = std::abs(slope.value) <= 10.0 * slope.error + fine;
+    return none ? 100.0 * precision_.coarser_epsilon * natural : fine;
+  }
   /// How far two ways to one derivative with respect to a part may differ whose terms sum up to `reach` in magnitude.
   double between_ways(double reach, std::size_t part) const;
   /// What may be left of a derivative that is zero because terms cancel, each as large as dx/dx = 1.
