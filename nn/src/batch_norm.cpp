@@ -24,9 +24,7 @@ BatchNorm::BatchNorm(std::int64_t features, BatchNormOptions options)
       momentum_(options.momentum) {
   if (!(momentum_ >= 0.0 && momentum_ <= 1.0))
     throw ValueError(fmt::format("[BatchNorm] expected a momentum in [0, 1], got {}", momentum_));
-  if (!options.affine) return;
-  weight = Parameter(ones({features}, {.dtype = options.dtype}));
-  bias = Parameter(zeros({features}, {.dtype = options.dtype}));
+  make_affine(options, features, weight, bias);
 }
 
 namespace {

@@ -6,7 +6,6 @@
 #include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/nn/norm.hpp"
 #include "tapegrad/ops/norm.hpp"
-#include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::nn {
@@ -25,9 +24,7 @@ GroupNorm::GroupNorm(std::int64_t groups, std::int64_t channels, GroupNormOption
     : groups_(groups), channels_(checked_features("GroupNorm", channels, options)), eps_(options.eps) {
   if (groups < 1 || channels % groups != 0)
     throw ValueError(fmt::format("[GroupNorm] {} channels do not fall into {} groups", channels, groups));
-  if (!options.affine) return;
-  weight = Parameter(ones({channels}, {.dtype = options.dtype}));
-  bias = Parameter(zeros({channels}, {.dtype = options.dtype}));
+  make_affine(options, channels, weight, bias);
 }
 
 Tensor GroupNorm::operator()(const Tensor& x) const {
@@ -38,9 +35,7 @@ Tensor GroupNorm::operator()(const Tensor& x) const {
 
 InstanceNorm1d::InstanceNorm1d(std::int64_t channels, InstanceNorm1dOptions options)
     : channels_(checked_features("InstanceNorm1d", channels, options)), eps_(options.eps) {
-  if (!options.affine) return;
-  weight = Parameter(ones({channels}, {.dtype = options.dtype}));
-  bias = Parameter(zeros({channels}, {.dtype = options.dtype}));
+  make_affine(options, channels, weight, bias);
 }
 
 Tensor InstanceNorm1d::operator()(const Tensor& x) const {

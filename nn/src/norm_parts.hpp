@@ -8,6 +8,8 @@
 #include "expect_options.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/catalogue.hpp"
+#include "tapegrad/nn/parameter.hpp"
+#include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad::nn {
@@ -19,6 +21,14 @@ std::int64_t checked_features(const char* layer, std::int64_t features, const Op
   expect_eps(layer, options.eps);
   expect_floating(layer, options.dtype);
   return features;
+}
+
+/// A weight of ones and a bias of zeros, where the options want them.
+template <class Options>
+void make_affine(const Options& options, std::int64_t features, Parameter& weight, Parameter& bias) {
+  if (!options.affine) return;
+  weight = Parameter(ones({features}, {.dtype = options.dtype}));
+  bias = Parameter(zeros({features}, {.dtype = options.dtype}));
 }
 
 /// Throws ShapeError for another width: without a weight nothing else would notice it.
