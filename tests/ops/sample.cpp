@@ -2,6 +2,8 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <map>
 #include <set>
@@ -21,6 +23,15 @@ using Row = std::vector<std::int64_t>;
 
 Tensor row(const std::vector<double>& weights) {
   return from_vector(weights, {static_cast<std::int64_t>(weights.size())});
+}
+
+/// How often each draw of `width` indices came.
+std::map<Row, double> counts_of(const Tensor& indices, std::size_t width = 1) {
+  const Row drawn = indices.to_vector<std::int64_t>();
+  std::map<Row, double> counts;
+  for (auto d = drawn.begin(); d != drawn.end(); d += static_cast<std::ptrdiff_t>(width))
+    counts[Row(d, d + static_cast<std::ptrdiff_t>(width))] += 1;
+  return counts;
 }
 
 /// Pearson's statistic of what was counted against what was expected.
@@ -62,10 +73,7 @@ BOOST_AUTO_TEST_CASE(without_replacement_each_is_drawn_from_those_left) {
       if (i != j && first * second > 0) expected[{i, j}] = kDraws * (first / 10) * (second / (10 - first));
     }
   Generator generator(7);
-  const Tensor many = multinomial(row(weights).expand({kDraws, 5}), 2, generator);
-  const Row drawn = many.to_vector<std::int64_t>();
-  std::map<Row, double> counts;
-  for (std::size_t d = 0; d < drawn.size(); d += 2) counts[{drawn[d], drawn[d + 1]}] += 1;
+  const std::map<Row, double> counts = counts_of(multinomial(row(weights).expand({kDraws, 5}), 2, generator), 2);
   BOOST_TEST(counts.size() == expected.size());
   BOOST_TEST(chi_square(counts, expected) < 37.4);
 }
@@ -73,10 +81,8 @@ BOOST_AUTO_TEST_CASE(without_replacement_each_is_drawn_from_those_left) {
 // 10,000 draws: with three degrees of freedom the statistic exceeds 21.1 once in 10,000 seeds.
 BOOST_AUTO_TEST_CASE(with_replacement_draws_follow_the_weights) {
   Generator generator(5);
-  const Row drawn =
-      multinomial(tensor({4.0, 1.0, 3.0, 2.0}), 10000, generator, {.replacement = true}).to_vector<std::int64_t>();
-  std::map<Row, double> counts;
-  for (const std::int64_t index : drawn) counts[{index}] += 1;
+  const std::map<Row, double> counts =
+      counts_of(multinomial(tensor({4.0, 1.0, 3.0, 2.0}), 10000, generator, {.replacement = true}));
   BOOST_TEST(chi_square(counts, {{{0}, 4000}, {{1}, 1000}, {{2}, 3000}, {{3}, 2000}}) < 21.1);
 }
 
@@ -86,9 +92,7 @@ BOOST_AUTO_TEST_CASE(weights_of_any_size) {
     for (const bool replacement : {false, true}) {
       Generator generator(5);
       const Tensor weights = row({size, 0.0, size, size, size, 0.0}).expand({4000, 6});
-      const Row drawn = multinomial(weights, 1, generator, {.replacement = replacement}).to_vector<std::int64_t>();
-      std::map<Row, double> counts;
-      for (const std::int64_t index : drawn) counts[{index}] += 1;
+      const std::map<Row, double> counts = counts_of(multinomial(weights, 1, generator, {.replacement = replacement}));
       BOOST_TEST(counts.size() == 4U, "weights of " << size);
       BOOST_TEST(chi_square(counts, {{{0}, 1000}, {{2}, 1000}, {{3}, 1000}, {{4}, 1000}}) < 21.1);
     }
