@@ -19,22 +19,18 @@ endfunction()
 # tapegrad_precompile(TARGET [HEADERS...] [REUSE_FROM TARGET])
 #
 # Compiles once what most sources of a target include of others' headers, with those given here: no header of our own, whose warnings
-# would be lost. Sources include whatever they use all the same: the preset "clang" builds without the standard library's.
+# would be lost. Sources include whatever they use all the same: where there is ccache, ./dev builds without precompiled headers.
 function(tapegrad_precompile target)
   # Of vector intrinsics that come from a precompiled header, g++ takes constants for variables where it does not optimise.
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT CMAKE_BUILD_TYPE MATCHES "^(Release|RelWithDebInfo|MinSizeRel)$")
     return()
   endif()
   cmake_parse_arguments(PARSE_ARGV 1 precompile "" "REUSE_FROM" "")
-  set(headers ${precompile_UNPARSED_ARGUMENTS})
-  if(TAPEGRAD_PRECOMPILE_STANDARD)
-    list(APPEND headers <algorithm> <cmath> <functional> <map> <memory> <mutex> <optional> <span> <string> <unordered_map> <variant>
-                        <vector> <fmt/format.h>)
-  endif()
   if(precompile_REUSE_FROM)
     target_precompile_headers(${target} REUSE_FROM ${precompile_REUSE_FROM})
-  elseif(headers)
-    target_precompile_headers(${target} PRIVATE ${headers})
+  else()
+    target_precompile_headers(${target} PRIVATE ${precompile_UNPARSED_ARGUMENTS}
+      <algorithm> <cmath> <functional> <map> <memory> <mutex> <optional> <span> <string> <unordered_map> <variant> <vector> <fmt/format.h>)
   endif()
   if(NOT CMAKE_DISABLE_PRECOMPILE_HEADERS)
     # GCC bug 105651 again: where <string> comes from a precompiled header, g++ 12 does not pass over what it believes to see in it.
