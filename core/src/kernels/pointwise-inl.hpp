@@ -123,17 +123,18 @@ HWY_INLINE void for_each_vector(const Step& step, void* output, std::int64_t n) 
   const auto size = static_cast<std::size_t>(n);
   const std::size_t lanes = hn::Lanes(D());
   std::size_t i = 0;
-  if (size >= lanes) {  // else straight to the tail
+  while (i + lanes <= size) {  // all full vectors at once, or block by block
+    std::size_t end = size - lanes + 1;
     if constexpr (requires { step.fetch(i, i); }) {
       // The processor's own prefetchers stop where a page ends, and know nothing of an output.
       constexpr std::size_t kBlock = 1024 / sizeof(hn::TFromD<D>);
-      while (n >= kernels::kFarRow && i + kBlock <= size) {
+      if (n >= kernels::kFarRow && i + kBlock < end) {
         step.fetch(i + 2 * kBlock, kBlock);
         fetch_lines(out + i + 2 * kBlock, kBlock);
-        for (const std::size_t end = i + kBlock; i < end; i += lanes) store<D>(step(i), out + i);
+        end = i + kBlock;
       }
     }
-    for (; i + lanes <= size; i += lanes) store<D>(step(i), out + i);
+    for (; i < end; i += lanes) store<D>(step(i), out + i);
   }
   if (i < size) store<D>(step(i, size - i), out + i, size - i);
 }
