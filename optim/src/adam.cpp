@@ -1,7 +1,5 @@
 #include "tapegrad/optim/adam.hpp"
 
-#include <cmath>
-
 namespace tapegrad::optim {
 
 template <AdamDecay decay>
@@ -17,11 +15,10 @@ AdamWith<decay>::AdamWith(const std::vector<Tensor>& parameters, const Options& 
 
 template <AdamDecay decay>
 void AdamWith<decay>::validate(const Options& o) const {
-  this->expect_option(std::isfinite(o.lr) && o.lr >= 0.0, "lr", "finite and at least 0", o.lr);
-  for (const double beta : o.betas) this->expect_option(beta >= 0.0 && beta < 1.0, "betas", "in [0, 1)", beta);
-  this->expect_option(std::isfinite(o.eps) && o.eps >= 0.0, "eps", "finite and at least 0", o.eps);
-  this->expect_option(std::isfinite(o.weight_decay) && o.weight_decay >= 0.0, "weight_decay", "finite and at least 0",
-                      o.weight_decay);
+  this->expect_not_negative("lr", o.lr);
+  for (const double beta : o.betas) this->expect_fraction("betas", beta);
+  this->expect_not_negative("eps", o.eps);
+  this->expect_not_negative("weight_decay", o.weight_decay);
 }
 
 template <AdamDecay decay>

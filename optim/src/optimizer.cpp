@@ -78,6 +78,14 @@ void Optimizer::expect_option(bool holds, std::string_view option, std::string_v
   if (!holds) throw ValueError(fmt::format("[{}] {} must be {}, got {}", name_, option, domain, value));
 }
 
+void Optimizer::expect_not_negative(std::string_view option, double value) const {
+  expect_option(std::isfinite(value) && value >= 0.0, option, "finite and at least 0", value);
+}
+
+void Optimizer::expect_fraction(std::string_view option, double value) const {
+  expect_option(value >= 0.0 && value < 1.0, option, "in [0, 1)", value);
+}
+
 std::size_t Optimizer::checked(int group) const {
   if (group < 0 || group >= groups()) throw IndexError(fmt::format("[{}] group {} of {}", name_, group, groups()));
   return static_cast<std::size_t>(group);
@@ -92,15 +100,20 @@ double Optimizer::lr(int group) const {
 
 void Optimizer::set_lr(double lr, int group) {
   checked(group);
-  expect_option(std::isfinite(lr) && lr >= 0.0, "lr", "finite and at least 0", lr);
+  expect_not_negative("lr", lr);
   set_rate(group, lr);
 }
 
+std::optional<double> Optimizer::initial_state(int, std::size_t) const { return 0.0; }
+
 void Optimizer::prepare_state(Slot& slot, int group) {
-  if (slot.state.empty() && keeps_state(group))
-    for (std::size_t i = 0; i < state_names_.size(); ++i) slot.state.push_back(zeros_like(slot.parameter));
+  if (slot.state.empty())
+    for (std::size_t i = 0; i < state_names_.size(); ++i) {
+      const std::optional<double> value = initial_state(group, i);
+      slot.state.push_back(value ? full_like(slot.parameter, *value) : Tensor());
+    }
   for (Tensor& state : slot.state)  // the module may have been converted in place since
-    if (state.dtype() != slot.parameter.dtype()) state = state.to(slot.parameter.dtype());
+    if (state.defined() && state.dtype() != slot.parameter.dtype()) state = state.to(slot.parameter.dtype());
 }
 
 void Optimizer::expect_a_gradient() const {
@@ -159,7 +172,8 @@ NamedTensors Optimizer::state_dict() const {
         state.insert(fmt::format("parameter.{}.steps", index),
                      full({}, static_cast<double>(slot.steps), {.dtype = int64}));
         for (std::size_t i = 0; i < slot.state.size(); ++i)
-          state.insert(fmt::format("parameter.{}.{}", index, state_names_[i]), slot.state[i]);
+          if (slot.state[i].defined())
+            state.insert(fmt::format("parameter.{}.{}", index, state_names_[i]), slot.state[i]);
       }
       ++index;
     }
@@ -183,7 +197,7 @@ void Optimizer::load_state_dict(const NamedTensors& state) {
   std::vector<double> rates;
   for (int group = 0; group < groups(); ++group) {
     rates.push_back(take(fmt::format("group.{}.lr", group), {}).to(float64).item());
-    expect_option(std::isfinite(rates.back()) && rates.back() >= 0.0, "lr", "finite and at least 0", rates.back());
+    expect_not_negative("lr", rates.back());
   }
   std::vector<std::vector<Slot>> loaded = slots_;
   int index = 0;
@@ -194,11 +208,15 @@ void Optimizer::load_state_dict(const NamedTensors& state) {
       const std::string steps = fmt::format("parameter.{}.steps", index);
       if (state.contains(steps)) {
         slot.steps = stored_count(take(steps, {}), name_, steps, 1);
-        if (keeps_state(group))
-          for (const std::string_view name : state_names_)
-            slot.state.push_back(take(fmt::format("parameter.{}.{}", index, name), slot.parameter.shape())
-                                     .to(slot.parameter.dtype())
-                                     .clone());
+        for (std::size_t i = 0; i < state_names_.size(); ++i) {
+          slot.state.emplace_back();
+          if (!initial_state(group, i)) continue;
+          const std::string name = fmt::format("parameter.{}.{}", index, state_names_[i]);
+          const Tensor& stored = take(name, slot.parameter.shape());
+          if (!is_floating(stored.dtype()))
+            throw DTypeError(fmt::format("[{}] '{}' must be floating, got {}", name_, name, to_string(stored.dtype())));
+          slot.state.back() = stored.to(slot.parameter.dtype()).clone();
+        }
       }
       ++index;
     }

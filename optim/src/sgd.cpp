@@ -1,7 +1,5 @@
 #include "tapegrad/optim/sgd.hpp"
 
-#include <cmath>
-
 #include "tapegrad/base/error.hpp"
 
 namespace tapegrad::optim {
@@ -15,13 +13,17 @@ SGD::SGD(const std::vector<Tensor>& parameters, const SgdOptions& options)
     : SGD(std::vector<ParameterGroup<SgdOptions>>{{parameters, options}}) {}
 
 void SGD::validate(const SgdOptions& o) const {
-  expect_option(std::isfinite(o.lr) && o.lr >= 0.0, "lr", "finite and at least 0", o.lr);
-  expect_option(o.momentum >= 0.0 && o.momentum < 1.0, "momentum", "in [0, 1)", o.momentum);
+  expect_not_negative("lr", o.lr);
+  expect_fraction("momentum", o.momentum);
   expect_option(o.dampening >= 0.0 && o.dampening <= 1.0, "dampening", "in [0, 1]", o.dampening);
-  expect_option(std::isfinite(o.weight_decay) && o.weight_decay >= 0.0, "weight_decay", "finite and at least 0",
-                o.weight_decay);
+  expect_not_negative("weight_decay", o.weight_decay);
   if (o.nesterov && (o.momentum == 0.0 || o.dampening != 0.0))
     throw ValueError("[SGD] nesterov needs a momentum and no dampening");
+}
+
+std::optional<double> SGD::initial_state(int group, std::size_t) const {
+  if (options(group).momentum == 0.0) return std::nullopt;
+  return 0.0;
 }
 
 void SGD::update(int group, std::span<Slot* const> slots) {
@@ -29,9 +31,7 @@ void SGD::update(int group, std::span<Slot* const> slots) {
   const bool first = slots.front()->steps == 0;
   terms_.clear();
   for (const Slot* slot : slots)
-    terms_.push_back({.parameter = slot->parameter,
-                      .gradient = slot->parameter.grad(),
-                      .velocity = keeps_state(group) ? slot->state[0] : Tensor()});
+    terms_.push_back({.parameter = slot->parameter, .gradient = slot->parameter.grad(), .velocity = slot->state[0]});
   sgd_update(terms_,
              {.lr = o.lr,
               .momentum = o.momentum,

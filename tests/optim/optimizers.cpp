@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
@@ -31,12 +33,34 @@ double number(const Attributes& attributes, const std::string& prefix, const std
   return otherwise;
 }
 
+bool flag(const Attributes& attributes, const std::string& prefix, const std::string& key) {
+  return attributes.contains(prefix + key) || attributes.contains(key);
+}
+
 void read(SgdOptions& o, const Attributes& attributes, const std::string& prefix) {
   o = {.lr = number(attributes, prefix, "lr", o.lr),
        .momentum = number(attributes, prefix, "momentum", o.momentum),
        .dampening = number(attributes, prefix, "dampening", o.dampening),
        .weight_decay = number(attributes, prefix, "weight_decay", o.weight_decay),
-       .nesterov = attributes.contains("nesterov")};
+       .nesterov = flag(attributes, prefix, "nesterov")};
+}
+
+void read(RmsPropOptions& o, const Attributes& attributes, const std::string& prefix) {
+  o = {.lr = number(attributes, prefix, "lr", o.lr),
+       .alpha = number(attributes, prefix, "alpha", o.alpha),
+       .eps = number(attributes, prefix, "eps", o.eps),
+       .weight_decay = number(attributes, prefix, "weight_decay", o.weight_decay),
+       .momentum = number(attributes, prefix, "momentum", o.momentum),
+       .centered = flag(attributes, prefix, "centered")};
+}
+
+void read(AdagradOptions& o, const Attributes& attributes, const std::string& prefix) {
+  o = {
+      .lr = number(attributes, prefix, "lr", o.lr),
+      .lr_decay = number(attributes, prefix, "lr_decay", o.lr_decay),
+      .weight_decay = number(attributes, prefix, "weight_decay", o.weight_decay),
+      .initial_accumulator_value = number(attributes, prefix, "initial_accumulator_value", o.initial_accumulator_value),
+      .eps = number(attributes, prefix, "eps", o.eps)};
 }
 
 template <class Options>
@@ -65,6 +89,8 @@ std::unique_ptr<Optimizer> make_optimizer(const Fixture& f, const Tensor& weight
 std::unique_ptr<Optimizer> make_optimizer(const std::string& name, const Fixture& f, const Tensor& weight,
                                           const Tensor& bias) {
   if (name.starts_with("sgd")) return make_optimizer<SGD, SgdOptions>(f, weight, bias);
+  if (name.starts_with("rmsprop")) return make_optimizer<RMSprop, RmsPropOptions>(f, weight, bias);
+  if (name.starts_with("adagrad")) return make_optimizer<Adagrad, AdagradOptions>(f, weight, bias);
   if (name.starts_with("adamw")) return make_optimizer<AdamW, AdamWOptions>(f, weight, bias);
   return make_optimizer<Adam, AdamOptions>(f, weight, bias);
 }
@@ -81,7 +107,15 @@ const std::vector<std::string> kFixtures = {"sgd",
                                             "adam_betas_eps",
                                             "adamw",
                                             "adamw_strong_decay",
-                                            "adamw_groups"};
+                                            "adamw_groups",
+                                            "rmsprop",
+                                            "rmsprop_weight_decay_momentum",
+                                            "rmsprop_centered",
+                                            "rmsprop_centered_momentum",
+                                            "rmsprop_groups",
+                                            "adagrad",
+                                            "adagrad_all_options",
+                                            "adagrad_groups"};
 
 }  // namespace
 
@@ -150,6 +184,56 @@ BOOST_AUTO_TEST_CASE(adam_in_closed_form) {
   }
 }
 
+// One gradient alone: v = (1 - alpha) g^2, and the step is lr / sqrt(1 - alpha), whatever g is.
+BOOST_AUTO_TEST_CASE(rmsprop_in_closed_form) {
+  for (const DType dtype : {float32, float64}) {
+    Tensor x = tensor({1.0, 1.0}, {.dtype = dtype, .requires_grad = true});
+    RMSprop optimizer({x}, {.lr = 0.25, .alpha = 0.75, .eps = 0.0});
+    x.set_grad(tensor({8.0, -0.5}, {.dtype = dtype}));
+    optimizer.step();
+    BOOST_TEST(x.to(float64).to_vector<double>() == (std::vector<double>{0.5, 1.5}), boost::test_tools::per_element());
+  }
+}
+
+// A constant gradient has no variance, and rounding errors must not make it negative: a step of lr g / eps.
+BOOST_AUTO_TEST_CASE(a_centred_constant_gradient_has_no_deviation) {
+  Tensor x = tensor({1.0, 1.0, 1.0}, {.dtype = float64, .requires_grad = true});
+  RMSprop optimizer({x}, {.lr = 1e-3, .alpha = 0.5, .eps = 1.0, .centered = true});
+  for (int step = 0; step < 200; ++step) {
+    x.set_grad(tensor({0.1, 0.3, 0.7}, {.dtype = float64}));
+    optimizer.step();
+    for (const double v : x.to_vector<double>()) BOOST_TEST_REQUIRE(std::isfinite(v));
+  }
+  const Tensor before = x.clone();
+  optimizer.step();
+  check_close(before - x, tensor({1e-4, 3e-4, 7e-4}, {.dtype = float64}), 1e-6);
+}
+
+// After n equal gradients the sum is n g^2: the steps go down as 1 / sqrt(n).
+BOOST_AUTO_TEST_CASE(adagrad_in_closed_form) {
+  Tensor x = tensor({0.0}, {.dtype = float64, .requires_grad = true});
+  Adagrad optimizer({x}, {.lr = 3.0, .eps = 0.0});
+  double expected = 0.0;
+  for (int n = 1; n <= 4; ++n) {
+    x.set_grad(tensor({-5.0}, {.dtype = float64}));
+    optimizer.step();
+    expected += 3.0 / std::sqrt(n);
+    check_close(x, tensor({expected}, {.dtype = float64}));
+  }
+}
+
+// Where gradients have stopped, nothing stays as a subnormal number, over which processors take ten times as long.
+BOOST_AUTO_TEST_CASE(what_rmsprop_remembers_fades_to_zero) {
+  Tensor x = tensor({1.0}, {.requires_grad = true});
+  RMSprop optimizer({x}, {.alpha = 0.9, .momentum = 0.9, .centered = true});
+  x.set_grad(tensor({1.0}));
+  optimizer.step();
+  x.set_grad(tensor({0.0}));
+  for (int step = 0; step < 1500; ++step) optimizer.step();  // 0.9 of the least subnormal number rounds to itself
+  for (const char* const state : {"v", "mean", "velocity"})
+    BOOST_TEST(optimizer.state_dict().at(fmt::format("parameter.0.{}", state)).item() == 0.0, state);
+}
+
 BOOST_AUTO_TEST_CASE(a_parameter_without_gradient_is_left_out) {
   Tensor x = tensor({1.0}, {.dtype = float64, .requires_grad = true});
   Tensor late = tensor({1.0}, {.dtype = float64, .requires_grad = true});
@@ -200,6 +284,20 @@ BOOST_AUTO_TEST_CASE(no_velocity_without_momentum) {
   BOOST_TEST(y.item() == -0.25);  // 1 - 0.5 * 1 - 0.5 * (0.5 * 1 + 1)
 }
 
+BOOST_AUTO_TEST_CASE(rmsprop_keeps_what_its_groups_use) {
+  const auto leaf = [] { return tensor({1.0}, {.requires_grad = true}); };
+  std::vector<Tensor> x = {leaf(), leaf(), leaf()};
+  RMSprop optimizer({{{x[0]}, {}}, {{x[1]}, {.momentum = 0.5}}, {{x[2]}, {.centered = true}}});
+  for (Tensor& parameter : x) parameter.set_grad(tensor({1.0}));
+  optimizer.step();
+  BOOST_TEST(
+      optimizer.state_dict().names() ==
+          (std::vector<std::string>{"group.0.lr", "group.1.lr", "group.2.lr", "parameter.0.steps", "parameter.0.v",
+                                    "parameter.1.steps", "parameter.1.v", "parameter.1.velocity", "parameter.2.steps",
+                                    "parameter.2.v", "parameter.2.mean"}),
+      boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(state_is_kept_when_values_are_written_or_converted) {
   Tensor x = tensor({1.0}, {.dtype = float64, .requires_grad = true});
   SGD optimizer({x}, {.lr = 1.0, .momentum = 0.5});
@@ -232,6 +330,9 @@ BOOST_AUTO_TEST_CASE(an_update_that_cannot_be_whole_writes_nothing) {
                              "contiguous"));
   const std::vector<SgdTerm> sgd = {{narrow, of(float32), {}}, {wide, of(float64), turned}};
   BOOST_CHECK_EXCEPTION(sgd_update(sgd, {}), ShapeError, says("[sgd_update] a velocity of shape [2, 2]"));
+  const std::vector<RmsTerm> rms = {{narrow, of(float32), zeros_like(narrow), {}, {}},
+                                    {wide, of(float64), zeros_like(wide), {}, turned}};
+  BOOST_CHECK_EXCEPTION(rms_update(rms, {}), ShapeError, says("[rms_update] a velocity of shape [2, 2]"));
   const std::vector<Tensor> both = {narrow, turned};
   BOOST_CHECK_THROW(scale_in_place(both, 2.0), ShapeError);
   BOOST_CHECK_THROW(clamp_in_place(both, 0.5), ShapeError);
@@ -293,6 +394,11 @@ BOOST_AUTO_TEST_CASE(bad_options_and_parameters) {
   BOOST_CHECK_EXCEPTION(Adam({x}, {.eps = std::nan("")}), ValueError, says("[Adam] eps"));
   BOOST_CHECK_EXCEPTION(AdamW({x}, {.lr = HUGE_VAL}), ValueError,
                         says("[AdamW] lr must be finite and at least 0, got inf"));
+  BOOST_CHECK_EXCEPTION(RMSprop({x}, {.alpha = 1.0}), ValueError, says("[RMSprop] alpha must be in [0, 1), got 1"));
+  BOOST_CHECK_EXCEPTION(RMSprop({x}, {.momentum = -0.1}), ValueError, says("[RMSprop] momentum must be in [0, 1)"));
+  BOOST_CHECK_EXCEPTION(Adagrad({x}, {.lr_decay = -1.0}), ValueError, says("[Adagrad] lr_decay must be finite and at"));
+  BOOST_CHECK_EXCEPTION(Adagrad({x}, {.initial_accumulator_value = HUGE_VAL}), ValueError,
+                        says("[Adagrad] initial_accumulator_value must be finite and at least 0, got inf"));
   BOOST_CHECK_EXCEPTION(AdamW(std::vector<Tensor>{}), ValueError, says("[AdamW] there are no parameters"));
   BOOST_CHECK_EXCEPTION(AdamW(std::vector<Tensor>{Tensor()}), ValueError, says("parameter 0 of group 0 is undefined"));
   BOOST_CHECK_EXCEPTION(AdamW({x, x}), ValueError, says("[AdamW] parameter 1 of group 0, [1], is given twice"));
@@ -334,6 +440,10 @@ BOOST_AUTO_TEST_CASE(a_state_that_does_not_fit) {
   more.insert("parameter.1.m", x);
   BOOST_CHECK_EXCEPTION(optimizer.load_state_dict(more), ValueError,
                         says("the state has 'parameter.1.m', which does not fit this optimiser"));
+  NamedTensors whole;
+  for (const auto& [name, value] : state) whole.insert(name, name == "parameter.0.m" ? value.to(int64) : value);
+  BOOST_CHECK_EXCEPTION(optimizer.load_state_dict(whole), DTypeError,
+                        says("[AdamW] 'parameter.0.m' must be floating, got int64"));
   const auto with_steps = [&](const Tensor& steps) {
     NamedTensors other;
     for (const auto& [name, value] : state) other.insert(name, name == "parameter.0.steps" ? steps : value);

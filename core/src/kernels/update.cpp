@@ -9,6 +9,7 @@
 #ifndef TAPEGRAD_KERNELS_UPDATE_TABLE
 #define TAPEGRAD_KERNELS_UPDATE_TABLE
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "kernels/parallel.hpp"
@@ -34,9 +35,15 @@ struct SgdStep {
 };
 
 template <class T>
+struct RmsStep {
+  T rate, keep, share, eps, momentum, decay;
+};
+
+template <class T>
 struct OptimiserTable {
   void (*adam)(const AdamTensor<T>&, const AdamStep<T>&, std::int64_t begin, std::int64_t end);
   void (*sgd)(const SgdTensor<T>&, const SgdStep<T>&, std::int64_t begin, std::int64_t end);
+  void (*rms)(const RmsTensor<T>&, const RmsStep<T>&, std::int64_t begin, std::int64_t end);
   double (*squares)(const T* g, std::int64_t n);
   void (*scale)(T* g, std::int64_t n, T factor);
   double (*clamp)(T* g, std::int64_t n, T limit);
@@ -101,6 +108,41 @@ HWY_NOINLINE void sgd(const SgdTensor<T>& t, const SgdStep<T>& s, std::int64_t b
   });
 }
 
+/// In the tenth thousand of steps without a gradient a v would become subnormal and, like a moment, stay so.
+template <class T>
+HWY_INLINE Vector<T> unless_subnormal(Vector<T> v) {
+  return hn::IfThenZeroElse(hn::Lt(v, splat(std::numeric_limits<T>::min())), v);
+}
+
+template <class T>
+HWY_NOINLINE void rms(const RmsTensor<T>& t, const RmsStep<T>& s, std::int64_t begin, std::int64_t end) {
+  each_vector<T>(end - begin, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
+    const std::int64_t at = begin + i;
+    lanes.fetch_ahead(t.parameter + at);
+    lanes.fetch_ahead(t.gradient + at);
+    lanes.fetch_ahead(t.v + at);
+    const Vector<T> p = lanes.load(t.parameter + at);
+    const Vector<T> g = hn::MulAdd(splat(s.decay), p, lanes.load(t.gradient + at));
+    const Vector<T> v =
+        unless_subnormal<T>(hn::MulAdd(hn::Mul(g, splat(s.share)), g, hn::Mul(lanes.load(t.v + at), splat(s.keep))));
+    lanes.store(v, t.v + at);
+    Vector<T> square = v;
+    if (t.mean) {
+      const Vector<T> mean =
+          unless_faded<T>(hn::MulAdd(lanes.load(t.mean + at), splat(s.keep), hn::Mul(g, splat(s.share))));
+      lanes.store(mean, t.mean + at);
+      square = hn::NegMulAdd(mean, mean, v);  // a variance, but for rounding errors
+      square = hn::IfThenZeroElse(hn::Lt(square, splat(T{0})), square);
+    }
+    Vector<T> direction = hn::Div(g, hn::Add(hn::Sqrt(square), splat(s.eps)));
+    if (t.velocity) {
+      direction = unless_faded<T>(hn::MulAdd(lanes.load(t.velocity + at), splat(s.momentum), direction));
+      lanes.store(direction, t.velocity + at);
+    }
+    lanes.store(hn::NegMulAdd(splat(s.rate), direction, p), t.parameter + at);
+  });
+}
+
 template <class T>
 HWY_NOINLINE double squares(const T* g, std::int64_t n) {
   Wide<T> sum[2] = {wide_zero<T>(), wide_zero<T>()};
@@ -129,7 +171,7 @@ HWY_NOINLINE double clamp(T* g, std::int64_t n, T limit) {
   return static_cast<double>(hn::GetLane(hn::MaxOfLanes(Tag<T>(), largest)));
 }
 
-TAPEGRAD_KERNEL_TABLE(OptimiserTable, adam<T>, sgd<T>, squares<T>, scale<T>, clamp<T>)
+TAPEGRAD_KERNEL_TABLE(OptimiserTable, adam<T>, sgd<T>, rms<T>, squares<T>, scale<T>, clamp<T>)
 
 }  // namespace
 }  // namespace tapegrad::kernels::HWY_NAMESPACE
@@ -210,6 +252,21 @@ void sgd_update(std::span<const SgdTensor<T>> tensors, const SgdRule& rule) {
 }
 
 template <class T>
+void rms_update(std::span<const RmsTensor<T>> tensors, const RmsRule& rule) {
+  const RmsStep<T> scalars{.rate = static_cast<T>(rule.lr),
+                           .keep = static_cast<T>(rule.keep),
+                           .share = static_cast<T>(rule.share),
+                           .eps = static_cast<T>(rule.eps),
+                           .momentum = static_cast<T>(rule.momentum),
+                           .decay = static_cast<T>(rule.weight_decay)};
+  const auto kernel = table<T>().rms;
+  for_chunks(tensors, 4, kNothingToPrepare,
+             [&](const RmsTensor<T>& t, std::int64_t begin, std::int64_t end, std::int64_t) {
+               kernel(t, scalars, begin, end);
+             });
+}
+
+template <class T>
 double sum_of_squares(std::span<const GradientTensor<const T>> tensors) {
   static thread_local std::vector<double> storage;
   std::vector<double>& partials = storage;
@@ -251,6 +308,7 @@ double clamp_gradients(std::span<const GradientTensor<T>> tensors, double limit)
 #define TAPEGRAD_OPTIMISERS(T)                                                \
   template void adam_update(std::span<const AdamTensor<T>>, const AdamRule&); \
   template void sgd_update(std::span<const SgdTensor<T>>, const SgdRule&);    \
+  template void rms_update(std::span<const RmsTensor<T>>, const RmsRule&);    \
   template double sum_of_squares(std::span<const GradientTensor<const T>>);   \
   template void scale_gradients(std::span<const GradientTensor<T>>, double);  \
   template double clamp_gradients(std::span<const GradientTensor<T>>, double)

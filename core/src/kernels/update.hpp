@@ -34,6 +34,19 @@ struct SgdTensor {
 template <class T>
 void sgd_update(std::span<const SgdTensor<T>> tensors, const SgdRule& rule);
 
+template <class T>
+struct RmsTensor {
+  T* parameter;
+  const T* gradient;
+  T* v;         ///< running mean, or sum, of the gradient's square
+  T* mean;      ///< running mean of the gradient; null where not centred
+  T* velocity;  ///< 0 before the first step; null when momentum is 0
+  std::int64_t n;
+};
+
+template <class T>
+void rms_update(std::span<const RmsTensor<T>> tensors, const RmsRule& rule);
+
 /// T is const where elements are read only.
 template <class T>
 struct GradientTensor {

@@ -40,10 +40,22 @@ void expect_writable(const Tensor& x, const char* what, const char* writer) {
                                  what, to_string(x.shape()), to_string(x.strides())));
 }
 
+/// The same for what an update remembers about a parameter.
+void expect_state(const Tensor& parameter, const Tensor& state, const char* what, const char* writer) {
+  expect_like(parameter, state, what, writer);
+  expect_writable(state, what, writer);
+}
+
 /// The elements of x to write, whose version moves.
 template <class T>
 T* written(const Tensor& x, const char* writer) {
   return Tensor(x).mutable_data<T>(writer).data();
+}
+
+/// The same, or null for what an update does without.
+template <class T>
+T* written_if_any(const Tensor& x, const char* writer) {
+  return x.defined() ? written<T>(x, writer) : nullptr;
 }
 
 /// The elements of x to read: its own, or those of a contiguous copy that `copies` keeps.
@@ -71,11 +83,9 @@ void adam_update(std::span<const AdamTerm> terms, const AdamRule& rule, const ch
   for (const AdamTerm& t : terms) {
     expect_floating(t.parameter, writer);
     expect_like(t.parameter, t.gradient, "gradient", writer);
-    expect_like(t.parameter, t.m, "running mean", writer);
-    expect_like(t.parameter, t.v, "running mean square", writer);
     expect_writable(t.parameter, "parameter", writer);
-    expect_writable(t.m, "running mean", writer);
-    expect_writable(t.v, "running mean square", writer);
+    expect_state(t.parameter, t.m, "running mean", writer);
+    expect_state(t.parameter, t.v, "running mean square", writer);
   }
   std::vector<array::Array> copies;
   const auto update = [&]<class T>(T) {
@@ -99,9 +109,7 @@ void sgd_update(std::span<const SgdTerm> terms, const SgdRule& rule, const char*
     expect_floating(t.parameter, writer);
     expect_like(t.parameter, t.gradient, "gradient", writer);
     expect_writable(t.parameter, "parameter", writer);
-    if (!t.velocity.defined()) continue;
-    expect_like(t.parameter, t.velocity, "velocity", writer);
-    expect_writable(t.velocity, "velocity", writer);
+    if (t.velocity.defined()) expect_state(t.parameter, t.velocity, "velocity", writer);
   }
   std::vector<array::Array> copies;
   const auto update = [&]<class T>(T) {
@@ -110,10 +118,37 @@ void sgd_update(std::span<const SgdTerm> terms, const SgdRule& rule, const char*
         [&](const SgdTerm& t) {
           return kernels::SgdTensor<T>{.parameter = written<T>(t.parameter, writer),
                                        .gradient = read<T>(t.gradient, copies),
-                                       .velocity = t.velocity.defined() ? written<T>(t.velocity, writer) : nullptr,
+                                       .velocity = written_if_any<T>(t.velocity, writer),
                                        .n = t.parameter.numel()};
         },
         [&](auto parts) { kernels::sgd_update<T>(parts, rule); });
+  };
+  update(float{});
+  update(double{});
+}
+
+void rms_update(std::span<const RmsTerm> terms, const RmsRule& rule, const char* writer) {
+  for (const RmsTerm& t : terms) {
+    expect_floating(t.parameter, writer);
+    expect_like(t.parameter, t.gradient, "gradient", writer);
+    expect_writable(t.parameter, "parameter", writer);
+    expect_state(t.parameter, t.v, "running mean square", writer);
+    if (t.mean.defined()) expect_state(t.parameter, t.mean, "running mean", writer);
+    if (t.velocity.defined()) expect_state(t.parameter, t.velocity, "velocity", writer);
+  }
+  std::vector<array::Array> copies;
+  const auto update = [&]<class T>(T) {
+    run<T>(
+        terms,
+        [&](const RmsTerm& t) {
+          return kernels::RmsTensor<T>{.parameter = written<T>(t.parameter, writer),
+                                       .gradient = read<T>(t.gradient, copies),
+                                       .v = written<T>(t.v, writer),
+                                       .mean = written_if_any<T>(t.mean, writer),
+                                       .velocity = written_if_any<T>(t.velocity, writer),
+                                       .n = t.parameter.numel()};
+        },
+        [&](auto parts) { kernels::rms_update<T>(parts, rule); });
   };
   update(float{});
   update(double{});

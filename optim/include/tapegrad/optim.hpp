@@ -1,8 +1,10 @@
 // Optimisers, learning-rate schedules and gradient clipping.
 #pragma once
 
+#include "tapegrad/optim/adagrad.hpp"
 #include "tapegrad/optim/adam.hpp"
 #include "tapegrad/optim/clip.hpp"
 #include "tapegrad/optim/optimizer.hpp"
+#include "tapegrad/optim/rmsprop.hpp"
 #include "tapegrad/optim/schedule.hpp"
 #include "tapegrad/optim/sgd.hpp"

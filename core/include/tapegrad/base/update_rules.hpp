@@ -34,4 +34,18 @@ struct SgdRule {
   bool nesterov = false;
 };
 
+/// g += weight_decay p;  v = keep v + share g^2;  mean = keep mean + share g, where there is one;
+/// d = g / (sqrt(v - mean^2) + eps);  velocity = momentum velocity + d;  p -= lr velocity, or p -= lr d without
+/// velocity. With share = 1 - keep this is RMSprop (Tieleman and Hinton, "Lecture 6.5", 2012; with a mean, its centred
+/// form: Graves, arXiv:1308.0850, equations 38 to 41), with keep = share = 1 Adagrad (Duchi, Hazan and Singer, JMLR 12,
+/// 2011). A mean or velocity as small as Adam's m becomes 0 too, and so does a v below the least normal number.
+struct RmsRule {
+  double lr = 1e-2;
+  double keep = 0.99;
+  double share = 0.01;
+  double eps = 1e-8;
+  double momentum = 0.0;
+  double weight_decay = 0.0;
+};
+
 }  // namespace tapegrad

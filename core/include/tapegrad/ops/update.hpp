@@ -36,6 +36,18 @@ struct SgdTerm {
 /// Moves every parameter and its velocity by the rule.
 void sgd_update(std::span<const SgdTerm> terms, const SgdRule& rule, const char* writer = "sgd_update");
 
+/// One parameter in a step along the gradient over its own size.
+struct RmsTerm {
+  Tensor parameter;
+  Tensor gradient;
+  Tensor v;         ///< running mean, or sum, of the gradient's square: what it begins with before the first step
+  Tensor mean;      ///< running mean of the gradient: zeros before the first step; undefined where not centred
+  Tensor velocity;  ///< zeros before the first step; undefined without momentum
+};
+
+/// Moves every parameter and what is remembered about it by the rule.
+void rms_update(std::span<const RmsTerm> terms, const RmsRule& rule, const char* writer = "rms_update");
+
 /// The Euclidean norm of all elements of all tensors together, in double precision.
 double global_norm(std::span<const Tensor> tensors);
 

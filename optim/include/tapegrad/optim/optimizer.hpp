@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -63,15 +64,16 @@ class Optimizer {
   NamedTensors state_dict() const;
   /// Copies a state in; floating tensors are converted to their parameter's dtype. Throws ValueError for a name that
   /// does not fit this optimiser or is missing and for steps that are no whole number in [1, 2^53], ShapeError for
-  /// another shape; then nothing has changed.
+  /// another shape, DTypeError for one that is not floating; then nothing has changed.
   void load_state_dict(const NamedTensors& state);
 
  protected:
   /// A parameter and what the optimiser remembers about it.
   struct Slot {
     Tensor parameter;
-    std::int64_t steps = 0;          ///< updates so far
-    std::vector<Tensor> state = {};  ///< one per state name, like the parameter; none while it is frozen or needs none
+    std::int64_t steps = 0;  ///< updates so far
+    /// One per state name, like the parameter, undefined where the options do without; none while it is frozen.
+    std::vector<Tensor> state = {};
   };
 
   /// `name` begins error messages and names the writer of parameters: a literal.
@@ -87,8 +89,8 @@ class Optimizer {
   /// Updates the slots of one group, all of which have a gradient, made the same number of updates before, and hold
   /// their state.
   virtual void update(int group, std::span<Slot* const> slots) = 0;
-  /// Whether the options of a group use the state at all.
-  virtual bool keeps_state(int) const { return true; }
+  /// What every element of a state, one of the state names, begins with; none where the options of a group do without.
+  virtual std::optional<double> initial_state(int group, std::size_t state) const;
   /// The learning rate among a group's options.
   virtual double rate(int group) const = 0;
   virtual void set_rate(int group, double lr) = 0;
@@ -96,6 +98,9 @@ class Optimizer {
   const char* name() const { return name_; }
   /// Throws ValueError "[name] option must be ..., got value" unless it holds.
   void expect_option(bool holds, std::string_view option, std::string_view domain, double value) const;
+  /// The same for the domains that most options have: finite and at least 0; [0, 1).
+  void expect_not_negative(std::string_view option, double value) const;
+  void expect_fraction(std::string_view option, double value) const;
 
  private:
   std::size_t checked(int group) const;

@@ -1,6 +1,7 @@
 // Stochastic gradient descent.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "tapegrad/ops/update.hpp"
@@ -29,7 +30,7 @@ class SGD final : public GroupedOptimizer<SgdOptions> {
 
  private:
   void validate(const SgdOptions& options) const;
-  bool keeps_state(int group) const override { return options(group).momentum != 0.0; }
+  std::optional<double> initial_state(int group, std::size_t state) const override;
   void update(int group, std::span<Slot* const> slots) override;
 
   std::vector<SgdTerm> terms_;  // scratch of update()

@@ -1,0 +1,38 @@
+// Adagrad: steps along the gradient over the root of all its squares so far.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "tapegrad/ops/update.hpp"
+#include "tapegrad/optim/optimizer.hpp"
+
+namespace tapegrad::optim {
+
+struct AdagradOptions {
+  double lr = 1e-2;
+  double lr_decay = 0.0;
+  double weight_decay = 0.0;               ///< L2: weight_decay p is added to the gradient
+  double initial_accumulator_value = 0.0;  ///< what the sum of squares begins with
+  double eps = 1e-10;
+};
+
+/// g += weight_decay p;  sum += g^2;  p -= lr / (1 + (step - 1) lr_decay) g / (sqrt(sum) + eps): a rare word's
+/// embedding takes longer steps than a frequent one's. Duchi, Hazan and Singer, "Adaptive subgradient methods for
+/// online learning and stochastic optimization", JMLR 12, 2011. PyTorch's definition.
+class Adagrad final : public GroupedOptimizer<AdagradOptions> {
+ public:
+  /// Throws ValueError for options outside their domain, for an empty list and for a parameter given twice; DTypeError
+  /// for a parameter that is not floating, ShapeError for one that is not contiguous.
+  explicit Adagrad(const std::vector<Tensor>& parameters, const AdagradOptions& options = {});
+  explicit Adagrad(const std::vector<ParameterGroup<AdagradOptions>>& groups);
+
+ private:
+  void validate(const AdagradOptions& options) const;
+  std::optional<double> initial_state(int group, std::size_t state) const override;
+  void update(int group, std::span<Slot* const> slots) override;
+
+  std::vector<RmsTerm> terms_;  // scratch of update()
+};
+
+}  // namespace tapegrad::optim

@@ -1,0 +1,42 @@
+// RMSprop: steps along the gradient over its running root mean square.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "tapegrad/ops/update.hpp"
+#include "tapegrad/optim/optimizer.hpp"
+
+namespace tapegrad::optim {
+
+struct RmsPropOptions {
+  double lr = 1e-2;
+  double alpha = 0.99;  ///< what the running means keep in a step
+  double eps = 1e-8;
+  double weight_decay = 0.0;  ///< L2: weight_decay p is added to the gradient
+  double momentum = 0.0;
+  bool centered = false;  ///< over the running standard deviation instead
+};
+
+/// g += weight_decay p;  v = alpha v + (1 - alpha) g^2;  d = g / (sqrt(v) + eps);  p -= lr d, or, with momentum,
+/// velocity = momentum velocity + d;  p -= lr velocity. Centred: mean = alpha mean + (1 - alpha) g, and v - mean^2
+/// stands for v in d. Tieleman and Hinton, "Lecture 6.5 - RMSprop", 2012; centred: Graves, "Generating sequences with
+/// recurrent neural networks", arXiv:1308.0850, equations 38 to 41. PyTorch's definition, but that a rounding error
+/// makes no variance negative, and what has all but vanished becomes 0 (RmsRule says where). Mean and velocity are kept
+/// where they are used.
+class RMSprop final : public GroupedOptimizer<RmsPropOptions> {
+ public:
+  /// Throws ValueError for options outside their domain, for an empty list and for a parameter given twice; DTypeError
+  /// for a parameter that is not floating, ShapeError for one that is not contiguous.
+  explicit RMSprop(const std::vector<Tensor>& parameters, const RmsPropOptions& options = {});
+  explicit RMSprop(const std::vector<ParameterGroup<RmsPropOptions>>& groups);
+
+ private:
+  void validate(const RmsPropOptions& options) const;
+  std::optional<double> initial_state(int group, std::size_t state) const override;
+  void update(int group, std::span<Slot* const> slots) override;
+
+  std::vector<RmsTerm> terms_;  // scratch of update()
+};
+
+}  // namespace tapegrad::optim

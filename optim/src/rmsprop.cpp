@@ -1,0 +1,53 @@
+#include "tapegrad/optim/rmsprop.hpp"
+
+namespace tapegrad::optim {
+namespace {
+
+constexpr std::size_t kSquare = 0, kMean = 1, kVelocity = 2;  // places of the states
+
+}  // namespace
+
+RMSprop::RMSprop(const std::vector<ParameterGroup<RmsPropOptions>>& groups)
+    : GroupedOptimizer("RMSprop", {"v", "mean", "velocity"}) {
+  for (const ParameterGroup<RmsPropOptions>& group : groups) validate(group.options);
+  take(groups);
+}
+
+RMSprop::RMSprop(const std::vector<Tensor>& parameters, const RmsPropOptions& options)
+    : RMSprop(std::vector<ParameterGroup<RmsPropOptions>>{{parameters, options}}) {}
+
+void RMSprop::validate(const RmsPropOptions& o) const {
+  expect_not_negative("lr", o.lr);
+  expect_fraction("alpha", o.alpha);
+  expect_not_negative("eps", o.eps);
+  expect_not_negative("weight_decay", o.weight_decay);
+  expect_fraction("momentum", o.momentum);
+}
+
+std::optional<double> RMSprop::initial_state(int group, std::size_t state) const {
+  const RmsPropOptions& o = options(group);
+  if ((state == kMean && !o.centered) || (state == kVelocity && o.momentum == 0.0)) return std::nullopt;
+  return 0.0;
+}
+
+void RMSprop::update(int group, std::span<Slot* const> slots) {
+  const RmsPropOptions& o = options(group);
+  terms_.clear();
+  for (const Slot* slot : slots)
+    terms_.push_back({.parameter = slot->parameter,
+                      .gradient = slot->parameter.grad(),
+                      .v = slot->state[kSquare],
+                      .mean = slot->state[kMean],
+                      .velocity = slot->state[kVelocity]});
+  rms_update(terms_,
+             {.lr = o.lr,
+              .keep = o.alpha,
+              .share = 1.0 - o.alpha,
+              .eps = o.eps,
+              .momentum = o.momentum,
+              .weight_decay = o.weight_decay},
+             name());
+  terms_.clear();  // or the gradients would be shared, and the next sweep could not add to them in place
+}
+
+}  // namespace tapegrad::optim
