@@ -162,7 +162,8 @@ ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, const ReduceLROnPlate
   };
   expect(options.factor > 0.0 && options.factor < 1.0, "factor", "in (0, 1)", options.factor);
   expect(options.patience >= 0, "patience", "at least 0", options.patience);
-  expect(options.threshold >= 0.0, "threshold", "at least 0", options.threshold);
+  expect(std::isfinite(options.threshold) && options.threshold >= 0.0, "threshold", "finite and at least 0",
+         options.threshold);
   expect(options.cooldown >= 0, "cooldown", "at least 0", options.cooldown);
   expect(options.min_lr >= 0.0, "min_lr", "at least 0", options.min_lr);
 }
@@ -199,7 +200,11 @@ NamedTensors ReduceLROnPlateau::state_dict() const {
 }
 
 void ReduceLROnPlateau::load_state_dict(const NamedTensors& state) {
-  const double best = entry(state, "best", 3, kPlateau).item();
+  const Tensor& metric = entry(state, "best", 3, kPlateau);
+  if (metric.numel() != 1)
+    throw ShapeError(fmt::format("[{}] 'best' must have one element, got {}", kPlateau, to_string(metric.shape())));
+  const double best = metric.item();
+  expect_option(!std::isnan(best), kPlateau, "best", "a number", best);
   const std::int64_t bad_steps = count_entry(state, "bad_steps", 3, kPlateau);
   const std::int64_t cooldown = count_entry(state, "cooldown", 3, kPlateau);
   best_ = best;

@@ -187,6 +187,20 @@ BOOST_AUTO_TEST_CASE(a_step_to_a_rate_that_is_not_finite_is_not_taken) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_plateau_state_that_does_not_fit) {
+  SGD optimizer({tensor({1.0})}, {.lr = 0.5});
+  ReduceLROnPlateau schedule(optimizer);
+  const auto with_best = [&](const Tensor& best) {
+    NamedTensors state;
+    for (const auto& [name, value] : schedule.state_dict()) state.insert(name, name == "best" ? best : value);
+    return state;
+  };
+  BOOST_CHECK_EXCEPTION(schedule.load_state_dict(with_best(ones({2}))), ShapeError,
+                        says("[ReduceLROnPlateau] 'best' must have one element, got [2]"));
+  BOOST_CHECK_EXCEPTION(schedule.load_state_dict(with_best(tensor(std::nan("")))), ValueError,
+                        says("[ReduceLROnPlateau] best must be a number, got nan"));
+}
+
 BOOST_AUTO_TEST_CASE(a_plateau_of_negative_metrics) {
   SGD optimizer = sgd(1.0);
   ReduceLROnPlateau schedule(optimizer, {.patience = 1, .threshold = 0.1});
@@ -227,7 +241,7 @@ BOOST_AUTO_TEST_CASE(bad_options) {
   BOOST_CHECK_EXCEPTION(ReduceLROnPlateau(optimizer, {.patience = -1}), ValueError,
                         says("[ReduceLROnPlateau] patience must be at least 0, got -1"));
   BOOST_CHECK_EXCEPTION(ReduceLROnPlateau(optimizer, {.threshold = std::nan("")}), ValueError,
-                        says("[ReduceLROnPlateau] threshold must be at least 0, got nan"));
+                        says("[ReduceLROnPlateau] threshold must be finite and at least 0, got nan"));
   BOOST_CHECK_EXCEPTION(ReduceLROnPlateau(optimizer, {.cooldown = -3}), ValueError,
                         says("[ReduceLROnPlateau] cooldown must be at least 0, got -3"));
   BOOST_CHECK_EXCEPTION(ReduceLROnPlateau(optimizer, {.min_lr = -0.25}), ValueError,
