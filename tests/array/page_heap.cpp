@@ -147,6 +147,16 @@ BOOST_AUTO_TEST_CASE(idle_memory_is_bounded) {
   BOOST_TEST(heap.held() >= 3 * kGiB);
 }
 
+// Address space for 64 TiB there is, memory for it there is not: said at once, not found out while it is written.
+BOOST_AUTO_TEST_CASE(what_the_machine_cannot_have_is_refused) {
+  std::ifstream policy("/proc/sys/vm/overcommit_memory");
+  int always = 0;
+  if ((policy >> always) && always == 1) return;  // a machine that refuses nothing
+  PageHeap heap;
+  BOOST_CHECK_THROW(heap.take(std::size_t{1} << 46), std::bad_alloc);
+  BOOST_TEST(heap.held() == 0U);
+}
+
 // Where there is no room for a region, there may be for a block; and where there is none for it either, the heap stays
 // whole.
 BOOST_AUTO_TEST_CASE(a_limited_address_space) {

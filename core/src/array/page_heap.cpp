@@ -18,7 +18,10 @@ constexpr std::size_t kMostIdle = std::size_t{4} << 30;  // beyond it what is fr
 /// Address space from a multiple of kHugePage on, or nullptr.
 std::byte* reserve(std::size_t bytes) {
   const std::size_t mapped = bytes + kHugePage;
-  void* const where = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  // A region stands for memory that may never be used; an array that is larger will be, and what the machine cannot
+  // have is better refused now than found missing while it is written.
+  const int unused = bytes <= kRegion ? MAP_NORESERVE : 0;
+  void* const where = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | unused, -1, 0);
   if (where == MAP_FAILED) return nullptr;
   auto* const first = static_cast<std::byte*>(where);
   const std::size_t before =
