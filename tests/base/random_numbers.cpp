@@ -86,6 +86,20 @@ BOOST_AUTO_TEST_CASE(decision_19_manual_seed_fixes_all_threads) {
   BOOST_TEST(other != mine);
 }
 
+// However many threads there have been before: the first that draws since the seed was set draws the same.
+BOOST_AUTO_TEST_CASE(a_thread_started_after_the_seed_repeats) {
+  const auto first_draw_of_a_thread = [] {
+    manual_seed(7);
+    double drawn = 0.0;
+    std::thread([&] { drawn = default_generator().uniform(); }).join();
+    return drawn;
+  };
+  const double once = first_draw_of_a_thread();
+  BOOST_TEST(first_draw_of_a_thread() == once);
+  manual_seed(7);
+  BOOST_TEST(default_generator().uniform() != once);
+}
+
 // Bounds of five standard errors or more: fixed seeds, so the outcome is fixed too.
 BOOST_AUTO_TEST_CASE(distributions) {
   constexpr int kCount = 100000;

@@ -58,10 +58,9 @@ namespace {
 
 std::atomic<std::uint64_t> seed_value{0};
 std::atomic<std::uint64_t> seed_epoch{0};
-std::atomic<std::uint64_t> thread_count{0};
+std::atomic<std::uint64_t> thread_count{0};  // of those that have drawn since the seed was set
 
 struct ThreadGenerator {
-  std::uint64_t thread = 1 + thread_count.fetch_add(1);
   std::uint64_t epoch = UINT64_MAX;
   Generator generator;
 };
@@ -78,13 +77,15 @@ Generator& default_generator() {
   const std::uint64_t epoch = seed_epoch.load(std::memory_order_acquire);
   if (mine.epoch != epoch) {
     mine.epoch = epoch;
-    mine.generator = Generator(seed_value.load() + mine.thread * 0x9E3779B97F4A7C15ULL);
+    const std::uint64_t thread = 1 + thread_count.fetch_add(1);
+    mine.generator = Generator(seed_value.load() + thread * 0x9E3779B97F4A7C15ULL);
   }
   return mine.generator;
 }
 
 void manual_seed(std::uint64_t seed) {
   seed_value.store(seed);
+  thread_count.store(0);
   const std::uint64_t epoch = seed_epoch.fetch_add(1, std::memory_order_release) + 1;
   thread_generator().epoch = epoch;  // the calling thread draws from the seed itself, whatever threads came before it
   thread_generator().generator = Generator(seed);

@@ -49,10 +49,12 @@ class Generator {
 };
 
 /// The calling thread's generator, used wherever none is given. Threads draw from different streams of the last
-/// manual_seed().
+/// manual_seed(): the thread that called it from the first, others in the order in which they draw for the first time
+/// since. Threads that train side by side and are to repeat take one of their own each:
+/// default_generator() = Generator(seed).
 Generator& default_generator();
 
-/// Restarts the default generators of all threads from `seed`.
+/// Restarts the default generators of all threads from `seed`, those that were assigned too.
 void manual_seed(std::uint64_t seed);
 
 }  // namespace tapegrad
