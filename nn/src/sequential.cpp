@@ -35,6 +35,10 @@ Tensor AnyLayer::operator()(const Tensor& x) {
 Sequential& Sequential::operator=(const Sequential& other) {
   if (this == &other) return *this;
   Module::operator=(other);
+  if (state_dict().empty()) {  // nobody holds what would be replaced; and `other` may be a layer of this
+    layers_ = std::vector<AnyLayer>(other.layers_);
+    return *this;
+  }
   // Not vector's own: where it has to grow it copies all layers anew.
   const std::size_t common = std::min(layers_.size(), other.layers_.size());
   std::copy_n(other.layers_.begin(), common, layers_.begin());

@@ -98,4 +98,11 @@ BOOST_AUTO_TEST_CASE(a_layer_of_another_type_is_not_assigned) {
   BOOST_TEST(model.size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_model_may_become_one_of_its_layers) {
+  nn::Sequential model{nn::Sequential(nn::Tanh(), nn::ReLU(), nn::Tanh()), nn::Sigmoid()};
+  model = *model[0].as<nn::Sequential>();
+  BOOST_TEST(model.size() == 3U);
+  BOOST_TEST(model(tg::tensor({-1.0})).item() == 0.0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
