@@ -29,10 +29,30 @@ Slice rows_for(const char* layer, const Tensor& x, std::int64_t features, std::i
   expect_defined(layer, x);
   if (x.dim() < 2 || x.size(-1) != features)
     throw ShapeError(fmt::format("[{}] expected [.., L, {}], got {}", layer, features, to_string(x.shape())));
-  if (first < 0 || first > std::numeric_limits<std::int64_t>::max() - x.size(-2))
-    throw ValueError(fmt::format("[{}] expected a first position of at least 0, got {}", layer, first));
+  if (first < 0) throw ValueError(fmt::format("[{}] expected a first position of at least 0, got {}", layer, first));
+  if (first > std::numeric_limits<std::int64_t>::max() - x.size(-2))
+    throw ValueError(fmt::format("[{}] expected a first position whose last, for {}, is an int64, got {}", layer,
+                                 to_string(x.shape()), first));
   return {.start = first, .stop = first + x.size(-2)};
 }
+
+/// Rows first ... first + length - 1 of the table of sinusoidal positions.
+Tensor sinusoidal_rows(std::int64_t first, std::int64_t length, std::int64_t features, DType dtype) {
+  Tensor positions = empty({length, features}, {.dtype = float64});
+  std::vector<double> rates(static_cast<std::size_t>(features));
+  for (std::size_t f = 0; f < rates.size(); ++f)
+    rates[f] = std::pow(10000.0, static_cast<double>(f - f % 2) / static_cast<double>(features));
+  auto value = positions.mutable_data<double>("sinusoidal_positions").begin();
+  for (std::int64_t p = first; p < first + length; ++p)
+    for (std::size_t f = 0; f < rates.size(); ++f) {
+      const double angle = static_cast<double>(p) / rates[f];
+      *value++ = f % 2 == 0 ? std::sin(angle) : std::cos(angle);
+    }
+  return positions.to(dtype);
+}
+
+/// Tables are kept up to this length; rows beyond are made when they are asked for.
+constexpr std::int64_t kMostKeptRows = 1 << 16;
 
 }  // namespace
 
@@ -40,17 +60,8 @@ Tensor sinusoidal_positions(std::int64_t length, std::int64_t features, DType dt
   if (length < 0 || features < 0)
     throw ValueError(
         fmt::format("[sinusoidal_positions] expected sizes of at least 0, got {} and {}", length, features));
-  Tensor positions = empty({length, features}, {.dtype = float64});
-  std::vector<double> rates(static_cast<std::size_t>(features));
-  for (std::size_t f = 0; f < rates.size(); ++f)
-    rates[f] = std::pow(10000.0, static_cast<double>(f - f % 2) / static_cast<double>(features));
-  auto value = positions.mutable_data<double>("sinusoidal_positions").begin();
-  for (std::int64_t p = 0; p < length; ++p)
-    for (std::size_t f = 0; f < rates.size(); ++f) {
-      const double angle = static_cast<double>(p) / rates[f];
-      *value++ = f % 2 == 0 ? std::sin(angle) : std::cos(angle);
-    }
-  return positions.to(dtype);
+  expect_floating("sinusoidal_positions", dtype);
+  return sinusoidal_rows(0, length, features, dtype);
 }
 
 SinusoidalPosition::SinusoidalPosition(std::int64_t features) : features_(features) {
@@ -82,6 +93,7 @@ Tensor SinusoidalPosition::Table::at_least(std::int64_t length, std::int64_t fea
 Tensor SinusoidalPosition::operator()(const Tensor& x, std::int64_t first) const {
   const Scope scope(path());
   const Slice rows = rows_for("SinusoidalPosition", x, features_, first);
+  if (rows.stop > kMostKeptRows) return add(x, sinusoidal_rows(first, x.size(-2), features_, x.dtype()));
   const Tensor table = x.dtype() == float32 ? table32_.at_least(rows.stop, features_, float32)
                                             : table64_.at_least(rows.stop, features_, float64);
   return add(x, slice(table, 0, rows));

@@ -1,4 +1,5 @@
 // Positions against PyTorch; and the rows of sinusoidal positions, which are computed once and kept.
+#include <cmath>
 #include <cstdint>
 #include <latch>
 #include <thread>
@@ -61,6 +62,22 @@ BOOST_AUTO_TEST_CASE(sinusoidal_positions_do_not_depend_on_earlier_calls) {
   check_positions(position, 4, {7, 300});
   BOOST_CHECK_EXCEPTION(nn::SinusoidalPosition(-1), tg::ValueError,
                         says("[SinusoidalPosition] expected at least 0 features, got -1"));
+}
+
+BOOST_AUTO_TEST_CASE(a_position_far_away_costs_its_own_rows) {
+  const nn::SinusoidalPosition position(4);
+  const tg::Tensor x = tg::zeros({1, 2, 4}, {.dtype = tg::float64});
+  const double far = 1e15;
+  const auto row = [](double p) {
+    return std::vector<double>{std::sin(p), std::cos(p), std::sin(p / 100), std::cos(p / 100)};
+  };
+  const tg::Tensor y = position(x, static_cast<std::int64_t>(far));
+  BOOST_TEST(y[0][0].to_vector<double>() == row(far), boost::test_tools::per_element());
+  BOOST_TEST(y[0][1].to_vector<double>() == row(far + 1), boost::test_tools::per_element());
+  BOOST_CHECK_EXCEPTION(position(x, INT64_MAX), tg::ValueError,
+                        says("[SinusoidalPosition] expected a first position whose last, for [1, 2, 4], is an int64"));
+  BOOST_CHECK_EXCEPTION(nn::sinusoidal_positions(2, 2, tg::int64), tg::DTypeError,
+                        says("[sinusoidal_positions] expected a floating dtype, got int64"));
 }
 
 BOOST_AUTO_TEST_CASE(sinusoidal_positions_are_computed_once) {

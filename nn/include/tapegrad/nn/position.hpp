@@ -8,16 +8,19 @@
 namespace tapegrad::nn {
 
 /// Row p of [length, features]: sin(p / 10000^(2i / features)) at feature 2i, the cosine of the same at 2i + 1. Vaswani
-/// et al. 2017, arXiv:1706.03762, section 3.5.
+/// et al. 2017, arXiv:1706.03762, section 3.5. Throws ValueError for a negative size, DTypeError for a dtype that is
+/// not floating.
 Tensor sinusoidal_positions(std::int64_t length, std::int64_t features, DType dtype = float32);
 
 /// Adds sinusoidal positions first ... first + L - 1 to x [.., L, features]. Nothing is trained, and any length goes.
-/// Throws ShapeError for another number of features, ValueError for a negative first.
+/// Throws ShapeError for another number of features, ValueError for a negative first and for one whose last row is no
+/// int64.
 ///
 /// Rows are computed in the first call that needs them, a sine or cosine per element, and kept for later calls, which
-/// cost an addition: for each dtype in use, as many as the largest first + L, and at most twice as many where that grew
-/// from call to call. A row's bits are the same at any L. Several threads may call a layer at once, or copy it while
-/// others call it; none waits for another's rows. Copies share the rows there are.
+/// cost an addition: for each dtype in use, as many as the largest first + L up to 65,536, and at most twice as many
+/// where that grew from call to call. Rows beyond are computed in each call. A row's bits are the same at any L.
+/// Several threads may call a layer at once, or copy it while others call it; none waits for another's rows. Copies
+/// share the rows there are.
 class SinusoidalPosition : public Module {
  public:
   /// Throws ValueError for a negative number of features.
