@@ -167,7 +167,14 @@ Mask up_to_own(std::int64_t count, std::int64_t length, const Mask& mask) {
     kept = Mask::keep_pairs(arange(length) <= query);
   }
   if (mask.positions().defined()) kept = kept & Mask::keep_positions(mask.positions());
-  if (mask.pairs().defined()) kept = kept & Mask::keep_pairs(mask.pairs());
+  if (const Tensor& pairs = mask.pairs(); pairs.defined()) {
+    const auto fits = [&](int d, std::int64_t size) { return pairs.size(d) == size || pairs.size(d) == 1; };
+    if (pairs.dim() < 2 || !fits(-2, count) || !fits(-1, length))
+      throw ShapeError(
+          fmt::format("[MultiHeadAttention] expected pairs [.., {}, {}] for {} new of {} positions, got {}", count,
+                      length, count, length, to_string(pairs.shape())));
+    kept = kept & Mask::keep_pairs(pairs);
+  }
   return kept;
 }
 

@@ -140,4 +140,13 @@ BOOST_AUTO_TEST_CASE(a_block_that_throws_leaves_the_cache) {
   BOOST_TEST(!cache.key.defined());
 }
 
+BOOST_AUTO_TEST_CASE(pairs_of_another_length) {
+  const nn::MultiHeadAttention attention({.embed_dim = 4});
+  nn::AttentionCache cache;
+  attention.extend(tg::ones({2, 3, 4}), cache);
+  BOOST_CHECK_EXCEPTION(attention.extend(tg::ones({2, 3, 4}), cache, tg::Mask::keep_pairs(tg::ones({3, 5}) > 0.0)),
+                        tg::ShapeError,
+                        says("[MultiHeadAttention] expected pairs [.., 3, 6] for 3 new of 6 positions, got [3, 5]"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
