@@ -20,7 +20,6 @@ namespace tapegrad::kernels {
 /// What the reverse sweep reads and writes beside the forward's inputs.
 template <class T>
 struct AttentionGradients {
-  Heads<const T> o;
   RowSoftmax<const T> kept;
   Heads<const T> dout;
   Heads<T> dq, dk, dv;
@@ -204,13 +203,13 @@ class Scores {
     multiply<T>(seen_keys(end), n, {width, plain(of_keys), {columns_, n}, out, false});
   }
 
-  /// Calls f(j, s, k) for the keys j < end: s are the scores of the vector of queries from i on, -inf where a query
-  /// does not see the key, `products` their q . k_j; k alternates between Index<0> and Index<1>.
+  /// Calls f(j, s, k) for the keys j < end: s are factor times column j for the vector of queries from i on, -inf where
+  /// a query does not see the key; k alternates between Index<0> and Index<1>.
   template <class F>
-  HWY_INLINE void each_key(std::int64_t i, std::int64_t end, Rows<const T> products, const F& f) const {
-    const Vector<T> scale = splat(static_cast<T>(f_.scale));
-    const auto visit = [&](std::int64_t j, auto k)
-                           HWY_ATTR { f(j, masked(i, j, hn::Mul(hn::LoadU(Tag<T>(), products.at(j)), scale)), k); };
+  HWY_INLINE void each_key(std::int64_t i, std::int64_t end, Rows<const T> columns, T factor, const F& f) const {
+    const auto visit = [&](std::int64_t j, auto k) HWY_ATTR {
+      f(j, masked(i, j, hn::Mul(hn::LoadU(Tag<T>(), columns.at(j)), splat(factor))), k);
+    };
     std::int64_t j = 0;
     for (; j + 2 <= end; j += 2) {
       visit(j, Index<0>());
@@ -292,6 +291,7 @@ HWY_NOINLINE void head_forward(const Attention<T>& f, std::int64_t b, std::int64
   const std::int64_t first_row = (b * f.heads + h) * f.queries;
   const Rows<T> p = scores.tile(0);
   const Rows<T> out = rows_of(o, b, h);
+  const T scale = static_cast<T>(f.scale);
   for (std::int64_t begin = 0; begin < f.queries; begin += Scores<T>::kQueries) {
     const std::int64_t end = std::min(f.queries, begin + Scores<T>::kQueries);
     const std::int64_t keys = scores.seen_keys(end);
@@ -299,7 +299,7 @@ HWY_NOINLINE void head_forward(const Attention<T>& f, std::int64_t b, std::int64
     for (std::int64_t i = begin; i < end; i += N) {
       const Rows<T> column = {p.data + (i - begin), p.stride};
       Vector<T> best[2] = {splat(kLowest<T>), splat(kLowest<T>)};
-      scores.each_key(i, keys, column, [&](std::int64_t j, Vector<T> s, auto k) HWY_ATTR {
+      scores.each_key(i, keys, column, scale, [&](std::int64_t j, Vector<T> s, auto k) HWY_ATTR {
         hn::StoreU(s, Tag<T>(), column.at(j));
         best[k] = hn::Max(s, best[k]);
       });
@@ -328,15 +328,6 @@ HWY_NOINLINE void head_forward(const Attention<T>& f, std::int64_t b, std::int64
 }
 
 template <class T>
-HWY_INLINE double dot(const T* a, const T* b, std::int64_t n) {
-  Wide<T> sum[2] = {wide_zero<T>(), wide_zero<T>()};
-  each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
-    sum[k] = multiply_add(widen(lanes.load(a + i)), widen(lanes.load(b + i)), sum[k]);
-  });
-  return total(add(sum[0], sum[1]));
-}
-
-template <class T>
 void clear(Rows<T> x, std::int64_t begin, std::int64_t end, std::int64_t width) {
   for (std::int64_t i = begin; i < end; ++i) std::fill_n(x.at(i), width, T(0));
 }
@@ -350,7 +341,6 @@ HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int6
   const T* inverse_sum = g.kept.inverse_sum + (b * f.heads + h) * f.queries;
   const Rows<T> p = scores.tile(0);
   const Rows<T> ds = scores.tile(1);
-  const Rows<const T> o = rows_of(g.o, b, h);
   const Rows<const T> dout = rows_of(g.dout, b, h);
   const Rows<T> dq = rows_of(g.dq, b, h);
   const Rows<T> dk = rows_of(g.dk, b, h);
@@ -359,7 +349,7 @@ HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int6
   const std::int64_t written = f.queries > 0 ? scores.seen_keys(std::min(f.queries, Scores<T>::kQueries)) : 0;
   if (g.dk.data) clear(dk, written, f.keys, f.width);
   if (g.dv.data) clear(dv, written, f.keys, f.value_width);
-  const Vector<T> scale = splat(static_cast<T>(f.scale));
+  const T scale = static_cast<T>(f.scale);
   for (std::int64_t begin = 0; begin < f.queries; begin += Scores<T>::kQueries) {
     const std::int64_t end = std::min(f.queries, begin + Scores<T>::kQueries);
     const std::int64_t rows = end - begin;
@@ -367,23 +357,29 @@ HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int6
     scores.multiply_by_queries(begin, end, f.width, scores.k(), scores.q(), p);
     // dp = v do^T, which the loop below turns into dS.
     scores.multiply_by_queries(begin, end, f.value_width, scores.v(), dout, ds);
-    T means[Scores<T>::kQueries];
-    for (std::int64_t i = begin; i < end; ++i)
-      means[i - begin] = static_cast<T>(dot(dout.at(i), o.at(i), f.value_width));
     for (std::int64_t i = begin; i < end; i += N) {
       const FirstLanes<T> lanes{std::min(N, end - i)};
       const Vector<T> shift = shift_of<T>(lanes.load(max + i));
       const Vector<T> factor = lanes.load(inverse_sum + i);
-      const Vector<T> mean = lanes.load(means + (i - begin));
       const Rows<T> p_column = {p.data + (i - begin), p.stride};
       const Rows<T> ds_column = {ds.data + (i - begin), ds.stride};
-      scores.each_key(i, keys, p_column, [&](std::int64_t j, Vector<T> s, auto) HWY_ATTR {
+      // The mean of dp is that of the same rounded numbers from which it is taken: do . o would be as much, but for
+      // roundings of o, which do not cancel where one key has all the weight.
+      Wide<T> sum[2] = {wide_zero<T>(), wide_zero<T>()};
+      scores.each_key(i, keys, p_column, scale, [&](std::int64_t j, Vector<T> s, auto k) HWY_ATTR {
         // What is hidden may be so large that dp is infinite, and what is seen beside it NaN.
         const auto hidden = hn::Eq(s, splat(kLowest<T>));
         const Vector<T> probability = hn::IfThenZeroElse(hidden, hn::Mul(exponential<T>(hn::Sub(s, shift)), factor));
+        const Vector<T> dp = hn::IfThenZeroElse(hidden, hn::LoadU(Tag<T>(), ds_column.at(j)));
         hn::StoreU(probability, Tag<T>(), p_column.at(j));
-        const Vector<T> d = hn::Mul(probability, hn::Sub(hn::LoadU(Tag<T>(), ds_column.at(j)), mean));
-        hn::StoreU(hn::IfThenZeroElse(hidden, hn::Mul(d, scale)), Tag<T>(), ds_column.at(j));
+        hn::StoreU(dp, Tag<T>(), ds_column.at(j));
+        sum[k] = multiply_add(widen(probability), widen(dp), sum[k]);
+      });
+      const Vector<T> mean = narrow(add(sum[0], sum[1]));
+      scores.each_key(i, keys, p_column, scale, [&](std::int64_t j, Vector<T> weight, auto) HWY_ATTR {
+        const auto hidden = hn::Eq(weight, splat(kLowest<T>));
+        const Vector<T> d = hn::Mul(weight, hn::Sub(hn::LoadU(Tag<T>(), ds_column.at(j)), mean));
+        hn::StoreU(hn::IfThenZeroElse(hidden, d), Tag<T>(), ds_column.at(j));
       });
     }
     if (scores.guarded()) {
@@ -445,17 +441,17 @@ void attention_forward(const Attention<T>& facts, const Heads<T>& o, const RowSo
 }
 
 template <class T>
-void attention_backward(const Attention<T>& facts, const Heads<const T>& o, const RowSoftmax<const T>& kept,
-                        const Heads<const T>& dout, const Heads<T>& dq, const Heads<T>& dk, const Heads<T>& dv) {
+void attention_backward(const Attention<T>& facts, const RowSoftmax<const T>& kept, const Heads<const T>& dout,
+                        const Heads<T>& dq, const Heads<T>& dk, const Heads<T>& dv) {
   const auto kernel = table<T>().backward;
-  const AttentionGradients<T> gradients{o, kept, dout, dq, dk, dv};
+  const AttentionGradients<T> gradients{kept, dout, dq, dk, dv};
   for_heads(facts, [&](std::int64_t b, std::int64_t h, Scratch& scratch) { kernel(facts, b, h, gradients, scratch); });
 }
 
 #define TAPEGRAD_ATTENTION(T)                                                                              \
   template void attention_forward(const Attention<T>&, const Heads<T>&, const RowSoftmax<T>&);             \
-  template void attention_backward(const Attention<T>&, const Heads<const T>&, const RowSoftmax<const T>&, \
-                                   const Heads<const T>&, const Heads<T>&, const Heads<T>&, const Heads<T>&)
+  template void attention_backward(const Attention<T>&, const RowSoftmax<const T>&, const Heads<const T>&, \
+                                   const Heads<T>&, const Heads<T>&, const Heads<T>&)
 TAPEGRAD_ATTENTION(float);
 TAPEGRAD_ATTENTION(double);
 #undef TAPEGRAD_ATTENTION

@@ -132,6 +132,7 @@ HWY_INLINE Wide<float> widen(Vector<float> v) {
 #endif
 }
 
+HWY_INLINE DoubleVector narrow(Wide<double> v) { return v.all; }
 HWY_INLINE Vector<float> narrow(Wide<float> v) {
 #if HWY_TARGET == HWY_SCALAR
   return hn::DemoteTo(Tag<float>(), v.low);

@@ -24,10 +24,10 @@ namespace tapegrad {
 struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
   static constexpr std::string_view name = "scaled_dot_product_attention";
   static constexpr std::string_view math =
-      R"(O = P V,\ P = \mathrm{softmax}(s Q K^\top);\quad \bar V = P^\top \bar O,\ \bar S = P \odot (\bar O V^\top - \mathrm{rowsum}(\bar O \odot O)),\ \bar Q = s \bar S K,\ \bar K = s \bar S^\top Q)";
+      R"(O = P V,\ P = \mathrm{softmax}(s Q K^\top);\quad \bar V = P^\top \bar O,\ \bar P = \bar O V^\top,\ \bar S = P \odot (\bar P - \mathrm{rowsum}(P \odot \bar P)),\ \bar Q = s \bar S K,\ \bar K = s \bar S^\top Q)";
   static constexpr Names<5> input_names = {"q", "k", "v", "positions", "pairs"};
   static constexpr Names<2> residual_names = {"row maximum", "1 / row sum"};
-  static constexpr Keep keep = Keep::inputs | Keep::output;
+  static constexpr Keep keep = Keep::inputs;
   double scale;
   bool causal, with_positions, with_pairs;
 
@@ -82,8 +82,7 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
     with_floating(dy.dtype(), [&](auto zero) {
       using T = decltype(zero);
       const auto to = [](const Tensor& d) { return d.defined() ? heads<T>(array_of(d)) : kernels::Heads<T>{}; };
-      kernels::attention_backward(facts<T>(in), heads<const T>(with_unit_rows(s.output())),
-                                  {array_of(s.residual(0)).as<T>(), array_of(s.residual(1)).as<T>()},
+      kernels::attention_backward(facts<T>(in), {array_of(s.residual(0)).as<T>(), array_of(s.residual(1)).as<T>()},
                                   heads<const T>(dout), to(dq), to(dk), to(dv));
     });
     sink.add(0, dq);
@@ -122,10 +121,11 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
         {"Weights", R"(\bar P_{ij} = \bar o_i \cdot v_j,\quad \bar P = \bar O V^\top)", "and linear in P"},
         {"Through the softmax", R"(\bar S_{ij} = P_{ij} \left( \bar P_{ij} - \sum_l P_{il} \bar P_{il} \right))",
          "the softmax rule for each row of scores"},
-        {"The inner sum is at hand",
-         R"(\sum_l P_{il} \bar P_{il} = \bar o_i \cdot \sum_l P_{il} v_l = \bar o_i \cdot o_i)",
-         "so it costs one product of two kept rows instead of one over all keys (Dao et al. 2022, FlashAttention, "
-         "arXiv:2205.14135)"},
+        {"The inner sum twice", R"(\sum_l P_{il} \bar P_{il} = \bar o_i \cdot \sum_l P_{il} v_l = \bar o_i \cdot o_i)",
+         "the product of two rows that are at hand would do without the keys (Dao et al. 2022, FlashAttention, "
+         "arXiv:2205.14135), but $o_i$ has been rounded: where one key has all the weight and values lie far from 0, "
+         "its rounding error would be all of the gradient. So the sum runs over the keys, of the numbers that it is "
+         "taken from"},
         {"Queries and keys", R"(\bar q_i = s \sum_j \bar S_{ij} k_j,\quad \bar k_j = s \sum_i \bar S_{ij} q_i)",
          "S is bilinear in q and k"},
         {"What is kept",
