@@ -250,7 +250,7 @@ Module& Module::operator=(Module&& other) noexcept {
   return *this;
 }
 
-Substitution::Substitution(Module& module, const std::vector<Tensor>& tensors) {
+std::vector<Substitutes::Place> Substitution::places(Module& module, const std::vector<Tensor>& tensors) {
   const ModuleTree tree(module);
   std::vector<OwnedTensor*> owners;
   for (const TensorEntry& entry : tree.tensors)
@@ -262,16 +262,13 @@ Substitution::Substitution(Module& module, const std::vector<Tensor>& tensors) {
     if (owners[i]->shape() != tensors[i].shape())
       throw ShapeError(fmt::format("[substitution] expected a tensor of shape {} for parameter {}, got {}",
                                    to_string(owners[i]->shape()), i, to_string(tensors[i].shape())));
-  originals_.reserve(owners.size());
-  for (std::size_t i = 0; i < owners.size(); ++i) {
-    originals_.emplace_back(owners[i], owners[i]->tensor_);
-    owners[i]->tensor_ = tensors[i];
-  }
+  std::vector<Substitutes::Place> places;
+  for (std::size_t i = 0; i < owners.size(); ++i) places.push_back({&owners[i]->tensor_, tensors[i]});
+  return places;
 }
 
-Substitution::~Substitution() {
-  for (const auto& [owner, original] : originals_) owner->tensor_ = original;
-}
+Substitution::Substitution(Module& module, const std::vector<Tensor>& tensors)
+    : substitutes_(places(module, tensors)) {}
 
 // ---- summary
 

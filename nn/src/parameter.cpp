@@ -11,9 +11,9 @@ OwnedTensor::OwnedTensor(const OwnedTensor& other) {
   if (!other.defined()) return;
   tensor_ = unrecorded_copy(other.tensor_);
   if (other.tensor_.requires_grad()) tensor_.set_requires_grad(true);
-  // The copy stands in a copy of the module that lists the original.
-  const ParameterRole role = parameter_role(other.tensor_);
-  if (role != ParameterRole::plain) set_parameter_role(tensor_, role);
+  // Whoever lists the original does not list the copy.
+  if (parameter_role(other.tensor_) != ParameterRole::plain)
+    set_parameter_role(tensor_, ParameterRole::unnamed_parameter);
 }
 
 OwnedTensor& OwnedTensor::operator=(const OwnedTensor& other) & {

@@ -4,7 +4,9 @@
 #include <boost/test/unit_test.hpp>
 
 #include "normal.hpp"
+#include "says.hpp"
 #include "tapegrad/diff/checkpoint.hpp"
+#include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/nn.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
@@ -14,6 +16,23 @@
 namespace tg = tapegrad;
 namespace nn = tapegrad::nn;
 using tapegrad::test::normal;
+using tapegrad::test::says;
+
+namespace {
+
+/// Layers that are checkpointed by themselves, as they are called by themselves.
+struct Checkpointed : nn::Module {
+  nn::Linear a{2, 3};
+  nn::BatchNorm norm{3};
+  nn::Sequential rest{nn::Linear(3, 2), nn::Tanh()};
+  TAPEGRAD_MODULE(a, norm, rest)
+  tg::Tensor operator()(const tg::Tensor& x) {
+    return tg::checkpoint(rest, tg::checkpoint(norm, tg::checkpoint(a, x)));
+  }
+  tg::Tensor plain(const tg::Tensor& x) { return rest(norm(a(x))); }
+};
+
+}  // namespace
 
 BOOST_AUTO_TEST_SUITE(gradients)
 
@@ -46,6 +65,64 @@ BOOST_AUTO_TEST_CASE(decision_13_a_replay_updates_running_statistics_once) {
              boost::test_tools::per_element());
   BOOST_TEST(replayed.weight.grad().to_vector<double>() == plain.weight.grad().to_vector<double>(),
              boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_checkpointed_layer_is_the_layer_itself) {
+  Checkpointed model;
+  model.to(tg::float64);
+  Checkpointed plain = model;
+  const tg::Tensor x = normal({4, 2});
+  {
+    tg::Tape tape;
+    tape.backward(tg::sum(tg::square(model(x))));
+  }
+  {
+    tg::Tape tape;
+    tape.backward(tg::sum(tg::square(plain.plain(x))));
+  }
+  const auto theirs = plain.named_parameters();
+  for (const auto& [name, parameter] : model.named_parameters()) {
+    BOOST_TEST_REQUIRE(parameter.has_grad(), name);
+    BOOST_TEST(parameter.grad().to_vector<double>() == theirs.at(name).grad().to_vector<double>(),
+               boost::test_tools::per_element());
+  }
+  BOOST_TEST(model.norm.num_batches_tracked->item() == 1.0);
+}
+
+// Taken by value in some other way, it would train parameters that nobody has.
+BOOST_AUTO_TEST_CASE(a_copy_of_a_listed_layer_is_noticed) {
+  Checkpointed model;
+  model.parameters();
+  tg::Tape tape;
+  const auto by_value = [copy = model.a](const tg::Tensor& x) { return copy(x); };
+  const tg::Tensor y = model.norm(by_value(tg::ones({4, 2})));
+  BOOST_CHECK_EXCEPTION(tape.backward(tg::sum(y)), tg::TapeError,
+                        says("is named by no module and held by no optimiser: is a member missing in "
+                             "TAPEGRAD_MODULE(...), does it belong to a copy"));
+}
+
+// The sweep runs the block again when the substitution has ended; it finds the same tensors in place.
+BOOST_AUTO_TEST_CASE(a_substitution_lasts_until_the_block_is_swept) {
+  Checkpointed model;
+  model.to(tg::float64);
+  model.train(false);
+  const tg::Tensor x = normal({4, 2});
+  const std::vector<tg::Tensor> own = model.parameters();
+  std::vector<tg::Tensor> others;
+  for (const tg::Tensor& parameter : own) others.push_back(0.5 * parameter.detach());
+  const auto with = [&](bool checkpointed) {
+    return tg::grad([&](const std::vector<tg::Tensor>& tensors) {
+      const nn::Substitution substitution(model, tensors);
+      return tg::sum(tg::square(checkpointed ? model(x) : model.plain(x)));
+    })(others);
+  };
+  const std::vector<tg::Tensor> expected = with(false), found = with(true);
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    BOOST_TEST(found[i].to_vector<double>() == expected[i].to_vector<double>(), boost::test_tools::per_element());
+    BOOST_TEST(model.parameters()[i].data<double>().data() == own[i].data<double>().data());
+  }
+  const tg::GradcheckReport report = nn::check_module(model, {x});
+  BOOST_TEST(report.ok(), to_string(report));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <unordered_set>
+#include <utility>
 
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
@@ -62,6 +63,29 @@ void overwrite(const std::vector<Overwrite>& writes, const char* writer) {
     target.storage->written_by(writer);
     array::assign(target, values[i]);
   }
+}
+
+namespace {
+
+thread_local std::vector<const Substitutes*> active_substitutes;
+
+}  // namespace
+
+Substitutes::Substitutes(std::vector<Place> places) : originals_(std::move(places)) {
+  active_substitutes.push_back(this);
+  for (Place& place : originals_) std::swap(*place.handle, place.value);
+}
+
+Substitutes::~Substitutes() {
+  for (auto place = originals_.rbegin(); place != originals_.rend(); ++place) std::swap(*place->handle, place->value);
+  std::erase(active_substitutes, this);
+}
+
+std::vector<Substitutes::Place> Substitutes::current() {
+  std::vector<Place> places;
+  for (const Substitutes* substitutes : active_substitutes)
+    for (const Place& place : substitutes->originals_) places.push_back({place.handle, *place.handle});
+  return places;
 }
 
 namespace {

@@ -1,6 +1,7 @@
 // Trades time for memory: a block whose intermediate values are computed again in the reverse sweep instead of kept.
 #pragma once
 
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -11,6 +12,11 @@ namespace tapegrad {
 
 namespace engine {
 Tensor checkpoint(TensorFunction block, const std::vector<Tensor>& hs);
+
+template <class F>
+inline constexpr bool has_parameters = requires(std::remove_cvref_t<F>& block) {
+  block.parameters();
+};
 }  // namespace engine
 
 /// Whether a checkpointed block is being run again in a reverse sweep: what it updates beside its result (running
@@ -30,15 +36,26 @@ bool is_replaying();
 /// a recording tape. What the block reads beside its arguments is not counted. ValueError also unless the block returns
 /// one tensor.
 ///
+/// The block is copied or moved; a layer, which has parameters(), is referred to: a copy would have parameters of its
+/// own, which nobody trains.
+///
 /// REQUIRES: what the block refers to lives until the tape is consumed.
 template <class F>
-Tensor checkpoint(F block, const std::vector<Tensor>& hs) {
-  return engine::checkpoint(
-      [block](const std::vector<Tensor>& xs) mutable { return engine::call("checkpoint", block, xs); }, hs);
+Tensor checkpoint(F&& block, const std::vector<Tensor>& hs) {
+  if constexpr (std::is_lvalue_reference_v<F> && engine::has_parameters<F>) {
+    return engine::checkpoint([&block](const std::vector<Tensor>& xs) { return engine::call("checkpoint", block, xs); },
+                              hs);
+  } else {
+    return engine::checkpoint(
+        [held = std::forward<F>(block)](const std::vector<Tensor>& xs) mutable {
+          return engine::call("checkpoint", held, xs);
+        },
+        hs);
+  }
 }
 template <class F>
-Tensor checkpoint(F block, const Tensor& h) {
-  return checkpoint(std::move(block), std::vector<Tensor>{h});
+Tensor checkpoint(F&& block, const Tensor& h) {
+  return checkpoint(std::forward<F>(block), std::vector<Tensor>{h});
 }
 
 }  // namespace tapegrad

@@ -81,9 +81,9 @@ struct BceOptions {
   Reduction reduction = Reduction::mean;
 };
 
-/// -(pos_weight t log sigmoid(x) + (1 - t) log(1 - sigmoid(x))), stable in both tails; targets t in [0, 1] of the
-/// logits' shape. The mean divides by the number of entries. Gradients flow into everything given. Throws ShapeError,
-/// DTypeError unless all are floating and of one dtype.
+/// -(pos_weight t log sigmoid(x) + (1 - t) log(1 - sigmoid(x))), stable in both tails, for finite logits (NaN at
+/// infinite ones); targets t in [0, 1] of the logits' shape. The mean divides by the number of entries. Gradients flow
+/// into everything given. Throws ShapeError, DTypeError unless all are floating and of one dtype.
 Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BceOptions& options = {});
 
 /// The cosine of the angle between vectors along `axis` of a and b, which broadcast: their inner product divided by

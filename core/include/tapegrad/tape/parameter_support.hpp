@@ -35,6 +35,29 @@ struct Overwrite {
 /// All of them, or none where one throws. Values that lie in another x's elements are read before that is written.
 void overwrite(const std::vector<Overwrite>& writes, const char* writer);
 
+/// While it lives, other tensors stand in the places of a module's parameters. A checkpointed block that has run
+/// meanwhile finds them there again when the sweep runs it again.
+class Substitutes {
+ public:
+  /// A handle and the tensor that it shall hold.
+  struct Place {
+    Tensor* handle;
+    Tensor value;
+  };
+
+  /// REQUIRES: the handles stay where they are until this ends and every tape that has recorded meanwhile is consumed.
+  explicit Substitutes(std::vector<Place> places);
+  Substitutes(const Substitutes&) = delete;
+  Substitutes& operator=(const Substitutes&) = delete;
+  ~Substitutes();
+
+  /// All that stand in for others in this thread now.
+  static std::vector<Place> current();
+
+ private:
+  std::vector<Place> originals_;
+};
+
 /// Gives x (all handles to it) elements of another dtype, its gradient too. Leaf identity, hooks and role stay. The one
 /// exception to "a tensor's dtype never changes". Throws TapeError while a tape records.
 void convert_in_place(const Tensor& x, DType dtype);

@@ -36,6 +36,7 @@
 
 #include "tapegrad/nn/parameter.hpp"
 #include "tapegrad/tape/named_tensors.hpp"
+#include "tapegrad/tape/parameter_support.hpp"
 
 namespace tapegrad::nn {
 
@@ -130,14 +131,14 @@ class Module {
 class Substitution {
  public:
   /// One tensor per entry of module.named_parameters(), in that order. Throws ShapeError for another number or shape.
-  /// REQUIRES: the module outlives this, and stays where it is.
+  /// A block of the module that is checkpointed meanwhile is swept with the same tensors. REQUIRES: the module outlives
+  /// this and, with checkpoints, the tape, and stays where it is.
   Substitution(Module& module, const std::vector<Tensor>& tensors);
-  Substitution(const Substitution&) = delete;
-  Substitution& operator=(const Substitution&) = delete;
-  ~Substitution();
 
  private:
-  std::vector<std::pair<OwnedTensor*, Tensor>> originals_;
+  static std::vector<Substitutes::Place> places(Module& module, const std::vector<Tensor>& tensors);
+
+  Substitutes substitutes_;
 };
 
 /// A table of a module's parts: name, type, parameter shapes and counts.
@@ -208,8 +209,9 @@ void visit_all([[maybe_unused]] MemberVisitor& visitor, const char* list, Ts&...
 
 /// Lists a module's members: Parameters, Buffers, Modules, and vectors, arrays, optionals or variants of them. A
 /// parameter that is left out is noticed once parameters() or named_parameters() has been called: a backward() that
-/// reaches it together with one of those throws TapeError. A layer without any is not: a Dropout that is left out stays
-/// in training mode.
+/// reaches it together with one of those throws TapeError. So is a layer that was copied where it should have been
+/// referred to (`for (auto layer : layers)`, a lambda that captures it by value). A layer without any is not: a Dropout
+/// that is left out stays in training mode.
 #define TAPEGRAD_MODULE(...)                                                                     \
   void visit_members(::tapegrad::nn::MemberVisitor& member_visitor) override {                   \
     ::tapegrad::nn::members::visit_all(member_visitor, #__VA_ARGS__ __VA_OPT__(, ) __VA_ARGS__); \
