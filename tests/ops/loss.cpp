@@ -57,6 +57,37 @@ BOOST_AUTO_TEST_CASE(cross_entropy_as_pytorch) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(cross_entropy_of_probabilities_as_pytorch) {
+  for (const std::string reduction : {"mean", "sum", "none"})
+    for (const std::string weight : {"", "_weight"})
+      for (const std::string smoothing : {"", "_smoothing"}) BOOST_TEST_CONTEXT(reduction + weight + smoothing) {
+          const Fixture f("cross_entropy_of_probabilities_" + reduction + weight + smoothing);
+          const Tensor x = f.leaf("input.input");
+          const Tensor targets = f.leaf("input.target");
+          const CrossEntropyOptions options{.label_smoothing = std::stod(f.attributes().at("label_smoothing")),
+                                            .weight = f.has("input.weight") ? f["input.weight"] : Tensor(),
+                                            .reduction = reduction_of(f)};
+          check_case(f, x, [&] { return cross_entropy(x, targets, options); });
+          Tape tape;
+          check_close(tape.gradient(cross_entropy(x, targets, options), targets, {.cotangent = f["cotangent.y"]}),
+                      f["grad.input.target"]);
+        }
+}
+
+// All of the probability on one class is that class; what is impossible and has no probability counts for nothing.
+BOOST_AUTO_TEST_CASE(certain_probabilities_are_classes) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const Tensor x = from_vector<double>({-infinity, 0.0, std::log(3.0)}, {1, 3}, true);
+  const Tensor targets = from_vector<double>({0, 1, 0}, {1, 3}, true);
+  Tape tape;
+  const Tensor y = cross_entropy(x, targets);
+  BOOST_TEST(std::abs(y.item() - std::log(4.0)) < 1e-15);
+  const auto d = tape.gradient(y, {x, targets});
+  check_close(d[0], from_vector<double>({0, -0.75, 0.75}, {1, 3}), 1e-15);
+  check_close(d[1], from_vector<double>({0, std::log(4.0), std::log(4.0 / 3.0)}, {1, 3}), 1e-15);
+  BOOST_TEST(cross_entropy(zeros({0, 3}), zeros({0, 3})).item() == 0.0);
+}
+
 BOOST_AUTO_TEST_CASE(cross_entropy_with_all_targets_ignored_is_zero) {
   const Tensor x = full({2, 3}, -std::numeric_limits<double>::infinity(), {.dtype = float64}).set_requires_grad(true);
   const Tensor targets = full({2}, -100, {.dtype = int64});

@@ -23,8 +23,14 @@ struct CrossEntropyOptions {
 /// -log softmax(logits)[target]: logits [.., C], targets int64 of logits' shape without the classes. As
 /// torch.nn.functional.cross_entropy with classes last: the mean divides by the sum of the weights of the targets. When
 /// all targets are ignored (or there are none) the mean is 0 with gradient 0 (PyTorch: NaN). Logits of one sample that
-/// are all -inf give inf, with gradient 0 to them (PyTorch: NaN). Throws IndexError that names the first target outside
-/// 0 ... C - 1, ShapeError, DTypeError, ValueError for label_smoothing, TapeError for a weight that is tracked.
+/// are all -inf give inf, with gradient 0 to them (PyTorch: NaN).
+///
+/// Targets of the logits' own shape and dtype are probabilities, of mixed labels or of a teacher: -sum_c target_c log
+/// softmax(logits)_c, with gradients to both; the mean is that over the samples, and ignore_index has no meaning. They
+/// are not checked to be at least 0 or to sum to 1.
+///
+/// Throws IndexError that names the first target outside 0 ... C - 1, ShapeError, DTypeError, ValueError for
+/// label_smoothing, TapeError for a weight that is tracked.
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options = {});
 
 /// (input - target)^2. Shapes must be the same: ShapeError (a broadcast here is mostly a mistake); dtypes too, and

@@ -11,6 +11,7 @@
 #include "ops/loss/targets.hpp"
 #include "ops/rows.hpp"
 #include "tape/dispatch.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/loss.hpp"
@@ -182,6 +183,11 @@ struct CrossEntropy : Op<CrossEntropy> {
                cross_entropy(zeros({2, 5}), zeros({2}));
              },
              "[cross_entropy] expected targets of dtype int64, got float32 [2]"},
+            {"probabilities' dtype",
+             [] {
+               cross_entropy(zeros({2, 5}), zeros({2, 5}, {.dtype = float64}));
+             },
+             "[cross_entropy] float32 [2, 5] with float64 [2, 5]: convert one of them with to()"},
             {"weights",
              [] {
                cross_entropy(zeros({2, 5}), zeros({2}, {.dtype = int64}), {.weight = ones({4})});
@@ -268,12 +274,38 @@ struct CrossEntropy : Op<CrossEntropy> {
   }
 };
 
+namespace {
+
+/// For targets [.., C] that are probabilities: made of other ops, so that targets may have a gradient too.
+Tensor cross_entropy_of_probabilities(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options) {
+  const double smoothing = options.label_smoothing;
+  Tensor q = targets;
+  if (smoothing > 0.0) q = (1.0 - smoothing) * q + smoothing / static_cast<double>(logits.size(-1));
+  if (options.weight.defined()) q = q * options.weight;
+  const Tensor log_p = log_softmax(logits, -1);
+  // What cannot be and is not said to be counts for nothing, where 0 times -inf would be NaN.
+  const Tensor losses = -sum(q * masked_fill(log_p, isinf(log_p) & (q == 0.0), 0.0), -1);
+  if (options.reduction == Reduction::none) return losses;
+  return sum(losses) * share_of(options.reduction, static_cast<double>(losses.numel()));
+}
+
+}  // namespace
+
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options) {
   constexpr std::string_view op = CrossEntropy::name;
-  check_classes(op, "logits", logits, targets, options.weight);
+  const bool of_probabilities = logits.defined() && targets.defined() && is_floating(targets.dtype()) &&
+                                logits.dim() > 0 && targets.shape() == logits.shape();
+  if (of_probabilities) {
+    expect_floating(op, logits);
+    expect_same_dtype(op, logits, targets);
+    check_weight(op, logits, options.weight);
+  } else {
+    check_classes(op, "logits", logits, targets, options.weight);
+  }
   if (!(options.label_smoothing >= 0.0 && options.label_smoothing <= 1.0))
     throw ValueError(fmt::format("[{}] expected label_smoothing in [0, 1], got {}", op, options.label_smoothing));
-  return apply(CrossEntropy(options), logits, targets, options.weight);
+  return of_probabilities ? cross_entropy_of_probabilities(logits, targets, options)
+                          : apply(CrossEntropy(options), logits, targets, options.weight);
 }
 
 TAPEGRAD_CATALOGUE(loss, cross_entropy, CrossEntropy)

@@ -20,6 +20,10 @@ void check_classes(std::string_view op, std::string_view what, const Tensor& sco
   if (targets.shape() != samples)
     throw ShapeError(fmt::format("[{}] expected targets {} for {} {}, got {}", op, to_string(samples), what,
                                  to_string(scores.shape()), to_string(targets.shape())));
+  check_weight(op, scores, weight);
+}
+
+void check_weight(std::string_view op, const Tensor& scores, const Tensor& weight) {
   if (!weight.defined()) return;
   expect_same_dtype(op, scores, weight);
   if (weight.shape() != Shape{scores.shape().back()})

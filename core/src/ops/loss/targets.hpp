@@ -14,6 +14,9 @@ namespace tapegrad {
 void check_classes(std::string_view op, std::string_view what, const Tensor& scores, const Tensor& targets,
                    const Tensor& weight);
 
+/// The weight alone.
+void check_weight(std::string_view op, const Tensor& scores, const Tensor& weight);
+
 /// Throws IndexError for the first target that is neither a class nor ignored.
 void check_targets(std::string_view op, const array::Array& targets, std::int64_t classes, std::int64_t ignore_index);
 
