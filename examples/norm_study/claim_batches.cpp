@@ -1,7 +1,6 @@
 // Claims 3a and 3d: what small batches, and batches of words of one length, do to BatchNorm's training.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 #include <utility>
 

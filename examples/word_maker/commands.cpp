@@ -11,7 +11,6 @@
 #include <cstring>
 #include <filesystem>
 #include <string>
-#include <vector>
 
 #include "console/interrupt.hpp"
 #include "console/progress.hpp"

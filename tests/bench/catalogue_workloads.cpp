@@ -1,5 +1,4 @@
 // Every op of the catalogue on its benchmark case: forward and, where it has gradients, backward, in float64.
-#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>

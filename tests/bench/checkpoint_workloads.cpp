@@ -6,7 +6,6 @@
 #include <cmath>
 #include <memory>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "bench/training.hpp"

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "kernels/gemm.hpp"
 #include "tapegrad/base/threads.hpp"

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <concepts>
 #include <memory>
-#include <numbers>
 #include <thread>
 #include <vector>
 

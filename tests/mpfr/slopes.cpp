@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
-#include <string>
 #include <vector>
 
 #include "truth/measure.hpp"

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <type_traits>
 
 #include "kernels/parallel.hpp"
 #include "kernels/scratch.hpp"

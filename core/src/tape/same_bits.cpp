@@ -1,7 +1,6 @@
 #include "tapegrad/tape/same_bits.hpp"
 
 #include <algorithm>
-#include <cstddef>
 
 #include "tape/tensor_impl.hpp"
 

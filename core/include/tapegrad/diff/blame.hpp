@@ -13,7 +13,7 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tapegrad/base/text_formatter.hpp"

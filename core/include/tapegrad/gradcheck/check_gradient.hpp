@@ -30,10 +30,8 @@
 // ValueError for input_shapes that do not add up to x and for options outside their domain.
 #pragma once
 
-#include <concepts>
 #include <span>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 #include "tapegrad/base/callable.hpp"

@@ -7,7 +7,6 @@
 // domain borders) the op's line says which one it makes.
 #pragma once
 
-#include <concepts>
 #include <type_traits>
 
 #include "tapegrad/tape/add.hpp"

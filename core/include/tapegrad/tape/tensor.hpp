@@ -11,11 +11,9 @@
 #pragma once
 
 #include <cstdint>
-#include <initializer_list>
 #include <iosfwd>
 #include <span>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 

@@ -5,10 +5,8 @@
 //   MY_ASSERT(outcome.passed, outcome.message);
 #pragma once
 
-#include <span>
 #include <string>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 #include "tapegrad/diff/gradcheck.hpp"

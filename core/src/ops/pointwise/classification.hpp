@@ -1,7 +1,6 @@
 // What isnan, isinf and isfinite share: a number in, bool out, no gradient.
 #pragma once
 
-#include <cmath>
 #include <limits>
 #include <string>
 #include <type_traits>

@@ -1,7 +1,6 @@
 // What the comparisons share: two operands of one dtype in, bool out, no gradient.
 #pragma once
 
-#include <functional>
 #include <string>
 
 #include "tape/pointwise.hpp"

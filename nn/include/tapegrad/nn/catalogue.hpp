@@ -20,7 +20,6 @@
 // clang-format on
 #pragma once
 
-#include <concepts>
 #include <functional>
 #include <memory>
 #include <string>

@@ -9,7 +9,6 @@
 #include <concepts>
 #include <string>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 #include "tapegrad/diff/function.hpp"

@@ -1,8 +1,6 @@
 // Parameter and Buffer: owners of a module's tensors.
 #pragma once
 
-#include <string_view>
-
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
