@@ -31,4 +31,10 @@ auto with_number(DType dtype, const F& f) {
   return f(std::int64_t{});
 }
 
+/// f(T{}) with T float or double. REQUIRES: a floating dtype.
+template <class F>
+auto with_floating(DType dtype, const F& f) {
+  return dtype == float32 ? f(float{}) : f(double{});
+}
+
 }  // namespace tapegrad

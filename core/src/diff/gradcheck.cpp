@@ -8,11 +8,11 @@
 #include <optional>
 #include <span>
 
+#include "base/dispatch.hpp"
 #include "base/unicode.hpp"
 #include "gradcheck/compare.hpp"
 #include "gradcheck/directions.hpp"
 #include "gradcheck/subject.hpp"
-#include "tape/dispatch.hpp"
 #include "tape/recorder.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/dispatch.hpp"
 #include "kernels/parallel.hpp"
 #include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
@@ -91,7 +92,7 @@ Tensor multinomial(const Tensor& weights, std::int64_t count, Generator& generat
                                                              stream, static_cast<std::uint64_t>(row * numbers));
     });
   };
-  weights.dtype() == float32 ? fill(float{}) : fill(double{});
+  with_floating(weights.dtype(), fill);
   return indices;
 }
 

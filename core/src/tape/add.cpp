@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "tape/accumulate.hpp"
-#include "tape/dispatch.hpp"
 #include "tape/pointwise.hpp"
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
@@ -12,6 +11,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tape/add.cpp"
+#include "base/dispatch.hpp"
 #include "kernels/pointwise-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();

@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
-#include <functional>
 #include <utility>
 
+#include "base/dispatch.hpp"
 #include "kernels/parallel.hpp"
 #include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
@@ -27,12 +28,7 @@ template <class F>
 Tensor build(const Shape& shape, const TensorOptions& options, const F& f) {
   Tensor t = make_tensor(shape, options.dtype);
   const array::Array& a = array_of(t);
-  switch (options.dtype) {
-    case DType::float32: f(a.as<float>()); break;
-    case DType::float64: f(a.as<double>()); break;
-    case DType::int64: f(a.as<std::int64_t>()); break;
-    case DType::boolean: f(a.as<bool>()); break;
-  }
+  with_element(options.dtype, [&](auto zero) { f(a.as<decltype(zero)>()); });
   return finish(std::move(t), options);
 }
 

@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "array/allocator.hpp"
+#include "base/dispatch.hpp"
 #include "kernels/pointwise.hpp"
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
@@ -97,13 +98,7 @@ bool Tensor::is_contiguous() const { return array_of(*this).contiguous; }
 namespace {
 
 double read(const array::Array& a) {
-  switch (a.dtype) {
-    case DType::float32: return static_cast<double>(*a.as<float>());
-    case DType::float64: return *a.as<double>();
-    case DType::int64: return static_cast<double>(*a.as<std::int64_t>());
-    case DType::boolean: return *a.as<bool>() ? 1.0 : 0.0;
-  }
-  return 0.0;
+  return with_element(a.dtype, [&](auto zero) { return static_cast<double>(*a.as<decltype(zero)>()); });
 }
 
 void expect_one_element(const Tensor& x) {

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/dispatch.hpp"
 #include "ops/attention/pair_mask.hpp"
 #include "ops/strong_zero.hpp"
-#include "tape/dispatch.hpp"
 #include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/attention.hpp"

@@ -2,11 +2,11 @@
 
 #include <cmath>
 
+#include "base/dispatch.hpp"
 #include "kernels/attention.hpp"
 #include "ops/attention/pair_mask.hpp"
 #include "ops/rows.hpp"
 #include "ops/sum_of.hpp"
-#include "tape/dispatch.hpp"
 #include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
+#include "base/dispatch.hpp"
 #include "ops/conv/trilinear.hpp"
 #include "ops/rows.hpp"
-#include "tape/dispatch.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/tape/create.hpp"

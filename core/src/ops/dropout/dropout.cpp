@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/dispatch.hpp"
 #include "kernels/dropout.hpp"
-#include "tape/dispatch.hpp"
 #include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"

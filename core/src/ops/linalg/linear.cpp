@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
+#include "base/dispatch.hpp"
 #include "kernels/gemm.hpp"
 #include "kernels/reduce.hpp"
 #include "ops/sum_of.hpp"
-#include "tape/dispatch.hpp"
 #include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"

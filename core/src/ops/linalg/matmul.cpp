@@ -2,9 +2,9 @@
 
 #include <vector>
 
+#include "base/dispatch.hpp"
 #include "kernels/gemm.hpp"
 #include "ops/strong_zero.hpp"
-#include "tape/dispatch.hpp"
 #include "tape/expect.hpp"
 #include "tape/recorder.hpp"
 #include "tapegrad/base/error.hpp"

@@ -4,13 +4,13 @@
 #include <cmath>
 #include <limits>
 
+#include "base/dispatch.hpp"
 #include "kernels/reduce.hpp"
 #include "kernels/softmax.hpp"
 #include "ops/loss/class_samples.hpp"
 #include "ops/loss/reduced.hpp"
 #include "ops/loss/targets.hpp"
 #include "ops/rows.hpp"
-#include "tape/dispatch.hpp"
 #include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
+#include "base/dispatch.hpp"
 #include "kernels/norm.hpp"
 #include "ops/norm/features.hpp"
 #include "ops/rows.hpp"
 #include "ops/sum_of.hpp"
-#include "tape/dispatch.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/norm.hpp"

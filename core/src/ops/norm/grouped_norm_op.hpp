@@ -4,12 +4,12 @@
 
 #include <vector>
 
+#include "base/dispatch.hpp"
 #include "kernels/norm.hpp"
 #include "ops/norm/features.hpp"
 #include "ops/norm/normalised.hpp"
 #include "ops/rows.hpp"
 #include "ops/sum_of.hpp"
-#include "tape/dispatch.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/norm.hpp"
 #include "tapegrad/ops/reduce.hpp"

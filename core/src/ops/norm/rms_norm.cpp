@@ -1,7 +1,7 @@
+#include "base/dispatch.hpp"
 #include "kernels/norm.hpp"
 #include "ops/norm/features.hpp"
 #include "ops/rows.hpp"
-#include "tape/dispatch.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/norm.hpp"
 #include "tapegrad/ops/pointwise.hpp"

@@ -4,9 +4,9 @@
 #include <array>
 #include <vector>
 
+#include "base/dispatch.hpp"
 #include "ops/pool/windows.hpp"
 #include "ops/rows.hpp"
-#include "tape/dispatch.hpp"
 #include "tape/expect.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/index.hpp"

@@ -10,12 +10,12 @@
 #include <string_view>
 #include <vector>
 
+#include "base/dispatch.hpp"
 #include "kernels/gemm.hpp"
 #include "kernels/recurrent.hpp"
 #include "kernels/reduce.hpp"
 #include "ops/recurrent/cell.hpp"
 #include "ops/rows.hpp"
-#include "tape/dispatch.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/linalg.hpp"

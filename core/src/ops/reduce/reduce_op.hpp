@@ -1,7 +1,7 @@
 // What all reductions share: a set of axes, and the way back from the reduced shape.
 #pragma once
 
-#include "tape/dispatch.hpp"
+#include "base/dispatch.hpp"
 #include "tape/expect.hpp"
 #include "tape/reduction.hpp"
 #include "tapegrad/base/error.hpp"

@@ -1,8 +1,8 @@
 // What running sums, products and recurrences share: one axis, and lines of contiguous memory along it.
 #pragma once
 
+#include "base/dispatch.hpp"
 #include "kernels/scan.hpp"
-#include "tape/dispatch.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/scan.hpp"

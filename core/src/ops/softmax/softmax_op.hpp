@@ -14,10 +14,10 @@
 
 #include <string_view>
 
+#include "base/dispatch.hpp"
 #include "ops/rows.hpp"
 #include "ops/softmax/along_axis.hpp"
 #include "ops/softmax/row_mask.hpp"
-#include "tape/dispatch.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/tape/create.hpp"
 
