@@ -10,7 +10,10 @@
 #include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/tape.hpp"
-#include "transformer_parts.hpp"
+#include "transformer_blocks.hpp"
+#include "transformer_options.hpp"
+#include "transformer_samples.hpp"
+#include "transformer_stack.hpp"
 
 namespace tapegrad::nn {
 

@@ -1,0 +1,28 @@
+// The blocks within a layer of an encoder or a decoder.
+#pragma once
+
+#include "tapegrad/nn/activation.hpp"
+#include "tapegrad/nn/dropout.hpp"
+#include "tapegrad/nn/linear.hpp"
+#include "tapegrad/nn/norm.hpp"
+#include "tapegrad/ops/mask.hpp"
+#include "tapegrad/tape/add.hpp"
+
+namespace tapegrad::nn {
+
+/// A block with its residual sum and norm: x + block(norm(x)), or norm(x + block(x)).
+template <class Block>
+Tensor with_residual(bool norm_first, AnyNorm& norm, const Tensor& x, const Mask& mask, const Block& block) {
+  if (norm_first) return x + block(normalize(norm, x, mask));
+  return normalize(norm, x + block(x), mask);
+}
+
+/// linear2(dropout(activation(linear1(x))))
+inline Tensor feed_forward(Tensor x, const Linear& linear1, Activation activation, const Dropout& dropout,
+                           const Linear& linear2) {
+  const Tensor hidden = linear1(x);
+  x = {};  // of a normalised input, which the tape does not keep, the memory is free for what is largest here
+  return linear2(dropout(activate(activation, hidden)));
+}
+
+}  // namespace tapegrad::nn

@@ -1,0 +1,33 @@
+// Small options for the catalogue, encoders' and decoders' alike.
+#pragma once
+
+#include <cstdint>
+
+#include "tapegrad/nn/transformer.hpp"
+
+namespace tapegrad::nn {
+
+inline TransformerEncoderLayerOptions sample_layer(Norm norm, bool norm_first) {
+  return {.embed_dim = 4,
+          .num_heads = 2,
+          .ffn_dim = 5,
+          .norm = norm,
+          .norm_first = norm_first,
+          .dropout = 0.1,
+          .activation = Activation::gelu,
+          .dtype = float64};
+}
+
+inline TransformerEncoderOptions sample_stack(std::int64_t layers, bool norm_first, bool final_norm) {
+  return {.num_layers = layers,
+          .embed_dim = 4,
+          .num_heads = 2,
+          .ffn_dim = 3,
+          .norm_first = norm_first,
+          .dropout = 0.0,
+          .activation = Activation::gelu,
+          .final_norm = final_norm,
+          .dtype = float64};
+}
+
+}  // namespace tapegrad::nn
