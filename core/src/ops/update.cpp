@@ -48,14 +48,14 @@ void expect_state(const Tensor& parameter, const Tensor& state, const char* what
 
 /// The elements of x to write, whose version moves.
 template <class T>
-T* written(const Tensor& x, const char* writer) {
+T* overwritten(const Tensor& x, const char* writer) {
   return Tensor(x).mutable_data<T>(writer).data();
 }
 
 /// The same, or null for what an update does without.
 template <class T>
-T* written_if_any(const Tensor& x, const char* writer) {
-  return x.defined() ? written<T>(x, writer) : nullptr;
+T* overwritten_if_any(const Tensor& x, const char* writer) {
+  return x.defined() ? overwritten<T>(x, writer) : nullptr;
 }
 
 /// The elements of x to read: its own, or those of a contiguous copy that `copies` keeps.
@@ -92,10 +92,10 @@ void adam_update(std::span<const AdamTerm> terms, const AdamRule& rule, const ch
     run<T>(
         terms,
         [&](const AdamTerm& t) {
-          return kernels::AdamTensor<T>{.parameter = written<T>(t.parameter, writer),
+          return kernels::AdamTensor<T>{.parameter = overwritten<T>(t.parameter, writer),
                                         .gradient = read<T>(t.gradient, copies),
-                                        .m = written<T>(t.m, writer),
-                                        .v = written<T>(t.v, writer),
+                                        .m = overwritten<T>(t.m, writer),
+                                        .v = overwritten<T>(t.v, writer),
                                         .n = t.parameter.numel()};
         },
         [&](auto parts) { kernels::adam_update<T>(parts, rule); });
@@ -116,9 +116,9 @@ void sgd_update(std::span<const SgdTerm> terms, const SgdRule& rule, const char*
     run<T>(
         terms,
         [&](const SgdTerm& t) {
-          return kernels::SgdTensor<T>{.parameter = written<T>(t.parameter, writer),
+          return kernels::SgdTensor<T>{.parameter = overwritten<T>(t.parameter, writer),
                                        .gradient = read<T>(t.gradient, copies),
-                                       .velocity = written_if_any<T>(t.velocity, writer),
+                                       .velocity = overwritten_if_any<T>(t.velocity, writer),
                                        .n = t.parameter.numel()};
         },
         [&](auto parts) { kernels::sgd_update<T>(parts, rule); });
@@ -141,11 +141,11 @@ void rms_update(std::span<const RmsTerm> terms, const RmsRule& rule, const char*
     run<T>(
         terms,
         [&](const RmsTerm& t) {
-          return kernels::RmsTensor<T>{.parameter = written<T>(t.parameter, writer),
+          return kernels::RmsTensor<T>{.parameter = overwritten<T>(t.parameter, writer),
                                        .gradient = read<T>(t.gradient, copies),
-                                       .v = written<T>(t.v, writer),
-                                       .mean = written_if_any<T>(t.mean, writer),
-                                       .velocity = written_if_any<T>(t.velocity, writer),
+                                       .v = overwritten<T>(t.v, writer),
+                                       .mean = overwritten_if_any<T>(t.mean, writer),
+                                       .velocity = overwritten_if_any<T>(t.velocity, writer),
                                        .n = t.parameter.numel()};
         },
         [&](auto parts) { kernels::rms_update<T>(parts, rule); });
@@ -195,7 +195,7 @@ double global_norm(std::span<const Tensor> tensors) {
 void scale_in_place(std::span<const Tensor> tensors, double factor, const char* writer) {
   for (const Tensor& x : tensors) expect_writable(x, "tensor", writer);
   for_each_dtype(
-      tensors, writer, [&]<class T>(T, const Tensor& x) { return written<T>(x, writer); },
+      tensors, writer, [&]<class T>(T, const Tensor& x) { return overwritten<T>(x, writer); },
       [&]<class T>(T, auto parts) { kernels::scale_gradients<T>(parts, factor); });
 }
 
@@ -204,7 +204,7 @@ double clamp_in_place(std::span<const Tensor> tensors, double limit, const char*
   for (const Tensor& x : tensors) expect_writable(x, "tensor", writer);
   double largest = 0.0;
   for_each_dtype(
-      tensors, writer, [&]<class T>(T, const Tensor& x) { return written<T>(x, writer); },
+      tensors, writer, [&]<class T>(T, const Tensor& x) { return overwritten<T>(x, writer); },
       [&]<class T>(T, auto parts) { largest = std::max(largest, kernels::clamp_gradients<T>(parts, limit)); });
   return largest;
 }

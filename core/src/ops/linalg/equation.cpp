@@ -62,7 +62,7 @@ class EquationReader {
   std::optional<Labels> result_;
 };
 
-std::string written(const Labels& labels) {
+std::string text_of(const Labels& labels) {
   std::string text = labels;
   if (const std::size_t dots = text.find(kDots); dots != std::string::npos) text.insert(dots, "..");
   return text;
@@ -86,7 +86,7 @@ Labels matched(std::string_view text, const Labels& labels, const Shape& shape, 
   const int named = static_cast<int>(labels.size()) - (dots ? 1 : 0);
   if (dots ? shape.rank() < named : shape.rank() != named)
     throw ShapeError(fmt::format("[einsum] \"{}\": \"{}\" names {}{} dimensions, but operand {} is {}", text,
-                                 written(labels), dots ? "at least " : "", named, operand, to_string(shape)));
+                                 text_of(labels), dots ? "at least " : "", named, operand, to_string(shape)));
   return with_dots(labels, shape.rank() - named);
 }
 
