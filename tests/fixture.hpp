@@ -50,7 +50,9 @@ class Fixture {
   /// The same as a leaf.
   Tensor leaf(const std::string& key) const { return (*this)[key].set_requires_grad(true); }
   const std::map<std::string, std::string>& attributes() const { return attributes_; }
-  /// An option, or what it is when the fixture does not say.
+  /// An option. Throws std::out_of_range when the fixture does not say.
+  double number(const std::string& name) const { return std::stod(attributes_.at(name)); }
+  /// The same, or what it is when the fixture does not say.
   std::int64_t whole_number(const std::string& name, std::int64_t otherwise) const {
     const auto found = attributes_.find(name);
     return found == attributes_.end() ? otherwise : std::stoll(found->second);
@@ -72,7 +74,7 @@ inline void check_close(const Tensor& actual, const Tensor& expected, double tol
   const std::vector<double> e = expected.to_vector<double>();
   for (std::size_t i = 0; i < a.size(); ++i)
     BOOST_TEST(std::abs(a[i] - e[i]) <= tolerance * (1.0 + std::abs(e[i])),
-               "element " << i << " is " << a[i] << ", PyTorch has " << e[i]);
+               "element " << i << " is " << a[i] << ", expected " << e[i]);
 }
 
 }  // namespace tapegrad::test

@@ -66,8 +66,5 @@ inline std::vector<int> dimensions(const Fixture& fixture, const std::string& na
   return list;
 }
 inline bool is_true(const Fixture& fixture, const std::string& name) { return fixture.attributes().at(name) == "true"; }
-inline double number(const Fixture& fixture, const std::string& name) {
-  return std::stod(fixture.attributes().at(name));
-}
 
 }  // namespace tapegrad::test

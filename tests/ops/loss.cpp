@@ -49,7 +49,7 @@ BOOST_AUTO_TEST_CASE(cross_entropy_as_pytorch) {
       const Fixture f(name);
       const Tensor x = f.leaf("input.input");
       const CrossEntropyOptions options{.ignore_index = std::stoll(f.attributes().at("ignore_index")),
-                                        .label_smoothing = std::stod(f.attributes().at("label_smoothing")),
+                                        .label_smoothing = f.number("label_smoothing"),
                                         .weight = f.has("input.weight") ? f["input.weight"] : Tensor(),
                                         .reduction = reduction_of(f)};
       check_case(f, x, [&] { return cross_entropy(x, f["input.target"], options); });
@@ -238,7 +238,7 @@ BOOST_AUTO_TEST_CASE(l1_and_huber_loss_as_pytorch) {
       const Fixture l1("l1_loss_" + reduction);
       check_pair(l1, "target", [&](const Tensor& x, const Tensor& t) { return l1_loss(x, t, reduction_of(l1)); });
       const Fixture huber("huber_loss_" + reduction);
-      const HuberOptions options{.delta = std::stod(huber.attributes().at("delta")), .reduction = reduction_of(huber)};
+      const HuberOptions options{.delta = huber.number("delta"), .reduction = reduction_of(huber)};
       check_pair(huber, "target", [&](const Tensor& x, const Tensor& t) { return huber_loss(x, t, options); });
     }
   }
@@ -307,7 +307,7 @@ BOOST_AUTO_TEST_CASE(cosine_similarity_as_pytorch) {
     BOOST_TEST_CONTEXT(name) {
       const Fixture f("cosine_similarity_" + name);
       const int dim = static_cast<int>(f.whole_number("dim", 1));
-      const double eps = std::stod(f.attributes().at("eps"));
+      const double eps = f.number("eps");
       check_pair(f, "other", [&](const Tensor& a, const Tensor& b) { return cosine_similarity(a, b, dim, eps); });
     }
   }

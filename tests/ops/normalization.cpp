@@ -55,14 +55,14 @@ BOOST_AUTO_TEST_CASE(layer_norm_as_pytorch) {
   for (const std::string name :
        {"layer_norm", "layer_norm_no_affine", "layer_norm_large_eps", "layer_norm_one_feature"})
     check_norm_as_pytorch(name, [](const Fixture& f, const Tensor& x, const Tensor& gamma, const Tensor& beta) {
-      return layer_norm(x, gamma, beta, std::stod(f.attributes().at("eps")));
+      return layer_norm(x, gamma, beta, f.number("eps"));
     });
 }
 
 BOOST_AUTO_TEST_CASE(rms_norm_as_pytorch) {
   for (const std::string name : {"rms_norm", "rms_norm_large_eps"})
     check_norm_as_pytorch(name, [](const Fixture& f, const Tensor& x, const Tensor& gamma, const Tensor&) {
-      return rms_norm(x, gamma, std::stod(f.attributes().at("eps")));
+      return rms_norm(x, gamma, f.number("eps"));
     });
 }
 
@@ -71,8 +71,8 @@ BOOST_AUTO_TEST_CASE(batch_norm_as_pytorch) {
        {"batch_norm_train", "batch_norm_train_no_affine", "batch_norm_train_momentum", "batch_norm_masked"}) {
     BOOST_TEST_CONTEXT(name) {
       const Fixture f(name);
-      const double momentum = std::stod(f.attributes().at("momentum"));
-      const double eps = std::stod(f.attributes().at("eps"));
+      const double momentum = f.number("momentum");
+      const double eps = f.number("eps");
       const Tensor gamma = optional(f, "param.weight");
       const Tensor beta = optional(f, "param.bias");
       for (const bool differentiable : {false, true}) {
@@ -306,14 +306,14 @@ BOOST_AUTO_TEST_CASE(a_large_mean_costs_no_precision) {
 BOOST_AUTO_TEST_CASE(group_norm_as_pytorch) {
   for (const std::string name : {"group_norm", "group_norm_one_group", "group_norm_no_affine"})
     check_norm_as_pytorch(name, [](const Fixture& f, const Tensor& x, const Tensor& gamma, const Tensor& beta) {
-      return group_norm(x, f.whole_number("groups", 0), gamma, beta, std::stod(f.attributes().at("eps")));
+      return group_norm(x, f.whole_number("groups", 0), gamma, beta, f.number("eps"));
     });
 }
 
 BOOST_AUTO_TEST_CASE(instance_norm_as_pytorch) {
   for (const std::string name : {"instance_norm", "instance_norm_no_affine"})
     check_norm_as_pytorch(name, [](const Fixture& f, const Tensor& x, const Tensor& gamma, const Tensor& beta) {
-      return instance_norm(x, gamma, beta, std::stod(f.attributes().at("eps")));
+      return instance_norm(x, gamma, beta, f.number("eps"));
     });
 }
 

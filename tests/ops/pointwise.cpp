@@ -136,7 +136,7 @@ BOOST_AUTO_TEST_CASE(binary_functions_as_in_pytorch) {
   check_binary_fixture("pow_tensor_zero_base", power, "exponent");
   for (const char* name : {"0", "0_5", "1", "2", "3", "minus_1", "minus_2_5"}) {
     const std::string fixture = std::string("pow_scalar_") + name;
-    const double exponent = std::stod(Fixture(fixture).attributes().at("exponent"));
+    const double exponent = Fixture(fixture).number("exponent");
     check_unary_fixture(fixture, [exponent](const Tensor& x) { return pow(x, exponent); });
   }
 }

@@ -13,7 +13,6 @@ using test::check_as_pytorch;
 using test::dimensions;
 using test::Fixture;
 using test::is_true;
-using test::number;
 
 BOOST_AUTO_TEST_SUITE(reductions)
 
@@ -27,7 +26,7 @@ BOOST_AUTO_TEST_CASE(norms_as_pytorch) {
   for (const std::string p : {"1", "2", "inf"})
     for (const char* over : {"_over_1", "_over_02", "_kinks"})
       check_as_pytorch("norm_" + p + over, [](const Tensor& x, const Fixture& f) {
-        return norm(x, dimensions(f), {.p = number(f, "p"), .keepdim = is_true(f, "keepdim")});
+        return norm(x, dimensions(f), {.p = f.number("p"), .keepdim = is_true(f, "keepdim")});
       });
 }
 
@@ -36,7 +35,7 @@ BOOST_AUTO_TEST_CASE(deviations_as_pytorch) {
     for (const char* over : {"_over_1", "_over_02", "_over_012"})
       check_as_pytorch(kind + over, [](const Tensor& x, const Fixture& f) {
         return tapegrad::std(x, dimensions(f),
-                             {.correction = number(f, "correction"), .keepdim = is_true(f, "keepdim")});
+                             {.correction = f.number("correction"), .keepdim = is_true(f, "keepdim")});
       });
   check_as_pytorch("std_constant", [](const Tensor& x, const Fixture&) { return tapegrad::std(x, 1); });
 }

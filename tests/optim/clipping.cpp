@@ -33,13 +33,13 @@ BOOST_AUTO_TEST_CASE(fixtures) {
   for (const char* name : {"clip_grad_norm", "clip_grad_norm_within"}) {
     const Fixture f(name);
     const auto parameters = with_gradients(f, names);
-    const double norm = clip_grad_norm(parameters, std::stod(f.attributes().at("max_norm")));
+    const double norm = clip_grad_norm(parameters, f.number("max_norm"));
     check_close(tensor(norm, {.dtype = float64}), f["output.norm"]);
     for (std::size_t i = 0; i < names.size(); ++i) check_close(parameters[i].grad(), f["output." + names[i]]);
   }
   const Fixture f("clip_grad_value");
   const auto parameters = with_gradients(f, names);
-  clip_grad_value(parameters, std::stod(f.attributes().at("clip_value")));
+  clip_grad_value(parameters, f.number("clip_value"));
   for (std::size_t i = 0; i < names.size(); ++i) check_close(parameters[i].grad(), f["output." + names[i]]);
 }
 

@@ -14,7 +14,6 @@ using tapegrad::test::says;
 
 namespace {
 
-double number(const Fixture& f, const std::string& key) { return std::stod(f.attributes().at(key)); }
 std::int64_t count(const Fixture& f, const std::string& key) { return std::stoll(f.attributes().at(key)); }
 
 SGD sgd(double lr) { return SGD({zeros({1})}, {.lr = lr}); }
@@ -36,15 +35,15 @@ BOOST_AUTO_TEST_SUITE(schedules)
 BOOST_AUTO_TEST_CASE(warmup_cosine) {
   for (const char* name : {"schedule_warmup_cosine", "schedule_warmup_cosine_min_lr"}) {
     const Fixture f(name);
-    SGD optimizer = sgd(number(f, "lr"));
+    SGD optimizer = sgd(f.number("lr"));
     WarmupCosine schedule(optimizer, {.warmup_steps = count(f, "warmup_steps"),
                                       .total_steps = count(f, "total_steps"),
-                                      .min_lr = number(f, "min_lr")});
+                                      .min_lr = f.number("min_lr")});
     check_close(rates(optimizer, schedule, f["output.lr"].size(0)), f["output.lr"]);
   }
   const Fixture f("schedule_cosine_annealing");  // PyTorch's own: no warmup
-  SGD optimizer = sgd(number(f, "lr"));
-  WarmupCosine schedule(optimizer, {.total_steps = count(f, "total_steps"), .min_lr = number(f, "min_lr")});
+  SGD optimizer = sgd(f.number("lr"));
+  WarmupCosine schedule(optimizer, {.total_steps = count(f, "total_steps"), .min_lr = f.number("min_lr")});
   check_close(rates(optimizer, schedule, f["output.lr"].size(0)), f["output.lr"]);
 }
 
@@ -61,16 +60,16 @@ BOOST_AUTO_TEST_CASE(warmup_cosine_of_groups) {
 
 BOOST_AUTO_TEST_CASE(step_lr) {
   const Fixture f("schedule_step_lr");
-  SGD optimizer = sgd(number(f, "lr"));
-  StepLR schedule(optimizer, {.step_size = count(f, "step_size"), .gamma = number(f, "gamma")});
+  SGD optimizer = sgd(f.number("lr"));
+  StepLR schedule(optimizer, {.step_size = count(f, "step_size"), .gamma = f.number("gamma")});
   check_close(rates(optimizer, schedule, f["output.lr"].size(0)), f["output.lr"]);
 }
 
 BOOST_AUTO_TEST_CASE(multi_step_lr) {
   const Fixture f("schedule_multi_step_lr");
-  SGD optimizer = sgd(number(f, "lr"));
+  SGD optimizer = sgd(f.number("lr"));
   MultiStepLR schedule(optimizer,
-                       {.milestones = f["input.milestones"].to_vector<std::int64_t>(), .gamma = number(f, "gamma")});
+                       {.milestones = f["input.milestones"].to_vector<std::int64_t>(), .gamma = f.number("gamma")});
   check_close(rates(optimizer, schedule, f["output.lr"].size(0)), f["output.lr"]);
 
   SGD falling = sgd(1.0);
@@ -82,8 +81,8 @@ BOOST_AUTO_TEST_CASE(multi_step_lr) {
 
 BOOST_AUTO_TEST_CASE(exponential_lr) {
   const Fixture f("schedule_exponential_lr");
-  SGD optimizer = sgd(number(f, "lr"));
-  ExponentialLR schedule(optimizer, {.gamma = number(f, "gamma")});
+  SGD optimizer = sgd(f.number("lr"));
+  ExponentialLR schedule(optimizer, {.gamma = f.number("gamma")});
   check_close(rates(optimizer, schedule, f["output.lr"].size(0)), f["output.lr"]);
 }
 
@@ -106,16 +105,16 @@ BOOST_AUTO_TEST_CASE(a_schedule_of_ones_own) {
 BOOST_AUTO_TEST_CASE(reduce_lr_on_plateau) {
   for (const char* name : {"default_threshold", "max", "absolute", "cooldown_min_lr"}) {
     const Fixture f(std::string("schedule_reduce_on_plateau_") + name);
-    SGD optimizer = sgd(number(f, "lr"));
+    SGD optimizer = sgd(f.number("lr"));
     ReduceLROnPlateau schedule(
         optimizer,
         {.goal = f.attributes().at("mode") == "max" ? Goal::max : Goal::min,
-         .factor = number(f, "factor"),
+         .factor = f.number("factor"),
          .patience = count(f, "patience"),
-         .threshold = number(f, "threshold"),
+         .threshold = f.number("threshold"),
          .threshold_mode = f.attributes().at("threshold_mode") == "abs" ? Threshold::absolute : Threshold::relative,
          .cooldown = count(f, "cooldown"),
-         .min_lr = number(f, "min_lr")});
+         .min_lr = f.number("min_lr")});
     std::vector<double> used;
     for (const double metric : f["input.metric"].to_vector<double>()) {
       used.push_back(optimizer.lr());
