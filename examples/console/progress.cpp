@@ -66,7 +66,7 @@ std::string progress_line(const ProgressState& state, int width, bool colour) {
   if (reserved + display_width(tail) > columns) return fit(state.label + " " + percent, columns);
   const std::size_t room = columns - (reserved - kSmallestBar) - display_width(tail);
   const std::string drawn = bar(done, std::min(room, kLargestBar));
-  return state.label + " " + (colour ? "\x1b[36m" + drawn + "\x1b[0m" : drawn) + " " + tail;
+  return state.label + " " + painted(drawn, "36", colour) + " " + tail;
 }
 
 Progress::Progress(std::string label, std::int64_t total_steps, std::FILE* out)

@@ -1,5 +1,7 @@
 #include "console/terminal.hpp"
 
+#include <fmt/format.h>
+
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -35,6 +37,10 @@ int terminal_width(std::FILE* stream, int otherwise) {
 }
 
 bool wrote_all(std::FILE* stream) { return std::fflush(stream) == 0 && std::ferror(stream) == 0; }
+
+std::string painted(std::string_view text, std::string_view code, bool colour) {
+  return colour ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
+}
 
 std::vector<std::string> wrap(std::string_view text, std::size_t width) {
   std::vector<std::string> lines;

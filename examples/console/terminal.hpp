@@ -25,6 +25,9 @@ bool wrote_all(std::FILE* stream);
 
 using tapegrad::display_width;
 
+/// Text in a colour or weight, "1;33" being bold yellow; as it is where no colours are wanted.
+std::string painted(std::string_view text, std::string_view code, bool colour);
+
 /// Text cut at spaces into lines of at most `width` columns; a longer word stands on a line of its own. Wide spaces
 /// stay as wide inside a line.
 std::vector<std::string> wrap(std::string_view text, std::size_t width);

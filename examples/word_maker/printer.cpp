@@ -26,7 +26,7 @@ Printer::Entry Printer::word(const Sequence& sequence) {
 }
 
 std::string Printer::paint(const char* code, const std::string& text) const {
-  return colour_ ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : text;
+  return console::painted(text, code, colour_);
 }
 
 void print_words(Printer& printer, const std::vector<Sequence>& made) {
