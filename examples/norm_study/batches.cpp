@@ -8,18 +8,9 @@
 
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/create.hpp"
+#include "word_lists/shuffle.hpp"
 
 namespace norm_study {
-namespace {
-
-void shuffle(std::span<std::size_t> values, tapegrad::Generator& generator) {
-  for (std::size_t i = values.size(); i > 1; --i) {
-    const auto other = static_cast<std::size_t>(generator.below(static_cast<std::int64_t>(i)));
-    std::swap(values[i - 1], values[other]);
-  }
-}
-
-}  // namespace
 
 Corpus::Corpus(WordData words)
     : data(std::move(words)), train(encode(data.train, data.alphabet)), test(encode(data.test, data.alphabet)) {}
@@ -78,14 +69,14 @@ void BatchSource::start_epoch() {
   }
   starts_.resize(words_.size() / batch_size_);
   for (std::size_t b = 0; b < starts_.size(); ++b) starts_[b] = b * batch_size_;
-  if (order_ == BatchOrder::by_length) shuffle(starts_, generator_);
+  if (order_ == BatchOrder::by_length) word_lists::shuffle(std::span(starts_), generator_);
   used_ = 0;
 }
 
 std::vector<std::size_t> shuffled_indices(std::size_t count, tapegrad::Generator& generator) {
   std::vector<std::size_t> indices(count);
   std::iota(indices.begin(), indices.end(), std::size_t{0});
-  shuffle(indices, generator);
+  word_lists::shuffle(std::span(indices), generator);
   return indices;
 }
 

@@ -2,20 +2,15 @@
 
 #include <algorithm>
 #include <numeric>
-#include <utility>
+#include <span>
 
 #include "tapegrad/tape/create.hpp"
+#include "word_lists/shuffle.hpp"
 
 namespace word_maker {
 namespace {
 
 constexpr std::size_t kPoolBatches = 16;
-
-template <class T>
-void shuffle(std::vector<T>& items, tapegrad::Generator& generator) {  // Fisher and Yates
-  for (std::size_t i = items.size(); i > 1; --i)
-    std::swap(items[i - 1], items[static_cast<std::size_t>(generator.below(static_cast<std::int64_t>(i)))]);
-}
 
 }  // namespace
 
@@ -80,7 +75,7 @@ Batch BatchSource::next() { return corpus_.kind == Kind::words ? next_words() : 
 void BatchSource::refill() {
   std::vector<std::size_t> words;
   while (words.size() < kPoolBatches * batch_size_) {
-    if (place_ == 0) shuffle(order_, generator_);
+    if (place_ == 0) word_lists::shuffle(std::span(order_), generator_);
     words.push_back(order_[place_]);
     place_ = (place_ + 1) % order_.size();
   }
@@ -90,7 +85,7 @@ void BatchSource::refill() {
     const auto begin = words.begin() + static_cast<std::ptrdiff_t>(i);
     pool_.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(batch_size_));
   }
-  shuffle(pool_, generator_);
+  word_lists::shuffle(std::span(pool_), generator_);
 }
 
 Batch BatchSource::next_words() {
