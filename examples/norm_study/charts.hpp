@@ -25,15 +25,15 @@ struct ReferenceLine {
 struct Series {
   std::string name;
   Colour colour = Colour::blue;
-  std::vector<double> x, y;       // a NaN in y leaves a gap
-  std::vector<double> low, high;  // error band around y; empty for none
+  std::vector<double> x = {}, y = {};       // a NaN in y leaves a gap
+  std::vector<double> low = {}, high = {};  // error band around y; empty for none
 };
 
 struct LineChart {
   std::string title, x_label, y_label;
-  std::vector<Series> series;
-  std::vector<ReferenceLine> references;  // horizontal
-  std::vector<double> x_ticks;            // empty: chosen
+  std::vector<Series> series = {};
+  std::vector<ReferenceLine> references = {};  // horizontal
+  std::vector<double> x_ticks = {};            // empty: chosen
   bool log_x = false, log_y = false;
 };
 
@@ -50,8 +50,8 @@ struct StripPlot {
     std::vector<StripPoint> points;
   };
   std::string title, x_label;
-  std::vector<std::string> categories;  // at most 12, told apart by colour and marker
-  std::vector<Row> rows;
+  std::vector<std::string> categories = {};  // at most 12, told apart by colour and marker
+  std::vector<Row> rows = {};
   double x_min = 0, x_max = 1;
 };
 
@@ -60,21 +60,21 @@ struct BarChart {
   struct Bars {
     std::string name;
     Colour colour = Colour::blue;
-    std::vector<double> values;     // one for each category; NaN leaves the bar out
-    std::vector<double> low, high;  // error whiskers; empty for none
+    std::vector<double> values = {};          // one for each category; NaN leaves the bar out
+    std::vector<double> low = {}, high = {};  // error whiskers; empty for none
   };
   std::string title, x_label;
-  std::vector<std::string> categories;
-  std::vector<Bars> bars;
-  std::vector<ReferenceLine> references;  // vertical
-  int decimals = 1;                       // of the printed values
+  std::vector<std::string> categories = {};
+  std::vector<Bars> bars = {};
+  std::vector<ReferenceLine> references = {};  // vertical
+  int decimals = 1;                            // of the printed values
 };
 
 struct HeatMap {
   std::string title, x_label, y_label;
-  std::vector<std::string> rows, columns;
-  std::vector<double> values;  // [rows, columns], none negative; the deeper the colour the more; 0 has none
-  std::string value_label;
+  std::vector<std::string> rows = {}, columns = {};
+  std::vector<double> values = {};  // [rows, columns], none negative; the deeper the colour the more; 0 has none
+  std::string value_label = {};
 };
 
 using Chart = std::variant<LineChart, StripPlot, BarChart, HeatMap>;
