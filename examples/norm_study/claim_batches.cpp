@@ -12,17 +12,6 @@ namespace {
 constexpr std::int64_t kSteps = 400;
 constexpr int kSeeds = 3;
 
-/// A horizontal or falling line of accuracies with the seeds' standard deviation.
-void add_point(Series& series, double x, const Runs& runs) {
-  const std::vector<double> values = points(runs);
-  if (values.empty()) return;
-  const Summary summary = summarize(values);
-  series.x.push_back(x);
-  series.y.push_back(summary.mean);
-  series.low.push_back(summary.mean - summary.deviation);
-  series.high.push_back(summary.mean + summary.deviation);
-}
-
 struct Bar {
   double value = 0, low = 0, high = 0;
 };
@@ -33,80 +22,115 @@ Bar bar_of(const Runs& runs) {
   return {s.mean, s.mean - s.deviation, s.mean + s.deviation};
 }
 
+constexpr std::array<std::int64_t, 6> kGhosts{2, 4, 8, 16, 32, 64};  // words that share BatchNorm's statistics
+
+struct GhostRuns {
+  TrainOptions options;  // of LayerNorm's first
+  Runs layer;
+  std::array<Runs, kGhosts.size()> batch;
+
+  const Runs& smallest() const { return batch.front(); }
+  const Runs& largest() const { return batch.back(); }
+};
+
+/// All at once, so that no core waits for the last network of a group; seed after seed, so that a run that is stopped
+/// has whole pairs.
+GhostRuns train_ghosts(Laboratory& laboratory, int seeds) {
+  const std::int64_t steps = laboratory.steps(kSteps);
+  std::vector<TrainOptions> wanted;
+  for (int s = 0; s < seeds; ++s) {
+    wanted.push_back(laboratory.training({.norm = Norm::layer}, steps, s));
+    for (const std::int64_t size : kGhosts)
+      wanted.push_back(laboratory.training({.norm = Norm::batch, .ghost = size == 64 ? 0 : size}, steps, s));
+  }
+  const Runs all = laboratory.trained(wanted, "statistics over fewer words");
+  GhostRuns runs{wanted.front(), {}, {}};
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const std::size_t which = i % (1 + kGhosts.size());
+    (which == 0 ? runs.layer : runs.batch[which - 1]).push_back(all[i]);
+  }
+  return runs;
+}
+
+/// A comparison for each number of words, as one with BatchNorm over them.
+template <class Compare>
+std::vector<Outcome> outcomes(const GhostRuns& runs, std::size_t count, const Compare& compared_with) {
+  std::vector<Outcome> all;
+  for (std::size_t i = 0; i < count; ++i) all.push_back(compared_with(runs.batch[i]).outcome);
+  return all;
+}
+
+Table ghost_table(const Laboratory& laboratory, const GhostRuns& runs) {
+  Table table{{"words to one set of statistics", "BatchNorm, %", "BatchNorm over 64 − over these", "LayerNorm, %",
+               "LayerNorm − BatchNorm"},
+              {}};
+  for (std::size_t i = 0; i < kGhosts.size(); ++i) {
+    const bool whole = i + 1 == kGhosts.size();
+    table.rows.push_back({fmt::format("{}", kGhosts[i]), points_text(runs.batch[i]),
+                          whole ? "" : cell_text(compare(laboratory, runs.largest(), runs.batch[i])),
+                          points_text(runs.layer), cell_text(compare(laboratory, runs.layer, runs.batch[i]))});
+  }
+  return table;
+}
+
+/// None while a kind has no complete run.
+std::vector<Chart> ghost_charts(const Laboratory& laboratory, const GhostRuns& runs) {
+  Series ghost{.name = "BatchNorm", .colour = Colour::orange};
+  Series steady{.name = "LayerNorm", .colour = Colour::blue};
+  for (std::size_t i = 0; i < kGhosts.size(); ++i) {
+    add_point(ghost, static_cast<double>(kGhosts[i]), runs.batch[i]);
+    add_point(steady, static_cast<double>(kGhosts[i]), runs.layer);
+  }
+  if (ghost.x.empty() || steady.x.empty()) return {};
+  return {LineChart{.title = "Accuracy by the number of words that share their statistics",
+                    .x_label = "words to one set of statistics (the optimiser's batch stays 64)",
+                    .y_label = "accuracy, %",
+                    .series = {std::move(ghost), std::move(steady)},
+                    .references = {accuracy_references(laboratory.baselines()).front()},
+                    .x_ticks = {kGhosts.begin(), kGhosts.end()},
+                    .log_x = true}};
+}
+
 }  // namespace
 
 /// Ghost batches (Hoffer et al. 2017): the optimiser's batch stays 64, BatchNorm's statistics are those of 2 ... 64
 /// words. The verdict is on what statistics over 2 words cost against those over 64.
 Claim measure_ghost_batches(Laboratory& laboratory) {
   Claim claim = make_claim(laboratory, "3a", "BatchNorm suffers from small batches");
-  const std::array<std::int64_t, 6> sizes{2, 4, 8, 16, 32, 64};
-  const std::int64_t steps = laboratory.steps(kSteps);
   const int seeds = laboratory.seeds(kSeeds);
-  // All at once, so that no core waits for the last network of a group; seed after seed, so that a run that is stopped
-  // has whole pairs.
-  std::vector<TrainOptions> wanted;
-  for (int s = 0; s < seeds; ++s) {
-    wanted.push_back(laboratory.training({.norm = Norm::layer}, steps, s));
-    for (const std::int64_t size : sizes)
-      wanted.push_back(laboratory.training({.norm = Norm::batch, .ghost = size == 64 ? 0 : size}, steps, s));
-  }
-  const Runs all = laboratory.trained(wanted, "statistics over fewer words");
-  const auto of = [&](std::size_t which) {
-    Runs runs;
-    for (std::size_t i = which; i < all.size(); i += 1 + sizes.size()) runs.push_back(all[i]);
-    return runs;
-  };
-  const Runs layer = of(0), smallest = of(1), largest = of(sizes.size());
-
-  claim.verdict = compare(laboratory, largest, smallest, "BatchNorm over 64 words − over 2");
-  claim.setup = setup_text(wanted.front(), seeds);
+  const GhostRuns runs = train_ghosts(laboratory, seeds);
+  claim.verdict = compare(laboratory, runs.largest(), runs.smallest(), "BatchNorm over 64 words − over 2");
+  claim.setup = setup_text(runs.options, seeds);
   claim.spread = kSpread;
-  Series ghost{.name = "BatchNorm", .colour = Colour::orange, .x = {}, .y = {}, .low = {}, .high = {}};
-  Series steady{.name = "LayerNorm", .colour = Colour::blue, .x = {}, .y = {}, .low = {}, .high = {}};
-  claim.measurements = {{"words to one set of statistics", "BatchNorm, %", "BatchNorm over 64 − over these",
-                         "LayerNorm, %", "LayerNorm − BatchNorm"},
-                        {}};
-  std::vector<Outcome> losses, leads;
-  add_seeds(claim, "shuffled batches of 64", layer);
-  for (std::size_t i = 0; i < sizes.size(); ++i) {
-    const Runs runs = of(1 + i);
-    const auto x = static_cast<double>(sizes[i]);
-    add_point(ghost, x, runs);
-    add_point(steady, x, layer);
-    add_seeds(claim, fmt::format("statistics over {} words", sizes[i]), runs);
-    const bool whole = i + 1 == sizes.size();
-    const Verdict loss = compare(laboratory, largest, runs);
-    const Verdict lead = compare(laboratory, layer, runs);
-    if (!whole) losses.push_back(loss.outcome);
-    leads.push_back(lead.outcome);
-    claim.measurements.rows.push_back({fmt::format("{}", sizes[i]), points_text(runs), whole ? "" : cell_text(loss),
-                                       points_text(layer), cell_text(lead)});
+  add_seeds(claim, "shuffled batches of 64", runs.layer);
+  for (std::size_t i = 0; i < kGhosts.size(); ++i)
+    add_seeds(claim, fmt::format("statistics over {} words", kGhosts[i]), runs.batch[i]);
+
+  const bool judged = claim.verdict.outcome != Outcome::not_judged;
+  const auto loses_until = unconfirmed_from(outcomes(
+      runs, kGhosts.size() - 1, [&](const Runs& fewer) { return compare(laboratory, runs.largest(), fewer); }));
+  const auto trails_until = unconfirmed_from(
+      outcomes(runs, kGhosts.size(), [&](const Runs& batch) { return compare(laboratory, runs.layer, batch); }));
+  claim.second =
+      "LayerNorm − BatchNorm over 2 words: " + outcome_text(compare(laboratory, runs.layer, runs.smallest())) + ".";
+  if (judged) {
+    claim.second += trails_until
+                        ? fmt::format(" From {} words on LayerNorm is not shown to be ahead.", kGhosts[*trails_until])
+                        : std::string(" Over 64 words it is still ahead.");
   }
-  const auto even = unconfirmed_from(losses), level = unconfirmed_from(leads);
-  claim.second = "LayerNorm − BatchNorm over 2 words: " + outcome_text(compare(laboratory, layer, smallest)) + ".";
-  if (claim.verdict.outcome != Outcome::not_judged) {
-    claim.second += level ? fmt::format(" From {} words on LayerNorm is not shown to be ahead.", sizes[*level])
-                          : std::string(" Over 64 words it is still ahead.");
+  std::string losing;
+  if (judged) {
+    losing = loses_until ? fmt::format("From {} words on BatchNorm is not shown to lose. ", kGhosts[*loses_until])
+                         : std::string("Over 32 words it still loses. ");
   }
   claim.sentence = fmt::format(
       "With statistics over 2 words each BatchNorm reaches {} %, over all 64 {} %; LayerNorm reaches {} %. {}(naive "
       "Bayes, n ≤ "
       "3: {:.1f} %)",
-      points_text(smallest), points_text(largest), points_text(layer),
-      claim.verdict.outcome != Outcome::not_judged
-          ? (even ? fmt::format("From {} words on BatchNorm is not shown to lose. ", sizes[*even])
-                  : std::string("Over 32 words it still loses. "))
-          : "",
+      points_text(runs.smallest()), points_text(runs.largest()), points_text(runs.layer), losing,
       100 * laboratory.baselines().naive_bayes_3);
-  if (!ghost.x.empty() && !steady.x.empty()) {
-    claim.charts = {LineChart{.title = "Accuracy by the number of words that share their statistics",
-                              .x_label = "words to one set of statistics (the optimiser's batch stays 64)",
-                              .y_label = "accuracy, %",
-                              .series = {std::move(ghost), std::move(steady)},
-                              .references = {accuracy_references(laboratory.baselines()).front()},
-                              .x_ticks = {sizes.begin(), sizes.end()},
-                              .log_x = true}};
-  }
+  claim.measurements = ghost_table(laboratory, runs);
+  claim.charts = ghost_charts(laboratory, runs);
   return claim;
 }
 
@@ -151,7 +175,6 @@ Claim measure_bucketing(Laboratory& laboratory) {
   BarChart chart{.title = "Accuracy after training on shuffled and on length-bucketed batches",
                  .x_label = "accuracy, %",
                  .categories = {"shuffled", "bucketed"},
-                 .bars = {},
                  .references = accuracy_references(laboratory.baselines())};
   claim.measurements = {{"network", "shuffled, %", "bucketed, %", "its loss", "its loss − LayerNorm's"}, {}};
   std::string losses;

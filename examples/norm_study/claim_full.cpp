@@ -88,7 +88,6 @@ Table table_of(const Laboratory& laboratory, const std::vector<Group>& groups) {
 BarChart bars_of(const Laboratory& laboratory, const std::vector<Group>& groups, std::string title) {
   BarChart chart{.title = std::move(title),
                  .x_label = "accuracy, %",
-                 .categories = {},
                  .bars = {{"accuracy", Colour::blue, {}, {}, {}}},
                  .references = accuracy_references(laboratory.baselines())};
   for (const Group& group : groups) {
@@ -192,7 +191,6 @@ Claim measure_true_batches(Laboratory& laboratory) {
   LineChart chart{.title = "Accuracy by the true size of the batch, at equal words",
                   .x_label = "words in a batch",
                   .y_label = "accuracy, %",
-                  .series = {},
                   .references = {accuracy_references(laboratory.baselines()).front()},
                   .x_ticks = {sizes.begin(), sizes.end()},
                   .log_x = true};
@@ -200,17 +198,9 @@ Claim measure_true_batches(Laboratory& laboratory) {
                          "BatchNorm's loss against 64 − LayerNorm's"},
                         {}};
   for (std::size_t n = 0; n < norms.size(); ++n) {
-    Series series{
-        .name = norm_name(norms[n]), .colour = norm_colour(norms[n]), .x = {}, .y = {}, .low = {}, .high = {}};
-    for (std::size_t s = 0; s < sizes.size(); ++s) {
-      const std::vector<double> values = points(groups[s * norms.size() + n].runs);
-      if (values.empty()) continue;
-      const Summary summary = summarize(values);
-      series.x.push_back(static_cast<double>(sizes[s]));
-      series.y.push_back(summary.mean);
-      series.low.push_back(summary.mean - summary.deviation);
-      series.high.push_back(summary.mean + summary.deviation);
-    }
+    Series series{.name = norm_name(norms[n]), .colour = norm_colour(norms[n])};
+    for (std::size_t s = 0; s < sizes.size(); ++s)
+      add_point(series, static_cast<double>(sizes[s]), groups[s * norms.size() + n].runs);
     if (!series.x.empty()) chart.series.push_back(std::move(series));
   }
   for (std::size_t s = 0; s < sizes.size(); ++s) {
@@ -332,13 +322,11 @@ Claim measure_long_training(Laboratory& laboratory) {
   LineChart chart{.title = "Accuracy on the test words in a longer training",
                   .x_label = "steps",
                   .y_label = "accuracy, %",
-                  .series = {},
                   .references = {{100 * baselines.naive_bayes_3, "naive Bayes, n ≤ 3"},
-                                 {100 * baselines.naive_bayes_5, "naive Bayes, n ≤ 5"}},
-                  .x_ticks = {}};
+                                 {100 * baselines.naive_bayes_5, "naive Bayes, n ≤ 5"}}};
   for (const Trained* run : runs) {
     const Norm norm = run->options.model.norm.norm;
-    Series series{.name = norm_name(norm), .colour = norm_colour(norm), .x = {}, .y = {}, .low = {}, .high = {}};
+    Series series{.name = norm_name(norm), .colour = norm_colour(norm)};
     for (const CurvePoint& point : run->curve) {
       series.x.push_back(static_cast<double>(point.step));
       series.y.push_back(100 * point.accuracy);

@@ -9,8 +9,6 @@
 #include "console/interrupt.hpp"
 #include "norm_study/claims.hpp"
 #include "tapegrad/ops/loss.hpp"
-#include "tapegrad/ops/pointwise.hpp"
-#include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace norm_study {
@@ -21,13 +19,18 @@ constexpr int kSeeds = 5;
 constexpr double kExplodes = 10;  // growth over the depths, as a factor
 
 struct Kind {
-  std::string name;
+  std::string_view name;
   Norm norm;
   bool norm_first;
   Colour colour;
 };
 
-double norm_of(const tg::Tensor& x) { return std::sqrt(tg::sum(tg::square(x.to(tg::float64))).item()); }
+constexpr std::array<Kind, 5> kKinds{{{"pre-LN", Norm::layer, true, Colour::blue},
+                                      {"post-LN", Norm::layer, false, Colour::green},
+                                      {"pre-BN", Norm::batch, true, Colour::orange},
+                                      {"post-BN", Norm::batch, false, Colour::red},
+                                      {"none", Norm::none, true, Colour::grey}}};
+constexpr std::array<std::int64_t, 6> kDepths{2, 4, 6, 8, 10, 12};
 
 /// Norms of the loss gradient at initialisation: at the embedded words, then at each layer's second feed-forward
 /// weight.
@@ -51,7 +54,22 @@ std::vector<double> gradient_norms(const Laboratory& laboratory, const Kind& kin
   const std::vector<tg::Tensor> gradients = tape.gradient(loss, wanted);
   const tg::NoRecord pause;
   std::vector<double> norms;
-  for (const tg::Tensor& gradient : gradients) norms.push_back(norm_of(gradient));
+  for (const tg::Tensor& gradient : gradients) norms.push_back(euclidean_norm(gradient));
+  return norms;
+}
+
+using AtDepth = std::vector<std::vector<double>>;  // norms of each seed
+using OfKind = std::vector<AtDepth>;               // at each of kDepths
+
+/// Of each of kKinds; incomplete where the run is interrupted.
+std::vector<OfKind> all_gradient_norms(const Laboratory& laboratory, std::size_t seeds) {
+  std::vector<OfKind> norms(kKinds.size(), OfKind(kDepths.size(), AtDepth(seeds)));
+  run_side_by_side(kKinds.size() * kDepths.size() * seeds, laboratory.threads(), [&](std::size_t job) {
+    if (console::interrupted()) return;
+    const std::size_t kind = job % kKinds.size(), seed = job / kKinds.size() % seeds;
+    const std::size_t depth = kDepths.size() - 1 - job / kKinds.size() / seeds;  // deepest first
+    norms[kind][depth][seed] = gradient_norms(laboratory, kKinds[kind], kDepths[depth], static_cast<int>(seed));
+  });
   return norms;
 }
 
@@ -84,6 +102,66 @@ std::string growth_text(const Spread& growth) {
   return fmt::format("{:.3g} [{:.3g}, {:.3g}]", growth.mean, growth.low, growth.high);
 }
 
+/// Norms at the embedding, from the shallowest network to the deepest.
+std::vector<Spread> by_depth(const OfKind& norms) {
+  std::vector<Spread> spreads;
+  for (const AtDepth& seeds : norms) spreads.push_back(spread_of(seeds, [](const auto& seed) { return seed.front(); }));
+  return spreads;
+}
+
+/// The deepest network's norm at the embedding over the shallowest one's.
+Spread growth_of(const OfKind& norms) {
+  std::vector<double> ratios;
+  for (std::size_t s = 0; s < norms.front().size(); ++s)
+    ratios.push_back(norms.back()[s].front() / norms.front()[s].front());
+  return spread_of(ratios, [](double ratio) { return ratio; });
+}
+
+Series empty_series(const Kind& kind) { return {.name = std::string(kind.name), .colour = kind.colour}; }
+
+LineChart depth_chart(const std::vector<OfKind>& norms) {
+  LineChart chart{.title = "Norm of the loss gradient at the embedding, untrained networks",
+                  .x_label = "layers",
+                  .y_label = "norm of the gradient",
+                  .x_ticks = {kDepths.begin(), kDepths.end()},
+                  .log_y = true};
+  for (std::size_t k = 0; k < kKinds.size(); ++k) {
+    Series series = empty_series(kKinds[k]);
+    series.x = chart.x_ticks;
+    for (const Spread& spread : by_depth(norms[k])) add_to(series, spread);
+    chart.series.push_back(std::move(series));
+  }
+  return chart;
+}
+
+LineChart layer_chart(const std::vector<OfKind>& norms) {
+  LineChart chart{.title = "Norm of the loss gradient at each layer's second feed-forward weight, 12 layers",
+                  .x_label = "layer",
+                  .y_label = "norm of the gradient",
+                  .log_y = true};
+  for (std::size_t k = 0; k < kKinds.size(); ++k) {
+    const AtDepth& deepest = norms[k].back();
+    Series series = empty_series(kKinds[k]);
+    for (std::size_t l = 1; l < deepest.front().size(); ++l) {
+      series.x.push_back(static_cast<double>(l));
+      add_to(series, spread_of(deepest, [l](const auto& seed) { return seed[l]; }));
+    }
+    chart.series.push_back(std::move(series));
+  }
+  return chart;
+}
+
+Table depth_table(const std::vector<OfKind>& norms) {
+  Table table{{"network", "2 layers", "4", "6", "8", "10", "12", "growth from 2 to 12"}, {}};
+  for (std::size_t k = 0; k < kKinds.size(); ++k) {
+    std::vector<std::string> row{std::string(kKinds[k].name)};
+    for (const Spread& spread : by_depth(norms[k])) row.push_back(fmt::format("{:.3g}", spread.mean));
+    row.push_back(growth_text(growth_of(norms[k])));
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
 }  // namespace
 
 /// Untrained networks of 2 to 12 layers, one batch of 64: the norm of the loss gradient at the embedding by depth, its
@@ -91,72 +169,19 @@ std::string growth_text(const Spread& growth) {
 Claim measure_gradients(Laboratory& laboratory) {
   Claim claim = make_claim(laboratory, "6a",
                            "Normalisation keeps gradients from exploding with depth, LayerNorm and BatchNorm alike");
-  const std::array<Kind, 5> kinds{{{"pre-LN", Norm::layer, true, Colour::blue},
-                                   {"post-LN", Norm::layer, false, Colour::green},
-                                   {"pre-BN", Norm::batch, true, Colour::orange},
-                                   {"post-BN", Norm::batch, false, Colour::red},
-                                   {"none", Norm::none, true, Colour::grey}}};
-  const std::array<std::int64_t, 6> depths{2, 4, 6, 8, 10, 12};
   const int seeds = laboratory.seeds(kSeeds);
-  // [kind][depth][seed]: norms
-  std::vector<std::vector<std::vector<std::vector<double>>>> norms(
-      kinds.size(), std::vector(depths.size(), std::vector<std::vector<double>>(static_cast<std::size_t>(seeds))));
-  const std::size_t jobs = kinds.size() * depths.size() * static_cast<std::size_t>(seeds);
-  run_side_by_side(jobs, laboratory.threads(), [&](std::size_t job) {
-    if (console::interrupted()) return;
-    const std::size_t kind = job % kinds.size(), seed = job / kinds.size() % static_cast<std::size_t>(seeds);
-    const std::size_t depth =
-        depths.size() - 1 - job / kinds.size() / static_cast<std::size_t>(seeds);  // deepest first
-    norms[kind][depth][seed] = gradient_norms(laboratory, kinds[kind], depths[depth], static_cast<int>(seed));
-  });
+  const std::vector<OfKind> norms = all_gradient_norms(laboratory, static_cast<std::size_t>(seeds));
   if (console::interrupted()) {
     claim.verdict.detail = "stopped";
     return claim;
   }
 
-  LineChart by_depth{.title = "Norm of the loss gradient at the embedding, untrained networks",
-                     .x_label = "layers",
-                     .y_label = "norm of the gradient",
-                     .series = {},
-                     .references = {},
-                     .x_ticks = {depths.begin(), depths.end()},
-                     .log_y = true};
-  LineChart by_layer{.title = "Norm of the loss gradient at each layer's second feed-forward weight, 12 layers",
-                     .x_label = "layer",
-                     .y_label = "norm of the gradient",
-                     .series = {},
-                     .references = {},
-                     .x_ticks = {},
-                     .log_y = true};
-  claim.measurements = {{"network", "2 layers", "4", "6", "8", "10", "12", "growth from 2 to 12"}, {}};
   std::vector<Spread> growth;
-  for (std::size_t k = 0; k < kinds.size(); ++k) {
-    Series depth_series{
-        .name = kinds[k].name, .colour = kinds[k].colour, .x = by_depth.x_ticks, .y = {}, .low = {}, .high = {}};
-    std::vector<std::string> row{kinds[k].name};
-    for (const auto& at_depth : norms[k]) {
-      const Spread spread = spread_of(at_depth, [](const auto& seed) { return seed.front(); });
-      add_to(depth_series, spread);
-      row.push_back(fmt::format("{:.3g}", spread.mean));
-    }
-    std::vector<double> ratios;
-    for (std::size_t s = 0; s < norms[k].front().size(); ++s)
-      ratios.push_back(norms[k].back()[s].front() / norms[k].front()[s].front());
-    growth.push_back(spread_of(ratios, [](double ratio) { return ratio; }));
-    row.push_back(growth_text(growth.back()));
-    claim.measurements.rows.push_back(std::move(row));
-    by_depth.series.push_back(std::move(depth_series));
-    Series layers{.name = kinds[k].name, .colour = kinds[k].colour, .x = {}, .y = {}, .low = {}, .high = {}};
-    for (std::size_t l = 1; l < norms[k].back().front().size(); ++l) {
-      layers.x.push_back(static_cast<double>(l));
-      add_to(layers, spread_of(norms[k].back(), [l](const auto& seed) { return seed[l]; }));
-    }
-    by_layer.series.push_back(std::move(layers));
-  }
   std::vector<ExactCheck> checks;
-  for (std::size_t k = 0; k < kinds.size(); ++k) {
-    checks.push_back({fmt::format("{}{} ×", k == 0 ? "growth from 2 to 12 layers, " : "", kinds[k].name),
-                      growth[k].mean, kinds[k].norm == Norm::none ? Bound::above : Bound::at_most, kExplodes});
+  for (std::size_t k = 0; k < kKinds.size(); ++k) {
+    growth.push_back(growth_of(norms[k]));
+    checks.push_back({fmt::format("{}{} ×", k == 0 ? "growth from 2 to 12 layers, " : "", kKinds[k].name),
+                      growth[k].mean, kKinds[k].norm == Norm::none ? Bound::above : Bound::at_most, kExplodes});
   }
   claim.verdict = exact_verdict(checks, false);
   claim.setup = fmt::format("untrained, 2 to 12 layers, one batch of 64, {} seed{}", seeds, seeds == 1 ? "" : "s");
@@ -167,7 +192,8 @@ Claim measure_gradients(Laboratory& laboratory) {
       "tell LayerNorm from BatchNorm.",
       growth_text(growth[0]), growth_text(growth[1]), growth_text(growth[2]), growth_text(growth[3]),
       growth_text(growth[4]));
-  claim.charts = {by_depth, by_layer};
+  claim.measurements = depth_table(norms);
+  claim.charts = {depth_chart(norms), layer_chart(norms)};
   return claim;
 }
 

@@ -19,8 +19,6 @@ struct Change {
   double flipped = 0;   // share of the answers that change
 };
 
-double norm_of(const tg::Tensor& x) { return std::sqrt(tg::sum(tg::square(x.to(tg::float64))).item()); }
-
 Change change(WordClassifier& model, const Laboratory& laboratory, const std::vector<std::size_t>& picks,
               double factor) {
   const tg::NoRecord pause;
@@ -29,7 +27,7 @@ Change change(WordClassifier& model, const Laboratory& laboratory, const std::ve
   const auto length = static_cast<std::int64_t>(std::lround(factor * static_cast<double>(plain.letters.size(1))));
   const tg::Tensor before = logits_of(model, plain), after = logits_of(model, make_batch(words, picks, length));
   const tg::Tensor differ = tg::argmax(before, -1) != tg::argmax(after, -1);
-  return {norm_of(after - before) / norm_of(before), tg::mean(differ.to(tg::float64)).item()};
+  return {euclidean_norm(after - before) / euclidean_norm(before), tg::mean(differ.to(tg::float64)).item()};
 }
 
 }  // namespace
@@ -79,8 +77,6 @@ Claim measure_padding(Laboratory& laboratory) {
   LineChart chart{.title = "How far more padding moves the logits, in training mode",
                   .x_label = "positions of the batch, as a multiple",
                   .y_label = "relative change of the logits",
-                  .series = {},
-                  .references = {},
                   .x_ticks = {factors.begin(), factors.end()}};
   const double others = std::max({most(0), most(1), most(3)});
   if (others <= 1e-5) {
@@ -89,7 +85,7 @@ Claim measure_padding(Laboratory& laboratory) {
   }
   claim.measurements = {{"network", "× 1.25", "× 1.5", "× 2", "× 3", "answers changed at × 3"}, {}};
   for (const Case& c : cases) {
-    Series series{.name = c.name, .colour = c.colour, .x = chart.x_ticks, .y = {}, .low = {}, .high = {}};
+    Series series{.name = c.name, .colour = c.colour, .x = chart.x_ticks};
     std::vector<std::string> row{c.name};
     for (const Change& x : c.changes) {
       series.y.push_back(x.relative);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <future>
 #include <range/v3/view/zip.hpp>
 #include <set>
@@ -11,6 +12,9 @@
 
 #include "console/progress.hpp"
 #include "tapegrad/base/random.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "word_lists/letters.hpp"
 
 namespace norm_study {
 namespace {
@@ -148,6 +152,10 @@ std::vector<std::size_t> Laboratory::random_test_words(std::size_t count, std::u
   return picks;
 }
 
+std::string Laboratory::word_text(std::size_t test_word) const {
+  return word_lists::to_utf8(corpus_.data.test[test_word].letters);
+}
+
 std::vector<double> points(std::span<const Trained* const> runs) {
   std::vector<double> values;
   for (const Trained* run : runs)
@@ -223,6 +231,20 @@ Colour norm_colour(Norm norm) {
     case Norm::none: break;
   }
   return Colour::grey;
+}
+
+void add_point(Series& series, double x, const Runs& runs) {
+  const std::vector<double> values = points(runs);
+  if (values.empty()) return;
+  const Summary summary = summarize(values);
+  series.x.push_back(x);
+  series.y.push_back(summary.mean);
+  series.low.push_back(summary.mean - summary.deviation);
+  series.high.push_back(summary.mean + summary.deviation);
+}
+
+double euclidean_norm(const tapegrad::Tensor& x) {
+  return std::sqrt(tapegrad::sum(tapegrad::square(x.to(tapegrad::float64))).item());
 }
 
 }  // namespace norm_study

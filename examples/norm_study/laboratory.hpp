@@ -67,6 +67,8 @@ class Laboratory {
 
   /// `count` test words in random order.
   std::vector<std::size_t> random_test_words(std::size_t count, std::uint64_t purpose) const;
+  /// A test word as it is written.
+  std::string word_text(std::size_t test_word) const;
 
  private:
   StudyOptions options_;
@@ -116,5 +118,12 @@ std::string setup_text(const TrainOptions& training, int seeds);
 std::vector<ReferenceLine> accuracy_references(const Baselines& baselines);
 
 Colour norm_colour(Norm norm);
+
+/// Adds the mean accuracy at x, in points, and the seeds' standard deviation on either side; nothing without a complete
+/// run.
+void add_point(Series& series, double x, const Runs& runs);
+
+/// Of all elements, in float64.
+double euclidean_norm(const tapegrad::Tensor& x);
 
 }  // namespace norm_study

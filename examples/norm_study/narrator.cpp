@@ -26,7 +26,7 @@ int Narrator::width() const { return std::clamp(console::terminal_width(stdout, 
 void Narrator::heading(std::string_view text) const {
   line("");
   for (const std::string& part : console::wrap(text, static_cast<std::size_t>(width())))
-    line(painted(part, 1, colour_));
+    line(console::painted(part, "1", colour_));
 }
 
 void Narrator::say(std::string_view text) const {
@@ -64,10 +64,6 @@ std::string bar_text(double share, int width) {
   for (long i = 0; i < eighths / 8; ++i) text += "█";
   text += kEighths[static_cast<std::size_t>(eighths % 8)];
   return console::fit(text, static_cast<std::size_t>(width));
-}
-
-std::string painted(std::string_view text, int code, bool colour) {
-  return colour ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
 }
 
 }  // namespace norm_study

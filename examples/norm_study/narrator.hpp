@@ -34,7 +34,4 @@ class Narrator {
 /// "███▌      ": share in [0, 1] of `width` columns, in eighths.
 std::string bar_text(double share, int width);
 
-/// Text in one of the terminal's colours: 32 green, 33 yellow, 36 cyan, 1 bold, ...
-std::string painted(std::string_view text, int code, bool colour);
-
 }  // namespace norm_study

@@ -76,11 +76,11 @@ std::string answer(const TypedWord& word, WordClassifier& model, const Alphabet&
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return network[a] > network[b]; });
   order.resize(std::min(order.size(), kShown));
 
-  std::string text = fmt::format("  {}\n", painted(word.text, 1, colour));
+  std::string text = fmt::format("  {}\n", console::painted(word.text, "1", colour));
   const int room = std::clamp(width - 2 - static_cast<int>(kLanguageWidth) - 8, 5, 40);
   for (const std::size_t l : order) {
     text += fmt::format("  {}{} {:4.0f} %\n", console::fit(word_lists::kLanguages[l].name, kLanguageWidth),
-                        painted(bar_text(network[l], room), 36, colour), 100 * network[l]);
+                        console::painted(bar_text(network[l], room), "36", colour), 100 * network[l]);
   }
   const auto best = static_cast<std::size_t>(std::max_element(counted.begin(), counted.end()) - counted.begin());
   return text + fmt::format("  naive Bayes: {}, {:.0f} %\n", word_lists::kLanguages[best].name, 100 * counted[best]);

@@ -14,6 +14,37 @@
 namespace norm_study {
 namespace {
 
+/// Throws tapegrad::IoError that names all that are missing.
+void expect_lists(const WordOptions& options) {
+  std::vector<const word_lists::Language*> missing;
+  std::string names;
+  for (const word_lists::Language& language : word_lists::kLanguages) {
+    std::error_code ignored;
+    if (std::filesystem::exists(options.directory / language.file, ignored)) continue;
+    missing.push_back(&language);
+    names += fmt::format("\n  {} ({}), package {}", (options.directory / language.file).string(), language.name,
+                         language.package);
+  }
+  if (!missing.empty()) {
+    throw tapegrad::IoError(fmt::format("[word_lists] {} of {} word lists are missing:{}\n  install them with: {}",
+                                        missing.size(), word_lists::kLanguages.size(), names,
+                                        word_lists::install_line(missing)));
+  }
+}
+
+/// One for each language, read side by side.
+std::vector<word_lists::WordList> read_lists(const WordOptions& options) {
+  std::vector<std::future<word_lists::WordList>> readers;
+  for (const word_lists::Language& language : word_lists::kLanguages) {
+    readers.push_back(std::async(std::launch::async, [&] {
+      return word_lists::read_word_list(language, options.directory, options.seed, options.limits);
+    }));
+  }
+  std::vector<word_lists::WordList> lists;
+  for (auto& reader : readers) lists.push_back(reader.get());
+  return lists;
+}
+
 /// For each list, which of its words stand in another one too. All lists ascend in hash, so one walk over their heads
 /// finds them.
 std::vector<std::vector<bool>> find_shared(const std::vector<word_lists::WordList>& lists) {
@@ -58,29 +89,8 @@ std::vector<std::int64_t> Alphabet::encode(std::u32string_view word) const {
 }
 
 WordData load_words(const WordOptions& options) {
-  std::vector<const word_lists::Language*> missing;
-  std::string names;
-  for (const word_lists::Language& language : word_lists::kLanguages) {
-    std::error_code ignored;
-    if (std::filesystem::exists(options.directory / language.file, ignored)) continue;
-    missing.push_back(&language);
-    names += fmt::format("\n  {} ({}), package {}", (options.directory / language.file).string(), language.name,
-                         language.package);
-  }
-  if (!missing.empty()) {
-    throw tapegrad::IoError(fmt::format("[word_lists] {} of {} word lists are missing:{}\n  install them with: {}",
-                                        missing.size(), word_lists::kLanguages.size(), names,
-                                        word_lists::install_line(missing)));
-  }
-
-  std::vector<std::future<word_lists::WordList>> readers;
-  for (const word_lists::Language& language : word_lists::kLanguages) {
-    readers.push_back(std::async(std::launch::async, [&] {
-      return word_lists::read_word_list(language, options.directory, options.seed, options.limits);
-    }));
-  }
-  std::vector<word_lists::WordList> lists;
-  for (auto& reader : readers) lists.push_back(reader.get());
+  expect_lists(options);
+  const std::vector<word_lists::WordList> lists = read_lists(options);
   const auto shared = find_shared(lists);
 
   WordData data;
