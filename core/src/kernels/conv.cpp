@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <span>
-#include <type_traits>
 
 #include "kernels/gemm.hpp"
 #include "kernels/parallel.hpp"
@@ -193,7 +192,7 @@ void correlate(const Convolution& c, const T* x, const T* g, T* w, bool accumula
   const std::int64_t weights = c.groups * c.out * inner;
   const std::int64_t chain = c.sequences * c.steps;
   // As a matrix product: long float chains are cut, here at the blocks, and their pieces added in double.
-  const bool in_pieces = std::is_same_v<T, float> && chain > kLongestChain;
+  const bool in_pieces = is_cut<T>(chain);
   static thread_local Scratch pieces;
   static thread_local Scratch sums;
   T* const target = in_pieces ? pieces.get<T>(weights) : w;

@@ -1,7 +1,6 @@
 #include "kernels/gemm.hpp"
 
 #include <algorithm>
-#include <type_traits>
 #include <utility>
 
 #include "kernels/gemm_tile.hpp"
@@ -108,7 +107,7 @@ template <class T>
 void gemm_batched(std::span<const BatchOffset> batches, std::int64_t m, std::int64_t n, std::int64_t k,
                   MatrixRef<const T> a, MatrixRef<const T> b, MatrixRef<T> c, GemmEpilogue<T> e) {
   if (batches.empty() || m <= 0 || n <= 0) return;
-  if (std::is_same_v<T, float> && k > kLongestChain) {
+  if (is_cut<T>(k)) {
     for (const BatchOffset& at : batches) gemm_in_pieces(at, m, n, k, a, b, c, e);
     return;
   }

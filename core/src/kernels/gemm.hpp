@@ -12,11 +12,17 @@
 
 #include <cstdint>
 #include <span>
+#include <type_traits>
 
 namespace tapegrad::kernels {
 
 /// Steps of a float chain.
 inline constexpr std::int64_t kLongestChain = 8192;
+/// Whether a chain of so many is cut.
+template <class T>
+constexpr bool is_cut(std::int64_t chain) {
+  return std::is_same_v<T, float> && chain > kLongestChain;
+}
 
 /// A matrix operand: element (i, j) at data[i * row_stride + j * col_stride]; covers transposes and strided views.
 template <class T>
