@@ -49,6 +49,7 @@ BOOST_AUTO_TEST_CASE(become_unicode) {
       {R"(p_i \log \frac{p_i}{q_i},\ \ln \tfrac12,\ \sin y \frac{dy}{dx})", "pᵢ log(pᵢ/qᵢ), ln ½, sin y dy/dx"},
       {R"(2\mathrm{artanh}\, \frac{a}{b})", "2 artanh(a/b)"},
       {R"(\sqrt[3]{x} + \sqrt[4]{a + b})", "∛x + ∜(a + b)"},
+      {R"(\sqrt{\frac{a}{b}} c,\ x^{\frac{ab}{cd}} c,\ {\frac{a}{b}^2} c)", "√(a/b) c, x^(ab/cd) c, (a/b²) c"},
       {R"(b^*(m),\ \mathrm{gru\_cell}^{*}(h),\ v_{b^*(m)})", "b*(m), gru_cell*(h), v_{b*(m)}"},
       {R"(y_{\cdot\, (i + s) \bmod n\, \cdot} = x_{\cdot i \cdot})", "y_{· (i + s) mod n ·} = x_{·i·}"},
       {R"(\bar h_{t-1}^{(t)} + \bar h_t^{(\mathrm{out})})", "h̄ₜ₋₁⁽ᵗ⁾ + h̄ₜ^(out)"},

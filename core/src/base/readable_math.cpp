@@ -1,114 +1,16 @@
 #include "tapegrad/base/readable_math.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <map>
 #include <utility>
 
+#include "base/latex_symbols.hpp"
+#include "base/small_letters.hpp"
 #include "base/unicode.hpp"
 
 namespace tapegrad {
 namespace {
-
-using Replacements = std::map<std::string_view, std::string_view>;
-
-const Replacements& symbols() {
-  static const Replacements table = {
-      {"alpha", "α"},      {"beta", "β"},   {"gamma", "γ"},      {"delta", "δ"},   {"epsilon", "ε"}, {"zeta", "ζ"},
-      {"eta", "η"},        {"theta", "θ"},  {"kappa", "κ"},      {"lambda", "λ"},  {"mu", "μ"},      {"nu", "ν"},
-      {"xi", "ξ"},         {"pi", "π"},     {"rho", "ρ"},        {"sigma", "σ"},   {"tau", "τ"},     {"phi", "ϕ"},
-      {"varphi", "φ"},     {"chi", "χ"},    {"psi", "ψ"},        {"omega", "ω"},   {"Gamma", "Γ"},   {"Delta", "Δ"},
-      {"Theta", "Θ"},      {"Lambda", "Λ"}, {"Pi", "Π"},         {"Sigma", "Σ"},   {"Phi", "Φ"},     {"Psi", "Ψ"},
-      {"Omega", "Ω"},      {"ell", "ℓ"},    {"cdot", "·"},       {"odot", "⊙"},    {"times", "×"},   {"pm", "±"},
-      {"mapsto", "↦"},     {"to", "→"},     {"Rightarrow", "⇒"}, {"le", "≤"},      {"ge", "≥"},      {"ne", "≠"},
-      {"approx", "≈"},     {"sim", "∼"},    {"in", "∈"},         {"notin", "∉"},   {"infty", "∞"},   {"ldots", "…"},
-      {"dots", "…"},       {"cdots", "⋯"},  {"lnot", "¬"},       {"land", "∧"},    {"lor", "∨"},     {"vert", "|"},
-      {"Vert", "‖"},       {"langle", "⟨"}, {"rangle", "⟩"},     {"lfloor", "⌊"},  {"rfloor", "⌋"},  {"lceil", "⌈"},
-      {"rceil", "⌉"},      {"top", "⊤"},    {"equiv", "≡"},      {"propto", "∝"},  {"circ", "∘"},    {"star", "⋆"},
-      {"ast", "∗"},        {"forall", "∀"}, {"exists", "∃"},     {"cup", "∪"},     {"cap", "∩"},     {"subset", "⊂"},
-      {"setminus", "∖"},   {"oplus", "⊕"},  {"otimes", "⊗"},     {"{", "{"},       {"}", "}"},       {"_", "_"},
-      {"#", "#"},          {"%", "%"},      {"&", "&"},          {"|", "‖"},       {"lt", "<"},      {"gt", ">"},
-      {"ll", "≪"},         {"gg", "≫"},     {"nabla", "∇"},      {"partial", "∂"}, {"sum", "∑"},     {"prod", "∏"},
-      {"int", "∫"},        {"colon", ":"},  {"leftarrow", "←"},  {"neq", "≠"},     {"leq", "≤"},     {"geq", "≥"},
-      {"emptyset", "∅"},   {"lVert", "‖"},  {"rVert", "‖"},      {"lvert", "|"},   {"rvert", "|"},   {"bmod", "mod"},
-      {"varepsilon", "ε"}, {"ldotp", "."},  {"prime", "′"}};
-  return table;
-}
-
-/// Written as their own name.
-bool is_function(std::string_view name) {
-  constexpr std::array<std::string_view, 24> kNames = {
-      "log",    "ln",     "exp",    "max", "min", "sin", "cos", "tan", "sinh", "cosh", "tanh", "lim",
-      "arcsin", "arccos", "arctan", "det", "sup", "inf", "arg", "gcd", "dim",  "sec",  "csc",  "cot"};
-  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
-}
-
-char32_t accent(std::string_view name) {
-  if (name == "bar") return 0x304;
-  if (name == "hat" || name == "widehat") return 0x302;
-  if (name == "tilde" || name == "widetilde") return 0x303;
-  if (name == "dot") return 0x307;
-  if (name == "ddot") return 0x308;
-  if (name == "vec") return 0x20d7;
-  if (name == "overline") return 0x305;
-  return 0;
-}
-
-/// Marked letters that are characters of their own look better than the two put together.
-void append_marked(std::string& text, char32_t letter, char32_t mark) {
-  constexpr std::u32string_view kWithBar = U"aāeēgḡiīoōuūyȳAĀEĒGḠIĪOŌUŪYȲ";
-  constexpr std::u32string_view kWithDot = U"cċeėgġhḣnṅxẋyẏzż";
-  constexpr std::u32string_view kWithHat = U"aâeêgĝhĥiîoôuûwŵyŷzẑ";
-  const std::u32string_view pairs = mark == 0x304   ? kWithBar
-                                    : mark == 0x302 ? kWithHat
-                                    : mark == 0x307 ? kWithDot
-                                                    : std::u32string_view();
-  for (std::size_t i = 0; i < pairs.size(); i += 2)
-    if (pairs[i] == letter) return append_utf8(text, pairs[i + 1]);
-  append_utf8(text, letter);
-  append_utf8(text, mark);
-}
-
-/// The small form of each character, or nothing when one has none.
-std::optional<std::string> small(std::string_view text, std::u32string_view from, std::u32string_view to) {
-  std::string result;
-  for (const char32_t c : decoded(text)) {
-    const std::size_t at = from.find(c);
-    if (at == std::u32string_view::npos) return std::nullopt;
-    append_utf8(result, to[at]);
-  }
-  return result;
-}
-
-/// A word reads better in its own letters.
-bool is_word(std::string_view text) {
-  return text.size() >= 4 &&
-         std::all_of(text.begin(), text.end(), [](char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; });
-}
-
-std::optional<std::string> subscript(std::string_view text) {
-  if (is_word(text)) return std::nullopt;
-  return small(text, U"0123456789+−=()aehijklmnoprstuvxβγρφχ", U"₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓᵦᵧᵨᵩᵪ");
-}
-
-/// Whether letters stand in a row as in "b ln a", blanks left out: small ones cannot be told apart.
-bool has_long_run(std::string_view text) {
-  constexpr std::ptrdiff_t kLong = 3;
-  const auto is_letter = [](char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; };
-  for (auto run = text.begin(); run != text.end();) {
-    const auto begin = std::find_if(run, text.end(), is_letter);
-    run = std::find_if_not(begin, text.end(), is_letter);
-    if (run - begin >= kLong) return true;
-  }
-  return false;
-}
-
-std::optional<std::string> superscript(std::string_view text) {
-  if (has_long_run(text)) return std::nullopt;
-  return small(text, U"0123456789+−=()abcdefghijklmnoprstuvwxyzT⊤βγδ′*",
-               U"⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻᵀᵀᵝᵞᵟ′*");
-}
 
 std::string without_spaces(std::string_view text) {
   std::string result(text);
@@ -182,12 +84,20 @@ std::string with_close_brackets(std::string text) {
 std::string factor(const std::string& text) { return is_factor(text) ? text : "(" + text + ")"; }
 
 std::string fraction(const std::string& above, const std::string& below) {
-  static const Replacements vulgar = {{"1/2", "½"}, {"1/3", "⅓"}, {"2/3", "⅔"},
-                                      {"1/4", "¼"}, {"3/4", "¾"}, {"1/6", "⅙"}};
+  static const std::map<std::string_view, std::string_view> vulgar = {{"1/2", "½"}, {"1/3", "⅓"}, {"2/3", "⅔"},
+                                                                      {"1/4", "¼"}, {"3/4", "¾"}, {"1/6", "⅙"}};
   const std::string text = factor(above) + "/" + (is_multiple(below) ? "(" + below + ")" : factor(below));
   const auto at = vulgar.find(text);
   return at == vulgar.end() ? text : std::string(at->second);
 }
+
+/// What one group, command or character reads as.
+struct Piece {
+  std::string text;
+  bool fraction = false;  // it ends with one that has a stroke
+  bool function = false;  // a name of several letters, which takes what follows for its argument
+  bool closes = false;    // a closing bar
+};
 
 /// Reads LaTeX from left to right. `ok` is false once it has met what it does not know.
 class FormulaReader {
@@ -195,17 +105,17 @@ class FormulaReader {
   explicit FormulaReader(std::string_view latex) : rest_(latex) {}
 
   std::optional<std::string> all() {
-    std::string text = sequence();
+    const Piece whole = sequence();
     if (!ok_ || !rest_.empty()) return std::nullopt;
-    return with_close_brackets(trimmed(text));
+    return with_close_brackets(trimmed(whole.text));
   }
 
  private:
   bool next_is(std::string_view text) const { return rest_.substr(0, text.size()) == text; }
   void skip_spaces() { rest_.remove_prefix(std::min(rest_.find_first_not_of(' '), rest_.size())); }
-  std::string fail() {
+  Piece fail() {
     ok_ = false;
-    return "";
+    return {};
   }
 
   /// The name after a backslash: letters, or one other character.
@@ -221,6 +131,7 @@ class FormulaReader {
   /// What the text that has been read ends with.
   struct Last {
     std::size_t fraction = std::string::npos;  // where one begins that may yet turn out to be a factor
+    bool stroke = false;                       // its last piece is a fraction with one, whatever scripts follow
     bool function = false;                     // the name of one, which takes what follows for its argument
   };
 
@@ -231,7 +142,7 @@ class FormulaReader {
   }
 
   /// Up to the brace (or the end) that closes it.
-  std::string sequence() {
+  Piece sequence() {
     std::string text;
     Last last;
     while (ok_ && !rest_.empty() && rest_.front() != '}') {
@@ -246,7 +157,7 @@ class FormulaReader {
         append_piece(text, last);
       }
     }
-    return text;
+    return {.text = std::move(text), .fraction = last.stroke};
   }
 
   void append_piece(std::string& text, Last& last) {
@@ -267,32 +178,31 @@ class FormulaReader {
       rest_.remove_prefix(6);
       add_space(text, 3);
     } else {
-      closes_ = false;
-      fraction_ = false;
-      std::string piece = atom();
-      if (last.fraction != std::string::npos && begins_factor(piece)) {  // a/b c could be read as a/(b c)
+      Piece piece = atom();
+      if (last.fraction != std::string::npos && begins_factor(piece.text)) {  // a/b c could be read as a/(b c)
         text.insert(text.find_last_not_of(' ') + 1, ")");
         text.insert(last.fraction, "(");
       }
-      if (fraction_ && last.function) {  // ln a/b could be read as (ln a)/b
+      if (piece.fraction && last.function) {  // ln a/b could be read as (ln a)/b
         text.erase(text.find_last_not_of(' ') + 1);
-        piece = "(" + piece + ")";
-        fraction_ = false;
+        piece.text = "(" + piece.text + ")";
+        piece.fraction = false;
       }
-      if (closes_) text.erase(text.find_last_not_of(' ') + 1);  // a bar stands close to what it holds
-      closes_ = false;
+      if (piece.closes) text.erase(text.find_last_not_of(' ') + 1);  // a bar stands close to what it holds
       // a function's name does not grow together with what precedes it
-      if (!piece.empty() && function_ && !text.empty() && std::isalnum(static_cast<unsigned char>(text.back())) != 0)
+      if (piece.function && !piece.text.empty() && !text.empty() &&
+          std::isalnum(static_cast<unsigned char>(text.back())) != 0)
         add_space(text, 1);
-      last.function = std::exchange(function_, false);
-      const bool spaced_twice = !text.empty() && text.back() == ' ' && !piece.empty() && piece.front() == ' ';
-      text.append(piece, spaced_twice ? 1 : 0);
-      last.fraction = fraction_ ? text.size() - piece.size() : std::string::npos;
+      const bool spaced_twice = text.ends_with(' ') && piece.text.starts_with(' ');
+      text.append(piece.text, spaced_twice ? 1 : 0);
+      last.function = piece.function;
+      last.stroke = piece.fraction;
+      last.fraction = piece.fraction ? text.size() - piece.text.size() : std::string::npos;
     }
   }
 
   void append_script(std::string& text, char kind) {
-    const std::string plain = argument();
+    const std::string plain = argument().text;
     const std::string inner = without_spaces(plain);
     const auto little = kind == '_' ? subscript(inner) : superscript(inner);
     while (!text.empty() && text.back() == ' ') text.pop_back();
@@ -307,41 +217,43 @@ class FormulaReader {
   }
 
   /// One brace group, command or character.
-  std::string argument() {
+  Piece argument() {
     skip_spaces();
     if (rest_.empty()) return fail();
-    if (rest_.front() == '{') return trimmed(group());
-    return atom();
+    if (rest_.front() != '{') return atom();
+    Piece piece = group();
+    piece.text = trimmed(piece.text);
+    return piece;
   }
 
-  std::string group() {
+  Piece group() {
     rest_.remove_prefix(1);
-    std::string text = sequence();
+    Piece piece = sequence();
     if (rest_.empty() || rest_.front() != '}') return fail();
     rest_.remove_prefix(1);
-    return text;
+    return piece;
   }
 
   /// The braces' content as it stands.
   std::string verbatim() {
     skip_spaces();
     const std::size_t end = rest_.find('}');
-    if (rest_.empty() || rest_.front() != '{' || end == std::string_view::npos) return fail();
+    if (rest_.empty() || rest_.front() != '{' || end == std::string_view::npos) return fail().text;
     std::string text(rest_.substr(1, end - 1));
     rest_.remove_prefix(end + 1);
     return text;
   }
 
-  std::string atom() {
+  Piece atom() {
     const char c = rest_.front();
     if (c == '\\') return command(command_name());
     if (c == '{') return group();
     if (c == '}') return fail();
     std::string character = one_character();
-    if (c == '-') return "−";
-    if (c == '\'') return "′";
-    if (c == '~') return " ";
-    return character;
+    if (c == '-') return {"−"};
+    if (c == '\'') return {"′"};
+    if (c == '~') return {" "};
+    return {std::move(character)};
   }
 
   /// One character of UTF-8.
@@ -353,44 +265,46 @@ class FormulaReader {
     return character;
   }
 
-  std::string command(std::string_view name) {
-    if (const char32_t mark = accent(name); mark != 0) return accented(argument(), mark);
+  Piece command(std::string_view name) {
+    if (const char32_t mark = latex_accent(name); mark != 0) return {accented(argument().text, mark)};
     if (name == "frac" || name == "tfrac" || name == "dfrac") {
-      const std::string above = argument();
-      std::string text = fraction(above, argument());
-      fraction_ = text.find('/') != std::string::npos;
-      return text;
+      const std::string above = argument().text;
+      std::string text = fraction(above, argument().text);
+      const bool stroke = text.find('/') != std::string::npos;
+      return {.text = std::move(text), .fraction = stroke};
     }
     if (name == "sqrt") {
       const std::string sign = root_sign();
-      const std::string below = argument();
-      return sign + (is_multiple(below) ? "(" + below + ")" : factor(below));
+      const std::string below = argument().text;
+      return {sign + (is_multiple(below) ? "(" + below + ")" : factor(below))};
     }
-    if (name == "text") return verbatim();
+    if (name == "text") return {verbatim()};
     if (name == "mathrm" || name == "operatorname") {
-      std::string text = argument();
-      function_ = true;
-      return text;
+      Piece piece = argument();
+      piece.function = true;
+      return piece;
     }
     if (name == "mathrel" || name == "mathbf" || name == "mathbb" || name == "mathcal") return argument();
     if (name == "left" || name == "right" || name == "Big" || name == "big" || name == "bigl" || name == "bigr")
       return delimiter();
     if (name == "begin") return environment();
-    if (is_function(name)) {
-      function_ = true;
-      return std::string(name);
-    }
-    const auto at = symbols().find(name);
-    if (at == symbols().end()) return fail();
+    if (is_latex_function(name)) return {.text = std::string(name), .function = true};
+    return symbol(name);
+  }
+
+  Piece symbol(std::string_view name) {
+    const auto known = latex_symbol(name);
+    if (!known) return fail();
+    Piece piece{std::string(*known)};
     if (name == "vert" || name == "Vert") {
       in_bars_ = !in_bars_;
       tight_ = in_bars_;
-      closes_ = !in_bars_;
+      piece.closes = !in_bars_;
     } else {
       tight_ = name == "partial" || name == "nabla" || name == "lnot" || name == "lVert" || name == "lvert";
-      closes_ = name == "rVert" || name == "rvert";
+      piece.closes = name == "rVert" || name == "rvert";
     }
-    return std::string(at->second);
+    return piece;
   }
 
   /// That of the index in brackets; the square root's without one.
@@ -398,36 +312,27 @@ class FormulaReader {
     if (rest_.empty() || rest_.front() != '[') return "√";
     const std::string_view index = rest_.substr(0, rest_.find(']') + 1);
     rest_.remove_prefix(index.size());
-    return index == "[3]" ? "∛" : index == "[4]" ? "∜" : fail();
+    return index == "[3]" ? "∛" : index == "[4]" ? "∜" : fail().text;
   }
 
-  std::string delimiter() {
+  Piece delimiter() {
     skip_spaces();
     if (rest_.empty()) return fail();
     if (rest_.front() != '.') return atom();
     rest_.remove_prefix(1);
-    return "";
-  }
-
-  /// On each character, so that an accent over several reads as one line.
-  static std::string accented(const std::string& text, char32_t mark) {
-    std::string result;
-    const std::u32string characters = decoded(text);
-    const char32_t used = characters.size() > 1 && mark == 0x304 ? 0x305 : mark;
-    for (const char32_t c : characters) append_marked(result, c, used);
-    return result;
+    return {};
   }
 
   /// \begin{cases} a & p \\ b & \text{else} \end{cases} as { a if p, else b }.
-  std::string environment() {
+  Piece environment() {
     if (verbatim() != "cases") return fail();
     std::string text = "{ ";
     while (ok_) {
-      const std::string value = trimmed(sequence());
+      const std::string value = trimmed(sequence().text);
       std::string condition;
       if (ok_ && !rest_.empty() && rest_.front() == '&') {
         rest_.remove_prefix(1);
-        condition = trimmed(sequence());
+        condition = trimmed(sequence().text);
       }
       text += condition == "else" ? "else " + value : condition.empty() ? value : value + " if " + condition;
       if (rest_.empty()) return fail();
@@ -436,21 +341,18 @@ class FormulaReader {
         text += ", ";
       } else if (next_is(R"(\end)")) {
         rest_.remove_prefix(4);
-        return verbatim() == "cases" ? text + " }" : fail();
+        return verbatim() == "cases" ? Piece{text + " }"} : fail();
       } else {
         return fail();
       }
     }
-    return text;
+    return {std::move(text)};
   }
 
   std::string_view rest_;
   bool ok_ = true;
-  bool tight_ = false;     // the space after this command says only where its name ends
-  bool in_bars_ = false;   // between two bars, of which LaTeX says not which opens and which closes
-  bool closes_ = false;    // the last piece is a closing bar
-  bool fraction_ = false;  // the last piece is a fraction with a stroke
-  bool function_ = false;  // the last piece is a name of several letters
+  bool tight_ = false;    // the space after this command says only where its name ends
+  bool in_bars_ = false;  // between two bars, of which LaTeX says not which opens and which closes
 };
 
 }  // namespace
