@@ -20,15 +20,11 @@
 
 namespace {
 
+using namespace word_maker;
+
 constexpr int kBadInput = 2, kInterrupted = 130;  // 130: as a shell calls what SIGINT ended
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  using namespace word_maker;
-  Options options;
-  CLI::App app("Learns how the words of a language are spelt, character by character, and makes words up.",
-               "word_maker");
+void add_options(CLI::App& app, Options& options) {
   const auto positive = CLI::Range(std::int64_t{1}, std::int64_t{1} << 30);
   const auto not_negative = CLI::Range(std::int64_t{0}, std::int64_t{1} << 30);
   const auto option = [&](const char* name, auto& value, const char* text, const char* group) {
@@ -70,19 +66,21 @@ int main(int argc, char** argv) {
   app.add_option("--logits", options.logits, "Print a checksum of the logits along this word")->group(sampling);
   option("--seed", options.seed, "Of weights, batches and made-up words", "Other");
   app.add_flag("--no-colour,--no-color", options.no_colour, "Plain text (as NO_COLOR=1 does)")->group("Other");
+}
 
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kBadInput;
-  }
+/// Whether both are finite; says which is not.
+bool expect_finite(const Options& options) {
   for (const auto& [name, value] :
-       {std::pair("--lr", options.lr), std::pair("--temperature", options.sampling.temperature)})
-    if (!std::isfinite(value)) {
-      fmt::print(stderr, "{}: expected a finite number, got {}\n", name, value);
-      return kBadInput;
-    }
-  if (options.no_colour) setenv("NO_COLOR", "1", 1);
+       {std::pair("--lr", options.lr), std::pair("--temperature", options.sampling.temperature)}) {
+    if (std::isfinite(value)) continue;
+    fmt::print(stderr, "{}: expected a finite number, got {}\n", name, value);
+    return false;
+  }
+  return true;
+}
+
+/// The exit status.
+int run(const Options& options) {
   try {
     if (!options.load.empty()) {
       use(options);
@@ -98,4 +96,21 @@ int main(int argc, char** argv) {
     return 1;
   }
   return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app("Learns how the words of a language are spelt, character by character, and makes words up.",
+               "word_maker");
+  add_options(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kBadInput;
+  }
+  if (!expect_finite(options)) return kBadInput;
+  if (options.no_colour) setenv("NO_COLOR", "1", 1);
+  return run(options);
 }
