@@ -1,18 +1,13 @@
-#include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/json_number.hpp"
 #include "tapegrad/reports.hpp"
 
 namespace tapegrad::program {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json number(double value) {
-  if (std::isfinite(value)) return value;
-  if (std::isnan(value)) return "nan";
-  return value > 0.0 ? "inf" : "-inf";
-}
+using json::number;
 
 std::string_view name_of(suite::Outcome outcome) {
   switch (outcome) {

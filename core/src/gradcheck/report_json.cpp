@@ -1,6 +1,6 @@
-#include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/json_number.hpp"
 #include "gradcheck/wording.hpp"
 #include "tapegrad/gradcheck/report.hpp"
 
@@ -8,12 +8,7 @@ namespace tapegrad {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// JSON has no infinities and no NaN.
-Json number(double value) {
-  if (std::isfinite(value)) return value;
-  return std::isnan(value) ? "nan" : value > 0.0 ? "inf" : "-inf";
-}
+using json::number;
 
 Json numbers(const std::vector<double>& values) {
   Json list = Json::array();
