@@ -61,9 +61,9 @@ struct RowSoftmax {
 template <class T>
 void attention_forward(const Attention<T>& facts, const Heads<T>& o, const RowSoftmax<T>& kept);
 
-/// With dp_ij = do_i . v_j and dS_ij = p_ij (dp_ij - sum_l p_il dp_il): dq_i = scale sum_j dS_ij k_j; dk_j = scale sum_i dS_ij q_i; dv_j =
-/// sum_i p_ij do_i. Gradients whose data is null are not computed; those written may not overlap each other or the
-/// inputs.
+/// With dp_ij = do_i . v_j and dS_ij = p_ij (dp_ij - sum_l p_il dp_il): dq_i = scale sum_j dS_ij k_j; dk_j = scale
+/// sum_i dS_ij q_i; dv_j = sum_i p_ij do_i. Gradients whose data is null are not computed; those written may not
+/// overlap each other or the inputs.
 template <class T>
 void attention_backward(const Attention<T>& facts, const RowSoftmax<const T>& kept, const Heads<const T>& dout,
                         const Heads<T>& dq, const Heads<T>& dk, const Heads<T>& dv);
