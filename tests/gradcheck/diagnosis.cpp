@@ -322,6 +322,31 @@ BOOST_AUTO_TEST_CASE(masks_are_told) {
          GradcheckMistake::ignored_mask, "inverted");
 }
 
+BOOST_AUTO_TEST_CASE(what_is_not_linear_in_the_cotangent_is_told) {
+  const auto check = [](const std::function<double(double)>& of_dy, std::uint64_t seed, std::int64_t budget) {
+    return check_pullback(sines,
+                          [&](Point x, Point dy) {
+                            Numbers dx;
+                            for (std::size_t k = 0; k < x.size(); ++k) dx.push_back(of_dy(dy[k]) * std::cos(x[k]));
+                            return dx;
+                          },
+                          normal(16, seed), {.seed = seed, .budget = budget});
+  };
+  for (const std::uint64_t seed : {1U, 2U}) {
+    for (const std::int64_t budget : {1000, 10}) {  // every element, and along directions
+      BOOST_TEST(check([](double dy) { return dy; }, seed, budget).ok());
+      const auto told = [&](const std::function<double(double)>& of_dy, const std::string& words) {
+        expect(check(of_dy, seed, budget), GradcheckMistake::not_linear, words);
+      };
+      told([](double) { return 2.0; }, "the rule ignores the gradient that comes in (dy)");
+      told([](double dy) { return dy * dy; },
+           "makes 4 times the gradient, not twice: the rule has dy as a factor more");
+      told([](double dy) { return dy > 0.0 ? 1.0 : dy < 0.0 ? -1.0 : 0.0; }, "makes 1 times the gradient");
+      told([](double dy) { return dy + 1.0; }, "something is added");
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(another_point_is_told) {
   const Numbers x = normal(9, 8);
   expect(check_elementwise([](Point p, std::size_t k) { return std::cos(p[k] + 0.0123); }, sines, x, {}),

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "gradcheck/comparison.hpp"
-#include "gradcheck/diagnosis.hpp"
 #include "gradcheck/directions.hpp"
 #include "gradcheck/judged_line.hpp"
 #include "gradcheck/ranking.hpp"
@@ -59,7 +58,7 @@ class BlockComparison {
     c_.note_what_was_left_out(finding_);
     note_doubt(finding_, part_.single);
     if (finding_.verdict == Verdict::wrong)
-      finding_.diagnosis = diagnose(c_.differences.block(i_, claimed_, numeric_, std::sqrt(squared_error_)));
+      finding_.diagnosis = c_.diagnose_part(i_, numeric_, std::sqrt(squared_error_));
     c_.numeric.push_back(std::move(numeric_));
     c_.report.findings.push_back(std::move(finding_));
   }
@@ -189,6 +188,7 @@ void expect_linear(Comparison& c) {
     finding.note =
         "the rule is not linear in the cotangent: it forgets or distorts it; the number beside it is the "
         "sum over the outputs of cotangent times row";
+    finding.diagnosis = c.diagnose_cotangent(i);
     c.report.findings.push_back(std::move(finding));
   }
 }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "gradcheck/diagnosis.hpp"
+
 namespace tapegrad::checker {
 
 void note_error(double& error, double analytic, double numeric, double scale) {
@@ -53,6 +55,17 @@ void Comparison::note_what_was_left_out(GradcheckFinding& finding) const {
   if (left_out > 0 && finding.note.empty())
     finding.note =
         fmt::format("{} of {} outputs are not finite here and were left out", left_out, subject.outputs.size());
+}
+
+std::optional<GradcheckDiagnosis> Comparison::diagnose_cotangent(std::size_t part) {
+  if (!all_finite(subject.outputs)) return std::nullopt;  // there a rule may give NaN
+  if (!probe) probe.emplace(subject, options.seed);
+  return probe->diagnose(part);
+}
+
+std::optional<GradcheckDiagnosis> Comparison::diagnose_part(std::size_t part, const Matrix& measured, double error) {
+  if (std::optional<GradcheckDiagnosis> of_rule = diagnose_cotangent(part)) return of_rule;
+  return diagnose(differences.block(part, claimed_rows()[part], measured, error));
 }
 
 const std::vector<Matrix>& Comparison::claimed_rows() {

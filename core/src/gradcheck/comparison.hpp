@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "gradcheck/block.hpp"
+#include "gradcheck/cotangents.hpp"
 #include "gradcheck/first_order.hpp"
 #include "gradcheck/judge.hpp"
 #include "gradcheck/plain_differences.hpp"
@@ -53,6 +55,11 @@ struct Comparison {
   /// The rows of the Jacobian as claimed, by part: J^T of the unit cotangents. Computed once.
   const std::vector<Matrix>& claimed_rows();
 
+  /// How a part's gradient fails to be linear in the cotangent; nothing where that is not to be seen.
+  std::optional<GradcheckDiagnosis> diagnose_cotangent(std::size_t part);
+  /// What is wrong with a part: what it makes of the cotangent, else what explains the block.
+  std::optional<GradcheckDiagnosis> diagnose_part(std::size_t part, const Matrix& measured, double error);
+
   Subject& subject;
   int order;
   const GradcheckOptions& options;
@@ -63,8 +70,9 @@ struct Comparison {
   Rounding rounding;
   Generator generator;
   PlainDifferences differences;
-  std::vector<Matrix> claimed;  // by part, where all rows were computed
-  std::vector<Matrix> numeric;  // by part, where all elements were compared
+  std::vector<Matrix> claimed;          // by part, where all rows were computed
+  std::vector<Matrix> numeric;          // by part, where all elements were compared
+  std::optional<CotangentProbe> probe;  // once something was wrong
 };
 
 void compare_jacobian(Comparison& comparison);  // every element, and that the rule is linear in the cotangent

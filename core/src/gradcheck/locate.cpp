@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "gradcheck/comparison.hpp"
-#include "gradcheck/diagnosis.hpp"
 #include "gradcheck/ranking.hpp"
 
 namespace tapegrad::checker {
@@ -35,6 +34,7 @@ std::string reason_against(const Comparison& c, std::size_t part) {
 void locate(Comparison& comparison, std::size_t i, GradcheckFinding& finding) {
   if (std::string reason = reason_against(comparison, i); !reason.empty()) {
     if (finding.note.empty()) finding.note = std::move(reason);
+    finding.diagnosis = comparison.diagnose_cotangent(i);
     return;
   }
   const Part& part = comparison.subject.parts[i];
@@ -66,7 +66,7 @@ void locate(Comparison& comparison, std::size_t i, GradcheckFinding& finding) {
     finding.note = "found along random directions, then located element by element";
   }
   const double error = rough * std::sqrt(static_cast<double>(claimed.values.size()));
-  finding.diagnosis = diagnose(comparison.differences.block(i, claimed, *numeric, error));
+  finding.diagnosis = comparison.diagnose_part(i, *numeric, error);
 }
 
 }  // namespace tapegrad::checker

@@ -28,7 +28,8 @@ enum class GradcheckMistake : unsigned char {
   ignored_mask,          ///< a gradient where the function does not depend on the input
   stale_value,           ///< the derivative at another point
   detached_statistics,   ///< mean or variance treated as constants
-  misplaced_epsilon      ///< another eps than the function's, or at another place
+  misplaced_epsilon,     ///< another eps than the function's, or at another place
+  not_linear             ///< the gradient that comes in (dy) is ignored, or more than a factor
 };
 std::string_view to_string(GradcheckMistake mistake);
 

@@ -1,0 +1,66 @@
+#include "gradcheck/cotangents.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "gradcheck/directions.hpp"
+
+namespace tapegrad::checker {
+namespace {
+
+/// factor a + b.
+Values combined(double factor, const Values& a, const Values& b) {
+  Values sum = b;
+  for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += factor * a[k];
+  return sum;
+}
+
+/// The factor that makes b of a, as well as one does.
+double ratio_of(const Values& b, const Values& a) { return dot(a, b) / dot(a, a); }
+
+}  // namespace
+
+CotangentProbe::CotangentProbe(Subject& subject, std::uint64_t seed)
+    : allowed_(std::pow(subject.derivative_epsilon, 0.6)) {
+  Generator generator(2 * seed + 1);
+  const Values u = normal_values(subject.outputs.size(), generator);
+  const Values v = normal_values(subject.outputs.size(), generator);
+  one_ = subject.pull_back(u);
+  other_ = subject.pull_back(v);
+  sum_ = subject.pull_back(combined(1.0, u, v));
+  twice_ = subject.pull_back(combined(1.0, u, u));
+}
+
+std::optional<GradcheckDiagnosis> CotangentProbe::diagnose(std::size_t part) const {
+  const Values& one = one_[part];
+  const Values& other = other_[part];
+  const Values& sum = sum_[part];
+  const Values& twice = twice_[part];
+  double size = 0.0;
+  for (const Values* const gradient : {&one, &other, &sum, &twice}) {
+    if (!all_finite(*gradient)) return std::nullopt;
+    size = std::max(size, largest(*gradient));
+  }
+  const auto same = [&](const Values& a, const Values& b) { return largest(combined(-1.0, a, b)) <= allowed_ * size; };
+  const auto found = [](std::string text) {
+    return GradcheckDiagnosis{GradcheckMistake::not_linear, std::move(text), 0.0};
+  };
+  if (same(combined(1.0, one, one), twice) && same(combined(1.0, one, other), sum)) return std::nullopt;
+  if (same(one, other) && same(one, twice))
+    return found(
+        "analytic is the same for two random cotangents and for twice the one: the rule ignores the gradient that "
+        "comes in (dy), and does not scale with it");
+  const double ratio = ratio_of(twice, one);
+  if (same(combined(ratio - 1.0, one, one), twice) && !(std::abs(ratio - 2.0) <= allowed_))
+    return found(fmt::format(
+        "twice the gradient that comes in (dy) makes {:.4g} times the gradient, not twice: the rule {}", ratio,
+        ratio < 2.0 ? "does not use the size of dy as a factor" : "has dy as a factor more than once"));
+  return found(
+      "the gradient for a sum of two cotangents is not the sum of theirs: something is added to the gradient that "
+      "comes in (dy), or dy goes through a function that is not linear");
+}
+
+}  // namespace tapegrad::checker

@@ -1,0 +1,28 @@
+// What a rule makes of the gradient that comes in: it must be linear in that.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "gradcheck/subject.hpp"
+#include "tapegrad/gradcheck/report.hpp"
+
+namespace tapegrad::checker {
+
+/// The gradients of all parts for two random cotangents, for their sum, and for the double of one.
+class CotangentProbe {
+ public:
+  /// Costs four reverse sweeps.
+  CotangentProbe(Subject& subject, std::uint64_t seed);
+
+  /// How a part's gradient fails to be linear in the cotangent; nothing where it is linear, or not finite.
+  std::optional<GradcheckDiagnosis> diagnose(std::size_t part) const;
+
+ private:
+  double allowed_;                                 // difference, in units of the largest element
+  std::vector<Values> one_, other_, sum_, twice_;  // by part
+};
+
+}  // namespace tapegrad::checker
