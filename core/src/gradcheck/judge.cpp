@@ -53,10 +53,11 @@ Judgement reconsider(const Judgement& judgement, double analytic, const Slope& s
   Judgement j = judgement;
   if (!std::isfinite(analytic) || slope.kink || !std::isfinite(slope.error)) return j;
   const double error = std::abs(analytic - slope.value);
-  // A remainder that still falls like a right derivative's: the steps never came down to the function's scale.
+  // A remainder that still falls like a right derivative's: the steps never came down to the function's scale, unless
+  // it is curvature that hides a small error.
   constexpr double kSecondOrder = 1.7;
-  if (j.verdict == Verdict::wrong && (sweep.bound < 0.5 * error || sweep.rate > kSecondOrder))
-    j.verdict = Verdict::unreliable;
+  const bool falls_as_if_right = sweep.rate > kSecondOrder && !sweep.misses_steadily;
+  if (j.verdict == Verdict::wrong && (sweep.bound < 0.5 * error || falls_as_if_right)) j.verdict = Verdict::unreliable;
   constexpr double kFar = 3.0;
   const bool first_order = std::abs(sweep.rate - 1.0) < 0.2;
   if (j.verdict == Verdict::unreliable && error > kFar * j.tolerance && first_order && sweep.bound >= 0.5 * error)

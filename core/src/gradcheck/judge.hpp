@@ -27,8 +27,9 @@ struct Judgement {
 Judgement judge(double analytic, const Slope& slope, const Scales& scales);
 
 /// A second opinion on a judgement that is not ok. Where the remainder of the analytic value falls below what its
-/// error would leave, the differences are contradicted: unreliable. Where they are rough, but the remainder falls in
-/// proportion to the step and the error is far beyond the doubt: wrong.
+/// error would leave, or as a right one's while no error shows beside the curvature, the differences are contradicted:
+/// unreliable. Where they are rough, but the remainder falls in proportion to the step and the error is far beyond the
+/// doubt: wrong.
 Judgement reconsider(const Judgement& judgement, double analytic, const Slope& slope, const TaylorSweep& sweep);
 
 }  // namespace tapegrad::checker

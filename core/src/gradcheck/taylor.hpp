@@ -17,6 +17,9 @@ struct TaylorSweep {
   /// How far the derivative can be from right: the least (remainder + noise) / t. Both sides count, so that no
   /// curvature can hide an error.
   double bound = std::numeric_limits<double>::infinity();
+  /// Whether the central differences, extrapolated once, miss the derivative by as much at several steps in a row, the
+  /// smallest that are clear of the noise: no curvature does that.
+  bool misses_steadily = false;
 };
 
 TaylorSweep taylor_sweep(const std::vector<Family>& families, std::size_t output, double y, double derivative);
