@@ -24,6 +24,12 @@ const std::vector<Curve> kCurves = {
     {"logarithm near 0", 0.01, [](double v) { return std::log(v); }, [](double v) { return 1.0 / v; }},
     {"high power", 1.1, [](double v) { return std::pow(v, 15.0); }, [](double v) { return 15.0 * std::pow(v, 14.0); }}};
 
+/// f, whose values are rounded to float32, with a slope that somebody claims.
+GradcheckReport check_in_float32(const std::function<double(Point)>& f, const Numbers& claimed, const Numbers& x) {
+  return check_gradient([&](Point p) { return static_cast<double>(static_cast<float>(f(p))); },
+                        [&](Point) { return claimed; }, x, {.accuracy = std::ldexp(1.0, -23)});
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(judgement)
@@ -40,6 +46,48 @@ BOOST_AUTO_TEST_CASE(an_error_that_is_measured_is_wrong_however_small) {
     for (const double error : {1e-8, -1e-7, 1e-7, 1e-6, 1e-4})
       BOOST_TEST((verdict(error) == Verdict::wrong), c.name << error);
   }
+}
+
+// Far away it looks like the maximum of its inputs, and near by rounding hides all but that it has one slope.
+BOOST_AUTO_TEST_CASE(a_bend_that_only_wide_steps_see_is_no_kink) {
+  const auto logsumexp = [](Point p) {
+    double sum = 0.0;
+    for (const double v : p) sum += std::exp(v - 1000.0);
+    return 1000.0 + std::log(sum);
+  };
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    Numbers x = normal(3, seed, 0.5);
+    for (double& v : x) v += 1000.0;
+    Numbers softmax;
+    for (const double v : x) softmax.push_back(std::exp(v - logsumexp(x)));
+    const GradcheckReport right = check_in_float32(logsumexp, softmax, x);
+    BOOST_TEST((right.verdict() == Verdict::ok || right.verdict() == Verdict::unreliable), to_string(right));
+    softmax[1] += 0.1;
+    const GradcheckReport wrong = check_in_float32(logsumexp, softmax, x);
+    BOOST_TEST(!wrong.ok(), to_string(wrong));
+  }
+}
+
+// x^4 and x^2 cancel in f(-h) + f(h) at one step of the first family, and rounding covers the smaller ones.
+BOOST_AUTO_TEST_CASE(terms_that_cancel_at_one_step_are_no_kink) {
+  for (const int power : {-4, -5, -6, -7, -8}) {
+    const double h = std::ldexp(1.0, power);
+    const auto f = [h](Point p) { return 1.0 + p[0] + 1000.0 * p[0] * p[0] * (p[0] * p[0] - 4.0 * h * h); };
+    BOOST_TEST((check_in_float32(f, {1.0}, {0.0}).verdict() != Verdict::kink), "at 2^" << power);
+    BOOST_TEST((check_in_float32(f, {1.5}, {0.0}).verdict() == Verdict::wrong), "at 2^" << power);
+  }
+}
+
+// What is said of kinks holds on a height in float32 and beside curvature too.
+BOOST_AUTO_TEST_CASE(a_kink_is_one_in_float32) {
+  for (const double height : {0.0, 1.0, 100.0})
+    for (const double curvature : {0.0, 1.0, -1.0, 10.0, -10.0}) {
+      const auto f = [=](Point p) { return height + std::abs(p[0]) + curvature * p[0] * p[0]; };
+      const auto verdict = [&](double claimed) { return check_in_float32(f, {claimed}, {0.0}).verdict(); };
+      for (const double inside : {-1.0, -0.3, 0.0, 1.0})
+        BOOST_TEST((verdict(inside) == Verdict::kink), inside << " beside " << curvature << " on " << height);
+      BOOST_TEST((verdict(1.5) == Verdict::wrong), "beside " << curvature << " on " << height);
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -14,6 +14,10 @@ bool lies_between(double value, double a, double b, double slack) {
 
 }  // namespace
 
+bool is_smooth(const Slope& slope, const TaylorSweep& sweep) {
+  return sweep.bound_of_two < 0.1 * std::abs(slope.above - slope.below);
+}
+
 Judgement judge(double analytic, const Slope& slope, const Scales& scales) {
   if (slope.divergence != 0.0) {
     const bool same = std::isinf(analytic) && std::signbit(analytic) == std::signbit(slope.divergence);
@@ -32,15 +36,15 @@ Judgement judge(double analytic, const Slope& slope, const Scales& scales) {
   Judgement j{Verdict::ok, tolerance, excess, !(std::max(std::abs(analytic), std::abs(slope.value)) <= tolerance)};
   const bool rough = doubt > scales.rough * scales.block;
   // Differences across a kink that happen to agree are no proof; sides that differ by rounding are no kink.
-  const bool kink =
+  j.at_kink =
       slope.kink && std::abs(slope.above - slope.below) > std::max(scales.rough * scales.block, 2.0 * tolerance);
   // Beside the function's own size rough differences are enough: for what is zero to rounding, and, where they are
   // small, to a tenth.
   const double size = std::max(scales.natural, 1.0);
   const bool zero = std::abs(analytic) <= std::max(scales.floor, scales.nothing);
   const bool fair = zero ? doubt <= scales.fair * size : doubt <= 1e-6 * size && doubt <= 0.1 * scales.block;
-  if (close && !kink && (!rough || fair)) return j;
-  if (slope.kink) {
+  if (close && !j.at_kink && (!rough || fair)) return j;
+  if (j.at_kink) {
     const double slack = scales.floor + 1e-3 * std::max(std::abs(slope.below), std::abs(slope.above));
     j.verdict = lies_between(analytic, slope.below, slope.above, slack) ? Verdict::kink : Verdict::wrong;
   } else {
@@ -51,7 +55,7 @@ Judgement judge(double analytic, const Slope& slope, const Scales& scales) {
 
 Judgement reconsider(const Judgement& judgement, double analytic, const Slope& slope, const TaylorSweep& sweep) {
   Judgement j = judgement;
-  if (!std::isfinite(analytic) || slope.kink || !std::isfinite(slope.error)) return j;
+  if (!std::isfinite(analytic) || j.at_kink || !std::isfinite(slope.error)) return j;
   const double error = std::abs(analytic - slope.value);
   // A remainder that still falls like a right derivative's: the steps never came down to the function's scale, unless
   // it is curvature that hides a small error.

@@ -22,14 +22,18 @@ struct Judgement {
   double tolerance = 0.0;
   double excess = 0.0;       // the error in units of the tolerance
   bool significant = false;  // whether either side differs from zero by more than the tolerance
+  bool at_kink = false;      // whether the slopes on the two sides differ by more than the tolerance
 };
+
+/// Whether a remainder refutes a kink: it falls below what slopes that differ leave on one of the two sides.
+bool is_smooth(const Slope& slope, const TaylorSweep& sweep);
 
 Judgement judge(double analytic, const Slope& slope, const Scales& scales);
 
 /// A second opinion on a judgement that is not ok. Where the remainder of the analytic value falls below what its
 /// error would leave, or as a right one's while no error shows beside the curvature, the differences are contradicted:
 /// unreliable. Where they are rough, but the remainder falls in proportion to the step and the error is far beyond the
-/// doubt: wrong.
+/// doubt: wrong. A kink stays what it is.
 Judgement reconsider(const Judgement& judgement, double analytic, const Slope& slope, const TaylorSweep& sweep);
 
 }  // namespace tapegrad::checker

@@ -21,6 +21,12 @@ bool JudgedLine::look_again() {
   return true;
 }
 
+bool JudgedLine::refute_kink(std::size_t output, double analytic) {
+  Slope& s = study_.slopes[output];
+  if (is_smooth(s, taylor(output, analytic))) s.kink = false;
+  return !s.kink;
+}
+
 Judgement JudgedLine::reconsidered(Judgement judgement, std::size_t output, double analytic, double slack) const {
   if (judgement.verdict != Verdict::ok && thorough_)
     judgement = reconsider(judgement, analytic, slope(output), taylor(output, analytic));

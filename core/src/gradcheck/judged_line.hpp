@@ -26,6 +26,8 @@ class JudgedLine {
     Judgement judgement = checker::judge(analytic, slope(output), scales_of(slope(output)));
     if (judgement.verdict == Verdict::ok) return judgement;
     if (may_look_again && look_again()) judgement = checker::judge(analytic, slope(output), scales_of(slope(output)));
+    if (judgement.at_kink && refute_kink(output, analytic))
+      judgement = checker::judge(analytic, slope(output), scales_of(slope(output)));
     return reconsidered(judgement, output, analytic, slack);
   }
 
@@ -37,6 +39,7 @@ class JudgedLine {
 
  private:
   bool look_again();
+  bool refute_kink(std::size_t output, double analytic);
   Judgement reconsidered(Judgement judgement, std::size_t output, double analytic, double slack) const;
   TaylorSweep taylor(std::size_t output, double analytic) const;
 

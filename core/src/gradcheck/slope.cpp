@@ -66,24 +66,33 @@ void extrapolate(std::size_t steps, const Difference& difference, const PerStep&
   }
 }
 
-/// One-sided slopes, extrapolated in h; their difference shrinks with h where the function is smooth. A family whose
-/// steps are so small that rounding hides the difference leaves `best` as it is.
+/// One-sided slopes, extrapolated in h. Their difference shrinks with h^3 where the function is smooth, and with h
+/// before it is extrapolated, unless its terms cancel: at a kink neither shrinks. A family whose steps are so small
+/// that rounding hides the difference, as it would a kink of half its size, leaves `best` as it is.
 void compare_sides(const Readings& at, double y, Slope& best) {
-  const auto sides = [&](std::size_t k) {
-    return std::pair((at.below[k] - y) * at.family.per_below[k], (at.above[k] - y) * at.family.per_above[k]);
+  struct Sides {
+    double below, above;
+    double gap() const { return std::abs(above - below); }
   };
-  const auto [below2, above2] = sides(at.steps - 2);
-  const auto [below, above] = sides(at.steps - 1);
-  const double left = 2.0 * below - below2;
-  const double right = 2.0 * above - above2;
-  const double size = std::max(std::abs(left), std::abs(right));
-  const double gap = std::abs(right - left);
+  const auto sides = [&](std::size_t k) {
+    return Sides{(at.below[k] - y) * at.family.per_below[k], (at.above[k] - y) * at.family.per_above[k]};
+  };
+  const auto extrapolated = [](const Sides& wide, const Sides& narrow) {
+    return Sides{2.0 * narrow.below - wide.below, 2.0 * narrow.above - wide.above};
+  };
+  const Sides wide = sides(at.steps - 3);
+  const Sides middle = sides(at.steps - 2);
+  const Sides narrow = sides(at.steps - 1);
+  const Sides before = extrapolated(wide, middle);
+  const Sides slopes = extrapolated(middle, narrow);
+  const double size = std::max(std::abs(slopes.below), std::abs(slopes.above));
   const double rounding = 8.0 * at.noise * at.family.per_above[at.steps - 1];
-  const double hidden = 1e-3 * std::max(size, std::abs(best.above - best.below));
-  if (best.kink && gap <= rounding && rounding > hidden) return;
-  best.below = left;
-  best.above = right;
-  best.kink = gap > rounding && gap > 1e-3 * size && std::abs(above - below) > 0.75 * std::abs(above2 - below2);
+  const double hidden = std::max(1e-3 * size, 0.5 * std::abs(best.above - best.below));
+  if (best.kink && slopes.gap() <= rounding && rounding > hidden) return;
+  best.below = slopes.below;
+  best.above = slopes.above;
+  const bool shrinks = narrow.gap() <= 0.75 * middle.gap() || slopes.gap() <= 0.5 * before.gap();
+  best.kink = slopes.gap() > rounding && slopes.gap() > 1e-3 * size && !shrinks;
 }
 
 /// Whether a difference is more than rounding errors that have grown on the way to the result: a function whose slope

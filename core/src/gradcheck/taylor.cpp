@@ -62,6 +62,7 @@ bool in_proportion_to_the_step(const std::vector<TaylorPoint>& points) {
 TaylorSweep taylor_sweep(const std::vector<Family>& families, std::size_t output, double y, double derivative) {
   TaylorSweep sweep;
   std::vector<TaylorPoint> odd;
+  double before = sweep.bound;
   if (!std::isfinite(derivative) || !std::isfinite(y)) return sweep;
   for (const Family& family : families) {
     for (std::size_t k = 0; k < family.steps; ++k) {
@@ -73,7 +74,10 @@ TaylorSweep taylor_sweep(const std::vector<Family>& families, std::size_t output
       const double noise = family.noise[output];
       sweep.points.push_back({step, most, noise});
       odd.push_back({step, 0.5 * (right - left), noise});
-      sweep.bound = std::min(sweep.bound, (most + noise) / step);
+      const double here = (most + noise) / step;
+      sweep.bound = std::min(sweep.bound, here);
+      sweep.bound_of_two = std::min(sweep.bound_of_two, std::max(here, before));
+      before = here;
     }
   }
   sweep.rate = rate_of(sweep.points);

@@ -17,6 +17,9 @@ struct TaylorSweep {
   /// How far the derivative can be from right: the least (remainder + noise) / t. Both sides count, so that no
   /// curvature can hide an error.
   double bound = std::numeric_limits<double>::infinity();
+  /// The same of two neighbouring steps, the larger. The slopes on the two sides cannot differ by ten times as much: at
+  /// one step curvature may hide a kink, at two it cannot.
+  double bound_of_two = std::numeric_limits<double>::infinity();
   /// Whether the central differences, extrapolated once, miss the derivative by as much at several steps in a row, the
   /// smallest that are clear of the noise: no curvature does that.
   bool misses_steadily = false;
