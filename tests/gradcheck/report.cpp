@@ -1,6 +1,8 @@
-// A report as text, JSON and HTML: what stands in it, how wide it is, what it refuses to break on.
+// A report as text, JSON, HTML and JUnit's XML: what stands in it, how wide it is, what it refuses to break on.
 #include "tapegrad/gradcheck/report.hpp"
 
+#include <boost/property_tree/ptree.hpp>
+#include <boost/property_tree/xml_parser.hpp>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>
@@ -62,7 +64,13 @@ BOOST_AUTO_TEST_CASE(the_json_is_json) {
   GradcheckReport report;
   report.findings.push_back(
       {.verdict = Verdict::wrong, .analytic = std::numeric_limits<double>::infinity(), .note = "\xff"});
-  BOOST_TEST(nlohmann::json::parse(to_json(report))["findings"][0]["analytic"] == "inf");
+  report.findings[0].input_name = "theta\xff";
+  report.allowed.push_back({Verdict::vacuous, "\xc3("});
+  const auto escaped = nlohmann::json::parse(to_json(report));
+  BOOST_TEST(escaped["findings"][0]["analytic"] == "inf");
+  BOOST_TEST(escaped["findings"][0]["note"] == "\xef\xbf\xbd");  // U+FFFD
+  BOOST_TEST(escaped["findings"][0]["input_name"] == "theta\xef\xbf\xbd");
+  BOOST_TEST(escaped["allowed"][0]["reason"] == "\xef\xbf\xbd(");
 }
 
 BOOST_AUTO_TEST_CASE(the_page_is_self_contained) {
@@ -82,6 +90,37 @@ BOOST_AUTO_TEST_CASE(json_tells_both_infinities) {
   const nlohmann::json finding = nlohmann::json::parse(to_json(report))["findings"][0];
   BOOST_TEST(finding["analytic"] == "-inf");
   BOOST_TEST(finding["numeric"] == "inf");
+}
+
+BOOST_AUTO_TEST_CASE(a_suite_of_reports_is_junit) {
+  GradcheckReport right{.findings = {{}}, .allowed = {}};
+  right.seconds = 0.25;
+  GradcheckReport allowed{.findings = {{.verdict = Verdict::vacuous}}, .allowed = {{Verdict::vacuous, "frozen"}}};
+  GradcheckReport wrong = wrong_by_a_factor();
+  wrong.seconds = 0.5;
+  wrong.findings[0].input_name = "theta\xff";
+  std::istringstream text(to_junit("a & b", {{"right", right}, {"allowed", allowed}, {"<wrong>\xc3", wrong}}));
+  boost::property_tree::ptree tree;
+  boost::property_tree::read_xml(text, tree);
+  for (const char* path : {"testsuites", "testsuites.testsuite"}) {
+    const auto& totals = tree.get_child(path).get_child("<xmlattr>");
+    BOOST_TEST(totals.get<std::string>("name") == "a & b");
+    BOOST_TEST(totals.get<int>("tests") == 3);
+    BOOST_TEST(totals.get<int>("failures") == 1);
+    BOOST_TEST(totals.get<double>("time") == 0.75);
+  }
+  std::vector<std::string> names;
+  for (const auto& [kind, testcase] : tree.get_child("testsuites.testsuite")) {
+    if (kind != "testcase") continue;
+    names.push_back(testcase.get<std::string>("<xmlattr>.name"));
+    const auto failure = testcase.get_child_optional("failure");
+    BOOST_TEST(failure.has_value() == (names.size() == 3U));
+    if (!failure) continue;
+    BOOST_TEST(failure->get<std::string>("<xmlattr>.message").find("gradcheck: wrong") == 0U);
+    BOOST_TEST(failure->data().find("1.03 × numeric") != std::string::npos, failure->data());
+    BOOST_TEST(failure->data().find("theta?") != std::string::npos, failure->data());
+  }
+  BOOST_TEST(names == (std::vector<std::string>{"right", "allowed", "<wrong>?"}), boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,4 +1,5 @@
-// What a gradient check found: a value to ask, to print (fmt), to keep (JSON) and to look at (HTML).
+// What a gradient check found: a value to ask, to print (fmt), to keep (JSON, JUnit's XML) and to look at (HTML).
+// docs/gradcheck.md tells the keys of the JSON.
 #pragma once
 
 #include <fmt/core.h>
@@ -116,6 +117,14 @@ std::string to_html(const GradcheckReport& report, std::string_view title = "Gra
 /// `more` styles added, around a body of HTML. The title is escaped.
 std::string html_body(const GradcheckReport& report);
 std::string html_page(std::string_view title, std::string_view body, std::string_view more = {});
+
+/// A report of a suite, and what it goes by there.
+struct NamedReport {
+  std::string name;
+  GradcheckReport report;
+};
+/// The suite as JUnit's XML, as test servers read it: one test case per report, which fails where the report is not ok.
+std::string to_junit(std::string_view suite, const std::vector<NamedReport>& reports);
 
 }  // namespace tapegrad
 
