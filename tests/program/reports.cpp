@@ -116,6 +116,23 @@ BOOST_AUTO_TEST_CASE(a_table_is_as_wide_as_the_terminal) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(columns_that_can_be_spared_go_before_a_line_is_too_long) {
+  const std::vector<Column> heads = {{"name"}, {.heading = "count", .to_the_right = true, .spare = true}, {"text"}};
+  const std::vector<std::vector<Cell>> rows = {{{"scaled_dot_product_attention"}, {"1234567"}, {"12 ok, 3 kink"}}};
+  for (const std::size_t width : {40U, 47U, 80U}) {
+    const auto lines = table_lines(heads, rows, {.width = width});
+    for (const std::string& line : lines) BOOST_TEST(display_width(line) <= width, "'" << line << "' at " << width);
+    // 28 of the name, 7 of the count, 5 of the longest word, and two gaps of 2
+    BOOST_TEST((lines.front().find("count") != std::string::npos) == (width >= 44U), width);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(help_keeps_its_paragraphs_within_the_width) {
+  BOOST_TEST(reflowed("one two three\n\nfour\n", 7) == "one two\nthree\n\nfour\n");
+  BOOST_TEST(reflowed("  call it     what it does\n", 40) == "  call it     what it does\n");
+  BOOST_TEST(reflowed("  call it     what it does\n", 18) == "  call it\n      what it does\n");
+}
+
 BOOST_AUTO_TEST_CASE(a_bar_is_as_wide_as_the_terminal) {
   for (const std::size_t width : {40U, 79U, 119U})
     for (const std::size_t done : {0U, 1U, 57U, 120U})
@@ -135,11 +152,18 @@ CheckRun awkward_run() {
   result.checks.push_back({.check = "errors",
                            .sample = "it's",
                            .outcome = Outcome::failed,
-                           .message = "x < y & \"z\"\nsecond <line>",
+                           .message = "x < y & \"z\"\nsecond <line>\xff",
                            .report = {}});
   result.checks.push_back(
       {.check = "float32", .sample = "it's", .outcome = Outcome::skipped, .message = "n < 2 & \"so\"", .report = {}});
   return {.options = {}, .workers = 1, .results = {result, result}};
+}
+
+BOOST_AUTO_TEST_CASE(json_is_json_whatever_a_message_holds) {
+  const nlohmann::json result = nlohmann::json::parse(json_report(awkward_run()))["results"][0];
+  BOOST_TEST(result["checks"][0]["message"] == "x < y & \"z\"\nsecond <line>\xef\xbf\xbd");  // U+FFFD
+  BOOST_TEST(result["checks"][0]["outcome"] == "failed");
+  BOOST_TEST(result["checks"][1]["outcome"] == "skipped");
 }
 
 BOOST_AUTO_TEST_CASE(junit_escapes_messages_and_counts_what_was_skipped) {
@@ -147,6 +171,11 @@ BOOST_AUTO_TEST_CASE(junit_escapes_messages_and_counts_what_was_skipped) {
   boost::property_tree::ptree tree;
   boost::property_tree::read_xml(text, tree);
   BOOST_TEST(tree.get<int>("testsuites.<xmlattr>.skipped") == 2);
+  const auto& suite = tree.get_child("testsuites.testsuite.<xmlattr>");
+  BOOST_TEST(suite.get<std::string>("name") == "op.a<b");
+  BOOST_TEST(suite.get<int>("tests") == 2);
+  BOOST_TEST(suite.get<int>("failures") == 1);
+  BOOST_TEST(suite.get<int>("skipped") == 1);
   int failures = 0;
   int skipped = 0;
   for (const auto& [kind, testcase] : tree.get_child("testsuites.testsuite")) {
@@ -154,7 +183,7 @@ BOOST_AUTO_TEST_CASE(junit_escapes_messages_and_counts_what_was_skipped) {
     if (const auto failure = testcase.get_child_optional("failure")) {
       ++failures;
       BOOST_TEST(failure->get<std::string>("<xmlattr>.message") == "x < y & \"z\"");
-      BOOST_TEST(failure->data().find("second <line>") != std::string::npos);
+      BOOST_TEST(failure->data() == "x < y & \"z\"\nsecond <line>?\nagain: tapegrad check --op 'a<b'");
     }
     if (const auto skip = testcase.get_child_optional("skipped")) {
       ++skipped;

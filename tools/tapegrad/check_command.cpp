@@ -74,10 +74,10 @@ void print_table(const CheckRun& run, const Terminal& terminal) {
   const std::vector<Column> columns = {{""},
                                        {"name"},
                                        {.heading = "room", .optional = true},
-                                       {.heading = "samples", .to_the_right = true},
+                                       {.heading = "samples", .to_the_right = true, .spare = true},
                                        {.heading = "checks", .to_the_right = true, .optional = true},
-                                       {.heading = "compared", .to_the_right = true},
-                                       {.heading = "error/tol", .to_the_right = true},
+                                       {.heading = "compared", .to_the_right = true, .spare = true},
+                                       {.heading = "error/tol", .to_the_right = true, .spare = true},
                                        {.heading = "s", .to_the_right = true, .optional = true},
                                        {"verdicts"}};
   for (const std::string& line : table_lines(columns, rows, terminal)) fmt::print("{}\n", line);

@@ -1,6 +1,7 @@
 #include "tapegrad/columns.hpp"
 
 #include <algorithm>
+#include <sstream>
 
 #include "tapegrad/base/readable_math.hpp"
 
@@ -38,6 +39,31 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
     text.remove_prefix(word.size());
   }
   return lines;
+}
+
+std::string paragraph(std::string_view text, std::size_t indent, std::size_t width) {
+  std::string result;
+  for (const std::string& line : wrapped(text, width - std::min(indent, width - 1)))
+    result += std::string(indent, ' ') + line + "\n";
+  return result;
+}
+
+std::string reflowed(const std::string& text, std::size_t width) {
+  constexpr std::size_t kBelow = 4;
+  std::istringstream lines(text);
+  std::string result;
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t indent = std::min(line.find_first_not_of(' '), line.size());
+    const std::size_t gap = indent > 0 ? line.find("   ", indent) : std::string::npos;
+    if (display_width(line) <= width) {
+      result += line + "\n";
+    } else if (gap == std::string::npos) {
+      result += paragraph(line, indent, width);
+    } else {
+      result += paragraph(line.substr(0, gap), indent, width) + paragraph(line.substr(gap), indent + kBelow, width);
+    }
+  }
+  return result;
 }
 
 }  // namespace tapegrad::program

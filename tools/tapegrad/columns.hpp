@@ -15,4 +15,11 @@ std::string padded(std::string_view text, std::size_t width);
 /// longer word stands on a line of its own. No text is one empty line.
 std::vector<std::string> wrapped(std::string_view text, std::size_t width);
 
+/// The wrapped lines, each behind so many spaces and with a newline.
+std::string paragraph(std::string_view text, std::size_t indent, std::size_t width);
+
+/// Paragraphs, each one line, wrapped. Of an indented line, what stands behind a wide gap goes below where it does not
+/// fit.
+std::string reflowed(const std::string& text, std::size_t width);
+
 }  // namespace tapegrad::program

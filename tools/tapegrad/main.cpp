@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -15,9 +16,11 @@
 
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/check_command.hpp"
+#include "tapegrad/help.hpp"
 #include "tapegrad/ops_command.hpp"
 #include "tapegrad/selection.hpp"
 #include "tapegrad/selftest_command.hpp"
+#include "tapegrad/terminal.hpp"
 
 namespace {
 
@@ -34,21 +37,20 @@ constexpr const char* kAbout =
     "  tapegrad check 'log*' LSTM --order 1\n"
     "  tapegrad check --selftest  plants mistakes, and tells which are found\n";
 
+// A paragraph is one line; the formatter wraps it.
 constexpr const char* kCheckFooter =
-    "Each sample is checked for: inputs and cotangents in other memory, the\n"
-    "gradient's shape and dtype, a zero cotangent, the fused against the\n"
-    "differentiable reverse rule, float32 against float64, and reverse and forward\n"
-    "mode to second order against extrapolated differences. Each op besides: its\n"
-    "error messages, and the same bits at 1, 2 and 4 threads. In the table,\n"
-    "error/tol is the worst error in units of what the estimated errors allow.\n"
+    "Each sample is checked for: inputs and cotangents in other memory, the gradient's shape and dtype, a zero "
+    "cotangent, the fused against the differentiable reverse rule, float32 against float64, and reverse and forward "
+    "mode to second order against extrapolated differences. Each op besides: its error messages, and the same bits at "
+    "1, 2 and 4 threads. In the table, error/tol is the worst error in units of what the estimated errors allow. "
     "Results do not depend on --threads.\n\n"
-    "--selftest plants ten kinds of mistake into the rules of every op and asks for\n"
-    "each whether the checker finds it, then checks the right ops on other seeds.\n\n";
+    "--selftest plants ten kinds of mistake into the rules of every op and asks for each whether the checker finds it, "
+    "then checks the right ops on other seeds.\n\n";
 
 constexpr const char* kFooter =
-    "Exit status: 0 all passed; 1 something failed; 2 the command line cannot be\n"
-    "understood, or a report or the output cannot be written.\n"
-    "Environment: NO_COLOR turns colours off; COLUMNS is the width without a terminal.\n";
+    "Exit status: 0 all passed; 1 something failed; 2 the command line cannot be understood, or a report or the output "
+    "cannot be written.\n"
+    "Environment: NO_COLOR turns colours off; COLUMNS is the width without a terminal.";
 
 int default_workers() { return static_cast<int>(std::max(1U, std::thread::hardware_concurrency())); }
 
@@ -148,6 +150,7 @@ int main(int argc, char** argv) {
   CLI::App app(kAbout, "tapegrad");
   app.set_version_flag("--version", "tapegrad " TAPEGRAD_VERSION);
   app.require_subcommand(1);
+  app.formatter(std::make_shared<HelpFormatter>(terminal_at(stdout).width));  // before the commands, which take it over
   app.footer(kFooter);
   const CLI::App* ops = add_ops(app, line);
   add_check(app, line);

@@ -89,13 +89,17 @@ void append_row(std::vector<std::string>& lines, const std::vector<Column>& head
 std::vector<std::string> table_lines(std::vector<Column> heads, std::vector<std::vector<Cell>> rows,
                                      const Terminal& terminal) {
   std::vector<std::size_t> widths = widths_of(heads, rows, [](const std::string& text) { return display_width(text); });
-  for (std::size_t c = heads.size(); c-- > 0 && least_sum(widths) > terminal.width;) {
-    if (!heads[c].optional) continue;
-    const auto at = static_cast<std::ptrdiff_t>(c);
-    heads.erase(heads.begin() + at);
-    widths.erase(widths.begin() + at);
-    for (auto& row : rows) row.erase(row.begin() + at);
-  }
+  const auto leave_out = [&](bool Column::*may_go, const auto& fits) {
+    for (std::size_t c = heads.size(); c-- > 0 && !fits();) {
+      if (!(heads[c].*may_go)) continue;
+      const auto at = static_cast<std::ptrdiff_t>(c);
+      heads.erase(heads.begin() + at);
+      widths.erase(widths.begin() + at);
+      for (auto& row : rows) row.erase(row.begin() + at);
+    }
+  };
+  leave_out(&Column::optional, [&] { return least_sum(widths) <= terminal.width; });
+  leave_out(&Column::spare, [&] { return sum(widths_of(heads, rows, longest_word)) <= terminal.width; });
   narrow(widths, widths_of(heads, rows, longest_word), terminal.width);
   std::vector<std::string> lines;
   std::vector<Cell> headings;

@@ -17,6 +17,7 @@ struct Column {
   std::string heading;
   bool to_the_right = false;  ///< numbers
   bool optional = false;      ///< may be left out where the terminal is narrow, the last one first
+  bool spare = false;         ///< may be left out where lines would be longer than the terminal else
 };
 
 /// Lines without the newline at their end.

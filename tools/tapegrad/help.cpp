@@ -1,0 +1,43 @@
+#include "tapegrad/help.hpp"
+
+#include <utility>
+
+#include "tapegrad/base/readable_math.hpp"
+#include "tapegrad/columns.hpp"
+
+namespace tapegrad::program {
+
+std::string HelpFormatter::make_description(const CLI::App* app) const {
+  return reflowed(CLI::Formatter::make_description(app), width_);
+}
+
+std::string HelpFormatter::make_usage(const CLI::App* app, std::string name) const {
+  return reflowed(CLI::Formatter::make_usage(app, std::move(name)), width_);
+}
+
+std::string HelpFormatter::make_footer(const CLI::App* app) const {
+  return reflowed(CLI::Formatter::make_footer(app), width_);
+}
+
+std::string HelpFormatter::make_option(const CLI::Option* option, bool is_positional) const {
+  return entry(make_option_name(option, is_positional) + make_option_opts(option), make_option_desc(option));
+}
+
+std::string HelpFormatter::make_subcommand(const CLI::App* command) const {
+  return entry(command->get_display_name(true), command->get_description());
+}
+
+/// The description beside the name, or below where either is too long for that.
+std::string HelpFormatter::entry(const std::string& name, const std::string& description) const {
+  constexpr std::size_t kIndent = 2;
+  constexpr std::size_t kBelow = 6;
+  constexpr std::size_t kColumn = 30;
+  const bool wide = width_ >= 2 * kColumn;
+  std::string text = paragraph(name, kIndent, width_);
+  const std::string below = paragraph(description, wide ? kColumn : kBelow, width_);
+  if (!wide || kIndent + display_width(name) >= kColumn) return text + below;
+  text.pop_back();
+  return text + below.substr(display_width(text));
+}
+
+}  // namespace tapegrad::program
