@@ -299,6 +299,9 @@ SizeClass block_class(std::size_t bytes) {
 /// Whether a thread's list of a class takes another block.
 bool has_room(const FreeList& list, const SizeClass& c) { return (list.count + 1) * c.bytes <= kThreadListBytes; }
 
+/// Whether a block is recycled, and its class a multiple of the alignment.
+bool is_small(std::size_t bytes) { return kRecycles && bytes > 0 && bytes <= kSmall; }
+
 /// Any block, from wherever there is one.
 [[gnu::noinline]] void* allocate_anywhere(std::size_t bytes) {
   if (bytes > kMostBytes) throw std::bad_alloc();
@@ -337,29 +340,26 @@ bool has_room(const FreeList& list, const SizeClass& c) { return (list.count + 1
 
 }  // namespace
 
-// A small block that this thread's cache has, or has room for, costs no more than this.
+// A small block that this thread's cache has, or has room for, costs no more than this. The cache is asked for first:
+// where that is a call, little has to be kept across it.
 
 void* allocate(std::size_t bytes) {
-  if (kRecycles && bytes <= kSmall) [[likely]] {
+  if (ThreadCache* const cache = open_cache; cache != nullptr && is_small(bytes)) [[likely]] {
     const SizeClass c = size_class(bytes);
-    if (ThreadCache* const cache = open_cache; cache != nullptr) [[likely]] {
-      FreeList& list = cache->classes[c.index].list;
-      if (list.count > 0 && cache->count(static_cast<std::ptrdiff_t>(c.bytes))) [[likely]]
-        return list.pop();
-    }
+    FreeList& list = cache->classes[c.index].list;
+    if (list.count > 0 && cache->count(static_cast<std::ptrdiff_t>(c.bytes))) [[likely]]
+      return list.pop();
   }
   return allocate_anywhere(bytes);
 }
 
 void deallocate(void* block, std::size_t bytes) noexcept {
-  if (kRecycles && bytes <= kSmall) [[likely]] {
+  if (ThreadCache* const cache = open_cache; cache != nullptr && is_small(bytes)) [[likely]] {
     const SizeClass c = size_class(bytes);
-    if (ThreadCache* const cache = open_cache; cache != nullptr) [[likely]] {
-      FreeList& list = cache->classes[c.index].list;
-      if (has_room(list, c) && cache->count(-static_cast<std::ptrdiff_t>(c.bytes))) [[likely]] {
-        list.push(block);
-        return;
-      }
+    FreeList& list = cache->classes[c.index].list;
+    if (has_room(list, c) && cache->count(-static_cast<std::ptrdiff_t>(c.bytes))) [[likely]] {
+      list.push(block);
+      return;
     }
   }
   deallocate_anywhere(block, bytes);
