@@ -546,7 +546,7 @@ std::vector<Tensor> Sweep::towards(const std::vector<Tensor>& xs, bool allow_unu
   };
   constexpr std::uint32_t kUnused = UINT32_MAX;
   std::vector<Target> targets;
-  std::vector<char>& reaches = room_.reaches;
+  array::RecycledVector<char>& reaches = room_.reaches;
   if (reaches.size() < tape_.nodes.size()) reaches.resize(tape_.nodes.size());
   std::uint32_t lowest = top_ + 1;
   const auto find = [&](const Tensor& x) {

@@ -70,9 +70,9 @@ class Sweep {
   const char* name_;
   SweepOptions options_;
   SweepRoom room_;
-  std::vector<Tensor>& cotangents_ = room_.cotangents;  // by slot
-  std::uint32_t lowest_seed_ = UINT32_MAX;              // slot
-  bool beyond_reach_ = false;                           // whether cotangents may have gone where nobody asked
+  array::RecycledVector<Tensor>& cotangents_ = room_.cotangents;  // by slot
+  std::uint32_t lowest_seed_ = UINT32_MAX;                        // slot
+  bool beyond_reach_ = false;                                     // whether cotangents may have gone where nobody asked
   bool room_is_empty_ = false;
   std::uint32_t top_ = 0;
   bool nested_ = false;  // inside a rule of an outer sweep of this tape

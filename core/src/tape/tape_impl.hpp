@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "array/recycled.hpp"
 #include "tape/arena.hpp"
 #include "tape/home_thread.hpp"
 #include "tape/leaf_map.hpp"
@@ -79,8 +80,8 @@ struct Node {
 
 /// What a sweep works in, kept for the next one: as large as the tape was, no tensor defined, nothing marked.
 struct SweepRoom {
-  std::vector<Tensor> cotangents;  // by slot
-  std::vector<char> reaches;       // by node
+  array::RecycledVector<Tensor> cotangents;  // by slot
+  array::RecycledVector<char> reaches;       // by node
 };
 
 /// Values that study mode keeps beside a node.
@@ -143,7 +144,7 @@ struct TapeImpl {
   std::uint64_t serial;
   std::uint32_t generation = 1;
   Arena arena;
-  std::vector<Node*> nodes;
+  array::RecycledVector<Node*> nodes;
   std::uint32_t era = 0;                   // how often nodes have been taken off
   std::uint32_t undisturbed = UINT32_MAX;  // in this generation, none below this position
   std::uint32_t slots = 0;
