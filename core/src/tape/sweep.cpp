@@ -367,7 +367,7 @@ inline void Sweep::run_rule(Rule rule, const Node& node, std::uint64_t wanted, C
   rule(node.state, Saved(node, Wants(wanted)), dys, sink);
 }
 
-void Sweep::step(Node& node, std::span<const char> reaches) {
+[[gnu::always_inline]] inline void Sweep::step(Node& node, std::span<const char> reaches) {
   const std::span<Tensor> dys(cotangents_.data() + node.slot, node.output_count);
   if (!any_defined(dys)) return;
   check_versions(node);
