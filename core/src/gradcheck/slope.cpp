@@ -77,14 +77,14 @@ void compare_sides(const Readings& at, double y, Slope& best) {
   const auto sides = [&](std::size_t k) {
     return Sides{(at.below[k] - y) * at.family.per_below[k], (at.above[k] - y) * at.family.per_above[k]};
   };
-  const auto extrapolated = [](const Sides& wide, const Sides& narrow) {
+  const auto straightened = [](const Sides& wide, const Sides& narrow) {
     return Sides{2.0 * narrow.below - wide.below, 2.0 * narrow.above - wide.above};
   };
   const Sides wide = sides(at.steps - 3);
   const Sides middle = sides(at.steps - 2);
   const Sides narrow = sides(at.steps - 1);
-  const Sides before = extrapolated(wide, middle);
-  const Sides slopes = extrapolated(middle, narrow);
+  const Sides before = straightened(wide, middle);
+  const Sides slopes = straightened(middle, narrow);
   const double size = std::max(std::abs(slopes.below), std::abs(slopes.above));
   const double rounding = 8.0 * at.noise * at.family.per_above[at.steps - 1];
   const double hidden = std::max(1e-3 * size, 0.5 * std::abs(best.above - best.below));
