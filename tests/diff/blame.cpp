@@ -144,6 +144,22 @@ BOOST_AUTO_TEST_CASE(the_first_is_the_one_that_the_sweep_meets_first) {
   BOOST_TEST(fmt::format("{}", report).find("further down: node 1, ripple") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_verdict_that_is_allowed_is_no_blame_and_the_seed_is_the_callers) {
+  const Tensor x = data().set_requires_grad(true);
+  Tape tape({.study = true});
+  const Tensor loss = sum(apply(Ripple{{}, 1.03}, x, x));
+  const auto numeric = [&](std::uint64_t seed) {
+    const BlameReport report = tapegrad::blame(tape, loss, {.seed = seed, .budget = 0});
+    BOOST_TEST_REQUIRE(report.wrong.size() == 1U, fmt::format("{}", report));
+    BOOST_TEST(report.wrong.front().report.seed == seed);
+    return report.wrong.front().report.findings.front().numeric;  // along a random direction
+  };
+  BOOST_TEST(numeric(1) == numeric(1));
+  BOOST_TEST(numeric(1) != numeric(2));
+  BOOST_TEST(tapegrad::blame(tape, loss, {.allow = {{Verdict::wrong, "known"}}}).ok());
+  BOOST_TEST(!tapegrad::blame(tape, loss, {.allow = {{Verdict::non_deterministic, "known"}}}).ok());
+}
+
 BOOST_AUTO_TEST_CASE(an_input_without_gradient_is_nobodys_business) {
   const Tensor x = data().set_requires_grad(true);
   Tape tape({.study = true});

@@ -2,6 +2,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <string>
 
 #include "gradcheck/functions.hpp"
@@ -88,6 +89,34 @@ BOOST_AUTO_TEST_CASE(a_kink_is_one_in_float32) {
         BOOST_TEST((verdict(inside) == Verdict::kink), inside << " beside " << curvature << " on " << height);
       BOOST_TEST((verdict(1.5) == Verdict::wrong), "beside " << curvature << " on " << height);
     }
+}
+
+// However little of the slope the values tell: they are known to a millionth.
+BOOST_AUTO_TEST_CASE(an_error_of_a_percent_is_never_ok) {
+  for (const double size : {1.0, 0.1, 0.05, 0.03, 0.02, 0.01, 1e-3}) {
+    const auto f = [size](Point p) { return std::round(1e6 * (1.0 + size * std::sin(p[0]))) / 1e6; };
+    const GradcheckReport report = check_gradient(f, [size](Point p) { return Numbers{1.01 * size * std::cos(p[0])}; },
+                                                  Numbers{0.7}, {.accuracy = 1e-6});
+    BOOST_TEST(!report.ok(), "of " << size << "\n" << to_string(report));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_infinite_slope_has_a_sign_and_is_no_other_number) {
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  const auto verdict = [](double (*f)(double), double claimed) {
+    return check_gradient([&](Point p) { return f(p[0]); }, [&](Point) { return Numbers{claimed}; }, Numbers{0.0})
+        .verdict();
+  };
+  const auto falling = [](double v) { return -std::cbrt(v); };
+  BOOST_TEST((verdict(falling, -kInf) == Verdict::ok));
+  const auto ending = [](double v) { return -std::sqrt(v); };
+  BOOST_TEST((verdict(ending, -kInf) == Verdict::ok));
+  const auto jumping = [](double v) { return v > 0.0 ? 1.0 : 0.0; };
+  for (const auto f : {+falling, +ending, +jumping}) {
+    BOOST_TEST((verdict(f, kInf) == Verdict::out_of_domain));
+    BOOST_TEST((verdict(f, 0.0) == Verdict::out_of_domain));
+    BOOST_TEST((verdict(f, std::nan("")) == Verdict::wrong));
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

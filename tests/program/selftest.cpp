@@ -8,6 +8,7 @@
 #include "broken_entry.hpp"
 #include "suite/entry.hpp"
 #include "tapegrad/planted.hpp"
+#include "tapegrad/selftest_command.hpp"
 
 using namespace tapegrad;
 using namespace tapegrad::program;
@@ -36,6 +37,43 @@ BOOST_AUTO_TEST_CASE(what_is_not_found_is_told) {
   const DetectionResult result = detect(test::entry_with_scale(1.03), 3);
   BOOST_TEST(!result.suspected.empty());
   BOOST_TEST(!result.passed());
+}
+
+BOOST_AUTO_TEST_CASE(what_counts_as_missed_is_the_exit_status) {
+  BOOST_TEST(selftest_status({}, true) == 0);
+  BOOST_TEST(selftest_status({}, false) == 1);
+  for (std::size_t mode = 0; mode < kModes.size(); ++mode) {
+    DetectionResult result;
+    result.missed.push_back({.entry = "x", .sample = "", .where = "", .mode = mode, .report = ""});
+    const bool must_find = kModes[mode] == "default" || kModes[mode] == "forward";
+    BOOST_TEST(selftest_status(result, true) == (must_find ? 1 : 0), kModes[mode]);
+  }
+  DetectionResult suspicious;
+  suspicious.suspected.push_back({.entry = "x", .sample = "", .where = "", .report = ""});
+  BOOST_TEST(selftest_status(suspicious, true) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(results_add_up) {
+  DetectionResult sum;
+  for (const std::size_t times : {1U, 10U}) {
+    DetectionResult one;
+    one.samples = times;
+    one.bugs[2].planted = 2 * times;
+    one.bugs[2].same = 3 * times;
+    one.bugs[2].beyond = 4 * times;
+    one.bugs[2].modes[1] = {.tried = 6 * times, .found = 5 * times};
+    one.missed.push_back({.entry = "m", .sample = "", .where = "", .report = ""});
+    one.suspected.push_back({.entry = "s", .sample = "", .where = "", .report = ""});
+    sum += one;
+  }
+  BOOST_TEST(sum.samples == 11U);
+  BOOST_TEST(sum.bugs[2].planted == 22U);
+  BOOST_TEST(sum.bugs[2].same == 33U);
+  BOOST_TEST(sum.bugs[2].beyond == 44U);
+  BOOST_TEST(sum.bugs[2].modes[1].tried == 66U);
+  BOOST_TEST(sum.bugs[2].modes[1].found == 55U);
+  BOOST_TEST(sum.missed.size() == 2U);
+  BOOST_TEST(sum.suspected.size() == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(rules_are_compared_by_their_jacobians) {

@@ -139,7 +139,9 @@ int selftest_command(const SelftestRequest& request) {
   print_detection(detection, seconds_since(start), terminal);
   std::fflush(stdout);
   const bool calm = request.seeds == 0 || look_for_false_alarms(entries, request, terminal);
-  return detection.passed() && calm ? 0 : 1;
+  return selftest_status(detection, calm);
 }
+
+int selftest_status(const DetectionResult& detection, bool calm) { return detection.passed() && calm ? 0 : 1; }
 
 }  // namespace tapegrad::program

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tapegrad/check_command.hpp"
+#include "tapegrad/selftest.hpp"
 
 namespace tapegrad::program {
 
@@ -12,5 +13,8 @@ struct SelftestRequest {
 
 /// Exit code: 0 when every mistake that is another function is found and no right op is suspected, else 1.
 int selftest_command(const SelftestRequest& request);
+
+/// Of what was found, and of whether no right op was suspected on the other seeds.
+int selftest_status(const DetectionResult& detection, bool calm);
 
 }  // namespace tapegrad::program
