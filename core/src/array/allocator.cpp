@@ -88,6 +88,14 @@ struct FreeList {
     --count;
     return block;
   }
+  /// Begins to fetch the block that comes next, of which a long tape's lie in no near cache: its link, and the line
+  /// after the next one, which the processor does not fetch along with it.
+  void fetch_next() const {
+    if (head == nullptr) return;
+    const auto* const block = reinterpret_cast<const std::byte*>(head);
+    __builtin_prefetch(block);
+    __builtin_prefetch(block + 2 * kAlignment);
+  }
 };
 
 // Signed: a thread may have given back what another has allocated and not published yet.
@@ -347,8 +355,11 @@ void* allocate(std::size_t bytes) {
   if (ThreadCache* const cache = open_cache; cache != nullptr && is_small(bytes)) [[likely]] {
     const SizeClass c = size_class(bytes);
     FreeList& list = cache->classes[c.index].list;
-    if (list.count > 0 && cache->count(static_cast<std::ptrdiff_t>(c.bytes))) [[likely]]
-      return list.pop();
+    if (list.count > 0 && cache->count(static_cast<std::ptrdiff_t>(c.bytes))) [[likely]] {
+      void* const block = list.pop();
+      list.fetch_next();
+      return block;
+    }
   }
   return allocate_anywhere(bytes);
 }
