@@ -79,6 +79,29 @@ BOOST_AUTO_TEST_CASE(terms_that_cancel_at_one_step_are_no_kink) {
   }
 }
 
+// The slope of either side is a subgradient, to the accuracy with which that side can be seen: also on a height, beside
+// curvature, and of a maximum's equal arguments, of which one gets all.
+BOOST_AUTO_TEST_CASE(the_slope_of_one_side_is_a_subgradient) {
+  const auto at_kink = [](const std::function<double(Point)>& f, const Numbers& claimed, const Numbers& x) {
+    return check_gradient(
+               f, [&](Point) { return claimed; }, x)
+        .verdict();
+  };
+  const auto bent = [](Point p) { return 1.0 + std::max(p[0] - 1.0, 0.0) + std::sin(p[0]); };
+  for (const double share : {0.0, 0.5, 1.0})
+    BOOST_TEST((at_kink(bent, {std::cos(1.0) + share}, {1.0}) == Verdict::kink), share);
+  for (const double share : {-0.1, 1.1})
+    BOOST_TEST((at_kink(bent, {std::cos(1.0) + share}, {1.0}) == Verdict::wrong), share);
+  const auto high = [](Point p) { return 100.0 + 0.1 * std::abs(p[0]) + 0.5 * p[0]; };
+  for (const double slope : {0.4, 0.6}) BOOST_TEST((at_kink(high, {slope}, {0.0}) == Verdict::kink), slope);
+  for (const double slope : {0.38, 0.62}) BOOST_TEST((at_kink(high, {slope}, {0.0}) == Verdict::wrong), slope);
+  for (const double scale : {0.1, 10.0}) {
+    const auto largest = [&](Point p) { return scale * std::max(p[0], p[1]); };
+    BOOST_TEST((at_kink(largest, {scale, 0.0}, {1.5, 1.5}) == Verdict::kink), scale);
+    BOOST_TEST((at_kink(largest, {0.0, scale}, {1.5, 1.5}) == Verdict::kink), scale);
+  }
+}
+
 // What is said of kinks holds on a height in float32 and beside curvature too.
 BOOST_AUTO_TEST_CASE(a_kink_is_one_in_float32) {
   for (const double height : {0.0, 1.0, 100.0})

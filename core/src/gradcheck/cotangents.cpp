@@ -24,7 +24,7 @@ double ratio_of(const Values& b, const Values& a) { return dot(a, b) / dot(a, a)
 }  // namespace
 
 CotangentProbe::CotangentProbe(Subject& subject, std::uint64_t seed)
-    : allowed_(std::pow(subject.derivative_epsilon, 0.6)) {
+    : allowed_(std::pow(std::max(subject.value_epsilon, subject.derivative_epsilon), 0.6)) {
   Generator generator(2 * seed + 1);
   const Values u = normal_values(subject.outputs.size(), generator);
   const Values v = normal_values(subject.outputs.size(), generator);

@@ -68,7 +68,8 @@ void extrapolate(std::size_t steps, const Difference& difference, const PerStep&
 
 /// One-sided slopes, extrapolated in h. Their difference shrinks with h^3 where the function is smooth, and with h
 /// before it is extrapolated, unless its terms cancel: at a kink neither shrinks. A family whose steps are so small
-/// that rounding hides the difference, as it would a kink of half its size, leaves `best` as it is.
+/// that rounding hides the difference, as it would a kink of half its size, leaves `best` as it is; so does one that
+/// says the same of a kink with less certainty.
 void compare_sides(const Readings& at, double y, Slope& best) {
   struct Sides {
     double below, above;
@@ -89,9 +90,15 @@ void compare_sides(const Readings& at, double y, Slope& best) {
   const double rounding = 8.0 * at.noise * at.family.per_above[at.steps - 1];
   const double hidden = std::max(1e-3 * size, 0.5 * std::abs(best.above - best.below));
   if (best.kink && slopes.gap() <= rounding && rounding > hidden) return;
+  const auto distance = [](const Sides& a, const Sides& b) {
+    return std::max(std::abs(a.below - b.below), std::abs(a.above - b.above));
+  };
+  const double error = rounding + distance(slopes, before);
+  if (best.kink && error > best.sides_error && distance(slopes, {best.below, best.above}) <= error) return;
   best.below = slopes.below;
   best.above = slopes.above;
-  const bool shrinks = narrow.gap() <= 0.75 * middle.gap() || slopes.gap() <= 0.5 * before.gap();
+  best.sides_error = error;
+  const bool shrinks = narrow.gap() <= 0.75 * middle.gap() || slopes.gap() <= 0.3 * before.gap();
   best.kink = slopes.gap() > rounding && slopes.gap() > 1e-3 * size && !shrinks;
 }
 

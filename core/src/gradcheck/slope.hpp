@@ -24,8 +24,9 @@ struct Slope {
   double step = 0.0;                                       // the smallest that `value` came from
   double below = 0.0;                                      // one-sided slopes
   double above = 0.0;
-  bool kink = false;        // they differ
-  bool one_sided = false;   // the function is finite on one side only
+  double sides_error = std::numeric_limits<double>::infinity();  // theirs, estimated
+  bool kink = false;                                             // they differ
+  bool one_sided = false;                                        // the function is finite on one side only
   double divergence = 0.0;  // -1 or 1 where the differences grow without bound: the sign of the infinite slope
 };
 
