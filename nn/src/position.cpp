@@ -93,6 +93,7 @@ Tensor SinusoidalPosition::Table::at_least(std::int64_t length, std::int64_t fea
 Tensor SinusoidalPosition::operator()(const Tensor& x, std::int64_t first) const {
   const Scope scope(path());
   const Slice rows = rows_for("SinusoidalPosition", x, features_, first);
+  expect_floating("SinusoidalPosition", x.dtype());
   if (rows.stop > kMostKeptRows) return add(x, sinusoidal_rows(first, x.size(-2), features_, x.dtype()));
   const Tensor table = x.dtype() == float32 ? table32_.at_least(rows.stop, features_, float32)
                                             : table64_.at_least(rows.stop, features_, float64);
@@ -132,6 +133,11 @@ struct SinusoidalPositionEntry {
                SinusoidalPosition(4)(ones({2, 3}));
              },
              "[SinusoidalPosition] expected [.., L, 4], got [2, 3]"},
+            {"integers",
+             [] {
+               SinusoidalPosition(4)(ones({2, 4}, {.dtype = int64}), 1 << 20);
+             },
+             "[SinusoidalPosition] expected a floating dtype, got int64"},
             {"before the first",
              [] {
                SinusoidalPosition(4)(ones({2, 4}), -1);
