@@ -89,6 +89,15 @@ BOOST_AUTO_TEST_CASE(a_checkpointed_layer_is_the_layer_itself) {
   BOOST_TEST(model.norm.num_batches_tracked->item() == 1.0);
 }
 
+BOOST_AUTO_TEST_CASE(a_checkpointed_layer_of_a_sequential_is_that_layer) {
+  nn::Sequential model{nn::Linear(2, 3), nn::Tanh(), nn::Linear(3, 1)};
+  tg::Tape tape;
+  tg::Tensor h = tg::ones({4, 2});
+  for (std::size_t i = 0; i < model.size(); ++i) h = tg::checkpoint(model[i], h);
+  tape.backward(tg::sum(h));
+  for (const tg::Tensor& parameter : model.parameters()) BOOST_TEST(parameter.has_grad());
+}
+
 // Taken by value in some other way, it would train parameters that nobody has.
 BOOST_AUTO_TEST_CASE(a_copy_of_a_listed_layer_is_noticed) {
   Checkpointed model;

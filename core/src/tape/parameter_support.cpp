@@ -72,6 +72,7 @@ thread_local std::vector<const Substitutes*> active_substitutes;
 }  // namespace
 
 Substitutes::Substitutes(std::vector<Place> places) : originals_(std::move(places)) {
+  std::erase_if(originals_, [](const Place& place) { return place.handle->impl() == place.value.impl(); });
   active_substitutes.push_back(this);
   for (Place& place : originals_) std::swap(*place.handle, place.value);
 }

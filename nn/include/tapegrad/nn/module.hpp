@@ -131,8 +131,9 @@ class Module {
 class Substitution {
  public:
   /// One tensor per entry of module.named_parameters(), in that order. Throws ShapeError for another number or shape.
-  /// A block of the module that is checkpointed meanwhile is swept with the same tensors. REQUIRES: the module outlives
-  /// this and, with checkpoints, the tape, and stays where it is.
+  /// A block that is checkpointed meanwhile is swept with the same tensors. REQUIRES: the module outlives this and,
+  /// where a block was checkpointed meanwhile, the tape, and stays where it is; this ends in the thread in which it
+  /// began.
   Substitution(Module& module, const std::vector<Tensor>& tensors);
 
  private:
@@ -210,8 +211,9 @@ void visit_all([[maybe_unused]] MemberVisitor& visitor, const char* list, Ts&...
 /// Lists a module's members: Parameters, Buffers, Modules, and vectors, arrays, optionals or variants of them. A
 /// parameter that is left out is noticed once parameters() or named_parameters() has been called: a backward() that
 /// reaches it together with one of those throws TapeError. So is a layer that was copied where it should have been
-/// referred to (`for (auto layer : layers)`, a lambda that captures it by value). A layer without any is not: a Dropout
-/// that is left out stays in training mode.
+/// referred to (`for (auto layer : layers)`, a lambda that captures it by value); where nothing but copies is reached,
+/// the optimiser's step() says that none has a gradient. A layer without any is not noticed: a Dropout that is left out
+/// stays in training mode.
 #define TAPEGRAD_MODULE(...)                                                                     \
   void visit_members(::tapegrad::nn::MemberVisitor& member_visitor) override {                   \
     ::tapegrad::nn::members::visit_all(member_visitor, #__VA_ARGS__ __VA_OPT__(, ) __VA_ARGS__); \

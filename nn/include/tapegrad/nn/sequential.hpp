@@ -34,6 +34,8 @@ class AnyLayer {
   Tensor operator()(const Tensor& x);
   /// The layer as a module, or nullptr for a plain function.
   Module* module() { return held_ == nullptr ? nullptr : held_->module(); }
+  /// The layer's parameters; none of a plain function.
+  std::vector<Tensor> parameters() { return module() == nullptr ? std::vector<Tensor>() : module()->parameters(); }
   /// The layer when it has this type, or nullptr.
   template <class F>
   F* as() {
