@@ -27,7 +27,8 @@ struct CrossEntropyOptions {
 ///
 /// Targets of the logits' own shape and dtype are probabilities, of mixed labels or of a teacher: -sum_c target_c log
 /// softmax(logits)_c, with gradients to both; the mean is that over the samples, and ignore_index has no meaning. They
-/// are not checked to be at least 0 or to sum to 1.
+/// are not checked to be at least 0 or to sum to 1. A logit of -inf that has a probability makes the loss inf, and no
+/// gradient comes from its term.
 ///
 /// Throws IndexError that names the first target outside 0 ... C - 1, ShapeError, DTypeError, ValueError for
 /// label_smoothing, TapeError for a weight that is tracked.
