@@ -284,7 +284,7 @@ Tensor cross_entropy_of_probabilities(const Tensor& logits, const Tensor& target
   if (options.weight.defined()) q = q * options.weight;
   const Tensor log_p = log_softmax(logits, -1);
   // What cannot be and is not said to be counts for nothing, where 0 times -inf would be NaN.
-  const Tensor losses = -sum(q * masked_fill(log_p, isinf(log_p) & (q == 0.0), 0.0), -1);
+  Tensor losses = -sum(q * masked_fill(log_p, isinf(log_p) & (q == 0.0), 0.0), -1);
   if (options.reduction == Reduction::none) return losses;
   return sum(losses) * share_of(options.reduction, static_cast<double>(losses.numel()));
 }
