@@ -81,15 +81,20 @@ void compare_sides(const Readings& at, double y, Slope& best) {
   const auto straightened = [](const Sides& wide, const Sides& narrow) {
     return Sides{2.0 * narrow.below - wide.below, 2.0 * narrow.above - wide.above};
   };
-  const Sides wide = sides(at.steps - 3);
   const Sides middle = sides(at.steps - 2);
   const Sides narrow = sides(at.steps - 1);
-  const Sides before = straightened(wide, middle);
   const Sides slopes = straightened(middle, narrow);
   const double size = std::max(std::abs(slopes.below), std::abs(slopes.above));
   const double rounding = 8.0 * at.noise * at.family.per_above[at.steps - 1];
   const double hidden = std::max(1e-3 * size, 0.5 * std::abs(best.above - best.below));
   if (best.kink && slopes.gap() <= rounding && rounding > hidden) return;
+  const bool differ = slopes.gap() > rounding && slopes.gap() > 1e-3 * size && narrow.gap() > 0.75 * middle.gap();
+  if (!differ && !best.kink) {  // as everywhere on a smooth function
+    best.below = slopes.below;
+    best.above = slopes.above;
+    return;
+  }
+  const Sides before = straightened(sides(at.steps - 3), middle);
   const auto distance = [](const Sides& a, const Sides& b) {
     return std::max(std::abs(a.below - b.below), std::abs(a.above - b.above));
   };
@@ -98,8 +103,7 @@ void compare_sides(const Readings& at, double y, Slope& best) {
   best.below = slopes.below;
   best.above = slopes.above;
   best.sides_error = error;
-  const bool shrinks = narrow.gap() <= 0.75 * middle.gap() || slopes.gap() <= 0.3 * before.gap();
-  best.kink = slopes.gap() > rounding && slopes.gap() > 1e-3 * size && !shrinks;
+  best.kink = differ && !(slopes.gap() <= 0.3 * before.gap());
 }
 
 /// Whether a difference is more than rounding errors that have grown on the way to the result: a function whose slope
