@@ -215,6 +215,15 @@ void for_chunks(std::span<const Tensor> tensors, std::int64_t steps, const Prepa
 
 constexpr auto kNothingToPrepare = [](std::size_t) {};
 
+/// kernel(tensor, scalars, begin, end) for each chunk: an update, which costs `steps` for an element.
+template <class Tensor, class Scalars>
+void update_chunks(std::span<const Tensor> tensors, std::int64_t steps,
+                   void (*kernel)(const Tensor&, const Scalars&, std::int64_t, std::int64_t), const Scalars& scalars) {
+  for_chunks(
+      tensors, steps, kNothingToPrepare,
+      [&](const Tensor& t, std::int64_t begin, std::int64_t end, std::int64_t) { kernel(t, scalars, begin, end); });
+}
+
 }  // namespace
 
 template <class T>
@@ -230,11 +239,7 @@ void adam_update(std::span<const AdamTensor<T>> tensors, const AdamRule& rule) {
       .root_scale = static_cast<T>(1 / std::sqrt(1 - std::pow(rule.beta2, step))),
       .eps = static_cast<T>(rule.eps),
   };
-  const auto kernel = table<T>().adam;
-  for_chunks(tensors, 4, kNothingToPrepare,
-             [&](const AdamTensor<T>& t, std::int64_t begin, std::int64_t end, std::int64_t) {
-               kernel(t, scalars, begin, end);
-             });
+  update_chunks(tensors, 4, table<T>().adam, scalars);
 }
 
 template <class T>
@@ -244,11 +249,7 @@ void sgd_update(std::span<const SgdTensor<T>> tensors, const SgdRule& rule) {
                            .share = static_cast<T>(rule.gradient_share),
                            .decay = static_cast<T>(rule.weight_decay),
                            .nesterov = rule.nesterov};
-  const auto kernel = table<T>().sgd;
-  for_chunks(tensors, 2, kNothingToPrepare,
-             [&](const SgdTensor<T>& t, std::int64_t begin, std::int64_t end, std::int64_t) {
-               kernel(t, scalars, begin, end);
-             });
+  update_chunks(tensors, 2, table<T>().sgd, scalars);
 }
 
 template <class T>
@@ -259,11 +260,7 @@ void rms_update(std::span<const RmsTensor<T>> tensors, const RmsRule& rule) {
                            .eps = static_cast<T>(rule.eps),
                            .momentum = static_cast<T>(rule.momentum),
                            .decay = static_cast<T>(rule.weight_decay)};
-  const auto kernel = table<T>().rms;
-  for_chunks(tensors, 4, kNothingToPrepare,
-             [&](const RmsTensor<T>& t, std::int64_t begin, std::int64_t end, std::int64_t) {
-               kernel(t, scalars, begin, end);
-             });
+  update_chunks(tensors, 4, table<T>().rms, scalars);
 }
 
 template <class T>

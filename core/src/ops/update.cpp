@@ -40,7 +40,14 @@ void expect_writable(const Tensor& x, const char* what, const char* writer) {
                                  what, to_string(x.shape()), to_string(x.strides())));
 }
 
-/// The same for what an update remembers about a parameter.
+/// Of every term: a parameter that may be written, and a gradient like it.
+void expect_step(const Tensor& parameter, const Tensor& gradient, const char* writer) {
+  expect_floating(parameter, writer);
+  expect_like(parameter, gradient, "gradient", writer);
+  expect_writable(parameter, "parameter", writer);
+}
+
+/// What an update remembers about a parameter: like it, and writable too.
 void expect_state(const Tensor& parameter, const Tensor& state, const char* what, const char* writer) {
   expect_like(parameter, state, what, writer);
   expect_writable(state, what, writer);
@@ -66,92 +73,77 @@ const T* read(const Tensor& x, std::vector<array::Array>& copies) {
   return copies.back().as<T>();
 }
 
-/// Collects what `view` makes of each term of dtype T and hands it to the kernel.
-template <class T, class Term, class View, class Kernel>
+/// Collects what `view`, called with T{}, makes of each term of dtype T and hands it to the kernel: for float and
+/// double.
+template <class Term, class View, class Kernel>
 void run(std::span<const Term> terms, const View& view, const Kernel& kernel) {
-  using Part = decltype(view(terms[0]));
-  static thread_local std::vector<Part> parts;
-  parts.clear();
-  for (const Term& term : terms)
-    if (term.parameter.dtype() == dtype_of<T>()) parts.push_back(view(term));
-  if (!parts.empty()) kernel(std::span<const Part>(parts));
+  std::vector<array::Array> copies;
+  const auto run_as = [&]<class T>(T type) {
+    using Part = decltype(view(type, terms[0], copies));
+    static thread_local std::vector<Part> parts;
+    parts.clear();
+    for (const Term& term : terms)
+      if (term.parameter.dtype() == dtype_of<T>()) parts.push_back(view(type, term, copies));
+    if (!parts.empty()) kernel(std::span<const Part>(parts));
+  };
+  run_as(float{});
+  run_as(double{});
 }
 
 }  // namespace
 
 void adam_update(std::span<const AdamTerm> terms, const AdamRule& rule, const char* writer) {
   for (const AdamTerm& t : terms) {
-    expect_floating(t.parameter, writer);
-    expect_like(t.parameter, t.gradient, "gradient", writer);
-    expect_writable(t.parameter, "parameter", writer);
+    expect_step(t.parameter, t.gradient, writer);
     expect_state(t.parameter, t.m, "running mean", writer);
     expect_state(t.parameter, t.v, "running mean square", writer);
   }
-  std::vector<array::Array> copies;
-  const auto update = [&]<class T>(T) {
-    run<T>(
-        terms,
-        [&](const AdamTerm& t) {
-          return kernels::AdamTensor<T>{.parameter = overwritten<T>(t.parameter, writer),
-                                        .gradient = read<T>(t.gradient, copies),
-                                        .m = overwritten<T>(t.m, writer),
-                                        .v = overwritten<T>(t.v, writer),
-                                        .n = t.parameter.numel()};
-        },
-        [&](auto parts) { kernels::adam_update<T>(parts, rule); });
-  };
-  update(float{});
-  update(double{});
+  run(
+      terms,
+      [&]<class T>(T, const AdamTerm& t, std::vector<array::Array>& copies) {
+        return kernels::AdamTensor<T>{.parameter = overwritten<T>(t.parameter, writer),
+                                      .gradient = read<T>(t.gradient, copies),
+                                      .m = overwritten<T>(t.m, writer),
+                                      .v = overwritten<T>(t.v, writer),
+                                      .n = t.parameter.numel()};
+      },
+      [&]<class T>(std::span<const kernels::AdamTensor<T>> parts) { kernels::adam_update(parts, rule); });
 }
 
 void sgd_update(std::span<const SgdTerm> terms, const SgdRule& rule, const char* writer) {
   for (const SgdTerm& t : terms) {
-    expect_floating(t.parameter, writer);
-    expect_like(t.parameter, t.gradient, "gradient", writer);
-    expect_writable(t.parameter, "parameter", writer);
+    expect_step(t.parameter, t.gradient, writer);
     if (t.velocity.defined()) expect_state(t.parameter, t.velocity, "velocity", writer);
   }
-  std::vector<array::Array> copies;
-  const auto update = [&]<class T>(T) {
-    run<T>(
-        terms,
-        [&](const SgdTerm& t) {
-          return kernels::SgdTensor<T>{.parameter = overwritten<T>(t.parameter, writer),
-                                       .gradient = read<T>(t.gradient, copies),
-                                       .velocity = overwritten_if_any<T>(t.velocity, writer),
-                                       .n = t.parameter.numel()};
-        },
-        [&](auto parts) { kernels::sgd_update<T>(parts, rule); });
-  };
-  update(float{});
-  update(double{});
+  run(
+      terms,
+      [&]<class T>(T, const SgdTerm& t, std::vector<array::Array>& copies) {
+        return kernels::SgdTensor<T>{.parameter = overwritten<T>(t.parameter, writer),
+                                     .gradient = read<T>(t.gradient, copies),
+                                     .velocity = overwritten_if_any<T>(t.velocity, writer),
+                                     .n = t.parameter.numel()};
+      },
+      [&]<class T>(std::span<const kernels::SgdTensor<T>> parts) { kernels::sgd_update(parts, rule); });
 }
 
 void rms_update(std::span<const RmsTerm> terms, const RmsRule& rule, const char* writer) {
   for (const RmsTerm& t : terms) {
-    expect_floating(t.parameter, writer);
-    expect_like(t.parameter, t.gradient, "gradient", writer);
-    expect_writable(t.parameter, "parameter", writer);
+    expect_step(t.parameter, t.gradient, writer);
     expect_state(t.parameter, t.v, "running mean square", writer);
     if (t.mean.defined()) expect_state(t.parameter, t.mean, "running mean", writer);
     if (t.velocity.defined()) expect_state(t.parameter, t.velocity, "velocity", writer);
   }
-  std::vector<array::Array> copies;
-  const auto update = [&]<class T>(T) {
-    run<T>(
-        terms,
-        [&](const RmsTerm& t) {
-          return kernels::RmsTensor<T>{.parameter = overwritten<T>(t.parameter, writer),
-                                       .gradient = read<T>(t.gradient, copies),
-                                       .v = overwritten<T>(t.v, writer),
-                                       .mean = overwritten_if_any<T>(t.mean, writer),
-                                       .velocity = overwritten_if_any<T>(t.velocity, writer),
-                                       .n = t.parameter.numel()};
-        },
-        [&](auto parts) { kernels::rms_update<T>(parts, rule); });
-  };
-  update(float{});
-  update(double{});
+  run(
+      terms,
+      [&]<class T>(T, const RmsTerm& t, std::vector<array::Array>& copies) {
+        return kernels::RmsTensor<T>{.parameter = overwritten<T>(t.parameter, writer),
+                                     .gradient = read<T>(t.gradient, copies),
+                                     .v = overwritten<T>(t.v, writer),
+                                     .mean = overwritten_if_any<T>(t.mean, writer),
+                                     .velocity = overwritten_if_any<T>(t.velocity, writer),
+                                     .n = t.parameter.numel()};
+      },
+      [&]<class T>(std::span<const kernels::RmsTensor<T>> parts) { kernels::rms_update(parts, rule); });
 }
 
 namespace {
