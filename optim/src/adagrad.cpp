@@ -3,7 +3,6 @@
 namespace tapegrad::optim {
 
 Adagrad::Adagrad(const std::vector<ParameterGroup<AdagradOptions>>& groups) : GroupedOptimizer("Adagrad", {"sum"}) {
-  for (const ParameterGroup<AdagradOptions>& group : groups) validate(group.options);
   take(groups);
 }
 

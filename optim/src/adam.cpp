@@ -5,7 +5,6 @@ namespace tapegrad::optim {
 template <AdamDecay decay>
 AdamWith<decay>::AdamWith(const std::vector<ParameterGroup<Options>>& groups)
     : GroupedOptimizer<Options>(decay == AdamDecay::decoupled ? "AdamW" : "Adam", {"m", "v"}) {
-  for (const ParameterGroup<Options>& group : groups) validate(group.options);
   this->take(groups);
 }
 

@@ -9,7 +9,6 @@ constexpr std::size_t kSquare = 0, kMean = 1, kVelocity = 2;  // places of the s
 
 RMSprop::RMSprop(const std::vector<ParameterGroup<RmsPropOptions>>& groups)
     : GroupedOptimizer("RMSprop", {"v", "mean", "velocity"}) {
-  for (const ParameterGroup<RmsPropOptions>& group : groups) validate(group.options);
   take(groups);
 }
 

@@ -5,7 +5,6 @@
 namespace tapegrad::optim {
 
 SGD::SGD(const std::vector<ParameterGroup<SgdOptions>>& groups) : GroupedOptimizer("SGD", {"velocity"}) {
-  for (const ParameterGroup<SgdOptions>& group : groups) validate(group.options);
   take(groups);
 }
 

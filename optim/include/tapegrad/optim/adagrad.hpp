@@ -28,7 +28,7 @@ class Adagrad final : public GroupedOptimizer<AdagradOptions> {
   explicit Adagrad(const std::vector<ParameterGroup<AdagradOptions>>& groups);
 
  private:
-  void validate(const AdagradOptions& options) const;
+  void validate(const AdagradOptions& options) const override;
   std::optional<double> initial_state(int group, std::size_t state) const override;
   void update(int group, std::span<Slot* const> slots) override;
 

@@ -43,7 +43,7 @@ class AdamWith final
  private:
   using Slot = Optimizer::Slot;
 
-  void validate(const Options& options) const;
+  void validate(const Options& options) const override;
   void update(int group, std::span<Slot* const> slots) override;
 
   std::vector<AdamTerm> terms_;  // scratch of update()

@@ -128,13 +128,17 @@ class GroupedOptimizer : public Optimizer {
  protected:
   using Optimizer::Optimizer;
 
+  /// For the constructor of a final class: checks the options of all groups, then takes their parameters over.
   void take(const std::vector<ParameterGroup<Options>>& groups) {
+    for (const ParameterGroup<Options>& group : groups) validate(group.options);
     for (const ParameterGroup<Options>& group : groups) {
       options_.push_back(group.options);
       add_group(group.parameters);
     }
     expect_parameters();
   }
+  /// Throws ValueError for options outside their domain.
+  virtual void validate(const Options& options) const = 0;
 
  private:
   double rate(int group) const final { return options_[static_cast<std::size_t>(group)].lr; }

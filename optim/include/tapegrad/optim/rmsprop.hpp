@@ -32,7 +32,7 @@ class RMSprop final : public GroupedOptimizer<RmsPropOptions> {
   explicit RMSprop(const std::vector<ParameterGroup<RmsPropOptions>>& groups);
 
  private:
-  void validate(const RmsPropOptions& options) const;
+  void validate(const RmsPropOptions& options) const override;
   std::optional<double> initial_state(int group, std::size_t state) const override;
   void update(int group, std::span<Slot* const> slots) override;
 

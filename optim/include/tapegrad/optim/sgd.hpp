@@ -29,7 +29,7 @@ class SGD final : public GroupedOptimizer<SgdOptions> {
   explicit SGD(const std::vector<ParameterGroup<SgdOptions>>& groups);
 
  private:
-  void validate(const SgdOptions& options) const;
+  void validate(const SgdOptions& options) const override;
   std::optional<double> initial_state(int group, std::size_t state) const override;
   void update(int group, std::span<Slot* const> slots) override;
 
