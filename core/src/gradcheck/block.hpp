@@ -23,6 +23,13 @@ struct Matrix {
   double operator()(std::size_t r, std::size_t c) const { return values[r * columns + c]; }
 };
 
+inline Matrix transposed(const Matrix& matrix) {
+  Matrix result(matrix.columns, matrix.rows);
+  for (std::size_t r = 0; r < matrix.rows; ++r)
+    for (std::size_t c = 0; c < matrix.columns; ++c) result(c, r) = matrix(r, c);
+  return result;
+}
+
 /// Numbers of a shape, with a name.
 struct NamedValues {
   std::string name;

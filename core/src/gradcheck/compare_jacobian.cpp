@@ -39,7 +39,7 @@ class BlockComparison {
         i_(part),
         part_(c_.subject.parts[part]),
         y_(c_.subject.outputs),
-        claimed_(c_.claimed[part]),
+        claimed_(transposed(c_.claimed[part])),
         magnitude_(magnitude),
         scale_(largest(claimed_.values)),
         natural_(c_.rounding.natural_scale(part)),
@@ -57,9 +57,10 @@ class BlockComparison {
     c_.judge_vacuity(finding_, i_, evidence_);
     c_.note_what_was_left_out(finding_);
     note_doubt(finding_, part_.single);
+    Matrix numeric = transposed(numeric_);
     if (finding_.verdict == Verdict::wrong)
-      finding_.diagnosis = c_.diagnose_part(i_, numeric_, std::sqrt(squared_error_));
-    c_.numeric.push_back(std::move(numeric_));
+      finding_.diagnosis = c_.diagnose_part(i_, numeric, std::sqrt(squared_error_));
+    c_.numeric.push_back(std::move(numeric));
     c_.report.findings.push_back(std::move(finding_));
   }
 
@@ -87,7 +88,7 @@ class BlockComparison {
     const Line line = line_along(j);
     JudgedLine judged(line, c_.precision, finite_point);
     for (std::size_t o = 0; o < y_.size(); ++o) {
-      const double analytic = claimed_(o, j);
+      const double analytic = claimed_(j, o);
       if (!std::isfinite(y_[o])) continue;
       if (!finite_point && !std::isnan(analytic)) continue;  // masked by an infinity: 0, or any limit
       const double slack = c_.rounding.slack_at(o) / size_;
@@ -116,12 +117,12 @@ class BlockComparison {
 
   void file_element(const JudgedLine& judged, std::size_t o, std::size_t j, const Judgement& judgement) {
     const Slope& slope = judged.slope(o);
-    const double analytic = claimed_(o, j);
+    const double analytic = claimed_(j, o);
     ++c_.report.comparisons;
     evidence_.compared = true;
     evidence_.add(judgement, slope);
     if (std::isfinite(slope.error)) {
-      numeric_(o, j) = slope.value;
+      numeric_(j, o) = slope.value;
       squared_error_ += slope.error * slope.error;
     }
     note_error(finding_.element_errors[j], analytic, numeric_value(slope), scale_);
@@ -144,14 +145,14 @@ class BlockComparison {
   std::size_t i_;
   const Part& part_;
   const Values& y_;
-  const Matrix& claimed_;
+  Matrix claimed_;  // a row for each element, as differences come
   const Values& magnitude_;
   double scale_;    // of the block's derivatives
   double natural_;  // outputs per input
   double size_;     // of the input
   GradcheckFinding finding_;
   Ranking ranking_;
-  Matrix numeric_;
+  Matrix numeric_;              // likewise
   double squared_error_ = 0.0;  // of `numeric_`
   Evidence evidence_;
   int second_looks_ = 0;

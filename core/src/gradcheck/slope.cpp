@@ -121,6 +121,7 @@ bool moves_regardless(const Readings& at) {
 
 /// The sign of a slope that grows at every halving of the step, though not as a jump's does, in proportion; else 0.
 double growth(const Readings& at) {
+  if (at.steps != kSteps) return 0.0;
   double last = 0.0;
   for (std::size_t k = 0; k < at.steps; ++k) {
     const double rise = at.above[k] - at.below[k];
@@ -131,7 +132,7 @@ double growth(const Readings& at) {
     if (k > 0 && !(ratio > 1.1 && ratio < 1.9)) return 0.0;
     last = slope;
   }
-  return at.steps == kSteps ? std::copysign(1.0, last) : 0.0;
+  return std::copysign(1.0, last);
 }
 
 void two_sided(const Readings& at, double y, double epsilon, Slope& best) {
