@@ -19,8 +19,8 @@ ModuleFunction function_of_parameters(Module& module, TensorFunction call, const
     result.names.push_back(name);
   }
   const auto first = static_cast<std::ptrdiff_t>(inputs.size());
-  result.function = [&module, call = std::move(call), first](const std::vector<Tensor>& xs) {
-    const Substitution substitution(module, {xs.begin() + first, xs.end()});
+  result.function = [places = ParameterPlaces(module), call = std::move(call), first](const std::vector<Tensor>& xs) {
+    const Substitution substitution(places, {xs.begin() + first, xs.end()});
     return call({xs.begin(), xs.begin() + first});
   };
   return result;

@@ -250,25 +250,30 @@ Module& Module::operator=(Module&& other) noexcept {
   return *this;
 }
 
-std::vector<Substitutes::Place> Substitution::places(Module& module, const std::vector<Tensor>& tensors) {
-  const ModuleTree tree(module);
-  std::vector<OwnedTensor*> owners;
-  for (const TensorEntry& entry : tree.tensors)
-    if (entry.is_parameter) owners.push_back(entry.owner);
+ParameterPlaces::ParameterPlaces(Module& module) {
+  for (const TensorEntry& entry : ModuleTree(module).tensors)
+    if (entry.is_parameter) owners_.push_back(entry.owner);
+}
+
+std::vector<Substitutes::Place> Substitution::substitutes(const ParameterPlaces& places,
+                                                          const std::vector<Tensor>& tensors) {
+  const std::vector<OwnedTensor*>& owners = places.owners_;
   if (owners.size() != tensors.size())
     throw ShapeError(fmt::format("[substitution] expected {} tensors, one for each parameter, got {}", owners.size(),
                                  tensors.size()));
-  for (std::size_t i = 0; i < owners.size(); ++i)
+  std::vector<Substitutes::Place> substitutes;
+  substitutes.reserve(owners.size());
+  for (std::size_t i = 0; i < owners.size(); ++i) {
     if (owners[i]->shape() != tensors[i].shape())
       throw ShapeError(fmt::format("[substitution] expected a tensor of shape {} for parameter {}, got {}",
                                    to_string(owners[i]->shape()), i, to_string(tensors[i].shape())));
-  std::vector<Substitutes::Place> places;
-  for (std::size_t i = 0; i < owners.size(); ++i) places.push_back({&owners[i]->tensor_, tensors[i]});
-  return places;
+    substitutes.push_back({&owners[i]->tensor_, tensors[i]});
+  }
+  return substitutes;
 }
 
-Substitution::Substitution(Module& module, const std::vector<Tensor>& tensors)
-    : substitutes_(places(module, tensors)) {}
+Substitution::Substitution(const ParameterPlaces& places, const std::vector<Tensor>& tensors)
+    : substitutes_(substitutes(places, tensors)) {}
 
 // ---- summary
 

@@ -39,7 +39,8 @@ struct ModuleFunction {
   std::vector<std::string> names;  ///< "input 0", ... and the parameters' paths
 };
 
-/// call(inputs) is what the module computes. REQUIRES: the module outlives the result, and stays where it is.
+/// call(inputs) is what the module computes. REQUIRES: the module outlives the result, stays where it is and keeps its
+/// parts.
 ModuleFunction function_of_parameters(Module& module, TensorFunction call, const std::vector<Tensor>& inputs);
 
 /// A copy of a module, and what it computes.

@@ -121,23 +121,34 @@ class Module {
   Module& operator=(Module&& other) noexcept;
 
  private:
-  friend class Substitution;
   std::string path_;
   bool training_ = true;
+};
+
+/// Where the parameters of a module stand, for those who substitute them again and again: to look takes longer than a
+/// small layer computes.
+class ParameterPlaces {
+ public:
+  /// REQUIRES: the module outlives this, stays where it is, and keeps its parts.
+  ParameterPlaces(Module& module);
+
+ private:
+  friend class Substitution;
+  std::vector<OwnedTensor*> owners_;
 };
 
 /// While it lives, a module computes with other tensors in the place of its parameters: to differentiate with respect
 /// to them by transforms of functions (grad, hessian, gradcheck), or to try a step without taking it.
 class Substitution {
  public:
-  /// One tensor per entry of module.named_parameters(), in that order. Throws ShapeError for another number or shape.
-  /// A block that is checkpointed meanwhile is swept with the same tensors. REQUIRES: the module outlives this and,
-  /// where a block was checkpointed meanwhile, the tape, and stays where it is; this ends in the thread in which it
-  /// began.
-  Substitution(Module& module, const std::vector<Tensor>& tensors);
+  /// One tensor per entry of module.named_parameters(), in that order: Substitution(module, tensors). Throws ShapeError
+  /// for another number or shape. A block that is checkpointed meanwhile is swept with the same tensors. REQUIRES: the
+  /// module outlives this and, where a block was checkpointed meanwhile, the tape, and stays where it is; this ends in
+  /// the thread in which it began.
+  Substitution(const ParameterPlaces& places, const std::vector<Tensor>& tensors);
 
  private:
-  static std::vector<Substitutes::Place> places(Module& module, const std::vector<Tensor>& tensors);
+  static std::vector<Substitutes::Place> substitutes(const ParameterPlaces& places, const std::vector<Tensor>& tensors);
 
   Substitutes substitutes_;
 };
