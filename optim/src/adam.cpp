@@ -1,10 +1,15 @@
 #include "tapegrad/optim/adam.hpp"
 
 namespace tapegrad::optim {
+namespace {
+
+constexpr std::size_t kM = 0, kV = 1, kVMax = 2;  // places of the states
+
+}  // namespace
 
 template <AdamDecay decay>
 AdamWith<decay>::AdamWith(const std::vector<ParameterGroup<Options>>& groups)
-    : GroupedOptimizer<Options>(decay == AdamDecay::decoupled ? "AdamW" : "Adam", {"m", "v"}) {
+    : GroupedOptimizer<Options>(decay == AdamDecay::decoupled ? "AdamW" : "Adam", {"m", "v", "v_max"}) {
   this->take(groups);
 }
 
@@ -21,12 +26,20 @@ void AdamWith<decay>::validate(const Options& o) const {
 }
 
 template <AdamDecay decay>
+std::optional<double> AdamWith<decay>::initial_state(int group, std::size_t state) const {
+  return state != kVMax || this->options(group).amsgrad ? std::optional(0.0) : std::nullopt;
+}
+
+template <AdamDecay decay>
 void AdamWith<decay>::update(int group, std::span<Slot* const> slots) {
   const Options& o = this->options(group);
   terms_.clear();
   for (const Slot* slot : slots)
-    terms_.push_back(
-        {.parameter = slot->parameter, .gradient = slot->parameter.grad(), .m = slot->state[0], .v = slot->state[1]});
+    terms_.push_back({.parameter = slot->parameter,
+                      .gradient = slot->parameter.grad(),
+                      .m = slot->state[kM],
+                      .v = slot->state[kV],
+                      .v_max = slot->state[kVMax]});
   adam_update(terms_,
               {.lr = o.lr,
                .beta1 = o.betas[0],

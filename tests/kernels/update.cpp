@@ -1,5 +1,6 @@
 #include "kernels/update.hpp"
 
+#include <algorithm>
 #include <boost/mpl/list.hpp>
 
 #include "kernels/reference.hpp"
@@ -24,13 +25,14 @@ Exact exact(const std::vector<T>& v) {
 template <class T>
 struct Problem {
   std::int64_t size = 0;
-  std::vector<T> parameter, m, v;
+  std::vector<T> parameter, m, v, v_max;
 
   Problem() {
     for (const std::int64_t n : kLengths) size += n;
     parameter = normal<T>(size, 1);
     m.resize(parameter.size());
     v.resize(parameter.size());
+    v_max.resize(parameter.size());
   }
   std::vector<T> gradient(unsigned step) const { return normal<T>(size, 100 + step); }
 
@@ -45,13 +47,14 @@ struct Problem {
 };
 
 template <class T>
-std::vector<T> adam_steps(const AdamRule& base, unsigned steps) {
+std::vector<T> adam_steps(const AdamRule& base, unsigned steps, bool amsgrad = false) {
   Problem<T> p;
   for (unsigned step = 1; step <= steps; ++step) {
     const auto g = p.gradient(step);
     std::vector<AdamTensor<T>> tensors;
     p.each([&](std::int64_t s, std::int64_t n) {
-      tensors.push_back({p.parameter.data() + s, g.data() + s, p.m.data() + s, p.v.data() + s, n});
+      T* const v_max = amsgrad ? p.v_max.data() + s : nullptr;
+      tensors.push_back({p.parameter.data() + s, g.data() + s, p.m.data() + s, p.v.data() + s, v_max, n});
     });
     AdamRule settings = base;
     settings.step = step;
@@ -63,42 +66,51 @@ std::vector<T> adam_steps(const AdamRule& base, unsigned steps) {
 template <class T>
 constexpr double kTolerance = (sizeof(T) == 4 ? 8 : 32) * kEpsilon<T>;
 
+/// Four steps beside torch.optim.Adam and AdamW, as their documentation defines them.
+template <class T>
+void check_adam(const AdamRule& s, bool amsgrad) {
+  const Problem<T> p;
+  Exact theta = exact(p.parameter), m(theta.size()), v(theta.size()), v_max(theta.size());
+  const long double lr = s.lr, b1 = s.beta1, b2 = s.beta2, wd = s.weight_decay;
+  for (unsigned step = 1; step <= 4; ++step) {
+    Exact g = exact(p.gradient(step));
+    for (std::size_t i = 0; i < g.size(); ++i) {
+      if (s.decoupled) {
+        theta[i] -= lr * wd * theta[i];
+      } else {
+        g[i] += wd * theta[i];
+      }
+      m[i] = b1 * m[i] + (1 - b1) * g[i];
+      v[i] = b2 * v[i] + (1 - b2) * g[i] * g[i];
+      v_max[i] = std::max(v_max[i], v[i]);
+      const long double mhat = m[i] / (1 - std::pow(b1, static_cast<long double>(step)));
+      const long double vhat = (amsgrad ? v_max[i] : v[i]) / (1 - std::pow(b2, static_cast<long double>(step)));
+      theta[i] -= lr * mhat / (std::sqrt(vhat) + static_cast<long double>(s.eps));
+    }
+  }
+  check_close(adam_steps<T>(s, 4, amsgrad), theta, kTolerance<T>);
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(update)
 
-// torch.optim.Adam and AdamW, as their documentation defines them.
 BOOST_AUTO_TEST_CASE_TEMPLATE(adam_and_adamw, T, Reals) {
+  // A weight decay that float32 holds: where it cancels the first gradient, m / sqrt(v) magnifies its rounding.
+  AdamRule rule{.lr = 0.01, .beta1 = 0.9, .beta2 = 0.98, .eps = 1e-6, .weight_decay = 0.125};
   for (const bool decoupled : {true, false}) {
-    const AdamRule s{
-        .lr = 0.01, .beta1 = 0.9, .beta2 = 0.98, .eps = 1e-6, .weight_decay = 0.125, .decoupled = decoupled};
-    // A weight decay that float32 holds: where it cancels the first gradient, m / sqrt(v) magnifies its rounding.
-    const Problem<T> p;
-    Exact theta = exact(p.parameter), m(theta.size()), v(theta.size());
-    const long double lr = s.lr, b1 = s.beta1, b2 = s.beta2, wd = s.weight_decay;
-    for (unsigned step = 1; step <= 4; ++step) {
-      Exact g = exact(p.gradient(step));
-      for (std::size_t i = 0; i < g.size(); ++i) {
-        if (decoupled) {
-          theta[i] -= lr * wd * theta[i];
-        } else {
-          g[i] += wd * theta[i];
-        }
-        m[i] = b1 * m[i] + (1 - b1) * g[i];
-        v[i] = b2 * v[i] + (1 - b2) * g[i] * g[i];
-        const long double mhat = m[i] / (1 - std::pow(b1, static_cast<long double>(step)));
-        const long double vhat = v[i] / (1 - std::pow(b2, static_cast<long double>(step)));
-        theta[i] -= lr * mhat / (std::sqrt(vhat) + static_cast<long double>(s.eps));
-      }
-    }
-    check_close(adam_steps<T>(s, 4), theta, kTolerance<T>);
+    rule.decoupled = decoupled;
+    check_adam<T>(rule, false);
+    AdamRule forgetful = rule;
+    forgetful.beta2 = 0.5;  // or v hardly ever falls
+    check_adam<T>(forgetful, true);
   }
 }
 
 BOOST_AUTO_TEST_CASE(first_adam_step_is_the_lr) {
   double p = 1, m = 0, v = 0;
   const double g = 123.0;
-  const std::vector<AdamTensor<double>> tensors = {{&p, &g, &m, &v, 1}};
+  const std::vector<AdamTensor<double>> tensors = {{&p, &g, &m, &v, nullptr, 1}};
   adam_update<double>(tensors, {.lr = 0.25, .eps = 0});
   BOOST_TEST(std::fabs(p - 0.75) < 1e-14);
 }
@@ -109,7 +121,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_moment_that_has_faded_is_zero, T, Reals) {
   const std::vector<T> g(4, T(0));
   const std::vector<T> start = {faded, -faded, 2 * faded, nan};
   std::vector<T> p(4, T(1)), m = start, v(4, T(1)), velocity = start;
-  const std::vector<AdamTensor<T>> adam = {{p.data(), g.data(), m.data(), v.data(), 4}};
+  const std::vector<AdamTensor<T>> adam = {{p.data(), g.data(), m.data(), v.data(), nullptr, 4}};
   adam_update<T>(adam, {.beta1 = 0.5});
   const std::vector<SgdTensor<T>> sgd = {{p.data(), g.data(), velocity.data(), 4}};
   sgd_update<T>(sgd, {.momentum = 0.5});

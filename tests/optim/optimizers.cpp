@@ -72,6 +72,7 @@ void read(Options& o, const Attributes& attributes, const std::string& prefix) {
   o.lr = number(attributes, prefix, "lr", o.lr);
   o.eps = number(attributes, prefix, "eps", o.eps);
   o.weight_decay = number(attributes, prefix, "weight_decay", o.weight_decay);
+  o.amsgrad = flag(attributes, prefix, "amsgrad");
 }
 
 /// The fixture's optimiser over weight and bias: in one group, or the bias in a second one.
@@ -105,7 +106,9 @@ const std::vector<std::string> kFixtures = {"sgd",
                                             "adam",
                                             "adam_weight_decay",
                                             "adam_betas_eps",
+                                            "adam_amsgrad",
                                             "adamw",
+                                            "adamw_amsgrad",
                                             "adamw_strong_decay",
                                             "adamw_groups",
                                             "rmsprop",
@@ -182,6 +185,25 @@ BOOST_AUTO_TEST_CASE(adam_in_closed_form) {
     optimizer.step();
     check_close(x, tensor({1.0 - 0.5 * step * 4.0 / 5.0, 1.0 + 0.5 * step * 1.0 / 2.0, 1.0}, {.dtype = float64}));
   }
+}
+
+// After one large gradient and none, what AMSGrad divides by has not shrunk; the state of Adam alone has no such part.
+BOOST_AUTO_TEST_CASE(amsgrad_remembers_the_largest_square) {
+  const auto state_after = [](bool amsgrad) {
+    Tensor x = tensor({1.0}, {.dtype = float64, .requires_grad = true});
+    AdamW optimizer({x}, {.betas = {0.5, 0.5}, .amsgrad = amsgrad});
+    for (const double g : {4.0, 0.0, 0.0}) {
+      x.set_grad(tensor({g}, {.dtype = float64}));
+      optimizer.step();
+    }
+    return optimizer.state_dict();
+  };
+  const NamedTensors state = state_after(true);
+  BOOST_TEST(state.at("parameter.0.v").item() == 2.0);
+  BOOST_TEST(state.at("parameter.0.v_max").item() == 8.0);
+  BOOST_TEST(!state_after(false).contains("parameter.0.v_max"));
+  Tensor x = tensor({1.0}, {.dtype = float64, .requires_grad = true});
+  BOOST_CHECK_EXCEPTION(AdamW({x}).load_state_dict(state), ValueError, says("'parameter.0.v_max'"));
 }
 
 // One gradient alone: v = (1 - alpha) g^2, and the step is lr / sqrt(1 - alpha), whatever g is.
@@ -323,8 +345,8 @@ BOOST_AUTO_TEST_CASE(an_update_that_cannot_be_whole_writes_nothing) {
   const auto of = [](DType dtype) { return ones({2, 2}, {.dtype = dtype}); };
   const Tensor narrow = of(float32), wide = of(float64);
   const Tensor turned = zeros({2, 2}, {.dtype = float64}).transpose(0, 1);
-  const std::vector<AdamTerm> adam = {{narrow, of(float32), zeros_like(narrow), zeros_like(narrow)},
-                                      {wide, of(float64), turned, zeros_like(wide)}};
+  const std::vector<AdamTerm> adam = {{narrow, of(float32), zeros_like(narrow), zeros_like(narrow), {}},
+                                      {wide, of(float64), turned, zeros_like(wide), {}}};
   BOOST_CHECK_EXCEPTION(adam_update(adam, {.step = 1}), ShapeError,
                         says("[adam_update] a running mean of shape [2, 2] has strides [1, 2]: what is written must be "
                              "contiguous"));

@@ -75,13 +75,20 @@ HWY_NOINLINE void adam(const AdamTensor<T>& t, const AdamStep<T>& s, std::int64_
     lanes.fetch_ahead(t.gradient + at);
     lanes.fetch_ahead(t.m + at);
     lanes.fetch_ahead(t.v + at);
+    if (t.v_max) lanes.fetch_ahead(t.v_max + at);
     Vector<T> p = lanes.load(t.parameter + at);
     const Vector<T> g = hn::MulAdd(splat(s.decay), p, lanes.load(t.gradient + at));
     p = hn::Mul(p, splat(s.shrink));
     Vector<T> m = lanes.load(t.m + at);
     m = unless_faded<T>(hn::MulAdd(hn::Sub(g, m), splat(s.beta1_rest), m));
     const Vector<T> v = hn::MulAdd(hn::Mul(g, splat(s.beta2_rest)), g, hn::Mul(lanes.load(t.v + at), splat(s.beta2)));
-    const Vector<T> root = hn::MulAdd(hn::Sqrt(v), splat(s.root_scale), splat(s.eps));
+    Vector<T> square = v;
+    if (t.v_max) {
+      const Vector<T> before = lanes.load(t.v_max + at);
+      square = hn::IfThenElse(hn::Lt(v, before), before, v);  // a NaN stays
+      lanes.store(square, t.v_max + at);
+    }
+    const Vector<T> root = hn::MulAdd(hn::Sqrt(square), splat(s.root_scale), splat(s.eps));
     lanes.store(hn::NegMulAdd(splat(s.rate), hn::Div(m, root), p), t.parameter + at);
     lanes.store(m, t.m + at);
     lanes.store(v, t.v + at);

@@ -15,8 +15,9 @@ template <class T>
 struct AdamTensor {
   T* parameter;
   const T* gradient;
-  T* m;  ///< running mean of the gradient, 0 before the first step
-  T* v;  ///< running mean of its square, 0 before the first step
+  T* m;      ///< running mean of the gradient, 0 before the first step
+  T* v;      ///< running mean of its square, 0 before the first step
+  T* v_max;  ///< the largest v so far, 0 before the first step; null without AMSGrad
   std::int64_t n;
 };
 

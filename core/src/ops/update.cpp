@@ -97,6 +97,7 @@ void adam_update(std::span<const AdamTerm> terms, const AdamRule& rule, const ch
     expect_step(t.parameter, t.gradient, writer);
     expect_state(t.parameter, t.m, "running mean", writer);
     expect_state(t.parameter, t.v, "running mean square", writer);
+    if (t.v_max.defined()) expect_state(t.parameter, t.v_max, "largest mean square", writer);
   }
   run(
       terms,
@@ -105,6 +106,7 @@ void adam_update(std::span<const AdamTerm> terms, const AdamRule& rule, const ch
                                       .gradient = read<T>(t.gradient, copies),
                                       .m = overwritten<T>(t.m, writer),
                                       .v = overwritten<T>(t.v, writer),
+                                      .v_max = overwritten_if_any<T>(t.v_max, writer),
                                       .n = t.parameter.numel()};
       },
       [&]<class T>(std::span<const kernels::AdamTensor<T>> parts) { kernels::adam_update(parts, rule); });

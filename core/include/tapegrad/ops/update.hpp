@@ -19,8 +19,9 @@ namespace tapegrad {
 struct AdamTerm {
   Tensor parameter;
   Tensor gradient;
-  Tensor m;  ///< running mean of the gradient: zeros before the first step
-  Tensor v;  ///< running mean of its square: zeros before the first step
+  Tensor m;      ///< running mean of the gradient: zeros before the first step
+  Tensor v;      ///< running mean of its square: zeros before the first step
+  Tensor v_max;  ///< the largest v so far: zeros before the first step; undefined without AMSGrad
 };
 
 /// Moves every parameter and its running means by the rule.

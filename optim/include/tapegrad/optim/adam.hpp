@@ -2,6 +2,9 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
+#include <optional>
+#include <span>
 #include <type_traits>
 #include <vector>
 
@@ -15,6 +18,7 @@ struct AdamOptions {
   std::array<double, 2> betas = {0.9, 0.999};
   double eps = 1e-8;
   double weight_decay = 0.0;  ///< L2: weight_decay p is added to the gradient
+  bool amsgrad = false;       ///< divides by the largest v so far
 };
 
 struct AdamWOptions {
@@ -22,13 +26,15 @@ struct AdamWOptions {
   std::array<double, 2> betas = {0.9, 0.999};
   double eps = 1e-8;
   double weight_decay = 0.01;  ///< decoupled: p -= lr weight_decay p
+  bool amsgrad = false;        ///< divides by the largest v so far
 };
 
 enum class AdamDecay { in_gradient, decoupled };
 
 /// m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;  p -= lr m^ / (sqrt(v^) + eps), where m^ and v^ are
 /// corrected for their start at 0 (Kingma and Ba, ICLR 2015, algorithm 1). The decoupled decay is that of Loshchilov
-/// and Hutter, ICLR 2019, algorithm 2, scaled by lr as in PyTorch.
+/// and Hutter, ICLR 2019, algorithm 2, scaled by lr as in PyTorch. With amsgrad the largest v so far, "v_max" in the
+/// state, stands in the place of v (Reddi, Kale and Kumar, ICLR 2018, algorithm 2), corrected likewise as in PyTorch.
 template <AdamDecay decay>
 class AdamWith final
     : public GroupedOptimizer<std::conditional_t<decay == AdamDecay::decoupled, AdamWOptions, AdamOptions>> {
@@ -45,6 +51,7 @@ class AdamWith final
 
   void validate(const Options& options) const override;
   void update(int group, std::span<Slot* const> slots) override;
+  std::optional<double> initial_state(int group, std::size_t state) const override;
 
   std::vector<AdamTerm> terms_;  // scratch of update()
 };
