@@ -8,14 +8,14 @@
 namespace norm_study {
 namespace {
 
-constexpr int kSeeds = 5;
+constexpr int kAccuracySeeds = 5;
 
 }  // namespace
 
 /// Pre-norm networks with LayerNorm, BatchNorm and none, on shuffled batches.
 Claim measure_accuracy(Laboratory& laboratory) {
   Claim claim = make_claim(laboratory, "0", "LayerNorm makes a transformer more accurate than BatchNorm");
-  const int seeds = laboratory.seeds(kSeeds);
+  const int seeds = laboratory.seeds(kAccuracySeeds);
   const std::array<Norm, 3> norms{Norm::layer, Norm::batch, Norm::none};
   std::vector<TrainOptions> wanted;
   for (int s = 0; s < seeds; ++s)

@@ -10,7 +10,7 @@ namespace norm_study {
 namespace {
 
 constexpr std::int64_t kSteps = 400;
-constexpr int kSeeds = 3;
+constexpr int kBatchSeeds = 3;
 
 struct Bar {
   double value = 0, low = 0, high = 0;
@@ -97,7 +97,7 @@ std::vector<Chart> ghost_charts(const Laboratory& laboratory, const GhostRuns& r
 /// words. The verdict is on what statistics over 2 words cost against those over 64.
 Claim measure_ghost_batches(Laboratory& laboratory) {
   Claim claim = make_claim(laboratory, "3a", "BatchNorm suffers from small batches");
-  const int seeds = laboratory.seeds(kSeeds);
+  const int seeds = laboratory.seeds(kBatchSeeds);
   const GhostRuns runs = train_ghosts(laboratory, seeds);
   claim.verdict = compare(laboratory, runs.largest(), runs.smallest(), "BatchNorm over 64 words − over 2");
   claim.setup = setup_text(runs.options, seeds);
@@ -139,7 +139,7 @@ Claim measure_ghost_batches(Laboratory& laboratory) {
 Claim measure_bucketing(Laboratory& laboratory) {
   Claim claim = make_claim(laboratory, "3d", "Batches of words of one length hurt BatchNorm more than LayerNorm");
   const std::int64_t steps = laboratory.steps(kSteps);
-  const int seeds = laboratory.seeds(kSeeds);
+  const int seeds = laboratory.seeds(kBatchSeeds);
   const std::array<Norm, 4> norms{Norm::layer, Norm::batch, Norm::batch_unmasked, Norm::none};
   struct Kind {
     Norm norm;

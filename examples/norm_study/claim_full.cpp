@@ -12,7 +12,7 @@
 namespace norm_study {
 namespace {
 
-constexpr int kSeeds = 3;
+constexpr int kFullSeeds = 3;
 constexpr std::int64_t kLongSteps = 6000, kLongBatch = 128;
 
 /// One kind of network of an experiment.
@@ -116,7 +116,7 @@ Claim concluded(Claim claim, const Laboratory& laboratory, const std::vector<Gro
   claim.verdict = std::move(verdict);
   claim.spread = kSpread;
   add_seeds(claim, groups);
-  claim.setup = setup_text(groups[0].kind.options, laboratory.seeds(kSeeds)) + ", " + setup;
+  claim.setup = setup_text(groups[0].kind.options, laboratory.seeds(kFullSeeds)) + ", " + setup;
   claim.sentence = std::move(sentence);
   claim.measurements = table_of(laboratory, groups);
   claim.charts = {bars_of(laboratory, groups, std::move(chart_title))};
@@ -139,7 +139,7 @@ Claim measure_padded_training(Laboratory& laboratory) {
       kinds.back().options.pad_to = length;
     }
   }
-  const auto groups = train_kinds(laboratory, kinds, laboratory.seeds(kSeeds), "padded batches");
+  const auto groups = train_kinds(laboratory, kinds, laboratory.seeds(kFullSeeds), "padded batches");
   const auto loss_of = [&](std::size_t norm) {
     return Treatment{.control = groups[3 + norm].runs, .treated = groups[norm].runs};
   };
@@ -170,7 +170,7 @@ Claim measure_true_batches(Laboratory& laboratory) {
       kinds.back().options.batch = size;
     }
   }
-  const int seeds = laboratory.seeds(kSeeds);
+  const int seeds = laboratory.seeds(kFullSeeds);
   const auto groups = train_kinds(laboratory, kinds, seeds, "true batch sizes");
   const auto loss_at = [&](std::size_t size, std::size_t norm) {
     const std::size_t last = (sizes.size() - 1) * norms.size();
@@ -227,7 +227,7 @@ Claim measure_convergence(Laboratory& laboratory) {
       kinds.back().options.curve_points = 20;
     }
   }
-  const int seeds = laboratory.seeds(kSeeds);
+  const int seeds = laboratory.seeds(kFullSeeds);
   const auto groups = train_kinds(laboratory, kinds, seeds, "2 and 8 layers");
   claim.verdict = compare(laboratory, groups[0].runs, groups[1].runs);
   claim.setup = setup_text(kinds[0].options, seeds) + ", verdict on the accuracy of 8 layers";
@@ -259,7 +259,7 @@ Claim measure_learning_rates(Laboratory& laboratory) {
       kinds.back().options.warmup = 0;
     }
   }
-  const auto groups = train_kinds(laboratory, kinds, laboratory.seeds(kSeeds), "high learning rates");
+  const auto groups = train_kinds(laboratory, kinds, laboratory.seeds(kFullSeeds), "high learning rates");
   return concluded(std::move(claim), laboratory, groups, compare(laboratory, groups[0].runs, groups[1].runs),
                    "no warm-up, verdict at learning rate 0.01", fmt::format("Without warm-up: {}.", list_text(groups)),
                    "Accuracy after training with a high learning rate and no warm-up");
@@ -277,7 +277,7 @@ Claim measure_other_norms(Laboratory& laboratory) {
         {fmt::format("post-norm {}", norm_name(norm)), "post-norm", laboratory.training({.norm = norm}, steps, 0)});
     kinds.back().options.model.norm_first = false;
   }
-  const auto groups = train_kinds(laboratory, kinds, laboratory.seeds(kSeeds), "other normalisations");
+  const auto groups = train_kinds(laboratory, kinds, laboratory.seeds(kFullSeeds), "other normalisations");
   return concluded(std::move(claim), laboratory, groups, compare(laboratory, groups[0].runs, groups[1].runs),
                    "verdict on LayerNorm against its detached form", fmt::format("{}.", list_text(groups)),
                    "Accuracy by normalisation");

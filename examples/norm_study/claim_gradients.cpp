@@ -15,26 +15,26 @@ namespace norm_study {
 namespace tg = tapegrad;
 namespace {
 
-constexpr int kSeeds = 5;
+constexpr int kGradientSeeds = 5;
 constexpr double kExplodes = 10;  // growth over the depths, as a factor
 
-struct Kind {
+struct NetworkKind {
   std::string_view name;
   Norm norm;
   bool norm_first;
   Colour colour;
 };
 
-constexpr std::array<Kind, 5> kKinds{{{"pre-LN", Norm::layer, true, Colour::blue},
-                                      {"post-LN", Norm::layer, false, Colour::green},
-                                      {"pre-BN", Norm::batch, true, Colour::orange},
-                                      {"post-BN", Norm::batch, false, Colour::red},
-                                      {"none", Norm::none, true, Colour::grey}}};
+constexpr std::array<NetworkKind, 5> kNetworkKinds{{{"pre-LN", Norm::layer, true, Colour::blue},
+                                                    {"post-LN", Norm::layer, false, Colour::green},
+                                                    {"pre-BN", Norm::batch, true, Colour::orange},
+                                                    {"post-BN", Norm::batch, false, Colour::red},
+                                                    {"none", Norm::none, true, Colour::grey}}};
 constexpr std::array<std::int64_t, 6> kDepths{2, 4, 6, 8, 10, 12};
 
 /// Norms of the loss gradient at initialisation: at the embedded words, then at each layer's second feed-forward
 /// weight.
-std::vector<double> gradient_norms(const Laboratory& laboratory, const Kind& kind, std::int64_t layers,
+std::vector<double> gradient_norms(const Laboratory& laboratory, const NetworkKind& kind, std::int64_t layers,
                                    int seed_index) {
   ModelOptions options = laboratory.training({.norm = kind.norm}, 1, 0).model;
   options.layers = layers;
@@ -61,14 +61,14 @@ std::vector<double> gradient_norms(const Laboratory& laboratory, const Kind& kin
 using AtDepth = std::vector<std::vector<double>>;  // norms of each seed
 using OfKind = std::vector<AtDepth>;               // at each of kDepths
 
-/// Of each of kKinds; incomplete where the run is interrupted.
+/// Of each of kNetworkKinds; incomplete where the run is interrupted.
 std::vector<OfKind> all_gradient_norms(const Laboratory& laboratory, std::size_t seeds) {
-  std::vector<OfKind> norms(kKinds.size(), OfKind(kDepths.size(), AtDepth(seeds)));
-  run_side_by_side(kKinds.size() * kDepths.size() * seeds, laboratory.threads(), [&](std::size_t job) {
+  std::vector<OfKind> norms(kNetworkKinds.size(), OfKind(kDepths.size(), AtDepth(seeds)));
+  run_side_by_side(kNetworkKinds.size() * kDepths.size() * seeds, laboratory.threads(), [&](std::size_t job) {
     if (console::interrupted()) return;
-    const std::size_t kind = job % kKinds.size(), seed = job / kKinds.size() % seeds;
-    const std::size_t depth = kDepths.size() - 1 - job / kKinds.size() / seeds;  // deepest first
-    norms[kind][depth][seed] = gradient_norms(laboratory, kKinds[kind], kDepths[depth], static_cast<int>(seed));
+    const std::size_t kind = job % kNetworkKinds.size(), seed = job / kNetworkKinds.size() % seeds;
+    const std::size_t depth = kDepths.size() - 1 - job / kNetworkKinds.size() / seeds;  // deepest first
+    norms[kind][depth][seed] = gradient_norms(laboratory, kNetworkKinds[kind], kDepths[depth], static_cast<int>(seed));
   });
   return norms;
 }
@@ -117,7 +117,7 @@ Spread growth_of(const OfKind& norms) {
   return spread_of(ratios, [](double ratio) { return ratio; });
 }
 
-Series empty_series(const Kind& kind) { return {.name = std::string(kind.name), .colour = kind.colour}; }
+Series empty_series(const NetworkKind& kind) { return {.name = std::string(kind.name), .colour = kind.colour}; }
 
 LineChart depth_chart(const std::vector<OfKind>& norms) {
   LineChart chart{.title = "Norm of the loss gradient at the embedding, untrained networks",
@@ -125,8 +125,8 @@ LineChart depth_chart(const std::vector<OfKind>& norms) {
                   .y_label = "norm of the gradient",
                   .x_ticks = {kDepths.begin(), kDepths.end()},
                   .log_y = true};
-  for (std::size_t k = 0; k < kKinds.size(); ++k) {
-    Series series = empty_series(kKinds[k]);
+  for (std::size_t k = 0; k < kNetworkKinds.size(); ++k) {
+    Series series = empty_series(kNetworkKinds[k]);
     series.x = chart.x_ticks;
     for (const Spread& spread : by_depth(norms[k])) add_to(series, spread);
     chart.series.push_back(std::move(series));
@@ -139,9 +139,9 @@ LineChart layer_chart(const std::vector<OfKind>& norms) {
                   .x_label = "layer",
                   .y_label = "norm of the gradient",
                   .log_y = true};
-  for (std::size_t k = 0; k < kKinds.size(); ++k) {
+  for (std::size_t k = 0; k < kNetworkKinds.size(); ++k) {
     const AtDepth& deepest = norms[k].back();
-    Series series = empty_series(kKinds[k]);
+    Series series = empty_series(kNetworkKinds[k]);
     for (std::size_t l = 1; l < deepest.front().size(); ++l) {
       series.x.push_back(static_cast<double>(l));
       add_to(series, spread_of(deepest, [l](const auto& seed) { return seed[l]; }));
@@ -153,8 +153,8 @@ LineChart layer_chart(const std::vector<OfKind>& norms) {
 
 Table depth_table(const std::vector<OfKind>& norms) {
   Table table{{"network", "2 layers", "4", "6", "8", "10", "12", "growth from 2 to 12"}, {}};
-  for (std::size_t k = 0; k < kKinds.size(); ++k) {
-    std::vector<std::string> row{std::string(kKinds[k].name)};
+  for (std::size_t k = 0; k < kNetworkKinds.size(); ++k) {
+    std::vector<std::string> row{std::string(kNetworkKinds[k].name)};
     for (const Spread& spread : by_depth(norms[k])) row.push_back(fmt::format("{:.3g}", spread.mean));
     row.push_back(growth_text(growth_of(norms[k])));
     table.rows.push_back(std::move(row));
@@ -169,7 +169,7 @@ Table depth_table(const std::vector<OfKind>& norms) {
 Claim measure_gradients(Laboratory& laboratory) {
   Claim claim = make_claim(laboratory, "6a",
                            "Normalisation keeps gradients from exploding with depth, LayerNorm and BatchNorm alike");
-  const int seeds = laboratory.seeds(kSeeds);
+  const int seeds = laboratory.seeds(kGradientSeeds);
   const std::vector<OfKind> norms = all_gradient_norms(laboratory, static_cast<std::size_t>(seeds));
   if (console::interrupted()) {
     claim.verdict.detail = "stopped";
@@ -178,10 +178,10 @@ Claim measure_gradients(Laboratory& laboratory) {
 
   std::vector<Spread> growth;
   std::vector<ExactCheck> checks;
-  for (std::size_t k = 0; k < kKinds.size(); ++k) {
+  for (std::size_t k = 0; k < kNetworkKinds.size(); ++k) {
     growth.push_back(growth_of(norms[k]));
-    checks.push_back({fmt::format("{}{} ×", k == 0 ? "growth from 2 to 12 layers, " : "", kKinds[k].name),
-                      growth[k].mean, kKinds[k].norm == Norm::none ? Bound::above : Bound::at_most, kExplodes});
+    checks.push_back({fmt::format("{}{} ×", k == 0 ? "growth from 2 to 12 layers, " : "", kNetworkKinds[k].name),
+                      growth[k].mean, kNetworkKinds[k].norm == Norm::none ? Bound::above : Bound::at_most, kExplodes});
   }
   claim.verdict = exact_verdict(checks, false);
   claim.setup = fmt::format("untrained, 2 to 12 layers, one batch of 64, {} seed{}", seeds, seeds == 1 ? "" : "s");

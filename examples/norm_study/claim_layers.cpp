@@ -17,7 +17,7 @@ namespace norm_study {
 namespace tg = tapegrad;
 namespace {
 
-constexpr double kEpsilon = 1e-5, kTolerance = 1e-5;
+constexpr double kLayerEpsilon = 1e-5, kTolerance = 1e-5;
 constexpr double kClearlyNotNormal = 1e-2;
 
 double largest(const tg::Tensor& x) { return tg::max(tg::abs(x.to(tg::float64))).item(); }
@@ -31,7 +31,7 @@ Deviation deviation(const tg::Tensor& x, const tg::Tensor& y) {
   const tg::VarOptions biased{.correction = 0};
   const tg::Tensor before = tg::var(x.to(tg::float64), 1, biased);
   const tg::Tensor after = tg::var(y.to(tg::float64), 1, biased);
-  return {largest(tg::mean(y.to(tg::float64), 1)), largest(after - before / (before + kEpsilon))};
+  return {largest(tg::mean(y.to(tg::float64), 1)), largest(after - before / (before + kLayerEpsilon))};
 }
 
 /// The valid positions of x [N, L, E] for each feature: [E, valid].

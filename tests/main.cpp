@@ -1,2 +1,2 @@
-#define BOOST_TEST_MODULE program
+#define BOOST_TEST_MODULE tapegrad
 #include <boost/test/unit_test.hpp>
