@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <utility>
+#include <vector>
 
 #include "expect_options.hpp"
 #include "tapegrad/base/error.hpp"
@@ -67,9 +68,12 @@ Tensor MultiHeadAttention::part(const Tensor& x, std::int64_t first, std::int64_
   return linear(x, first == 0 ? q_proj_weight : first == 1 ? k_proj_weight : v_proj_weight, bias);
 }
 
-/// [N, L, E] -> [N, H, L, E / H], without a copy
-Tensor MultiHeadAttention::split_heads(const Tensor& x) const {
-  return transpose(reshape(x, {x.size(0), x.size(1), num_heads_, embed_dim_ / num_heads_}), 1, 2);
+/// `count` projections side by side, [N, L, count E] -> one by one, [N, H, L, E / H], without a copy.
+std::vector<Tensor> MultiHeadAttention::split_heads(const Tensor& x, std::int64_t count) const {
+  const Tensor heads = reshape(x, {x.size(0), x.size(1), count * num_heads_, embed_dim_ / num_heads_});
+  std::vector<Tensor> projections = count == 1 ? std::vector{heads} : chunk(heads, count, 2);
+  for (Tensor& projection : projections) projection = transpose(projection, 1, 2);
+  return projections;
 }
 
 /// [N, H, L, E / H] -> [N, L, E]; without a copy from scaled_dot_product_attention
@@ -88,16 +92,16 @@ MultiHeadAttention::Heads MultiHeadAttention::project(const Tensor& query, const
         "[MultiHeadAttention] expected query [N, Lq, {}], key [N, Lk, {}] and value [N, Lk, {}], got {}, {} and {}",
         embed_dim_, key_dim_, value_dim_, to_string(query.shape()), to_string(key.shape()), to_string(value.shape())));
   const bool one_memory = query.impl() == key.impl() && key.impl() == value.impl() && !projects_apart();
-  if (!one_memory) return {split_heads(part(query, 0, 1)), project(key, value)};
-  const std::vector<Tensor> all = chunk(part(query, 0, 3), 3, 2);
-  return {split_heads(all[0]), {split_heads(all[1]), split_heads(all[2])}};
+  if (!one_memory) return {split_heads(part(query, 0, 1), 1).front(), project(key, value)};
+  const std::vector<Tensor> all = split_heads(part(query, 0, 3), 3);
+  return {all[0], {all[1], all[2]}};
 }
 
 AttentionCache MultiHeadAttention::project(const Tensor& key, const Tensor& value) const {
   if (key.impl() != value.impl() || projects_apart())
-    return {split_heads(part(key, 1, 1)), split_heads(part(value, 2, 1))};
-  const std::vector<Tensor> both = chunk(part(key, 1, 2), 2, 2);
-  return {split_heads(both[0]), split_heads(both[1])};
+    return {split_heads(part(key, 1, 1), 1).front(), split_heads(part(value, 2, 1), 1).front()};
+  const std::vector<Tensor> both = split_heads(part(key, 1, 2), 2);
+  return {both[0], both[1]};
 }
 
 Tensor MultiHeadAttention::attend(const Heads& heads, const Mask& mask) const {
@@ -152,7 +156,7 @@ Tensor MultiHeadAttention::recall(const Tensor& query, const AttentionCache& cac
     throw ShapeError(
         fmt::format("[MultiHeadAttention] expected query [N, Lq, {}], got {}", embed_dim_, to_string(query.shape())));
   expect_cache_for(query, cache);
-  return attend({split_heads(part(query, 0, 1)), cache}, mask);
+  return attend({split_heads(part(query, 0, 1), 1).front(), cache}, mask);
 }
 
 namespace {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "tapegrad/nn/linear.hpp"
 #include "tapegrad/nn/module.hpp"
@@ -85,7 +86,7 @@ class MultiHeadAttention : public Module {
   /// Throws ShapeError or DTypeError unless the cache is one of this attention for a batch as large as x's [N, L, E].
   void expect_cache_for(const Tensor& x, const AttentionCache& cache) const;
   Tensor part(const Tensor& x, std::int64_t first, std::int64_t count) const;
-  Tensor split_heads(const Tensor& x) const;
+  std::vector<Tensor> split_heads(const Tensor& x, std::int64_t count) const;
   Tensor merge_heads(const Tensor& y) const;
 
   bool projects_apart() const { return key_dim_ != embed_dim_ || value_dim_ != embed_dim_; }
