@@ -67,15 +67,15 @@ HWY_INLINE Vector<T> unless_faded(Vector<T> moment) {
   return hn::IfThenZeroElse(hn::Lt(hn::Abs(moment), splat(kFaded<T>)), moment);
 }
 
-template <class T>
-HWY_NOINLINE void adam(const AdamTensor<T>& t, const AdamStep<T>& s, std::int64_t begin, std::int64_t end) {
+template <class T, bool kAmsGrad>
+HWY_INLINE void adam_steps(const AdamTensor<T>& t, const AdamStep<T>& s, std::int64_t begin, std::int64_t end) {
   each_vector<T>(end - begin, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
     const std::int64_t at = begin + i;
     lanes.fetch_ahead(t.parameter + at);
     lanes.fetch_ahead(t.gradient + at);
     lanes.fetch_ahead(t.m + at);
     lanes.fetch_ahead(t.v + at);
-    if (t.v_max) lanes.fetch_ahead(t.v_max + at);
+    if constexpr (kAmsGrad) lanes.fetch_ahead(t.v_max + at);
     Vector<T> p = lanes.load(t.parameter + at);
     const Vector<T> g = hn::MulAdd(splat(s.decay), p, lanes.load(t.gradient + at));
     p = hn::Mul(p, splat(s.shrink));
@@ -83,7 +83,7 @@ HWY_NOINLINE void adam(const AdamTensor<T>& t, const AdamStep<T>& s, std::int64_
     m = unless_faded<T>(hn::MulAdd(hn::Sub(g, m), splat(s.beta1_rest), m));
     const Vector<T> v = hn::MulAdd(hn::Mul(g, splat(s.beta2_rest)), g, hn::Mul(lanes.load(t.v + at), splat(s.beta2)));
     Vector<T> square = v;
-    if (t.v_max) {
+    if constexpr (kAmsGrad) {
       const Vector<T> before = lanes.load(t.v_max + at);
       square = hn::IfThenElse(hn::Lt(v, before), before, v);  // a NaN stays
       lanes.store(square, t.v_max + at);
@@ -93,6 +93,15 @@ HWY_NOINLINE void adam(const AdamTensor<T>& t, const AdamStep<T>& s, std::int64_
     lanes.store(m, t.m + at);
     lanes.store(v, t.v + at);
   });
+}
+
+template <class T>
+HWY_NOINLINE void adam(const AdamTensor<T>& t, const AdamStep<T>& s, std::int64_t begin, std::int64_t end) {
+  if (t.v_max) {
+    adam_steps<T, true>(t, s, begin, end);
+  } else {
+    adam_steps<T, false>(t, s, begin, end);
+  }
 }
 
 template <class T>
