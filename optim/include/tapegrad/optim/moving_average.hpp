@@ -1,0 +1,56 @@
+// Averages of a model's parameters over its training: they often do better than the last values.
+//
+//   optim::MovingAverage average(model.parameters());
+//   ...                                                           // in each step:
+//   optimizer.step();
+//   average.update();
+//   ...                                                           // to evaluate:
+//   const nn::Substitution averaged(model, average.tensors());    // while it lives, the model has the averages
+//
+// Buffers, such as the running statistics of a batch norm, are the model's own.
+//
+// Thread safety: one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "tapegrad/tape/named_tensors.hpp"
+#include "tapegrad/tape/tensor.hpp"
+
+namespace tapegrad::optim {
+
+struct MovingAverageOptions {
+  double decay = 0.999;  ///< what an average keeps of itself in an update
+  /// Early updates keep less, (1 + n) / (10 + n) of the n-th where that is smaller than `decay`, so that the first
+  /// values, which are drawn at random, are forgotten soon.
+  bool warm_up = true;
+};
+
+/// average = decay average + (1 - decay) p: Polyak and Juditsky, "Acceleration of stochastic approximation by
+/// averaging", SIAM J. Control and Optimization 30, 1992, with weights that fall off exponentially.
+class MovingAverage {
+ public:
+  /// Begins with copies of the parameters' values. Throws ValueError for a decay outside [0, 1) and for an undefined
+  /// tensor, DTypeError for one that is not floating.
+  explicit MovingAverage(const std::vector<Tensor>& parameters, const MovingAverageOptions& options = {});
+
+  /// Takes the parameters' values in, unrecorded. An average has its parameter's dtype, also when that is converted.
+  void update();
+  /// One for each parameter, in their order; the same tensors until one is converted or a state is loaded.
+  const std::vector<Tensor>& tensors() const { return averages_; }
+
+  /// "updates", and "average.3" for each parameter. Handles, not copies.
+  NamedTensors state_dict() const;
+  /// Copies a state in, converted to the parameters' dtypes. Throws ValueError for a name that is missing or does not
+  /// fit, ShapeError for another shape, DTypeError for an average that is not floating; then nothing has changed.
+  void load_state_dict(const NamedTensors& state);
+
+ private:
+  MovingAverageOptions options_;
+  std::vector<Tensor> parameters_;
+  std::vector<Tensor> averages_;
+  std::int64_t updates_ = 0;
+};
+
+}  // namespace tapegrad::optim
