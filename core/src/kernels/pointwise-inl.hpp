@@ -95,6 +95,7 @@ class InputRow {
   /// Elements i ... i + count - 1 in the first lanes; the other lanes hold a value that is safe to compute with.
   HWY_INLINE Lanes<D> load(std::size_t i, std::size_t count) const {
     if (step_ == 0) return hn::Load(D(), data_);
+    if (count == 1) return hn::Set(D(), data_[i]);
     return load_first(D(), count, data_ + i);
   }
 
@@ -109,10 +110,15 @@ HWY_INLINE void store(Lanes<D> value, hn::TFromD<D>* to) {
   hn::StoreU(value.v, D(), to);
 }
 
-/// The first `count` lanes alone.
+/// The first `count` lanes alone. A single one is written, and read by InputRow, as a number: what a masked store has
+/// written reaches a load that follows only through the cache, and of small tensors it is read at once.
 template <class D>
 HWY_INLINE void store(Lanes<D> value, hn::TFromD<D>* to, std::size_t count) {
-  store_first(value.v, D(), count, to);
+  if (count == 1) {
+    *to = hn::GetLane(value.v);
+  } else {
+    store_first(value.v, D(), count, to);
+  }
 }
 
 /// Calls step(i, count...) for each full vector, without a count, and once for the tail, with it. Step gives the lanes
@@ -222,6 +228,7 @@ struct BinarySlope {
 template <class Formula, class T>
 void unary_forward(const void* formula, const void* x_data, void* y, std::int64_t n) {
   using D = hn::ScalableTag<T>;
+  HWY_ASSUME(x_data != nullptr);
   const InputRow<D> x(x_data, 1);
   for_each_vector<D>(UnaryValue<Formula, D>{formula_from<Formula>(formula), x}, y, n);
 }
@@ -230,6 +237,7 @@ template <class Formula, class T>
 void unary_backward(const void* formula, const void* x_data, const void* y_data, const void* dy_data, void* dx,
                     std::int64_t n) {
   using D = hn::ScalableTag<T>;
+  HWY_ASSUME(dy_data != nullptr);
   const InputRow<D> x(x_data, 1), y(y_data, 1), dy(dy_data, 1);
   for_each_vector<D>(UnarySlope<Formula, D>{formula_from<Formula>(formula), x, y, dy}, dx, n);
 }
@@ -238,6 +246,7 @@ template <class Formula, class T>
 void binary_forward(const void* formula, const void* a_data, int a_step, const void* b_data, int b_step, void* y,
                     std::int64_t n) {
   using D = hn::ScalableTag<T>;
+  HWY_ASSUME(a_data != nullptr && b_data != nullptr);
   const InputRow<D> a(a_data, a_step), b(b_data, b_step);
   for_each_vector<D>(BinaryValue<Formula, D>{formula_from<Formula>(formula), a, b}, y, n);
 }
@@ -246,6 +255,7 @@ template <class Formula, class T>
 void binary_backward(const void* formula, const void* a_data, int a_step, const void* b_data, int b_step,
                      const void* y_data, const void* dy_data, void* da, void* db, std::int64_t n) {
   using D = hn::ScalableTag<T>;
+  HWY_ASSUME(dy_data != nullptr);
   const Formula f = formula_from<Formula>(formula);
   const InputRow<D> a(a_data, a_step), b(b_data, b_step), y(y_data, 1), dy(dy_data, 1);
   if (da != nullptr) for_each_vector<D>(BinarySlope<Formula, D, true>{f, a, b, y, dy}, da, n);
