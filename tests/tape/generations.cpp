@@ -1,7 +1,22 @@
+#include <memory>
+
 #include "tape_test.hpp"
+#include "tapegrad/array/memory.hpp"
 
 using namespace tapegrad;
 using namespace tapegrad::test;
+
+namespace {
+
+/// x twice, kept beside a state that has a destructor.
+struct HoldsState : Op<HoldsState> {
+  static constexpr std::string_view name = "holds_state";
+  std::shared_ptr<const double> state;
+  Tensor forward(const Tensor& x) const { return *state * x; }
+  Tensor vjp(const Saved&, const Tensor& dy) const { return *state * dy; }
+};
+
+}  // namespace
 
 BOOST_AUTO_TEST_SUITE(generations)
 
@@ -56,6 +71,31 @@ BOOST_AUTO_TEST_CASE(decision_02_consuming_starts_a_generation) {
   const Tensor next = mul(x, y.detach());  // carried over on purpose
   tape.backward(next);
   BOOST_TEST(x.grad().item() == 15.0);
+}
+
+BOOST_AUTO_TEST_CASE(consuming_releases_all_that_nodes_hold) {
+  const Tensor x = leaf({3.0});
+  HoldsState op;
+  op.state = std::make_shared<const double>(2.0);
+  const auto twice = [&op](const Tensor& t) { return apply(op, t); };
+  const std::size_t before = memory_statistics().bytes_in_use;
+  {
+    Tape tape;
+    const auto record = [&] {
+      const Tensor middle = twice(square(twice(x)));
+      square(twice(middle) * leaf({1.0}));  // which no sweep of `middle` sees
+      return middle;
+    };
+    BOOST_TEST(tape.gradient(record(), x).item() == 48.0);
+    BOOST_TEST(op.state.use_count() == 1);
+    BOOST_TEST(tape.gradient(record(), x, {.retain = true}).item() == 48.0);
+    BOOST_TEST(op.state.use_count() == 4);
+    tape.clear();
+    BOOST_TEST(op.state.use_count() == 1);
+    record();
+  }
+  BOOST_TEST(op.state.use_count() == 1);
+  BOOST_TEST(memory_statistics().bytes_in_use == before);
 }
 
 BOOST_AUTO_TEST_CASE(decision_02_a_tensor_of_another_tape_is_stale) {

@@ -102,8 +102,7 @@ std::uint32_t TapeImpl::append_leaf(const Tensor& x) {
   new (node->outputs) OutputMeta{x.shape(), x.dtype()};
   new (node->saved) SavedSlot{std::move(leaf), array_of(x).storage->version(), 0, SavedSlot::Kind::output};
   node->saved_count = 1;
-  nodes.push_back(node);
-  ++slots;
+  append(*node);
   return node->position;
 }
 
@@ -228,14 +227,14 @@ void TapeImpl::record(const OpCall& call, Edge* first_edge, std::uint64_t wanted
     some_recompute = true;
   }
   if (some_recompute) drop_what_comes_again(*node);
-  slots += static_cast<std::uint32_t>(outputs.size());
-  nodes.push_back(node);
+  append(*node);
 }
 
 void TapeImpl::consume() {
+  // A sweep has released nearly all, and of a long tape has seen the top last: its nodes have left the near caches.
   for (Node* node : nodes) {
-    if (node->saved_count > 0) release_saved(*node);
-    if (node->table != nullptr && node->table->destroy != nullptr) node->table->destroy(const_cast<void*>(node->state));
+    if (unreleased == 0) break;
+    release(*node);
   }
   nodes.clear();
   slots = 0;
@@ -258,8 +257,7 @@ void TapeImpl::truncate(std::size_t size) {
   for (std::size_t i = size; i < nodes.size(); ++i) {
     Node& node = *nodes[i];
     leaf = leaf || node.is_leaf();
-    release_saved(node);
-    if (node.table != nullptr && node.table->destroy != nullptr) node.table->destroy(const_cast<void*>(node.state));
+    release(node);
   }
   nodes.resize(size);
   ++era;

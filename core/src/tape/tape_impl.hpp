@@ -116,9 +116,11 @@ struct TapeImpl {
   const Node& node_of(const Tensor& x, const char* what) const;
   /// Releases every node and starts the next generation.
   void consume();
-  static void release_saved(Node& node) {
+  void release_saved(Node& node) {
+    if (node.saved_count == 0) return;
     std::destroy_n(node.saved, node.saved_count);
     node.saved_count = 0;
+    --unreleased;
   }
   /// Takes the nodes from position `size` on off the tape again; tensors recorded there are stale from then on.
   void truncate(std::size_t size);
@@ -148,7 +150,8 @@ struct TapeImpl {
   std::uint32_t era = 0;                   // how often nodes have been taken off
   std::uint32_t undisturbed = UINT32_MAX;  // in this generation, none below this position
   std::uint32_t slots = 0;
-  bool some_recompute = false;  // of the nodes
+  bool some_recompute = false;   // of the nodes
+  std::uint64_t unreleased = 0;  // lists of saved tensors, and states of ops that have a destructor
   LeafMap leaves;
   std::vector<std::string> scopes{""};
   std::vector<StudyValues> study;                                      // by position, in study mode
@@ -169,6 +172,20 @@ struct TapeImpl {
                   std::size_t saved);
   /// Makes room for more nodes.
   [[gnu::noinline]] void make_room();
+  /// Appends a node that is complete.
+  void append(Node& node) {
+    if (node.saved_count > 0) ++unreleased;
+    if (!node.is_leaf() && node.table->destroy != nullptr) ++unreleased;
+    slots += node.output_count;
+    nodes.push_back(&node);
+  }
+  /// Releases all that a node holds; it is no more to be used then.
+  void release(Node& node) {
+    release_saved(node);
+    if (node.is_leaf() || node.table->destroy == nullptr) return;
+    node.table->destroy(const_cast<void*>(node.state));
+    --unreleased;
+  }
   /// Keeps where a node was recorded, and what it has read and given.
   [[gnu::noinline]] void keep_for_study(Node& node, const OpCall& call);
   /// Whether what can be made again need not be kept: a tape that is studied, and tangents, want it at hand.
