@@ -71,7 +71,7 @@ struct Before {
 };
 
 /// Takes off a tape again what an op that fails has put there: its nodes, and leaves that it was the first to use.
-[[gnu::cold]] void restore(TapeImpl& tape, Before before) {
+[[gnu::cold]] void restore(TapeImpl& tape, const Before& before) {
   if (tape.generation != before.generation) return;  // it has been swept or cleared since
   tape.truncate(before.size);
   tape.arena.rewind(before.room);
