@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(consuming_releases_all_that_nodes_hold) {
   {
     Tape tape;
     const auto record = [&] {
-      const Tensor middle = twice(square(twice(x)));
+      Tensor middle = twice(square(twice(x)));
       square(twice(middle) * leaf({1.0}));  // which no sweep of `middle` sees
       return middle;
     };
