@@ -95,7 +95,7 @@ class InputRow {
   /// Elements i ... i + count - 1 in the first lanes; the other lanes hold a value that is safe to compute with.
   HWY_INLINE Lanes<D> load(std::size_t i, std::size_t count) const {
     if (step_ == 0) return hn::Load(D(), data_);
-    if (count == 1) return hn::Set(D(), data_[i]);
+    if (HWY_LIKELY(count == 1)) return hn::Set(D(), data_[i]);
     return load_first(D(), count, data_ + i);
   }
 
@@ -114,7 +114,7 @@ HWY_INLINE void store(Lanes<D> value, hn::TFromD<D>* to) {
 /// written reaches a load that follows only through the cache, and of small tensors it is read at once.
 template <class D>
 HWY_INLINE void store(Lanes<D> value, hn::TFromD<D>* to, std::size_t count) {
-  if (count == 1) {
+  if (HWY_LIKELY(count == 1)) {
     *to = hn::GetLane(value.v);
   } else {
     store_first(value.v, D(), count, to);
