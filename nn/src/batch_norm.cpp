@@ -117,6 +117,11 @@ struct BatchNormEntry {
                BatchNorm(4)(ones({2, 5}));
              },
              "[BatchNorm] expected [.., 4], got [2, 5]"},
+            {"channels first",
+             [] {
+               BatchNorm(4)(ones({2, 4, 5}));
+             },
+             "[BatchNorm] expected [.., 4], got [2, 4, 5]: features stand last here, where transpose(x, 1, 2) brings"},
             {"another dtype",
              [] {
                BatchNorm(4)(ones({2, 4}, {.dtype = float64}));

@@ -34,8 +34,11 @@ void make_affine(const Options& options, std::int64_t features, Parameter& weigh
 /// Throws ShapeError for another width: without a weight nothing else would notice it.
 inline void expect_features(const char* layer, const Tensor& x, std::int64_t features) {
   expect_defined(layer, x);
-  if (x.dim() < 1 || x.size(-1) != features)
-    throw ShapeError(fmt::format("[{}] expected [.., {}], got {}", layer, features, to_string(x.shape())));
+  if (x.dim() >= 1 && x.size(-1) == features) return;
+  const bool channels_first = x.dim() == 3 && x.size(1) == features;
+  throw ShapeError(
+      fmt::format("[{}] expected [.., {}], got {}{}", layer, features, to_string(x.shape()),
+                  channels_first ? ": features stand last here, where transpose(x, 1, 2) brings channels" : ""));
 }
 
 /// For the catalogue: x [448, 64], as of 64 words of 7 letters.
