@@ -41,6 +41,9 @@ void Saved::release_input(int i) const {
   for (SavedSlot& slot : std::span(node_->saved, node_->saved_count))
     if (slot.kind == SavedSlot::Kind::input && slot.index == i && slot.comes_again) slot.tensor = Tensor();
 }
+bool Saved::carries_gradient_of(int i) const {
+  return node_ == nullptr ? carries_gradient(run_->inputs[i]) : node_->edges[i].tracked();
+}
 int Saved::inputs() const { return node_ == nullptr ? run_->inputs.size() : static_cast<int>(node_->edge_count); }
 
 Tensor GradientSink::accumulate_into(int i) {
@@ -74,3 +77,20 @@ const Shape& Saved::output_shape(int i) const {
 }
 
 }  // namespace tapegrad
+
+namespace tapegrad::engine {
+
+void expect_gradient_of_each(std::string_view op, const Saved& saved, std::size_t given) {
+  const auto count = static_cast<std::size_t>(saved.inputs());
+  const auto fail = [&](std::string_view what) {
+    throw TapeError(fmt::format("[{}] its reverse rule gave {} gradient{} for {} input{}{}", op, given,
+                                given == 1 ? "" : "s", count, count == 1 ? "" : "s", what));
+  };
+  if (given > count) fail("");
+  for (std::size_t i = given; i < count; ++i) {
+    if (saved.wants(static_cast<int>(i)))
+      fail(fmt::format(": input {} wants one too (an undefined tensor says that it is zero)", i));
+  }
+}
+
+}  // namespace tapegrad::engine

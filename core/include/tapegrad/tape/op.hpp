@@ -20,7 +20,8 @@
 // vjp(s, dy)
 //   The reverse rule, linear in dy, out of differentiable operations on s.input(i), s.output(i) and dy.
 //   For N outputs dy is Cotangents, of which undefined ones are zero.
-//   Returns a Tensor, or std::array / std::vector with one for each input; undefined means zero.
+//   Returns a Tensor, or std::array / std::vector with one for each input; undefined means zero. Inputs at the end
+//   that carry no gradient (indices) may be left out.
 //   A gradient may have a shape that broadcasts with its input's: the engine brings it to the input's.
 //
 // fused_vjp(s, dy, sink)
@@ -166,9 +167,12 @@ class Saved {
   /// Says that the rule reads input i no more: if it was recomputed for the rule, its memory is free from here on.
   void release_input(int i) const;
   /// Whether a gradient of input i is asked for: compute no other.
-  bool wants(int i) const { return wants_(i); }
+  bool wants(int i) const { return wants_(i) && (i < 64 || carries_gradient_of(i)); }
 
  private:
+  /// For an input beyond those that Wants tells apart.
+  bool carries_gradient_of(int i) const;
+
   const Node* node_ = nullptr;
   const Run* run_ = nullptr;  // where there is no node
   Wants wants_;
@@ -293,11 +297,32 @@ void put(std::array<Tensor, N>&& results, std::span<Tensor> out, std::string_vie
 /// Throws TapeError unless there are as many results as the op said, and one or more.
 void put(std::vector<Tensor>&& results, std::span<Tensor> out, std::string_view op);
 
-inline void give(GradientSink& sink, Tensor&& gradient) { sink.add(0, std::move(gradient)); }
-template <class Range>
-requires(!std::same_as<std::remove_cvref_t<Range>, Tensor>) void give(GradientSink& sink, Range&& gradients) {
-  int i = 0;
-  for (Tensor& g : gradients) sink.add(i++, std::move(g));
+/// How many gradients a reverse rule of this type of result gives; as many as it likes for a std::vector.
+template <class Result>
+inline constexpr int kGradients = kAnyNumber;
+template <>
+inline constexpr int kGradients<Tensor> = 1;
+template <std::size_t N>
+inline constexpr int kGradients<std::array<Tensor, N>> = static_cast<int>(N);
+
+/// Throws TapeError where a reverse rule that gave the gradients of so many inputs, the first, has left out one that
+/// wants a gradient, or gave more than there are inputs.
+void expect_gradient_of_each(std::string_view op, const Saved& saved, std::size_t given);
+
+/// Hands the engine what a reverse rule gave. That it is one for each input is known when the op is compiled, where the
+/// types say it, and counted elsewhere.
+template <class O, int Arity, class Result>
+void give(GradientSink& sink, const Saved& saved, Result&& gradients) {
+  constexpr int kGiven = kGradients<Result>;
+  static_assert(kGiven <= Arity || Arity == kAnyNumber, "vjp gives more gradients than the op has inputs");
+  std::span<Tensor> each;
+  if constexpr (std::same_as<Result, Tensor>) {
+    each = {&gradients, 1};
+  } else {
+    each = gradients;
+  }
+  if constexpr (kGiven == kAnyNumber || kGiven != Arity) expect_gradient_of_each(O::name, saved, each.size());
+  for (std::size_t i = 0; i < each.size(); ++i) sink.add(static_cast<int>(i), std::move(each[i]));
 }
 
 template <class O, int Arity>
@@ -309,9 +334,9 @@ struct TableOf {
   }
   static void vjp(const void* op, const Saved& s, Cotangents dys, GradientSink& sink) {
     if constexpr (requires { self(op).vjp(s, dys[0]); }) {
-      give(sink, self(op).vjp(s, dys[0]));
+      give<O, Arity>(sink, s, self(op).vjp(s, dys[0]));
     } else if constexpr (requires { self(op).vjp(s, dys); }) {
-      give(sink, self(op).vjp(s, dys));
+      give<O, Arity>(sink, s, self(op).vjp(s, dys));
     }
   }
   static void fused_vjp(const void* op, const Saved& s, Cotangents dys, GradientSink& sink) {
@@ -421,13 +446,15 @@ auto apply(const O& op, const Ts&... inputs) {
   return engine::apply<O, static_cast<int>(sizeof...(Ts))>(op, Inputs(in.data(), in.size()));
 }
 
-/// The same for an op that takes any number of inputs.
-template <class O>
-auto apply(const O& op, const std::vector<Tensor>& inputs) {
+/// The same for an op that takes any number of inputs. (Its arguments are those of std::apply, which a call with a
+/// std::vector finds too: of two that fit alike, the one that asks for more is taken.)
+template <class O, class List>
+requires std::same_as<std::remove_cvref_t<List>, std::vector<Tensor>>
+auto apply(O&& op, List&& inputs) {
   std::vector<const Tensor*> in;
   in.reserve(inputs.size());
   for (const Tensor& t : inputs) in.push_back(&t);
-  return engine::apply<O, engine::kAnyNumber>(op, Inputs(in.data(), in.size()));
+  return engine::apply<std::remove_cvref_t<O>, engine::kAnyNumber>(op, Inputs(in.data(), in.size()));
 }
 
 }  // namespace tapegrad
