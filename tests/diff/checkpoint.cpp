@@ -268,6 +268,22 @@ BOOST_AUTO_TEST_CASE(a_failing_block_leaves_the_tape_as_it_was) {
   BOOST_TEST(x.grad().to_vector<float>()[1] == 2.0F);
 }
 
+BOOST_AUTO_TEST_CASE(a_block_cannot_clear_the_tape_that_records_it) {
+  Tensor x = num(3.0).set_requires_grad(true);
+  Tape tape;
+  const Tensor y = x * 2.0;
+  Tensor later;
+  const auto block = [&](const Tensor& a) {
+    tape.clear();
+    later = x * x * x * x * x;
+    return a.detach() * x;
+  };
+  BOOST_CHECK_EXCEPTION(tapegrad::checkpoint(block, y), TapeError,
+                        test::says("[checkpoint] its block swept or cleared the tape that records it"));
+  // What was recorded afterwards is none of the block's.
+  BOOST_TEST(tape.gradient(later, x).item() == 5.0 * 81.0);
+}
+
 BOOST_AUTO_TEST_CASE(without_a_tape_the_block_just_runs) {
   BOOST_TEST(tapegrad::checkpoint([](const Tensor& a) { return a * a; }, num(3.0)).item() == 9.0);
 }

@@ -14,6 +14,7 @@
 #include "tape/recorder.hpp"
 #include "tape/sweep.hpp"
 #include "tape/tape_impl.hpp"
+#include "tape/tape_mark.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/random.hpp"
 #include "tapegrad/tape/parameter_support.hpp"
@@ -97,24 +98,17 @@ class InBlock {
   bool before_;
 };
 
-/// Takes what was recorded since off the tape again.
-class Pop {
+/// While it lives, a tape may be recorded on: what was is taken off again.
+class Aside {
  public:
-  explicit Pop(TapeImpl& tape)
-      : tape_(tape), generation_(tape.generation), size_(tape.nodes.size()), room_(tape.arena.mark()) {}
-  Pop(const Pop&) = delete;
-  Pop& operator=(const Pop&) = delete;
-  ~Pop() {
-    tape_.truncate(size_);
-    if (tape_.generation == generation_) tape_.arena.rewind(room_);
-  }
-  std::size_t size() const { return size_; }
+  explicit Aside(TapeImpl& tape) : before_(tape) {}
+  Aside(const Aside&) = delete;
+  Aside& operator=(const Aside&) = delete;
+  ~Aside() { before_.restore(); }
+  const TapeMark& before() const { return before_; }
 
  private:
-  TapeImpl& tape_;
-  std::uint32_t generation_;
-  std::size_t size_;
-  Arena::Mark room_;
+  TapeMark before_;
 };
 
 struct Checkpoint : Op<Checkpoint> {
@@ -134,15 +128,15 @@ struct Checkpoint : Op<Checkpoint> {
     // A sweep with strong zeros comes here too when nobody differentiates it again.
     const bool again = is_recording() || recorder.level_count > 0;
     const Replay replay(block->random);
-    std::optional<Pop> pop;
-    if (!again) pop.emplace(*recorder.tape);
+    std::optional<Aside> aside;
+    if (!again) aside.emplace(*recorder.tape);
     return pull_back(s, dy, {.retain = true, .create_graph = again, .strong_zero = strong_zero});
   }
   void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
     std::vector<Tensor> gradients;
     {
       const Replay replay(block->random);
-      const Pop pop(*recorder.tape);
+      const Aside aside(*recorder.tape);
       gradients = pull_back(s, dy, {.retain = true});
     }
     for (std::size_t i = 0; i < gradients.size(); ++i) sink.add(static_cast<int>(i), std::move(gradients[i]));
@@ -252,21 +246,22 @@ Tensor checkpoint(TensorFunction run, const std::vector<Tensor>& hs) {
   {
     // Recorded once to learn what it reads, then taken off again: no more than one block is ever kept whole.
     std::vector<Tensor> arguments;
-    const Pop leaves(tape);
+    const Aside with_arguments(tape);
     for (const Tensor& h : hs) {
       arguments.push_back(h.is_tracked() ? apply(Argument{}, h) : h);
       block->given_arguments.push_back(h.defined());
     }
-    const Pop pop(tape);
+    const Aside aside(tape);
     const InBlock within;
     const Tensor y = run_block(block->run, arguments);
+    if (aside.before().is_gone()) throw TapeError("[checkpoint] its block swept or cleared the tape that records it");
     value = y.detach();
     depends = y.is_tracked();
     if (depends) {
-      for (Tensor& t : captured_since(tape, pop.size(), tape.edge_of(y, Checkpoint::name)))
-        if (t.impl()->place.serial == 0 || t.impl()->place.node < leaves.size())
+      for (Tensor& t : captured_since(tape, aside.before().size(), tape.edge_of(y, Checkpoint::name)))
+        if (t.impl()->place.serial == 0 || t.impl()->place.node < with_arguments.before().size())
           block->captured.push_back(std::move(t));
-      block->found = kept_since(tape, pop.size());
+      block->found = kept_since(tape, aside.before().size());
     }
   }
   if (!depends) return value;

@@ -8,6 +8,7 @@
 #include "tape/few.hpp"
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
+#include "tape/tape_mark.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/add.hpp"
 #include "tapegrad/tape/create.hpp"
@@ -60,28 +61,11 @@ inline void compute(const OpCall& call, Keeper& keeper) {
   throw TapeError("[" + std::string(op) + "] its forward function swept or cleared the tape that records it");
 }
 
-/// How far a tape had come before an op ran.
-struct Before {
-  explicit Before(const TapeImpl& tape)
-      : generation(tape.generation), size(tape.nodes.size()), room(tape.arena.mark()) {}
-
-  std::uint32_t generation;
-  std::size_t size;
-  Arena::Mark room;
-};
-
-/// Takes off a tape again what an op that fails has put there: its nodes, and leaves that it was the first to use.
-[[gnu::cold]] void restore(TapeImpl& tape, const Before& before) {
-  if (tape.generation != before.generation) return;  // it has been swept or cleared since
-  tape.truncate(before.size);
-  tape.arena.rewind(before.room);
-}
-
 /// Runs an op while a tape records.
 [[gnu::always_inline]] inline void compute_on(TapeImpl& tape, const OpCall& call) {
   const std::string_view name = call.table.name;
   tape.expect_owned(name);
-  const Before before(tape);
+  const TapeMark before(tape);
   try {
     const auto count = static_cast<std::size_t>(call.inputs.size());
     auto* const edges = tape.arena.allocate<Edge>(count);  // where their node will find them
@@ -95,15 +79,15 @@ struct Before {
     }
     Keeper keeper(tracked);
     compute(call, keeper);
-    if (tape.generation != before.generation) throw_consumed(name);
+    if (before.is_gone()) throw_consumed(name);
     if (tape.options.anomaly) expect_finite_outputs(tape, call);
     if (tracked) {
       tape.record(call, edges, wanted, keeper.residuals());
     } else {
-      tape.arena.rewind(before.room);  // that of the edges
+      before.rewind();  // the edges
     }
   } catch (...) {
-    restore(tape, before);
+    before.restore();
     throw;
   }
 }
@@ -253,11 +237,11 @@ void run_with_tangents(const OpCall& call) {
     return;
   }
   TapeImpl& tape = *recorder.tape;
-  const Before before(tape);
+  const TapeMark before(tape);
   try {
     run_with_tangents(call);
   } catch (...) {
-    restore(tape, before);  // the op's own nodes and those of its tangents: all of them, or none
+    before.restore();  // the op's own nodes and those of its tangents: all of them, or none
     throw;
   }
 }
