@@ -67,6 +67,63 @@ struct Product {
 
 BOOST_AUTO_TEST_SUITE(diagnosis)
 
+BOOST_AUTO_TEST_CASE(single_precision_is_told) {
+  const auto as_single = [](Numbers values) {
+    for (double& v : values) v = static_cast<double>(static_cast<float>(v));
+    return values;
+  };
+  const auto cosines = [](Point x) {
+    Numbers y;
+    for (const double v : x) y.push_back(std::cos(v));
+    return y;
+  };
+  const auto sum_of_sines = [](Point x) {
+    double sum = 0.0;
+    for (const double v : x) sum += std::sin(v);
+    return sum;
+  };
+  const Numbers x = normal(kSide, 4);
+  const char* const words = "computed or stored in single precision";
+  expect(check_gradient(
+             sum_of_sines, [&](Point p) { return as_single(cosines(p)); }, x),
+         GradcheckMistake::single_precision, words);
+  // Not only rounded at the end.
+  const auto computed = [](Point p) {
+    Numbers y;
+    for (const double v : p) y.push_back(std::cos(static_cast<float>(v)));
+    return y;
+  };
+  expect(check_gradient(sum_of_sines, computed, x), GradcheckMistake::single_precision, words);
+  const auto product = [&](Point p, Point v) {
+    Numbers y = cosines(p);
+    for (std::size_t k = 0; k < y.size(); ++k) y[k] *= v[k];
+    return as_single(y);
+  };
+  expect(check_pullback(sines, product, x), GradcheckMistake::single_precision, words);
+  // A factor that is not 1 is told, however the numbers are stored.
+  const auto doubled = [&](Point p) {
+    Numbers y = cosines(p);
+    for (double& v : y) v *= 2.0;
+    return as_single(y);
+  };
+  expect(check_gradient(sum_of_sines, doubled, x), GradcheckMistake::constant_factor, "a factor 2 too much");
+}
+
+BOOST_AUTO_TEST_CASE(a_factor_near_one_is_told_in_full) {
+  const auto cosines = [](Point x) {
+    Numbers y;
+    for (const double v : x) y.push_back(std::cos(v) * (1.0 - 2e-6));
+    return y;
+  };
+  const auto sum_of_sines = [](Point x) {
+    double sum = 0.0;
+    for (const double v : x) sum += std::sin(v);
+    return sum;
+  };
+  expect(check_gradient(sum_of_sines, cosines, normal(kSide, 4)), GradcheckMistake::constant_factor,
+         "analytic = (1 - 2e-06) × numeric");
+}
+
 BOOST_AUTO_TEST_CASE(constant_factors_are_named) {
   const Numbers x = normal(12, 1);
   const auto mean_square = [](Point p) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "gradcheck/directions.hpp"
+#include "gradcheck/single_precision.hpp"
 
 namespace tapegrad::checker {
 namespace {
@@ -58,6 +59,10 @@ std::optional<GradcheckDiagnosis> CotangentProbe::diagnose(std::size_t part) con
     return found(fmt::format(
         "twice the gradient that comes in (dy) makes {:.4g} times the gradient, not twice: the rule {}", ratio,
         ratio < 2.0 ? "does not use the size of dy as a factor" : "has dy as a factor more than once"));
+  const double error =
+      std::max(largest(combined(-2.0, one, twice)), largest(combined(-1.0, combined(1.0, one, other), sum)));
+  if (error <= kSingleError * size && are_single(one) && are_single(other) && are_single(sum) && are_single(twice))
+    return in_single_precision(error / size);
   return found(
       "the gradient for a sum of two cotangents is not the sum of theirs: something is added to the gradient that "
       "comes in (dy), or dy goes through a function that is not linear");

@@ -47,6 +47,14 @@ std::vector<Origin> origins(const Block& block) {
   return list;
 }
 
+/// A factor that is nearly 1 by what it differs from it.
+std::string factor_text(double factor) {
+  constexpr double kNearly = 5e-4;
+  const double more = factor - 1.0;
+  if (std::abs(more) >= kNearly) return fmt::format("{:.4g}", factor);
+  return fmt::format("(1 {} {:.3g})", more < 0.0 ? '-' : '+', std::abs(more));
+}
+
 std::size_t count_clear(const Matrix& m, double negligible) {
   return static_cast<std::size_t>(
       std::count_if(m.values.begin(), m.values.end(), [&](double v) { return std::abs(v) > negligible; }));
@@ -126,8 +134,8 @@ Diagnosis constant_factor(const Block& block, const Residual& residual) {
   for (double& v : predicted.values) v *= factor;
   const double left = residual.unexplained(predicted);
   if (left > residual.allowed()) return std::nullopt;
-  std::string text = fmt::format("analytic = {:.4g} × numeric on all {} elements ({:.1e} of the error unexplained)",
-                                 factor, elements, left);
+  std::string text = fmt::format("analytic = {} × numeric on all {} elements ({:.1e} of the error unexplained)",
+                                 factor_text(factor), elements, left);
   // The factor is known as well as the differences are.
   const double precision = 1e-5 + 4.0 * block.numeric_error / std::sqrt(dot(n.values, n.values));
   for (const Origin& origin : origins(block))

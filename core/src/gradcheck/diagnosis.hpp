@@ -35,6 +35,7 @@ class Residual {
 
 using Diagnosis = std::optional<GradcheckDiagnosis>;
 
+Diagnosis single_precision(const Block& block, const Residual& residual);     // computed in float32
 Diagnosis constant_factor(const Block& block, const Residual& residual);      // and no gradient at all
 Diagnosis displaced_elements(const Block& block, const Residual& residual);   // transposed, shifted, along another axis
 Diagnosis missing_elements(const Block& block, const Residual& residual);     // sums, accumulation, masks

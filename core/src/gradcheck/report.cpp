@@ -44,6 +44,7 @@ std::string_view to_string(GradcheckMistake mistake) {
     case GradcheckMistake::stale_value: return "stale value";
     case GradcheckMistake::detached_statistics: return "detached statistics";
     case GradcheckMistake::misplaced_epsilon: return "misplaced epsilon";
+    case GradcheckMistake::single_precision: return "single precision";
     case GradcheckMistake::not_linear: return "not linear in the cotangent";
   }
   return "?";

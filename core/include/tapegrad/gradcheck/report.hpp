@@ -30,6 +30,7 @@ enum class GradcheckMistake : unsigned char {
   stale_value,           ///< the derivative at another point
   detached_statistics,   ///< mean or variance treated as constants
   misplaced_epsilon,     ///< another eps than the function's, or at another place
+  single_precision,      ///< computed in float32
   not_linear             ///< the gradient that comes in (dy) is ignored, or more than a factor
 };
 std::string_view to_string(GradcheckMistake mistake);
