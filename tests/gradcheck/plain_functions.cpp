@@ -39,6 +39,37 @@ GradcheckReport check_at(double x, const std::function<double(double)>& f, doubl
 
 BOOST_AUTO_TEST_SUITE(plain_functions)
 
+BOOST_AUTO_TEST_CASE(functions_of_vectors_are_taken) {
+  const auto value = [](const Numbers& x) { return rosenbrock(x); };
+  const auto gradient = [](const Numbers& x) { return rosenbrock_gradient(x); };
+  const auto hessian = [](const Numbers& x) { return rosenbrock_hessian(x); };
+  const auto writes = [](const Numbers& x, Numbers& out) { out = rosenbrock_gradient(x); };
+  const auto product = [](const Numbers& x, const Numbers& v) {
+    const Numbers h = rosenbrock_hessian(x);
+    return Numbers{h[0] * v[0] + h[1] * v[1], h[2] * v[0] + h[3] * v[1]};
+  };
+  const auto writes_product = [&](const Numbers& x, const Numbers& v, Numbers& out) { out = product(x, v); };
+  const auto both = [&](const Numbers& x, Numbers& out) {
+    writes(x, out);
+    return rosenbrock(x);
+  };
+  BOOST_TEST(check_gradient(value, gradient, kPoint).ok());
+  BOOST_TEST(check_gradient(rosenbrock, writes, kPoint).ok());
+  BOOST_TEST(check_gradient(both, kPoint).ok());
+  BOOST_TEST(check_jacobian(gradient, hessian, kPoint).ok());
+  BOOST_TEST(check_jacobian(writes, 2, hessian, kPoint).ok());
+  BOOST_TEST(check_pullback(gradient, product, kPoint).ok());
+  BOOST_TEST(check_pushforward(gradient, writes_product, kPoint).ok());
+  const auto half = [&](const Numbers& x, const Numbers& v, Numbers& out) {
+    out = product(x, v);
+    for (double& each : out) each *= 0.5;
+  };
+  BOOST_TEST((check_pullback(gradient, half, kPoint).verdict() == Verdict::wrong));
+  // One that forgets its size is told so, not read beyond its end.
+  const auto too_short = [](const Numbers&, Numbers& out) { out = {1.0}; };
+  BOOST_CHECK_EXCEPTION(check_gradient(value, too_short, kPoint), ShapeError, says("[check_gradient]"));
+}
+
 BOOST_AUTO_TEST_CASE(every_spelling_is_taken) {
   BOOST_TEST(check_gradient(rosenbrock, rosenbrock_gradient, kPoint).ok());
   const auto writes = [](Point x, std::span<double> out) {

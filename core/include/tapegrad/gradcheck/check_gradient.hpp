@@ -15,8 +15,9 @@
 //   check_pushforward(f, pushforward, x)    f: x -> vector;      pushforward: (x, v) -> J v, or (x, v, out)
 //
 // A Hessian is the Jacobian of a gradient: check_jacobian(gradient, hessian, x). x, v and out are
-// std::span<(const) double>; "vector" is anything that std::vector<double> can be made of by begin() and end(). Vector
-// functions may write, too: f: (x, out) -> void when the number of outputs is given, check_jacobian(f, m, jacobian, x).
+// std::span<(const) double>, or (const) std::vector<double>&; "vector" is anything that std::vector<double> can be made
+// of by begin() and end(). Vector functions may write, too: f: (x, out) -> void when the number of outputs is given,
+// check_jacobian(f, m, jacobian, x).
 //
 // x is one vector, or several parts in a row that GradcheckOptions name and shape:
 //
@@ -63,21 +64,52 @@ std::vector<double> as_values(const Range& range) {
   return std::vector<double>(std::begin(range), std::end(range));
 }
 
+/// What the arguments of a function of spans are where it takes vectors.
+template <class>
+using VectorOf = std::vector<double>;
+
+/// Whether f(at...) compiles, for spans or for vectors.
+template <class F, class... Points>
+inline constexpr bool kGives =
+    std::is_invocable_v<F&, Points...> || std::is_invocable_v<F&, const VectorOf<Points>&...>;
+/// The same for f(at..., out).
+template <class F, class... Points>
+inline constexpr bool kWrites = std::is_invocable_v<F&, Points..., std::span<double>> ||
+                                std::is_invocable_v<F&, const VectorOf<Points>&..., std::vector<double>&>;
+
+template <class F, class... Points>
+auto value_at(F& f, Points... at) {
+  if constexpr (std::is_invocable_v<F&, Points...>) {
+    return f(at...);
+  } else {
+    return f(static_cast<const std::vector<double>&>(as_values(at))...);
+  }
+}
+template <class F, class... Points>
+auto write_at(F& f, std::vector<double>& out, Points... at) {
+  if constexpr (std::is_invocable_v<F&, Points..., std::span<double>>) {
+    return f(at..., std::span<double>(out));
+  } else {
+    return f(as_values(at)..., out);
+  }
+}
+
 /// f as x -> values, whether it returns a number, returns a range or writes `count` numbers.
 template <class F>
 PlainFunction plain_function(F& f, std::size_t count) {
   return [=, &f](Point x) -> std::vector<double> {
-    if constexpr (std::is_invocable_v<F&, Point>) {
-      if constexpr (std::is_convertible_v<std::invoke_result_t<F&, Point>, double>) {
-        return {static_cast<double>(f(x))};
+    if constexpr (kGives<F, Point>) {
+      if constexpr (std::is_convertible_v<decltype(value_at(f, x)), double>) {
+        return {static_cast<double>(value_at(f, x))};
       } else {
-        return as_values(f(x));
+        return as_values(value_at(f, x));
       }
     } else {
-      static_assert(std::is_invocable_v<F&, Point, std::span<double>>,
-                    "expected a function of std::span<const double>, or of that and a std::span<double> to write to");
+      static_assert(kWrites<F, Point>,
+                    "expected a function of std::span<const double> or const std::vector<double>&, or of that and a "
+                    "std::span<double> or std::vector<double>& to write to");
       std::vector<double> out(count);
-      f(x, std::span<double>(out));
+      write_at(f, out, x);
       return out;
     }
   };
@@ -86,15 +118,16 @@ PlainFunction plain_function(F& f, std::size_t count) {
 template <class F>
 PlainProduct plain_product(F& f, std::size_t count) {
   return [=, &f](Point x, Point v) -> std::vector<double> {
-    if constexpr (std::is_invocable_v<F&, Point, Point, std::span<double>>) {
+    // First, since a vector to write to may be read as well.
+    if constexpr (kWrites<F, Point, Point>) {
       std::vector<double> out(count);
-      f(x, v, std::span<double>(out));
+      write_at(f, out, x, v);
       return out;
     } else {
-      static_assert(
-          std::is_invocable_v<F&, Point, Point>,
-          "expected a function of two std::span<const double>, or of these and a std::span<double> to write to");
-      return as_values(f(x, v));
+      static_assert(kGives<F, Point, Point>,
+                    "expected a function of two std::span<const double> or const std::vector<double>&, or of these and "
+                    "a std::span<double> or std::vector<double>& to write to");
+      return as_values(value_at(f, x, v));
     }
   };
 }
@@ -102,7 +135,7 @@ PlainProduct plain_product(F& f, std::size_t count) {
 /// How many numbers f returns at x.
 template <class F>
 std::size_t count_outputs(F& f, Point x) {
-  static_assert(std::is_invocable_v<F&, Point>, "f writes its result: say how many outputs it has, (f, m, ...)");
+  static_assert(kGives<F, Point>, "f writes its result: say how many outputs it has, (f, m, ...)");
   return plain_function(f, 0)(x).size();
 }
 
@@ -111,7 +144,9 @@ std::size_t count_outputs(F& f, Point x) {
 /// The gradient of a scalar function.
 template <class F, class G>
 GradcheckReport check_gradient(F&& f, G&& gradient, std::span<const double> x, const GradcheckOptions& options = {}) {
-  static_assert(std::is_convertible_v<std::invoke_result_t<F&, engine::Point>, double>,
+  static_assert(engine::kGives<F, engine::Point>,
+                "check_gradient takes a function of std::span<const double> or const std::vector<double>&");
+  static_assert(std::is_convertible_v<decltype(engine::value_at(f, x)), double>,
                 "check_gradient takes a function that returns a number; see check_jacobian for several");
   return engine::check_plain(engine::plain_function(f, 1),
                              {.jacobian = engine::plain_function(gradient, x.size()), .name = "check_gradient"}, x,
@@ -120,13 +155,18 @@ GradcheckReport check_gradient(F&& f, G&& gradient, std::span<const double> x, c
 
 /// A scalar function that writes its gradient besides: (x, gradient) -> double. Checked: the gradient it writes.
 template <class F>
-requires std::is_invocable_v<F&, std::span<const double>, std::span<double>> GradcheckReport
-check_gradient(F&& value_and_gradient, std::span<const double> x, const GradcheckOptions& options = {}) {
+requires engine::kWrites<F, engine::Point> GradcheckReport check_gradient(F&& value_and_gradient,
+                                                                          std::span<const double> x,
+                                                                          const GradcheckOptions& options = {}) {
   const auto value = [&](std::span<const double> at) -> double {
     std::vector<double> unused(at.size());
-    return value_and_gradient(at, std::span<double>(unused));
+    return engine::write_at(value_and_gradient, unused, at);
   };
-  const auto gradient = [&](std::span<const double> at, std::span<double> out) { value_and_gradient(at, out); };
+  const auto gradient = [&](std::span<const double> at) {
+    std::vector<double> written(at.size());
+    engine::write_at(value_and_gradient, written, at);
+    return written;
+  };
   return check_gradient(value, gradient, x, options);
 }
 
