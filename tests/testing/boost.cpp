@@ -4,10 +4,17 @@
 #include "cases.hpp"
 
 TAPEGRAD_BOOST_GRADCHECK(product_of_tensors, product, sample(1), sample(2))
-TAPEGRAD_BOOST_GRADCHECK(first_order_only, product, sample(1), sample(2), tapegrad::GradcheckOptions{.order = 1})
+TAPEGRAD_BOOST_GRADCHECK(first_order_only, product, sample(1), sample(2), {.order = 1})
 TAPEGRAD_BOOST_GRADCHECK(plain_functions, energy, energy_gradient, kPoint)
 TAPEGRAD_BOOST_GRADCHECK(doubled, energy, doubled_gradient, kPoint)
 
 BOOST_AUTO_TEST_CASE(within_a_case) {
   TAPEGRAD_BOOST_TEST_GRADIENT([](const tapegrad::Tensor& x) { return tapegrad::exp(x) * x; }, sample(3));
+}
+
+BOOST_AUTO_TEST_CASE(options_may_be_named) {
+  const tapegrad::GradcheckOptions options{.order = 1, .input_names = {"a", "b"}};
+  TAPEGRAD_BOOST_TEST_GRADIENT(product, sample(1), sample(2), options);
+  TAPEGRAD_BOOST_TEST_GRADIENT(product, std::vector{sample(1), sample(2)}, {.order = 1, .seed = 3});
+  TAPEGRAD_BOOST_TEST_GRADIENT(energy, energy_gradient, kPoint, {.seed = 3});
 }

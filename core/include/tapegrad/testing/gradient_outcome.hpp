@@ -41,7 +41,7 @@ struct TensorCase {
 
 /// gradient_outcome(f, x, w, ...): gradcheck of a function of tensors.
 /// gradient_outcome(f, gradient, x): check_gradient of plain callables; x is anything that a std::span<const double>
-/// can be made of. Both take GradcheckOptions as the last argument.
+/// can be made of. Both take GradcheckOptions as the last argument, in braces after up to three others.
 template <class F, class First, class... Rest>
 GradientOutcome gradient_outcome(F&& f, First&& first, Rest&&... rest) {
   if constexpr (engine::kIsTensor<std::remove_cvref_t<First>>) {
@@ -52,6 +52,20 @@ GradientOutcome gradient_outcome(F&& f, First&& first, Rest&&... rest) {
   } else {
     return outcome_of(check_gradient(f, first, rest...));
   }
+}
+
+// Braces have no type that the function above could deduce.
+template <class F, class A>
+GradientOutcome gradient_outcome(F&& f, const A& a, const GradcheckOptions& options) {
+  return gradient_outcome<F&, const A&, const GradcheckOptions&>(f, a, options);
+}
+template <class F, class A, class B>
+GradientOutcome gradient_outcome(F&& f, const A& a, const B& b, const GradcheckOptions& options) {
+  return gradient_outcome<F&, const A&, const B&, const GradcheckOptions&>(f, a, b, options);
+}
+template <class F, class A, class B, class C>
+GradientOutcome gradient_outcome(F&& f, const A& a, const B& b, const C& c, const GradcheckOptions& options) {
+  return gradient_outcome<F&, const A&, const B&, const C&, const GradcheckOptions&>(f, a, b, c, options);
 }
 
 }  // namespace tapegrad
