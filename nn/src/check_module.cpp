@@ -69,7 +69,14 @@ GradcheckReport check_module_copies(const ModuleCopy& checked, const ModuleCopy&
   const std::size_t given = std::min(options.input_names.size(), inputs.size());
   std::copy_n(options.input_names.begin(), given, f.names.begin());
   options.input_names = std::move(f.names);
-  return gradcheck(f.function, f.point, options);
+  try {
+    return gradcheck(f.function, f.point, options);
+  } catch (const DTypeError& e) {
+    if (floating_dtype(inputs) != float64) throw;
+    throw DTypeError(std::string(e.what()) +
+                     " (the module was converted to float64 as far as it names its tensors: is a member missing in "
+                     "TAPEGRAD_MODULE(...), or does the call bring a float32 tensor of its own?)");
+  }
 }
 
 }  // namespace tapegrad::nn

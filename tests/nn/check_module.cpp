@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "normal.hpp"
+#include "says.hpp"
 #include "tapegrad/base/random.hpp"
 #include "tapegrad/nn.hpp"
 #include "tapegrad/ops/linalg.hpp"
@@ -122,6 +123,27 @@ BOOST_AUTO_TEST_CASE(a_call_of_ones_own) {
       nn::MultiHeadAttention({.embed_dim = 2}), {normal({2, 3, 2})},
       [&](nn::MultiHeadAttention& attention, const tg::Tensor& x) { return attention(x, x, x, mask); }, {.order = 1});
   BOOST_TEST(report.ok(), to_string(report));
+}
+
+BOOST_AUTO_TEST_CASE(without_inputs_the_call_reads_what_it_captured) {
+  const tg::Tensor tokens = tg::from_vector(std::vector<std::int64_t>{1, 4, 1}, {3});
+  const tg::GradcheckReport report = nn::check_module(
+      nn::Embedding(5, 2), {}, [&](nn::Embedding& embedding) { return embedding(tokens); }, {.order = 1});
+  BOOST_TEST(report.ok(), to_string(report));
+  BOOST_TEST(report.findings.front().input_name == "weight");
+}
+
+/// Its second layer is no part of it.
+struct Incomplete : nn::Module {
+  nn::Linear first{3, 4};
+  nn::Linear second{4, 2};
+  TAPEGRAD_MODULE(first)
+  tg::Tensor operator()(const tg::Tensor& x) const { return second(first(x)); }
+};
+
+BOOST_AUTO_TEST_CASE(a_member_that_is_missing_in_the_list_is_asked_for) {
+  BOOST_CHECK_EXCEPTION(nn::check_module(Incomplete(), {normal({2, 3})}), tg::DTypeError,
+                        tg::test::says("is a member missing in TAPEGRAD_MODULE(...)"));
 }
 
 BOOST_AUTO_TEST_CASE(tokens_alone_are_checked_in_float64) {

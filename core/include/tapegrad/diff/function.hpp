@@ -57,8 +57,14 @@ std::vector<Tensor> call_with(F& f, const std::vector<Tensor>& xs, std::index_se
   return as_list(f(xs[I]...));
 }
 
-/// Throws ValueError "[op] the function does not take 2 tensors".
-[[noreturn]] void refuse_arguments(const char* op, std::size_t count);
+/// A bit for each number of tensors that F takes, none aside.
+template <class F, std::size_t... I>
+constexpr unsigned numbers_taken(std::index_sequence<I...>) {
+  return ((kTakes<F, I + 1> ? 1U << (I + 1) : 0U) | ...);
+}
+
+/// Throws ValueError "[op] the function does not take 2 tensors: it takes 1 or 3". `taken` has a bit for each number.
+[[noreturn]] void refuse_arguments(const char* op, std::size_t count, unsigned taken);
 
 /// Calls f with as many arguments as there are tensors, or with the list. `op` begins the error of a function that
 /// takes neither.
@@ -74,7 +80,7 @@ std::vector<Tensor> call(const char* op, F& f, const std::vector<Tensor>& xs) {
     // A generic lambda of one argument seems to take anything: it is not asked whether it takes a list.
     if constexpr (!kTakes<F, 1>)
       if constexpr (std::is_invocable_v<F&, const std::vector<Tensor>&>) return as_list(f(xs));
-    refuse_arguments(op, xs.size());
+    refuse_arguments(op, xs.size(), numbers_taken<F>(std::make_index_sequence<kMostArguments>{}));
   }
 }
 

@@ -32,6 +32,16 @@ class BoundCall {
   const F& call_;
 };
 
+/// The same for any number of inputs; with none, of call(module), which reads what it has captured.
+template <class M, class F>
+TensorFunction function_of(const BoundCall<M, F>& bound) {
+  return [&bound](const std::vector<Tensor>& inputs) {
+    if constexpr (std::is_invocable_v<const F&, M&>)
+      if (inputs.empty()) return engine::as_list(bound());
+    return engine::call("check_module", bound, inputs);
+  };
+}
+
 /// A module as a function of its inputs and its parameters, and a point to differentiate it at.
 struct ModuleFunction {
   TensorFunction function;         ///< of as many tensors as `point` has
@@ -55,8 +65,8 @@ GradcheckReport check_module_copies(const ModuleCopy& checked, const ModuleCopy&
                                     const std::vector<Tensor>& inputs, GradcheckOptions options);
 
 /// Compares the derivatives of call(module, inputs...) with respect to the floating inputs and to all parameters with
-/// finite differences; see gradcheck. The report calls parameters by their paths, and inputs by options.input_names or
-/// their numbers.
+/// finite differences; see gradcheck. Without inputs, {}, it is call(module), of what the call has captured. The report
+/// calls parameters by their paths, and inputs by options.input_names or their numbers.
 ///
 /// It stands at the module's own parameter values and in its mode; in training, dropout draws the same numbers in each
 /// call. A copy is checked, converted to the floating inputs' dtype (float64 when there is none): the module keeps its
@@ -73,8 +83,7 @@ requires(std::derived_from<M, Module>&& std::copy_constructible<M> &&
   M wide = module;
   const BoundCall<M, F> bound(checked, call);
   const BoundCall<M, F> bound_wide(wide, call);
-  return check_module_copies({checked, engine::function_of("check_module", bound)},
-                             {wide, engine::function_of("check_module", bound_wide)}, inputs, options);
+  return check_module_copies({checked, function_of(bound)}, {wide, function_of(bound_wide)}, inputs, options);
 }
 
 /// The same for module(inputs...).
