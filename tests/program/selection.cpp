@@ -62,9 +62,19 @@ BOOST_AUTO_TEST_CASE(unknown_names_bring_suggestions) {
   BOOST_CHECK_EXCEPTION(selected(op_entries(), "op", {"norm"}), UsageError, says("did you mean layer_norm?"));
   BOOST_CHECK_EXCEPTION(selected(op_entries(), "op", {"nrom"}), UsageError, says("did you mean layer_norm?"));
   BOOST_CHECK_EXCEPTION(selected(op_entries(), "op", {"log2"}), UsageError, says("did you mean log or log1p?"));
+  BOOST_CHECK_EXCEPTION(selected(op_entries(), "op", {"TanH"}), UsageError, says("did you mean tanh?"));
+  BOOST_CHECK_EXCEPTION(selected(op_entries(), "op", {"LayerNorm2d"}), UsageError, says("did you mean layer_norm?"));
   BOOST_CHECK_EXCEPTION(selected(op_entries(), "op", {"zzzz"}), UsageError, says("`tapegrad ops` lists"));
   BOOST_CHECK_EXCEPTION(selected(entries(), "op or layer", {"Linaer"}), UsageError,
                         says("no op or layer 'Linaer'; did you mean Linear?"));
+}
+
+BOOST_AUTO_TEST_CASE(unknown_commands_bring_suggestions) {
+  expect_command("check", {"ops", "check"});
+  expect_command("--version", {"ops", "check"});
+  BOOST_CHECK_EXCEPTION(expect_command("chek", {"ops", "check"}), UsageError,
+                        says("no command 'chek'; did you mean check?"));
+  BOOST_CHECK_EXCEPTION(expect_command("frobnicate", {"ops", "check"}), UsageError, says("`tapegrad --help` tells"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

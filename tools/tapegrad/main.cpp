@@ -155,12 +155,11 @@ int main(int argc, char** argv) {
   const CLI::App* ops = add_ops(app, line);
   add_check(app, line);
   try {
+    if (argc > 1) expect_command(argv[1], {"ops", "check"});
     app.parse(argc, argv);
+    return printed(run(line, *ops));
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsage;
-  }
-  try {
-    return printed(run(line, *ops));
   } catch (const UsageError& error) {
     fmt::print(stderr, "tapegrad: {}\n", error.what());
     return kUsage;

@@ -25,9 +25,18 @@ std::size_t edits(std::string_view a, std::string_view b) {
   return above.back();
 }
 
-/// The fewest edits to the name, or, at one more, to one of its words: norm is meant by layer_norm.
+/// A name as several libraries spell it: BatchNorm of batch_norm, relu of ReLU.
+std::string plain(std::string_view name) {
+  std::string letters;
+  for (const char c : name)
+    if (c != '_') letters += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return letters;
+}
+
+/// The fewest edits to the name, in one spelling or another, or, at one more, to one of its words: norm is meant by
+/// layer_norm.
 std::size_t edits_to_name(std::string_view written, std::string_view name) {
-  std::size_t fewest = edits(written, name);
+  std::size_t fewest = std::min(edits(written, name), edits(plain(written), plain(name)));
   for (std::string_view rest = name; !rest.empty();) {
     const std::string_view word = rest.substr(0, rest.find('_'));
     if (word.size() >= 3) fewest = std::min(fewest, edits(written, word) + 1);
@@ -38,11 +47,13 @@ std::size_t edits_to_name(std::string_view written, std::string_view name) {
 
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
-std::string listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (std::size_t i = 0; i < names.size(); ++i)
-    text += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + names[i];
-  return text;
+/// "; did you mean log or log1p?", or `otherwise` where nothing is likely.
+std::string question(const std::vector<std::string>& likely, const char* otherwise) {
+  if (likely.empty()) return otherwise;
+  std::string text = "; did you mean ";
+  for (std::size_t i = 0; i < likely.size(); ++i)
+    text += (i == 0 ? "" : i + 1 == likely.size() ? " or " : ", ") + likely[i];
+  return text + "?";
 }
 
 }  // namespace
@@ -90,6 +101,12 @@ std::vector<std::string> suggestions(std::string_view written, const std::vector
   return result;
 }
 
+void expect_command(std::string_view written, const std::vector<std::string_view>& commands) {
+  if (written.starts_with('-') || std::find(commands.begin(), commands.end(), written) != commands.end()) return;
+  throw UsageError(fmt::format("there is no command '{}'{}", written,
+                               question(suggestions(written, commands), "; `tapegrad --help` tells which there are")));
+}
+
 std::vector<suite::Entry> selected(const std::vector<suite::Entry>& entries, std::string_view what,
                                    const std::vector<std::string>& patterns) {
   std::vector<std::string_view> names;
@@ -97,10 +114,8 @@ std::vector<suite::Entry> selected(const std::vector<suite::Entry>& entries, std
   for (const std::string& pattern : patterns) {
     if (std::any_of(names.begin(), names.end(), [&](std::string_view name) { return matches(pattern, name); }))
       continue;
-    const std::vector<std::string> likely = suggestions(pattern, names);
     throw UsageError(fmt::format("there is no {} '{}'{}", what, pattern,
-                                 likely.empty() ? fmt::format("; `tapegrad ops` lists what there is")
-                                                : fmt::format("; did you mean {}?", listed(likely))));
+                                 question(suggestions(pattern, names), "; `tapegrad ops` lists what there is")));
   }
   std::vector<suite::Entry> chosen;
   std::copy_if(entries.begin(), entries.end(), std::back_inserter(chosen), [&](const suite::Entry& e) {

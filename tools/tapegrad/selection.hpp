@@ -22,6 +22,9 @@ bool matches(std::string_view pattern, std::string_view name);
 /// Of `names` those that look most like what was written, the likeliest first; at most three.
 std::vector<std::string> suggestions(std::string_view written, const std::vector<std::string_view>& names);
 
+/// Throws UsageError, with suggestions, for the first word of a command line that is no command and no option.
+void expect_command(std::string_view written, const std::vector<std::string_view>& commands);
+
 /// Those entries that match one of the patterns. UsageError, with suggestions, for a pattern that matches none; `what`
 /// names the entries there: "op", "op or layer".
 std::vector<suite::Entry> selected(const std::vector<suite::Entry>& entries, std::string_view what,
