@@ -120,6 +120,21 @@ BOOST_AUTO_TEST_CASE(decision_08_what_is_wide_is_printed_below_or_by_its_range) 
   BOOST_TEST(text.find("value in [-1, 1]") != std::string::npos, text);
 }
 
+BOOST_AUTO_TEST_CASE(decision_08_a_studied_tape_shows_its_constants) {
+  const Tensor x = leaf({1.0, 2.0});
+  const Tensor w = tensor({{1.0, 2.0}, {3.0, 0.5}}, {.dtype = float64});
+  const auto printed = [&](const TapeOptions& options) {
+    Tape tape(options);
+    const Tensor y = expand(x, {2, 2}) * w * 2.0;
+    return to_string(tape);
+  };
+  const std::string text = printed({.study = true});
+  BOOST_TEST(text.find("= mul(%1, const [2, 2]) ") != std::string::npos, text);
+  BOOST_TEST(text.find("input 1 [[1. , 2. ],\n              [3. , 0.5]]\n") != std::string::npos, text);
+  BOOST_TEST(text.find("= mul(%2, const 2.) ") != std::string::npos, text);
+  BOOST_TEST(printed({}).find("= mul(%1, const) ") != std::string::npos);  // whose values are not kept
+}
+
 BOOST_AUTO_TEST_CASE(decision_08_nodes_can_be_read) {
   const Tensor x = leaf({{1.0, 2.0}, {3.0, 4.0}});
   Tape tape;

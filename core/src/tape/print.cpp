@@ -37,13 +37,23 @@ std::string bytes_text(std::size_t bytes) {
   return kib < 1024.0 ? fmt::format("{:.1f} KiB", kib) : fmt::format("{:.1f} MiB", kib / 1024.0);
 }
 
+/// An input that is no node's output: in study mode a number is shown where it stands, a tensor below (`studied`).
+std::string constant_text(const NodeInfo& n, std::size_t i) {
+  if (n.input_values.empty()) return "const";
+  const Tensor& x = n.input_values[i];
+  if (!x.defined()) return "none";
+  return x.shape().rank() == 0 ? "const " + to_string(x) : "const " + to_string(x.shape());
+}
+
 std::string call_text(const NodeInfo& n) {
   if (n.op == "leaf") return "leaf";
   std::vector<std::string> inputs;
-  for (const NodeInfo::Input& input : n.inputs)
-    inputs.push_back(input.node < 0      ? "const"
+  for (std::size_t i = 0; i < n.inputs.size(); ++i) {
+    const NodeInfo::Input& input = n.inputs[i];
+    inputs.push_back(input.node < 0      ? constant_text(n, i)
                      : input.output == 0 ? fmt::format("%{}", input.node)
                                          : fmt::format("%{}.{}", input.node, input.output));
+  }
   std::vector<std::string> attributes;
   for (const auto& [name, value] : n.attributes) attributes.push_back(on_one_line(fmt::format("{}={}", name, value)));
   return fmt::format("{}({}){}", on_one_line(n.op), fmt::join(inputs, ", "),
@@ -101,14 +111,17 @@ Lines block(const std::string& what, const Tensor& x) {
   return lines_of(array::to_string(array::range_of(array_of(x))));
 }
 
-/// What study mode keeps of one output.
+/// What study mode keeps of one output, or of a constant input.
 struct Studied {
   Lines value;
-  Lines cotangent;  // empty before the first sweep
+  Lines cotangent;  // empty before the first sweep, and of a constant
 };
 
 std::vector<Studied> studied(const NodeInfo& n) {
   std::vector<Studied> outputs;
+  for (std::size_t i = 0; i < n.input_values.size(); ++i)
+    if (const Tensor& x = n.input_values[i]; n.inputs[i].node < 0 && x.defined() && x.shape().rank() > 0)
+      outputs.push_back({block(fmt::format("input {}", i), x), {}});
   for (std::size_t j = 0; j < n.values.size(); ++j) {
     const std::string number = n.values.size() == 1 ? "" : fmt::format(" {}", j);
     outputs.push_back({block("value" + number, n.values[j]),
