@@ -6,7 +6,8 @@
 #include <string>
 #include <utility>
 
-#include "stored_count.hpp"
+#include "expect_option.hpp"
+#include "stored_state.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/update.hpp"
@@ -20,21 +21,11 @@ constexpr const char* kAverage = "MovingAverage";
 
 std::string name_of(std::size_t place) { return fmt::format("average.{}", place); }
 
-/// Throws unless the tensor that a state has for x could be x's average.
-void expect_average(const Tensor& stored, const Tensor& x, const std::string& name) {
-  if (stored.shape() != x.shape())
-    throw ShapeError(fmt::format("[{}] '{}' must have shape {}, got {}", kAverage, name, to_string(x.shape()),
-                                 to_string(stored.shape())));
-  if (!is_floating(stored.dtype()))
-    throw DTypeError(fmt::format("[{}] '{}' must be floating, got {}", kAverage, name, to_string(stored.dtype())));
-}
-
 }  // namespace
 
 MovingAverage::MovingAverage(const std::vector<Tensor>& parameters, const MovingAverageOptions& options)
     : options_(options), parameters_(parameters) {
-  if (!(options.decay >= 0.0 && options.decay < 1.0))
-    throw ValueError(fmt::format("[{}] decay must be in [0, 1), got {}", kAverage, options.decay));
+  expect_option(is_fraction(options.decay), kAverage, "decay", kFraction, options.decay);
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const Tensor& x = parameters[i];
     if (!x.defined()) throw ValueError(fmt::format("[{}] parameter {} is undefined", kAverage, i));
@@ -68,20 +59,12 @@ NamedTensors MovingAverage::state_dict() const {
 }
 
 void MovingAverage::load_state_dict(const NamedTensors& state) {
-  const auto entry = [&](const std::string& name) -> const Tensor& {
-    const Tensor* const found = state.find(name);
-    if (found == nullptr || !found->defined())
-      throw ValueError(fmt::format("[{}] the state has no '{}'", kAverage, name));
-    return *found;
-  };
-  const std::int64_t updates = stored_count(entry("updates"), kAverage, "updates", 0);
-  for (std::size_t i = 0; i < averages_.size(); ++i) expect_average(entry(name_of(i)), averages_[i], name_of(i));
-  if (state.size() != averages_.size() + 1)
-    throw ValueError(
-        fmt::format("[{}] the state has {} averages, this has {}", kAverage, state.size() - 1, averages_.size()));
+  StoredState stored(state, kAverage);
+  const std::int64_t updates = stored.count("updates", 0);
   std::vector<Tensor> averages;
   for (std::size_t i = 0; i < averages_.size(); ++i)
-    averages.push_back(entry(name_of(i)).detach().to(parameters_[i].dtype()).clone());
+    averages.push_back(stored.floating(name_of(i), averages_[i].shape()).detach().to(parameters_[i].dtype()).clone());
+  stored.expect_all_read();
   averages_ = std::move(averages);
   updates_ = updates;
 }

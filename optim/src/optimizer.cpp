@@ -6,10 +6,10 @@
 #include <cmath>
 #include <functional>
 #include <iterator>
-#include <set>
 #include <utility>
 
-#include "stored_count.hpp"
+#include "expect_option.hpp"
+#include "stored_state.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/parameter_support.hpp"
@@ -75,15 +75,15 @@ void Optimizer::expect_parameters() const {
 }
 
 void Optimizer::expect_option(bool holds, std::string_view option, std::string_view domain, double value) const {
-  if (!holds) throw ValueError(fmt::format("[{}] {} must be {}, got {}", name_, option, domain, value));
+  optim::expect_option(holds, name_, option, domain, value);
 }
 
 void Optimizer::expect_not_negative(std::string_view option, double value) const {
-  expect_option(std::isfinite(value) && value >= 0.0, option, "finite and at least 0", value);
+  expect_option(is_rate(value), option, kRate, value);
 }
 
 void Optimizer::expect_fraction(std::string_view option, double value) const {
-  expect_option(value >= 0.0 && value < 1.0, option, "in [0, 1)", value);
+  expect_option(is_fraction(value), option, kFraction, value);
 }
 
 std::size_t Optimizer::checked(int group) const {
@@ -183,20 +183,10 @@ NamedTensors Optimizer::state_dict() const {
 
 void Optimizer::load_state_dict(const NamedTensors& state) {
   const NoRecord pause;
-  std::set<std::string, std::less<>> used;
-  const auto take = [&](const std::string& name, const Shape& shape) -> const Tensor& {
-    const Tensor* const found = state.find(name);
-    if (found == nullptr) throw ValueError(fmt::format("[{}] the state has no '{}'", name_, name));
-    if (!found->defined()) throw ValueError(fmt::format("[{}] '{}' is undefined", name_, name));
-    if (found->shape() != shape)
-      throw ShapeError(fmt::format("[{}] '{}' must have shape {}, got {}", name_, name, to_string(shape),
-                                   to_string(found->shape())));
-    used.insert(name);
-    return *found;
-  };
+  StoredState stored(state, name_);
   std::vector<double> rates;
   for (int group = 0; group < groups(); ++group) {
-    rates.push_back(take(fmt::format("group.{}.lr", group), {}).to(float64).item());
+    rates.push_back(stored.number(fmt::format("group.{}.lr", group)));
     expect_not_negative("lr", rates.back());
   }
   std::vector<std::vector<Slot>> loaded = slots_;
@@ -207,23 +197,18 @@ void Optimizer::load_state_dict(const NamedTensors& state) {
       slot.state.clear();
       const std::string steps = fmt::format("parameter.{}.steps", index);
       if (state.contains(steps)) {
-        slot.steps = stored_count(take(steps, {}), name_, steps, 1);
+        slot.steps = stored.count(steps, 1);
         for (std::size_t i = 0; i < state_names_.size(); ++i) {
           slot.state.emplace_back();
           if (!initial_state(group, i)) continue;
           const std::string name = fmt::format("parameter.{}.{}", index, state_names_[i]);
-          const Tensor& stored = take(name, slot.parameter.shape());
-          if (!is_floating(stored.dtype()))
-            throw DTypeError(fmt::format("[{}] '{}' must be floating, got {}", name_, name, to_string(stored.dtype())));
-          slot.state.back() = stored.to(slot.parameter.dtype()).clone();
+          slot.state.back() = stored.floating(name, slot.parameter.shape()).to(slot.parameter.dtype()).clone();
         }
       }
       ++index;
     }
   }
-  for (const auto& [name, tensor] : state)
-    if (!used.contains(name))
-      throw ValueError(fmt::format("[{}] the state has '{}', which does not fit this optimiser", name_, name));
+  stored.expect_all_read();
   slots_ = std::move(loaded);
   for (int group = 0; group < groups(); ++group) set_rate(group, rates[static_cast<std::size_t>(group)]);
 }

@@ -9,7 +9,8 @@
 #include <string_view>
 #include <utility>
 
-#include "stored_count.hpp"
+#include "expect_option.hpp"
+#include "stored_state.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/create.hpp"
 
@@ -21,34 +22,12 @@ constexpr const char* kPlateau = "ReduceLROnPlateau";
 Tensor stored(double value) { return tensor(value, {.dtype = float64}); }
 Tensor stored(std::int64_t value) { return full({}, static_cast<double>(value), {.dtype = int64}); }
 
-/// Throws ValueError "[schedule] option must be ..., got value" unless it holds: as optimisers say it.
-template <class Number>
-void expect_option(bool holds, const char* schedule, std::string_view option, std::string_view domain, Number value) {
-  if (!holds) throw ValueError(fmt::format("[{}] {} must be {}, got {}", schedule, option, domain, value));
-}
-
-bool is_rate(double value) { return std::isfinite(value) && value >= 0.0; }
-
 void expect_gamma(double gamma, const char* schedule) {
   expect_option(std::isfinite(gamma) && gamma > 0.0, schedule, "gamma", "positive", gamma);
 }
 
 double decayed(double base, double gamma, std::int64_t times) {
   return base * std::pow(gamma, static_cast<double>(times));
-}
-
-/// The entry of a state; the state must have `count` entries.
-const Tensor& entry(const NamedTensors& state, const char* name, std::size_t count, const char* schedule) {
-  const Tensor* const found = state.find(name);
-  if (found == nullptr) throw ValueError(fmt::format("[{}] the state has no '{}'", schedule, name));
-  if (!found->defined()) throw ValueError(fmt::format("[{}] '{}' is undefined", schedule, name));
-  if (state.size() != count)
-    throw ValueError(fmt::format("[{}] the state has {} entries, expected {}", schedule, state.size(), count));
-  return *found;
-}
-
-std::int64_t count_entry(const NamedTensors& state, const char* name, std::size_t entries, const char* schedule) {
-  return stored_count(entry(state, name, entries, schedule), schedule, name, 0);
 }
 
 }  // namespace
@@ -62,7 +41,7 @@ void Schedule::move_to(std::int64_t steps, std::vector<double> base_rates) {
   for (const double base : base_rates) {
     rates.push_back(rate(steps, base));
     if (!is_rate(rates.back()))
-      expect_option(false, name_, fmt::format("the rate of step {}", steps), "finite and at least 0", rates.back());
+      expect_option(false, name_, fmt::format("the rate of step {}", steps), kRate, rates.back());
   }
   steps_ = steps;
   base_rates_ = std::move(base_rates);
@@ -79,13 +58,15 @@ NamedTensors Schedule::state_dict() const {
 }
 
 void Schedule::load_state_dict(const NamedTensors& state) {
-  const std::int64_t steps = count_entry(state, "steps", 2, name_);
-  const Tensor& rates = entry(state, "base_lr", 2, name_);
+  StoredState stored_state(state, name_);
+  const std::int64_t steps = stored_state.count("steps", 0);
+  const Tensor& rates = stored_state.entry("base_lr");
+  stored_state.expect_all_read();
   if (rates.shape() != Shape{static_cast<std::int64_t>(base_rates_.size())})
     throw ShapeError(fmt::format("[{}] the optimiser has {} groups, the state is for {}", name_, base_rates_.size(),
                                  to_string(rates.shape())));
   std::vector<double> base_rates = rates.to(float64).to_vector<double>();
-  for (const double base : base_rates) expect_option(is_rate(base), name_, "base_lr", "finite and at least 0", base);
+  for (const double base : base_rates) expect_option(is_rate(base), name_, "base_lr", kRate, base);
   move_to(steps, std::move(base_rates));
 }
 
@@ -95,7 +76,7 @@ WarmupCosine::WarmupCosine(Optimizer& optimizer, const WarmupCosineOptions& opti
   expect_option(total >= 1, name(), "total_steps", "at least 1", total);
   expect_option(warmup >= 0 && warmup <= total, name(), "warmup_steps", fmt::format("in [0, total_steps = {}]", total),
                 warmup);
-  expect_option(is_rate(least), name(), "min_lr", "finite and at least 0", least);
+  expect_option(is_rate(least), name(), "min_lr", kRate, least);
   apply();
 }
 
@@ -162,8 +143,7 @@ ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, const ReduceLROnPlate
   };
   expect(options.factor > 0.0 && options.factor < 1.0, "factor", "in (0, 1)", options.factor);
   expect(options.patience >= 0, "patience", "at least 0", options.patience);
-  expect(std::isfinite(options.threshold) && options.threshold >= 0.0, "threshold", "finite and at least 0",
-         options.threshold);
+  expect(std::isfinite(options.threshold) && options.threshold >= 0.0, "threshold", kRate, options.threshold);
   expect(options.cooldown >= 0, "cooldown", "at least 0", options.cooldown);
   expect(options.min_lr >= 0.0, "min_lr", "at least 0", options.min_lr);
 }
@@ -200,13 +180,12 @@ NamedTensors ReduceLROnPlateau::state_dict() const {
 }
 
 void ReduceLROnPlateau::load_state_dict(const NamedTensors& state) {
-  const Tensor& metric = entry(state, "best", 3, kPlateau);
-  if (metric.numel() != 1)
-    throw ShapeError(fmt::format("[{}] 'best' must have one element, got {}", kPlateau, to_string(metric.shape())));
-  const double best = metric.item();
+  StoredState stored_state(state, kPlateau);
+  const double best = stored_state.number("best");
   expect_option(!std::isnan(best), kPlateau, "best", "a number", best);
-  const std::int64_t bad_steps = count_entry(state, "bad_steps", 3, kPlateau);
-  const std::int64_t cooldown = count_entry(state, "cooldown", 3, kPlateau);
+  const std::int64_t bad_steps = stored_state.count("bad_steps", 0);
+  const std::int64_t cooldown = stored_state.count("cooldown", 0);
+  stored_state.expect_all_read();
   best_ = best;
   bad_steps_ = bad_steps;
   cooldown_ = cooldown;

@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(refusals) {
   refuses(shape, {{"updates", count}, {"average.0", zeros({3})}}, "'average.0' must have shape [2], got [3]");
   refuses(dtype, {{"updates", count}, {"average.0", arange(2)}}, "'average.0' must be floating, got int64");
   refuses(value, {{"updates", count}, {"average.0", zeros({2})}, {"average.1", zeros({2})}},
-          "the state has 2 averages, this has 1");
+          "the state has 'average.1', which does not fit");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
