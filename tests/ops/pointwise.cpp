@@ -6,6 +6,8 @@
 #include <limits>
 
 #include "fixture.hpp"
+#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/tape/tape.hpp"
 #include "values.hpp"
 
@@ -459,6 +461,36 @@ BOOST_AUTO_TEST_CASE(only_what_a_wanted_slope_reads_is_kept) {
   BOOST_TEST(kept([&] { return b / a; }) == 16000U);   // a and the quotient
   BOOST_TEST(kept([&] { return relu(a); }) == 8000U);  // the output
   BOOST_TEST(kept([&] { return a + b; }) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(third_derivatives_in_float32_follow_float64) {
+  std::size_t compared = 0;
+  for (const catalogue::OpEntry* op : catalogue::all_ops()) {
+    if (op->room != "pointwise") continue;
+    Generator generator(0);
+    for (const catalogue::Sample& sample : op->samples(generator)) {
+      if (sample.inputs.size() != 1 || sample.inputs[0].dtype() != float64) continue;
+      BOOST_TEST_CONTEXT(op->name << ", sample \"" << sample.name << "\"") {
+        const auto third = [&](DType dtype) {
+          const auto f = [&](const Tensor& t) { return sample.call({t})[0]; };
+          const auto along = [](const auto& g) {
+            return [g](const Tensor& t) { return jvp(g, t, ones_like(t)).second; };
+          };
+          return along(along(along(f)))(sample.inputs[0].to(dtype));
+        };
+        if (!third(float64).defined()) continue;  // of comparisons
+        const Values expected = third(float64).to_vector<double>();
+        const Values found = third(float32).to(float64).to_vector<double>();
+        for (std::size_t i = 0; i < expected.size(); ++i) {
+          if (!(std::abs(expected[i]) < 1e30)) continue;
+          BOOST_TEST(std::abs(found[i] - expected[i]) <= 1e-3 * std::max(1.0, std::abs(expected[i])),
+                     "element " << i << ": " << found[i] << " and " << expected[i]);
+          ++compared;
+        }
+      }
+    }
+  }
+  BOOST_TEST(compared > 100U);
 }
 
 BOOST_AUTO_TEST_CASE(float32_follows_float64) {

@@ -15,9 +15,11 @@ struct AtanFormula {
   }
   template <class T>
   T slope(const T& x, const T&) const {
-    // 1 / (1 + x^2) with both terms scaled by 2^-120: the slope is not yet zero where x^2 overflows.
-    const T scaled = 0x1p-60 * x;
-    return 0x1p-120 / (0x1p-120 + scaled * scaled);
+    // 1 / (1 + x^2), and far out (1 / x)^2, which is the same to rounding: x^2 would overflow.
+    const auto far = abs(x) > 0x1p27;
+    const T near_x = select(far, number_like(1.0, x), x);
+    const T inverse = 1.0 / select(far, x, 1.0 + near_x * near_x);
+    return select(far, inverse * inverse, inverse);
   }
 };
 TAPEGRAD_UNARY_KERNELS(AtanFormula)
