@@ -159,7 +159,14 @@ BOOST_AUTO_TEST_CASE(a_mean_of_losses_whose_sum_overflows) {
 BOOST_AUTO_TEST_CASE(class_weights_are_constants) {
   const Tensor weight = ones({2}).set_requires_grad(true);
   Tape tape;
-  BOOST_CHECK_THROW(cross_entropy(zeros({1, 2}), zeros({1}, {.dtype = int64}), {.weight = weight}), TapeError);
+  const Tensor target = zeros({1}, {.dtype = int64});
+  BOOST_CHECK_THROW(cross_entropy(zeros({1, 2}), target, {.weight = weight}), TapeError);
+  // In forward mode too, where no tape tracks them.
+  const NoRecord pause;
+  const auto cross = [&](const Tensor& w) { return cross_entropy(zeros({1, 2}), target, {.weight = w}); };
+  const auto nll = [&](const Tensor& w) { return nll_loss(zeros({1, 2}), target, {.weight = w}); };
+  BOOST_CHECK_THROW(jvp(cross, ones({2}), ones({2})), TapeError);
+  BOOST_CHECK_THROW(jvp(nll, ones({2}), ones({2})), TapeError);
 }
 
 BOOST_AUTO_TEST_CASE(mse_loss_as_pytorch) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "tape/expect.hpp"
+#include "tape/recorder.hpp"
 #include "tapegrad/base/error.hpp"
 
 namespace tapegrad {
@@ -29,7 +30,8 @@ void check_weight(std::string_view op, const Tensor& scores, const Tensor& weigh
   if (weight.shape() != Shape{scores.shape().back()})
     throw ShapeError(
         fmt::format("[{}] expected weight [{}], got {}", op, scores.shape().back(), to_string(weight.shape())));
-  if (weight.is_tracked()) throw TapeError(fmt::format("[{}] the class weights are constants: detach() them", op));
+  if (weight.is_tracked() || innermost_level(weight) > 0)
+    throw TapeError(fmt::format("[{}] the class weights are constants: detach() them", op));
 }
 
 void check_targets(std::string_view op, const array::Array& targets, std::int64_t classes, std::int64_t ignore_index) {
