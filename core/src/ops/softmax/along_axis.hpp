@@ -1,6 +1,7 @@
 // Ops that work on the last axis, along any other.
 #pragma once
 
+#include "ops/softmax/row_mask.hpp"
 #include "tape/expect.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/view.hpp"
@@ -14,6 +15,7 @@ Tensor along_axis(const O& op, const Tensor& x, int axis, const Tensor& keep) {
   expect_floating(O::name, x);
   const int a = normalize_axis(O::name.data(), axis, x.dim());
   if (a == x.dim() - 1) return apply(op, x, keep);
+  if (keep.defined()) expect_mask(O::name, keep, x.shape());
   const Tensor keep_last = keep.defined() ? transpose(expand(keep, x.shape()), a, -1) : Tensor();
   return transpose(apply(op, transpose(x, a, -1), keep_last), a, -1);
 }

@@ -31,12 +31,16 @@ const std::int64_t* row_offsets(const Shape& shape, const Shape& strides) {
 
 }  // namespace
 
-RowMaskSource::RowMaskSource(std::string_view op, const Tensor& keep, const Shape& shape) {
-  if (!keep.defined()) return;
+void expect_mask(std::string_view op, const Tensor& keep, const Shape& shape) {
   expect_bool(op, keep, "keep");
   if (!broadcasts_to(keep.shape(), shape))
     throw ShapeError(
         fmt::format("[{}] keep {} does not broadcast to x {}", op, to_string(keep.shape()), to_string(shape)));
+}
+
+RowMaskSource::RowMaskSource(std::string_view op, const Tensor& keep, const Shape& shape) {
+  if (!keep.defined()) return;
+  expect_mask(op, keep, shape);
   keep_ = array_of(keep);
   Shape strides = broadcast_strides(keep_.shape, keep_.strides, shape);
   if (shape.back() > 1 && strides.back() != 1) {

@@ -9,11 +9,14 @@
 
 namespace tapegrad {
 
+/// Throws DTypeError unless the mask `keep` is bool, ShapeError unless it broadcasts to the shape of x.
+void expect_mask(std::string_view op, const Tensor& keep, const Shape& shape);
+
 /// Holds the elements that `mask()` points to. One at a time may be in use on a thread: the offsets lie in memory that
 /// the thread keeps.
 class RowMaskSource {
  public:
-  /// `keep` may be undefined. Throws DTypeError unless it is bool, ShapeError unless it broadcasts to `shape`.
+  /// `keep` may be undefined. Throws what expect_mask() does.
   RowMaskSource(std::string_view op, const Tensor& keep, const Shape& shape);
   const kernels::RowMask& mask() const { return mask_; }
 

@@ -70,6 +70,11 @@ inline catalogue::ErrorSamples softmax_errors(std::string_view name, Tensor (*f)
          f(zeros({2, 3}), -1, zeros({2}, {.dtype = boolean}));
        },
        fmt::format("[{}] keep [2] does not broadcast to x [2, 3]", name)},
+      {"mask's shape along another axis",
+       [f] {
+         f(zeros({2, 3}), 0, zeros({2}, {.dtype = boolean}));
+       },
+       fmt::format("[{}] keep [2] does not broadcast to x [2, 3]", name)},
       {"mask's dtype",
        [f] {
          f(zeros({2, 3}), -1, zeros({3}));
