@@ -141,7 +141,8 @@ const std::vector<Tensor>& Linearization::outputs() const { return state_->outpu
 std::vector<Tensor> Linearization::pull_back(const std::vector<Tensor>& dys, bool last) const {
   State& s = *state_;
   if (dys.size() != s.results.size())
-    throw ShapeError(fmt::format("[{}] expected {} cotangents, got {}", s.name, s.results.size(), dys.size()));
+    throw ShapeError(fmt::format("[{}] expected {} cotangent{}, got {}", s.name, s.results.size(),
+                                 s.results.size() == 1 ? "" : "s", dys.size()));
   if (s.own) {
     for (const Tensor& dy : dys)
       if (dy.is_tracked())
@@ -175,7 +176,9 @@ std::vector<Tensor> Linearization::gradient() const {
 std::pair<std::vector<Tensor>, std::vector<Tensor>> jvp(const TensorFunction& f, const std::vector<Tensor>& xs,
                                                         const std::vector<Tensor>& vs, TransformOptions options) {
   expect_floating_argument("jvp", xs);
-  if (xs.size() != vs.size()) throw ShapeError(fmt::format("[jvp] expected {} tangents, got {}", xs.size(), vs.size()));
+  if (xs.size() != vs.size())
+    throw ShapeError(
+        fmt::format("[jvp] expected {} tangent{}, got {}", xs.size(), xs.size() == 1 ? "" : "s", vs.size()));
   const ForwardLevel level(options.strong_zero);
   std::vector<Tensor> arguments = xs;
   for (std::size_t i = 0; i < xs.size(); ++i) {

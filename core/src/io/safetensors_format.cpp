@@ -274,8 +274,8 @@ std::size_t check_ranges(std::vector<StoredTensor>& tensors) {
 }
 
 std::size_t head_bytes(std::span<const std::byte> start, std::uint64_t file_size) {
-  if (start.size() < kSafetensorsLengthBytes)
-    refuse(fmt::format("the file has {} bytes, too few for the 8 bytes of the header's length", start.size()));
+  if (const std::uint64_t bytes = std::min<std::uint64_t>(start.size(), file_size); bytes < kSafetensorsLengthBytes)
+    refuse(fmt::format("the file has {} bytes, too few for the 8 bytes of the header's length", bytes));
   const std::uint64_t length = read_length(start);
   if (length > kMaxHeaderBytes)
     refuse(fmt::format("a header of {} bytes is announced, more than the limit of {}", length, kMaxHeaderBytes));
