@@ -279,9 +279,49 @@ BOOST_AUTO_TEST_CASE(a_block_cannot_clear_the_tape_that_records_it) {
     return a.detach() * x;
   };
   BOOST_CHECK_EXCEPTION(tapegrad::checkpoint(block, y), TapeError,
-                        test::says("[checkpoint] its block swept or cleared the tape that records it"));
+                        test::says("[checkpoint] its block swept, cleared or destroyed the tape"));
   // What was recorded afterwards is none of the block's.
   BOOST_TEST(tape.gradient(later, x).item() == 5.0 * 81.0);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_frozen_after_a_block_gets_no_gradient) {
+  const auto block = [](const Tensor& a, const Tensor& b) { return a * a * b; };
+  const auto gradients = [&](bool freeze_x, bool freeze_w, bool captured) {
+    Tensor x = num(3.0).set_requires_grad(true);
+    Tensor w = num(5.0).set_requires_grad(true);
+    Tape tape;
+    const Tensor y = captured ? tapegrad::checkpoint([&](const Tensor& a) { return block(a, w); }, x)
+                              : tapegrad::checkpoint(block, {x, w});
+    x.set_requires_grad(!freeze_x);
+    w.set_requires_grad(!freeze_w);
+    tape.backward(y);
+    return std::pair(x.has_grad() ? x.grad().item() : 0.0, w.has_grad() ? w.grad().item() : 0.0);
+  };
+  for (const bool captured : {false, true}) {
+    BOOST_TEST((gradients(false, false, captured) == std::pair(30.0, 9.0)));
+    BOOST_TEST((gradients(true, false, captured) == std::pair(0.0, 9.0)));
+    BOOST_TEST((gradients(false, true, captured) == std::pair(30.0, 0.0)));
+    BOOST_TEST((gradients(true, true, captured) == std::pair(0.0, 0.0)));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(forward_mode_over_a_sweep_leaves_nothing_on_the_tape) {
+  const Tensor x = num(3.0).set_requires_grad(true);
+  const auto cube = [](const Tensor& a) { return a * a * a; };
+  for (const bool strong_zero : {false, true}) {
+    Tape tape;
+    const Tensor y = tapegrad::checkpoint(cube, x * 2.0);
+    const std::int64_t recorded = tape.size();
+    const auto pulled_back = [&](const Tensor& c) {
+      return tape.gradient(y, x, {.cotangent = c, .retain = true, .strong_zero = strong_zero});
+    };
+    const auto [g, dg] = jvp(pulled_back, num(5.0), num(1.0));
+    BOOST_TEST(g.item() == 5.0 * 24.0 * 9.0);  // c 24 x^2
+    BOOST_TEST(dg.item() == 24.0 * 9.0);
+    BOOST_TEST(!g.is_tracked());
+    BOOST_TEST(tape.size() == recorded);
+    BOOST_TEST(!(g * 2.0).is_tracked());
+  }
 }
 
 BOOST_AUTO_TEST_CASE(without_a_tape_the_block_just_runs) {

@@ -5,6 +5,7 @@
 
 #include "tape_test.hpp"
 #include "tapegrad/array/memory.hpp"
+#include "tapegrad/diff/checkpoint.hpp"
 #include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/tape/same_bits.hpp"
 
@@ -293,6 +294,89 @@ BOOST_AUTO_TEST_CASE(decision_07_the_tape_cannot_be_cleared_under_a_sweep) {
   tape.clear();
 }
 
+BOOST_AUTO_TEST_CASE(decision_07_a_tape_is_cleared_where_it_is_live) {
+  const Tensor x = leaf({1.0, 2.0});
+  Tape tape;
+  const Tensor y = square(x);
+  const auto says_why = says("[clear] the tape belongs to another thread, or is suspended");
+  std::thread([&] { BOOST_CHECK_EXCEPTION(tape.clear(), TapeError, says_why); }).join();
+  {
+    const NoRecord pause;  // grad() has a tape of its own
+    const auto clears = [&](const Tensor& v) {
+      tape.clear();
+      return sum(square(v));
+    };
+    BOOST_CHECK_EXCEPTION(grad(clears)(ones({2})), TapeError, says_why);
+  }
+  BOOST_TEST(tape.gradient(sum(y), x).to_vector<double>() == (Values{2.0, 4.0}));
+  tape.clear();
+}
+
+/// Destroys the tape that records it.
+struct Destroys : Op<Destroys> {
+  std::unique_ptr<Tape>* tape = nullptr;
+  static constexpr std::string_view name = "destroys";
+  Tensor forward(const Tensor& x) const {
+    tape->reset();
+    return x * 2.0;
+  }
+  Tensor vjp(const Saved&, const Tensor& dy) const { return 2.0 * dy; }
+};
+
+BOOST_AUTO_TEST_CASE(decision_07_a_tape_destroyed_while_something_runs_on_it) {
+  const Tensor x = leaf({1.0, 2.0});
+  const Tensor v = ones({2}, {.dtype = float64});
+  using Owner = std::unique_ptr<Tape>;
+  const auto check = [&](const auto& what, const char* message) {
+    Owner tape = std::make_unique<Tape>();
+    const Tensor y = square(x);
+    BOOST_CHECK_EXCEPTION(what(tape, y), TapeError, says(message));
+    BOOST_TEST(!is_recording());
+    Tape next;
+    BOOST_TEST(next.gradient(sum(square(x)), x).to_vector<double>() == (Values{2.0, 4.0}));
+  };
+  const auto here = [](Owner& tape) { tape.reset(); };
+  const auto elsewhere = [](Owner& tape) { std::thread([&] { tape.reset(); }).join(); };
+  const char* const elsewhere_says = "was destroyed on another thread";
+  check(
+      [](Owner& tape, const Tensor& y) {
+        Destroys op;
+        op.tape = &tape;
+        return apply(op, y);
+      },
+      "[destroys] its forward function swept, cleared or destroyed the tape");
+  const auto in_block = [&](const auto& destroy) {
+    return [&](Owner& tape, const Tensor& y) {
+      return checkpoint(
+          [&](const Tensor& h) {
+            destroy(tape);
+            return square(h);
+          },
+          y);
+    };
+  };
+  check(in_block(here), "[checkpoint] its block swept, cleared or destroyed the tape");
+  check(in_block(elsewhere), elsewhere_says);
+  // In the sweep, where the block runs again.
+  const auto in_replay = [&](Owner& tape, const Tensor& y) {
+    const auto block = [&](const Tensor& h) {
+      if (is_replaying()) tape.reset();
+      return square(h);
+    };
+    const Tensor z = checkpoint(block, y);
+    tape->backward(sum(z));
+  };
+  check(in_replay, "[checkpoint] its block swept, cleared or destroyed the tape");
+  const auto in_forward_mode = [&](Owner& tape, const Tensor& y) {
+    const auto f = [&](const Tensor& h) {
+      elsewhere(tape);
+      return h * y;
+    };
+    return jvp(f, v, v);
+  };
+  check(in_forward_mode, elsewhere_says);
+}
+
 BOOST_AUTO_TEST_CASE(decision_07_an_op_cannot_sweep_the_tape_that_records_it) {
   Tensor x = leaf({3.0});
   Tape tape;
@@ -300,7 +384,7 @@ BOOST_AUTO_TEST_CASE(decision_07_an_op_cannot_sweep_the_tape_that_records_it) {
   op.y = square(x);
   op.tape = &tape;
   BOOST_CHECK_EXCEPTION(apply(op, tanh(x)), TapeError,
-                        says("[sweeps_within] its forward function swept or cleared the tape that records it"));
+                        says("[sweeps_within] its forward function swept, cleared or destroyed the tape"));
   BOOST_TEST(x.grad().to_vector<double>() == Values{6.0});
   x.zero_grad();
   tape.backward(square(x));  // the tape is as good as new
@@ -335,7 +419,7 @@ BOOST_AUTO_TEST_CASE(decision_07_a_tape_destroyed_under_its_sweep_is_noticed) {
   const auto check = [](const auto& arrange, const BackwardOptions& options) {
     Tensor x = leaf({1.0, 2.0});
     auto tape = std::make_unique<Tape>();
-    const Tensor y = tanh(x);
+    const Tensor y = checkpoint([](const Tensor& h) { return tanh(h); }, x);  // whose rule asks for the tape
     arrange(tape, x, y);
     BOOST_CHECK_EXCEPTION(tape->backward(sum(square(y)), options), TapeError,
                           says(": the Tape was destroyed during its sweep"));
@@ -361,6 +445,14 @@ BOOST_AUTO_TEST_CASE(decision_07_a_tape_destroyed_under_its_sweep_is_noticed) {
           tape->register_hook(y, [&](const Tensor& g) {
             tape.reset();
             return 2.0 * g;
+          });
+        },
+        how);
+    check(
+        [](Owner& tape, Tensor& x, const Tensor& y) {
+          tape->register_hook(y, [&](const Tensor& g) {
+            tape.reset();
+            return g * x;
           });
         },
         how);

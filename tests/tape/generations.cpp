@@ -20,6 +20,18 @@ struct HoldsState : Op<HoldsState> {
 
 BOOST_AUTO_TEST_SUITE(generations)
 
+BOOST_AUTO_TEST_CASE(gradients_with_a_graph_add_up_over_generations) {
+  const Tensor x = leaf({2.0});
+  Tape tape;
+  for (const double expected : {12.0, 24.0}) {
+    tape.backward(sum(x * x * x), {.create_graph = true});
+    BOOST_TEST(x.grad().item() == expected);
+    const double curvature = tape.gradient(x.grad(), x, {.retain = true}).item();  // of this generation's part
+    BOOST_TEST(curvature == 12.0);
+    tape.clear();
+  }
+}
+
 BOOST_AUTO_TEST_CASE(decision_01_one_live_tape_per_thread) {
   const Tensor x = leaf({2.0});
   {

@@ -54,6 +54,9 @@ struct Block {
   Tensor value = {};        // while the node is recorded: what the block gave
 };
 
+/// A leaf that required a gradient when the block ran.
+bool is_frozen(const Tensor& x) { return x.impl()->place.serial == 0 && !x.requires_grad(); }
+
 Tensor run_block(const TensorFunction& run, const std::vector<Tensor>& arguments) {
   std::vector<Tensor> ys = run(arguments);
   if (ys.size() != 1 || !ys.front().defined())
@@ -98,6 +101,10 @@ class InBlock {
   bool before_;
 };
 
+void expect_tape(const TapeMark& before) {
+  if (before.is_gone()) throw TapeError("[checkpoint] its block swept, cleared or destroyed the tape that records it");
+}
+
 /// While it lives, a tape may be recorded on: what was is taken off again.
 class Aside {
  public:
@@ -126,7 +133,7 @@ struct Checkpoint : Op<Checkpoint> {
   std::vector<Tensor> vjp(const Saved& s, const Tensor& dy) const {
     const bool strong_zero = recorder.strong_zero;
     // A sweep with strong zeros comes here too when nobody differentiates it again.
-    const bool again = is_recording() || recorder.level_count > 0;
+    const bool again = is_recording();
     const Replay replay(block->random);
     std::optional<Aside> aside;
     if (!again) aside.emplace(*recorder.tape);
@@ -144,7 +151,9 @@ struct Checkpoint : Op<Checkpoint> {
 
  private:
   std::vector<Tensor> pull_back(const Saved& s, const Tensor& dy, SweepOptions options) const {
-    options.block = static_cast<std::uint32_t>(recorder.tape->nodes.size());
+    TapeImpl& tape = *recorder.tape;
+    const TapeMark before(tape);
+    options.block = static_cast<std::uint32_t>(before.size());
     std::vector<Tensor> arguments;
     std::vector<Tensor> wanted;
     std::vector<std::size_t> places;
@@ -165,18 +174,21 @@ struct Checkpoint : Op<Checkpoint> {
       places.push_back(i);
     }
     for (std::size_t i = 0; i < block->captured.size(); ++i) {
+      if (is_frozen(block->captured[i])) continue;
       wanted.push_back(block->captured[i]);
       places.push_back(block->arguments + i);
     }
     const Substitutes as_before(block->substituted);
     const Tensor y = run_block(block->run, arguments);
+    expect_tape(before);
     if (fingerprint(y) != block->given)
       throw TapeError(
           "[checkpoint] the block gave other values when it ran again: what it reads has been changed since, or it "
           "draws random numbers of another generator than the default one");
-    Sweep sweep(*recorder.tape, {y}, {dy}, "checkpoint", options);
-    const std::vector<Tensor> found = sweep.towards(wanted, true);
     std::vector<Tensor> gradients(block->arguments + block->captured.size());
+    if (!y.is_tracked()) return gradients;  // all that it depends on has been frozen
+    Sweep sweep(tape, {y}, {dy}, "checkpoint", options);
+    const std::vector<Tensor> found = sweep.towards(wanted, true);
     for (std::size_t k = 0; k < found.size(); ++k) gradients[places[k]] = found[k];
     return gradients;
   }
@@ -254,7 +266,7 @@ Tensor checkpoint(TensorFunction run, const std::vector<Tensor>& hs) {
     const Aside aside(tape);
     const InBlock within;
     const Tensor y = run_block(block->run, arguments);
-    if (aside.before().is_gone()) throw TapeError("[checkpoint] its block swept or cleared the tape that records it");
+    expect_tape(aside.before());
     value = y.detach();
     depends = y.is_tracked();
     if (depends) {

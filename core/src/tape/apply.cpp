@@ -58,7 +58,8 @@ inline void compute(const OpCall& call, Keeper& keeper) {
 }
 
 [[noreturn, gnu::noinline]] void throw_consumed(std::string_view op) {
-  throw TapeError("[" + std::string(op) + "] its forward function swept or cleared the tape that records it");
+  throw TapeError("[" + std::string(op) +
+                  "] its forward function swept, cleared or destroyed the tape that records it");
 }
 
 /// Runs an op while a tape records.

@@ -268,6 +268,10 @@ bool Sweep::carries_tangents(const Node& node, Cotangents cotangents) const {
 
 namespace {
 
+[[noreturn, gnu::noinline]] void throw_destroyed() {
+  throw TapeError("the Tape was destroyed during its sweep: by a hook, an observer, a rule or another thread");
+}
+
 /// Calls the hooks in order of registration, each with what the one before has left.
 void fire(const std::vector<GradientHook>& registered, Tensor& gradient) {
   const auto hooks = std::vector<GradientHook>(registered.begin(), registered.end());  // a hook may register another
@@ -284,9 +288,16 @@ void fire(const std::vector<GradientHook>& registered, Tensor& gradient) {
 
 }  // namespace
 
+inline void Sweep::expect_not_destroyed() const {
+  if (tape_.left_behind.load(std::memory_order_relaxed)) [[unlikely]]
+    throw_destroyed();
+}
+
 void Sweep::apply_hooks(std::uint32_t slot) {
   const auto found = tape_.hooks.find(slot);
-  if (found != tape_.hooks.end() && cotangents_[slot].defined()) fire(found->second, cotangents_[slot]);
+  if (found == tape_.hooks.end() || !cotangents_[slot].defined()) return;
+  fire(found->second, cotangents_[slot]);
+  expect_not_destroyed();
 }
 
 namespace {
@@ -407,10 +418,6 @@ void Sweep::show(const Node& node, Cotangents dys, std::span<const Tensor> gradi
 
 namespace {
 
-[[noreturn, gnu::noinline]] void throw_destroyed() {
-  throw TapeError("the Tape was destroyed during its sweep: by a hook, an observer, a rule or another thread");
-}
-
 // Inlined, or g++ takes a function that only prefetches for one without effect.
 [[gnu::always_inline]] inline void fetch_line(const void* object, std::ptrdiff_t line) {
   constexpr std::ptrdiff_t kBytes = 64;
@@ -446,8 +453,7 @@ void Sweep::run(std::uint32_t lowest, std::span<const char> reaches, const AtNod
       if (tape_.options.study && !nested_) study(node);
       at_node(node);
       if (!node.is_leaf()) step(node, reaches);
-      if (tape_.left_behind.load(std::memory_order_relaxed)) [[unlikely]]
-        throw_destroyed();
+      expect_not_destroyed();
     } catch (const std::exception& e) {
       std::throw_with_nested(TapeError(
           std::string("[") + name_ + "] at " + describe(node) +
@@ -501,6 +507,12 @@ Tensor as_own(Tensor gradient) {
 
 }  // namespace
 
+Tensor Sweep::on_tape(const Tensor& sum) const {
+  const TapePlace& place = sum.impl()->place;
+  const bool here = place.serial == tape_.serial && place.generation == tape_.generation && tape_.stands(place);
+  return place.serial == 0 || here ? sum : sum.detach();
+}
+
 void Sweep::into_leaves() {
   const LeafGuard guard(tape_, top_, nested_);
   const Node* unnamed = nullptr;
@@ -518,7 +530,7 @@ void Sweep::into_leaves() {
     if (role == LeafState::Role::unnamed_parameter) unnamed = &node;
     fire(leaf.hooks, gradient);
     if (options_.create_graph || innermost_level(gradient) > 0) {  // with what it depends on, or its tangents
-      leaf.grad = leaf.grad.defined() ? add(leaf.grad, gradient) : as_own(std::move(gradient));
+      leaf.grad = leaf.grad.defined() ? add(on_tape(leaf.grad), gradient) : as_own(std::move(gradient));
     } else if (!leaf.grad.defined()) {
       leaf.grad = is_exclusive(gradient) ? std::move(gradient) : wrap(contiguous_copy(array_of(gradient)));
     } else if (is_exclusive(leaf.grad)) {

@@ -60,6 +60,10 @@ class Sweep {
   /// Whether what a node's rule reads or adds to has tangents: the rule is differentiated again then.
   bool carries_tangents(const Node& node, Cotangents cotangents) const;
   void apply_hooks(std::uint32_t slot);
+  /// Throws where the Tape has been destroyed by what a node's visit has called.
+  void expect_not_destroyed() const;
+  /// A gradient that has come before as far as this tape knows it: what an earlier generation made it of is gone.
+  Tensor on_tape(const Tensor& sum) const;
   /// The number of slots of the nodes up to the top one.
   std::size_t slots() const;
   void give_back();

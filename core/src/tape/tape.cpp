@@ -279,6 +279,9 @@ const Node& TapeImpl::node_of(const Tensor& x, const char* what) const {
       if (leaf != LeafMap::kNone) return *nodes[leaf];
       throw TapeError(op + "the leaf " + to_string(x.shape()) + " has not been used on this tape");
     }
+    if (x.impl()->leaf && leaves.find(x.impl()->leaf.get()) != LeafMap::kNone)
+      throw TapeError(op + "the leaf " + to_string(x.shape()) +
+                      " has been frozen by set_requires_grad(false) since it was used on this tape");
     throw TapeError(op + "the tensor " + to_string(x.shape()) +
                     " is not on this tape: it was computed while no tape recorded, or from inputs none of which "
                     "requires a gradient");
@@ -356,6 +359,7 @@ std::int64_t Tape::position(const Tensor& y) const { return impl_->node_of(y, "p
 std::int64_t Tape::size() const { return static_cast<std::int64_t>(impl_->nodes.size()); }
 std::uint64_t Tape::generation() const { return impl_->generation; }
 void Tape::clear() {
+  if (recorder.tape != impl_) throw TapeError("[clear] the tape belongs to another thread, or is suspended");
   if (impl_->sweeping) throw TapeError("[clear] a sweep of this tape is running");
   impl_->consume();
 }

@@ -149,7 +149,8 @@ class Tape {
   NodeInfo node(std::int64_t position) const;
   /// Bytes of the tensors kept for the reverse sweep: each storage counted once, and whole where a view of it is kept.
   std::size_t bytes_kept() const;
-  /// Empties the tape without a sweep; its tensors become stale. Throws TapeError during a sweep.
+  /// Empties the tape without a sweep; its tensors become stale. Throws TapeError during a sweep, and where the tape is
+  /// not the live one: on another thread, or while a transform has suspended it.
   void clear();
 
  private:
