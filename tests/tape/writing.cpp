@@ -1,4 +1,5 @@
 #include "tape_test.hpp"
+#include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/tape/parameter_support.hpp"
 
 using namespace tapegrad;
@@ -59,6 +60,22 @@ BOOST_AUTO_TEST_CASE(decision_09_tracked_tensors_cannot_be_written_while_a_tape_
   }
   x.detach().mutable_data<double>()[1] = 9.0;
   BOOST_TEST(x.to_vector<double>() == (Values{8.0, 9.0}));
+}
+
+BOOST_AUTO_TEST_CASE(decision_09_what_carries_a_tangent_cannot_be_written) {
+  const Tensor x = tensor({1.0, 2.0}, {.dtype = float64});
+  const auto writes = [](const Tensor& t) {
+    Tensor y = t * t;
+    y.mutable_data<double>("fill")[0] = 5.0;
+    return y;
+  };
+  BOOST_CHECK_EXCEPTION(jvp(writes, x, x), TapeError, says("[fill] a tensor [2] that carries a tangent"));
+  const auto writes_a_copy = [](const Tensor& t) {
+    Tensor y = (t * t).detach();
+    y.mutable_data<double>()[0] = 5.0;
+    return y * t;
+  };
+  BOOST_TEST(jvp(writes_a_copy, x, x).second.to_vector<double>() == (Values{5.0, 8.0}));
 }
 
 BOOST_AUTO_TEST_CASE(decision_09_assigning_to_a_temporary_does_not_compile) {

@@ -5,6 +5,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "tape/recorder.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -28,6 +29,7 @@ void expect_writable(const Tensor& x, const char* writer) {
     throw TapeError(
         fmt::format("[{}] a tensor {} that requires a gradient cannot be written while a tape records: use NoRecord",
                     writer, to_string(x.shape())));
+  expect_no_tangent(x, writer);
 }
 
 namespace {

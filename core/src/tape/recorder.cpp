@@ -72,6 +72,12 @@ std::uint64_t innermost_level_of_tangents(const Tensor& x) {
   return 0;
 }
 
+void expect_no_tangent(const Tensor& x, const char* writer) {
+  if (innermost_level(x) > 0)
+    throw TapeError(std::string("[") + writer + "] a tensor " + to_string(x.shape()) +
+                    " that carries a tangent of forward mode cannot be written: detach() it first");
+}
+
 bool has_strong_zeros(std::uint64_t level) {
   const std::span<const Recorder::Level> live(recorder.levels.data(), static_cast<std::size_t>(recorder.level_count));
   return std::any_of(live.begin(), live.end(),

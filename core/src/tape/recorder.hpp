@@ -90,6 +90,8 @@ std::uint64_t innermost_level_of_tangents(const Tensor& x);
 inline std::uint64_t innermost_level(const Tensor& x) {
   return x.defined() && x.impl()->tangents != nullptr ? innermost_level_of_tangents(x) : 0;
 }
+/// Throws TapeError "[writer] ..." for a tensor with a live tangent, which a change of its elements would not reach.
+void expect_no_tangent(const Tensor& x, const char* writer);
 /// Whether a live level's forward rules have strong zeros.
 bool has_strong_zeros(std::uint64_t level);
 

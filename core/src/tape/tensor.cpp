@@ -152,6 +152,7 @@ std::span<T> Tensor::mutable_data(const char* writer) {
     throw TapeError(
         std::string("[") + writer + "] a tensor " + to_string(shape()) +
         " that requires a gradient cannot be written while a tape records: use NoRecord, or detach() it first");
+  expect_no_tangent(*this, writer);
   array_of(*this).storage->written_by(writer);
   return {const_cast<T*>(elements.data()), elements.size()};
 }

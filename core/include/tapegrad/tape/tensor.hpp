@@ -86,7 +86,7 @@ class Tensor {
   template <Element T>
   std::span<const T> data() const;
   /// The same, to write; moves the storage's version. `writer` names who writes, for error messages. Throws TapeError
-  /// for a tensor that requires a gradient (or lies on the tape) while a tape records.
+  /// for a tensor that requires a gradient (or lies on the tape) while a tape records, and for one with a tangent.
   template <Element T>
   std::span<T> mutable_data(const char* writer = "mutable_data");
 
