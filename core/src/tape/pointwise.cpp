@@ -1,5 +1,7 @@
 #include "tape/pointwise.hpp"
 
+#include "base/dispatch.hpp"
+
 namespace tapegrad {
 namespace {
 
@@ -71,13 +73,41 @@ Tensor binary_forward(std::string_view op, const kernels::BinaryKernels& kernels
   return y;
 }
 
+namespace {
+
+/// Gradients of one element each, which need no memory of their own: the first takes that of dy, the second is added
+/// where its sum lies.
+void binary_backward_of_one(const kernels::BinaryKernels& kernels, const void* formula, const Tensor& a,
+                            const Tensor& b, const Tensor& y, const Tensor& dy, GradientSink& sink) {
+  const array::Array& from = array_of(dy);
+  with_floating(from.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    T first, second;
+    kernels.backward()(formula, from.dtype, data_or_null(a), 1, data_or_null(b), 1, data_or_null(y), from.data(),
+                       &first, &second, 1);
+    Tensor da = sink.in_place_of(dy);
+    *array_of(da).as<T>() = first;
+    sink.add(0, std::move(da));
+    const GradientBuffer db = sink.buffer(1);
+    T& sum = *array_of(db.tensor).as<T>();
+    sum = db.holds_sum ? sum + second : second;
+  });
+}
+
+}  // namespace
+
 void binary_backward(const kernels::BinaryKernels& kernels, const void* formula, const Saved& s, const Tensor& a,
                      const Tensor& b, const Tensor& y, const Tensor& dy, GradientSink& sink) {
   const array::Array& from = array_of(dy);
+  const bool single = from.shape.numel() == 1;
+  if (single && s.wants(0) && s.wants(1)) {
+    binary_backward_of_one(kernels, formula, a, b, y, dy, sink);
+    return;
+  }
   // The kernel reads a piece of dy for da before it reads it for db.
   Tensor db = s.wants(1) ? sink.in_place_of(dy) : Tensor();
   Tensor da = !s.wants(0) ? Tensor() : s.wants(1) ? make_tensor(from.shape, from.dtype) : sink.in_place_of(dy);
-  if (from.shape.numel() == 1) {
+  if (single) {
     kernels.backward()(formula, from.dtype, data_or_null(a), 1, data_or_null(b), 1, data_or_null(y), from.data(),
                        data_or_null(da), data_or_null(db), 1);
   } else {
