@@ -109,6 +109,25 @@ BOOST_AUTO_TEST_CASE(single_precision_is_told) {
   expect(check_gradient(sum_of_sines, doubled, x), GradcheckMistake::constant_factor, "a factor 2 too much");
 }
 
+// 2 x is a float32 number where x is: what is missing is a term.
+BOOST_AUTO_TEST_CASE(right_numbers_of_single_precision_are_not_blamed) {
+  Numbers x = normal(kSide, 4);
+  for (double& v : x) v = static_cast<double>(static_cast<float>(v));
+  const auto f = [](Point p) {
+    double sum = 0.0;
+    for (const double v : p) sum += v * v + 3e-6 * v;
+    return sum;
+  };
+  const auto gradient = [](Point p) {
+    Numbers g;
+    for (const double v : p) g.push_back(2.0 * v);
+    return g;
+  };
+  const GradcheckReport report = check_gradient(f, gradient, x);
+  BOOST_TEST((report.verdict() == Verdict::wrong));
+  BOOST_TEST(to_string(report).find("single precision") == std::string::npos, to_string(report));
+}
+
 BOOST_AUTO_TEST_CASE(a_factor_near_one_is_told_in_full) {
   const auto cosines = [](Point x) {
     Numbers y;

@@ -49,6 +49,22 @@ BOOST_AUTO_TEST_CASE(an_error_that_is_measured_is_wrong_however_small) {
   }
 }
 
+// The terms are as large as the input, and what is left of them is below their rounding.
+BOOST_AUTO_TEST_CASE(a_slope_below_the_rounding_of_what_is_exactly_zero_proves_nothing) {
+  const auto softplus = [](Point p) { return std::log(1.0 + std::exp(p[0])); };
+  const auto sigmoid = [](Point p) { return Numbers{1.0 / (1.0 + std::exp(-p[0]))}; };
+  const auto report = check_gradient(softplus, sigmoid, Numbers{-50.0});
+  BOOST_TEST((report.verdict() == Verdict::vacuous), to_string(report));
+  // Zero, but not at any step: nothing has cancelled, and an error is one.
+  const auto tiny = [](Point p) { return 1e-30 * p[0]; };
+  const auto claim = [](double slope) { return [slope](Point) { return Numbers{slope}; }; };
+  BOOST_TEST((check_gradient(tiny, claim(1e-30), Numbers{0.0}).verdict() == Verdict::ok));
+  BOOST_TEST((check_gradient(tiny, claim(2e-30), Numbers{0.0}).verdict() == Verdict::wrong));
+  // A slope that no rounding could hide.
+  const auto zero = [](Point p) { return 0.0 * p[0]; };
+  BOOST_TEST((check_gradient(zero, claim(1e-6), Numbers{-50.0}).verdict() == Verdict::wrong));
+}
+
 // Far away it looks like the maximum of its inputs, and near by rounding hides all but that it has one slope.
 BOOST_AUTO_TEST_CASE(a_bend_that_only_wide_steps_see_is_no_kink) {
   const auto logsumexp = [](Point p) {

@@ -65,6 +65,12 @@ BOOST_AUTO_TEST_CASE(functions_of_vectors_are_taken) {
     for (double& each : out) each *= 0.5;
   };
   BOOST_TEST((check_pullback(gradient, half, kPoint).verdict() == Verdict::wrong));
+  // A view of the argument, and functions that take whatever comes.
+  const auto itself = [](const Numbers& x) { return std::span<const double>(x); };
+  const auto identity = [](const Numbers&) { return Numbers{1.0, 0.0, 0.0, 1.0}; };
+  BOOST_TEST(check_jacobian(itself, identity, kPoint).ok());
+  const auto any = [](auto& x, auto& out) -> decltype(void(out = Numbers(x))) { out = rosenbrock_gradient(x); };
+  BOOST_TEST(check_gradient(value, any, kPoint).ok());
   // One that forgets its size is told so, not read beyond its end.
   const auto too_short = [](const Numbers&, Numbers& out) { out = {1.0}; };
   BOOST_CHECK_EXCEPTION(check_gradient(value, too_short, kPoint), ShapeError, says("[check_gradient]"));
@@ -291,6 +297,21 @@ BOOST_AUTO_TEST_CASE(a_rule_that_is_not_linear_is_wrong) {
   const auto forward = check_pushforward(
       product, [](Point p, Point v) { return Numbers{p[1] * v[0] * v[0] + p[0] * v[1] * v[1]}; }, at);
   BOOST_TEST((forward.verdict() == Verdict::wrong));
+  // Right for every positive cotangent, and tangent.
+  for (std::uint64_t seed = 0; seed < 8; ++seed) {
+    const auto loses_the_sign = check_pullback(
+        product,
+        [](Point p, Point v) {
+          return Numbers{std::abs(v[0]) * p[1], std::abs(v[0]) * p[0]};
+        },
+        at, {.seed = seed});
+    BOOST_TEST((loses_the_sign.verdict() == Verdict::wrong));
+    BOOST_TEST(to_string(loses_the_sign).find("not linear in the cotangent") != std::string::npos);
+    const auto loses_it_forward = check_pushforward(
+        product, [](Point p, Point v) { return Numbers{p[1] * std::abs(v[0]) + p[0] * std::abs(v[1])}; }, at,
+        {.seed = seed});
+    BOOST_TEST((loses_it_forward.verdict() == Verdict::wrong));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(small_inputs_hide_no_mistake) {

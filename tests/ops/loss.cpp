@@ -6,6 +6,7 @@
 
 #include "fixture.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/diff/gradcheck.hpp"
 #include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -154,6 +155,13 @@ BOOST_AUTO_TEST_CASE(a_mean_of_losses_whose_sum_overflows) {
   };
   check(3e38, float32, 1e-6);
   check(1.5e308, float64, 1e-15);
+}
+
+BOOST_AUTO_TEST_CASE(a_loss_that_rounds_to_zero_is_not_called_wrong) {
+  const Tensor logits = tensor({{50.0, 0.0, -50.0}}, {.dtype = float64});
+  const Tensor target = zeros({1}, {.dtype = int64});
+  const GradcheckReport report = gradcheck([&](const Tensor& x) { return cross_entropy(x, target); }, {logits});
+  BOOST_TEST((report.verdict() == Verdict::vacuous), to_string(report));
 }
 
 BOOST_AUTO_TEST_CASE(class_weights_are_constants) {

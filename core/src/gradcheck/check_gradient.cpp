@@ -152,7 +152,7 @@ class PlainSubject : public checker::Subject {
   }
 
  private:
-  static constexpr double kProbe = 0.7;  // a cotangent and a tangent that is neither 0 nor 1
+  static constexpr double kProbe = -0.7;  // a cotangent and a tangent of another size and sign than unit ones
 
   Values sized(Values values, std::size_t expected) const {
     if (values.size() != expected)

@@ -76,7 +76,7 @@ void compare_part(Comparison& c, std::size_t i, const RandomCotangents& cotangen
       double scale = 0.0;
       for (std::size_t j = 0; j < d.size(); ++j) scale += std::abs(gradient[j] * d[j]);
       const auto scales_of = [&](const Slope& slope) {
-        const double natural = cotangents.magnitude[u] / size;
+        const double natural = Rounding::scale_at(slope, cotangents.magnitude[u] / size);
         const double floor = c.precision.floor * scale + c.rounding.beside(natural, slope);
         return Scales{std::max(scale, std::abs(slope.value)),
                       natural,

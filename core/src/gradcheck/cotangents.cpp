@@ -33,6 +33,7 @@ CotangentProbe::CotangentProbe(Subject& subject, std::uint64_t seed)
   other_ = subject.pull_back(v);
   sum_ = subject.pull_back(combined(1.0, u, v));
   twice_ = subject.pull_back(combined(1.0, u, u));
+  minus_ = subject.pull_back(combined(-2.0, u, u));
 }
 
 std::optional<GradcheckDiagnosis> CotangentProbe::diagnose(std::size_t part) const {
@@ -40,8 +41,9 @@ std::optional<GradcheckDiagnosis> CotangentProbe::diagnose(std::size_t part) con
   const Values& other = other_[part];
   const Values& sum = sum_[part];
   const Values& twice = twice_[part];
+  const Values& minus = minus_[part];
   double size = 0.0;
-  for (const Values* const gradient : {&one, &other, &sum, &twice}) {
+  for (const Values* const gradient : {&one, &other, &sum, &twice, &minus}) {
     if (!all_finite(*gradient)) return std::nullopt;
     size = std::max(size, largest(*gradient));
   }
@@ -49,7 +51,12 @@ std::optional<GradcheckDiagnosis> CotangentProbe::diagnose(std::size_t part) con
   const auto found = [](std::string text) {
     return GradcheckDiagnosis{GradcheckMistake::not_linear, std::move(text), 0.0};
   };
-  if (same(combined(1.0, one, one), twice) && same(combined(1.0, one, other), sum)) return std::nullopt;
+  if (same(combined(1.0, one, one), twice) && same(combined(1.0, one, other), sum)) {
+    if (same(combined(-2.0, one, one), minus)) return std::nullopt;
+    return found(
+        "the gradient for minus a cotangent is not minus the gradient: the rule does not keep the sign of the "
+        "gradient that comes in (dy)");
+  }
   if (same(one, other) && same(one, twice))
     return found(
         "analytic is the same for two random cotangents and for twice the one: the rule ignores the gradient that "

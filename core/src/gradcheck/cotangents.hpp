@@ -11,18 +11,18 @@
 
 namespace tapegrad::checker {
 
-/// The gradients of all parts for two random cotangents, for their sum, and for the double of one.
+/// The gradients of all parts for two random cotangents, for their sum, and for the double and the opposite of one.
 class CotangentProbe {
  public:
-  /// Costs four reverse sweeps.
+  /// Costs five reverse sweeps.
   CotangentProbe(Subject& subject, std::uint64_t seed);
 
   /// How a part's gradient fails to be linear in the cotangent; nothing where it is linear, or not finite.
   std::optional<GradcheckDiagnosis> diagnose(std::size_t part) const;
 
  private:
-  double allowed_;                                 // difference, in units of the largest element
-  std::vector<Values> one_, other_, sum_, twice_;  // by part
+  double allowed_;                                         // difference, in units of the largest element
+  std::vector<Values> one_, other_, sum_, twice_, minus_;  // by part
 };
 
 }  // namespace tapegrad::checker

@@ -49,7 +49,9 @@ double Rounding::doubt_of(std::size_t part) const {
 
 double Rounding::between_ways(double reach, std::size_t part) const {
   const double epsilon = precision_.derivative_epsilon;
-  return std::pow(epsilon, 0.7) * reach + 1e3 * epsilon * natural_scale(part);
+  // Outputs that are all zero say nothing of the terms that have cancelled.
+  const double natural = output_size_ > 0.0 ? natural_scale(part) : 1.0;
+  return std::pow(epsilon, 0.7) * reach + 1e3 * epsilon * natural;
 }
 
 }  // namespace tapegrad::checker

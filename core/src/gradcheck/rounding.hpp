@@ -22,6 +22,9 @@ class Rounding {
   double input_size(std::size_t part) const { return input_sizes_[part]; }
   /// The size of the outputs per size of an input.
   double natural_scale(std::size_t part) const { return output_size_ / input_size(part); }
+  /// The same at a slope. Where it is 0 and no step has moved the function, terms may have cancelled, each as large as
+  /// dx/dx = 1: log(1 + exp(-50)).
+  static double scale_at(const Slope& slope, double natural) { return natural > 0.0 || !slope.still ? natural : 1.0; }
 
   double slack_at(std::size_t output) const { return output < slack_.size() ? slack_[output] : 0.0; }
   /// Of a sum of outputs with these weights.

@@ -24,6 +24,12 @@ struct Readings {
       below[k] = family.below[k].y[o];
     }
   }
+  /// Whether all values are y.
+  bool still(double y) const {
+    for (std::size_t k = 0; k < steps; ++k)
+      if (above[k] != y || below[k] != y) return false;
+    return true;
+  }
   /// On one side of the point, as far as steps were taken.
   bool finite(const PerStep& side) const {
     return std::all_of(side.begin(), side.begin() + static_cast<std::ptrdiff_t>(steps),
@@ -241,6 +247,7 @@ struct SlopeOfOutput {
   Slope both, one;
 
   void add(const Readings& at, double y, double epsilon) {
+    both.still = both.still && at.still(y);
     if (at.finite(at.above) && at.finite(at.below)) {
       two_sided(at, y, epsilon, both);
     } else {

@@ -27,6 +27,7 @@ struct Slope {
   double sides_error = std::numeric_limits<double>::infinity();  // theirs, estimated
   bool kink = false;                                             // they differ
   bool one_sided = false;                                        // the function is finite on one side only
+  bool still = true;                                             // no step has moved the function at all
   double divergence = 0.0;  // -1 or 1 where the differences grow without bound: the sign of the infinite slope
 };
 

@@ -77,12 +77,23 @@ template <class F, class... Points>
 inline constexpr bool kWrites = std::is_invocable_v<F&, Points..., std::span<double>> ||
                                 std::is_invocable_v<F&, const VectorOf<Points>&..., std::vector<double>&>;
 
+/// A result as a number or as values of its own: what is a view of f's arguments dies with them.
+template <class Result>
+auto held(const Result& result) {
+  if constexpr (std::is_convertible_v<const Result&, double>) {
+    return static_cast<double>(result);
+  } else {
+    return as_values(result);
+  }
+}
+
+/// f(at...) and f(at..., out), with spans or with vectors.
 template <class F, class... Points>
 auto value_at(F& f, Points... at) {
   if constexpr (std::is_invocable_v<F&, Points...>) {
-    return f(at...);
+    return held(f(at...));
   } else {
-    return f(static_cast<const std::vector<double>&>(as_values(at))...);
+    return [&f](const auto&... vectors) { return held(f(vectors...)); }(as_values(at)...);
   }
 }
 template <class F, class... Points>
@@ -90,7 +101,7 @@ auto write_at(F& f, std::vector<double>& out, Points... at) {
   if constexpr (std::is_invocable_v<F&, Points..., std::span<double>>) {
     return f(at..., std::span<double>(out));
   } else {
-    return f(as_values(at)..., out);
+    return [&](const auto&... vectors) { return f(vectors..., out); }(as_values(at)...);
   }
 }
 
@@ -99,10 +110,10 @@ template <class F>
 PlainFunction plain_function(F& f, std::size_t count) {
   return [=, &f](Point x) -> std::vector<double> {
     if constexpr (kGives<F, Point>) {
-      if constexpr (std::is_convertible_v<decltype(value_at(f, x)), double>) {
-        return {static_cast<double>(value_at(f, x))};
+      if constexpr (std::is_same_v<decltype(value_at(f, x)), double>) {
+        return {value_at(f, x)};
       } else {
-        return as_values(value_at(f, x));
+        return value_at(f, x);
       }
     } else {
       static_assert(kWrites<F, Point>,
@@ -127,7 +138,7 @@ PlainProduct plain_product(F& f, std::size_t count) {
       static_assert(kGives<F, Point, Point>,
                     "expected a function of two std::span<const double> or const std::vector<double>&, or of these and "
                     "a std::span<double> or std::vector<double>& to write to");
-      return as_values(value_at(f, x, v));
+      return value_at(f, x, v);
     }
   };
 }
@@ -146,7 +157,7 @@ template <class F, class G>
 GradcheckReport check_gradient(F&& f, G&& gradient, std::span<const double> x, const GradcheckOptions& options = {}) {
   static_assert(engine::kGives<F, engine::Point>,
                 "check_gradient takes a function of std::span<const double> or const std::vector<double>&");
-  static_assert(std::is_convertible_v<decltype(engine::value_at(f, x)), double>,
+  static_assert(std::is_same_v<decltype(engine::value_at(f, x)), double>,
                 "check_gradient takes a function that returns a number; see check_jacobian for several");
   return engine::check_plain(engine::plain_function(f, 1),
                              {.jacobian = engine::plain_function(gradient, x.size()), .name = "check_gradient"}, x,
