@@ -65,6 +65,20 @@ BOOST_AUTO_TEST_CASE(a_slope_below_the_rounding_of_what_is_exactly_zero_proves_n
   BOOST_TEST((check_gradient(zero, claim(1e-6), Numbers{-50.0}).verdict() == Verdict::wrong));
 }
 
+// The steps of float32 do not come down to a wave that is 1/2000 of the input: no verdict, not a wrong one.
+BOOST_AUTO_TEST_CASE(waves_that_all_steps_pass_over_are_not_called_wrong) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    Numbers x = normal(1, seed, 1e3);
+    x[0] = static_cast<double>(static_cast<float>(x[0] + 12000.0));
+    const auto wave = [](Point p) { return std::sin(static_cast<double>(static_cast<float>(p[0]))); };
+    BOOST_TEST((check_in_float32(wave, {std::cos(x[0])}, x).verdict() != Verdict::wrong), "at " << x[0]);
+  }
+  // Rough values that stay where they are refute a slope.
+  const auto rough = [](Point p) { return 1.0 + 1e-3 * std::sin(1e6 * p[0]); };
+  BOOST_TEST((check_gradient(rough, [](Point) { return Numbers{5.0}; }, Numbers{0.7}, {.accuracy = 1e-3}).verdict() ==
+              Verdict::wrong));
+}
+
 // Far away it looks like the maximum of its inputs, and near by rounding hides all but that it has one slope.
 BOOST_AUTO_TEST_CASE(a_bend_that_only_wide_steps_see_is_no_kink) {
   const auto logsumexp = [](Point p) {

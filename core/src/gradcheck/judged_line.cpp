@@ -1,5 +1,6 @@
 #include "gradcheck/judged_line.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -28,12 +29,21 @@ bool JudgedLine::refute_kink(std::size_t output, double analytic) {
 }
 
 Judgement JudgedLine::reconsidered(Judgement judgement, std::size_t output, double analytic, double slack) const {
-  if (judgement.verdict != Verdict::ok && thorough_)
-    judgement = reconsider(judgement, analytic, slope(output), taylor(output, analytic));
+  if (judgement.verdict != Verdict::ok && thorough_) {
+    const Judgement again = reconsider(judgement, analytic, slope(output), taylor(output, analytic));
+    const bool newly_wrong = again.verdict == Verdict::wrong && judgement.verdict == Verdict::unreliable;
+    if (!newly_wrong || !is_drowned(output)) judgement = again;
+  }
   // Differences cannot tell a derivative of what is rounding alone; here the rule says that there is none.
   if (judgement.verdict == Verdict::unreliable && slack > 0.0 && std::abs(analytic) <= slack)
     judgement.verdict = Verdict::ok;
   return judgement;
+}
+
+bool JudgedLine::is_drowned(std::size_t output) const {
+  constexpr double kOwn = 0.1;
+  return std::any_of(study_.families.begin(), study_.families.end(),
+                     [&](const Family& f) { return f.noise[output] > kOwn * line_.magnitude[output]; });
 }
 
 TaylorSweep JudgedLine::taylor(std::size_t output, double analytic) const {

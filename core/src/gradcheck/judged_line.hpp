@@ -41,6 +41,9 @@ class JudgedLine {
   bool look_again();
   bool refute_kink(std::size_t output, double analytic);
   Judgement reconsidered(Judgement judgement, std::size_t output, double analytic, double slack) const;
+  /// Whether what looks like noise is as large as the function itself, as waves are that are shorter than all steps:
+  /// what the remainder does at those tells nothing.
+  bool is_drowned(std::size_t output) const;
   TaylorSweep taylor(std::size_t output, double analytic) const;
 
   const Line& line_;
