@@ -129,6 +129,44 @@ struct Generous : Op<Generous> {
   std::vector<Tensor> vjp(const Saved&, const Tensor& dy) const { return std::vector<Tensor>(50, dy); }
 };
 
+/// Reads what it does not have.
+struct Miscounting : Op<Miscounting> {
+  enum class What { input_shape, input_dtype, output_shape, jvp_input, jvp_output };
+  What what;
+  explicit Miscounting(What of) : what(of) {}
+  static constexpr std::string_view name = "miscounting";
+  Tensor forward(const Tensor& x) const { return x * 1.0; }
+  Tensor vjp(const Saved& s, const Tensor& dy) const {
+    if (what == What::input_shape) return reshape(dy, s.input_shape(100000));
+    if (what == What::input_dtype) return dy.to(s.input_dtype(1));
+    if (what == What::output_shape) return reshape(dy, s.output_shape(1));
+    return dy;
+  }
+  Tensor jvp(const Saved& s, const Tensor& dx) const {
+    return dx * (what == What::jvp_input ? s.input(1) : what == What::jvp_output ? s.output(-1) : s.input(0));
+  }
+};
+
+/// x^2 with 2 x kept, which nobody can differentiate.
+struct KeepsSlope : Op<KeepsSlope> {
+  static constexpr std::string_view name = "keeps_slope";
+  Tensor forward(Keeper& keeper, const Tensor& x) const {
+    if (keeper.recording()) keeper.save(2.0 * x);
+    return x * x;
+  }
+  Tensor vjp(const Saved& s, const Tensor& dy) const { return dy * s.residual(0); }
+};
+
+/// Its forward rule gives another dtype, or another shape.
+struct OddTangent : Op<OddTangent> {
+  bool narrow;
+  explicit OddTangent(bool of_dtype) : narrow(of_dtype) {}
+  static constexpr std::string_view name = "odd_tangent";
+  Tensor forward(const Tensor& x) const { return x * 1.0; }
+  Tensor vjp(const Saved&, const Tensor& dy) const { return dy; }
+  Tensor jvp(const Saved&, const Tensor& dx) const { return narrow ? dx.to(float32) : zeros({4}, {.dtype = float64}); }
+};
+
 /// a b c..., whose rule gives the gradient of the first alone.
 struct OnlyFirst : Op<OnlyFirst> {
   static constexpr std::string_view name = "only_first";
@@ -251,6 +289,30 @@ BOOST_AUTO_TEST_CASE(decision_07_an_op_that_breaks_its_contract_cannot_crash) {
                              "input"));
   BOOST_CHECK_EXCEPTION(jvp([](const Tensor& t) { return apply(Generous{}, t); }, x.detach(), x.detach()), TapeError,
                         says("[generous] its reverse rule gave 50 gradients for 1 input"));
+}
+
+BOOST_AUTO_TEST_CASE(decision_07_a_rule_reads_only_what_its_op_has) {
+  const Tensor x = leaf({1.0, 2.0});
+  const auto sweep = [&](auto op) {
+    Tape tape;
+    tape.backward(sum(apply(op, x)));
+  };
+  const auto push = [&](auto op) {
+    return jvp([&](const Tensor& t) { return apply(op, t); }, x.detach(), ones_like(x)).second;
+  };
+  using What = Miscounting::What;
+  BOOST_CHECK_EXCEPTION(sweep(Miscounting(What::input_shape)), TapeError,
+                        says("[miscounting] its rule reads input 100000 of 1"));
+  BOOST_CHECK_EXCEPTION(sweep(Miscounting(What::input_dtype)), TapeError, says("its rule reads input 1 of 1"));
+  BOOST_CHECK_EXCEPTION(sweep(Miscounting(What::output_shape)), TapeError, says("its rule reads output 1 of 1"));
+  BOOST_CHECK_EXCEPTION(push(Miscounting(What::jvp_input)), TapeError, says("its rule reads input 1 of 1"));
+  BOOST_CHECK_EXCEPTION(push(Miscounting(What::jvp_output)), TapeError, says("its rule reads output -1 of 1"));
+  BOOST_CHECK_EXCEPTION(sweep(KeepsSlope{}), TapeError,
+                        says("[keeps_slope] residuals are for the fused reverse rule alone"));
+  BOOST_CHECK_EXCEPTION(push(OddTangent(true)), TapeError,
+                        says("[odd_tangent] its forward rule gave a tangent float32 [2] for an output float64 [2]"));
+  BOOST_CHECK_EXCEPTION(push(OddTangent(false)), TapeError,
+                        says("[odd_tangent] its forward rule gave a tangent float64 [4] for an output float64 [2]"));
 }
 
 BOOST_AUTO_TEST_CASE(decision_07_a_gradient_that_a_rule_leaves_out_is_no_zero) {

@@ -197,6 +197,12 @@ void push_tangents(const OpTable& table, const void* op, const Saved& saved, Inp
   }
 }
 
+[[noreturn, gnu::noinline]] void throw_wrong_tangent(std::string_view op, const Tensor& dy, const Tensor& y) {
+  throw TapeError("[" + std::string(op) + "] its forward rule gave a tangent " + std::string(to_string(dy.dtype())) +
+                  " " + to_string(dy.shape()) + " for an output " + std::string(to_string(y.dtype())) + " " +
+                  to_string(y.shape()));
+}
+
 void run_with_tangents(const OpCall& call) {
   const auto& [table, op, inputs, originals, outputs] = call;
   const auto count = static_cast<std::size_t>(inputs.size());
@@ -224,6 +230,8 @@ void run_with_tangents(const OpCall& call) {
   push_tangents(table, op, Saved(ran, Wants(moving)), stripped, dxs.span(), outputs, dys);
   for (std::size_t j = 0; j < outputs.size(); ++j) {
     if (!dys[j].defined() || !carries_gradient(outputs[j])) continue;
+    if (dys[j].dtype() != outputs[j].dtype() || !broadcasts_to(dys[j].shape(), outputs[j].shape()))
+      throw_wrong_tangent(table.name, dys[j], outputs[j]);
     if (dys[j].shape() != outputs[j].shape()) dys[j] = dys[j].expand(outputs[j].shape());
     // In place, so that the node's saved output carries the tangent too (forward over reverse).
     TensorImpl& impl = *outputs[j].impl();

@@ -24,16 +24,33 @@ inline const Tensor& find_saved(const Node& node, SavedSlot::Kind kind, int inde
   throw_not_saved(node, kind, index);
 }
 
+[[noreturn, gnu::noinline]] void throw_beyond(std::string_view op, const char* what, int index, std::size_t count) {
+  throw TapeError(fmt::format("[{}] its rule reads {} {} of {}", op, what, index, count));
+}
+/// Throws TapeError for what a rule counts beyond what its op has.
+inline void expect_below(std::string_view op, const char* what, int index, std::size_t count) {
+  if (static_cast<std::size_t>(index) >= count) [[unlikely]]
+    throw_beyond(op, what, index, count);
+}
+
 }  // namespace
 
 const Tensor& Saved::input(int i) const {
-  return node_ == nullptr ? run_->inputs[i] : find_saved(*node_, SavedSlot::Kind::input, i);
+  if (node_ != nullptr) return find_saved(*node_, SavedSlot::Kind::input, i);
+  expect_below(run_->op, "input", i, static_cast<std::size_t>(run_->inputs.size()));
+  return run_->inputs[i];
 }
 const Tensor& Saved::output(int i) const {
-  return node_ == nullptr ? run_->outputs[static_cast<std::size_t>(i)] : find_saved(*node_, SavedSlot::Kind::output, i);
+  if (node_ != nullptr) return find_saved(*node_, SavedSlot::Kind::output, i);
+  expect_below(run_->op, "output", i, run_->outputs.size());
+  return run_->outputs[static_cast<std::size_t>(i)];
 }
 const Tensor& Saved::residual(int i) const {
-  if (node_ == nullptr) throw TapeError(fmt::format("[{}] residuals are for the fused reverse rule alone", run_->op));
+  if (!fused_)
+    throw TapeError(
+        fmt::format("[{}] residuals are for the fused reverse rule alone: another would not be "
+                    "differentiated through them",
+                    node_ == nullptr ? run_->op : node_->name()));
   return find_saved(*node_, SavedSlot::Kind::residual, i);
 }
 void Saved::release_input(int i) const {
@@ -42,6 +59,7 @@ void Saved::release_input(int i) const {
     if (slot.kind == SavedSlot::Kind::input && slot.index == i && slot.comes_again) slot.tensor = Tensor();
 }
 bool Saved::carries_gradient_of(int i) const {
+  if (i >= inputs()) return false;
   return node_ == nullptr ? carries_gradient(run_->inputs[i]) : node_->edges[i].tracked();
 }
 int Saved::inputs() const { return node_ == nullptr ? run_->inputs.size() : static_cast<int>(node_->edge_count); }
@@ -56,6 +74,7 @@ namespace {
 
 /// The producer's record of input i: known for tracked inputs.
 const OutputMeta* producer(const Node& node, int i) {
+  expect_below(node.name(), "input", i, node.edge_count);
   const Edge& edge = node.edges[i];
   return edge.tracked() ? node.tape->nodes[edge.node]->outputs + edge.output : nullptr;
 }
@@ -63,17 +82,19 @@ const OutputMeta* producer(const Node& node, int i) {
 }  // namespace
 
 const Shape& Saved::input_shape(int i) const {
-  if (node_ == nullptr) return run_->inputs[i].shape();
+  if (node_ == nullptr) return input(i).shape();
   const OutputMeta* meta = producer(*node_, i);
   return meta != nullptr ? meta->shape : input(i).shape();
 }
 DType Saved::input_dtype(int i) const {
-  if (node_ == nullptr) return run_->inputs[i].dtype();
+  if (node_ == nullptr) return input(i).dtype();
   const OutputMeta* meta = producer(*node_, i);
   return meta != nullptr ? meta->dtype : input(i).dtype();
 }
 const Shape& Saved::output_shape(int i) const {
-  return node_ == nullptr ? run_->outputs[static_cast<std::size_t>(i)].shape() : node_->outputs[i].shape;
+  if (node_ == nullptr) return output(i).shape();
+  expect_below(node_->name(), "output", i, node_->output_count);
+  return node_->outputs[i].shape;
 }
 
 }  // namespace tapegrad

@@ -375,7 +375,7 @@ inline Sweep::Rule Sweep::rule_of(const Node& node, Cotangents dys) const {
 
 inline void Sweep::run_rule(Rule rule, const Node& node, std::uint64_t wanted, Cotangents dys, Sink& sink) const {
   const StrongZero strong(options_.strong_zero);
-  rule(node.state, Saved(node, Wants(wanted)), dys, sink);
+  rule(node.state, Saved(node, Wants(wanted), rule == node.table->fused_vjp), dys, sink);
 }
 
 [[gnu::always_inline]] inline void Sweep::step(Node& node, std::span<const char> reaches) {

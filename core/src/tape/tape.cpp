@@ -283,8 +283,8 @@ const Node& TapeImpl::node_of(const Tensor& x, const char* what) const {
       throw TapeError(op + "the leaf " + to_string(x.shape()) +
                       " has been frozen by set_requires_grad(false) since it was used on this tape");
     throw TapeError(op + "the tensor " + to_string(x.shape()) +
-                    " is not on this tape: it was computed while no tape recorded, or from inputs none of which "
-                    "requires a gradient");
+                    " is not on this tape: it was computed while no tape recorded, from inputs none of which requires "
+                    "a gradient, or by an operation that carries none (a comparison, an index)");
   }
   if (place.serial != serial) throw TapeError(op + "the tensor " + to_string(x.shape()) + " lies on another tape");
   if (place.generation != generation)

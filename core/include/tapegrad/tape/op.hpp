@@ -18,7 +18,8 @@
 //   Returns a Tensor, std::array<Tensor, N> for N outputs, or std::vector<Tensor> for as many as outputs() says.
 //
 // vjp(s, dy)
-//   The reverse rule, linear in dy, out of differentiable operations on s.input(i), s.output(i) and dy.
+//   The reverse rule, linear in dy, out of differentiable operations on s.input(i), s.output(i) and dy; residuals would
+//   be constants to whoever differentiates it.
 //   For N outputs dy is Cotangents, of which undefined ones are zero.
 //   Returns a Tensor, or std::array / std::vector with one for each input; undefined means zero. Inputs at the end
 //   that carry no gradient (indices) may be left out.
@@ -29,6 +30,7 @@
 //
 // jvp(s, dx)
 //   The forward rule. dx is a Tensor, or Tangents for more than one input, of which undefined ones are zero.
+//   Returns what forward does, in its dtype; a tangent may be undefined (zero), or broadcast with its output.
 //   Here s holds all inputs and outputs. Without this rule the engine differentiates vjp.
 //
 // keep, or keep_for(wants)
@@ -141,7 +143,7 @@ class Keeper {
   std::size_t count_ = 0;
 };
 
-/// What a rule may read. Reading what the op does not keep throws TapeError.
+/// What a rule may read. Reading what the op does not keep, or does not have, throws TapeError.
 class Saved {
  public:
   /// An op that has run.
@@ -151,13 +153,14 @@ class Saved {
     std::span<const Tensor> outputs;
   };
 
-  /// The reverse sweep's view of a node.
-  Saved(const Node& node, Wants wants) : node_(&node), wants_(wants) {}
+  /// The reverse sweep's view of a node, for its fused rule or the other.
+  Saved(const Node& node, Wants wants, bool fused) : node_(&node), wants_(wants), fused_(fused) {}
   /// The forward rule's view: everything at hand.
   Saved(const Run& run, Wants wants) : run_(&run), wants_(wants) {}
 
   const Tensor& input(int i) const;
   const Tensor& output(int i = 0) const;
+  /// For the fused rule alone: what it depends on is not recorded.
   const Tensor& residual(int i) const;
   /// Known for each input that wants a gradient, kept or not.
   const Shape& input_shape(int i) const;
@@ -176,6 +179,7 @@ class Saved {
   const Node* node_ = nullptr;
   const Run* run_ = nullptr;  // where there is no node
   Wants wants_;
+  bool fused_ = false;
 };
 
 /// Memory in which an input's gradient is gathered. Let go of one before asking for the next: both may be of the same
