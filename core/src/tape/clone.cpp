@@ -1,6 +1,7 @@
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
-#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/tape/add.hpp"
+#include "tapegrad/tape/op.hpp"
 
 namespace tapegrad {
 

@@ -197,12 +197,12 @@ OpEntry make_entry(std::string_view room) {
 }  // namespace tapegrad::catalogue
 
 /// Puts an op into the catalogue. `op_name` is the op's name, and its file's.
-#define TAPEGRAD_CATALOGUE(room, op_name, Struct)           \
-  namespace catalogue {                                     \
-  const OpEntry& entry_##op_name();                         \
-  const OpEntry& entry_##op_name() {                        \
-    static_assert(Struct::name == #op_name);                \
-    static const OpEntry entry = make_entry<Struct>(#room); \
-    return entry;                                           \
-  }                                                         \
+#define TAPEGRAD_CATALOGUE(room, op_name, Struct)                              \
+  namespace catalogue {                                                        \
+  const OpEntry& entry_##op_name();                                            \
+  const OpEntry& entry_##op_name() {                                           \
+    static_assert(Struct::name == #op_name, "an entry goes by its op's name"); \
+    static const OpEntry entry = make_entry<Struct>(#room);                    \
+    return entry;                                                              \
+  }                                                                            \
   }

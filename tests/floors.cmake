@@ -1,0 +1,43 @@
+# Dependencies run downhill only: what each floor's files may include of ours. docs/design.md tells why.
+#   cmake -DSOURCE=<root> -P floors.cmake
+cmake_minimum_required(VERSION 3.25)
+set(base base)
+set(array base array)
+set(kernels base kernels)
+set(tape base array kernels tape catalogue)
+set(ops base array kernels tape ops catalogue)
+set(catalogue base tape catalogue)
+set(gradcheck base gradcheck)
+set(diff base tape ops gradcheck diff)
+set(io base tape io)
+set(testing diff gradcheck testing)
+set(nn base tape ops diff catalogue nn)
+set(optim base tape ops optim)
+
+# Every floor that a file includes stands in the list of its own.
+function(check_includes floor file)
+  file(STRINGS "${SOURCE}/${file}" lines REGEX "^#include \"[a-z_]+/")
+  foreach(line ${lines})
+    string(REGEX MATCH "\"(tapegrad/)?([a-z_]+)/" unused "${line}")
+    if(NOT CMAKE_MATCH_2 IN_LIST ${floor})
+      message(SEND_ERROR "${file}: ${line}: ${floor} stands below ${CMAKE_MATCH_2}, or beside it")
+    endif()
+  endforeach()
+endfunction()
+
+set(checked 0)
+file(GLOB_RECURSE files RELATIVE "${SOURCE}" "${SOURCE}/core/*.cpp" "${SOURCE}/core/*.hpp" "${SOURCE}/nn/*.cpp" "${SOURCE}/nn/*.hpp"
+     "${SOURCE}/optim/*.cpp" "${SOURCE}/optim/*.hpp")
+foreach(file ${files})
+  if(file MATCHES "^core/(src|include/tapegrad)/([a-z_]+)/")
+    check_includes("${CMAKE_MATCH_2}" "${file}")
+  elseif(file MATCHES "^(nn|optim)/")
+    check_includes("${CMAKE_MATCH_1}" "${file}")
+  else()
+    continue()  # core/include/tapegrad/format.hpp, for whoever prints
+  endif()
+  math(EXPR checked "${checked} + 1")
+endforeach()
+if(checked LESS 300)
+  message(SEND_ERROR "only ${checked} files were found")
+endif()
