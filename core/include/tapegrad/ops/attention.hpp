@@ -30,7 +30,7 @@ struct AttentionOptions {
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Mask& mask = {},
                                     const AttentionOptions& options = {});
 
-/// softmax(scale q k^T) itself, [N, H, Lq, Lk]; rows that see no key are 0.
+/// softmax(scale q k^T) itself, [N, H, Lq, Lk]; rows that see no key are 0. Throws ShapeError, DTypeError.
 Tensor attention_weights(const Tensor& q, const Tensor& k, const Mask& mask = {}, std::optional<double> scale = {});
 
 }  // namespace tapegrad

@@ -53,8 +53,8 @@ Tensor masked_select(const Tensor& x, const Tensor& mask);
 /// IndexError, ShapeError, DTypeError.
 Tensor embedding(const Tensor& weight, const Tensor& tokens, std::optional<std::int64_t> padding_idx = std::nullopt);
 
-/// Rows of the identity: [..., count] with 1 at each class and 0 elsewhere. No gradient. Throws IndexError, ValueError
-/// for a count below 0.
+/// Rows of the identity: [..., count] with 1 at each class and 0 elsewhere. No gradient. Throws IndexError, DTypeError
+/// for classes that are not int64, ValueError for a count below 0.
 Tensor one_hot(const Tensor& classes, std::int64_t count, DType dtype = float32);
 
 }  // namespace tapegrad

@@ -20,13 +20,14 @@ class Mask {
 
   /// Position p of sequence n is valid when p < lengths[n]. Throws ValueError for a length outside 0 ... length.
   static Mask from_lengths(const std::vector<std::int64_t>& lengths, std::int64_t length);
-  /// The same from an int64 tensor [N].
+  /// The same from an int64 tensor [N]. Throws ShapeError, DTypeError, too.
   static Mask from_lengths(const Tensor& lengths, std::int64_t length);
   /// Queries see keys up to their own position.
   static Mask causal();
-  /// keep: bool [N, L], true where a position is valid.
+  /// keep: bool [N, L], true where a position is valid. Throws ShapeError, DTypeError.
   static Mask keep_positions(const Tensor& keep);
-  /// keep: bool [Lq, Lk], [N, Lq, Lk] or [N, H, Lq, Lk], true where the query sees the key.
+  /// keep: bool [Lq, Lk], [N, Lq, Lk] or [N, H, Lq, Lk], true where the query sees the key. Throws ShapeError,
+  /// DTypeError.
   static Mask keep_pairs(const Tensor& keep);
 
   /// Throws ShapeError when a part is in both with shapes that do not broadcast.

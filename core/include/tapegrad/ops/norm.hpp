@@ -1,7 +1,7 @@
 // Normalisation over features (layer_norm, rms_norm), over positions (batch_norm), and over both within groups of
 // channels (group_norm, instance_norm: channels first, where all others take them last). gamma and beta may be
-// undefined: then 1 and 0. All take float32 or float64; ShapeError for parameters that do not fit, ValueError for eps <
-// 0.
+// undefined: then 1 and 0. All take float32 or float64, DTypeError for others and for a mixture; ShapeError for
+// parameters that do not fit, ValueError for eps < 0.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Running sums and products along one axis. float32 or float64, computed in double precision; negative axes count from
-// the end. IndexError for an axis out of range (a scalar has none).
+// the end. IndexError for an axis out of range (a scalar has none), DTypeError for other dtypes.
 #pragma once
 
 #include "tapegrad/tape/tensor.hpp"

@@ -1,7 +1,7 @@
 // Elements in order along one axis: {values, int64 indices} with values = gather(x, axis, indices). A cotangent of a
 // value goes to the element that the index names. NaN counts as larger than every number (as in PyTorch and NumPy):
 // last in ascending order, first in descending order. float32, float64 and int64; negative axes count from the end.
-// IndexError for an axis out of range (a scalar has none).
+// IndexError for an axis out of range (a scalar has none), DTypeError for bool.
 #pragma once
 
 #include <array>

@@ -23,7 +23,7 @@ Tensor permute(const Tensor& x, const std::vector<int>& order);
 Tensor transpose(const Tensor& x, int a, int b);
 /// x without its dimensions of size 1.
 Tensor squeeze(const Tensor& x);
-/// x without dimension d. ShapeError unless its size is 1.
+/// x without dimension d. IndexError for d, ShapeError unless its size is 1.
 Tensor squeeze(const Tensor& x, int d);
 /// x with a new dimension of size 1 before dimension d; -1 puts it last. Throws IndexError.
 Tensor unsqueeze(const Tensor& x, int d);
@@ -40,20 +40,22 @@ Tensor select(const Tensor& x, int d, std::int64_t i);
 /// x cut along d into parts of `size` entries (views), the last one shorter when it does not divide. One node on the
 /// tape, whose gradient is the parts' gradients joined. IndexError, ValueError for a size below 1.
 std::vector<Tensor> split(const Tensor& x, std::int64_t size, int d = 0);
-/// Parts of the given sizes along d. ShapeError unless they add up.
+/// Parts of the given sizes along d. IndexError for d, ShapeError unless they add up.
 std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, int d = 0);
-/// At most `count` parts of equal size along d (the last may be shorter), recorded as split. ValueError for a count
-/// below 1.
+/// At most `count` parts of equal size along d (the last may be shorter), recorded as split. IndexError for d,
+/// ValueError for a count below 1.
 std::vector<Tensor> chunk(const Tensor& x, std::int64_t count, int d = 0);
 
 // ---- new elements
 
-/// The adjoint of slice: zeros of `shape` with x in the range of dimension d. ShapeError when x's shape is not that of
-/// the slice.
+/// The adjoint of slice: zeros of `shape` with x in the range of dimension d. IndexError for d, ShapeError when x's
+/// shape is not that of the slice.
 Tensor slice_embed(const Tensor& x, const Shape& shape, int d, Slice range);
-/// Joined along dimension d; the other sizes agree. ValueError for no tensors, ShapeError, DTypeError.
+/// Joined along dimension d; the other sizes agree. ValueError for no tensors, IndexError for d, ShapeError,
+/// DTypeError.
 Tensor cat(const std::vector<Tensor>& tensors, int d = 0);
-/// Joined along a new dimension d; all shapes agree. ValueError for no tensors, ShapeError, DTypeError.
+/// Joined along a new dimension d; all shapes agree. ValueError for no tensors, IndexError for d, ShapeError,
+/// DTypeError.
 Tensor stack(const std::vector<Tensor>& tensors, int d = 0);
 
 /// How many entries are added to a dimension.
