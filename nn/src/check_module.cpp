@@ -35,6 +35,12 @@ DType floating_dtype(const std::vector<Tensor>& xs) {
   return first == xs.end() ? float64 : first->dtype();
 }
 
+/// A copy that nothing has recorded changes its dtype beside a live tape, too.
+void convert(Module& copy, DType dtype) {
+  const NoRecord unrecorded;
+  copy.to(dtype);
+}
+
 /// Whether f computes in float64 too, and brings no float32 tensors of its own.
 bool takes_float64(const TensorFunction& f, std::vector<Tensor> xs) {
   for (Tensor& x : xs)
@@ -55,10 +61,10 @@ bool takes_float64(const TensorFunction& f, std::vector<Tensor> xs) {
 
 GradcheckReport check_module_copies(const ModuleCopy& checked, const ModuleCopy& wide,
                                     const std::vector<Tensor>& inputs, GradcheckOptions options) {
-  checked.module.to(floating_dtype(inputs));
+  convert(checked.module, floating_dtype(inputs));
   ModuleFunction f = function_of_parameters(checked.module, checked.call, inputs);
   if (floating_dtype(inputs) == float32) {
-    wide.module.to(float64);
+    convert(wide.module, float64);
     ModuleFunction in_float64 = function_of_parameters(wide.module, wide.call, inputs);
     f.function = [narrow = std::move(f.function),
                   in_float64 = std::move(in_float64.function)](const std::vector<Tensor>& xs) {

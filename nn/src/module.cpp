@@ -264,6 +264,10 @@ std::vector<Substitutes::Place> Substitution::substitutes(const ParameterPlaces&
   std::vector<Substitutes::Place> substitutes;
   substitutes.reserve(owners.size());
   for (std::size_t i = 0; i < owners.size(); ++i) {
+    if (!tensors[i].defined())
+      throw ShapeError(
+          fmt::format("[substitution] expected a tensor of shape {} for parameter {}, got an undefined one",
+                      to_string(owners[i]->shape()), i));
     if (owners[i]->shape() != tensors[i].shape())
       throw ShapeError(fmt::format("[substitution] expected a tensor of shape {} for parameter {}, got {}",
                                    to_string(owners[i]->shape()), i, to_string(tensors[i].shape())));

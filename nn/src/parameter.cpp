@@ -10,10 +10,11 @@ OwnedTensor::OwnedTensor(const Tensor& value) : tensor_(unrecorded_copy(value)) 
 OwnedTensor::OwnedTensor(const OwnedTensor& other) {
   if (!other.defined()) return;
   tensor_ = unrecorded_copy(other.tensor_);
-  if (other.tensor_.requires_grad()) tensor_.set_requires_grad(true);
+  // A copy made while a Substitution lives has the values that the module computes with, and is trained as it is.
+  const Tensor& original = Substitutes::original(other.tensor_);
+  if (original.requires_grad()) tensor_.set_requires_grad(true);
   // Whoever lists the original does not list the copy.
-  if (parameter_role(other.tensor_) != ParameterRole::plain)
-    set_parameter_role(tensor_, ParameterRole::unnamed_parameter);
+  if (parameter_role(original) != ParameterRole::plain) set_parameter_role(tensor_, ParameterRole::unnamed_parameter);
 }
 
 OwnedTensor& OwnedTensor::operator=(const OwnedTensor& other) & {

@@ -14,6 +14,7 @@
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/tape.hpp"
 
 namespace tg = tapegrad;
 namespace nn = tapegrad::nn;
@@ -131,6 +132,16 @@ BOOST_AUTO_TEST_CASE(without_inputs_the_call_reads_what_it_captured) {
       nn::Embedding(5, 2), {}, [&](nn::Embedding& embedding) { return embedding(tokens); }, {.order = 1});
   BOOST_TEST(report.ok(), to_string(report));
   BOOST_TEST(report.findings.front().input_name == "weight");
+}
+
+BOOST_AUTO_TEST_CASE(a_live_tape_is_left_alone) {
+  tg::manual_seed(4);
+  const tg::nn::Linear layer(3, 2);  // float32: its copies are converted
+  const tg::Tensor x = normal({2, 3});
+  const tg::Tape tape;
+  BOOST_TEST(nn::check_module(layer, {x}, {.order = 1}).ok());
+  BOOST_TEST(nn::check_module(layer, {x.to(tg::float32)}, {.order = 1}).ok());
+  BOOST_TEST(tape.size() == 0);
 }
 
 /// Its second layer is no part of it.

@@ -378,7 +378,20 @@ BOOST_AUTO_TEST_CASE(a_substitution_computes_with_other_parameters) {
   }
   BOOST_TEST(model(x).item() == before);
   BOOST_CHECK_THROW(tg::nn::Substitution(model, {tg::ones({1, 2})}), tg::ShapeError);
+  BOOST_CHECK_EXCEPTION(tg::nn::Substitution(model, {tg::Tensor(), tg::ones({1})}), tg::ShapeError,
+                        tg::test::says("for parameter 0, got an undefined one"));
   BOOST_CHECK_THROW(tg::nn::Substitution(model, {tg::ones({1, 3}), tg::ones({1})}), tg::ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(a_copy_of_a_module_with_substitutes_is_trained_as_it_is) {
+  tg::nn::Linear model(2, 1);
+  model.bias.set_requires_grad(false);
+  const tg::nn::Substitution outer(model, {tg::full({1, 2}, 2.0), tg::ones({1})});
+  const tg::nn::Substitution inner(model, {tg::full({1, 2}, 3.0), tg::ones({1})});
+  const tg::nn::Linear copy = model;
+  BOOST_TEST(copy.weight.tensor().to_vector<float>() == (std::vector<float>{3.0F, 3.0F}));
+  BOOST_TEST(copy.weight.tensor().requires_grad());
+  BOOST_TEST(!copy.bias.tensor().requires_grad());
 }
 
 BOOST_AUTO_TEST_CASE(several_states_in_one_list) {

@@ -84,6 +84,13 @@ Substitutes::~Substitutes() {
   std::erase(active_substitutes, this);
 }
 
+const Tensor& Substitutes::original(const Tensor& handle) {
+  for (const Substitutes* substitutes : active_substitutes)  // the outermost has it
+    for (const Place& place : substitutes->originals_)
+      if (place.handle == &handle) return place.value;
+  return handle;
+}
+
 std::vector<Substitutes::Place> Substitutes::current() {
   std::vector<Place> places;
   for (const Substitutes* substitutes : active_substitutes)

@@ -54,6 +54,8 @@ class Substitutes {
 
   /// All that stand in for others in this thread now.
   static std::vector<Place> current();
+  /// The tensor that belongs in a handle's place: what stands aside while this thread has another there.
+  static const Tensor& original(const Tensor& handle);
 
  private:
   std::vector<Place> originals_;
