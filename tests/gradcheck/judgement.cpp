@@ -60,6 +60,10 @@ BOOST_AUTO_TEST_CASE(a_slope_below_the_rounding_of_what_is_exactly_zero_proves_n
   const auto claim = [](double slope) { return [slope](Point) { return Numbers{slope}; }; };
   BOOST_TEST((check_gradient(tiny, claim(1e-30), Numbers{0.0}).verdict() == Verdict::ok));
   BOOST_TEST((check_gradient(tiny, claim(2e-30), Numbers{0.0}).verdict() == Verdict::wrong));
+  // On one side too.
+  const auto half_line = [](Point p) { return p[0] < 0.0 ? std::nan("") : 5e-15 * p[0]; };
+  BOOST_TEST((check_gradient(half_line, claim(5e-15), Numbers{0.0}).verdict() == Verdict::ok));
+  BOOST_TEST((check_gradient(half_line, claim(-5e-15), Numbers{0.0}).verdict() == Verdict::wrong));
   // A slope that no rounding could hide.
   const auto zero = [](Point p) { return 0.0 * p[0]; };
   BOOST_TEST((check_gradient(zero, claim(1e-6), Numbers{-50.0}).verdict() == Verdict::wrong));

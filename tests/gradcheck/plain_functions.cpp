@@ -299,12 +299,11 @@ BOOST_AUTO_TEST_CASE(a_rule_that_is_not_linear_is_wrong) {
   BOOST_TEST((forward.verdict() == Verdict::wrong));
   // Right for every positive cotangent, and tangent.
   for (std::uint64_t seed = 0; seed < 8; ++seed) {
-    const auto loses_the_sign = check_pullback(
-        product,
-        [](Point p, Point v) {
-          return Numbers{std::abs(v[0]) * p[1], std::abs(v[0]) * p[0]};
-        },
-        at, {.seed = seed});
+    const auto loses_the_sign = check_pullback(product,
+                                               [](Point p, Point v) {
+                                                 return Numbers{std::abs(v[0]) * p[1], std::abs(v[0]) * p[0]};
+                                               },
+                                               at, {.seed = seed});
     BOOST_TEST((loses_the_sign.verdict() == Verdict::wrong));
     BOOST_TEST(to_string(loses_the_sign).find("not linear in the cotangent") != std::string::npos);
     const auto loses_it_forward = check_pushforward(

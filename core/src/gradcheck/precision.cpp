@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "gradcheck/slope.hpp"
-
 namespace tapegrad::checker {
 
 Precision precision_of(double value_epsilon, double derivative_epsilon) {

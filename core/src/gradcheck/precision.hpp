@@ -1,7 +1,12 @@
 // What steps and tolerances follow from: how finely the function's values and its derivatives are rounded.
 #pragma once
 
+#include <cstddef>
+
 namespace tapegrad::checker {
+
+inline constexpr std::size_t kSteps = 5;    // in a family: h, h/2, ..., h/16
+inline constexpr double kFamilyBits = 5.0;  // a family starts 2^5 below the last
 
 struct Precision {
   double epsilon;     // relative rounding of the values

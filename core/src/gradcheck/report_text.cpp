@@ -9,7 +9,11 @@
 namespace tapegrad {
 namespace {
 
-using namespace checker;
+using checker::element_text;
+using checker::numeric_side;
+using checker::rate_text;
+using checker::reproduction;
+using checker::wrapped;
 
 constexpr std::size_t kReportColumns = 100;
 constexpr std::size_t kMostFindings = 60;  // in the table; those that pass give way first

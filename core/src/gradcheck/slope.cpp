@@ -24,10 +24,11 @@ struct Readings {
       below[k] = family.below[k].y[o];
     }
   }
-  /// Whether all values are y.
+  /// Whether all values that are finite are y.
   bool still(double y) const {
+    const auto moved = [y](double value) { return std::isfinite(value) && value != y; };
     for (std::size_t k = 0; k < steps; ++k)
-      if (above[k] != y || below[k] != y) return false;
+      if (moved(above[k]) || moved(below[k])) return false;
     return true;
   }
   /// On one side of the point, as far as steps were taken.
@@ -247,7 +248,7 @@ struct SlopeOfOutput {
   Slope both, one;
 
   void add(const Readings& at, double y, double epsilon) {
-    both.still = both.still && at.still(y);
+    both.still = one.still = both.still && at.still(y);
     if (at.finite(at.above) && at.finite(at.below)) {
       two_sided(at, y, epsilon, both);
     } else {

@@ -13,9 +13,7 @@
 
 namespace tapegrad::checker {
 
-inline constexpr std::size_t kSteps = 5;    // in a family: h, h/2, ..., h/16
-inline constexpr std::size_t kGlance = 3;   // of them, where the function is smooth: enough for order 6
-inline constexpr double kFamilyBits = 5.0;  // a family starts 2^5 below the last
+inline constexpr std::size_t kGlance = 3;  // steps of a family, where the function is smooth: enough for order 6
 
 /// The slope of one output along a line through the point.
 struct Slope {
