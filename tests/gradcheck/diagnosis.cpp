@@ -128,6 +128,17 @@ BOOST_AUTO_TEST_CASE(right_numbers_of_single_precision_are_not_blamed) {
   BOOST_TEST(to_string(report).find("single precision") == std::string::npos, to_string(report));
 }
 
+// A wrong unit, not a missing gradient.
+BOOST_AUTO_TEST_CASE(a_tiny_or_a_huge_factor_is_one) {
+  const Numbers x = normal(9, 8);
+  const auto check = [&](double factor) {
+    return check_elementwise([=](Point p, std::size_t k) { return factor * std::cos(p[k]); }, sines, x, {});
+  };
+  expect(check(1e-9), GradcheckMistake::constant_factor, "analytic = 1e-09 × numeric");
+  expect(check(1e9), GradcheckMistake::constant_factor, "analytic = 1e+09 × numeric");
+  expect(check(0.0), GradcheckMistake::no_gradient);
+}
+
 BOOST_AUTO_TEST_CASE(a_factor_near_one_is_told_in_full) {
   const auto cosines = [](Point x) {
     Numbers y;

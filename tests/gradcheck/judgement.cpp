@@ -69,6 +69,23 @@ BOOST_AUTO_TEST_CASE(a_slope_below_the_rounding_of_what_is_exactly_zero_proves_n
   BOOST_TEST((check_gradient(zero, claim(1e-6), Numbers{-50.0}).verdict() == Verdict::wrong));
 }
 
+// Wide steps find it flat, and say nothing of the slope.
+BOOST_AUTO_TEST_CASE(no_gradient_of_a_steep_function_is_wrong) {
+  for (const double steep : {100.0, 300.0, 500.0, 1000.0, 1e5}) {
+    const auto f = [&](Point p) { return std::tanh(steep * p[0]); };
+    const double x = 0.1 / steep;
+    const double slope = steep / std::pow(std::cosh(0.1), 2.0);
+    for (const double factor : {0.0, 0.5, 1.01}) {
+      const auto claimed = [&](Point) { return Numbers{factor * slope}; };
+      BOOST_TEST((check_gradient(f, claimed, Numbers{x}).verdict() == Verdict::wrong), steep << " times " << factor);
+    }
+    BOOST_TEST((check_gradient(
+                    f, [&](Point) { return Numbers{slope}; }, Numbers{x})
+                    .verdict() == Verdict::ok),
+               steep);
+  }
+}
+
 // The steps of float32 do not come down to a wave that is 1/2000 of the input: no verdict, not a wrong one.
 BOOST_AUTO_TEST_CASE(waves_that_all_steps_pass_over_are_not_called_wrong) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
@@ -77,6 +94,10 @@ BOOST_AUTO_TEST_CASE(waves_that_all_steps_pass_over_are_not_called_wrong) {
     const auto wave = [](Point p) { return std::sin(static_cast<double>(static_cast<float>(p[0]))); };
     BOOST_TEST((check_in_float32(wave, {std::cos(x[0])}, x).verdict() != Verdict::wrong), "at " << x[0]);
   }
+  const double far = 1.2345e13;
+  const auto fine = check_gradient([](Point p) { return std::sin(p[0]); },
+                                   [](Point p) { return Numbers{std::cos(p[0])}; }, Numbers{far});
+  BOOST_TEST((fine.verdict() != Verdict::wrong), to_string(fine));
   // Rough values that stay where they are refute a slope.
   const auto rough = [](Point p) { return 1.0 + 1e-3 * std::sin(1e6 * p[0]); };
   BOOST_TEST((check_gradient(rough, [](Point) { return Numbers{5.0}; }, Numbers{0.7}, {.accuracy = 1e-3}).verdict() ==

@@ -55,6 +55,12 @@ std::string factor_text(double factor) {
   return fmt::format("(1 {} {:.3g})", more < 0.0 ? '-' : '+', std::abs(more));
 }
 
+/// Whether b is a multiple of a, as far as both are known: a unit that is wrong may make it very small.
+bool are_in_proportion(const Values& a, const Values& b) {
+  const double product = dot(a, b);
+  return product * product > (1.0 - 1e-9) * dot(a, a) * dot(b, b) && dot(a, a) > 0.0;
+}
+
 std::size_t count_clear(const Matrix& m, double negligible) {
   return static_cast<std::size_t>(
       std::count_if(m.values.begin(), m.values.end(), [&](double v) { return std::abs(v) > negligible; }));
@@ -123,9 +129,11 @@ Diagnosis factor(const Block& block, const Residual& residual, const NamedValues
 Diagnosis constant_factor(const Block& block, const Residual& residual) {
   const Matrix& a = block.analytic;
   const Matrix& n = block.numeric;
-  const std::size_t elements = count_clear(n, residual.negligible());
+  const std::size_t elements = count_clear(n, residual.negligible_beside(largest(n.values)));
   if (elements == 0) return std::nullopt;
-  if (count_clear(a, residual.negligible()) == 0)
+  constexpr std::size_t kFew = 3;
+  const bool is_multiple = elements >= kFew && are_in_proportion(a.values, n.values);
+  if (count_clear(a, residual.negligible()) == 0 && !is_multiple)
     return GradcheckDiagnosis{
         GradcheckMistake::no_gradient,
         fmt::format("analytic is zero, numeric is not in {} places: no gradient reaches this input", elements), 0.0};
@@ -142,7 +150,7 @@ Diagnosis constant_factor(const Block& block, const Residual& residual) {
     if (std::abs(factor / origin.factor - 1.0) < precision)
       return GradcheckDiagnosis{GradcheckMistake::constant_factor, text + "; " + origin.text, left};
   // Any number fits one element; one without a meaning shows nothing.
-  if (elements < 3) return std::nullopt;
+  if (elements < kFew) return std::nullopt;
   return GradcheckDiagnosis{GradcheckMistake::constant_factor, std::move(text), left};
 }
 

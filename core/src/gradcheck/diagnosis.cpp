@@ -8,9 +8,9 @@ namespace tapegrad::checker {
 Residual::Residual(const Block& block) : block_(block), residual_(block.analytic) {
   for (std::size_t k = 0; k < residual_.values.size(); ++k) residual_.values[k] -= block.numeric.values[k];
   norm_ = std::sqrt(dot(residual_.values, residual_.values));
-  const double size = std::max(largest(block.analytic.values), largest(block.numeric.values));
+  size_ = std::max(largest(block.analytic.values), largest(block.numeric.values));
   const auto count = static_cast<double>(std::max<std::size_t>(residual_.values.size(), 1));
-  negligible_ = std::max(1e-7 * size, 8.0 * block.numeric_error / std::sqrt(count));
+  noise_ = 8.0 * block.numeric_error / std::sqrt(count);
   // What is left of a good fit is the error of the differences; where that is much, nothing can be shown.
   constexpr double kLeft = 1e-3;
   constexpr double kMostLeft = 0.05;

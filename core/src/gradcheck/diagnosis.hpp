@@ -2,6 +2,7 @@
 // diagnosis is better than a wrong one: a fit counts only when next to nothing of the residual is left.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 
 #include "gradcheck/block.hpp"
@@ -19,8 +20,10 @@ class Residual {
 
   const Matrix& matrix() const { return residual_; }  // analytic - numeric
   double norm() const { return norm_; }
-  double allowed() const { return allowed_; }        // the share of the norm that a fit may leave
-  double negligible() const { return negligible_; }  // an element this small is zero
+  double allowed() const { return allowed_; }                     // the share of the norm that a fit may leave
+  double negligible() const { return negligible_beside(size_); }  // an element this small is zero
+  /// The same beside elements of this size.
+  double negligible_beside(double size) const { return std::max(1e-7 * size, noise_); }
   /// The share of the residual that is left when `predicted` stands for the analytic block.
   double unexplained(const Matrix& predicted) const;
   bool explains(const Matrix& predicted) const { return unexplained(predicted) <= allowed_; }
@@ -30,7 +33,8 @@ class Residual {
   Matrix residual_;
   double norm_ = 0.0;
   double allowed_ = 0.0;
-  double negligible_ = 0.0;
+  double size_ = 0.0;   // of the largest element, analytic or numeric
+  double noise_ = 0.0;  // what an element of the numeric block may be of error alone
 };
 
 using Diagnosis = std::optional<GradcheckDiagnosis>;

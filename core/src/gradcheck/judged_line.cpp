@@ -30,9 +30,9 @@ bool JudgedLine::refute_kink(std::size_t output, double analytic) {
 
 Judgement JudgedLine::reconsidered(Judgement judgement, std::size_t output, double analytic, double slack) const {
   if (judgement.verdict != Verdict::ok && thorough_) {
-    const Judgement again = reconsider(judgement, analytic, slope(output), taylor(output, analytic));
-    const bool newly_wrong = again.verdict == Verdict::wrong && judgement.verdict == Verdict::unreliable;
-    if (!newly_wrong || !is_drowned(output)) judgement = again;
+    judgement = reconsider(judgement, analytic, slope(output), taylor(output, analytic));
+    if (judgement.verdict == Verdict::wrong && std::isfinite(analytic) && is_drowned(output))
+      judgement.verdict = Verdict::unreliable;
   }
   // Differences cannot tell a derivative of what is rounding alone; here the rule says that there is none.
   if (judgement.verdict == Verdict::unreliable && slack > 0.0 && std::abs(analytic) <= slack)
@@ -42,12 +42,19 @@ Judgement JudgedLine::reconsidered(Judgement judgement, std::size_t output, doub
 
 bool JudgedLine::is_drowned(std::size_t output) const {
   constexpr double kOwn = 0.1;
-  return std::any_of(study_.families.begin(), study_.families.end(),
-                     [&](const Family& f) { return f.noise[output] > kOwn * line_.magnitude[output]; });
+  double range = line_.magnitude[output];
+  for (const Family& family : study_.families) {
+    for (std::size_t k = 0; k < family.steps; ++k)
+      for (const Shifted* const s : {&family.above[k], &family.below[k]})
+        range = std::fmax(range, std::abs(s->y[output] - line_.y[output]));
+  }
+  return study_.families.back().noise[output] > kOwn * range;
 }
 
 TaylorSweep JudgedLine::taylor(std::size_t output, double analytic) const {
-  return taylor_sweep(study_.families, output, line_.y[output], analytic);
+  // Rounding may have left a little more of a step than was taken.
+  const double step = slope(output).step;
+  return taylor_sweep(study_.families, output, line_.y[output], analytic, step > 0.0 ? 1.01 * step : kInfinity);
 }
 
 void JudgedLine::file(GradcheckFinding& finding, std::size_t output, double analytic) const {

@@ -41,8 +41,8 @@ class JudgedLine {
   bool look_again();
   bool refute_kink(std::size_t output, double analytic);
   Judgement reconsidered(Judgement judgement, std::size_t output, double analytic, double slack) const;
-  /// Whether what looks like noise is as large as the function itself, as waves are that are shorter than all steps:
-  /// what the remainder does at those tells nothing.
+  /// Whether what looks like noise at the smallest steps, too, is as large as the function itself and all that steps
+  /// move it, as waves are that are shorter than they: what differences and the remainder do there tells nothing.
   bool is_drowned(std::size_t output) const;
   TaylorSweep taylor(std::size_t output, double analytic) const;
 

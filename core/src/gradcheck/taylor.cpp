@@ -59,7 +59,8 @@ bool in_proportion_to_the_step(const std::vector<TaylorPoint>& points) {
 
 }  // namespace
 
-TaylorSweep taylor_sweep(const std::vector<Family>& families, std::size_t output, double y, double derivative) {
+TaylorSweep taylor_sweep(const std::vector<Family>& families, std::size_t output, double y, double derivative,
+                         double widest) {
   TaylorSweep sweep;
   std::vector<TaylorPoint> odd;
   double before = sweep.bound;
@@ -75,7 +76,7 @@ TaylorSweep taylor_sweep(const std::vector<Family>& families, std::size_t output
       sweep.points.push_back({step, most, noise});
       odd.push_back({step, 0.5 * (right - left), noise});
       const double here = (most + noise) / step;
-      sweep.bound = std::min(sweep.bound, here);
+      if (step <= widest) sweep.bound = std::min(sweep.bound, here);
       sweep.bound_of_two = std::min(sweep.bound_of_two, std::max(here, before));
       before = here;
     }

@@ -107,7 +107,7 @@ class Module {
   std::int64_t parameter_count() const;
 
   /// Where this stands in the model that was last named, by its first name there: "encoder.layers.0", empty for a
-  /// root. A copy has the path of what it was copied from until it is named itself.
+  /// root. A part, and a copy of one, keeps its path until it is named in another model: to name it alone changes none.
   const std::string& path() const { return path_; }
 
  protected:
