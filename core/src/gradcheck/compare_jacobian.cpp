@@ -100,20 +100,20 @@ class BlockComparison {
         return Scales{block, natural, floor, c_.precision.rough, c_.precision.fair, c_.rounding.of_nothing()};
       };
       const bool may_look_again = ranking_.verdict() != Verdict::wrong || second_looks_ < kSecondLooks;
-      const Judgement judgement = judged.judge(o, analytic, scales_of, slack, may_look_again);
+      Judgement judgement = judged.judge(o, analytic, scales_of, slack, may_look_again);
       if (judged.thorough() && !thorough_before) ++second_looks_;
-      file_element(judged, o, j, judgement_at_kinks(judgement, j));
+      if (judgement.verdict != Verdict::ok) consider_kinks(judgement, j);
+      file_element(judged, o, j, judgement);
     }
   }
 
   /// Notes a kink; and what has no slope because the gradient jumps at a kink of the order below is one too.
-  Judgement judgement_at_kinks(const Judgement& judgement, std::size_t j) {
+  void consider_kinks(Judgement& judgement, std::size_t j) {
     if (judgement.verdict == Verdict::kink) c_.found.kinks[part_.number].insert(j);
     const auto jumps = c_.jumps.find(part_.number);
-    if (judgement.verdict != Verdict::out_of_domain || jumps == c_.jumps.end() || !jumps->second.contains(j))
-      return judgement;
+    if (judgement.verdict != Verdict::out_of_domain || jumps == c_.jumps.end() || !jumps->second.contains(j)) return;
     finding_.note = "the gradient jumps at a kink and has no slope there";
-    return {Verdict::kink, judgement.tolerance, 0.0, true};
+    judgement = {Verdict::kink, judgement.tolerance, 0.0, true};
   }
 
   void file_element(const JudgedLine& judged, std::size_t o, std::size_t j, const Judgement& judgement) {
@@ -159,32 +159,51 @@ class BlockComparison {
   int second_looks_ = 0;
 };
 
-/// The gradient for a cotangent is that of its elements' rows: a rule that forgets its cotangent, or squares it, is
-/// right for every unit vector. Files what differs. Returns whether nothing did.
-bool expect_linear_in(Comparison& c, const Values& u) {
-  bool linear = true;
+/// What the rows of a part's Jacobian add up to with weights u, and their magnitudes.
+struct RowSums {
+  Values sum, reach;
+  RowSums(const Matrix& rows, const Values& u) : sum(rows.columns, 0.0), reach(rows.columns, 0.0) {
+    for (std::size_t o = 0; o < rows.rows; ++o) {
+      const double* const row = rows.values.data() + o * rows.columns;
+      for (std::size_t j = 0; j < rows.columns; ++j) {
+        const double term = u[o] * row[j];
+        sum[j] += term;
+        reach[j] += std::abs(term);
+      }
+    }
+  }
+};
+
+/// The gradient for a random cotangent u, and for its opposite, is that of its elements' rows: a rule that forgets its
+/// cotangent, or squares it, is right for every unit vector, and of few outputs u may have the signs of those. Files
+/// what differs.
+void expect_linear(Comparison& c) {
+  if (!all_finite(c.subject.outputs)) return;  // there a rule may give NaN for a cotangent of 0
+  Generator generator(2 * c.options.seed + 1);
+  const Values u = normal_values(c.subject.outputs.size(), generator);
+  Values opposite = u;
+  for (double& each : opposite) each = -each;
   const std::vector<Values> gradients = c.subject.pull_back(u);
+  const std::vector<Values> opposites = c.subject.pull_back(opposite);
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     GradcheckFinding finding = c.finding_of(i);
     Ranking ranking;
+    const RowSums rows(c.claimed[i], u);
+    const double alone = norm(u) * c.rounding.alone(i, 0.0) + c.rounding.slack_of_sum(u) / c.rounding.input_size(i);
+    const auto compare = [&](std::size_t j, double gradient, double expected) {
+      if (!std::isfinite(expected)) return;
+      const double tolerance = c.rounding.between_ways(rows.reach[j], i) + alone;
+      const double error = std::abs(gradient - expected);
+      if (error <= tolerance) return;
+      ranking.add(
+          {Verdict::wrong, unravel(static_cast<std::int64_t>(j), finding.shape), -1, gradient, expected, tolerance},
+          std::isfinite(error) ? error / tolerance : kInfinity);
+    };
     for (std::size_t j = 0; j < gradients[i].size(); ++j) {
-      double expected = 0.0;
-      double reach = 0.0;
-      for (std::size_t o = 0; o < u.size(); ++o) {
-        expected += u[o] * c.claimed[i](o, j);
-        reach += std::abs(u[o] * c.claimed[i](o, j));
-      }
-      if (!std::isfinite(expected)) continue;
-      const double tolerance = c.rounding.between_ways(reach, i) + norm(u) * c.rounding.alone(i, 0.0) +
-                               c.rounding.slack_of_sum(u) / c.rounding.input_size(i);
-      const double error = std::abs(gradients[i][j] - expected);
-      if (error <= tolerance) continue;
-      ranking.add({Verdict::wrong, unravel(static_cast<std::int64_t>(j), finding.shape), -1, gradients[i][j], expected,
-                   tolerance},
-                  std::isfinite(error) ? error / tolerance : kInfinity);
+      compare(j, gradients[i][j], rows.sum[j]);
+      compare(j, opposites[i][j], -rows.sum[j]);
     }
     if (ranking.verdict() == Verdict::ok) continue;
-    linear = false;
     ranking.file(finding);
     finding.note =
         "the rule is not linear in the cotangent: it forgets or distorts it; the number beside it is the "
@@ -192,17 +211,6 @@ bool expect_linear_in(Comparison& c, const Values& u) {
     finding.diagnosis = c.diagnose_cotangent(i);
     c.report.findings.push_back(std::move(finding));
   }
-  return linear;
-}
-
-/// For a random cotangent, and its opposite: of few outputs the first may have the sign of a unit vector.
-void expect_linear(Comparison& c) {
-  if (!all_finite(c.subject.outputs)) return;  // there a rule may give NaN for a cotangent of 0
-  Generator generator(2 * c.options.seed + 1);
-  Values u = normal_values(c.subject.outputs.size(), generator);
-  if (!expect_linear_in(c, u)) return;
-  for (double& each : u) each = -each;
-  expect_linear_in(c, u);
 }
 
 }  // namespace

@@ -275,7 +275,7 @@ LineStudy study(const Line& line, const Precision& precision, bool thorough) {
   const double epsilon = 4.0 * precision.epsilon;
   const double per_size = 1.0 / line.size;
   std::vector<Family> families;
-  std::vector<SlopeOfOutput> slopes(outputs);
+  std::vector<SlopeOfOutput> slopes(outputs, SlopeOfOutput());  // copied: each by itself would be zeroed first
   NoiseMeter meter(thorough ? outputs : 0);
   double scale = 0.0;
   double error = 0.0;
