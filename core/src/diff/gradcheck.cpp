@@ -144,12 +144,12 @@ class TensorSubject : public checker::Subject {
     return values_at(xs);
   }
 
-  std::vector<Values> pull_back(const Values& u) override {
-    const std::vector<Tensor> gradients = point_->pull_back(cotangents(u));
-    std::vector<Values> by_part;
-    for (const checker::Part& part : parts)
-      by_part.push_back(values_of(gradients[static_cast<std::size_t>(part.number)]));
-    return by_part;
+  std::vector<Values> pull_back(const Values& u) override { return by_part(point_->pull_back(cotangents(u))); }
+
+  std::vector<Values> fine_pull_back(const Values& u) override {
+    if (value_epsilon >= derivative_epsilon) return {};
+    default_generator().set_state(random_);
+    return by_part(engine::Linearization("gradcheck", f_, wide_inputs()).pull_back(cotangents(u, float64), true));
   }
 
   bool has_push_forward() const override { return true; }
@@ -199,7 +199,15 @@ class TensorSubject : public checker::Subject {
     }
   }
 
-  std::vector<Tensor> cotangents(std::span<const double> values) const {
+  std::vector<Values> by_part(const std::vector<Tensor>& gradients) const {
+    std::vector<Values> values;
+    for (const checker::Part& part : parts)
+      values.push_back(values_of(gradients[static_cast<std::size_t>(part.number)]));
+    return values;
+  }
+
+  /// In the outputs' dtypes, or in another.
+  std::vector<Tensor> cotangents(std::span<const double> values, std::optional<DType> dtype = std::nullopt) const {
     std::vector<Tensor> u;
     for (const Tensor& y : results_) {
       if (!y.defined()) {
@@ -207,7 +215,7 @@ class TensorSubject : public checker::Subject {
         continue;
       }
       const auto count = static_cast<std::size_t>(y.numel());
-      u.push_back(with_values(values.first(count), y.shape(), y.dtype()));
+      u.push_back(with_values(values.first(count), y.shape(), dtype.value_or(y.dtype())));
       values = values.subspan(count);
     }
     return u;

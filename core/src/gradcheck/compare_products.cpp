@@ -77,7 +77,7 @@ void compare_part(Comparison& c, std::size_t i, const RandomCotangents& cotangen
       for (std::size_t j = 0; j < d.size(); ++j) scale += std::abs(gradient[j] * d[j]);
       const auto scales_of = [&](const Slope& slope) {
         const double natural = Rounding::scale_at(slope, cotangents.magnitude[u] / size);
-        const double floor = c.precision.floor * scale + c.rounding.beside(natural, slope);
+        const double floor = c.rounding.floor(i, scale) + c.rounding.beside(natural, slope);
         return Scales{std::max(scale, std::abs(slope.value)),
                       natural,
                       floor,

@@ -25,7 +25,7 @@ Comparison::Comparison(Subject& function, int of_order, const GradcheckOptions& 
       report(into),
       jumps(before.kinks),
       precision(precision_of(function.value_epsilon, function.derivative_epsilon)),
-      rounding(function, precision, before.doubts, found.doubts),
+      rounding(function, precision, before.doubts, found.doubts, coarseness_of(function, with.seed)),
       generator(2 * with.seed + static_cast<std::uint64_t>(of_order)),
       differences(function, precision.epsilon, with.budget, into.calls) {}
 
@@ -60,7 +60,7 @@ void Comparison::note_what_was_left_out(GradcheckFinding& finding) const {
 std::optional<GradcheckDiagnosis> Comparison::diagnose_cotangent(std::size_t part) {
   if (!all_finite(subject.outputs)) return std::nullopt;  // there a rule may give NaN
   if (!probe) probe.emplace(subject, options.seed);
-  return probe->diagnose(part);
+  return probe->diagnose(part, rounding.coarseness(part));
 }
 
 std::optional<GradcheckDiagnosis> Comparison::diagnose_part(std::size_t part, const Matrix& measured, double error) {

@@ -36,7 +36,7 @@ CotangentProbe::CotangentProbe(Subject& subject, std::uint64_t seed)
   minus_ = subject.pull_back(combined(-2.0, u, u));
 }
 
-std::optional<GradcheckDiagnosis> CotangentProbe::diagnose(std::size_t part) const {
+std::optional<GradcheckDiagnosis> CotangentProbe::diagnose(std::size_t part, double coarseness) const {
   const Values& one = one_[part];
   const Values& other = other_[part];
   const Values& sum = sum_[part];
@@ -47,7 +47,9 @@ std::optional<GradcheckDiagnosis> CotangentProbe::diagnose(std::size_t part) con
     if (!all_finite(*gradient)) return std::nullopt;
     size = std::max(size, largest(*gradient));
   }
-  const auto same = [&](const Values& a, const Values& b) { return largest(combined(-1.0, a, b)) <= allowed_ * size; };
+  const auto same = [&](const Values& a, const Values& b) {
+    return largest(combined(-1.0, a, b)) <= allowed_ * size + 4.0 * coarseness;
+  };
   const auto found = [](std::string text) {
     return GradcheckDiagnosis{GradcheckMistake::not_linear, std::move(text), 0.0};
   };

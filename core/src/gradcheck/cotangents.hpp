@@ -17,8 +17,9 @@ class CotangentProbe {
   /// Costs five reverse sweeps.
   CotangentProbe(Subject& subject, std::uint64_t seed);
 
-  /// How a part's gradient fails to be linear in the cotangent; nothing where it is linear, or not finite.
-  std::optional<GradcheckDiagnosis> diagnose(std::size_t part) const;
+  /// How a part's gradient fails to be linear in the cotangent; nothing where it is linear to its coarseness, or not
+  /// finite.
+  std::optional<GradcheckDiagnosis> diagnose(std::size_t part, double coarseness) const;
 
  private:
   double allowed_;                                         // difference, in units of the largest element

@@ -1,8 +1,10 @@
 // How far derivatives may differ that are both right: what rounding leaves of them.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 
 #include "gradcheck/first_order.hpp"
 #include "gradcheck/precision.hpp"
@@ -15,8 +17,15 @@ namespace tapegrad::checker {
 /// gradient of an input that has none but rounding.
 class Rounding {
  public:
-  /// `before`: the doubts of the order below; `found`: those of this order, as they come to light.
-  Rounding(const Subject& subject, const Precision& precision, const Doubts& before, const Doubts& found);
+  /// `before`: the doubts of the order below; `found`: those of this order, as they come to light; `coarseness`: by
+  /// part, what coarseness_of() measured.
+  Rounding(const Subject& subject, const Precision& precision, const Doubts& before, const Doubts& found,
+           Values coarseness);
+
+  /// How far a part's derivatives may be off that are as large as `block`.
+  double floor(std::size_t part, double block) const { return std::max(precision_.floor * block, coarseness_[part]); }
+  /// What coarseness_of() measured of a part.
+  double coarseness(std::size_t part) const { return coarseness_[part]; }
 
   /// An input's size, which counts as 1 at least: as where steps begin.
   double input_size(std::size_t part) const { return input_sizes_[part]; }
@@ -36,7 +45,7 @@ class Rounding {
 
   /// How far derivatives with respect to a part may differ that are made of rounding alone, of outputs with this slack.
   double alone(std::size_t part, double slack) const {
-    return (found_.empty() ? 0.0 : doubt_of(part)) + slack / input_size(part);
+    return (found_.empty() ? 0.0 : doubt_of(part)) + slack / input_size(part) + coarseness_[part];
   }
   /// What rounding leaves of a derivative beside outputs of this size per input. Where the derivative in question is
   /// rounded more coarsely than the differences, that counts only where they see none.
@@ -56,9 +65,16 @@ class Rounding {
   const Subject& subject_;
   const Precision& precision_;
   const Doubts& found_;
+  Values coarseness_;   // by part
   Values slack_;        // by output; empty where none has any
   Values input_sizes_;  // by part
   double output_size_;  // of the largest
 };
+
+/// By part: how far derivatives that are rounded more coarsely than the differences are from the same rule's in their
+/// precision, for random cotangents, with a margin for others; at most a thousandth of the largest, or what rounding
+/// leaves of terms as large as the outputs per input. A sum of terms that cancel keeps the rounding of the terms. 0
+/// where that cannot be told.
+Values coarseness_of(Subject& subject, std::uint64_t seed);
 
 }  // namespace tapegrad::checker

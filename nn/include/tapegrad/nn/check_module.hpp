@@ -71,9 +71,10 @@ GradcheckReport check_module_copies(const ModuleCopy& checked, const ModuleCopy&
 /// It stands at the module's own parameter values and in its mode; in training, dropout draws the same numbers in each
 /// call. A copy is checked, converted to the floating inputs' dtype (float64 when there is none): the module keeps its
 /// values, gradients, statistics and dtype. Of float32 derivatives the differences are taken in float64, unless the
-/// module computes with float32 tensors that are no parameters or buffers of its own. Fresh layers stand at special
-/// points (a norm's bias 0, an attention's bias 0), where some mistakes do not show: check a trained model, or one with
-/// random parameters. Throws what gradcheck does.
+/// module computes with float32 tensors that are no parameters or buffers of its own, and what rounding leaves of them
+/// is measured by the same rules in float64. Fresh layers stand at special points (a norm's bias 0, an attention's bias
+/// 0), where some mistakes do not show: check a trained model, or one with random parameters. Throws what gradcheck
+/// does.
 template <class M, class F>
 requires(std::derived_from<M, Module>&& std::copy_constructible<M> &&
          !std::same_as<F, GradcheckOptions>) GradcheckReport
