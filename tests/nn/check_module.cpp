@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -119,20 +120,25 @@ BOOST_AUTO_TEST_CASE(what_rounding_leaves_in_float32_is_no_mistake) {
   }
 }
 
-/// A gradient that is off by 1 % in float32 alone.
+/// A gradient that is off by 1 % in float32, and by another factor in float64.
 struct OffInFloat32 : tg::Op<OffInFloat32> {
   static constexpr std::string_view name = "off_in_float32";
+  double in_float64 = 1.0;
   tg::Tensor forward(const tg::Tensor& x) const { return tg::sin(x); }
   tg::Tensor vjp(const tg::Saved& s, const tg::Tensor& dy) const {
-    return dy * tg::cos(s.input(0)) * (dy.dtype() == tg::float32 ? 1.01 : 1.0);
+    return dy * tg::cos(s.input(0)) * (dy.dtype() == tg::float32 ? 1.01 : in_float64);
   }
 };
 
 BOOST_AUTO_TEST_CASE(a_mistake_in_float32_alone_is_one) {
   tg::manual_seed(5);
-  const auto off = [](nn::Linear& layer, const tg::Tensor& x) { return tg::apply(OffInFloat32{}, layer(x)); };
-  const tg::GradcheckReport report = nn::check_module(nn::Linear(3, 2), {tg::randn({4, 3})}, off, {.order = 1});
-  BOOST_TEST((report.verdict() == tg::Verdict::wrong), to_string(report));
+  for (const double in_float64 : {1.0, 2.0, std::numeric_limits<double>::infinity()}) {
+    OffInFloat32 op;
+    op.in_float64 = in_float64;
+    const auto off = [&](nn::Linear& layer, const tg::Tensor& x) { return tg::apply(op, layer(x)); };
+    const tg::GradcheckReport report = nn::check_module(nn::Linear(3, 2), {tg::randn({4, 3})}, off, {.order = 1});
+    BOOST_TEST((report.verdict() == tg::Verdict::wrong), to_string(report));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(inputs_go_by_the_given_names) {
