@@ -4,16 +4,13 @@
 
 #include <set>
 
+#include "expect_option.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/update.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::optim {
 namespace {
-
-void expect_positive(const char* op, const char* option, double value) {
-  if (!(value > 0.0)) throw ValueError(fmt::format("[{}] {} must be positive, got {}", op, option, value));
-}
 
 /// Where a gradient's elements lie: every leaf has its own.
 const void* first_of(const Tensor& gradient) {
@@ -37,7 +34,7 @@ std::vector<Tensor> gradients_of(const std::vector<Tensor>& parameters) {
 }  // namespace
 
 double clip_grad_norm(const std::vector<Tensor>& parameters, double max_norm) {
-  expect_positive("clip_grad_norm", "max_norm", max_norm);
+  expect_option(max_norm > 0.0, "clip_grad_norm", "max_norm", "positive", max_norm);
   const NoRecord pause;
   const std::vector<Tensor> gradients = gradients_of(parameters);
   const double norm = global_norm(gradients);
@@ -47,7 +44,7 @@ double clip_grad_norm(const std::vector<Tensor>& parameters, double max_norm) {
 }
 
 double clip_grad_value(const std::vector<Tensor>& parameters, double limit) {
-  expect_positive("clip_grad_value", "the limit", limit);
+  expect_option(limit > 0.0, "clip_grad_value", "the limit", "positive", limit);
   const NoRecord pause;
   return clamp_in_place(gradients_of(parameters), limit, "clip_grad_value");
 }

@@ -143,7 +143,7 @@ ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, const ReduceLROnPlate
   };
   expect(options.factor > 0.0 && options.factor < 1.0, "factor", "in (0, 1)", options.factor);
   expect(options.patience >= 0, "patience", "at least 0", options.patience);
-  expect(std::isfinite(options.threshold) && options.threshold >= 0.0, "threshold", kRate, options.threshold);
+  expect(is_rate(options.threshold), "threshold", kRate, options.threshold);
   expect(options.cooldown >= 0, "cooldown", "at least 0", options.cooldown);
   expect(options.min_lr >= 0.0, "min_lr", "at least 0", options.min_lr);
 }

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,10 @@ struct Matrix {
   double& operator()(std::size_t r, std::size_t c) { return values[r * columns + c]; }
   double operator()(std::size_t r, std::size_t c) const { return values[r * columns + c]; }
 };
+
+inline std::span<const double> row_of(const Matrix& matrix, std::size_t r) {
+  return std::span(matrix.values).subspan(r * matrix.columns, matrix.columns);
+}
 
 inline Matrix transposed(const Matrix& matrix) {
   Matrix result(matrix.columns, matrix.rows);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <utility>
 
 #include "gradcheck/comparison.hpp"
@@ -164,8 +165,8 @@ struct RowSums {
   Values sum, reach;
   RowSums(const Matrix& rows, const Values& u) : sum(rows.columns, 0.0), reach(rows.columns, 0.0) {
     for (std::size_t o = 0; o < rows.rows; ++o) {
-      const double* const row = rows.values.data() + o * rows.columns;
-      for (std::size_t j = 0; j < rows.columns; ++j) {
+      const std::span<const double> row = row_of(rows, o);
+      for (std::size_t j = 0; j < row.size(); ++j) {
         const double term = u[o] * row[j];
         sum[j] += term;
         reach[j] += std::abs(term);

@@ -65,10 +65,6 @@ class ModesOfPart {
   }
 
  private:
-  static std::span<const double> row_of(const Matrix& matrix, std::size_t r) {
-    return std::span(matrix.values).subspan(r * matrix.columns, matrix.columns);
-  }
-
   bool was_measured() const { return i_ < c_.numeric.size(); }
 
   /// A value of the forward rule with <row, v>.

@@ -25,7 +25,7 @@ Comparison::Comparison(Subject& function, int of_order, const GradcheckOptions& 
       report(into),
       jumps(before.kinks),
       precision(precision_of(function.value_epsilon, function.derivative_epsilon)),
-      rounding(function, precision, before.doubts, found.doubts, coarseness_of(function, with.seed)),
+      rounding(function, precision, before.doubts, found.doubts, with.seed),
       generator(2 * with.seed + static_cast<std::uint64_t>(of_order)),
       differences(function, precision.epsilon, with.budget, into.calls) {}
 

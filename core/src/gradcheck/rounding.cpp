@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
 
 #include "gradcheck/directions.hpp"
 
@@ -23,15 +22,17 @@ Values slack_of_outputs(const Subject& subject, const Doubts& doubts) {
 
 }  // namespace
 
-Rounding::Rounding(const Subject& subject, const Precision& precision, const Doubts& before, const Doubts& found,
-                   Values coarseness)
+Rounding::Rounding(Subject& subject, const Precision& precision, const Doubts& before, const Doubts& found,
+                   std::uint64_t seed)
     : subject_(subject),
       precision_(precision),
       found_(found),
-      coarseness_(std::move(coarseness)),
       slack_(slack_of_outputs(subject, before)),
+      coarseness_(subject.parts.size(), 0.0),
       output_size_(largest(subject.outputs)) {
   for (const Part& part : subject.parts) input_sizes_.push_back(std::max(1.0, largest(part.values)));
+  if (precision.epsilon < precision.derivative_epsilon && all_finite(subject.outputs))
+    measure_coarseness(subject, seed);
 }
 
 double Rounding::slack_of_sum(const Values& weights) const {
@@ -59,26 +60,21 @@ double Rounding::between_ways(double reach, std::size_t part) const {
   return std::pow(epsilon, 0.7) * reach + 1e3 * epsilon * natural;
 }
 
-Values coarseness_of(Subject& subject, std::uint64_t seed) {
+void Rounding::measure_coarseness(Subject& subject, std::uint64_t seed) {
   constexpr int kCotangents = 8;
   constexpr double kMargin = 8.0;
-  Values coarseness(subject.parts.size(), 0.0);
-  if (!all_finite(subject.outputs)) return coarseness;
   Generator generator(2 * seed + 1);
   for (int k = 0; k < kCotangents; ++k) {
     const Values u = normal_values(subject.outputs.size(), generator);
     const std::vector<Values> fine = subject.fine_pull_back(u);
-    if (fine.empty()) return coarseness;
     const std::vector<Values> coarse = subject.pull_back(u);
-    for (std::size_t i = 0; i < coarseness.size(); ++i) {
+    for (std::size_t i = 0; i < fine.size(); ++i) {
       double error = 0.0;
       for (std::size_t j = 0; j < fine[i].size(); ++j) error = std::fmax(error, std::abs(coarse[i][j] - fine[i][j]));
-      const double natural = largest(subject.outputs) / std::max(1.0, largest(subject.parts[i].values));
-      const double most = std::max(1e-3 * largest(fine[i]), 100.0 * subject.derivative_epsilon * natural);
-      coarseness[i] = std::max(coarseness[i], std::min(most, kMargin * error));
+      const double most = std::max(1e-3 * largest(fine[i]), 100.0 * precision_.derivative_epsilon * natural_scale(i));
+      coarseness_[i] = std::max(coarseness_[i], std::min(most, kMargin * error));
     }
   }
-  return coarseness;
 }
 
 }  // namespace tapegrad::checker

@@ -17,14 +17,16 @@ namespace tapegrad::checker {
 /// gradient of an input that has none but rounding.
 class Rounding {
  public:
-  /// `before`: the doubts of the order below; `found`: those of this order, as they come to light; `coarseness`: by
-  /// part, what coarseness_of() measured.
-  Rounding(const Subject& subject, const Precision& precision, const Doubts& before, const Doubts& found,
-           Values coarseness);
+  /// `before`: the doubts of the order below; `found`: those of this order, as they come to light; `seed`: of the
+  /// cotangents with which coarseness is measured.
+  Rounding(Subject& subject, const Precision& precision, const Doubts& before, const Doubts& found, std::uint64_t seed);
 
   /// How far a part's derivatives may be off that are as large as `block`.
   double floor(std::size_t part, double block) const { return std::max(precision_.floor * block, coarseness_[part]); }
-  /// What coarseness_of() measured of a part.
+  /// How far a part's derivatives, rounded more coarsely than the differences, are from the same rule's in their
+  /// precision, for random cotangents, with a margin for others; at most a thousandth of the largest, or what rounding
+  /// leaves of terms as large as the outputs per input. A sum of terms that cancel keeps the rounding of the terms. 0
+  /// where that cannot be told.
   double coarseness(std::size_t part) const { return coarseness_[part]; }
 
   /// An input's size, which counts as 1 at least: as where steps begin.
@@ -61,20 +63,15 @@ class Rounding {
 
  private:
   double doubt_of(std::size_t part) const;
+  void measure_coarseness(Subject& subject, std::uint64_t seed);
 
   const Subject& subject_;
   const Precision& precision_;
   const Doubts& found_;
-  Values coarseness_;   // by part
   Values slack_;        // by output; empty where none has any
   Values input_sizes_;  // by part
+  Values coarseness_;   // likewise
   double output_size_;  // of the largest
 };
-
-/// By part: how far derivatives that are rounded more coarsely than the differences are from the same rule's in their
-/// precision, for random cotangents, with a margin for others; at most a thousandth of the largest, or what rounding
-/// leaves of terms as large as the outputs per input. A sum of terms that cancel keeps the rounding of the terms. 0
-/// where that cannot be told.
-Values coarseness_of(Subject& subject, std::uint64_t seed);
 
 }  // namespace tapegrad::checker

@@ -32,8 +32,8 @@ class Subject {
                                const Values& other_values) = 0;
   /// J^T u by part, as the function's author says.
   virtual std::vector<Values> pull_back(const Values& u) = 0;
-  /// The same in the precision of the differences, where that is higher than the derivatives' own: what rounding leaves
-  /// of them shows. Empty where it is not, or cannot be had.
+  /// The same in the precision of the differences, for where that is higher than the derivatives' own: what rounding
+  /// leaves of them shows. Empty where it cannot be had.
   virtual std::vector<Values> fine_pull_back(const Values& /*u*/) { return {}; }
   /// Whether there is a forward rule besides; then J v for a v of one part.
   virtual bool has_push_forward() const { return false; }
