@@ -509,8 +509,7 @@ Tensor as_own(Tensor gradient) {
 
 Tensor Sweep::on_tape(const Tensor& sum) const {
   const TapePlace& place = sum.impl()->place;
-  const bool here = place.serial == tape_.serial && place.generation == tape_.generation && tape_.stands(place);
-  return place.serial == 0 || here ? sum : sum.detach();
+  return place.serial == 0 || tape_.lies_here(place) ? sum : sum.detach();
 }
 
 void Sweep::into_leaves() {

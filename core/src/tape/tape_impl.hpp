@@ -102,12 +102,16 @@ struct TapeImpl {
   Edge edge_of(const Tensor& x, std::string_view op) {
     if (!x.defined()) return {};
     const TapePlace& place = x.impl()->place;
-    if (place.serial == serial && place.generation == generation && stands(place)) return {place.node, place.output};
+    if (lies_here(place)) return {place.node, place.output};
     return edge_of_other(x, op);
   }
   /// Appends a node for an op that has run on inputs from `edges`, of which the tracked ones are `wanted`. The edges
   /// lie in the arena, one for each input.
   void record(const OpCall& call, Edge* first_edge, std::uint64_t wanted, std::span<const Tensor> residuals);
+  /// Whether a place is one of this tape's, of this generation, and its node still there.
+  bool lies_here(const TapePlace& place) const {
+    return place.serial == serial && place.generation == generation && stands(place);
+  }
   /// Whether the node that a place of this generation means is still there.
   bool stands(const TapePlace& place) const {
     return place.node < undisturbed || (place.node < nodes.size() && nodes[place.node]->era == place.era);
