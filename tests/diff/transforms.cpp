@@ -516,6 +516,8 @@ BOOST_AUTO_TEST_CASE(misuse_is_answered) {
                         begins("[grad] expected a floating tensor to differentiate by, got int64 [3]"));
   BOOST_CHECK_EXCEPTION(jvp(square_of, vec({1.0, 2.0}), vec({1.0})), ShapeError,
                         begins("[jvp] expected a tangent of shape [2], got [1]"));
+  BOOST_CHECK_EXCEPTION(hvp([](const Tensor& x) { return sum(x); }, vec({1.0, 2.0}), vec({1.0})), ShapeError,
+                        begins("[hvp] expected a tangent of shape [2], got [1]"));
   BOOST_CHECK_EXCEPTION(vjp(square_of, vec({1.0})).second(zeros({1})), DTypeError,
                         begins("[vjp] expected a cotangent of dtype float64, got float32"));
   BOOST_CHECK_EXCEPTION(vjp(square_of, {vec({1.0}), vec({1.0})}), ValueError,

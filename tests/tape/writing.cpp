@@ -62,6 +62,13 @@ BOOST_AUTO_TEST_CASE(decision_09_tracked_tensors_cannot_be_written_while_a_tape_
   BOOST_TEST(x.to_vector<double>() == (Values{8.0, 9.0}));
 }
 
+BOOST_AUTO_TEST_CASE(decision_09_an_error_names_who_would_write) {
+  Tensor x = ones({2, 3}, {.dtype = float64}).transpose(0, 1);
+  BOOST_CHECK_EXCEPTION(x.mutable_data<double>("fill"), ShapeError,
+                        says("[fill] the tensor [3, 2] has strides [1, 3]: call contiguous() first"));
+  BOOST_CHECK_EXCEPTION(x.mutable_data<float>("fill"), DTypeError, says("[fill] the tensor is float64, not float32"));
+}
+
 BOOST_AUTO_TEST_CASE(decision_09_what_carries_a_tangent_cannot_be_written) {
   const Tensor x = tensor({1.0, 2.0}, {.dtype = float64});
   const auto writes = [](const Tensor& t) {

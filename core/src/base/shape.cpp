@@ -53,12 +53,12 @@ std::string to_string(const Shape& shape) {
 
 std::ostream& operator<<(std::ostream& stream, const Shape& shape) { return stream << to_string(shape); }
 
-void throw_no_axis(const char* op, int d, int rank) {
-  throw IndexError(std::string("[") + op + "] axis " + std::to_string(d) + " is out of range for rank " +
+void throw_no_axis(std::string_view op, int d, int rank) {
+  throw IndexError("[" + std::string(op) + "] axis " + std::to_string(d) + " is out of range for rank " +
                    std::to_string(rank));
 }
 
-Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b) {
+Shape broadcast_shapes(std::string_view op, const Shape& a, const Shape& b) {
   const Shape& longer = a.rank() >= b.rank() ? a : b;
   const Shape& shorter = a.rank() >= b.rank() ? b : a;
   Shape out = longer;
@@ -67,7 +67,7 @@ Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b) {
     std::int64_t& size = out[lead + d];
     if (size == shorter[d] || shorter[d] == 1) continue;
     if (size != 1)
-      throw ShapeError(std::string("[") + op + "] cannot broadcast " + to_string(a) + " with " + to_string(b));
+      throw ShapeError("[" + std::string(op) + "] cannot broadcast " + to_string(a) + " with " + to_string(b));
     size = shorter[d];
   }
   return out;

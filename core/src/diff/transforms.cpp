@@ -173,17 +173,22 @@ std::vector<Tensor> Linearization::gradient() const {
   return pull_back({one}, true);
 }
 
-std::pair<std::vector<Tensor>, std::vector<Tensor>> jvp(const TensorFunction& f, const std::vector<Tensor>& xs,
-                                                        const std::vector<Tensor>& vs, TransformOptions options) {
-  expect_floating_argument("jvp", xs);
+namespace {
+
+/// What jvp() gives, to whoever is called `name`.
+std::pair<std::vector<Tensor>, std::vector<Tensor>> push_forward(const char* name, const TensorFunction& f,
+                                                                 const std::vector<Tensor>& xs,
+                                                                 const std::vector<Tensor>& vs,
+                                                                 TransformOptions options) {
+  expect_floating_argument(name, xs);
   if (xs.size() != vs.size())
     throw ShapeError(
-        fmt::format("[jvp] expected {} tangent{}, got {}", xs.size(), xs.size() == 1 ? "" : "s", vs.size()));
+        fmt::format("[{}] expected {} tangent{}, got {}", name, xs.size(), xs.size() == 1 ? "" : "s", vs.size()));
   const ForwardLevel level(options.strong_zero);
   std::vector<Tensor> arguments = xs;
   for (std::size_t i = 0; i < xs.size(); ++i) {
     if (!vs[i].defined() || !carries_gradient(xs[i])) continue;
-    expect_alike("jvp", "tangent", vs[i], xs[i]);
+    expect_alike(name, "tangent", vs[i], xs[i]);
     arguments[i] = with_tangent(xs[i], level.id(), vs[i]);
   }
   std::vector<Tensor> ys = f(arguments);
@@ -202,8 +207,6 @@ std::pair<std::vector<Tensor>, std::vector<Tensor>> jvp(const TensorFunction& f,
   }
   return {std::move(ys), std::move(dys)};
 }
-
-namespace {
 
 /// f's gradient as a function. REQUIRES: f outlives it.
 TensorFunction gradient_of(const TensorFunction& f, const char* name, TransformOptions options) {
@@ -226,11 +229,11 @@ Shape joined(const Shape& first, const Shape& second) {
 }
 
 /// The Jacobian from J e_i for each element i of x.
-Tensor by_columns(const TensorFunction& f, const Tensor& x, TransformOptions options) {
+Tensor by_columns(const char* name, const TensorFunction& f, const Tensor& x, TransformOptions options) {
   std::vector<Tensor> columns;
   Shape shape;
   for (std::int64_t i = 0; i < x.numel(); ++i) {
-    columns.push_back(jvp(f, {x}, {unit(x, i)}, options).second.front());
+    columns.push_back(push_forward(name, f, {x}, {unit(x, i)}, options).second.front());
     shape = columns.back().shape();
   }
   return reshape(stack(columns, -1), joined(shape, x.shape())).to(x.dtype());
@@ -238,8 +241,13 @@ Tensor by_columns(const TensorFunction& f, const Tensor& x, TransformOptions opt
 
 }  // namespace
 
+std::pair<std::vector<Tensor>, std::vector<Tensor>> jvp(const TensorFunction& f, const std::vector<Tensor>& xs,
+                                                        const std::vector<Tensor>& vs, TransformOptions options) {
+  return push_forward("jvp", f, xs, vs, options);
+}
+
 Tensor hvp(const TensorFunction& f, const Tensor& x, const Tensor& v, TransformOptions options) {
-  return jvp(gradient_of(f, "hvp", options), {x}, {v}, options).second.front();
+  return push_forward("hvp", gradient_of(f, "hvp", options), {x}, {v}, options).second.front();
 }
 
 Tensor jacobian(const TensorFunction& f, const Tensor& x, TransformOptions options) {
@@ -258,12 +266,12 @@ Tensor jacobian(const TensorFunction& f, const Tensor& x, TransformOptions optio
       return reshape(stack(rows, 0), shape);
     }
   }
-  return by_columns(f, x, options);
+  return by_columns("jacobian", f, x, options);
 }
 
 Tensor hessian(const TensorFunction& f, const Tensor& x, TransformOptions options) {
   if (x.numel() == 0) return zeros(joined(x.shape(), x.shape()), {.dtype = x.dtype()});
-  return by_columns(gradient_of(f, "hessian", options), x, options);
+  return by_columns("hessian", gradient_of(f, "hessian", options), x, options);
 }
 
 }  // namespace engine

@@ -52,9 +52,9 @@ void flatten(const NestedList& list, Shape& shape, int depth, std::vector<const 
   for (const NestedList& item : list.items()) flatten(item, shape, depth + 1, numbers);
 }
 
-void expect_floating(const char* op, DType dtype) {
+void expect_floating(std::string_view op, DType dtype) {
   if (!is_floating(dtype))
-    throw DTypeError(std::string("[") + op + "] expected a floating dtype, got " + std::string(to_string(dtype)));
+    throw DTypeError("[" + std::string(op) + "] expected a floating dtype, got " + std::string(to_string(dtype)));
 }
 
 constexpr std::int64_t kRandomChunk = 4096;
@@ -62,7 +62,7 @@ constexpr std::int64_t kRandomChunk = 4096;
 bool is_in_int64(double value) { return value >= -0x1p63 && value < 0x1p63; }
 
 /// An int64 tensor truncates, as NumPy does, but what lies outside has no integer.
-void expect_in_range(const char* op, DType dtype, double value) {
+void expect_in_range(std::string_view op, DType dtype, double value) {
   if (dtype == int64 && !is_in_int64(value)) throw ValueError(fmt::format("[{}] int64 has no {}", op, value));
 }
 
@@ -115,12 +115,12 @@ Tensor engine::integer(std::int64_t value, TensorOptions options) {
   return finish(std::move(t), options);
 }
 
-DType engine::dtype_beside(const char* op, const Tensor& x) {
+DType engine::dtype_beside(std::string_view op, const Tensor& x) {
   expect_defined(op, x);
   return x.dtype();
 }
 
-void engine::expect_number_of(const char* op, DType dtype, double value) {
+void engine::expect_number_of(std::string_view op, DType dtype, double value) {
   const bool has = dtype == int64     ? is_in_int64(value) && value == std::trunc(value)
                    : dtype == boolean ? value == 0.0 || value == 1.0
                                       : true;

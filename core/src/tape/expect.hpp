@@ -21,6 +21,8 @@ inline int rank_of(std::string_view op, const Tensor& x) {
   expect_defined(op, x);
   return x.dim();
 }
+/// An axis of a tensor that must be defined, counted from the front. Throws as normalize_axis().
+inline int axis_of(std::string_view op, int d, const Tensor& x) { return normalize_axis(op, d, rank_of(op, x)); }
 /// As expect_defined(), and DTypeError "[op] expected a floating tensor, got int64 [2, 3]".
 inline void expect_floating(std::string_view op, const Tensor& x) {
   expect_defined(op, x);

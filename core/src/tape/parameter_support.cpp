@@ -27,7 +27,8 @@ Tensor unrecorded_copy(const Tensor& x) { return wrap(contiguous_copy(array_of(x
 void expect_writable(const Tensor& x, const char* writer) {
   if (x.is_tracked())
     throw TapeError(
-        fmt::format("[{}] a tensor {} that requires a gradient cannot be written while a tape records: use NoRecord",
+        fmt::format("[{}] a tensor {} that requires a gradient cannot be written while a tape records: use "
+                    "NoRecord, or detach() it first",
                     writer, to_string(x.shape())));
   expect_no_tangent(x, writer);
 }

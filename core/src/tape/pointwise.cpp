@@ -43,14 +43,6 @@ void unary_backward(const kernels::UnaryKernels& kernels, const void* formula, c
   sink.add(0, std::move(dx));
 }
 
-namespace {
-
-[[gnu::noinline]] Shape broadcast_shape(std::string_view op, const Shape& a, const Shape& b) {
-  return broadcast_shapes(std::string(op).c_str(), a, b);
-}
-
-}  // namespace
-
 Tensor binary_forward(std::string_view op, const kernels::BinaryKernels& kernels, const void* formula, const Tensor& a,
                       const Tensor& b, kernels::BinaryRow int64_row) {
   const array::Array& left = array_of(a);
@@ -60,7 +52,7 @@ Tensor binary_forward(std::string_view op, const kernels::BinaryKernels& kernels
   if (!integers) expect_floating(op, a);
   expect_same_dtype(op, a, b);
   Tensor y = left.shape == right.shape ? make_tensor(left.shape, dtype)
-                                       : make_tensor(broadcast_shape(op, left.shape, right.shape), dtype);
+                                       : make_tensor(broadcast_shapes(op, left.shape, right.shape), dtype);
   const array::Array& to = array_of(y);
   if (!integers && to.shape.numel() == 1) {
     kernels.forward()(formula, dtype, left.data(), 1, right.data(), 1, to.data(), 1);

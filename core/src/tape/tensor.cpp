@@ -11,6 +11,7 @@
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/tape/parameter_support.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad {
@@ -135,26 +136,32 @@ std::vector<T> Tensor::to_vector() const {
   return std::vector<T>(first, first + a.shape.numel());
 }
 
+namespace {
+
+/// The elements of x, which lie together in row-major order.
+template <class T>
+std::span<T> elements_of(const char* op, const Tensor& x) {
+  expect_type<T>(op, x);
+  const array::Array& a = array_of(x);
+  if (!a.contiguous)
+    throw ShapeError(std::string("[") + op + "] the tensor " + to_string(a.shape) + " has strides " +
+                     to_string(a.strides) + ": call contiguous() first");
+  return {a.as<T>(), static_cast<std::size_t>(a.shape.numel())};
+}
+
+}  // namespace
+
 template <Element T>
 std::span<const T> Tensor::data() const {
-  expect_type<T>("data", *this);
-  const array::Array& a = array_of(*this);
-  if (!a.contiguous)
-    throw ShapeError("[data] the tensor " + to_string(a.shape) + " has strides " + to_string(a.strides) +
-                     ": call contiguous() first");
-  return {a.template as<T>(), static_cast<std::size_t>(a.shape.numel())};
+  return elements_of<T>("data", *this);
 }
 
 template <Element T>
 std::span<T> Tensor::mutable_data(const char* writer) {
-  const std::span<const T> elements = data<T>();
-  if (is_recording() && is_tracked())
-    throw TapeError(
-        std::string("[") + writer + "] a tensor " + to_string(shape()) +
-        " that requires a gradient cannot be written while a tape records: use NoRecord, or detach() it first");
-  expect_no_tangent(*this, writer);
+  const std::span<T> elements = elements_of<T>(writer, *this);
+  expect_writable(*this, writer);
   array_of(*this).storage->written_by(writer);
-  return {const_cast<T*>(elements.data()), elements.size()};
+  return elements;
 }
 
 #define TAPEGRAD_INSTANTIATE(T)                         \

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace tapegrad {
 
@@ -83,18 +84,18 @@ inline Shape contiguous_strides(const Shape& shape) {
 }
 
 /// Throws IndexError that axis d is out of range.
-[[noreturn]] void throw_no_axis(const char* op, int d, int rank);
+[[noreturn]] void throw_no_axis(std::string_view op, int d, int rank);
 
 /// Axis d counted from the front; negative ones count from the back. Throws IndexError that names `op` when out of
 /// range.
-inline int normalize_axis(const char* op, int d, int rank) {
+inline int normalize_axis(std::string_view op, int d, int rank) {
   const int axis = d < 0 ? d + rank : d;
   if (axis < 0 || axis >= rank) throw_no_axis(op, d, rank);
   return axis;
 }
 
 /// NumPy's rule: shapes aligned at the right, sizes equal or 1. Throws ShapeError "[op] cannot broadcast [a] with [b]".
-Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b);
+Shape broadcast_shapes(std::string_view op, const Shape& a, const Shape& b);
 
 /// Whether a tensor of shape `from` broadcasts to exactly `to`.
 bool broadcasts_to(const Shape& from, const Shape& to);

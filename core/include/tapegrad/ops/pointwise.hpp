@@ -22,7 +22,7 @@ concept Number = std::is_arithmetic_v<T>;
 /// A scalar tensor of x's dtype. Throws DTypeError "[op] int64 has no 2.5: ..." for a number that an int64 or bool
 /// tensor cannot have as an element; a floating one rounds it.
 template <Number T>
-Tensor number_like(T value, const Tensor& x, const char* op = "number_like") {
+Tensor number_like(T value, const Tensor& x, std::string_view op = "number_like") {
   const DType dtype = engine::dtype_beside(op, x);
   bool exact = false;
   if constexpr (std::is_integral_v<T>) exact = dtype == int64 && engine::fits_int64(value);

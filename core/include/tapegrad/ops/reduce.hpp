@@ -34,7 +34,7 @@ class Axes {
   Axes(const std::vector<int>& axes);
 
   /// Bit d for axis d of a tensor of this rank; every axis when none was named. Errors begin with [op].
-  std::uint32_t set(const char* op, int rank) const;
+  std::uint32_t set(std::string_view op, int rank) const;
 
  private:
   std::vector<int> axes_;

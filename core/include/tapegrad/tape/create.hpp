@@ -75,10 +75,10 @@ Tensor full(const Shape& shape, double value, TensorOptions options = {});
 namespace engine {
 Tensor integer(std::int64_t value, TensorOptions options);
 /// The dtype of a number beside x. Throws Error "[op] an input is undefined".
-DType dtype_beside(const char* op, const Tensor& x);
+DType dtype_beside(std::string_view op, const Tensor& x);
 /// Throws DTypeError "[op] int64 has no 2.5: ..." unless an element of this dtype may have the value; a floating one
 /// rounds it.
-void expect_number_of(const char* op, DType dtype, double value);
+void expect_number_of(std::string_view op, DType dtype, double value);
 }  // namespace engine
 
 /// A template, so that braces never choose it: tensor(1.0) is a scalar, tensor({1.0}) a vector of one, in every

@@ -109,7 +109,7 @@ Tensor product_of_seen(const Tensor& pairs, const Tensor& vectors, const Tensor&
   return all(sees).item<bool>() ? product() : where(sees, product(), 0.0);  // which stops a blind query's cotangent
 }
 
-void check_attention(const char* op, const Tensor& q, const Tensor& k, const Mask& mask) {
+void check_attention(std::string_view op, const Tensor& q, const Tensor& k, const Mask& mask) {
   expect_floating(op, q);
   expect_same_dtype(op, q, k);
   if (q.dim() != 4 || k.dim() != 4 || q.size(0) != k.size(0) || q.size(1) != k.size(1) || q.size(3) != k.size(3))

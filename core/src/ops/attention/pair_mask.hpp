@@ -28,6 +28,6 @@ Tensor product_of_seen(const Tensor& pairs, const Tensor& vectors, const Tensor&
 
 /// Throws ShapeError unless q [N, H, Lq, D], k [N, H, Lk, D] and the mask fit; DTypeError unless they are of one
 /// floating dtype.
-void check_attention(const char* op, const Tensor& q, const Tensor& k, const Mask& mask);
+void check_attention(std::string_view op, const Tensor& q, const Tensor& k, const Mask& mask);
 
 }  // namespace tapegrad

@@ -50,7 +50,7 @@ struct Cast : Op<Cast> {
 };
 
 Tensor Tensor::to(DType dtype) const {
-  expect_defined("cast", *this);
+  expect_defined(Cast::name, *this);
   if (this->dtype() == dtype) return *this;
   const Cast cast(dtype);
   return is_floating(this->dtype()) && is_floating(dtype) ? apply(cast, *this) : cast.forward(*this);

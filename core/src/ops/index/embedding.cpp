@@ -129,7 +129,7 @@ struct Embedding : Op<Embedding> {
 };
 
 Tensor embedding(const Tensor& weight, const Tensor& tokens, std::optional<std::int64_t> padding_idx) {
-  expect_defined("embedding", weight);
+  expect_defined(Embedding::name, weight);
   if (weight.dim() != 2)
     throw ShapeError(fmt::format("[embedding] expected a weight [V, E], got {}", to_string(weight.shape())));
   std::int64_t padding = kNoRow;

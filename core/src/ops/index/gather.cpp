@@ -89,7 +89,7 @@ struct Gather : Op<Gather> {
 };
 
 Tensor gather(const Tensor& x, int d, const Tensor& index) {
-  return apply(Gather(normalize_axis("gather", d, rank_of("gather", x))), x, index);
+  return apply(Gather(axis_of(Gather::name, d, x)), x, index);
 }
 
 TAPEGRAD_CATALOGUE(index, gather, Gather)

@@ -97,7 +97,7 @@ struct IndexAdd : Op<IndexAdd> {
 };
 
 Tensor index_add(const Tensor& x, int d, const Tensor& index, const Tensor& source) {
-  return apply(IndexAdd(normalize_axis("index_add", d, rank_of("index_add", x))), x, index, source);
+  return apply(IndexAdd(axis_of(IndexAdd::name, d, x)), x, index, source);
 }
 
 TAPEGRAD_CATALOGUE(index, index_add, IndexAdd)

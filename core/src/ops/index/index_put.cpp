@@ -159,7 +159,8 @@ Tensor named_rows(const Tensor& x, const std::vector<Tensor>& index, const Shape
   std::int64_t* const row = array_of(rows).as<std::int64_t>();
   for (int d = 0; d < static_cast<int>(index.size()); ++d) {
     const Tensor& along = index[static_cast<std::size_t>(d)];
-    checked_indices("index_put", along, x.shape()[d]);  // before broadcasting: the place in the message is the caller's
+    checked_indices(IndexPut::name, along,
+                    x.shape()[d]);  // before broadcasting: the place in the message is the caller's
     const array::Array chosen = contiguous_array(expand(along, shape));
     for (std::int64_t b = 0; b < shape.numel(); ++b) row[b] = row[b] * x.shape()[d] + chosen.as<std::int64_t>()[b];
   }
@@ -169,15 +170,15 @@ Tensor named_rows(const Tensor& x, const std::vector<Tensor>& index, const Shape
 }  // namespace
 
 Tensor index_put(const Tensor& x, const std::vector<Tensor>& index, const Tensor& values, bool accumulate) {
-  for (const Tensor& along : index) expect_defined("index_put", along);
-  expect_same_dtype("index_put", x, values);
-  if (accumulate) expect_number("index_put", x);
+  for (const Tensor& along : index) expect_defined(IndexPut::name, along);
+  expect_same_dtype(IndexPut::name, x, values);
+  if (accumulate) expect_number(IndexPut::name, x);
   if (x.dim() == 0) throw ShapeError("[index_put] a scalar has no dimension to index");
   if (index.empty() || index.size() > x.shape().size())
     throw ShapeError(fmt::format("[index_put] expected 1 to {} index tensors for {}, got {}", x.dim(),
                                  to_string(x.shape()), index.size()));
   Shape places;
-  for (const Tensor& along : index) places = broadcast_shapes("index_put", places, along.shape());
+  for (const Tensor& along : index) places = broadcast_shapes(IndexPut::name, places, along.shape());
   const int indexed = static_cast<int>(index.size());
   Shape full = places;
   std::int64_t count = 1;

@@ -85,7 +85,7 @@ struct IndexSelect : Op<IndexSelect> {
 };
 
 Tensor index_select(const Tensor& x, int d, const Tensor& index) {
-  return apply(IndexSelect(normalize_axis("index_select", d, rank_of("index_select", x))), x, index);
+  return apply(IndexSelect(axis_of(IndexSelect::name, d, x)), x, index);
 }
 
 TAPEGRAD_CATALOGUE(index, index_select, IndexSelect)

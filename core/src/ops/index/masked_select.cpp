@@ -69,9 +69,9 @@ struct MaskedSelect : Op<MaskedSelect> {
 };
 
 Tensor masked_select(const Tensor& x, const Tensor& mask) {
-  expect_defined("masked_select", x);
-  expect_bool("masked_select", mask, "mask");
-  const Shape shape = broadcast_shapes("masked_select", x.shape(), mask.shape());
+  expect_defined(MaskedSelect::name, x);
+  expect_bool(MaskedSelect::name, mask, "mask");
+  const Shape shape = broadcast_shapes(MaskedSelect::name, x.shape(), mask.shape());
   return apply(MaskedSelect{}, expand(x, shape), expand(mask, shape));
 }
 

@@ -67,13 +67,13 @@ struct Scatter : Op<Scatter> {
 };
 
 Tensor scatter(const Tensor& x, int d, const Tensor& index, const Tensor& source) {
-  return apply(Scatter(normalize_axis("scatter", d, rank_of("scatter", x))), x, index, source);
+  return apply(Scatter(axis_of(Scatter::name, d, x)), x, index, source);
 }
 
 Tensor scatter(const Tensor& x, int d, const Tensor& index, double value) {
-  expect_defined("scatter", x);
-  expect_defined("scatter", index);
-  return scatter(x, d, index, expand(number_like(value, x, "scatter"), index.shape()));
+  expect_defined(Scatter::name, x);
+  expect_defined(Scatter::name, index);
+  return scatter(x, d, index, expand(number_like(value, x, Scatter::name), index.shape()));
 }
 
 TAPEGRAD_CATALOGUE(index, scatter, Scatter)

@@ -60,7 +60,7 @@ struct ScatterAdd : Op<ScatterAdd> {
 };
 
 Tensor scatter_add(const Tensor& x, int d, const Tensor& index, const Tensor& source) {
-  return apply(ScatterAdd(normalize_axis("scatter_add", d, rank_of("scatter_add", x))), x, index, source);
+  return apply(ScatterAdd(axis_of(ScatterAdd::name, d, x)), x, index, source);
 }
 
 TAPEGRAD_CATALOGUE(index, scatter_add, ScatterAdd)

@@ -246,8 +246,8 @@ double cost(const Term& a, const Term& b, const Sizes& sizes) {
 Tensor einsum(std::string_view text, const std::vector<Tensor>& operands) {
   if (operands.empty()) throw ValueError("[einsum] expected at least one operand");
   for (const Tensor& operand : operands) {
-    expect_floating("einsum", operand);
-    expect_same_dtype("einsum", operands.front(), operand);
+    expect_floating(Einsum::name, operand);
+    expect_same_dtype(Einsum::name, operands.front(), operand);
   }
   std::vector<Shape> shapes;
   for (const Tensor& operand : operands) shapes.push_back(operand.shape());

@@ -80,7 +80,7 @@ struct MatMul : Op<MatMul> {
   }
 
   Tensor forward(const Tensor& a, const Tensor& b) const {
-    Shape shape = broadcast_shapes("matmul", batch_of(a.shape()), batch_of(b.shape()));
+    Shape shape = broadcast_shapes(name, batch_of(a.shape()), batch_of(b.shape()));
     shape.push_back(a.size(-2));
     shape.push_back(b.size(-1));
     Tensor y = empty(shape, {.dtype = a.dtype()});
@@ -164,7 +164,7 @@ struct MatMul : Op<MatMul> {
   /// The product straight into the gradient's buffer where its batch is not broadcast; else whole, for the engine to
   /// sum.
   static void put(GradientSink& sink, int input, const Shape& shape, const array::Array& a, const array::Array& b) {
-    Shape full = broadcast_shapes("matmul", batch_of(a.shape), batch_of(b.shape));
+    Shape full = broadcast_shapes(name, batch_of(a.shape), batch_of(b.shape));
     full.push_back(a.shape[a.shape.rank() - 2]);
     full.push_back(b.shape.back());
     if (full == shape) {
@@ -189,8 +189,8 @@ Tensor product_of_matrices(const Tensor& a, const Tensor& b) {
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
-  expect_floating("matmul", a);
-  expect_same_dtype("matmul", a, b);
+  expect_floating(MatMul::name, a);
+  expect_same_dtype(MatMul::name, a, b);
   if (a.dim() == 0 || b.dim() == 0)
     throw ShapeError(
         fmt::format("[matmul] a scalar is no matrix: {} x {}", to_string(a.shape()), to_string(b.shape())));

@@ -148,8 +148,8 @@ Tensor cosine_similarity(const Tensor& a, const Tensor& b, int axis, double eps)
   constexpr std::string_view op = CosineSimilarity::name;
   expect_floating(op, a);
   expect_same_dtype(op, a, b);
-  const Shape shape = broadcast_shapes(CosineSimilarity::name.data(), a.shape(), b.shape());
-  const int d = normalize_axis(CosineSimilarity::name.data(), axis, shape.rank());
+  const Shape shape = broadcast_shapes(CosineSimilarity::name, a.shape(), b.shape());
+  const int d = normalize_axis(CosineSimilarity::name, axis, shape.rank());
   if (!(eps > 0.0)) throw ValueError(fmt::format("[{}] expected eps above 0, got {}", op, eps));
   // Norms are taken along the whole axis, so both must have it.
   const int from_the_end = d - shape.rank();

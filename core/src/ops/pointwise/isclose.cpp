@@ -7,7 +7,7 @@ namespace tapegrad {
 namespace {
 
 /// Without a gradient, of tensors that a tape may track.
-Tensor close(const char* op, const Tensor& a, const Tensor& b, const CloseOptions& options) {
+Tensor close(std::string_view op, const Tensor& a, const Tensor& b, const CloseOptions& options) {
   expect_same_dtype(op, a, b);
   broadcast_shapes(op, a.shape(), b.shape());  // throws under this name
   const NoRecord pause;

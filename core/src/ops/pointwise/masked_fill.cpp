@@ -15,8 +15,8 @@ struct MaskedFill : Op<MaskedFill> {
 
   Tensor forward(const Tensor& x, const Tensor& mask) const {
     expect_bool(name, mask, "mask");
-    const Shape shape = broadcast_shapes("masked_fill", x.shape(), mask.shape());
-    const Tensor number = number_like(value, x, "masked_fill");
+    const Shape shape = broadcast_shapes(name, x.shape(), mask.shape());
+    const Tensor number = number_like(value, x, name);
     Tensor y = empty(shape, {.dtype = x.dtype()});
     kernels::choose_rows(size_of(x.dtype()), shape, operand(mask, shape), operand(number, shape), operand(x, shape),
                          array_of(y).data());

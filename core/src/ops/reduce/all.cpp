@@ -18,9 +18,7 @@ struct All : TruthOp<All> {
   }
 };
 
-Tensor all(const Tensor& x, const Axes& axes, bool keepdim) {
-  return apply(All(axes.set("all", rank_of("all", x)), keepdim), x);
-}
+Tensor all(const Tensor& x, const Axes& axes, bool keepdim) { return All::over(x, axes, keepdim); }
 
 TAPEGRAD_CATALOGUE(reduce, all, All)
 

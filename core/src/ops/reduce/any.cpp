@@ -18,9 +18,7 @@ struct Any : TruthOp<Any> {
   }
 };
 
-Tensor any(const Tensor& x, const Axes& axes, bool keepdim) {
-  return apply(Any(axes.set("any", rank_of("any", x)), keepdim), x);
-}
+Tensor any(const Tensor& x, const Axes& axes, bool keepdim) { return Any::over(x, axes, keepdim); }
 
 TAPEGRAD_CATALOGUE(reduce, any, Any)
 

@@ -21,9 +21,7 @@ struct ArgMax : ArgExtremumOp<ArgMax> {
   }
 };
 
-Tensor argmax(const Tensor& x, int axis, bool keepdim) {
-  return apply(ArgMax(Axes(axis).set("argmax", rank_of("argmax", x)), keepdim), x);
-}
+Tensor argmax(const Tensor& x, int axis, bool keepdim) { return ArgMax::over(x, axis, keepdim); }
 
 TAPEGRAD_CATALOGUE(reduce, argmax, ArgMax)
 

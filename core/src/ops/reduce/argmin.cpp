@@ -21,9 +21,7 @@ struct ArgMin : ArgExtremumOp<ArgMin> {
   }
 };
 
-Tensor argmin(const Tensor& x, int axis, bool keepdim) {
-  return apply(ArgMin(Axes(axis).set("argmin", rank_of("argmin", x)), keepdim), x);
-}
+Tensor argmin(const Tensor& x, int axis, bool keepdim) { return ArgMin::over(x, axis, keepdim); }
 
 TAPEGRAD_CATALOGUE(reduce, argmin, ArgMin)
 

@@ -9,7 +9,7 @@ Axes::Axes(Axis axis) : axes_{axis} {}
 Axes::Axes(std::initializer_list<Axis> axes) : axes_(axes.begin(), axes.end()) {}
 Axes::Axes(const std::vector<int>& axes) : axes_(axes) {}
 
-std::uint32_t Axes::set(const char* op, int rank) const {
+std::uint32_t Axes::set(std::string_view op, int rank) const {
   if (axes_.empty()) return (std::uint32_t{1} << rank) - 1;
   std::uint32_t axes = 0;
   for (const int axis : axes_) {

@@ -67,9 +67,7 @@ struct LogSumExp : ReduceOp<LogSumExp> {
   }
 };
 
-Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdim) {
-  return apply(LogSumExp(axes.set("logsumexp", rank_of("logsumexp", x)), keepdim), x);
-}
+Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdim) { return LogSumExp::over(x, axes, keepdim); }
 
 TAPEGRAD_CATALOGUE(reduce, logsumexp, LogSumExp)
 

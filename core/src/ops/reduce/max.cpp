@@ -25,9 +25,7 @@ struct Max : ExtremumOp<Max> {
   }
 };
 
-Tensor max(const Tensor& x, const Axes& axes, bool keepdim) {
-  return apply(Max(axes.set("max", rank_of("max", x)), keepdim), x);
-}
+Tensor max(const Tensor& x, const Axes& axes, bool keepdim) { return Max::over(x, axes, keepdim); }
 
 TAPEGRAD_CATALOGUE(reduce, max, Max)
 

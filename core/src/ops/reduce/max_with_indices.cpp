@@ -58,7 +58,9 @@ struct MaxWithIndices : Op<MaxWithIndices> {
              [] {
                max_with_indices(zeros({2, 0}), 1);
              },
-             "[max_with_indices] no elements to choose from in [2, 0]"}};
+             "[max_with_indices] no elements to choose from in [2, 0]"},
+            {"bool", [] { max_with_indices(ones({3}, {.dtype = boolean}), 0); },
+             "[max_with_indices] expected a floating tensor, got bool [3]"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     return {"[512, 512] over axis 1", {catalogue::uniform(g, {512, 512}, -2, 2)}, catalogue::of([](const Tensor& x) {
@@ -75,7 +77,8 @@ struct MaxWithIndices : Op<MaxWithIndices> {
 };
 
 std::array<Tensor, 2> max_with_indices(const Tensor& x, int axis, bool keepdim) {
-  const int d = normalize_axis("max_with_indices", axis, rank_of("max_with_indices", x));
+  const int d = axis_of(MaxWithIndices::name, axis, x);
+  if (x.dtype() != int64) expect_floating(MaxWithIndices::name, x);
   if (x.shape()[d] == 0) throw ShapeError("[max_with_indices] no elements to choose from in " + to_string(x.shape()));
   return apply(MaxWithIndices(d, keepdim), x);
 }

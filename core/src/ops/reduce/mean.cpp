@@ -50,9 +50,7 @@ struct Mean : ReduceOp<Mean> {
   }
 };
 
-Tensor mean(const Tensor& x, const Axes& axes, bool keepdim) {
-  return apply(Mean(axes.set("mean", rank_of("mean", x)), keepdim), x);
-}
+Tensor mean(const Tensor& x, const Axes& axes, bool keepdim) { return Mean::over(x, axes, keepdim); }
 
 TAPEGRAD_CATALOGUE(reduce, mean, Mean)
 

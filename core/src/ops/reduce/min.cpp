@@ -25,9 +25,7 @@ struct Min : ExtremumOp<Min> {
   }
 };
 
-Tensor min(const Tensor& x, const Axes& axes, bool keepdim) {
-  return apply(Min(axes.set("min", rank_of("min", x)), keepdim), x);
-}
+Tensor min(const Tensor& x, const Axes& axes, bool keepdim) { return Min::over(x, axes, keepdim); }
 
 TAPEGRAD_CATALOGUE(reduce, min, Min)
 

@@ -115,7 +115,7 @@ struct Norm : ReduceOp<Norm> {
 Tensor norm(const Tensor& x, const Axes& axes, NormOptions options) {
   if (options.p != 1.0 && options.p != 2.0 && options.p != std::numeric_limits<double>::infinity())
     throw ValueError(fmt::format("[norm] expected p to be 1, 2 or infinity, got {}", options.p));
-  return apply(Norm(axes.set("norm", rank_of("norm", x)), options), x);
+  return apply(Norm(axes_of(Norm::name, axes, x), options), x);
 }
 
 TAPEGRAD_CATALOGUE(reduce, norm, Norm)

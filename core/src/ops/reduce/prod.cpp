@@ -119,9 +119,7 @@ struct Prod : ReduceOp<Prod> {
   }
 };
 
-Tensor prod(const Tensor& x, const Axes& axes, bool keepdim) {
-  return apply(Prod(axes.set("prod", rank_of("prod", x)), keepdim), x);
-}
+Tensor prod(const Tensor& x, const Axes& axes, bool keepdim) { return Prod::over(x, axes, keepdim); }
 
 TAPEGRAD_CATALOGUE(reduce, prod, Prod)
 

@@ -12,6 +12,9 @@
 
 namespace tapegrad {
 
+/// The set of a tensor's axes that were named. Throws as Axes::set(), and Error "[op] an input is undefined".
+inline AxisSet axes_of(std::string_view op, const Axes& axes, const Tensor& x) { return axes.set(op, rank_of(op, x)); }
+
 template <class Self>
 struct ReduceOp : Op<Self> {
   AxisSet axes;
@@ -19,9 +22,9 @@ struct ReduceOp : Op<Self> {
 
   ReduceOp(AxisSet set, bool keep_axes) : axes(set), keepdim(keep_axes) {}
 
-  /// The op itself, by its name: for samples that several share.
+  /// The op itself over named axes.
   static Tensor over(const Tensor& x, const Axes& axes, bool keepdim = false) {
-    return apply(Self(axes.set(std::string(Self::name).c_str(), rank_of(Self::name, x)), keepdim), x);
+    return apply(Self(axes_of(Self::name, axes, x), keepdim), x);
   }
 
   /// kernel(const T* x, Slices, T* y) for T float or double.

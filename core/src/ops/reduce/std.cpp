@@ -120,7 +120,7 @@ struct Std : ReduceOp<Std> {
 };
 
 Tensor std(const Tensor& x, const Axes& axes, VarOptions options) {
-  return apply(Std(axes.set("std", rank_of("std", x)), options), x);
+  return apply(Std(axes_of(Std::name, axes, x), options), x);
 }
 
 TAPEGRAD_CATALOGUE(reduce, std, Std)

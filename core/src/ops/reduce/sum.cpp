@@ -62,9 +62,7 @@ struct Sum : ReduceOp<Sum> {
   }
 };
 
-Tensor sum(const Tensor& x, const Axes& axes, bool keepdim) {
-  return apply(Sum(axes.set("sum", rank_of("sum", x)), keepdim), x);
-}
+Tensor sum(const Tensor& x, const Axes& axes, bool keepdim) { return Sum::over(x, axes, keepdim); }
 
 TAPEGRAD_CATALOGUE(reduce, sum, Sum)
 

@@ -70,7 +70,7 @@ struct Var : ReduceOp<Var> {
 };
 
 Tensor var(const Tensor& x, const Axes& axes, VarOptions options) {
-  return apply(Var(axes.set("var", rank_of("var", x)), options), x);
+  return apply(Var(axes_of(Var::name, axes, x), options), x);
 }
 
 TAPEGRAD_CATALOGUE(reduce, var, Var)

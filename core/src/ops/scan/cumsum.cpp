@@ -44,7 +44,7 @@ struct CumSum : Op<CumSum> {
 };
 
 Tensor cumsum(const Tensor& x, int axis) {
-  return apply(CumSum(normalize_axis("cumsum", axis, rank_of("cumsum", x)), kernels::Direction::forward), x);
+  return apply(CumSum(axis_of(CumSum::name, axis, x), kernels::Direction::forward), x);
 }
 
 TAPEGRAD_CATALOGUE(scan, cumsum, CumSum)

@@ -108,8 +108,7 @@ Tensor recurrence(const Tensor& a, const Tensor& b, int axis, kernels::Direction
 }
 
 Tensor linear_recurrence(const Tensor& a, const Tensor& b, int axis) {
-  return recurrence(a, b, normalize_axis("linear_recurrence", axis, rank_of("linear_recurrence", a)),
-                    kernels::Direction::forward);
+  return recurrence(a, b, axis_of(LinearRecurrence::name, axis, a), kernels::Direction::forward);
 }
 
 TAPEGRAD_CATALOGUE(scan, linear_recurrence, LinearRecurrence)

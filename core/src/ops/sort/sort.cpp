@@ -64,7 +64,7 @@ struct Sort : ChosenOp<Sort> {
 };
 
 std::array<Tensor, 2> sort(const Tensor& x, int axis, SortOptions options) {
-  return apply(Sort(normalize_axis("sort", axis, rank_of("sort", x)), options), x);
+  return apply(Sort(axis_of(Sort::name, axis, x), options), x);
 }
 
 TAPEGRAD_CATALOGUE(sort, sort, Sort)

@@ -91,13 +91,13 @@ struct Cat : Op<Cat> {
 };
 
 Tensor cat(const std::vector<Tensor>& tensors, int d) {
-  for (const Tensor& x : tensors) expect_defined("cat", x);
+  for (const Tensor& x : tensors) expect_defined(Cat::name, x);
   if (tensors.empty()) throw ValueError("[cat] expected at least one tensor");
   const Tensor& first = tensors.front();
-  const int axis = normalize_axis("cat", d, rank_of("cat", first));
+  const int axis = axis_of(Cat::name, d, first);
   Sections sections(axis);
   for (const Tensor& t : tensors) {
-    expect_same_dtype("cat", first, t);
+    expect_same_dtype(Cat::name, first, t);
     bool agree = t.dim() == first.dim();
     for (int k = 0; agree && k < t.dim(); ++k) agree = k == axis || t.shape()[k] == first.shape()[k];
     if (!agree)

@@ -105,12 +105,12 @@ struct Diag : Op<Diag> {
 namespace {
 
 /// Offsets whose magnitude added to a size would overflow.
-void expect_offset(const char* op, std::int64_t offset) {
+void expect_offset(std::string_view op, std::int64_t offset) {
   constexpr std::int64_t kMost = std::int64_t{1} << 40;
   if (offset > kMost || offset < -kMost) throw ValueError(fmt::format("[{}] offset {} is too large", op, offset));
 }
 
-Tensor embedded(const char* op, const Tensor& x, std::int64_t offset) {
+Tensor embedded(std::string_view op, const Tensor& x, std::int64_t offset) {
   expect_offset(op, offset);
   const std::int64_t n = x.size(-1) + (offset < 0 ? -offset : offset);
   return apply(Diag(true, n, n, offset), x);
@@ -124,8 +124,8 @@ Tensor taken(const Tensor& x, std::int64_t offset) {
 }  // namespace
 
 Tensor diag(const Tensor& x, std::int64_t offset) {
-  expect_defined("diag", x);
-  if (x.dim() == 1) return embedded("diag", x, offset);
+  expect_defined(Diag::name, x);
+  if (x.dim() == 1) return embedded(Diag::name, x, offset);
   if (x.dim() == 2) return taken(x, offset);
   throw ShapeError(fmt::format("[diag] expected a vector or a matrix, got {}: diagonal and diag_embed take batches",
                                to_string(x.shape())));

@@ -72,11 +72,11 @@ struct Flip : Op<Flip> {
 };
 
 Tensor flip(const Tensor& x, const std::vector<int>& dims) {
-  expect_defined("flip", x);
+  expect_defined(Flip::name, x);
   Shape axes;
   unsigned seen = 0;
   for (const int d : dims) {
-    const int axis = normalize_axis("flip", d, rank_of("flip", x));
+    const int axis = axis_of(Flip::name, d, x);
     if ((seen >> axis & 1U) != 0) throw ShapeError(fmt::format("[flip] dimension {} is named twice in {}", d, dims));
     seen |= 1U << axis;
     axes.push_back(axis);

@@ -94,11 +94,11 @@ struct Pad : Op<Pad> {
 };
 
 Tensor pad(const Tensor& x, const std::vector<PadWidth>& widths, double value) {
-  expect_defined("pad", x);
+  expect_defined(Pad::name, x);
   if (widths.size() != x.shape().size())
     throw ShapeError(
         fmt::format("[pad] expected a width for each dimension of {}, got {}", to_string(x.shape()), widths.size()));
-  engine::expect_number_of("pad", x.dtype(), value);
+  engine::expect_number_of(Pad::name, x.dtype(), value);
   Shape before;
   Shape after;
   for (const PadWidth& width : widths) {

@@ -91,7 +91,7 @@ struct Permute : Op<Permute> {
 };
 
 Tensor permute(const Tensor& x, const std::vector<int>& order) {
-  expect_defined("permute", x);
+  expect_defined(Permute::name, x);
   const auto fail = [&] {
     return ShapeError(fmt::format("[permute] expected each dimension of {} once, got {}", to_string(x.shape()), order));
   };
@@ -99,7 +99,7 @@ Tensor permute(const Tensor& x, const std::vector<int>& order) {
   Shape dimensions;
   unsigned seen = 0;
   for (const int d : order) {
-    const int axis = normalize_axis("permute", d, rank_of("permute", x));
+    const int axis = axis_of(Permute::name, d, x);
     if ((seen >> axis & 1U) != 0) throw fail();
     seen |= 1U << axis;
     dimensions.push_back(axis);
@@ -109,8 +109,8 @@ Tensor permute(const Tensor& x, const std::vector<int>& order) {
 Tensor Tensor::permute(const std::vector<int>& order) const { return tapegrad::permute(*this, order); }
 
 Tensor transpose(const Tensor& x, int a, int b) {
-  const int first = normalize_axis("transpose", a, rank_of("transpose", x));
-  const int second = normalize_axis("transpose", b, rank_of("transpose", x));
+  const int first = axis_of("transpose", a, x);
+  const int second = axis_of("transpose", b, x);
   Shape order;
   for (int d = 0; d < x.dim(); ++d) order.push_back(d);
   std::swap(order[first], order[second]);

@@ -105,7 +105,7 @@ void expect_count(std::int64_t count) {
 }  // namespace
 
 Tensor repeat_interleave(const Tensor& x, std::int64_t count, int d) {
-  const int axis = normalize_axis("repeat_interleave", d, rank_of("repeat_interleave", x));
+  const int axis = axis_of(RepeatInterleave::name, d, x);
   expect_count(count);
   if (std::int64_t size = 0; __builtin_mul_overflow(x.shape()[axis], count, &size))
     throw ShapeError(fmt::format("[repeat_interleave] a count of {} is too large for dimension {} of {}", count, axis,
@@ -114,8 +114,8 @@ Tensor repeat_interleave(const Tensor& x, std::int64_t count, int d) {
 }
 
 Tensor repeat_interleave(const Tensor& x, const Tensor& counts, int d) {
-  const int axis = normalize_axis("repeat_interleave", d, rank_of("repeat_interleave", x));
-  expect_defined("repeat_interleave", counts);
+  const int axis = axis_of(RepeatInterleave::name, d, x);
+  expect_defined(RepeatInterleave::name, counts);
   if (counts.dtype() != int64)
     throw DTypeError(fmt::format("[repeat_interleave] expected int64 counts, got {} {}", to_string(counts.dtype()),
                                  to_string(counts.shape())));

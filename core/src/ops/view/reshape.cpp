@@ -119,7 +119,7 @@ Shape resolve_shape(const Shape& from, const Shape& shape) {
 }  // namespace
 
 Tensor reshape(const Tensor& x, const Shape& shape) {
-  expect_defined("reshape", x);
+  expect_defined(Reshape::name, x);
   return apply(Reshape(resolve_shape(x.shape(), shape)), x);
 }
 Tensor Tensor::reshape(const Shape& shape) const { return tapegrad::reshape(*this, shape); }
@@ -132,7 +132,7 @@ Tensor squeeze(const Tensor& x) {
 }
 
 Tensor squeeze(const Tensor& x, int d) {
-  const int axis = normalize_axis("squeeze", d, rank_of("squeeze", x));
+  const int axis = axis_of("squeeze", d, x);
   if (x.shape()[axis] != 1)
     throw ShapeError(fmt::format("[squeeze] dimension {} of {} is not of size 1", d, to_string(x.shape())));
   Shape shape = x.shape();
@@ -148,8 +148,8 @@ Tensor unsqueeze(const Tensor& x, int d) {
 
 Tensor flatten(const Tensor& x, int first, int last) {
   if (x.dim() == 0) return reshape(x, {1});
-  const int from = normalize_axis("flatten", first, rank_of("flatten", x));
-  const int to = normalize_axis("flatten", last, rank_of("flatten", x));
+  const int from = axis_of("flatten", first, x);
+  const int to = axis_of("flatten", last, x);
   if (to < from)
     throw ShapeError(fmt::format("[flatten] dimension {} lies behind {} in {}", first, last, to_string(x.shape())));
   Shape shape;

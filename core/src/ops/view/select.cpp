@@ -81,7 +81,7 @@ struct Select : Op<Select> {
 };
 
 Tensor select(const Tensor& x, int d, std::int64_t i) {
-  const int axis = normalize_axis("select", d, rank_of("select", x));
+  const int axis = axis_of(Select::name, d, x);
   const std::int64_t size = x.shape()[axis];
   if (i < -size || i >= size)
     throw IndexError(

@@ -74,8 +74,8 @@ struct SliceOp : Op<SliceOp> {
 };
 
 Tensor slice(const Tensor& x, int d, Slice range) {
-  expect_defined("slice", x);
-  return apply(SliceOp(resolve("slice", x.shape(), d, range)), x);
+  expect_defined(SliceOp::name, x);
+  return apply(SliceOp(resolve(SliceOp::name, x.shape(), d, range)), x);
 }
 Tensor Tensor::slice(int d, Slice range) const { return tapegrad::slice(*this, d, range); }
 

@@ -77,7 +77,7 @@ struct SliceEmbed : Op<SliceEmbed> {
 };
 
 Tensor slice_embed(const Tensor& x, const Shape& shape, int d, Slice range) {
-  return apply(SliceEmbed(shape, resolve("slice_embed", shape, d, range)), x);
+  return apply(SliceEmbed(shape, resolve(SliceEmbed::name, shape, d, range)), x);
 }
 
 TAPEGRAD_CATALOGUE(view, slice_embed, SliceEmbed)

@@ -128,7 +128,7 @@ std::vector<Tensor> split_evenly(const Tensor& x, std::int64_t size, int axis) {
 }  // namespace
 
 std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, int d) {
-  Sections sections(normalize_axis("split", d, rank_of("split", x)));
+  Sections sections(axis_of(Split::name, d, x));
   const std::int64_t whole = x.shape()[sections.axis];
   std::int64_t total = 0;
   for (const std::int64_t size : sizes) {
@@ -144,13 +144,13 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& size
 }
 
 std::vector<Tensor> split(const Tensor& x, std::int64_t size, int d) {
-  const int axis = normalize_axis("split", d, rank_of("split", x));
+  const int axis = axis_of(Split::name, d, x);
   if (size < 1) throw ValueError(fmt::format("[split] expected a size of at least 1, got {}", size));
   return split_evenly(x, size, axis);
 }
 
 std::vector<Tensor> chunk(const Tensor& x, std::int64_t count, int d) {
-  const int axis = normalize_axis("chunk", d, rank_of("chunk", x));
+  const int axis = axis_of("chunk", d, x);
   if (count < 1) throw ValueError(fmt::format("[chunk] expected at least 1 chunk, got {}", count));
   const std::int64_t whole = x.shape()[axis];
   return split_evenly(x, std::max<std::int64_t>(whole / count + (whole % count != 0 ? 1 : 0), 1), axis);

@@ -79,12 +79,12 @@ Tensor stack(const std::vector<Tensor>& tensors, int d) {
   if (tensors.empty()) throw ValueError("[stack] expected at least one tensor");
   const Tensor& first = tensors.front();
   for (const Tensor& t : tensors) {
-    expect_same_dtype("stack", first, t);
+    expect_same_dtype(Stack::name, first, t);
     if (t.shape() != first.shape())
       throw ShapeError(fmt::format("[stack] expected tensors of one shape, got {} and {}", to_string(first.shape()),
                                    to_string(t.shape())));
   }
-  return tapegrad::apply(Stack(normalize_axis("stack", d, first.dim() + 1)), tensors);
+  return tapegrad::apply(Stack(normalize_axis(Stack::name, d, first.dim() + 1)), tensors);
 }
 
 TAPEGRAD_CATALOGUE(view, stack, Stack)

@@ -85,7 +85,7 @@ struct Tile : Op<Tile> {
 };
 
 Tensor tile(const Tensor& x, const std::vector<std::int64_t>& counts) {
-  expect_defined("tile", x);
+  expect_defined(Tile::name, x);
   const int given = static_cast<int>(counts.size());
   if (given > kMaxRank)
     throw ShapeError(fmt::format("[tile] a tensor has at most {} dimensions, got {} counts", kMaxRank, given));
