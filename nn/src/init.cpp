@@ -45,7 +45,32 @@ void fill(const Tensor& x, const char* op, const Draw& draw) {
   overwrite(x, x.dtype() == float32 ? drawn<float>(x, draw) : drawn<double>(x, draw), op);
 }
 
-RandomStream reserve(const Tensor& x) { return default_generator().reserve(static_cast<std::uint64_t>(x.numel())); }
+/// Random numbers in double precision, one after the other, drawn many at a time.
+class Numbers {
+ public:
+  using Draw = Tensor (*)(const Shape&, Generator&, TensorOptions);
+
+  Numbers(Draw draw, std::int64_t count) : draw_(draw), left_(count) {}
+  /// REQUIRES: not called more often than there are numbers.
+  double next() {
+    if (next_ == drawn_.size()) refill();
+    return drawn_[next_++];
+  }
+
+ private:
+  void refill() {
+    constexpr std::int64_t kMost = std::int64_t{1} << 16;
+    const std::int64_t count = std::min(left_, kMost);
+    drawn_ = draw_({count}, default_generator(), {.dtype = float64}).to_vector<double>();
+    left_ -= count;
+    next_ = 0;
+  }
+
+  Draw draw_;
+  std::int64_t left_;
+  std::vector<double> drawn_;
+  std::size_t next_ = 0;
+};
 
 struct Fans {
   double in;
@@ -79,10 +104,10 @@ void fill_uniform(const Tensor& x, const char* op, double low, double high) {
   if (x.numel() > 0 && !(low <= high && std::isfinite(high - low) && low >= -largest_of(x) && high <= largest_of(x)))
     throw ValueError(fmt::format("[{}] expected bounds that {} holds, low <= high, got {} and {}", op,
                                  to_string(x.dtype()), low, high));
-  const RandomStream stream = reserve(x);
+  Numbers numbers(&rand, x.numel());
   // Rounding may not take a number up to `high`.
   const double most = std::max(low, x.dtype() == float32 ? largest_below<float>(high) : largest_below<double>(high));
-  fill(x, op, [&](std::size_t i) { return std::min(low + (high - low) * stream.uniform64(i), most); });
+  fill(x, op, [&](std::size_t) { return std::min(low + (high - low) * numbers.next(), most); });
 }
 
 void fill_normal(const Tensor& x, const char* op, double mean, double deviation) {
@@ -90,8 +115,8 @@ void fill_normal(const Tensor& x, const char* op, double mean, double deviation)
   if (x.numel() > 0 && !(deviation >= 0.0 && std::abs(mean) + kDeviations * deviation <= largest_of(x)))
     throw ValueError(fmt::format("[{}] expected a mean and a deviation of at least 0 that {} holds, got {} and {}", op,
                                  to_string(x.dtype()), mean, deviation));
-  const RandomStream stream = reserve(x);
-  fill(x, op, [&](std::size_t i) { return mean + deviation * stream.normal(i); });
+  Numbers numbers(&randn, x.numel());
+  fill(x, op, [&](std::size_t) { return mean + deviation * numbers.next(); });
 }
 
 double kaiming_deviation(const Tensor& x, const char* op, KaimingOptions options) {
@@ -146,10 +171,10 @@ void orthogonal(const Tensor& x, double gain) {
   // is uniformly distributed (their R has a positive diagonal: Mezzadri 2007, arXiv:math-ph/0609050).
   const std::size_t count = std::min(rows, columns);
   const std::size_t length = std::max(rows, columns);
-  const RandomStream stream = reserve(x);
+  Numbers numbers(&randn, x.numel());
   std::vector<std::vector<double>> basis(count, std::vector<double>(length));
-  for (std::size_t k = 0; k < count; ++k)
-    for (std::size_t i = 0; i < length; ++i) basis[k][i] = stream.normal(k * length + i);
+  for (std::vector<double>& vector : basis)
+    for (double& v : vector) v = numbers.next();
   const auto dot = [&](const std::vector<double>& a, const std::vector<double>& b) {
     double sum = 0.0;
     for (std::size_t i = 0; i < length; ++i) sum += a[i] * b[i];

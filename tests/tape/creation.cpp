@@ -162,7 +162,10 @@ BOOST_AUTO_TEST_CASE(ranges) {
   BOOST_TEST(values(arange(0x1p53 - 2.0, 0x1p53)) == (Values{0x1p53 - 2.0, 0x1p53 - 1.0}));
   BOOST_TEST(values(linspace(-1.0, 1.0, 5, {.dtype = float64})) == (Values{-1, -0.5, 0, 0.5, 1}));
   BOOST_TEST(values(linspace(3.0, 9.0, 1)) == (Values{3}));
+  BOOST_TEST(values(linspace(-1.5e308, 1.5e308, 3, {.dtype = float64})) == (Values{-1.5e308, 0, 1.5e308}));
   BOOST_CHECK_THROW(linspace(0.0, 1.0, 3, {.dtype = int64}), DTypeError);
+  BOOST_CHECK_EXCEPTION(linspace(0.0, HUGE_VAL, 3), ValueError,
+                        says("[linspace] expected finite bounds, got 0 and inf"));
 }
 
 BOOST_AUTO_TEST_CASE(from_vectors) {
@@ -181,6 +184,19 @@ BOOST_AUTO_TEST_CASE(decision_19_random_tensors_repeat) {
   BOOST_TEST(values(rand({7}, a)) == values(rand({7}, b)));
   BOOST_TEST(values(randint(-2, 3, {50}, a)) == values(randint(-2, 3, {50}, b)));
   for (const double v : values(randint(-2, 3, {500}, a))) BOOST_TEST_REQUIRE((v >= -2 && v < 3));
+  // The stream's own numbers, one by one, wherever in it a tensor begins.
+  for (const DType dtype : {float32, float64}) {
+    const TensorOptions options{.dtype = dtype};
+    for (const std::int64_t n : {1, 2, 700, 20001}) {
+      const RandomStream stream = a.state();
+      const Values uniform = values(rand({n}, a, options)), normal = values(randn({n}, a, options));
+      for (std::size_t i = 0; i < uniform.size(); i += 1 + uniform.size() / 100) {
+        const double v = stream.normal(uniform.size() + i);
+        BOOST_TEST(uniform[i] == (dtype == float32 ? double{stream.uniform32(i)} : stream.uniform64(i)));
+        BOOST_TEST(normal[i] == (dtype == float32 ? double{static_cast<float>(v)} : v));
+      }
+    }
+  }
   for (const double v : values(rand({500}, a))) BOOST_TEST_REQUIRE((v >= 0 && v < 1));
   manual_seed(3);
   const Values first = values(randn({2}));

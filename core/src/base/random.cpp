@@ -1,27 +1,24 @@
 #include "tapegrad/base/random.hpp"
 
 #include <atomic>
-#include <cmath>
-#include <numbers>
+
+#include "base/box_muller.hpp"
+#include "base/philox.hpp"
 
 namespace tapegrad {
 
 std::array<std::uint32_t, 4> philox(std::uint64_t key, std::uint64_t counter) {
-  constexpr std::uint64_t kMultiplier0 = 0xD2511F53;
-  constexpr std::uint64_t kMultiplier1 = 0xCD9E8D57;
-  constexpr std::uint32_t kWeyl0 = 0x9E3779B9;
-  constexpr std::uint32_t kWeyl1 = 0xBB67AE85;
   std::uint32_t k0 = static_cast<std::uint32_t>(key);
   std::uint32_t k1 = static_cast<std::uint32_t>(key >> 32);
   std::array<std::uint32_t, 4> c = {static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32), 0,
                                     0};
-  for (int round = 0; round < 10; ++round) {
-    const std::uint64_t p0 = kMultiplier0 * c[0];
-    const std::uint64_t p1 = kMultiplier1 * c[2];
+  for (int round = 0; round < philox4x32::kRounds; ++round) {
+    const std::uint64_t p0 = std::uint64_t{philox4x32::kMultiplier0} * c[0];
+    const std::uint64_t p1 = std::uint64_t{philox4x32::kMultiplier1} * c[2];
     c = {static_cast<std::uint32_t>(p1 >> 32) ^ c[1] ^ k0, static_cast<std::uint32_t>(p1),
          static_cast<std::uint32_t>(p0 >> 32) ^ c[3] ^ k1, static_cast<std::uint32_t>(p0)};
-    k0 += kWeyl0;
-    k1 += kWeyl1;
+    k0 += philox4x32::kWeyl0;
+    k1 += philox4x32::kWeyl1;
   }
   return c;
 }
@@ -40,9 +37,8 @@ double RandomStream::uniform64(std::uint64_t i) const { return static_cast<doubl
 
 double RandomStream::normal(std::uint64_t i) const {
   const std::array<std::uint32_t, 4> block = philox(~key, offset + i);
-  const double u = (static_cast<double>((static_cast<std::uint64_t>(block[1]) << 32 | block[0]) >> 11) + 0.5) * 0x1p-53;
-  const double v = static_cast<double>((static_cast<std::uint64_t>(block[3]) << 32 | block[2]) >> 11) * 0x1p-53;
-  return std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * v);
+  return box_muller(static_cast<std::uint64_t>(block[1]) << 32 | block[0],
+                    static_cast<std::uint64_t>(block[3]) << 32 | block[2]);
 }
 
 std::int64_t Generator::below(std::int64_t bound) {

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/dispatch.hpp"
-#include "kernels/parallel.hpp"
+#include "kernels/random.hpp"
 #include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
@@ -56,8 +56,6 @@ void expect_floating(std::string_view op, DType dtype) {
   if (!is_floating(dtype))
     throw DTypeError("[" + std::string(op) + "] expected a floating dtype, got " + std::string(to_string(dtype)));
 }
-
-constexpr std::int64_t kRandomChunk = 4096;
 
 bool is_in_int64(double value) { return value >= -0x1p63 && value < 0x1p63; }
 
@@ -150,48 +148,43 @@ Tensor arange(double start, double stop, double step, TensorOptions options) {
 
 Tensor linspace(double start, double stop, std::int64_t count, TensorOptions options) {
   expect_floating("linspace", options.dtype);
+  if (!std::isfinite(start) || !std::isfinite(stop))
+    throw ValueError(fmt::format("[linspace] expected finite bounds, got {} and {}", start, stop));
   return build({count}, options, [&](auto* out) {
     using T = std::remove_pointer_t<decltype(out)>;
     for (std::int64_t i = 0; i < count; ++i) {
       const double t = count > 1 ? static_cast<double>(i) / static_cast<double>(count - 1) : 0.0;
-      out[i] = static_cast<T>(i == count - 1 && count > 1 ? stop : start + t * (stop - start));
+      out[i] = static_cast<T>(start * (1.0 - t) + stop * t);
     }
   });
 }
 
 Tensor eye(std::int64_t n, TensorOptions options) {
   Tensor t = zeros({n, n}, {.dtype = options.dtype});
-  for (std::int64_t i = 0; i < n; ++i) array::fill(array_of(t).view({}, {}, i * (n + 1)), 1.0);
+  with_element(options.dtype, [&](auto zero) {
+    auto* const elements = array_of(t).as<decltype(zero)>();
+    for (std::int64_t i = 0; i < n; ++i) elements[i * (n + 1)] = decltype(zero){1};
+  });
   return finish(std::move(t), options);
 }
 
 Tensor rand(const Shape& shape, Generator& generator, TensorOptions options) {
   expect_floating("rand", options.dtype);
   return build(shape, options, [&](auto* out) {
-    using T = std::remove_pointer_t<decltype(out)>;
-    const std::int64_t n = shape.numel();
-    const RandomStream stream = generator.reserve(static_cast<std::uint64_t>(n));
-    kernels::parallel_for(n, kRandomChunk, n * 100, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        if constexpr (std::is_same_v<T, float>) {
-          out[i] = stream.uniform32(static_cast<std::uint64_t>(i));
-        } else {
-          out[i] = static_cast<T>(stream.uniform64(static_cast<std::uint64_t>(i)));
-        }
-      }
-    });
+    if constexpr (std::is_floating_point_v<std::remove_pointer_t<decltype(out)>>) {
+      const std::int64_t n = shape.numel();
+      kernels::fill_uniform(generator.reserve(static_cast<std::uint64_t>(n)), n, out);
+    }
   });
 }
 
 Tensor randn(const Shape& shape, Generator& generator, TensorOptions options) {
   expect_floating("randn", options.dtype);
   return build(shape, options, [&](auto* out) {
-    using T = std::remove_pointer_t<decltype(out)>;
-    const std::int64_t n = shape.numel();
-    const RandomStream stream = generator.reserve(static_cast<std::uint64_t>(n));
-    kernels::parallel_for(n, kRandomChunk, n * 300, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) out[i] = static_cast<T>(stream.normal(static_cast<std::uint64_t>(i)));
-    });
+    if constexpr (std::is_floating_point_v<std::remove_pointer_t<decltype(out)>>) {
+      const std::int64_t n = shape.numel();
+      kernels::fill_normal(generator.reserve(static_cast<std::uint64_t>(n)), n, out);
+    }
   });
 }
 

@@ -36,6 +36,7 @@ class Generator {
     return here;
   }
   double uniform() { return reserve(1).uniform64(0); }
+  /// low <= x < high, but for rounding, which may reach high.
   double uniform(double low, double high) { return low + (high - low) * uniform(); }
   double normal() { return reserve(1).normal(0); }
   /// A uniform integer 0 <= i < bound. REQUIRES: bound >= 1.

@@ -97,7 +97,8 @@ template <class T>
 requires std::is_integral_v<T> Tensor arange(T stop, TensorOptions options = {.dtype = int64}) {
   return arange(0.0, static_cast<double>(stop), 1.0, options);
 }
-/// `count` evenly spaced values from start to stop, both included. Throws DTypeError unless the dtype is floating.
+/// `count` evenly spaced values from start to stop, both included. Throws DTypeError unless the dtype is floating,
+/// ValueError for bounds that are not finite.
 Tensor linspace(double start, double stop, std::int64_t count, TensorOptions options = {});
 /// The n x n identity matrix.
 Tensor eye(std::int64_t n, TensorOptions options = {});

@@ -1,0 +1,25 @@
+// Many numbers of a random stream at once: the same as RandomStream gives one by one.
+//
+// Number i depends on (key, offset + i) alone: the same at any number of threads and on every instruction set.
+#pragma once
+
+#include <cstdint>
+
+#include "tapegrad/base/random.hpp"
+
+namespace tapegrad::kernels {
+
+/// y_i = stream.uniform32(i), in double precision uniform64(i), for i < n.
+template <class T>
+void fill_uniform(const RandomStream& stream, std::int64_t n, T* y);
+
+/// y_i = stream.normal(i), rounded to T, for i < n. REQUIRES: stream.offset < 2^63.
+template <class T>
+void fill_normal(const RandomStream& stream, std::int64_t n, T* y);
+
+extern template void fill_uniform(const RandomStream&, std::int64_t, float*);
+extern template void fill_uniform(const RandomStream&, std::int64_t, double*);
+extern template void fill_normal(const RandomStream&, std::int64_t, float*);
+extern template void fill_normal(const RandomStream&, std::int64_t, double*);
+
+}  // namespace tapegrad::kernels
