@@ -62,6 +62,14 @@ struct Problem {
     facts.pairs = {pairs.get(), 0, 0, s.keys, 1};
   }
 
+  /// What dropout makes of 1.
+  long double factor(std::int64_t b, std::int64_t h, std::int64_t i, std::int64_t j) const {
+    if (facts.dropout == 0.0) return 1.0L;
+    const std::int64_t number = ((b * s.heads + h) * s.queries + i) * s.keys + j;
+    const bool kept = facts.stream.uniform64(static_cast<std::uint64_t>(number)) >= facts.dropout;
+    return kept ? 1.0L / (1.0L - static_cast<long double>(facts.dropout)) : 0.0L;
+  }
+
   bool sees(std::int64_t b, std::int64_t i, std::int64_t j) const {
     return (!valid || valid[static_cast<std::size_t>(b * s.keys + j)]) && (!facts.causal || j <= i) &&
            (!pairs || pairs[static_cast<std::size_t>(i * s.keys + j)]);
@@ -123,12 +131,13 @@ Results<Exact> reference(const Problem<T>& p) {
         for (std::int64_t j = 0; j < keys; ++j) {
           const auto u = static_cast<std::size_t>(j);
           if (sum > 0) weight[u] /= sum;
+          const long double factor = p.factor(b, h, i, j);
           for (std::int64_t c = 0; c < value_width; ++c) {
             const long double d = static_cast<long double>(p.dout[at(p.at_outputs, b, h, i, c)]);
             const long double v = static_cast<long double>(p.v[at(p.at_values, b, h, j, c)]);
-            r.o[at(p.at_outputs, b, h, i, c)] += weight[u] * v;
-            r.dv[at(p.at_values, b, h, j, c)] += weight[u] * d;
-            dweight[u] += d * v;
+            r.o[at(p.at_outputs, b, h, i, c)] += factor * weight[u] * v;
+            r.dv[at(p.at_values, b, h, j, c)] += factor * weight[u] * d;
+            dweight[u] += factor * d * v;
           }
           mean += weight[u] * dweight[u];
         }
@@ -167,11 +176,15 @@ BOOST_AUTO_TEST_SUITE(attention)
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(values_and_gradients, T, Reals) {
   for (const Sizes& s : kSizes) {
-    for (const int masks : {0, 1, 2, 4, 7}) {
+    for (const int parts : {0, 1, 2, 4, 7, 8, 15}) {
       Problem<T> p(s);
-      if ((masks & 1) != 0) p.mask_keys();
-      p.facts.causal = (masks & 2) != 0;
-      if ((masks & 4) != 0) p.mask_pairs();
+      if ((parts & 1) != 0) p.mask_keys();
+      p.facts.causal = (parts & 2) != 0;
+      if ((parts & 4) != 0) p.mask_pairs();
+      if ((parts & 8) != 0) {
+        p.facts.dropout = 0.3;
+        p.facts.stream = {5, 3};
+      }
       check(p, kTolerance<T>);
     }
   }

@@ -253,6 +253,22 @@ BOOST_AUTO_TEST_CASE(dropout_hides_weights_and_scales_the_rest) {
     BOOST_TEST(std::abs(dropped[i] - (stream.uniform64(i) >= 0.5 ? 2.0 * weights[i] : 0.0)) < 1e-14);
 }
 
+BOOST_AUTO_TEST_CASE(without_features_all_keys_weigh_the_same) {
+  const Tensor none = zeros({1, 1, 2, 0}, {.dtype = float64});
+  const Tensor v = from_vector<double>({1, 5}, {1, 1, 2, 1});
+  test::check_close(scaled_dot_product_attention(none, none, v), full({1, 1, 2, 1}, 3.0, {.dtype = float64}), 0.0);
+  test::check_close(attention_weights(none, none), full({1, 1, 2, 2}, 0.5, {.dtype = float64}), 0.0);
+}
+
+// More than there is memory for: an Error with the op's name, here and in every other op.
+BOOST_AUTO_TEST_CASE(what_does_not_fit_is_an_error) {
+  const Tensor q = zeros({1, 1, 1, 0});
+  const Tensor k = zeros({1, 1, std::int64_t{1} << 58, 0});
+  BOOST_CHECK_EXCEPTION(scaled_dot_product_attention(q, k, k), Error, [](const Error& e) {
+    return std::string(e.what()).rfind("[scaled_dot_product_attention] the system has no memory", 0) == 0;
+  });
+}
+
 BOOST_AUTO_TEST_CASE(decision_18_tangents_of_hidden_keys_reach_nothing) {
   const Tensor q = normal({1, 2, 3, 4}, 1, float64);
   const Tensor k = normal({1, 2, 3, 4}, 2, float64);

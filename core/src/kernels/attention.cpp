@@ -5,6 +5,7 @@
 #include <hwy/foreach_target.h>
 // After foreach_target.
 #include "kernels/pack-inl.hpp"
+#include "kernels/random-inl.hpp"
 #include "kernels/rows-inl.hpp"
 
 #ifndef TAPEGRAD_KERNELS_ATTENTION_TABLE
@@ -12,6 +13,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "kernels/dropout.hpp"
 #include "kernels/parallel.hpp"
 #include "kernels/scratch.hpp"
 
@@ -150,7 +152,7 @@ class Scores {
  public:
   static constexpr std::int64_t kQueries = 32;  ///< of a tile
 
-  /// `tiles` is how many matrices [keys, queries] the caller needs.
+  /// `tiles` is how many matrices [keys, queries] the caller needs, beside the one that dropout needs.
   Scores(const Attention<T>& facts, std::int64_t b, std::int64_t h, std::int64_t tiles, Scratch& scratch)
       : f_(facts),
         b_(b),
@@ -158,8 +160,9 @@ class Scores {
         stride_(whole_vectors(std::min(kQueries, facts.queries))),
         valid_(facts.valid_keys ? facts.valid_keys + b * facts.keys : nullptr) {
     const std::int64_t width = std::max(f_.width, f_.value_width);
-    columns_ = scratch.get<T>((width + tiles * f_.keys) * stride_);
+    columns_ = scratch.get<T>((width + (tiles + (drops() ? 1 : 0)) * f_.keys) * stride_);
     tiles_ = columns_ + width * stride_;
+    factors_ = {tiles_ + tiles * f_.keys * stride_, stride_};
     guarded_ = hides_infinite(v(), f_.value_width) || (tiles > 1 && hides_infinite(k(), f_.width));
   }
 
@@ -184,6 +187,33 @@ class Scores {
           lanes.store(hn::MulAdd(factor, lanes.load(row + c), lanes.load(sum + c)), sum + c);
         });
       }
+    }
+  }
+
+  bool drops() const { return f_.dropout > 0.0; }
+  /// Draws what dropout makes of the queries [begin, end). REQUIRES: drops().
+  HWY_NOINLINE void draw(std::int64_t begin, std::int64_t end) const {
+    const std::uint64_t threshold = dropout_threshold(f_.dropout);
+    const T kept = static_cast<T>(1.0 / (1.0 - f_.dropout));
+    const std::int64_t head = b_ * f_.heads + h_;
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t first = (head * f_.queries + i) * f_.keys;
+      T* const column = factors_.data + (i - begin);
+      each_block_of_bits(f_.stream, first, first + seen_keys(end),
+                         [&](std::int64_t number, const std::uint64_t* bits, std::int64_t count) HWY_ATTR {
+                           T* to = column + (number - first) * factors_.stride;
+                           for (std::int64_t j = 0; j < count; ++j, to += factors_.stride)
+                             *to = bits[j] >= threshold ? kept : T(0);
+                         });
+    }
+  }
+  /// Multiplies the vector of queries from `lane` of the tile on by what was drawn, for the keys j < end: what
+  /// is dropped is 0, whatever it was.
+  HWY_INLINE void drop(Rows<T> column, std::int64_t lane, std::int64_t end) const {
+    for (std::int64_t j = 0; j < end; ++j) {
+      const Vector<T> factor = hn::LoadU(Tag<T>(), factors_.at(j) + lane);
+      const Vector<T> product = hn::Mul(hn::LoadU(Tag<T>(), column.at(j)), factor);
+      hn::StoreU(hn::IfThenElseZero(hn::Ne(factor, splat(T(0))), product), Tag<T>(), column.at(j));
     }
   }
 
@@ -266,6 +296,7 @@ class Scores {
   const bool* valid_;  // [keys]; null: all
   T* columns_;         // queries, or gradients of outputs, transposed: [width, queries]
   T* tiles_;
+  Rows<T> factors_;
   bool guarded_;
 };
 
@@ -296,6 +327,7 @@ HWY_NOINLINE void head_forward(const Attention<T>& f, std::int64_t b, std::int64
     const std::int64_t end = std::min(f.queries, begin + Scores<T>::kQueries);
     const std::int64_t keys = scores.seen_keys(end);
     scores.multiply_by_queries(begin, end, f.width, scores.k(), scores.q(), p);
+    if (scores.drops()) scores.draw(begin, end);
     for (std::int64_t i = begin; i < end; i += N) {
       const Rows<T> column = {p.data + (i - begin), p.stride};
       Vector<T> best[2] = {splat(kLowest<T>), splat(kLowest<T>)};
@@ -314,6 +346,7 @@ HWY_NOINLINE void head_forward(const Attention<T>& f, std::int64_t b, std::int64
       const Vector<T> factor = inverse(sum);
       for (std::int64_t j = 0; j < keys; ++j)
         hn::StoreU(hn::Mul(hn::LoadU(Tag<T>(), column.at(j)), factor), Tag<T>(), column.at(j));
+      if (scores.drops()) scores.drop(column, i - begin, keys);
       const FirstLanes<T> lanes{std::min(N, end - i)};
       // Max passes over NaN; a query that sees one is not one that sees nothing.
       lanes.store(hn::IfThenElse(hn::IsNaN(factor), factor, max), kept.max + first_row + i);
@@ -357,6 +390,7 @@ HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int6
     scores.multiply_by_queries(begin, end, f.width, scores.k(), scores.q(), p);
     // dp = v do^T, which the loop below turns into dS.
     scores.multiply_by_queries(begin, end, f.value_width, scores.v(), dout, ds);
+    if (scores.drops()) scores.draw(begin, end);
     for (std::int64_t i = begin; i < end; i += N) {
       const FirstLanes<T> lanes{std::min(N, end - i)};
       const Vector<T> shift = shift_of<T>(lanes.load(max + i));
@@ -365,6 +399,7 @@ HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int6
       const Rows<T> ds_column = {ds.data + (i - begin), ds.stride};
       // The mean of dp is that of the same rounded numbers from which it is taken: do . o would be as much, but for
       // roundings of o, which do not cancel where one key has all the weight.
+      if (scores.drops()) scores.drop(ds_column, i - begin, keys);
       Wide<T> sum[2] = {wide_zero<T>(), wide_zero<T>()};
       scores.each_key(i, keys, p_column, scale, [&](std::int64_t j, Vector<T> s, auto k) HWY_ATTR {
         // What is hidden may be so large that dp is infinite, and what is seen beside it NaN.
@@ -381,6 +416,7 @@ HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int6
         const Vector<T> d = hn::Mul(weight, hn::Sub(hn::LoadU(Tag<T>(), ds_column.at(j)), mean));
         hn::StoreU(hn::IfThenZeroElse(hidden, d), Tag<T>(), ds_column.at(j));
       });
+      if (scores.drops()) scores.drop(p_column, i - begin, keys);
     }
     if (scores.guarded()) {
       for (std::int64_t j = 0; j < keys; ++j)

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "tapegrad/base/random.hpp"
+
 namespace tapegrad::kernels {
 
 /// Element (batch, head, position, c) stands at data[batch * .batch + head * .head + position * .position + c].
@@ -46,6 +48,10 @@ struct Attention {
   const bool* valid_keys = nullptr;  ///< [batch, keys]; null: all
   bool causal = false;               ///< query i sees the keys j <= i
   PairMask pairs = {};
+  /// Of the weights p, after the softmax: pair (b, h, i, j) is dropped where stream.uniform64(((b heads + h) queries +
+  /// i) keys + j) < dropout, and else divided by 1 - dropout.
+  double dropout = 0;
+  RandomStream stream = {};
 };
 
 /// What is kept of each query's scores, [batch, heads, queries]: p_ij = exp(score_ij - max_i) / sum_i. The logarithm of
@@ -56,13 +62,13 @@ struct RowSoftmax {
   T* inverse_sum;  ///< 1 / sum_i
 };
 
-/// o_i = sum_j p_ij v_j with p_i the softmax of scale q_i . k_j over the keys that i sees; 0 where it sees none. What a
-/// hidden key holds, NaN and inf too, reaches neither o_i nor dq_i.
+/// o_i = sum_j r_ij p_ij v_j with p_i the softmax of scale q_i . k_j over the keys that i sees and r_ij what dropout
+/// makes of 1; 0 where it sees none. What a hidden key holds, NaN and inf too, reaches neither o_i nor dq_i.
 template <class T>
 void attention_forward(const Attention<T>& facts, const Heads<T>& o, const RowSoftmax<T>& kept);
 
-/// With dp_ij = do_i . v_j and dS_ij = p_ij (dp_ij - sum_l p_il dp_il): dq_i = scale sum_j dS_ij k_j; dk_j = scale
-/// sum_i dS_ij q_i; dv_j = sum_i p_ij do_i. Gradients whose data is null are not computed; those written may not
+/// With dp_ij = r_ij do_i . v_j and dS_ij = p_ij (dp_ij - sum_l p_il dp_il): dq_i = scale sum_j dS_ij k_j; dk_j = scale
+/// sum_i dS_ij q_i; dv_j = sum_i r_ij p_ij do_i. Gradients whose data is null are not computed; those written may not
 /// overlap each other or the inputs.
 template <class T>
 void attention_backward(const Attention<T>& facts, const RowSoftmax<const T>& kept, const Heads<const T>& dout,

@@ -125,9 +125,13 @@ void check_attention(std::string_view op, const Tensor& q, const Tensor& k, cons
                                  to_string(pairs), to_string(mask.pairs().shape())));
 }
 
+double scale_of_scores(const Tensor& q, std::optional<double> asked) {
+  return asked ? *asked : 1.0 / std::sqrt(static_cast<double>(std::max<std::int64_t>(1, q.size(3))));
+}
+
 Tensor attention_weights(const Tensor& q, const Tensor& k, const Mask& mask, std::optional<double> scale) {
   check_attention("attention_weights", q, k, mask);
-  const double factor = scale ? *scale : 1.0 / std::sqrt(static_cast<double>(q.size(3)));
+  const double factor = scale_of_scores(q, scale);
   const Tensor keep = keep_of(mask, q.size(2), k.size(2));
   return weights_of_kept(without_blind(q, keep, k.size(2)), without_unseen(k, keep, q.size(2)), keep, factor);
 }

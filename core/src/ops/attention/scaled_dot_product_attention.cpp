@@ -5,13 +5,13 @@
 #include "base/dispatch.hpp"
 #include "kernels/attention.hpp"
 #include "ops/attention/pair_mask.hpp"
+#include "ops/dropout/dropped.hpp"
 #include "ops/rows.hpp"
 #include "ops/sum_of.hpp"
 #include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/attention.hpp"
-#include "tapegrad/ops/dropout.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
@@ -29,10 +29,14 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
   static constexpr Names<2> residual_names = {"row maximum", "1 / row sum"};
   static constexpr Keep keep = Keep::inputs;
   double scale;
+  double dropout_p;
+  RandomStream stream;  // of dropout
   bool causal, with_positions, with_pairs;
 
-  ScaledDotProductAttention(double factor, const Mask& mask)
+  ScaledDotProductAttention(double factor, const Mask& mask, double share, RandomStream numbers)
       : scale(factor),
+        dropout_p(share),
+        stream(numbers),
         causal(mask.is_causal()),
         with_positions(mask.positions().defined()),
         with_pairs(mask.pairs().defined()) {}
@@ -60,9 +64,9 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
     const Tensor p = weights_of_kept(q, k, visible.keep, scale);
     const Tensor dout = visible.queries(dy);
     std::array<Tensor, 5> d;
-    if (s.wants(2)) d[2] = visible.product_back(p, dout);
+    if (s.wants(2)) d[2] = visible.product_back(drop(p), dout);
     if (!s.wants(0) && !s.wants(1)) return d;
-    const Tensor dp = visible.pairs(matmul(dout, transpose(visible.keys(s.input(2)), 2, 3)));
+    const Tensor dp = visible.pairs(drop(matmul(dout, transpose(visible.keys(s.input(2)), 2, 3))));
     const Tensor ds = visible.pairs(softmax_jacobian(p, dp) * scale);
     if (s.wants(0)) d[0] = visible.product(ds, k);
     if (s.wants(1)) d[1] = visible.product_back(ds, q);
@@ -100,14 +104,15 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
     if (dx[1].defined()) add_to(ds, matmul(q, transpose(visible.keys(dx[1]), 2, 3)));
     if (ds.defined()) {
       const Tensor dp = softmax_jacobian(p, visible.pairs(ds) * scale);
-      add_to(dy, visible.product(visible.pairs(dp), visible.keys(s.input(2))));
+      add_to(dy, visible.product(drop(visible.pairs(dp)), visible.keys(s.input(2))));
     }
-    if (dx[2].defined()) add_to(dy, visible.product(p, visible.keys(dx[2])));
+    if (dx[2].defined()) add_to(dy, visible.product(drop(p), visible.keys(dx[2])));
     return dy;
   }
   void describe(AttributeVisitor& visitor) const {
     visitor("scale", scale);
     visitor("causal", causal);
+    if (dropout_p > 0.0) visitor("dropout_p", dropout_p);
   }
 
   static catalogue::Derivation derivation() {
@@ -128,6 +133,10 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
          "taken from"},
         {"Queries and keys", R"(\bar q_i = s \sum_j \bar S_{ij} k_j,\quad \bar k_j = s \sum_i \bar S_{ij} q_i)",
          "S is bilinear in q and k"},
+        {"Dropout",
+         R"(o_i = \sum_j r_{ij} P_{ij} v_j,\quad \bar v_j = \sum_i r_{ij} P_{ij} \bar o_i,\quad \bar P_{ij} = r_{ij}\, \bar o_i \cdot v_j)",
+         "r is 0 for a weight that is dropped and $1 / (1 - p)$ for one that is not: a constant that is drawn again in "
+         "the reverse sweep, and 1 without dropout"},
         {"What is kept",
          R"(P_{ij} = \frac{e^{S_{ij} - m_i}}{Z_i},\quad m_i = \max_l S_{il},\quad Z_i = \sum_l e^{S_{il} - m_i})",
          "two numbers per query: the scores are computed again, a few queries at a time, and no matrix of Lq x Lk is "
@@ -149,6 +158,13 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
         return scaled_dot_product_attention(q, k, v, mask, options);
       });
     };
+    // The mask is the same at each call: a generator of its own.
+    const auto with_dropout = [](const Mask& mask, double share) {
+      return catalogue::of<3>([=](const Tensor& q, const Tensor& k, const Tensor& v) {
+        Generator numbers(7);
+        return scaled_dot_product_attention(q, k, v, mask, {.dropout_p = share, .generator = &numbers});
+      });
+    };
     const Mask lengths = Mask::from_lengths({3, 1}, 3);
     const Mask first_row_hidden = Mask::keep_pairs(from_vector<bool>({false, false, false, true, false, true}, {2, 3}));
     return {
@@ -164,6 +180,8 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
          with(lengths & Mask::causal() &
               Mask::keep_pairs(from_vector<bool>({true, true, false, true, true, true, false, true, true}, {3, 3})))},
         {"scale", inputs(1, 1, 2, 3, 2, 2), with({}, {.scale = 0.3})},
+        {"dropout", inputs(2, 2, 3, 3, 2, 2), with_dropout({}, 0.4)},
+        {"dropout and masks", inputs(2, 1, 3, 3, 2, 2), with_dropout(lengths & Mask::causal(), 0.3)},
         {"one key",
          inputs(1, 1, 2, 1, 2, 2),
          with({}),
@@ -245,12 +263,17 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
     f.scale = scale;
     f.valid_keys = in.positions.as<bool>();
     f.causal = causal;
+    f.dropout = dropout_p;
+    f.stream = stream;
     if (in.pairs.storage) {
       const Shape strides = broadcast_strides(in.pairs.shape, in.pairs.strides, {f.batch, f.heads, f.queries, f.keys});
       f.pairs = {in.pairs.as<bool>(), strides[0], strides[1], strides[2], strides[3]};
     }
     return f;
   }
+
+  /// What dropout makes of weights, or of their changes and cotangents.
+  Tensor drop(const Tensor& of_pairs) const { return dropped(of_pairs, dropout_p, stream); }
 
   Mask mask(const Saved& s) const {
     Mask m;
@@ -285,16 +308,15 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
   if (v.dim() != 4 || v.size(0) != k.size(0) || v.size(1) != k.size(1) || v.size(2) != k.size(2))
     throw ShapeError(fmt::format("[{}] expected v [{}, {}, {}, Dv] for k {}, got {}", op, k.size(0), k.size(1),
                                  k.size(2), to_string(k.shape()), to_string(v.shape())));
-  if (!(options.dropout_p >= 0.0 && options.dropout_p < 1.0))
-    throw ValueError(fmt::format("[{}] expected dropout_p in [0, 1), got {}", op, options.dropout_p));
-  const double scale = options.scale ? *options.scale : 1.0 / std::sqrt(static_cast<double>(q.size(3)));
+  expect_share(op, "dropout_p", options.dropout_p);
+  const double scale = scale_of_scores(q, options.scale);
+  RandomStream stream;
   if (options.dropout_p > 0.0) {
     Generator& generator = options.generator != nullptr ? *options.generator : default_generator();
-    const Tensor keep = keep_of(mask, q.size(2), k.size(2));
-    return product_of_seen(dropout(attention_weights(q, k, mask, scale), options.dropout_p, generator),
-                           without_unseen(v, keep, q.size(2)), keep);
+    stream = generator.reserve(static_cast<std::uint64_t>(q.size(0) * q.size(1) * q.size(2) * k.size(2)));
   }
-  return apply(ScaledDotProductAttention(scale, mask), q, k, v, mask.positions(), aligned_pairs(mask.pairs()));
+  return apply(ScaledDotProductAttention(scale, mask, options.dropout_p, stream), q, k, v, mask.positions(),
+               aligned_pairs(mask.pairs()));
 }
 
 TAPEGRAD_CATALOGUE(attention, scaled_dot_product_attention, ScaledDotProductAttention)

@@ -4,6 +4,7 @@
 
 #include "base/dispatch.hpp"
 #include "kernels/dropout.hpp"
+#include "ops/dropout/dropped.hpp"
 #include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
@@ -71,11 +72,19 @@ struct Dropout : Op<Dropout> {
   }
 };
 
+Tensor dropped(const Tensor& x, double p, const RandomStream& stream) {
+  return p == 0.0 ? x : apply(Dropout(p, stream), x);
+}
+
+void expect_share(std::string_view op, std::string_view what, double p) {
+  if (!(p >= 0.0 && p < 1.0)) throw ValueError(fmt::format("[{}] expected {} in [0, 1), got {}", op, what, p));
+}
+
 Tensor dropout(const Tensor& x, double p, Generator& generator) {
   expect_floating(Dropout::name, x);
-  if (!(p >= 0.0 && p < 1.0)) throw ValueError(fmt::format("[dropout] expected p in [0, 1), got {}", p));
+  expect_share(Dropout::name, "p", p);
   if (p == 0.0) return x;
-  return apply(Dropout(p, generator.reserve(static_cast<std::uint64_t>(x.numel()))), x);
+  return dropped(x, p, generator.reserve(static_cast<std::uint64_t>(x.numel())));
 }
 Tensor dropout(const Tensor& x, double p) { return dropout(x, p, default_generator()); }
 
