@@ -533,6 +533,10 @@ BOOST_AUTO_TEST_CASE(misuse_is_answered) {
         says("[jacobian] expected a floating result to differentiate, got int64 [" + std::to_string(n) + "]"));
   BOOST_CHECK_EXCEPTION(jacobian([](const Tensor&) { return Tensor(); }, vec({1.0, 2.0})), DTypeError,
                         begins("[jacobian] expected a floating result to differentiate, got an undefined tensor"));
+  // even where there is nothing to differentiate by
+  BOOST_CHECK_EXCEPTION(hessian([](const Tensor& x) { return x; }, zeros({0})), ShapeError,
+                        begins("[hessian] expected a function with one result of one element, got [0]"));
+  BOOST_CHECK_THROW(hessian([](const Tensor& x) { return sum(x); }, zeros({0}, {.dtype = int64})), DTypeError);
   // a failed transform leaves the thread as it was
   BOOST_CHECK_THROW(grad([](const Tensor& x) { return x * vec({1.0, 2.0, 3.0}); })(vec({1.0, 2.0})), ShapeError);
   BOOST_TEST(!is_recording());

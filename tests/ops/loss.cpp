@@ -375,4 +375,15 @@ BOOST_AUTO_TEST_CASE(an_ignored_sample_may_move_by_nan) {
   BOOST_TEST(jvp(loss, x, x).second.item() == jvp(loss, x, moved).second.item());
 }
 
+// Where smoothed targets are met, every slope is 0, but it changes: H = q (1 - q) [[1, -1], [-1, 1]], q = 3 / 4.
+BOOST_AUTO_TEST_CASE(at_its_minimum_cross_entropy_is_curved) {
+  const Tensor t = from_vector<std::int64_t>({0}, {});
+  const auto loss = [&](const Tensor& z) { return cross_entropy(z, t, {.label_smoothing = 0.5}); };
+  const Tensor x = from_vector<double>({std::log(3.0), 0}, {2});
+  const Tensor v = from_vector<double>({1, 0}, {2});
+  const Tensor expected = from_vector<double>({0.1875, -0.1875}, {2});
+  test::check_close(hvp(loss, x, v), expected, 1e-15);
+  test::check_close(grad([&](const Tensor& z) { return jvp(loss, z, v).second; })(x), expected, 1e-15);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -279,6 +279,27 @@ BOOST_AUTO_TEST_CASE(powers_have_second_derivatives_at_zero) {
   }
 }
 
+// d2 / da db of a^b at b = 0 is 1 / a for every a whose reciprocal there is.
+BOOST_AUTO_TEST_CASE(powers_at_exponent_zero_of_any_base) {
+  for (const double a : {1e-300, 1e-40, 0.5, 1e300}) {
+    Tape tape;
+    const Tensor x = leaf({a}), b = leaf({0.0});
+    const Tensor y = pow(x, b);
+    const Tensor dx = tape.gradient(y, x, {.cotangent = ones_like(y), .create_graph = true});
+    BOOST_TEST(dx.item() == 0.0);
+    BOOST_TEST(std::abs(tape.gradient(dx, b, {.cotangent = ones_like(dx)}).item() * a - 1.0) < 1e-15);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(far_out_erf_is_flat_in_every_derivative) {
+  for (const double x : {kInf, -kInf, 1e200}) {
+    for (const bool complement : {false, true}) {
+      const auto f = [&](const Tensor& z) { return complement ? erfc(z) : erf(z); };
+      check_values(hvp(f, vector({x}), vector({1.0})).to_vector<double>(), {0.0});
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(the_branch_not_chosen_gets_exactly_zero) {
   const Values dx = slope(
       [](const Tensor& x) {

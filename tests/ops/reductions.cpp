@@ -229,4 +229,9 @@ BOOST_AUTO_TEST_CASE(a_norm_whose_squares_lose_their_last_bits) {
   BOOST_TEST(std::abs(norm(from_vector<double>({3e-160, 4e-160}, {2})).item() / 5e-160 - 1.0) < 1e-15);
 }
 
+BOOST_AUTO_TEST_CASE(an_axis_beyond_int_is_out_of_range) {
+  BOOST_CHECK_THROW(sum(ones({2, 3}), std::int64_t{1} << 32), IndexError);
+  BOOST_CHECK_THROW(sum(ones({2, 3}), std::uint64_t{0xFFFFFFFF}), IndexError);  // -1 as an int
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -472,6 +472,7 @@ BOOST_AUTO_TEST_CASE(decision_07_a_throwing_hook_or_observer) {
   });
   BOOST_CHECK_EXCEPTION(tape.backward(tanh(x)), TapeError, says("[backward] at node 1, tanh [1]: stop here"));
   tape.observe({});
+  BOOST_CHECK_EXCEPTION(x.register_hook({}), ValueError, says("[register_hook] there is no function to call"));
   x.register_hook([](const Tensor&) -> Tensor { throw ValueError("no"); });
   BOOST_CHECK_EXCEPTION(tape.backward(tanh(x)), TapeError, says("[backward] at node 0, leaf [1]: no"));
   BOOST_TEST(!x.has_grad());

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <new>
 #include <optional>
 #include <span>
 
@@ -171,6 +172,8 @@ class TensorSubject : public checker::Subject {
   Values values_at(const std::vector<Tensor>& xs) {
     try {
       return values_of(call(xs));
+    } catch (const std::bad_alloc&) {
+      throw;
     } catch (...) {
       return Values(outputs.size(), std::numeric_limits<double>::quiet_NaN());
     }

@@ -270,7 +270,10 @@ Tensor jacobian(const TensorFunction& f, const Tensor& x, TransformOptions optio
 }
 
 Tensor hessian(const TensorFunction& f, const Tensor& x, TransformOptions options) {
-  if (x.numel() == 0) return zeros(joined(x.shape(), x.shape()), {.dtype = x.dtype()});
+  if (x.numel() == 0) {
+    gradient_of(f, "hessian", options)({x});  // which checks x and f
+    return zeros(joined(x.shape(), x.shape()), {.dtype = x.dtype()});
+  }
   return by_columns("hessian", gradient_of(f, "hessian", options), x, options);
 }
 

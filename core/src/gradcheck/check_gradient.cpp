@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <new>
 #include <optional>
 
 #include "base/unicode.hpp"
@@ -211,6 +212,8 @@ class PlainSubject : public checker::Subject {
       Values y = f_(x);
       y.resize(outputs.size(), std::numeric_limits<double>::quiet_NaN());
       return y;
+    } catch (const std::bad_alloc&) {
+      throw;
     } catch (...) {
       return Values(outputs.size(), std::numeric_limits<double>::quiet_NaN());
     }

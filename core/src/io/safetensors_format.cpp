@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -34,6 +35,8 @@ constexpr std::array<std::string_view, 16> kForeignDTypes{"F16",     "BF16",    
 std::string_view stored_name(DType dtype) {
   return std::find_if(kDTypes.begin(), kDTypes.end(), [&](const DTypeName& d) { return d.dtype == dtype; })->name;
 }
+
+static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
 
 constexpr const char* kLoad = "load_safetensors";
 constexpr const char* kSave = "save_safetensors";

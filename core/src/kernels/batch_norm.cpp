@@ -191,11 +191,6 @@ namespace {
 
 TAPEGRAD_EXPORT_KERNEL_TABLE(BatchNormTable)
 
-template <class T>
-std::int64_t count_valid(const BatchNorm<T>& facts) {
-  return facts.valid ? std::count(facts.valid, facts.valid + facts.rows, true) : facts.rows;
-}
-
 /// Each chunk has sums of its own over the channels, added up at the end: few, of many rows.
 std::int64_t batch_grain(std::int64_t channels) { return rows_per_chunk(channels, 2 * kChunkElements, 64); }
 
@@ -244,12 +239,11 @@ struct EvalChannels {
 }  // namespace
 
 template <class T>
-std::int64_t batch_norm_forward(const BatchNorm<T>& facts, double eps, T* y, T* mean, T* variance, T* rstd) {
+void batch_norm_forward(const BatchNorm<T>& facts, double eps, T* y, T* mean, T* variance, T* rstd) {
   static thread_local Scratch scratch;
   const BatchNormTable<T> kernels = table<T>();
   const std::int64_t channels = facts.channels;
-  const std::int64_t count = count_valid(facts);
-  const double n = static_cast<double>(std::max<std::int64_t>(1, count));
+  const double n = static_cast<double>(std::max<std::int64_t>(1, facts.count));
   T* lost = scratch.get<T>(channels);
   const double* sums = batch_sums(facts, 1, [&](RowRange range, double* out) { kernels.batch_sum(facts, range, out); });
   for (std::int64_t c = 0; c < channels; ++c) {
@@ -267,7 +261,6 @@ std::int64_t batch_norm_forward(const BatchNorm<T>& facts, double eps, T* y, T* 
   for_batch_rows(facts, [&](std::int64_t begin, std::int64_t end) {
     kernels.batch_normalise(facts, statistics, {begin, end, channels}, y);
   });
-  return count;
 }
 
 template <class T>
@@ -277,7 +270,7 @@ void batch_norm_backward(const BatchNorm<T>& facts, const T* mean, const T* rstd
   const BatchNormTable<T> kernels = table<T>();
   const std::int64_t channels = facts.channels;
   const std::int64_t padded = padded_channels(channels);
-  const double n = static_cast<double>(std::max<std::int64_t>(1, count_valid(facts)));
+  const double n = static_cast<double>(std::max<std::int64_t>(1, facts.count));
   T* mean_xhat = scratch.get<T>(3 * channels);
   T* mean_g = mean_xhat + channels;
   T* mean_gx = mean_g + channels;
@@ -336,7 +329,7 @@ void batch_norm_eval_backward(const BatchNorm<T>& facts, const T* mean, const T*
 }
 
 #define TAPEGRAD_BATCH_NORM(T)                                                                                   \
-  template std::int64_t batch_norm_forward(const BatchNorm<T>&, double, T*, T*, T*, T*);                         \
+  template void batch_norm_forward(const BatchNorm<T>&, double, T*, T*, T*, T*);                                 \
   template void batch_norm_backward(const BatchNorm<T>&, const T*, const T*, const T*, const NormGradients<T>&); \
   template void batch_norm_eval_forward(const BatchNorm<T>&, const T*, const T*, double, T*);                    \
   template void batch_norm_eval_backward(const BatchNorm<T>&, const T*, const T*, double, const T*,              \

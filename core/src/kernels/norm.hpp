@@ -56,15 +56,16 @@ struct BatchNorm {
   std::int64_t rows = 0;
   std::int64_t channels = 0;
   const bool* valid = nullptr;  ///< [rows]: which rows the statistics are taken over; null: all
+  std::int64_t count = 0;       ///< how many those are; evaluation does not ask
   bool zero_padding = true;  ///< rows that are not valid: written 0 with gradient 0, or else normalised like the others
   const T* gamma = nullptr;  ///< [channels]
   const T* beta = nullptr;   ///< [channels]
 };
 
-/// y = gamma xhat + beta with the statistics of the valid rows; writes mean, biased variance and rstd [channels] and
-/// returns the number of valid rows. With none, mean and variance are 0.
+/// y = gamma xhat + beta with the statistics of the valid rows; writes mean, biased variance and rstd
+/// [channels]. With none, mean and variance are 0.
 template <class T>
-std::int64_t batch_norm_forward(const BatchNorm<T>& facts, double eps, T* y, T* mean, T* variance, T* rstd);
+void batch_norm_forward(const BatchNorm<T>& facts, double eps, T* y, T* mean, T* variance, T* rstd);
 
 /// Through the batch's statistics, n valid rows, m = 1 in a valid row and 0 elsewhere:
 /// dx = r (g - m / n sum g - m xhat / n sum g xhat); dgamma = sum dy xhat; dbeta = sum dy, over the written rows.

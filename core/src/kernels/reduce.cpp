@@ -325,7 +325,7 @@ void reduce_min(const T* x, const Slices& shape, T* out) {
 }
 
 template <class T>
-void reduce_variance(const T* x, const Slices& shape, double correction, T* variance, T* mean) {
+void reduce_variance(const T* x, const Slices& shape, double correction, T* variance) {
   static thread_local Scratch scratch;
   const std::int64_t slices = shape.outer * shape.inner;
   T* high = scratch.get<T>(2 * slices);
@@ -336,7 +336,6 @@ void reduce_variance(const T* x, const Slices& shape, double correction, T* vari
     const double m = v / n;
     high[s] = static_cast<T>(m);
     low[s] = static_cast<T>(m - static_cast<double>(high[s]));
-    if (mean) mean[s] = high[s];
   });
   fold_slices<T>(Fold::square_deviation, x, shape, {high, low},
                  [&](double v, std::int64_t s) { variance[s] = static_cast<T>(v / divisor); });
@@ -393,17 +392,17 @@ void reduce_argmin(const T* x, const Slices& shape, std::int64_t* out) {
   arg_extreme<T, false>(x, shape, out);
 }
 
-#define TAPEGRAD_REDUCE(T)                                                \
-  template void reduce_sum(const T*, const Slices&, T*);                  \
-  template void reduce_mean(const T*, const Slices&, T*);                 \
-  template void reduce_max(const T*, const Slices&, T*);                  \
-  template void reduce_min(const T*, const Slices&, T*);                  \
-  template void reduce_variance(const T*, const Slices&, double, T*, T*); \
-  template void reduce_magnitude_sum(const T*, const Slices&, T*);        \
-  template void reduce_magnitude_max(const T*, const Slices&, T*);        \
-  template void reduce_length(const T*, const Slices&, T*);               \
-  template void reduce_logsumexp(const T*, const Slices&, T*);            \
-  template void reduce_argmax(const T*, const Slices&, std::int64_t*);    \
+#define TAPEGRAD_REDUCE(T)                                             \
+  template void reduce_sum(const T*, const Slices&, T*);               \
+  template void reduce_mean(const T*, const Slices&, T*);              \
+  template void reduce_max(const T*, const Slices&, T*);               \
+  template void reduce_min(const T*, const Slices&, T*);               \
+  template void reduce_variance(const T*, const Slices&, double, T*);  \
+  template void reduce_magnitude_sum(const T*, const Slices&, T*);     \
+  template void reduce_magnitude_max(const T*, const Slices&, T*);     \
+  template void reduce_length(const T*, const Slices&, T*);            \
+  template void reduce_logsumexp(const T*, const Slices&, T*);         \
+  template void reduce_argmax(const T*, const Slices&, std::int64_t*); \
   template void reduce_argmin(const T*, const Slices&, std::int64_t*)
 TAPEGRAD_REDUCE(float);
 TAPEGRAD_REDUCE(double);

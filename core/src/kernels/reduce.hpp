@@ -28,9 +28,9 @@ template <class T>
 void reduce_min(const T* x, const Slices& shape, T* out);
 
 /// sum (x - mean)^2 / (n - correction), in two passes; correction 0 is the biased variance, 1 the unbiased one; NaN
-/// unless n > correction. `mean` [outer, inner] is written too unless null.
+/// unless n > correction.
 template <class T>
-void reduce_variance(const T* x, const Slices& shape, double correction, T* variance, T* mean = nullptr);
+void reduce_variance(const T* x, const Slices& shape, double correction, T* variance);
 
 /// sum |x|; 0 for n = 0.
 template <class T>

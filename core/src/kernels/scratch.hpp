@@ -12,13 +12,16 @@ namespace tapegrad::kernels {
 /// lives until that function asks again on the same thread.
 class Scratch {
  public:
-  /// Uninitialised room for `count` trivial T, aligned to a cache line.
+  /// Uninitialised room for `count` trivial T, aligned to a cache line. Throws std::bad_alloc.
   template <class T>
   T* get(std::int64_t count) {
+    constexpr std::int64_t kMost = PTRDIFF_MAX / 2 / static_cast<std::int64_t>(sizeof(T));  // half as much again fits
+    if (count > kMost) throw std::bad_alloc();
     const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(T);
     if (bytes > bytes_ || !memory_) {
       const std::size_t room = bytes + bytes / 2 + kAlignment;
       memory_.reset();
+      bytes_ = 0;
       memory_.reset(static_cast<std::byte*>(::operator new(room, std::align_val_t(kAlignment))));
       bytes_ = room;
     }

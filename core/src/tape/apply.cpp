@@ -1,6 +1,8 @@
 // apply: runs an op, records it, pushes tangents. The one place that does.
 #include <algorithm>
 #include <memory>
+#include <new>
+#include <string>
 #include <vector>
 
 #include "tape/anomaly.hpp"
@@ -35,6 +37,13 @@ void put(std::vector<Tensor>&& results, std::span<Tensor> out, std::string_view 
 
 namespace {
 
+[[noreturn, gnu::cold, gnu::noinline]] void throw_no_memory(const OpCall& call) {
+  std::string shapes;
+  for (int i = 0; i < call.inputs.size(); ++i)
+    if (const Tensor& x = call.inputs[i]; x.defined()) shapes += (shapes.empty() ? "" : ", ") + to_string(x.shape());
+  throw Error("[" + std::string(call.table.name) + "] the system has no memory for what it works in, given " + shapes);
+}
+
 [[gnu::noinline]] void make_own(Tensor& output, std::string_view op) {
   if (!output.defined()) throw TapeError("[" + std::string(op) + "] its forward function gave an undefined tensor");
   output = wrap(array_of(output));
@@ -48,6 +57,8 @@ inline void compute(const OpCall& call, Keeper& keeper) {
     call.table.forward(call.op, keeper, call.inputs, call.outputs);
   } catch (const UndefinedTensor&) {
     throw_undefined_input(call.table.name);
+  } catch (const std::bad_alloc&) {
+    throw_no_memory(call);
   }
   for (Tensor& output : call.outputs) {
     const TensorImpl* impl = output.impl();

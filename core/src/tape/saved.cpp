@@ -35,6 +35,10 @@ inline void expect_below(std::string_view op, const char* what, int index, std::
 
 }  // namespace
 
+std::uint32_t Keep::throw_beyond(int i) {
+  throw TapeError(fmt::format("[keep] an op keeps some of its first 32 inputs or outputs, or all: there is no {}", i));
+}
+
 const Tensor& Saved::input(int i) const {
   if (node_ != nullptr) return find_saved(*node_, SavedSlot::Kind::input, i);
   expect_below(run_->op, "input", i, static_cast<std::size_t>(run_->inputs.size()));

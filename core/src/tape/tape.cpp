@@ -350,6 +350,7 @@ void Tape::register_hook(const Tensor& y, GradientHook hook) {
     throw TapeError(
         "[register_hook] the values of a checkpointed block do not stay on the tape: register the hook on "
         "what checkpoint() gives");
+  if (!hook) throw ValueError("[register_hook] there is no function to call");
   impl_->hooks[node.slot + y.impl()->place.output].push_back(std::move(hook));
 }
 

@@ -241,6 +241,7 @@ void Tensor::set_grad(const Tensor& gradient) {
 void Tensor::register_hook(GradientHook hook) {
   if (!requires_grad())
     throw TapeError("[register_hook] the tensor " + to_string(shape()) + " is no leaf that requires a gradient");
+  if (!hook) throw ValueError("[register_hook] there is no function to call");
   impl_->leaf->hooks.push_back(std::move(hook));
 }
 

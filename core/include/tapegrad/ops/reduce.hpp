@@ -6,6 +6,8 @@
 #include <array>
 #include <concepts>
 #include <initializer_list>
+#include <limits>
+#include <utility>
 #include <vector>
 
 #include "tapegrad/tape/tensor.hpp"
@@ -19,7 +21,8 @@ class Axes {
   class Axis {
    public:
     template <std::integral T>
-    requires(!std::same_as<T, bool>) Axis(T axis) : value_(static_cast<int>(axis)) {}
+    requires(!std::same_as<T, bool>) Axis(T axis)
+        : value_(std::in_range<int>(axis) ? static_cast<int>(axis) : std::numeric_limits<int>::max()) {}
     operator int() const { return value_; }
 
    private:

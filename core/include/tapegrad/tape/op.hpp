@@ -102,14 +102,19 @@ struct Keep {
   std::uint32_t input_set = 0;
   std::uint32_t output_set = 0;
 
-  static constexpr Keep input(int i) { return {std::uint32_t{1} << i, 0}; }
-  static constexpr Keep output_at(int i) { return {0, std::uint32_t{1} << i}; }
+  static constexpr Keep input(int i) { return {only(i), 0}; }
+  static constexpr Keep output_at(int i) { return {0, only(i)}; }
   friend constexpr Keep operator|(Keep a, Keep b) { return {a.input_set | b.input_set, a.output_set | b.output_set}; }
 
   static const Keep nothing;
   static const Keep inputs;   ///< every input
   static const Keep output;   ///< the first output
   static const Keep outputs;  ///< every output
+
+ private:
+  /// Sets hold the first 32. Throws TapeError for one beyond, which in a constant does not compile.
+  static constexpr std::uint32_t only(int i) { return 0 <= i && i < 32 ? std::uint32_t{1} << i : throw_beyond(i); }
+  [[noreturn]] static std::uint32_t throw_beyond(int i);
 };
 inline constexpr Keep Keep::nothing{0, 0};
 inline constexpr Keep Keep::inputs{~std::uint32_t{0}, 0};

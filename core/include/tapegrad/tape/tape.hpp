@@ -135,7 +135,7 @@ class Tape {
                                 const std::vector<Tensor>& xs, const GradientOptions& options = {});
 
   /// A hook on any tensor of this tape: fires when its gradient is complete in a backward(). Throws TapeError when
-  /// it is not on this tape.
+  /// it is not on this tape, ValueError for an empty hook.
   void register_hook(const Tensor& y, GradientHook hook);
   /// Called at each node of every sweep. An empty function removes it. While somebody looks on, each node's share of a
   /// gradient is made by itself and added afterwards: sums may differ in their last bits.

@@ -60,7 +60,8 @@ class Tensor {
 
   bool defined() const { return impl_ != nullptr; }
 
-  /// These and all below throw Error when the tensor is undefined.
+  /// These and all below throw Error when the tensor is undefined, but for what asks whether it has something
+  /// (requires_grad, is_tracked, has_grad) and zero_grad.
   const Shape& shape() const;
   /// Strides in elements.
   const Shape& strides() const;
@@ -85,7 +86,8 @@ class Tensor {
   /// expression. Throws DTypeError for another T, ShapeError when not contiguous.
   template <Element T>
   std::span<const T> data() const;
-  /// The same, to write; moves the storage's version. `writer` names who writes, for error messages. Throws TapeError
+  /// The same, to write; moves the storage's version. `writer` names who writes, for error messages, and must stay
+  /// where it is as long as the program runs: a literal. Throws TapeError
   /// for a tensor that requires a gradient (or lies on the tape) while a tape records, and for one with a tangent.
   template <Element T>
   std::span<T> mutable_data(const char* writer = "mutable_data");
@@ -105,7 +107,7 @@ class Tensor {
   /// Replaces the gradient. Throws ShapeError or DTypeError unless shape and dtype are this tensor's.
   void set_grad(const Tensor& gradient);
   /// Registers a hook on a leaf: it fires once per backward(), when the gradient of that sweep is complete, before it
-  /// is accumulated. Throws TapeError for a tensor that is no leaf.
+  /// is accumulated. Throws TapeError for a tensor that is no leaf, ValueError for an empty hook.
   void register_hook(GradientHook hook);
 
   /// The same elements, off the tape: a view that is neither leaf nor recorded.

@@ -156,6 +156,11 @@ struct Conv1d : TrilinearOp<Conv1d> {
                conv1d(zeros({2, 4, 8}), zeros({3, 4, 3}), {}, {.padding = 1, .causal = true});
              },
              "[conv1d] causal pads by itself, but padding is 1"},
+            {"groups of no channels",
+             [] {
+               conv1d(zeros({1, 0, 4}), zeros({0, 0, 1}), {}, {.groups = std::int64_t{1} << 61});
+             },
+             "[conv1d] the 0 channels of x [1, 0, 4] do not fall into 2305843009213693952 groups"},
             {"stride",
              [] {
                conv1d(zeros({2, 4, 8}), zeros({3, 4, 3}), {}, {.stride = 0});

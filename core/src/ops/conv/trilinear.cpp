@@ -62,13 +62,6 @@ void check_options(std::string_view op, std::int64_t stride, std::int64_t paddin
   at_least("groups", groups, 1);
 }
 
-void check_groups(std::string_view op, std::int64_t channels, std::string_view what, const Shape& shape,
-                  std::int64_t groups) {
-  if (channels % groups != 0)
-    throw ShapeError(fmt::format("[{}] the {} channels of {} {} do not fall into {} groups", op, channels, what,
-                                 to_string(shape), groups));
-}
-
 std::int64_t span_of(std::string_view op, std::int64_t taps, std::int64_t dilation) {
   std::int64_t span = 0;
   if (__builtin_mul_overflow(taps - 1, dilation, &span) || __builtin_add_overflow(span, 1, &span))

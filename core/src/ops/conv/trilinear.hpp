@@ -5,8 +5,9 @@
 #include <string_view>
 
 #include "kernels/conv.hpp"
+#include "ops/bilinear.hpp"
+#include "ops/groups.hpp"
 #include "ops/strong_zero.hpp"
-#include "ops/sum_of.hpp"
 #include "tape/recorder.hpp"
 #include "tapegrad/ops/conv.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -39,22 +40,14 @@ Tensor correlate(const Meeting& how, const Tensor& x, const Tensor& g);
 
 /// What the three share: each is bilinear in its first two inputs, and the gradient of one reads the other.
 template <class Self>
-struct TrilinearOp : Op<Self> {
+struct TrilinearOp : BilinearOp<Self> {
   Meeting how;
 
   explicit TrilinearOp(const Meeting& meeting) : how(meeting) {}
 
-  Keep keep_for(Wants wants) const {
-    return (wants(0) ? Keep::input(1) : Keep::nothing) | (wants(1) ? Keep::input(0) : Keep::nothing);
-  }
   void describe(AttributeVisitor& visitor) const { how.describe(visitor); }
 
  protected:
-  /// f(da, b) + f(a, db); undefined when neither input has a tangent.
-  template <class F>
-  static Tensor product_rule(const Saved& s, Tangents dx, const F& f) {
-    return sum_of(dx[0].defined() ? f(dx[0], s.input(1)) : Tensor(), dx[1].defined() ? f(s.input(0), dx[1]) : Tensor());
-  }
   /// dy with the tangent of a bias added to each channel.
   static Tensor with_bias(const Tensor& dy, const Tensor& dbias, const Shape& shape) {
     if (!dbias.defined()) return dy;
@@ -81,9 +74,6 @@ void check_operands(std::string_view op, const Tensor& operand, std::string_view
 void check_bias(std::string_view op, const Tensor& bias, std::int64_t channels);
 void check_options(std::string_view op, std::int64_t stride, std::int64_t padding, std::int64_t dilation,
                    std::int64_t groups);
-/// The channels of the tensor `what` must fall into groups.
-void check_groups(std::string_view op, std::int64_t channels, std::string_view what, const Shape& shape,
-                  std::int64_t groups);
 /// How many positions a kernel reaches over. REQUIRES: taps >= 1, dilation >= 1.
 std::int64_t span_of(std::string_view op, std::int64_t taps, std::int64_t dilation);
 /// conv1d's meeting of a sequence with a kernel of so many taps.

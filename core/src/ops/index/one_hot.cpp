@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/dispatch.hpp"
 #include "ops/index/indices.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
@@ -24,9 +25,11 @@ struct OneHot : Op<OneHot> {
     Shape shape = classes.shape();
     shape.push_back(count);
     Tensor y = zeros(shape, {.dtype = dtype});
-    const array::Array& a = array_of(y);
-    for (std::int64_t p = 0; p < classes.numel(); ++p)
-      array::fill(a.view({}, {}, p * count + chosen.as<std::int64_t>()[p]), 1.0);
+    with_element(dtype, [&](auto zero) {
+      auto* const elements = array_of(y).as<decltype(zero)>();
+      for (std::int64_t p = 0; p < classes.numel(); ++p)
+        elements[p * count + chosen.as<std::int64_t>()[p]] = decltype(zero){1};
+    });
     return y;
   }
   void describe(AttributeVisitor& visitor) const { visitor("count", count); }

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "ops/bilinear.hpp"
 #include "ops/linalg/equation.hpp"
 #include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
@@ -17,7 +18,7 @@ namespace tapegrad {
 
 /// Two operands. REQUIRES: no label twice in one term; a label of one operand alone stands in the result, so that what
 /// is summed is in both; sizes agree. The public function brings any equation to a chain of these.
-struct Einsum : Op<Einsum> {
+struct Einsum : BilinearOp<Einsum> {
   static constexpr std::string_view name = "einsum";
   static constexpr std::string_view math =
       R"(Y_{l_Y} = \sum_{(l_A \cup l_B) \setminus l_Y} A_{l_A} B_{l_B};\quad \bar A_{l_A} = \sum_{(l_Y \cup l_B) \setminus l_A} \bar Y_{l_Y} B_{l_B},\ \bar B_{l_B} = \sum_{(l_Y \cup l_A) \setminus l_B} \bar Y_{l_Y} A_{l_A})";
@@ -25,10 +26,6 @@ struct Einsum : Op<Einsum> {
 
   Einsum(Labels first, Labels second, Labels result)
       : a(std::move(first)), b(std::move(second)), y(std::move(result)) {}
-
-  Keep keep_for(Wants wants) const {
-    return (wants(0) ? Keep::input(1) : Keep::nothing) | (wants(1) ? Keep::input(0) : Keep::nothing);
-  }
 
   /// As one product of matrices for each entry of the labels that all three share.
   Tensor forward(const Tensor& left, const Tensor& right) const {
@@ -65,9 +62,7 @@ struct Einsum : Op<Einsum> {
             s.wants(1) ? apply(Einsum(y, a, b), dy, s.input(0)) : Tensor()};
   }
   Tensor jvp(const Saved& s, Tangents dx) const {
-    if (!dx[1].defined()) return apply(*this, dx[0], s.input(1));
-    if (!dx[0].defined()) return apply(*this, s.input(0), dx[1]);
-    return apply(*this, dx[0], s.input(1)) + apply(*this, s.input(0), dx[1]);
+    return product_rule(s, dx, [this](const Tensor& left, const Tensor& right) { return apply(*this, left, right); });
   }
   void describe(AttributeVisitor& visitor) const { visitor("equation", a + "," + b + "->" + y); }
 

@@ -3,6 +3,7 @@
 #include "base/dispatch.hpp"
 #include "kernels/gemm.hpp"
 #include "kernels/reduce.hpp"
+#include "ops/bilinear.hpp"
 #include "ops/sum_of.hpp"
 #include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
@@ -15,15 +16,11 @@
 namespace tapegrad {
 
 /// One product for all rows of x, the bias in its epilogue; gradients go straight into their buffers.
-struct Linear : Op<Linear> {
+struct Linear : BilinearOp<Linear> {
   static constexpr std::string_view name = "linear";
   static constexpr std::string_view math =
       R"(Y = X W^\top + b;\quad \bar X = \bar Y W,\ \bar W = \bar Y^\top X,\ \bar b = \sum_r \bar Y_r)";
   static constexpr Names<3> input_names = {"x", "weight", "bias"};
-
-  Keep keep_for(Wants wants) const {
-    return (wants(0) ? Keep::input(1) : Keep::nothing) | (wants(1) ? Keep::input(0) : Keep::nothing);
-  }
 
   Tensor forward(const Tensor& x, const Tensor& weight, const Tensor& bias) const {
     check(x, weight, bias);
@@ -75,9 +72,9 @@ struct Linear : Op<Linear> {
     });
   }
   Tensor jvp(const Saved& s, Tangents dx) const {
-    Tensor dy;  // by matmul, whose zeros are strong where a transform asks for it
-    if (dx[0].defined()) add_to(dy, matmul(dx[0], s.input(1).transpose(0, 1)));
-    if (dx[1].defined()) add_to(dy, matmul(s.input(0), dx[1].transpose(0, 1)));
+    // By matmul, whose zeros are strong where a transform asks for it.
+    Tensor dy =
+        product_rule(s, dx, [](const Tensor& x, const Tensor& weight) { return matmul(x, weight.transpose(0, 1)); });
     if (dx[2].defined()) add_to(dy, expand(dx[2], s.output_shape()));
     return dy;
   }

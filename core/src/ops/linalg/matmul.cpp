@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
-#include <vector>
-
+#include "array/recycled.hpp"
 #include "base/dispatch.hpp"
 #include "kernels/gemm.hpp"
+#include "ops/bilinear.hpp"
 #include "ops/strong_zero.hpp"
 #include "tape/expect.hpp"
 #include "tape/recorder.hpp"
@@ -31,8 +31,8 @@ Shape batch_of(const Shape& shape) {
 
 /// Where each product of a batch starts in the three arrays.
 void batch_offsets(const Shape& batch, const Shape& a, const Shape& b, const Shape& c,
-                   std::vector<kernels::BatchOffset>& offsets) {
-  offsets.clear();
+                   array::RecycledVector<kernels::BatchOffset>& offsets) {
+  offsets.reserve(static_cast<std::size_t>(batch.numel()));
   Shape index = Shape::filled(batch.rank(), 0);
   kernels::BatchOffset at{0, 0, 0};
   for (std::int64_t i = 0, n = batch.numel(); i < n; ++i) {
@@ -52,6 +52,7 @@ void batch_offsets(const Shape& batch, const Shape& a, const Shape& b, const Sha
 
 /// c = a b (or c += a b) for operands of rank >= 2 whose batch axes broadcast to those of c.
 void multiply(const array::Array& a, const array::Array& b, const array::Array& c, bool accumulate) {
+  if (c.shape.numel() == 0) return;
   const int r = c.shape.rank();
   const std::int64_t m = c.shape[r - 2];
   const std::int64_t n = c.shape[r - 1];
@@ -59,7 +60,7 @@ void multiply(const array::Array& a, const array::Array& b, const array::Array& 
   const Shape batch = batch_of(c.shape);
   const Shape a_strides = broadcast_strides(batch_of(a.shape), batch_of(a.strides), batch);
   const Shape b_strides = broadcast_strides(batch_of(b.shape), batch_of(b.strides), batch);
-  thread_local std::vector<kernels::BatchOffset> offsets;
+  array::RecycledVector<kernels::BatchOffset> offsets;
   batch_offsets(batch, a_strides, b_strides, batch_of(c.strides), offsets);
   with_floating(c.dtype, [&](auto zero) {
     using T = decltype(zero);
@@ -71,13 +72,9 @@ void multiply(const array::Array& a, const array::Array& b, const array::Array& 
 }  // namespace
 
 /// Both operands of rank >= 2; the public function gives vectors their second dimension.
-struct MatMul : Op<MatMul> {
+struct MatMul : BilinearOp<MatMul> {
   static constexpr std::string_view name = "matmul";
   static constexpr std::string_view math = R"(Y = A B;\quad \bar A = \bar Y B^\top,\ \bar B = A^\top \bar Y)";
-
-  Keep keep_for(Wants wants) const {
-    return (wants(0) ? Keep::input(1) : Keep::nothing) | (wants(1) ? Keep::input(0) : Keep::nothing);
-  }
 
   Tensor forward(const Tensor& a, const Tensor& b) const {
     Shape shape = broadcast_shapes(name, batch_of(a.shape()), batch_of(b.shape()));
@@ -97,9 +94,7 @@ struct MatMul : Op<MatMul> {
     if (s.wants(1)) put(sink, 1, s.input_shape(1), transposed(array_of(s.input(0))), g);
   }
   Tensor jvp(const Saved& s, Tangents dx) const {
-    if (!dx[1].defined()) return matmul(dx[0], s.input(1));
-    if (!dx[0].defined()) return matmul(s.input(0), dx[1]);
-    return matmul(dx[0], s.input(1)) + matmul(s.input(0), dx[1]);
+    return product_rule(s, dx, [](const Tensor& a, const Tensor& b) { return matmul(a, b); });
   }
 
   static catalogue::Derivation derivation() {

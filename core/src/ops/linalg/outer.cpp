@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "ops/bilinear.hpp"
 #include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
@@ -9,13 +10,9 @@
 
 namespace tapegrad {
 
-struct Outer : Op<Outer> {
+struct Outer : BilinearOp<Outer> {
   static constexpr std::string_view name = "outer";
   static constexpr std::string_view math = R"(Y_{ij} = a_i b_j;\quad \bar a = \bar Y b,\ \bar b = \bar Y^\top a)";
-
-  Keep keep_for(Wants wants) const {
-    return (wants(0) ? Keep::input(1) : Keep::nothing) | (wants(1) ? Keep::input(0) : Keep::nothing);
-  }
 
   Tensor forward(const Tensor& a, const Tensor& b) const {
     if (a.dim() != 1 || b.dim() != 1)
@@ -29,9 +26,7 @@ struct Outer : Op<Outer> {
     return {s.wants(0) ? matmul(dy, s.input(1)) : Tensor(), s.wants(1) ? matmul(s.input(0), dy) : Tensor()};
   }
   Tensor jvp(const Saved& s, Tangents dx) const {
-    if (!dx[1].defined()) return outer(dx[0], s.input(1));
-    if (!dx[0].defined()) return outer(s.input(0), dx[1]);
-    return outer(dx[0], s.input(1)) + outer(s.input(0), dx[1]);
+    return product_rule(s, dx, [](const Tensor& a, const Tensor& b) { return outer(a, b); });
   }
 
   static catalogue::Derivation derivation() {

@@ -71,7 +71,7 @@ struct CrossEntropy : Op<CrossEntropy> {
   }
 
   std::array<Tensor, 3> vjp(const Saved& s, const Tensor& dy) const {
-    return {(reduction == Reduction::none ? unsqueeze(dy, -1) : dy) * slopes(s), Tensor(), Tensor()};
+    return {(reduction == Reduction::none ? unsqueeze(dy, -1) : dy) * slopes(s).of_logits, Tensor(), Tensor()};
   }
   void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
     const array::Array x = contiguous_array(s.input(0));
@@ -93,8 +93,10 @@ struct CrossEntropy : Op<CrossEntropy> {
     sink.add(0, dx);
   }
   Tensor jvp(const Saved& s, Tangents dx) const {
-    const Tensor slope = slopes(s);
-    const Tensor change = where(slope == 0.0, 0.0, slope * dx[0]);  // what is ignored may move by NaN
+    const auto [slope, counts] = slopes(s);
+    // What is ignored, or can never be, may move by NaN. What merely has slope 0 stays: its slope may change.
+    const Tensor takes_part = counts & ~(isinf(s.input(0)) & (slope == 0.0));
+    const Tensor change = where(takes_part, slope * dx[0], 0.0);
     return reduction == Reduction::none ? sum(change, -1) : sum(change);
   }
   void describe(AttributeVisitor& visitor) const {
@@ -235,8 +237,11 @@ struct CrossEntropy : Op<CrossEntropy> {
     return share_of(reduction, reduction == Reduction::mean ? kernels::cross_entropy_total_weight(facts) : 0.0);
   }
 
-  /// d result / d logits, a differentiable function of the logits: share (p sum_c q_c - q).
-  Tensor slopes(const Saved& s) const {
+  struct Slopes {
+    Tensor of_logits;  ///< d result / d logits, a differentiable function of the logits: share (p sum_c q_c - q)
+    Tensor counts;     ///< bool [.., 1]: which rows take part
+  };
+  Slopes slopes(const Saved& s) const {
     const Tensor& x = s.input(0);
     const array::Array logits = contiguous_array(x);
     const array::Array t = contiguous_array(s.input(1));
@@ -270,7 +275,7 @@ struct CrossEntropy : Op<CrossEntropy> {
     });
     // Ignored rows are hidden, so that nothing they hold (NaN, -inf) reaches a gradient; so are rows that are -inf
     // throughout, where there are no probabilities: the loss is inf, with gradient 0.
-    return softmax(x, -1, counts) * mass - mixture;
+    return {softmax(x, -1, counts) * mass - mixture, counts};
   }
 };
 

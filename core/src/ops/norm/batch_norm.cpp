@@ -232,6 +232,7 @@ struct BatchNorm : Op<BatchNorm> {
             .rows = row_count(x.shape),
             .channels = x.shape.back(),
             .valid = valid.as<bool>(),
+            .count = count,
             .zero_padding = zero_padding,
             .gamma = gamma,
             .beta = beta};
@@ -278,10 +279,13 @@ BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& b
   if (options.positions.defined()) {
     Shape leading = x.shape();
     leading.erase(leading.rank() - 1);
-    if (options.positions.dtype() != boolean || options.positions.shape() != leading)
-      throw ShapeError(fmt::format("[{}] expected positions to be bool {} for x {}, got {} {}", op, to_string(leading),
-                                   to_string(x.shape()), to_string(options.positions.dtype()),
-                                   to_string(options.positions.shape())));
+    const auto misfit = [&] {
+      return fmt::format("[{}] expected positions to be bool {} for x {}, got {} {}", op, to_string(leading),
+                         to_string(x.shape()), to_string(options.positions.dtype()),
+                         to_string(options.positions.shape()));
+    };
+    if (options.positions.dtype() != boolean) throw DTypeError(misfit());
+    if (options.positions.shape() != leading) throw ShapeError(misfit());
     const array::Array valid = contiguous_array(options.positions);
     count = std::count(valid.as<bool>(), valid.as<bool>() + leading.numel(), true);
   }

@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <limits>
+
+#include "ops/groups.hpp"
 #include "ops/norm/grouped_norm_op.hpp"
 #include "tapegrad/base/error.hpp"
 
@@ -74,6 +77,11 @@ struct GroupNorm : GroupedNormOp<GroupNorm> {
                group_norm(zeros({2, 5, 3}), 2);
              },
              "[group_norm] the 5 channels of x [2, 5, 3] do not fall into 2 groups"},
+            {"groups of no channels",
+             [] {
+               group_norm(zeros({2, 0, 4}), std::numeric_limits<std::int64_t>::max());
+             },
+             "[group_norm] the 0 channels of x [2, 0, 4] do not fall into 9223372036854775807 groups"},
             {"no groups",
              [] {
                group_norm(zeros({2, 5, 3}), 0);
@@ -107,9 +115,7 @@ Tensor group_norm(const Tensor& x, std::int64_t groups, const Tensor& gamma, con
   constexpr std::string_view op = GroupNorm::name;
   check_channels_first(op, x, gamma, beta, eps);
   if (groups < 1) throw ValueError(fmt::format("[{}] expected at least one group, got {}", op, groups));
-  if (x.size(1) % groups != 0)
-    throw ShapeError(fmt::format("[{}] the {} channels of x {} do not fall into {} groups", op, x.size(1),
-                                 to_string(x.shape()), groups));
+  check_groups(op, x.size(1), "x", x.shape(), groups);
   return apply(GroupNorm(groups, eps, gamma.defined()), x, gamma, beta);
 }
 

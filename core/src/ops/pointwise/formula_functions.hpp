@@ -10,7 +10,10 @@ namespace tapegrad {
 inline Tensor logistic_density(const Tensor& x) { return sigmoid(x) * sigmoid(-x); }
 inline Tensor times_sigmoid(const Tensor& a, const Tensor& x) { return a * sigmoid(x); }
 /// e^(-x^2)
-inline Tensor exp_minus_square(const Tensor& x) { return exp(-square(x)); }
+inline Tensor exp_minus_square(const Tensor& x) {
+  return exp(
+      -square(clamp(x, -100.0, 100.0)));  // beyond, it is 0; so is its slope, where infinity times 0 would be NaN
+}
 /// a Phi(x), Phi the standard normal distribution.
 inline Tensor times_normal_cdf(const Tensor& a, const Tensor& x) {
   return a * (0.5 * erfc(-0.70710678118654752440 * x));

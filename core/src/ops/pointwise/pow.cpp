@@ -15,10 +15,10 @@ struct PowFormula {
   }
   template <class T>
   T slope_a(const T& a, const T& b, const T&) const {
-    // Where b = 0 the slope is 0 whatever a is; with base 1 it comes out so, and its derivative by b stays right
-    // elsewhere.
+    // Where b = 0 the slope is 0 whatever a is; so it comes out with base 1, which stands where 1 / a would be
+    // infinite. Elsewhere a itself keeps the slope's derivative by b right.
     const T one = number_like(1.0, a);
-    return b * pow(select(b == 0.0, select(abs(a) > 1e-37, a, one), a), b - 1.0);
+    return b * pow(select(b == 0.0, select(abs(1.0 / a) < kInfinity, a, one), a), b - 1.0);
   }
   template <class T>
   T slope_b(const T& a, const T& b, const T& y) const {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/dispatch.hpp"
+#include "ops/index/gathered_op.hpp"
 #include "ops/pool/windows.hpp"
 #include "ops/rows.hpp"
 #include "tape/expect.hpp"
@@ -73,11 +74,10 @@ struct MeanPoolOp : Op<Self> {
 
 /// Largest elements of windows. Outputs: values, which carry the gradient, and their positions, which do not.
 template <class Self, class Windows>
-struct MaxPoolOp : Op<Self> {
-  static constexpr Keep keep = Keep::output_at(1);
+struct MaxPoolOp : GatheredOp<Self> {
   Windows windows;
 
-  explicit MaxPoolOp(const Windows& w) : windows(w) {}
+  explicit MaxPoolOp(const Windows& w) : GatheredOp<Self>(-1), windows(w) {}
 
   std::array<Tensor, 2> forward(const Tensor& x) const {
     const array::Array in = contiguous_array(x);
@@ -87,13 +87,8 @@ struct MaxPoolOp : Op<Self> {
       using T = decltype(zero);
       kernels::window_argmax(in.as<T>(), row_count(in.shape), in.shape.back(), each, written<std::int64_t>(positions));
     });
-    return {gather(x, -1, positions), positions};
+    return {gather(x, this->axis, positions), positions};
   }
-  Tensor vjp(const Saved& s, Cotangents dys) const {
-    if (!dys[0].defined()) return {};
-    return scatter_add(zeros(s.input_shape(0), {.dtype = dys[0].dtype()}), -1, s.output(1), dys[0]);
-  }
-  std::array<Tensor, 2> jvp(const Saved& s, const Tensor& dx) const { return {gather(dx, -1, s.output(1)), Tensor()}; }
   void describe(AttributeVisitor& visitor) const { windows.describe(visitor); }
 };
 

@@ -1,0 +1,29 @@
+// Two outputs, {values, indices}, of which the values are gathered from x along one axis at the indices: the values
+// carry the gradient.
+#pragma once
+
+#include <array>
+
+#include "tapegrad/ops/index.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/op.hpp"
+
+namespace tapegrad {
+
+template <class Self>
+struct GatheredOp : Op<Self> {
+  static constexpr Keep keep = Keep::output_at(1);  // the indices
+  int axis;
+
+  explicit GatheredOp(int d) : axis(d) {}
+
+  Tensor vjp(const Saved& s, Cotangents dys) const {
+    if (!dys[0].defined()) return {};
+    return scatter_add(zeros(s.input_shape(0), {.dtype = dys[0].dtype()}), axis, s.output(1), dys[0]);
+  }
+  std::array<Tensor, 2> jvp(const Saved& s, const Tensor& dx) const {
+    return {gather(dx, axis, s.output(1)), Tensor()};
+  }
+};
+
+}  // namespace tapegrad
