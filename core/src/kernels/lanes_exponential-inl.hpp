@@ -323,11 +323,21 @@ struct PowInDouble {
 };
 
 template <class D>
-TAPEGRAD_LANES_FUNCTION Lanes<D> pow_lanes(Lanes<D> x, Lanes<D> y) {
+TAPEGRAD_LANES_FUNCTION Lanes<D> any_power(Lanes<D> x, Lanes<D> y) {
   if constexpr (kIsFloat<D>)
     return in_double(PowInDouble{}, x, y);
   else
     return lane_by_lane(std::pow, x, y);
+}
+
+/// Squares, cubes and their slopes are products, wherever they stand; where nothing else does, that is all.
+template <class D>
+TAPEGRAD_LANES_FUNCTION Lanes<D> pow_lanes(Lanes<D> x, Lanes<D> y) {
+  const auto square = x * x;
+  const auto product = select(y == 1.0, x, select(y == 2.0, square, square * x));
+  const auto is_product = (y == 1.0) | (y == 2.0) | (y == 3.0);
+  if (hn::AllTrue(D(), is_product.m)) return product;
+  return select(is_product, product, any_power(x, y));
 }
 
 }  // namespace tapegrad::HWY_NAMESPACE

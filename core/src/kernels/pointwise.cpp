@@ -307,19 +307,37 @@ void binary_rows(BinaryRow row, std::size_t element_size, std::size_t output_siz
 
 namespace {
 
+/// f(std::integral_constant<int, step>()) for a step of 0 or 1: a loop whose steps are known runs on vectors.
+template <class F>
+void with_step(int step, const F& f) {
+  if (step == 0) {
+    f(std::integral_constant<int, 0>());
+  } else {
+    f(std::integral_constant<int, 1>());
+  }
+}
+
 template <class Bits>
 void choose(const Shape& shape, const Operand& condition, const Operand& a, const Operand& b, Bits* y) {
-  for_each_piece<3>({1, sizeof(Bits), sizeof(Bits)}, shape, {&condition, &a, &b}, 3, 4,
-                    [&](const auto& pieces, std::int64_t begin, std::int64_t n) {
-                      const auto* const c = static_cast<const std::uint8_t*>(pieces[0].data);
-                      const auto* const if_true = static_cast<const Bits*>(pieces[1].data);
-                      const auto* const if_false = static_cast<const Bits*>(pieces[2].data);
-                      const int steps[] = {pieces[0].step, pieces[1].step, pieces[2].step};
-                      for (std::int64_t i = 0; i < n; ++i) {
-                        const Bits chosen = if_true[i * steps[1]], other = if_false[i * steps[2]];
-                        y[begin + i] = c[i * steps[0]] != 0 ? chosen : other;
-                      }
-                    });
+  const auto choose_piece = [y](const auto& pieces, std::int64_t begin, std::int64_t n) {
+    const auto* const c = static_cast<const std::uint8_t*>(pieces[0].data);
+    const auto* const if_true = static_cast<const Bits*>(pieces[1].data);
+    const auto* const if_false = static_cast<const Bits*>(pieces[2].data);
+    Bits* const to = y + begin;
+    with_step(pieces[0].step, [=](auto c_step) {
+      with_step(pieces[1].step, [=](auto true_step) {
+        with_step(pieces[2].step, [=](auto false_step) {
+          for (std::int64_t i = 0; i < n; ++i) {
+            const Bits all_if_true =
+                static_cast<Bits>(-static_cast<Bits>(c[i * c_step] != 0));  // no branch to mispredict
+            to[i] = static_cast<Bits>((if_true[i * true_step] & all_if_true) |
+                                      (if_false[i * false_step] & static_cast<Bits>(~all_if_true)));
+          }
+        });
+      });
+    });
+  };
+  for_each_piece<3>({1, sizeof(Bits), sizeof(Bits)}, shape, {&condition, &a, &b}, 3, 2, choose_piece);
 }
 
 }  // namespace
