@@ -550,47 +550,51 @@ void Sweep::into_leaves() {
   finish();
 }
 
-std::vector<Tensor> Sweep::towards(const std::vector<Tensor>& xs, bool allow_unused) {
-  struct Target {
-    std::uint32_t node;
-    std::uint32_t slot;
-  };
-  constexpr std::uint32_t kUnused = UINT32_MAX;
+Sweep::Target Sweep::target_of(const Tensor& x) const {
+  // A leaf that this tape has not seen is simply unused; anything else that is not on the tape is a mistake.
+  if (x.defined() && x.requires_grad() && tape_.leaves.find(x.impl()->leaf.get()) == LeafMap::kNone)
+    return {Target::kUnused, Target::kUnused};
+  const Node& node = tape_.node_of(x, name_);
+  return {node.position, node.slot + (x.impl()->place.serial == 0 ? 0 : x.impl()->place.output)};
+}
+
+std::vector<Sweep::Target> Sweep::targets_of(const std::vector<Tensor>& xs) {
   std::vector<Target> targets;
-  array::RecycledVector<char>& reaches = room_.reaches;
-  if (reaches.size() < tape_.nodes.size()) reaches.resize(tape_.nodes.size());
-  std::uint32_t lowest = top_ + 1;
-  const auto find = [&](const Tensor& x) {
-    // A leaf that this tape has not seen is simply unused; anything else that is not on the tape is a mistake.
-    if (x.defined() && x.requires_grad() && tape_.leaves.find(x.impl()->leaf.get()) == LeafMap::kNone) {
-      targets.push_back({kUnused, kUnused});
-      return;
-    }
-    const Node& node = tape_.node_of(x, name_);
-    targets.push_back({node.position, node.slot + (x.impl()->place.serial == 0 ? 0 : x.impl()->place.output)});
-    reaches[node.position] = 1;
-    lowest = std::min(lowest, node.position);
-  };
   try {
-    for (const Tensor& x : xs) find(x);
+    for (const Tensor& x : xs) targets.push_back(target_of(x));
   } catch (...) {  // nothing has been swept: the tape stays whole
     give_back();
     finished_ = true;
     throw;
   }
+  return targets;
+}
+
+std::uint32_t Sweep::mark_what_reaches(std::span<const Target> targets) {
+  array::RecycledVector<char>& reaches = room_.reaches;
+  if (reaches.size() < tape_.nodes.size()) reaches.resize(tape_.nodes.size());
+  std::uint32_t lowest = top_ + 1;
+  for (const Target& target : targets) {
+    if (target.node == Target::kUnused) continue;
+    reaches[target.node] = 1;
+    lowest = std::min(lowest, target.node);
+  }
   lowest = std::max(lowest, options_.block.value_or(0));
   for (std::uint32_t i = lowest; i <= top_; ++i)
     for (const Edge& edge : std::span(tape_.nodes[i]->edges, tape_.nodes[i]->edge_count))
       if (edge.tracked() && reaches[edge.node] != 0) reaches[i] = 1;
+  return lowest;
+}
 
-  std::vector<Tensor> gradients(xs.size());
+std::vector<Tensor> Sweep::run_towards(std::span<const Target> targets, std::uint32_t lowest) {
+  std::vector<Tensor> gradients(targets.size());
   // The sweep comes by from the top down; what is unused stands above all nodes.
   std::vector<std::size_t> order(targets.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::sort(order.begin(), order.end(),
             [&](std::size_t a, std::size_t b) { return targets[a].node > targets[b].node; });
   auto next = order.begin();
-  run(lowest, reaches, [&](const Node& node) {
+  run(lowest, room_.reaches, [&](const Node& node) {
     while (next != order.end() && targets[*next].node > node.position) ++next;
     const auto first = next;
     for (; next != order.end() && targets[*next].node == node.position; ++next)
@@ -600,32 +604,38 @@ std::vector<Tensor> Sweep::towards(const std::vector<Tensor>& xs, bool allow_unu
   });
   for (; next != order.end(); ++next)  // below the block
     if (targets[*next].node <= top_) gradients[*next] = cotangents_[targets[*next].slot];
-  // Only what this sweep has filled: one of a few nodes costs nothing for the others that the tape has.
+  return gradients;
+}
+
+void Sweep::empty_room(std::span<const Target> targets, std::uint32_t lowest) {
   const std::size_t first_slot =
       std::min<std::size_t>(lowest_seed_, lowest <= top_ ? tape_.nodes[lowest]->slot : slots());
   const auto at = [](auto& all, std::size_t i) { return all.begin() + static_cast<std::ptrdiff_t>(i); };
   std::fill(at(cotangents_, first_slot), at(cotangents_, slots()), Tensor());
-  std::fill(at(reaches, std::min(lowest, top_)), at(reaches, top_) + 1, char{0});
+  std::fill(at(room_.reaches, std::min(lowest, top_)), at(room_.reaches, top_) + 1, char{0});
   for (const Target& target : targets) {
-    if (target.node == kUnused) continue;
-    reaches[target.node] = 0;
+    if (target.node == Target::kUnused) continue;
+    room_.reaches[target.node] = 0;
     if (target.node <= top_) cotangents_[target.slot] = Tensor();
   }
   room_is_empty_ = !beyond_reach_;
+}
+
+Tensor Sweep::as_result(Tensor gradient) const {
+  if (options_.create_graph || innermost_level(gradient) > 0) return as_own(std::move(gradient));
+  return is_exclusive(gradient) ? std::move(gradient) : wrap(contiguous_copy(array_of(gradient)));
+}
+
+std::vector<Tensor> Sweep::towards(const std::vector<Tensor>& xs, bool allow_unused) {
+  const std::vector<Target> targets = targets_of(xs);
+  const std::uint32_t lowest = mark_what_reaches(targets);
+  std::vector<Tensor> gradients = run_towards(targets, lowest);
+  empty_room(targets, lowest);
   for (std::size_t k = 0; k < xs.size(); ++k) {
-    if (gradients[k].defined()) {
-      // Two results never share elements that a user could change through one of them.
-      if (options_.create_graph || innermost_level(gradients[k]) > 0) {
-        gradients[k] = as_own(std::move(gradients[k]));
-      } else if (!is_exclusive(gradients[k])) {
-        gradients[k] = wrap(contiguous_copy(array_of(gradients[k])));
-      }
-      continue;
-    }
-    if (!allow_unused)
+    if (!gradients[k].defined() && !allow_unused)
       throw TapeError(std::string("[") + name_ + "] the result does not depend on tensor " + std::to_string(k) + " " +
                       to_string(xs[k].shape()) + " (say .allow_unused = true for a zero gradient)");
-    gradients[k] = zeros_like(xs[k]);
+    gradients[k] = gradients[k].defined() ? as_result(std::move(gradients[k])) : zeros_like(xs[k]);
   }
   finish();
   return gradients;

@@ -36,6 +36,12 @@ class Sweep {
  private:
   class Sink;
   using Rule = decltype(OpTable::vjp);
+  /// A tensor whose gradient is asked for.
+  struct Target {
+    static constexpr std::uint32_t kUnused = UINT32_MAX;  // not on the tape
+    std::uint32_t node;
+    std::uint32_t slot;
+  };
 
   void seed(const std::vector<Tensor>& ys, const std::vector<Tensor>& seeds);
   /// Calls at_node(node), then the node's rule, from the top down; with `reaches`, only at the nodes marked in it.
@@ -60,6 +66,17 @@ class Sweep {
   /// Whether what a node's rule reads or adds to has tangents: the rule is differentiated again then.
   bool carries_tangents(const Node& node, Cotangents cotangents) const;
   void apply_hooks(std::uint32_t slot);
+  Target target_of(const Tensor& x) const;
+  std::vector<Target> targets_of(const std::vector<Tensor>& xs);
+  /// Marks the nodes from which a target can be reached, and tells the lowest that is to be swept.
+  std::uint32_t mark_what_reaches(std::span<const Target> targets);
+  /// Sweeps the marked nodes and tells what has come to each target; undefined where nothing has.
+  std::vector<Tensor> run_towards(std::span<const Target> targets, std::uint32_t lowest);
+  /// Empties what this sweep has filled, and no more: one of a few nodes costs nothing for the others that the tape
+  /// has.
+  void empty_room(std::span<const Target> targets, std::uint32_t lowest);
+  /// A gradient as its asker gets it: two never share elements that a user could change through one of them.
+  Tensor as_result(Tensor gradient) const;
   /// Throws where the Tape has been destroyed by what a node's visit has called.
   void expect_not_destroyed() const;
   /// A gradient that has come before as far as this tape knows it: what an earlier generation made it of is gone.
