@@ -152,7 +152,7 @@ std::span<T> elements_of(const char* op, const Tensor& x) {
 }  // namespace
 
 template <Element T>
-std::span<const T> Tensor::data() const {
+std::span<const T> Tensor::data() const& {
   return elements_of<T>("data", *this);
 }
 
@@ -167,7 +167,7 @@ std::span<T> Tensor::mutable_data(const char* writer) {
 #define TAPEGRAD_INSTANTIATE(T)                         \
   template T Tensor::item<T>() const;                   \
   template std::vector<T> Tensor::to_vector<T>() const; \
-  template std::span<const T> Tensor::data<T>() const;  \
+  template std::span<const T> Tensor::data<T>() const&; \
   template std::span<T> Tensor::mutable_data<T>(const char*);
 TAPEGRAD_INSTANTIATE(float)
 TAPEGRAD_INSTANTIATE(double)

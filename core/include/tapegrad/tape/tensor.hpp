@@ -82,10 +82,13 @@ class Tensor {
   template <Element T>
   std::vector<T> to_vector() const;
 
-  /// The elements of a contiguous tensor, to read while a tensor that has them lives: not longer than a temporary's
-  /// expression. Throws DTypeError for another T, ShapeError when not contiguous.
+  /// The elements of a contiguous tensor, to read while a tensor that has them lives: of a temporary they would be
+  /// gone, so give it a name first (or take to_vector()). Throws DTypeError for another T, ShapeError when not
+  /// contiguous.
   template <Element T>
-  std::span<const T> data() const;
+  std::span<const T> data() const&;
+  template <Element T>
+  std::span<const T> data() const&& = delete;
   /// The same, to write; moves the storage's version. `writer` names who writes, for error messages, and must stay
   /// where it is as long as the program runs: a literal. Throws TapeError
   /// for a tensor that requires a gradient (or lies on the tape) while a tape records, and for one with a tangent.
