@@ -150,6 +150,10 @@ BOOST_AUTO_TEST_CASE(the_slope_of_one_side_is_a_subgradient) {
   const auto high = [](Point p) { return 100.0 + 0.1 * std::abs(p[0]) + 0.5 * p[0]; };
   for (const double slope : {0.4, 0.6}) BOOST_TEST((at_kink(high, {slope}, {0.0}) == Verdict::kink), slope);
   for (const double slope : {0.38, 0.62}) BOOST_TEST((at_kink(high, {slope}, {0.0}) == Verdict::wrong), slope);
+  // The smallest steps, where the sides are told from their neighbours, leave rounding 1/500 of a slope.
+  const auto clamped = [](Point p) { return 2.0 * std::exp(1.0) + std::max(p[0], -1.0) * std::exp(p[0]); };
+  BOOST_TEST((at_kink(clamped, {-std::exp(-1.0)}, {-1.0}) == Verdict::kink));
+  BOOST_TEST((at_kink(clamped, {-1.02 * std::exp(-1.0)}, {-1.0}) == Verdict::wrong));
   for (const double scale : {0.1, 10.0}) {
     const auto largest = [&](Point p) { return scale * std::max(p[0], p[1]); };
     BOOST_TEST((at_kink(largest, {scale, 0.0}, {1.5, 1.5}) == Verdict::kink), scale);

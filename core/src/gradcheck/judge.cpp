@@ -40,12 +40,14 @@ Judgement judge(double analytic, const Slope& slope, const Scales& scales) {
       slope.kink && std::abs(slope.above - slope.below) > std::max(scales.rough * scales.block, 2.0 * tolerance);
   // Beside the function's own size rough differences are enough: for what is zero to rounding, and, where they are
   // small, to a tenth.
-  const double size = std::max(scales.natural, 1.0);
+  const double natural = std::max(scales.natural, 1.0);
   const bool zero = std::abs(analytic) <= std::max(scales.floor, scales.nothing);
-  const bool fair = zero ? doubt <= scales.fair * size : doubt <= 1e-6 * size && doubt <= 0.1 * scales.block;
+  const bool fair = zero ? doubt <= scales.fair * natural : doubt <= 1e-6 * natural && doubt <= 0.1 * scales.block;
   if (close && !j.at_kink && (!rough || fair)) return j;
   if (j.at_kink) {
-    const double slack = scales.floor + 1e-3 * std::max(std::abs(slope.below), std::abs(slope.above));
+    const double size = std::max(std::abs(slope.below), std::abs(slope.above));
+    const double known = std::min(slope.sides_error, 1e-2 * std::abs(slope.above - slope.below));
+    const double slack = scales.floor + std::max(1e-3 * size, known);
     j.verdict = lies_between(analytic, slope.below, slope.above, slack) ? Verdict::kink : Verdict::wrong;
   } else {
     j.verdict = rough && std::isfinite(analytic) ? Verdict::unreliable : Verdict::wrong;
