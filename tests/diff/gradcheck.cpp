@@ -107,6 +107,17 @@ struct Ramp : Op<Ramp> {
   }
 };
 
+/// The largest element of each row, of which every one gets `share` of the gradient.
+struct Largest : Op<Largest> {
+  static constexpr std::string_view name = "largest";
+  double share = 1.0;
+  Tensor forward(const Tensor& x) const { return max(x, 1); }
+  Tensor vjp(const Saved& s, const Tensor& dy) const {
+    const Tensor x = s.input(0).detach();
+    return share * where(x == max(x, 1, true), unsqueeze(dy, 1), 0.0);
+  }
+};
+
 struct Logarithm : Op<Logarithm> {
   static constexpr std::string_view name = "logarithm";
   Tensor forward(const Tensor& x) const {
@@ -247,6 +258,30 @@ BOOST_AUTO_TEST_CASE(a_kink_passes_with_a_value_between_the_slopes) {
   const Tensor near = from_vector<double>({1e-4, -1e-4, 1e-5}, {3});
   const GradcheckReport report = tapegrad::gradcheck(ramp(0.0), {near}, kReverseOnly);
   BOOST_TEST((report.verdict() == Verdict::ok), fmt::format("{}", report));
+}
+
+BOOST_AUTO_TEST_CASE(a_tie_that_counts_twice_or_not_at_all_is_wrong) {
+  const Tensor x = from_vector<double>({1.0, 3.0, 3.0, 2.0, 2.0, 2.0}, {2, 3});
+  const auto verdict = [&](double share, std::int64_t budget) {
+    const auto f = [share](const Tensor& a) {
+      Largest op;
+      op.share = share;
+      return apply(op, a);
+    };
+    return tapegrad::gradcheck(f, {x}, {.order = 1, .forward_mode = false, .budget = budget}).verdict();
+  };
+  for (const std::int64_t budget : {4000, 0})
+    for (const double share : {0.0, 0.3, 1.0}) BOOST_TEST((verdict(share, budget) == Verdict::wrong), share);
+  // The maximum's own rule, and rules of several kinks in one output.
+  const auto right = {std::function<Tensor(const Tensor&)>([](const Tensor& a) { return max(a, 1); }),
+                      std::function<Tensor(const Tensor&)>([](const Tensor& a) { return max(a); }),
+                      std::function<Tensor(const Tensor&)>([](const Tensor& a) { return sum(relu(a - 2.0)); }),
+                      std::function<Tensor(const Tensor&)>([](const Tensor& a) { return sum(abs(a - 2.0)); }),
+                      std::function<Tensor(const Tensor&)>([](const Tensor& a) { return sum(clamp(a, 2.0, 3.0)); })};
+  for (const auto& f : right) {
+    const GradcheckReport report = tapegrad::gradcheck(f, x);
+    BOOST_TEST(report.ok(), fmt::format("{}", report));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_kink_of_the_function_is_one_at_order_2_too) {

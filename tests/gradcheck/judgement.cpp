@@ -1,4 +1,7 @@
 // Where the border lies between right, wrong, kink and what differences cannot tell.
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <functional>
@@ -161,6 +164,81 @@ BOOST_AUTO_TEST_CASE(the_slope_of_one_side_is_a_subgradient) {
   }
 }
 
+// Each element is within its own slopes, 0 and 1 of a maximum: moved together they rise by 1.
+BOOST_AUTO_TEST_CASE(what_counts_a_tie_twice_or_not_at_all_is_wrong) {
+  const auto check = [](const std::function<double(Point)>& f, const Numbers& claimed, const Numbers& x) {
+    return check_gradient(
+        f, [&](Point) { return claimed; }, x);
+  };
+  const auto largest = [](Point p) { return *std::max_element(p.begin(), p.end()); };
+  const auto smallest = [](Point p) { return *std::min_element(p.begin(), p.end()); };
+  for (const double height : {0.0, 1.5, -40.0, 1e-5})
+    for (const auto& f : {std::function<double(Point)>(largest), std::function<double(Point)>(smallest)}) {
+      const auto verdict = [&](const Numbers& claimed) {
+        return check(f, claimed, Numbers(claimed.size(), height)).verdict();
+      };
+      for (const Numbers& right :
+           {Numbers{1.0, 0.0}, {0.0, 1.0}, {0.5, 0.5}, {0.3, 0.7}, {0.0, 1.0, 0.0}, {0.25, 0.25, 0.25, 0.25}})
+        BOOST_TEST((verdict(right) == Verdict::kink), fmt::format("{}", fmt::join(right, " ")));
+      for (const Numbers& wrong :
+           {Numbers{1.0, 1.0}, {0.0, 0.0}, {0.3, 0.3}, {1.0, 0.1}, {0.3, 0.3, 0.3}, {1.0, 1.0, 1.0}, {0.0, 0.0, 0.0}})
+        BOOST_TEST((verdict(wrong) == Verdict::wrong), fmt::format("{} at {}", fmt::join(wrong, " "), height));
+    }
+  const auto length = [](Point p) { return std::sqrt(p[0] * p[0] + p[1] * p[1]); };
+  for (const Numbers& right : {Numbers{0.0, 0.0}, {0.6, 0.8}, {-0.8, 0.6}, {0.3, -0.2}})
+    BOOST_TEST((check(length, right, {0.0, 0.0}).verdict() == Verdict::kink), right[0]);
+  for (const Numbers& wrong : {Numbers{0.9, 0.9}, {0.9, -0.9}, {-0.61, 0.81}})
+    BOOST_TEST((check(length, wrong, {0.0, 0.0}).verdict() == Verdict::wrong), wrong[0]);
+  const GradcheckReport report = check(largest, {1.0, 1.0}, {2.0, 2.0});
+  const GradcheckFinding& found = report.findings.front();
+  BOOST_TEST(found.analytic == 2.0);
+  BOOST_TEST(found.numeric == 1.0, boost::test_tools::tolerance(1e-6));
+  BOOST_TEST(found.note.find("2 elements stand on a kink") != std::string::npos, to_string(report));
+  BOOST_TEST(to_string(report).find("elements at a kink together, output 0") != std::string::npos, to_string(report));
+  BOOST_TEST(!found.diagnosis.has_value(), to_string(report));
+}
+
+// Also where kinks of both kinds cancel along a line, so that the function is smooth there.
+BOOST_AUTO_TEST_CASE(customary_derivatives_at_several_kinks_are_not_called_wrong) {
+  const auto verdict = [](const std::function<double(Point)>& f, const Numbers& claimed, const Numbers& x) {
+    return check_gradient(
+               f, [&](Point) { return claimed; }, x)
+        .verdict();
+  };
+  const auto ramps = [](Point p) {
+    double sum = 0.0;
+    for (std::size_t k = 0; k < p.size(); ++k) sum += (k % 2 == 0 ? 1.0 : -0.7) * std::max(p[k], 0.0);
+    return sum + std::sin(p[0]);
+  };
+  for (const std::size_t count : {2U, 3U, 9U, 40U}) {
+    Numbers zeros(count, 0.0);
+    zeros[0] = 1.0;
+    BOOST_TEST((verdict(ramps, zeros, Numbers(count, 0.0)) == Verdict::kink), count);
+  }
+  // max(a, 0) - |b| / 2 is a straight line where both move alike.
+  const auto mixed = [](Point p) { return std::max(p[0], 0.0) - 0.5 * std::abs(p[1]); };
+  BOOST_TEST((verdict(mixed, {0.0, 0.0}, {0.0, 0.0}) == Verdict::kink));
+  BOOST_TEST((verdict(mixed, {1.0, 0.5}, {0.0, 0.0}) == Verdict::kink));
+  const auto difference = [](Point p) { return std::abs(p[0]) - std::abs(p[1]) + 100.0 * p[0] * p[1]; };
+  BOOST_TEST((verdict(difference, {0.0, 0.0}, {0.0, 0.0}) == Verdict::kink));
+  const auto clamped = [](Point p) {
+    double sum = 0.0;
+    for (const double v : p) sum += std::clamp(v, -1.0, 1.0) * std::exp(v);
+    return sum;
+  };
+  for (const double inside : {0.0, 1.0}) {
+    const double e = std::exp(1.0);
+    BOOST_TEST((verdict(clamped, {(1.0 + inside) * e, (1.0 + inside) * e, (inside - 1.0) / e}, {1.0, 1.0, -1.0}) ==
+                Verdict::kink),
+               inside);
+  }
+  // Two maxima of one sum, one of which is counted twice where the other goes without.
+  const auto maxima = [](Point p) { return std::max(p[0], p[1]) + std::max(p[2], p[3]); };
+  BOOST_TEST((verdict(maxima, {1.0, 0.0, 0.5, 0.5}, {2.0, 2.0, 3.0, 3.0}) == Verdict::kink));
+  BOOST_TEST((verdict(maxima, {1.0, 1.0, 0.0, 0.0}, {2.0, 2.0, 3.0, 3.0}) == Verdict::wrong));
+  BOOST_TEST((verdict(maxima, {0.5, 0.5, 0.0, 0.0}, {2.0, 2.0, 3.0, 3.0}) == Verdict::wrong));
+}
+
 // What is said of kinks holds on a height in float32 and beside curvature too.
 BOOST_AUTO_TEST_CASE(a_kink_is_one_in_float32) {
   for (const double height : {0.0, 1.0, 100.0})
@@ -171,6 +249,11 @@ BOOST_AUTO_TEST_CASE(a_kink_is_one_in_float32) {
         BOOST_TEST((verdict(inside) == Verdict::kink), inside << " beside " << curvature << " on " << height);
       BOOST_TEST((verdict(1.5) == Verdict::wrong), "beside " << curvature << " on " << height);
     }
+  const auto largest = [](Point p) { return std::max(p[0], p[1]); };
+  for (const Numbers& right : {Numbers{1.0, 0.0}, {0.5, 0.5}})
+    BOOST_TEST((check_in_float32(largest, right, {1.5, 1.5}).verdict() == Verdict::kink));
+  for (const Numbers& wrong : {Numbers{1.0, 1.0}, {0.0, 0.0}})
+    BOOST_TEST((check_in_float32(largest, wrong, {1.5, 1.5}).verdict() == Verdict::wrong));
 }
 
 // However little of the slope the values tell: they are known to a millionth.

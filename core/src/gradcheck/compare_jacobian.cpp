@@ -3,18 +3,23 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <map>
+#include <optional>
 #include <span>
 #include <utility>
 
 #include "gradcheck/comparison.hpp"
 #include "gradcheck/directions.hpp"
+#include "gradcheck/joint_kinks.hpp"
 #include "gradcheck/judged_line.hpp"
 #include "gradcheck/ranking.hpp"
 
 namespace tapegrad::checker {
 namespace {
 
-constexpr int kSecondLooks = 16;  // thorough ones, at a part that is already known to be wrong
+constexpr int kSecondLooks = 16;              // thorough ones, at a part that is already known to be wrong
+constexpr std::int64_t kJointCalls = 20'000;  // at most, at a part's kinks
 
 /// Whether a value that passes is far from one that was measured well.
 bool is_hidden(double analytic, const Slope& slope) {
@@ -54,13 +59,14 @@ class BlockComparison {
   /// Files a finding and the block by differences.
   void run() {
     for (std::size_t j = 0; j < part_.values.size(); ++j) compare_column(j);
+    const bool by_element = ranking_.verdict() == Verdict::wrong;
+    if (!by_element) compare_joint_kinks();
     ranking_.file(finding_);
     c_.judge_vacuity(finding_, i_, evidence_);
     c_.note_what_was_left_out(finding_);
     note_doubt(finding_, part_.single);
     Matrix numeric = transposed(numeric_);
-    if (finding_.verdict == Verdict::wrong)
-      finding_.diagnosis = c_.diagnose_part(i_, numeric, std::sqrt(squared_error_));
+    if (by_element) finding_.diagnosis = c_.diagnose_part(i_, numeric, std::sqrt(squared_error_));
     c_.numeric.push_back(std::move(numeric));
     c_.report.findings.push_back(std::move(finding_));
   }
@@ -103,6 +109,8 @@ class BlockComparison {
       const bool may_look_again = ranking_.verdict() != Verdict::wrong || second_looks_ < kSecondLooks;
       Judgement judgement = judged.judge(o, analytic, scales_of, slack, may_look_again);
       if (judged.thorough() && !thorough_before) ++second_looks_;
+      if (judgement.verdict == Verdict::kink)
+        bends_[o].push_back({j, analytic, judged.slope(o).below, judged.slope(o).above});
       if (judgement.verdict != Verdict::ok) consider_kinks(judgement, j);
       file_element(judged, o, j, judgement);
     }
@@ -115,6 +123,32 @@ class BlockComparison {
     if (judgement.verdict != Verdict::out_of_domain || jumps == c_.jumps.end() || !jumps->second.contains(j)) return;
     finding_.note = "the gradient jumps at a kink and has no slope there";
     judgement = {Verdict::kink, judgement.tolerance, 0.0, true};
+  }
+
+  /// Each element's derivative fits its own slopes: whether those at one output's kinks are a derivative together.
+  void compare_joint_kinks() {
+    const std::int64_t last_call = c_.report.calls + std::min(c_.options.budget, kJointCalls);
+    for (const auto& [o, bends] : bends_) {
+      if (bends.size() < 2) continue;
+      const double slack = c_.rounding.slack_at(o) / size_;
+      const JointKink kink{i_, o, bends, magnitude_[o], c_.rounding.floor(i_, scale_) + slack, last_call};
+      if (const std::optional<JointMove> move = refuted_together(c_, kink)) file_move(o, bends.size(), *move);
+    }
+  }
+
+  void file_move(std::size_t o, std::size_t elements, const JointMove& move) {
+    const double excess = std::abs(move.analytic - move.numeric) / move.tolerance;
+    const auto output = static_cast<std::int64_t>(o);
+    if (!ranking_.add({Verdict::wrong, {}, output, move.analytic, move.numeric, move.tolerance}, excess)) return;
+    finding_.slope_below = finding_.slope_above = 0.0;
+    finding_.rate = std::numeric_limits<double>::quiet_NaN();
+    finding_.sweep.clear();
+    finding_.step = move.step;
+    finding_.note = fmt::format(
+        "{} elements stand on a kink of this output, and each derivative fits the slopes on its own two sides; but "
+        "where {} of them move together the function has no such slope, as when a tie counts more than once, or not at "
+        "all",
+        elements, move.elements);
   }
 
   void file_element(const JudgedLine& judged, std::size_t o, std::size_t j, const Judgement& judgement) {
@@ -158,6 +192,7 @@ class BlockComparison {
   double squared_error_ = 0.0;  // of `numeric_`
   Evidence evidence_;
   int second_looks_ = 0;
+  std::map<std::size_t, std::vector<Bend>> bends_;  // by output
 };
 
 /// What the rows of a part's Jacobian add up to with weights u, and their magnitudes.

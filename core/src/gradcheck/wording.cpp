@@ -10,7 +10,8 @@ namespace tapegrad::checker {
 
 std::string element_text(const GradcheckFinding& finding, const std::vector<std::int64_t>& index, std::int64_t output) {
   if (finding.mode == "call" || (finding.input >= 0 && finding.worst.empty())) return "";
-  if (finding.mode == "forward" || (index.empty() && output < 0)) return "direction";
+  const bool of_an_element = output >= 0 && index.size() == finding.shape.size();
+  if (finding.mode == "forward" || (index.empty() && !of_an_element)) return "direction";
   return fmt::format("[{}]", fmt::join(index, ", "));
 }
 
@@ -29,7 +30,8 @@ std::string reproduction(const GradcheckReport& report, const GradcheckFinding& 
   text += fmt::format(", input '{}'", finding.input_name);
   const std::string element = element_text(finding, finding.index, finding.output);
   if (element == "direction")
-    text += ", along a random direction";
+    text += finding.mode == "reverse" && finding.output >= 0 ? ", elements at a kink together"
+                                                             : ", along a random direction";
   else if (!element.empty())
     text += fmt::format(", index {}", element);
   if (finding.output >= 0) text += fmt::format(", output {}", finding.output);

@@ -52,7 +52,7 @@ struct TaylorPoint {
 /// One element of the Jacobian, or its product with a direction.
 struct GradcheckElement {
   Verdict verdict = Verdict::ok;
-  std::vector<std::int64_t> index = {};  ///< of the input's element; empty for a random direction
+  std::vector<std::int64_t> index = {};  ///< of the input's element; empty for a direction
   std::int64_t output = -1;              ///< element of the outputs, counted through; -1 for a random combination
   double analytic = 0.0;
   double numeric = 0.0;
@@ -69,7 +69,7 @@ struct GradcheckFinding {
   int order = 1;
   std::string_view mode = "reverse";     ///< "reverse", "forward" or "call"
   int input = -1;                        ///< at order 2 the cotangents follow the inputs
-  std::vector<std::int64_t> index = {};  ///< of the input's element; empty for a random direction
+  std::vector<std::int64_t> index = {};  ///< of the input's element; empty for a direction
   std::int64_t output = -1;              ///< element of the outputs, counted through; -1 for a random combination
   double analytic = 0.0;
   double numeric = 0.0;                         ///< in forward mode: what reverse mode says
