@@ -36,8 +36,8 @@ struct RowNormalisation {
   std::size_t rows, columns;
   double eps = 1e-5;
   double backward_eps = 1e-5;
-  bool mean_detached = false, variance_detached = false;
-  bool eps_on_deviation = false;  // in the Jacobian only
+  double mean_term = 1.0, variance_term = 1.0;  // in the Jacobian: 0 where the statistic is treated as constant
+  bool eps_on_deviation = false;                // in the Jacobian only
 
   Numbers operator()(Point x) const {
     Numbers y(x.size());
@@ -59,8 +59,8 @@ struct RowNormalisation {
         for (std::size_t b = 0; b < columns; ++b) {
           const double xa = (x[r * columns + a] - mean) * inverse;
           const double xb = (x[r * columns + b] - mean) * inverse;
-          j(r * columns + a, r * columns + b) = inverse * ((a == b ? 1.0 : 0.0) - (mean_detached ? 0.0 : 1.0 / n) -
-                                                           (variance_detached ? 0.0 : xa * xb / n));
+          j(r * columns + a, r * columns + b) =
+              inverse * ((a == b ? 1.0 : 0.0) - mean_term / n - variance_term * xa * xb / n);
         }
       }
     }

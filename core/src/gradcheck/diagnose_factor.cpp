@@ -61,11 +61,6 @@ bool are_in_proportion(const Values& a, const Values& b) {
   return product * product > (1.0 - 1e-9) * dot(a, a) * dot(b, b) && dot(a, a) > 0.0;
 }
 
-std::size_t count_clear(const Matrix& m, double negligible) {
-  return static_cast<std::size_t>(
-      std::count_if(m.values.begin(), m.values.end(), [&](double v) { return std::abs(v) > negligible; }));
-}
-
 /// The elements of `values`, of shape `from`, for each element of shape `to`; empty when the shapes do not broadcast or
 /// all are equal.
 Values broadcast(const Values& values, const Extents& from, const Extents& to) {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <optional>
 
 #include "gradcheck/block.hpp"
@@ -37,16 +39,23 @@ class Residual {
   double noise_ = 0.0;  // what an element of the numeric block may be of error alone
 };
 
+/// How many elements are not negligible.
+inline std::size_t count_clear(const Matrix& m, double negligible) {
+  return static_cast<std::size_t>(
+      std::count_if(m.values.begin(), m.values.end(), [&](double v) { return std::abs(v) > negligible; }));
+}
+
 using Diagnosis = std::optional<GradcheckDiagnosis>;
 
-Diagnosis single_precision(const Block& block, const Residual& residual);     // computed in float32
-Diagnosis constant_factor(const Block& block, const Residual& residual);      // and no gradient at all
-Diagnosis displaced_elements(const Block& block, const Residual& residual);   // transposed, shifted, along another axis
-Diagnosis missing_elements(const Block& block, const Residual& residual);     // sums, accumulation, masks
-Diagnosis missing_branch(const Block& block, const Residual& residual);       // one use of an input that has several
-Diagnosis factor_of_input(const Block& block, const Residual& residual);      // gamma
-Diagnosis detached_statistics(const Block& block, const Residual& residual);  // mean, variance
-Diagnosis misplaced_epsilon(const Block& block, const Residual& residual);    // in a normalisation
-Diagnosis other_point(const Block& block, const Residual& residual);          // a stale value
+Diagnosis single_precision(const Block& block, const Residual& residual);    // computed in float32
+Diagnosis constant_factor(const Block& block, const Residual& residual);     // and no gradient at all
+Diagnosis displaced_elements(const Block& block, const Residual& residual);  // transposed, shifted, along another axis
+Diagnosis missing_elements(const Block& block, const Residual& residual);    // sums, accumulation, masks
+Diagnosis missing_branch(const Block& block, const Residual& residual);      // one use of an input that has several
+Diagnosis factor_of_input(const Block& block, const Residual& residual);     // gamma
+Diagnosis correction_terms(const Block& block, const Residual& residual);    // of mean and variance, by a known factor
+Diagnosis misplaced_epsilon(const Block& block, const Residual& residual);   // in a normalisation
+Diagnosis correction_by_any_factor(const Block& block, const Residual& residual);
+Diagnosis other_point(const Block& block, const Residual& residual);  // a stale value
 
 }  // namespace tapegrad::checker

@@ -43,6 +43,7 @@ std::string_view to_string(GradcheckMistake mistake) {
     case GradcheckMistake::ignored_mask: return "ignored mask";
     case GradcheckMistake::stale_value: return "stale value";
     case GradcheckMistake::detached_statistics: return "detached statistics";
+    case GradcheckMistake::correction_factor: return "factor of a correction term";
     case GradcheckMistake::misplaced_epsilon: return "misplaced epsilon";
     case GradcheckMistake::single_precision: return "single precision";
     case GradcheckMistake::not_linear: return "not linear in the cotangent";

@@ -29,6 +29,7 @@ enum class GradcheckMistake : unsigned char {
   ignored_mask,          ///< a gradient where the function does not depend on the input
   stale_value,           ///< the derivative at another point
   detached_statistics,   ///< mean or variance treated as constants
+  correction_factor,     ///< the terms of mean or variance by another factor
   misplaced_epsilon,     ///< another eps than the function's, or at another place
   single_precision,      ///< computed in float32
   not_linear             ///< the gradient that comes in (dy) is ignored, or more than a factor
