@@ -538,6 +538,53 @@ BOOST_AUTO_TEST_CASE(what_is_constant_has_no_statistics) {
   BOOST_TEST(to_string(level).find("mean") == std::string::npos, to_string(level));
 }
 
+namespace {
+
+/// The rows of x, each less the logarithm of the sum of its exponentials.
+Numbers log_softmax_of_rows(Point x, std::size_t columns) {
+  Numbers y(x.begin(), x.end());
+  for (std::size_t begin = 0; begin < x.size(); begin += columns) {
+    double sum = 0.0;
+    for (std::size_t c = 0; c < columns; ++c) sum += std::exp(x[begin + c]);
+    for (std::size_t c = 0; c < columns; ++c) y[begin + c] -= std::log(sum);
+  }
+  return y;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_sum_over_an_axis_too_many_is_told) {
+  const GradcheckOptions options{.input_names = {"x"}, .input_shapes = {{3, 4}}, .output_shape = {3, 4}};
+  const auto f = [](Point x) { return log_softmax_of_rows(x, 4); };
+  const auto rule = [&](bool whole_batch) {
+    return [&, whole_batch](Point x, Point dy) {
+      const Numbers y = f(x);
+      Numbers dx(dy.begin(), dy.end());
+      for (std::size_t k = 0; k < 12; ++k)
+        for (std::size_t l = 0; l < 12; ++l)
+          if (whole_batch || k / 4 == l / 4) dx[k] -= std::exp(y[k]) * dy[l];
+      return dx;
+    };
+  };
+  const Numbers x = normal(12, 16);
+  BOOST_TEST(check_pullback(f, rule(false), x, options).ok());
+  expect(check_pullback(f, rule(true), x, options), GradcheckMistake::wrong_axis, "the rule reduces over axis 0 too");
+  // Means of rows whose rule goes over all elements: couplings of another shape are no mask.
+  const auto means = [](Point p) {
+    Numbers y(3, 0.0);
+    for (std::size_t k = 0; k < 12; ++k) y[k / 4] += std::sin(p[k]) / 4.0;
+    return y;
+  };
+  const auto over_all = [](Point p, Point dy) {
+    Numbers dx;
+    for (const double v : p) dx.push_back((dy[0] + dy[1] + dy[2]) * std::cos(v) / 4.0);
+    return dx;
+  };
+  const auto report = check_pullback(means, over_all, x, {.input_shapes = {{3, 4}}});
+  BOOST_TEST((report.verdict() == Verdict::wrong));
+  BOOST_TEST(!report.findings.front().diagnosis.has_value(), to_string(report));
+}
+
 BOOST_AUTO_TEST_CASE(a_misplaced_epsilon_is_told) {
   const GradcheckOptions options{.input_names = {"x"}, .input_shapes = {{4, 6}}, .output_shape = {4, 6}};
   const Numbers x = normal(24, 10);

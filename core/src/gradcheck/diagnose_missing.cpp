@@ -1,7 +1,9 @@
 // Terms that are missing, or there where they should not be: each element of the Jacobian is right, or zero on one
 // side.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -86,16 +88,72 @@ Diagnosis overwritten(const Block& block, const Pattern& p) {
       0.0};
 }
 
-Diagnosis masked(const Block& block, const Pattern& p) {
-  constexpr std::size_t kFew = 2;
+/// The axes along which two elements of a shape differ.
+std::set<std::size_t> axes_between(const Extents& shape, std::size_t a, std::size_t b) {
+  const Extents p = unravel(static_cast<std::int64_t>(a), shape);
+  const Extents q = unravel(static_cast<std::int64_t>(b), shape);
+  std::set<std::size_t> axes;
+  for (std::size_t d = 0; d < shape.size(); ++d)
+    if (p[d] != q[d]) axes.insert(d);
+  return axes;
+}
+
+bool is_shaped_alike(const Block& block) { return block.single_output && block.output_shape == block.input_shape; }
+
+/// All axes along which the function couples different elements.
+std::set<std::size_t> coupled_axes(const Block& block, double negligible) {
   const Matrix& n = block.numeric;
-  if (p.dropped.empty() && p.extra.size() >= kFew && count_if_kept(p.kept_in_column) > 0)
+  std::set<std::size_t> axes;
+  for (std::size_t r = 0; r < n.rows; ++r)
+    for (std::size_t c = 0; c < n.columns; ++c)
+      if (r != c && std::abs(n(r, c)) > negligible) axes.merge(axes_between(block.input_shape, r, c));
+  return axes;
+}
+
+/// Whether a place where the function has no derivative may be one that a mask covers: an element or an output that
+/// takes no part at all, or elements along axes that the function couples others along.
+bool may_be_masked(const Block& block, const Pattern& p, const std::set<std::size_t>& coupled, std::size_t r,
+                   std::size_t c) {
+  if (p.kept_in_row[r] == 0 || p.kept_in_column[c] == 0) return true;
+  if (!is_shaped_alike(block)) return false;
+  const std::set<std::size_t> axes = axes_between(block.input_shape, r, c);
+  return std::includes(coupled.begin(), coupled.end(), axes.begin(), axes.end());
+}
+
+/// Terms where the function has none, all else being equal: by a mask that is ignored, or a sum over an axis too many.
+Diagnosis added_elements(const Block& block, const Residual& residual, const Pattern& p) {
+  constexpr std::size_t kFew = 2;
+  if (!p.dropped.empty() || p.extra.size() < kFew || count_if_kept(p.kept_in_column) == 0) return std::nullopt;
+  std::set<std::size_t> coupled;
+  if (is_shaped_alike(block)) coupled = coupled_axes(block, residual.negligible());
+  if (std::all_of(p.extra.begin(), p.extra.end(),
+                  [&](const auto& place) { return may_be_masked(block, p, coupled, place.first, place.second); }))
     return GradcheckDiagnosis{
         GradcheckMistake::ignored_mask,
         fmt::format("analytic has a gradient in {} of {} places where the function does not depend "
                     "on the input, and agrees everywhere else: a mask is ignored",
-                    p.extra.size(), n.values.size()),
+                    p.extra.size(), block.numeric.values.size()),
         0.0};
+  if (!is_shaped_alike(block)) return std::nullopt;
+  std::set<std::size_t> more;
+  for (const auto& [r, c] : p.extra) {
+    std::set<std::size_t> axes = axes_between(block.input_shape, r, c);
+    std::erase_if(axes, [&](std::size_t d) { return coupled.contains(d); });
+    if (axes.empty()) return std::nullopt;
+    more.merge(axes);
+  }
+  return GradcheckDiagnosis{
+      GradcheckMistake::wrong_axis,
+      fmt::format("analytic has a gradient in {} places between elements that differ along {} {}, where the function "
+                  "couples none, and agrees everywhere else: the rule reduces over {} {} too",
+                  p.extra.size(), more.size() == 1 ? "axis" : "axes", fmt::join(more, ", "),
+                  more.size() == 1 ? "axis" : "axes", fmt::join(more, ", ")),
+      0.0};
+}
+
+Diagnosis masked(const Block& block, const Pattern& p) {
+  constexpr std::size_t kFew = 2;
+  const Matrix& n = block.numeric;
   if (p.extra.empty() && p.dropped.size() >= kFew && count_if_kept(p.kept_in_column) > 0) {
     // Whole elements of the input, or whole outputs, go without gradient.
     const bool columns = std::all_of(p.dropped.begin(), p.dropped.end(),
@@ -158,6 +216,7 @@ Diagnosis missing_elements(const Block& block, const Residual& residual) {
     if (Diagnosis found = slice_for_sum(block, *p)) return found;
     if (Diagnosis found = overwritten(block, *p)) return found;
   }
+  if (Diagnosis found = added_elements(block, residual, *p)) return found;
   return masked(block, *p);
 }
 

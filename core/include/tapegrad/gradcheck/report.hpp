@@ -22,7 +22,7 @@ enum class GradcheckMistake : unsigned char {
   missing_factor,        ///< the values of an input (gamma) are missing, or there once too often
   no_gradient,           ///< zero where the function depends on the input
   transposed,            ///< two axes of the input or the output exchanged
-  wrong_axis,            ///< the terms run along another axis
+  wrong_axis,            ///< the terms run along another axis, or one more
   shifted,               ///< elements reversed, moved along or repeated from another place
   missing_sum,           ///< one slice in place of the sum over a broadcast axis
   missing_accumulation,  ///< `=` where an input that is used more than once needs `+=`
