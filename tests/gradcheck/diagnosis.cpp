@@ -585,6 +585,22 @@ BOOST_AUTO_TEST_CASE(a_sum_over_an_axis_too_many_is_told) {
   BOOST_TEST(!report.findings.front().diagnosis.has_value(), to_string(report));
 }
 
+BOOST_AUTO_TEST_CASE(a_diagonal_alone_is_told) {
+  const auto f = [](Point x) {
+    Numbers y = log_softmax_of_rows(x, 4);
+    for (double& v : y) v = std::exp(v);
+    return y;
+  };
+  const auto diagonal = [&](Point x, Point dy) {
+    Numbers dx = f(x);
+    for (std::size_t k = 0; k < dx.size(); ++k) dx[k] *= (1.0 - dx[k]) * dy[k];
+    return dx;
+  };
+  for (const std::size_t count : {4U, 12U})
+    expect(check_pullback(f, diagonal, normal(count, 17)), GradcheckMistake::missing_coupling,
+           "only the diagonal of the Jacobian is there");
+}
+
 BOOST_AUTO_TEST_CASE(a_misplaced_epsilon_is_told) {
   const GradcheckOptions options{.input_names = {"x"}, .input_shapes = {{4, 6}}, .output_shape = {4, 6}};
   const Numbers x = normal(24, 10);

@@ -48,6 +48,22 @@ std::size_t count_if_kept(const std::vector<std::size_t>& kept) {
   return static_cast<std::size_t>(std::count_if(kept.begin(), kept.end(), [](std::size_t k) { return k > 0; }));
 }
 
+/// Each element of the input with its own output alone.
+Diagnosis only_diagonal(const Block& block, const Residual& residual, const Pattern& p) {
+  constexpr std::size_t kFew = 3;
+  const Matrix& a = block.analytic;
+  if (a.rows != a.columns || p.dropped.size() < a.rows || count_if_kept(p.kept_in_row) < kFew) return std::nullopt;
+  for (std::size_t r = 0; r < a.rows; ++r)
+    for (std::size_t c = 0; c < a.columns; ++c)
+      if (r != c && std::abs(a(r, c)) > residual.negligible()) return std::nullopt;
+  return GradcheckDiagnosis{
+      GradcheckMistake::missing_coupling,
+      fmt::format("analytic = numeric on the diagonal and zero in {} places beside it: only the diagonal of the "
+                  "Jacobian is there, the terms between elements are missing",
+                  p.dropped.size()),
+      0.0};
+}
+
 /// Gradients of one slice of the outputs, along an axis that the input is broadcast over.
 Diagnosis slice_for_sum(const Block& block, const Pattern& p) {
   if (!block.single_output) return std::nullopt;
@@ -213,6 +229,7 @@ Diagnosis missing_elements(const Block& block, const Residual& residual) {
   const std::optional<Pattern> p = pattern_of(block, residual);
   if (!p) return std::nullopt;
   if (p->extra.empty() && !p->dropped.empty()) {
+    if (Diagnosis found = only_diagonal(block, residual, *p)) return found;
     if (Diagnosis found = slice_for_sum(block, *p)) return found;
     if (Diagnosis found = overwritten(block, *p)) return found;
   }

@@ -40,6 +40,7 @@ std::string_view to_string(GradcheckMistake mistake) {
     case GradcheckMistake::shifted: return "shifted";
     case GradcheckMistake::missing_sum: return "missing sum over a broadcast axis";
     case GradcheckMistake::missing_accumulation: return "missing accumulation";
+    case GradcheckMistake::missing_coupling: return "missing coupling";
     case GradcheckMistake::ignored_mask: return "ignored mask";
     case GradcheckMistake::stale_value: return "stale value";
     case GradcheckMistake::detached_statistics: return "detached statistics";

@@ -26,6 +26,7 @@ enum class GradcheckMistake : unsigned char {
   shifted,               ///< elements reversed, moved along or repeated from another place
   missing_sum,           ///< one slice in place of the sum over a broadcast axis
   missing_accumulation,  ///< `=` where an input that is used more than once needs `+=`
+  missing_coupling,      ///< each element by itself, without the terms between them
   ignored_mask,          ///< a gradient where the function does not depend on the input
   stale_value,           ///< the derivative at another point
   detached_statistics,   ///< mean or variance treated as constants
