@@ -538,6 +538,37 @@ BOOST_AUTO_TEST_CASE(what_is_constant_has_no_statistics) {
   BOOST_TEST(to_string(level).find("mean") == std::string::npos, to_string(level));
 }
 
+BOOST_AUTO_TEST_CASE(a_term_too_many_is_not_called_missing) {
+  const Numbers x = normal(5, 6);
+  const auto sum_of_sines = [](Point p) {
+    double sum = 0.0;
+    for (const double v : p) sum += std::sin(v);
+    return sum;
+  };
+  const auto decayed = [](Point p) {
+    Numbers g;
+    for (const double v : p) g.push_back(std::cos(v) + 0.01 * v);
+    return g;
+  };
+  expect(check_gradient(sum_of_sines, decayed, x), GradcheckMistake::extra_term,
+         "analytic has the gradient of 0.005 |x|^2 (weight decay) too much");
+  const auto coupled = [](Point p) {
+    Numbers y;
+    for (std::size_t k = 0; k < p.size(); ++k) y.push_back(std::sin(p[k] * p[(k + 1) % p.size()]));
+    return y;
+  };
+  const auto with_skip = [](Point p) {
+    Jacobian j{p.size(), p.size()};
+    for (std::size_t k = 0; k < p.size(); ++k) {
+      const std::size_t next = (k + 1) % p.size();
+      j(k, k) += std::cos(p[k] * p[next]) * p[next] + 1.0;
+      j(k, next) += std::cos(p[k] * p[next]) * p[k];
+    }
+    return j.values;
+  };
+  expect(check_jacobian(coupled, with_skip, x), GradcheckMistake::extra_term, "analytic has 1 × identity too much");
+}
+
 namespace {
 
 /// The rows of x, each less the logarithm of the sum of its exponentials.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <set>
 
 #include "gradcheck/diagnosis.hpp"
@@ -208,19 +209,22 @@ double left_by(const Residual& residual, const Matrix& predicted) {
   return std::sqrt(squares) / residual.norm();
 }
 
-Diagnosis branch(const Residual& residual, const Matrix& missing, const std::string& text) {
+Diagnosis branch(const Residual& residual, const Matrix& missing, const std::string& text,
+                 GradcheckMistake mistake = GradcheckMistake::missing_accumulation) {
   const double left = left_by(residual, missing);
   if (left > residual.allowed()) return std::nullopt;
-  return GradcheckDiagnosis{GradcheckMistake::missing_accumulation,
-                            fmt::format("{} ({:.1e} of the error unexplained)", text, left), left};
+  return GradcheckDiagnosis{mistake, fmt::format("{} ({:.1e} of the error unexplained)", text, left), left};
 }
 
-/// The multiple of `basis` that is nearest to numeric - analytic.
-Matrix fitted(const Residual& residual, Matrix basis, double& factor) {
+/// numeric - analytic as a multiple of `basis`: missing, or there too much. Both texts are given the factor's size.
+Diagnosis multiple(const Residual& residual, Matrix basis, const std::function<std::string(double)>& missing,
+                   const std::function<std::string(double)>& too_much) {
   const double squares = dot(basis.values, basis.values);
-  factor = squares > 0.0 ? -dot(residual.matrix().values, basis.values) / squares : 0.0;
+  if (!(squares > 0.0)) return std::nullopt;
+  const double factor = -dot(residual.matrix().values, basis.values) / squares;
   for (double& v : basis.values) v *= factor;
-  return basis;
+  if (factor > 0.0) return branch(residual, basis, missing(factor));
+  return branch(residual, basis, too_much(-factor), GradcheckMistake::extra_term);
 }
 
 }  // namespace
@@ -242,7 +246,6 @@ Diagnosis missing_branch(const Block& block, const Residual& residual) {
   const Values& x = block.inputs[block.input].values;
   constexpr std::size_t kFew = 3;
   if (a.columns < kFew) return std::nullopt;
-  double factor = 0.0;
   if (a.rows == a.columns && block.single_output) {
     Matrix identity(a.rows, a.columns);
     Matrix quotient(a.rows, a.columns);
@@ -252,13 +255,19 @@ Diagnosis missing_branch(const Block& block, const Residual& residual) {
       divides = divides && x[k] != 0.0;
       if (divides) quotient(k, k) = block.outputs[k] / x[k];
     }
-    const Matrix skip = fitted(residual, identity, factor);
-    if (Diagnosis found =
-            branch(residual, skip,
-                   fmt::format("numeric - analytic = {:.4g} × identity: the path that carries the input past "
-                               "the rest (a residual connection) is not accumulated (+=)",
-                               factor)))
-      return found;
+    const auto missing = [](double factor) {
+      return fmt::format(
+          "numeric - analytic = {:.4g} × identity: the path that carries the input past the rest (a "
+          "residual connection) is not accumulated (+=)",
+          factor);
+    };
+    const auto too_much = [](double factor) {
+      return fmt::format(
+          "analytic has {:.4g} × identity too much: as of a path that carries the input past the rest (a residual "
+          "connection), and that the function does not have, or subtracts",
+          factor);
+    };
+    if (Diagnosis found = multiple(residual, identity, missing, too_much)) return found;
     if (divides)
       if (Diagnosis found =
               branch(residual, quotient,
@@ -281,13 +290,17 @@ Diagnosis missing_branch(const Block& block, const Residual& residual) {
   if (a.rows == 1) {
     Matrix decay(1, a.columns);
     decay.values = x;
-    const Matrix missing = fitted(residual, decay, factor);
-    if (Diagnosis found =
-            branch(residual, missing,
-                   fmt::format("numeric - analytic = {:.4g} × input: the gradient of {:.4g} |x|^2 (weight "
-                               "decay) is missing",
-                               factor, 0.5 * factor)))
-      return found;
+    const auto missing = [](double factor) {
+      return fmt::format("numeric - analytic = {:.4g} × input: the gradient of {:.4g} |x|^2 (weight decay) is missing",
+                         factor, 0.5 * factor);
+    };
+    const auto too_much = [](double factor) {
+      return fmt::format(
+          "analytic - numeric = {:.4g} × input: analytic has the gradient of {:.4g} |x|^2 (weight decay) "
+          "too much",
+          factor, 0.5 * factor);
+    };
+    if (Diagnosis found = multiple(residual, decay, missing, too_much)) return found;
   }
   return std::nullopt;
 }

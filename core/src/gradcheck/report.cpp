@@ -41,6 +41,7 @@ std::string_view to_string(GradcheckMistake mistake) {
     case GradcheckMistake::missing_sum: return "missing sum over a broadcast axis";
     case GradcheckMistake::missing_accumulation: return "missing accumulation";
     case GradcheckMistake::missing_coupling: return "missing coupling";
+    case GradcheckMistake::extra_term: return "extra term";
     case GradcheckMistake::ignored_mask: return "ignored mask";
     case GradcheckMistake::stale_value: return "stale value";
     case GradcheckMistake::detached_statistics: return "detached statistics";

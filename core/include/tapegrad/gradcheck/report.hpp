@@ -27,6 +27,7 @@ enum class GradcheckMistake : unsigned char {
   missing_sum,           ///< one slice in place of the sum over a broadcast axis
   missing_accumulation,  ///< `=` where an input that is used more than once needs `+=`
   missing_coupling,      ///< each element by itself, without the terms between them
+  extra_term,            ///< a term that the function does not have, or once more than it has it
   ignored_mask,          ///< a gradient where the function does not depend on the input
   stale_value,           ///< the derivative at another point
   detached_statistics,   ///< mean or variance treated as constants
