@@ -538,6 +538,20 @@ BOOST_AUTO_TEST_CASE(what_is_constant_has_no_statistics) {
   BOOST_TEST(to_string(level).find("mean") == std::string::npos, to_string(level));
 }
 
+BOOST_AUTO_TEST_CASE(two_elements_are_too_few_for_a_place) {
+  const auto f = [](Point p) { return std::sin(p[0]) + 2.0 * p[1]; };
+  for (const bool swapped : {false, true}) {
+    const auto report = check_gradient(
+        f,
+        [&](Point p) {
+          return Numbers{2.0, swapped ? std::cos(p[0]) : 2.0};
+        },
+        Numbers{0.4, 0.4});
+    BOOST_TEST((report.verdict() == Verdict::wrong));
+    BOOST_TEST(!report.findings.front().diagnosis.has_value(), to_string(report));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_term_too_many_is_not_called_missing) {
   const Numbers x = normal(5, 6);
   const auto sum_of_sines = [](Point p) {

@@ -234,6 +234,8 @@ Diagnosis coupled_along_wrong_axis(const Block& block, const Residual& residual)
 }  // namespace
 
 Diagnosis displaced_elements(const Block& block, const Residual& residual) {
+  constexpr std::size_t kFew = 3;  // any value has a place among two
+  if (count_clear(block.numeric, residual.negligible()) < kFew) return std::nullopt;
   if (Diagnosis found = Displacement(block, residual).find()) return found;
   return coupled_along_wrong_axis(block, residual);
 }
