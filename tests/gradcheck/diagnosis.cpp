@@ -646,6 +646,31 @@ BOOST_AUTO_TEST_CASE(a_diagonal_alone_is_told) {
            "only the diagonal of the Jacobian is there");
 }
 
+BOOST_AUTO_TEST_CASE(every_size_that_a_factor_may_come_from_is_named) {
+  const auto check = [](const std::vector<std::int64_t>& shape, double factor) {
+    const auto size = static_cast<std::size_t>(shape[0] * shape[1]);
+    return check_gradient(
+        [](Point p) {
+          double sum = 0.0;
+          for (const double v : p) sum += std::sin(v);
+          return sum;
+        },
+        [=](Point p) {
+          Numbers g;
+          for (const double v : p) g.push_back(factor * std::cos(v));
+          return g;
+        },
+        normal(size, 18), {.input_shapes = {shape}});
+  };
+  expect(check({4, 4}, 4.0), GradcheckMistake::constant_factor,
+         "4 is the size of the input's axis 0 or the size of the input's axis 1: the 1/N of a mean is missing");
+  expect(check({4, 4}, 4.0), GradcheckMistake::constant_factor, "or the square root of 16");
+  expect(check({2, 5}, 2.0), GradcheckMistake::constant_factor, "a factor 2 too much");
+  expect(check({2, 5}, 2.0), GradcheckMistake::constant_factor,
+         "2 is the size of the input's axis 0: the 1/N of a mean is missing");
+  expect(check({2, 5}, 0.5), GradcheckMistake::constant_factor, "divided by N once too often");
+}
+
 BOOST_AUTO_TEST_CASE(a_misplaced_epsilon_is_told) {
   const GradcheckOptions options{.input_names = {"x"}, .input_shapes = {{4, 6}}, .output_shape = {4, 6}};
   const Numbers x = normal(24, 10);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <map>
 
 #include "gradcheck/diagnosis.hpp"
 
@@ -14,6 +15,28 @@ struct Origin {
   std::string text;
 };
 
+/// A size and all that has it.
+using Sizes = std::map<std::int64_t, std::string>;
+
+Sizes sizes_of(const Block& block) {
+  Sizes sizes;
+  const auto add = [&sizes](std::int64_t count, const std::string& of) {
+    if (count < 2) return;
+    std::string& names = sizes[count];
+    names += names.empty() ? of : " or " + of;
+  };
+  const auto add_shape = [&add](const Extents& shape, const std::string& of) {
+    if (shape.size() != 1) add(count_of(shape), fmt::format("the number of elements of {}", of));
+    for (std::size_t d = 0; d < shape.size(); ++d) add(shape[d], fmt::format("the size of {}'s axis {}", of, d));
+  };
+  add_shape(block.input_shape, "the input");
+  if (block.single_output) add_shape(block.output_shape, "the output");
+  for (std::size_t k = 0; k < block.inputs.size(); ++k)
+    if (k != block.input)
+      add(count_of(block.inputs[k].shape), fmt::format("the number of elements of '{}'", block.inputs[k].name));
+  return sizes;
+}
+
 std::vector<Origin> origins(const Block& block) {
   std::vector<Origin> list = {
       {-1.0, "the sign is wrong"},
@@ -21,8 +44,7 @@ std::vector<Origin> origins(const Block& block) {
       {0.5, "a factor 2 is missing, as of a square, or one of two equal uses of the input (+=)"},
       {-2.0, "the sign is wrong, and a factor 2 too much"},
       {-0.5, "the sign is wrong, and a factor 2 is missing"}};
-  const auto add_count = [&list](std::int64_t count, const std::string& of) {
-    if (count <= 2) return;
+  for (const auto& [count, of] : sizes_of(block)) {
     const auto n = static_cast<double>(count);
     list.push_back({n, fmt::format("{} is {}: the 1/N of a mean is missing", count, of)});
     list.push_back(
@@ -33,18 +55,16 @@ std::vector<Origin> origins(const Block& block) {
                                                count - 1, count, count, of)});
     list.push_back({std::sqrt(n), fmt::format("the square root of {}, {}, too much", count, of)});
     list.push_back({1.0 / std::sqrt(n), fmt::format("the square root of {}, {}, is missing", count, of)});
-  };
-  add_count(count_of(block.input_shape), "the number of elements of the input");
-  for (std::size_t d = 0; d < block.input_shape.size(); ++d)
-    add_count(block.input_shape[d], fmt::format("the size of the input's axis {}", d));
-  if (block.single_output) {
-    add_count(count_of(block.output_shape), "the number of elements of the output");
-    for (std::size_t d = 0; d < block.output_shape.size(); ++d)
-      add_count(block.output_shape[d], fmt::format("the size of the output's axis {}", d));
   }
-  for (const NamedValues& other : block.inputs)
-    add_count(count_of(other.shape), fmt::format("the number of elements of '{}'", other.name));
   return list;
+}
+
+/// All that a factor may come from; empty where it has no meaning.
+std::string meaning(const Block& block, double factor, double precision) {
+  std::string text;
+  for (const Origin& origin : origins(block))
+    if (std::abs(factor / origin.factor - 1.0) < precision) text += (text.empty() ? "" : "; or ") + origin.text;
+  return text;
 }
 
 /// A factor that is nearly 1 by what it differs from it.
@@ -141,11 +161,10 @@ Diagnosis constant_factor(const Block& block, const Residual& residual) {
                                  factor_text(factor), elements, left);
   // The factor is known as well as the differences are.
   const double precision = 1e-5 + 4.0 * block.numeric_error / std::sqrt(dot(n.values, n.values));
-  for (const Origin& origin : origins(block))
-    if (std::abs(factor / origin.factor - 1.0) < precision)
-      return GradcheckDiagnosis{GradcheckMistake::constant_factor, text + "; " + origin.text, left};
+  const std::string origin = meaning(block, factor, precision);
   // Any number fits one element; one without a meaning shows nothing.
-  if (elements < kFew) return std::nullopt;
+  if (elements < kFew && origin.empty()) return std::nullopt;
+  if (!origin.empty()) text += "; " + origin;
   return GradcheckDiagnosis{GradcheckMistake::constant_factor, std::move(text), left};
 }
 
