@@ -3,8 +3,13 @@
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <cstdint>
+#include <string>
 #include <thread>
 #include <vector>
+
+#include "says.hpp"
+#include "tapegrad/base/error.hpp"
 
 using namespace tapegrad;
 
@@ -65,6 +70,15 @@ BOOST_AUTO_TEST_CASE(decision_19_numbers_depend_on_key_and_offset_alone) {
   again.set_state(second);
   BOOST_TEST(again.uniform() == second.uniform64(0));
   BOOST_TEST(Generator(43).uniform() != Generator(42).uniform());
+}
+
+BOOST_AUTO_TEST_CASE(a_range_without_integers_is_refused) {
+  Generator generator;
+  BOOST_TEST(generator.below(1) == 0);
+  for (const std::int64_t bound : {std::int64_t{0}, std::int64_t{-3}, INT64_MIN})
+    BOOST_CHECK_EXCEPTION(generator.below(bound), ValueError,
+                          test::says("[below] expected a bound of at least 1, got " + std::to_string(bound)));
+  BOOST_TEST(generator.state().offset == 1U);  // nothing is drawn for what is refused
 }
 
 BOOST_AUTO_TEST_CASE(decision_19_manual_seed_fixes_all_threads) {

@@ -1,9 +1,11 @@
 #include "tapegrad/base/random.hpp"
 
 #include <atomic>
+#include <string>
 
 #include "base/box_muller.hpp"
 #include "base/philox.hpp"
+#include "tapegrad/base/error.hpp"
 
 namespace tapegrad {
 
@@ -42,6 +44,7 @@ double RandomStream::normal(std::uint64_t i) const {
 }
 
 std::int64_t Generator::below(std::int64_t bound) {
+  if (bound < 1) throw ValueError("[below] expected a bound of at least 1, got " + std::to_string(bound));
   // Rejection of the incomplete last range: exactly uniform.
   const std::uint64_t n = static_cast<std::uint64_t>(bound);
   const std::uint64_t limit = UINT64_MAX - UINT64_MAX % n;

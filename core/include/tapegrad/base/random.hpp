@@ -39,7 +39,7 @@ class Generator {
   /// low <= x < high, but for rounding, which may reach high.
   double uniform(double low, double high) { return low + (high - low) * uniform(); }
   double normal() { return reserve(1).normal(0); }
-  /// A uniform integer 0 <= i < bound. REQUIRES: bound >= 1.
+  /// A uniform integer 0 <= i < bound. Throws ValueError unless bound >= 1.
   std::int64_t below(std::int64_t bound);
 
   RandomStream state() const { return stream_; }
