@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <iosfwd>
 #include <string_view>
 
 namespace tapegrad {
@@ -30,6 +31,7 @@ constexpr std::string_view to_string(DType dtype) {
   }
   return "?";
 }
+std::ostream& operator<<(std::ostream& stream, DType dtype);
 
 /// Whether gradients exist for this dtype.
 constexpr bool is_floating(DType dtype) { return dtype == DType::float32 || dtype == DType::float64; }
