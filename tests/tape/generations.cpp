@@ -75,8 +75,9 @@ BOOST_AUTO_TEST_CASE(decision_02_consuming_starts_a_generation) {
                         says("[backward] the tensor [1] belongs to an earlier step: the tape was consumed by a sweep"));
   BOOST_CHECK_EXCEPTION(tape.gradient(y, x), TapeError, says("[gradient] the tensor [1] belongs to an earlier step"));
   BOOST_CHECK_EXCEPTION(tanh(y), TapeError,
-                        says("[tanh] an input [1] was recorded in an earlier step of this tape, which has been swept: "
-                             "use detach() to carry its value over"));
+                        says("[tanh] an input [1] was recorded in an earlier step of this tape, which a sweep has "
+                             "consumed: say .retain = true there to go on from it with gradients, or use detach() to "
+                             "carry its value over"));
   BOOST_CHECK_EXCEPTION(mul(x, y), TapeError, says("[mul] an input [1] was recorded in an earlier step"));
   BOOST_TEST(tape.size() == 0);
 
@@ -119,8 +120,19 @@ BOOST_AUTO_TEST_CASE(decision_02_a_tensor_of_another_tape_is_stale) {
   }
   BOOST_TEST(square(y).item() == 81.0);  // no tape: nothing to record, nothing to complain about
   Tape tape;
-  BOOST_CHECK_EXCEPTION(square(y), TapeError, says("[square] an input [1] was recorded on another tape"));
+  BOOST_CHECK_EXCEPTION(
+      square(y), TapeError,
+      says("[square] an input [1] was recorded on another tape: use detach() to carry its value over"));
   BOOST_CHECK_EXCEPTION(tape.backward(y), TapeError, says("[backward] the tensor [1] lies on another tape"));
+}
+
+BOOST_AUTO_TEST_CASE(two_losses_of_one_input_are_swept_with_retain) {
+  const Tensor x = leaf({3.0});
+  Tape tape;
+  const Tensor shared = square(x);
+  tape.backward(2.0 * shared, {.retain = true});
+  tape.backward(x * shared);
+  BOOST_TEST(x.grad().item() == 39.0);  // 4 x + 3 x^2
 }
 
 BOOST_AUTO_TEST_CASE(decision_02_retain_and_create_graph_keep_the_tape) {

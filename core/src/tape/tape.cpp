@@ -126,8 +126,10 @@ Edge TapeImpl::edge_of_stranger(const Tensor& x, std::string_view op) {
     throw TapeError(fmt::format("[{}] an input {} was {}", op, to_string(x.shape()), kWithinCheckpoint));
   if (recorder.aside != nullptr && recorder.aside->holds(place.serial, place.generation)) return {};
   throw TapeError(fmt::format(
-      "[{}] an input {} was recorded {}: use detach() to carry its value over", op, to_string(x.shape()),
-      place.serial == serial ? "in an earlier step of this tape, which has been swept" : "on another tape"));
+      "[{}] an input {} was recorded {}use detach() to carry its value over", op, to_string(x.shape()),
+      place.serial == serial ? "in an earlier step of this tape, which a sweep has consumed: say .retain = true "
+                               "there to go on from it with gradients, or "
+                             : "on another tape: "));
 }
 
 namespace {
