@@ -135,6 +135,19 @@ BOOST_AUTO_TEST_CASE(two_losses_of_one_input_are_swept_with_retain) {
   BOOST_TEST(x.grad().item() == 39.0);  // 4 x + 3 x^2
 }
 
+BOOST_AUTO_TEST_CASE(a_tensor_off_the_tape_is_told_why_it_may_be) {
+  const Tensor x = leaf({3.0});
+  Tape tape;
+  const Tensor slope = tape.gradient(square(x), x, {.retain = true});
+  BOOST_CHECK_EXCEPTION(tape.gradient(slope, x), TapeError,
+                        says("[gradient] the tensor [1] is not on this tape: it was computed while no tape recorded or "
+                             "a NoRecord lived, from inputs none of which requires a gradient, from a gradient taken "
+                             "without .create_graph, or by an operation that carries none (a comparison, an index)"));
+  const NoRecord unrecorded;
+  BOOST_CHECK_EXCEPTION(tape.backward(square(x)), TapeError,
+                        says("it was computed while no tape recorded (a NoRecord lives now), from inputs"));
+}
+
 BOOST_AUTO_TEST_CASE(decision_02_retain_and_create_graph_keep_the_tape) {
   Tensor x = leaf({3.0});
   Tape tape;

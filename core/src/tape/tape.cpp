@@ -284,9 +284,11 @@ const Node& TapeImpl::node_of(const Tensor& x, const char* what) const {
     if (x.impl()->leaf && leaves.find(x.impl()->leaf.get()) != LeafMap::kNone)
       throw TapeError(op + "the leaf " + to_string(x.shape()) +
                       " has been frozen by set_requires_grad(false) since it was used on this tape");
-    throw TapeError(op + "the tensor " + to_string(x.shape()) +
-                    " is not on this tape: it was computed while no tape recorded, from inputs none of which requires "
-                    "a gradient, or by an operation that carries none (a comparison, an index)");
+    throw TapeError(fmt::format(
+        "{}the tensor {} is not on this tape: it was computed while no tape recorded{}, from inputs none of which "
+        "requires a gradient, from a gradient taken without .create_graph, or by an operation that carries none (a "
+        "comparison, an index)",
+        op, to_string(x.shape()), recorder.paused > 0 ? " (a NoRecord lives now)" : " or a NoRecord lived"));
   }
   if (place.serial != serial) throw TapeError(op + "the tensor " + to_string(x.shape()) + " lies on another tape");
   if (place.generation != generation)
