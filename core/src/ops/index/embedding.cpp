@@ -104,7 +104,7 @@ struct Embedding : Op<Embedding> {
              [] {
                embedding(zeros({3, 2}), zeros({2}));
              },
-             "[embedding] expected int64 indices, got float32 [2]"},
+             "[embedding] expected int64 indices, got float32 [2]: say {.dtype = int64}, or to(int64)"},
             {"padding",
              [] {
                embedding(zeros({3, 2}), zeros({2}, {.dtype = int64}), 3);

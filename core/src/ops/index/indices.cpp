@@ -16,8 +16,8 @@ namespace tapegrad {
 
 array::Array checked_indices(std::string_view op, const Tensor& index, std::int64_t size) {
   if (index.dtype() != int64)
-    throw DTypeError(
-        fmt::format("[{}] expected int64 indices, got {} {}", op, to_string(index.dtype()), to_string(index.shape())));
+    throw DTypeError(fmt::format("[{}] expected int64 indices, got {} {}: say {{.dtype = int64}}, or to(int64)", op,
+                                 to_string(index.dtype()), to_string(index.shape())));
   array::Array a = contiguous_array(index);
   const std::int64_t* first = a.as<std::int64_t>();
   const std::int64_t* last = first + a.shape.numel();

@@ -184,7 +184,19 @@ struct CrossEntropy : Op<CrossEntropy> {
              [] {
                cross_entropy(zeros({2, 5}), zeros({2}));
              },
-             "[cross_entropy] expected targets of dtype int64, got float32 [2]"},
+             "[cross_entropy] expected targets of dtype int64, got float32 [2]: say {.dtype = int64}, or to(int64) "
+             "(floating targets of the logits' own shape are taken as probabilities)"},
+            {"targets' dtype, no probabilities",
+             [] {
+               cross_entropy(zeros({2, 5}), zeros({2}, {.dtype = boolean}));
+             },
+             "[cross_entropy] expected targets of dtype int64, got bool [2]: say {.dtype = int64}, or to(int64)"},
+            {"classes in the middle",
+             [] {
+               cross_entropy(zeros({2, 3, 7}), zeros({2, 7}, {.dtype = int64}));
+             },
+             "[cross_entropy] expected targets [2, 3] for logits [2, 3, 7], got [2, 7]: classes stand last, "
+             "transpose(1, 2) a [N, C, ..]"},
             {"probabilities' dtype",
              [] {
                cross_entropy(zeros({2, 5}), zeros({2, 5}, {.dtype = float64}));
@@ -305,7 +317,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
     expect_same_dtype(op, logits, targets);
     check_weight(op, logits, options.weight);
   } else {
-    check_classes(op, "logits", logits, targets, options.weight);
+    check_classes(op, "logits", logits, targets, options.weight,
+                  " (floating targets of the logits' own shape are taken as probabilities)");
   }
   if (!(options.label_smoothing >= 0.0 && options.label_smoothing <= 1.0))
     throw ValueError(fmt::format("[{}] expected label_smoothing in [0, 1], got {}", op, options.label_smoothing));

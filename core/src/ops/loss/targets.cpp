@@ -7,20 +7,32 @@
 #include "tapegrad/base/error.hpp"
 
 namespace tapegrad {
+namespace {
+
+/// Whether the targets fit scores [N, C, T], PyTorch's layout.
+bool fit_classes_first(const Shape& targets, const Shape& scores) {
+  return scores.rank() == 3 && targets == Shape{scores[0], scores[2]};
+}
+
+}  // namespace
 
 void check_classes(std::string_view op, std::string_view what, const Tensor& scores, const Tensor& targets,
-                   const Tensor& weight) {
+                   const Tensor& weight, std::string_view of_floating) {
   expect_defined(op, targets);
   expect_floating(op, scores);
   if (scores.dim() == 0) throw ShapeError(fmt::format("[{}] expected {} [.., classes], got []", op, what));
   if (targets.dtype() != int64)
-    throw DTypeError(fmt::format("[{}] expected targets of dtype int64, got {} {}", op, to_string(targets.dtype()),
-                                 to_string(targets.shape())));
+    throw DTypeError(fmt::format(
+        "[{}] expected targets of dtype int64, got {} {}: say {{.dtype = int64}}, or to(int64){}", op,
+        to_string(targets.dtype()), to_string(targets.shape()), is_floating(targets.dtype()) ? of_floating : ""));
   Shape samples = scores.shape();
   samples.erase(samples.rank() - 1);
   if (targets.shape() != samples)
-    throw ShapeError(fmt::format("[{}] expected targets {} for {} {}, got {}", op, to_string(samples), what,
-                                 to_string(scores.shape()), to_string(targets.shape())));
+    throw ShapeError(fmt::format("[{}] expected targets {} for {} {}, got {}{}", op, to_string(samples), what,
+                                 to_string(scores.shape()), to_string(targets.shape()),
+                                 fit_classes_first(targets.shape(), scores.shape())
+                                     ? ": classes stand last, transpose(1, 2) a [N, C, ..]"
+                                     : ""));
   check_weight(op, scores, weight);
 }
 

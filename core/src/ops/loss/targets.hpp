@@ -10,9 +10,10 @@
 namespace tapegrad {
 
 /// `scores` [.., C] must be floating, `targets` int64 of its shape without the classes, `weight` (when given) an
-/// untracked [C] of its dtype. Messages begin with [op] and call the scores `what`.
+/// untracked [C] of its dtype. Messages begin with [op] and call the scores `what`; that about floating targets ends
+/// with `of_floating`.
 void check_classes(std::string_view op, std::string_view what, const Tensor& scores, const Tensor& targets,
-                   const Tensor& weight);
+                   const Tensor& weight, std::string_view of_floating = "");
 
 /// The weight alone.
 void check_weight(std::string_view op, const Tensor& scores, const Tensor& weight);
