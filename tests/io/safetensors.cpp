@@ -32,6 +32,25 @@ void check_same(const Tensor& a, const Tensor& b) {
 
 BOOST_AUTO_TEST_SUITE(safetensors)
 
+BOOST_AUTO_TEST_CASE(files_of_other_kinds_are_named) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "weights";
+  const auto refused = [&](const std::string& bytes, const std::string& reason) {
+    std::ofstream(path, std::ios::binary) << bytes;
+    BOOST_CHECK_EXCEPTION(load_safetensors(path), IoError, says("[load_safetensors] " + path + ": " + reason));
+  };
+  const std::string_view zip("PK\x03\x04\x00\x00\x08\x08\x00\x00\x00\x00", 12);  // as torch.save begins
+  refused(std::string(zip),
+          "this is no safetensors file (it begins as a zip archive: PyTorch's .pt is one, of which "
+          "safetensors.torch.save_file saves the state_dict)");
+  refused(std::string("PK\x03\x04\x00\x00\x00\x00{}", 10), "this is no safetensors file (it begins as a zip archive");
+  refused("\x80\x02\x8a\nl\xfc\x9c\x46\xf9 j", "this is no safetensors file (it begins as a pickle");
+  refused("\x89HDF\r\n\x1a\n and more", "this is no safetensors file (it begins as an HDF5 file)");
+  refused("GGUF\x03\x01\x01\x01\x01", "this is no safetensors file (it begins as a GGUF file)");
+  refused("{\"weight\": [1, 2]}\n", "this is no safetensors file (it begins as text)");
+  refused(std::string(8, '\xFF'), "a header of 18446744073709551615 bytes is announced");
+}
+
 BOOST_AUTO_TEST_CASE(round_trip_of_every_dtype_and_shape) {
   const TemporaryFolder folder;
   const std::string path = folder / "weights.safetensors";

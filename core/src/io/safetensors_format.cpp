@@ -276,10 +276,33 @@ std::size_t check_ranges(std::vector<StoredTensor>& tensors) {
   return end;
 }
 
+struct Signature {
+  std::string_view bytes;
+  std::string_view kind;
+};
+constexpr std::array<Signature, 4> kSignatures{
+    {{"PK\x03\x04", "a zip archive: PyTorch's .pt is one, of which safetensors.torch.save_file saves the state_dict"},
+     {"\x80\x02", "a pickle: PyTorch's older .pt is one, of which safetensors.torch.save_file saves the state_dict"},
+     {"\x89HDF\r\n\x1a\n", "an HDF5 file"},
+     {"GGUF", "a GGUF file"}}};
+
+bool is_of_text(char c) { return (c >= ' ' && c <= '~') || c == '\t' || c == '\n' || c == '\r'; }
+
+/// What a file of another kind begins as, where that is known. REQUIRES: 8 bytes.
+std::string_view kind_of_other(std::span<const std::byte> start) {
+  const std::string_view bytes(reinterpret_cast<const char*>(start.data()), kSafetensorsLengthBytes);
+  for (const Signature& known : kSignatures)
+    if (bytes.starts_with(known.bytes)) return known.kind;
+  return std::all_of(bytes.begin(), bytes.end(), is_of_text) ? "text" : "";
+}
+
 std::size_t head_bytes(std::span<const std::byte> start, std::uint64_t file_size) {
   if (const std::uint64_t bytes = std::min<std::uint64_t>(start.size(), file_size); bytes < kSafetensorsLengthBytes)
     refuse(fmt::format("the file has {} bytes, too few for the 8 bytes of the header's length", bytes));
   const std::uint64_t length = read_length(start);
+  const bool fits = length <= kMaxHeaderBytes && length <= file_size - kSafetensorsLengthBytes;
+  if (const std::string_view kind = fits ? "" : kind_of_other(start); !kind.empty())
+    refuse(fmt::format("this is no safetensors file (it begins as {})", kind));
   if (length > kMaxHeaderBytes)
     refuse(fmt::format("a header of {} bytes is announced, more than the limit of {}", length, kMaxHeaderBytes));
   if (length > file_size - kSafetensorsLengthBytes)
