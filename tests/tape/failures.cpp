@@ -69,6 +69,18 @@ struct Forgetful : Op<Forgetful> {
   Tensor vjp(const Saved& s, const Tensor& dy) const { return 2.0 * dy * s.input(0); }
 };
 
+struct ForgetsOutput : Op<ForgetsOutput> {
+  static constexpr std::string_view name = "forgets_output";
+  Tensor forward(const Tensor& x) const { return exp(x); }
+  Tensor vjp(const Saved& s, const Tensor& dy) const { return dy * s.output(); }
+};
+
+struct ForgetsSlope : Op<ForgetsSlope> {
+  static constexpr std::string_view name = "forgets_slope";
+  Tensor forward(const Tensor& x) const { return x * x; }
+  void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const { sink.add(0, dy * s.residual(0)); }
+};
+
 /// Returns a gradient of no possible shape.
 struct Misshapen : Op<Misshapen> {
   static constexpr std::string_view name = "misshapen";
@@ -266,7 +278,14 @@ BOOST_AUTO_TEST_CASE(decision_07_mistakes_of_an_op) {
   BOOST_CHECK_EXCEPTION(
       tape.backward(sum(apply(Forgetful{}, x))), TapeError,
       says("[backward] at node 1, forgetful [2]: [forgetful] its reverse rule reads input 0, which the "
-           "op does not keep"));
+           "op does not keep (or which was not given): say static constexpr Keep keep = Keep::inputs"));
+  BOOST_CHECK_EXCEPTION(
+      tape.backward(sum(apply(ForgetsOutput{}, x))), TapeError,
+      says("[forgets_output] its reverse rule reads output 0, which the op does not keep (or which "
+           "was not given): say static constexpr Keep keep = Keep::output, or Keep::outputs for all"));
+  BOOST_CHECK_EXCEPTION(tape.backward(sum(apply(ForgetsSlope{}, x))), TapeError,
+                        says("[forgets_slope] its reverse rule reads residual 0, which the op does not keep (or which "
+                             "was not given): save it in forward(keeper, ...) with keeper.save()"));
   BOOST_CHECK_EXCEPTION(tape.backward(sum(apply(Misshapen{}, x))), TapeError,
                         says("(misshapen) gave a gradient of shape [7] for an input of shape [2]"));
 }
@@ -307,8 +326,10 @@ BOOST_AUTO_TEST_CASE(decision_07_a_rule_reads_only_what_its_op_has) {
   BOOST_CHECK_EXCEPTION(sweep(Miscounting(What::output_shape)), TapeError, says("its rule reads output 1 of 1"));
   BOOST_CHECK_EXCEPTION(push(Miscounting(What::jvp_input)), TapeError, says("its rule reads input 1 of 1"));
   BOOST_CHECK_EXCEPTION(push(Miscounting(What::jvp_output)), TapeError, says("its rule reads output -1 of 1"));
-  BOOST_CHECK_EXCEPTION(sweep(KeepsSlope{}), TapeError,
-                        says("[keeps_slope] residuals are for the fused reverse rule alone"));
+  BOOST_CHECK_EXCEPTION(
+      sweep(KeepsSlope{}), TapeError,
+      says("[keeps_slope] residuals are for the fused reverse rule alone: another would not be differentiated "
+           "through them (save in forward(keeper, ...), read in fused_vjp)"));
   BOOST_CHECK_EXCEPTION(push(OddTangent(true)), TapeError,
                         says("[odd_tangent] its forward rule gave a tangent float32 [2] for an output float64 [2]"));
   BOOST_CHECK_EXCEPTION(push(OddTangent(false)), TapeError,

@@ -8,14 +8,23 @@
 namespace tapegrad {
 namespace {
 
+const char* how_to_keep(SavedSlot::Kind kind) {
+  switch (kind) {
+    case SavedSlot::Kind::input: return "say static constexpr Keep keep = Keep::inputs";
+    case SavedSlot::Kind::output: return "say static constexpr Keep keep = Keep::output, or Keep::outputs for all";
+    case SavedSlot::Kind::residual: break;
+  }
+  return "save it in forward(keeper, ...) with keeper.save()";
+}
+
 [[noreturn, gnu::noinline]] void throw_not_saved(const Node& node, SavedSlot::Kind kind, int index) {
   const Keep keep = node.table->kept(node.state, Wants(~std::uint64_t{0}));
   if (node.saved_count == 0 && (keep.input_set | keep.output_set) != 0)
     throw TapeError(fmt::format(
         "[{}] what it keeps has been released: a sweep that consumes the tape has been here (say .retain = true there)",
         node.name()));
-  throw TapeError(fmt::format("[{}] its reverse rule reads {}, which the op does not keep (or which was not given)",
-                              node.name(), name_of(*node.table, kind, index)));
+  throw TapeError(fmt::format("[{}] its reverse rule reads {}, which the op does not keep (or which was not given): {}",
+                              node.name(), name_of(*node.table, kind, index), how_to_keep(kind)));
 }
 
 inline const Tensor& find_saved(const Node& node, SavedSlot::Kind kind, int index) {
@@ -53,7 +62,7 @@ const Tensor& Saved::residual(int i) const {
   if (!fused_)
     throw TapeError(
         fmt::format("[{}] residuals are for the fused reverse rule alone: another would not be "
-                    "differentiated through them",
+                    "differentiated through them (save in forward(keeper, ...), read in fused_vjp)",
                     node_ == nullptr ? run_->op : node_->name()));
   return find_saved(*node_, SavedSlot::Kind::residual, i);
 }
