@@ -2,6 +2,7 @@
 #include <exception>
 #include <memory>
 #include <thread>
+#include <utility>
 
 #include "tape_test.hpp"
 #include "tapegrad/array/memory.hpp"
@@ -80,6 +81,11 @@ struct ForgetsSlope : Op<ForgetsSlope> {
   Tensor forward(const Tensor& x) const { return x * x; }
   void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const { sink.add(0, dy * s.residual(0)); }
 };
+
+static_assert(engine::fits_forward<Forgetful>(std::make_index_sequence<1>{}) &&
+                  !engine::fits_forward<Forgetful>(std::make_index_sequence<2>{}) &&
+                  !engine::fits_forward<Forgetful>(std::make_index_sequence<0>{}),
+              "apply() says how many tensors the op's forward function takes");
 
 /// Returns a gradient of no possible shape.
 struct Misshapen : Op<Misshapen> {

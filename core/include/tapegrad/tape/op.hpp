@@ -273,6 +273,13 @@ void apply(const OpTable& table, const void* op, Inputs inputs, std::span<Tensor
 
 inline constexpr int kAnyNumber = -1;
 
+/// Whether O's forward function takes so many tensors.
+template <class O, std::size_t... I>
+constexpr bool fits_forward(std::index_sequence<I...>) {
+  return requires(const O& op, Keeper& keeper, Inputs in) { op.forward(keeper, in[static_cast<int>(I)]...); }
+  || requires(const O& op, Inputs in) { op.forward(in[static_cast<int>(I)]...); };
+}
+
 /// Calls op.forward with the arguments it takes.
 template <class O, std::size_t... I>
 auto call_forward(const O& op, Keeper& keeper, Inputs in, std::index_sequence<I...>) {
@@ -451,8 +458,16 @@ concept TensorOrOwner = std::same_as<T, Tensor> || requires(const T& t) {
 /// whatever forward throws.
 template <class O, TensorOrOwner... Ts>
 auto apply(const O& op, const Ts&... inputs) {
-  const std::array<const Tensor*, sizeof...(Ts)> in = {&static_cast<const Tensor&>(inputs)...};
-  return engine::apply<O, static_cast<int>(sizeof...(Ts))>(op, Inputs(in.data(), in.size()));
+  constexpr bool kFits = engine::fits_forward<O>(std::index_sequence_for<Ts...>{});
+  static_assert(kFits,
+                "apply() gives more or fewer tensors than the op's forward(x...) const takes (one that takes Inputs is "
+                "given them as a std::vector<Tensor>)");
+  if constexpr (kFits) {
+    const std::array<const Tensor*, sizeof...(Ts)> in = {&static_cast<const Tensor&>(inputs)...};
+    return engine::apply<O, static_cast<int>(sizeof...(Ts))>(op, Inputs(in.data(), in.size()));
+  } else {
+    return Tensor();
+  }
 }
 
 /// The same for an op that takes any number of inputs. (Its arguments are those of std::apply, which a call with a
