@@ -3,8 +3,8 @@
 // relu, clamp, maximum, minimum and where have slope 0 they stop any cotangent, an infinite one too: sqrt(relu(x)) has
 // gradient 0 there. Tangents and second derivatives meet 0 times infinity in sqrt first, and are NaN unless the sweep
 // has .strong_zero.
-// add, sub, mul, neg, maximum and minimum take int64 too, and wrap around. Where a gradient is a choice (kinks, ties,
-// domain borders) the op's line says which one it makes.
+// add, sub, mul, neg, maximum, minimum, floor_divide and remainder take int64 too, and wrap around. Where a gradient is
+// a choice (kinks, ties, domain borders) the op's line says which one it makes.
 #pragma once
 
 #include <type_traits>
@@ -40,6 +40,10 @@ Tensor pow(const Tensor& a, const Tensor& b);
 /// Ties split the gradient in halves. NaN propagates.
 Tensor maximum(const Tensor& a, const Tensor& b);
 Tensor minimum(const Tensor& a, const Tensor& b);
+/// floor(a / b), and a - b floor(a / b), which has b's sign: Python's // and %. Of floating tensors by 0: a / b, and
+/// NaN; of int64 ones ValueError. floor_divide's gradient is zero, remainder's 1 and -floor(a / b).
+Tensor floor_divide(const Tensor& a, const Tensor& b);
+Tensor remainder(const Tensor& a, const Tensor& b);
 /// The angle of the point (x, y), between -pi and pi. Slopes 0 at the origin, where there is none.
 Tensor atan2(const Tensor& y, const Tensor& x);
 
@@ -194,6 +198,8 @@ TAPEGRAD_NUMBER_OPERANDS(operator>=)
 TAPEGRAD_NUMBER_OPERANDS(pow)
 TAPEGRAD_NUMBER_OPERANDS(maximum)
 TAPEGRAD_NUMBER_OPERANDS(minimum)
+TAPEGRAD_NUMBER_OPERANDS(floor_divide)
+TAPEGRAD_NUMBER_OPERANDS(remainder)
 TAPEGRAD_NUMBER_OPERANDS(atan2)
 #undef TAPEGRAD_NUMBER_OPERANDS
 

@@ -1,0 +1,65 @@
+#include "ops/pointwise/floor_division.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "ops/pointwise/pointwise_samples.hpp"
+#include "tape/pointwise.hpp"
+#include "tapegrad/base/error.hpp"
+
+namespace tapegrad {
+namespace {
+
+void expect_no_zero(std::string_view op, const Tensor& divisor) {
+  const array::Array b = contiguous_array(divisor);
+  const std::int64_t* const first = b.as<std::int64_t>();
+  const std::int64_t* const last = first + b.shape.numel();
+  const std::int64_t* const zero = std::find(first, last, 0);
+  if (zero != last)
+    throw ValueError(
+        fmt::format("[{}] the divisor {} is 0 at position {}", op, to_string(divisor.shape()), zero - first));
+}
+
+}  // namespace
+
+Tensor divide_rows(std::string_view op, const DivisionRows& rows, const Tensor& a, const Tensor& b) {
+  expect_defined(op, a);
+  const DType dtype = a.dtype();
+  if (dtype != int64) expect_floating(op, a);
+  expect_same_dtype(op, a, b);
+  const Shape shape = a.shape() == b.shape() ? a.shape() : broadcast_shapes(op, a.shape(), b.shape());
+  if (dtype == int64) expect_no_zero(op, b);
+  Tensor y = make_tensor(shape, dtype);
+  const kernels::BinaryRow row = dtype == float32 ? rows.float32 : dtype == float64 ? rows.float64 : rows.int64;
+  kernels::binary_rows(row, size_of(dtype), size_of(dtype), shape, operand(a, shape), operand(b, shape),
+                       array_of(y).data());
+  return y;
+}
+
+catalogue::Samples catalogue::division_samples(Samples own) {
+  Samples samples{
+      {"each pair of signs", {vector64({5.3, -5.3, 7.9, -0.6}), vector64({2.0, 2.1, -3.0, -1.7})}},
+      {"broadcast both", {from_vector<double>({5.3, -4.2, 0.9}, {3, 1}), from_vector<double>({2.3, -1.6}, {1, 2})}},
+      {"scalar", {vector64({5.3, -4.2, 0.9}), tensor(-1.6, {.dtype = float64})}},
+      {"no elements", {zeros({0, 3}, {.dtype = float64}), vector64({1, 2, 3})}}};
+  std::move(own.begin(), own.end(), std::back_inserter(samples));
+  return samples;
+}
+
+catalogue::ErrorSamples catalogue::division_errors(std::string_view name,
+                                                   Tensor (*f)(const Tensor& a, const Tensor& b)) {
+  ErrorSamples errors = binary_errors(name, f, Integers::taken);
+  errors.push_back({"truth values", [f] { f(ones({2}, {.dtype = boolean}), ones({2}, {.dtype = boolean})); },
+                    fmt::format("[{}] expected a floating tensor, got bool [2]", name)});
+  errors.push_back({"division of integers by 0",
+                    [f] {
+                      f(arange(2), tensor({3, 0}, {.dtype = int64}));
+                    },
+                    fmt::format("[{}] the divisor [2] is 0 at position 1", name)});
+  return errors;
+}
+
+}  // namespace tapegrad
