@@ -407,6 +407,20 @@ BOOST_AUTO_TEST_CASE(slopes_of_floor_division) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(one_bound) {
+  const Values x = {-3, 0.5, 4, kNaN, -kInf, kInf};
+  check_values(clamp_min(vector(x), -1).to_vector<double>(), {-1, 0.5, 4, kNaN, -1, kInf});
+  check_values(clamp_max(vector(x), 2).to_vector<double>(), {-3, 0.5, 2, kNaN, -kInf, 2});
+  check_values(slope([](const Tensor& t) { return clamp_min(t, -1); }, {-3, -1, 4}), {0, 1, 1});
+  check_values(slope([](const Tensor& t) { return clamp_max(t, 2); }, {-3, 2, 4}), {1, 1, 0});
+}
+
+BOOST_AUTO_TEST_CASE(a_choice_between_two_numbers) {
+  const Tensor y = where(vector({1, -1, 2}) > 0.0, 1, 0.25);
+  BOOST_TEST(to_string(y.dtype()) == "float32");
+  BOOST_TEST(y.to_vector<float>() == (std::vector<float>{1, 0.25, 1}), boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(compound_assignment_gives_a_new_tensor_the_old_name) {
   Tensor sum_so_far = vector({1, 2});
   const Tensor first = sum_so_far;

@@ -61,6 +61,11 @@ BOOST_AUTO_TEST_CASE(places_of_the_largest_and_smallest) {
   check(argmin(x, 2, true), {2, 3, 1}, {0, 1, 1, 1, 0, 0});
   check(argmax(x, 0), {3, 2}, {1, 1, 1, 1, 0, 1});
   check(argmax(x.transpose(1, 2), 2), {2, 2}, {1, 0, 1, 0});  // a view whose elements lie in another order
+  check(argmax(x), {}, {7});                                  // among all: the NaN
+  check(argmin(x[0]), {}, {5});
+  check(argmax(x[0].transpose(0, 1)), {}, {3});  // 9 stands at [1, 0] of [2, 3]
+  check(argmax(tensor(4.0)), {}, {0});
+  BOOST_CHECK_THROW(argmax(zeros({0, 2})), ShapeError);
 
   const Tensor y = x.slice(2, {.start = 0, .stop = 1}).clone().set_requires_grad(true);
   Tape tape;

@@ -7,6 +7,7 @@
 // a choice (kinks, ties, domain borders) the op's line says which one it makes.
 #pragma once
 
+#include <limits>
 #include <type_traits>
 
 #include "tapegrad/tape/add.hpp"
@@ -96,6 +97,11 @@ Tensor ceil(const Tensor& x);
 Tensor round(const Tensor& x);
 /// Gradient 1 inside and at the bounds, 0 outside. ValueError when low > high.
 Tensor clamp(const Tensor& x, double low, double high);
+/// With one bound.
+inline Tensor clamp_min(const Tensor& x, double low) { return clamp(x, low, std::numeric_limits<double>::infinity()); }
+inline Tensor clamp_max(const Tensor& x, double high) {
+  return clamp(x, -std::numeric_limits<double>::infinity(), high);
+}
 
 // ---- activations
 
@@ -223,6 +229,11 @@ Tensor where(const Tensor& condition, const Tensor& a, T b) {
 template <Number T>
 Tensor where(const Tensor& condition, T a, const Tensor& b) {
   return where(condition, number_like(a, b, "where"), b);
+}
+/// Of two numbers: float32, as tensor(a).
+template <Number A, Number B>
+Tensor where(const Tensor& condition, A a, B b) {
+  return where(condition, tensor(a), tensor(b));
 }
 /// The name that formulas written once for vector lanes and tensors use. (An entry of a dimension is select(x, d, i),
 /// in ops/view.hpp.)

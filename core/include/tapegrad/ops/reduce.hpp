@@ -89,6 +89,9 @@ std::array<Tensor, 2> max_with_indices(const Tensor& x, int axis, bool keepdim =
 /// gradient.
 Tensor argmax(const Tensor& x, int axis, bool keepdim = false);
 Tensor argmin(const Tensor& x, int axis, bool keepdim = false);
+/// Among all elements, of any rank: the position in x.reshape({-1}), a scalar.
+inline Tensor argmax(const Tensor& x) { return argmax(x.reshape({-1}), 0); }
+inline Tensor argmin(const Tensor& x) { return argmin(x.reshape({-1}), 0); }
 
 /// log sum exp x, shifted by the largest element, so that it neither overflows nor loses the tail. All -inf gives -inf
 /// with gradient 0.
