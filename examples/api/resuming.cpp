@@ -2,11 +2,9 @@
 #include <fmt/format.h>
 #include <tapegrad/tapegrad.hpp>
 
-#include <cstdint>
 #include <filesystem>
 #include <random>
 #include <string>
-#include <vector>
 namespace tg = tapegrad;
 
 namespace {
@@ -35,8 +33,8 @@ struct Run {
     state.insert("model.", model.state_dict());
     state.insert("optimizer.", optimizer.state_dict());
     state.insert("schedule.", schedule.state_dict());
-    state.insert("data", position_of(data));
-    state.insert("dropout", position_of(tg::default_generator()));
+    state.insert("data.", tg::state_dict(data));
+    state.insert("dropout.", tg::state_dict(tg::default_generator()));
     tg::save_safetensors(path, state);  // the whole file, or none
   }
   void load(const std::string& path) {
@@ -44,19 +42,8 @@ struct Run {
     model.load_state_dict(state.under("model."));
     optimizer.load_state_dict(state.under("optimizer."));
     schedule.load_state_dict(state.under("schedule."));
-    move_to(data, state.at("data"));
-    move_to(tg::default_generator(), state.at("dropout"));
-  }
-
- private:
-  static tg::Tensor position_of(const tg::Generator& generator) {
-    const tg::RandomStream at = generator.state();
-    return tg::from_vector<std::int64_t>({static_cast<std::int64_t>(at.key), static_cast<std::int64_t>(at.offset)},
-                                         {2});
-  }
-  static void move_to(tg::Generator& generator, const tg::Tensor& position) {
-    const std::vector<std::int64_t> at = position.to_vector<std::int64_t>();
-    generator.set_state({static_cast<std::uint64_t>(at[0]), static_cast<std::uint64_t>(at[1])});
+    tg::load_state_dict(data, state.under("data."));
+    tg::load_state_dict(tg::default_generator(), state.under("dropout."));
   }
 };
 

@@ -47,6 +47,7 @@
 #include "tapegrad/optim.hpp"
 #include "tapegrad/tape/add.hpp"
 #include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/generator_state.hpp"
 #include "tapegrad/tape/named_tensors.hpp"
 #include "tapegrad/tape/op.hpp"
 #include "tapegrad/tape/parameter_support.hpp"
