@@ -171,8 +171,10 @@ StateDifference Module::load_state_dict(const NamedTensors& state, LoadOptions o
   for (const TensorEntry& entry : tree.tensors) {
     const Tensor* tensor = state.find(entry.name);
     if (tensor != nullptr && tensor->defined() && tensor->shape() == entry.owner->shape() &&
-        is_floating(tensor->dtype()) == is_floating(entry.owner->dtype()))
+        is_floating(tensor->dtype()) == is_floating(entry.owner->dtype())) {
+      Substitutes::expect_original(*entry.owner, "load_state_dict");
       writes.push_back({*entry.owner, *tensor});
+    }
   }
   overwrite(writes, "load_state_dict");
   return different;
@@ -190,7 +192,9 @@ void Module::set_requires_grad(bool requires_grad) {
 void Module::to(DType dtype) {
   if (!is_floating(dtype))
     throw DTypeError(fmt::format("[to] parameters are floating tensors, they cannot become {}", to_string(dtype)));
-  for (const TensorEntry& entry : ModuleTree(*this).tensors)
+  const ModuleTree tree(*this);
+  for (const TensorEntry& entry : tree.tensors) Substitutes::expect_original(*entry.owner, "to");
+  for (const TensorEntry& entry : tree.tensors)
     if (is_floating(entry.owner->dtype())) entry.owner->to(dtype);
 }
 
@@ -239,7 +243,10 @@ Module& Module::operator=(const Module& other) {
           return a.name == b.name && typeid(*a.module) == typeid(*b.module);
         },
         [](const ModuleEntry& entry) { return fmt::format("{} {}", entry.name, type_name(*entry.module)); });
-    for (const TensorEntry& entry : mine.tensors) expect_writable(*entry.owner, "assign");
+    for (const TensorEntry& entry : mine.tensors) {
+      Substitutes::expect_original(*entry.owner, "assign");
+      expect_writable(*entry.owner, "assign");
+    }
   }
   training_ = other.training_;
   return *this;

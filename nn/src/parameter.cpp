@@ -22,17 +22,21 @@ OwnedTensor& OwnedTensor::operator=(const OwnedTensor& other) & {
   if (!defined()) return *this = OwnedTensor(other);
   if (!other.defined())
     throw ShapeError("[assign] expected a tensor of shape " + to_string(shape()) + ", got an absent one");
+  Substitutes::expect_original(tensor_, "assign");
   overwrite(tensor_, other.tensor_, "assign");
   return *this;
 }
 
 void OwnedTensor::assign(const Tensor& values) {
   if (!defined() || !values.defined()) throw Error("[assign] there is no tensor to assign to, or from");
+  Substitutes::expect_original(tensor_, "assign");
   overwrite(tensor_, values, "assign");
 }
 
 void OwnedTensor::to(DType dtype) {
-  if (defined()) convert_in_place(tensor_, dtype);
+  if (!defined()) return;
+  Substitutes::expect_original(tensor_, "to");
+  convert_in_place(tensor_, dtype);
 }
 
 Parameter::Parameter(const Tensor& value) : OwnedTensor(value) {

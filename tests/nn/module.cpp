@@ -383,6 +383,37 @@ BOOST_AUTO_TEST_CASE(a_substitution_computes_with_other_parameters) {
   BOOST_CHECK_THROW(tg::nn::Substitution(model, {tg::ones({1, 3}), tg::ones({1})}), tg::ShapeError);
 }
 
+BOOST_AUTO_TEST_CASE(a_module_with_substitutes_is_not_written) {
+  tg::nn::Linear model(2, 1);
+  const tg::nn::Linear best(2, 1);
+  const std::vector<float> own = model.weight.tensor().to_vector<float>();
+  const tg::NamedTensors averages = {{"weight", tg::full({1, 2}, 2.0)}, {"bias", tg::ones({1})}};
+  const auto refused = [](const auto& write, const std::string& writer) {
+    BOOST_CHECK_EXCEPTION(write(), tg::TapeError,
+                          tg::test::says("[" + writer +
+                                         "] a Substitution has another tensor in the place of the "
+                                         "parameter [1, 2], which would be written instead: write when it has ended"));
+  };
+  {
+    const tg::nn::Substitution substitution(model, averages.tensors());
+    refused([&] { model = best; }, "assign");
+    refused([&] { model.weight = best.weight; }, "assign");
+    refused([&] { model.weight.assign(best.weight); }, "assign");
+    refused([&] { model.load_state_dict(best.state_dict()); }, "load_state_dict");
+    refused([&] { model.to(tg::float64); }, "to");
+    refused([&] { model.weight.to(tg::float64); }, "to");
+    tg::nn::Linear copy(2, 1);
+    copy = model;  // reads the averages
+    BOOST_TEST(copy.weight.tensor().to_vector<float>() == std::vector<float>(2, 2.0F),
+               boost::test_tools::per_element());
+  }
+  BOOST_TEST(averages.at("weight").to_vector<float>() == std::vector<float>(2, 2.0F), boost::test_tools::per_element());
+  BOOST_TEST(model.weight.tensor().to_vector<float>() == own, boost::test_tools::per_element());
+  model = best;
+  BOOST_TEST(model.weight.tensor().to_vector<float>() == best.weight.tensor().to_vector<float>(),
+             boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(a_copy_of_a_module_with_substitutes_is_trained_as_it_is) {
   tg::nn::Linear model(2, 1);
   model.bias.set_requires_grad(false);

@@ -92,6 +92,14 @@ const Tensor& Substitutes::original(const Tensor& handle) {
   return handle;
 }
 
+void Substitutes::expect_original(const Tensor& handle, const char* writer) {
+  if (&original(handle) != &handle)
+    throw TapeError(
+        fmt::format("[{}] a Substitution has another tensor in the place of the parameter {}, which would be written "
+                    "instead: write when it has ended",
+                    writer, to_string(handle.shape())));
+}
+
 std::vector<Substitutes::Place> Substitutes::current() {
   std::vector<Place> places;
   for (const Substitutes* substitutes : active_substitutes)

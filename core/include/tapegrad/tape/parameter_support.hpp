@@ -56,6 +56,9 @@ class Substitutes {
   static std::vector<Place> current();
   /// The tensor that belongs in a handle's place: what stands aside while this thread has another there.
   static const Tensor& original(const Tensor& handle);
+  /// Throws TapeError "[writer] ..." where that is another than the handle's: what is written now would go into the
+  /// tensor that stands there for a while.
+  static void expect_original(const Tensor& handle, const char* writer);
 
  private:
   std::vector<Place> originals_;

@@ -85,8 +85,8 @@ class Module {
   /// the list, to keep a snapshot.
   NamedTensors state_dict() const;
   /// Writes a state_dict's values into the existing storage, converted to its dtype. Throws ValueError that names each
-  /// missing, unexpected and misshapen key, TapeError while a tape records and one of the tensors is trained; then
-  /// nothing is written.
+  /// missing, unexpected and misshapen key, TapeError while a tape records and one of the tensors is trained, or while
+  /// a Substitution lives; then nothing is written.
   void load_state_dict(const NamedTensors& state);
   /// The same; with .strict = false what does not fit is left out and told.
   [[nodiscard]] StateDifference load_state_dict(const NamedTensors& state, LoadOptions options);
@@ -99,7 +99,8 @@ class Module {
   /// Freezes all parameters (false), or has them trained: gradients flow through a frozen module, not into it.
   void set_requires_grad(bool requires_grad);
 
-  /// Converts all floating parameters and buffers in place; handles to them stay good.
+  /// Converts all floating parameters and buffers in place; handles to them stay good. Throws TapeError, before any is
+  /// converted, while a Substitution lives.
   void to(DType dtype);
   /// Forgets the gradients of all parameters.
   void zero_grad();
@@ -116,7 +117,7 @@ class Module {
   Module(Module&& other) noexcept = default;
   /// Throws ShapeError, before anything is written, when the two do not have the same parameters, buffers and types of
   /// parts (one without any, as after a move, takes everything), TapeError while a tape records and one of them is
-  /// trained.
+  /// trained, or while a Substitution lives.
   Module& operator=(const Module& other);
   Module& operator=(Module&& other) noexcept;
 
@@ -138,7 +139,9 @@ class ParameterPlaces {
 };
 
 /// While it lives, a module computes with other tensors in the place of its parameters: to differentiate with respect
-/// to them by transforms of functions (grad, hessian, gradcheck), or to try a step without taking it.
+/// to them by transforms of functions (grad, hessian, gradcheck), or to try a step without taking it. What reads the
+/// module finds the other tensors (state_dict, a copy); what writes its parameters (an assignment, load_state_dict, to)
+/// throws TapeError.
 class Substitution {
  public:
   /// One tensor per entry of module.named_parameters(), in that order: Substitution(module, tensors). Throws ShapeError

@@ -35,10 +35,12 @@ class OwnedTensor {
   const Shape& shape() const { return tensor_.shape(); }
   DType dtype() const { return tensor_.dtype(); }
 
-  /// Converts the elements in place. Throws TapeError while a tape records.
+  /// Converts the elements in place. Throws TapeError while a tape records, or while a Substitution has another tensor
+  /// here.
   void to(DType dtype);
   /// Writes values into the existing storage, as copy assignment does: weights set by hand, a moving average. Throws
-  /// ShapeError for another shape, Error for an absent tensor, TapeError while a tape records and this is trained.
+  /// ShapeError for another shape, Error for an absent tensor, TapeError while a tape records and this is trained, or
+  /// while a Substitution has another tensor here.
   void assign(const Tensor& values);
 
  protected:
