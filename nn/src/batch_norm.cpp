@@ -47,6 +47,15 @@ void track(const Tensor& average, const Tensor& batch, double momentum, double f
   }
 }
 
+/// What batch_norm() refuses too, to which a module can say more.
+void expect_no_single_position(const Tensor& x, std::int64_t features) {
+  if (x.numel() == features)
+    throw ShapeError(
+        fmt::format("[BatchNorm] one value per channel: its variance is 0 and the output would be beta whatever x is "
+                    "(x {} with 1 position); give more positions, or use running statistics (or is eval() forgotten?)",
+                    to_string(x.shape())));
+}
+
 }  // namespace
 
 Tensor BatchNorm::operator()(const Tensor& x, const Mask& mask) {
@@ -56,6 +65,7 @@ Tensor BatchNorm::operator()(const Tensor& x, const Mask& mask) {
     throw DTypeError(
         fmt::format("[BatchNorm] expected {}, got {}", to_string(running_mean.dtype()), to_string(x.dtype())));
   if (!is_training()) return evaluate(x, mask.positions());
+  if (!mask.positions().defined()) expect_no_single_position(x, features_);
   BatchNormResult result = batch_norm(x, weight, bias, {.eps = eps_, .positions = mask.positions()});
   if (result.count > 0 && !is_replaying()) {
     const double n = static_cast<double>(result.count);
@@ -131,7 +141,7 @@ struct BatchNormEntry {
              [] {
                BatchNorm(3)(ones({1, 3}));
              },
-             "[batch_norm]"}};
+             "[BatchNorm] one value per channel: its variance is 0"}};
   }
   static catalogue::LayerSample benchmark(Generator& g) {
     return catalogue::layer_sample("[448, 64]", BatchNorm(64, {.dtype = float64}), rows_to_normalise(g));

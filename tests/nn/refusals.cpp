@@ -28,6 +28,13 @@ BOOST_AUTO_TEST_CASE(convolutions_and_channel_norms_refuse_what_does_not_fit) {
                         says("[InstanceNorm1d] expected [N, 4, ..], got [2, 3, 4]"));
 }
 
+BOOST_AUTO_TEST_CASE(batch_norm_says_what_may_be_meant) {
+  BOOST_CHECK_EXCEPTION(nn::BatchNorm(3)(tg::ones({1, 3})), tg::ShapeError,
+                        says("[BatchNorm] one value per channel: its variance is 0 and the output would be beta "
+                             "whatever x is (x [1, 3] with 1 position); give more positions, or use running statistics "
+                             "(or is eval() forgotten?)"));
+}
+
 BOOST_AUTO_TEST_CASE(sizes_beyond_reason_are_refused) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
   BOOST_CHECK_THROW(nn::sinusoidal_positions(kMost, 4), tg::Error);
