@@ -21,7 +21,8 @@ BatchNorm::BatchNorm(std::int64_t features, BatchNormOptions options)
       num_batches_tracked(zeros({}, {.dtype = int64})),
       features_(features),
       eps_(options.eps),
-      momentum_(options.momentum) {
+      momentum_(options.momentum),
+      channels_first_(options.channels_first) {
   if (!(momentum_ >= 0.0 && momentum_ <= 1.0))
     throw ValueError(fmt::format("[BatchNorm] expected a momentum in [0, 1], got {}", momentum_));
   make_affine(options, features, weight, bias);
@@ -47,6 +48,13 @@ void track(const Tensor& average, const Tensor& batch, double momentum, double f
   }
 }
 
+void expect_channels_of_batch(const Tensor& x, std::int64_t channels) {
+  expect_defined("BatchNorm", x);
+  if ((x.dim() != 2 && x.dim() != 3) || x.size(1) != channels)
+    throw ShapeError(
+        fmt::format("[BatchNorm] expected [N, {0}] or [N, {0}, L], got {1}", channels, to_string(x.shape())));
+}
+
 /// What batch_norm() refuses too, to which a module can say more.
 void expect_no_single_position(const Tensor& x, std::int64_t features) {
   if (x.numel() == features)
@@ -56,17 +64,29 @@ void expect_no_single_position(const Tensor& x, std::int64_t features) {
                     to_string(x.shape())));
 }
 
+/// [N, C, L] to [N, L, C] and back; [N, C] is both.
+Tensor other_layout(const Tensor& x) { return x.dim() == 3 ? transpose(x, 1, 2) : x; }
+
 }  // namespace
 
 Tensor BatchNorm::operator()(const Tensor& x, const Mask& mask) {
   const Scope scope(path());
-  expect_features("BatchNorm", x, features_);
+  if (channels_first_) {
+    expect_channels_of_batch(x, features_);
+  } else {
+    expect_features("BatchNorm", x, features_, " (or .channels_first takes them)");
+  }
   if (x.dtype() != running_mean.dtype())
     throw DTypeError(
         fmt::format("[BatchNorm] expected {}, got {}", to_string(running_mean.dtype()), to_string(x.dtype())));
-  if (!is_training()) return evaluate(x, mask.positions());
-  if (!mask.positions().defined()) expect_no_single_position(x, features_);
-  BatchNormResult result = batch_norm(x, weight, bias, {.eps = eps_, .positions = mask.positions()});
+  if (is_training() && !mask.positions().defined()) expect_no_single_position(x, features_);
+  const Tensor rows = channels_first_ ? other_layout(x) : x;
+  const Tensor y = is_training() ? train_on(rows, mask.positions()) : evaluate(rows, mask.positions());
+  return channels_first_ ? other_layout(y) : y;
+}
+
+Tensor BatchNorm::train_on(const Tensor& x, const Tensor& positions) {
+  BatchNormResult result = batch_norm(x, weight, bias, {.eps = eps_, .positions = positions});
   if (result.count > 0 && !is_replaying()) {
     const double n = static_cast<double>(result.count);
     track(running_mean, result.mean, momentum_, 1.0);
@@ -107,6 +127,11 @@ struct BatchNormEntry {
                        layer.eval();
                        return layer(x, mask);
                      }),
+        layer_sample("channels first", BatchNorm(3, {.channels_first = true, .dtype = float64}),
+                     {uniform(g, {2, 3, 4}, -2, 2)}),
+        layer_sample("channels first, valid positions", BatchNorm(3, {.channels_first = true, .dtype = float64}),
+                     {uniform(g, {2, 3, 4}, -2, 2)},
+                     [mask](BatchNorm& layer, const Tensor& x) { return layer(x, mask); }),
         layer_sample("without parameters", BatchNorm(2, {.eps = 0.02, .affine = false, .dtype = float64}),
                      {uniform(g, {5, 2}, -2, 2)})};
   }
@@ -141,7 +166,12 @@ struct BatchNormEntry {
              [] {
                BatchNorm(3)(ones({1, 3}));
              },
-             "[BatchNorm] one value per channel: its variance is 0"}};
+             "[BatchNorm] one value per channel: its variance is 0"},
+            {"channels first, another width",
+             [] {
+               BatchNorm(4, {.channels_first = true})(ones({2, 5, 4}));
+             },
+             "[BatchNorm] expected [N, 4] or [N, 4, L], got [2, 5, 4]"}};
   }
   static catalogue::LayerSample benchmark(Generator& g) {
     return catalogue::layer_sample("[448, 64]", BatchNorm(64, {.dtype = float64}), rows_to_normalise(g));

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <string_view>
 
 #include "expect_options.hpp"
 #include "tapegrad/base/error.hpp"
@@ -31,14 +32,17 @@ void make_affine(const Options& options, std::int64_t features, Parameter& weigh
   bias = Parameter(zeros({features}, {.dtype = options.dtype}));
 }
 
-/// Throws ShapeError for another width: without a weight nothing else would notice it.
-inline void expect_features(const char* layer, const Tensor& x, std::int64_t features) {
+/// Throws ShapeError for another width: without a weight nothing else would notice it. `otherwise` ends the advice for
+/// channels that stand first.
+inline void expect_features(const char* layer, const Tensor& x, std::int64_t features,
+                            std::string_view otherwise = "") {
   expect_defined(layer, x);
   if (x.dim() >= 1 && x.size(-1) == features) return;
   const bool channels_first = x.dim() == 3 && x.size(1) == features;
   throw ShapeError(
-      fmt::format("[{}] expected [.., {}], got {}{}", layer, features, to_string(x.shape()),
-                  channels_first ? ": features stand last here, where transpose(x, 1, 2) brings channels" : ""));
+      fmt::format("[{}] expected [.., {}], got {}{}{}", layer, features, to_string(x.shape()),
+                  channels_first ? ": features stand last here, where transpose(x, 1, 2) brings channels" : "",
+                  channels_first ? otherwise : ""));
 }
 
 /// For the catalogue: x [448, 64], as of 64 words of 7 letters.

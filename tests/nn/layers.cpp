@@ -68,9 +68,33 @@ BOOST_AUTO_TEST_CASE(batch_norm) {
   two_steps({"batch_norm_train_no_affine"}, {.affine = false});
   two_steps({"batch_norm_train_momentum"}, {.eps = 0.02, .momentum = 0.35});
   two_steps({"batch_norm_masked", 1e-12, {{"first", "input.keep_first"}, {"second", "input.keep_second"}}}, {});
+  // The same numbers with channels in the middle, as torch.nn.BatchNorm1d takes them.
+  const auto channels_first = [](const PyTorchCase& which, nn::BatchNormOptions options) {
+    options.channels_first = true;
+    options.dtype = tg::float64;
+    nn::BatchNorm model(4, options);
+    check_against_pytorch(which, model, [&](const Tensors& in) {
+      const auto step = [&](const char* x, const char* keep) {
+        const tg::Mask mask = in.contains(keep) ? tg::Mask::keep_positions(in.at(keep)) : tg::Mask();
+        return tg::transpose(model(tg::transpose(in.at(x), 1, 2), mask), 1, 2);
+      };
+      const tg::Tensor first = step("first", "keep_first");
+      return Tensors{{"first", first}, {"second", step("second", "keep_second")}};
+    });
+  };
+  channels_first({"batch_norm_train"}, {});
+  channels_first({"batch_norm_masked", 1e-12, {{"first", "input.keep_first"}, {"second", "input.keep_second"}}}, {});
   nn::BatchNorm evaluated(4, {.dtype = tg::float64});
   evaluated.eval();
   check_unary({"batch_norm_eval"}, evaluated);
+  nn::BatchNorm evaluated_first(4, {.channels_first = true, .dtype = tg::float64});
+  evaluated_first.eval();
+  check_against_pytorch({"batch_norm_eval"}, evaluated_first, [&](const Tensors& in) {
+    return Tensors{{"y", tg::transpose(evaluated_first(tg::transpose(in.at("input"), 1, 2)), 1, 2)}};
+  });
+  nn::BatchNorm one_value(1, {.eps = 0.0, .channels_first = true, .dtype = tg::float64});
+  const tg::Tensor y = one_value(tg::tensor({{1.0}, {5.0}}, {.dtype = tg::float64}));  // [N, C]
+  BOOST_TEST(y.to_vector<double>() == (std::vector<double>{-1, 1}), boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(group_and_instance_norm) {

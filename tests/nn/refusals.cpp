@@ -33,6 +33,13 @@ BOOST_AUTO_TEST_CASE(batch_norm_says_what_may_be_meant) {
                         says("[BatchNorm] one value per channel: its variance is 0 and the output would be beta "
                              "whatever x is (x [1, 3] with 1 position); give more positions, or use running statistics "
                              "(or is eval() forgotten?)"));
+  BOOST_CHECK_EXCEPTION(nn::BatchNorm(4)(tg::ones({2, 4, 5})), tg::ShapeError,
+                        says("features stand last here, where transpose(x, 1, 2) brings channels (or .channels_first "
+                             "takes them)"));
+  BOOST_CHECK_EXCEPTION(nn::BatchNorm(3, {.channels_first = true})(tg::ones({1, 3, 1})), tg::ShapeError,
+                        says("(x [1, 3, 1] with 1 position)"));
+  BOOST_CHECK_EXCEPTION(nn::BatchNorm(4, {.channels_first = true})(tg::ones({2, 5, 4})), tg::ShapeError,
+                        says("[BatchNorm] expected [N, 4] or [N, 4, L], got [2, 5, 4]"));
 }
 
 BOOST_AUTO_TEST_CASE(sizes_beyond_reason_are_refused) {

@@ -66,6 +66,8 @@ struct BatchNormOptions {
   /// The share of the newest batch in the running statistics.
   double momentum = 0.1;
   bool affine = true;
+  /// Whether x is [N, features] or [N, features, L], as a convolution gives it, instead of [.., features].
+  bool channels_first = false;
   DType dtype = float32;
 };
 
@@ -73,7 +75,8 @@ struct BatchNormOptions {
 /// those of all leading dimensions together (with a mask: of its valid positions [N, L]), and running averages of them
 /// are kept, the variance with Bessel's correction; in evaluation the running averages are used. Positions that a mask
 /// hides become 0 in both, and nothing in them reaches a gradient. Ioffe and Szegedy 2015, arXiv:1502.03167. A batch
-/// without a valid position leaves the averages alone; one with a single position is a ShapeError in training.
+/// without a valid position leaves the averages alone; one with a single position is a ShapeError in training. With
+/// .channels_first it takes what torch.nn.BatchNorm1d takes; a mask's positions are [N, L] then too.
 class BatchNorm : public Module {
  public:
   explicit BatchNorm(std::int64_t features, BatchNormOptions options = {});
@@ -89,11 +92,13 @@ class BatchNorm : public Module {
   TAPEGRAD_MODULE(weight, bias, running_mean, running_var, num_batches_tracked)
 
  private:
+  Tensor train_on(const Tensor& x, const Tensor& positions);
   Tensor evaluate(const Tensor& x, const Tensor& positions) const;
 
   std::int64_t features_;
   double eps_;
   double momentum_;
+  bool channels_first_;
 };
 
 struct GroupNormOptions {
