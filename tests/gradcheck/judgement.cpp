@@ -256,6 +256,23 @@ BOOST_AUTO_TEST_CASE(a_kink_is_one_in_float32) {
     BOOST_TEST((check_in_float32(largest, wrong, {1.5, 1.5}).verdict() == Verdict::wrong));
 }
 
+// The largest of the block is no measure of what differences see to a millionth.
+BOOST_AUTO_TEST_CASE(a_huge_element_hides_no_error_of_a_percent) {
+  for (const double huge : {1e4, 1e6, 1e8})
+    for (std::uint64_t seed = 0; seed < 10; ++seed) {
+      const auto verdict = [&](double factor) {
+        return check_gradient([=](Point p) { return huge * std::exp(p[0]) + std::exp(p[1]) + p[2] + p[3]; },
+                              [=](Point p) {
+                                return Numbers{huge * std::exp(p[0]), factor * std::exp(p[1]), 1.0, 1.0};
+                              },
+                              normal(4, seed, 0.5))
+            .verdict();
+      };
+      BOOST_TEST((verdict(1.0) == Verdict::ok), huge << " seed " << seed);
+      BOOST_TEST((verdict(1.01) == Verdict::wrong), huge << " seed " << seed);
+    }
+}
+
 // However little of the slope the values tell: they are known to a millionth.
 BOOST_AUTO_TEST_CASE(an_error_of_a_percent_is_never_ok) {
   for (const double size : {1.0, 0.1, 0.05, 0.03, 0.02, 0.01, 1e-3}) {

@@ -326,14 +326,19 @@ BOOST_AUTO_TEST_CASE(small_inputs_hide_no_mistake) {
 }
 
 BOOST_AUTO_TEST_CASE(what_the_largest_derivative_hides_is_told) {
-  const auto report = check_gradient([](Point p) { return 1e10 * std::sin(p[0]) + std::sin(p[1]); },
-                                     [](Point p) {
-                                       return Numbers{1e10 * std::cos(p[0]), 0.0};
-                                     },
-                                     Numbers{0.2, 0.3});
+  const auto check = [](double huge, double x) {
+    return check_gradient([=](Point p) { return huge * std::sin(p[0]) + std::sin(p[1]); },
+                          [=](Point p) {
+                            return Numbers{huge * std::cos(p[0]), 0.0};
+                          },
+                          Numbers{x, 0.3});
+  };
+  const auto report = check(1e12, 2e-4);
+  BOOST_TEST((report.verdict() == Verdict::ok));
   BOOST_TEST(report.findings.front().note.starts_with(
-      "too small beside the largest derivative, 9.8e+09, to be judged, but it differs: element [1], output 0: "
+      "too small beside the largest derivative, 1e+12, to be judged, but it differs: element [1], output 0: "
       "analytic 0, numeric 0.955"));
+  BOOST_TEST((check(1e10, 0.2).verdict() == Verdict::wrong));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_left_out_is_told) {

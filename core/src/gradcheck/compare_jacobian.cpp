@@ -103,8 +103,14 @@ class BlockComparison {
       const auto scales_of = [&](const Slope& slope) {
         const double block = std::max(scale_, std::isfinite(slope.error) ? std::abs(slope.value) : 0.0);
         const double natural = Rounding::scale_at(slope, natural_);
-        const double floor = c_.rounding.floor(i_, block) + c_.rounding.beside(natural, slope) + slack;
-        return Scales{block, natural, floor, c_.precision.rough, c_.precision.fair, c_.rounding.of_nothing()};
+        const double beside = c_.rounding.beside(natural, slope) + slack;
+        return Scales{block,
+                      natural,
+                      c_.rounding.floor(i_, block) + beside,
+                      c_.rounding.floor_alone(i_, block) + beside,
+                      c_.precision.rough,
+                      c_.precision.fair,
+                      c_.rounding.of_nothing()};
       };
       const bool may_look_again = ranking_.verdict() != Verdict::wrong || second_looks_ < kSecondLooks;
       Judgement judgement = judged.judge(o, analytic, scales_of, slack, may_look_again);

@@ -81,6 +81,7 @@ void compare_part(Comparison& c, std::size_t i, const RandomCotangents& cotangen
         return Scales{std::max(scale, std::abs(slope.value)),
                       natural,
                       floor,
+                      floor,
                       c.precision.rough,
                       c.precision.fair,
                       c.rounding.of_nothing()};

@@ -12,6 +12,16 @@ bool lies_between(double value, double a, double b, double slack) {
   return value >= std::min(a, b) - slack && value <= std::max(a, b) + slack;
 }
 
+/// Whether differences see a derivative so well that a share of the block, which may be larger by far, is no measure of
+/// its error.
+bool is_seen_alone(double analytic, const Slope& slope, double doubt) {
+  constexpr double kClear = 10.0;  // of the doubt
+  constexpr double kShare = 1e-3;
+  const double error = std::abs(analytic - slope.value);
+  const double size = std::max(std::abs(analytic), std::abs(slope.value));
+  return error > kShare * size && std::min(error, std::abs(slope.value)) > kClear * doubt;
+}
+
 }  // namespace
 
 bool is_smooth(const Slope& slope, const TaylorSweep& sweep) {
@@ -29,7 +39,7 @@ Judgement judge(double analytic, const Slope& slope, const Scales& scales) {
   if (!std::isfinite(slope.error))
     return {std::isnan(analytic) ? Verdict::wrong : Verdict::out_of_domain, 0.0, kInfinity, true};
   const double doubt = kDoubt * slope.error;
-  const double tolerance = doubt + scales.floor;
+  const double tolerance = doubt + (is_seen_alone(analytic, slope, doubt) ? scales.alone : scales.floor);
   const double error = std::abs(analytic - slope.value);
   const bool close = error <= tolerance;
   const double excess = error == 0.0 ? 0.0 : std::isfinite(error) ? error / tolerance : kInfinity;

@@ -12,6 +12,7 @@ struct Scales {
   double block = 0.0;    // the size of the derivatives around
   double natural = 0.0;  // outputs per input
   double floor = 0.0;    // the derivative's own rounding
+  double alone = 0.0;    // the same of one that differences see well by itself, however small it is beside the block
   double rough = 0.0;    // the doubt, in units of the block, beyond which differences cannot tell
   double fair = 0.0;     // the doubt, in units of the function's own size, up to which rough differences are enough
   double nothing = 0.0;  // what may be left of terms that cancel, where each is as dx/dx = 1

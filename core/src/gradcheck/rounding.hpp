@@ -23,6 +23,11 @@ class Rounding {
 
   /// How far a part's derivatives may be off that are as large as `block`.
   double floor(std::size_t part, double block) const { return std::max(precision_.floor * block, coarseness_[part]); }
+  /// The same of a derivative that is measured well by itself: no more than what is left where terms as large as the
+  /// block cancel.
+  double floor_alone(std::size_t part, double block) const {
+    return std::min(floor(part, block), std::max(of_nothing() * block, coarseness_[part]));
+  }
   /// How far a part's derivatives, rounded more coarsely than the differences, are from the same rule's in their
   /// precision, for random cotangents, with a margin for others; at most a thousandth of the largest, or what rounding
   /// leaves of terms as large as the outputs per input. A sum of terms that cancel keeps the rounding of the terms. 0
