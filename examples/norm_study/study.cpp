@@ -202,7 +202,8 @@ int run_study(const StudyOptions& options) {
     add(results, std::move(claim));
   }
   results.interrupted = console::interrupted();
-  results.machine = fmt::format("{} threads, {:.0f} s", laboratory.threads(), seconds());
+  results.machine =
+      fmt::format("{} thread{}, {:.0f} s", laboratory.threads(), laboratory.threads() == 1 ? "" : "s", seconds());
   results.runs = curves(laboratory, find(results, "0"));
   results.runs_setup = curves_setup(laboratory, find(results, "0"));
   results.findings = findings(results);

@@ -363,6 +363,8 @@ BOOST_AUTO_TEST_CASE(options_that_no_check_can_heed_are_refused) {
   };
   BOOST_CHECK_EXCEPTION(with({.directions = 0}), ValueError,
                         says("[check_gradient] expected at least 1 direction, got 0"));
+  BOOST_CHECK_EXCEPTION(with({.budget = -1}), ValueError,
+                        says("[check_gradient] expected a budget of at least 0 calls, got -1"));
   BOOST_CHECK_EXCEPTION(with({.accuracy = -1.0}), ValueError,
                         says("[check_gradient] expected a finite accuracy of at least 0, got -1"));
   BOOST_CHECK_THROW(with({.accuracy = std::nan("")}), ValueError);

@@ -139,13 +139,12 @@ std::vector<suite::Entry> entries_of(const CheckRequest& request) {
     entries = all;
   } else {
     std::set<std::pair<std::string_view, std::string_view>> wanted;  // kind and name
-    const auto want = [&](const std::vector<suite::Entry>& of, std::string_view what,
-                          const std::vector<std::string>& patterns) {
-      for (const suite::Entry& entry : selected(of, what, patterns)) wanted.emplace(entry.kind, entry.name);
+    const auto want = [&](std::string_view kind, const std::vector<std::string>& patterns) {
+      for (const suite::Entry& entry : selected(all, kind, patterns)) wanted.emplace(entry.kind, entry.name);
     };
-    want(all, "op or layer", request.names);
-    want(of_kind(all, "op"), "op", request.ops);
-    want(of_kind(all, "layer"), "layer", request.layers);
+    want("", request.names);
+    want("op", request.ops);
+    want("layer", request.layers);
     std::copy_if(all.begin(), all.end(), std::back_inserter(entries), [&](const suite::Entry& entry) {
       return wanted.contains({entry.kind, entry.name});
     });

@@ -98,10 +98,10 @@ CLI::App* add_check(CLI::App& app, Line& line) {
       ->capture_default_str()
       ->group(what);
   check
-      ->add_option(
-          "--dtype", line.dtype,
-          "In which derivatives are compared: float64, or float32, whose few digits make right rules fail here and "
-          "there")
+      ->add_option("--dtype", line.dtype,
+                   "In which derivatives are compared: float64, or float32, whose few digits do not tell everywhere "
+                   "whether a rule "
+                   "is right: that is called unreliable, and passes")
       ->check(CLI::IsMember({"float64", "float32"}))
       ->capture_default_str()
       ->group(what);

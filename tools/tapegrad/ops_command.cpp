@@ -167,7 +167,7 @@ std::string page_of(const LayerEntry& layer, const Terminal& terminal) {
 
 int ops_command(const std::vector<std::string>& patterns) {
   const std::vector<suite::Entry> all = suite::all_entries();
-  const std::vector<suite::Entry> wanted = patterns.empty() ? all : selected(all, "op or layer", patterns);
+  const std::vector<suite::Entry> wanted = patterns.empty() ? all : selected(all, "", patterns);
   const Ops ops = those_of(catalogue::all_ops(), "op", wanted);
   const Layers layers = those_of(nn::catalogue::all_layers(), "layer", wanted);
   const Terminal terminal = terminal_at(stdout);

@@ -107,28 +107,29 @@ void expect_command(std::string_view written, const std::vector<std::string_view
                                question(suggestions(written, commands), "; `tapegrad --help` tells which there are")));
 }
 
-std::vector<suite::Entry> selected(const std::vector<suite::Entry>& entries, std::string_view what,
+std::vector<suite::Entry> selected(const std::vector<suite::Entry>& entries, std::string_view kind,
                                    const std::vector<std::string>& patterns) {
-  std::vector<std::string_view> names;
-  for (const suite::Entry& e : entries) names.push_back(e.name);
+  const auto is_wanted = [kind](const suite::Entry& e) { return kind.empty() || e.kind == kind; };
+  const auto fits = [](const std::string& pattern) {
+    return [&pattern](const suite::Entry& e) { return matches(pattern, e.name); };
+  };
+  std::vector<suite::Entry> candidates;
+  std::copy_if(entries.begin(), entries.end(), std::back_inserter(candidates), is_wanted);
   for (const std::string& pattern : patterns) {
-    if (std::any_of(names.begin(), names.end(), [&](std::string_view name) { return matches(pattern, name); }))
-      continue;
+    if (std::any_of(candidates.begin(), candidates.end(), fits(pattern))) continue;
+    const std::string_view what = kind.empty() ? "op or layer" : kind;
+    const auto other = std::find_if(entries.begin(), entries.end(), fits(pattern));
+    if (other != entries.end())
+      throw UsageError(fmt::format("there is no {} '{}': say --{} {}", what, pattern, other->kind, pattern));
+    std::vector<std::string_view> names;
+    for (const suite::Entry& e : candidates) names.push_back(e.name);
     throw UsageError(fmt::format("there is no {} '{}'{}", what, pattern,
                                  question(suggestions(pattern, names), "; `tapegrad ops` lists what there is")));
   }
-  std::vector<suite::Entry> chosen;
-  std::copy_if(entries.begin(), entries.end(), std::back_inserter(chosen), [&](const suite::Entry& e) {
-    return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& p) { return matches(p, e.name); });
+  std::erase_if(candidates, [&](const suite::Entry& e) {
+    return std::none_of(patterns.begin(), patterns.end(), [&](const std::string& p) { return matches(p, e.name); });
   });
-  return chosen;
-}
-
-std::vector<suite::Entry> of_kind(const std::vector<suite::Entry>& entries, std::string_view kind) {
-  std::vector<suite::Entry> chosen;
-  std::copy_if(entries.begin(), entries.end(), std::back_inserter(chosen),
-               [&](const suite::Entry& e) { return e.kind == kind; });
-  return chosen;
+  return candidates;
 }
 
 }  // namespace tapegrad::program

@@ -15,6 +15,8 @@ namespace tapegrad::checker {
 void expect_options(const char* name, const GradcheckOptions& options) {
   if (options.directions < 1)
     throw ValueError(fmt::format("[{}] expected at least 1 direction, got {}", name, options.directions));
+  if (options.budget < 0)
+    throw ValueError(fmt::format("[{}] expected a budget of at least 0 calls, got {}", name, options.budget));
   if (!std::isfinite(options.accuracy) || options.accuracy < 0.0)
     throw ValueError(fmt::format("[{}] expected a finite accuracy of at least 0, got {}", name, options.accuracy));
 }

@@ -59,7 +59,7 @@ Document measured() {
   std::string& text = document.text;
   text = fmt::format(R"(# How accurate the pointwise ops are
 
-Every unary pointwise op is compared with [GNU MPFR](https://www.mpfr.org) at 256 bits: its value, and its derivative as the reverse sweep gives it. The table holds the worst error found, in units in the
+Every unary pointwise op but those that give truth values is compared with [GNU MPFR](https://www.mpfr.org) at 256 bits: its value, and its derivative as the reverse sweep gives it. The table holds the worst error found, in units in the
 last place (ulp) of the exact result, where it was found, and the bound that the tests hold it to. Looked at are all powers of two of both signs with random mantissas (so subnormal numbers and the largest finite
 ones too), zeros, infinities, NaN, and the neighbourhood, from one ulp upwards and on both sides, of each op's zeros, kinks, ends of domain and of the points where its implementation changes its method.
 A zero where the exact result is two subnormal units or more counts as infinitely wrong: no tail vanishes. Outside the domain the value is NaN and nothing is asked of the derivative; where a finite value
