@@ -239,6 +239,61 @@ BOOST_AUTO_TEST_CASE(customary_derivatives_at_several_kinks_are_not_called_wrong
   BOOST_TEST((verdict(maxima, {0.5, 0.5, 0.0, 0.0}, {2.0, 2.0, 3.0, 3.0}) == Verdict::wrong));
 }
 
+// Of three equal numbers none moves the one in the middle alone: along each the slope is 0, and one of them has 1.
+BOOST_AUTO_TEST_CASE(the_order_of_equal_numbers_is_anybody_s) {
+  const auto sorted = [](Point p) {
+    Numbers y(p.begin(), p.end());
+    std::sort(y.begin(), y.end());
+    return y;
+  };
+  // Each output's gradient: all to the first or the last of the equal elements that are left, the same share to all
+  // that are equal, or all of it to each.
+  const auto jacobian = [&](const std::string& rule) {
+    return [&, rule](Point p) {
+      const Numbers y = sorted(p);
+      Jacobian j{p.size(), p.size()};
+      std::vector<bool> taken(p.size(), false);
+      for (std::size_t o = 0; o < y.size(); ++o) {
+        const auto equal = static_cast<double>(std::count(p.begin(), p.end(), y[o]));
+        for (std::size_t k = 0; k < p.size(); ++k) {
+          const std::size_t at = rule == "last" ? p.size() - 1 - k : k;
+          if (p[at] != y[o]) continue;
+          if (rule == "shares") j(o, at) = 1.0 / equal;
+          if (rule == "twice") j(o, at) = 1.0;
+          if (rule == "none") j(o, at) = equal > 1.0 ? 0.0 : 1.0;
+          if ((rule != "first" && rule != "last") || taken[at]) continue;
+          taken[at] = true;
+          j(o, at) = 1.0;
+          break;
+        }
+      }
+      return j.values;
+    };
+  };
+  for (const Numbers& x : {Numbers{2.0, 1.0, 2.0, 2.0, 0.0}, {1.0, 1.0, 1.0}, {-3.0, 0.5, 0.5, -3.0, 0.5, 0.5}}) {
+    for (const char* right : {"first", "last", "shares"}) {
+      const GradcheckReport report = check_jacobian(sorted, jacobian(right), x);
+      BOOST_TEST((report.verdict() == Verdict::kink), right << "\n" << to_string(report));
+      BOOST_TEST(to_string(report).find("at a kink that several elements take part in") != std::string::npos);
+    }
+    for (const char* wrong : {"twice", "none"})
+      BOOST_TEST((check_jacobian(sorted, jacobian(wrong), x).verdict() == Verdict::wrong), wrong);
+  }
+  // A ramp beside the point is none of its own, however near the differences come.
+  for (const double distance : {1e-2, 1e-5, 1e-8, 1e-10})
+    for (const double at : {1.0 - distance, 1.0 + distance}) {
+      const auto ramp = [](Point p) { return 4.0 * std::max(0.0, p[0] - 1.0) + p[1]; };
+      BOOST_TEST((check_gradient(
+                      ramp,
+                      [](Point) {
+                        return Numbers{2.0, 1.0};
+                      },
+                      Numbers{at, 1.0})
+                      .verdict() == Verdict::wrong),
+                 at);
+    }
+}
+
 // What is said of kinks holds on a height in float32 and beside curvature too.
 BOOST_AUTO_TEST_CASE(a_kink_is_one_in_float32) {
   for (const double height : {0.0, 1.0, 100.0})

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "gradcheck/comparison.hpp"
@@ -51,7 +52,8 @@ class BlockComparison {
         natural_(c_.rounding.natural_scale(part)),
         size_(c_.rounding.input_size(part)),
         finding_(c_.finding_of(part)),
-        numeric_(claimed_.rows, claimed_.columns) {
+        numeric_(claimed_.rows, claimed_.columns),
+        joint_calls_(std::min(c_.options.budget, kJointCalls)) {
     finding_.element_errors.assign(part_.values.size(), 0.0);
     evidence_.steepest = scale_;
   }
@@ -62,6 +64,7 @@ class BlockComparison {
     const bool by_element = ranking_.verdict() == Verdict::wrong;
     if (!by_element) compare_joint_kinks();
     ranking_.file(finding_);
+    if (finding_.verdict == Verdict::kink && finding_.note.empty()) finding_.note = shared_kink_;
     c_.judge_vacuity(finding_, i_, evidence_);
     c_.note_what_was_left_out(finding_);
     note_doubt(finding_, part_.single);
@@ -115,11 +118,33 @@ class BlockComparison {
       const bool may_look_again = ranking_.verdict() != Verdict::wrong || second_looks_ < kSecondLooks;
       Judgement judgement = judged.judge(o, analytic, scales_of, slack, may_look_again);
       if (judged.thorough() && !thorough_before) ++second_looks_;
-      if (judgement.verdict == Verdict::kink)
+      if (judgement.verdict == Verdict::wrong)
+        consider_others(judgement, judged, o, j);
+      else if (judgement.verdict == Verdict::kink)
         bends_[o].push_back({j, analytic, judged.slope(o).below, judged.slope(o).above});
       if (judgement.verdict != Verdict::ok) consider_kinks(judgement, j);
       file_element(judged, o, j, judgement);
     }
+  }
+
+  /// What is wrong along the element's own line may be right at a kink that others take part in. One element that is
+  /// not tells enough.
+  void consider_others(Judgement& judgement, const JudgedLine& judged, std::size_t o, std::size_t j) {
+    const double step = judged.slope(o).step;
+    if (is_wrong_ || !std::isfinite(claimed_(j, o)) || !(step > 0.0)) return;
+    const std::int64_t before = c_.report.calls;
+    const std::optional<Bend> bend =
+        bend_around(c_, {i_, o, j, claimed_(j, o), magnitude_[o], step, before + joint_calls_});
+    joint_calls_ -= c_.report.calls - before;
+    is_wrong_ = !bend;
+    if (!bend) return;
+    bends_[o].push_back(*bend);
+    judgement.verdict = Verdict::kink;
+    judgement.at_kink = true;
+    shared_kink_ = fmt::format(
+        "at a kink that several elements take part in: the derivative of element [{}], output {}, lies between {:.4g} "
+        "and {:.4g}, its slopes around the point",
+        fmt::join(unravel(static_cast<std::int64_t>(j), part_.shape), ", "), o, bend->below, bend->above);
   }
 
   /// Notes a kink; and what has no slope because the gradient jumps at a kink of the order below is one too.
@@ -133,7 +158,7 @@ class BlockComparison {
 
   /// Each element's derivative fits its own slopes: whether those at one output's kinks are a derivative together.
   void compare_joint_kinks() {
-    const std::int64_t last_call = c_.report.calls + std::min(c_.options.budget, kJointCalls);
+    const std::int64_t last_call = c_.report.calls + joint_calls_;
     for (const auto& [o, bends] : bends_) {
       if (bends.size() < 2) continue;
       const double slack = c_.rounding.slack_at(o) / size_;
@@ -198,6 +223,9 @@ class BlockComparison {
   double squared_error_ = 0.0;  // of `numeric_`
   Evidence evidence_;
   int second_looks_ = 0;
+  bool is_wrong_ = false;                           // for certain, at one element
+  std::int64_t joint_calls_;                        // of the function, that are left for kinks of several elements
+  std::string shared_kink_;                         // a note of one that several elements take part in
   std::map<std::size_t, std::vector<Bend>> bends_;  // by output
 };
 

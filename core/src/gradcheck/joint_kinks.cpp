@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "gradcheck/directions.hpp"
 
@@ -10,8 +11,10 @@ namespace {
 
 constexpr double kScales = 32.0;  // what is seen at steps as much smaller is of the point, not of a kink beside it
 constexpr std::size_t kMostPairs = 16;
-constexpr int kRandom = 2;  // random directions
-constexpr int kSides = 8;   // random places to look from
+constexpr int kRandom = 2;       // random directions
+constexpr int kChosenSides = 6;  // places to look from
+constexpr int kRandomSides = 64;
+constexpr int kNearerSides = 64;  // beside the one whose slope is nearest
 
 /// By how much the derivative along a direction is more than the slope of a piece.
 struct Excess {
@@ -45,7 +48,58 @@ class Search {
     return std::nullopt;
   }
 
+  /// The single element's bend, as the sides where its derivative is most and least too much show it, at all steps down
+  /// to `smallest`.
+  std::optional<Bend> around(double smallest) {
+    const Values d = {1.0};
+    const double step = relative_step_ * std::max(1.0, own_);
+    std::optional<Side> low, high;
+    for (int k = 0; k < kChosenSides + kRandomSides; ++k) {
+      Side here{side(k, d), {}};
+      here.excess = excess(d, here.from, step);
+      if (!std::isfinite(here.excess.tolerance)) continue;
+      if (!low || here.excess.value < low->excess.value) low = here;
+      if (!high || here.excess.value > high->excess.value) high = std::move(here);
+      if (!encloses_nothing(*low, *high)) continue;
+      for (const double narrow : {step / kScales, smallest})
+        if (!is_same(d, *low, *high, narrow)) return std::nullopt;
+      Bend bend = bends().front();
+      bend.below = bend.analytic - high->excess.value;
+      bend.above = bend.analytic - low->excess.value;
+      return bend;
+    }
+    return std::nullopt;
+  }
+
  private:
+  /// A place to look from, and what is seen there.
+  struct Side {
+    Values from;
+    Excess excess;
+  };
+
+  /// Whether two sides differ clearly, and an excess of nothing lies between theirs.
+  bool encloses_nothing(const Side& low, const Side& high) const {
+    constexpr double kKnown = 0.02;
+    constexpr double kSlack = 1e-3;
+    const double width = high.excess.value - low.excess.value;
+    const double tolerance = std::max(low.excess.tolerance, high.excess.tolerance);
+    const double slack = tolerance + kSlack * width;
+    return width > kKnown * kink_.floor && tolerance <= kKnown * width && low.excess.value <= slack &&
+           high.excess.value >= -slack;
+  }
+
+  /// Whether two sides show the same at another step.
+  bool is_same(const Values& d, const Side& low, const Side& high, double step) {
+    constexpr double kShare = 0.05;
+    const double known = kShare * (high.excess.value - low.excess.value);
+    for (const Side* const side : {&low, &high}) {
+      const Excess here = excess(d, side->from, step);
+      if (!(here.tolerance <= known) || std::abs(here.value - side->excess.value) > known) return false;
+    }
+    return true;
+  }
+
   const std::vector<Bend>& bends() const { return kink_.bends; }
 
   /// All elements such that the function rises; along the derivative itself, where one that has too much has most of
@@ -71,14 +125,25 @@ class Search {
   }
 
   /// Where to look from: ahead and behind; where the elements' own bends make the slope largest and smallest, if each
-  /// bends alone; and at random.
+  /// bends alone; where the first of equal elements is the largest, or the last; and at random, elements beside those
+  /// that bend too.
   Values side(int k, const Values& d) {
-    if (k >= 4) return normal_values(d.size(), generator_);
-    Values from = d;
-    for (std::size_t e = 0; e < d.size(); ++e) {
-      if (k >= 2 && bends()[e].above < bends()[e].below) from[e] = -from[e];
-      if (k % 2 == 1) from[e] = -from[e];
+    const std::size_t count = part_.values.size();
+    if (k >= kChosenSides) return normal_values(count, generator_);
+    const double sign = k % 2 == 1 ? -1.0 : 1.0;
+    Values from(count, 0.0);
+    if (k < 4) {
+      for (std::size_t e = 0; e < d.size(); ++e)
+        from[bends()[e].element] = sign * (k >= 2 && bends()[e].above < bends()[e].below ? -d[e] : d[e]);
+    } else {
+      for (std::size_t j = 0; j < count; ++j) from[j] = -sign * static_cast<double>(j + 1) / static_cast<double>(count);
     }
+    return from;
+  }
+
+  /// A side that differs from another in one element.
+  Values beside(Values from) {
+    from[static_cast<std::size_t>(generator_.below(static_cast<std::int64_t>(from.size())))] = generator_.normal();
     return from;
   }
 
@@ -95,16 +160,18 @@ class Search {
       allowed += std::abs(d[e]) * kink_.floor;
     }
     allowed += 1e-3 * reach;
-    Excess nearest;
-    for (int k = 0; k < 4 + kSides; ++k) {
-      Excess here = excess(d, side(k, d), step);
-      here.tolerance += allowed;
-      const bool turned = k > 0 && std::signbit(here.value) != std::signbit(nearest.value);
-      if (turned || !(std::abs(here.value) > here.tolerance)) return std::nullopt;
-      if (k == 0 || std::abs(here.value) < std::abs(nearest.value)) nearest = here;
+    std::optional<Side> nearest;
+    for (int k = 0; k < kChosenSides + kRandomSides + kNearerSides; ++k) {
+      Side here{k < kChosenSides + kRandomSides ? side(k, d) : beside(nearest->from), {}};
+      here.excess = excess(d, here.from, step);
+      here.excess.tolerance += allowed;
+      const double value = here.excess.value;
+      const bool turned = nearest && std::signbit(value) != std::signbit(nearest->excess.value);
+      if (turned || !(std::abs(value) > here.excess.tolerance)) return std::nullopt;
+      if (!nearest || std::abs(value) <= std::abs(nearest->excess.value)) nearest = std::move(here);
     }
-    move.numeric = move.analytic - nearest.value;
-    move.tolerance = nearest.tolerance;
+    move.numeric = move.analytic - nearest->excess.value;
+    move.tolerance = nearest->excess.tolerance;
     return move;
   }
 
@@ -128,7 +195,10 @@ class Search {
     const double y_ahead = c_.subject.call_with(kink_.part, ahead)[kink_.output];
     const double y_behind = c_.subject.call_with(kink_.part, behind)[kink_.output];
     double expected = 0.0;
-    for (const Bend& bend : bends()) expected += bend.analytic * (ahead[bend.element] - behind[bend.element]);
+    for (std::size_t e = 0; e < d.size(); ++e) {
+      const Bend& bend = bends()[e];
+      if (d[e] != 0.0) expected += bend.analytic * (ahead[bend.element] - behind[bend.element]);
+    }
     const double size = std::max({kink_.magnitude, std::abs(y_ahead), std::abs(y_behind)});
     const double width = 2.0 * kWidth * step;
     return {(expected - (y_ahead - y_behind)) / width, 4.0 * c_.precision.epsilon * size / width};
@@ -136,11 +206,10 @@ class Search {
 
   Values moved(const Values& d, const Values& from, double distance, double by) const {
     Values x = part_.values;
-    for (std::size_t e = 0; e < d.size(); ++e) {
-      double& value = x[bends()[e].element];
-      value += distance * from[e] + by * d[e];
-      if (part_.single) value = static_cast<double>(static_cast<float>(value));
-    }
+    for (std::size_t j = 0; j < x.size(); ++j) x[j] += distance * from[j];
+    for (std::size_t e = 0; e < d.size(); ++e) x[bends()[e].element] += by * d[e];
+    if (part_.single)
+      for (double& value : x) value = static_cast<double>(static_cast<float>(value));
     return x;
   }
 
@@ -156,6 +225,14 @@ class Search {
 
 std::optional<JointMove> refuted_together(Comparison& comparison, const JointKink& kink) {
   return Search(comparison, kink).run();
+}
+
+std::optional<Bend> bend_around(Comparison& comparison, const LoneSlope& lone) {
+  constexpr double kNear = 1.0 / 16.0;
+  const JointKink kink{
+      lone.part,     lone.output, {{lone.element, lone.analytic, 0.0, 0.0}}, lone.magnitude, std::abs(lone.analytic),
+      lone.last_call};
+  return Search(comparison, kink).around(kNear * lone.step);
 }
 
 }  // namespace tapegrad::checker

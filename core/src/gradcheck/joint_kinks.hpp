@@ -44,4 +44,19 @@ struct JointKink {
 /// REQUIRES: two bends or more.
 std::optional<JointMove> refuted_together(Comparison& comparison, const JointKink& kink);
 
+/// An element whose derivative does not fit the slopes of its own line, at which there may be a kink all the same that
+/// other elements take part in: of three equal numbers none moves the one in the middle alone.
+struct LoneSlope {
+  std::size_t part;
+  std::size_t output;
+  std::size_t element;
+  double analytic;
+  double magnitude;        // what the rounding of the output is in proportion to
+  double step;             // the smallest along the element's own line
+  std::int64_t last_call;  // of the function that may be made
+};
+
+/// The element's slopes around the point, where they differ however near, and the derivative lies between them.
+std::optional<Bend> bend_around(Comparison& comparison, const LoneSlope& lone);
+
 }  // namespace tapegrad::checker

@@ -9,8 +9,8 @@ namespace tapegrad {
 /// In the order of rising concern: a report's verdict is the highest of its findings'.
 enum class Verdict : unsigned char {
   ok,                 ///< agrees with finite differences
-  kink,               ///< the function has a kink here, and the derivative lies between the slopes on its two sides; at
-                      ///< order 2 also: the gradient jumps here, at a kink of the function
+  kink,               ///< the function has a kink here, and the derivative lies between the slopes around it; at order
+                      ///< 2 also: the gradient jumps here, at a kink of the function
   vacuous,            ///< the derivative is zero to rounding: the comparison proves nothing
   out_of_domain,      ///< the function is not finite here, or has no slope here
   unreliable,         ///< finite differences are too rough here to tell
