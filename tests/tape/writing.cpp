@@ -95,8 +95,7 @@ BOOST_AUTO_TEST_CASE(decision_09_access_is_checked) {
   Tensor x = tensor({{1.0, 2.0}, {3.0, 4.0}});
   BOOST_CHECK_EXCEPTION(x.data<double>(), DTypeError, says("[data] the tensor is float32, not float64"));
   const Tensor transposed = x.transpose(0, 1);
-  BOOST_CHECK_EXCEPTION(transposed.data<float>(), ShapeError,
-                        says("[data] the tensor [2, 2] has strides [1, 2]"));
+  BOOST_CHECK_EXCEPTION(transposed.data<float>(), ShapeError, says("[data] the tensor [2, 2] has strides [1, 2]"));
   BOOST_CHECK_EXCEPTION(x.item(), ShapeError, says("[item] expected one element, got shape [2, 2]"));
   BOOST_CHECK_THROW(x[0][0].item<double>(), DTypeError);
   BOOST_TEST(x[1][0].item() == 3.0);

@@ -152,7 +152,7 @@ class Scores {
  public:
   static constexpr std::int64_t kQueries = 32;  ///< of a tile
 
-  /// `tiles` is how many matrices [keys, queries] the caller needs, beside the one that dropout needs.
+  /// `tiles` is how many matrices [keys, queries] the caller needs, beside those that dropout needs.
   Scores(const Attention<T>& facts, std::int64_t b, std::int64_t h, std::int64_t tiles, Scratch& scratch)
       : f_(facts),
         b_(b),
@@ -160,9 +160,11 @@ class Scores {
         stride_(whole_vectors(std::min(kQueries, facts.queries))),
         valid_(facts.valid_keys ? facts.valid_keys + b * facts.keys : nullptr) {
     const std::int64_t width = std::max(f_.width, f_.value_width);
-    columns_ = scratch.get<T>((width + (tiles + (drops() ? 1 : 0)) * f_.keys) * stride_);
+    const std::int64_t of_dropout = drops() ? 2 : 0;  // queries by keys as they are drawn, and as a tile
+    columns_ = scratch.get<T>((width + (tiles + of_dropout) * f_.keys) * stride_);
     tiles_ = columns_ + width * stride_;
     factors_ = {tiles_ + tiles * f_.keys * stride_, stride_};
+    drawn_ = factors_.data + f_.keys * stride_;
     guarded_ = hides_infinite(v(), f_.value_width) || (tiles > 1 && hides_infinite(k(), f_.width));
   }
 
@@ -195,17 +197,17 @@ class Scores {
   HWY_NOINLINE void draw(std::int64_t begin, std::int64_t end) const {
     const std::uint64_t threshold = dropout_threshold(f_.dropout);
     const T kept = static_cast<T>(1.0 / (1.0 - f_.dropout));
-    const std::int64_t head = b_ * f_.heads + h_;
+    const std::int64_t keys = seen_keys(end);
     for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t first = (head * f_.queries + i) * f_.keys;
-      T* const column = factors_.data + (i - begin);
-      each_block_of_bits(f_.stream, first, first + seen_keys(end),
+      const std::int64_t first = ((b_ * f_.heads + h_) * f_.queries + i) * f_.keys;
+      T* const row = drawn_ + (i - begin) * keys;
+      each_block_of_bits(f_.stream, first, first + keys,
                          [&](std::int64_t number, const std::uint64_t* bits, std::int64_t count) HWY_ATTR {
-                           T* to = column + (number - first) * factors_.stride;
-                           for (std::int64_t j = 0; j < count; ++j, to += factors_.stride)
-                             *to = bits[j] >= threshold ? kept : T(0);
+                           T* const to = row + (number - first);
+                           for (std::int64_t j = 0; j < count; ++j) to[j] = bits[j] >= threshold ? kept : T(0);
                          });
     }
+    pack_panel(Tag<T>(), keys, end - begin, factors_.stride, drawn_, 1, keys, factors_.data);
   }
   /// Multiplies the vector of queries from `lane` of the tile on by what was drawn, for the keys j < end: what
   /// is dropped is 0, whatever it was.
@@ -296,7 +298,8 @@ class Scores {
   const bool* valid_;  // [keys]; null: all
   T* columns_;         // queries, or gradients of outputs, transposed: [width, queries]
   T* tiles_;
-  Rows<T> factors_;
+  Rows<T> factors_;  // what dropout makes of a tile's weights
+  T* drawn_;         // the same before it is transposed
   bool guarded_;
 };
 
