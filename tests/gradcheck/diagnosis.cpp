@@ -669,6 +669,13 @@ BOOST_AUTO_TEST_CASE(every_size_that_a_factor_may_come_from_is_named) {
   expect(check({2, 5}, 2.0), GradcheckMistake::constant_factor,
          "2 is the size of the input's axis 0: the 1/N of a mean is missing");
   expect(check({2, 5}, 0.5), GradcheckMistake::constant_factor, "divided by N once too often");
+  // what the function holds, samples above all, the check knows nothing of
+  expect(check({4, 4}, 7.0), GradcheckMistake::constant_factor, "7 is no size of input or output: the 1/N of a mean");
+  expect(check({4, 4}, 1.0 / 7.0), GradcheckMistake::constant_factor, "7 is no size of input or output: what");
+  for (const double factor : {7.01, 1.0 / 7.01}) {
+    const std::string text = check({4, 4}, factor).findings.front().diagnosis.value().text;
+    BOOST_TEST(text.ends_with("of the error unexplained)"), text);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_misplaced_epsilon_is_told) {

@@ -67,6 +67,20 @@ std::string meaning(const Block& block, double factor, double precision) {
   return text;
 }
 
+/// What a whole number, or one over it, may come from where it is no size that the check knows; empty for others.
+std::string guess(double factor, double precision) {
+  constexpr double kMost = 1e6;  // beyond, every number is nearly whole
+  const double number = std::round(factor < 1.0 ? 1.0 / factor : factor);
+  if (!(number > 2.0 && number < kMost)) return {};
+  if (std::abs(factor / number - 1.0) < precision)
+    return fmt::format(
+        "{} is no size of input or output: the 1/N of a mean over what the function holds may be missing", number);
+  if (std::abs(factor * number - 1.0) < precision)
+    return fmt::format("{} is no size of input or output: what the function holds as many of may be divided by twice",
+                       number);
+  return {};
+}
+
 /// A factor that is nearly 1 by what it differs from it.
 std::string factor_text(double factor) {
   constexpr double kNearly = 5e-4;
@@ -161,9 +175,10 @@ Diagnosis constant_factor(const Block& block, const Residual& residual) {
                                  factor_text(factor), elements, left);
   // The factor is known as well as the differences are.
   const double precision = 1e-5 + 4.0 * block.numeric_error / std::sqrt(dot(n.values, n.values));
-  const std::string origin = meaning(block, factor, precision);
+  std::string origin = meaning(block, factor, precision);
   // Any number fits one element; one without a meaning shows nothing.
   if (elements < kFew && origin.empty()) return std::nullopt;
+  if (origin.empty()) origin = guess(factor, precision);
   if (!origin.empty()) text += "; " + origin;
   return GradcheckDiagnosis{GradcheckMistake::constant_factor, std::move(text), left};
 }
