@@ -154,7 +154,8 @@ void show_companies(const Laboratory& laboratory, const Watch& watch) {
     last = b.language;
     const std::string company =
         companions
-            ? console::fit(fmt::format("{}, …", laboratory.word_text(watch.batch[c].neighbour[watch.restless])), 26)
+            ? console::fit(fmt::format("{}, …", laboratory.word_text(watch.batch[c].neighbour[watch.restless])), 25) +
+                  " "
             : "";
     narrator.line(fmt::format(
         " {:2} {}{}{} {:3.0f} %  {}{:.4f} %", c + 1, company,

@@ -99,6 +99,7 @@ void add_to(Series& series, const Spread& spread) {
 }
 
 std::string growth_text(const Spread& growth) {
+  if (growth.low == growth.high) return fmt::format("{:.3g}", growth.mean);  // of one seed
   return fmt::format("{:.3g} [{:.3g}, {:.3g}]", growth.mean, growth.low, growth.high);
 }
 

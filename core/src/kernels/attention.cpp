@@ -368,84 +368,107 @@ void clear(Rows<T> x, std::int64_t begin, std::int64_t end, std::int64_t width) 
   for (std::int64_t i = begin; i < end; ++i) std::fill_n(x.at(i), width, T(0));
 }
 
+/// What the reverse sweep of one head reads and writes beside the forward's inputs.
 template <class T>
-HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int64_t h, const AttentionGradients<T>& g,
-                                Scratch& scratch) {
+struct HeadGradients {
+  RowSoftmax<const T> kept;
+  Rows<const T> dout;
+  Rows<T> dq, dk, dv;
+
+  HeadGradients(const Attention<T>& f, const AttentionGradients<T>& g, std::int64_t b, std::int64_t h)
+      : kept{g.kept.max + (b * f.heads + h) * f.queries, g.kept.inverse_sum + (b * f.heads + h) * f.queries},
+        dout(rows_of(g.dout, b, h)),
+        dq(rows_of(g.dq, b, h)),
+        dk(rows_of(g.dk, b, h)),
+        dv(rows_of(g.dv, b, h)) {}
+};
+
+/// Of the queries [begin, end): turns scores into the weights of the values, in place, and dp into dS.
+template <class T>
+HWY_INLINE void through_softmax(const Scores<T>& scores, std::int64_t begin, std::int64_t end, T scale,
+                                const RowSoftmax<const T>& kept, Rows<T> p, Rows<T> ds) {
   constexpr std::int64_t N = lane_count<T>();
+  const std::int64_t keys = scores.seen_keys(end);
+  for (std::int64_t i = begin; i < end; i += N) {
+    const FirstLanes<T> lanes{std::min(N, end - i)};
+    const Vector<T> shift = shift_of<T>(lanes.load(kept.max + i));
+    const Vector<T> factor = lanes.load(kept.inverse_sum + i);
+    const Rows<T> p_column = {p.data + (i - begin), p.stride};
+    const Rows<T> ds_column = {ds.data + (i - begin), ds.stride};
+    if (scores.drops()) scores.drop(ds_column, i - begin, keys);
+    // The mean of dp is that of the same rounded numbers from which it is taken: do . o would be as much, but for
+    // roundings of o, which do not cancel where one key has all the weight.
+    Wide<T> sum[2] = {wide_zero<T>(), wide_zero<T>()};
+    scores.each_key(i, keys, p_column, scale, [&](std::int64_t j, Vector<T> s, auto k) HWY_ATTR {
+      // What is hidden may be so large that dp is infinite, and what is seen beside it NaN.
+      const auto hidden = hn::Eq(s, splat(kLowest<T>));
+      const Vector<T> probability = hn::IfThenZeroElse(hidden, hn::Mul(exponential<T>(hn::Sub(s, shift)), factor));
+      const Vector<T> dp = hn::IfThenZeroElse(hidden, hn::LoadU(Tag<T>(), ds_column.at(j)));
+      hn::StoreU(probability, Tag<T>(), p_column.at(j));
+      hn::StoreU(dp, Tag<T>(), ds_column.at(j));
+      sum[k] = multiply_add(widen(probability), widen(dp), sum[k]);
+    });
+    const Vector<T> mean = narrow(add(sum[0], sum[1]));
+    scores.each_key(i, keys, p_column, scale, [&](std::int64_t j, Vector<T> weight, auto) HWY_ATTR {
+      const auto hidden = hn::Eq(weight, splat(kLowest<T>));
+      const Vector<T> d = hn::Mul(weight, hn::Sub(hn::LoadU(Tag<T>(), ds_column.at(j)), mean));
+      hn::StoreU(hn::IfThenZeroElse(hidden, d), Tag<T>(), ds_column.at(j));
+    });
+    if (scores.drops()) scores.drop(p_column, i - begin, keys);
+  }
+}
+
+/// Adds what the queries [begin, end) give to the gradients of the keys that they may see; the first tile writes them.
+template <class T>
+HWY_INLINE void into_keys(const Attention<T>& f, const Scores<T>& scores, std::int64_t begin, std::int64_t end,
+                          const HeadGradients<T>& g, Rows<T> p, Rows<T> ds) {
+  const std::int64_t keys = scores.seen_keys(end);
+  // Queries that see no key are left out, whatever they and their cotangents hold.
+  bool accumulate = begin > 0;
+  for (std::int64_t first = begin; first < end; ++first) {
+    std::int64_t last = first;
+    while (last < end && g.kept.max[last] != kLowest<T>) ++last;
+    if (last == first) continue;
+    const auto part = [=](Rows<T> of_keys) {
+      return plain(Rows<const T>{of_keys.data + (first - begin), of_keys.stride});
+    };
+    if (g.dk.data) multiply<T>(keys, f.width, {last - first, part(ds), scores.q().from(first), g.dk, accumulate});
+    if (g.dv.data) multiply<T>(keys, f.value_width, {last - first, part(p), g.dout.from(first), g.dv, accumulate});
+    accumulate = true;
+    first = last;
+  }
+  if (accumulate) return;
+  if (g.dk.data) clear(g.dk, 0, keys, f.width);
+  if (g.dv.data) clear(g.dv, 0, keys, f.value_width);
+}
+
+template <class T>
+HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int64_t h, const AttentionGradients<T>& all,
+                                Scratch& scratch) {
   const Scores<T> scores(f, b, h, 2, scratch);
-  const T* max = g.kept.max + (b * f.heads + h) * f.queries;
-  const T* inverse_sum = g.kept.inverse_sum + (b * f.heads + h) * f.queries;
+  const HeadGradients<T> g(f, all, b, h);
   const Rows<T> p = scores.tile(0);
   const Rows<T> ds = scores.tile(1);
-  const Rows<const T> dout = rows_of(g.dout, b, h);
-  const Rows<T> dq = rows_of(g.dq, b, h);
-  const Rows<T> dk = rows_of(g.dk, b, h);
-  const Rows<T> dv = rows_of(g.dv, b, h);
   // The first tile writes the gradients of the keys it may see, the others add to them.
   const std::int64_t written = f.queries > 0 ? scores.seen_keys(std::min(f.queries, Scores<T>::kQueries)) : 0;
-  if (g.dk.data) clear(dk, written, f.keys, f.width);
-  if (g.dv.data) clear(dv, written, f.keys, f.value_width);
-  const T scale = static_cast<T>(f.scale);
+  if (g.dk.data) clear(g.dk, written, f.keys, f.width);
+  if (g.dv.data) clear(g.dv, written, f.keys, f.value_width);
   for (std::int64_t begin = 0; begin < f.queries; begin += Scores<T>::kQueries) {
     const std::int64_t end = std::min(f.queries, begin + Scores<T>::kQueries);
-    const std::int64_t rows = end - begin;
     const std::int64_t keys = scores.seen_keys(end);
     scores.multiply_by_queries(begin, end, f.width, scores.k(), scores.q(), p);
-    // dp = v do^T, which the loop below turns into dS.
-    scores.multiply_by_queries(begin, end, f.value_width, scores.v(), dout, ds);
+    scores.multiply_by_queries(begin, end, f.value_width, scores.v(), g.dout, ds);  // dp = v do^T
     if (scores.drops()) scores.draw(begin, end);
-    for (std::int64_t i = begin; i < end; i += N) {
-      const FirstLanes<T> lanes{std::min(N, end - i)};
-      const Vector<T> shift = shift_of<T>(lanes.load(max + i));
-      const Vector<T> factor = lanes.load(inverse_sum + i);
-      const Rows<T> p_column = {p.data + (i - begin), p.stride};
-      const Rows<T> ds_column = {ds.data + (i - begin), ds.stride};
-      // The mean of dp is that of the same rounded numbers from which it is taken: do . o would be as much, but for
-      // roundings of o, which do not cancel where one key has all the weight.
-      if (scores.drops()) scores.drop(ds_column, i - begin, keys);
-      Wide<T> sum[2] = {wide_zero<T>(), wide_zero<T>()};
-      scores.each_key(i, keys, p_column, scale, [&](std::int64_t j, Vector<T> s, auto k) HWY_ATTR {
-        // What is hidden may be so large that dp is infinite, and what is seen beside it NaN.
-        const auto hidden = hn::Eq(s, splat(kLowest<T>));
-        const Vector<T> probability = hn::IfThenZeroElse(hidden, hn::Mul(exponential<T>(hn::Sub(s, shift)), factor));
-        const Vector<T> dp = hn::IfThenZeroElse(hidden, hn::LoadU(Tag<T>(), ds_column.at(j)));
-        hn::StoreU(probability, Tag<T>(), p_column.at(j));
-        hn::StoreU(dp, Tag<T>(), ds_column.at(j));
-        sum[k] = multiply_add(widen(probability), widen(dp), sum[k]);
-      });
-      const Vector<T> mean = narrow(add(sum[0], sum[1]));
-      scores.each_key(i, keys, p_column, scale, [&](std::int64_t j, Vector<T> weight, auto) HWY_ATTR {
-        const auto hidden = hn::Eq(weight, splat(kLowest<T>));
-        const Vector<T> d = hn::Mul(weight, hn::Sub(hn::LoadU(Tag<T>(), ds_column.at(j)), mean));
-        hn::StoreU(hn::IfThenZeroElse(hidden, d), Tag<T>(), ds_column.at(j));
-      });
-      if (scores.drops()) scores.drop(p_column, i - begin, keys);
-    }
+    through_softmax(scores, begin, end, static_cast<T>(f.scale), g.kept, p, ds);
     if (scores.guarded()) {
       for (std::int64_t j = 0; j < keys; ++j)
         for (std::int64_t i = begin; i < end; ++i)
           if (!scores.sees(i, j)) p.at(j)[i - begin] = ds.at(j)[i - begin] = T(0);
-      if (g.dq.data) scores.multiply_seen(begin, end, f.width, ds, scores.k(), dq);
+      if (g.dq.data) scores.multiply_seen(begin, end, f.width, ds, scores.k(), g.dq);
     } else if (g.dq.data) {
-      multiply<T>(rows, f.width, {keys, transposed(ds), scores.k(), dq.from(begin), false});
+      multiply<T>(end - begin, f.width, {keys, transposed(ds), scores.k(), g.dq.from(begin), false});
     }
-    // Queries that see no key are left out, whatever they and their cotangents hold.
-    bool accumulate = begin > 0;
-    for (std::int64_t first = begin; first < end; ++first) {
-      std::int64_t last = first;
-      while (last < end && max[last] != kLowest<T>) ++last;
-      if (last == first) continue;
-      const auto part = [=](Rows<T> of_keys) {
-        return plain(Rows<const T>{of_keys.data + (first - begin), of_keys.stride});
-      };
-      if (g.dk.data) multiply<T>(keys, f.width, {last - first, part(ds), scores.q().from(first), dk, accumulate});
-      if (g.dv.data) multiply<T>(keys, f.value_width, {last - first, part(p), dout.from(first), dv, accumulate});
-      accumulate = true;
-      first = last;
-    }
-    if (accumulate) continue;
-    if (g.dk.data) clear(dk, 0, keys, f.width);
-    if (g.dv.data) clear(dv, 0, keys, f.value_width);
+    into_keys(f, scores, begin, end, g, p, ds);
   }
 }
 
