@@ -262,11 +262,16 @@ BOOST_AUTO_TEST_CASE(without_features_all_keys_weigh_the_same) {
 
 // More than there is memory for: an Error with the op's name, here and in every other op.
 BOOST_AUTO_TEST_CASE(what_does_not_fit_is_an_error) {
-  const Tensor q = zeros({1, 1, 1, 0});
-  const Tensor k = zeros({1, 1, std::int64_t{1} << 58, 0});
-  BOOST_CHECK_EXCEPTION(scaled_dot_product_attention(q, k, k), Error, [](const Error& e) {
-    return std::string(e.what()).rfind("[scaled_dot_product_attention] the system has no memory", 0) == 0;
-  });
+  for (const int power : {57, 58})
+    for (const std::int64_t queries : {1, 32})
+      for (const double dropout_p : {0.0, 0.5}) {
+        const Tensor q = zeros({1, 1, queries, 0});
+        const Tensor k = zeros({1, 1, std::int64_t{1} << power, 0});
+        BOOST_CHECK_EXCEPTION(
+            scaled_dot_product_attention(q, k, k, {}, {.dropout_p = dropout_p}), Error, [](const Error& e) {
+              return std::string(e.what()).rfind("[scaled_dot_product_attention] the system has no memory", 0) == 0;
+            });
+      }
 }
 
 BOOST_AUTO_TEST_CASE(decision_18_tangents_of_hidden_keys_reach_nothing) {

@@ -293,6 +293,14 @@ BOOST_AUTO_TEST_CASE(powers_at_exponent_zero_of_any_base) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_power_of_zero_is_flat_in_every_derivative) {
+  const auto power = [](const Tensor& z) { return pow(z, 0); };
+  for (const double a : {1e-300, 1e-160, 1e-20, 0.0, 2.0}) {
+    check_values(hvp(power, vector({a}), vector({1.0})).to_vector<double>(), {0.0});
+    BOOST_TEST(hvp(power, full({1}, a), ones({1})).item() == 0.0);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(far_out_erf_is_flat_in_every_derivative) {
   for (const double x : {kInf, -kInf, 1e200}) {
     for (const bool complement : {false, true}) {

@@ -163,6 +163,11 @@ BOOST_AUTO_TEST_CASE(ranges) {
   BOOST_TEST(values(linspace(-1.0, 1.0, 5, {.dtype = float64})) == (Values{-1, -0.5, 0, 0.5, 1}));
   BOOST_TEST(values(linspace(3.0, 9.0, 1)) == (Values{3}));
   BOOST_TEST(values(linspace(-1.5e308, 1.5e308, 3, {.dtype = float64})) == (Values{-1.5e308, 0, 1.5e308}));
+  for (const std::int64_t n : {10, 11, 100}) {
+    const Values counted = values(linspace(1.0, static_cast<double>(n), n, {.dtype = float64}));
+    for (std::size_t i = 0; i < counted.size(); ++i) BOOST_TEST(counted[i] == static_cast<double>(i + 1));
+    for (const double v : values(linspace(0.1, 0.1, n, {.dtype = float64}))) BOOST_TEST(v == 0.1);
+  }
   BOOST_CHECK_THROW(linspace(0.0, 1.0, 3, {.dtype = int64}), DTypeError);
   BOOST_CHECK_EXCEPTION(linspace(0.0, HUGE_VAL, 3), ValueError,
                         says("[linspace] expected finite bounds, got 0 and inf"));

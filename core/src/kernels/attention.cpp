@@ -11,6 +11,7 @@
 #ifndef TAPEGRAD_KERNELS_ATTENTION_TABLE
 #define TAPEGRAD_KERNELS_ATTENTION_TABLE
 #include <algorithm>
+#include <new>
 #include <type_traits>
 
 #include "kernels/dropout.hpp"
@@ -161,7 +162,11 @@ class Scores {
         valid_(facts.valid_keys ? facts.valid_keys + b * facts.keys : nullptr) {
     const std::int64_t width = std::max(f_.width, f_.value_width);
     const std::int64_t of_dropout = drops() ? 2 : 0;  // queries by keys as they are drawn, and as a tile
-    columns_ = scratch.get<T>((width + (tiles + of_dropout) * f_.keys) * stride_);
+    std::int64_t room = 0;                            // keys without features may be more than any memory has room for
+    if (__builtin_mul_overflow(tiles + of_dropout, f_.keys, &room) || __builtin_add_overflow(room, width, &room) ||
+        __builtin_mul_overflow(room, stride_, &room))
+      throw std::bad_alloc();
+    columns_ = scratch.get<T>(room);
     tiles_ = columns_ + width * stride_;
     factors_ = {tiles_ + tiles * f_.keys * stride_, stride_};
     drawn_ = factors_.data + f_.keys * stride_;

@@ -27,10 +27,13 @@ void uniform_double(const RandomStream& stream, std::int64_t begin, std::int64_t
 /// A normal number takes both words of a block of its own.
 template <class T>
 void normal_numbers(const RandomStream& stream, std::int64_t begin, std::int64_t end, T* y) {
-  const RandomStream words{~stream.key, 2 * stream.offset};
-  each_block_of_bits(words, 2 * begin, 2 * end, [=](std::int64_t i, const std::uint64_t* bits, std::int64_t count) {
-    for (std::int64_t j = 0; j < count; j += 2) y[(i + j) / 2] = static_cast<T>(box_muller(bits[j], bits[j + 1]));
-  });
+  constexpr std::int64_t kBlock = 128;
+  HWY_ALIGN std::uint64_t bits[2 * kBlock];
+  for (std::int64_t i = begin; i < end; i += kBlock) {
+    const std::int64_t count = std::min(kBlock, end - i);
+    random_bits(~stream.key, stream.offset + static_cast<std::uint64_t>(i), count, bits);
+    for (std::int64_t j = 0; j < count; ++j) y[i + j] = static_cast<T>(box_muller(bits[2 * j], bits[2 * j + 1]));
+  }
 }
 void normal_float(const RandomStream& stream, std::int64_t begin, std::int64_t end, float* y) {
   normal_numbers(stream, begin, end, y);

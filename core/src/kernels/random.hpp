@@ -1,4 +1,5 @@
-// Many numbers of a random stream at once: the same as RandomStream gives one by one.
+// Many numbers of a random stream at once: the same as RandomStream gives one by one. REQUIRES: the stream's numbers
+// end before 2^64.
 //
 // Number i depends on (key, offset + i) alone: the same at any number of threads and on every instruction set.
 #pragma once
@@ -13,7 +14,7 @@ namespace tapegrad::kernels {
 template <class T>
 void fill_uniform(const RandomStream& stream, std::int64_t n, T* y);
 
-/// y_i = stream.normal(i), rounded to T, for i < n. REQUIRES: stream.offset < 2^63.
+/// y_i = stream.normal(i), rounded to T, for i < n.
 template <class T>
 void fill_normal(const RandomStream& stream, std::int64_t n, T* y);
 

@@ -16,7 +16,7 @@ class Scratch {
   template <class T>
   T* get(std::int64_t count) {
     constexpr std::int64_t kMost = PTRDIFF_MAX / 2 / static_cast<std::int64_t>(sizeof(T));  // half as much again fits
-    if (count > kMost) throw std::bad_alloc();
+    if (count < 0 || count > kMost) throw std::bad_alloc();
     const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(T);
     if (bytes > bytes_ || !memory_) {
       const std::size_t room = bytes + bytes / 2 + kAlignment;

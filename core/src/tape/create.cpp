@@ -152,10 +152,15 @@ Tensor linspace(double start, double stop, std::int64_t count, TensorOptions opt
     throw ValueError(fmt::format("[linspace] expected finite bounds, got {} and {}", start, stop));
   return build({count}, options, [&](auto* out) {
     using T = std::remove_pointer_t<decltype(out)>;
-    for (std::int64_t i = 0; i < count; ++i) {
-      const double t = count > 1 ? static_cast<double>(i) / static_cast<double>(count - 1) : 0.0;
-      out[i] = static_cast<T>(start * (1.0 - t) + stop * t);
-    }
+    // From either end to the middle, so that both ends are met and equal bounds are kept.
+    const auto last = static_cast<double>(std::max<std::int64_t>(1, count - 1));
+    const double span = stop - start;
+    const auto along = [&](std::int64_t i) {
+      const auto steps = static_cast<double>(i);
+      return std::isfinite(span * last) ? span * steps / last : steps / last * stop - steps / last * start;
+    };
+    for (std::int64_t i = 0; i < count; ++i)
+      out[i] = static_cast<T>(2 * i < count ? start + along(i) : stop - along(count - 1 - i));
   });
 }
 

@@ -59,8 +59,8 @@ struct BackwardOptions {
   /// so is 0 / 0: a branch that where() did not choose contributes nothing, even where its slope is infinite or NaN.
   /// A gradient that is finite without this is the same with it. Runs the differentiable rules, not the fused ones.
   /// The option holds for this sweep alone: a second sweep, through gradients made with create_graph, asks again.
-  /// (The kernels that run a whole recurrence, of cumprod, linear_recurrence, lstm and gru, and the forward rule of
-  /// linear do not have it: an infinite coefficient still gives NaN there.)
+  /// (The kernels that run a whole recurrence, of cumprod, linear_recurrence, lstm and gru, do not have it: an infinite
+  /// coefficient still gives NaN there.)
   bool strong_zero = false;
 };
 

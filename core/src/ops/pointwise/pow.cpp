@@ -15,10 +15,12 @@ struct PowFormula {
   }
   template <class T>
   T slope_a(const T& a, const T& b, const T&) const {
-    // Where b = 0 the slope is 0 whatever a is; so it comes out with base 1, which stands where 1 / a would be
-    // infinite. Elsewhere a itself keeps the slope's derivative by b right.
+    // Where b = 0 the slope is 0 whatever a is, and its derivative by b is 1 / a, where there is one. By a it has none
+    // there: a^(b - 2), which the other form's slope would be made of, may be infinite.
     const T one = number_like(1.0, a);
-    return b * pow(select(b == 0.0, select(abs(1.0 / a) < kInfinity, a, one), a), b - 1.0);
+    const auto at_zero = b == 0.0;
+    const T base = select(at_zero, select(abs(1.0 / a) < kInfinity, a, one), one);
+    return select(at_zero, b / base, b * pow(select(at_zero, one, a), b - 1.0));
   }
   template <class T>
   T slope_b(const T& a, const T& b, const T& y) const {
