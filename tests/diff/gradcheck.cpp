@@ -9,10 +9,12 @@
 
 #include "says.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/norm.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/softmax.hpp"
+#include "tapegrad/ops/sort.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"
@@ -596,6 +598,33 @@ BOOST_AUTO_TEST_CASE(what_differs_between_runs_is_told) {
              "non-deterministic: two reverse sweeps differ");
   BOOST_TEST(note_of([](const Tensor& x) { return is_recording() ? x * (1 + 4e-16) : x * 1.0; }) ==
              "non-deterministic: the values differ from those without a tape");
+}
+
+// All units stand at 0 with slope 0, as where all of them are off: a piece so narrow that no look around may find it.
+BOOST_AUTO_TEST_CASE(a_network_of_relus_at_zero_is_not_called_wrong) {
+  int wrong = 0;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    const Tensor w = normal({8, 8}, seed), v = normal({8, 1}, 100 + seed);
+    const auto f = [&](const Tensor& x) { return matmul(relu(matmul(x, w)), v); };
+    const Tensor x = zeros({1, 8}, {.dtype = float64});
+    if (tapegrad::gradcheck(f, x, {.order = 1, .seed = seed}).verdict() == Verdict::wrong) ++wrong;
+  }
+  BOOST_TEST(wrong <= 1);  // half of them, where any slope that is not found is taken for none
+}
+
+BOOST_AUTO_TEST_CASE(what_is_made_of_sorted_ties_is_not_called_wrong) {
+  for (const DType dtype : {float64, float32})
+    for (const std::int64_t n : {3, 4, 7}) {
+      const Tensor ties = full({n}, 1.0, {.dtype = dtype});
+      const auto sorted = [](const Tensor& x) { return sort(x, 0)[0]; };
+      BOOST_TEST((tapegrad::gradcheck(sorted, ties, {.order = 1}).verdict() == Verdict::kink), n);
+      for (std::uint64_t seed = 0; seed < 10; ++seed) {
+        const Tensor y = normal({n}, seed).to(dtype);
+        const auto f = [&](const Tensor& x) { return sum(square(sort(x, 0)[0]) * y); };
+        BOOST_TEST((tapegrad::gradcheck(f, ties, {.order = 1, .seed = seed}).verdict() != Verdict::wrong),
+                   n << ", " << seed);
+      }
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

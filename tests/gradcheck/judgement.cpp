@@ -152,6 +152,9 @@ BOOST_AUTO_TEST_CASE(the_slope_of_one_side_is_a_subgradient) {
     BOOST_TEST((at_kink(bent, {std::cos(1.0) + share}, {1.0}) == Verdict::wrong), share);
   const auto high = [](Point p) { return 100.0 + 0.1 * std::abs(p[0]) + 0.5 * p[0]; };
   for (const double slope : {0.4, 0.6}) BOOST_TEST((at_kink(high, {slope}, {0.0}) == Verdict::kink), slope);
+  const auto magnitude = [](Point p) { return std::abs(p[0]); };
+  BOOST_TEST((at_kink(magnitude, {1.0}, {0.0}) == Verdict::kink));
+  for (const double slope : {-1.01, 1.01}) BOOST_TEST((at_kink(magnitude, {slope}, {0.0}) == Verdict::wrong), slope);
   for (const double slope : {0.38, 0.62}) BOOST_TEST((at_kink(high, {slope}, {0.0}) == Verdict::wrong), slope);
   // The smallest steps, where the sides are told from their neighbours, leave rounding 1/500 of a slope.
   const auto clamped = [](Point p) { return 2.0 * std::exp(1.0) + std::max(p[0], -1.0) * std::exp(p[0]); };

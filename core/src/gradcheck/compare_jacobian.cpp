@@ -133,10 +133,11 @@ class BlockComparison {
     const double step = judged.slope(o).step;
     if (is_wrong_ || !std::isfinite(claimed_(j, o)) || !(step > 0.0)) return;
     const std::int64_t before = c_.report.calls;
-    const std::optional<Bend> bend =
+    const auto [bend, unknown] =
         bend_around(c_, {i_, o, j, claimed_(j, o), magnitude_[o], step, before + joint_calls_});
     joint_calls_ -= c_.report.calls - before;
-    is_wrong_ = !bend;
+    if (unknown) judgement.verdict = Verdict::unreliable;
+    is_wrong_ = !bend && !unknown;
     if (!bend) return;
     bends_[o].push_back(*bend);
     judgement.verdict = Verdict::kink;
@@ -151,7 +152,8 @@ class BlockComparison {
   void consider_kinks(Judgement& judgement, std::size_t j) {
     if (judgement.verdict == Verdict::kink) c_.found.kinks[part_.number].insert(j);
     const auto jumps = c_.jumps.find(part_.number);
-    if (judgement.verdict != Verdict::out_of_domain || jumps == c_.jumps.end() || !jumps->second.contains(j)) return;
+    const bool is_open = judgement.verdict == Verdict::out_of_domain || judgement.verdict == Verdict::unreliable;
+    if (!is_open || jumps == c_.jumps.end() || !jumps->second.contains(j)) return;
     finding_.note = "the gradient jumps at a kink and has no slope there";
     judgement = {Verdict::kink, judgement.tolerance, 0.0, true};
   }

@@ -32,8 +32,7 @@ Sizes sizes_of(const Block& block) {
   add_shape(block.input_shape, "the input");
   if (block.single_output) add_shape(block.output_shape, "the output");
   for (std::size_t k = 0; k < block.inputs.size(); ++k)
-    if (k != block.input)
-      add(count_of(block.inputs[k].shape), fmt::format("the number of elements of '{}'", block.inputs[k].name));
+    if (k != block.input) add_shape(block.inputs[k].shape, fmt::format("'{}'", block.inputs[k].name));
   return sizes;
 }
 
@@ -69,9 +68,10 @@ std::string meaning(const Block& block, double factor, double precision) {
 
 /// What a whole number, or one over it, may come from where it is no size that the check knows; empty for others.
 std::string guess(double factor, double precision) {
-  constexpr double kMost = 1e6;  // beyond, every number is nearly whole
+  constexpr double kMost = 1e6;
+  constexpr double kClear = 0.025;  // of one: less, and every number is nearly whole
   const double number = std::round(factor < 1.0 ? 1.0 / factor : factor);
-  if (!(number > 2.0 && number < kMost)) return {};
+  if (!(number > 2.0 && number < kMost && number * precision < kClear)) return {};
   if (std::abs(factor / number - 1.0) < precision)
     return fmt::format(
         "{} is no size of input or output: the 1/N of a mean over what the function holds may be missing", number);

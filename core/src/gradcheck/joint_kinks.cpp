@@ -1,6 +1,7 @@
 #include "gradcheck/joint_kinks.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -11,8 +12,10 @@ namespace {
 
 constexpr double kScales = 32.0;  // what is seen at steps as much smaller is of the point, not of a kink beside it
 constexpr std::size_t kMostPairs = 16;
-constexpr int kRandom = 2;       // random directions
-constexpr int kChosenSides = 6;  // places to look from
+constexpr int kRandom = 2;          // random directions
+constexpr int kChosenSides = 6;     // places to look from
+constexpr int kEnds = 2;            // of those, the first: ahead and behind
+constexpr double kOneSlope = 0.02;  // of slopes: one and the same
 constexpr int kRandomSides = 64;
 constexpr int kNearerSides = 64;  // beside the one whose slope is nearest
 
@@ -50,25 +53,32 @@ class Search {
 
   /// The single element's bend, as the sides where its derivative is most and least too much show it, at all steps down
   /// to `smallest`.
-  std::optional<Bend> around(double smallest) {
+  SharedBend around(double smallest) {
     const Values d = {1.0};
     const double step = relative_step_ * std::max(1.0, own_);
     std::optional<Side> low, high;
+    Bounds ends;
     for (int k = 0; k < kChosenSides + kRandomSides; ++k) {
       Side here{side(k, d), {}};
       here.excess = excess(d, here.from, step);
       if (!std::isfinite(here.excess.tolerance)) continue;
+      if (k < kEnds) ends.add(here.excess.value);
       if (!low || here.excess.value < low->excess.value) low = here;
       if (!high || here.excess.value > high->excess.value) high = std::move(here);
       if (!encloses_nothing(*low, *high)) continue;
-      for (const double narrow : {step / kScales, smallest})
-        if (!is_same(d, *low, *high, narrow)) return std::nullopt;
+      const std::optional<bool> lasting = lasts(d, *low, *high, {step / kScales, smallest});
+      if (!lasting) return {.unknown = true};
+      if (!*lasting) return {};
       Bend bend = bends().front();
       bend.below = bend.analytic - high->excess.value;
       bend.above = bend.analytic - low->excess.value;
-      return bend;
+      return {.bend = bend};
     }
-    return std::nullopt;
+    if (is_spent_ || !low || !differ(*low, *high)) return {.unknown = is_spent_};
+    const double slack = kOneSlope * (high->excess.value - low->excess.value);
+    if (ends.enclose({low->excess.value, high->excess.value}, slack)) return {};
+    // A side that was not found may have the derivative.
+    return {.unknown = lasts(d, *low, *high, {step / kScales, smallest}).value_or(true)};
   }
 
  private:
@@ -78,32 +88,65 @@ class Search {
     Excess excess;
   };
 
-  /// Whether two sides differ clearly, and an excess of nothing lies between theirs.
-  bool encloses_nothing(const Side& low, const Side& high) const {
+  struct Bounds {
+    double low = kInfinity;
+    double high = -kInfinity;
+    void add(double value) {
+      low = std::min(low, value);
+      high = std::max(high, value);
+    }
+    bool enclose(const Bounds& others, double slack) const {
+      return others.low >= low - slack && others.high <= high + slack;
+    }
+  };
+
+  /// Whether two sides differ clearly.
+  bool differ(const Side& low, const Side& high) const {
     constexpr double kKnown = 0.02;
-    constexpr double kSlack = 1e-3;
     const double width = high.excess.value - low.excess.value;
-    const double tolerance = std::max(low.excess.tolerance, high.excess.tolerance);
-    const double slack = tolerance + kSlack * width;
-    return width > kKnown * kink_.floor && tolerance <= kKnown * width && low.excess.value <= slack &&
-           high.excess.value >= -slack;
+    return width > kKnown * kink_.floor && std::max(low.excess.tolerance, high.excess.tolerance) <= kKnown * width;
   }
 
-  /// Whether two sides show the same at another step.
-  bool is_same(const Values& d, const Side& low, const Side& high, double step) {
-    constexpr double kShare = 0.05;
+  /// Whether two sides differ clearly, and an excess of nothing lies between theirs.
+  bool encloses_nothing(const Side& low, const Side& high) const {
+    constexpr double kSlack = 1e-3;
+    const double slack =
+        std::max(low.excess.tolerance, high.excess.tolerance) + kSlack * (high.excess.value - low.excess.value);
+    return differ(low, high) && low.excess.value <= slack && high.excess.value >= -slack;
+  }
+
+  /// Whether two sides show the same at other steps; nothing where rounding does not tell.
+  std::optional<bool> lasts(const Values& d, const Side& low, const Side& high, const std::array<double, 2>& steps) {
+    for (const double step : steps) {
+      const std::optional<bool> same = is_same(d, low, high, std::max(step, least_step(low, high)));
+      if (!same || !*same) return same;
+    }
+    return true;
+  }
+
+  static constexpr double kShare = 0.05;  // of what two sides differ by: near enough to tell them apart
+
+  /// The smallest step at which rounding leaves enough of two sides' difference.
+  double least_step(const Side& low, const Side& high) const {
+    constexpr double kOfExcess = 128.0;  // what excess() makes of epsilon beside the step
+    return 2.0 * kOfExcess * c_.precision.epsilon * kink_.magnitude / (kShare * (high.excess.value - low.excess.value));
+  }
+
+  /// Whether two sides show the same at another step; nothing where rounding does not tell.
+  std::optional<bool> is_same(const Values& d, const Side& low, const Side& high, double step) {
     const double known = kShare * (high.excess.value - low.excess.value);
     for (const Side* const side : {&low, &high}) {
       const Excess here = excess(d, side->from, step);
-      if (!(here.tolerance <= known) || std::abs(here.value - side->excess.value) > known) return false;
+      if (std::abs(here.value - side->excess.value) > known + here.tolerance) return false;
+      if (!(here.tolerance <= known)) return std::nullopt;
     }
     return true;
   }
 
   const std::vector<Bend>& bends() const { return kink_.bends; }
 
-  /// All elements such that the function rises; along the derivative itself, where one that has too much has most of
-  /// it; pairs, since many elements hide two; and random ones.
+  /// All elements such that the function rises, and all alike; along the derivative itself, where one that has too much
+  /// has most of it; pairs, since many elements hide two; and random ones.
   std::vector<Values> directions() {
     std::vector<Values> list;
     Values rising;
@@ -113,6 +156,7 @@ class Search {
       gradient.push_back(bend.analytic);
     }
     list.push_back(rising);
+    list.emplace_back(bends().size(), 1.0);
     if (largest(gradient) > 0.0) list.push_back(with_largest_one(gradient));
     const std::size_t count = bends().size();
     for (std::size_t k = 0; count > 2 && k + 1 < count && k < kMostPairs; ++k) {
@@ -147,7 +191,8 @@ class Search {
     return from;
   }
 
-  /// The direction d, where the derivative is more than the slopes on all sides, or less.
+  /// The direction d, where the derivative lies beyond the slopes on all sides, and they are known to be all: they are
+  /// one, or lie between those behind and ahead, as a convex function's do.
   std::optional<JointMove> refuted(const Values& d, double step) {
     double reach = 0.0;
     JointMove move{.elements = 0, .analytic = 0.0, .numeric = 0.0, .tolerance = 0.0, .step = step};
@@ -161,6 +206,7 @@ class Search {
     }
     allowed += 1e-3 * reach;
     std::optional<Side> nearest;
+    Bounds found, ends;
     for (int k = 0; k < kChosenSides + kRandomSides + kNearerSides; ++k) {
       Side here{k < kChosenSides + kRandomSides ? side(k, d) : beside(nearest->from), {}};
       here.excess = excess(d, here.from, step);
@@ -168,7 +214,11 @@ class Search {
       const double value = here.excess.value;
       const bool turned = nearest && std::signbit(value) != std::signbit(nearest->excess.value);
       if (turned || !(std::abs(value) > here.excess.tolerance)) return std::nullopt;
+      found.add(value);
+      if (k < kEnds) ends.add(value);
+      const double slack = here.excess.tolerance + kOneSlope * std::abs(value);
       if (!nearest || std::abs(value) <= std::abs(nearest->excess.value)) nearest = std::move(here);
+      if (!ends.enclose(found, slack) && found.high - found.low > slack) return std::nullopt;
     }
     move.numeric = move.analytic - nearest->excess.value;
     move.tolerance = nearest->excess.tolerance;
@@ -188,7 +238,8 @@ class Search {
   /// By the points that rounding leaves.
   Excess excess_at(const Values& d, const Values& from, double step) {
     constexpr double kWidth = 0.125;  // of the difference, in steps
-    if (c_.report.calls + 2 > kink_.last_call) return {};
+    is_spent_ = is_spent_ || c_.report.calls + 2 > kink_.last_call;
+    if (is_spent_) return {};
     const Values ahead = moved(d, from, step, kWidth * step);
     const Values behind = moved(d, from, step, -kWidth * step);
     c_.report.calls += 2;
@@ -218,7 +269,8 @@ class Search {
   const Part& part_;
   Generator generator_;
   double relative_step_;
-  double own_ = 0.0;  // the size of the elements
+  double own_ = 0.0;       // the size of the elements
+  bool is_spent_ = false;  // no calls are left
 };
 
 }  // namespace
@@ -227,7 +279,7 @@ std::optional<JointMove> refuted_together(Comparison& comparison, const JointKin
   return Search(comparison, kink).run();
 }
 
-std::optional<Bend> bend_around(Comparison& comparison, const LoneSlope& lone) {
+SharedBend bend_around(Comparison& comparison, const LoneSlope& lone) {
   constexpr double kNear = 1.0 / 16.0;
   const JointKink kink{
       lone.part,     lone.output, {{lone.element, lone.analytic, 0.0, 0.0}}, lone.magnitude, std::abs(lone.analytic),

@@ -40,7 +40,9 @@ struct JointKink {
 
 /// A direction along which the derivative lies beyond the slopes of all pieces that were found around the point;
 /// nothing where there is none to be seen. What lies between the slopes of pieces passes, whichever they are, as
-/// elements of Clarke's generalized gradient do: relu's and abs's 0, a maximum's first argument or equal shares.
+/// elements of Clarke's generalized gradient do: relu's and abs's 0, a maximum's first argument or equal shares. A
+/// direction along which the pieces' slopes differ refutes only where they lie between those behind and ahead, as a
+/// convex function's do: another piece, which was not found, may have another slope.
 /// REQUIRES: two bends or more.
 std::optional<JointMove> refuted_together(Comparison& comparison, const JointKink& kink);
 
@@ -56,7 +58,11 @@ struct LoneSlope {
   std::int64_t last_call;  // of the function that may be made
 };
 
-/// The element's slopes around the point, where they differ however near, and the derivative lies between them.
-std::optional<Bend> bend_around(Comparison& comparison, const LoneSlope& lone);
+/// Whether an element bends with others at the point.
+struct SharedBend {
+  std::optional<Bend> bend = {};  // its slopes around the point, where they differ however near, the derivative between
+  bool unknown = false;           // rounding, or the calls that are left, do not tell
+};
+SharedBend bend_around(Comparison& comparison, const LoneSlope& lone);
 
 }  // namespace tapegrad::checker

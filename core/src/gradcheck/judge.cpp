@@ -56,7 +56,7 @@ Judgement judge(double analytic, const Slope& slope, const Scales& scales) {
   if (close && !j.at_kink && (!rough || fair)) return j;
   if (j.at_kink) {
     const double size = std::max(std::abs(slope.below), std::abs(slope.above));
-    const double known = std::min(slope.sides_error, 1e-2 * std::abs(slope.above - slope.below));
+    const double known = std::min(slope.sides_error, 2e-3 * std::abs(slope.above - slope.below));
     const double slack = scales.floor + std::max(1e-3 * size, known);
     j.verdict = lies_between(analytic, slope.below, slope.above, slack) ? Verdict::kink : Verdict::wrong;
   } else {
