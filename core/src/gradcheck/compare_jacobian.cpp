@@ -118,6 +118,7 @@ class BlockComparison {
       const bool may_look_again = ranking_.verdict() != Verdict::wrong || second_looks_ < kSecondLooks;
       Judgement judgement = judged.judge(o, analytic, scales_of, slack, may_look_again);
       if (judged.thorough() && !thorough_before) ++second_looks_;
+      shared_.reset();
       if (judgement.verdict == Verdict::wrong)
         consider_others(judgement, judged, o, j);
       else if (judgement.verdict == Verdict::kink)
@@ -140,12 +141,21 @@ class BlockComparison {
     is_wrong_ = !bend && !unknown;
     if (!bend) return;
     bends_[o].push_back(*bend);
+    shared_ = bend;
     judgement.verdict = Verdict::kink;
     judgement.at_kink = true;
+  }
+
+  /// Tells of a kink that others take part in, of the element that was filed last: its own line has no slopes there.
+  void tell_shared_kink(std::size_t o, std::size_t j) {
+    shared_kink_.clear();
+    if (!shared_) return;
+    finding_.slope_below = shared_->below;
+    finding_.slope_above = shared_->above;
     shared_kink_ = fmt::format(
         "at a kink that several elements take part in: the derivative of element [{}], output {}, lies between {:.4g} "
         "and {:.4g}, its slopes around the point",
-        fmt::join(unravel(static_cast<std::int64_t>(j), part_.shape), ", "), o, bend->below, bend->above);
+        fmt::join(unravel(static_cast<std::int64_t>(j), part_.shape), ", "), o, shared_->below, shared_->above);
   }
 
   /// Notes a kink; and what has no slope because the gradient jumps at a kink of the order below is one too.
@@ -207,7 +217,9 @@ class BlockComparison {
                              analytic,
                              numeric_value(slope),
                              judgement.tolerance};
-    if (ranking_.add(std::move(element), judgement.excess)) judged.file(finding_, o, analytic);
+    if (!ranking_.add(std::move(element), judgement.excess)) return;
+    judged.file(finding_, o, analytic);
+    tell_shared_kink(o, j);
   }
 
   Comparison& c_;
@@ -227,7 +239,8 @@ class BlockComparison {
   int second_looks_ = 0;
   bool is_wrong_ = false;                           // for certain, at one element
   std::int64_t joint_calls_;                        // of the function, that are left for kinks of several elements
-  std::string shared_kink_;                         // a note of one that several elements take part in
+  std::optional<Bend> shared_;                      // of the element at hand, with others
+  std::string shared_kink_;                         // a note of it, if it is the one that was filed
   std::map<std::size_t, std::vector<Bend>> bends_;  // by output
 };
 

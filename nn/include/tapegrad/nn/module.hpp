@@ -140,8 +140,8 @@ class ParameterPlaces {
 
 /// While it lives, a module computes with other tensors in the place of its parameters: to differentiate with respect
 /// to them by transforms of functions (grad, hessian, gradcheck), or to try a step without taking it. What reads the
-/// module finds the other tensors (state_dict, a copy); what writes its parameters (an assignment, load_state_dict, to)
-/// throws TapeError.
+/// module finds the other tensors (state_dict, a copy); what writes its parameters (assignment of another module or
+/// parameter, load_state_dict, to) throws TapeError, and what is moved into their places is gone when this ends.
 class Substitution {
  public:
   /// One tensor per entry of module.named_parameters(), in that order: Substitution(module, tensors). Throws ShapeError
