@@ -492,11 +492,14 @@ TAPEGRAD_EXPORT_KERNEL_TABLE(AttentionTable)
 /// body(b, h, scratch) for each head.
 template <class T, class Body>
 void for_heads(const Attention<T>& f, const Body& body) {
-  const std::int64_t work = f.batch * f.heads * f.queries * (f.keys + 8) * (f.width + f.value_width + 16) / 4;
-  parallel_for(f.batch * f.heads, 1, work, [&](std::int64_t begin, std::int64_t end) {
-    static thread_local Scratch scratch;
-    for (std::int64_t i = begin; i < end; ++i) body(i / f.heads, i % f.heads, scratch);
-  });
+  const double pairs = static_cast<double>(f.batch * f.heads * f.queries) * static_cast<double>(f.keys + 8);
+  const double work = pairs * static_cast<double>(f.width + f.value_width + 16) / 4;
+  constexpr double kMost = 1e15;  // keys without features may be more than any memory has room for
+  parallel_for(f.batch * f.heads, 1, static_cast<std::int64_t>(std::min(work, kMost)),
+               [&](std::int64_t begin, std::int64_t end) {
+                 static thread_local Scratch scratch;
+                 for (std::int64_t i = begin; i < end; ++i) body(i / f.heads, i % f.heads, scratch);
+               });
 }
 
 }  // namespace

@@ -313,7 +313,8 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
   RandomStream stream;
   if (options.dropout_p > 0.0) {
     Generator& generator = options.generator != nullptr ? *options.generator : default_generator();
-    stream = generator.reserve(static_cast<std::uint64_t>(q.size(0) * q.size(1) * q.size(2) * k.size(2)));
+    const auto rows = static_cast<std::uint64_t>(q.size(0) * q.size(1) * q.size(2));
+    stream = generator.reserve(rows * static_cast<std::uint64_t>(k.size(2)));
   }
   return apply(ScaledDotProductAttention(scale, mask, options.dropout_p, stream), q, k, v, mask.positions(),
                aligned_pairs(mask.pairs()));
