@@ -6,7 +6,20 @@
 // After foreach_target.
 #include "kernels/random-inl.hpp"
 
+#ifndef TAPEGRAD_KERNELS_DROPOUT_TABLE
+#define TAPEGRAD_KERNELS_DROPOUT_TABLE
 #include "kernels/parallel.hpp"
+
+namespace tapegrad::kernels {
+
+template <class T>
+struct DropoutTable {
+  void (*dropout)(const T* x, std::int64_t begin, std::int64_t end, const RandomStream&, std::uint64_t threshold,
+                  T scale, T* y);
+};
+
+}  // namespace tapegrad::kernels
+#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace tapegrad::kernels::HWY_NAMESPACE {
@@ -20,14 +33,7 @@ HWY_NOINLINE void dropout(const T* x, std::int64_t begin, std::int64_t end, cons
   });
 }
 
-void dropout_float(const float* x, std::int64_t begin, std::int64_t end, const RandomStream& stream,
-                   std::uint64_t threshold, float scale, float* y) {
-  dropout(x, begin, end, stream, threshold, scale, y);
-}
-void dropout_double(const double* x, std::int64_t begin, std::int64_t end, const RandomStream& stream,
-                    std::uint64_t threshold, double scale, double* y) {
-  dropout(x, begin, end, stream, threshold, scale, y);
-}
+TAPEGRAD_KERNEL_TABLE(DropoutTable, dropout<T>)
 
 }  // namespace
 }  // namespace tapegrad::kernels::HWY_NAMESPACE
@@ -35,22 +41,21 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace tapegrad::kernels {
-HWY_EXPORT(dropout_float);
-HWY_EXPORT(dropout_double);
+namespace {
+
+TAPEGRAD_EXPORT_KERNEL_TABLE(DropoutTable)
+
+}  // namespace
 
 template <class T>
 void dropout(const T* x, std::int64_t n, const RandomStream& stream, double p, T* y) {
+  const auto kernel = table<T>().dropout;
   const std::uint64_t threshold = dropout_threshold(p);
   const T scale = static_cast<T>(1.0 / (1.0 - p));
   constexpr std::int64_t kGrain = 16 * 1024;
   constexpr std::int64_t kStepsPerNumber = 10;
-  parallel_for(n, kGrain, n * kStepsPerNumber, [&](std::int64_t begin, std::int64_t end) {
-    if constexpr (sizeof(T) == 4) {
-      HWY_DYNAMIC_DISPATCH(dropout_float)(x, begin, end, stream, threshold, scale, y);
-    } else {
-      HWY_DYNAMIC_DISPATCH(dropout_double)(x, begin, end, stream, threshold, scale, y);
-    }
-  });
+  parallel_for(n, kGrain, n * kStepsPerNumber,
+               [&](std::int64_t begin, std::int64_t end) { kernel(x, begin, end, stream, threshold, scale, y); });
 }
 template void dropout(const float*, std::int64_t, const RandomStream&, double, float*);
 template void dropout(const double*, std::int64_t, const RandomStream&, double, double*);

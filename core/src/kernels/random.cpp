@@ -6,21 +6,33 @@
 // After foreach_target.
 #include "kernels/random-inl.hpp"
 
+#ifndef TAPEGRAD_KERNELS_RANDOM_TABLE
+#define TAPEGRAD_KERNELS_RANDOM_TABLE
 #include "base/box_muller.hpp"
 #include "kernels/parallel.hpp"
+
+namespace tapegrad::kernels {
+
+template <class T>
+struct RandomTable {
+  void (*uniform)(const RandomStream&, std::int64_t begin, std::int64_t end, T* y);
+  void (*normal)(const RandomStream&, std::int64_t begin, std::int64_t end, T* y);
+};
+
+}  // namespace tapegrad::kernels
+#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace tapegrad::kernels::HWY_NAMESPACE {
 namespace {
 
-void uniform_float(const RandomStream& stream, std::int64_t begin, std::int64_t end, float* y) {
+float uniform_of(std::uint64_t bits, float) { return static_cast<float>(bits >> 40) * 0x1p-24F; }
+double uniform_of(std::uint64_t bits, double) { return static_cast<double>(bits >> 11) * 0x1p-53; }
+
+template <class T>
+void uniform_numbers(const RandomStream& stream, std::int64_t begin, std::int64_t end, T* y) {
   each_block_of_bits(stream, begin, end, [=](std::int64_t i, const std::uint64_t* bits, std::int64_t count) {
-    for (std::int64_t j = 0; j < count; ++j) y[i + j] = static_cast<float>(bits[j] >> 40) * 0x1p-24F;
-  });
-}
-void uniform_double(const RandomStream& stream, std::int64_t begin, std::int64_t end, double* y) {
-  each_block_of_bits(stream, begin, end, [=](std::int64_t i, const std::uint64_t* bits, std::int64_t count) {
-    for (std::int64_t j = 0; j < count; ++j) y[i + j] = static_cast<double>(bits[j] >> 11) * 0x1p-53;
+    for (std::int64_t j = 0; j < count; ++j) y[i + j] = uniform_of(bits[j], T());
   });
 }
 
@@ -35,12 +47,8 @@ void normal_numbers(const RandomStream& stream, std::int64_t begin, std::int64_t
     for (std::int64_t j = 0; j < count; ++j) y[i + j] = static_cast<T>(box_muller(bits[2 * j], bits[2 * j + 1]));
   }
 }
-void normal_float(const RandomStream& stream, std::int64_t begin, std::int64_t end, float* y) {
-  normal_numbers(stream, begin, end, y);
-}
-void normal_double(const RandomStream& stream, std::int64_t begin, std::int64_t end, double* y) {
-  normal_numbers(stream, begin, end, y);
-}
+
+TAPEGRAD_KERNEL_TABLE(RandomTable, uniform_numbers<T>, normal_numbers<T>)
 
 }  // namespace
 }  // namespace tapegrad::kernels::HWY_NAMESPACE
@@ -48,35 +56,24 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace tapegrad::kernels {
-HWY_EXPORT(uniform_float);
-HWY_EXPORT(uniform_double);
-HWY_EXPORT(normal_float);
-HWY_EXPORT(normal_double);
-
 namespace {
+
+TAPEGRAD_EXPORT_KERNEL_TABLE(RandomTable)
+
 constexpr std::int64_t kRandomGrain = 4096;
-}
+
+}  // namespace
 
 template <class T>
 void fill_uniform(const RandomStream& stream, std::int64_t n, T* y) {
-  parallel_for(n, kRandomGrain, n * 10, [&](std::int64_t begin, std::int64_t end) {
-    if constexpr (sizeof(T) == 4) {
-      HWY_DYNAMIC_DISPATCH(uniform_float)(stream, begin, end, y);
-    } else {
-      HWY_DYNAMIC_DISPATCH(uniform_double)(stream, begin, end, y);
-    }
-  });
+  const auto kernel = table<T>().uniform;
+  parallel_for(n, kRandomGrain, n * 10, [&](std::int64_t begin, std::int64_t end) { kernel(stream, begin, end, y); });
 }
 
 template <class T>
 void fill_normal(const RandomStream& stream, std::int64_t n, T* y) {
-  parallel_for(n, kRandomGrain, n * 200, [&](std::int64_t begin, std::int64_t end) {
-    if constexpr (sizeof(T) == 4) {
-      HWY_DYNAMIC_DISPATCH(normal_float)(stream, begin, end, y);
-    } else {
-      HWY_DYNAMIC_DISPATCH(normal_double)(stream, begin, end, y);
-    }
-  });
+  const auto kernel = table<T>().normal;
+  parallel_for(n, kRandomGrain, n * 200, [&](std::int64_t begin, std::int64_t end) { kernel(stream, begin, end, y); });
 }
 
 template void fill_uniform(const RandomStream&, std::int64_t, float*);

@@ -57,6 +57,18 @@ void expect_floating(std::string_view op, DType dtype) {
     throw DTypeError("[" + std::string(op) + "] expected a floating dtype, got " + std::string(to_string(dtype)));
 }
 
+/// Calls fill(stream, n, T*) with the elements of a new floating tensor, and as many numbers.
+template <class F>
+Tensor drawn(std::string_view op, const Shape& shape, Generator& generator, const TensorOptions& options,
+             const F& fill) {
+  expect_floating(op, options.dtype);
+  Tensor t = make_tensor(shape, options.dtype);
+  const std::int64_t n = shape.numel();
+  const RandomStream stream = generator.reserve(static_cast<std::uint64_t>(n));
+  with_floating(options.dtype, [&](auto zero) { fill(stream, n, array_of(t).as<decltype(zero)>()); });
+  return finish(std::move(t), options);
+}
+
 bool is_in_int64(double value) { return value >= -0x1p63 && value < 0x1p63; }
 
 /// An int64 tensor truncates, as NumPy does, but what lies outside has no integer.
@@ -174,23 +186,13 @@ Tensor eye(std::int64_t n, TensorOptions options) {
 }
 
 Tensor rand(const Shape& shape, Generator& generator, TensorOptions options) {
-  expect_floating("rand", options.dtype);
-  return build(shape, options, [&](auto* out) {
-    if constexpr (std::is_floating_point_v<std::remove_pointer_t<decltype(out)>>) {
-      const std::int64_t n = shape.numel();
-      kernels::fill_uniform(generator.reserve(static_cast<std::uint64_t>(n)), n, out);
-    }
-  });
+  return drawn("rand", shape, generator, options,
+               [](const RandomStream& stream, std::int64_t n, auto* out) { kernels::fill_uniform(stream, n, out); });
 }
 
 Tensor randn(const Shape& shape, Generator& generator, TensorOptions options) {
-  expect_floating("randn", options.dtype);
-  return build(shape, options, [&](auto* out) {
-    if constexpr (std::is_floating_point_v<std::remove_pointer_t<decltype(out)>>) {
-      const std::int64_t n = shape.numel();
-      kernels::fill_normal(generator.reserve(static_cast<std::uint64_t>(n)), n, out);
-    }
-  });
+  return drawn("randn", shape, generator, options,
+               [](const RandomStream& stream, std::int64_t n, auto* out) { kernels::fill_normal(stream, n, out); });
 }
 
 Tensor randint(std::int64_t low, std::int64_t high, const Shape& shape, Generator& generator, TensorOptions options) {
