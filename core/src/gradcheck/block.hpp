@@ -56,4 +56,9 @@ struct Block {
   std::function<std::optional<Matrix>(std::size_t k, const Values& values)> numeric_at;
 };
 
+/// Whether each element of the input has an output in its place.
+inline bool is_shaped_alike(const Block& block) {
+  return block.single_output && block.output_shape == block.input_shape;
+}
+
 }  // namespace tapegrad::checker

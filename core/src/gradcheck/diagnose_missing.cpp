@@ -115,8 +115,6 @@ std::set<std::size_t> axes_between(const Extents& shape, std::size_t a, std::siz
   return axes;
 }
 
-bool is_shaped_alike(const Block& block) { return block.single_output && block.output_shape == block.input_shape; }
-
 /// All axes along which the function couples different elements.
 std::set<std::size_t> coupled_axes(const Block& block, double negligible) {
   const Matrix& n = block.numeric;

@@ -123,14 +123,10 @@ Diagnosis epsilon(const Block& block, const Residual& residual, const Grouping& 
                             fmt::format("a normalisation over {}: {}", axes_text(g), text), residual.allowed()};
 }
 
-bool applies(const Block& block) {
-  return block.single_output && block.output_shape == block.input_shape && block.numeric.rows == block.numeric.columns;
-}
-
 }  // namespace
 
 Diagnosis misplaced_epsilon(const Block& block, const Residual& residual) {
-  if (!applies(block)) return std::nullopt;
+  if (!may_be_normalised(block)) return std::nullopt;
   for (const Grouping& g : groupings(block.input_shape))
     if (Diagnosis found = epsilon(block, residual, g)) return found;
   return std::nullopt;

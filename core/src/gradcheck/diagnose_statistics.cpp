@@ -164,9 +164,7 @@ Diagnosis not_invariant(const Block& block, const Residual& residual, const Grou
 }
 
 Diagnosis corrections(const Block& block, const Residual& residual, bool known) {
-  const bool applies = block.single_output && block.output_shape == block.input_shape &&
-                       block.numeric.rows == block.numeric.columns && block.numeric.rows > 1;
-  if (!applies) return std::nullopt;
+  if (!may_be_normalised(block) || block.numeric.rows < 2) return std::nullopt;
   for (const Grouping& g : groupings(block.input_shape))
     if (Diagnosis found = corrected(block, residual, g, known)) return found;
   return std::nullopt;

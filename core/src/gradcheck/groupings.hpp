@@ -19,6 +19,11 @@ struct Grouping {
   const std::vector<std::size_t>& around(std::size_t element) const { return groups[group_of[element]]; }
 };
 
+/// Whether a block is square, as of a function that takes statistics off its input.
+inline bool may_be_normalised(const Block& block) {
+  return is_shaped_alike(block) && block.numeric.rows == block.numeric.columns;
+}
+
 /// All ways to group by a set of axes, the largest groups first; of four elements or more: three parameters fit any
 /// three.
 std::vector<Grouping> groupings(const Extents& shape);
