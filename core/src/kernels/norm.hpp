@@ -62,8 +62,8 @@ struct BatchNorm {
   const T* beta = nullptr;   ///< [channels]
 };
 
-/// y = gamma xhat + beta with the statistics of the valid rows; writes mean, biased variance and rstd
-/// [channels]. With none, mean and variance are 0.
+/// y = gamma xhat + beta with the statistics of the valid rows; writes mean, biased variance and rstd [channels].
+/// With none, mean and variance are 0.
 template <class T>
 void batch_norm_forward(const BatchNorm<T>& facts, double eps, T* y, T* mean, T* variance, T* rstd);
 

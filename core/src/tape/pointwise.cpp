@@ -110,4 +110,11 @@ void binary_backward(const kernels::BinaryKernels& kernels, const void* formula,
   sink.add(1, std::move(db));
 }
 
+Tensor binary_by_rows(const RowsByDType& rows, const Shape& shape, DType result, const Tensor& a, const Tensor& b) {
+  Tensor y = make_tensor(shape, result);
+  kernels::binary_rows(rows[a.dtype()], size_of(a.dtype()), size_of(result), shape, operand(a, shape),
+                       operand(b, shape), array_of(y).data());
+  return y;
+}
+
 }  // namespace tapegrad

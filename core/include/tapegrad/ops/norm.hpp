@@ -51,8 +51,8 @@ struct BatchNormResult {
 /// gamma (x - mean) / sqrt(variance + eps) + beta for each channel of x [.., C], over all its valid positions. The
 /// gradient goes through the statistics: it ties the batch's positions together. Ioffe and Szegedy 2015,
 /// arXiv:1502.03167. ShapeError for a single valid position (its variance is 0: the output would be beta whatever x
-/// is). With none, count, mean and variance are 0, and so is the result unless zero_padding
-/// is false.
+/// is). With none, count, mean and variance are 0, and so is the result unless zero_padding is
+/// false.
 BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma = {}, const Tensor& beta = {},
                            const BatchNormOptions& options = {});
 

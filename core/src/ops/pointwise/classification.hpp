@@ -15,10 +15,7 @@ struct Classification : Op<Self> {
   static constexpr Keep keep = Keep::nothing;
   static constexpr bool differentiable = false;
 
-  Tensor forward(const Tensor& x) const {
-    static constexpr ComparisonRows kRows = ComparisonRows::of<OfFirst>();
-    return compare(Self::name, kRows, x, x);
-  }
+  Tensor forward(const Tensor& x) const { return compare(Self::name, kComparisonRows<OfFirst>, x, x); }
 
   static catalogue::Derivation derivation() {
     return {{"Definition", Self::math, "a truth value for each element; of integers and bool none is NaN or infinite"}};

@@ -10,34 +10,19 @@
 
 namespace tapegrad {
 
-/// The row function of a comparison for each dtype.
-struct ComparisonRows {
-  kernels::BinaryRow float32, float64, int64, boolean;
-
-  template <class Comparator>
-  static constexpr ComparisonRows of() {
-    return {row<Comparator, float>, row<Comparator, double>, row<Comparator, std::int64_t>, row<Comparator, bool>};
-  }
-  kernels::BinaryRow operator[](DType dtype) const {
-    switch (dtype) {
-      case DType::float32: return float32;
-      case DType::float64: return float64;
-      case DType::int64: return int64;
-      default: return boolean;
-    }
-  }
-
- private:
-  template <class Comparator, class T>
-  static constexpr bool holds(T a, T b) {
-    return Comparator{}(a, b);
-  }
-  template <class Comparator, class T>
-  static constexpr kernels::BinaryRow row = kernels::binary_row<holds<Comparator, T>, T, bool>;
-};
+template <class Comparator, class T>
+constexpr bool holds(T a, T b) {
+  return Comparator{}(a, b);
+}
+template <class Comparator, class T>
+inline constexpr kernels::BinaryRow kComparisonRow = kernels::binary_row<holds<Comparator, T>, T, bool>;
+template <class Comparator>
+inline constexpr RowsByDType kComparisonRows = {kComparisonRow<Comparator, float>, kComparisonRow<Comparator, double>,
+                                                kComparisonRow<Comparator, std::int64_t>,
+                                                kComparisonRow<Comparator, bool>};
 
 /// Throws DTypeError when the dtypes differ, ShapeError when the shapes do not broadcast.
-Tensor compare(std::string_view op, const ComparisonRows& rows, const Tensor& a, const Tensor& b);
+Tensor compare(std::string_view op, const RowsByDType& rows, const Tensor& a, const Tensor& b);
 
 /// Comparator is std::less<> or one of its kin. Whatever is compared with NaN is false, but for not_equal.
 template <class Self, class Comparator>
@@ -46,8 +31,7 @@ struct Comparison : Op<Self> {
   static constexpr bool differentiable = false;
 
   Tensor forward(const Tensor& a, const Tensor& b) const {
-    static constexpr ComparisonRows kRows = ComparisonRows::of<Comparator>();
-    return compare(Self::name, kRows, a, b);
+    return compare(Self::name, kComparisonRows<Comparator>, a, b);
   }
 
   static catalogue::Derivation derivation() {

@@ -13,10 +13,7 @@ struct FloorDivide : Op<FloorDivide> {
   static constexpr std::string_view math = R"(y = \lfloor a / b \rfloor;\quad \bar a = \bar b = 0)";
   static constexpr Keep keep = Keep::nothing;
 
-  Tensor forward(const Tensor& a, const Tensor& b) const {
-    static constexpr DivisionRows kRows = DivisionRows::from<FloorDivide>();
-    return divide_rows(name, kRows, a, b);
-  }
+  Tensor forward(const Tensor& a, const Tensor& b) const { return divide_rows(name, kDivisionRows<FloorDivide>, a, b); }
   /// Undefined is zero, and costs nothing.
   std::array<Tensor, 2> vjp(const Saved&, const Tensor&) const { return {}; }
   Tensor jvp(const Saved&, Tangents) const { return {}; }

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "ops/pointwise/pointwise_samples.hpp"
-#include "tape/pointwise.hpp"
 #include "tapegrad/base/error.hpp"
 
 namespace tapegrad {
@@ -25,18 +24,14 @@ void expect_no_zero(std::string_view op, const Tensor& divisor) {
 
 }  // namespace
 
-Tensor divide_rows(std::string_view op, const DivisionRows& rows, const Tensor& a, const Tensor& b) {
+Tensor divide_rows(std::string_view op, const RowsByDType& rows, const Tensor& a, const Tensor& b) {
   expect_defined(op, a);
-  const DType dtype = a.dtype();
-  if (dtype != int64) expect_floating(op, a);
+  const bool integers = a.dtype() == int64;
+  if (!integers) expect_floating(op, a);
   expect_same_dtype(op, a, b);
-  const Shape shape = a.shape() == b.shape() ? a.shape() : broadcast_shapes(op, a.shape(), b.shape());
-  if (dtype == int64) expect_no_zero(op, b);
-  Tensor y = make_tensor(shape, dtype);
-  const kernels::BinaryRow row = dtype == float32 ? rows.float32 : dtype == float64 ? rows.float64 : rows.int64;
-  kernels::binary_rows(row, size_of(dtype), size_of(dtype), shape, operand(a, shape), operand(b, shape),
-                       array_of(y).data());
-  return y;
+  const Shape shape = broadcast_shapes(op, a.shape(), b.shape());
+  if (integers) expect_no_zero(op, b);
+  return binary_by_rows(rows, shape, a.dtype(), a, b);
 }
 
 catalogue::Samples catalogue::division_samples(Samples own) {

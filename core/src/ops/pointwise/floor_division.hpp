@@ -4,30 +4,22 @@
 #include <cstdint>
 #include <string_view>
 
-#include "kernels/pointwise.hpp"
+#include "tape/pointwise.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad {
 
-/// The row function for each dtype; that for int64 never meets a divisor of 0.
-struct DivisionRows {
-  kernels::BinaryRow float32, float64, int64;
-
-  /// Of an op with `template <class T> static T of(T a, T b)`.
-  template <class Division>
-  static constexpr DivisionRows from() {
-    return {row<Division, float>, row<Division, double>, row<Division, std::int64_t>};
-  }
-
- private:
-  template <class Division, class T>
-  static constexpr kernels::BinaryRow row = kernels::binary_row<Division::template of<T>, T, T>;
-};
+/// Of an op with `template <class T> static T of(T a, T b)`; that for int64 never meets a divisor of 0.
+template <class Division, class T>
+inline constexpr kernels::BinaryRow kDivisionRow = kernels::binary_row<Division::template of<T>, T, T>;
+template <class Division>
+inline constexpr RowsByDType kDivisionRows = {kDivisionRow<Division, float>, kDivisionRow<Division, double>,
+                                              kDivisionRow<Division, std::int64_t>};
 
 /// Throws DTypeError for bool and when the dtypes differ, ShapeError when the shapes do not broadcast, ValueError for
 /// an int64 divisor that holds a 0.
-Tensor divide_rows(std::string_view op, const DivisionRows& rows, const Tensor& a, const Tensor& b);
+Tensor divide_rows(std::string_view op, const RowsByDType& rows, const Tensor& a, const Tensor& b);
 
 /// Whether a remainder of C++, which has a's sign, is to be moved by b, and the quotient down by one.
 template <class T>

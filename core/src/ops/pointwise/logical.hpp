@@ -12,10 +12,9 @@ struct Logical : Op<Self> {
   static constexpr bool differentiable = false;
 
   Tensor forward(const Tensor& a, const Tensor& b) const {
-    static constexpr ComparisonRows kRows = ComparisonRows::of<Function>();
     expect_bool(Self::name, a);
     expect_bool(Self::name, b);
-    return compare(Self::name, kRows, a, b);
+    return compare(Self::name, kComparisonRows<Function>, a, b);
   }
 
   static catalogue::Derivation derivation() {

@@ -12,10 +12,7 @@ struct Remainder : Op<Remainder> {
   static constexpr std::string_view math =
       R"(y = a - b \lfloor a / b \rfloor;\quad \bar a = \bar y,\ \bar b = -\bar y\,\lfloor a / b \rfloor)";
 
-  Tensor forward(const Tensor& a, const Tensor& b) const {
-    static constexpr DivisionRows kRows = DivisionRows::from<Remainder>();
-    return divide_rows(name, kRows, a, b);
-  }
+  Tensor forward(const Tensor& a, const Tensor& b) const { return divide_rows(name, kDivisionRows<Remainder>, a, b); }
   Keep keep_for(Wants wants) const { return wants(1) ? Keep::inputs : Keep::nothing; }
   std::array<Tensor, 2> vjp(const Saved& s, const Tensor& dy) const {
     return {dy, s.wants(1) ? by_divisor(s, dy) : Tensor()};

@@ -16,8 +16,7 @@ struct Where : Op<Where> {
   Tensor forward(const Tensor& condition, const Tensor& a, const Tensor& b) const {
     expect_bool(name, condition, "condition");
     expect_same_dtype(name, a, b);
-    Shape shape = a.shape() == b.shape() ? a.shape() : broadcast_shapes(name, a.shape(), b.shape());
-    if (condition.shape() != shape) shape = broadcast_shapes(name, condition.shape(), shape);
+    const Shape shape = broadcast_shapes(name, condition.shape(), broadcast_shapes(name, a.shape(), b.shape()));
     Tensor y = empty(shape, {.dtype = a.dtype()});
     kernels::choose_rows(size_of(a.dtype()), shape, operand(condition, shape), operand(a, shape), operand(b, shape),
                          array_of(y).data());
