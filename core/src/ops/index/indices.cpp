@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 
+#include "array/walk.hpp"
 #include "base/dispatch.hpp"
 #include "kernels/parallel.hpp"
 #include "tapegrad/base/error.hpp"
@@ -60,15 +61,10 @@ namespace {
 /// The cost of an element that is reached through an index (about 2 ns), in elementary steps.
 constexpr std::int64_t kElementWork = 20;
 
-/// Where line number `line` of the last dimension of `shape` begins in an array of these strides, but for dimension
-/// `axis`.
-std::int64_t line_offset(const Shape& shape, const Shape& strides, int axis, std::int64_t line) {
-  std::int64_t offset = 0;
-  for (int d = shape.rank() - 2; d >= 0; --d) {
-    if (d != axis) offset += line % shape[d] * strides[d];
-    line /= shape[d];
-  }
-  return offset;
+/// The sizes or strides of all dimensions but one.
+Shape without(Shape dimensions, int axis) {
+  dimensions.erase(axis);
+  return dimensions;
 }
 
 /// The elements of an index of `shape` that differ along `axis` alone are a column. Calls body(offset, k) for each
@@ -77,6 +73,7 @@ std::int64_t line_offset(const Shape& shape, const Shape& strides, int axis, std
 template <class Body>
 void for_each_in_columns(const Shape& shape, const Shape& strides, int axis, const Body& body) {
   const kernels::Slices rows = kernels::slices_along(shape, axis);
+  const Shape others = without(shape, axis), steps = without(strides, axis);
   constexpr std::int64_t kColumns = 64;
   kernels::parallel_for(rows.outer * rows.inner, kColumns, shape.numel() * kElementWork,
                         [&](std::int64_t begin, std::int64_t end) {
@@ -85,13 +82,7 @@ void for_each_in_columns(const Shape& shape, const Shape& strides, int axis, con
                           for (std::int64_t c = begin; c < end; ++c) {
                             const auto column = static_cast<std::size_t>(c - begin);
                             first[column] = c / rows.inner * rows.n * rows.inner + c % rows.inner;
-                            offsets[column] = 0;
-                            std::int64_t rest = c;
-                            for (int d = shape.rank() - 1; d >= 0; --d) {
-                              if (d == axis) continue;
-                              offsets[column] += rest % shape[d] * strides[d];
-                              rest /= shape[d];
-                            }
+                            offsets[column] = array::element_offset(others, steps, c);
                           }
                           const auto columns = static_cast<std::size_t>(end - begin);
                           if (rows.inner == 1) {
@@ -147,14 +138,18 @@ void copy_elements(const array::Array& x, int axis, const array::Array& index, c
   const std::int64_t along = x.strides[axis];
   const std::int64_t count = index.shape.numel();
   const std::int64_t length = index.shape.back();
-  const std::int64_t step = index.shape.rank() - 1 == axis ? 0 : x.strides.back();
+  const int last = index.shape.rank() - 1;
+  Shape steps = x.strides;
+  steps[axis] = 0;  // the index says where along it
+  const std::int64_t step = steps[last];
+  const Shape lines = without(index.shape, last), line_steps = without(steps, last);
   with_element(x.dtype, [&](auto zero) {
     using T = decltype(zero);
     const T* from = x.as<T>();
     T* to = out.as<T>();
     kernels::parallel_for(count, kGrain, count * kElementWork, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t k = begin; k < end;) {
-        const T* line = from + line_offset(index.shape, x.strides, axis, k / length);
+        const T* line = from + array::element_offset(lines, line_steps, k / length);
         const std::int64_t line_end = std::min(end, (k / length + 1) * length);
         for (std::int64_t j = k % length; k < line_end; ++j, ++k) to[k] = line[j * step + chosen[k] * along];
       }

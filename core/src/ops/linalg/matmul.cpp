@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "array/recycled.hpp"
+#include "array/walk.hpp"
 #include "base/dispatch.hpp"
 #include "kernels/gemm.hpp"
 #include "ops/bilinear.hpp"
@@ -33,21 +34,9 @@ Shape batch_of(const Shape& shape) {
 void batch_offsets(const Shape& batch, const Shape& a, const Shape& b, const Shape& c,
                    array::RecycledVector<kernels::BatchOffset>& offsets) {
   offsets.reserve(static_cast<std::size_t>(batch.numel()));
-  Shape index = Shape::filled(batch.rank(), 0);
-  kernels::BatchOffset at{0, 0, 0};
-  for (std::int64_t i = 0, n = batch.numel(); i < n; ++i) {
-    offsets.push_back(at);
-    for (int d = batch.rank() - 1; d >= 0; --d) {
-      at.a += a[d];
-      at.b += b[d];
-      at.c += c[d];
-      if (++index[d] < batch[d]) break;
-      at.a -= a[d] * batch[d];
-      at.b -= b[d] * batch[d];
-      at.c -= c[d] * batch[d];
-      index[d] = 0;
-    }
-  }
+  array::Walk<3> product(batch, {a, b, c});
+  for (std::int64_t i = 0, n = batch.numel(); i < n; ++i, product.advance())
+    offsets.push_back({product.offset(0), product.offset(1), product.offset(2)});
 }
 
 /// c = a b (or c += a b) for operands of rank >= 2 whose batch axes broadcast to those of c.
@@ -101,8 +90,8 @@ struct MatMul : BilinearOp<MatMul> {
     return {{"Definition", R"(Y_{ij} = \sum_k A_{ik} B_{kj})", "for each matrix of the batch"},
             {"Differential", R"(dY = dA\,B + A\,dB)", "the product rule; matrices do not commute"},
             {"Cotangents",
-             R"(\langle \bar Y, dA\,B \rangle = \mathrm{tr}(\bar Y^\top dA\,B) = \langle \bar Y B^\top, dA \rangle)",
-             "the trace is cyclic: what multiplies dA is its cotangent"},
+             R"(\langle \bar Y, dA\,B \rangle = \mathrm{tr}(\bar Y^\top dA\,B) = \langle \bar Y B^\top, dA \rangle,\quad \langle \bar Y, A\,dB \rangle = \mathrm{tr}(\bar Y^\top A\,dB) = \langle A^\top \bar Y, dB \rangle)",
+             "the trace is cyclic: what multiplies dA, and dB, is its cotangent"},
             {"So", R"(\bar A = \bar Y B^\top,\quad \bar B = A^\top \bar Y)",
              "and for a broadcast batch the engine sums over the copies"}};
   }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "array/walk.hpp"
 #include "kernels/scratch.hpp"
 #include "ops/rows.hpp"
 #include "tape/expect.hpp"
@@ -10,22 +11,19 @@
 namespace tapegrad {
 namespace {
 
+/// All dimensions but the last.
+Shape leading(Shape shape) {
+  shape.erase(shape.rank() - 1);
+  return shape;
+}
+
 /// Where each row begins when its leading dimensions are read with `strides`.
 const std::int64_t* row_offsets(const Shape& shape, const Shape& strides) {
   thread_local kernels::Scratch scratch;
   const std::int64_t rows = row_count(shape);
   std::int64_t* offsets = scratch.get<std::int64_t>(rows);
-  Shape position = Shape::filled(shape.rank(), 0);
-  std::int64_t offset = 0;
-  for (std::int64_t r = 0; r < rows; ++r) {
-    offsets[r] = offset;
-    for (int d = shape.rank() - 2; d >= 0; --d) {
-      offset += strides[d];
-      if (++position[d] < shape[d]) break;
-      offset -= strides[d] * shape[d];
-      position[d] = 0;
-    }
-  }
+  array::Walk<1> row(leading(shape), {leading(strides)});
+  for (std::int64_t r = 0; r < rows; ++r, row.advance()) offsets[r] = row.offset();
   return offsets;
 }
 
