@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "array/round_up.hpp"
 #include "kernels/gemm.hpp"
 #include "kernels/parallel.hpp"
 #include "kernels/scratch.hpp"
@@ -57,7 +58,8 @@ void for_each_run(Columns columns, std::int64_t per_sequence, const Body& body) 
   }
 }
 
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return a <= 0 ? 0 : (a + b - 1) / b; }
+/// How many steps lead from 0 to `end` or beyond it: none where it lies behind.
+std::int64_t steps_to(std::int64_t end, std::int64_t step) { return end <= 0 ? 0 : array::ceil_div(end, step); }
 
 /// matrix[rows, columns]; 0 where a window reaches outside its sequence.
 template <class T>
@@ -66,8 +68,8 @@ void lay_out(const Windows& w, const T* source, Columns columns, T* matrix) {
   for_each_row(w.rows(), columns.size(), [&](std::int64_t row) {
     const std::int64_t channel = row / taps;
     const std::int64_t first = w.first[static_cast<std::size_t>(row % taps)];
-    const std::int64_t inside = ceil_div(-first, w.step);             // the first column that is
-    const std::int64_t outside = ceil_div(w.length - first, w.step);  // the first one behind
+    const std::int64_t inside = steps_to(-first, w.step);             // the first column that is
+    const std::int64_t outside = steps_to(w.length - first, w.step);  // the first one behind
     T* out = matrix + row * columns.size();
     for_each_run(columns, w.per_sequence, [&](std::int64_t n, std::int64_t i, std::int64_t at, std::int64_t count) {
       const std::int64_t from = std::clamp(inside - i, std::int64_t{0}, count);
@@ -165,7 +167,7 @@ void convolve_adjoint(const Convolution& c, const T* g, const T* w, const T* bia
         for (std::int64_t i = 0; i < c.in; ++i)
           packed[(o * count + j) * c.in + i] = w[(o * c.in + i) * c.taps + taps[j]];
     });
-    const std::int64_t per_sequence = ceil_div(c.length - phase, c.stride);
+    const std::int64_t per_sequence = steps_to(c.length - phase, c.stride);
     const Windows windows{c.groups * c.out, c.steps, {first, static_cast<std::size_t>(count)}, 1, per_sequence};
     const Places places{c.groups * c.in, c.length, phase, c.stride, per_sequence};
     for_each_block(c.sequences * per_sequence, windows.rows(), [&](Columns columns) {

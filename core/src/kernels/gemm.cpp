@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "array/round_up.hpp"
 #include "kernels/gemm_tile.hpp"
 #include "kernels/parallel.hpp"
 #include "kernels/scratch.hpp"
 
 namespace tapegrad::kernels {
 namespace {
+
+using array::ceil_div;
 
 /// Multiply-adds that one task should have at least: about 4 us.
 constexpr std::int64_t kTaskWork = 512 * 1024;
@@ -27,7 +30,6 @@ constexpr std::int64_t kLargeA = 8 * 1024 * 1024;
 /// Columns from which on a strided A is copied, about; tiles from which on they are kept as wide.
 constexpr std::int64_t kMinCopiedCols = 336, kFewTiles = 4;
 
-constexpr std::int64_t ceil_div(std::int64_t x, std::int64_t y) { return (x + y - 1) / y; }
 constexpr std::int64_t chunk_of(std::int64_t n, std::int64_t parts, std::int64_t unit) {
   return ceil_div(ceil_div(n, parts), unit) * unit;
 }

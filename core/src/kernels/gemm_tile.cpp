@@ -20,6 +20,7 @@
 
 #ifndef TAPEGRAD_KERNELS_GEMM_TILE_ONCE
 #define TAPEGRAD_KERNELS_GEMM_TILE_ONCE
+#include "array/round_up.hpp"
 #include "kernels/scratch.hpp"
 
 namespace tapegrad::kernels {
@@ -303,47 +304,70 @@ class PanelRunner {
   bool prefetch_a_, prefetch_c_, buffered_;
 };
 
+/// How a tile of C is worked through: by blocks of k, panels of columns and, in a panel, register tiles.
+template <class T>
+struct TilePlan {
+  static constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(hn::ScalableTag<T>()));
+
+  std::int64_t rows;
+  std::int64_t panels, narrow, wide_panels;  // the first have a vector more than the others, which have `narrow`
+  std::int64_t row_step;                     // of a register tile
+  std::int64_t depth_blocks, depth_step;
+  bool pack_a, prefetch_a;
+  bool read_b_in_place;  // where a panel's columns are whole vectors, or can be masked
+
+  TilePlan(const GemmProblem<T>& problem, const GemmTile& tile) : rows(tile.row_end - tile.row_begin) {
+    using array::ceil_div;
+    constexpr auto kBytes = static_cast<std::int64_t>(sizeof(T));
+    const MatrixRef<const T>&a = problem.a, &b = problem.b;
+    // Register tiles are as even as can be: 9 rows are 5 and 4, 5 vectors are 3 and 2.
+    const std::int64_t vectors = ceil_div(tile.col_end - tile.col_begin, kLanes);
+    panels = vectors <= kWideVectors ? 1 : ceil_div(vectors, kVectors);
+    narrow = vectors / panels;
+    wide_panels = vectors % panels;
+    row_step = ceil_div(rows, ceil_div(rows, most_rows(ceil_div(vectors, panels))));
+
+    const bool a_strided = a.col_stride != 1;
+    const bool a_in_pages = a.col_stride * kBytes >= kPage;
+    pack_a = a_strided && panels >= (a_in_pages ? kMinPackedPanelsOfPages : kMinPackedPanels);
+    const std::int64_t max_depth = a_strided && !pack_a && rows > kMinStridedRows ? kMaxStridedDepth : kMaxDepth;
+    depth_blocks = std::max<std::int64_t>(1, ceil_div(problem.k, max_depth));
+    depth_step = ceil_div(problem.k, depth_blocks);
+    prefetch_a = !pack_a && (a_strided ? a.row_stride == 1 && problem.prefetches_a
+                                       : problem.prefetches_a || depth_step * rows >= kMinPrefetched);
+    read_b_in_place =
+        b.col_stride == 1 && (rows <= kMaxUnpackedRows || (!a_strided && b.row_stride * kBytes <= kMaxUnpackedStride));
+  }
+
+  std::int64_t vectors_of(std::int64_t panel) const { return narrow + (panel < wide_panels ? 1 : 0); }
+};
+
 template <class T>
 void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> batches, const GemmTile& tile) {
   const hn::ScalableTag<T> d;
   const hn::CappedTag<T, kRows> rows_tag;
-  constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(d));
+  constexpr std::int64_t kLanes = TilePlan<T>::kLanes;
   thread_local Scratch packed_a_memory, packed_b_memory;
 
+  const TilePlan<T> plan(problem, tile);
+  const std::int64_t rows = plan.rows, row_step = plan.row_step, depth_step = plan.depth_step;
+  const bool pack_a = plan.pack_a;
   const MatrixRef<const T>&a = problem.a, &b = problem.b, &bias = problem.bias;
-  const std::int64_t rows = tile.row_end - tile.row_begin, cols = tile.col_end - tile.col_begin;
-  // Register tiles are as even as can be: 9 rows are 5 and 4, 5 vectors are 3 and 2.
-  const auto parts = [](std::int64_t whole, std::int64_t most) { return (whole + most - 1) / most; };
-  const std::int64_t vectors = parts(cols, kLanes);
-  const std::int64_t panels = vectors <= kWideVectors ? 1 : parts(vectors, kVectors);
-  const std::int64_t row_step = parts(rows, parts(rows, most_rows(parts(vectors, panels))));
-  const std::int64_t narrow = vectors / panels, wide_panels = vectors % panels;
-  const bool a_strided = a.col_stride != 1;
-  const bool a_in_pages = a.col_stride * static_cast<std::int64_t>(sizeof(T)) >= kPage;
-  const bool pack_a = a_strided && panels >= (a_in_pages ? kMinPackedPanelsOfPages : kMinPackedPanels);
-  const std::int64_t max_depth = a_strided && !pack_a && rows > kMinStridedRows ? kMaxStridedDepth : kMaxDepth;
-  const std::int64_t depth_blocks = std::max<std::int64_t>(1, parts(problem.k, max_depth));
-  const std::int64_t depth_step = parts(problem.k, depth_blocks);
-  const bool read_b_in_place =
-      b.col_stride == 1 && (rows <= kMaxUnpackedRows ||
-                            (!a_strided && b.row_stride * static_cast<std::int64_t>(sizeof(T)) <= kMaxUnpackedStride));
-  const bool prefetch_a = !pack_a && (a_strided ? a.row_stride == 1 && problem.prefetches_a
-                                                : problem.prefetches_a || depth_step * rows >= kMinPrefetched);
-  T* const packed_a = pack_a ? packed_a_memory.get<T>(parts(rows, row_step) * kRows * depth_step) : nullptr;
+  T* const packed_a = pack_a ? packed_a_memory.get<T>(array::ceil_div(rows, row_step) * kRows * depth_step) : nullptr;
   T* const packed_b = packed_b_memory.get<T>(kWideVectors * kLanes * depth_step);
 
   // Products that have one panel each run within it; else each product is done before the next begins.
-  const std::size_t together = panels == 1 && depth_blocks == 1 ? batches.size() : 1;
+  const std::size_t together = plan.panels == 1 && plan.depth_blocks == 1 ? batches.size() : 1;
   for (std::size_t first = 0; first < batches.size(); first += together) {
-    for (std::int64_t block = 0; block < depth_blocks; ++block) {
+    for (std::int64_t block = 0; block < plan.depth_blocks; ++block) {
       const std::int64_t depth_begin = block * depth_step, depth = std::min(depth_step, problem.k - depth_begin);
       const std::int64_t a_begin = tile.row_begin * a.row_stride + depth_begin * a.col_stride;
       const bool adds_bias = block == 0 && bias.data != nullptr;
       std::int64_t col = tile.col_begin;
-      for (std::int64_t index = 0; index < panels; ++index) {
-        const std::int64_t panel_vectors = narrow + (index < wide_panels ? 1 : 0), width = panel_vectors * kLanes;
+      for (std::int64_t index = 0; index < plan.panels; ++index) {
+        const std::int64_t panel_vectors = plan.vectors_of(index), width = panel_vectors * kLanes;
         const std::int64_t panel_cols = std::min(width, tile.col_end - col);
-        const bool b_in_place = read_b_in_place && (kMasks || panel_cols == width);
+        const bool b_in_place = plan.read_b_in_place && (kMasks || panel_cols == width);
         const std::int64_t b_begin = depth_begin * b.row_stride + col * b.col_stride;
         const std::int64_t c_begin = tile.row_begin * problem.c.row_stride + col * problem.c.col_stride;
         const Panel<T> panel{
@@ -356,10 +380,10 @@ void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> ba
             {adds_bias ? bias.data + tile.row_begin * bias.row_stride + col * bias.col_stride : nullptr,
              bias.row_stride, bias.col_stride},
             block > 0 || problem.accumulate,
-            block + 1 == depth_blocks && problem.activation == Activation::relu};
+            block + 1 == plan.depth_blocks && problem.activation == Activation::relu};
         PanelRunner<T> runner(panel, depth, pack_a ? 1 : a.row_stride, pack_a ? kRows : a.col_stride,
                               pack_a ? kRows * depth : row_step * a.row_stride, b_in_place ? b.row_stride : width,
-                              prefetch_a && index == 0, problem.prefetches_c);
+                              plan.prefetch_a && index == 0, problem.prefetches_c);
         for (const BatchOffset& offset : batches.subspan(first, together)) {
           const T* a_here = a.data + (problem.swapped ? offset.b : offset.a) + a_begin;
           const T* b_here = b.data + (problem.swapped ? offset.a : offset.b) + b_begin;
