@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace tapegrad::checker {
 namespace {
@@ -89,72 +91,107 @@ std::string heat_map(const Values& errors, const Extents& shape) {
   return svg + "</svg>";
 }
 
-std::string sweep_plot(const std::vector<TaylorPoint>& points) {
-  constexpr double kWidth = 440.0;
-  constexpr double kHeight = 290.0;
-  Axis x{.start = 56.0, .length = kWidth - 56.0 - 12.0};
-  Axis y{.start = kHeight - 40.0, .length = -(kHeight - 40.0 - 14.0)};
-  double least_step = points.front().step, most_step = least_step;
-  double least = std::numeric_limits<double>::infinity();
-  double most = 0.0;
-  for (const TaylorPoint& p : points) {
-    least_step = std::min(least_step, p.step);
-    most_step = std::max(most_step, p.step);
-    for (const double v : {p.remainder, p.noise}) {
-      if (!(v > 0.0)) continue;
-      least = std::min(least, v);
-      most = std::max(most, v);
+namespace {
+
+/// A plot of the Taylor remainder over the step, both on logarithmic axes.
+class SweepPlot {
+ public:
+  /// REQUIRES: some remainder or noise is above 0.
+  explicit SweepPlot(const std::vector<TaylorPoint>& points) : points_(points) {
+    double least = std::numeric_limits<double>::infinity(), most = 0.0, least_step = least, most_step = 0.0;
+    for (const TaylorPoint& p : points) {
+      least_step = std::min(least_step, p.step);
+      most_step = std::max(most_step, p.step);
+      for (const double v : {p.remainder, p.noise}) {
+        if (!(v > 0.0)) continue;
+        least = std::min(least, v);
+        most = std::max(most, v);
+      }
     }
+    x_.cover(least_step, most_step);
+    y_.cover(least, most);
+    least_step_ = least_step;
   }
-  if (!(most > 0.0)) return "<p>The remainder is zero at every step.</p>";
-  x.cover(least_step, most_step);
-  y.cover(least, most);
-  std::string svg = fmt::format(
-      R"svg(<svg viewBox="0 0 {} {}" role="img" aria-label="Taylor remainder over the step, logarithmic axes">)svg",
-      kWidth, kHeight);
-  for (const double e : x.ticks()) {
-    const double at = x.at(std::pow(10.0, e));
-    svg += line(at, y.start, at, y.start + y.length, R"svg(stroke="var(--line)")svg") +
-           label(at, y.start + 16.0, "middle", fmt::format("1e{:.0f}", e));
+
+  std::string svg() const {
+    return fmt::format(
+               R"svg(<svg viewBox="0 0 {} {}" role="img" aria-label="Taylor remainder over the step, logarithmic axes">)svg",
+               kWidth, kHeight) +
+           grid() + guides() + noise() + remainders() + "</svg>";
   }
-  for (const double e : y.ticks()) {
-    const double at = y.at(std::pow(10.0, e));
-    svg += line(x.start, at, x.start + x.length, at, R"svg(stroke="var(--line)")svg") +
-           label(x.start - 6.0, at + 4.0, "end", fmt::format("1e{:.0f}", e));
+
+ private:
+  static constexpr double kWidth = 440.0, kHeight = 290.0;
+
+  std::string grid() const {
+    std::string svg;
+    for (const double e : x_.ticks()) {
+      const double at = x_.at(std::pow(10.0, e));
+      svg += line(at, y_.start, at, y_.start + y_.length, R"svg(stroke="var(--line)")svg") +
+             label(at, y_.start + 16.0, "middle", fmt::format("1e{:.0f}", e));
+    }
+    for (const double e : y_.ticks()) {
+      const double at = y_.at(std::pow(10.0, e));
+      svg += line(x_.start, at, x_.start + x_.length, at, R"svg(stroke="var(--line)")svg") +
+             label(x_.start - 6.0, at + 4.0, "end", fmt::format("1e{:.0f}", e));
+    }
+    return svg + label(x_.start + x_.length, kHeight - 6.0, "end", "step t");
   }
-  svg += label(x.start + x.length, kHeight - 6.0, "end", "step t");
-  // Guides through the largest remainder, as far as they stay in the frame.
-  const TaylorPoint* anchor = nullptr;
-  for (const TaylorPoint& p : points)
-    if (p.remainder > 0.0 && (anchor == nullptr || p.step > anchor->step)) anchor = &p;
-  if (anchor != nullptr) {
+
+  /// How a wrong and a right derivative's remainder falls, from that of the largest step on, as far as the frame.
+  std::string guides() const {
+    const TaylorPoint* anchor = nullptr;
+    for (const TaylorPoint& p : points_)
+      if (p.remainder > 0.0 && (anchor == nullptr || p.step > anchor->step)) anchor = &p;
+    if (anchor == nullptr) return {};
+    const double floor = std::pow(10.0, y_.low);
+    std::string svg;
     for (const int power : {1, 2}) {
-      const double floor = std::pow(10.0, y.low);
       const double reach = anchor->step * std::pow(floor / anchor->remainder, 1.0 / power);
-      const double step = std::max(least_step, reach);
-      const double end = anchor->remainder * std::pow(step / anchor->step, power);
-      svg += line(x.at(anchor->step), y.at(anchor->remainder), x.at(step), y.at(std::max(end, floor)),
-                  R"svg(stroke="var(--guide)" stroke-dasharray="4 4")svg");
-      svg += label(x.at(step) + 4.0, std::min(y.at(std::max(end, floor)) - 6.0, y.start - 6.0), "start",
+      const double step = std::max(least_step_, reach);
+      const double end = std::max(floor, anchor->remainder * std::pow(step / anchor->step, power));
+      svg += line(x_.at(anchor->step), y_.at(anchor->remainder), x_.at(step), y_.at(end),
+                  R"svg(stroke="var(--guide)" stroke-dasharray="4 4")svg") +
+             label(x_.at(step) + 4.0, std::min(y_.at(end), y_.start) - 6.0, "start",
                    power == 1 ? "t: wrong" : "t²: right");
     }
+    return svg;
   }
-  std::string noise;
-  for (const TaylorPoint& p : points)
-    if (p.noise > 0.0) noise += fmt::format("{:.1f},{:.1f} ", x.at(p.step), y.at(p.noise));
-  if (!noise.empty())
-    svg += fmt::format(
+
+  std::string noise() const {
+    std::string line;
+    for (const TaylorPoint& p : points_)
+      if (p.noise > 0.0) line += fmt::format("{:.1f},{:.1f} ", x_.at(p.step), y_.at(p.noise));
+    if (line.empty()) return {};
+    return fmt::format(
         R"svg(<polyline points="{}" fill="none" stroke="var(--unsure)" stroke-width="1.5"><title>noise of the values</title></polyline>)svg",
-        noise);
-  for (const TaylorPoint& p : points)
-    if (p.remainder > 0.0)
-      svg += fmt::format(
-          R"svg(<circle cx="{:.1f}" cy="{:.1f}" r="3.5" fill="var(--data)"><title>step {:.2e}: remainder {:.2e}, noise {:.1e}</title></circle>)svg",
-          x.at(p.step), y.at(p.remainder), p.step, p.remainder, p.noise);
-  svg +=
-      "</svg><p class=\"soft\">Dots: remainder. Line: noise of the function's values. Dashed: how a right and a "
-      "wrong derivative's remainder falls.</p>";
-  return svg;
+        line);
+  }
+
+  std::string remainders() const {
+    std::string svg;
+    for (const TaylorPoint& p : points_)
+      if (p.remainder > 0.0)
+        svg += fmt::format(
+            R"svg(<circle cx="{:.1f}" cy="{:.1f}" r="3.5" fill="var(--data)"><title>step {:.2e}: remainder {:.2e}, noise {:.1e}</title></circle>)svg",
+            x_.at(p.step), y_.at(p.remainder), p.step, p.remainder, p.noise);
+    return svg;
+  }
+
+  const std::vector<TaylorPoint>& points_;
+  Axis x_{.start = 56.0, .length = kWidth - 56.0 - 12.0};
+  Axis y_{.start = kHeight - 40.0, .length = -(kHeight - 40.0 - 14.0)};
+  double least_step_ = 0.0;
+};
+
+}  // namespace
+
+std::string sweep_plot(const std::vector<TaylorPoint>& points) {
+  const auto shows = [](const TaylorPoint& p) { return p.remainder > 0.0 || p.noise > 0.0; };
+  if (std::none_of(points.begin(), points.end(), shows)) return "<p>The remainder is zero at every step.</p>";
+  return SweepPlot(points).svg() +
+         "<p class=\"soft\">Dots: remainder. Line: noise of the function's values. Dashed: how a right and a wrong "
+         "derivative's remainder falls.</p>";
 }
 
 }  // namespace tapegrad::checker

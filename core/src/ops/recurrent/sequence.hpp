@@ -180,18 +180,7 @@ struct SequenceOp : Op<Self> {
           kernels::gemm<T>(memory.rows, memory.hidden, memory.width(), {step.dfrom_state, memory.width(), 1},
                            memory.template weight<T>(), {dh, memory.hidden, 1}, {.accumulate = passes});
       }
-      if (s.wants(kWeight)) {
-        const GradientBuffer dw = sink.buffer(kWeight);
-        const auto put_product = [&](std::int64_t rows, std::int64_t from, const T* before, bool add) {
-          kernels::gemm<T>(memory.width(), memory.hidden, rows,
-                           {written<T>(dfrom_state) + from * of_gates, 1, memory.width()}, {before, memory.hidden, 1},
-                           {array_of(dw.tensor).template as<T>(), memory.hidden, 1}, {.accumulate = add});
-        };
-        // All positions but the first: the states before them lie as they do, one position off.
-        put_product((memory.length - 1) * memory.rows, reverse ? 0 : 1, memory.template state<T>(0, reverse ? 1 : 0),
-                    dw.holds_sum);
-        put_product(memory.rows, memory.position(0), memory.template step<T>(0).h, true);
-      }
+      if (s.wants(kWeight)) add_to_weight(memory, written<T>(dfrom_state), sink.buffer(kWeight));
       if (s.wants(kBias)) {
         const Tensor db = empty({memory.width()}, options);
         kernels::reduce_sum(written<T>(dfrom_state),
@@ -316,6 +305,21 @@ struct SequenceOp : Op<Self> {
       return s;
     }
   };
+
+  /// The weight's gradient, from those of all steps' products.
+  template <class T>
+  void add_to_weight(const Memory& memory, const T* dfrom_state, const GradientBuffer& weight) const {
+    const auto add_rows = [&](std::int64_t first, std::int64_t positions, const T* before, bool accumulate) {
+      const std::int64_t rows = positions * memory.rows;
+      kernels::gemm<T>(memory.width(), memory.hidden, rows,
+                       {dfrom_state + first * memory.rows * memory.width(), 1, memory.width()},
+                       {before, memory.hidden, 1}, {array_of(weight.tensor).template as<T>(), memory.hidden, 1},
+                       {.accumulate = accumulate});
+    };
+    // All positions but the first: the states before them lie as they do, one position off.
+    add_rows(reverse ? 0 : 1, memory.length - 1, memory.template state<T>(0, reverse ? 1 : 0), weight.holds_sum);
+    add_rows(memory.position(0), 1, memory.template step<T>(0).h, true);
+  }
 
   /// What the differentiable rules read.
   struct Steps {
