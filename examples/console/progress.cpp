@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "console/bar.hpp"
 #include "console/terminal.hpp"
 
 namespace console {
@@ -33,17 +34,6 @@ std::vector<std::string> facts(const ProgressState& state) {
   return parts;
 }
 
-/// A bar in eighths of a column.
-std::string bar(double fraction, std::size_t columns) {
-  static constexpr const char* kEighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-  const auto eighths = static_cast<std::size_t>(std::floor(fraction * static_cast<double>(columns) * 8));
-  std::string text;
-  for (std::size_t i = 0; i < eighths / 8; ++i) text += "█";
-  text += kEighths[eighths % 8];
-  for (std::size_t used = (eighths + 7) / 8; used < columns; ++used) text += "·";
-  return text;
-}
-
 }  // namespace
 
 std::string clock_text(double seconds) {
@@ -65,7 +55,7 @@ std::string progress_line(const ProgressState& state, int width, bool colour) {
   }
   if (reserved + display_width(tail) > columns) return fit(state.label + " " + percent, columns);
   const std::size_t room = columns - (reserved - kSmallestBar) - display_width(tail);
-  const std::string drawn = bar(done, std::min(room, kLargestBar));
+  const std::string drawn = bar(done, std::min(room, kLargestBar), "·");
   return state.label + " " + painted(drawn, "36", colour) + " " + tail;
 }
 

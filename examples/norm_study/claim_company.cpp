@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "console/bar.hpp"
 #include "console/interrupt.hpp"
 #include "console/terminal.hpp"
 #include "norm_study/claims.hpp"
@@ -141,11 +142,10 @@ void show_companies(const Laboratory& laboratory, const Watch& watch) {
                                word_lists::kLanguages[language_of(laboratory, test_word)].name));
   const int width = narrator.width();
   const bool companions = width >= 90;
-  const int bar = std::clamp(width - 52 - (companions ? 26 : 0), 0, 20);
-  narrator.line(
-      fmt::format("    {}{}{}", companions ? console::fit("in company with", 26) : "",
-                  console::fit(bar >= 8 ? "BatchNorm, training mode" : "BatchNorm", static_cast<std::size_t>(bar) + 20),
-                  "LayerNorm"));
+  const auto columns = static_cast<std::size_t>(std::clamp(width - 52 - (companions ? 26 : 0), 0, 20));
+  narrator.line(fmt::format("    {}{}{}", companions ? console::fit("in company with", 26) : "",
+                            console::fit(columns >= 8 ? "BatchNorm, training mode" : "BatchNorm", columns + 20),
+                            "LayerNorm"));
   std::size_t last = word_lists::kLanguages.size();
   for (std::size_t c = 0; c < kCompanies; ++c) {
     const Answer& b = watch.batch[c].answers[watch.restless];
@@ -161,7 +161,7 @@ void show_companies(const Laboratory& laboratory, const Watch& watch) {
         " {:2} {}{}{} {:3.0f} %  {}{:.4f} %", c + 1, company,
         console::painted(console::fit(word_lists::kLanguages[b.language].name, 12), changed ? "33" : "1",
                          narrator.colour()),
-        console::painted(bar_text(b.probabilities[b.language], bar), "33", narrator.colour()),
+        console::painted(console::bar(b.probabilities[b.language], columns, " "), "33", narrator.colour()),
         100 * b.probabilities[b.language],
         console::painted(console::fit(word_lists::kLanguages[l.language].name, 12), "36", narrator.colour()),
         100 * l.probabilities[l.language]));

@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "console/bar.hpp"
 #include "console/terminal.hpp"
 #include "norm_study/claims.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -116,9 +117,10 @@ void show_accuracies(const Laboratory& laboratory, const std::vector<Way>& ways,
   const Narrator& narrator = laboratory.narrator();
   narrator.heading("The same trained networks, with other words in the batch: accuracy on the test words");
   for (std::size_t way = 0; way < ways.size(); ++way) {
-    narrator.line(fmt::format("  {:<20} BatchNorm {} {:5.1f} %   LayerNorm {:5.1f} %", ways[way].name,
-                              console::painted(bar_text(batch.accuracy[way] / 100, 20), "33", narrator.colour()),
-                              batch.accuracy[way], layer.accuracy[way]));
+    narrator.line(
+        fmt::format("  {:<20} BatchNorm {} {:5.1f} %   LayerNorm {:5.1f} %", ways[way].name,
+                    console::painted(console::bar(batch.accuracy[way] / 100, 20, " "), "33", narrator.colour()),
+                    batch.accuracy[way], layer.accuracy[way]));
     narrator.pause(250);
   }
   narrator.line(fmt::format("  naive Bayes (n ≤ 3) {:.1f} %, chance {:.1f} %",

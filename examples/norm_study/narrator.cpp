@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <thread>
 
@@ -55,15 +53,6 @@ void Narrator::verdict(const Claim& claim) const {
 
 void Narrator::pause(int milliseconds) const {
   if (live_ && !console::interrupted()) std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
-}
-
-std::string bar_text(double share, int width) {
-  constexpr std::array<std::string_view, 8> kEighths{"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-  const auto eighths = std::lround(std::clamp(share, 0.0, 1.0) * 8 * width);
-  std::string text;
-  for (long i = 0; i < eighths / 8; ++i) text += "█";
-  text += kEighths[static_cast<std::size_t>(eighths % 8)];
-  return console::fit(text, static_cast<std::size_t>(width));
 }
 
 }  // namespace norm_study

@@ -31,7 +31,4 @@ class Narrator {
   bool colour_, live_;
 };
 
-/// "███▌      ": share in [0, 1] of `width` columns, in eighths.
-std::string bar_text(double share, int width);
-
 }  // namespace norm_study

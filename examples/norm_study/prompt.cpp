@@ -6,9 +6,9 @@
 #include <cstdio>
 #include <numeric>
 
+#include "console/bar.hpp"
 #include "console/interrupt.hpp"
 #include "console/terminal.hpp"
-#include "norm_study/narrator.hpp"
 #include "norm_study/training.hpp"
 #include "tapegrad/ops/softmax.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -77,10 +77,10 @@ std::string answer(const TypedWord& word, WordClassifier& model, const Alphabet&
   order.resize(std::min(order.size(), kShown));
 
   std::string text = fmt::format("  {}\n", console::painted(word.text, "1", colour));
-  const int room = std::clamp(width - 2 - static_cast<int>(kLanguageWidth) - 8, 5, 40);
+  const auto room = static_cast<std::size_t>(std::clamp(width - 2 - static_cast<int>(kLanguageWidth) - 8, 5, 40));
   for (const std::size_t l : order) {
     text += fmt::format("  {}{} {:4.0f} %\n", console::fit(word_lists::kLanguages[l].name, kLanguageWidth),
-                        console::painted(bar_text(network[l], room), "36", colour), 100 * network[l]);
+                        console::painted(console::bar(network[l], room, " "), "36", colour), 100 * network[l]);
   }
   const auto best = static_cast<std::size_t>(std::max_element(counted.begin(), counted.end()) - counted.begin());
   return text + fmt::format("  naive Bayes: {}, {:.0f} %\n", word_lists::kLanguages[best].name, 100 * counted[best]);

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
+#include <limits>
 #include <thread>
 #include <vector>
 
+#include "console/bar.hpp"
 #include "console/terminal.hpp"
 
 using namespace console;
@@ -75,6 +77,16 @@ BOOST_AUTO_TEST_CASE(line_fits_any_width) {
   }
   BOOST_TEST(progress_line(kHalfway, 80, false).find('\x1b') == std::string::npos);
   BOOST_TEST(progress_line(kHalfway, 80, true).find("\x1b[0m") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(bars_are_drawn_in_eighths) {
+  BOOST_TEST(bar(0.0, 4, ".") == "....");
+  BOOST_TEST(bar(0.4, 4, ".") == "█▌..");
+  BOOST_TEST(bar(1.0, 4, ".") == "████");
+  BOOST_TEST(bar(0.999, 1, " ") == "▉");
+  BOOST_TEST(bar(-1.0, 2, ".") == "..");
+  BOOST_TEST(bar(7.0, 2, ".") == "██");
+  BOOST_TEST(bar(std::numeric_limits<double>::quiet_NaN(), 2, ".") == "..");
 }
 
 BOOST_AUTO_TEST_CASE(clocks) {
