@@ -407,6 +407,7 @@ struct TableOf {
   static_assert(Arity == kAnyNumber || O::input_names.empty() ||
                     O::input_names.size() == static_cast<std::size_t>(Arity),
                 "input_names has a name for each input, or none");
+  static_assert(alignof(O) <= 64, "a tape keeps a copy of the op, which it aligns to 64 bytes at most");
   static_assert(!O::recomputable || std::same_as<ForwardResult<O, Arity>, Tensor>,
                 "an op that is recomputable gives one Tensor");
 
