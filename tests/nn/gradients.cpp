@@ -67,6 +67,19 @@ BOOST_AUTO_TEST_CASE(decision_13_a_replay_updates_running_statistics_once) {
              boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(checks_leave_running_statistics_alone_and_second_derivatives_count_one_batch) {
+  nn::BatchNorm layer(3);
+  layer.to(tg::float64);
+  const tg::Tensor x = normal({5, 3});
+  const std::vector<double> mean = layer.running_mean->to_vector<double>();
+  BOOST_TEST(tg::gradcheck([&](const tg::Tensor& h) { return layer(h); }, {x}).ok());
+  BOOST_TEST(layer.num_batches_tracked->item() == 0.0);
+  BOOST_TEST(layer.running_mean->to_vector<double>() == mean, boost::test_tools::per_element());
+
+  tg::hessian([&](const tg::Tensor& h) { return tg::sum(tg::square(layer(h))); }, x);
+  BOOST_TEST(layer.num_batches_tracked->item() == 1.0);
+}
+
 BOOST_AUTO_TEST_CASE(a_checkpointed_layer_is_the_layer_itself) {
   Checkpointed model;
   model.to(tg::float64);

@@ -11,6 +11,7 @@
 
 #include "base/ref.hpp"
 #include "diff/argument.hpp"
+#include "diff/replay.hpp"
 #include "tape/recorder.hpp"
 #include "tape/sweep.hpp"
 #include "tape/tape_impl.hpp"
@@ -64,28 +65,17 @@ Tensor run_block(const TensorFunction& run, const std::vector<Tensor>& arguments
   return std::move(ys.front());
 }
 
-/// While it lives: records although the sweep pauses recording, draws the block's random numbers, and says that this is
-/// a replay.
-class Replay {
+/// While it lives, a block runs again, and is recorded although the sweep pauses recording.
+class BlockReplay {
  public:
-  explicit Replay(const RandomStream& random)
-      : paused_(recorder.paused), replaying_(recorder.replaying), random_(default_generator().state()) {
-    recorder.paused = 0;
-    recorder.replaying = true;
-    default_generator().set_state(random);
-  }
-  Replay(const Replay&) = delete;
-  Replay& operator=(const Replay&) = delete;
-  ~Replay() {
-    recorder.paused = paused_;
-    recorder.replaying = replaying_;
-    default_generator().set_state(random_);
-  }
+  explicit BlockReplay(const RandomStream& random) : replay_(random), paused_(std::exchange(recorder.paused, 0)) {}
+  BlockReplay(const BlockReplay&) = delete;
+  BlockReplay& operator=(const BlockReplay&) = delete;
+  ~BlockReplay() { recorder.paused = paused_; }
 
  private:
+  Replay replay_;
   int paused_;
-  bool replaying_;
-  RandomStream random_;
   StrongZero plain_{false};  // the block computes what it did; the sweep through it is told apart
 };
 
@@ -134,7 +124,7 @@ struct Checkpoint : Op<Checkpoint> {
     const bool strong_zero = recorder.strong_zero;
     // A sweep with strong zeros comes here too when nobody differentiates it again.
     const bool again = is_recording();
-    const Replay replay(block->random);
+    const BlockReplay replay(block->random);
     std::optional<Aside> aside;
     if (!again) aside.emplace(*recorder.tape);
     return pull_back(s, dy, {.retain = true, .create_graph = again, .strong_zero = strong_zero});
@@ -142,7 +132,7 @@ struct Checkpoint : Op<Checkpoint> {
   void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
     std::vector<Tensor> gradients;
     {
-      const Replay replay(block->random);
+      const BlockReplay replay(block->random);
       const Aside aside(*recorder.tape);
       gradients = pull_back(s, dy, {.retain = true});
     }

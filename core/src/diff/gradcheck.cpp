@@ -11,6 +11,7 @@
 
 #include "base/dispatch.hpp"
 #include "base/unicode.hpp"
+#include "diff/replay.hpp"
 #include "gradcheck/compare.hpp"
 #include "gradcheck/directions.hpp"
 #include "gradcheck/subject.hpp"
@@ -68,12 +69,13 @@ double epsilon_of(DType dtype) {
                           : static_cast<double>(std::numeric_limits<float>::epsilon());
 }
 
-/// A tensor function at a point. Random numbers of the default generator are the same in each call.
+/// A tensor function at a point. Random numbers of the default generator are the same in each call, and what the
+/// function remembers stays as it is.
 class TensorSubject : public checker::Subject {
  public:
   TensorSubject(const TensorFunction& f, std::vector<Tensor> inputs, const std::vector<std::string>& names,
                 const GradcheckOptions& options)
-      : f_(f), inputs_(std::move(inputs)), options_(options), random_(default_generator().state()) {
+      : f_(f), inputs_(std::move(inputs)), options_(options) {
     in_float64_ = options.differences_in_float64;
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
       const Tensor& x = inputs_[i];
@@ -89,9 +91,11 @@ class TensorSubject : public checker::Subject {
     value_epsilon = std::max(value_epsilon, options.accuracy);
   }
 
-  ~TensorSubject() override { default_generator().set_state(random_); }
   TensorSubject(const TensorSubject&) = delete;
   TensorSubject& operator=(const TensorSubject&) = delete;
+
+  /// Random numbers are again those of the first call.
+  void rewind() const { replay_.rewind(); }
 
   /// Calls and sweeps once and once more, and files what may not differ. Whether there is anything to compare.
   bool prepare(int order, GradcheckReport& report) {
@@ -109,7 +113,7 @@ class TensorSubject : public checker::Subject {
       file(Verdict::non_deterministic, "call", "two calls differ");
       return false;
     }
-    default_generator().set_state(random_);
+    replay_.rewind();
     point_.emplace("gradcheck", f_, copies(inputs_));
     // At order 2 the values are gradients: by fused rules without a tape, by the differentiable ones with it. Their
     // roundings differ; the differences of the one are compared with the derivatives of the other.
@@ -149,7 +153,7 @@ class TensorSubject : public checker::Subject {
 
   std::vector<Values> fine_pull_back(const Values& u) override {
     if (!in_float64_) return {};
-    default_generator().set_state(random_);
+    replay_.rewind();
     return by_part(engine::Linearization("gradcheck", f_, wide_inputs()).pull_back(cotangents(u, float64), true));
   }
 
@@ -158,13 +162,13 @@ class TensorSubject : public checker::Subject {
     const auto i = static_cast<std::size_t>(parts[part].number);
     std::vector<Tensor> tangents(inputs_.size());
     tangents[i] = with_values(v, inputs_[i].shape(), inputs_[i].dtype());
-    default_generator().set_state(random_);
+    replay_.rewind();
     return values_of(engine::jvp(f_, inputs_, tangents).second);
   }
 
  private:
   std::vector<Tensor> call(const std::vector<Tensor>& xs) {
-    default_generator().set_state(random_);
+    replay_.rewind();
     return f_(xs);
   }
 
@@ -227,7 +231,7 @@ class TensorSubject : public checker::Subject {
   const TensorFunction& f_;
   std::vector<Tensor> inputs_;
   const GradcheckOptions& options_;
-  RandomStream random_;
+  Replay replay_{default_generator().state()};
   bool in_float64_ = false;
   std::vector<Tensor> results_;  // at the point; undefined where they carry no gradient
   std::optional<engine::Linearization> point_;
@@ -271,6 +275,7 @@ GradcheckReport gradcheck(const TensorFunction& f, const std::vector<Tensor>& in
     };
     Generator generator(2 * options.seed + 1);
     for (const Tensor& u : first.random_cotangents(generator)) point.push_back(u);
+    first.rewind();
     TensorSubject second(gradient, point, names_of(count, point.size() - count, options), options);
     if (second.prepare(2, report)) checker::compare(second, 2, options, report, known);
   }

@@ -10,6 +10,7 @@
 
 #include "base/ref.hpp"
 #include "diff/argument.hpp"
+#include "diff/replay.hpp"
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
 #include "tapegrad/base/error.hpp"
@@ -228,11 +229,14 @@ Shape joined(const Shape& first, const Shape& second) {
   return shape;
 }
 
-/// The Jacobian from J e_i for each element i of x.
+/// The Jacobian from J e_i for each element i of x. The first column's run is f's own, which the others repeat.
 Tensor by_columns(const char* name, const TensorFunction& f, const Tensor& x, TransformOptions options) {
   std::vector<Tensor> columns;
   Shape shape;
+  const RandomStream random = default_generator().state();
   for (std::int64_t i = 0; i < x.numel(); ++i) {
+    std::optional<Replay> replay;
+    if (i > 0) replay.emplace(random);
     columns.push_back(push_forward(name, f, {x}, {unit(x, i)}, options).second.front());
     shape = columns.back().shape();
   }
@@ -251,6 +255,7 @@ Tensor hvp(const TensorFunction& f, const Tensor& x, const Tensor& v, TransformO
 }
 
 Tensor jacobian(const TensorFunction& f, const Tensor& x, TransformOptions options) {
+  const RandomStream random = default_generator().state();
   {
     const Linearization point("jacobian", f, {x}, options);
     if (point.outputs().size() != 1)
@@ -266,6 +271,7 @@ Tensor jacobian(const TensorFunction& f, const Tensor& x, TransformOptions optio
       return reshape(stack(rows, 0), shape);
     }
   }
+  const Replay replay(random);  // f has run
   return by_columns("jacobian", f, x, options);
 }
 

@@ -19,8 +19,9 @@ inline constexpr bool has_parameters = requires(std::remove_cvref_t<F>& block) {
 };
 }  // namespace engine
 
-/// Whether a checkpointed block is being run again in a reverse sweep: what it updates beside its result (running
-/// statistics) has been updated already.
+/// Whether what runs has run before, or is only tried out: a checkpointed block in a reverse sweep, a function that
+/// jacobian() or hessian() call more than once, or that gradcheck() checks. What it updates beside its result (running
+/// statistics) is left alone then.
 bool is_replaying();
 
 /// block(h), of whose values the tape keeps h alone. When the reverse sweep comes by, the block runs again, with the
