@@ -74,7 +74,7 @@ void derive(lesson::Lesson& lesson) {
   lesson.step(
       "Together",
       R"(d\hat x = r (dx - d\mu) + (x - \mu)\, dr = r \left(dx - \langle dx \rangle - \hat x \langle \hat x\, dx \rangle\right))",
-      "the change of x, without its part along (1, ..., 1) and without its part along x\u0302");
+      "the change of x, without its part along (1, ..., 1) and (up to ε) without its part along x\u0302");
   lesson.step("Transpose", R"(\bar x = r \left(g - \langle g \rangle - \hat x \langle g \hat x \rangle\right))",
               "dx ↦ dx\u0302 is the matrix r (I - 1 1ᵀ/n - x\u0302 x\u0302ᵀ/n), which is symmetric: the same formula "
               "takes g back to x.");

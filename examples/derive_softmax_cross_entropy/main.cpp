@@ -64,7 +64,8 @@ void derive(lesson::Lesson& lesson) {
   lesson.say("One row of logits x with the true class t; a bar is a cotangent, and [k = t] is 1 or 0.");
   lesson.step("What runs forward",
               R"(p_k = e^{x_k} / Z,\quad Z = \sum_j e^{x_j},\quad \ell = -\log p_t = \log Z - x_t)",
-              "the quotient and the logarithm cancel: written so, nothing overflows and no log(0) occurs.");
+              "the quotient and the logarithm cancel: no log(0) occurs. Z would still overflow for large logits, so "
+              "the code subtracts their maximum m: log Z = m + log ∑ⱼ e^(xⱼ − m).");
   lesson.step("A small change of x moves log Z", R"(d \log Z = \frac{dZ}{Z} = \sum_k p_k\, dx_k)",
               "the derivative of log-sum-exp is the softmax itself");
   lesson.step("Together", R"(d\ell = \sum_k (p_k - [k = t])\, dx_k)",

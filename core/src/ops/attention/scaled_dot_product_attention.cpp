@@ -24,7 +24,7 @@ namespace tapegrad {
 struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
   static constexpr std::string_view name = "scaled_dot_product_attention";
   static constexpr std::string_view math =
-      R"(O = P V,\ P = \mathrm{softmax}(s Q K^\top);\quad \bar V = P^\top \bar O,\ \bar P = \bar O V^\top,\ \bar S = P \odot (\bar P - \mathrm{rowsum}(P \odot \bar P)),\ \bar Q = s \bar S K,\ \bar K = s \bar S^\top Q)";
+      R"(O = (R \odot P) V,\ P = \mathrm{softmax}(s Q K^\top),\ R = 1 \text{ without dropout};\quad \bar V = (R \odot P)^\top \bar O,\ \bar P = R \odot \bar O V^\top,\ \bar S = P \odot (\bar P - \mathrm{rowsum}(P \odot \bar P)),\ \bar Q = s \bar S K,\ \bar K = s \bar S^\top Q)";
   static constexpr Names<5> input_names = {"q", "k", "v", "positions", "pairs"};
   static constexpr Names<2> residual_names = {"row maximum", "1 / row sum"};
   static constexpr Keep keep = Keep::inputs;
@@ -126,7 +126,7 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
         {"Weights", R"(\bar P_{ij} = \bar o_i \cdot v_j,\quad \bar P = \bar O V^\top)", "and linear in P"},
         {"Through the softmax", R"(\bar S_{ij} = P_{ij} \left( \bar P_{ij} - \sum_l P_{il} \bar P_{il} \right))",
          "the softmax rule for each row of scores"},
-        {"The inner sum twice", R"(\sum_l P_{il} \bar P_{il} = \bar o_i \cdot \sum_l P_{il} v_l = \bar o_i \cdot o_i)",
+        {"The inner sum, two ways", R"(\sum_l P_{il} \bar P_{il} = \bar o_i \cdot \sum_l P_{il} v_l = \bar o_i \cdot o_i)",
          "the product of two rows that are at hand would do without the keys (Dao et al. 2022, FlashAttention, "
          "arXiv:2205.14135), but $o_i$ has been rounded: where one key has all the weight and values lie far from 0, "
          "its rounding error would be all of the gradient. So the sum runs over the keys, of the numbers that it is "

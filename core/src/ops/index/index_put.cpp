@@ -48,8 +48,9 @@ struct IndexPut : Op<IndexPut> {
   void describe(AttributeVisitor& visitor) const { visitor("accumulate", accumulate); }
 
   static catalogue::Derivation derivation() {
-    return {{"Rows", R"(k_b = \big((i^{(1)}_b n_2 + i^{(2)}_b)\, n_3 + \ldots\big))",
-             "the index tensors together name a row of x as a matrix, for each of their entries b in row-major order"},
+    return {{"Rows", R"(k_b = (i^{(1)}_b n_2 + i^{(2)}_b)\, n_3 + \ldots)",
+             "the index tensors together name a row of x as a matrix, for each of their entries b in row-major order; "
+             "$n_d$ are the sizes of the dimensions that they index"},
             {"Accumulating", R"(y_m = x_m + \sum_{b:\, k_b = m} v_b;\quad \bar x = \bar y,\ \bar v_b = \bar y_{k_b})",
              "each value stands in one sum, with coefficient 1"},
             {"Overwriting", R"(y_m = v_{b^*(m)},\quad b^*(m) = \max \{b : k_b = m\}, \text{ else } x_m)",

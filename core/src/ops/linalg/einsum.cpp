@@ -71,10 +71,10 @@ struct Einsum : BilinearOp<Einsum> {
              "each l is a list of labels; a label stands for the same index wherever it occurs"},
             {"Differential", R"(dY_{l_Y} = \sum dA_{l_A} B_{l_B} + \sum A_{l_A} dB_{l_B})", "product rule"},
             {"One number, three readings",
-             R"(\langle \bar Y, dY \rangle = \sum_{\text{all labels}} \bar Y_{l_Y}\, dA_{l_A} B_{l_B})",
+             R"(\langle \bar Y, dY \rangle = \sum_{\text{all labels}} \bar Y_{l_Y} \left( dA_{l_A} B_{l_B} + A_{l_A} dB_{l_B} \right))",
              "the inner product is a sum over every label; which factor is called the result is a matter of brackets"},
-            {"Cotangents", R"(\bar A_{l_A} = \sum_{\text{labels not in } l_A} \bar Y_{l_Y} B_{l_B})",
-             "the equation with A and Y in each other's place: an einsum again, so the rule covers every order"},
+            {"Cotangents", R"(\bar A_{l_A} = \sum_{\text{labels not in } l_A} \bar Y_{l_Y} B_{l_B},\quad \bar B_{l_B} = \sum_{\text{labels not in } l_B} \bar Y_{l_Y} A_{l_A})",
+             "the equation with the operand and Y in each other's place: an einsum again, so the rule covers every order"},
             {"As matrices", R"(Y_{s (m n)} = \sum_k A_{s m k} B_{s k n})",
              "labels in all three are the batch s, in A and Y the rows m, in B and Y the columns n, in A and B alone "
              "the sum k"},

@@ -14,7 +14,7 @@ namespace tapegrad {
 struct BceWithLogits : Op<BceWithLogits> {
   static constexpr std::string_view name = "bce_with_logits";
   static constexpr std::string_view math =
-      R"(\ell = (1 - t) x + (1 + (q - 1) t) \log(1 + e^{-x});\quad \bar x = \bar\ell \left((1 - t) - (1 + (q - 1) t)\, \sigma(-x)\right))";
+      R"(\ell = (1 - t) x + (1 + (q - 1) t) \log(1 + e^{-x});\quad \bar x = \bar\ell \left((1 - t) - (1 + (q - 1) t)\, \sigma(-x)\right),\ \bar t = \bar\ell \left((q - 1) \log(1 + e^{-x}) - x\right),\ \bar q = \bar\ell\, t \log(1 + e^{-x}))";
   static constexpr Names<3> input_names = {"x", "targets", "positive_weight"};
   bool weighs_positives;
 

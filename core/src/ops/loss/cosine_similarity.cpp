@@ -51,7 +51,7 @@ struct CosineSimilarity : Op<CosineSimilarity> {
         {"Definition",
          R"(y = \hat a \cdot \hat b,\quad \hat a = r_a\, a,\quad r_a = \frac{1}{\max(\lVert a \rVert, \epsilon)})",
          "and so for b: the inner product of two directions"},
-        {"The direction", R"(d\hat a = r_a\, (da - \hat a\, (\hat a \cdot da)))",
+        {"The direction, for norms above eps", R"(d\hat a = r_a\, (da - \hat a\, (\hat a \cdot da)))",
          "$d\\lVert a \\rVert = a \\cdot da / \\lVert a \\rVert$: what points along a changes its length alone, and is "
          "taken out"},
         {"One vector", R"(\frac{\partial y}{\partial a} = r_a\, (\hat b - y\, \hat a))",
@@ -62,7 +62,7 @@ struct CosineSimilarity : Op<CosineSimilarity> {
          R"(\lVert a \rVert < \epsilon \;\Rightarrow\; \frac{\partial y}{\partial a} = \frac{\hat b}{\epsilon})",
          "the norm counts as the constant eps, nothing is projected out and y is linear in a; the zero vector is "
          "one of these, with $y = 0$"},
-        {"As short as eps", R"(\lVert a \rVert = \epsilon)",
+        {"As short as eps", R"(\lVert a \rVert = \epsilon \;\Rightarrow\; \frac{\partial y}{\partial a} = r_a\, (\hat b - \tfrac12 y\, \hat a))",
          "a kink of the maximum: half of the projection, as for any tie"}};
   }
   static catalogue::Samples samples(Generator& g) {

@@ -26,7 +26,7 @@ namespace tapegrad {
 struct CrossEntropy : Op<CrossEntropy> {
   static constexpr std::string_view name = "cross_entropy";
   static constexpr std::string_view math =
-      R"(\ell_i = \log \sum_k e^{x_{ik}} - x_{i t_i};\quad \bar x_{ik} = \bar\ell_i \left(\mathrm{softmax}(x_i)_k - [k = t_i]\right))";
+      R"(\ell_i = \sum_k q_{ik} \left(\log \sum_j e^{x_{ij}} - x_{ik}\right),\ q_{ik} = (1 - s)\, w_{t_i} [k = t_i] + \tfrac{s}{C} w_k;\quad \bar x_{ik} = \bar\ell_i \left(p_{ik} \sum_j q_{ij} - q_{ik}\right),\ p = \mathrm{softmax}(x),\ \bar\ell_i = \bar L / \sum_j w_{t_j} \text{ (mean)},\ \bar L \text{ (sum)})";
   static constexpr Names<3> input_names = {"logits", "targets", "weight"};
   static constexpr Names<1> residual_names = {"logsumexp"};
   std::int64_t ignore_index;

@@ -47,7 +47,7 @@ TAPEGRAD_EXPORT_BINARY_KERNELS(KlDivFormula)
 struct KlDiv : BinaryOp<KlDiv, KlDivFormula, KlDivFormulaKernels> {
   static constexpr std::string_view name = "kl_div";
   static constexpr std::string_view math =
-      R"(\ell_i = p_i (\log p_i - x_i);\quad \bar x_i = -\bar\ell_i\, p_i,\ \bar p_i = \bar\ell_i (\log p_i + 1 - x_i))";
+      R"(\ell_i = p_i (\log p_i - x_i);\quad \bar x_i = -\bar\ell_i\, p_i,\ \bar p_i = \bar\ell_i (\log p_i + 1 - x_i)\ (\text{log target } t = \log p:\ \bar t_i = p_i \bar p_i))";
   static constexpr Keep slope_a_reads = Keep::input(1);
   static constexpr Keep slope_b_reads = Keep::inputs;
   using BinaryOp::BinaryOp;
@@ -61,7 +61,7 @@ struct KlDiv : BinaryOp<KlDiv, KlDivFormula, KlDivFormulaKernels> {
          "Kullback and Leibler 1951: what it costs to expect q where p is true. The prediction comes as logarithms, as "
          "log_softmax gives it"},
         {"Prediction", R"(\frac{\partial \ell_i}{\partial x_i} = -p_i)",
-         "linear in x; behind a log_softmax of logits z this becomes $q - p$, as for cross entropy"},
+         "linear in x; behind a log_softmax of logits z this becomes $q \\sum p - p$, which is $q - p$, as for cross entropy"},
         {"Target", R"(\frac{\partial \ell_i}{\partial p_i} = \log p_i + 1 - x_i)", "product rule"},
         {"Target given as a logarithm",
          R"(t = \log p:\quad \ell_i = e^{t_i} (t_i - x_i),\quad \frac{\partial \ell_i}{\partial t_i} = e^{t_i} (t_i + 1 - x_i))",

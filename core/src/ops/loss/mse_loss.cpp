@@ -9,7 +9,7 @@ namespace tapegrad {
 struct MseLoss : Op<MseLoss> {
   static constexpr std::string_view name = "mse_loss";
   static constexpr std::string_view math =
-      R"(\ell = \frac1n \sum_i (x_i - t_i)^2;\quad \bar x_i = \tfrac2n (x_i - t_i)\, \bar\ell,\ \bar t = -\bar x)";
+      R"(\ell_i = (x_i - t_i)^2;\quad \bar x_i = 2 \bar\ell_i (x_i - t_i),\ \bar t = -\bar x,\ \bar\ell_i = \tfrac1n \bar L \text{ (mean)},\ \bar L \text{ (sum)})";
   static constexpr Names<2> input_names = {"x", "target"};
   Reduction reduction;
 

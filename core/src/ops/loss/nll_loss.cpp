@@ -15,7 +15,7 @@ namespace tapegrad {
 struct NllLoss : Op<NllLoss> {
   static constexpr std::string_view name = "nll_loss";
   static constexpr std::string_view math =
-      R"(\ell_i = -w_{t_i}\, x_{i t_i};\quad \bar x_{ik} = -\bar\ell_i\, w_{t_i}\, [k = t_i])";
+      R"(\ell_i = -w_{t_i}\, x_{i t_i};\quad \bar x_{ik} = -\bar\ell_i\, w_{t_i}\, [k = t_i],\ \bar\ell_i = \bar L / \sum_j w_{t_j} \text{ (mean)},\ \bar L \text{ (sum)})";
   static constexpr Names<3> input_names = {"x", "targets", "weight"};
   static constexpr Keep keep = Keep::input(1) | Keep::input(2);
   std::int64_t ignore_index;

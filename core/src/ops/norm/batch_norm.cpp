@@ -22,7 +22,7 @@ namespace tapegrad {
 struct BatchNorm : Op<BatchNorm> {
   static constexpr std::string_view name = "batch_norm";
   static constexpr std::string_view math =
-      R"(y = \gamma \hat x + \beta,\ \hat x = r (x - \mu),\ r = (\sigma^2 + \epsilon)^{-1/2};\quad \bar x = r \left(g - \tfrac{m}{n} \sum g - \tfrac{m}{n} \hat x \sum g \hat x\right),\ g = \gamma \bar y)";
+      R"(y = \gamma \hat x + \beta,\ \hat x = r (x - \mu),\ r = (\sigma^2 + \epsilon)^{-1/2};\quad \bar x = r \left(g - \tfrac{m}{n} \sum g - \tfrac{m}{n} \hat x \sum g \hat x\right),\ g = \gamma \bar y,\ \bar\gamma = \sum \bar y \hat x,\ \bar\beta = \sum \bar y,\ m = 1 \text{ at the } n \text{ valid positions, else } 0)";
   static constexpr Names<4> input_names = {"x", "gamma", "beta", "positions"};
   static constexpr Names<2> residual_names = {"mean", "r"};
   double eps;
@@ -133,7 +133,8 @@ struct BatchNorm : Op<BatchNorm> {
          "Ioffe and Szegedy 2015, arXiv:1502.03167: for one channel, $\\langle a \\rangle$ is the mean over the n "
          "valid positions of the batch ($m = 1$ there, 0 in padding)"},
         {"The parameters", R"(\bar\gamma = \sum_i \bar y_i\, \hat x_i,\quad \bar\beta = \sum_i \bar y_i)",
-         "over all positions that are written"},
+         "over all positions that y is written at: padding gets the same statistics ($m = 0$), or is set to 0 and has no "
+         "gradient (zero_padding)"},
         {"Mean and variance depend on every sample",
          R"(\frac{\partial \mu}{\partial x_j} = \frac{m_j}{n},\quad \frac{\partial \sigma^2}{\partial x_j} = \frac{2 m_j}{n} (x_j - \mu))",
          "the mean's part in the variance drops out: deviations sum to zero"},
@@ -147,8 +148,9 @@ struct BatchNorm : Op<BatchNorm> {
          R"(\bar x_j = r \left( g_j - \frac{m_j}{n} \sum_i g_i - \frac{m_j \hat x_j}{n} \sum_i g_i \hat x_i \right),\quad g = \gamma\, \bar y)",
          "the transpose, for positions that are written; padding that is written 0 has $g = 0$ and gradient 0"},
         {"Two values",
-         R"(n = 2 \Rightarrow \hat x = \pm \frac{1}{\sqrt{1 + \epsilon / \sigma^2}},\quad \bar x \approx 0)",
-         "two values are always one deviation to either side: nothing is left to learn. With one value $y = \\beta$ "
+         R"(n = 2 \Rightarrow \hat x = \pm \frac{1}{\sqrt{1 + \epsilon / \sigma^2}},\quad \bar x_1 = -\bar x_2 = \tfrac12 \epsilon r^3 (g_1 - g_2))",
+         "two values are always one deviation to either side: next to nothing is left to learn where $\\epsilon \\ll "
+         "\\sigma^2$. With one value $y = \\beta$ "
          "whatever x is, which is an error"}};
   }
   static catalogue::Samples samples(Generator& g) {

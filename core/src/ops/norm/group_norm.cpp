@@ -11,7 +11,7 @@ namespace tapegrad {
 struct GroupNorm : GroupedNormOp<GroupNorm> {
   static constexpr std::string_view name = "group_norm";
   static constexpr std::string_view math =
-      R"(y_c = \gamma_c \hat x + \beta_c,\ \hat x = r (x - \mu),\ r = (\sigma^2 + \epsilon)^{-1/2} \text{ per group};\quad \bar x = r \left(g - \langle g \rangle - \hat x \langle g \hat x \rangle\right),\ g = \gamma_c \bar y)";
+      R"(y_c = \gamma_c \hat x + \beta_c,\ \hat x = r (x - \mu),\ r = (\sigma^2 + \epsilon)^{-1/2} \text{ per group};\quad \bar x = r \left(g - \langle g \rangle - \hat x \langle g \hat x \rangle\right),\ g = \gamma_c \bar y,\ \bar\gamma_c = \sum_{nl} \bar y_{ncl} \hat x_{ncl},\ \bar\beta_c = \sum_{nl} \bar y_{ncl})";
   using GroupedNormOp::GroupedNormOp;
 
   static catalogue::Derivation derivation() {
@@ -38,7 +38,7 @@ struct GroupNorm : GroupedNormOp<GroupNorm> {
         {"Cotangent", R"(\bar x = r \left( g - \langle g \rangle - \hat x \langle g\, \hat x \rangle \right))",
          "swapping two values changes nothing in that map: its transpose is itself"},
         {"Its ends", R"(G = 1:\ \text{layer norm of a sample};\quad G = C:\ \text{instance norm})",
-         "one group ties all channels together, C groups tie none"}};
+         "one group ties all channels together, C groups tie none; γ and β stay those of a channel"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;

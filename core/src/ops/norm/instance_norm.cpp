@@ -8,13 +8,13 @@ namespace tapegrad {
 struct InstanceNorm : GroupedNormOp<InstanceNorm> {
   static constexpr std::string_view name = "instance_norm";
   static constexpr std::string_view math =
-      R"(y_{nc} = \gamma_c \hat x_{nc} + \beta_c,\ \hat x = r (x - \mu),\ r = (\sigma^2 + \epsilon)^{-1/2} \text{ per } n, c;\quad \bar x = \gamma_c\, r \left(\bar y - \langle \bar y \rangle - \hat x \langle \bar y\, \hat x \rangle\right))";
+      R"(y_{nc} = \gamma_c \hat x_{nc} + \beta_c,\ \hat x = r (x - \mu),\ r = (\sigma^2 + \epsilon)^{-1/2} \text{ per } n, c;\quad \bar x = \gamma_c\, r \left(\bar y - \langle \bar y \rangle - \hat x \langle \bar y\, \hat x \rangle\right),\ \bar\gamma_c = \sum_{nl} \bar y_{ncl} \hat x_{ncl},\ \bar\beta_c = \sum_{nl} \bar y_{ncl})";
   using GroupedNormOp::GroupedNormOp;
 
   static catalogue::Derivation derivation() {
     return {
         {"Definition",
-         R"(\mu = \langle x \rangle,\quad \sigma^2 = \langle (x - \mu)^2 \rangle,\quad r = (\sigma^2 + \epsilon)^{-1/2},\quad y_{ncl} = \gamma_c\, r_{nc} (x_{ncl} - \mu_{nc}) + \beta_c)",
+         R"(\mu = \langle x \rangle,\quad \sigma^2 = \langle (x - \mu)^2 \rangle,\quad r = (\sigma^2 + \epsilon)^{-1/2},\quad \hat x = r (x - \mu),\quad y_{ncl} = \gamma_c \hat x_{ncl} + \beta_c)",
          "Ulyanov, Vedaldi and Lempitsky 2016, arXiv:1607.08022: $\\langle a \\rangle$ is the mean of a over the "
          "positions of one channel of one sample; loudness and offset of each channel are forgotten, in training and "
          "in evaluation alike"},

@@ -41,7 +41,7 @@ struct Maximum : BinaryOp<Maximum, MaximumFormula, MaximumFormulaKernels> {
 
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y = \max(a, b))", "NaN if either is NaN"},
-            {"Cotangents", R"(\bar a = \bar y\,[y = a],\quad \bar b = \bar y\,[y = b])",
+            {"Cotangents", R"(a \ne b:\quad \bar a = \bar y\,[y = a],\quad \bar b = \bar y\,[y = b])",
              "the larger operand takes the whole cotangent"},
             {"Ties", R"(\bar a = \bar b = \tfrac12 \bar y)",
              "any split is a subgradient; the even one has the least norm, treats both alike and is PyTorch's"},

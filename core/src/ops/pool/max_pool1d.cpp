@@ -5,7 +5,7 @@ namespace tapegrad {
 struct MaxPool1d : MaxPoolOp<MaxPool1d, SlidingWindows> {
   static constexpr std::string_view name = "max_pool1d";
   static constexpr std::string_view math =
-      R"(y_i = x_{k_i},\ k_i = \mathrm{argmax}_{j \in W_i}\, x_j,\ W_i = \{i s - p,\ i s - p + d,\ \ldots\};\quad \bar x_j = \sum_{i:\, k_i = j} \bar y_i)";
+      R"(y_i = x_{k_i},\ k_i = \mathrm{argmax}_{j \in W_i}\, x_j,\ W_i = \{i s - p,\ i s - p + d,\ \ldots,\ i s - p + (K - 1) d\};\quad \bar x_j = \sum_{i:\, k_i = j} \bar y_i)";
   using MaxPoolOp::MaxPoolOp;
 
   static catalogue::Derivation derivation() {

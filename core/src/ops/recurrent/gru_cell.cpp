@@ -63,7 +63,8 @@ struct GruCell : Op<GruCell> {
     return {
         {"What comes in", R"(a = W_{ih} x + b_{ih},\quad b = W_{hh} h + b_{hh})",
          "three gates each; unlike the LSTM's they may not be added up beforehand, since the reset gate takes hold of "
-         "$b_n$ alone"},
+         "$b_n$ alone. The products are ops of their own: below, $\\bar h$ is what reaches h past them; what comes "
+         "through b is added by the product's rule"},
         {"Gates", R"(r = \sigma(a_r + b_r),\quad z = \sigma(a_z + b_z),\quad n = \tanh(a_n + r \odot b_n))",
          "reset, update and new; as in PyTorch, and version 1 of Cho et al. 2014 (arXiv:1406.1078v1), whose reset gate "
          "stands behind the product $W_{hn} h$"},

@@ -77,7 +77,7 @@ struct LstmCell : Op<LstmCell> {
         {"Into the new cell", R"(\bar s = \bar c' + \bar h' \odot o \odot (1 - \tanh^2 c'))",
          "c' is used twice: by the next step, which gives its cotangent, and by h'; the contributions add up"},
         {"Into the old cell", R"(\bar c = \bar s \odot f)",
-         "c' is linear in c: over many steps the cotangent is multiplied by forget gates alone, which is why the "
+         "c' is linear in c: from cell to cell the cotangent is multiplied by forget gates alone, which is why the "
          "gradient lives longer than in a plain recurrent network"},
         {"Into the gates",
          R"(\bar i = \bar s \odot g,\quad \bar f = \bar s \odot c,\quad \bar g = \bar s \odot i,\quad \bar o = \bar h' \odot \tanh c')",

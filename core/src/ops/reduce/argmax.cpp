@@ -5,7 +5,7 @@ namespace tapegrad {
 
 struct ArgMax : ArgExtremumOp<ArgMax> {
   static constexpr std::string_view name = "argmax";
-  static constexpr std::string_view math = R"(y_j = \min \{ i : x_i = \max_k x_k \})";
+  static constexpr std::string_view math = R"(y_j = \min \{ i \mapsto j : x_i = \max_{k \mapsto j} x_k \})";
   using ArgExtremumOp::ArgExtremumOp;
 
   Tensor forward(const Tensor& x) const {

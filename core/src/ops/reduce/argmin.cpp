@@ -5,7 +5,7 @@ namespace tapegrad {
 
 struct ArgMin : ArgExtremumOp<ArgMin> {
   static constexpr std::string_view name = "argmin";
-  static constexpr std::string_view math = R"(y_j = \min \{ i : x_i = \min_k x_k \})";
+  static constexpr std::string_view math = R"(y_j = \min \{ i \mapsto j : x_i = \min_{k \mapsto j} x_k \})";
   using ArgExtremumOp::ArgExtremumOp;
 
   Tensor forward(const Tensor& x) const {

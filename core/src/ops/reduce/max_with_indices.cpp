@@ -9,7 +9,7 @@ namespace tapegrad {
 struct MaxWithIndices : Op<MaxWithIndices> {
   static constexpr std::string_view name = "max_with_indices";
   static constexpr std::string_view math =
-      R"(y_j = x_{k_j},\ k_j = \mathrm{argmax}_i\, x_i;\quad \bar x_i = \bar y_j [i = k_j])";
+      R"(y_j = x_{k_j},\ k_j = \mathrm{argmax}_{i \mapsto j}\, x_i;\quad \bar x_i = \bar y_{j(i)} [i = k_{j(i)}])";
   static constexpr Keep keep = Keep::output_at(1);
   int axis;
   bool keepdim;

@@ -7,7 +7,7 @@ namespace tapegrad {
 struct CumProd : Op<CumProd> {
   static constexpr std::string_view name = "cumprod";
   static constexpr std::string_view math =
-      R"(y_i = \prod_{j \le i} x_j;\quad \bar x_k = y_{k-1} s_k,\ s_k = \bar y_k + x_{k+1} s_{k+1})";
+      R"(y_i = \prod_{j \le i} x_j;\quad \bar x_k = y_{k-1} s_k,\ s_k = \bar y_k + x_{k+1} s_{k+1},\ y_{-1} = 1,\ s_n = 0)";
   static constexpr Keep keep = Keep::inputs;
   int axis;
 
@@ -52,7 +52,7 @@ struct CumProd : Op<CumProd> {
              "for $k \\le i$; written as $y_i / x_k$ it would fail at $x_k = 0$"},
             {"Cut at k", R"(\bar x_k = \Big(\prod_{j<k} x_j\Big) \sum_{i \ge k} \bar y_i \prod_{k < j \le i} x_j)",
              "what stands before k is common to all terms"},
-            {"Horner", R"(s_k = \bar y_k + x_{k+1} s_{k+1},\quad \bar x_k = y_{k-1} s_k)",
+            {"Horner", R"(s_k = \bar y_k + x_{k+1} s_{k+1},\quad s_n = 0,\quad \bar x_k = y_{k-1} s_k)",
              "the sum from the other end: two passes, no division, and zeros need no case of their own"},
             {"Second order", R"(s = \text{the recurrence of } (x_{\cdot + 1}, \bar y) \text{ from the other end})",
              "see linear_recurrence: the rule is made of the result, a recurrence and a product, each differentiable "

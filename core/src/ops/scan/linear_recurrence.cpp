@@ -10,7 +10,7 @@ namespace tapegrad {
 struct LinearRecurrence : Op<LinearRecurrence> {
   static constexpr std::string_view name = "linear_recurrence";
   static constexpr std::string_view math =
-      R"(h_i = a_i h_{i-1} + b_i;\quad \bar b_i = \bar h_i + a_{i+1} \bar b_{i+1},\ \bar a_i = \bar b_i h_{i-1})";
+      R"(h_i = a_i h_{i-1} + b_i,\ h_{-1} = 0;\quad \bar b_i = \bar h_i + a_{i+1} \bar b_{i+1},\ \bar b_n = 0,\ \bar a_i = \bar b_i h_{i-1}\ (\text{backward: from the other end}))";
   int axis;
   kernels::Direction direction;
 
@@ -50,8 +50,8 @@ struct LinearRecurrence : Op<LinearRecurrence> {
 
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(h_i = a_i h_{i-1} + b_i,\quad h_{-1} = 0)", "along one axis"},
-            {"Fan-out", R"(\lambda_i = \bar h_i + a_{i+1} \lambda_{i+1})",
-             "$h_i$ is read by the result and by $h_{i+1}$, with coefficient $a_{i+1}$: $\\lambda_i$ is its whole "
+            {"Fan-out", R"(\lambda_i = \bar h_i + a_{i+1} \lambda_{i+1},\quad \lambda_n = 0)",
+             "of n elements, counted from 0: $h_i$ is read by the result and by $h_{i+1}$, with coefficient $a_{i+1}$: $\\lambda_i$ is its whole "
              "cotangent"},
             {"Cotangents", R"(\bar b_i = \lambda_i,\quad \bar a_i = \lambda_i h_{i-1})",
              "from the one step in which they stand; $a_0$ meets $h_{-1} = 0$"},
