@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -10,8 +11,10 @@
 #include "stored_state.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/update.hpp"
 #include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/parameter_support.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::optim {
@@ -46,8 +49,11 @@ void MovingAverage::update() {
     Tensor& average = averages_[i];
     if (average.dtype() != x.dtype()) average = average.to(x.dtype());
     // A step down the gradient of half the squared distance.
-    const SgdTerm term{.parameter = average, .gradient = average - x, .velocity = {}};
+    const Tensor distance = average - x;
+    const SgdTerm term{.parameter = average, .gradient = distance, .velocity = {}};
     sgd_update({&term, 1}, {.lr = 1.0 - keep}, kAverage);
+    if (!std::isfinite(sum(distance).item()))  // a sum is, only where its terms are
+      overwrite(average, where(isfinite(distance), average, x), kAverage);
   }
 }
 

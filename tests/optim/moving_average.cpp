@@ -1,5 +1,6 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <limits>
 
 #include "fixture.hpp"
 #include "says.hpp"
@@ -44,6 +45,25 @@ BOOST_AUTO_TEST_CASE(in_closed_form) {
     }
     BOOST_TEST(x.to_vector<double>() == (std::vector<double>{1.0, 1.0}));
   }
+}
+
+BOOST_AUTO_TEST_CASE(follows_a_parameter_that_is_not_finite) {
+  const double inf = std::numeric_limits<double>::infinity();
+  Tensor x = from_vector<double>({1.0, 1.0}, {2});
+  MovingAverage average({x}, {.decay = 0.5, .warm_up = false});
+  const auto update = [&](double first) {
+    x.mutable_data<double>()[0] = first;
+    average.update();
+    BOOST_TEST(average.tensors()[0].to_vector<double>()[1] == 1.0);
+    return average.tensors()[0].to_vector<double>()[0];
+  };
+  BOOST_TEST(update(inf) == inf);
+  BOOST_TEST(update(inf) == inf);
+  BOOST_TEST(update(-inf) == -inf);
+  BOOST_TEST(update(3.0) == 3.0);
+  BOOST_TEST(update(5.0) == 4.0);
+  BOOST_TEST(std::isnan(update(std::nan(""))));
+  BOOST_TEST(update(5.0) == 5.0);
 }
 
 BOOST_AUTO_TEST_CASE(updates_are_not_recorded) {
