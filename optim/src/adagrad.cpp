@@ -21,6 +21,8 @@ std::optional<double> Adagrad::initial_state(int group, std::size_t) const {
   return options(group).initial_accumulator_value;
 }
 
+bool Adagrad::is_of_squares(std::size_t) const { return true; }
+
 void Adagrad::update(int group, std::span<Slot* const> slots) {
   const AdagradOptions& o = options(group);
   terms_.clear();

@@ -31,6 +31,11 @@ std::optional<double> AdamWith<decay>::initial_state(int group, std::size_t stat
 }
 
 template <AdamDecay decay>
+bool AdamWith<decay>::is_of_squares(std::size_t state) const {
+  return state != kM;
+}
+
+template <AdamDecay decay>
 void AdamWith<decay>::update(int group, std::span<Slot* const> slots) {
   const Options& o = this->options(group);
   terms_.clear();

@@ -106,6 +106,8 @@ void Optimizer::set_lr(double lr, int group) {
 
 std::optional<double> Optimizer::initial_state(int, std::size_t) const { return 0.0; }
 
+bool Optimizer::is_of_squares(std::size_t) const { return false; }
+
 void Optimizer::prepare_state(Slot& slot, int group) {
   if (slot.state.empty())
     for (std::size_t i = 0; i < state_names_.size(); ++i) {
@@ -202,7 +204,9 @@ void Optimizer::load_state_dict(const NamedTensors& state) {
           slot.state.emplace_back();
           if (!initial_state(group, i)) continue;
           const std::string name = fmt::format("parameter.{}.{}", index, state_names_[i]);
-          slot.state.back() = stored.floating(name, slot.parameter.shape()).to(slot.parameter.dtype()).clone();
+          const Tensor& found = is_of_squares(i) ? stored.squares(name, slot.parameter.shape())
+                                                 : stored.numbers(name, slot.parameter.shape());
+          slot.state.back() = found.to(slot.parameter.dtype()).clone();
         }
       }
       ++index;

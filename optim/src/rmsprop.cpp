@@ -29,6 +29,8 @@ std::optional<double> RMSprop::initial_state(int group, std::size_t state) const
   return 0.0;
 }
 
+bool RMSprop::is_of_squares(std::size_t state) const { return state == kSquare; }
+
 void RMSprop::update(int group, std::span<Slot* const> slots) {
   const RmsPropOptions& o = options(group);
   terms_.clear();

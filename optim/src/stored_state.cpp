@@ -5,6 +5,8 @@
 #include <cmath>
 
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
 
 namespace tapegrad::optim {
 
@@ -28,6 +30,20 @@ const Tensor& StoredState::floating(const std::string& name, const Shape& shape)
   const Tensor& found = entry(name, shape);
   if (!is_floating(found.dtype()))
     throw DTypeError(fmt::format("[{}] '{}' must be floating, got {}", owner_, name, to_string(found.dtype())));
+  return found;
+}
+
+const Tensor& StoredState::numbers(const std::string& name, const Shape& shape) {
+  const Tensor& found = floating(name, shape);
+  if (any(isnan(found)).item<bool>()) throw ValueError(fmt::format("[{}] '{}' holds NaN", owner_, name));
+  return found;
+}
+
+const Tensor& StoredState::squares(const std::string& name, const Shape& shape) {
+  const Tensor& found = numbers(name, shape);
+  if (found.numel() == 0) return found;
+  if (const double least = min(found).item(); least < 0.0)
+    throw ValueError(fmt::format("[{}] '{}' is made of squares and cannot hold {}", owner_, name, least));
   return found;
 }
 

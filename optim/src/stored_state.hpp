@@ -23,6 +23,10 @@ class StoredState {
   const Tensor& entry(const std::string& name, const Shape& shape);
   /// Throws DTypeError, too.
   const Tensor& floating(const std::string& name, const Shape& shape);
+  /// Throws ValueError for NaN, too.
+  const Tensor& numbers(const std::string& name, const Shape& shape);
+  /// Throws ValueError for what is below 0, too.
+  const Tensor& squares(const std::string& name, const Shape& shape);
   /// One number. Throws ShapeError for more.
   double number(const std::string& name);
   /// A count of steps. Throws ValueError unless it is one whole number in [least, 2^53]: rates and bias corrections are

@@ -14,6 +14,7 @@
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/optim.hpp"
+#include "tapegrad/tape/same_bits.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 using namespace tapegrad;
@@ -25,6 +26,12 @@ using tapegrad::test::says;
 namespace {
 
 using Attributes = std::map<std::string, std::string>;
+
+NamedTensors replaced(const NamedTensors& state, std::string_view name, const Tensor& tensor) {
+  NamedTensors other;
+  for (const auto& [key, value] : state) other.insert(key, key == name ? tensor : value);
+  return other;
+}
 
 /// The number under "prefix" + key, or the default.
 double number(const Attributes& attributes, const std::string& prefix, const std::string& key, double otherwise) {
@@ -442,6 +449,39 @@ BOOST_AUTO_TEST_CASE(bad_options_and_parameters) {
   BOOST_CHECK_EXCEPTION(optimizer.lr(1), IndexError, says("[AdamW] group 1 of 1"));
 }
 
+// Step after step would spread a NaN, or take the root of what has none.
+BOOST_AUTO_TEST_CASE(a_state_that_no_run_can_have) {
+  Tensor x = tensor({1.0, 2.0}, {.requires_grad = true});
+  const auto check = [&](auto&& optimizer, std::string_view owner, const std::vector<std::string>& any_sign,
+                         const std::vector<std::string>& squares) {
+    x.set_grad(x.detach());
+    optimizer.step();
+    const NamedTensors state = optimizer.state_dict();
+    const auto refuses = [&](const std::string& name, double value, const std::string& text) {
+      const NamedTensors other = replaced(state, name, tensor({0.5, value}));
+      BOOST_CHECK_EXCEPTION(optimizer.load_state_dict(other), ValueError,
+                            says(fmt::format("[{}] '{}' {}", owner, name, text)));
+      for (const auto& [key, kept] : optimizer.state_dict()) BOOST_TEST(same_bits(kept, *state.find(key)), key);
+    };
+    for (const std::string& name : any_sign) {
+      refuses(name, std::nan(""), "holds NaN");
+      optimizer.load_state_dict(replaced(state, name, tensor({0.5, -2.0})));
+      optimizer.load_state_dict(state);
+    }
+    for (const std::string& name : squares) {
+      refuses(name, std::nan(""), "holds NaN");
+      refuses(name, -0.25, "is made of squares and cannot hold -0.25");
+      optimizer.load_state_dict(replaced(state, name, tensor({0.5, 0.0})));
+      optimizer.load_state_dict(state);
+    }
+  };
+  check(Adam({x}, {.amsgrad = true}), "Adam", {"parameter.0.m"}, {"parameter.0.v", "parameter.0.v_max"});
+  check(RMSprop({x}, {.momentum = 0.9, .centered = true}), "RMSprop", {"parameter.0.mean", "parameter.0.velocity"},
+        {"parameter.0.v"});
+  check(Adagrad({x}), "Adagrad", {}, {"parameter.0.sum"});
+  check(SGD({x}, {.momentum = 0.9}), "SGD", {"parameter.0.velocity"}, {});
+}
+
 BOOST_AUTO_TEST_CASE(a_state_that_does_not_fit) {
   Tensor x = tensor({1.0, 2.0}, {.requires_grad = true});
   AdamW optimizer({x});
@@ -466,11 +506,7 @@ BOOST_AUTO_TEST_CASE(a_state_that_does_not_fit) {
   for (const auto& [name, value] : state) whole.insert(name, name == "parameter.0.m" ? value.to(int64) : value);
   BOOST_CHECK_EXCEPTION(optimizer.load_state_dict(whole), DTypeError,
                         says("[AdamW] 'parameter.0.m' must be floating, got int64"));
-  const auto with_steps = [&](const Tensor& steps) {
-    NamedTensors other;
-    for (const auto& [name, value] : state) other.insert(name, name == "parameter.0.steps" ? steps : value);
-    return other;
-  };
+  const auto with_steps = [&](const Tensor& steps) { return replaced(state, "parameter.0.steps", steps); };
   for (const Tensor& steps :
        {full({}, -1.0, {.dtype = int64}), full({}, 0x1p62, {.dtype = int64}), full({}, 1.5), full({}, std::nan(""))})
     BOOST_CHECK_EXCEPTION(optimizer.load_state_dict(with_steps(steps)), ValueError,

@@ -30,6 +30,7 @@ class Adagrad final : public GroupedOptimizer<AdagradOptions> {
  private:
   void validate(const AdagradOptions& options) const override;
   std::optional<double> initial_state(int group, std::size_t state) const override;
+  bool is_of_squares(std::size_t state) const override;
   void update(int group, std::span<Slot* const> slots) override;
 
   std::vector<RmsTerm> terms_;  // scratch of update()

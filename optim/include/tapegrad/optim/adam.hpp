@@ -52,6 +52,7 @@ class AdamWith final
   void validate(const Options& options) const override;
   void update(int group, std::span<Slot* const> slots) override;
   std::optional<double> initial_state(int group, std::size_t state) const override;
+  bool is_of_squares(std::size_t state) const override;
 
   std::vector<AdamTerm> terms_;  // scratch of update()
 };

@@ -62,8 +62,9 @@ class Optimizer {
   /// moments are handles, not copies.
   NamedTensors state_dict() const;
   /// Copies a state in; floating tensors are converted to their parameter's dtype. Throws ValueError for a name that
-  /// does not fit this optimiser or is missing and for steps that are no whole number in [1, 2^53], ShapeError for
-  /// another shape, DTypeError for one that is not floating; then nothing has changed.
+  /// does not fit this optimiser or is missing, for steps that are no whole number in [1, 2^53] and for a state that
+  /// holds NaN or, where it is made of squares, a number below 0, ShapeError for another shape, DTypeError for one that
+  /// is not floating; then nothing has changed.
   void load_state_dict(const NamedTensors& state);
 
  protected:
@@ -90,6 +91,8 @@ class Optimizer {
   virtual void update(int group, std::span<Slot* const> slots) = 0;
   /// What every element of a state, one of the state names, begins with; none where the options of a group do without.
   virtual std::optional<double> initial_state(int group, std::size_t state) const;
+  /// Whether a state is made of squares, so that none of its elements is below 0.
+  virtual bool is_of_squares(std::size_t state) const;
   /// The learning rate among a group's options.
   virtual double rate(int group) const = 0;
   virtual void set_rate(int group, double lr) = 0;
