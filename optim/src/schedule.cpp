@@ -22,9 +22,10 @@ constexpr const char* kPlateau = "ReduceLROnPlateau";
 Tensor stored(double value) { return tensor(value, {.dtype = float64}); }
 Tensor stored(std::int64_t value) { return full({}, static_cast<double>(value), {.dtype = int64}); }
 
-void expect_gamma(double gamma, const char* schedule) {
-  expect_option(std::isfinite(gamma) && gamma > 0.0, schedule, "gamma", "positive", gamma);
+void expect_positive(double value, const char* schedule, std::string_view option) {
+  expect_option(std::isfinite(value) && value > 0.0, schedule, option, "positive", value);
 }
+void expect_gamma(double gamma, const char* schedule) { expect_positive(gamma, schedule, "gamma"); }
 
 double decayed(double base, double gamma, std::int64_t times) {
   return base * std::pow(gamma, static_cast<double>(times));
@@ -86,6 +87,32 @@ double WarmupCosine::rate(std::int64_t step, double base) const {
   if (step >= total) return least;
   const double progress = static_cast<double>(step - warmup) / static_cast<double>(total - warmup);
   return least + (base - least) * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+}
+
+OneCycleLR::OneCycleLR(Optimizer& optimizer, const OneCycleLROptions& options)
+    : Schedule(optimizer, "OneCycleLR"), options_(options) {
+  expect_option(options.total_steps >= 1, name(), "total_steps", "at least 1", options.total_steps);
+  expect_option(options.pct_start >= 0.0 && options.pct_start <= 1.0, name(), "pct_start", "in [0, 1]",
+                options.pct_start);
+  expect_positive(options.div_factor, name(), "div_factor");
+  expect_positive(options.final_div_factor, name(), "final_div_factor");
+  apply();
+}
+
+double OneCycleLR::rate(std::int64_t step, double base) const {
+  const auto total = static_cast<double>(options_.total_steps);
+  const double first = base / options_.div_factor;
+  const double final = first / options_.final_div_factor;
+  const double peak = options_.pct_start * total - 1.0;  // a step, mostly between two
+  const double last = total - 1.0;
+  const auto now = static_cast<double>(step);
+  const auto between = [this](double from, double to, double share) {
+    if (options_.anneal_strategy == Anneal::cosine) share = 0.5 * (1.0 - std::cos(std::numbers::pi * share));
+    return from + (to - from) * share;
+  };
+  if (now >= last) return peak < last ? final : base;
+  return now <= peak ? between(first, base, peak > 0.0 ? now / peak : 1.0)
+                     : between(base, final, (now - peak) / (last - peak));
 }
 
 StepLR::StepLR(Optimizer& optimizer, const StepLROptions& options) : Schedule(optimizer, "StepLR"), options_(options) {

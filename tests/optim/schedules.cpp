@@ -58,6 +58,37 @@ BOOST_AUTO_TEST_CASE(warmup_cosine_of_groups) {
   }
 }
 
+// By hand, from half cosines at multiples of 30 degrees.
+BOOST_AUTO_TEST_CASE(one_cycle) {
+  const auto check = [](const OneCycleLROptions& options, double first, double final, const std::vector<double>& up,
+                        const std::vector<double>& down) {
+    SGD optimizer = sgd(2.0);
+    OneCycleLR schedule(optimizer, options);
+    std::vector<double> expected;
+    for (const double share : up) expected.push_back(first + share * (2.0 - first));
+    for (const double share : down) expected.push_back(2.0 + share * (final - 2.0));
+    const auto steps = static_cast<std::int64_t>(expected.size());
+    check_close(rates(optimizer, schedule, steps), from_vector(expected, {steps}));
+  };
+  const double root = std::sqrt(3.0) / 4.0;
+  // The peak is step 9 / 3 - 1 = 2, the end step 8; what follows stays there.
+  check({.total_steps = 9, .pct_start = 1.0 / 3.0}, 0.08, 8e-6, {0.0, 0.5, 1.0},
+        {0.5 - root, 0.25, 0.5, 0.75, 0.5 + root, 1.0, 1.0});
+  check({.total_steps = 9,
+         .pct_start = 1.0 / 3.0,
+         .anneal_strategy = Anneal::linear,
+         .div_factor = 4.0,
+         .final_div_factor = 0.5},
+        0.5, 1.0, {0.0, 0.5, 1.0}, {1.0 / 6, 2.0 / 6, 3.0 / 6, 4.0 / 6, 5.0 / 6, 1.0, 1.0});
+  // The peak lies between two steps, at 10 / 4 - 1 = 1.5.
+  check({.total_steps = 10, .pct_start = 0.25}, 0.08, 8e-6, {0.0, 0.75}, {(1 - std::cos(std::acos(-1.0) / 15)) / 2});
+  check({.total_steps = 4, .pct_start = 1.0, .anneal_strategy = Anneal::linear}, 0.08, 8e-6,
+        {0.0, 1.0 / 3, 2.0 / 3, 1.0, 1.0}, {});
+  check({.total_steps = 4, .pct_start = 0.25, .anneal_strategy = Anneal::linear}, 0.08, 8e-6, {1.0},
+        {1.0 / 3, 2.0 / 3, 1.0, 1.0});
+  check({.total_steps = 1}, 0.08, 8e-6, {}, {1.0, 1.0});
+}
+
 BOOST_AUTO_TEST_CASE(step_lr) {
   const Fixture f("schedule_step_lr");
   SGD optimizer = sgd(f.number("lr"));
@@ -221,6 +252,14 @@ BOOST_AUTO_TEST_CASE(bad_options) {
                         says("[WarmupCosine] warmup_steps must be in [0, total_steps = 4], got 5"));
   BOOST_CHECK_EXCEPTION(WarmupCosine(optimizer, {.total_steps = 4, .min_lr = -1.0}), ValueError,
                         says("[WarmupCosine] min_lr must be finite and at least 0, got -1"));
+  BOOST_CHECK_EXCEPTION(OneCycleLR(optimizer, {.total_steps = 0}), ValueError,
+                        says("[OneCycleLR] total_steps must be at least 1, got 0"));
+  BOOST_CHECK_EXCEPTION(OneCycleLR(optimizer, {.total_steps = 9, .pct_start = 1.5}), ValueError,
+                        says("[OneCycleLR] pct_start must be in [0, 1], got 1.5"));
+  BOOST_CHECK_EXCEPTION(OneCycleLR(optimizer, {.total_steps = 9, .div_factor = 0.0}), ValueError,
+                        says("[OneCycleLR] div_factor must be positive, got 0"));
+  BOOST_CHECK_EXCEPTION(OneCycleLR(optimizer, {.total_steps = 9, .final_div_factor = HUGE_VAL}), ValueError,
+                        says("[OneCycleLR] final_div_factor must be positive, got inf"));
   BOOST_CHECK_EXCEPTION(StepLR(optimizer, {.step_size = 0}), ValueError,
                         says("[StepLR] step_size must be at least 1, got 0"));
   BOOST_CHECK_EXCEPTION(StepLR(optimizer, {.gamma = -0.5}), ValueError,

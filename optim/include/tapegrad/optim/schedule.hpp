@@ -68,6 +68,30 @@ class WarmupCosine final : public Schedule {
   WarmupCosineOptions options_;
 };
 
+enum class Anneal : std::uint8_t { cosine, linear };
+
+struct OneCycleLROptions {
+  std::int64_t total_steps = 1;
+  double pct_start = 0.3;  ///< the share of the steps in which the rate rises
+  Anneal anneal_strategy = Anneal::cosine;
+  double div_factor = 25.0;       ///< the first rate is lr / div_factor
+  double final_div_factor = 1e4;  ///< the last one is the first / final_div_factor
+};
+
+/// Up from lr / div_factor in step 0 to lr in step pct_start total_steps - 1, then down to lr / (div_factor
+/// final_div_factor) in step total_steps - 1, along halves of a cosine or along lines, and that rate ever after (Smith
+/// and Topin, "Super-convergence", 2017, arXiv:1708.07120). PyTorch's definition in two phases, with the optimiser's
+/// own rate as max_lr; momentum stays as it is.
+class OneCycleLR final : public Schedule {
+ public:
+  /// Throws ValueError unless total_steps >= 1, 0 <= pct_start <= 1 and the factors are finite and positive.
+  OneCycleLR(Optimizer& optimizer, const OneCycleLROptions& options);
+
+ private:
+  double rate(std::int64_t step, double base) const override;
+  OneCycleLROptions options_;
+};
+
 struct StepLROptions {
   std::int64_t step_size = 1;
   double gamma = 0.1;
