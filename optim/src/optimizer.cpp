@@ -30,6 +30,7 @@ Optimizer::Optimizer(const char* name, std::vector<std::string_view> state_names
 
 void Optimizer::add_group(const std::vector<Tensor>& parameters) {
   std::vector<Slot> slots;
+  Claims claimed = claimed_;
   for (const Tensor& x : parameters) {
     const std::size_t place = slots.size();
     if (!x.defined())
@@ -43,29 +44,35 @@ void Optimizer::add_group(const std::vector<Tensor>& parameters) {
     if (!x.is_contiguous())
       throw ShapeError(fmt::format("[{}] parameter {} of group {}, {}, is a view that is not contiguous", name_, place,
                                    groups(), to_string(x.shape())));
-    if (!claim(x))
+    if (!claim(claimed, x))
       throw ValueError(
           fmt::format("[{}] parameter {} of group {}, {}, is given twice, or shares elements with one before", name_,
                       place, groups(), to_string(x.shape())));
     slots.push_back({.parameter = x});
   }
+  groups_.push_back(parameters);
+  try {
+    // Before any activation: memory that a step takes and gives back lies above it in one piece.
+    for (Slot& slot : slots)
+      if (slot.parameter.requires_grad()) prepare_state(slot, groups() - 1);
+    slots_.push_back(std::move(slots));
+  } catch (...) {
+    groups_.pop_back();
+    throw;
+  }
+  claimed_ = std::move(claimed);
   for (const Tensor& x : parameters)
     if (parameter_role(x) == ParameterRole::unnamed_parameter) set_parameter_role(x, ParameterRole::named_parameter);
-  groups_.push_back(parameters);
-  slots_.push_back(std::move(slots));
-  // Before any activation: memory that a step takes and gives back lies above it in one piece.
-  for (Slot& slot : slots_.back())
-    if (slot.parameter.requires_grad()) prepare_state(slot, groups() - 1);
 }
 
-bool Optimizer::claim(const Tensor& x) {
+bool Optimizer::claim(Claims& claimed, const Tensor& x) {
   const std::span<const std::byte> bytes = bytes_of(x);
   if (bytes.empty()) return true;
   const std::byte* const end = bytes.data() + bytes.size();
-  const auto above = claimed_.upper_bound(bytes.data());
-  if (above != claimed_.end() && std::less<>()(above->first, end)) return false;
-  if (above != claimed_.begin() && std::less<>()(bytes.data(), std::prev(above)->second)) return false;
-  claimed_.emplace_hint(above, bytes.data(), end);
+  const auto above = claimed.upper_bound(bytes.data());
+  if (above != claimed.end() && std::less<>()(above->first, end)) return false;
+  if (above != claimed.begin() && std::less<>()(bytes.data(), std::prev(above)->second)) return false;
+  claimed.emplace_hint(above, bytes.data(), end);
   return true;
 }
 

@@ -569,6 +569,48 @@ BOOST_AUTO_TEST_CASE(each_group_gets_its_rate_back) {
   BOOST_TEST(loaded.lr(1) == 0.5);
 }
 
+BOOST_AUTO_TEST_CASE(a_group_joins_later) {
+  Tensor x = tensor({1.0}, {.requires_grad = true});
+  Tensor y = tensor({1.0}, {.requires_grad = true});
+  SGD optimizer({x}, {.lr = 0.5, .momentum = 0.5});
+  StepLR schedule(optimizer, {.step_size = 1, .gamma = 0.5});
+  x.set_grad(tensor({1.0}));
+  y.set_grad(tensor({1.0}));
+  optimizer.step();
+  BOOST_TEST(y.item() == 1.0);
+  optimizer.add_group({{y}, {.lr = 0.25}});
+  BOOST_TEST(optimizer.groups() == 2);
+  BOOST_TEST(optimizer.options(1).momentum == 0.0);
+  schedule.step();
+  BOOST_TEST(optimizer.lr(0) == 0.25);
+  BOOST_TEST(optimizer.lr(1) == 0.25);  // its own
+  optimizer.step();
+  BOOST_TEST(x.item() == 0.5 - 0.25 * 1.5);  // its velocity went on
+  BOOST_TEST(y.item() == 0.75);
+  SGD resumed({{{x}, {.momentum = 0.5}}, {{y}, {}}});
+  resumed.load_state_dict(optimizer.state_dict());
+  BOOST_TEST(same_bits(resumed.state_dict().at("parameter.1.steps"), tensor(1, {.dtype = int64})));
+}
+
+BOOST_AUTO_TEST_CASE(a_group_that_does_not_fit_changes_nothing) {
+  Tensor x = tensor({1.0}, {.requires_grad = true});
+  Tensor y = tensor({1.0}, {.requires_grad = true});
+  SGD optimizer({x}, {.lr = 0.5});
+  BOOST_CHECK_EXCEPTION(optimizer.add_group({{y, x}, {}}), ValueError,
+                        says("[SGD] parameter 1 of group 1, [1], is given twice"));
+  BOOST_CHECK_EXCEPTION(optimizer.add_group({{y}, {.lr = -1.0}}), ValueError, says("[SGD] lr must be"));
+  BOOST_CHECK_EXCEPTION(optimizer.add_group({{y, arange(2)}, {}}), DTypeError,
+                        says("[SGD] parameter 1 of group 1 is int64"));
+  BOOST_TEST(optimizer.groups() == 1);
+  BOOST_CHECK_THROW(optimizer.options(1), IndexError);
+  y.set_grad(tensor({1.0}));
+  optimizer.step({.allow_no_gradient = true});
+  BOOST_TEST(y.item() == 1.0);
+  optimizer.add_group({{y}, {.lr = 0.5}});  // y is nobody's still
+  optimizer.step();
+  BOOST_TEST(y.item() == 0.5);
+}
+
 BOOST_AUTO_TEST_CASE(options_outside_their_domain) {
   const Tensor x = tensor({1.0}, {.requires_grad = true});
   BOOST_CHECK_THROW(AdamW({x}, {.weight_decay = -0.5}), ValueError);

@@ -81,7 +81,7 @@ class Optimizer {
 
   /// Takes a group's parameters over. Throws ValueError for an undefined tensor, for one that shares elements with
   /// another and for one that the live tape computed, DTypeError for one that is not floating, ShapeError for one that
-  /// is not contiguous.
+  /// is not contiguous; then nothing has changed.
   void add_group(const std::vector<Tensor>& parameters);
   /// Throws ValueError when no group holds a parameter.
   void expect_parameters() const;
@@ -108,15 +108,17 @@ class Optimizer {
   std::size_t checked(int group) const;
   void expect_a_gradient() const;
   void prepare_state(Slot& slot, int group);
+  /// Where parameters' elements begin and end.
+  using Claims = std::map<const std::byte*, const std::byte*>;
   /// Whether x's elements are no other parameter's so far; then they are this one's.
-  bool claim(const Tensor& x);
+  static bool claim(Claims& claimed, const Tensor& x);
 
   const char* name_;
   std::vector<std::string_view> state_names_;
   std::vector<std::vector<Tensor>> groups_;
-  std::vector<std::vector<Slot>> slots_;                  // by group
-  std::map<const std::byte*, const std::byte*> claimed_;  // where parameters' elements begin and end
-  std::vector<Slot*> ready_;                              // scratch of step()
+  std::vector<std::vector<Slot>> slots_;  // by group
+  Claims claimed_;
+  std::vector<Slot*> ready_;  // scratch of step()
 };
 
 /// The options of each group, for optimisers whose Options hold an `lr`.
@@ -128,16 +130,26 @@ class GroupedOptimizer : public Optimizer {
     return options_[static_cast<std::size_t>(group)];
   }
 
+  /// One more group, behind the others: for parameters that are trained from now on, as when layers thaw. A schedule
+  /// that was made before leaves its rate alone. Throws as the constructor; then nothing has changed.
+  void add_group(const ParameterGroup<Options>& group) {
+    validate(group.options);
+    options_.push_back(group.options);
+    try {
+      Optimizer::add_group(group.parameters);
+    } catch (...) {
+      options_.pop_back();
+      throw;
+    }
+  }
+
  protected:
   using Optimizer::Optimizer;
 
   /// For the constructor of a final class: checks the options of all groups, then takes their parameters over.
   void take(const std::vector<ParameterGroup<Options>>& groups) {
     for (const ParameterGroup<Options>& group : groups) validate(group.options);
-    for (const ParameterGroup<Options>& group : groups) {
-      options_.push_back(group.options);
-      add_group(group.parameters);
-    }
+    for (const ParameterGroup<Options>& group : groups) add_group(group);
     expect_parameters();
   }
   /// Throws ValueError for options outside their domain.
