@@ -147,6 +147,12 @@ BOOST_AUTO_TEST_CASE(decision_05_grad_throws_and_has_grad_asks) {
   Tensor x = leaf({1.0});
   BOOST_TEST(!x.has_grad());
   BOOST_CHECK_EXCEPTION(x.grad(), TapeError, says("[grad] the tensor [1] has no gradient yet: call backward() first"));
+  {
+    Tape tape;
+    tape.backward(sum(sign(x)));
+  }
+  BOOST_TEST(!x.has_grad());
+  BOOST_CHECK_EXCEPTION(x.grad(), TapeError, says("or only by steps (sign, floor, round, a comparison), gives none"));
   const Tensor plain = tensor({1.0});
   BOOST_CHECK_EXCEPTION(plain.grad(), TapeError, says("is no leaf that requires a gradient (x -= u"));
   BOOST_CHECK_EXCEPTION(Tensor(plain).register_hook({}), TapeError, says("[register_hook]"));

@@ -214,9 +214,11 @@ bool Tensor::is_tracked() const {
 Tensor Tensor::grad() const {
   if (!has_grad())
     throw TapeError("[grad] the tensor " + to_string(shape()) +
-                    (requires_grad() ? " has no gradient yet: call backward() first, or ask has_grad()"
-                                     : " is no leaf that requires a gradient (x -= u, as x = x - u, makes "
-                                       "another tensor: optimisers write into the leaf)"));
+                    (requires_grad()
+                         ? " has no gradient yet: call backward() first, or ask has_grad(): a result that does not "
+                           "depend on it, or only by steps (sign, floor, round, a comparison), gives none"
+                         : " is no leaf that requires a gradient (x -= u, as x = x - u, makes "
+                           "another tensor: optimisers write into the leaf)"));
   return impl_->leaf->grad;
 }
 
