@@ -2,7 +2,7 @@
 
 namespace tapegrad::optim {
 
-Adagrad::Adagrad(const std::vector<ParameterGroup<AdagradOptions>>& groups) : GroupedOptimizer("Adagrad", {"sum"}) {
+Adagrad::Adagrad(const std::vector<ParameterGroup<AdagradOptions>>& groups) : FusedOptimizer("Adagrad", {"sum"}) {
   take(groups);
 }
 
@@ -23,25 +23,20 @@ std::optional<double> Adagrad::initial_state(int group, std::size_t) const {
 
 bool Adagrad::is_of_squares(std::size_t) const { return true; }
 
-void Adagrad::update(int group, std::span<Slot* const> slots) {
-  const AdagradOptions& o = options(group);
-  terms_.clear();
-  for (const Slot* slot : slots)
-    terms_.push_back({.parameter = slot->parameter,
-                      .gradient = slot->parameter.grad(),
-                      .v = slot->state[0],
-                      .mean = {},
-                      .velocity = {}});
-  const auto steps_before = static_cast<double>(slots.front()->steps);
-  rms_update(terms_,
-             {.lr = o.lr / (1.0 + steps_before * o.lr_decay),
+RmsTerm Adagrad::term_of(const Slot& slot) const {
+  return {
+      .parameter = slot.parameter, .gradient = slot.parameter.grad(), .v = slot.state[0], .mean = {}, .velocity = {}};
+}
+
+void Adagrad::apply(const std::vector<RmsTerm>& terms, const AdagradOptions& o, std::int64_t steps) {
+  rms_update(terms,
+             {.lr = o.lr / (1.0 + static_cast<double>(steps) * o.lr_decay),
               .keep = 1.0,
               .share = 1.0,
               .eps = o.eps,
               .momentum = 0.0,
               .weight_decay = o.weight_decay},
              name());
-  terms_.clear();  // or the gradients would be shared, and the next sweep could not add to them in place
 }
 
 }  // namespace tapegrad::optim

@@ -9,7 +9,7 @@ constexpr std::size_t kM = 0, kV = 1, kVMax = 2;  // places of the states
 
 template <AdamDecay decay>
 AdamWith<decay>::AdamWith(const std::vector<ParameterGroup<Options>>& groups)
-    : GroupedOptimizer<Options>(decay == AdamDecay::decoupled ? "AdamW" : "Adam", {"m", "v", "v_max"}) {
+    : FusedOptimizer<Options, AdamTerm>(decay == AdamDecay::decoupled ? "AdamW" : "Adam", {"m", "v", "v_max"}) {
   this->take(groups);
 }
 
@@ -36,25 +36,25 @@ bool AdamWith<decay>::is_of_squares(std::size_t state) const {
 }
 
 template <AdamDecay decay>
-void AdamWith<decay>::update(int group, std::span<Slot* const> slots) {
-  const Options& o = this->options(group);
-  terms_.clear();
-  for (const Slot* slot : slots)
-    terms_.push_back({.parameter = slot->parameter,
-                      .gradient = slot->parameter.grad(),
-                      .m = slot->state[kM],
-                      .v = slot->state[kV],
-                      .v_max = slot->state[kVMax]});
-  adam_update(terms_,
+AdamTerm AdamWith<decay>::term_of(const Slot& slot) const {
+  return {.parameter = slot.parameter,
+          .gradient = slot.parameter.grad(),
+          .m = slot.state[kM],
+          .v = slot.state[kV],
+          .v_max = slot.state[kVMax]};
+}
+
+template <AdamDecay decay>
+void AdamWith<decay>::apply(const std::vector<AdamTerm>& terms, const Options& o, std::int64_t steps) {
+  adam_update(terms,
               {.lr = o.lr,
                .beta1 = o.betas[0],
                .beta2 = o.betas[1],
                .eps = o.eps,
                .weight_decay = o.weight_decay,
                .decoupled = decay == AdamDecay::decoupled,
-               .step = slots.front()->steps + 1},
+               .step = steps + 1},
               this->name());
-  terms_.clear();  // or the gradients would be shared, and the next sweep could not add to them in place
 }
 
 template class AdamWith<AdamDecay::in_gradient>;

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "bytes_of.hpp"
 #include "expect_option.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/update.hpp"
@@ -12,21 +13,15 @@
 namespace tapegrad::optim {
 namespace {
 
-/// Where a gradient's elements lie: every leaf has its own.
-const void* first_of(const Tensor& gradient) {
-  return gradient.dtype() == float32 ? static_cast<const void*>(gradient.data<float>().data())
-                                     : gradient.data<double>().data();
-}
-
 /// The gradients there are, each contiguous, to be written in place; once each, however often a leaf is named.
 std::vector<Tensor> gradients_of(const std::vector<Tensor>& parameters) {
   std::vector<Tensor> gradients;
   gradients.reserve(parameters.size());
-  std::set<const void*> seen;
+  std::set<const std::byte*> seen;  // where each begins: every leaf has its own
   for (Tensor x : parameters) {
     if (!x.has_grad()) continue;
     if (!x.grad().is_contiguous()) x.set_grad(x.grad().contiguous());
-    if (seen.insert(first_of(x.grad())).second) gradients.push_back(x.grad());
+    if (seen.insert(bytes_of(x.grad()).data()).second) gradients.push_back(x.grad());
   }
   return gradients;
 }

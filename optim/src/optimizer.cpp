@@ -8,6 +8,7 @@
 #include <iterator>
 #include <utility>
 
+#include "bytes_of.hpp"
 #include "expect_option.hpp"
 #include "stored_state.hpp"
 #include "tapegrad/base/error.hpp"
@@ -16,14 +17,6 @@
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::optim {
-namespace {
-
-/// Where a contiguous parameter's elements lie.
-std::span<const std::byte> bytes_of(const Tensor& x) {
-  return x.dtype() == float32 ? std::as_bytes(x.data<float>()) : std::as_bytes(x.data<double>());
-}
-
-}  // namespace
 
 Optimizer::Optimizer(const char* name, std::vector<std::string_view> state_names)
     : name_(name), state_names_(std::move(state_names)) {}
@@ -50,6 +43,7 @@ void Optimizer::add_group(const std::vector<Tensor>& parameters) {
                       place, groups(), to_string(x.shape())));
     slots.push_back({.parameter = x});
   }
+  base_rates_.reserve(base_rates_.size() + 1);
   groups_.push_back(parameters);
   try {
     // Before any activation: memory that a step takes and gives back lies above it in one piece.
@@ -61,6 +55,7 @@ void Optimizer::add_group(const std::vector<Tensor>& parameters) {
     throw;
   }
   claimed_ = std::move(claimed);
+  base_rates_.push_back(rate(groups() - 1));
   for (const Tensor& x : parameters)
     if (parameter_role(x) == ParameterRole::unnamed_parameter) set_parameter_role(x, ParameterRole::named_parameter);
 }
@@ -81,6 +76,10 @@ void Optimizer::expect_parameters() const {
     throw ValueError(fmt::format("[{}] there are no parameters to train", name_));
 }
 
+void Optimizer::expect_one_group() const {
+  if (groups() > 1) throw ValueError(fmt::format("[{}] there are {} groups: say which, options(0)", name_, groups()));
+}
+
 void Optimizer::expect_option(bool holds, std::string_view option, std::string_view domain, double value) const {
   optim::expect_option(holds, name_, option, domain, value);
 }
@@ -98,14 +97,39 @@ std::size_t Optimizer::checked(int group) const {
   return static_cast<std::size_t>(group);
 }
 
+std::vector<Tensor> Optimizer::parameters() const {
+  std::vector<Tensor> all;
+  for (const std::vector<Tensor>& group : groups_) all.insert(all.end(), group.begin(), group.end());
+  return all;
+}
+
 const std::vector<Tensor>& Optimizer::parameters(int group) const { return groups_[checked(group)]; }
+
+double Optimizer::lr() const {
+  for (int group = 1; group < groups(); ++group)
+    if (rate(group) != rate(0))
+      throw ValueError(fmt::format("[{}] the groups have rates of their own, {} and {}: say which, lr(0)", name_,
+                                   rate(0), rate(group)));
+  return rate(0);
+}
 
 double Optimizer::lr(int group) const {
   checked(group);
   return rate(group);
 }
 
+void Optimizer::set_lr(double lr) {
+  for (int group = 0; group < groups(); ++group) set_lr(lr, group);
+}
+
 void Optimizer::set_lr(double lr, int group) {
+  set_scheduled_lr(lr, group);
+  base_rates_[checked(group)] = lr;
+}
+
+double Optimizer::base_lr(int group) const { return base_rates_[checked(group)]; }
+
+void Optimizer::set_scheduled_lr(double lr, int group) {
   checked(group);
   expect_not_negative("lr", lr);
   set_rate(group, lr);

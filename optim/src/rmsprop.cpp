@@ -8,7 +8,7 @@ constexpr std::size_t kSquare = 0, kMean = 1, kVelocity = 2;  // places of the s
 }  // namespace
 
 RMSprop::RMSprop(const std::vector<ParameterGroup<RmsPropOptions>>& groups)
-    : GroupedOptimizer("RMSprop", {"v", "mean", "velocity"}) {
+    : FusedOptimizer("RMSprop", {"v", "mean", "velocity"}) {
   take(groups);
 }
 
@@ -31,16 +31,16 @@ std::optional<double> RMSprop::initial_state(int group, std::size_t state) const
 
 bool RMSprop::is_of_squares(std::size_t state) const { return state == kSquare; }
 
-void RMSprop::update(int group, std::span<Slot* const> slots) {
-  const RmsPropOptions& o = options(group);
-  terms_.clear();
-  for (const Slot* slot : slots)
-    terms_.push_back({.parameter = slot->parameter,
-                      .gradient = slot->parameter.grad(),
-                      .v = slot->state[kSquare],
-                      .mean = slot->state[kMean],
-                      .velocity = slot->state[kVelocity]});
-  rms_update(terms_,
+RmsTerm RMSprop::term_of(const Slot& slot) const {
+  return {.parameter = slot.parameter,
+          .gradient = slot.parameter.grad(),
+          .v = slot.state[kSquare],
+          .mean = slot.state[kMean],
+          .velocity = slot.state[kVelocity]};
+}
+
+void RMSprop::apply(const std::vector<RmsTerm>& terms, const RmsPropOptions& o, std::int64_t) {
+  rms_update(terms,
              {.lr = o.lr,
               .keep = o.alpha,
               .share = 1.0 - o.alpha,
@@ -48,7 +48,6 @@ void RMSprop::update(int group, std::span<Slot* const> slots) {
               .momentum = o.momentum,
               .weight_decay = o.weight_decay},
              name());
-  terms_.clear();  // or the gradients would be shared, and the next sweep could not add to them in place
 }
 
 }  // namespace tapegrad::optim

@@ -34,7 +34,7 @@ double decayed(double base, double gamma, std::int64_t times) {
 }  // namespace
 
 Schedule::Schedule(Optimizer& optimizer, const char* name) : name_(name), optimizer_(&optimizer) {
-  for (int group = 0; group < optimizer.groups(); ++group) base_rates_.push_back(optimizer.lr(group));
+  for (int group = 0; group < optimizer.groups(); ++group) base_rates_.push_back(optimizer.base_lr(group));
 }
 
 void Schedule::move_to(std::int64_t steps, std::vector<double> base_rates) {
@@ -46,7 +46,8 @@ void Schedule::move_to(std::int64_t steps, std::vector<double> base_rates) {
   }
   steps_ = steps;
   base_rates_ = std::move(base_rates);
-  for (std::size_t group = 0; group < rates.size(); ++group) optimizer_->set_lr(rates[group], static_cast<int>(group));
+  for (std::size_t group = 0; group < rates.size(); ++group)
+    optimizer_->set_scheduled_lr(rates[group], static_cast<int>(group));
 }
 
 void Schedule::apply() { move_to(steps_, base_rates_); }
@@ -172,7 +173,7 @@ ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, const ReduceLROnPlate
   expect(options.patience >= 0, "patience", "at least 0", options.patience);
   expect(is_rate(options.threshold), "threshold", kRate, options.threshold);
   expect(options.cooldown >= 0, "cooldown", "at least 0", options.cooldown);
-  expect(options.min_lr >= 0.0, "min_lr", "at least 0", options.min_lr);
+  expect(is_rate(options.min_lr), "min_lr", kRate, options.min_lr);
 }
 
 bool ReduceLROnPlateau::better(double metric) const {

@@ -4,9 +4,7 @@
 
 namespace tapegrad::optim {
 
-SGD::SGD(const std::vector<ParameterGroup<SgdOptions>>& groups) : GroupedOptimizer("SGD", {"velocity"}) {
-  take(groups);
-}
+SGD::SGD(const std::vector<ParameterGroup<SgdOptions>>& groups) : FusedOptimizer("SGD", {"velocity"}) { take(groups); }
 
 SGD::SGD(const std::vector<Tensor>& parameters, const SgdOptions& options)
     : SGD(std::vector<ParameterGroup<SgdOptions>>{{parameters, options}}) {}
@@ -25,20 +23,18 @@ std::optional<double> SGD::initial_state(int group, std::size_t) const {
   return 0.0;
 }
 
-void SGD::update(int group, std::span<Slot* const> slots) {
-  const SgdOptions& o = options(group);
-  const bool first = slots.front()->steps == 0;
-  terms_.clear();
-  for (const Slot* slot : slots)
-    terms_.push_back({.parameter = slot->parameter, .gradient = slot->parameter.grad(), .velocity = slot->state[0]});
-  sgd_update(terms_,
+SgdTerm SGD::term_of(const Slot& slot) const {
+  return {.parameter = slot.parameter, .gradient = slot.parameter.grad(), .velocity = slot.state[0]};
+}
+
+void SGD::apply(const std::vector<SgdTerm>& terms, const SgdOptions& o, std::int64_t steps) {
+  sgd_update(terms,
              {.lr = o.lr,
               .momentum = o.momentum,
-              .gradient_share = first ? 1.0 : 1.0 - o.dampening,
+              .gradient_share = steps == 0 ? 1.0 : 1.0 - o.dampening,
               .weight_decay = o.weight_decay,
               .nesterov = o.nesterov},
              name());
-  terms_.clear();  // or the gradients would be shared, and the next sweep could not add to them in place
 }
 
 }  // namespace tapegrad::optim

@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <memory>
+#include <utility>
 
 #include "fixture.hpp"
 #include "kernels/always_teams.hpp"
@@ -167,9 +168,12 @@ BOOST_DATA_TEST_CASE(state_dict_resumes, boost::unit_test::data::make(kFixtures)
       bias.set_grad(f["grad.param.bias"][step]);
       optimizer->step();
     }
-    return weight.to_vector<double>();
+    return std::pair(weight.to_vector<double>(), bias.to_vector<double>());
   };
-  BOOST_TEST(run(false) == run(true));
+  const auto [weight, bias] = run(false);
+  const auto [resumed_weight, resumed_bias] = run(true);
+  BOOST_TEST(resumed_weight == weight, boost::test_tools::per_element());
+  BOOST_TEST(resumed_bias == bias, boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(sgd_in_closed_form) {
@@ -567,6 +571,28 @@ BOOST_AUTO_TEST_CASE(each_group_gets_its_rate_back) {
   loaded.load_state_dict(stored.state_dict());
   BOOST_TEST(loaded.lr(0) == 1.0);
   BOOST_TEST(loaded.lr(1) == 0.5);
+}
+
+BOOST_AUTO_TEST_CASE(what_names_no_group_is_of_all_groups) {
+  Tensor x = tensor({1.0}, {.requires_grad = true});
+  Tensor y = tensor({1.0}, {.requires_grad = true});
+  AdamW optimizer({{{x}, {.lr = 1.0, .weight_decay = 0.1}}, {{y}, {.lr = 1.0}}});
+  x.set_grad(tensor({3.0}));
+  y.set_grad(tensor({4.0}));
+  BOOST_TEST(clip_grad_norm(optimizer.parameters(), 1.0) == 5.0);
+  BOOST_TEST(std::abs(y.grad().item() - 0.8) < 1e-6);
+
+  BOOST_TEST(optimizer.lr() == 1.0);
+  optimizer.set_lr(0.5);
+  BOOST_TEST(optimizer.lr(0) == 0.5);
+  BOOST_TEST(optimizer.lr(1) == 0.5);
+  optimizer.set_lr(0.25, 1);
+  BOOST_CHECK_EXCEPTION(optimizer.lr(), ValueError,
+                        says("[AdamW] the groups have rates of their own, 0.5 and 0.25: say which, lr(0)"));
+  BOOST_CHECK_EXCEPTION(optimizer.options(), ValueError, says("[AdamW] there are 2 groups: say which, options(0)"));
+  BOOST_TEST(optimizer.options(0).weight_decay == 0.1);
+  BOOST_CHECK_EXCEPTION(optimizer.set_lr(-1.0), ValueError, says("[AdamW] lr"));
+  BOOST_TEST(optimizer.lr(0) == 0.5);
 }
 
 BOOST_AUTO_TEST_CASE(a_group_joins_later) {

@@ -133,6 +133,29 @@ BOOST_AUTO_TEST_CASE(a_schedule_of_ones_own) {
   BOOST_TEST(later.lr() == 1.0);
 }
 
+BOOST_AUTO_TEST_CASE(a_schedule_starts_from_the_rates_that_are_not_a_schedules) {
+  SGD optimizer(std::vector<ParameterGroup<SgdOptions>>{{{zeros({1})}, {.lr = 1.0}}, {{zeros({1})}, {.lr = 8.0}}});
+  {
+    WarmupCosine ended(optimizer, {.total_steps = 2});
+    ended.step();
+    ended.step();
+    BOOST_TEST(optimizer.lr() == 0.0);
+  }
+  BOOST_TEST(optimizer.base_lr(1) == 8.0);
+  WarmupCosine warming_up(optimizer, {.warmup_steps = 4, .total_steps = 8});
+  BOOST_TEST(optimizer.lr(0) == 0.25);
+  BOOST_TEST(optimizer.lr(1) == 2.0);
+  optimizer.set_lr(0.5, 1);
+  const StepLR last(optimizer, {.step_size = 1, .gamma = 0.5});
+  BOOST_TEST(optimizer.lr(0) == 1.0);
+  BOOST_TEST(optimizer.lr(1) == 0.5);
+
+  SGD resumed = sgd(2.0);
+  resumed.load_state_dict({{"group.0.lr", tensor(0.125, {.dtype = float64})}});
+  BOOST_TEST(resumed.lr() == 0.125);
+  BOOST_TEST(resumed.base_lr(0) == 2.0);
+}
+
 BOOST_AUTO_TEST_CASE(reduce_lr_on_plateau) {
   for (const char* name : {"default_threshold", "max", "absolute", "cooldown_min_lr"}) {
     const Fixture f(std::string("schedule_reduce_on_plateau_") + name);

@@ -3,8 +3,8 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
-#include <span>
 #include <type_traits>
 #include <vector>
 
@@ -37,7 +37,7 @@ enum class AdamDecay { in_gradient, decoupled };
 /// state, stands in the place of v (Reddi, Kale and Kumar, ICLR 2018, algorithm 2), corrected likewise as in PyTorch.
 template <AdamDecay decay>
 class AdamWith final
-    : public GroupedOptimizer<std::conditional_t<decay == AdamDecay::decoupled, AdamWOptions, AdamOptions>> {
+    : public FusedOptimizer<std::conditional_t<decay == AdamDecay::decoupled, AdamWOptions, AdamOptions>, AdamTerm> {
  public:
   using Options = std::conditional_t<decay == AdamDecay::decoupled, AdamWOptions, AdamOptions>;
 
@@ -50,11 +50,10 @@ class AdamWith final
   using Slot = Optimizer::Slot;
 
   void validate(const Options& options) const override;
-  void update(int group, std::span<Slot* const> slots) override;
   std::optional<double> initial_state(int group, std::size_t state) const override;
   bool is_of_squares(std::size_t state) const override;
-
-  std::vector<AdamTerm> terms_;  // scratch of update()
+  AdamTerm term_of(const Slot& slot) const override;
+  void apply(const std::vector<AdamTerm>& terms, const Options& options, std::int64_t steps) override;
 };
 
 using Adam = AdamWith<AdamDecay::in_gradient>;

@@ -44,7 +44,8 @@ class MovingAverage {
   /// "updates", and "average.3" for each parameter. Handles, not copies.
   NamedTensors state_dict() const;
   /// Copies a state in, converted to the parameters' dtypes. Throws ValueError for a name that is missing or does not
-  /// fit, ShapeError for another shape, DTypeError for an average that is not floating; then nothing has changed.
+  /// fit and for `updates` that are no whole number in [0, 2^53], ShapeError for another shape, DTypeError for an
+  /// average that is not floating; then nothing has changed.
   void load_state_dict(const NamedTensors& state);
 
  private:

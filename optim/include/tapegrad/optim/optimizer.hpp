@@ -51,20 +51,30 @@ class Optimizer {
   void zero_grad();
 
   int groups() const { return static_cast<int>(groups_.size()); }
+  /// Those of all groups.
+  std::vector<Tensor> parameters() const;
   /// Throws IndexError for a group that is not there, as all functions of a group below.
-  const std::vector<Tensor>& parameters(int group = 0) const;
-  double lr(int group = 0) const;
-  /// Throws ValueError for a negative or non-finite rate.
-  void set_lr(double lr, int group = 0);
+  const std::vector<Tensor>& parameters(int group) const;
+
+  /// The rate of all groups. Throws ValueError where they differ.
+  double lr() const;
+  double lr(int group) const;
+  /// Sets the rate of all groups, or of one. Throws ValueError for a negative or non-finite rate.
+  void set_lr(double lr);
+  void set_lr(double lr, int group);
+  /// The rate that a schedule starts from: the group's first, or the last that set_lr() has set.
+  double base_lr(int group) const;
+  /// As set_lr(), for a schedule: what it starts from stays.
+  void set_scheduled_lr(double lr, int group);
 
   /// What a later run needs to go on from here, beside the parameters: "group.0.lr", and for each parameter that has
   /// been updated "parameter.3.steps" and its moments, such as "parameter.3.m", counting through all groups. The
   /// moments are handles, not copies.
   NamedTensors state_dict() const;
   /// Copies a state in; floating tensors are converted to their parameter's dtype. Throws ValueError for a name that
-  /// does not fit this optimiser or is missing, for steps that are no whole number in [1, 2^53] and for a state that
-  /// holds NaN or, where it is made of squares, a number below 0, ShapeError for another shape, DTypeError for one that
-  /// is not floating; then nothing has changed.
+  /// does not fit this optimiser or is missing, for a rate that is negative or not finite, for steps that are no whole
+  /// number in [1, 2^53] and for a state that holds NaN or, where it is made of squares, a number below 0, ShapeError
+  /// for another shape, DTypeError for one that is not floating; then nothing has changed.
   void load_state_dict(const NamedTensors& state);
 
  protected:
@@ -85,6 +95,8 @@ class Optimizer {
   void add_group(const std::vector<Tensor>& parameters);
   /// Throws ValueError when no group holds a parameter.
   void expect_parameters() const;
+  /// Throws ValueError where there are several groups.
+  void expect_one_group() const;
 
   /// Updates the slots of one group, all of which have a gradient, made the same number of updates before, and hold
   /// their state.
@@ -116,6 +128,7 @@ class Optimizer {
   const char* name_;
   std::vector<std::string_view> state_names_;
   std::vector<std::vector<Tensor>> groups_;
+  std::vector<double> base_rates_;        // by group
   std::vector<std::vector<Slot>> slots_;  // by group
   Claims claimed_;
   std::vector<Slot*> ready_;  // scratch of step()
@@ -125,7 +138,12 @@ class Optimizer {
 template <class Options>
 class GroupedOptimizer : public Optimizer {
  public:
-  const Options& options(int group = 0) const {
+  /// Those of the only group. Throws ValueError where there are several.
+  const Options& options() const {
+    expect_one_group();
+    return options_.front();
+  }
+  const Options& options(int group) const {
     parameters(group);
     return options_[static_cast<std::size_t>(group)];
   }
@@ -160,6 +178,28 @@ class GroupedOptimizer : public Optimizer {
   void set_rate(int group, double lr) final { options_[static_cast<std::size_t>(group)].lr = lr; }
 
   std::vector<Options> options_;
+};
+
+/// For optimisers that update a whole group by one call, to which they hand a Term for each parameter.
+template <class Options, class Term>
+class FusedOptimizer : public GroupedOptimizer<Options> {
+ protected:
+  using Slot = Optimizer::Slot;
+  using GroupedOptimizer<Options>::GroupedOptimizer;
+
+  virtual Term term_of(const Slot& slot) const = 0;
+  /// Updates parameters and states that have been updated `steps` times.
+  virtual void apply(const std::vector<Term>& terms, const Options& options, std::int64_t steps) = 0;
+
+ private:
+  void update(int group, std::span<Slot* const> slots) final {
+    terms_.clear();  // of a call that has thrown
+    for (const Slot* slot : slots) terms_.push_back(term_of(*slot));
+    apply(terms_, this->options(group), slots.front()->steps);
+    terms_.clear();  // or the gradients would be shared, and the next sweep could not add to them in place
+  }
+
+  std::vector<Term> terms_;  // scratch of update()
 };
 
 }  // namespace tapegrad::optim

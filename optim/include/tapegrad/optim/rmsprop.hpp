@@ -1,6 +1,7 @@
 // RMSprop: steps along the gradient over its running root mean square.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -24,7 +25,7 @@ struct RmsPropOptions {
 /// recurrent neural networks", arXiv:1308.0850, equations 38 to 41. PyTorch's definition, but that a rounding error
 /// makes no variance negative, and what has all but vanished becomes 0 (RmsRule says where). Mean and velocity are kept
 /// where they are used.
-class RMSprop final : public GroupedOptimizer<RmsPropOptions> {
+class RMSprop final : public FusedOptimizer<RmsPropOptions, RmsTerm> {
  public:
   /// Throws ValueError for options outside their domain, for an empty list and for a parameter given twice; DTypeError
   /// for a parameter that is not floating, ShapeError for one that is not contiguous.
@@ -35,9 +36,8 @@ class RMSprop final : public GroupedOptimizer<RmsPropOptions> {
   void validate(const RmsPropOptions& options) const override;
   std::optional<double> initial_state(int group, std::size_t state) const override;
   bool is_of_squares(std::size_t state) const override;
-  void update(int group, std::span<Slot* const> slots) override;
-
-  std::vector<RmsTerm> terms_;  // scratch of update()
+  RmsTerm term_of(const Slot& slot) const override;
+  void apply(const std::vector<RmsTerm>& terms, const RmsPropOptions& options, std::int64_t steps) override;
 };
 
 }  // namespace tapegrad::optim

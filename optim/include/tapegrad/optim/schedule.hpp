@@ -1,5 +1,6 @@
 // Learning-rate schedules. A schedule sets the rate of the first step when it is made; step() after each step of the
-// optimiser sets that of the next.
+// optimiser sets that of the next. An optimiser has one schedule at a time, for each sets the rates anew; one that is
+// made when another has ended starts from the same rates as that (Optimizer::base_lr).
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,7 @@ class Schedule {
   Schedule& operator=(const Schedule&) = delete;
   virtual ~Schedule() = default;
 
-  /// Moves on by one step. Throws ValueError, and stays, where the next rate would not be finite.
+  /// Moves on by one step. Throws ValueError, and stays, where the next rate would be negative or not finite.
   void step();
   std::int64_t steps() const { return steps_; }
 
@@ -30,7 +31,7 @@ class Schedule {
   void load_state_dict(const NamedTensors& state);
 
  protected:
-  /// Reads the groups' rates. `name` begins error messages: a literal.
+  /// Starts from the groups' base rates. `name` begins error messages: a literal.
   explicit Schedule(Optimizer& optimizer, const char* name = "Schedule");
   /// Sets the rates of the present step.
   void apply();
@@ -169,10 +170,12 @@ struct ReduceLROnPlateauOptions {
 
 /// Multiplies the rates by `factor` when the metric has not improved for more than `patience` steps; reductions of less
 /// than 1e-8 are left out. PyTorch's definition, but for a relative threshold, which is a share of |best| (PyTorch's is
-/// of best, and lets a negative metric get worse). A metric that is NaN is no improvement.
+/// of best, and lets a negative metric get worse). A metric that is NaN is no improvement. What it has set a Schedule
+/// that starts later starts from, and one that runs beside it overwrites.
 class ReduceLROnPlateau {
  public:
-  /// Throws ValueError unless 0 < factor < 1 and the other numbers are at least 0. REQUIRES: the optimiser outlives it.
+  /// Throws ValueError unless 0 < factor < 1, min_lr is finite and the other numbers are at least 0. REQUIRES: the
+  /// optimiser outlives it.
   ReduceLROnPlateau(Optimizer& optimizer, const ReduceLROnPlateauOptions& options = {});
 
   void step(double metric);
@@ -180,7 +183,8 @@ class ReduceLROnPlateau {
 
   /// "best", "bad_steps" and "cooldown".
   NamedTensors state_dict() const;
-  /// Throws ValueError for other names or a count that is no whole number in [0, 2^53].
+  /// Throws ValueError for other names, a count that is no whole number in [0, 2^53] or a `best` that is NaN,
+  /// ShapeError for one with several elements.
   void load_state_dict(const NamedTensors& state);
 
  private:

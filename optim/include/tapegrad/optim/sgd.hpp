@@ -1,6 +1,7 @@
 // Stochastic gradient descent.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -21,7 +22,7 @@ struct SgdOptions {
 /// p -= lr velocity, or p -= lr (g + momentum velocity) with nesterov. PyTorch's definition,
 /// but that a velocity that has all but vanished becomes 0 (sgd_update says where). Without momentum no velocity is
 /// kept.
-class SGD final : public GroupedOptimizer<SgdOptions> {
+class SGD final : public FusedOptimizer<SgdOptions, SgdTerm> {
  public:
   /// Throws ValueError for options outside their domain, for an empty list and for a parameter given twice; DTypeError
   /// for a parameter that is not floating, ShapeError for one that is not contiguous.
@@ -31,9 +32,8 @@ class SGD final : public GroupedOptimizer<SgdOptions> {
  private:
   void validate(const SgdOptions& options) const override;
   std::optional<double> initial_state(int group, std::size_t state) const override;
-  void update(int group, std::span<Slot* const> slots) override;
-
-  std::vector<SgdTerm> terms_;  // scratch of update()
+  SgdTerm term_of(const Slot& slot) const override;
+  void apply(const std::vector<SgdTerm>& terms, const SgdOptions& options, std::int64_t steps) override;
 };
 
 }  // namespace tapegrad::optim
