@@ -28,9 +28,9 @@ std::string replace_all(std::string text, std::string_view from, std::string_vie
   return text;
 }
 
-/// A bar would end the table's cell.
+/// A bar would end the table's cell. Between backquotes Markdown leaves backslashes alone.
 std::string formula(std::string_view latex) {
-  return latex.empty() ? "" : fmt::format("${}$", replace_all(std::string(latex), "|", R"(\vert )"));
+  return latex.empty() ? "" : fmt::format("$`{}`$", replace_all(std::string(latex), "|", R"(\vert )"));
 }
 
 std::string table() {
@@ -41,9 +41,8 @@ std::string table() {
     ++count;
   }
   std::string text = fmt::format(
-      "{} ops. A bar is a cotangent: $\\bar x = \\partial L / \\partial x$.\n\n| room | op | formula and reverse rule "
-      "|\n|---|---|---|\n",
-      count);
+      "{} ops, by the family (room) they belong to. {}\n\n| room | op | formula; reverse rule |\n|---|---|---|\n",
+      count, tapegrad::catalogue::kNotation);
   for (auto& [room, ops] : rooms) {
     std::sort(ops.begin(), ops.end(), [](const OpEntry* a, const OpEntry* b) { return a->name < b->name; });
     for (const OpEntry* op : ops) text += fmt::format("| {} | `{}` | {} |\n", room, op->name, formula(op->math));

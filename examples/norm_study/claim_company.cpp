@@ -203,17 +203,19 @@ StripPlot strip_plot(const Laboratory& laboratory, const Watch& watch) {
   return plot;
 }
 
+std::string moved_by(double most) { return most == 0.0 ? "do not move" : fmt::format("move by {:.2g} at most", most); }
+
 std::string company_sentence(const Laboratory& laboratory, const Watch& watch, const Dependences& found) {
   const Dependence &in_two = found.batch.front(), &in_64 = found.batch.back();
   return fmt::format(
       "The same word and the same weights in 20 batches of 64: BatchNorm in training mode changes its answer to {:.0f} "
       "% of {} "
-      "words (“{}” moves most: {} answers), LayerNorm to {:.0f} % (its probabilities move by {:.2g} at most). ρ, "
+      "words (“{}” moves most: {} answers), LayerNorm to {:.0f} % (its probabilities {}). ρ, "
       "the norm of the logits' Jacobian with respect to the other words over its norm with respect to all, is {:.2f} "
       "in a batch of 2 and {:.2f} in one of 64 with BatchNorm (ρ², the share of the squared norm: {:.2f} and {:.3f}), "
       "and exactly 0 with LayerNorm.",
       percent_moved(watch.batch), watch.words.size(), laboratory.word_text(watch.words[watch.restless]),
-      distinct_answers(watch.batch, watch.restless), percent_moved(watch.layer), largest_move(watch.layer),
+      distinct_answers(watch.batch, watch.restless), percent_moved(watch.layer), moved_by(largest_move(watch.layer)),
       in_two.norms, in_64.norms, in_two.squares, in_64.squares);
 }
 

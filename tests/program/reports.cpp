@@ -105,6 +105,16 @@ BOOST_AUTO_TEST_CASE(html) {
   BOOST_TEST(page.find("<script") == std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(html_tells_what_was_skipped) {
+  CheckRun run = made_run();
+  tapegrad::suite::CheckResult& check = run.results.front().checks.front();
+  check.outcome = tapegrad::suite::Outcome::skipped;
+  check.message = "too <large>";
+  const std::string page = html_report(run);
+  BOOST_TEST(page.find("<b>1</b> <span class=\"soft\">skipped</span>") != std::string::npos);
+  BOOST_TEST(page.find("<li>1 × too &lt;large&gt;</li>") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(a_table_is_as_wide_as_the_terminal) {
   const std::vector<Column> heads = {{"name"}, {.heading = "room", .optional = true}, {"text"}};
   const std::vector<std::vector<Cell>> rows = {{{"x̄"}, {"pointwise"}, {"one two three four five six seven"}}};

@@ -1,5 +1,10 @@
 #include <fmt/format.h>
 
+#include <cstddef>
+#include <map>
+#include <string>
+#include <string_view>
+
 #include "base/markup.hpp"
 #include "tapegrad/reports.hpp"
 
@@ -44,6 +49,18 @@ std::string row(const suite::EntryResult& result) {
       s.comparisons > 0 ? fmt::format("{:.2g}", s.worst) : "–", escaped(verdict_text(s)), result.seconds);
 }
 
+/// Why checks were left out, and how many each.
+std::string skipped(const CheckRun& run) {
+  std::map<std::string_view, std::size_t> counts;
+  for (const suite::EntryResult& result : run.results)
+    for (const suite::CheckResult& check : result.checks)
+      if (check.outcome == suite::Outcome::skipped) ++counts[check.message];
+  if (counts.empty()) return {};
+  std::string list = "<h2>What was skipped</h2>\n<ul>\n";
+  for (const auto& [reason, count] : counts) list += fmt::format("<li>{} × {}</li>\n", count, escaped(reason));
+  return list + "</ul>\n";
+}
+
 }  // namespace
 
 std::string html_report(const CheckRun& run) {
@@ -68,6 +85,7 @@ std::string html_report(const CheckRun& run) {
   page += number("ops and layers", std::to_string(run.results.size()));
   page += number("samples", std::to_string(all.samples));
   page += number("checks", std::to_string(all.checks));
+  page += number("skipped", std::to_string(all.skipped));
   page += number("comparisons", std::to_string(all.comparisons));
   page += number("verdicts", verdict_text(all));
   page += number("seconds", fmt::format("{:.1f}", run.seconds));
@@ -83,6 +101,7 @@ std::string html_report(const CheckRun& run) {
   page += rows + "</tbody>\n</table></div>\n";
   page += "<p class=\"soft\">Error / tolerance: the worst error of a comparison that passed, in units of what the ";
   page += "estimated errors of differences and rounding allow; 1 would be the limit.</p>\n";
+  page += skipped(run);
   return html_page("tapegrad check", page, kStyle);
 }
 

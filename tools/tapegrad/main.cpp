@@ -155,7 +155,11 @@ int main(int argc, char** argv) {
   const CLI::App* ops = add_ops(app, line);
   add_check(app, line);
   try {
-    if (argc > 1) expect_command(argv[1], {"ops", "check"});
+    if (argc == 1) {
+      fmt::print(stderr, "{}", app.help());
+      return kUsage;
+    }
+    expect_command(argv[1], {"ops", "check"});
     app.parse(argc, argv);
     return printed(run(line, *ops));
   } catch (const CLI::ParseError& error) {

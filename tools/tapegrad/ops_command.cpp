@@ -28,12 +28,6 @@ using catalogue::Sample;
 using nn::catalogue::LayerEntry;
 using nn::catalogue::LayerSample;
 
-/// What the formulas of all ops have in common.
-constexpr std::string_view kNotation =
-    "A bar is a cotangent: x\u0304 = ∂L/∂x. ⟨a⟩ is a mean, ⟨a, b⟩ an inner product, [c] is 1 where c holds and else 0; "
-    "i ↦ j: element i takes part in result j, which is j(i) where it is the only one; a dot stands for the other axes' "
-    "indices. Φ and φ are the normal distribution and its density, σ(x) is the logistic function, σ² a variance.";
-
 /// The op's node on a tape that records the sample: what it keeps is seen there, for an op may keep less when fewer
 /// gradients are wanted. Nothing when nothing is recorded.
 std::optional<NodeInfo> recorded(const OpEntry& op, const Sample& sample) {
@@ -107,7 +101,7 @@ std::string list_of(const Ops& ops, const Terminal& terminal) {
   for (const OpEntry* op : ops) all.emplace_back(op->room, op->name, op->math);
   Page page(terminal);
   page.line("");
-  page.paragraph(fmt::format("{} `tapegrad ops NAME` derives one.", kNotation));
+  page.paragraph(fmt::format("{} `tapegrad ops NAME` derives one.", catalogue::kNotation));
   return list("room", "op", std::move(all), "formula; reverse rule", terminal) + page.text();
 }
 
@@ -135,7 +129,7 @@ std::string page_of(const OpEntry& op, const Terminal& terminal) {
   }
 
   page.heading("Notation");
-  page.paragraph(kNotation);
+  page.paragraph(catalogue::kNotation);
 
   page.heading("Keeps for the reverse sweep");
   page.paragraph(keeps(op, samples));

@@ -223,7 +223,7 @@ std::string to_string(const Tape& tape) {
   const bool shared = kept > tape.bytes_kept();
   const std::size_t name_width = rows.empty() ? 0 : rows.back().name.size();
   std::string text = fmt::format("tape of {} nodes, {} kept for the reverse sweep{}\n", tape.size(),
-                                 bytes_text(tape.bytes_kept()), shared ? ", what several keep once" : "");
+                                 bytes_text(tape.bytes_kept()), shared ? ", what several keep counted once" : "");
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const Row& row = rows[i];
     if (left_out > 0 && i == static_cast<std::size_t>(kEnds)) text += fmt::format("... {} more nodes\n", left_out);
