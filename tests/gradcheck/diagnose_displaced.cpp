@@ -1,0 +1,199 @@
+// Right values at wrong places, and terms along a wrong axis.
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+
+#include "gradcheck/diagnosed.hpp"
+
+using namespace tapegrad;
+using namespace tapegrad::testing_functions;
+
+namespace {
+
+/// f(W) = A W with a fixed A, both square: its Jacobian is a Kronecker product.
+struct Product {
+  Numbers a = normal(kSide * kSide, 3);
+  Numbers operator()(Point w) const {
+    Numbers y(kSide * kSide, 0.0);
+    for (std::size_t i = 0; i < kSide; ++i)
+      for (std::size_t k = 0; k < kSide; ++k)
+        for (std::size_t j = 0; j < kSide; ++j) y[i * kSide + j] += a[i * kSide + k] * w[k * kSide + j];
+    return y;
+  }
+  Numbers pull_back(Point dy, bool transposed) const {
+    Numbers dw(kSide * kSide, 0.0);
+    for (std::size_t i = 0; i < kSide; ++i)
+      for (std::size_t k = 0; k < kSide; ++k)
+        for (std::size_t j = 0; j < kSide; ++j)
+          dw[transposed ? j * kSide + k : k * kSide + j] += a[i * kSide + k] * dy[i * kSide + j];
+    return dw;
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(diagnose_displaced)
+
+BOOST_AUTO_TEST_CASE(a_transposed_gradient_is_told) {
+  const Product product;
+  const Numbers w = normal(kSide * kSide, 4);
+  const auto rule = [&](bool transposed) {
+    return [&product, transposed](Point, Point dy) { return product.pull_back(dy, transposed); };
+  };
+  BOOST_TEST(check_pullback(product, rule(false), w, kSquareToSquare).ok());
+  expect(check_pullback(product, rule(true), w, kSquareToSquare), GradcheckMistake::transposed, "axes 0 and 1");
+  // Along directions the mistake is found first, and located and diagnosed after.
+  GradcheckOptions few = kSquareToSquare;
+  few.budget = 100;
+  expect(check_pullback(product, rule(true), w, few), GradcheckMistake::transposed, "axes 0 and 1");
+}
+
+BOOST_AUTO_TEST_CASE(a_layout_by_columns_is_told) {
+  const Numbers a = normal(12, 3);
+  // y_r = sum_c a_rc x_c^2, its Jacobian by rows or by columns
+  const auto check = [&](std::size_t rows, std::size_t columns) {
+    const auto f = [&, rows, columns](Point x) {
+      Numbers y(rows, 0.0);
+      for (std::size_t r = 0; r < rows; ++r)
+        for (std::size_t c = 0; c < columns; ++c) y[r] += a[r * columns + c] * x[c] * x[c];
+      return y;
+    };
+    const auto by_columns = [&, rows, columns](Point x) {
+      Numbers j(rows * columns);
+      for (std::size_t r = 0; r < rows; ++r)
+        for (std::size_t c = 0; c < columns; ++c) j[c * rows + r] = 2.0 * a[r * columns + c] * x[c];
+      return j;
+    };
+    return check_jacobian(f, by_columns, normal(columns, 4));
+  };
+  expect(check(3, 3), GradcheckMistake::transposed, "J in place of J^T");
+  expect(check(2, 5), GradcheckMistake::transposed, "laid out column by column");
+
+  const auto loss = [&](Point w) {
+    double sum = 0.0;
+    for (std::size_t k = 0; k < 12; ++k) sum += a[k] * std::sin(w[k]);
+    return sum;
+  };
+  const auto gradient_by_columns = [&](Point w) {
+    Numbers g(12);
+    for (std::size_t r = 0; r < 3; ++r)
+      for (std::size_t c = 0; c < 4; ++c) g[c * 3 + r] = a[r * 4 + c] * std::cos(w[r * 4 + c]);
+    return g;
+  };
+  expect(check_gradient(loss, gradient_by_columns, normal(12, 5), {.input_shapes = {{3, 4}}}),
+         GradcheckMistake::transposed, "column by column");
+}
+
+BOOST_AUTO_TEST_CASE(the_wrong_axis_is_told) {
+  const Numbers x = normal(kSide * kSide, 5);
+  const auto at = [](std::size_t i, std::size_t j, bool by_row) { return by_row ? i * kSide + j : j * kSide + i; };
+  // cumulative sums of rows
+  const auto cumulative = [&](Point p) {
+    Numbers y(p.begin(), p.end());
+    for (std::size_t i = 0; i < kSide; ++i)
+      for (std::size_t j = 1; j < kSide; ++j) y[at(i, j, true)] += y[at(i, j - 1, true)];
+    return y;
+  };
+  const auto cumulative_jacobian = [&](bool by_row) {
+    return [&, by_row](Point p) {
+      Jacobian j{p.size(), p.size()};
+      for (std::size_t i = 0; i < kSide; ++i)
+        for (std::size_t k = 0; k < kSide; ++k)
+          for (std::size_t l = 0; l <= k; ++l) j(at(i, k, by_row), at(i, l, by_row)) = 1.0;
+      return j.values;
+    };
+  };
+  BOOST_TEST(check_jacobian(cumulative, cumulative_jacobian(true), x, kSquareToSquare).ok());
+  expect(check_jacobian(cumulative, cumulative_jacobian(false), x, kSquareToSquare), GradcheckMistake::wrong_axis,
+         "runs along the wrong axis");
+  const auto sums = [&](Point p) {
+    Numbers y(kSide, 0.0);
+    for (std::size_t i = 0; i < kSide; ++i)
+      for (std::size_t j = 0; j < kSide; ++j) y[i] += std::sin(p[at(i, j, true)]);
+    return y;
+  };
+  const auto sums_jacobian = [&](bool by_row) {
+    return [&, by_row](Point p) {
+      Jacobian j{kSide, p.size()};
+      for (std::size_t i = 0; i < kSide; ++i)
+        for (std::size_t k = 0; k < kSide; ++k) j(i, at(i, k, by_row)) = std::cos(p[at(i, k, true)]);
+      return j.values;
+    };
+  };
+  expect(check_jacobian(sums, sums_jacobian(false), x, kSquare), GradcheckMistake::wrong_axis, "wrong axis");
+
+  // softmax of rows, whose rule sums over the columns
+  const auto softmax = [&](Point p) {
+    Numbers y;
+    for (const double v : p) y.push_back(std::exp(v));
+    for (std::size_t i = 0; i < kSide; ++i) {
+      double sum = 0.0;
+      for (std::size_t j = 0; j < kSide; ++j) sum += y[at(i, j, true)];
+      for (std::size_t j = 0; j < kSide; ++j) y[at(i, j, true)] /= sum;
+    }
+    return y;
+  };
+  const auto softmax_rule = [&](bool by_row) {
+    return [&, by_row](Point p, Point dy) {
+      const Numbers y = softmax(p);
+      Numbers dx(p.size());
+      for (std::size_t i = 0; i < kSide; ++i) {
+        double sum = 0.0;
+        for (std::size_t j = 0; j < kSide; ++j) sum += y[at(i, j, by_row)] * dy[at(i, j, by_row)];
+        for (std::size_t j = 0; j < kSide; ++j)
+          dx[at(i, j, by_row)] = y[at(i, j, by_row)] * (dy[at(i, j, by_row)] - sum);
+      }
+      return dx;
+    };
+  };
+  BOOST_TEST(check_pullback(softmax, softmax_rule(true), x, kSquareToSquare).ok());
+  expect(check_pullback(softmax, softmax_rule(false), x, kSquareToSquare), GradcheckMistake::wrong_axis,
+         "numeric couples elements along axis 1, analytic the same way along axis 0");
+}
+
+BOOST_AUTO_TEST_CASE(a_sum_over_an_axis_too_many_is_told) {
+  const GradcheckOptions options{.input_names = {"x"}, .input_shapes = {{3, 4}}, .output_shape = {3, 4}};
+  const auto f = [](Point x) { return log_softmax_of_rows(x, 4); };
+  const auto rule = [&](bool whole_batch) {
+    return [&, whole_batch](Point x, Point dy) {
+      const Numbers y = f(x);
+      Numbers dx(dy.begin(), dy.end());
+      for (std::size_t k = 0; k < 12; ++k)
+        for (std::size_t l = 0; l < 12; ++l)
+          if (whole_batch || k / 4 == l / 4) dx[k] -= std::exp(y[k]) * dy[l];
+      return dx;
+    };
+  };
+  const Numbers x = normal(12, 16);
+  BOOST_TEST(check_pullback(f, rule(false), x, options).ok());
+  expect(check_pullback(f, rule(true), x, options), GradcheckMistake::wrong_axis, "the rule reduces over axis 0 too");
+  // Means of rows whose rule goes over all elements: couplings of another shape are no mask.
+  const auto means = [](Point p) {
+    Numbers y(3, 0.0);
+    for (std::size_t k = 0; k < 12; ++k) y[k / 4] += std::sin(p[k]) / 4.0;
+    return y;
+  };
+  const auto over_all = [](Point p, Point dy) {
+    Numbers dx;
+    for (const double v : p) dx.push_back((dy[0] + dy[1] + dy[2]) * std::cos(v) / 4.0);
+    return dx;
+  };
+  const auto report = check_pullback(means, over_all, x, {.input_shapes = {{3, 4}}});
+  BOOST_TEST((report.verdict() == Verdict::wrong));
+  BOOST_TEST(!report.findings.front().diagnosis.has_value(), to_string(report));
+}
+
+BOOST_AUTO_TEST_CASE(two_elements_are_too_few_for_a_place) {
+  const auto f = [](Point p) { return std::sin(p[0]) + 2.0 * p[1]; };
+  for (const bool swapped : {false, true}) {
+    const auto report = check_gradient(
+        f,
+        [&](Point p) {
+          return Numbers{2.0, swapped ? std::cos(p[0]) : 2.0};
+        },
+        Numbers{0.4, 0.4});
+    BOOST_TEST((report.verdict() == Verdict::wrong));
+    BOOST_TEST(!report.findings.front().diagnosis.has_value(), to_string(report));
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,147 @@
+// Elements that stand on a kink together: equal arguments of a maximum, sorted ties, several kinks of one output.
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <functional>
+#include <string>
+
+#include "gradcheck/functions.hpp"
+
+using namespace tapegrad;
+using namespace tapegrad::testing_functions;
+
+BOOST_AUTO_TEST_SUITE(ties)
+
+// Each element is within its own slopes, 0 and 1 of a maximum: moved together they rise by 1.
+BOOST_AUTO_TEST_CASE(what_counts_a_tie_twice_or_not_at_all_is_wrong) {
+  const auto check = [](const std::function<double(Point)>& f, const Numbers& claimed, const Numbers& x) {
+    return check_gradient(
+        f, [&](Point) { return claimed; }, x);
+  };
+  const auto largest = [](Point p) { return *std::max_element(p.begin(), p.end()); };
+  const auto smallest = [](Point p) { return *std::min_element(p.begin(), p.end()); };
+  for (const double height : {0.0, 1.5, -40.0, 1e-5})
+    for (const auto& f : {std::function<double(Point)>(largest), std::function<double(Point)>(smallest)}) {
+      const auto verdict = [&](const Numbers& claimed) {
+        return check(f, claimed, Numbers(claimed.size(), height)).verdict();
+      };
+      for (const Numbers& right :
+           {Numbers{1.0, 0.0}, {0.0, 1.0}, {0.5, 0.5}, {0.3, 0.7}, {0.0, 1.0, 0.0}, {0.25, 0.25, 0.25, 0.25}})
+        BOOST_TEST((verdict(right) == Verdict::kink), fmt::format("{}", fmt::join(right, " ")));
+      for (const Numbers& wrong :
+           {Numbers{1.0, 1.0}, {0.0, 0.0}, {0.3, 0.3}, {1.0, 0.1}, {0.3, 0.3, 0.3}, {1.0, 1.0, 1.0}, {0.0, 0.0, 0.0}})
+        BOOST_TEST((verdict(wrong) == Verdict::wrong), fmt::format("{} at {}", fmt::join(wrong, " "), height));
+    }
+  const auto length = [](Point p) { return std::sqrt(p[0] * p[0] + p[1] * p[1]); };
+  for (const Numbers& right : {Numbers{0.0, 0.0}, {0.6, 0.8}, {-0.8, 0.6}, {0.3, -0.2}})
+    BOOST_TEST((check(length, right, {0.0, 0.0}).verdict() == Verdict::kink), right[0]);
+  for (const Numbers& wrong : {Numbers{0.9, 0.9}, {0.9, -0.9}, {-0.61, 0.81}})
+    BOOST_TEST((check(length, wrong, {0.0, 0.0}).verdict() == Verdict::wrong), wrong[0]);
+  const GradcheckReport report = check(largest, {1.0, 1.0}, {2.0, 2.0});
+  const GradcheckFinding& found = report.findings.front();
+  BOOST_TEST(found.analytic == 2.0);
+  BOOST_TEST(found.numeric == 1.0, boost::test_tools::tolerance(1e-6));
+  BOOST_TEST(found.note.find("2 elements stand on a kink") != std::string::npos, to_string(report));
+  BOOST_TEST(to_string(report).find("elements at a kink together, output 0") != std::string::npos, to_string(report));
+  BOOST_TEST(!found.diagnosis.has_value(), to_string(report));
+}
+
+// Also where kinks of both kinds cancel along a line, so that the function is smooth there.
+BOOST_AUTO_TEST_CASE(customary_derivatives_at_several_kinks_are_not_called_wrong) {
+  const auto verdict = [](const std::function<double(Point)>& f, const Numbers& claimed, const Numbers& x) {
+    return check_gradient(
+               f, [&](Point) { return claimed; }, x)
+        .verdict();
+  };
+  const auto ramps = [](Point p) {
+    double sum = 0.0;
+    for (std::size_t k = 0; k < p.size(); ++k) sum += (k % 2 == 0 ? 1.0 : -0.7) * std::max(p[k], 0.0);
+    return sum + std::sin(p[0]);
+  };
+  for (const std::size_t count : {2U, 3U, 9U, 40U}) {
+    Numbers zeros(count, 0.0);
+    zeros[0] = 1.0;
+    BOOST_TEST((verdict(ramps, zeros, Numbers(count, 0.0)) == Verdict::kink), count);
+  }
+  // max(a, 0) - |b| / 2 is a straight line where both move alike.
+  const auto mixed = [](Point p) { return std::max(p[0], 0.0) - 0.5 * std::abs(p[1]); };
+  BOOST_TEST((verdict(mixed, {0.0, 0.0}, {0.0, 0.0}) == Verdict::kink));
+  BOOST_TEST((verdict(mixed, {1.0, 0.5}, {0.0, 0.0}) == Verdict::kink));
+  const auto difference = [](Point p) { return std::abs(p[0]) - std::abs(p[1]) + 100.0 * p[0] * p[1]; };
+  BOOST_TEST((verdict(difference, {0.0, 0.0}, {0.0, 0.0}) == Verdict::kink));
+  const auto clamped = [](Point p) {
+    double sum = 0.0;
+    for (const double v : p) sum += std::clamp(v, -1.0, 1.0) * std::exp(v);
+    return sum;
+  };
+  for (const double inside : {0.0, 1.0}) {
+    const double e = std::exp(1.0);
+    BOOST_TEST((verdict(clamped, {(1.0 + inside) * e, (1.0 + inside) * e, (inside - 1.0) / e}, {1.0, 1.0, -1.0}) ==
+                Verdict::kink),
+               inside);
+  }
+  // Two maxima of one sum, one of which is counted twice where the other goes without.
+  const auto maxima = [](Point p) { return std::max(p[0], p[1]) + std::max(p[2], p[3]); };
+  BOOST_TEST((verdict(maxima, {1.0, 0.0, 0.5, 0.5}, {2.0, 2.0, 3.0, 3.0}) == Verdict::kink));
+  BOOST_TEST((verdict(maxima, {1.0, 1.0, 0.0, 0.0}, {2.0, 2.0, 3.0, 3.0}) == Verdict::wrong));
+  BOOST_TEST((verdict(maxima, {0.5, 0.5, 0.0, 0.0}, {2.0, 2.0, 3.0, 3.0}) == Verdict::wrong));
+}
+
+// Of three equal numbers none moves the one in the middle alone: along each the slope is 0, and one of them has 1.
+BOOST_AUTO_TEST_CASE(the_order_of_equal_numbers_is_anybody_s) {
+  const auto sorted = [](Point p) {
+    Numbers y(p.begin(), p.end());
+    std::sort(y.begin(), y.end());
+    return y;
+  };
+  // Each output's gradient: all to the first or the last of the equal elements that are left, the same share to all
+  // that are equal, or all of it to each.
+  const auto jacobian = [&](const std::string& rule) {
+    return [&, rule](Point p) {
+      const Numbers y = sorted(p);
+      Jacobian j{p.size(), p.size()};
+      std::vector<bool> taken(p.size(), false);
+      for (std::size_t o = 0; o < y.size(); ++o) {
+        const auto equal = static_cast<double>(std::count(p.begin(), p.end(), y[o]));
+        for (std::size_t k = 0; k < p.size(); ++k) {
+          const std::size_t at = rule == "last" ? p.size() - 1 - k : k;
+          if (p[at] != y[o]) continue;
+          if (rule == "shares") j(o, at) = 1.0 / equal;
+          if (rule == "twice") j(o, at) = 1.0;
+          if (rule == "none") j(o, at) = equal > 1.0 ? 0.0 : 1.0;
+          if ((rule != "first" && rule != "last") || taken[at]) continue;
+          taken[at] = true;
+          j(o, at) = 1.0;
+          break;
+        }
+      }
+      return j.values;
+    };
+  };
+  for (const Numbers& x : {Numbers{2.0, 1.0, 2.0, 2.0, 0.0}, {1.0, 1.0, 1.0}, {-3.0, 0.5, 0.5, -3.0, 0.5, 0.5}}) {
+    for (const char* right : {"first", "last", "shares"}) {
+      const GradcheckReport report = check_jacobian(sorted, jacobian(right), x);
+      BOOST_TEST((report.verdict() == Verdict::kink), right << "\n" << to_string(report));
+      BOOST_TEST(to_string(report).find("at a kink that several elements take part in") != std::string::npos);
+    }
+    for (const char* wrong : {"twice", "none"})
+      BOOST_TEST((check_jacobian(sorted, jacobian(wrong), x).verdict() == Verdict::wrong), wrong);
+  }
+  // A ramp beside the point is none of its own, however near the differences come.
+  for (const double distance : {1e-2, 1e-5, 1e-8, 1e-10})
+    for (const double at : {1.0 - distance, 1.0 + distance}) {
+      const auto ramp = [](Point p) { return 4.0 * std::max(0.0, p[0] - 1.0) + p[1]; };
+      BOOST_TEST((check_gradient(
+                      ramp,
+                      [](Point) {
+                        return Numbers{2.0, 1.0};
+                      },
+                      Numbers{at, 1.0})
+                      .verdict() == Verdict::wrong),
+                 at);
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
