@@ -5,7 +5,10 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "gradcheck/functions.hpp"
 
@@ -121,13 +124,19 @@ BOOST_AUTO_TEST_CASE(the_order_of_equal_numbers_is_anybody_s) {
     };
   };
   for (const Numbers& x : {Numbers{2.0, 1.0, 2.0, 2.0, 0.0}, {1.0, 1.0, 1.0}, {-3.0, 0.5, 0.5, -3.0, 0.5, 0.5}}) {
-    for (const char* right : {"first", "last", "shares"}) {
-      const GradcheckReport report = check_jacobian(sorted, jacobian(right), x);
-      BOOST_TEST((report.verdict() == Verdict::kink), right << "\n" << to_string(report));
-      BOOST_TEST(to_string(report).find("at a kink that several elements take part in") != std::string::npos);
+    const auto count = static_cast<std::int64_t>(x.size());
+    const std::vector<std::vector<std::vector<std::int64_t>>> cuts = {
+        {{count}}, {{1}, {count - 1}}, {{count - 1}, {1}}};  // of one input, and of two
+    for (const auto& shapes : cuts) {
+      const GradcheckOptions parts{.input_shapes = shapes};
+      for (const char* right : {"first", "last", "shares"}) {
+        const GradcheckReport report = check_jacobian(sorted, jacobian(right), x, parts);
+        BOOST_TEST((report.verdict() == Verdict::kink), right << "\n" << to_string(report));
+        BOOST_TEST(to_string(report).find("at a kink that several elements take part in") != std::string::npos);
+      }
+      for (const char* wrong : {"twice", "none"})
+        BOOST_TEST((check_jacobian(sorted, jacobian(wrong), x, parts).verdict() == Verdict::wrong), wrong);
     }
-    for (const char* wrong : {"twice", "none"})
-      BOOST_TEST((check_jacobian(sorted, jacobian(wrong), x).verdict() == Verdict::wrong), wrong);
   }
   // A ramp beside the point is none of its own, however near the differences come.
   for (const double distance : {1e-2, 1e-5, 1e-8, 1e-10})
@@ -142,6 +151,52 @@ BOOST_AUTO_TEST_CASE(the_order_of_equal_numbers_is_anybody_s) {
                       .verdict() == Verdict::wrong),
                  at);
     }
+}
+
+// It does not matter in which inputs the arguments of a maximum stand.
+BOOST_AUTO_TEST_CASE(a_tie_between_inputs_is_one) {
+  const GradcheckOptions two_pairs{.input_names = {"a", "b"}, .input_shapes = {{2}, {2}}};
+  const Numbers x = {1.5, -0.5, 1.5, -0.5};
+  const auto maxima = [](Point p) { return Numbers{std::max(p[0], p[2]), std::max(p[1], p[3])}; };
+  const auto of_maxima = [&](double of_a, double of_b) {
+    const auto jacobian = [=](Point) { return Numbers{of_a, 0.0, of_b, 0.0, 0.0, of_a, 0.0, of_b}; };
+    return check_jacobian(maxima, jacobian, x, two_pairs);
+  };
+  for (const auto& [of_a, of_b] : {std::pair(1.0, 0.0), {0.0, 1.0}, {0.5, 0.5}, {0.3, 0.7}})
+    BOOST_TEST((of_maxima(of_a, of_b).verdict() == Verdict::kink), of_a << " " << of_b);
+  for (const auto& [of_a, of_b] : {std::pair(1.0, 1.0), {0.0, 0.0}, {0.3, 0.3}, {1.0, 0.1}})
+    BOOST_TEST((of_maxima(of_a, of_b).verdict() == Verdict::wrong), of_a << " " << of_b);
+  const GradcheckReport twice = of_maxima(1.0, 1.0);
+  BOOST_TEST(twice.findings.front().note.starts_with("2 elements of inputs 'a', 'b' stand on a kink of this output"),
+             to_string(twice));
+  BOOST_TEST(twice.findings.front().analytic == 2.0);
+  BOOST_TEST(twice.findings.front().numeric == 1.0, boost::test_tools::tolerance(1e-6));
+
+  const auto of_gradient = [](const std::function<double(Point)>& f, const Numbers& claimed, const Numbers& at,
+                              const GradcheckOptions& options) {
+    return check_gradient(
+               f, [&](Point) { return claimed; }, at, options)
+        .verdict();
+  };
+  // One pair counts twice where the other goes without.
+  const auto sum = [](Point p) { return std::max(p[0], p[2]) + std::max(p[1], p[3]); };
+  BOOST_TEST((of_gradient(sum, {1.0, 0.5, 0.0, 0.5}, x, two_pairs) == Verdict::kink));
+  BOOST_TEST((of_gradient(sum, {1.0, 0.0, 1.0, 0.0}, x, two_pairs) == Verdict::wrong));
+  // A tie with a sum.
+  const auto with_sum = [](Point p) { return std::max(p[0] + p[1], p[2]); };
+  const GradcheckOptions two_and_one{.input_shapes = {{2}, {1}}};
+  for (const Numbers& right : {Numbers{1.0, 1.0, 0.0}, {0.0, 0.0, 1.0}, {0.5, 0.5, 0.5}})
+    BOOST_TEST((of_gradient(with_sum, right, {0.5, 1.5, 2.0}, two_and_one) == Verdict::kink), right[0]);
+  for (const Numbers& wrong : {Numbers{1.0, 1.0, 1.0}, {0.0, 0.0, 0.0}, {0.5, 0.5, 0.0}})
+    BOOST_TEST((of_gradient(with_sum, wrong, {0.5, 1.5, 2.0}, two_and_one) == Verdict::wrong), wrong[0]);
+  // Customary derivatives at kinks that have nothing to do with each other, one of them of an input that ends there.
+  const auto ramps = [](Point p) { return std::max(p[0], 0.0) - 0.7 * std::max(p[1], 0.0) + std::sin(p[0]); };
+  BOOST_TEST((of_gradient(ramps, {1.0, 0.0}, {0.0, 0.0}, {.input_shapes = {{1}, {1}}}) == Verdict::kink));
+  const auto beside_an_end = [](Point p) { return std::max(p[0], p[1]) + std::sqrt(p[2]); };
+  const GradcheckOptions three{.input_shapes = {{1}, {1}, {1}}};
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  BOOST_TEST((of_gradient(beside_an_end, {1.0, 1.0, kInf}, {2.0, 2.0, 0.0}, three) == Verdict::wrong));
+  BOOST_TEST((of_gradient(beside_an_end, {1.0, 0.0, kInf}, {2.0, 2.0, 0.0}, three) == Verdict::kink));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -142,10 +142,9 @@ class TensorSubject : public checker::Subject {
     replace(xs, part, values);
     return values_at(xs);
   }
-  Values call_with_two(std::size_t part, const Values& values, std::size_t other, const Values& other_values) override {
+  Values call_at(const std::vector<Values>& by_part) override {
     std::vector<Tensor> xs = in_float64_ ? wide_inputs() : inputs_;
-    replace(xs, part, values);
-    replace(xs, other, other_values);
+    for (std::size_t i = 0; i < by_part.size(); ++i) replace(xs, i, by_part[i]);
     return values_at(xs);
   }
 

@@ -126,10 +126,9 @@ class PlainSubject : public checker::Subject {
     place(x, part, values);
     return values_at(x);
   }
-  Values call_with_two(std::size_t part, const Values& values, std::size_t other, const Values& other_values) override {
+  Values call_at(const std::vector<Values>& by_part) override {
     Values x = x_;
-    place(x, part, values);
-    place(x, other, other_values);
+    for (std::size_t i = 0; i < by_part.size(); ++i) place(x, i, by_part[i]);
     return values_at(x);
   }
 

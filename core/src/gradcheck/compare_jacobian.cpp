@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -58,18 +60,48 @@ class BlockComparison {
     evidence_.steepest = scale_;
   }
 
-  /// Files a finding and the block by differences.
-  void run() {
+  /// Every element, and those of this part that stand on a kink together.
+  void compare() {
     for (std::size_t j = 0; j < part_.values.size(); ++j) compare_column(j);
-    const bool by_element = ranking_.verdict() == Verdict::wrong;
-    if (!by_element) compare_joint_kinks();
+    by_element_ = verdict() == Verdict::wrong;
+    if (!by_element_) compare_joint_kinks();
+  }
+
+  Verdict verdict() const { return ranking_.verdict(); }
+  const std::map<std::size_t, std::vector<Bend>>& bends() const { return bends_; }
+
+  /// How far the derivative of an output may be off by its own rounding.
+  double floor_at(std::size_t o) const { return c_.rounding.floor(i_, scale_) + c_.rounding.slack_at(o) / size_; }
+
+  /// Adds a direction of kinks, in which elements of other parts may move too.
+  void add_move(const JointKink& kink, const JointMove& move) {
+    const double excess = std::abs(move.analytic - move.numeric) / move.tolerance;
+    const auto output = static_cast<std::int64_t>(kink.output);
+    if (!ranking_.add({Verdict::wrong, {}, output, move.analytic, move.numeric, move.tolerance}, excess)) return;
+    finding_.slope_below = finding_.slope_above = 0.0;
+    finding_.rate = std::numeric_limits<double>::quiet_NaN();
+    finding_.sweep.clear();
+    finding_.step = move.step;
+    std::set<std::string> inputs;
+    for (const std::size_t e : move.bends)
+      inputs.insert(fmt::format("'{}'", c_.subject.parts[kink.bends[e].part].name));
+    finding_.note = fmt::format(
+        "{} elements{} stand on a kink of this output, and each derivative fits the slopes on its own two sides; but "
+        "where {} of them move together the function has no such slope, as when a tie counts more than once, or not at "
+        "all",
+        kink.bends.size(), inputs.size() > 1 ? fmt::format(" of inputs {}", fmt::join(inputs, ", ")) : "",
+        move.bends.size());
+  }
+
+  /// Files the finding and the block by differences.
+  void file() {
     ranking_.file(finding_);
     if (finding_.verdict == Verdict::kink && finding_.note.empty()) finding_.note = shared_kink_;
     c_.judge_vacuity(finding_, i_, evidence_);
     c_.note_what_was_left_out(finding_);
     note_doubt(finding_, part_.single);
     Matrix numeric = transposed(numeric_);
-    if (by_element) finding_.diagnosis = c_.diagnose_part(i_, numeric, std::sqrt(squared_error_));
+    if (by_element_) finding_.diagnosis = c_.diagnose_part(i_, numeric, std::sqrt(squared_error_));
     c_.numeric.push_back(std::move(numeric));
     c_.report.findings.push_back(std::move(finding_));
   }
@@ -122,7 +154,7 @@ class BlockComparison {
       if (judgement.verdict == Verdict::wrong)
         consider_others(judgement, judged, o, j);
       else if (judgement.verdict == Verdict::kink)
-        bends_[o].push_back({j, analytic, judged.slope(o).below, judged.slope(o).above});
+        bends_[o].push_back({i_, j, analytic, judged.slope(o).below, judged.slope(o).above});
       if (judgement.verdict != Verdict::ok) consider_kinks(judgement, j);
       file_element(judged, o, j, judgement);
     }
@@ -173,25 +205,9 @@ class BlockComparison {
     const std::int64_t last_call = c_.report.calls + joint_calls_;
     for (const auto& [o, bends] : bends_) {
       if (bends.size() < 2) continue;
-      const double slack = c_.rounding.slack_at(o) / size_;
-      const JointKink kink{i_, o, bends, magnitude_[o], c_.rounding.floor(i_, scale_) + slack, last_call};
-      if (const std::optional<JointMove> move = refuted_together(c_, kink)) file_move(o, bends.size(), *move);
+      const JointKink kink{o, bends, magnitude_[o], floor_at(o), last_call};
+      if (const std::optional<JointMove> move = refuted_together(c_, kink)) add_move(kink, *move);
     }
-  }
-
-  void file_move(std::size_t o, std::size_t elements, const JointMove& move) {
-    const double excess = std::abs(move.analytic - move.numeric) / move.tolerance;
-    const auto output = static_cast<std::int64_t>(o);
-    if (!ranking_.add({Verdict::wrong, {}, output, move.analytic, move.numeric, move.tolerance}, excess)) return;
-    finding_.slope_below = finding_.slope_above = 0.0;
-    finding_.rate = std::numeric_limits<double>::quiet_NaN();
-    finding_.sweep.clear();
-    finding_.step = move.step;
-    finding_.note = fmt::format(
-        "{} elements stand on a kink of this output, and each derivative fits the slopes on its own two sides; but "
-        "where {} of them move together the function has no such slope, as when a tie counts more than once, or not at "
-        "all",
-        elements, move.elements);
   }
 
   void file_element(const JudgedLine& judged, std::size_t o, std::size_t j, const Judgement& judgement) {
@@ -237,12 +253,41 @@ class BlockComparison {
   double squared_error_ = 0.0;  // of `numeric_`
   Evidence evidence_;
   int second_looks_ = 0;
-  bool is_wrong_ = false;                           // for certain, at one element
+  bool by_element_ = false;                         // whether an element is wrong by itself
+  bool is_wrong_ = false;                           // the same, for certain
   std::int64_t joint_calls_;                        // of the function, that are left for kinks of several elements
   std::optional<Bend> shared_;                      // of the element at hand, with others
   std::string shared_kink_;                         // a note of it, if it is the one that was filed
   std::map<std::size_t, std::vector<Bend>> bends_;  // by output
 };
+
+/// Whether what elements of several parts have at an output's kinks is a derivative together: of two inputs that are
+/// equal a maximum may give all to the one, or shares. A part that is wrong by itself tells enough.
+void compare_kinks_between_parts(Comparison& c, std::deque<BlockComparison>& blocks, const Values& magnitude) {
+  struct AtOutput {
+    std::vector<Bend> bends;
+    double floor = 0.0;
+  };
+  std::map<std::size_t, AtOutput> outputs;
+  for (const BlockComparison& block : blocks) {
+    if (block.verdict() == Verdict::wrong) continue;
+    for (const auto& [o, bends] : block.bends()) {
+      AtOutput& here = outputs[o];
+      here.bends.insert(here.bends.end(), bends.begin(), bends.end());
+      here.floor = std::max(here.floor, block.floor_at(o));
+    }
+  }
+  const std::int64_t last_call = c.report.calls + std::min(c.options.budget, kJointCalls);
+  for (auto& [o, here] : outputs) {
+    if (here.bends.front().part == here.bends.back().part) continue;
+    // Neighbours, which are moved in pairs, are likely to be a tie's.
+    std::stable_sort(here.bends.begin(), here.bends.end(),
+                     [](const Bend& a, const Bend& b) { return a.element < b.element; });
+    const JointKink kink{o, std::move(here.bends), magnitude[o], here.floor, last_call};
+    if (const std::optional<JointMove> move = refuted_together(c, kink))
+      blocks[kink.bends[move->bends.front()].part].add_move(kink, *move);
+  }
+}
 
 /// What the rows of a part's Jacobian add up to with weights u, and their magnitudes.
 struct RowSums {
@@ -303,7 +348,11 @@ void expect_linear(Comparison& c) {
 void compare_jacobian(Comparison& comparison) {
   comparison.claimed_rows();
   const Values magnitude = comparison.rounding.magnitude();
-  for (std::size_t i = 0; i < comparison.subject.parts.size(); ++i) BlockComparison(comparison, i, magnitude).run();
+  std::deque<BlockComparison> blocks;
+  for (std::size_t i = 0; i < comparison.subject.parts.size(); ++i)
+    blocks.emplace_back(comparison, i, magnitude).compare();
+  compare_kinks_between_parts(comparison, blocks, magnitude);
+  for (BlockComparison& block : blocks) block.file();
   expect_linear(comparison);
 }
 

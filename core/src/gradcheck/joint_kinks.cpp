@@ -36,10 +36,20 @@ class Search {
   Search(Comparison& comparison, const JointKink& kink)
       : c_(comparison),
         kink_(kink),
-        part_(c_.subject.parts[kink.part]),
         generator_(2 * c_.options.seed + 1),
         relative_step_(std::exp2(std::round(std::log2(std::cbrt(c_.precision.epsilon))))) {
-    for (const Bend& bend : kink.bends) own_ = std::max(own_, std::abs(part_.values[bend.element]));
+    std::vector<std::size_t> begins;
+    for (const Part& part : c_.subject.parts) {
+      begins.push_back(point_.size());
+      point_.insert(point_.end(), part.values.begin(), part.values.end());
+    }
+    beside_.assign(point_.size(), true);
+    for (const Bend& bend : kink.bends) {
+      places_.push_back(begins[bend.part] + bend.element);
+      own_ = std::max(own_, std::abs(point_[places_.back()]));
+      std::fill_n(beside_.begin() + static_cast<std::ptrdiff_t>(begins[bend.part]),
+                  c_.subject.parts[bend.part].values.size(), false);
+    }
   }
 
   std::optional<JointMove> run() {
@@ -170,15 +180,20 @@ class Search {
 
   /// Where to look from: ahead and behind; where the elements' own bends make the slope largest and smallest, if each
   /// bends alone; where the first of equal elements is the largest, or the last; and at random, elements beside those
-  /// that bend too.
+  /// that bend too. Every other time those of other inputs stay where they are: a domain may end there.
   Values side(int k, const Values& d) {
-    const std::size_t count = part_.values.size();
-    if (k >= kChosenSides) return normal_values(count, generator_);
+    const std::size_t count = point_.size();
+    if (k >= kChosenSides) {
+      Values from = normal_values(count, generator_);
+      for (std::size_t j = 0; k % 2 == 0 && j < count; ++j)
+        if (beside_[j]) from[j] = 0.0;
+      return from;
+    }
     const double sign = k % 2 == 1 ? -1.0 : 1.0;
     Values from(count, 0.0);
     if (k < 4) {
       for (std::size_t e = 0; e < d.size(); ++e)
-        from[bends()[e].element] = sign * (k >= 2 && bends()[e].above < bends()[e].below ? -d[e] : d[e]);
+        from[places_[e]] = sign * (k >= 2 && bends()[e].above < bends()[e].below ? -d[e] : d[e]);
     } else {
       for (std::size_t j = 0; j < count; ++j) from[j] = -sign * static_cast<double>(j + 1) / static_cast<double>(count);
     }
@@ -195,11 +210,11 @@ class Search {
   /// one, or lie between those behind and ahead, as a convex function's do.
   std::optional<JointMove> refuted(const Values& d, double step) {
     double reach = 0.0;
-    JointMove move{.elements = 0, .analytic = 0.0, .numeric = 0.0, .tolerance = 0.0, .step = step};
+    JointMove move{.bends = {}, .analytic = 0.0, .numeric = 0.0, .tolerance = 0.0, .step = step};
     double allowed = 0.0;
     for (std::size_t e = 0; e < d.size(); ++e) {
       const Bend& bend = bends()[e];
-      if (d[e] != 0.0) ++move.elements;
+      if (d[e] != 0.0) move.bends.push_back(e);
       move.analytic += bend.analytic * d[e];
       reach += std::abs(d[e]) * std::max({std::abs(bend.below), std::abs(bend.above), std::abs(bend.analytic)});
       allowed += std::abs(d[e]) * kink_.floor;
@@ -208,8 +223,11 @@ class Search {
     std::optional<Side> nearest;
     Bounds found, ends;
     for (int k = 0; k < kChosenSides + kRandomSides + kNearerSides; ++k) {
-      Side here{k < kChosenSides + kRandomSides ? side(k, d) : beside(nearest->from), {}};
+      const bool looks_beside = k >= kChosenSides + kRandomSides;
+      if (looks_beside && !nearest) return std::nullopt;
+      Side here{looks_beside ? beside(nearest->from) : side(k, d), {}};
       here.excess = excess(d, here.from, step);
+      if (!is_spent_ && !std::isfinite(here.excess.tolerance)) continue;  // there is no piece on that side
       here.excess.tolerance += allowed;
       const double value = here.excess.value;
       const bool turned = nearest && std::signbit(value) != std::signbit(nearest->excess.value);
@@ -220,6 +238,7 @@ class Search {
       if (!nearest || std::abs(value) <= std::abs(nearest->excess.value)) nearest = std::move(here);
       if (!ends.enclose(found, slack) && found.high - found.low > slack) return std::nullopt;
     }
+    if (!nearest) return std::nullopt;
     move.numeric = move.analytic - nearest->excess.value;
     move.tolerance = nearest->excess.tolerance;
     return move;
@@ -243,12 +262,11 @@ class Search {
     const Values ahead = moved(d, from, step, kWidth * step);
     const Values behind = moved(d, from, step, -kWidth * step);
     c_.report.calls += 2;
-    const double y_ahead = c_.subject.call_with(kink_.part, ahead)[kink_.output];
-    const double y_behind = c_.subject.call_with(kink_.part, behind)[kink_.output];
+    const double y_ahead = c_.subject.call_at(by_part(ahead))[kink_.output];
+    const double y_behind = c_.subject.call_at(by_part(behind))[kink_.output];
     double expected = 0.0;
     for (std::size_t e = 0; e < d.size(); ++e) {
-      const Bend& bend = bends()[e];
-      if (d[e] != 0.0) expected += bend.analytic * (ahead[bend.element] - behind[bend.element]);
+      if (d[e] != 0.0) expected += bends()[e].analytic * (ahead[places_[e]] - behind[places_[e]]);
     }
     const double size = std::max({kink_.magnitude, std::abs(y_ahead), std::abs(y_behind)});
     const double width = 2.0 * kWidth * step;
@@ -256,21 +274,38 @@ class Search {
   }
 
   Values moved(const Values& d, const Values& from, double distance, double by) const {
-    Values x = part_.values;
+    Values x = point_;
     for (std::size_t j = 0; j < x.size(); ++j) x[j] += distance * from[j];
-    for (std::size_t e = 0; e < d.size(); ++e) x[bends()[e].element] += by * d[e];
-    if (part_.single)
-      for (double& value : x) value = static_cast<double>(static_cast<float>(value));
+    for (std::size_t e = 0; e < d.size(); ++e) x[places_[e]] += by * d[e];
+    std::size_t begin = 0;
+    for (const Part& part : c_.subject.parts) {
+      const std::size_t end = begin + part.values.size();
+      for (; begin < end; ++begin)
+        if (part.single) x[begin] = static_cast<double>(static_cast<float>(x[begin]));
+    }
     return x;
+  }
+
+  std::vector<Values> by_part(const Values& x) const {
+    std::vector<Values> parts;
+    auto begin = x.begin();
+    for (const Part& part : c_.subject.parts) {
+      const auto end = begin + static_cast<std::ptrdiff_t>(part.values.size());
+      parts.emplace_back(begin, end);
+      begin = end;
+    }
+    return parts;
   }
 
   Comparison& c_;
   const JointKink& kink_;
-  const Part& part_;
   Generator generator_;
   double relative_step_;
-  double own_ = 0.0;       // the size of the elements
-  bool is_spent_ = false;  // no calls are left
+  Values point_;                     // all parts' elements, one after the other
+  std::vector<std::size_t> places_;  // there, of the bends
+  std::vector<bool> beside_;         // there, whether it is of a part without bends
+  double own_ = 0.0;                 // the size of the elements
+  bool is_spent_ = false;            // no calls are left
 };
 
 }  // namespace
@@ -281,9 +316,11 @@ std::optional<JointMove> refuted_together(Comparison& comparison, const JointKin
 
 SharedBend bend_around(Comparison& comparison, const LoneSlope& lone) {
   constexpr double kNear = 1.0 / 16.0;
-  const JointKink kink{
-      lone.part,     lone.output, {{lone.element, lone.analytic, 0.0, 0.0}}, lone.magnitude, std::abs(lone.analytic),
-      lone.last_call};
+  const JointKink kink{lone.output,
+                       {{lone.part, lone.element, lone.analytic, 0.0, 0.0}},
+                       lone.magnitude,
+                       std::abs(lone.analytic),
+                       lone.last_call};
   return Search(comparison, kink).around(kNear * lone.step);
 }
 

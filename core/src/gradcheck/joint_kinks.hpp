@@ -1,6 +1,6 @@
-// Elements that stand on a kink of one output together: each derivative may fit the slopes on its own two sides, and
-// all of them none of what the function is made of around the point, as where both of two equal arguments of a maximum
-// get all of the gradient, or none.
+// Elements, of one input or of several, that stand on a kink of one output together: each derivative may fit the slopes
+// on its own two sides, and all of them none of what the function is made of around the point, as where both of two
+// equal arguments of a maximum get all of the gradient, or none.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +15,7 @@ namespace tapegrad::checker {
 
 /// An element at a kink of an output: its derivative as claimed, and the slopes on its two sides.
 struct Bend {
+  std::size_t part;
   std::size_t element;
   double analytic;
   double below, above;
@@ -22,15 +23,14 @@ struct Bend {
 
 /// A direction in which elements move together, and along which a derivative is none of the function's.
 struct JointMove {
-  std::size_t elements;  // that move
-  double analytic;       // the derivative along it, the largest of its entries being 1
-  double numeric;        // the nearest slope that was found around the point
+  std::vector<std::size_t> bends;  // that move, by their place in the list
+  double analytic;                 // the derivative along it, the largest of its entries being 1
+  double numeric;                  // the nearest slope that was found around the point
   double tolerance;
   double step;
 };
 
 struct JointKink {
-  std::size_t part;
   std::size_t output;
   std::vector<Bend> bends;
   double magnitude;        // what the rounding of the output is in proportion to

@@ -27,23 +27,27 @@ std::int64_t PlainDifferences::budget_for(std::int64_t cost) { return cost / kDi
 std::optional<Matrix> PlainDifferences::at(std::size_t i, std::size_t k, const Values& values) {
   if (!affords(i)) return std::nullopt;
   left_ -= cost(i);
-  const Values& point = i == k ? values : subject_.parts[i].values;
+  std::vector<Values> moved;
+  for (const Part& part : subject_.parts) moved.push_back(part.values);
+  moved[k] = values;
+  const Values point = moved[i];
   Matrix differences(subject_.outputs.size(), point.size());
   const double relative = std::exp2(std::round(std::log2(std::cbrt(epsilon_))));
-  const auto call = [&](const Values& moved) {
+  const auto call_with = [&](std::size_t j, double value) {
     ++calls_;
-    return i == k ? subject_.call_with(i, moved) : subject_.call_with_two(i, moved, k, values);
+    moved[i][j] = value;
+    Values y = i == k ? subject_.call_with(i, moved[i]) : subject_.call_at(moved);
+    moved[i][j] = point[j];
+    return y;
   };
   for (std::size_t j = 0; j < point.size(); ++j) {
     const double h = relative * std::max(std::abs(point[j]), 1.0);
-    Values up = point;
-    Values down = point;
-    up[j] += h;
-    down[j] -= h;
-    const Values above = call(up);
-    const Values below = call(down);
+    const double up = point[j] + h;
+    const double down = point[j] - h;
+    const Values above = call_with(j, up);
+    const Values below = call_with(j, down);
     for (std::size_t o = 0; o < differences.rows; ++o) {
-      differences(o, j) = (above[o] - below[o]) / (up[j] - down[j]);
+      differences(o, j) = (above[o] - below[o]) / (up - down);
       if (!std::isfinite(differences(o, j))) return std::nullopt;
     }
   }

@@ -27,9 +27,8 @@ class Subject {
 
   /// All outputs, one after the other, with the values of one part replaced. NaN where the function throws.
   virtual Values call_with(std::size_t part, const Values& values) = 0;
-  /// The same with two parts replaced.
-  virtual Values call_with_two(std::size_t part, const Values& values, std::size_t other,
-                               const Values& other_values) = 0;
+  /// The same with the values of all parts replaced.
+  virtual Values call_at(const std::vector<Values>& by_part) = 0;
   /// J^T u by part, as the function's author says.
   virtual std::vector<Values> pull_back(const Values& u) = 0;
   /// The same in the precision of the differences, for where that is higher than the derivatives' own: what rounding
