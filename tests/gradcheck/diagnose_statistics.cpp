@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(a_correction_term_of_one_output_is_not_said_to_be_missing) 
       return g;
     };
     expect(check_gradient(f, gradient, normal(6, 13)), GradcheckMistake::correction_factor,
-           "the term of the mean is missing, or has another factor");
+           "as where the term of a mean, or of a softmax's sum, is missing, or has another factor");
   }
 }
 
@@ -106,6 +106,92 @@ BOOST_AUTO_TEST_CASE(a_misplaced_epsilon_is_told) {
          "sqrt(variance + 0.001), analytic by sqrt(variance + 0)");
   expect(check({.rows = 4, .columns = 6, .eps = 1e-3, .backward_eps = 1e-3, .eps_on_deviation = true}),
          GradcheckMistake::misplaced_epsilon, "sqrt(variance) + 0.001");
+}
+
+// Its term is in proportion to the input, not to what is left of that without its mean.
+BOOST_AUTO_TEST_CASE(a_root_mean_square_treated_as_constant_is_told) {
+  const GradcheckOptions options{.input_names = {"x"}, .input_shapes = {{4, 6}}, .output_shape = {4, 6}};
+  const Numbers x = normal(24, 9);
+  const auto check = [&](double term) {
+    const RowRms f{.columns = 6, .term = term};
+    return check_jacobian(
+        f, [&](Point p) { return f.jacobian(p); }, x, options);
+  };
+  BOOST_TEST(check(1.0).ok());
+  expect(check(0.0), GradcheckMistake::detached_statistics,
+         "over axis 1, analytic is without the term of the root mean square (or length)");
+  expect(check(2.0), GradcheckMistake::correction_factor,
+         "the term of the root mean square (or length) 2 times: it is counted twice");
+  expect(check(-1.0), GradcheckMistake::correction_factor, "-1 times: its sign is flipped");
+  expect(check(0.37), GradcheckMistake::correction_factor, "the term of the root mean square (or length) 0.37 times");
+  // Of a loss its size beside the rest is not known.
+  const Numbers weights = normal(24, 10);
+  for (const double term : {0.0, -1.0, 2.0}) {
+    const RowRms f{.columns = 6, .term = term};
+    const auto loss = [&](Point p) {
+      const Numbers y = f(p);
+      double sum = 0.0;
+      for (std::size_t k = 0; k < y.size(); ++k) sum += weights[k] * y[k];
+      return sum;
+    };
+    const auto gradient = [&](Point p) {
+      const Numbers j = f.jacobian(p);
+      Numbers g(p.size(), 0.0);
+      for (std::size_t o = 0; o < p.size(); ++o)
+        for (std::size_t k = 0; k < p.size(); ++k) g[k] += weights[o] * j[o * p.size() + k];
+      return g;
+    };
+    expect(check_gradient(loss, gradient, x, {.input_shapes = {{4, 6}}}), GradcheckMistake::correction_factor,
+           "in proportion to the input over axis 1");
+    expect(check_gradient(loss, gradient, x, {.input_shapes = {{4, 6}}}), GradcheckMistake::correction_factor,
+           "root mean square (or length)");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_mean_is_named_only_where_one_is_taken_off) {
+  // x times its sum, which is treated as constant.
+  const auto sum_of = [](Point p) {
+    double sum = 0.0;
+    for (const double v : p) sum += v;
+    return sum;
+  };
+  const auto scaled = [&](Point p) {
+    Numbers y(p.begin(), p.end());
+    for (double& v : y) v *= sum_of(p);
+    return y;
+  };
+  const auto without = [&](Point p) {
+    Jacobian j{p.size(), p.size()};
+    for (std::size_t k = 0; k < p.size(); ++k) j(k, k) = sum_of(p);
+    return j.values;
+  };
+  expect(check_jacobian(scaled, without, normal(6, 21)), GradcheckMistake::detached_statistics,
+         "analytic is without the term of the sum (or mean)");
+  // A cross entropy, to whose gradient a constant is added.
+  const auto cross_entropy = [](Point p) {
+    const Numbers y = log_softmax_of_rows(p, 4);
+    return -y[1] - y[6] - y[8];
+  };
+  const auto gradient = [](Point p) {
+    Numbers g = log_softmax_of_rows(p, 4);
+    for (double& v : g) v = std::exp(v) + 0.03;
+    for (const std::size_t target : {1U, 6U, 8U}) g[target] -= 1.0;
+    return g;
+  };
+  const GradcheckReport report = check_gradient(cross_entropy, gradient, normal(12, 22), {.input_shapes = {{3, 4}}});
+  expect(report, GradcheckMistake::correction_factor,
+         "the function does not change when the elements of a group move alike");
+  expect(report, GradcheckMistake::correction_factor, "or a constant is added");
+  // A weight that decays, of a function that does not change with its length.
+  const RowRms f{.columns = 6};
+  const auto first = [&](Point p) { return f(p)[0]; };
+  const auto decayed = [&](Point p) {
+    Numbers g = f.jacobian(p);
+    g.resize(p.size());
+    for (std::size_t k = 0; k < g.size(); ++k) g[k] += 0.01 * p[k];
+    return g;
+  };
+  expect(check_gradient(first, decayed, normal(6, 23)), GradcheckMistake::correction_factor, "(weight decay) is added");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

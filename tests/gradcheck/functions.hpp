@@ -81,4 +81,34 @@ struct RowNormalisation {
   }
 };
 
+/// The rows of a matrix, each divided by the root of its mean square; `term` is what the Jacobian has of that root's
+/// derivative.
+struct RowRms {
+  std::size_t columns;
+  double term = 1.0;
+
+  Numbers operator()(Point x) const {
+    Numbers y(x.begin(), x.end());
+    for (std::size_t k = 0; k < y.size(); ++k) y[k] /= root(x, k);
+    return y;
+  }
+  Numbers jacobian(Point x) const {
+    Jacobian j{x.size(), x.size()};
+    for (std::size_t a = 0; a < x.size(); ++a) {
+      const double r = root(x, a);
+      const std::size_t begin = a - a % columns;
+      for (std::size_t b = begin; b < begin + columns; ++b)
+        j(a, b) = (a == b ? 1.0 : 0.0) / r - term * x[a] * x[b] / (static_cast<double>(columns) * r * r * r);
+    }
+    return j.values;
+  }
+
+ private:
+  double root(Point x, std::size_t of) const {
+    double sum = 0.0;
+    for (const double v : x.subspan(of - of % columns, columns)) sum += v * v;
+    return std::sqrt(sum / static_cast<double>(columns) + 1e-6);
+  }
+};
+
 }  // namespace tapegrad::testing_functions

@@ -51,9 +51,10 @@ Diagnosis single_precision(const Block& block, const Residual& residual);    // 
 Diagnosis constant_factor(const Block& block, const Residual& residual);     // and no gradient at all
 Diagnosis displaced_elements(const Block& block, const Residual& residual);  // transposed, shifted, along another axis
 Diagnosis missing_elements(const Block& block, const Residual& residual);    // sums, accumulation, masks
+Diagnosis correction_of_size(const Block& block, const Residual& residual);  // of one output
 Diagnosis missing_branch(const Block& block, const Residual& residual);      // one use of an input that has several
 Diagnosis factor_of_input(const Block& block, const Residual& residual);     // gamma
-Diagnosis correction_terms(const Block& block, const Residual& residual);    // of mean and variance, by a known factor
+Diagnosis correction_terms(const Block& block, const Residual& residual);    // of statistics, by a known factor
 Diagnosis misplaced_epsilon(const Block& block, const Residual& residual);   // in a normalisation
 Diagnosis correction_by_any_factor(const Block& block, const Residual& residual);
 Diagnosis other_point(const Block& block, const Residual& residual);  // a stale value

@@ -30,8 +30,8 @@ enum class GradcheckMistake : unsigned char {
   extra_term,            ///< a term that the function does not have, or once more than it has it
   ignored_mask,          ///< a gradient where the function does not depend on the input
   stale_value,           ///< the derivative at another point
-  detached_statistics,   ///< mean or variance treated as constants
-  correction_factor,     ///< the terms of mean or variance by another factor
+  detached_statistics,   ///< a mean, variance or root mean square treated as constant
+  correction_factor,     ///< the terms of such statistics by another factor
   misplaced_epsilon,     ///< another eps than the function's, or at another place
   single_precision,      ///< computed in float32
   not_linear             ///< the gradient that comes in (dy) is ignored, or more than a factor
