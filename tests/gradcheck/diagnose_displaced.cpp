@@ -1,6 +1,7 @@
 // Right values at wrong places, and terms along a wrong axis.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <functional>
 
 #include "gradcheck/diagnosed.hpp"
 
@@ -194,6 +195,83 @@ BOOST_AUTO_TEST_CASE(two_elements_are_too_few_for_a_place) {
     BOOST_TEST((report.verdict() == Verdict::wrong));
     BOOST_TEST(!report.findings.front().diagnosis.has_value(), to_string(report));
   }
+}
+
+// A reshape in place of a permutation: the right numbers in the order of other axes.
+BOOST_AUTO_TEST_CASE(an_order_of_permuted_axes_is_told) {
+  constexpr std::size_t kA = 2, kB = 3, kC = 4;
+  const auto place = [](std::size_t a, std::size_t b, std::size_t c) { return (a * kB + b) * kC + c; };
+  const auto place_permuted = [](std::size_t a, std::size_t b, std::size_t c) { return (b * kC + c) * kA + a; };
+  const auto for_each = [](const auto& act) {
+    for (std::size_t a = 0; a < kA; ++a)
+      for (std::size_t b = 0; b < kB; ++b)
+        for (std::size_t c = 0; c < kC; ++c) act(a, b, c);
+  };
+  const Numbers weights = normal(kA * kB * kC, 31);
+  const auto loss = [&](Point x) {
+    double sum = 0.0;
+    for (std::size_t k = 0; k < x.size(); ++k) sum += weights[k] * std::sin(x[k]);
+    return sum;
+  };
+  const auto permuted = [&](Point x) {
+    Numbers g(x.size());
+    for_each([&](std::size_t a, std::size_t b, std::size_t c) {
+      g[place_permuted(a, b, c)] = weights[place(a, b, c)] * std::cos(x[place(a, b, c)]);
+    });
+    return g;
+  };
+  const Numbers x = normal(kA * kB * kC, 32);
+  expect(check_gradient(loss, permuted, x, {.input_shapes = {{kA, kB, kC}}}), GradcheckMistake::transposed,
+         "with the input's elements laid out in the order of axes 1, 2, 0");
+  // y is x with its axes permuted and then coupled along the last, whose cotangent is not put back in order.
+  const auto cumulative = [&](Point p) {
+    Numbers y(p.size());
+    for_each([&](std::size_t a, std::size_t b, std::size_t c) {
+      y[place_permuted(a, b, c)] = std::sin(p[place(a, b, c)]) * static_cast<double>(1 + c);
+    });
+    for (std::size_t k = 0; k < y.size(); k += kA) y[k + 1] += y[k];
+    return y;
+  };
+  const auto rule = [&](bool right) {
+    return [&, right](Point p, Point dy) {
+      Numbers given(dy.begin(), dy.end());
+      if (!right)
+        for_each(
+            [&](std::size_t a, std::size_t b, std::size_t c) { given[place_permuted(a, b, c)] = dy[place(a, b, c)]; });
+      for (std::size_t k = 0; k < given.size(); k += kA) given[k] += given[k + 1];
+      Numbers dx(p.size());
+      for_each([&](std::size_t a, std::size_t b, std::size_t c) {
+        dx[place(a, b, c)] = given[place_permuted(a, b, c)] * std::cos(p[place(a, b, c)]) * static_cast<double>(1 + c);
+      });
+      return dx;
+    };
+  };
+  const GradcheckOptions options{.input_shapes = {{kA, kB, kC}}, .output_shape = {kB, kC, kA}};
+  BOOST_TEST(check_pullback(cumulative, rule(true), x, options).ok());
+  expect(check_pullback(cumulative, rule(false), x, options), GradcheckMistake::transposed,
+         "with the output's elements laid out in the order of axes");
+}
+
+// Each element has its own factor, and the cotangent of another output: the sum over the outputs is right.
+BOOST_AUTO_TEST_CASE(a_cotangent_that_is_spread_along_the_wrong_axis_is_told) {
+  const auto check = [](std::size_t rows, std::size_t columns, const std::function<std::size_t(std::size_t)>& row_of) {
+    const auto f = [=](Point x) {
+      Numbers y(rows, 0.0);
+      for (std::size_t k = 0; k < x.size(); ++k) y[k / columns] += std::sin(x[k]);
+      return y;
+    };
+    const auto rule = [&row_of](Point x, Point dy) {
+      Numbers dx;
+      for (std::size_t k = 0; k < x.size(); ++k) dx.push_back(dy[row_of(k)] * std::cos(x[k]));
+      return dx;
+    };
+    return check_pullback(f, rule, normal(rows * columns, 33),
+                          {.input_shapes = {{static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)}}});
+  };
+  BOOST_TEST(check(3, 4, [](std::size_t k) { return k / 4; }).ok());
+  const char* const words = "of another output: the gradient that comes in (dy) is spread along the wrong axis";
+  expect(check(3, 4, [](std::size_t k) { return k % 3; }), GradcheckMistake::wrong_axis, words);
+  expect(check(5, 5, [](std::size_t k) { return k % 5; }), GradcheckMistake::wrong_axis, words);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,9 +1,13 @@
 // Right values at wrong places: axes exchanged, elements reversed, moved or repeated; terms along another axis.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <functional>
 #include <numeric>
+#include <utility>
 
 #include "gradcheck/diagnosis.hpp"
 
@@ -13,25 +17,59 @@ namespace {
 /// Where each element of a shape takes its value from.
 using Places = std::vector<std::size_t>;
 
+/// Those of the elements of a shape, one after the other, among those of another.
 template <class Move>
-Places places(const Extents& shape, const Move& move) {
+Places places(const Extents& shape, const Extents& among, const Move& move) {
   Places from(static_cast<std::size_t>(count_of(shape)));
   for (std::size_t k = 0; k < from.size(); ++k) {
     Extents at = unravel(static_cast<std::int64_t>(k), shape);
     move(at);
-    from[k] = static_cast<std::size_t>(ravel(at, shape));
+    from[k] = static_cast<std::size_t>(ravel(at, among));
   }
   return from;
 }
 
 Places exchanged(const Extents& shape, std::size_t a, std::size_t b) {
-  return places(shape, [&](Extents& at) { std::swap(at[a], at[b]); });
+  return places(shape, shape, [&](Extents& at) { std::swap(at[a], at[b]); });
 }
 
 Places in_order(std::size_t count) {
   Places from(count);
   std::iota(from.begin(), from.end(), std::size_t{0});
   return from;
+}
+
+/// All orders of a shape's axes but the first; none of many axes.
+std::vector<Places> orders_of(const Extents& shape) {
+  constexpr std::size_t kMostAxes = 4;
+  std::vector<Places> orders;
+  if (shape.size() > kMostAxes) return orders;
+  Places axes = in_order(shape.size());
+  while (std::next_permutation(axes.begin(), axes.end())) orders.push_back(axes);
+  return orders;
+}
+
+/// The elements one after the other where the axes run in another order.
+Places in_order_of(const Places& axes, const Extents& shape) {
+  Extents permuted;
+  for (const std::size_t d : axes) permuted.push_back(shape[d]);
+  return places(permuted, shape, [&axes](Extents& at) {
+    const Extents of = at;
+    for (std::size_t d = 0; d < axes.size(); ++d) at[axes[d]] = of[d];
+  });
+}
+
+/// Two axes of two are transposed.
+std::string order_text(const char* of, const Places& axes) {
+  return axes.size() == 2
+             ? fmt::format(
+                   "analytic = numeric with the {}'s elements laid out column by column: transposed, or of an "
+                   "array whose first axis runs fastest",
+                   of)
+             : fmt::format(
+                   "analytic = numeric with the {}'s elements laid out in the order of axes {}: a reshape in "
+                   "place of a permutation, or an array in another layout",
+                   of, fmt::join(axes, ", "));
 }
 
 /// m with rows and columns taken from elsewhere.
@@ -105,8 +143,8 @@ class Displacement {
     return std::nullopt;
   }
 
-  /// Column by column where rows were expected: the whole Jacobian, which is transposed then where it is square, or the
-  /// input's gradient.
+  /// Column by column where rows were expected: the whole Jacobian, which is transposed then where it is square; or the
+  /// input's gradient, or the cotangent, in the order of other axes.
   Diagnosis laid_out_otherwise() const {
     const Matrix& m = block_.numeric;
     if (m.rows > 1 && m.columns > 1) {
@@ -117,17 +155,16 @@ class Displacement {
                                                           : "analytic = numeric laid out column by column"))
         return found;
     }
-    if (block_.input_shape.size() < 2) return std::nullopt;
-    const Extents reversed(block_.input_shape.rbegin(), block_.input_shape.rend());
-    Places columns(m.columns);
-    for (std::size_t k = 0; k < columns.size(); ++k) {
-      Extents at = unravel(static_cast<std::int64_t>(k), reversed);
-      std::reverse(at.begin(), at.end());
-      columns[k] = static_cast<std::size_t>(ravel(at, block_.input_shape));
-    }
-    return test(GradcheckMistake::transposed, rows_, columns,
-                "analytic = numeric with the input's elements laid out column by column: transposed, or of an array "
-                "whose first axis runs fastest");
+    for (const Places& axes : orders_of(block_.input_shape))
+      if (Diagnosis found = test(GradcheckMistake::transposed, rows_, in_order_of(axes, block_.input_shape),
+                                 order_text("input", axes)))
+        return found;
+    if (!block_.single_output) return std::nullopt;
+    for (const Places& axes : orders_of(block_.output_shape))
+      if (Diagnosis found = test(GradcheckMistake::transposed, in_order_of(axes, block_.output_shape), columns_,
+                                 order_text("output", axes)))
+        return found;
+    return std::nullopt;
   }
 
   Diagnosis moved_elements() const {
@@ -136,7 +173,7 @@ class Displacement {
       const Extents& shape = input ? block_.input_shape : block_.output_shape;
       const std::string of = input ? "input" : "output";
       const auto try_move = [&](const std::string& how, const auto& move) -> Diagnosis {
-        const Places from = places(shape, move);
+        const Places from = places(shape, shape, move);
         return test(GradcheckMistake::shifted, input ? rows_ : from, input ? from : columns_,
                     fmt::format("analytic = numeric with the elements of the {} {}", of, how));
       };
@@ -164,6 +201,31 @@ class Displacement {
   const Residual& residual_;
   Places rows_, columns_;
 };
+
+/// Each element of the input reaches one output, and its derivative is right but for another output: for a cotangent of
+/// ones the gradient is right.
+Diagnosis spread_along_wrong_axis(const Block& block, const Residual& residual) {
+  const Matrix& a = block.analytic;
+  const Matrix& n = block.numeric;
+  if (!block.single_output || n.rows < 2 || n.rows >= n.columns) return std::nullopt;
+  const double zero = residual.negligible();
+  std::size_t moved = 0;
+  for (std::size_t c = 0; c < n.columns; ++c) {
+    std::optional<std::size_t> from, to;
+    for (std::size_t r = 0; r < n.rows; ++r) {
+      if (std::abs(n(r, c)) > zero && std::exchange(from, r)) return std::nullopt;
+      if (std::abs(a(r, c)) > zero && std::exchange(to, r)) return std::nullopt;
+    }
+    if (!from || !to || std::abs(a(*to, c) - n(*from, c)) > 2.0 * zero) return std::nullopt;
+    if (from != to) ++moved;
+  }
+  return GradcheckDiagnosis{
+      GradcheckMistake::wrong_axis,
+      fmt::format("each element of the input reaches one output, and {} of {} have in analytic the derivative of "
+                  "another output: the gradient that comes in (dy) is spread along the wrong axis, or in another order",
+                  moved, n.columns),
+      0.0};
+}
 
 /// Which axes two elements of a shape differ in: the one, or nothing when it is none or several.
 std::optional<std::size_t> single_axis(const Extents& shape, std::size_t a, std::size_t b) {
@@ -237,6 +299,7 @@ Diagnosis displaced_elements(const Block& block, const Residual& residual) {
   constexpr std::size_t kFew = 3;  // any value has a place among two
   if (count_clear(block.numeric, residual.negligible()) < kFew) return std::nullopt;
   if (Diagnosis found = Displacement(block, residual).find()) return found;
+  if (Diagnosis found = spread_along_wrong_axis(block, residual)) return found;
   return coupled_along_wrong_axis(block, residual);
 }
 
