@@ -147,4 +147,48 @@ BOOST_AUTO_TEST_CASE(a_diagonal_alone_is_told) {
            "only the diagonal of the Jacobian is there");
 }
 
+// A dropout's mask that is drawn anew for the reverse sweep, or left from another call.
+BOOST_AUTO_TEST_CASE(another_mask_is_told) {
+  const auto mask = [](std::uint64_t seed) {
+    Numbers m;
+    for (const double v : normal(16, seed)) m.push_back(v > 0.0 ? 2.0 : 0.0);
+    return m;
+  };
+  const Numbers x = normal(16, 7);
+  const auto check = [&](std::uint64_t seed) {
+    const Function dropped = [m = mask(40)](Point p) {
+      Numbers y = sines(p);
+      for (std::size_t k = 0; k < y.size(); ++k) y[k] *= m[k];
+      return y;
+    };
+    return check_elementwise([m = mask(seed)](Point p, std::size_t k) { return m[k] * std::cos(p[k]); }, dropped, x,
+                             {});
+  };
+  BOOST_TEST(check(40).ok());
+  for (const std::uint64_t seed : {41U, 42U, 43U})
+    expect(check(seed), GradcheckMistake::stale_value, "another mask than the function's");
+  // Of a loss, and of what the elements are mixed with afterwards.
+  const Numbers mixing = normal(8 * 16, 44);
+  const auto mixed = [&, m = mask(40)](Point p) {
+    Numbers y(8, 0.0);
+    for (std::size_t o = 0; o < 8; ++o)
+      for (std::size_t k = 0; k < 16; ++k) y[o] += mixing[o * 16 + k] * m[k] * p[k];
+    return y;
+  };
+  const auto rule = [&, m = mask(41)](Point p, Point dy) {
+    Numbers dx(p.size(), 0.0);
+    for (std::size_t o = 0; o < 8; ++o)
+      for (std::size_t k = 0; k < 16; ++k) dx[k] += mixing[o * 16 + k] * m[k] * dy[o];
+    return dx;
+  };
+  expect(check_pullback(mixed, rule, x), GradcheckMistake::stale_value, "another mask than the function's");
+  const auto loss = [&](Point p) { return mixed(p)[0]; };
+  const auto gradient = [&](Point p) {
+    Numbers dy(8, 0.0);
+    dy[0] = 1.0;
+    return rule(p, dy);
+  };
+  expect(check_gradient(loss, gradient, x), GradcheckMistake::stale_value, "another mask than the function's");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -197,6 +197,39 @@ Diagnosis masked(const Block& block, const Pattern& p) {
   return std::nullopt;
 }
 
+/// Elements of the input, or outputs, are off in the function and others in the rule; what is on in both agrees.
+Diagnosis another_mask(const Block& block, const Residual& residual, const Pattern& p) {
+  constexpr std::size_t kFew = 2;
+  const auto lines = [&](bool columns, const auto& places) {
+    std::set<std::size_t> set;
+    for (const auto& [r, c] : places) set.insert(columns ? c : r);
+    return set;
+  };
+  for (const bool columns : {true, false}) {
+    if (!columns && block.numeric.rows == 1) continue;
+    const std::set<std::size_t> on = lines(columns, p.extra);
+    const std::set<std::size_t> off = lines(columns, p.dropped);
+    const auto is_whole = [&](const Matrix& zero, std::size_t line) {
+      for (std::size_t k = 0; k < (columns ? zero.rows : zero.columns); ++k)
+        if (std::abs(columns ? zero(k, line) : zero(line, k)) > residual.negligible()) return false;
+      return true;
+    };
+    const std::vector<std::size_t>& kept = columns ? p.kept_in_column : p.kept_in_row;
+    if (on.size() < kFew || off.size() < kFew || count_if_kept(kept) < kFew) continue;
+    if (!std::all_of(on.begin(), on.end(), [&](std::size_t line) { return is_whole(block.numeric, line); })) continue;
+    if (!std::all_of(off.begin(), off.end(), [&](std::size_t line) { return is_whole(block.analytic, line); }))
+      continue;
+    return GradcheckDiagnosis{
+        GradcheckMistake::stale_value,
+        fmt::format("analytic has a gradient at {0} {2} where the function has none, and none at {1} where it has one, "
+                    "and agrees at {3}: the rule has another mask than the function's, drawn anew or left from "
+                    "another call",
+                    on.size(), off.size(), columns ? "elements of the input" : "outputs", count_if_kept(kept)),
+        0.0};
+  }
+  return std::nullopt;
+}
+
 /// The share of the residual that `predicted` (for numeric - analytic) leaves.
 double left_by(const Residual& residual, const Matrix& predicted) {
   double squares = 0.0;
@@ -236,7 +269,8 @@ Diagnosis missing_elements(const Block& block, const Residual& residual) {
     if (Diagnosis found = overwritten(block, *p)) return found;
   }
   if (Diagnosis found = added_elements(block, residual, *p)) return found;
-  return masked(block, *p);
+  if (Diagnosis found = masked(block, *p)) return found;
+  return another_mask(block, residual, *p);
 }
 
 Diagnosis missing_branch(const Block& block, const Residual& residual) {
