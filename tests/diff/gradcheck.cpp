@@ -595,7 +595,12 @@ BOOST_AUTO_TEST_CASE(what_differs_between_runs_is_told) {
     return std::string();
   };
   BOOST_TEST(note_of([](const Tensor& x) { return apply(Moody{}, x); }) ==
-             "non-deterministic: two reverse sweeps differ");
+             "non-deterministic: two reverse sweeps differ, as where random numbers (a dropout's "
+             "mask) are drawn anew for each");
+  Generator own(3);
+  BOOST_TEST(note_of([&](const Tensor& x) { return x * rand({2}, own, {.dtype = float64}); }) ==
+             "non-deterministic: two calls with the same numbers differ, as where random numbers (a "
+             "dropout's mask) are drawn anew for each");
   BOOST_TEST(note_of([](const Tensor& x) { return is_recording() ? x * (1 + 4e-16) : x * 1.0; }) ==
              "non-deterministic: the values differ from those without a tape");
 }

@@ -15,6 +15,7 @@
 #include "gradcheck/compare.hpp"
 #include "gradcheck/directions.hpp"
 #include "gradcheck/subject.hpp"
+#include "gradcheck/wording.hpp"
 #include "tape/recorder.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
@@ -110,7 +111,8 @@ class TensorSubject : public checker::Subject {
       report.findings.push_back({.verdict = verdict, .order = order, .mode = mode, .note = std::move(note)});
     };
     if (!same_bits(first, call(inputs_))) {
-      file(Verdict::non_deterministic, "call", "two calls differ");
+      file(Verdict::non_deterministic, "call",
+           std::string("two calls with the same numbers differ") + checker::kDrawnAnew);
       return false;
     }
     replay_.rewind();
@@ -122,7 +124,7 @@ class TensorSubject : public checker::Subject {
     Generator generator(options_.seed);
     const std::vector<Tensor> u = random_cotangents(generator);
     if (!same_bits(point_->pull_back(u), point_->pull_back(u)))
-      file(Verdict::non_deterministic, "reverse", "two reverse sweeps differ");
+      file(Verdict::non_deterministic, "reverse", std::string("two reverse sweeps differ") + checker::kDrawnAnew);
     if (!same_bits(given, inputs_)) file(Verdict::wrong, "call", "the function changes its inputs");
     outputs = in_float64_ ? wide_outputs() : values_of(first);
     return true;

@@ -11,6 +11,7 @@
 #include "base/unicode.hpp"
 #include "gradcheck/compare.hpp"
 #include "gradcheck/subject.hpp"
+#include "gradcheck/wording.hpp"
 #include "tapegrad/base/error.hpp"
 
 namespace tapegrad::engine {
@@ -90,7 +91,8 @@ class PlainSubject : public checker::Subject {
       return false;
     }
     if (!same_bits(outputs, f_(given))) {
-      file(Verdict::non_deterministic, "two calls of the function differ");
+      file(Verdict::non_deterministic,
+           std::string("two calls of the function with the same numbers differ") + checker::kDrawnAnew);
       return false;
     }
     const Values first = everything(given);
@@ -99,7 +101,8 @@ class PlainSubject : public checker::Subject {
       return false;
     }
     if (!same_bits(first, everything(given))) {
-      file(Verdict::non_deterministic, "two calls of the derivative differ");
+      file(Verdict::non_deterministic,
+           std::string("two calls of the derivative with the same numbers differ") + checker::kDrawnAnew);
       return false;
     }
     if (derivatives_.push_forward && !linear_in_the_tangent(first))

@@ -7,6 +7,9 @@
 
 namespace tapegrad::checker {
 
+/// What two answers to the same question that differ may mean, after what they are.
+inline constexpr const char* kDrawnAnew = ", as where random numbers (a dropout's mask) are drawn anew for each";
+
 /// "[1, 1]"; "direction" where a product with a direction was compared; empty where nothing was.
 std::string element_text(const GradcheckFinding& finding, const std::vector<std::int64_t>& index, std::int64_t output);
 /// What the number named numeric comes from.
