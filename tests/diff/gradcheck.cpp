@@ -373,16 +373,37 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_beside_a_vacuous_gradient_is_seen) {
   BOOST_TEST((flat.verdict() == Verdict::vacuous), fmt::format("{}", flat));
 }
 
-/// height + factor sin(x), and a rule that is `mistake` times the right one.
+/// height + factor sin(x), and rules that are `mistake` times the right ones, the forward one another `forward_mistake`
+/// times.
 struct RaisedSine : Op<RaisedSine> {
   static constexpr std::string_view name = "raised_sine";
   double height = 0.0;
   double factor = 1.0;
   double mistake = 1.0;
+  double forward_mistake = 1.0;
   Tensor forward(const Tensor& x) const { return factor * sin(x) + height; }
   Tensor vjp(const Saved& s, const Tensor& dy) const { return dy * (factor * mistake) * cos(s.input(0)); }
-  Tensor jvp(const Saved& s, const Tensor& dx) const { return dx * (factor * mistake) * cos(s.input(0)); }
+  Tensor jvp(const Saved& s, const Tensor& dx) const {
+    return dx * (factor * mistake * forward_mistake) * cos(s.input(0));
+  }
 };
+
+// Squares of what is that large, or small, say nothing.
+BOOST_AUTO_TEST_CASE(the_rule_that_differences_side_with_is_told_in_any_unit) {
+  for (const double unit : {1.0, 1e200, 1e-200})
+    for (const bool forward_is_wrong : {true, false}) {
+      RaisedSine op;
+      op.factor = unit;
+      (forward_is_wrong ? op.forward_mistake : op.mistake) = 1.1;
+      if (!forward_is_wrong) op.forward_mistake = 1.0 / 1.1;
+      const GradcheckReport report =
+          tapegrad::gradcheck([op](const Tensor& x) { return apply(op, x); }, {normal({4})}, {.order = 1});
+      const GradcheckFinding& forward = report.findings.back();
+      BOOST_TEST_REQUIRE((forward.mode == "forward" && forward.verdict == Verdict::wrong), to_string(report));
+      BOOST_TEST(forward.note ==
+                 fmt::format("finite differences side with the {} rule", forward_is_wrong ? "reverse" : "forward"));
+    }
+}
 
 // Rough differences are no reason to pass: of float32 values on a height; beside a height, and of float32 derivatives
 // by differences in float64, which see them all the same.

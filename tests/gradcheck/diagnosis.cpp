@@ -127,4 +127,77 @@ BOOST_AUTO_TEST_CASE(random_errors_get_none) {
   BOOST_TEST(wrong == 120);
 }
 
+// Squares of such numbers overflow, or are 0.
+BOOST_AUTO_TEST_CASE(the_unit_of_a_function_changes_nothing_of_what_is_told) {
+  const RowNormalisation norm{.rows = 2, .columns = 6, .variance_term = 0.0};
+  const RowRms rms{.columns = 6, .term = 0.0};
+  const GradcheckOptions options{.input_names = {"x"}, .input_shapes = {{2, 6}}, .output_shape = {2, 6}};
+  const Numbers x = normal(12, 51);
+  const auto scaled = [](Numbers values, double unit) {
+    for (double& v : values) v *= unit;
+    return values;
+  };
+  const auto cosines = [](Point p) {
+    Jacobian j{p.size(), p.size()};
+    for (std::size_t k = 0; k < p.size(); ++k) j(k, k) = std::cos(p[k]);
+    return j;
+  };
+  struct Planted {
+    Function f, jacobian;
+    GradcheckMistake mistake;
+  };
+  const std::vector<Planted> planted = {
+      {norm, [&](Point p) { return norm.jacobian(p); }, GradcheckMistake::detached_statistics},
+      {rms, [&](Point p) { return rms.jacobian(p); }, GradcheckMistake::detached_statistics},
+      {sines, [&](Point p) { return scaled(cosines(p).values, 1.03); }, GradcheckMistake::constant_factor},
+      {[](Point p) {
+         Numbers y = sines(p);
+         for (std::size_t k = 0; k < y.size(); ++k) y[k] += p[k];
+         return y;
+       },
+       [&](Point p) { return cosines(p).values; }, GradcheckMistake::missing_accumulation},
+      {sines,
+       [&](Point p) {
+         Numbers moved(p.begin(), p.end());
+         for (double& v : moved) v += 0.0123;
+         return cosines(moved).values;
+       },
+       GradcheckMistake::stale_value},
+  };
+  for (const Planted& each : planted) {
+    const auto in_units = [&](double unit) {
+      return check_jacobian([&](Point p) { return scaled(each.f(p), unit); },
+                            [&](Point p) { return scaled(each.jacobian(p), unit); }, x, options);
+    };
+    for (const double unit : {1.0, std::ldexp(1.0, 900), std::ldexp(1.0, -900)})
+      expect(in_units(unit), each.mistake,
+             unit == 1.0 ? "" : in_units(1.0).findings.front().diagnosis->text.substr(0, 20));
+  }
+  // The amount of a term is in the function's unit.
+  const auto skipped = [&](Point p) {
+    Numbers y = planted[3].f(p);
+    return scaled(y, std::ldexp(1.0, 900));
+  };
+  const auto without_skip = [&](Point p) { return scaled(cosines(p).values, std::ldexp(1.0, 900)); };
+  expect(check_jacobian(skipped, without_skip, x, options), GradcheckMistake::missing_accumulation,
+         "numeric - analytic = 8.453e+270 × identity");
+}
+
+// Twice the cotangent is not twice the gradient.
+BOOST_AUTO_TEST_CASE(a_rule_that_is_not_linear_is_told_in_any_unit) {
+  for (const double unit : {1.0, 1e300, 1e-200}) {
+    const auto f = [=](Point x) {
+      Numbers y = sines(x);
+      for (double& v : y) v *= unit;
+      return y;
+    };
+    const auto rule = [=](Point x, Point dy) {
+      Numbers dx;
+      for (std::size_t k = 0; k < x.size(); ++k) dx.push_back(unit * dy[k] * std::abs(dy[k]) * std::cos(x[k]));
+      return dx;
+    };
+    expect(check_pullback(f, rule, normal(8, 52)), GradcheckMistake::not_linear, "makes 4 times the gradient");
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -49,6 +49,7 @@ struct Block {
   Matrix analytic;  // outputs x inputs
   Matrix numeric;
   double numeric_error = 0.0;  // by norm, of the whole of `numeric`
+  double unit = 1.0;           // of all derivatives here, where squares of the function's own would overflow or vanish
   std::size_t input = 0;       // which of `inputs` the columns are
   std::vector<NamedValues> inputs;
   Values outputs;

@@ -101,7 +101,7 @@ class BlockComparison {
     c_.note_what_was_left_out(finding_);
     note_doubt(finding_, part_.single);
     Matrix numeric = transposed(numeric_);
-    if (by_element_) finding_.diagnosis = c_.diagnose_part(i_, numeric, std::sqrt(squared_error_));
+    if (by_element_) finding_.diagnosis = c_.diagnose_part(i_, numeric, error_);
     c_.numeric.push_back(std::move(numeric));
     c_.report.findings.push_back(std::move(finding_));
   }
@@ -218,7 +218,7 @@ class BlockComparison {
     evidence_.add(judgement, slope);
     if (std::isfinite(slope.error)) {
       numeric_(j, o) = slope.value;
-      squared_error_ += slope.error * slope.error;
+      error_ = std::hypot(error_, slope.error);
     }
     note_error(finding_.element_errors[j], analytic, numeric_value(slope), scale_);
     if (finding_.note.empty() && judgement.verdict == Verdict::ok && is_hidden(analytic, slope))
@@ -249,8 +249,8 @@ class BlockComparison {
   double size_;     // of the input
   GradcheckFinding finding_;
   Ranking ranking_;
-  Matrix numeric_;              // likewise
-  double squared_error_ = 0.0;  // of `numeric_`
+  Matrix numeric_;      // likewise
+  double error_ = 0.0;  // of `numeric_`, by norm
   Evidence evidence_;
   int second_looks_ = 0;
   bool by_element_ = false;                         // whether an element is wrong by itself

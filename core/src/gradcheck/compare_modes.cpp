@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kTangents = 3;  // for each part
 
-/// Which rule the differences side with, from the squared distances of both to them.
+/// Which rule the differences side with, from the distances of both to them.
 std::string side_taken(double to_forward, double to_reverse) {
   if (std::isfinite(to_forward) && !std::isfinite(to_reverse)) return "the reverse rule is not finite here";
   if (std::isfinite(to_reverse) && !std::isfinite(to_forward)) return "the forward rule is not finite here";
@@ -50,8 +50,8 @@ class ModesOfPart {
       compare(dy[o], row, v, reach, c_.rounding.slack_at(o), static_cast<std::int64_t>(o));
       if (!was_measured()) continue;
       const double measured = dot(row_of(c_.numeric[i_], o), v);
-      squared_of_forward_ += (dy[o] - measured) * (dy[o] - measured);
-      squared_of_reverse_ += (dot(row, v) - measured) * (dot(row, v) - measured);
+      from_forward_ = std::hypot(from_forward_, dy[o] - measured);
+      from_reverse_ = std::hypot(from_reverse_, dot(row, v) - measured);
     }
   }
 
@@ -59,8 +59,7 @@ class ModesOfPart {
     GradcheckFinding finding = c_.finding_of(i_);
     finding.mode = "forward";
     ranking_.file(finding);
-    if (finding.verdict == Verdict::wrong && was_measured())
-      finding.note = side_taken(squared_of_forward_, squared_of_reverse_);
+    if (finding.verdict == Verdict::wrong && was_measured()) finding.note = side_taken(from_forward_, from_reverse_);
     return finding;
   }
 
@@ -92,8 +91,8 @@ class ModesOfPart {
   Comparison& c_;
   std::size_t i_;
   Ranking ranking_;
-  double squared_of_forward_ = 0.0;  // distance from the differences
-  double squared_of_reverse_ = 0.0;
+  double from_forward_ = 0.0;  // by norm, of the differences
+  double from_reverse_ = 0.0;
 };
 
 }  // namespace

@@ -20,7 +20,12 @@ Values combined(double factor, const Values& a, const Values& b) {
 }
 
 /// The factor that makes b of a, as well as one does.
-double ratio_of(const Values& b, const Values& a) { return dot(a, b) / dot(a, a); }
+double ratio_of(const Values& b, const Values& a) {
+  const double size = norm(a);
+  double ratio = 0.0;
+  for (std::size_t k = 0; k < a.size(); ++k) ratio += a[k] / size * (b[k] / size);
+  return ratio;
+}
 
 }  // namespace
 

@@ -248,14 +248,15 @@ Diagnosis branch(const Residual& residual, const Matrix& missing, const std::str
 }
 
 /// numeric - analytic as a multiple of `basis`: missing, or there too much. Both texts are given the factor's size.
-Diagnosis multiple(const Residual& residual, Matrix basis, const std::function<std::string(double)>& missing,
+Diagnosis multiple(const Block& block, const Residual& residual, Matrix basis,
+                   const std::function<std::string(double)>& missing,
                    const std::function<std::string(double)>& too_much) {
   const double squares = dot(basis.values, basis.values);
   if (!(squares > 0.0)) return std::nullopt;
   const double factor = -dot(residual.matrix().values, basis.values) / squares;
   for (double& v : basis.values) v *= factor;
-  if (factor > 0.0) return branch(residual, basis, missing(factor));
-  return branch(residual, basis, too_much(-factor), GradcheckMistake::extra_term);
+  if (factor > 0.0) return branch(residual, basis, missing(factor * block.unit));
+  return branch(residual, basis, too_much(-factor * block.unit), GradcheckMistake::extra_term);
 }
 
 }  // namespace
@@ -285,7 +286,7 @@ Diagnosis missing_branch(const Block& block, const Residual& residual) {
     for (std::size_t k = 0; k < a.rows; ++k) {
       identity(k, k) = 1.0;
       divides = divides && x[k] != 0.0;
-      if (divides) quotient(k, k) = block.outputs[k] / x[k];
+      if (divides) quotient(k, k) = block.outputs[k] / block.unit / x[k];
     }
     const auto missing = [](double factor) {
       return fmt::format(
@@ -299,7 +300,7 @@ Diagnosis missing_branch(const Block& block, const Residual& residual) {
           "connection), and that the function does not have, or subtracts",
           factor);
     };
-    if (Diagnosis found = multiple(residual, identity, missing, too_much)) return found;
+    if (Diagnosis found = multiple(block, residual, identity, missing, too_much)) return found;
     if (divides)
       if (Diagnosis found =
               branch(residual, quotient,
@@ -332,7 +333,7 @@ Diagnosis missing_branch(const Block& block, const Residual& residual) {
           "too much",
           factor, 0.5 * factor);
     };
-    if (Diagnosis found = multiple(residual, decay, missing, too_much)) return found;
+    if (Diagnosis found = multiple(block, residual, decay, missing, too_much)) return found;
   }
   return std::nullopt;
 }

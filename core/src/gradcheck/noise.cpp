@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
+
+#include "gradcheck/values.hpp"
 
 namespace tapegrad::checker {
 namespace {
@@ -16,15 +19,13 @@ double noise_of(std::array<double, kNoisePoints> values) {
   double noise = 0.0;
   double central = 1.0;  // (2k)! / (k!)^2: the variance of the k-th difference of independent noise
   for (int k = 1; k <= kLast; ++k) {
-    double squares = 0.0;
-    for (int i = 0; i + k < kNoisePoints; ++i) {
-      const auto at = static_cast<std::size_t>(i);
-      values[at] = values[at + 1] - values[at];
-      squares += values[at] * values[at];
-    }
+    const int count = kNoisePoints - k;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) values[i] = values[i + 1] - values[i];
     central *= (2.0 * k) * (2.0 * k - 1.0) / (static_cast<double>(k) * k);
-    if (k >= kFirst) noise = std::max(noise, std::sqrt(squares / (kNoisePoints - k) / central));
-    if (std::isnan(squares)) return squares;
+    if (k < kFirst) continue;
+    const double size = norm(std::span(values).first(static_cast<std::size_t>(count)));
+    if (std::isnan(size)) return size;
+    noise = std::max(noise, size / std::sqrt(count * central));
   }
   return noise;
 }

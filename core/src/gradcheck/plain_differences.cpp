@@ -3,12 +3,27 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace tapegrad::checker {
 namespace {
 
 constexpr std::int64_t kDiagnosisCalls = 8;  // in units of the budget: what a diagnosis may cost
 constexpr std::int64_t kLeastBudget = 500, kMostBudget = std::numeric_limits<std::int64_t>::max() / kDiagnosisCalls;
+
+/// A power of two near numbers whose squares overflow or vanish; 1 for others.
+double unit_of(const Matrix& a, const Matrix& b) {
+  constexpr int kFar = 256;
+  const double most = std::max(largest(a.values), largest(b.values));
+  const int exponent = most > 0.0 ? std::ilogb(most) : 0;
+  return std::abs(exponent) < kFar ? 1.0 : std::scalbn(1.0, exponent);
+}
+
+Matrix in_units(Matrix matrix, double unit) {
+  if (unit != 1.0)
+    for (double& v : matrix.values) v /= unit;
+  return matrix;
+}
 
 }  // namespace
 
@@ -56,16 +71,22 @@ std::optional<Matrix> PlainDifferences::at(std::size_t i, std::size_t k, const V
 
 Block PlainDifferences::block(std::size_t i, const Matrix& claimed, const Matrix& numeric, double error) {
   const bool single_output = subject_.output_shapes.size() == 1;
+  const double unit = unit_of(claimed, numeric);
   Block block{.input_shape = subject_.parts[i].shape,
               .output_shape = single_output ? subject_.output_shapes.front() : Extents{},
               .single_output = single_output,
-              .analytic = claimed,
-              .numeric = numeric,
-              .numeric_error = error,
+              .analytic = in_units(claimed, unit),
+              .numeric = in_units(numeric, unit),
+              .numeric_error = error / unit,
+              .unit = unit,
               .input = i,
               .inputs = {},
               .outputs = subject_.outputs,
-              .numeric_at = [this, i](std::size_t k, const Values& values) { return at(i, k, values); }};
+              .numeric_at = [this, i, unit](std::size_t k, const Values& values) -> std::optional<Matrix> {
+                std::optional<Matrix> there = at(i, k, values);
+                if (there) there = in_units(*std::move(there), unit);
+                return there;
+              }};
   for (const Part& part : subject_.parts) block.inputs.push_back({part.name, part.shape, part.values});
   return block;
 }

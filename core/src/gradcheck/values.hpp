@@ -29,8 +29,17 @@ inline double dot(std::span<const double> a, std::span<const double> b) {
   return sum;
 }
 
-/// The Euclidean length.
-inline double norm(std::span<const double> values) { return std::sqrt(dot(values, values)); }
+/// The Euclidean length, also where the squares overflow or vanish.
+inline double norm(std::span<const double> values) {
+  constexpr double kLeast = 1e-250, kMost = 1e250;
+  const double squares = dot(values, values);
+  const double most = largest(values);
+  if ((squares > kLeast && squares < kMost) || std::isnan(squares) || most == 0.0) return std::sqrt(squares);
+  const int exponent = std::ilogb(most);
+  double scaled = 0.0;
+  for (const double v : values) scaled += std::scalbn(v, -exponent) * std::scalbn(v, -exponent);
+  return std::scalbn(std::sqrt(scaled), exponent);
+}
 
 inline bool any_finite(std::span<const double> values) {
   return std::any_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
