@@ -1,0 +1,170 @@
+// Dtypes, heights and units: what rounding hides, and what it does not.
+#include <fmt/format.h>
+
+#include <array>
+#include <boost/test/unit_test.hpp>
+#include <string>
+#include <vector>
+
+#include "diff/checks.hpp"
+#include "says.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/diff/gradcheck.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/op.hpp"
+
+using namespace tapegrad;
+using namespace tapegrad::test::checks;
+
+namespace {
+
+/// height + factor sin(x), and rules that are `mistake` times the right ones, the forward one another `forward_mistake`
+/// times.
+struct RaisedSine : Op<RaisedSine> {
+  static constexpr std::string_view name = "raised_sine";
+  double height = 0.0;
+  double factor = 1.0;
+  double mistake = 1.0;
+  double forward_mistake = 1.0;
+  Tensor forward(const Tensor& x) const { return factor * sin(x) + height; }
+  Tensor vjp(const Saved& s, const Tensor& dy) const { return dy * (factor * mistake) * cos(s.input(0)); }
+  Tensor jvp(const Saved& s, const Tensor& dx) const {
+    return dx * (factor * mistake * forward_mistake) * cos(s.input(0));
+  }
+};
+
+/// u + 0 x, and a forward rule that adds `error` dx.
+struct Leaky : Op<Leaky> {
+  static constexpr std::string_view name = "leaky";
+  double error = 0.0;
+  Tensor forward(const Tensor& u, const Tensor& x) const { return u + 0.0 * x; }
+  std::array<Tensor, 2> vjp(const Saved&, const Tensor& dy) const { return {dy, 0.0 * dy}; }
+  Tensor jvp(const Saved& s, Tangents d) const {
+    Tensor dy = d[0].defined() ? d[0] : zeros_like(s.input(0));
+    return d[1].defined() ? dy + error * d[1] : dy;
+  }
+};
+
+/// The identity, whose reverse rule is made of that.
+struct ThroughLeaky : Op<ThroughLeaky> {
+  static constexpr std::string_view name = "through_leaky";
+  double error = 0.0;
+  Tensor forward(const Tensor& x) const { return x * 1.0; }
+  Tensor vjp(const Saved& s, const Tensor& dy) const {
+    Leaky op;
+    op.error = error;
+    return apply(op, dy, s.input(0));
+  }
+  Tensor jvp(const Saved&, const Tensor& dx) const { return dx * 1.0; }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(gradcheck_precision)
+
+// Squares of what is that large, or small, say nothing.
+BOOST_AUTO_TEST_CASE(the_rule_that_differences_side_with_is_told_in_any_unit) {
+  for (const double unit : {1.0, 1e200, 1e-200})
+    for (const bool forward_is_wrong : {true, false}) {
+      RaisedSine op;
+      op.factor = unit;
+      (forward_is_wrong ? op.forward_mistake : op.mistake) = 1.1;
+      if (!forward_is_wrong) op.forward_mistake = 1.0 / 1.1;
+      const GradcheckReport report =
+          tapegrad::gradcheck([op](const Tensor& x) { return apply(op, x); }, {normal({4})}, {.order = 1});
+      const GradcheckFinding& forward = report.findings.back();
+      BOOST_TEST_REQUIRE((forward.mode == "forward" && forward.verdict == Verdict::wrong), to_string(report));
+      BOOST_TEST(forward.note ==
+                 fmt::format("finite differences side with the {} rule", forward_is_wrong ? "reverse" : "forward"));
+    }
+}
+
+// Rough differences are no reason to pass: of float32 values on a height; beside a height, and of float32 derivatives
+// by differences in float64, which see them all the same.
+BOOST_AUTO_TEST_CASE(a_height_hides_no_mistake) {
+  const auto verdict = [](double height, double factor, double mistake, bool wide) {
+    RaisedSine op;
+    op.height = height;
+    op.factor = factor;
+    op.mistake = mistake;
+    Generator g(5);
+    return tapegrad::gradcheck([op](const Tensor& x) { return apply(op, x); }, {randn({4}, g)},
+                               {.order = 1, .differences_in_float64 = wide})
+        .verdict();
+  };
+  for (const double mistake : {1.02, 1.05, 1.1}) {
+    BOOST_TEST((verdict(1000.0, 1.0, mistake, false) == Verdict::unreliable), mistake);
+    BOOST_TEST((verdict(1000.0, 1.0, mistake, true) == Verdict::wrong), mistake);
+    BOOST_TEST((verdict(3.0, 3e-4, mistake, true) == Verdict::wrong), mistake);
+  }
+  BOOST_TEST((verdict(1000.0, 1.0, 1.0, true) == Verdict::ok));
+  BOOST_TEST((verdict(3.0, 3e-4, 1.0, true) == Verdict::ok));
+}
+
+// The second derivative of a linear function is 0, which excuses nothing where the first is not.
+BOOST_AUTO_TEST_CASE(a_forward_rule_beside_a_zero_second_derivative_is_held_to_it) {
+  const auto verdict = [](double error, const Tensor& x) {
+    ThroughLeaky op;
+    op.error = error;
+    return tapegrad::gradcheck([op](const Tensor& a) { return apply(op, a); }, {x}).verdict();
+  };
+  Generator g(6);
+  const Tensor single = randn({4}, g);
+  BOOST_TEST((verdict(0.0, normal({4})) == Verdict::ok));
+  BOOST_TEST((verdict(1e-9, normal({4})) == Verdict::wrong));
+  BOOST_TEST((verdict(0.0, single) == Verdict::ok));
+  BOOST_TEST((verdict(1e-3, single) == Verdict::wrong));
+}
+
+BOOST_AUTO_TEST_CASE(float32_and_passed_through_inputs) {
+  const auto f = [](const Tensor& x, const Tensor& labels, const Tensor& absent) {
+    BOOST_TEST((labels.dtype() == int64));
+    BOOST_TEST(!absent.defined());
+    return tanh(x);
+  };
+  const GradcheckReport report =
+      tapegrad::gradcheck(f, {from_vector<float>({-1.0F, 0.2F, 0.5F, 1.5F}, {4}), arange(3), Tensor()});
+  BOOST_TEST(report.ok(), fmt::format("{}", report));
+  BOOST_CHECK_THROW(tapegrad::gradcheck(f, {arange(3), arange(3), Tensor()}), DTypeError);
+}
+
+BOOST_AUTO_TEST_CASE(differences_in_float64_see_what_float32_cannot) {
+  const auto verdict = [](double error, bool wide) {
+    const auto f = [=](const Tensor& x) { return apply(NearlyExp(error), x); };
+    return tapegrad::gradcheck(f, {from_vector<float>({-1.0F, 0.2F, 0.5F, 1.5F}, {4})},
+                               {.order = 1, .forward_mode = false, .differences_in_float64 = wide})
+        .verdict();
+  };
+  BOOST_TEST((verdict(0.0, false) == Verdict::ok));
+  BOOST_TEST((verdict(0.0, true) == Verdict::ok));
+  BOOST_TEST((verdict(1e-3, false) == Verdict::unreliable));  // the rounding of f in float32 explains it
+  BOOST_TEST((verdict(1e-3, true) == Verdict::wrong));
+}
+
+BOOST_AUTO_TEST_CASE(the_coarsest_dtype_says_what_is_equal) {
+  const Tensor single = from_vector<float>({-1.0F, 0.2F, 0.5F, 1.5F}, {4});
+  const Tensor twice = from_vector<double>({0.3, -0.7, 1.1, 0.9}, {4});
+  const auto narrow_first = [](const Tensor& a, const Tensor& b) { return a.to(float64) * b; };
+  const auto wide_first = [](const Tensor& a, const Tensor& b) { return a * b.to(float64); };
+  for (const bool wide : {false, true}) {
+    const GradcheckOptions options{.order = 1, .differences_in_float64 = wide};
+    const GradcheckReport one = tapegrad::gradcheck(narrow_first, {single, twice}, options);
+    BOOST_TEST(one.ok(), fmt::format("{}", one));
+    const GradcheckReport other = tapegrad::gradcheck(wide_first, {twice, single}, options);
+    BOOST_TEST(other.ok(), fmt::format("{}", other));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_function_that_takes_no_float64_is_told_apart) {
+  const Tensor captured = ones({3});
+  const auto f = [&](const Tensor& x) { return x * captured; };
+  const std::vector<Tensor> inputs = {from_vector<float>({1.0F, 2.0F, 3.0F}, {3})};
+  BOOST_TEST(tapegrad::gradcheck(f, inputs, {.order = 1}).ok());
+  BOOST_CHECK_EXCEPTION(
+      tapegrad::gradcheck(f, inputs, {.differences_in_float64 = true}), DTypeError,
+      test::says("[gradcheck] differences_in_float64 calls the function with float64 inputs, which it does not take: "
+                 "[mul] float64 [3] with float32 [3]"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
