@@ -1,9 +1,11 @@
 // Kinks of tensor functions: one element's, and several elements'.
 #include <fmt/format.h>
 
+#include <array>
 #include <boost/test/unit_test.hpp>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "diff/checks.hpp"
 #include "tapegrad/diff/gradcheck.hpp"
@@ -46,6 +48,18 @@ struct Largest : Op<Largest> {
   Tensor vjp(const Saved& s, const Tensor& dy) const {
     const Tensor x = s.input(0).detach();
     return share * where(x == max(x, 1, true), unsqueeze(dy, 1), 0.0);
+  }
+};
+
+/// The larger of two tensors' elements, of which each gets `share` of the gradient where they are equal.
+struct Larger : Op<Larger> {
+  static constexpr std::string_view name = "larger";
+  double share = 0.5;
+  Tensor forward(const Tensor& a, const Tensor& b) const { return maximum(a, b); }
+  std::array<Tensor, 2> vjp(const Saved& s, const Tensor& dy) const {
+    const Tensor a = s.input(0).detach(), b = s.input(1).detach();
+    const Tensor tie = share * dy;
+    return {where(a > b, dy, where(a == b, tie, 0.0)), where(b > a, dy, where(a == b, tie, 0.0))};
   }
 };
 
@@ -147,6 +161,32 @@ BOOST_AUTO_TEST_CASE(what_is_made_of_sorted_ties_is_not_called_wrong) {
                    n << ", " << seed);
       }
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_tie_between_two_tensors_counts_once) {
+  const Tensor a = from_vector<double>({1.0, 3.0, -2.0, 0.0}, {2, 2}), b = from_vector<double>({1.0, 2.0}, {2});
+  const Tensor c = from_vector<float>({0.25F, -1.5F, 3.0F}, {3});
+  const auto verdict = [](double share, const Tensor& x, const Tensor& y) {
+    const auto f = [share](const Tensor& p, const Tensor& q) {
+      Larger op;
+      op.share = share;
+      return apply(op, p, q);
+    };
+    return tapegrad::gradcheck(f, {x, y}, {.order = 1, .forward_mode = false}).verdict();
+  };
+  for (const auto& [x, y] : {std::pair(b, b), {c, c}}) {
+    BOOST_TEST((verdict(0.5, x, y) == Verdict::kink));
+    for (const double share : {0.0, 0.3, 1.0}) BOOST_TEST((verdict(share, x, y) == Verdict::wrong), share);
+  }
+  // The maximum's own rule, of broadcast inputs too, at order 2 and in forward mode.
+  for (const auto& f : {std::function<Tensor(const Tensor&, const Tensor&)>(
+                            [](const Tensor&x, const Tensor&y) { return maximum(x, y); }),
+                        std::function<Tensor(const Tensor&, const Tensor&)>(
+                            [](const Tensor&x, const Tensor&y) { return sum(minimum(x, y) * y); })}) {
+    const GradcheckReport report = tapegrad::gradcheck(f, {a, b});
+    BOOST_TEST(report.ok(), fmt::format("{}", report));
+    BOOST_TEST((report.verdict() == Verdict::kink), fmt::format("{}", report));
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
