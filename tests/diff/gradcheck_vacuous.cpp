@@ -62,15 +62,24 @@ BOOST_AUTO_TEST_CASE(gradients_that_cancel_are_vacuous_by_every_way) {
       {"softmax", [](const Tensor& x) { return sum(softmax(x, 1)); }},
       {"mean", [](const Tensor& x) { return sum(x - mean(x)); }},
       {"scale", [](const Tensor& x) { return layer_norm(x, {}, {}, 0.0) - layer_norm(3.0 * x, {}, {}, 0.0); }}};
+  // Order 2 tells what order 1 does, and more. The budget is of every element, or leaves directions.
+  struct Way {
+    std::int64_t rows, width, budget;
+  };
+  constexpr std::int64_t kEvery = 200'000, kAlong = 50;
   for (const auto& [name, f] : constant)
-    for (const std::int64_t width : {2, 3, 5, 17})
-      for (const int order : {1, 2})
-        for (const std::int64_t budget : {std::int64_t{200'000}, std::int64_t{500}}) {
-          const GradcheckReport report =
-              tapegrad::gradcheck(f, {normal({4, width}, 7)}, {.order = order, .budget = budget});
-          BOOST_TEST((report.verdict() == Verdict::vacuous),
-                     fmt::format("{}, width {}, order {}:\n{}", name, width, order, report));
-        }
+    for (const auto& [rows, width, budget] : {Way{4, 2, kEvery},
+                                              {4, 3, kEvery},
+                                              {4, 5, kEvery},
+                                              {2, 17, kEvery},
+                                              {4, 2, kAlong},
+                                              {4, 3, kAlong},
+                                              {4, 5, kAlong},
+                                              {4, 17, kAlong}}) {
+      const GradcheckReport report = tapegrad::gradcheck(f, {normal({rows, width}, 7)}, {.budget = budget});
+      BOOST_TEST((report.verdict() == Verdict::vacuous),
+                 fmt::format("{}, width {}, budget {}:\n{}", name, width, budget, report));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(what_is_wrong_beside_a_vacuous_gradient_is_seen) {
@@ -80,9 +89,13 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_beside_a_vacuous_gradient_is_seen) {
     op.second_error = second_error;
     return tapegrad::gradcheck([op](const Tensor& x) { return apply(op, x); }, {normal({4, 5})});
   };
-  BOOST_TEST((check(0.0, 0.0).verdict() == Verdict::vacuous), fmt::format("{}", check(0.0, 0.0)));
-  BOOST_TEST((check(1e-5, 0.0).verdict() == Verdict::wrong), fmt::format("{}", check(1e-5, 0.0)));
-  BOOST_TEST((check(0.0, 1e-3).verdict() == Verdict::wrong), fmt::format("{}", check(0.0, 1e-3)));
+  const auto expect = [&](Verdict verdict, double forward_error, double second_error) {
+    const GradcheckReport report = check(forward_error, second_error);
+    BOOST_TEST((report.verdict() == verdict), fmt::format("{}", report));
+  };
+  expect(Verdict::vacuous, 0.0, 0.0);
+  expect(Verdict::wrong, 1e-5, 0.0);
+  expect(Verdict::wrong, 0.0, 1e-3);
   // A gradient that is 0 at a point where its own slope is not.
   const auto squares = [](const Tensor& x) { return sum(square(x)); };
   const GradcheckReport flat = tapegrad::gradcheck(squares, {zeros({3}, {.dtype = float64})});
