@@ -36,6 +36,40 @@ BOOST_AUTO_TEST_CASE(only_wrong_elements_are_listed_and_what_is_not_located_is_t
   BOOST_TEST(located.worst.front().index == std::vector<std::int64_t>{7}, boost::test_tools::per_element());
 }
 
+// The steps of plain differences are of inputs as large as 1: across the whole of a function that is narrower they see
+// another one.
+BOOST_AUTO_TEST_CASE(elements_are_located_at_the_scale_of_the_function) {
+  for (const double scale : {1e-4, 1e-7, 1e-150}) {
+    const auto length = [](Point x) { return std::hypot(std::hypot(x[0], x[1]), std::hypot(x[2], x[3])); };
+    const auto gradient = [&](Point x) {
+      Numbers g;
+      for (const double v : x) g.push_back(1.1 * v / length(x));
+      return g;
+    };
+    const GradcheckReport report = check_gradient(length, gradient, normal(4, 3, scale), {.budget = 0});
+    expect(report, GradcheckMistake::constant_factor, "analytic = 1.1 × numeric");
+    const GradcheckFinding& found = report.findings.front();
+    BOOST_TEST(!found.index.empty(), to_string(report));
+    BOOST_TEST(found.analytic == 1.1 * found.numeric, boost::test_tools::tolerance(1e-6));
+  }
+  // Two scales at once: which elements are wrong is not told, and nothing of them.
+  const auto waves = [](Point x) {
+    double sum = 0.0;
+    for (const double v : x) sum += std::sin(1e7 * v) + v * v;
+    return sum;
+  };
+  const auto half = [](Point x) {
+    Numbers g;
+    for (const double v : x) g.push_back(0.5e7 * std::cos(1e7 * v) + v);
+    return g;
+  };
+  const GradcheckReport report = check_gradient(waves, half, normal(4, 3), {.budget = 0});
+  BOOST_TEST((report.verdict() == Verdict::wrong), to_string(report));
+  BOOST_TEST(report.findings.front().index.empty(), to_string(report));
+  BOOST_TEST(!report.findings.front().diagnosis.has_value(), to_string(report));
+  BOOST_TEST(report.findings.front().note.starts_with("which elements are wrong is not known"), to_string(report));
+}
+
 BOOST_AUTO_TEST_CASE(what_is_not_linear_in_the_cotangent_is_told) {
   const auto check = [](const std::function<double(double)>& of_dy, std::uint64_t seed, std::int64_t budget) {
     return check_pullback(sines,

@@ -54,6 +54,7 @@ void compare_part(Comparison& c, std::size_t i, const RandomCotangents& cotangen
   const double own = largest(part.values);
   GradcheckFinding finding = c.finding_of(i);
   Ranking ranking;
+  MeasuredProduct worst;
   Evidence evidence{.compared = !part.values.empty() && any_finite(c.subject.outputs)};
   for (int k = 0; k < c.options.directions; ++k) {
     const Values d = direction(k, part.values.size(), c.generator);
@@ -93,15 +94,17 @@ void compare_part(Comparison& c, std::size_t i, const RandomCotangents& cotangen
       evidence.steepest = std::max(evidence.steepest, largest(gradient));
       evidence.add(judgement, slope);
       if (!ranking.would_enter(judgement.verdict, judgement.excess)) continue;
-      if (ranking.add({judgement.verdict, {}, -1, analytic, numeric_value(slope), judgement.tolerance},
-                      judgement.excess))
-        judged.file(finding, u, analytic);
+      if (!ranking.add({judgement.verdict, {}, -1, analytic, numeric_value(slope), judgement.tolerance},
+                       judgement.excess))
+        continue;
+      judged.file(finding, u, analytic);
+      worst = {cotangents.us[u], d, numeric_value(slope), judgement.tolerance};
     }
   }
   ranking.file(finding);
   c.judge_vacuity(finding, i, evidence);
   c.note_what_was_left_out(finding);
-  if (finding.verdict == Verdict::wrong) locate(c, i, finding);
+  if (finding.verdict == Verdict::wrong) locate(c, i, worst, finding);
   c.report.findings.push_back(std::move(finding));
 }
 

@@ -79,8 +79,15 @@ void compare_jacobian(Comparison& comparison);  // every element, and that the r
 void compare_products(Comparison& comparison);  // with random directions
 void compare_modes(Comparison& comparison);     // the forward rule with the reverse rule
 
-/// After products have shown that something is wrong with a part: where, and what, when plain differences by every
-/// element cost no more than a diagnosis may.
-void locate(Comparison& comparison, std::size_t part, GradcheckFinding& finding);
+/// A product <u, J d> as differences along d have measured it.
+struct MeasuredProduct {
+  Values u, d;
+  double value = 0.0;
+  double tolerance = 0.0;
+};
+
+/// After products have shown that something is wrong with a part, `worst` among them: where, and what, when plain
+/// differences by every element cost no more than a diagnosis may, and add up to the product.
+void locate(Comparison& comparison, std::size_t part, const MeasuredProduct& worst, GradcheckFinding& finding);
 
 }  // namespace tapegrad::checker

@@ -29,17 +29,64 @@ std::string reason_against(const Comparison& c, std::size_t part) {
   return "";
 }
 
+/// By how much more than its tolerance a product differs from what a part's derivatives add up to, in units of their
+/// terms; 0 where it is not finite.
+double gap(const MeasuredProduct& product, const Matrix& numeric) {
+  if (!std::isfinite(product.value)) return 0.0;
+  double sum = 0.0;
+  double reach = std::abs(product.value);
+  for (std::size_t o = 0; o < numeric.rows; ++o) {
+    if (product.u[o] == 0.0) continue;
+    for (std::size_t j = 0; j < numeric.columns; ++j) {
+      const double term = product.u[o] * numeric(o, j) * product.d[j];
+      sum += term;
+      reach += std::abs(term);
+    }
+  }
+  const double excess = std::abs(sum - product.value) - product.tolerance;
+  return excess > 0.0 ? excess / reach : 0.0;
+}
+
+/// Plain differences that add up to the product, with steps for inputs as large as 1, or as these are.
+std::optional<Matrix> plain_differences(Comparison& c, std::size_t part, const MeasuredProduct& product) {
+  constexpr double kClose = 1e-3, kCloseEnough = 1e-7;
+  const Values& point = c.subject.parts[part].values;
+  const double own = largest(point);
+  std::optional<Matrix> closest;
+  double least = 1.0;
+  double distance = kClose;
+  for (const double size : {1.0, own}) {
+    if (!(size > 0.0 && size <= 1.0) || (closest && distance <= kCloseEnough)) continue;
+    c.differences.count_as(part, size);
+    std::optional<Matrix> numeric = c.differences.at(part, part, point);
+    const double here = numeric ? gap(product, *numeric) : kInfinity;
+    if (!(here <= distance)) continue;
+    closest = std::move(numeric);
+    distance = here;
+    least = size;
+  }
+  c.differences.count_as(part, least);
+  return closest;
+}
+
 }  // namespace
 
-void locate(Comparison& comparison, std::size_t i, GradcheckFinding& finding) {
+void locate(Comparison& comparison, std::size_t i, const MeasuredProduct& worst, GradcheckFinding& finding) {
   if (std::string reason = reason_against(comparison, i); !reason.empty()) {
     if (finding.note.empty()) finding.note = std::move(reason);
     finding.diagnosis = comparison.diagnose_cotangent(i);
     return;
   }
   const Part& part = comparison.subject.parts[i];
-  const std::optional<Matrix> numeric = comparison.differences.at(i, i, part.values);
-  if (!numeric) return;
+  const std::optional<Matrix> numeric = plain_differences(comparison, i, worst);
+  if (!numeric) {
+    if (finding.note.empty())
+      finding.note =
+          "which elements are wrong is not known: plain differences by each do not add up to the derivative along a "
+          "direction, as where steps are too wide for the function";
+    finding.diagnosis = comparison.diagnose_cotangent(i);
+    return;
+  }
   const Matrix& claimed = comparison.claimed_rows()[i];
   const Precision& precision = comparison.precision;
   const double scale = std::max(largest(claimed.values), largest(numeric->values));

@@ -30,6 +30,7 @@ Matrix in_units(Matrix matrix, double unit) {
 PlainDifferences::PlainDifferences(Subject& subject, double epsilon, std::int64_t budget, std::int64_t& calls)
     : subject_(subject),
       epsilon_(epsilon),
+      least_(subject.parts.size(), 1.0),
       left_(kDiagnosisCalls * std::clamp(budget, kLeastBudget, kMostBudget)),
       calls_(calls) {}
 
@@ -56,7 +57,7 @@ std::optional<Matrix> PlainDifferences::at(std::size_t i, std::size_t k, const V
     return y;
   };
   for (std::size_t j = 0; j < point.size(); ++j) {
-    const double h = relative * std::max(std::abs(point[j]), 1.0);
+    const double h = relative * std::max(std::abs(point[j]), least_[i]);
     const double up = point[j] + h;
     const double down = point[j] - h;
     const Values above = call_with(j, up);

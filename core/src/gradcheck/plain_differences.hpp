@@ -21,6 +21,9 @@ class PlainDifferences {
   bool affords(std::size_t part) const { return cost(part) <= left_; }
   static std::int64_t budget_for(std::int64_t cost);
 
+  /// Elements of a part that are smaller count as this large, for the step; 1 until then.
+  void count_as(std::size_t part, double least) { least_[part] = least; }
+
   /// d outputs / d part `i` with part `k` at other values; nothing when that costs too much or is not finite.
   std::optional<Matrix> at(std::size_t i, std::size_t k, const Values& values);
 
@@ -30,6 +33,7 @@ class PlainDifferences {
  private:
   Subject& subject_;
   double epsilon_;       // relative rounding of the values
+  Values least_;         // by part
   std::int64_t left_;    // calls that may still be spent
   std::int64_t& calls_;  // made so far
 };
