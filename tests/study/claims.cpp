@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <map>
 #include <string>
 #include <variant>
 
@@ -31,6 +32,13 @@ Laboratory& laboratory() {
   static const console::InterruptGuard fresh;  // forgets the signals that other tests have raised
   static Laboratory one(options(), Corpus(made_up_words(folder)));
   return one;
+}
+
+/// What a claim's measurements in the laboratory say, which are made once.
+const Claim& measured(Claim (*measure)(Laboratory&)) {
+  static std::map<Claim (*)(Laboratory&), Claim> claims;
+  const auto known = claims.find(measure);
+  return known != claims.end() ? known->second : claims.emplace(measure, measure(laboratory())).first->second;
 }
 
 /// A network of a step that reached this accuracy, in points.
@@ -66,7 +74,7 @@ BOOST_AUTO_TEST_SUITE(claims)
 
 BOOST_AUTO_TEST_CASE(what_holds_by_construction_holds) {
   for (const auto measure : {measure_axes, measure_modes, measure_padding, measure_company, measure_invariance}) {
-    const Claim claim = measure(laboratory());
+    const Claim& claim = measured(measure);
     BOOST_TEST((claim.verdict.outcome == Outcome::holds), claim.id + ": " + claim.verdict.detail);
     BOOST_TEST(!claim.measurements.rows.empty());
     BOOST_TEST(!claim.sentence.empty());
@@ -75,12 +83,12 @@ BOOST_AUTO_TEST_CASE(what_holds_by_construction_holds) {
 }
 
 BOOST_AUTO_TEST_CASE(layer_norm_does_not_even_out_heads) {
-  const Claim claim = measure_heads(laboratory());
+  const Claim& claim = measured(measure_heads);
   BOOST_TEST((claim.verdict.outcome == Outcome::fails), claim.verdict.detail);
 }
 
 BOOST_AUTO_TEST_CASE(trained_heads_are_shown_and_not_judged) {
-  const Claim claim = measure_heads(laboratory());
+  const Claim& claim = measured(measure_heads);
   BOOST_TEST(claim.verdict.detail.find("side by side") != std::string::npos);
   BOOST_TEST(claim.verdict.detail.find("after projection") != std::string::npos);
   BOOST_TEST(claim.verdict.detail.find("trained") == std::string::npos, claim.verdict.detail);
@@ -88,7 +96,7 @@ BOOST_AUTO_TEST_CASE(trained_heads_are_shown_and_not_judged) {
 }
 
 BOOST_AUTO_TEST_CASE(dependence_is_of_many_words_and_comes_with_its_square) {
-  const Claim claim = measure_company(laboratory());
+  const Claim& claim = measured(measure_company);
   BOOST_TEST(claim.setup.find("the mean over 20 words") != std::string::npos, claim.setup);
   BOOST_TEST(claim.setup.find("untrained networks") != std::string::npos, claim.setup);
   for (const auto& row : claim.measurements.rows) {
@@ -103,7 +111,7 @@ BOOST_AUTO_TEST_CASE(dependence_is_of_many_words_and_comes_with_its_square) {
 }
 
 BOOST_AUTO_TEST_CASE(growth_is_the_measured_ratio) {
-  const Claim claim = measure_gradients(laboratory());
+  const Claim& claim = measured(measure_gradients);
   BOOST_REQUIRE(claim.measurements.rows.size() == 5U);
   for (const auto& row : claim.measurements.rows) {
     const double growth = std::stod(row[7]), ratio = std::stod(row[6]) / std::stod(row[1]);
@@ -115,7 +123,7 @@ BOOST_AUTO_TEST_CASE(growth_is_the_measured_ratio) {
 
 BOOST_AUTO_TEST_CASE(short_trainings_are_not_judged) {
   for (const auto measure : {measure_ghost_batches, measure_bucketing, measure_accuracy}) {
-    const Claim claim = measure(laboratory());
+    const Claim& claim = measured(measure);
     BOOST_TEST((claim.verdict.outcome == Outcome::not_judged), claim.id + ": " + claim.verdict.detail);
     BOOST_TEST(!claim.measurements.rows.empty());
   }
@@ -151,13 +159,13 @@ BOOST_AUTO_TEST_CASE(a_treatment_is_judged_by_what_it_costs_beyond_the_other) {
 }
 
 BOOST_AUTO_TEST_CASE(controls_and_treated_are_all_measured) {
-  const Claim bucketing = measure_bucketing(laboratory());
+  const Claim& bucketing = measured(measure_bucketing);
   BOOST_TEST(bucketing.seeds.size() == 8U);  // four normalisations, two orders
   for (const auto& row : bucketing.measurements.rows)
     for (std::size_t c = 0; c < 4; ++c) BOOST_TEST(!row[c].empty(), row[0]);
-  const Claim padded = measure_padded_training(laboratory());
+  const Claim& padded = measured(measure_padded_training);
   BOOST_TEST(padded.seeds.size() == 6U);  // three normalisations, padded and not
-  BOOST_TEST(measure_true_batches(laboratory()).seeds.size() == 15U);
+  BOOST_TEST(measured(measure_true_batches).seeds.size() == 15U);
 }
 
 BOOST_AUTO_TEST_CASE(a_network_without_a_curve_is_not_one_with_a_curve) {
