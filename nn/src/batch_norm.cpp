@@ -91,7 +91,8 @@ Tensor BatchNorm::train_on(const Tensor& x, const Tensor& positions) {
     const double n = static_cast<double>(result.count);
     track(running_mean, result.mean, momentum_, 1.0);
     track(running_var, result.variance, momentum_, n / (n - 1.0));
-    Tensor(num_batches_tracked).mutable_data<std::int64_t>("batch_norm")[0] += 1;
+    Tensor batches = num_batches_tracked;
+    batches.mutable_data<std::int64_t>("batch_norm")[0] += 1;
   }
   return result.y;
 }

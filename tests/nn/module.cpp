@@ -99,7 +99,8 @@ BOOST_AUTO_TEST_CASE(decision_14_copying_clones) {
   BOOST_TEST(!copy.inner.bias.has_grad());
   BOOST_TEST(copy.inner.bias->requires_grad());
   BOOST_TEST(!copy.inner.weight->requires_grad());
-  tg::Tensor(copy.scale).mutable_data<float>()[0] = 7.0F;
+  tg::Tensor scale = copy.scale;
+  scale.mutable_data<float>()[0] = 7.0F;
   BOOST_TEST(model.scale->data<float>()[0] == 1.0F);
 }
 

@@ -97,7 +97,8 @@ struct CountingInEvaluation : nn::Module {
   nn::Buffer calls{zeros({}, {.dtype = int64})};
   TAPEGRAD_MODULE(w, calls)
   Tensor operator()(const Tensor& x) {
-    Tensor(calls).mutable_data<std::int64_t>("calls")[0] += 1;
+    Tensor count = calls;
+    count.mutable_data<std::int64_t>("calls")[0] += 1;
     return x * w;
   }
 };

@@ -127,7 +127,10 @@ BOOST_AUTO_TEST_CASE(decision_10_gradients_of_leaves_share_no_memory) {
     Tape tape;
     tape.backward(x + y, {.cotangent = seed, .create_graph = create_graph});
     const NoRecord pause;
-    for (const Tensor& t : {x, y}) t.grad().mutable_data<double>()[0] += 1.0;
+    for (const Tensor& t : {x, y}) {
+      Tensor gradient = t.grad();
+      gradient.mutable_data<double>()[0] += 1.0;
+    }
     BOOST_TEST(x.grad().to_vector<double>() == (Values{2.0, 1.0}));
     BOOST_TEST(y.grad().to_vector<double>() == (Values{2.0, 1.0}));
     BOOST_TEST(seed.to_vector<double>() == (Values{1.0, 1.0}));
@@ -135,7 +138,8 @@ BOOST_AUTO_TEST_CASE(decision_10_gradients_of_leaves_share_no_memory) {
     y.zero_grad();
   }
   x.set_grad(seed);
-  x.grad().mutable_data<double>()[0] = 7.0;
+  Tensor gradient = x.grad();
+  gradient.mutable_data<double>()[0] = 7.0;
   BOOST_TEST(seed.to_vector<double>() == (Values{1.0, 1.0}));
 }
 
@@ -149,7 +153,8 @@ BOOST_AUTO_TEST_CASE(decision_10_differentiable_gradients_share_no_memory) {
       tape.gradient(y, {a, b, a}, {.cotangent = cotangent, .retain = true, .create_graph = true});
   {
     const NoRecord pause;
-    Tensor(g[0]).mutable_data<double>()[0] = 7.0;
+    Tensor gradient = g[0];
+    gradient.mutable_data<double>()[0] = 7.0;
   }
   BOOST_TEST(cotangent.item() == 1.0);
   BOOST_TEST(g[1].item() == 1.0);

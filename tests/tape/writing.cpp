@@ -58,9 +58,17 @@ BOOST_AUTO_TEST_CASE(decision_09_tracked_tensors_cannot_be_written_while_a_tape_
     const NoRecord guard;
     x.mutable_data<double>()[0] = 8.0;
   }
-  x.detach().mutable_data<double>()[1] = 9.0;
+  Tensor detached = x.detach();
+  detached.mutable_data<double>()[1] = 9.0;
   BOOST_TEST(x.to_vector<double>() == (Values{8.0, 9.0}));
 }
+
+// The elements of a temporary would be gone before they are written.
+template <class T>
+concept GivesElementsToWrite = requires(T&& x) {
+  std::forward<T>(x).template mutable_data<double>();
+};
+static_assert(GivesElementsToWrite<Tensor&> && !GivesElementsToWrite<Tensor>);
 
 BOOST_AUTO_TEST_CASE(decision_09_an_error_names_who_would_write) {
   Tensor x = ones({2, 3}, {.dtype = float64}).transpose(0, 1);

@@ -56,7 +56,8 @@ void expect_state(const Tensor& parameter, const Tensor& state, const char* what
 /// The elements of x to write, whose version moves.
 template <class T>
 T* overwritten(const Tensor& x, const char* writer) {
-  return Tensor(x).mutable_data<T>(writer).data();
+  Tensor written = x;
+  return written.mutable_data<T>(writer).data();
 }
 
 /// The same, or null for what an update does without.

@@ -157,7 +157,7 @@ std::span<const T> Tensor::data() const& {
 }
 
 template <Element T>
-std::span<T> Tensor::mutable_data(const char* writer) {
+std::span<T> Tensor::mutable_data(const char* writer) & {
   const std::span<T> elements = elements_of<T>(writer, *this);
   expect_writable(*this, writer);
   array_of(*this).storage->written_by(writer);
@@ -168,7 +168,7 @@ std::span<T> Tensor::mutable_data(const char* writer) {
   template T Tensor::item<T>() const;                   \
   template std::vector<T> Tensor::to_vector<T>() const; \
   template std::span<const T> Tensor::data<T>() const&; \
-  template std::span<T> Tensor::mutable_data<T>(const char*);
+  template std::span<T> Tensor::mutable_data<T>(const char*)&;
 TAPEGRAD_INSTANTIATE(float)
 TAPEGRAD_INSTANTIATE(double)
 TAPEGRAD_INSTANTIATE(std::int64_t)

@@ -93,7 +93,9 @@ class Tensor {
   /// where it is as long as the program runs: a literal. Throws TapeError
   /// for a tensor that requires a gradient (or lies on the tape) while a tape records, and for one with a tangent.
   template <Element T>
-  std::span<T> mutable_data(const char* writer = "mutable_data");
+  std::span<T> mutable_data(const char* writer = "mutable_data") &;
+  template <Element T>
+  std::span<T> mutable_data(const char* writer = "mutable_data") && = delete;
 
   /// Makes this a leaf that collects a gradient (or stops that). Floating dtypes only; TapeError for a tensor that lies
   /// on a tape.
