@@ -9,6 +9,7 @@
 #include "tapegrad/nn/norm.hpp"
 #include "tapegrad/ops/norm.hpp"
 #include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -55,13 +56,25 @@ void expect_channels_of_batch(const Tensor& x, std::int64_t channels) {
         fmt::format("[BatchNorm] expected [N, {0}] or [N, {0}, L], got {1}", channels, to_string(x.shape())));
 }
 
-/// What batch_norm() refuses too, to which a module can say more.
-void expect_no_single_position(const Tensor& x, std::int64_t features) {
-  if (x.numel() == features)
-    throw ShapeError(
-        fmt::format("[BatchNorm] one value per channel: its variance is 0 and the output would be beta whatever x is "
-                    "(x {} with 1 position); give more positions, or use running statistics (or is eval() forgotten?)",
-                    to_string(x.shape())));
+// What batch_norm() refuses too, in the layout of the layer's input, and with what a module can say besides.
+
+/// Positions [N, L], or [N] where x has no L.
+void expect_positions_of(const Tensor& x, const Tensor& positions, int features_axis) {
+  Shape expected = x.shape();
+  expected.erase(features_axis);
+  if (positions.shape() != expected)
+    throw ShapeError(fmt::format("[BatchNorm] expected positions {} for {}, got {}", to_string(expected),
+                                 to_string(x.shape()), to_string(positions.shape())));
+}
+
+void expect_no_single_position(const Tensor& x, const Tensor& positions, std::int64_t features) {
+  const bool masked = positions.defined();
+  const std::int64_t count = masked ? sum(positions).item<std::int64_t>() : x.numel() / features;
+  if (count == 1)
+    throw ShapeError(fmt::format(
+        "[BatchNorm] one value per channel: its variance is 0 and the output would be beta whatever x is "
+        "(x {} with 1 {}position); give more positions, or use running statistics (or is eval() forgotten?)",
+        to_string(x.shape()), masked ? "valid " : ""));
 }
 
 /// [N, C, L] to [N, L, C] and back; [N, C] is both.
@@ -79,9 +92,11 @@ Tensor BatchNorm::operator()(const Tensor& x, const Mask& mask) {
   if (x.dtype() != running_mean.dtype())
     throw DTypeError(
         fmt::format("[BatchNorm] expected {}, got {}", to_string(running_mean.dtype()), to_string(x.dtype())));
-  if (is_training() && !mask.positions().defined()) expect_no_single_position(x, features_);
+  const Tensor& positions = mask.positions();
+  if (positions.defined()) expect_positions_of(x, positions, channels_first_ ? 1 : x.dim() - 1);
+  if (is_training()) expect_no_single_position(x, positions, features_);
   const Tensor rows = channels_first_ ? other_layout(x) : x;
-  const Tensor y = is_training() ? train_on(rows, mask.positions()) : evaluate(rows, mask.positions());
+  const Tensor y = is_training() ? train_on(rows, positions) : evaluate(rows, positions);
   return channels_first_ ? other_layout(y) : y;
 }
 
@@ -103,10 +118,6 @@ Tensor BatchNorm::evaluate(const Tensor& x, const Tensor& positions) const {
     return batch_norm_eval(rows, running_mean, running_var, weight, bias, eps_);
   };
   if (!positions.defined()) return normalised(x);
-  const Shape expected(std::span(x.shape().begin(), x.shape().end() - 1));
-  if (positions.shape() != expected)
-    throw ShapeError(fmt::format("[BatchNorm] expected positions {} for {}, got {}", to_string(expected),
-                                 to_string(x.shape()), to_string(positions.shape())));
   const Tensor keep = unsqueeze(positions, -1);
   return where(keep, normalised(where(keep, x, 0.0)), 0.0);
 }

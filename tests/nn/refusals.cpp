@@ -38,6 +38,15 @@ BOOST_AUTO_TEST_CASE(batch_norm_says_what_may_be_meant) {
                              "takes them)"));
   BOOST_CHECK_EXCEPTION(nn::BatchNorm(3, {.channels_first = true})(tg::ones({1, 3, 1})), tg::ShapeError,
                         says("(x [1, 3, 1] with 1 position)"));
+  for (const bool training : {true, false}) {
+    nn::BatchNorm channels_first(3, {.channels_first = true});
+    channels_first.train(training);
+    BOOST_CHECK_EXCEPTION(channels_first(tg::ones({2, 3, 4}), tg::Mask::from_lengths({1, 1, 1}, 9)), tg::ShapeError,
+                          says("[BatchNorm] expected positions [2, 4] for [2, 3, 4], got [3, 9]"));
+  }
+  BOOST_CHECK_EXCEPTION(nn::BatchNorm(3)(tg::ones({1, 4, 3}), tg::Mask::from_lengths({1}, 4)), tg::ShapeError,
+                        says("(x [1, 4, 3] with 1 valid position); give more positions, or use running statistics "
+                             "(or is eval() forgotten?)"));
   BOOST_CHECK_EXCEPTION(nn::BatchNorm(4, {.channels_first = true})(tg::ones({2, 5, 4})), tg::ShapeError,
                         says("[BatchNorm] expected [N, 4] or [N, 4, L], got [2, 5, 4]"));
 }
