@@ -374,6 +374,9 @@ BOOST_AUTO_TEST_CASE(floor_division_of_integers) {
   BOOST_TEST(of(remainder(from_vector(Integers{23, 10, 9}, {3, 1}), 10)) == (Integers{3, 0, 9}),
              boost::test_tools::per_element());
   BOOST_CHECK_EXCEPTION(remainder(a, 0), ValueError, test::says("[remainder] the divisor [] is 0 at position 0"));
+  const Tensor none = zeros({0, 3}, {.dtype = int64});  // nothing is divided, by whatever
+  BOOST_TEST(to_string(floor_divide(none, 0).shape()) == "[0, 3]");
+  BOOST_TEST(to_string(remainder(none, zeros({3}, {.dtype = int64})).shape()) == "[0, 3]");
 }
 
 BOOST_AUTO_TEST_CASE(floor_division_of_numbers) {

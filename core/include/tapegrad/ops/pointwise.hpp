@@ -42,7 +42,7 @@ Tensor pow(const Tensor& a, const Tensor& b);
 Tensor maximum(const Tensor& a, const Tensor& b);
 Tensor minimum(const Tensor& a, const Tensor& b);
 /// floor(a / b), and a - b floor(a / b), which has b's sign: Python's // and %. Of floating tensors by 0: a / b, and
-/// NaN; of int64 ones ValueError. floor_divide's gradient is zero, remainder's 1 and -floor(a / b).
+/// NaN; of int64 ones, if any, ValueError. floor_divide's gradient is zero, remainder's 1 and -floor(a / b).
 Tensor floor_divide(const Tensor& a, const Tensor& b);
 Tensor remainder(const Tensor& a, const Tensor& b);
 /// The angle of the point (x, y), between -pi and pi. Slopes 0 at the origin, where there is none.

@@ -30,7 +30,7 @@ Tensor divide_rows(std::string_view op, const RowsByDType& rows, const Tensor& a
   if (!integers) expect_floating(op, a);
   expect_same_dtype(op, a, b);
   const Shape shape = broadcast_shapes(op, a.shape(), b.shape());
-  if (integers) expect_no_zero(op, b);
+  if (integers && shape.numel() > 0) expect_no_zero(op, b);
   return binary_by_rows(rows, shape, a.dtype(), a, b);
 }
 

@@ -18,7 +18,7 @@ inline constexpr RowsByDType kDivisionRows = {kDivisionRow<Division, float>, kDi
                                               kDivisionRow<Division, std::int64_t>};
 
 /// Throws DTypeError for bool and when the dtypes differ, ShapeError when the shapes do not broadcast, ValueError for
-/// an int64 divisor that holds a 0.
+/// an int64 divisor that holds a 0, where there is something to divide.
 Tensor divide_rows(std::string_view op, const RowsByDType& rows, const Tensor& a, const Tensor& b);
 
 /// Whether a remainder of C++, which has a's sign, is to be moved by b, and the quotient down by one.
