@@ -13,7 +13,7 @@ using test::Fixture;
 BOOST_AUTO_TEST_SUITE(gated)
 
 BOOST_AUTO_TEST_CASE(gates_as_pytorch) {
-  const std::vector<std::pair<std::string, Tensor (*)(const Tensor&, int)>> functions = {
+  const std::vector<std::pair<std::string, Tensor (*)(const Tensor&, Axis)>> functions = {
       {"glu", glu}, {"swiglu", swiglu}, {"geglu", geglu}};
   for (const auto& [name, function] : functions) {
     for (const int dim : {1, 2}) {

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 #include <limits>
 
+#include "says.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/array/memory.hpp"
 #include "tapegrad/base/error.hpp"
@@ -14,6 +15,7 @@
 
 using namespace tapegrad;
 using test::check_values;
+using test::says;
 using test::Values;
 
 namespace {
@@ -257,7 +259,21 @@ BOOST_AUTO_TEST_CASE(misuse_is_answered) {
   const Tensor x = zeros({2, 3});
   BOOST_CHECK_THROW(squeeze(x, 0), ShapeError);
   BOOST_CHECK_THROW(squeeze(x, 2), IndexError);
-  BOOST_CHECK_THROW(unsqueeze(x, 4), IndexError);
+  BOOST_CHECK_EXCEPTION(unsqueeze(x, 3), IndexError, says("[unsqueeze] a new axis 3 is out of range for [2, 3]"));
+  BOOST_CHECK_EXCEPTION(unsqueeze(zeros({1, 1, 1, 1, 1, 1, 1, 2}), 0), ShapeError,
+                        says("[unsqueeze] [1, 1, 1, 1, 1, 1, 1, 2] has no room for another dimension"));
+  for (const auto& [call, name] :
+       std::vector<std::pair<Tensor (*)(), const char*>>{{[] { return squeeze(Tensor()); }, "[squeeze]"},
+                                                         {[] { return unsqueeze(Tensor(), 0); }, "[unsqueeze]"},
+                                                         {[] { return flatten(Tensor()); }, "[flatten]"}})
+    BOOST_CHECK_EXCEPTION(call(), Error, says(std::string(name) + " an input is undefined"));
+  constexpr std::int64_t kFar = std::int64_t{1} << 32;  // cut off to 32 bits: 0
+  BOOST_CHECK_EXCEPTION(x.size(kFar), IndexError, says("[size] axis 4294967296 is out of range for rank 2"));
+  BOOST_CHECK_THROW(x.transpose(kFar, 1), IndexError);
+  BOOST_CHECK_THROW(x.slice(kFar, {}), IndexError);
+  BOOST_CHECK_THROW(squeeze(zeros({1, 2}), kFar), IndexError);
+  BOOST_CHECK_THROW(cat({x, x}, kFar), IndexError);
+  BOOST_CHECK_THROW(roll(x, 1, kFar), IndexError);
   BOOST_CHECK_THROW(flatten(x, 1, 0), ShapeError);
   BOOST_CHECK_THROW(x[2], IndexError);
   BOOST_CHECK_THROW(Tensor()[0], Error);

@@ -53,8 +53,8 @@ std::string to_string(const Shape& shape) {
 
 std::ostream& operator<<(std::ostream& stream, const Shape& shape) { return stream << to_string(shape); }
 
-void throw_no_axis(std::string_view op, int d, int rank) {
-  throw IndexError("[" + std::string(op) + "] axis " + std::to_string(d) + " is out of range for rank " +
+void throw_no_axis(std::string_view op, Axis d, int rank) {
+  throw IndexError("[" + std::string(op) + "] axis " + std::to_string(d.value()) + " is out of range for rank " +
                    std::to_string(rank));
 }
 

@@ -8,6 +8,19 @@ namespace tapegrad {
 
 void throw_undefined_input(std::string_view op) { throw Error(fmt::format("[{}] an input is undefined", op)); }
 
+void expect_room(std::string_view op, const Shape& shape) {
+  if (shape.rank() == kMaxRank)
+    throw ShapeError(fmt::format("[{}] {} has no room for another dimension", op, to_string(shape)));
+}
+
+int new_axis_of(std::string_view op, Axis d, const Shape& shape) {
+  expect_room(op, shape);
+  const int rank = shape.rank() + 1;
+  if (d.value() < -rank || d.value() >= rank)
+    throw IndexError(fmt::format("[{}] a new axis {} is out of range for {}", op, d.value(), to_string(shape)));
+  return normalize_axis(op, d, rank);
+}
+
 void throw_not_floating(std::string_view op, const Tensor& x) {
   throw DTypeError(
       fmt::format("[{}] expected a floating tensor, got {} {}", op, to_string(x.dtype()), to_string(x.shape())));

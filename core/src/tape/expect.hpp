@@ -22,7 +22,12 @@ inline int rank_of(std::string_view op, const Tensor& x) {
   return x.dim();
 }
 /// An axis of a tensor that must be defined, counted from the front. Throws as normalize_axis().
-inline int axis_of(std::string_view op, int d, const Tensor& x) { return normalize_axis(op, d, rank_of(op, x)); }
+inline int axis_of(std::string_view op, Axis d, const Tensor& x) { return normalize_axis(op, d, rank_of(op, x)); }
+/// Throws ShapeError "[op] [1, 1, 1, 1, 1, 1, 1, 1] has no room for another dimension".
+void expect_room(std::string_view op, const Shape& shape);
+/// Where a new axis goes into a shape, counted from the front of the result. Throws as expect_room(), and IndexError
+/// "[op] a new axis 4 is out of range for [2, 3]".
+int new_axis_of(std::string_view op, Axis d, const Shape& shape);
 /// As expect_defined(), and DTypeError "[op] expected a floating tensor, got int64 [2, 3]".
 inline void expect_floating(std::string_view op, const Tensor& x) {
   expect_defined(op, x);

@@ -2,14 +2,17 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <iosfwd>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace tapegrad {
 
@@ -83,15 +86,29 @@ inline Shape contiguous_strides(const Shape& shape) {
   return strides;
 }
 
-/// Throws IndexError that axis d is out of range.
-[[noreturn]] void throw_no_axis(std::string_view op, int d, int rank);
+/// An axis, or dimension, of a tensor, as a caller gives it: any integer, so that none is cut off on the way; negative
+/// ones count from the end. No bool is one: g++ 12 takes {.keepdim = true} for a list of axes.
+class Axis {
+ public:
+  template <std::integral T>
+  requires(!std::same_as<T, bool>) constexpr Axis(T axis)
+      : value_(std::in_range<std::int64_t>(axis) ? static_cast<std::int64_t>(axis)
+                                                 : std::numeric_limits<std::int64_t>::max()) {}
+  constexpr std::int64_t value() const { return value_; }
+
+ private:
+  std::int64_t value_;
+};
+
+/// Throws IndexError that there is no such axis.
+[[noreturn]] void throw_no_axis(std::string_view op, Axis d, int rank);
 
 /// Axis d counted from the front; negative ones count from the back. Throws IndexError that names `op` when out of
 /// range.
-inline int normalize_axis(std::string_view op, int d, int rank) {
-  const int axis = d < 0 ? d + rank : d;
+inline int normalize_axis(std::string_view op, Axis d, int rank) {
+  const std::int64_t axis = d.value() < 0 ? d.value() + rank : d.value();
   if (axis < 0 || axis >= rank) throw_no_axis(op, d, rank);
-  return axis;
+  return static_cast<int>(axis);
 }
 
 /// NumPy's rule: shapes aligned at the right, sizes equal or 1. Throws ShapeError "[op] cannot broadcast [a] with [b]".

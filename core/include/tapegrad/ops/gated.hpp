@@ -10,10 +10,10 @@
 namespace tapegrad {
 
 /// a sigmoid(b), as torch.nn.functional.glu: Dauphin et al. 2017, arXiv:1612.08083.
-Tensor glu(const Tensor& x, int axis = -1);
+Tensor glu(const Tensor& x, Axis axis = -1);
 /// a silu(b): Shazeer 2020, arXiv:2002.05202, equation 6 with beta = 1.
-Tensor swiglu(const Tensor& x, int axis = -1);
+Tensor swiglu(const Tensor& x, Axis axis = -1);
 /// a gelu(b) with the exact gelu: Shazeer 2020, arXiv:2002.05202, equation 6.
-Tensor geglu(const Tensor& x, int axis = -1);
+Tensor geglu(const Tensor& x, Axis axis = -1);
 
 }  // namespace tapegrad

@@ -15,27 +15,27 @@ namespace tapegrad {
 /// y[.., j, ..] = x[.., index[.., j, ..], ..] along dimension d: an index for each element of the result, which has
 /// index's shape. `index` has x's rank and is nowhere larger than x except along d. Its adjoint is scatter_add. Throws
 /// IndexError, ShapeError, DTypeError.
-Tensor gather(const Tensor& x, int d, const Tensor& index);
+Tensor gather(const Tensor& x, Axis d, const Tensor& index);
 
 /// x with source[.., j, ..] added at [.., index[.., j, ..], ..] along dimension d. `source` has index's shape, and x's
 /// dtype. Throws IndexError, ShapeError, DTypeError.
-Tensor scatter_add(const Tensor& x, int d, const Tensor& index, const Tensor& source);
+Tensor scatter_add(const Tensor& x, Axis d, const Tensor& index, const Tensor& source);
 
 /// Entries index[0], index[1], ... of dimension d: index [K] makes its size K. Its adjoint is index_add. Throws
 /// IndexError, ShapeError, DTypeError.
-Tensor index_select(const Tensor& x, int d, const Tensor& index);
+Tensor index_select(const Tensor& x, Axis d, const Tensor& index);
 
 /// x with entry k of `source` added to entry index[k] along dimension d. `source` has x's shape, but K along d for an
 /// index [K]. Throws IndexError, ShapeError, DTypeError.
-Tensor index_add(const Tensor& x, int d, const Tensor& index, const Tensor& source);
+Tensor index_add(const Tensor& x, Axis d, const Tensor& index, const Tensor& source);
 
 /// x with source[.., j, ..] in the place of [.., index[.., j, ..], ..] along dimension d; shapes as for scatter_add.
 /// Where an index is repeated, the last one in row-major order of the index tensor counts, at any number of threads: it
 /// alone gets a gradient (PyTorch leaves both open). What is overwritten in x gets 0. Any dtype. Throws IndexError,
 /// ShapeError, DTypeError.
-Tensor scatter(const Tensor& x, int d, const Tensor& index, const Tensor& source);
+Tensor scatter(const Tensor& x, Axis d, const Tensor& index, const Tensor& source);
 /// The same with one number everywhere.
-Tensor scatter(const Tensor& x, int d, const Tensor& index, double value);
+Tensor scatter(const Tensor& x, Axis d, const Tensor& index, double value);
 
 /// x[index[0], index[1], ...] = values, as a new tensor (NumPy's and PyTorch's indexing with arrays): the K index
 /// tensors broadcast to one shape [...] and choose along the first K dimensions of x; `values` broadcasts to [...]

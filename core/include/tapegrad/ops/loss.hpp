@@ -98,6 +98,6 @@ Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BceOpt
 /// said; here the last). A zero vector gives 0. Below eps the norm is a constant, so that at the zero vector the
 /// gradient is that of a linear function, the other's direction divided by eps: large, as eps is small. Throws
 /// ShapeError, IndexError, DTypeError, ValueError unless eps > 0.
-Tensor cosine_similarity(const Tensor& a, const Tensor& b, int axis = -1, double eps = 1e-8);
+Tensor cosine_similarity(const Tensor& a, const Tensor& b, Axis axis = -1, double eps = 1e-8);
 
 }  // namespace tapegrad

@@ -6,8 +6,6 @@
 #include <array>
 #include <concepts>
 #include <initializer_list>
-#include <limits>
-#include <utility>
 #include <vector>
 
 #include "tapegrad/tape/tensor.hpp"
@@ -17,18 +15,6 @@ namespace tapegrad {
 /// A set of axes: sum(x, 1), sum(x, {0, -1}), sum(x).
 class Axes {
  public:
-  /// One of them. No bool is: g++ 12 takes {.keepdim = true} for a list.
-  class Axis {
-   public:
-    template <std::integral T>
-    requires(!std::same_as<T, bool>) Axis(T axis)
-        : value_(std::in_range<int>(axis) ? static_cast<int>(axis) : std::numeric_limits<int>::max()) {}
-    operator int() const { return value_; }
-
-   private:
-    int value_;
-  };
-
   Axes() = default;
   Axes(Axis axis);
   template <std::integral T>
@@ -40,7 +26,7 @@ class Axes {
   std::uint32_t set(std::string_view op, int rank) const;
 
  private:
-  std::vector<int> axes_;
+  std::vector<Axis> axes_;
 };
 
 /// Sums run in double precision. Of no elements: 0. An int64 tensor's is int64 and wraps around; a bool tensor's is
@@ -83,12 +69,12 @@ Tensor norm(const Tensor& x, const Axes& axes = {}, NormOptions options = {});
 Tensor max(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 Tensor min(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 /// {values, int64 indices} along one axis; the gradient goes to the index that is returned (the first of ties).
-std::array<Tensor, 2> max_with_indices(const Tensor& x, int axis, bool keepdim = false);
+std::array<Tensor, 2> max_with_indices(const Tensor& x, Axis axis, bool keepdim = false);
 
 /// Position of the largest (smallest) element along an axis, int64; of ties the first. int64 tensors too. Carries no
 /// gradient.
-Tensor argmax(const Tensor& x, int axis, bool keepdim = false);
-Tensor argmin(const Tensor& x, int axis, bool keepdim = false);
+Tensor argmax(const Tensor& x, Axis axis, bool keepdim = false);
+Tensor argmin(const Tensor& x, Axis axis, bool keepdim = false);
 /// Among all elements, of any rank: the position in x.reshape({-1}), a scalar.
 inline Tensor argmax(const Tensor& x) { return argmax(x.reshape({-1}), 0); }
 inline Tensor argmin(const Tensor& x) { return argmin(x.reshape({-1}), 0); }

@@ -7,17 +7,17 @@
 namespace tapegrad {
 
 /// y[i] = x[0] + ... + x[i] along the axis.
-Tensor cumsum(const Tensor& x, int axis);
+Tensor cumsum(const Tensor& x, Axis axis);
 
 /// y[i] = x[0] x[1] ... x[i] along the axis. The gradient divides by no element, so zeros are as good as any number, to
 /// every order, and no running product is rounded to float32 on the way. One that overflows float64 gives NaN (with
 /// `strong_zero` 0) where it meets a cotangent of 0.
-Tensor cumprod(const Tensor& x, int axis);
+Tensor cumprod(const Tensor& x, Axis axis);
 
 /// h[i] = a[i] h[i - 1] + b[i] along the axis, from h[-1] = 0 (a[0] takes no part): the linear recurrence of state
 /// space models and exponential averages. a and b have one shape and dtype. The gradient of a[i] is made of h[i - 1] as
 /// it was given, rounded to a's dtype: where that has overflowed it is infinite, and NaN (with `strong_zero` 0) if no
 /// cotangent comes to h[i] or behind it. Throws ShapeError, DTypeError.
-Tensor linear_recurrence(const Tensor& a, const Tensor& b, int axis);
+Tensor linear_recurrence(const Tensor& a, const Tensor& b, Axis axis);
 
 }  // namespace tapegrad

@@ -10,10 +10,10 @@ namespace tapegrad {
 /// 0 throughout, with gradient 0 (PyTorch: NaN). What a cotangent holds where the probability is 0, be it infinite or
 /// NaN, reaches nothing; that includes probabilities that round to 0. float32 or float64, any rank from 1. Throws
 /// IndexError for the axis, DTypeError and ShapeError for `keep`.
-Tensor softmax(const Tensor& x, int axis = -1, const Tensor& keep = {});
+Tensor softmax(const Tensor& x, Axis axis = -1, const Tensor& keep = {});
 
 /// x - log sum e^x along `axis`: the logarithm of softmax, exact where softmax rounds to 0 or 1. Elements that do not
 /// take part are -inf with gradient 0. Errors as for softmax.
-Tensor log_softmax(const Tensor& x, int axis = -1, const Tensor& keep = {});
+Tensor log_softmax(const Tensor& x, Axis axis = -1, const Tensor& keep = {});
 
 }  // namespace tapegrad

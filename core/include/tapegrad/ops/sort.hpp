@@ -15,7 +15,7 @@ struct SortOptions {
   bool descending = false;
 };
 /// Always stable: elements that tie stay in the order of their indices, in descending order too.
-std::array<Tensor, 2> sort(const Tensor& x, int axis = -1, SortOptions options = {});
+std::array<Tensor, 2> sort(const Tensor& x, Axis axis = -1, SortOptions options = {});
 
 struct TopkOptions {
   bool largest = true;
@@ -23,6 +23,6 @@ struct TopkOptions {
   bool sorted = true;
 };
 /// The k largest (or smallest) elements; of elements that tie the first are taken. ValueError unless 0 <= k <= size.
-std::array<Tensor, 2> topk(const Tensor& x, std::int64_t k, int axis = -1, TopkOptions options = {});
+std::array<Tensor, 2> topk(const Tensor& x, std::int64_t k, Axis axis = -1, TopkOptions options = {});
 
 }  // namespace tapegrad

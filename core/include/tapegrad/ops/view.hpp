@@ -20,43 +20,43 @@ Tensor reshape(const Tensor& x, const Shape& shape);
 /// Dimension k of the result is dimension order[k] of x. ShapeError unless `order` names each dimension once.
 Tensor permute(const Tensor& x, const std::vector<int>& order);
 /// Dimensions a and b change places. Throws IndexError.
-Tensor transpose(const Tensor& x, int a, int b);
+Tensor transpose(const Tensor& x, Axis a, Axis b);
 /// x without its dimensions of size 1.
 Tensor squeeze(const Tensor& x);
 /// x without dimension d. IndexError for d, ShapeError unless its size is 1.
-Tensor squeeze(const Tensor& x, int d);
+Tensor squeeze(const Tensor& x, Axis d);
 /// x with a new dimension of size 1 before dimension d; -1 puts it last. Throws IndexError.
-Tensor unsqueeze(const Tensor& x, int d);
+Tensor unsqueeze(const Tensor& x, Axis d);
 /// Dimensions first to last (both included) as one. Throws IndexError, ShapeError when last < first.
-Tensor flatten(const Tensor& x, int first = 0, int last = -1);
+Tensor flatten(const Tensor& x, Axis first = 0, Axis last = -1);
 
 /// The range of dimension d, as Python's x[start:stop:step]: negative bounds count from the end, all are clamped. The
 /// gradient of a loop over slices costs what the slices hold, not a full-sized zero tensor for each. IndexError for d,
 /// ValueError for a step below 1.
-Tensor slice(const Tensor& x, int d, Slice range);
+Tensor slice(const Tensor& x, Axis d, Slice range);
 /// Entry i of dimension d, which disappears; negative i counts from the end. x[i] is select(x, 0, i). Throws
 /// IndexError.
-Tensor select(const Tensor& x, int d, std::int64_t i);
+Tensor select(const Tensor& x, Axis d, std::int64_t i);
 /// x cut along d into parts of `size` entries (views), the last one shorter when it does not divide. One node on the
 /// tape, whose gradient is the parts' gradients joined. IndexError, ValueError for a size below 1.
-std::vector<Tensor> split(const Tensor& x, std::int64_t size, int d = 0);
+std::vector<Tensor> split(const Tensor& x, std::int64_t size, Axis d = 0);
 /// Parts of the given sizes along d. IndexError for d, ShapeError unless they add up.
-std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, int d = 0);
+std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, Axis d = 0);
 /// At most `count` parts of equal size along d (the last may be shorter), recorded as split. IndexError for d,
 /// ValueError for a count below 1.
-std::vector<Tensor> chunk(const Tensor& x, std::int64_t count, int d = 0);
+std::vector<Tensor> chunk(const Tensor& x, std::int64_t count, Axis d = 0);
 
 // ---- new elements
 
 /// The adjoint of slice: zeros of `shape` with x in the range of dimension d. IndexError for d, ShapeError when x's
 /// shape is not that of the slice.
-Tensor slice_embed(const Tensor& x, const Shape& shape, int d, Slice range);
+Tensor slice_embed(const Tensor& x, const Shape& shape, Axis d, Slice range);
 /// Joined along dimension d; the other sizes agree. ValueError for no tensors, IndexError for d, ShapeError,
 /// DTypeError.
-Tensor cat(const std::vector<Tensor>& tensors, int d = 0);
+Tensor cat(const std::vector<Tensor>& tensors, Axis d = 0);
 /// Joined along a new dimension d; all shapes agree. ValueError for no tensors, IndexError for d, ShapeError,
 /// DTypeError.
-Tensor stack(const std::vector<Tensor>& tensors, int d = 0);
+Tensor stack(const std::vector<Tensor>& tensors, Axis d = 0);
 
 /// How many entries are added to a dimension.
 struct PadWidth {
@@ -71,7 +71,7 @@ Tensor flip(const Tensor& x, const std::vector<int>& dims);
 
 /// Entry i of dimension d moves to i + shift; what leaves at one end comes back at the other. Negative shifts move
 /// towards the front. Throws IndexError.
-Tensor roll(const Tensor& x, std::int64_t shift, int d);
+Tensor roll(const Tensor& x, std::int64_t shift, Axis d);
 /// The same along several dimensions; one that is named twice moves by the sum. ShapeError unless each has its shift.
 Tensor roll(const Tensor& x, const std::vector<std::int64_t>& shifts, const std::vector<int>& dims);
 
@@ -81,10 +81,10 @@ Tensor roll(const Tensor& x, const std::vector<std::int64_t>& shifts, const std:
 Tensor tile(const Tensor& x, const std::vector<std::int64_t>& counts);
 /// Each entry of dimension d `count` times in a row: numpy.repeat and torch.repeat_interleave (not Tensor.repeat, which
 /// is tile). IndexError for d, ValueError for a negative count.
-Tensor repeat_interleave(const Tensor& x, std::int64_t count, int d);
+Tensor repeat_interleave(const Tensor& x, std::int64_t count, Axis d);
 /// Entry k of dimension d counts[k] times, for int64 counts [size of d]; recorded as index_select. IndexError,
 /// ShapeError, DTypeError, ValueError.
-Tensor repeat_interleave(const Tensor& x, const Tensor& counts, int d);
+Tensor repeat_interleave(const Tensor& x, const Tensor& counts, Axis d);
 
 /// As numpy.diag and torch.diag: the diagonal of a matrix, or the matrix with a vector on its diagonal and 0 elsewhere.
 /// Offset 1 is the diagonal above the main one, -1 the one below. ShapeError for other ranks.

@@ -66,7 +66,7 @@ class Tensor {
   /// Strides in elements.
   const Shape& strides() const;
   /// Size of dimension d; negative d counts from the end. Throws IndexError.
-  std::int64_t size(int d) const;
+  std::int64_t size(Axis d) const;
   int dim() const { return shape().rank(); }
   std::int64_t numel() const { return shape().numel(); }
   DType dtype() const;
@@ -127,11 +127,11 @@ class Tensor {
   /// x[i] along the first dimension; negative i counts from the end. Throws IndexError.
   Tensor operator[](std::int64_t i) const;
   /// A view of a range of dimension d.
-  Tensor slice(int d, Slice range) const;
+  Tensor slice(Axis d, Slice range) const;
 
   /// Views as methods; the free functions of the same names document them.
   Tensor reshape(const Shape& shape) const;
-  Tensor transpose(int a, int b) const;
+  Tensor transpose(Axis a, Axis b) const;
   Tensor permute(const std::vector<int>& order) const;
   Tensor expand(const Shape& shape) const;
 

@@ -64,7 +64,7 @@ struct GatedOp : Op<Self> {
 
 /// Checks x, then runs the op.
 template <class Gated>
-Tensor gated(const Tensor& x, int axis) {
+Tensor gated(const Tensor& x, Axis axis) {
   expect_floating(Gated::name, x);
   const int d = normalize_axis(std::string(Gated::name).c_str(), axis, x.dim());
   if (x.size(d) % 2 != 0)
@@ -74,7 +74,7 @@ Tensor gated(const Tensor& x, int axis) {
 }
 
 /// The samples and errors of each, for its function f(x, axis).
-inline catalogue::Samples gated_samples(Generator& g, Tensor (*f)(const Tensor& x, int axis)) {
+inline catalogue::Samples gated_samples(Generator& g, Tensor (*f)(const Tensor& x, Axis axis)) {
   using catalogue::uniform;
   const auto along = [f](int axis) { return catalogue::of([=](const Tensor& x) { return f(x, axis); }); };
   return {{"last axis", {uniform(g, {3, 4}, -2, 2)}, along(-1)},
@@ -87,7 +87,7 @@ inline catalogue::Samples gated_samples(Generator& g, Tensor (*f)(const Tensor& 
            {.order = 0, .reason = "the gate's slope is 0 or 1 to rounding"}},
           {"no features", {uniform(g, {2, 0}, -2, 2)}, along(-1)}};
 }
-inline catalogue::ErrorSamples gated_errors(std::string_view name, Tensor (*f)(const Tensor& x, int axis)) {
+inline catalogue::ErrorSamples gated_errors(std::string_view name, Tensor (*f)(const Tensor& x, Axis axis)) {
   const std::string begin = std::string("[").append(name).append("] ");
   return {{"odd",
            [f] {
@@ -97,7 +97,7 @@ inline catalogue::ErrorSamples gated_errors(std::string_view name, Tensor (*f)(c
           {"axis", [f] { f(zeros({4}), 1); }, begin + "axis 1 is out of range for rank 1"},
           {"integers", [f] { f(arange(4), 0); }, begin + "expected a floating tensor, got int64 [4]"}};
 }
-inline catalogue::Sample gated_benchmark(Generator& g, Tensor (*f)(const Tensor& x, int axis)) {
+inline catalogue::Sample gated_benchmark(Generator& g, Tensor (*f)(const Tensor& x, Axis axis)) {
   return {"[512, 1024]", {catalogue::uniform(g, {512, 1024}, -2, 2)}, catalogue::of([f](const Tensor& x) {
             return f(x, -1);
           })};

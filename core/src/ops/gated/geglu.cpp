@@ -50,7 +50,7 @@ struct Geglu : GatedOp<Geglu, GegluFormula, GegluFormulaKernels> {
   static catalogue::Sample benchmark(Generator& g) { return gated_benchmark(g, geglu); }
 };
 
-Tensor geglu(const Tensor& x, int axis) { return gated<Geglu>(x, axis); }
+Tensor geglu(const Tensor& x, Axis axis) { return gated<Geglu>(x, axis); }
 
 TAPEGRAD_CATALOGUE(gated, geglu, Geglu)
 }  // namespace tapegrad

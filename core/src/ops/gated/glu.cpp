@@ -49,7 +49,7 @@ struct Glu : GatedOp<Glu, GluFormula, GluFormulaKernels> {
   static catalogue::Sample benchmark(Generator& g) { return gated_benchmark(g, glu); }
 };
 
-Tensor glu(const Tensor& x, int axis) { return gated<Glu>(x, axis); }
+Tensor glu(const Tensor& x, Axis axis) { return gated<Glu>(x, axis); }
 
 TAPEGRAD_CATALOGUE(gated, glu, Glu)
 }  // namespace tapegrad

@@ -50,7 +50,7 @@ struct Swiglu : GatedOp<Swiglu, SwigluFormula, SwigluFormulaKernels> {
   static catalogue::Sample benchmark(Generator& g) { return gated_benchmark(g, swiglu); }
 };
 
-Tensor swiglu(const Tensor& x, int axis) { return gated<Swiglu>(x, axis); }
+Tensor swiglu(const Tensor& x, Axis axis) { return gated<Swiglu>(x, axis); }
 
 TAPEGRAD_CATALOGUE(gated, swiglu, Swiglu)
 }  // namespace tapegrad

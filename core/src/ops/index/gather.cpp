@@ -88,7 +88,7 @@ struct Gather : Op<Gather> {
   }
 };
 
-Tensor gather(const Tensor& x, int d, const Tensor& index) {
+Tensor gather(const Tensor& x, Axis d, const Tensor& index) {
   return apply(Gather(axis_of(Gather::name, d, x)), x, index);
 }
 

@@ -96,7 +96,7 @@ struct IndexAdd : Op<IndexAdd> {
   }
 };
 
-Tensor index_add(const Tensor& x, int d, const Tensor& index, const Tensor& source) {
+Tensor index_add(const Tensor& x, Axis d, const Tensor& index, const Tensor& source) {
   return apply(IndexAdd(axis_of(IndexAdd::name, d, x)), x, index, source);
 }
 

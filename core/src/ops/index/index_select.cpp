@@ -84,7 +84,7 @@ struct IndexSelect : Op<IndexSelect> {
   }
 };
 
-Tensor index_select(const Tensor& x, int d, const Tensor& index) {
+Tensor index_select(const Tensor& x, Axis d, const Tensor& index) {
   return apply(IndexSelect(axis_of(IndexSelect::name, d, x)), x, index);
 }
 

@@ -66,11 +66,11 @@ struct Scatter : Op<Scatter> {
   }
 };
 
-Tensor scatter(const Tensor& x, int d, const Tensor& index, const Tensor& source) {
+Tensor scatter(const Tensor& x, Axis d, const Tensor& index, const Tensor& source) {
   return apply(Scatter(axis_of(Scatter::name, d, x)), x, index, source);
 }
 
-Tensor scatter(const Tensor& x, int d, const Tensor& index, double value) {
+Tensor scatter(const Tensor& x, Axis d, const Tensor& index, double value) {
   expect_defined(Scatter::name, x);
   expect_defined(Scatter::name, index);
   return scatter(x, d, index, expand(number_like(value, x, Scatter::name), index.shape()));

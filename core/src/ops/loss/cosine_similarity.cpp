@@ -144,7 +144,7 @@ struct CosineSimilarity : Op<CosineSimilarity> {
   };
 };
 
-Tensor cosine_similarity(const Tensor& a, const Tensor& b, int axis, double eps) {
+Tensor cosine_similarity(const Tensor& a, const Tensor& b, Axis axis, double eps) {
   constexpr std::string_view op = CosineSimilarity::name;
   expect_floating(op, a);
   expect_same_dtype(op, a, b);

@@ -21,7 +21,7 @@ struct ArgMax : ArgExtremumOp<ArgMax> {
   }
 };
 
-Tensor argmax(const Tensor& x, int axis, bool keepdim) { return ArgMax::over(x, axis, keepdim); }
+Tensor argmax(const Tensor& x, Axis axis, bool keepdim) { return ArgMax::over(x, axis, keepdim); }
 
 TAPEGRAD_CATALOGUE(reduce, argmax, ArgMax)
 

@@ -21,7 +21,7 @@ struct ArgMin : ArgExtremumOp<ArgMin> {
   }
 };
 
-Tensor argmin(const Tensor& x, int axis, bool keepdim) { return ArgMin::over(x, axis, keepdim); }
+Tensor argmin(const Tensor& x, Axis axis, bool keepdim) { return ArgMin::over(x, axis, keepdim); }
 
 TAPEGRAD_CATALOGUE(reduce, argmin, ArgMin)
 

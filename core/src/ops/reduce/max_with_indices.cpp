@@ -76,7 +76,7 @@ struct MaxWithIndices : Op<MaxWithIndices> {
   }
 };
 
-std::array<Tensor, 2> max_with_indices(const Tensor& x, int axis, bool keepdim) {
+std::array<Tensor, 2> max_with_indices(const Tensor& x, Axis axis, bool keepdim) {
   const int d = axis_of(MaxWithIndices::name, axis, x);
   if (x.dtype() != int64) expect_floating(MaxWithIndices::name, x);
   if (x.shape()[d] == 0) throw ShapeError("[max_with_indices] no elements to choose from in " + to_string(x.shape()));

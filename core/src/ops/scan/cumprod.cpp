@@ -82,7 +82,7 @@ struct CumProd : Op<CumProd> {
   }
 };
 
-Tensor cumprod(const Tensor& x, int axis) { return apply(CumProd(axis_of(CumProd::name, axis, x)), x); }
+Tensor cumprod(const Tensor& x, Axis axis) { return apply(CumProd(axis_of(CumProd::name, axis, x)), x); }
 
 TAPEGRAD_CATALOGUE(scan, cumprod, CumProd)
 

@@ -43,7 +43,7 @@ struct CumSum : Op<CumSum> {
   }
 };
 
-Tensor cumsum(const Tensor& x, int axis) {
+Tensor cumsum(const Tensor& x, Axis axis) {
   return apply(CumSum(axis_of(CumSum::name, axis, x), kernels::Direction::forward), x);
 }
 

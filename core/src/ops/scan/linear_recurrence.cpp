@@ -107,7 +107,7 @@ Tensor recurrence(const Tensor& a, const Tensor& b, int axis, kernels::Direction
   return apply(LinearRecurrence(axis, direction), a, b);
 }
 
-Tensor linear_recurrence(const Tensor& a, const Tensor& b, int axis) {
+Tensor linear_recurrence(const Tensor& a, const Tensor& b, Axis axis) {
   return recurrence(a, b, axis_of(LinearRecurrence::name, axis, a), kernels::Direction::forward);
 }
 

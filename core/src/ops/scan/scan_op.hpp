@@ -28,7 +28,7 @@ inline Tensor shifted(const Tensor& x, int axis, kernels::Direction direction, d
 }
 
 /// The shapes on which every scan is checked.
-inline catalogue::Samples scan_samples(Generator& g, Tensor (*f)(const Tensor&, int)) {
+inline catalogue::Samples scan_samples(Generator& g, Tensor (*f)(const Tensor&, Axis)) {
   using catalogue::of;
   using catalogue::uniform;
   const auto along = [f](int axis) { return of([f, axis](const Tensor& x) { return f(x, axis); }); };
@@ -40,7 +40,7 @@ inline catalogue::Samples scan_samples(Generator& g, Tensor (*f)(const Tensor&, 
 }
 
 /// What f(x, axis), called `name`, refuses.
-inline catalogue::ErrorSamples scan_errors(std::string_view name, Tensor (*f)(const Tensor&, int)) {
+inline catalogue::ErrorSamples scan_errors(std::string_view name, Tensor (*f)(const Tensor&, Axis)) {
   const std::string op = std::string("[").append(name).append("] ");
   return {{"axis",
            [f] {

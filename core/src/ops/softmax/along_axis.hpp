@@ -11,7 +11,7 @@ namespace tapegrad {
 
 /// op(x, keep) along `axis`: the axis changes places with the last one and back, without a copy of its own.
 template <class O>
-Tensor along_axis(const O& op, const Tensor& x, int axis, const Tensor& keep) {
+Tensor along_axis(const O& op, const Tensor& x, Axis axis, const Tensor& keep) {
   expect_floating(O::name, x);
   const int a = normalize_axis(O::name.data(), axis, x.dim());
   if (a == x.dim() - 1) return apply(op, x, keep);

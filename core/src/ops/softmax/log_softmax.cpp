@@ -91,7 +91,7 @@ struct LogSoftmax : SoftmaxOp<LogSoftmax> {
   static Tensor hidden(const Tensor& y) { return y == -std::numeric_limits<double>::infinity(); }
 };
 
-Tensor log_softmax(const Tensor& x, int axis, const Tensor& keep) {
+Tensor log_softmax(const Tensor& x, Axis axis, const Tensor& keep) {
   return along_axis(LogSoftmax(keep.defined()), x, axis, keep);
 }
 

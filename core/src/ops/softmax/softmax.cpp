@@ -97,7 +97,7 @@ struct Softmax : SoftmaxOp<Softmax> {
   }
 };
 
-Tensor softmax(const Tensor& x, int axis, const Tensor& keep) { return along_axis(Softmax{}, x, axis, keep); }
+Tensor softmax(const Tensor& x, Axis axis, const Tensor& keep) { return along_axis(Softmax{}, x, axis, keep); }
 
 TAPEGRAD_CATALOGUE(softmax, softmax, Softmax)
 

@@ -51,7 +51,7 @@ struct SoftmaxOp : Op<Self> {
 };
 
 /// What f(x, axis, keep), called `name`, refuses.
-inline catalogue::ErrorSamples softmax_errors(std::string_view name, Tensor (*f)(const Tensor&, int, const Tensor&)) {
+inline catalogue::ErrorSamples softmax_errors(std::string_view name, Tensor (*f)(const Tensor&, Axis, const Tensor&)) {
   return {
       {"axis",
        [f] {

@@ -63,7 +63,7 @@ struct Sort : ChosenOp<Sort> {
   }
 };
 
-std::array<Tensor, 2> sort(const Tensor& x, int axis, SortOptions options) {
+std::array<Tensor, 2> sort(const Tensor& x, Axis axis, SortOptions options) {
   return apply(Sort(axis_of(Sort::name, axis, x), options), x);
 }
 

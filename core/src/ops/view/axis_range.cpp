@@ -9,7 +9,7 @@
 
 namespace tapegrad {
 
-AxisRange resolve(std::string_view op, const Shape& shape, int d, const Slice& slice) {
+AxisRange resolve(std::string_view op, const Shape& shape, Axis d, const Slice& slice) {
   const int axis = normalize_axis(op, d, shape.rank());
   if (slice.step < 1)
     throw ValueError(fmt::format("[{}] expected a step of at least 1, got {} on {}", op, slice.step, to_string(shape)));

@@ -17,7 +17,7 @@ struct AxisRange {
 };
 
 /// Python's rules for start:stop:step. Throws IndexError for d, ValueError for a step below 1.
-AxisRange resolve(std::string_view op, const Shape& shape, int d, const Slice& slice);
+AxisRange resolve(std::string_view op, const Shape& shape, Axis d, const Slice& slice);
 
 /// The range as a view of the same storage.
 array::Array view_of(const array::Array& a, const AxisRange& range);

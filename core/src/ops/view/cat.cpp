@@ -90,7 +90,7 @@ struct Cat : Op<Cat> {
   }
 };
 
-Tensor cat(const std::vector<Tensor>& tensors, int d) {
+Tensor cat(const std::vector<Tensor>& tensors, Axis d) {
   for (const Tensor& x : tensors) expect_defined(Cat::name, x);
   if (tensors.empty()) throw ValueError("[cat] expected at least one tensor");
   const Tensor& first = tensors.front();

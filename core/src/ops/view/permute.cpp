@@ -108,7 +108,7 @@ Tensor permute(const Tensor& x, const std::vector<int>& order) {
 }
 Tensor Tensor::permute(const std::vector<int>& order) const { return tapegrad::permute(*this, order); }
 
-Tensor transpose(const Tensor& x, int a, int b) {
+Tensor transpose(const Tensor& x, Axis a, Axis b) {
   const int first = axis_of("transpose", a, x);
   const int second = axis_of("transpose", b, x);
   Shape order;
@@ -116,7 +116,7 @@ Tensor transpose(const Tensor& x, int a, int b) {
   std::swap(order[first], order[second]);
   return apply(Permute(order), x);
 }
-Tensor Tensor::transpose(int a, int b) const { return tapegrad::transpose(*this, a, b); }
+Tensor Tensor::transpose(Axis a, Axis b) const { return tapegrad::transpose(*this, a, b); }
 
 TAPEGRAD_CATALOGUE(view, permute, Permute)
 

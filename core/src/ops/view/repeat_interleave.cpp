@@ -104,7 +104,7 @@ void expect_count(std::int64_t count) {
 }
 }  // namespace
 
-Tensor repeat_interleave(const Tensor& x, std::int64_t count, int d) {
+Tensor repeat_interleave(const Tensor& x, std::int64_t count, Axis d) {
   const int axis = axis_of(RepeatInterleave::name, d, x);
   expect_count(count);
   if (std::int64_t size = 0; __builtin_mul_overflow(x.shape()[axis], count, &size))
@@ -113,7 +113,7 @@ Tensor repeat_interleave(const Tensor& x, std::int64_t count, int d) {
   return apply(RepeatInterleave(axis, count), x);
 }
 
-Tensor repeat_interleave(const Tensor& x, const Tensor& counts, int d) {
+Tensor repeat_interleave(const Tensor& x, const Tensor& counts, Axis d) {
   const int axis = axis_of(RepeatInterleave::name, d, x);
   expect_defined(RepeatInterleave::name, counts);
   if (counts.dtype() != int64)

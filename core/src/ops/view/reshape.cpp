@@ -125,33 +125,36 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
 Tensor Tensor::reshape(const Shape& shape) const { return tapegrad::reshape(*this, shape); }
 
 Tensor squeeze(const Tensor& x) {
+  expect_defined("squeeze", x);
   Shape shape;
   for (const std::int64_t size : x.shape())
     if (size != 1) shape.push_back(size);
   return reshape(x, shape);
 }
 
-Tensor squeeze(const Tensor& x, int d) {
+Tensor squeeze(const Tensor& x, Axis d) {
   const int axis = axis_of("squeeze", d, x);
   if (x.shape()[axis] != 1)
-    throw ShapeError(fmt::format("[squeeze] dimension {} of {} is not of size 1", d, to_string(x.shape())));
+    throw ShapeError(fmt::format("[squeeze] dimension {} of {} is not of size 1", d.value(), to_string(x.shape())));
   Shape shape = x.shape();
   shape.erase(axis);
   return reshape(x, shape);
 }
 
-Tensor unsqueeze(const Tensor& x, int d) {
+Tensor unsqueeze(const Tensor& x, Axis d) {
+  expect_defined("unsqueeze", x);
   Shape shape = x.shape();
-  shape.insert(normalize_axis("unsqueeze", d, x.dim() + 1), 1);
+  shape.insert(new_axis_of("unsqueeze", d, shape), 1);
   return reshape(x, shape);
 }
 
-Tensor flatten(const Tensor& x, int first, int last) {
-  if (x.dim() == 0) return reshape(x, {1});
+Tensor flatten(const Tensor& x, Axis first, Axis last) {
+  if (rank_of("flatten", x) == 0) return reshape(x, {1});
   const int from = axis_of("flatten", first, x);
   const int to = axis_of("flatten", last, x);
   if (to < from)
-    throw ShapeError(fmt::format("[flatten] dimension {} lies behind {} in {}", first, last, to_string(x.shape())));
+    throw ShapeError(
+        fmt::format("[flatten] dimension {} lies behind {} in {}", first.value(), last.value(), to_string(x.shape())));
   Shape shape;
   for (int d = 0; d < x.dim(); ++d) {
     if (d > from && d <= to) {

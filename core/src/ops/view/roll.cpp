@@ -109,8 +109,8 @@ Tensor roll(const Tensor& x, const std::vector<std::int64_t>& shifts, const std:
   return apply(Roll(by_dimension), x);
 }
 
-Tensor roll(const Tensor& x, std::int64_t shift, int d) {
-  return roll(x, std::vector<std::int64_t>{shift}, std::vector<int>{d});
+Tensor roll(const Tensor& x, std::int64_t shift, Axis d) {
+  return roll(x, std::vector<std::int64_t>{shift}, std::vector<int>{axis_of(Roll::name, d, x)});
 }
 
 TAPEGRAD_CATALOGUE(view, roll, Roll)

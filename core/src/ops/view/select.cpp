@@ -80,7 +80,7 @@ struct Select : Op<Select> {
   }
 };
 
-Tensor select(const Tensor& x, int d, std::int64_t i) {
+Tensor select(const Tensor& x, Axis d, std::int64_t i) {
   const int axis = axis_of(Select::name, d, x);
   const std::int64_t size = x.shape()[axis];
   if (i < -size || i >= size)

@@ -73,11 +73,11 @@ struct SliceOp : Op<SliceOp> {
   }
 };
 
-Tensor slice(const Tensor& x, int d, Slice range) {
+Tensor slice(const Tensor& x, Axis d, Slice range) {
   expect_defined(SliceOp::name, x);
   return apply(SliceOp(resolve(SliceOp::name, x.shape(), d, range)), x);
 }
-Tensor Tensor::slice(int d, Slice range) const { return tapegrad::slice(*this, d, range); }
+Tensor Tensor::slice(Axis d, Slice range) const { return tapegrad::slice(*this, d, range); }
 
 TAPEGRAD_CATALOGUE(view, slice, SliceOp)
 

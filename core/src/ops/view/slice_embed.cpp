@@ -76,7 +76,7 @@ struct SliceEmbed : Op<SliceEmbed> {
   }
 };
 
-Tensor slice_embed(const Tensor& x, const Shape& shape, int d, Slice range) {
+Tensor slice_embed(const Tensor& x, const Shape& shape, Axis d, Slice range) {
   return apply(SliceEmbed(shape, resolve(SliceEmbed::name, shape, d, range)), x);
 }
 

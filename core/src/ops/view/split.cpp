@@ -127,7 +127,7 @@ std::vector<Tensor> split_evenly(const Tensor& x, std::int64_t size, int axis) {
 
 }  // namespace
 
-std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, int d) {
+std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, Axis d) {
   Sections sections(axis_of(Split::name, d, x));
   const std::int64_t whole = x.shape()[sections.axis];
   std::int64_t total = 0;
@@ -143,13 +143,13 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& size
   return split_into(x, std::move(sections));
 }
 
-std::vector<Tensor> split(const Tensor& x, std::int64_t size, int d) {
+std::vector<Tensor> split(const Tensor& x, std::int64_t size, Axis d) {
   const int axis = axis_of(Split::name, d, x);
   if (size < 1) throw ValueError(fmt::format("[split] expected a size of at least 1, got {}", size));
   return split_evenly(x, size, axis);
 }
 
-std::vector<Tensor> chunk(const Tensor& x, std::int64_t count, int d) {
+std::vector<Tensor> chunk(const Tensor& x, std::int64_t count, Axis d) {
   const int axis = axis_of("chunk", d, x);
   if (count < 1) throw ValueError(fmt::format("[chunk] expected at least 1 chunk, got {}", count));
   const std::int64_t whole = x.shape()[axis];

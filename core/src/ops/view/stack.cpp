@@ -65,7 +65,13 @@ struct Stack : Op<Stack> {
                stack({zeros({2}), zeros({2}, {.dtype = float64})});
              },
              "[stack] float32 [2] with float64 [2]"},
-            {"axis", [] { stack({zeros({2})}, 2); }, "[stack] axis 2 is out of range for rank 2"}};
+            {"axis", [] { stack({zeros({2})}, 2); }, "[stack] a new axis 2 is out of range for [2]"},
+            {"room",
+             [] {
+               const Tensor full = zeros({1, 1, 1, 1, 1, 1, 1, 1});
+               stack({full, full});
+             },
+             "[stack] [1, 1, 1, 1, 1, 1, 1, 1] has no room for another dimension"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     return {"4 x [512, 128] first",
@@ -75,7 +81,7 @@ struct Stack : Op<Stack> {
   }
 };
 
-Tensor stack(const std::vector<Tensor>& tensors, int d) {
+Tensor stack(const std::vector<Tensor>& tensors, Axis d) {
   if (tensors.empty()) throw ValueError("[stack] expected at least one tensor");
   const Tensor& first = tensors.front();
   for (const Tensor& t : tensors) {
@@ -84,7 +90,7 @@ Tensor stack(const std::vector<Tensor>& tensors, int d) {
       throw ShapeError(fmt::format("[stack] expected tensors of one shape, got {} and {}", to_string(first.shape()),
                                    to_string(t.shape())));
   }
-  return tapegrad::apply(Stack(normalize_axis(Stack::name, d, first.dim() + 1)), tensors);
+  return tapegrad::apply(Stack(new_axis_of(Stack::name, d, first.shape())), tensors);
 }
 
 TAPEGRAD_CATALOGUE(view, stack, Stack)
