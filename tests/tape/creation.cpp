@@ -124,12 +124,15 @@ BOOST_AUTO_TEST_CASE(filled) {
   BOOST_TEST((zeros_like(x).dtype() == float64));
   BOOST_TEST(!zeros_like(x).requires_grad());
   BOOST_CHECK_THROW(zeros({-1}), ShapeError);
+  BOOST_CHECK_EXCEPTION(eye(-1), ShapeError, says("[eye] expected n >= 0, got -1"));
   BOOST_CHECK_THROW(ones({2}, {.dtype = int64, .requires_grad = true}), DTypeError);
 }
 
 BOOST_AUTO_TEST_CASE(like_another) {
   const Tensor x = zeros({3, 50}, {.dtype = float64, .requires_grad = true}).transpose(0, 1);
+  BOOST_CHECK_EXCEPTION(full_like(Tensor(), 1.0), Error, says("[full_like] an input is undefined"));
   for (Tensor (*make)(const Tensor&) : {empty_like, zeros_like, ones_like, rand_like, randn_like}) {
+    BOOST_CHECK_EXCEPTION(make(Tensor()), Error, says("_like] an input is undefined"));
     const Tensor y = make(x);
     BOOST_TEST(to_string(y.shape()) == "[50, 3]");
     BOOST_TEST((y.dtype() == float64));
@@ -169,6 +172,7 @@ BOOST_AUTO_TEST_CASE(ranges) {
     for (const double v : values(linspace(0.1, 0.1, n, {.dtype = float64}))) BOOST_TEST(v == 0.1);
   }
   BOOST_CHECK_THROW(linspace(0.0, 1.0, 3, {.dtype = int64}), DTypeError);
+  BOOST_CHECK_EXCEPTION(linspace(0.0, 1.0, -1), ShapeError, says("[linspace] expected a count of at least 0, got -1"));
   BOOST_CHECK_EXCEPTION(linspace(0.0, HUGE_VAL, 3), ValueError,
                         says("[linspace] expected finite bounds, got 0 and inf"));
 }

@@ -162,6 +162,7 @@ Tensor linspace(double start, double stop, std::int64_t count, TensorOptions opt
   expect_floating("linspace", options.dtype);
   if (!std::isfinite(start) || !std::isfinite(stop))
     throw ValueError(fmt::format("[linspace] expected finite bounds, got {} and {}", start, stop));
+  if (count < 0) throw ShapeError(fmt::format("[linspace] expected a count of at least 0, got {}", count));
   return build({count}, options, [&](auto* out) {
     using T = std::remove_pointer_t<decltype(out)>;
     // From either end to the middle, so that both ends are met and equal bounds are kept.
@@ -177,6 +178,7 @@ Tensor linspace(double start, double stop, std::int64_t count, TensorOptions opt
 }
 
 Tensor eye(std::int64_t n, TensorOptions options) {
+  if (n < 0) throw ShapeError(fmt::format("[eye] expected n >= 0, got {}", n));
   Tensor t = zeros({n, n}, {.dtype = options.dtype});
   with_element(options.dtype, [&](auto zero) {
     auto* const elements = array_of(t).as<decltype(zero)>();
@@ -228,11 +230,28 @@ Tensor randperm(std::int64_t n, Generator& generator) {
 }
 Tensor randperm(std::int64_t n) { return randperm(n, default_generator()); }
 
-Tensor empty_like(const Tensor& x) { return empty(x.shape(), {.dtype = x.dtype()}); }
-Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), {.dtype = x.dtype()}); }
-Tensor ones_like(const Tensor& x) { return ones(x.shape(), {.dtype = x.dtype()}); }
-Tensor full_like(const Tensor& x, double value) { return full(x.shape(), value, {.dtype = x.dtype()}); }
-Tensor rand_like(const Tensor& x) { return rand(x.shape(), {.dtype = x.dtype()}); }
-Tensor randn_like(const Tensor& x) { return randn(x.shape(), {.dtype = x.dtype()}); }
+namespace {
+
+/// make(shape, options) of what x has.
+template <class Make>
+Tensor alike(std::string_view op, const Tensor& x, const Make& make) {
+  expect_defined(op, x);
+  return make(x.shape(), TensorOptions{.dtype = x.dtype()});
+}
+
+}  // namespace
+
+Tensor empty_like(const Tensor& x) { return alike("empty_like", x, empty); }
+Tensor zeros_like(const Tensor& x) { return alike("zeros_like", x, zeros); }
+Tensor ones_like(const Tensor& x) { return alike("ones_like", x, ones); }
+Tensor full_like(const Tensor& x, double value) {
+  return alike("full_like", x, [&](const Shape& shape, TensorOptions options) { return full(shape, value, options); });
+}
+Tensor rand_like(const Tensor& x) {
+  return alike("rand_like", x, [](const Shape& shape, TensorOptions options) { return rand(shape, options); });
+}
+Tensor randn_like(const Tensor& x) {
+  return alike("randn_like", x, [](const Shape& shape, TensorOptions options) { return randn(shape, options); });
+}
 
 }  // namespace tapegrad

@@ -76,8 +76,8 @@ std::array<Tensor, 2> max_with_indices(const Tensor& x, Axis axis, bool keepdim 
 Tensor argmax(const Tensor& x, Axis axis, bool keepdim = false);
 Tensor argmin(const Tensor& x, Axis axis, bool keepdim = false);
 /// Among all elements, of any rank: the position in x.reshape({-1}), a scalar.
-inline Tensor argmax(const Tensor& x) { return argmax(x.reshape({-1}), 0); }
-inline Tensor argmin(const Tensor& x) { return argmin(x.reshape({-1}), 0); }
+Tensor argmax(const Tensor& x);
+Tensor argmin(const Tensor& x);
 
 /// log sum exp x, shifted by the largest element, so that it neither overflows nor loses the tail. All -inf gives -inf
 /// with gradient 0.

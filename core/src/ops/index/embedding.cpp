@@ -26,6 +26,7 @@ struct Embedding : Op<Embedding> {
     const array::Array chosen = checked_indices(name, tokens, rows.n);
     const array::Array table = contiguous_array(weight);
     Shape shape = tokens.shape();
+    expect_room(name, shape);
     shape.push_back(rows.inner);
     Tensor y = empty(shape, {.dtype = weight.dtype()});
     copy_rows(table.data(), rows, chosen.as<std::int64_t>(), tokens.numel(), array_of(y).data(),
@@ -98,6 +99,11 @@ struct Embedding : Op<Embedding> {
                embedding(zeros({3, 2}), from_vector(std::vector<std::int64_t>{0, 1, 3, 2}, {2, 2}));
              },
              "[embedding] index 3 at [1, 0] is out of range for size 3"},
+            {"no room",
+             [] {
+               embedding(zeros({3, 2}), zeros({1, 1, 1, 1, 1, 1, 1, 2}, {.dtype = int64}));
+             },
+             "[embedding] [1, 1, 1, 1, 1, 1, 1, 2] has no room for another dimension"},
             {"table", [] { embedding(zeros({3}), zeros({2}, {.dtype = int64})); },
              "[embedding] expected a weight [V, E], got [3]"},
             {"dtype",

@@ -2,6 +2,7 @@
 
 #include "base/dispatch.hpp"
 #include "ops/index/indices.hpp"
+#include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/index.hpp"
@@ -23,6 +24,7 @@ struct OneHot : Op<OneHot> {
     if (count < 0) throw ValueError(fmt::format("[one_hot] expected a count of at least 0, got {}", count));
     const array::Array chosen = checked_indices(name, classes, count);
     Shape shape = classes.shape();
+    expect_room(name, shape);
     shape.push_back(count);
     Tensor y = zeros(shape, {.dtype = dtype});
     with_element(dtype, [&](auto zero) {
@@ -50,6 +52,11 @@ struct OneHot : Op<OneHot> {
                one_hot(from_vector(std::vector<std::int64_t>{0, 3}, {2}), 3);
              },
              "[one_hot] index 3 at [1] is out of range for size 3"},
+            {"no room",
+             [] {
+               one_hot(zeros({1, 1, 1, 1, 1, 1, 1, 2}, {.dtype = int64}), 3);
+             },
+             "[one_hot] [1, 1, 1, 1, 1, 1, 1, 2] has no room for another dimension"},
             {"count", [] { one_hot(zeros({0}, {.dtype = int64}), -1); }, "[one_hot] expected a count of at least 0"},
             {"dtype", [] { one_hot(zeros({2}), 3); }, "[one_hot] expected int64 indices, got float32 [2]"}};
   }

@@ -34,7 +34,7 @@ struct MeanPoolOp : Op<Self> {
 
   Tensor forward(const Tensor& x) const {
     const array::Array in = contiguous_array(x);
-    const std::vector<kernels::Window> each = windows.over(in.shape.back());
+    const std::vector<kernels::Window> each = windows.over(Self::name, in.shape.back());
     Tensor y = empty(pooled_shape(in.shape, each.size()), {.dtype = in.dtype});
     with_floating(in.dtype, [&](auto zero) {
       using T = decltype(zero);
@@ -45,7 +45,7 @@ struct MeanPoolOp : Op<Self> {
   /// Position p adds up the shares of the windows that hold it: rows of dy, chosen and added.
   Tensor vjp(const Saved& s, const Tensor& dy) const {
     const Shape& shape = s.input_shape(0);
-    const std::vector<kernels::Window> each = windows.over(shape.back());
+    const std::vector<kernels::Window> each = windows.over(Self::name, shape.back());
     std::vector<double> shares;
     std::vector<std::int64_t> from, to;
     for (std::size_t i = 0; i < each.size(); ++i) {
@@ -66,7 +66,8 @@ struct MeanPoolOp : Op<Self> {
     const Tensor dx = sink.accumulate_into(0);
     with_floating(g.dtype, [&](auto zero) {
       using T = decltype(zero);
-      kernels::add_to_windows(g.as<T>(), row_count(shape), shape.back(), windows.over(shape.back()), written<T>(dx));
+      kernels::add_to_windows(g.as<T>(), row_count(shape), shape.back(), windows.over(Self::name, shape.back()),
+                              written<T>(dx));
     });
   }
   void describe(AttributeVisitor& visitor) const { windows.describe(visitor); }
@@ -81,7 +82,7 @@ struct MaxPoolOp : GatheredOp<Self> {
 
   std::array<Tensor, 2> forward(const Tensor& x) const {
     const array::Array in = contiguous_array(x);
-    const std::vector<kernels::Window> each = windows.over(in.shape.back());
+    const std::vector<kernels::Window> each = windows.over(Self::name, in.shape.back());
     const Tensor positions = empty(pooled_shape(in.shape, each.size()), {.dtype = int64});
     with_floating(in.dtype, [&](auto zero) {
       using T = decltype(zero);

@@ -18,11 +18,11 @@ void expect_positions(std::string_view op, const Shape& x) {
 }
 
 /// So many windows. Throws Error when there is no memory for them.
-std::vector<kernels::Window> room_for(std::int64_t windows) {
+std::vector<kernels::Window> room_for(std::string_view op, std::int64_t windows) {
   try {
     return std::vector<kernels::Window>(static_cast<std::size_t>(windows));
   } catch (const std::exception&) {  // that are more than a vector holds, or than the system has bytes for
-    throw Error(fmt::format("[pool] the system has no memory for {} windows", windows));
+    throw Error(fmt::format("[{}] the system has no memory for {} windows", op, windows));
   }
 }
 
@@ -59,14 +59,14 @@ void SlidingWindows::check(std::string_view op, const Shape& x) const {
   if (windows < 1)
     throw ShapeError(fmt::format("[{}] the kernel spans {} positions, x {} with its padding has {}", op, span(),
                                  to_string(x), x.back() + 2 * padding));
-  for (const kernels::Window& w : over(x.back()))
+  for (const kernels::Window& w : over(op, x.back()))
     if (w.begin >= w.end)
       throw ShapeError(fmt::format("[{}] a window of {} positions {} apart holds nothing but padding of x {}", op,
                                    kernel, dilation, to_string(x)));
 }
 
-std::vector<kernels::Window> SlidingWindows::over(std::int64_t length) const {
-  std::vector<kernels::Window> windows = room_for(count(length));
+std::vector<kernels::Window> SlidingWindows::over(std::string_view op, std::int64_t length) const {
+  std::vector<kernels::Window> windows = room_for(op, count(length));
   std::int64_t start = -padding;
   for (kernels::Window& w : windows) {
     const std::int64_t end = length + padding;
@@ -96,8 +96,8 @@ void AdaptiveWindows::check(std::string_view op, const Shape& x) const {
     throw ShapeError(fmt::format("[{}] an output size of {} is too large for x {}", op, output_size, to_string(x)));
 }
 
-std::vector<kernels::Window> AdaptiveWindows::over(std::int64_t length) const {
-  std::vector<kernels::Window> windows = room_for(output_size);
+std::vector<kernels::Window> AdaptiveWindows::over(std::string_view op, std::int64_t length) const {
+  std::vector<kernels::Window> windows = room_for(op, output_size);
   for (std::int64_t i = 0; i < output_size; ++i) {
     const std::int64_t begin = i * length / output_size;
     const std::int64_t end = array::ceil_div((i + 1) * length, output_size);

@@ -22,7 +22,7 @@ struct SlidingWindows {
   /// Throws ValueError, ShapeError when x [.., L] has no window, or a window no position.
   void check(std::string_view op, const Shape& x) const;
   /// The windows of a sequence, each with the share of a mean. REQUIRES: check passes.
-  std::vector<kernels::Window> over(std::int64_t length) const;
+  std::vector<kernels::Window> over(std::string_view op, std::int64_t length) const;
   void describe(AttributeVisitor& visitor) const;
 
  private:
@@ -36,7 +36,7 @@ struct AdaptiveWindows {
   std::int64_t output_size = 1;
 
   void check(std::string_view op, const Shape& x) const;
-  std::vector<kernels::Window> over(std::int64_t length) const;
+  std::vector<kernels::Window> over(std::string_view op, std::int64_t length) const;
   void describe(AttributeVisitor& visitor) const;
 };
 

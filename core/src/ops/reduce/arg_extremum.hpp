@@ -11,6 +11,12 @@ struct ArgExtremumOp : ReduceOp<Self> {
   static constexpr bool differentiable = false;
   using ReduceOp<Self>::ReduceOp;
 
+  /// Among all elements.
+  static Tensor over_all(const Tensor& x) {
+    Self(axes_of(Self::name, {}, x), false).expect_elements(x);
+    return ReduceOp<Self>::over(x.reshape({-1}), 0);
+  }
+
   template <class Kernel>
   Tensor positions(const Tensor& x, const Kernel& kernel) const {
     this->expect_elements(x);
@@ -40,6 +46,12 @@ struct ArgExtremumOp : ReduceOp<Self> {
            ReduceOp<Self>::over(zeros({2, 0}), 1);
          },
          op + "no elements to choose from in [2, 0]"},
+        {"no elements at all",
+         [] {
+           over_all(zeros({0, 2}));
+         },
+         op + "no elements to choose from in [0, 2]"},
+        {"undefined", [] { over_all(Tensor()); }, op + "an input is undefined"},
         {"bool", [] { ReduceOp<Self>::over(ones({3}, {.dtype = boolean}), 0); }, op + "expected a floating tensor"}};
   }
   static catalogue::Sample benchmark(Generator& g) {

@@ -22,6 +22,7 @@ struct ArgMax : ArgExtremumOp<ArgMax> {
 };
 
 Tensor argmax(const Tensor& x, Axis axis, bool keepdim) { return ArgMax::over(x, axis, keepdim); }
+Tensor argmax(const Tensor& x) { return ArgMax::over_all(x); }
 
 TAPEGRAD_CATALOGUE(reduce, argmax, ArgMax)
 

@@ -22,6 +22,7 @@ struct ArgMin : ArgExtremumOp<ArgMin> {
 };
 
 Tensor argmin(const Tensor& x, Axis axis, bool keepdim) { return ArgMin::over(x, axis, keepdim); }
+Tensor argmin(const Tensor& x) { return ArgMin::over_all(x); }
 
 TAPEGRAD_CATALOGUE(reduce, argmin, ArgMin)
 

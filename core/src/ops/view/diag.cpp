@@ -76,6 +76,11 @@ struct Diag : Op<Diag> {
             {"scalar", [] { diag(zeros({})); }, "[diag] expected a vector or a matrix, got []"},
             {"diagonal of a vector", [] { diagonal(zeros({3})); }, "[diagonal] expected matrices [.., m, n], got [3]"},
             {"embedded scalar", [] { diag_embed(zeros({})); }, "[diag_embed] expected vectors [.., k], got []"},
+            {"no room",
+             [] {
+               diag_embed(zeros({1, 1, 1, 1, 1, 1, 1, 2}));
+             },
+             "[diag_embed] [1, 1, 1, 1, 1, 1, 1, 2] has no room for another dimension"},
             {"too far", [] { diag(zeros({2}), INT64_MIN); }, "[diag] offset -9223372036854775808 is too large"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
@@ -112,6 +117,7 @@ void expect_offset(std::string_view op, std::int64_t offset) {
 
 Tensor embedded(std::string_view op, const Tensor& x, std::int64_t offset) {
   expect_offset(op, offset);
+  expect_room(op, x.shape());
   const std::int64_t n = x.size(-1) + (offset < 0 ? -offset : offset);
   return apply(Diag(true, n, n, offset), x);
 }

@@ -72,6 +72,11 @@ struct RepeatInterleave : Op<RepeatInterleave> {
     return {
         {"negative", [] { repeat_interleave(zeros({2}), -1, 0); },
          "[repeat_interleave] expected a count of at least 0, got -1"},
+        {"too many elements",
+         [] {
+           repeat_interleave(zeros({2, 3}), INT64_MAX / 4, 0);
+         },
+         "[repeat_interleave] a count of 2305843009213693951 is too large for dimension 0 of [2, 3]"},
         {"axis",
          [] {
            repeat_interleave(zeros({2, 3}), 2, 2);
@@ -107,7 +112,8 @@ void expect_count(std::int64_t count) {
 Tensor repeat_interleave(const Tensor& x, std::int64_t count, Axis d) {
   const int axis = axis_of(RepeatInterleave::name, d, x);
   expect_count(count);
-  if (std::int64_t size = 0; __builtin_mul_overflow(x.shape()[axis], count, &size))
+  Shape shape = x.shape();
+  if (__builtin_mul_overflow(shape[axis], count, &shape[axis]) || !extent(shape))
     throw ShapeError(fmt::format("[repeat_interleave] a count of {} is too large for dimension {} of {}", count, axis,
                                  to_string(x.shape())));
   return apply(RepeatInterleave(axis, count), x);
