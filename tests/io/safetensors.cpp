@@ -112,6 +112,45 @@ BOOST_AUTO_TEST_CASE(the_bytes_of_a_file) {
   BOOST_TEST(file_content(path) == expected);
 }
 
+// Every pattern of 16 bits, against what IEEE 754 says of its sign, exponent and fraction.
+BOOST_AUTO_TEST_CASE(halves_become_float32) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "a.safetensors";
+  struct Format {
+    std::string name;
+    int exponent_bits, fraction_bits;
+  };
+  for (const auto& [name, exponent_bits, fraction_bits] : {Format{"F16", 5, 10}, Format{"BF16", 8, 7}}) {
+    std::string json = R"({"a":{"dtype":")" + name + R"(","shape":[256,256],"data_offsets":[0,131072]},)" +
+                       R"("b":{"dtype":"F32","shape":[1],"data_offsets":[131072,131076]}})";
+    json.append((8 - json.size() % 8) % 8, ' ');
+    std::string file(8, '\0');
+    file[0] = static_cast<char>(json.size());
+    file += json;
+    for (int bits = 0; bits < 65536; ++bits) {
+      file += static_cast<char>(bits & 0xFF);
+      file += static_cast<char>(bits >> 8);
+    }
+    std::ofstream(path, std::ios::binary) << file << std::string("\x00\x00\x80\x3F", 4);
+    const NamedTensors loaded = load_safetensors(path);
+    BOOST_TEST(loaded.at("b").item() == 1.0);
+    BOOST_TEST(to_string(loaded.at("a").shape()) == "[256, 256]");
+    const std::vector<float> values = loaded.at("a").to_vector<float>();
+    const int most = (1 << exponent_bits) - 1, bias = most / 2;
+    for (int bits = 0; bits < 65536; ++bits) {
+      const int exponent = bits >> fraction_bits & most, fraction = bits & ((1 << fraction_bits) - 1);
+      const float value = values[static_cast<std::size_t>(bits)];
+      BOOST_TEST_REQUIRE(std::signbit(value) == (bits >= 32768));
+      if (exponent == most) {
+        BOOST_TEST_REQUIRE((fraction == 0 ? std::isinf(value) : std::isnan(value)));
+        continue;
+      }
+      const double significand = std::ldexp(fraction, -fraction_bits) + (exponent == 0 ? 0 : 1);
+      BOOST_TEST_REQUIRE(std::abs(value) == std::ldexp(significand, std::max(exponent, 1) - bias));
+    }
+  }
+}
+
 // The fixtures were written by Python: what is loaded from them and saved again has to be the same bytes.
 BOOST_AUTO_TEST_CASE(files_of_an_independent_writer) {
   const TemporaryFolder folder;

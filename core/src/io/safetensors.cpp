@@ -110,11 +110,16 @@ NamedTensors load_safetensors(const std::string& path) {
   FileReader file(path);
   const io::SafetensorsHeader header = read_header(file, path);
   NamedTensors tensors;
+  std::vector<std::byte> encoded;
   for (const io::StoredTensor& entry : header.tensors) {  // in the order of their bytes, without holes
     const array::Array a(entry.shape, entry.dtype);
-    const std::span<std::byte> bytes(a.data(), entry.end - entry.begin);
+    const std::size_t size = entry.end - entry.begin;
+    if (entry.encoding != io::Encoding::own) encoded.resize(size);
+    const std::span<std::byte> bytes = entry.encoding == io::Encoding::own ? std::span(a.data(), size) : encoded;
     file.read_all(bytes);
     io::check_safetensors_data(bytes, entry, path);
+    if (entry.encoding != io::Encoding::own)
+      io::decode_safetensors_data(bytes, entry.encoding, {a.as<float>(), size / io::stored_size(entry)});
     tensors.insert(entry.name, wrap(a));
   }
   return tensors;

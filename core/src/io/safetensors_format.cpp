@@ -24,16 +24,22 @@ constexpr std::string_view kMetadata = "__metadata__";
 struct DTypeName {
   std::string_view name;
   DType dtype;
+  Encoding encoding = Encoding::own;
 };
-constexpr std::array<DTypeName, 4> kDTypes{
-    {{"F64", DType::float64}, {"I64", DType::int64}, {"F32", DType::float32}, {"BOOL", DType::boolean}}};
-// Legal in a file, but no dtype of this library.
-constexpr std::array<std::string_view, 16> kForeignDTypes{"F16",     "BF16",    "I32",     "I16",    "I8", "U64",
-                                                          "U32",     "U16",     "U8",      "C64",    "F4", "F8_E4M3",
-                                                          "F8_E5M2", "F8_E8M0", "F6_E2M3", "F6_E3M2"};
+constexpr std::array<DTypeName, 6> kDTypes{{{"F64", DType::float64},
+                                            {"I64", DType::int64},
+                                            {"F32", DType::float32},
+                                            {"BOOL", DType::boolean},
+                                            {"F16", DType::float32, Encoding::f16},
+                                            {"BF16", DType::float32, Encoding::bf16}}};
+// Legal in a file, but nothing that a dtype of this library holds.
+constexpr std::array<std::string_view, 14> kForeignDTypes{
+    "I32", "I16", "I8", "U64", "U32", "U16", "U8", "C64", "F4", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F6_E2M3", "F6_E3M2"};
 
-std::string_view stored_name(DType dtype) {
-  return std::find_if(kDTypes.begin(), kDTypes.end(), [&](const DTypeName& d) { return d.dtype == dtype; })->name;
+std::string_view stored_name(const StoredTensor& tensor) {
+  return std::find_if(kDTypes.begin(), kDTypes.end(),
+                      [&](const DTypeName& d) { return d.dtype == tensor.dtype && d.encoding == tensor.encoding; })
+      ->name;
 }
 
 static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
@@ -44,13 +50,13 @@ constexpr const char* kSave = "save_safetensors";
 /// A reason to refuse a header; naming() adds whose header it is.
 [[noreturn]] void refuse(const std::string& reason) { throw IoError(reason); }
 
-DType parse_dtype(const std::string& text, const std::string& tensor) {
+const DTypeName& parse_dtype(const std::string& text, const std::string& tensor) {
   for (const DTypeName& known : kDTypes)
-    if (known.name == text) return known.dtype;
+    if (known.name == text) return known;
   if (std::find(kForeignDTypes.begin(), kForeignDTypes.end(), text) != kForeignDTypes.end())
     refuse(
-        fmt::format("tensor '{}' has dtype {}, which tapegrad does not have (F32, F64, I64 and BOOL it has): convert "
-                    "it before saving",
+        fmt::format("tensor '{}' has dtype {}, which tapegrad does not read (F32, F64, F16, BF16, I64 and BOOL it "
+                    "reads): convert it before saving",
                     tensor, text));
   refuse(fmt::format("tensor '{}' has the unknown dtype '{}'", tensor, text));
 }
@@ -63,7 +69,7 @@ std::size_t checked_byte_count(const StoredTensor& tensor) {
     if (__builtin_mul_overflow(extent, std::max<std::int64_t>(size, 1), &extent))
       refuse(
           fmt::format("tensor '{}': the shape {} overflows the number of bytes", tensor.name, to_string(tensor.shape)));
-  return static_cast<std::size_t>(tensor.shape.numel()) * size_of(tensor.dtype);
+  return static_cast<std::size_t>(tensor.shape.numel()) * stored_size(tensor);
 }
 
 /// Reads the one legal form of a header, event by event, so that duplicate keys are seen and nothing is built for what
@@ -107,7 +113,9 @@ class HeaderReader {
       header_.metadata[metadata_key_] = value;
       place_ = Place::metadata;
     } else if (place_ == Place::dtype) {
-      tensor_.dtype = parse_dtype(value, tensor_.name);
+      const DTypeName& dtype = parse_dtype(value, tensor_.name);
+      tensor_.dtype = dtype.dtype;
+      tensor_.encoding = dtype.encoding;
       place_ = Place::tensor;
     } else {
       unexpected(fmt::format("the text '{}'", value));
@@ -271,8 +279,8 @@ std::size_t check_ranges(std::vector<StoredTensor>& tensors) {
   }
   for (const StoredTensor& tensor : tensors)
     if (const std::size_t bytes = checked_byte_count(tensor); bytes != tensor.end - tensor.begin)
-      refuse(fmt::format("tensor '{}': {} {} takes {} bytes, data_offsets give {}", tensor.name,
-                         stored_name(tensor.dtype), to_string(tensor.shape), bytes, tensor.end - tensor.begin));
+      refuse(fmt::format("tensor '{}': {} {} takes {} bytes, data_offsets give {}", tensor.name, stored_name(tensor),
+                         to_string(tensor.shape), bytes, tensor.end - tensor.begin));
   return end;
 }
 
@@ -359,7 +367,7 @@ std::string header_text(const SafetensorsHeader& header) {
   }
   for (const StoredTensor& tensor : header.tensors)
     entries.push_back(fmt::format(R"({}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", json_text(tensor.name),
-                                  stored_name(tensor.dtype), fmt::join(tensor.shape, ","), tensor.begin, tensor.end));
+                                  stored_name(tensor), fmt::join(tensor.shape, ","), tensor.begin, tensor.end));
   std::string json = fmt::format("{{{}}}", fmt::join(entries, ","));
   json.append((8 - json.size() % 8) % 8, ' ');
   if (json.size() > kMaxHeaderBytes)
@@ -369,6 +377,10 @@ std::string header_text(const SafetensorsHeader& header) {
 }
 
 }  // namespace
+
+std::size_t stored_size(const StoredTensor& tensor) {
+  return tensor.encoding == Encoding::own ? size_of(tensor.dtype) : sizeof(std::uint16_t);
+}
 
 std::size_t safetensors_head_bytes(std::span<const std::byte> start, std::uint64_t file_size, const std::string& path) {
   return naming(kLoad, path, [&] { return head_bytes(start, file_size); });
@@ -387,6 +399,34 @@ void check_safetensors_data(std::span<const std::byte> bytes, const StoredTensor
       refuse(fmt::format("tensor '{}' is BOOL and holds the byte {}, neither 0 nor 1", tensor.name,
                          std::to_integer<int>(*bad)));
   });
+}
+
+namespace {
+
+/// IEEE 754's binary16: a sign, 5 bits of exponent, 10 of fraction.
+float decode_f16(std::uint32_t bits) {
+  const std::uint32_t sign = (bits & 0x8000U) << 16;
+  const std::uint32_t exponent = bits >> 10 & 0x1FU;
+  const std::uint32_t fraction = bits & 0x3FFU;
+  if (exponent == 0) {  // below 2^-14: normal in float32
+    const float magnitude = static_cast<float>(fraction) * 0x1p-24F;
+    return sign == 0 ? magnitude : -magnitude;
+  }
+  const std::uint32_t widened = exponent == 0x1FU ? 0xFFU : exponent + (127 - 15);
+  return std::bit_cast<float>(sign | widened << 23 | fraction << 13);
+}
+
+/// The upper half of a float32.
+float decode_bf16(std::uint32_t bits) { return std::bit_cast<float>(bits << 16); }
+
+}  // namespace
+
+void decode_safetensors_data(std::span<const std::byte> bytes, Encoding encoding, std::span<float> values) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto bits = std::to_integer<std::uint32_t>(bytes[2 * i]) | std::to_integer<std::uint32_t>(bytes[2 * i + 1])
+                                                                         << 8;
+    values[i] = encoding == Encoding::f16 ? decode_f16(bits) : decode_bf16(bits);
+  }
 }
 
 SafetensorsHeader layout_safetensors(std::vector<StoredTensor> tensors, std::map<std::string, std::string> metadata,

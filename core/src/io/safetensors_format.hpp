@@ -15,16 +15,23 @@
 
 namespace tapegrad::io {
 
+/// How a file holds a tensor's elements: as they are, or in 16 bits, which become float32 when they are read.
+enum class Encoding : std::uint8_t { own, f16, bf16 };
+
 /// One tensor of a file. [begin, end) is its range of bytes, counted from the start of the data section.
 struct StoredTensor {
   std::string name;
   DType dtype = float32;
+  Encoding encoding = Encoding::own;
   Shape shape;
   std::size_t begin = 0;
   std::size_t end = 0;
 
   friend bool operator==(const StoredTensor&, const StoredTensor&) = default;
 };
+
+/// The bytes of an element in the file.
+std::size_t stored_size(const StoredTensor& tensor);
 
 /// What a file's first 8 + N bytes say. Tensors stand in the order of their bytes, without hole or overlap.
 struct SafetensorsHeader {
@@ -51,6 +58,9 @@ SafetensorsHeader parse_safetensors_header(std::span<const std::byte> start, std
 
 /// Refuses bytes of a BOOL tensor that are neither 0 nor 1.
 void check_safetensors_data(std::span<const std::byte> bytes, const StoredTensor& tensor, const std::string& path);
+
+/// Decodes the bytes of a tensor that is not stored as it is. REQUIRES: as many values as there are elements.
+void decode_safetensors_data(std::span<const std::byte> bytes, Encoding encoding, std::span<float> values);
 
 /// Gives each tensor its range of bytes: larger dtypes first, then by name, so that every tensor is aligned to its
 /// items. Throws IoError on two tensors of one name or a tensor named "__metadata__".

@@ -16,8 +16,8 @@ void save_safetensors(const std::string& path, const NamedTensors& tensors,
                       const std::map<std::string, std::string>& metadata = {});
 
 /// All tensors of a file, in the order of their bytes, each read into storage of its own, once the header has been
-/// found to agree with the file's size. Throws IoError "[load_safetensors] path: reason" for a file that cannot be read
-/// or is malformed, and for dtypes other than F32, F64, I64 and BOOL.
+/// found to agree with the file's size. F16 and BF16 become float32, exactly. Throws IoError "[load_safetensors] path:
+/// reason" for a file that cannot be read or is malformed, and for dtypes other than those, F32, F64, I64 and BOOL.
 NamedTensors load_safetensors(const std::string& path);
 
 /// The texts beside the tensors. Throws IoError as load_safetensors does.
