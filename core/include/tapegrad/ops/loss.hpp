@@ -47,8 +47,9 @@ struct HuberOptions {
   Reduction reduction = Reduction::mean;
 };
 
-/// (input - target)^2 / 2 up to a distance of delta, beyond it delta (|input - target| - delta / 2). Huber 1964. Throws
-/// ShapeError and DTypeError as mse_loss does, ValueError for delta.
+/// (input - target)^2 / 2 up to a distance of delta, beyond it delta (|input - target| - delta / 2). Huber 1964.
+/// Divided by delta it is PyTorch's smooth_l1_loss with beta = delta. Throws ShapeError and DTypeError as mse_loss
+/// does, ValueError for delta.
 Tensor huber_loss(const Tensor& input, const Tensor& target, const HuberOptions& options = {});
 
 /// As Reduction; batch_mean is the sum divided by the size of the first dimension: the divergence per sample, where
