@@ -372,6 +372,16 @@ BOOST_AUTO_TEST_CASE(an_update_that_cannot_be_whole_writes_nothing) {
   for (const float v : narrow.to_vector<float>()) BOOST_TEST(v == 1.0F);
 }
 
+BOOST_AUTO_TEST_CASE(adam_counts_its_updates_from_one) {
+  const Tensor x = ones({2});
+  const std::vector<AdamTerm> terms = {{x, ones({2}), zeros({2}), zeros({2}), {}}};
+  for (const std::int64_t step : {0, -1})
+    BOOST_CHECK_EXCEPTION(adam_update(terms, {.step = step}), ValueError,
+                          says("[adam_update] updates are counted from 1, got step " + std::to_string(step)));
+  BOOST_TEST(x.to_vector<float>() == (std::vector<float>{1.0F, 1.0F}), boost::test_tools::per_element());
+  BOOST_TEST(terms[0].m.to_vector<float>() == (std::vector<float>{0.0F, 0.0F}), boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(a_tape_that_holds_the_old_value_notices) {
   Tensor x = tensor({3.0}, {.requires_grad = true});
   AdamW optimizer({x});

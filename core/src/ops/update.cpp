@@ -94,6 +94,7 @@ void run(std::span<const Term> terms, const View& view, const Kernel& kernel) {
 }  // namespace
 
 void adam_update(std::span<const AdamTerm> terms, const AdamRule& rule, const char* writer) {
+  if (rule.step < 1) throw ValueError(fmt::format("[{}] updates are counted from 1, got step {}", writer, rule.step));
   for (const AdamTerm& t : terms) {
     expect_step(t.parameter, t.gradient, writer);
     expect_state(t.parameter, t.m, "running mean", writer);

@@ -4,8 +4,7 @@
 // and must be a text that outlives the tensors (a literal). Results are the same to the bit at any number of threads.
 // All calls throw DTypeError for tensors that are not floating, ShapeError when the tensors of one term differ in shape
 // or what is written is not contiguous, and TapeError when what is written is tracked by a recording tape;
-// clamp_in_place throws ValueError besides for a limit that is negative or NaN. Where one throws, nothing has been
-// written.
+// adam_update and clamp_in_place throw ValueError besides. Where one throws, nothing has been written.
 #pragma once
 
 #include <span>
@@ -24,7 +23,8 @@ struct AdamTerm {
   Tensor v_max;  ///< the largest v so far: zeros before the first step; undefined without AMSGrad
 };
 
-/// Moves every parameter and its running means by the rule.
+/// Moves every parameter and its running means by the rule. Throws ValueError for a step below 1: the running
+/// means would be divided by 1 - beta^0 = 0.
 void adam_update(std::span<const AdamTerm> terms, const AdamRule& rule, const char* writer = "adam_update");
 
 /// One parameter in a step down the gradient.
@@ -55,7 +55,8 @@ double global_norm(std::span<const Tensor> tensors);
 /// x *= factor, in place.
 void scale_in_place(std::span<const Tensor> tensors, double factor, const char* writer = "scale_in_place");
 
-/// x = min(max(x, -limit), limit), in place; NaN stays. Returns the largest magnitude there was, NaN aside.
+/// x = min(max(x, -limit), limit), in place; NaN stays. Returns the largest magnitude there was, NaN aside. Throws
+/// ValueError for a limit that is negative or NaN.
 double clamp_in_place(std::span<const Tensor> tensors, double limit, const char* writer = "clamp_in_place");
 
 }  // namespace tapegrad
