@@ -126,7 +126,8 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
         {"Weights", R"(\bar P_{ij} = \bar o_i \cdot v_j,\quad \bar P = \bar O V^\top)", "and linear in P"},
         {"Through the softmax", R"(\bar S_{ij} = P_{ij} \left( \bar P_{ij} - \sum_l P_{il} \bar P_{il} \right))",
          "the softmax rule for each row of scores"},
-        {"The inner sum, two ways", R"(\sum_l P_{il} \bar P_{il} = \bar o_i \cdot \sum_l P_{il} v_l = \bar o_i \cdot o_i)",
+        {"The inner sum, two ways",
+         R"(\sum_l P_{il} \bar P_{il} = \bar o_i \cdot \sum_l P_{il} v_l = \bar o_i \cdot o_i)",
          "the product of two rows that are at hand would do without the keys (Dao et al. 2022, FlashAttention, "
          "arXiv:2205.14135), but $o_i$ has been rounded: where one key has all the weight and values lie far from 0, "
          "its rounding error would be all of the gradient. So the sum runs over the keys, of the numbers that it is "

@@ -67,20 +67,22 @@ struct Einsum : BilinearOp<Einsum> {
   void describe(AttributeVisitor& visitor) const { visitor("equation", a + "," + b + "->" + y); }
 
   static catalogue::Derivation derivation() {
-    return {{"Definition", R"(Y_{l_Y} = \sum_{\text{labels not in } l_Y} A_{l_A} B_{l_B})",
-             "each l is a list of labels; a label stands for the same index wherever it occurs"},
-            {"Differential", R"(dY_{l_Y} = \sum dA_{l_A} B_{l_B} + \sum A_{l_A} dB_{l_B})", "product rule"},
-            {"One number, three readings",
-             R"(\langle \bar Y, dY \rangle = \sum_{\text{all labels}} \bar Y_{l_Y} \left( dA_{l_A} B_{l_B} + A_{l_A} dB_{l_B} \right))",
-             "the inner product is a sum over every label; which factor is called the result is a matter of brackets"},
-            {"Cotangents", R"(\bar A_{l_A} = \sum_{\text{labels not in } l_A} \bar Y_{l_Y} B_{l_B},\quad \bar B_{l_B} = \sum_{\text{labels not in } l_B} \bar Y_{l_Y} A_{l_A})",
-             "the equation with the operand and Y in each other's place: an einsum again, so the rule covers every order"},
-            {"As matrices", R"(Y_{s (m n)} = \sum_k A_{s m k} B_{s k n})",
-             "labels in all three are the batch s, in A and Y the rows m, in B and Y the columns n, in A and B alone "
-             "the sum k"},
-            {"More operands", R"((A B) C = A (B C))",
-             "contracted two at a time, the cheapest pair first; diagonals, lone sums and permutations are ops of "
-             "their own"}};
+    return {
+        {"Definition", R"(Y_{l_Y} = \sum_{\text{labels not in } l_Y} A_{l_A} B_{l_B})",
+         "each l is a list of labels; a label stands for the same index wherever it occurs"},
+        {"Differential", R"(dY_{l_Y} = \sum dA_{l_A} B_{l_B} + \sum A_{l_A} dB_{l_B})", "product rule"},
+        {"One number, three readings",
+         R"(\langle \bar Y, dY \rangle = \sum_{\text{all labels}} \bar Y_{l_Y} \left( dA_{l_A} B_{l_B} + A_{l_A} dB_{l_B} \right))",
+         "the inner product is a sum over every label; which factor is called the result is a matter of brackets"},
+        {"Cotangents",
+         R"(\bar A_{l_A} = \sum_{\text{labels not in } l_A} \bar Y_{l_Y} B_{l_B},\quad \bar B_{l_B} = \sum_{\text{labels not in } l_B} \bar Y_{l_Y} A_{l_A})",
+         "the equation with the operand and Y in each other's place: an einsum again, so the rule covers every order"},
+        {"As matrices", R"(Y_{s (m n)} = \sum_k A_{s m k} B_{s k n})",
+         "labels in all three are the batch s, in A and Y the rows m, in B and Y the columns n, in A and B alone "
+         "the sum k"},
+        {"More operands", R"((A B) C = A (B C))",
+         "contracted two at a time, the cheapest pair first; diagonals, lone sums and permutations are ops of "
+         "their own"}};
   }
   static catalogue::Samples samples(Generator& g) {
     const auto sample = [&g](std::string_view equation, const std::vector<Shape>& shapes, std::string what = "") {

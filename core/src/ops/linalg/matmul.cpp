@@ -87,13 +87,14 @@ struct MatMul : BilinearOp<MatMul> {
   }
 
   static catalogue::Derivation derivation() {
-    return {{"Definition", R"(Y_{ij} = \sum_k A_{ik} B_{kj})", "for each matrix of the batch"},
-            {"Differential", R"(dY = dA\,B + A\,dB)", "the product rule; matrices do not commute"},
-            {"Cotangents",
-             R"(\langle \bar Y, dA\,B \rangle = \mathrm{tr}(\bar Y^\top dA\,B) = \langle \bar Y B^\top, dA \rangle,\quad \langle \bar Y, A\,dB \rangle = \mathrm{tr}(\bar Y^\top A\,dB) = \langle A^\top \bar Y, dB \rangle)",
-             "the trace is cyclic: what multiplies dA, and dB, is its cotangent"},
-            {"So", R"(\bar A = \bar Y B^\top,\quad \bar B = A^\top \bar Y)",
-             "and for a broadcast batch the engine sums over the copies"}};
+    return {
+        {"Definition", R"(Y_{ij} = \sum_k A_{ik} B_{kj})", "for each matrix of the batch"},
+        {"Differential", R"(dY = dA\,B + A\,dB)", "the product rule; matrices do not commute"},
+        {"Cotangents",
+         R"(\langle \bar Y, dA\,B \rangle = \mathrm{tr}(\bar Y^\top dA\,B) = \langle \bar Y B^\top, dA \rangle,\quad \langle \bar Y, A\,dB \rangle = \mathrm{tr}(\bar Y^\top A\,dB) = \langle A^\top \bar Y, dB \rangle)",
+         "the trace is cyclic: what multiplies dA, and dB, is its cotangent"},
+        {"So", R"(\bar A = \bar Y B^\top,\quad \bar B = A^\top \bar Y)",
+         "and for a broadcast batch the engine sums over the copies"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;

@@ -62,7 +62,8 @@ struct CosineSimilarity : Op<CosineSimilarity> {
          R"(\lVert a \rVert < \epsilon \;\Rightarrow\; \frac{\partial y}{\partial a} = \frac{\hat b}{\epsilon})",
          "the norm counts as the constant eps, nothing is projected out and y is linear in a; the zero vector is "
          "one of these, with $y = 0$"},
-        {"As short as eps", R"(\lVert a \rVert = \epsilon \;\Rightarrow\; \frac{\partial y}{\partial a} = r_a\, (\hat b - \tfrac12 y\, \hat a))",
+        {"As short as eps",
+         R"(\lVert a \rVert = \epsilon \;\Rightarrow\; \frac{\partial y}{\partial a} = r_a\, (\hat b - \tfrac12 y\, \hat a))",
          "a kink of the maximum: half of the projection, as for any tie"}};
   }
   static catalogue::Samples samples(Generator& g) {

@@ -61,15 +61,15 @@ struct KlDiv : BinaryOp<KlDiv, KlDivFormula, KlDivFormulaKernels> {
          "Kullback and Leibler 1951: what it costs to expect q where p is true. The prediction comes as logarithms, as "
          "log_softmax gives it"},
         {"Prediction", R"(\frac{\partial \ell_i}{\partial x_i} = -p_i)",
-         "linear in x; behind a log_softmax of logits z this becomes $q \\sum p - p$, which is $q - p$, as for cross entropy"},
+         "linear in x; behind a log_softmax of logits z this becomes $q \\sum p - p$, which is $q - p$, as for cross "
+         "entropy"},
         {"Target", R"(\frac{\partial \ell_i}{\partial p_i} = \log p_i + 1 - x_i)", "product rule"},
         {"Target given as a logarithm",
          R"(t = \log p:\quad \ell_i = e^{t_i} (t_i - x_i),\quad \frac{\partial \ell_i}{\partial t_i} = e^{t_i} (t_i + 1 - x_i))",
          "the same by the chain rule: p times the slope above"},
         {"What cannot happen", R"(p_i = 0 \;\Rightarrow\; \ell_i = 0,\ \bar x_i = 0)",
          "the limit of $p \\log p$, and of $p x$ for any finite x; the entry counts for nothing, so it is 0 for x = "
-         "-inf "
-         "too"},
+         "-inf too"},
         {"Its slope", R"(p_i \to 0:\quad \frac{\partial \ell_i}{\partial p_i} \to -\infty)",
          "by continuity, as for the logarithm itself; 0 where x = -inf says that the entry is impossible on both "
          "sides"}};

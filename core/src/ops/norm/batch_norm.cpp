@@ -133,8 +133,8 @@ struct BatchNorm : Op<BatchNorm> {
          "Ioffe and Szegedy 2015, arXiv:1502.03167: for one channel, $\\langle a \\rangle$ is the mean over the n "
          "valid positions of the batch ($m = 1$ there, 0 in padding)"},
         {"The parameters", R"(\bar\gamma = \sum_i \bar y_i\, \hat x_i,\quad \bar\beta = \sum_i \bar y_i)",
-         "over all positions that y is written at: padding gets the same statistics ($m = 0$), or is set to 0 and has no "
-         "gradient (zero_padding)"},
+         "over all positions that y is written at: padding gets the same statistics ($m = 0$), or is set to 0 and has "
+         "no gradient (zero_padding)"},
         {"Mean and variance depend on every sample",
          R"(\frac{\partial \mu}{\partial x_j} = \frac{m_j}{n},\quad \frac{\partial \sigma^2}{\partial x_j} = \frac{2 m_j}{n} (x_j - \mu))",
          "the mean's part in the variance drops out: deviations sum to zero"},
@@ -150,8 +150,7 @@ struct BatchNorm : Op<BatchNorm> {
         {"Two values",
          R"(n = 2 \Rightarrow \hat x = \pm \frac{1}{\sqrt{1 + \epsilon / \sigma^2}},\quad \bar x_1 = -\bar x_2 = \tfrac12 \epsilon r^3 (g_1 - g_2))",
          "two values are always one deviation to either side: next to nothing is left to learn where $\\epsilon \\ll "
-         "\\sigma^2$. With one value $y = \\beta$ "
-         "whatever x is, which is an error"}};
+         "\\sigma^2$. With one value $y = \\beta$ whatever x is, which is an error"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;

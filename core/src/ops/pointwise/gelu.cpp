@@ -20,7 +20,8 @@ TAPEGRAD_EXPORT_UNARY_KERNELS(GeluFormula)
 
 struct Gelu : UnaryOp<Gelu, GeluFormula, GeluFormulaKernels> {
   static constexpr std::string_view name = "gelu";
-  static constexpr std::string_view math = R"(y = x\,\Phi(x);\quad \bar x = \bar y\,(\Phi(x) + x\,\varphi(x))\quad (\text{tanh form: } \sigma(2u) \text{ for } \Phi,\ 2u' \sigma(2u)\, \sigma(-2u) \text{ for } \varphi,\ u = \sqrt{2/\pi}\,(x + 0.044715\,x^3)))";
+  static constexpr std::string_view math =
+      R"(y = x\,\Phi(x);\quad \bar x = \bar y\,(\Phi(x) + x\,\varphi(x))\quad (\text{tanh form: } \sigma(2u) \text{ for } \Phi,\ 2u' \sigma(2u)\, \sigma(-2u) \text{ for } \varphi,\ u = \sqrt{2/\pi}\,(x + 0.044715\,x^3)))";
   static constexpr Keep keep = Keep::inputs;
   static constexpr bool recomputable = true;
   using UnaryOp::UnaryOp;

@@ -37,18 +37,19 @@ struct Gru : SequenceOp<Gru, 3, 1> {
     return {
         {"Definition",
          R"(u_t = h_{t-1} W^\top + b,\quad (r, z)_t = \sigma(a_t + u_t)_{r, z},\quad n_t = \tanh(a_{t,n} + r_t \odot u_{t,n}),\quad h_t = (1 - z_t) \odot n_t + z_t \odot h_{t-1})",
-         "$a_t$ is what the input gives at position t, a row for each sequence; $h_{t-1}$ is the state before (run backwards: "
-         "the state of position $t + 1$)"},
+         "$a_t$ is what the input gives at position t, a row for each sequence; $h_{t-1}$ is the state before (run "
+         "backwards: the state of position $t + 1$)"},
         {"State", R"(\bar h_t = \bar h_t^{(\mathrm{out})} + \bar h_t^{(t+1)})",
          "a state is used twice: as an output, and by step $t + 1$"},
         {"Step", R"((\bar a_t, \bar u_t) = \mathrm{gru\_cell}^{*}(\bar h_t))",
-         "a star is the reverse rule: that of one cell, see gru_cell; forward keeps r, z and the state's part of n where the product stood"},
+         "a star is the reverse rule: that of one cell, see gru_cell; forward keeps r, z and the state's part of n "
+         "where the product stood"},
         {"Into the state before", R"(\bar h_{t-1}^{(t)} = \bar h_t \odot z_t + \bar u_t W)",
          "$h_{t-1}$ is used twice by the step: as it is, and by the product"},
         {"Weight and bias",
          R"(\bar W = \sum_t \bar u_t^\top h_{t-1} = \bar U^\top H_{-1},\quad \bar b = \sum_{t, n} \bar u_{tn})",
-         "the rows of all positions stand below each other, $H_{-1}$ those of the states before, so the sum is one product; "
-         "only the first step's state is not a row of the output"},
+         "the rows of all positions stand below each other, $H_{-1}$ those of the states before, so the sum is one "
+         "product; only the first step's state is not a row of the output"},
         {"Padding", R"(h_t = h_{t-1} \Rightarrow \bar a_t = \bar u_t = 0,\ \bar h_{t-1}^{(t)} = \bar h_t)",
          "in a row that is not valid the state stays, and its cotangent passes by"}};
   }

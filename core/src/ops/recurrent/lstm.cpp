@@ -37,18 +37,18 @@ struct Lstm : SequenceOp<Lstm, 4, 2> {
     return {
         {"Definition",
          R"(z_t = a_t + h_{t-1} W^\top + b,\quad (i, f, g, o)_t = (\sigma, \sigma, \tanh, \sigma)(z_t),\quad c_t = f_t \odot c_{t-1} + i_t \odot g_t,\quad h_t = o_t \odot \tanh c_t)",
-         "$a_t$ is what the input gives at position t, a row for each sequence; $h_{t-1}$ is the state before (run backwards: "
-         "the state of position $t + 1$)"},
+         "$a_t$ is what the input gives at position t, a row for each sequence; $h_{t-1}$ is the state before (run "
+         "backwards: the state of position $t + 1$)"},
         {"States",
          R"(\bar h_t = \bar h_t^{(\mathrm{out})} + \bar h_t^{(t+1)},\quad \bar c_t = \bar c_t^{(\mathrm{out})} + \bar c_t^{(t+1)})",
          "a state is used twice: as an output, and by step $t + 1$"},
         {"Step", R"((\bar z_t, \bar c_{t-1}^{(t)}) = \mathrm{lstm\_cell}^{*}(\bar h_t, \bar c_t))",
-         "a star is the reverse rule: that of one cell, see lstm_cell; forward keeps the gates where the products stood, so that it needs no "
-         "exponential but one"},
+         "a star is the reverse rule: that of one cell, see lstm_cell; forward keeps the gates where the products "
+         "stood, so that it needs no exponential but one"},
         {"Into the state before", R"(\bar h_{t-1}^{(t)} = \bar z_t W)", "$z_t$ is linear in it"},
         {"Weight", R"(\bar W = \sum_t \bar z_t^\top h_{t-1} = \bar Z^\top H_{-1})",
-         "the rows of all positions stand below each other, $H_{-1}$ those of the states before, so the sum is one product; "
-         "only the first step's state is not a row of the output"},
+         "the rows of all positions stand below each other, $H_{-1}$ those of the states before, so the sum is one "
+         "product; only the first step's state is not a row of the output"},
         {"Input and bias", R"(\bar a_t = \bar z_t,\quad \bar b = \sum_{t, n} \bar z_{tn})", "both are added to z"},
         {"Padding",
          R"(h_t = h_{t-1},\ c_t = c_{t-1} \Rightarrow \bar z_t = 0,\ \bar h_{t-1}^{(t)} = \bar h_t,\ \bar c_{t-1}^{(t)} = \bar c_t)",

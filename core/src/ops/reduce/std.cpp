@@ -77,7 +77,8 @@ struct Std : ReduceOp<Std> {
         {"Variance", R"(dv = \frac{2}{n - c} \sum_i (x_i - \mu)\, dx_i)",
          "deviations from the mean sum to zero, so the mean's own dependence on x drops out"},
         {"Root", R"(dy = \frac{dv}{2y})", "chain rule"},
-        {"Cotangent", R"(\bar x_i = \frac{x_i - \mu}{(n - c)\, y}\, \bar y)", "what multiplies $dx_i$ in $\\bar y\\, dy$"},
+        {"Cotangent", R"(\bar x_i = \frac{x_i - \mu}{(n - c)\, y}\, \bar y)",
+         "what multiplies $dx_i$ in $\\bar y\\, dy$"},
         {"A constant", R"(y = 0 \Rightarrow \bar x = 0)",
          "a length at its tip: of all subgradients 0 is the shortest; $\\sqrt{\\mathrm{var}\\, x}$ would give 0 times "
          "infinity"}};

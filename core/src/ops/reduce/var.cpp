@@ -35,7 +35,8 @@ struct Var : ReduceOp<Var> {
             {"Differential", R"(dy = \frac{2}{n - c} \sum_i (x_i - \mu)(dx_i - d\mu))", "chain rule"},
             {"The mean drops out", R"(\sum_i (x_i - \mu)\, d\mu = 0)",
              "deviations from the mean sum to zero, so its own dependence on x does not matter"},
-            {"Cotangent", R"(\bar x_i = \frac{2}{n - c}\, \bar y\, (x_i - \mu))", "what multiplies $dx_i$ in $\\bar y\\, dy$"}};
+            {"Cotangent", R"(\bar x_i = \frac{2}{n - c}\, \bar y\, (x_i - \mu))",
+             "what multiplies $dx_i$ in $\\bar y\\, dy$"}};
   }
   static catalogue::Samples samples(Generator& g) {
     catalogue::Samples s = reduction_samples(

@@ -5,7 +5,8 @@ namespace tapegrad {
 
 struct CumSum : Op<CumSum> {
   static constexpr std::string_view name = "cumsum";
-  static constexpr std::string_view math = R"(y_i = \sum_{j \le i} x_j;\quad \bar x_j = \sum_{i \ge j} \bar y_i\ (\text{backward: from the other end}))";
+  static constexpr std::string_view math =
+      R"(y_i = \sum_{j \le i} x_j;\quad \bar x_j = \sum_{i \ge j} \bar y_i\ (\text{backward: from the other end}))";
   static constexpr Keep keep = Keep::nothing;
   static constexpr bool linear = true;
   int axis;

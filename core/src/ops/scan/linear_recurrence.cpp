@@ -51,8 +51,8 @@ struct LinearRecurrence : Op<LinearRecurrence> {
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(h_i = a_i h_{i-1} + b_i,\quad h_{-1} = 0)", "along one axis"},
             {"Fan-out", R"(\lambda_i = \bar h_i + a_{i+1} \lambda_{i+1},\quad \lambda_n = 0)",
-             "of n elements, counted from 0: $h_i$ is read by the result and by $h_{i+1}$, with coefficient $a_{i+1}$: $\\lambda_i$ is its whole "
-             "cotangent"},
+             "of n elements, counted from 0: $h_i$ is read by the result and by $h_{i+1}$, with coefficient $a_{i+1}$: "
+             "$\\lambda_i$ is its whole cotangent"},
             {"Cotangents", R"(\bar b_i = \lambda_i,\quad \bar a_i = \lambda_i h_{i-1})",
              "from the one step in which they stand; $a_0$ meets $h_{-1} = 0$"},
             {"Closed", R"(\lambda = \text{the recurrence of } (a_{\cdot + 1}, \bar h) \text{ from the other end})",
