@@ -139,11 +139,11 @@ BOOST_AUTO_TEST_CASE(every_size_that_a_factor_may_come_from_is_named) {
         normal(size, 18), {.input_shapes = {shape}});
   };
   expect(check({4, 4}, 4.0), GradcheckMistake::constant_factor,
-         "4 is the size of the input's axis 0 or the size of the input's axis 1: the 1/N of a mean is missing");
+         "4 is the size of axis 0 of the input or the size of axis 1 of the input: the 1/N of a mean is missing");
   expect(check({4, 4}, 4.0), GradcheckMistake::constant_factor, "or the square root of 16");
   expect(check({2, 5}, 2.0), GradcheckMistake::constant_factor, "a factor 2 too much");
   expect(check({2, 5}, 2.0), GradcheckMistake::constant_factor,
-         "2 is the size of the input's axis 0: the 1/N of a mean is missing");
+         "2 is the size of axis 0 of the input: the 1/N of a mean is missing");
   expect(check({2, 5}, 0.5), GradcheckMistake::constant_factor, "divided by N once too often");
   // what the function holds, samples above all, the check knows nothing of
   expect(check({4, 4}, 7.0), GradcheckMistake::constant_factor, "7 is no size of input or output: the 1/N of a mean");

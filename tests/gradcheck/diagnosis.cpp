@@ -70,6 +70,20 @@ BOOST_AUTO_TEST_CASE(elements_are_located_at_the_scale_of_the_function) {
   BOOST_TEST(report.findings.front().note.starts_with("which elements are wrong is not known"), to_string(report));
 }
 
+BOOST_AUTO_TEST_CASE(what_is_not_finite_is_told) {
+  // The square root of x where x is positive, and 0 elsewhere: the slope of the branch that is not taken, times 0.
+  const auto f = [](Point x) {
+    Numbers y;
+    for (const double v : x) y.push_back(v > 0.0 ? std::sqrt(v) : 0.0);
+    return y;
+  };
+  const auto slope = [](Point x, std::size_t k) {
+    return (x[k] > 0.0 ? 1.0 : 0.0) * 0.5 / std::sqrt(x[k]);  // NaN for negative x
+  };
+  expect(check_elementwise(slope, f, {0.5, -1.0, 2.0, -0.3}, {}), GradcheckMistake::not_finite,
+         "NaN or infinite in 2 of 16 places");
+}
+
 BOOST_AUTO_TEST_CASE(what_is_not_linear_in_the_cotangent_is_told) {
   const auto check = [](const std::function<double(double)>& of_dy, std::uint64_t seed, std::int64_t budget) {
     return check_pullback(sines,

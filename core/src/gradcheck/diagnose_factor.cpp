@@ -27,7 +27,7 @@ Sizes sizes_of(const Block& block) {
   };
   const auto add_shape = [&add](const Extents& shape, const std::string& of) {
     if (shape.size() != 1) add(count_of(shape), fmt::format("the number of elements of {}", of));
-    for (std::size_t d = 0; d < shape.size(); ++d) add(shape[d], fmt::format("the size of {}'s axis {}", of, d));
+    for (std::size_t d = 0; d < shape.size(); ++d) add(shape[d], fmt::format("the size of axis {} of {}", d, of));
   };
   add_shape(block.input_shape, "the input");
   if (block.single_output) add_shape(block.output_shape, "the output");
@@ -163,9 +163,10 @@ Diagnosis constant_factor(const Block& block, const Residual& residual) {
   constexpr std::size_t kFew = 3;
   const bool is_multiple = elements >= kFew && are_in_proportion(a.values, n.values);
   if (count_clear(a, residual.negligible()) == 0 && !is_multiple)
-    return GradcheckDiagnosis{
-        GradcheckMistake::no_gradient,
-        fmt::format("analytic is zero, numeric is not in {} places: no gradient reaches this input", elements), 0.0};
+    return GradcheckDiagnosis{GradcheckMistake::no_gradient,
+                              fmt::format("analytic is zero, numeric is not in {} {}: no gradient reaches this input",
+                                          elements, elements == 1 ? "place" : "places"),
+                              0.0};
   const double factor = dot(a.values, n.values) / dot(n.values, n.values);
   Matrix predicted = n;
   for (double& v : predicted.values) v *= factor;

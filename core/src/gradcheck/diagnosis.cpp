@@ -1,5 +1,8 @@
 #include "gradcheck/diagnosis.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -26,9 +29,28 @@ double Residual::unexplained(const Matrix& predicted) const {
   return std::sqrt(squares) / norm_;
 }
 
+namespace {
+
+/// What is not finite explains itself: no fit is looked for.
+Diagnosis infinite_elements(const Block& block) {
+  const Values& values = block.analytic.values;
+  const auto wrong = std::count_if(values.begin(), values.end(), [](double v) { return !std::isfinite(v); });
+  if (wrong == 0) return std::nullopt;
+  return GradcheckDiagnosis{
+      GradcheckMistake::not_finite,
+      fmt::format(
+          "analytic is NaN or infinite in {} of {} places, where the function's differences are finite: 0 times "
+          "infinity, as where a branch that is not taken has no finite slope (where(x > 0, sqrt(x), 0); "
+          "strong_zero keeps it away)",
+          wrong, values.size()),
+      0.0};
+}
+
+}  // namespace
+
 std::optional<GradcheckDiagnosis> diagnose(const Block& block) {
-  if (block.analytic.values.empty() || !all_finite(block.analytic.values) || !all_finite(block.numeric.values))
-    return std::nullopt;
+  if (block.analytic.values.empty() || !all_finite(block.numeric.values)) return std::nullopt;
+  if (Diagnosis found = infinite_elements(block)) return found;
   const Residual residual(block);
   if (!(residual.norm() > 4.0 * block.numeric_error)) return std::nullopt;
   constexpr std::array kHypotheses = {single_precision,         constant_factor,    displaced_elements,

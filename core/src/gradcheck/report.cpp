@@ -48,6 +48,7 @@ std::string_view to_string(GradcheckMistake mistake) {
     case GradcheckMistake::correction_factor: return "factor of a correction term";
     case GradcheckMistake::misplaced_epsilon: return "misplaced epsilon";
     case GradcheckMistake::single_precision: return "single precision";
+    case GradcheckMistake::not_finite: return "not finite";
     case GradcheckMistake::not_linear: return "not linear in the cotangent";
   }
   return "?";

@@ -44,9 +44,9 @@ std::string row(const GradcheckFinding& f, std::size_t names) {
 }
 
 std::string elements(const GradcheckFinding& f) {
-  std::string text =
-      fmt::format("  worst elements (numeric: by {})\n  {:18} {:>6} {:>22} {:>22} {:>10} {:>10}\n", numeric_side(f),
-                  "element", "output", "analytic", "numeric", "abs. error", "rel. error");
+  std::string text = fmt::format(
+      "  worst elements by error over tolerance (numeric: by {})\n  {:18} {:>6} {:>22} {:>22} {:>10} {:>10}\n",
+      numeric_side(f), "element", "output", "analytic", "numeric", "abs. error", "rel. error");
   for (const GradcheckElement& e : f.worst) {
     if (e.verdict != f.verdict) break;
     text += fmt::format("  {:18} {:>6} {:>22.15g} {:>22.15g} {:>10.2e} {:>10.2e}\n",
@@ -101,7 +101,7 @@ std::string to_string(const GradcheckReport& report) {
   if (!report.ok())
     text += wrapped(
                 "(ord 2: gradient of the gradient; out: the output's element; rate: of the Taylor remainder, 2 if "
-                "right, 1 if wrong)",
+                "right, 1 if wrong, exact where it is all rounding)",
                 kReportColumns, 1) +
             "\n";
   for (const GradcheckFinding& f : report.findings) text += details(report, f);

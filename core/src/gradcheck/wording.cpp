@@ -21,6 +21,7 @@ std::string_view numeric_side(const GradcheckFinding& finding) {
 
 std::string rate_text(const GradcheckFinding& finding) {
   if (finding.sweep.empty()) return "";
+  if (finding.verdict == Verdict::vacuous) return "-";
   return std::isfinite(finding.rate) ? fmt::format("{:.2f}", finding.rate) : std::string("exact");
 }
 

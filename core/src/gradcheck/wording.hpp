@@ -14,7 +14,8 @@ inline constexpr const char* kDrawnAnew = ", as where random numbers (a dropout'
 std::string element_text(const GradcheckFinding& finding, const std::vector<std::int64_t>& index, std::int64_t output);
 /// What the number named numeric comes from.
 std::string_view numeric_side(const GradcheckFinding& finding);
-/// The Taylor rate: "2.00", "exact" where the remainder is all rounding.
+/// The Taylor rate: "2.00", "exact" where the remainder is all rounding, "-" where a derivative of 0 leaves nothing
+/// else.
 std::string rate_text(const GradcheckFinding& finding);
 /// One line: seed, input, element, output, step.
 std::string reproduction(const GradcheckReport& report, const GradcheckFinding& finding);

@@ -152,8 +152,8 @@ const std::vector<Reference>& references() {
        .points = {1.4616321449683622, 16.0, 0.5, 2.0, 3.0, 0.504083008264455, 1.573498473162390},
        .value_cancels = {{-kInfinity, 0.0}},
        .costly = true,
-       .note = "between the poles on the negative side each of its zeros is a difference of large terms; errors below "
-               "1 ulp of 1 count as such there"},
+       .note = "between the poles on the negative side each of its zeros is a difference of large terms; near them "
+               "the error is measured in ulps of 1"},
       {"elu alpha 0.75",
        "elu",
        [](const Tensor& x) { return tapegrad::elu(x, 0.75); },

@@ -34,6 +34,7 @@ enum class GradcheckMistake : unsigned char {
   correction_factor,     ///< the terms of such statistics by another factor
   misplaced_epsilon,     ///< another eps than the function's, or at another place
   single_precision,      ///< computed in float32
+  not_finite,            ///< NaN or infinite where the function and its differences are finite
   not_linear             ///< the gradient that comes in (dy) is ignored, or more than a factor
 };
 std::string_view to_string(GradcheckMistake mistake);
