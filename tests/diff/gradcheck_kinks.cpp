@@ -146,6 +146,19 @@ BOOST_AUTO_TEST_CASE(a_network_of_relus_at_zero_is_not_called_wrong) {
     if (tapegrad::gradcheck(f, x, {.order = 1, .seed = seed}).verdict() == Verdict::wrong) ++wrong;
   }
   BOOST_TEST(wrong <= 1);  // half of them, where any slope that is not found is taken for none
+  // Weights and biases bend with the input: at the kinks of all units, each in several parts.
+  const auto network = [](const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& v) {
+    return matmul(relu(matmul(x, w) + b), v);
+  };
+  const Tensor none = zeros({4}, {.dtype = float64});
+  for (std::uint64_t seed = 0; seed < 4; ++seed) {
+    const Tensor v = normal({4, 1}, 100 + seed);
+    for (const auto& [x, w] : {std::pair(zeros({1, 4}, {.dtype = float64}), normal({4, 4}, seed)),
+                               {normal({1, 4}, seed), zeros({4, 4}, {.dtype = float64})}}) {
+      const GradcheckReport report = tapegrad::gradcheck(network, {x, w, none, v}, {.order = 1, .seed = seed});
+      BOOST_TEST((report.verdict() != Verdict::wrong), to_string(report));
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(what_is_made_of_sorted_ties_is_not_called_wrong) {

@@ -199,4 +199,26 @@ BOOST_AUTO_TEST_CASE(a_tie_between_inputs_is_one) {
   BOOST_TEST((of_gradient(beside_an_end, {1.0, 0.0, kInf}, {2.0, 2.0, 0.0}, three) == Verdict::kink));
 }
 
+// What lies beyond a jump is another function's: no slope there excuses an element.
+BOOST_AUTO_TEST_CASE(a_jump_beside_the_point_is_no_kink) {
+  const auto gated = [](Point p) { return (p[1] > 0.0 ? 2.0 : 1.0) * p[0] * std::exp(p[2]); };
+  const double e = std::exp(0.3);
+  for (const GradcheckOptions& options :
+       {GradcheckOptions{}, GradcheckOptions{.input_shapes = {{1}, {2}}}, GradcheckOptions{.input_shapes = {{2}, {1}}}})
+    for (const double height : {0.7, -40.0}) {
+      const auto check = [&](double slope) {
+        return check_gradient(
+            gated,
+            [&](Point p) {
+              return Numbers{slope * e, 0.0, p[0] * e};
+            },
+            Numbers{height, 0.0, 0.3}, options);
+      };
+      const auto verdict_of_first = [&](double slope) { return check(slope).findings.front().worst.front().verdict; };
+      for (const double wrong : {1.3, 2.0, 0.5})
+        BOOST_TEST((check(wrong).verdict() == Verdict::wrong), wrong << " at " << height);
+      BOOST_TEST((verdict_of_first(1.0) != Verdict::wrong));
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

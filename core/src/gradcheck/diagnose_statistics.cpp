@@ -16,8 +16,8 @@
 namespace tapegrad::checker {
 namespace {
 
-constexpr double kForm = 1e-4;  // of the terms: what may be left of rows that consist of them
-constexpr const char* kSize = "root mean square (or length)";
+constexpr double kFormOfTerms = 1e-4;  // of the terms: what may be left of rows that consist of them
+constexpr const char* kRootMeanSquare = "root mean square (or length)";
 
 /// What a statistic adds to all elements of a block's rows.
 struct Term {
@@ -39,7 +39,7 @@ bool are_all_beside(const Matrix& m, const std::vector<Term>& terms, double erro
       left += (m(o, j) - sum) * (m(o, j) - sum);
     }
   }
-  return std::sqrt(left) <= kForm * std::sqrt(squares) + 4.0 * error;
+  return std::sqrt(left) <= kFormOfTerms * std::sqrt(squares) + 4.0 * error;
 }
 
 /// Whether no output changes when all elements of a group move alike.
@@ -49,7 +49,7 @@ bool is_centred(const Matrix& m, const Grouping& g, double error) {
     sums.push_back(0.0);
     for (const std::size_t j : g.around(o)) sums.back() += m(o, j);
   }
-  return norm(sums) <= kForm * norm(m.values) + 4.0 * error * std::sqrt(static_cast<double>(m.columns));
+  return norm(sums) <= kFormOfTerms * norm(m.values) + 4.0 * error * std::sqrt(static_cast<double>(m.columns));
 }
 
 /// Empty where a row runs over its group in another way, or beyond it.
@@ -71,7 +71,7 @@ std::vector<Term> terms_of_mean_and_variance(const Matrix& m, const Grouping& g,
 
 /// Likewise.
 std::vector<Term> term_of_root_mean_square(const Matrix& m, const Grouping& g, const Values& x, double error) {
-  std::vector<Term> terms = {{kSize, false, Matrix(m.rows, m.columns)}};
+  std::vector<Term> terms = {{kRootMeanSquare, false, Matrix(m.rows, m.columns)}};
   for (std::size_t o = 0; o < m.rows; ++o) {
     double products = 0.0;
     double squares = 0.0;
@@ -210,7 +210,7 @@ Diagnosis not_invariant(const Block& block, const Residual& residual, const Grou
                             left};
 }
 
-Motion of_size(const Values& x, const Grouping&) {
+Motion size_motion(const Values& x, const Grouping&) {
   return {{x},
           1e-3,
           "in proportion to the input",
@@ -219,7 +219,7 @@ Motion of_size(const Values& x, const Grouping&) {
           "added"};
 }
 
-Motion of_mean(const Values& x, const Grouping&) {
+Motion mean_motion(const Values& x, const Grouping&) {
   return {{Values(x.size(), 1.0)},
           1e-6,
           "the same for all elements of a group",
@@ -227,7 +227,7 @@ Motion of_mean(const Values& x, const Grouping&) {
           "softmax's sum, is missing, or has another factor, or a constant is added"};
 }
 
-Motion of_spread(const Values& x, const Grouping& g) {
+Motion spread_motion(const Values& x, const Grouping& g) {
   return {{centred(x, g)},
           2e-2,
           "in proportion to input - mean in each group",
@@ -235,7 +235,7 @@ Motion of_spread(const Values& x, const Grouping& g) {
           "another factor"};
 }
 
-Motion of_mean_and_spread(const Values& x, const Grouping& g) {
+Motion mean_and_spread_motion(const Values& x, const Grouping& g) {
   return {{Values(x.size(), 1.0), centred(x, g)},
           2e-2,
           "level + slope × (input - mean) in each group",
@@ -257,12 +257,12 @@ Diagnosis unnoticed_motion(const Block& block, const Residual& residual, MotionO
 }  // namespace
 
 Diagnosis correction_of_size(const Block& block, const Residual& residual) {
-  return unnoticed_motion(block, residual, of_size);
+  return unnoticed_motion(block, residual, size_motion);
 }
 
 Diagnosis correction_terms(const Block& block, const Residual& residual) {
   if (block.numeric.rows != 1) return corrections(block, residual, true);
-  return unnoticed_motion(block, residual, of_mean, of_spread, of_mean_and_spread);
+  return unnoticed_motion(block, residual, mean_motion, spread_motion, mean_and_spread_motion);
 }
 
 Diagnosis correction_by_any_factor(const Block& block, const Residual& residual) {

@@ -55,7 +55,7 @@ class Search {
   std::optional<JointMove> run() {
     for (const Values& d : directions()) {
       const double step = relative_step_ * std::max(1.0, own_);
-      const std::optional<JointMove> found = refuted(d, step);
+      std::optional<JointMove> found = refuted(d, step);
       if (found && refuted(d, step / kScales) && (own_ == 0.0 || refuted(d, relative_step_ * own_))) return found;
     }
     return std::nullopt;
@@ -244,18 +244,27 @@ class Search {
     return move;
   }
 
-  /// At `step` away on one side, extrapolated to 0. A side that cannot be afforded, or that the function does not have,
-  /// tells nothing.
+  /// What one place tells.
+  struct Look {
+    Excess excess;
+    double rise = 0.0;  // of the function, from the point
+    double rounding = 0.0;
+  };
+
+  /// At `step` away on one side, extrapolated to 0. A side that cannot be afforded, that the function does not have or
+  /// that lies beyond a jump tells nothing.
   Excess excess(const Values& d, const Values& from, double step) {
-    const Excess wide = excess_at(d, from, step);
-    const Excess narrow = excess_at(d, from, 0.5 * step);
-    const double change = narrow.value - wide.value;
-    if (!std::isfinite(change)) return {};
-    return {narrow.value + change, 4.0 * (std::abs(change) + wide.tolerance + narrow.tolerance)};
+    constexpr double kJump = 0.75;  // of the rise, that is left at half the distance
+    const Look wide = look(d, from, step);
+    const Look narrow = look(d, from, 0.5 * step);
+    const double change = narrow.excess.value - wide.excess.value;
+    const bool jumps = std::abs(narrow.rise) > kJump * std::abs(wide.rise) + narrow.rounding;
+    if (!std::isfinite(change) || jumps) return {};
+    return {narrow.excess.value + change, 4.0 * (std::abs(change) + wide.excess.tolerance + narrow.excess.tolerance)};
   }
 
   /// By the points that rounding leaves.
-  Excess excess_at(const Values& d, const Values& from, double step) {
+  Look look(const Values& d, const Values& from, double step) {
     constexpr double kWidth = 0.125;  // of the difference, in steps
     is_spent_ = is_spent_ || c_.report.calls + 2 > kink_.last_call;
     if (is_spent_) return {};
@@ -269,8 +278,11 @@ class Search {
       if (d[e] != 0.0) expected += bends()[e].analytic * (ahead[places_[e]] - behind[places_[e]]);
     }
     const double size = std::max({kink_.magnitude, std::abs(y_ahead), std::abs(y_behind)});
+    const double rounding = 4.0 * c_.precision.epsilon * size;
     const double width = 2.0 * kWidth * step;
-    return {(expected - (y_ahead - y_behind)) / width, 4.0 * c_.precision.epsilon * size / width};
+    return {.excess = {(expected - (y_ahead - y_behind)) / width, rounding / width},
+            .rise = 0.5 * (y_ahead + y_behind) - c_.subject.outputs[kink_.output],
+            .rounding = rounding};
   }
 
   Values moved(const Values& d, const Values& from, double distance, double by) const {
