@@ -45,7 +45,7 @@ std::string widest_line(const std::string& page) {
 BOOST_AUTO_TEST_SUITE(ops)
 
 BOOST_AUTO_TEST_CASE(the_list_fits_the_terminal) {
-  for (const std::size_t width : {72U, 80U, 120U}) {
+  for (const std::size_t width : {40U, 60U, 72U, 80U, 120U}) {
     for (const std::string& list : {list_of(all(), {.width = width}), list_of(all_layers(), {.width = width})}) {
       const std::string widest = widest_line(list);
       BOOST_TEST(display_width(widest) <= width, widest);

@@ -11,6 +11,7 @@
 
 #include "suite/parallel.hpp"
 #include "tapegrad/check_run.hpp"
+#include "tapegrad/columns.hpp"
 #include "tapegrad/progress.hpp"
 #include "tapegrad/selftest.hpp"
 #include "tapegrad/table.hpp"
@@ -61,10 +62,12 @@ void print_detection(const DetectionResult& result, double seconds, const Termin
   }
   rows.push_back(row_of("all", all));
   fmt::print(
-      "Mistakes planted into {} samples, and how many were found. Left out: those that are the same function "
-      "there,\nand "
-      "those that change less than 4e-11 of the derivative, which differences in float64 cannot tell.\n\n",
-      result.samples);
+      "{}\n",
+      paragraph(fmt::format("Mistakes planted into {} samples, and how many were found. Left out: those that are "
+                            "the same function there, and those that change less than 4e-11 of the derivative, "
+                            "which differences in float64 cannot tell.",
+                            result.samples),
+                0, terminal.width));
   for (const std::string& line : table_lines(columns, rows, terminal)) fmt::print("{}\n", line);
   for (const Missed& m : result.missed) {
     fmt::print("\n{} {} in {}, sample \"{}\", {}: not found by {}\n", terminal.painted("✗", Paint::bad), kBugs[m.bug],

@@ -84,6 +84,18 @@ void append_row(std::vector<std::string>& lines, const std::vector<Column>& head
   }
 }
 
+/// A row whose last cell stands below the others, as wide as the terminal.
+void append_with_last_below(std::vector<std::string>& lines, const std::vector<Column>& heads,
+                            const std::vector<Cell>& row, const std::vector<std::size_t>& widths,
+                            const Terminal& terminal) {
+  constexpr std::size_t kIndent = 2;
+  append_row(lines, heads, {row.begin(), row.end() - 1}, widths, terminal);
+  const Cell& last = row.back();
+  const std::size_t indent = indent_of(last.text) + kIndent;
+  for (const std::string& piece : wrapped(last.text, terminal.width - std::min(indent, terminal.width / 2)))
+    lines.push_back(std::string(indent, ' ') + terminal.painted(piece, last.paint));
+}
+
 }  // namespace
 
 std::vector<std::string> table_lines(std::vector<Column> heads, std::vector<std::vector<Cell>> rows,
@@ -100,14 +112,22 @@ std::vector<std::string> table_lines(std::vector<Column> heads, std::vector<std:
   };
   leave_out(&Column::optional, [&] { return least_sum(widths) <= terminal.width; });
   leave_out(&Column::spare, [&] { return sum(widths_of(heads, rows, longest_word)) <= terminal.width; });
-  narrow(widths, widths_of(heads, rows, longest_word), terminal.width);
+  std::vector<std::size_t> least = widths_of(heads, rows, longest_word);
+  const bool last_below =
+      least.size() > 1 && sum(least) > terminal.width && sum(least) - least.back() - kGap <= terminal.width;
+  if (last_below) {
+    widths.pop_back();
+    least.pop_back();
+  }
+  narrow(widths, least, terminal.width);
   std::vector<std::string> lines;
   std::vector<Cell> headings;
   std::transform(heads.begin(), heads.end(), std::back_inserter(headings), [](const Column& c) {
     return Cell{c.heading, Paint::faint};
   });
-  append_row(lines, heads, headings, widths, terminal);
-  for (const auto& row : rows) append_row(lines, heads, row, widths, terminal);
+  const auto append = last_below ? append_with_last_below : append_row;
+  append(lines, heads, headings, widths, terminal);
+  for (const auto& row : rows) append(lines, heads, row, widths, terminal);
   return lines;
 }
 

@@ -20,7 +20,8 @@ struct Column {
   bool spare = false;         ///< may be left out where lines would be longer than the terminal else
 };
 
-/// Lines without the newline at their end.
+/// Lines without the newline at their end. Where even the longest words do not fit side by side, but do without the
+/// last column, that stands below the others. REQUIRES: a column.
 std::vector<std::string> table_lines(std::vector<Column> columns, std::vector<std::vector<Cell>> rows,
                                      const Terminal& terminal);
 
