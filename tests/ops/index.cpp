@@ -264,5 +264,31 @@ BOOST_AUTO_TEST_CASE(a_padding_row_has_no_gradient_and_no_tangent) {
              (std::vector<double>{1, 0}));
 }
 
+BOOST_AUTO_TEST_CASE(several_index_tensors) {
+  const Tensor x = doubles({0, 1, 2, 10, 11, 12}, {2, 3});
+  check_values(tapegrad::index(x, {indices({1, 0, 1}, {3}), indices({2, 0, 0}, {3})}), {3}, {12, 0, 10});
+  check_values(tapegrad::index(x, {indices({1, 0}, {2, 1}), indices({2, 0}, {2})}), {2, 2}, {12, 10, 2, 0});  // a grid
+  check_values(tapegrad::index(x, {indices({1, 1}, {2})}), {2, 3}, {10, 11, 12, 10, 11, 12});
+  check_values(tapegrad::index(x, {indices({1}, {}), indices({2}, {})}), {}, {12});
+  check_values(tapegrad::index(transpose(x, 0, 1), {indices({2, 1}, {2}), indices({1, 0}, {2})}), {2}, {12, 1});
+  check_values(tapegrad::index(x, {indices({}, {0}), indices({1}, {1})}), {0}, {});
+  BOOST_TEST(
+      (tapegrad::index(x.reshape({2, 3, 1}), {indices({0, 1}, {2}), indices({1, 1}, {2})}).shape() == Shape{2, 1}));
+  BOOST_TEST(tapegrad::index(from_vector<bool>({true, false}, {2}), {indices({1, 0}, {2})}).to_vector<bool>() ==
+             (std::vector<bool>{false, true}));
+  // What it reads is what index_put writes.
+  const std::vector<Tensor> at = {indices({1, 0}, {2, 1}), indices({2, 0}, {2})};
+  const Tensor values = doubles({1, 2, 3, 4}, {2, 2});
+  check_values(tapegrad::index(index_put(x, at, values), at), {2, 2}, {1, 2, 3, 4});
+}
+
+// The place [1, 2] is read twice, [0, 0] once.
+BOOST_AUTO_TEST_CASE(several_index_tensors_add_their_gradients) {
+  Tensor x = doubles({0, 1, 2, 10, 11, 12}, {2, 3}).set_requires_grad(true);
+  Tape tape;
+  const Tensor y = tapegrad::index(x, {indices({1, 0, 1}, {3}), indices({2, 0, 2}, {3})});
+  check_values(tape.gradient(y, x, {.cotangent = doubles({1, 10, 100}, {3})}), {2, 3}, {10, 0, 0, 0, 0, 101});
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 }  // namespace ops

@@ -44,6 +44,14 @@ Tensor scatter(const Tensor& x, Axis d, const Tensor& index, double value);
 /// open). Without `accumulate` what is overwritten in x gets 0. Throws IndexError, ShapeError, DTypeError.
 Tensor index_put(const Tensor& x, const std::vector<Tensor>& index, const Tensor& values, bool accumulate = false);
 
+/// x[at[0], at[1], ...] (NumPy's and PyTorch's indexing with arrays): the K index tensors broadcast to one shape [...]
+/// and choose along the first K dimensions of x; the result is [...] followed by x's other dimensions. A place that is
+/// named more than once collects a gradient from each. Recorded as index_select. Any dtype; index_put writes what this
+/// reads. Throws IndexError, ShapeError, DTypeError.
+///
+///   const Tensor chosen = index(log_probabilities, {arange(n), labels});  // [N, C], [N], [N] -> [N]
+Tensor index(const Tensor& x, const std::vector<Tensor>& at);
+
 /// The elements where the bool mask is true, in row-major order: a vector. x and the mask broadcast. Any dtype. Throws
 /// DTypeError, ShapeError.
 Tensor masked_select(const Tensor& x, const Tensor& mask);

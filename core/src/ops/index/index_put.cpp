@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "ops/index/indices.hpp"
+#include "ops/index/named_rows.hpp"
 #include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
@@ -152,48 +153,15 @@ struct IndexPut : Op<IndexPut> {
   }
 };
 
-namespace {
-
-/// The rows of x, as a matrix whose rows are its dimensions behind the first `index.size()`, that the index names.
-Tensor named_rows(const Tensor& x, const std::vector<Tensor>& index, const Shape& shape) {
-  const Tensor rows = zeros(shape, {.dtype = int64});
-  std::int64_t* const row = array_of(rows).as<std::int64_t>();
-  for (int d = 0; d < static_cast<int>(index.size()); ++d) {
-    const Tensor& along = index[static_cast<std::size_t>(d)];
-    checked_indices(IndexPut::name, along,
-                    x.shape()[d]);  // before broadcasting: the place in the message is the caller's
-    const array::Array chosen = contiguous_array(expand(along, shape));
-    for (std::int64_t b = 0; b < shape.numel(); ++b) row[b] = row[b] * x.shape()[d] + chosen.as<std::int64_t>()[b];
-  }
-  return reshape(rows, {-1});
-}
-
-}  // namespace
-
 Tensor index_put(const Tensor& x, const std::vector<Tensor>& index, const Tensor& values, bool accumulate) {
-  for (const Tensor& along : index) expect_defined(IndexPut::name, along);
   expect_same_dtype(IndexPut::name, x, values);
   if (accumulate) expect_number(IndexPut::name, x);
-  if (x.dim() == 0) throw ShapeError("[index_put] a scalar has no dimension to index");
-  if (index.empty() || index.size() > x.shape().size())
-    throw ShapeError(fmt::format("[index_put] expected 1 to {} index tensors for {}, got {}", x.dim(),
-                                 to_string(x.shape()), index.size()));
-  Shape places;
-  for (const Tensor& along : index) places = broadcast_shapes(IndexPut::name, places, along.shape());
-  const int indexed = static_cast<int>(index.size());
-  Shape full = places;
-  std::int64_t count = 1;
-  std::int64_t width = 1;
-  for (int d = 0; d < x.dim(); ++d) {
-    (d < indexed ? count : width) *= x.shape()[d];
-    if (d >= indexed) full.push_back(x.shape()[d]);
-  }
+  const auto [matrix, rows, full] = named_rows(IndexPut::name, x, index);
   if (!broadcasts_to(values.shape(), full))
     throw ShapeError(
         fmt::format("[index_put] values {} do not broadcast to {}", to_string(values.shape()), to_string(full)));
-  const Tensor rows = named_rows(x, index, places);
-  const Tensor sources = reshape(expand(values, full), {rows.numel(), width});
-  return reshape(apply(IndexPut(accumulate), reshape(x, {count, width}), rows, sources), x.shape());
+  const Tensor sources = reshape(expand(values, full), {rows.numel(), matrix[1]});
+  return reshape(apply(IndexPut(accumulate), reshape(x, matrix), rows, sources), x.shape());
 }
 
 TAPEGRAD_CATALOGUE(index, index_put, IndexPut)

@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
 #include "ops/index/indices.hpp"
+#include "ops/index/named_rows.hpp"
 #include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/index.hpp"
+#include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/op.hpp"
 
 namespace tapegrad {
@@ -46,7 +48,9 @@ struct IndexSelect : Op<IndexSelect> {
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y_{\cdot j \cdot} = x_{\cdot k_j \cdot})", "k is the index vector"},
             {"Cotangent", R"(\bar x_{\cdot m \cdot} = \sum_{j:\, k_j = m} \bar y_{\cdot j \cdot})",
-             "an entry selected several times collects a cotangent from each place: index_add"}};
+             "an entry selected several times collects a cotangent from each place: index_add"},
+            {"Several index tensors", R"(k_b = \big((i^{(1)}_b n_2 + i^{(2)}_b)\, n_3 + \ldots\big))",
+             "what they name together are rows of x as a matrix: index is recorded as this, between two reshapes"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;
@@ -60,22 +64,46 @@ struct IndexSelect : Op<IndexSelect> {
             {"middle dimension", {uniform(g, {2, 3, 2}, -2, 2), indices({2, 0, 1, 2})}, along(1)},
             {"negative axis", {uniform(g, {2, 3}, -2, 2), indices({1, 2})}, along(-1)},
             {"repeated index", {uniform(g, {3, 2}, -2, 2), indices({1, 1, 0, 1})}, along(0)},
+            {"two index tensors",
+             {uniform(g, {3, 2, 2}, -2, 2), indices({2, 0, 2}), indices({1, 1, 1})},
+             catalogue::of<3>([](const Tensor& x, const Tensor& i, const Tensor& j) {
+               return index(x, {i, j});
+             })},
             {"no indices", {uniform(g, {3, 2}, -2, 2), indices({})}, along(0)},
             {"no elements", {uniform(g, {3, 0}, -2, 2), indices({2, 2})}, along(0)}};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"out of range",
-             [] {
-               index_select(zeros({2, 3}), 1, from_vector(std::vector<std::int64_t>{0, 3}, {2}));
-             },
-             "[index_select] index 3 at [1] is out of range for size 3"},
-            {"rank",
-             [] {
-               index_select(zeros({2, 3}), 1, zeros({1, 2}, {.dtype = int64}));
-             },
-             "[index_select] expected an index [K], got [1, 2]"},
-            {"dtype", [] { index_select(zeros({2}), 0, zeros({2})); },
-             "[index_select] expected int64 indices, got float32 [2]"}};
+    return {
+        {"out of range",
+         [] {
+           index_select(zeros({2, 3}), 1, from_vector(std::vector<std::int64_t>{0, 3}, {2}));
+         },
+         "[index_select] index 3 at [1] is out of range for size 3"},
+        {"rank",
+         [] {
+           index_select(zeros({2, 3}), 1, zeros({1, 2}, {.dtype = int64}));
+         },
+         "[index_select] expected an index [K], got [1, 2]"},
+        {"dtype", [] { index_select(zeros({2}), 0, zeros({2})); },
+         "[index_select] expected int64 indices, got float32 [2]"},
+        {"index: out of range",
+         [] {
+           const Tensor rows = from_vector(std::vector<std::int64_t>{0, 1}, {2, 1});
+           index(zeros({2, 3}), {rows, from_vector(std::vector<std::int64_t>{2, 3}, {2})});
+         },
+         "[index] index 3 at [1] is out of range for size 3"},
+        {"index: too many",
+         [] {
+           const Tensor rows = zeros({1}, {.dtype = int64});
+           index(zeros({2}), {rows, rows});
+         },
+         "[index] expected 1 to 1 index tensors for [2], got 2"},
+        {"index: shapes",
+         [] {
+           index(zeros({2, 3}), {zeros({2}, {.dtype = int64}), zeros({3}, {.dtype = int64})});
+         },
+         "[index] cannot broadcast [2] with [3]"},
+        {"index: dtype", [] { index(zeros({2}), {zeros({2})}); }, "[index] expected int64 indices, got float32 [2]"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     return {"1024 rows of [512, 512]",
@@ -86,6 +114,11 @@ struct IndexSelect : Op<IndexSelect> {
 
 Tensor index_select(const Tensor& x, Axis d, const Tensor& index) {
   return apply(IndexSelect(axis_of(IndexSelect::name, d, x)), x, index);
+}
+
+Tensor index(const Tensor& x, const std::vector<Tensor>& at) {
+  const auto [matrix, rows, result] = named_rows("index", x, at);
+  return reshape(index_select(reshape(x, matrix), 0, rows), result);
 }
 
 TAPEGRAD_CATALOGUE(index, index_select, IndexSelect)
