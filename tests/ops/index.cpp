@@ -10,6 +10,7 @@
 #include "tapegrad/array/memory.hpp"
 #include "tapegrad/base/threads.hpp"
 #include "tapegrad/diff/transforms.hpp"
+#include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -288,6 +289,32 @@ BOOST_AUTO_TEST_CASE(several_index_tensors_add_their_gradients) {
   Tape tape;
   const Tensor y = tapegrad::index(x, {indices({1, 0, 1}, {3}), indices({2, 0, 2}, {3})});
   check_values(tape.gradient(y, x, {.cotangent = doubles({1, 10, 100}, {3})}), {2, 3}, {10, 0, 0, 0, 0, 101});
+}
+
+BOOST_AUTO_TEST_CASE(places_that_are_not_zero) {
+  const auto check = [](const Tensor& x, const Shape& shape, const std::vector<std::int64_t>& places) {
+    const Tensor found = nonzero(x);
+    BOOST_TEST(to_string(found.shape()) == to_string(shape));
+    BOOST_TEST(found.to_vector<std::int64_t>() == places, boost::test_tools::per_element());
+  };
+  check(doubles({0, 2, -1, 0, 0, 3}, {2, 3}), {3, 2}, {0, 1, 0, 2, 1, 2});
+  check(transpose(doubles({0, 2, -1, 0, 0, 3}, {2, 3}), 0, 1), {3, 2}, {1, 0, 2, 0, 2, 1});
+  check(doubles({0, 1, 0, 0, 0, 0, 0, 2}, {2, 2, 2}), {2, 3}, {0, 0, 1, 1, 1, 1});
+  check(doubles({std::numeric_limits<double>::quiet_NaN(), -0.0, 0.0, 1e-310}, {4}), {2, 1}, {0, 3});
+  check(doubles({1, 2}, {2}) > 1.5, {1, 1}, {1});
+  check(tensor(3, {.dtype = int64}), {1, 0}, {});
+  check(tensor(0.0), {0, 0}, {});
+  check(zeros({0, 2}), {0, 2}, {});
+}
+
+BOOST_AUTO_TEST_CASE(counts_of_integers) {
+  using Counts = std::vector<std::int64_t>;
+  const Tensor x = indices({3, 1, 1, 0}, {2, 2});
+  BOOST_TEST(bincount(x).to_vector<std::int64_t>() == (Counts{1, 2, 0, 1}), boost::test_tools::per_element());
+  BOOST_TEST(bincount(x, 6).to_vector<std::int64_t>() == (Counts{1, 2, 0, 1, 0, 0}), boost::test_tools::per_element());
+  BOOST_TEST(bincount(x, 2).to_vector<std::int64_t>() == (Counts{1, 2, 0, 1}), boost::test_tools::per_element());
+  BOOST_TEST(bincount(indices({}, {0})).numel() == 0);
+  BOOST_TEST(bincount(indices({}, {0}), 2).to_vector<std::int64_t>() == (Counts{0, 0}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

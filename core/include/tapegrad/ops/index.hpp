@@ -52,6 +52,15 @@ Tensor index_put(const Tensor& x, const std::vector<Tensor>& index, const Tensor
 ///   const Tensor chosen = index(log_probabilities, {arange(n), labels});  // [N, C], [N], [N] -> [N]
 Tensor index(const Tensor& x, const std::vector<Tensor>& at);
 
+/// Where x is not 0, or true: the places of such elements in row-major order, int64 [count, x.dim()]. NaN is not 0. No
+/// gradient. Any dtype.
+Tensor nonzero(const Tensor& x);
+
+/// How often each of 0, 1, 2, ... occurs in x, of any shape: int64 [n], where n is `min_count`, or more as x needs. No
+/// gradient. Throws DTypeError unless x is int64, IndexError for a negative element, ValueError for a negative
+/// min_count.
+Tensor bincount(const Tensor& x, std::int64_t min_count = 0);
+
 /// The elements where the bool mask is true, in row-major order: a vector. x and the mask broadcast. Any dtype. Throws
 /// DTypeError, ShapeError.
 Tensor masked_select(const Tensor& x, const Tensor& mask);
