@@ -1,6 +1,9 @@
 #include "tapegrad/ops/sort.hpp"
 
+#include <limits>
+
 #include "as_pytorch.hpp"
+#include "tapegrad/ops/index.hpp"
 
 using namespace tapegrad;
 using test::check_as_pytorch;
@@ -58,6 +61,15 @@ BOOST_AUTO_TEST_CASE(ties_give_the_gradient_to_the_index_that_is_returned) {
   tape.backward(values[0]);
   check_indices(indices, {0});
   BOOST_TEST(x.grad().to_vector<double>() == (std::vector<double>{1, 0, 0}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(indices_that_sort) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Tensor x = from_vector<double>({2, nan, -1, 2, 0, 7, 0, 0}, {2, 4});
+  check_indices(argsort(x), {2, 0, 3, 1, 0, 2, 3, 1});
+  check_indices(argsort(x, 1, {.descending = true}), {1, 0, 3, 2, 1, 0, 2, 3});
+  check_indices(argsort(x, 0), {1, 1, 0, 1, 0, 0, 1, 0});
+  check_indices(argsort(from_vector(std::vector<std::int64_t>{5, 9, 5}, {3})), {0, 2, 1});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -17,6 +17,9 @@ struct SortOptions {
 /// Always stable: elements that tie stay in the order of their indices, in descending order too.
 std::array<Tensor, 2> sort(const Tensor& x, Axis axis = -1, SortOptions options = {});
 
+/// The indices alone: gather(x, axis, argsort(x, axis)) is sorted. No gradient.
+Tensor argsort(const Tensor& x, Axis axis = -1, SortOptions options = {});
+
 struct TopkOptions {
   bool largest = true;
   /// Best first; else in the order of their indices.
