@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "as_pytorch.hpp"
+#include "says.hpp"
 #include "tapegrad/ops/index.hpp"
 
 using namespace tapegrad;
@@ -70,6 +71,35 @@ BOOST_AUTO_TEST_CASE(indices_that_sort) {
   check_indices(argsort(x, 1, {.descending = true}), {1, 0, 3, 2, 1, 0, 2, 3});
   check_indices(argsort(x, 0), {1, 1, 0, 1, 0, 0, 1, 0});
   check_indices(argsort(from_vector(std::vector<std::int64_t>{5, 9, 5}, {3})), {0, 2, 1});
+}
+
+BOOST_AUTO_TEST_CASE(different_elements) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Tensor x = from_vector<double>({2, nan, -1, 2, -0.0, 0.0, nan, 2}, {2, 4});
+  const Unique u = unique(x);
+  const std::vector<double> values = u.values.to_vector<double>();
+  BOOST_TEST_REQUIRE(values.size() == 4U);
+  BOOST_TEST((values[0] == -1.0 && values[1] == 0.0 && values[2] == 2.0 && std::isnan(values[3])));
+  BOOST_TEST(to_string(u.inverse.shape()) == "[2, 4]");
+  check_indices(u.inverse, {2, 3, 0, 2, 1, 1, 3, 2});
+  check_indices(u.counts, {1, 2, 3, 2});
+  const Tensor labels = from_vector(std::vector<std::int64_t>{7, 3, 7, INT64_MIN}, {4});
+  check_indices(unique(labels).values, {INT64_MIN, 3, 7});
+  check_indices(unique(labels).inverse, {2, 1, 2, 0});
+  check_indices(unique(labels).counts, {1, 1, 2});
+  check_indices(unique(tensor(4, {.dtype = int64})).counts, {1});
+  BOOST_TEST(unique(tensor(4.0)).inverse.dim() == 0);
+  BOOST_TEST(unique(zeros({0, 3})).values.numel() == 0);
+  BOOST_TEST(to_string(unique(zeros({0, 3})).inverse.shape()) == "[0, 3]");
+  BOOST_CHECK_EXCEPTION(unique(ones({2}, {.dtype = boolean})), DTypeError,
+                        test::says("[unique] bool [2] has no order"));
+  BOOST_CHECK_EXCEPTION(unique(Tensor()), Error, test::says("[unique] an input is undefined"));
+}
+
+BOOST_AUTO_TEST_CASE(no_gradient_of_different_elements) {
+  const Tensor x = ones({3}, {.requires_grad = true});
+  const Tape tape;
+  BOOST_TEST(!unique(x).values.is_tracked());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

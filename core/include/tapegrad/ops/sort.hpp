@@ -20,6 +20,14 @@ std::array<Tensor, 2> sort(const Tensor& x, Axis axis = -1, SortOptions options 
 /// The indices alone: gather(x, axis, argsort(x, axis)) is sorted. No gradient.
 Tensor argsort(const Tensor& x, Axis axis = -1, SortOptions options = {});
 
+struct Unique {
+  Tensor values;   ///< [U], in ascending order, each once
+  Tensor inverse;  ///< int64, of x's shape: where each element stands in `values`
+  Tensor counts;   ///< int64 [U]: how many of x's elements each stands for
+};
+/// The different elements of x, of any shape. All NaN are one, as in NumPy (in PyTorch each is another). No gradient.
+Unique unique(const Tensor& x);
+
 struct TopkOptions {
   bool largest = true;
   /// Best first; else in the order of their indices.
