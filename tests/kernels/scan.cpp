@@ -1,6 +1,9 @@
 #include "kernels/scan.hpp"
 
 #include <boost/mpl/list.hpp>
+#include <cmath>
+#include <cstring>
+#include <limits>
 
 #include "kernels/reference.hpp"
 
@@ -166,6 +169,42 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(products_and_products_of_the_others, T, Reals) {
       check_close(y, others, kTolerance<T>);
       return y;
     });
+  }
+}
+
+// Of few different numbers, so that they tie, and some NaN: the first of the largest (smallest) so far, or the first
+// NaN.
+BOOST_AUTO_TEST_CASE_TEMPLATE(running_extremes_and_their_places, T, Reals) {
+  const ExpectTeams expect_teams;
+  for (const Slices& s : kShapes) {
+    std::vector<T> x = normal<T>(static_cast<std::int64_t>(elements(s)), 7, 0, 4);
+    for (std::size_t i = 0; i < x.size(); ++i)
+      x[i] = i % 37 == 36 ? std::numeric_limits<T>::quiet_NaN() : std::round(x[i]);
+    for (const Extremum which : {Extremum::largest, Extremum::smallest}) {
+      std::vector<std::int64_t> expected(elements(s));
+      for_lines(s, [&](auto at) {
+        for (std::int64_t r = 0; r < s.n; ++r) {
+          std::int64_t best = 0;
+          for (std::int64_t j = 1; j <= r && !std::isnan(x[at(best)]); ++j)
+            if (std::isnan(x[at(j)]) || (which == Extremum::largest ? x[at(j)] > x[at(best)] : x[at(j)] < x[at(best)]))
+              best = j;
+          expected[at(r)] = best;
+        }
+      });
+      check_thread_invariant([&] {
+        std::vector<T> values(elements(s));
+        std::vector<std::int64_t> places(elements(s));
+        cumulative_extremum(x.data(), s, which, values.data(), places.data());
+        BOOST_TEST((places == expected));
+        bool gathered = true;
+        for_lines(s, [&](auto at) {
+          for (std::int64_t r = 0; r < s.n; ++r)
+            gathered = gathered && std::memcmp(&values[at(r)], &x[at(expected[at(r)])], sizeof(T)) == 0;
+        });
+        BOOST_TEST(gathered);
+        return values;
+      });
+    }
   }
 }
 

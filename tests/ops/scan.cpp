@@ -110,4 +110,37 @@ BOOST_AUTO_TEST_CASE(the_first_factor_takes_no_part_in_any_rule) {
   BOOST_TEST(da.to_vector<double>() == (std::vector<double>{0, 4, 3}), boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(running_extremes_by_hand) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const double inf = std::numeric_limits<double>::infinity();
+  const auto check = [](const std::array<Tensor, 2>& found, const std::vector<double>& values,
+                        const std::vector<std::int64_t>& places) {
+    const std::vector<double> y = found[0].to_vector<double>();
+    BOOST_TEST_REQUIRE(y.size() == values.size());
+    for (std::size_t i = 0; i < y.size(); ++i)
+      BOOST_TEST((y[i] == values[i] || (std::isnan(y[i]) && std::isnan(values[i]))), i << ": " << y[i]);
+    BOOST_TEST(found[1].to_vector<std::int64_t>() == places, boost::test_tools::per_element());
+  };
+  const Tensor x = from_vector<double>({1, 3, 3, -inf, nan, 9}, {6});
+  check(cummax(x, 0), {1, 3, 3, 3, nan, nan}, {0, 1, 1, 1, 4, 4});
+  check(cummin(x, 0), {1, 1, 1, -inf, nan, nan}, {0, 0, 0, 3, 4, 4});
+  const Tensor m = from_vector<double>({1, 5, 2, 4, 0, 6}, {3, 2});
+  check(cummax(m, 0), {1, 5, 2, 5, 2, 6}, {0, 0, 1, 0, 1, 2});
+  check(cummin(m, 0), {1, 5, 1, 4, 0, 4}, {0, 0, 0, 1, 2, 1});
+  check(cummax(m, -1), {1, 5, 2, 4, 0, 6}, {0, 1, 0, 1, 0, 1});
+  check(cummin(m.transpose(0, 1), 1), {1, 1, 0, 5, 4, 4}, {0, 0, 2, 0, 1, 1});
+  const auto [values, places] = cummax(from_vector<std::int64_t>({INT64_MIN, 2, 1, 2}, {4}), 0);
+  BOOST_TEST(values.to_vector<std::int64_t>() == (std::vector<std::int64_t>{INT64_MIN, 2, 2, 2}));
+  BOOST_TEST(places.to_vector<std::int64_t>() == (std::vector<std::int64_t>{0, 1, 1, 1}));
+}
+
+// Each cotangent goes to the first element that has the value.
+BOOST_AUTO_TEST_CASE(a_running_maximum_collects_cotangents) {
+  const Tensor x = from_vector<double>({1, 3, 3, 2, 7}, {5}).set_requires_grad(true);
+  Tape tape;
+  const Tensor dx =
+      tape.gradient(cummax(x, 0)[0], x, {.cotangent = from_vector<double>({1, 10, 100, 1000, 10000}, {5})});
+  BOOST_TEST(dx.to_vector<double>() == (std::vector<double>{1, 1110, 0, 0, 10000}), boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -158,6 +158,23 @@ void exclusive_product(const T* x, const Slices& shape, T* y) {
   });
 }
 
+template <class T>
+void cumulative_extremum(const T* x, const Slices& shape, Extremum which, T* values, std::int64_t* places) {
+  // A NaN is neither <= nor >= what stands, and is no more replaced.
+  const auto replaces = [which](T value, T standing) {
+    return standing == standing && !(which == Extremum::largest ? value <= standing : value >= standing);
+  };
+  for_each_tile(shape, [&](const Lines& lines) {
+    for (std::int64_t r = 0; r < lines.n; ++r)
+      for (std::int64_t at = lines.first + r * lines.stride, end = at + lines.count; at < end; ++at) {
+        const std::int64_t before = at - lines.stride;
+        const bool is_new = r == 0 || replaces(x[at], values[before]);
+        values[at] = is_new ? x[at] : values[before];
+        places[at] = is_new ? r : places[before];
+      }
+  });
+}
+
 #define TAPEGRAD_SCAN(T)                                                             \
   template void cumulative_sum(const T*, const Slices&, Direction, T*);              \
   template void cumulative_product(const T*, const Slices&, T*);                     \
@@ -168,5 +185,8 @@ void exclusive_product(const T* x, const Slices& shape, T* y) {
 TAPEGRAD_SCAN(float);
 TAPEGRAD_SCAN(double);
 #undef TAPEGRAD_SCAN
+template void cumulative_extremum(const float*, const Slices&, Extremum, float*, std::int64_t*);
+template void cumulative_extremum(const double*, const Slices&, Extremum, double*, std::int64_t*);
+template void cumulative_extremum(const std::int64_t*, const Slices&, Extremum, std::int64_t*, std::int64_t*);
 
 }  // namespace tapegrad::kernels

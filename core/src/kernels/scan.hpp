@@ -29,6 +29,12 @@ void cumulative_product_backward(const T* x, const T* dy, const Slices& shape, T
 template <class T>
 void linear_recurrence(const T* a, const T* b, const Slices& shape, Direction direction, T* h);
 
+enum class Extremum : std::uint8_t { largest, smallest };
+
+/// The largest (smallest) x[j] for j <= i, and the first j at which it stands; a NaN from its place on. For int64, too.
+template <class T>
+void cumulative_extremum(const T* x, const Slices& shape, Extremum which, T* values, std::int64_t* places);
+
 /// The product of all x of a slice, [outer, inner]; 1 for n = 0.
 template <class T>
 void reduce_product(const T* x, const Slices& shape, T* out);

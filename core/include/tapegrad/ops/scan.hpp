@@ -1,6 +1,8 @@
-// Running sums and products along one axis. float32 or float64, computed in double precision; negative axes count from
-// the end. IndexError for an axis out of range (a scalar has none), DTypeError for other dtypes.
+// Running sums, products and extremes along one axis. float32 or float64, computed in double precision; negative axes
+// count from the end. IndexError for an axis out of range (a scalar has none), DTypeError for other dtypes.
 #pragma once
+
+#include <array>
 
 #include "tapegrad/tape/tensor.hpp"
 
@@ -13,6 +15,11 @@ Tensor cumsum(const Tensor& x, Axis axis);
 /// every order, and no running product is rounded to float32 on the way. One that overflows float64 gives NaN (with
 /// `strong_zero` 0) where it meets a cotangent of 0.
 Tensor cumprod(const Tensor& x, Axis axis);
+
+/// {values, int64 indices} of the largest (smallest) element of x[0] ... x[i] along the axis, of ties the first. The
+/// gradient of a value goes to the element that the index names. A NaN stands from its place on. int64 too.
+std::array<Tensor, 2> cummax(const Tensor& x, Axis axis);
+std::array<Tensor, 2> cummin(const Tensor& x, Axis axis);
 
 /// h[i] = a[i] h[i - 1] + b[i] along the axis, from h[-1] = 0 (a[0] takes no part): the linear recurrence of state
 /// space models and exponential averages. a and b have one shape and dtype. The gradient of a[i] is made of h[i - 1] as

@@ -1,0 +1,29 @@
+#include "ops/scan/running_extremum.hpp"
+
+namespace tapegrad {
+
+/// Two outputs: values, which carry the gradient, and int64 indices, which do not.
+struct CumMax : RunningExtremumOp<CumMax> {
+  static constexpr std::string_view name = "cummax";
+  static constexpr std::string_view math =
+      R"(y_i = x_{k_i},\ k_i = \mathrm{argmax}_{j \le i}\, x_j;\quad \bar x_j = \sum_i \bar y_i [k_i = j])";
+  using RunningExtremumOp::RunningExtremumOp;
+
+  std::array<Tensor, 2> forward(const Tensor& x) const { return run(x, kernels::Extremum::largest); }
+
+  static catalogue::Derivation derivation() {
+    return {{"Definition", R"(y_i = x_{k_i},\quad k_i = \mathrm{argmax}_{j \le i}\, x_j)",
+             "of ties the first; a NaN stands from its place on"},
+            {"Cotangent", R"(\bar x_j = \sum_i \bar y_i [k_i = j])",
+             "the indices are locally constant, so y is a gather: its adjoint scatters"}};
+  }
+  static catalogue::Samples samples(Generator& g) { return catalogue::running_extremum_samples(g, cummax); }
+  static catalogue::ErrorSamples errors() { return catalogue::running_extremum_errors(name, cummax); }
+  static catalogue::Sample benchmark(Generator& g) { return catalogue::running_extremum_benchmark(g, cummax); }
+};
+
+std::array<Tensor, 2> cummax(const Tensor& x, Axis axis) { return apply(CumMax(axis_of(CumMax::name, axis, x)), x); }
+
+TAPEGRAD_CATALOGUE(scan, cummax, CumMax)
+
+}  // namespace tapegrad
