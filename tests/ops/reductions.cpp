@@ -239,4 +239,46 @@ BOOST_AUTO_TEST_CASE(an_axis_beyond_int_is_out_of_range) {
   BOOST_CHECK_THROW(sum(ones({2, 3}), std::uint64_t{0xFFFFFFFF}), IndexError);  // -1 as an int
 }
 
+// By hand, as numpy.quantile: the place is q (n - 1), between its neighbours a line.
+BOOST_AUTO_TEST_CASE(quantiles_by_hand) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const double inf = std::numeric_limits<double>::infinity();
+  const auto of = [](const std::vector<double>& values) {
+    return from_vector(values, {static_cast<std::int64_t>(values.size())});
+  };
+  const Tensor x = of({40, 10, 20, 30});
+  BOOST_TEST(quantile(x, 0.0).item() == 10.0);
+  BOOST_TEST(quantile(x, 1.0).item() == 40.0);
+  BOOST_TEST(quantile(x, 0.25).item() == 17.5);
+  BOOST_TEST(std::abs(quantile(x, 0.9).item() - 37.0) < 1e-13);
+  BOOST_TEST(median(x).item() == 25.0);
+  BOOST_TEST(median(of({5, -1, 2})).item() == 2.0);
+  BOOST_TEST(median(tensor(7.0)).item() == 7.0);
+  BOOST_TEST(quantile(of({0.1, 0.1, 0.1}), 0.3).item() == 0.1);
+  // [2, 3, 2] over the outer and inner axes: {0, 1, 6, 7}, {2, 3, 8, 9}, {4, 5, 10, 11}
+  const Tensor cube = reshape(arange(0.0, 12.0, 1.0, {.dtype = float64}), {2, 3, 2});
+  BOOST_TEST(median(cube, {0, 2}).to_vector<double>() == (std::vector<double>{3.5, 5.5, 7.5}));
+  BOOST_TEST(to_string(median(cube, {0, 2}, true).shape()) == "[1, 3, 1]");
+  BOOST_TEST(quantile(cube, 0.5, 1).to_vector<double>() == (std::vector<double>{2, 3, 8, 9}));
+  BOOST_TEST((median(cube.to(float32)).dtype() == float32));
+  // Infinities count as numbers, a NaN as no number at all.
+  BOOST_TEST(quantile(of({1, inf}), 0.75).item() == inf);
+  BOOST_TEST(quantile(of({-inf, 5}), 0.25).item() == -inf);
+  BOOST_TEST(median(of({inf, inf})).item() == inf);
+  BOOST_TEST(median(of({-inf, 2, inf})).item() == 2.0);
+  BOOST_TEST(std::isnan(quantile(of({1, nan, 2}), 0.0).item()));
+  BOOST_TEST(quantile(of({-1.5e308, 1.5e308}), 0.5).item() == 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_quantile_gives_its_gradient_to_two) {
+  const Tensor x = from_vector<double>({40, 10, 20, 30}, {4}).set_requires_grad(true);
+  const auto slope = [&](double q) {
+    Tape tape;
+    return tape.gradient(quantile(x, q), x).to_vector<double>();
+  };
+  BOOST_TEST(slope(0.25) == (std::vector<double>{0, 0.25, 0.75, 0}), boost::test_tools::per_element());
+  BOOST_TEST(slope(0.5) == (std::vector<double>{0, 0, 0.5, 0.5}), boost::test_tools::per_element());
+  BOOST_TEST(slope(1.0) == (std::vector<double>{1, 0, 0, 0}), boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -68,6 +68,15 @@ Tensor norm(const Tensor& x, const Axes& axes = {}, NormOptions options = {});
 /// elements.
 Tensor max(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 Tensor min(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+/// The value below which a share q of the elements lies: between the neighbours of place q (n - 1) among the n sorted
+/// elements, in proportion (numpy.quantile and torch.quantile, interpolation "linear"). Recorded as sort: the gradient
+/// goes to these two, in the same proportion, and ties stand in the order of their indices. NaN where an element is.
+/// ShapeError for no elements, ValueError for q outside [0, 1].
+Tensor quantile(const Tensor& x, double q, const Axes& axes = {}, bool keepdim = false);
+/// The quantile of 0.5: of an even number of elements the mean of the two in the middle, as in NumPy (PyTorch: the
+/// lower one).
+Tensor median(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+
 /// {values, int64 indices} along one axis; the gradient goes to the index that is returned (the first of ties).
 std::array<Tensor, 2> max_with_indices(const Tensor& x, Axis axis, bool keepdim = false);
 

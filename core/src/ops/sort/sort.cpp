@@ -2,6 +2,7 @@
 
 #include "ops/sort/chosen.hpp"
 #include "tape/expect.hpp"
+#include "tapegrad/ops/reduce.hpp"
 
 namespace tapegrad {
 
@@ -43,6 +44,12 @@ struct Sort : ChosenOp<Sort> {
             {"middle axis", {scattered(g, {2, 3, 2}, -2, 2)}, along(1)},
             {"ties", {catalogue::vector64({2.0, 1.0, 2.0})}, along(0), {.order = 1, .reason = "a kink", .kink = true}},
             {"NaN", {catalogue::vector64({kNaN, 1.0, -2.0})}, along(0), {.order = 0, .reason = "differences of NaN"}},
+            {"quantile", {scattered(g, {2, 3, 2}, -2, 2)}, catalogue::of([](const Tensor& x) {
+               return quantile(x, 0.3, {0, 2});
+             })},
+            {"median of an even number", {scattered(g, {4, 3}, -2, 2)}, catalogue::of([](const Tensor& x) {
+               return median(x, 0, true);
+             })},
             {"one entry", {scattered(g, {3, 1}, -2, 2)}, along(1)},
             {"no rows", {scattered(g, {0, 3}, -2, 2)}, along(1)},
             {"empty rows", {scattered(g, {3, 0}, -2, 2)}, along(1)}};
@@ -54,7 +61,14 @@ struct Sort : ChosenOp<Sort> {
              },
              "[sort] axis 2 is out of range for rank 2"},
             {"scalar", [] { sort(zeros({})); }, "[sort] axis -1 is out of range for rank 0"},
-            {"bool", [] { sort(zeros({2}, {.dtype = boolean})); }, "[sort] bool [2] has no order"}};
+            {"bool", [] { sort(zeros({2}, {.dtype = boolean})); }, "[sort] bool [2] has no order"},
+            {"quantile: q", [] { quantile(zeros({2}), 1.5); }, "[quantile] expected q in [0, 1], got 1.5"},
+            {"median: no elements",
+             [] {
+               median(zeros({2, 0}), 1);
+             },
+             "[median] no elements to choose from in [2, 0]"},
+            {"median: integers", [] { median(arange(3)); }, "[median] expected a floating tensor, got int64 [3]"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     return {"[256, 512]", {catalogue::uniform(g, {256, 512}, -2, 2)}, catalogue::of([](const Tensor& x) {

@@ -1,0 +1,62 @@
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "ops/reduce/reduce_op.hpp"
+#include "tapegrad/ops/sort.hpp"
+#include "tapegrad/ops/view.hpp"
+
+namespace tapegrad {
+namespace {
+
+/// x with the axes of the set as one, the last: [.., n].
+Tensor gathered_last(const Tensor& x, AxisSet set) {
+  std::vector<int> order;
+  Shape shape;
+  std::int64_t n = 1;
+  for (const bool last : {false, true})
+    for (int d = 0; d < x.dim(); ++d) {
+      if (((set >> d & 1U) != 0) != last) continue;
+      order.push_back(d);
+      if (last) {
+        n *= x.shape()[d];
+      } else {
+        shape.push_back(x.shape()[d]);
+      }
+    }
+  shape.push_back(n);
+  return reshape(permute(x, order), shape);
+}
+
+/// low + share (high - low), of infinities too.
+Tensor between(const Tensor& low, const Tensor& high, double share) {
+  const Tensor distance = high - low;
+  return where(isfinite(distance), low + share * distance, (1.0 - share) * low + share * high);
+}
+
+Tensor quantile_of(std::string_view op, const Tensor& x, double q, const Axes& axes, bool keepdim) {
+  expect_floating(op, x);
+  if (!(q >= 0.0 && q <= 1.0)) throw ValueError(fmt::format("[{}] expected q in [0, 1], got {}", op, q));
+  const AxisSet set = axes_of(op, axes, x);
+  const Tensor rows = gathered_last(x, set);
+  const std::int64_t n = rows.size(-1);
+  if (n == 0) throw ShapeError(fmt::format("[{}] no elements to choose from in {}", op, to_string(x.shape())));
+  const Tensor sorted = sort(rows)[0];
+  const double place = q * static_cast<double>(n - 1);
+  const auto below = static_cast<std::int64_t>(std::floor(place));
+  const double share = place - std::floor(place);
+  Tensor y = select(sorted, -1, below);
+  if (share > 0.0) y = between(y, select(sorted, -1, below + 1), share);
+  const Tensor largest = select(sorted, -1, n - 1);  // NaN stands last
+  return reshape(where(isnan(largest), largest, y), reduced_shape(x.shape(), set, keepdim));
+}
+
+}  // namespace
+
+Tensor quantile(const Tensor& x, double q, const Axes& axes, bool keepdim) {
+  return quantile_of("quantile", x, q, axes, keepdim);
+}
+
+Tensor median(const Tensor& x, const Axes& axes, bool keepdim) { return quantile_of("median", x, 0.5, axes, keepdim); }
+
+}  // namespace tapegrad
