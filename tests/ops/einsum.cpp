@@ -1,4 +1,5 @@
 #include "as_pytorch.hpp"
+#include "says.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/view.hpp"
 
@@ -106,6 +107,28 @@ BOOST_AUTO_TEST_CASE(the_cheapest_pair_goes_first) {
     BOOST_TEST(line.find("[8, 8]") == std::string::npos, line);
   }
   BOOST_TEST(products == 2);
+}
+
+BOOST_AUTO_TEST_CASE(dot_and_trace) {
+  const Tensor a = from_vector<double>({1, 2, 3}, {3}).set_requires_grad(true);
+  const Tensor b = from_vector<double>({4, 5, -6}, {3});
+  const Tensor m = from_vector<double>({1, 2, 3, 4, 5, 6}, {2, 3}).set_requires_grad(true);
+  Tape tape;
+  const Tensor ab = dot(a, b);
+  BOOST_TEST(ab.item() == -4.0);
+  BOOST_TEST(ab.dim() == 0);
+  const Tensor t = trace(m);
+  BOOST_TEST(t.item() == 6.0);
+  BOOST_TEST(tape.gradient(ab, a, {.retain = true}).to_vector<double>() == (std::vector<double>{4, 5, -6}));
+  BOOST_TEST(tape.gradient(t, m).to_vector<double>() == (std::vector<double>{1, 0, 0, 0, 1, 0}));
+  BOOST_TEST(trace(eye(3, {.dtype = int64})).item() == 3.0);
+  BOOST_CHECK_EXCEPTION(dot(ones({2}), ones({3})), ShapeError,
+                        test::says("[dot] expected two vectors of one length, got [2] and [3]"));
+  BOOST_CHECK_EXCEPTION(dot(ones({2, 2}), ones({2, 2})), ShapeError, test::says("[dot] expected two vectors"));
+  BOOST_CHECK_EXCEPTION(dot(ones({2}), arange(2)), DTypeError, test::says("[dot] float32 [2] with int64 [2]"));
+  BOOST_CHECK_EXCEPTION(dot(arange(2), arange(2)), DTypeError, test::says("[dot] expected a floating tensor"));
+  BOOST_CHECK_EXCEPTION(trace(ones({3})), ShapeError, test::says("[trace] expected a matrix, got [3]"));
+  BOOST_CHECK_EXCEPTION(trace(Tensor()), Error, test::says("[trace] an input is undefined"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -22,6 +22,13 @@ Tensor matmul(const Tensor& a, const Tensor& b);
 /// ShapeError.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
+/// The inner product of two vectors of one length, a scalar: recorded as matmul. Throws ShapeError, DTypeError.
+Tensor dot(const Tensor& a, const Tensor& b);
+
+/// The sum of the diagonal of a matrix [m, n], a scalar: recorded as diagonal and sum. Throws ShapeError; DTypeError as
+/// sum does.
+Tensor trace(const Tensor& x);
+
 /// The matrix of products of two vectors, a_i b_j: [m] and [n] -> [m, n]. Throws ShapeError, DTypeError.
 Tensor outer(const Tensor& a, const Tensor& b);
 
