@@ -151,4 +151,43 @@ BOOST_AUTO_TEST_CASE(weights_outside_the_domain_are_told) {
   BOOST_CHECK_THROW(multinomial(arange(3), 1), DTypeError);
 }
 
+// 1 where the stream's number is below the probability, from the definition.
+BOOST_AUTO_TEST_CASE(bernoulli_by_its_definition) {
+  std::vector<double> p;
+  for (int i = 0; i < 600; ++i) p.push_back(i % 4 == 0 ? 0.0 : i % 4 == 1 ? 1.0 : i % 4 == 2 ? 0.25 : 0.75);
+  const Tensor probabilities = from_vector(p, {20, 30});
+  for (const DType dtype : {float32, float64}) {
+    Generator generator(5);
+    generator.reserve(3);
+    const RandomStream stream = generator.state();
+    const Tensor drawn = bernoulli(probabilities.to(dtype), generator);
+    BOOST_TEST((drawn.dtype() == dtype));
+    BOOST_TEST((drawn.shape() == Shape{20, 30}));
+    const std::vector<double> values = drawn.to(float64).to_vector<double>();
+    for (std::size_t i = 0; i < p.size(); ++i) BOOST_TEST(values[i] == (stream.uniform64(i) < p[i] ? 1.0 : 0.0));
+    BOOST_TEST(generator.state().offset == 603U);
+  }
+  Generator first(9), second(9);
+  const Tensor turned = from_vector(p, {30, 20}).transpose(0, 1);
+  BOOST_TEST(bernoulli(turned, first).to_vector<double>() == bernoulli(turned.clone(), second).to_vector<double>());
+  manual_seed(4);
+  const std::vector<double> once = bernoulli(probabilities).to_vector<double>();
+  manual_seed(4);
+  BOOST_TEST(bernoulli(probabilities, default_generator()).to_vector<double>() == once);
+  BOOST_TEST(bernoulli(zeros({0, 2})).numel() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(bernoulli_refuses_what_is_no_probability) {
+  for (const double p : {-0.5, 1.5, std::nan("")}) {
+    Generator generator(1);
+    BOOST_CHECK_EXCEPTION(bernoulli(tensor({{0.5, 1.0}, {p, 0.0}}), generator), ValueError,
+                          says("[bernoulli] expected probabilities in [0, 1], got"));
+    BOOST_CHECK_EXCEPTION(bernoulli(tensor({{0.5, 1.0}, {p, 0.0}}), generator), ValueError,
+                          says("at position 2 of [2, 2]"));
+    BOOST_TEST(generator.state().offset == 0U);
+  }
+  BOOST_CHECK_EXCEPTION(bernoulli(arange(2)), DTypeError,
+                        says("[bernoulli] expected a floating tensor, got int64 [2]"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -100,4 +100,27 @@ Tensor multinomial(const Tensor& weights, std::int64_t count, MultinomialOptions
   return multinomial(weights, count, default_generator(), options);
 }
 
+Tensor bernoulli(const Tensor& probabilities, Generator& generator) {
+  constexpr const char* kBernoulli = "bernoulli";
+  expect_floating(kBernoulli, probabilities);
+  const array::Array given = contiguous_array(probabilities);
+  const std::int64_t n = given.shape.numel();
+  Tensor drawn = empty(given.shape, {.dtype = given.dtype});
+  with_floating(given.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const T* const p = given.as<T>();
+    const T* const wrong = std::find_if(p, p + n, [](T value) { return !(value >= T{0} && value <= T{1}); });
+    if (wrong != p + n)
+      throw ValueError(fmt::format("[{}] expected probabilities in [0, 1], got {} at position {} of {}", kBernoulli,
+                                   *wrong, wrong - p, to_string(given.shape)));
+    const RandomStream stream = generator.reserve(static_cast<std::uint64_t>(n));
+    T* const out = array_of(drawn).as<T>();
+    for (std::int64_t i = 0; i < n; ++i)
+      out[i] = stream.uniform64(static_cast<std::uint64_t>(i)) < static_cast<double>(p[i]) ? T{1} : T{0};
+  });
+  return drawn;
+}
+
+Tensor bernoulli(const Tensor& probabilities) { return bernoulli(probabilities, default_generator()); }
+
 }  // namespace tapegrad

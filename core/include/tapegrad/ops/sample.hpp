@@ -1,4 +1,4 @@
-// Drawing indices at random.
+// Drawing at random from given probabilities.
 #pragma once
 
 #include <cstdint>
@@ -24,5 +24,12 @@ struct MultinomialOptions {
 /// that are negative or not finite or of which a row has too few.
 Tensor multinomial(const Tensor& weights, std::int64_t count, MultinomialOptions options = {});
 Tensor multinomial(const Tensor& weights, std::int64_t count, Generator& generator, MultinomialOptions options = {});
+
+/// 1 with the probability that stands in its place, else 0, each element by itself: of the shape and dtype of
+/// `probabilities`. Nothing is recorded. Drawn from `generator`, or this thread's default generator; the same for
+/// float32 and float64 probabilities that are equal. Throws DTypeError unless they are floating, ValueError for one
+/// outside [0, 1].
+Tensor bernoulli(const Tensor& probabilities);
+Tensor bernoulli(const Tensor& probabilities, Generator& generator);
 
 }  // namespace tapegrad
