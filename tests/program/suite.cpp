@@ -113,6 +113,7 @@ struct Unused : nn::Module {
 struct OtherAsACopy : nn::Module {
   OtherAsACopy() = default;
   OtherAsACopy(const OtherAsACopy& other) : nn::Module(other), w(other.w), factor(other.factor + 1.0) {}
+  OtherAsACopy(OtherAsACopy&&) noexcept = default;
   nn::Parameter w = three();
   double factor = 1.0;
   TAPEGRAD_MODULE(w)

@@ -213,8 +213,13 @@ void visit(MemberVisitor& visitor, std::string_view name, T& member) {
   }
 }
 
-template <class... Ts>
-void visit_all([[maybe_unused]] MemberVisitor& visitor, const char* list, Ts&... each) {
+template <class Self, class... Ts>
+void visit_all([[maybe_unused]] MemberVisitor& visitor, const Self& /*whose*/, const char* list, Ts&... each) {
+  // A vector that grows copies what has no move of its own, and an optimiser holds other parameters than the copies'.
+  static_assert(!std::is_copy_constructible_v<Self> || std::is_nothrow_move_constructible_v<Self>,
+                "this module would be copied where it is moved, and a copy's parameters are others: leave its own "
+                "destructor or copy out, or declare X(X&&) noexcept = default, X(const X&) = default and both "
+                "assignments beside it; members must move noexcept");
   [[maybe_unused]] Names names(list);
   (visit(visitor, names.next(), each), ...);
 }
@@ -228,14 +233,14 @@ void visit_all([[maybe_unused]] MemberVisitor& visitor, const char* list, Ts&...
 /// referred to (`for (auto layer : layers)`, a lambda that captures it by value); where nothing but copies is reached,
 /// the optimiser's step() says that none has a gradient. A layer without any is not noticed: a Dropout that is left out
 /// stays in training mode.
-#define TAPEGRAD_MODULE(...)                                                                     \
-  void visit_members(::tapegrad::nn::MemberVisitor& member_visitor) override {                   \
-    ::tapegrad::nn::members::visit_all(member_visitor, #__VA_ARGS__ __VA_OPT__(, ) __VA_ARGS__); \
+#define TAPEGRAD_MODULE(...)                                                                            \
+  void visit_members(::tapegrad::nn::MemberVisitor& member_visitor) override {                          \
+    ::tapegrad::nn::members::visit_all(member_visitor, *this, #__VA_ARGS__ __VA_OPT__(, ) __VA_ARGS__); \
   }
 
 /// The same for a module that extends another one: the base's members come first.
-#define TAPEGRAD_MODULE_BASED_ON(Base, ...)                                                      \
-  void visit_members(::tapegrad::nn::MemberVisitor& member_visitor) override {                   \
-    Base::visit_members(member_visitor);                                                         \
-    ::tapegrad::nn::members::visit_all(member_visitor, #__VA_ARGS__ __VA_OPT__(, ) __VA_ARGS__); \
+#define TAPEGRAD_MODULE_BASED_ON(Base, ...)                                                             \
+  void visit_members(::tapegrad::nn::MemberVisitor& member_visitor) override {                          \
+    Base::visit_members(member_visitor);                                                                \
+    ::tapegrad::nn::members::visit_all(member_visitor, *this, #__VA_ARGS__ __VA_OPT__(, ) __VA_ARGS__); \
   }

@@ -1,0 +1,17 @@
+// A destructor of its own leaves a class without a move.
+#include "tapegrad/nn/linear.hpp"
+
+namespace nn = tapegrad::nn;
+
+struct Model : nn::Module {
+  nn::Linear layer{2, 2};
+  ~Model() override = default;
+  TAPEGRAD_MODULE(layer)
+};
+
+struct Longer : nn::Linear {
+  nn::Linear second{2, 2};
+  using Linear::Linear;
+  ~Longer() override = default;
+  TAPEGRAD_MODULE_BASED_ON(Linear, second)
+};
