@@ -40,10 +40,14 @@ struct Forgetful : tg::nn::Module {
   tg::Tensor operator()(const tg::Tensor& x) const { return second(first(x)); }
 };
 
+/// One layer in two places, under two names.
 struct Tied : tg::nn::Module {
   tg::nn::Linear first{2, 2};
-  tg::nn::Linear& again = first;
-  TAPEGRAD_MODULE(first, again)
+  void visit_members(tg::nn::MemberVisitor& visitor) override {
+    visitor.module("first", first);
+    visitor.module("again", first);
+  }
+  tg::Tensor operator()(const tg::Tensor& x) const { return first(first(x)); }
 };
 
 struct Empty : tg::nn::Module {
@@ -87,6 +91,15 @@ BOOST_AUTO_TEST_CASE(an_extended_module_lists_its_base_first) {
 BOOST_AUTO_TEST_CASE(an_alias_is_listed_once) {
   Tied tied;
   BOOST_TEST(tied.state_dict().names() == (Names{"first.weight", "first.bias"}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(decision_14_a_copy_of_tied_layers_ties_its_own) {
+  Tied tied;
+  const Tied copy = tied;
+  const tg::Tensor x = tg::ones({1, 2});
+  const std::vector<float> before = copy(x).to_vector<float>();
+  tied.first.weight.assign(tg::zeros({2, 2}));
+  BOOST_TEST(copy(x).to_vector<float>() == before, boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(decision_14_copying_clones) {

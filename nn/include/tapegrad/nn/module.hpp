@@ -14,7 +14,9 @@
 // model has other parameters than the optimiser.
 //
 // Two layers that share a weight are one weight and a call of the operation: tapegrad::linear(h, embed.weight) is an
-// embedding's transpose. `head.weight = embed.weight` copies.
+// embedding's transpose. `head.weight = embed.weight` copies. A layer that stands in two places is one member that is
+// called in both. A reference or pointer to it (`Linear& again = first;`) is no second name for it: in a copy of the
+// model it is still the original's.
 //
 // Thread safety: calling layers from several threads is safe where operator() is const; what names, trains, converts or
 // assigns is not.
