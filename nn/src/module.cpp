@@ -108,9 +108,13 @@ std::string join(const std::vector<std::string>& words) { return fmt::format("{}
 
 NamedTensors Module::named_parameters() {
   const ModuleTree tree(*this);
-  // From the end, so that a module which is reached twice has its first path.
-  for (auto entry = tree.modules.rbegin(); entry != tree.modules.rend(); ++entry)
-    if (!entry->name.empty()) entry->module->path_ = path_.empty() ? entry->name : path_ + "." + entry->name;
+  const std::string prefix = path_.empty() ? "" : path_ + ".";
+  std::unordered_set<const Module*> named;
+  for (const ModuleEntry& entry : tree.modules) {
+    if (entry.name.empty() || !named.insert(entry.module).second) continue;  // one reached twice has its first path
+    std::string path = prefix + entry.name;
+    if (entry.module->path_ != path) entry.module->path_ = std::move(path);  // a Scope may hold the one that is there
+  }
   NamedTensors parameters = listed(tree, true);
   for (const auto& [name, tensor] : parameters) set_parameter_role(tensor, ParameterRole::named_parameter);
   return parameters;

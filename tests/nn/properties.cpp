@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <thread>
 #include <vector>
 
 #include "kernels/always_teams.hpp"
@@ -185,6 +186,32 @@ BOOST_AUTO_TEST_CASE(an_encoder_in_evaluation_is_deterministic) {
   BOOST_TEST((encoder(x).to_vector<float>() != encoder(x).to_vector<float>()));
   encoder.eval();
   BOOST_TEST((encoder(x).to_vector<float>() == encoder(x).to_vector<float>()));
+}
+
+BOOST_AUTO_TEST_CASE(in_evaluation_layers_are_called_on_several_threads_at_once) {
+  nn::TransformerEncoder encoder(
+      {.num_layers = 2, .embed_dim = 8, .num_heads = 2, .norm = nn::Norm::batch, .dropout = 0.5});
+  nn::LSTM lstm(8, 4, {.num_layers = 2, .bidirectional = true, .dropout = 0.5});
+  encoder.eval();
+  lstm.eval();
+  encoder.parameters();
+  lstm.parameters();
+  const tg::Mask mask = tg::Mask::from_lengths({3, 5}, 5);
+  const tg::Tensor x = tg::randn({2, 5, 8});
+  const auto answer = [&] { return lstm(encoder(x, mask), mask).y.to_vector<float>(); };
+  const std::vector<float> alone = answer();
+  std::vector<std::vector<float>> answers(4);
+  std::vector<std::thread> threads;
+  for (std::vector<float>& own : answers)
+    threads.emplace_back([&] {
+      for (int round = 0; round < 5; ++round) {
+        tg::Tape tape;
+        own = answer();
+        encoder.parameters();  // named already: nothing is written
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  for (const std::vector<float>& own : answers) BOOST_TEST(own == alone, boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(a_batch_without_valid_positions_leaves_the_averages_alone) {

@@ -18,8 +18,9 @@
 // called in both. A reference or pointer to it (`Linear& again = first;`) is no second name for it: in a copy of the
 // model it is still the original's.
 //
-// Thread safety: calling layers from several threads is safe where operator() is const; what names, trains, converts or
-// assigns is not.
+// Thread safety: in evaluation mode any layer of this library may be called from several threads at once, in training
+// too where it has no BatchNorm: nothing else writes to itself (but a function in a Sequential that does). To name a
+// model again writes nothing either. What names it first, trains, converts or assigns is not safe.
 //
 // Invariants:
 // 1. no module stores a pointer to a member: they are visited;
