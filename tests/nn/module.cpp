@@ -470,6 +470,16 @@ BOOST_AUTO_TEST_CASE(assignment_takes_the_mode_over) {
   BOOST_TEST(!a.is_training());
 }
 
+BOOST_AUTO_TEST_CASE(assignment_leaves_what_is_frozen_as_it_is) {
+  tg::nn::Linear a(2, 2);
+  tg::nn::Linear b(2, 2);
+  a.weight.set_requires_grad(false);
+  b.bias.set_requires_grad(false);
+  a = b;
+  BOOST_TEST(!a.weight->requires_grad());
+  BOOST_TEST(a.bias->requires_grad());
+}
+
 struct Forgetful : tg::nn::Module {
   tg::nn::Parameter named{tg::ones({2})};
   tg::nn::Parameter forgotten{tg::ones({2})};

@@ -10,8 +10,9 @@
 //   void train(Classifier& model);    // by reference: passed by value, a copy would be trained and thrown away
 //
 // Modules are values: `Classifier ema = model;` is an independent deep copy, `model = best;` writes into the existing
-// storage, so that an optimiser goes on with the same parameters. A move does not: after `model = Classifier();` the
-// model has other parameters than the optimiser.
+// storage, so that an optimiser goes on with the same parameters. It takes over from `best` whether that trains or
+// evaluates, not which parameters are frozen: that belongs to the storage. A move does not: after `model =
+// Classifier();` the model has other parameters than the optimiser.
 //
 // Two layers that share a weight are one weight and a call of the operation: tapegrad::linear(h, embed.weight) is an
 // embedding's transpose. `head.weight = embed.weight` copies. A layer that stands in two places is one member that is
