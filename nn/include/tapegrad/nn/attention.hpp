@@ -43,7 +43,8 @@ struct AttentionCache {
 /// projected query [N, Lq, E], key [N, Lk, kdim] and value [N, Lk, vdim], their results projected back to [N, Lq, E].
 /// Parameters as PyTorch's: in_proj_weight [3E, E] (Xavier uniform), or q_proj_weight [E, E], k_proj_weight [E, kdim]
 /// and v_proj_weight [E, vdim] when kdim or vdim is not E; in_proj_bias [3E] (0), out_proj (its bias 0). A query that
-/// sees no key gives out_proj's bias. Throws ShapeError, DTypeError.
+/// sees no key gives out_proj's bias. What a mask hides changes nothing that it shows, but is projected as all else:
+/// padding must be finite, or 0 * NaN stands in the projections' gradients. Throws ShapeError, DTypeError.
 class MultiHeadAttention : public Module {
  public:
   /// Throws ValueError when embed_dim is not a positive multiple of num_heads, kdim or vdim is not positive, or dropout

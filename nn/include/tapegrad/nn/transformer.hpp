@@ -56,7 +56,8 @@ struct TransformerEncoderLayerOptions {
 };
 
 /// Self-attention and a feed-forward block, each with a residual sum and a norm. With norm_first x + block(norm(x)),
-/// else norm(x + block(x)). Names and initialisation as PyTorch's.
+/// else norm(x + block(x)). Names and initialisation as PyTorch's. What stands in padding must be finite, as for
+/// MultiHeadAttention: it goes through all products, and 0 * NaN would stand in their weights' gradients.
 class TransformerEncoderLayer : public Module {
  public:
   /// Throws ValueError when embed_dim is not a positive multiple of num_heads, ffn_dim is negative, or dropout is

@@ -25,7 +25,8 @@ struct DecoderCache {
 };
 
 /// Self-attention, attention to a memory and a feed-forward block, each with a residual sum and a norm as in
-/// TransformerEncoderLayer. Names and initialisation as PyTorch's.
+/// TransformerEncoderLayer. Names and initialisation as PyTorch's. What stands in padding must be finite, in x and
+/// in the memory.
 class TransformerDecoderLayer : public Module {
  public:
   /// Throws as TransformerEncoderLayer.
