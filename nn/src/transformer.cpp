@@ -21,10 +21,11 @@ namespace {
 
 /// The options, once they have been checked: before the first part is made of them.
 const FeedForwardOptions& checked_feed_forward(const FeedForwardOptions& options) {
+  if (options.embed_dim < 1 || options.ffn_dim < 0)
+    throw ValueError(
+        fmt::format("[FeedForward] expected embed_dim of at least 1 and ffn_dim of at least 0, got {} and {}",
+                    options.embed_dim, options.ffn_dim));
   expect_width("FeedForward", options.embed_dim);
-  if (options.embed_dim < 0 || options.ffn_dim < 0)
-    throw ValueError(fmt::format("[FeedForward] expected sizes of at least 0, got embed_dim {} and ffn_dim {}",
-                                 options.embed_dim, options.ffn_dim));
   expect_dropout("FeedForward", options.dropout);
   expect_floating("FeedForward", options.dtype);
   return options;
@@ -124,8 +125,10 @@ struct FeedForwardEntry {
                FeedForward({.embed_dim = 3})(ones({2, 4}));
              },
              "[linear]"},
-            {"sizes", [] { FeedForward({.embed_dim = 3, .ffn_dim = -2}); },
-             "[FeedForward] expected sizes of at least 0, got embed_dim 3 and ffn_dim -2"}};
+            {"no width", [] { FeedForward({}); },
+             "[FeedForward] expected embed_dim of at least 1 and ffn_dim of at least 0, got 0 and 0"},
+            {"hidden width", [] { FeedForward({.embed_dim = 3, .ffn_dim = -2}); },
+             "[FeedForward] expected embed_dim of at least 1 and ffn_dim of at least 0, got 3 and -2"}};
   }
   static catalogue::LayerSample benchmark(Generator& g) {
     return catalogue::layer_sample("[64, 12, 64]",

@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(bad_sizes_are_told_by_the_layer_that_was_asked_for) {
   BOOST_CHECK_EXCEPTION(nn::MultiHeadAttention({.embed_dim = -4}), tg::ValueError,
                         says("[MultiHeadAttention] embed_dim -4 must be a positive multiple of num_heads 1"));
   BOOST_CHECK_EXCEPTION(nn::FeedForward({.embed_dim = -4}), tg::ValueError,
-                        says("[FeedForward] expected sizes of at least 0, got embed_dim -4 and ffn_dim 0"));
+                        says("[FeedForward] expected embed_dim of at least 1 and ffn_dim of at least 0, got -4 and 0"));
   BOOST_CHECK_EXCEPTION(nn::FeedForward({.embed_dim = 4, .dropout = 1.0}), tg::ValueError,
                         says("[FeedForward] expected a dropout in [0, 1), got 1"));
   BOOST_CHECK_EXCEPTION(nn::TransformerEncoderLayer({.embed_dim = 6, .num_heads = 4}), tg::ValueError,

@@ -27,7 +27,7 @@ struct FeedForwardOptions {
 /// linear2(dropout(activation(linear1(x)))): [.., E] -> [.., E].
 class FeedForward : public Module {
  public:
-  /// Throws ValueError for a negative size or a dropout outside [0, 1).
+  /// Throws ValueError when embed_dim is not positive, ffn_dim is negative, or dropout is outside [0, 1).
   explicit FeedForward(FeedForwardOptions options);
 
   Tensor operator()(const Tensor& x) const;
