@@ -18,8 +18,8 @@ struct KaimingOptions {
 };
 
 void constant(const Tensor& x, double value);
-/// Uniform on [low, high), low itself when both are the same. ValueError unless low <= high
-/// and low, high and 2 (high - low) are finite in the dtype.
+/// Uniform on [low, high), low itself when both are the same. ValueError unless low <= high, both are finite in the
+/// dtype and high - low is in double precision.
 void uniform(const Tensor& x, double low, double high);
 /// ValueError unless both are finite, the deviation at least 0 and ten of it within the dtype.
 void normal(const Tensor& x, double mean = 0.0, double deviation = 1.0);

@@ -40,6 +40,7 @@ class LayerNorm : public Module {
 };
 
 struct RMSNormOptions {
+  /// PyTorch's default is the dtype's epsilon; make_norm() has 1e-5 for all norms.
   double eps = 1e-6;
   bool affine = true;
   DType dtype = float32;
@@ -63,7 +64,8 @@ class RMSNorm : public Module {
 
 struct BatchNormOptions {
   double eps = 1e-5;
-  /// The share of the newest batch in the running statistics.
+  /// The share of the newest batch in the running statistics. An average of all batches alike, PyTorch's
+  /// momentum=None, there is not.
   double momentum = 0.1;
   bool affine = true;
   /// Whether x is [N, features] or [N, features, L], as a convolution gives it, instead of [.., features].
@@ -79,6 +81,7 @@ struct BatchNormOptions {
 /// .channels_first it takes what torch.nn.BatchNorm1d takes; a mask's positions are [N, L] then too.
 class BatchNorm : public Module {
  public:
+  /// Throws ValueError for a momentum outside [0, 1].
   explicit BatchNorm(std::int64_t features, BatchNormOptions options = {});
 
   /// Throws DTypeError unless x has the statistics' dtype.
@@ -159,6 +162,7 @@ enum class Norm : unsigned char { layer, batch, rms, none };
 using AnyNorm = std::variant<std::monostate, LayerNorm, BatchNorm, RMSNorm>;
 
 struct AnyNormOptions {
+  /// The same for each, an RMSNorm's too.
   double eps = 1e-5;
   DType dtype = float32;
 };
