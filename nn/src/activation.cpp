@@ -26,7 +26,7 @@ Tensor ELU::operator()(const Tensor& x) const { return elu(x, alpha_); }
 namespace {
 
 struct ActivationEntry {
-  static constexpr std::string_view math = R"(y = \varphi(x))";
+  static constexpr std::string_view math = R"(y = f(x))";
   static catalogue::LayerSamples samples(Generator& g) {
     using namespace catalogue;
     return {layer_sample("relu", ReLU(), {uniform(g, {2, 3}, 0.1, 2)}),

@@ -224,7 +224,7 @@ catalogue::LayerSample recurrent_benchmark(Generator& g) {
 }
 
 struct RNNEntry {
-  static constexpr std::string_view math = R"(h_t = \varphi(W_{ih} x_t + b_{ih} + W_{hh} h_{t-1} + b_{hh}))";
+  static constexpr std::string_view math = R"(h_t = f(W_{ih} x_t + b_{ih} + W_{hh} h_{t-1} + b_{hh}))";
   static catalogue::LayerSamples samples(Generator& g) {
     catalogue::LayerSamples all = recurrent_samples<RNN, RNNOptions>(g);
     all.push_back(catalogue::layer_sample("silu", RNN(2, 3, {.nonlinearity = Activation::silu, .dtype = float64}),
@@ -270,7 +270,7 @@ struct LSTMEntry {
 
 struct GRUEntry {
   static constexpr std::string_view math =
-      R"(h_t = (1 - z) \odot n + z \odot h_{t-1},\ (r, z) = \sigma(W x_t + b + U h_{t-1} + c),\ n = \tanh(W_n x_t + b_n + r \odot (U_n h_{t-1} + c_n)))";
+      R"(h_t = (1 - z) \odot n + z \odot h_{t-1},\ r = \sigma(W_{ir} x_t + b_{ir} + W_{hr} h_{t-1} + b_{hr}),\ z = \sigma(W_{iz} x_t + b_{iz} + W_{hz} h_{t-1} + b_{hz}),\ n = \tanh(W_{in} x_t + b_{in} + r \odot (W_{hn} h_{t-1} + b_{hn})))";
   static catalogue::LayerSamples samples(Generator& g) { return recurrent_samples<GRU, RecurrentOptions>(g); }
   static catalogue::ErrorSamples errors() {
     return {{"layers", [] { GRU(2, 3, {.num_layers = 0}); }, "[GRU] expected at least 1 layer, got 0"},

@@ -76,7 +76,7 @@ catalogue::LayerSamples cell_samples(Generator& g, Cell with_bias, Cell without)
 }
 
 struct RNNCellEntry {
-  static constexpr std::string_view math = R"(h' = \varphi(W_{ih} x + b_{ih} + W_{hh} h + b_{hh}))";
+  static constexpr std::string_view math = R"(h' = f(W_{ih} x + b_{ih} + W_{hh} h + b_{hh}))";
   static catalogue::LayerSamples samples(Generator& g) {
     return cell_samples(g, RNNCell(3, 2, {.dtype = float64}),
                         RNNCell(3, 2, {.nonlinearity = Activation::gelu, .bias = false, .dtype = float64}));
@@ -130,7 +130,7 @@ struct LSTMCellEntry {
 
 struct GRUCellEntry {
   static constexpr std::string_view math =
-      R"(h' = (1 - z) \odot n + z \odot h,\ (r, z) = \sigma(W x + b + U h + c),\ n = \tanh(W_n x + b_n + r \odot (U_n h + c_n)))";
+      R"(h' = (1 - z) \odot n + z \odot h,\ r = \sigma(W_{ir} x + b_{ir} + W_{hr} h + b_{hr}),\ z = \sigma(W_{iz} x + b_{iz} + W_{hz} h + b_{hz}),\ n = \tanh(W_{in} x + b_{in} + r \odot (W_{hn} h + b_{hn})))";
   static catalogue::LayerSamples samples(Generator& g) {
     return cell_samples(g, GRUCell(3, 2, {.dtype = float64}), GRUCell(3, 2, {.bias = false, .dtype = float64}));
   }

@@ -108,7 +108,7 @@ Tensor TransformerEncoder::extend(const Tensor& x, std::vector<AttentionCache>& 
 namespace {
 
 struct FeedForwardEntry {
-  static constexpr std::string_view math = R"(y = W_2\, \mathrm{dropout}(\varphi(W_1 x + b_1)) + b_2)";
+  static constexpr std::string_view math = R"(y = W_2\, \mathrm{dropout}(f(W_1 x + b_1)) + b_2)";
   static catalogue::LayerSamples samples(Generator& g) {
     using namespace catalogue;
     return {

@@ -131,7 +131,7 @@ catalogue::LayerSample decoder_in_pieces(Generator& g, Decoder decoder) {
 
 struct TransformerDecoderLayerEntry {
   static constexpr std::string_view math =
-      R"(h = N_1(x + A(x)),\ g = N_2(h + A(h, m)),\ y = N_3(g + F(g));\quad \text{norm first: } h = x + A(N_1(x)),\ g = h + A(N_2(h), m),\ y = g + F(N_3(g)))";
+      R"(h = N_1(x + A(x)),\ g = N_2(h + C(h, m)),\ y = N_3(g + F(g));\quad \text{norm first: } h = x + A(N_1(x)),\ g = h + C(N_2(h), m),\ y = g + F(N_3(g)))";
   static catalogue::LayerSamples samples(Generator& g) {
     const auto layer = [](Norm norm, bool norm_first) {
       return TransformerDecoderLayer(sample_layer(norm, norm_first));
