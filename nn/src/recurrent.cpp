@@ -69,8 +69,7 @@ Tensor RecurrentLayers::initial_state(std::string_view which, const Tensor& give
   return given;
 }
 
-LSTMResult RecurrentLayers::run(const Tensor& x, const Mask& mask, const RecurrentState& initial, bool has_cell) const {
-  const Scope scope(path());
+void RecurrentLayers::expect_sequences(const Tensor& x, const Mask& mask) const {
   expect_defined(layer_, x);
   if (x.dim() != 3 || x.size(2) != input_size_)
     throw ShapeError(fmt::format("[{}] expected x [N, L, {}], got {}", layer_, input_size_, to_string(x.shape())));
@@ -78,14 +77,32 @@ LSTMResult RecurrentLayers::run(const Tensor& x, const Mask& mask, const Recurre
   if (mask.positions().defined() && mask.positions().shape() != positions)
     throw ShapeError(fmt::format("[{}] expected the mask's positions to be [N, L] = {}, got {}", layer_,
                                  to_string(positions), to_string(mask.positions().shape())));
+}
+
+namespace {
+
+/// What stands at i in the first dimension: of all layers' states one's, of all positions' one's.
+RecurrentState state_at(const RecurrentState& states, std::int64_t i) {
+  return {select(states.h, 0, i), states.c.defined() ? select(states.c, 0, i) : Tensor()};
+}
+
+RecurrentState stacked(const std::vector<RecurrentState>& states) {
+  std::vector<Tensor> h, c;
+  for (const RecurrentState& state : states) {
+    h.push_back(state.h);
+    if (state.c.defined()) c.push_back(state.c);
+  }
+  return {stack(h, 0), c.empty() ? Tensor() : stack(c, 0)};
+}
+
+}  // namespace
+
+RecurrentLayers::Passed RecurrentLayers::through_layers(const Tensor& x, const Mask& mask,
+                                                        const RecurrentState& initial) const {
   const bool padded = mask.positions().defined() && mask.valid_count(x.size(0), x.size(1)) < x.size(0) * x.size(1);
   const Mask valid = padded ? Mask::keep_positions(mask.positions()) : Mask();
-  const Tensor h0 = initial_state("h", initial.h, x);
-  const Tensor c0 = has_cell ? initial_state("c", initial.c, x) : Tensor();
-
   const std::size_t directions = bidirectional_ ? 2 : 1;
-  std::vector<Tensor> last_h;
-  std::vector<Tensor> last_c;
+  std::vector<RecurrentState> last;
   Tensor h = without_padding(transpose(x, 0, 1), valid);  // [L, N, E]: a step's rows lie together
   for (std::size_t first = 0; first < weights.size(); first += directions) {
     if (first > 0 && is_training() && dropout_ > 0.0) h = dropout(h, dropout_);
@@ -93,19 +110,28 @@ LSTMResult RecurrentLayers::run(const Tensor& x, const Mask& mask, const Recurre
     for (std::size_t d = 0; d < directions; ++d) {
       const RecurrentWeights& w = weights[first + d];
       const bool reverse = d == 1;
-      const auto i = static_cast<std::int64_t>(first + d);
-      const RecurrentState before = {select(h0, 0, i), has_cell ? select(c0, 0, i) : Tensor()};
+      const RecurrentState before = state_at(initial, static_cast<std::int64_t>(first + d));
       const RecurrentState after = states(linear(h, w.weight_ih, w.bias_ih), w, before, valid, {.reverse = reverse});
-      const auto last = [&](const Tensor& of_positions, const Tensor& otherwise) {
-        return x.size(1) == 0 ? otherwise : select(of_positions, 0, reverse ? 0 : -1);
-      };
       ys.push_back(without_padding(after.h, valid));
-      last_h.push_back(last(after.h, before.h));
-      if (has_cell) last_c.push_back(last(after.c, before.c));
+      last.push_back(x.size(1) == 0 ? before : state_at(after, reverse ? 0 : -1));
     }
     h = directions == 1 ? ys.front() : cat(ys, -1);
   }
-  return {transpose(h, 0, 1).contiguous(), stack(last_h, 0), has_cell ? stack(last_c, 0) : Tensor()};
+  return {transpose(h, 0, 1).contiguous(), stacked(last)};
+}
+
+RecurrentResult RecurrentLayers::run(const Tensor& x, const Mask& mask, const Tensor& h0) const {
+  const Scope scope(path());
+  expect_sequences(x, mask);
+  const auto [y, last] = through_layers(x, mask, {initial_state("h", h0, x), {}});
+  return {y, last.h};
+}
+
+LSTMResult RecurrentLayers::run(const Tensor& x, const Mask& mask, const RecurrentState& initial) const {
+  const Scope scope(path());
+  expect_sequences(x, mask);
+  const auto [y, last] = through_layers(x, mask, {initial_state("h", initial.h, x), initial_state("c", initial.c, x)});
+  return {y, last.h, last.c};
 }
 
 RNN::RNN(std::int64_t input_size, std::int64_t hidden_size, const RNNOptions& options)
@@ -117,10 +143,7 @@ RNN::RNN(std::int64_t input_size, std::int64_t hidden_size, const RNNOptions& op
                        .dtype = options.dtype}),
       nonlinearity_(options.nonlinearity) {}
 
-RecurrentResult RNN::operator()(const Tensor& x, const Mask& mask, const Tensor& h0) const {
-  const LSTMResult result = run(x, mask, {h0, {}}, false);
-  return {result.y, result.h};
-}
+RecurrentResult RNN::operator()(const Tensor& x, const Mask& mask, const Tensor& h0) const { return run(x, mask, h0); }
 RecurrentState RNN::states(const Tensor& from_input, const RecurrentWeights& w, const RecurrentState& initial,
                            const Mask& mask, const RecurrenceOptions& options) const {
   const std::int64_t length = from_input.size(0);
@@ -142,7 +165,7 @@ LSTM::LSTM(std::int64_t input_size, std::int64_t hidden_size, const RecurrentOpt
     : RecurrentLayers("LSTM", 4, input_size, hidden_size, options) {}
 
 LSTMResult LSTM::operator()(const Tensor& x, const Mask& mask, const RecurrentState& initial) const {
-  return run(x, mask, initial, true);
+  return run(x, mask, initial);
 }
 RecurrentState LSTM::states(const Tensor& from_input, const RecurrentWeights& w, const RecurrentState& initial,
                             const Mask& mask, const RecurrenceOptions& options) const {
@@ -153,10 +176,7 @@ RecurrentState LSTM::states(const Tensor& from_input, const RecurrentWeights& w,
 GRU::GRU(std::int64_t input_size, std::int64_t hidden_size, const RecurrentOptions& options)
     : RecurrentLayers("GRU", 3, input_size, hidden_size, options) {}
 
-RecurrentResult GRU::operator()(const Tensor& x, const Mask& mask, const Tensor& h0) const {
-  const LSTMResult result = run(x, mask, {h0, {}}, false);
-  return {result.y, result.h};
-}
+RecurrentResult GRU::operator()(const Tensor& x, const Mask& mask, const Tensor& h0) const { return run(x, mask, h0); }
 RecurrentState GRU::states(const Tensor& from_input, const RecurrentWeights& w, const RecurrentState& initial,
                            const Mask& mask, const RecurrenceOptions& options) const {
   return {gru(from_input, w.weight_hh, w.bias_hh, initial.h, mask, options), {}};

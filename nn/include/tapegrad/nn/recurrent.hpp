@@ -77,10 +77,19 @@ class RecurrentLayers : public Module {
   RecurrentLayers(std::string_view layer, int gates, std::int64_t input_size, std::int64_t hidden_size,
                   const RecurrentOptions& options);
 
-  /// x [N, L, E] through all layers from the states h and c (c is carried along where `has_cell`).
-  LSTMResult run(const Tensor& x, const Mask& mask, const RecurrentState& initial, bool has_cell) const;
+  /// x [N, L, E] through all layers from the state h0.
+  RecurrentResult run(const Tensor& x, const Mask& mask, const Tensor& h0) const;
+  /// The same from the states h and c.
+  LSTMResult run(const Tensor& x, const Mask& mask, const RecurrentState& initial) const;
 
  private:
+  struct Passed {
+    Tensor y;
+    RecurrentState last;
+  };
+  /// x through all layers from states that are there; c is carried along where it is.
+  Passed through_layers(const Tensor& x, const Mask& mask, const RecurrentState& initial) const;
+  void expect_sequences(const Tensor& x, const Mask& mask) const;
   /// The states after each position, [L, N, H], from what the input gives the gates [L, N, G H]. Where the mask hides a
   /// position the state stays.
   virtual RecurrentState states(const Tensor& from_input, const RecurrentWeights& w, const RecurrentState& initial,
