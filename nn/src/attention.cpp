@@ -60,7 +60,7 @@ MultiHeadAttention::MultiHeadAttention(MultiHeadAttentionOptions options)
 }
 
 /// Projections first ... first + count - 1 of query, key and value, [N, L, width of x] -> [N, L, count E].
-Tensor MultiHeadAttention::part(const Tensor& x, std::int64_t first, std::int64_t count) const {
+Tensor MultiHeadAttention::projected(const Tensor& x, std::int64_t first, std::int64_t count) const {
   if (count == 3) return linear(x, in_proj_weight, in_proj_bias);
   const Slice rows{.start = first * embed_dim_, .stop = (first + count) * embed_dim_};
   const Tensor bias = in_proj_bias.defined() ? slice(in_proj_bias, 0, rows) : Tensor();
@@ -92,15 +92,15 @@ MultiHeadAttention::Heads MultiHeadAttention::project(const Tensor& query, const
         "[MultiHeadAttention] expected query [N, Lq, {}], key [N, Lk, {}] and value [N, Lk, {}], got {}, {} and {}",
         embed_dim_, key_dim_, value_dim_, to_string(query.shape()), to_string(key.shape()), to_string(value.shape())));
   const bool one_memory = query.impl() == key.impl() && key.impl() == value.impl() && !projects_apart();
-  if (!one_memory) return {split_heads(part(query, 0, 1), 1).front(), project(key, value)};
-  const std::vector<Tensor> all = split_heads(part(query, 0, 3), 3);
+  if (!one_memory) return {split_heads(projected(query, 0, 1), 1).front(), project(key, value)};
+  const std::vector<Tensor> all = split_heads(projected(query, 0, 3), 3);
   return {all[0], {all[1], all[2]}};
 }
 
 AttentionCache MultiHeadAttention::project(const Tensor& key, const Tensor& value) const {
   if (key.impl() != value.impl() || projects_apart())
-    return {split_heads(part(key, 1, 1), 1).front(), split_heads(part(value, 2, 1), 1).front()};
-  const std::vector<Tensor> both = split_heads(part(key, 1, 2), 2);
+    return {split_heads(projected(key, 1, 1), 1).front(), split_heads(projected(value, 2, 1), 1).front()};
+  const std::vector<Tensor> both = split_heads(projected(key, 1, 2), 2);
   return {both[0], both[1]};
 }
 
@@ -156,7 +156,7 @@ Tensor MultiHeadAttention::recall(const Tensor& query, const AttentionCache& cac
     throw ShapeError(
         fmt::format("[MultiHeadAttention] expected query [N, Lq, {}], got {}", embed_dim_, to_string(query.shape())));
   expect_cache_for(query, cache);
-  return attend({split_heads(part(query, 0, 1), 1).front(), cache}, mask);
+  return attend({split_heads(projected(query, 0, 1), 1).front(), cache}, mask);
 }
 
 namespace {

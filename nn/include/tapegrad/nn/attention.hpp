@@ -86,7 +86,7 @@ class MultiHeadAttention : public Module {
   Tensor attend(const Heads& heads, const Mask& mask) const;
   /// Throws ShapeError or DTypeError unless the cache is one of this attention for a batch as large as x's [N, L, E].
   void expect_cache_for(const Tensor& x, const AttentionCache& cache) const;
-  Tensor part(const Tensor& x, std::int64_t first, std::int64_t count) const;
+  Tensor projected(const Tensor& x, std::int64_t first, std::int64_t count) const;
   std::vector<Tensor> split_heads(const Tensor& x, std::int64_t count) const;
   Tensor merge_heads(const Tensor& y) const;
 
