@@ -17,6 +17,21 @@
 
 namespace tapegrad::nn {
 
+inline TransformerEncoderLayerOptions layer_options(const TransformerEncoderOptions& options) {
+  // All fields there are: with one more this does not compile until it has been looked at.
+  const auto& [num_layers, embed_dim, num_heads, ffn_dim, norm, norm_first, dropout, activation, eps, final_norm,
+               dtype] = options;
+  return {.embed_dim = embed_dim,
+          .num_heads = num_heads,
+          .ffn_dim = ffn_dim,
+          .norm = norm,
+          .norm_first = norm_first,
+          .dropout = dropout,
+          .activation = activation,
+          .eps = eps,
+          .dtype = dtype};
+}
+
 /// The layers of a stack. Throws ValueError for a number of them that is negative or beyond reason, and as a layer
 /// would, with any number of them.
 template <class Layer>
@@ -27,16 +42,7 @@ std::vector<Layer> make_layers(const char* stack, const TransformerEncoderOption
   checked_transformer(stack, options);
   std::vector<Layer> layers;
   layers.reserve(static_cast<std::size_t>(options.num_layers));
-  for (std::int64_t i = 0; i < options.num_layers; ++i)
-    layers.emplace_back(TransformerEncoderLayerOptions{.embed_dim = options.embed_dim,
-                                                       .num_heads = options.num_heads,
-                                                       .ffn_dim = options.ffn_dim,
-                                                       .norm = options.norm,
-                                                       .norm_first = options.norm_first,
-                                                       .dropout = options.dropout,
-                                                       .activation = options.activation,
-                                                       .eps = options.eps,
-                                                       .dtype = options.dtype});
+  for (std::int64_t i = 0; i < options.num_layers; ++i) layers.emplace_back(layer_options(options));
   return layers;
 }
 
