@@ -4,7 +4,9 @@
 #include <boost/test/unit_test.hpp>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "fixture.hpp"
 #include "tapegrad/nn/module.hpp"
@@ -35,6 +37,14 @@ inline void load(nn::Module& model, const Fixture& fixture) {
   for (const std::string& name : different.missing) BOOST_TEST(name.ends_with("num_batches_tracked"));
 }
 
+/// In the order of a fixture's names.
+inline std::vector<std::string> trained_names(const NamedTensors& parameters) {
+  std::set<std::string> names;
+  for (const auto& [name, parameter] : parameters)
+    if (parameter.requires_grad()) names.insert(name);
+  return {names.begin(), names.end()};
+}
+
 inline Tensor zero_where_hidden(const Tensor& y, const Tensor& keep) { return where(unsqueeze(keep, -1), y, 0.0); }
 
 /// Loads the fixture's parameters into the model, calls it with the fixture's inputs, pulls the cotangents back and
@@ -45,6 +55,7 @@ inline void check_against_pytorch(const PyTorchCase& which, nn::Module& model,
     const Fixture fixture(which.name);
     load(model, fixture);
     const NamedTensors parameters = model.named_parameters();
+    BOOST_TEST(trained_names(parameters) == fixture.names("grad.param."), boost::test_tools::per_element());
     model.zero_grad();
     Tensors inputs;
     for (const std::string& name : fixture.names("input.")) {
