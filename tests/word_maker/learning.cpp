@@ -3,8 +3,11 @@
 #include <string>
 #include <vector>
 
+#include "says.hpp"
+#include "tapegrad/array/memory.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/io/safetensors.hpp"
+#include "tapegrad/tape/create.hpp"
 #include "temporary_folder.hpp"
 #include "word_maker/kneser_ney.hpp"
 #include "word_maker/sampling.hpp"
@@ -12,6 +15,7 @@
 #include "word_maker/weights.hpp"
 
 using namespace word_maker;
+using tapegrad::test::says;
 
 namespace {
 
@@ -118,22 +122,35 @@ BOOST_AUTO_TEST_CASE(a_file_that_does_not_fit_is_told) {
   const std::string path = (folder.path() / "weights").string();
   save(path, maker);
   const auto metadata = tapegrad::load_safetensors_metadata(path);
-  const auto rejects = [&](const std::string& key, const std::string& value) {
+  const std::string other = folder / "other";
+  const auto rejects = [&](const std::string& key, const std::string& value, const tapegrad::NamedTensors& weights) {
     auto changed = metadata;
     changed[key] = value;
-    const std::string other = (folder.path() / "other").string();
-    tapegrad::save_safetensors(other, maker.model.state_dict(), changed);
-    BOOST_CHECK_THROW(load(other), tapegrad::Error);
+    tapegrad::save_safetensors(other, weights, changed);
+    tapegrad::reset_peak_memory();
+    const std::size_t before = tapegrad::memory_statistics().bytes_in_use;
+    BOOST_CHECK_EXCEPTION(load(other), tapegrad::IoError, says("[load] " + other + ": "));
+    BOOST_TEST(tapegrad::memory_statistics().peak_bytes_in_use - before < (1U << 20), key << " " << value);
   };
-  rejects("made_by", "someone");
-  rejects("kind", "verse");
-  rejects("alphabet", "abc");
-  rejects("embed", "24");
-  rejects("embed", "16x");
-  rejects("layers", "-1");
-  rejects("layers", "3");
-  rejects("heads", "5");
-  rejects("length", "99999999999999999999");
+  const auto rejects_metadata = [&](const std::string& key, const std::string& value) {
+    rejects(key, value, maker.model.state_dict());
+  };
+  rejects_metadata("made_by", "someone");
+  rejects_metadata("kind", "verse");
+  rejects_metadata("alphabet", "abc");
+  rejects_metadata("embed", "24");
+  rejects_metadata("embed", "16x");
+  rejects_metadata("layers", "-1");
+  rejects_metadata("layers", "3");
+  rejects_metadata("heads", "5");
+  rejects_metadata("length", "99999999999999999999");
+  // What is large in the metadata alone: a network would be made before its weights were looked at.
+  rejects_metadata("embed", "1024");
+  rejects_metadata("layers", "4096");
+  rejects_metadata("length", "65536");
+  const tapegrad::NamedTensors wide = {{"embed.weight", tapegrad::zeros({maker.vocabulary.size(), 1024})},
+                                       {"position.weight", tapegrad::zeros({9, 1024})}};
+  rejects("embed", "1024", wide);
   folder.write("text", "no weights at all");
   BOOST_CHECK_THROW(load((folder.path() / "text").string()), tapegrad::IoError);
   BOOST_CHECK_THROW(load((folder.path() / "missing").string()), tapegrad::IoError);
