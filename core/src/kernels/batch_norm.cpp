@@ -11,7 +11,7 @@
 #define TAPEGRAD_KERNELS_BATCH_NORM_TABLE
 #include <algorithm>
 
-#include "array/round_up.hpp"
+#include "base/ceil_div.hpp"
 #include "kernels/parallel.hpp"
 #include "kernels/row_range.hpp"
 #include "kernels/scratch.hpp"
@@ -207,7 +207,7 @@ template <class T, class Kernel>
 double* batch_sums(const BatchNorm<T>& facts, std::int64_t count, const Kernel& kernel) {
   static thread_local Scratch scratch;
   const std::int64_t grain = batch_grain(facts.channels);
-  const std::int64_t chunks = std::max<std::int64_t>(1, array::ceil_div(facts.rows, grain));
+  const std::int64_t chunks = std::max<std::int64_t>(1, ceil_div(facts.rows, grain));
   const std::int64_t width = count * padded_channels(facts.channels);
   double* sums = scratch.get<double>(chunks * width);
   if (facts.rows == 0) std::fill_n(sums, width, 0.0);

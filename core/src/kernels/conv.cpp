@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <span>
 
-#include "array/round_up.hpp"
+#include "base/ceil_div.hpp"
 #include "kernels/gemm.hpp"
 #include "kernels/parallel.hpp"
 #include "kernels/scratch.hpp"
@@ -59,7 +59,7 @@ void for_each_run(Columns columns, std::int64_t per_sequence, const Body& body) 
 }
 
 /// How many steps lead from 0 to `end` or beyond it: none where it lies behind.
-std::int64_t steps_to(std::int64_t end, std::int64_t step) { return end <= 0 ? 0 : array::ceil_div(end, step); }
+std::int64_t steps_to(std::int64_t end, std::int64_t step) { return end <= 0 ? 0 : ceil_div(end, step); }
 
 /// matrix[rows, columns]; 0 where a window reaches outside its sequence.
 template <class T>

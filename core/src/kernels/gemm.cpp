@@ -3,15 +3,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "array/round_up.hpp"
+#include "base/ceil_div.hpp"
 #include "kernels/gemm_tile.hpp"
 #include "kernels/parallel.hpp"
 #include "kernels/scratch.hpp"
 
 namespace tapegrad::kernels {
 namespace {
-
-using array::ceil_div;
 
 /// Multiply-adds that one task should have at least: about 4 us.
 constexpr std::int64_t kTaskWork = 512 * 1024;

@@ -20,7 +20,7 @@
 
 #ifndef TAPEGRAD_KERNELS_GEMM_TILE_ONCE
 #define TAPEGRAD_KERNELS_GEMM_TILE_ONCE
-#include "array/round_up.hpp"
+#include "base/ceil_div.hpp"
 #include "kernels/scratch.hpp"
 
 namespace tapegrad::kernels {
@@ -317,7 +317,6 @@ struct TilePlan {
   bool read_b_in_place;  // where a panel's columns are whole vectors, or can be masked
 
   TilePlan(const GemmProblem<T>& problem, const GemmTile& tile) : rows(tile.row_end - tile.row_begin) {
-    using array::ceil_div;
     constexpr auto kBytes = static_cast<std::int64_t>(sizeof(T));
     const MatrixRef<const T>&a = problem.a, &b = problem.b;
     // Register tiles are as even as can be: 9 rows are 5 and 4, 5 vectors are 3 and 2.
@@ -353,7 +352,7 @@ void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> ba
   const std::int64_t rows = plan.rows, row_step = plan.row_step, depth_step = plan.depth_step;
   const bool pack_a = plan.pack_a;
   const MatrixRef<const T>&a = problem.a, &b = problem.b, &bias = problem.bias;
-  T* const packed_a = pack_a ? packed_a_memory.get<T>(array::ceil_div(rows, row_step) * kRows * depth_step) : nullptr;
+  T* const packed_a = pack_a ? packed_a_memory.get<T>(ceil_div(rows, row_step) * kRows * depth_step) : nullptr;
   T* const packed_b = packed_b_memory.get<T>(kWideVectors * kLanes * depth_step);
 
   // Products that have one panel each run within it; else each product is done before the next begins.

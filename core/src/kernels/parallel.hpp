@@ -24,7 +24,7 @@
 #include <exception>
 #include <span>
 
-#include "array/round_up.hpp"
+#include "base/ceil_div.hpp"
 #include "kernels/always_teams.hpp"
 #include "kernels/team_history.hpp"
 
@@ -64,7 +64,7 @@ void judge_team(double seconds, std::span<const TeamShare> shares);
 /// cost of the whole loop in elementary steps (about 0.1 ns each): small loops stay on the calling thread.
 template <class Body>
 void parallel_for(std::int64_t n, std::int64_t grain, std::int64_t work, const Body& body) {
-  const std::int64_t chunks = array::ceil_div(n, grain);
+  const std::int64_t chunks = ceil_div(n, grain);
   const auto chunk = [&](std::int64_t c) { body(c * grain, std::min(n, (c + 1) * grain)); };
   const bool alone = chunks < 2 || (work < kSerialWork ? !teams_are_forced() : !team_is_worthwhile());
   const int threads = alone ? 1 : static_cast<int>(std::min<std::int64_t>(chunks, max_threads()));

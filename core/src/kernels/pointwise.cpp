@@ -4,7 +4,7 @@
 #include <array>
 #include <cstring>
 
-#include "array/round_up.hpp"
+#include "base/ceil_div.hpp"
 #include "kernels/parallel.hpp"
 
 namespace tapegrad::kernels {
@@ -241,7 +241,7 @@ void copy(const Shape& shape, const Operand& x, Element* to) {
   if (last > 0 && strides[at(last)] != 1 && strides[at(last - 1)] == 1) {  // the last two dimensions are transposed
     const std::int64_t rows = sizes[at(last - 1)], columns = sizes[at(last)];
     const std::int64_t band = std::max(kTile, kChunkElements / columns / kTile * kTile);  // rows to a chunk
-    const std::int64_t bands = array::ceil_div(rows, band);
+    const std::int64_t bands = ceil_div(rows, band);
     parallel_for(n / (rows * columns) * bands, 1, n * 4, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t c = begin; c < end; ++c) {
         const std::int64_t i = c / bands * rows * columns + c % bands * band * columns;

@@ -8,7 +8,7 @@
 
 #ifndef TAPEGRAD_KERNELS_REDUCE_TABLE
 #define TAPEGRAD_KERNELS_REDUCE_TABLE
-#include "array/round_up.hpp"
+#include "base/ceil_div.hpp"
 #include "kernels/parallel.hpp"
 #include "kernels/scratch.hpp"
 
@@ -200,7 +200,7 @@ void fold_slices(Fold fold, const T* x, const Slices& shape, Operands<T> operand
   if (outer * inner == 0) return;
   const ReduceTable<T> kernels = table<T>();
   const std::int64_t chunk = rows_per_chunk(inner, 2 * kChunkElements, 128);  // partial sums: few, of many terms
-  const std::int64_t chunks = std::max<std::int64_t>(1, array::ceil_div(n, chunk));
+  const std::int64_t chunks = std::max<std::int64_t>(1, ceil_div(n, chunk));
   const std::int64_t work = outer * n * inner * (fold == Fold::exponential_sum ? 8 : 1);
 
   // Rows: a task takes up to kTile slices of one chunk. Columns: a task takes up to kTile columns of one chunk of one

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <exception>
 
-#include "array/round_up.hpp"
+#include "base/ceil_div.hpp"
 #include "tapegrad/base/error.hpp"
 
 namespace tapegrad {
@@ -100,7 +100,7 @@ std::vector<kernels::Window> AdaptiveWindows::over(std::string_view op, std::int
   std::vector<kernels::Window> windows = room_for(op, output_size);
   for (std::int64_t i = 0; i < output_size; ++i) {
     const std::int64_t begin = i * length / output_size;
-    const std::int64_t end = array::ceil_div((i + 1) * length, output_size);
+    const std::int64_t end = ceil_div((i + 1) * length, output_size);
     windows[static_cast<std::size_t>(i)] = {.begin = begin, .end = end, .share = one_of(end - begin)};
   }
   return windows;
