@@ -17,6 +17,7 @@
 #include "tapegrad/diff/checkpoint.hpp"
 #include "tapegrad/diff/function.hpp"
 #include "tapegrad/diff/gradcheck.hpp"
+#include "tapegrad/diff/replay.hpp"
 #include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/format.hpp"
 #include "tapegrad/gradcheck/check_gradient.hpp"

@@ -6,6 +6,7 @@
 
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/random.hpp"
+#include "tapegrad/diff/replay.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::nn {
@@ -46,15 +47,13 @@ bool takes_float64(const TensorFunction& f, std::vector<Tensor> xs) {
   for (Tensor& x : xs)
     if (x.defined() && is_floating(x.dtype())) x = x.to(float64);
   const NoRecord unrecorded;
-  const RandomStream before = default_generator().state();
-  bool takes = true;
+  const Replay trial(default_generator().state());
   try {
     f(xs);
   } catch (const DTypeError&) {
-    takes = false;
+    return false;
   }
-  default_generator().set_state(before);
-  return takes;
+  return true;
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "normal.hpp"
 #include "says.hpp"
 #include "tapegrad/base/random.hpp"
+#include "tapegrad/diff/replay.hpp"
 #include "tapegrad/nn.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -197,6 +198,18 @@ BOOST_AUTO_TEST_CASE(tokens_alone_are_checked_in_float64) {
   const tg::GradcheckReport report =
       nn::check_module(embedding, {tg::from_vector(std::vector<std::int64_t>{1, 4, 1}, {3})});
   BOOST_TEST(report.ok(), to_string(report));
+}
+
+BOOST_AUTO_TEST_CASE(a_call_is_only_tried_out) {
+  int remembered = 0;
+  const auto call = [&remembered](nn::Linear& layer, const tg::Tensor& x) {
+    if (!tg::is_replaying()) ++remembered;
+    return layer(x);
+  };
+  const nn::Linear layer(3, 2);
+  BOOST_TEST(nn::check_module(layer, {tg::randn({4, 3})}, call, {.order = 1}).ok());
+  BOOST_TEST(nn::check_module(layer, {normal({4, 3})}, call, {.order = 1}).ok());
+  BOOST_TEST(remembered == 0);
 }
 
 BOOST_AUTO_TEST_CASE(the_module_is_left_alone) {

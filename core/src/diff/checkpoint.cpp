@@ -11,7 +11,6 @@
 
 #include "base/ref.hpp"
 #include "diff/argument.hpp"
-#include "diff/replay.hpp"
 #include "tape/recorder.hpp"
 #include "tape/sweep.hpp"
 #include "tape/tape_impl.hpp"
@@ -228,8 +227,6 @@ std::vector<Tensor> captured_since(const TapeImpl& tape, std::size_t first, cons
 }
 
 }  // namespace
-
-bool is_replaying() { return recorder.replaying; }
 
 namespace engine {
 

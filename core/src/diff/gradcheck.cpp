@@ -11,7 +11,6 @@
 
 #include "base/dispatch.hpp"
 #include "base/unicode.hpp"
-#include "diff/replay.hpp"
 #include "gradcheck/compare.hpp"
 #include "gradcheck/directions.hpp"
 #include "gradcheck/subject.hpp"
@@ -19,6 +18,7 @@
 #include "tape/recorder.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/diff/replay.hpp"
 #include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/same_bits.hpp"

@@ -10,10 +10,10 @@
 
 #include "base/ref.hpp"
 #include "diff/argument.hpp"
-#include "diff/replay.hpp"
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/diff/replay.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tapegrad/diff/function.hpp"
+#include "tapegrad/diff/replay.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad {
@@ -18,11 +19,6 @@ inline constexpr bool has_parameters = requires(std::remove_cvref_t<F>& block) {
   block.parameters();
 };
 }  // namespace engine
-
-/// Whether what runs has run before, or is only tried out: a checkpointed block in a reverse sweep, a function that
-/// jacobian() or hessian() call more than once, or that gradcheck() checks. What it updates beside its result (running
-/// statistics) is left alone then.
-bool is_replaying();
 
 /// block(h), of whose values the tape keeps h alone. When the reverse sweep comes by, the block runs again, with the
 /// same random numbers, and is swept; parameters and other tensors that it reads get their gradients too (Chen, Xu,

@@ -1,0 +1,30 @@
+// Running a function again as it ran before.
+#pragma once
+
+#include "tapegrad/base/random.hpp"
+
+namespace tapegrad {
+
+/// Whether what runs has run before, or is only tried out: a checkpointed block in a reverse sweep, a function that
+/// jacobian() or hessian() call more than once, or that gradcheck() checks. What it updates beside its result (running
+/// statistics) is left alone then.
+bool is_replaying();
+
+/// While it lives, is_replaying() holds on this thread, and the default generator begins at `random`, what its state()
+/// was before the function ran for the first time. Afterwards the generator goes on where it was.
+class Replay {
+ public:
+  explicit Replay(const RandomStream& random);
+  Replay(const Replay&) = delete;
+  Replay& operator=(const Replay&) = delete;
+  ~Replay();
+
+  /// For another run: the generator begins at `random` again.
+  void rewind() const;
+
+ private:
+  RandomStream random_, random_after_;
+  bool outer_;
+};
+
+}  // namespace tapegrad
