@@ -23,7 +23,9 @@ Optimizer::Optimizer(const char* name, std::vector<std::string_view> state_names
 
 void Optimizer::add_group(const std::vector<Tensor>& parameters) {
   std::vector<Slot> slots;
-  Claims claimed = claimed_;
+  Claims claimed;
+  for (const std::vector<Slot>& group : slots_)  // where they lie now: a module may have been converted since
+    for (const Slot& slot : group) claim(claimed, slot.parameter);
   for (const Tensor& x : parameters) {
     const std::size_t place = slots.size();
     if (!x.defined())
@@ -54,7 +56,6 @@ void Optimizer::add_group(const std::vector<Tensor>& parameters) {
     groups_.pop_back();
     throw;
   }
-  claimed_ = std::move(claimed);
   base_rates_.push_back(rate(groups() - 1));
   for (const Tensor& x : parameters)
     if (parameter_role(x) == ParameterRole::unnamed_parameter) set_parameter_role(x, ParameterRole::named_parameter);
@@ -196,8 +197,10 @@ void Optimizer::zero_grad() {
 
 NamedTensors Optimizer::state_dict() const {
   NamedTensors state;
-  for (int group = 0; group < groups(); ++group)
+  for (int group = 0; group < groups(); ++group) {
     state.insert(fmt::format("group.{}.lr", group), tensor(lr(group), {.dtype = float64}));
+    state.insert(fmt::format("group.{}.base_lr", group), tensor(base_lr(group), {.dtype = float64}));
+  }
   int index = 0;
   for (const std::vector<Slot>& slots : slots_) {
     for (const Slot& slot : slots) {
@@ -217,10 +220,13 @@ NamedTensors Optimizer::state_dict() const {
 void Optimizer::load_state_dict(const NamedTensors& state) {
   const NoRecord pause;
   StoredState stored(state, name_);
-  std::vector<double> rates;
+  std::vector<double> rates, base_rates;
   for (int group = 0; group < groups(); ++group) {
     rates.push_back(stored.number(fmt::format("group.{}.lr", group)));
     expect_not_negative("lr", rates.back());
+    const std::string base = fmt::format("group.{}.base_lr", group);
+    base_rates.push_back(state.contains(base) ? stored.number(base) : base_lr(group));
+    expect_not_negative("base_lr", base_rates.back());
   }
   std::vector<std::vector<Slot>> loaded = slots_;
   int index = 0;
@@ -245,6 +251,7 @@ void Optimizer::load_state_dict(const NamedTensors& state) {
   }
   stored.expect_all_read();
   slots_ = std::move(loaded);
+  base_rates_ = std::move(base_rates);
   for (int group = 0; group < groups(); ++group) set_rate(group, rates[static_cast<std::size_t>(group)]);
 }
 

@@ -15,6 +15,7 @@
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/optim.hpp"
+#include "tapegrad/tape/parameter_support.hpp"
 #include "tapegrad/tape/same_bits.hpp"
 #include "tapegrad/tape/tape.hpp"
 
@@ -308,9 +309,10 @@ BOOST_AUTO_TEST_CASE(no_velocity_without_momentum) {
   y.set_grad(tensor({1.0}));
   optimizer.step();
   const NamedTensors state = optimizer.state_dict();
-  BOOST_TEST(state.names() == (std::vector<std::string>{"group.0.lr", "group.1.lr", "parameter.0.steps",
-                                                        "parameter.1.steps", "parameter.1.velocity"}),
-             boost::test_tools::per_element());
+  BOOST_TEST(
+      state.names() == (std::vector<std::string>{"group.0.lr", "group.0.base_lr", "group.1.lr", "group.1.base_lr",
+                                                 "parameter.0.steps", "parameter.1.steps", "parameter.1.velocity"}),
+      boost::test_tools::per_element());
   SGD resumed({{{x}, {.lr = 0.5}}, {{y}, {.lr = 0.5, .momentum = 0.5}}});
   resumed.load_state_dict(state);
   resumed.step();
@@ -323,12 +325,12 @@ BOOST_AUTO_TEST_CASE(rmsprop_keeps_what_its_groups_use) {
   RMSprop optimizer({{{x[0]}, {}}, {{x[1]}, {.momentum = 0.5}}, {{x[2]}, {.centered = true}}});
   for (Tensor& parameter : x) parameter.set_grad(tensor({1.0}));
   optimizer.step();
-  BOOST_TEST(
-      optimizer.state_dict().names() ==
-          (std::vector<std::string>{"group.0.lr", "group.1.lr", "group.2.lr", "parameter.0.steps", "parameter.0.v",
-                                    "parameter.1.steps", "parameter.1.v", "parameter.1.velocity", "parameter.2.steps",
-                                    "parameter.2.v", "parameter.2.mean"}),
-      boost::test_tools::per_element());
+  BOOST_TEST(optimizer.state_dict().names() ==
+                 (std::vector<std::string>{"group.0.lr", "group.0.base_lr", "group.1.lr", "group.1.base_lr",
+                                           "group.2.lr", "group.2.base_lr", "parameter.0.steps", "parameter.0.v",
+                                           "parameter.1.steps", "parameter.1.v", "parameter.1.velocity",
+                                           "parameter.2.steps", "parameter.2.v", "parameter.2.mean"}),
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(state_is_kept_when_values_are_written_or_converted) {
@@ -464,7 +466,7 @@ BOOST_AUTO_TEST_CASE(bad_options_and_parameters) {
 }
 
 // Step after step would spread a NaN, or take the root of what has none.
-BOOST_AUTO_TEST_CASE(a_state_that_no_run_can_have) {
+BOOST_AUTO_TEST_CASE(a_state_of_nan_or_of_negative_squares) {
   Tensor x = tensor({1.0, 2.0}, {.requires_grad = true});
   const auto check = [&](auto&& optimizer, std::string_view owner, const std::vector<std::string>& any_sign,
                          const std::vector<std::string>& squares) {
@@ -502,9 +504,9 @@ BOOST_AUTO_TEST_CASE(a_state_that_does_not_fit) {
   x.set_grad(x.detach());
   optimizer.step();
   const NamedTensors state = optimizer.state_dict();
-  BOOST_TEST(
-      state.names() == (std::vector<std::string>{"group.0.lr", "parameter.0.steps", "parameter.0.m", "parameter.0.v"}),
-      boost::test_tools::per_element());
+  BOOST_TEST(state.names() == (std::vector<std::string>{"group.0.lr", "group.0.base_lr", "parameter.0.steps",
+                                                        "parameter.0.m", "parameter.0.v"}),
+             boost::test_tools::per_element());
   BOOST_CHECK_EXCEPTION(optimizer.load_state_dict({}), ValueError, says("the state has no 'group.0.lr'"));
   BOOST_CHECK_EXCEPTION(SGD({x}, {}).load_state_dict(state), ValueError,
                         says("the state has 'parameter.0.m', which does not fit"));
@@ -645,6 +647,17 @@ BOOST_AUTO_TEST_CASE(a_group_that_does_not_fit_changes_nothing) {
   optimizer.add_group({{y}, {.lr = 0.5}});  // y is nobody's still
   optimizer.step();
   BOOST_TEST(y.item() == 0.5);
+}
+
+BOOST_AUTO_TEST_CASE(a_group_is_held_against_where_parameters_lie_now) {
+  // A conversion in place moves them; what they leave may become another's.
+  Tensor x = zeros({300, 300}, {.requires_grad = true});
+  SGD optimizer({x}, {.lr = 0.5});
+  convert_in_place(x, float64);
+  BOOST_CHECK_EXCEPTION(optimizer.add_group({{x}, {}}), ValueError,
+                        says("[SGD] parameter 0 of group 1, [300, 300], is"));
+  for (int i = 0; i < 8; ++i) optimizer.add_group({{zeros({300, 300}, {.requires_grad = true})}, {}});
+  BOOST_TEST(optimizer.groups() == 9);
 }
 
 BOOST_AUTO_TEST_CASE(options_outside_their_domain) {

@@ -150,10 +150,30 @@ BOOST_AUTO_TEST_CASE(a_schedule_starts_from_the_rates_that_are_not_a_schedules) 
   BOOST_TEST(optimizer.lr(0) == 1.0);
   BOOST_TEST(optimizer.lr(1) == 0.5);
 
-  SGD resumed = sgd(2.0);
-  resumed.load_state_dict({{"group.0.lr", tensor(0.125, {.dtype = float64})}});
+  SGD of_old = sgd(2.0);
+  of_old.load_state_dict({{"group.0.lr", tensor(0.125, {.dtype = float64})}});
+  BOOST_TEST(of_old.lr() == 0.125);
+  BOOST_TEST(of_old.base_lr(0) == 2.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_resumed_optimiser_starts_schedules_as_the_stored_one_would) {
+  SGD stored = sgd(1.0);
+  WarmupCosine warming_up(stored, {.warmup_steps = 4, .total_steps = 8});
+  ReduceLROnPlateau plateau(stored, {.factor = 0.5, .patience = 0});
+  plateau.step(1.0);
+  plateau.step(1.0);  // half of the rate of the first step, a quarter
+  SGD resumed = sgd(7.0);
+  resumed.load_state_dict(stored.state_dict());
+  for (SGD* optimizer : {&stored, &resumed}) {
+    BOOST_TEST(optimizer->lr() == 0.125);
+    BOOST_TEST(optimizer->base_lr(0) == 0.125);
+    const StepLR next(*optimizer, {.step_size = 10, .gamma = 0.5});
+    BOOST_TEST(optimizer->lr() == 0.125);
+  }
+  BOOST_CHECK_EXCEPTION(resumed.load_state_dict({{"group.0.lr", tensor(1.0, {.dtype = float64})},
+                                                 {"group.0.base_lr", tensor(-1.0, {.dtype = float64})}}),
+                        ValueError, says("[SGD] base_lr must be finite and at least 0, got -1"));
   BOOST_TEST(resumed.lr() == 0.125);
-  BOOST_TEST(resumed.base_lr(0) == 2.0);
 }
 
 BOOST_AUTO_TEST_CASE(reduce_lr_on_plateau) {
@@ -306,7 +326,7 @@ BOOST_AUTO_TEST_CASE(bad_options) {
   BOOST_CHECK_EXCEPTION(ReduceLROnPlateau(optimizer, {.cooldown = -3}), ValueError,
                         says("[ReduceLROnPlateau] cooldown must be at least 0, got -3"));
   BOOST_CHECK_EXCEPTION(ReduceLROnPlateau(optimizer, {.min_lr = -0.25}), ValueError,
-                        says("[ReduceLROnPlateau] min_lr must be at least 0, got -0.25"));
+                        says("[ReduceLROnPlateau] min_lr must be finite and at least 0, got -0.25"));
 }
 
 BOOST_AUTO_TEST_CASE(a_plateau_resumes_within_its_cooldown) {

@@ -36,7 +36,8 @@ class MovingAverage {
   explicit MovingAverage(const std::vector<Tensor>& parameters, const MovingAverageOptions& options = {});
 
   /// Takes the parameters' values in, unrecorded. An average has its parameter's dtype, also when that is converted.
-  /// Where the two are no finite distance apart, because one is infinite or NaN, the average becomes the parameter.
+  /// Where their difference is not finite in that dtype, as when one is infinite or NaN, the average becomes the
+  /// parameter.
   void update();
   /// One for each parameter, in their order; the same tensors until one is converted or a state is loaded.
   const std::vector<Tensor>& tensors() const { return averages_; }

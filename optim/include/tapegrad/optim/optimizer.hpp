@@ -67,14 +67,15 @@ class Optimizer {
   /// As set_lr(), for a schedule: what it starts from stays.
   void set_scheduled_lr(double lr, int group);
 
-  /// What a later run needs to go on from here, beside the parameters: "group.0.lr", and for each parameter that has
-  /// been updated "parameter.3.steps" and its moments, such as "parameter.3.m", counting through all groups. The
-  /// moments are handles, not copies.
+  /// What a later run needs to go on from here, beside the parameters: "group.0.lr" and "group.0.base_lr", and for each
+  /// parameter that has been updated "parameter.3.steps" and its moments, such as "parameter.3.m", counting through all
+  /// groups. The moments are handles, not copies.
   NamedTensors state_dict() const;
-  /// Copies a state in; floating tensors are converted to their parameter's dtype. Throws ValueError for a name that
-  /// does not fit this optimiser or is missing, for a rate that is negative or not finite, for steps that are no whole
-  /// number in [1, 2^53] and for a state that holds NaN or, where it is made of squares, a number below 0, ShapeError
-  /// for another shape, DTypeError for one that is not floating; then nothing has changed.
+  /// Copies a state in; one without base rates leaves the groups' own; floating tensors are converted to their
+  /// parameter's dtype. Throws ValueError for a name that does not fit this optimiser or is missing, for a rate that is
+  /// negative or not finite, for steps that are no whole number in [1, 2^53] and for a state that holds NaN, as a
+  /// gradient of NaN leaves it, or, where it is made of squares, a number below 0, ShapeError for another shape,
+  /// DTypeError for one that is not floating; then nothing has changed.
   void load_state_dict(const NamedTensors& state);
 
  protected:
@@ -130,8 +131,7 @@ class Optimizer {
   std::vector<std::vector<Tensor>> groups_;
   std::vector<double> base_rates_;        // by group
   std::vector<std::vector<Slot>> slots_;  // by group
-  Claims claimed_;
-  std::vector<Slot*> ready_;  // scratch of step()
+  std::vector<Slot*> ready_;              // scratch of step()
 };
 
 /// The options of each group, for optimisers whose Options hold an `lr`.
@@ -149,7 +149,8 @@ class GroupedOptimizer : public Optimizer {
   }
 
   /// One more group, behind the others: for parameters that are trained from now on, as when layers thaw. A schedule
-  /// that was made before leaves its rate alone. Throws as the constructor; then nothing has changed.
+  /// that was made before leaves its rate alone. Throws as the constructor, but takes a group without parameters; then
+  /// nothing has changed.
   void add_group(const ParameterGroup<Options>& group) {
     validate(group.options);
     options_.push_back(group.options);
