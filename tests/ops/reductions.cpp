@@ -239,6 +239,19 @@ BOOST_AUTO_TEST_CASE(an_axis_beyond_int_is_out_of_range) {
   BOOST_CHECK_THROW(sum(ones({2, 3}), std::uint64_t{0xFFFFFFFF}), IndexError);  // -1 as an int
 }
 
+BOOST_AUTO_TEST_CASE(quantiles_lie_between_their_neighbours) {
+  Generator g(3);
+  for (int i = 0; i < 500; ++i) {
+    const Tensor x = 2.0 * rand({2}, g) - 1.0;
+    for (const double q : {1e-9, 0.3, 0.7, 1.0 - 1e-9}) {
+      const double y = quantile(x, q).item();
+      BOOST_TEST(y >= min(x).item());
+      BOOST_TEST(y <= max(x).item());
+    }
+  }
+  BOOST_TEST(quantile(from_vector<float>({-1.0F, 1e-9F}, {2}), 1.0 - 1e-12).item<float>() == 1e-9F);
+}
+
 // By hand, as numpy.quantile: the place is q (n - 1), between its neighbours a line.
 BOOST_AUTO_TEST_CASE(quantiles_by_hand) {
   const double nan = std::numeric_limits<double>::quiet_NaN();

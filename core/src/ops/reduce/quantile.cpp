@@ -28,10 +28,11 @@ Tensor gathered_last(const Tensor& x, AxisSet set) {
   return reshape(permute(x, order), shape);
 }
 
-/// low + share (high - low), of infinities too.
+/// low + share (high - low), of infinities too, and never beyond either: from the nearer one on.
 Tensor between(const Tensor& low, const Tensor& high, double share) {
   const Tensor distance = high - low;
-  return where(isfinite(distance), low + share * distance, (1.0 - share) * low + share * high);
+  const Tensor inside = share < 0.5 ? low + share * distance : high - (1.0 - share) * distance;
+  return where(isfinite(distance), inside, (1.0 - share) * low + share * high);
 }
 
 Tensor quantile_of(std::string_view op, const Tensor& x, double q, const Axes& axes, bool keepdim) {
