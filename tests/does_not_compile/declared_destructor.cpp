@@ -8,10 +8,3 @@ struct Model : nn::Module {
   ~Model() override = default;
   TAPEGRAD_MODULE(layer)
 };
-
-struct Longer : nn::Linear {
-  nn::Linear second{2, 2};
-  using Linear::Linear;
-  ~Longer() override = default;
-  TAPEGRAD_MODULE_BASED_ON(Linear, second)
-};

@@ -94,6 +94,10 @@ class Axis {
   requires(!std::same_as<T, bool>) constexpr Axis(T axis)
       : value_(std::in_range<std::int64_t>(axis) ? static_cast<std::int64_t>(axis)
                                                  : std::numeric_limits<std::int64_t>::max()) {}
+  /// A named axis: enum { kBatch, kTime }.
+  template <class T>
+  requires std::is_enum_v<T> && std::convertible_to<T, std::int64_t>
+  constexpr Axis(T axis) : value_(axis) {}
   constexpr std::int64_t value() const { return value_; }
 
  private:

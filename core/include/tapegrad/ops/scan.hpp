@@ -1,5 +1,6 @@
-// Running sums, products and extremes along one axis. float32 or float64, computed in double precision; negative axes
-// count from the end. IndexError for an axis out of range (a scalar has none), DTypeError for other dtypes.
+// Running sums, products, recurrences and extremes along one axis. float32 or float64, sums and products computed in
+// double precision; negative axes count from the end. IndexError for an axis out of range (a scalar has none),
+// DTypeError for other dtypes but where one is named.
 #pragma once
 
 #include <array>

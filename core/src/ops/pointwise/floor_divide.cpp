@@ -31,7 +31,7 @@ struct FloorDivide : Op<FloorDivide> {
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y = \lfloor a / b \rfloor)", "the largest integer not above the exact quotient"},
             {"By the remainder", R"(y = (a - r) / b)",
-             "r is fmod(a, b), plus b where that has not the sign of b. It is exact, as the rounded "
+             "r is fmod(a, b), plus b where that is not 0 and has not the sign of b. It is exact, as the rounded "
              "quotient is not: 1 / 0.1 rounds to 10, and the floor is 9"},
             {"Slope", R"(\frac{\partial y}{\partial a} = \frac{\partial y}{\partial b} = 0)",
              "constant but for the jumps, where the gradient is taken as 0 too"}};
