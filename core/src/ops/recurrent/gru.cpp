@@ -9,7 +9,7 @@ struct Gru : SequenceOp<Gru, 3, 1> {
   using SequenceOp::SequenceOp;
   static constexpr std::string_view name = "gru";
   static constexpr std::string_view math =
-      R"(h_t = \mathrm{cell}(a_t, u_t, h_{t-1}),\ u_t = h_{t-1} W^\top + b;\quad \bar a_t, \bar u_t \text{ and the update gate } z_t \text{ as in gru\_cell},\ \bar h_{t-1} \mathrel{+}= \bar h_t \odot z_t + \bar u_t W,\ \bar W = \sum_t \bar u_t^\top h_{t-1},\ \bar b = \sum_{t, n} \bar u_{tn})";
+      R"(h_t = \mathrm{cell}(a_t, u_t, h_{t-1}),\ u_t = h_{t-1} W^\top + b;\quad \bar a_t, \bar u_t \text{ and the update gate } z_t \text{ as in } \mathrm{gru\_cell},\ \bar h_{t-1} \mathrel{+}= \bar h_t \odot z_t + \bar u_t W,\ \bar W = \sum_t \bar u_t^\top h_{t-1},\ \bar b = \sum_{t, n} \bar u_{tn})";
   static constexpr Names<5> input_names = {"from_input", "weight_hh", "bias_hh", "h0", "valid"};
   static constexpr Names<1> residual_names = {"from_state"};
   static constexpr bool kPartsAdd = false;

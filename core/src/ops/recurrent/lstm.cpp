@@ -9,7 +9,7 @@ struct Lstm : SequenceOp<Lstm, 4, 2> {
   using SequenceOp::SequenceOp;
   static constexpr std::string_view name = "lstm";
   static constexpr std::string_view math =
-      R"(h_t, c_t = \mathrm{cell}(z_t, c_{t-1}),\ z_t = a_t + h_{t-1} W^\top + b;\quad \bar s_t = \bar c_t + \bar h_t \odot o_t \odot (1 - \tanh^2 c_t),\ \bar c_{t-1} \mathrel{+}= \bar s_t \odot f_t,\ \bar z_t \text{ as in lstm\_cell},\ \bar h_{t-1} \mathrel{+}= \bar z_t W,\ \bar a_t = \bar z_t,\ \bar W = \sum_t \bar z_t^\top h_{t-1},\ \bar b = \sum_{t, n} \bar z_{tn})";
+      R"(h_t, c_t = \mathrm{cell}(z_t, c_{t-1}),\ z_t = a_t + h_{t-1} W^\top + b;\quad \bar s_t = \bar c_t + \bar h_t \odot o_t \odot (1 - \tanh^2 c_t),\ \bar c_{t-1} \mathrel{+}= \bar s_t \odot f_t,\ \bar z_t \text{ as in } \mathrm{lstm\_cell},\ \bar h_{t-1} \mathrel{+}= \bar z_t W,\ \bar a_t = \bar z_t,\ \bar W = \sum_t \bar z_t^\top h_{t-1},\ \bar b = \sum_{t, n} \bar z_{tn})";
   static constexpr Names<6> input_names = {"from_input", "weight_hh", "bias_hh", "h0", "c0", "valid"};
   static constexpr Names<1> residual_names = {"from_state"};
   static constexpr bool kPartsAdd = true;
