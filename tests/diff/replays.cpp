@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(gradcheck_only_tries_a_function_out) {
   for (const int order : {1, 2}) {
     Counting counting;
     const auto f = [&counting](const Tensor& x) { return dropped(counting(x)); };
-    BOOST_TEST(gradcheck(f, {six()}, {.order = order}).ok());
+    BOOST_TEST(tapegrad::gradcheck(f, {six()}, {.order = order}).ok());
     BOOST_TEST(counting.runs > 10);
     BOOST_TEST(counting.remembered == 0);
     BOOST_TEST(default_generator().state().offset == before.offset);

@@ -17,18 +17,17 @@ using namespace tapegrad;
 namespace {
 
 constexpr double kRows[3][2] = {{1.0, 2.0}, {-1.0, 0.5}, {0.3, -0.7}};
-constexpr int kOut = 3, kIn = 2;
+constexpr std::size_t kOut = 3, kIn = 2;
 
 /// (W x + b)_i for theta = (W, b).
-double affine(std::span<const double> theta, const double (&x)[kIn], int i) {
-  const auto at = [&](int k) { return theta[static_cast<std::size_t>(k)]; };
-  return at(kIn * i) * x[0] + at(kIn * i + 1) * x[1] + at(kIn * kOut + i);
+double affine(std::span<const double> theta, const double (&x)[kIn], std::size_t i) {
+  return theta[kIn * i] * x[0] + theta[kIn * i + 1] * x[1] + theta[kIn * kOut + i];
 }
 
 double loss(std::span<const double> theta) {
   double sum = 0.0;
   for (const auto& x : kRows)
-    for (int i = 0; i < kOut; ++i) sum += std::log(std::cosh(affine(theta, x, i)));
+    for (std::size_t i = 0; i < kOut; ++i) sum += std::log(std::cosh(affine(theta, x, i)));
   return sum / 3.0;
 }
 
@@ -36,10 +35,10 @@ double loss(std::span<const double> theta) {
 std::vector<double> loss_gradient(std::span<const double> theta) {
   std::vector<double> gradient(theta.size());
   for (const auto& x : kRows)
-    for (int i = 0; i < kOut; ++i) {
+    for (std::size_t i = 0; i < kOut; ++i) {
       const double slope = std::tanh(affine(theta, x, i));
-      for (int j = 0; j < kIn; ++j) gradient[static_cast<std::size_t>(kIn * i + j)] += slope * x[j] / 3.0;
-      gradient[static_cast<std::size_t>(kIn * kOut + i)] += slope;
+      for (std::size_t j = 0; j < kIn; ++j) gradient[kIn * i + j] += slope * x[j] / 3.0;
+      gradient[kIn * kOut + i] += slope;
     }
   return gradient;
 }

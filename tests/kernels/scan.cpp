@@ -1,8 +1,10 @@
 #include "kernels/scan.hpp"
 
+#include <array>
+#include <bit>
 #include <boost/mpl/list.hpp>
 #include <cmath>
-#include <cstring>
+#include <cstddef>
 #include <limits>
 
 #include "kernels/reference.hpp"
@@ -196,10 +198,11 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(running_extremes_and_their_places, T, Reals) {
         std::vector<std::int64_t> places(elements(s));
         cumulative_extremum(x.data(), s, which, values.data(), places.data());
         BOOST_TEST((places == expected));
+        const auto bytes_of = [](T value) { return std::bit_cast<std::array<std::byte, sizeof(T)>>(value); };
         bool gathered = true;
         for_lines(s, [&](auto at) {
           for (std::int64_t r = 0; r < s.n; ++r)
-            gathered = gathered && std::memcmp(&values[at(r)], &x[at(expected[at(r)])], sizeof(T)) == 0;
+            gathered = gathered && bytes_of(values[at(r)]) == bytes_of(x[at(expected[at(r)])]);
         });
         BOOST_TEST(gathered);
         return values;
