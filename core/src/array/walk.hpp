@@ -23,6 +23,8 @@ class Walk {
   Walk(const Shape& shape, const std::array<Shape, N>& strides)
       : shape_(shape), strides_(strides), position_(Shape::filled(shape.rank(), 0)) {}
 
+  /// Its index in each dimension.
+  const Shape& position() const { return position_; }
   /// How far this element lies from the first one in array k, in elements.
   std::int64_t offset(std::size_t k = 0) const { return offsets_[k]; }
 

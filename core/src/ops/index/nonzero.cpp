@@ -1,5 +1,6 @@
 #include <limits>
 
+#include "array/walk.hpp"
 #include "base/dispatch.hpp"
 #include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
@@ -18,22 +19,19 @@ struct NonZero : Op<NonZero> {
   static constexpr bool differentiable = false;
 
   Tensor forward(const Tensor& x) const {
-    const array::Array a = contiguous_array(x);
-    const int rank = a.shape.rank();
+    const array::Array& a = array_of(x);
     std::vector<std::int64_t> places;
     std::int64_t count = 0;
-    Shape place = Shape::filled(rank, 0);
+    array::Walk<1> element(a.shape, {a.strides});
     with_element(a.dtype, [&](auto zero) {
       const auto* const elements = a.as<decltype(zero)>();
-      for (std::int64_t i = 0; i < a.shape.numel(); ++i) {
-        if (elements[i] != zero) {
-          places.insert(places.end(), place.begin(), place.end());
-          ++count;
-        }
-        for (int d = rank - 1; d >= 0 && ++place[d] == a.shape[d]; --d) place[d] = 0;
+      for (std::int64_t i = 0, n = a.shape.numel(); i < n; ++i, element.advance()) {
+        if (elements[element.offset()] == zero) continue;
+        places.insert(places.end(), element.position().begin(), element.position().end());
+        ++count;
       }
     });
-    return from_vector(places, {count, rank});
+    return from_vector(places, {count, a.shape.rank()});
   }
 
   static catalogue::Derivation derivation() {
