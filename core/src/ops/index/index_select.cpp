@@ -49,7 +49,7 @@ struct IndexSelect : Op<IndexSelect> {
     return {{"Definition", R"(y_{\cdot j \cdot} = x_{\cdot k_j \cdot})", "k is the index vector"},
             {"Cotangent", R"(\bar x_{\cdot m \cdot} = \sum_{j:\, k_j = m} \bar y_{\cdot j \cdot})",
              "an entry selected several times collects a cotangent from each place: index_add"},
-            {"Several index tensors", R"(k_b = \big((i^{(1)}_b n_2 + i^{(2)}_b)\, n_3 + \ldots\big))",
+            {"Several index tensors", R"(k_b = (i^{(1)}_b n_2 + i^{(2)}_b)\, n_3 + \ldots)",
              "what they name together are rows of x as a matrix: index is recorded as this, between two reshapes"}};
   }
   static catalogue::Samples samples(Generator& g) {
