@@ -31,6 +31,11 @@ void throw_not_bool(std::string_view op, std::string_view what, const Tensor& x)
       fmt::format("[{}] expected a bool {}, got {} {}", op, what, to_string(x.dtype()), to_string(x.shape())));
 }
 
+void throw_not_ordered(std::string_view op, const Tensor& x) {
+  throw DTypeError(
+      fmt::format("[{}] {} {} has no order: convert it with to()", op, to_string(x.dtype()), to_string(x.shape())));
+}
+
 void throw_mixed_dtypes(std::string_view op, const Tensor& a, const Tensor& b) {
   throw DTypeError(fmt::format("[{}] {} {} with {} {}: convert one of them with to()", op, to_string(a.dtype()),
                                to_string(a.shape()), to_string(b.dtype()), to_string(b.shape())));

@@ -10,6 +10,7 @@ namespace tapegrad {
 [[noreturn]] void throw_undefined_input(std::string_view op);
 [[noreturn]] void throw_not_floating(std::string_view op, const Tensor& x);
 [[noreturn]] void throw_not_bool(std::string_view op, std::string_view what, const Tensor& x);
+[[noreturn]] void throw_not_ordered(std::string_view op, const Tensor& x);
 [[noreturn]] void throw_mixed_dtypes(std::string_view op, const Tensor& a, const Tensor& b);
 
 /// Throws Error "[op] an input is undefined".
@@ -37,6 +38,11 @@ inline void expect_floating(std::string_view op, const Tensor& x) {
 inline void expect_bool(std::string_view op, const Tensor& x, std::string_view what = "tensor") {
   expect_defined(op, x);
   if (array_of(x).dtype != boolean) throw_not_bool(op, what, x);
+}
+/// As expect_defined(), and DTypeError "[op] bool [2, 3] has no order: convert it with to()".
+inline void expect_ordered(std::string_view op, const Tensor& x) {
+  expect_defined(op, x);
+  if (array_of(x).dtype == boolean) throw_not_ordered(op, x);
 }
 /// As expect_defined() of both, and DTypeError "[op] float32 [2, 3] with float64 [3]: convert one of them with to()".
 inline void expect_same_dtype(std::string_view op, const Tensor& a, const Tensor& b) {

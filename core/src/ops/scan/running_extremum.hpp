@@ -7,7 +7,6 @@
 #include "kernels/scan.hpp"
 #include "ops/index/gathered_op.hpp"
 #include "tape/expect.hpp"
-#include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/scan.hpp"
 
@@ -21,9 +20,7 @@ struct RunningExtremumOp : GatheredOp<Self> {
 
  protected:
   std::array<Tensor, 2> run(const Tensor& x, kernels::Extremum which) const {
-    if (x.dtype() == boolean)
-      throw DTypeError(std::string("[").append(Self::name).append("] bool ").append(to_string(x.shape())) +
-                       " has no order: convert it with to()");
+    expect_ordered(Self::name, x);
     const array::Array in = contiguous_array(x);
     const Tensor values = empty(in.shape, {.dtype = in.dtype});
     const Tensor indices = empty(in.shape, {.dtype = int64});

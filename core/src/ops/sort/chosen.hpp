@@ -4,8 +4,8 @@
 #include "base/dispatch.hpp"
 #include "kernels/sort.hpp"
 #include "ops/index/gathered_op.hpp"
+#include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
-#include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/sort.hpp"
 #include "tapegrad/ops/view.hpp"
@@ -18,9 +18,7 @@ struct ChosenOp : GatheredOp<Self> {
 
  protected:
   std::array<Tensor, 2> choose(const Tensor& x, const kernels::Ranking& ranking) const {
-    if (x.dtype() == boolean)
-      throw DTypeError(std::string("[").append(Self::name).append("] bool ").append(to_string(x.shape())) +
-                       " has no order: convert it with to()");
+    expect_ordered(Self::name, x);
     const int last = x.dim() - 1;
     const array::Array rows = contiguous_array(transpose(x, this->axis, last));
     const std::int64_t n = rows.shape.back();

@@ -2,6 +2,7 @@
 
 #include "ops/sort/chosen.hpp"
 #include "tape/expect.hpp"
+#include "tapegrad/base/error.hpp"
 
 namespace tapegrad {
 

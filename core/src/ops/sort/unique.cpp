@@ -5,7 +5,6 @@
 
 #include "base/dispatch.hpp"
 #include "tape/expect.hpp"
-#include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/index.hpp"
 #include "tapegrad/ops/sort.hpp"
 #include "tapegrad/ops/view.hpp"
@@ -24,9 +23,7 @@ bool count_as_one(T a, T b) {
 }  // namespace
 
 Unique unique(const Tensor& x) {
-  expect_defined("unique", x);
-  if (x.dtype() == boolean)
-    throw DTypeError("[unique] bool " + to_string(x.shape()) + " has no order: convert it with to()");
+  expect_ordered("unique", x);
   const std::array<Tensor, 2> in_order = sort(reshape(x.detach(), {x.numel()}));
   const Tensor& sorted = in_order[0];
   const std::vector<std::int64_t> places = in_order[1].to_vector<std::int64_t>();
