@@ -385,6 +385,25 @@ BOOST_AUTO_TEST_CASE(a_function_may_refuse_by_throwing_anything) {
   BOOST_TEST(report.ok(), fmt::format("{}", report));
 }
 
+// What an output is beyond its end, or a function that throws, is left of no sum along a direction.
+BOOST_AUTO_TEST_CASE(domains_end_along_directions_too) {
+  const Numbers x = {0.5, 1.0};
+  const auto jacobian = [](double slope) { return [slope](Point p) { return Numbers{slope, 0.0, 0.0, 2.0 * p[1]}; }; };
+  const auto squares = [](Point p) {
+    if (p[0] < 0.5) throw 42;
+    return Numbers{p[0] * p[0], p[1] * p[1]};
+  };
+  const auto roots = [](Point p) { return Numbers{std::sqrt(p[0] - 0.499), p[1] * p[1]}; };
+  const double steep = 0.5 / std::sqrt(0.001);
+  for (const double factor : {1.0, 1.1}) {
+    const Verdict expected = factor == 1.0 ? Verdict::ok : Verdict::wrong;
+    const GradcheckReport thrown = check_jacobian(squares, jacobian(factor), x, {.budget = 0});
+    BOOST_TEST((thrown.verdict() == expected), to_string(thrown));
+    const GradcheckReport near = check_jacobian(roots, jacobian(factor * steep), x, {.budget = 0});
+    BOOST_TEST((near.verdict() == expected), to_string(near));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(functions_that_misbehave) {
   const auto gradient = [](Point x) { return Numbers(x.size(), 1.0); };
   const Numbers x = {1.0, 2.0};
