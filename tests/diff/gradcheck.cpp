@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "diff/checks.hpp"
+#include "tapegrad/ops/index.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
@@ -244,6 +245,41 @@ BOOST_AUTO_TEST_CASE(a_function_that_changes_its_input_is_wrong) {
   const GradcheckReport marked = tapegrad::gradcheck(marks, {normal({2})}, kReverseOnly);
   BOOST_TEST((marked.verdict() == Verdict::wrong), to_string(marked));
   BOOST_TEST(marked.findings[0].note == "the function changes its inputs");
+}
+
+BOOST_AUTO_TEST_CASE(results_of_other_shapes_beside_the_point_end_the_function) {
+  const auto chosen = [](const Tensor& x) { return masked_select(x, x >= 0.5); };
+  const GradcheckReport near = tapegrad::gradcheck(chosen, {from_vector<double>({0.501, 1.0}, {2})});
+  BOOST_TEST((near.verdict() == Verdict::ok), to_string(near));
+  const Tensor at = from_vector<double>({0.5, 1.0}, {2});
+  for (const std::int64_t budget : {4000, 0}) {
+    const GradcheckReport edge = tapegrad::gradcheck(chosen, {at}, {.order = 1, .budget = budget});
+    BOOST_TEST((edge.verdict() == Verdict::ok), to_string(edge));
+    BOOST_TEST(edge.findings[0].note ==
+               "one-sided differences: the function ends here; beside this point the function's results have the "
+               "shapes [1], at the point [2]");
+  }
+  // As many elements, in other places.
+  const auto parted = [](const Tensor& x) {
+    return std::vector<Tensor>{masked_select(x, x >= 0.5), masked_select(x, x < 0.5)};
+  };
+  const GradcheckReport moved = tapegrad::gradcheck(parted, {at}, kReverseOnly);
+  BOOST_TEST((moved.verdict() == Verdict::ok), to_string(moved));
+  BOOST_TEST(moved.findings[0].note ==
+             "one-sided differences: the function ends here; beside this point the function's results have the shapes "
+             "[1], [1], at the point [2], [0]");
+}
+
+// 0.7 in float32 is less than in float64.
+BOOST_AUTO_TEST_CASE(results_of_other_shapes_in_float64_are_not_compared) {
+  const auto chosen = [](const Tensor& x) { return masked_select(x, x >= 0.7); };
+  const Tensor x = from_vector<float>({0.7F, 1.0F}, {2});
+  const GradcheckReport report = tapegrad::gradcheck(chosen, {x}, {.order = 1, .differences_in_float64 = true});
+  BOOST_TEST((report.verdict() == Verdict::unreliable), to_string(report));
+  BOOST_TEST(report.findings.size() == 1U);
+  BOOST_TEST(report.findings[0].note ==
+             "in float64 the function's results have the shapes [1] at this point, in the inputs' dtypes [2]: the "
+             "differences would be another function's");
 }
 
 BOOST_AUTO_TEST_CASE(a_nan_gradient_of_a_finite_function_is_wrong) {

@@ -519,6 +519,44 @@ BOOST_AUTO_TEST_CASE(a_function_that_moves_its_own_point_is_caught) {
   BOOST_TEST(to_string(report).find("the function changes its input") != std::string::npos, to_string(report));
 }
 
+// The second result is the first where the first element is not chosen: places beside the point mean something else.
+BOOST_AUTO_TEST_CASE(a_number_of_results_that_changes_beside_the_point) {
+  const auto chosen = [](double least) {
+    return [least](Point x) {
+      Numbers y;
+      for (const double v : x)
+        if (v >= least) y.push_back(v);
+      return y;
+    };
+  };
+  const Numbers both = {1.0, 0.0, 0.0, 1.0};
+  const Numbers second = {0.0, 1.0};
+  const auto claims = [](const Numbers& jacobian) { return [jacobian](Point) { return jacobian; }; };
+  // Near the point they all correspond.
+  const GradcheckReport near = check_jacobian(chosen(0.0), claims(both), Numbers{1e-3, 1.0});
+  BOOST_TEST((near.verdict() == Verdict::ok), to_string(near));
+  for (const std::int64_t budget : {4000, 0}) {  // by element, and along directions
+    const GradcheckReport fewer =
+        check_jacobian(chosen(0.5), claims(both), Numbers{0.5, 1.0}, {.order = 1, .budget = budget});
+    BOOST_TEST((fewer.verdict() == Verdict::ok), to_string(fewer));
+    BOOST_TEST(fewer.findings[0].note ==
+               "one-sided differences: the function ends here; beside this point the function's results have the "
+               "shapes [1], at the point [2]");
+    const GradcheckReport more =
+        check_jacobian(chosen(std::nextafter(0.5, 1.0)), claims(second), Numbers{0.5, 1.0}, {.budget = budget});
+    BOOST_TEST((more.verdict() == Verdict::ok), to_string(more));
+    const GradcheckReport wrong =
+        check_jacobian(chosen(0.5), claims({1.1, 0.0, 0.0, 1.0}), Numbers{0.5, 1.0}, {.budget = budget});
+    BOOST_TEST((wrong.verdict() == Verdict::wrong), to_string(wrong));
+  }
+  const auto never_two = [](Point x) { return x[0] == 0.5 ? Numbers{x[0], x[1]} : Numbers{x[1]}; };
+  const GradcheckReport alone = check_jacobian(never_two, claims(both), Numbers{0.5, 1.0});
+  BOOST_TEST((alone.verdict() == Verdict::out_of_domain), to_string(alone));
+  BOOST_TEST(alone.findings[0].note ==
+             "differences find no slope: the function jumps, ends or throws beside this point; beside this point the "
+             "function's results have the shapes [1], at the point [2]");
+}
+
 BOOST_AUTO_TEST_CASE(names_need_parts) {
   BOOST_CHECK_EXCEPTION(check_gradient(rosenbrock, rosenbrock_gradient, kPoint, {.input_names = {"a", "b"}}),
                         ValueError,

@@ -50,6 +50,14 @@ Values values_of(const Tensor& x) {
   return values;
 }
 
+/// Of those that carry a gradient.
+std::vector<checker::Extents> shapes_of(const std::vector<Tensor>& xs) {
+  std::vector<checker::Extents> shapes;
+  for (const Tensor& x : xs)
+    if (carries_gradient(x)) shapes.emplace_back(x.shape().begin(), x.shape().end());
+  return shapes;
+}
+
 Tensor with_values(std::span<const double> values, const Shape& shape, DType dtype) {
   Tensor x = empty(shape, {.dtype = dtype});
   with_floating(dtype, [&](auto zero) {
@@ -102,11 +110,8 @@ class TensorSubject : public checker::Subject {
   bool prepare(int order, GradcheckReport& report) {
     const std::vector<Tensor> given = copies(inputs_);
     const std::vector<Tensor> first = call(inputs_);
-    for (const Tensor& y : first) {
-      results_.push_back(carries_gradient(y) ? y.detach() : Tensor());
-      if (!carries_gradient(y)) continue;
-      output_shapes.emplace_back(y.shape().begin(), y.shape().end());
-    }
+    for (const Tensor& y : first) results_.push_back(carries_gradient(y) ? y.detach() : Tensor());
+    output_shapes = shapes_of(first);
     const auto file = [&](Verdict verdict, std::string_view mode, std::string note) {
       report.findings.push_back({.verdict = verdict, .order = order, .mode = mode, .note = std::move(note)});
     };
@@ -126,7 +131,15 @@ class TensorSubject : public checker::Subject {
     if (!same_bits(point_->pull_back(u), point_->pull_back(u)))
       file(Verdict::non_deterministic, "reverse", std::string("two reverse sweeps differ") + checker::kDrawnAnew);
     if (!same_bits(given, inputs_)) file(Verdict::wrong, "call", "the function changes its inputs");
-    outputs = in_float64_ ? wide_outputs() : values_of(first);
+    const std::vector<Tensor> ys = in_float64_ ? wide_results() : first;
+    if (const std::vector<checker::Extents> shapes = shapes_of(ys); shapes != output_shapes) {
+      file(Verdict::unreliable, "call",
+           fmt::format("in float64 the function's results have the shapes {} at this point, in the inputs' dtypes {}: "
+                       "the differences would be another function's",
+                       checker::shapes_text(shapes), checker::shapes_text(output_shapes)));
+      return false;
+    }
+    outputs = values_of(ys);
     return true;
   }
 
@@ -176,11 +189,12 @@ class TensorSubject : public checker::Subject {
   /// A function may refuse what lies outside its domain; it is not finite there.
   Values values_at(const std::vector<Tensor>& xs) {
     try {
-      return values_of(call(xs));
+      const std::vector<Tensor> ys = call(xs);
+      return comparable(values_of(ys), shapes_of(ys));
     } catch (const std::bad_alloc&) {
       throw;
     } catch (...) {
-      return Values(outputs.size(), std::numeric_limits<double>::quiet_NaN());
+      return not_finite();
     }
   }
 
@@ -196,9 +210,9 @@ class TensorSubject : public checker::Subject {
     return xs;
   }
 
-  checker::Values wide_outputs() {
+  std::vector<Tensor> wide_results() {
     try {
-      return values_of(call(wide_inputs()));
+      return call(wide_inputs());
     } catch (const DTypeError& e) {
       throw DTypeError(
           std::string("[gradcheck] differences_in_float64 calls the function with float64 inputs, which it "

@@ -209,15 +209,16 @@ class PlainSubject : public checker::Subject {
   }
 
   /// A function may refuse what lies outside its domain; it is not finite there.
-  Values values_at(const Values& x) const {
+  Values values_at(const Values& x) {
     try {
       Values y = f_(x);
-      y.resize(outputs.size(), std::numeric_limits<double>::quiet_NaN());
-      return y;
+      if (y.size() == outputs.size()) return y;
+      std::vector<Extents> shapes = {{static_cast<std::int64_t>(y.size())}};
+      return comparable(std::move(y), std::move(shapes));
     } catch (const std::bad_alloc&) {
       throw;
     } catch (...) {
-      return Values(outputs.size(), std::numeric_limits<double>::quiet_NaN());
+      return not_finite();
     }
   }
 

@@ -100,6 +100,7 @@ class BlockComparison {
     c_.judge_vacuity(finding_, i_, evidence_);
     c_.note_what_was_left_out(finding_);
     note_doubt(finding_, part_.single);
+    c_.note_other_shapes(finding_);
     Matrix numeric = transposed(numeric_);
     if (by_element_) finding_.diagnosis = c_.diagnose_part(i_, numeric, error_);
     c_.numeric.push_back(std::move(numeric));

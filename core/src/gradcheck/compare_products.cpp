@@ -105,6 +105,7 @@ void compare_part(Comparison& c, std::size_t i, const RandomCotangents& cotangen
   ranking.file(finding);
   c.judge_vacuity(finding, i, evidence);
   c.note_what_was_left_out(finding);
+  c.note_other_shapes(finding);
   if (finding.verdict == Verdict::wrong) locate(c, i, worst, finding);
   c.report.findings.push_back(std::move(finding));
 }

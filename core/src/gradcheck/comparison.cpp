@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "gradcheck/diagnosis.hpp"
+#include "gradcheck/wording.hpp"
 
 namespace tapegrad::checker {
 
@@ -55,6 +56,14 @@ void Comparison::note_what_was_left_out(GradcheckFinding& finding) const {
   if (left_out > 0 && finding.note.empty())
     finding.note =
         fmt::format("{} of {} outputs are not finite here and were left out", left_out, subject.outputs.size());
+}
+
+void Comparison::note_other_shapes(GradcheckFinding& finding) const {
+  const bool has_no_slope = finding.verdict == Verdict::out_of_domain || finding.verdict == Verdict::unreliable;
+  if (!subject.other_shapes || !(has_no_slope || finding.note == kOneSided)) return;
+  finding.note += fmt::format("{}beside this point the function's results have the shapes {}, at the point {}",
+                              finding.note.empty() ? "" : "; ", shapes_text(*subject.other_shapes),
+                              shapes_text(subject.output_shapes));
 }
 
 std::optional<GradcheckDiagnosis> Comparison::diagnose_cotangent(std::size_t part) {

@@ -52,6 +52,8 @@ struct Comparison {
   void judge_vacuity(GradcheckFinding& finding, std::size_t part, const Evidence& evidence);
   /// Outputs that are not finite have no derivative to compare: says how many, where nothing else is said.
   void note_what_was_left_out(GradcheckFinding& finding) const;
+  /// Where results of other shapes beside the point leave a slope on one side only, or none: says so.
+  void note_other_shapes(GradcheckFinding& finding) const;
   /// The rows of the Jacobian as claimed, by part: J^T of the unit cotangents. Computed once.
   const std::vector<Matrix>& claimed_rows();
 

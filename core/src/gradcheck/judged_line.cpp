@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "gradcheck/wording.hpp"
+
 namespace tapegrad::checker {
 
 JudgedLine::JudgedLine(const Line& line, const Precision& precision, bool finite_point)
@@ -68,7 +70,7 @@ void JudgedLine::file(GradcheckFinding& finding, std::size_t output, double anal
   if (s.divergence != 0.0)
     finding.note = "the differences grow without bound: the slope is infinite here";
   else if (s.one_sided)
-    finding.note = "one-sided differences: the function ends here";
+    finding.note = kOneSided;
 }
 
 }  // namespace tapegrad::checker

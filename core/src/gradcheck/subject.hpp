@@ -2,7 +2,9 @@
 #pragma once
 
 #include <limits>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gradcheck/values.hpp"
@@ -25,7 +27,8 @@ class Subject {
   Subject& operator=(const Subject&) = delete;
   virtual ~Subject() = default;
 
-  /// All outputs, one after the other, with the values of one part replaced. NaN where the function throws.
+  /// All outputs, one after the other, with the values of one part replaced. NaN where the function throws, and where
+  /// its results have other shapes than at the point.
   virtual Values call_with(std::size_t part, const Values& values) = 0;
   /// The same with the values of all parts replaced.
   virtual Values call_at(const std::vector<Values>& by_part) = 0;
@@ -39,10 +42,21 @@ class Subject {
   virtual Values push_forward(std::size_t /*part*/, const Values& /*v*/) { return {}; }
 
   std::vector<Part> parts;
-  Values outputs;                                                      // at the point
-  std::vector<Extents> output_shapes;                                  // of the single outputs, in order
-  double value_epsilon = std::numeric_limits<double>::epsilon();       // relative rounding of the values
+  Values outputs;                                                 // at the point
+  std::vector<Extents> output_shapes;                             // of the single outputs, in order
+  std::optional<std::vector<Extents>> other_shapes;               // that a call has given beside the point, the last
+  double value_epsilon = std::numeric_limits<double>::epsilon();  // relative rounding of the values
   double derivative_epsilon = std::numeric_limits<double>::epsilon();  // and of the derivatives in question
+
+ protected:
+  Values not_finite() const { return Values(outputs.size(), std::numeric_limits<double>::quiet_NaN()); }
+  /// What a call has given, whose results have these shapes. Where those are others than at the point, as where a mask
+  /// selects what is returned, no place means what it means there.
+  Values comparable(Values y, std::vector<Extents> shapes) {
+    if (shapes == output_shapes) return y;
+    other_shapes = std::move(shapes);
+    return not_finite();
+  }
 };
 
 }  // namespace tapegrad::checker

@@ -8,6 +8,12 @@
 
 namespace tapegrad::checker {
 
+std::string shapes_text(const std::vector<std::vector<std::int64_t>>& shapes) {
+  std::vector<std::string> texts;
+  for (const std::vector<std::int64_t>& shape : shapes) texts.push_back(fmt::format("[{}]", fmt::join(shape, ", ")));
+  return texts.empty() ? "none" : fmt::format("{}", fmt::join(texts, ", "));
+}
+
 std::string element_text(const GradcheckFinding& finding, const std::vector<std::int64_t>& index, std::int64_t output) {
   if (finding.mode == "call" || (finding.input >= 0 && finding.worst.empty())) return "";
   const bool of_an_element = output >= 0 && index.size() == finding.shape.size();

@@ -1,7 +1,10 @@
 // How a finding's parts are put into words: the same in text, JSON and HTML.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "tapegrad/gradcheck/report.hpp"
 
@@ -10,6 +13,11 @@ namespace tapegrad::checker {
 /// What two answers to the same question that differ may mean, after what they are.
 inline constexpr const char* kDrawnAnew = ", as where random numbers (a dropout's mask) are drawn anew for each";
 
+/// Of a slope that is the function's on one side only.
+inline constexpr std::string_view kOneSided = "one-sided differences: the function ends here";
+
+/// "[2, 3], [1]"; "none".
+std::string shapes_text(const std::vector<std::vector<std::int64_t>>& shapes);
 /// "[1, 1]"; "direction" where a product with a direction was compared; empty where nothing was.
 std::string element_text(const GradcheckFinding& finding, const std::vector<std::int64_t>& index, std::int64_t output);
 /// What the number named numeric comes from.

@@ -24,7 +24,8 @@ GradcheckReport gradcheck(const TensorFunction& f, const std::vector<Tensor>& in
 /// that is affordable, else its products with random directions. Use float64: float32 leaves few digits to compare.
 ///
 /// f takes the inputs as arguments or as a list and returns one tensor or several. It is called with copies;
-/// non-floating and undefined inputs are handed on. Random numbers of the default generator are the same in each call,
+/// non-floating and undefined inputs are handed on. Where it throws beside the point, or its results have other shapes
+/// than at it, its domain ends. Random numbers of the default generator are the same in each call,
 /// and is_replaying() holds: a layer's running statistics stay as they are. Works whether or not a tape lives, and
 /// leaves it alone. Throws DTypeError when no input is floating, ValueError for options outside their domain, and what
 /// f throws.

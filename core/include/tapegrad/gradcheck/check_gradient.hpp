@@ -25,10 +25,11 @@
 //
 // Then each part has its own verdict, elements are named by index, and a transposed W is told from a wrong one.
 //
-// f is evaluated where it pleases the differences: beyond the end of its domain it may return NaN or infinities, or
-// throw. What it throws at x itself is passed on. Values that are less accurate than rounding (an iteration that stops
-// at 1e-8, a simulation) need GradcheckOptions::accuracy. Throws ShapeError for a derivative of the wrong size,
-// ValueError for input_shapes that do not add up to x and for options outside their domain.
+// f is evaluated where it pleases the differences: beyond the end of its domain it may return NaN or infinities,
+// another number of results, or throw. What it throws at x itself is passed on. Values that are less accurate than
+// rounding (an iteration that stops at 1e-8, a simulation) need GradcheckOptions::accuracy. Throws ShapeError for a
+// derivative of the wrong size, ValueError for input_shapes that do not add up to x and for options outside their
+// domain.
 #pragma once
 
 #include <span>
