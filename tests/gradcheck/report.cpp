@@ -40,6 +40,26 @@ BOOST_AUTO_TEST_CASE(the_text_fits_and_says_all) {
     BOOST_TEST(text.find(words) != std::string::npos, words << " is not in\n" << text);
 }
 
+BOOST_AUTO_TEST_CASE(long_names_are_cut_between_characters) {
+  std::string name;
+  for (int k = 0; k < 60; ++k) name += "π";
+  GradcheckReport report{.findings = {{}}, .allowed = {}};
+  for (const char* first : {"", "x"}) {
+    report.findings[0].input_name = first + name;
+    const std::string text = to_string(report);
+    const nlohmann::json json = text;
+    BOOST_CHECK_NO_THROW(json.dump());  // throws where a string is not UTF-8
+    std::string left = first;
+    for (int k = *first == '\0' ? 0 : 1; k < 17; ++k) left += "π";
+    std::string right;
+    for (int k = 0; k < 17; ++k) right += "π";
+    BOOST_TEST(text.find(" " + left + ".." + right + " ") != std::string::npos, text);
+  }
+  // Fewer characters than bytes: not cut.
+  report.findings[0].input_name = name.substr(0, 2 * 25);
+  BOOST_TEST(to_string(report).find(" " + name.substr(0, 2 * 25) + " ") != std::string::npos, to_string(report));
+}
+
 BOOST_AUTO_TEST_CASE(a_nan_has_no_sign) {
   const auto none = [](Point x) { return Numbers(x.size(), -std::nan("")); };
   const std::string text = fmt::format("{}", check_gradient([](Point x) { return x[0] * x[0]; }, none, Numbers{1.0}));

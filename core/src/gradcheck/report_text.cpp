@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "gradcheck/wording.hpp"
 #include "tapegrad/gradcheck/report.hpp"
@@ -16,11 +19,22 @@ using checker::reproduction;
 using checker::wrapped;
 
 constexpr std::size_t kReportColumns = 100;
-constexpr std::size_t kMostFindings = 60;  // in the table; those that pass give way first
+constexpr std::size_t kMostFindings = 60;  // in the table; beyond them stand those alone that are not ok
 
+/// Where the characters of UTF-8 text begin.
+std::vector<std::size_t> characters_of(std::string_view text) {
+  const auto continues = [](char byte) { return (static_cast<unsigned char>(byte) & 0xc0U) == 0x80U; };
+  std::vector<std::size_t> begins;
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if (!continues(text[i])) begins.push_back(i);
+  return begins;
+}
+
+/// At most `width` characters, those in the middle left out.
 std::string shortened(std::string text, std::size_t width) {
-  if (text.size() <= width) return text;
-  return text.substr(0, width / 2 - 1) + ".." + text.substr(text.size() - (width - width / 2 - 1));
+  const std::vector<std::size_t> begins = characters_of(text);
+  if (begins.size() <= width) return text;
+  return text.substr(0, begins[width / 2 - 1]) + ".." + text.substr(begins[begins.size() - (width - width / 2 - 1)]);
 }
 
 std::string output_text(std::int64_t output) { return output < 0 ? "" : std::to_string(output); }
@@ -30,7 +44,8 @@ std::size_t name_width(const GradcheckReport& report) {
   constexpr std::size_t kLeast = 14;
   constexpr std::size_t kMost = 36;
   std::size_t width = kLeast;
-  for (const GradcheckFinding& f : report.findings) width = std::max(width, std::min(f.input_name.size(), kMost));
+  for (const GradcheckFinding& f : report.findings)
+    width = std::max(width, std::min(characters_of(f.input_name).size(), kMost));
   return width;
 }
 
@@ -90,7 +105,7 @@ std::string to_string(const GradcheckReport& report) {
   std::size_t left = kMostFindings;
   std::size_t hidden = 0;
   for (const GradcheckFinding& f : report.findings) {
-    if (f.verdict == Verdict::ok && report.findings.size() > kMostFindings && left == 0) {
+    if (f.verdict == Verdict::ok && left == 0) {
       ++hidden;
       continue;
     }
