@@ -90,6 +90,17 @@ BOOST_AUTO_TEST_CASE(jacobian_takes_the_fewer_of_rows_and_columns) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_jacobian_may_have_all_dimensions_there_are) {
+  const Tensor deep = vec({1.0, 2.0}).reshape({1, 1, 1, 1, 1, 1, 1, 2});
+  const Tensor by_rows = jacobian([](const Tensor& a) { return total(a * a); }, deep);
+  BOOST_TEST((by_rows.shape() == deep.shape()));
+  check_close(by_rows, {2.0, 4.0});
+  const Tensor w = deep.detach();
+  const Tensor by_columns = jacobian([w](const Tensor& a) { return w * a; }, num(3.0));
+  BOOST_TEST((by_columns.shape() == deep.shape()));
+  check_close(by_columns, {1.0, 2.0});
+}
+
 BOOST_AUTO_TEST_CASE(a_jacobian_has_its_arguments_dtype) {
   for (const std::int64_t n : {1, 2, 5}) {  // by rows and by columns
     const auto f = [n](const Tensor& x) { return expand(total(x * x).to(float64), {n}); };

@@ -168,6 +168,23 @@ BOOST_AUTO_TEST_CASE(misuse_is_answered) {
   BOOST_CHECK_EXCEPTION(hessian([](const Tensor& x) { return x; }, zeros({0})), ShapeError,
                         begins("[hessian] expected a function with one result of one element, got [0]"));
   BOOST_CHECK_THROW(hessian([](const Tensor& x) { return sum(x); }, zeros({0}, {.dtype = int64})), DTypeError);
+  BOOST_CHECK_EXCEPTION(hessian([](const Tensor& x) { return sum(x); }, Tensor()), DTypeError,
+                        begins("[hessian] expected a floating tensor to differentiate by, got an undefined tensor"));
+  // a derivative that no tensor can hold, before it is computed
+  int runs = 0;
+  const auto counted = [&runs](const Tensor& x) {
+    ++runs;
+    return cube(x);
+  };
+  const Tensor deep = zeros({2, 1, 1, 1, 1}, {.dtype = float64});
+  BOOST_CHECK_EXCEPTION(hessian([&](const Tensor& x) { return sum(counted(x)); }, deep), ShapeError,
+                        begins("[hessian] expected a derivative of at most 8 dimensions, got [2, 1, 1, 1, 1] by "
+                               "[2, 1, 1, 1, 1]"));
+  BOOST_TEST(runs == 0);
+  BOOST_CHECK_EXCEPTION(jacobian(counted, deep), ShapeError,
+                        begins("[jacobian] expected a derivative of at most 8 dimensions, got [2, 1, 1, 1, 1] by "
+                               "[2, 1, 1, 1, 1]"));
+  BOOST_TEST(runs == 1);
   // a failed transform leaves the thread as it was
   BOOST_CHECK_THROW(grad([](const Tensor& x) { return x * vec({1.0, 2.0, 3.0}); })(vec({1.0, 2.0})), ShapeError);
   BOOST_TEST(!is_recording());

@@ -223,24 +223,31 @@ Tensor unit(const Tensor& x, std::int64_t i) {
   return e;
 }
 
-Shape joined(const Shape& first, const Shape& second) {
-  Shape shape = first;
-  for (const std::int64_t size : second) shape.push_back(size);
+/// Of the derivative of a y by an x.
+Shape derivative_shape(const char* name, const Shape& y, const Shape& x) {
+  if (y.rank() + x.rank() > kMaxRank)
+    throw ShapeError(fmt::format("[{}] expected a derivative of at most {} dimensions, got {} by {}", name, kMaxRank,
+                                 to_string(y), to_string(x)));
+  Shape shape = y;
+  for (const std::int64_t size : x) shape.push_back(size);
   return shape;
 }
 
-/// The Jacobian from J e_i for each element i of x. The first column's run is f's own, which the others repeat.
-Tensor by_columns(const char* name, const TensorFunction& f, const Tensor& x, TransformOptions options) {
+/// As a vector: a stack of tensors has a dimension more than they, which may be one too many.
+Tensor flat(const Tensor& x) { return reshape(x, {x.numel()}); }
+
+/// The Jacobian, of this shape, from J e_i for each element i of x. The first column's run is f's own, which the others
+/// repeat.
+Tensor by_columns(const char* name, const TensorFunction& f, const Tensor& x, const Shape& shape,
+                  TransformOptions options) {
   std::vector<Tensor> columns;
-  Shape shape;
   const RandomStream random = default_generator().state();
   for (std::int64_t i = 0; i < x.numel(); ++i) {
     std::optional<Replay> replay;
     if (i > 0) replay.emplace(random);
-    columns.push_back(push_forward(name, f, {x}, {unit(x, i)}, options).second.front());
-    shape = columns.back().shape();
+    columns.push_back(flat(push_forward(name, f, {x}, {unit(x, i)}, options).second.front()));
   }
-  return reshape(stack(columns, -1), joined(shape, x.shape())).to(x.dtype());
+  return reshape(stack(columns, -1), shape).to(x.dtype());
 }
 
 }  // namespace
@@ -256,6 +263,7 @@ Tensor hvp(const TensorFunction& f, const Tensor& x, const Tensor& v, TransformO
 
 Tensor jacobian(const TensorFunction& f, const Tensor& x, TransformOptions options) {
   const RandomStream random = default_generator().state();
+  Shape shape;
   {
     const Linearization point("jacobian", f, {x}, options);
     if (point.outputs().size() != 1)
@@ -263,24 +271,27 @@ Tensor jacobian(const TensorFunction& f, const Tensor& x, TransformOptions optio
     const Tensor y = point.outputs().front();
     if (!carries_gradient(y))
       throw DTypeError(fmt::format("[jacobian] expected a floating result to differentiate, got {}", described(y)));
-    const Shape shape = joined(y.shape(), x.shape());
+    shape = derivative_shape("jacobian", y.shape(), x.shape());
     if (shape.numel() == 0) return zeros(shape, {.dtype = x.dtype()});
     if (y.numel() <= x.numel()) {
       std::vector<Tensor> rows;
-      for (std::int64_t i = 0; i < y.numel(); ++i) rows.push_back(point.pull_back({unit(y, i)}).front());
+      for (std::int64_t i = 0; i < y.numel(); ++i) rows.push_back(flat(point.pull_back({unit(y, i)}).front()));
       return reshape(stack(rows, 0), shape);
     }
   }
   const Replay replay(random);  // f has run
-  return by_columns("jacobian", f, x, options);
+  return by_columns("jacobian", f, x, shape, options);
 }
 
 Tensor hessian(const TensorFunction& f, const Tensor& x, TransformOptions options) {
+  expect_floating_argument("hessian", {x});
+  const Shape shape = derivative_shape("hessian", x.shape(), x.shape());
+  const TensorFunction gradient = gradient_of(f, "hessian", options);
   if (x.numel() == 0) {
-    gradient_of(f, "hessian", options)({x});  // which checks x and f
-    return zeros(joined(x.shape(), x.shape()), {.dtype = x.dtype()});
+    gradient({x});  // which checks f
+    return zeros(shape, {.dtype = x.dtype()});
   }
-  return by_columns("hessian", gradient_of(f, "hessian", options), x, options);
+  return by_columns("hessian", gradient, x, shape, options);
 }
 
 }  // namespace engine

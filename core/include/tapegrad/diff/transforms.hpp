@@ -188,14 +188,16 @@ Tensor hvp(F&& f, const Tensor& x, const Tensor& v, TransformOptions options = {
 
 /// All partial derivatives of f's one result: shape y.shape() + x.shape(), x's dtype. One reverse sweep per element of
 /// y or one forward run per element of x, whichever are fewer. Each run draws the same random numbers from the default
-/// generator; in all but the first is_replaying() holds, so that a layer's running statistics are updated once.
+/// generator; in all but the first is_replaying() holds, so that a layer's running statistics are updated once. Throws
+/// ShapeError where y and x have more than kMaxRank dimensions together.
 template <class F>
 Tensor jacobian(F&& f, const Tensor& x, TransformOptions options = {}) {
   return engine::jacobian(engine::function_of("jacobian", f), x, options);
 }
 
 /// The second derivatives of a function with one one-element result (else ShapeError): shape x.shape() + x.shape(). One
-/// hvp per element of x, whose runs of f are as in jacobian().
+/// hvp per element of x, whose runs of f are as in jacobian(). Throws ShapeError where x has more than kMaxRank / 2
+/// dimensions.
 template <class F>
 Tensor hessian(F&& f, const Tensor& x, TransformOptions options = {}) {
   return engine::hessian(engine::function_of("hessian", f), x, options);
