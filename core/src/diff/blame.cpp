@@ -113,7 +113,9 @@ class Blamer {
 
   static std::vector<std::string> names_of(const NodeFunction& run, std::span<const std::string_view> all) {
     std::vector<std::string> names;
-    for (std::size_t i = 0; i < run.arguments().size() && !all.empty(); ++i)
+    if (all.empty()) return names;
+    const std::size_t count = run.arguments().size();
+    for (std::size_t i = 0; i < count; ++i)
       if (const auto at = static_cast<std::size_t>(run.input_of(static_cast<int>(i))); at < all.size())
         names.emplace_back(all[at]);
       else  // of an op that takes any number
