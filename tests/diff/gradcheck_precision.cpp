@@ -13,6 +13,7 @@
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"
+#include "tapegrad/tape/tape.hpp"
 
 using namespace tapegrad;
 using namespace tapegrad::test::checks;
@@ -140,6 +141,19 @@ BOOST_AUTO_TEST_CASE(differences_in_float64_see_what_float32_cannot) {
   BOOST_TEST((verdict(0.0, true) == Verdict::ok));
   BOOST_TEST((verdict(1e-3, false) == Verdict::unreliable));  // the rounding of f in float32 explains it
   BOOST_TEST((verdict(1e-3, true) == Verdict::wrong));
+}
+
+// Rounding is measured with several cotangents, and the function recorded in float64 once for all of them.
+BOOST_AUTO_TEST_CASE(differences_in_float64_record_the_function_once) {
+  int recorded = 0;
+  const auto f = [&](const Tensor& x) {
+    if (is_recording() && x.dtype() == float64) ++recorded;
+    return tanh(x);
+  };
+  BOOST_TEST(tapegrad::gradcheck(f, {from_vector<float>({-1.0F, 0.2F}, {2})},
+                                 {.order = 1, .forward_mode = false, .differences_in_float64 = true})
+                 .ok());
+  BOOST_TEST(recorded == 1);
 }
 
 BOOST_AUTO_TEST_CASE(the_coarsest_dtype_says_what_is_equal) {

@@ -73,6 +73,12 @@ std::vector<Tensor> copies(std::vector<Tensor> xs) {
   return xs;
 }
 
+std::vector<Tensor> in_float64(std::vector<Tensor> xs) {
+  for (Tensor& x : xs)
+    if (carries_gradient(x)) x = with_values(values_of(x), x.shape(), float64);
+  return xs;
+}
+
 double epsilon_of(DType dtype) {
   return dtype == float64 ? std::numeric_limits<double>::epsilon()
                           : static_cast<double>(std::numeric_limits<float>::epsilon());
@@ -98,6 +104,7 @@ class TensorSubject : public checker::Subject {
                        .single = x.dtype() == float32 && !in_float64_});
     }
     value_epsilon = std::max(value_epsilon, options.accuracy);
+    if (in_float64_) wide_ = in_float64(inputs_);
   }
 
   TensorSubject(const TensorSubject&) = delete;
@@ -157,12 +164,12 @@ class TensorSubject : public checker::Subject {
   }
 
   Values call_with(std::size_t part, const Values& values) override {
-    std::vector<Tensor> xs = in_float64_ ? wide_inputs() : inputs_;
+    std::vector<Tensor> xs = inputs_of_differences();
     replace(xs, part, values);
     return values_at(xs);
   }
   Values call_at(const std::vector<Values>& by_part) override {
-    std::vector<Tensor> xs = in_float64_ ? wide_inputs() : inputs_;
+    std::vector<Tensor> xs = inputs_of_differences();
     for (std::size_t i = 0; i < by_part.size(); ++i) replace(xs, i, by_part[i]);
     return values_at(xs);
   }
@@ -171,8 +178,11 @@ class TensorSubject : public checker::Subject {
 
   std::vector<Values> fine_pull_back(const Values& u) override {
     if (!in_float64_) return {};
-    replay_.rewind();
-    return by_part(engine::Linearization("gradcheck", f_, wide_inputs()).pull_back(cotangents(u, float64), true));
+    if (!fine_point_) {
+      replay_.rewind();
+      fine_point_.emplace("gradcheck", f_, wide_);
+    }
+    return by_part(fine_point_->pull_back(cotangents(u, float64)));
   }
 
   bool has_push_forward() const override { return true; }
@@ -207,16 +217,11 @@ class TensorSubject : public checker::Subject {
     x = with_values(values, x.shape(), x.dtype());
   }
 
-  std::vector<Tensor> wide_inputs() const {
-    std::vector<Tensor> xs = inputs_;
-    for (Tensor& x : xs)
-      if (carries_gradient(x)) x = with_values(values_of(x), x.shape(), float64);
-    return xs;
-  }
+  const std::vector<Tensor>& inputs_of_differences() const { return in_float64_ ? wide_ : inputs_; }
 
   std::vector<Tensor> wide_results() {
     try {
-      return call(wide_inputs());
+      return call(wide_);
     } catch (const DTypeError& e) {
       throw DTypeError(
           std::string("[gradcheck] differences_in_float64 calls the function with float64 inputs, which it "
@@ -254,6 +259,8 @@ class TensorSubject : public checker::Subject {
   bool in_float64_ = false;
   std::vector<Tensor> results_;  // at the point; undefined where they carry no gradient
   std::optional<engine::Linearization> point_;
+  std::vector<Tensor> wide_;  // the inputs in float64, where differences are taken in it
+  std::optional<engine::Linearization> fine_point_;
 };
 
 std::vector<std::string> names_of(std::size_t inputs, std::size_t cotangents, const GradcheckOptions& options) {
