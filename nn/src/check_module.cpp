@@ -58,13 +58,15 @@ bool takes_float64(const TensorFunction& f, std::vector<Tensor> xs) {
 
 }  // namespace
 
-GradcheckReport check_module_copies(const ModuleCopy& checked, const ModuleCopy& wide,
+bool are_float32(const std::vector<Tensor>& inputs) { return floating_dtype(inputs) == float32; }
+
+GradcheckReport check_module_copies(const ModuleCopy& checked, const ModuleCopy* wide,
                                     const std::vector<Tensor>& inputs, GradcheckOptions options) {
   convert(checked.module, floating_dtype(inputs));
   ModuleFunction f = function_of_parameters(checked.module, checked.call, inputs);
-  if (floating_dtype(inputs) == float32) {
-    convert(wide.module, float64);
-    ModuleFunction in_float64 = function_of_parameters(wide.module, wide.call, inputs);
+  if (are_float32(inputs)) {
+    convert(wide->module, float64);
+    ModuleFunction in_float64 = function_of_parameters(wide->module, wide->call, inputs);
     f.function = [narrow = std::move(f.function),
                   in_float64 = std::move(in_float64.function)](const std::vector<Tensor>& xs) {
       return floating_dtype(xs) == float64 ? in_float64(xs) : narrow(xs);

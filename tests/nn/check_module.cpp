@@ -36,9 +36,37 @@ struct HalfBias : nn::Module {
   }
 };
 
+/// Counts the copies of a module that it is a member of.
+struct CopyCount {
+  static inline int copies = 0;
+  CopyCount() = default;
+  CopyCount(const CopyCount&) { ++copies; }
+  CopyCount(CopyCount&&) noexcept = default;
+  CopyCount& operator=(const CopyCount&) = default;
+  CopyCount& operator=(CopyCount&&) noexcept = default;
+};
+
+struct CountedScale : nn::Module {
+  nn::Linear scale{2, 2, {.dtype = tg::float64}};
+  CopyCount count;
+  TAPEGRAD_MODULE(scale)
+  tg::Tensor operator()(const tg::Tensor& x) const { return scale(x); }
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(check_module)
+
+// A second one, in float64, is for float32 alone.
+BOOST_AUTO_TEST_CASE(one_copy_is_made_in_float64) {
+  const CountedScale model;
+  const tg::Tensor x = normal({2, 2});
+  for (const bool wide : {true, false}) {
+    CopyCount::copies = 0;
+    BOOST_TEST(nn::check_module(model, {wide ? x : x.to(tg::float32)}, {.order = 1}).ok());
+    BOOST_TEST(CopyCount::copies == (wide ? 1 : 2));
+  }
+}
 
 BOOST_AUTO_TEST_CASE(a_right_module_passes) {
   tg::manual_seed(1);

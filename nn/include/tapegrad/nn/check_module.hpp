@@ -59,9 +59,12 @@ struct ModuleCopy {
   TensorFunction call;
 };
 
+/// Whether the inputs' dtype, and so a checked module's, is float32.
+bool are_float32(const std::vector<Tensor>& inputs);
+
 /// What check_module does with its copies: derivatives are those of `checked`, in the inputs' dtype; of float32 ones
-/// `wide` takes the differences, in float64.
-GradcheckReport check_module_copies(const ModuleCopy& checked, const ModuleCopy& wide,
+/// `wide` takes the differences, in float64. REQUIRES: there is one where are_float32(inputs).
+GradcheckReport check_module_copies(const ModuleCopy& checked, const ModuleCopy* wide,
                                     const std::vector<Tensor>& inputs, GradcheckOptions options);
 
 /// Compares the derivatives of call(module, inputs...) with respect to the floating inputs and to all parameters with
@@ -81,10 +84,13 @@ requires(std::derived_from<M, Module>&& std::copy_constructible<M> &&
     check_module(const M& module, const std::vector<Tensor>& inputs, const F& call,
                  const GradcheckOptions& options = {}) {
   M checked = module;
-  M wide = module;
   const BoundCall<M, F> bound(checked, call);
+  const ModuleCopy copy{checked, function_of(bound)};
+  if (!are_float32(inputs)) return check_module_copies(copy, nullptr, inputs, options);
+  M wide = module;
   const BoundCall<M, F> bound_wide(wide, call);
-  return check_module_copies({checked, function_of(bound)}, {wide, function_of(bound_wide)}, inputs, options);
+  const ModuleCopy wide_copy{wide, function_of(bound_wide)};
+  return check_module_copies(copy, &wide_copy, inputs, options);
 }
 
 /// The same for module(inputs...).
