@@ -100,7 +100,7 @@ struct GradcheckReport {
   std::vector<GradcheckFinding> findings;  ///< one per order, mode and input that was compared
   std::vector<Allowance> allowed;
   std::int64_t comparisons = 0;
-  std::int64_t calls = 0;  ///< of the function
+  std::int64_t calls = 0;  ///< of the function for differences, which nearly all are
   double seconds = 0.0;
   std::uint64_t seed = 0;
 
