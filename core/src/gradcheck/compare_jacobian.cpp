@@ -137,16 +137,7 @@ class BlockComparison {
       const double slack = c_.rounding.slack_at(o) / size_;
       const bool thorough_before = judged.thorough();
       const auto scales_of = [&](const Slope& slope) {
-        const double block = std::max(scale_, std::isfinite(slope.error) ? std::abs(slope.value) : 0.0);
-        const double natural = Rounding::scale_at(slope, natural_);
-        const double beside = c_.rounding.beside(natural, slope) + slack;
-        return Scales{block,
-                      natural,
-                      c_.rounding.floor(i_, block) + beside,
-                      c_.rounding.floor_alone(i_, block) + beside,
-                      c_.precision.rough,
-                      c_.precision.fair,
-                      c_.rounding.of_nothing()};
+        return c_.rounding.scales(i_, std::max(scale_, std::abs(slope.value)), natural_, slack, slope);
       };
       const bool may_look_again = ranking_.verdict() != Verdict::wrong || second_looks_ < kSecondLooks;
       Judgement judgement = judged.judge(o, analytic, scales_of, slack, may_look_again);

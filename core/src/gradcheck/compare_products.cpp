@@ -78,15 +78,9 @@ void compare_part(Comparison& c, std::size_t i, const RandomCotangents& cotangen
       double scale = 0.0;
       for (std::size_t j = 0; j < d.size(); ++j) scale += std::abs(gradient[j] * d[j]);
       const auto scales_of = [&](const Slope& slope) {
-        const double natural = Rounding::scale_at(slope, cotangents.magnitude[u] / size);
-        const double floor = c.rounding.floor(i, scale) + c.rounding.beside(natural, slope);
-        return Scales{std::max(scale, std::abs(slope.value)),
-                      natural,
-                      floor,
-                      floor,
-                      c.precision.rough,
-                      c.precision.fair,
-                      c.rounding.of_nothing()};
+        Scales scales = c.rounding.scales(i, scale, cotangents.magnitude[u] / size, 0.0, slope);
+        scales.alone = scales.floor;  // of a sum no term is alone
+        return scales;
       };
       const double slack = norm(d) * c.rounding.slack_of_sum(cotangents.us[u]) / size;
       const Judgement judgement = judged.judge(u, analytic, scales_of, slack, true);

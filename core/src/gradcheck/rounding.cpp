@@ -35,6 +35,20 @@ Rounding::Rounding(Subject& subject, const Precision& precision, const Doubts& b
     measure_coarseness(subject, seed);
 }
 
+Scales Rounding::scales(std::size_t part, double around, double natural, double slack, const Slope& slope) const {
+  // Where it is 0 and no step has moved the function, terms may have cancelled, each as large as dx/dx = 1:
+  // log(1 + exp(-50)).
+  const double per_input = natural > 0.0 || !slope.still ? natural : 1.0;
+  const double apart = beside(per_input, slope) + slack;
+  return {.block = std::max(around, std::abs(slope.value)),
+          .natural = per_input,
+          .floor = floor(part, around) + apart,
+          .alone = floor_alone(part, around) + apart,
+          .rough = precision_.rough,
+          .fair = precision_.fair,
+          .nothing = of_nothing()};
+}
+
 double Rounding::slack_of_sum(const Values& weights) const {
   double sum = 0.0;
   for (std::size_t o = 0; o < slack_.size(); ++o) sum += std::abs(weights[o]) * slack_[o];

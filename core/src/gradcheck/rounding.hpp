@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "gradcheck/first_order.hpp"
+#include "gradcheck/judge.hpp"
 #include "gradcheck/precision.hpp"
 #include "gradcheck/slope.hpp"
 #include "gradcheck/subject.hpp"
@@ -23,11 +24,9 @@ class Rounding {
 
   /// How far a part's derivatives may be off that are as large as `block`.
   double floor(std::size_t part, double block) const { return std::max(precision_.floor * block, coarseness_[part]); }
-  /// The same of a derivative that is measured well by itself: no more than what is left where terms as large as the
-  /// block cancel.
-  double floor_alone(std::size_t part, double block) const {
-    return std::min(floor(part, block), std::max(of_nothing() * block, coarseness_[part]));
-  }
+  /// What the tolerance of a derivative with respect to a part is in proportion to, at a slope: `around` is the size of
+  /// the derivatives around it, `natural` that of the outputs per input, `slack` what its own output may be off.
+  Scales scales(std::size_t part, double around, double natural, double slack, const Slope& slope) const;
   /// How far a part's derivatives, rounded more coarsely than the differences, are from the same rule's in their
   /// precision, for random cotangents, with a margin for others; at most a thousandth of the largest, or what rounding
   /// leaves of terms as large as the outputs per input. A sum of terms that cancel keeps the rounding of the terms. 0
@@ -38,9 +37,6 @@ class Rounding {
   double input_size(std::size_t part) const { return input_sizes_[part]; }
   /// The size of the outputs per size of an input.
   double natural_scale(std::size_t part) const { return output_size_ / input_size(part); }
-  /// The same at a slope. Where it is 0 and no step has moved the function, terms may have cancelled, each as large as
-  /// dx/dx = 1: log(1 + exp(-50)).
-  static double scale_at(const Slope& slope, double natural) { return natural > 0.0 || !slope.still ? natural : 1.0; }
 
   double slack_at(std::size_t output) const { return output < slack_.size() ? slack_[output] : 0.0; }
   /// Of a sum of outputs with these weights.
@@ -54,6 +50,17 @@ class Rounding {
   double alone(std::size_t part, double slack) const {
     return (found_.empty() ? 0.0 : doubt_of(part)) + slack / input_size(part) + coarseness_[part];
   }
+  /// How far two ways to one derivative with respect to a part may differ whose terms sum up to `reach` in magnitude.
+  double between_ways(double reach, std::size_t part) const;
+  /// What may be left of a derivative that is zero because terms cancel, each as large as dx/dx = 1.
+  double of_nothing() const { return 1e4 * precision_.derivative_epsilon; }
+
+ private:
+  /// What is left of a part's derivative that is measured well by itself: no more than where terms as large as the
+  /// block cancel.
+  double floor_alone(std::size_t part, double block) const {
+    return std::min(floor(part, block), std::max(of_nothing() * block, coarseness_[part]));
+  }
   /// What rounding leaves of a derivative beside outputs of this size per input. Where the derivative in question is
   /// rounded more coarsely than the differences, that counts only where they see none.
   double beside(double natural, const Slope& slope) const {
@@ -61,12 +68,6 @@ class Rounding {
     const bool none = std::abs(slope.value) <= 10.0 * slope.error + fine;
     return none ? 100.0 * precision_.coarser_epsilon * natural : fine;
   }
-  /// How far two ways to one derivative with respect to a part may differ whose terms sum up to `reach` in magnitude.
-  double between_ways(double reach, std::size_t part) const;
-  /// What may be left of a derivative that is zero because terms cancel, each as large as dx/dx = 1.
-  double of_nothing() const { return 1e4 * precision_.derivative_epsilon; }
-
- private:
   double doubt_of(std::size_t part) const;
   void measure_coarseness(Subject& subject, std::uint64_t seed);
 
