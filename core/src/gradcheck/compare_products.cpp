@@ -49,66 +49,97 @@ struct RandomCotangents {
   Values magnitude;  // what the rounding of <u, y> is in proportion to
 };
 
-void compare_part(Comparison& c, std::size_t i, const RandomCotangents& cotangents) {
-  const Part& part = c.subject.parts[i];
-  const double size = c.rounding.input_size(i);
-  const double own = largest(part.values);
-  GradcheckFinding finding = c.finding_of(i);
-  Ranking ranking;
-  MeasuredProduct worst;
-  Evidence evidence{.compared = !part.values.empty() && any_finite(c.subject.outputs)};
-  for (int k = 0; k < c.options.directions; ++k) {
-    const Values d = direction(k, part.values.size(), c.generator);
-    const Line line{.along =
-                        [&](double t) {
-                          Values moved = part.values;
-                          for (std::size_t j = 0; j < moved.size(); ++j) moved[j] += t * d[j];
-                          ++c.report.calls;
-                          return Shifted{t, cotangents.products(c.subject.call_with(i, moved))};
-                        },
-                    .y = cotangents.y,
-                    .magnitude = cotangents.magnitude,
-                    .size = size,
-                    .own = own > 0.0 ? own : 1.0,
-                    .mixed = own};
-    JudgedLine judged(line, c.precision);
-    for (std::size_t u = 0; u < cotangents.us.size(); ++u) {
-      const Values& gradient = cotangents.gradients[u][i];
+/// The products that belong to one part.
+class PartAlongDirections {
+ public:
+  PartAlongDirections(Comparison& comparison, std::size_t part, const RandomCotangents& cotangents)
+      : c_(comparison),
+        i_(part),
+        part_(c_.subject.parts[part]),
+        cotangents_(cotangents),
+        size_(c_.rounding.input_size(part)),
+        finding_(c_.finding_of(part)),
+        evidence_{.compared = !part_.values.empty() && any_finite(c_.subject.outputs)} {}
+
+  void compare() {
+    for (int k = 0; k < c_.options.directions; ++k) compare_along(direction(k, part_.values.size(), c_.generator));
+  }
+
+  void file() {
+    ranking_.file(finding_);
+    c_.judge_vacuity(finding_, i_, evidence_);
+    c_.note_what_was_left_out(finding_);
+    c_.note_other_shapes(finding_);
+    if (finding_.verdict == Verdict::wrong) locate(c_, i_, worst_, finding_);
+    c_.report.findings.push_back(std::move(finding_));
+  }
+
+ private:
+  Line line_along(const Values& d) const {
+    const double own = largest(part_.values);
+    return {.along =
+                [this, &d](double t) {
+                  Values moved = part_.values;
+                  for (std::size_t j = 0; j < moved.size(); ++j) moved[j] += t * d[j];
+                  ++c_.report.calls;
+                  return Shifted{t, cotangents_.products(c_.subject.call_with(i_, moved))};
+                },
+            .y = cotangents_.y,
+            .magnitude = cotangents_.magnitude,
+            .size = size_,
+            .own = own > 0.0 ? own : 1.0,
+            .mixed = own};
+  }
+
+  /// The products of all cotangents with one direction.
+  void compare_along(const Values& d) {
+    const Line line = line_along(d);
+    JudgedLine judged(line, c_.precision);
+    for (std::size_t u = 0; u < cotangents_.us.size(); ++u) {
+      const Values& gradient = cotangents_.gradients[u][i_];
       const double analytic = dot(gradient, d);
-      double scale = 0.0;
-      for (std::size_t j = 0; j < d.size(); ++j) scale += std::abs(gradient[j] * d[j]);
+      double reach = 0.0;
+      for (std::size_t j = 0; j < d.size(); ++j) reach += std::abs(gradient[j] * d[j]);
       const auto scales_of = [&](const Slope& slope) {
-        Scales scales = c.rounding.scales(i, scale, cotangents.magnitude[u] / size, 0.0, slope);
+        Scales scales = c_.rounding.scales(i_, reach, cotangents_.magnitude[u] / size_, 0.0, slope);
         scales.alone = scales.floor;  // of a sum no term is alone
         return scales;
       };
-      const double slack = norm(d) * c.rounding.slack_of_sum(cotangents.us[u]) / size;
+      const double slack = norm(d) * c_.rounding.slack_of_sum(cotangents_.us[u]) / size_;
       const Judgement judgement = judged.judge(u, analytic, scales_of, slack, true);
       const Slope& slope = judged.slope(u);
-      ++c.report.comparisons;
-      evidence.steepest = std::max(evidence.steepest, largest(gradient));
-      evidence.add(judgement, slope);
-      if (!ranking.would_enter(judgement.verdict, judgement.excess)) continue;
-      if (!ranking.add({judgement.verdict, {}, -1, analytic, numeric_value(slope), judgement.tolerance},
-                       judgement.excess))
+      ++c_.report.comparisons;
+      evidence_.steepest = std::max(evidence_.steepest, largest(gradient));
+      evidence_.add(judgement, slope);
+      if (!ranking_.would_enter(judgement.verdict, judgement.excess)) continue;
+      if (!ranking_.add({judgement.verdict, {}, -1, analytic, numeric_value(slope), judgement.tolerance},
+                        judgement.excess))
         continue;
-      judged.file(finding, u, analytic);
-      worst = {cotangents.us[u], d, numeric_value(slope), judgement.tolerance};
+      judged.file(finding_, u, analytic);
+      worst_ = {cotangents_.us[u], d, numeric_value(slope), judgement.tolerance};
     }
   }
-  ranking.file(finding);
-  c.judge_vacuity(finding, i, evidence);
-  c.note_what_was_left_out(finding);
-  c.note_other_shapes(finding);
-  if (finding.verdict == Verdict::wrong) locate(c, i, worst, finding);
-  c.report.findings.push_back(std::move(finding));
-}
+
+  Comparison& c_;
+  std::size_t i_;
+  const Part& part_;
+  const RandomCotangents& cotangents_;
+  double size_;  // of the input
+  GradcheckFinding finding_;
+  Ranking ranking_;
+  Evidence evidence_;
+  MeasuredProduct worst_;
+};
 
 }  // namespace
 
 void compare_products(Comparison& comparison) {
   const RandomCotangents cotangents(comparison);
-  for (std::size_t i = 0; i < comparison.subject.parts.size(); ++i) compare_part(comparison, i, cotangents);
+  for (std::size_t i = 0; i < comparison.subject.parts.size(); ++i) {
+    PartAlongDirections part(comparison, i, cotangents);
+    part.compare();
+    part.file();
+  }
 }
 
 }  // namespace tapegrad::checker
