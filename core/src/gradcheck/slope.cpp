@@ -268,65 +268,97 @@ bool raise_noise(std::vector<Family>& families, std::size_t o, double noise) {
   return raised;
 }
 
+/// The families of steps along one line, by falling steps, and what they say so far.
+class LineReader {
+ public:
+  LineReader(const Line& line, const Precision& precision, bool thorough)
+      : line_(line),
+        precision_(precision),
+        thorough_(thorough),
+        slopes_(line.y.size(), SlopeOfOutput()),  // copied: each by itself would be zeroed first
+        meter_(thorough ? line.y.size() : 0) {}
+
+  LineStudy run() {
+    double first = precision_.first_step * std::exp2(std::round(std::log2(line_.size)));
+    for (int f = 0;; ++f, first /= std::exp2(kFamilyBits)) {
+      beyond_ = f >= precision_.families;
+      if (f == precision_.families) first = std::min(first, precision_.first_step * line_.own);
+      if (beyond_ && (!thorough_ || first < 64.0 * precision_.epsilon * line_.own || f >= kMostFamilies)) break;
+      if (add_family(first) || (f + 1 >= precision_.families && error_ <= 1e-4 * scale_)) break;
+    }
+    LineStudy result{{}, std::move(families_)};
+    result.slopes.reserve(slopes_.size());
+    for (const SlopeOfOutput& slope : slopes_) result.slopes.push_back(slope.best());
+    return result;
+  }
+
+ private:
+  static constexpr int kMostFamilies = 16;
+
+  /// Takes the steps from `first` on. Whether no more are needed.
+  bool add_family(double first) {
+    Family& family = families_.emplace_back();
+    family.rounding.assign(slopes_.size(), 0.0);
+    family.noise.assign(slopes_.size(), 0.0);
+    if (!thorough_) {
+      sample(family, line_.along, first, kGlance);
+      read_last(first);
+      if (settled()) return true;
+    }
+    sample(family, line_.along, first, kSteps);
+    if (thorough_) meter_.measure(line_, family.above[kSteps - 1].t);
+    read_last(first);
+    return !thorough_ && settled();
+  }
+
+  /// What the last family says, all its steps from `first` on.
+  void read_last(double first) {
+    const double per_first = 1.0 / first;
+    const double per_size = 1.0 / line_.size;
+    scale_ = error_ = 0.0;
+    for (std::size_t o = 0; o < slopes_.size(); ++o) {
+      if (!std::isfinite(line_.y[o])) continue;
+      read_output(o, per_first);
+      scale_ = std::max({scale_, std::abs(slopes_[o].both.value), families_.back().rounding[o] * per_size});
+      error_ = std::max(error_, slopes_[o].both.error);
+    }
+  }
+
+  void read_output(std::size_t o, double per_first) {
+    Family& family = families_.back();
+    const double y = line_.y[o];
+    const double epsilon = 4.0 * precision_.epsilon;
+    const double rise = std::abs(family.above[0].y[o] - family.below[0].y[o]);
+    const double moved = std::isfinite(rise) ? rise * per_first : 0.0;
+    const double magnitude = beyond_ ? std::abs(y) : line_.magnitude[o];
+    family.rounding[o] = epsilon * (magnitude + (beyond_ ? line_.mixed : line_.size) * moved);
+    family.noise[o] = thorough_ ? std::max(family.rounding[o], meter_.here(o)) : family.rounding[o];
+    const double confirmed = thorough_ ? meter_.confirmed(o) : 0.0;
+    if (confirmed > 0.0 && raise_noise(families_, o, confirmed)) {
+      slopes_[o] = {};
+      for (const Family& any : families_) slopes_[o].add(Readings(any, o), y, epsilon);
+    } else {
+      slopes_[o].add(Readings(family, o), y, epsilon);
+    }
+  }
+
+  bool settled() const { return error_ <= 1e-2 * std::sqrt(precision_.epsilon) * scale_; }
+
+  const Line& line_;
+  const Precision& precision_;
+  bool thorough_;
+  std::vector<SlopeOfOutput> slopes_;
+  NoiseMeter meter_;
+  std::vector<Family> families_;
+  bool beyond_ = false;  // the steps for an input of this size
+  double scale_ = 0.0;   // of the slopes, or of their rounding
+  double error_ = 0.0;   // the largest
+};
+
 }  // namespace
 
 LineStudy study(const Line& line, const Precision& precision, bool thorough) {
-  const std::size_t outputs = line.y.size();
-  const double epsilon = 4.0 * precision.epsilon;
-  const double per_size = 1.0 / line.size;
-  std::vector<Family> families;
-  std::vector<SlopeOfOutput> slopes(outputs, SlopeOfOutput());  // copied: each by itself would be zeroed first
-  NoiseMeter meter(thorough ? outputs : 0);
-  double scale = 0.0;
-  double error = 0.0;
-  /// What the last family says, all its steps from `first` on.
-  const auto add_last = [&](double first, bool beyond) {
-    Family& family = families.back();
-    const double per_first = 1.0 / first;
-    scale = error = 0.0;
-    for (std::size_t o = 0; o < outputs; ++o) {
-      const double y = line.y[o];
-      if (!std::isfinite(y)) continue;
-      const double rise = std::abs(family.above[0].y[o] - family.below[0].y[o]);
-      const double moved = std::isfinite(rise) ? rise * per_first : 0.0;
-      const double magnitude = beyond ? std::abs(y) : line.magnitude[o];
-      family.rounding[o] = epsilon * (magnitude + (beyond ? line.mixed : line.size) * moved);
-      family.noise[o] = thorough ? std::max(family.rounding[o], meter.here(o)) : family.rounding[o];
-      const double confirmed = thorough ? meter.confirmed(o) : 0.0;
-      if (confirmed > 0.0 && raise_noise(families, o, confirmed)) {
-        slopes[o] = {};
-        for (const Family& any : families) slopes[o].add(Readings(any, o), y, epsilon);
-      } else {
-        slopes[o].add(Readings(family, o), y, epsilon);
-      }
-      scale = std::max({scale, std::abs(slopes[o].both.value), family.rounding[o] * per_size});
-      error = std::max(error, slopes[o].both.error);
-    }
-  };
-  const auto settled = [&] { return error <= 1e-2 * std::sqrt(precision.epsilon) * scale; };
-  double first = precision.first_step * std::exp2(std::round(std::log2(line.size)));
-  for (int f = 0;; ++f, first /= std::exp2(kFamilyBits)) {
-    const bool beyond = f >= precision.families;
-    if (f == precision.families) first = std::min(first, precision.first_step * line.own);
-    if (beyond && (!thorough || first < 64.0 * precision.epsilon * line.own || f >= 16)) break;
-    families.emplace_back();
-    families.back().rounding.assign(outputs, 0.0);
-    families.back().noise.assign(outputs, 0.0);
-    if (!thorough) {
-      sample(families.back(), line.along, first, kGlance);
-      add_last(first, beyond);
-      if (settled()) break;
-    }
-    sample(families.back(), line.along, first, kSteps);
-    if (thorough) meter.measure(line, families.back().above[kSteps - 1].t);
-    add_last(first, beyond);
-    if (!thorough && settled()) break;
-    if (f + 1 >= precision.families && error <= 1e-4 * scale) break;
-  }
-  LineStudy result{{}, std::move(families)};
-  result.slopes.reserve(outputs);
-  for (const SlopeOfOutput& slope : slopes) result.slopes.push_back(slope.best());
-  return result;
+  return LineReader(line, precision, thorough).run();
 }
 
 }  // namespace tapegrad::checker
