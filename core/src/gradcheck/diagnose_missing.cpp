@@ -259,6 +259,74 @@ Diagnosis multiple(const Block& block, const Residual& residual, Matrix basis,
   return branch(residual, basis, too_much(-factor * block.unit), GradcheckMistake::extra_term);
 }
 
+/// A multiple of the identity: a path that carries the input past the rest.
+Diagnosis missing_shortcut(const Block& block, const Residual& residual) {
+  const Matrix& a = block.analytic;
+  if (a.rows != a.columns || !block.single_output) return std::nullopt;
+  Matrix identity(a.rows, a.columns);
+  for (std::size_t k = 0; k < a.rows; ++k) identity(k, k) = 1.0;
+  const auto missing = [](double factor) {
+    return fmt::format(
+        "numeric - analytic = {:.4g} × identity: the path that carries the input past the rest (a "
+        "residual connection) is not accumulated (+=)",
+        factor);
+  };
+  const auto too_much = [](double factor) {
+    return fmt::format(
+        "analytic has {:.4g} × identity too much: as of a path that carries the input past the rest (a residual "
+        "connection), and that the function does not have, or subtracts",
+        factor);
+  };
+  return multiple(block, residual, identity, missing, too_much);
+}
+
+/// The input's own term in a product x g(x).
+Diagnosis missing_own_term(const Block& block, const Residual& residual) {
+  const Matrix& a = block.analytic;
+  if (a.rows != a.columns || !block.single_output) return std::nullopt;
+  const Values& x = block.inputs[block.input].values;
+  Matrix quotient(a.rows, a.columns);
+  for (std::size_t k = 0; k < a.rows; ++k) {
+    if (x[k] == 0.0) return std::nullopt;
+    quotient(k, k) = block.outputs[k] / block.unit / x[k];
+  }
+  return branch(residual, quotient,
+                "numeric - analytic = output / input on the diagonal: the output is a product with the "
+                "input itself, whose own term is not accumulated (+=)");
+}
+
+/// One of the two uses in x x^T, whose Jacobian is the other's with the output's axes exchanged.
+Diagnosis missing_twin(const Block& block, const Residual& residual) {
+  const Matrix& a = block.analytic;
+  const Extents& shape = block.output_shape;
+  if (!block.single_output || shape.size() != 2 || shape[0] != shape[1]) return std::nullopt;
+  Matrix twin(a.rows, a.columns);
+  const auto size = static_cast<std::size_t>(shape[0]);
+  for (std::size_t r = 0; r < a.rows; ++r)
+    for (std::size_t c = 0; c < a.columns; ++c) twin(r, c) = a((r % size) * size + r / size, c);
+  return branch(residual, twin,
+                "numeric - analytic = analytic with the output's axes exchanged: the input is used twice, "
+                "and only one use is accumulated (+=)");
+}
+
+Diagnosis missing_decay(const Block& block, const Residual& residual) {
+  const Matrix& a = block.analytic;
+  if (a.rows != 1) return std::nullopt;
+  Matrix decay(1, a.columns);
+  decay.values = block.inputs[block.input].values;
+  const auto missing = [](double factor) {
+    return fmt::format("numeric - analytic = {:.4g} × input: the gradient of {:.4g} |x|^2 (weight decay) is missing",
+                       factor, 0.5 * factor);
+  };
+  const auto too_much = [](double factor) {
+    return fmt::format(
+        "analytic - numeric = {:.4g} × input: analytic has the gradient of {:.4g} |x|^2 (weight decay) "
+        "too much",
+        factor, 0.5 * factor);
+  };
+  return multiple(block, residual, decay, missing, too_much);
+}
+
 }  // namespace
 
 Diagnosis missing_elements(const Block& block, const Residual& residual) {
@@ -275,66 +343,10 @@ Diagnosis missing_elements(const Block& block, const Residual& residual) {
 }
 
 Diagnosis missing_branch(const Block& block, const Residual& residual) {
-  const Matrix& a = block.analytic;
-  const Values& x = block.inputs[block.input].values;
   constexpr std::size_t kFew = 3;
-  if (a.columns < kFew) return std::nullopt;
-  if (a.rows == a.columns && block.single_output) {
-    Matrix identity(a.rows, a.columns);
-    Matrix quotient(a.rows, a.columns);
-    bool divides = true;
-    for (std::size_t k = 0; k < a.rows; ++k) {
-      identity(k, k) = 1.0;
-      divides = divides && x[k] != 0.0;
-      if (divides) quotient(k, k) = block.outputs[k] / block.unit / x[k];
-    }
-    const auto missing = [](double factor) {
-      return fmt::format(
-          "numeric - analytic = {:.4g} × identity: the path that carries the input past the rest (a "
-          "residual connection) is not accumulated (+=)",
-          factor);
-    };
-    const auto too_much = [](double factor) {
-      return fmt::format(
-          "analytic has {:.4g} × identity too much: as of a path that carries the input past the rest (a residual "
-          "connection), and that the function does not have, or subtracts",
-          factor);
-    };
-    if (Diagnosis found = multiple(block, residual, identity, missing, too_much)) return found;
-    if (divides)
-      if (Diagnosis found =
-              branch(residual, quotient,
-                     "numeric - analytic = output / input on the diagonal: the output is a product with the "
-                     "input itself, whose own term is not accumulated (+=)"))
-        return found;
-  }
-  // The two uses in x x^T: one's Jacobian is the other's with the output's axes exchanged.
-  if (block.single_output && block.output_shape.size() == 2 && block.output_shape[0] == block.output_shape[1]) {
-    Matrix twin(a.rows, a.columns);
-    const auto size = static_cast<std::size_t>(block.output_shape[0]);
-    for (std::size_t r = 0; r < a.rows; ++r)
-      for (std::size_t c = 0; c < a.columns; ++c) twin(r, c) = a((r % size) * size + r / size, c);
-    if (Diagnosis found =
-            branch(residual, twin,
-                   "numeric - analytic = analytic with the output's axes exchanged: the input is used twice, "
-                   "and only one use is accumulated (+=)"))
-      return found;
-  }
-  if (a.rows == 1) {
-    Matrix decay(1, a.columns);
-    decay.values = x;
-    const auto missing = [](double factor) {
-      return fmt::format("numeric - analytic = {:.4g} × input: the gradient of {:.4g} |x|^2 (weight decay) is missing",
-                         factor, 0.5 * factor);
-    };
-    const auto too_much = [](double factor) {
-      return fmt::format(
-          "analytic - numeric = {:.4g} × input: analytic has the gradient of {:.4g} |x|^2 (weight decay) "
-          "too much",
-          factor, 0.5 * factor);
-    };
-    if (Diagnosis found = multiple(block, residual, decay, missing, too_much)) return found;
-  }
+  if (block.analytic.columns < kFew) return std::nullopt;
+  for (const auto hypothesis : {missing_shortcut, missing_own_term, missing_twin, missing_decay})
+    if (Diagnosis found = hypothesis(block, residual)) return found;
   return std::nullopt;
 }
 
