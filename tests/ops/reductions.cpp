@@ -1,12 +1,14 @@
-// prod, norm, std, logsumexp, and where the largest and smallest stand.
+// Sums, means, products, norms, deviations, logsumexp, and where the largest and smallest stand.
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "as_pytorch.hpp"
 #include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/add.hpp"
 
 using namespace tapegrad;
 using test::check_as_pytorch;
@@ -15,6 +17,55 @@ using test::Fixture;
 using test::is_true;
 
 BOOST_AUTO_TEST_SUITE(reductions)
+
+BOOST_AUTO_TEST_CASE(one_number_of_many_as_pytorch) {
+  using Reduce = Tensor (*)(const Tensor&, const Axes&, bool);
+  for (const auto& [name, reduce] : std::vector<std::pair<std::string, Reduce>>{
+           {"sum", sum}, {"mean", mean}, {"amax", tapegrad::max}, {"amin", tapegrad::min}, {"logsumexp", logsumexp}}) {
+    const auto of = [reduce = reduce](const Tensor& x, const Fixture& f) {
+      return reduce(x, dimensions(f), is_true(f, "keepdim"));
+    };
+    for (const char* const over : {"_over_1", "_over_02", "_over_012"}) check_as_pytorch(name + over, of);
+    if (name == "amax" || name == "amin") check_as_pytorch(name + "_ties", of);
+    if (name == "logsumexp") check_as_pytorch(name + "_extreme", of);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(sums_brought_to_a_shape) {
+  const Tensor x = from_vector<double>({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, {2, 2, 3}, true);
+  const auto check = [&x](const Shape& shape, const std::vector<double>& expected) {
+    const Tensor y = sum_to(x, shape);
+    BOOST_TEST(to_string(y.shape()) == to_string(shape));
+    BOOST_TEST(y.to_vector<double>() == expected, boost::test_tools::per_element());
+  };
+  check({}, {78});
+  check({3}, {22, 26, 30});
+  check({2, 1}, {30, 48});
+  check({2, 1, 3}, {5, 7, 9, 17, 19, 21});
+  Tape tape;
+  const Tensor y = sum_to(x, {2, 1});
+  BOOST_TEST(tape.gradient(y, x, {.cotangent = from_vector<double>({1, 10}, {2, 1})}).to_vector<double>() ==
+                 (std::vector<double>{1, 1, 1, 10, 10, 10, 1, 1, 1, 10, 10, 10}),
+             boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(largest_and_smallest_with_their_places_as_pytorch) {
+  const std::vector<std::string> results = {"values", "indices"};
+  check_as_pytorch(
+      Fixture("max_with_indices"), {"x"},
+      [](const std::vector<Tensor>& x) {
+        const auto [values, places] = max_with_indices(x[0], 1);
+        return std::vector<Tensor>{values, places};
+      },
+      results);
+  check_as_pytorch(
+      Fixture("min_with_indices"), {"x"},
+      [](const std::vector<Tensor>& x) {
+        const auto [values, places] = max_with_indices(-x[0], 1);
+        return std::vector<Tensor>{-values, places};
+      },
+      results);
+}
 
 BOOST_AUTO_TEST_CASE(products_as_pytorch) {
   for (const char* name : {"prod_over_1", "prod_over_012"})
@@ -31,12 +82,16 @@ BOOST_AUTO_TEST_CASE(norms_as_pytorch) {
 }
 
 BOOST_AUTO_TEST_CASE(deviations_as_pytorch) {
-  for (const std::string kind : {"std", "std_population"})
-    for (const char* over : {"_over_1", "_over_02", "_over_012"})
-      check_as_pytorch(kind + over, [](const Tensor& x, const Fixture& f) {
-        return tapegrad::std(x, dimensions(f),
-                             {.correction = f.number("correction"), .keepdim = is_true(f, "keepdim")});
-      });
+  for (const std::string divisor : {"", "_population"})
+    for (const char* over : {"_over_1", "_over_02", "_over_012"}) {
+      const auto options = [](const Fixture& f) {
+        return VarOptions{.correction = f.number("correction"), .keepdim = is_true(f, "keepdim")};
+      };
+      check_as_pytorch("std" + divisor + over,
+                       [&](const Tensor& x, const Fixture& f) { return tapegrad::std(x, dimensions(f), options(f)); });
+      check_as_pytorch("var" + divisor + over,
+                       [&](const Tensor& x, const Fixture& f) { return var(x, dimensions(f), options(f)); });
+    }
   check_as_pytorch("std_constant", [](const Tensor& x, const Fixture&) { return tapegrad::std(x, 1); });
 }
 
