@@ -11,6 +11,17 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+/// y = x, whose rule gives a gradient that is not finite before one that is.
+struct PartNotFinite : Op<PartNotFinite> {
+  static constexpr std::string_view name = "part_not_finite";
+  Tensor forward(const Tensor& x) const { return x.clone(); }
+  Tensor vjp(const Saved&, const Tensor& dy) const { return dy; }
+  void fused_vjp(const Saved&, const Tensor& dy, GradientSink& sink) const {
+    sink.add(0, dy * kInfinity);
+    sink.add(0, dy);
+  }
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(anomalies)
@@ -123,6 +134,13 @@ BOOST_AUTO_TEST_CASE(without_the_mode_nothing_is_said) {
   const Tensor x = leaf({0.0, 4.0});
   Tape tape;
   BOOST_TEST(tape.gradient(sum(sqrt(x)), x).to_vector<double>()[0] == kInfinity);
+}
+
+BOOST_AUTO_TEST_CASE(a_part_of_a_gradient_that_is_not_finite_is_found) {
+  const Tensor x = leaf({1.0, 2.0});
+  Tape tape({.anomaly = true});
+  const Tensor y = sum(apply(PartNotFinite{}, x));
+  BOOST_CHECK_EXCEPTION(tape.gradient(y, x), TapeError, says("at node 1, part_not_finite [2]"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

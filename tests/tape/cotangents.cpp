@@ -52,6 +52,41 @@ struct Gathering : Op<Gathering> {
   }
 };
 
+/// y = 5 x, whose rule gives its gradient in two parts: dy itself, and 4 dy.
+struct InTwoParts : Op<InTwoParts> {
+  static constexpr std::string_view name = "in_two_parts";
+  std::string ways;  // of each part: 'a' adds it, 'b' puts it into the gathering memory
+
+  Tensor forward(const Tensor& x) const { return 5.0 * x; }
+  Tensor vjp(const Saved&, const Tensor& dy) const { return 5.0 * dy; }
+  void fused_vjp(const Saved&, const Tensor& dy, GradientSink& sink) const {
+    double factor = 1.0;
+    for (const char way : ways) {
+      if (way == 'a') {
+        sink.add(0, factor == 1.0 ? dy : factor * dy);
+      } else {
+        GradientBuffer gathered = sink.buffer(0);
+        const std::span<double> dx = gathered.tensor.mutable_data<double>("in_two_parts");
+        const std::vector<double> g = dy.to_vector<double>();
+        for (std::size_t i = 0; i < dx.size(); ++i) dx[i] = factor * g[i] + (gathered.holds_sum ? dx[i] : 0.0);
+      }
+      factor = 4.0;
+    }
+  }
+};
+
+/// y = x + b, where b lacks the first dimension; its gradient comes in two parts, of y's shape and of b's.
+struct BiasInTwoParts : Op<BiasInTwoParts> {
+  static constexpr std::string_view name = "bias_in_two_parts";
+  Tensor forward(const Tensor& x, const Tensor& b) const { return x + b; }
+  std::array<Tensor, 2> vjp(const Saved&, const Tensor& dy) const { return {dy, dy}; }
+  void fused_vjp(const Saved&, const Tensor& dy, GradientSink& sink) const {
+    sink.add(1, 2.0 * dy);
+    sink.add(1, -sum(dy, 0));
+    sink.add(0, dy);
+  }
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(cotangents)
@@ -220,6 +255,46 @@ BOOST_AUTO_TEST_CASE(decision_10_slices_accumulate_into_regions) {
   BOOST_TEST_MESSAGE(seconds << " s");
   BOOST_TEST(seconds < 1.5);
   for (std::int64_t i = 0; i < kRows; i += 511) BOOST_TEST(g[i][255].item() == static_cast<double>(i + 1));
+}
+
+BOOST_AUTO_TEST_CASE(a_gradient_that_comes_in_parts_is_their_sum_whoever_looks_on) {
+  const Tensor x = leaf({1.0, 2.0});
+  for (const char* const ways : {"aa", "ab", "ba", "bb"})
+    for (const bool observed : {false, true}) {
+      BOOST_TEST_CONTEXT(ways << (observed ? ", observed" : "")) {
+        const Tensor seed = tensor({1.0, 10.0}, {.dtype = float64});
+        InTwoParts op;
+        op.ways = ways;
+        Tape tape({.anomaly = observed});
+        const Tensor y = apply(op, x);
+        const Tensor z = 3.0 * x;  // so that something has come before
+        Values seen;
+        Values cotangent;
+        if (observed)
+          tape.observe([&](const SweepEvent& event) {
+            if (event.node.op != op.name) return;
+            seen = event.input_gradients[0].to_vector<double>();
+            cotangent = event.cotangents[0].to_vector<double>();
+          });
+        BOOST_TEST(tape.gradient(y + z, x, {.cotangent = seed}).to_vector<double>() == (Values{8.0, 80.0}));
+        BOOST_TEST(seed.to_vector<double>() == (Values{1.0, 10.0}));
+        if (!observed) continue;
+        BOOST_TEST(seen == (Values{5.0, 50.0}));
+        BOOST_TEST(cotangent == (Values{1.0, 10.0}));
+      }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(parts_of_different_shapes_are_brought_to_the_inputs) {
+  const Tensor x = leaf({{1.0, 2.0}, {3.0, 4.0}, {5.0, 6.0}});
+  const Tensor b = leaf({1.0, 2.0});
+  const Tensor seed = tensor({{1.0, 2.0}, {3.0, 4.0}, {5.0, 6.0}}, {.dtype = float64});
+  for (const bool observed : {false, true}) {
+    Tape tape;
+    if (observed) tape.observe([](const SweepEvent&) {});
+    const Tensor y = apply(BiasInTwoParts{}, x, b);
+    BOOST_TEST(tape.gradient(y, b, {.cotangent = seed}).to_vector<double>() == (Values{9.0, 12.0}));
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -68,10 +68,14 @@ namespace {
 
 }  // namespace
 
-inline void Sweep::accumulate(std::uint32_t slot, const OutputMeta& target, Tensor&& gradient, const Node& from) {
+inline void Sweep::fit(Tensor& gradient, const OutputMeta& target, const Node& from) {
   const array::Array& array = gradient.impl()->array;
   if (array.dtype != target.dtype) throw_wrong_dtype(array.dtype, target.dtype);
   if (array.shape != target.shape) gradient = fit_gradient(gradient, target.shape, from);
+}
+
+inline void Sweep::accumulate(std::uint32_t slot, const OutputMeta& target, Tensor&& gradient, const Node& from) {
+  fit(gradient, target, from);
   Tensor& sum = cotangents_[slot];
   if (!sum.defined()) {
     sum = std::move(gradient);
@@ -141,10 +145,11 @@ void Sweep::finish() {
 /// Receives a node's gradients and accumulates them in the cotangents of the nodes below.
 class Sweep::Sink final : public GradientSink {
  public:
-  /// What an observer sees: each input's gradient as the rule gave it.
+  /// What an observer sees: each input's gradient as the rule gave it, or the sum where it gave several. It joins what
+  /// other nodes have given when the rule is done.
   struct Seen {
     std::vector<Tensor> gradients;
-    std::vector<int> apart;  // inputs whose gradient is added when the rule is done
+    std::vector<int> order;  // inputs as their first gradients came
   };
 
   /// `seen` is null when nobody looks on.
@@ -156,10 +161,11 @@ class Sweep::Sink final : public GradientSink {
       expect_input(i);
       return;
     }
-    const Edge& edge = node_.edges[i];
-    const Node& below = *sweep_.tape_.nodes[edge.node];
-    if (seen_ != nullptr) seen_->gradients[static_cast<std::size_t>(i)] = dx;
-    sweep_.accumulate(below.slot + edge.output, below.outputs[edge.output], std::move(dx), node_);
+    if (seen_ != nullptr) {
+      add_to_seen(i, std::move(dx));
+    } else {
+      accumulate(i, std::move(dx));
+    }
   }
 
   GradientBuffer buffer(int i) override {
@@ -169,15 +175,14 @@ class Sweep::Sink final : public GradientSink {
     const Edge& edge = node_.edges[i];
     const Node& below = *sweep_.tape_.nodes[edge.node];
     const OutputMeta& meta = below.outputs[edge.output];
-    if (seen_ == nullptr) return sweep_.buffer(below.slot + edge.output, meta);
-    // An observer wants this node's own contribution: it goes to a buffer of its own, added when the rule is done.
+    if (seen_ == nullptr) return gathered_in(sweep_.cotangents_[below.slot + edge.output], meta);
     Tensor& own = seen_->gradients[static_cast<std::size_t>(i)];
-    const bool holds_sum = own.defined();
-    if (!holds_sum) {
-      own = empty(meta.shape, {.dtype = meta.dtype});
-      seen_->apart.push_back(i);
+    if (own.defined()) {
+      fit(own, meta, node_);
+    } else {
+      seen_->order.push_back(i);
     }
-    return {own, holds_sum};
+    return gathered_in(own, meta);
   }
 
   Tensor in_place_of(const Tensor& dy) override {
@@ -185,11 +190,30 @@ class Sweep::Sink final : public GradientSink {
     return seen_ == nullptr && is_exclusive(dy) ? share(dy) : make_tensor(dy.shape(), dy.dtype());
   }
 
-  void add_apart() {
-    for (const int i : seen_->apart) add(i, Tensor(seen_->gradients[static_cast<std::size_t>(i)]));
+  void accumulate_seen() {
+    for (const int i : seen_->order) accumulate(i, Tensor(seen_->gradients[static_cast<std::size_t>(i)]));
   }
 
  private:
+  void accumulate(int i, Tensor&& dx) {
+    const Edge& edge = node_.edges[i];
+    const Node& below = *sweep_.tape_.nodes[edge.node];
+    sweep_.accumulate(below.slot + edge.output, below.outputs[edge.output], std::move(dx), node_);
+  }
+  [[gnu::noinline]] void add_to_seen(int i, Tensor&& dx) {
+    Tensor& sum = seen_->gradients[static_cast<std::size_t>(i)];
+    if (!sum.defined()) {
+      seen_->order.push_back(i);
+      sum = std::move(dx);
+      return;
+    }
+    // Both in the input's shape: one may lack dimensions that the other has still to be summed over.
+    const Edge& edge = node_.edges[i];
+    const OutputMeta& meta = sweep_.tape_.nodes[edge.node]->outputs[edge.output];
+    fit(sum, meta, node_);
+    fit(dx, meta, node_);
+    sum = tapegrad::add(sum, dx);
+  }
   void expect_input(int i) const {
     if (static_cast<std::uint32_t>(i) >= node_.edge_count) throw_no_input(i);
   }
@@ -210,8 +234,7 @@ class Sweep::Sink final : public GradientSink {
   Seen* seen_;
 };
 
-GradientBuffer Sweep::buffer(std::uint32_t slot, const OutputMeta& target) {
-  Tensor& sum = cotangents_[slot];
+GradientBuffer Sweep::gathered_in(Tensor& sum, const OutputMeta& target) {
   const bool holds_sum = sum.defined();
   if (!holds_sum) {
     sum = empty(target.shape, {.dtype = target.dtype});
@@ -405,7 +428,7 @@ void Sweep::run_rule_with_care(Rule rule, Node& node, std::uint64_t wanted, Cota
     run_rule(rule, node, wanted, dys, sink);
   }
   if (!seen) return;
-  sink.add_apart();
+  sink.accumulate_seen();
   show(node, dys, seen->gradients);
 }
 
