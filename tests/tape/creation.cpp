@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "kernels/always_teams.hpp"
 #include "tape_test.hpp"
 #include "tapegrad/base/threads.hpp"
 #include "tapegrad/tape/parameter_support.hpp"
@@ -227,8 +228,11 @@ BOOST_AUTO_TEST_CASE(decision_19_random_tensors_are_the_same_at_any_number_of_th
     set_num_threads(0);
     return drawn;
   };
+  const kernels::AlwaysTeams always;
   const auto one = draw(1);
+  const std::int64_t teams = kernels::teams_formed();
   BOOST_TEST((draw(2) == one));
+  BOOST_TEST(kernels::teams_formed() > teams);
   BOOST_TEST((draw(4) == one));
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <thread>
 
+#include "kernels/always_teams.hpp"
 #include "tape_test.hpp"
 #include "tapegrad/base/threads.hpp"
 
@@ -134,6 +135,7 @@ BOOST_AUTO_TEST_CASE(decision_01_a_tape_may_outlive_its_thread) {
 }
 
 BOOST_AUTO_TEST_CASE(decision_20_same_bits_at_any_number_of_threads) {
+  const kernels::AlwaysTeams always;
   const auto run = [](int count) {
     set_num_threads(count);
     Generator generator(3);
@@ -150,16 +152,21 @@ BOOST_AUTO_TEST_CASE(decision_20_same_bits_at_any_number_of_threads) {
     return all;
   };
   const auto one = run(1);
+  const std::int64_t teams = kernels::teams_formed();
   BOOST_TEST((run(2) == one));
+  BOOST_TEST(kernels::teams_formed() > teams);
   BOOST_TEST((run(4) == one));
 }
 
 // OpenMP's threads do not come along into a child: waiting for them would never end.
 BOOST_AUTO_TEST_CASE(a_forked_child_computes_the_same_bits) {
+  const kernels::AlwaysTeams always;
   set_num_threads(4);
   const Tensor a = randn({64, 64, 64});
   const auto sums = [&a] { return matmul(a, a).to_vector<float>(); };
+  const std::int64_t teams = kernels::teams_formed();
   const std::vector<float> expected = sums();
+  BOOST_TEST(kernels::teams_formed() > teams);  // whose threads the child lacks
   const pid_t child = fork();
   if (child == 0) {
     alarm(20);
