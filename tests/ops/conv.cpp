@@ -172,6 +172,12 @@ BOOST_AUTO_TEST_CASE(options_that_overflow_positions_are_refused) {
   BOOST_CHECK_THROW(conv1d_weight(x, ones({1, 1, 4}), 5, {.dilation = kHalf}), ShapeError);
   BOOST_TEST(conv1d(x, taps(2), {}, {.stride = kMost}).to_vector<float>() == std::vector<float>{3});
 
+  // 4 groups of so many channels are 4 modulo 2^64.
+  BOOST_CHECK_EXCEPTION(conv1d(ones({1, 4, 4}), expand(zeros({1, 1, 1}), {1, kHalf + 1, 1}), {}, {.groups = 4}),
+                        ShapeError,
+                        says("[conv1d] weight [1, 4611686018427387905, 1] takes 4611686018427387905 channels, each of "
+                             "the 4 groups of x [1, 4, 4] has 1"));
+
   const Tensor one = ones({1, 1, 1});
   BOOST_CHECK_EXCEPTION(
       conv_transpose1d(one, taps(5), {}, {.dilation = kHalf}), ShapeError,

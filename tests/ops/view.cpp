@@ -278,6 +278,9 @@ BOOST_AUTO_TEST_CASE(misuse_is_answered) {
   BOOST_CHECK_THROW(x[2], IndexError);
   BOOST_CHECK_THROW(Tensor()[0], Error);
   BOOST_CHECK_THROW(split(x, std::vector<std::int64_t>{INT64_MAX, INT64_MAX, 4}, 0), ShapeError);  // 2 modulo 2^64
+  const Tensor long_one = expand(zeros({1}), {std::int64_t{1} << 62});
+  BOOST_CHECK_EXCEPTION(cat({long_one, long_one}), ShapeError,
+                        says("[cat] the sizes along dimension 0 add up to more than 9223372036854775807"));
   BOOST_TEST(chunk(x, INT64_MAX, 1).size() == 3U);
   BOOST_CHECK_THROW(reshape(Tensor(), {1}), Error);
 }

@@ -184,6 +184,9 @@ BOOST_AUTO_TEST_CASE(from_vectors) {
   BOOST_TEST((x.to_vector<std::int64_t>() == std::vector<std::int64_t>{1, 2, 3, 4}));
   BOOST_CHECK_EXCEPTION(from_vector<float>({1, 2, 3}, {2, 2}), ShapeError,
                         says("[from_vector] 3 values for shape [2, 2]"));
+  constexpr std::int64_t kLarge = std::int64_t{1} << 32;  // whose square is 0 modulo 2^64
+  BOOST_CHECK_EXCEPTION(from_vector(std::vector<float>{}, {kLarge, kLarge}), ShapeError,
+                        says("[tensor] shape [4294967296, 4294967296] has too many elements"));
   BOOST_TEST(from_vector<double>({1.5}, {}, true).requires_grad());
 }
 

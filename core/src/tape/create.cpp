@@ -98,6 +98,7 @@ Tensor tensor(std::initializer_list<NestedList> items, TensorOptions options) {
 
 template <Element T>
 Tensor from_vector(const std::vector<T>& values, const Shape& shape, bool requires_grad) {
+  array::bytes_of(shape, dtype_of<T>());  // refuses what overflows numel()
   if (static_cast<std::int64_t>(values.size()) != shape.numel())
     throw ShapeError("[from_vector] " + std::to_string(values.size()) + " values for shape " + to_string(shape));
   Tensor t = make_tensor(shape, dtype_of<T>());

@@ -103,6 +103,8 @@ Tensor cat(const std::vector<Tensor>& tensors, Axis d) {
     if (!agree)
       throw ShapeError(fmt::format("[cat] {} and {} differ outside dimension {}", to_string(first.shape()),
                                    to_string(t.shape()), axis));
+    if (std::int64_t whole = 0; __builtin_add_overflow(sections.whole(), t.shape()[axis], &whole))
+      throw ShapeError(fmt::format("[cat] the sizes along dimension {} add up to more than {}", axis, INT64_MAX));
     sections.add(t.shape()[axis]);
   }
   return tapegrad::apply(Cat(std::move(sections)), tensors);

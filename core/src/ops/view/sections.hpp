@@ -15,6 +15,7 @@ struct Sections {
 
   explicit Sections(int d) : axis(d) {}
 
+  /// REQUIRES: the whole fits in 64 bits.
   void add(std::int64_t size) { ends.push_back(whole() + size); }
   std::int64_t whole() const { return ends.empty() ? 0 : ends.back(); }
   std::size_t count() const { return ends.size(); }
