@@ -139,6 +139,61 @@ BOOST_AUTO_TEST_CASE(rows_of_minus_infinity_have_no_gradient) {
   }
 }
 
+// A class of weight 0 may have a probability of 0: what cannot be and counts for nothing is no 0 times infinity.
+BOOST_AUTO_TEST_CASE(an_impossible_class_of_weight_0_counts_for_nothing) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const DType dtype : {float32, float64})
+    for (const std::int64_t classes : {2, 37})
+      for (const double smoothing : {0.0, 0.3, 1.0})
+        for (const std::int64_t target : {0, 1}) {
+          BOOST_TEST_CONTEXT(to_string(dtype)
+                             << ", " << classes << " classes, smoothing " << smoothing << ", target " << target) {
+            std::vector<double> logits, weights, q, slopes;
+            for (std::int64_t c = 0; c < classes; ++c) {
+              const bool possible = c % 3 != 0;
+              logits.push_back(possible ? 0.25 * static_cast<double>(c % 5) : -infinity);
+              weights.push_back(possible ? 0.5 + 0.125 * static_cast<double>(c % 7) : 0.0);
+              const double share = (c == target ? 1.0 - smoothing : 0.0) + smoothing / static_cast<double>(classes);
+              q.push_back(weights.back() * share);
+            }
+            double sum_of_exponentials = 0.0, mass = 0.0, expected = 0.0;
+            for (const double x : logits) sum_of_exponentials += std::exp(x);
+            for (const double of_class : q) mass += of_class;
+            for (std::size_t c = 0; c < q.size(); ++c) {
+              if (q[c] > 0.0) expected += q[c] * (std::log(sum_of_exponentials) - logits[c]);
+              slopes.push_back(std::exp(logits[c]) / sum_of_exponentials * mass - q[c]);
+            }
+            const double tolerance = dtype == float32 ? 1e-6 : 1e-14;
+            const Tensor x = from_vector(logits, {1, classes}).to(dtype).set_requires_grad(true);
+            const CrossEntropyOptions options{.label_smoothing = smoothing,
+                                              .weight = from_vector(weights, {classes}).to(dtype),
+                                              .reduction = Reduction::sum};
+            std::vector<double> certain(q.size(), 0.0);
+            certain[static_cast<std::size_t>(target)] = 1.0;
+            for (const Tensor& t :
+                 {from_vector<std::int64_t>({target}, {1}), from_vector(certain, {1, classes}).to(dtype)})
+              for (const bool differentiable : {false, true}) {
+                Tape tape;
+                const Tensor y = cross_entropy(x, t, options);
+                check_close(y.to(float64), tensor(expected, {.dtype = float64}), tolerance);
+                check_close(tape.gradient(y, x, {.create_graph = differentiable}).to(float64),
+                            from_vector(slopes, {1, classes}), tolerance);
+              }
+          }
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_row_of_minus_infinity_whose_class_has_weight_0_counts_for_nothing) {
+  const Tensor x = full({1, 2}, -std::numeric_limits<double>::infinity(), {.dtype = float64}).set_requires_grad(true);
+  const CrossEntropyOptions options{.weight = from_vector<double>({0, 1}, {2}), .reduction = Reduction::sum};
+  for (const Tensor& t : {from_vector<std::int64_t>({0}, {1}), from_vector<double>({1, 0}, {1, 2})}) {
+    Tape tape;
+    const Tensor y = cross_entropy(x, t, options);
+    BOOST_TEST(y.item() == 0.0);
+    check_close(tape.gradient(y, x), zeros({1, 2}, {.dtype = float64}), 0.0);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_mean_of_losses_whose_sum_overflows) {
   const auto check = [](double large, DType dtype, double tolerance) {
     BOOST_TEST_CONTEXT(large) {
@@ -314,6 +369,17 @@ BOOST_AUTO_TEST_CASE(nll_loss_with_all_targets_ignored_is_zero) {
     const Tensor y = nll_loss(x, full({2}, -100, {.dtype = int64}), {.reduction = reduction});
     BOOST_TEST(y.item() == 0.0);
     for (const double v : tape.gradient(y, x).to_vector<double>()) BOOST_TEST(v == 0.0);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(nll_loss_of_an_impossible_class_of_weight_0_is_zero) {
+  const Tensor x = from_vector<double>({-std::numeric_limits<double>::infinity(), 0.0}, {1, 2}, true);
+  const Tensor weight = from_vector<double>({0, 1}, {2});
+  for (const Reduction reduction : {Reduction::mean, Reduction::sum}) {
+    Tape tape;
+    const Tensor y = nll_loss(x, from_vector<std::int64_t>({0}, {1}), {.weight = weight, .reduction = reduction});
+    BOOST_TEST(y.item() == 0.0);
+    check_close(tape.gradient(y, x), zeros({1, 2}, {.dtype = float64}), 0.0);
   }
 }
 

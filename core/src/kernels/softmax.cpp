@@ -182,19 +182,27 @@ HWY_NOINLINE void loss_forward(const CrossEntropy<T>& f, double total_weight, st
       continue;
     }
     const T max = row_max<RowIn::memory>(x, n);
+    const double weight = f.class_weights ? static_cast<double>(f.class_weights[target]) : 1.0;
+    const double hit = (1 - smoothing) * weight;
     if (!std::isfinite(max)) {
+      const bool counts = hit != 0 || smoothing * total_weight != 0;
       logsumexp[r] = max;
-      loss[r] = max == -kInfinity<T> ? kInfinity<T> : std::numeric_limits<T>::quiet_NaN();
+      loss[r] = max != -kInfinity<T> ? std::numeric_limits<T>::quiet_NaN() : counts ? kInfinity<T> : T(0);
       continue;
     }
     const double lse = static_cast<double>(max) + std::log(exponential_sum(x, n, max));
-    const double weight = f.class_weights ? static_cast<double>(f.class_weights[target]) : 1.0;
-    double row_loss = (1 - smoothing) * weight * (lse - static_cast<double>(x[target]));
+    // A class of weight 0 counts for nothing, be its logit -inf.
+    double row_loss = hit == 0 ? 0.0 : hit * (lse - static_cast<double>(x[target]));
     if (smoothing > 0) {
       Wide<T> sum[2] = {wide_zero<T>(), wide_zero<T>()};
       each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
-        const Wide<T> v = widen(lanes.load(x + i));
-        sum[k] = f.class_weights ? multiply_add(v, widen(lanes.load(f.class_weights + i)), sum[k]) : add(sum[k], v);
+        const Vector<T> v = lanes.load(x + i);
+        if (f.class_weights) {
+          const Vector<T> w = lanes.load(f.class_weights + i);
+          sum[k] = multiply_add(widen(hn::IfThenZeroElse(hn::Eq(w, splat<T>(0)), v)), widen(w), sum[k]);
+        } else {
+          sum[k] = add(sum[k], widen(v));
+        }
       });
       row_loss += smoothing / static_cast<double>(n) * (total_weight * lse - total(add(sum[0], sum[1])));
     }

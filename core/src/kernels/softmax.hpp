@@ -49,7 +49,8 @@ struct CrossEntropy {
 };
 
 /// Row i with target t: loss = (1 - s) w_t (lse - x_t) + s / C sum_c w_c (lse - x_c), with lse = log sum exp x, s the
-/// label smoothing, C the number of classes; 0 for an ignored row. `logsumexp` [rows] is kept for the reverse sweep.
+/// label smoothing, C the number of classes; 0 for an ignored row. A term with the factor 0 is 0, be x_c -inf.
+/// `logsumexp` [rows] is kept for the reverse sweep.
 template <class T>
 void cross_entropy_forward(const CrossEntropy<T>& facts, T* loss, T* logsumexp);
 

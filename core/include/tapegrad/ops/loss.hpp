@@ -15,7 +15,8 @@ struct CrossEntropyOptions {
   std::int64_t ignore_index = -100;
   /// Spreads this share of each target evenly over all classes (Szegedy et al. 2016, arXiv:1512.00567). In [0, 1].
   double label_smoothing = 0.0;
-  /// [C], a constant: how much a sample of each class counts. Undefined: 1.
+  /// [C], a constant: how much a sample of each class counts. Undefined: 1. A class of weight 0 counts for nothing,
+  /// even if its logit is -inf (PyTorch: NaN).
   Tensor weight = {};
   Reduction reduction = Reduction::mean;
 };
@@ -23,12 +24,12 @@ struct CrossEntropyOptions {
 /// -log softmax(logits)[target]: logits [.., C], targets int64 of logits' shape without the classes. As
 /// torch.nn.functional.cross_entropy with classes last: the mean divides by the sum of the weights of the targets. When
 /// all targets are ignored (or there are none) the mean is 0 with gradient 0 (PyTorch: NaN). Logits of one sample that
-/// are all -inf give inf, with gradient 0 to them (PyTorch: NaN).
+/// are all -inf give inf, or 0 where no class of it counts, with gradient 0 to them (PyTorch: NaN).
 ///
 /// Targets of the logits' own shape and dtype are probabilities, of mixed labels or of a teacher: -sum_c target_c log
 /// softmax(logits)_c, with gradients to both; the mean is that over the samples, and ignore_index has no meaning. They
-/// are not checked to be at least 0 or to sum to 1. A logit of -inf that has a probability makes the loss inf, and no
-/// gradient comes from its term.
+/// are not checked to be at least 0 or to sum to 1. A probability of 0 counts for nothing, as a weight of 0 does. A
+/// logit of -inf that has a probability makes the loss inf, and no gradient comes from its term.
 ///
 /// Throws IndexError that names the first target outside 0 ... C - 1, ShapeError, DTypeError, ValueError for
 /// label_smoothing, TapeError for a weight that is tracked.
@@ -72,7 +73,8 @@ Tensor kl_div(const Tensor& input, const Tensor& target, const KlDivOptions& opt
 struct NllOptions {
   /// A sample with this target counts for nothing: loss 0, gradient 0, not part of the mean.
   std::int64_t ignore_index = -100;
-  /// [C], a constant: how much a sample of each class counts. Undefined: 1.
+  /// [C], a constant: how much a sample of each class counts. Undefined: 1. One of weight 0 counts for nothing,
+  /// whatever it holds (PyTorch: NaN where that is -inf).
   Tensor weight = {};
   Reduction reduction = Reduction::mean;
 };

@@ -130,7 +130,7 @@ struct NllLoss : Op<NllLoss> {
         for (std::int64_t i = 0; i < rows; ++i) {
           if (target[i] == op.ignore_index) continue;
           written<std::int64_t>(index)[i] = target[i];
-          written<bool>(counts)[i] = true;
+          written<bool>(counts)[i] = weight_of(i) != 0.0;
           written<T>(factor)[i] = static_cast<T>(-share * weight_of(i));
         }
       });
@@ -141,7 +141,8 @@ struct NllLoss : Op<NllLoss> {
     return {*this, s.input(1), weighted ? s.input(2) : Tensor(), dtype};
   }
 
-  /// Ignored rows are hidden, so that nothing they hold (NaN, -inf) reaches the loss.
+  /// Rows that do not count, ignored or of weight 0, are hidden, so that nothing they hold (NaN, -inf) reaches the
+  /// loss.
   Tensor losses(const Tensor& x, const Chosen& c) const {
     const Tensor each = where(c.counts, gather(x, -1, c.index) * c.factor, 0.0);
     return reduction == Reduction::none ? squeeze(each, -1) : sum(each);
