@@ -1,4 +1,5 @@
 #include "base/dispatch.hpp"
+#include "kernels/softmax.hpp"
 #include "ops/loss/class_samples.hpp"
 #include "ops/loss/reduced.hpp"
 #include "ops/loss/targets.hpp"
@@ -123,9 +124,8 @@ struct NllLoss : Op<NllLoss> {
           return w.as<T>() ? static_cast<double>(w.as<T>()[target[i]]) : 1.0;
         };
         const std::int64_t rows = t.shape.numel();
-        double total = 0.0;
-        for (std::int64_t i = 0; i < rows; ++i)
-          if (target[i] != op.ignore_index) total += weight_of(i);
+        const double total = kernels::cross_entropy_total_weight<T>(
+            {.targets = target, .rows = rows, .ignore_index = op.ignore_index, .class_weights = w.as<T>()});
         const double share = share_of(op.reduction, total);
         for (std::int64_t i = 0; i < rows; ++i) {
           if (target[i] == op.ignore_index) continue;
