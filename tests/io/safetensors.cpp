@@ -208,6 +208,9 @@ BOOST_AUTO_TEST_CASE(errors) {
                         says("[load_safetensors] " + path + ": No such file or directory"));
   BOOST_CHECK_EXCEPTION(load_safetensors(folder / ""), IoError, says("Is a directory"));
   BOOST_CHECK_EXCEPTION(load_safetensors("/dev/zero"), IoError, says("[load_safetensors] /dev/zero: a device"));
+  save_safetensors(folder / "short", {{"x", ones({2})}});
+  BOOST_CHECK_EXCEPTION(load_safetensors((folder / "short") + std::string("\0er", 3)), IoError,
+                        says("[load_safetensors] " + folder / "short" + ": a NUL in a name would cut it off here"));
   const std::string where = "[save_safetensors] " + path + ": ";
   BOOST_CHECK_EXCEPTION(save_safetensors(folder / "no/where", {}), IoError,
                         says("[save_safetensors] " + folder / "no/where" + ": cannot create a file beside it"));

@@ -1,12 +1,12 @@
 #include "tapegrad/io/safetensors.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <span>
 #include <system_error>
@@ -33,14 +33,21 @@ struct CloseFile {
 /// crash.
 class FileReader {
  public:
-  explicit FileReader(const std::string& path) : path_(path), file_(std::fopen(path.c_str(), "rb")) {
+  explicit FileReader(const std::string& path) : path_(path) {
+    if (const std::size_t nul = path.find('\0'); nul != std::string::npos)
+      throw IoError(fmt::format("[load_safetensors] {}: a NUL in a name would cut it off here", path.substr(0, nul)));
+    file_.reset(std::fopen(path.c_str(), "rb"));
     if (file_ == nullptr) throw_unreadable(path_, errno);
-    std::error_code unknown;
-    const auto status = std::filesystem::status(path_, unknown);
-    if (std::filesystem::is_character_file(status) || std::filesystem::is_block_file(status))
+    // Of the file that is open: another one may stand under its name by now.
+    struct stat status {};
+    if (::fstat(::fileno(file_.get()), &status) != 0) throw_unreadable(path_, errno);
+    if (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode))
       throw IoError(fmt::format("[load_safetensors] {}: a device, which may never end, is no file", path_));
-    size_ = std::filesystem::file_size(path_, unknown);
-    if (unknown) take_in();
+    if (S_ISREG(status.st_mode)) {
+      size_ = static_cast<std::uint64_t>(status.st_size);
+    } else {
+      take_in();
+    }
   }
 
   std::uint64_t size() const { return size_; }
