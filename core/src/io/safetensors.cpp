@@ -75,7 +75,9 @@ class FileReader {
       content_.resize(filled + read(std::span(content_).subspan(filled)));
     }
     size_ = content_.size();
-    if (size_ > 0) file_.reset(::fmemopen(content_.data(), content_.size(), "rb"));
+    if (size_ == 0) return;
+    file_.reset(::fmemopen(content_.data(), content_.size(), "rb"));
+    if (file_ == nullptr) throw_unreadable(path_, errno);
   }
 
   std::string path_;
