@@ -121,13 +121,13 @@ class TemporaryFile {
   Descriptor file_;
 };
 
-/// The rename itself lies in the directory. Some file systems cannot flush one (EINVAL): there it is as safe as it
-/// gets.
+/// The rename itself lies in the directory, and may be lost with the machine's power until that is flushed. Some file
+/// systems cannot flush one (EINVAL): there it is as safe as it gets.
 void flush_directory_of(const std::string& path) {
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   const Descriptor directory(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.valid() && ::fsync(directory.get()) != 0 && errno != EINVAL)
-    fail(path, "flush its directory to the disk", errno);
+    fail(path, "flush the directory of the new file, which is in place, to the disk", errno);
 }
 
 }  // namespace
