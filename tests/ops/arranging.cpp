@@ -80,6 +80,17 @@ BOOST_AUTO_TEST_CASE(what_is_covered_gets_exactly_zero) {
   check_values(lower, {3, 3}, Values(9, 0.0));
 }
 
+BOOST_AUTO_TEST_CASE(diagonals_of_a_batch_of_vectors) {
+  const Tensor x = from_vector<double>({1, 2, 3, 4}, {2, 2}, true);
+  Tape tape;
+  check_values(diag_embed(x), {2, 2, 2}, {1, 0, 0, 2, 3, 0, 0, 4});
+  check_values(diag_embed(x, 1), {2, 3, 3}, {0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0});
+  const Tensor below = diag_embed(x, -1);
+  check_values(below, {2, 3, 3}, {0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 3, 0, 0, 0, 4, 0});
+  const Tensor cotangent = arange(18, {.dtype = float64}).reshape({2, 3, 3});
+  check_values(tape.gradient(below, x, {.cotangent = cotangent}), {2, 2}, {3, 7, 12, 16});
+}
+
 BOOST_AUTO_TEST_CASE(other_dtypes) {
   const Tensor whole = reshape(arange(6), {2, 3});
   const auto check_whole = [](const Tensor& x, const Indices& values) {

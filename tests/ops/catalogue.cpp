@@ -3,9 +3,11 @@
 #include "tapegrad/catalogue/catalogue.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <cctype>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -55,6 +57,43 @@ BOOST_AUTO_TEST_CASE(every_op_is_entered_once) {
   for (const tapegrad::catalogue::OpEntry* op : tapegrad::catalogue::all_ops())
     BOOST_TEST(names.insert(op->name).second, op->name);
   BOOST_TEST(names.size() == entries_in_sources());
+}
+
+/// The code of the tests whose values do not come from the ops themselves.
+std::string independent_values() {
+  std::string code;
+  const std::filesystem::path tests = TAPEGRAD_TEST_SOURCES;
+  for (const char* const folder : {"ops", "mpfr/truth"})
+    for (const auto& file : std::filesystem::directory_iterator(tests / folder)) {
+      const std::string name = file.path().filename().string();
+      if (file.path().extension() != ".cpp" || name == "catalogue.cpp" || name == "written_in_place.cpp") continue;
+      std::ifstream source(file.path());
+      for (std::string line; std::getline(source, line);) code += line.substr(0, line.find("//")) + "\n";
+    }
+  return code;
+}
+
+bool has_word(const std::string& text, std::string_view word) {
+  const auto is_part = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
+  for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1))
+    if ((at == 0 || !is_part(text[at - 1])) && !is_part(text[at + word.size()])) return true;
+  return false;
+}
+
+// The suite compares an op's rules with the op itself: a wrong function with rules that fit passes. So each needs a
+// test whose values come from elsewhere. A test that no more than mentions the op is not told from one.
+BOOST_AUTO_TEST_CASE(every_op_stands_in_a_test_of_values) {
+  const std::string code = independent_values();
+  const std::map<std::string_view, std::string_view> operators = {
+      {"cast", ".to(int64)"},   {"equal", "a == b"},  {"not_equal", "a != b"},    {"less", "a < b"},
+      {"less_equal", "a <= b"}, {"greater", "a > b"}, {"greater_equal", "a >= b"}};
+  for (const tapegrad::catalogue::OpEntry* op : tapegrad::catalogue::all_ops()) {
+    const auto written = operators.find(op->name);
+    const bool found =
+        written == operators.end() ? has_word(code, op->name) : code.find(written->second) != std::string::npos;
+    BOOST_TEST(found, op->name << " stands in no test of tests/ops or tests/mpfr/truth: its values need an independent "
+                                  "source (docs/design.md, An op)");
+  }
 }
 
 /// Has no default form, so its samples must say how it is called.
