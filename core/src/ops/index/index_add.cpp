@@ -14,7 +14,6 @@ struct IndexAdd : Op<IndexAdd> {
   static constexpr std::string_view math =
       R"(y_{\cdot m \cdot} = x_{\cdot m \cdot} + \sum_{j:\, k_j = m} s_{\cdot j \cdot};\quad \bar x = \bar y,\ \bar s_{\cdot j \cdot} = \bar y_{\cdot k_j \cdot})";
   static constexpr Names<3> input_names = {"x", "index", "source"};
-  static constexpr Keep keep = Keep::input(1);
   int axis;
 
   explicit IndexAdd(int d) : axis(d) {}

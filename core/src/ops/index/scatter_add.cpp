@@ -12,7 +12,6 @@ struct ScatterAdd : Op<ScatterAdd> {
   static constexpr std::string_view math =
       R"(y_{\cdot m \cdot} = x_{\cdot m \cdot} + \sum_{j:\, k(\cdot j \cdot) = m} s_{\cdot j \cdot};\quad \bar x = \bar y,\ \bar s_{\cdot j \cdot} = \bar y_{\cdot\, k(\cdot j \cdot)\, \cdot})";
   static constexpr Names<3> input_names = {"x", "index", "source"};
-  static constexpr Keep keep = Keep::input(1);
   int axis;
 
   explicit ScatterAdd(int d) : axis(d) {}
