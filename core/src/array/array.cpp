@@ -59,13 +59,10 @@ void throw_too_many_elements(const Shape& shape) {
 }
 
 std::size_t bytes_of_none(const Shape& shape) {
-  // A size of 0 counts as 1: reductions, strides and products of sizes must not overflow either.
-  std::int64_t n = 1;
-  for (const std::int64_t size : shape) {
-    if (size < 0) throw ShapeError("[tensor] negative size in shape " + tapegrad::to_string(shape));
-    if (__builtin_mul_overflow(n, std::max<std::int64_t>(size, 1), &n) || n > kMostElements)
-      throw_too_many_elements(shape);
-  }
+  if (std::any_of(shape.begin(), shape.end(), [](std::int64_t size) { return size < 0; }))
+    throw ShapeError("[tensor] negative size in shape " + tapegrad::to_string(shape));
+  // Reductions, strides and products of sizes must not overflow either.
+  if (extent(shape).value_or(kMostElements + 1) > kMostElements) throw_too_many_elements(shape);
   return 0;
 }
 

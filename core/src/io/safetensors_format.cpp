@@ -63,12 +63,10 @@ const DTypeName& parse_dtype(const std::string& text, const std::string& tensor)
 
 /// The bytes that a shape asks for; refuses a product that does not fit in 64 bits, whatever comes after it.
 std::size_t checked_byte_count(const StoredTensor& tensor) {
-  // As arrays count it: a size of 0 counts as 1, so that no partial product overflows either.
-  std::int64_t extent = 16;
-  for (const std::int64_t size : tensor.shape)
-    if (__builtin_mul_overflow(extent, std::max<std::int64_t>(size, 1), &extent))
-      refuse(
-          fmt::format("tensor '{}': the shape {} overflows the number of bytes", tensor.name, to_string(tensor.shape)));
+  constexpr std::int64_t kMostElements = std::numeric_limits<std::int64_t>::max() / 16;  // of an array
+  if (extent(tensor.shape).value_or(kMostElements + 1) > kMostElements)
+    refuse(
+        fmt::format("tensor '{}': the shape {} overflows the number of bytes", tensor.name, to_string(tensor.shape)));
   return static_cast<std::size_t>(tensor.shape.numel()) * stored_size(tensor);
 }
 
