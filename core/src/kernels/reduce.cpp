@@ -192,6 +192,12 @@ double combine(Fold fold, double a, double b) {
   return a + b;
 }
 
+/// The calling thread's, one for all reductions.
+double* room_for_partials(std::int64_t count) {
+  static thread_local Scratch scratch;
+  return scratch.get<double>(count);
+}
+
 /// Cuts long slices into chunks (by n and inner alone), folds the chunks in parallel and combines them in order.
 /// `finish(value, slice)` stores a result.
 template <class T, class Finish>
@@ -207,8 +213,7 @@ void fold_slices(Fold fold, const T* x, const Slices& shape, Operands<T> operand
   // outer index.
   const std::int64_t groups = inner == 1 ? (outer + kTile - 1) / kTile : outer;
   const std::int64_t tiles = inner == 1 ? 1 : (inner + kTile - 1) / kTile;
-  static thread_local Scratch scratch;
-  double* partials = chunks > 1 ? scratch.get<double>(chunks * outer * inner) : nullptr;
+  double* partials = chunks > 1 ? room_for_partials(chunks * outer * inner) : nullptr;
   const std::int64_t tasks = groups * chunks * tiles;
   const std::int64_t grain = std::max<std::int64_t>(1, tasks / 256);
 
