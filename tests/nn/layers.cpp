@@ -1,4 +1,6 @@
-// Every layer against PyTorch but attention and what is made of it: results, gradients, buffers after.
+// Every layer against PyTorch but attention and what is made of it: results, gradients, buffers after. Activations
+// against their definitions.
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -216,6 +218,37 @@ BOOST_AUTO_TEST_CASE(masked_mean) {
 BOOST_AUTO_TEST_CASE(the_mean_of_no_positions_is_0) {
   for (const tg::Mask& mask : {tg::Mask(), tg::Mask::causal(), tg::Mask::from_lengths({0, 0}, 0)})
     BOOST_TEST(nn::masked_mean(tg::zeros({2, 0, 3}), mask).to_vector<float>() == std::vector<float>(6, 0.0F));
+}
+
+BOOST_AUTO_TEST_CASE(activations_with_a_number) {
+  using Values = std::vector<double>;
+  const tg::Tensor x = tg::tensor({-2.0, -1.0, 0.0, 3.0}, {.dtype = tg::float64});
+  BOOST_TEST(nn::LeakyReLU(0.25)(x).to_vector<double>() == (Values{-0.5, -0.25, 0.0, 3.0}));
+  BOOST_TEST(nn::LeakyReLU()(x).to_vector<double>() == (Values{-0.02, -0.01, 0.0, 3.0}));
+  for (const double alpha : {1.0, 0.5}) {
+    const nn::ELU layer = alpha == 1.0 ? nn::ELU() : nn::ELU(alpha);
+    check_close(layer(x), tg::from_vector<double>(
+                              {alpha * (std::exp(-2.0) - 1.0), alpha * (std::exp(-1.0) - 1.0), 0.0, 3.0}, {4}));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(activations_are_the_functions_of_their_names) {
+  const tg::Tensor x = tg::tensor({-1.5, -0.25, 0.0, 2.0}, {.dtype = tg::float64});
+  const std::vector<double> numbers = x.to_vector<double>();
+  const auto check = [&](const auto& layer, double (*f)(double)) {
+    std::vector<double> expected;
+    for (const double v : numbers) expected.push_back(f(v));
+    check_close(layer(x), tg::from_vector(expected, {4}));
+  };
+  check(nn::ReLU(), [](double v) { return v > 0 ? v : 0.0; });
+  check(nn::GELU(), [](double v) { return v / 2 * (1 + std::erf(v / std::sqrt(2.0))); });
+  check(nn::ActivationLayer<nn::Activation::gelu_tanh>(), [](double v) {
+    return v / 2 * (1 + std::tanh(std::sqrt(2 / 3.14159265358979323846) * (v + 0.044715 * v * v * v)));
+  });
+  check(nn::SiLU(), [](double v) { return v / (1 + std::exp(-v)); });
+  check(nn::Tanh(), [](double v) { return std::tanh(v); });
+  check(nn::Sigmoid(), [](double v) { return 1 / (1 + std::exp(-v)); });
+  check(nn::Softplus(), [](double v) { return std::log1p(std::exp(v)); });
 }
 
 BOOST_AUTO_TEST_CASE(a_whole_classifier) {
