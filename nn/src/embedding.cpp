@@ -15,8 +15,7 @@ namespace tapegrad::nn {
 
 Embedding::Embedding(std::int64_t count, std::int64_t features, EmbeddingOptions options)
     : padding_idx_(options.padding_idx) {
-  if (count < 0 || features < 0)
-    throw ValueError(fmt::format("[Embedding] expected sizes of at least 0, got {} and {}", count, features));
+  expect_not_negative("Embedding", count, features);
   expect_floating("Embedding", options.dtype);
   const Tensor rows = zeros({count, features}, {.dtype = options.dtype});
   init::normal(rows);

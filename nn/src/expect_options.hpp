@@ -30,6 +30,12 @@ inline void expect_eps(std::string_view layer, double eps) {
   if (!(eps >= 0.0)) throw ValueError(fmt::format("[{}] expected eps of at least 0, got {}", layer, eps));
 }
 
+/// Throws ValueError unless both sizes are at least 0.
+inline void expect_not_negative(std::string_view layer, std::int64_t first, std::int64_t second) {
+  if (first < 0 || second < 0)
+    throw ValueError(fmt::format("[{}] expected sizes of at least 0, got {} and {}", layer, first, second));
+}
+
 /// Throws DTypeError unless parameters of this dtype can be trained.
 inline void expect_floating(std::string_view layer, DType dtype) {
   if (!is_floating(dtype))

@@ -1,7 +1,5 @@
 #include "tapegrad/nn/linear.hpp"
 
-#include <string>
-
 #include "expect_options.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/catalogue.hpp"
@@ -13,9 +11,7 @@
 namespace tapegrad::nn {
 
 Linear::Linear(std::int64_t in_features, std::int64_t out_features, LinearOptions options) {
-  if (in_features < 0 || out_features < 0)
-    throw ValueError("[Linear] expected sizes of at least 0, got " + std::to_string(in_features) + " and " +
-                     std::to_string(out_features));
+  expect_not_negative("Linear", in_features, out_features);
   expect_floating("Linear", options.dtype);
   weight = uniform_parameter({out_features, in_features}, in_features, options.dtype);
   if (options.bias) bias = uniform_parameter({out_features}, in_features, options.dtype);

@@ -57,9 +57,7 @@ constexpr std::int64_t kMostKeptRows = 1 << 16;
 }  // namespace
 
 Tensor sinusoidal_positions(std::int64_t length, std::int64_t features, DType dtype) {
-  if (length < 0 || features < 0)
-    throw ValueError(
-        fmt::format("[sinusoidal_positions] expected sizes of at least 0, got {} and {}", length, features));
+  expect_not_negative("sinusoidal_positions", length, features);
   expect_floating("sinusoidal_positions", dtype);
   return sinusoidal_rows(0, length, features, dtype);
 }
@@ -101,9 +99,7 @@ Tensor SinusoidalPosition::operator()(const Tensor& x, std::int64_t first) const
 }
 
 LearnedPosition::LearnedPosition(std::int64_t max_length, std::int64_t features, LearnedPositionOptions options) {
-  if (max_length < 0 || features < 0)
-    throw ValueError(
-        fmt::format("[LearnedPosition] expected sizes of at least 0, got {} and {}", max_length, features));
+  expect_not_negative("LearnedPosition", max_length, features);
   expect_floating("LearnedPosition", options.dtype);
   weight = Parameter(zeros({max_length, features}, {.dtype = options.dtype}));
   init::normal(weight, 0.0, options.deviation);
