@@ -9,6 +9,8 @@
 #include <span>
 #include <typeinfo>
 #include <unordered_set>
+#include <utility>
+#include <vector>
 
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/parameter_support.hpp"
@@ -132,8 +134,15 @@ NamedTensors Module::state_dict() const {
 
 namespace {
 
-StateDifference difference(const ModuleTree& tree, const NamedTensors& state) {
+/// A module's tensors beside those of a state.
+struct Comparison {
   StateDifference different;
+  std::vector<std::pair<const OwnedTensor*, Tensor>> fitting;
+};
+
+Comparison compare(const ModuleTree& tree, const NamedTensors& state) {
+  Comparison comparison;
+  StateDifference& different = comparison.different;
   std::unordered_set<std::string_view> known;
   for (const TensorEntry& entry : tree.tensors) {
     known.insert(entry.name);
@@ -149,11 +158,13 @@ StateDifference difference(const ModuleTree& tree, const NamedTensors& state) {
     } else if (is_floating(tensor->dtype()) != is_floating(entry.owner->dtype())) {
       different.misshapen.push_back(fmt::format("{}: expected {}, got {}", entry.name, to_string(entry.owner->dtype()),
                                                 to_string(tensor->dtype())));
+    } else {
+      comparison.fitting.emplace_back(entry.owner, *tensor);
     }
   }
   for (const auto& [name, tensor] : state)
     if (!known.contains(name)) different.unexpected.push_back(name);
-  return different;
+  return comparison;
 }
 
 }  // namespace
@@ -162,7 +173,7 @@ void Module::load_state_dict(const NamedTensors& state) { static_cast<void>(load
 
 StateDifference Module::load_state_dict(const NamedTensors& state, LoadOptions options) {
   const ModuleTree tree(*this);
-  StateDifference different = difference(tree, state);
+  auto [different, fitting] = compare(tree, state);
   if (options.strict && !different.empty()) {
     std::string message = "[load_state_dict]";
     if (!different.missing.empty()) message += " missing: " + join(different.missing) + ";";
@@ -172,16 +183,12 @@ StateDifference Module::load_state_dict(const NamedTensors& state, LoadOptions o
     throw ValueError(message);
   }
   std::vector<Overwrite> writes;
-  for (const TensorEntry& entry : tree.tensors) {
-    const Tensor* tensor = state.find(entry.name);
-    if (tensor != nullptr && tensor->defined() && tensor->shape() == entry.owner->shape() &&
-        is_floating(tensor->dtype()) == is_floating(entry.owner->dtype())) {
-      Substitutes::expect_original(*entry.owner, "load_state_dict");
-      writes.push_back({*entry.owner, *tensor});
-    }
+  for (const auto& [owner, tensor] : fitting) {
+    Substitutes::expect_original(*owner, "load_state_dict");
+    writes.push_back({*owner, tensor});
   }
   overwrite(writes, "load_state_dict");
-  return different;
+  return std::move(different);
 }
 
 void Module::train(bool training) {
