@@ -59,7 +59,7 @@ void MovingAverage::update() {
 
 NamedTensors MovingAverage::state_dict() const {
   NamedTensors state;
-  state.insert("updates", full({}, static_cast<double>(updates_), {.dtype = int64}));
+  state.insert("updates", tensor(updates_, {.dtype = int64}));
   for (std::size_t i = 0; i < averages_.size(); ++i) state.insert(name_of(i), averages_[i]);
   return state;
 }

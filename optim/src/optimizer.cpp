@@ -205,8 +205,7 @@ NamedTensors Optimizer::state_dict() const {
   for (const std::vector<Slot>& slots : slots_) {
     for (const Slot& slot : slots) {
       if (slot.steps > 0) {
-        state.insert(fmt::format("parameter.{}.steps", index),
-                     full({}, static_cast<double>(slot.steps), {.dtype = int64}));
+        state.insert(fmt::format("parameter.{}.steps", index), tensor(slot.steps, {.dtype = int64}));
         for (std::size_t i = 0; i < slot.state.size(); ++i)
           if (slot.state[i].defined())
             state.insert(fmt::format("parameter.{}.{}", index, state_names_[i]), slot.state[i]);

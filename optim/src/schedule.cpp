@@ -20,7 +20,7 @@ namespace {
 constexpr const char* kPlateau = "ReduceLROnPlateau";
 
 Tensor stored(double value) { return tensor(value, {.dtype = float64}); }
-Tensor stored(std::int64_t value) { return full({}, static_cast<double>(value), {.dtype = int64}); }
+Tensor stored(std::int64_t value) { return tensor(value, {.dtype = int64}); }
 
 void expect_positive(double value, const char* schedule, std::string_view option) {
   expect_option(std::isfinite(value) && value > 0.0, schedule, option, "positive", value);
