@@ -23,7 +23,7 @@ Tensor stored(double value) { return tensor(value, {.dtype = float64}); }
 Tensor stored(std::int64_t value) { return tensor(value, {.dtype = int64}); }
 
 void expect_positive(double value, const char* schedule, std::string_view option) {
-  expect_option(std::isfinite(value) && value > 0.0, schedule, option, "positive", value);
+  expect_option(std::isfinite(value) && value > 0.0, schedule, option, "positive and finite", value);
 }
 void expect_gamma(double gamma, const char* schedule) { expect_positive(gamma, schedule, "gamma"); }
 

@@ -300,22 +300,22 @@ BOOST_AUTO_TEST_CASE(bad_options) {
   BOOST_CHECK_EXCEPTION(OneCycleLR(optimizer, {.total_steps = 9, .pct_start = 1.5}), ValueError,
                         says("[OneCycleLR] pct_start must be in [0, 1], got 1.5"));
   BOOST_CHECK_EXCEPTION(OneCycleLR(optimizer, {.total_steps = 9, .div_factor = 0.0}), ValueError,
-                        says("[OneCycleLR] div_factor must be positive, got 0"));
+                        says("[OneCycleLR] div_factor must be positive and finite, got 0"));
   BOOST_CHECK_EXCEPTION(OneCycleLR(optimizer, {.total_steps = 9, .final_div_factor = HUGE_VAL}), ValueError,
-                        says("[OneCycleLR] final_div_factor must be positive, got inf"));
+                        says("[OneCycleLR] final_div_factor must be positive and finite, got inf"));
   BOOST_CHECK_EXCEPTION(StepLR(optimizer, {.step_size = 0}), ValueError,
                         says("[StepLR] step_size must be at least 1, got 0"));
   BOOST_CHECK_EXCEPTION(StepLR(optimizer, {.gamma = -0.5}), ValueError,
-                        says("[StepLR] gamma must be positive, got -0.5"));
+                        says("[StepLR] gamma must be positive and finite, got -0.5"));
   BOOST_CHECK_THROW(StepLR(optimizer, {.gamma = 0.0}), ValueError);
   BOOST_CHECK_EXCEPTION(MultiStepLR(optimizer, {.milestones = {-1, 2}}), ValueError,
                         says("[MultiStepLR] a milestone must be at least 0, got -1"));
   BOOST_CHECK_EXCEPTION(MultiStepLR(optimizer, {.milestones = {4, 2}}), ValueError,
                         says("[MultiStepLR] a milestone must be at least the one before it, 4, got 2"));
   BOOST_CHECK_EXCEPTION(MultiStepLR(optimizer, {.milestones = {4}, .gamma = -1.0}), ValueError,
-                        says("[MultiStepLR] gamma must be positive, got -1"));
+                        says("[MultiStepLR] gamma must be positive and finite, got -1"));
   BOOST_CHECK_EXCEPTION(ExponentialLR(optimizer, {.gamma = 0.0}), ValueError,
-                        says("[ExponentialLR] gamma must be positive, got 0"));
+                        says("[ExponentialLR] gamma must be positive and finite, got 0"));
   BOOST_CHECK_THROW(ReduceLROnPlateau(optimizer, {.factor = 1.0}), ValueError);
   BOOST_CHECK_EXCEPTION(ReduceLROnPlateau(optimizer, {.factor = 1.5}), ValueError,
                         says("[ReduceLROnPlateau] factor must be in (0, 1), got 1.5"));
