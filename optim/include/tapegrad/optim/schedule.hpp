@@ -176,7 +176,7 @@ class ReduceLROnPlateau {
  public:
   /// Throws ValueError unless 0 < factor < 1, min_lr is finite and the other numbers are at least 0. REQUIRES: the
   /// optimiser outlives it.
-  ReduceLROnPlateau(Optimizer& optimizer, const ReduceLROnPlateauOptions& options = {});
+  explicit ReduceLROnPlateau(Optimizer& optimizer, const ReduceLROnPlateauOptions& options = {});
 
   void step(double metric);
   double best() const { return best_; }
