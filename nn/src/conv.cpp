@@ -12,8 +12,8 @@ namespace tapegrad::nn {
 
 namespace {
 
-void check_sizes(const char* layer, std::int64_t in_channels, std::int64_t out_channels, std::int64_t kernel_size,
-                 std::int64_t groups) {
+void expect_sizes(const char* layer, std::int64_t in_channels, std::int64_t out_channels, std::int64_t kernel_size,
+                  std::int64_t groups) {
   if (in_channels < 1 || out_channels < 1 || kernel_size < 1 || groups < 1)
     throw ValueError(fmt::format("[{}] expected sizes of at least 1, got {} and {} channels, a kernel of {}, {} groups",
                                  layer, in_channels, out_channels, kernel_size, groups));
@@ -28,7 +28,7 @@ void expect_at_least(const char* layer, const char* option, std::int64_t value, 
     throw ValueError(fmt::format("[{}] expected {} of at least {}, got {}", layer, option, least, value));
 }
 
-void check_steps(const char* layer, std::int64_t stride, std::int64_t padding, std::int64_t dilation) {
+void expect_steps(const char* layer, std::int64_t stride, std::int64_t padding, std::int64_t dilation) {
   expect_at_least(layer, "a stride", stride, 1);
   expect_at_least(layer, "a dilation", dilation, 1);
   expect_at_least(layer, "a padding", padding, 0);
@@ -42,8 +42,8 @@ Conv1d::Conv1d(std::int64_t in_channels, std::int64_t out_channels, std::int64_t
                .dilation = options.dilation,
                .groups = options.groups,
                .causal = options.causal} {
-  check_sizes("Conv1d", in_channels, out_channels, kernel_size, options.groups);
-  check_steps("Conv1d", options.stride, options.padding, options.dilation);
+  expect_sizes("Conv1d", in_channels, out_channels, kernel_size, options.groups);
+  expect_steps("Conv1d", options.stride, options.padding, options.dilation);
   if (options.causal && options.padding != 0)
     throw ValueError(fmt::format("[Conv1d] causal pads by itself, but padding is {}", options.padding));
   expect_floating("Conv1d", options.dtype);
@@ -64,8 +64,8 @@ ConvTranspose1d::ConvTranspose1d(std::int64_t in_channels, std::int64_t out_chan
                .output_padding = options.output_padding,
                .groups = options.groups,
                .dilation = options.dilation} {
-  check_sizes("ConvTranspose1d", in_channels, out_channels, kernel_size, options.groups);
-  check_steps("ConvTranspose1d", options.stride, options.padding, options.dilation);
+  expect_sizes("ConvTranspose1d", in_channels, out_channels, kernel_size, options.groups);
+  expect_steps("ConvTranspose1d", options.stride, options.padding, options.dilation);
   expect_at_least("ConvTranspose1d", "an output_padding", options.output_padding, 0);
   expect_floating("ConvTranspose1d", options.dtype);
   const std::int64_t given = out_channels / options.groups;

@@ -14,8 +14,8 @@ namespace tapegrad {
 
 /// Throws ShapeError unless the channels of the tensor `what` fall into groups; no channels are one group. REQUIRES:
 /// groups >= 1.
-inline void check_groups(std::string_view op, std::int64_t channels, std::string_view what, const Shape& shape,
-                         std::int64_t groups) {
+inline void expect_groups(std::string_view op, std::int64_t channels, std::string_view what, const Shape& shape,
+                          std::int64_t groups) {
   if (channels % groups != 0 || groups > std::max<std::int64_t>(1, channels))
     throw ShapeError(fmt::format("[{}] the {} channels of {} {} do not fall into {} groups", op, channels, what,
                                  to_string(shape), groups));

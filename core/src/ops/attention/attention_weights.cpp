@@ -109,7 +109,7 @@ Tensor product_of_seen(const Tensor& pairs, const Tensor& vectors, const Tensor&
   return all(sees).item<bool>() ? product() : where(sees, product(), 0.0);  // which stops a blind query's cotangent
 }
 
-void check_attention(std::string_view op, const Tensor& q, const Tensor& k, const Mask& mask) {
+void expect_attention(std::string_view op, const Tensor& q, const Tensor& k, const Mask& mask) {
   expect_floating(op, q);
   expect_same_dtype(op, q, k);
   if (q.dim() != 4 || k.dim() != 4 || q.size(0) != k.size(0) || q.size(1) != k.size(1) || q.size(3) != k.size(3))
@@ -130,7 +130,7 @@ double scale_of_scores(const Tensor& q, std::optional<double> asked) {
 }
 
 Tensor attention_weights(const Tensor& q, const Tensor& k, const Mask& mask, std::optional<double> scale) {
-  check_attention("attention_weights", q, k, mask);
+  expect_attention("attention_weights", q, k, mask);
   const double factor = scale_of_scores(q, scale);
   const Tensor keep = keep_of(mask, q.size(2), k.size(2));
   return weights_of_kept(without_blind(q, keep, k.size(2)), without_unseen(k, keep, q.size(2)), keep, factor);

@@ -30,7 +30,7 @@ Tensor product_of_seen(const Tensor& pairs, const Tensor& vectors, const Tensor&
 
 /// Throws ShapeError unless q [N, H, Lq, D], k [N, H, Lk, D] and the mask fit; DTypeError unless they are of one
 /// floating dtype.
-void check_attention(std::string_view op, const Tensor& q, const Tensor& k, const Mask& mask);
+void expect_attention(std::string_view op, const Tensor& q, const Tensor& k, const Mask& mask);
 
 /// What scores are multiplied by: what was asked for, else 1 / sqrt(D); 1 where there are no features.
 double scale_of_scores(const Tensor& q, std::optional<double> asked);

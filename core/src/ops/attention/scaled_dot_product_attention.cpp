@@ -304,7 +304,7 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Mask& mask,
                                     const AttentionOptions& options) {
   constexpr std::string_view op = ScaledDotProductAttention::name;
-  check_attention(op, q, k, mask);
+  expect_attention(op, q, k, mask);
   expect_same_dtype(op, k, v);
   if (v.dim() != 4 || v.size(0) != k.size(0) || v.size(1) != k.size(1) || v.size(2) != k.size(2))
     throw ShapeError(fmt::format("[{}] expected v [{}, {}, {}, Dv] for k {}, got {}", op, k.size(0), k.size(1),

@@ -108,7 +108,7 @@ Tensor conv1d_weight(const Tensor& x, const Tensor& dy, std::int64_t kernel_size
   if (dy.size(0) != x.size(0) || dy.size(2) != how.steps)
     throw ShapeError(fmt::format("[{}] expected dy [{}, O, {}] for x {} and {} taps, got {}", op, x.size(0), how.steps,
                                  to_string(x.shape()), kernel_size, to_string(dy.shape())));
-  check_groups(op, dy.size(1), "dy", dy.shape(), how.groups);
+  expect_groups(op, dy.size(1), "dy", dy.shape(), how.groups);
   return correlate(how, x, dy);
 }
 

@@ -129,13 +129,13 @@ Tensor convolve_adjoint(const Meeting& how, const Tensor& g, const Tensor& weigh
 Tensor conv_transpose1d(const Tensor& x, const Tensor& weight, const Tensor& bias,
                         const ConvTranspose1dOptions& options) {
   constexpr std::string_view op = ConvTranspose1d::name;
-  check_operands(op, x, "x [N, O, T] or [O, T] and weight [O, C / groups, K]", weight, bias);
-  check_options(op, options.stride, options.padding, options.dilation, options.groups);
+  expect_operands(op, x, "x [N, O, T] or [O, T] and weight [O, C / groups, K]", weight, bias);
+  expect_options(op, options.stride, options.padding, options.dilation, options.groups);
   if (weight.size(0) != x.size(-2))
     throw ShapeError(fmt::format("[{}] weight {} takes {} channels, x {} has {}", op, to_string(weight.shape()),
                                  weight.size(0), to_string(x.shape()), x.size(-2)));
-  check_groups(op, x.size(-2), "x", x.shape(), options.groups);
-  check_bias(op, bias, weight.size(1) * options.groups);
+  expect_groups(op, x.size(-2), "x", x.shape(), options.groups);
+  expect_bias(op, bias, weight.size(1) * options.groups);
   if (options.output_padding < 0 || options.output_padding >= std::max(options.stride, options.dilation))
     throw ValueError(fmt::format("[{}] expected an output_padding from 0 to below stride {} or dilation {}, got {}", op,
                                  options.stride, options.dilation, options.output_padding));

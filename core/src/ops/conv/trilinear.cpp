@@ -36,8 +36,8 @@ void Meeting::describe(AttributeVisitor& visitor) const {
 
 Tensor channel_sums(const Tensor& dy) { return sum(sum(dy, 2), 0); }
 
-void check_operands(std::string_view op, const Tensor& operand, std::string_view shape, const Tensor& weight,
-                    const Tensor& bias) {
+void expect_operands(std::string_view op, const Tensor& operand, std::string_view shape, const Tensor& weight,
+                     const Tensor& bias) {
   expect_floating(op, operand);
   expect_same_dtype(op, operand, weight);
   if (bias.defined()) expect_same_dtype(op, operand, bias);
@@ -46,13 +46,13 @@ void check_operands(std::string_view op, const Tensor& operand, std::string_view
                                  to_string(weight.shape())));
 }
 
-void check_bias(std::string_view op, const Tensor& bias, std::int64_t channels) {
+void expect_bias(std::string_view op, const Tensor& bias, std::int64_t channels) {
   if (bias.defined() && bias.shape() != Shape{channels})
     throw ShapeError(fmt::format("[{}] expected a bias [{}], got {}", op, channels, to_string(bias.shape())));
 }
 
-void check_options(std::string_view op, std::int64_t stride, std::int64_t padding, std::int64_t dilation,
-                   std::int64_t groups) {
+void expect_options(std::string_view op, std::int64_t stride, std::int64_t padding, std::int64_t dilation,
+                    std::int64_t groups) {
   const auto at_least = [op](std::string_view name, std::int64_t value, std::int64_t least) {
     if (value < least) throw ValueError(fmt::format("[{}] expected {} of at least {}, got {}", op, name, least, value));
   };
@@ -70,10 +70,10 @@ std::int64_t span_of(std::string_view op, std::int64_t taps, std::int64_t dilati
 }
 
 Meeting meeting_of(std::string_view op, const Shape& x, std::int64_t taps, const Conv1dOptions& options) {
-  check_options(op, options.stride, options.padding, options.dilation, options.groups);
+  expect_options(op, options.stride, options.padding, options.dilation, options.groups);
   if (options.causal && options.padding != 0)
     throw ValueError(fmt::format("[{}] causal pads by itself, but padding is {}", op, options.padding));
-  check_groups(op, x[x.rank() - 2], "x", x, options.groups);
+  expect_groups(op, x[x.rank() - 2], "x", x, options.groups);
   if (taps < 1) throw ShapeError(fmt::format("[{}] expected a kernel of at least one tap, got {}", op, taps));
   const std::int64_t span = span_of(op, taps, options.dilation);
   const std::int64_t before = options.causal ? span - 1 : options.padding;

@@ -69,11 +69,11 @@ Tensor channel_sums(const Tensor& dy);
 // The checks; messages begin with [op].
 
 /// Floating, of one dtype, and of rank 3 (`operand` may have rank 2: one sequence).
-void check_operands(std::string_view op, const Tensor& operand, std::string_view shape, const Tensor& weight,
-                    const Tensor& bias);
-void check_bias(std::string_view op, const Tensor& bias, std::int64_t channels);
-void check_options(std::string_view op, std::int64_t stride, std::int64_t padding, std::int64_t dilation,
-                   std::int64_t groups);
+void expect_operands(std::string_view op, const Tensor& operand, std::string_view shape, const Tensor& weight,
+                     const Tensor& bias);
+void expect_bias(std::string_view op, const Tensor& bias, std::int64_t channels);
+void expect_options(std::string_view op, std::int64_t stride, std::int64_t padding, std::int64_t dilation,
+                    std::int64_t groups);
 /// How many positions a kernel reaches over. REQUIRES: taps >= 1, dilation >= 1.
 std::int64_t span_of(std::string_view op, std::int64_t taps, std::int64_t dilation);
 /// conv1d's meeting of a sequence with a kernel of so many taps.

@@ -44,7 +44,7 @@ struct CrossEntropy : Op<CrossEntropy> {
     const array::Array x = contiguous_array(logits);
     const array::Array t = contiguous_array(targets);
     const OptionalElements w(weight);
-    check_targets(name, t, x.shape.back(), ignore_index);
+    expect_targets(name, t, x.shape.back(), ignore_index);
     const Tensor losses = empty(t.shape, {.dtype = x.dtype});
     const Tensor logsumexp = empty(t.shape, {.dtype = x.dtype});
     Tensor y = losses;
@@ -315,10 +315,10 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
   if (of_probabilities) {
     expect_floating(op, logits);
     expect_same_dtype(op, logits, targets);
-    check_weight(op, logits, options.weight);
+    expect_weight(op, logits, options.weight);
   } else {
-    check_classes(op, "logits", logits, targets, options.weight,
-                  " (floating targets of the logits' own shape are taken as probabilities)");
+    expect_classes(op, "logits", logits, targets, options.weight,
+                   " (floating targets of the logits' own shape are taken as probabilities)");
   }
   if (!(options.label_smoothing >= 0.0 && options.label_smoothing <= 1.0))
     throw ValueError(fmt::format("[{}] expected label_smoothing in [0, 1], got {}", op, options.label_smoothing));

@@ -90,7 +90,7 @@ struct HuberLoss : BinaryOp<HuberLoss, HuberFormula, HuberFormulaKernels> {
 };
 
 Tensor huber_loss(const Tensor& input, const Tensor& target, const HuberOptions& options) {
-  check_pair(HuberLoss::name, input, target);
+  expect_pair(HuberLoss::name, input, target);
   if (!(options.delta > 0.0))
     throw ValueError(fmt::format("[{}] expected a delta above 0, got {}", HuberLoss::name, options.delta));
   HuberFormula formula;

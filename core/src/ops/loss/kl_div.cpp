@@ -115,7 +115,7 @@ struct KlDiv : BinaryOp<KlDiv, KlDivFormula, KlDivFormulaKernels> {
 };
 
 Tensor kl_div(const Tensor& input, const Tensor& target, const KlDivOptions& options) {
-  check_pair(KlDiv::name, input, target);
+  expect_pair(KlDiv::name, input, target);
   if (options.reduction == KlReduction::batch_mean && input.dim() == 0)
     throw ShapeError("[kl_div] batch_mean divides by the first dimension, got []");
   KlDivFormula formula;

@@ -59,7 +59,7 @@ struct L1Loss : BinaryOp<L1Loss, L1Formula, L1FormulaKernels> {
 };
 
 Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
-  check_pair(L1Loss::name, input, target);
+  expect_pair(L1Loss::name, input, target);
   return reduced(apply(L1Loss{}, input, target), reduction);
 }
 

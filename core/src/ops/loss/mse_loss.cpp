@@ -16,7 +16,7 @@ struct MseLoss : Op<MseLoss> {
   explicit MseLoss(Reduction how) : reduction(how) {}
 
   Tensor forward(const Tensor& x, const Tensor& t) const {
-    check_pair(name, x, t);
+    expect_pair(name, x, t);
     return reduced(square(x - t), reduction);
   }
   std::array<Tensor, 2> vjp(const Saved& s, const Tensor& dy) const {

@@ -27,7 +27,7 @@ struct NllLoss : Op<NllLoss> {
       : ignore_index(options.ignore_index), reduction(options.reduction), weighted(options.weight.defined()) {}
 
   Tensor forward(const Tensor& x, const Tensor& targets, const Tensor& weight) const {
-    check_targets(name, contiguous_array(targets), x.shape().back(), ignore_index);
+    expect_targets(name, contiguous_array(targets), x.shape().back(), ignore_index);
     return losses(x, Chosen(*this, targets, weight, x.dtype()));
   }
   std::array<Tensor, 3> vjp(const Saved& s, const Tensor& dy) const {
@@ -150,7 +150,7 @@ struct NllLoss : Op<NllLoss> {
 };
 
 Tensor nll_loss(const Tensor& log_probs, const Tensor& targets, const NllOptions& options) {
-  check_classes(NllLoss::name, "log_probs", log_probs, targets, options.weight);
+  expect_classes(NllLoss::name, "log_probs", log_probs, targets, options.weight);
   return apply(NllLoss(options), log_probs, targets, options.weight);
 }
 

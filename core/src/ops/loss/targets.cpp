@@ -16,8 +16,8 @@ bool fit_classes_first(const Shape& targets, const Shape& scores) {
 
 }  // namespace
 
-void check_classes(std::string_view op, std::string_view what, const Tensor& scores, const Tensor& targets,
-                   const Tensor& weight, std::string_view of_floating) {
+void expect_classes(std::string_view op, std::string_view what, const Tensor& scores, const Tensor& targets,
+                    const Tensor& weight, std::string_view of_floating) {
   expect_defined(op, targets);
   expect_floating(op, scores);
   if (scores.dim() == 0) throw ShapeError(fmt::format("[{}] expected {} [.., classes], got []", op, what));
@@ -33,10 +33,10 @@ void check_classes(std::string_view op, std::string_view what, const Tensor& sco
                                  fit_classes_first(targets.shape(), scores.shape())
                                      ? ": classes stand last, transpose(1, 2) a [N, C, ..]"
                                      : ""));
-  check_weight(op, scores, weight);
+  expect_weight(op, scores, weight);
 }
 
-void check_weight(std::string_view op, const Tensor& scores, const Tensor& weight) {
+void expect_weight(std::string_view op, const Tensor& scores, const Tensor& weight) {
   if (!weight.defined()) return;
   expect_same_dtype(op, scores, weight);
   if (weight.shape() != Shape{scores.shape().back()})
@@ -46,7 +46,7 @@ void check_weight(std::string_view op, const Tensor& scores, const Tensor& weigh
     throw TapeError(fmt::format("[{}] the class weights are constants: detach() them", op));
 }
 
-void check_targets(std::string_view op, const array::Array& targets, std::int64_t classes, std::int64_t ignore_index) {
+void expect_targets(std::string_view op, const array::Array& targets, std::int64_t classes, std::int64_t ignore_index) {
   const std::int64_t* t = targets.as<std::int64_t>();
   for (std::int64_t i = 0, n = targets.shape.numel(); i < n; ++i)
     if ((t[i] < 0 || t[i] >= classes) && t[i] != ignore_index)

@@ -273,9 +273,9 @@ struct BatchNorm : Op<BatchNorm> {
 
 BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const BatchNormOptions& options) {
   constexpr std::string_view op = BatchNorm::name;
-  check_normalised(op, x, "channels", options.eps);
-  check_per_feature(op, "gamma", gamma, x);
-  check_per_feature(op, "beta", beta, x);
+  expect_normalised(op, x, "channels", options.eps);
+  expect_per_feature(op, "gamma", gamma, x);
+  expect_per_feature(op, "beta", beta, x);
   std::int64_t count = row_count(x.shape());
   if (options.positions.defined()) {
     Shape leading = x.shape();

@@ -162,12 +162,12 @@ struct BatchNormEval : Op<BatchNormEval> {
 Tensor batch_norm_eval(const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& gamma,
                        const Tensor& beta, double eps) {
   constexpr std::string_view op = BatchNormEval::name;
-  check_normalised(op, x, "channels", eps);
+  expect_normalised(op, x, "channels", eps);
   if (!mean.defined() || !variance.defined()) throw ValueError("[batch_norm_eval] expected a mean and a variance");
-  check_per_feature(op, "mean", mean, x);
-  check_per_feature(op, "variance", variance, x);
-  check_per_feature(op, "gamma", gamma, x);
-  check_per_feature(op, "beta", beta, x);
+  expect_per_feature(op, "mean", mean, x);
+  expect_per_feature(op, "variance", variance, x);
+  expect_per_feature(op, "gamma", gamma, x);
+  expect_per_feature(op, "beta", beta, x);
   return apply(BatchNormEval(eps, gamma.defined()), x, mean, variance, gamma, beta);
 }
 

@@ -10,8 +10,8 @@ namespace tapegrad {
 
 namespace {
 
-void check_entries(std::string_view op, std::string_view parameter_name, const Tensor& parameter, const Tensor& x,
-                   std::int64_t count) {
+void expect_entries(std::string_view op, std::string_view parameter_name, const Tensor& parameter, const Tensor& x,
+                    std::int64_t count) {
   if (!parameter.defined()) return;
   expect_same_dtype(op, x, parameter);
   if (parameter.shape() != Shape{count})
@@ -19,28 +19,29 @@ void check_entries(std::string_view op, std::string_view parameter_name, const T
                                  to_string(x.shape()), to_string(parameter.shape())));
 }
 
-void check_eps(std::string_view op, double eps) {
+void expect_eps(std::string_view op, double eps) {
   if (!(eps >= 0.0)) throw ValueError(fmt::format("[{}] expected eps to be 0 or more, got {}", op, eps));
 }
 
 }  // namespace
 
-void check_normalised(std::string_view op, const Tensor& x, std::string_view what, double eps) {
+void expect_normalised(std::string_view op, const Tensor& x, std::string_view what, double eps) {
   expect_floating(op, x);
   if (x.dim() == 0) throw ShapeError(fmt::format("[{}] expected x [.., {}], got []", op, what));
-  check_eps(op, eps);
+  expect_eps(op, eps);
 }
 
-void check_per_feature(std::string_view op, std::string_view parameter_name, const Tensor& parameter, const Tensor& x) {
-  check_entries(op, parameter_name, parameter, x, x.shape().back());
+void expect_per_feature(std::string_view op, std::string_view parameter_name, const Tensor& parameter,
+                        const Tensor& x) {
+  expect_entries(op, parameter_name, parameter, x, x.shape().back());
 }
 
-void check_channels_first(std::string_view op, const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps) {
+void expect_channels_first(std::string_view op, const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps) {
   expect_floating(op, x);
   if (x.dim() < 2) throw ShapeError(fmt::format("[{}] expected x [N, C, ..], got {}", op, to_string(x.shape())));
-  check_eps(op, eps);
-  check_entries(op, "gamma", gamma, x, x.size(1));
-  check_entries(op, "beta", beta, x, x.size(1));
+  expect_eps(op, eps);
+  expect_entries(op, "gamma", gamma, x, x.size(1));
+  expect_entries(op, "beta", beta, x, x.size(1));
 }
 
 }  // namespace tapegrad

@@ -8,13 +8,13 @@
 namespace tapegrad {
 
 /// x must be floating with a last dimension ("[op] expected x [.., `what`], got []"), and eps no less than 0.
-void check_normalised(std::string_view op, const Tensor& x, std::string_view what, double eps);
+void expect_normalised(std::string_view op, const Tensor& x, std::string_view what, double eps);
 
 /// `parameter`, when given, must have x's dtype and one entry for each entry of x's last dimension.
-void check_per_feature(std::string_view op, std::string_view parameter_name, const Tensor& parameter, const Tensor& x);
+void expect_per_feature(std::string_view op, std::string_view parameter_name, const Tensor& parameter, const Tensor& x);
 
 /// x must be floating [N, C, ..], eps no less than 0; gamma and beta, when given, must have x's dtype and one entry for
 /// each channel.
-void check_channels_first(std::string_view op, const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps);
+void expect_channels_first(std::string_view op, const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps);
 
 }  // namespace tapegrad

@@ -113,9 +113,9 @@ struct GroupNorm : GroupedNormOp<GroupNorm> {
 
 Tensor group_norm(const Tensor& x, std::int64_t groups, const Tensor& gamma, const Tensor& beta, double eps) {
   constexpr std::string_view op = GroupNorm::name;
-  check_channels_first(op, x, gamma, beta, eps);
+  expect_channels_first(op, x, gamma, beta, eps);
   if (groups < 1) throw ValueError(fmt::format("[{}] expected at least one group, got {}", op, groups));
-  check_groups(op, x.size(1), "x", x.shape(), groups);
+  expect_groups(op, x.size(1), "x", x.shape(), groups);
   return apply(GroupNorm(groups, eps, gamma.defined()), x, gamma, beta);
 }
 

@@ -90,7 +90,7 @@ struct InstanceNorm : GroupedNormOp<InstanceNorm> {
 
 Tensor instance_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps) {
   constexpr std::string_view op = InstanceNorm::name;
-  check_channels_first(op, x, gamma, beta, eps);
+  expect_channels_first(op, x, gamma, beta, eps);
   if (x.dim() < 3)
     throw ShapeError(fmt::format("[{}] expected x [N, C, L] or more dimensions, got {}", op, to_string(x.shape())));
   std::int64_t positions = 1;

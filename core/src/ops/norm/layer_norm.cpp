@@ -194,9 +194,9 @@ struct LayerNorm : Op<LayerNorm> {
 };
 
 Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps) {
-  check_normalised(LayerNorm::name, x, "features", eps);
-  check_per_feature(LayerNorm::name, "gamma", gamma, x);
-  check_per_feature(LayerNorm::name, "beta", beta, x);
+  expect_normalised(LayerNorm::name, x, "features", eps);
+  expect_per_feature(LayerNorm::name, "gamma", gamma, x);
+  expect_per_feature(LayerNorm::name, "beta", beta, x);
   return apply(LayerNorm(eps, gamma.defined()), x, gamma, beta);
 }
 

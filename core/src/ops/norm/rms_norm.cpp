@@ -135,8 +135,8 @@ struct RmsNorm : Op<RmsNorm> {
 };
 
 Tensor rms_norm(const Tensor& x, const Tensor& gamma, double eps) {
-  check_normalised(RmsNorm::name, x, "features", eps);
-  check_per_feature(RmsNorm::name, "gamma", gamma, x);
+  expect_normalised(RmsNorm::name, x, "features", eps);
+  expect_per_feature(RmsNorm::name, "gamma", gamma, x);
   return apply(RmsNorm(eps, gamma.defined()), x, gamma);
 }
 

@@ -107,7 +107,7 @@ struct Gru : SequenceOp<Gru, 3, 1> {
 
 Tensor gru(const Tensor& from_input, const Tensor& weight_hh, const Tensor& bias_hh, const Tensor& h0, const Mask& mask,
            const RecurrenceOptions& options) {
-  check_sequence(Gru::name, 3, from_input, weight_hh, bias_hh, {{"h0", h0}}, mask);
+  expect_sequence(Gru::name, 3, from_input, weight_hh, bias_hh, {{"h0", h0}}, mask);
   const Tensor valid = valid_steps(mask);
   return tapegrad::apply(Gru(options.reverse, bias_hh, valid),
                          std::vector<Tensor>{from_input, weight_hh, bias_hh, h0, valid})[0];

@@ -137,7 +137,7 @@ struct GruCell : Op<GruCell> {
 };
 
 Tensor gru_cell(const Tensor& from_input, const Tensor& from_state, const Tensor& h) {
-  check_cell(GruCell::name, 3, "h", from_input, from_state, h);
+  expect_cell(GruCell::name, 3, "h", from_input, from_state, h);
   return apply(GruCell{}, from_input, from_state, h);
 }
 

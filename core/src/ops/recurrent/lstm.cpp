@@ -129,7 +129,7 @@ struct Lstm : SequenceOp<Lstm, 4, 2> {
 
 std::array<Tensor, 2> lstm(const Tensor& from_input, const Tensor& weight_hh, const Tensor& bias_hh, const Tensor& h0,
                            const Tensor& c0, const Mask& mask, const RecurrenceOptions& options) {
-  check_sequence(Lstm::name, 4, from_input, weight_hh, bias_hh, {{"h0", h0}, {"c0", c0}}, mask);
+  expect_sequence(Lstm::name, 4, from_input, weight_hh, bias_hh, {{"h0", h0}, {"c0", c0}}, mask);
   const Tensor valid = valid_steps(mask);
   return tapegrad::apply(Lstm(options.reverse, bias_hh, valid),
                          std::vector<Tensor>{from_input, weight_hh, bias_hh, h0, c0, valid});

@@ -155,7 +155,7 @@ struct LstmCell : Op<LstmCell> {
 };
 
 std::array<Tensor, 2> lstm_cell(const Tensor& from_input, const Tensor& from_state, const Tensor& c) {
-  check_cell(LstmCell::name, 4, "c", from_input, from_state, c);
+  expect_cell(LstmCell::name, 4, "c", from_input, from_state, c);
   return apply(LstmCell{}, from_input, from_state, c);
 }
 

@@ -2,8 +2,8 @@
 
 namespace tapegrad {
 
-void check_sequence(std::string_view op, int gates, const Tensor& from_input, const Tensor& weight, const Tensor& bias,
-                    const std::vector<std::pair<std::string_view, Tensor>>& states, const Mask& mask) {
+void expect_sequence(std::string_view op, int gates, const Tensor& from_input, const Tensor& weight, const Tensor& bias,
+                     const std::vector<std::pair<std::string_view, Tensor>>& states, const Mask& mask) {
   expect_floating(op, from_input);
   expect_same_dtype(op, from_input, weight);
   const bool fits = from_input.dim() == 3 && weight.dim() == 2 && weight.size(0) == gates * weight.size(1) &&

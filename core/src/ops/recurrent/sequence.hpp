@@ -30,8 +30,8 @@ namespace tapegrad {
 
 /// Throws unless from_input [L, N, gates H], weight [gates H, H], bias [gates H] or undefined and each state [N, H] are
 /// floating and of one dtype, and the mask's positions, if any, [N, L].
-void check_sequence(std::string_view op, int gates, const Tensor& from_input, const Tensor& weight, const Tensor& bias,
-                    const std::vector<std::pair<std::string_view, Tensor>>& states, const Mask& mask);
+void expect_sequence(std::string_view op, int gates, const Tensor& from_input, const Tensor& weight, const Tensor& bias,
+                     const std::vector<std::pair<std::string_view, Tensor>>& states, const Mask& mask);
 /// The mask's positions as an op reads them: bool [L, N], or undefined.
 Tensor valid_steps(const Mask& mask);
 
