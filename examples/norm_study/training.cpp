@@ -10,6 +10,7 @@
 #include <mutex>
 #include <numeric>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -126,10 +127,15 @@ void run_side_by_side(std::size_t count, int threads, const std::function<void(s
       next = count;
     }
   };
-  std::vector<std::thread> team;
-  const std::size_t size = std::min(count, static_cast<std::size_t>(std::max(threads, 1)));
-  for (std::size_t t = 0; t < size; ++t) team.emplace_back(work);
-  for (std::thread& member : team) member.join();
+  {
+    std::vector<std::jthread> team;  // joined here, whatever is thrown
+    const std::size_t size = std::min(count, static_cast<std::size_t>(std::max(threads, 1)));
+    try {
+      while (team.size() < size) team.emplace_back(work);
+    } catch (const std::system_error&) {  // the system gives no more: those that there are do all
+      if (team.empty()) throw;
+    }
+  }
   if (failure) std::rethrow_exception(failure);
 }
 

@@ -19,9 +19,8 @@ constexpr int kThreads = 6;
 /// Runs body(t) on kThreads threads; assertions are made afterwards, on the main thread.
 template <class Body>
 void on_threads(const Body& body) {
-  std::vector<std::thread> threads;
+  std::vector<std::jthread> threads;
   for (int t = 0; t < kThreads; ++t) threads.emplace_back([&body, t] { body(t); });
-  for (std::thread& thread : threads) thread.join();
 }
 
 }  // namespace

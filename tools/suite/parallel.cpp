@@ -4,6 +4,7 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -34,13 +35,16 @@ void in_parallel(std::size_t count, int workers, const std::function<void(std::s
   if (workers == 1) {
     work();
   } else {
-    std::vector<std::thread> threads;
-    for (std::size_t t = 0; t < std::min(static_cast<std::size_t>(workers), count); ++t)
-      threads.emplace_back([&work] {
-        set_num_threads(1);
-        work();
-      });
-    for (std::thread& thread : threads) thread.join();
+    std::vector<std::jthread> threads;  // joined here, whatever is thrown
+    try {
+      while (threads.size() < std::min(static_cast<std::size_t>(workers), count))
+        threads.emplace_back([&work] {
+          set_num_threads(1);
+          work();
+        });
+    } catch (const std::system_error&) {  // the system gives no more
+      if (threads.empty()) throw;
+    }
   }
   if (thrown) std::rethrow_exception(thrown);
 }
