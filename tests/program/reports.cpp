@@ -164,8 +164,12 @@ CheckRun awkward_run() {
                            .outcome = Outcome::failed,
                            .message = "x < y & \"z\"\nsecond <line>\xff",
                            .report = {}});
-  result.checks.push_back(
-      {.check = "float32", .sample = "it's", .outcome = Outcome::skipped, .message = "n < 2 & \"so\"", .report = {}});
+  result.checks.push_back({.check = "float32",
+                           .sample = "it's",
+                           .of_samples = true,
+                           .outcome = Outcome::skipped,
+                           .message = "n < 2 & \"so\"",
+                           .report = {}});
   result.checks.push_back(result.checks.back());
   return {.options = {}, .workers = 1, .results = {result, result}};
 }

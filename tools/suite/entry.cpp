@@ -47,6 +47,11 @@ void append(std::vector<CheckResult>& to, std::vector<CheckResult> from) {
   std::move(from.begin(), from.end(), std::back_inserter(to));
 }
 
+void append_of_sample(std::vector<CheckResult>& to, std::vector<CheckResult> from) {
+  for (CheckResult& check : from) check.of_samples = true;
+  append(to, std::move(from));
+}
+
 }  // namespace
 
 Entry entry_of(const OpEntry& op) {
@@ -71,7 +76,8 @@ EntryResult check(const Entry& entry, const CheckOptions& options) {
   return timed(entry, [&](EntryResult& result) {
     Generator g(options.seed);
     const catalogue::Samples samples = entry.samples(g);
-    for (const Sample& sample : samples) append(result.checks, check_sample(sample, entry.differentiable, options));
+    for (const Sample& sample : samples)
+      append_of_sample(result.checks, check_sample(sample, entry.differentiable, options));
     if (entry.others) append(result.checks, entry.others(options));
     return !samples.empty();
   });
@@ -84,7 +90,7 @@ EntryResult check_differences(const Entry& entry, const CheckOptions& options) {
     for (const Sample& sample : samples)
       if (entry.differentiable && sample.options.order > 0 &&
           std::any_of(sample.inputs.begin(), sample.inputs.end(), carries_gradient))
-        result.checks.push_back(check_differences(sample, options));
+        append_of_sample(result.checks, {check_differences(sample, options)});
     return !samples.empty();
   });
 }

@@ -14,8 +14,9 @@ enum class Outcome : unsigned char { passed, failed, skipped };
 
 /// One kind of check of one sample, or of the whole entry.
 struct CheckResult {
-  std::string_view check;  ///< kind: "differences", "memory order", "errors", ...
-  std::string sample;      ///< empty for a check of the whole entry
+  std::string_view check;   ///< kind: "differences", "memory order", "errors", ...
+  std::string sample;       ///< empty for a check of the whole entry
+  bool of_samples = false;  ///< one of those that run for each sample of the entry, and for chosen samples alone
   Outcome outcome = Outcome::passed;
   std::string message;                    ///< what is wrong, or why nothing was checked
   std::optional<GradcheckReport> report;  ///< of the comparison with finite differences

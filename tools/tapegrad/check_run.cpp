@@ -42,7 +42,7 @@ Summary summary_of(const suite::EntryResult& result) {
     ++summary.checks;
     if (check.outcome == suite::Outcome::failed) ++summary.failed;
     if (check.outcome == suite::Outcome::skipped) ++summary.skipped;
-    if (check.check == "memory order" || check.check == "differences") samples.insert(check.sample);
+    if (check.of_samples) samples.insert(check.sample);
     if (!check.report) continue;
     summary.comparisons += check.report->comparisons;
     for (const GradcheckFinding& f : check.report->findings) {
@@ -70,8 +70,8 @@ std::string reproduction(const suite::EntryResult& result, const suite::CheckRes
                          const suite::CheckOptions& options) {
   const suite::CheckOptions usual;
   std::string line = fmt::format("tapegrad check --{} {}", result.kind, quoted(result.name));
-  // an error sample is no sample of the comparisons
-  if (!check.sample.empty() && check.check != "errors") line += " --sample " + quoted(check.sample);
+  // Others name a case of their own, as an error's, or run beside the samples of a layer: with the whole entry alone.
+  if (check.of_samples) line += " --sample " + quoted(check.sample);
   if (options.order != usual.order) line += fmt::format(" --order {}", options.order);
   if (options.dtype != usual.dtype) line += fmt::format(" --dtype {}", to_string(options.dtype));
   if (options.seed != usual.seed) line += fmt::format(" --seed {}", options.seed);
