@@ -172,9 +172,12 @@ Claim measure_true_batches(Laboratory& laboratory) {
   }
   const int seeds = laboratory.seeds(kFullSeeds);
   const auto groups = train_kinds(laboratory, kinds, seeds, "true batch sizes");
+  const std::size_t largest = sizes.size() - 1;
+  const auto runs_at = [&](std::size_t size, std::size_t norm) -> const Runs& {
+    return groups[size * norms.size() + norm].runs;
+  };
   const auto loss_at = [&](std::size_t size, std::size_t norm) {
-    const std::size_t last = (sizes.size() - 1) * norms.size();
-    return Treatment{.control = groups[last + norm].runs, .treated = groups[size * norms.size() + norm].runs};
+    return Treatment{.control = runs_at(largest, norm), .treated = runs_at(size, norm)};
   };
   claim.verdict = compare_losses(laboratory, loss_at(0, 1), loss_at(0, 0),
                                  "BatchNorm's loss from batches of 64 to 2 − LayerNorm's");
@@ -184,10 +187,9 @@ Claim measure_true_batches(Laboratory& laboratory) {
   claim.setup = fmt::format("{} words in all, learning rate 3e-3 throughout, {} seeds", words, seeds);
   claim.sentence = fmt::format(
       "On {} words in batches of 2 LayerNorm reaches {} %, BatchNorm {} % and no normalisation {} %; in batches of 64 "
-      "{}, {} "
-      "and {} %.",
-      words, points_text(groups[0].runs), points_text(groups[1].runs), points_text(groups[2].runs),
-      points_text(groups[12].runs), points_text(groups[13].runs), points_text(groups[14].runs));
+      "{}, {} and {} %.",
+      words, points_text(runs_at(0, 0)), points_text(runs_at(0, 1)), points_text(runs_at(0, 2)),
+      points_text(runs_at(largest, 0)), points_text(runs_at(largest, 1)), points_text(runs_at(largest, 2)));
   LineChart chart{.title = "Accuracy by the true size of the batch, at equal words",
                   .x_label = "words in a batch",
                   .y_label = "accuracy, %",
@@ -199,16 +201,14 @@ Claim measure_true_batches(Laboratory& laboratory) {
                         {}};
   for (std::size_t n = 0; n < norms.size(); ++n) {
     Series series{.name = norm_name(norms[n]), .colour = norm_colour(norms[n])};
-    for (std::size_t s = 0; s < sizes.size(); ++s)
-      add_point(series, static_cast<double>(sizes[s]), groups[s * norms.size() + n].runs);
+    for (std::size_t s = 0; s < sizes.size(); ++s) add_point(series, static_cast<double>(sizes[s]), runs_at(s, n));
     if (!series.x.empty()) chart.series.push_back(std::move(series));
   }
   for (std::size_t s = 0; s < sizes.size(); ++s) {
-    const Group* row = &groups[s * norms.size()];
     claim.measurements.rows.push_back(
-        {fmt::format("{}", sizes[s]), points_text(row[0].runs), points_text(row[1].runs), points_text(row[2].runs),
-         cell_text(compare(laboratory, row[0].runs, row[1].runs)),
-         s + 1 == sizes.size() ? "" : cell_text(compare_losses(laboratory, loss_at(s, 1), loss_at(s, 0)))});
+        {fmt::format("{}", sizes[s]), points_text(runs_at(s, 0)), points_text(runs_at(s, 1)),
+         points_text(runs_at(s, 2)), cell_text(compare(laboratory, runs_at(s, 0), runs_at(s, 1))),
+         s == largest ? "" : cell_text(compare_losses(laboratory, loss_at(s, 1), loss_at(s, 0)))});
   }
   if (!chart.series.empty()) claim.charts = {chart};
   return claim;
