@@ -91,7 +91,7 @@ BOOST_AUTO_TEST_CASE(junit) {
 
 BOOST_AUTO_TEST_CASE(html) {
   const std::string page = html_report(made_run());
-  for (const char* tag : {"table", "tbody", "details", "pre", "ul", "html", "body", "style"})
+  for (const char* tag : {"table", "tbody", "details", "section", "div", "pre", "ul", "html", "body", "style"})
     BOOST_TEST(count(page, std::string("<") + tag + " ") + count(page, std::string("<") + tag + ">") ==
                    count(page, std::string("</") + tag + ">"),
                tag);
@@ -103,6 +103,17 @@ BOOST_AUTO_TEST_CASE(html) {
   BOOST_TEST(page.find("width=device-width") != std::string::npos);
   BOOST_TEST(page.find("http") == std::string::npos, "the page needs something else");
   BOOST_TEST(page.find("<script") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(html_has_one_place_for_all_failures_of_an_entry) {
+  CheckRun run = made_run();
+  run.results.back().checks.push_back(
+      {.check = "errors", .sample = "e", .outcome = tapegrad::suite::Outcome::failed, .message = "no", .report = {}});
+  const std::string page = html_report(run);
+  BOOST_TEST(count(page, "<details class=\"failure\"") == 2U);
+  BOOST_TEST(count(page, " id=\"op.scaled\"") == 1U);
+  BOOST_TEST(count(page, " id=\"") == 1U);
+  BOOST_TEST(count(page, " href=\"#op.scaled\"") == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(html_tells_what_was_skipped) {

@@ -27,14 +27,27 @@ std::string number(std::string_view label, std::string_view value) {
   return fmt::format("<li><b>{}</b> <span class=\"soft\">{}</span></li>\n", escaped(value), escaped(label));
 }
 
+/// Where an entry's failures stand: an op and a layer may have one name.
+std::string place_of(const suite::EntryResult& result) {
+  return escaped(fmt::format("{}.{}", result.kind, result.name));
+}
+
 std::string failure(const suite::EntryResult& result, const suite::CheckResult& check,
                     const suite::CheckOptions& options) {
   return fmt::format(
-      "<details class=\"failure\" open id=\"{0}\"><summary><b>{0}</b>: {1}</summary>\n{2}\n<p>Again: "
+      "<details class=\"failure\" open><summary><b>{0}</b>: {1}</summary>\n{2}\n<p>Again: "
       "<code>{3}</code></p></details>\n",
       escaped(result.name), escaped(title(check)),
       check.report ? html_body(*check.report) : fmt::format("<pre>{}</pre>", escaped(check.message)),
       escaped(reproduction(result, check, options)));
+}
+
+std::string failures_of(const suite::EntryResult& result, const suite::CheckOptions& options) {
+  if (result.passed()) return {};
+  std::string text = fmt::format("<div id=\"{}\">\n", place_of(result));
+  for (const suite::CheckResult& check : result.checks)
+    if (check.outcome == suite::Outcome::failed) text += failure(result, check, options);
+  return text + "</div>\n";
 }
 
 std::string row(const suite::EntryResult& result) {
@@ -44,7 +57,8 @@ std::string row(const suite::EntryResult& result) {
       "<tr><td class=\"{}\">{}</td><td>{}</td><td class=\"soft wide\">{}</td><td class=\"n\">{}</td><td class=\"n "
       "wide\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td><td class=\"n wide\">{:.3f}</td></tr>\n",
       good ? "good" : "bad", good ? "✓" : "✗",
-      good ? escaped(result.name) : fmt::format("<a class=\"bad\" href=\"#{0}\">{0}</a>", escaped(result.name)),
+      good ? escaped(result.name)
+           : fmt::format("<a class=\"bad\" href=\"#{}\">{}</a>", place_of(result), escaped(result.name)),
       escaped(result.room), s.samples, s.checks, s.comparisons,
       s.comparisons > 0 ? fmt::format("{:.2g}", s.worst) : "–", escaped(verdict_text(s)), result.seconds);
 }
@@ -72,8 +86,7 @@ std::string html_report(const CheckRun& run) {
     all += summary_of(result);
     rows += row(result);
     wrong += result.passed() ? 0U : 1U;
-    for (const suite::CheckResult& check : result.checks)
-      if (check.outcome == suite::Outcome::failed) failures += failure(result, check, run.options);
+    failures += failures_of(result, run.options);
   }
   const std::string verdict =
       wrong == 0 ? "<span class=\"good\">pass</span>" : fmt::format("<span class=\"bad\">{} wrong</span>", wrong);
