@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "suite/measured.hpp"
+#include "suite/random_numbers.hpp"
 #include "suite/tensors.hpp"
 #include "tapegrad/base/random.hpp"
 #include "tapegrad/nn/check_module.hpp"
@@ -23,19 +24,8 @@ using nn::catalogue::LayerEntry;
 using nn::catalogue::LayerSample;
 using Layer = std::unique_ptr<Module>;
 
-/// While it lives the default generator gives the same numbers as in its other lives; then it goes on as before.
-class SameRandomNumbers {
- public:
-  SameRandomNumbers() : before_(default_generator().state()) {
-    default_generator().set_state({.key = 29, .offset = 0});
-  }
-  SameRandomNumbers(const SameRandomNumbers&) = delete;
-  SameRandomNumbers& operator=(const SameRandomNumbers&) = delete;
-  ~SameRandomNumbers() { default_generator().set_state(before_); }
-
- private:
-  RandomStream before_;
-};
+/// What a layer draws is the same in each of its calls.
+constexpr RandomStream kLayerNumbers{.key = 29, .offset = 0};
 
 /// Parameters of fresh layers stand at special values (ones, zeros), where some mistakes do not show.
 void randomize(Module& layer, Generator& g) {
@@ -50,7 +40,7 @@ Layer random_layer(const LayerSample& sample, Generator& g) {
 }
 
 std::vector<Tensor> outputs(const LayerSample& sample, Module& layer) {
-  const SameRandomNumbers numbers;
+  const RandomNumbers numbers(kLayerNumbers);
   return sample.call(layer, sample.inputs);
 }
 
@@ -86,7 +76,7 @@ catalogue::Sample as_function(const LayerSample& sample, const Module& layer, bo
   return catalogue::Sample(
       training ? sample.name : sample.name + ", in evaluation", both->in_float64.point,
       [both](const Arguments& xs) {
-        const SameRandomNumbers numbers;
+        const RandomNumbers numbers(kLayerNumbers);
         const bool narrow =
             std::any_of(xs.begin(), xs.end(), [](const Tensor& x) { return x.defined() && x.dtype() == float32; });
         return (narrow ? both->in_float32 : both->in_float64).function(xs);

@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "suite/random_numbers.hpp"
 #include "tapegrad/base/random.hpp"
 #include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/tape/op.hpp"
@@ -17,20 +18,6 @@ struct Plan {
   Call function;
   ReverseRule reverse;
   ReverseRule forward;  // whose transpose is the forward rule; empty: that of `reverse`
-};
-
-/// Puts the thread's random numbers where the function drew them, and back.
-class AsDrawn {
- public:
-  explicit AsDrawn(RandomStream stream) : before_(default_generator().state()) {
-    default_generator().set_state(stream);
-  }
-  AsDrawn(const AsDrawn&) = delete;
-  AsDrawn& operator=(const AsDrawn&) = delete;
-  ~AsDrawn() { default_generator().set_state(before_); }
-
- private:
-  RandomStream before_;
 };
 
 struct Planted : Op<Planted> {
@@ -51,7 +38,7 @@ struct Planted : Op<Planted> {
     return plan->function(xs);
   }
   std::vector<Tensor> vjp(const Saved& s, Cotangents dys) const {
-    const AsDrawn numbers(random);
+    const suite::RandomNumbers numbers(random);
     return plan->reverse(inputs_of(s), {dys.begin(), dys.end()});
   }
 
@@ -66,7 +53,7 @@ struct PlantedForward : Planted {
   using Planted::Planted;
 
   std::vector<Tensor> jvp(const Saved& s, Tangents dxs) const {
-    const AsDrawn numbers(random);
+    const suite::RandomNumbers numbers(random);
     const TensorFunction transposed = with_reverse_rule(plan->function, plan->forward);
     return engine::jvp(transposed, inputs_of(s), {dxs.begin(), dxs.end()}).second;
   }
@@ -78,7 +65,7 @@ Call planted(Plan what) {
   return [plan](const Arguments& xs) {
     const RandomStream random = default_generator().state();
     const std::size_t outputs = [&] {
-      const AsDrawn numbers(random);
+      const suite::RandomNumbers numbers(random);
       return plan->function(xs).size();
     }();
     return tapegrad::apply(O(plan, outputs, random), xs);
