@@ -29,7 +29,7 @@ BOOST_AUTO_TEST_CASE(planted_mistakes_are_found) {
   BOOST_TEST(all.passed());
   for (std::size_t b = 0; b < kBugs.size(); ++b)
     BOOST_TEST(all.bugs[b].modes[kDefaultMode].tried > 0U, "no mistake of the kind " << kBugs[b]);
-  BOOST_TEST(all.bugs[2].same > 0U, "the transpose of a symmetric Jacobian is no mistake");
+  BOOST_TEST(all.bugs[kTranspose].same > 0U, "the transpose of a symmetric Jacobian is no mistake");
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_found_is_told) {
@@ -58,20 +58,20 @@ BOOST_AUTO_TEST_CASE(results_add_up) {
   for (const std::size_t times : {1U, 10U}) {
     DetectionResult one;
     one.samples = times;
-    one.bugs[2].planted = 2 * times;
-    one.bugs[2].same = 3 * times;
-    one.bugs[2].beyond = 4 * times;
-    one.bugs[2].modes[1] = {.tried = 6 * times, .found = 5 * times};
+    one.bugs[kTranspose].planted = 2 * times;
+    one.bugs[kTranspose].same = 3 * times;
+    one.bugs[kTranspose].beyond = 4 * times;
+    one.bugs[kTranspose].modes[1] = {.tried = 6 * times, .found = 5 * times};
     one.missed.push_back({.entry = "m", .sample = "", .where = "", .report = ""});
     one.suspected.push_back({.entry = "s", .sample = "", .where = "", .report = ""});
     sum += one;
   }
   BOOST_TEST(sum.samples == 11U);
-  BOOST_TEST(sum.bugs[2].planted == 22U);
-  BOOST_TEST(sum.bugs[2].same == 33U);
-  BOOST_TEST(sum.bugs[2].beyond == 44U);
-  BOOST_TEST(sum.bugs[2].modes[1].tried == 66U);
-  BOOST_TEST(sum.bugs[2].modes[1].found == 55U);
+  BOOST_TEST(sum.bugs[kTranspose].planted == 22U);
+  BOOST_TEST(sum.bugs[kTranspose].same == 33U);
+  BOOST_TEST(sum.bugs[kTranspose].beyond == 44U);
+  BOOST_TEST(sum.bugs[kTranspose].modes[1].tried == 66U);
+  BOOST_TEST(sum.bugs[kTranspose].modes[1].found == 55U);
   BOOST_TEST(sum.missed.size() == 2U);
   BOOST_TEST(sum.suspected.size() == 2U);
 }

@@ -44,7 +44,7 @@ constexpr const char* kCheckFooter =
     "mode to second order against extrapolated differences. Each op besides: its error messages, and the same bits at "
     "1, 2 and 4 threads. In the table, error/tol is the worst error in units of what the estimated errors allow. "
     "Results do not depend on --threads.\n\n"
-    "--selftest plants ten kinds of mistake into the rules of every op and asks for each whether the checker finds it, "
+    "--selftest plants the usual mistakes into the rules of every op and asks for each whether the checker finds it, "
     "then checks the right ops on other seeds.\n\n";
 
 constexpr const char* kFooter =

@@ -36,8 +36,6 @@ struct Point {
   std::vector<std::size_t> offsets;  // of each input's first column
 };
 
-enum Bug : std::size_t { kScale, kSign, kTranspose, kFanOut, kWrongAxis, kBroadcast, kMask, kStale, kStatistics, kEps };
-
 class Planter {
  public:
   explicit Planter(const Sample& sample) {

@@ -1,6 +1,7 @@
 // The usual mistakes in a backward pass, made of an op's right rule by changing what goes into it or comes out.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <string>
@@ -12,15 +13,29 @@
 
 namespace tapegrad::program {
 
-/// Each kind of mistake, in the order of the table.
-inline constexpr std::array<std::string_view, 10> kBugs = {"3 % scale",           "sign",
-                                                           "transpose",           "missing += at a fan-out",
-                                                           "wrong axis",          "missing broadcast sum",
-                                                           "wrong mask",          "stale save",
-                                                           "detached statistics", "eps misplaced"};
+/// The kinds of mistake, in the order of the table.
+enum Bug : std::size_t { kScale, kSign, kTranspose, kFanOut, kWrongAxis, kBroadcast, kMask, kStale, kStatistics, kEps };
+
+/// What each is called.
+inline constexpr auto kBugs = [] {
+  std::array<std::string_view, kEps + 1> names;
+  names[kScale] = "3 % scale";
+  names[kSign] = "sign";
+  names[kTranspose] = "transpose";
+  names[kFanOut] = "missing += at a fan-out";
+  names[kWrongAxis] = "wrong axis";
+  names[kBroadcast] = "missing broadcast sum";
+  names[kMask] = "wrong mask";
+  names[kStale] = "stale save";
+  names[kStatistics] = "detached statistics";
+  names[kEps] = "eps misplaced";
+  return names;
+}();
+static_assert(std::none_of(kBugs.begin(), kBugs.end(), [](std::string_view name) { return name.empty(); }),
+              "a kind of mistake without a name");
 
 struct Mutant {
-  std::size_t bug = 0;    ///< place in kBugs
+  Bug bug = kScale;
   std::string where;      ///< which input, which variant
   catalogue::Call right;  ///< the function as it is; its own where a fan-out is added
   catalogue::Arguments inputs;

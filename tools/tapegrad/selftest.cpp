@@ -61,7 +61,7 @@ class Detective {
     const GradcheckReport report = look(call, sample_, {.order = sample_.options.order}, seed_);
     if (!passes(report, sample_))
       result_.suspected.push_back(
-          {std::string(entry_.name), sample_.name, std::string(where), 0, 0, to_string(report)});
+          {std::string(entry_.name), sample_.name, std::string(where), kScale, kDefaultMode, to_string(report)});
   }
 
   void examine(const Mutant& mutant) {

@@ -35,7 +35,7 @@ struct BugTally {
 /// A mutant that one of the modes did not find.
 struct Missed {
   std::string entry, sample, where;
-  std::size_t bug = 0;
+  Bug bug = kScale;
   std::size_t mode = 0;
   std::string report;
 };

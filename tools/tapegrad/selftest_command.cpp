@@ -52,7 +52,7 @@ void print_detection(const DetectionResult& result, double seconds, const Termin
   std::vector<Column> columns = {{"mistake"},
                                  {.heading = "planted", .to_the_right = true},
                                  {.heading = "same", .to_the_right = true},
-                                 {.heading = "< 4e-11", .to_the_right = true}};
+                                 {.heading = fmt::format("< {}", kBeyondDifferences), .to_the_right = true}};
   for (const std::string_view mode : kModes) columns.push_back({.heading = std::string(mode), .to_the_right = true});
   std::vector<std::vector<Cell>> rows;
   BugTally all;
@@ -64,9 +64,9 @@ void print_detection(const DetectionResult& result, double seconds, const Termin
   fmt::print(
       "{}\n",
       paragraph(fmt::format("Mistakes planted into {} samples, and how many were found. Left out: those that are "
-                            "the same function there, and those that change less than 4e-11 of the derivative, "
+                            "the same function there, and those that change less than {} of the derivative, "
                             "which differences in float64 cannot tell.",
-                            result.samples),
+                            result.samples, kBeyondDifferences),
                 0, terminal.width));
   for (const std::string& line : table_lines(columns, rows, terminal)) fmt::print("{}\n", line);
   for (const Missed& m : result.missed) {
