@@ -13,6 +13,7 @@ set(io base tape io)
 set(testing diff gradcheck testing)
 set(nn base tape ops diff catalogue nn)
 set(optim base tape ops optim)
+set(console base console)
 
 # Every floor that a file includes stands in the list of its own.
 function(check_includes floor file)
@@ -27,11 +28,11 @@ endfunction()
 
 set(checked 0)
 file(GLOB_RECURSE files RELATIVE "${SOURCE}" "${SOURCE}/core/*.cpp" "${SOURCE}/core/*.hpp" "${SOURCE}/nn/*.cpp" "${SOURCE}/nn/*.hpp"
-     "${SOURCE}/optim/*.cpp" "${SOURCE}/optim/*.hpp")
+     "${SOURCE}/optim/*.cpp" "${SOURCE}/optim/*.hpp" "${SOURCE}/console/*.cpp" "${SOURCE}/console/*.hpp")
 foreach(file ${files})
   if(file MATCHES "^core/(src|include/tapegrad)/([a-z_]+)/")
     check_includes("${CMAKE_MATCH_2}" "${file}")
-  elseif(file MATCHES "^(nn|optim)/")
+  elseif(file MATCHES "^(nn|optim|console)/")
     check_includes("${CMAKE_MATCH_1}" "${file}")
   else()
     continue()  # core/include/tapegrad/format.hpp, for whoever prints

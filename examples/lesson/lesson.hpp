@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "console/columns.hpp"
 #include "console/terminal.hpp"
 
 namespace lesson {
@@ -56,14 +57,14 @@ class Lesson {
   void print(std::string_view head, std::string_view text) {
     std::string margin(head);
     const std::size_t indent = margin.size();
-    const auto width = static_cast<std::size_t>(std::clamp(console::terminal_width(stdout, kWidest), 20, kWidest));
-    for (const std::string& line : console::wrap(text, width - indent)) {
+    const std::size_t width = std::min(console::terminal_at(stdout).width, kWidest);
+    for (const std::string& line : console::wrapped(text, width - indent)) {
       fmt::print("{}{}\n", margin, line);
       margin.assign(indent, ' ');
     }
   }
 
-  static constexpr int kWidest = 100;
+  static constexpr std::size_t kWidest = 100;
   int steps_ = 0;
 };
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "console/bar.hpp"
+#include "console/columns.hpp"
 #include "console/interrupt.hpp"
 #include "console/terminal.hpp"
 #include "norm_study/claims.hpp"
@@ -140,9 +141,10 @@ void show_companies(const Laboratory& laboratory, const Watch& watch) {
   narrator.heading(fmt::format("One word, “{}” ({}), in 20 batches of 64: only its companions change",
                                laboratory.word_text(test_word),
                                word_lists::kLanguages[language_of(laboratory, test_word)].name));
-  const int width = narrator.width();
+  const std::size_t width = narrator.width();
   const bool companions = width >= 90;
-  const auto columns = static_cast<std::size_t>(std::clamp(width - 52 - (companions ? 26 : 0), 0, 20));
+  const std::size_t beside = 52 + (companions ? 26 : 0), widest = 20;
+  const std::size_t columns = std::min(width - std::min(width, beside), widest);
   narrator.line(fmt::format("    {}{}{}", companions ? console::fit("in company with", 26) : "",
                             console::fit(columns >= 8 ? "BatchNorm, training mode" : "BatchNorm", columns + 20),
                             "LayerNorm"));

@@ -7,28 +7,28 @@
 #include <cstdio>
 #include <thread>
 
+#include "console/columns.hpp"
 #include "console/interrupt.hpp"
 #include "console/terminal.hpp"
 
 namespace norm_study {
 namespace {
 
-constexpr int kWidest = 110;  // longer lines are hard to read
+constexpr std::size_t kWidest = 110;  // longer lines are hard to read
 
 }  // namespace
 
-Narrator::Narrator() : colour_(console::wants_colour(stdout)), live_(console::is_terminal(stdout)) {}
+Narrator::Narrator() : colour_(console::terminal_at(stdout).coloured), live_(console::terminal_at(stdout).live) {}
 
-int Narrator::width() const { return std::clamp(console::terminal_width(stdout, 100), 20, kWidest); }
+std::size_t Narrator::width() const { return std::min(console::terminal_at(stdout).width, kWidest); }
 
 void Narrator::heading(std::string_view text) const {
   line("");
-  for (const std::string& part : console::wrap(text, static_cast<std::size_t>(width())))
-    line(console::painted(part, "1", colour_));
+  for (const std::string& part : console::wrapped(text, width())) line(console::painted(part, "1", colour_));
 }
 
 void Narrator::say(std::string_view text) const {
-  for (const std::string& part : console::wrap(text, static_cast<std::size_t>(width()))) line(part);
+  for (const std::string& part : console::wrapped(text, width())) line(part);
 }
 
 void Narrator::line(std::string_view text) const {
@@ -36,19 +36,23 @@ void Narrator::line(std::string_view text) const {
   std::fflush(stdout);
 }
 
+void Narrator::indented(std::string_view text) const {
+  constexpr std::size_t kIndent = 4;
+  if (!text.empty()) fmt::print("{}", console::paragraph(text, kIndent, width()));
+  std::fflush(stdout);
+}
+
 void Narrator::verdict(const Claim& claim) const {
   const std::string plain = verdict_line(claim, false);
-  if (console::display_width(plain) <= static_cast<std::size_t>(width())) {
+  if (console::display_width(plain) <= width()) {
     line(verdict_line(claim, colour_));
   } else {
     say(plain);
   }
-  for (const std::string& part : console::wrap(claim.sentence, static_cast<std::size_t>(width() - 4)))
-    line("    " + part);
+  indented(claim.sentence);
   if (claim.verdict.outcome == Outcome::holds || claim.verdict.outcome == Outcome::fails) return;
-  for (const std::string& text : {claim.verdict.detail, claim.second}) {
-    for (const std::string& part : console::wrap(text, static_cast<std::size_t>(width() - 4))) line("    " + part);
-  }
+  indented(claim.verdict.detail);
+  indented(claim.second);
 }
 
 void Narrator::pause(int milliseconds) const {

@@ -1,6 +1,7 @@
 // What the study says on the terminal while it works.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -13,7 +14,7 @@ class Narrator {
  public:
   Narrator();
 
-  int width() const;
+  std::size_t width() const;
   bool colour() const { return colour_; }
   /// Whether somebody watches: then lines that shall be seen one after the other come slowly.
   bool live() const { return live_; }
@@ -28,6 +29,8 @@ class Narrator {
   void pause(int milliseconds) const;
 
  private:
+  void indented(std::string_view text) const;
+
   bool colour_, live_;
 };
 

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "console/bar.hpp"
+#include "console/columns.hpp"
 #include "console/interrupt.hpp"
 #include "console/terminal.hpp"
 #include "norm_study/training.hpp"
@@ -67,7 +68,7 @@ std::vector<double> language_probabilities(WordClassifier& model, const Alphabet
 }
 
 std::string answer(const TypedWord& word, WordClassifier& model, const Alphabet& alphabet, const NaiveBayes& bayes,
-                   int width, bool colour) {
+                   std::size_t width, bool colour) {
   if (!word.fault.empty()) return fmt::format("  “{}” {}.\n", word.text, word.fault);
   const std::vector<double> network = language_probabilities(model, alphabet, word.letters);
   const std::vector<double> counted = bayes.probabilities(word.letters);
@@ -77,7 +78,8 @@ std::string answer(const TypedWord& word, WordClassifier& model, const Alphabet&
   order.resize(std::min(order.size(), kShown));
 
   std::string text = fmt::format("  {}\n", console::painted(word.text, "1", colour));
-  const auto room = static_cast<std::size_t>(std::clamp(width - 2 - static_cast<int>(kLanguageWidth) - 8, 5, 40));
+  constexpr std::size_t kBeside = 2 + kLanguageWidth + 8, kSmallestBar = 5, kLargestBar = 40;
+  const std::size_t room = std::clamp(width - std::min(width, kBeside), kSmallestBar, kLargestBar);
   for (const std::size_t l : order) {
     text += fmt::format("  {}{} {:4.0f} %\n", console::fit(word_lists::kLanguages[l].name, kLanguageWidth),
                         console::painted(console::bar(network[l], room, " "), "36", colour), 100 * network[l]);
@@ -94,9 +96,9 @@ void run_prompt(std::istream& in, WordClassifier& model, const Alphabet& alphabe
     if (!std::getline(in, line) || console::interrupted()) break;
     const std::vector<TypedWord> words = parse_line(line);
     if (words.empty()) break;
+    const console::Terminal terminal = console::terminal_at(stdout);
     for (const TypedWord& word : words)
-      fmt::print("{}",
-                 answer(word, model, alphabet, bayes, console::terminal_width(stdout), console::wants_colour(stdout)));
+      fmt::print("{}", answer(word, model, alphabet, bayes, terminal.width, terminal.coloured));
   }
   fmt::print("\n");
 }

@@ -29,7 +29,7 @@ std::vector<double> language_probabilities(WordClassifier& model, const Alphabet
 
 /// The answer to a word: its most probable languages as bars, and what naive Bayes says.
 std::string answer(const TypedWord& word, WordClassifier& model, const Alphabet& alphabet, const NaiveBayes& bayes,
-                   int width, bool colour);
+                   std::size_t width, bool colour);
 
 /// Reads lines until an empty one, the end of the input or Ctrl-C, and prints an answer to each word.
 void run_prompt(std::istream& in, WordClassifier& model, const Alphabet& alphabet, const NaiveBayes& bayes);

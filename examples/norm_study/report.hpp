@@ -94,7 +94,7 @@ std::string csv_field(std::string_view text);
 /// "✓ 3d Variable lengths hurt BatchNorm: confirmed", as soon as a verdict is known.
 std::string verdict_line(const Claim& claim, bool colour);
 
-/// The verdicts as lines of at most `width` columns; below 64 columns the claims stand one under the other.
-std::string verdict_table(const StudyResults& results, int width, bool colour);
+/// The verdicts as lines of at most `columns`, which are 20 or more; below 64 the claims stand one under the other.
+std::string verdict_table(const StudyResults& results, std::size_t columns, bool colour);
 
 }  // namespace norm_study

@@ -149,7 +149,7 @@ void introduce(const Laboratory& laboratory, double seconds) {
 void offer_prompt(Laboratory& laboratory) {
   const StudyOptions& options = laboratory.options();
   const bool wanted =
-      options.prompt.value_or(options.claim.empty() && console::is_terminal(stdout) && isatty(STDIN_FILENO) == 1);
+      options.prompt.value_or(options.claim.empty() && console::terminal_at(stdout).live && isatty(STDIN_FILENO) == 1);
   if (!wanted || console::interrupted()) return;
   WordClassifier network = laboratory.reference(Norm::layer);
   laboratory.narrator().heading("Type words of any of the languages; an empty line ends");

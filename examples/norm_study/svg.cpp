@@ -6,7 +6,7 @@
 #include <array>
 #include <cmath>
 
-#include "console/terminal.hpp"
+#include "console/columns.hpp"
 #include "tapegrad/base/error.hpp"
 
 namespace norm_study::svg {

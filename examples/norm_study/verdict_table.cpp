@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "console/columns.hpp"
 #include "console/terminal.hpp"
 #include "norm_study/report.hpp"
 #include "norm_study/verdict_badge.hpp"
@@ -18,11 +19,12 @@ std::string painted(const Verdict& verdict, const std::string& text, bool colour
 std::string narrow_table(const StudyResults& results, std::size_t columns, bool colour) {
   std::string out;
   for (const Claim& claim : results.claims) {
-    for (const std::string& line : console::wrap(claim.id + " " + claim.title, columns)) out += line + "\n";
+    for (const std::string& line : console::wrapped(claim.id + " " + claim.title, columns)) out += line + "\n";
     const std::string verdict = fmt::format("  {} {}", badge(claim.verdict.outcome).sign, verdict_words(claim.verdict));
     out += painted(claim.verdict, console::fit(verdict, std::min(columns, console::display_width(verdict))), colour) +
            "\n";
-    for (const std::string& line : console::wrap(claim.verdict.detail, columns - 4))
+    if (claim.verdict.detail.empty()) continue;
+    for (const std::string& line : console::wrapped(claim.verdict.detail, columns - 4))
       out += "    " + console::fit(line, std::min(columns - 4, console::display_width(line))) + "\n";
   }
   return out;
@@ -47,9 +49,9 @@ std::string wide_table(const StudyResults& results, std::size_t columns, bool co
   for (std::size_t i = 0; i < columns; ++i) rule += "─";
   std::string out = row("", "claim", "verdict", "measured", nullptr) + rule + "\n";
   for (const Claim& claim : results.claims) {
-    const auto names = console::wrap(claim.title, title), details = console::wrap(claim.verdict.detail, detail);
-    const auto words =
-        console::wrap(fmt::format("{} {}", badge(claim.verdict.outcome).sign, verdict_words(claim.verdict)), kVerdict);
+    const auto names = console::wrapped(claim.title, title), details = console::wrapped(claim.verdict.detail, detail);
+    const auto words = console::wrapped(
+        fmt::format("{} {}", badge(claim.verdict.outcome).sign, verdict_words(claim.verdict)), kVerdict);
     for (std::size_t l = 0; l < std::max({names.size(), details.size(), words.size()}); ++l) {
       const auto line = [l](const std::vector<std::string>& lines) {
         return l < lines.size() ? lines[l] : std::string();
@@ -68,8 +70,7 @@ std::string verdict_line(const Claim& claim, bool colour) {
   return fmt::format("{} {} {}: {}", look.sign, claim.id, claim.title, painted(claim.verdict, verdict, colour));
 }
 
-std::string verdict_table(const StudyResults& results, int width, bool colour) {
-  const auto columns = static_cast<std::size_t>(std::max(width, 20));
+std::string verdict_table(const StudyResults& results, std::size_t columns, bool colour) {
   return columns < 64 ? narrow_table(results, columns, colour) : wide_table(results, columns, colour);
 }
 

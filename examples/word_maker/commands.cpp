@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <string>
 
+#include "console/columns.hpp"
 #include "console/interrupt.hpp"
 #include "console/progress.hpp"
 #include "console/terminal.hpp"
@@ -58,7 +59,8 @@ void print_report(std::int64_t step, double bits, double baseline, const Options
   std::string line = fmt::format(
       "{:6}   {}   {:6.3f}  ", step,
       bits < baseline ? printer.strong(fmt::format("{:9.3f}", bits)) : fmt::format("{:9.3f}", bits), baseline);
-  auto room = static_cast<std::size_t>(std::max(console::terminal_width(stdout, 100) - 30, 12));
+  constexpr std::size_t kFigures = 30, kLeast = 12;  // columns
+  std::size_t room = std::max(console::terminal_at(stdout).width, kFigures + kLeast) - kFigures;
   if (words) {
     for (const Sequence& sequence : made) {
       const Printer::Entry entry = printer.word(sequence);

@@ -7,12 +7,13 @@
 #include <cstdio>
 #include <string>
 
+#include "console/columns.hpp"
 #include "console/terminal.hpp"
 
 namespace word_maker {
 
 Printer::Printer(const Vocabulary& vocabulary, const std::unordered_map<std::string, bool>& known)
-    : vocabulary_(vocabulary), known_(known), colour_(console::wants_colour(stdout)) {}
+    : vocabulary_(vocabulary), known_(known), colour_(console::terminal_at(stdout).coloured) {}
 
 Printer::Entry Printer::word(const Sequence& sequence) {
   const std::string letters = vocabulary_.decode(sequence);
@@ -37,8 +38,7 @@ void print_words(Printer& printer, const std::vector<Sequence>& made) {
     widest = std::max(widest, console::display_width(entries.back().plain));
   }
   const std::size_t column = widest + 2;
-  const std::size_t columns =
-      std::max<std::size_t>(1, static_cast<std::size_t>(std::max(console::terminal_width(stdout) - 3, 1)) / column);
+  const std::size_t columns = std::max<std::size_t>(1, (console::terminal_at(stdout).width - 3) / column);
   const std::size_t rows = (entries.size() + columns - 1) / columns;
   for (std::size_t r = 0; r < rows; ++r) {
     std::string line = " ";

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "console/bar.hpp"
+#include "console/columns.hpp"
 #include "console/terminal.hpp"
 
 using namespace console;
@@ -64,19 +65,18 @@ struct PseudoTerminal {
 BOOST_AUTO_TEST_SUITE(progress)
 
 BOOST_AUTO_TEST_CASE(line_shows_everything_where_there_is_room) {
-  const std::string line = progress_line(kHalfway, 120, false);
+  const std::string line = progress_line(kHalfway, {.width = 120});
   for (const char* part : {"training ", " 50 %", "loss 1.234", "accuracy 50.0 %", "0:10 left", "1600 sequences/s"}) {
     BOOST_TEST(line.find(part) != std::string::npos, part << " in " << line);
   }
 }
 
 BOOST_AUTO_TEST_CASE(line_fits_any_width) {
-  for (int width = 1; width < 150; ++width) {
-    BOOST_TEST(display_width(progress_line(kHalfway, width, false)) <= static_cast<std::size_t>(width),
-               "width " << width);
+  for (std::size_t width = 1; width < 150; ++width) {
+    BOOST_TEST(display_width(progress_line(kHalfway, {.width = width})) <= width, "width " << width);
   }
-  BOOST_TEST(progress_line(kHalfway, 80, false).find('\x1b') == std::string::npos);
-  BOOST_TEST(progress_line(kHalfway, 80, true).find("\x1b[0m") != std::string::npos);
+  BOOST_TEST(progress_line(kHalfway, {.width = 80}).find('\x1b') == std::string::npos);
+  BOOST_TEST(progress_line(kHalfway, {.coloured = true, .width = 80}).find("\x1b[0m") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(bars_are_drawn_in_eighths) {
@@ -122,45 +122,38 @@ BOOST_AUTO_TEST_CASE(live_line_on_a_terminal_keeps_its_width_and_the_cursor) {
   BOOST_REQUIRE(terminal.writer != nullptr);
   setenv("TERM", "xterm", 1);
   setenv("NO_COLOR", "1", 1);
-  BOOST_TEST(terminal_width(terminal.writer) == 50);
-  BOOST_TEST(!wants_colour(terminal.writer));
+  BOOST_TEST(terminal_at(terminal.writer).width == 50U);
+  BOOST_TEST(!terminal_at(terminal.writer).coloured);
   { Progress("training", 100, terminal.writer).advance(50, 64, 1.5, 0.25); }
   const std::string text = terminal.read_all();
   unsetenv("NO_COLOR");
-  BOOST_TEST(wants_colour(terminal.writer));
+  BOOST_TEST(terminal_at(terminal.writer).coloured);
   BOOST_REQUIRE(text.starts_with('\r'));
   BOOST_TEST(text.find("\x1b[?25l") == std::string::npos);  // hides the cursor
   BOOST_TEST(text.find("\x1b[36m") == std::string::npos);
   BOOST_TEST(display_width(text.substr(1, text.find('\x1b') - 1)) <= 49U);
   setenv("TERM", "dumb", 1);
-  BOOST_TEST(!is_terminal(terminal.writer));
+  BOOST_TEST(!terminal_at(terminal.writer).live);
 }
 
 BOOST_AUTO_TEST_CASE(without_a_terminal_the_environment_says_how_wide) {
   std::FILE* file = std::tmpfile();
   BOOST_REQUIRE(file != nullptr);
   unsetenv("COLUMNS");
-  BOOST_TEST(terminal_width(file, 90) == 90);
+  BOOST_TEST(terminal_at(file).width == 100U);
   setenv("COLUMNS", "44", 1);
-  BOOST_TEST(terminal_width(file, 90) == 44);
+  BOOST_TEST(terminal_at(file).width == 44U);
   setenv("COLUMNS", "3", 1);
-  BOOST_TEST(terminal_width(file, 90) == 20);
+  BOOST_TEST(terminal_at(file).width == 20U);
   setenv("COLUMNS", "wide", 1);
-  BOOST_TEST(terminal_width(file, 90) == 90);
+  BOOST_TEST(terminal_at(file).width == 100U);
   unsetenv("COLUMNS");
   std::fclose(file);
 }
 
-BOOST_AUTO_TEST_CASE(wrapping_and_fitting_count_letters_not_bytes) {
-  BOOST_TEST(wrap("één twee drie", 8) == (std::vector<std::string>{"één twee", "drie"}),
-             boost::test_tools::per_element());
-  BOOST_TEST(wrap("  ", 8).empty());
-  // Three spaces fit into 7 columns with "a b" and "c", not into 6; at a line's ends none are left.
-  BOOST_TEST(wrap(" a b   c  ", 7) == (std::vector<std::string>{"a b   c"}), boost::test_tools::per_element());
-  BOOST_TEST(wrap("a b   c", 6) == (std::vector<std::string>{"a b", "c"}), boost::test_tools::per_element());
-  BOOST_TEST(fit("één", 5) == "één  ");
-  BOOST_TEST(fit("ééééé", 3) == "éé…");
-  BOOST_TEST(fit("abc", 0).empty());
+BOOST_AUTO_TEST_CASE(colours_only_where_wanted) {
+  BOOST_TEST(Terminal{}.painted("x", Paint::bad) == "x");
+  BOOST_TEST((Terminal{.coloured = true}.painted("x", Paint::good)) == "\033[32mx\033[0m");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -4,9 +4,9 @@
 #include <string>
 #include <string_view>
 
+#include "console/columns.hpp"
 #include "tapegrad/base/readable_math.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
-#include "tapegrad/columns.hpp"
 #include "tapegrad/ops_command.hpp"
 
 using namespace tapegrad::program;

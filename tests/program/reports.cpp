@@ -9,14 +9,14 @@
 #include <string>
 
 #include "broken_entry.hpp"
+#include "console/columns.hpp"
 #include "tapegrad/base/readable_math.hpp"
 #include "tapegrad/check_command.hpp"
-#include "tapegrad/columns.hpp"
 #include "tapegrad/progress.hpp"
 #include "tapegrad/table.hpp"
 
+using namespace console;
 using namespace tapegrad::program;
-using tapegrad::display_width;
 
 namespace {
 
@@ -148,22 +148,14 @@ BOOST_AUTO_TEST_CASE(columns_that_can_be_spared_go_before_a_line_is_too_long) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(help_keeps_its_paragraphs_within_the_width) {
-  BOOST_TEST(reflowed("one two three\n\nfour\n", 7) == "one two\nthree\n\nfour\n");
-  BOOST_TEST(reflowed("  call it     what it does\n", 40) == "  call it     what it does\n");
-  BOOST_TEST(reflowed("  call it     what it does\n", 18) == "  call it\n      what it does\n");
-}
-
 BOOST_AUTO_TEST_CASE(a_bar_is_as_wide_as_the_terminal) {
   for (const std::size_t width : {40U, 79U, 119U})
     for (const std::size_t done : {0U, 1U, 57U, 120U})
       BOOST_TEST(display_width(progress_bar(done, 120, "scaled_dot_product_attention", width)) <= width);
+  std::string label;  // of twenty columns, in four times as many bytes
+  for (int letter = 0; letter < 20; ++letter) label += "é̄";
+  BOOST_TEST(progress_bar(0, 120, label, 41).ends_with(label));
   BOOST_TEST(progress_bar(120, 120, "", 79).find("████████████████████ 120/120") != std::string::npos);
-}
-
-BOOST_AUTO_TEST_CASE(colours_only_where_wanted) {
-  BOOST_TEST(Terminal{}.painted("x", Paint::bad) == "x");
-  BOOST_TEST((Terminal{.coloured = true}.painted("x", Paint::good)) == "\033[32mx\033[0m");
 }
 
 /// A failure and two skipped checks whose names and messages need escapes.

@@ -3,7 +3,7 @@
 #include <boost/test/unit_test.hpp>
 #include <numeric>
 
-#include "console/terminal.hpp"
+#include "console/columns.hpp"
 #include "study/made_up_dictionary.hpp"
 #include "word_lists/word_list.hpp"
 
@@ -38,13 +38,13 @@ BOOST_AUTO_TEST_CASE(answers_fit_the_width_and_name_languages) {
   const auto probabilities = language_probabilities(model, data.alphabet, word.letters);
   BOOST_TEST(std::accumulate(probabilities.begin(), probabilities.end(), 0.0) == 1.0,
              boost::test_tools::tolerance(1e-5));
-  for (const int width : {30, 60, 120}) {
+  for (const std::size_t width : {30U, 60U, 120U}) {
     const std::string text = answer(word, model, data.alphabet, bayes, width, false);
     BOOST_TEST(text.find("naive Bayes: ") != std::string::npos);
     for (std::size_t at = 0; at < text.size();) {
       const std::size_t end = text.find('\n', at);
       BOOST_TEST(console::display_width(std::string_view(text).substr(at, end - at)) <=
-                 static_cast<std::size_t>(std::max(width, 34)));
+                 std::max<std::size_t>(width, 34));
       at = end + 1;
     }
   }

@@ -3,7 +3,7 @@
 #include <boost/test/unit_test.hpp>
 #include <sstream>
 
-#include "console/terminal.hpp"
+#include "console/columns.hpp"
 #include "study/made_up_results.hpp"
 #include "study/well_formed.hpp"
 #include "tapegrad/base/error.hpp"
@@ -134,10 +134,10 @@ BOOST_AUTO_TEST_CASE(csv_fields) {
 
 BOOST_AUTO_TEST_CASE(verdict_table_fits_the_terminal) {
   const StudyResults results = made_up_results();
-  for (const int width : {20, 40, 63, 64, 80, 200}) {
+  for (const std::size_t width : {20U, 40U, 63U, 64U, 80U, 200U}) {
     std::istringstream lines(verdict_table(results, width, false));
     for (std::string line; std::getline(lines, line);) {
-      BOOST_TEST(console::display_width(line) <= static_cast<std::size_t>(width), "width " << width << ": " << line);
+      BOOST_TEST(console::display_width(line) <= width, "width " << width << ": " << line);
       BOOST_TEST(line.find('\x1b') == std::string::npos);
     }
   }

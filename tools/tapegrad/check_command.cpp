@@ -13,19 +13,23 @@
 #include <string_view>
 #include <utility>
 
+#include "console/columns.hpp"
+#include "console/terminal.hpp"
 #include "suite/parallel.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/check_run.hpp"
-#include "tapegrad/columns.hpp"
 #include "tapegrad/progress.hpp"
 #include "tapegrad/reports.hpp"
 #include "tapegrad/selection.hpp"
 #include "tapegrad/table.hpp"
-#include "tapegrad/terminal.hpp"
 
 namespace tapegrad::program {
 namespace {
 
+using console::Paint;
+using console::Terminal;
+using console::terminal_at;
+using console::wrapped;
 using suite::CheckResult;
 using suite::EntryResult;
 using suite::Outcome;
@@ -168,7 +172,7 @@ int check_command(const CheckRequest& request) {
       throw UsageError(fmt::format("two reports would go to one file, {}", *file));
     expect_writable(*file);
   }
-  Progress progress(terminal_at(stderr), entries.size());
+  Progress progress(entries.size());
   const CheckRun done = run(entries, request, progress);
   progress.clear();
 

@@ -2,21 +2,21 @@
 
 #include <utility>
 
+#include "console/columns.hpp"
 #include "tapegrad/base/readable_math.hpp"
-#include "tapegrad/columns.hpp"
 
 namespace tapegrad::program {
 
 std::string HelpFormatter::make_description(const CLI::App* app) const {
-  return reflowed(CLI::Formatter::make_description(app), width_);
+  return console::reflowed(CLI::Formatter::make_description(app), width_);
 }
 
 std::string HelpFormatter::make_usage(const CLI::App* app, std::string name) const {
-  return reflowed(CLI::Formatter::make_usage(app, std::move(name)), width_);
+  return console::reflowed(CLI::Formatter::make_usage(app, std::move(name)), width_);
 }
 
 std::string HelpFormatter::make_footer(const CLI::App* app) const {
-  return reflowed(CLI::Formatter::make_footer(app), width_);
+  return console::reflowed(CLI::Formatter::make_footer(app), width_);
 }
 
 std::string HelpFormatter::make_option(const CLI::Option* option, bool is_positional) const {
@@ -33,11 +33,11 @@ std::string HelpFormatter::entry(const std::string& name, const std::string& des
   constexpr std::size_t kBelow = 6;
   constexpr std::size_t kColumn = 30;
   const bool wide = width_ >= 2 * kColumn;
-  std::string text = paragraph(name, kIndent, width_);
-  const std::string below = paragraph(description, wide ? kColumn : kBelow, width_);
-  if (!wide || kIndent + display_width(name) >= kColumn) return text + below;
+  std::string text = console::paragraph(name, kIndent, width_);
+  const std::string below = console::paragraph(description, wide ? kColumn : kBelow, width_);
+  if (!wide || kIndent + console::display_width(name) >= kColumn) return text + below;
   text.pop_back();
-  return text + below.substr(display_width(text));
+  return text + below.substr(console::display_width(text));
 }
 
 }  // namespace tapegrad::program

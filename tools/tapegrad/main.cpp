@@ -14,13 +14,13 @@
 #include <thread>
 #include <vector>
 
+#include "console/terminal.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/check_command.hpp"
 #include "tapegrad/help.hpp"
 #include "tapegrad/ops_command.hpp"
 #include "tapegrad/selection.hpp"
 #include "tapegrad/selftest_command.hpp"
-#include "tapegrad/terminal.hpp"
 
 namespace {
 
@@ -150,7 +150,8 @@ int main(int argc, char** argv) {
   CLI::App app(kAbout, "tapegrad");
   app.set_version_flag("--version", "tapegrad " TAPEGRAD_VERSION);
   app.require_subcommand(1);
-  app.formatter(std::make_shared<HelpFormatter>(terminal_at(stdout).width));  // before the commands, which take it over
+  app.formatter(
+      std::make_shared<HelpFormatter>(console::terminal_at(stdout).width));  // before the commands, which take it over
   app.footer(kFooter);
   const CLI::App* ops = add_ops(app, line);
   add_check(app, line);

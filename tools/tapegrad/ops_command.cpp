@@ -25,6 +25,9 @@ namespace {
 
 using catalogue::OpEntry;
 using catalogue::Sample;
+using console::Paint;
+using console::Terminal;
+using console::terminal_at;
 using nn::catalogue::LayerEntry;
 using nn::catalogue::LayerSample;
 

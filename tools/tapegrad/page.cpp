@@ -4,13 +4,17 @@
 
 #include <algorithm>
 
+#include "console/columns.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/readable_math.hpp"
-#include "tapegrad/columns.hpp"
 #include "tapegrad/format.hpp"
 
 namespace tapegrad::program {
 namespace {
+
+using console::display_width;
+using console::Paint;
+using console::wrapped;
 
 /// How a sample's inputs look: "[3, 4], [4] int64".
 std::string shapes_of(std::span<const Tensor> inputs) {

@@ -8,16 +8,16 @@
 #include <utility>
 #include <vector>
 
+#include "console/terminal.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/table.hpp"
-#include "tapegrad/terminal.hpp"
 
 namespace tapegrad::program {
 
 class Page {
  public:
   /// What the terminal is must outlive the page.
-  explicit Page(const Terminal& terminal) : terminal_(terminal) {}
+  explicit Page(const console::Terminal& terminal) : terminal_(terminal) {}
 
   /// "layer_norm  room norm".
   void title(std::string_view name, std::string_view where);
@@ -43,7 +43,7 @@ class Page {
   static std::vector<Cell> sample_row(const std::string& name, std::span<const Tensor> inputs,
                                       const catalogue::SampleOptions& options);
 
-  const Terminal& terminal_;
+  const console::Terminal& terminal_;
   std::string text_;
 };
 

@@ -3,56 +3,34 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
-#include "tapegrad/base/readable_math.hpp"
-#include "tapegrad/columns.hpp"
+#include "console/bar.hpp"
+#include "console/columns.hpp"
 
 namespace tapegrad::program {
+namespace {
+
+double share_of(std::size_t done, std::size_t of) {
+  return of == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(of);
+}
+
+}  // namespace
 
 std::string progress_bar(std::size_t done, std::size_t of, std::string_view label, std::size_t width) {
-  constexpr std::size_t kWidest = 40;
-  constexpr std::array<std::string_view, 8> kEighths = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+  constexpr std::size_t kSmallest = 8, kWidest = 40, kLabel = 24;
   const std::string count = fmt::format(" {}/{}", done, of);
-  const std::size_t bar = std::min(kWidest, width > count.size() + 24 ? width - count.size() - 24 : std::size_t{8});
-  const std::size_t eighths = of == 0 ? 8 * bar : done * 8 * bar / of;
-  std::string text;
-  for (std::size_t i = 0; i < eighths / 8; ++i) text += "█";
-  text += kEighths[eighths % 8];
-  text = padded(text, bar) + count;
-  const std::size_t room = width - std::min(width, display_width(text) + 2);
-  if (room >= label.size()) text.append("  ").append(label);
+  const std::size_t bar = std::clamp(width - std::min(width, count.size() + kLabel), kSmallest, kWidest);
+  std::string text = console::bar(share_of(done, of), bar, " ") + count;
+  if (console::display_width(text) + 2 + console::display_width(label) <= width) text.append("  ").append(label);
   return text;
 }
 
-Progress::Progress(const Terminal& terminal, std::size_t of) : terminal_(terminal), of_(of) {}
-
-Progress::~Progress() { clear(); }
-
 void Progress::advance(std::string_view label) {
+  constexpr std::size_t kMany = 10;  // of fewer, lines one under the other tell nothing
   ++done_;
-  if (!terminal_.live) {
-    if (const std::size_t tenths = 10 * done_ / of_; of_ >= 10 && tenths > tenths_) {
-      tenths_ = tenths;
-      fmt::print(terminal_.stream, "{}/{} {}\n", done_, of_, label);
-      std::fflush(terminal_.stream);
-    }
-    return;
-  }
-  const auto now = std::chrono::steady_clock::now();
-  if (now - last_ < std::chrono::milliseconds(50)) return;
-  last_ = now;
-  drawn_ = true;
-  const std::size_t width = terminal_at(terminal_.stream).width;  // it may have been resized
-  fmt::print(terminal_.stream, "\r\033[K{}", progress_bar(done_, of_, label, width - 1));
-  std::fflush(terminal_.stream);
-}
-
-void Progress::clear() {
-  if (!drawn_) return;
-  fmt::print(terminal_.stream, "\r\033[K");
-  std::fflush(terminal_.stream);
-  drawn_ = false;
+  const auto drawn = [&](const console::Terminal& terminal) { return progress_bar(done_, of_, label, terminal.width); };
+  if (of_ < kMany) return line_.draw(drawn);
+  line_.show(share_of(done_, of_), drawn, [&] { return fmt::format("{}/{} {}", done_, of_, label); });
 }
 
 }  // namespace tapegrad::program

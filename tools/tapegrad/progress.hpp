@@ -1,38 +1,35 @@
-// How far the run is: a bar that is redrawn on a terminal, a plain line for each tenth elsewhere.
+// How far the run is.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
+#include <cstdio>
 #include <string>
 #include <string_view>
 
-#include "tapegrad/terminal.hpp"
+#include "console/live_line.hpp"
 
 namespace tapegrad::program {
 
 /// "████▌     42/120  layer_norm", at most `width` columns.
 std::string progress_bar(std::size_t done, std::size_t of, std::string_view label, std::size_t width);
 
-/// Not safe for use from several threads at once.
+/// A live line of this. Not safe for use from several threads at once.
 class Progress {
  public:
-  Progress(const Terminal& terminal, std::size_t of);
-  ~Progress();
+  explicit Progress(std::size_t of, std::FILE* out = stderr) : line_(out), of_(of) {}
+  ~Progress() { clear(); }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// One more is done. Redrawn twenty times a second at most.
+  /// One more is done.
   void advance(std::string_view label);
   /// Takes the bar away, so that a line can be printed.
-  void clear();
+  void clear() { line_.clear(); }
 
  private:
-  Terminal terminal_;
+  console::LiveLine line_;
   std::size_t of_;
   std::size_t done_ = 0;
-  std::size_t tenths_ = 0;  // plain lines printed
-  bool drawn_ = false;
-  std::chrono::steady_clock::time_point last_;
 };
 
 }  // namespace tapegrad::program

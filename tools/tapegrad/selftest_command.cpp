@@ -9,16 +9,21 @@
 #include <string>
 #include <vector>
 
+#include "console/columns.hpp"
+#include "console/terminal.hpp"
 #include "suite/parallel.hpp"
 #include "tapegrad/check_run.hpp"
-#include "tapegrad/columns.hpp"
 #include "tapegrad/progress.hpp"
 #include "tapegrad/selftest.hpp"
 #include "tapegrad/table.hpp"
-#include "tapegrad/terminal.hpp"
 
 namespace tapegrad::program {
 namespace {
+
+using console::Paint;
+using console::paragraph;
+using console::Terminal;
+using console::terminal_at;
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -84,7 +89,7 @@ void print_detection(const DetectionResult& result, double seconds, const Termin
 }
 
 DetectionResult detect_all(const std::vector<suite::Entry>& entries, const CheckRequest& request) {
-  Progress progress(terminal_at(stderr), entries.size());
+  Progress progress(entries.size());
   std::vector<DetectionResult> results(entries.size());
   suite::in_parallel(
       entries.size(), request.workers, [&](std::size_t i) { results[i] = detect(entries[i], request.options.seed); },
@@ -106,7 +111,7 @@ bool look_for_false_alarms(const std::vector<suite::Entry>& entries, const Selft
     return options;
   };
   {
-    Progress progress(terminal_at(stderr), results.size());
+    Progress progress(results.size());
     suite::in_parallel(
         results.size(), request.check.workers,
         [&](std::size_t job) {

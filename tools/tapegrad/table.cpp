@@ -4,11 +4,16 @@
 #include <iterator>
 #include <numeric>
 
+#include "console/columns.hpp"
 #include "tapegrad/base/readable_math.hpp"
-#include "tapegrad/columns.hpp"
 
 namespace tapegrad::program {
 namespace {
+
+using console::display_width;
+using console::Paint;
+using console::Terminal;
+using console::wrapped;
 
 constexpr std::size_t kGap = 2;
 

@@ -4,13 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "tapegrad/terminal.hpp"
+#include "console/terminal.hpp"
 
 namespace tapegrad::program {
 
 struct Cell {
   std::string text;
-  Paint paint = Paint::plain;
+  console::Paint paint = console::Paint::plain;
 };
 
 struct Column {
@@ -23,6 +23,6 @@ struct Column {
 /// Lines without the newline at their end. Where even the longest words do not fit side by side, but do without the
 /// last column, that stands below the others. REQUIRES: a column.
 std::vector<std::string> table_lines(std::vector<Column> columns, std::vector<std::vector<Cell>> rows,
-                                     const Terminal& terminal);
+                                     const console::Terminal& terminal);
 
 }  // namespace tapegrad::program

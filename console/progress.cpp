@@ -8,13 +8,12 @@
 #include <vector>
 
 #include "console/bar.hpp"
-#include "console/terminal.hpp"
+#include "console/columns.hpp"
 
 namespace console {
 namespace {
 
 constexpr std::size_t kSmallestBar = 8, kLargestBar = 40;
-constexpr auto kRedraw = std::chrono::milliseconds(100);
 
 double fraction_done(const ProgressState& state) {
   if (state.total_steps <= 0) return 0;
@@ -42,8 +41,8 @@ std::string clock_text(double seconds) {
   return fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
 
-std::string progress_line(const ProgressState& state, int width, bool colour) {
-  const auto columns = static_cast<std::size_t>(std::max(width, 1));
+std::string progress_line(const ProgressState& state, const Terminal& terminal) {
+  const std::size_t columns = terminal.width;
   const double done = fraction_done(state);
   const std::string percent = fmt::format("{:3.0f} %", std::floor(100 * done));
   std::string tail = percent;
@@ -56,60 +55,40 @@ std::string progress_line(const ProgressState& state, int width, bool colour) {
   if (reserved + display_width(tail) > columns) return fit(state.label + " " + percent, columns);
   const std::size_t room = columns - (reserved - kSmallestBar) - display_width(tail);
   const std::string drawn = bar(done, std::min(room, kLargestBar), "·");
-  return state.label + " " + painted(drawn, "36", colour) + " " + tail;
+  return state.label + " " + painted(drawn, "36", terminal.coloured) + " " + tail;
 }
 
 Progress::Progress(std::string label, std::int64_t total_steps, std::FILE* out)
     : state_{.label = std::move(label), .total_steps = total_steps, .loss = {}, .accuracy = {}},
-      out_(out),
-      live_(is_terminal(out)),
+      line_(out),
       start_(std::chrono::steady_clock::now()) {}
 
 Progress::~Progress() {
   const std::scoped_lock lock(mutex_);
-  if (!live_) return;
-  draw();
-  std::fputc('\n', out_);
-  std::fflush(out_);
+  line_.draw([this](const Terminal& terminal) { return drawn(terminal); });
+  line_.leave();
 }
 
 void Progress::advance(std::int64_t steps, std::int64_t sequences, std::optional<double> loss,
                        std::optional<double> accuracy) {
   const std::scoped_lock lock(mutex_);
-  const auto now = std::chrono::steady_clock::now();
   state_.step += steps;
   state_.sequences += sequences;
-  state_.seconds = std::chrono::duration<double>(now - start_).count();
+  state_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   if (loss) state_.loss = loss;
   if (accuracy) state_.accuracy = accuracy;
-  if (live_) {
-    if (drawn_ && now - last_draw_ < kRedraw) return;
-    last_draw_ = now;
-    draw();
-    return;
-  }
-  const auto tenths = static_cast<std::int64_t>(std::floor(10 * fraction_done(state_)));
-  if (tenths <= tenths_) return;
-  tenths_ = tenths;
-  fmt::print(out_, "{}: step {} of {}", state_.label, state_.step, state_.total_steps);
-  for (const std::string& fact : facts(state_)) fmt::print(out_, ", {}", fact);
-  fmt::print(out_, "\n");
-  std::fflush(out_);
+  line_.show(
+      fraction_done(state_), [this](const Terminal& terminal) { return drawn(terminal); },
+      [this] {
+        std::string text = fmt::format("{}: step {} of {}", state_.label, state_.step, state_.total_steps);
+        for (const std::string& fact : facts(state_)) text += ", " + fact;
+        return text;
+      });
 }
 
 void Progress::clear() {
   const std::scoped_lock lock(mutex_);
-  if (!drawn_) return;
-  fmt::print(out_, "\r\x1b[K");
-  std::fflush(out_);
-  drawn_ = false;
-}
-
-void Progress::draw() {
-  // One column stays free: a full line would make some terminals wrap.
-  fmt::print(out_, "\r{}\x1b[K", progress_line(state_, terminal_width(out_) - 1, wants_colour(out_)));
-  std::fflush(out_);
-  drawn_ = true;
+  line_.clear();
 }
 
 }  // namespace console

@@ -6,10 +6,17 @@
 #include <string_view>
 #include <vector>
 
-namespace tapegrad::program {
+#include "tapegrad/base/readable_math.hpp"
+
+namespace console {
+
+using tapegrad::display_width;
 
 /// Filled up with spaces to `width` columns; left as it is when longer.
 std::string padded(std::string_view text, std::size_t width);
+
+/// Shortened to `width` columns with an ellipsis, or filled up with spaces.
+std::string fit(std::string_view text, std::size_t width);
 
 /// Cut at spaces into lines of at most `width` columns, best at gaps of three (between the parts of a formula); a
 /// longer word stands on a line of its own. No text is one empty line.
@@ -22,4 +29,4 @@ std::string paragraph(std::string_view text, std::size_t indent, std::size_t wid
 /// fit.
 std::string reflowed(const std::string& text, std::size_t width);
 
-}  // namespace tapegrad::program
+}  // namespace console

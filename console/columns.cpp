@@ -1,15 +1,29 @@
-#include "tapegrad/columns.hpp"
+#include "console/columns.hpp"
 
 #include <algorithm>
 #include <sstream>
 
-#include "tapegrad/base/readable_math.hpp"
+namespace console {
+namespace {
 
-namespace tapegrad::program {
+bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U; }
+
+}  // namespace
 
 std::string padded(std::string_view text, std::size_t width) {
   const std::size_t used = display_width(text);
   return std::string(text) + std::string(used < width ? width - used : 0, ' ');
+}
+
+std::string fit(std::string_view text, std::size_t width) {
+  if (display_width(text) <= width) return padded(text, width);
+  if (width == 0) return {};
+  std::size_t bytes = 0, kept = 0;
+  while (kept + 1 < width || is_continuation(text[bytes])) {
+    if (!is_continuation(text[bytes])) ++kept;
+    ++bytes;
+  }
+  return std::string(text.substr(0, bytes)) + "…";
 }
 
 std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
@@ -17,12 +31,12 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
   std::vector<std::string> lines(1);
   std::size_t used = 0;
   std::string gap;  // what stood before the word, unless a line begins with it
+  text = text.substr(0, text.find_last_not_of(' ') + 1);
   while (!text.empty()) {
-    const std::size_t spaces = std::min(text.find_first_not_of(' '), text.size());
+    const std::size_t spaces = text.find_first_not_of(' ');
     gap.assign(spaces, ' ');
     text.remove_prefix(spaces);
     const std::string_view word = text.substr(0, text.find(' '));
-    if (word.empty()) break;
     const std::size_t needed = display_width(word);
     // before a wide gap the whole clause counts, so that formulas are cut between their parts
     const std::size_t together = spaces >= kWideGap ? display_width(text.substr(0, text.find("   "))) : needed;
@@ -66,4 +80,4 @@ std::string reflowed(const std::string& text, std::size_t width) {
   return result;
 }
 
-}  // namespace tapegrad::program
+}  // namespace console

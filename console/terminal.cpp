@@ -1,5 +1,6 @@
-#include "tapegrad/terminal.hpp"
+#include "console/terminal.hpp"
 
+#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -8,7 +9,7 @@
 #include <charconv>
 #include <cstdlib>
 
-namespace tapegrad::program {
+namespace console {
 namespace {
 
 std::string_view environment(const char* name) {
@@ -21,12 +22,11 @@ std::string_view environment(const char* name) {
 std::string Terminal::painted(std::string_view text, Paint paint) const {
   constexpr std::array<std::string_view, 6> kCodes = {"", "1", "2", "32", "1;31", "33"};
   const std::string_view code = kCodes[static_cast<std::size_t>(paint)];
-  if (!coloured || code.empty()) return std::string(text);
-  return "\033[" + std::string(code) + "m" + std::string(text) + "\033[0m";
+  return console::painted(text, code, coloured && !code.empty());
 }
 
 Terminal terminal_at(std::FILE* stream) {
-  constexpr std::size_t kNarrowest = 40;
+  constexpr std::size_t kNarrowest = 20;
   Terminal terminal{.stream = stream};
   const std::string_view kind = environment("TERM");
   terminal.live = isatty(fileno(stream)) == 1 && !kind.empty() && kind != "dumb";
@@ -42,4 +42,10 @@ Terminal terminal_at(std::FILE* stream) {
   return terminal;
 }
 
-}  // namespace tapegrad::program
+std::string painted(std::string_view text, std::string_view code, bool colour) {
+  return colour ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
+}
+
+bool wrote_all(std::FILE* stream) { return std::fflush(stream) == 0 && std::ferror(stream) == 0; }
+
+}  // namespace console

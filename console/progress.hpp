@@ -8,6 +8,9 @@
 #include <optional>
 #include <string>
 
+#include "console/live_line.hpp"
+#include "console/terminal.hpp"
+
 namespace console {
 
 /// What the line shows.
@@ -22,14 +25,11 @@ struct ProgressState {
 /// "1:05", "2:03:04".
 std::string clock_text(double seconds);
 
-/// One line of at most `width` columns (colour codes take none): label, bar, percentage, loss, accuracy, sequences per
-/// second, time left. Where the width is short the rear parts give way first, then the bar.
-std::string progress_line(const ProgressState& state, int width, bool colour);
+/// One line no wider than the terminal (colour codes take no columns): label, bar, percentage, loss, accuracy,
+/// sequences per second, time left. Where it is narrow the rear parts give way first, then the bar.
+std::string progress_line(const ProgressState& state, const Terminal& terminal);
 
-/// Draws the line over itself on a terminal, ten times a second at most and as wide as the terminal is at that moment.
-/// Elsewhere it prints a plain line for each tenth of the work. The cursor is never hidden, so nothing has to be
-/// restored after a crash or a kill. Thread safety: advance() may be called from several threads (seeds that train side
-/// by side).
+/// A live line of this. Thread safety: advance() may be called from several threads (seeds that train side by side).
 class Progress {
  public:
   Progress(std::string label, std::int64_t total_steps, std::FILE* out = stderr);
@@ -45,15 +45,12 @@ class Progress {
   void clear();
 
  private:
-  void draw();
+  std::string drawn(const Terminal& terminal) const { return progress_line(state_, terminal); }
 
   std::mutex mutex_;
   ProgressState state_;
-  std::FILE* out_;
-  bool live_;
-  bool drawn_ = false;
-  std::int64_t tenths_ = 0;  // plain lines printed
-  std::chrono::steady_clock::time_point start_, last_draw_;
+  LiveLine line_;
+  std::chrono::steady_clock::time_point start_;
 };
 
 }  // namespace console

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace tapegrad::program {
+namespace console {
 
 /// Colours of the 16 that every terminal has.
 enum class Paint : unsigned char { plain, strong, faint, good, bad, doubtful };
@@ -20,7 +20,14 @@ struct Terminal {
   std::string painted(std::string_view text, Paint paint) const;
 };
 
-/// What is known of the stream now. Without a terminal the width is COLUMNS', or 100.
+/// What is known of the stream now: a terminal may be resized at any time. Without one (TERM may say "dumb") the width
+/// is COLUMNS', or 100. The width is 20 at least.
 Terminal terminal_at(std::FILE* stream);
 
-}  // namespace tapegrad::program
+/// Text in a colour or weight, "1;33" being bold yellow; as it is where no colours are wanted.
+std::string painted(std::string_view text, std::string_view code, bool colour);
+
+/// Whether everything printed has arrived: a disk may be full.
+bool wrote_all(std::FILE* stream);
+
+}  // namespace console

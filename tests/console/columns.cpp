@@ -1,0 +1,37 @@
+// Text in columns of a terminal.
+#include "console/columns.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <string>
+#include <vector>
+
+using namespace console;
+
+BOOST_AUTO_TEST_SUITE(columns)
+
+BOOST_AUTO_TEST_CASE(combining_marks_take_no_column) {
+  BOOST_TEST(padded("x̄", 3) == "x̄  ");
+  BOOST_TEST(wrapped("x̄ x̂ y", 3) == (std::vector<std::string>{"x̄ x̂", "y"}), boost::test_tools::per_element());
+  BOOST_TEST(wrapped("", 3) == std::vector<std::string>{""}, boost::test_tools::per_element());
+  BOOST_TEST(wrapped("a   b c", 5) == (std::vector<std::string>{"a", "b c"}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(wrapping_and_fitting_count_letters_not_bytes) {
+  BOOST_TEST(wrapped("één twee drie", 8) == (std::vector<std::string>{"één twee", "drie"}),
+             boost::test_tools::per_element());
+  BOOST_TEST(wrapped("  ", 8) == std::vector<std::string>{""}, boost::test_tools::per_element());
+  // Three spaces fit into 7 columns with "a b" and "c", not into 6; at a line's ends none are left.
+  BOOST_TEST(wrapped(" a b   c  ", 7) == (std::vector<std::string>{"a b   c"}), boost::test_tools::per_element());
+  BOOST_TEST(wrapped("a b   c", 6) == (std::vector<std::string>{"a b", "c"}), boost::test_tools::per_element());
+  BOOST_TEST(fit("één", 5) == "één  ");
+  BOOST_TEST(fit("ééééé", 3) == "éé…");
+  BOOST_TEST(fit("abc", 0).empty());
+}
+
+BOOST_AUTO_TEST_CASE(help_keeps_its_paragraphs_within_the_width) {
+  BOOST_TEST(reflowed("one two three\n\nfour\n", 7) == "one two\nthree\n\nfour\n");
+  BOOST_TEST(reflowed("  call it     what it does\n", 40) == "  call it     what it does\n");
+  BOOST_TEST(reflowed("  call it     what it does\n", 18) == "  call it\n      what it does\n");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
