@@ -1,19 +1,16 @@
 #include "word_maker/commands.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
-#include <filesystem>
 #include <string>
 
 #include "console/columns.hpp"
 #include "console/interrupt.hpp"
+#include "console/output_file.hpp"
 #include "console/progress.hpp"
 #include "console/terminal.hpp"
 #include "tapegrad/base/error.hpp"
@@ -85,22 +82,10 @@ Corpus read_corpus(const Options& options) {
                     {.directory = options.dictionaries, .held_out = static_cast<std::size_t>(options.held_out)});
 }
 
-/// An unwritable place is told before the training instead of after it.
-void expect_writable(const std::string& path) {
-  if (path.empty()) return;
-  if (std::filesystem::is_directory(path)) throw tapegrad::IoError(fmt::format("[save] {} is a folder", path));
-  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
-  const std::filesystem::path folder = parent.empty() ? "." : parent;
-  if (!std::filesystem::is_directory(folder))
-    throw tapegrad::IoError(fmt::format("[save] no folder {} for {}", folder.string(), path));
-  if (access(folder.c_str(), W_OK) != 0)
-    throw tapegrad::IoError(fmt::format("[save] cannot write in {}: {}", folder.string(), std::strerror(errno)));
-}
-
 }  // namespace
 
 bool learn(const Options& options) {
-  expect_writable(options.save);
+  console::expect_output_file("save", options.save);
   const auto start = std::chrono::steady_clock::now();
   const Corpus corpus = read_corpus(options);
   const bool words = corpus.kind == Kind::words;

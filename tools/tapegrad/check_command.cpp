@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "console/columns.hpp"
+#include "console/output_file.hpp"
 #include "console/terminal.hpp"
 #include "suite/parallel.hpp"
 #include "tapegrad/base/error.hpp"
@@ -170,7 +171,7 @@ int check_command(const CheckRequest& request) {
   for (auto file = reports.begin(); file != reports.end(); ++file) {
     if (!file->empty() && std::count(reports.begin(), file, *file) > 0)
       throw UsageError(fmt::format("two reports would go to one file, {}", *file));
-    expect_writable(*file);
+    console::expect_output_file("report", *file);
   }
   Progress progress(entries.size());
   const CheckRun done = run(entries, request, progress);

@@ -18,9 +18,6 @@ std::string junit_report(const CheckRun& run);
 /// One page that needs nothing else: light and dark, wide and narrow.
 std::string html_report(const CheckRun& run);
 
-/// IoError unless the file's folder exists and may be written, and the name is free or a file's; an empty name is none.
-void expect_writable(const std::string& file);
-
 /// Whole or not at all. IoError when it cannot be written.
 void write_report(const std::string& file, std::string_view text);
 
