@@ -87,7 +87,7 @@ endif()
 
 # Nothing is wider than what is said, help and tables.
 set(ENV{COLUMNS} 40)
-foreach(arguments "--help" "check;--help" "ops;--help" "check;tanh;softmax;--order;1")
+foreach(arguments "--help" "check;--help" "ops;--help" "check;tanh;softmax;--order;1" "check;--selftest;mul;--seeds;1")
   set(ARGUMENTS ${arguments})
   run(0)
   string(REPLACE ";" "," lines "${out}")

@@ -13,7 +13,6 @@
 #include <string_view>
 #include <utility>
 
-#include "console/columns.hpp"
 #include "console/output_file.hpp"
 #include "console/terminal.hpp"
 #include "suite/parallel.hpp"
@@ -30,7 +29,6 @@ namespace {
 using console::Paint;
 using console::Terminal;
 using console::terminal_at;
-using console::wrapped;
 using suite::CheckResult;
 using suite::EntryResult;
 using suite::Outcome;
@@ -109,13 +107,7 @@ void print_conclusion(const CheckRun& run, const Terminal& terminal) {
                               : fmt::format("{} of {} wrong", failed, run.results.size()),
                   run.seconds, run.workers, run.workers == 1 ? "thread" : "threads", all.checks, all.samples,
                   all.comparisons, verdict_text(all), all.skipped);
-  constexpr std::size_t kIndent = 5;
-  std::string indent = terminal.painted(failed == 0 ? "PASS" : "FAIL", failed == 0 ? Paint::good : Paint::bad) + " ";
-  fmt::print("\n");
-  for (const std::string& line : wrapped(text, terminal.width - kIndent)) {
-    fmt::print("{}{}\n", indent, line);
-    indent.assign(kIndent, ' ');
-  }
+  fmt::print("\n{}", conclusion(failed == 0, text, terminal));
 }
 
 /// Each that is asked for, whatever becomes of the others; then throws IoError for the first that could not be written.

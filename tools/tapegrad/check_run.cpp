@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "console/columns.hpp"
+
 namespace tapegrad::program {
 namespace {
 
@@ -76,6 +78,13 @@ std::string reproduction(const suite::EntryResult& result, const suite::CheckRes
   if (options.dtype != usual.dtype) line += fmt::format(" --dtype {}", to_string(options.dtype));
   if (options.seed != usual.seed) line += fmt::format(" --seed {}", options.seed);
   return line;
+}
+
+std::string conclusion(bool passed, std::string_view text, const console::Terminal& terminal) {
+  constexpr std::size_t kIndent = 5;  // the word and a space
+  const std::string lines = console::paragraph(text, kIndent, terminal.width);
+  return terminal.painted(passed ? "PASS" : "FAIL", passed ? console::Paint::good : console::Paint::bad) +
+         lines.substr(kIndent - 1);
 }
 
 }  // namespace tapegrad::program

@@ -5,8 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "console/terminal.hpp"
 #include "suite/entry.hpp"
 #include "suite/result.hpp"
 #include "tapegrad/diff/gradcheck.hpp"
@@ -45,5 +47,8 @@ std::string title(const suite::CheckResult& check);
 /// The command that runs one check again.
 std::string reproduction(const suite::EntryResult& result, const suite::CheckResult& check,
                          const suite::CheckOptions& options);
+
+/// "PASS 3 checked ..." or "FAIL ...": the text as wide as the terminal, its further lines below its first.
+std::string conclusion(bool passed, std::string_view text, const console::Terminal& terminal);
 
 }  // namespace tapegrad::program

@@ -134,9 +134,8 @@ DetectionResult& DetectionResult::operator+=(DetectionResult other) {
 }
 
 bool DetectionResult::passed() const {
-  return suspected.empty() && std::none_of(missed.begin(), missed.end(), [](const Missed& m) {
-           return m.mode == kDefaultMode || m.mode == kForwardMode;
-         });
+  return suspected.empty() &&
+         std::none_of(missed.begin(), missed.end(), [](const Missed& m) { return must_find(m.mode); });
 }
 
 DetectionResult detect(const suite::Entry& entry, std::uint64_t seed, std::int64_t most_elements) {

@@ -18,6 +18,8 @@ namespace tapegrad::program {
 /// rule.
 inline constexpr std::array<std::string_view, 4> kModes = {"default", "full Jacobian", "directions", "forward"};
 inline constexpr std::size_t kDefaultMode = 0, kForwardMode = 3;
+/// Whether a mistake that this does not find is a failure.
+constexpr bool must_find(std::size_t mode) { return mode == kDefaultMode || mode == kForwardMode; }
 
 struct Detection {
   std::size_t tried = 0, found = 0;

@@ -48,17 +48,18 @@ std::vector<Cell> row_of(std::string_view name, const BugTally& tally) {
                            {std::to_string(tally.planted)},
                            {std::to_string(tally.same), Paint::faint},
                            {std::to_string(tally.beyond), Paint::faint}};
-  for (std::size_t mode = 0; mode < kModes.size(); ++mode)
-    row.push_back(rate(tally.modes[mode], mode == kDefaultMode || mode == kForwardMode));
+  for (std::size_t mode = 0; mode < kModes.size(); ++mode) row.push_back(rate(tally.modes[mode], must_find(mode)));
   return row;
 }
 
 void print_detection(const DetectionResult& result, double seconds, const Terminal& terminal) {
-  std::vector<Column> columns = {{"mistake"},
-                                 {.heading = "planted", .to_the_right = true},
-                                 {.heading = "same", .to_the_right = true},
-                                 {.heading = fmt::format("< {}", kBeyondDifferences), .to_the_right = true}};
-  for (const std::string_view mode : kModes) columns.push_back({.heading = std::string(mode), .to_the_right = true});
+  std::vector<Column> columns = {
+      {"mistake"},
+      {.heading = "planted", .to_the_right = true},
+      {.heading = "same", .to_the_right = true, .optional = true},
+      {.heading = fmt::format("< {}", kBeyondDifferences), .to_the_right = true, .optional = true}};
+  for (std::size_t mode = 0; mode < kModes.size(); ++mode)
+    columns.push_back({.heading = std::string(kModes[mode]), .to_the_right = true, .spare = !must_find(mode)});
   std::vector<std::vector<Cell>> rows;
   BugTally all;
   for (std::size_t b = 0; b < kBugs.size(); ++b) {
@@ -84,8 +85,7 @@ void print_detection(const DetectionResult& result, double seconds, const Termin
                terminal.painted(m.entry, Paint::strong), m.sample, m.where);
     print_indented(m.report);
   }
-  fmt::print("\n{} planted mistakes in {:.1f} s\n",
-             result.passed() ? terminal.painted("PASS", Paint::good) : terminal.painted("FAIL", Paint::bad), seconds);
+  fmt::print("\n{}", conclusion(result.passed(), fmt::format("planted mistakes in {:.1f} s", seconds), terminal));
 }
 
 DetectionResult detect_all(const std::vector<suite::Entry>& entries, const CheckRequest& request) {
@@ -131,9 +131,10 @@ bool look_for_false_alarms(const std::vector<suite::Entry>& entries, const Selft
       print_indented(check.message);
       fmt::print("  again: {}\n", reproduction(results[job], check, options_of(job)));
     }
-  fmt::print("{} {} false alarms over {} seeds of {} ops and layers in {:.1f} s\n",
-             alarms == 0 ? terminal.painted("PASS", Paint::good) : terminal.painted("FAIL", Paint::bad), alarms, seeds,
-             entries.size(), seconds_since(start));
+  fmt::print("{}", conclusion(alarms == 0,
+                              fmt::format("{} false alarms over {} seeds of {} ops and layers in {:.1f} s", alarms,
+                                          seeds, entries.size(), seconds_since(start)),
+                              terminal));
   return alarms == 0;
 }
 
