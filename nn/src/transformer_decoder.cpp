@@ -192,7 +192,7 @@ struct TransformerDecoderEntry {
 
 }  // namespace
 
-TAPEGRAD_LAYER(transformer, TransformerDecoderLayer, TransformerDecoderLayerEntry)
-TAPEGRAD_LAYER(transformer, TransformerDecoder, TransformerDecoderEntry)
+TAPEGRAD_LAYER(transformer_decoder, TransformerDecoderLayer, TransformerDecoderLayerEntry)
+TAPEGRAD_LAYER(transformer_decoder, TransformerDecoder, TransformerDecoderEntry)
 
 }  // namespace tapegrad::nn

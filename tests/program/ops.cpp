@@ -1,5 +1,8 @@
 // The catalogue in a terminal.
 #include <boost/test/unit_test.hpp>
+#include <fstream>
+#include <iterator>
+#include <regex>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -71,6 +74,24 @@ BOOST_AUTO_TEST_CASE(every_page_fits_the_terminal) {
       BOOST_TEST(display_width(widest) <= width, entry->name << ": " << widest);
     }
   }
+}
+
+/// Whether the header that a page names has the word.
+bool its_header_declares(const std::string& page, const std::string& folder, std::string_view name) {
+  std::smatch header;
+  if (!std::regex_search(page, header, std::regex("tapegrad/[a-z_]+/[a-z_]+\\.hpp"))) return false;
+  std::ifstream file(folder + "/" + header.str());
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  return std::regex_search(text, std::regex("\\b" + std::string(name) + "\\b"));
+}
+
+BOOST_AUTO_TEST_CASE(every_page_names_the_header_that_declares_it) {
+  for (const OpEntry* entry : all()) {
+    const std::string_view name = entry->name == "cast" ? "to" : entry->name;  // x.to(dtype)
+    BOOST_TEST(its_header_declares(page_of(*entry, {}), TAPEGRAD_ROOT "/core/include", name), entry->name);
+  }
+  for (const LayerEntry* entry : all_layers())
+    BOOST_TEST(its_header_declares(page_of(*entry, {}), TAPEGRAD_ROOT "/nn/include", entry->name), entry->name);
 }
 
 BOOST_AUTO_TEST_CASE(a_layer_shows_its_parameters) {
