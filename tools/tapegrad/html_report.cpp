@@ -13,7 +13,7 @@ namespace {
 
 // Beside the style of the reports. Columns of the second rank disappear on narrow screens; what failed is open.
 constexpr std::string_view kStyle = R"(
-h2 { margin: 2rem 0 .5rem }
+:not(section) > h2 { margin: 2rem 0 .5rem }
 .numbers { display: flex; flex-wrap: wrap; gap: .5rem 2rem; margin: 1rem 0; padding: 0; list-style: none }
 .numbers b { display: block; font-size: 1.35rem; font-variant-numeric: tabular-nums }
 table.all { width: 100%; white-space: normal }
