@@ -19,7 +19,7 @@ std::string quoted(std::string_view text) {
   return result + "'";
 }
 
-/// Of a comparison that passed: how near its error came to what is allowed.
+/// The error in units of what is allowed; on a kink nothing is measured by it.
 double share_of_tolerance(const GradcheckFinding& f) {
   return f.verdict != Verdict::kink && f.tolerance > 0.0 ? f.absolute_error() / f.tolerance : 0.0;
 }

@@ -112,8 +112,8 @@ std::string html_report(const CheckRun& run) {
       "<th class=\"n\">error / tolerance</th><th>verdicts</th><th class=\"n "
       "wide\">seconds</th></tr></thead>\n<tbody>\n";
   page += rows + "</tbody>\n</table></div>\n";
-  page += "<p class=\"soft\">Error / tolerance: the worst error of a comparison that passed, in units of what the ";
-  page += "estimated errors of differences and rounding allow; 1 would be the limit.</p>\n";
+  page += "<p class=\"soft\">Error / tolerance: the worst error of a comparison, in units of what the ";
+  page += "estimated errors of differences and rounding allow; 1 is the limit.</p>\n";
   page += skipped(run);
   return html_page("tapegrad check", page, kStyle);
 }
