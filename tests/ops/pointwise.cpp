@@ -293,6 +293,24 @@ BOOST_AUTO_TEST_CASE(powers_at_exponent_zero_of_any_base) {
   }
 }
 
+// a^b = e^(b ln |a|) near b = 0, times a sign that does not change: by b twice its slope by a is 2 ln |a| / a, by a
+// once more and by b it is -1 / a^2, in any order.
+BOOST_AUTO_TEST_CASE(powers_have_third_derivatives_at_exponent_zero) {
+  for (const double a : {0.5, 2.0, -2.0, 1e100}) {
+    Tape tape;
+    const Tensor x = leaf({a}), b = leaf({0.0});
+    const auto derivative = [&](const std::vector<Tensor>& by) {
+      Tensor y = pow(x, b);
+      for (const Tensor& z : by) y = tape.gradient(y, z, {.cotangent = ones_like(y), .create_graph = true});
+      return y.item();
+    };
+    const double expected = 2.0 * std::log(std::abs(a)) / a;
+    BOOST_TEST(derivative({x, b, b}) == expected, boost::test_tools::tolerance(1e-14));
+    if (a > 0.0) BOOST_TEST(derivative({b, b, x}) == expected, boost::test_tools::tolerance(1e-14));
+    BOOST_TEST(derivative({x, b, x}) == -1.0 / (a * a), boost::test_tools::tolerance(1e-14));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_power_of_zero_is_flat_in_every_derivative) {
   const auto power = [](const Tensor& z) { return pow(z, 0); };
   for (const double a : {1e-300, 1e-160, 1e-20, 0.0, 2.0}) {
