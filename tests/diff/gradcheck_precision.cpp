@@ -10,7 +10,9 @@
 #include "says.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/diff/gradcheck.hpp"
+#include "tapegrad/ops/norm.hpp"
 #include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -101,6 +103,21 @@ BOOST_AUTO_TEST_CASE(a_height_hides_no_mistake) {
   }
   BOOST_TEST((verdict(1000.0, 1.0, 1.0, true) == Verdict::ok));
   BOOST_TEST((verdict(3.0, 3e-4, 1.0, true) == Verdict::ok));
+}
+
+// A normalised row has one length: the gradient of its square is what eps leaves of terms as large as 1, and so are the
+// second derivatives, and of no size that the outputs tell when it is taken off.
+BOOST_AUTO_TEST_CASE(gradients_that_cancel_are_not_held_to_their_own_size) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Generator g(seed);
+    const Tensor x = randn({4, 8}, g, {.dtype = float64});
+    const GradcheckReport reports[] = {
+        tapegrad::gradcheck([](const Tensor& z) { return sum(square(layer_norm(z))); }, x, {.seed = seed}),
+        tapegrad::gradcheck([](const Tensor& z) { return sum(square(rms_norm(z))); }, x, {.seed = seed}),
+        tapegrad::gradcheck([](const Tensor& z) { return sum(square(layer_norm(z))) - 32.0; }, x, {.seed = seed}),
+        tapegrad::gradcheck([](const Tensor& z) { return var(layer_norm(z), 1); }, x, {.seed = seed})};
+    for (const GradcheckReport& report : reports) BOOST_TEST(report.ok(), to_string(report));
+  }
 }
 
 // The second derivative of a linear function is 0, which excuses nothing where the first is not.

@@ -71,14 +71,16 @@ class ModesOfPart {
                std::int64_t output) {
     double scale = 0.0;
     double expected = 0.0;
+    double weights = 0.0;
     for (std::size_t j = 0; j < v.size(); ++j) {
       expected += row[j] * v[j];
       scale += std::abs(row[j] * v[j]);
+      weights += std::abs(v[j]);
     }
     // Where a slope is infinite both modes give infinities or NaN: the same kind will do.
     if (!std::isfinite(expected) && !std::isfinite(forward)) return;
     const double tolerance =
-        c_.rounding.between_ways(std::max(scale, reach), i_) + norm(v) * c_.rounding.alone(i_, slack);
+        c_.rounding.between_ways(std::max(scale, reach), i_, weights) + norm(v) * c_.rounding.alone(i_, slack);
     const double error = std::abs(forward - expected);
     const bool close = error <= tolerance;
     const double excess = close                  ? (tolerance > 0.0 ? error / tolerance : 0.0)

@@ -29,10 +29,12 @@ Rounding::Rounding(Subject& subject, const Precision& precision, const Doubts& b
       found_(found),
       slack_(slack_of_outputs(subject, before)),
       coarseness_(subject.parts.size(), 0.0),
+      unrest_(subject.parts.size(), 0.0),
       output_size_(largest(subject.outputs)) {
   for (const Part& part : subject.parts) input_sizes_.push_back(std::max(1.0, largest(part.values)));
   if (precision.epsilon < precision.derivative_epsilon && all_finite(subject.outputs))
     measure_coarseness(subject, seed);
+  measure_unrest(subject, seed);
 }
 
 Scales Rounding::scales(std::size_t part, double around, double natural, double slack, const Slope& slope) const {
@@ -67,11 +69,12 @@ double Rounding::doubt_of(std::size_t part) const {
   return doubt != found_.end() ? doubt->second : 0.0;
 }
 
-double Rounding::between_ways(double reach, std::size_t part) const {
+double Rounding::between_ways(double reach, std::size_t part, double weights) const {
   const double epsilon = precision_.derivative_epsilon;
   // Outputs that are all zero say nothing of the terms that have cancelled.
   const double natural = output_size_ > 0.0 ? natural_scale(part) : 1.0;
-  return std::pow(epsilon, 0.7) * reach + 1e3 * epsilon * natural;
+  return std::pow(epsilon, 0.7) * reach + 1e3 * epsilon * natural +
+         std::min(8.0 * weights * unrest_[part], std::pow(epsilon, 0.3) * reach);
 }
 
 void Rounding::measure_coarseness(Subject& subject, std::uint64_t seed) {
@@ -88,6 +91,22 @@ void Rounding::measure_coarseness(Subject& subject, std::uint64_t seed) {
       const double most = std::max(1e-3 * largest(fine[i]), 100.0 * precision_.derivative_epsilon * natural_scale(i));
       coarseness_[i] = std::max(coarseness_[i], std::min(most, kMargin * error));
     }
+  }
+}
+
+// A gradient may be what is left of terms that cancel, far larger than itself and than all outputs: the square of a
+// normalised row. Factors that are no powers of two round every term anew.
+void Rounding::measure_unrest(Subject& subject, std::uint64_t seed) {
+  Generator generator(2 * seed + 1);
+  const Values u = normal_values(subject.outputs.size(), generator);
+  const std::vector<Values> gradients = subject.pull_back(u);
+  for (const double factor : {3.0, 5.0, 7.0}) {
+    Values scaled = u;
+    for (double& each : scaled) each *= factor;
+    const std::vector<Values> again = subject.pull_back(scaled);
+    for (std::size_t i = 0; i < again.size(); ++i)
+      for (std::size_t j = 0; j < again[i].size(); ++j)
+        unrest_[i] = std::fmax(unrest_[i], std::abs(again[i][j] / factor - gradients[i][j]));
   }
 }
 

@@ -50,8 +50,10 @@ class Rounding {
   double alone(std::size_t part, double slack) const {
     return (found_.empty() ? 0.0 : doubt_of(part)) + slack / input_size(part) + coarseness_[part];
   }
-  /// How far two ways to one derivative with respect to a part may differ whose terms sum up to `reach` in magnitude.
-  double between_ways(double reach, std::size_t part) const;
+  /// How far two ways to one derivative with respect to a part may differ whose terms sum up to `reach` in magnitude: a
+  /// derivative by one element, or by a sum of elements with weights of this sum. As rounding leaves them, and as the
+  /// rule has been seen to round, but no more than a small part of the terms.
+  double between_ways(double reach, std::size_t part, double weights = 1.0) const;
   /// What may be left of a derivative that is zero because terms cancel, each as large as dx/dx = 1.
   double of_nothing() const { return 1e4 * precision_.derivative_epsilon; }
 
@@ -70,6 +72,7 @@ class Rounding {
   }
   double doubt_of(std::size_t part) const;
   void measure_coarseness(Subject& subject, std::uint64_t seed);
+  void measure_unrest(Subject& subject, std::uint64_t seed);
 
   const Subject& subject_;
   const Precision& precision_;
@@ -77,6 +80,7 @@ class Rounding {
   Values slack_;        // by output; empty where none has any
   Values input_sizes_;  // by part
   Values coarseness_;   // likewise
+  Values unrest_;       // likewise: what a factor before the cotangent changes beside a factor
   double output_size_;  // of the largest
 };
 
