@@ -72,6 +72,39 @@ BOOST_AUTO_TEST_CASE(decision_03_a_hook_may_replace_the_gradient) {
   BOOST_TEST(!wrong.has_grad());
 }
 
+BOOST_AUTO_TEST_CASE(decision_03_hooks_can_be_removed) {
+  Tensor x = leaf({2.0});
+  const auto times = [](double factor) { return [factor](const Tensor& g) { return factor * g; }; };
+  const HookId first = x.register_hook(times(10));
+  x.register_hook(times(3));
+  HookId once{};
+  once = x.register_hook([&](const Tensor& g) {
+    BOOST_TEST(Tensor(x).remove_hook(once));  // any handle to the leaf
+    return 100.0 * g;
+  });
+  Tape tape;
+  const auto gradient = [&] {
+    x.zero_grad();
+    tape.backward(square(x));
+    return x.grad().item();
+  };
+  BOOST_TEST(gradient() == 4.0 * 10 * 3 * 100);
+  BOOST_TEST(gradient() == 4.0 * 10 * 3);
+  BOOST_TEST(x.remove_hook(first));
+  BOOST_TEST(!x.remove_hook(first));
+  BOOST_TEST(gradient() == 4.0 * 3);
+
+  const Tensor y = square(x);
+  const HookId on_y = tape.register_hook(y, times(7)), gone = tape.register_hook(y, times(5));
+  BOOST_TEST(!x.remove_hook(on_y));
+  BOOST_TEST(tape.remove_hook(gone));
+  x.zero_grad();
+  tape.backward(y);
+  BOOST_TEST(x.grad().item() == 4.0 * 7 * 3);
+  BOOST_TEST(!tape.remove_hook(on_y));  // the sweep has consumed the tape, and its hooks
+  BOOST_TEST(!Tensor().remove_hook(first));
+}
+
 BOOST_AUTO_TEST_CASE(decision_02_hooks_are_not_recorded) {
   Tensor x = leaf({3.0});
   x.register_hook([&](const Tensor& g) { return g + x; });

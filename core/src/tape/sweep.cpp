@@ -295,20 +295,6 @@ namespace {
   throw TapeError("the Tape was destroyed during its sweep: by a hook, an observer, a rule or another thread");
 }
 
-/// Calls the hooks in order of registration, each with what the one before has left.
-void fire(const std::vector<GradientHook>& registered, Tensor& gradient) {
-  const auto hooks = std::vector<GradientHook>(registered.begin(), registered.end());  // a hook may register another
-  for (const GradientHook& hook : hooks) {
-    Tensor replaced = hook(gradient);
-    if (!replaced.defined()) continue;
-    if (replaced.shape() != gradient.shape() || replaced.dtype() != gradient.dtype())
-      throw TapeError(fmt::format("a hook replaced a gradient {} {} by {} {}", to_string(gradient.shape()),
-                                  to_string(gradient.dtype()), to_string(replaced.shape()),
-                                  to_string(replaced.dtype())));
-    gradient = std::move(replaced);
-  }
-}
-
 }  // namespace
 
 inline void Sweep::expect_not_destroyed() const {
@@ -319,7 +305,7 @@ inline void Sweep::expect_not_destroyed() const {
 void Sweep::apply_hooks(std::uint32_t slot) {
   const auto found = tape_.hooks.find(slot);
   if (found == tape_.hooks.end() || !cotangents_[slot].defined()) return;
-  fire(found->second, cotangents_[slot]);
+  found->second.fire(cotangents_[slot]);
   expect_not_destroyed();
 }
 
@@ -550,7 +536,7 @@ void Sweep::into_leaves() {
     const LeafState::Role role = leaf.role;
     named = named || role == LeafState::Role::named_parameter;
     if (role == LeafState::Role::unnamed_parameter) unnamed = &node;
-    fire(leaf.hooks, gradient);
+    leaf.hooks.fire(gradient);
     if (options_.create_graph || innermost_level(gradient) > 0) {  // with what it depends on, or its tangents
       leaf.grad = leaf.grad.defined() ? add(on_tape(leaf.grad), gradient) : as_own(std::move(gradient));
     } else if (!leaf.grad.defined()) {

@@ -348,14 +348,17 @@ std::vector<Tensor> Tape::pull_back(const std::vector<Tensor>& ys, const std::ve
   return sweep.towards(xs, options.allow_unused);
 }
 
-void Tape::register_hook(const Tensor& y, GradientHook hook) {
+HookId Tape::register_hook(const Tensor& y, GradientHook hook) {
   const Node& node = impl_->node_of(y, "register_hook");
   if (recorder.in_block)
     throw TapeError(
         "[register_hook] the values of a checkpointed block do not stay on the tape: register the hook on "
         "what checkpoint() gives");
-  if (!hook) throw ValueError("[register_hook] there is no function to call");
-  impl_->hooks[node.slot + y.impl()->place.output].push_back(std::move(hook));
+  return impl_->hooks[node.slot + y.impl()->place.output].add(std::move(hook));
+}
+
+bool Tape::remove_hook(HookId id) {
+  return std::any_of(impl_->hooks.begin(), impl_->hooks.end(), [id](auto& of) { return of.second.remove(id); });
 }
 
 void Tape::observe(SweepObserver observer) { impl_->observer = std::move(observer); }

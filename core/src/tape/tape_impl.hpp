@@ -159,7 +159,7 @@ struct TapeImpl {
   LeafMap leaves;
   std::vector<std::string> scopes{""};
   std::vector<StudyValues> study;                                      // by position, in study mode
-  std::unordered_map<std::uint32_t, std::vector<GradientHook>> hooks;  // by slot
+  std::unordered_map<std::uint32_t, Hooks> hooks;  // by slot
   SweepObserver observer;
   bool sweeping = false;
   std::vector<SweepRoom> rooms;  // of sweeps that have ended

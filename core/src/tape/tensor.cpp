@@ -240,12 +240,13 @@ void Tensor::set_grad(const Tensor& gradient) {
   leaf_state(*this).grad = wrap(contiguous_copy(array_of(gradient)));
 }
 
-void Tensor::register_hook(GradientHook hook) {
+HookId Tensor::register_hook(GradientHook hook) {
   if (!requires_grad())
     throw TapeError("[register_hook] the tensor " + to_string(shape()) + " is no leaf that requires a gradient");
-  if (!hook) throw ValueError("[register_hook] there is no function to call");
-  impl_->leaf->hooks.push_back(std::move(hook));
+  return impl_->leaf->hooks.add(std::move(hook));
 }
+
+bool Tensor::remove_hook(HookId id) { return impl_ != nullptr && impl_->leaf && impl_->leaf->hooks.remove(id); }
 
 Tensor Tensor::detach() const { return wrap(array_of(*this)); }
 

@@ -9,6 +9,7 @@
 
 #include "array/array.hpp"
 #include "base/ref.hpp"
+#include "tape/hooks.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/parameter_support.hpp"
 #include "tapegrad/tape/tensor.hpp"
@@ -23,7 +24,7 @@ struct LeafState {
   std::atomic<Role> role{Role::plain};
   std::atomic<bool> in_backward{false};  // held by the one sweep that may write `grad`
   Tensor grad;
-  std::vector<GradientHook> hooks;
+  Hooks hooks;
 
   void retain() const { add_owner(owners); }
   void release() const {

@@ -136,7 +136,9 @@ class Tape {
 
   /// A hook on any tensor of this tape: fires when its gradient is complete in a backward(). Throws TapeError when
   /// it is not on this tape, ValueError for an empty hook.
-  void register_hook(const Tensor& y, GradientHook hook);
+  HookId register_hook(const Tensor& y, GradientHook hook);
+  /// Takes a hook of a tensor of this tape away. Whether it was there: what is consumed has none.
+  bool remove_hook(HookId id);
   /// Called at each node of every sweep. An empty function removes it. While somebody looks on, each node's share of a
   /// gradient is made by itself and added afterwards: sums may differ in their last bits.
   void observe(SweepObserver observer);

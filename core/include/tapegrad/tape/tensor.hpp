@@ -38,6 +38,8 @@ struct Slice {
 
 /// Called with a complete gradient; what it returns (when defined) takes the gradient's place.
 using GradientHook = Callable<Tensor(const Tensor& gradient)>;
+/// Which hook: no two of a process have the same.
+enum class HookId : std::uint64_t {};
 
 class Tensor {
  public:
@@ -112,8 +114,11 @@ class Tensor {
   /// Replaces the gradient. Throws ShapeError or DTypeError unless shape and dtype are this tensor's.
   void set_grad(const Tensor& gradient);
   /// Registers a hook on a leaf: it fires once per backward(), when the gradient of that sweep is complete, before it
-  /// is accumulated. Throws TapeError for a tensor that is no leaf, ValueError for an empty hook.
-  void register_hook(GradientHook hook);
+  /// is accumulated. Several fire in order of registration. Throws TapeError for a tensor that is no leaf, ValueError
+  /// for an empty hook.
+  HookId register_hook(GradientHook hook);
+  /// Takes a hook of this leaf away: it fires no more, from the next gradient on. Whether it was there.
+  bool remove_hook(HookId id);
 
   /// The same elements, off the tape: a view that is neither leaf nor recorded.
   Tensor detach() const;
