@@ -28,12 +28,12 @@ endfunction()
 
 set(checked 0)
 file(GLOB_RECURSE files RELATIVE "${SOURCE}" "${SOURCE}/core/*.cpp" "${SOURCE}/core/*.hpp" "${SOURCE}/nn/*.cpp" "${SOURCE}/nn/*.hpp"
-     "${SOURCE}/optim/*.cpp" "${SOURCE}/optim/*.hpp" "${SOURCE}/console/*.cpp" "${SOURCE}/console/*.hpp")
+     "${SOURCE}/optim/*.cpp" "${SOURCE}/optim/*.hpp" "${SOURCE}/tools/console/*.cpp" "${SOURCE}/tools/console/*.hpp")
 foreach(file ${files})
   if(file MATCHES "^core/(src|include/tapegrad)/([a-z_]+)/")
     check_includes("${CMAKE_MATCH_2}" "${file}")
-  elseif(file MATCHES "^(nn|optim|console)/")
-    check_includes("${CMAKE_MATCH_1}" "${file}")
+  elseif(file MATCHES "^(tools/)?(nn|optim|console)/")
+    check_includes("${CMAKE_MATCH_2}" "${file}")
   else()
     continue()  # core/include/tapegrad/format.hpp, for whoever prints
   endif()
