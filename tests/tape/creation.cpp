@@ -2,10 +2,13 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
+#include <utility>
 
 #include "kernels/always_teams.hpp"
 #include "tape_test.hpp"
 #include "tapegrad/base/threads.hpp"
+#include "tapegrad/ops/mask.hpp"
 #include "tapegrad/tape/parameter_support.hpp"
 #include "tapegrad/tape/same_bits.hpp"
 
@@ -305,6 +308,22 @@ BOOST_AUTO_TEST_CASE(the_same_to_the_bit) {
   BOOST_TEST(same_bits(Tensor(), Tensor()));
   BOOST_TEST(!same_bits(Tensor(), zeros({})));
   BOOST_TEST(!same_bits(std::vector<Tensor>{zeros({})}, std::vector<Tensor>{zeros({}), zeros({})}));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_temporary_says_of_itself_outlives_it) {
+  static_assert(std::is_same_v<decltype(std::declval<Tensor>().shape()), Shape>);
+  static_assert(std::is_same_v<decltype(std::declval<Tensor>().strides()), Shape>);
+  static_assert(std::is_same_v<decltype(std::declval<Mask>().positions()), Tensor>);
+  static_assert(std::is_same_v<decltype(std::declval<Mask>().pairs()), Tensor>);
+  const Shape& shape = zeros({2, 3}).shape();
+  const Shape& strides = zeros({2, 3}).strides();
+  const Tensor& keep = Mask::from_lengths({1, 2}, 4).positions();
+  const Tensor& pairs = Mask::keep_pairs(ones({5, 6}, {.dtype = boolean})).pairs();
+  const std::vector<Tensor> later = {zeros({7, 8}), zeros({9, 10})};  // where the temporaries were
+  BOOST_TEST(to_string(shape) == "[2, 3]");
+  BOOST_TEST(to_string(strides) == "[3, 1]");
+  BOOST_TEST(to_string(keep.shape()) == "[2, 4]");
+  BOOST_TEST(to_string(pairs.shape()) == "[5, 6]");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

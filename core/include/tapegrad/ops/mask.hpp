@@ -36,9 +36,11 @@ class Mask {
   /// Whether nothing is hidden.
   bool empty() const { return !positions_.defined() && !pairs_.defined() && !causal_; }
   /// bool [N, L], or undefined when every position is valid.
-  const Tensor& positions() const { return positions_; }
+  const Tensor& positions() const& { return positions_; }
+  Tensor positions() const&& { return positions_; }
   /// bool of rank 2, 3 or 4, or undefined.
-  const Tensor& pairs() const { return pairs_; }
+  const Tensor& pairs() const& { return pairs_; }
+  Tensor pairs() const&& { return pairs_; }
   bool is_causal() const { return causal_; }
   /// The number of valid positions among [n, length]; n * length when all are.
   std::int64_t valid_count(std::int64_t n, std::int64_t length) const;

@@ -64,9 +64,11 @@ class Tensor {
 
   /// These and all below throw Error when the tensor is undefined, but for what asks whether it has something
   /// (requires_grad, is_tracked, has_grad) and zero_grad.
-  const Shape& shape() const;
+  const Shape& shape() const&;
+  Shape shape() const&& { return shape(); }
   /// Strides in elements.
-  const Shape& strides() const;
+  const Shape& strides() const&;
+  Shape strides() const&& { return strides(); }
   /// Size of dimension d; negative d counts from the end. Throws IndexError.
   std::int64_t size(Axis d) const;
   int dim() const { return shape().rank(); }

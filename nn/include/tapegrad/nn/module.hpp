@@ -113,7 +113,8 @@ class Module {
 
   /// Where this stands in the model that was last named, by its first name there: "encoder.layers.0", empty for a
   /// root. A part, and a copy of one, keeps its path until it is named in another model: to name it alone changes none.
-  const std::string& path() const { return path_; }
+  const std::string& path() const& { return path_; }
+  std::string path() const&& { return path_; }
 
  protected:
   Module() = default;

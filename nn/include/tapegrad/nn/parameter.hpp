@@ -29,10 +29,12 @@ using tapegrad::operator>=;
 class OwnedTensor {
  public:
   operator const Tensor&() const { return tensor_; }
-  const Tensor& tensor() const { return tensor_; }
+  const Tensor& tensor() const& { return tensor_; }
+  Tensor tensor() const&& { return tensor_; }
   const Tensor* operator->() const { return &tensor_; }
   bool defined() const { return tensor_.defined(); }
-  const Shape& shape() const { return tensor_.shape(); }
+  const Shape& shape() const& { return tensor_.shape(); }
+  Shape shape() const&& { return tensor_.shape(); }
   DType dtype() const { return tensor_.dtype(); }
 
   /// Converts the elements in place. Throws TapeError while a tape records, or while a Substitution has another tensor
