@@ -197,7 +197,7 @@ void Module::train(bool training) {
 
 void Module::set_requires_grad(bool requires_grad) {
   for (const TensorEntry& entry : ModuleTree(*this).tensors)
-    if (entry.is_parameter) Tensor(entry.owner->tensor()).set_requires_grad(requires_grad);
+    if (entry.is_parameter) entry.owner->tensor().set_requires_grad(requires_grad);
 }
 
 void Module::to(DType dtype) {
@@ -210,7 +210,7 @@ void Module::to(DType dtype) {
 }
 
 void Module::zero_grad() {
-  for (const TensorEntry& entry : ModuleTree(*this).tensors) Tensor(entry.owner->tensor()).zero_grad();
+  for (const TensorEntry& entry : ModuleTree(*this).tensors) entry.owner->tensor().zero_grad();
 }
 
 std::int64_t Module::parameter_count() const {

@@ -44,6 +44,6 @@ Parameter::Parameter(const Tensor& value) : OwnedTensor(value) {
   set_parameter_role(tensor(), ParameterRole::unnamed_parameter);
 }
 
-void Parameter::set_requires_grad(bool requires_grad) { Tensor(tensor()).set_requires_grad(requires_grad); }
+void Parameter::set_requires_grad(bool requires_grad) { tensor().set_requires_grad(requires_grad); }
 
 }  // namespace tapegrad::nn

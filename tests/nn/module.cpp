@@ -495,4 +495,19 @@ BOOST_AUTO_TEST_CASE(a_copy_has_its_members_checked_too) {
   BOOST_CHECK_THROW(tape.backward(copy()), tg::TapeError);
 }
 
+BOOST_AUTO_TEST_CASE(a_parameter_has_what_a_tensor_has) {
+  tg::nn::Linear layer(2, 3);
+  const auto trained = layer.parameters();
+  for (const tg::Tensor& p : trained) p.set_grad(tg::ones(p.shape()));
+  layer.weight.zero_grad();
+  BOOST_TEST(!layer.weight.has_grad());
+  for (const auto& [name, p] : layer.named_parameters()) p.zero_grad();
+  BOOST_TEST(!layer.bias.has_grad());
+  for (const auto& [name, p] : layer.named_parameters()) p.set_requires_grad(false);
+  BOOST_TEST(!layer.weight->requires_grad());
+  BOOST_TEST(layer.weight.size(-1) == 2);
+  BOOST_TEST(layer.weight[1].to_vector<float>() == layer.weight.clone()[1].to_vector<float>());
+  BOOST_TEST(tg::nn::Parameter(tg::tensor(2.5)).item() == 2.5);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

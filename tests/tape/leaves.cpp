@@ -222,4 +222,22 @@ BOOST_AUTO_TEST_CASE(a_leaf_frozen_after_recording_gets_no_gradient) {
   BOOST_TEST(v.grad().item() == 3.0);
 }
 
+BOOST_AUTO_TEST_CASE(a_const_handle_does_what_belongs_to_the_leaf) {
+  const std::vector<Tensor> ws = {leaf({1.0}), leaf({2.0})};
+  int fired = 0;
+  for (const Tensor& w : ws) {
+    w.register_hook([&](const Tensor& g) {
+      ++fired;
+      return g;
+    });
+    w.set_grad(w.detach());
+    w.zero_grad();
+  }
+  Tape tape;
+  tape.backward(ws[0] * ws[1]);
+  BOOST_TEST(fired == 2);
+  for (const Tensor& w : ws) BOOST_TEST(w.set_requires_grad(false).impl() == w.impl());
+  BOOST_TEST(!ws[0].requires_grad());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

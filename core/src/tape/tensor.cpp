@@ -185,7 +185,7 @@ LeafState& leaf_state(const Tensor& x) {
 
 }  // namespace
 
-Tensor& Tensor::set_requires_grad(bool requires_grad) {
+Tensor Tensor::set_requires_grad(bool requires_grad) const {
   if (!requires_grad) {
     if (impl_ != nullptr && impl_->leaf) impl_->leaf->requires_grad = false;
     return *this;
@@ -224,11 +224,11 @@ Tensor Tensor::grad() const {
 
 bool Tensor::has_grad() const { return impl_ != nullptr && impl_->leaf && impl_->leaf->grad.defined(); }
 
-void Tensor::zero_grad() {
+void Tensor::zero_grad() const {
   if (has_grad()) impl_->leaf->grad = Tensor();
 }
 
-void Tensor::set_grad(const Tensor& gradient) {
+void Tensor::set_grad(const Tensor& gradient) const {
   const auto misfit = [&] {
     return fmt::format("[set_grad] expected a gradient of shape {} and dtype {}, got {} {}", to_string(shape()),
                        to_string(dtype()), to_string(gradient.shape()), to_string(gradient.dtype()));
@@ -240,13 +240,13 @@ void Tensor::set_grad(const Tensor& gradient) {
   leaf_state(*this).grad = wrap(contiguous_copy(array_of(gradient)));
 }
 
-HookId Tensor::register_hook(GradientHook hook) {
+HookId Tensor::register_hook(GradientHook hook) const {
   if (!requires_grad())
     throw TapeError("[register_hook] the tensor " + to_string(shape()) + " is no leaf that requires a gradient");
   return impl_->leaf->hooks.add(std::move(hook));
 }
 
-bool Tensor::remove_hook(HookId id) { return impl_ != nullptr && impl_->leaf && impl_->leaf->hooks.remove(id); }
+bool Tensor::remove_hook(HookId id) const { return impl_ != nullptr && impl_->leaf && impl_->leaf->hooks.remove(id); }
 
 Tensor Tensor::detach() const { return wrap(array_of(*this)); }
 

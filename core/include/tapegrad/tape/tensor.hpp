@@ -101,9 +101,10 @@ class Tensor {
   template <Element T>
   std::span<T> mutable_data(const char* writer = "mutable_data") && = delete;
 
-  /// Makes this a leaf that collects a gradient (or stops that). Floating dtypes only; TapeError for a tensor that lies
-  /// on a tape.
-  Tensor& set_requires_grad(bool requires_grad);
+  /// Makes this a leaf that collects a gradient (or stops that) and gives the handle back. What belongs to the leaf and
+  /// not to the handle, here and below, a const handle does too, as an element of a list of parameters. Floating dtypes
+  /// only; TapeError for a tensor that lies on a tape.
+  Tensor set_requires_grad(bool requires_grad) const;
   /// Whether this is a leaf that collects a gradient.
   bool requires_grad() const;
   /// Whether an operation on this tensor would be recorded now.
@@ -112,15 +113,15 @@ class Tensor {
   Tensor grad() const;
   bool has_grad() const;
   /// Forgets the gradient. Safe on a tensor without one.
-  void zero_grad();
+  void zero_grad() const;
   /// Replaces the gradient. Throws ShapeError or DTypeError unless shape and dtype are this tensor's.
-  void set_grad(const Tensor& gradient);
+  void set_grad(const Tensor& gradient) const;
   /// Registers a hook on a leaf: it fires once per backward(), when the gradient of that sweep is complete, before it
   /// is accumulated. Several fire in order of registration. Throws TapeError for a tensor that is no leaf, ValueError
   /// for an empty hook.
-  HookId register_hook(GradientHook hook);
+  HookId register_hook(GradientHook hook) const;
   /// Takes a hook of this leaf away: it fires no more, from the next gradient on. Whether it was there.
-  bool remove_hook(HookId id);
+  bool remove_hook(HookId id) const;
 
   /// The same elements, off the tape: a view that is neither leaf nor recorded.
   Tensor detach() const;

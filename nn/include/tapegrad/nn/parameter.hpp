@@ -1,6 +1,9 @@
 // Parameter and Buffer: owners of a module's tensors.
 #pragma once
 
+#include <cstdint>
+
+#include "tapegrad/base/shape.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
@@ -36,6 +39,11 @@ class OwnedTensor {
   const Shape& shape() const& { return tensor_.shape(); }
   Shape shape() const&& { return tensor_.shape(); }
   DType dtype() const { return tensor_.dtype(); }
+  /// As Tensor's, which -> has all of.
+  std::int64_t size(Axis d) const { return tensor_.size(d); }
+  double item() const { return tensor_.item(); }
+  Tensor clone() const { return tensor_.clone(); }
+  Tensor operator[](std::int64_t i) const { return tensor_[i]; }
 
   /// Converts the elements in place. Throws TapeError while a tape records, or while a Substitution has another tensor
   /// here.
@@ -68,6 +76,7 @@ class Parameter : public OwnedTensor {
 
   Tensor grad() const { return tensor().grad(); }
   bool has_grad() const { return tensor().has_grad(); }
+  void zero_grad() { tensor().zero_grad(); }
   /// False freezes it: it is a constant to every tape until it is set true again. A gradient that it has stays, and
   /// an optimiser's next step uses it: zero_grad() forgets it.
   void set_requires_grad(bool requires_grad);
