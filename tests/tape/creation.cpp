@@ -326,4 +326,16 @@ BOOST_AUTO_TEST_CASE(what_a_temporary_says_of_itself_outlives_it) {
   BOOST_TEST(to_string(pairs.shape()) == "[5, 6]");
 }
 
+BOOST_AUTO_TEST_CASE(integers_of_unsigned_types_and_lengths_of_any) {
+  const std::vector<std::size_t> sizes = {3, 0};
+  BOOST_TEST((from_vector(sizes, {2}).to_vector<std::int64_t>() == std::vector<std::int64_t>{3, 0}));
+  BOOST_CHECK_EXCEPTION(from_vector(std::vector<std::uint64_t>{1, std::uint64_t{1} << 63}, {2}), ValueError,
+                        says("[from_vector] int64 has no 9223372036854775808"));
+  const std::vector<bool> keep = Mask::from_lengths({1, 2}, 2).positions().to_vector<bool>();
+  BOOST_TEST((Mask::from_lengths(std::vector<int>{1, 2}, 2).positions().to_vector<bool>() == keep));
+  BOOST_TEST((Mask::from_lengths(std::vector<std::size_t>{1, 2}, 2).positions().to_vector<bool>() == keep));
+  BOOST_CHECK_EXCEPTION(Mask::from_lengths(std::vector<int>{1, -2}, 2), ValueError,
+                        says("[mask] sequence 1 has length -2, expected 0 to 2"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -96,6 +96,10 @@ Tensor tensor(std::initializer_list<NestedList> items, TensorOptions options) {
   return finish(std::move(t), options);
 }
 
+void engine::throw_beyond_int64(std::uint64_t value) {
+  throw ValueError("[from_vector] int64 has no " + std::to_string(value));
+}
+
 template <Element T>
 Tensor from_vector(const std::vector<T>& values, const Shape& shape, bool requires_grad) {
   array::bytes_of(shape, dtype_of<T>());  // refuses what overflows numel()

@@ -2,6 +2,7 @@
 // can tell whether true keeps or hides. Here everything keeps.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <vector>
 
@@ -20,6 +21,10 @@ class Mask {
 
   /// Position p of sequence n is valid when p < lengths[n]. Throws ValueError for a length outside 0 ... length.
   static Mask from_lengths(const std::vector<std::int64_t>& lengths, std::int64_t length);
+  template <std::integral T>
+  requires(!std::same_as<T, bool>) static Mask from_lengths(const std::vector<T>& lengths, std::int64_t length) {
+    return from_lengths(std::vector<std::int64_t>(lengths.begin(), lengths.end()), length);
+  }
   /// The same from an int64 tensor [N]. Throws ShapeError, DTypeError, too.
   static Mask from_lengths(const Tensor& lengths, std::int64_t length);
   /// Queries see keys up to their own position.

@@ -24,6 +24,7 @@ template <class T>
 constexpr bool fits_int64(T value) {
   return kAllFitInt64<T> || static_cast<std::uint64_t>(value) <= std::uint64_t{INT64_MAX};
 }
+[[noreturn]] void throw_beyond_int64(std::uint64_t value);
 }  // namespace engine
 
 /// A nested list of numbers: tensor({{1.0, 2.0}, {3.0, 4.0}}) has shape [2, 2], tensor({{1.0}, {2.0}}) has [2, 1],
@@ -56,12 +57,15 @@ class NestedList {
 Tensor tensor(std::initializer_list<NestedList> items, TensorOptions options = {});
 
 /// Elements in row-major order, dtype from T (float, double, std::int64_t, bool); integers of other types become int64.
-/// Throws ShapeError when the count differs from the shape's.
+/// Throws ShapeError when the count differs from the shape's, ValueError for an integer that int64 does not hold.
 template <Element T>
 Tensor from_vector(const std::vector<T>& values, const Shape& shape, bool requires_grad = false);
 template <class T>
-requires(std::is_integral_v<T> && !Element<T> && engine::kAllFitInt64<T>) Tensor
+requires(std::is_integral_v<T> && !Element<T>) Tensor
     from_vector(const std::vector<T>& values, const Shape& shape, bool requires_grad = false) {
+  if constexpr (!engine::kAllFitInt64<T>)
+    for (const T value : values)
+      if (!engine::fits_int64(value)) engine::throw_beyond_int64(value);
   return from_vector(std::vector<std::int64_t>(values.begin(), values.end()), shape, requires_grad);
 }
 
