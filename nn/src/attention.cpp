@@ -111,19 +111,19 @@ Tensor MultiHeadAttention::attend(const Heads& heads, const Mask& mask) const {
 
 Tensor MultiHeadAttention::operator()(const Tensor& query, const Tensor& key, const Tensor& value,
                                       const Mask& mask) const {
-  const Scope scope(path());
+  const Scope scope = entered();
   return attend(project(query, key, value), mask);
 }
 
 AttentionWithWeights MultiHeadAttention::with_weights(const Tensor& query, const Tensor& key, const Tensor& value,
                                                       const Mask& mask) const {
-  const Scope scope(path());
+  const Scope scope = entered();
   const Heads heads = project(query, key, value);
   return {attend(heads, mask), attention_weights(heads.query, heads.seen.key, mask)};
 }
 
 AttentionCache MultiHeadAttention::remember(const Tensor& key, const Tensor& value) const {
-  const Scope scope(path());
+  const Scope scope = entered();
   for (const Tensor* x : {&key, &value}) expect_defined("MultiHeadAttention", *x);
   const auto fits = [](const Tensor& x, std::int64_t width) { return x.dim() == 3 && x.size(2) == width; };
   if (!fits(key, key_dim_) || !fits(value, value_dim_) || key.size(0) != value.size(0) || key.size(1) != value.size(1))
@@ -150,7 +150,7 @@ void MultiHeadAttention::expect_cache_for(const Tensor& x, const AttentionCache&
 }
 
 Tensor MultiHeadAttention::recall(const Tensor& query, const AttentionCache& cache, const Mask& mask) const {
-  const Scope scope(path());
+  const Scope scope = entered();
   expect_defined("MultiHeadAttention", query);
   if (query.dim() != 3 || query.size(2) != embed_dim_)
     throw ShapeError(
@@ -185,7 +185,7 @@ Mask up_to_own(std::int64_t count, std::int64_t length, const Mask& mask) {
 }  // namespace
 
 Tensor MultiHeadAttention::extend(const Tensor& x, AttentionCache& cache, const Mask& mask) const {
-  const Scope scope(path());
+  const Scope scope = entered();
   Heads heads = project(x, x, x);
   if (cache.key.defined() || cache.value.defined()) {
     expect_cache_for(x, cache);

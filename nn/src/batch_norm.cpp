@@ -83,7 +83,7 @@ Tensor other_layout(const Tensor& x) { return x.dim() == 3 ? transpose(x, 1, 2) 
 }  // namespace
 
 Tensor BatchNorm::operator()(const Tensor& x, const Mask& mask) {
-  const Scope scope(path());
+  const Scope scope = entered();
   if (channels_first_) {
     expect_channels_of_batch(x, features_);
   } else {

@@ -28,7 +28,7 @@ GroupNorm::GroupNorm(std::int64_t groups, std::int64_t channels, GroupNormOption
 }
 
 Tensor GroupNorm::operator()(const Tensor& x) const {
-  const Scope scope(path());
+  const Scope scope = entered();
   expect_channels("GroupNorm", x, channels_);
   return group_norm(x, groups_, weight, bias, eps_);
 }
@@ -39,7 +39,7 @@ InstanceNorm1d::InstanceNorm1d(std::int64_t channels, InstanceNorm1dOptions opti
 }
 
 Tensor InstanceNorm1d::operator()(const Tensor& x) const {
-  const Scope scope(path());
+  const Scope scope = entered();
   expect_channels("InstanceNorm1d", x, channels_);
   return instance_norm(x, weight, bias, eps_);
 }

@@ -53,7 +53,7 @@ Conv1d::Conv1d(std::int64_t in_channels, std::int64_t out_channels, std::int64_t
 }
 
 Tensor Conv1d::operator()(const Tensor& x) const {
-  const Scope scope(path());
+  const Scope scope = entered();
   return conv1d(x, weight, bias, options_);
 }
 
@@ -74,7 +74,7 @@ ConvTranspose1d::ConvTranspose1d(std::int64_t in_channels, std::int64_t out_chan
 }
 
 Tensor ConvTranspose1d::operator()(const Tensor& x) const {
-  const Scope scope(path());
+  const Scope scope = entered();
   return conv_transpose1d(x, weight, bias, options_);
 }
 

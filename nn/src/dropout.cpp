@@ -15,7 +15,7 @@ Dropout::Dropout(double p) : p_(p) {
 
 Tensor Dropout::operator()(const Tensor& x) const {
   if (!is_training() || p_ == 0.0) return x;
-  const Scope scope(path());
+  const Scope scope = entered();
   return dropout(x, p_);
 }
 

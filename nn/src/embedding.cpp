@@ -28,7 +28,7 @@ Embedding::Embedding(std::int64_t count, std::int64_t features, EmbeddingOptions
 }
 
 Tensor Embedding::operator()(const Tensor& tokens) const {
-  const Scope scope(path());
+  const Scope scope = entered();
   return embedding(weight, tokens, padding_idx_);
 }
 

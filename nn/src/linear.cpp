@@ -18,7 +18,7 @@ Linear::Linear(std::int64_t in_features, std::int64_t out_features, LinearOption
 }
 
 Tensor Linear::operator()(const Tensor& x) const {
-  const Scope scope(path());
+  const Scope scope = entered();
   return linear(x, weight, bias);
 }
 

@@ -236,6 +236,9 @@ void expect_alike(std::span<const Entry> mine, std::span<const Entry> theirs, co
 
 }  // namespace
 
+Module::Module(Module&& other) noexcept
+    : path_(std::move(other.path_)), training_(other.training_), moved_away_(std::exchange(other.moved_away_, true)) {}
+
 Module& Module::operator=(const Module& other) {
   if (this == &other) return *this;
   const ModuleTree mine(*this);
@@ -260,12 +263,19 @@ Module& Module::operator=(const Module& other) {
     }
   }
   training_ = other.training_;
+  moved_away_ = other.moved_away_;
   return *this;
 }
 
 Module& Module::operator=(Module&& other) noexcept {
   training_ = other.training_;
+  moved_away_ = std::exchange(other.moved_away_, true);  // its own stays, where other is this
   return *this;
+}
+
+void Module::throw_moved_away() const {
+  throw ValueError(
+      fmt::format("[{}] the module has been moved away: call the one that it was moved into", type_name(*this)));
 }
 
 ParameterPlaces::ParameterPlaces(Module& module) {

@@ -18,7 +18,7 @@ LayerNorm::LayerNorm(std::int64_t features, LayerNormOptions options)
 }
 
 Tensor LayerNorm::operator()(const Tensor& x) const {
-  const Scope scope(path());
+  const Scope scope = entered();
   expect_features("LayerNorm", x, features_);
   return layer_norm(x, weight, bias, eps_);
 }
@@ -29,7 +29,7 @@ RMSNorm::RMSNorm(std::int64_t features, RMSNormOptions options)
 }
 
 Tensor RMSNorm::operator()(const Tensor& x) const {
-  const Scope scope(path());
+  const Scope scope = entered();
   expect_features("RMSNorm", x, features_);
   return rms_norm(x, weight, eps_);
 }

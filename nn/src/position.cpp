@@ -89,7 +89,7 @@ Tensor SinusoidalPosition::Table::at_least(std::int64_t length, std::int64_t fea
 }
 
 Tensor SinusoidalPosition::operator()(const Tensor& x, std::int64_t first) const {
-  const Scope scope(path());
+  const Scope scope = entered();
   const Slice rows = rows_for("SinusoidalPosition", x, features_, first);
   expect_floating("SinusoidalPosition", x.dtype());
   if (rows.stop > kMostKeptRows) return add(x, sinusoidal_rows(first, x.size(-2), features_, x.dtype()));
@@ -106,7 +106,7 @@ LearnedPosition::LearnedPosition(std::int64_t max_length, std::int64_t features,
 }
 
 Tensor LearnedPosition::operator()(const Tensor& x, std::int64_t first) const {
-  const Scope scope(path());
+  const Scope scope = entered();
   const Slice rows = rows_for("LearnedPosition", x, weight->size(1), first);
   if (rows.stop > weight->size(0))
     throw ShapeError(fmt::format("[LearnedPosition] expected at most {} positions, got {}{}", weight->size(0),

@@ -121,14 +121,14 @@ RecurrentLayers::Passed RecurrentLayers::through_layers(const Tensor& x, const M
 }
 
 RecurrentResult RecurrentLayers::run(const Tensor& x, const Mask& mask, const Tensor& h0) const {
-  const Scope scope(path());
+  const Scope scope = entered();
   expect_sequences(x, mask);
   const auto [y, last] = through_layers(x, mask, {initial_state("h", h0, x), {}});
   return {y, last.h};
 }
 
 LSTMResult RecurrentLayers::run(const Tensor& x, const Mask& mask, const RecurrentState& initial) const {
-  const Scope scope(path());
+  const Scope scope = entered();
   expect_sequences(x, mask);
   const auto [y, last] = through_layers(x, mask, {initial_state("h", initial.h, x), initial_state("c", initial.c, x)});
   return {y, last.h, last.c};

@@ -39,7 +39,7 @@ RNNCell::RNNCell(std::int64_t input_size, std::int64_t hidden_size, RNNCellOptio
       nonlinearity_(options.nonlinearity) {}
 
 Tensor RNNCell::operator()(const Tensor& x, const Tensor& h) const {
-  const Scope scope(path());
+  const Scope scope = entered();
   const Tensor before = state_for(x, "h", h);
   return rnn_step(nonlinearity_, linear(x, weight_ih, bias_ih), linear(before, weight_hh, bias_hh));
 }
@@ -48,7 +48,7 @@ LSTMCell::LSTMCell(std::int64_t input_size, std::int64_t hidden_size, RecurrentC
     : RecurrentCell("LSTMCell", 4, input_size, hidden_size, options) {}
 
 RecurrentState LSTMCell::operator()(const Tensor& x, const RecurrentState& state) const {
-  const Scope scope(path());
+  const Scope scope = entered();
   const RecurrentState before = {state_for(x, "h", state.h), state_for(x, "c", state.c)};
   const auto [h, c] = lstm_cell(linear(x, weight_ih, bias_ih), linear(before.h, weight_hh, bias_hh), before.c);
   return {h, c};
@@ -58,7 +58,7 @@ GRUCell::GRUCell(std::int64_t input_size, std::int64_t hidden_size, RecurrentCel
     : RecurrentCell("GRUCell", 3, input_size, hidden_size, options) {}
 
 Tensor GRUCell::operator()(const Tensor& x, const Tensor& h) const {
-  const Scope scope(path());
+  const Scope scope = entered();
   const Tensor before = state_for(x, "h", h);
   return gru_cell(linear(x, weight_ih, bias_ih), linear(before, weight_hh, bias_hh), before);
 }

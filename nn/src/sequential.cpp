@@ -48,7 +48,7 @@ Sequential& Sequential::operator=(const Sequential& other) {
 }
 
 Tensor Sequential::operator()(const Tensor& x) {
-  const Scope scope(path());
+  const Scope scope = entered();
   Tensor h = x;
   for (AnyLayer& layer : layers_) h = layer(h);
   return h;

@@ -41,7 +41,7 @@ FeedForward::FeedForward(FeedForwardOptions options)
       activation_(options.activation) {}
 
 Tensor FeedForward::operator()(const Tensor& x) const {
-  const Scope scope(path());
+  const Scope scope = entered();
   return feed_forward(x, linear1, activation_, dropout, linear2);
 }
 
@@ -70,12 +70,12 @@ Tensor TransformerEncoderLayer::around(const Attend& attend, const Tensor& x, co
 }
 
 Tensor TransformerEncoderLayer::operator()(const Tensor& x, const Mask& mask) {
-  const Scope scope(path());
+  const Scope scope = entered();
   return around([&](const Tensor& y) { return self_attn(y, y, y, mask); }, x, mask);
 }
 
 Tensor TransformerEncoderLayer::extend(const Tensor& x, AttentionCache& cache, const Mask& mask) {
-  const Scope scope(path());
+  const Scope scope = entered();
   AttentionCache longer = cache;
   Tensor y = around([&](const Tensor& h) { return self_attn.extend(h, longer, mask); }, x, last_positions(mask, x));
   cache = std::move(longer);
@@ -86,7 +86,7 @@ TransformerEncoder::TransformerEncoder(TransformerEncoderOptions options)
     : layers(make_layers<TransformerEncoderLayer>("TransformerEncoder", options)), norm(make_final_norm(options)) {}
 
 Tensor TransformerEncoder::operator()(const Tensor& x, const Mask& mask) {
-  const Scope scope(path());
+  const Scope scope = entered();
   expect_defined("TransformerEncoder", x);
   Tensor h = x;
   for (TransformerEncoderLayer& layer : layers) h = layer(h, mask);
@@ -94,7 +94,7 @@ Tensor TransformerEncoder::operator()(const Tensor& x, const Mask& mask) {
 }
 
 Tensor TransformerEncoder::extend(const Tensor& x, std::vector<AttentionCache>& caches, const Mask& mask) {
-  const Scope scope(path());
+  const Scope scope = entered();
   expect_defined("TransformerEncoder", x);
   std::vector<AttentionCache> longer = caches.empty() ? std::vector<AttentionCache>(layers.size()) : caches;
   expect_caches("TransformerEncoder", longer.size(), layers.size());

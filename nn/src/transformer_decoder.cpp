@@ -49,19 +49,19 @@ Tensor TransformerDecoderLayer::around(const Attend& attend, const AttendToMemor
 
 Tensor TransformerDecoderLayer::operator()(const Tensor& x, const Tensor& memory, const Mask& mask,
                                            const Mask& memory_mask) {
-  const Scope scope(path());
+  const Scope scope = entered();
   return around([&](const Tensor& h) { return self_attn(h, h, h, mask); },
                 [&](const Tensor& h) { return multihead_attn(h, memory, memory, memory_mask); }, x, mask);
 }
 
 DecoderCache TransformerDecoderLayer::remember(const Tensor& memory) const {
-  const Scope scope(path());
+  const Scope scope = entered();
   return {{}, multihead_attn.remember(memory, memory)};
 }
 
 Tensor TransformerDecoderLayer::extend(const Tensor& x, DecoderCache& cache, const Mask& mask,
                                        const Mask& memory_mask) {
-  const Scope scope(path());
+  const Scope scope = entered();
   AttentionCache longer = cache.sequence;
   Tensor y = around([&](const Tensor& h) { return self_attn.extend(h, longer, mask); },
                     [&](const Tensor& h) { return multihead_attn.recall(h, cache.memory, memory_mask); }, x,
@@ -75,7 +75,7 @@ TransformerDecoder::TransformerDecoder(TransformerDecoderOptions options)
 
 Tensor TransformerDecoder::operator()(const Tensor& x, const Tensor& memory, const Mask& mask,
                                       const Mask& memory_mask) {
-  const Scope scope(path());
+  const Scope scope = entered();
   expect_defined("TransformerDecoder", x);
   expect_defined("TransformerDecoder", memory);
   Tensor h = x;
@@ -84,7 +84,7 @@ Tensor TransformerDecoder::operator()(const Tensor& x, const Tensor& memory, con
 }
 
 std::vector<DecoderCache> TransformerDecoder::remember(const Tensor& memory) const {
-  const Scope scope(path());
+  const Scope scope = entered();
   expect_defined("TransformerDecoder", memory);
   std::vector<DecoderCache> caches;
   for (const TransformerDecoderLayer& layer : layers) caches.push_back(layer.remember(memory));
@@ -93,7 +93,7 @@ std::vector<DecoderCache> TransformerDecoder::remember(const Tensor& memory) con
 
 Tensor TransformerDecoder::extend(const Tensor& x, std::vector<DecoderCache>& caches, const Mask& mask,
                                   const Mask& memory_mask) {
-  const Scope scope(path());
+  const Scope scope = entered();
   expect_defined("TransformerDecoder", x);
   expect_caches("TransformerDecoder", caches.size(), layers.size());
   std::vector<DecoderCache> longer = caches;

@@ -108,4 +108,33 @@ BOOST_AUTO_TEST_CASE(an_undefined_input_is_told_by_its_layer) {
   refused("masked_mean", [&] { return nn::masked_mean(none); });
 }
 
+BOOST_AUTO_TEST_CASE(a_module_that_was_moved_away_computes_nothing) {
+  const auto refused = [](const std::string& layer, auto module, const tg::Tensor& x) {
+    const auto moved = std::move(module);
+    BOOST_CHECK_EXCEPTION(static_cast<void>(module(x)), tg::ValueError,
+                          says("[" + layer + "] the module has been moved away: call the one that it was moved into"));
+    module = decltype(module)(moved);
+    BOOST_CHECK_NO_THROW(static_cast<void>(module(x)));
+    auto other = std::move(module);
+    module = other;  // by copy, too
+    BOOST_CHECK_NO_THROW(static_cast<void>(module(x)));
+  };
+  const tg::Tensor rows = tg::rand({3, 4});
+  const tg::Tensor sequences = tg::rand({2, 3, 4});
+  refused("Linear", nn::Linear(4, 2), rows);
+  refused("LayerNorm", nn::LayerNorm(4), rows);
+  refused("RMSNorm", nn::RMSNorm(4), rows);
+  refused("BatchNorm", nn::BatchNorm(4), rows);
+  refused("GroupNorm", nn::GroupNorm(2, 4), rows);
+  refused("InstanceNorm1d", nn::InstanceNorm1d(3), sequences);
+  refused("LSTM", nn::LSTM(4, 2), sequences);
+  refused("Conv1d", nn::Conv1d(3, 2, 2), sequences);
+  refused("Sequential", nn::Sequential(nn::Linear(4, 2)), rows);
+  refused("TransformerEncoder", nn::TransformerEncoder({.num_layers = 1, .embed_dim = 4}), sequences);
+  nn::TransformerDecoder decoder({.num_layers = 1, .embed_dim = 4});
+  const nn::TransformerDecoder moved = std::move(decoder);
+  BOOST_CHECK_EXCEPTION(static_cast<void>(decoder(sequences, sequences)), tg::ValueError,
+                        says("[TransformerDecoder] the module has been moved away"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -41,6 +41,7 @@
 #include "tapegrad/nn/parameter.hpp"
 #include "tapegrad/tape/named_tensors.hpp"
 #include "tapegrad/tape/parameter_support.hpp"
+#include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::nn {
 
@@ -119,16 +120,26 @@ class Module {
  protected:
   Module() = default;
   Module(const Module& other) = default;
-  Module(Module&& other) noexcept = default;
+  Module(Module&& other) noexcept;
   /// Throws ShapeError, before anything is written, when the two do not have the same parameters, buffers and types of
   /// parts (one without any, as after a move, takes everything), TapeError while a tape records and one of them is
   /// trained, or while a Substitution lives.
   Module& operator=(const Module& other);
   Module& operator=(Module&& other) noexcept;
 
+  /// What a layer's call begins with: the path as the Scope of what it records. Throws ValueError "[LayerNorm] ..." for
+  /// a module that has been moved away, whose parts are gone.
+  Scope entered() const {
+    if (moved_away_) throw_moved_away();
+    return Scope(path_);
+  }
+
  private:
+  [[noreturn]] void throw_moved_away() const;
+
   std::string path_;
   bool training_ = true;
+  bool moved_away_ = false;
 };
 
 /// Where the parameters of a module stand, for those who substitute them again and again: to look takes longer than a
