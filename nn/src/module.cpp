@@ -187,6 +187,11 @@ StateDifference Module::load_state_dict(const NamedTensors& state, LoadOptions o
     Substitutes::expect_original(*owner, "load_state_dict");
     writes.push_back({*owner, tensor});
   }
+  if (!writes.empty() && std::all_of(writes.begin(), writes.end(),
+                                     [](const Overwrite& write) { return sees_same_elements(write.x, write.values); }))
+    throw ValueError(
+        "[load_state_dict] this state is the module's own, which has changed with it, and nothing would be loaded: "
+        "keep state_dict().clone(), or a copy of the module");
   overwrite(writes, "load_state_dict");
   return std::move(different);
 }

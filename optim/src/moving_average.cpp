@@ -68,9 +68,13 @@ void MovingAverage::load_state_dict(const NamedTensors& state) {
   StoredState stored(state, kAverage);
   const std::int64_t updates = stored.count("updates", 0);
   std::vector<Tensor> averages;
-  for (std::size_t i = 0; i < averages_.size(); ++i)
-    averages.push_back(stored.floating(name_of(i), averages_[i].shape()).detach().to(parameters_[i].dtype()).clone());
+  for (std::size_t i = 0; i < averages_.size(); ++i) {
+    const Tensor& found = stored.floating(name_of(i), averages_[i].shape());
+    stored.replaces(averages_[i], found);
+    averages.push_back(found.detach().to(parameters_[i].dtype()).clone());
+  }
   stored.expect_all_read();
+  stored.expect_not_own();
   averages_ = std::move(averages);
   updates_ = updates;
 }

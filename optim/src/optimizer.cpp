@@ -230,7 +230,9 @@ void Optimizer::load_state_dict(const NamedTensors& state) {
   std::vector<std::vector<Slot>> loaded = slots_;
   int index = 0;
   for (int group = 0; group < groups(); ++group) {
-    for (Slot& slot : loaded[static_cast<std::size_t>(group)]) {
+    std::vector<Slot>& slots = loaded[static_cast<std::size_t>(group)];
+    for (std::size_t place = 0; place < slots.size(); ++place) {
+      Slot& slot = slots[place];
       slot.steps = 0;
       slot.state.clear();
       const std::string steps = fmt::format("parameter.{}.steps", index);
@@ -242,6 +244,8 @@ void Optimizer::load_state_dict(const NamedTensors& state) {
           const std::string name = fmt::format("parameter.{}.{}", index, state_names_[i]);
           const Tensor& found = is_of_squares(i) ? stored.squares(name, slot.parameter.shape())
                                                  : stored.numbers(name, slot.parameter.shape());
+          const std::vector<Tensor>& present = slots_[static_cast<std::size_t>(group)][place].state;
+          stored.replaces(i < present.size() ? present[i] : Tensor(), found);
           slot.state.back() = found.to(slot.parameter.dtype()).clone();
         }
       }
@@ -249,6 +253,7 @@ void Optimizer::load_state_dict(const NamedTensors& state) {
     }
   }
   stored.expect_all_read();
+  stored.expect_not_own();
   slots_ = std::move(loaded);
   base_rates_ = std::move(base_rates);
   for (int group = 0; group < groups(); ++group) set_rate(group, rates[static_cast<std::size_t>(group)]);

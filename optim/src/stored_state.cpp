@@ -7,6 +7,7 @@
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/tape/parameter_support.hpp"
 
 namespace tapegrad::optim {
 
@@ -71,6 +72,18 @@ std::int64_t StoredState::count(const std::string& name, std::int64_t least) {
   const auto value = stored.to(int64).item<std::int64_t>();
   if (value < least || value > kMost) fail(value);
   return value;
+}
+
+void StoredState::replaces(const Tensor& present, const Tensor& entry) {
+  (present.defined() && sees_same_elements(present, entry) ? replaces_own_ : replaces_others_) = true;
+}
+
+void StoredState::expect_not_own() const {
+  if (replaces_own_ && !replaces_others_)
+    throw ValueError(
+        fmt::format("[{}] this state's tensors are the present ones, which have changed with each step, and only its "
+                    "numbers would be loaded: keep state_dict().clone()",
+                    owner_));
 }
 
 void StoredState::expect_all_read() const {

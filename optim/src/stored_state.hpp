@@ -33,6 +33,11 @@ class StoredState {
   /// computed in double, and a step adds one.
   std::int64_t count(const std::string& name, std::int64_t least);
 
+  /// Says that an entry will be copied into the place of `present`, which may be undefined.
+  void replaces(const Tensor& present, const Tensor& entry);
+  /// Throws ValueError where all that is to be replaced is in the state itself, whose numbers are from another time.
+  void expect_not_own() const;
+
   /// Throws ValueError for an entry that has not been read.
   void expect_all_read() const;
 
@@ -42,6 +47,8 @@ class StoredState {
   const NamedTensors& state_;
   std::string_view owner_;
   std::set<std::string, std::less<>> read_;
+  bool replaces_own_ = false;
+  bool replaces_others_ = false;
 };
 
 }  // namespace tapegrad::optim

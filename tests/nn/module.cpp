@@ -495,6 +495,23 @@ BOOST_AUTO_TEST_CASE(a_copy_has_its_members_checked_too) {
   BOOST_CHECK_THROW(tape.backward(copy()), tg::TapeError);
 }
 
+BOOST_AUTO_TEST_CASE(a_state_that_is_the_modules_own_restores_nothing) {
+  Pair model = make_pair();
+  const std::vector<float> best = model.inner.weight->to_vector<float>();
+  const tg::NamedTensors own = model.state_dict();
+  const tg::NamedTensors kept = own.clone();
+  model.inner.weight.assign(tg::full({2, 2}, 7.0));
+  const auto says_so = [](const tg::Error& e) {
+    return std::string(e.what()) ==
+           "[load_state_dict] this state is the module's own, which has changed with it, and nothing would be loaded: "
+           "keep state_dict().clone(), or a copy of the module";
+  };
+  BOOST_CHECK_EXCEPTION(model.load_state_dict(own), tg::ValueError, says_so);
+  BOOST_CHECK_EXCEPTION(static_cast<void>(model.load_state_dict(own, {.strict = false})), tg::ValueError, says_so);
+  model.load_state_dict(kept);
+  BOOST_TEST(model.inner.weight->to_vector<float>() == best);
+}
+
 BOOST_AUTO_TEST_CASE(a_parameter_has_what_a_tensor_has) {
   tg::nn::Linear layer(2, 3);
   const auto trained = layer.parameters();

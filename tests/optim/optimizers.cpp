@@ -668,4 +668,33 @@ BOOST_AUTO_TEST_CASE(options_outside_their_domain) {
   BOOST_CHECK_THROW(SGD({x}, {.momentum = 0.9, .dampening = 0.5, .nesterov = true}), ValueError);
 }
 
+BOOST_AUTO_TEST_CASE(a_state_that_is_the_optimisers_own_is_refused) {
+  const Tensor x = tensor({1.0, 2.0}, {.requires_grad = true});
+  AdamW adam({x});
+  SGD sgd({x}, {.lr = 0.5});
+  const auto step = [&x](Optimizer& optimizer) {
+    x.set_grad(x.detach());
+    optimizer.step();
+  };
+  step(adam);
+  const NamedTensors own = adam.state_dict();
+  const NamedTensors kept = own.clone();
+  step(adam);
+  BOOST_CHECK_EXCEPTION(adam.load_state_dict(own), ValueError,
+                        says("[AdamW] this state's tensors are the present ones, which have changed with each step, "
+                             "and only its numbers would be loaded: keep state_dict().clone()"));
+  adam.load_state_dict(kept);
+  for (const auto& [name, value] : adam.state_dict()) BOOST_TEST(same_bits(value, kept.at(name)), name);
+  step(sgd);
+  const NamedTensors numbers = sgd.state_dict();  // has no tensors of the optimiser
+  sgd.set_lr(0.25);
+  sgd.load_state_dict(numbers);
+  BOOST_TEST(sgd.lr() == 0.5);
+
+  MovingAverage average({x});
+  BOOST_CHECK_EXCEPTION(average.load_state_dict(average.state_dict()), ValueError,
+                        says("[MovingAverage] this state's tensors are the present ones"));
+  average.load_state_dict(average.state_dict().clone());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

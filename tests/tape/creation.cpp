@@ -9,6 +9,7 @@
 #include "tape_test.hpp"
 #include "tapegrad/base/threads.hpp"
 #include "tapegrad/ops/mask.hpp"
+#include "tapegrad/tape/named_tensors.hpp"
 #include "tapegrad/tape/parameter_support.hpp"
 #include "tapegrad/tape/same_bits.hpp"
 
@@ -336,6 +337,21 @@ BOOST_AUTO_TEST_CASE(integers_of_unsigned_types_and_lengths_of_any) {
   BOOST_TEST((Mask::from_lengths(std::vector<std::size_t>{1, 2}, 2).positions().to_vector<bool>() == keep));
   BOOST_CHECK_EXCEPTION(Mask::from_lengths(std::vector<int>{1, -2}, 2), ValueError,
                         says("[mask] sequence 1 has length -2, expected 0 to 2"));
+}
+
+BOOST_AUTO_TEST_CASE(a_clone_of_a_list_is_a_snapshot) {
+  Tensor x = tensor({1.0, 2.0}, {.requires_grad = true});
+  const NamedTensors list = {{"x", x}, {"none", Tensor()}};
+  const Tape tape;
+  const NamedTensors copy = list.clone();
+  BOOST_TEST(tape.size() == 0);
+  BOOST_TEST(copy.names() == list.names(), boost::test_tools::per_element());
+  BOOST_TEST(!copy.at("none").defined());
+  BOOST_TEST(!copy.at("x").requires_grad());
+  const NoRecord pause;
+  x.mutable_data<float>()[0] = 7.0F;
+  BOOST_TEST(values(copy.at("x")) == (Values{1, 2}));
+  BOOST_TEST(values(list.at("x")) == (Values{7, 2}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

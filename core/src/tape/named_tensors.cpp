@@ -1,6 +1,7 @@
 #include "tapegrad/tape/named_tensors.hpp"
 
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/tape/parameter_support.hpp"
 
 namespace tapegrad {
 
@@ -24,6 +25,12 @@ NamedTensors NamedTensors::under(std::string_view prefix) const {
   NamedTensors list;
   for (const auto& [name, tensor] : items_)
     if (std::string_view(name).starts_with(prefix)) list.insert(name.substr(prefix.size()), tensor);
+  return list;
+}
+
+NamedTensors NamedTensors::clone() const {
+  NamedTensors list;
+  for (const auto& [name, tensor] : items_) list.insert(name, tensor.defined() ? unrecorded_copy(tensor) : Tensor());
   return list;
 }
 

@@ -24,6 +24,12 @@ void set_parameter_role(const Tensor& x, ParameterRole role) {
 
 Tensor unrecorded_copy(const Tensor& x) { return wrap(contiguous_copy(array_of(x))); }
 
+bool sees_same_elements(const Tensor& a, const Tensor& b) {
+  const array::Array &mine = array_of(a), &theirs = array_of(b);
+  return mine.data() == theirs.data() && mine.dtype == theirs.dtype && mine.shape == theirs.shape &&
+         mine.strides == theirs.strides;
+}
+
 void expect_writable(const Tensor& x, const char* writer) {
   if (x.is_tracked())
     throw TapeError(

@@ -29,6 +29,8 @@ class NamedTensors {
   void insert(std::string_view prefix, const NamedTensors& list);
   /// Those whose names begin with `prefix`, without it: what was put there.
   NamedTensors under(std::string_view prefix) const;
+  /// Copies of all elements, neither recorded nor leaves: a snapshot, which a model's next steps leave alone.
+  NamedTensors clone() const;
 
   bool contains(std::string_view name) const { return find(name) != nullptr; }
   /// The tensor of that name, or nullptr; of a list that stays, whose tensors it points to. contains() asks any list.

@@ -20,6 +20,9 @@ void set_parameter_role(const Tensor& x, ParameterRole role);
 /// A contiguous copy of the elements: neither recorded nor a leaf.
 Tensor unrecorded_copy(const Tensor& x);
 
+/// Whether two handles see the same elements of the same memory, so that to write one's into the other changes nothing.
+bool sees_same_elements(const Tensor& a, const Tensor& b);
+
 /// Throws TapeError "[writer] ..." when x is tracked by a recording tape: nobody may write it now.
 void expect_writable(const Tensor& x, const char* writer);
 

@@ -86,12 +86,13 @@ class Module {
   std::vector<Tensor> parameters();
   NamedTensors named_buffers() const;
 
-  /// Parameters and buffers, as PyTorch names them. The tensors share elements with the module: copy the module, not
-  /// the list, to keep a snapshot.
+  /// Parameters and buffers, as PyTorch names them. The tensors share elements with the module:
+  /// `best = model.state_dict().clone()` is a snapshot, and so is a copy of the module.
   NamedTensors state_dict() const;
   /// Writes a state_dict's values into the existing storage, converted to its dtype. Throws ValueError that names each
-  /// missing, unexpected and misshapen key, TapeError while a tape records and one of the tensors is trained, or while
-  /// a Substitution lives; then nothing is written.
+  /// missing, unexpected and misshapen key, and for a state that is the module's own, which has changed with it,
+  /// TapeError while a tape records and one of the tensors is trained, or while a Substitution lives; then nothing is
+  /// written.
   void load_state_dict(const NamedTensors& state);
   /// The same; with .strict = false what does not fit is left out and told.
   [[nodiscard]] StateDifference load_state_dict(const NamedTensors& state, LoadOptions options);

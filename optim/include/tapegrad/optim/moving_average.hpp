@@ -42,11 +42,11 @@ class MovingAverage {
   /// One for each parameter, in their order; the same tensors until one is converted or a state is loaded.
   const std::vector<Tensor>& tensors() const { return averages_; }
 
-  /// "updates", and "average.3" for each parameter. Handles, not copies.
+  /// "updates", and "average.3" for each parameter. Handles, not copies: `state_dict().clone()` is a snapshot.
   NamedTensors state_dict() const;
   /// Copies a state in, converted to the parameters' dtypes. Throws ValueError for a name that is missing or does not
-  /// fit and for `updates` that are no whole number in [0, 2^53], ShapeError for another shape, DTypeError for an
-  /// average that is not floating; then nothing has changed.
+  /// fit, for a state that is this one's own (it has changed since) and for `updates` that are no whole number in [0,
+  /// 2^53], ShapeError for another shape, DTypeError for an average that is not floating; then nothing has changed.
   void load_state_dict(const NamedTensors& state);
 
  private:

@@ -69,13 +69,14 @@ class Optimizer {
 
   /// What a later run needs to go on from here, beside the parameters: "group.0.lr" and "group.0.base_lr", and for each
   /// parameter that has been updated "parameter.3.steps" and its moments, such as "parameter.3.m", counting through all
-  /// groups. The moments are handles, not copies.
+  /// groups. The moments are handles, not copies: `state_dict().clone()` is a snapshot.
   NamedTensors state_dict() const;
   /// Copies a state in; one without base rates leaves the groups' own; floating tensors are converted to their
-  /// parameter's dtype. Throws ValueError for a name that does not fit this optimiser or is missing, for a rate that is
-  /// negative or not finite, for steps that are no whole number in [1, 2^53] and for a state that holds NaN, as a
-  /// gradient of NaN leaves it, or, where it is made of squares, a number below 0, ShapeError for another shape,
-  /// DTypeError for one that is not floating; then nothing has changed.
+  /// parameter's dtype. Throws ValueError for a name that does not fit this optimiser or is missing, for a state whose
+  /// moments are this optimiser's own (they have changed since: clone() it), for a rate that is negative or not finite,
+  /// for steps that are no whole number in [1, 2^53] and for a state that holds NaN, as a gradient of NaN leaves it,
+  /// or, where it is made of squares, a number below 0, ShapeError for another shape, DTypeError for one that is not
+  /// floating; then nothing has changed.
   void load_state_dict(const NamedTensors& state);
 
  protected:
