@@ -346,4 +346,12 @@ BOOST_AUTO_TEST_CASE(a_plateau_resumes_within_its_cooldown) {
   BOOST_TEST(std::abs(optimizer.lr() - 0.1) < 1e-15);
 }
 
+BOOST_AUTO_TEST_CASE(the_number_of_steps_is_asked_for) {
+  SGD optimizer = sgd(1.0);
+  BOOST_CHECK_EXCEPTION(WarmupCosine(optimizer, {.warmup_steps = 1}), ValueError,
+                        says("[WarmupCosine] total_steps must be at least 1, got 0"));
+  BOOST_CHECK_EXCEPTION(OneCycleLR(optimizer, {.pct_start = 0.5}), ValueError,
+                        says("[OneCycleLR] total_steps must be at least 1, got 0"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -12,7 +12,8 @@
 
 namespace tapegrad::optim {
 
-/// A schedule whose rate follows from the number of steps and each group's rate at its start.
+/// A schedule whose rate follows from the number of steps and each group's rate at its start. One of your own says
+/// rate() and ends its constructor with apply(), which sets the rate of the first step.
 /// REQUIRES: the optimiser outlives it.
 class Schedule {
  public:
@@ -52,7 +53,7 @@ class Schedule {
 
 struct WarmupCosineOptions {
   std::int64_t warmup_steps = 0;
-  std::int64_t total_steps = 1;
+  std::int64_t total_steps = 0;  ///< of the whole training: to be given
   double min_lr = 0.0;
 };
 
@@ -72,8 +73,8 @@ class WarmupCosine final : public Schedule {
 enum class Anneal : std::uint8_t { cosine, linear };
 
 struct OneCycleLROptions {
-  std::int64_t total_steps = 1;
-  double pct_start = 0.3;  ///< the share of the steps in which the rate rises
+  std::int64_t total_steps = 0;  ///< of the whole training: to be given
+  double pct_start = 0.3;        ///< the share of the steps in which the rate rises
   Anneal anneal_strategy = Anneal::cosine;
   double div_factor = 25.0;       ///< the first rate is lr / div_factor
   double final_div_factor = 1e4;  ///< the last one is the first / final_div_factor
