@@ -70,6 +70,12 @@ Tensor RecurrentLayers::initial_state(std::string_view which, const Tensor& give
 }
 
 void RecurrentLayers::expect_sequences(const Tensor& x, const Mask& mask) const {
+  if (mask.pairs().defined())
+    throw ShapeError(fmt::format("[{}] expected a mask of positions [N, L], got one of pairs {}", layer_,
+                                 to_string(mask.pairs().shape())));
+  if (mask.is_causal() && bidirectional_)
+    throw ValueError(fmt::format(
+        "[{}] a causal mask hides what is later, which a bidirectional layer reads: leave one of the two out", layer_));
   expect_defined(layer_, x);
   if (x.dim() != 3 || x.size(2) != input_size_)
     throw ShapeError(fmt::format("[{}] expected x [N, L, {}], got {}", layer_, input_size_, to_string(x.shape())));

@@ -137,4 +137,14 @@ BOOST_AUTO_TEST_CASE(a_module_that_was_moved_away_computes_nothing) {
                         says("[TransformerDecoder] the module has been moved away"));
 }
 
+BOOST_AUTO_TEST_CASE(recurrent_layers_refuse_masks_that_they_would_not_heed) {
+  const tg::Tensor x = tg::ones({2, 3, 4});
+  BOOST_CHECK_EXCEPTION(nn::GRU(4, 2)(x, tg::Mask::keep_pairs(tg::ones({3, 3}, {.dtype = tg::boolean}))),
+                        tg::ShapeError, says("[GRU] expected a mask of positions [N, L], got one of pairs [3, 3]"));
+  BOOST_CHECK_EXCEPTION(nn::LSTM(4, 2, {.bidirectional = true})(x, tg::Mask::causal()), tg::ValueError,
+                        says("[LSTM] a causal mask hides what is later, which a bidirectional layer reads: leave one "
+                             "of the two out"));
+  BOOST_CHECK_NO_THROW(nn::RNN(4, 2)(x, tg::Mask::causal()));  // which is what one direction does
+}
+
 BOOST_AUTO_TEST_SUITE_END()

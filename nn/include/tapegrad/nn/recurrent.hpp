@@ -110,7 +110,8 @@ class RNN : public RecurrentLayers {
   RNN(std::int64_t input_size, std::int64_t hidden_size, const RNNOptions& options = {});
 
   /// x [N, L, E]; of the mask the positions [N, L] are read; h0 [num_layers * directions, N, H], zeros when undefined.
-  /// Throws ShapeError, DTypeError.
+  /// A causal mask asks for nothing that one direction does not do. Throws ShapeError, for a mask of pairs too,
+  /// DTypeError, ValueError for a causal mask where the layer is bidirectional.
   RecurrentResult operator()(const Tensor& x, const Mask& mask = {}, const Tensor& h0 = {}) const;
 
  private:
