@@ -240,4 +240,19 @@ BOOST_AUTO_TEST_CASE(a_const_handle_does_what_belongs_to_the_leaf) {
   BOOST_TEST(!ws[0].requires_grad());
 }
 
+BOOST_AUTO_TEST_CASE(what_is_no_leaf_is_told_what_it_lacks) {
+  const Tensor w = leaf({3.0});
+  const Tensor frozen = leaf({2.0}).set_requires_grad(false);
+  const Tensor plain = ones({2}, {.dtype = float64});
+  Tape tape;
+  const Tensor y = sum(w * plain) * frozen;
+  BOOST_CHECK_EXCEPTION(tape.gradient(y, plain), TapeError,
+                        says("[gradient] the tensor [2] is not on this tape: it is a leaf that requires no gradient "
+                             "(set_requires_grad(true) before it is used), or it was computed while no tape recorded"));
+  BOOST_CHECK_EXCEPTION(tape.gradient(y, {w, frozen}), TapeError,
+                        says("[gradient] tensor 1 of 2: the leaf [1] is frozen: set_requires_grad(true) before it is "
+                             "used on this tape"));
+  BOOST_TEST(tape.gradient(y, w).item() == 4.0);  // the tape is whole
+}
+
 BOOST_AUTO_TEST_SUITE_END()

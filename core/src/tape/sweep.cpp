@@ -559,18 +559,19 @@ void Sweep::into_leaves() {
   finish();
 }
 
-Sweep::Target Sweep::target_of(const Tensor& x) const {
+Sweep::Target Sweep::target_of(const std::vector<Tensor>& xs, std::size_t i) const {
+  const Tensor& x = xs[i];
   // A leaf that this tape has not seen is simply unused; anything else that is not on the tape is a mistake.
   if (x.defined() && x.requires_grad() && tape_.leaves.find(x.impl()->leaf.get()) == LeafMap::kNone)
     return {Target::kUnused, Target::kUnused};
-  const Node& node = tape_.node_of(x, name_);
+  const Node& node = tape_.node_of(x, name_, i, xs.size());
   return {node.position, node.slot + (x.impl()->place.serial == 0 ? 0 : x.impl()->place.output)};
 }
 
 std::vector<Sweep::Target> Sweep::targets_of(const std::vector<Tensor>& xs) {
   std::vector<Target> targets;
   try {
-    for (const Tensor& x : xs) targets.push_back(target_of(x));
+    for (std::size_t i = 0; i < xs.size(); ++i) targets.push_back(target_of(xs, i));
   } catch (...) {  // nothing has been swept: the tape stays whole
     give_back();
     finished_ = true;

@@ -69,7 +69,7 @@ class Sweep {
   /// Whether what a node's rule reads or adds to has tangents: the rule is differentiated again then.
   bool carries_tangents(const Node& node, Cotangents cotangents) const;
   void apply_hooks(std::uint32_t slot);
-  Target target_of(const Tensor& x) const;
+  Target target_of(const std::vector<Tensor>& xs, std::size_t i) const;
   std::vector<Target> targets_of(const std::vector<Tensor>& xs);
   /// Marks the nodes from which a target can be reached, and tells the lowest that is to be swept.
   std::uint32_t mark_what_reaches(std::span<const Target> targets);

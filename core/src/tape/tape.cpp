@@ -271,31 +271,35 @@ void TapeImpl::truncate(std::size_t size) {
     if (node->is_leaf()) leaves.insert(node->saved[0].tensor.impl()->leaf.get(), node->position);
 }
 
-const Node& TapeImpl::node_of(const Tensor& x, const char* what) const {
-  const std::string op = std::string("[") + what + "] ";
-  if (!x.defined()) throw TapeError(op + "the tensor is undefined");
+const Node& TapeImpl::node_of(const Tensor& x, const char* what, std::size_t index, std::size_t count) const {
+  const auto refuse = [&](std::string_view kind, std::string_view why) {
+    throw TapeError(fmt::format("[{}] {}{} {} {}", what,
+                                count > 1 ? fmt::format("tensor {} of {}: ", index, count) : "", kind,
+                                to_string(x.shape()), why));
+  };
+  if (!x.defined()) throw TapeError(fmt::format("[{}] the tensor is undefined", what));
   const TapePlace& place = x.impl()->place;
   if (place.serial == 0) {
+    const std::uint32_t leaf = x.impl()->leaf ? leaves.find(x.impl()->leaf.get()) : LeafMap::kNone;
     if (x.requires_grad()) {
-      const std::uint32_t leaf = leaves.find(x.impl()->leaf.get());
       if (leaf != LeafMap::kNone) return *nodes[leaf];
-      throw TapeError(op + "the leaf " + to_string(x.shape()) + " has not been used on this tape");
+      refuse("the leaf", "has not been used on this tape");
     }
-    if (x.impl()->leaf && leaves.find(x.impl()->leaf.get()) != LeafMap::kNone)
-      throw TapeError(op + "the leaf " + to_string(x.shape()) +
-                      " has been frozen by set_requires_grad(false) since it was used on this tape");
-    throw TapeError(fmt::format(
-        "{}the tensor {} is not on this tape: it was computed while no tape recorded{}, from inputs none of which "
-        "requires a gradient, from a gradient taken without .create_graph, or by an operation that carries none (a "
-        "comparison, an index)",
-        op, to_string(x.shape()), recorder.paused > 0 ? " (a NoRecord lives now)" : " or a NoRecord lived"));
+    if (leaf != LeafMap::kNone)
+      refuse("the leaf", "has been frozen by set_requires_grad(false) since it was used on this tape");
+    if (x.impl()->leaf) refuse("the leaf", "is frozen: set_requires_grad(true) before it is used on this tape");
+    refuse("the tensor",
+           fmt::format("is not on this tape: it is a leaf that requires no gradient (set_requires_grad(true) before it "
+                       "is used), or it was computed while no tape recorded{}, from inputs none of which requires a "
+                       "gradient, from a gradient taken without .create_graph, or by an operation that carries none (a "
+                       "comparison, an index)",
+                       recorder.paused > 0 ? " (a NoRecord lives now)" : " or a NoRecord lived"));
   }
-  if (place.serial != serial) throw TapeError(op + "the tensor " + to_string(x.shape()) + " lies on another tape");
+  if (place.serial != serial) refuse("the tensor", "lies on another tape: compute it while this one lives");
   if (place.generation != generation)
-    throw TapeError(
-        op + "the tensor " + to_string(x.shape()) +
-        " belongs to an earlier step: the tape was consumed by a sweep (say .retain = true to sweep twice)");
-  if (!stands(place)) throw TapeError(op + "the tensor " + to_string(x.shape()) + " was " + kWithinCheckpoint);
+    refuse("the tensor",
+           "belongs to an earlier step: the tape was consumed by a sweep (say .retain = true to sweep twice)");
+  if (!stands(place)) refuse("the tensor", fmt::format("was {}", kWithinCheckpoint));
   return *nodes[place.node];
 }
 

@@ -116,8 +116,8 @@ struct TapeImpl {
   bool stands(const TapePlace& place) const {
     return place.node < undisturbed || (place.node < nodes.size() && nodes[place.node]->era == place.era);
   }
-  /// The node of a tensor on this tape. Throws TapeError that says why it is not.
-  const Node& node_of(const Tensor& x, const char* what) const;
+  /// The node of a tensor on this tape. Throws TapeError that says why it is not and, of several, which of them.
+  const Node& node_of(const Tensor& x, const char* what, std::size_t index = 0, std::size_t count = 1) const;
   /// Releases every node and starts the next generation.
   void consume();
   void release_saved(Node& node) {
