@@ -154,6 +154,12 @@ BOOST_AUTO_TEST_CASE(features_last_are_a_view_away) {
   BOOST_TEST(y.size(2) == 4);
 }
 
+BOOST_AUTO_TEST_CASE(channels_that_stand_last_are_told) {
+  BOOST_CHECK_EXCEPTION(conv1d(ones({2, 7, 4}), ones({3, 4, 2})), ShapeError,
+                        says("[conv1d] weight [3, 4, 2] takes 4 channels, each of the 1 groups of x [2, 7, 4] has 7: "
+                             "channels stand before positions, transpose(-1, -2) a [.., L, C]"));
+}
+
 BOOST_AUTO_TEST_CASE(options_that_overflow_positions_are_refused) {
   constexpr std::int64_t kMost = INT64_MAX;
   constexpr std::int64_t kHalf = std::int64_t{1} << 62;

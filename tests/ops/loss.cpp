@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "fixture.hpp"
+#include "says.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/diff/gradcheck.hpp"
 #include "tapegrad/diff/transforms.hpp"
@@ -450,6 +451,23 @@ BOOST_AUTO_TEST_CASE(at_its_minimum_cross_entropy_is_curved) {
   const Tensor expected = from_vector<double>({0.1875, -0.1875}, {2});
   test::check_close(hvp(loss, x, v), expected, 1e-15);
   test::check_close(grad([&](const Tensor& z) { return jvp(loss, z, v).second; })(x), expected, 1e-15);
+}
+
+BOOST_AUTO_TEST_CASE(targets_of_another_form_are_told_what_to_do) {
+  const Tensor logits = zeros({2, 3});
+  const auto refuses = [&](const Tensor& targets, const char* text) {
+    BOOST_CHECK_EXCEPTION(cross_entropy(logits, targets), ShapeError, test::says(text));
+  };
+  refuses(zeros({2, 3}, {.dtype = int64}),
+          "[cross_entropy] expected targets [2] for logits [2, 3], got [2, 3]: a row for each sample, as one-hot, must "
+          "be floating; else argmax(targets, -1)");
+  refuses(zeros({2, 1}, {.dtype = int64}), "got [2, 1]: squeeze(targets, -1)");
+  refuses(zeros({4}, {.dtype = int64}), "got [4]");
+  BOOST_CHECK_EXCEPTION(cross_entropy(zeros({2, 3, 4}), zeros({2, 4}, {.dtype = int64})), ShapeError,
+                        test::says("got [2, 4]: classes stand last, transpose(1, 2) a [N, C, ..]"));
+  BOOST_CHECK_EXCEPTION(
+      cross_entropy(logits, from_vector<std::int64_t>({0, -1}, {2})), IndexError,
+      test::says("target -1 at position 1 is not one of 3 classes (nor .ignore_index, which leaves a position out)"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -56,8 +56,10 @@ void expect_weights(const T* weights, std::int64_t n, std::int64_t row, std::int
   std::int64_t possible = 0;
   for (std::int64_t i = 0; i < n; ++i) {
     if (!(weights[i] >= T{0}) || std::isinf(weights[i]))
-      throw ValueError(
-          fmt::format("[{}] weights must be finite and at least 0, got {} at {} of row {}", kName, weights[i], i, row));
+      throw ValueError(fmt::format(
+          "[{}] weights must be finite and at least 0, got {} at {} of row {}: softmax(logits) makes weights "
+          "of logits",
+          kName, weights[i], i, row));
     possible += weights[i] > T{0} ? 1 : 0;
   }
   if (possible < least)

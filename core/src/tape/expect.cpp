@@ -22,8 +22,8 @@ int new_axis_of(std::string_view op, Axis d, const Shape& shape) {
 }
 
 void throw_not_floating(std::string_view op, const Tensor& x) {
-  throw DTypeError(
-      fmt::format("[{}] expected a floating tensor, got {} {}", op, to_string(x.dtype()), to_string(x.shape())));
+  throw DTypeError(fmt::format("[{}] expected a floating tensor, got {} {}: convert it with to(float32)", op,
+                               to_string(x.dtype()), to_string(x.shape())));
 }
 
 void throw_not_bool(std::string_view op, std::string_view what, const Tensor& x) {

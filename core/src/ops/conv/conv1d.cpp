@@ -195,10 +195,13 @@ Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
   constexpr std::string_view op = Conv1d::name;
   expect_operands(op, x, "x [N, C, L] or [C, L] and weight [O, C / groups, K]", weight, bias);
   const Meeting how = meeting_of(op, x.shape(), weight.size(2), options);
-  if (weight.size(1) != x.size(-2) / how.groups)
-    throw ShapeError(fmt::format("[{}] weight {} takes {} channels, each of the {} groups of x {} has {}", op,
-                                 to_string(weight.shape()), weight.size(1), how.groups, to_string(x.shape()),
-                                 x.size(-2) / how.groups));
+  if (weight.size(1) != x.size(-2) / how.groups) {
+    const bool channels_last = x.size(-1) % how.groups == 0 && weight.size(1) == x.size(-1) / how.groups;
+    throw ShapeError(fmt::format(
+        "[{}] weight {} takes {} channels, each of the {} groups of x {} has {}{}", op, to_string(weight.shape()),
+        weight.size(1), how.groups, to_string(x.shape()), x.size(-2) / how.groups,
+        channels_last ? ": channels stand before positions, transpose(-1, -2) a [.., L, C]" : ""));
+  }
   expect_groups(op, weight.size(0), "weight", weight.shape(), how.groups);
   expect_bias(op, bias, weight.size(0));
   return batched(x, [&](const Tensor& sequences) { return convolve(how, sequences, weight, bias); });

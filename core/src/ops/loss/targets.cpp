@@ -9,9 +9,15 @@
 namespace tapegrad {
 namespace {
 
-/// Whether the targets fit scores [N, C, T], PyTorch's layout.
-bool fit_classes_first(const Shape& targets, const Shape& scores) {
-  return scores.rank() == 3 && targets == Shape{scores[0], scores[2]};
+/// What to do about targets of a shape that is often given, or nothing. `samples` is the scores' shape without classes.
+std::string_view advice(const Shape& targets, const Shape& scores, const Shape& samples) {
+  Shape column = samples;
+  if (samples.rank() < kMaxRank) column.push_back(1);
+  if (targets == scores) return ": a row for each sample, as one-hot, must be floating; else argmax(targets, -1)";
+  if (targets == column) return ": squeeze(targets, -1)";
+  if (scores.rank() == 3 && targets == Shape{scores[0], scores[2]})  // PyTorch's layout, [N, C, T]
+    return ": classes stand last, transpose(1, 2) a [N, C, ..]";
+  return "";
 }
 
 }  // namespace
@@ -30,9 +36,7 @@ void expect_classes(std::string_view op, std::string_view what, const Tensor& sc
   if (targets.shape() != samples)
     throw ShapeError(fmt::format("[{}] expected targets {} for {} {}, got {}{}", op, to_string(samples), what,
                                  to_string(scores.shape()), to_string(targets.shape()),
-                                 fit_classes_first(targets.shape(), scores.shape())
-                                     ? ": classes stand last, transpose(1, 2) a [N, C, ..]"
-                                     : ""));
+                                 advice(targets.shape(), scores.shape(), samples)));
   expect_weight(op, scores, weight);
 }
 
@@ -50,7 +54,8 @@ void expect_targets(std::string_view op, const array::Array& targets, std::int64
   const std::int64_t* t = targets.as<std::int64_t>();
   for (std::int64_t i = 0, n = targets.shape.numel(); i < n; ++i)
     if ((t[i] < 0 || t[i] >= classes) && t[i] != ignore_index)
-      throw IndexError(fmt::format("[{}] target {} at position {} is not one of {} classes", op, t[i], i, classes));
+      throw IndexError(fmt::format("[{}] target {} at position {} is not one of {} classes{}", op, t[i], i, classes,
+                                   t[i] < 0 ? " (nor .ignore_index, which leaves a position out)" : ""));
 }
 
 }  // namespace tapegrad
