@@ -17,6 +17,8 @@
 //   x... are Tensors, or one Inputs for any number of them; undefined ones stand for absent optional inputs.
 //   Returns a Tensor, std::array<Tensor, N> for N outputs, or std::vector<Tensor> for as many as outputs() says.
 //
+//   Tensors that the struct holds as members are constants: what is to have a gradient, a Parameter too, is an input.
+//
 // vjp(s, dy)
 //   The reverse rule, linear in dy, out of differentiable operations on s.input(i), s.output(i) and dy; residuals would
 //   be constants to whoever differentiates it.
@@ -462,7 +464,7 @@ auto apply(const O& op, const Ts&... inputs) {
   constexpr bool kFits = engine::fits_forward<O>(std::index_sequence_for<Ts...>{});
   static_assert(kFits,
                 "apply() gives more or fewer tensors than the op's forward(x...) const takes (one that takes Inputs is "
-                "given them as a std::vector<Tensor>)");
+                "given them as a std::vector<Tensor>), or forward is not const, or takes no const Tensor&");
   if constexpr (kFits) {
     const std::array<const Tensor*, sizeof...(Ts)> in = {&static_cast<const Tensor&>(inputs)...};
     return engine::apply<O, static_cast<int>(sizeof...(Ts))>(op, Inputs(in.data(), in.size()));
