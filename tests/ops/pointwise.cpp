@@ -366,6 +366,13 @@ BOOST_AUTO_TEST_CASE(integers) {
   // A column against a row: neither operand lies in the order of the result.
   const Tensor table = from_vector(Integers{1, 2, 3}, {3, 1}) * from_vector(Integers{10, 20}, {2});
   BOOST_TEST(of(table) == (Integers{10, 20, 20, 40, 30, 60}), boost::test_tools::per_element());
+  const Tensor c = from_vector(Integers{-4, INT64_MIN, 3037000500}, {3});  // whose square is above 2^63
+  BOOST_TEST(of(abs(c)) == (Integers{4, INT64_MIN, 3037000500}), boost::test_tools::per_element());
+  BOOST_TEST(of(square(c)) == (Integers{16, 0, -9223372036709301616}), boost::test_tools::per_element());
+  BOOST_TEST(of(clamp(a, -1, 5)) == (Integers{5, -1, 5}), boost::test_tools::per_element());
+  BOOST_TEST(of(clamp_min(a, 0)) == (Integers{7, 0, INT64_MAX}), boost::test_tools::per_element());
+  BOOST_TEST(of(clamp_max(a, 2)) == (Integers{2, -3, 2}), boost::test_tools::per_element());
+  BOOST_CHECK_EXCEPTION(clamp(a, 0.5, 2), DTypeError, test::says("[clamp] int64 has no 0.5"));
   BOOST_CHECK_THROW(div(a, b), DTypeError);
   BOOST_CHECK_THROW(a + vector({1, 2, 3}), DTypeError);
 }

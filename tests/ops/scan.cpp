@@ -134,6 +134,21 @@ BOOST_AUTO_TEST_CASE(running_extremes_by_hand) {
   BOOST_TEST(places.to_vector<std::int64_t>() == (std::vector<std::int64_t>{0, 1, 1, 1}));
 }
 
+BOOST_AUTO_TEST_CASE(running_sums_of_integers_are_exact) {
+  using Integers = std::vector<std::int64_t>;
+  constexpr std::int64_t kOdd = (std::int64_t{1} << 53) + 1;  // which no double is
+  const Tensor x = from_vector(Integers{kOdd, 2, -3, INT64_MAX, 1, 1}, {3, 2});
+  BOOST_TEST(
+      cumsum(x, 0).to_vector<std::int64_t>() == (Integers{kOdd, 2, kOdd - 3, INT64_MIN + 1, kOdd - 2, INT64_MIN + 2}),
+      boost::test_tools::per_element());
+  BOOST_TEST(cumsum(x, 1).to_vector<std::int64_t>() == (Integers{kOdd, kOdd + 2, -3, INT64_MAX - 3, 1, 2}),
+             boost::test_tools::per_element());
+  const Tensor keep = from_vector<bool>({true, true, false, true, false, false}, {2, 3});
+  BOOST_TEST(cumsum(keep, -1).to_vector<std::int64_t>() == (Integers{1, 2, 2, 1, 1, 1}),
+             boost::test_tools::per_element());
+  BOOST_TEST(to_string(cumsum(zeros({0, 3}, {.dtype = int64}), 0).shape()) == "[0, 3]");
+}
+
 // Each cotangent goes to the first element that has the value.
 BOOST_AUTO_TEST_CASE(a_running_maximum_collects_cotangents) {
   const Tensor x = from_vector<double>({1, 3, 3, 2, 7}, {5}).set_requires_grad(true);

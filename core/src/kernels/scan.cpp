@@ -4,6 +4,7 @@
 
 #include "kernels/parallel.hpp"
 #include "kernels/scratch.hpp"
+#include "kernels/wrapping.hpp"
 
 namespace tapegrad::kernels {
 namespace {
@@ -105,6 +106,18 @@ void cumulative_sum(const T* x, const Slices& shape, Direction direction, T* y) 
         y[at] = static_cast<T>(carry);
       },
       kNothingMore);
+}
+
+void cumulative_sum(const std::int64_t* x, const Slices& shape, Direction direction, std::int64_t* y) {
+  for_each_tile(shape, [&](const Lines& lines) {
+    const std::int64_t next = direction == Direction::forward ? lines.stride : -lines.stride;
+    const std::int64_t start = lines.first + (direction == Direction::forward ? 0 : (lines.n - 1) * lines.stride);
+    for (std::int64_t r = 0; r < lines.n; ++r)
+      for (std::int64_t i = 0; i < lines.count; ++i) {
+        const std::int64_t at = start + r * next + i;
+        y[at] = r == 0 ? x[at] : wrapping_add(y[at - next], x[at]);
+      }
+  });
 }
 
 template <class T>

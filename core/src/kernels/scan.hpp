@@ -15,6 +15,8 @@ enum class Direction : std::uint8_t { forward, backward };
 /// y[i] = sum of x[j] for j <= i (backward: j >= i).
 template <class T>
 void cumulative_sum(const T* x, const Slices& shape, Direction direction, T* y);
+/// The same of integers, in integers: a double would round what is beyond 2^53.
+void cumulative_sum(const std::int64_t* x, const Slices& shape, Direction direction, std::int64_t* y);
 
 /// y[i] = product of x[j] for j <= i.
 template <class T>

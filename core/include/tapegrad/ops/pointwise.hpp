@@ -3,8 +3,8 @@
 // relu, clamp, maximum, minimum and where have slope 0 they stop any cotangent, an infinite one too: sqrt(relu(x)) has
 // gradient 0 there. Tangents and second derivatives meet 0 times infinity in sqrt first, and are NaN unless the sweep
 // has .strong_zero.
-// add, sub, mul, neg, maximum, minimum, floor_divide and remainder take int64 too, and wrap around. Where a gradient is
-// a choice (kinks, ties, domain borders) the op's line says which one it makes.
+// add, sub, mul, neg, abs, square, clamp, maximum, minimum, floor_divide and remainder take int64 too, and wrap around.
+// Where a gradient is a choice (kinks, ties, domain borders) the op's line says which one it makes.
 #pragma once
 
 #include <limits>

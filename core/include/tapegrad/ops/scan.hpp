@@ -9,7 +9,7 @@
 
 namespace tapegrad {
 
-/// y[i] = x[0] + ... + x[i] along the axis.
+/// y[i] = x[0] + ... + x[i] along the axis; of int64 and bool int64.
 Tensor cumsum(const Tensor& x, Axis axis);
 
 /// y[i] = x[0] x[1] ... x[i] along the axis. The gradient divides by no element, so zeros are as good as any number, to

@@ -31,6 +31,11 @@ struct Abs : UnaryOp<Abs, AbsFormula, AbsFormulaKernels> {
   static constexpr std::string_view math = R"(y = |x|;\quad \bar x = \bar y\,\mathrm{sgn}\, x)";
   static constexpr Keep keep = Keep::inputs;
 
+  Tensor forward(const Tensor& x) const {
+    expect_defined(name, x);
+    return x.dtype() == int64 ? maximum(x, neg(x)) : unary_forward(name, AbsFormulaKernels, nullptr, x);
+  }
+
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y = |x|)", ""},
             {"Slope", R"(\frac{dy}{dx} = \mathrm{sgn}\,x)", ""},
@@ -43,7 +48,9 @@ struct Abs : UnaryOp<Abs, AbsFormula, AbsFormulaKernels> {
         g, 0.1, 2,
         {{"negative", {uniform(g, {3}, -2, -0.1)}}, {"slope 0 at zero", {full64({1}, 0.0)}, {.kink = true}}});
   }
-  static catalogue::ErrorSamples errors() { return catalogue::unary_errors(name, abs); }
+  static catalogue::ErrorSamples errors() {
+    return {{"bool", [] { abs(zeros({3}, {.dtype = boolean})); }, "[abs] expected a floating tensor, got bool [3]"}};
+  }
   static catalogue::Sample benchmark(Generator& g) { return catalogue::unary_benchmark(g); }
 };
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cmath>
 #include <limits>
 
 #include "ops/pointwise/pointwise_op.hpp"
@@ -41,6 +42,12 @@ struct Clamp : UnaryOp<Clamp, ClampFormula, ClampFormulaKernels> {
   static constexpr Keep keep = Keep::inputs;
   using UnaryOp::UnaryOp;
 
+  Tensor forward(const Tensor& x) const {
+    expect_defined(name, x);
+    if (x.dtype() != int64) return unary_forward(name, ClampFormulaKernels, &formula, x);
+    const Tensor above = std::isinf(formula.low) ? x : maximum(x, number_like(formula.low, x));
+    return std::isinf(formula.high) ? above : minimum(above, number_like(formula.high, x));
+  }
   void describe(AttributeVisitor& visitor) const {
     visitor("low", formula.low);
     visitor("high", formula.high);
@@ -68,7 +75,9 @@ struct Clamp : UnaryOp<Clamp, ClampFormula, ClampFormulaKernels> {
             {"no elements", {uniform(g, {0, 2}, -1, 1)}, of([](const Tensor& x) { return clamp(x, -1.5, 1); })}};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"integers", [] { clamp(arange(3), 0, 1); }, "[clamp] expected a floating tensor, got int64 [3]"},
+    return {{"bool", [] { clamp(zeros({3}, {.dtype = boolean}), 0, 1); },
+             "[clamp] expected a floating tensor, got bool [3]"},
+            {"a bound that is no integer", [] { clamp(arange(3), 0.5, 2); }, "[clamp] int64 has no 0.5"},
             {"bounds", [] { clamp(zeros({3}), 1, -1); }, "[clamp] expected low <= high, got 1 and -1"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
@@ -80,6 +89,9 @@ struct Clamp : UnaryOp<Clamp, ClampFormula, ClampFormulaKernels> {
 
 Tensor clamp(const Tensor& x, double low, double high) {
   if (!(low <= high)) throw ValueError(fmt::format("[clamp] expected low <= high, got {} and {}", low, high));
+  if (x.defined() && x.dtype() == int64)
+    for (const double bound : {low, high})
+      if (!std::isinf(bound)) engine::expect_number_of(Clamp::name, int64, bound);
   ClampFormula bounds;
   bounds.low = low;
   bounds.high = high;

@@ -31,6 +31,11 @@ struct Square : UnaryOp<Square, SquareFormula, SquareFormulaKernels> {
   static constexpr std::string_view math = R"(y = x^2;\quad \bar x = 2 x\,\bar y)";
   static constexpr Keep keep = Keep::inputs;
 
+  Tensor forward(const Tensor& x) const {
+    expect_defined(name, x);
+    return x.dtype() == int64 ? mul(x, x) : unary_forward(name, SquareFormulaKernels, nullptr, x);
+  }
+
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y = x^2)", ""}, {"Slope", R"(\frac{dy}{dx} = 2x)", ""}};
   }
@@ -38,7 +43,10 @@ struct Square : UnaryOp<Square, SquareFormula, SquareFormulaKernels> {
     using namespace catalogue;
     return unary_samples(g, -2, 2, {{"at zero", {full64({2}, 0.0)}}});
   }
-  static catalogue::ErrorSamples errors() { return catalogue::unary_errors(name, square); }
+  static catalogue::ErrorSamples errors() {
+    return {
+        {"bool", [] { square(zeros({3}, {.dtype = boolean})); }, "[square] expected a floating tensor, got bool [3]"}};
+  }
   static catalogue::Sample benchmark(Generator& g) { return catalogue::unary_benchmark(g); }
 };
 

@@ -67,7 +67,12 @@ struct CumProd : Op<CumProd> {
     s.push_back({"zeros at the ends", {vector64({0.0, 1.5, -2.0, 0.0})}, along_0});
     return s;
   }
-  static catalogue::ErrorSamples errors() { return scan_errors(name, cumprod); }
+  static catalogue::ErrorSamples errors() {
+    catalogue::ErrorSamples errors = scan_errors(name, cumprod);
+    errors.push_back(
+        {"integers", [] { cumprod(arange(3), 0); }, "[cumprod] expected a floating tensor, got int64 [3]"});
+    return errors;
+  }
   static catalogue::Sample benchmark(Generator& g) {
     return {"[512, 512] along 1", {catalogue::uniform(g, {512, 512}, 0.9, 1.1)}, catalogue::of([](const Tensor& x) {
               return cumprod(x, 1);

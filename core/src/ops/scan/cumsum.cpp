@@ -15,13 +15,13 @@ struct CumSum : Op<CumSum> {
   CumSum(int d, kernels::Direction way) : axis(d), direction(way) {}
 
   Tensor forward(const Tensor& x) const {
-    expect_floating(name, x);
     const array::Array in = contiguous_array(x);
     Tensor y = empty(x.shape(), {.dtype = x.dtype()});
-    with_floating(x.dtype(), [&](auto zero) {
+    const auto sum_up = [&](auto zero) {
       using T = decltype(zero);
       kernels::cumulative_sum(in.as<T>(), kernels::slices_along(in.shape, axis), direction, array_of(y).as<T>());
-    });
+    };
+    x.dtype() == int64 ? sum_up(std::int64_t{0}) : with_floating(x.dtype(), sum_up);
     return y;
   }
   Tensor vjp(const Saved&, const Tensor& dy) const { return apply(CumSum(axis, opposite(direction)), dy); }
@@ -45,7 +45,8 @@ struct CumSum : Op<CumSum> {
 };
 
 Tensor cumsum(const Tensor& x, Axis axis) {
-  return apply(CumSum(axis_of(CumSum::name, axis, x), kernels::Direction::forward), x);
+  const int along = axis_of(CumSum::name, axis, x);
+  return apply(CumSum(along, kernels::Direction::forward), x.dtype() == boolean ? x.to(int64) : x);
 }
 
 TAPEGRAD_CATALOGUE(scan, cumsum, CumSum)
