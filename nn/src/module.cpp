@@ -314,7 +314,22 @@ Substitution::Substitution(const ParameterPlaces& places, const std::vector<Tens
 
 // ---- summary
 
+namespace {
+
+/// Words in lines of about so many columns.
+std::vector<std::string> lines_of(const std::vector<std::string>& words, std::size_t columns) {
+  std::vector<std::string> lines(1);
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (!lines.back().empty() && lines.back().size() + words[i].size() > columns) lines.emplace_back();
+    lines.back() += (lines.back().empty() ? "" : " ") + words[i] + (i + 1 < words.size() ? "," : "");
+  }
+  return lines;
+}
+
+}  // namespace
+
 std::string summary(const Module& module) {
+  constexpr std::size_t kColumns = 60;  // of a module's tensors: more stand in several lines
   const ModuleTree tree(module);
   std::vector<std::array<std::string, 4>> rows = {{"name", "type", "tensors", "parameters"}};
   for (const ModuleEntry& entry : tree.modules) {
@@ -326,7 +341,9 @@ std::string summary(const Module& module) {
       shapes.push_back(fmt::format("{} {}", name, to_string(own.owner->shape())));
       if (own.is_parameter) count += own.owner->tensor().numel();
     }
-    rows.push_back({entry.name, type_name(*entry.module), join(shapes), count == 0 ? "" : fmt::format("{}", count)});
+    const std::vector<std::string> lines = lines_of(shapes, kColumns);
+    rows.push_back({entry.name, type_name(*entry.module), lines[0], count == 0 ? "" : fmt::format("{}", count)});
+    for (std::size_t line = 1; line < lines.size(); ++line) rows.push_back({"", "", lines[line], ""});
   }
   rows.push_back({"total", "", "", fmt::format("{}", module.parameter_count())});
 
@@ -335,9 +352,12 @@ std::string summary(const Module& module) {
     for (std::size_t column = 0; column < row.size(); ++column)
       widths[column] = std::max(widths[column], row[column].size());
   std::string table;
-  for (const auto& row : rows)
-    table += fmt::format("{:<{}}  {:<{}}  {:<{}}  {:>{}}\n", row[0], widths[0], row[1], widths[1], row[2], widths[2],
+  for (const auto& row : rows) {
+    table += fmt::format("{:<{}}  {:<{}}  {:<{}}  {:>{}}", row[0], widths[0], row[1], widths[1], row[2], widths[2],
                          row[3], widths[3]);
+    table.erase(table.find_last_not_of(' ') + 1);
+    table += '\n';
+  }
   return table;
 }
 

@@ -6,6 +6,7 @@
 #include "says.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/linear.hpp"
+#include "tapegrad/nn/recurrent.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/optim/sgd.hpp"
 #include "tapegrad/tape/create.hpp"
@@ -342,6 +343,18 @@ BOOST_AUTO_TEST_CASE(a_summary_is_a_table) {
              "       Pair    seen [3], scale [2], shifts.0 [1], shifts.1 [1]           4\n"
              "inner  Linear  weight [2, 2], bias [2]                                   6\n"
              "total                                                                   10\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_summary_of_many_tensors_has_several_lines) {
+  const std::string space(53, ' ');
+  BOOST_TEST(tg::nn::summary(tg::nn::LSTM(4, 3, {.num_layers = 2})) ==
+             "name   type  tensors" + space +
+                 "  parameters\n"
+                 "       LSTM  weight_ih_l0 [12, 4], weight_hh_l0 [12, 3], bias_ih_l0 [12],         204\n"
+                 "             bias_hh_l0 [12], weight_ih_l1 [12, 3], weight_hh_l1 [12, 3],\n"
+                 "             bias_ih_l1 [12], bias_hh_l1 [12]\n"
+                 "total               " +
+                 space + "         204\n");
 }
 
 BOOST_AUTO_TEST_CASE(scopes_are_paths_in_study_mode) {
