@@ -4,6 +4,9 @@
 //   fmt::print("{}\n", report);
 //
 //   wrong   1   reverse   layers.0.linear1.weight   [3, 1]   ...
+//
+// A call of your own is asked whether it takes the inputs: a generic lambda must say what it gives, or its body is
+// compiled to find out, whatever it is asked with: [](auto& m, const auto&... xs) -> decltype(m(xs...)) { ... }.
 #pragma once
 
 #include <concepts>
