@@ -1,0 +1,142 @@
+// What docs/from_pytorch.md says, line by line.
+#include <cmath>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "says.hpp"
+#include "tapegrad/tapegrad.hpp"
+
+namespace tg = tapegrad;
+namespace nn = tapegrad::nn;
+namespace optim = tapegrad::optim;
+using tg::test::says;
+
+namespace {
+
+using Integers = std::vector<std::int64_t>;
+
+std::vector<double> numbers_in(const tg::Tensor& x) { return x.to(tg::float64).to_vector<double>(); }
+std::string shape_of(const tg::Tensor& x) { return tg::to_string(x.shape()); }
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(from_pytorch)
+
+BOOST_AUTO_TEST_CASE(recording) {
+  tg::Tensor x = tg::tensor({2.0});
+  x.set_requires_grad(true);
+  BOOST_CHECK_THROW(x.grad(), tg::TapeError);
+  const tg::Tensor other = tg::ones({3}).set_requires_grad(true);
+  {
+    tg::Tape tape;
+    const tg::Tensor y = x * x * x;
+    const tg::Tensor slope = tape.gradient(y, x, {.create_graph = true});
+    BOOST_TEST(tape.gradient(slope, x, {.retain = true}).item() == 12.0);
+    BOOST_TEST(numbers_in(tape.gradient(y, {x, other}, {.retain = true})[1]) == std::vector<double>(3, 0.0));
+    {
+      const tg::NoRecord pause;
+      BOOST_TEST(!(x * x).is_tracked());
+    }
+    BOOST_TEST((x * x).is_tracked());
+    tape.backward(y);
+  }
+  BOOST_TEST(x.grad().item() == 12.0);
+  BOOST_TEST(!(x * x).is_tracked());
+  const tg::Tensor detached = x.detach();
+  BOOST_TEST(detached.data<float>().data() == x.data<float>().data());
+  const auto cube = [](const tg::Tensor& z) { return tg::sum(z * z * z); };
+  BOOST_TEST(tg::grad(cube)(x).item() == 12.0);
+  BOOST_TEST(tg::jvp(cube, x, tg::ones({1})).second.item() == 12.0);
+  BOOST_TEST(tg::hessian(cube, x).item() == 12.0);
+  const tg::Tensor before = x;
+  x = x + 1.0;
+  BOOST_TEST(before.item() == 2.0);
+}
+
+BOOST_AUTO_TEST_CASE(tensors) {
+  BOOST_TEST((tg::tensor({1, 2}).dtype() == tg::float32));
+  BOOST_TEST((tg::tensor({1, 2}, {.dtype = tg::int64}).dtype() == tg::int64));
+  const tg::Tensor x = tg::tensor({{1.0, 3.0, 2.0}, {6.0, 5.0, 4.0}});
+  BOOST_TEST(tg::max_with_indices(x, 1)[1].to_vector<std::int64_t>() == (Integers{1, 0}));
+  BOOST_TEST(numbers_in(tg::max(x, 1)) == (std::vector<double>{3, 6}));
+  BOOST_TEST(shape_of(x.reshape({3, -1})) == "[3, 2]");
+  BOOST_TEST(shape_of(tg::tile(x, {2, 3})) == "[4, 9]");
+  BOOST_TEST(numbers_in(tg::repeat_interleave(tg::tensor({1, 2}), 2, 0)) == (std::vector<double>{1, 1, 2, 2}));
+  BOOST_TEST(numbers_in(tg::pad(tg::ones({1, 1}), {{}, {.before = 1, .after = 2}})) ==
+             (std::vector<double>{0, 1, 0, 0}));
+  BOOST_CHECK_THROW(x + x.to(tg::float64), tg::DTypeError);
+  BOOST_TEST(tg::cumsum(x > 2.0, 1).to_vector<std::int64_t>() == (Integers{0, 1, 1, 1, 2, 3}));
+}
+
+BOOST_AUTO_TEST_CASE(layers_and_losses) {
+  const tg::Tensor x = tg::rand({2, 3, 4});
+  const tg::Mask keep = tg::Mask::from_lengths({3, 1}, x.size(1));
+  const auto [y, h, c] = nn::LSTM(4, 5)(x, keep);
+  BOOST_TEST(shape_of(y) == "[2, 3, 5]");
+  BOOST_TEST(numbers_in(h[0][1]) == numbers_in(y[1][0]));  // the state at the end of the one that is short
+  BOOST_TEST(shape_of(c) == "[1, 2, 5]");
+  const tg::Tensor classes = tg::zeros({2, 3}, {.dtype = tg::int64});
+  BOOST_CHECK_NO_THROW(tg::cross_entropy(x, classes));
+  BOOST_CHECK_NO_THROW(tg::cross_entropy(x.transpose(1, 2).transpose(1, 2), classes));
+  const tg::Tensor one_hot = tg::tensor({{1.0, 0.0}});
+  const tg::Tensor logits = tg::tensor({{0.5, -0.25}});
+  BOOST_TEST(tg::cross_entropy(logits, one_hot).item() ==
+                 tg::cross_entropy(logits, tg::zeros({1}, {.dtype = tg::int64})).item(),
+             boost::test_tools::tolerance(1e-6));
+  BOOST_TEST(shape_of(nn::BatchNorm(3, {.channels_first = true})(x)) == "[2, 3, 4]");
+  BOOST_TEST(shape_of(nn::BatchNorm(4)(x)) == "[2, 3, 4]");
+
+  const tg::Tensor hidden = tg::tensor({{false, false, false}, {false, true, true}}, {.dtype = tg::boolean});
+  BOOST_TEST((tg::Mask::keep_positions(tg::logical_not(hidden)).positions().to_vector<bool>() ==
+              keep.positions().to_vector<bool>()));
+  const tg::Mask joined = keep & tg::Mask::causal() & tg::Mask::keep_pairs(tg::ones({3, 3}, {.dtype = tg::boolean}));
+  BOOST_TEST(shape_of(nn::MultiHeadAttention({.embed_dim = 4})(x, x, x, joined)) == "[2, 3, 4]");
+
+  nn::Embedding embed(7, 4);
+  BOOST_TEST(shape_of(tg::linear(x, embed.weight)) == "[2, 3, 7]");
+  nn::Linear head(4, 7);
+  head.weight = embed.weight;
+  const nn::Linear copy = head;
+  head.weight.assign(tg::zeros({7, 4}));
+  BOOST_TEST(numbers_in(copy.weight) == numbers_in(embed.weight));
+}
+
+BOOST_AUTO_TEST_CASE(training) {
+  nn::Linear model(2, 1);
+  const tg::Tensor x = tg::ones({3, 2});
+  const auto sweep = [&] {
+    tg::Tape tape;
+    tape.backward(tg::sum(model(x)));
+  };
+  sweep();
+  sweep();
+  BOOST_TEST(numbers_in(model.weight.grad()) == (std::vector<double>{6, 6}));  // of both
+  BOOST_TEST(optim::clip_grad_norm(model.parameters(), 1.0) == std::sqrt(6.0 * 6.0 * 3.0),
+             boost::test_tools::tolerance(1e-6));
+  optim::SGD optimizer({{{model.weight}, {.lr = 0.1}}, {{model.bias}, {.lr = 0.2}}});
+  BOOST_TEST(optimizer.lr(1) == 0.2);
+
+  const auto handles = model.state_dict();
+  const auto best = model.state_dict().clone();
+  optimizer.step();
+  BOOST_CHECK_THROW(model.load_state_dict(handles), tg::ValueError);
+  model.load_state_dict(best);
+  BOOST_TEST(numbers_in(model.weight) == numbers_in(best.at("weight")));
+  const nn::StateDifference different = model.load_state_dict({{"weight", tg::ones({1, 2})}}, {.strict = false});
+  BOOST_TEST(different.missing == std::vector<std::string>{"bias"}, boost::test_tools::per_element());
+
+  optim::SGD whole(model.parameters(), {.lr = 1.0});
+  optim::OneCycleLR schedule(whole, {.total_steps = 10});
+  double highest = 0;
+  for (int step = 0; step < 10; ++step) {
+    highest = std::max(highest, whole.lr());
+    schedule.step();
+  }
+  BOOST_TEST(highest == 1.0);
+  model.eval();
+  const tg::Tape tape;
+  BOOST_TEST(model(x).is_tracked());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
