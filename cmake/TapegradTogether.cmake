@@ -1,0 +1,30 @@
+# tapegrad_compile_together(TARGET SOURCES...)
+#
+# What a unity build is for sources that Highway reads once per processor: of those among SOURCES that name themselves to be read
+# again, CMAKE_UNITY_BUILD_BATCH_SIZE are compiled as one that names itself. The headers, Highway's above all, are read once for them.
+function(tapegrad_compile_together target)
+  set(read_again "")
+  foreach(source ${ARGN})
+    file(STRINGS "${source}" names_itself REGEX "^#define HWY_TARGET_INCLUDE" LIMIT_COUNT 1)
+    if(names_itself)
+      list(APPEND read_again "${source}")
+    endif()
+  endforeach()
+  set_source_files_properties(${read_again} PROPERTIES HEADER_FILE_ONLY ON)
+  set(number 0)
+  while(read_again)
+    list(SUBLIST read_again 0 ${CMAKE_UNITY_BUILD_BATCH_SIZE} batch)
+    list(REMOVE_ITEM read_again ${batch})
+    set(piece "${CMAKE_CURRENT_BINARY_DIR}/together/${target}_${number}.cpp")
+    list(TRANSFORM batch REPLACE "(.+)" "#include \"\\1\"" OUTPUT_VARIABLE includes)
+    list(JOIN includes "\n" includes)
+    # Each source names itself, and Highway asks for the name after each processor.
+    set(name_it "#undef HWY_TARGET_INCLUDE\n#define HWY_TARGET_INCLUDE \"${piece}\"\n")
+    file(CONFIGURE OUTPUT "${piece}" CONTENT "${name_it}#include <hwy/foreach_target.h>\n${includes}\n${name_it}" @ONLY)
+    # g++ warns of types in an unnamed namespace wherever they are not in the file that it was given.
+    set_source_files_properties("${piece}" PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON
+                                COMPILE_OPTIONS "$<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>")
+    target_sources(${target} PRIVATE "${piece}")
+    math(EXPR number "${number} + 1")
+  endwhile()
+endfunction()
