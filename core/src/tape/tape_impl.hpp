@@ -158,7 +158,7 @@ struct TapeImpl {
   std::uint64_t unreleased = 0;  // lists of saved tensors, and states of ops that have a destructor
   LeafMap leaves;
   std::vector<std::string> scopes{""};
-  std::vector<StudyValues> study;                                      // by position, in study mode
+  std::vector<StudyValues> study;                  // by position, in study mode
   std::unordered_map<std::uint32_t, Hooks> hooks;  // by slot
   SweepObserver observer;
   bool sweeping = false;

@@ -23,8 +23,8 @@ struct CrossEntropyOptions {
 
 /// -log softmax(logits)[target]: logits [.., C], targets int64 of logits' shape without the classes. As
 /// torch.nn.functional.cross_entropy with classes last: the mean divides by the sum of the weights of the targets. When
-/// all targets are ignored (or there are none) the mean is 0 with gradient 0 (PyTorch: NaN). Logits of one sample that
-/// are all -inf give inf, or 0 where no class of it counts, with gradient 0 to them (PyTorch: NaN).
+/// that is 0 (all targets ignored, or none there) the mean is 0 with gradient 0 (PyTorch: NaN). Logits of one sample
+/// that are all -inf give inf, or 0 where no class of it counts, with gradient 0 to them (PyTorch: NaN).
 ///
 /// Targets of the logits' own shape and dtype are probabilities, of mixed labels or of a teacher: -sum_c target_c log
 /// softmax(logits)_c, with gradients to both; the mean is that over the samples, and ignore_index has no meaning. They
@@ -80,8 +80,8 @@ struct NllOptions {
 };
 
 /// -log_probs[target]: log-probabilities [.., C], targets int64 of their shape without the classes. As
-/// torch.nn.functional.nll_loss with classes last: the mean divides by the sum of the weights of the targets. When all
-/// targets are ignored (or there are none) the mean is 0 with gradient 0 (PyTorch: NaN). Errors as for cross_entropy.
+/// torch.nn.functional.nll_loss with classes last: the mean divides by the sum of the weights of the targets. When that
+/// is 0 (all targets ignored, or none there) the mean is 0 with gradient 0 (PyTorch: NaN). Errors as for cross_entropy.
 Tensor nll_loss(const Tensor& log_probs, const Tensor& targets, const NllOptions& options = {});
 
 struct BceOptions {
@@ -98,9 +98,9 @@ Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BceOpt
 
 /// The cosine of the angle between vectors along `axis` of a and b, which broadcast: their inner product divided by
 /// their norms, a norm below eps counting as eps. As torch.nn.functional.cosine_similarity (whose axis is 1 when not
-/// said; here the last). A zero vector gives 0. Below eps the norm is a constant, so that at the zero vector the
-/// gradient is that of a linear function, the other's direction divided by eps: large, as eps is small. Throws
-/// ShapeError, IndexError, DTypeError, ValueError unless eps > 0.
+/// said; here the last). A zero vector gives 0, and so does one whose norm overflows. Below eps the norm is a constant,
+/// so that at the zero vector the gradient is that of a linear function, the other's direction divided by eps: large,
+/// as eps is small. Throws ShapeError, IndexError, DTypeError, ValueError unless eps > 0.
 Tensor cosine_similarity(const Tensor& a, const Tensor& b, Axis axis = -1, double eps = 1e-8);
 
 }  // namespace tapegrad
