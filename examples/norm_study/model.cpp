@@ -19,14 +19,13 @@ namespace norm_study {
 namespace tg = tapegrad;
 namespace {
 
-constexpr double kEpsilon = 1e-5, kMomentum = 0.1;
 constexpr double kFirstAlpha = 0.5;  // DyT's start in the paper
 
 /// LayerNorm out of small operations, its statistics cut off the tape.
 tg::Tensor detached_layer_norm(const tg::Tensor& x, const tg::Tensor& weight, const tg::Tensor& bias) {
   const tg::Tensor mean = tg::mean(x, -1, true).detach();
   const tg::Tensor variance = tg::var(x, -1, {.correction = 0, .keepdim = true}).detach();
-  return (x - mean) * tg::rsqrt(variance + kEpsilon) * weight + bias;
+  return (x - mean) * tg::rsqrt(variance + kNormEpsilon) * weight + bias;
 }
 
 /// running += momentum (batch - running), in place.
@@ -34,7 +33,7 @@ void move_towards(const tg::Tensor& running, const tg::Tensor& batch) {
   tg::Tensor target = running;
   const auto now = batch.data<float>();
   const auto old = target.mutable_data<float>("batch_norm");
-  for (std::size_t i = 0; i < old.size(); ++i) old[i] += static_cast<float>(kMomentum) * (now[i] - old[i]);
+  for (std::size_t i = 0; i < old.size(); ++i) old[i] += static_cast<float>(kNormMomentum) * (now[i] - old[i]);
 }
 
 /// A table of vectors [rows, width]. Four of them add up to an input of variance 1.
@@ -83,8 +82,8 @@ Normalizer::Normalizer(std::int64_t features, NormOptions norm_options) : option
 
 tg::Tensor Normalizer::operator()(const tg::Tensor& x, const tg::Mask& mask) {
   switch (options.norm) {
-    case Norm::layer: return tg::layer_norm(x, weight, bias, kEpsilon);
-    case Norm::rms: return tg::rms_norm(x, weight, kEpsilon);
+    case Norm::layer: return tg::layer_norm(x, weight, bias, kNormEpsilon);
+    case Norm::rms: return tg::rms_norm(x, weight, kNormEpsilon);
     case Norm::tanh: return tg::tanh(x * alpha) * weight + bias;
     case Norm::layer_detached: return detached_layer_norm(x, weight, bias);
     case Norm::batch:
@@ -95,7 +94,7 @@ tg::Tensor Normalizer::operator()(const tg::Tensor& x, const tg::Mask& mask) {
 }
 
 tg::Tensor Normalizer::batch_norm(const tg::Tensor& x, const tg::Mask& mask) {
-  if (!is_training()) return tg::batch_norm_eval(x, running_mean, running_var, weight, bias, kEpsilon);
+  if (!is_training()) return tg::batch_norm_eval(x, running_mean, running_var, weight, bias, kNormEpsilon);
   const tg::Tensor positions = options.norm == Norm::batch ? mask.positions() : tg::Tensor();
   const std::int64_t words = x.size(0), group = options.ghost == 0 ? words : std::min(options.ghost, words);
   std::vector<tg::Tensor> parts, means, variances;
@@ -104,7 +103,7 @@ tg::Tensor Normalizer::batch_norm(const tg::Tensor& x, const tg::Mask& mask) {
     const tg::Slice range{.start = first, .stop = std::min(first + group, words)};
     const bool whole = group == words;
     const tg::BatchNormOptions over{
-        .eps = kEpsilon,
+        .eps = kNormEpsilon,
         .positions = !positions.defined() || whole ? positions : tg::slice(positions, 0, range).contiguous()};
     tg::BatchNormResult result = tg::batch_norm(whole ? x : tg::slice(x, 0, range), weight, bias, over);
     const tg::NoRecord pause;

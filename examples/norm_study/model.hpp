@@ -35,6 +35,8 @@ struct NormOptions {
   std::int64_t ghost = 0;  // how many words share BatchNorm's statistics (Hoffer et al. 2017); 0: the whole batch
 };
 
+inline constexpr double kNormEpsilon = 1e-5, kNormMomentum = 0.1;  // of every normalisation that has one
+
 /// One normalisation of x [N, L, E]. As in PyTorch, BatchNorm's running statistics move by 0.1 of the difference at
 /// each batch, with the unbiased variance; with ghost batches, by the average over these.
 class Normalizer : public tapegrad::nn::Module {

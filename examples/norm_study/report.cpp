@@ -52,8 +52,8 @@ std::string badge_html(const Verdict& verdict) {
                      escape(verdict_words(verdict)));
 }
 
-std::string table_html(const Table& table) {
-  std::string out = R"(<div class="scroll" tabindex="0"><table class="figures"><thead><tr>)";
+std::string table_html(const Table& table, std::string_view css_class = "figures") {
+  std::string out = fmt::format(R"(<div class="scroll" tabindex="0"><table class="{}"><thead><tr>)", css_class);
   for (const std::string& name : table.columns) out += fmt::format(R"(<th scope="col">{}</th>)", escape(name));
   out += "</tr></thead><tbody>";
   for (const auto& row : table.rows) {
@@ -166,6 +166,16 @@ std::string training_html(const StudyResults& results) {
   return out + "</section>\n";
 }
 
+std::string setup_html(const StudyResults& results) {
+  if (results.setup.rows.empty()) return "";
+  return R"(<section id="setup"><h2>What was trained</h2><p>All networks of one seed share these settings, their starting weights and the )"
+         "order of their batches; they differ in their normalisation, and in what a claim says that it varies. None of "
+         "the "
+         "settings is searched for a normalisation: one learning rate serves all, and may suit one better than "
+         "another.</p>" +
+         table_html(results.setup, "settings") + "</section>\n";
+}
+
 std::string words_html(const StudyResults& results) {
   if (!results.words) return "";
   Table table{{"language", "lines", "usable words", "also in another list", "encoding", "package"}, {}};
@@ -249,7 +259,7 @@ std::string render_report(const StudyResults& results) {
   for (const Claim& claim : results.claims) {
     if (std::find(kOpening.begin(), kOpening.end(), claim.id) == kOpening.end()) out += claim_html(claim);
   }
-  out += training_html(results) + words_html(results) + closing_html(results);
+  out += setup_html(results) + training_html(results) + words_html(results) + closing_html(results);
   out += fmt::format("</main>\n<footer class=\"small\"><p>{}</p><pre><code>{}</code></pre></footer>\n</body></html>\n",
                      escape(results.machine), escape(results.command));
   return out;

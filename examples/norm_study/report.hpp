@@ -67,6 +67,7 @@ struct StudyResults {
   std::vector<Claim> claims;      // in the order of their numbers
   std::vector<TrainingRun> runs;  // of the main comparison
   std::string runs_setup;         // "500 steps, batch 64, 5 seeds"
+  Table setup;                    // of the main comparison's networks and trainings; empty: not told
   Baselines baselines;
   std::optional<WordData> words;      // for the table of the lists
   std::vector<std::string> findings;  // what was measured at this scale, a sentence each

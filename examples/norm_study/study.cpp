@@ -15,6 +15,7 @@
 #include "console/terminal.hpp"
 #include "norm_study/claims.hpp"
 #include "norm_study/prompt.hpp"
+#include "norm_study/setup_table.hpp"
 #include "tapegrad/base/error.hpp"
 #include "word_lists/word_list.hpp"
 
@@ -190,6 +191,7 @@ int run_study(const StudyOptions& options) {
                        .claims = {},
                        .runs = {},
                        .runs_setup = {},
+                       .setup = setup_table(laboratory.main_training(Norm::layer, 0)),
                        .baselines = laboratory.baselines(),
                        .words = laboratory.corpus().data,
                        .findings = {}};

@@ -18,8 +18,6 @@
 #include "tapegrad/base/threads.hpp"
 #include "tapegrad/ops/loss.hpp"
 #include "tapegrad/ops/reduce.hpp"
-#include "tapegrad/optim/adam.hpp"
-#include "tapegrad/optim/schedule.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace norm_study {
@@ -58,13 +56,20 @@ std::string TrainOptions::key() const {
                      steps, batch, lr, warmup, static_cast<int>(order), pad_to, curve_points, curve_words);
 }
 
+tg::optim::AdamWOptions optimizer_of(const TrainOptions& options) {
+  return {.lr = options.lr, .betas = {0.9, 0.98}, .weight_decay = 0.01};
+}
+
+tg::optim::WarmupCosineOptions schedule_of(const TrainOptions& options) {
+  return {.warmup_steps = std::llround(options.warmup * static_cast<double>(options.steps)),
+          .total_steps = options.steps};
+}
+
 Trained train(const TrainOptions& options, const Corpus& corpus, console::Progress* progress) {
   Trained run{.options = options, .model = WordClassifier(options.model, options.seed), .curve = {}};
   if (console::interrupted()) return run;
-  tg::optim::AdamW optimizer(run.model.parameters(), {.lr = options.lr, .betas = {0.9, 0.98}, .weight_decay = 0.01});
-  tg::optim::WarmupCosine schedule(optimizer,
-                                   {.warmup_steps = std::llround(options.warmup * static_cast<double>(options.steps)),
-                                    .total_steps = options.steps});
+  tg::optim::AdamW optimizer(run.model.parameters(), optimizer_of(options));
+  tg::optim::WarmupCosine schedule(optimizer, schedule_of(options));
   BatchSource source(corpus.train, options.batch, options.order, options.seed);
   const std::vector<EncodedWord> curve_words =
       options.curve_points > 0 ? curve_words_of(corpus.test, options.curve_words) : std::vector<EncodedWord>();

@@ -11,6 +11,8 @@
 #include "norm_study/batches.hpp"
 #include "norm_study/model.hpp"
 #include "norm_study/report.hpp"
+#include "tapegrad/optim/adam.hpp"
+#include "tapegrad/optim/schedule.hpp"
 
 namespace norm_study {
 
@@ -43,7 +45,11 @@ struct Trained {
 /// Every so-many-th word: languages stand one after the other, so each has its share.
 std::vector<EncodedWord> curve_words_of(std::span<const EncodedWord> words, std::size_t count);
 
-/// AdamW(0.9, 0.98) with weight decay 0.01, linear warm-up and cosine. Stops early when interrupted().
+/// What every training is made with: AdamW, a linear warm-up and half a cosine.
+tapegrad::optim::AdamWOptions optimizer_of(const TrainOptions& options);
+tapegrad::optim::WarmupCosineOptions schedule_of(const TrainOptions& options);
+
+/// Stops early when interrupted().
 Trained train(const TrainOptions& options, const Corpus& corpus, console::Progress* progress);
 
 /// Networks trained by `threads` threads, each network by one of them; results in the order of the options. Those whose

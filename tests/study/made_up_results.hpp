@@ -15,6 +15,7 @@ inline norm_study::StudyResults made_up_results() {
       .claims = {},
       .runs = {},
       .runs_setup = "500 steps, batch 64, 5 seeds",
+      .setup = {{"setting", "value"}, {{"optimiser", "AdamW"}}},
       .baselines = {.naive_bayes_3 = 0.803, .naive_bayes_5 = 0.842},
       .words = std::nullopt,
       .findings = {"LayerNorm wins on independence, not on accuracy.", "Length-bucketed batches hurt BatchNorm."}};

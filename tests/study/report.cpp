@@ -29,7 +29,7 @@ BOOST_AUTO_TEST_CASE(page_is_told_in_the_right_order) {
   std::size_t at = 0;
   for (const char* part :
        {"id=\"claim-4\"", "id=\"claim-3d\"", "id=\"claim-3a\"", "id=\"verdicts\"", "id=\"claim-1\"", "id=\"claim-5\"",
-        "id=\"claim-6a\"", "id=\"training\"", "id=\"findings\"", "id=\"anchors\""}) {
+        "id=\"claim-6a\"", "id=\"setup\"", "id=\"training\"", "id=\"findings\"", "id=\"anchors\""}) {
     const std::size_t found = page.find(part);
     BOOST_REQUIRE(found != std::string::npos);
     BOOST_TEST(found > at, part);
@@ -49,6 +49,7 @@ BOOST_AUTO_TEST_CASE(every_text_is_escaped) {
                               &claim.verdict.detail, &claim.second, &claim.spread})
       *text = attack;
     claim.measurements = {{attack}, {{attack}}};
+    results.setup = claim.measurements;
     for (Chart& chart : claim.charts) {
       std::visit([&](auto& c) { c.title = c.x_label = attack; }, chart);
       if (auto* strip = std::get_if<StripPlot>(&chart)) {
@@ -76,6 +77,7 @@ BOOST_AUTO_TEST_CASE(a_run_cut_short_is_told_as_such) {
                      .claims = {},
                      .runs = {},
                      .runs_setup = "",
+                     .setup = {},
                      .baselines = {},
                      .words = std::nullopt,
                      .findings = {}};
