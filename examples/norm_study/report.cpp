@@ -207,13 +207,7 @@ std::string closing_html(const StudyResults& results) {
     out += fmt::format(R"(<li><b>{}</b> (<a href="https://arxiv.org/abs/{}">arXiv:{}</a>): {}</li>)",
                        escape(anchor.work), anchor.arxiv, anchor.arxiv, escape(anchor.finding));
   }
-  out +=
-      "</ul><h3>The task elsewhere</h3><p>Public tools that name the language of a single word, on words of the same "
-      "twelve languages "
-      "(each with its own, larger set of languages to choose from):</p>";
-  out += table_html({{"tool", "accuracy"},
-                     {{"lingua", "60.7 %"}, {"langdetect", "40.2 %"}, {"langid", "37.7 %"}, {"CLD3", "27.8 %"}}});
-  return out + "</section>\n";
+  return out + "</ul></section>\n";
 }
 
 std::string tiles_html(const StudyResults& results) {
