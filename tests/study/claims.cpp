@@ -1,9 +1,12 @@
 #include "norm_study/claims.hpp"
 
+#include <fmt/format.h>
+
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <map>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "console/interrupt.hpp"
@@ -166,6 +169,28 @@ BOOST_AUTO_TEST_CASE(controls_and_treated_are_all_measured) {
   const Claim& padded = measured(measure_padded_training);
   BOOST_TEST(padded.seeds.size() == 6U);  // three normalisations, padded and not
   BOOST_TEST(measured(measure_true_batches).seeds.size() == 15U);
+  BOOST_TEST(measured(measure_learning_rates).seeds.size() == 9U);  // three normalisations, three rates
+}
+
+BOOST_AUTO_TEST_CASE(a_title_that_says_more_is_judged_by_a_difference_of_differences) {
+  // Accuracies before and after as the claims' own rows tell them, one seed: no interval, but the mean is known.
+  const auto reached = [](const Claim& claim, std::string_view condition, std::string_view norm) {
+    for (const SeedResult& seed : claim.seeds)
+      if (seed.condition == condition && seed.norm == norm) return 100 * seed.accuracy;
+    throw tapegrad::ValueError("no such network");
+  };
+  const auto costs = [&](const Claim& claim, std::string_view control, std::string_view treated) {
+    const auto loss = [&](std::string_view norm) {
+      return reached(claim, control, norm) - reached(claim, treated, norm);
+    };
+    return fmt::format("{:+.1f} points", loss("BatchNorm") - loss("LayerNorm"));
+  };
+  const Claim &depth = measured(measure_convergence), &rates = measured(measure_learning_rates);
+  BOOST_TEST(depth.verdict.detail.find(costs(depth, "2 layers", "8 layers")) != std::string::npos,
+             depth.verdict.detail);
+  BOOST_TEST(rates.verdict.detail.find(costs(rates, "learning rate 0.003, with warm-up",
+                                             "learning rate 0.01, no warm-up")) != std::string::npos,
+             rates.verdict.detail);
 }
 
 BOOST_AUTO_TEST_CASE(a_network_without_a_curve_is_not_one_with_a_curve) {
