@@ -94,6 +94,8 @@ std::int64_t Laboratory::steps(std::int64_t in_default_run) const {
   return options_.quick ? kQuickSteps : in_default_run;
 }
 
+bool Laboratory::judges() const { return steps(kMainSteps) > kQuickSteps; }
+
 TrainOptions Laboratory::training(NormOptions norm, std::int64_t steps, int seed_index) const {
   return {.model = {.letters = corpus_.data.alphabet.size(), .norm = norm},
           .seed = options_.seed + static_cast<std::uint64_t>(seed_index),

@@ -49,8 +49,8 @@ class Laboratory {
   /// The number of seeds and of steps of an experiment that has so many in the default run.
   int seeds(int in_default_run) const;
   std::int64_t steps(std::int64_t in_default_run) const;
-  /// Whether trainings are long enough to be judged.
-  bool judges() const { return !options_.quick; }
+  /// Whether trainings are long enough to be judged: longer than those of the quick run.
+  bool judges() const;
 
   TrainOptions training(NormOptions norm, std::int64_t steps, int seed_index) const;
   /// `seeds` networks that differ in their seed alone.

@@ -12,8 +12,9 @@ int main(int argc, char** argv) {
       "BatchNorm.\n"
       "Without options: every claim of the default run, in about two minutes on two cores."};
   app.name("norm_study");
-  auto* quick = app.add_flag("--quick", options.quick,
-                             "the exact claims and a short training, in about half a minute; trainings get no verdict");
+  auto* quick =
+      app.add_flag("--quick", options.quick,
+                   "the exact claims and a training of 300 steps, in about half a minute; so few get no verdict");
   app.add_flag(
          "--full", options.full,
          "twice as many seeds, true batch sizes, padded and deep training, high learning rates, other normalisations")

@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -132,9 +133,26 @@ BOOST_AUTO_TEST_CASE(short_trainings_are_not_judged) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(what_is_too_short_for_a_verdict_is_a_number_of_steps) {
+  const TemporaryFolder folder;
+  const Corpus words(made_up_words(folder));
+  const auto judges = [&](bool quick, std::optional<std::int64_t> steps) {
+    StudyOptions asked = options();
+    asked.quick = quick;
+    asked.steps = steps;
+    return Laboratory(asked, words).judges();
+  };
+  BOOST_TEST(judges(false, {}));
+  BOOST_TEST(!judges(true, {}));
+  BOOST_TEST(!judges(false, 60));
+  BOOST_TEST(!judges(false, 300));  // as many as --quick makes
+  BOOST_TEST(judges(false, 301));
+}
+
 BOOST_AUTO_TEST_CASE(a_treatment_is_judged_by_what_it_costs_beyond_the_other) {
   StudyOptions judging = options();
   judging.quick = false;
+  judging.steps.reset();
   const TemporaryFolder folder;
   const Laboratory three(judging, Corpus(made_up_words(folder)));
   // LayerNorm is far ahead, but loses 5, 6 and 7 points to the treatment; BatchNorm loses 8, 10 and 12: 3, 4 and 5
