@@ -138,9 +138,11 @@ Watch watch_words(const Laboratory& laboratory, const WordClassifier& batch, con
 void show_companies(const Laboratory& laboratory, const Watch& watch) {
   const Narrator& narrator = laboratory.narrator();
   const std::size_t test_word = watch.words[watch.restless];
-  narrator.heading(fmt::format("One word, “{}” ({}), in 20 batches of 64: only its companions change",
-                               laboratory.word_text(test_word),
-                               word_lists::kLanguages[language_of(laboratory, test_word)].name));
+  narrator.heading(
+      fmt::format("The word that BatchNorm moves most, of {} words: “{}” ({}), in {} batches of {}: only its "
+                  "companions change",
+                  watch.words.size(), laboratory.word_text(test_word),
+                  word_lists::kLanguages[language_of(laboratory, test_word)].name, kCompanies, kCompanySize));
   const std::size_t width = narrator.width();
   const bool companions = width >= 90;
   const std::size_t beside = 52 + (companions ? 26 : 0), widest = 20;
@@ -183,9 +185,11 @@ StripPlot strip_plot(const Laboratory& laboratory, const Watch& watch) {
     }
   }
   const std::string_view right = word_lists::kLanguages[truth].name;
-  StripPlot plot{.title = fmt::format("Probability of {} for “{}” in 20 batches of other companions", right,
-                                      laboratory.word_text(watch.words[word])),
-                 .x_label = fmt::format("probability of {}; the mark is the answer", right)};
+  StripPlot plot{
+      .title = fmt::format("Probability of {} for “{}”, which BatchNorm moves most of {} words, in {} batches of "
+                           "other companions",
+                           right, laboratory.word_text(watch.words[word]), watch.words.size(), kCompanies),
+      .x_label = fmt::format("probability of {}; the mark is the answer", right)};
   for (const std::size_t language : seen) plot.categories.emplace_back(word_lists::kLanguages[language].name);
   const auto row = [&](std::string label, const std::vector<Company>& companies) {
     const std::size_t answers = distinct_answers(companies, word);

@@ -103,6 +103,9 @@ BOOST_AUTO_TEST_CASE(dependence_is_of_many_words_and_comes_with_its_square) {
   const Claim& claim = measured(measure_company);
   BOOST_TEST(claim.setup.find("the mean over 20 words") != std::string::npos, claim.setup);
   BOOST_TEST(claim.setup.find("untrained networks") != std::string::npos, claim.setup);
+  // The word that is drawn is no random one. The made-up test words are 144.
+  const std::string& title = std::get<StripPlot>(claim.charts[0]).title;
+  BOOST_TEST(title.find("which BatchNorm moves most of 144 words") != std::string::npos, title);
   for (const auto& row : claim.measurements.rows) {
     const double rho = std::stod(row[1]), square = std::stod(row[2]);
     BOOST_TEST(rho > 0);
