@@ -96,7 +96,7 @@ std::vector<Chart> ghost_charts(const Laboratory& laboratory, const GhostRuns& r
 /// Ghost batches (Hoffer et al. 2017): the optimiser's batch stays 64, BatchNorm's statistics are those of 2 ... 64
 /// words. The verdict is on what statistics over 2 words cost against those over 64.
 Claim measure_ghost_batches(Laboratory& laboratory) {
-  Claim claim = make_claim(laboratory, "3a", "BatchNorm suffers from small batches");
+  Claim claim = make_claim(laboratory, "3a", "BatchNorm suffers where 2 words share its statistics");
   const int seeds = laboratory.seeds(kBatchSeeds);
   const GhostRuns runs = train_ghosts(laboratory, seeds);
   claim.verdict = compare(laboratory, runs.largest(), runs.smallest(), "BatchNorm over 64 words − over 2");

@@ -91,7 +91,7 @@ inline norm_study::StudyResults made_up_results() {
   claim("1", "LayerNorm works over features, BatchNorm over the batch",
         "Each token has mean 0 after LayerNorm, each feature after BatchNorm.",
         {Outcome::holds, "largest |mean| 2.4e-07 (wanted: at most 1e-05)", true}, {});
-  claim("3a", "BatchNorm suffers from small batches",
+  claim("3a", "BatchNorm suffers where 2 words share its statistics",
         "With statistics over 2 words BatchNorm loses 7 points; from 8 words on nothing.",
         {Outcome::inconclusive,
          "+1.4 [-0.8, +3.6] points, 3 seeds; if mean and scatter stay as they are, about 9 seeds would settle it"},
