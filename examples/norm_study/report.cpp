@@ -116,7 +116,7 @@ std::string verdicts_html(const StudyResults& results) {
              R"(</tbody></table></div><p class="small">Confirmed, no material difference, reversed: the 95 % t-interval of the)"
              R"( paired difference lies wholly above +{0}, within ±{0}, or below −{0} points of accuracy; otherwise inconclusive. {1})"
              R"( Exact claims are held against exact thresholds; “by construction” means that the number shows the)"
-             R"( implementation right and could not have come out otherwise.</p></section>)"
+             R"( implementation right and could not have come out otherwise, whether the claim holds or fails.</p></section>)"
              "\n",
              kMargin, escape(how_to_read()));
 }

@@ -89,6 +89,7 @@ BOOST_AUTO_TEST_CASE(what_holds_by_construction_holds) {
 BOOST_AUTO_TEST_CASE(layer_norm_does_not_even_out_heads) {
   const Claim& claim = measured(measure_heads);
   BOOST_TEST((claim.verdict.outcome == Outcome::fails), claim.verdict.detail);
+  BOOST_TEST(claim.verdict.by_construction);
 }
 
 BOOST_AUTO_TEST_CASE(trained_heads_are_shown_and_not_judged) {
