@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <string_view>
 
 #include "norm_study/claims.hpp"
 
@@ -9,6 +10,15 @@ namespace norm_study {
 namespace {
 
 constexpr int kAccuracySeeds = 5;
+
+std::string_view against_none_text(Outcome layer_against_none) {
+  switch (layer_against_none) {
+    case Outcome::confirmed: return "LayerNorm does better than no normalisation at all";
+    case Outcome::no_material_difference: return "No normalisation at all does as well as LayerNorm";
+    case Outcome::reversed: return "No normalisation at all does better than LayerNorm";
+    default: return "No normalisation at all is not shown to do worse than LayerNorm";
+  }
+}
 
 }  // namespace
 
@@ -26,6 +36,9 @@ Claim measure_accuracy(Laboratory& laboratory) {
   const Baselines& baselines = laboratory.baselines();
 
   claim.verdict = compare(laboratory, by_norm[0], by_norm[1]);
+  const Verdict against_none = compare(laboratory, by_norm[0], by_norm[2]);
+  if (against_none.outcome != Outcome::not_judged)
+    claim.second = fmt::format("{}: {}.", against_none_text(against_none.outcome), against_none.detail);
   claim.setup = setup_text(wanted.front(), seeds);
   claim.spread = kSpread;
   claim.sentence = fmt::format(

@@ -34,7 +34,9 @@ constexpr std::array<Experiment, 16> kExperiments{{
     {"6a", Run::quick, "", measure_gradients},
     {"7", Run::quick, "", measure_invariance},
     {"3a", Run::usual, "Statistics over fewer and fewer words", measure_ghost_batches},
-    {"0", Run::quick, "Is LayerNorm more accurate? Nothing else differs between the networks", measure_accuracy},
+    {"0", Run::quick,
+     "Is LayerNorm more accurate? The networks differ in their normalisation alone (the one without has no γ and β)",
+     measure_accuracy},
     {"3e", Run::full, "Batches that are really small, with as many words in all", measure_true_batches},
     {"3c", Run::full, "Training with much padding", measure_padded_training},
     {"6b", Run::full, "Deeper networks", measure_convergence},
@@ -96,7 +98,10 @@ std::vector<std::string> findings(const StudyResults& results) {
     sentences.push_back(fmt::format("That batches of words of like length hurt BatchNorm more than LayerNorm: {}.",
                                     outcome_text(bucketing->verdict)));
   }
-  if (accuracy != nullptr) sentences.push_back(accuracy->sentence);
+  if (accuracy != nullptr) {
+    sentences.push_back(accuracy->sentence);
+    if (!accuracy->second.empty()) sentences.push_back(accuracy->second);
+  }
   sentences.emplace_back(
       "All of this is one small transformer on single words, trained for a few hundred steps. What holds by "
       "construction holds "
