@@ -189,10 +189,9 @@ Claim measure_gradients(Laboratory& laboratory) {
   claim.spread = "lines: geometric means over the seeds; bands and brackets: from the smallest to the largest seed";
   claim.sentence = fmt::format(
       "From 2 to 12 layers the gradient at the embedding grows {}-fold with pre-LN, {}-fold with post-LN, {}-fold with "
-      "pre-BN, {}-fold with post-BN, and {}-fold without normalisation (mean and range of the seeds). This does not "
-      "tell LayerNorm from BatchNorm.",
+      "pre-BN, {}-fold with post-BN, and {}-fold without normalisation{}. This does not tell LayerNorm from BatchNorm.",
       growth_text(growth[0]), growth_text(growth[1]), growth_text(growth[2]), growth_text(growth[3]),
-      growth_text(growth[4]));
+      growth_text(growth[4]), seeds == 1 ? "" : " (mean and range of the seeds)");
   claim.measurements = depth_table(norms);
   claim.charts = {depth_chart(norms), layer_chart(norms)};
   return claim;
