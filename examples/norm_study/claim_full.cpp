@@ -307,7 +307,7 @@ Claim measure_other_norms(Laboratory& laboratory) {
 
 /// Two networks, LayerNorm and BatchNorm, for as long as it takes to beat the baselines.
 Claim measure_long_training(Laboratory& laboratory) {
-  Claim claim = make_claim(laboratory, "9", "Trained for longer, the transformer beats counting letter groups");
+  Claim claim = make_claim(laboratory, "9", "Trained for longer, a transformer can beat counting letter groups");
   std::vector<TrainOptions> wanted;
   for (const Norm norm : {Norm::layer, Norm::batch}) {
     TrainOptions options = laboratory.training({.norm = norm}, laboratory.steps(kLongSteps), 0);
@@ -329,14 +329,15 @@ Claim measure_long_training(Laboratory& laboratory) {
     return claim;
   }
   const std::vector<ExactCheck> checks{
-      {"LayerNorm, points over naive Bayes (n ≤ 3)", 100 * (runs[0]->accuracy - baselines.naive_bayes_3), Bound::above,
-       0},
+      {"one network with LayerNorm, points over naive Bayes (n ≤ 3)",
+       100 * (runs[0]->accuracy - baselines.naive_bayes_3), Bound::above, 0},
       {"over n ≤ 5", 100 * (runs[0]->accuracy - baselines.naive_bayes_5), Bound::above, 0}};
   claim.verdict = exact_verdict(checks, false);
   claim.sentence = fmt::format(
       "After {} words LayerNorm finds {:.1f} % and BatchNorm {:.1f} %, naive Bayes {:.1f} % (n ≤ 3) and {:.1f} % (n ≤ "
       "5). "
-      "LayerNorm's training took {:.0f} s on one core.",
+      "LayerNorm's training took {:.0f} s on one core. Width and dropout were chosen by their accuracy on these test "
+      "words.",
       wanted[0].steps * wanted[0].batch, 100 * runs[0]->accuracy, 100 * runs[1]->accuracy,
       100 * baselines.naive_bayes_3, 100 * baselines.naive_bayes_5, runs[0]->seconds);
   add_seeds(claim, setup_text(wanted.front(), 1), runs);
