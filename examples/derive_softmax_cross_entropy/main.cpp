@@ -37,7 +37,7 @@ struct CrossEntropy : tg::Op<Self> {
 /// Mistake 1: each probability is taken to depend on its own logit alone.
 struct WithDiagonalSoftmax : CrossEntropy<WithDiagonalSoftmax> {
   static constexpr std::string_view name = "cross_entropy_with_diagonal_softmax";
-  static constexpr std::string_view math = R"(\bar x_k = -\tfrac1N [k = t] (1 - p_k)\, \bar\ell)";
+  static constexpr std::string_view math = R"(\bar x_k = -\tfrac1N [k = t] (1 - p_k)\, \bar L)";
   static tg::Tensor gradient(const tg::Tensor& p, const tg::Tensor& y) {
     return (y * p - y) / static_cast<double>(p.size(0));  // 0, not -0, for the other classes
   }
@@ -46,14 +46,14 @@ struct WithDiagonalSoftmax : CrossEntropy<WithDiagonalSoftmax> {
 /// Mistake 2: the mean over the rows is forgotten.
 struct WithoutTheMean : CrossEntropy<WithoutTheMean> {
   static constexpr std::string_view name = "cross_entropy_without_the_mean";
-  static constexpr std::string_view math = R"(\bar x_k = (p_k - [k = t])\, \bar\ell)";
+  static constexpr std::string_view math = R"(\bar x_k = (p_k - [k = t])\, \bar L)";
   static tg::Tensor gradient(const tg::Tensor& p, const tg::Tensor& y) { return p - y; }
 };
 
 /// The rule that the derivation gives.
 struct ByHand : CrossEntropy<ByHand> {
   static constexpr std::string_view name = "cross_entropy_by_hand";
-  static constexpr std::string_view math = R"(\bar x_k = \tfrac1N (p_k - [k = t])\, \bar\ell)";
+  static constexpr std::string_view math = R"(\bar x_k = \tfrac1N (p_k - [k = t])\, \bar L)";
   static tg::Tensor gradient(const tg::Tensor& p, const tg::Tensor& y) {
     return (p - y) / static_cast<double>(p.size(0));
   }
@@ -61,7 +61,9 @@ struct ByHand : CrossEntropy<ByHand> {
 
 void derive(lesson::Lesson& lesson) {
   lesson.section("The derivation");
-  lesson.say("One row of logits x with the true class t; a bar is a cotangent, and [k = t] is 1 or 0.");
+  lesson.say(
+      "One row of logits x with the true class t and the loss ℓ, then N rows with the mean loss L; a bar is a "
+      "cotangent, the gradient of the final result, and [k = t] is 1 or 0.");
   lesson.step("What runs forward",
               R"(p_k = e^{x_k} / Z,\quad Z = \sum_j e^{x_j},\quad \ell = -\log p_t = \log Z - x_t)",
               "the quotient and the logarithm cancel: no log(0) occurs. Z would still overflow for large logits, so "
@@ -70,23 +72,27 @@ void derive(lesson::Lesson& lesson) {
               "the derivative of log-sum-exp is the softmax itself");
   lesson.step("Together", R"(d\ell = \sum_k (p_k - [k = t])\, dx_k)",
               "every logit counts, also those of other classes");
-  lesson.step("The mean over N rows", R"(\bar x_k = \tfrac1N (p_k - [k = t])\, \bar\ell)",
-              "what was predicted, minus what is true");
-  lesson.step(
-      "The long way leads to the same",
-      R"(\frac{\partial p_t}{\partial x_k} = p_t ([k = t] - p_k),\quad -\frac{1}{p_t}\, p_t ([k = t] - p_k) = p_k - [k = t])",
-      "softmax has a full Jacobian: each probability depends on every logit, through Z.");
+  lesson.step("The mean over N rows", R"(L = \tfrac1N \sum_n \ell_n,\quad \bar\ell_n = \tfrac1N \bar L)",
+              "each row's loss has an N-th part in the mean; from here on x, p and t are those of any one row.");
+  lesson.step("Back to the logits", R"(\bar x_k = (p_k - [k = t])\, \bar\ell_n = \tfrac1N (p_k - [k = t])\, \bar L)",
+              "step 3 read backwards: what was predicted, minus what is true");
+  lesson.step("The long way: a small change of x moves the true class's probability",
+              R"(dp_t = \frac{e^{x_t}\, dx_t}{Z} - \frac{e^{x_t}}{Z} \frac{dZ}{Z} = p_t \sum_k ([k = t] - p_k)\, dx_k)",
+              "the rule for quotients, and dZ/Z from step 2. So softmax has a full Jacobian: each probability depends "
+              "on every logit, through Z.");
+  lesson.step("It leads to the same", R"(d\ell = -\frac{dp_t}{p_t} = \sum_k (p_k - [k = t])\, dx_k)",
+              "step 3 again; but where pₜ underflows to 0, this way divides 0 by 0.");
 }
 
 bool compute(lesson::Lesson& lesson, const tg::Tensor& x, const tg::Tensor& t) {
-  lesson.section("The numbers of a small example: 2 rows, 3 classes, true classes 0 and 2");
+  lesson.section("The numbers of a small example: 3 rows, 4 classes, true classes 0, 2 and 1");
   const tg::Tensor p = probabilities(x);
   const tg::Tensor dx = ByHand::gradient(p, truth(t, x));
   lesson.show("x", x);
   lesson.show("p", p);
   lesson.show("[k = t]", truth(t, x));
-  lesson.show(R"(\ell)", ByHand().forward(x, t));
-  lesson.show(R"(\bar\ell)", tg::tensor(1.0, {.dtype = tg::float64}));
+  lesson.show("L", ByHand().forward(x, t));
+  lesson.show(R"(\bar L)", tg::tensor(1.0, {.dtype = tg::float64}));
   lesson.show(R"(\bar x)", dx);
   tg::Tensor leaf = x.detach().set_requires_grad(true);
   tg::Tape tape;
@@ -110,8 +116,9 @@ bool teach() {
   lesson::Lesson lesson("Softmax with cross-entropy backwards, by hand");
   derive(lesson);
 
-  const tg::Tensor x = tg::tensor({{2.0, 1.0, -1.0}, {0.5, 0.0, -0.5}}, {.dtype = tg::float64});
-  const tg::Tensor t = tg::tensor({0, 2}, {.dtype = tg::int64});
+  const tg::Tensor x =
+      tg::tensor({{2.0, 1.0, -1.0, 0.0}, {0.5, 0.0, -0.5, 1.0}, {-1.0, 0.25, 1.5, 0.0}}, {.dtype = tg::float64});
+  const tg::Tensor t = tg::tensor({0, 2, 1}, {.dtype = tg::int64});
   const bool same = compute(lesson, x, t);
 
   lesson.section("The first mistake: the diagonal of softmax's Jacobian alone");
@@ -119,12 +126,19 @@ bool teach() {
   lesson.formula(WithDiagonalSoftmax::math);
   const tg::GradcheckReport diagonal = check<WithDiagonalSoftmax>(x, t, 1);
   fmt::print("\n{}\n", diagonal);
+  lesson.say(
+      "The checker sees the gradient alone: right at the true class and 0 at all others, as a mask would leave it. "
+      "Here "
+      "the reason is the coupling through Z, which the rule lacks. A diagnosis says what an error looks like and where "
+      "to look; the derivation tells why it is there.");
 
   lesson.section("The second mistake: the mean is forgotten");
   lesson.say("Training still works with another learning rate, which is why this one survives so long:");
   lesson.formula(WithoutTheMean::math);
   const tg::GradcheckReport factor = check<WithoutTheMean>(x, t, 1);
   fmt::print("\n{}\n", factor);
+  lesson.say(
+      "3 is the number of rows, and so the diagnosis hits: with 2 rows a lost 2 of a square would look the same.");
 
   lesson.section("The fix");
   fmt::print("\n");
