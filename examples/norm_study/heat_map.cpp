@@ -6,6 +6,12 @@
 #include "norm_study/svg.hpp"
 
 namespace norm_study::svg {
+namespace {
+
+constexpr double kWideLetters =
+    1.1;  // names end at the picture's edge: a word of m and w is cut where others have room
+
+}  // namespace
 
 std::string render(const HeatMap& chart, std::string_view id) {
   require(chart.values.size() == chart.rows.size() * chart.columns.size() && !chart.values.empty(),
@@ -16,9 +22,9 @@ std::string render(const HeatMap& chart, std::string_view id) {
   extent.add(chart.values);
   const double most = extent.empty() || extent.high == 0 ? 1 : extent.high;
   double left = 0, widest = 0;
-  for (const std::string& name : chart.rows) left = std::max(left, text_width(name));
+  for (const std::string& name : chart.rows) left = std::max(left, kWideLetters * text_width(name));
   for (const std::string& name : chart.columns) widest = std::max(widest, text_width(name));
-  left = std::min(left + 12, 0.4 * kWidth);
+  left = std::min(left + 12, 0.55 * kWidth);
   const double cell = (kWidth - kRight - left) / static_cast<double>(chart.columns.size());
   const double height = std::clamp(cell, 14.0, 26.0);
   const bool print = cell >= 34;
@@ -51,12 +57,15 @@ std::string render(const HeatMap& chart, std::string_view id) {
   out += text(left + (kWidth - kRight - left) / 2, y + 33, chart.x_label, "middle", "label");
   y += 44;
   constexpr int kSteps = 24;
-  out += text(left, y + 11, "0", "start", "tick");
+  const std::string most_text = fmt::format("{} {}", number(most), chart.value_label);
+  // As far to the right as its text leaves room for, and not beyond the cells' edge.
+  const double key = std::max(4.0, std::min(left, kWidth - kRight - (16 + 4 * kSteps + text_width(most_text))));
+  out += text(key, y + 11, "0", "start", "tick");
   for (int i = 0; i < kSteps; ++i) {
     out += fmt::format(R"(<rect x="{:.1f}" y="{:.1f}" width="4.2" height="10" fill="{}" fill-opacity="{:.3f}"/>)",
-                       left + 12 + 4 * i, y + 2, paint(Colour::blue), (i + 1.0) / kSteps);
+                       key + 12 + 4 * i, y + 2, paint(Colour::blue), (i + 1.0) / kSteps);
   }
-  out += text(left + 16 + 4 * kSteps, y + 11, fmt::format("{} {}", number(most), chart.value_label), "start", "tick");
+  out += text(key + 16 + 4 * kSteps, y + 11, most_text, "start", "tick");
   return frame(id, chart.title, y + 20, out);
 }
 

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 #include <limits>
 #include <set>
+#include <string>
 
 #include "study/made_up_results.hpp"
 #include "study/well_formed.hpp"
@@ -88,6 +89,26 @@ BOOST_AUTO_TEST_CASE(values_stand_clear_of_reference_lines) {
   BOOST_TEST(svg.find("<text x=\"240.5\"") != std::string::npos, svg);
   chart.references.erase(chart.references.begin());
   BOOST_TEST(render_svg(chart, "x").find("<text x=\"223.9\"") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_heat_map_keeps_its_texts_inside) {
+  // 16 letters of 7.9 as a browser draws them in DejaVu Sans stand left of the cells; the key ends the picture.
+  const std::string name = "smartphonemakers", label = "norm of the Jacobian";
+  const std::string svg = render_svg(HeatMap{.title = "t",
+                                             .x_label = "x",
+                                             .y_label = "y",
+                                             .rows = {name},
+                                             .columns = {"1"},
+                                             .values = {9.952},
+                                             .value_label = label},
+                                     "id");
+  const auto x_of = [&](const std::string& content) {
+    const std::size_t end = svg.find(content + "</text>");
+    BOOST_REQUIRE(end != std::string::npos);
+    return std::stod(svg.substr(svg.rfind("<text x=\"", end) + 9));
+  };
+  BOOST_TEST(x_of(name) >= 7.9 * 16);
+  BOOST_TEST(x_of("9.952 " + label) + 7.2 * (6 + 20) <= 400.0);
 }
 
 BOOST_AUTO_TEST_CASE(a_gap_breaks_the_line) {
