@@ -200,7 +200,7 @@ namespace {
 
 struct MultiHeadAttentionEntry {
   static constexpr std::string_view math =
-      R"(y = [o_1, \ldots, o_H] W_o^\top + b_o,\ o_h = \mathrm{softmax}\!\left(\frac{Q_h K_h^\top}{\sqrt{E / H}}\right) V_h)";
+      R"(y = [o_1, \ldots, o_H] W_o^\top + b_o,\ o_h = \mathrm{softmax}\!\left(\frac{Q_h K_h^\top}{\sqrt{E / H}}\right) V_h,\ Q_h, K_h, V_h \text{ what head } h \text{ of } H \text{ has of the projected queries, keys and values, } E \text{ the width of all heads})";
   static catalogue::LayerSamples samples(Generator& g) {
     using namespace catalogue;
     const auto sequences = [&g](std::int64_t length) { return uniform(g, {2, length, 4}, -2, 2); };

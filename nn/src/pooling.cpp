@@ -52,7 +52,8 @@ Tensor masked_mean(const Tensor& x, const Mask& mask) {
 namespace {
 
 struct MaskedMeanEntry {
-  static constexpr std::string_view math = R"(y_n = \frac{1}{|V_n|} \sum_{p \in V_n} x_{np})";
+  static constexpr std::string_view math =
+      R"(y_n = \frac{1}{|V_n|} \sum_{p \in V_n} x_{np},\ V_n \text{ the valid positions of sequence } n)";
   static catalogue::LayerSamples samples(Generator& g) {
     using namespace catalogue;
     const auto with = [](const Mask& mask) { return [mask](const Tensor& x) { return masked_mean(x, mask); }; };

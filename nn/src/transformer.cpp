@@ -108,7 +108,8 @@ Tensor TransformerEncoder::extend(const Tensor& x, std::vector<AttentionCache>& 
 namespace {
 
 struct FeedForwardEntry {
-  static constexpr std::string_view math = R"(y = W_2\, \mathrm{dropout}(f(W_1 x + b_1)) + b_2)";
+  static constexpr std::string_view math =
+      R"(y = W_2\, \mathrm{dropout}(f(W_1 x + b_1)) + b_2,\ f \text{ the activation})";
   static catalogue::LayerSamples samples(Generator& g) {
     using namespace catalogue;
     return {
@@ -147,7 +148,7 @@ catalogue::LayerSample padded_encoder(Generator& g, const std::string& name, Enc
 
 struct TransformerEncoderLayerEntry {
   static constexpr std::string_view math =
-      R"(h = N_1(x + A(x)),\ y = N_2(h + F(h));\quad \text{norm first: } h = x + A(N_1(x)),\ y = h + F(N_2(h)))";
+      R"(h = N_1(x + A(x)),\ y = N_2(h + F(h));\quad \text{norm first: } h = x + A(N_1(x)),\ y = h + F(N_2(h));\quad A \text{ is self-attention, } F \text{ the feed-forward part, } N_1 \text{ and } N_2 \text{ are norms})";
   static catalogue::LayerSamples samples(Generator& g) {
     const auto layer = [](Norm norm, bool norm_first) {
       return TransformerEncoderLayer(sample_layer(norm, norm_first));
@@ -175,7 +176,8 @@ struct TransformerEncoderLayerEntry {
 };
 
 struct TransformerEncoderEntry {
-  static constexpr std::string_view math = R"(y = N(E_n(\cdots E_1(x))))";
+  static constexpr std::string_view math =
+      R"(y = N(E_n(\cdots E_1(x))),\ E_1, \ldots, E_n \text{ the layers, } N \text{ the last norm, if there is one})";
   static catalogue::LayerSamples samples(Generator& g) {
     const auto encoder = [](std::int64_t layers, bool norm_first, bool final_norm) {
       return TransformerEncoder(sample_stack(layers, norm_first, final_norm));

@@ -131,7 +131,7 @@ catalogue::LayerSample decoder_in_pieces(Generator& g, Decoder decoder) {
 
 struct TransformerDecoderLayerEntry {
   static constexpr std::string_view math =
-      R"(h = N_1(x + A(x)),\ g = N_2(h + C(h, m)),\ y = N_3(g + F(g));\quad \text{norm first: } h = x + A(N_1(x)),\ g = h + C(N_2(h), m),\ y = g + F(N_3(g)))";
+      R"(h = N_1(x + A(x)),\ g = N_2(h + C(h, m)),\ y = N_3(g + F(g));\quad \text{norm first: } h = x + A(N_1(x)),\ g = h + C(N_2(h), m),\ y = g + F(N_3(g));\quad A \text{ is self-attention, } C \text{ attention to the memory } m, F \text{ the feed-forward part, } N_1, N_2 \text{ and } N_3 \text{ are norms})";
   static catalogue::LayerSamples samples(Generator& g) {
     const auto layer = [](Norm norm, bool norm_first) {
       return TransformerDecoderLayer(sample_layer(norm, norm_first));
@@ -166,7 +166,8 @@ struct TransformerDecoderLayerEntry {
 };
 
 struct TransformerDecoderEntry {
-  static constexpr std::string_view math = R"(y = N(D_n(\cdots D_1(x, m) \cdots, m)))";
+  static constexpr std::string_view math =
+      R"(y = N(D_n(\cdots D_1(x, m) \cdots, m)),\ D_1, \ldots, D_n \text{ the layers, } m \text{ the memory, } N \text{ the last norm, if there is one})";
   static catalogue::LayerSamples samples(Generator& g) {
     const auto decoder = [](std::int64_t layers, bool norm_first, bool final_norm) {
       return TransformerDecoder(sample_stack(layers, norm_first, final_norm));

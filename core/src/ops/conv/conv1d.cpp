@@ -60,7 +60,8 @@ struct Conv1d : TrilinearOp<Conv1d> {
   static catalogue::Derivation derivation() {
     return {
         {"Definition", R"(y_{not} = b_o + \sum_{c,k} w_{ock}\, x_{n,c,\,ts + kd - p})",
-         "stride s, dilation d, p zeros in front; x is 0 outside 0 ... L - 1. With groups, c runs over the channels of "
+         "stride s, dilation d, p zeros in front; x is 0 outside 0 ... L - 1, and t runs over the T steps of the "
+         "output. With groups, c runs over the channels of "
          "o's group"},
         {"One form with three arguments",
          R"(F(x, w, g) = \sum_{n,o,t} g_{not} \sum_{c,k} w_{ock}\, x_{n,c,\,ts + kd - p})",

@@ -16,7 +16,7 @@ namespace tapegrad {
 struct LstmCell : Op<LstmCell> {
   static constexpr std::string_view name = "lstm_cell";
   static constexpr std::string_view math =
-      R"(c' = f c + i g,\ h' = o \tanh c',\ (i, f, g, o) = (\sigma, \sigma, \tanh, \sigma)(z);\quad \bar s = \bar c' + \bar h' o (1 - \tanh^2 c'),\ \bar c = \bar s f,\ \bar z = \left(\bar s\, g\, i (1 - i),\ \bar s\, c f (1 - f),\ \bar s\, i (1 - g^2),\ \bar h' \tanh(c')\, o (1 - o)\right))";
+      R"(c' = s = f c + i g,\ h' = o \tanh s,\ (i, f, g, o) = (\sigma, \sigma, \tanh, \sigma)(z);\quad \bar s = \bar c' + \bar h' o (1 - \tanh^2 s),\ \bar c = \bar s f,\ \bar z = \left(\bar s\, g\, i (1 - i),\ \bar s\, c f (1 - f),\ \bar s\, i (1 - g^2),\ \bar h' \tanh(s)\, o (1 - o)\right))";
   static constexpr Names<3> input_names = {"from_input", "from_state", "c"};
   static constexpr Keep keep =
       Keep::inputs | Keep::output_at(1);  // the gates are computed again: cheaper than reading four more arrays
@@ -72,16 +72,17 @@ struct LstmCell : Op<LstmCell> {
          R"(z = W_{ih} x + b_{ih} + W_{hh} h + b_{hh},\quad i = \sigma(z_i),\ f = \sigma(z_f),\ g = \tanh(z_g),\ o = \sigma(z_o))",
          "Hochreiter and Schmidhuber 1997, with the forget gate of Gers, Schmidhuber and Cummins 2000; z is the sum of "
          "what the input and what the state give, so both get the same cotangent; the products are ops of their own"},
-        {"Cell", R"(c' = f \odot c + i \odot g,\quad h' = o \odot \tanh c')",
-         "each element of the state for itself; all that follows is a product of elements"},
-        {"Into the new cell", R"(\bar s = \bar c' + \bar h' \odot o \odot (1 - \tanh^2 c'))",
-         "c' is used twice: by the next step, which gives its cotangent, and by h'; the contributions add up"},
+        {"Cell", R"(s = f \odot c + i \odot g,\quad c' = s,\quad h' = o \odot \tanh s)",
+         "each element of the state for itself; all that follows is a product of elements. s is the new cell, whose "
+         "value goes two ways: on to the next step as $c'$, and into $h'$"},
+        {"Into the new cell", R"(\bar s = \bar c' + \bar h' \odot o \odot (1 - \tanh^2 s))",
+         "what comes back both ways adds up: $\\bar c'$ is the next step's part alone"},
         {"Into the old cell", R"(\bar c = \bar s \odot f)",
-         "c' is linear in c: from cell to cell the cotangent is multiplied by forget gates alone, which is why the "
+         "s is linear in c: from cell to cell the cotangent is multiplied by forget gates alone, which is why the "
          "gradient lives longer than in a plain recurrent network"},
         {"Into the gates",
-         R"(\bar i = \bar s \odot g,\quad \bar f = \bar s \odot c,\quad \bar g = \bar s \odot i,\quad \bar o = \bar h' \odot \tanh c')",
-         "c' and h' are bilinear"},
+         R"(\bar i = \bar s \odot g,\quad \bar f = \bar s \odot c,\quad \bar g = \bar s \odot i,\quad \bar o = \bar h' \odot \tanh s)",
+         "s and h' are bilinear"},
         {"Through the activations",
          R"(\bar z_i = \bar i\, i (1 - i),\quad \bar z_f = \bar f\, f (1 - f),\quad \bar z_g = \bar g\, (1 - g^2),\quad \bar z_o = \bar o\, o (1 - o))",
          "the slopes of sigmoid and tanh from their values"}};
