@@ -1,4 +1,5 @@
 // The catalogue in a terminal.
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <fstream>
 #include <iterator>
@@ -11,6 +12,7 @@
 #include "tapegrad/base/readable_math.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops_command.hpp"
+#include "tapegrad/whole_derivation.hpp"
 
 using namespace tapegrad::program;
 using tapegrad::display_width;
@@ -116,10 +118,24 @@ BOOST_AUTO_TEST_CASE(a_page_says_what_the_struct_says) {
   BOOST_TEST(page_of(op("less"), {}).find("its result carries no gradient") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_derivation_ends_with_the_rule) {
+  const std::string page = page_of(op("sin"), {.width = 100});
+  BOOST_TEST(page.find("3. Chain rule\n      x̄ = ȳ cos x\n") != std::string::npos, page);
+  for (const tapegrad::catalogue::OpEntry* op : tapegrad::catalogue::all_ops()) {
+    if (op->math.find("\\bar") == std::string_view::npos) continue;
+    const auto steps = whole_derivation(*op);
+    BOOST_TEST(std::any_of(steps.begin(), steps.end(),
+                           [](const auto& step) { return step.latex.find("\\bar") != std::string_view::npos; }),
+               op->name);
+  }
+  // One that derives the rule itself gets no further step.
+  BOOST_TEST(page_of(op("lstm_cell"), {.width = 100}).find("Chain rule") == std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(every_formula_of_the_catalogue_is_understood) {
   for (const tapegrad::catalogue::OpEntry* op : tapegrad::catalogue::all_ops()) {
     BOOST_TEST(tapegrad::unicode_math(op->math).has_value(), op->name << ": " << op->math);
-    for (const tapegrad::catalogue::Step& step : op->derivation()) {
+    for (const tapegrad::catalogue::Step& step : whole_derivation(*op)) {
       BOOST_TEST(tapegrad::unicode_math(step.latex).has_value(), op->name << ": " << step.latex);
       const std::string why = tapegrad::readable_prose(step.why);
       BOOST_TEST(why.find_first_of("$\\") == std::string::npos, op->name << ": " << why);

@@ -19,6 +19,7 @@
 #include "tapegrad/page.hpp"
 #include "tapegrad/selection.hpp"
 #include "tapegrad/tape/tape.hpp"
+#include "tapegrad/whole_derivation.hpp"
 
 namespace tapegrad::program {
 namespace {
@@ -125,7 +126,7 @@ std::string page_of(const OpEntry& op, const Terminal& terminal) {
 
   page.heading("Derivation");
   std::size_t number = 0;
-  for (const catalogue::Step& step : op.derivation()) {
+  for (const catalogue::Step& step : whole_derivation(op)) {
     page.line(fmt::format("{:>2}. {}", ++number, step.title));
     page.paragraph(readable_math(step.latex), kStepIndent);
     if (!step.why.empty()) page.paragraph(tapegrad::readable_prose(step.why), kStepIndent);
