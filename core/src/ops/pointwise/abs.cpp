@@ -38,7 +38,7 @@ struct Abs : UnaryOp<Abs, AbsFormula, AbsFormulaKernels> {
 
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y = |x|)", ""},
-            {"Slope", R"(\frac{dy}{dx} = \mathrm{sgn}\,x)", ""},
+            {"Slope", R"(\frac{dy}{dx} = \mathrm{sgn}\,x)", "$|x|$ is x or $-x$, each a line"},
             {"At zero", R"(\mathrm{sgn}\,0 = 0 \in [-1, 1])",
              "the subgradient of least norm; PyTorch agrees, JAX gives +1"}};
   }

@@ -32,7 +32,10 @@ struct Cos : UnaryOp<Cos, CosFormula, CosFormulaKernels> {
   static constexpr Keep keep = Keep::inputs;
 
   static catalogue::Derivation derivation() {
-    return {{"Definition", R"(y = \cos x)", ""}, {"Slope", R"(\frac{dy}{dx} = -\sin x)", ""}};
+    return {{"Definition", R"(y = \cos x)", ""},
+            {"Slope", R"(\frac{dy}{dx} = -\sin x)",
+             "$\\cos(x + h) = \\cos x \\cos h - \\sin x \\sin h$, where $\\sin h$ is h and $\\cos h$ is 1 but for "
+             "higher powers of h"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;

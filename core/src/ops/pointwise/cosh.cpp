@@ -33,7 +33,8 @@ struct Cosh : UnaryOp<Cosh, CoshFormula, CoshFormulaKernels> {
 
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y = \cosh x = \tfrac12 (e^x + e^{-x}))", ""},
-            {"Slope", R"(\frac{dy}{dx} = \tfrac12 (e^x - e^{-x}) = \sinh x)", ""}};
+            {"Slope", R"(\frac{dy}{dx} = \tfrac12 (e^x - e^{-x}) = \sinh x)",
+             "the slope of $e^x$ is $e^x$, that of $e^{-x}$ is $-e^{-x}$"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;

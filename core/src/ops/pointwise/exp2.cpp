@@ -33,7 +33,7 @@ struct Exp2 : UnaryOp<Exp2, Exp2Formula, Exp2FormulaKernels> {
 
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y = 2^x = e^{x \ln 2})", "exact at integers"},
-            {"Slope", R"(\frac{dy}{dx} = 2^x \ln 2 = y \ln 2)", ""}};
+            {"Slope", R"(\frac{dy}{dx} = 2^x \ln 2 = y \ln 2)", "the exponent's slope is $\\ln 2$"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;

@@ -41,12 +41,13 @@ struct LeakyRelu : UnaryOp<LeakyRelu, LeakyReluFormula, LeakyReluFormulaKernels>
   void describe(AttributeVisitor& visitor) const { visitor("negative_slope", formula.negative_slope); }
 
   static catalogue::Derivation derivation() {
-    return {{"Definition", R"(y = x\ (x > 0),\quad y = s x\ (x \le 0))",
-             "Maas, Hannun and Ng 2013, Rectifier Nonlinearities Improve Neural Network Acoustic Models"},
-            {"Slope", R"(\frac{dy}{dx} = 1\ (x > 0),\quad \frac{dy}{dx} = s\ (x < 0))", ""},
-            {"At zero",
-             R"(y'(0) = \mathrm{argmin}\,|t|,\ t\ \text{between}\ s\ \text{and}\ 1:\quad y'(0) = \min(\max(s, 0), 1))",
-             "the slope of least norm; PyTorch gives s, which is the same for s from 0 to 1"}};
+    return {
+        {"Definition", R"(y = x\ (x > 0),\quad y = s x\ (x \le 0))",
+         "Maas, Hannun and Ng 2013, Rectifier Nonlinearities Improve Neural Network Acoustic Models"},
+        {"Slope", R"(\frac{dy}{dx} = 1\ (x > 0),\quad \frac{dy}{dx} = s\ (x < 0))", "each branch for itself, a line"},
+        {"At zero",
+         R"(y'(0) = \mathrm{argmin}\,|t|,\ t\ \text{between}\ s\ \text{and}\ 1:\quad y'(0) = \min(\max(s, 0), 1))",
+         "the slope of least norm; PyTorch gives s, which is the same for s from 0 to 1"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;

@@ -32,7 +32,10 @@ struct Sin : UnaryOp<Sin, SinFormula, SinFormulaKernels> {
   static constexpr Keep keep = Keep::inputs;
 
   static catalogue::Derivation derivation() {
-    return {{"Definition", R"(y = \sin x)", ""}, {"Slope", R"(\frac{dy}{dx} = \cos x)", ""}};
+    return {{"Definition", R"(y = \sin x)", ""},
+            {"Slope", R"(\frac{dy}{dx} = \cos x)",
+             "$\\sin(x + h) = \\sin x \\cos h + \\cos x \\sin h$, where $\\sin h$ is h and $\\cos h$ is 1 but for "
+             "higher powers of h"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;

@@ -34,7 +34,8 @@ struct Sinh : UnaryOp<Sinh, SinhFormula, SinhFormulaKernels> {
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y = \sinh x = \tfrac12 (e^x - e^{-x}))",
              "computed from $e^x - 1$ near 0, where the difference cancels"},
-            {"Slope", R"(\frac{dy}{dx} = \tfrac12 (e^x + e^{-x}) = \cosh x)", ""}};
+            {"Slope", R"(\frac{dy}{dx} = \tfrac12 (e^x + e^{-x}) = \cosh x)",
+             "the slope of $e^x$ is $e^x$, that of $e^{-x}$ is $-e^{-x}$"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;

@@ -37,7 +37,7 @@ struct Square : UnaryOp<Square, SquareFormula, SquareFormulaKernels> {
   }
 
   static catalogue::Derivation derivation() {
-    return {{"Definition", R"(y = x^2)", ""}, {"Slope", R"(\frac{dy}{dx} = 2x)", ""}};
+    return {{"Definition", R"(y = x^2)", ""}, {"Slope", R"(\frac{dy}{dx} = 2x)", "$(x + h)^2 - x^2 = 2xh + h^2$"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using namespace catalogue;
