@@ -16,7 +16,7 @@ struct Block : tg::nn::Module {
   tg::nn::LayerNorm norm{4, {.dtype = tg::float64}};
   TAPEGRAD_MODULE(linear, norm)
   tg::Tensor operator()(const tg::Tensor& x) {
-    const tg::Scope scope(path());
+    const tg::Scope scope = entered();  // names what the block records
     return norm(x + tg::apply(Swish{}, linear(x)));
   }
 };
