@@ -1,7 +1,8 @@
 # tapegrad_compile_together(TARGET SOURCES...)
 #
 # What a unity build is for sources that Highway reads once per processor: of those among SOURCES that name themselves to be read
-# again, CMAKE_UNITY_BUILD_BATCH_SIZE are compiled as one that names itself. The headers, Highway's above all, are read once for them.
+# again, as many as the target's UNITY_BUILD_BATCH_SIZE says are compiled as one that names itself. The headers, Highway's above all,
+# are read once for them.
 function(tapegrad_compile_together target)
   set(read_again "")
   foreach(source ${ARGN})
@@ -11,9 +12,13 @@ function(tapegrad_compile_together target)
     endif()
   endforeach()
   set_source_files_properties(${read_again} PROPERTIES HEADER_FILE_ONLY ON)
+  get_target_property(batch_size ${target} UNITY_BUILD_BATCH_SIZE)
+  if(NOT batch_size)  # no limit
+    set(batch_size -1)
+  endif()
   set(number 0)
   while(read_again)
-    list(SUBLIST read_again 0 ${CMAKE_UNITY_BUILD_BATCH_SIZE} batch)
+    list(SUBLIST read_again 0 ${batch_size} batch)
     list(REMOVE_ITEM read_again ${batch})
     set(piece "${CMAKE_CURRENT_BINARY_DIR}/together/${target}_${number}.cpp")
     list(TRANSFORM batch REPLACE "(.+)" "#include \"\\1\"" OUTPUT_VARIABLE includes)
