@@ -227,4 +227,35 @@ BOOST_AUTO_TEST_CASE(an_infinite_slope_has_a_sign_and_is_no_other_number) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(what_keeps_a_verdict_back_is_named) {
+  const auto note = [](const auto& f, const Numbers& claimed, const Numbers& x) {
+    const GradcheckReport report = check_gradient(
+        f, [&](Point) { return claimed; }, x);
+    BOOST_TEST((report.verdict() == Verdict::unreliable), to_string(report));
+    return report.findings.front().note;
+  };
+  const auto ramp = [](Point p) { return std::max(p[0], 0.0); };
+  BOOST_TEST(note(ramp, {0.98}, {1e-7}).find("but its Taylor remainder does not show that error") != std::string::npos);
+  const auto ramps = [](Point p) { return std::max(p[0], 0.0) + std::max(p[1], 0.0); };
+  BOOST_TEST(note(ramps, {0.0, 1.0}, {1e-7, 0.5}).find("whether it stands on a kink that others take part in") !=
+             std::string::npos);
+}
+
+// At wide steps the kink beside the point is all that is seen; of one element nothing else takes part in it.
+BOOST_AUTO_TEST_CASE(a_wrong_slope_beside_a_kink_is_wrong) {
+  for (const double curved : {0.0, 1.0}) {
+    const auto f = [&](Point p) { return std::max(p[0], 0.0) + curved * p[0] * p[0]; };
+    for (const double x : {1e-8, 1e-9, 1e-10, 1e-11}) {
+      const auto verdict = [&](double factor) {
+        return check_gradient(
+                   f, [&](Point p) { return Numbers{factor * (1.0 + 2.0 * curved * p[0])}; }, Numbers{x})
+            .verdict();
+      };
+      BOOST_TEST((verdict(1.0) == Verdict::ok), x);
+      for (const double factor : {0.0, 0.5, 0.98, 2.0})
+        BOOST_TEST((verdict(factor) == Verdict::wrong), x << " " << factor);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

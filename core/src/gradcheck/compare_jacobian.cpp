@@ -34,7 +34,15 @@ bool is_hidden(double analytic, const Slope& slope) {
 void note_doubt(GradcheckFinding& finding, bool single) {
   if (finding.verdict == Verdict::out_of_domain && finding.note.empty())
     finding.note = "differences find no slope: the function jumps, ends or throws beside this point";
-  if (finding.verdict == Verdict::unreliable && finding.note.empty() && !finding.worst.empty())
+  if (finding.verdict != Verdict::unreliable || !finding.note.empty() || finding.worst.empty()) return;
+  constexpr double kSeen = 10.0;  // times the doubt: then it is not the differences that do not tell
+  const double error = std::abs(finding.analytic - finding.numeric);
+  if (error > kSeen * finding.tolerance)
+    finding.note = fmt::format(
+        "the derivative is {:.2g} off the differences, which tell this slope to {:.2g}, but its Taylor remainder does "
+        "not show that error",
+        error, finding.tolerance);
+  else
     finding.note = fmt::format("differences tell this slope to {:.2g} at best, and it is {:.2g}{}", finding.tolerance,
                                std::abs(finding.analytic),
                                single ? "; those of float64 tell more: .differences_in_float64 = true" : "");
@@ -55,7 +63,8 @@ class BlockComparison {
         size_(c_.rounding.input_size(part)),
         finding_(c_.finding_of(part)),
         numeric_(claimed_.rows, claimed_.columns),
-        joint_calls_(std::min(c_.options.budget, kJointCalls)) {
+        joint_calls_(std::min(c_.options.budget, kJointCalls)),
+        is_alone_(c_.claimed.size() == 1 && part_.values.size() == 1) {
     finding_.element_errors.assign(part_.values.size(), 0.0);
     evidence_.steepest = scale_;
   }
@@ -99,6 +108,10 @@ class BlockComparison {
     if (finding_.verdict == Verdict::kink && finding_.note.empty()) finding_.note = shared_kink_;
     c_.judge_vacuity(finding_, i_, evidence_);
     c_.note_what_was_left_out(finding_);
+    if (finding_.verdict == Verdict::unreliable && worst_is_undecided_)
+      finding_.note =
+          "the derivative does not fit the slope along this element, but whether it stands on a kink that others take "
+          "part in is not known: rounding, or the calls that are left, do not tell";
     note_doubt(finding_, part_.single);
     c_.note_other_shapes(finding_);
     Matrix numeric = transposed(numeric_);
@@ -143,6 +156,7 @@ class BlockComparison {
       Judgement judgement = judged.judge(o, analytic, scales_of, slack, may_look_again);
       if (judged.thorough() && !thorough_before) ++second_looks_;
       shared_.reset();
+      is_undecided_ = false;
       if (judgement.verdict == Verdict::wrong)
         consider_others(judgement, judged, o, j);
       else if (judgement.verdict == Verdict::kink)
@@ -156,11 +170,12 @@ class BlockComparison {
   /// not tells enough.
   void consider_others(Judgement& judgement, const JudgedLine& judged, std::size_t o, std::size_t j) {
     const double step = judged.slope(o).step;
-    if (is_wrong_ || !std::isfinite(claimed_(j, o)) || !(step > 0.0)) return;
+    if (is_wrong_ || is_alone_ || !std::isfinite(claimed_(j, o)) || !(step > 0.0)) return;
     const std::int64_t before = c_.report.calls;
     const auto [bend, unknown] =
         bend_around(c_, {i_, o, j, claimed_(j, o), magnitude_[o], step, before + joint_calls_});
     joint_calls_ -= c_.report.calls - before;
+    is_undecided_ = unknown;
     if (unknown) judgement.verdict = Verdict::unreliable;
     is_wrong_ = !bend && !unknown;
     if (!bend) return;
@@ -228,6 +243,7 @@ class BlockComparison {
     if (!ranking_.add(std::move(element), judgement.excess)) return;
     judged.file(finding_, o, analytic);
     tell_shared_kink(o, j);
+    worst_is_undecided_ = is_undecided_;
   }
 
   Comparison& c_;
@@ -248,8 +264,11 @@ class BlockComparison {
   bool by_element_ = false;                         // whether an element is wrong by itself
   bool is_wrong_ = false;                           // the same, for certain
   std::int64_t joint_calls_;                        // of the function, that are left for kinks of several elements
+  bool is_alone_;                                   // the function has no other element
   std::optional<Bend> shared_;                      // of the element at hand, with others
   std::string shared_kink_;                         // a note of it, if it is the one that was filed
+  bool is_undecided_ = false;                       // whether the element at hand may have a kink with others
+  bool worst_is_undecided_ = false;                 // the same of the one that was filed
   std::map<std::size_t, std::vector<Bend>> bends_;  // by output
 };
 
