@@ -120,6 +120,16 @@ struct Moody : Op<Moody> {
   }
 };
 
+/// x times a mask that each sweep draws anew.
+struct DrawsAnew : Op<DrawsAnew> {
+  static constexpr std::string_view name = "draws_anew";
+  Tensor forward(const Tensor& x) const { return 2.0 * x; }
+  Tensor vjp(const Saved&, const Tensor& dy) const {
+    static Generator own(3);
+    return dy * (4.0 * rand(dy.shape(), own, {.dtype = float64}));
+  }
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(gradcheck)
@@ -345,6 +355,15 @@ BOOST_AUTO_TEST_CASE(what_differs_between_runs_is_told) {
              "dropout's mask) are drawn anew for each");
   BOOST_TEST(note_of([](const Tensor& x) { return is_recording() ? x * (1 + 1e-11) : x * 1.0; }) ==
              "non-deterministic: the values differ from those without a tape");
+}
+
+// What it makes of sums of cotangents would be told of a rule that has answered each of them with another mask.
+BOOST_AUTO_TEST_CASE(of_sweeps_that_differ_nothing_is_said_of_cotangents) {
+  const auto report = tapegrad::gradcheck([](const Tensor& x) { return apply(DrawsAnew{}, x); }, {normal({3})},
+                                          {.order = 1, .forward_mode = false});
+  BOOST_TEST((report.verdict() == Verdict::wrong), to_string(report));
+  BOOST_TEST(to_string(report).find("two reverse sweeps differ") != std::string::npos);
+  BOOST_TEST(to_string(report).find("cotangent") == std::string::npos, to_string(report));
 }
 
 // Gradients come from fused rules without a tape, from differentiable ones on it: their last bits differ.

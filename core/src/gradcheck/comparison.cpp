@@ -66,8 +66,14 @@ void Comparison::note_other_shapes(GradcheckFinding& finding) const {
                               shapes_text(subject.output_shapes));
 }
 
+bool Comparison::sweeps_differ() const {
+  return std::any_of(report.findings.begin(), report.findings.end(), [this](const GradcheckFinding& f) {
+    return f.verdict == Verdict::non_deterministic && f.order == order && f.mode == "reverse";
+  });
+}
+
 std::optional<GradcheckDiagnosis> Comparison::diagnose_cotangent(std::size_t part) {
-  if (!all_finite(subject.outputs)) return std::nullopt;  // there a rule may give NaN
+  if (!all_finite(subject.outputs) || sweeps_differ()) return std::nullopt;  // there a rule may give NaN
   if (!probe) probe.emplace(subject, options.seed);
   return probe->diagnose(part, rounding.coarseness(part));
 }

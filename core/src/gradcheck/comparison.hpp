@@ -57,6 +57,8 @@ struct Comparison {
   /// The rows of the Jacobian as claimed, by part: J^T of the unit cotangents. Computed once.
   const std::vector<Matrix>& claimed_rows();
 
+  /// Whether the rule gives another gradient each time: what it makes of cotangents is not to be seen then.
+  bool sweeps_differ() const;
   /// How a part's gradient fails to be linear in the cotangent; nothing where that is not to be seen.
   std::optional<GradcheckDiagnosis> diagnose_cotangent(std::size_t part);
   /// What is wrong with a part: what it makes of the cotangent, else what explains the block.
