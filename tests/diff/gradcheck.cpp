@@ -348,11 +348,13 @@ BOOST_AUTO_TEST_CASE(what_differs_between_runs_is_told) {
   };
   BOOST_TEST(note_of([](const Tensor& x) { return apply(Moody{}, x); }) ==
              "non-deterministic: two reverse sweeps differ, as where random numbers (a dropout's "
-             "mask) are drawn anew for each");
+             "mask) are drawn anew for each, or one call keeps something for the next (an average, a buffer of its "
+             "own)");
   Generator own(3);
   BOOST_TEST(note_of([&](const Tensor& x) { return x * rand({2}, own, {.dtype = float64}); }) ==
              "non-deterministic: two calls with the same numbers differ, as where random numbers (a "
-             "dropout's mask) are drawn anew for each");
+             "dropout's mask) are drawn anew for each, or one call keeps something for the next (an average, a buffer "
+             "of its own)");
   BOOST_TEST(note_of([](const Tensor& x) { return is_recording() ? x * (1 + 1e-11) : x * 1.0; }) ==
              "non-deterministic: the values differ from those without a tape");
 }

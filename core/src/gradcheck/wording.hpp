@@ -11,7 +11,9 @@
 namespace tapegrad::checker {
 
 /// What two answers to the same question that differ may mean, after what they are.
-inline constexpr const char* kDrawnAnew = ", as where random numbers (a dropout's mask) are drawn anew for each";
+inline constexpr const char* kDrawnAnew =
+    ", as where random numbers (a dropout's mask) are drawn anew for each, or one call keeps something for the next "
+    "(an average, a buffer of its own)";
 
 /// Of a slope that is the function's on one side only.
 inline constexpr std::string_view kOneSided = "one-sided differences: the function ends here";
