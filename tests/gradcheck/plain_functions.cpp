@@ -368,6 +368,8 @@ BOOST_AUTO_TEST_CASE(options_that_no_check_can_heed_are_refused) {
   BOOST_CHECK_EXCEPTION(with({.accuracy = -1.0}), ValueError,
                         says("[check_gradient] expected a finite accuracy of at least 0, got -1"));
   BOOST_CHECK_THROW(with({.accuracy = std::nan("")}), ValueError);
+  BOOST_CHECK_EXCEPTION(with({.allow = {{Verdict::vacuous, ""}}}), ValueError,
+                        says("[check_gradient] expected a reason to allow vacuous, got none"));
   constexpr std::int64_t kHuge = std::int64_t{1} << 33;
   for (const std::vector<std::vector<std::int64_t>>& shapes :
        {std::vector<std::vector<std::int64_t>>{{-1, -2}}, {{kHuge, kHuge}, {2}}})

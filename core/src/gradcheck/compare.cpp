@@ -19,6 +19,9 @@ void expect_options(const char* name, const GradcheckOptions& options) {
     throw ValueError(fmt::format("[{}] expected a budget of at least 0 calls, got {}", name, options.budget));
   if (!std::isfinite(options.accuracy) || options.accuracy < 0.0)
     throw ValueError(fmt::format("[{}] expected a finite accuracy of at least 0, got {}", name, options.accuracy));
+  for (const Allowance& allowance : options.allow)
+    if (allowance.reason.empty())
+      throw ValueError(fmt::format("[{}] expected a reason to allow {}, got none", name, to_string(allowance.verdict)));
 }
 
 FirstOrder compare(Subject& subject, int order, const GradcheckOptions& options, GradcheckReport& report,
