@@ -120,6 +120,16 @@ struct Moody : Op<Moody> {
   }
 };
 
+/// mean(x) y, whose rule for y lacks the mean's 1/N.
+struct SumForMean : Op<SumForMean> {
+  static constexpr std::string_view name = "sum_for_mean";
+  Tensor forward(const Tensor& x, const Tensor& y) const { return mean(x) * y; }
+  std::array<Tensor, 2> vjp(const Saved& s, const Tensor& dy) const {
+    const Tensor& x = s.input(0);
+    return {expand(sum(dy * s.input(1)) / static_cast<double>(x.numel()), x.shape()), dy * sum(x)};
+  }
+};
+
 /// x times a mask that each sweep draws anew.
 struct DrawsAnew : Op<DrawsAnew> {
   static constexpr std::string_view name = "draws_anew";
@@ -357,6 +367,12 @@ BOOST_AUTO_TEST_CASE(what_differs_between_runs_is_told) {
              "of its own)");
   BOOST_TEST(note_of([](const Tensor& x) { return is_recording() ? x * (1 + 1e-11) : x * 1.0; }) ==
              "non-deterministic: the values differ from those without a tape");
+}
+
+BOOST_AUTO_TEST_CASE(an_input_without_a_name_goes_by_its_number) {
+  const auto mean = [](const Tensor& x, const Tensor& y) { return apply(SumForMean{}, x, y); };
+  const auto report = tapegrad::gradcheck(mean, {normal({7}), normal({2}, 2)}, {.order = 1, .forward_mode = false});
+  BOOST_TEST(to_string(report).find("the size of axis 0 of input 0") != std::string::npos, to_string(report));
 }
 
 // What it makes of sums of cotangents would be told of a rule that has answered each of them with another mask.

@@ -180,4 +180,11 @@ BOOST_AUTO_TEST_CASE(a_missing_factor_is_told) {
   BOOST_TEST((report.findings[1].verdict == Verdict::ok));
 }
 
+BOOST_AUTO_TEST_CASE(a_single_element_is_called_so) {
+  const auto square = [](Point p) { return p[0] * p[0]; };
+  const auto half = [](Point p) { return Numbers{p[0]}; };
+  expect(check_gradient(square, half, Numbers{0.7}), GradcheckMistake::constant_factor,
+         "numeric on the only element (");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

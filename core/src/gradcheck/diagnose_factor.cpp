@@ -1,8 +1,10 @@
 // Factors: a constant, none at all, or the values of an input.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
+#include <string>
 
 #include "gradcheck/diagnosis.hpp"
 
@@ -18,6 +20,13 @@ struct Origin {
 /// A size and all that has it.
 using Sizes = std::map<std::int64_t, std::string>;
 
+/// An input in a sentence. One that was given no name goes by its number.
+std::string said_of(const std::string& name) {
+  const bool is_number =
+      std::all_of(name.begin(), name.end(), [](char character) { return character >= '0' && character <= '9'; });
+  return is_number ? "input " + name : fmt::format("'{}'", name);
+}
+
 Sizes sizes_of(const Block& block) {
   Sizes sizes;
   const auto add = [&sizes](std::int64_t count, const std::string& of) {
@@ -32,7 +41,7 @@ Sizes sizes_of(const Block& block) {
   add_shape(block.input_shape, "the input");
   if (block.single_output) add_shape(block.output_shape, "the output");
   for (std::size_t k = 0; k < block.inputs.size(); ++k)
-    if (k != block.input) add_shape(block.inputs[k].shape, fmt::format("'{}'", block.inputs[k].name));
+    if (k != block.input) add_shape(block.inputs[k].shape, said_of(block.inputs[k].name));
   return sizes;
 }
 
@@ -172,8 +181,8 @@ Diagnosis constant_factor(const Block& block, const Residual& residual) {
   for (double& v : predicted.values) v *= factor;
   const double left = residual.unexplained(predicted);
   if (left > residual.allowed()) return std::nullopt;
-  std::string text = fmt::format("analytic = {} × numeric on all {} elements ({:.1e} of the error unexplained)",
-                                 factor_text(factor), elements, left);
+  std::string text = fmt::format("analytic = {} × numeric on {} ({:.1e} of the error unexplained)", factor_text(factor),
+                                 elements == 1 ? "the only element" : fmt::format("all {} elements", elements), left);
   // The factor is known as well as the differences are.
   const double precision = 1e-5 + 4.0 * block.numeric_error / std::sqrt(dot(n.values, n.values));
   std::string origin = meaning(block, factor, precision);
