@@ -191,4 +191,36 @@ BOOST_AUTO_TEST_CASE(another_mask_is_told) {
   expect(check_gradient(loss, gradient, x), GradcheckMistake::stale_value, "another mask than the function's");
 }
 
+// One place where others agree is enough: a loop that ends one element too early.
+BOOST_AUTO_TEST_CASE(one_element_without_gradient_is_told) {
+  const auto loss = [](Point p) {
+    double s = 0.0;
+    for (const double v : p) s += std::sin(v);
+    return s;
+  };
+  const auto stops_early = [](Point p) {
+    Numbers g(p.size(), 0.0);
+    for (std::size_t k = 0; k + 1 < p.size(); ++k) g[k] = std::cos(p[k]);
+    return g;
+  };
+  expect(check_gradient(loss, stops_early, normal(5, 3)), GradcheckMistake::no_gradient, "one element of the input");
+  BOOST_TEST(!check_gradient(loss, stops_early, normal(2, 3)).findings.front().diagnosis.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_sum_without_the_element_itself_is_told_beside_a_residual_connection) {
+  const auto cumsum = [](Point p) {
+    Numbers y(p.begin(), p.end());
+    for (std::size_t k = 1; k < y.size(); ++k) y[k] += y[k - 1];
+    return y;
+  };
+  const auto exclusive = [](Point p) {
+    Jacobian j{p.size(), p.size()};
+    for (std::size_t o = 0; o < p.size(); ++o)
+      for (std::size_t k = 0; k < o; ++k) j(o, k) = 1.0;
+    return j.values;
+  };
+  expect(check_jacobian(cumsum, exclusive, normal(5, 3)), GradcheckMistake::missing_accumulation,
+         "or a sum leaves out each element itself");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

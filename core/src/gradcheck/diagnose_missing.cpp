@@ -169,7 +169,10 @@ Diagnosis added_elements(const Block& block, const Residual& residual, const Pat
 Diagnosis masked(const Block& block, const Pattern& p) {
   constexpr std::size_t kFew = 2;
   const Matrix& n = block.numeric;
-  if (p.extra.empty() && p.dropped.size() >= kFew && count_if_kept(p.kept_in_column) > 0) {
+  const std::size_t kept = count_if_kept(p.kept_in_column);
+  // One place is enough where several others agree.
+  const bool drops = p.dropped.size() >= kFew ? kept > 0 : p.dropped.size() == 1 && kept > kFew;
+  if (p.extra.empty() && drops) {
     // Whole elements of the input, or whole outputs, go without gradient.
     const bool columns = std::all_of(p.dropped.begin(), p.dropped.end(),
                                      [&](const auto& place) { return p.kept_in_column[place.second] == 0; });
@@ -178,12 +181,16 @@ Diagnosis masked(const Block& block, const Pattern& p) {
     if (columns || (rows && n.rows > 1))
       return GradcheckDiagnosis{
           GradcheckMistake::no_gradient,
-          fmt::format("analytic is zero in {} places where the function depends on the input, and agrees everywhere "
-                      "else: {} without gradient, as by a mask too many",
-                      p.dropped.size(), columns ? "elements of the input go" : "some outputs go"),
+          p.dropped.size() == 1
+              ? fmt::format("analytic is zero in one place where the function depends on the input, and agrees "
+                            "everywhere else: one {} goes without gradient, as where a loop ends too early",
+                            columns ? "element of the input" : "output")
+              : fmt::format("analytic is zero in {} places where the function depends on the input, and agrees "
+                            "everywhere else: {} without gradient, as by a mask too many",
+                            p.dropped.size(), columns ? "elements of the input go" : "some outputs go"),
           0.0};
   }
-  const bool none_kept = count_if_kept(p.kept_in_column) == 0;
+  const bool none_kept = kept == 0;
   const bool diagonal =
       n.rows == n.columns &&
       std::all_of(p.extra.begin(), p.extra.end(), [](const auto& place) { return place.first == place.second; }) &&
@@ -265,11 +272,14 @@ Diagnosis missing_shortcut(const Block& block, const Residual& residual) {
   if (a.rows != a.columns || !block.single_output) return std::nullopt;
   Matrix identity(a.rows, a.columns);
   for (std::size_t k = 0; k < a.rows; ++k) identity(k, k) = 1.0;
-  const auto missing = [](double factor) {
+  bool excludes_itself = true;
+  for (std::size_t k = 0; k < a.rows; ++k)
+    excludes_itself = excludes_itself && std::abs(a(k, k)) <= residual.negligible();
+  const auto missing = [excludes_itself](double factor) {
     return fmt::format(
         "numeric - analytic = {:.4g} × identity: the path that carries the input past the rest (a "
-        "residual connection) is not accumulated (+=)",
-        factor);
+        "residual connection) is not accumulated (+=){}",
+        factor, excludes_itself ? ", or a sum leaves out each element itself" : "");
   };
   const auto too_much = [](double factor) {
     return fmt::format(
