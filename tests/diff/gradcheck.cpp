@@ -7,10 +7,12 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "diff/checks.hpp"
+#include "tapegrad/base/error.hpp"
 #include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/ops/index.hpp"
 #include "tapegrad/ops/norm.hpp"
@@ -117,6 +119,17 @@ struct Moody : Op<Moody> {
   Tensor vjp(const Saved&, const Tensor& dy) const {
     static double calls = 0;
     return dy * (1.0 + 1e-15 * ++calls);
+  }
+};
+
+/// x^3 y, whose rule keeps the x of its first call.
+struct RemembersItsFirst : Op<RemembersItsFirst> {
+  static constexpr std::string_view name = "remembers_its_first";
+  std::shared_ptr<Tensor> kept = std::make_shared<Tensor>();
+  Tensor forward(const Tensor& x, const Tensor& y) const { return x * x * x * y; }
+  std::array<Tensor, 2> vjp(const Saved& s, const Tensor& dy) const {
+    if (!kept->defined()) *kept = s.input(0).detach().clone();
+    return {3.0 * dy * *kept * *kept * s.input(1), dy * s.input(0) * s.input(0) * s.input(0)};
   }
 };
 
@@ -367,6 +380,48 @@ BOOST_AUTO_TEST_CASE(what_differs_between_runs_is_told) {
              "of its own)");
   BOOST_TEST(note_of([](const Tensor& x) { return is_recording() ? x * (1 + 1e-11) : x * 1.0; }) ==
              "non-deterministic: the values differ from those without a tape");
+}
+
+// At the point itself it is right, for every element and cotangent, and its own derivative is 0 by either way.
+BOOST_AUTO_TEST_CASE(a_rule_that_stands_still_is_wrong) {
+  const RemembersItsFirst op;
+  const auto report = tapegrad::gradcheck([&](const Tensor& x, const Tensor& y) { return apply(op, x, y); },
+                                          {normal({3}), normal({3}, 2)}, {.forward_mode = false});
+  BOOST_TEST((report.verdict() == Verdict::wrong), to_string(report));
+  int wrong = 0;
+  for (const GradcheckFinding& f : report.findings) {
+    if (f.verdict != Verdict::wrong || f.order != 1) continue;
+    ++wrong;
+    BOOST_TEST(f.input == 0);
+    BOOST_TEST(f.note.starts_with("the rule is right at the point, and not at a second one beside it"));
+  }
+  BOOST_TEST(wrong == 1);
+  // Of one input alone nothing else moves: the rule gives the same numbers.
+  const RemembersItsFirst again;
+  const Tensor ones = full({3}, 1.0, {.dtype = float64});
+  const auto alone = tapegrad::gradcheck([&](const Tensor& x) { return apply(again, x, ones); }, {normal({3})},
+                                         {.order = 1, .forward_mode = false});
+  BOOST_REQUIRE_MESSAGE(alone.findings.back().diagnosis.has_value(), to_string(alone));
+  BOOST_TEST((alone.findings.back().diagnosis->mistake == GradcheckMistake::stale_value));
+}
+
+// Beside the point lies a kink, the end of the domain, or what a function refuses: that says nothing of the rule.
+BOOST_AUTO_TEST_CASE(what_differences_cannot_tell_beside_the_point_is_no_finding) {
+  const auto passes = [](const auto& f, double at) {
+    const auto report = tapegrad::gradcheck(f, {full({2}, at, {.dtype = float64})}, {.order = 1});
+    BOOST_TEST(report.ok(), to_string(report));
+  };
+  passes([](const Tensor& x) { return relu(x - 1.09375) + x; }, 1.0);
+  passes([](const Tensor& x) { return asin(x); }, 0.97);
+  passes([](const Tensor& x) { return log(x - 0.95); }, 1.0);
+  passes([](const Tensor& x) { return sqrt(abs(x - 1.09375)) + x; }, 1.0);
+  passes(
+      [](const Tensor& x) {
+        for (const double v : x.data<double>())
+          if (std::abs(v - 1.0) > 0.03) throw ValueError("too far");
+        return x * x;
+      },
+      1.0);
 }
 
 BOOST_AUTO_TEST_CASE(an_input_without_a_name_goes_by_its_number) {

@@ -35,6 +35,7 @@ FirstOrder compare(Subject& subject, int order, const GradcheckOptions& options,
   } else {
     compare_products(comparison);
   }
+  if (order == 1 && subject.has_other_points()) compare_beside(comparison);
   if (options.forward_mode && subject.has_push_forward()) compare_modes(comparison);
   return std::move(comparison.found);
 }

@@ -12,8 +12,8 @@ namespace tapegrad::checker {
 void expect_options(const char* name, const GradcheckOptions& options);
 
 /// Adds one finding per part and mode to the report. The full Jacobian when the budget affords it, else its products
-/// with random directions; then the forward rule; then a diagnosis of what is wrong. `before` is what compare() at
-/// order 1 has returned, for the gradient of that function by its parts, in their order.
+/// with random directions; at order 1 a product at a second point; then the forward rule; a diagnosis of what is wrong.
+/// `before` is what compare() at order 1 has returned, for the gradient of that function by its parts, in their order.
 FirstOrder compare(Subject& subject, int order, const GradcheckOptions& options, GradcheckReport& report,
                    const FirstOrder& before = {});
 

@@ -82,6 +82,7 @@ struct Comparison {
 void compare_jacobian(Comparison& comparison);  // every element, and that the rule is linear in the cotangent
 void compare_products(Comparison& comparison);  // with random directions
 void compare_modes(Comparison& comparison);     // the forward rule with the reverse rule
+void compare_beside(Comparison& comparison);    // where the rule is right at the point: at another, by one product
 
 /// A product <u, J d> as differences along d have measured it.
 struct MeasuredProduct {

@@ -37,6 +37,10 @@ class Subject {
   /// The same in the precision of the differences, for where that is higher than the derivatives' own: what rounding
   /// leaves of them shows. Empty where it cannot be had.
   virtual std::vector<Values> fine_pull_back(const Values& /*u*/) { return {}; }
+  /// Whether the rule can be asked at other points than the one: a gradient that was computed before says nothing of
+  /// those. Then J^T u there; empty where the function or the rule refuses.
+  virtual bool has_other_points() const { return false; }
+  virtual std::vector<Values> pull_back_at(const std::vector<Values>& /*by_part*/, const Values& /*u*/) { return {}; }
   /// Whether there is a forward rule besides; then J v for a v of one part.
   virtual bool has_push_forward() const { return false; }
   virtual Values push_forward(std::size_t /*part*/, const Values& /*v*/) { return {}; }

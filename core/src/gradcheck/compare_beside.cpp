@@ -1,0 +1,158 @@
+// One product beside the point, where a rule that keeps something of its first call is wrong.
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gradcheck/comparison.hpp"
+#include "gradcheck/directions.hpp"
+#include "gradcheck/judged_line.hpp"
+#include "gradcheck/ranking.hpp"
+
+namespace tapegrad::checker {
+namespace {
+
+/// A number that float32 has, too, where it has one near: some rules see no other.
+double for_either_precision(double x) {
+  const double size = std::abs(x);
+  const bool in_range = size > std::numeric_limits<float>::min() && size < std::numeric_limits<float>::max();
+  return in_range ? static_cast<double>(static_cast<float>(x)) : x;
+}
+
+/// The parts' values, each finite element moved by 1/16 to 1/8 of its size: far enough for a rule that has stood still
+/// to show, near enough for most domains.
+std::vector<Values> moved_aside(const std::vector<Part>& parts, Generator& generator) {
+  std::vector<Values> values;
+  for (const Part& part : parts) {
+    const double common = largest(part.values) > 0.0 ? largest(part.values) : 1.0;
+    Values& moved = values.emplace_back(part.values);
+    for (double& x : moved) {
+      const double share = (1.0 + generator.uniform()) / 16.0;
+      const double size = x != 0.0 ? std::abs(x) : common;
+      const double sign = generator.uniform() < 0.5 ? -1.0 : 1.0;
+      if (std::isfinite(x)) x = for_either_precision(x + sign * share * size);
+    }
+  }
+  return values;
+}
+
+/// Whether the point's own comparisons say that the rule is right there.
+bool is_right_at_the_point(const Comparison& c) {
+  return std::all_of(c.report.findings.begin(), c.report.findings.end(),
+                     [](const GradcheckFinding& f) { return f.verdict <= Verdict::vacuous; });
+}
+
+/// The second point, with the function's values and the rule's gradients for one cotangent.
+class PointBeside {
+ public:
+  explicit PointBeside(Comparison& comparison) : c_(comparison), generator_(~comparison.options.seed) {
+    values_ = moved_aside(c_.subject.parts, generator_);
+    ++c_.report.calls;
+    const Values outputs = c_.subject.call_at(values_);
+    u_ = over_finite(normal_values(outputs.size(), generator_), outputs);
+    if (!std::any_of(u_.begin(), u_.end(), [](double weight) { return weight != 0.0; })) return;
+    gradients_ = c_.subject.pull_back_at(values_, u_);
+    for (std::size_t o = 0; o < outputs.size(); ++o) {
+      if (u_[o] == 0.0) continue;
+      y_ += u_[o] * outputs[o];
+      magnitude_ += std::abs(u_[o] * outputs[o]);
+    }
+  }
+
+  bool is_in_the_domain() const { return !gradients_.empty(); }
+
+  /// Files what is clearly wrong with a part; anything else says nothing here.
+  void compare(std::size_t i) {
+    const Part& part = c_.subject.parts[i];
+    const Values& gradient = gradients_[i];
+    if (part.values.empty() || !all_finite(gradient)) return;
+    Values d = normal_values(part.values.size(), generator_);
+    for (std::size_t j = 0; j < d.size(); ++j)
+      if (!std::isfinite(part.values[j])) d[j] = 0.0;
+    double reach = 0.0;
+    for (std::size_t j = 0; j < d.size(); ++j) reach += std::abs(gradient[j] * d[j]);
+    const double analytic = dot(gradient, d);
+    const double own = largest(values_[i]);
+    const double size = c_.rounding.input_size(i);
+    const Values y{y_}, magnitude{magnitude_};
+    const Line line{.along = [&](double t) { return along(i, d, t); },
+                    .y = y,
+                    .magnitude = magnitude,
+                    .size = size,
+                    .own = own > 0.0 ? own : 1.0,
+                    .mixed = own};
+    JudgedLine judged(line, c_.precision);
+    const auto scales_of = [&](const Slope& slope) {
+      Scales scales = c_.rounding.scales(i, reach, magnitude_ / size, 0.0, slope);
+      scales.alone = scales.floor;  // of a sum no term is alone
+      return scales;
+    };
+    const Judgement judgement = judged.judge(0, analytic, scales_of, 0.0, true);
+    const double numeric = numeric_value(judged.slope(0));
+    if (judgement.verdict != Verdict::wrong || judgement.at_kink || judged.slope(0).one_sided) return;
+    if (!is_clear(judgement, analytic, numeric, reach)) return;
+    GradcheckFinding finding = c_.finding_of(i);
+    judged.file(finding, 0, analytic);
+    if (!(std::abs(finding.rate - 1.0) < kFirstOrder)) return;
+    Ranking ranking;
+    ranking.add({Verdict::wrong, {}, -1, analytic, numeric, judgement.tolerance}, judgement.excess);
+    ranking.file(finding);
+    finding.note =
+        "the rule is right at the point, and not at a second one beside it (each element moved by 1/16 to 1/8 of "
+        "its size)";
+    if (c_.subject.pull_back(u_)[i] == gradient)
+      finding.diagnosis = GradcheckDiagnosis{
+          GradcheckMistake::stale_value,
+          "analytic is at the second point what it is at the first, to the last bit, where the function's slope has "
+          "changed: the rule keeps what an earlier call has saved or computed",
+          0.0};
+    c_.report.findings.push_back(std::move(finding));
+  }
+
+ private:
+  static constexpr double kFirstOrder = 0.2;  // how far the Taylor rate of a wrong derivative may be from 1
+
+  /// Whether an error is beyond all doubt: it need not be found, as where differences are near a kink or a scale of
+  /// the function that the point does not have.
+  static bool is_clear(const Judgement& judgement, double analytic, double numeric, double reach) {
+    constexpr double kFar = 100.0;  // of the tolerance
+    constexpr double kShare = 1e-3;
+    const double error = std::abs(analytic - numeric);
+    return judgement.excess > kFar && error > kShare * std::max(reach, std::abs(numeric));
+  }
+
+  Shifted along(std::size_t i, const Values& d, double t) {
+    std::vector<Values> moved = values_;
+    for (std::size_t j = 0; j < d.size(); ++j)
+      if (d[j] != 0.0) moved[i][j] += t * d[j];
+    ++c_.report.calls;
+    const Values outputs = c_.subject.call_at(moved);
+    double sum = 0.0;
+    for (std::size_t o = 0; o < outputs.size(); ++o)
+      if (u_[o] != 0.0) sum += u_[o] * outputs[o];
+    return {t, {sum}};
+  }
+
+  Comparison& c_;
+  Generator generator_;
+  std::vector<Values> values_;  // by part
+  Values u_;
+  std::vector<Values> gradients_;  // by part; empty where the function or the rule refuses
+  double y_ = 0.0;                 // sum of u y
+  double magnitude_ = 0.0;         // of its terms
+};
+
+}  // namespace
+
+void compare_beside(Comparison& comparison) {
+  if (!is_right_at_the_point(comparison)) return;
+  PointBeside beside(comparison);
+  if (!beside.is_in_the_domain()) return;
+  for (std::size_t i = 0; i < comparison.subject.parts.size(); ++i) beside.compare(i);
+}
+
+}  // namespace tapegrad::checker
