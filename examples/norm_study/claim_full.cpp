@@ -236,9 +236,8 @@ Claim measure_convergence(Laboratory& laboratory) {
   claim.verdict =
       compare_losses(laboratory, loss_of(1), loss_of(0), "BatchNorm's loss from 2 to 8 layers − LayerNorm's");
   claim.second = fmt::format(
-      "LayerNorm − BatchNorm: with 8 layers {}; with 2 {}. How many steps it takes to 60 % stands among the numbers "
-      "and "
-      "is not judged: not every network gets there.",
+      "LayerNorm − BatchNorm: with 8 layers {}; with 2 {}. The steps that it takes to 60 % are not judged: not every "
+      "network gets there.",
       against(laboratory, groups[0], groups[1]), against(laboratory, groups[3], groups[4]));
   claim.setup = setup_text(kinds[0].options, seeds) + ", 2 and 8 layers";
   claim.spread = kSpread;
