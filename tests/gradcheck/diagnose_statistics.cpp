@@ -106,6 +106,17 @@ BOOST_AUTO_TEST_CASE(a_misplaced_epsilon_is_told) {
          "sqrt(variance + 0.001), analytic by sqrt(variance + 0)");
   expect(check({.rows = 4, .columns = 6, .eps = 1e-3, .backward_eps = 1e-3, .eps_on_deviation = true}),
          GradcheckMistake::misplaced_epsilon, "sqrt(variance) + 0.001");
+  const auto check_rms = [&](const RowRms& f) {
+    return check_jacobian(
+        f, [&](Point p) { return f.jacobian(p); }, x, options);
+  };
+  BOOST_TEST(check_rms({.columns = 6, .eps = 1e-3, .backward_eps = 1e-3}).ok());
+  expect(check_rms({.columns = 6, .eps = 1e-3, .backward_eps = 0.0}), GradcheckMistake::misplaced_epsilon,
+         "over axis 1: the function divides by sqrt(mean square + 0.001), analytic by sqrt(mean square + 0)");
+  expect(check_rms({.columns = 6, .eps = 1e-3, .backward_eps = 1e-2}), GradcheckMistake::misplaced_epsilon,
+         "analytic by sqrt(mean square + 0.01)");
+  expect(check_rms({.columns = 6, .eps = 1e-3, .backward_eps = 1e-3, .backward_eps_on_root = true}),
+         GradcheckMistake::misplaced_epsilon, "sqrt(mean square) + 0.001");
 }
 
 // Its term is in proportion to the input, not to what is left of that without its mean.

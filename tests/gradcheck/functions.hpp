@@ -86,16 +86,19 @@ struct RowNormalisation {
 struct RowRms {
   std::size_t columns;
   double term = 1.0;
+  double eps = 1e-6, backward_eps = 1e-6;
+  bool backward_eps_on_root = false;
 
   Numbers operator()(Point x) const {
     Numbers y(x.begin(), x.end());
-    for (std::size_t k = 0; k < y.size(); ++k) y[k] /= root(x, k);
+    for (std::size_t k = 0; k < y.size(); ++k) y[k] /= std::sqrt(mean_square(x, k) + eps);
     return y;
   }
   Numbers jacobian(Point x) const {
     Jacobian j{x.size(), x.size()};
     for (std::size_t a = 0; a < x.size(); ++a) {
-      const double r = root(x, a);
+      const double square = mean_square(x, a);
+      const double r = backward_eps_on_root ? std::sqrt(square) + backward_eps : std::sqrt(square + backward_eps);
       const std::size_t begin = a - a % columns;
       for (std::size_t b = begin; b < begin + columns; ++b)
         j(a, b) = (a == b ? 1.0 : 0.0) / r - term * x[a] * x[b] / (static_cast<double>(columns) * r * r * r);
@@ -104,10 +107,10 @@ struct RowRms {
   }
 
  private:
-  double root(Point x, std::size_t of) const {
+  double mean_square(Point x, std::size_t of) const {
     double sum = 0.0;
     for (const double v : x.subspan(of - of % columns, columns)) sum += v * v;
-    return std::sqrt(sum / static_cast<double>(columns) + 1e-6);
+    return sum / static_cast<double>(columns);
   }
 };
 

@@ -73,15 +73,9 @@ std::vector<Term> terms_of_mean_and_variance(const Matrix& m, const Grouping& g,
 std::vector<Term> term_of_root_mean_square(const Matrix& m, const Grouping& g, const Values& x, double error) {
   std::vector<Term> terms = {{kRootMeanSquare, false, Matrix(m.rows, m.columns)}};
   for (std::size_t o = 0; o < m.rows; ++o) {
-    double products = 0.0;
-    double squares = 0.0;
-    for (const std::size_t j : g.around(o)) {
-      if (j == o) continue;
-      products += m(o, j) * x[j];
-      squares += x[j] * x[j];
-    }
-    if (!(squares > 0.0)) return {};
-    for (const std::size_t j : g.around(o)) terms[0].values(o, j) = products / squares * x[j];
+    const std::optional<double> slope = slope_beside(m, o, g, x);
+    if (!slope) return {};
+    for (const std::size_t j : g.around(o)) terms[0].values(o, j) = *slope * x[j];
   }
   return are_all_beside(m, terms, error) ? terms : std::vector<Term>();
 }

@@ -71,4 +71,14 @@ std::optional<Trend> trend_beside(const Matrix& m, std::size_t o, const Grouping
   return Trend{(sum_m * sum_cc - sum_mc * sum_c) / determinant, (sum * sum_mc - sum_c * sum_m) / determinant};
 }
 
+std::optional<double> slope_beside(const Matrix& m, std::size_t o, const Grouping& g, const Values& x) {
+  double products = 0.0, squares = 0.0;
+  for (const std::size_t j : g.around(o)) {
+    if (j == o) continue;
+    products += m(o, j) * x[j];
+    squares += x[j] * x[j];
+  }
+  return squares > 0.0 ? std::optional(products / squares) : std::nullopt;
+}
+
 }  // namespace tapegrad::checker

@@ -48,5 +48,7 @@ struct Trend {
 /// How row o of a square block runs over its group, its own element apart: there is more than statistics. Nothing where
 /// the others' c are all the same.
 std::optional<Trend> trend_beside(const Matrix& m, std::size_t o, const Grouping& g, const Values& c);
+/// Likewise slope x_j, without a level. Nothing where the others' x are all 0.
+std::optional<double> slope_beside(const Matrix& m, std::size_t o, const Grouping& g, const Values& x);
 
 }  // namespace tapegrad::checker
