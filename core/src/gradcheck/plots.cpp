@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string_view>
 
 namespace tapegrad::checker {
 namespace {
@@ -117,7 +118,7 @@ class SweepPlot {
     return fmt::format(
                R"svg(<svg viewBox="0 0 {} {}" role="img" aria-label="Taylor remainder over the step, logarithmic axes">)svg",
                kWidth, kHeight) +
-           grid() + guides() + noise() + remainders() + "</svg>";
+           grid() + lines_of(guides()) + noise() + remainders() + labels_of(guides()) + "</svg>";
   }
 
  private:
@@ -139,23 +140,40 @@ class SweepPlot {
   }
 
   /// How a wrong and a right derivative's remainder falls, from that of the largest step on, as far as the frame.
-  std::string guides() const {
+  struct Guide {
+    std::string_view name;
+    double x1, y1, x2, y2;
+  };
+
+  std::vector<Guide> guides() const {
     const TaylorPoint* anchor = nullptr;
     for (const TaylorPoint& p : points_)
       if (p.remainder > 0.0 && (anchor == nullptr || p.step > anchor->step)) anchor = &p;
     if (anchor == nullptr) return {};
     const double floor = std::pow(10.0, y_.low);
-    std::string svg;
+    std::vector<Guide> guides;
     for (const int power : {1, 2}) {
       const double reach = anchor->step * std::pow(floor / anchor->remainder, 1.0 / power);
       const double step = std::max(least_step_, reach);
       const double end = std::max(floor, anchor->remainder * std::pow(step / anchor->step, power));
-      svg += line(x_.at(anchor->step), y_.at(anchor->remainder), x_.at(step), y_.at(end),
-                  R"svg(stroke="var(--guide)" stroke-dasharray="4 4")svg") +
-             label(x_.at(step) + 4.0, std::min(y_.at(end), y_.start) - 6.0, "start",
-                   power == 1 ? "t: wrong" : "t²: right");
+      guides.push_back({power == 1 ? "t: wrong" : "t²: right", x_.at(anchor->step), y_.at(anchor->remainder),
+                        x_.at(step), y_.at(end)});
     }
+    return guides;
+  }
+
+  static std::string lines_of(const std::vector<Guide>& guides) {
+    std::string svg;
+    for (const Guide& g : guides)
+      svg += line(g.x1, g.y1, g.x2, g.y2, R"svg(stroke="var(--guide)" stroke-dasharray="4 4")svg");
     return svg;
+  }
+
+  /// Below the lines' ends, where neither lines nor dots are; where the frame leaves no room, on a ground of their own.
+  std::string labels_of(const std::vector<Guide>& guides) const {
+    std::string svg;
+    for (const Guide& g : guides) svg += label(g.x2 + 10.0, std::min(g.y2 + 16.0, y_.start - 4.0), "start", g.name);
+    return R"svg(<g class="ground">)svg" + svg + "</g>";
   }
 
   std::string noise() const {

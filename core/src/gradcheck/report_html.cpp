@@ -33,6 +33,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .diagnosis { border-left: 3px solid var(--bad); padding: .3rem .75rem; margin: .6rem 0; }
 code { font: .85rem ui-monospace, monospace; }
 svg { width: 100%; height: auto; display: block; } svg text { font: 12px system-ui, sans-serif; fill: var(--soft); }
+.ground text { fill: var(--ink); paint-order: stroke; stroke: var(--card); stroke-width: 5px; stroke-linejoin: round; }
 summary { cursor: pointer; }
 )";
 
