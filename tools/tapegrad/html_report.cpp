@@ -16,7 +16,7 @@ constexpr std::string_view kStyle = R"(
 :not(section) > h2 { margin: 2rem 0 .5rem }
 .numbers { display: flex; flex-wrap: wrap; gap: .5rem 2rem; margin: 1rem 0; padding: 0; list-style: none }
 .numbers b { display: block; font-size: 1.35rem; font-variant-numeric: tabular-nums }
-table.all { width: 100%; white-space: normal }
+table.all { width: 100%; white-space: normal; overflow-wrap: break-word }
 table.all th { position: sticky; top: 0; background: var(--page) }
 details.failure { margin: .5rem 0; border: 1px solid var(--line); border-radius: 10px; padding: .5rem .75rem }
 pre { overflow-x: auto; background: var(--card); padding: .75rem; font-size: .82rem; line-height: 1.4 }
