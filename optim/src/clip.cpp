@@ -18,7 +18,7 @@ std::vector<Tensor> gradients_of(const std::vector<Tensor>& parameters) {
   std::vector<Tensor> gradients;
   gradients.reserve(parameters.size());
   std::set<const std::byte*> seen;  // where each begins: every leaf has its own
-  for (Tensor x : parameters) {
+  for (const Tensor& x : parameters) {
     if (!x.has_grad()) continue;
     if (!x.grad().is_contiguous()) x.set_grad(x.grad().contiguous());
     if (seen.insert(bytes_of(x.grad()).data()).second) gradients.push_back(x.grad());

@@ -76,9 +76,9 @@ Step make_chain() {
 
 /// f and its gradient for x and `others`.
 template <class F>
-Step make_stream(int width, std::vector<tg::Tensor> others, const F& f) {
+Step make_stream(int width, const std::vector<tg::Tensor>& others, const F& f) {
   std::vector<tg::Tensor> inputs = {tg::randn({streams::kRows, width}, {.requires_grad = true})};
-  for (tg::Tensor& t : others) inputs.push_back(t.set_requires_grad(true));
+  for (const tg::Tensor& t : others) inputs.push_back(t.set_requires_grad(true));
   const tg::Tensor dy = tg::randn({streams::kRows, width});
   return [inputs, dy, f] {
     tg::Tape tape;

@@ -49,8 +49,7 @@ void check_statistics(const tg::Tensor& before, const tg::Tensor& after, const t
 /// [n][m]: the largest derivative of anything in sequence n of y with respect to anything in sequence m of x, along
 /// random cotangents.
 std::vector<std::vector<double>> influence(const tg::Tensor& x, const std::function<tg::Tensor()>& f) {
-  tg::Tensor leaf = x;
-  leaf.set_requires_grad(true);
+  x.set_requires_grad(true);
   tg::Tape tape;
   const tg::Tensor y = f();
   std::vector<std::vector<double>> largest;
@@ -60,7 +59,7 @@ std::vector<std::vector<double>> influence(const tg::Tensor& x, const std::funct
     const std::span<double> elements = cotangent.mutable_data<double>();
     std::copy(random.begin(), random.end(), elements.begin() + n * static_cast<std::int64_t>(random.size()));
     const std::vector<double> gradient =
-        tape.gradient(y, leaf, {.cotangent = cotangent, .retain = true}).to_vector<double>();
+        tape.gradient(y, x, {.cotangent = cotangent, .retain = true}).to_vector<double>();
     const std::size_t each = gradient.size() / static_cast<std::size_t>(x.size(0));
     std::vector<double> row(static_cast<std::size_t>(x.size(0)), 0.0);
     for (std::size_t i = 0; i < gradient.size(); ++i) row[i / each] = std::max(row[i / each], std::abs(gradient[i]));

@@ -233,7 +233,7 @@ BOOST_AUTO_TEST_CASE(training_is_what_its_options_say) {
                                    : o.lr * 0.5 * (1 + std::cos(M_PI * (step - warmup) / (steps - warmup))));
     const Batch batch = make_batch(made_up_corpus().train, source.next(), o.pad_to);
     tg::Tape tape;
-    for (tg::Tensor p : by_hand.parameters()) p.zero_grad();
+    for (const tg::Tensor& p : by_hand.parameters()) p.zero_grad();
     tape.backward(tg::cross_entropy(by_hand(batch), batch.languages));
     optimizer.step();
   }
