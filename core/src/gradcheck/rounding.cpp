@@ -95,12 +95,13 @@ void Rounding::measure_coarseness(Subject& subject, std::uint64_t seed) {
 }
 
 // A gradient may be what is left of terms that cancel, far larger than itself and than all outputs: the square of a
-// normalised row. Factors that are no powers of two round every term anew.
+// normalised row. A factor beside 1 rounds every term anew, and of a rule that is not linear it shows next to nothing.
 void Rounding::measure_unrest(Subject& subject, std::uint64_t seed) {
   Generator generator(2 * seed + 1);
   const Values u = normal_values(subject.outputs.size(), generator);
   const std::vector<Values> gradients = subject.pull_back(u);
-  for (const double factor : {3.0, 5.0, 7.0}) {
+  const double aside = std::sqrt(precision_.derivative_epsilon);
+  for (const double factor : {1.0 + 3.0 * aside, 1.0 + 5.0 * aside, 1.0 + 7.0 * aside}) {
     Values scaled = u;
     for (double& each : scaled) each *= factor;
     const std::vector<Values> again = subject.pull_back(scaled);
