@@ -157,6 +157,8 @@ BOOST_AUTO_TEST_CASE(a_verdict_that_is_allowed_is_no_blame_and_the_seed_is_the_c
   BOOST_TEST(numeric(1) == numeric(1));
   BOOST_TEST(numeric(1) != numeric(2));
   BOOST_TEST(tapegrad::blame(tape, loss, {.allow = {{Verdict::wrong, "known"}}}).ok());
+  BOOST_CHECK_EXCEPTION(tapegrad::blame(tape, loss, {.allow = {{Verdict::wrong, ""}}}), ValueError,
+                        test::says("[blame] expected a reason to allow wrong, got none"));
   BOOST_TEST(!tapegrad::blame(tape, loss, {.allow = {{Verdict::non_deterministic, "known"}}}).ok());
 }
 

@@ -18,6 +18,7 @@
 #include "tapegrad/ops/norm.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/softmax.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"
@@ -131,6 +132,32 @@ struct RemembersItsFirst : Op<RemembersItsFirst> {
     if (!kept->defined()) *kept = s.input(0).detach().clone();
     return {3.0 * dy * *kept * *kept * s.input(1), dy * s.input(0) * s.input(0) * s.input(0)};
   }
+};
+
+/// -sum(y log softmax(x)), for y whose rows sum to 1.
+struct SoftTargets : Op<SoftTargets> {
+  static constexpr std::string_view name = "soft_targets";
+  Tensor forward(const Tensor& x, const Tensor& y) const { return -sum(y * log_softmax(x)); }
+  std::array<Tensor, 2> vjp(const Saved& s, const Tensor& dy) const {
+    return {dy * (softmax(s.input(0)) - s.input(1)), -dy * log_softmax(s.input(0))};
+  }
+};
+
+/// x m m, for an m of 0 and 1.
+struct MaskedTwice : Op<MaskedTwice> {
+  static constexpr std::string_view name = "masked_twice";
+  Tensor forward(const Tensor& x, const Tensor& m) const { return x * m * m; }
+  std::array<Tensor, 2> vjp(const Saved& s, const Tensor& dy) const {
+    return {dy * s.input(1), 2.0 * dy * s.input(0) * s.input(1)};
+  }
+};
+
+/// 2 x, whose rule is right for unit cotangents, and bends between them.
+struct Bent : Op<Bent> {
+  static constexpr std::string_view name = "bent";
+  double bend = 0.0;
+  Tensor forward(const Tensor& x) const { return 2.0 * x; }
+  Tensor vjp(const Saved&, const Tensor& dy) const { return 2.0 * dy * (1.0 + bend * (dy * dy - 1.0)); }
 };
 
 /// mean(x) y, whose rule for y lacks the mean's 1/N.
@@ -405,6 +432,19 @@ BOOST_AUTO_TEST_CASE(a_rule_that_stands_still_is_wrong) {
   BOOST_TEST((alone.findings.back().diagnosis->mistake == GradcheckMistake::stale_value));
 }
 
+// A rule may be right for the inputs it is meant for alone: weights that sum to 1, a mask, a symmetric matrix.
+BOOST_AUTO_TEST_CASE(a_rule_for_some_inputs_is_not_asked_beyond_them) {
+  const GradcheckOptions options{.order = 1, .forward_mode = false};
+  const Tensor one_hot = tensor({{0.0, 1.0, 0.0}, {1.0, 0.0, 0.0}}, {.dtype = float64});
+  const auto soft = tapegrad::gradcheck([](const Tensor& x, const Tensor& y) { return apply(SoftTargets{}, x, y); },
+                                        {normal({2, 3}), one_hot}, options);
+  BOOST_TEST(soft.ok(), to_string(soft));
+  const Tensor mask = tensor({1.0, 0.0, 1.0, 1.0}, {.dtype = float64});
+  const auto masked = tapegrad::gradcheck([](const Tensor& x, const Tensor& m) { return apply(MaskedTwice{}, x, m); },
+                                          {normal({4}), mask}, options);
+  BOOST_TEST(masked.ok(), to_string(masked));
+}
+
 // Beside the point lies a kink, the end of the domain, or what a function refuses: that says nothing of the rule.
 BOOST_AUTO_TEST_CASE(what_differences_cannot_tell_beside_the_point_is_no_finding) {
   const auto passes = [](const auto& f, double at) {
@@ -437,6 +477,17 @@ BOOST_AUTO_TEST_CASE(of_sweeps_that_differ_nothing_is_said_of_cotangents) {
   BOOST_TEST((report.verdict() == Verdict::wrong), to_string(report));
   BOOST_TEST(to_string(report).find("two reverse sweeps differ") != std::string::npos);
   BOOST_TEST(to_string(report).find("cotangent") == std::string::npos, to_string(report));
+}
+
+// What a rule rounds is measured, not what it bends.
+BOOST_AUTO_TEST_CASE(a_rule_that_is_nearly_linear_is_wrong) {
+  for (const double bend : {1e-3, 1e-5, 1e-7, 1e-9}) {
+    Bent op;
+    op.bend = bend;
+    const auto report = tapegrad::gradcheck([&op](const Tensor& x) { return apply(op, x); }, {normal({4})},
+                                            {.order = 1, .forward_mode = false});
+    BOOST_TEST((report.verdict() == Verdict::wrong), bend);
+  }
 }
 
 // Gradients come from fused rules without a tape, from differentiable ones on it: their last bits differ.

@@ -23,21 +23,18 @@ double for_either_precision(double x) {
   return in_range ? static_cast<double>(static_cast<float>(x)) : x;
 }
 
-/// The parts' values, each finite element moved by 1/16 to 1/8 of its size: far enough for a rule that has stood still
-/// to show, near enough for most domains.
-std::vector<Values> moved_aside(const std::vector<Part>& parts, Generator& generator) {
-  std::vector<Values> values;
-  for (const Part& part : parts) {
-    const double common = largest(part.values) > 0.0 ? largest(part.values) : 1.0;
-    Values& moved = values.emplace_back(part.values);
-    for (double& x : moved) {
-      const double share = (1.0 + generator.uniform()) / 16.0;
-      const double size = x != 0.0 ? std::abs(x) : common;
-      const double sign = generator.uniform() < 0.5 ? -1.0 : 1.0;
-      if (std::isfinite(x)) x = for_either_precision(x + sign * share * size);
-    }
+/// A part's values, each finite element moved by 1/16 to 1/8 of its size: far enough for a rule that has stood still to
+/// show, near enough for most domains.
+Values moved_aside(const Part& part, Generator& generator) {
+  const double common = largest(part.values) > 0.0 ? largest(part.values) : 1.0;
+  Values moved = part.values;
+  for (double& x : moved) {
+    const double share = (1.0 + generator.uniform()) / 16.0;
+    const double size = x != 0.0 ? std::abs(x) : common;
+    const double sign = generator.uniform() < 0.5 ? -1.0 : 1.0;
+    if (std::isfinite(x)) x = for_either_precision(x + sign * share * size);
   }
-  return values;
+  return moved;
 }
 
 /// Whether the point's own comparisons say that the rule is right there.
@@ -46,16 +43,20 @@ bool is_right_at_the_point(const Comparison& c) {
                      [](const GradcheckFinding& f) { return f.verdict <= Verdict::vacuous; });
 }
 
-/// The second point, with the function's values and the rule's gradients for one cotangent.
+/// A second point, at which one part has been moved, with the function's values and the rule's gradient for one
+/// cotangent.
 class PointBeside {
  public:
-  explicit PointBeside(Comparison& comparison) : c_(comparison), generator_(~comparison.options.seed) {
-    values_ = moved_aside(c_.subject.parts, generator_);
+  PointBeside(Comparison& comparison, std::size_t part, Generator& generator)
+      : c_(comparison), i_(part), generator_(generator) {
+    for (const Part& each : c_.subject.parts) values_.push_back(each.values);
+    values_[i_] = moved_aside(c_.subject.parts[i_], generator_);
     ++c_.report.calls;
     const Values outputs = c_.subject.call_at(values_);
     u_ = over_finite(normal_values(outputs.size(), generator_), outputs);
     if (!std::any_of(u_.begin(), u_.end(), [](double weight) { return weight != 0.0; })) return;
-    gradients_ = c_.subject.pull_back_at(values_, u_);
+    if (const std::vector<Values> gradients = c_.subject.pull_back_at(values_, u_); !gradients.empty())
+      gradient_ = gradients[i_];
     for (std::size_t o = 0; o < outputs.size(); ++o) {
       if (u_[o] == 0.0) continue;
       y_ += u_[o] * outputs[o];
@@ -63,23 +64,22 @@ class PointBeside {
     }
   }
 
-  bool is_in_the_domain() const { return !gradients_.empty(); }
-
-  /// Files what is clearly wrong with a part; anything else says nothing here.
-  void compare(std::size_t i) {
-    const Part& part = c_.subject.parts[i];
-    const Values& gradient = gradients_[i];
-    if (part.values.empty() || !all_finite(gradient)) return;
+  /// Files what is clearly wrong with a gradient that has not moved with its part. Of one that has, a rule may be wrong
+  /// here and right: weights that sum to 1, a mask of 0 and 1, a matrix that is symmetric are no longer so.
+  void compare() {
+    const Part& part = c_.subject.parts[i_];
+    const Values& gradient = gradient_;
+    if (gradient.empty() || !all_finite(gradient) || c_.subject.pull_back(u_)[i_] != gradient) return;
     Values d = normal_values(part.values.size(), generator_);
     for (std::size_t j = 0; j < d.size(); ++j)
       if (!std::isfinite(part.values[j])) d[j] = 0.0;
     double reach = 0.0;
     for (std::size_t j = 0; j < d.size(); ++j) reach += std::abs(gradient[j] * d[j]);
     const double analytic = dot(gradient, d);
-    const double own = largest(values_[i]);
-    const double size = c_.rounding.input_size(i);
+    const double own = largest(values_[i_]);
+    const double size = c_.rounding.input_size(i_);
     const Values y{y_}, magnitude{magnitude_};
-    const Line line{.along = [&](double t) { return along(i, d, t); },
+    const Line line{.along = [&](double t) { return along(d, t); },
                     .y = y,
                     .magnitude = magnitude,
                     .size = size,
@@ -87,7 +87,7 @@ class PointBeside {
                     .mixed = own};
     JudgedLine judged(line, c_.precision);
     const auto scales_of = [&](const Slope& slope) {
-      Scales scales = c_.rounding.scales(i, reach, magnitude_ / size, 0.0, slope);
+      Scales scales = c_.rounding.scales(i_, reach, magnitude_ / size, 0.0, slope);
       scales.alone = scales.floor;  // of a sum no term is alone
       return scales;
     };
@@ -95,21 +95,21 @@ class PointBeside {
     const double numeric = numeric_value(judged.slope(0));
     if (judgement.verdict != Verdict::wrong || judgement.at_kink || judged.slope(0).one_sided) return;
     if (!is_clear(judgement, analytic, numeric, reach)) return;
-    GradcheckFinding finding = c_.finding_of(i);
+    GradcheckFinding finding = c_.finding_of(i_);
     judged.file(finding, 0, analytic);
     if (!(std::abs(finding.rate - 1.0) < kFirstOrder)) return;
     Ranking ranking;
     ranking.add({Verdict::wrong, {}, -1, analytic, numeric, judgement.tolerance}, judgement.excess);
     ranking.file(finding);
     finding.note =
-        "the rule is right at the point, and not at a second one beside it (each element moved by 1/16 to 1/8 of "
-        "its size)";
-    if (c_.subject.pull_back(u_)[i] == gradient)
-      finding.diagnosis = GradcheckDiagnosis{
-          GradcheckMistake::stale_value,
-          "analytic is at the second point what it is at the first, to the last bit, where the function's slope has "
-          "changed: the rule keeps what an earlier call has saved or computed",
-          0.0};
+        "the rule is right at the point, and not at a second one beside it, at which each element of this input has "
+        "been "
+        "moved by 1/16 to 1/8 of its size (a zero by that of the largest)";
+    finding.diagnosis = GradcheckDiagnosis{
+        GradcheckMistake::stale_value,
+        "analytic is at the second point what it is at the first, to the last bit, where the function's slope has "
+        "changed: the rule keeps what an earlier call has saved or computed",
+        0.0};
     c_.report.findings.push_back(std::move(finding));
   }
 
@@ -125,10 +125,10 @@ class PointBeside {
     return judgement.excess > kFar && error > kShare * std::max(reach, std::abs(numeric));
   }
 
-  Shifted along(std::size_t i, const Values& d, double t) {
+  Shifted along(const Values& d, double t) {
     std::vector<Values> moved = values_;
     for (std::size_t j = 0; j < d.size(); ++j)
-      if (d[j] != 0.0) moved[i][j] += t * d[j];
+      if (d[j] != 0.0) moved[i_][j] += t * d[j];
     ++c_.report.calls;
     const Values outputs = c_.subject.call_at(moved);
     double sum = 0.0;
@@ -138,21 +138,21 @@ class PointBeside {
   }
 
   Comparison& c_;
-  Generator generator_;
+  std::size_t i_;
+  Generator& generator_;
   std::vector<Values> values_;  // by part
   Values u_;
-  std::vector<Values> gradients_;  // by part; empty where the function or the rule refuses
-  double y_ = 0.0;                 // sum of u y
-  double magnitude_ = 0.0;         // of its terms
+  Values gradient_;         // empty where the function or the rule refuses
+  double y_ = 0.0;          // sum of u y
+  double magnitude_ = 0.0;  // of its terms
 };
 
 }  // namespace
 
 void compare_beside(Comparison& comparison) {
   if (!is_right_at_the_point(comparison)) return;
-  PointBeside beside(comparison);
-  if (!beside.is_in_the_domain()) return;
-  for (std::size_t i = 0; i < comparison.subject.parts.size(); ++i) beside.compare(i);
+  Generator generator(~comparison.options.seed);
+  for (std::size_t i = 0; i < comparison.subject.parts.size(); ++i) PointBeside(comparison, i, generator).compare();
 }
 
 }  // namespace tapegrad::checker

@@ -97,7 +97,7 @@ struct GradcheckFinding {
 };
 
 struct GradcheckReport {
-  std::vector<GradcheckFinding> findings;  ///< one per order, mode and input that was compared
+  std::vector<GradcheckFinding> findings;  ///< by order, mode and input that was compared
   std::vector<Allowance> allowed;
   std::int64_t comparisons = 0;
   std::int64_t calls = 0;  ///< of the function for differences, which nearly all are
