@@ -195,6 +195,19 @@ BOOST_AUTO_TEST_CASE(a_row_of_minus_infinity_whose_class_has_weight_0_counts_for
   }
 }
 
+// No weight is left to divide by, whatever the classes that smoothing adds have lost.
+BOOST_AUTO_TEST_CASE(a_mean_without_weight_is_0_where_logits_are_minus_infinity) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const CrossEntropyOptions options{.label_smoothing = 0.1, .weight = from_vector<double>({0, 1, 1}, {3})};
+  for (const std::vector<double>& logits : {std::vector<double>{0, -infinity, 0}, std::vector<double>(3, -infinity)}) {
+    const Tensor x = from_vector(logits, {1, 3}).set_requires_grad(true);
+    Tape tape;
+    const Tensor y = cross_entropy(x, from_vector<std::int64_t>({0}, {1}), options);
+    BOOST_TEST(y.item() == 0.0);
+    check_close(tape.gradient(y, x), zeros({1, 3}, {.dtype = float64}), 0.0);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_mean_of_losses_whose_sum_overflows) {
   const auto check = [](double large, DType dtype, double tolerance) {
     BOOST_TEST_CONTEXT(large) {

@@ -23,8 +23,8 @@ struct CrossEntropyOptions {
 
 /// -log softmax(logits)[target]: logits [.., C], targets int64 of logits' shape without the classes. As
 /// torch.nn.functional.cross_entropy with classes last: the mean divides by the sum of the weights of the targets. When
-/// that is 0 (all targets ignored, or none there) the mean is 0 with gradient 0 (PyTorch: NaN). Logits of one sample
-/// that are all -inf give inf, or 0 where no class of it counts, with gradient 0 to them (PyTorch: NaN).
+/// that is 0 (all ignored or of weight 0, or none there) the mean is 0 with gradient 0 (PyTorch: NaN). Logits of one
+/// sample that are all -inf give inf, or 0 where no class of it counts, with gradient 0 to them (PyTorch: NaN).
 ///
 /// Targets of the logits' own shape and dtype are probabilities, of mixed labels or of a teacher: -sum_c target_c log
 /// softmax(logits)_c, with gradients to both; the mean is that over the samples, and ignore_index has no meaning. They
@@ -81,7 +81,8 @@ struct NllOptions {
 
 /// -log_probs[target]: log-probabilities [.., C], targets int64 of their shape without the classes. As
 /// torch.nn.functional.nll_loss with classes last: the mean divides by the sum of the weights of the targets. When that
-/// is 0 (all targets ignored, or none there) the mean is 0 with gradient 0 (PyTorch: NaN). Errors as for cross_entropy.
+/// is 0 (all ignored or of weight 0, or none there) the mean is 0 with gradient 0 (PyTorch: NaN). Errors as for
+/// cross_entropy.
 Tensor nll_loss(const Tensor& log_probs, const Tensor& targets, const NllOptions& options = {});
 
 struct BceOptions {

@@ -57,7 +57,9 @@ struct CrossEntropy : Op<CrossEntropy> {
       T* total = written<T>(y);
       kernels::reduce_sum(array_of(losses).as<T>(), {.n = facts.rows}, total);
       const double part = share(facts);
-      if (std::isinf(*total)) {  // T may hold the mean where it does not hold the sum
+      if (part == 0.0) {  // nothing counts, be it inf
+        *total = 0;
+      } else if (std::isinf(*total)) {  // T may hold the mean where it does not hold the sum
         double sum_of_shares = 0.0;
         for (std::int64_t r = 0; r < facts.rows; ++r)
           sum_of_shares += static_cast<double>(written<T>(losses)[r]) * part;
