@@ -283,13 +283,14 @@ BOOST_AUTO_TEST_CASE(powers_have_second_derivatives_at_zero) {
 
 // d2 / da db of a^b at b = 0 is 1 / a for every a whose reciprocal there is.
 BOOST_AUTO_TEST_CASE(powers_at_exponent_zero_of_any_base) {
-  for (const double a : {1e-300, 1e-40, 0.5, 1e300}) {
+  for (const double a : {1e-300, 1e-40, 0.5, 1e300, kInf, -kInf}) {
     Tape tape;
     const Tensor x = leaf({a}), b = leaf({0.0});
     const Tensor y = pow(x, b);
     const Tensor dx = tape.gradient(y, x, {.cotangent = ones_like(y), .create_graph = true});
     BOOST_TEST(dx.item() == 0.0);
-    BOOST_TEST(std::abs(tape.gradient(dx, b, {.cotangent = ones_like(dx)}).item() * a - 1.0) < 1e-15);
+    BOOST_TEST(tape.gradient(dx, b, {.cotangent = ones_like(dx)}).item() == 1.0 / a,
+               boost::test_tools::tolerance(1e-15));
   }
 }
 
@@ -373,6 +374,11 @@ BOOST_AUTO_TEST_CASE(integers) {
   BOOST_TEST(of(clamp_min(a, 0)) == (Integers{7, 0, INT64_MAX}), boost::test_tools::per_element());
   BOOST_TEST(of(clamp_max(a, 2)) == (Integers{2, -3, 2}), boost::test_tools::per_element());
   BOOST_CHECK_EXCEPTION(clamp(a, 0.5, 2), DTypeError, test::says("[clamp] int64 has no 0.5"));
+  BOOST_CHECK_EXCEPTION(clamp(a, kInf, kInf), DTypeError, test::says("[clamp] int64 has no inf"));
+  Tensor unbounded = clamp(a, -kInf, kInf);
+  const std::int64_t before = a.to_vector<std::int64_t>()[0];
+  unbounded.mutable_data<std::int64_t>()[0] = before + 1;
+  BOOST_TEST(a.to_vector<std::int64_t>()[0] == before);
   BOOST_CHECK_THROW(div(a, b), DTypeError);
   BOOST_CHECK_THROW(a + vector({1, 2, 3}), DTypeError);
 }

@@ -36,6 +36,8 @@ HWY_AFTER_NAMESPACE();
 namespace tapegrad {
 TAPEGRAD_EXPORT_UNARY_KERNELS(ClampFormula)
 
+static constexpr double kNoBound = std::numeric_limits<double>::infinity();
+
 struct Clamp : UnaryOp<Clamp, ClampFormula, ClampFormulaKernels> {
   static constexpr std::string_view name = "clamp";
   static constexpr std::string_view math = R"(y = \min(\max(x, l), h);\quad \bar x = \bar y\,[l \le x \le h])";
@@ -45,8 +47,8 @@ struct Clamp : UnaryOp<Clamp, ClampFormula, ClampFormulaKernels> {
   Tensor forward(const Tensor& x) const {
     expect_defined(name, x);
     if (x.dtype() != int64) return unary_forward(name, ClampFormulaKernels, &formula, x);
-    const Tensor above = std::isinf(formula.low) ? x : maximum(x, number_like(formula.low, x));
-    return std::isinf(formula.high) ? above : minimum(above, number_like(formula.high, x));
+    const Tensor above = formula.low == -kNoBound ? x.clone() : maximum(x, number_like(formula.low, x));
+    return formula.high == kNoBound ? above : minimum(above, number_like(formula.high, x));
   }
   void describe(AttributeVisitor& visitor) const {
     visitor("low", formula.low);
@@ -90,8 +92,8 @@ struct Clamp : UnaryOp<Clamp, ClampFormula, ClampFormulaKernels> {
 Tensor clamp(const Tensor& x, double low, double high) {
   if (!(low <= high)) throw ValueError(fmt::format("[clamp] expected low <= high, got {} and {}", low, high));
   if (x.defined() && x.dtype() == int64)
-    for (const double bound : {low, high})
-      if (!std::isinf(bound)) engine::expect_number_of(Clamp::name, int64, bound);
+    for (const auto& [bound, none] : {std::pair(low, -kNoBound), std::pair(high, kNoBound)})
+      if (bound != none) engine::expect_number_of(Clamp::name, int64, bound);
   ClampFormula bounds;
   bounds.low = low;
   bounds.high = high;

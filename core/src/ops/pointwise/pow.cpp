@@ -17,12 +17,14 @@ struct PowFormula {
   T slope_a(const T& a, const T& b, const T&) const {
     // Where b = 0 the slope is 0 whatever a is, and |a|^b b / a around it, where there is a 1 / a: its derivatives by b
     // are those of a positive base. By a it has none there: a^(b - 2), which the other form's slope would be made of,
-    // may be infinite.
+    // may be infinite. At an infinite base 1 / a is 0, and all else with it.
     const T one = number_like(1.0, a), zero = number_like(0.0, a);
     const auto at_zero = b == 0.0;
-    const T size = abs(select(at_zero, a, one));
-    const T base = select(1.0 / size < kInfinity, select(size < kInfinity, select(at_zero, a, one), one), one);
-    return b * pow(select(at_zero, abs(base), a), b - select(at_zero, zero, one)) / base;
+    const T near = select(at_zero, a, one);
+    const T size = abs(near);
+    const T base = select(1.0 / size < kInfinity, select(size < kInfinity, near, one), one);
+    const T slope = b * pow(select(at_zero, abs(base), a), b - select(at_zero, zero, one)) / base;
+    return select(size == kInfinity, zero, slope);
   }
   template <class T>
   T slope_b(const T& a, const T& b, const T& y) const {
