@@ -15,7 +15,7 @@ Dropout::Dropout(double p) : p_(p) {
 
 Tensor Dropout::operator()(const Tensor& x) const {
   if (!is_training() || p_ == 0.0) return x;
-  const Scope scope = entered();
+  const Scope scope(path());  // there is nothing to be moved away
   return dropout(x, p_);
 }
 

@@ -48,7 +48,7 @@ Sequential& Sequential::operator=(const Sequential& other) {
 }
 
 Tensor Sequential::operator()(const Tensor& x) {
-  const Scope scope = entered();
+  const Scope scope = layers_.empty() ? entered() : Scope(path());  // after a move others may have been appended
   Tensor h = x;
   for (AnyLayer& layer : layers_) h = layer(h);
   return h;

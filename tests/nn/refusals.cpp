@@ -111,6 +111,7 @@ BOOST_AUTO_TEST_CASE(an_undefined_input_is_told_by_its_layer) {
 BOOST_AUTO_TEST_CASE(a_module_that_was_moved_away_computes_nothing) {
   const auto refused = [](const std::string& layer, auto module, const tg::Tensor& x) {
     const auto moved = std::move(module);
+    // NOLINTNEXTLINE(bugprone-use-after-move): which is what is asked for
     BOOST_CHECK_EXCEPTION(static_cast<void>(module(x)), tg::ValueError,
                           says("[" + layer + "] the module has been moved away: call the one that it was moved into"));
     module = decltype(module)(moved);
@@ -131,8 +132,13 @@ BOOST_AUTO_TEST_CASE(a_module_that_was_moved_away_computes_nothing) {
   refused("Conv1d", nn::Conv1d(3, 2, 2), sequences);
   refused("Sequential", nn::Sequential(nn::Linear(4, 2)), rows);
   refused("TransformerEncoder", nn::TransformerEncoder({.num_layers = 1, .embed_dim = 4}), sequences);
+  nn::Sequential layers(nn::Linear(4, 2));
+  const nn::Sequential elsewhere = std::move(layers);
+  layers.append(nn::Linear(4, 3));  // NOLINT(bugprone-use-after-move): it is filled again
+  BOOST_TEST(layers(rows).size(1) == 3);
   nn::TransformerDecoder decoder({.num_layers = 1, .embed_dim = 4});
   const nn::TransformerDecoder moved = std::move(decoder);
+  // NOLINTNEXTLINE(bugprone-use-after-move)
   BOOST_CHECK_EXCEPTION(static_cast<void>(decoder(sequences, sequences)), tg::ValueError,
                         says("[TransformerDecoder] the module has been moved away"));
 }

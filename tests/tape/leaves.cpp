@@ -78,6 +78,7 @@ BOOST_AUTO_TEST_CASE(decision_03_hooks_can_be_removed) {
   const HookId first = x.register_hook(times(10));
   x.register_hook(times(3));
   HookId once{};
+  BOOST_TEST(!x.remove_hook(once));
   once = x.register_hook([&](const Tensor& g) {
     BOOST_TEST(Tensor(x).remove_hook(once));  // any handle to the leaf
     return 100.0 * g;

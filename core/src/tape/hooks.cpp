@@ -11,7 +11,7 @@ namespace tapegrad {
 HookId Hooks::add(GradientHook hook) {
   static std::atomic<std::uint64_t> count{0};
   if (!hook) throw ValueError("[register_hook] there is no function to call");
-  const HookId id{count.fetch_add(1, std::memory_order_relaxed)};
+  const HookId id{count.fetch_add(1, std::memory_order_relaxed) + 1};
   registered_.emplace_back(id, std::move(hook));
   return id;
 }

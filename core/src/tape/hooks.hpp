@@ -10,7 +10,7 @@ namespace tapegrad {
 
 class Hooks {
  public:
-  /// Throws ValueError for an empty hook.
+  /// Throws ValueError for an empty hook. No two hooks of a process have one id, and none has HookId{}.
   HookId add(GradientHook hook);
   /// Whether it was there.
   bool remove(HookId id);
