@@ -6,7 +6,7 @@
 
 namespace norm_study {
 
-/// Network, optimiser and schedule of such a training, a row for each; made from what trains.
+/// Network, optimiser and schedule of such a training, a row for each; its numbers from what trains.
 Table setup_table(const TrainOptions& training);
 
 }  // namespace norm_study
