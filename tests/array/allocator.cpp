@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "address_sanitizer.hpp"
 #include "tapegrad/array/memory.hpp"
 
 using tapegrad::memory_statistics;
@@ -20,13 +21,7 @@ using tapegrad::array::deallocate;
 namespace {
 
 // Nothing is recycled under AddressSanitizer.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kRecycles = false;
-#elif defined(__has_feature)
-constexpr bool kRecycles = !__has_feature(address_sanitizer);
-#else
-constexpr bool kRecycles = true;
-#endif
+constexpr bool kRecycles = !tapegrad::test::kAddressSanitizer;
 
 struct Block {
   void* data;
