@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(a_height_hides_no_mistake) {
 // A normalised row has one length: the gradient of its square is what eps leaves of terms as large as 1, and so are the
 // second derivatives, and of no size that the outputs tell when it is taken off.
 BOOST_AUTO_TEST_CASE(gradients_that_cancel_are_not_held_to_their_own_size) {
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     Generator g(seed);
     const Tensor x = randn({4, 8}, g, {.dtype = float64});
     const GradcheckReport reports[] = {
