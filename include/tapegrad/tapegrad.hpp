@@ -9,6 +9,7 @@
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/random.hpp"
 #include "tapegrad/base/readable_math.hpp"
+#include "tapegrad/base/scope.hpp"
 #include "tapegrad/base/shape.hpp"
 #include "tapegrad/base/text_formatter.hpp"
 #include "tapegrad/base/threads.hpp"

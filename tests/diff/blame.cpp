@@ -8,6 +8,7 @@
 
 #include "says.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/base/scope.hpp"
 #include "tapegrad/diff/checkpoint.hpp"
 #include "tapegrad/ops/dropout.hpp"
 #include "tapegrad/ops/linalg.hpp"

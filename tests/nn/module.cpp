@@ -5,6 +5,7 @@
 
 #include "says.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/base/scope.hpp"
 #include "tapegrad/nn/linear.hpp"
 #include "tapegrad/nn/recurrent.hpp"
 #include "tapegrad/ops/reduce.hpp"
@@ -369,6 +370,22 @@ BOOST_AUTO_TEST_CASE(scopes_are_paths_in_study_mode) {
   const tg::Scope other("lay");
   const tg::Tensor w = model.layers[1](y);
   BOOST_TEST(tape.node(tape.position(w)).scope == "layers/lay/layers.1");
+}
+
+BOOST_AUTO_TEST_CASE(an_error_in_a_layer_says_which) {
+  Pair model = make_pair();
+  const tg::Tensor narrow = tg::ones({1, 3});
+  const auto message = [&] {
+    try {
+      model.layers[1](narrow);
+    } catch (const tg::ShapeError& error) {
+      return std::string(error.what());
+    }
+    return std::string("none");
+  };
+  BOOST_TEST(message().ends_with(" [1, 3]"), message());  // not named yet
+  model.named_parameters();
+  BOOST_TEST(message().ends_with(" (in layers.1)"), message());
 }
 
 struct Doubled : tg::Op<Doubled> {

@@ -1,4 +1,5 @@
 #include "tape_test.hpp"
+#include "tapegrad/base/scope.hpp"
 
 using namespace tapegrad;
 using namespace tapegrad::test;

@@ -31,7 +31,7 @@ bool has_infinite_attribute(const OpTable& table, const void* op) {
 
 }  // namespace
 
-void expect_finite_outputs(TapeImpl& tape, const OpCall& call) {
+void expect_finite_outputs(const TapeImpl& tape, const OpCall& call) {
   const auto& [table, op, inputs, originals, outputs] = call;
   for (std::size_t j = 0; j < outputs.size(); ++j) {
     const array::Range output = range_of(outputs[j]);
@@ -45,10 +45,9 @@ void expect_finite_outputs(TapeImpl& tape, const OpCall& call) {
       ranges += "; " + told(name_of(table, SavedSlot::Kind::input, i), inputs[i]);
     }
     if (output.nans == 0 && (given.infinities > 0 || has_infinite_attribute(table, op))) continue;
-    const std::string_view scope = tape.scopes[tape.current_scope()];
-    throw TapeError(fmt::format("[{}] {} a value that is not finite, as node {}{}{}: {}{}", table.name,
-                                given.nans > 0 ? "was given" : "made", tape.nodes.size(), scope.empty() ? "" : " in ",
-                                scope, told(fmt::format("output {}", j), outputs[j]), ranges));
+    throw TapeError(fmt::format("[{}] {} a value that is not finite, as node {}: {}{}", table.name,
+                                given.nans > 0 ? "was given" : "made", tape.nodes.size(),
+                                told(fmt::format("output {}", j), outputs[j]), ranges));
   }
 }
 

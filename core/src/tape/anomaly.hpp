@@ -12,7 +12,7 @@ namespace tapegrad {
 
 /// Of an op that has run: a NaN, or an infinity that is neither in an input nor an attribute (what masked_fill fills
 /// in, or log_softmax gives where its mask hides).
-void expect_finite_outputs(TapeImpl& tape, const OpCall& call);
+void expect_finite_outputs(const TapeImpl& tape, const OpCall& call);
 
 /// Of the cotangent that a sweep starts from. `name` begins the message.
 void expect_finite_seed(const char* name, const std::string& node, const Tensor& cotangent);

@@ -23,9 +23,6 @@ bool is_recording() { return recorder.records(); }
 NoRecord::NoRecord() { ++recorder.paused; }
 NoRecord::~NoRecord() { --recorder.paused; }
 
-Scope::Scope(std::string_view name) : name_(name), outer_(recorder.scope) { recorder.scope = this; }
-Scope::~Scope() { recorder.scope = outer_; }
-
 ForwardLevel::ForwardLevel(bool strong_zero) {
   static std::atomic<std::uint64_t> last{0};
   if (recorder.level_count == Recorder::kMostLevels)

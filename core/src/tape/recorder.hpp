@@ -20,7 +20,6 @@ struct Recorder {
   std::uint64_t serial = 0;  // its serial and generation
   std::uint32_t generation = 0;
   int paused = 0;                    // nested NoRecord guards
-  const Scope* scope = nullptr;      // the innermost scope
   bool replaying = false;            // a checkpointed block runs again
   bool in_block = false;             // a checkpointed block runs for the first time
   bool strong_zero = false;          // products with an exact zero are zero: a reverse rule runs that was asked so

@@ -11,6 +11,7 @@
 #include "tape/sweep.hpp"
 #include "tape/tape_impl.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/base/scope.hpp"
 
 namespace tapegrad {
 
@@ -77,15 +78,7 @@ void TapeImpl::make_room() {
 }
 
 std::uint32_t TapeImpl::current_scope() {
-  std::string path;
-  std::string_view inner;
-  for (const Scope* s = recorder.scope; s != nullptr; s = s->outer_) {
-    // A module's scope is its whole path: inside its parent's it says all that the parent's would.
-    const bool told = inner.size() > s->name_.size() && inner.starts_with(s->name_) && inner[s->name_.size()] == '.';
-    if (s->name_.empty() || told) continue;
-    inner = s->name_;
-    path = path.empty() ? std::string(inner) : std::string(inner) + "/" + path;
-  }
+  std::string path = scope_path();
   if (scopes.back() != path) scopes.push_back(std::move(path));
   return static_cast<std::uint32_t>(scopes.size() - 1);
 }

@@ -1,15 +1,16 @@
 // Errors: everything a caller can get wrong throws a subclass of tapegrad::Error. The message begins with the operation
 // in brackets, then says what was expected and what came, shapes included: "[matmul] inner dimensions differ: [16, 7,
-// 40] x [41, 3]".
+// 40] x [41, 3]". What fails inside a layer, or under another Scope, ends with where: "(in encoder.layers.0.linear1)".
 #pragma once
 
 #include <stdexcept>
+#include <string>
 
 namespace tapegrad {
 
 class Error : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit Error(const std::string& message);
 };
 
 /// Shapes, ranks or axes that do not fit the operation.

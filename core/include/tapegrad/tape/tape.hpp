@@ -34,7 +34,7 @@ namespace tapegrad {
 struct TapeImpl;
 
 struct TapeOptions {
-  /// Keeps every value, and every cotangent of the last sweep, for inspection, and names nodes by their scope.
+  /// Keeps every value, and every cotangent of the last sweep, for inspection, and names nodes by their Scope.
   bool study = false;
   /// Stops at the first value that is not finite, with a TapeError that names the op, its node and scope, and the
   /// ranges of its inputs: in the op that made it (a NaN, or an infinity that none of its inputs holds: masks of -inf
@@ -176,22 +176,6 @@ class NoRecord {
   NoRecord(const NoRecord&) = delete;
   NoRecord& operator=(const NoRecord&) = delete;
   ~NoRecord();
-};
-
-/// Names what is recorded while it lives (a module path, a block); read by tapes in study mode. Nested names are joined
-/// with "/", except that "a.b" inside "a" stays "a.b"; an empty name says nothing.
-class Scope {
- public:
-  /// REQUIRES: the text outlives the Scope.
-  explicit Scope(std::string_view name);
-  Scope(const Scope&) = delete;
-  Scope& operator=(const Scope&) = delete;
-  ~Scope();
-
- private:
-  friend struct TapeImpl;
-  std::string_view name_;
-  const Scope* outer_;
 };
 
 }  // namespace tapegrad

@@ -38,6 +38,7 @@
 #include <variant>
 #include <vector>
 
+#include "tapegrad/base/scope.hpp"
 #include "tapegrad/nn/parameter.hpp"
 #include "tapegrad/tape/named_tensors.hpp"
 #include "tapegrad/tape/parameter_support.hpp"
