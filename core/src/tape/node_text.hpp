@@ -1,0 +1,31 @@
+// A node's parts as text, for whoever shows a tape.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "tapegrad/tape/tape.hpp"
+
+namespace tapegrad {
+
+using Lines = std::vector<std::string>;
+
+/// That of the longest.
+std::size_t width_of(const Lines& lines);
+
+/// "sum(%2) {axes=[0, 1], keepdim=false}".
+std::string call_text(const NodeInfo& n);
+/// "[2, 3] float32", of each output.
+std::string shapes_text(const NodeInfo& n);
+
+/// What study mode keeps of one output, or of a constant input: a small tensor whole, any other by its range, behind
+/// what it is ("value", "cotangent 1", "input 0").
+struct Studied {
+  Lines value;
+  Lines cotangent;  // empty before the first sweep, and of a constant
+};
+/// Of constant inputs, which are shown nowhere else, then of the outputs; empty without study mode.
+std::vector<Studied> studied(const NodeInfo& n);
+
+}  // namespace tapegrad
