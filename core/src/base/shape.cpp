@@ -53,9 +53,9 @@ std::string to_string(const Shape& shape) {
 
 std::ostream& operator<<(std::ostream& stream, const Shape& shape) { return stream << to_string(shape); }
 
-void throw_no_axis(std::string_view op, Axis d, int rank) {
+void throw_no_axis(std::string_view op, Axis d, const Shape& shape) {
   throw IndexError("[" + std::string(op) + "] axis " + std::to_string(d.value()) + " is out of range for rank " +
-                   std::to_string(rank));
+                   std::to_string(shape.rank()) + ": " + to_string(shape));
 }
 
 Shape broadcast_shapes(std::string_view op, const Shape& a, const Shape& b) {

@@ -18,7 +18,7 @@ int new_axis_of(std::string_view op, Axis d, const Shape& shape) {
   const int rank = shape.rank() + 1;
   if (d.value() < -rank || d.value() >= rank)
     throw IndexError(fmt::format("[{}] a new axis {} is out of range for {}", op, d.value(), to_string(shape)));
-  return normalize_axis(op, d, rank);
+  return static_cast<int>(d.value() < 0 ? d.value() + rank : d.value());
 }
 
 void throw_not_floating(std::string_view op, const Tensor& x) {

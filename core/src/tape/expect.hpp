@@ -23,7 +23,10 @@ inline int rank_of(std::string_view op, const Tensor& x) {
   return x.dim();
 }
 /// An axis of a tensor that must be defined, counted from the front. Throws as normalize_axis().
-inline int axis_of(std::string_view op, Axis d, const Tensor& x) { return normalize_axis(op, d, rank_of(op, x)); }
+inline int axis_of(std::string_view op, Axis d, const Tensor& x) {
+  expect_defined(op, x);
+  return normalize_axis(op, d, x.shape());
+}
 /// Throws ShapeError "[op] [1, 1, 1, 1, 1, 1, 1, 1] has no room for another dimension".
 void expect_room(std::string_view op, const Shape& shape);
 /// Where a new axis goes into a shape, counted from the front of the result. Throws as expect_room(), and IndexError

@@ -92,7 +92,7 @@ void Tensor::release(const TensorImpl& impl) noexcept { impl.release(); }
 
 const Shape& Tensor::shape() const& { return array_of(*this).shape; }
 const Shape& Tensor::strides() const& { return array_of(*this).strides; }
-std::int64_t Tensor::size(Axis d) const { return shape()[normalize_axis("size", d, dim())]; }
+std::int64_t Tensor::size(Axis d) const { return shape()[normalize_axis("size", d, shape())]; }
 DType Tensor::dtype() const { return array_of(*this).dtype; }
 bool Tensor::is_contiguous() const { return array_of(*this).contiguous; }
 

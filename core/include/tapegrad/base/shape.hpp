@@ -105,13 +105,13 @@ class Axis {
 };
 
 /// Throws IndexError that there is no such axis.
-[[noreturn]] void throw_no_axis(std::string_view op, Axis d, int rank);
+[[noreturn]] void throw_no_axis(std::string_view op, Axis d, const Shape& shape);
 
-/// Axis d counted from the front; negative ones count from the back. Throws IndexError that names `op` when out of
-/// range.
-inline int normalize_axis(std::string_view op, Axis d, int rank) {
-  const std::int64_t axis = d.value() < 0 ? d.value() + rank : d.value();
-  if (axis < 0 || axis >= rank) throw_no_axis(op, d, rank);
+/// An axis of a shape, counted from the front; negative ones count from the back. Throws IndexError "[op] axis 2 is out
+/// of range for rank 2: [3, 4]".
+inline int normalize_axis(std::string_view op, Axis d, const Shape& shape) {
+  const std::int64_t axis = d.value() < 0 ? d.value() + shape.rank() : d.value();
+  if (axis < 0 || axis >= shape.rank()) throw_no_axis(op, d, shape);
   return static_cast<int>(axis);
 }
 

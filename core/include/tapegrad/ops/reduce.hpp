@@ -22,8 +22,8 @@ class Axes {
   Axes(std::initializer_list<Axis> axes);
   Axes(const std::vector<int>& axes);
 
-  /// Bit d for axis d of a tensor of this rank; every axis when none was named. Errors begin with [op].
-  std::uint32_t set(std::string_view op, int rank) const;
+  /// Bit d for axis d of a tensor of this shape; every axis when none was named. Errors begin with [op].
+  std::uint32_t set(std::string_view op, const Shape& shape) const;
 
  private:
   std::vector<Axis> axes_;

@@ -66,7 +66,7 @@ struct GatedOp : Op<Self> {
 template <class Gated>
 Tensor gated(const Tensor& x, Axis axis) {
   expect_floating(Gated::name, x);
-  const int d = normalize_axis(std::string(Gated::name).c_str(), axis, x.dim());
+  const int d = normalize_axis(Gated::name, axis, x.shape());
   if (x.size(d) % 2 != 0)
     throw ShapeError(std::string("[").append(Gated::name).append("] expected an even size along axis ") +
                      std::to_string(d) + ", got " + to_string(x.shape()));

@@ -150,7 +150,7 @@ Tensor cosine_similarity(const Tensor& a, const Tensor& b, Axis axis, double eps
   expect_floating(op, a);
   expect_same_dtype(op, a, b);
   const Shape shape = broadcast_shapes(CosineSimilarity::name, a.shape(), b.shape());
-  const int d = normalize_axis(CosineSimilarity::name, axis, shape.rank());
+  const int d = normalize_axis(CosineSimilarity::name, axis, shape);
   if (!(eps > 0.0)) throw ValueError(fmt::format("[{}] expected eps above 0, got {}", op, eps));
   // Norms are taken along the whole axis, so both must have it.
   const int from_the_end = d - shape.rank();

@@ -13,7 +13,10 @@
 namespace tapegrad {
 
 /// The set of a tensor's axes that were named. Throws as Axes::set(), and Error "[op] an input is undefined".
-inline AxisSet axes_of(std::string_view op, const Axes& axes, const Tensor& x) { return axes.set(op, rank_of(op, x)); }
+inline AxisSet axes_of(std::string_view op, const Axes& axes, const Tensor& x) {
+  expect_defined(op, x);
+  return axes.set(op, x.shape());
+}
 
 template <class Self>
 struct ReduceOp : Op<Self> {

@@ -13,7 +13,7 @@ namespace tapegrad {
 template <class O>
 Tensor along_axis(const O& op, const Tensor& x, Axis axis, const Tensor& keep) {
   expect_floating(O::name, x);
-  const int a = normalize_axis(O::name.data(), axis, x.dim());
+  const int a = normalize_axis(O::name, axis, x.shape());
   if (a == x.dim() - 1) return apply(op, x, keep);
   if (keep.defined()) expect_mask(O::name, keep, x.shape());
   const Tensor keep_last = keep.defined() ? transpose(expand(keep, x.shape()), a, -1) : Tensor();

@@ -10,7 +10,7 @@
 namespace tapegrad {
 
 AxisRange resolve(std::string_view op, const Shape& shape, Axis d, const Slice& slice) {
-  const int axis = normalize_axis(op, d, shape.rank());
+  const int axis = normalize_axis(op, d, shape);
   if (slice.step < 1)
     throw ValueError(fmt::format("[{}] expected a step of at least 1, got {} on {}", op, slice.step, to_string(shape)));
   const std::int64_t size = shape[axis];

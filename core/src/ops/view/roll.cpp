@@ -102,7 +102,7 @@ Tensor roll(const Tensor& x, const std::vector<std::int64_t>& shifts, const std:
         fmt::format("[roll] {} shifts for {} dimensions of {}", shifts.size(), dims.size(), to_string(x.shape())));
   Shape by_dimension = Shape::filled(x.dim(), 0);
   for (std::size_t k = 0; k < dims.size(); ++k) {
-    const int d = normalize_axis(Roll::name, dims[k], x.dim());
+    const int d = normalize_axis(Roll::name, dims[k], x.shape());
     const std::int64_t n = x.shape()[d];
     if (n != 0) by_dimension[d] = (by_dimension[d] + shifts[k] % n + n) % n;
   }
