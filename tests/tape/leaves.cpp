@@ -207,7 +207,9 @@ BOOST_AUTO_TEST_CASE(decision_05_requires_grad) {
   Tensor x = leaf({1.0});
   Tape tape;
   Tensor y = square(x);
-  BOOST_CHECK_EXCEPTION(y.set_requires_grad(true), TapeError, says("was computed on a tape and is no leaf"));
+  for (const bool requires_grad : {true, false})  // neither is done in silence
+    BOOST_CHECK_EXCEPTION(y.set_requires_grad(requires_grad), TapeError, says("was computed on a tape and is no leaf"));
+  BOOST_CHECK_THROW(Tensor().set_requires_grad(false), Error);
   x.set_requires_grad(false);
   BOOST_TEST(!square(x).is_tracked());
 }

@@ -186,18 +186,15 @@ LeafState& leaf_state(const Tensor& x) {
 }  // namespace
 
 Tensor Tensor::set_requires_grad(bool requires_grad) const {
-  if (!requires_grad) {
-    if (impl_ != nullptr && impl_->leaf) impl_->leaf->requires_grad = false;
-    return *this;
-  }
-  if (!is_floating(dtype()))
+  array_of(*this);
+  if (requires_grad && !is_floating(dtype()))
     throw DTypeError("[set_requires_grad] only floating tensors have gradients, this one is " +
                      std::string(to_string(dtype())));
   if (impl_->place.serial != 0)
-    throw TapeError(
-        "[set_requires_grad] this tensor " + to_string(shape()) +
-        " was computed on a tape and is no leaf: use detach() for a new leaf, or Tape::gradient for its gradient");
-  leaf_state(*this).requires_grad = true;
+    throw TapeError("[set_requires_grad] this tensor " + to_string(shape()) +
+                    " was computed on a tape and is no leaf: use detach() for a new leaf, or for its value alone, and "
+                    "Tape::gradient for its gradient");
+  if (requires_grad || impl_->leaf) leaf_state(*this).requires_grad = requires_grad;
   return *this;
 }
 
