@@ -71,13 +71,15 @@ BOOST_AUTO_TEST_CASE(decision_02_consuming_starts_a_generation) {
   BOOST_TEST(tape.size() == 0);
   BOOST_TEST(tape.generation() == first + 1);
 
-  BOOST_CHECK_EXCEPTION(tape.backward(y), TapeError,
-                        says("[backward] the tensor [1] belongs to an earlier step: the tape was consumed by a sweep"));
+  BOOST_CHECK_EXCEPTION(
+      tape.backward(y), TapeError,
+      says("[backward] the tensor [1] belongs to an earlier step, where it was node 1: the tape was consumed"));
   BOOST_CHECK_EXCEPTION(tape.gradient(y, x), TapeError, says("[gradient] the tensor [1] belongs to an earlier step"));
-  BOOST_CHECK_EXCEPTION(tanh(y), TapeError,
-                        says("[tanh] an input [1] was recorded in an earlier step of this tape, which a sweep has "
-                             "consumed: say .retain = true there to go on from it with gradients, or use detach() to "
-                             "carry its value over"));
+  BOOST_CHECK_EXCEPTION(
+      tanh(y), TapeError,
+      says("[tanh] an input [1] was recorded in an earlier step of this tape, as its node 1, which a "
+           "sweep has consumed: say .retain = true there to go on from it with gradients, or use detach() to "
+           "carry its value over"));
   BOOST_CHECK_EXCEPTION(mul(x, y), TapeError, says("[mul] an input [1] was recorded in an earlier step"));
   BOOST_TEST(tape.size() == 0);
 
@@ -122,9 +124,10 @@ BOOST_AUTO_TEST_CASE(decision_02_a_tensor_of_another_tape_is_stale) {
   Tape tape;
   BOOST_CHECK_EXCEPTION(
       square(y), TapeError,
-      says("[square] an input [1] was recorded on another tape: use detach() to carry its value over"));
-  BOOST_CHECK_EXCEPTION(tape.backward(y), TapeError,
-                        says("[backward] the tensor [1] lies on another tape: compute it while this one lives"));
+      says("[square] an input [1] was recorded on another tape, as its node 1: use detach() to carry its value over"));
+  BOOST_CHECK_EXCEPTION(
+      tape.backward(y), TapeError,
+      says("[backward] the tensor [1] lies on another tape, as its node 1: compute it while this one"));
 }
 
 BOOST_AUTO_TEST_CASE(two_losses_of_one_input_are_swept_with_retain) {

@@ -120,9 +120,10 @@ Edge TapeImpl::edge_of_stranger(const Tensor& x, std::string_view op) {
   if (recorder.aside != nullptr && recorder.aside->holds(place.serial, place.generation)) return {};
   throw TapeError(fmt::format(
       "[{}] an input {} was recorded {}use detach() to carry its value over", op, to_string(x.shape()),
-      place.serial == serial ? "in an earlier step of this tape, which a sweep has consumed: say .retain = true "
-                               "there to go on from it with gradients, or "
-                             : "on another tape: "));
+      place.serial == serial ? fmt::format("in an earlier step of this tape, as its node {}, which a sweep has "
+                                           "consumed: say .retain = true there to go on from it with gradients, or ",
+                                           place.node)
+                             : fmt::format("on another tape, as its node {}: ", place.node)));
 }
 
 namespace {
@@ -288,10 +289,15 @@ const Node& TapeImpl::node_of(const Tensor& x, const char* what, std::size_t ind
                        "comparison, an index)",
                        recorder.paused > 0 ? " (a NoRecord lives now)" : " or a NoRecord lived"));
   }
-  if (place.serial != serial) refuse("the tensor", "lies on another tape: compute it while this one lives");
-  if (place.generation != generation)
+  if (place.serial != serial)
     refuse("the tensor",
-           "belongs to an earlier step: the tape was consumed by a sweep (say .retain = true to sweep twice)");
+           fmt::format("lies on another tape, as its node {}: compute it while this one lives", place.node));
+  if (place.generation != generation)
+    refuse(
+        "the tensor",
+        fmt::format("belongs to an earlier step, where it was node {}: the tape was consumed by a sweep (say .retain = "
+                    "true to sweep twice)",
+                    place.node));
   if (!stands(place)) refuse("the tensor", fmt::format("was {}", kWithinCheckpoint));
   return *nodes[place.node];
 }
