@@ -6,26 +6,29 @@
 #include <cstdint>
 
 namespace tapegrad {
-namespace {
 
-/// Bytes of the character that begins with this one.
-std::size_t length_from(unsigned char first) {
-  if (first >= 0xf0U) return 4;
-  if (first >= 0xe0U) return 3;
-  return first >= 0xc0U ? 2 : 1;
+std::size_t character_length(std::string_view text) {
+  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  if (byte(0) < 0x80U) return 1;
+  const std::size_t length = byte(0) >= 0xf0U ? 4 : byte(0) >= 0xe0U ? 3 : 2;
+  if (byte(0) < 0xc0U || byte(0) >= 0xf8U || length > text.size()) return 0;
+  char32_t c = byte(0) & (0x7fU >> length);
+  for (std::size_t i = 1; i < length; ++i) c = (c << 6U) | (byte(i) & 0x3fU);
+  const bool surrogate = c >= 0xd800 && c < 0xe000;
+  std::string shortest;
+  append_utf8(shortest, c);
+  return c <= 0x10ffff && !surrogate && text.starts_with(shortest) ? length : 0;
 }
-
-}  // namespace
 
 std::u32string decoded(std::string_view text) {
   std::u32string characters;
-  for (std::size_t i = 0; i < text.size();) {
-    const auto first = static_cast<unsigned char>(text[i]);
-    const std::size_t length = std::min(length_from(first), text.size() - i);
-    char32_t c = length == 1 ? first : first & (0x7fU >> length);
-    for (std::size_t k = 1; k < length; ++k) c = (c << 6U) | (static_cast<unsigned char>(text[i + k]) & 0x3fU);
+  while (!text.empty()) {
+    const std::size_t length = std::max<std::size_t>(character_length(text), 1);
+    char32_t c = static_cast<unsigned char>(text[0]);
+    if (length > 1) c &= 0x7fU >> length;
+    for (std::size_t i = 1; i < length; ++i) c = (c << 6U) | (static_cast<unsigned char>(text[i]) & 0x3fU);
     characters.push_back(c);
-    i += length;
+    text.remove_prefix(length);
   }
   return characters;
 }
@@ -53,22 +56,22 @@ void append_utf8(std::string& text, char32_t c) {
 std::string on_one_line(std::string_view name) {
   constexpr char32_t kLineSeparator = 0x2028, kParagraphSeparator = 0x2029;
   std::string line;
-  for (std::size_t i = 0; i < name.size();) {
-    const auto first = static_cast<unsigned char>(name[i]);
-    const std::string_view bytes = name.substr(i, length_from(first));
+  while (!name.empty()) {
+    const std::size_t length = character_length(name);
+    const std::string_view bytes = name.substr(0, std::max<std::size_t>(length, 1));
     const char32_t c = decoded(bytes).front();
     if (c == U'\n') {
       line += "\\n";
     } else if (c == U'\t') {
       line += "\\t";
-    } else if (c < 0x20 || (c >= 0x7f && c < 0xa0 && (bytes.size() > 1 || first == 0x7fU))) {
+    } else if (length == 0 || c < 0x20 || (c >= 0x7f && c < 0xa0)) {
       line += fmt::format("\\x{:02x}", static_cast<std::uint32_t>(c));
     } else if (c == kLineSeparator || c == kParagraphSeparator) {
       line += fmt::format("\\u{:04x}", static_cast<std::uint32_t>(c));
     } else {
       line += bytes;
     }
-    i += bytes.size();
+    name.remove_prefix(bytes.size());
   }
   return line;
 }
