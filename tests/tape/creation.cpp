@@ -149,6 +149,11 @@ BOOST_AUTO_TEST_CASE(like_another) {
   for (const double v : randn_like(x).to_vector<double>()) squares += v * v;
   BOOST_TEST(std::abs(squares / 150.0 - 1.0) < 5.0 * std::sqrt(2.0 / 150.0));
   BOOST_CHECK_THROW(rand_like(zeros({2}, {.dtype = int64})), DTypeError);
+  const Tensor dice = randint_like(zeros({200}, {.dtype = int64}), 1, 7);
+  BOOST_TEST((dice.dtype() == int64));
+  for (const std::int64_t v : dice.to_vector<std::int64_t>()) BOOST_TEST((v >= 1 && v < 7));
+  BOOST_TEST((randint_like(x, 0, 2).dtype() == float64));
+  BOOST_CHECK_EXCEPTION(randint_like(Tensor(), 0, 2), Error, says("[randint_like] an input is undefined"));
 }
 
 BOOST_AUTO_TEST_CASE(ranges) {

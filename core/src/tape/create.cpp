@@ -258,5 +258,9 @@ Tensor rand_like(const Tensor& x) {
 Tensor randn_like(const Tensor& x) {
   return alike("randn_like", x, [](const Shape& shape, TensorOptions options) { return randn(shape, options); });
 }
+Tensor randint_like(const Tensor& x, std::int64_t low, std::int64_t high) {
+  return alike("randint_like", x,
+               [&](const Shape& shape, TensorOptions options) { return randint(low, high, shape, options); });
+}
 
 }  // namespace tapegrad

@@ -128,5 +128,6 @@ Tensor ones_like(const Tensor& x);
 Tensor full_like(const Tensor& x, double value);
 Tensor rand_like(const Tensor& x);
 Tensor randn_like(const Tensor& x);
+Tensor randint_like(const Tensor& x, std::int64_t low, std::int64_t high);
 
 }  // namespace tapegrad
