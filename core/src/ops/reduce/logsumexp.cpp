@@ -27,7 +27,8 @@ struct LogSumExp : ReduceOp<LogSumExp> {
         {"Slope",
          R"(\frac{\partial y}{\partial x_i} = \frac{e^{x_i}}{\sum_k e^{x_k}} = \frac{e^{x_i - y}}{\sum_k e^{x_k - y}})",
          "the softmax of x; $e^{x - y}$ sums to 1 but for the rounding of y, which is large where y is"},
-        {"All -inf", R"(\bar x = 0)", "$y = -\\infty$: the weights are taken as 0, not as NaN from -inf + inf"},
+        {"All -inf", R"(\bar x = 0)",
+         "$y = -\\infty$: the weights are taken as 0, not as NaN from -inf + inf (PyTorch's are NaN)"},
         {"+inf", R"(x_i = \infty \Rightarrow \bar x_i = \mathrm{NaN})",
          "$y = \\infty$, and the weight is that of inf - inf; elements below inf have weight 0"}};
   }

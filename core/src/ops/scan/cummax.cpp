@@ -13,7 +13,7 @@ struct CumMax : RunningExtremumOp<CumMax> {
 
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y_i = x_{k_i},\quad k_i = \mathrm{argmax}_{j \le i}\, x_j)",
-             "of ties the first; a NaN stands from its place on"},
+             "of ties the first (in PyTorch the last); a NaN stands from its place on"},
             {"Cotangent", R"(\bar x_j = \sum_i \bar y_i [k_i = j])",
              "the indices are locally constant, so y is a gather: its adjoint scatters"}};
   }

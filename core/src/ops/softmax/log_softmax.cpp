@@ -49,7 +49,7 @@ struct LogSoftmax : SoftmaxOp<LogSoftmax> {
         {"Tangent", R"(\dot y_i = \dot x_i - \sum_j e^{y_j} \dot x_j)",
          "forwards the tangents are averaged with the probabilities"},
         {"Hidden entries", R"(y_i = -\infty \Rightarrow \bar x_i = 0,\ \bar y_i \text{ is not counted})",
-         "their value is the constant -inf, whatever x is"}};
+         "their value is the constant -inf, whatever x is; with none left that is every value (PyTorch: NaN)"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;

@@ -41,8 +41,7 @@ struct Softmax : SoftmaxOp<Softmax> {
          "adding a constant to a row changes nothing: what one entry gains the others lose"},
         {"Masked entries", R"(y_j = 0 \Rightarrow \bar x_j = 0)",
          "an entry that takes no part is one with $x = -\\infty$; with none left y is set to 0, and so is its "
-         "gradient; what "
-         "the cotangent holds at $y = 0$ is not looked at, be it infinite"}};
+         "gradient (PyTorch: NaN, both); what the cotangent holds at $y = 0$ is not looked at, be it infinite"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::full64;
