@@ -245,7 +245,7 @@ CheckResult check_threads(const Sample& sample) {
     std::vector<Tensor> us;
     const ThreadCount alone(1);
     const Gradients expected = gradients(sample.call, sample.inputs, us);
-    for (const int threads : {2, 4}) {
+    for (const int threads : {2, 8}) {
       const ThreadCount team(threads);
       const Gradients got = gradients(sample.call, sample.inputs, us);
       for (std::size_t j = 0; j < got.ys.size(); ++j)

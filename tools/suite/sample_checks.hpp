@@ -32,7 +32,7 @@ std::vector<CheckResult> check_sample(const catalogue::Sample& sample, bool diff
 /// A misuse is answered with an error that begins as the sample says.
 CheckResult check_error(const catalogue::ErrorSample& error);
 
-/// The same bits at 1, 2 and 4 threads, forward and gradient.
+/// The same bits at 1, 2 and 8 threads, forward and gradient.
 CheckResult check_threads(const catalogue::Sample& sample);
 
 }  // namespace tapegrad::suite

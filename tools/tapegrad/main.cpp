@@ -42,7 +42,7 @@ constexpr const char* kCheckFooter =
     "Each sample is checked for: inputs and cotangents in other memory, the gradient's shape and dtype, a zero "
     "cotangent, the fused against the differentiable reverse rule, float32 against float64, and reverse and forward "
     "mode to second order against extrapolated differences. Each op besides: its error messages, and the same bits at "
-    "1, 2 and 4 threads. In the table, error/tol is the worst error in units of what the estimated errors allow. "
+    "1, 2 and 8 threads. In the table, error/tol is the worst error in units of what the estimated errors allow. "
     "Results do not depend on --threads.\n\n"
     "--selftest plants the usual mistakes into the rules of every op and asks for each whether the checker finds it, "
     "then checks the right ops on other seeds.\n\n";
