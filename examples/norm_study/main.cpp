@@ -44,7 +44,7 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? norm_study::kSuccess : norm_study::kUsage;
+    return app.exit(error) == 0 && console::wrote_all(stdout) ? norm_study::kSuccess : norm_study::kUsage;
   }
   if (prompt || no_prompt) options.prompt = prompt;
   if (long_run) options.claim = "9";
@@ -53,13 +53,13 @@ int main(int argc, char** argv) {
     if (!console::wrote_all(stdout)) throw tapegrad::IoError("the output could not be written");
     return status;
   } catch (const tapegrad::IoError& error) {
-    std::fprintf(stderr, "norm_study: %s\n", error.what());
+    console::complain("norm_study", error.what());
     return norm_study::kUsage;
   } catch (const tapegrad::ValueError& error) {
-    std::fprintf(stderr, "norm_study: %s\n", error.what());
+    console::complain("norm_study", error.what());
     return norm_study::kUsage;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "norm_study: %s\n", error.what());
+    console::complain("norm_study", error.what());
     return norm_study::kFailure;
   }
 }

@@ -153,8 +153,8 @@ void use(const Options& options) {
     try {
       corpus = read_words(find_language(maker.language), {.directory = options.dictionaries});
     } catch (const tapegrad::IoError&) {
-      fmt::print(stderr, "word_maker: without the {} word list in {} real words are not marked\n", maker.language,
-                 options.dictionaries);
+      console::complain("word_maker", fmt::format("without the {} word list in {} real words are not marked",
+                                                  maker.language, options.dictionaries));
     }
   }
   Printer printer(maker.vocabulary, corpus.known);

@@ -89,10 +89,10 @@ int run(const Options& options) {
     }
     if (!console::wrote_all(stdout)) throw tapegrad::IoError("the output could not be written");
   } catch (const tapegrad::Error& error) {
-    fmt::print(stderr, "word_maker: {}\n", error.what());
+    console::complain("word_maker", error.what());
     return kBadInput;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "word_maker: {}\n", error.what());
+    console::complain("word_maker", error.what());
     return 1;
   }
   return 0;
@@ -108,7 +108,7 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kBadInput;
+    return app.exit(error) == 0 && console::wrote_all(stdout) ? 0 : kBadInput;
   }
   if (!expect_finite(options)) return kBadInput;
   if (options.no_colour) setenv("NO_COLOR", "1", 1);

@@ -48,4 +48,24 @@ std::string painted(std::string_view text, std::string_view code, bool colour) {
 
 bool wrote_all(std::FILE* stream) { return std::fflush(stream) == 0 && std::ferror(stream) == 0; }
 
+std::string printable(std::string_view text) {
+  std::string result;
+  const auto byte = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool of_two = byte(i) == 0xc2U && byte(i + 1) >= 0x80U && byte(i + 1) < 0xa0U;  // U+0080 to U+009F
+    const bool of_one = (byte(i) < 0x20U && text[i] != '\n' && text[i] != '\t') || byte(i) == 0x7fU;
+    if (of_one || of_two) {
+      result += "\ufffd";
+    } else {
+      result += text[i];
+    }
+    if (of_two) ++i;
+  }
+  return result;
+}
+
+void complain(std::string_view program, std::string_view message) {
+  std::fputs(fmt::format("{}: {}\n", program, printable(message)).c_str(), stderr);
+}
+
 }  // namespace console

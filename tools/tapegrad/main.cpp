@@ -62,10 +62,12 @@ std::string seed_problem(const std::string& text) {
   return error == std::errc() && end == last ? "" : fmt::format("'{}' is no number from 0 to 2^64 - 1", text);
 }
 
+void complain(std::string_view message) { console::complain("tapegrad", message); }
+
 /// The exit status, unless what was printed went nowhere.
 int printed(int status) {
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
-  fmt::print(stderr, "tapegrad: the output could not be written\n");
+  if (console::wrote_all(stdout)) return status;
+  complain("the output could not be written");
   return kUsage;
 }
 
@@ -164,17 +166,17 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
     return printed(run(line, *ops));
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kUsage;
+    return app.exit(error) == 0 ? printed(0) : kUsage;
   } catch (const UsageError& error) {
-    fmt::print(stderr, "tapegrad: {}\n", error.what());
+    complain(error.what());
     return kUsage;
   } catch (const tapegrad::IoError& error) {
-    fmt::print(stderr, "tapegrad: {}\n", error.what());
+    complain(error.what());
     return kUsage;
   } catch (const std::system_error&) {  // of fmt, before the end
     return printed(kUsage);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "tapegrad: {}\n", error.what());
+    complain(error.what());
     return 1;
   }
 }
