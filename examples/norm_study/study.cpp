@@ -221,8 +221,8 @@ int run_study(const StudyOptions& options) {
   narrator.say(how_to_read());
   narrator.line("");
   write_report(results, options.output);
-  narrator.line(fmt::format("{}, {}: report.html, verdicts.csv, measurements.csv, runs.csv, curves.csv in {}",
-                            results.machine, results.interrupted ? "stopped" : "done", options.output.string()));
+  narrator.say(fmt::format("{}, {}: report.html, verdicts.csv, measurements.csv, runs.csv, curves.csv in {}",
+                           results.machine, results.interrupted ? "stopped" : "done", options.output.string()));
   if (results.interrupted) return kInterrupted;
   offer_prompt(laboratory);
   return kSuccess;

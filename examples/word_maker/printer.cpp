@@ -19,12 +19,15 @@ Printer::Entry Printer::word(const Sequence& sequence) {
   const std::string letters = vocabulary_.decode(sequence);
   ++made_;
   const auto found = known_.find(letters);
-  if (found == known_.end()) return {letters, letters};
+  const std::string shown = console::printable(letters);
+  if (found == known_.end()) return {shown, shown};
   ++real_;
   if (!found->second) ++unseen_;
-  const std::string marked = letters + (found->second ? "*" : "**");
+  const std::string marked = shown + (found->second ? "*" : "**");
   return {marked, paint(found->second ? "32" : "1;33", marked)};
 }
+
+std::string Printer::piece(const Sequence& sequence) const { return console::printable(vocabulary_.decode(sequence)); }
 
 std::string Printer::paint(const char* code, const std::string& text) const {
   return console::painted(text, code, colour_);
@@ -53,10 +56,12 @@ void print_words(Printer& printer, const std::vector<Sequence>& made) {
 void print_legend(const Corpus& corpus, const Printer& printer) {
   if (corpus.kind == Kind::text) return;
   const auto learnt = std::count_if(corpus.known.begin(), corpus.known.end(), [](const auto& w) { return w.second; });
-  fmt::print("{}\n", printer.faint(fmt::format(
-                         "* a real word of the list   ** a real word that was held out ({} learnt from, {} held out)",
-                         with_commas(static_cast<std::size_t>(learnt)),
-                         with_commas(corpus.known.size() - static_cast<std::size_t>(learnt)))));
+  const std::string legend =
+      fmt::format("* a real word of the list   ** a real word that was held out ({} learnt from, {} held out)",
+                  with_commas(static_cast<std::size_t>(learnt)),
+                  with_commas(corpus.known.size() - static_cast<std::size_t>(learnt)));
+  for (const std::string& line : console::wrapped(legend, console::terminal_at(stdout).width))
+    fmt::print("{}\n", printer.faint(line));
 }
 
 std::string with_commas(std::size_t number) {

@@ -21,7 +21,7 @@ class Printer {
     std::string plain, painted;
   };
   Entry word(const Sequence& sequence);
-  std::string piece(const Sequence& sequence) const { return vocabulary_.decode(sequence); }
+  std::string piece(const Sequence& sequence) const;
   std::string strong(const std::string& text) const { return paint("1", text); }
   std::string faint(const std::string& text) const { return paint("2", text); }
   std::int64_t made() const { return made_; }
