@@ -3,14 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstdio>
 #include <exception>
-#include <iterator>
+#include <filesystem>
 #include <set>
 #include <sstream>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "console/output_file.hpp"
@@ -159,11 +159,12 @@ std::vector<suite::Entry> entries_of(const CheckRequest& request) {
 
 int check_command(const CheckRequest& request) {
   const std::vector<suite::Entry> entries = entries_of(request);
-  const std::array reports = {request.json, request.junit, request.html};
-  for (auto file = reports.begin(); file != reports.end(); ++file) {
-    if (!file->empty() && std::count(reports.begin(), file, *file) > 0)
-      throw UsageError(fmt::format("two reports would go to one file, {}", *file));
-    console::expect_output_file("report", *file);
+  std::set<std::filesystem::path> reports;
+  for (const std::string& file : {request.json, request.junit, request.html}) {
+    std::error_code none;  // a name that leads nowhere is refused below
+    if (!file.empty() && !reports.insert(std::filesystem::weakly_canonical(file, none)).second)
+      throw UsageError(fmt::format("two reports would go to one file, {}", file));
+    console::expect_output_file("report", file);
   }
   Progress progress(entries.size());
   const CheckRun done = run(entries, request, progress);
