@@ -8,6 +8,7 @@
 #include "console/bar.hpp"
 #include "console/columns.hpp"
 #include "console/interrupt.hpp"
+#include "console/jobs.hpp"
 #include "console/terminal.hpp"
 #include "norm_study/claims.hpp"
 #include "norm_study/cross_dependence.hpp"
@@ -63,7 +64,7 @@ Company keep_company(WordClassifier& model, const Laboratory& laboratory, const 
 std::vector<Company> keep_companies(const WordClassifier& model, const Laboratory& laboratory,
                                     const std::vector<std::size_t>& watched) {
   std::vector<Company> companies(kCompanies);
-  run_side_by_side(kCompanies, laboratory.threads(), [&](std::size_t c) {
+  console::run_side_by_side(kCompanies, laboratory.threads(), [&](std::size_t c) {
     WordClassifier own = in_training_mode(model);
     companies[c] = keep_company(own, laboratory, watched, c);
   });

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "console/interrupt.hpp"
+#include "console/jobs.hpp"
 #include "norm_study/claims.hpp"
 #include "tapegrad/ops/loss.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -64,7 +65,7 @@ using OfKind = std::vector<AtDepth>;               // at each of kDepths
 /// Of each of kNetworkKinds; incomplete where the run is interrupted.
 std::vector<OfKind> all_gradient_norms(const Laboratory& laboratory, std::size_t seeds) {
   std::vector<OfKind> norms(kNetworkKinds.size(), OfKind(kDepths.size(), AtDepth(seeds)));
-  run_side_by_side(kNetworkKinds.size() * kDepths.size() * seeds, laboratory.threads(), [&](std::size_t job) {
+  console::run_side_by_side(kNetworkKinds.size() * kDepths.size() * seeds, laboratory.threads(), [&](std::size_t job) {
     if (console::interrupted()) return;
     const std::size_t kind = job % kNetworkKinds.size(), seed = job / kNetworkKinds.size() % seeds;
     const std::size_t depth = kDepths.size() - 1 - job / kNetworkKinds.size() / seeds;  // deepest first

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "console/bar.hpp"
+#include "console/jobs.hpp"
 #include "console/terminal.hpp"
 #include "norm_study/claims.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -176,7 +177,7 @@ Claim measure_modes(Laboratory& laboratory) {
   const WordClassifier layer_model = laboratory.reference(Norm::layer), batch_model = laboratory.reference(Norm::batch);
   const std::vector<Way> ways = all_ways(laboratory);
   ByWay layer(ways.size()), batch(ways.size());
-  run_side_by_side(2 * ways.size(), laboratory.threads(), [&](std::size_t job) {
+  console::run_side_by_side(2 * ways.size(), laboratory.threads(), [&](std::size_t job) {
     const std::size_t way = ways.size() - 1 - job / 2;
     if (job % 2 == 0) {
       measure_way(laboratory, layer_model, Norm::layer, ways, way, layer);

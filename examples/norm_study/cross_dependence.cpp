@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "console/interrupt.hpp"
+#include "console/jobs.hpp"
 #include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/ops/norm.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -108,7 +109,7 @@ WordClassifier in_training_mode(const WordClassifier& model) {
 Dependences measure_dependences(const Laboratory& laboratory, const WordClassifier& batch,
                                 const WordClassifier& layer) {
   Dependences found;
-  run_side_by_side(2 * kBatchSizes.size() + 1, laboratory.threads(), [&](std::size_t job) {
+  console::run_side_by_side(2 * kBatchSizes.size() + 1, laboratory.threads(), [&](std::size_t job) {
     if (console::interrupted()) return;
     if (job == 2 * kBatchSizes.size()) {
       measure_single_dependences(laboratory, batch, found);

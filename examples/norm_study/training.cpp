@@ -3,19 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cmath>
-#include <exception>
-#include <mutex>
 #include <numeric>
 #include <optional>
-#include <system_error>
-#include <thread>
 #include <utility>
 
 #include "console/interrupt.hpp"
-#include "tapegrad/base/threads.hpp"
+#include "console/jobs.hpp"
 #include "tapegrad/ops/loss.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -118,36 +113,11 @@ Trained train(const TrainOptions& options, const Corpus& corpus, console::Progre
   return run;
 }
 
-void run_side_by_side(std::size_t count, int threads, const std::function<void(std::size_t)>& job) {
-  std::atomic<std::size_t> next{0};
-  std::exception_ptr failure;
-  std::mutex mutex;
-  const auto work = [&] {
-    tg::set_num_threads(1);
-    try {
-      for (std::size_t i = next++; i < count; i = next++) job(i);
-    } catch (...) {
-      const std::scoped_lock lock(mutex);
-      if (!failure) failure = std::current_exception();
-      next = count;
-    }
-  };
-  {
-    std::vector<std::jthread> team;  // joined here, whatever is thrown
-    const std::size_t size = std::min(count, static_cast<std::size_t>(std::max(threads, 1)));
-    try {
-      while (team.size() < size) team.emplace_back(work);
-    } catch (const std::system_error&) {  // the system gives no more: those that there are do all
-      if (team.empty()) throw;
-    }
-  }
-  if (failure) std::rethrow_exception(failure);
-}
-
 std::vector<Trained> train_side_by_side(const std::vector<TrainOptions>& options, const Corpus& corpus, int threads,
                                         console::Progress* progress) {
   std::vector<std::optional<Trained>> runs(options.size());
-  run_side_by_side(options.size(), threads, [&](std::size_t i) { runs[i] = train(options[i], corpus, progress); });
+  console::run_side_by_side(options.size(), threads,
+                            [&](std::size_t i) { runs[i] = train(options[i], corpus, progress); });
   std::vector<Trained> done;
   for (std::optional<Trained>& run : runs) done.push_back(std::move(*run));
   return done;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -56,10 +55,6 @@ Trained train(const TrainOptions& options, const Corpus& corpus, console::Progre
 /// turn has not come when interrupted() becomes true have 0 steps. Rethrows what a training throws.
 std::vector<Trained> train_side_by_side(const std::vector<TrainOptions>& options, const Corpus& corpus, int threads,
                                         console::Progress* progress);
-
-/// Calls job(0) ... job(count - 1) on `threads` threads, or as many as the system gives, each of which computes on one
-/// core. Rethrows the first exception.
-void run_side_by_side(std::size_t count, int threads, const std::function<void(std::size_t)>& job);
 
 /// Logits [N, languages] without recording, in the mode that the network is in.
 tapegrad::Tensor logits_of(WordClassifier& model, const Batch& batch);

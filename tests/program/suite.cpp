@@ -1,6 +1,5 @@
 // The suite that tests and program share: what is wrong is found, and how it runs does not matter.
 #include <algorithm>
-#include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <cstdint>
 #include <stdexcept>
@@ -8,12 +7,10 @@
 #include <string_view>
 #include <vector>
 
-#include "address_sanitizer.hpp"
-#include "address_space.hpp"
 #include "broken_entry.hpp"
+#include "console/jobs.hpp"
 #include "suite/entry.hpp"
 #include "suite/layer.hpp"
-#include "suite/parallel.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/random.hpp"
 #include "tapegrad/nn/catalogue.hpp"
@@ -227,7 +224,7 @@ BOOST_AUTO_TEST_CASE(the_same_at_any_number_of_workers) {
   BOOST_TEST(entries.size() == 3U);
   const auto run = [&](int workers) {
     std::vector<EntryResult> results(entries.size());
-    in_parallel(entries.size(), workers, [&](std::size_t i) {
+    console::run_side_by_side(entries.size(), workers, [&](std::size_t i) {
       default_generator().uniform();  // where a worker's numbers stand must not matter
       results[i] = check_differences(entries[i], {});
     });
@@ -245,33 +242,6 @@ BOOST_AUTO_TEST_CASE(the_same_at_any_number_of_workers) {
   const std::vector<double> together = run(3);
   BOOST_TEST(alone.size() > 20U);
   BOOST_TEST(alone == together, boost::test_tools::per_element());
-}
-
-BOOST_AUTO_TEST_CASE(parallel_jobs_run_once_each) {
-  for (const int workers : {1, 3}) {
-    std::vector<std::atomic<int>> ran(50);
-    std::size_t done = 0;
-    in_parallel(
-        ran.size(), workers, [&](std::size_t i) { ++ran[i]; }, [&](std::size_t) { ++done; });
-    BOOST_TEST(done == ran.size());
-    for (const auto& r : ran) BOOST_TEST(r == 1);
-    BOOST_CHECK_THROW(in_parallel(5, workers,
-                                  [](std::size_t i) {
-                                    if (i == 2) throw ValueError("[x]");
-                                  }),
-                      ValueError);
-  }
-  BOOST_CHECK_THROW(in_parallel(1, 0, [](std::size_t) {}), ValueError);
-}
-
-BOOST_AUTO_TEST_CASE(where_the_system_gives_fewer_threads_those_do_all) {
-  if (test::kAddressSanitizer) return;  // which needs address space at any time
-  std::vector<std::atomic<int>> ran(500);
-  {
-    const test::AddressSpace limit(test::kRoomForSomeThreads);
-    in_parallel(ran.size(), 500, [&](std::size_t i) { ++ran[i]; });
-  }
-  for (const auto& r : ran) BOOST_TEST(r == 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

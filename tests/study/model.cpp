@@ -1,13 +1,10 @@
 #include "norm_study/model.hpp"
 
-#include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <numeric>
 #include <set>
 
-#include "address_sanitizer.hpp"
-#include "address_space.hpp"
 #include "console/interrupt.hpp"
 #include "norm_study/training.hpp"
 #include "study/made_up_dictionary.hpp"
@@ -177,16 +174,6 @@ BOOST_AUTO_TEST_CASE(networks_learn_and_repeat_to_the_bit) {
   BOOST_TEST(twice[0].mean_loss == twice[1].mean_loss);
   BOOST_TEST(twice[0].model.head.weight->to_vector<float>() == twice[1].model.head.weight->to_vector<float>(),
              boost::test_tools::per_element());
-}
-
-BOOST_AUTO_TEST_CASE(where_the_system_gives_fewer_threads_those_do_all) {
-  if (tg::test::kAddressSanitizer) return;  // which needs address space at any time
-  std::vector<std::atomic<int>> ran(500);
-  {
-    const tg::test::AddressSpace limit(tg::test::kRoomForSomeThreads);
-    run_side_by_side(ran.size(), 500, [&](std::size_t i) { ++ran[i]; });
-  }
-  for (const auto& r : ran) BOOST_TEST(r == 1);
 }
 
 BOOST_AUTO_TEST_CASE(a_curve_is_measured_on_the_same_words_throughout) {

@@ -13,9 +13,9 @@
 #include <system_error>
 #include <utility>
 
+#include "console/jobs.hpp"
 #include "console/output_file.hpp"
 #include "console/terminal.hpp"
-#include "suite/parallel.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/check_run.hpp"
 #include "tapegrad/progress.hpp"
@@ -50,7 +50,7 @@ CheckRun run(const std::vector<suite::Entry>& entries, const CheckRequest& reque
   CheckRun run{.options = request.options, .workers = request.workers, .results = {}};
   run.results.resize(entries.size());
   const auto start = std::chrono::steady_clock::now();
-  suite::in_parallel(
+  console::run_side_by_side(
       entries.size(), request.workers,
       [&](std::size_t i) { run.results[i] = suite::check(entries[i], request.options); },
       [&](std::size_t i) { progress.advance(entries[i].name); });

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "console/columns.hpp"
+#include "console/jobs.hpp"
 #include "console/terminal.hpp"
-#include "suite/parallel.hpp"
 #include "tapegrad/check_run.hpp"
 #include "tapegrad/progress.hpp"
 #include "tapegrad/selftest.hpp"
@@ -91,7 +91,7 @@ void print_detection(const DetectionResult& result, double seconds, const Termin
 DetectionResult detect_all(const std::vector<suite::Entry>& entries, const CheckRequest& request) {
   Progress progress(entries.size());
   std::vector<DetectionResult> results(entries.size());
-  suite::in_parallel(
+  console::run_side_by_side(
       entries.size(), request.workers, [&](std::size_t i) { results[i] = detect(entries[i], request.options.seed); },
       [&](std::size_t i) { progress.advance(entries[i].name); });
   DetectionResult all;
@@ -112,7 +112,7 @@ bool look_for_false_alarms(const std::vector<suite::Entry>& entries, const Selft
   };
   {
     Progress progress(results.size());
-    suite::in_parallel(
+    console::run_side_by_side(
         results.size(), request.check.workers,
         [&](std::size_t job) {
           results[job] = suite::check_differences(entries[job % entries.size()], options_of(job));

@@ -1,4 +1,4 @@
-#include "suite/parallel.hpp"
+#include "console/jobs.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -11,15 +11,16 @@
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/threads.hpp"
 
-namespace tapegrad::suite {
+namespace console {
 
-void in_parallel(std::size_t count, int workers, const std::function<void(std::size_t)>& job,
-                 const std::function<void(std::size_t)>& done) {
-  if (workers < 1) throw ValueError("[suite] expected at least one worker");
+void run_side_by_side(std::size_t count, int threads, const std::function<void(std::size_t)>& job,
+                      const std::function<void(std::size_t)>& done) {
+  if (threads < 1) throw tapegrad::ValueError("[jobs] expected at least one thread");
   std::atomic<std::size_t> next = 0;
   std::mutex mutex;
   std::exception_ptr thrown;
   const auto work = [&] {
+    tapegrad::set_num_threads(1);
     for (std::size_t i = next++; i < count; i = next++) {
       try {
         job(i);
@@ -32,21 +33,15 @@ void in_parallel(std::size_t count, int workers, const std::function<void(std::s
       }
     }
   };
-  if (workers == 1) {
-    work();
-  } else {
-    std::vector<std::jthread> threads;  // joined here, whatever is thrown
+  {
+    std::vector<std::jthread> team;  // joined here, whatever is thrown
     try {
-      while (threads.size() < std::min(static_cast<std::size_t>(workers), count))
-        threads.emplace_back([&work] {
-          set_num_threads(1);
-          work();
-        });
+      while (team.size() < std::min(static_cast<std::size_t>(threads), count)) team.emplace_back(work);
     } catch (const std::system_error&) {  // the system gives no more
-      if (threads.empty()) throw;
+      if (team.empty()) throw;
     }
   }
   if (thrown) std::rethrow_exception(thrown);
 }
 
-}  // namespace tapegrad::suite
+}  // namespace console
