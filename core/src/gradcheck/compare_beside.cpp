@@ -57,11 +57,8 @@ class PointBeside {
     if (!std::any_of(u_.begin(), u_.end(), [](double weight) { return weight != 0.0; })) return;
     if (const std::vector<Values> gradients = c_.subject.pull_back_at(values_, u_); !gradients.empty())
       gradient_ = gradients[i_];
-    for (std::size_t o = 0; o < outputs.size(); ++o) {
-      if (u_[o] == 0.0) continue;
-      y_ += u_[o] * outputs[o];
-      magnitude_ += std::abs(u_[o] * outputs[o]);
-    }
+    y_ = weighed_sum(u_, outputs);
+    magnitude_ = weighed_reach(u_, outputs);
   }
 
   /// Files what is clearly wrong with a gradient that has not moved with its part. Of one that has, a rule may be wrong
@@ -103,8 +100,7 @@ class PointBeside {
     ranking.file(finding);
     finding.note =
         "the rule is right at the point, and not at a second one beside it, at which each element of this input has "
-        "been "
-        "moved by 1/16 to 1/8 of its size (a zero by that of the largest)";
+        "been moved by 1/16 to 1/8 of its size (a zero by that of the largest)";
     finding.diagnosis = GradcheckDiagnosis{
         GradcheckMistake::stale_value,
         "analytic is at the second point what it is at the first, to the last bit, where the function's slope has "
@@ -130,11 +126,7 @@ class PointBeside {
     for (std::size_t j = 0; j < d.size(); ++j)
       if (d[j] != 0.0) moved[i_][j] += t * d[j];
     ++c_.report.calls;
-    const Values outputs = c_.subject.call_at(moved);
-    double sum = 0.0;
-    for (std::size_t o = 0; o < outputs.size(); ++o)
-      if (u_[o] != 0.0) sum += u_[o] * outputs[o];
-    return {t, {sum}};
+    return {t, {weighed_sum(u_, c_.subject.call_at(moved))}};
   }
 
   Comparison& c_;

@@ -30,14 +30,7 @@ class ModesOfPart {
 
   /// <u, dy> with <J^T u, v>, the `gradient` being J^T u.
   void compare_product(const Values& u, const Values& gradient, const Values& v, const Values& dy) {
-    double reach = 0.0;
-    double product = 0.0;
-    for (std::size_t o = 0; o < dy.size(); ++o) {
-      if (u[o] == 0.0) continue;
-      product += u[o] * dy[o];
-      reach += std::abs(u[o] * dy[o]);
-    }
-    compare(product, gradient, v, reach, c_.rounding.slack_of_sum(u), -1);
+    compare(weighed_sum(u, dy), gradient, v, weighed_reach(u, dy), c_.rounding.slack_of_sum(u), -1);
   }
 
   /// dy with the product of the Jacobian's rows and v.

@@ -11,15 +11,6 @@
 namespace tapegrad::checker {
 namespace {
 
-/// Sum of u y over the outputs that u weighs, which are those that are finite at the point: NaN where the function
-/// ends.
-double product_over_weighed(const Values& u, const Values& y) {
-  double sum = 0.0;
-  for (std::size_t o = 0; o < y.size(); ++o)
-    if (u[o] != 0.0) sum += u[o] * y[o];
-  return sum;
-}
-
 /// The random cotangents u, and for each <u, y> and J^T u.
 struct RandomCotangents {
   explicit RandomCotangents(Comparison& c) {
@@ -29,17 +20,13 @@ struct RandomCotangents {
       gradients.push_back(c.subject.pull_back(us.back()));
     }
     y = products(outputs);
-    for (const Values& u : us) {
-      double sum = 0.0;
-      for (std::size_t o = 0; o < outputs.size(); ++o)
-        if (std::isfinite(outputs[o])) sum += std::abs(u[o] * outputs[o]);
-      magnitude.push_back(std::max(sum, c.rounding.slack_of_sum(u) / c.precision.epsilon));
-    }
+    for (const Values& u : us)
+      magnitude.push_back(std::max(weighed_reach(u, outputs), c.rounding.slack_of_sum(u) / c.precision.epsilon));
   }
 
   Values products(const Values& outputs) const {
     Values sums;
-    for (const Values& u : us) sums.push_back(product_over_weighed(u, outputs));
+    for (const Values& u : us) sums.push_back(weighed_sum(u, outputs));
     return sums;
   }
 

@@ -34,4 +34,18 @@ Values over_finite(Values cotangent, const Values& outputs) {
   return cotangent;
 }
 
+double weighed_sum(const Values& u, const Values& y) {
+  double sum = 0.0;
+  for (std::size_t o = 0; o < y.size(); ++o)
+    if (u[o] != 0.0) sum += u[o] * y[o];
+  return sum;
+}
+
+double weighed_reach(const Values& u, const Values& y) {
+  double sum = 0.0;
+  for (std::size_t o = 0; o < y.size(); ++o)
+    if (u[o] != 0.0) sum += std::abs(u[o] * y[o]);
+  return sum;
+}
+
 }  // namespace tapegrad::checker

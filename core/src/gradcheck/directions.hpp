@@ -16,4 +16,10 @@ Values normal_values(std::size_t count, Generator& generator);
 /// A cotangent without the outputs that are not finite: nothing can be said of those.
 Values over_finite(Values cotangent, const Values& outputs);
 
+/// Sum of u y over the outputs that the cotangent u weighs, which are those that are finite at the point: NaN where the
+/// function ends.
+double weighed_sum(const Values& u, const Values& y);
+/// The same of the terms' magnitudes.
+double weighed_reach(const Values& u, const Values& y);
+
 }  // namespace tapegrad::checker

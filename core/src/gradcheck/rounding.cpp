@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "gradcheck/directions.hpp"
 
@@ -27,14 +28,12 @@ Rounding::Rounding(Subject& subject, const Precision& precision, const Doubts& b
     : subject_(subject),
       precision_(precision),
       found_(found),
+      seed_(seed),
       slack_(slack_of_outputs(subject, before)),
       coarseness_(subject.parts.size(), 0.0),
-      unrest_(subject.parts.size(), 0.0),
       output_size_(largest(subject.outputs)) {
   for (const Part& part : subject.parts) input_sizes_.push_back(std::max(1.0, largest(part.values)));
-  if (precision.epsilon < precision.derivative_epsilon && all_finite(subject.outputs))
-    measure_coarseness(subject, seed);
-  measure_unrest(subject, seed);
+  if (precision.epsilon < precision.derivative_epsilon && all_finite(subject.outputs)) measure_coarseness();
 }
 
 Scales Rounding::scales(std::size_t part, double around, double natural, double slack, const Slope& slope) const {
@@ -69,45 +68,49 @@ double Rounding::doubt_of(std::size_t part) const {
   return doubt != found_.end() ? doubt->second : 0.0;
 }
 
-double Rounding::between_ways(double reach, std::size_t part, double weights) const {
+// A gradient may be what is left of terms that cancel, far larger than itself and than all outputs: the square of a
+// normalised row. A factor beside 1 rounds every term anew, and of a rule that is not linear it shows next to nothing.
+const Trial& Rounding::trial() {
+  if (trial_) return *trial_;
+  Generator generator(2 * seed_ + 1);
+  Trial trial{.cotangent = normal_values(subject_.outputs.size(), generator),
+              .gradients = {},
+              .unrest = Values(subject_.parts.size(), 0.0)};
+  trial.gradients = subject_.pull_back(trial.cotangent);
+  const double aside = std::sqrt(precision_.derivative_epsilon);
+  for (const double factor : {1.0 + 3.0 * aside, 1.0 + 5.0 * aside, 1.0 + 7.0 * aside}) {
+    Values scaled = trial.cotangent;
+    for (double& each : scaled) each *= factor;
+    const std::vector<Values> again = subject_.pull_back(scaled);
+    for (std::size_t i = 0; i < again.size(); ++i)
+      for (std::size_t j = 0; j < again[i].size(); ++j)
+        trial.unrest[i] = std::fmax(trial.unrest[i], std::abs(again[i][j] / factor - trial.gradients[i][j]));
+  }
+  return trial_.emplace(std::move(trial));
+}
+
+double Rounding::between_ways(double reach, std::size_t part, double weights) {
   const double epsilon = precision_.derivative_epsilon;
   // Outputs that are all zero say nothing of the terms that have cancelled.
   const double natural = output_size_ > 0.0 ? natural_scale(part) : 1.0;
   return std::pow(epsilon, 0.7) * reach + 1e3 * epsilon * natural +
-         std::min(8.0 * weights * unrest_[part], std::pow(epsilon, 0.3) * reach);
+         std::min(8.0 * weights * trial().unrest[part], std::pow(epsilon, 0.3) * reach);
 }
 
-void Rounding::measure_coarseness(Subject& subject, std::uint64_t seed) {
+void Rounding::measure_coarseness() {
   constexpr int kCotangents = 8;
   constexpr double kMargin = 8.0;
-  Generator generator(2 * seed + 1);
+  Generator generator(2 * seed_ + 1);
   for (int k = 0; k < kCotangents; ++k) {
-    const Values u = normal_values(subject.outputs.size(), generator);
-    const std::vector<Values> fine = subject.fine_pull_back(u);
-    const std::vector<Values> coarse = subject.pull_back(u);
+    const Values u = normal_values(subject_.outputs.size(), generator);
+    const std::vector<Values> fine = subject_.fine_pull_back(u);
+    const std::vector<Values> coarse = subject_.pull_back(u);
     for (std::size_t i = 0; i < fine.size(); ++i) {
       double error = 0.0;
       for (std::size_t j = 0; j < fine[i].size(); ++j) error = std::fmax(error, std::abs(coarse[i][j] - fine[i][j]));
       const double most = std::max(1e-3 * largest(fine[i]), 100.0 * precision_.derivative_epsilon * natural_scale(i));
       coarseness_[i] = std::max(coarseness_[i], std::min(most, kMargin * error));
     }
-  }
-}
-
-// A gradient may be what is left of terms that cancel, far larger than itself and than all outputs: the square of a
-// normalised row. A factor beside 1 rounds every term anew, and of a rule that is not linear it shows next to nothing.
-void Rounding::measure_unrest(Subject& subject, std::uint64_t seed) {
-  Generator generator(2 * seed + 1);
-  const Values u = normal_values(subject.outputs.size(), generator);
-  const std::vector<Values> gradients = subject.pull_back(u);
-  const double aside = std::sqrt(precision_.derivative_epsilon);
-  for (const double factor : {1.0 + 3.0 * aside, 1.0 + 5.0 * aside, 1.0 + 7.0 * aside}) {
-    Values scaled = u;
-    for (double& each : scaled) each *= factor;
-    const std::vector<Values> again = subject.pull_back(scaled);
-    for (std::size_t i = 0; i < again.size(); ++i)
-      for (std::size_t j = 0; j < again[i].size(); ++j)
-        unrest_[i] = std::fmax(unrest_[i], std::abs(again[i][j] / factor - gradients[i][j]));
   }
 }
 

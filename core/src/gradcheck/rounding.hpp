@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <vector>
 
 #include "gradcheck/first_order.hpp"
 #include "gradcheck/judge.hpp"
@@ -14,12 +16,19 @@
 
 namespace tapegrad::checker {
 
+/// A random cotangent, and what the rule makes of it.
+struct Trial {
+  Values cotangent;
+  std::vector<Values> gradients;  // by part
+  Values unrest;                  // likewise: what a factor before the cotangent changes beside a factor
+};
+
 /// Parts are given by their place among the subject's. An output's slack is how far it may be off zero where it is the
 /// gradient of an input that has none but rounding.
 class Rounding {
  public:
   /// `before`: the doubts of the order below; `found`: those of this order, as they come to light; `seed`: of the
-  /// cotangents with which coarseness is measured.
+  /// cotangents with which the rule's rounding is measured.
   Rounding(Subject& subject, const Precision& precision, const Doubts& before, const Doubts& found, std::uint64_t seed);
 
   /// How far a part's derivatives may be off that are as large as `block`.
@@ -46,6 +55,9 @@ class Rounding {
   /// what cancelled, of which the others tell.
   Values magnitude() const;
 
+  /// Made, by four sweeps, when it is first asked for.
+  const Trial& trial();
+
   /// How far derivatives with respect to a part may differ that are made of rounding alone, of outputs with this slack.
   double alone(std::size_t part, double slack) const {
     return (found_.empty() ? 0.0 : doubt_of(part)) + slack / input_size(part) + coarseness_[part];
@@ -53,7 +65,7 @@ class Rounding {
   /// How far two ways to one derivative with respect to a part may differ whose terms sum up to `reach` in magnitude: a
   /// derivative by one element, or by a sum of elements with weights of this sum. As rounding leaves them, and as the
   /// rule has been seen to round, but no more than a small part of the terms.
-  double between_ways(double reach, std::size_t part, double weights = 1.0) const;
+  double between_ways(double reach, std::size_t part, double weights = 1.0);
   /// What may be left of a derivative that is zero because terms cancel, each as large as dx/dx = 1.
   double of_nothing() const { return 1e4 * precision_.derivative_epsilon; }
 
@@ -71,17 +83,17 @@ class Rounding {
     return none ? 100.0 * precision_.coarser_epsilon * natural : fine;
   }
   double doubt_of(std::size_t part) const;
-  void measure_coarseness(Subject& subject, std::uint64_t seed);
-  void measure_unrest(Subject& subject, std::uint64_t seed);
+  void measure_coarseness();
 
-  const Subject& subject_;
+  Subject& subject_;
   const Precision& precision_;
   const Doubts& found_;
+  std::uint64_t seed_;
   Values slack_;        // by output; empty where none has any
   Values input_sizes_;  // by part
   Values coarseness_;   // likewise
-  Values unrest_;       // likewise: what a factor before the cotangent changes beside a factor
   double output_size_;  // of the largest
+  std::optional<Trial> trial_;
 };
 
 }  // namespace tapegrad::checker
