@@ -70,6 +70,18 @@ BOOST_AUTO_TEST_CASE(other_dtypes) {
              boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(sums_of_integers_wrap_around) {
+  using Integers = std::vector<std::int64_t>;
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
+  const Tensor x = from_vector(Integers{kMost, 0, kLeast}, {3});
+  const Tensor at = indices({0, 2, 0, 1}, {4});
+  const Tensor terms = from_vector(Integers{2, -1, kMost, 7}, {4});
+  const Integers sums{0, 7, kMost};  // kMost + 2 + kMost is 2^64
+  for (const Tensor& y : {index_add(x, 0, at, terms), scatter_add(x, 0, at, terms), index_put(x, {at}, terms, true)})
+    BOOST_TEST(y.to_vector<std::int64_t>() == sums, boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(an_index_outside_is_named_with_its_place) {
   const Tensor x = zeros({4, 3});
   check_message(

@@ -9,6 +9,7 @@
 #include "array/walk.hpp"
 #include "base/dispatch.hpp"
 #include "kernels/parallel.hpp"
+#include "kernels/wrapping.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
@@ -114,7 +115,7 @@ void add_rows(const array::Array& target, const kernels::Slices& rows, const arr
                                 if (chosen[k] == skip) continue;
                                 T* sum = sums + (o * rows.n + chosen[k]) * rows.inner;
                                 const T* term = terms + (o * count + k) * rows.inner;
-                                for (std::int64_t j = begin; j < end; ++j) sum[j] += term[j];
+                                for (std::int64_t j = begin; j < end; ++j) sum[j] = kernels::plus(sum[j], term[j]);
                               }
                           });
   });
@@ -176,7 +177,7 @@ void put_elements(const array::Array& target, int axis, const array::Array& inde
 void add_elements(const array::Array& target, int axis, const array::Array& index, const array::Array& source) {
   with_number(target.dtype, [&](auto zero) {
     using T = decltype(zero);
-    put_elements<T>(target, axis, index, source, [](T& sum, T term) { sum += term; });
+    put_elements<T>(target, axis, index, source, [](T& sum, T term) { sum = kernels::plus(sum, term); });
   });
 }
 
