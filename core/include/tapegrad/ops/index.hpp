@@ -41,7 +41,8 @@ Tensor scatter(const Tensor& x, Axis d, const Tensor& index, double value);
 /// tensors broadcast to one shape [...] and choose along the first K dimensions of x; `values` broadcasts to [...]
 /// followed by x's other dimensions. Where a place is named more than once: with `accumulate` values are added up
 /// (and to x), without it the last one in row-major order counts and it alone gets a gradient (PyTorch leaves both
-/// open). Without `accumulate` what is overwritten in x gets 0. Throws IndexError, ShapeError, DTypeError.
+/// open). Without `accumulate` what is overwritten in x gets 0; with it, recorded as index_add. Throws IndexError,
+/// ShapeError, DTypeError.
 Tensor index_put(const Tensor& x, const std::vector<Tensor>& index, const Tensor& values, bool accumulate = false);
 
 /// x[at[0], at[1], ...] (NumPy's and PyTorch's indexing with arrays): the K index tensors broadcast to one shape [...]

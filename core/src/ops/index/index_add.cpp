@@ -6,6 +6,7 @@
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/index.hpp"
 #include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/view.hpp"
 
 namespace tapegrad {
 
@@ -46,10 +47,14 @@ struct IndexAdd : Op<IndexAdd> {
   void describe(AttributeVisitor& visitor) const { visitor("axis", axis); }
 
   static catalogue::Derivation derivation() {
-    return {{"Definition", R"(y_{\cdot m \cdot} = x_{\cdot m \cdot} + \sum_{j:\, k_j = m} s_{\cdot j \cdot})",
-             "k is the index vector, s the source"},
-            {"Cotangents", R"(\bar x = \bar y,\quad \bar s_{\cdot j \cdot} = \bar y_{\cdot k_j \cdot})",
-             "each $s_j$ stands in exactly one sum, with coefficient 1: index_select"}};
+    return {
+        {"Definition", R"(y_{\cdot m \cdot} = x_{\cdot m \cdot} + \sum_{j:\, k_j = m} s_{\cdot j \cdot})",
+         "k is the index vector, s the source"},
+        {"Cotangents", R"(\bar x = \bar y,\quad \bar s_{\cdot j \cdot} = \bar y_{\cdot k_j \cdot})",
+         "each $s_j$ stands in exactly one sum, with coefficient 1: index_select"},
+        {"Several index tensors", R"(k_b = (i^{(1)}_b n_2 + i^{(2)}_b)\, n_3 + \ldots)",
+         "what they name together are rows of x as a matrix: index_put that accumulates is recorded as this, between "
+         "two reshapes"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;
@@ -60,12 +65,26 @@ struct IndexAdd : Op<IndexAdd> {
     const auto indices = [](const std::vector<std::int64_t>& values) {
       return from_vector(values, {static_cast<std::int64_t>(values.size())});
     };
+    const auto put = catalogue::of<4>([](const Tensor& x, const Tensor& i, const Tensor& j, const Tensor& v) {
+      return index_put(x, {i, j}, v, true);
+    });
     return {{"first dimension", {uniform(g, {4, 2}, -2, 2), indices({3, 0}), uniform(g, {2, 2}, -2, 2)}, along(0)},
             {"middle dimension",
              {uniform(g, {2, 3, 2}, -2, 2), indices({2, 0, 1, 2}), uniform(g, {2, 4, 2}, -2, 2)},
              along(1)},
             {"negative axis", {uniform(g, {2, 3}, -2, 2), indices({1, 2}), uniform(g, {2, 2}, -2, 2)}, along(-1)},
             {"repeated index", {uniform(g, {3, 2}, -2, 2), indices({1, 1, 0, 1}), uniform(g, {4, 2}, -2, 2)}, along(0)},
+            {"two index tensors",
+             {uniform(g, {3, 2}, -2, 2), indices({2, 0, 2}), indices({1, 0, 1}), uniform(g, {3}, -2, 2)},
+             put},
+            {"a grid",
+             {uniform(g, {3, 3, 2}, -2, 2), reshape(indices({2, 0}), {2, 1}), indices({1, 0}),
+              uniform(g, {2, 2, 2}, -2, 2)},
+             put},
+            {"values broadcast",
+             {uniform(g, {4, 2}, -2, 2), indices({3, 0, 3}), uniform(g, {2}, -2, 2)},
+             catalogue::of<3>(
+                 [](const Tensor& x, const Tensor& i, const Tensor& v) { return index_put(x, {i}, v, true); })},
             {"no indices", {uniform(g, {3, 2}, -2, 2), indices({}), uniform(g, {0, 2}, -2, 2)}, along(0)}};
   }
   static catalogue::ErrorSamples errors() {

@@ -15,45 +15,30 @@ namespace tapegrad {
 struct IndexPut : Op<IndexPut> {
   static constexpr std::string_view name = "index_put";
   static constexpr std::string_view math =
-      R"(y = x,\ y_{k_b} \mathrel{(+)}= v_b \text{ for } b = 1, 2, \ldots;\quad \bar v_b = \bar y_{k_b}\ (\text{overwriting: } b \text{ the last, else } 0),\ \bar x = \bar y\ (\text{overwriting: } 0 \text{ at } k))";
+      R"(y = x,\ y_{k_b} = v_b \text{ for } b = 1, 2, \ldots;\quad \bar v_b = \bar y_{k_b}\ (b \text{ the last, else } 0),\ \bar x = \bar y\ (0 \text{ at } k))";
   static constexpr Names<3> input_names = {"x", "rows", "values"};
   static constexpr Keep keep = Keep::input(1);
-  bool accumulate;
-
-  explicit IndexPut(bool sum) : accumulate(sum) {}
-
-  Keep keep_for(Wants wants) const { return accumulate && !wants(2) ? Keep::nothing : keep; }
 
   Tensor forward(const Tensor& x, const Tensor& rows, const Tensor& values) const {
     const array::Array y = contiguous_copy(array_of(x));
-    const array::Array chosen = contiguous_array(rows);
-    const array::Array source = contiguous_array(values);
-    if (accumulate) {
-      add_rows(y, kernels::slices_along(y.shape, 0), chosen, source);
-    } else {
-      write_rows(y, kernels::slices_along(y.shape, 0), chosen, source);
-    }
+    write_rows(y, kernels::slices_along(y.shape, 0), contiguous_array(rows), contiguous_array(values));
     return wrap(y);
   }
   std::array<Tensor, 3> vjp(const Saved& s, const Tensor& dy) const {
-    if (accumulate) return {dy, Tensor(), s.wants(2) ? index_select(dy, 0, s.input(1)) : Tensor()};
     const Tensor& rows = s.input(1);
     const Tensor nothing = zeros({rows.numel(), dy.size(1)}, {.dtype = dy.dtype()});
-    return {s.wants(0) ? apply(IndexPut(false), dy, rows, nothing) : Tensor(), Tensor(),
+    return {s.wants(0) ? apply(IndexPut(), dy, rows, nothing) : Tensor(), Tensor(),
             s.wants(2) ? where(is_last(rows, dy.size(0)), index_select(dy, 0, rows), 0.0) : Tensor()};
   }
   Tensor jvp(const Saved& s, Tangents dx) const {
-    return apply(IndexPut(accumulate), dx[0].defined() ? dx[0] : zeros_like(s.input(0)), s.input(1),
+    return apply(IndexPut(), dx[0].defined() ? dx[0] : zeros_like(s.input(0)), s.input(1),
                  dx[2].defined() ? dx[2] : zeros_like(s.input(2)));
   }
-  void describe(AttributeVisitor& visitor) const { visitor("accumulate", accumulate); }
 
   static catalogue::Derivation derivation() {
     return {{"Rows", R"(k_b = (i^{(1)}_b n_2 + i^{(2)}_b)\, n_3 + \ldots)",
              "the index tensors together name a row of x as a matrix, for each of their entries b in row-major order; "
              "$n_d$ are the sizes of the dimensions that they index"},
-            {"Accumulating", R"(y_m = x_m + \sum_{b:\, k_b = m} v_b;\quad \bar x = \bar y,\ \bar v_b = \bar y_{k_b})",
-             "each value stands in one sum, with coefficient 1"},
             {"Overwriting", R"(y_m = v_{b^*(m)},\quad b^*(m) = \max \{b : k_b = m\}, \text{ else } x_m)",
              "the last one stays, so that repeated indices have one meaning"},
             {"Its cotangents", R"(\bar x_m = [m \notin k]\, \bar y_m,\quad \bar v_b = [b = b^*(k_b)]\, \bar y_{k_b})",
@@ -64,39 +49,23 @@ struct IndexPut : Op<IndexPut> {
     const auto indices = [](const std::vector<std::int64_t>& values, const Shape& shape) {
       return from_vector(values, shape);
     };
-    const auto one = [](bool sum) {
-      return catalogue::of<3>(
-          [sum](const Tensor& x, const Tensor& i, const Tensor& v) { return index_put(x, {i}, v, sum); });
-    };
-    const auto two = [](bool sum) {
-      return catalogue::of<4>([sum](const Tensor& x, const Tensor& i, const Tensor& j, const Tensor& v) {
-        return index_put(x, {i, j}, v, sum);
-      });
-    };
-    catalogue::Samples s;
-    for (const bool sum : {false, true}) {
-      const std::string how = sum ? "accumulated" : "overwritten";
-      s.push_back(
-          {"rows, " + how, {uniform(g, {4, 2}, -2, 2), indices({3, 0}, {2}), uniform(g, {2, 2}, -2, 2)}, one(sum)});
-      s.push_back({"repeated rows, " + how,
-                   {uniform(g, {3, 2}, -2, 2), indices({1, 1, 0, 1}, {4}), uniform(g, {4, 2}, -2, 2)},
-                   one(sum)});
-      s.push_back(
-          {"elements, " + how,
-           {uniform(g, {3, 2}, -2, 2), indices({2, 0, 2}, {3}), indices({1, 0, 1}, {3}), uniform(g, {3}, -2, 2)},
-           two(sum)});
-      s.push_back(
-          {"a grid, " + how,
-           {uniform(g, {3, 3, 2}, -2, 2), indices({2, 0}, {2, 1}), indices({1, 0}, {2}), uniform(g, {2, 2, 2}, -2, 2)},
-           two(sum)});
-      s.push_back({"values broadcast, " + how,
-                   {uniform(g, {4, 2}, -2, 2), indices({3, 0, 3}, {3}), uniform(g, {2}, -2, 2)},
-                   one(sum)});
-      s.push_back(
-          {"no indices, " + how, {uniform(g, {3, 2}, -2, 2), indices({}, {0}), uniform(g, {0, 2}, -2, 2)}, one(sum)});
-    }
-    s.push_back({"no elements", {uniform(g, {3, 0}, -2, 2), indices({1}, {1}), uniform(g, {1, 0}, -2, 2)}, one(false)});
-    return s;
+    const auto one =
+        catalogue::of<3>([](const Tensor& x, const Tensor& i, const Tensor& v) { return index_put(x, {i}, v); });
+    const auto two = catalogue::of<4>([](const Tensor& x, const Tensor& i, const Tensor& j, const Tensor& v) {
+      return index_put(x, {i, j}, v);
+    });
+    return {
+        {"rows", {uniform(g, {4, 2}, -2, 2), indices({3, 0}, {2}), uniform(g, {2, 2}, -2, 2)}, one},
+        {"repeated rows", {uniform(g, {3, 2}, -2, 2), indices({1, 1, 0, 1}, {4}), uniform(g, {4, 2}, -2, 2)}, one},
+        {"elements",
+         {uniform(g, {3, 2}, -2, 2), indices({2, 0, 2}, {3}), indices({1, 0, 1}, {3}), uniform(g, {3}, -2, 2)},
+         two},
+        {"a grid",
+         {uniform(g, {3, 3, 2}, -2, 2), indices({2, 0}, {2, 1}), indices({1, 0}, {2}), uniform(g, {2, 2, 2}, -2, 2)},
+         two},
+        {"values broadcast", {uniform(g, {4, 2}, -2, 2), indices({3, 0, 3}, {3}), uniform(g, {2}, -2, 2)}, one},
+        {"no indices", {uniform(g, {3, 2}, -2, 2), indices({}, {0}), uniform(g, {0, 2}, -2, 2)}, one},
+        {"no elements", {uniform(g, {3, 0}, -2, 2), indices({1}, {1}), uniform(g, {1, 0}, -2, 2)}, one}};
   }
   static catalogue::ErrorSamples errors() {
     const auto at = [](const std::vector<std::int64_t>& values) {
@@ -148,7 +117,7 @@ struct IndexPut : Op<IndexPut> {
   /// [B, 1]: whether each entry is the last one that names its row.
   static Tensor is_last(const Tensor& rows, std::int64_t count) {
     const Tensor mine = places({rows.numel(), 1});
-    const Tensor last = apply(IndexPut(false), zeros({count, 1}, {.dtype = int64}), rows, mine);
+    const Tensor last = apply(IndexPut(), zeros({count, 1}, {.dtype = int64}), rows, mine);
     return equal(index_select(last, 0, rows), mine);
   }
 };
@@ -161,7 +130,9 @@ Tensor index_put(const Tensor& x, const std::vector<Tensor>& index, const Tensor
     throw ShapeError(
         fmt::format("[index_put] values {} do not broadcast to {}", to_string(values.shape()), to_string(full)));
   const Tensor sources = reshape(expand(values, full), {rows.numel(), matrix[1]});
-  return reshape(apply(IndexPut(accumulate), reshape(x, matrix), rows, sources), x.shape());
+  const Tensor target = reshape(x, matrix);
+  return reshape(accumulate ? index_add(target, 0, rows, sources) : apply(IndexPut(), target, rows, sources),
+                 x.shape());
 }
 
 TAPEGRAD_CATALOGUE(index, index_put, IndexPut)
