@@ -1,5 +1,6 @@
 #include "tapegrad/ops/index.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <limits>
@@ -221,6 +222,44 @@ BOOST_AUTO_TEST_CASE(gather_and_scatter_add_give_the_same_bits_at_any_number_of_
     }
     set_num_threads(0);
   }
+}
+
+BOOST_AUTO_TEST_CASE(narrow_rows_give_the_same_bits_at_any_number_of_threads) {
+  const kernels::AlwaysTeams always;
+  Generator g(9);
+  const std::int64_t outer = 300, rows = 4, count = 9;
+  const Tensor at = randint(0, rows, {count}, g);
+  for (const std::int64_t inner : {1, 3, 70}) {
+    const Tensor x = randn({outer, rows, inner}, g), source = randn({outer, count, inner}, g);
+    std::vector<float> sums = x.to_vector<float>();
+    for (std::int64_t o = 0; o < outer; ++o)
+      for (std::int64_t k = 0; k < count; ++k)
+        for (std::int64_t i = 0; i < inner; ++i)
+          sums[static_cast<std::size_t>((o * rows + at.data<std::int64_t>()[static_cast<std::size_t>(k)]) * inner +
+                                        i)] +=
+              source.data<float>()[static_cast<std::size_t>((o * count + k) * inner + i)];
+    for (const int threads : {1, 2, 8}) {
+      set_num_threads(threads);
+      BOOST_TEST((index_add(x, 1, at, source).to_vector<float>() == sums), inner << " columns");
+    }
+    set_num_threads(0);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(of_repeated_rows_the_last_stays_at_any_number_of_threads) {
+  const kernels::AlwaysTeams always;
+  Generator g(10);
+  const Tensor at = randint(0, 5, {40}, g);
+  const Tensor x = randn({5, 3000}, g), values = randn({40, 3000}, g);
+  std::vector<float> written = x.to_vector<float>();
+  for (std::size_t b = 0; b < 40; ++b)
+    std::copy_n(values.data<float>().begin() + static_cast<std::ptrdiff_t>(b * 3000), 3000,
+                written.begin() + static_cast<std::ptrdiff_t>(at.data<std::int64_t>()[b] * 3000));
+  for (const int threads : {1, 2, 8}) {
+    set_num_threads(threads);
+    BOOST_TEST((index_put(x, {at}, values).to_vector<float>() == written));
+  }
+  set_num_threads(0);
 }
 
 BOOST_AUTO_TEST_CASE(a_loop_of_lookups_fills_one_buffer) {

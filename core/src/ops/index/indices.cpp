@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "array/walk.hpp"
+#include "base/ceil_div.hpp"
 #include "base/dispatch.hpp"
 #include "kernels/parallel.hpp"
 #include "kernels/wrapping.hpp"
@@ -42,15 +43,21 @@ void expect_number(std::string_view op, const Tensor& x) {
     throw DTypeError(fmt::format("[{}] bool {} cannot be summed: convert it with to()", op, to_string(x.shape())));
 }
 
+namespace {
+
+/// A row that is copied costs a call (some 5 ns), in elementary steps, and as many of these as it has bytes (about 16
+/// in 1 ns).
+constexpr std::int64_t kRowWork = 50;
+
+}  // namespace
+
 void copy_rows(const std::byte* x, const kernels::Slices& rows, const std::int64_t* index, std::int64_t count,
                std::byte* out, std::size_t element) {
   const auto bytes = rows.inner * static_cast<std::int64_t>(element);
   if (bytes == 0) return;
   constexpr std::int64_t kGrainBytes = 32 * 1024;
-  const std::int64_t grain = std::max<std::int64_t>(1, kGrainBytes / bytes);
-  // A row costs a call (some 5 ns) and its bytes (about 16 in 1 ns).
-  const std::int64_t work = rows.outer * count * (50 + bytes);
-  kernels::parallel_for(rows.outer * count, grain, work, [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t work = rows.outer * count * (kRowWork + bytes);
+  kernels::parallel_for(rows.outer * count, kernels::rows_per_chunk(bytes, kGrainBytes), work, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r)
       std::memcpy(out + r * bytes, x + ((r / count) * rows.n + index[r % count]) * bytes,
                   static_cast<std::size_t>(bytes));
@@ -98,39 +105,59 @@ void for_each_in_columns(const Shape& shape, const Shape& strides, int axis, con
 
 }  // namespace
 
-void add_rows(const array::Array& target, const kernels::Slices& rows, const array::Array& index,
-              const array::Array& source, std::int64_t skip) {
+namespace {
+
+/// Each thread owns strips of at most `columns` columns of one outer index, and walks its rows in order: no two write
+/// one element. Calls body(row of the target, row of the source, first column, end) for each row k with index[k] !=
+/// skip.
+template <class Body>
+void for_each_in_strips(const kernels::Slices& rows, const array::Array& index, std::int64_t columns, std::int64_t work,
+                        std::int64_t skip, const Body& body) {
   const std::int64_t count = index.shape.numel();
   const std::int64_t* chosen = index.as<std::int64_t>();
-  // Each thread owns columns and walks all rows in order: no two write one sum.
+  const std::int64_t strips = ceil_div(rows.inner, columns);
+  const std::int64_t tasks = rows.outer * strips;
+  kernels::parallel_for(tasks, std::max<std::int64_t>(1, tasks / 256), work, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t task = begin; task < end; ++task) {
+      const std::int64_t o = task / strips;
+      const std::int64_t first = task % strips * columns;
+      const std::int64_t last = std::min(rows.inner, first + columns);
+      for (std::int64_t k = 0; k < count; ++k)
+        if (chosen[k] != skip) body(o * rows.n + chosen[k], o * count + k, first, last);
+    }
+  });
+}
+
+}  // namespace
+
+void add_rows(const array::Array& target, const kernels::Slices& rows, const array::Array& index,
+              const array::Array& source, std::int64_t skip) {
   constexpr std::int64_t kColumns = 64;
   with_number(target.dtype, [&](auto zero) {
     using T = decltype(zero);
-    T* sums = target.as<T>();
-    const T* terms = source.as<T>();
-    kernels::parallel_for(rows.inner, kColumns, rows.outer * count * rows.inner * 2,
-                          [&](std::int64_t begin, std::int64_t end) {
-                            for (std::int64_t o = 0; o < rows.outer; ++o)
-                              for (std::int64_t k = 0; k < count; ++k) {
-                                if (chosen[k] == skip) continue;
-                                T* sum = sums + (o * rows.n + chosen[k]) * rows.inner;
-                                const T* term = terms + (o * count + k) * rows.inner;
-                                for (std::int64_t j = begin; j < end; ++j) sum[j] = kernels::plus(sum[j], term[j]);
-                              }
-                          });
+    T* const sums = target.as<T>();
+    const T* const terms = source.as<T>();
+    for_each_in_strips(
+        rows, index, kColumns, source.shape.numel() * 2, skip,
+        [=, inner = rows.inner](std::int64_t to, std::int64_t from, std::int64_t begin, std::int64_t end) {
+          T* const sum = sums + to * inner;
+          const T* const term = terms + from * inner;
+          for (std::int64_t j = begin; j < end; ++j) sum[j] = kernels::plus(sum[j], term[j]);
+        });
   });
 }
 
 void write_rows(const array::Array& target, const kernels::Slices& rows, const array::Array& index,
                 const array::Array& source) {
-  const std::int64_t count = index.shape.numel();
-  const std::int64_t* chosen = index.as<std::int64_t>();
-  const auto bytes = rows.inner * static_cast<std::int64_t>(size_of(target.dtype));
-  if (bytes == 0) return;
-  for (std::int64_t o = 0; o < rows.outer; ++o)
-    for (std::int64_t k = 0; k < count; ++k)
-      std::memcpy(target.data() + (o * rows.n + chosen[k]) * bytes, source.data() + (o * count + k) * bytes,
-                  static_cast<std::size_t>(bytes));
+  constexpr std::int64_t kColumns = 1024;
+  const auto element = static_cast<std::int64_t>(size_of(target.dtype));
+  const std::int64_t bytes = rows.inner * element;
+  for_each_in_strips(rows, index, kColumns, rows.outer * index.shape.numel() * (kRowWork + bytes), kNoRow,
+                     [&](std::int64_t to, std::int64_t from, std::int64_t begin, std::int64_t end) {
+                       std::memcpy(target.data() + to * bytes + begin * element,
+                                   source.data() + from * bytes + begin * element,
+                                   static_cast<std::size_t>((end - begin) * element));
+                     });
 }
 
 void copy_elements(const array::Array& x, int axis, const array::Array& index, const array::Array& out) {
