@@ -15,6 +15,7 @@
 #include <type_traits>
 
 #include "kernels/dropout.hpp"
+#include "kernels/gemm.hpp"
 #include "kernels/parallel.hpp"
 #include "kernels/scratch.hpp"
 
@@ -63,27 +64,21 @@ Rows<T> rows_of(const Heads<T>& x, std::int64_t b, std::int64_t h) {
   return {x.data ? x.at(b, h) : nullptr, x.strides.position};
 }
 
-/// A matrix that is read one element at a time.
 template <class T>
-struct Factor {
-  const T* data;
-  std::int64_t row, column;  // strides
-};
-
-template <class T>
-Factor<std::remove_const_t<T>> plain(Rows<T> x) {
+MatrixRef<const T> plain(Rows<T> x) {
   return {x.data, x.stride, 1};
 }
 template <class T>
-Factor<std::remove_const_t<T>> transposed(Rows<T> x) {
+MatrixRef<const T> transposed(Rows<T> x) {
   return {x.data, 1, x.stride};
 }
 
-/// c = a b (or c += a b): each element is one sum over `depth` in order, whichever tile it falls in.
+/// c = a b (or c += a b): each element is one sum over `depth` in order, whichever tile it falls in. a is read one
+/// element at a time.
 template <class T>
 struct Product {
   std::int64_t depth;
-  Factor<T> a;
+  MatrixRef<const T> a;
   Rows<const T> b;
   Rows<T> c;
   bool accumulate;
@@ -92,10 +87,10 @@ struct Product {
 template <class T, int rows, int vectors, class Access>
 HWY_INLINE void multiply_tile(const Product<T>& p, std::int64_t i, std::int64_t j, Access lanes) {
   constexpr std::int64_t N = lane_count<T>();
-  const T* a = p.a.data + i * p.a.row;
+  const T* a = p.a.data + i * p.a.row_stride;
   const T* b = p.b.data + j;
   T* c = p.c.at(i) + j;
-  const std::int64_t a_row = p.a.row, a_column = p.a.column, b_stride = p.b.stride, c_stride = p.c.stride;
+  const std::int64_t a_row = p.a.row_stride, a_column = p.a.col_stride, b_stride = p.b.stride, c_stride = p.c.stride;
   alignas(64) static constexpr T kZeros[kTileVectors * N] = {};
   const T* start = p.accumulate ? c : kZeros;
   const std::int64_t start_stride = p.accumulate ? c_stride : 0;
@@ -430,17 +425,19 @@ HWY_INLINE void into_keys(const Attention<T>& f, const Scores<T>& scores, std::i
   const std::int64_t keys = scores.seen_keys(end);
   // Queries that see no key are left out, whatever they and their cotangents hold.
   bool accumulate = begin > 0;
-  for (std::int64_t first = begin; first < end; ++first) {
+  std::int64_t first = begin;
+  while (first < end) {
     std::int64_t last = first;
     while (last < end && g.kept.max[last] != kLowest<T>) ++last;
-    if (last == first) continue;
-    const auto part = [=](Rows<T> of_keys) {
-      return plain(Rows<const T>{of_keys.data + (first - begin), of_keys.stride});
-    };
-    if (g.dk.data) multiply<T>(keys, f.width, {last - first, part(ds), scores.q().from(first), g.dk, accumulate});
-    if (g.dv.data) multiply<T>(keys, f.value_width, {last - first, part(p), g.dout.from(first), g.dv, accumulate});
-    accumulate = true;
-    first = last;
+    if (first < last) {
+      const auto part = [=](Rows<T> of_keys) {
+        return plain(Rows<const T>{of_keys.data + (first - begin), of_keys.stride});
+      };
+      if (g.dk.data) multiply<T>(keys, f.width, {last - first, part(ds), scores.q().from(first), g.dk, accumulate});
+      if (g.dv.data) multiply<T>(keys, f.value_width, {last - first, part(p), g.dout.from(first), g.dv, accumulate});
+      accumulate = true;
+    }
+    first = last + 1;
   }
   if (accumulate) return;
   if (g.dk.data) clear(g.dk, 0, keys, f.width);
