@@ -145,31 +145,29 @@ HWY_NOINLINE void fold_columns(const T* x, std::int64_t slices, std::int64_t n, 
   }
 }
 
+/// f(the fold of this name)
+template <class T, class F>
+void with_fold(Fold fold, const F& f) {
+  switch (fold) {
+    case Fold::sum: return f(SumFold<T>());
+    case Fold::magnitude_sum: return f(MagnitudeSumFold<T>());
+    case Fold::square_deviation: return f(SquareDeviationFold<T>());
+    case Fold::exponential_sum: return f(ExponentialFold<T>());
+    case Fold::max: return f(ExtremeFold<T, true>());
+    case Fold::magnitude_max: return f(MagnitudeMaxFold<T>());
+    case Fold::min: return f(ExtremeFold<T, false>());
+  }
+}
+
 template <class T>
 void rows(Fold fold, const T* x, std::int64_t slices, std::int64_t n, std::int64_t stride, Operands<T> o, double* out) {
-  switch (fold) {
-    case Fold::sum: return fold_rows<T, SumFold<T>>(x, slices, n, stride, o, out);
-    case Fold::magnitude_sum: return fold_rows<T, MagnitudeSumFold<T>>(x, slices, n, stride, o, out);
-    case Fold::square_deviation: return fold_rows<T, SquareDeviationFold<T>>(x, slices, n, stride, o, out);
-    case Fold::exponential_sum: return fold_rows<T, ExponentialFold<T>>(x, slices, n, stride, o, out);
-    case Fold::max: return fold_rows<T, ExtremeFold<T, true>>(x, slices, n, stride, o, out);
-    case Fold::magnitude_max: return fold_rows<T, MagnitudeMaxFold<T>>(x, slices, n, stride, o, out);
-    case Fold::min: return fold_rows<T, ExtremeFold<T, false>>(x, slices, n, stride, o, out);
-  }
+  with_fold<T>(fold, [&](auto kind) { fold_rows<T, decltype(kind)>(x, slices, n, stride, o, out); });
 }
 
 template <class T>
 void columns(Fold fold, const T* x, std::int64_t slices, std::int64_t n, std::int64_t stride, Operands<T> o,
              double* out) {
-  switch (fold) {
-    case Fold::sum: return fold_columns<T, SumFold<T>>(x, slices, n, stride, o, out);
-    case Fold::magnitude_sum: return fold_columns<T, MagnitudeSumFold<T>>(x, slices, n, stride, o, out);
-    case Fold::square_deviation: return fold_columns<T, SquareDeviationFold<T>>(x, slices, n, stride, o, out);
-    case Fold::exponential_sum: return fold_columns<T, ExponentialFold<T>>(x, slices, n, stride, o, out);
-    case Fold::max: return fold_columns<T, ExtremeFold<T, true>>(x, slices, n, stride, o, out);
-    case Fold::magnitude_max: return fold_columns<T, MagnitudeMaxFold<T>>(x, slices, n, stride, o, out);
-    case Fold::min: return fold_columns<T, ExtremeFold<T, false>>(x, slices, n, stride, o, out);
-  }
+  with_fold<T>(fold, [&](auto kind) { fold_columns<T, decltype(kind)>(x, slices, n, stride, o, out); });
 }
 
 TAPEGRAD_KERNEL_TABLE(ReduceTable, rows<T>, columns<T>)
@@ -211,8 +209,8 @@ void fold_slices(Fold fold, const T* x, const Slices& shape, Operands<T> operand
 
   // Rows: a task takes up to kTile slices of one chunk. Columns: a task takes up to kTile columns of one chunk of one
   // outer index.
-  const std::int64_t groups = inner == 1 ? (outer + kTile - 1) / kTile : outer;
-  const std::int64_t tiles = inner == 1 ? 1 : (inner + kTile - 1) / kTile;
+  const std::int64_t groups = inner == 1 ? ceil_div(outer, kTile) : outer;
+  const std::int64_t tiles = inner == 1 ? 1 : ceil_div(inner, kTile);
   double* partials = chunks > 1 ? room_for_partials(chunks * outer * inner) : nullptr;
   const std::int64_t tasks = groups * chunks * tiles;
   const std::int64_t grain = std::max<std::int64_t>(1, tasks / 256);
@@ -285,7 +283,7 @@ void arg_extreme(const T* x, const Slices& shape, std::int64_t* out) {
     });
     return;
   }
-  const std::int64_t tiles = (inner + kTile - 1) / kTile;
+  const std::int64_t tiles = ceil_div(inner, kTile);
   parallel_for(outer * tiles, 1, work, [&, length = n, width = inner](std::int64_t begin, std::int64_t end) {
     for (std::int64_t task = begin; task < end; ++task) {
       const std::int64_t first = task % tiles * kTile;

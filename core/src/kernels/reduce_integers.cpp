@@ -15,10 +15,9 @@ namespace {
 template <class In, class Out, class Reduce>
 void each_slab(const In* x, const Slices& shape, Out* out, const Reduce& reduce) {
   const std::int64_t size = shape.n * shape.inner;
-  parallel_for(shape.outer, std::max<std::int64_t>(1, 4096 / std::max<std::int64_t>(1, size)), shape.outer * size,
-               [&](std::int64_t begin, std::int64_t end) {
-                 for (std::int64_t o = begin; o < end; ++o) reduce(x + o * size, out + o * shape.inner);
-               });
+  parallel_for(shape.outer, rows_per_chunk(size, 4096), shape.outer * size, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t o = begin; o < end; ++o) reduce(x + o * size, out + o * shape.inner);
+  });
 }
 
 /// out = step(... step(step(start, x_0), x_1) ..., x_{n-1}) for each slice.
