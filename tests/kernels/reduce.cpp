@@ -90,6 +90,30 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(extremes_and_their_places, T, Reals) {
   }
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(the_place_in_a_long_row_is_the_first, T, Reals) {
+  constexpr std::int64_t kLength = 100'003;
+  std::vector<T> x(static_cast<std::size_t>(kLength), T(1));
+  const auto check = [&](std::int64_t largest, std::int64_t smallest) {
+    std::int64_t place = -1;
+    reduce_argmax(x.data(), {1, kLength, 1}, &place);
+    BOOST_TEST(place == largest);
+    reduce_argmin(x.data(), {1, kLength, 1}, &place);
+    BOOST_TEST(place == smallest);
+  };
+  check(0, 0);
+  x.back() = T(2);
+  check(kLength - 1, 0);
+  for (const std::size_t i : {70'000, 50'001, 50'000}) x[i] = T(2);
+  for (const std::size_t i : {20'000, 16'384, 90'000}) x[i] = T(0);
+  check(50'000, 16'384);
+  x[16'383] = -T(0);  // equal to what stands behind it
+  check(50'000, 16'383);
+  for (const std::size_t i : {99'999, 60'001, 60'000}) x[i] = kNaN<T>;
+  check(60'000, 60'000);
+  x[3] = kNaN<T>;
+  check(3, 3);
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(variance, T, Reals) {
   for (const double mean : {0.0, 1e4}) {
     for (const Slices& s : kShapes) {

@@ -197,11 +197,19 @@ double* room_for_partials(std::int64_t count) {
 }
 
 /// Cuts long slices into chunks (by n and inner alone), folds the chunks in parallel and combines them in order.
-/// `finish(value, slice)` stores a result.
+/// `finish(value, slice)` stores a result, or finish(value, slice, from): an extreme does not stand before the element
+/// `from` of its slice.
 template <class T, class Finish>
 void fold_slices(Fold fold, const T* x, const Slices& shape, Operands<T> operands, const Finish& finish) {
   const std::int64_t outer = shape.outer, n = shape.n, inner = shape.inner;
   if (outer * inner == 0) return;
+  const auto store = [&](double value, std::int64_t slice, std::int64_t from) {
+    if constexpr (std::is_invocable_v<const Finish&, double, std::int64_t, std::int64_t>) {
+      finish(value, slice, from);
+    } else {
+      finish(value, slice);
+    }
+  };
   const ReduceTable<T> kernels = table<T>();
   const std::int64_t chunk = rows_per_chunk(inner, 2 * kChunkElements, 128);  // partial sums: few, of many terms
   const std::int64_t chunks = std::max<std::int64_t>(1, ceil_div(n, chunk));
@@ -238,7 +246,7 @@ void fold_slices(Fold fold, const T* x, const Slices& shape, Operands<T> operand
       if (partials) {
         std::copy_n(results, count, partials + c * outer * inner + first);
       } else {
-        for (std::int64_t i = 0; i < count; ++i) finish(results[i], first + i);
+        for (std::int64_t i = 0; i < count; ++i) store(results[i], first + i, 0);
       }
     }
   });
@@ -246,8 +254,13 @@ void fold_slices(Fold fold, const T* x, const Slices& shape, Operands<T> operand
   parallel_for(outer * inner, kTile, chunks * outer * inner, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t s = begin; s < end; ++s) {
       double value = partials[s];
-      for (std::int64_t c = 1; c < chunks; ++c) value = combine(fold, value, partials[c * outer * inner + s]);
-      finish(value, s);
+      std::int64_t from = 0;
+      for (std::int64_t c = 1; c < chunks; ++c) {
+        const double next = combine(fold, value, partials[c * outer * inner + s]);
+        if (next != value && !std::isnan(value)) from = c * chunk;
+        value = next;
+      }
+      store(value, s, from);
     }
   });
 }
@@ -273,14 +286,15 @@ void arg_extreme(const T* x, const Slices& shape, std::int64_t* out) {
   const auto better = [](T a, T b) { return largest ? a > b : a < b; };
   const std::int64_t work = 2 * outer * n * inner;
   if (inner == 1) {
-    fold_slices<T>(largest ? Fold::max : Fold::min, x, shape, {}, [&, length = n](double value, std::int64_t s) {
+    const auto find = [&, length = n](double value, std::int64_t s, std::int64_t from) {
       const T* row = x + s * length;
       const T* end = row + length;
       const T sought = static_cast<T>(value);
-      out[s] = (std::isnan(sought) ? std::find_if(row, end, [](T v) { return std::isnan(v); })
-                                   : std::find(row, end, sought)) -
+      out[s] = (std::isnan(sought) ? std::find_if(row + from, end, [](T v) { return std::isnan(v); })
+                                   : std::find(row + from, end, sought)) -
                row;
-    });
+    };
+    fold_slices<T>(largest ? Fold::max : Fold::min, x, shape, {}, find);
     return;
   }
   const std::int64_t tiles = ceil_div(inner, kTile);
