@@ -31,10 +31,10 @@ constexpr std::int64_t kBlockElements = 128 * 1024;
 constexpr std::int64_t kLeastColumns = 64;
 constexpr std::int64_t kMostColumns = 1024;
 
-/// Body(Columns) for one block after the other.
+/// Body(Columns) for one block of about `elements` after the other.
 template <class Body>
-void for_each_block(std::int64_t columns, std::int64_t rows, const Body& body) {
-  const std::int64_t fitting = kBlockElements / std::max<std::int64_t>(1, rows) / 16 * 16;
+void for_each_block(std::int64_t columns, std::int64_t rows, std::int64_t elements, const Body& body) {
+  const std::int64_t fitting = elements / std::max<std::int64_t>(1, rows) / 16 * 16;
   const std::int64_t block = std::clamp(fitting, kLeastColumns, kMostColumns);
   for (std::int64_t begin = 0; begin < columns; begin += block) body(Columns{begin, std::min(columns, begin + block)});
 }
@@ -132,7 +132,7 @@ void convolve(const Convolution& c, const T* x, const T* w, const T* bias, T* y)
   const Windows windows{
       c.groups * c.in, c.length, {tap_offsets(c, offsets), static_cast<std::size_t>(c.taps)}, c.stride, c.steps};
   const Places places{c.groups * c.out, c.steps, 0, 1, c.steps};
-  for_each_block(c.sequences * c.steps, windows.rows(), [&](Columns columns) {
+  for_each_block(c.sequences * c.steps, windows.rows(), kBlockElements, [&](Columns columns) {
     const std::int64_t n = columns.size();
     T* matrix = scratch.get<T>((windows.rows() + places.channels) * n);
     T* result = matrix + windows.rows() * n;
@@ -170,7 +170,7 @@ void convolve_adjoint(const Convolution& c, const T* g, const T* w, const T* bia
     const std::int64_t per_sequence = steps_to(c.length - phase, c.stride);
     const Windows windows{c.groups * c.out, c.steps, {first, static_cast<std::size_t>(count)}, 1, per_sequence};
     const Places places{c.groups * c.in, c.length, phase, c.stride, per_sequence};
-    for_each_block(c.sequences * per_sequence, windows.rows(), [&](Columns columns) {
+    for_each_block(c.sequences * per_sequence, windows.rows(), kBlockElements, [&](Columns columns) {
       const std::int64_t n = columns.size();
       T* matrix = scratch.get<T>((windows.rows() + places.channels) * n);
       T* result = matrix + windows.rows() * n;
@@ -193,7 +193,9 @@ void correlate(const Convolution& c, const T* x, const T* g, T* w, bool accumula
   const Windows steps{c.groups * c.out, c.steps, {&start, 1}, 1, c.steps};
   const std::int64_t weights = c.groups * c.out * inner;
   const std::int64_t chain = c.sequences * c.steps;
-  // As a matrix product: long float chains are cut, here at the blocks, and their pieces added in double.
+  // As a matrix product: long float chains are cut, here between blocks, and their pieces added in double.
+  constexpr std::int64_t kPiece = kLongestChain / 2;
+  static_assert(kPiece + kMostColumns <= kLongestChain);
   const bool in_pieces = is_cut<T>(chain);
   static thread_local Scratch pieces;
   static thread_local Scratch sums;
@@ -201,17 +203,25 @@ void correlate(const Convolution& c, const T* x, const T* g, T* w, bool accumula
   double* const sum = in_pieces ? sums.get<double>(weights) : nullptr;
   if (!accumulate) std::fill_n(w, weights, T(0));
   if (in_pieces) std::copy_n(w, weights, sum);
-  for_each_block(chain, windows.rows(), [&](Columns columns) {
+  std::int64_t held = 0;  // steps of the piece that `target` holds
+  // A block's product reads and writes all of dw: fewer and larger ones, though no near cache holds them.
+  for_each_block(chain, windows.rows(), 4 * kBlockElements, [&](Columns columns) {
     const std::int64_t n = columns.size();
     T* matrix = scratch.get<T>((windows.rows() + steps.rows()) * n);
     T* cotangents = matrix + windows.rows() * n;
     lay_out(windows, x, columns, matrix);
     lay_out(steps, g, columns, cotangents);
     gemm_batched<T>(group_offsets(c.groups, c.out * n, inner * n, c.out * inner), c.out, inner, n, {cotangents, n, 1},
-                    {matrix, 1, n}, {target, inner, 1}, {.accumulate = !in_pieces});
-    for (std::int64_t i = 0; in_pieces && i < weights; ++i) sum[i] += static_cast<double>(target[i]);
+                    {matrix, 1, n}, {target, inner, 1}, {.accumulate = !in_pieces || held > 0});
+    held += n;
+    const bool last = columns.end == chain;
+    if (!in_pieces || (held < kPiece && !last)) return;
+    held = 0;
+    parallel_for(weights, kChunkElements, 2 * weights, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) sum[i] += static_cast<double>(target[i]);
+      if (last) std::transform(sum + begin, sum + end, w + begin, [](double total) { return static_cast<T>(total); });
+    });
   });
-  for (std::int64_t i = 0; in_pieces && i < weights; ++i) w[i] = static_cast<T>(sum[i]);
 }
 
 #define TAPEGRAD_CONVOLUTION(T)                                                               \

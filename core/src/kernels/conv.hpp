@@ -7,8 +7,9 @@
 //
 // Windows are laid out as the columns of a matrix (im2col), a block of them at a time, so memory does not grow with the
 // batch. Every element of a result is one chain of multiply-adds whose order follows from the channels and taps (for w
-// also from the steps): the same bits alone or in a batch, and at any number of threads. Instantiated for float and
-// double.
+// from sequences and steps): the same bits at any number of threads, those of y and dx also alone or in a batch. A long
+// float chain is cut as a matrix product's is (gemm.hpp), and its pieces added in double. Results alias no operand.
+// Instantiated for float and double.
 #pragma once
 
 #include <cstdint>
