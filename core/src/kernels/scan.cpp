@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ceil_div.hpp"
 #include "kernels/parallel.hpp"
 #include "kernels/scratch.hpp"
 #include "kernels/wrapping.hpp"
@@ -9,9 +10,10 @@
 namespace tapegrad::kernels {
 namespace {
 
-constexpr std::int64_t kTile = 256;      // neighbouring lines that one task walks side by side
-constexpr std::int64_t kChainWork = 20;  // a step waits for the one before: about 2 ns
-constexpr std::int64_t kTileWork = 8;    // lines side by side hide each other's waits
+constexpr std::int64_t kTile = 256;       // neighbouring lines that one task walks side by side
+constexpr std::int64_t kNarrowTile = 64;  // the same where a tile takes much room
+constexpr std::int64_t kChainWork = 20;   // a step waits for the one before: about 2 ns
+constexpr std::int64_t kTileWork = 8;     // lines side by side hide each other's waits
 
 /// Where a task's lines lie: `count` of them side by side, `stride` from one step to the next.
 struct Lines {
@@ -22,10 +24,10 @@ struct Lines {
   std::int64_t n;
 };
 
-/// Calls body(lines) for tiles that together cover the array; each runs on one thread.
-template <class Body>
+/// Calls body(lines) for tiles of at most `width` lines that together cover the array; each runs on one thread.
+template <std::int64_t width = kTile, class Body>
 void for_each_tile(const Slices& shape, const Body& body) {
-  const std::int64_t tiles = (shape.inner + kTile - 1) / kTile;
+  const std::int64_t tiles = ceil_div(shape.inner, width);
   const std::int64_t tasks = shape.outer * tiles;
   const std::int64_t elements = shape.outer * shape.n * shape.inner;
   const std::int64_t grain = std::max<std::int64_t>(1, tasks / 256);
@@ -33,10 +35,10 @@ void for_each_tile(const Slices& shape, const Body& body) {
                [&](std::int64_t begin, std::int64_t end) {
                  for (std::int64_t task = begin; task < end; ++task) {
                    const std::int64_t o = task / tiles;
-                   const std::int64_t i = task % tiles * kTile;
+                   const std::int64_t i = task % tiles * width;
                    body(Lines{.first = o * shape.n * shape.inner + i,
                               .slice = o * shape.inner + i,
-                              .count = std::min(kTile, shape.inner - i),
+                              .count = std::min(width, shape.inner - i),
                               .stride = shape.inner,
                               .n = shape.n});
                  }
@@ -62,23 +64,22 @@ void walk(const Lines& lines, Direction direction, double* carry, const Step& st
       step(carry[i], lines.first + row * lines.stride + i, r, row * lines.count + i);
 }
 
-/// Walks down each tile of an array: step(carry, element, how many came before). Carries begin as `start`;
-/// done(lines, carries) ends a tile.
-template <class Step, class Done>
-void scan(const Slices& shape, Direction direction, double start, const Step& step, const Done& done) {
+/// Walks down each tile of an array: step(carry, element, how many came before). Carries begin as `start`.
+template <class Step>
+void scan(const Slices& shape, Direction direction, double start, const Step& step) {
   for_each_tile(shape, [&](const Lines& lines) {
     double carry[kTile];
     std::fill_n(carry, lines.count, start);
     walk(lines, direction, carry, [&](double& c, std::int64_t at, std::int64_t r, std::int64_t) { step(c, at, r); });
-    done(lines, carry);
   });
 }
 
 /// Walks up each tile of x with the products of what lies before, in double: in float they could overflow where the
-/// whole does not. step(carry, element, product); carries begin as `start`.
+/// whole does not. step(carry, element, product); carries begin as `start`. A thread keeps room for a tile's products:
+/// tiles of long lines are narrow.
 template <class T, class Step>
 void scan_with_products(const T* x, const Slices& shape, double start, const Step& step) {
-  for_each_tile(shape, [&](const Lines& lines) {
+  const auto there_and_back = [&](const Lines& lines) {
     thread_local Scratch scratch;
     double* const before = scratch.get<double>(lines.n * lines.count);
     double carry[kTile];
@@ -90,22 +91,19 @@ void scan_with_products(const T* x, const Slices& shape, double start, const Ste
     std::fill_n(carry, lines.count, start);
     walk(lines, Direction::backward, carry,
          [&](double& c, std::int64_t at, std::int64_t, std::int64_t place) { step(c, at, before[place]); });
-  });
+  };
+  constexpr std::int64_t kLongLine = 4096;
+  shape.n > kLongLine ? for_each_tile<kNarrowTile>(shape, there_and_back) : for_each_tile(shape, there_and_back);
 }
-
-constexpr auto kNothingMore = [](const Lines&, const double*) {};
 
 }  // namespace
 
 template <class T>
 void cumulative_sum(const T* x, const Slices& shape, Direction direction, T* y) {
-  scan(
-      shape, direction, 0.0,
-      [=](double& carry, std::int64_t at, std::int64_t) {
-        carry += static_cast<double>(x[at]);
-        y[at] = static_cast<T>(carry);
-      },
-      kNothingMore);
+  scan(shape, direction, 0.0, [=](double& carry, std::int64_t at, std::int64_t) {
+    carry += static_cast<double>(x[at]);
+    y[at] = static_cast<T>(carry);
+  });
 }
 
 void cumulative_sum(const std::int64_t* x, const Slices& shape, Direction direction, std::int64_t* y) {
@@ -122,13 +120,10 @@ void cumulative_sum(const std::int64_t* x, const Slices& shape, Direction direct
 
 template <class T>
 void cumulative_product(const T* x, const Slices& shape, T* y) {
-  scan(
-      shape, Direction::forward, 1.0,
-      [=](double& carry, std::int64_t at, std::int64_t) {
-        carry *= static_cast<double>(x[at]);
-        y[at] = static_cast<T>(carry);
-      },
-      kNothingMore);
+  scan(shape, Direction::forward, 1.0, [=](double& carry, std::int64_t at, std::int64_t) {
+    carry *= static_cast<double>(x[at]);
+    y[at] = static_cast<T>(carry);
+  });
 }
 
 template <class T>
@@ -143,24 +138,24 @@ void cumulative_product_backward(const T* x, const T* dy, const Slices& shape, T
 
 template <class T>
 void linear_recurrence(const T* a, const T* b, const Slices& shape, Direction direction, T* h) {
-  scan(
-      shape, direction, 0.0,
-      [=](double& carry, std::int64_t at, std::int64_t step) {
-        const double before = step == 0 ? 0.0 : static_cast<double>(a[at]) * carry;
-        carry = before + static_cast<double>(b[at]);
-        h[at] = static_cast<T>(carry);
-      },
-      kNothingMore);
+  scan(shape, direction, 0.0, [=](double& carry, std::int64_t at, std::int64_t step) {
+    const double before = step == 0 ? 0.0 : static_cast<double>(a[at]) * carry;
+    carry = before + static_cast<double>(b[at]);
+    h[at] = static_cast<T>(carry);
+  });
 }
 
+// One chain in the order of the axis, as that of cumulative_product, which ends with the same bits: in another order
+// other products on the way would overflow, or vanish.
 template <class T>
 void reduce_product(const T* x, const Slices& shape, T* out) {
-  scan(
-      shape, Direction::forward, 1.0,
-      [=](double& carry, std::int64_t at, std::int64_t) { carry *= static_cast<double>(x[at]); },
-      [=](const Lines& lines, const double* products) {
-        for (std::int64_t i = 0; i < lines.count; ++i) out[lines.slice + i] = static_cast<T>(products[i]);
-      });
+  for_each_tile(shape, [&](const Lines& lines) {
+    double products[kTile];
+    std::fill_n(products, lines.count, 1.0);
+    walk(lines, Direction::forward, products,
+         [=](double& product, std::int64_t at, std::int64_t, std::int64_t) { product *= static_cast<double>(x[at]); });
+    for (std::int64_t i = 0; i < lines.count; ++i) out[lines.slice + i] = static_cast<T>(products[i]);
+  });
 }
 
 template <class T>
