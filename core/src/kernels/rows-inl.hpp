@@ -46,14 +46,10 @@ HWY_INLINE Vector<T> splat(T value) {
   return hn::Set(Tag<T>(), value);
 }
 
-/// The functions of the formulas' lanes on a bare vector.
+/// The function of the formulas' lanes on a bare vector.
 template <class T>
 HWY_INLINE Vector<T> exponential(Vector<T> v) {
   return exp(tapegrad::HWY_NAMESPACE::Lanes<Tag<T>>(v)).v;
-}
-template <class T>
-HWY_INLINE Vector<T> logarithm(Vector<T> v) {
-  return log(tapegrad::HWY_NAMESPACE::Lanes<Tag<T>>(v)).v;
 }
 
 /// All lanes of a vector.
@@ -83,9 +79,6 @@ struct FirstLanes {
   HWY_INLINE Vector<T> or_else(Vector<T> v, T value) const { return hn::IfThenElse(mask(), v, splat<T>(value)); }
   HWY_INLINE void fetch_ahead(const T*) const {}  // the next vector's is near enough
 };
-
-/// Where a row lies that a function goes through: in a near cache, or wherever memory is.
-enum class RowIn { cache, memory };
 
 template <int k>
 using Index = std::integral_constant<int, k>;
@@ -199,37 +192,6 @@ template <class T>
 HWY_INLINE T smallest_lane(Vector<T> v) {
   if (!hn::AllFalse(Tag<T>(), hn::IsNaN(v))) return std::numeric_limits<T>::quiet_NaN();
   return hn::GetLane(hn::MinOfLanes(Tag<T>(), v));
-}
-
-/// The largest of a row; -inf for an empty one. If a row holds NaN: NaN or the largest of the others, but never -inf;
-/// the sum of the row's exponentials tells.
-template <RowIn where = RowIn::cache, class T>
-HWY_INLINE T row_max(const T* x, std::int64_t n) {
-  constexpr T kLowest = -std::numeric_limits<T>::infinity();
-  Vector<T> best[2] = {splat<T>(kLowest), splat<T>(kLowest)};
-  each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
-    if (where == RowIn::memory) lanes.fetch_ahead(x + i);
-    best[k] = hn::Max(lanes.or_else(lanes.load(x + i), kLowest), best[k]);
-  });
-  const T max = hn::GetLane(hn::MaxOfLanes(Tag<T>(), hn::Max(best[0], best[1])));
-  if (max != kLowest) return max;
-  for (std::int64_t i = 0; i < n; ++i)
-    if (std::isnan(x[i])) return x[i];
-  return max;
-}
-
-/// y = exp(x - shift); returns the sum of y in double. shift must be finite and no less than the largest x but for
-/// rounding. `where` speaks of y.
-template <RowIn where = RowIn::cache, class T>
-HWY_INLINE double row_exp(const T* x, std::int64_t n, T shift, T* y) {
-  Wide<T> sum[2] = {wide_zero<T>(), wide_zero<T>()};
-  each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
-    const Vector<T> e = lanes.or_else(exponential<T>(hn::Sub(lanes.load(x + i), splat<T>(shift))), T(0));
-    if (where == RowIn::memory) lanes.fetch_ahead(y + i);
-    lanes.store(e, y + i);
-    sum[k] = add(sum[k], widen(e));
-  });
-  return total(add(sum[0], sum[1]));
 }
 
 }  // namespace tapegrad::kernels::HWY_NAMESPACE

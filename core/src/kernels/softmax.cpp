@@ -45,6 +45,38 @@ HWY_INLINE const T* masked_row(const T* x, std::int64_t n, const bool* keep, T* 
   return y;
 }
 
+/// The largest of a row; -inf for an empty one. If a row holds NaN: NaN or the largest of the others, but never -inf;
+/// the sum of the row's exponentials tells.
+template <class T>
+HWY_INLINE T row_max(const T* x, std::int64_t n) {
+  Vector<T> best[2] = {splat<T>(-kInfinity<T>), splat<T>(-kInfinity<T>)};
+  each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
+    lanes.fetch_ahead(x + i);
+    best[k] = hn::Max(lanes.or_else(lanes.load(x + i), -kInfinity<T>), best[k]);
+  });
+  const T max = hn::GetLane(hn::MaxOfLanes(Tag<T>(), hn::Max(best[0], best[1])));
+  if (max != -kInfinity<T>) return max;
+  for (std::int64_t i = 0; i < n; ++i)
+    if (std::isnan(x[i])) return x[i];
+  return max;
+}
+
+/// Sum of exp(x - shift) in double; the terms are `stored` in y, or nowhere. shift must be finite and no less than the
+/// largest x but for rounding.
+template <bool stored, class T>
+HWY_INLINE double exponential_sum(const T* x, std::int64_t n, T shift, T* y = nullptr) {
+  Wide<T> sum[2] = {wide_zero<T>(), wide_zero<T>()};
+  each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
+    const Vector<T> e = lanes.or_else(exponential<T>(hn::Sub(lanes.load(x + i), splat<T>(shift))), T(0));
+    if (stored) {
+      lanes.fetch_ahead(y + i);
+      lanes.store(e, y + i);
+    }
+    sum[k] = add(sum[k], widen(e));
+  });
+  return total(add(sum[0], sum[1]));
+}
+
 template <class T>
 HWY_INLINE void scale_row(T* y, std::int64_t n, T factor) {
   each_vector<T>(n, [&](std::int64_t i, auto lanes, auto)
@@ -56,12 +88,12 @@ HWY_NOINLINE void forward(const T* x, std::int64_t begin, std::int64_t end, std:
   for (std::int64_t r = begin; r < end; ++r) {
     T* out = y + r * n;
     const T* in = masked_row(x + r * n, n, mask.row(r), out);
-    const T max = row_max<RowIn::memory>(in, n);
+    const T max = row_max(in, n);
     if (!std::isfinite(max)) {
       std::fill_n(out, n, max == -kInfinity<T> ? T(0) : std::numeric_limits<T>::quiet_NaN());
       continue;
     }
-    const double sum = row_exp<RowIn::memory>(in, n, max, out);
+    const double sum = exponential_sum<true>(in, n, max, out);
     scale_row(out, n, static_cast<T>(1 / sum));
   }
 }
@@ -114,29 +146,18 @@ HWY_NOINLINE void backward(const T* y, const T* dy, std::int64_t begin, std::int
   }
 }
 
-/// Sum of exp(x - shift), storing none of it.
-template <class T>
-HWY_INLINE double exponential_sum(const T* x, std::int64_t n, T shift) {
-  Wide<T> sum[2] = {wide_zero<T>(), wide_zero<T>()};
-  each_vector<T>(n, [&](std::int64_t i, auto lanes, auto k) HWY_ATTR {
-    const Vector<T> e = exponential<T>(hn::Sub(lanes.load(x + i), splat<T>(shift)));
-    sum[k] = add(sum[k], widen(lanes.or_else(e, T(0))));
-  });
-  return total(add(sum[0], sum[1]));
-}
-
 template <class T>
 HWY_NOINLINE void log_forward(const T* x, std::int64_t begin, std::int64_t end, std::int64_t n, const RowMask& mask,
                               T* y) {
   for (std::int64_t r = begin; r < end; ++r) {
     T* out = y + r * n;
     const T* in = masked_row(x + r * n, n, mask.row(r), out);
-    const T max = row_max<RowIn::memory>(in, n);
+    const T max = row_max(in, n);
     if (!std::isfinite(max)) {
       std::fill_n(out, n, max == -kInfinity<T> ? max : std::numeric_limits<T>::quiet_NaN());
       continue;
     }
-    const Vector<T> log_sum = splat<T>(static_cast<T>(std::log(exponential_sum(in, n, max))));
+    const Vector<T> log_sum = splat<T>(static_cast<T>(std::log(exponential_sum<false>(in, n, max))));
     each_vector<T>(n, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
       lanes.fetch_ahead(out + i);
       lanes.store(hn::Sub(hn::Sub(lanes.load(in + i), splat<T>(max)), log_sum), out + i);
@@ -181,7 +202,7 @@ HWY_NOINLINE void loss_forward(const CrossEntropy<T>& f, double total_weight, st
       logsumexp[r] = 0;
       continue;
     }
-    const T max = row_max<RowIn::memory>(x, n);
+    const T max = row_max(x, n);
     const double weight = f.class_weights ? static_cast<double>(f.class_weights[target]) : 1.0;
     const double hit = (1 - smoothing) * weight;
     if (!std::isfinite(max)) {
@@ -190,7 +211,7 @@ HWY_NOINLINE void loss_forward(const CrossEntropy<T>& f, double total_weight, st
       loss[r] = max != -kInfinity<T> ? std::numeric_limits<T>::quiet_NaN() : counts ? kInfinity<T> : T(0);
       continue;
     }
-    const double lse = static_cast<double>(max) + std::log(exponential_sum(x, n, max));
+    const double lse = static_cast<double>(max) + std::log(exponential_sum<false>(x, n, max));
     // A class of weight 0 counts for nothing, be its logit -inf.
     double row_loss = hit == 0 ? 0.0 : hit * (lse - static_cast<double>(x[target]));
     if (smoothing > 0) {
@@ -229,7 +250,7 @@ HWY_NOINLINE void loss_backward(const CrossEntropy<T>& f, double total_weight, s
       continue;
     }
     // exp(x - lse) sums to 1 but for the rounding of lse, which dividing by the sum takes out again.
-    const double sum = row_exp<RowIn::memory>(x, n, logsumexp[r], dx);
+    const double sum = exponential_sum<true>(x, n, logsumexp[r], dx);
     const double outer = static_cast<double>(scale[r]);
     const double weight = f.class_weights ? static_cast<double>(f.class_weights[target]) : 1.0;
     const double hit = (1 - f.label_smoothing) * weight;
