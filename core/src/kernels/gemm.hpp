@@ -59,15 +59,4 @@ template <class T>
 void gemm_batched(std::span<const BatchOffset> batches, std::int64_t m, std::int64_t n, std::int64_t k,
                   MatrixRef<const T> a, MatrixRef<const T> b, MatrixRef<T> c, GemmEpilogue<T> e = {});
 
-extern template void gemm(std::int64_t, std::int64_t, std::int64_t, MatrixRef<const float>, MatrixRef<const float>,
-                          MatrixRef<float>, GemmEpilogue<float>);
-extern template void gemm(std::int64_t, std::int64_t, std::int64_t, MatrixRef<const double>, MatrixRef<const double>,
-                          MatrixRef<double>, GemmEpilogue<double>);
-extern template void gemm_batched(std::span<const BatchOffset>, std::int64_t, std::int64_t, std::int64_t,
-                                  MatrixRef<const float>, MatrixRef<const float>, MatrixRef<float>,
-                                  GemmEpilogue<float>);
-extern template void gemm_batched(std::span<const BatchOffset>, std::int64_t, std::int64_t, std::int64_t,
-                                  MatrixRef<const double>, MatrixRef<const double>, MatrixRef<double>,
-                                  GemmEpilogue<double>);
-
 }  // namespace tapegrad::kernels

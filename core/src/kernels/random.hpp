@@ -18,9 +18,4 @@ void fill_uniform(const RandomStream& stream, std::int64_t n, T* y);
 template <class T>
 void fill_normal(const RandomStream& stream, std::int64_t n, T* y);
 
-extern template void fill_uniform(const RandomStream&, std::int64_t, float*);
-extern template void fill_uniform(const RandomStream&, std::int64_t, double*);
-extern template void fill_normal(const RandomStream&, std::int64_t, float*);
-extern template void fill_normal(const RandomStream&, std::int64_t, double*);
-
 }  // namespace tapegrad::kernels
