@@ -110,6 +110,17 @@ HWY_INLINE void pass_cotangents(const RecurrentStep<T>& s, std::int64_t r, std::
   pass_row(s.dc_next, s.dc_later, s.dc, r, s.hidden);
 }
 
+/// Gate number `which` of the G gates of a row: as forward kept it, or before its function.
+template <class D, bool kept, class T>
+HWY_INLINE auto row_of_gate(const RecurrentStep<T>& s, std::int64_t r, std::int64_t gates, std::int64_t which) {
+  const std::int64_t width = gates * s.hidden, column = which * s.hidden;
+  if constexpr (kept) {
+    return InputRow<D>(row_at(s.kept, r, width, column), 1);
+  } else {
+    return SumRow<D>(row_at(s.from_input, r, width, column), row_at(s.from_state, r, width, column));
+  }
+}
+
 // ---- LSTM
 
 template <class D>
@@ -117,53 +128,34 @@ struct LstmGates {
   Lanes<D> i, f, g, o;
 };
 
-/// The gates of a row, from what the products give.
-template <class D>
-struct LstmComputed {
-  SumRow<D> i, f, g, o;
+/// The gates of a row, from what the products give; with `kept`, as forward kept them.
+template <class D, bool kept>
+struct LstmSource {
+  using Gate = std::conditional_t<kept, InputRow<D>, SumRow<D>>;
+  Gate i, f, g, o;
 
   template <class T>
-  HWY_INLINE LstmComputed(const RecurrentStep<T>& s, std::int64_t r)
-      : i(gate(s.from_input, s, r, 0), gate(s.from_state, s, r, 0)),
-        f(gate(s.from_input, s, r, 1), gate(s.from_state, s, r, 1)),
-        g(gate(s.from_input, s, r, 2), gate(s.from_state, s, r, 2)),
-        o(gate(s.from_input, s, r, 3), gate(s.from_state, s, r, 3)) {}
+  HWY_INLINE LstmSource(const RecurrentStep<T>& s, std::int64_t r)
+      : i(row_of_gate<D, kept>(s, r, 4, 0)),
+        f(row_of_gate<D, kept>(s, r, 4, 1)),
+        g(row_of_gate<D, kept>(s, r, 4, 2)),
+        o(row_of_gate<D, kept>(s, r, 4, 3)) {}
 
   template <class... Count>
   HWY_INLINE LstmGates<D> load(std::size_t k, Count... count) const {
-    return {sigmoid(i.load(k, count...)), sigmoid(f.load(k, count...)), tanh(g.load(k, count...)),
-            sigmoid(o.load(k, count...))};
-  }
-
- private:
-  template <class T>
-  static HWY_INLINE const T* gate(const T* memory, const RecurrentStep<T>& s, std::int64_t r, std::int64_t which) {
-    return row_at(memory, r, 4 * s.hidden, which * s.hidden);
-  }
-};
-
-/// The gates of a row as forward kept them.
-template <class D>
-struct LstmKept {
-  InputRow<D> i, f, g, o;
-
-  template <class T>
-  HWY_INLINE LstmKept(const RecurrentStep<T>& s, std::int64_t r)
-      : i(row_at(s.kept, r, 4 * s.hidden), 1),
-        f(row_at(s.kept, r, 4 * s.hidden, s.hidden), 1),
-        g(row_at(s.kept, r, 4 * s.hidden, 2 * s.hidden), 1),
-        o(row_at(s.kept, r, 4 * s.hidden, 3 * s.hidden), 1) {}
-
-  template <class... Count>
-  HWY_INLINE LstmGates<D> load(std::size_t k, Count... count) const {
-    return {i.load(k, count...), f.load(k, count...), g.load(k, count...), o.load(k, count...)};
+    if constexpr (kept) {
+      return {i.load(k, count...), f.load(k, count...), g.load(k, count...), o.load(k, count...)};
+    } else {
+      return {sigmoid(i.load(k, count...)), sigmoid(f.load(k, count...)), tanh(g.load(k, count...)),
+              sigmoid(o.load(k, count...))};
+    }
   }
 };
 
 template <class D>
 struct LstmForwardStep {
   using T = hn::TFromD<D>;
-  const LstmComputed<D>& gates;
+  const LstmSource<D, false>& gates;
   const InputRow<D>& c;
   std::int64_t hidden;
   T *to_h, *to_c, *to_kept;
@@ -214,7 +206,7 @@ HWY_NOINLINE void lstm_forward(const RecurrentStep<T>& s, std::int64_t begin, st
       keep_state(s, r);
       continue;
     }
-    const LstmComputed<D> gates(s, r);
+    const LstmSource<D, false> gates(s, r);
     const InputRow<D> c(row_at(s.c, r, s.hidden), 1);
     over_row<D>(LstmForwardStep<D>{gates, c, s.hidden, s.to_h + r * s.hidden, s.to_c + r * s.hidden,
                                    row_at(s.to_kept, r, 4 * s.hidden)},
@@ -245,8 +237,8 @@ HWY_INLINE void lstm_backward_rows(const RecurrentStep<T>& s, std::int64_t begin
 template <class T>
 HWY_NOINLINE void lstm_backward(const RecurrentStep<T>& s, std::int64_t begin, std::int64_t end) {
   using D = hn::ScalableTag<T>;
-  s.kept != nullptr ? lstm_backward_rows<LstmKept<D>>(s, begin, end)
-                    : lstm_backward_rows<LstmComputed<D>>(s, begin, end);
+  s.kept != nullptr ? lstm_backward_rows<LstmSource<D, true>>(s, begin, end)
+                    : lstm_backward_rows<LstmSource<D, false>>(s, begin, end);
 }
 
 // ---- GRU
@@ -265,8 +257,8 @@ struct GruSource {
 
   template <class T>
   HWY_INLINE GruSource(const RecurrentStep<T>& s, std::int64_t r)
-      : reset(gate<Gate>(s, r, 0)),
-        update(gate<Gate>(s, r, 1)),
+      : reset(row_of_gate<D, kept>(s, r, 3, 0)),
+        update(row_of_gate<D, kept>(s, r, 3, 1)),
         new_input(row_at(s.from_input, r, 3 * s.hidden, 2 * s.hidden), 1),
         new_state(row_at(kept ? s.kept : s.from_state, r, 3 * s.hidden, 2 * s.hidden), 1) {}
 
@@ -279,15 +271,6 @@ struct GruSource {
   }
 
  private:
-  template <class Row, class T>
-  static HWY_INLINE Row gate(const RecurrentStep<T>& s, std::int64_t r, std::int64_t which) {
-    const std::int64_t column = which * s.hidden;
-    if constexpr (kept) {
-      return Row(row_at(s.kept, r, 3 * s.hidden, column), 1);
-    } else {
-      return Row(row_at(s.from_input, r, 3 * s.hidden, column), row_at(s.from_state, r, 3 * s.hidden, column));
-    }
-  }
   static HWY_INLINE Lanes<D> activated(Lanes<D> gate) {
     if constexpr (kept) {
       return gate;
