@@ -12,6 +12,7 @@
 #include <limits>
 #include <vector>
 
+#include "base/ceil_div.hpp"
 #include "kernels/parallel.hpp"
 
 namespace tapegrad::kernels {
@@ -207,10 +208,9 @@ struct Chunk {
   std::int64_t begin, end;
 };
 
-/// Calls body(tensor, begin, end, place) for each chunk of each tensor, place counting the chunks from 0 in order,
-/// after prepare(number of chunks).
-template <class Tensor, class Prepare, class Body>
-void for_chunks(std::span<const Tensor> tensors, std::int64_t steps, const Prepare& prepare, const Body& body) {
+/// Calls body(tensor, begin, end, place) for each chunk of each tensor, place counting the chunks from 0 in order.
+template <class Tensor, class Body>
+void for_chunks(std::span<const Tensor> tensors, std::int64_t steps, const Body& body) {
   static thread_local std::vector<Chunk> chunks;
   chunks.clear();
   std::int64_t elements = 0;
@@ -220,7 +220,6 @@ void for_chunks(std::span<const Tensor> tensors, std::int64_t steps, const Prepa
     }
     elements += tensors[t].n;
   }
-  prepare(chunks.size());
   const Chunk* list = chunks.data();
   parallel_for(static_cast<std::int64_t>(chunks.size()), 1, steps * elements,
                [&](std::int64_t first, std::int64_t last) {
@@ -229,15 +228,27 @@ void for_chunks(std::span<const Tensor> tensors, std::int64_t steps, const Prepa
                });
 }
 
-constexpr auto kNothingToPrepare = [](std::size_t) {};
-
 /// kernel(tensor, scalars, begin, end) for each chunk: an update, which costs `steps` for an element.
 template <class Tensor, class Scalars>
 void update_chunks(std::span<const Tensor> tensors, std::int64_t steps,
                    void (*kernel)(const Tensor&, const Scalars&, std::int64_t, std::int64_t), const Scalars& scalars) {
-  for_chunks(
-      tensors, steps, kNothingToPrepare,
-      [&](const Tensor& t, std::int64_t begin, std::int64_t end, std::int64_t) { kernel(t, scalars, begin, end); });
+  for_chunks(tensors, steps, [&](const Tensor& t, std::int64_t begin, std::int64_t end, std::int64_t) {
+    kernel(t, scalars, begin, end);
+  });
+}
+
+/// of(elements, how many) for each chunk of the gradients, in order; valid until the next call on this thread.
+template <class Gradient, class Of>
+std::span<const double> of_chunks(std::span<const Gradient> tensors, const Of& of) {
+  static thread_local std::vector<double> storage;
+  std::vector<double>& results = storage;  // the calling thread's, in all of the team
+  std::int64_t count = 0;
+  for (const Gradient& t : tensors) count += ceil_div(t.n, kChunk);
+  results.resize(static_cast<std::size_t>(count));
+  for_chunks(tensors, 1, [&](const Gradient& t, std::int64_t begin, std::int64_t end, std::int64_t place) {
+    results[static_cast<std::size_t>(place)] = of(t.gradient + begin, end - begin);
+  });
+  return results;
 }
 
 }  // namespace
@@ -281,40 +292,26 @@ void rms_update(std::span<const RmsTensor<T>> tensors, const RmsRule& rule) {
 
 template <class T>
 double sum_of_squares(std::span<const GradientTensor<const T>> tensors) {
-  static thread_local std::vector<double> storage;
-  std::vector<double>& partials = storage;
-  const auto kernel = table<T>().squares;
-  for_chunks(
-      tensors, 1, [&](std::size_t chunks) { partials.resize(chunks); },
-      [&](const GradientTensor<const T>& t, std::int64_t begin, std::int64_t end, std::int64_t place) {
-        partials[static_cast<std::size_t>(place)] = kernel(t.gradient + begin, end - begin);
-      });
   double sum = 0;
-  for (const double partial : partials) sum += partial;
+  for (const double partial : of_chunks(tensors, table<T>().squares)) sum += partial;
   return sum;
 }
 
 template <class T>
 void scale_gradients(std::span<const GradientTensor<T>> tensors, double factor) {
   const auto kernel = table<T>().scale;
-  for_chunks(tensors, 1, kNothingToPrepare,
-             [&](const GradientTensor<T>& t, std::int64_t begin, std::int64_t end, std::int64_t) {
-               kernel(t.gradient + begin, end - begin, static_cast<T>(factor));
-             });
+  for_chunks(tensors, 1, [&](const GradientTensor<T>& t, std::int64_t begin, std::int64_t end, std::int64_t) {
+    kernel(t.gradient + begin, end - begin, static_cast<T>(factor));
+  });
 }
 
 template <class T>
 double clamp_gradients(std::span<const GradientTensor<T>> tensors, double limit) {
-  static thread_local std::vector<double> storage;
-  std::vector<double>& partials = storage;
-  const auto kernel = table<T>().clamp;
-  for_chunks(
-      tensors, 1, [&](std::size_t chunks) { partials.resize(chunks); },
-      [&](const GradientTensor<T>& t, std::int64_t begin, std::int64_t end, std::int64_t place) {
-        partials[static_cast<std::size_t>(place)] = kernel(t.gradient + begin, end - begin, static_cast<T>(limit));
-      });
+  const auto clamp = [kernel = table<T>().clamp, bound = static_cast<T>(limit)](T* gradient, std::int64_t n) {
+    return kernel(gradient, n, bound);
+  };
   double largest = 0;
-  for (const double partial : partials) largest = std::max(largest, partial);
+  for (const double partial : of_chunks(tensors, clamp)) largest = std::max(largest, partial);
   return largest;
 }
 
