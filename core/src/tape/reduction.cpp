@@ -3,9 +3,15 @@
 #include "tape/tensor_impl.hpp"
 
 namespace tapegrad {
-namespace {
-bool contains(AxisSet axes, int d) { return (axes >> d & 1U) != 0; }
-}  // namespace
+
+std::vector<int> reduced_last(int rank, AxisSet axes) {
+  std::vector<int> order;
+  order.reserve(static_cast<std::size_t>(rank));
+  for (const bool reduced : {false, true})
+    for (int d = 0; d < rank; ++d)
+      if (contains(axes, d) == reduced) order.push_back(d);
+  return order;
+}
 
 ReductionPlan plan_reduction(const array::Array& x, AxisSet axes) {
   const int rank = x.shape.rank();
@@ -28,13 +34,11 @@ ReductionPlan plan_reduction(const array::Array& x, AxisSet axes) {
   Shape shape;
   Shape strides;
   r.slices.n = 1;
-  for (const bool reduced : {false, true})
-    for (int d = 0; d < rank; ++d)
-      if (contains(axes, d) == reduced) {
-        shape.push_back(x.shape[d]);
-        strides.push_back(x.strides[d]);
-        (reduced ? r.slices.n : r.slices.outer) *= x.shape[d];
-      }
+  for (const int d : reduced_last(rank, axes)) {
+    shape.push_back(x.shape[d]);
+    strides.push_back(x.strides[d]);
+    (contains(axes, d) ? r.slices.n : r.slices.outer) *= x.shape[d];
+  }
   r.input = contiguous_copy(x.view(shape, strides));
   return r;
 }

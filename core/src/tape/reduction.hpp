@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "array/array.hpp"
 #include "kernels/reduce.hpp"
@@ -11,6 +12,11 @@ namespace tapegrad {
 
 /// Bit d stands for axis d.
 using AxisSet = std::uint32_t;
+
+constexpr bool contains(AxisSet axes, int d) { return (axes >> d & 1U) != 0; }
+
+/// All axes of a tensor, those of the set behind the others.
+std::vector<int> reduced_last(int rank, AxisSet axes);
 
 struct ReductionPlan {
   array::Array input;  // contiguous; axes permuted when the reduced ones are not neighbours

@@ -82,17 +82,14 @@ struct Prod : ReduceOp<Prod> {
   /// x as a matrix whose rows are the factors of one result each, and the way back.
   class Rows {
    public:
-    Rows(const Shape& shape, AxisSet reduced) {
-      for (const bool factor : {false, true})
-        for (int d = 0; d < shape.rank(); ++d)
-          if (((reduced >> d & 1U) != 0) == factor) {
-            order_.push_back(d);
-            permuted_.push_back(shape[d]);
-            (factor ? factors_ : results_) *= shape[d];
-          }
-      inverse_.resize(order_.size());
-      for (std::size_t k = 0; k < order_.size(); ++k)
-        inverse_[static_cast<std::size_t>(order_[k])] = static_cast<int>(k);
+    Rows(const Shape& shape, AxisSet reduced)
+        : order_(reduced_last(shape.rank(), reduced)), inverse_(order_.size()), permuted_(shape) {
+      for (int k = 0; k < shape.rank(); ++k) {
+        const int d = order_[static_cast<std::size_t>(k)];
+        inverse_[static_cast<std::size_t>(d)] = k;
+        permuted_[k] = shape[d];
+        (contains(reduced, d) ? factors_ : results_) *= shape[d];
+      }
     }
     Tensor of(const Tensor& x) const { return reshape(permute(x, order_), {results_, factors_}); }
     Tensor back(const Tensor& rows) const { return permute(reshape(rows, permuted_), inverse_); }

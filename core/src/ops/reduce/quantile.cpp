@@ -11,21 +11,12 @@ namespace {
 
 /// x with the axes of the set as one, the last: [.., n].
 Tensor gathered_last(const Tensor& x, AxisSet set) {
-  std::vector<int> order;
-  Shape shape;
+  Shape shape = reduced_shape(x.shape(), set, false);
   std::int64_t n = 1;
-  for (const bool last : {false, true})
-    for (int d = 0; d < x.dim(); ++d) {
-      if (((set >> d & 1U) != 0) != last) continue;
-      order.push_back(d);
-      if (last) {
-        n *= x.shape()[d];
-      } else {
-        shape.push_back(x.shape()[d]);
-      }
-    }
+  for (int d = 0; d < x.dim(); ++d)
+    if (contains(set, d)) n *= x.shape()[d];
   shape.push_back(n);
-  return reshape(permute(x, order), shape);
+  return reshape(permute(x, reduced_last(x.dim(), set)), shape);
 }
 
 /// low + share (high - low), of infinities too, and never beyond either: from the nearer one on.

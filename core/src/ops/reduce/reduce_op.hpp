@@ -69,7 +69,7 @@ struct ReduceOp : Op<Self> {
   double count(const Shape& input) const {
     double n = 1.0;
     for (int d = 0; d < input.rank(); ++d)
-      if ((axes >> d & 1U) != 0) n *= static_cast<double>(input[d]);
+      if (contains(axes, d)) n *= static_cast<double>(input[d]);
     return n;
   }
 
@@ -90,14 +90,14 @@ struct ReduceOp : Op<Self> {
   Axes axis_list() const {
     std::vector<int> list;
     for (int d = 0; d < kMaxRank; ++d)
-      if ((axes >> d & 1U) != 0) list.push_back(d);
+      if (contains(axes, d)) list.push_back(d);
     return list;
   }
 
   void describe(AttributeVisitor& visitor) const {
     Shape list;
     for (int d = 0; d < kMaxRank; ++d)
-      if ((axes >> d & 1U) != 0) list.push_back(d);
+      if (contains(axes, d)) list.push_back(d);
     visitor("axes", list);
     visitor("keepdim", keepdim);
   }
