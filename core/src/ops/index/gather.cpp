@@ -20,9 +20,7 @@ struct Gather : Op<Gather> {
   explicit Gather(int d) : axis(d) {}
 
   Tensor forward(const Tensor& x, const Tensor& index) const {
-    bool fits = index.dim() == x.dim();
-    for (int d = 0; fits && d < x.dim(); ++d) fits = d == axis || index.shape()[d] <= x.shape()[d];
-    if (!fits)
+    if (!fits_along(axis, index, x))
       throw ShapeError(fmt::format("[gather] an index {} does not fit {} along dimension {}", to_string(index.shape()),
                                    to_string(x.shape()), axis));
     const array::Array chosen = checked_indices(name, index, x.shape()[axis]);

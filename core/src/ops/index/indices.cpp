@@ -57,11 +57,12 @@ void copy_rows(const std::byte* x, const kernels::Slices& rows, const std::int64
   if (bytes == 0) return;
   constexpr std::int64_t kGrainBytes = 32 * 1024;
   const std::int64_t work = rows.outer * count * (kRowWork + bytes);
-  kernels::parallel_for(rows.outer * count, kernels::rows_per_chunk(bytes, kGrainBytes), work, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t r = begin; r < end; ++r)
-      std::memcpy(out + r * bytes, x + ((r / count) * rows.n + index[r % count]) * bytes,
-                  static_cast<std::size_t>(bytes));
-  });
+  kernels::parallel_for(rows.outer * count, kernels::rows_per_chunk(bytes, kGrainBytes), work,
+                        [&](std::int64_t begin, std::int64_t end) {
+                          for (std::int64_t r = begin; r < end; ++r)
+                            std::memcpy(out + r * bytes, x + ((r / count) * rows.n + index[r % count]) * bytes,
+                                        static_cast<std::size_t>(bytes));
+                        });
 }
 
 namespace {
@@ -215,10 +216,14 @@ void write_elements(const array::Array& target, int axis, const array::Array& in
   });
 }
 
-void expect_scatter(std::string_view op, const Tensor& x, int axis, const Tensor& index, const Tensor& source) {
-  bool fits = index.dim() == x.dim() && index.shape() == source.shape();
+bool fits_along(int axis, const Tensor& index, const Tensor& x) {
+  bool fits = index.dim() == x.dim();
   for (int d = 0; fits && d < x.dim(); ++d) fits = d == axis || index.shape()[d] <= x.shape()[d];
-  if (!fits)
+  return fits;
+}
+
+void expect_scatter(std::string_view op, const Tensor& x, int axis, const Tensor& index, const Tensor& source) {
+  if (!fits_along(axis, index, x) || index.shape() != source.shape())
     throw ShapeError(fmt::format("[{}] an index {} and a source {} do not fit {} along dimension {}", op,
                                  to_string(index.shape()), to_string(source.shape()), to_string(x.shape()), axis));
 }

@@ -46,8 +46,10 @@ void add_elements(const array::Array& target, int axis, const array::Array& inde
 /// above, of any dtype.
 void write_elements(const array::Array& target, int axis, const array::Array& index, const array::Array& source);
 
-/// Throws ShapeError unless `index` has the rank and nowhere more entries than x, except along the axis, and the
-/// source the index's shape.
+/// Whether `index` has the rank and nowhere more entries than x, except along the axis.
+bool fits_along(int axis, const Tensor& index, const Tensor& x);
+
+/// Throws ShapeError unless it does, and the source has the index's shape.
 void expect_scatter(std::string_view op, const Tensor& x, int axis, const Tensor& index, const Tensor& source);
 
 /// 0, 1, 2, ... in the given shape: names for the entries of an index tensor.
