@@ -142,43 +142,18 @@ struct SequenceOp : Op<Self> {
     const Memory memory(
         *this, [&s](int i) -> const Tensor& { return s.input(i); }, states);
     if (memory.length == 0) return;
-    const TensorOptions options{.dtype = states[0].dtype()};
-    const auto absent_unless = [&options](bool wanted, const Shape& shape) {
-      return wanted ? empty(shape, options) : Tensor();
-    };
-    const Shape gates{memory.length, memory.rows, memory.width()};
-    const Tensor dfrom_state = empty(gates, options);
-    const Tensor dfrom_input = absent_unless(!Self::kPartsAdd && s.wants(kFromInput), gates);
-    States carried;
-    for (Tensor& of_state : carried) of_state = empty({memory.rows, memory.hidden}, options);
+    const ReverseMemory reverse_memory(memory, s, dys);
+    const Tensor& dfrom_state = reverse_memory.dfrom_state;
+    const TensorOptions options{.dtype = dfrom_state.dtype()};
     with_floating(options.dtype, [&](auto zero) {
       using T = decltype(zero);
-      const OptionalElements of_h(dys[0]), of_c(kStates > 1 ? dys[kStates - 1] : Tensor());
-      const std::int64_t of_gates = memory.rows * memory.width(), of_state = memory.rows * memory.hidden;
-      const auto at = [](auto* data, std::int64_t offset) { return data != nullptr ? data + offset : nullptr; };
-      T* const dh = written<T>(carried[0]);
-      T* const dc = written<T>(carried[kStates - 1]);
       for (std::int64_t k = memory.length - 1; k >= 0; --k) {
-        const std::int64_t t = memory.position(k);
-        const bool last = k == memory.length - 1;
-        kernels::RecurrentStep<T> step = memory.template step<T>(k);
-        step.kept = array_of(s.residual(0)).template as<T>() + t * of_gates;
-        step.dh_next = at(of_h.template as<T>(), t * of_state);
-        step.dh_later = last ? nullptr : dh;
-        if constexpr (kStates > 1) {
-          step.c_next = memory.template state<T>(1, t);
-          step.dc_next = at(of_c.template as<T>(), t * of_state);
-          step.dc_later = last ? nullptr : dc;
-          step.dc = dc;
-        }
-        step.dfrom_input = at(written<T>(dfrom_input), t * of_gates);
-        step.dfrom_state = written<T>(dfrom_state) + t * of_gates;
-        const bool passes = !Self::kPartsAdd || masked;  // something of dh goes past the product
-        step.dh = passes ? dh : nullptr;
+        const kernels::RecurrentStep<T> step = reverse_memory.template step<T>(k);
         Self::backward_step(step);
-        if (memory.goes_on(t) && (k > 0 || s.wants(kInitial)))
+        if (memory.goes_on(memory.position(k)) && (k > 0 || s.wants(kInitial)))
           kernels::gemm<T>(memory.rows, memory.hidden, memory.width(), {step.dfrom_state, memory.width(), 1},
-                           memory.template weight<T>(), {dh, memory.hidden, 1}, {.accumulate = passes});
+                           memory.template weight<T>(), {written<T>(reverse_memory.carried[0]), memory.hidden, 1},
+                           {.accumulate = step.dh != nullptr});
       }
       if (s.wants(kWeight)) add_to_weight(memory, written<T>(dfrom_state), sink.buffer(kWeight));
       if (s.wants(kBias)) {
@@ -188,10 +163,10 @@ struct SequenceOp : Op<Self> {
         sink.add(kBias, db);
       }
     });
-    if (s.wants(kFromInput)) sink.add(kFromInput, Self::kPartsAdd ? dfrom_state : dfrom_input);
+    if (s.wants(kFromInput)) sink.add(kFromInput, Self::kPartsAdd ? dfrom_state : reverse_memory.dfrom_input);
     for (std::size_t i = 0; i < kStates; ++i) {
       const int input = kInitial + static_cast<int>(i);
-      if (s.wants(input)) sink.add(input, carried[i]);
+      if (s.wants(input)) sink.add(input, reverse_memory.carried[i]);
     }
   }
 
@@ -303,6 +278,48 @@ struct SequenceOp : Op<Self> {
       s.h = before(0);
       if constexpr (kStates > 1) s.c = before(1);
       return s;
+    }
+  };
+
+  /// What the fused reverse sweep reads and writes beside it.
+  struct ReverseMemory {
+    const Memory& of;
+    array::Array kept;
+    OptionalElements dh, dc;          // of the outputs
+    Tensor dfrom_state, dfrom_input;  // the latter undefined unless it is wanted and another than the former
+    States carried;                   // the cotangents of the states before the step that came last
+
+    ReverseMemory(const Memory& memory, const Saved& s, Cotangents dys)
+        : of(memory), kept(array_of(s.residual(0))), dh(dys[0]), dc(kStates > 1 ? dys[kStates - 1] : Tensor()) {
+      const TensorOptions options{.dtype = s.output(0).dtype()};
+      const Shape gates{of.length, of.rows, of.width()};
+      dfrom_state = empty(gates, options);
+      if (!Self::kPartsAdd && s.wants(kFromInput)) dfrom_input = empty(gates, options);
+      for (Tensor& of_state : carried) of_state = empty({of.rows, of.hidden}, options);
+    }
+
+    /// The reverse of the step that forward takes k-th.
+    template <class T>
+    kernels::RecurrentStep<T> step(std::int64_t k) const {
+      const std::int64_t t = of.position(k);
+      const std::int64_t gates = t * of.rows * of.width(), states = t * of.rows * of.hidden;
+      const auto at = [](auto* data, std::int64_t offset) { return data != nullptr ? data + offset : nullptr; };
+      const auto later = [&](std::size_t i) { return k == of.length - 1 ? nullptr : written<T>(carried[i]); };
+      kernels::RecurrentStep<T> step = of.template step<T>(k);
+      step.kept = kept.as<T>() + gates;
+      step.dh_next = at(dh.template as<T>(), states);
+      step.dh_later = later(0);
+      if constexpr (kStates > 1) {
+        step.c_next = of.template state<T>(1, t);
+        step.dc_next = at(dc.template as<T>(), states);
+        step.dc_later = later(1);
+        step.dc = written<T>(carried[1]);
+      }
+      step.dfrom_input = at(written<T>(dfrom_input), gates);
+      step.dfrom_state = written<T>(dfrom_state) + gates;
+      const bool passes = !Self::kPartsAdd || of.op.masked;  // something of dh goes past the product
+      step.dh = passes ? written<T>(carried[0]) : nullptr;
+      return step;
     }
   };
 
