@@ -19,7 +19,8 @@
 namespace tapegrad::kernels {
 
 /// Room for whole vectors of any target's lanes.
-constexpr std::int64_t padded_channels(std::int64_t channels) { return (channels + 15) / 16 * 16; }
+inline constexpr std::int64_t kMostLanes = 16;
+constexpr std::int64_t padded_channels(std::int64_t channels) { return ceil_div(channels, kMostLanes) * kMostLanes; }
 
 /// What batch norm's forward pass subtracts and multiplies by, [channels] each.
 template <class T>
@@ -59,6 +60,8 @@ struct BatchNormTable {
 HWY_BEFORE_NAMESPACE();
 namespace tapegrad::kernels::HWY_NAMESPACE {
 namespace {
+
+static_assert(lane_count<float>() <= kMostLanes);
 
 HWY_INLINE Wide<double> load_wide(const double* p, double) { return {hn::LoadU(Tag<double>(), p)}; }
 HWY_INLINE Wide<float> load_wide(const double* p, float) {

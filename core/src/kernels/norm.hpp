@@ -6,6 +6,7 @@
 // bit. Sums over rows run over chunks that follow from the shape and are combined in order: the same bits at any number
 // of threads. Notation: r = rstd = 1 / sqrt(variance + eps); xhat = (x - mean) r; g = gamma dy; <a> the mean over what
 // was normalised together. Parameters gamma and beta may be null (1 and 0), so may dx, dgamma and dbeta (not wanted).
+// Results alias neither operands nor each other.
 // Instantiated for float and double.
 #pragma once
 

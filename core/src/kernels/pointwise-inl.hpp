@@ -258,8 +258,8 @@ void binary_backward(const void* formula, const void* a_data, int a_step, const 
   HWY_ASSUME(dy_data != nullptr);
   const Formula f = formula_from<Formula>(formula);
   const InputRow<D> a(a_data, a_step), b(b_data, b_step), y(y_data, 1), dy(dy_data, 1);
-  if (da != nullptr) for_each_vector<D>(BinarySlope<Formula, D, true>{f, a, b, y, dy}, da, n);
-  if (db != nullptr) for_each_vector<D>(BinarySlope<Formula, D, false>{f, a, b, y, dy}, db, n);
+  if (da != nullptr) for_each_vector<D>(BinarySlope<Formula, D, true>{f, a, b, y, dy}, da, n);   // before db,
+  if (db != nullptr) for_each_vector<D>(BinarySlope<Formula, D, false>{f, a, b, y, dy}, db, n);  // which may be dy
 }
 
 }  // namespace tapegrad::HWY_NAMESPACE

@@ -19,14 +19,14 @@ inline constexpr std::int64_t kFarRow = 16384, kFarArray = 1024 * 1024;
 
 /// y[i] = value(x[i])
 using UnaryForward = void(const void* formula, DType dtype, const void* x, void* y, std::int64_t n);
-/// dx[i] = dy[i] * slope(x[i], y[i]). x or y may be null where the slope does not read it.
+/// dx[i] = dy[i] * slope(x[i], y[i]), at dy's own place too. x or y may be null where the slope does not read it.
 using UnaryBackward = void(const void* formula, DType dtype, const void* x, const void* y, const void* dy, void* dx,
                            std::int64_t n);
-/// y[i] = value(a[i], b[i]). a_step and b_step are 1 (contiguous) or 0 (one value for the whole row).
+/// y[i] = value(a[i], b[i]), where a may be y's memory. a_step, b_step: 1 (contiguous) or 0 (one value for the row).
 using BinaryForward = void(const void* formula, DType dtype, const void* a, int a_step, const void* b, int b_step,
                            void* y, std::int64_t n);
-/// da[i] = dy[i] * slope_a(a[i], b[i], y[i]), and so db: both contiguous, either null when it is not wanted. a, b or y
-/// may be null where the slopes do not read it.
+/// da[i] = dy[i] * slope_a(a[i], b[i], y[i]), and so db: both contiguous, null when not wanted. a, b or y may be null
+/// where no slope reads it. The row of da is written before that of db, which (or da, if db is null) may lie at dy.
 using BinaryBackward = void(const void* formula, DType dtype, const void* a, int a_step, const void* b, int b_step,
                             const void* y, const void* dy, void* da, void* db, std::int64_t n);
 

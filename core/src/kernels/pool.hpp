@@ -1,6 +1,6 @@
 // Windows along the rows of a contiguous [rows, length] array: weighted sums of them, their transpose, and their
 // largest elements. Sums run in double precision in the order of the positions; a row depends on that row alone.
-// Instantiated for float and double.
+// Results alias no operand. Instantiated for float and double.
 #pragma once
 
 #include <cstdint>

@@ -11,6 +11,7 @@
 #define TAPEGRAD_KERNELS_ROW_NORM_TABLE
 #include <algorithm>
 
+#include "base/ceil_div.hpp"
 #include "kernels/parallel.hpp"
 #include "kernels/reduce.hpp"
 #include "kernels/row_range.hpp"
@@ -197,7 +198,7 @@ void backward_rows(RowBackward<T> kernel, const RowNorm<T>& facts, const T* mean
                    const NormGradients<T>& gradients) {
   static thread_local Scratch scratch;
   const std::int64_t n = facts.n;
-  const std::int64_t chunks = (facts.rows + kGradientRows - 1) / kGradientRows;
+  const std::int64_t chunks = ceil_div(facts.rows, kGradientRows);
   T* partials = scratch.get<T>(2 * chunks * n);
   T* gammas = gradients.dgamma ? partials : nullptr;
   T* betas = gradients.dbeta ? partials + chunks * n : nullptr;

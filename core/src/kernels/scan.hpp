@@ -1,7 +1,8 @@
 // Running sums, products and recurrences over the middle axis of contiguous [outer, n, inner] arrays.
 //
 // Carries are double, in the order of the axis: a line's bits follow from that line alone, whatever the other lines
-// hold and at any number of threads. No kernel divides. Instantiated for float and double.
+// hold and at any number of threads. No kernel divides. Results alias neither operands nor each other. Instantiated for
+// float and double.
 #pragma once
 
 #include <cstdint>

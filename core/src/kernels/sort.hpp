@@ -1,5 +1,6 @@
 // Rows in order. Ties are broken by position and NaN is larger than every number, so that the order is total: one
-// result, whatever the algorithm and the number of threads. Instantiated for float, double and int64.
+// result, whatever the algorithm and the number of threads. Results alias neither x nor each other. Instantiated for
+// float, double and int64.
 #pragma once
 
 #include <cstdint>

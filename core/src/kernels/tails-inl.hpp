@@ -26,7 +26,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 /// buffer. HWY_MEM_OPS_MIGHT_FAULT says less: AVX2's do too, and the address sanitizer reads masks.
 inline constexpr bool kMaskedMemory = HWY_TARGET <= HWY_AVX2;  // and all that follow it on x86
 
-/// from[0], ..., from[count - 1], count < Lanes(d), and zeros in the other lanes.
+/// from[0], ..., from[count - 1], count <= Lanes(d), and zeros in the other lanes.
 template <class D, class T = hn::TFromD<D>>
 HWY_INLINE hn::Vec<D> load_first(D d, std::size_t count, const T* from) {
   if constexpr (kMaskedMemory) {
@@ -38,7 +38,7 @@ HWY_INLINE hn::Vec<D> load_first(D d, std::size_t count, const T* from) {
   }
 }
 
-/// Stores the first `count` lanes of v, count < Lanes(d).
+/// Stores the first `count` lanes of v, count <= Lanes(d).
 template <class D, class T = hn::TFromD<D>>
 HWY_INLINE void store_first(hn::Vec<D> v, D d, std::size_t count, T* to) {
   if constexpr (kMaskedMemory) {

@@ -65,6 +65,8 @@ class Arena {
 
  private:
   static constexpr std::size_t kChunk = std::size_t{1} << 18;
+  // A chunk's end is aligned like its beginning: rounding up, of sizes and to alignments, never leads beyond it.
+  static_assert(kChunk % array::kAlignment == 0);
   struct Large {
     void* block;
     std::size_t bytes;
