@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 
+#include "array/walk.hpp"
 #include "base/dispatch.hpp"
 #include "tapegrad/base/error.hpp"
 
@@ -21,22 +22,11 @@ void for_each_run(const Shape& shape, const Shape& strides_a, const Shape& strid
     body(std::int64_t{0}, std::int64_t{0}, std::int64_t{1}, std::int64_t{1}, std::int64_t{1});
     return;
   }
-  Shape index = Shape::filled(shape.rank(), 0);
-  std::int64_t a = 0;
-  std::int64_t b = 0;
-  while (true) {
-    body(a, b, shape[inner], strides_a[inner], strides_b[inner]);
-    int d = inner - 1;
-    for (; d >= 0; --d) {
-      a += strides_a[d];
-      b += strides_b[d];
-      if (++index[d] < shape[d]) break;
-      a -= strides_a[d] * shape[d];
-      b -= strides_b[d] * shape[d];
-      index[d] = 0;
-    }
-    if (d < 0) return;
-  }
+  Shape lines = shape, steps_a = strides_a, steps_b = strides_b;
+  for (Shape* all : {&lines, &steps_a, &steps_b}) all->erase(inner);
+  Walk<2> walk(lines, {steps_a, steps_b});
+  for (std::int64_t left = lines.numel(); left > 0; --left, walk.advance())
+    body(walk.offset(0), walk.offset(1), shape[inner], strides_a[inner], strides_b[inner]);
 }
 
 template <class To, class From>
@@ -127,7 +117,8 @@ Array copy(const Array& a) {
 }
 
 void assign(const Array& target, const Array& source) {
-  if (target.dtype == source.dtype && target.contiguous && source.contiguous && target.shape == source.shape) {
+  const bool alike = target.contiguous && source.contiguous && target.shape == source.shape;
+  if (alike && target.dtype == source.dtype) {
     std::memcpy(target.data(), source.data(), static_cast<std::size_t>(target.shape.numel()) * size_of(target.dtype));
     return;
   }
@@ -138,6 +129,14 @@ void assign(const Array& target, const Array& source) {
       using From = decltype(from);
       To* t = target.as<To>();
       const From* s = source.as<From>();
+      if (alike) {  // in runs of a few hundred: g++ 12 makes twice as fast code of them as of a single one
+        constexpr std::int64_t kRun = 512;
+        for (std::int64_t begin = 0, end = 0, n = target.shape.numel(); begin < n; begin = end) {
+          end = std::min(n, begin + kRun);
+          for (std::int64_t i = begin; i < end; ++i) t[i] = convert<To>(s[i]);
+        }
+        return;
+      }
       for_each_run(target.shape, target.strides, source_strides,
                    [&](std::int64_t a, std::int64_t b, std::int64_t n, std::int64_t step_a, std::int64_t step_b) {
                      for (std::int64_t i = 0; i < n; ++i) t[a + i * step_a] = convert<To>(s[b + i * step_b]);
