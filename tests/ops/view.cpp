@@ -3,10 +3,12 @@
 #include <boost/test/unit_test.hpp>
 #include <limits>
 
+#include "kernels/always_teams.hpp"
 #include "says.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/array/memory.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/base/threads.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/tape/create.hpp"
@@ -283,6 +285,37 @@ BOOST_AUTO_TEST_CASE(misuse_is_answered) {
                         says("[cat] the sizes along dimension 0 add up to more than 9223372036854775807"));
   BOOST_TEST(chunk(x, INT64_MAX, 1).size() == 3U);
   BOOST_CHECK_THROW(reshape(Tensor(), {1}), Error);
+}
+
+BOOST_AUTO_TEST_CASE(ranges_are_the_same_at_any_number_of_threads) {
+  const kernels::AlwaysTeams always;
+  const Tensor a = counting({70, 300}), b = counting({70, 300}) + 0.5;
+  const auto results = [&] {
+    std::vector<Values> all;
+    for (const int axis : {0, 1}) {
+      for (const Tensor& y : {cat({a, b}, axis), stack({a, b}, axis), stack({a, b}, -1)})
+        all.push_back(y.to_vector<double>());
+      all.push_back(pull({70, 600}, [&](const Tensor& x) {
+                      return slice(x, axis, {.start = 1, .step = 2}) *
+                             slice(x, axis, {.start = 0, .stop = -1, .step = 2});
+                    }).to_vector<double>());
+    }
+    all.push_back(pull({3, 20'000}, [](const Tensor& x) { return x[1] * x[2]; }).to_vector<double>());
+    return all;
+  };
+  set_num_threads(1);
+  const std::vector<Values> alone = results();
+  Values joined = a.to_vector<double>();
+  const Values behind = b.to_vector<double>();
+  joined.insert(joined.end(), behind.begin(), behind.end());
+  BOOST_TEST((alone[0] == joined));
+  const std::int64_t before = kernels::teams_formed();
+  for (const int threads : {2, 8}) {
+    set_num_threads(threads);
+    BOOST_TEST((results() == alone));
+  }
+  BOOST_TEST(kernels::teams_formed() >= before + 10);
+  set_num_threads(0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

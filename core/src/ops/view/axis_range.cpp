@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/parallel.hpp"
+#include "kernels/slices.hpp"
 #include "tapegrad/base/error.hpp"
 
 namespace tapegrad {
@@ -31,19 +33,34 @@ array::Array view_of(const array::Array& a, const AxisRange& range) {
 
 namespace {
 
-/// Calls body(position in the contiguous whole, position in the contiguous part, length) for each run of elements that
-/// lie behind each other in both.
+/// Calls body(position in the contiguous whole, position in the contiguous part, length) for runs of elements that lie
+/// behind each other in both, on several threads.
 template <class Body>
 void for_each_run(const Shape& whole, const AxisRange& range, const Body& body) {
-  std::int64_t outer = 1;
-  for (int d = 0; d < range.axis; ++d) outer *= whole[d];
-  std::int64_t inner = 1;
-  for (int d = range.axis + 1; d < whole.rank(); ++d) inner *= whole[d];
+  constexpr std::int64_t kWorkOfRun = 50, kWorkOfElement = 2;
+  const kernels::Slices rows = kernels::slices_along(whole, range.axis);
   const std::int64_t runs = range.step == 1 ? 1 : range.count;
-  const std::int64_t length = range.step == 1 ? range.count * inner : inner;
-  for (std::int64_t o = 0; o < outer; ++o)
-    for (std::int64_t k = 0; k < runs; ++k)
-      body((o * whole[range.axis] + range.start + k * range.step) * inner, (o * runs + k) * length, length);
+  const std::int64_t length = range.step == 1 ? range.count * rows.inner : rows.inner;
+  const std::int64_t work = rows.outer * runs * (kWorkOfRun + kWorkOfElement * length);
+  const auto begin_of = [&](std::int64_t o, std::int64_t k) {
+    return (o * rows.n + range.start + k * range.step) * rows.inner;
+  };
+  if (rows.outer * runs == 1) {  // one run is cut
+    kernels::parallel_for(length, kernels::kChunkElements, work, [&](std::int64_t begin, std::int64_t end) {
+      body(begin_of(0, 0) + begin, begin, end - begin);
+    });
+    return;
+  }
+  kernels::parallel_for(rows.outer * runs, kernels::rows_per_chunk(length), work,
+                        [&](std::int64_t begin, std::int64_t end) {
+                          std::int64_t o = begin / runs, k = begin % runs;
+                          for (std::int64_t run = begin; run < end; ++run) {
+                            body(begin_of(o, k), run * length, length);
+                            if (++k < runs) continue;
+                            k = 0;
+                            ++o;
+                          }
+                        });
 }
 
 template <class T>
