@@ -273,4 +273,19 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(bits_depend_on_the_sequence_alone, T, Reals) {
   check_same_bits(alone.dv, tail(all.dv));
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(threads_that_share_the_queries_of_few_heads_give_the_same_bits, T, Reals) {
+  const ExpectTeams expect_teams;
+  for (const std::int64_t heads : {1, 3}) {
+    Problem<T> p({1, heads, 150, 150, 20, 20});
+    p.facts.causal = true;
+    p.facts.dropout = 0.3;
+    check_thread_invariant([&] {
+      auto r = run(p);
+      r.o.insert(r.o.end(), r.max.begin(), r.max.end());
+      r.o.insert(r.o.end(), r.inverse_sum.begin(), r.inverse_sum.end());
+      return r.o;
+    });
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

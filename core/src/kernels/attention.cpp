@@ -14,6 +14,7 @@
 #include <new>
 #include <type_traits>
 
+#include "base/ceil_div.hpp"
 #include "kernels/dropout.hpp"
 #include "kernels/gemm.hpp"
 #include "kernels/parallel.hpp"
@@ -29,10 +30,13 @@ struct AttentionGradients {
   Heads<T> dq, dk, dv;
 };
 
+inline constexpr std::int64_t kTileQueries = 32;
+
 template <class T>
 struct AttentionTable {
-  void (*forward)(const Attention<T>&, std::int64_t b, std::int64_t h, const Heads<T>& o, const RowSoftmax<T>&,
-                  Scratch&);
+  /// Of a head the tiles first, first + step, ... of kTileQueries queries.
+  void (*forward)(const Attention<T>&, std::int64_t b, std::int64_t h, std::int64_t first, std::int64_t step,
+                  const Heads<T>& o, const RowSoftmax<T>&, Scratch&);
   void (*backward)(const Attention<T>&, std::int64_t b, std::int64_t h, const AttentionGradients<T>&, Scratch&);
 };
 
@@ -146,14 +150,12 @@ HWY_INLINE void multiply(std::int64_t m, std::int64_t n, const Product<T>& p, st
 template <class T>
 class Scores {
  public:
-  static constexpr std::int64_t kQueries = 32;  ///< of a tile
-
   /// `tiles` is how many matrices [keys, queries] the caller needs, beside those that dropout needs.
   Scores(const Attention<T>& facts, std::int64_t b, std::int64_t h, std::int64_t tiles, Scratch& scratch)
       : f_(facts),
         b_(b),
         h_(h),
-        stride_(whole_vectors(std::min(kQueries, facts.queries))),
+        stride_(whole_vectors(std::min(kTileQueries, facts.queries))),
         valid_(facts.valid_keys ? facts.valid_keys + b * facts.keys : nullptr) {
     const std::int64_t width = std::max(f_.width, f_.value_width);
     const std::int64_t of_dropout = drops() ? 2 : 0;  // queries by keys as they are drawn, and as a tile
@@ -318,16 +320,16 @@ HWY_INLINE Vector<double> inverse(Wide<double> sum) { return inverse(sum.all); }
 HWY_INLINE Vector<float> inverse(Wide<float> sum) { return narrow({inverse(sum.low), inverse(sum.high)}); }
 
 template <class T>
-HWY_NOINLINE void head_forward(const Attention<T>& f, std::int64_t b, std::int64_t h, const Heads<T>& o,
-                               const RowSoftmax<T>& kept, Scratch& scratch) {
+HWY_NOINLINE void head_forward(const Attention<T>& f, std::int64_t b, std::int64_t h, std::int64_t first,
+                               std::int64_t step, const Heads<T>& o, const RowSoftmax<T>& kept, Scratch& scratch) {
   constexpr std::int64_t N = lane_count<T>();
   const Scores<T> scores(f, b, h, 1, scratch);
   const std::int64_t first_row = (b * f.heads + h) * f.queries;
   const Rows<T> p = scores.tile(0);
   const Rows<T> out = rows_of(o, b, h);
   const T scale = static_cast<T>(f.scale);
-  for (std::int64_t begin = 0; begin < f.queries; begin += Scores<T>::kQueries) {
-    const std::int64_t end = std::min(f.queries, begin + Scores<T>::kQueries);
+  for (std::int64_t begin = first * kTileQueries; begin < f.queries; begin += step * kTileQueries) {
+    const std::int64_t end = std::min(f.queries, begin + kTileQueries);
     const std::int64_t keys = scores.seen_keys(end);
     scores.multiply_by_queries(begin, end, f.width, scores.k(), scores.q(), p);
     if (scores.drops()) scores.draw(begin, end);
@@ -452,11 +454,11 @@ HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int6
   const Rows<T> p = scores.tile(0);
   const Rows<T> ds = scores.tile(1);
   // The first tile writes the gradients of the keys it may see, the others add to them.
-  const std::int64_t written = f.queries > 0 ? scores.seen_keys(std::min(f.queries, Scores<T>::kQueries)) : 0;
+  const std::int64_t written = f.queries > 0 ? scores.seen_keys(std::min(f.queries, kTileQueries)) : 0;
   if (g.dk.data) clear(g.dk, written, f.keys, f.width);
   if (g.dv.data) clear(g.dv, written, f.keys, f.value_width);
-  for (std::int64_t begin = 0; begin < f.queries; begin += Scores<T>::kQueries) {
-    const std::int64_t end = std::min(f.queries, begin + Scores<T>::kQueries);
+  for (std::int64_t begin = 0; begin < f.queries; begin += kTileQueries) {
+    const std::int64_t end = std::min(f.queries, begin + kTileQueries);
     const std::int64_t keys = scores.seen_keys(end);
     scores.multiply_by_queries(begin, end, f.width, scores.k(), scores.q(), p);
     scores.multiply_by_queries(begin, end, f.value_width, scores.v(), g.dout, ds);  // dp = v do^T
@@ -486,16 +488,17 @@ namespace {
 
 TAPEGRAD_EXPORT_KERNEL_TABLE(AttentionTable)
 
-/// body(b, h, scratch) for each head.
+/// body(b, h, part, scratch) for each of so many parts of each head.
 template <class T, class Body>
-void for_heads(const Attention<T>& f, const Body& body) {
+void for_heads(const Attention<T>& f, std::int64_t parts, const Body& body) {
   const double pairs = static_cast<double>(f.batch * f.heads * f.queries) * static_cast<double>(f.keys + 8);
   const double work = pairs * static_cast<double>(f.width + f.value_width + 16) / 4;
   constexpr double kMost = 1e15;  // keys without features may be more than any memory has room for
-  parallel_for(f.batch * f.heads, 1, static_cast<std::int64_t>(std::min(work, kMost)),
+  parallel_for(f.batch * f.heads * parts, 1, static_cast<std::int64_t>(std::min(work, kMost)),
                [&](std::int64_t begin, std::int64_t end) {
                  static thread_local Scratch scratch;
-                 for (std::int64_t i = begin; i < end; ++i) body(i / f.heads, i % f.heads, scratch);
+                 for (std::int64_t i = begin; i < end; ++i)
+                   body(i / parts / f.heads, i / parts % f.heads, i % parts, scratch);
                });
 }
 
@@ -504,7 +507,14 @@ void for_heads(const Attention<T>& f, const Body& body) {
 template <class T>
 void attention_forward(const Attention<T>& facts, const Heads<T>& o, const RowSoftmax<T>& kept) {
   const auto kernel = table<T>().forward;
-  for_heads(facts, [&](std::int64_t b, std::int64_t h, Scratch& scratch) { kernel(facts, b, h, o, kept, scratch); });
+  // Where heads cannot be shared out evenly, threads share their tiles, which are independent; under a causal mask they
+  // grow from the first to the last, so that each part takes some from everywhere.
+  const std::int64_t heads = facts.batch * facts.heads, threads = max_threads(),
+                     tiles = ceil_div(facts.queries, kTileQueries);
+  const std::int64_t parts = heads % threads == 0 ? 1 : std::min(ceil_div(2 * threads, heads), tiles);
+  for_heads(facts, parts, [&](std::int64_t b, std::int64_t h, std::int64_t part, Scratch& scratch) {
+    kernel(facts, b, h, part, parts, o, kept, scratch);
+  });
 }
 
 template <class T>
@@ -512,7 +522,9 @@ void attention_backward(const Attention<T>& facts, const RowSoftmax<const T>& ke
                         const Heads<T>& dq, const Heads<T>& dk, const Heads<T>& dv) {
   const auto kernel = table<T>().backward;
   const AttentionGradients<T> gradients{kept, dout, dq, dk, dv};
-  for_heads(facts, [&](std::int64_t b, std::int64_t h, Scratch& scratch) { kernel(facts, b, h, gradients, scratch); });
+  for_heads(facts, 1, [&](std::int64_t b, std::int64_t h, std::int64_t, Scratch& scratch) {
+    kernel(facts, b, h, gradients, scratch);
+  });
 }
 
 #define TAPEGRAD_ATTENTION(T)                                                                              \

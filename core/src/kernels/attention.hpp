@@ -1,9 +1,9 @@
 // Scaled dot-product attention (Vaswani et al. 2017) over heads that lie anywhere in memory.
 //
 // The scores of a few queries at a time exist, in memory of the thread; the reverse sweep computes them again from the
-// kept maximum and sum. A (batch, head) pair runs on one thread and depends on nothing else: the same bits in any batch
-// and at any number of threads. Chains of multiply-adds, over keys or queries, are never cut, however long.
-// Instantiated for float and double.
+// kept maximum and sum. A (batch, head) pair depends on nothing else, and its gradients are summed on one thread: the
+// same bits in any batch and at any number of threads. Chains of multiply-adds, over keys or queries, are never cut,
+// however long. Instantiated for float and double.
 #pragma once
 
 #include <cstdint>
