@@ -70,8 +70,10 @@ BOOST_AUTO_TEST_CASE(tensors) {
 }
 
 BOOST_AUTO_TEST_CASE(layers_and_losses) {
-  const tg::Tensor x = tg::rand({2, 3, 4});
-  const tg::Mask keep = tg::Mask::from_lengths({3, 1}, x.size(1));
+  const auto [x, lengths] = tg::pad_sequence({tg::rand({3, 4}), tg::rand({1, 4})});
+  BOOST_TEST(shape_of(x) == "[2, 3, 4]");
+  BOOST_TEST(lengths == (Integers{3, 1}));
+  const tg::Mask keep = tg::Mask::from_lengths(lengths, x.size(1));
   const auto [y, h, c] = nn::LSTM(4, 5)(x, keep);
   BOOST_TEST(shape_of(y) == "[2, 3, 5]");
   BOOST_TEST(numbers_in(h[0][1]) == numbers_in(y[1][0]));  // the state at the end of the one that is short

@@ -1,5 +1,10 @@
-// Elements put in other places: roll, tile, repeat_interleave, diag, tril, triu, scatter, index_put and masks.
+// Elements put in other places: pad_sequence, roll, tile, repeat_interleave, diag, tril, triu, scatter, index_put and
+// masks.
+#include <cmath>
+#include <limits>
+
 #include "as_pytorch.hpp"
+#include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/ops/index.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/view.hpp"
@@ -45,6 +50,33 @@ BOOST_AUTO_TEST_CASE(indexed_as_pytorch) {
                    [](const std::vector<Tensor>& x) { return std::vector<Tensor>{masked_select(x[0], x[1])}; });
   check_as_pytorch(Fixture("masked_fill"), {"x", "mask"},
                    [](const std::vector<Tensor>& x) { return std::vector<Tensor>{masked_fill(x[0], x[1], 1.5)}; });
+}
+
+BOOST_AUTO_TEST_CASE(sequences_as_pytorch) {
+  check_as_pytorch(Fixture("pad_sequence"), {"0", "1", "2", "3"}, [](const std::vector<Tensor>& x) {
+    const auto [padded, lengths] = pad_sequence(x, -1.5);
+    BOOST_TEST(lengths == (Indices{2, 4, 0, 1}), boost::test_tools::per_element());
+    return std::vector<Tensor>{padded};
+  });
+}
+
+BOOST_AUTO_TEST_CASE(padding_is_constant_and_nothing_of_its_cotangent_passes) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Tensor x = vector({1, 2, 3}).set_requires_grad(true);
+  const Tensor other = vector({4});
+  Tape tape;
+  const Tensor y = pad_sequence({x.slice(0, {.stop = 2}), other, flip(x, {0})}, nan).padded;
+  check_values(y.slice(1, {.stop = 1}), {3, 1}, {1, 4, 3});
+  for (const std::int64_t behind : {2, 4, 5}) BOOST_TEST(std::isnan(y.reshape({9})[behind].item()));
+  const Tensor dy = from_vector<double>({1, 2, nan, 3, nan, nan, 4, 5, 6}, {3, 3});
+  check_values(tape.gradient(y, x, {.cotangent = dy}), {3}, {1 + 6, 2 + 5, 4});
+  check_values(jvp(
+                   [&](const Tensor& z) {
+                     return pad_sequence({other, z}, 7).padded;
+                   },
+                   x.detach(), vector({1, 2, 3}))
+                   .second,
+               {2, 3}, {0, 0, 0, 1, 2, 3});
 }
 
 BOOST_AUTO_TEST_CASE(of_repeated_indices_the_last_stays_and_it_alone_gets_a_gradient) {
@@ -100,6 +132,7 @@ BOOST_AUTO_TEST_CASE(other_dtypes) {
   check_whole(tile(whole, {1, 2}), {0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5});
   check_whole(repeat_interleave(whole, 2, 0), {0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5});
   check_whole(diag(indices({1, 2})), {1, 0, 0, 2});
+  check_whole(pad_sequence({indices({1}), indices({2, 3})}, -1).padded, {1, -1, 2, 3});
   check_whole(triu(whole), {0, 1, 2, 0, 4, 5});
   check_whole(masked_select(whole, whole > 2), {3, 4, 5});
   check_whole(masked_fill(whole, whole > 2, -1), {0, 1, 2, -1, -1, -1});

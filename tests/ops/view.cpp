@@ -244,14 +244,16 @@ BOOST_AUTO_TEST_CASE(more_parts_than_a_word_has_bits) {
   // Which inputs want a gradient is told in 64 bits.
   constexpr std::int64_t kParts = 70;
   Tensor x = counting({kParts}).set_requires_grad(true);
-  for (const bool stacked : {false, true}) {
+  for (const auto join : {+[](const std::vector<Tensor>& parts) { return cat(parts); },
+                          +[](const std::vector<Tensor>& parts) { return stack(parts); },
+                          +[](const std::vector<Tensor>& parts) { return pad_sequence(parts).padded; }}) {
     Tape tape;
     std::vector<Tensor> parts;
     for (std::int64_t i = 0; i < kParts; ++i) {
       const Tensor part = x.slice(0, {i, i + 1});
       parts.push_back(i % 3 == 0 ? part.detach() : part);
     }
-    const Tensor y = stacked ? stack(parts, 0) : cat(parts);
+    const Tensor y = join(parts);
     const Tensor dx = tape.gradient(y, x, {.cotangent = reshape(counting({kParts}), y.shape())});
     for (std::int64_t i = 0; i < kParts; ++i) BOOST_TEST(dx[i].item() == (i % 3 == 0 ? 0.0 : static_cast<double>(i)));
   }

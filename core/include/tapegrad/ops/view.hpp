@@ -66,6 +66,17 @@ struct PadWidth {
 /// x surrounded by `value`: one width for each dimension, outermost first. ShapeError for another number of widths,
 /// ValueError for negative ones.
 Tensor pad(const Tensor& x, const std::vector<PadWidth>& widths, double value = 0.0);
+
+/// Sequences of different lengths as one batch.
+struct PaddedSequences {
+  Tensor padded;                      ///< [N, L, ..], L the greatest length
+  std::vector<std::int64_t> lengths;  ///< of each sequence: what Mask::from_lengths() takes
+};
+/// Sequences [l_n, ..] side by side, `value` behind the ends of all but the longest: [N, max l_n, ..], as PyTorch's
+/// torch.nn.utils.rnn.pad_sequence with batch_first=True. ValueError for no sequences, ShapeError for a scalar and for
+/// sizes that differ behind the first, DTypeError, also for a value that the dtype has not.
+PaddedSequences pad_sequence(const std::vector<Tensor>& sequences, double value = 0.0);
+
 /// The entries of the given dimensions in reverse order. IndexError, ShapeError for a dimension named twice.
 Tensor flip(const Tensor& x, const std::vector<int>& dims);
 
