@@ -98,6 +98,11 @@ BOOST_AUTO_TEST_CASE(layers_and_losses) {
   const tg::Mask joined = keep & tg::Mask::causal() & tg::Mask::keep_pairs(tg::ones({3, 3}, {.dtype = tg::boolean}));
   BOOST_TEST(shape_of(nn::MultiHeadAttention({.embed_dim = 4})(x, x, x, joined)) == "[2, 3, 4]");
 
+  const tg::Tensor turned = tg::rotary_embedding(x, {.pairs = tg::RotaryPairs::halves});
+  const double angle = 1.0;  // of features 0 and 2 at position 1
+  BOOST_TEST(turned[0][1][0].item() == x[0][1][0].item() * std::cos(angle) - x[0][1][2].item() * std::sin(angle),
+             boost::test_tools::tolerance(1e-4));
+
   nn::Embedding embed(7, 4);
   BOOST_TEST(shape_of(tg::linear(x, embed.weight)) == "[2, 3, 7]");
   nn::Linear head(4, 7);

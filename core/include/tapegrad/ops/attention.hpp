@@ -1,6 +1,8 @@
-// Scaled dot-product attention: Vaswani et al. 2017, arXiv:1706.03762, equation 1.
+// Scaled dot-product attention: Vaswani et al. 2017, arXiv:1706.03762, equation 1; and positions that it sees as
+// distances.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "tapegrad/base/random.hpp"
@@ -32,5 +34,26 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
 
 /// softmax(scale q k^T) itself, [N, H, Lq, Lk]; rows that see no key are 0. Throws ShapeError, DTypeError.
 Tensor attention_weights(const Tensor& q, const Tensor& k, const Mask& mask = {}, std::optional<double> scale = {});
+
+/// Which features of E make pairs.
+enum class RotaryPairs {
+  neighbours,  ///< (2i, 2i + 1), as in the paper and in LLaMA's own code
+  halves,      ///< (i, i + E / 2), as in GPT-NeoX and in Hugging Face's models
+};
+
+struct RotaryOptions {
+  double base = 10000.0;
+  /// The position of the first of x's rows.
+  std::int64_t first = 0;
+  RotaryPairs pairs = RotaryPairs::neighbours;
+};
+
+/// Rotary position embedding: pair i of the features at position p of x [.., L, E], E even, is turned by the angle p
+/// base^(-2i / E): (a, b) becomes (a cos - b sin, b cos + a sin). For queries and keys, whose products then depend on
+/// how far apart they stand, and not on where: q and k [N, H, L, D] as scaled_dot_product_attention takes them, heads
+/// interleaved in memory too, whose layout the result has. Su et al. 2021, RoFormer, arXiv:2104.09864, equation 34;
+/// angles are computed in double precision. float32 or float64. Throws ShapeError, DTypeError, ValueError for a base
+/// that is not a positive number, a negative first and one whose last is no int64.
+Tensor rotary_embedding(const Tensor& x, const RotaryOptions& options = {});
 
 }  // namespace tapegrad

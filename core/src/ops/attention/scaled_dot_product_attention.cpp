@@ -4,6 +4,7 @@
 
 #include "base/dispatch.hpp"
 #include "kernels/attention.hpp"
+#include "ops/attention/heads.hpp"
 #include "ops/attention/pair_mask.hpp"
 #include "ops/dropout/dropped.hpp"
 #include "ops/rows.hpp"
@@ -50,7 +51,7 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
     const Tensor inverse_sum = empty(queries, {.dtype = q.dtype()});
     with_floating(q.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      kernels::attention_forward(facts<T>(in), heads<T>(array_of(o)), {written<T>(max), written<T>(inverse_sum)});
+      kernels::attention_forward(facts<T>(in), heads_of<T>(array_of(o)), {written<T>(max), written<T>(inverse_sum)});
     });
     keeper.save(max);
     keeper.save(inverse_sum);
@@ -85,9 +86,9 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
     const Tensor dv = gradient(2);
     with_floating(dy.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      const auto to = [](const Tensor& d) { return d.defined() ? heads<T>(array_of(d)) : kernels::Heads<T>{}; };
+      const auto to = [](const Tensor& d) { return d.defined() ? heads_of<T>(array_of(d)) : kernels::Heads<T>{}; };
       kernels::attention_backward(facts<T>(in), {array_of(s.residual(0)).as<T>(), array_of(s.residual(1)).as<T>()},
-                                  heads<const T>(dout), to(dq), to(dk), to(dv));
+                                  heads_of<const T>(dout), to(dq), to(dk), to(dv));
     });
     sink.add(0, dq);
     sink.add(1, dk);
@@ -211,21 +212,15 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
          "[scaled_dot_product_attention] expected dropout_p in [0, 1), got 1"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
-    const auto heads_of = [&g] { return catalogue::uniform(g, {64, 4, 12, 16}, -2, 2); };
+    const auto heads = [&g] { return catalogue::uniform(g, {64, 4, 12, 16}, -2, 2); };
     return {"64 x 4 heads, 12 x 12, width 16",
-            {heads_of(), heads_of(), heads_of()},
+            {heads(), heads(), heads()},
             catalogue::of<3>([](const Tensor& q, const Tensor& k, const Tensor& v) {
               return scaled_dot_product_attention(q, k, v);
             })};
   }
 
  private:
-  /// The array of x, or a copy when the rows of its last dimension are not dense.
-  static array::Array with_unit_rows(const Tensor& x) {
-    const array::Array& a = array_of(x);
-    return a.strides.back() == 1 || a.shape.back() <= 1 ? a : contiguous_copy(a);
-  }
-
   struct Operands {
     array::Array q, k, v;
     OptionalElements positions;
@@ -237,18 +232,6 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
     }
   };
 
-  /// [N, H, L, width] that lies as [N, L, H, width] in memory.
-  static Tensor interleaved(const Shape& like, std::int64_t width, DType dtype) {
-    const Tensor whole = empty({like[0], like[2], like[1], width}, {.dtype = dtype});
-    const array::Array& a = array_of(whole);
-    return wrap(a.view({like[0], like[1], like[2], width}, {a.strides[0], a.strides[2], a.strides[1], a.strides[3]}));
-  }
-
-  template <class T>
-  static kernels::Heads<T> heads(const array::Array& a) {
-    return {a.as<T>(), {a.strides[0], a.strides[1], a.strides[2]}};
-  }
-
   template <class T>
   kernels::Attention<T> facts(const Operands& in) const {
     kernels::Attention<T> f;
@@ -258,9 +241,9 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
     f.keys = in.k.shape[2];
     f.width = in.q.shape[3];
     f.value_width = in.v.shape[3];
-    f.q = heads<const T>(in.q);
-    f.k = heads<const T>(in.k);
-    f.v = heads<const T>(in.v);
+    f.q = heads_of<const T>(in.q);
+    f.k = heads_of<const T>(in.k);
+    f.v = heads_of<const T>(in.v);
     f.scale = scale;
     f.valid_keys = in.positions.as<bool>();
     f.causal = causal;
