@@ -1,5 +1,7 @@
 #include "kernels/attention.hpp"
 
+#include <algorithm>
+#include <array>
 #include <boost/mpl/list.hpp>
 #include <memory>
 
@@ -26,7 +28,7 @@ HeadStrides interleaved(std::int64_t heads, std::int64_t positions, std::int64_t
 template <class T>
 struct Problem {
   Sizes s;
-  std::vector<T> q, k, v, dout;
+  std::vector<T> q, k, v, dout, bias;
   HeadStrides at_queries, at_keys, at_values, at_outputs;
   std::unique_ptr<bool[]> valid, pairs;
   Attention<T> facts;
@@ -61,6 +63,24 @@ struct Problem {
     }
     facts.pairs = {pairs.get(), 0, 0, s.keys, 1};
   }
+  /// A bias that is the same along dimensions of [batch, heads, queries, keys] that are not `own`. Some of it is -inf.
+  void add_bias(const std::array<bool, 4>& own) {
+    const std::array<std::int64_t, 4> sizes = {s.batch, s.heads, s.queries, s.keys};
+    std::array<std::int64_t, 4> strides = {};
+    std::int64_t count = 1;
+    for (std::size_t d = 4; d-- > 0;) {
+      if (!own[d]) continue;
+      strides[d] = count;
+      count *= sizes[d];
+    }
+    bias = normal<T>(count, 5);
+    for (std::size_t i = 4; i < bias.size(); i += 11) bias[i] = -kInfinity<T>;
+    facts.bias = {bias.data(), strides[0], strides[1], strides[2], strides[3]};
+  }
+  std::size_t place_in_bias(std::int64_t b, std::int64_t h, std::int64_t i, std::int64_t j) const {
+    const auto& at = facts.bias;
+    return static_cast<std::size_t>(b * at.batch + h * at.head + i * at.query + j * at.key);
+  }
 
   /// What dropout makes of 1.
   long double factor(std::int64_t b, std::int64_t h, std::int64_t i, std::int64_t j) const {
@@ -70,7 +90,8 @@ struct Problem {
     return kept ? 1.0L / (1.0L - static_cast<long double>(facts.dropout)) : 0.0L;
   }
 
-  bool sees(std::int64_t b, std::int64_t i, std::int64_t j) const {
+  bool sees(std::int64_t b, std::int64_t h, std::int64_t i, std::int64_t j) const {
+    if (!bias.empty() && bias[place_in_bias(b, h, i, j)] == -kInfinity<T>) return false;
     return (!valid || valid[static_cast<std::size_t>(b * s.keys + j)]) && (!facts.causal || j <= i) &&
            (!pairs || pairs[static_cast<std::size_t>(i * s.keys + j)]);
   }
@@ -78,7 +99,7 @@ struct Problem {
 
 template <class V>
 struct Results {
-  V o, max, inverse_sum, dq, dk, dv;
+  V o, max, inverse_sum, dq, dk, dv, dbias;
 };
 
 template <class T>
@@ -90,9 +111,15 @@ Results<std::vector<T>> run(const Problem<T>& p) {
   r.dq.resize(p.q.size());
   r.dk.resize(p.k.size());
   r.dv.resize(p.v.size());
+  r.dbias.resize(p.bias.size());
+  OfPairs<T> dbias;
+  if (!p.bias.empty()) {
+    const auto& at = p.facts.bias;
+    dbias = {r.dbias.data(), at.batch, at.head, at.query, at.key};
+  }
   attention_forward(p.facts, {r.o.data(), p.at_outputs}, {r.max.data(), r.inverse_sum.data()});
   attention_backward<T>(p.facts, {r.max.data(), r.inverse_sum.data()}, {p.dout.data(), p.at_outputs},
-                        {r.dq.data(), p.at_queries}, {r.dk.data(), p.at_keys}, {r.dv.data(), p.at_values});
+                        {r.dq.data(), p.at_queries}, {r.dk.data(), p.at_keys}, {r.dv.data(), p.at_values}, dbias);
   return r;
 }
 
@@ -105,6 +132,7 @@ Results<Exact> reference(const Problem<T>& p) {
   r.dq.resize(p.q.size());
   r.dk.resize(p.k.size());
   r.dv.resize(p.v.size());
+  r.dbias.resize(p.bias.size());
   const auto at = [](const HeadStrides& s, std::int64_t b, std::int64_t h, std::int64_t i, std::int64_t c) {
     return static_cast<std::size_t>(b * s.batch + h * s.head + i * s.position + c);
   };
@@ -120,11 +148,12 @@ Results<Exact> reference(const Problem<T>& p) {
             value += static_cast<long double>(p.q[at(p.at_queries, b, h, i, c)]) *
                      static_cast<long double>(p.k[at(p.at_keys, b, h, j, c)]) * scale;
           }
-          if (p.sees(b, i, j)) max = std::max(max, value);
+          if (!p.bias.empty()) value += static_cast<long double>(p.bias[p.place_in_bias(b, h, i, j)]);
+          if (p.sees(b, h, i, j)) max = std::max(max, value);
         }
         for (std::int64_t j = 0; j < keys; ++j) {
           const auto u = static_cast<std::size_t>(j);
-          if (p.sees(b, i, j)) sum += weight[u] = std::exp(score[u] - max);
+          if (p.sees(b, h, i, j)) sum += weight[u] = std::exp(score[u] - max);
         }
         r.max.push_back(max);
         r.inverse_sum.push_back(sum > 0 ? 1 / sum : 1);
@@ -143,6 +172,7 @@ Results<Exact> reference(const Problem<T>& p) {
         }
         for (std::int64_t j = 0; j < keys; ++j) {
           const auto u = static_cast<std::size_t>(j);
+          if (!p.bias.empty()) r.dbias[p.place_in_bias(b, h, i, j)] += weight[u] * (dweight[u] - mean);
           const long double ds = weight[u] * (dweight[u] - mean) * scale;
           for (std::int64_t c = 0; c < width; ++c) {
             r.dq[at(p.at_queries, b, h, i, c)] += ds * static_cast<long double>(p.k[at(p.at_keys, b, h, j, c)]);
@@ -165,6 +195,7 @@ void check(const Problem<T>& p, double tolerance) {
   check_close(got.dq, expected.dq, tolerance);
   check_close(got.dk, expected.dk, tolerance);
   check_close(got.dv, expected.dv, tolerance);
+  check_close(got.dbias, expected.dbias, tolerance);
 }
 
 template <class T>
@@ -187,6 +218,49 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(values_and_gradients, T, Reals) {
       }
       check(p, kTolerance<T>);
     }
+  }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(biased_values_and_gradients, T, Reals) {
+  for (const Sizes& s : kSizes)
+    for (const std::array<bool, 4>& own :
+         {std::array{true, true, true, true}, std::array{false, true, true, true}, std::array{false, false, true, true},
+          std::array{true, false, false, true}, std::array{false, true, true, false}})
+      for (const int parts : {0, 1, 6, 15}) {
+        Problem<T> p(s);
+        p.add_bias(own);
+        if ((parts & 1) != 0) p.mask_keys();
+        p.facts.causal = (parts & 2) != 0;
+        if ((parts & 4) != 0) p.mask_pairs();
+        if ((parts & 8) != 0) {
+          p.facts.dropout = 0.3;
+          p.facts.stream = {5, 3};
+        }
+        check(p, kTolerance<T>);
+      }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_bias_of_zero_changes_no_bit, T, Reals) {
+  for (const Sizes& s : kSizes) {
+    Problem<T> p(s);
+    const auto without = run(p);
+    p.add_bias({false, true, true, true});
+    std::fill(p.bias.begin(), p.bias.end(), T(0));
+    const auto with = run(p);
+    check_same_bits(with.o, without.o);
+    check_same_bits(with.dq, without.dq);
+    check_same_bits(with.dk, without.dk);
+    check_same_bits(with.dv, without.dv);
+  }
+}
+
+// Heads that share a bias add to one gradient, of which each element has one owner.
+BOOST_AUTO_TEST_CASE_TEMPLATE(gradients_of_a_shared_bias_are_the_same_at_any_number_of_threads, T, Reals) {
+  const ExpectTeams expect_teams;
+  for (const std::array<bool, 4>& own : {std::array{true, false, true, true}, std::array{false, true, true, true}}) {
+    Problem<T> p({6, 4, 40, 40, 20, 20});
+    p.add_bias(own);
+    check_thread_invariant([&] { return run(p).dbias; });
   }
 }
 

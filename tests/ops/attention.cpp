@@ -5,12 +5,16 @@
 #include <cmath>
 #include <limits>
 
+#include "as_pytorch.hpp"
 #include "fixture.hpp"
+#include "tapegrad/array/memory.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/base/threads.hpp"
 #include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/softmax.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/same_bits.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -57,6 +61,42 @@ BOOST_AUTO_TEST_CASE(as_pytorch) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(bias_as_pytorch) {
+  for (const char* name : {"scaled_dot_product_attention_bias", "scaled_dot_product_attention_bias_hides"})
+    BOOST_TEST_CONTEXT(name) {
+      test::check_as_pytorch(Fixture(name), {"query", "key", "value", "bias"}, [](const std::vector<Tensor>& x) {
+        const Tensor y = scaled_dot_product_attention(x[0], x[1], x[2], {}, {.bias = x[3]});
+        check_close(matmul(attention_weights(x[0], x[1], {}, {}, x[3]), x[2]), y.detach());
+        return std::vector<Tensor>{y};
+      });
+    }
+}
+
+/// Of one array, whatever it is broadcast over; more queries than a tile of the kernel has.
+BOOST_AUTO_TEST_CASE(a_bias_is_added_to_the_scores) {
+  const Shape pairs{2, 3, 37, 21};
+  const auto leaf = [](const Shape& shape, std::uint64_t seed) {
+    return normal(shape, seed, float64).set_requires_grad(true);
+  };
+  const Tensor q = leaf({2, 3, 37, 4}, 1), k = leaf({2, 3, 21, 4}, 2), v = leaf({2, 3, 21, 5}, 3);
+  const Tensor dy = normal({2, 3, 37, 5}, 4, float64);
+  for (const Shape& shape : {pairs, Shape{3, 37, 21}, Shape{37, 21}, Shape{2, 1, 37, 21}, Shape{3, 1, 21}, Shape{37, 1},
+                             Shape{2, 1, 1, 1}}) {
+    const Tensor bias = leaf(shape, 5);
+    const std::vector<Tensor> xs = {q, k, v, bias};
+    Tape tape;
+    const Tensor expected = matmul(softmax(matmul(q * 0.5, transpose(k, 2, 3)) + bias, -1), v);
+    const auto d_expected = tape.gradient(expected, xs, {.cotangent = dy, .retain = true});
+    for (const bool differentiable : {false, true})
+      BOOST_TEST_CONTEXT(to_string(shape) << (differentiable ? ", differentiable" : "")) {
+        const Tensor y = scaled_dot_product_attention(q, k, v, {}, {.bias = bias});
+        check_close(y, expected, 1e-13);
+        const auto d = tape.gradient(y, xs, {.cotangent = dy, .retain = true, .create_graph = differentiable});
+        for (std::size_t i = 0; i < d.size(); ++i) check_close(d[i], d_expected[i], 1e-12);
+      }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(heads_that_lie_interleaved_are_not_copied_and_results_lie_alike) {
   const Shape interleaved{2, 5, 3, 4};
   const auto heads = [&](std::uint64_t seed) { return transpose(normal(interleaved, seed, float64), 1, 2); };
@@ -92,6 +132,33 @@ BOOST_AUTO_TEST_CASE(padding_changes_nothing) {
   const auto first = [](const Tensor& t) { return t.slice(2, {0, 3}); };
   check_close(scaled_dot_product_attention(q, k, v, Mask::from_lengths({3}, 5)),
               scaled_dot_product_attention(q, first(k), first(v)), 1e-14);
+}
+
+BOOST_AUTO_TEST_CASE(no_matrix_is_stored_beside_a_bias_and_its_gradient) {
+  constexpr std::int64_t kLength = 512;
+  constexpr std::size_t kMatrix = kLength * kLength * sizeof(float);
+  const auto peak = [&](const Shape& shape) {
+    const auto leaf = [](const Shape& s) { return normal(s, 1, float32).set_requires_grad(true); };
+    const Tensor q = leaf({2, 2, kLength, 4}), k = leaf({2, 2, kLength, 4}), v = leaf({2, 2, kLength, 4});
+    const Tensor bias = leaf(shape);
+    const Tensor dy = ones({2, 2, kLength, 4});
+    const auto sweep = [&] {
+      Tape tape;
+      const Tensor y = scaled_dot_product_attention(q, k, v, {}, {.bias = bias});
+      return tape.gradient(y, {q, k, v, bias}, {.cotangent = dy});
+    };
+    sweep();
+    const std::size_t before = memory_statistics().bytes_in_use;
+    reset_peak_memory();
+    sweep();
+    return memory_statistics().peak_bytes_in_use - before;
+  };
+  set_num_threads(1);                           // each has room for tiles of its own
+  BOOST_TEST(peak({2, 1, kLength}) < kMatrix);  // of one head, where there are four
+  const std::size_t of_a_matrix = peak({kLength, kLength});
+  BOOST_TEST(of_a_matrix > kMatrix);
+  BOOST_TEST(of_a_matrix < 2 * kMatrix);
+  set_num_threads(0);
 }
 
 using Poison = std::array<double, 2>;
@@ -148,6 +215,49 @@ BOOST_AUTO_TEST_CASE(decision_18_what_padding_holds_reaches_nothing) {
       const auto dirty = all_of(poisoned(k, 1, 2, poison), poisoned(v, 1, 2, poison));
       for (std::size_t i = 0; i < clean.size(); ++i)
         BOOST_TEST_CONTEXT(c.name << ", " << poison[0] << ", result " << i) check_close(dirty[i], clean[i], 1e-13);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(decision_18_a_bias_of_minus_infinity_hides_as_a_mask) {
+  const Tensor q = normal({2, 2, 3, 5}, 1, float64);
+  const Tensor k = normal({2, 2, 4, 5}, 2, float64);
+  const Tensor v = normal({2, 2, 4, 5}, 3, float64);
+  const Tensor added = normal({2, 3, 4}, 4, float64);
+  // Sequence 1 ends behind position 1; in sequence 0 query 1 sees nothing.
+  Tensor keep = ones({2, 1, 3, 4}, {.dtype = boolean});
+  const std::span<bool> flags = keep.mutable_data<bool>();
+  for (std::size_t j = 4; j < 8; ++j) flags[j] = false;
+  for (std::size_t i = 0; i < 3; ++i) flags[12 + 4 * i + 2] = flags[12 + 4 * i + 3] = false;
+  const auto all_of = [&](const Tensor& keys, const Tensor& values, bool by_bias, double dropout) {
+    const auto attend = [&](const std::vector<Tensor>& x) {
+      Generator g(5);
+      const Tensor hiding = where(keep, x[3], -std::numeric_limits<double>::infinity());
+      return scaled_dot_product_attention(x[0], x[1], x[2], by_bias ? Mask() : Mask::keep_pairs(keep),
+                                          {.dropout_p = dropout, .generator = &g, .bias = by_bias ? hiding : x[3]});
+    };
+    std::vector<Tensor> xs;
+    for (const Tensor& x : {q, keys, values, added}) xs.push_back(x.clone().set_requires_grad(true));
+    Tape tape;
+    const Tensor y = attend(xs);
+    const Tensor dy = normal(y.shape(), 6, float64);
+    std::vector<Tensor> all = tape.gradient(y, xs, {.cotangent = dy, .retain = true});
+    const auto again = tape.gradient(y, xs, {.cotangent = dy, .create_graph = true});
+    for (const Tensor& d : tape.pull_back(again, {q, k, v, added}, xs)) all.push_back(d);
+    for (const Tensor& d : again) all.push_back(d.detach());
+    all.push_back(y.detach());
+    all.push_back(jvp(attend, {q, keys, values, added}, {q, k, v, added}).second);
+    all.push_back(attention_weights(q, keys, by_bias ? Mask() : Mask::keep_pairs(keep), {},
+                                    by_bias ? where(keep, added, -std::numeric_limits<double>::infinity()) : added));
+    return all;
+  };
+  for (const double dropout : {0.0, 0.3}) {
+    const auto masked = all_of(k, v, false, dropout);
+    for (const Poison& poison : {Poison{0.0, 0.0}, kNoNumbers, kLargeNumbers}) {
+      const auto hidden = all_of(poisoned(k, 1, 2, poison), poisoned(v, 1, 2, poison), true, dropout);
+      for (std::size_t i = 0; i < masked.size(); ++i)
+        BOOST_TEST_CONTEXT(poison[0] << ", dropout " << dropout << ", result " << i)
+      check_close(hidden[i], masked[i], 1e-13);
     }
   }
 }

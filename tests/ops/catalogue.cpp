@@ -150,7 +150,8 @@ BOOST_AUTO_TEST_CASE(an_undefined_input_is_met_by_an_op) {
   // Scales, shifts, biases, weights, initial states and masks.
   BOOST_TEST(list ==
              "batch_norm 1 2, batch_norm_eval 3 4, bce_with_logits 2 3, conv1d 2, conv_transpose1d 2, group_norm 1 2, "
-             "gru 2, instance_norm 1 2, layer_norm 1 2, linear 2, lstm 2, rms_norm 1, softmax 1");
+             "gru 2, instance_norm 1 2, layer_norm 1 2, linear 2, lstm 2, rms_norm 1, scaled_dot_product_attention 3, "
+             "softmax 1");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

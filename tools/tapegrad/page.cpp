@@ -55,7 +55,8 @@ std::string answer_to(const catalogue::ErrorSample& error) {
 void Page::title(std::string_view name, std::string_view where) {
   constexpr std::string_view kGap = "  ";
   const bool fits = display_width(name) + kGap.size() + display_width(where) <= terminal_.width;
-  line(fmt::format("{}{}{}", terminal_.painted(name, Paint::strong), fits ? kGap : "\n",
+  const std::string lines = fmt::format("{}", fmt::join(wrapped(name, terminal_.width), "\n"));
+  line(fmt::format("{}{}{}", terminal_.painted(lines, Paint::strong), fits ? kGap : "\n",
                    terminal_.painted(where, Paint::faint)));
 }
 

@@ -28,6 +28,7 @@ struct AttentionGradients {
   RowSoftmax<const T> kept;
   Heads<const T> dout;
   Heads<T> dq, dk, dv;
+  OfPairs<T> dbias;
 };
 
 inline constexpr std::int64_t kTileQueries = 32;
@@ -150,7 +151,7 @@ HWY_INLINE void multiply(std::int64_t m, std::int64_t n, const Product<T>& p, st
 template <class T>
 class Scores {
  public:
-  /// `tiles` is how many matrices [keys, queries] the caller needs, beside those that dropout needs.
+  /// `tiles` is how many matrices [keys, queries] the caller needs, beside those that dropout and a bias need.
   Scores(const Attention<T>& facts, std::int64_t b, std::int64_t h, std::int64_t tiles, Scratch& scratch)
       : f_(facts),
         b_(b),
@@ -159,20 +160,24 @@ class Scores {
         valid_(facts.valid_keys ? facts.valid_keys + b * facts.keys : nullptr) {
     const std::int64_t width = std::max(f_.width, f_.value_width);
     const std::int64_t of_dropout = drops() ? 2 : 0;  // queries by keys as they are drawn, and as a tile
-    std::int64_t room = 0;                            // keys without features may be more than any memory has room for
-    if (__builtin_mul_overflow(tiles + of_dropout, f_.keys, &room) || __builtin_add_overflow(room, width, &room) ||
+    const std::int64_t all = tiles + of_dropout + (biased() ? 1 : 0);
+    std::int64_t room = 0;  // keys without features may be more than any memory has room for
+    if (__builtin_mul_overflow(all, f_.keys, &room) || __builtin_add_overflow(room, width, &room) ||
         __builtin_mul_overflow(room, stride_, &room))
       throw std::bad_alloc();
     columns_ = scratch.get<T>(room);
     tiles_ = columns_ + width * stride_;
     factors_ = {tiles_ + tiles * f_.keys * stride_, stride_};
     drawn_ = factors_.data + f_.keys * stride_;
+    if (biased()) bias_ = {tiles_ + (all - 1) * f_.keys * stride_, stride_};
     guarded_ = hides_infinite(v(), f_.value_width) || (tiles > 1 && hides_infinite(k(), f_.width));
   }
 
   /// Whether query i sees key j.
   bool sees(std::int64_t i, std::int64_t j) const {
-    return (!valid_ || valid_[j]) && (!f_.causal || j <= i) && (!f_.pairs.keep || keep(j)[i * f_.pairs.query]);
+    return (!valid_ || valid_[j]) && (!f_.causal || j <= i) &&
+           (!f_.pairs.data || f_.pairs.at(b_, h_, i)[j * f_.pairs.key]) &&
+           (!biased() || f_.bias.at(b_, h_, i)[j * f_.bias.key] != kLowest<T>);
   }
   /// Whether a key that is hidden from a query holds NaN or inf: its weight is 0, and 0 times that is NaN.
   bool guarded() const { return guarded_; }
@@ -221,6 +226,24 @@ class Scores {
     }
   }
 
+  bool biased() const { return f_.bias.data != nullptr; }
+  /// scores = factor scores + bias, for the queries [begin, end); -inf where the bias is, whatever the score. REQUIRES:
+  /// biased().
+  HWY_NOINLINE void add_bias(std::int64_t begin, std::int64_t end, T factor, Rows<T> scores) const {
+    const std::int64_t keys = seen_keys(end);
+    pack_panel(Tag<T>(), keys, end - begin, stride_, f_.bias.at(b_, h_, begin), f_.bias.key, f_.bias.query, bias_.data);
+    const Vector<T> lowest = splat(kLowest<T>);
+    for (std::int64_t j = 0; j < keys; ++j)
+      for (std::int64_t lane = 0; lane < end - begin; lane += lane_count<T>()) {
+        const Vector<T> bias = hn::LoadU(Tag<T>(), bias_.at(j) + lane);
+        T* const score = scores.at(j) + lane;
+        const Vector<T> sum = hn::MulAdd(hn::LoadU(Tag<T>(), score), splat(factor), bias);
+        hn::StoreU(hn::IfThenElse(hn::Eq(bias, lowest), lowest, sum), Tag<T>(), score);
+      }
+  }
+  /// The bias of a tile's pairs, where their gradients take its place.
+  Rows<T> bias() const { return bias_; }
+
   Rows<const T> q() const { return rows_of(f_.q, b_, h_); }
   Rows<const T> k() const { return rows_of(f_.k, b_, h_); }
   Rows<const T> v() const { return rows_of(f_.v, b_, h_); }
@@ -257,12 +280,6 @@ class Scores {
     return (n + lane_count<T>() - 1) / lane_count<T>() * lane_count<T>();
   }
 
-  /// The mask's pairs with key j.
-  const bool* keep(std::int64_t j) const {
-    const PairMask& m = f_.pairs;
-    return m.keep + b_ * m.batch + h_ * m.head + j * m.key;
-  }
-
   /// The scores of key j, -inf where a query from i on does not see it.
   HWY_INLINE Vector<T> masked(std::int64_t i, std::int64_t j, Vector<T> s) const {
     constexpr std::int64_t N = lane_count<T>();
@@ -270,10 +287,10 @@ class Scores {
     if (valid_ && !valid_[j]) return lowest;
     if (f_.causal && j > i)
       s = hn::IfThenElse(hn::FirstN(Tag<T>(), static_cast<std::size_t>(std::min(j - i, N))), lowest, s);
-    if (f_.pairs.keep) {
+    if (f_.pairs.data) {
       const hn::RebindToUnsigned<Tag<T>> flags;
       HWY_ALIGN hn::TFromD<decltype(flags)> kept[static_cast<std::size_t>(N)] = {};
-      const bool* pair = keep(j) + i * f_.pairs.query;
+      const bool* pair = f_.pairs.at(b_, h_, i) + j * f_.pairs.key;
       const std::int64_t count = std::min(N, f_.queries - i);
       for (std::int64_t lane = 0; lane < count; ++lane) kept[lane] = pair[lane * f_.pairs.query];
       s = hn::IfThenElse(hn::RebindMask(Tag<T>(), hn::Eq(hn::Load(flags, kept), hn::Zero(flags))), lowest, s);
@@ -283,7 +300,7 @@ class Scores {
 
   /// Only rows that are hidden from some query are read.
   bool hides_infinite(Rows<const T> x, std::int64_t width) const {
-    const bool some_pairs = f_.causal || f_.pairs.keep;
+    const bool some_pairs = f_.causal || f_.pairs.data || biased();
     if (!some_pairs && !valid_) return false;
     Vector<T> zeros = splat(T(0));  // 0 x is NaN where x is not finite, and so is the sum
     for (std::int64_t j = 0; j < f_.keys; ++j) {
@@ -302,6 +319,7 @@ class Scores {
   T* tiles_;
   Rows<T> factors_;  // what dropout makes of a tile's weights
   T* drawn_;         // the same before it is transposed
+  Rows<T> bias_ = {nullptr, 0};
   bool guarded_;
 };
 
@@ -333,10 +351,12 @@ HWY_NOINLINE void head_forward(const Attention<T>& f, std::int64_t b, std::int64
     const std::int64_t keys = scores.seen_keys(end);
     scores.multiply_by_queries(begin, end, f.width, scores.k(), scores.q(), p);
     if (scores.drops()) scores.draw(begin, end);
+    if (scores.biased()) scores.add_bias(begin, end, scale, p);
+    const T factor_left = scores.biased() ? T(1) : scale;
     for (std::int64_t i = begin; i < end; i += N) {
       const Rows<T> column = {p.data + (i - begin), p.stride};
       Vector<T> best[2] = {splat(kLowest<T>), splat(kLowest<T>)};
-      scores.each_key(i, keys, column, scale, [&](std::int64_t j, Vector<T> s, auto k) HWY_ATTR {
+      scores.each_key(i, keys, column, factor_left, [&](std::int64_t j, Vector<T> s, auto k) HWY_ATTR {
         hn::StoreU(s, Tag<T>(), column.at(j));
         best[k] = hn::Max(s, best[k]);
       });
@@ -376,21 +396,28 @@ struct HeadGradients {
   RowSoftmax<const T> kept;
   Rows<const T> dout;
   Rows<T> dq, dk, dv;
+  OfPairs<T> dbias;  // of this head: the first two strides are not used
 
   HeadGradients(const Attention<T>& f, const AttentionGradients<T>& g, std::int64_t b, std::int64_t h)
       : kept{g.kept.max + (b * f.heads + h) * f.queries, g.kept.inverse_sum + (b * f.heads + h) * f.queries},
         dout(rows_of(g.dout, b, h)),
         dq(rows_of(g.dq, b, h)),
         dk(rows_of(g.dk, b, h)),
-        dv(rows_of(g.dv, b, h)) {}
+        dv(rows_of(g.dv, b, h)),
+        dbias(g.dbias) {
+    if (dbias.data) dbias.data = dbias.at(b, h, 0);
+  }
 };
 
-/// Of the queries [begin, end): turns scores into the weights of the values, in place, and dp into dS.
+/// Of the queries [begin, end): turns scores into the weights of the values, in place, dp into scale dS, and the bias,
+/// if there is one, into dS.
 template <class T>
 HWY_INLINE void through_softmax(const Scores<T>& scores, std::int64_t begin, std::int64_t end, T scale,
                                 const RowSoftmax<const T>& kept, Rows<T> p, Rows<T> ds) {
   constexpr std::int64_t N = lane_count<T>();
   const std::int64_t keys = scores.seen_keys(end);
+  if (scores.biased()) scores.add_bias(begin, end, scale, p);
+  const T factor_left = scores.biased() ? T(1) : scale;
   for (std::int64_t i = begin; i < end; i += N) {
     const FirstLanes<T> lanes{std::min(N, end - i)};
     const Vector<T> shift = shift_of<T>(lanes.load(kept.max + i));
@@ -401,7 +428,7 @@ HWY_INLINE void through_softmax(const Scores<T>& scores, std::int64_t begin, std
     // The mean of dp is that of the same rounded numbers from which it is taken: do . o would be as much, but for
     // roundings of o, which do not cancel where one key has all the weight.
     Wide<T> sum[2] = {wide_zero<T>(), wide_zero<T>()};
-    scores.each_key(i, keys, p_column, scale, [&](std::int64_t j, Vector<T> s, auto k) HWY_ATTR {
+    scores.each_key(i, keys, p_column, factor_left, [&](std::int64_t j, Vector<T> s, auto k) HWY_ATTR {
       // What is hidden may be so large that dp is infinite, and what is seen beside it NaN.
       const auto hidden = hn::Eq(s, splat(kLowest<T>));
       const Vector<T> probability = hn::IfThenZeroElse(hidden, hn::Mul(exponential<T>(hn::Sub(s, shift)), factor));
@@ -411,11 +438,23 @@ HWY_INLINE void through_softmax(const Scores<T>& scores, std::int64_t begin, std
       sum[k] = multiply_add(widen(probability), widen(dp), sum[k]);
     });
     const Vector<T> mean = narrow(add(sum[0], sum[1]));
-    scores.each_key(i, keys, p_column, scale, [&](std::int64_t j, Vector<T> weight, auto) HWY_ATTR {
-      const auto hidden = hn::Eq(weight, splat(kLowest<T>));
-      const Vector<T> d = hn::Mul(weight, hn::Sub(hn::LoadU(Tag<T>(), ds_column.at(j)), mean));
-      hn::StoreU(hn::IfThenZeroElse(hidden, d), Tag<T>(), ds_column.at(j));
-    });
+    if (scores.biased()) {
+      scores.each_key(i, keys, p_column, T(1), [&](std::int64_t j, Vector<T> weight, auto) HWY_ATTR {
+        T* const bias = scores.bias().at(j) + (i - begin);
+        const auto hidden =
+            hn::Or(hn::Eq(weight, splat(kLowest<T>)), hn::Eq(hn::LoadU(Tag<T>(), bias), splat(kLowest<T>)));
+        const Vector<T> beyond_mean = hn::Sub(hn::LoadU(Tag<T>(), ds_column.at(j)), mean);
+        const Vector<T> d = hn::Mul(hn::Mul(weight, splat(scale)), beyond_mean);
+        hn::StoreU(hn::IfThenZeroElse(hidden, d), Tag<T>(), ds_column.at(j));
+        hn::StoreU(hn::IfThenZeroElse(hidden, hn::Mul(weight, beyond_mean)), Tag<T>(), bias);
+      });
+    } else {
+      scores.each_key(i, keys, p_column, scale, [&](std::int64_t j, Vector<T> weight, auto) HWY_ATTR {
+        const auto hidden = hn::Eq(weight, splat(kLowest<T>));
+        const Vector<T> d = hn::Mul(weight, hn::Sub(hn::LoadU(Tag<T>(), ds_column.at(j)), mean));
+        hn::StoreU(hn::IfThenZeroElse(hidden, d), Tag<T>(), ds_column.at(j));
+      });
+    }
     if (scores.drops()) scores.drop(p_column, i - begin, keys);
   }
 }
@@ -446,6 +485,30 @@ HWY_INLINE void into_keys(const Attention<T>& f, const Scores<T>& scores, std::i
   if (g.dv.data) clear(g.dv, 0, keys, f.value_width);
 }
 
+/// Adds dS [keys, queries] of a tile, whose first query is `begin`, to the gradient of the bias. What shares an element
+/// is summed in double precision, tile by tile.
+template <class T>
+void into_bias(Rows<const T> ds, std::int64_t keys, std::int64_t begin, std::int64_t end, const OfPairs<T>& dbias) {
+  const auto sum = [](const T* terms, std::int64_t count, std::int64_t stride) {
+    double total = 0;
+    for (std::int64_t i = 0; i < count; ++i) total += static_cast<double>(terms[i * stride]);
+    return static_cast<T>(total);
+  };
+  if (dbias.query == 0) {
+    for (std::int64_t j = 0; j < keys; ++j) dbias.data[j * dbias.key] += sum(ds.at(j), end - begin, 1);
+    return;
+  }
+  for (std::int64_t i = begin; i < end; ++i) {
+    T* const row = dbias.at(0, 0, i);
+    const T* const terms = ds.data + (i - begin);
+    if (dbias.key == 0) {
+      *row += sum(terms, keys, ds.stride);
+    } else {
+      for (std::int64_t j = 0; j < keys; ++j) row[j * dbias.key] += terms[j * ds.stride];
+    }
+  }
+}
+
 template <class T>
 HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int64_t h, const AttentionGradients<T>& all,
                                 Scratch& scratch) {
@@ -464,6 +527,7 @@ HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int6
     scores.multiply_by_queries(begin, end, f.value_width, scores.v(), g.dout, ds);  // dp = v do^T
     if (scores.drops()) scores.draw(begin, end);
     through_softmax(scores, begin, end, static_cast<T>(f.scale), g.kept, p, ds);
+    if (g.dbias.data) into_bias<T>(scores.bias(), keys, begin, end, g.dbias);
     if (scores.guarded()) {
       for (std::int64_t j = 0; j < keys; ++j)
         for (std::int64_t i = begin; i < end; ++i)
@@ -488,18 +552,16 @@ namespace {
 
 TAPEGRAD_EXPORT_KERNEL_TABLE(AttentionTable)
 
-/// body(b, h, part, scratch) for each of so many parts of each head.
+/// body(i, scratch) for tasks that share out attention's work evenly.
 template <class T, class Body>
-void for_heads(const Attention<T>& f, std::int64_t parts, const Body& body) {
+void for_tasks(const Attention<T>& f, std::int64_t tasks, const Body& body) {
   const double pairs = static_cast<double>(f.batch * f.heads * f.queries) * static_cast<double>(f.keys + 8);
   const double work = pairs * static_cast<double>(f.width + f.value_width + 16) / 4;
   constexpr double kMost = 1e15;  // keys without features may be more than any memory has room for
-  parallel_for(f.batch * f.heads * parts, 1, static_cast<std::int64_t>(std::min(work, kMost)),
-               [&](std::int64_t begin, std::int64_t end) {
-                 static thread_local Scratch scratch;
-                 for (std::int64_t i = begin; i < end; ++i)
-                   body(i / parts / f.heads, i / parts % f.heads, i % parts, scratch);
-               });
+  parallel_for(tasks, 1, static_cast<std::int64_t>(std::min(work, kMost)), [&](std::int64_t begin, std::int64_t end) {
+    static thread_local Scratch scratch;
+    for (std::int64_t i = begin; i < end; ++i) body(i, scratch);
+  });
 }
 
 }  // namespace
@@ -512,25 +574,31 @@ void attention_forward(const Attention<T>& facts, const Heads<T>& o, const RowSo
   const std::int64_t heads = facts.batch * facts.heads, threads = max_threads(),
                      tiles = ceil_div(facts.queries, kTileQueries);
   const std::int64_t parts = heads % threads == 0 ? 1 : std::min(ceil_div(2 * threads, heads), tiles);
-  for_heads(facts, parts, [&](std::int64_t b, std::int64_t h, std::int64_t part, Scratch& scratch) {
-    kernel(facts, b, h, part, parts, o, kept, scratch);
+  for_tasks(facts, heads * parts, [&](std::int64_t i, Scratch& scratch) {
+    const std::int64_t head = i / parts;
+    kernel(facts, head / facts.heads, head % facts.heads, i % parts, parts, o, kept, scratch);
   });
 }
 
 template <class T>
 void attention_backward(const Attention<T>& facts, const RowSoftmax<const T>& kept, const Heads<const T>& dout,
-                        const Heads<T>& dq, const Heads<T>& dk, const Heads<T>& dv) {
+                        const Heads<T>& dq, const Heads<T>& dk, const Heads<T>& dv, const OfPairs<T>& dbias) {
   const auto kernel = table<T>().backward;
-  const AttentionGradients<T> gradients{kept, dout, dq, dk, dv};
-  for_heads(facts, 1, [&](std::int64_t b, std::int64_t h, std::int64_t, Scratch& scratch) {
-    kernel(facts, b, h, gradients, scratch);
+  const AttentionGradients<T> gradients{kept, dout, dq, dk, dv, dbias};
+  // Heads that share elements of the bias follow each other on one thread.
+  const bool all_batches = dbias.data && dbias.batch == 0, all_heads = dbias.data && dbias.head == 0;
+  const std::int64_t batches = all_batches ? std::min<std::int64_t>(1, facts.batch) : facts.batch;
+  const std::int64_t heads = all_heads ? std::min<std::int64_t>(1, facts.heads) : facts.heads;
+  for_tasks(facts, batches * heads, [&](std::int64_t i, Scratch& scratch) {
+    for (std::int64_t b = i / heads; b < facts.batch; b += batches)
+      for (std::int64_t h = i % heads; h < facts.heads; h += heads) kernel(facts, b, h, gradients, scratch);
   });
 }
 
 #define TAPEGRAD_ATTENTION(T)                                                                              \
   template void attention_forward(const Attention<T>&, const Heads<T>&, const RowSoftmax<T>&);             \
   template void attention_backward(const Attention<T>&, const RowSoftmax<const T>&, const Heads<const T>&, \
-                                   const Heads<T>&, const Heads<T>&, const Heads<T>&)
+                                   const Heads<T>&, const Heads<T>&, const Heads<T>&, const OfPairs<T>&)
 TAPEGRAD_ATTENTION(float);
 TAPEGRAD_ATTENTION(double);
 #undef TAPEGRAD_ATTENTION

@@ -28,10 +28,13 @@ struct Heads {
   T* at(std::int64_t batch, std::int64_t head) const { return data + batch * strides.batch + head * strides.head; }
 };
 
-/// Which (query, key) pairs take part; strides may be 0.
-struct PairMask {
-  const bool* keep = nullptr;  ///< null: all
+/// Something of each (query, key) pair: the strides of [batch, heads, queries, keys], which may be 0.
+template <class T>
+struct OfPairs {
+  T* data = nullptr;
   std::int64_t batch = 0, head = 0, query = 0, key = 0;
+
+  T* at(std::int64_t b, std::int64_t h, std::int64_t i) const { return data + b * batch + h * head + i * query; }
 };
 
 template <class T>
@@ -48,7 +51,8 @@ struct Attention {
   double scale = 1;
   const bool* valid_keys = nullptr;  ///< [batch, keys]; null: all
   bool causal = false;               ///< query i sees the keys j <= i
-  PairMask pairs = {};
+  OfPairs<const bool> pairs = {};    ///< which take part; null: all
+  OfPairs<const T> bias = {};        ///< added to their scores; -inf hides a pair; null: 0
   /// Of the weights p, after the softmax: pair (b, h, i, j) is dropped where stream.uniform64(((b heads + h) queries +
   /// i) keys + j) < dropout, and else divided by 1 - dropout.
   double dropout = 0;
@@ -63,16 +67,17 @@ struct RowSoftmax {
   T* inverse_sum;  ///< 1 / sum_i
 };
 
-/// o_i = sum_j r_ij p_ij v_j with p_i the softmax of scale q_i . k_j over the keys that i sees and r_ij what dropout
-/// makes of 1; 0 where it sees none. What a hidden key holds, NaN and inf too, reaches neither o_i nor dq_i.
+/// o_i = sum_j r_ij p_ij v_j with p_i the softmax of scale q_i . k_j + bias_ij over the keys that i sees and r_ij what
+/// dropout makes of 1; 0 where it sees none. What a hidden key holds, NaN and inf too, reaches neither o_i nor dq_i.
 template <class T>
 void attention_forward(const Attention<T>& facts, const Heads<T>& o, const RowSoftmax<T>& kept);
 
 /// With dp_ij = r_ij do_i . v_j and dS_ij = p_ij (dp_ij - sum_l p_il dp_il): dq_i = scale sum_j dS_ij k_j; dk_j = scale
 /// sum_i dS_ij q_i; dv_j = sum_i r_ij p_ij do_i. Gradients whose data is null are not computed; those written may not
-/// overlap each other or the inputs.
+/// overlap each other or the inputs. To dbias, alone, dS_ij are added, in a fixed order: heads that share its elements
+/// follow each other on one thread.
 template <class T>
 void attention_backward(const Attention<T>& facts, const RowSoftmax<const T>& kept, const Heads<const T>& dout,
-                        const Heads<T>& dq, const Heads<T>& dk, const Heads<T>& dv);
+                        const Heads<T>& dq, const Heads<T>& dk, const Heads<T>& dv, const OfPairs<T>& dbias = {});
 
 }  // namespace tapegrad::kernels

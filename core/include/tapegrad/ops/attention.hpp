@@ -18,10 +18,14 @@ struct AttentionOptions {
   double dropout_p = 0.0;
   /// Draws them; the thread's default generator when null.
   Generator* generator = nullptr;
+  /// Added to the scores: [.., Lq, Lk] of q's dtype, which broadcasts to [N, H, Lq, Lk]. [H, Lq, Lk] is one for each
+  /// head (where the mask's pairs have one for each sequence), [H, 1, Lk] a number for each of a head's keys. -inf
+  /// hides a pair as the mask does. It has a gradient, of its own shape.
+  Tensor bias = {};
 };
 
-/// softmax(scale q k^T) v per batch entry and head: q [N, H, Lq, D], k [N, H, Lk, D], v [N, H, Lk, Dv] -> [N, H, Lq,
-/// Dv]. The mask's positions [N, Lk] say which keys are valid, its pairs broadcast to [N, H, Lq, Lk] ([N, Lq, Lk]
+/// softmax(scale q k^T + bias) v per batch entry and head: q [N, H, Lq, D], k [N, H, Lk, D], v [N, H, Lk, Dv] -> [N, H,
+/// Lq, Dv]. The mask's positions [N, Lk] say which keys are valid, its pairs broadcast to [N, H, Lq, Lk] ([N, Lq, Lk]
 /// stands for [N, 1, Lq, Lk]), and causal hides keys behind their query. A query that sees no key gives 0 with gradient
 /// 0. A key that no query sees, padding above all, may hold anything: not even NaN and inf reach results and gradients.
 /// (One that some queries see reaches the others neither in the result nor in the first-order gradient.) The heads may
@@ -32,8 +36,9 @@ struct AttentionOptions {
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Mask& mask = {},
                                     const AttentionOptions& options = {});
 
-/// softmax(scale q k^T) itself, [N, H, Lq, Lk]; rows that see no key are 0. Throws ShapeError, DTypeError.
-Tensor attention_weights(const Tensor& q, const Tensor& k, const Mask& mask = {}, std::optional<double> scale = {});
+/// softmax(scale q k^T + bias) itself, [N, H, Lq, Lk]; rows that see no key are 0. Throws ShapeError, DTypeError.
+Tensor attention_weights(const Tensor& q, const Tensor& k, const Mask& mask = {}, std::optional<double> scale = {},
+                         const Tensor& bias = {});
 
 /// Which features of E make pairs.
 enum class RotaryPairs {

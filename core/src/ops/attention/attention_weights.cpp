@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/dispatch.hpp"
 #include "ops/attention/pair_mask.hpp"
 #include "ops/strong_zero.hpp"
+#include "ops/sum_of.hpp"
 #include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/attention.hpp"
@@ -21,7 +23,7 @@ namespace tapegrad {
 
 Tensor aligned_pairs(const Tensor& pairs) { return pairs.defined() && pairs.dim() == 3 ? unsqueeze(pairs, 1) : pairs; }
 
-Tensor keep_of(const Mask& mask, std::int64_t queries, std::int64_t keys) {
+Tensor keep_of(const Mask& mask, const Tensor& bias, std::int64_t queries, std::int64_t keys) {
   Tensor keep = aligned_pairs(mask.pairs());
   const auto meet = [&keep](const Tensor& part) { keep = keep.defined() ? logical_and(keep, part) : part; };
   if (mask.positions().defined()) meet(unsqueeze(unsqueeze(mask.positions(), 1), 1));
@@ -31,6 +33,10 @@ Tensor keep_of(const Mask& mask, std::int64_t queries, std::int64_t keys) {
     for (std::int64_t i = 0; i < queries; ++i, row += keys)
       for (std::int64_t j = 0; j < keys; ++j) row[j] = j <= i;
     meet(earlier);
+  }
+  if (bias.defined()) {
+    const Tensor shown = bias != -std::numeric_limits<double>::infinity();
+    if (!all(shown).item<bool>()) meet(shown);
   }
   return keep;
 }
@@ -87,8 +93,10 @@ Tensor without_blind(const Tensor& x, const Tensor& keep, std::int64_t keys) {
   return without_unpaired(x, keep, keys, Side::queries);
 }
 
-Tensor weights_of_kept(const Tensor& q, const Tensor& k, const Tensor& keep, double scale) {
-  const auto scores = [scale](const Tensor& a, const Tensor& b) { return matmul(a * scale, transpose(b, 2, 3)); };
+Tensor weights_of_kept(const Tensor& q, const Tensor& k, const Tensor& keep, const Tensor& bias, double scale) {
+  const auto scores = [&](const Tensor& a, const Tensor& b) {
+    return sum_of(matmul(a * scale, transpose(b, 2, 3)), bias);
+  };
   if (!keep.defined() || is_finite(k)) return softmax(scores(q, k), -1, keep);
   // A key that is not finite would reach the gradients of queries that do not see it, as 0 times NaN.
   const Tensor poisoned = ~all(isfinite(k), -1);
@@ -109,7 +117,7 @@ Tensor product_of_seen(const Tensor& pairs, const Tensor& vectors, const Tensor&
   return all(sees).item<bool>() ? product() : where(sees, product(), 0.0);  // which stops a blind query's cotangent
 }
 
-void expect_attention(std::string_view op, const Tensor& q, const Tensor& k, const Mask& mask) {
+void expect_attention(std::string_view op, const Tensor& q, const Tensor& k, const Mask& mask, const Tensor& bias) {
   expect_floating(op, q);
   expect_same_dtype(op, q, k);
   if (q.dim() != 4 || k.dim() != 4 || q.size(0) != k.size(0) || q.size(1) != k.size(1) || q.size(3) != k.size(3))
@@ -123,17 +131,23 @@ void expect_attention(std::string_view op, const Tensor& q, const Tensor& k, con
   if (mask.pairs().defined() && !broadcasts_to(aligned_pairs(mask.pairs()).shape(), pairs))
     throw ShapeError(fmt::format("[{}] expected the mask's pairs to broadcast to [N, H, Lq, Lk] = {}, got {}", op,
                                  to_string(pairs), to_string(mask.pairs().shape())));
+  if (!bias.defined()) return;
+  expect_same_dtype(op, q, bias);
+  if (bias.dim() < 2 || !broadcasts_to(bias.shape(), pairs))
+    throw ShapeError(fmt::format("[{}] expected a bias [.., Lq, Lk] that broadcasts to [N, H, Lq, Lk] = {}, got {}", op,
+                                 to_string(pairs), to_string(bias.shape())));
 }
 
 double scale_of_scores(const Tensor& q, std::optional<double> asked) {
   return asked ? *asked : 1.0 / std::sqrt(static_cast<double>(std::max<std::int64_t>(1, q.size(3))));
 }
 
-Tensor attention_weights(const Tensor& q, const Tensor& k, const Mask& mask, std::optional<double> scale) {
-  expect_attention("attention_weights", q, k, mask);
+Tensor attention_weights(const Tensor& q, const Tensor& k, const Mask& mask, std::optional<double> scale,
+                         const Tensor& bias) {
+  expect_attention("attention_weights", q, k, mask, bias);
   const double factor = scale_of_scores(q, scale);
-  const Tensor keep = keep_of(mask, q.size(2), k.size(2));
-  return weights_of_kept(without_blind(q, keep, k.size(2)), without_unseen(k, keep, q.size(2)), keep, factor);
+  const Tensor keep = keep_of(mask, bias, q.size(2), k.size(2));
+  return weights_of_kept(without_blind(q, keep, k.size(2)), without_unseen(k, keep, q.size(2)), keep, bias, factor);
 }
 
 }  // namespace tapegrad
