@@ -104,22 +104,23 @@ AttentionCache MultiHeadAttention::project(const Tensor& key, const Tensor& valu
   return {both[0], both[1]};
 }
 
-Tensor MultiHeadAttention::attend(const Heads& heads, const Mask& mask) const {
-  return out_proj(merge_heads(scaled_dot_product_attention(heads.query, heads.seen.key, heads.seen.value, mask,
-                                                           {.dropout_p = is_training() ? dropout_ : 0.0})));
+Tensor MultiHeadAttention::attend(const Heads& heads, const Mask& mask, const Tensor& bias) const {
+  return out_proj(
+      merge_heads(scaled_dot_product_attention(heads.query, heads.seen.key, heads.seen.value, mask,
+                                               {.dropout_p = is_training() ? dropout_ : 0.0, .bias = bias})));
 }
 
-Tensor MultiHeadAttention::operator()(const Tensor& query, const Tensor& key, const Tensor& value,
-                                      const Mask& mask) const {
+Tensor MultiHeadAttention::operator()(const Tensor& query, const Tensor& key, const Tensor& value, const Mask& mask,
+                                      const Tensor& bias) const {
   const Scope scope = entered();
-  return attend(project(query, key, value), mask);
+  return attend(project(query, key, value), mask, bias);
 }
 
 AttentionWithWeights MultiHeadAttention::with_weights(const Tensor& query, const Tensor& key, const Tensor& value,
-                                                      const Mask& mask) const {
+                                                      const Mask& mask, const Tensor& bias) const {
   const Scope scope = entered();
   const Heads heads = project(query, key, value);
-  return {attend(heads, mask), attention_weights(heads.query, heads.seen.key, mask)};
+  return {attend(heads, mask, bias), attention_weights(heads.query, heads.seen.key, mask, {}, bias)};
 }
 
 AttentionCache MultiHeadAttention::remember(const Tensor& key, const Tensor& value) const {
@@ -149,14 +150,15 @@ void MultiHeadAttention::expect_cache_for(const Tensor& x, const AttentionCache&
                     cache.value.defined() ? to_string(cache.value.shape()) : "no values"));
 }
 
-Tensor MultiHeadAttention::recall(const Tensor& query, const AttentionCache& cache, const Mask& mask) const {
+Tensor MultiHeadAttention::recall(const Tensor& query, const AttentionCache& cache, const Mask& mask,
+                                  const Tensor& bias) const {
   const Scope scope = entered();
   expect_defined("MultiHeadAttention", query);
   if (query.dim() != 3 || query.size(2) != embed_dim_)
     throw ShapeError(
         fmt::format("[MultiHeadAttention] expected query [N, Lq, {}], got {}", embed_dim_, to_string(query.shape())));
   expect_cache_for(query, cache);
-  return attend({split_heads(projected(query, 0, 1), 1).front(), cache}, mask);
+  return attend({split_heads(projected(query, 0, 1), 1).front(), cache}, mask, bias);
 }
 
 namespace {
@@ -184,14 +186,14 @@ Mask up_to_own(std::int64_t count, std::int64_t length, const Mask& mask) {
 
 }  // namespace
 
-Tensor MultiHeadAttention::extend(const Tensor& x, AttentionCache& cache, const Mask& mask) const {
+Tensor MultiHeadAttention::extend(const Tensor& x, AttentionCache& cache, const Mask& mask, const Tensor& bias) const {
   const Scope scope = entered();
   Heads heads = project(x, x, x);
   if (cache.key.defined() || cache.value.defined()) {
     expect_cache_for(x, cache);
     heads.seen = {cat({cache.key, heads.seen.key}, 2), cat({cache.value, heads.seen.value}, 2)};
   }
-  Tensor y = attend(heads, up_to_own(x.size(1), heads.seen.length(), mask));
+  Tensor y = attend(heads, up_to_own(x.size(1), heads.seen.length(), mask), bias);
   cache = std::move(heads.seen);
   return y;
 }
@@ -200,7 +202,7 @@ namespace {
 
 struct MultiHeadAttentionEntry {
   static constexpr std::string_view math =
-      R"(y = [o_1, \ldots, o_H] W_o^\top + b_o,\ o_h = \mathrm{softmax}\!\left(\frac{Q_h K_h^\top}{\sqrt{E / H}}\right) V_h,\ Q_h, K_h, V_h \text{ what head } h \text{ of } H \text{ has of the projected queries, keys and values, } E \text{ the width of all heads})";
+      R"(y = [o_1, \ldots, o_H] W_o^\top + b_o,\ o_h = \mathrm{softmax}\!\left(\frac{Q_h K_h^\top}{\sqrt{E / H}} + B_h\right) V_h,\ Q_h, K_h, V_h \text{ what head } h \text{ of } H \text{ has of the projected queries, keys and values, } E \text{ the width of all heads, } B \text{ the bias, if there is one})";
   static catalogue::LayerSamples samples(Generator& g) {
     using namespace catalogue;
     const auto sequences = [&g](std::int64_t length) { return uniform(g, {2, length, 4}, -2, 2); };
@@ -211,23 +213,28 @@ struct MultiHeadAttentionEntry {
       return [mask](MultiHeadAttention& self, const Tensor& x) { return self(x, x, x, mask); };
     };
     const Mask padded = Mask::from_lengths({3, 2}, 3);
-    return {layer_sample("to itself", layer(0.0, true), {sequences(3)}, to_itself({})),
-            layer_sample("without bias, causal and padded", layer(0.0, false), {sequences(3)},
-                         to_itself(padded & Mask::causal())),
-            layer_sample("to a memory", layer(0.0, true), {sequences(2), sequences(3)},
-                         [](MultiHeadAttention& self, const Tensor& x, const Tensor& memory) {
-                           return self(x, memory, memory);
-                         }),
-            layer_sample("query, key and value, padded", layer(0.0, true), {sequences(2), sequences(3), sequences(3)},
-                         [padded](MultiHeadAttention& self, const Tensor& q, const Tensor& k, const Tensor& v) {
-                           return self(q, k, v, padded);
-                         }),
-            layer_sample("with weights", layer(0.0, true), {sequences(3)},
-                         [padded](MultiHeadAttention& self, const Tensor& x) {
-                           const AttentionWithWeights result = self.with_weights(x, x, x, padded);
-                           return std::vector<Tensor>{result.y, result.weights};
-                         }),
-            layer_sample("dropout", layer(0.3, true), {sequences(3)}, to_itself({}))};
+    return {
+        layer_sample("to itself", layer(0.0, true), {sequences(3)}, to_itself({})),
+        layer_sample("without bias, causal and padded", layer(0.0, false), {sequences(3)},
+                     to_itself(padded & Mask::causal())),
+        layer_sample(
+            "to a memory", layer(0.0, true), {sequences(2), sequences(3)},
+            [](MultiHeadAttention& self, const Tensor& x, const Tensor& memory) { return self(x, memory, memory); }),
+        layer_sample("query, key and value, padded", layer(0.0, true), {sequences(2), sequences(3), sequences(3)},
+                     [padded](MultiHeadAttention& self, const Tensor& q, const Tensor& k, const Tensor& v) {
+                       return self(q, k, v, padded);
+                     }),
+        layer_sample("with weights", layer(0.0, true), {sequences(3)},
+                     [padded](MultiHeadAttention& self, const Tensor& x) {
+                       const AttentionWithWeights result = self.with_weights(x, x, x, padded);
+                       return std::vector<Tensor>{result.y, result.weights};
+                     }),
+        layer_sample("bias, causal and padded", layer(0.0, true), {sequences(3), uniform(g, {2, 3, 3}, -2, 2)},
+                     [padded](MultiHeadAttention& self, const Tensor& x, const Tensor& bias) {
+                       const AttentionWithWeights result = self.with_weights(x, x, x, padded & Mask::causal(), bias);
+                       return std::vector<Tensor>{result.y, result.weights};
+                     }),
+        layer_sample("dropout", layer(0.3, true), {sequences(3)}, to_itself({}))};
   }
   static catalogue::ErrorSamples errors() {
     return {{"heads", [] { MultiHeadAttention({.embed_dim = 6, .num_heads = 4}); },

@@ -69,15 +69,16 @@ Tensor TransformerEncoderLayer::around(const Attend& attend, const Tensor& x, co
   });
 }
 
-Tensor TransformerEncoderLayer::operator()(const Tensor& x, const Mask& mask) {
+Tensor TransformerEncoderLayer::operator()(const Tensor& x, const Mask& mask, const Tensor& bias) {
   const Scope scope = entered();
-  return around([&](const Tensor& y) { return self_attn(y, y, y, mask); }, x, mask);
+  return around([&](const Tensor& y) { return self_attn(y, y, y, mask, bias); }, x, mask);
 }
 
-Tensor TransformerEncoderLayer::extend(const Tensor& x, AttentionCache& cache, const Mask& mask) {
+Tensor TransformerEncoderLayer::extend(const Tensor& x, AttentionCache& cache, const Mask& mask, const Tensor& bias) {
   const Scope scope = entered();
   AttentionCache longer = cache;
-  Tensor y = around([&](const Tensor& h) { return self_attn.extend(h, longer, mask); }, x, last_positions(mask, x));
+  Tensor y =
+      around([&](const Tensor& h) { return self_attn.extend(h, longer, mask, bias); }, x, last_positions(mask, x));
   cache = std::move(longer);
   return y;
 }
@@ -85,21 +86,22 @@ Tensor TransformerEncoderLayer::extend(const Tensor& x, AttentionCache& cache, c
 TransformerEncoder::TransformerEncoder(TransformerEncoderOptions options)
     : layers(make_layers<TransformerEncoderLayer>("TransformerEncoder", options)), norm(make_final_norm(options)) {}
 
-Tensor TransformerEncoder::operator()(const Tensor& x, const Mask& mask) {
+Tensor TransformerEncoder::operator()(const Tensor& x, const Mask& mask, const Tensor& bias) {
   const Scope scope = entered();
   expect_defined("TransformerEncoder", x);
   Tensor h = x;
-  for (TransformerEncoderLayer& layer : layers) h = layer(h, mask);
+  for (TransformerEncoderLayer& layer : layers) h = layer(h, mask, bias);
   return normalize(norm, h, mask);
 }
 
-Tensor TransformerEncoder::extend(const Tensor& x, std::vector<AttentionCache>& caches, const Mask& mask) {
+Tensor TransformerEncoder::extend(const Tensor& x, std::vector<AttentionCache>& caches, const Mask& mask,
+                                  const Tensor& bias) {
   const Scope scope = entered();
   expect_defined("TransformerEncoder", x);
   std::vector<AttentionCache> longer = caches.empty() ? std::vector<AttentionCache>(layers.size()) : caches;
   expect_caches("TransformerEncoder", longer.size(), layers.size());
   Tensor h = x;
-  for (std::size_t i = 0; i < layers.size(); ++i) h = layers[i].extend(h, longer[i], mask);
+  for (std::size_t i = 0; i < layers.size(); ++i) h = layers[i].extend(h, longer[i], mask, bias);
   h = normalize(norm, h, last_positions(mask, x));
   caches = std::move(longer);
   return h;

@@ -34,8 +34,9 @@ BOOST_AUTO_TEST_CASE(multi_head_attention) {
       if (in.contains("keep")) mask = mask & tg::Mask::keep_positions(in.at("keep"));
       if (in.contains("keep_pairs")) mask = mask & tg::Mask::keep_pairs(in.at("keep_pairs"));
       if (fixture.attributes().at("causal") == "true") mask = mask & tg::Mask::causal();
-      if (!with_weights) return Tensors{{"y", model(query, key, value, mask)}};
-      const nn::AttentionWithWeights result = model.with_weights(query, key, value, mask);
+      const tg::Tensor added = in.contains("bias") ? in.at("bias") : tg::Tensor();
+      if (!with_weights) return Tensors{{"y", model(query, key, value, mask, added)}};
+      const nn::AttentionWithWeights result = model.with_weights(query, key, value, mask, added);
       return Tensors{{"y", result.y}, {"weights", result.weights}};
     };
     check_against_pytorch({name}, model, [&](const Tensors& in) { return run(in, true); });
@@ -45,7 +46,7 @@ BOOST_AUTO_TEST_CASE(multi_head_attention) {
   for (const char* name :
        {"attention_self", "attention_self_weights_gradient", "attention_self_keep", "attention_self_causal",
         "attention_self_causal_keep", "attention_self_pairs", "attention_self_pairs_per_head", "attention_cross",
-        "attention_cross_keep", "attention_cross_pairs_keep"})
+        "attention_cross_keep", "attention_cross_pairs_keep", "attention_self_bias_keep"})
     attend(name);
   attend("attention_self_no_bias", false);
   attend("attention_cross_kdim", true, 3);

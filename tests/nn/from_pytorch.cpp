@@ -96,7 +96,11 @@ BOOST_AUTO_TEST_CASE(layers_and_losses) {
   BOOST_TEST((tg::Mask::keep_positions(tg::logical_not(hidden)).positions().to_vector<bool>() ==
               keep.positions().to_vector<bool>()));
   const tg::Mask joined = keep & tg::Mask::causal() & tg::Mask::keep_pairs(tg::ones({3, 3}, {.dtype = tg::boolean}));
-  BOOST_TEST(shape_of(nn::MultiHeadAttention({.embed_dim = 4})(x, x, x, joined)) == "[2, 3, 4]");
+  const nn::MultiHeadAttention attention({.embed_dim = 4});
+  BOOST_TEST(shape_of(attention(x, x, x, joined)) == "[2, 3, 4]");
+  const tg::Tensor minus_infinity = tg::full({3, 3}, -INFINITY);
+  BOOST_TEST(numbers_in(attention(x, x, x, {}, tg::triu(minus_infinity, 1))) ==
+             numbers_in(attention(x, x, x, tg::Mask::causal())));
 
   const tg::Tensor turned = tg::rotary_embedding(x, {.pairs = tg::RotaryPairs::halves});
   const double angle = 1.0;  // of features 0 and 2 at position 1

@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(a_causal_sequence_may_arrive_in_pieces) {
                 [](auto& self, const tg::Tensor& x) { return self(x, tg::Mask::causal()); });
 }
 
-BOOST_AUTO_TEST_CASE(pieces_of_a_sequence_have_masks_of_all_so_far) {
+BOOST_AUTO_TEST_CASE(pieces_of_a_sequence_have_masks_and_biases_of_all_so_far) {
   nn::TransformerEncoder encoder(
       {.num_layers = 2, .embed_dim = 6, .num_heads = 2, .norm = nn::Norm::batch, .dropout = 0.0, .dtype = tg::float64});
   encoder.eval();
@@ -80,15 +80,16 @@ BOOST_AUTO_TEST_CASE(pieces_of_a_sequence_have_masks_of_all_so_far) {
                                           {2, 5});
   const tg::Tensor pairs =
       tg::greater(tg::rand({5, 5}, {.dtype = tg::float64}), tg::full({}, 0.3, {.dtype = tg::float64}));
+  const tg::Tensor bias = tg::randn({2, 5, 5}, {.dtype = tg::float64});
   const tg::Tensor whole =
-      encoder(x, tg::Mask::causal() & tg::Mask::keep_positions(keep) & tg::Mask::keep_pairs(pairs));
+      encoder(x, tg::Mask::causal() & tg::Mask::keep_positions(keep) & tg::Mask::keep_pairs(pairs), bias);
   std::vector<nn::AttentionCache> caches;
   std::vector<tg::Tensor> ys;
   for (const auto& [first, last] : {std::pair{0, 2}, {2, 3}, {3, 5}}) {
-    const tg::Mask mask =
-        tg::Mask::keep_positions(tg::slice(keep, 1, {.stop = last})) &
-        tg::Mask::keep_pairs(tg::slice(tg::slice(pairs, 0, {.start = first, .stop = last}), 1, {.stop = last}));
-    ys.push_back(encoder.extend(tg::slice(x, 1, {.start = first, .stop = last}), caches, mask));
+    const tg::Slice new_ones{.start = first, .stop = last}, so_far{.stop = last};
+    const auto of_pairs = [&](const tg::Tensor& all) { return tg::slice(tg::slice(all, -2, new_ones), -1, so_far); };
+    const tg::Mask mask = tg::Mask::keep_positions(tg::slice(keep, 1, so_far)) & tg::Mask::keep_pairs(of_pairs(pairs));
+    ys.push_back(encoder.extend(tg::slice(x, 1, new_ones), caches, mask, of_pairs(bias)));
   }
   BOOST_TEST(caches[1].length() == 5);
   check_close(tg::cat(ys, 1), whole, 1e-12);

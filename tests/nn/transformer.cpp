@@ -89,6 +89,10 @@ BOOST_AUTO_TEST_CASE(transformer_encoder_layer) {
   check_against_pytorch({"encoder_layer_causal"}, causal, [&](const Tensors& in) {
     return Tensors{{"y", causal(in.at("input"), tg::Mask::causal())}};
   });
+  nn::TransformerEncoderLayer biased(options(true, nn::Activation::gelu, nn::Norm::layer));
+  check_against_pytorch({"encoder_layer_bias"}, biased, [&](const Tensors& in) {
+    return Tensors{{"y", biased(in.at("input"), {}, in.at("bias"))}};
+  });
 }
 
 BOOST_AUTO_TEST_CASE(transformer_encoder) {

@@ -44,7 +44,8 @@ struct AttentionCache {
 /// Parameters as PyTorch's: in_proj_weight [3E, E] (Xavier uniform), or q_proj_weight [E, E], k_proj_weight [E, kdim]
 /// and v_proj_weight [E, vdim] when kdim or vdim is not E; in_proj_bias [3E] (0), out_proj (its bias 0). A query that
 /// sees no key gives out_proj's bias. What a mask hides changes nothing that it shows, but is projected as all else:
-/// padding must be finite, or 0 * NaN stands in the projections' gradients. Throws ShapeError, DTypeError.
+/// padding must be finite, or 0 * NaN stands in the projections' gradients. A bias is added to the scores, [Lq, Lk],
+/// [H, Lq, Lk] or [N, H, Lq, Lk] (AttentionOptions::bias): of relative positions, say. Throws ShapeError, DTypeError.
 class MultiHeadAttention : public Module {
  public:
   /// Throws ValueError when embed_dim is not a positive multiple of num_heads, kdim or vdim is not positive, or dropout
@@ -52,23 +53,25 @@ class MultiHeadAttention : public Module {
   explicit MultiHeadAttention(MultiHeadAttentionOptions options);
 
   /// Self-attention is attention(x, x, x): one product makes all three projections.
-  Tensor operator()(const Tensor& query, const Tensor& key, const Tensor& value, const Mask& mask = {}) const;
+  Tensor operator()(const Tensor& query, const Tensor& key, const Tensor& value, const Mask& mask = {},
+                    const Tensor& bias = {}) const;
   /// The same as operator(), slower, with the weights per head.
-  AttentionWithWeights with_weights(const Tensor& query, const Tensor& key, const Tensor& value,
-                                    const Mask& mask = {}) const;
+  AttentionWithWeights with_weights(const Tensor& query, const Tensor& key, const Tensor& value, const Mask& mask = {},
+                                    const Tensor& bias = {}) const;
 
   /// Causal self-attention to a sequence that arrives piece by piece: x [N, L, E] are the positions that follow those
   /// in the cache, which they join. Piece after piece gives what one call with Mask::causal() gives, to rounding, and
   /// on a tape the same gradients. The mask says besides which of all positions so far are valid, [N, L so far], and
-  /// which pairs are kept, [.., L, L so far]. The cache is copied as it grows. Throws ShapeError, also for a cache of
-  /// another batch or attention, and DTypeError, also for one of another dtype; the cache is then as it was.
-  Tensor extend(const Tensor& x, AttentionCache& cache, const Mask& mask = {}) const;
+  /// which pairs are kept, [.., L, L so far]; the bias is of those pairs. The cache is copied as it grows. Throws
+  /// ShapeError, also for a cache of another batch or attention, and DTypeError, also for one of another dtype; the
+  /// cache is then as it was.
+  Tensor extend(const Tensor& x, AttentionCache& cache, const Mask& mask = {}, const Tensor& bias = {}) const;
 
   /// Projects key [N, Lk, kdim] and value [N, Lk, vdim] once for many calls of recall(). Throws ShapeError.
   AttentionCache remember(const Tensor& key, const Tensor& value) const;
   /// recall(query, remember(key, value)) is operator()(query, key, value). Throws ShapeError, also for an empty cache,
   /// and DTypeError.
-  Tensor recall(const Tensor& query, const AttentionCache& cache, const Mask& mask = {}) const;
+  Tensor recall(const Tensor& query, const AttentionCache& cache, const Mask& mask = {}, const Tensor& bias = {}) const;
 
   Parameter in_proj_weight;                               // undefined when the widths differ
   Parameter q_proj_weight, k_proj_weight, v_proj_weight;  // undefined when they do not
@@ -83,7 +86,7 @@ class MultiHeadAttention : public Module {
   };
   Heads project(const Tensor& query, const Tensor& key, const Tensor& value) const;
   AttentionCache project(const Tensor& key, const Tensor& value) const;
-  Tensor attend(const Heads& heads, const Mask& mask) const;
+  Tensor attend(const Heads& heads, const Mask& mask, const Tensor& bias) const;
   /// Throws ShapeError or DTypeError unless the cache is one of this attention for a batch as large as x's [N, L, E].
   void expect_cache_for(const Tensor& x, const AttentionCache& cache) const;
   Tensor projected(const Tensor& x, std::int64_t first, std::int64_t count) const;

@@ -64,11 +64,11 @@ class TransformerEncoderLayer : public Module {
   /// outside [0, 1).
   explicit TransformerEncoderLayer(TransformerEncoderLayerOptions options);
 
-  /// [N, L, E] -> [N, L, E]
-  Tensor operator()(const Tensor& x, const Mask& mask = {});
+  /// [N, L, E] -> [N, L, E]; the bias as of MultiHeadAttention.
+  Tensor operator()(const Tensor& x, const Mask& mask = {}, const Tensor& bias = {});
   /// The next positions x [N, L, E] of a sequence that arrives piece by piece, as MultiHeadAttention::extend(): what
   /// one call with Mask::causal() gives, but that a BatchNorm in training knows of one piece at a time.
-  Tensor extend(const Tensor& x, AttentionCache& cache, const Mask& mask = {});
+  Tensor extend(const Tensor& x, AttentionCache& cache, const Mask& mask = {}, const Tensor& bias = {});
 
   MultiHeadAttention self_attn;
   Linear linear1;
@@ -110,15 +110,15 @@ class TransformerEncoder : public Module {
   /// Throws ValueError for a negative num_layers, and as one of its layers would, with any number of them.
   explicit TransformerEncoder(TransformerEncoderOptions options);
 
-  /// [N, L, E] -> [N, L, E]
-  Tensor operator()(const Tensor& x, const Mask& mask = {});
+  /// [N, L, E] -> [N, L, E]; the bias is that of each layer's attention.
+  Tensor operator()(const Tensor& x, const Mask& mask = {}, const Tensor& bias = {});
   /// The next positions of a sequence, as TransformerEncoderLayer::extend(): with a cache for each layer, or none at
   /// first. Generating a text costs one position a step instead of all so far. Throws ValueError for another number of
   /// caches; after an exception they are as they were.
   ///
   ///   std::vector<nn::AttentionCache> seen;
   ///   for (std::int64_t p = 0; p < length; ++p) y = encoder.extend(position(embed(next), p), seen);  // [N, 1, E]
-  Tensor extend(const Tensor& x, std::vector<AttentionCache>& caches, const Mask& mask = {});
+  Tensor extend(const Tensor& x, std::vector<AttentionCache>& caches, const Mask& mask = {}, const Tensor& bias = {});
 
   std::vector<TransformerEncoderLayer> layers;
   AnyNorm norm;
