@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstdint>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -12,8 +11,8 @@
 #include <string_view>
 #include <utility>
 
-#include "base/unicode.hpp"
-#include "tapegrad/base/error.hpp"
+#include "io/elements.hpp"
+#include "io/refusal.hpp"
 
 namespace tapegrad::io {
 namespace {
@@ -42,13 +41,8 @@ std::string_view stored_name(const StoredTensor& tensor) {
       ->name;
 }
 
-static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
-
 constexpr const char* kLoad = "load_safetensors";
 constexpr const char* kSave = "save_safetensors";
-
-/// A reason to refuse a header; naming() adds whose header it is.
-[[noreturn]] void refuse(const std::string& reason) { throw IoError(reason); }
 
 const DTypeName& parse_dtype(const std::string& text, const std::string& tensor) {
   for (const DTypeName& known : kDTypes)
@@ -63,11 +57,8 @@ const DTypeName& parse_dtype(const std::string& text, const std::string& tensor)
 
 /// The bytes that a shape asks for; refuses a product that does not fit in 64 bits, whatever comes after it.
 std::size_t checked_byte_count(const StoredTensor& tensor) {
-  constexpr std::int64_t kMostElements = std::numeric_limits<std::int64_t>::max() / 16;  // of an array
-  if (extent(tensor.shape).value_or(kMostElements + 1) > kMostElements)
-    refuse(
-        fmt::format("tensor '{}': the shape {} overflows the number of bytes", tensor.name, to_string(tensor.shape)));
-  return static_cast<std::size_t>(tensor.shape.numel()) * stored_size(tensor);
+  if (const auto bytes = byte_count(tensor.shape, stored_size(tensor))) return *bytes;
+  refuse(fmt::format("tensor '{}': the shape {} overflows the number of bytes", tensor.name, to_string(tensor.shape)));
 }
 
 /// Reads the one legal form of a header, event by event, so that duplicate keys are seen and nothing is built for what
@@ -338,16 +329,6 @@ SafetensorsHeader parse(std::span<const std::byte> start, std::uint64_t file_siz
   return header;
 }
 
-/// Calls run(); a reason to refuse becomes a message that names the function and the file.
-template <class Run>
-auto naming(const char* function, const std::string& path, const Run& run) {
-  try {
-    return run();
-  } catch (const IoError& error) {
-    throw IoError(fmt::format("[{}] {}: {}", function, path, on_one_line(error.what())));
-  }
-}
-
 std::string json_text(const std::string& text) {
   try {
     return nlohmann::json(text).dump();
@@ -391,33 +372,11 @@ SafetensorsHeader parse_safetensors_header(std::span<const std::byte> start, std
 
 void check_safetensors_data(std::span<const std::byte> bytes, const StoredTensor& tensor, const std::string& path) {
   if (tensor.dtype != DType::boolean) return;
-  const auto bad = std::find_if(bytes.begin(), bytes.end(), [](std::byte b) { return b > std::byte{1}; });
   naming(kLoad, path, [&] {
-    if (bad != bytes.end())
-      refuse(fmt::format("tensor '{}' is BOOL and holds the byte {}, neither 0 nor 1", tensor.name,
-                         std::to_integer<int>(*bad)));
+    if (const auto bad = no_truth_value(bytes))
+      refuse(fmt::format("tensor '{}' is BOOL and holds the byte {}, neither 0 nor 1", tensor.name, *bad));
   });
 }
-
-namespace {
-
-/// IEEE 754's binary16: a sign, 5 bits of exponent, 10 of fraction.
-float decode_f16(std::uint32_t bits) {
-  const std::uint32_t sign = (bits & 0x8000U) << 16;
-  const std::uint32_t exponent = bits >> 10 & 0x1FU;
-  const std::uint32_t fraction = bits & 0x3FFU;
-  if (exponent == 0) {  // below 2^-14: normal in float32
-    const float magnitude = static_cast<float>(fraction) * 0x1p-24F;
-    return sign == 0 ? magnitude : -magnitude;
-  }
-  const std::uint32_t widened = exponent == 0x1FU ? 0xFFU : exponent + (127 - 15);
-  return std::bit_cast<float>(sign | widened << 23 | fraction << 13);
-}
-
-/// The upper half of a float32.
-float decode_bf16(std::uint32_t bits) { return std::bit_cast<float>(bits << 16); }
-
-}  // namespace
 
 void decode_safetensors_data(std::span<const std::byte> bytes, Encoding encoding, std::span<float> values) {
   for (std::size_t i = 0; i < values.size(); ++i) {
