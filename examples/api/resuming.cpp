@@ -28,22 +28,12 @@ struct Run {
     return loss.item();
   }
 
+  // Dropout draws from the thread's default generator.
   void save(const std::string& path) const {
-    tg::NamedTensors state;
-    state.insert("model.", model.state_dict());
-    state.insert("optimizer.", optimizer.state_dict());
-    state.insert("schedule.", schedule.state_dict());
-    state.insert("data.", tg::state_dict(data));
-    state.insert("dropout.", tg::state_dict(tg::default_generator()));
-    tg::save_safetensors(path, state);  // the whole file, or none
+    tg::save_checkpoint(path, model, optimizer, schedule, data, tg::default_generator());
   }
   void load(const std::string& path) {
-    const tg::NamedTensors state = tg::load_safetensors(path);
-    model.load_state_dict(state.under("model."));
-    optimizer.load_state_dict(state.under("optimizer."));
-    schedule.load_state_dict(state.under("schedule."));
-    tg::load_state_dict(data, state.under("data."));
-    tg::load_state_dict(tg::default_generator(), state.under("dropout."));
+    tg::load_checkpoint(path, model, optimizer, schedule, data, tg::default_generator());
   }
 };
 
@@ -51,8 +41,7 @@ struct Run {
 
 int main() {
   const std::string path =
-      (std::filesystem::temp_directory_path() / fmt::format("resuming-{}.safetensors", std::random_device{}()))
-          .string();
+      (std::filesystem::temp_directory_path() / fmt::format("resuming-{}.ckpt", std::random_device{}())).string();
   tg::manual_seed(1);
   Run first;
   for (int step = 0; step < 20; ++step) first.step();

@@ -25,6 +25,7 @@
 #include "tapegrad/gradcheck/options.hpp"
 #include "tapegrad/gradcheck/report.hpp"
 #include "tapegrad/gradcheck/verdict.hpp"
+#include "tapegrad/io/checkpoint_file.hpp"
 #include "tapegrad/io/safetensors.hpp"
 #include "tapegrad/nn.hpp"
 #include "tapegrad/ops/attention.hpp"

@@ -1,0 +1,88 @@
+// Training that stops and goes on as if it had not, to the bit: all that it is made of in one file.
+//
+//   save_checkpoint("run.ckpt", model, optimizer, schedule, rng);
+//   ...                                                             // another process, which has made the same parts:
+//   load_checkpoint("run.ckpt", model, optimizer, schedule, rng);
+//
+// What draws from default_generator(), as dropout does, goes on as it would have if that is a part too. (`checkpoint`,
+// which computes a block again in the reverse sweep, has nothing to do with files: diff/checkpoint.hpp.)
+#pragma once
+
+#include <concepts>
+#include <string>
+#include <vector>
+
+#include "tapegrad/base/callable.hpp"
+#include "tapegrad/tape/generator_state.hpp"
+#include "tapegrad/tape/named_tensors.hpp"
+
+namespace tapegrad {
+
+namespace checkpoint_file {
+
+template <class Part>
+concept HasState = requires(const Part& kept, Part& part, const NamedTensors& state) {
+  { kept.state_dict() } -> std::convertible_to<NamedTensors>;
+  part.load_state_dict(state);
+};
+
+/// A part of a run, wherever it lives.
+struct PartReference {
+  Callable<NamedTensors()> state;
+  Callable<void(const NamedTensors&)> load;
+};
+
+void save(const std::string& path, const std::vector<NamedTensors>& states);
+void load(const std::string& path, const std::vector<PartReference>& parts);
+
+template <class Part>
+NamedTensors state_of(const Part& part) {
+  if constexpr (HasState<Part>)
+    return part.state_dict();
+  else
+    return state_dict(part);
+}
+
+template <class Part>
+void load_state_of(Part& part, const NamedTensors& state) {
+  if constexpr (HasState<Part>)
+    part.load_state_dict(state);
+  else
+    load_state_dict(part, state);
+}
+
+}  // namespace checkpoint_file
+
+/// What a checkpoint keeps: a Generator, or anything that gives its state as state_dict() and takes it back by
+/// load_state_dict(), as modules, optimisers, schedules and moving averages do, and a struct of one's own may.
+template <class Part>
+concept CheckpointPart = checkpoint_file::HasState<Part> || std::same_as<Part, Generator>;
+
+/// Writes the states of all parts into one file, in the format of save_safetensors: the names of the first begin with
+/// "0.", those of the second with "1.", and "__metadata__" holds "format": "tapegrad.checkpoint" and the number of
+/// "parts". Atomic: a crash, a full disk or a part that throws leaves the old file whole. Throws as save_safetensors
+/// and as state_dict() of the parts.
+template <CheckpointPart... Parts>
+requires(sizeof...(Parts) > 0) void save_checkpoint(const std::string& path, const Parts&... parts) {
+  checkpoint_file::save(path, {checkpoint_file::state_of(parts)...});
+}
+
+/// Gives the parts, in the order in which they were saved, the states of a file that save_checkpoint wrote. Each
+/// converts what it gets as its load_state_dict() does: a file of a float32 model can be loaded into a float64 one.
+///
+/// The file is read whole before the first part changes, and when a part refuses its state, those before it are given
+/// their old ones back: all are loaded, or none. (But for a part that would not load its own: an optimiser whose
+/// moments are NaN keeps what came from the file.) Parts whose states look alike, two generators, are told apart by
+/// their order alone.
+///
+/// Throws IoError for a file that load_safetensors refuses, that is no checkpoint, that has another number of parts,
+/// with both numbers, or a part's reason not to take its state, with its place; TapeError as the parts do, as while a
+/// tape records.
+template <CheckpointPart... Parts>
+requires(sizeof...(Parts) > 0) void load_checkpoint(const std::string& path, Parts&... parts) {
+  checkpoint_file::load(
+      path, {{.state = [&parts] { return checkpoint_file::state_of(parts); },
+              .load = [&parts](const NamedTensors& state) { checkpoint_file::load_state_of(parts, state); }}...});
+}
+
+}  // namespace tapegrad
