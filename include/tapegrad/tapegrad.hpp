@@ -26,6 +26,7 @@
 #include "tapegrad/gradcheck/report.hpp"
 #include "tapegrad/gradcheck/verdict.hpp"
 #include "tapegrad/io/checkpoint_file.hpp"
+#include "tapegrad/io/npy.hpp"
 #include "tapegrad/io/safetensors.hpp"
 #include "tapegrad/nn.hpp"
 #include "tapegrad/ops/attention.hpp"
