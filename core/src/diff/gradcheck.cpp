@@ -14,6 +14,7 @@
 #include "base/unicode.hpp"
 #include "gradcheck/compare.hpp"
 #include "gradcheck/directions.hpp"
+#include "gradcheck/streams.hpp"
 #include "gradcheck/subject.hpp"
 #include "gradcheck/wording.hpp"
 #include "tape/recorder.hpp"
@@ -155,8 +156,8 @@ class TensorSubject : public checker::Subject {
     // function is such a one.
     if (order == 1 && !same_but_for_rounding(first, point_->outputs()))
       file(Verdict::non_deterministic, "call", "the values differ from those without a tape");
-    Generator generator(options_.seed);
-    const std::vector<Tensor> u = random_cotangents(generator);
+    const std::vector<Tensor> u =
+        random_cotangents(checker::Streams(options_.seed, order).of(checker::Purpose::repeated_sweep));
     if (!same_bits(point_->pull_back(u), point_->pull_back(u)))
       file(Verdict::non_deterministic, "reverse", std::string("two reverse sweeps differ") + checker::kDrawnAnew);
     const std::vector<Tensor> ys = in_float64_ ? wide_results() : first;
@@ -171,7 +172,7 @@ class TensorSubject : public checker::Subject {
     return true;
   }
 
-  std::vector<Tensor> random_cotangents(Generator& generator) const {
+  std::vector<Tensor> random_cotangents(Generator generator) const {
     std::vector<Tensor> u;
     for (const Tensor& y : results_)
       u.push_back(y.defined() ? with_values(checker::normal_values(static_cast<std::size_t>(y.numel()), generator),
@@ -331,7 +332,7 @@ GradcheckReport gradcheck(const TensorFunction& f, const std::vector<Tensor>& in
       const std::vector<Tensor> us(all.begin() + static_cast<std::ptrdiff_t>(count), all.end());
       return Linearization("gradcheck", f, xs).pull_back(us, true);
     };
-    Generator generator(2 * options.seed + 1);
+    const Generator generator = checker::Streams(options.seed, 1).of(checker::Purpose::second_order);
     for (const Tensor& u : first.random_cotangents(generator)) point.push_back(u);
     first.rewind();
     TensorSubject second(gradient, point, names_of(count, point.size() - count, options), options);

@@ -47,8 +47,8 @@ bool is_right_at_the_point(const Comparison& c) {
 /// cotangent.
 class PointBeside {
  public:
-  PointBeside(Comparison& comparison, std::size_t part, Generator& generator)
-      : c_(comparison), i_(part), generator_(generator) {
+  PointBeside(Comparison& comparison, std::size_t part)
+      : c_(comparison), i_(part), generator_(c_.streams.of(Purpose::beside, part)) {
     for (const Part& each : c_.subject.parts) values_.push_back(each.values);
     values_[i_] = moved_aside(c_.subject.parts[i_], generator_);
     ++c_.report.calls;
@@ -131,7 +131,7 @@ class PointBeside {
 
   Comparison& c_;
   std::size_t i_;
-  Generator& generator_;
+  Generator generator_;
   std::vector<Values> values_;  // by part
   Values u_;
   Values gradient_;         // empty where the function or the rule refuses
@@ -143,8 +143,7 @@ class PointBeside {
 
 void compare_beside(Comparison& comparison) {
   if (!is_right_at_the_point(comparison)) return;
-  Generator generator(~comparison.options.seed);
-  for (std::size_t i = 0; i < comparison.subject.parts.size(); ++i) PointBeside(comparison, i, generator).compare();
+  for (std::size_t i = 0; i < comparison.subject.parts.size(); ++i) PointBeside(comparison, i).compare();
 }
 
 }  // namespace tapegrad::checker

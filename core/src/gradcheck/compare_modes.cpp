@@ -94,12 +94,14 @@ class ModesOfPart {
 
 void compare_modes(Comparison& comparison) {
   Subject& subject = comparison.subject;
-  const Values u = over_finite(normal_values(subject.outputs.size(), comparison.generator), subject.outputs);
+  Generator of_cotangent = comparison.streams.of(Purpose::forward_cotangent);
+  const Values u = over_finite(normal_values(subject.outputs.size(), of_cotangent), subject.outputs);
   const std::vector<Values> gradient = subject.pull_back(u);
   for (std::size_t i = 0; i < subject.parts.size(); ++i) {
     ModesOfPart modes(comparison, i);
+    Generator of_tangents = comparison.streams.of(Purpose::tangents, i);
     for (int k = 0; k < kTangents; ++k) {
-      const Values v = normal_values(subject.parts[i].values.size(), comparison.generator);
+      const Values v = normal_values(subject.parts[i].values.size(), of_tangents);
       const Values dy = subject.push_forward(i, v);
       if (comparison.claimed.empty()) {
         modes.compare_product(u, gradient[i], v, dy);

@@ -15,8 +15,9 @@ namespace {
 struct RandomCotangents {
   explicit RandomCotangents(Comparison& c) {
     const Values& outputs = c.subject.outputs;
+    Generator generator = c.streams.of(Purpose::cotangents);
     for (int k = 0; k < c.options.directions; ++k) {
-      us.push_back(over_finite(direction(k, outputs.size(), c.generator), outputs));
+      us.push_back(over_finite(direction(k, outputs.size(), generator), outputs));
       gradients.push_back(c.subject.pull_back(us.back()));
     }
     y = products(outputs);
@@ -49,7 +50,8 @@ class PartAlongDirections {
         evidence_{.compared = !part_.values.empty() && any_finite(c_.subject.outputs)} {}
 
   void compare() {
-    for (int k = 0; k < c_.options.directions; ++k) compare_along(direction(k, part_.values.size(), c_.generator));
+    Generator generator = c_.streams.of(Purpose::directions, i_);
+    for (int k = 0; k < c_.options.directions; ++k) compare_along(direction(k, part_.values.size(), generator));
   }
 
   void file() {

@@ -26,8 +26,8 @@ Comparison::Comparison(Subject& function, int of_order, const GradcheckOptions& 
       report(into),
       jumps(before.kinks),
       precision(precision_of(function.value_epsilon, function.derivative_epsilon)),
-      rounding(function, precision, before.doubts, found.doubts, with.seed),
-      generator(2 * with.seed + static_cast<std::uint64_t>(of_order)),
+      streams(with.seed, of_order),
+      rounding(function, precision, before.doubts, found.doubts, streams),
       differences(function, precision.epsilon, with.budget, into.calls) {}
 
 GradcheckFinding Comparison::finding_of(std::size_t part) const {
@@ -74,7 +74,7 @@ bool Comparison::sweeps_differ() const {
 
 std::optional<GradcheckDiagnosis> Comparison::diagnose_cotangent(std::size_t part) {
   if (!all_finite(subject.outputs) || sweeps_differ()) return std::nullopt;  // there a rule may give NaN
-  if (!probe) probe.emplace(subject, options.seed);
+  if (!probe) probe.emplace(subject, streams.of(Purpose::linearity));
   return probe->diagnose(part, rounding.coarseness(part));
 }
 

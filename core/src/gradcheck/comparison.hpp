@@ -15,8 +15,8 @@
 #include "gradcheck/precision.hpp"
 #include "gradcheck/rounding.hpp"
 #include "gradcheck/slope.hpp"
+#include "gradcheck/streams.hpp"
 #include "gradcheck/subject.hpp"
-#include "tapegrad/base/random.hpp"
 #include "tapegrad/gradcheck/options.hpp"
 #include "tapegrad/gradcheck/report.hpp"
 
@@ -71,8 +71,8 @@ struct Comparison {
   const Kinks& jumps;  // of the order below
   FirstOrder found;
   Precision precision;
+  Streams streams;
   Rounding rounding;
-  Generator generator;
   PlainDifferences differences;
   std::vector<Matrix> claimed;          // by part, where all rows were computed
   std::vector<Matrix> numeric;          // by part, where all elements were compared

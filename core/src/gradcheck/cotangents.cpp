@@ -29,9 +29,8 @@ double ratio_of(const Values& b, const Values& a) {
 
 }  // namespace
 
-CotangentProbe::CotangentProbe(Subject& subject, std::uint64_t seed)
+CotangentProbe::CotangentProbe(Subject& subject, Generator generator)
     : allowed_(std::pow(std::max(subject.value_epsilon, subject.derivative_epsilon), 0.6)) {
-  Generator generator(2 * seed + 1);
   const Values u = normal_values(subject.outputs.size(), generator);
   const Values v = normal_values(subject.outputs.size(), generator);
   one_ = subject.pull_back(u);

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "gradcheck/subject.hpp"
+#include "tapegrad/base/random.hpp"
 #include "tapegrad/gradcheck/report.hpp"
 
 namespace tapegrad::checker {
@@ -15,7 +15,7 @@ namespace tapegrad::checker {
 class CotangentProbe {
  public:
   /// Costs five reverse sweeps.
-  CotangentProbe(Subject& subject, std::uint64_t seed);
+  CotangentProbe(Subject& subject, Generator generator);
 
   /// How a part's gradient fails to be linear in the cotangent; nothing where it is linear to its coarseness, or not
   /// finite.

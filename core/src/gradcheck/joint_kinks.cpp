@@ -36,7 +36,7 @@ class Search {
   Search(Comparison& comparison, const JointKink& kink)
       : c_(comparison),
         kink_(kink),
-        generator_(2 * c_.options.seed + 1),
+        generator_(c_.streams.of(Purpose::joint_kinks)),
         relative_step_(std::exp2(std::round(std::log2(std::cbrt(c_.precision.epsilon))))) {
     std::vector<std::size_t> begins;
     for (const Part& part : c_.subject.parts) {

@@ -24,11 +24,11 @@ Values slack_of_outputs(const Subject& subject, const Doubts& doubts) {
 }  // namespace
 
 Rounding::Rounding(Subject& subject, const Precision& precision, const Doubts& before, const Doubts& found,
-                   std::uint64_t seed)
+                   const Streams& streams)
     : subject_(subject),
       precision_(precision),
       found_(found),
-      seed_(seed),
+      streams_(streams),
       slack_(slack_of_outputs(subject, before)),
       coarseness_(subject.parts.size(), 0.0),
       output_size_(largest(subject.outputs)) {
@@ -72,7 +72,7 @@ double Rounding::doubt_of(std::size_t part) const {
 // normalised row. A factor beside 1 rounds every term anew, and of a rule that is not linear it shows next to nothing.
 const Trial& Rounding::trial() {
   if (trial_) return *trial_;
-  Generator generator(2 * seed_ + 1);
+  Generator generator = streams_.of(Purpose::trial);
   Trial trial{.cotangent = normal_values(subject_.outputs.size(), generator),
               .gradients = {},
               .unrest = Values(subject_.parts.size(), 0.0)};
@@ -100,7 +100,7 @@ double Rounding::between_ways(double reach, std::size_t part, double weights) {
 void Rounding::measure_coarseness() {
   constexpr int kCotangents = 8;
   constexpr double kMargin = 8.0;
-  Generator generator(2 * seed_ + 1);
+  Generator generator = streams_.of(Purpose::coarseness);
   for (int k = 0; k < kCotangents; ++k) {
     const Values u = normal_values(subject_.outputs.size(), generator);
     const std::vector<Values> fine = subject_.fine_pull_back(u);

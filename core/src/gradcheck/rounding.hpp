@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include "gradcheck/judge.hpp"
 #include "gradcheck/precision.hpp"
 #include "gradcheck/slope.hpp"
+#include "gradcheck/streams.hpp"
 #include "gradcheck/subject.hpp"
 
 namespace tapegrad::checker {
@@ -27,9 +27,9 @@ struct Trial {
 /// gradient of an input that has none but rounding.
 class Rounding {
  public:
-  /// `before`: the doubts of the order below; `found`: those of this order, as they come to light; `seed`: of the
-  /// cotangents with which the rule's rounding is measured.
-  Rounding(Subject& subject, const Precision& precision, const Doubts& before, const Doubts& found, std::uint64_t seed);
+  /// `before`: the doubts of the order below; `found`: those of this order, as they come to light.
+  Rounding(Subject& subject, const Precision& precision, const Doubts& before, const Doubts& found,
+           const Streams& streams);
 
   /// How far a part's derivatives may be off that are as large as `block`.
   double floor(std::size_t part, double block) const { return std::max(precision_.floor * block, coarseness_[part]); }
@@ -88,7 +88,7 @@ class Rounding {
   Subject& subject_;
   const Precision& precision_;
   const Doubts& found_;
-  std::uint64_t seed_;
+  Streams streams_;
   Values slack_;        // by output; empty where none has any
   Values input_sizes_;  // by part
   Values coarseness_;   // likewise
