@@ -1,7 +1,11 @@
 // Right values at wrong places, and terms along a wrong axis.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <cstdint>
 #include <functional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "gradcheck/diagnosed.hpp"
 
@@ -272,6 +276,131 @@ BOOST_AUTO_TEST_CASE(a_cotangent_that_is_spread_along_the_wrong_axis_is_told) {
   const char* const words = "of another output: the gradient that comes in (dy) is spread along the wrong axis";
   expect(check(3, 4, [](std::size_t k) { return k % 3; }), GradcheckMistake::wrong_axis, words);
   expect(check(5, 5, [](std::size_t k) { return k % 5; }), GradcheckMistake::wrong_axis, words);
+}
+
+// y = a sigmoid(b) of x = (a, b) along the last axis.
+BOOST_AUTO_TEST_CASE(exchanged_halves_of_a_gated_unit_are_told) {
+  constexpr std::size_t kRows = 2, kHalf = 3;
+  const GradcheckOptions options{.input_shapes = {{2, 6}}, .output_shape = {2, 3}};
+  const auto sigmoid = [](double v) { return 1.0 / (1.0 + std::exp(-v)); };
+  const auto for_each = [](const auto& act) {
+    for (std::size_t r = 0; r < kRows; ++r)
+      for (std::size_t c = 0; c < kHalf; ++c) act(r * kHalf + c, r * 2 * kHalf + c, r * 2 * kHalf + kHalf + c);
+  };
+  const auto f = [&](Point x) {
+    Numbers y(kRows * kHalf);
+    for_each([&](std::size_t o, std::size_t a, std::size_t b) { y[o] = x[a] * sigmoid(x[b]); });
+    return y;
+  };
+  const auto rule = [&](bool reads_exchanged, bool writes_exchanged) {
+    return [&, reads_exchanged, writes_exchanged](Point x, Point dy) {
+      Numbers dx(x.size());
+      for_each([&](std::size_t o, std::size_t a, std::size_t b) {
+        const double of = x[reads_exchanged ? b : a], gate = sigmoid(x[reads_exchanged ? a : b]);
+        dx[writes_exchanged ? b : a] = dy[o] * gate;
+        dx[writes_exchanged ? a : b] = dy[o] * of * gate * (1.0 - gate);
+      });
+      return dx;
+    };
+  };
+  const Numbers x = normal(2 * kRows * kHalf, 41);
+  BOOST_TEST(check_pullback(f, rule(false, false), x, options).ok());
+  expect(check_pullback(f, rule(false, true), x, options), GradcheckMistake::shifted,
+         "the two halves of the input along axis 1 exchanged");
+  expect(check_pullback(f, rule(true, true), x, options), GradcheckMistake::shifted,
+         "the rule takes the gate for what is gated");
+  expect(check_pullback(f, rule(true, false), x, options), GradcheckMistake::shifted,
+         "the saved values of the gate and of what is gated");
+  // Mistakes of one half alone are none of both.
+  const auto told = [&](const std::function<std::pair<double, double>(double, double)>& slopes) {
+    const auto wrong = [&](Point p, Point dy) {
+      Numbers dx(p.size());
+      for_each([&](std::size_t o, std::size_t a, std::size_t b) {
+        const auto [by_a, by_b] = slopes(p[a], sigmoid(p[b]));
+        dx[a] = dy[o] * by_a;
+        dx[b] = dy[o] * by_b;
+      });
+      return dx;
+    };
+    const GradcheckReport report = check_pullback(f, wrong, x, options);
+    BOOST_TEST((report.verdict() == Verdict::wrong));
+    const auto& diagnosis = report.findings.front().diagnosis;
+    return diagnosis && diagnosis->mistake == GradcheckMistake::shifted;
+  };
+  BOOST_TEST(!told([](double a, double gate) { return std::pair(gate, a * gate); }));
+  BOOST_TEST(!told([](double a, double gate) { return std::pair(a, a * gate * (1.0 - gate)); }));
+  BOOST_TEST(!told([](double a, double gate) { return std::pair(gate, gate * (1.0 - gate) / a); }));
+  BOOST_TEST(!told([](double a, double gate) { return std::pair(1.0 - gate, -a * gate * (1.0 - gate)); }));
+}
+
+BOOST_AUTO_TEST_CASE(strides_of_a_matrix_that_is_not_square_are_told) {
+  struct Strides {
+    std::size_t rows, columns, of_row, of_column;
+    std::string words;
+  };
+  const std::vector<Strides> all = {{5, 3, 1, 3,
+                                     "places 1 r + 3 c of row r and column c, in place of 3 r + c: the "
+                                     "strides of the axes are exchanged, not their sizes"},
+                                    {3, 5, 3, 1,
+                                     "places 3 r + 1 c of row r and column c, in place of 5 r + c: a row is "
+                                     "taken to be as long as a column"}};
+  for (const Strides& each : all) {
+    const auto [rows, columns, of_row, of_column, words] = each;
+    const auto shape = std::vector{static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)};
+    const auto place = [=, width = columns, row = of_row, column = of_column](std::size_t k) {
+      return k / width * row + k % width * column;
+    };
+    const Numbers weights = normal(15, 42), x = normal(15, 43);
+    const auto loss = [&](Point p) {
+      double sum = 0.0;
+      for (std::size_t k = 0; k < 15; ++k) sum += weights[k] * std::sin(p[k]);
+      return sum;
+    };
+    const auto slope = [&](Point p, std::size_t k) { return weights[k] * std::cos(p[k]); };
+    const auto check = [&](const auto& copy) {
+      const auto gradient = [&](Point p) {
+        Numbers g(15, 0.0);
+        for (std::size_t k = 0; k < 15; ++k) copy(p, g, k);
+        return g;
+      };
+      return check_gradient(loss, gradient, x, {.input_shapes = {shape}});
+    };
+    BOOST_TEST(check([&](Point p, Numbers& g, std::size_t k) { g[k] = slope(p, k); }).ok());
+    expect(check([&](Point p, Numbers& g, std::size_t k) { g[place(k)] = slope(p, k); }), GradcheckMistake::transposed,
+           "the input's elements written, over each other, to " + words);
+    expect(check([&](Point p, Numbers& g, std::size_t k) { g[place(k)] += slope(p, k); }), GradcheckMistake::transposed,
+           "the input's elements added up at " + words);
+    expect(check([&](Point p, Numbers& g, std::size_t k) { g[k] = slope(p, place(k)); }), GradcheckMistake::transposed,
+           "the input's elements read from " + words);
+    // Other places that some elements share are no strides.
+    const auto report = check([&](Point p, Numbers& g, std::size_t k) { g[k * k % 11] += slope(p, k); });
+    BOOST_TEST((report.verdict() == Verdict::wrong));
+    BOOST_TEST(!report.findings.front().diagnosis.has_value(), to_string(report));
+
+    // y is the running sum of sin(x), whose cotangent is copied first.
+    const auto sums = [](Point p) {
+      Numbers y = sines(p);
+      for (std::size_t k = 1; k < y.size(); ++k) y[k] += y[k - 1];
+      return y;
+    };
+    const auto check_sums = [&](const auto& copy) {
+      const auto rule = [&](Point p, Point dy) {
+        Numbers given(15, 0.0), dx(15);
+        for (std::size_t k = 0; k < 15; ++k) copy(dy, given, k);
+        double sum = 0.0;
+        for (std::size_t k = 15; k-- > 0;) dx[k] = (sum += given[k]) * std::cos(p[k]);
+        return dx;
+      };
+      return check_pullback(sums, rule, x, {.output_shape = shape});
+    };
+    BOOST_TEST(check_sums([](Point dy, Numbers& given, std::size_t k) { given[k] = dy[k]; }).ok());
+    expect(check_sums([&](Point dy, Numbers& given, std::size_t k) { given[k] = dy[place(k)]; }),
+           GradcheckMistake::transposed, "the output's elements read from " + words);
+    expect(check_sums([&](Point dy, Numbers& given, std::size_t k) { given[place(k)] += dy[k]; }),
+           GradcheckMistake::transposed, "the output's elements added up at " + words);
+    expect(check_sums([&](Point dy, Numbers& given, std::size_t k) { given[place(k)] = dy[k]; }),
+           GradcheckMistake::transposed, "the output's elements written, over each other, to " + words);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

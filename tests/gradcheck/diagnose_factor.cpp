@@ -1,6 +1,8 @@
 // Factors: a constant, none at all, the values of an input, or rounding.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -178,6 +180,88 @@ BOOST_AUTO_TEST_CASE(a_missing_factor_is_told) {
   const GradcheckReport report = check_jacobian(scaled, jacobian(false), x, options);
   expect(report, GradcheckMistake::missing_factor, "the factor input 'gamma' is missing");
   BOOST_TEST((report.findings[1].verdict == Verdict::ok));
+}
+
+BOOST_AUTO_TEST_CASE(a_sign_that_is_wrong_where_an_input_is_negative_is_told) {
+  const Numbers x = normal(12, 21);
+  const Function squares = [](Point p) {
+    Numbers y;
+    for (const double v : p) y.push_back(v * v);
+    return y;
+  };
+  const auto check = [&](const Function& f, const std::function<double(double)>& slope, const Numbers& at) {
+    return check_elementwise([&](Point p, std::size_t k) { return slope(p[k]); }, f, at, {.input_names = {"x"}});
+  };
+  BOOST_TEST(check(
+                 squares, [](double v) { return 2.0 * v; }, x)
+                 .ok());
+  expect(check(
+             squares, [](double v) { return 2.0 * std::abs(v); }, x),
+         GradcheckMistake::sign_of_input,
+         "analytic = numeric × the sign of input 'x', broadcast over the input's elements");
+  const Function sizes = [](Point p) {
+    Numbers y;
+    for (const double v : p) y.push_back(std::abs(v));
+    return y;
+  };
+  expect(check(
+             sizes, [](double) { return 1.0; }, x),
+         GradcheckMistake::sign_of_input, "without a factor sign(x)");
+  const Function exponentials = [](Point p) {
+    Numbers y;
+    for (const double v : p) y.push_back(std::exp(v));
+    return y;
+  };
+  expect(check(
+             exponentials, [](double v) { return std::exp(std::abs(v)); }, x),
+         GradcheckMistake::sign_of_input, "the derivative at the absolute values of 'x'");
+
+  // The sign of a factor, which is another input.
+  const Function scaled = [](Point p) {
+    Numbers y;
+    for (std::size_t k = 0; k < 12; ++k) y.push_back(std::sin(p[k]) * p[12 + k]);
+    return y;
+  };
+  const auto without_sign = [](Point p) {
+    Jacobian j{12, 24};
+    for (std::size_t k = 0; k < 12; ++k) {
+      j(k, k) = std::cos(p[k]) * std::abs(p[12 + k]);
+      j(k, 12 + k) = std::sin(p[k]);
+    }
+    return j.values;
+  };
+  const GradcheckReport report =
+      check_jacobian(scaled, without_sign, normal(24, 22), {.input_names = {"h", "w"}, .input_shapes = {{12}, {12}}});
+  expect(report, GradcheckMistake::sign_of_input, "the sign of input 'w'");
+  BOOST_TEST((report.findings[1].verdict == Verdict::ok));
+}
+
+BOOST_AUTO_TEST_CASE(a_sign_that_is_wrong_elsewhere_is_not_an_inputs) {
+  const Function squares = [](Point p) {
+    Numbers y;
+    for (const double v : p) y.push_back(v * v);
+    return y;
+  };
+  const auto check = [&](const Numbers& x, const std::function<double(double, std::size_t)>& slope) {
+    const GradcheckReport report =
+        check_elementwise([&](Point p, std::size_t k) { return slope(p[k], k); }, squares, x, {});
+    BOOST_TEST((report.verdict() == Verdict::wrong));
+    const auto& diagnosis = report.findings.front().diagnosis;
+    return diagnosis && diagnosis->mistake == GradcheckMistake::sign_of_input;
+  };
+  for (std::uint64_t seed = 0; seed < 30; ++seed) {
+    Numbers x = normal(12, 100 + seed);
+    const Numbers others = normal(12, 200 + seed);
+    x[5] = -0.8;
+    BOOST_TEST(!check(x, [&](double v, std::size_t k) { return 2.0 * std::copysign(v, others[k]); }));
+    BOOST_TEST(!check(x, [](double v, std::size_t k) { return k % 2 == 0 ? 2.0 * v : -2.0 * v; }));
+    // right but for one element, and wrong by more than the sign
+    BOOST_TEST(!check(x, [](double v, std::size_t k) { return k == 5 ? 2.2 * std::abs(v) : 2.0 * std::abs(v); }));
+    BOOST_TEST(!check(x, [](double v, std::size_t) { return v < 0.0 ? -2.2 * v : 2.0 * v; }));
+  }
+  // of few elements any may be the negative ones
+  BOOST_TEST(!check({0.7, -0.4, 0.9, -1.1, 0.3}, [](double v, std::size_t) { return 2.0 * std::abs(v); }));
+  BOOST_TEST(!check({0.7, -0.4, 0.9, 1.1, 0.3, 0.2}, [](double v, std::size_t) { return 2.0 * std::abs(v); }));
 }
 
 BOOST_AUTO_TEST_CASE(a_single_element_is_called_so) {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <functional>
 #include <numeric>
+#include <tuple>
 #include <utility>
 
 #include "gradcheck/diagnosis.hpp"
@@ -59,6 +60,58 @@ Places in_order_of(const Places& axes, const Extents& shape) {
   });
 }
 
+/// The two halves of an even axis in each other's place.
+Places exchanged_halves(const Extents& shape, std::size_t axis) {
+  const std::int64_t size = shape[axis];
+  return places(shape, shape, [&](Extents& at) { at[axis] = (at[axis] + size / 2) % size; });
+}
+
+/// Where the elements of matrices lie whose rows and columns have these strides; none where one lies outside.
+Places with_strides(const Extents& shape, std::int64_t of_row, std::int64_t of_column) {
+  const std::int64_t rows = shape[shape.size() - 2], columns = shape.back(), size = rows * columns;
+  if ((rows - 1) * of_row + (columns - 1) * of_column >= size) return {};
+  Places to(static_cast<std::size_t>(count_of(shape)));
+  for (std::size_t k = 0; k < to.size(); ++k) {
+    const auto element = static_cast<std::int64_t>(k);
+    const std::int64_t at = element % size;
+    to[k] = static_cast<std::size_t>(element - at + at / columns * of_row + at % columns * of_column);
+  }
+  return to;
+}
+
+/// A copy of elements: what each `to` is the sum of.
+struct Copy {
+  std::string how;
+  std::vector<std::pair<std::size_t, std::size_t>> to_from;
+};
+
+/// The ways to copy elements that meet at some of these places and leave others out; none of no places.
+std::vector<Copy> copies_by(const Places& place) {
+  if (place.empty()) return {};
+  Copy read{"read from", {}}, added{"added up at", {}}, written{"written, over each other, to", {}};
+  Places last(place.size());
+  for (std::size_t k = 0; k < place.size(); ++k) {
+    read.to_from.emplace_back(k, place[k]);
+    added.to_from.emplace_back(place[k], k);
+    last[place[k]] = k;
+  }
+  for (std::size_t k = 0; k < place.size(); ++k)
+    if (last[place[k]] == k) written.to_from.emplace_back(place[k], k);
+  return {read, added, written};
+}
+
+/// m after its rule has copied the input's gradient, or the cotangent before.
+Matrix copied(const Matrix& m, const Copy& copy, bool input) {
+  Matrix result(m.rows, m.columns);
+  for (const auto& [to, from] : copy.to_from) {
+    if (input)
+      for (std::size_t r = 0; r < m.rows; ++r) result(r, to) += m(r, from);
+    else
+      for (std::size_t c = 0; c < m.columns; ++c) result(from, c) += m(to, c);
+  }
+  return result;
+}
+
 /// Two axes of two are transposed.
 std::string order_text(const char* of, const Places& axes) {
   return axes.size() == 2
@@ -91,7 +144,9 @@ class Displacement {
   Diagnosis find() const {
     if (Diagnosis found = exchanged_axes()) return found;
     if (Diagnosis found = laid_out_otherwise()) return found;
-    return moved_elements();
+    if (Diagnosis found = by_other_strides()) return found;
+    if (Diagnosis found = moved_elements()) return found;
+    return with_halves_exchanged();
   }
 
  private:
@@ -167,6 +222,53 @@ class Displacement {
     return std::nullopt;
   }
 
+  /// Matrices that are not square, by strides of the other axis: (1, columns), or (rows, 1), in place of (columns, 1).
+  Diagnosis by_other_strides() const {
+    for (const bool input : {true, false}) {
+      if (!input && !block_.single_output) break;
+      const Extents& shape = input ? block_.input_shape : block_.output_shape;
+      if (shape.size() < 2) continue;
+      const std::int64_t rows = shape[shape.size() - 2], columns = shape.back();
+      if (rows == columns || rows < 2 || columns < 2) continue;
+      for (const auto& [of_row, of_column, why] :
+           {std::tuple{std::int64_t{1}, columns, "the strides of the axes are exchanged, not their sizes"},
+            std::tuple{rows, std::int64_t{1}, "a row is taken to be as long as a column"}})
+        for (const Copy& copy : copies_by(with_strides(shape, of_row, of_column)))
+          if (Diagnosis found =
+                  explained(GradcheckMistake::transposed, copied(block_.numeric, copy, input),
+                            fmt::format("analytic = numeric with the {}'s elements {} places {} r + {} c of row r and "
+                                        "column c, in place of {} r + c: {}",
+                                        input ? "input" : "output", copy.how, of_row, of_column, columns, why)))
+            return found;
+    }
+    return std::nullopt;
+  }
+
+  /// Of a gated unit, whose output has half the size of an axis of the input: the one half taken for the other.
+  Diagnosis with_halves_exchanged() const {
+    const Extents& in = block_.input_shape;
+    const Extents& out = block_.output_shape;
+    if (!block_.single_output || !block_.numeric_at || in.size() != out.size()) return std::nullopt;
+    const auto [of_in, of_out] = std::mismatch(in.begin(), in.end(), out.begin());
+    if (of_in == in.end() || *of_in != 2 * *of_out || !std::equal(of_in + 1, in.end(), of_out + 1)) return std::nullopt;
+    const auto axis = static_cast<std::size_t>(of_in - in.begin());
+    const Places halves = exchanged_halves(in, axis);
+    Values values;
+    for (const std::size_t place : halves) values.push_back(block_.inputs[block_.input].values[place]);
+    const std::optional<Matrix> there = block_.numeric_at(block_.input, values);
+    if (!there) return std::nullopt;
+    if (Diagnosis found = explained(
+            GradcheckMistake::shifted, taken(*there, rows_, halves),
+            fmt::format("analytic is the derivative of the function whose input has its two halves along axis {} "
+                        "exchanged: the rule takes the gate for what is gated",
+                        axis)))
+      return found;
+    return explained(GradcheckMistake::shifted, *there,
+                     fmt::format("analytic is the derivative where the two halves of the input along axis {} are "
+                                 "exchanged: the saved values of the gate and of what is gated stand for each other",
+                                 axis));
+  }
+
   Diagnosis moved_elements() const {
     for (const bool input : {true, false}) {
       if (!input && !block_.single_output) break;
@@ -186,6 +288,13 @@ class Displacement {
         for (const std::int64_t by : {std::int64_t{1}, size - 1})
           if (Diagnosis found = try_move(fmt::format("off by one along axis {}", d),
                                          [&](Extents& at) { at[d] = (at[d] + by) % size; }))
+            return found;
+        if (size % 2 == 0)
+          if (Diagnosis found = test(GradcheckMistake::shifted, input ? rows_ : exchanged_halves(shape, d),
+                                     input ? exchanged_halves(shape, d) : columns_,
+                                     fmt::format("analytic = numeric with the two halves of the {} along axis {} "
+                                                 "exchanged",
+                                                 of, d)))
             return found;
         constexpr std::int64_t kMost = 32;
         for (std::int64_t i = 0; input && i < std::min(size, kMost); ++i)

@@ -1,4 +1,4 @@
-// Factors: a constant, none at all, or the values of an input.
+// Factors: a constant, none at all, or the values of an input, or their signs.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -162,7 +162,61 @@ Diagnosis factor(const Block& block, const Residual& residual, const NamedValues
   return std::nullopt;
 }
 
+/// How many rows or columns have an element that is not negligible, by sign of the line.
+struct ClearLines {
+  std::size_t positive = 0, negative = 0;
+};
+
+ClearLines count_clear_lines(const Matrix& m, const Values& signs, bool by_column, double negligible) {
+  ClearLines count;
+  for (std::size_t line = 0; line < signs.size(); ++line) {
+    bool clear = false;
+    for (std::size_t k = 0; k < (by_column ? m.rows : m.columns); ++k)
+      clear = clear || std::abs(by_column ? m(k, line) : m(line, k)) > negligible;
+    if (clear) ++(signs[line] < 0.0 ? count.negative : count.positive);
+  }
+  return count;
+}
+
+Diagnosis sign(const Block& block, const Residual& residual, const NamedValues& source, const Extents& shape,
+               bool by_column) {
+  const Matrix& n = block.numeric;
+  Values signs = source.values;
+  for (double& v : signs) v = v < 0.0 ? -1.0 : 1.0;
+  signs = broadcast(signs, source.shape, shape);
+  if (signs.size() != (by_column ? n.columns : n.rows)) return std::nullopt;
+  const auto [positive, negative] = count_clear_lines(n, signs, by_column, residual.negligible());
+  if (!are_enough(positive, negative)) return std::nullopt;
+  const double left = residual.unexplained(scaled(n, signs, by_column));
+  if (left > residual.allowed()) return std::nullopt;
+  return GradcheckDiagnosis{
+      GradcheckMistake::sign_of_input,
+      fmt::format("analytic = numeric × the sign of {}, broadcast over the {}'s elements ({:.1e} of the error "
+                  "unexplained): the sign is wrong at the {} of {} where that is negative, as with |x| in place of x, "
+                  "or without a factor sign(x)",
+                  source.name, by_column ? "input" : "output", left, negative, positive + negative),
+      left};
+}
+
+/// All whose values may be factors: the inputs, and the single output.
+std::vector<NamedValues> sources_of(const Block& block) {
+  std::vector<NamedValues> sources;
+  for (const NamedValues& input : block.inputs)
+    sources.push_back({fmt::format("input '{}'", input.name), input.shape, input.values});
+  if (block.single_output) sources.push_back({"the output", block.output_shape, block.outputs});
+  return sources;
+}
+
 }  // namespace
+
+Diagnosis sign_of_input(const Block& block, const Residual& residual) {
+  for (const NamedValues& source : sources_of(block)) {
+    if (Diagnosis found = sign(block, residual, source, block.input_shape, true)) return found;
+    if (!block.single_output) continue;
+    if (Diagnosis found = sign(block, residual, source, block.output_shape, false)) return found;
+  }
+  return std::nullopt;
+}
 
 Diagnosis constant_factor(const Block& block, const Residual& residual) {
   const Matrix& a = block.analytic;
@@ -196,11 +250,7 @@ Diagnosis constant_factor(const Block& block, const Residual& residual) {
 Diagnosis factor_of_input(const Block& block, const Residual& residual) {
   constexpr std::size_t kFew = 3;
   if (count_clear(block.numeric, residual.negligible()) < kFew) return std::nullopt;
-  std::vector<NamedValues> sources;
-  for (const NamedValues& input : block.inputs)
-    sources.push_back({fmt::format("input '{}'", input.name), input.shape, input.values});
-  if (block.single_output) sources.push_back({"the output", block.output_shape, block.outputs});
-  for (const NamedValues& source : sources) {
+  for (const NamedValues& source : sources_of(block)) {
     if (Diagnosis found = factor(block, residual, source, block.input_shape, true)) return found;
     if (!block.single_output) continue;
     if (Diagnosis found = factor(block, residual, source, block.output_shape, false)) return found;

@@ -1,6 +1,7 @@
-// The derivative at another point: a stale saved value, or an eps that moved one.
+// The derivative at another point: a stale saved value, its size without its sign, or an eps that moved one.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "gradcheck/diagnosis.hpp"
@@ -63,6 +64,25 @@ bool looks_chosen(double amount) {
   return std::abs(digit - 1.0) < 1e-3 || std::abs(digit - 2.0) < 2e-3 || std::abs(digit - 5.0) < 5e-3;
 }
 
+/// |x| in place of an input x of both signs.
+Diagnosis at_absolute_values(const Block& block, const Residual& residual, std::size_t k) {
+  const Values& values = block.inputs[k].values;
+  const auto negative =
+      static_cast<std::size_t>(std::count_if(values.begin(), values.end(), [](double v) { return v < 0.0; }));
+  if (!are_enough(values.size() - negative, negative)) return std::nullopt;
+  Values sizes = values;
+  for (double& v : sizes) v = std::abs(v);
+  const std::optional<Matrix> at = block.numeric_at(k, sizes);
+  if (!at || !residual.explains(*at)) return std::nullopt;
+  const double left = residual.unexplained(*at);
+  return GradcheckDiagnosis{
+      GradcheckMistake::sign_of_input,
+      fmt::format("analytic is the derivative at the absolute values of '{}' ({:.1e} of the error unexplained): |x| in "
+                  "place of x",
+                  block.inputs[k].name, left),
+      left};
+}
+
 }  // namespace
 
 Diagnosis other_point(const Block& block, const Residual& residual) {
@@ -81,6 +101,7 @@ Diagnosis other_point(const Block& block, const Residual& residual) {
                           input.name, left),
               left};
       }
+    if (Diagnosis found = at_absolute_values(block, residual, k)) return found;
     if (const auto found = fit_amount(block, residual, k, Values(input.values.size(), 1.0))) {
       const auto [amount, left] = *found;
       const std::string where =

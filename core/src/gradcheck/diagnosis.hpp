@@ -45,10 +45,16 @@ inline std::size_t count_clear(const Matrix& m, double negligible) {
       std::count_if(m.values.begin(), m.values.end(), [&](double v) { return std::abs(v) > negligible; }));
 }
 
+/// Whether so many elements of either sign show that a mistake goes by the sign: any other may fit a few.
+inline bool are_enough(std::size_t positive, std::size_t negative) {
+  return std::min(positive, negative) >= 2 && positive + negative >= 6;
+}
+
 using Diagnosis = std::optional<GradcheckDiagnosis>;
 
 Diagnosis single_precision(const Block& block, const Residual& residual);    // computed in float32
 Diagnosis constant_factor(const Block& block, const Residual& residual);     // and no gradient at all
+Diagnosis sign_of_input(const Block& block, const Residual& residual);       // |x| in place of x
 Diagnosis displaced_elements(const Block& block, const Residual& residual);  // transposed, shifted, along another axis
 Diagnosis missing_elements(const Block& block, const Residual& residual);    // sums, accumulation, masks
 Diagnosis correction_of_size(const Block& block, const Residual& residual);  // of one output

@@ -34,6 +34,7 @@ std::string_view to_string(GradcheckMistake mistake) {
   switch (mistake) {
     case GradcheckMistake::constant_factor: return "constant factor";
     case GradcheckMistake::missing_factor: return "missing factor";
+    case GradcheckMistake::sign_of_input: return "sign of an input";
     case GradcheckMistake::no_gradient: return "no gradient";
     case GradcheckMistake::transposed: return "transposed";
     case GradcheckMistake::wrong_axis: return "wrong axis";

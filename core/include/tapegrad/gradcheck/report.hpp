@@ -20,10 +20,11 @@ namespace tapegrad {
 enum class GradcheckMistake : unsigned char {
   constant_factor,       ///< 1/N, 2, a sign
   missing_factor,        ///< the values of an input (gamma) are missing, or there once too often
+  sign_of_input,         ///< wrong where an input is negative: |x| in place of x
   no_gradient,           ///< zero where the function depends on the input
-  transposed,            ///< two axes of the input or the output exchanged
+  transposed,            ///< two axes of the input or the output exchanged, or their strides
   wrong_axis,            ///< the terms run along another axis, or one more
-  shifted,               ///< elements reversed, moved along or repeated from another place
+  shifted,               ///< elements reversed, moved along, exchanged by halves or repeated from another place
   missing_sum,           ///< one slice in place of the sum over a broadcast axis
   missing_accumulation,  ///< `=` where an input that is used more than once needs `+=`
   missing_coupling,      ///< each element by itself, without the terms between them
