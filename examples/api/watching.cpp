@@ -36,5 +36,8 @@ int main() {
   const tg::NodeInfo node = tape.node(tape.position(square));
   fmt::print("x² = {}, its cotangent {}; x̄ = {}\n", text(node.values[0]), text(node.cotangents[0]), text(x.grad()));
 
+  // And as a graph, for Graphviz: ./watching | sed -n '/^digraph/,/^}/p' | dot -Tsvg > tape.svg
+  fmt::print("\n{}", tg::to_dot(tape));
+
   return order == std::vector<std::string>{"sum", "add", "mul"} && x.grad()[1].item() == 5.0 ? 0 : 1;
 }

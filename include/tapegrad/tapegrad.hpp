@@ -51,6 +51,7 @@
 #include "tapegrad/optim.hpp"
 #include "tapegrad/tape/add.hpp"
 #include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/dot.hpp"
 #include "tapegrad/tape/generator_state.hpp"
 #include "tapegrad/tape/named_tensors.hpp"
 #include "tapegrad/tape/op.hpp"
