@@ -31,9 +31,9 @@ bool is_smooth(const Slope& slope, const TaylorSweep& sweep) {
 Judgement judge(double analytic, const Slope& slope, const Scales& scales) {
   if (slope.divergence != 0.0) {
     const bool same = std::isinf(analytic) && std::signbit(analytic) == std::signbit(slope.divergence);
-    return {same                   ? Verdict::ok
-            : std::isnan(analytic) ? Verdict::wrong
-                                   : Verdict::out_of_domain,
+    return {same                      ? Verdict::ok
+            : std::isfinite(analytic) ? Verdict::out_of_domain
+                                      : Verdict::wrong,  // a NaN, or the other infinity: the sign is known
             0.0, same ? 0.0 : kInfinity, true};
   }
   if (!std::isfinite(slope.error))
