@@ -44,6 +44,16 @@ BOOST_AUTO_TEST_CASE(a_tangent_that_comes_back_is_a_copy) {
   BOOST_TEST(v.to_vector<double>()[0] == 1.0);
 }
 
+BOOST_AUTO_TEST_CASE(tangents_of_results_that_share_share_nothing) {
+  const auto f = [](const std::vector<Tensor>& x) {
+    const Tensor z = x[0] * 2.0;
+    return std::vector<Tensor>{z, z, z.reshape({2, 1})};
+  };
+  auto dys = jvp(f, {vec({3.0, 4.0})}, {vec({1.0, 1.0})}).second;
+  dys[0].mutable_data<double>()[0] = 9.0;
+  for (const std::size_t j : {1U, 2U}) BOOST_TEST(dys[j].to_vector<double>()[0] == 2.0);
+}
+
 BOOST_AUTO_TEST_CASE(only_the_argument_is_differentiated) {
   const Tensor x = num(3.0);
   const auto f = [&](const Tensor& a) { return a * a * x; };  // df/da = 2 a x = 18

@@ -193,18 +193,20 @@ std::pair<std::vector<Tensor>, std::vector<Tensor>> push_forward(const char* nam
     arguments[i] = with_tangent(xs[i], level.id(), vs[i]);
   }
   std::vector<Tensor> ys = f(arguments);
-  std::vector<Tensor> dys(ys.size());
-  for (std::size_t j = 0; j < ys.size(); ++j) {
-    if (!carries_gradient(ys[j])) continue;
-    dys[j] = tangent_of(ys[j], level.id());
-    if (!dys[j].defined()) {
-      dys[j] = zeros_like(ys[j]);
-    } else if (std::any_of(vs.begin(), vs.end(), [&](const Tensor& v) {
-                 return v.defined() && array_of(v).storage.get() == array_of(dys[j]).storage.get();
-               })) {  // a result that the caller writes may not change what was given
-      dys[j] = dys[j].clone();
+  std::vector<Tensor> dys;
+  for (Tensor& y : ys) {
+    Tensor& dy = dys.emplace_back();
+    if (!carries_gradient(y)) continue;
+    dy = tangent_of(y, level.id());
+    const auto shares = [&dy](const Tensor& other) {
+      return other.defined() && array_of(other).storage.get() == array_of(dy).storage.get();
+    };
+    if (!dy.defined()) {
+      dy = zeros_like(y);
+    } else if (std::any_of(vs.begin(), vs.end(), shares) || std::any_of(dys.begin(), dys.end() - 1, shares)) {
+      dy = dy.clone();  // a result that the caller writes may change neither what was given nor another result
     }
-    ys[j] = without_tangent(ys[j], level.id());
+    y = without_tangent(y, level.id());
   }
   return {std::move(ys), std::move(dys)};
 }
