@@ -26,6 +26,12 @@ BOOST_AUTO_TEST_CASE(wrapping_and_fitting_count_letters_not_bytes) {
   BOOST_TEST(fit("één", 5) == "één  ");
   BOOST_TEST(fit("ééééé", 3) == "éé…");
   BOOST_TEST(fit("abc", 0).empty());
+  BOOST_TEST(fit("x̄x̄x̄", 3) == "x̄x̄x̄");
+  BOOST_TEST(fit("x̄x̄x̄", 2) == "x̄…");
+  for (std::size_t width = 1; width < 12; ++width) {  // bytes that are no characters, too
+    BOOST_TEST(display_width(fit("ax̄é€ŷbcdefghij", width)) == width);
+    BOOST_TEST(display_width(fit(std::string(30, '\x80'), width)) == width);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(help_keeps_its_paragraphs_within_the_width) {

@@ -18,12 +18,13 @@ std::string padded(std::string_view text, std::size_t width) {
 std::string fit(std::string_view text, std::size_t width) {
   if (display_width(text) <= width) return padded(text, width);
   if (width == 0) return {};
-  std::size_t bytes = 0, kept = 0;
-  while (kept + 1 < width || is_continuation(text[bytes])) {
-    if (!is_continuation(text[bytes])) ++kept;
-    ++bytes;
+  std::size_t bytes = text.size();
+  while (display_width(text.substr(0, bytes)) >= width) {
+    do {
+      --bytes;
+    } while (bytes > 0 && is_continuation(text[bytes]));
   }
-  return std::string(text.substr(0, bytes)) + "…";
+  return padded(std::string(text.substr(0, bytes)) + "…", width);
 }
 
 std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
