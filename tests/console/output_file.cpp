@@ -37,6 +37,11 @@ BOOST_AUTO_TEST_CASE(what_could_not_be_written_is_told) {
   refuses(folder / "old/new", "[save] there is no folder " + folder / "old");
   refuses(folder.path().string(), "[save] " + folder.path().string() + " is a folder");
   refuses("/dev/null", "[save] /dev/null is a device or pipe, and no file");
+  const std::string long_name(300, 'n');
+  refuses(folder / long_name, "[save] cannot write to " + folder / long_name);
+  refuses(folder / long_name + "/new", "[save] cannot write to " + folder / long_name);
+  std::filesystem::create_symlink("round", folder / "round");
+  refuses(folder / "round", "[save] cannot write to " + folder / "round");
   if (geteuid() == 0) return;  // who may write anywhere
   std::filesystem::permissions(folder / "old", std::filesystem::perms::owner_read);
   refuses(folder / "old", "[save] cannot write to " + folder / "old");

@@ -20,11 +20,19 @@ void expect_output_file(std::string_view writer, const std::string& file) {
     if (::access(place.c_str(), W_OK) != 0)
       throw IoError(fmt::format("[{}] cannot write to {}: {}", writer, place, std::generic_category().message(errno)));
   };
-  if (!std::filesystem::is_directory(folder))
+  const auto status_of = [&](const std::filesystem::path& place) {
+    std::error_code error;  // of a name that is too long, a link to itself, a folder that may not be entered
+    const std::filesystem::file_status status = std::filesystem::status(place, error);
+    if (status.type() == std::filesystem::file_type::none)
+      throw IoError(fmt::format("[{}] cannot write to {}: {}", writer, place.string(), error.message()));
+    return status;
+  };
+  if (!std::filesystem::is_directory(status_of(folder)))
     throw IoError(fmt::format("[{}] there is no folder {} for {}", writer, folder.string(), file));
-  if (std::filesystem::is_directory(file)) throw IoError(fmt::format("[{}] {} is a folder", writer, file));
-  if (std::filesystem::exists(file)) {
-    if (!std::filesystem::is_regular_file(file))
+  const std::filesystem::file_status status = status_of(file);
+  if (std::filesystem::is_directory(status)) throw IoError(fmt::format("[{}] {} is a folder", writer, file));
+  if (std::filesystem::exists(status)) {
+    if (!std::filesystem::is_regular_file(status))
       throw IoError(fmt::format("[{}] {} is a device or pipe, and no file", writer, file));
     expect_access(file);
   }

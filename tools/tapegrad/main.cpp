@@ -173,8 +173,9 @@ int main(int argc, char** argv) {
   } catch (const tapegrad::IoError& error) {
     complain(error.what());
     return kUsage;
-  } catch (const std::system_error&) {  // of fmt, before the end
-    return printed(kUsage);
+  } catch (const std::system_error& error) {  // of fmt, before the end, if the output is to blame
+    if (printed(0) == 0) complain(error.what());
+    return kUsage;
   } catch (const std::exception& error) {
     complain(error.what());
     return 1;
