@@ -65,7 +65,7 @@ void Schedule::load_state_dict(const NamedTensors& state) {
   const Tensor& rates = stored_state.entry("base_lr");
   stored_state.expect_all_read();
   if (rates.shape() != Shape{static_cast<std::int64_t>(base_rates_.size())})
-    throw ShapeError(fmt::format("[{}] the optimiser has {} groups, the state is for {}", name_, base_rates_.size(),
+    throw ShapeError(fmt::format("[{}] the schedule is of {} groups, the state is for {}", name_, base_rates_.size(),
                                  to_string(rates.shape())));
   std::vector<double> base_rates = rates.to(float64).to_vector<double>();
   for (const double base : base_rates) expect_option(is_rate(base), name_, "base_lr", kRate, base);
@@ -83,7 +83,8 @@ WarmupCosine::WarmupCosine(Optimizer& optimizer, const WarmupCosineOptions& opti
 }
 
 double WarmupCosine::rate(std::int64_t step, double base) const {
-  const auto [warmup, total, least] = options_;
+  const auto [warmup, total, min_lr] = options_;
+  const double least = std::min(min_lr, base);
   if (step < warmup) return base * static_cast<double>(step + 1) / static_cast<double>(warmup);
   if (step >= total) return least;
   const double progress = static_cast<double>(step - warmup) / static_cast<double>(total - warmup);

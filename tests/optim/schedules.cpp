@@ -47,6 +47,17 @@ BOOST_AUTO_TEST_CASE(warmup_cosine) {
   check_close(rates(optimizer, schedule, f["output.lr"].size(0)), f["output.lr"]);
 }
 
+BOOST_AUTO_TEST_CASE(warmup_cosine_raises_no_group_to_the_least_rate) {
+  SGD optimizer(std::vector<ParameterGroup<SgdOptions>>{{{zeros({1})}, {.lr = 1.0}}, {{zeros({1})}, {.lr = 0.1}}});
+  WarmupCosine schedule(optimizer, {.warmup_steps = 1, .total_steps = 3, .min_lr = 0.5});
+  const std::vector<double> expected = {1.0, 1.0, 0.75, 0.5, 0.5};
+  for (const double rate : expected) {
+    BOOST_TEST(std::abs(optimizer.lr(0) - rate) < 1e-15);
+    BOOST_TEST(optimizer.lr(1) == 0.1);
+    schedule.step();
+  }
+}
+
 BOOST_AUTO_TEST_CASE(warmup_cosine_of_groups) {
   SGD optimizer(std::vector<ParameterGroup<SgdOptions>>{{{zeros({1})}, {.lr = 1.0}}, {{zeros({1})}, {.lr = 0.1}}});
   WarmupCosine schedule(optimizer, {.warmup_steps = 2, .total_steps = 4});

@@ -58,7 +58,8 @@ struct WarmupCosineOptions {
 };
 
 /// A line from lr / warmup_steps in step 0 up to lr in step warmup_steps - 1, then half a cosine from lr in step
-/// warmup_steps down to min_lr in step total_steps, and min_lr ever after (Loshchilov and Hutter, "SGDR", ICLR 2017,
+/// warmup_steps down to min_lr in step total_steps, and min_lr ever after; a group whose lr is less stays there, where
+/// PyTorch would raise it (Loshchilov and Hutter, "SGDR", ICLR 2017,
 /// equation 5).
 class WarmupCosine final : public Schedule {
  public:
