@@ -40,6 +40,13 @@ BOOST_AUTO_TEST_CASE(the_text_fits_and_says_all) {
     BOOST_TEST(text.find(words) != std::string::npos, words << " is not in\n" << text);
 }
 
+BOOST_AUTO_TEST_CASE(a_derivative_that_is_zero_to_rounding_has_no_taylor_rate) {
+  GradcheckReport report;
+  report.findings.push_back({.verdict = Verdict::vacuous, .rate = 0.1, .sweep = {{0.1, 1e-17, 1e-17}}});
+  BOOST_TEST(to_string(report).find("Taylor rate ") == std::string::npos, to_string(report));
+  BOOST_TEST(to_json(report).find("\"taylor_rate\": \"nan\"") != std::string::npos, to_json(report));
+}
+
 BOOST_AUTO_TEST_CASE(long_names_are_cut_between_characters) {
   std::string name;
   for (int k = 0; k < 60; ++k) name += "π";

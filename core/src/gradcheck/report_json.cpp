@@ -43,7 +43,7 @@ Json finding(const GradcheckReport& report, const GradcheckFinding& f) {
                {"tolerance", number(f.tolerance)},
                {"absolute_error", number(f.absolute_error())},
                {"relative_error", number(f.relative_error())},
-               {"taylor_rate", number(f.rate)},
+               {"taylor_rate", number(checker::measured_rate(f))},
                {"step", number(f.step)},
                {"note", f.note},
                {"reproduce", checker::reproduction(report, f)}};

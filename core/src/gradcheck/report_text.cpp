@@ -13,6 +13,7 @@ namespace tapegrad {
 namespace {
 
 using checker::element_text;
+using checker::measured_rate;
 using checker::numeric_side;
 using checker::rate_text;
 using checker::reproduction;
@@ -77,8 +78,7 @@ std::string labelled(std::string_view label, const std::string& text) {
 
 /// What is to say beyond the table's row.
 std::string details(const GradcheckReport& report, const GradcheckFinding& f) {
-  const bool passes = f.verdict == Verdict::ok || f.verdict == Verdict::kink;
-  if (passes && f.verdict == Verdict::ok && f.note.empty()) return "";
+  if (f.verdict == Verdict::ok && f.note.empty()) return "";
   std::string text = fmt::format("\n{}, order {}, {}{}\n", to_string(f.verdict), f.order, f.mode,
                                  f.input < 0 ? std::string() : fmt::format(", input '{}'", f.input_name));
   if (f.verdict == Verdict::wrong && !f.worst.empty()) text += elements(f);
@@ -88,9 +88,10 @@ std::string details(const GradcheckReport& report, const GradcheckFinding& f) {
   if (!f.note.empty()) text += labelled("note", f.note);
   if (f.diagnosis)
     text += labelled("diagnosis", fmt::format("{}: {}", to_string(f.diagnosis->mistake), f.diagnosis->text));
-  if (!passes && std::isfinite(f.rate))
-    text += labelled("Taylor rate", fmt::format("{:.2f} (2: right, 1: wrong)", f.rate));
-  if (!passes && f.input >= 0) text += labelled("reproduce", reproduction(report, f));
+  const bool fits = f.verdict == Verdict::ok || f.verdict == Verdict::kink;
+  if (const double rate = measured_rate(f); !fits && std::isfinite(rate))
+    text += labelled("Taylor rate", fmt::format("{:.2f} (2: right, 1: wrong)", rate));
+  if (!fits && f.input >= 0) text += labelled("reproduce", reproduction(report, f));
   return text;
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <cmath>
+#include <limits>
 #include <sstream>
 
 namespace tapegrad::checker {
@@ -23,6 +24,10 @@ std::string element_text(const GradcheckFinding& finding, const std::vector<std:
 
 std::string_view numeric_side(const GradcheckFinding& finding) {
   return finding.mode == "forward" ? "reverse mode" : "finite differences";
+}
+
+double measured_rate(const GradcheckFinding& finding) {
+  return finding.verdict == Verdict::vacuous ? std::numeric_limits<double>::quiet_NaN() : finding.rate;
 }
 
 std::string rate_text(const GradcheckFinding& finding) {

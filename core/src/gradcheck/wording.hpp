@@ -24,6 +24,10 @@ std::string shapes_text(const std::vector<std::vector<std::int64_t>>& shapes);
 std::string element_text(const GradcheckFinding& finding, const std::vector<std::int64_t>& index, std::int64_t output);
 /// What the number named numeric comes from.
 std::string_view numeric_side(const GradcheckFinding& finding);
+/// The Taylor rate; NaN where there is none to measure, as of a derivative that is zero to rounding: its remainder is
+/// rounding too.
+double measured_rate(const GradcheckFinding& finding);
+
 /// The Taylor rate: "2.00", "exact" where the remainder is all rounding, "-" where a derivative of 0 leaves nothing
 /// else.
 std::string rate_text(const GradcheckFinding& finding);

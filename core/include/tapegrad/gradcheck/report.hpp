@@ -112,8 +112,8 @@ struct GradcheckReport {
   bool passes(const GradcheckFinding& finding) const;
 };
 
-/// A table of 100 columns where the inputs' names allow it; below it, for each finding that does not pass, the worst
-/// elements, the diagnosis and how to reproduce it.
+/// A table of 100 columns where the inputs' names allow it; below it, for each finding that is not simply ok, allowed
+/// ones too, the worst elements, the diagnosis and how to reproduce it.
 std::string to_string(const GradcheckReport& report);
 /// The same as a JSON object. Numbers that JSON lacks (infinities, NaN) are strings.
 std::string to_json(const GradcheckReport& report);
