@@ -95,5 +95,7 @@ int main(int argc, char** argv) {
   }
   std::ofstream out(argv[2]);
   out << document.before << table() << document.after;
-  return out.good() ? 0 : 2;
+  out.close();
+  if (!out) fmt::print(stderr, "op_table: {} could not be written\n", argv[2]);
+  return out ? 0 : 2;
 }

@@ -14,7 +14,7 @@ bool carries_gradient(const Tensor& x);
 std::vector<double> doubles(const Tensor& x);
 
 /// The largest difference in units of the largest element (or of `size`, if that is more); infinite when shapes,
-/// dtypes, infinities or NaNs differ.
+/// infinities or NaNs differ. Their dtypes may.
 double distance(const Tensor& a, const Tensor& b, double size = 0.0);
 
 /// The same elements in the same shape, in memory of other strides: every second element of a larger block, dimensions

@@ -154,10 +154,9 @@ class Planter {
     for (int d = 0; d < y.dim(); ++d) {
       const int own = d - (y.dim() - x.dim());
       if (y.size(d) < 2 || (own >= 0 && x.size(own) != 1)) continue;
-      Tensor first = zeros(Shape::filled(y.dim(), 1), {.dtype = float64});
-      Shape along = first.shape();
+      Shape along = Shape::filled(y.dim(), 1);
       along[d] = y.size(d);
-      first = zeros(along, {.dtype = float64});
+      Tensor first = zeros(along, {.dtype = float64});
       first.mutable_data<double>("missing_sum").front() = 1.0;
       plant(kBroadcast, i, fmt::format("axis {} of the output", d),
             [right = point_.right, i, first](const Arguments& xs, std::vector<Tensor> dys) {

@@ -20,7 +20,7 @@ struct SgdOptions {
 
 /// g += weight_decay p;  velocity = momentum velocity + (1 - dampening) g (velocity = g in the first step);
 /// p -= lr velocity, or p -= lr (g + momentum velocity) with nesterov. PyTorch's definition,
-/// but that a velocity that has all but vanished becomes 0 (sgd_update says where). Without momentum no velocity is
+/// but that a velocity that has all but vanished becomes 0 (SgdRule says where). Without momentum no velocity is
 /// kept.
 class SGD final : public FusedOptimizer<SgdOptions, SgdTerm> {
  public:
