@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(decision_01_one_live_tape_per_thread) {
   const Tensor x = leaf({2.0});
   {
     const Tape tape;
-    BOOST_CHECK_EXCEPTION(Tape(), TapeError, says("[tape] a Tape already lives on this thread"));
+    BOOST_CHECK_EXCEPTION((void)Tape(), TapeError, says("[tape] a Tape already lives on this thread"));
     BOOST_TEST(is_recording());
     BOOST_TEST(x.is_tracked());
     {

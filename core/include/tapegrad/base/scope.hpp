@@ -11,7 +11,7 @@ namespace tapegrad {
 class Scope {
  public:
   /// REQUIRES: the text outlives the Scope.
-  explicit Scope(std::string_view name);
+  [[nodiscard]] explicit Scope(std::string_view name);
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
   ~Scope();

@@ -52,7 +52,7 @@ struct SkippedNode {
   std::string reason;
 };
 
-struct BlameReport {
+struct [[nodiscard]] BlameReport {
   /// In the order of the reverse sweep, from the loss down. The first one is to blame: the cotangent that reaches it is
   /// right as far as this tape goes, and all gradients below it inherit its error.
   std::vector<BlamedNode> wrong;

@@ -14,7 +14,7 @@ bool is_replaying();
 /// was before the function ran for the first time. Afterwards the generator goes on where it was.
 class Replay {
  public:
-  explicit Replay(const RandomStream& random);
+  [[nodiscard]] explicit Replay(const RandomStream& random);
   Replay(const Replay&) = delete;
   Replay& operator=(const Replay&) = delete;
   ~Replay();

@@ -97,7 +97,7 @@ struct GradcheckFinding {
   double relative_error() const;
 };
 
-struct GradcheckReport {
+struct [[nodiscard]] GradcheckReport {
   std::vector<GradcheckFinding> findings;  ///< by order, mode and input that was compared
   std::vector<Allowance> allowed;
   std::int64_t comparisons = 0;
@@ -116,13 +116,13 @@ struct GradcheckReport {
 /// ones too, the worst elements, the diagnosis and how to reproduce it.
 std::string to_string(const GradcheckReport& report);
 /// The same as a JSON object. Numbers that JSON lacks (infinities, NaN) are strings.
-std::string to_json(const GradcheckReport& report);
+[[nodiscard]] std::string to_json(const GradcheckReport& report);
 /// A self-contained page: heat map of the relative error per element, remainder over step, worst elements.
-std::string to_html(const GradcheckReport& report, std::string_view title = "Gradient check");
+[[nodiscard]] std::string to_html(const GradcheckReport& report, std::string_view title = "Gradient check");
 /// The parts of that page, for pages of several reports: what it says below its heading, and a page in its style,
 /// `more` styles added, around a body of HTML. The title is escaped.
-std::string html_body(const GradcheckReport& report);
-std::string html_page(std::string_view title, std::string_view body, std::string_view more = {});
+[[nodiscard]] std::string html_body(const GradcheckReport& report);
+[[nodiscard]] std::string html_page(std::string_view title, std::string_view body, std::string_view more = {});
 
 /// A report of a suite, and what it goes by there.
 struct NamedReport {
@@ -130,7 +130,7 @@ struct NamedReport {
   GradcheckReport report;
 };
 /// The suite as JUnit's XML, as test servers read it: one test case per report, which fails where the report is not ok.
-std::string to_junit(std::string_view suite, const std::vector<NamedReport>& reports);
+[[nodiscard]] std::string to_junit(std::string_view suite, const std::vector<NamedReport>& reports);
 
 }  // namespace tapegrad
 

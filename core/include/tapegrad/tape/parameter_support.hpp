@@ -50,7 +50,7 @@ class Substitutes {
 
   /// Places that hold their tensor already are left alone. REQUIRES: the handles stay where they are until this ends
   /// and every tape that has recorded a checkpoint meanwhile is consumed; this ends in the thread in which it began.
-  explicit Substitutes(std::vector<Place> places);
+  [[nodiscard]] explicit Substitutes(std::vector<Place> places);
   Substitutes(const Substitutes&) = delete;
   Substitutes& operator=(const Substitutes&) = delete;
   ~Substitutes();

@@ -112,7 +112,7 @@ using SweepObserver = Callable<void(const SweepEvent&)>;
 class Tape {
  public:
   /// Starts recording on this thread. Throws TapeError when a Tape already lives here.
-  explicit Tape(TapeOptions options = {});
+  [[nodiscard]] explicit Tape(TapeOptions options = {});
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
   ~Tape();
@@ -172,7 +172,7 @@ bool is_recording();
 /// Pauses recording on this thread while it lives.
 class NoRecord {
  public:
-  NoRecord();
+  [[nodiscard]] NoRecord();
   NoRecord(const NoRecord&) = delete;
   NoRecord& operator=(const NoRecord&) = delete;
   ~NoRecord();

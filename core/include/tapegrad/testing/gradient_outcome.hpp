@@ -14,7 +14,7 @@
 
 namespace tapegrad {
 
-struct GradientOutcome {
+struct [[nodiscard]] GradientOutcome {
   bool passed = false;
   std::string message;  ///< the report: verdict, worst elements, diagnosis, how to reproduce it
 };

@@ -131,7 +131,7 @@ class Module {
 
   /// What a layer's call begins with: the path as the Scope of what it records. Throws ValueError "[LayerNorm] ..." for
   /// a module that has been moved away, whose parts are gone.
-  Scope entered() const {
+  [[nodiscard]] Scope entered() const {
     if (moved_away_) throw_moved_away();
     return Scope(path_);
   }
@@ -166,7 +166,7 @@ class Substitution {
   /// for another number or shape. A block that is checkpointed meanwhile is swept with the same tensors. REQUIRES: the
   /// module outlives this and, where a block was checkpointed meanwhile, the tape, and stays where it is; this ends in
   /// the thread in which it began.
-  Substitution(const ParameterPlaces& places, const std::vector<Tensor>& tensors);
+  [[nodiscard]] Substitution(const ParameterPlaces& places, const std::vector<Tensor>& tensors);
 
  private:
   static std::vector<Substitutes::Place> substitutes(const ParameterPlaces& places, const std::vector<Tensor>& tensors);
