@@ -1,5 +1,7 @@
 #include "tapegrad/nn/check_module.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <utility>
@@ -73,8 +75,10 @@ GradcheckReport check_module_copies(const ModuleCopy& checked, const ModuleCopy*
     };
     options.differences_in_float64 = options.differences_in_float64 || takes_float64(f.function, f.point);
   }
-  const std::size_t given = std::min(options.input_names.size(), inputs.size());
-  std::copy_n(options.input_names.begin(), given, f.names.begin());
+  if (options.input_names.size() > inputs.size())
+    throw ValueError(fmt::format("[check_module] expected names of at most {} inputs, got {}", inputs.size(),
+                                 options.input_names.size()));
+  std::copy(options.input_names.begin(), options.input_names.end(), f.names.begin());
   options.input_names = std::move(f.names);
   try {
     return gradcheck(f.function, f.point, options);

@@ -160,6 +160,8 @@ BOOST_AUTO_TEST_CASE(a_verdict_that_is_allowed_is_no_blame_and_the_seed_is_the_c
   BOOST_TEST(tapegrad::blame(tape, loss, {.allow = {{Verdict::wrong, "known"}}}).ok());
   BOOST_CHECK_EXCEPTION((void)tapegrad::blame(tape, loss, {.allow = {{Verdict::wrong, ""}}}), ValueError,
                         test::says("[blame] expected a reason to allow wrong, got none"));
+  BOOST_CHECK_EXCEPTION((void)tapegrad::blame(tape, loss, {.order = 3}), ValueError,
+                        test::says("[blame] expected order 1 or 2, got 3"));
   BOOST_TEST(!tapegrad::blame(tape, loss, {.allow = {{Verdict::non_deterministic, "known"}}}).ok());
 }
 

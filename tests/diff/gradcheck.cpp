@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "diff/checks.hpp"
+#include "says.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/ops/index.hpp"
@@ -242,6 +243,12 @@ BOOST_AUTO_TEST_CASE(the_report_names_element_values_and_sides) {
   const std::string text = fmt::format("{}", report);
   BOOST_TEST(text.rfind("gradcheck: wrong", 0) == 0U);
   BOOST_TEST(text.find("[1, 1]") != std::string::npos, text);
+}
+
+BOOST_AUTO_TEST_CASE(more_names_than_inputs_are_refused) {
+  BOOST_CHECK_EXCEPTION((void)tapegrad::gradcheck([](const Tensor& x) { return x * x; }, {normal({2})},
+                                                  {.order = 1, .input_names = {"x", "y"}}),
+                        ValueError, test::says("[gradcheck] expected names of at most 1 inputs, got 2"));
 }
 
 BOOST_AUTO_TEST_CASE(names_of_inputs_stay_on_their_line) {

@@ -197,8 +197,9 @@ BlameReport blame(const Tape& tape, const Tensor& loss, const BlameOptions& opti
   if (impl == nullptr || &impl->handle() != &tape)
     throw TapeError("[blame] the tape belongs to another thread, or is suspended");
   if (!impl->options.study) throw TapeError("[blame] needs a tape that keeps its values: Tape tape({.study = true})");
-  checker::expect_options("blame",
-                          {.budget = options.budget, .directions = options.directions, .allow = options.allow});
+  checker::expect_options(
+      "blame",
+      {.order = options.order, .budget = options.budget, .directions = options.directions, .allow = options.allow});
   BlameReport report = Blamer(*impl, options).run(impl->node_of(loss, "blame").position);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;

@@ -13,6 +13,8 @@
 namespace tapegrad::checker {
 
 void expect_options(const char* name, const GradcheckOptions& options) {
+  if (options.order < 1 || options.order > 2)
+    throw ValueError(fmt::format("[{}] expected order 1 or 2, got {}", name, options.order));
   if (options.directions < 1)
     throw ValueError(fmt::format("[{}] expected at least 1 direction, got {}", name, options.directions));
   if (options.budget < 0)

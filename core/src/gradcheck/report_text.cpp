@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/unicode.hpp"
 #include "gradcheck/wording.hpp"
 #include "tapegrad/gradcheck/report.hpp"
 
@@ -122,7 +123,7 @@ std::string to_string(const GradcheckReport& report) {
             "\n";
   for (const GradcheckFinding& f : report.findings) text += details(report, f);
   for (const Allowance& a : report.allowed)
-    text += fmt::format("allowed: {}, because {}\n", to_string(a.verdict), a.reason);
+    text += fmt::format("allowed: {}, because {}\n", to_string(a.verdict), on_one_line(a.reason));
   return text;
 }
 

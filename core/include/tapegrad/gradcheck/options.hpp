@@ -17,8 +17,8 @@ struct GradcheckOptions {
   int directions = 6;          ///< how many, for each input: 1 at least
   std::vector<Allowance> allow = {};
 
-  /// Printed in place of the inputs' numbers. Fewer names than inputs: the rest keep their numbers. (More than a plain
-  /// callable has parts: ValueError.)
+  /// Printed in place of the inputs' numbers. Fewer names than inputs, or than a plain callable has parts: the rest
+  /// keep their numbers. More: ValueError.
   std::vector<std::string> input_names = {};
   /// For plain callables: the shapes of the consecutive parts of x, row-major. Empty: x is one vector.
   std::vector<std::vector<std::int64_t>> input_shapes = {};
