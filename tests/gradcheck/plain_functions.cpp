@@ -576,6 +576,16 @@ BOOST_AUTO_TEST_CASE(a_slope_that_is_infinite_on_both_sides) {
   BOOST_TEST((check_at(0.3, jump, infinite).verdict() != Verdict::ok));
 }
 
+BOOST_AUTO_TEST_CASE(directions_leave_infinite_elements_where_they_are) {
+  const Numbers x{1.0, 2.0, std::numeric_limits<double>::infinity()};
+  const auto f = [](Point p) { return std::exp(-p[0]) + std::exp(-p[1]) + std::exp(-p[2]); };
+  const auto gradient = [](Point p) { return Numbers{-std::exp(-p[0]), -std::exp(-p[1]), 3.0}; };  // any, at infinity
+  for (const std::int64_t budget : {4000, 0}) {
+    const GradcheckReport report = check_gradient(f, gradient, x, {.budget = budget});
+    BOOST_TEST((report.verdict() == Verdict::ok), to_string(report));
+  }
+}
+
 // Differences of rounding errors grow as the steps shrink, too: a function of slope 0 that errs by some 1e-14 of its
 // value, each time in another way.
 BOOST_AUTO_TEST_CASE(rounding_errors_are_no_infinite_slope) {

@@ -67,9 +67,7 @@ class PointBeside {
     const Part& part = c_.subject.parts[i_];
     const Values& gradient = gradient_;
     if (gradient.empty() || !all_finite(gradient) || c_.subject.pull_back(u_)[i_] != gradient) return;
-    Values d = normal_values(part.values.size(), generator_);
-    for (std::size_t j = 0; j < d.size(); ++j)
-      if (!std::isfinite(part.values[j])) d[j] = 0.0;
+    const Values d = over_finite(normal_values(part.values.size(), generator_), part.values);
     double reach = 0.0;
     for (std::size_t j = 0; j < d.size(); ++j) reach += std::abs(gradient[j] * d[j]);
     const double analytic = dot(gradient, d);

@@ -51,7 +51,8 @@ class PartAlongDirections {
 
   void compare() {
     Generator generator = c_.streams.of(Purpose::directions, i_);
-    for (int k = 0; k < c_.options.directions; ++k) compare_along(direction(k, part_.values.size(), generator));
+    for (int k = 0; k < c_.options.directions; ++k)
+      compare_along(over_finite(direction(k, part_.values.size(), generator), part_.values));
   }
 
   void file() {

@@ -28,10 +28,10 @@ Values direction(int k, std::size_t count, Generator& generator) {
   }
 }
 
-Values over_finite(Values cotangent, const Values& outputs) {
-  for (std::size_t o = 0; o < outputs.size(); ++o)
-    if (!std::isfinite(outputs[o])) cotangent[o] = 0.0;
-  return cotangent;
+Values over_finite(Values weights, const Values& at) {
+  for (std::size_t i = 0; i < at.size(); ++i)
+    if (!std::isfinite(at[i])) weights[i] = 0.0;
+  return weights;
 }
 
 double weighed_sum(const Values& u, const Values& y) {

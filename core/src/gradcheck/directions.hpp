@@ -13,8 +13,9 @@ Values direction(int k, std::size_t count, Generator& generator);
 /// Standard normal numbers.
 Values normal_values(std::size_t count, Generator& generator);
 
-/// A cotangent without the outputs that are not finite: nothing can be said of those.
-Values over_finite(Values cotangent, const Values& outputs);
+/// A cotangent of outputs, or a direction of inputs, that is 0 where they are not finite: nothing can be said of those,
+/// and what is infinite does not move.
+Values over_finite(Values weights, const Values& at);
 
 /// Sum of u y over the outputs that the cotangent u weighs, which are those that are finite at the point: NaN where the
 /// function ends.
