@@ -34,7 +34,8 @@ bool wrote_all(std::FILE* stream);
 /// stands in a file that somebody else has written.
 std::string printable(std::string_view text);
 
-/// "program: message" on the error stream, printable. Where that cannot be written, nobody is left to be told: no error.
+/// "program: message" on the error stream, printable. Where that cannot be written, nobody is left to be told: no
+/// error.
 void complain(std::string_view program, std::string_view message);
 
 }  // namespace console

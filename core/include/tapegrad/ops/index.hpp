@@ -1,7 +1,7 @@
 // Elements and rows chosen by int64 tensors. Indices are counted from 0 and never negative; one that lies outside is an
 // IndexError that gives its value and its place. What a repeated index means stands at each function; sums run in x's
-// dtype and in the order of the index tensor: the same bits at any number of threads. The indexed tensors have any dtype where elements
-// are copied, any but bool where they are added; float32 and float64 carry gradients.
+// dtype and in the order of the index tensor: the same bits at any number of threads. The indexed tensors have any
+// dtype where elements are copied, any but bool where they are added; float32 and float64 carry gradients.
 #pragma once
 
 #include <cstdint>
