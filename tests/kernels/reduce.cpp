@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/mpl/list.hpp>
+#include <initializer_list>
 
 #include "kernels/reference.hpp"
 
@@ -100,15 +101,18 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(the_place_in_a_long_row_is_the_first, T, Reals) {
     reduce_argmin(x.data(), {1, kLength, 1}, &place);
     BOOST_TEST(place == smallest);
   };
+  const auto put = [&](std::initializer_list<std::size_t> places, T value) {
+    for (const std::size_t i : places) x[i] = value;
+  };
   check(0, 0);
   x.back() = T(2);
   check(kLength - 1, 0);
-  for (const std::size_t i : {70'000, 50'001, 50'000}) x[i] = T(2);
-  for (const std::size_t i : {20'000, 16'384, 90'000}) x[i] = T(0);
+  put({70'000, 50'001, 50'000}, T(2));
+  put({20'000, 16'384, 90'000}, T(0));
   check(50'000, 16'384);
   x[16'383] = -T(0);  // equal to what stands behind it
   check(50'000, 16'383);
-  for (const std::size_t i : {99'999, 60'001, 60'000}) x[i] = kNaN<T>;
+  put({99'999, 60'001, 60'000}, kNaN<T>);
   check(60'000, 60'000);
   x[3] = kNaN<T>;
   check(3, 3);
