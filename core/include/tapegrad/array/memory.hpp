@@ -13,7 +13,7 @@ struct MemoryStatistics {
   std::uint64_t system_allocations = 0;  ///< how often memory was taken from it: constant in a steady training loop
 };
 
-/// Totals over all threads. Cheap enough to call once per training step.
+/// Totals over all threads, but for the room that kernels keep on each. Cheap enough to call once per training step.
 MemoryStatistics memory_statistics();
 
 /// Starts a new measurement of peak_bytes_in_use.
