@@ -49,7 +49,7 @@ namespace tapegrad::kernels::HWY_NAMESPACE {
 namespace {
 
 template <class T>
-inline constexpr T kLowest = -std::numeric_limits<T>::infinity();
+inline constexpr T kHidden = -std::numeric_limits<T>::infinity();
 
 /// Rows and vectors of a product that stay in registers, beside one row of its right factor.
 inline constexpr int kTileRows = HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64 ? 8 : 4, kTileVectors = 2;
@@ -177,7 +177,7 @@ class Scores {
   bool sees(std::int64_t i, std::int64_t j) const {
     return (!valid_ || valid_[j]) && (!f_.causal || j <= i) &&
            (!f_.pairs.data || f_.pairs.at(b_, h_, i)[j * f_.pairs.key]) &&
-           (!biased() || f_.bias.at(b_, h_, i)[j * f_.bias.key] != kLowest<T>);
+           (!biased() || f_.bias.at(b_, h_, i)[j * f_.bias.key] != kHidden<T>);
   }
   /// Whether a key that is hidden from a query holds NaN or inf: its weight is 0, and 0 times that is NaN.
   bool guarded() const { return guarded_; }
@@ -232,7 +232,7 @@ class Scores {
   HWY_NOINLINE void add_bias(std::int64_t begin, std::int64_t end, T factor, Rows<T> scores) const {
     const std::int64_t keys = seen_keys(end);
     pack_panel(Tag<T>(), keys, end - begin, stride_, f_.bias.at(b_, h_, begin), f_.bias.key, f_.bias.query, bias_.data);
-    const Vector<T> lowest = splat(kLowest<T>);
+    const Vector<T> lowest = splat(kHidden<T>);
     for (std::int64_t j = 0; j < keys; ++j)
       for (std::int64_t lane = 0; lane < end - begin; lane += lane_count<T>()) {
         const Vector<T> bias = hn::LoadU(Tag<T>(), bias_.at(j) + lane);
@@ -283,7 +283,7 @@ class Scores {
   /// The scores of key j, -inf where a query from i on does not see it.
   HWY_INLINE Vector<T> masked(std::int64_t i, std::int64_t j, Vector<T> s) const {
     constexpr std::int64_t N = lane_count<T>();
-    const Vector<T> lowest = splat(kLowest<T>);
+    const Vector<T> lowest = splat(kHidden<T>);
     if (valid_ && !valid_[j]) return lowest;
     if (f_.causal && j > i)
       s = hn::IfThenElse(hn::FirstN(Tag<T>(), static_cast<std::size_t>(std::min(j - i, N))), lowest, s);
@@ -326,7 +326,7 @@ class Scores {
 /// What is taken from the scores of a query before their exponentials: the largest; 0 where there is none.
 template <class T>
 HWY_INLINE Vector<T> shift_of(Vector<T> max) {
-  return hn::IfThenZeroElse(hn::Eq(max, splat(kLowest<T>)), max);
+  return hn::IfThenZeroElse(hn::Eq(max, splat(kHidden<T>)), max);
 }
 
 /// 1 / sum; 1 where no key is seen.
@@ -355,7 +355,7 @@ HWY_NOINLINE void head_forward(const Attention<T>& f, std::int64_t b, std::int64
     const T factor_left = scores.biased() ? T(1) : scale;
     for (std::int64_t i = begin; i < end; i += N) {
       const Rows<T> column = {p.data + (i - begin), p.stride};
-      Vector<T> best[2] = {splat(kLowest<T>), splat(kLowest<T>)};
+      Vector<T> best[2] = {splat(kHidden<T>), splat(kHidden<T>)};
       scores.each_key(i, keys, column, factor_left, [&](std::int64_t j, Vector<T> s, auto k) HWY_ATTR {
         hn::StoreU(s, Tag<T>(), column.at(j));
         best[k] = hn::Max(s, best[k]);
@@ -430,7 +430,7 @@ HWY_INLINE void through_softmax(const Scores<T>& scores, std::int64_t begin, std
     Wide<T> sum[2] = {wide_zero<T>(), wide_zero<T>()};
     scores.each_key(i, keys, p_column, factor_left, [&](std::int64_t j, Vector<T> s, auto k) HWY_ATTR {
       // What is hidden may be so large that dp is infinite, and what is seen beside it NaN.
-      const auto hidden = hn::Eq(s, splat(kLowest<T>));
+      const auto hidden = hn::Eq(s, splat(kHidden<T>));
       const Vector<T> probability = hn::IfThenZeroElse(hidden, hn::Mul(exponential<T>(hn::Sub(s, shift)), factor));
       const Vector<T> dp = hn::IfThenZeroElse(hidden, hn::LoadU(Tag<T>(), ds_column.at(j)));
       hn::StoreU(probability, Tag<T>(), p_column.at(j));
@@ -442,7 +442,7 @@ HWY_INLINE void through_softmax(const Scores<T>& scores, std::int64_t begin, std
       scores.each_key(i, keys, p_column, T(1), [&](std::int64_t j, Vector<T> weight, auto) HWY_ATTR {
         T* const bias = scores.bias().at(j) + (i - begin);
         const auto hidden =
-            hn::Or(hn::Eq(weight, splat(kLowest<T>)), hn::Eq(hn::LoadU(Tag<T>(), bias), splat(kLowest<T>)));
+            hn::Or(hn::Eq(weight, splat(kHidden<T>)), hn::Eq(hn::LoadU(Tag<T>(), bias), splat(kHidden<T>)));
         const Vector<T> beyond_mean = hn::Sub(hn::LoadU(Tag<T>(), ds_column.at(j)), mean);
         const Vector<T> d = hn::Mul(hn::Mul(weight, splat(scale)), beyond_mean);
         hn::StoreU(hn::IfThenZeroElse(hidden, d), Tag<T>(), ds_column.at(j));
@@ -450,7 +450,7 @@ HWY_INLINE void through_softmax(const Scores<T>& scores, std::int64_t begin, std
       });
     } else {
       scores.each_key(i, keys, p_column, scale, [&](std::int64_t j, Vector<T> weight, auto) HWY_ATTR {
-        const auto hidden = hn::Eq(weight, splat(kLowest<T>));
+        const auto hidden = hn::Eq(weight, splat(kHidden<T>));
         const Vector<T> d = hn::Mul(weight, hn::Sub(hn::LoadU(Tag<T>(), ds_column.at(j)), mean));
         hn::StoreU(hn::IfThenZeroElse(hidden, d), Tag<T>(), ds_column.at(j));
       });
@@ -469,7 +469,7 @@ HWY_INLINE void into_keys(const Attention<T>& f, const Scores<T>& scores, std::i
   std::int64_t first = begin;
   while (first < end) {
     std::int64_t last = first;
-    while (last < end && g.kept.max[last] != kLowest<T>) ++last;
+    while (last < end && g.kept.max[last] != kHidden<T>) ++last;
     if (first < last) {
       const auto part = [=](Rows<T> of_keys) {
         return plain(Rows<const T>{of_keys.data + (first - begin), of_keys.stride});
