@@ -11,7 +11,7 @@ namespace tapegrad::program {
 namespace {
 
 /// As a shell reads it: in quotes where it holds more than letters, digits and the like.
-std::string quoted(std::string_view text) {
+std::string shell_word(std::string_view text) {
   constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.,/";
   if (!text.empty() && text.find_first_not_of(kPlain) == std::string_view::npos) return std::string(text);
   std::string result = "'";
@@ -71,9 +71,9 @@ std::string title(const suite::CheckResult& check) {
 std::string reproduction(const suite::EntryResult& result, const suite::CheckResult& check,
                          const suite::CheckOptions& options) {
   const suite::CheckOptions usual;
-  std::string line = fmt::format("tapegrad check --{} {}", result.kind, quoted(result.name));
+  std::string line = fmt::format("tapegrad check --{} {}", result.kind, shell_word(result.name));
   // Others name a case of their own, as an error's, or run beside the samples of a layer: with the whole entry alone.
-  if (check.of_samples) line += " --sample " + quoted(check.sample);
+  if (check.of_samples) line += " --sample " + shell_word(check.sample);
   if (options.order != usual.order) line += fmt::format(" --order {}", options.order);
   if (options.dtype != usual.dtype) line += fmt::format(" --dtype {}", to_string(options.dtype));
   if (options.seed != usual.seed) line += fmt::format(" --seed {}", options.seed);
