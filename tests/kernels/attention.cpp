@@ -112,14 +112,20 @@ Results<std::vector<T>> run(const Problem<T>& p) {
   r.dk.resize(p.k.size());
   r.dv.resize(p.v.size());
   r.dbias.resize(p.bias.size());
+  const auto& at = p.facts.bias;
+  std::vector<double> sums(p.bias.size());
   OfPairs<T> dbias;
-  if (!p.bias.empty()) {
-    const auto& at = p.facts.bias;
+  OfPairs<double> shared_dbias;
+  const bool shared = !p.bias.empty() && p.bias.size() < r.max.size() * static_cast<std::size_t>(p.s.keys);
+  if (shared)
+    shared_dbias = {sums.data(), at.batch, at.head, at.query, at.key};
+  else if (!p.bias.empty())
     dbias = {r.dbias.data(), at.batch, at.head, at.query, at.key};
-  }
   attention_forward(p.facts, {r.o.data(), p.at_outputs}, {r.max.data(), r.inverse_sum.data()});
   attention_backward<T>(p.facts, {r.max.data(), r.inverse_sum.data()}, {p.dout.data(), p.at_outputs},
-                        {r.dq.data(), p.at_queries}, {r.dk.data(), p.at_keys}, {r.dv.data(), p.at_values}, dbias);
+                        {r.dq.data(), p.at_queries}, {r.dk.data(), p.at_keys}, {r.dv.data(), p.at_values}, dbias,
+                        shared_dbias);
+  if (shared) std::transform(sums.begin(), sums.end(), r.dbias.begin(), [](double v) { return static_cast<T>(v); });
   return r;
 }
 
@@ -252,6 +258,20 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_bias_of_zero_changes_no_bit, T, Reals) {
     check_same_bits(with.dk, without.dk);
     check_same_bits(with.dv, without.dv);
   }
+}
+
+// An element that stands for 65,536 pairs: in float32 sums would lose what a tile adds.
+BOOST_AUTO_TEST_CASE(gradients_of_a_bias_of_keys_are_summed_in_double) {
+  Problem<float> p({64, 16, 64, 16, 4, 4});
+  p.add_bias({false, false, false, true});
+  const std::vector<float> got = run(p).dbias;
+  const Exact expected = reference(p).dbias;
+  long double error = 0, largest = 0;
+  for (std::size_t j = 0; j < got.size(); ++j) {
+    error = std::max(error, std::fabs(static_cast<long double>(got[j]) - expected[j]));
+    largest = std::max(largest, std::fabs(expected[j]));
+  }
+  BOOST_TEST(error <= 2e-7L * largest, static_cast<double>(error) << " of " << static_cast<double>(largest));
 }
 
 // Heads that share a bias add to one gradient, of which each element has one owner.

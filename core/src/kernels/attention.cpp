@@ -29,6 +29,7 @@ struct AttentionGradients {
   Heads<const T> dout;
   Heads<T> dq, dk, dv;
   OfPairs<T> dbias;
+  OfPairs<double> shared_dbias;
 };
 
 inline constexpr std::int64_t kTileQueries = 32;
@@ -397,6 +398,7 @@ struct HeadGradients {
   Rows<const T> dout;
   Rows<T> dq, dk, dv;
   OfPairs<T> dbias;  // of this head: the first two strides are not used
+  OfPairs<double> shared_dbias;
 
   HeadGradients(const Attention<T>& f, const AttentionGradients<T>& g, std::int64_t b, std::int64_t h)
       : kept{g.kept.max + (b * f.heads + h) * f.queries, g.kept.inverse_sum + (b * f.heads + h) * f.queries},
@@ -404,8 +406,10 @@ struct HeadGradients {
         dq(rows_of(g.dq, b, h)),
         dk(rows_of(g.dk, b, h)),
         dv(rows_of(g.dv, b, h)),
-        dbias(g.dbias) {
+        dbias(g.dbias),
+        shared_dbias(g.shared_dbias) {
     if (dbias.data) dbias.data = dbias.at(b, h, 0);
+    if (shared_dbias.data) shared_dbias.data = shared_dbias.at(b, h, 0);
   }
 };
 
@@ -485,21 +489,20 @@ HWY_INLINE void into_keys(const Attention<T>& f, const Scores<T>& scores, std::i
   if (g.dv.data) clear(g.dv, 0, keys, f.value_width);
 }
 
-/// Adds dS [keys, queries] of a tile, whose first query is `begin`, to the gradient of the bias. What shares an element
-/// is summed in double precision, tile by tile.
-template <class T>
-void into_bias(Rows<const T> ds, std::int64_t keys, std::int64_t begin, std::int64_t end, const OfPairs<T>& dbias) {
+/// Adds dS [keys, queries] of a tile, whose first query is `begin`, to the gradient of the bias.
+template <class T, class Sum>
+void into_bias(Rows<const T> ds, std::int64_t keys, std::int64_t begin, std::int64_t end, const OfPairs<Sum>& dbias) {
   const auto sum = [](const T* terms, std::int64_t count, std::int64_t stride) {
-    double total = 0;
-    for (std::int64_t i = 0; i < count; ++i) total += static_cast<double>(terms[i * stride]);
-    return static_cast<T>(total);
+    Sum total = 0;
+    for (std::int64_t i = 0; i < count; ++i) total += terms[i * stride];
+    return total;
   };
   if (dbias.query == 0) {
     for (std::int64_t j = 0; j < keys; ++j) dbias.data[j * dbias.key] += sum(ds.at(j), end - begin, 1);
     return;
   }
   for (std::int64_t i = begin; i < end; ++i) {
-    T* const row = dbias.at(0, 0, i);
+    Sum* const row = dbias.at(0, 0, i);
     const T* const terms = ds.data + (i - begin);
     if (dbias.key == 0) {
       *row += sum(terms, keys, ds.stride);
@@ -528,6 +531,7 @@ HWY_NOINLINE void head_backward(const Attention<T>& f, std::int64_t b, std::int6
     if (scores.drops()) scores.draw(begin, end);
     through_softmax(scores, begin, end, static_cast<T>(f.scale), g.kept, p, ds);
     if (g.dbias.data) into_bias<T>(scores.bias(), keys, begin, end, g.dbias);
+    if (g.shared_dbias.data) into_bias<T>(scores.bias(), keys, begin, end, g.shared_dbias);
     if (scores.guarded()) {
       for (std::int64_t j = 0; j < keys; ++j)
         for (std::int64_t i = begin; i < end; ++i)
@@ -582,11 +586,13 @@ void attention_forward(const Attention<T>& facts, const Heads<T>& o, const RowSo
 
 template <class T>
 void attention_backward(const Attention<T>& facts, const RowSoftmax<const T>& kept, const Heads<const T>& dout,
-                        const Heads<T>& dq, const Heads<T>& dk, const Heads<T>& dv, const OfPairs<T>& dbias) {
+                        const Heads<T>& dq, const Heads<T>& dk, const Heads<T>& dv, const OfPairs<T>& dbias,
+                        const OfPairs<double>& shared_dbias) {
   const auto kernel = table<T>().backward;
-  const AttentionGradients<T> gradients{kept, dout, dq, dk, dv, dbias};
+  const AttentionGradients<T> gradients{kept, dout, dq, dk, dv, dbias, shared_dbias};
   // Heads that share elements of the bias follow each other on one thread.
-  const bool all_batches = dbias.data && dbias.batch == 0, all_heads = dbias.data && dbias.head == 0;
+  const bool all_batches = shared_dbias.data && shared_dbias.batch == 0;
+  const bool all_heads = shared_dbias.data && shared_dbias.head == 0;
   const std::int64_t batches = all_batches ? std::min<std::int64_t>(1, facts.batch) : facts.batch;
   const std::int64_t heads = all_heads ? std::min<std::int64_t>(1, facts.heads) : facts.heads;
   for_tasks(facts, batches * heads, [&](std::int64_t i, Scratch& scratch) {
@@ -598,7 +604,8 @@ void attention_backward(const Attention<T>& facts, const RowSoftmax<const T>& ke
 #define TAPEGRAD_ATTENTION(T)                                                                              \
   template void attention_forward(const Attention<T>&, const Heads<T>&, const RowSoftmax<T>&);             \
   template void attention_backward(const Attention<T>&, const RowSoftmax<const T>&, const Heads<const T>&, \
-                                   const Heads<T>&, const Heads<T>&, const Heads<T>&, const OfPairs<T>&)
+                                   const Heads<T>&, const Heads<T>&, const Heads<T>&, const OfPairs<T>&,   \
+                                   const OfPairs<double>&)
 TAPEGRAD_ATTENTION(float);
 TAPEGRAD_ATTENTION(double);
 #undef TAPEGRAD_ATTENTION

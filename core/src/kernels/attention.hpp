@@ -74,10 +74,12 @@ void attention_forward(const Attention<T>& facts, const Heads<T>& o, const RowSo
 
 /// With dp_ij = r_ij do_i . v_j and dS_ij = p_ij (dp_ij - sum_l p_il dp_il): dq_i = scale sum_j dS_ij k_j; dk_j = scale
 /// sum_i dS_ij q_i; dv_j = sum_i r_ij p_ij do_i. Gradients whose data is null are not computed; those written may not
-/// overlap each other or the inputs. To dbias, alone, dS_ij are added, in a fixed order: heads that share its elements
-/// follow each other on one thread.
+/// overlap each other or the inputs. To a bias's gradient, alone, dS_ij are added: to dbias where each element stands
+/// for one pair; to shared_dbias where some stand for several, whose sum is taken in double precision and in a fixed
+/// order (heads that share elements follow each other on one thread).
 template <class T>
 void attention_backward(const Attention<T>& facts, const RowSoftmax<const T>& kept, const Heads<const T>& dout,
-                        const Heads<T>& dq, const Heads<T>& dk, const Heads<T>& dv, const OfPairs<T>& dbias = {});
+                        const Heads<T>& dq, const Heads<T>& dk, const Heads<T>& dv, const OfPairs<T>& dbias = {},
+                        const OfPairs<double>& shared_dbias = {});
 
 }  // namespace tapegrad::kernels

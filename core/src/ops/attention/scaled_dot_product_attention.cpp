@@ -88,18 +88,20 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
     const Tensor dq = gradient(0);
     const Tensor dk = gradient(1);
     const Tensor dv = gradient(2);
-    const Tensor dbias = s.wants(5) ? zeros(s.input(5).shape(), {.dtype = dy.dtype()}) : Tensor();
+    const bool shares = s.wants(5) && s.input(5).numel() < s.residual(0).numel() * in.k.shape[2];  // sums of many pairs
+    const Tensor dbias = s.wants(5) ? zeros(s.input(5).shape(), {.dtype = shares ? float64 : dy.dtype()}) : Tensor();
     with_floating(dy.dtype(), [&](auto zero) {
       using T = decltype(zero);
       const auto to = [](const Tensor& d) { return d.defined() ? heads_of<T>(array_of(d)) : kernels::Heads<T>{}; };
       kernels::attention_backward(facts<T>(in), {array_of(s.residual(0)).as<T>(), array_of(s.residual(1)).as<T>()},
                                   heads_of<const T>(dout), to(dq), to(dk), to(dv),
-                                  dbias.defined() ? of_pairs<T>(array_of(dbias), in) : kernels::OfPairs<T>{});
+                                  dbias.defined() && !shares ? of_pairs<T>(array_of(dbias), in) : kernels::OfPairs<T>{},
+                                  shares ? of_pairs<double>(array_of(dbias), in) : kernels::OfPairs<double>{});
     });
     sink.add(0, dq);
     sink.add(1, dk);
     sink.add(2, dv);
-    sink.add(5, dbias);
+    sink.add(5, shares ? dbias.to(dy.dtype()) : dbias);
   }
   Tensor jvp(const Saved& s, Tangents dx) const {
     const Visible visible(s, mask(s), bias(s));
