@@ -230,6 +230,44 @@ BOOST_AUTO_TEST_CASE(all_parts_are_loaded_or_none) {
   unchanged();
 }
 
+BOOST_AUTO_TEST_CASE(a_part_that_is_made_of_parts_is_put_back_too) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "run.ckpt";
+  struct Both {
+    Epoch first, second;
+    NamedTensors state_dict() const {
+      NamedTensors state;
+      state.insert("first.", first.state_dict());
+      state.insert("second.", second.state_dict());
+      return state;
+    }
+    void load_state_dict(const NamedTensors& state) {
+      first.load_state_dict(state.under("first."));
+      second.load_state_dict(state.under("second."));
+    }
+  };
+  save_checkpoint(path, Both{.first = {.count = 3}, .second = {.count = 4}});
+  Both both{.first = {.count = 1}, .second = {.count = 2, .refuses = true}};
+  BOOST_CHECK_EXCEPTION(load_checkpoint(path, both), std::runtime_error, says("no"));
+  BOOST_TEST(both.first.count == 1);
+}
+
+BOOST_AUTO_TEST_CASE(what_one_part_throws_while_it_is_put_back_keeps_no_other_from_it) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "run.ckpt";
+  struct Once : Epoch {
+    void load_state_dict(const NamedTensors& state) {
+      Epoch::load_state_dict(state);
+      refuses = true;
+    }
+  };
+  save_checkpoint(path, Epoch{.count = 3}, Epoch{.count = 4}, Epoch{.count = 5});
+  Epoch first{.count = 1}, last{.count = 2, .refuses = true};
+  Once once;
+  BOOST_CHECK_EXCEPTION(load_checkpoint(path, first, once, last), std::runtime_error, says("no"));
+  BOOST_TEST(first.count == 1);
+}
+
 BOOST_AUTO_TEST_CASE(a_part_that_would_not_load_its_own_state_keeps_the_files) {
   const TemporaryFolder folder;
   const std::string path = folder / "run.ckpt";

@@ -77,10 +77,11 @@ void load(const std::string& path, const std::vector<PartReference>& parts) {
   try {
     for (; loaded < parts.size(); ++loaded) load_next();
   } catch (...) {
-    while (loaded-- > 0) {
+    // The one that refused too: it may be made of several, of which some were loaded.
+    for (std::size_t part = loaded + 1; part-- > 0;) {
       try {
-        parts[loaded].load(before[loaded]);
-      } catch (const Error&) {  // it keeps what came from the file: there is nothing better to give it
+        parts[part].load(before[part]);
+      } catch (...) {  // it keeps what came from the file: there is nothing better to give it
       }
     }
     throw;
