@@ -41,8 +41,18 @@ BOOST_AUTO_TEST_CASE(an_error_that_repeats_another_says_it_once) {
   const ShapeError first("[f] no");
   BOOST_TEST(told(std::string("[g] ") + first.what()) == "[g] [f] no (in head)");
   BOOST_TEST(told(std::string(first.what()) + ", says g") == "[f] no (in head), says g");
+  const std::string from_within = [] {
+    const Scope part("head.part");
+    return std::string(ShapeError("[f] no").what());
+  }();
+  BOOST_TEST(told("[g] " + from_within) == "[g] [f] no (in head.part)");
   const Scope inner("part");  // elsewhere: both places matter
   BOOST_TEST(told(std::string("[g] ") + first.what()) == "[g] [f] no (in head) (in head/part)");
+}
+
+BOOST_AUTO_TEST_CASE(a_place_is_told_on_one_line) {
+  const Scope scope("a\nb\x1b[2J");
+  BOOST_TEST(told("[f] no") == "[f] no (in a\\nb\\x1b[2J)");
 }
 
 BOOST_AUTO_TEST_CASE(scopes_belong_to_their_thread) {

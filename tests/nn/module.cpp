@@ -383,7 +383,7 @@ BOOST_AUTO_TEST_CASE(an_error_in_a_layer_says_which) {
     }
     return std::string("none");
   };
-  BOOST_TEST(message().ends_with(" [1, 3]"), message());  // not named yet
+  BOOST_TEST(message().find("(in ") == std::string::npos, message());  // not named yet
   model.named_parameters();
   BOOST_TEST(message().ends_with(" (in layers.1)"), message());
 }

@@ -1,5 +1,6 @@
 #include "tapegrad/base/error.hpp"
 
+#include "base/unicode.hpp"
 #include "tapegrad/base/scope.hpp"
 
 namespace tapegrad {
@@ -7,10 +8,12 @@ namespace {
 
 /// "message (in encoder.layers.0)". An error that repeats what another has said may have it already.
 std::string with_place(const std::string& message) {
-  const std::string path = scope_path();
+  const std::string path = on_one_line(scope_path());
   if (path.empty()) return message;
-  const std::string place = " (in " + path + ")";
-  return message.find(place) == std::string::npos ? message + place : message;
+  const std::string place = " (in " + path;
+  for (const char* end : {")", ".", "/"})  // here, or further in
+    if (message.find(place + end) != std::string::npos) return message;
+  return message + place + ")";
 }
 
 }  // namespace
