@@ -232,21 +232,21 @@ BOOST_AUTO_TEST_CASE(an_infinite_slope_has_a_sign_and_is_no_other_number) {
 
 // Steps of powers of two would step from one period to the next, and from stair to stair.
 BOOST_AUTO_TEST_CASE(waves_and_stairs_of_powers_of_two_are_seen) {
-  for (const int bits : {7, 8, 9, 10, 12, 16}) {
-    const double fine = std::ldexp(1.0, bits);
-    const auto verdict = [](const auto& f, const auto& slope) {
-      return check_gradient([&](Point p) { return f(p[0]); }, [&](Point p) { return Numbers{slope(p[0])}; },
-                            Numbers{0.3})
-          .verdict();
-    };
-    const auto straight_through = [](double) { return 1.0; };
-    const Verdict stairs = verdict([&](double v) { return std::round(v * fine) / fine; }, straight_through);
-    BOOST_TEST((stairs == Verdict::wrong || stairs == Verdict::unreliable), bits << " bits: " << to_string(stairs));
-    const auto wave = [&](double v) { return std::sin(v) + std::sin(fine * std::numbers::pi * v) / fine; };
-    BOOST_TEST((verdict(wave, [](double v) { return std::cos(v); }) != Verdict::ok), bits << " bits");
-    const auto slope = [&](double v) { return std::cos(v) + std::numbers::pi * std::cos(fine * std::numbers::pi * v); };
-    BOOST_TEST((verdict(wave, slope) == Verdict::ok), bits << " bits");
-  }
+  for (const int bits : {7, 8, 9, 10, 12, 16, 18, 20})
+    for (const double x : {0.3, 0.31, 0.3331, 0.7}) {
+      const double fine = std::ldexp(1.0, bits);
+      const auto verdict = [x](const auto& f, const auto& slope) {
+        return check_gradient([&](Point p) { return f(p[0]); }, [&](Point p) { return Numbers{slope(p[0])}; },
+                              Numbers{x})
+            .verdict();
+      };
+      const auto straight_through = [](double) { return 1.0; };
+      const Verdict stairs = verdict([&](double v) { return std::round(v * fine) / fine; }, straight_through);
+      BOOST_TEST((stairs == Verdict::wrong || stairs == Verdict::unreliable),
+                 bits << " bits at " << x << ": " << to_string(stairs));
+      const auto wave = [&](double v) { return std::sin(v) + std::sin(fine * std::numbers::pi * v); };
+      BOOST_TEST((verdict(wave, [](double v) { return std::cos(v); }) == Verdict::wrong), bits << " bits at " << x);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(what_keeps_a_verdict_back_is_named) {

@@ -68,7 +68,7 @@ std::optional<GradcheckDiagnosis> CotangentProbe::diagnose(std::size_t part, dou
         "analytic is the same for two random cotangents and for twice the one: the rule ignores the gradient that "
         "comes in (dy), and does not scale with it");
   const double ratio = ratio_of(twice, one);
-  if (same(combined(ratio - 1.0, one, one), twice) && !(std::abs(ratio - 2.0) <= allowed_))
+  if (std::isfinite(ratio) && same(combined(ratio - 1.0, one, one), twice) && !(std::abs(ratio - 2.0) <= allowed_))
     return found(fmt::format(
         "twice the gradient that comes in (dy) makes {:.4g} times the gradient, not twice: the rule {}", ratio,
         ratio < 2.0 ? "does not use the size of dy as a factor" : "has dy as a factor more than once"));

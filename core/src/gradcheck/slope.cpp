@@ -281,8 +281,9 @@ class LineReader {
   LineStudy run() {
     // No whole ratio at the first look: steps of 2^-k would see nothing of the waves and stairs of 2^-j that
     // fixed-point numbers make. The second look finds those as noise.
-    constexpr double kOdd = 673.0 / 512.0;
-    double first = (thorough_ ? 1.0 : kOdd) * precision_.first_step * std::exp2(std::round(std::log2(line_.size)));
+    // Of many bits, that finer ones are not met again; where differences are of float32, x + t must be exact.
+    const double odd = precision_.epsilon < 1e-10 ? 0x1.50a3d71p0 : 673.0 / 512.0;
+    double first = (thorough_ ? 1.0 : odd) * precision_.first_step * std::exp2(std::round(std::log2(line_.size)));
     for (int f = 0;; ++f, first /= std::exp2(kFamilyBits)) {
       beyond_ = f >= precision_.families;
       if (f == precision_.families) first = std::min(first, precision_.first_step * line_.own);
