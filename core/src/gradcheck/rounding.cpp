@@ -93,7 +93,9 @@ double Rounding::between_ways(double reach, std::size_t part, double weights) {
   const double epsilon = precision_.derivative_epsilon;
   // Outputs that are all zero say nothing of the terms that have cancelled.
   const double natural = output_size_ > 0.0 ? natural_scale(part) : 1.0;
-  return std::pow(epsilon, 0.7) * reach + 1e3 * epsilon * natural +
+  // What is large beside its slopes, as logits of a saturated softmax are, rounds by its own size.
+  const double rounded = std::max(1e3 * epsilon * natural, 32.0 * epsilon * output_size_);
+  return std::pow(epsilon, 0.7) * reach + rounded +
          std::min(8.0 * weights * trial().unrest[part], std::pow(epsilon, 0.3) * reach);
 }
 
