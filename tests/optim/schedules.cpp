@@ -225,7 +225,7 @@ BOOST_AUTO_TEST_CASE(states_resume) {
                         ValueError, says("[WarmupCosine] steps must be a whole number in [0, 2^53], got -2"));
   BOOST_CHECK_EXCEPTION(
       resumed.load_state_dict({{"steps", zeros({}, {.dtype = int64})}, {"base_lr", ones({3}, {.dtype = float64})}}),
-      ShapeError, says("[WarmupCosine] the optimiser has 1 groups, the state is for [3]"));
+      ShapeError, says("[WarmupCosine] the schedule is of 1 groups, the state is for [3]"));
   BOOST_TEST(resumed.steps() == 5);
 
   ReduceLROnPlateau plateau(optimizer, {.patience = 1});
