@@ -9,6 +9,8 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "base/unicode.hpp"
+
 namespace console {
 namespace {
 
@@ -50,16 +52,13 @@ bool wrote_all(std::FILE* stream) { return std::fflush(stream) == 0 && std::ferr
 
 std::string printable(std::string_view text) {
   std::string result;
-  const auto byte = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool of_two = byte(i) == 0xc2U && byte(i + 1) >= 0x80U && byte(i + 1) < 0xa0U;  // U+0080 to U+009F
-    const bool of_one = (byte(i) < 0x20U && text[i] != '\n' && text[i] != '\t') || byte(i) == 0x7fU;
-    if (of_one || of_two) {
-      result += "\ufffd";
-    } else {
-      result += text[i];
-    }
-    if (of_two) ++i;
+  while (!text.empty()) {
+    const std::size_t length = tapegrad::character_length(text);
+    const std::string_view bytes = text.substr(0, std::max<std::size_t>(length, 1));
+    const char32_t c = tapegrad::decoded(bytes).front();
+    const bool control = (c < 0x20 && c != U'\n' && c != U'\t') || (c >= 0x7f && c < 0xa0);
+    result += length == 0 || control ? std::string_view("\ufffd") : bytes;
+    text.remove_prefix(bytes.size());
   }
   return result;
 }

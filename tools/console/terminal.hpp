@@ -30,8 +30,8 @@ std::string painted(std::string_view text, std::string_view code, bool colour);
 /// Whether everything printed has arrived: a disk may be full.
 bool wrote_all(std::FILE* stream);
 
-/// Text in which nothing commands a terminal: control characters other than line ends and tabs become U+FFFD. For what
-/// stands in a file that somebody else has written.
+/// Text in which nothing commands a terminal: control characters other than line ends and tabs, and bytes that are no
+/// UTF-8, become U+FFFD. For what stands in a file that somebody else has written.
 std::string printable(std::string_view text);
 
 /// "program: message" on the error stream, printable. Where that cannot be written, nobody is left to be told: no
