@@ -157,7 +157,7 @@ BOOST_AUTO_TEST_CASE(no_matrix_is_stored_beside_a_bias_and_its_gradient) {
   BOOST_TEST(peak({2, 1, kLength}) < kMatrix);  // of one head, where there are four
   const std::size_t of_a_matrix = peak({kLength, kLength});
   BOOST_TEST(of_a_matrix > kMatrix);
-  BOOST_TEST(of_a_matrix < 2 * kMatrix);
+  BOOST_TEST(of_a_matrix < 4 * kMatrix);  // its sums in double, and what they round to; four heads have four and that
   set_num_threads(0);
 }
 
