@@ -149,8 +149,7 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
          "S is bilinear in q and k"},
         {"Bias", R"(\bar B_{ij} = \bar S_{ij})",
          "it is added to the scores; an element that stands for many pairs has the sum over them, taken a few queries "
-         "at "
-         "a time, so that there is no matrix beside the bias's own gradient"},
+         "at a time, so that there is no matrix beside the bias's own gradient"},
         {"Dropout",
          R"(o_i = \sum_j r_{ij} P_{ij} v_j,\quad \bar v_j = \sum_i r_{ij} P_{ij} \bar o_i,\quad \bar P_{ij} = r_{ij}\, \bar o_i \cdot v_j)",
          "r is 0 for a weight that is dropped and $1 / (1 - p)$ for one that is not: a constant that is drawn again in "
@@ -161,8 +160,7 @@ struct ScaledDotProductAttention : Op<ScaledDotProductAttention> {
          "stored; their logarithm log Z + m would be one number, of fewer digits"},
         {"Hidden keys", R"(P_{ij} = 0 \Rightarrow \bar S_{ij} = 0)",
          "a key that is masked, or whose bias is $-\\infty$, gets no gradient from this query, nor does the bias; a "
-         "query "
-         "that sees none has $o_i = 0$ and gradient 0"},
+         "query that sees none has $o_i = 0$ and gradient 0"},
         {"What a hidden key holds", R"(P_{ij} = 0 \Rightarrow P_{ij} v_j := 0)",
          "also where $v_j$ or $k_j$ is NaN or inf, of which 0 times would be NaN"}};
   }
