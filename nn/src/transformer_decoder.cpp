@@ -48,9 +48,9 @@ Tensor TransformerDecoderLayer::around(const Attend& attend, const AttendToMemor
 }
 
 Tensor TransformerDecoderLayer::operator()(const Tensor& x, const Tensor& memory, const Mask& mask,
-                                           const Mask& memory_mask) {
+                                           const Mask& memory_mask, const Tensor& bias) {
   const Scope scope = entered();
-  return around([&](const Tensor& h) { return self_attn(h, h, h, mask); },
+  return around([&](const Tensor& h) { return self_attn(h, h, h, mask, bias); },
                 [&](const Tensor& h) { return multihead_attn(h, memory, memory, memory_mask); }, x, mask);
 }
 
@@ -59,11 +59,11 @@ DecoderCache TransformerDecoderLayer::remember(const Tensor& memory) const {
   return {{}, multihead_attn.remember(memory, memory)};
 }
 
-Tensor TransformerDecoderLayer::extend(const Tensor& x, DecoderCache& cache, const Mask& mask,
-                                       const Mask& memory_mask) {
+Tensor TransformerDecoderLayer::extend(const Tensor& x, DecoderCache& cache, const Mask& mask, const Mask& memory_mask,
+                                       const Tensor& bias) {
   const Scope scope = entered();
   AttentionCache longer = cache.sequence;
-  Tensor y = around([&](const Tensor& h) { return self_attn.extend(h, longer, mask); },
+  Tensor y = around([&](const Tensor& h) { return self_attn.extend(h, longer, mask, bias); },
                     [&](const Tensor& h) { return multihead_attn.recall(h, cache.memory, memory_mask); }, x,
                     last_positions(mask, x));
   cache.sequence = std::move(longer);
@@ -73,13 +73,13 @@ Tensor TransformerDecoderLayer::extend(const Tensor& x, DecoderCache& cache, con
 TransformerDecoder::TransformerDecoder(TransformerDecoderOptions options)
     : layers(make_layers<TransformerDecoderLayer>("TransformerDecoder", options)), norm(make_final_norm(options)) {}
 
-Tensor TransformerDecoder::operator()(const Tensor& x, const Tensor& memory, const Mask& mask,
-                                      const Mask& memory_mask) {
+Tensor TransformerDecoder::operator()(const Tensor& x, const Tensor& memory, const Mask& mask, const Mask& memory_mask,
+                                      const Tensor& bias) {
   const Scope scope = entered();
   expect_defined("TransformerDecoder", x);
   expect_defined("TransformerDecoder", memory);
   Tensor h = x;
-  for (TransformerDecoderLayer& layer : layers) h = layer(h, memory, mask, memory_mask);
+  for (TransformerDecoderLayer& layer : layers) h = layer(h, memory, mask, memory_mask, bias);
   return normalize(norm, h, mask);
 }
 
@@ -92,13 +92,13 @@ std::vector<DecoderCache> TransformerDecoder::remember(const Tensor& memory) con
 }
 
 Tensor TransformerDecoder::extend(const Tensor& x, std::vector<DecoderCache>& caches, const Mask& mask,
-                                  const Mask& memory_mask) {
+                                  const Mask& memory_mask, const Tensor& bias) {
   const Scope scope = entered();
   expect_defined("TransformerDecoder", x);
   expect_caches("TransformerDecoder", caches.size(), layers.size());
   std::vector<DecoderCache> longer = caches;
   Tensor h = x;
-  for (std::size_t i = 0; i < layers.size(); ++i) h = layers[i].extend(h, longer[i], mask, memory_mask);
+  for (std::size_t i = 0; i < layers.size(); ++i) h = layers[i].extend(h, longer[i], mask, memory_mask, bias);
   h = normalize(norm, h, last_positions(mask, x));
   caches = std::move(longer);
   return h;

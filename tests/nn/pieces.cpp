@@ -1,5 +1,6 @@
 // Sequences that arrive piece by piece: extend() gives what the whole sequence gives, and refuses a cache that does not
 // fit.
+#include <cmath>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "tapegrad/nn.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/view.hpp"
+#include "tapegrad/tape/same_bits.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tg = tapegrad;
@@ -93,6 +95,26 @@ BOOST_AUTO_TEST_CASE(pieces_of_a_sequence_have_masks_and_biases_of_all_so_far) {
   }
   BOOST_TEST(caches[1].length() == 5);
   check_close(tg::cat(ys, 1), whole, 1e-12);
+}
+
+BOOST_AUTO_TEST_CASE(a_decoder_takes_a_bias_of_its_own_sequence) {
+  nn::TransformerDecoder decoder(
+      {.num_layers = 2, .embed_dim = 6, .num_heads = 2, .dropout = 0.0, .dtype = tg::float64});
+  const tg::Tensor x = tg::randn({2, 3, 6}, {.dtype = tg::float64}),
+                   memory = tg::randn({2, 4, 6}, {.dtype = tg::float64});
+  const tg::Tensor later = tg::triu(tg::full({3, 3}, -INFINITY, {.dtype = tg::float64}), 1);
+  check_close(decoder(x, memory, {}, {}, later), decoder(x, memory, tg::Mask::causal()), 0.0);
+
+  const tg::Tensor bias = tg::randn({2, 3, 3}, {.dtype = tg::float64});
+  const tg::Tensor whole = decoder(x, memory, tg::Mask::causal(), {}, bias);
+  BOOST_TEST(!tg::same_bits(whole, decoder(x, memory, tg::Mask::causal())));
+  std::vector<nn::DecoderCache> caches = decoder.remember(memory);
+  const auto piece = [&](const tg::Slice& new_ones, const tg::Slice& so_far) {
+    return decoder.extend(tg::slice(x, 1, new_ones), caches, {}, {},
+                          tg::slice(tg::slice(bias, 1, new_ones), 2, so_far));
+  };
+  const tg::Tensor first = piece({.stop = 2}, {.stop = 2});
+  check_close(tg::cat({first, piece({.start = 2}, {})}, 1), whole, 1e-12);
 }
 
 BOOST_AUTO_TEST_CASE(positions_of_a_piece_count_from_its_first) {

@@ -33,15 +33,18 @@ class TransformerDecoderLayer : public Module {
   explicit TransformerDecoderLayer(TransformerDecoderLayerOptions options);
 
   /// x [N, L, E] and memory [N, S, E] -> [N, L, E]. `mask` is of x, Mask::causal() where x is to be generated;
-  /// `memory_mask` says which positions of the memory are valid, [N, S], and which pairs are kept, [.., L, S].
-  Tensor operator()(const Tensor& x, const Tensor& memory, const Mask& mask = {}, const Mask& memory_mask = {});
+  /// `memory_mask` says which positions of the memory are valid, [N, S], and which pairs are kept, [.., L, S]; the bias
+  /// is of the self-attention, as MultiHeadAttention's.
+  Tensor operator()(const Tensor& x, const Tensor& memory, const Mask& mask = {}, const Mask& memory_mask = {},
+                    const Tensor& bias = {});
 
   /// What extend() begins with: memory [N, S, E], projected, and nothing of the sequence.
   DecoderCache remember(const Tensor& memory) const;
   /// The next positions x [N, L, E] of a sequence that arrives piece by piece: what one call with Mask::causal() gives,
-  /// but that a BatchNorm in training knows of one piece at a time. `mask` as in MultiHeadAttention::extend(). After an
-  /// exception the cache is as it was.
-  Tensor extend(const Tensor& x, DecoderCache& cache, const Mask& mask = {}, const Mask& memory_mask = {});
+  /// but that a BatchNorm in training knows of one piece at a time. `mask` and bias as in MultiHeadAttention::extend().
+  /// After an exception the cache is as it was.
+  Tensor extend(const Tensor& x, DecoderCache& cache, const Mask& mask = {}, const Mask& memory_mask = {},
+                const Tensor& bias = {});
 
   MultiHeadAttention self_attn;
   MultiHeadAttention multihead_attn;  ///< to the memory
@@ -72,8 +75,9 @@ class TransformerDecoder : public Module {
   /// Throws as TransformerEncoder.
   explicit TransformerDecoder(TransformerDecoderOptions options);
 
-  /// x [N, L, E] and memory [N, S, E] -> [N, L, E], with masks as TransformerDecoderLayer's.
-  Tensor operator()(const Tensor& x, const Tensor& memory, const Mask& mask = {}, const Mask& memory_mask = {});
+  /// x [N, L, E] and memory [N, S, E] -> [N, L, E], with masks and bias as TransformerDecoderLayer's.
+  Tensor operator()(const Tensor& x, const Tensor& memory, const Mask& mask = {}, const Mask& memory_mask = {},
+                    const Tensor& bias = {});
 
   /// A cache for each layer: memory [N, S, E], projected, and nothing of the sequence.
   std::vector<DecoderCache> remember(const Tensor& memory) const;
@@ -82,8 +86,8 @@ class TransformerDecoder : public Module {
   ///
   ///   std::vector<nn::DecoderCache> caches = decoder.remember(encoder(source, mask));
   ///   for (std::int64_t p = 0; p < length; ++p) y = decoder.extend(position(embed(next), p), caches, {}, mask);
-  Tensor extend(const Tensor& x, std::vector<DecoderCache>& caches, const Mask& mask = {},
-                const Mask& memory_mask = {});
+  Tensor extend(const Tensor& x, std::vector<DecoderCache>& caches, const Mask& mask = {}, const Mask& memory_mask = {},
+                const Tensor& bias = {});
 
   std::vector<TransformerDecoderLayer> layers;
   AnyNorm norm;
