@@ -355,11 +355,11 @@ BOOST_AUTO_TEST_CASE(what_is_left_out_is_told) {
 
 BOOST_AUTO_TEST_CASE(options_that_no_check_can_heed_are_refused) {
   const auto with = [](const GradcheckOptions& options) {
-    return check_gradient([](Point p) { return p[0] * p[1]; },
-                          [](Point p) {
-                            return Numbers{p[1], p[0]};
-                          },
-                          Numbers{2.0, 3.0}, options);
+    (void)check_gradient([](Point p) { return p[0] * p[1]; },
+                         [](Point p) {
+                           return Numbers{p[1], p[0]};
+                         },
+                         Numbers{2.0, 3.0}, options);
   };
   BOOST_CHECK_EXCEPTION(with({.directions = 0}), ValueError,
                         says("[check_gradient] expected at least 1 direction, got 0"));

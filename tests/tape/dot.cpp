@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE(scopes_are_frames_within_frames) {
   std::string frames;  // what of the text opens, closes and stands within
   std::istringstream text(to_dot(tape));
   for (std::string line; std::getline(text, line);) {
-    const std::size_t node = line.find("n");
+    const std::size_t node = line.find('n');
     if (line.find("label=") == std::string::npos && line.find('}') == std::string::npos) continue;
     frames += line.find('[') != std::string::npos   ? line.substr(node, line.find(' ', node) - node) + " "
               : line.find('}') != std::string::npos ? std::string("} ")
