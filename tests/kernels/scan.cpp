@@ -79,11 +79,11 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(running_products_and_their_gradient, T, Reals) {
     for_lines(s, [&](auto at) {
       long double product = 1;
       for (std::int64_t r = 0; r < s.n; ++r) expected[at(r)] = product *= static_cast<long double>(x[at(r)]);
-      // d y[i] / d x[k], each by its definition
+      // d y[i] / d x[k], each by its definition; behind a zero that is another's the product of the others stays 0
       for (std::int64_t k = 0; k < s.n; ++k) {
         long double others = 1;
-        for (std::int64_t j = 0; j < k; ++j) others *= static_cast<long double>(x[at(j)]);
-        for (std::int64_t i = k; i < s.n; ++i) {
+        for (std::int64_t j = 0; j < k && others != 0; ++j) others *= static_cast<long double>(x[at(j)]);
+        for (std::int64_t i = k; i < s.n && others != 0; ++i) {
           if (i > k) others *= static_cast<long double>(x[at(i)]);
           gradient[at(k)] += static_cast<long double>(dy[at(i)]) * others;
         }
@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(products_and_products_of_the_others, T, Reals) {
       for (std::int64_t r = 0; r < s.n; ++r) product *= static_cast<long double>(x[at(r)]);
       whole.push_back(product);
       for (std::int64_t k = 0; k < s.n; ++k)
-        for (std::int64_t r = 0; r < s.n; ++r)
+        for (std::int64_t r = 0; r < s.n && others[at(k)] != 0; ++r)
           if (r != k) others[at(k)] *= static_cast<long double>(x[at(r)]);
     });
     check_thread_invariant([&] {
