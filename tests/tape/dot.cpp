@@ -69,14 +69,6 @@ BOOST_AUTO_TEST_CASE(scopes_are_frames_within_frames) {
   BOOST_TEST(frames == R"(n0 n1 "encoder"; { n2 n6 "layers"; { "0"; { n3 } "1"; { n4 } } "deep.er"; { n5 } } } )");
 }
 
-struct Labelled : Op<Labelled> {
-  static constexpr std::string_view name = "labelled";
-  std::string label;
-  Tensor forward(const Tensor& x) const { return x * 2.0; }
-  Tensor vjp(const Saved&, const Tensor& dy) const { return dy * 2.0; }
-  void describe(AttributeVisitor& visit) const { visit("label", label); }
-};
-
 BOOST_AUTO_TEST_CASE(names_cannot_leave_their_quotes) {
   const Tensor x = leaf({1.0});
   const Tape tape({.study = true});

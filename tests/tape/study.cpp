@@ -59,14 +59,6 @@ rules (x̄ is the cotangent of x: ∂L/∂x)
   BOOST_TEST(tape.node(3).cotangents[0].to_vector<double>()[7] == 1.0);
 }
 
-struct Labelled : Op<Labelled> {
-  static constexpr std::string_view name = "labelled";
-  std::string label;
-  Tensor forward(const Tensor& x) const { return x * 2.0; }
-  Tensor vjp(const Saved&, const Tensor& dy) const { return dy * 2.0; }
-  void describe(AttributeVisitor& visit) const { visit("label", label); }
-};
-
 BOOST_AUTO_TEST_CASE(names_cannot_break_lines_or_reach_the_terminal) {
   const Tensor x = leaf({1.0});
   Tape tape({.study = true});

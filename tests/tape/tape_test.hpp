@@ -3,6 +3,8 @@
 
 #include <boost/test/unit_test.hpp>
 #include <initializer_list>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "says.hpp"
@@ -23,5 +25,14 @@ using Values = std::vector<double>;
 inline Tensor leaf(std::initializer_list<NestedList> values) {
   return tensor(values, {.dtype = float64, .requires_grad = true});
 }
+
+/// An op with a text of one's own, for whoever prints it.
+struct Labelled : Op<Labelled> {
+  static constexpr std::string_view name = "labelled";
+  std::string label;
+  Tensor forward(const Tensor& x) const { return x * 2.0; }
+  Tensor vjp(const Saved&, const Tensor& dy) const { return dy * 2.0; }
+  void describe(AttributeVisitor& visit) const { visit("label", label); }
+};
 
 }  // namespace tapegrad::test
