@@ -53,11 +53,9 @@ bool wrote_all(std::FILE* stream) { return std::fflush(stream) == 0 && std::ferr
 std::string printable(std::string_view text) {
   std::string result;
   while (!text.empty()) {
-    const std::size_t length = tapegrad::character_length(text);
-    const std::string_view bytes = text.substr(0, std::max<std::size_t>(length, 1));
-    const char32_t c = tapegrad::decoded(bytes).front();
+    const auto [c, bytes, valid] = tapegrad::first_character(text);
     const bool control = (c < 0x20 && c != U'\n' && c != U'\t') || (c >= 0x7f && c < 0xa0);
-    result += length == 0 || control ? std::string_view("\ufffd") : bytes;
+    result += !valid || control ? std::string_view("\ufffd") : bytes;
     text.remove_prefix(bytes.size());
   }
   return result;

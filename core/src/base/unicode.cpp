@@ -2,33 +2,30 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstdint>
 
 namespace tapegrad {
 
-std::size_t character_length(std::string_view text) {
+Character first_character(std::string_view text) {
   const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  if (byte(0) < 0x80U) return 1;
+  const bool ascii = byte(0) < 0x80U;
+  const Character one{byte(0), text.substr(0, 1), ascii};
   const std::size_t length = byte(0) >= 0xf0U ? 4 : byte(0) >= 0xe0U ? 3 : 2;
-  if (byte(0) < 0xc0U || byte(0) >= 0xf8U || length > text.size()) return 0;
+  if (ascii || byte(0) < 0xc0U || byte(0) >= 0xf8U || length > text.size()) return one;
   char32_t c = byte(0) & (0x7fU >> length);
   for (std::size_t i = 1; i < length; ++i) c = (c << 6U) | (byte(i) & 0x3fU);
   const bool surrogate = c >= 0xd800 && c < 0xe000;
   std::string shortest;
   append_utf8(shortest, c);
-  return c <= 0x10ffff && !surrogate && text.starts_with(shortest) ? length : 0;
+  return c <= 0x10ffff && !surrogate && text.starts_with(shortest) ? Character{c, text.substr(0, length), true} : one;
 }
 
 std::u32string decoded(std::string_view text) {
   std::u32string characters;
   while (!text.empty()) {
-    const std::size_t length = std::max<std::size_t>(character_length(text), 1);
-    char32_t c = static_cast<unsigned char>(text[0]);
-    if (length > 1) c &= 0x7fU >> length;
-    for (std::size_t i = 1; i < length; ++i) c = (c << 6U) | (static_cast<unsigned char>(text[i]) & 0x3fU);
-    characters.push_back(c);
-    text.remove_prefix(length);
+    const Character c = first_character(text);
+    characters.push_back(c.code);
+    text.remove_prefix(c.bytes.size());
   }
   return characters;
 }
@@ -57,14 +54,12 @@ std::string on_one_line(std::string_view name) {
   constexpr char32_t kLineSeparator = 0x2028, kParagraphSeparator = 0x2029;
   std::string line;
   while (!name.empty()) {
-    const std::size_t length = character_length(name);
-    const std::string_view bytes = name.substr(0, std::max<std::size_t>(length, 1));
-    const char32_t c = decoded(bytes).front();
+    const auto [c, bytes, valid] = first_character(name);
     if (c == U'\n') {
       line += "\\n";
     } else if (c == U'\t') {
       line += "\\t";
-    } else if (length == 0 || c < 0x20 || (c >= 0x7f && c < 0xa0)) {
+    } else if (!valid || c < 0x20 || (c >= 0x7f && c < 0xa0)) {
       line += fmt::format("\\x{:02x}", static_cast<std::uint32_t>(c));
     } else if (c == kLineSeparator || c == kParagraphSeparator) {
       line += fmt::format("\\u{:04x}", static_cast<std::uint32_t>(c));

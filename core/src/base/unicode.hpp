@@ -1,16 +1,21 @@
 // UTF-8 and its characters.
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <string_view>
 
 namespace tapegrad {
 
-/// Bytes of the character that the text begins with; 0 where that is no UTF-8 (cut off, longer than need be, a
-/// surrogate). REQUIRES: there is text.
-std::size_t character_length(std::string_view text);
-/// The characters of UTF-8 text; a byte that is none stands for itself.
+/// What a text begins with: a character of UTF-8, or a byte that is none (cut off, longer than need be, a surrogate)
+/// and stands for itself.
+struct Character {
+  char32_t code;
+  std::string_view bytes;
+  bool valid;
+};
+/// REQUIRES: there is text.
+Character first_character(std::string_view text);
+/// The characters of UTF-8 text, as first_character() tells them.
 std::u32string decoded(std::string_view text);
 void append_utf8(std::string& text, char32_t character);
 
