@@ -63,6 +63,15 @@ struct Problem {
     }
     facts.pairs = {pairs.get(), 0, 0, s.keys, 1};
   }
+  /// What the bits of `parts` say: some keys, later keys, some pairs, and what dropout drops.
+  void hide(int parts) {
+    if ((parts & 1) != 0) mask_keys();
+    facts.causal = (parts & 2) != 0;
+    if ((parts & 4) != 0) mask_pairs();
+    if ((parts & 8) == 0) return;
+    facts.dropout = 0.3;
+    facts.stream = {5, 3};
+  }
   /// A bias that is the same along dimensions of [batch, heads, queries, keys] that are not `own`. Some of it is -inf.
   void add_bias(const std::array<bool, 4>& own) {
     const std::array<std::int64_t, 4> sizes = {s.batch, s.heads, s.queries, s.keys};
@@ -215,13 +224,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(values_and_gradients, T, Reals) {
   for (const Sizes& s : kSizes) {
     for (const int parts : {0, 1, 2, 4, 7, 8, 15}) {
       Problem<T> p(s);
-      if ((parts & 1) != 0) p.mask_keys();
-      p.facts.causal = (parts & 2) != 0;
-      if ((parts & 4) != 0) p.mask_pairs();
-      if ((parts & 8) != 0) {
-        p.facts.dropout = 0.3;
-        p.facts.stream = {5, 3};
-      }
+      p.hide(parts);
       check(p, kTolerance<T>);
     }
   }
@@ -235,13 +238,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(biased_values_and_gradients, T, Reals) {
       for (const int parts : {0, 1, 6, 15}) {
         Problem<T> p(s);
         p.add_bias(own);
-        if ((parts & 1) != 0) p.mask_keys();
-        p.facts.causal = (parts & 2) != 0;
-        if ((parts & 4) != 0) p.mask_pairs();
-        if ((parts & 8) != 0) {
-          p.facts.dropout = 0.3;
-          p.facts.stream = {5, 3};
-        }
+        p.hide(parts);
         check(p, kTolerance<T>);
       }
 }
