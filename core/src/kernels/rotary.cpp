@@ -101,10 +101,8 @@ template <class T>
 void rotate(const Rotation<T>& facts, const Heads<const T>& x, const Heads<T>& y) {
   const auto kernel = table<T>().rotate;
   const std::int64_t rows = facts.batch * facts.heads * facts.length;
-  constexpr std::int64_t kGrain = 16 * 1024;
   constexpr std::int64_t kStepsPerNumber = 5;
-  parallel_for(rows, std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, facts.width)),
-               rows * facts.width * kStepsPerNumber,
+  parallel_for(rows, rows_per_chunk(facts.width, 2 * kChunkElements), rows * facts.width * kStepsPerNumber,
                [&](std::int64_t begin, std::int64_t end) { kernel(facts, x, y, begin, end); });
 }
 template void rotate(const Rotation<float>&, const Heads<const float>&, const Heads<float>&);
