@@ -182,9 +182,9 @@ void append(std::string& text, const Row& row, const Columns& columns) {
 std::string to_string(const Tape& tape) {
   const Table table = table_of(tape);
   const std::vector<Row>& rows = table.rows;
-  std::string text =
-      fmt::format("tape of {} nodes, {} kept for the reverse sweep{}\n", tape.size(), bytes_text(tape.bytes_kept()),
-                  table.bytes_kept > tape.bytes_kept() ? ", what several keep counted once" : "");
+  const std::size_t kept = tape.bytes_kept();
+  std::string text = fmt::format("tape of {} nodes, {} kept for the reverse sweep{}\n", tape.size(), bytes_text(kept),
+                                 table.bytes_kept > kept ? ", what several keep counted once" : "");
   const Columns columns = columns_of(rows);
   const bool scoped = std::any_of(rows.begin(), rows.end(), [](const Row& row) { return !row.scope.empty(); });
   for (std::size_t i = 0; i < rows.size(); ++i) {
