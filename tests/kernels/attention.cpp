@@ -216,6 +216,10 @@ void check(const Problem<T>& p, double tolerance) {
 template <class T>
 constexpr double kTolerance = sizeof(T) == 4 ? 1e-5 : 1e-13;
 
+/// Beside a weight of 1, smaller ones have faded.
+template <class T>
+constexpr T kTiny = sizeof(T) == 4 ? T(0x1p-100) : T(0x1p-960);
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(attention)
@@ -302,6 +306,24 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(weights_of_equal_scores_are_equal_however_large, T
   BOOST_TEST(r.dv[1] == T(0.5));
   BOOST_TEST(r.dk[0] == T(-0.25 * (1 << 30)));
   BOOST_TEST(r.dk[1] == T(0.25 * (1 << 30)));
+}
+
+// Weights that have faded are zero forward and backward: what they would be multiplied by next could become subnormal.
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_key_far_below_the_largest_score_has_no_weight, T, Reals) {
+  const T gap = std::log(kTiny<T>);
+  for (const bool faded : {false, true}) {
+    Problem<T> p({1, 1, 1, 2, 1, 1});
+    p.q = {T(1)};
+    p.k = {T(0), faded ? gap - T(1) : gap + T(1)};
+    p.v = {T(0), T(1) / kTiny<T>};
+    p.dout = {T(1)};
+    p.facts.q.data = p.q.data();
+    p.facts.k.data = p.k.data();
+    p.facts.v.data = p.v.data();
+    p.facts.scale = 1;
+    const auto r = run(p);
+    for (const T seen : {r.o[0], r.dv[1], r.dk[1], r.dq[0]}) BOOST_TEST((seen == T(0)) == faded);
+  }
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_query_without_keys_gives_zero, T, Reals) {

@@ -133,6 +133,56 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_moment_that_has_faded_is_zero, T, Reals) {
   }
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_mean_of_squares_that_has_become_subnormal_is_zero, T, Reals) {
+  const T least = std::numeric_limits<T>::min(), nan = std::numeric_limits<T>::quiet_NaN();
+  const std::vector<T> g(3, T(0));
+  const std::vector<T> start = {least, 2 * least, nan};
+  std::vector<T> p(3, T(1)), m(3, T(0)), of_adam = start, of_rms = start;
+  const std::vector<AdamTensor<T>> adam = {{p.data(), g.data(), m.data(), of_adam.data(), nullptr, 3}};
+  adam_update<T>(adam, {.beta2 = 0.5});
+  const std::vector<RmsTensor<T>> rms = {{p.data(), g.data(), of_rms.data(), nullptr, nullptr, 3}};
+  rms_update<T>(rms, {.keep = 0.5});
+  for (const std::vector<T>& v : {of_adam, of_rms}) {
+    BOOST_TEST(v[0] == 0);
+    BOOST_TEST(v[1] == least);
+    BOOST_TEST(std::isnan(v[2]));
+  }
+}
+
+// The bias of a class that is to have no probability: 0 times infinity would make it NaN.
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_infinite_parameter_stays_without_a_decay, T, Reals) {
+  const T low = -std::numeric_limits<T>::infinity(), g = 0;
+  const auto updated = [&](const auto& update) {
+    T p = low;
+    std::vector<T> states(3, T(0));
+    update(p, states.data());
+    return p;
+  };
+  for (const bool decoupled : {false, true}) {
+    BOOST_TEST(updated([&](T& p, T* s) {
+                 const std::vector<AdamTensor<T>> tensors = {{&p, &g, s, s + 1, nullptr, 1}};
+                 adam_update<T>(tensors, {.decoupled = decoupled});
+               }) == low);
+  }
+  BOOST_TEST(updated([&](T& p, T* s) {
+               const std::vector<SgdTensor<T>> tensors = {{&p, &g, s, 1}};
+               sgd_update<T>(tensors, {.momentum = 0.5});
+             }) == low);
+  BOOST_TEST(updated([&](T& p, T* s) {
+               const std::vector<RmsTensor<T>> tensors = {{&p, &g, s, s + 1, s + 2, 1}};
+               rms_update<T>(tensors, {.momentum = 0.5});
+             }) == low);
+}
+
+// A step from the old moment towards the gradient would lose what is small beside their distance.
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_moment_that_keeps_nothing_is_the_gradient, T, Reals) {
+  T p = 0, m = T(0x1p60), v = 0;
+  const T g = 1;
+  const std::vector<AdamTensor<T>> tensors = {{&p, &g, &m, &v, nullptr, 1}};
+  adam_update<T>(tensors, {.beta1 = 0});
+  BOOST_TEST(m == g);
+}
+
 // torch.optim.SGD, whose momentum buffer starts as the first gradient: the same as starting at 0 when dampening is 0.
 BOOST_AUTO_TEST_CASE_TEMPLATE(sgd, T, Reals) {
   for (const double momentum : {0.0, 0.9}) {

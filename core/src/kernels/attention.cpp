@@ -338,6 +338,13 @@ HWY_INLINE DoubleVector inverse(DoubleVector sum) {
 HWY_INLINE Vector<double> inverse(Wide<double> sum) { return inverse(sum.all); }
 HWY_INLINE Vector<float> inverse(Wide<float> sum) { return narrow({inverse(sum.low), inverse(sum.high)}); }
 
+/// exp(score - shift), the weight of a key before the division by their sum; 0 where it has faded, as with a bias that
+/// falls with the distance: the products that come next would run into subnormal numbers.
+template <class T>
+HWY_INLINE Vector<T> weight_below(Vector<T> score, Vector<T> shift) {
+  return unless_faded<T>(exponential<T>(hn::Sub(score, shift)));
+}
+
 template <class T>
 HWY_NOINLINE void head_forward(const Attention<T>& f, std::int64_t b, std::int64_t h, std::int64_t first,
                                std::int64_t step, const Heads<T>& o, const RowSoftmax<T>& kept, Scratch& scratch) {
@@ -365,7 +372,7 @@ HWY_NOINLINE void head_forward(const Attention<T>& f, std::int64_t b, std::int64
       const Vector<T> shift = shift_of<T>(max);
       Wide<T> sum = wide_zero<T>();
       for (std::int64_t j = 0; j < keys; ++j) {
-        const Vector<T> e = exponential<T>(hn::Sub(hn::LoadU(Tag<T>(), column.at(j)), shift));
+        const Vector<T> e = weight_below<T>(hn::LoadU(Tag<T>(), column.at(j)), shift);
         hn::StoreU(e, Tag<T>(), column.at(j));
         sum = add(sum, widen(e));
       }
@@ -435,7 +442,7 @@ HWY_INLINE void through_softmax(const Scores<T>& scores, std::int64_t begin, std
     scores.each_key(i, keys, p_column, factor_left, [&](std::int64_t j, Vector<T> s, auto k) HWY_ATTR {
       // What is hidden may be so large that dp is infinite, and what is seen beside it NaN.
       const auto hidden = hn::Eq(s, splat(kHidden<T>));
-      const Vector<T> probability = hn::IfThenZeroElse(hidden, hn::Mul(exponential<T>(hn::Sub(s, shift)), factor));
+      const Vector<T> probability = hn::IfThenZeroElse(hidden, hn::Mul(weight_below<T>(s, shift), factor));
       const Vector<T> dp = hn::IfThenZeroElse(hidden, hn::LoadU(Tag<T>(), ds_column.at(j)));
       hn::StoreU(probability, Tag<T>(), p_column.at(j));
       hn::StoreU(dp, Tag<T>(), ds_column.at(j));

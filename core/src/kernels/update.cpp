@@ -20,7 +20,7 @@ namespace tapegrad::kernels {
 /// The scalars of a step, computed once in double.
 template <class T>
 struct AdamStep {
-  T beta1_rest;  ///< 1 - beta1
+  T beta1, beta1_rest;  ///< and 1 - beta1
   T beta2, beta2_rest;
   T shrink;      ///< 1 - lr wd when the decay is decoupled, else 1
   T decay;       ///< wd when it joins the gradient, else 0
@@ -57,15 +57,17 @@ HWY_BEFORE_NAMESPACE();
 namespace tapegrad::kernels::HWY_NAMESPACE {
 namespace {
 
-/// Below this a moment is set to zero. Where gradients have stopped it would shrink to the smallest subnormal number
-/// and stay there, for 0.9 of that rounds to itself, and processors take ten times as long over those, in every step.
-/// No update shows the difference: the square of a gradient of this size is zero.
+/// In the tenth thousand of steps without a gradient a mean of squares would become subnormal and, like a moment, stay
+/// so.
 template <class T>
-inline constexpr T kFaded = std::is_same_v<T, float> ? T(0x1p-100) : T(0x1p-960);
+HWY_INLINE Vector<T> unless_subnormal(Vector<T> v) {
+  return hn::IfThenZeroElse(hn::Lt(v, splat(std::numeric_limits<T>::min())), v);
+}
 
+/// g + decay p; without a decay g itself, also where p is infinite.
 template <class T>
-HWY_INLINE Vector<T> unless_faded(Vector<T> moment) {
-  return hn::IfThenZeroElse(hn::Lt(hn::Abs(moment), splat(kFaded<T>)), moment);
+HWY_INLINE Vector<T> with_decay(Vector<T> g, Vector<T> p, T decay) {
+  return decay == T{0} ? g : hn::MulAdd(splat(decay), p, g);
 }
 
 template <class T, bool kAmsGrad>
@@ -78,11 +80,12 @@ HWY_INLINE void adam_steps(const AdamTensor<T>& t, const AdamStep<T>& s, std::in
     lanes.fetch_ahead(t.v + at);
     if constexpr (kAmsGrad) lanes.fetch_ahead(t.v_max + at);
     Vector<T> p = lanes.load(t.parameter + at);
-    const Vector<T> g = hn::MulAdd(splat(s.decay), p, lanes.load(t.gradient + at));
+    const Vector<T> g = with_decay<T>(lanes.load(t.gradient + at), p, s.decay);
     p = hn::Mul(p, splat(s.shrink));
     Vector<T> m = lanes.load(t.m + at);
-    m = unless_faded<T>(hn::MulAdd(hn::Sub(g, m), splat(s.beta1_rest), m));
-    const Vector<T> v = hn::MulAdd(hn::Mul(g, splat(s.beta2_rest)), g, hn::Mul(lanes.load(t.v + at), splat(s.beta2)));
+    m = unless_faded<T>(hn::MulAdd(g, splat(s.beta1_rest), hn::Mul(m, splat(s.beta1))));
+    const Vector<T> v = unless_subnormal<T>(
+        hn::MulAdd(hn::Mul(g, splat(s.beta2_rest)), g, hn::Mul(lanes.load(t.v + at), splat(s.beta2))));
     Vector<T> square = v;
     if constexpr (kAmsGrad) {
       const Vector<T> before = lanes.load(t.v_max + at);
@@ -113,7 +116,7 @@ HWY_NOINLINE void sgd(const SgdTensor<T>& t, const SgdStep<T>& s, std::int64_t b
     lanes.fetch_ahead(t.gradient + at);
     if (t.velocity) lanes.fetch_ahead(t.velocity + at);
     const Vector<T> p = lanes.load(t.parameter + at);
-    const Vector<T> g = hn::MulAdd(splat(s.decay), p, lanes.load(t.gradient + at));
+    const Vector<T> g = with_decay<T>(lanes.load(t.gradient + at), p, s.decay);
     Vector<T> direction = g;
     if (t.velocity) {
       const Vector<T> velocity =
@@ -125,12 +128,6 @@ HWY_NOINLINE void sgd(const SgdTensor<T>& t, const SgdStep<T>& s, std::int64_t b
   });
 }
 
-/// In the tenth thousand of steps without a gradient a v would become subnormal and, like a moment, stay so.
-template <class T>
-HWY_INLINE Vector<T> unless_subnormal(Vector<T> v) {
-  return hn::IfThenZeroElse(hn::Lt(v, splat(std::numeric_limits<T>::min())), v);
-}
-
 template <class T>
 HWY_NOINLINE void rms(const RmsTensor<T>& t, const RmsStep<T>& s, std::int64_t begin, std::int64_t end) {
   each_vector<T>(end - begin, [&](std::int64_t i, auto lanes, auto) HWY_ATTR {
@@ -139,7 +136,7 @@ HWY_NOINLINE void rms(const RmsTensor<T>& t, const RmsStep<T>& s, std::int64_t b
     lanes.fetch_ahead(t.gradient + at);
     lanes.fetch_ahead(t.v + at);
     const Vector<T> p = lanes.load(t.parameter + at);
-    const Vector<T> g = hn::MulAdd(splat(s.decay), p, lanes.load(t.gradient + at));
+    const Vector<T> g = with_decay<T>(lanes.load(t.gradient + at), p, s.decay);
     const Vector<T> v =
         unless_subnormal<T>(hn::MulAdd(hn::Mul(g, splat(s.share)), g, hn::Mul(lanes.load(t.v + at), splat(s.keep))));
     lanes.store(v, t.v + at);
@@ -257,6 +254,7 @@ template <class T>
 void adam_update(std::span<const AdamTensor<T>> tensors, const AdamRule& rule) {
   const double step = static_cast<double>(rule.step);
   const AdamStep<T> scalars{
+      .beta1 = static_cast<T>(rule.beta1),
       .beta1_rest = static_cast<T>(1 - rule.beta1),
       .beta2 = static_cast<T>(rule.beta2),
       .beta2_rest = static_cast<T>(1 - rule.beta2),

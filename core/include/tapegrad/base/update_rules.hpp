@@ -10,9 +10,10 @@ namespace tapegrad {
 /// p -= lr (m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + eps),
 /// with g += weight_decay p before, or, decoupled, p -= lr weight_decay p. AMSGrad divides by the largest v so far in
 /// the place of v (Reddi, Kale and Kumar, "On the convergence of Adam and beyond", ICLR 2018, algorithm 2). An m below
-/// 2^-100 (2^-960 for float64) becomes 0: where gradients have stopped it would end as a subnormal number, which makes
-/// every later step slow. Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1;
-/// Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019, algorithm 2.
+/// 2^-100 (2^-960 for float64) becomes 0, and so does a v below the least normal number: where gradients have stopped
+/// they would end as subnormal numbers, which make every later step slow. Kingma and Ba, "Adam: a method for stochastic
+/// optimization", ICLR 2015, algorithm 1; Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019,
+/// algorithm 2.
 struct AdamRule {
   double lr = 1e-3;
   double beta1 = 0.9;
