@@ -12,7 +12,6 @@
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
-#include "tapegrad/ops/update.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/parameter_support.hpp"
 #include "tapegrad/tape/tape.hpp"
@@ -48,12 +47,9 @@ void MovingAverage::update() {
     const Tensor& x = parameters_[i];
     Tensor& average = averages_[i];
     if (average.dtype() != x.dtype()) average = average.to(x.dtype());
-    // A step down the gradient of half the squared distance.
-    const Tensor distance = average - x;
-    const SgdTerm term{.parameter = average, .gradient = distance, .velocity = {}};
-    sgd_update({&term, 1}, {.lr = 1.0 - keep}, kAverage);
-    if (!std::isfinite(sum(distance).item()))  // a sum is, only where its terms are
-      overwrite(average, where(isfinite(distance), average, x), kAverage);
+    const Tensor next = average * keep + x * (1.0 - keep);
+    const bool is_finite = std::isfinite(sum(next).item());  // a sum is, only where its terms are
+    overwrite(average, is_finite ? next : where(isfinite(next), next, x), kAverage);
   }
 }
 

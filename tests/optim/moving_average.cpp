@@ -66,6 +66,17 @@ BOOST_AUTO_TEST_CASE(follows_a_parameter_that_is_not_finite) {
   BOOST_TEST(update(5.0) == 5.0);
 }
 
+// A step from one towards the other would lose what is small beside their distance.
+BOOST_AUTO_TEST_CASE(takes_small_values_in_exactly) {
+  Tensor x = full({1}, 0x1p40F);
+  MovingAverage average({x}, {.decay = 0.0, .warm_up = false});
+  x.mutable_data<float>()[0] = 1.0F;
+  average.update();
+  BOOST_TEST(average.tensors()[0].item() == 1.0);
+}
+
+static_assert(!std::is_copy_constructible_v<MovingAverage> && std::is_nothrow_move_constructible_v<MovingAverage>);
+
 BOOST_AUTO_TEST_CASE(updates_are_not_recorded) {
   const Tensor x = parameter(3.0);
   MovingAverage average({x}, {.decay = 0.5});

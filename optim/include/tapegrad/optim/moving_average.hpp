@@ -34,10 +34,15 @@ class MovingAverage {
   /// Begins with copies of the parameters' values. Throws ValueError for a decay outside [0, 1) and for an undefined
   /// tensor, DTypeError for one that is not floating.
   explicit MovingAverage(const std::vector<Tensor>& parameters, const MovingAverageOptions& options = {});
+  // A copy would share the averages, which each of the two would update.
+  MovingAverage(const MovingAverage&) = delete;
+  MovingAverage& operator=(const MovingAverage&) = delete;
+  MovingAverage(MovingAverage&&) = default;
+  MovingAverage& operator=(MovingAverage&&) = default;
+  ~MovingAverage() = default;
 
   /// Takes the parameters' values in, unrecorded. An average has its parameter's dtype, also when that is converted.
-  /// Where their difference is not finite in that dtype, as when one is infinite or NaN, the average becomes the
-  /// parameter.
+  /// Where the new one is not finite, as when one of the two is infinite or NaN, the average becomes the parameter.
   void update();
   /// One for each parameter, in their order; the same tensors until one is converted or a state is loaded.
   const std::vector<Tensor>& tensors() const { return averages_; }
