@@ -189,6 +189,18 @@ BOOST_AUTO_TEST_CASE(without_freedom_or_elements) {
              boost::test_tools::per_element());
 }
 
+// d/dc of c + the (empty) sum of c's gradient by x: nothing comes back from over no elements, and no NaN either.
+BOOST_AUTO_TEST_CASE(second_derivatives_over_no_elements_are_zero) {
+  for (const auto& reduce : {+[](const Tensor& x) { return mean(x); }, +[](const Tensor& x) { return var(x); },
+                             +[](const Tensor& x) { return var(x, Axes{}, {.correction = 0}); }}) {
+    const Tensor x = zeros({0}, {.dtype = float64, .requires_grad = true});
+    const Tensor c = full({}, 3.0, {.dtype = float64, .requires_grad = true});
+    Tape tape;
+    const Tensor dx = tape.gradient(c * reduce(x), x, {.create_graph = true});
+    BOOST_TEST(tape.gradient(sum(dx) + c, c).item() == 1.0);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(gradients_far_out_stay_finite) {
   for (const double scale : {1e200, 1e-200}) {
     const Tensor x = from_vector(std::vector<double>{3 * scale, -4 * scale}, {2}).set_requires_grad(true);

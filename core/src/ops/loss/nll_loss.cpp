@@ -34,7 +34,8 @@ struct NllLoss : Op<NllLoss> {
     const Chosen c = chosen(s, dy.dtype());
     const Tensor each = reduction == Reduction::none ? unsqueeze(dy, -1) : dy;
     const Tensor dx = where(c.counts, c.factor * each, 0.0);
-    return {scatter_add(zeros(s.input_shape(0), {.dtype = dy.dtype()}), -1, c.index, dx), Tensor(), Tensor()};
+    const Tensor none = zeros(s.input_shape(0), {.dtype = dy.dtype()});
+    return {none.numel() == 0 ? none : scatter_add(none, -1, c.index, dx), Tensor(), Tensor()};
   }
   Tensor jvp(const Saved& s, Tangents dx) const { return losses(dx[0], chosen(s, dx[0].dtype())); }
   void describe(AttributeVisitor& visitor) const {
@@ -70,7 +71,8 @@ struct NllLoss : Op<NllLoss> {
             {"sequences", {uniform(g, {2, 3, 4}, -3, -0.1)}, with(of_sequences, {.reduction = Reduction::none})},
             {"one sample", {uniform(g, {4}, -3, -0.1)}, with(of_one_sample)},
             {"all ignored", {logarithms()}, with(all_ignored)},
-            {"no samples", {uniform(g, {0, 4}, -3, -0.1)}, with(from_vector(std::vector<std::int64_t>{}, {0}))}};
+            {"no samples", {uniform(g, {0, 4}, -3, -0.1)}, with(from_vector(std::vector<std::int64_t>{}, {0}))},
+            {"no classes", {zeros({2, 0}, {.dtype = float64})}, with(from_vector<std::int64_t>({-100, -100}, {2}))}};
   }
   static catalogue::ErrorSamples errors() {
     return {{"target",
@@ -142,9 +144,9 @@ struct NllLoss : Op<NllLoss> {
   }
 
   /// Rows that do not count, ignored or of weight 0, are hidden, so that nothing they hold (NaN, -inf) reaches the
-  /// loss.
+  /// loss. Where there are no classes no row counts.
   Tensor losses(const Tensor& x, const Chosen& c) const {
-    const Tensor each = where(c.counts, gather(x, -1, c.index) * c.factor, 0.0);
+    const Tensor each = x.numel() == 0 ? zeros_like(c.factor) : where(c.counts, gather(x, -1, c.index) * c.factor, 0.0);
     return reduction == Reduction::none ? squeeze(each, -1) : sum(each);
   }
 };

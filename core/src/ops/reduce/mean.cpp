@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "ops/reduce/reduce_op.hpp"
 #include "tape/expect.hpp"
 
@@ -16,7 +18,8 @@ struct Mean : ReduceOp<Mean> {
   }
   Tensor vjp(const Saved& s, const Tensor& dy) const {
     const Shape& shape = s.input_shape(0);
-    return expand(unreduce(dy / count(shape), shape), shape);
+    // Over no elements nothing receives dy: it must not become infinite on the way.
+    return expand(unreduce(dy / std::max(count(shape), 1.0), shape), shape);
   }
 
   static catalogue::Derivation derivation() {

@@ -67,7 +67,11 @@ struct Var : ReduceOp<Var> {
   }
 
  private:
-  double scale(const Tensor& x) const { return 2.0 / (count(x.shape()) - correction); }
+  /// Over no elements there is nothing to scale: dy must not become infinite on the way.
+  double scale(const Tensor& x) const {
+    const double n = count(x.shape());
+    return n == 0 ? 0.0 : 2.0 / (n - correction);
+  }
 };
 
 Tensor var(const Tensor& x, const Axes& axes, VarOptions options) {
