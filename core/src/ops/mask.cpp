@@ -34,6 +34,7 @@ Mask Mask::from_lengths(const std::vector<std::int64_t>& lengths, std::int64_t l
 }
 
 Mask Mask::from_lengths(const Tensor& lengths, std::int64_t length) {
+  expect_defined("mask", lengths);
   if (lengths.dim() != 1)
     throw ShapeError(fmt::format("[mask] expected lengths [N], got {}", to_string(lengths.shape())));
   if (lengths.dtype() != int64)

@@ -1,3 +1,4 @@
+#include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/tape/add.hpp"
@@ -36,7 +37,10 @@ struct Clone : Op<Clone> {
 };
 
 Tensor Tensor::clone() const { return apply(Clone{}, *this); }
-Tensor Tensor::contiguous() const { return is_contiguous() ? *this : clone(); }
+Tensor Tensor::contiguous() const {
+  expect_defined("contiguous", *this);
+  return is_contiguous() ? *this : clone();
+}
 
 TAPEGRAD_CATALOGUE(engine, clone, Clone)
 }  // namespace tapegrad

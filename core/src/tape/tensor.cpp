@@ -8,6 +8,7 @@
 #include "array/allocator.hpp"
 #include "base/dispatch.hpp"
 #include "kernels/pointwise.hpp"
+#include "tape/expect.hpp"
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
 #include "tapegrad/base/error.hpp"
@@ -245,7 +246,10 @@ HookId Tensor::register_hook(GradientHook hook) const {
 
 bool Tensor::remove_hook(HookId id) const { return impl_ != nullptr && impl_->leaf && impl_->leaf->hooks.remove(id); }
 
-Tensor Tensor::detach() const { return wrap(array_of(*this)); }
+Tensor Tensor::detach() const {
+  expect_defined("detach", *this);
+  return wrap(array_of(*this));
+}
 
 std::string to_string(const Tensor& x, const PrintOptions& options) {
   return x.defined() ? array::to_string(array_of(x), options) : "undefined";
