@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "expect_options.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/catalogue.hpp"
@@ -66,7 +68,10 @@ ConvTranspose1d::ConvTranspose1d(std::int64_t in_channels, std::int64_t out_chan
                .dilation = options.dilation} {
   expect_sizes("ConvTranspose1d", in_channels, out_channels, kernel_size, options.groups);
   expect_steps("ConvTranspose1d", options.stride, options.padding, options.dilation);
-  expect_at_least("ConvTranspose1d", "an output_padding", options.output_padding, 0);
+  if (options.output_padding < 0 || options.output_padding >= std::max(options.stride, options.dilation))
+    throw ValueError(
+        fmt::format("[ConvTranspose1d] expected an output_padding from 0 to below stride {} or dilation {}, got {}",
+                    options.stride, options.dilation, options.output_padding));
   expect_floating("ConvTranspose1d", options.dtype);
   const std::int64_t given = out_channels / options.groups;
   weight = uniform_parameter({in_channels, given, kernel_size}, given * kernel_size, options.dtype);

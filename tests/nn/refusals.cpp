@@ -19,6 +19,8 @@ BOOST_AUTO_TEST_CASE(convolutions_and_channel_norms_refuse_what_does_not_fit) {
                         says("[Conv1d] 4 and 3 channels do not both fall into 2 groups"));
   BOOST_CHECK_EXCEPTION(nn::ConvTranspose1d(4, 2, 0), tg::ValueError,
                         says("[ConvTranspose1d] expected sizes of at least 1, got 4 and 2 channels"));
+  BOOST_CHECK_EXCEPTION(nn::ConvTranspose1d(4, 2, 3, {.stride = 2, .output_padding = 2}), tg::ValueError,
+                        says("[ConvTranspose1d] expected an output_padding from 0 to below stride 2 or dilation 1"));
   BOOST_CHECK_EXCEPTION(nn::Conv1d(4, 2, 3)(tg::zeros({2, 3, 8})), tg::ShapeError,
                         says("[conv1d] weight [2, 4, 3] takes 4 channels"));
   BOOST_CHECK_EXCEPTION(nn::GroupNorm(3, 4), tg::ValueError, says("[GroupNorm] 4 channels do not fall into 3 groups"));
