@@ -17,7 +17,7 @@
 #include "gradcheck/streams.hpp"
 #include "gradcheck/subject.hpp"
 #include "gradcheck/wording.hpp"
-#include "tape/recorder.hpp"
+#include "tape/private_tape.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/diff/replay.hpp"

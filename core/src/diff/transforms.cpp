@@ -10,6 +10,8 @@
 
 #include "base/ref.hpp"
 #include "diff/argument.hpp"
+#include "tape/forward_mode.hpp"
+#include "tape/private_tape.hpp"
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
 #include "tapegrad/base/error.hpp"

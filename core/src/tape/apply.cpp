@@ -8,6 +8,8 @@
 #include "tape/anomaly.hpp"
 #include "tape/expect.hpp"
 #include "tape/few.hpp"
+#include "tape/forward_mode.hpp"
+#include "tape/private_tape.hpp"
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
 #include "tape/tape_mark.hpp"

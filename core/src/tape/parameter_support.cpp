@@ -5,7 +5,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "tape/recorder.hpp"
+#include "tape/forward_mode.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/tape.hpp"

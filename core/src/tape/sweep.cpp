@@ -11,6 +11,7 @@
 
 #include "tape/accumulate.hpp"
 #include "tape/anomaly.hpp"
+#include "tape/forward_mode.hpp"
 #include "tape/recorder.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/add.hpp"

@@ -7,6 +7,7 @@
 #include <memory>
 #include <unordered_set>
 
+#include "tape/private_tape.hpp"
 #include "tape/recorder.hpp"
 #include "tape/sweep.hpp"
 #include "tape/tape_impl.hpp"

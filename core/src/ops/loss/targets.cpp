@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "tape/expect.hpp"
-#include "tape/recorder.hpp"
+#include "tape/forward_mode.hpp"
 #include "tapegrad/base/error.hpp"
 
 namespace tapegrad {
