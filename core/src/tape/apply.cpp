@@ -6,15 +6,14 @@
 #include <vector>
 
 #include "tape/anomaly.hpp"
+#include "tape/double_vjp.hpp"
 #include "tape/expect.hpp"
 #include "tape/few.hpp"
 #include "tape/forward_mode.hpp"
-#include "tape/private_tape.hpp"
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
 #include "tape/tape_mark.hpp"
 #include "tapegrad/base/error.hpp"
-#include "tapegrad/tape/add.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"
 
@@ -120,77 +119,6 @@ inline void compute(const OpCall& call, Keeper& keeper) {
 }
 
 [[gnu::noinline]] void run_plainly(const OpCall& call) { run(call); }
-
-/// Rules may leave broadcasting to the engine: what u must be for <g, u> to be the product with the whole gradient.
-Tensor brought_to(const Tensor& u, const Shape& shape) {
-  if (u.shape() == shape) return u;
-  return broadcasts_to(u.shape(), shape) ? expand(u, shape) : sum_to(u, shape);
-}
-
-/// J u by two reverse rules: with g(v) = J^T v, which is linear in v, J u is the gradient of <g(v), u> with respect to
-/// v.
-void jvp_by_double_vjp(const OpTable& table, const void* op, const Saved& saved, Tangents dxs,
-                       std::span<const Tensor> outputs, std::span<Tensor> dys) {
-  if (table.vjp == nullptr)
-    throw TapeError(std::string("[") + std::string(table.name) +
-                    "] has no forward rule, and its reverse rule is differentiable only once");
-  std::vector<Tensor> v;
-  for (const Tensor& output : outputs)
-    v.push_back(carries_gradient(output) ? zeros_like(output).set_requires_grad(true) : Tensor());
-  struct Collect final : GradientSink {
-    std::vector<Tensor> gradients;
-    void add(int i, Tensor dx) override {
-      if (static_cast<std::size_t>(i) >= gradients.size())
-        throw TapeError("[jvp] a rule gave a gradient of input " + std::to_string(i) + " of " +
-                        std::to_string(gradients.size()));
-      gradients[static_cast<std::size_t>(i)] = std::move(dx);
-    }
-    GradientBuffer buffer(int) override {
-      throw TapeError("[jvp] a differentiable rule accumulates through its return value");
-    }
-    Tensor in_place_of(const Tensor&) override {
-      throw TapeError("[jvp] a differentiable rule leaves its cotangents as they are");
-    }
-  };
-  Collect g;
-  g.gradients.resize(dxs.size());
-  const bool strong_zero = recorder.strong_zero;
-  const auto differentiate = [&](Tape& tape) {
-    // On the tape even where the rule hands v on as it is.
-    for (const Tensor& t : v) recorder.tape->edge_of(t, table.name);
-    {
-      // Of a rule that is linear in v = 0 only the graph matters: a strong zero would cut it.
-      const StrongZero plain(false);
-      table.vjp(op, saved, v, g);
-    }
-    std::vector<Tensor> ys;
-    std::vector<Tensor> cotangents;
-    for (std::size_t i = 0; i < dxs.size(); ++i) {
-      Tensor& gradient = g.gradients[i];
-      if (!gradient.defined() || !dxs[i].defined() || !gradient.is_tracked()) continue;
-      ys.push_back(gradient);
-      cotangents.push_back(brought_to(dxs[i], gradient.shape()));
-    }
-    std::vector<Tensor> wanted;
-    for (const Tensor& t : v)
-      if (t.defined()) wanted.push_back(t);
-    std::vector<Tensor> result(wanted.size());
-    if (!ys.empty())
-      result =
-          tape.pull_back(ys, cotangents, wanted, {.retain = true, .create_graph = true, .strong_zero = strong_zero});
-    std::size_t next = 0;
-    for (std::size_t j = 0; j < v.size(); ++j)
-      if (v[j].defined()) dys[j] = result[next++];
-  };
-  if (is_recording()) {
-    differentiate(recorder.tape->handle());
-  } else {
-    const TapeAside aside;
-    Tape tape;
-    differentiate(tape);
-    for (Tensor& dy : dys) dy = off_tape(dy);
-  }
-}
 
 void push_tangents(const OpTable& table, const void* op, const Saved& saved, Inputs primals, Tangents dxs,
                    std::span<const Tensor> outputs, std::span<Tensor> dys) {
