@@ -5,13 +5,15 @@
 #include <algorithm>
 #include <cstddef>
 #include <exception>
-#include <memory>
 #include <numeric>
 #include <optional>
 
 #include "tape/accumulate.hpp"
 #include "tape/anomaly.hpp"
+#include "tape/fetch_ahead.hpp"
 #include "tape/forward_mode.hpp"
+#include "tape/leaf_guard.hpp"
+#include "tape/recomputed.hpp"
 #include "tape/recorder.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/add.hpp"
@@ -19,9 +21,11 @@
 
 namespace tapegrad {
 
-Sweep::Sweep(TapeImpl& tape, const std::vector<Tensor>& ys, const std::vector<Tensor>& seeds, const char* name,
-             SweepOptions options)
-    : tape_(tape), name_(name), options_(options) {
+namespace {
+
+/// Checks what there is to sweep, and tells the highest node among it.
+std::uint32_t top_of(TapeImpl& tape, const std::vector<Tensor>& ys, const std::vector<Tensor>& seeds, const char* name,
+                     const SweepOptions& options) {
   const std::string op = std::string("[") + name + "] ";
   if (recorder.tape != &tape) throw TapeError(op + "the tape belongs to another thread, or is suspended");
   if (tape.sweeping && !options.retain && !options.create_graph)
@@ -29,27 +33,23 @@ Sweep::Sweep(TapeImpl& tape, const std::vector<Tensor>& ys, const std::vector<Te
   if (ys.empty()) throw TapeError(op + "there is no tensor to differentiate");
   if (ys.size() != seeds.size())
     throw TapeError(op + std::to_string(ys.size()) + " tensors with " + std::to_string(seeds.size()) + " cotangents");
+  std::uint32_t top = 0;
   for (const Tensor& y : ys) {
     if (y.requires_grad()) tape.edge_of(y, name);  // a leaf may be swept before any op has used it: dx/dx = 1
-    top_ = std::max(top_, tape.node_of(y, name).position);
+    top = std::max(top, tape.node_of(y, name).position);
   }
-  nested_ = tape.sweeping;
-  constexpr std::size_t kRooms = 8;  // for as many sweeps within sweeps
-  tape.rooms.reserve(kRooms);
-  if (!tape.rooms.empty()) {
-    room_ = std::move(tape.rooms.back());
-    tape.rooms.pop_back();
-  }
-  if (cotangents_.size() < slots()) cotangents_.resize(slots());
-  tape.sweeping = true;
-  if (!nested_)
+  return top;
+}
+
+}  // namespace
+
+Sweep::Sweep(TapeImpl& tape, const std::vector<Tensor>& ys, const std::vector<Tensor>& seeds, const char* name,
+             SweepOptions options)
+    : tape_(tape), name_(name), options_(options), top_(top_of(tape, ys, seeds, name, options)), lease_(tape) {
+  if (cotangents().size() < slots()) cotangents().resize(slots());
+  if (!lease_.nested())
     for (StudyValues& values : tape.study) values.cotangents.clear();
-  try {
-    seed(ys, seeds);
-  } catch (...) {
-    give_back();
-    throw;
-  }
+  seed(ys, seeds);
 }
 
 namespace {
@@ -77,7 +77,7 @@ inline void Sweep::fit(Tensor& gradient, const OutputMeta& target, const Node& f
 
 inline void Sweep::accumulate(std::uint32_t slot, const OutputMeta& target, Tensor&& gradient, const Node& from) {
   fit(gradient, target, from);
-  Tensor& sum = cotangents_[slot];
+  Tensor& sum = cotangents()[slot];
   if (!sum.defined()) {
     sum = std::move(gradient);
   } else if (!options_.create_graph && is_exclusive(sum) && innermost_level(gradient) == 0) {
@@ -117,29 +117,8 @@ std::size_t Sweep::slots() const {
   return top.slot + top.output_count;
 }
 
-void Sweep::give_back() {
-  if (!nested_) tape_.sweeping = false;
-  if (!room_is_empty_) {
-    cotangents_.clear();
-    room_.reaches.clear();
-  }
-  if (tape_.rooms.size() < tape_.rooms.capacity()) tape_.rooms.push_back(std::move(room_));
-}
-
-Sweep::~Sweep() {
-  if (finished_) return;
-  give_back();
-  if (nested_) return;
-  tape_.consume();
-  if (!tape_.left_behind.load(std::memory_order_relaxed)) return;
-  if (recorder.tape == &tape_) recorder.detach();
-  const std::shared_ptr<HomeThread> home = tape_.home;  // which the tape must not take along
-  home->sweep_up(&tape_);
-}
-
 void Sweep::finish() {
-  finished_ = true;
-  give_back();
+  lease_.succeed();
   if (!options_.retain && !options_.create_graph) tape_.consume();
 }
 
@@ -176,7 +155,7 @@ class Sweep::Sink final : public GradientSink {
     const Edge& edge = node_.edges[i];
     const Node& below = *sweep_.tape_.nodes[edge.node];
     const OutputMeta& meta = below.outputs[edge.output];
-    if (seen_ == nullptr) return gathered_in(sweep_.cotangents_[below.slot + edge.output], meta);
+    if (seen_ == nullptr) return gathered_in(sweep_.cotangents()[below.slot + edge.output], meta);
     Tensor& own = seen_->gradients[static_cast<std::size_t>(i)];
     if (own.defined()) {
       fit(own, meta, node_);
@@ -274,20 +253,20 @@ inline void check_versions(const Node& node) {
 }  // namespace
 
 void Sweep::study(const Node& node) const {
-  const std::span<const Tensor> cotangents(cotangents_.data() + node.slot, node.output_count);
+  const std::span<const Tensor> dys(cotangents().data() + node.slot, node.output_count);
   std::vector<Tensor>& kept = tape_.study[node.position].cotangents;
   kept.clear();
-  for (const Tensor& dy : cotangents) kept.push_back(dy.defined() ? dy.detach() : dy);
-  if (tape_.options.anomaly) expect_finite_cotangents(cotangents);
+  for (const Tensor& dy : dys) kept.push_back(dy.defined() ? dy.detach() : dy);
+  if (tape_.options.anomaly) expect_finite_cotangents(dys);
 }
 
-bool Sweep::carries_tangents(const Node& node, Cotangents cotangents) const {
+bool Sweep::carries_tangents(const Node& node, Cotangents dys) const {
   for (const SavedSlot& slot : std::span(node.saved, node.saved_count))
     if (!slot.comes_again && innermost_level(slot.tensor) != 0) return true;
   // A fused rule would add into what has come so far, past its tangents.
   for (const Edge& edge : std::span(node.edges, node.edge_count))
-    if (edge.tracked() && innermost_level(cotangents_[tape_.nodes[edge.node]->slot + edge.output]) != 0) return true;
-  return std::any_of(cotangents.begin(), cotangents.end(), [](const Tensor& t) { return innermost_level(t) != 0; });
+    if (edge.tracked() && innermost_level(cotangents()[tape_.nodes[edge.node]->slot + edge.output]) != 0) return true;
+  return std::any_of(dys.begin(), dys.end(), [](const Tensor& t) { return innermost_level(t) != 0; });
 }
 
 namespace {
@@ -305,52 +284,10 @@ inline void Sweep::expect_not_destroyed() const {
 
 void Sweep::apply_hooks(std::uint32_t slot) {
   const auto found = tape_.hooks.find(slot);
-  if (found == tape_.hooks.end() || !cotangents_[slot].defined()) return;
-  found->second.fire(cotangents_[slot]);
+  if (found == tape_.hooks.end() || !cotangents()[slot].defined()) return;
+  found->second.fire(cotangents()[slot]);
   expect_not_destroyed();
 }
-
-namespace {
-
-/// Runs a node's forward function again: its output, in its place on the tape.
-Tensor recompute(const Node& node) {
-  const Tensor absent;
-  std::vector<const Tensor*> inputs(node.edge_count, &absent);
-  for (const SavedSlot& slot : std::span(node.saved, node.saved_count))
-    if (slot.kind == SavedSlot::Kind::input) inputs[slot.index] = &slot.tensor;
-  Tensor y;
-  {
-    const NoRecord pause;
-    const StrongZero plain(false);
-    Keeper keeper(false);
-    node.table->forward(node.state, keeper, Inputs(inputs.data(), inputs.size()), std::span(&y, 1));
-  }
-  y = wrap(array_of(y));
-  y.impl()->place = {node.tape->serial, node.tape->generation, node.era, node.position, 0};
-  return y;
-}
-
-/// While it lives, a node has the inputs that are not kept, as far as its rule reads them.
-class Recomputed {
- public:
-  Recomputed(Node& node, Wants wants) {
-    for (SavedSlot& slot : std::span(node.saved, node.saved_count)) {
-      if (slot.tensor.defined() || (node.table->kept(node.state, wants).input_set >> slot.index & 1U) == 0) continue;
-      slot.tensor = recompute(*node.tape->nodes[node.edges[slot.index].node]);
-      filled_.push_back(&slot);
-    }
-  }
-  Recomputed(const Recomputed&) = delete;
-  Recomputed& operator=(const Recomputed&) = delete;
-  ~Recomputed() {
-    for (SavedSlot* slot : filled_) slot->tensor = Tensor();
-  }
-
- private:
-  std::vector<SavedSlot*> filled_;
-};
-
-}  // namespace
 
 std::uint64_t Sweep::wanted_among(std::span<const char> reaches, const Node& node) {
   std::uint64_t wanted = node.wanted;
@@ -385,11 +322,11 @@ inline Sweep::Rule Sweep::rule_of(const Node& node, Cotangents dys) const {
 
 inline void Sweep::run_rule(Rule rule, const Node& node, std::uint64_t wanted, Cotangents dys, Sink& sink) const {
   const StrongZero strong(options_.strong_zero);
-  rule(node.state, Saved(node, Wants(wanted), rule == node.table->fused_vjp), dys, sink);
+  rule(node.state, Saved(node, Wants(wanted), rule != node.table->vjp), dys, sink);
 }
 
 [[gnu::always_inline]] inline void Sweep::step(Node& node, std::span<const char> reaches) {
-  const std::span<Tensor> dys(cotangents_.data() + node.slot, node.output_count);
+  const std::span<Tensor> dys(cotangents().data() + node.slot, node.output_count);
   if (!any_defined(dys)) return;
   check_versions(node);
   const std::uint64_t wanted = reaches.empty() ? node.wanted : wanted_among(reaches, node);
@@ -426,41 +363,18 @@ void Sweep::show(const Node& node, Cotangents dys, std::span<const Tensor> gradi
   if (observer) observer({info, dys, gradients});
 }
 
-namespace {
-
-// Inlined, or g++ takes a function that only prefetches for one without effect.
-[[gnu::always_inline]] inline void fetch_line(const void* object, std::ptrdiff_t line) {
-  constexpr std::ptrdiff_t kBytes = 64;
-  __builtin_prefetch(static_cast<const std::byte*>(object) + line * kBytes);
-}
-
-/// Begins to fetch what the sweep will read some nodes further down from `position`: a tape of small tensors soon
-/// outgrows the near caches, and each step would wait for its node, then for what that saved, then for its elements.
-[[gnu::always_inline]] inline void fetch_ahead(std::span<Node* const> nodes, std::int64_t position) {
-  constexpr std::int64_t kNodes = 6, kTensors = 3;
-  if (position < kNodes) return;
-  for (const int line : {0, 1, 2}) fetch_line(nodes[static_cast<std::size_t>(position - kNodes)], line);
-  const Node& near = *nodes[static_cast<std::size_t>(position - kTensors)];
-  // The handle's count, the storage's version and the elements of a small tensor, which is one block.
-  for (const SavedSlot& slot : std::span(near.saved, near.saved_count)) {
-    if (!slot.tensor.defined()) continue;
-    for (const int line : {0, 3, 4}) fetch_line(slot.tensor.impl(), line);
-  }
-}
-
-}  // namespace
-
 template <class AtNode>
 void Sweep::run(std::uint32_t lowest, std::span<const char> reaches, const AtNode& at_node) {
   const bool consuming = !options_.retain && !options_.create_graph;
   std::optional<NoRecord> pause;  // rules, hooks and observers alike
   if (!options_.create_graph) pause.emplace();
+  lease_.begin();
   for (std::int64_t i = top_; i >= static_cast<std::int64_t>(lowest); --i) {
     Node& node = *tape_.nodes[static_cast<std::size_t>(i)];
     fetch_ahead(tape_.nodes, i);
     if (!reaches.empty() && reaches[static_cast<std::size_t>(i)] == 0) continue;
     try {
-      if (tape_.options.study && !nested_) study(node);
+      if (tape_.options.study && !lease_.nested()) study(node);
       at_node(node);
       if (!node.is_leaf()) step(node, reaches);
       expect_not_destroyed();
@@ -474,38 +388,6 @@ void Sweep::run(std::uint32_t lowest, std::span<const char> reaches, const AtNod
 }
 
 namespace {
-
-/// Holds the leaves of a tape for one sweep, so that two threads cannot write the same gradients.
-class LeafGuard {
- public:
-  /// Those that a sweep from node `top` may reach.
-  LeafGuard(const TapeImpl& tape, std::uint32_t top, bool nested) {
-    held_.reserve(tape.leaves.nodes().size());  // from here on nothing throws while a leaf is held but not listed
-    for (const std::uint32_t position : tape.leaves.nodes()) {
-      if (position > top) break;
-      const Node* const node = tape.nodes[position];
-      LeafState& leaf = *node->saved[0].tensor.impl()->leaf;
-      if (leaf.in_backward.exchange(true, std::memory_order_acquire)) {
-        release();
-        throw TapeError(std::string("[backward] ") + (nested ? "a sweep around this one" : "another thread") +
-                        " is running backward() into the same leaf " + to_string(node->outputs[0].shape) +
-                        ": use gradient(), which is safe from " +
-                        (nested ? "hooks and observers" : "any number of threads"));
-      }
-      held_.emplace_back(&leaf);
-    }
-  }
-  LeafGuard(const LeafGuard&) = delete;
-  LeafGuard& operator=(const LeafGuard&) = delete;
-  ~LeafGuard() { release(); }
-
- private:
-  void release() {
-    for (const Ref<LeafState>& leaf : held_) leaf->in_backward.store(false, std::memory_order_release);
-    held_.clear();
-  }
-  std::vector<Ref<LeafState>> held_;  // owned: consuming the tape may drop a leaf's last other owner
-};
 
 /// A gradient that lies on a tape, sharing its elements with no other tensor: a user may write it in place, as clipping
 /// does.
@@ -523,14 +405,14 @@ Tensor Sweep::on_tape(const Tensor& sum) const {
 }
 
 void Sweep::into_leaves() {
-  const LeafGuard guard(tape_, top_, nested_);
+  const LeafGuard guard(tape_, top_, lease_.nested());
   const Node* unnamed = nullptr;
   bool named = false;
   run(0, {}, [&](const Node& node) {
     if (!tape_.hooks.empty())
       for (std::uint32_t j = 0; j < node.output_count; ++j) apply_hooks(node.slot + j);
     if (!node.is_leaf()) return;
-    Tensor& gradient = cotangents_[node.slot];
+    Tensor& gradient = cotangents()[node.slot];
     if (!gradient.defined()) return;
     LeafState& leaf = *node.saved[0].tensor.impl()->leaf;
     if (!leaf.requires_grad) return;
@@ -569,20 +451,14 @@ Sweep::Target Sweep::target_of(const std::vector<Tensor>& xs, std::size_t i) con
   return {node.position, node.slot + (x.impl()->place.serial == 0 ? 0 : x.impl()->place.output)};
 }
 
-std::vector<Sweep::Target> Sweep::targets_of(const std::vector<Tensor>& xs) {
+std::vector<Sweep::Target> Sweep::targets_of(const std::vector<Tensor>& xs) const {
   std::vector<Target> targets;
-  try {
-    for (std::size_t i = 0; i < xs.size(); ++i) targets.push_back(target_of(xs, i));
-  } catch (...) {  // nothing has been swept: the tape stays whole
-    give_back();
-    finished_ = true;
-    throw;
-  }
+  for (std::size_t i = 0; i < xs.size(); ++i) targets.push_back(target_of(xs, i));
   return targets;
 }
 
 std::uint32_t Sweep::mark_what_reaches(std::span<const Target> targets) {
-  array::RecycledVector<char>& reaches = room_.reaches;
+  array::RecycledVector<char>& reaches = lease_.reaches();
   if (reaches.size() < tape_.nodes.size()) reaches.resize(tape_.nodes.size());
   std::uint32_t lowest = top_ + 1;
   for (const Target& target : targets) {
@@ -605,16 +481,16 @@ std::vector<Tensor> Sweep::run_towards(std::span<const Target> targets, std::uin
   std::sort(order.begin(), order.end(),
             [&](std::size_t a, std::size_t b) { return targets[a].node > targets[b].node; });
   auto next = order.begin();
-  run(lowest, room_.reaches, [&](const Node& node) {
+  run(lowest, lease_.reaches(), [&](const Node& node) {
     while (next != order.end() && targets[*next].node > node.position) ++next;
     const auto first = next;
     for (; next != order.end() && targets[*next].node == node.position; ++next)
-      gradients[*next] = cotangents_[targets[*next].slot];
+      gradients[*next] = cotangents()[targets[*next].slot];
     if (!options_.block) return;
-    for (auto here = first; here != next; ++here) cotangents_[targets[*here].slot] = Tensor();
+    for (auto here = first; here != next; ++here) cotangents()[targets[*here].slot] = Tensor();
   });
   for (; next != order.end(); ++next)  // below the block
-    if (targets[*next].node <= top_) gradients[*next] = cotangents_[targets[*next].slot];
+    if (targets[*next].node <= top_) gradients[*next] = cotangents()[targets[*next].slot];
   return gradients;
 }
 
@@ -622,14 +498,14 @@ void Sweep::empty_room(std::span<const Target> targets, std::uint32_t lowest) {
   const std::size_t first_slot =
       std::min<std::size_t>(lowest_seed_, lowest <= top_ ? tape_.nodes[lowest]->slot : slots());
   const auto at = [](auto& all, std::size_t i) { return all.begin() + static_cast<std::ptrdiff_t>(i); };
-  std::fill(at(cotangents_, first_slot), at(cotangents_, slots()), Tensor());
-  std::fill(at(room_.reaches, std::min(lowest, top_)), at(room_.reaches, top_) + 1, char{0});
+  std::fill(at(cotangents(), first_slot), at(cotangents(), slots()), Tensor());
+  std::fill(at(lease_.reaches(), std::min(lowest, top_)), at(lease_.reaches(), top_) + 1, char{0});
   for (const Target& target : targets) {
     if (target.node == Target::kUnused) continue;
-    room_.reaches[target.node] = 0;
-    if (target.node <= top_) cotangents_[target.slot] = Tensor();
+    lease_.reaches()[target.node] = 0;
+    if (target.node <= top_) cotangents()[target.slot] = Tensor();
   }
-  room_is_empty_ = !beyond_reach_;
+  if (!beyond_reach_) lease_.room_is_empty();
 }
 
 Tensor Sweep::as_result(Tensor gradient) const {

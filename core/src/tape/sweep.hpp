@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "array/recycled.hpp"
+#include "tape/sweep_lease.hpp"
 #include "tape/tape_impl.hpp"
 
 namespace tapegrad {
@@ -26,7 +28,6 @@ class Sweep {
         SweepOptions options);
   Sweep(const Sweep&) = delete;
   Sweep& operator=(const Sweep&) = delete;
-  ~Sweep();
 
   /// Gradients of every leaf, accumulated; hooks fire.
   void into_leaves();
@@ -67,10 +68,10 @@ class Sweep {
   /// Shows an observer what a node's rule has made of its cotangents, and looks for anomalies there.
   void show(const Node& node, Cotangents dys, std::span<const Tensor> gradients) const;
   /// Whether what a node's rule reads or adds to has tangents: the rule is differentiated again then.
-  bool carries_tangents(const Node& node, Cotangents cotangents) const;
+  bool carries_tangents(const Node& node, Cotangents dys) const;
   void apply_hooks(std::uint32_t slot);
   Target target_of(const std::vector<Tensor>& xs, std::size_t i) const;
-  std::vector<Target> targets_of(const std::vector<Tensor>& xs);
+  std::vector<Target> targets_of(const std::vector<Tensor>& xs) const;
   /// Marks the nodes from which a target can be reached, and tells the lowest that is to be swept.
   std::uint32_t mark_what_reaches(std::span<const Target> targets);
   /// Sweeps the marked nodes and tells what has come to each target; undefined where nothing has.
@@ -86,21 +87,18 @@ class Sweep {
   Tensor on_tape(const Tensor& sum) const;
   /// The number of slots of the nodes up to the top one.
   std::size_t slots() const;
-  void give_back();
-  /// Ends a sweep that has succeeded; one that has not consumes the tape in the destructor.
+  array::RecycledVector<Tensor>& cotangents() { return lease_.cotangents(); }  // by slot
+  const array::RecycledVector<Tensor>& cotangents() const { return lease_.cotangents(); }
+  /// Ends a sweep that has succeeded.
   void finish();
 
   TapeImpl& tape_;
   const char* name_;
   SweepOptions options_;
-  SweepRoom room_;
-  array::RecycledVector<Tensor>& cotangents_ = room_.cotangents;  // by slot
-  std::uint32_t lowest_seed_ = UINT32_MAX;                        // slot
-  bool beyond_reach_ = false;                                     // whether cotangents may have gone where nobody asked
-  bool room_is_empty_ = false;
-  std::uint32_t top_ = 0;
-  bool nested_ = false;  // inside a rule of an outer sweep of this tape
-  bool finished_ = false;
+  std::uint32_t top_;
+  SweepLease lease_;
+  std::uint32_t lowest_seed_ = UINT32_MAX;  // slot
+  bool beyond_reach_ = false;               // whether cotangents may have gone where nobody asked
 };
 
 }  // namespace tapegrad
