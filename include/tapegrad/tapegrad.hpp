@@ -55,6 +55,8 @@
 #include "tapegrad/tape/generator_state.hpp"
 #include "tapegrad/tape/named_tensors.hpp"
 #include "tapegrad/tape/op.hpp"
+#include "tapegrad/tape/op_arguments.hpp"
+#include "tapegrad/tape/op_table.hpp"
 #include "tapegrad/tape/parameter_support.hpp"
 #include "tapegrad/tape/same_bits.hpp"
 #include "tapegrad/tape/tape.hpp"

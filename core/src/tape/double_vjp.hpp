@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "tapegrad/tape/op.hpp"
+#include "tapegrad/tape/op_table.hpp"
 
 namespace tapegrad {
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "tape/tape_impl.hpp"
-#include "tapegrad/tape/op.hpp"
+#include "tapegrad/tape/op_table.hpp"
 
 namespace tapegrad {
 

@@ -14,7 +14,7 @@
 #include "tape/home_thread.hpp"
 #include "tape/leaf_map.hpp"
 #include "tape/tensor_impl.hpp"
-#include "tapegrad/tape/op.hpp"
+#include "tapegrad/tape/op_table.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad {
