@@ -10,7 +10,7 @@
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/random.hpp"
 #include "tapegrad/tape/create.hpp"
-#include "tapegrad/tape/parameter_support.hpp"
+#include "tapegrad/tape/overwrite.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::nn::init {
@@ -40,9 +40,9 @@ double largest_of(const Tensor& x) {
 
 template <class Draw>
 void fill(const Tensor& x, const char* op, const Draw& draw) {
-  expect_writable(x, op);
+  engine::expect_writable(x, op);
   const NoRecord pause;
-  overwrite(x, x.dtype() == float32 ? drawn<float>(x, draw) : drawn<double>(x, draw), op);
+  engine::overwrite(x, x.dtype() == float32 ? drawn<float>(x, draw) : drawn<double>(x, draw), op);
 }
 
 /// Random numbers in double precision, one after the other, drawn many at a time.

@@ -13,7 +13,9 @@
 #include <vector>
 
 #include "tapegrad/base/error.hpp"
-#include "tapegrad/tape/parameter_support.hpp"
+#include "tapegrad/tape/overwrite.hpp"
+#include "tapegrad/tape/parameter_role.hpp"
+#include "tapegrad/tape/substitutes.hpp"
 
 namespace tapegrad::nn {
 
@@ -118,7 +120,8 @@ NamedTensors Module::named_parameters() {
     if (entry.module->path_ != path) entry.module->path_ = std::move(path);  // a Scope may hold the one that is there
   }
   NamedTensors parameters = listed(tree, true);
-  for (const auto& [name, tensor] : parameters) set_parameter_role(tensor, ParameterRole::named_parameter);
+  for (const auto& [name, tensor] : parameters)
+    engine::set_parameter_role(tensor, engine::ParameterRole::named_parameter);
   return parameters;
 }
 
@@ -182,17 +185,18 @@ StateDifference Module::load_state_dict(const NamedTensors& state, LoadOptions o
     message.pop_back();
     throw ValueError(message);
   }
-  std::vector<Overwrite> writes;
+  std::vector<engine::Overwrite> writes;
   for (const auto& [owner, tensor] : fitting) {
-    Substitutes::expect_original(*owner, "load_state_dict");
+    engine::Substitutes::expect_original(*owner, "load_state_dict");
     writes.push_back({*owner, tensor});
   }
-  if (!writes.empty() && std::all_of(writes.begin(), writes.end(),
-                                     [](const Overwrite& write) { return sees_same_elements(write.x, write.values); }))
+  if (!writes.empty() && std::all_of(writes.begin(), writes.end(), [](const engine::Overwrite& write) {
+        return engine::sees_same_elements(write.x, write.values);
+      }))
     throw ValueError(
         "[load_state_dict] this state is the module's own, which has changed with it, and nothing would be loaded: "
         "keep state_dict().clone(), or a copy of the module");
-  overwrite(writes, "load_state_dict");
+  engine::overwrite(writes, "load_state_dict");
   return std::move(different);
 }
 
@@ -209,7 +213,7 @@ void Module::to(DType dtype) {
   if (!is_floating(dtype))
     throw DTypeError(fmt::format("[to] parameters are floating tensors, they cannot become {}", to_string(dtype)));
   const ModuleTree tree(*this);
-  for (const TensorEntry& entry : tree.tensors) Substitutes::expect_original(*entry.owner, "to");
+  for (const TensorEntry& entry : tree.tensors) engine::Substitutes::expect_original(*entry.owner, "to");
   for (const TensorEntry& entry : tree.tensors)
     if (is_floating(entry.owner->dtype())) entry.owner->to(dtype);
 }
@@ -263,8 +267,8 @@ Module& Module::operator=(const Module& other) {
         },
         [](const ModuleEntry& entry) { return fmt::format("{} {}", entry.name, type_name(*entry.module)); });
     for (const TensorEntry& entry : mine.tensors) {
-      Substitutes::expect_original(*entry.owner, "assign");
-      expect_writable(*entry.owner, "assign");
+      engine::Substitutes::expect_original(*entry.owner, "assign");
+      engine::expect_writable(*entry.owner, "assign");
     }
   }
   training_ = other.training_;
@@ -288,13 +292,13 @@ ParameterPlaces::ParameterPlaces(Module& module) {
     if (entry.is_parameter) owners_.push_back(entry.owner);
 }
 
-std::vector<Substitutes::Place> Substitution::substitutes(const ParameterPlaces& places,
-                                                          const std::vector<Tensor>& tensors) {
+std::vector<engine::Substitutes::Place> Substitution::substitutes(const ParameterPlaces& places,
+                                                                  const std::vector<Tensor>& tensors) {
   const std::vector<OwnedTensor*>& owners = places.owners_;
   if (owners.size() != tensors.size())
     throw ShapeError(fmt::format("[substitution] expected {} tensors, one for each parameter, got {}", owners.size(),
                                  tensors.size()));
-  std::vector<Substitutes::Place> substitutes;
+  std::vector<engine::Substitutes::Place> substitutes;
   substitutes.reserve(owners.size());
   for (std::size_t i = 0; i < owners.size(); ++i) {
     if (!tensors[i].defined())

@@ -1,20 +1,23 @@
 #include "tapegrad/nn/parameter.hpp"
 
 #include "tapegrad/base/error.hpp"
-#include "tapegrad/tape/parameter_support.hpp"
+#include "tapegrad/tape/overwrite.hpp"
+#include "tapegrad/tape/parameter_role.hpp"
+#include "tapegrad/tape/substitutes.hpp"
 
 namespace tapegrad::nn {
 
-OwnedTensor::OwnedTensor(const Tensor& value) : tensor_(unrecorded_copy(value)) {}
+OwnedTensor::OwnedTensor(const Tensor& value) : tensor_(engine::unrecorded_copy(value)) {}
 
 OwnedTensor::OwnedTensor(const OwnedTensor& other) {
   if (!other.defined()) return;
-  tensor_ = unrecorded_copy(other.tensor_);
+  tensor_ = engine::unrecorded_copy(other.tensor_);
   // A copy made while a Substitution lives has the values that the module computes with, and is trained as it is.
-  const Tensor& original = Substitutes::original(other.tensor_);
+  const Tensor& original = engine::Substitutes::original(other.tensor_);
   if (original.requires_grad()) tensor_.set_requires_grad(true);
   // Whoever lists the original does not list the copy.
-  if (parameter_role(original) != ParameterRole::plain) set_parameter_role(tensor_, ParameterRole::unnamed_parameter);
+  if (engine::parameter_role(original) != engine::ParameterRole::plain)
+    engine::set_parameter_role(tensor_, engine::ParameterRole::unnamed_parameter);
 }
 
 OwnedTensor& OwnedTensor::operator=(const OwnedTensor& other) & {
@@ -22,26 +25,26 @@ OwnedTensor& OwnedTensor::operator=(const OwnedTensor& other) & {
   if (!defined()) return *this = OwnedTensor(other);
   if (!other.defined())
     throw ShapeError("[assign] expected a tensor of shape " + to_string(shape()) + ", got an absent one");
-  Substitutes::expect_original(tensor_, "assign");
-  overwrite(tensor_, other.tensor_, "assign");
+  engine::Substitutes::expect_original(tensor_, "assign");
+  engine::overwrite(tensor_, other.tensor_, "assign");
   return *this;
 }
 
 void OwnedTensor::assign(const Tensor& values) {
   if (!defined() || !values.defined()) throw Error("[assign] there is no tensor to assign to, or from");
-  Substitutes::expect_original(tensor_, "assign");
-  overwrite(tensor_, values, "assign");
+  engine::Substitutes::expect_original(tensor_, "assign");
+  engine::overwrite(tensor_, values, "assign");
 }
 
 void OwnedTensor::to(DType dtype) {
   if (!defined()) return;
-  Substitutes::expect_original(tensor_, "to");
-  convert_in_place(tensor_, dtype);
+  engine::Substitutes::expect_original(tensor_, "to");
+  engine::convert_in_place(tensor_, dtype);
 }
 
 Parameter::Parameter(const Tensor& value) : OwnedTensor(value) {
   set_requires_grad(true);
-  set_parameter_role(tensor(), ParameterRole::unnamed_parameter);
+  engine::set_parameter_role(tensor(), engine::ParameterRole::unnamed_parameter);
 }
 
 void Parameter::set_requires_grad(bool requires_grad) { tensor().set_requires_grad(requires_grad); }

@@ -13,7 +13,7 @@
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/tape/create.hpp"
-#include "tapegrad/tape/parameter_support.hpp"
+#include "tapegrad/tape/overwrite.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::optim {
@@ -49,7 +49,7 @@ void MovingAverage::update() {
     if (average.dtype() != x.dtype()) average = average.to(x.dtype());
     const Tensor next = average * keep + x * (1.0 - keep);
     const bool is_finite = std::isfinite(sum(next).item());  // a sum is, only where its terms are
-    overwrite(average, is_finite ? next : where(isfinite(next), next, x), kAverage);
+    engine::overwrite(average, is_finite ? next : where(isfinite(next), next, x), kAverage);
   }
 }
 

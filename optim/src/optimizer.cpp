@@ -13,7 +13,7 @@
 #include "stored_state.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/create.hpp"
-#include "tapegrad/tape/parameter_support.hpp"
+#include "tapegrad/tape/parameter_role.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::optim {
@@ -58,7 +58,8 @@ void Optimizer::add_group(const std::vector<Tensor>& parameters) {
   }
   base_rates_.push_back(rate(groups() - 1));
   for (const Tensor& x : parameters)
-    if (parameter_role(x) == ParameterRole::unnamed_parameter) set_parameter_role(x, ParameterRole::named_parameter);
+    if (engine::parameter_role(x) == engine::ParameterRole::unnamed_parameter)
+      engine::set_parameter_role(x, engine::ParameterRole::named_parameter);
 }
 
 bool Optimizer::claim(Claims& claimed, const Tensor& x) {

@@ -7,7 +7,7 @@
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
-#include "tapegrad/tape/parameter_support.hpp"
+#include "tapegrad/tape/overwrite.hpp"
 
 namespace tapegrad::optim {
 
@@ -75,7 +75,7 @@ std::int64_t StoredState::count(const std::string& name, std::int64_t least) {
 }
 
 void StoredState::replaces(const Tensor& present, const Tensor& entry) {
-  (present.defined() && sees_same_elements(present, entry) ? replaces_own_ : replaces_others_) = true;
+  (present.defined() && engine::sees_same_elements(present, entry) ? replaces_own_ : replaces_others_) = true;
 }
 
 void StoredState::expect_not_own() const {

@@ -15,7 +15,7 @@
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/optim.hpp"
-#include "tapegrad/tape/parameter_support.hpp"
+#include "tapegrad/tape/overwrite.hpp"
 #include "tapegrad/tape/same_bits.hpp"
 #include "tapegrad/tape/tape.hpp"
 
@@ -653,7 +653,7 @@ BOOST_AUTO_TEST_CASE(a_group_is_held_against_where_parameters_lie_now) {
   // A conversion in place moves them; what they leave may become another's.
   Tensor x = zeros({300, 300}, {.requires_grad = true});
   SGD optimizer({x}, {.lr = 0.5});
-  convert_in_place(x, float64);
+  engine::convert_in_place(x, float64);
   BOOST_CHECK_EXCEPTION(optimizer.add_group({{x}, {}}), ValueError,
                         says("[SGD] parameter 0 of group 1, [300, 300], is"));
   for (int i = 0; i < 8; ++i) optimizer.add_group({{zeros({300, 300}, {.requires_grad = true})}, {}});

@@ -10,7 +10,7 @@
 #include "tapegrad/base/threads.hpp"
 #include "tapegrad/ops/mask.hpp"
 #include "tapegrad/tape/named_tensors.hpp"
-#include "tapegrad/tape/parameter_support.hpp"
+#include "tapegrad/tape/overwrite.hpp"
 #include "tapegrad/tape/same_bits.hpp"
 
 using namespace tapegrad;
@@ -56,12 +56,12 @@ BOOST_AUTO_TEST_CASE(elements_outlive_the_tensor_that_they_were_made_with) {
 
 BOOST_AUTO_TEST_CASE(a_tensor_outlives_its_first_elements) {
   const Tensor x = full({2}, 3.0);
-  convert_in_place(x, float64);
+  engine::convert_in_place(x, float64);
   std::vector<Tensor> later;
   for (int i = 0; i < 16; ++i) later.push_back(full({2}, 4.0));
   BOOST_TEST((x.dtype() == float64));
   BOOST_TEST(values(x) == (Values{3, 3}));
-  convert_in_place(x, float32);
+  engine::convert_in_place(x, float32);
   BOOST_TEST(values(x) == (Values{3, 3}));
 }
 

@@ -1,6 +1,6 @@
 #include "tape_test.hpp"
 #include "tapegrad/diff/transforms.hpp"
-#include "tapegrad/tape/parameter_support.hpp"
+#include "tapegrad/tape/overwrite.hpp"
 
 using namespace tapegrad;
 using namespace tapegrad::test;
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(decision_09_another_dtype_is_a_writing) {
     const Tensor y = sum(matmul(x, w));
     {
       const NoRecord pause;
-      convert_in_place(w, float32);
+      engine::convert_in_place(w, float32);
     }
     BOOST_CHECK_EXCEPTION(tape.gradient(y, x), TapeError,
                           says("matmul saved its input 1 [2, 2], which was changed in place by to since"));

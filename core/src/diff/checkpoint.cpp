@@ -17,7 +17,7 @@
 #include "tape/tape_mark.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/random.hpp"
-#include "tapegrad/tape/parameter_support.hpp"
+#include "tapegrad/tape/substitutes.hpp"
 
 namespace tapegrad {
 namespace {
@@ -44,10 +44,10 @@ struct Found {
 /// A block and what its replay needs.
 struct Block {
   TensorFunction run;
-  RandomStream random;                          // the default generator as the block found it
-  std::size_t arguments;                        // how many of the node's inputs are arguments; the rest are captured
-  std::vector<Tensor> captured;                 // tensors of the tape, outside the block, that it reads
-  std::vector<Substitutes::Place> substituted;  // what stood in the places of parameters
+  RandomStream random;           // the default generator as the block found it
+  std::size_t arguments;         // how many of the node's inputs are arguments; the rest are captured
+  std::vector<Tensor> captured;  // tensors of the tape, outside the block, that it reads
+  std::vector<engine::Substitutes::Place> substituted;  // what stood in the places of parameters
   std::vector<bool> given_arguments = {};
   std::vector<Found> found = {};
   std::uint64_t given = 0;  // fingerprint of what the block gave
@@ -167,7 +167,7 @@ struct Checkpoint : Op<Checkpoint> {
       wanted.push_back(block->captured[i]);
       places.push_back(block->arguments + i);
     }
-    const Substitutes as_before(block->substituted);
+    const engine::Substitutes as_before(block->substituted);
     const Tensor y = run_block(block->run, arguments);
     expect_tape(before);
     if (fingerprint(y) != block->given)
@@ -239,7 +239,7 @@ Tensor checkpoint(TensorFunction run, const std::vector<Tensor>& hs) {
   block->run = std::move(run);
   block->random = default_generator().state();
   block->arguments = hs.size();
-  block->substituted = Substitutes::current();
+  block->substituted = engine::Substitutes::current();
   Tensor value;
   bool depends = false;
   {

@@ -12,7 +12,7 @@
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/tape/create.hpp"
-#include "tapegrad/tape/parameter_support.hpp"
+#include "tapegrad/tape/overwrite.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad {
@@ -34,7 +34,7 @@ void expect_like(const Tensor& parameter, const Tensor& other, const char* what,
 
 /// Throws unless x may be written: asked of everything that a call writes before it writes anything.
 void expect_writable(const Tensor& x, const char* what, const char* writer) {
-  tapegrad::expect_writable(x, writer);
+  engine::expect_writable(x, writer);
   if (!x.is_contiguous())
     throw ShapeError(fmt::format("[{}] a {} of shape {} has strides {}: what is written must be contiguous", writer,
                                  what, to_string(x.shape()), to_string(x.strides())));

@@ -1,7 +1,7 @@
 #include "tapegrad/tape/named_tensors.hpp"
 
 #include "tapegrad/base/error.hpp"
-#include "tapegrad/tape/parameter_support.hpp"
+#include "tapegrad/tape/overwrite.hpp"
 
 namespace tapegrad {
 
@@ -30,7 +30,8 @@ NamedTensors NamedTensors::under(std::string_view prefix) const {
 
 NamedTensors NamedTensors::clone() const {
   NamedTensors list;
-  for (const auto& [name, tensor] : items_) list.insert(name, tensor.defined() ? unrecorded_copy(tensor) : Tensor());
+  for (const auto& [name, tensor] : items_)
+    list.insert(name, tensor.defined() ? engine::unrecorded_copy(tensor) : Tensor());
   return list;
 }
 

@@ -12,7 +12,7 @@
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
 #include "tapegrad/base/error.hpp"
-#include "tapegrad/tape/parameter_support.hpp"
+#include "tapegrad/tape/overwrite.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad {
@@ -160,7 +160,7 @@ std::span<const T> Tensor::data() const& {
 template <Element T>
 std::span<T> Tensor::mutable_data(const char* writer) & {
   const std::span<T> elements = elements_of<T>(writer, *this);
-  expect_writable(*this, writer);
+  engine::expect_writable(*this, writer);
   array_of(*this).storage->written_by(writer);
   return elements;
 }

@@ -11,14 +11,14 @@
 #include "base/ref.hpp"
 #include "tape/hooks.hpp"
 #include "tapegrad/base/error.hpp"
-#include "tapegrad/tape/parameter_support.hpp"
+#include "tapegrad/tape/parameter_role.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad {
 
 /// What makes a tensor a leaf: shared by its aliases, so that identity survives detours through views and tangents.
 struct LeafState {
-  using Role = ParameterRole;
+  using Role = engine::ParameterRole;
 
   std::atomic<bool> requires_grad{false};
   std::atomic<Role> role{Role::plain};

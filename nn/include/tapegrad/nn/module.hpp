@@ -41,7 +41,7 @@
 #include "tapegrad/base/scope.hpp"
 #include "tapegrad/nn/parameter.hpp"
 #include "tapegrad/tape/named_tensors.hpp"
-#include "tapegrad/tape/parameter_support.hpp"
+#include "tapegrad/tape/substitutes.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::nn {
@@ -169,9 +169,10 @@ class Substitution {
   [[nodiscard]] Substitution(const ParameterPlaces& places, const std::vector<Tensor>& tensors);
 
  private:
-  static std::vector<Substitutes::Place> substitutes(const ParameterPlaces& places, const std::vector<Tensor>& tensors);
+  static std::vector<engine::Substitutes::Place> substitutes(const ParameterPlaces& places,
+                                                             const std::vector<Tensor>& tensors);
 
-  Substitutes substitutes_;
+  engine::Substitutes substitutes_;
 };
 
 /// A table of a module's parts: name, type, parameter shapes and counts.

@@ -1,7 +1,8 @@
-#include "tapegrad/tape/parameter_support.hpp"
+#include "tapegrad/tape/overwrite.hpp"
 
 #include <fmt/format.h>
 
+#include <cstddef>
 #include <unordered_set>
 #include <utility>
 
@@ -10,17 +11,7 @@
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/tape.hpp"
 
-namespace tapegrad {
-
-ParameterRole parameter_role(const Tensor& x) {
-  return x.defined() && x.impl()->leaf ? x.impl()->leaf->role.load() : ParameterRole::plain;
-}
-
-void set_parameter_role(const Tensor& x, ParameterRole role) {
-  array_of(x);
-  if (!x.impl()->leaf) x.impl()->leaf = Ref<LeafState>::adopt(new LeafState);
-  x.impl()->leaf->role = role;
-}
+namespace tapegrad::engine {
 
 Tensor unrecorded_copy(const Tensor& x) { return wrap(contiguous_copy(array_of(x))); }
 
@@ -76,45 +67,6 @@ void overwrite(const std::vector<Overwrite>& writes, const char* writer) {
 
 namespace {
 
-thread_local std::vector<const Substitutes*> active_substitutes;
-
-}  // namespace
-
-Substitutes::Substitutes(std::vector<Place> places) : originals_(std::move(places)) {
-  std::erase_if(originals_, [](const Place& place) { return place.handle->impl() == place.value.impl(); });
-  active_substitutes.push_back(this);
-  for (Place& place : originals_) std::swap(*place.handle, place.value);
-}
-
-Substitutes::~Substitutes() {
-  for (auto place = originals_.rbegin(); place != originals_.rend(); ++place) std::swap(*place->handle, place->value);
-  std::erase(active_substitutes, this);
-}
-
-const Tensor& Substitutes::original(const Tensor& handle) {
-  for (const Substitutes* substitutes : active_substitutes)  // the outermost has it
-    for (const Place& place : substitutes->originals_)
-      if (place.handle == &handle) return place.value;
-  return handle;
-}
-
-void Substitutes::expect_original(const Tensor& handle, const char* writer) {
-  if (&original(handle) != &handle)
-    throw TapeError(
-        fmt::format("[{}] a Substitution has another tensor in the place of the parameter {}, which would be written "
-                    "instead: write when it has ended",
-                    writer, to_string(handle.shape())));
-}
-
-std::vector<Substitutes::Place> Substitutes::current() {
-  std::vector<Place> places;
-  for (const Substitutes* substitutes : active_substitutes)
-    for (const Place& place : substitutes->originals_) places.push_back({place.handle, *place.handle});
-  return places;
-}
-
-namespace {
-
 array::Array converted(const array::Array& a, DType dtype) {
   array::Array other = array::Array::empty(a.shape, dtype);
   array::assign(other, a);
@@ -133,4 +85,4 @@ void convert_in_place(const Tensor& x, DType dtype) {
   if (x.has_grad()) x.impl()->leaf->grad = wrap(converted(array_of(x.impl()->leaf->grad), dtype));
 }
 
-}  // namespace tapegrad
+}  // namespace tapegrad::engine
