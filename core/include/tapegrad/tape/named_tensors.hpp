@@ -33,7 +33,8 @@ class NamedTensors {
   NamedTensors clone() const;
 
   bool contains(std::string_view name) const { return find(name) != nullptr; }
-  /// The tensor of that name, or nullptr; of a list that stays, whose tensors it points to. contains() asks any list.
+  /// The tensor of that name, or nullptr. The pointer is valid until the list is changed or destroyed; hence not
+  /// callable on a temporary (use contains() or at()).
   const Tensor* find(std::string_view name) const&;
   const Tensor* find(std::string_view name) const&& = delete;
   /// The tensor of that name. Throws IndexError when there is none.

@@ -41,10 +41,9 @@ struct TapeOptions {
   /// are meant), or in the reverse sweep at the node whose rule made it. Looks at what is done while the tape records.
   /// Implies study.
   bool anomaly = false;
-  /// What activations and norms give is not kept for other ops' reverse rules where it has this many bytes or more, but
-  /// computed again in the sweep for each op that reads it, with the same bits: memory is saved for the time of one
-  /// pass over it. Until then no input of such an activation or norm may be written. In study mode, and under forward
-  /// mode, all is kept.
+  /// Outputs of activations and norms of at least this many bytes are not kept for other ops' reverse rules. The sweep
+  /// recomputes them from their inputs, with the same bits, at the cost of one pass for each op that reads one. Do not
+  /// write those inputs before the sweep, which throws TapeError then. Off in study mode and under forward mode.
   std::size_t recompute_from = std::size_t{4} << 20;
 };
 
@@ -118,9 +117,17 @@ class Tape {
   ~Tape();
 
   /// One reverse sweep from `y`, which must be on this tape: gradients accumulate in the leaves' .grad(), hooks fire.
-  /// Consumes the tape unless .retain. Throws TapeError for a tensor that is not on this tape or of an earlier
-  /// generation, for a non-scalar without cotangent, for a saved tensor that was changed in place, and when a node's
-  /// rule fails (then the tape is consumed, and leaves that the sweep had reached keep what was added: zero_grad()).
+  /// Consumes the tape unless .retain (or .create_graph).
+  ///
+  /// Throws TapeError before anything is swept, and the tape stays whole, for a tensor that is not on this tape or of
+  /// an earlier generation; for a cotangent of another shape or dtype, or none unless y has one element; for a tape of
+  /// another thread, one that a transform has suspended, or one that is being swept, unless this sweep retains it; and
+  /// where another backward(), of another thread or around this one, holds a leaf of this tape.
+  ///
+  /// Throws TapeError on the way for a saved tensor that was changed in place, and when a rule, a hook or an observer
+  /// fails. The tape is consumed then, .retain or not, and leaves keep what was added: zero_grad(). The same holds
+  /// where the sweep has reached a module's parameters and one that no module names, which shows when all has been
+  /// added.
   void backward(const Tensor& y, const BackwardOptions& options = {});
 
   /// The gradients of `y` with respect to any tensors on this tape (leaves and intermediates), without touching .grad()

@@ -62,8 +62,8 @@ class Tensor {
 
   bool defined() const { return impl_ != nullptr; }
 
-  /// These and all below throw Error when the tensor is undefined, but for what asks whether it has something
-  /// (requires_grad, is_tracked, has_grad) and zero_grad.
+  /// Unless noted, every member below throws Error for an undefined tensor; requires_grad(), is_tracked(), has_grad()
+  /// and remove_hook() return false for one, and zero_grad() does nothing.
   const Shape& shape() const&;
   Shape shape() const&& { return shape(); }
   /// Strides in elements.
@@ -101,9 +101,10 @@ class Tensor {
   template <Element T>
   std::span<T> mutable_data(const char* writer = "mutable_data") && = delete;
 
-  /// Makes this a leaf that collects a gradient (or stops that) and gives the handle back. What belongs to the leaf and
-  /// not to the handle, here and below, a const handle does too, as an element of a list of parameters. Floating dtypes
-  /// only; TapeError for a tensor that lies on a tape.
+  /// Makes this a leaf that collects a gradient (or stops that); returns this handle. Like zero_grad(), set_grad() and
+  /// what adds and removes hooks it is const because it changes the leaf that all handles share, not the handle: so it
+  /// works on elements of a const list. Throws DTypeError for true unless floating, TapeError for a tensor that lies on
+  /// a tape.
   Tensor set_requires_grad(bool requires_grad) const;
   /// Whether this is a leaf that collects a gradient.
   bool requires_grad() const;
