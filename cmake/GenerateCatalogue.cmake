@@ -10,7 +10,7 @@ foreach(file ${FILES})
     endif()
     set(room "${CMAKE_MATCH_1}")
     set(name "${CMAKE_MATCH_2}")
-    # An op's room is its folder and its name its file's; those that the engine needs stand in its own folder.
+    # An op's room is its folder and its name its file's.
     if("${file}" MATCHES "/ops/([^/]+)/([^/]+)\\.cpp$")
       if(NOT "${room}/${name}" STREQUAL "${CMAKE_MATCH_1}/${CMAKE_MATCH_2}")
         message(FATAL_ERROR "${file}: expected ${MACRO}(${CMAKE_MATCH_1}, ${CMAKE_MATCH_2}, ...), got: ${line}")

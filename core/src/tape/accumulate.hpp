@@ -1,4 +1,4 @@
-// In-place accumulation of gradients.
+// In-place accumulation of gradients, with the kernel of the op add.
 #pragma once
 
 #include "array/array.hpp"

@@ -1,4 +1,5 @@
 // The ops that the engine itself needs: add accumulates fan-out, sum_to un-broadcasts, and expand is its transpose.
+// Their files are in ops/engine, beside those of others.
 #pragma once
 
 #include "tapegrad/tape/tensor.hpp"

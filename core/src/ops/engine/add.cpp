@@ -10,7 +10,7 @@
 #include "tapegrad/catalogue/catalogue.hpp"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "tape/add.cpp"
+#define HWY_TARGET_INCLUDE "ops/engine/add.cpp"
 #include "base/dispatch.hpp"
 #include "kernels/pointwise-inl.hpp"
 
