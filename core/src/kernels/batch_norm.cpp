@@ -1,5 +1,4 @@
-// Batch norm: what is normalised together lies in one column.
-#include "kernels/norm.hpp"
+#include "kernels/batch_norm.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/batch_norm.cpp"

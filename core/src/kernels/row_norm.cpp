@@ -1,5 +1,4 @@
-// Layer norm and RMS norm: what is normalised lies in one row.
-#include "kernels/norm.hpp"
+#include "kernels/row_norm.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/row_norm.cpp"

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/dispatch.hpp"
-#include "kernels/norm.hpp"
+#include "kernels/batch_norm.hpp"
 #include "ops/norm/features.hpp"
 #include "ops/rows.hpp"
 #include "ops/sum_of.hpp"

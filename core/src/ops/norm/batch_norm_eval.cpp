@@ -1,5 +1,5 @@
 #include "base/dispatch.hpp"
-#include "kernels/norm.hpp"
+#include "kernels/batch_norm.hpp"
 #include "ops/norm/features.hpp"
 #include "ops/rows.hpp"
 #include "ops/sum_of.hpp"

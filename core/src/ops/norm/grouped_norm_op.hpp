@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/dispatch.hpp"
-#include "kernels/norm.hpp"
+#include "kernels/row_norm.hpp"
 #include "ops/norm/features.hpp"
 #include "ops/norm/normalised.hpp"
 #include "ops/rows.hpp"
