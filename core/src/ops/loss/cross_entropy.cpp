@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "base/dispatch.hpp"
+#include "kernels/cross_entropy.hpp"
 #include "kernels/reduce.hpp"
-#include "kernels/softmax.hpp"
 #include "ops/loss/class_samples.hpp"
 #include "ops/loss/reduced.hpp"
 #include "ops/loss/targets.hpp"

@@ -1,5 +1,5 @@
 #include "base/dispatch.hpp"
-#include "kernels/softmax.hpp"
+#include "kernels/cross_entropy.hpp"
 #include "ops/loss/class_samples.hpp"
 #include "ops/loss/reduced.hpp"
 #include "ops/loss/targets.hpp"
