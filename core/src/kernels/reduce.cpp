@@ -184,6 +184,51 @@ TAPEGRAD_EXPORT_KERNEL_TABLE(ReduceTable)
 
 constexpr std::int64_t kTile = 256;  // slices that one task handles at a time
 
+/// How a fold is cut into tasks: slices into chunks, by n and inner alone; a chunk of up to kTile rows (inner is 1), or
+/// of up to kTile columns of one outer index, is a task.
+struct FoldPlan {
+  /// What one task folds: elements [chunk * plan.chunk, ..) of `count` slices.
+  struct Part {
+    std::int64_t chunk;
+    std::int64_t first;   ///< slice
+    std::int64_t count;   ///< of slices, kTile at most
+    std::int64_t corner;  ///< the first element's place in x
+    std::int64_t length;  ///< of the chunk; the last may be shorter
+  };
+
+  Slices shape;
+  std::int64_t chunk;
+  std::int64_t chunks;  ///< of a slice
+  std::int64_t groups;  ///< of rows, or else the outer indices
+  std::int64_t tiles;   ///< of columns
+
+  explicit FoldPlan(const Slices& slices)
+      : shape(slices),
+        chunk(rows_per_chunk(slices.inner, 2 * kChunkElements, 128)),  // partial sums: few, of many terms
+        chunks(std::max<std::int64_t>(1, ceil_div(slices.n, chunk))),
+        groups(along_rows() ? ceil_div(slices.outer, kTile) : slices.outer),
+        tiles(along_rows() ? 1 : ceil_div(slices.inner, kTile)) {}
+
+  bool along_rows() const { return shape.inner == 1; }
+  std::int64_t slices() const { return shape.outer * shape.inner; }
+  std::int64_t tasks() const { return groups * chunks * tiles; }
+
+  Part locate(std::int64_t task) const {
+    const std::int64_t tile = task % tiles;
+    const std::int64_t c = task / tiles % chunks;
+    const std::int64_t group = task / tiles / chunks;
+    const std::int64_t start = c * chunk;
+    const std::int64_t length = std::min(chunk, shape.n - start);
+    if (along_rows()) {
+      const std::int64_t first = group * kTile;
+      return {c, first, std::min(kTile, shape.outer - first), first * shape.n + start, length};
+    }
+    const std::int64_t column = tile * kTile;
+    return {c, group * shape.inner + column, std::min(kTile, shape.inner - column),
+            (group * shape.n + start) * shape.inner + column, length};
+  }
+};
+
 double combine(Fold fold, double a, double b) {
   if (fold == Fold::max || fold == Fold::magnitude_max) return b > a || std::isnan(b) ? b : a;
   if (fold == Fold::min) return b < a || std::isnan(b) ? b : a;
@@ -196,73 +241,70 @@ double* room_for_partials(std::int64_t count) {
   return scratch.get<double>(count);
 }
 
-/// Cuts long slices into chunks (by n and inner alone), folds the chunks in parallel and combines them in order.
-/// `finish(value, slice)` stores a result, or finish(value, slice, from): an extreme does not stand before the element
-/// `from` of its slice.
-template <class T, class Finish>
-void fold_slices(Fold fold, const T* x, const Slices& shape, Operands<T> operands, const Finish& finish) {
-  const std::int64_t outer = shape.outer, n = shape.n, inner = shape.inner;
-  if (outer * inner == 0) return;
-  const auto store = [&](double value, std::int64_t slice, std::int64_t from) {
-    if constexpr (std::is_invocable_v<const Finish&, double, std::int64_t, std::int64_t>) {
-      finish(value, slice, from);
-    } else {
-      finish(value, slice);
-    }
-  };
+/// Calls take(part, results) for each part of the plan, in parallel: the fold of each of the part's slices.
+template <class T, class Take>
+void fold_chunks(Fold fold, const T* x, const FoldPlan& plan, Operands<T> operands, const Take& take) {
   const ReduceTable<T> kernels = table<T>();
-  const std::int64_t chunk = rows_per_chunk(inner, 2 * kChunkElements, 128);  // partial sums: few, of many terms
-  const std::int64_t chunks = std::max<std::int64_t>(1, ceil_div(n, chunk));
-  const std::int64_t work = outer * n * inner * (fold == Fold::exponential_sum ? 8 : 1);
-
-  // Rows: a task takes up to kTile slices of one chunk. Columns: a task takes up to kTile columns of one chunk of one
-  // outer index.
-  const std::int64_t groups = inner == 1 ? ceil_div(outer, kTile) : outer;
-  const std::int64_t tiles = inner == 1 ? 1 : ceil_div(inner, kTile);
-  double* partials = chunks > 1 ? room_for_partials(chunks * outer * inner) : nullptr;
-  const std::int64_t tasks = groups * chunks * tiles;
-  const std::int64_t grain = std::max<std::int64_t>(1, tasks / 256);
-
-  parallel_for(tasks, grain, work, [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t work = plan.slices() * plan.shape.n * (fold == Fold::exponential_sum ? 8 : 1);
+  const std::int64_t grain = std::max<std::int64_t>(1, plan.tasks() / 256);
+  const auto run = plan.along_rows() ? kernels.rows : kernels.columns;
+  const std::int64_t stride = plan.along_rows() ? plan.shape.n : plan.shape.inner;
+  parallel_for(plan.tasks(), grain, work, [&](std::int64_t begin, std::int64_t end) {
     double results[kTile];
     for (std::int64_t task = begin; task < end; ++task) {
-      const std::int64_t tile = task % tiles;
-      const std::int64_t c = task / tiles % chunks;
-      const std::int64_t group = task / tiles / chunks;
-      const std::int64_t start = c * chunk;
-      const std::int64_t length = std::min(chunk, n - start);
-      std::int64_t first;
-      std::int64_t count;
-      if (inner == 1) {
-        first = group * kTile;
-        count = std::min(kTile, outer - first);
-        kernels.rows(fold, x + first * n + start, count, length, n, operands.from(first), results);
-      } else {
-        first = group * inner + tile * kTile;
-        count = std::min(kTile, inner - tile * kTile);
-        const T* corner = x + (group * n + start) * inner + tile * kTile;
-        kernels.columns(fold, corner, count, length, inner, operands.from(first), results);
-      }
-      if (partials) {
-        std::copy_n(results, count, partials + c * outer * inner + first);
-      } else {
-        for (std::int64_t i = 0; i < count; ++i) store(results[i], first + i, 0);
-      }
+      const FoldPlan::Part part = plan.locate(task);
+      run(fold, x + part.corner, part.count, part.length, stride, operands.from(part.first), results);
+      take(part, results);
     }
   });
-  if (!partials) return;
-  parallel_for(outer * inner, kTile, chunks * outer * inner, [&](std::int64_t begin, std::int64_t end) {
+}
+
+/// finish(value, slice), or finish(value, slice, from) if it takes that: an extreme does not stand before the element
+/// `from` of its slice.
+template <class Finish>
+void finish_slice(const Finish& finish, double value, std::int64_t slice, std::int64_t from) {
+  if constexpr (std::is_invocable_v<const Finish&, double, std::int64_t, std::int64_t>) {
+    finish(value, slice, from);
+  } else {
+    finish(value, slice);
+  }
+}
+
+/// Finishes each slice with its chunks' folds, partials [chunks, slices], in order.
+template <class Finish>
+void combine_chunks(Fold fold, const double* partials, const FoldPlan& plan, const Finish& finish) {
+  const std::int64_t slices = plan.slices();
+  parallel_for(slices, kTile, plan.chunks * slices, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t s = begin; s < end; ++s) {
       double value = partials[s];
       std::int64_t from = 0;
-      for (std::int64_t c = 1; c < chunks; ++c) {
-        const double next = combine(fold, value, partials[c * outer * inner + s]);
-        if (next != value && !std::isnan(value)) from = c * chunk;
+      for (std::int64_t c = 1; c < plan.chunks; ++c) {
+        const double next = combine(fold, value, partials[c * slices + s]);
+        if (next != value && !std::isnan(value)) from = c * plan.chunk;
         value = next;
       }
-      store(value, s, from);
+      finish_slice(finish, value, s, from);
     }
   });
+}
+
+/// `finish` stores a slice's fold, as in finish_slice().
+template <class T, class Finish>
+void fold_slices(Fold fold, const T* x, const Slices& shape, Operands<T> operands, const Finish& finish) {
+  const FoldPlan plan(shape);
+  const std::int64_t slices = plan.slices();
+  if (slices == 0) return;
+  if (plan.chunks == 1) {
+    fold_chunks(fold, x, plan, operands, [&](const FoldPlan::Part& part, const double* results) {
+      for (std::int64_t i = 0; i < part.count; ++i) finish_slice(finish, results[i], part.first + i, 0);
+    });
+    return;
+  }
+  double* partials = room_for_partials(plan.chunks * slices);
+  fold_chunks(fold, x, plan, operands, [&](const FoldPlan::Part& part, const double* results) {
+    std::copy_n(results, part.count, partials + part.chunk * slices + part.first);
+  });
+  combine_chunks(fold, partials, plan, finish);
 }
 
 /// The length of a slice whose squares leave the range of double: in units of its largest magnitude.
