@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/catalogue/entry.hpp"
 
 namespace {
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "bench/workloads.hpp"
-#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/catalogue/entry.hpp"
 #include "tapegrad/tapegrad.hpp"
 
 namespace bench {

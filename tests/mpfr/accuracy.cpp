@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/catalogue/entry.hpp"
 #include "truth/measure.hpp"
 
 using namespace tapegrad;

@@ -3,7 +3,7 @@
 #include <boost/test/unit_test.hpp>
 #include <vector>
 
-#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/catalogue/entry.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/tape/create.hpp"

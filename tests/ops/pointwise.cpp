@@ -8,7 +8,7 @@
 #include "fixture.hpp"
 #include "says.hpp"
 #include "tapegrad/base/error.hpp"
-#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/catalogue/entry.hpp"
 #include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/tape/tape.hpp"
 #include "values.hpp"

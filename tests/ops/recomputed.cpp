@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "tapegrad/base/error.hpp"
-#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/catalogue/entry.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/tape/create.hpp"

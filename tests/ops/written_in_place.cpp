@@ -8,7 +8,8 @@
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
 #include "tapegrad/base/error.hpp"
-#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/catalogue/entry.hpp"
+#include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 using namespace tapegrad;

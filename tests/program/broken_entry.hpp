@@ -2,7 +2,7 @@
 #pragma once
 
 #include "suite/entry.hpp"
-#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/catalogue/samples.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/tape/op.hpp"
 

@@ -10,7 +10,7 @@
 
 #include "console/columns.hpp"
 #include "tapegrad/base/readable_math.hpp"
-#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/catalogue/entry.hpp"
 #include "tapegrad/ops_command.hpp"
 #include "tapegrad/whole_derivation.hpp"
 

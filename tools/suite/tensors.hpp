@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/catalogue/entry.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad::suite {

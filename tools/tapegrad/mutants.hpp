@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/catalogue/entry.hpp"
 #include "tapegrad/planted.hpp"
 
 namespace tapegrad::program {

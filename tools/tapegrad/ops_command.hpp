@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "console/terminal.hpp"
-#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/catalogue/entry.hpp"
 #include "tapegrad/nn/catalogue.hpp"
 
 namespace tapegrad::program {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "console/terminal.hpp"
-#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/catalogue/entry.hpp"
 #include "tapegrad/table.hpp"
 
 namespace tapegrad::program {

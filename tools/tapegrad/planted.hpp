@@ -4,7 +4,7 @@
 #include <functional>
 #include <vector>
 
-#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/catalogue/entry.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad::program {

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <string_view>
 
-#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/catalogue/entry.hpp"
 
 namespace tapegrad::program {
 

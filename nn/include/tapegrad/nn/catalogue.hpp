@@ -28,7 +28,8 @@
 #include <utility>
 #include <vector>
 
-#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/catalogue/entry.hpp"
+#include "tapegrad/catalogue/samples.hpp"
 #include "tapegrad/diff/function.hpp"
 #include "tapegrad/nn/check_module.hpp"
 #include "tapegrad/nn/module.hpp"
