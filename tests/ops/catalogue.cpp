@@ -119,6 +119,24 @@ BOOST_AUTO_TEST_CASE(a_sample_that_cannot_be_called_says_so) {
   });
 }
 
+/// A reverse rule without a differentiable one beside it.
+struct Fused : tapegrad::Op<Fused> {
+  static constexpr std::string_view name = "fused";
+  tapegrad::Tensor forward(const tapegrad::Tensor& x) const { return x + 1.0; }
+  void fused_vjp(const tapegrad::Saved&, const tapegrad::Tensor& dy, tapegrad::GradientSink& sink) const {
+    sink.add(0, dy);
+  }
+  static tapegrad::catalogue::Derivation derivation() { return {}; }
+  static tapegrad::catalogue::Samples samples(tapegrad::Generator&) { return {}; }
+  static tapegrad::catalogue::ErrorSamples errors() { return {}; }
+  static tapegrad::catalogue::Sample benchmark(tapegrad::Generator&) { return {"", {}}; }
+};
+
+BOOST_AUTO_TEST_CASE(an_entry_knows_how_often_its_op_can_be_differentiated) {
+  BOOST_TEST(!tapegrad::catalogue::make_entry<Fused>("none").twice_differentiable);
+  BOOST_TEST(tapegrad::catalogue::make_entry<ShiftedBy>("none").twice_differentiable);
+}
+
 /// An error names the op that met the undefined tensor, or one that it is made of; what is optional is no error.
 BOOST_AUTO_TEST_CASE(an_undefined_input_is_met_by_an_op) {
   std::map<std::string_view, std::set<std::size_t>> optional;

@@ -183,12 +183,18 @@ BOOST_AUTO_TEST_CASE(each_kind_of_mistake_fails_its_check) {
              }))) == "memory order gradient ");
   BOOST_TEST(failing(check(entry(catalogue::of([](const Tensor& x) { return apply(Once{}, x); })))) ==
              "both rules differences ");
+  Entry once = entry(catalogue::of([](const Tensor& x) { return apply(Once{}, x); }), {.order = 1});
+  once.differentiable = Differentiable::once;
+  BOOST_TEST(failing(check(once)) == "");
+  once = entry(catalogue::of([](const Tensor& x) { return apply(Once{}, x); }));
+  once.differentiable = Differentiable::once;
+  BOOST_TEST(failing(check(once)) == "both rules differences ");
   BOOST_TEST(failing(check(entry(catalogue::of(
                  [](const Tensor& x) { return x.dtype() == float32 ? x * 1.001 : x * 1.0; })))) == "float32 ");
   BOOST_TEST(failing(check(entry(catalogue::of([](const Tensor& x) { return sum(softmax(x, -1)); })))) ==
              "differences ");  // vacuous, and no sample says why
   Entry constant = entry(catalogue::of([](const Tensor& x) { return x * 2.0; }));
-  constant.differentiable = false;
+  constant.differentiable = Differentiable::never;
   BOOST_TEST(failing(check(constant)) == "gradient's kind ");
   Entry empty = entry({});
   empty.samples = [](Generator&) { return catalogue::Samples{}; };

@@ -59,7 +59,9 @@ Entry entry_of(const OpEntry& op) {
           .room = op.room,
           .name = op.name,
           .samples = op.samples,
-          .differentiable = op.differentiable,
+          .differentiable = !op.differentiable        ? Differentiable::never
+                            : op.twice_differentiable ? Differentiable::always
+                                                      : Differentiable::once,
           .others = [&op](const CheckOptions& options) { return check_all_but_samples(op, options); }};
 }
 
@@ -88,7 +90,7 @@ EntryResult check_differences(const Entry& entry, const CheckOptions& options) {
     Generator g(options.seed);
     const catalogue::Samples samples = entry.samples(g);
     for (const Sample& sample : samples)
-      if (entry.differentiable && sample.options.order > 0 &&
+      if (entry.differentiable != Differentiable::never && sample.options.order > 0 &&
           std::any_of(sample.inputs.begin(), sample.inputs.end(), carries_gradient))
         append_of_sample(result.checks, {check_differences(sample, options)});
     return !samples.empty();

@@ -7,7 +7,7 @@
 
 #include "suite/result.hpp"
 #include "suite/sample_checks.hpp"
-#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/catalogue/entry.hpp"
 
 namespace tapegrad::suite {
 
@@ -16,7 +16,7 @@ struct Entry {
   std::string_view room;
   std::string_view name;
   std::function<catalogue::Samples(Generator&)> samples;
-  bool differentiable = true;
+  Differentiable differentiable = Differentiable::always;
   /// Checks beside those of the samples: errors, the benchmark case at several thread counts ...
   std::function<std::vector<CheckResult>(const CheckOptions&)> others;
 };

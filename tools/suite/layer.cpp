@@ -184,7 +184,7 @@ Entry entry_of(const LayerEntry& layer) {
           .room = layer.family,
           .name = layer.name,
           .samples = [&layer](Generator& g) { return samples_of(layer, g); },
-          .differentiable = true,
+          .differentiable = Differentiable::always,
           .others = [&layer](const CheckOptions& options) { return check_all_but_derivatives(layer, options); }};
 }
 

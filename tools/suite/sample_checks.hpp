@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "suite/result.hpp"
-#include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/catalogue/entry.hpp"
 
 namespace tapegrad::suite {
 
@@ -14,6 +14,9 @@ struct CheckOptions {
   DType dtype = float64;   ///< in which derivatives are compared with differences
   std::uint64_t seed = 3;  ///< of samples, cotangents and directions
 };
+
+/// How often the outputs of an entry can be differentiated. `once`: its reverse rule is a fused one alone.
+enum class Differentiable { never, once, always };
 
 /// Whether the comparison of a sample with differences passes: its findings are ok; at a sample that stands on a kink
 /// the derivative lies between the slopes on either side; a derivative that is exactly zero on both sides (rounding
@@ -25,8 +28,7 @@ bool passes(const GradcheckReport& report, const catalogue::Sample& sample, cons
 CheckResult check_differences(const catalogue::Sample& sample, const CheckOptions& options);
 
 /// All kinds of check: inputs in other memory, the zero cotangent, both reverse rules, float32, differences.
-/// `differentiable`: whether its outputs may carry a gradient.
-std::vector<CheckResult> check_sample(const catalogue::Sample& sample, bool differentiable,
+std::vector<CheckResult> check_sample(const catalogue::Sample& sample, Differentiable differentiable,
                                       const CheckOptions& options);
 
 /// A misuse is answered with an error that begins as the sample says.

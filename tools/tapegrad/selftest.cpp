@@ -140,7 +140,7 @@ bool DetectionResult::passed() const {
 
 DetectionResult detect(const suite::Entry& entry, std::uint64_t seed, std::int64_t most_elements) {
   DetectionResult result;
-  if (!entry.differentiable) return result;
+  if (entry.differentiable == suite::Differentiable::never) return result;
   Generator g(seed);
   for (const Sample& sample : entry.samples(g)) {
     default_generator().set_state({.key = seed, .offset = 0});

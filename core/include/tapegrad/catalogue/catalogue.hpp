@@ -78,6 +78,7 @@ OpEntry make_entry(std::string_view room) {
           .math = O::math,
           .input_names = O::input_names,
           .differentiable = O::differentiable,
+          .twice_differentiable = engine::TableOf<O, forward_count<O>()>::kHasVjp,
           .derivation = [] { return O::derivation(); },
           .samples =
               [](Generator& g) {

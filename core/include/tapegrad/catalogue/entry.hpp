@@ -76,6 +76,7 @@ struct OpEntry {
   std::string_view math;
   std::span<const std::string_view> input_names;  ///< empty where the op gives none
   bool differentiable;
+  bool twice_differentiable;  ///< whether its reverse rule is made of tensor functions, not a fused one alone
   Derivation (*derivation)();
   std::function<Samples(Generator&)> samples;
   ErrorSamples (*errors)();
