@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "kernels/always_teams.hpp"
+#include "kernels/thread_count.hpp"
 #include "tape_test.hpp"
 #include "tapegrad/base/threads.hpp"
 
@@ -138,9 +139,8 @@ BOOST_AUTO_TEST_CASE(decision_01_a_tape_may_outlive_its_thread) {
 }
 
 BOOST_AUTO_TEST_CASE(decision_20_same_bits_at_any_number_of_threads) {
-  const kernels::AlwaysTeams always;
   const auto run = [](int count) {
-    set_num_threads(count);
+    const kernels::ThreadCount threads(count);
     Generator generator(3);
     const Tensor x = randn({300, 200}, generator).set_requires_grad(true);
     const Tensor w = randn({200, 100}, generator).set_requires_grad(true);
@@ -151,7 +151,6 @@ BOOST_AUTO_TEST_CASE(decision_20_same_bits_at_any_number_of_threads) {
     const auto gw = g[1].to_vector<float>();
     all.insert(all.end(), gw.begin(), gw.end());
     all.push_back(static_cast<float>(y.item()));
-    set_num_threads(0);
     return all;
   };
   const auto one = run(1);
@@ -163,8 +162,7 @@ BOOST_AUTO_TEST_CASE(decision_20_same_bits_at_any_number_of_threads) {
 
 // OpenMP's threads do not come along into a child: waiting for them would never end.
 BOOST_AUTO_TEST_CASE(a_forked_child_computes_the_same_bits) {
-  const kernels::AlwaysTeams always;
-  set_num_threads(4);
+  const kernels::ThreadCount threads(4);
   const Tensor a = randn({64, 64, 64});
   const auto sums = [&a] { return matmul(a, a).to_vector<float>(); };
   const std::int64_t teams = kernels::teams_formed();
@@ -179,7 +177,6 @@ BOOST_AUTO_TEST_CASE(a_forked_child_computes_the_same_bits) {
   BOOST_TEST(waitpid(child, &status, 0) == child);
   BOOST_TEST(status == 0);
   BOOST_TEST(sums() == expected);
-  set_num_threads(0);
 }
 
 // A chain of a million nodes: no recursion forward, backward or when the tape dies.

@@ -7,13 +7,12 @@
 #include <string>
 #include <utility>
 
-#include "kernels/always_teams.hpp"
+#include "kernels/thread_count.hpp"
 #include "suite/gradients.hpp"
 #include "suite/measured.hpp"
 #include "suite/tensors.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/random.hpp"
-#include "tapegrad/base/threads.hpp"
 #include "tapegrad/format.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/same_bits.hpp"
@@ -220,30 +219,13 @@ CheckResult check_error(const catalogue::ErrorSample& error) {
   });
 }
 
-namespace {
-
-/// The calling thread's number of threads while this lives: whatever is thrown, the checks that follow have their own.
-class ThreadCount {
- public:
-  explicit ThreadCount(int threads) : before_(set_num_threads(threads)) {}
-  ThreadCount(const ThreadCount&) = delete;
-  ThreadCount& operator=(const ThreadCount&) = delete;
-  ~ThreadCount() { set_num_threads(before_); }
-
- private:
-  int before_;
-  kernels::AlwaysTeams teams_;
-};
-
-}  // namespace
-
 CheckResult check_threads(const Sample& sample) {
   return measured("threads", sample.name, [&](CheckResult& result) {
     std::vector<Tensor> us;
-    const ThreadCount alone(1);
+    const kernels::ThreadCount alone(1);
     const Gradients expected = gradients(sample.call, sample.inputs, us);
     for (const int threads : {2, 8}) {
-      const ThreadCount team(threads);
+      const kernels::ThreadCount team(threads);
       const Gradients got = gradients(sample.call, sample.inputs, us);
       for (std::size_t j = 0; j < got.ys.size(); ++j)
         if (!same_bits(got.ys[j], expected.ys[j]))
