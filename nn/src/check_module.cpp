@@ -11,7 +11,7 @@
 #include "tapegrad/diff/replay.hpp"
 #include "tapegrad/tape/tape.hpp"
 
-namespace tapegrad::nn {
+namespace tapegrad::nn::engine {
 
 ModuleFunction function_of_parameters(Module& module, TensorFunction call, const std::vector<Tensor>& inputs) {
   ModuleFunction result;
@@ -62,7 +62,7 @@ bool takes_float64(const TensorFunction& f, std::vector<Tensor> xs) {
 
 bool are_float32(const std::vector<Tensor>& inputs) { return floating_dtype(inputs) == float32; }
 
-GradcheckReport check_module_copies(const ModuleCopy& checked, const ModuleCopy* wide,
+GradcheckReport check_module_copies(const CalledModule& checked, const CalledModule* wide,
                                     const std::vector<Tensor>& inputs, GradcheckOptions options) {
   convert(checked.module, floating_dtype(inputs));
   ModuleFunction f = function_of_parameters(checked.module, checked.call, inputs);
@@ -90,4 +90,4 @@ GradcheckReport check_module_copies(const ModuleCopy& checked, const ModuleCopy*
   }
 }
 
-}  // namespace tapegrad::nn
+}  // namespace tapegrad::nn::engine

@@ -20,6 +20,9 @@
 
 namespace tapegrad::nn {
 
+/// What check_module is made of.
+namespace engine {
+
 /// call(module, inputs...) as a function of the inputs alone. Refers to both.
 template <class M, class F>
 class BoundCall {
@@ -40,8 +43,8 @@ template <class M, class F>
 TensorFunction function_of(const BoundCall<M, F>& bound) {
   return [&bound](const std::vector<Tensor>& inputs) {
     if constexpr (std::is_invocable_v<const F&, M&>)
-      if (inputs.empty()) return engine::as_list(bound());
-    return engine::call("check_module", bound, inputs);
+      if (inputs.empty()) return tapegrad::engine::as_list(bound());
+    return tapegrad::engine::call("check_module", bound, inputs);
   };
 }
 
@@ -56,8 +59,8 @@ struct ModuleFunction {
 /// parts.
 ModuleFunction function_of_parameters(Module& module, TensorFunction call, const std::vector<Tensor>& inputs);
 
-/// A copy of a module, and what it computes.
-struct ModuleCopy {
+/// A module that may be changed, and what it computes. Refers to the module.
+struct CalledModule {
   Module& module;
   TensorFunction call;
 };
@@ -67,8 +70,10 @@ bool are_float32(const std::vector<Tensor>& inputs);
 
 /// What check_module does with its copies: derivatives are those of `checked`, in the inputs' dtype; of float32 ones
 /// `wide` takes the differences, in float64. REQUIRES: there is one where are_float32(inputs).
-GradcheckReport check_module_copies(const ModuleCopy& checked, const ModuleCopy* wide,
+GradcheckReport check_module_copies(const CalledModule& checked, const CalledModule* wide,
                                     const std::vector<Tensor>& inputs, GradcheckOptions options);
+
+}  // namespace engine
 
 /// Compares the derivatives of call(module, inputs...) with respect to the floating inputs and to all parameters with
 /// finite differences; see gradcheck. Without inputs, {}, it is call(module), of what the call has captured. The report
@@ -87,13 +92,13 @@ requires(std::derived_from<M, Module>&& std::copy_constructible<M> &&
     check_module(const M& module, const std::vector<Tensor>& inputs, const F& call,
                  const GradcheckOptions& options = {}) {
   M checked = module;
-  const BoundCall<M, F> bound(checked, call);
-  const ModuleCopy copy{checked, function_of(bound)};
-  if (!are_float32(inputs)) return check_module_copies(copy, nullptr, inputs, options);
+  const engine::BoundCall<M, F> bound(checked, call);
+  const engine::CalledModule copy{checked, engine::function_of(bound)};
+  if (!engine::are_float32(inputs)) return engine::check_module_copies(copy, nullptr, inputs, options);
   M wide = module;
-  const BoundCall<M, F> bound_wide(wide, call);
-  const ModuleCopy wide_copy{wide, function_of(bound_wide)};
-  return check_module_copies(copy, &wide_copy, inputs, options);
+  const engine::BoundCall<M, F> bound_wide(wide, call);
+  const engine::CalledModule wide_copy{wide, engine::function_of(bound_wide)};
+  return engine::check_module_copies(copy, &wide_copy, inputs, options);
 }
 
 /// The same for module(inputs...).
