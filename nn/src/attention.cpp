@@ -91,14 +91,15 @@ MultiHeadAttention::Heads MultiHeadAttention::project(const Tensor& query, const
     throw ShapeError(fmt::format(
         "[MultiHeadAttention] expected query [N, Lq, {}], key [N, Lk, {}] and value [N, Lk, {}], got {}, {} and {}",
         embed_dim_, key_dim_, value_dim_, to_string(query.shape()), to_string(key.shape()), to_string(value.shape())));
-  const bool one_memory = query.impl() == key.impl() && key.impl() == value.impl() && !projects_apart();
+  const bool one_memory =
+      identity_of(query) == identity_of(key) && identity_of(key) == identity_of(value) && !projects_apart();
   if (!one_memory) return {split_heads(projected(query, 0, 1), 1).front(), project(key, value)};
   const std::vector<Tensor> all = split_heads(projected(query, 0, 3), 3);
   return {all[0], {all[1], all[2]}};
 }
 
 AttentionCache MultiHeadAttention::project(const Tensor& key, const Tensor& value) const {
-  if (key.impl() != value.impl() || projects_apart())
+  if (identity_of(key) != identity_of(value) || projects_apart())
     return {split_heads(projected(key, 1, 1), 1).front(), split_heads(projected(value, 2, 1), 1).front()};
   const std::vector<Tensor> both = split_heads(projected(key, 1, 2), 2);
   return {both[0], both[1]};

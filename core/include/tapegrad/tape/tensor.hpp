@@ -159,6 +159,9 @@ class Tensor {
   TensorImpl* impl_ = nullptr;
 };
 
+/// Which tensor this is, to compare and to hash: the same for all handles to one tensor, nullptr for an undefined one.
+inline const void* identity_of(const Tensor& x) { return x.impl(); }
+
 /// What fmt::print("{}", x) prints: NumPy's array2string(x, precision=4, separator=", ") to the letter, but that a
 /// tensor without elements shows its shape. to_string(x, {.precision = 8}) shows more digits. Throws ValueError for a
 /// precision outside [0, 100] and for other options below 0.
