@@ -111,15 +111,15 @@ void gemm_batched(std::span<const BatchOffset> batches, std::int64_t m, std::int
     for (const BatchOffset& at : batches) gemm_in_pieces(at, m, n, k, a, b, c, e);
     return;
   }
-  GemmProblem<T> problem{k, a, b, c, {e.bias, 0, 1}, e.accumulate, e.activation};
+  GemmFacts<T> facts{k, a, b, c, {e.bias, 0, 1}, e.accumulate, e.activation};
   if (c.row_stride == 1 && (c.col_stride != 1 || n == 1)) {  // C^T = B^T A^T has unit column stride
-    problem = {k, transpose(b), transpose(a), transpose(c), {e.bias, 1, 0}, e.accumulate, e.activation, true};
+    facts = {k, transpose(b), transpose(a), transpose(c), {e.bias, 1, 0}, e.accumulate, e.activation, true};
     std::swap(m, n);
   }
   const auto count = static_cast<std::int64_t>(batches.size());
-  problem.prefetches_c = problem.c.col_stride == 1 && count * m * n * static_cast<std::int64_t>(sizeof(T)) >= kLargeC;
-  problem.prefetches_a = count * m * k * static_cast<std::int64_t>(sizeof(T)) >= kLargeA;
-  const TileGrid grid(count, m, n, k, problem.a.col_stride != 1);
+  facts.prefetches_c = facts.c.col_stride == 1 && count * m * n * static_cast<std::int64_t>(sizeof(T)) >= kLargeC;
+  facts.prefetches_a = count * m * k * static_cast<std::int64_t>(sizeof(T)) >= kLargeA;
+  const TileGrid grid(count, m, n, k, facts.a.col_stride != 1);
   const std::int64_t tiles = grid.row_tiles * grid.col_tiles;
   const std::int64_t tile_work = std::max<std::int64_t>(1, m * n * k / tiles);
   const std::int64_t grain = std::max<std::int64_t>(1, kTaskWork / tile_work);
@@ -127,13 +127,13 @@ void gemm_batched(std::span<const BatchOffset> batches, std::int64_t m, std::int
   const std::int64_t work = count * m * n * k * static_cast<std::int64_t>(sizeof(T)) / 32;
   parallel_for(count * tiles, grain, work, [&](std::int64_t begin, std::int64_t end) {
     if (tiles == 1) {
-      gemm_tile(problem, batches.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)),
+      gemm_tile(facts, batches.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)),
                 {0, m, 0, n});
       return;
     }
     for (std::int64_t task = begin; task < end; ++task) {
       const std::int64_t row = task % grid.row_tiles * grid.rows, col = task % tiles / grid.row_tiles * grid.cols;
-      gemm_tile(problem, batches.subspan(static_cast<std::size_t>(task / tiles), 1),
+      gemm_tile(facts, batches.subspan(static_cast<std::size_t>(task / tiles), 1),
                 {row, std::min(m, row + grid.rows), col, std::min(n, col + grid.cols)});
     }
   });

@@ -316,9 +316,9 @@ struct TilePlan {
   bool pack_a, prefetch_a;
   bool read_b_in_place;  // where a panel's columns are whole vectors, or can be masked
 
-  TilePlan(const GemmProblem<T>& problem, const GemmTile& tile) : rows(tile.row_end - tile.row_begin) {
+  TilePlan(const GemmFacts<T>& facts, const GemmTile& tile) : rows(tile.row_end - tile.row_begin) {
     constexpr auto kBytes = static_cast<std::int64_t>(sizeof(T));
-    const MatrixRef<const T>&a = problem.a, &b = problem.b;
+    const MatrixRef<const T>&a = facts.a, &b = facts.b;
     // Register tiles are as even as can be: 9 rows are 5 and 4, 5 vectors are 3 and 2.
     const std::int64_t vectors = ceil_div(tile.col_end - tile.col_begin, kLanes);
     panels = vectors <= kWideVectors ? 1 : ceil_div(vectors, kVectors);
@@ -330,10 +330,10 @@ struct TilePlan {
     const bool a_in_pages = a.col_stride * kBytes >= kPage;
     pack_a = a_strided && panels >= (a_in_pages ? kMinPackedPanelsOfPages : kMinPackedPanels);
     const std::int64_t max_depth = a_strided && !pack_a && rows > kMinStridedRows ? kMaxStridedDepth : kMaxDepth;
-    depth_blocks = std::max<std::int64_t>(1, ceil_div(problem.k, max_depth));
-    depth_step = ceil_div(problem.k, depth_blocks);
-    prefetch_a = !pack_a && (a_strided ? a.row_stride == 1 && problem.prefetches_a
-                                       : problem.prefetches_a || depth_step * rows >= kMinPrefetched);
+    depth_blocks = std::max<std::int64_t>(1, ceil_div(facts.k, max_depth));
+    depth_step = ceil_div(facts.k, depth_blocks);
+    prefetch_a = !pack_a && (a_strided ? a.row_stride == 1 && facts.prefetches_a
+                                       : facts.prefetches_a || depth_step * rows >= kMinPrefetched);
     read_b_in_place =
         b.col_stride == 1 && (rows <= kMaxUnpackedRows || (!a_strided && b.row_stride * kBytes <= kMaxUnpackedStride));
   }
@@ -342,16 +342,16 @@ struct TilePlan {
 };
 
 template <class T>
-void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> batches, const GemmTile& tile) {
+void tile_of_each(const GemmFacts<T>& facts, std::span<const BatchOffset> batches, const GemmTile& tile) {
   const hn::ScalableTag<T> d;
   const hn::CappedTag<T, kRows> rows_tag;
   constexpr std::int64_t kLanes = TilePlan<T>::kLanes;
   thread_local Scratch packed_a_memory, packed_b_memory;
 
-  const TilePlan<T> plan(problem, tile);
+  const TilePlan<T> plan(facts, tile);
   const std::int64_t rows = plan.rows, row_step = plan.row_step, depth_step = plan.depth_step;
   const bool pack_a = plan.pack_a;
-  const MatrixRef<const T>&a = problem.a, &b = problem.b, &bias = problem.bias;
+  const MatrixRef<const T>&a = facts.a, &b = facts.b, &bias = facts.bias;
   T* const packed_a = pack_a ? packed_a_memory.get<T>(ceil_div(rows, row_step) * kRows * depth_step) : nullptr;
   T* const packed_b = packed_b_memory.get<T>(kWideVectors * kLanes * depth_step);
 
@@ -359,7 +359,7 @@ void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> ba
   const std::size_t together = plan.panels == 1 && plan.depth_blocks == 1 ? batches.size() : 1;
   for (std::size_t first = 0; first < batches.size(); first += together) {
     for (std::int64_t block = 0; block < plan.depth_blocks; ++block) {
-      const std::int64_t depth_begin = block * depth_step, depth = std::min(depth_step, problem.k - depth_begin);
+      const std::int64_t depth_begin = block * depth_step, depth = std::min(depth_step, facts.k - depth_begin);
       const std::int64_t a_begin = tile.row_begin * a.row_stride + depth_begin * a.col_stride;
       const bool adds_bias = block == 0 && bias.data != nullptr;
       std::int64_t col = tile.col_begin;
@@ -368,24 +368,24 @@ void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> ba
         const std::int64_t panel_cols = std::min(width, tile.col_end - col);
         const bool b_in_place = plan.read_b_in_place && (kMasks || panel_cols == width);
         const std::int64_t b_begin = depth_begin * b.row_stride + col * b.col_stride;
-        const std::int64_t c_begin = tile.row_begin * problem.c.row_stride + col * problem.c.col_stride;
+        const std::int64_t c_begin = tile.row_begin * facts.c.row_stride + col * facts.c.col_stride;
         const Panel<T> panel{
             rows,
             row_step,
             panel_cols,
             panel_vectors,
-            problem.c.row_stride,
-            problem.c.col_stride,
+            facts.c.row_stride,
+            facts.c.col_stride,
             {adds_bias ? bias.data + tile.row_begin * bias.row_stride + col * bias.col_stride : nullptr,
              bias.row_stride, bias.col_stride},
-            block > 0 || problem.accumulate,
-            block + 1 == plan.depth_blocks && problem.activation == Activation::relu};
+            block > 0 || facts.accumulate,
+            block + 1 == plan.depth_blocks && facts.activation == Activation::relu};
         PanelRunner<T> runner(panel, depth, pack_a ? 1 : a.row_stride, pack_a ? kRows : a.col_stride,
                               pack_a ? kRows * depth : row_step * a.row_stride, b_in_place ? b.row_stride : width,
-                              plan.prefetch_a && index == 0, problem.prefetches_c);
+                              plan.prefetch_a && index == 0, facts.prefetches_c);
         for (const BatchOffset& offset : batches.subspan(first, together)) {
-          const T* a_here = a.data + (problem.swapped ? offset.b : offset.a) + a_begin;
-          const T* b_here = b.data + (problem.swapped ? offset.a : offset.b) + b_begin;
+          const T* a_here = a.data + (facts.swapped ? offset.b : offset.a) + a_begin;
+          const T* b_here = b.data + (facts.swapped ? offset.a : offset.b) + b_begin;
           if (pack_a) {
             if (index == 0) pack_rows(rows_tag, depth, rows, row_step, {a_here, a.row_stride, a.col_stride}, packed_a);
             a_here = packed_a;
@@ -394,7 +394,7 @@ void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> ba
             pack_panel(d, depth, panel_cols, width, b_here, b.row_stride, b.col_stride, packed_b);
             b_here = packed_b;
           }
-          runner.run(a_here, b_here, problem.c.data + offset.c + c_begin);
+          runner.run(a_here, b_here, facts.c.data + offset.c + c_begin);
         }
         col += panel_cols;
       }
@@ -402,12 +402,11 @@ void tile_of_each(const GemmProblem<T>& problem, std::span<const BatchOffset> ba
   }
 }
 
-void tile_of_each_float(const GemmProblem<float>& problem, std::span<const BatchOffset> batches, const GemmTile& tile) {
-  tile_of_each(problem, batches, tile);
+void tile_of_each_float(const GemmFacts<float>& facts, std::span<const BatchOffset> batches, const GemmTile& tile) {
+  tile_of_each(facts, batches, tile);
 }
-void tile_of_each_double(const GemmProblem<double>& problem, std::span<const BatchOffset> batches,
-                         const GemmTile& tile) {
-  tile_of_each(problem, batches, tile);
+void tile_of_each_double(const GemmFacts<double>& facts, std::span<const BatchOffset> batches, const GemmTile& tile) {
+  tile_of_each(facts, batches, tile);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -420,11 +419,11 @@ namespace tapegrad::kernels {
 HWY_EXPORT(tile_of_each_float);
 HWY_EXPORT(tile_of_each_double);
 
-void gemm_tile(const GemmProblem<float>& problem, std::span<const BatchOffset> batches, const GemmTile& tile) {
-  HWY_DYNAMIC_DISPATCH(tile_of_each_float)(problem, batches, tile);
+void gemm_tile(const GemmFacts<float>& facts, std::span<const BatchOffset> batches, const GemmTile& tile) {
+  HWY_DYNAMIC_DISPATCH(tile_of_each_float)(facts, batches, tile);
 }
-void gemm_tile(const GemmProblem<double>& problem, std::span<const BatchOffset> batches, const GemmTile& tile) {
-  HWY_DYNAMIC_DISPATCH(tile_of_each_double)(problem, batches, tile);
+void gemm_tile(const GemmFacts<double>& facts, std::span<const BatchOffset> batches, const GemmTile& tile) {
+  HWY_DYNAMIC_DISPATCH(tile_of_each_double)(facts, batches, tile);
 }
 
 }  // namespace tapegrad::kernels

@@ -8,7 +8,7 @@ namespace tapegrad::kernels {
 /// A product whose C has unit column stride if the caller's C had any unit stride (else tiles are copied out element by
 /// element).
 template <class T>
-struct GemmProblem {
+struct GemmFacts {
   std::int64_t k;
   MatrixRef<const T> a, b;
   MatrixRef<T> c;
@@ -26,7 +26,7 @@ struct GemmTile {
 };
 
 /// Computes the same tile of every product of the batch, on the calling thread.
-void gemm_tile(const GemmProblem<float>& problem, std::span<const BatchOffset> batches, const GemmTile& tile);
-void gemm_tile(const GemmProblem<double>& problem, std::span<const BatchOffset> batches, const GemmTile& tile);
+void gemm_tile(const GemmFacts<float>& facts, std::span<const BatchOffset> batches, const GemmTile& tile);
+void gemm_tile(const GemmFacts<double>& facts, std::span<const BatchOffset> batches, const GemmTile& tile);
 
 }  // namespace tapegrad::kernels
