@@ -37,7 +37,7 @@ constexpr std::uint32_t kOnes = 0xFFFFFFFF;
 BOOST_AUTO_TEST_SUITE(random_numbers)
 
 // The published vectors of Random123 (kat_vectors, "philox4x32 10").
-BOOST_AUTO_TEST_CASE(decision_19_known_answers) {
+BOOST_AUTO_TEST_CASE(promise_numbers_are_those_of_philox) {
   const Words zero = {0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8};
   const Words ones = {0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD};
   const Words digits_of_pi = {0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1};
@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(decision_19_known_answers) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(decision_19_numbers_depend_on_key_and_offset_alone) {
+BOOST_AUTO_TEST_CASE(promise_numbers_depend_on_key_and_offset_alone) {
   Generator generator(42);
   const RandomStream first = generator.reserve(10);
   const RandomStream second = generator.reserve(5);
@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(a_range_without_integers_is_refused) {
   BOOST_TEST(generator.state().offset == 1U);  // nothing is drawn for what is refused
 }
 
-BOOST_AUTO_TEST_CASE(decision_19_manual_seed_fixes_all_threads) {
+BOOST_AUTO_TEST_CASE(promise_manual_seed_fixes_all_threads) {
   const auto draw = [] {
     manual_seed(7);
     std::vector<double> drawn = {default_generator().uniform()};

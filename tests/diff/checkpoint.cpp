@@ -20,7 +20,7 @@ using tapegrad::test::num;
 
 BOOST_AUTO_TEST_SUITE(checkpoint)
 
-BOOST_AUTO_TEST_CASE(decision_13_arguments_and_captured_tensors_get_their_gradients) {
+BOOST_AUTO_TEST_CASE(promise_arguments_and_captured_tensors_get_their_gradients) {
   Tensor x = num(0.3).set_requires_grad(true);
   Tensor w = num(0.7).set_requires_grad(true);
   Tape tape;
@@ -144,7 +144,7 @@ BOOST_AUTO_TEST_CASE(a_retained_tape_does_not_grow) {
   BOOST_TEST(sweep(5000) == few);
 }
 
-BOOST_AUTO_TEST_CASE(decision_13_random_numbers_are_replayed_and_drawn_once) {
+BOOST_AUTO_TEST_CASE(promise_random_numbers_are_replayed_and_drawn_once) {
   manual_seed(4);
   Tensor x = ones({5}, {.dtype = float64}).set_requires_grad(true);
   Tape tape;

@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(third_and_fourth_derivative_by_nesting) {
   check_close(grad(grad(grad(grad(f))))(x), {s * t * (16.0 - 24.0 * t * t)}, 1e-13);
 }
 
-BOOST_AUTO_TEST_CASE(decision_11_every_nesting_of_forward_and_reverse_gives_the_same_third_derivative) {
+BOOST_AUTO_TEST_CASE(promise_every_nesting_of_forward_and_reverse_gives_the_same_third_derivative) {
   for (const bool with_rule : {true, false}) {
     const auto f = [with_rule](const Tensor& x) { return with_rule ? tanh(x) * x : cube(x) * tanh(x); };
     const double v = 0.3;
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(decision_11_every_nesting_of_forward_and_reverse_gives_the_
   }
 }
 
-BOOST_AUTO_TEST_CASE(decision_11_no_perturbation_confusion) {
+BOOST_AUTO_TEST_CASE(promise_perturbations_are_not_confused) {
   // Siskind and Pearlmutter, "Perturbation confusion and referential transparency" (2005): d/dx [x d/dy (x + y)] = 1,
   // where confused perturbations give 2.
   const auto forward = [](const auto& f, const Tensor& x) { return jvp(f, x, ones_like(x)).second; };
@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(decision_11_no_perturbation_confusion) {
   check_close(grad(nested)(num(3.0)), {6.0});
 }
 
-BOOST_AUTO_TEST_CASE(decision_12_forward_rule_from_the_reverse_rule) {
+BOOST_AUTO_TEST_CASE(promise_a_forward_rule_follows_from_the_reverse_rule) {
   const Tensor a = vec({1.0, 2.0});
   const Tensor b = num(3.0);
   const auto scaled = [](const Tensor& x, const Tensor& y) { return apply(Scaled{}, x, y); };
@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(decision_12_forward_rule_from_the_reverse_rule) {
   check_close(jvp([](const Tensor& x) { return apply(Total{}, x); }, a, vec({2.0, 5.0})).second, {7.0});
 }
 
-BOOST_AUTO_TEST_CASE(decision_12_differentiable_once_says_so) {
+BOOST_AUTO_TEST_CASE(promise_what_is_differentiable_once_says_so) {
   const auto f = [](const Tensor& x) { return apply(CubeOnce{}, x); };
   check_close(grad(f)(num(2.0)), {12.0});
   const auto once = [](const TapeError& e) {

@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(the_check_sees_a_detached_statistic) {
   BOOST_TEST(!tg::gradcheck(wrong, {normal({2, 4})}).ok());
 }
 
-BOOST_AUTO_TEST_CASE(decision_13_a_replay_updates_running_statistics_once) {
+BOOST_AUTO_TEST_CASE(promise_a_replay_updates_running_statistics_once) {
   nn::BatchNorm plain(3);
   plain.to(tg::float64);
   nn::BatchNorm replayed = plain;

@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(an_alias_is_listed_once) {
   BOOST_TEST(tied.state_dict().names() == (Names{"first.weight", "first.bias"}), boost::test_tools::per_element());
 }
 
-BOOST_AUTO_TEST_CASE(decision_14_a_copy_of_tied_layers_ties_its_own) {
+BOOST_AUTO_TEST_CASE(promise_a_copy_of_tied_layers_ties_its_own) {
   Tied tied;
   const Tied copy = tied;
   const tg::Tensor x = tg::ones({1, 2});
@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(decision_14_a_copy_of_tied_layers_ties_its_own) {
   BOOST_TEST(copy(x).to_vector<float>() == before, boost::test_tools::per_element());
 }
 
-BOOST_AUTO_TEST_CASE(decision_14_copying_clones) {
+BOOST_AUTO_TEST_CASE(promise_copying_clones) {
   Pair model = make_pair();
   model.inner.weight.set_requires_grad(false);
   Pair copy = model;
@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(decision_14_copying_clones) {
   BOOST_TEST(model.scale->data<float>()[0] == 1.0F);
 }
 
-BOOST_AUTO_TEST_CASE(decision_14_assigning_writes_into_the_storage) {
+BOOST_AUTO_TEST_CASE(promise_assigning_writes_into_the_storage) {
   Pair model = make_pair();
   const Pair best = make_pair();
   const std::vector<tg::Tensor> held = model.parameters();
@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(assigning_another_shape_throws_and_writes_nothing) {
   BOOST_CHECK_THROW((narrow = tg::nn::Linear(narrow), narrow.weight = other.head->weight), tg::ShapeError);
 }
 
-BOOST_AUTO_TEST_CASE(decision_14_moving_keeps_identity) {
+BOOST_AUTO_TEST_CASE(promise_moving_keeps_identity) {
   Pair model = make_pair();
   const tg::TensorImpl* identity = model.layers[0].weight->impl();
   Pair moved = std::move(model);
@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(decision_14_moving_keeps_identity) {
   BOOST_TEST(models[0].layers[0].weight->impl() == identity);
 }
 
-BOOST_AUTO_TEST_CASE(decision_14_identity_survives_a_change_of_dtype) {
+BOOST_AUTO_TEST_CASE(promise_identity_survives_a_change_of_dtype) {
   Pair model = make_pair();
   const std::vector<tg::Tensor> held = model.parameters();
   tg::Tensor(held[3]).set_grad(tg::ones({2, 2}));
@@ -189,7 +189,7 @@ BOOST_AUTO_TEST_CASE(decision_14_identity_survives_a_change_of_dtype) {
   BOOST_CHECK_THROW(model.to(tg::float32), tg::TapeError);
 }
 
-BOOST_AUTO_TEST_CASE(decision_15_a_forgotten_member_is_noticed) {
+BOOST_AUTO_TEST_CASE(promise_a_forgotten_member_is_noticed) {
   Forgetful model;
   const std::vector<tg::Tensor> trained = model.parameters();
   BOOST_TEST(trained.size() == 2U);
@@ -255,7 +255,7 @@ BOOST_AUTO_TEST_CASE(a_frozen_module_passes_gradients_on_and_takes_none) {
   BOOST_TEST(!above.seen->requires_grad());
 }
 
-BOOST_AUTO_TEST_CASE(decision_16_loading_names_every_key_that_does_not_fit) {
+BOOST_AUTO_TEST_CASE(promise_loading_names_every_key_that_does_not_fit) {
   Pair model = make_pair();
   const Pair before = model;
   tg::NamedTensors state;

@@ -177,7 +177,7 @@ Tensor poisoned(const Tensor& x, std::int64_t n, std::int64_t begin, const Poiso
   return copy;
 }
 
-BOOST_AUTO_TEST_CASE(decision_18_what_padding_holds_reaches_nothing) {
+BOOST_AUTO_TEST_CASE(promise_what_padding_holds_reaches_nothing) {
   const Tensor q = normal({2, 2, 3, 5}, 1, float64);
   const Tensor k = normal({2, 2, 4, 5}, 2, float64);
   const Tensor v = normal({2, 2, 4, 5}, 3, float64);
@@ -219,7 +219,7 @@ BOOST_AUTO_TEST_CASE(decision_18_what_padding_holds_reaches_nothing) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(decision_18_a_bias_of_minus_infinity_hides_as_a_mask) {
+BOOST_AUTO_TEST_CASE(promise_a_bias_of_minus_infinity_hides_as_a_mask) {
   const Tensor q = normal({2, 2, 3, 5}, 1, float64);
   const Tensor k = normal({2, 2, 4, 5}, 2, float64);
   const Tensor v = normal({2, 2, 4, 5}, 3, float64);
@@ -263,7 +263,7 @@ BOOST_AUTO_TEST_CASE(decision_18_a_bias_of_minus_infinity_hides_as_a_mask) {
 }
 
 /// What a query holds that sees no key, and its cotangent, reach neither keys nor values.
-BOOST_AUTO_TEST_CASE(decision_18_a_blind_query_reaches_nothing) {
+BOOST_AUTO_TEST_CASE(promise_a_blind_query_reaches_nothing) {
   constexpr std::int64_t kQueries = 40, kBlind = 35;  // in the second tile of the kernel
   const Tensor q = normal({1, 2, kQueries, 4}, 1, float64);
   const Tensor k = normal({1, 2, 3, 4}, 2, float64);
@@ -314,7 +314,7 @@ BOOST_AUTO_TEST_CASE(a_query_that_holds_nan_shows_in_the_gradients_of_what_it_se
   }
 }
 
-BOOST_AUTO_TEST_CASE(decision_18_a_later_key_reaches_no_earlier_query) {
+BOOST_AUTO_TEST_CASE(promise_a_later_key_reaches_no_earlier_query) {
   const Tensor x = normal({1, 2, 40, 3}, 1, float64);
   const auto first = [](const Tensor& t) { return t.slice(2, {.stop = 37}); };
   const auto run = [&](const Tensor& keys) {
@@ -331,7 +331,7 @@ BOOST_AUTO_TEST_CASE(decision_18_a_later_key_reaches_no_earlier_query) {
                boost::test_tools::per_element());
 }
 
-BOOST_AUTO_TEST_CASE(decision_18_masks_merge_part_by_part) {
+BOOST_AUTO_TEST_CASE(promise_masks_merge_part_by_part) {
   const auto pairs = [](const Shape& shape, std::int64_t hidden) {
     Tensor keep = ones(shape, {.dtype = boolean});
     keep.mutable_data<bool>()[static_cast<std::size_t>(hidden)] = false;
@@ -384,7 +384,7 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_an_error) {
       }
 }
 
-BOOST_AUTO_TEST_CASE(decision_18_tangents_of_hidden_keys_reach_nothing) {
+BOOST_AUTO_TEST_CASE(promise_tangents_of_hidden_keys_reach_nothing) {
   const Tensor q = normal({1, 2, 3, 4}, 1, float64);
   const Tensor k = normal({1, 2, 3, 4}, 2, float64);
   const Tensor v = normal({1, 2, 3, 4}, 3, float64);

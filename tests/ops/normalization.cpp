@@ -205,7 +205,7 @@ BOOST_AUTO_TEST_CASE(padding_changes_nothing_for_the_valid_positions) {
       BOOST_TEST(std::abs(dx[3 * p + c] - (keep[p] ? dx_alone[next++] : 0.0)) < 1e-12);
 }
 
-BOOST_AUTO_TEST_CASE(decision_18_what_padding_holds_reaches_no_derivative) {
+BOOST_AUTO_TEST_CASE(promise_what_padding_holds_reaches_no_derivative) {
   const Tensor positions = from_vector<bool>({true, true, true, false}, {2, 2});
   const auto derivatives = [&](double padding) {
     Tensor x = normal({2, 2, 3}, 6);

@@ -51,7 +51,7 @@ BOOST_AUTO_TEST_CASE(as_pytorch) {
   check_close(tape.gradient(y, x, {.cotangent = f["cotangent.y"]}), f["grad.input.x"]);
 }
 
-BOOST_AUTO_TEST_CASE(decision_18_a_hidden_row_is_zero_and_reaches_no_other) {
+BOOST_AUTO_TEST_CASE(promise_a_hidden_row_is_zero_and_reaches_no_other) {
   // Whatever hidden entries hold, NaN included.
   const double nan = std::numeric_limits<double>::quiet_NaN();
   Tensor x = from_vector<double>({nan, kInfinity, 1.0, -kInfinity, 0.0, std::log(3.0)}, {3, 2}, true);

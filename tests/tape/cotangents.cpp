@@ -91,7 +91,7 @@ struct BiasInTwoParts : Op<BiasInTwoParts> {
 
 BOOST_AUTO_TEST_SUITE(cotangents)
 
-BOOST_AUTO_TEST_CASE(decision_06_undefined_cotangents_are_zeros_that_cost_nothing) {
+BOOST_AUTO_TEST_CASE(promise_undefined_cotangents_are_zeros_that_cost_nothing) {
   const Tensor a = leaf({2.0});
   const Tensor b = leaf({5.0});
   int products = 0;
@@ -118,13 +118,13 @@ BOOST_AUTO_TEST_CASE(decision_06_undefined_cotangents_are_zeros_that_cost_nothin
   BOOST_TEST(products == 2);  // not reached: its rule did not run
 }
 
-BOOST_AUTO_TEST_CASE(decision_06_only_what_is_wanted_is_computed) {
+BOOST_AUTO_TEST_CASE(promise_only_what_is_wanted_is_computed) {
   const Tensor a = leaf({2.0});
   Tape tape;
   BOOST_TEST(tape.gradient(apply(Picky{}, a, tensor({4.0}, {.dtype = float64})), a).item() == 4.0);
 }
 
-BOOST_AUTO_TEST_CASE(decision_06_several_results_at_once) {
+BOOST_AUTO_TEST_CASE(promise_several_results_at_once) {
   const Tensor x = leaf({1.0, 2.0});
   Tape tape;
   const Tensor a = square(x);
@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(decision_06_several_results_at_once) {
   BOOST_CHECK_EXCEPTION(tape.pull_back({a, b}, {Tensor()}, {x}), TapeError, says("2 tensors with 1 cotangents"));
 }
 
-BOOST_AUTO_TEST_CASE(decision_10_fan_out_accumulates_without_touching_what_is_shared) {
+BOOST_AUTO_TEST_CASE(promise_fan_out_accumulates_without_touching_what_is_shared) {
   const Tensor x = leaf({1.0, 2.0});
   const Tensor seed = tensor({1.0, 1.0}, {.dtype = float64});
   Tape tape;
@@ -143,7 +143,7 @@ BOOST_AUTO_TEST_CASE(decision_10_fan_out_accumulates_without_touching_what_is_sh
   BOOST_TEST(seed.to_vector<double>() == (Values{1.0, 1.0}));
 }
 
-BOOST_AUTO_TEST_CASE(decision_10_a_held_gradient_is_not_written) {
+BOOST_AUTO_TEST_CASE(promise_a_held_gradient_is_not_written) {
   Tensor x = leaf({1.0, 2.0});
   Tape tape;
   tape.backward(sum(square(x)));
@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(decision_10_a_held_gradient_is_not_written) {
 }
 
 // Clipping writes gradients in place: of two that share elements, each would be written twice.
-BOOST_AUTO_TEST_CASE(decision_10_gradients_of_leaves_share_no_memory) {
+BOOST_AUTO_TEST_CASE(promise_gradients_of_leaves_share_no_memory) {
   Tensor x = leaf({1.0, 2.0});
   Tensor y = leaf({1.0, 2.0});
   const Tensor seed = tensor({1.0, 1.0}, {.dtype = float64});
@@ -178,7 +178,7 @@ BOOST_AUTO_TEST_CASE(decision_10_gradients_of_leaves_share_no_memory) {
   BOOST_TEST(seed.to_vector<double>() == (Values{1.0, 1.0}));
 }
 
-BOOST_AUTO_TEST_CASE(decision_10_differentiable_gradients_share_no_memory) {
+BOOST_AUTO_TEST_CASE(promise_differentiable_gradients_share_no_memory) {
   const Tensor a = tensor(2.0, {.dtype = float64}).set_requires_grad(true),
                b = tensor(3.0, {.dtype = float64}).set_requires_grad(true);
   const Tensor cotangent = tensor(1.0, {.dtype = float64});
@@ -196,7 +196,7 @@ BOOST_AUTO_TEST_CASE(decision_10_differentiable_gradients_share_no_memory) {
   BOOST_TEST(g[2].item() == 1.0);
 }
 
-BOOST_AUTO_TEST_CASE(decision_10_as_many_targets_as_nodes) {
+BOOST_AUTO_TEST_CASE(promise_any_number_of_targets_at_once) {
   // In any order, some twice, leaves and values of the way.
   std::vector<Tensor> leaves;
   for (int i = 0; i < 40; ++i) leaves.push_back(tensor(i, {.dtype = float64}).set_requires_grad(true));
@@ -217,7 +217,7 @@ BOOST_AUTO_TEST_CASE(decision_10_as_many_targets_as_nodes) {
   for (std::size_t k = 0; k < g.size(); ++k) BOOST_TEST(g[k].item() == expected[k], "gradient " << k);
 }
 
-BOOST_AUTO_TEST_CASE(decision_10_more_inputs_than_two_bytes_count) {
+BOOST_AUTO_TEST_CASE(promise_more_inputs_than_two_bytes_count) {
   constexpr int kParts = 70000;
   const Tensor x = leaf({1.0, 2.0});
   Tape tape;
@@ -225,7 +225,7 @@ BOOST_AUTO_TEST_CASE(decision_10_more_inputs_than_two_bytes_count) {
   BOOST_TEST(tape.gradient(sum(y), x).to_vector<double>() == (Values{kParts, kParts}));
 }
 
-BOOST_AUTO_TEST_CASE(decision_10_a_rule_writes_or_adds_as_its_buffer_says) {
+BOOST_AUTO_TEST_CASE(promise_a_rule_writes_or_adds_as_its_buffer_says) {
   const Tensor x = leaf({1.0, 2.0});
   for (const bool observed : {false, true}) {
     Tape tape;
@@ -244,7 +244,7 @@ BOOST_AUTO_TEST_CASE(decision_10_a_rule_writes_or_adds_as_its_buffer_says) {
 
 // A loop over the rows of x: each adds its piece into the one gradient. One that gave a gradient of x's size, zeros but
 // for its row, would hold a second beside it, and fill as many as there are rows.
-BOOST_AUTO_TEST_CASE(decision_10_slices_accumulate_into_regions) {
+BOOST_AUTO_TEST_CASE(promise_slices_accumulate_into_regions) {
   constexpr std::int64_t kRows = 256;
   constexpr std::int64_t kColumns = 4096;
   constexpr std::size_t kWhole = kRows * kColumns * sizeof(float);

@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(integers_are_exact) {
   BOOST_TEST((tensor(true, {.dtype = boolean}).to_vector<bool>()[0]));
 }
 
-BOOST_AUTO_TEST_CASE(decision_17_the_default_dtype_is_float32_and_dtypes_do_not_mix) {
+BOOST_AUTO_TEST_CASE(promise_the_default_dtype_is_float32_and_dtypes_do_not_mix) {
   BOOST_TEST((tensor({1.0}).dtype() == float32));
   BOOST_TEST((zeros({1}).dtype() == float32));
   BOOST_TEST((randn({1}).dtype() == float32));
@@ -199,7 +199,7 @@ BOOST_AUTO_TEST_CASE(from_vectors) {
   BOOST_TEST(from_vector<double>({1.5}, {}, true).requires_grad());
 }
 
-BOOST_AUTO_TEST_CASE(decision_19_random_tensors_repeat) {
+BOOST_AUTO_TEST_CASE(promise_random_tensors_repeat) {
   Generator a(5);
   Generator b(5);
   BOOST_TEST(values(randn({3, 4}, a)) == values(randn({3, 4}, b)));
@@ -230,7 +230,7 @@ BOOST_AUTO_TEST_CASE(decision_19_random_tensors_repeat) {
   BOOST_CHECK_THROW(randn({1}, {.dtype = int64}), DTypeError);
 }
 
-BOOST_AUTO_TEST_CASE(decision_19_random_tensors_are_the_same_at_any_number_of_threads) {
+BOOST_AUTO_TEST_CASE(promise_random_tensors_are_the_same_at_any_number_of_threads) {
   const auto draw = [](int threads) {
     set_num_threads(threads);
     Generator generator(9);

@@ -224,7 +224,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_recorded_takes_no_room) {
   BOOST_TEST(memory_statistics().bytes_in_use == before);
 }
 
-BOOST_AUTO_TEST_CASE(decision_07_a_failed_op_leaves_the_tape_as_it_was) {
+BOOST_AUTO_TEST_CASE(promise_a_failed_op_leaves_the_tape_as_it_was) {
   const Tensor x = leaf({1.0, 2.0});
   const Tensor fresh = leaf({1.0, 2.0});
   const Tensor misfit = leaf({1.0, 2.0, 3.0});
@@ -241,7 +241,7 @@ BOOST_AUTO_TEST_CASE(decision_07_a_failed_op_leaves_the_tape_as_it_was) {
   BOOST_TEST(g[1].to_vector<double>() == (Values{1.0, 4.0}));
 }
 
-BOOST_AUTO_TEST_CASE(decision_07_an_op_that_fails_in_forward_mode_leaves_the_tape_as_it_was) {
+BOOST_AUTO_TEST_CASE(promise_an_op_that_fails_in_forward_mode_leaves_the_tape_as_it_was) {
   const Tensor x = tensor(3.0, {.dtype = float64}).set_requires_grad(true);
   Tape tape;
   const Tensor y = x * x;
@@ -252,7 +252,7 @@ BOOST_AUTO_TEST_CASE(decision_07_an_op_that_fails_in_forward_mode_leaves_the_tap
   BOOST_TEST(tape.gradient(y, x).item() == 6.0);
 }
 
-BOOST_AUTO_TEST_CASE(decision_07_a_failed_sweep_consumes_the_tape_and_names_the_node) {
+BOOST_AUTO_TEST_CASE(promise_a_failed_sweep_consumes_the_tape_and_names_the_node) {
   Tensor x = leaf({1.0, 2.0});
   Tape tape;
   const Tensor y = sum(apply(FailsBackward{}, tanh(x)));
@@ -266,7 +266,7 @@ BOOST_AUTO_TEST_CASE(decision_07_a_failed_sweep_consumes_the_tape_and_names_the_
   BOOST_TEST(x.grad().to_vector<double>() == (Values{2.0, 4.0}));
 }
 
-BOOST_AUTO_TEST_CASE(decision_07_the_cause_is_nested) {
+BOOST_AUTO_TEST_CASE(promise_an_error_of_a_sweep_holds_its_cause) {
   const Tensor x = leaf({1.0});
   Tape tape;
   const Tensor y = apply(FailsBackward{}, x);
@@ -278,7 +278,7 @@ BOOST_AUTO_TEST_CASE(decision_07_the_cause_is_nested) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(decision_07_mistakes_of_an_op) {
+BOOST_AUTO_TEST_CASE(promise_a_mistake_of_an_op_is_told_by_name) {
   const Tensor x = leaf({1.0, 2.0});
   Tape tape;
   BOOST_CHECK_EXCEPTION(
@@ -296,7 +296,7 @@ BOOST_AUTO_TEST_CASE(decision_07_mistakes_of_an_op) {
                         says("(misshapen) gave a gradient of shape [7] for an input of shape [2]"));
 }
 
-BOOST_AUTO_TEST_CASE(decision_07_an_op_that_breaks_its_contract_cannot_crash) {
+BOOST_AUTO_TEST_CASE(promise_an_op_that_breaks_its_contract_cannot_crash) {
   const Tensor x = leaf({1.0, 2.0});
   Tape tape;
   BOOST_CHECK_EXCEPTION(apply(GivesNothing{}, x), TapeError,
@@ -316,7 +316,7 @@ BOOST_AUTO_TEST_CASE(decision_07_an_op_that_breaks_its_contract_cannot_crash) {
                         says("[generous] its reverse rule gave 50 gradients for 1 input"));
 }
 
-BOOST_AUTO_TEST_CASE(decision_07_a_rule_reads_only_what_its_op_has) {
+BOOST_AUTO_TEST_CASE(promise_a_rule_reads_only_what_its_op_has) {
   const Tensor x = leaf({1.0, 2.0});
   const auto sweep = [&](auto op) {
     Tape tape;
@@ -342,7 +342,7 @@ BOOST_AUTO_TEST_CASE(decision_07_a_rule_reads_only_what_its_op_has) {
                         says("[odd_tangent] its forward rule gave a tangent float64 [4] for an output float64 [2]"));
 }
 
-BOOST_AUTO_TEST_CASE(decision_07_a_gradient_that_a_rule_leaves_out_is_no_zero) {
+BOOST_AUTO_TEST_CASE(promise_a_gradient_that_a_rule_leaves_out_is_no_zero) {
   const Tensor a = leaf({1.0, 2.0});
   const Tensor b = leaf({3.0, 4.0});
   Tape tape;
@@ -362,7 +362,7 @@ BOOST_AUTO_TEST_CASE(decision_07_a_gradient_that_a_rule_leaves_out_is_no_zero) {
                         says("its reverse rule gave 1 gradient for 70 inputs: input 69 wants one too"));
 }
 
-BOOST_AUTO_TEST_CASE(decision_07_a_mistaken_call_leaves_the_tape_whole) {
+BOOST_AUTO_TEST_CASE(promise_a_mistaken_call_leaves_the_tape_whole) {
   const Tensor x = leaf({1.0, 2.0});
   Tape tape;
   BOOST_CHECK_EXCEPTION(tape.pull_back({}, {}, {x}), TapeError, says("there is no tensor to differentiate"));
@@ -372,7 +372,7 @@ BOOST_AUTO_TEST_CASE(decision_07_a_mistaken_call_leaves_the_tape_whole) {
   BOOST_TEST(tape.gradient(y, x).to_vector<double>() == (Values{2.0, 4.0}));
 }
 
-BOOST_AUTO_TEST_CASE(decision_07_the_tape_cannot_be_cleared_under_a_sweep) {
+BOOST_AUTO_TEST_CASE(promise_the_tape_cannot_be_cleared_under_a_sweep) {
   Tensor x = leaf({1.0, 2.0});
   Tape tape;
   x.register_hook([&](const Tensor&) {
@@ -383,7 +383,7 @@ BOOST_AUTO_TEST_CASE(decision_07_the_tape_cannot_be_cleared_under_a_sweep) {
   tape.clear();
 }
 
-BOOST_AUTO_TEST_CASE(decision_07_a_tape_is_cleared_where_it_is_live) {
+BOOST_AUTO_TEST_CASE(promise_a_tape_is_cleared_where_it_is_live) {
   const Tensor x = leaf({1.0, 2.0});
   Tape tape;
   const Tensor y = square(x);
@@ -412,7 +412,7 @@ struct Destroys : Op<Destroys> {
   Tensor vjp(const Saved&, const Tensor& dy) const { return 2.0 * dy; }
 };
 
-BOOST_AUTO_TEST_CASE(decision_07_a_tape_destroyed_while_something_runs_on_it) {
+BOOST_AUTO_TEST_CASE(promise_a_tape_destroyed_while_something_runs_on_it) {
   const Tensor x = leaf({1.0, 2.0});
   const Tensor v = ones({2}, {.dtype = float64});
   using Owner = std::unique_ptr<Tape>;
@@ -466,7 +466,7 @@ BOOST_AUTO_TEST_CASE(decision_07_a_tape_destroyed_while_something_runs_on_it) {
   check(in_forward_mode, elsewhere_says);
 }
 
-BOOST_AUTO_TEST_CASE(decision_07_an_op_cannot_sweep_the_tape_that_records_it) {
+BOOST_AUTO_TEST_CASE(promise_an_op_cannot_sweep_the_tape_that_records_it) {
   Tensor x = leaf({3.0});
   Tape tape;
   SweepsWithin op;
@@ -480,7 +480,7 @@ BOOST_AUTO_TEST_CASE(decision_07_an_op_cannot_sweep_the_tape_that_records_it) {
   BOOST_TEST(x.grad().to_vector<double>() == Values{6.0});
 }
 
-BOOST_AUTO_TEST_CASE(decision_07_a_backward_inside_another_is_told_so) {
+BOOST_AUTO_TEST_CASE(promise_a_backward_inside_another_is_told_so) {
   Tensor x = leaf({1.0});
   Tape tape;
   const Tensor y = square(x);
@@ -491,7 +491,7 @@ BOOST_AUTO_TEST_CASE(decision_07_a_backward_inside_another_is_told_so) {
   BOOST_CHECK_EXCEPTION(tape.backward(y), TapeError, says("a sweep around this one is running backward() into"));
 }
 
-BOOST_AUTO_TEST_CASE(decision_07_a_throwing_hook_or_observer) {
+BOOST_AUTO_TEST_CASE(promise_an_error_of_a_hook_or_observer_names_the_node) {
   Tensor x = leaf({1.0});
   Tape tape;
   tape.observe([](const SweepEvent& event) {
@@ -582,7 +582,7 @@ const Destruction kDestructions[] = {
      }},
 };
 
-BOOST_AUTO_TEST_CASE(decision_07_a_tape_destroyed_under_its_sweep_is_noticed) {
+BOOST_AUTO_TEST_CASE(promise_a_tape_destroyed_under_its_sweep_is_noticed) {
   for (const Destruction& destroyed : kDestructions) {
     for (const bool differentiable : {false, true}) {
       BOOST_TEST_CONTEXT(destroyed.where << (differentiable ? ", in a sweep that is recorded" : "")) {
@@ -602,7 +602,7 @@ BOOST_AUTO_TEST_CASE(decision_07_a_tape_destroyed_under_its_sweep_is_noticed) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(decision_07_what_a_sweep_around_has_released_is_told) {
+BOOST_AUTO_TEST_CASE(promise_what_a_sweep_around_has_released_is_told) {
   const Tensor x = leaf({1.0, 2.0});
   Tape tape;
   const Tensor m = x * x;

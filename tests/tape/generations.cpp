@@ -32,7 +32,7 @@ BOOST_AUTO_TEST_CASE(gradients_with_a_graph_add_up_over_generations) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(decision_01_one_live_tape_per_thread) {
+BOOST_AUTO_TEST_CASE(promise_one_live_tape_per_thread) {
   const Tensor x = leaf({2.0});
   {
     const Tape tape;
@@ -61,7 +61,7 @@ BOOST_AUTO_TEST_CASE(decision_01_one_live_tape_per_thread) {
   BOOST_TEST(another.size() == 0);
 }
 
-BOOST_AUTO_TEST_CASE(decision_02_consuming_starts_a_generation) {
+BOOST_AUTO_TEST_CASE(promise_consuming_starts_a_generation) {
   Tensor x = leaf({3.0});
   Tape tape;
   const std::uint64_t first = tape.generation();
@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(consuming_releases_all_that_nodes_hold) {
   BOOST_TEST(memory_statistics().bytes_in_use == before);
 }
 
-BOOST_AUTO_TEST_CASE(decision_02_a_tensor_of_another_tape_is_stale) {
+BOOST_AUTO_TEST_CASE(promise_a_tensor_of_another_tape_is_stale) {
   const Tensor x = leaf({3.0});
   Tensor y;
   {
@@ -152,7 +152,7 @@ BOOST_AUTO_TEST_CASE(a_tensor_off_the_tape_is_told_why_it_may_be) {
                         says("it was computed while no tape recorded (a NoRecord lives now), from inputs"));
 }
 
-BOOST_AUTO_TEST_CASE(decision_02_retain_and_create_graph_keep_the_tape) {
+BOOST_AUTO_TEST_CASE(promise_retain_and_create_graph_keep_the_tape) {
   Tensor x = leaf({3.0});
   Tape tape;
   const Tensor y = square(x) * x;
@@ -168,7 +168,7 @@ BOOST_AUTO_TEST_CASE(decision_02_retain_and_create_graph_keep_the_tape) {
   BOOST_TEST(tape.size() == 0);
 }
 
-BOOST_AUTO_TEST_CASE(decision_02_clear_empties_without_a_sweep) {
+BOOST_AUTO_TEST_CASE(promise_clear_empties_without_a_sweep) {
   const Tensor x = leaf({3.0});
   Tape tape;
   const Tensor y = square(x);
@@ -187,14 +187,14 @@ BOOST_AUTO_TEST_CASE(a_kept_view_keeps_all_it_is_a_view_of) {
   BOOST_TEST(tape.bytes_kept() == sizeof(double) * 1000);  // x is not read: many has no gradient
 }
 
-BOOST_AUTO_TEST_CASE(decision_02_a_leaf_is_its_own_result) {
+BOOST_AUTO_TEST_CASE(promise_a_leaf_is_its_own_result) {
   const Tensor x = leaf({1.0});
   Tape tape;
   tape.backward(x);
   BOOST_TEST(x.grad().item() == 1.0);
 }
 
-BOOST_AUTO_TEST_CASE(decision_02_what_cannot_be_swept) {
+BOOST_AUTO_TEST_CASE(promise_what_cannot_be_swept_is_told) {
   const Tensor x = leaf({1.0, 2.0});
   Tape tape;
   const Tensor y = tanh(x);

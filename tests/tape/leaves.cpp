@@ -5,7 +5,7 @@ using namespace tapegrad::test;
 
 BOOST_AUTO_TEST_SUITE(leaves)
 
-BOOST_AUTO_TEST_CASE(decision_03_a_leaf_joins_the_tape_at_its_first_use) {
+BOOST_AUTO_TEST_CASE(promise_a_leaf_joins_the_tape_at_its_first_use) {
   const Tensor w = leaf({2.0});
   Tape tape;
   BOOST_TEST(tape.size() == 0);
@@ -21,7 +21,7 @@ BOOST_AUTO_TEST_CASE(decision_03_a_leaf_joins_the_tape_at_its_first_use) {
   BOOST_TEST(tape.node(3).inputs[0].node == 0);
 }
 
-BOOST_AUTO_TEST_CASE(decision_03_many_leaves_are_found_again) {
+BOOST_AUTO_TEST_CASE(promise_many_leaves_are_found_again) {
   std::vector<Tensor> ws;
   for (int i = 0; i < 1000; ++i) ws.push_back(leaf({static_cast<double>(i)}));
   Tape tape;
@@ -33,7 +33,7 @@ BOOST_AUTO_TEST_CASE(decision_03_many_leaves_are_found_again) {
   for (int i = 0; i < 1000; ++i) BOOST_TEST_REQUIRE(ws[static_cast<std::size_t>(i)].grad().item() == 2.0 * i);
 }
 
-BOOST_AUTO_TEST_CASE(decision_03_hooks_fire_once_when_the_gradient_is_complete) {
+BOOST_AUTO_TEST_CASE(promise_hooks_fire_once_when_the_gradient_is_complete) {
   Tensor early = leaf({2.0});
   Tensor late = leaf({5.0});
   std::vector<std::string> order;
@@ -56,7 +56,7 @@ BOOST_AUTO_TEST_CASE(decision_03_hooks_fire_once_when_the_gradient_is_complete) 
   BOOST_TEST(early.grad().item() == 72.0);
 }
 
-BOOST_AUTO_TEST_CASE(decision_03_a_hook_may_replace_the_gradient) {
+BOOST_AUTO_TEST_CASE(promise_a_hook_may_replace_the_gradient) {
   Tensor x = leaf({2.0});
   x.register_hook([](const Tensor& g) { return 10.0 * g; });
   Tape tape;
@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(decision_03_a_hook_may_replace_the_gradient) {
   BOOST_TEST(!wrong.has_grad());
 }
 
-BOOST_AUTO_TEST_CASE(decision_03_hooks_can_be_removed) {
+BOOST_AUTO_TEST_CASE(promise_hooks_can_be_removed) {
   Tensor x = leaf({2.0});
   const auto times = [](double factor) { return [factor](const Tensor& g) { return factor * g; }; };
   const HookId first = x.register_hook(times(10));
@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(decision_03_hooks_can_be_removed) {
   BOOST_TEST(!Tensor().remove_hook(first));
 }
 
-BOOST_AUTO_TEST_CASE(decision_02_hooks_are_not_recorded) {
+BOOST_AUTO_TEST_CASE(promise_hooks_are_not_recorded) {
   Tensor x = leaf({3.0});
   x.register_hook([&](const Tensor& g) { return g + x; });
   Tape tape;
@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(decision_02_hooks_are_not_recorded) {
   BOOST_TEST(tape.size() > size);
 }
 
-BOOST_AUTO_TEST_CASE(decision_04_gradients_of_intermediates) {
+BOOST_AUTO_TEST_CASE(promise_intermediates_have_gradients) {
   const Tensor x = leaf({1.0, 2.0});
   Tape tape;
   const Tensor a = square(x);
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(decision_04_gradients_of_intermediates) {
   BOOST_TEST(visited == 2);
 }
 
-BOOST_AUTO_TEST_CASE(decision_04_what_is_not_connected) {
+BOOST_AUTO_TEST_CASE(promise_what_is_not_connected_has_gradient_zero) {
   const Tensor x = leaf({1.0, 2.0});
   const Tensor stranger = leaf({1.0, 2.0, 3.0});
   Tape tape;
@@ -167,7 +167,7 @@ BOOST_AUTO_TEST_CASE(a_sweep_leaves_nothing_behind_for_the_next) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(decision_04_results_share_no_memory) {
+BOOST_AUTO_TEST_CASE(promise_results_share_no_memory) {
   const Tensor a = leaf({1.0, 2.0});
   const Tensor b = leaf({1.0, 2.0});
   Tape tape;
@@ -177,7 +177,7 @@ BOOST_AUTO_TEST_CASE(decision_04_results_share_no_memory) {
   BOOST_TEST(g[2].to_vector<double>() == (Values{1.0, 1.0}));
 }
 
-BOOST_AUTO_TEST_CASE(decision_05_grad_throws_and_has_grad_asks) {
+BOOST_AUTO_TEST_CASE(promise_grad_throws_and_has_grad_asks) {
   Tensor x = leaf({1.0});
   BOOST_TEST(!x.has_grad());
   BOOST_CHECK_EXCEPTION(x.grad(), TapeError, says("[grad] the tensor [1] has no gradient yet: call backward() first"));
@@ -201,7 +201,7 @@ BOOST_AUTO_TEST_CASE(decision_05_grad_throws_and_has_grad_asks) {
   BOOST_TEST(!x.has_grad());
 }
 
-BOOST_AUTO_TEST_CASE(decision_05_requires_grad) {
+BOOST_AUTO_TEST_CASE(promise_only_a_leaf_changes_whether_it_wants_a_gradient) {
   Tensor tokens = tensor({1, 2}, {.dtype = int64});
   BOOST_CHECK_EXCEPTION(tokens.set_requires_grad(true), DTypeError, says("[set_requires_grad] only floating tensors"));
   Tensor x = leaf({1.0});

@@ -6,7 +6,7 @@ using namespace tapegrad::test;
 
 BOOST_AUTO_TEST_SUITE(study)
 
-BOOST_AUTO_TEST_CASE(decision_08_a_tape_prints_its_nodes) {
+BOOST_AUTO_TEST_CASE(promise_a_tape_prints_its_nodes) {
   const Tensor x = leaf({{1.0, 2.0}, {3.0, 4.0}});
   Tape tape;
   const Tensor y = sum(tanh(x) * x);
@@ -23,7 +23,7 @@ rules (x̄ is the cotangent of x: ∂L/∂x)
   BOOST_TEST(to_string(tape) == expected);
 }
 
-BOOST_AUTO_TEST_CASE(decision_08_a_studied_tape_prints_cotangents_beside_values) {
+BOOST_AUTO_TEST_CASE(promise_a_studied_tape_prints_cotangents_beside_values) {
   const Tensor x = leaf({{1.0, 2.0}, {3.0, 4.0}});
   const Tensor large = full({5, 5}, 2.0, {.dtype = float64, .requires_grad = true});
   Tape tape({.study = true});
@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(a_long_tape_prints_its_ends) {
   BOOST_TEST(std::count(ends.begin(), ends.end(), '\n') == 1 + 50 + 1 + 50 + 2);
 }
 
-BOOST_AUTO_TEST_CASE(decision_08_what_is_wide_is_printed_below_or_by_its_range) {
+BOOST_AUTO_TEST_CASE(promise_what_is_wide_is_printed_below_or_by_its_range) {
   const Tensor x = linspace(-1.0, 1.0, 7, {.dtype = float64}).set_requires_grad(true);
   const Tensor wide = linspace(-1.0, 1.0, 30, {.dtype = float64}).set_requires_grad(true);
   Tape tape({.study = true});
@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(decision_08_what_is_wide_is_printed_below_or_by_its_range) 
   BOOST_TEST(text.find("value in [-1, 1]") != std::string::npos, text);
 }
 
-BOOST_AUTO_TEST_CASE(decision_08_a_studied_tape_shows_its_constants) {
+BOOST_AUTO_TEST_CASE(promise_a_studied_tape_shows_its_constants) {
   const Tensor x = leaf({1.0, 2.0});
   const Tensor w = tensor({{1.0, 2.0}, {3.0, 0.5}}, {.dtype = float64});
   const auto printed = [&](const TapeOptions& options) {
@@ -128,7 +128,7 @@ BOOST_AUTO_TEST_CASE(decision_08_a_studied_tape_shows_its_constants) {
   BOOST_TEST(printed({}).find("= mul(%1, const) ") != std::string::npos);  // whose values are not kept
 }
 
-BOOST_AUTO_TEST_CASE(decision_08_nodes_can_be_read) {
+BOOST_AUTO_TEST_CASE(promise_nodes_can_be_read) {
   const Tensor x = leaf({{1.0, 2.0}, {3.0, 4.0}});
   Tape tape;
   const Tensor y = sum(x, 1, true);
@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(decision_08_nodes_can_be_read) {
   BOOST_TEST(tape.node(2).inputs[1].node == -1);  // a constant
 }
 
-BOOST_AUTO_TEST_CASE(decision_08_study_mode_keeps_values_and_names_scopes) {
+BOOST_AUTO_TEST_CASE(promise_study_mode_keeps_values_and_names_scopes) {
   const Tensor x = leaf({2.0});
   Tape tape({.study = true});
   {
@@ -171,7 +171,7 @@ BOOST_AUTO_TEST_CASE(decision_08_study_mode_keeps_values_and_names_scopes) {
   BOOST_TEST(to_string(tape).find("\nin encoder/block\n") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(decision_08_errors_name_the_scope) {
+BOOST_AUTO_TEST_CASE(promise_errors_name_the_scope) {
   const Tensor x = leaf({2.0});
   Tensor w = tensor({1.0}, {.dtype = float64});
   Tape tape({.study = true});
@@ -184,7 +184,7 @@ BOOST_AUTO_TEST_CASE(decision_08_errors_name_the_scope) {
   BOOST_CHECK_EXCEPTION(tape.backward(y), TapeError, says("[backward] at node 1, mul [1] in head: mul saved"));
 }
 
-BOOST_AUTO_TEST_CASE(decision_08_an_observer_sees_every_node_of_a_sweep) {
+BOOST_AUTO_TEST_CASE(promise_an_observer_sees_every_node_of_a_sweep) {
   const Tensor x = leaf({1.0, 2.0});
   Tape tape({.study = true});
   const Tensor cube = square(x) * x;

@@ -28,7 +28,7 @@ void on_threads(const Body& body) {
 
 BOOST_AUTO_TEST_SUITE(threads)
 
-BOOST_AUTO_TEST_CASE(decision_03_gradient_is_safe_from_any_number_of_threads) {
+BOOST_AUTO_TEST_CASE(promise_gradient_is_safe_from_any_number_of_threads) {
   const Tensor w = leaf({1.0, 2.0, 3.0});
   std::vector<int> right(kThreads, 0);
   on_threads([&](int t) {
@@ -43,7 +43,7 @@ BOOST_AUTO_TEST_CASE(decision_03_gradient_is_safe_from_any_number_of_threads) {
   BOOST_TEST(!w.has_grad());
 }
 
-BOOST_AUTO_TEST_CASE(decision_03_simultaneous_backward_into_the_same_leaves_is_detected) {
+BOOST_AUTO_TEST_CASE(promise_simultaneous_backward_into_the_same_leaves_is_detected) {
   Tensor w = leaf({3.0});
   std::string message;
   double instead = 0;  // nothing has been swept: the tape is whole
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(decision_03_simultaneous_backward_into_the_same_leaves_is_d
   BOOST_TEST(w.grad().item() == 6.0);
 }
 
-BOOST_AUTO_TEST_CASE(decision_01_each_thread_has_a_tape_of_its_own) {
+BOOST_AUTO_TEST_CASE(promise_each_thread_has_a_tape_of_its_own) {
   const Tensor x = leaf({2.0});
   Tape tape;
   const Tensor y = square(x);
@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(decision_01_each_thread_has_a_tape_of_its_own) {
   BOOST_TEST(tape.gradient(y, x).item() == 4.0);
 }
 
-BOOST_AUTO_TEST_CASE(decision_01_a_tape_destroyed_on_another_thread_is_noticed) {
+BOOST_AUTO_TEST_CASE(promise_a_tape_destroyed_on_another_thread_is_noticed) {
   const Tensor w = leaf({3.0});
   const auto destroy_elsewhere = [](std::unique_ptr<Tape> tape) { std::thread([&tape] { tape.reset(); }).join(); };
   const char* message = "was destroyed on another thread, or inside a transform";
@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(decision_01_a_tape_destroyed_on_another_thread_is_noticed) 
   BOOST_TEST(next.gradient(square(w), w).item() == 6.0);
 }
 
-BOOST_AUTO_TEST_CASE(decision_01_a_tape_may_outlive_its_thread) {
+BOOST_AUTO_TEST_CASE(promise_a_tape_may_outlive_its_thread) {
   std::unique_ptr<Tape> tape;
   std::thread([&tape] {
     tape = std::make_unique<Tape>();
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(decision_01_a_tape_may_outlive_its_thread) {
   }).join();
 }
 
-BOOST_AUTO_TEST_CASE(decision_20_same_bits_at_any_number_of_threads) {
+BOOST_AUTO_TEST_CASE(promise_same_bits_at_any_number_of_threads) {
   const auto run = [](int count) {
     const kernels::ThreadCount threads(count);
     Generator generator(3);

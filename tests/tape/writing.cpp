@@ -7,7 +7,7 @@ using namespace tapegrad::test;
 
 BOOST_AUTO_TEST_SUITE(writing)
 
-BOOST_AUTO_TEST_CASE(decision_09_a_saved_tensor_that_was_written_is_noticed) {
+BOOST_AUTO_TEST_CASE(promise_a_saved_tensor_that_was_written_is_noticed) {
   const Tensor x = leaf({1.0, 2.0});
   Tensor factor = tensor({3.0, 4.0}, {.dtype = float64});
   Tape tape;
@@ -19,7 +19,7 @@ BOOST_AUTO_TEST_CASE(decision_09_a_saved_tensor_that_was_written_is_noticed) {
   BOOST_TEST(tape.size() == 0);
 }
 
-BOOST_AUTO_TEST_CASE(decision_09_a_view_shares_its_storages_version) {
+BOOST_AUTO_TEST_CASE(promise_a_view_shares_its_storages_version) {
   const Tensor x = leaf({1.0, 2.0});
   Tensor table = ones({3, 2}, {.dtype = float64});
   Tape tape;
@@ -28,7 +28,7 @@ BOOST_AUTO_TEST_CASE(decision_09_a_view_shares_its_storages_version) {
   BOOST_CHECK_EXCEPTION(tape.backward(y), TapeError, says("changed in place by mutable_data"));
 }
 
-BOOST_AUTO_TEST_CASE(decision_09_what_no_rule_reads_may_be_written) {
+BOOST_AUTO_TEST_CASE(promise_what_no_rule_reads_may_be_written) {
   const Tensor x = leaf({1.0, 2.0});
   Tensor offset = tensor({3.0, 4.0}, {.dtype = float64});
   Tape tape;
@@ -37,7 +37,7 @@ BOOST_AUTO_TEST_CASE(decision_09_what_no_rule_reads_may_be_written) {
   BOOST_TEST(tape.gradient(y, x).to_vector<double>() == (Values{1.0, 1.0}));
 }
 
-BOOST_AUTO_TEST_CASE(decision_09_reading_moves_no_version) {
+BOOST_AUTO_TEST_CASE(promise_reading_moves_no_version) {
   const Tensor x = leaf({1.0, 2.0});
   Tensor factor = tensor({3.0, 4.0}, {.dtype = float64});
   Tape tape;
@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(decision_09_reading_moves_no_version) {
   BOOST_TEST(tape.gradient(y, x).to_vector<double>() == (Values{3.0, 4.0}));
 }
 
-BOOST_AUTO_TEST_CASE(decision_09_tracked_tensors_cannot_be_written_while_a_tape_records) {
+BOOST_AUTO_TEST_CASE(promise_tracked_tensors_cannot_be_written_while_a_tape_records) {
   Tensor x = leaf({1.0, 2.0});
   x.mutable_data<double>()[0] = 7.0;  // no tape
   Tape tape;
@@ -70,14 +70,14 @@ concept GivesElementsToWrite = requires(T&& x) {
 };
 static_assert(GivesElementsToWrite<Tensor&> && !GivesElementsToWrite<Tensor>);
 
-BOOST_AUTO_TEST_CASE(decision_09_an_error_names_who_would_write) {
+BOOST_AUTO_TEST_CASE(promise_an_error_names_who_would_write) {
   Tensor x = ones({2, 3}, {.dtype = float64}).transpose(0, 1);
   BOOST_CHECK_EXCEPTION(x.mutable_data<double>("fill"), ShapeError,
                         says("[fill] the tensor [3, 2] has strides [1, 3]: call contiguous() first"));
   BOOST_CHECK_EXCEPTION(x.mutable_data<float>("fill"), DTypeError, says("[fill] the tensor is float64, not float32"));
 }
 
-BOOST_AUTO_TEST_CASE(decision_09_what_carries_a_tangent_cannot_be_written) {
+BOOST_AUTO_TEST_CASE(promise_what_carries_a_tangent_cannot_be_written) {
   const Tensor x = tensor({1.0, 2.0}, {.dtype = float64});
   const auto writes = [](const Tensor& t) {
     Tensor y = t * t;
@@ -93,13 +93,13 @@ BOOST_AUTO_TEST_CASE(decision_09_what_carries_a_tangent_cannot_be_written) {
   BOOST_TEST(jvp(writes_a_copy, x, x).second.to_vector<double>() == (Values{5.0, 8.0}));
 }
 
-BOOST_AUTO_TEST_CASE(decision_09_assigning_to_a_temporary_does_not_compile) {
+BOOST_AUTO_TEST_CASE(promise_assigning_to_a_temporary_does_not_compile) {
   static_assert(!std::is_assignable_v<Tensor&&, Tensor>);
   static_assert(!std::is_assignable_v<decltype(std::declval<Tensor&>()[0]), const Tensor&>);
   static_assert(std::is_assignable_v<Tensor&, Tensor>);
 }
 
-BOOST_AUTO_TEST_CASE(decision_09_access_is_checked) {
+BOOST_AUTO_TEST_CASE(promise_elements_are_read_in_their_own_dtype_and_order) {
   Tensor x = tensor({{1.0, 2.0}, {3.0, 4.0}});
   BOOST_CHECK_EXCEPTION(x.data<double>(), DTypeError, says("[data] the tensor is float32, not float64"));
   const Tensor transposed = x.transpose(0, 1);
@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(decision_09_access_is_checked) {
   BOOST_CHECK_EXCEPTION(Tensor().shape(), Error, says("[tensor] an undefined tensor has no elements"));
 }
 
-BOOST_AUTO_TEST_CASE(decision_09_another_dtype_is_a_writing) {
+BOOST_AUTO_TEST_CASE(promise_another_dtype_is_a_writing) {
   // Elements that were never written, and some that were once: neither has the new ones' version.
   for (const bool written : {false, true}) {
     Tensor w = leaf({{1.0, 2.0}, {3.0, 4.0}});
