@@ -224,7 +224,7 @@ BOOST_AUTO_TEST_CASE(second_order_and_forward_mode_have_their_own_mistakes) {
   // The forward rule of the planted op is right, so a wrong reverse rule shows in the comparison of the two.
   const GradcheckReport modes = check_planted(Mistake::sign, {.order = 1});
   BOOST_TEST(std::any_of(modes.findings.begin(), modes.findings.end(), [](const GradcheckFinding& f) {
-    return f.mode == "forward" && f.verdict == Verdict::wrong && f.input == 1;
+    return f.mode == GradcheckMode::forward && f.verdict == Verdict::wrong && f.input == 1;
   }));
 }
 

@@ -77,7 +77,8 @@ BOOST_AUTO_TEST_CASE(the_rule_that_differences_side_with_is_told_in_any_unit) {
       const GradcheckReport report =
           tapegrad::gradcheck([op](const Tensor& x) { return apply(op, x); }, {normal({4})}, {.order = 1});
       const GradcheckFinding& forward = report.findings.back();
-      BOOST_TEST_REQUIRE((forward.mode == "forward" && forward.verdict == Verdict::wrong), to_string(report));
+      BOOST_TEST_REQUIRE((forward.mode == GradcheckMode::forward && forward.verdict == Verdict::wrong),
+                         to_string(report));
       BOOST_TEST(forward.note ==
                  fmt::format("finite differences side with the {} rule", forward_is_wrong ? "reverse" : "forward"));
     }

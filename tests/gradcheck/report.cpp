@@ -42,7 +42,9 @@ BOOST_AUTO_TEST_CASE(the_text_fits_and_says_all) {
 
 BOOST_AUTO_TEST_CASE(a_derivative_that_is_zero_to_rounding_has_no_taylor_rate) {
   GradcheckReport report;
-  report.findings.push_back({.verdict = Verdict::vacuous, .rate = 0.1, .sweep = {{0.1, 1e-17, 1e-17}}});
+  report.findings.push_back({{.verdict = Verdict::vacuous}});
+  report.findings[0].rate = 0.1;
+  report.findings[0].sweep = {{0.1, 1e-17, 1e-17}};
   BOOST_TEST(to_string(report).find("Taylor rate ") == std::string::npos, to_string(report));
   BOOST_TEST(to_json(report).find("\"taylor_rate\": \"nan\"") != std::string::npos, to_json(report));
 }
@@ -89,8 +91,8 @@ BOOST_AUTO_TEST_CASE(the_json_is_json) {
   BOOST_TEST(finding["relative_error"].get<double>() == 0.03 / 1.03, boost::test_tools::tolerance(1e-6));
   // numbers that JSON lacks, and bytes that are no text
   GradcheckReport report;
-  report.findings.push_back(
-      {.verdict = Verdict::wrong, .analytic = std::numeric_limits<double>::infinity(), .note = "\xff"});
+  report.findings.push_back({{.verdict = Verdict::wrong, .analytic = std::numeric_limits<double>::infinity()}});
+  report.findings[0].note = "\xff";
   report.findings[0].input_name = "theta\xff";
   report.allowed.push_back({Verdict::vacuous, "\xc3("});
   const auto escaped = nlohmann::json::parse(to_json(report));
@@ -111,7 +113,7 @@ BOOST_AUTO_TEST_CASE(the_page_is_self_contained) {
 
 BOOST_AUTO_TEST_CASE(json_tells_both_infinities) {
   GradcheckReport report;
-  report.findings.push_back({.verdict = Verdict::wrong});
+  report.findings.push_back({{.verdict = Verdict::wrong}});
   report.findings[0].analytic = -std::numeric_limits<double>::infinity();
   report.findings[0].numeric = std::numeric_limits<double>::infinity();
   const nlohmann::json finding = nlohmann::json::parse(to_json(report))["findings"][0];
@@ -122,7 +124,7 @@ BOOST_AUTO_TEST_CASE(json_tells_both_infinities) {
 BOOST_AUTO_TEST_CASE(a_suite_of_reports_is_junit) {
   GradcheckReport right{.findings = {{}}, .allowed = {}};
   right.seconds = 0.25;
-  GradcheckReport allowed{.findings = {{.verdict = Verdict::vacuous}}, .allowed = {{Verdict::vacuous, "frozen"}}};
+  GradcheckReport allowed{.findings = {{{.verdict = Verdict::vacuous}}}, .allowed = {{Verdict::vacuous, "frozen"}}};
   GradcheckReport wrong = wrong_by_a_factor();
   wrong.seconds = 0.5;
   wrong.findings[0].input_name = "theta\xff";

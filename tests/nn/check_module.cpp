@@ -92,7 +92,8 @@ BOOST_AUTO_TEST_CASE(the_wrong_parameter_is_named) {
   const std::string text = to_string(report);
   BOOST_TEST((text.find("second.bias") != std::string::npos), text);
   BOOST_TEST(std::count_if(report.findings.begin(), report.findings.end(), [](const tg::GradcheckFinding& f) {
-               return f.verdict == tg::Verdict::wrong && f.mode == "reverse" && f.input_name == "second.bias";
+               return f.verdict == tg::Verdict::wrong && f.mode == tg::GradcheckMode::reverse &&
+                      f.input_name == "second.bias";
              }) == 1);
   BOOST_TEST(std::none_of(report.findings.begin(), report.findings.end(), [](const tg::GradcheckFinding& f) {
     return f.verdict == tg::Verdict::wrong && f.input_name != "second.bias";

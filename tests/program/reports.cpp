@@ -221,7 +221,7 @@ BOOST_AUTO_TEST_CASE(what_runs_a_check_again_is_quoted_for_a_shell) {
 
 BOOST_AUTO_TEST_CASE(a_kink_is_no_error) {
   tapegrad::GradcheckReport report;
-  report.findings.push_back({.verdict = tapegrad::Verdict::kink});
+  report.findings.push_back({{.verdict = tapegrad::Verdict::kink}});
   report.findings.back().analytic = 5;
   report.findings.back().tolerance = 1;
   tapegrad::suite::EntryResult result{.kind = "op", .room = "t", .name = "x", .checks = {}};

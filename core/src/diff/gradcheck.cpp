@@ -136,16 +136,20 @@ class TensorSubject : public checker::Subject {
     const std::vector<Tensor> first = call(inputs_);
     for (const Tensor& y : first) results_.push_back(carries_gradient(y) ? y.detach() : Tensor());
     output_shapes = shapes_of(first);
-    const auto file = [&](Verdict verdict, std::string_view mode, std::string note) {
-      report.findings.push_back({.verdict = verdict, .order = order, .mode = mode, .note = std::move(note)});
+    const auto file = [&](Verdict verdict, GradcheckMode mode, std::string note) {
+      GradcheckFinding& finding = report.findings.emplace_back();
+      finding.verdict = verdict;
+      finding.order = order;
+      finding.mode = mode;
+      finding.note = std::move(note);
     };
     const std::vector<Tensor> again = call(inputs_);
     if (!same_bits(given, inputs_)) {
-      file(Verdict::wrong, "call", "the function changes its inputs");
+      file(Verdict::wrong, GradcheckMode::call, "the function changes its inputs");
       return false;
     }
     if (!same_bits(first, again)) {
-      file(Verdict::non_deterministic, "call",
+      file(Verdict::non_deterministic, GradcheckMode::call,
            std::string("two calls with the same numbers differ") + checker::kDrawnAnew);
       return false;
     }
@@ -155,14 +159,15 @@ class TensorSubject : public checker::Subject {
     // roundings differ; the differences of the one are compared with the derivatives of the other. At order 2 each
     // function is such a one.
     if (order == 1 && !same_but_for_rounding(first, point_->outputs()))
-      file(Verdict::non_deterministic, "call", "the values differ from those without a tape");
+      file(Verdict::non_deterministic, GradcheckMode::call, "the values differ from those without a tape");
     const std::vector<Tensor> u =
         random_cotangents(checker::Streams(options_.seed, order).of(checker::Purpose::repeated_sweep));
     if (!same_bits(point_->pull_back(u), point_->pull_back(u)))
-      file(Verdict::non_deterministic, "reverse", std::string("two reverse sweeps differ") + checker::kDrawnAnew);
+      file(Verdict::non_deterministic, GradcheckMode::reverse,
+           std::string("two reverse sweeps differ") + checker::kDrawnAnew);
     const std::vector<Tensor> ys = in_float64_ ? wide_results() : first;
     if (const std::vector<checker::Extents> shapes = shapes_of(ys); shapes != output_shapes) {
-      file(Verdict::unreliable, "call",
+      file(Verdict::unreliable, GradcheckMode::call,
            fmt::format("in float64 the function's results have the shapes {} at this point, in the inputs' dtypes {}: "
                        "the differences would be another function's",
                        checker::shapes_text(shapes), checker::shapes_text(output_shapes)));

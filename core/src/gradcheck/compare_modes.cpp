@@ -50,7 +50,7 @@ class ModesOfPart {
 
   GradcheckFinding finding() const {
     GradcheckFinding finding = c_.finding_of(i_);
-    finding.mode = "forward";
+    finding.mode = GradcheckMode::forward;
     ranking_.file(finding);
     if (finding.verdict == Verdict::wrong && was_measured()) finding.note = side_taken(from_forward_, from_reverse_);
     return finding;

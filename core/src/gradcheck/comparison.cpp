@@ -32,7 +32,12 @@ Comparison::Comparison(Subject& function, int of_order, const GradcheckOptions& 
 
 GradcheckFinding Comparison::finding_of(std::size_t part) const {
   const Part& p = subject.parts[part];
-  return {.order = order, .input = p.number, .input_name = p.name, .shape = p.shape};
+  GradcheckFinding finding;
+  finding.order = order;
+  finding.input = p.number;
+  finding.input_name = p.name;
+  finding.shape = p.shape;
+  return finding;
 }
 
 void Comparison::judge_vacuity(GradcheckFinding& finding, std::size_t part, const Evidence& evidence) {
@@ -68,7 +73,7 @@ void Comparison::note_other_shapes(GradcheckFinding& finding) const {
 
 bool Comparison::sweeps_differ() const {
   return std::any_of(report.findings.begin(), report.findings.end(), [this](const GradcheckFinding& f) {
-    return f.verdict == Verdict::non_deterministic && f.order == order && f.mode == "reverse";
+    return f.verdict == Verdict::non_deterministic && f.order == order && f.mode == GradcheckMode::reverse;
   });
 }
 

@@ -21,13 +21,7 @@ bool Ranking::add(GradcheckElement element, double excess) {
 
 void Ranking::file(GradcheckFinding& finding) const {
   if (entries_.empty()) return;
-  const GradcheckElement& first = entries_.front().element;
-  finding.verdict = first.verdict;
-  finding.index = first.index;
-  finding.output = first.output;
-  finding.analytic = first.analytic;
-  finding.numeric = first.numeric;
-  finding.tolerance = first.tolerance;
+  static_cast<GradcheckElement&>(finding) = entries_.front().element;
   for (const Entry& e : entries_) finding.worst.push_back(e.element);
 }
 

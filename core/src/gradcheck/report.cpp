@@ -4,18 +4,6 @@
 #include <cmath>
 
 namespace tapegrad {
-namespace {
-
-double absolute(double analytic, double numeric) { return analytic == numeric ? 0.0 : std::abs(analytic - numeric); }
-
-double relative(double analytic, double numeric) {
-  const double size = std::max(std::abs(analytic), std::abs(numeric));
-  const double error = absolute(analytic, numeric);
-  if (!std::isfinite(error)) return std::abs(error);  // an infinite side, or NaN without a sign
-  return error == 0.0 ? 0.0 : error / size;
-}
-
-}  // namespace
 
 std::string_view to_string(Verdict verdict) {
   switch (verdict) {
@@ -55,10 +43,23 @@ std::string_view to_string(GradcheckMistake mistake) {
   return "?";
 }
 
-double GradcheckElement::absolute_error() const { return absolute(analytic, numeric); }
-double GradcheckElement::relative_error() const { return relative(analytic, numeric); }
-double GradcheckFinding::absolute_error() const { return absolute(analytic, numeric); }
-double GradcheckFinding::relative_error() const { return relative(analytic, numeric); }
+std::string_view to_string(GradcheckMode mode) {
+  switch (mode) {
+    case GradcheckMode::reverse: return "reverse";
+    case GradcheckMode::forward: return "forward";
+    case GradcheckMode::call: return "call";
+  }
+  return "?";
+}
+
+double GradcheckElement::absolute_error() const { return analytic == numeric ? 0.0 : std::abs(analytic - numeric); }
+
+double GradcheckElement::relative_error() const {
+  const double size = std::max(std::abs(analytic), std::abs(numeric));
+  const double error = absolute_error();
+  if (!std::isfinite(error)) return std::abs(error);  // an infinite side, or NaN without a sign
+  return error == 0.0 ? 0.0 : error / size;
+}
 
 Verdict GradcheckReport::verdict() const {
   Verdict worst = Verdict::ok;

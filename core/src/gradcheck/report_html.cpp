@@ -55,7 +55,7 @@ std::string overview(const GradcheckReport& report) {
       R"(<th class="n">Taylor rate</th></tr></thead><tbody>)";
   for (const GradcheckFinding& f : report.findings) {
     html += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"n\">{}</td>",
-                        badge(mood(report, f), f.verdict), f.order, f.mode, escaped(f.input_name),
+                        badge(mood(report, f), f.verdict), f.order, to_string(f.mode), escaped(f.input_name),
                         checker::element_text(f, f.index, f.output), f.output < 0 ? "" : std::to_string(f.output));
     if (f.worst.empty())
       html += "<td></td><td></td><td></td><td></td></tr>\n";
@@ -95,7 +95,7 @@ std::string plots(const GradcheckFinding& f) {
 
 std::string heading(const GradcheckReport& report, const GradcheckFinding& f) {
   return fmt::format(
-      "{} <span class=\"soft\">order {}, {}{}</span>", badge(mood(report, f), f.verdict), f.order, f.mode,
+      "{} <span class=\"soft\">order {}, {}{}</span>", badge(mood(report, f), f.verdict), f.order, to_string(f.mode),
       f.input < 0 ? std::string() : fmt::format(", input '{}' [{}]", escaped(f.input_name), fmt::join(f.shape, ", ")));
 }
 

@@ -31,7 +31,7 @@ Json finding(const GradcheckReport& report, const GradcheckFinding& f) {
   Json json = {{"verdict", to_string(f.verdict)},
                {"passes", report.passes(f)},
                {"order", f.order},
-               {"mode", f.mode},
+               {"mode", to_string(f.mode)},
                {"input", f.input},
                {"input_name", f.input_name},
                {"shape", f.shape},

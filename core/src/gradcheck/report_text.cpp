@@ -52,7 +52,7 @@ std::size_t name_width(const GradcheckReport& report) {
 }
 
 std::string row(const GradcheckFinding& f, std::size_t names) {
-  std::string text = fmt::format("{:17} {:1} {:7} {:{}} {:11} {:>5}", to_string(f.verdict), f.order, f.mode,
+  std::string text = fmt::format("{:17} {:1} {:7} {:{}} {:11} {:>5}", to_string(f.verdict), f.order, to_string(f.mode),
                                  shortened(f.input_name, names), names,
                                  shortened(element_text(f, f.index, f.output), 11), output_text(f.output));
   if (f.worst.empty()) return text;
@@ -80,7 +80,7 @@ std::string labelled(std::string_view label, const std::string& text) {
 /// What is to say beyond the table's row.
 std::string details(const GradcheckReport& report, const GradcheckFinding& f) {
   if (f.verdict == Verdict::ok && f.note.empty()) return "";
-  std::string text = fmt::format("\n{}, order {}, {}{}\n", to_string(f.verdict), f.order, f.mode,
+  std::string text = fmt::format("\n{}, order {}, {}{}\n", to_string(f.verdict), f.order, to_string(f.mode),
                                  f.input < 0 ? std::string() : fmt::format(", input '{}'", f.input_name));
   if (f.verdict == Verdict::wrong && !f.worst.empty()) text += elements(f);
   if (f.verdict == Verdict::kink && f.slope_below != f.slope_above)

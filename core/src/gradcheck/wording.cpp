@@ -16,14 +16,14 @@ std::string shapes_text(const std::vector<std::vector<std::int64_t>>& shapes) {
 }
 
 std::string element_text(const GradcheckFinding& finding, const std::vector<std::int64_t>& index, std::int64_t output) {
-  if (finding.mode == "call" || (finding.input >= 0 && finding.worst.empty())) return "";
+  if (finding.mode == GradcheckMode::call || (finding.input >= 0 && finding.worst.empty())) return "";
   const bool of_an_element = output >= 0 && index.size() == finding.shape.size();
-  if (finding.mode == "forward" || (index.empty() && !of_an_element)) return "direction";
+  if (finding.mode == GradcheckMode::forward || (index.empty() && !of_an_element)) return "direction";
   return fmt::format("[{}]", fmt::join(index, ", "));
 }
 
 std::string_view numeric_side(const GradcheckFinding& finding) {
-  return finding.mode == "forward" ? "reverse mode" : "finite differences";
+  return finding.mode == GradcheckMode::forward ? "reverse mode" : "finite differences";
 }
 
 double measured_rate(const GradcheckFinding& finding) {
@@ -42,8 +42,8 @@ std::string reproduction(const GradcheckReport& report, const GradcheckFinding& 
   text += fmt::format(", input '{}'", finding.input_name);
   const std::string element = element_text(finding, finding.index, finding.output);
   if (element == "direction")
-    text += finding.mode == "reverse" && finding.output >= 0 ? ", elements at a kink together"
-                                                             : ", along a random direction";
+    text += finding.mode == GradcheckMode::reverse && finding.output >= 0 ? ", elements at a kink together"
+                                                                          : ", along a random direction";
   else if (!element.empty())
     text += fmt::format(", index {}", element);
   if (finding.output >= 0) text += fmt::format(", output {}", finding.output);

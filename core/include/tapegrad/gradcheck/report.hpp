@@ -60,25 +60,25 @@ struct GradcheckElement {
   std::vector<std::int64_t> index = {};  ///< of the input's element; empty for a direction
   std::int64_t output = -1;              ///< element of the outputs, counted through; -1 for a random combination
   double analytic = 0.0;
-  double numeric = 0.0;
-  double tolerance = 0.0;
+  double numeric = 0.0;    ///< in forward mode: what reverse mode says
+  double tolerance = 0.0;  ///< from the estimated errors of both
 
   double absolute_error() const;
   /// Of the larger of both.
   double relative_error() const;
 };
 
-/// The worst disagreement of one input at one order, or what stands in the way of a comparison.
-struct GradcheckFinding {
-  Verdict verdict = Verdict::ok;
+/// What was compared: the rules of reverse mode with differences, those of forward mode with reverse mode; or, before
+/// either, calls of the function with each other.
+enum class GradcheckMode : unsigned char { reverse, forward, call };
+std::string_view to_string(GradcheckMode mode);
+
+/// The worst disagreement of one input at one order, or what stands in the way of a comparison: an element, and what is
+/// known of its input.
+struct GradcheckFinding : GradcheckElement {
   int order = 1;
-  std::string_view mode = "reverse";     ///< "reverse", "forward" or "call"
-  int input = -1;                        ///< at order 2 the cotangents follow the inputs
-  std::vector<std::int64_t> index = {};  ///< of the input's element; empty for a direction
-  std::int64_t output = -1;              ///< element of the outputs, counted through; -1 for a random combination
-  double analytic = 0.0;
-  double numeric = 0.0;                         ///< in forward mode: what reverse mode says
-  double tolerance = 0.0;                       ///< from the estimated errors of both
+  GradcheckMode mode = GradcheckMode::reverse;
+  int input = -1;                               ///< at order 2 the cotangents follow the inputs
   double slope_below = 0.0, slope_above = 0.0;  ///< at a kink
   std::string note = {};
 
@@ -92,9 +92,6 @@ struct GradcheckFinding {
   std::vector<GradcheckElement> worst = {};  ///< the worst elements, worst first
   std::vector<double> element_errors = {};  ///< by element of the input, the largest relative error; for full Jacobians
   std::optional<GradcheckDiagnosis> diagnosis = {};
-
-  double absolute_error() const;
-  double relative_error() const;
 };
 
 struct [[nodiscard]] GradcheckReport {
