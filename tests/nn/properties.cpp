@@ -8,9 +8,8 @@
 #include <thread>
 #include <vector>
 
-#include "kernels/always_teams.hpp"
+#include "kernels/thread_count.hpp"
 #include "tapegrad/base/error.hpp"
-#include "tapegrad/base/threads.hpp"
 #include "tapegrad/nn.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
@@ -70,8 +69,7 @@ std::vector<std::vector<double>> influence(const tg::Tensor& x, const std::funct
 
 /// The bits of a training step: loss, all gradients, running statistics.
 std::vector<float> step_bits(int threads, nn::Norm norm) {
-  const tg::kernels::AlwaysTeams always;
-  tg::set_num_threads(threads);
+  const tg::kernels::ThreadCount count(threads);
   tg::manual_seed(3);
   nn::TransformerEncoder encoder({.num_layers = 2, .embed_dim = 64, .num_heads = 4, .norm = norm, .dropout = 0.1});
   const tg::Tensor x = tg::randn({32, 24, 64});
@@ -88,7 +86,6 @@ std::vector<float> step_bits(int threads, nn::Norm norm) {
   for (const auto& [name, buffer] : encoder.named_buffers())
     if (buffer.dtype() == tg::float32)
       for (const float v : buffer.to_vector<float>()) bits.push_back(v);
-  tg::set_num_threads(0);
   return bits;
 }
 

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "kernels/always_teams.hpp"
-#include "tapegrad/base/threads.hpp"
+#include "kernels/thread_count.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
@@ -59,19 +59,17 @@ BOOST_AUTO_TEST_CASE(the_gradient_has_the_same_mask) {
 
 BOOST_AUTO_TEST_CASE(the_same_at_any_number_of_threads) {
   const auto with = [](int threads) {
-    set_num_threads(threads);
+    const kernels::ThreadCount count(threads);
     // Recycled memory holds no right answer of the run before.
     { const Tensor first = zeros({100'000}), second = zeros({100'000}), third = zeros({100'000}); }
     Generator g(21);
     return tapegrad::dropout(ones({100'000}), 0.1, g).to_vector<float>();
   };
   const std::vector<float> one = with(1);
-  const kernels::AlwaysTeams always;
   const std::int64_t before = kernels::teams_formed();
   BOOST_TEST((with(2) == one));
   BOOST_TEST((with(8) == one));
   BOOST_TEST(kernels::teams_formed() >= before + 2);
-  set_num_threads(0);
 }
 
 // The number kept is binomial: within five deviations.

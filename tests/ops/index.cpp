@@ -7,9 +7,9 @@
 
 #include "fixture.hpp"
 #include "kernels/always_teams.hpp"
+#include "kernels/thread_count.hpp"
 #include "says.hpp"
 #include "tapegrad/array/memory.hpp"
-#include "tapegrad/base/threads.hpp"
 #include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
@@ -177,7 +177,7 @@ BOOST_AUTO_TEST_CASE(repeated_indices_sum_to_the_same_bits_at_any_number_of_thre
   const Tensor weight = zeros({5, 1000}).set_requires_grad(true);
   const Tensor dy = randn({600, 1000}, g);
   const auto gradient = [&](int threads) {
-    set_num_threads(threads);
+    const kernels::ThreadCount count(threads);
     Tape tape;
     return tape.gradient(embedding(weight, tokens), weight, {.cotangent = dy}).to_vector<float>();
   };
@@ -186,15 +186,12 @@ BOOST_AUTO_TEST_CASE(repeated_indices_sum_to_the_same_bits_at_any_number_of_thre
   for (std::size_t p = 0; p < 600; ++p)
     for (std::size_t e = 0; e < 1000; ++e)
       sums[static_cast<std::size_t>(tokens.data<std::int64_t>()[p]) * 1000 + e] += dy.data<float>()[p * 1000 + e];
-  const kernels::AlwaysTeams always;
   const std::int64_t before = kernels::teams_formed();
   for (const int threads : {1, 2, 8}) BOOST_TEST((gradient(threads) == sums));
   BOOST_TEST(kernels::teams_formed() >= before + 2);
-  set_num_threads(0);
 }
 
 BOOST_AUTO_TEST_CASE(gather_and_scatter_add_give_the_same_bits_at_any_number_of_threads) {
-  const kernels::AlwaysTeams always;
   Generator g(8);
   const Shape whole{90, 7, 110};
   const Tensor x = permute(randn({110, 90, 7}, g), {1, 2, 0});  // strides of any kind
@@ -216,16 +213,14 @@ BOOST_AUTO_TEST_CASE(gather_and_scatter_add_give_the_same_bits_at_any_number_of_
       sums[target] += source.data<float>()[static_cast<std::size_t>(k)];
     }
     for (const int threads : {1, 2, 8}) {
-      set_num_threads(threads);
+      const kernels::ThreadCount team(threads);
       BOOST_TEST((gather(x, axis, index).to_vector<float>() == picked), "gather along " << axis);
       BOOST_TEST((scatter_add(x, axis, index, source).to_vector<float>() == sums), "scatter_add along " << axis);
     }
-    set_num_threads(0);
   }
 }
 
 BOOST_AUTO_TEST_CASE(narrow_rows_give_the_same_bits_at_any_number_of_threads) {
-  const kernels::AlwaysTeams always;
   Generator g(9);
   const std::int64_t outer = 300, rows = 4, count = 9;
   const Tensor at = randint(0, rows, {count}, g);
@@ -239,15 +234,13 @@ BOOST_AUTO_TEST_CASE(narrow_rows_give_the_same_bits_at_any_number_of_threads) {
                                         i)] +=
               source.data<float>()[static_cast<std::size_t>((o * count + k) * inner + i)];
     for (const int threads : {1, 2, 8}) {
-      set_num_threads(threads);
+      const kernels::ThreadCount team(threads);
       BOOST_TEST((index_add(x, 1, at, source).to_vector<float>() == sums), inner << " columns");
     }
-    set_num_threads(0);
   }
 }
 
 BOOST_AUTO_TEST_CASE(of_repeated_rows_the_last_stays_at_any_number_of_threads) {
-  const kernels::AlwaysTeams always;
   Generator g(10);
   const Tensor at = randint(0, 5, {40}, g);
   const Tensor x = randn({5, 3000}, g), values = randn({40, 3000}, g);
@@ -256,10 +249,9 @@ BOOST_AUTO_TEST_CASE(of_repeated_rows_the_last_stays_at_any_number_of_threads) {
     std::copy_n(values.data<float>().begin() + static_cast<std::ptrdiff_t>(b * 3000), 3000,
                 written.begin() + static_cast<std::ptrdiff_t>(at.data<std::int64_t>()[b] * 3000));
   for (const int threads : {1, 2, 8}) {
-    set_num_threads(threads);
+    const kernels::ThreadCount team(threads);
     BOOST_TEST((index_put(x, {at}, values).to_vector<float>() == written));
   }
-  set_num_threads(0);
 }
 
 BOOST_AUTO_TEST_CASE(a_loop_of_lookups_fills_one_buffer) {

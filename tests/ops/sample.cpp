@@ -9,9 +9,8 @@
 #include <set>
 #include <vector>
 
-#include "kernels/always_teams.hpp"
+#include "kernels/thread_count.hpp"
 #include "says.hpp"
-#include "tapegrad/base/threads.hpp"
 #include "tapegrad/tape/create.hpp"
 
 using namespace tapegrad;
@@ -106,19 +105,17 @@ BOOST_AUTO_TEST_CASE(all_are_drawn_once) {
 }
 
 BOOST_AUTO_TEST_CASE(rows_draw_apart_at_any_number_of_threads) {
-  const kernels::AlwaysTeams forced;
   const Tensor weights = rand({3, 40, 11}, {.dtype = float64});
   for (const bool replacement : {false, true}) {
     std::vector<Row> drawn;
     for (const int threads : {1, 3}) {
-      set_num_threads(threads);
+      const kernels::ThreadCount team(threads);
       Generator generator(2);
       const Tensor indices = multinomial(weights, 4, generator, {.replacement = replacement});
       BOOST_TEST((indices.shape() == Shape{3, 40, 4}));
       BOOST_TEST((indices.dtype() == int64));
       drawn.push_back(indices.to_vector<std::int64_t>());
     }
-    set_num_threads(0);
     BOOST_TEST(drawn[0] == drawn[1]);
     // The second half of the rows is what a generator that has passed the first draws from them alone.
     Generator generator(2);

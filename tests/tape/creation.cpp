@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "kernels/always_teams.hpp"
+#include "kernels/thread_count.hpp"
 #include "tape_test.hpp"
-#include "tapegrad/base/threads.hpp"
 #include "tapegrad/ops/mask.hpp"
 #include "tapegrad/tape/named_tensors.hpp"
 #include "tapegrad/tape/overwrite.hpp"
@@ -232,15 +232,13 @@ BOOST_AUTO_TEST_CASE(promise_random_tensors_repeat) {
 
 BOOST_AUTO_TEST_CASE(promise_random_tensors_are_the_same_at_any_number_of_threads) {
   const auto draw = [](int threads) {
-    set_num_threads(threads);
+    const kernels::ThreadCount count(threads);
     Generator generator(9);
     auto drawn = randn({100000}, generator).to_vector<float>();
     const auto uniform = rand({100000}, generator).to_vector<float>();
     drawn.insert(drawn.end(), uniform.begin(), uniform.end());
-    set_num_threads(0);
     return drawn;
   };
-  const kernels::AlwaysTeams always;
   const auto one = draw(1);
   const std::int64_t teams = kernels::teams_formed();
   BOOST_TEST((draw(2) == one));
