@@ -186,7 +186,7 @@ LeafState& leaf_state(const Tensor& x) {
 
 }  // namespace
 
-Tensor Tensor::set_requires_grad(bool requires_grad) const {
+const Tensor& Tensor::set_requires_grad(bool requires_grad) const& {
   array_of(*this);
   if (requires_grad && !is_floating(dtype()))
     throw DTypeError("[set_requires_grad] only floating tensors have gradients, this one is " +

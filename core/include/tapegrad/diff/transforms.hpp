@@ -73,7 +73,7 @@ template <class X, class Y>
 class Pullback {
  public:
   explicit Pullback(const engine::Linearization& point) : point_(point) {}
-  X operator()(const Y& dy) const {
+  [[nodiscard]] X operator()(const Y& dy) const {
     if constexpr (std::same_as<Y, Tensor>) {
       return engine::unlist<X>(point_.pull_back({dy}));
     } else {
@@ -99,24 +99,25 @@ auto vjp(F& f, const std::vector<Tensor>& xs, TransformOptions options) {
 
 /// y = f(x) and the pullback dy -> J^T dy.
 template <class F>
-auto vjp(F&& f, const Tensor& x, TransformOptions options = {}) {
+[[nodiscard]] auto vjp(F&& f, const Tensor& x, TransformOptions options = {}) {
   return engine::vjp<Tensor>(f, {x}, options);
 }
 template <class F>
-auto vjp(F&& f, const std::vector<Tensor>& xs, TransformOptions options = {}) {
+[[nodiscard]] auto vjp(F&& f, const std::vector<Tensor>& xs, TransformOptions options = {}) {
   return engine::vjp<std::vector<Tensor>>(f, xs, options);
 }
 
 /// y = f(x) and its derivative J v along v, in one forward run. ShapeError, DTypeError for a v unlike x; an undefined v
 /// is zero.
 template <class F>
-auto jvp(F&& f, const Tensor& x, const Tensor& v, TransformOptions options = {}) {
+[[nodiscard]] auto jvp(F&& f, const Tensor& x, const Tensor& v, TransformOptions options = {}) {
   using Y = engine::Result<F, Tensor>;
   auto [y, dy] = engine::jvp(engine::function_of("jvp", f), {x}, {v}, options);
   return std::pair<Y, Y>(engine::unlist<Y>(std::move(y)), engine::unlist<Y>(std::move(dy)));
 }
 template <class F>
-auto jvp(F&& f, const std::vector<Tensor>& xs, const std::vector<Tensor>& vs, TransformOptions options = {}) {
+[[nodiscard]] auto jvp(F&& f, const std::vector<Tensor>& xs, const std::vector<Tensor>& vs,
+                       TransformOptions options = {}) {
   using Y = engine::Result<F, std::vector<Tensor>>;
   auto [y, dy] = engine::jvp(engine::function_of("jvp", f), xs, vs, options);
   return std::pair<Y, Y>(engine::unlist<Y>(std::move(y)), engine::unlist<Y>(std::move(dy)));
@@ -129,11 +130,11 @@ class ValueAndGrad {
  public:
   using TakesOneOrList = void;
   ValueAndGrad(F f, TransformOptions options) : f_(std::move(f)), options_(options) {}
-  std::pair<Tensor, Tensor> operator()(const Tensor& x) const {
+  [[nodiscard]] std::pair<Tensor, Tensor> operator()(const Tensor& x) const {
     const Linearization point = at({x});
     return {point.outputs().front(), unlist<Tensor>(point.gradient())};
   }
-  std::pair<Tensor, std::vector<Tensor>> operator()(const std::vector<Tensor>& xs) const {
+  [[nodiscard]] std::pair<Tensor, std::vector<Tensor>> operator()(const std::vector<Tensor>& xs) const {
     const Linearization point = at(xs);
     return {point.outputs().front(), point.gradient()};
   }
@@ -153,7 +154,7 @@ class Grad {
   using TakesOneOrList = void;
   Grad(F f, TransformOptions options) : f_(std::move(f)), options_(options) {}
   Tensor operator()(const Tensor& x) const { return unlist<Tensor>(at({x}).gradient()); }
-  std::vector<Tensor> operator()(const std::vector<Tensor>& xs) const { return at(xs).gradient(); }
+  [[nodiscard]] std::vector<Tensor> operator()(const std::vector<Tensor>& xs) const { return at(xs).gradient(); }
 
  private:
   Linearization at(const std::vector<Tensor>& xs) const {
@@ -169,13 +170,13 @@ class Grad {
 /// x -> (f(x), df/dx) for a function with one one-element result (else ShapeError); on a list of tensors a list of
 /// derivatives.
 template <class F>
-auto value_and_grad(F f, TransformOptions options = {}) {
+[[nodiscard]] auto value_and_grad(F f, TransformOptions options = {}) {
   return engine::ValueAndGrad<F>(std::move(f), options);
 }
 
 /// x -> df/dx for a function with one one-element result (else ShapeError); on a list of tensors a list.
 template <class F>
-auto grad(F f, TransformOptions options = {}) {
+[[nodiscard]] auto grad(F f, TransformOptions options = {}) {
   return engine::Grad<F>(std::move(f), options);
 }
 

@@ -15,7 +15,7 @@ namespace tapegrad {
 ///
 /// Attention hides a key that is not valid, that is later than its query (causal), or whose pair is not kept; a query
 /// row with no key left gives 0 with gradient 0. BatchNorm and pooling use the valid positions alone.
-class Mask {
+class [[nodiscard]] Mask {
  public:
   Mask() = default;
 

@@ -39,7 +39,7 @@ struct BatchNormOptions {
   bool zero_padding = true;
 };
 
-struct BatchNormResult {
+struct [[nodiscard]] BatchNormResult {
   Tensor y;
   /// Of the batch [C]: for running statistics; they carry no gradient. The variance is biased.
   Tensor mean, variance;

@@ -158,7 +158,7 @@ struct CloseOptions {
 /// to their equals. isclose gives a bool tensor without gradient, allclose whether all of it is true. Throw DTypeError
 /// when the dtypes differ, ShapeError when the shapes do not broadcast.
 Tensor isclose(const Tensor& a, const Tensor& b, CloseOptions options = {});
-bool allclose(const Tensor& a, const Tensor& b, CloseOptions options = {});
+[[nodiscard]] bool allclose(const Tensor& a, const Tensor& b, CloseOptions options = {});
 
 /// On bool tensors; `a & b`, `a | b` and `~x` are the same. Throw DTypeError for other tensors, ShapeError.
 Tensor logical_and(const Tensor& a, const Tensor& b);

@@ -40,8 +40,8 @@ struct MaxPool1dOptions {
 /// {values, int64 positions} of the largest in each window, as torch.nn.functional.max_pool1d with return_indices. The
 /// gradient goes to the position that is returned: of ties the first, as for max_with_indices. NaN counts as largest.
 /// Shapes and errors as for avg_pool1d, and ShapeError for a window that holds nothing but padding.
-std::array<Tensor, 2> max_pool1d_with_indices(const Tensor& x, std::int64_t kernel_size,
-                                              const MaxPool1dOptions& options = {});
+[[nodiscard]] std::array<Tensor, 2> max_pool1d_with_indices(const Tensor& x, std::int64_t kernel_size,
+                                                            const MaxPool1dOptions& options = {});
 /// The values alone.
 Tensor max_pool1d(const Tensor& x, std::int64_t kernel_size, const MaxPool1dOptions& options = {});
 
@@ -51,7 +51,7 @@ Tensor max_pool1d(const Tensor& x, std::int64_t kernel_size, const MaxPool1dOpti
 Tensor adaptive_avg_pool1d(const Tensor& x, std::int64_t output_size);
 
 /// {values, int64 positions} of the largest in each of these windows; gradient and errors as above.
-std::array<Tensor, 2> adaptive_max_pool1d_with_indices(const Tensor& x, std::int64_t output_size);
+[[nodiscard]] std::array<Tensor, 2> adaptive_max_pool1d_with_indices(const Tensor& x, std::int64_t output_size);
 /// The values alone.
 Tensor adaptive_max_pool1d(const Tensor& x, std::int64_t output_size);
 

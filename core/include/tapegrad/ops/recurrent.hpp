@@ -15,7 +15,7 @@ namespace tapegrad {
 /// tanh, sigmoid) of the four parts of from_input + from_state. from_input and from_state [N, 4H], c [N, H], both
 /// results [N, H]; float32 or float64, all the same. Hochreiter and Schmidhuber 1997; with the forget gate of Gers,
 /// Schmidhuber and Cummins 2000. Throws ShapeError, DTypeError.
-std::array<Tensor, 2> lstm_cell(const Tensor& from_input, const Tensor& from_state, const Tensor& c);
+[[nodiscard]] std::array<Tensor, 2> lstm_cell(const Tensor& from_input, const Tensor& from_state, const Tensor& c);
 
 /// h' = (1 - z) n + z h of a gated recurrent unit, where r and z are the sigmoids of the first two parts of from_input
 /// + from_state, and n = tanh(third part of from_input + r * third part of from_state). from_input and from_state [N,
@@ -32,8 +32,9 @@ struct RecurrenceOptions {
 /// from position to position. from_input [L, N, 4H], weight_hh [4H, H], bias_hh [4H] or undefined, h0 and c0 [N, H];
 /// float32 or float64, all the same. Of the mask the positions [N, L] are read: where one is not valid the state stays,
 /// what from_input holds there is not read, and its gradient is 0. Throws ShapeError, DTypeError.
-std::array<Tensor, 2> lstm(const Tensor& from_input, const Tensor& weight_hh, const Tensor& bias_hh, const Tensor& h0,
-                           const Tensor& c0, const Mask& mask = {}, const RecurrenceOptions& options = {});
+[[nodiscard]] std::array<Tensor, 2> lstm(const Tensor& from_input, const Tensor& weight_hh, const Tensor& bias_hh,
+                                         const Tensor& h0, const Tensor& c0, const Mask& mask = {},
+                                         const RecurrenceOptions& options = {});
 
 /// The state after each position, [L, N, H]: gru_cell(from_input[t], linear(h, weight_hh, bias_hh), h) from position to
 /// position. from_input [L, N, 3H], weight_hh [3H, H], bias_hh [3H] or undefined, h0 [N, H]; the rest as of lstm.

@@ -78,7 +78,7 @@ Tensor quantile(const Tensor& x, double q, const Axes& axes = {}, bool keepdim =
 Tensor median(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 
 /// {values, int64 indices} along one axis; the gradient goes to the index that is returned (the first of ties).
-std::array<Tensor, 2> max_with_indices(const Tensor& x, Axis axis, bool keepdim = false);
+[[nodiscard]] std::array<Tensor, 2> max_with_indices(const Tensor& x, Axis axis, bool keepdim = false);
 
 /// Position of the largest (smallest) element along an axis, int64; of ties the first. int64 tensors too. Carries no
 /// gradient.

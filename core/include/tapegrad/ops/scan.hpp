@@ -19,8 +19,8 @@ Tensor cumprod(const Tensor& x, Axis axis);
 
 /// {values, int64 indices} of the largest (smallest) element of x[0] ... x[i] along the axis, of ties the first. The
 /// gradient of a value goes to the element that the index names. A NaN stands from its place on. int64 too.
-std::array<Tensor, 2> cummax(const Tensor& x, Axis axis);
-std::array<Tensor, 2> cummin(const Tensor& x, Axis axis);
+[[nodiscard]] std::array<Tensor, 2> cummax(const Tensor& x, Axis axis);
+[[nodiscard]] std::array<Tensor, 2> cummin(const Tensor& x, Axis axis);
 
 /// h[i] = a[i] h[i - 1] + b[i] along the axis, from h[-1] = 0 (a[0] takes no part): the linear recurrence of state
 /// space models and exponential averages. a and b have one shape and dtype. The gradient of a[i] is made of h[i - 1] as

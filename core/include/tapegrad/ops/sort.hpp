@@ -15,12 +15,12 @@ struct SortOptions {
   bool descending = false;
 };
 /// Always stable: elements that tie stay in the order of their indices, in descending order too.
-std::array<Tensor, 2> sort(const Tensor& x, Axis axis = -1, SortOptions options = {});
+[[nodiscard]] std::array<Tensor, 2> sort(const Tensor& x, Axis axis = -1, SortOptions options = {});
 
 /// The indices alone: gather(x, axis, argsort(x, axis)) is sorted. No gradient.
 Tensor argsort(const Tensor& x, Axis axis = -1, SortOptions options = {});
 
-struct Unique {
+struct [[nodiscard]] Unique {
   Tensor values;   ///< [U], in ascending order, each once
   Tensor inverse;  ///< int64, of x's shape: where each element stands in `values`
   Tensor counts;   ///< int64 [U]: how many of x's elements each stands for
@@ -34,6 +34,6 @@ struct TopkOptions {
   bool sorted = true;
 };
 /// The k largest (or smallest) elements; of elements that tie the first are taken. ValueError unless 0 <= k <= size.
-std::array<Tensor, 2> topk(const Tensor& x, std::int64_t k, Axis axis = -1, TopkOptions options = {});
+[[nodiscard]] std::array<Tensor, 2> topk(const Tensor& x, std::int64_t k, Axis axis = -1, TopkOptions options = {});
 
 }  // namespace tapegrad

@@ -39,12 +39,12 @@ Tensor slice(const Tensor& x, Axis d, Slice range);
 Tensor select(const Tensor& x, Axis d, std::int64_t i);
 /// x cut along d into parts of `size` entries (views), the last one shorter when it does not divide. One node on the
 /// tape, whose gradient is the parts' gradients joined. IndexError, ValueError for a size below 1.
-std::vector<Tensor> split(const Tensor& x, std::int64_t size, Axis d = 0);
+[[nodiscard]] std::vector<Tensor> split(const Tensor& x, std::int64_t size, Axis d = 0);
 /// Parts of the given sizes along d. IndexError for d, ShapeError unless they add up.
-std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, Axis d = 0);
+[[nodiscard]] std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, Axis d = 0);
 /// At most `count` parts of equal size along d (the last may be shorter), recorded as split. IndexError for d,
 /// ValueError for a count below 1.
-std::vector<Tensor> chunk(const Tensor& x, std::int64_t count, Axis d = 0);
+[[nodiscard]] std::vector<Tensor> chunk(const Tensor& x, std::int64_t count, Axis d = 0);
 
 // ---- new elements
 
@@ -68,7 +68,7 @@ struct PadWidth {
 Tensor pad(const Tensor& x, const std::vector<PadWidth>& widths, double value = 0.0);
 
 /// Sequences of different lengths as one batch.
-struct PaddedSequences {
+struct [[nodiscard]] PaddedSequences {
   Tensor padded;                      ///< [N, L, ..], L the greatest length
   std::vector<std::int64_t> lengths;  ///< of each sequence: what Mask::from_lengths() takes
 };

@@ -8,9 +8,9 @@
 namespace tapegrad {
 
 /// Same shape, same dtype, same bits: a NaN is the same as itself, 0 and -0 differ. Undefined tensors are the same.
-bool same_bits(const Tensor& a, const Tensor& b);
+[[nodiscard]] bool same_bits(const Tensor& a, const Tensor& b);
 
 /// As many tensors, each the same as its fellow.
-bool same_bits(const std::vector<Tensor>& a, const std::vector<Tensor>& b);
+[[nodiscard]] bool same_bits(const std::vector<Tensor>& a, const std::vector<Tensor>& b);
 
 }  // namespace tapegrad

@@ -134,12 +134,13 @@ class Tape {
   /// or hooks. Throws as backward() does, and TapeError for an x that is not on this tape; an x that y does not depend
   /// on gets zeros, or TapeError unless .allow_unused (which the end of the sweep shows: the tape is consumed then,
   /// .retain or not).
-  std::vector<Tensor> gradient(const Tensor& y, const std::vector<Tensor>& xs, const GradientOptions& options = {});
+  [[nodiscard]] std::vector<Tensor> gradient(const Tensor& y, const std::vector<Tensor>& xs,
+                                             const GradientOptions& options = {});
   Tensor gradient(const Tensor& y, const Tensor& x, const GradientOptions& options = {});
   /// The same for several results at once, each with its cotangent (undefined: the result has one element, and its
   /// cotangent is 1).
-  std::vector<Tensor> pull_back(const std::vector<Tensor>& ys, const std::vector<Tensor>& cotangents,
-                                const std::vector<Tensor>& xs, const GradientOptions& options = {});
+  [[nodiscard]] std::vector<Tensor> pull_back(const std::vector<Tensor>& ys, const std::vector<Tensor>& cotangents,
+                                              const std::vector<Tensor>& xs, const GradientOptions& options = {});
 
   /// A hook on any tensor of this tape: fires when its gradient is complete in a backward(). Throws TapeError when
   /// it is not on this tape, ValueError for an empty hook.
@@ -174,7 +175,7 @@ std::string to_string(const Tape& tape);
 std::ostream& operator<<(std::ostream& stream, const Tape& tape);
 
 /// Whether a Tape lives on this thread and is not paused.
-bool is_recording();
+[[nodiscard]] bool is_recording();
 
 /// Pauses recording on this thread while it lives.
 class NoRecord {

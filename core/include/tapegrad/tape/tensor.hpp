@@ -41,7 +41,8 @@ using GradientHook = Callable<Tensor(const Tensor& gradient)>;
 /// Which hook: no two of a process have the same.
 enum class HookId : std::uint64_t {};
 
-class Tensor {
+/// A call whose Tensor is dropped is a warning: no operation works in place.
+class [[nodiscard]] Tensor {
  public:
   /// An undefined tensor: no elements, no shape. Stands for an absent optional input and for a zero cotangent.
   Tensor() = default;
@@ -60,7 +61,7 @@ class Tensor {
     return *this;
   }
 
-  bool defined() const { return impl_ != nullptr; }
+  [[nodiscard]] bool defined() const { return impl_ != nullptr; }
 
   /// Unless noted, every member below throws Error for an undefined tensor; requires_grad(), is_tracked(), has_grad()
   /// and remove_hook() return false for one, and zero_grad() does nothing.
@@ -74,7 +75,7 @@ class Tensor {
   int dim() const { return shape().rank(); }
   std::int64_t numel() const { return shape().numel(); }
   DType dtype() const;
-  bool is_contiguous() const;
+  [[nodiscard]] bool is_contiguous() const;
 
   /// The value of a one-element tensor, as double or, where its dtype has elements of type T, as T. Throws ShapeError
   /// for more or fewer elements, DTypeError for another T.
@@ -84,7 +85,7 @@ class Tensor {
   /// All elements in row-major order. Throws DTypeError when T is not the dtype's element type (bool gives
   /// std::vector<bool>).
   template <Element T>
-  std::vector<T> to_vector() const;
+  [[nodiscard]] std::vector<T> to_vector() const;
 
   /// The elements of a contiguous tensor, to read while a tensor that has them lives: of a temporary they would be
   /// gone, so give it a name first (or take to_vector()). Throws DTypeError for another T, ShapeError when not
@@ -105,14 +106,15 @@ class Tensor {
   /// what adds and removes hooks it is const because it changes the leaf that all handles share, not the handle: so it
   /// works on elements of a const list. Throws DTypeError for true unless floating, TapeError for a tensor that lies on
   /// a tape.
-  Tensor set_requires_grad(bool requires_grad) const;
+  const Tensor& set_requires_grad(bool requires_grad) const&;
+  Tensor set_requires_grad(bool requires_grad) const&& { return set_requires_grad(requires_grad); }
   /// Whether this is a leaf that collects a gradient.
-  bool requires_grad() const;
+  [[nodiscard]] bool requires_grad() const;
   /// Whether an operation on this tensor would be recorded now.
-  bool is_tracked() const;
+  [[nodiscard]] bool is_tracked() const;
   /// The gradient that backward() accumulated. Throws TapeError when there is none: ask has_grad().
   Tensor grad() const;
-  bool has_grad() const;
+  [[nodiscard]] bool has_grad() const;
   /// Forgets the gradient. Safe on a tensor without one.
   void zero_grad() const;
   /// Replaces the gradient. Throws ShapeError or DTypeError unless shape and dtype are this tensor's.
