@@ -47,6 +47,7 @@
 #include "tapegrad/ops/softmax.hpp"
 #include "tapegrad/ops/sort.hpp"
 #include "tapegrad/ops/update.hpp"
+#include "tapegrad/ops/values_and_indices.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/optim.hpp"
 #include "tapegrad/tape/add.hpp"

@@ -25,12 +25,12 @@ void check_case(const std::string& name, const F& pool) {
     const Tensor x = f.leaf("input.input");
     for (const bool differentiable : {false, true}) {
       Tape tape;
-      const std::array<Tensor, 2> y = pool(f, x);
-      check_close(y[0], f["output.y"]);
+      const ValuesAndIndices y = pool(f, x);
+      check_close(y.values, f["output.y"]);
       if (f.has("output.indices"))
-        BOOST_TEST(y[1].to_vector<std::int64_t>() == f["output.indices"].to_vector<std::int64_t>(),
+        BOOST_TEST(y.indices.to_vector<std::int64_t>() == f["output.indices"].to_vector<std::int64_t>(),
                    boost::test_tools::per_element());
-      check_close(tape.gradient(y[0], x, {.cotangent = f["cotangent.y"], .create_graph = differentiable}),
+      check_close(tape.gradient(y.values, x, {.cotangent = f["cotangent.y"], .create_graph = differentiable}),
                   f["grad.input.input"]);
     }
   }
@@ -49,11 +49,12 @@ BOOST_AUTO_TEST_CASE(avg_pool1d_as_pytorch) {
        {"avg_pool1d", "avg_pool1d_overlapping", "avg_pool1d_padding", "avg_pool1d_padding_not_counted",
         "avg_pool1d_ceil", "avg_pool1d_ceil_not_counted", "avg_pool1d_ceil_beyond"})
     check_case(name, [](const Fixture& f, const Tensor& x) {
-      return std::array<Tensor, 2>{avg_pool1d(x, f.whole_number("kernel_size", 0),
-                                              {.stride = stride_of(f),
-                                               .padding = f.whole_number("padding", 0),
-                                               .ceil_mode = f.truth("ceil_mode"),
-                                               .count_include_pad = f.truth("count_include_pad", true)})};
+      return ValuesAndIndices{avg_pool1d(x, f.whole_number("kernel_size", 0),
+                                         {.stride = stride_of(f),
+                                          .padding = f.whole_number("padding", 0),
+                                          .ceil_mode = f.truth("ceil_mode"),
+                                          .count_include_pad = f.truth("count_include_pad", true)}),
+                              {}};
     });
 }
 
@@ -72,7 +73,7 @@ BOOST_AUTO_TEST_CASE(max_pool1d_as_pytorch) {
 BOOST_AUTO_TEST_CASE(adaptive_pools_as_pytorch) {
   for (const std::string size : {"1", "3", "9"}) {
     check_case("adaptive_avg_pool1d_" + size, [](const Fixture& f, const Tensor& x) {
-      return std::array<Tensor, 2>{adaptive_avg_pool1d(x, f.whole_number("output_size", 0))};
+      return ValuesAndIndices{adaptive_avg_pool1d(x, f.whole_number("output_size", 0)), {}};
     });
     check_case("adaptive_max_pool1d_" + size, [](const Fixture& f, const Tensor& x) {
       return adaptive_max_pool1d_with_indices(x, f.whole_number("output_size", 0));

@@ -113,13 +113,13 @@ BOOST_AUTO_TEST_CASE(the_first_factor_takes_no_part_in_any_rule) {
 BOOST_AUTO_TEST_CASE(running_extremes_by_hand) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const double inf = std::numeric_limits<double>::infinity();
-  const auto check = [](const std::array<Tensor, 2>& found, const std::vector<double>& values,
+  const auto check = [](const ValuesAndIndices& found, const std::vector<double>& values,
                         const std::vector<std::int64_t>& places) {
-    const std::vector<double> y = found[0].to_vector<double>();
+    const std::vector<double> y = found.values.to_vector<double>();
     BOOST_TEST_REQUIRE(y.size() == values.size());
     for (std::size_t i = 0; i < y.size(); ++i)
       BOOST_TEST((y[i] == values[i] || (std::isnan(y[i]) && std::isnan(values[i]))), i << ": " << y[i]);
-    BOOST_TEST(found[1].to_vector<std::int64_t>() == places, boost::test_tools::per_element());
+    BOOST_TEST(found.indices.to_vector<std::int64_t>() == places, boost::test_tools::per_element());
   };
   const Tensor x = from_vector<double>({1, 3, 3, -inf, nan, 9}, {6});
   check(cummax(x, 0), {1, 3, 3, 3, nan, nan}, {0, 1, 1, 1, 4, 4});
@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(a_running_maximum_collects_cotangents) {
   const Tensor x = from_vector<double>({1, 3, 3, 2, 7}, {5}).set_requires_grad(true);
   Tape tape;
   const Tensor dx =
-      tape.gradient(cummax(x, 0)[0], x, {.cotangent = from_vector<double>({1, 10, 100, 1000, 10000}, {5})});
+      tape.gradient(cummax(x, 0).values, x, {.cotangent = from_vector<double>({1, 10, 100, 1000, 10000}, {5})});
   BOOST_TEST(dx.to_vector<double>() == (std::vector<double>{1, 1110, 0, 0, 10000}), boost::test_tools::per_element());
 }
 

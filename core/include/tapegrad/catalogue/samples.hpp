@@ -55,6 +55,8 @@ Call of(F f) {
       if constexpr (requires { std::tuple_size<decltype(f(x[I]...))>::value; }) {
         auto results = f(x[I]...);
         return std::vector<Tensor>(results.begin(), results.end());
+      } else if constexpr (std::is_convertible_v<decltype(f(x[I]...)), std::vector<Tensor>>) {
+        return f(x[I]...);
       } else {
         return {f(x[I]...)};
       }

@@ -3,10 +3,10 @@
 // sequence of a padded batch see nn::masked_mean. float32 or float64.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 
+#include "tapegrad/ops/values_and_indices.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad {
@@ -37,11 +37,11 @@ struct MaxPool1dOptions {
   bool ceil_mode = false;
 };
 
-/// {values, int64 positions} of the largest in each window, as torch.nn.functional.max_pool1d with return_indices. The
+/// The largest in each window, and its position, as torch.nn.functional.max_pool1d with return_indices. The
 /// gradient goes to the position that is returned: of ties the first, as for max_with_indices. NaN counts as largest.
 /// Shapes and errors as for avg_pool1d, and ShapeError for a window that holds nothing but padding.
-[[nodiscard]] std::array<Tensor, 2> max_pool1d_with_indices(const Tensor& x, std::int64_t kernel_size,
-                                                            const MaxPool1dOptions& options = {});
+ValuesAndIndices max_pool1d_with_indices(const Tensor& x, std::int64_t kernel_size,
+                                         const MaxPool1dOptions& options = {});
 /// The values alone.
 Tensor max_pool1d(const Tensor& x, std::int64_t kernel_size, const MaxPool1dOptions& options = {});
 
@@ -50,8 +50,8 @@ Tensor max_pool1d(const Tensor& x, std::int64_t kernel_size, const MaxPool1dOpti
 /// sequence, ValueError for an output_size below 1.
 Tensor adaptive_avg_pool1d(const Tensor& x, std::int64_t output_size);
 
-/// {values, int64 positions} of the largest in each of these windows; gradient and errors as above.
-[[nodiscard]] std::array<Tensor, 2> adaptive_max_pool1d_with_indices(const Tensor& x, std::int64_t output_size);
+/// The largest in each of these windows, and its position; gradient and errors as above.
+ValuesAndIndices adaptive_max_pool1d_with_indices(const Tensor& x, std::int64_t output_size);
 /// The values alone.
 Tensor adaptive_max_pool1d(const Tensor& x, std::int64_t output_size);
 

@@ -3,11 +3,11 @@
 // others, IndexError for an axis out of range, ShapeError for one given twice.
 #pragma once
 
-#include <array>
 #include <concepts>
 #include <initializer_list>
 #include <vector>
 
+#include "tapegrad/ops/values_and_indices.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad {
@@ -77,8 +77,9 @@ Tensor quantile(const Tensor& x, double q, const Axes& axes = {}, bool keepdim =
 /// lower one).
 Tensor median(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 
-/// {values, int64 indices} along one axis; the gradient goes to the index that is returned (the first of ties).
-[[nodiscard]] std::array<Tensor, 2> max_with_indices(const Tensor& x, Axis axis, bool keepdim = false);
+/// The largest elements along one axis, and where they stand; the gradient goes to the index that is returned (the
+/// first of ties).
+ValuesAndIndices max_with_indices(const Tensor& x, Axis axis, bool keepdim = false);
 
 /// Position of the largest (smallest) element along an axis, int64; of ties the first. int64 tensors too. Carries no
 /// gradient.

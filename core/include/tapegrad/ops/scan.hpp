@@ -3,8 +3,7 @@
 // DTypeError for other dtypes but where one is named.
 #pragma once
 
-#include <array>
-
+#include "tapegrad/ops/values_and_indices.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad {
@@ -17,10 +16,10 @@ Tensor cumsum(const Tensor& x, Axis axis);
 /// `strong_zero` 0) where it meets a cotangent of 0.
 Tensor cumprod(const Tensor& x, Axis axis);
 
-/// {values, int64 indices} of the largest (smallest) element of x[0] ... x[i] along the axis, of ties the first. The
+/// The largest (smallest) element of x[0] ... x[i] along the axis, and its index; of ties the first. The
 /// gradient of a value goes to the element that the index names. A NaN stands from its place on. int64 too.
-[[nodiscard]] std::array<Tensor, 2> cummax(const Tensor& x, Axis axis);
-[[nodiscard]] std::array<Tensor, 2> cummin(const Tensor& x, Axis axis);
+ValuesAndIndices cummax(const Tensor& x, Axis axis);
+ValuesAndIndices cummin(const Tensor& x, Axis axis);
 
 /// h[i] = a[i] h[i - 1] + b[i] along the axis, from h[-1] = 0 (a[0] takes no part): the linear recurrence of state
 /// space models and exponential averages. a and b have one shape and dtype. The gradient of a[i] is made of h[i - 1] as

@@ -1,12 +1,12 @@
-// Elements in order along one axis: {values, int64 indices} with values = gather(x, axis, indices). A cotangent of a
+// Elements in order along one axis, and their indices: values = gather(x, axis, indices). A cotangent of a
 // value goes to the element that the index names. NaN counts as larger than every number (as in PyTorch and NumPy):
 // last in ascending order, first in descending order. float32, float64 and int64; negative axes count from the end.
 // IndexError for an axis out of range (a scalar has none), DTypeError for bool.
 #pragma once
 
-#include <array>
 #include <cstdint>
 
+#include "tapegrad/ops/values_and_indices.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad {
@@ -15,7 +15,7 @@ struct SortOptions {
   bool descending = false;
 };
 /// Always stable: elements that tie stay in the order of their indices, in descending order too.
-[[nodiscard]] std::array<Tensor, 2> sort(const Tensor& x, Axis axis = -1, SortOptions options = {});
+ValuesAndIndices sort(const Tensor& x, Axis axis = -1, SortOptions options = {});
 
 /// The indices alone: gather(x, axis, argsort(x, axis)) is sorted. No gradient.
 Tensor argsort(const Tensor& x, Axis axis = -1, SortOptions options = {});
@@ -34,6 +34,6 @@ struct TopkOptions {
   bool sorted = true;
 };
 /// The k largest (or smallest) elements; of elements that tie the first are taken. ValueError unless 0 <= k <= size.
-[[nodiscard]] std::array<Tensor, 2> topk(const Tensor& x, std::int64_t k, Axis axis = -1, TopkOptions options = {});
+ValuesAndIndices topk(const Tensor& x, std::int64_t k, Axis axis = -1, TopkOptions options = {});
 
 }  // namespace tapegrad

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <array>
+#include <utility>
 
 #include "tapegrad/ops/index.hpp"
+#include "tapegrad/ops/values_and_indices.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"
 
@@ -25,5 +27,10 @@ struct GatheredOp : Op<Self> {
     return {gather(dx, axis, s.output(1)), Tensor()};
   }
 };
+
+/// The outputs of such an op by their names.
+inline ValuesAndIndices named(std::array<Tensor, 2> outputs) {
+  return {.values = std::move(outputs[0]), .indices = std::move(outputs[1])};
+}
 
 }  // namespace tapegrad

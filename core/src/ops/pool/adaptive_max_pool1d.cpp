@@ -44,12 +44,12 @@ struct AdaptiveMaxPool1d : MaxPoolOp<AdaptiveMaxPool1d, AdaptiveWindows> {
   }
 };
 
-std::array<Tensor, 2> adaptive_max_pool1d_with_indices(const Tensor& x, std::int64_t output_size) {
-  return pool<AdaptiveMaxPool1d>(x, AdaptiveWindows{output_size});
+ValuesAndIndices adaptive_max_pool1d_with_indices(const Tensor& x, std::int64_t output_size) {
+  return named(pool<AdaptiveMaxPool1d>(x, AdaptiveWindows{output_size}));
 }
 
 Tensor adaptive_max_pool1d(const Tensor& x, std::int64_t output_size) {
-  return adaptive_max_pool1d_with_indices(x, output_size)[0];
+  return adaptive_max_pool1d_with_indices(x, output_size).values;
 }
 
 TAPEGRAD_CATALOGUE(pool, adaptive_max_pool1d, AdaptiveMaxPool1d)

@@ -60,17 +60,16 @@ struct MaxPool1d : MaxPoolOp<MaxPool1d, SlidingWindows> {
   }
 };
 
-std::array<Tensor, 2> max_pool1d_with_indices(const Tensor& x, std::int64_t kernel_size,
-                                              const MaxPool1dOptions& options) {
-  return pool<MaxPool1d>(x, SlidingWindows{.kernel = kernel_size,
-                                           .stride = options.stride.value_or(kernel_size),
-                                           .padding = options.padding,
-                                           .dilation = options.dilation,
-                                           .ceil_mode = options.ceil_mode});
+ValuesAndIndices max_pool1d_with_indices(const Tensor& x, std::int64_t kernel_size, const MaxPool1dOptions& options) {
+  return named(pool<MaxPool1d>(x, SlidingWindows{.kernel = kernel_size,
+                                                 .stride = options.stride.value_or(kernel_size),
+                                                 .padding = options.padding,
+                                                 .dilation = options.dilation,
+                                                 .ceil_mode = options.ceil_mode}));
 }
 
 Tensor max_pool1d(const Tensor& x, std::int64_t kernel_size, const MaxPool1dOptions& options) {
-  return max_pool1d_with_indices(x, kernel_size, options)[0];
+  return max_pool1d_with_indices(x, kernel_size, options).values;
 }
 
 TAPEGRAD_CATALOGUE(pool, max_pool1d, MaxPool1d)

@@ -1,3 +1,4 @@
+#include "ops/index/gathered_op.hpp"
 #include "ops/reduce/reduce_op.hpp"
 #include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
@@ -76,11 +77,11 @@ struct MaxWithIndices : Op<MaxWithIndices> {
   }
 };
 
-std::array<Tensor, 2> max_with_indices(const Tensor& x, Axis axis, bool keepdim) {
+ValuesAndIndices max_with_indices(const Tensor& x, Axis axis, bool keepdim) {
   const int d = axis_of(MaxWithIndices::name, axis, x);
   if (x.dtype() != int64) expect_floating(MaxWithIndices::name, x);
   if (x.shape()[d] == 0) throw ShapeError("[max_with_indices] no elements to choose from in " + to_string(x.shape()));
-  return apply(MaxWithIndices(d, keepdim), x);
+  return named(apply(MaxWithIndices(d, keepdim), x));
 }
 
 TAPEGRAD_CATALOGUE(reduce, max_with_indices, MaxWithIndices)

@@ -33,7 +33,7 @@ Tensor quantile_of(std::string_view op, const Tensor& x, double q, const Axes& a
   const Tensor rows = gathered_last(x, set);
   const std::int64_t n = rows.size(-1);
   if (n == 0) throw ShapeError(fmt::format("[{}] no elements to choose from in {}", op, to_string(x.shape())));
-  const Tensor sorted = sort(rows)[0];
+  const Tensor sorted = sort(rows).values;
   const double place = q * static_cast<double>(n - 1);
   const auto below = static_cast<std::int64_t>(std::floor(place));
   const double share = place - std::floor(place);

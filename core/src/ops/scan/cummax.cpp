@@ -22,7 +22,7 @@ struct CumMax : RunningExtremumOp<CumMax> {
   static catalogue::Sample benchmark(Generator& g) { return catalogue::running_extremum_benchmark(g, cummax); }
 };
 
-std::array<Tensor, 2> cummax(const Tensor& x, Axis axis) { return apply(CumMax(axis_of(CumMax::name, axis, x)), x); }
+ValuesAndIndices cummax(const Tensor& x, Axis axis) { return named(apply(CumMax(axis_of(CumMax::name, axis, x)), x)); }
 
 TAPEGRAD_CATALOGUE(scan, cummax, CumMax)
 

@@ -22,7 +22,7 @@ struct CumMin : RunningExtremumOp<CumMin> {
   static catalogue::Sample benchmark(Generator& g) { return catalogue::running_extremum_benchmark(g, cummin); }
 };
 
-std::array<Tensor, 2> cummin(const Tensor& x, Axis axis) { return apply(CumMin(axis_of(CumMin::name, axis, x)), x); }
+ValuesAndIndices cummin(const Tensor& x, Axis axis) { return named(apply(CumMin(axis_of(CumMin::name, axis, x)), x)); }
 
 TAPEGRAD_CATALOGUE(scan, cummin, CumMin)
 

@@ -1,6 +1,7 @@
 // What cummax and cummin share: {values, int64 indices}, of which the values are a gather along one axis.
 #pragma once
 
+#include <array>
 #include <limits>
 
 #include "base/dispatch.hpp"
@@ -35,7 +36,7 @@ struct RunningExtremumOp : GatheredOp<Self> {
 
 namespace catalogue {
 
-using RunningExtremum = std::array<Tensor, 2> (*)(const Tensor& x, Axis axis);
+using RunningExtremum = ValuesAndIndices (*)(const Tensor& x, Axis axis);
 
 inline Samples running_extremum_samples(Generator& g, RunningExtremum f) {
   constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();

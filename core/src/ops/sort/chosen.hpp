@@ -1,6 +1,8 @@
 // What sort and topk share: {values, indices} of which the values are a gather along one axis.
 #pragma once
 
+#include <array>
+
 #include "base/dispatch.hpp"
 #include "kernels/sort.hpp"
 #include "ops/index/gathered_op.hpp"

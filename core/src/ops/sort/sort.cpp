@@ -77,8 +77,8 @@ struct Sort : ChosenOp<Sort> {
   }
 };
 
-std::array<Tensor, 2> sort(const Tensor& x, Axis axis, SortOptions options) {
-  return apply(Sort(axis_of(Sort::name, axis, x), options), x);
+ValuesAndIndices sort(const Tensor& x, Axis axis, SortOptions options) {
+  return named(apply(Sort(axis_of(Sort::name, axis, x), options), x));
 }
 
 TAPEGRAD_CATALOGUE(sort, sort, Sort)

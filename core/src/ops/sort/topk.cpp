@@ -73,12 +73,12 @@ struct TopK : ChosenOp<TopK> {
   }
 };
 
-std::array<Tensor, 2> topk(const Tensor& x, std::int64_t k, Axis axis, TopkOptions options) {
+ValuesAndIndices topk(const Tensor& x, std::int64_t k, Axis axis, TopkOptions options) {
   const int d = axis_of(TopK::name, axis, x);
   if (k < 0 || k > x.shape()[d])
     throw ValueError(fmt::format("[topk] expected 0 <= k <= {} along dimension {} of {}, got {}", x.shape()[d], d,
                                  to_string(x.shape()), k));
-  return apply(TopK(d, k, options), x);
+  return named(apply(TopK(d, k, options), x));
 }
 
 TAPEGRAD_CATALOGUE(sort, topk, TopK)

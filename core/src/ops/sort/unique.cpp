@@ -1,4 +1,3 @@
-#include <array>
 #include <cmath>
 #include <type_traits>
 #include <vector>
@@ -24,9 +23,9 @@ bool count_as_one(T a, T b) {
 
 Unique unique(const Tensor& x) {
   expect_ordered("unique", x);
-  const std::array<Tensor, 2> in_order = sort(reshape(x.detach(), {x.numel()}));
-  const Tensor& sorted = in_order[0];
-  const std::vector<std::int64_t> places = in_order[1].to_vector<std::int64_t>();
+  const ValuesAndIndices in_order = sort(reshape(x.detach(), {x.numel()}));
+  const Tensor& sorted = in_order.values;
+  const std::vector<std::int64_t> places = in_order.indices.to_vector<std::int64_t>();
   std::vector<std::int64_t> firsts;  // where in the sorted elements each value begins
   std::vector<std::int64_t> inverse(places.size());
   with_number(x.dtype(), [&](auto zero) {
