@@ -121,7 +121,7 @@ AttentionWithWeights MultiHeadAttention::with_weights(const Tensor& query, const
                                                       const Mask& mask, const Tensor& bias) const {
   const Scope scope = entered();
   const Heads heads = project(query, key, value);
-  return {attend(heads, mask, bias), attention_weights(heads.query, heads.seen.key, mask, {}, bias)};
+  return {attend(heads, mask, bias), attention_weights(heads.query, heads.seen.key, mask, {.bias = bias})};
 }
 
 AttentionCache MultiHeadAttention::remember(const Tensor& key, const Tensor& value) const {

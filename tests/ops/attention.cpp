@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(bias_as_pytorch) {
     BOOST_TEST_CONTEXT(name) {
       test::check_as_pytorch(Fixture(name), {"query", "key", "value", "bias"}, [](const std::vector<Tensor>& x) {
         const Tensor y = scaled_dot_product_attention(x[0], x[1], x[2], {}, {.bias = x[3]});
-        check_close(matmul(attention_weights(x[0], x[1], {}, {}, x[3]), x[2]), y.detach());
+        check_close(matmul(attention_weights(x[0], x[1], {}, {.bias = x[3]}), x[2]), y.detach());
         return std::vector<Tensor>{y};
       });
     }
@@ -247,8 +247,9 @@ BOOST_AUTO_TEST_CASE(promise_a_bias_of_minus_infinity_hides_as_a_mask) {
     for (const Tensor& d : again) all.push_back(d.detach());
     all.push_back(y.detach());
     all.push_back(jvp(attend, {q, keys, values, added}, {q, k, v, added}).second);
-    all.push_back(attention_weights(q, keys, by_bias ? Mask() : Mask::keep_pairs(keep), {},
-                                    by_bias ? where(keep, added, -std::numeric_limits<double>::infinity()) : added));
+    all.push_back(
+        attention_weights(q, keys, by_bias ? Mask() : Mask::keep_pairs(keep),
+                          {.bias = by_bias ? where(keep, added, -std::numeric_limits<double>::infinity()) : added}));
     return all;
   };
   for (const double dropout : {0.0, 0.3}) {
@@ -361,6 +362,7 @@ BOOST_AUTO_TEST_CASE(dropout_hides_weights_and_scales_the_rest) {
   const std::vector<double> dropped = y.contiguous().to_vector<double>();
   for (std::size_t i = 0; i < 12; ++i)
     BOOST_TEST(std::abs(dropped[i] - (stream.uniform64(i) >= 0.5 ? 2.0 * weights[i] : 0.0)) < 1e-14);
+  BOOST_CHECK_THROW((void)attention_weights(q, k, {}, {.dropout_p = 0.5}), ValueError);
 }
 
 BOOST_AUTO_TEST_CASE(without_features_all_keys_weigh_the_same) {

@@ -36,9 +36,9 @@ struct AttentionOptions {
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Mask& mask = {},
                                     const AttentionOptions& options = {});
 
-/// softmax(scale q k^T + bias) itself, [N, H, Lq, Lk]; rows that see no key are 0. Throws ShapeError, DTypeError.
-Tensor attention_weights(const Tensor& q, const Tensor& k, const Mask& mask = {}, std::optional<double> scale = {},
-                         const Tensor& bias = {});
+/// softmax(scale q k^T + bias) itself, [N, H, Lq, Lk]; rows that see no key are 0. These are the weights before any
+/// dropout: ValueError for a dropout_p other than 0. Throws ShapeError, DTypeError.
+Tensor attention_weights(const Tensor& q, const Tensor& k, const Mask& mask = {}, const AttentionOptions& options = {});
 
 /// Which features of E make pairs.
 enum class RotaryPairs {
