@@ -11,7 +11,7 @@ Tensor activate(Activation activation, const Tensor& x) {
   switch (activation) {
     case Activation::relu: return tapegrad::relu(x);
     case Activation::gelu: return tapegrad::gelu(x);
-    case Activation::gelu_tanh: return tapegrad::gelu(x, GeluForm::tanh);
+    case Activation::gelu_tanh: return tapegrad::gelu(x, GELUForm::tanh);
     case Activation::silu: return tapegrad::silu(x);
     case Activation::tanh: return tapegrad::tanh(x);
     case Activation::sigmoid: return tapegrad::sigmoid(x);

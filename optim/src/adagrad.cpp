@@ -23,12 +23,12 @@ std::optional<double> Adagrad::initial_state(int group, std::size_t) const {
 
 bool Adagrad::is_of_squares(std::size_t) const { return true; }
 
-RmsTerm Adagrad::term_of(const Slot& slot) const {
+RMSTerm Adagrad::term_of(const Slot& slot) const {
   return {
       .parameter = slot.parameter, .gradient = slot.parameter.grad(), .v = slot.state[0], .mean = {}, .velocity = {}};
 }
 
-void Adagrad::apply(const std::vector<RmsTerm>& terms, const AdagradOptions& o, std::int64_t steps) {
+void Adagrad::apply(const std::vector<RMSTerm>& terms, const AdagradOptions& o, std::int64_t steps) {
   rms_update(terms,
              {.lr = o.lr / (1.0 + static_cast<double>(steps) * o.lr_decay),
               .keep = 1.0,

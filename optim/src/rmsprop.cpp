@@ -7,15 +7,15 @@ constexpr std::size_t kSquare = 0, kMean = 1, kVelocity = 2;  // places of the s
 
 }  // namespace
 
-RMSprop::RMSprop(const std::vector<ParameterGroup<RmsPropOptions>>& groups)
+RMSprop::RMSprop(const std::vector<ParameterGroup<RMSpropOptions>>& groups)
     : FusedOptimizer("RMSprop", {"v", "mean", "velocity"}) {
   take(groups);
 }
 
-RMSprop::RMSprop(const std::vector<Tensor>& parameters, const RmsPropOptions& options)
-    : RMSprop(std::vector<ParameterGroup<RmsPropOptions>>{{parameters, options}}) {}
+RMSprop::RMSprop(const std::vector<Tensor>& parameters, const RMSpropOptions& options)
+    : RMSprop(std::vector<ParameterGroup<RMSpropOptions>>{{parameters, options}}) {}
 
-void RMSprop::validate(const RmsPropOptions& o) const {
+void RMSprop::validate(const RMSpropOptions& o) const {
   expect_not_negative("lr", o.lr);
   expect_fraction("alpha", o.alpha);
   expect_not_negative("eps", o.eps);
@@ -24,14 +24,14 @@ void RMSprop::validate(const RmsPropOptions& o) const {
 }
 
 std::optional<double> RMSprop::initial_state(int group, std::size_t state) const {
-  const RmsPropOptions& o = options(group);
+  const RMSpropOptions& o = options(group);
   if ((state == kMean && !o.centered) || (state == kVelocity && o.momentum == 0.0)) return std::nullopt;
   return 0.0;
 }
 
 bool RMSprop::is_of_squares(std::size_t state) const { return state == kSquare; }
 
-RmsTerm RMSprop::term_of(const Slot& slot) const {
+RMSTerm RMSprop::term_of(const Slot& slot) const {
   return {.parameter = slot.parameter,
           .gradient = slot.parameter.grad(),
           .v = slot.state[kSquare],
@@ -39,7 +39,7 @@ RmsTerm RMSprop::term_of(const Slot& slot) const {
           .velocity = slot.state[kVelocity]};
 }
 
-void RMSprop::apply(const std::vector<RmsTerm>& terms, const RmsPropOptions& o, std::int64_t) {
+void RMSprop::apply(const std::vector<RMSTerm>& terms, const RMSpropOptions& o, std::int64_t) {
   rms_update(terms,
              {.lr = o.lr,
               .keep = o.alpha,

@@ -4,12 +4,12 @@
 
 namespace tapegrad::optim {
 
-SGD::SGD(const std::vector<ParameterGroup<SgdOptions>>& groups) : FusedOptimizer("SGD", {"velocity"}) { take(groups); }
+SGD::SGD(const std::vector<ParameterGroup<SGDOptions>>& groups) : FusedOptimizer("SGD", {"velocity"}) { take(groups); }
 
-SGD::SGD(const std::vector<Tensor>& parameters, const SgdOptions& options)
-    : SGD(std::vector<ParameterGroup<SgdOptions>>{{parameters, options}}) {}
+SGD::SGD(const std::vector<Tensor>& parameters, const SGDOptions& options)
+    : SGD(std::vector<ParameterGroup<SGDOptions>>{{parameters, options}}) {}
 
-void SGD::validate(const SgdOptions& o) const {
+void SGD::validate(const SGDOptions& o) const {
   expect_not_negative("lr", o.lr);
   expect_fraction("momentum", o.momentum);
   expect_option(o.dampening >= 0.0 && o.dampening <= 1.0, "dampening", "in [0, 1]", o.dampening);
@@ -23,11 +23,11 @@ std::optional<double> SGD::initial_state(int group, std::size_t) const {
   return 0.0;
 }
 
-SgdTerm SGD::term_of(const Slot& slot) const {
+SGDTerm SGD::term_of(const Slot& slot) const {
   return {.parameter = slot.parameter, .gradient = slot.parameter.grad(), .velocity = slot.state[0]};
 }
 
-void SGD::apply(const std::vector<SgdTerm>& terms, const SgdOptions& o, std::int64_t steps) {
+void SGD::apply(const std::vector<SGDTerm>& terms, const SGDOptions& o, std::int64_t steps) {
   sgd_update(terms,
              {.lr = o.lr,
               .momentum = o.momentum,

@@ -7,7 +7,7 @@
 
 using namespace tapegrad::kernels;
 using tapegrad::AdamRule;
-using tapegrad::SgdRule;
+using tapegrad::SGDRule;
 using namespace tapegrad::testing;
 using Reals = boost::mpl::list<float, double>;
 using Exact = std::vector<long double>;
@@ -187,7 +187,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_moment_that_keeps_nothing_is_the_gradient, T, Re
 BOOST_AUTO_TEST_CASE_TEMPLATE(sgd, T, Reals) {
   for (const double momentum : {0.0, 0.9}) {
     for (const bool nesterov : {false, true}) {
-      const SgdRule s{.lr = 0.1, .momentum = momentum, .weight_decay = 0.01, .nesterov = nesterov};
+      const SGDRule s{.lr = 0.1, .momentum = momentum, .weight_decay = 0.01, .nesterov = nesterov};
       Problem<T> p;
       Exact theta = exact(p.parameter), velocity(theta.size());
       const long double mu = momentum;

@@ -306,12 +306,12 @@ void check_pair(const Fixture& f, const char* second, const F& loss) {
   }
 }
 
-KlReduction kl_reduction_of(const Fixture& f) {
+KLReduction kl_reduction_of(const Fixture& f) {
   const std::string& name = f.attributes().at("reduction");
-  return name == "none"   ? KlReduction::none
-         : name == "sum"  ? KlReduction::sum
-         : name == "mean" ? KlReduction::mean
-                          : KlReduction::batch_mean;
+  return name == "none"   ? KLReduction::none
+         : name == "sum"  ? KLReduction::sum
+         : name == "mean" ? KLReduction::mean
+                          : KLReduction::batch_mean;
 }
 
 }  // namespace
@@ -335,7 +335,7 @@ BOOST_AUTO_TEST_CASE(kl_div_as_pytorch) {
   for (const std::string& name : names) {
     BOOST_TEST_CONTEXT(name) {
       const Fixture f(name);
-      const KlDivOptions options{.reduction = kl_reduction_of(f), .log_target = f.truth("log_target")};
+      const KLDivOptions options{.reduction = kl_reduction_of(f), .log_target = f.truth("log_target")};
       check_pair(f, "target", [&](const Tensor& x, const Tensor& t) { return kl_div(x, t, options); });
     }
   }
@@ -350,7 +350,7 @@ BOOST_AUTO_TEST_CASE(kl_div_of_what_cannot_happen_is_zero) {
     const Tensor t = from_vector<double>({never, never}, {2}, true);
     for (const bool differentiable : {false, true}) {
       Tape tape;
-      const Tensor y = kl_div(x, t, {.reduction = KlReduction::sum, .log_target = log_target});
+      const Tensor y = kl_div(x, t, {.reduction = KLReduction::sum, .log_target = log_target});
       BOOST_TEST(y.item() == 0.0);
       const auto d = tape.pull_back({y}, {ones({}, {.dtype = float64})}, {x, t}, {.create_graph = differentiable});
       for (const double v : d[0].to_vector<double>()) BOOST_TEST(v == 0.0);
@@ -368,7 +368,7 @@ BOOST_AUTO_TEST_CASE(nll_loss_as_pytorch) {
         BOOST_TEST_CONTEXT(name) {
           const Fixture f(name);
           const Tensor x = f.leaf("input.input");
-          const NllOptions options{.ignore_index = f.whole_number("ignore_index", -100),
+          const NLLOptions options{.ignore_index = f.whole_number("ignore_index", -100),
                                    .weight = f.has("input.weight") ? f["input.weight"] : Tensor(),
                                    .reduction = reduction_of(f)};
           check_case(f, x, [&] { return nll_loss(x, f["input.target"], options); });

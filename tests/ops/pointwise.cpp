@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(unary_functions_as_in_pytorch) {
   check_unary_fixture("tanh", [](const Tensor& x) { return tanh(x); });
   check_unary_fixture("silu", silu);
   check_unary_fixture("gelu", [](const Tensor& x) { return gelu(x); });
-  check_unary_fixture("gelu_tanh", [](const Tensor& x) { return gelu(x, GeluForm::tanh); });
+  check_unary_fixture("gelu_tanh", [](const Tensor& x) { return gelu(x, GELUForm::tanh); });
   check_unary_fixture("softplus", softplus);
   check_unary_fixture("abs", [](const Tensor& x) { return abs(x); });
   check_unary_fixture("neg", neg);
@@ -185,7 +185,7 @@ BOOST_AUTO_TEST_CASE(tails_against_long_double) {
       "gelu", [](const Tensor& x) { return gelu(x); }, [](long double x) { return x / 2 * std::erfc(-x / kSqrt2); },
       [](long double x) { return std::erfc(-x / kSqrt2) / 2 + x * std::exp(-x * x / 2) / kSqrt2Pi; }, reach, 2e-13);
   check_exact(
-      "gelu, tanh form", [](const Tensor& x) { return gelu(x, GeluForm::tanh); },
+      "gelu, tanh form", [](const Tensor& x) { return gelu(x, GELUForm::tanh); },
       [](long double x) { return x * sigmoid_exact(tanh_form_argument(x)); },
       [](long double x) {
         const long double s = sigmoid_exact(tanh_form_argument(x));
@@ -643,7 +643,7 @@ BOOST_AUTO_TEST_CASE(float32_follows_float64) {
       {"silu", silu},
       {"softplus", softplus},
       {"gelu", [](const Tensor& t) { return gelu(t); }},
-      {"gelu, tanh form", [](const Tensor& t) { return gelu(t, GeluForm::tanh); }},
+      {"gelu, tanh form", [](const Tensor& t) { return gelu(t, GELUForm::tanh); }},
       {"expm1", [](const Tensor& t) { return expm1(t); }},
       {"square", square},
       {"sin", [](const Tensor& t) { return sin(t); }},

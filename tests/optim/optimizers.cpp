@@ -46,7 +46,7 @@ bool flag(const Attributes& attributes, const std::string& prefix, const std::st
   return attributes.contains(prefix + key) || attributes.contains(key);
 }
 
-void read(SgdOptions& o, const Attributes& attributes, const std::string& prefix) {
+void read(SGDOptions& o, const Attributes& attributes, const std::string& prefix) {
   o = {.lr = number(attributes, prefix, "lr", o.lr),
        .momentum = number(attributes, prefix, "momentum", o.momentum),
        .dampening = number(attributes, prefix, "dampening", o.dampening),
@@ -54,7 +54,7 @@ void read(SgdOptions& o, const Attributes& attributes, const std::string& prefix
        .nesterov = flag(attributes, prefix, "nesterov")};
 }
 
-void read(RmsPropOptions& o, const Attributes& attributes, const std::string& prefix) {
+void read(RMSpropOptions& o, const Attributes& attributes, const std::string& prefix) {
   o = {.lr = number(attributes, prefix, "lr", o.lr),
        .alpha = number(attributes, prefix, "alpha", o.alpha),
        .eps = number(attributes, prefix, "eps", o.eps),
@@ -98,8 +98,8 @@ std::unique_ptr<Optimizer> make_optimizer(const Fixture& f, const Tensor& weight
 
 std::unique_ptr<Optimizer> make_optimizer(const std::string& name, const Fixture& f, const Tensor& weight,
                                           const Tensor& bias) {
-  if (name.starts_with("sgd")) return make_optimizer<SGD, SgdOptions>(f, weight, bias);
-  if (name.starts_with("rmsprop")) return make_optimizer<RMSprop, RmsPropOptions>(f, weight, bias);
+  if (name.starts_with("sgd")) return make_optimizer<SGD, SGDOptions>(f, weight, bias);
+  if (name.starts_with("rmsprop")) return make_optimizer<RMSprop, RMSpropOptions>(f, weight, bias);
   if (name.starts_with("adagrad")) return make_optimizer<Adagrad, AdagradOptions>(f, weight, bias);
   if (name.starts_with("adamw")) return make_optimizer<AdamW, AdamWOptions>(f, weight, bias);
   return make_optimizer<Adam, AdamOptions>(f, weight, bias);
@@ -363,9 +363,9 @@ BOOST_AUTO_TEST_CASE(an_update_that_cannot_be_whole_writes_nothing) {
   BOOST_CHECK_EXCEPTION(adam_update(adam, {.step = 1}), ShapeError,
                         says("[adam_update] a running mean of shape [2, 2] has strides [1, 2]: what is written must be "
                              "contiguous"));
-  const std::vector<SgdTerm> sgd = {{narrow, of(float32), {}}, {wide, of(float64), turned}};
+  const std::vector<SGDTerm> sgd = {{narrow, of(float32), {}}, {wide, of(float64), turned}};
   BOOST_CHECK_EXCEPTION(sgd_update(sgd, {}), ShapeError, says("[sgd_update] a velocity of shape [2, 2]"));
-  const std::vector<RmsTerm> rms = {{narrow, of(float32), zeros_like(narrow), {}, {}},
+  const std::vector<RMSTerm> rms = {{narrow, of(float32), zeros_like(narrow), {}, {}},
                                     {wide, of(float64), zeros_like(wide), {}, turned}};
   BOOST_CHECK_EXCEPTION(rms_update(rms, {}), ShapeError, says("[rms_update] a velocity of shape [2, 2]"));
   const std::vector<Tensor> both = {narrow, turned};

@@ -48,7 +48,7 @@ BOOST_AUTO_TEST_CASE(warmup_cosine) {
 }
 
 BOOST_AUTO_TEST_CASE(warmup_cosine_raises_no_group_to_the_least_rate) {
-  SGD optimizer(std::vector<ParameterGroup<SgdOptions>>{{{zeros({1})}, {.lr = 1.0}}, {{zeros({1})}, {.lr = 0.1}}});
+  SGD optimizer(std::vector<ParameterGroup<SGDOptions>>{{{zeros({1})}, {.lr = 1.0}}, {{zeros({1})}, {.lr = 0.1}}});
   WarmupCosine schedule(optimizer, {.warmup_steps = 1, .total_steps = 3, .min_lr = 0.5});
   const std::vector<double> expected = {1.0, 1.0, 0.75, 0.5, 0.5};
   for (const double rate : expected) {
@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(warmup_cosine_raises_no_group_to_the_least_rate) {
 }
 
 BOOST_AUTO_TEST_CASE(warmup_cosine_of_groups) {
-  SGD optimizer(std::vector<ParameterGroup<SgdOptions>>{{{zeros({1})}, {.lr = 1.0}}, {{zeros({1})}, {.lr = 0.1}}});
+  SGD optimizer(std::vector<ParameterGroup<SGDOptions>>{{{zeros({1})}, {.lr = 1.0}}, {{zeros({1})}, {.lr = 0.1}}});
   WarmupCosine schedule(optimizer, {.warmup_steps = 2, .total_steps = 4});
   const std::vector<double> expected = {0.5, 1.0, 1.0, 0.5, 0.0, 0.0};
   for (const double share : expected) {
@@ -129,7 +129,7 @@ BOOST_AUTO_TEST_CASE(exponential_lr) {
 }
 
 BOOST_AUTO_TEST_CASE(a_schedule_of_ones_own) {
-  SGD optimizer(std::vector<ParameterGroup<SgdOptions>>{{{zeros({1})}, {.lr = 1.0}}, {{zeros({1})}, {.lr = 8.0}}});
+  SGD optimizer(std::vector<ParameterGroup<SGDOptions>>{{{zeros({1})}, {.lr = 1.0}}, {{zeros({1})}, {.lr = 8.0}}});
   const auto halves = [](std::int64_t step) { return std::ldexp(1.0, -static_cast<int>(step)); };
   LambdaLR schedule(optimizer, halves);
   for (const double share : {1.0, 0.5, 0.25}) {
@@ -145,7 +145,7 @@ BOOST_AUTO_TEST_CASE(a_schedule_of_ones_own) {
 }
 
 BOOST_AUTO_TEST_CASE(a_schedule_starts_from_the_rates_that_are_not_a_schedules) {
-  SGD optimizer(std::vector<ParameterGroup<SgdOptions>>{{{zeros({1})}, {.lr = 1.0}}, {{zeros({1})}, {.lr = 8.0}}});
+  SGD optimizer(std::vector<ParameterGroup<SGDOptions>>{{{zeros({1})}, {.lr = 1.0}}, {{zeros({1})}, {.lr = 8.0}}});
   {
     WarmupCosine ended(optimizer, {.total_steps = 2});
     ended.step();

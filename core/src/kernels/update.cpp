@@ -268,7 +268,7 @@ void adam_update(std::span<const AdamTensor<T>> tensors, const AdamRule& rule) {
 }
 
 template <class T>
-void sgd_update(std::span<const SgdTensor<T>> tensors, const SgdRule& rule) {
+void sgd_update(std::span<const SgdTensor<T>> tensors, const SGDRule& rule) {
   const SgdStep<T> scalars{.rate = static_cast<T>(rule.lr),
                            .momentum = static_cast<T>(rule.momentum),
                            .share = static_cast<T>(rule.gradient_share),
@@ -278,7 +278,7 @@ void sgd_update(std::span<const SgdTensor<T>> tensors, const SgdRule& rule) {
 }
 
 template <class T>
-void rms_update(std::span<const RmsTensor<T>> tensors, const RmsRule& rule) {
+void rms_update(std::span<const RmsTensor<T>> tensors, const RMSRule& rule) {
   const RmsStep<T> scalars{.rate = static_cast<T>(rule.lr),
                            .keep = static_cast<T>(rule.keep),
                            .share = static_cast<T>(rule.share),
@@ -315,8 +315,8 @@ double clamp_gradients(std::span<const GradientTensor<T>> tensors, double limit)
 
 #define TAPEGRAD_OPTIMISERS(T)                                                \
   template void adam_update(std::span<const AdamTensor<T>>, const AdamRule&); \
-  template void sgd_update(std::span<const SgdTensor<T>>, const SgdRule&);    \
-  template void rms_update(std::span<const RmsTensor<T>>, const RmsRule&);    \
+  template void sgd_update(std::span<const SgdTensor<T>>, const SGDRule&);    \
+  template void rms_update(std::span<const RmsTensor<T>>, const RMSRule&);    \
   template double sum_of_squares(std::span<const GradientTensor<const T>>);   \
   template void scale_gradients(std::span<const GradientTensor<T>>, double);  \
   template double clamp_gradients(std::span<const GradientTensor<T>>, double)

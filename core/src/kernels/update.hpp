@@ -33,7 +33,7 @@ struct SgdTensor {
 };
 
 template <class T>
-void sgd_update(std::span<const SgdTensor<T>> tensors, const SgdRule& rule);
+void sgd_update(std::span<const SgdTensor<T>> tensors, const SGDRule& rule);
 
 template <class T>
 struct RmsTensor {
@@ -46,7 +46,7 @@ struct RmsTensor {
 };
 
 template <class T>
-void rms_update(std::span<const RmsTensor<T>> tensors, const RmsRule& rule);
+void rms_update(std::span<const RmsTensor<T>> tensors, const RMSRule& rule);
 
 /// T is const where elements are read only.
 template <class T>

@@ -114,14 +114,14 @@ void adam_update(std::span<const AdamTerm> terms, const AdamRule& rule, const ch
       [&]<class T>(std::span<const kernels::AdamTensor<T>> parts) { kernels::adam_update(parts, rule); });
 }
 
-void sgd_update(std::span<const SgdTerm> terms, const SgdRule& rule, const char* writer) {
-  for (const SgdTerm& t : terms) {
+void sgd_update(std::span<const SGDTerm> terms, const SGDRule& rule, const char* writer) {
+  for (const SGDTerm& t : terms) {
     expect_step(t.parameter, t.gradient, writer);
     if (t.velocity.defined()) expect_state(t.parameter, t.velocity, "velocity", writer);
   }
   run(
       terms,
-      [&]<class T>(T, const SgdTerm& t, std::vector<array::Array>& copies) {
+      [&]<class T>(T, const SGDTerm& t, std::vector<array::Array>& copies) {
         return kernels::SgdTensor<T>{.parameter = overwritten<T>(t.parameter, writer),
                                      .gradient = read<T>(t.gradient, copies),
                                      .velocity = overwritten_if_any<T>(t.velocity, writer),
@@ -130,8 +130,8 @@ void sgd_update(std::span<const SgdTerm> terms, const SgdRule& rule, const char*
       [&]<class T>(std::span<const kernels::SgdTensor<T>> parts) { kernels::sgd_update(parts, rule); });
 }
 
-void rms_update(std::span<const RmsTerm> terms, const RmsRule& rule, const char* writer) {
-  for (const RmsTerm& t : terms) {
+void rms_update(std::span<const RMSTerm> terms, const RMSRule& rule, const char* writer) {
+  for (const RMSTerm& t : terms) {
     expect_step(t.parameter, t.gradient, writer);
     expect_state(t.parameter, t.v, "running mean square", writer);
     if (t.mean.defined()) expect_state(t.parameter, t.mean, "running mean", writer);
@@ -139,7 +139,7 @@ void rms_update(std::span<const RmsTerm> terms, const RmsRule& rule, const char*
   }
   run(
       terms,
-      [&]<class T>(T, const RmsTerm& t, std::vector<array::Array>& copies) {
+      [&]<class T>(T, const RMSTerm& t, std::vector<array::Array>& copies) {
         return kernels::RmsTensor<T>{.parameter = overwritten<T>(t.parameter, writer),
                                      .gradient = read<T>(t.gradient, copies),
                                      .v = overwritten<T>(t.v, writer),

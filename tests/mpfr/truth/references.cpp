@@ -201,7 +201,7 @@ const std::vector<Reference>& references() {
        .note = "the two terms of the slope cancel about its zero at -0.75"},
       {.row = "gelu tanh form",
        .op = "gelu",
-       .call = [](const Tensor& x) { return gelu(x, GeluForm::tanh); },
+       .call = [](const Tensor& x) { return gelu(x, GELUForm::tanh); },
        .value = gelu_tanh,
        .derivative = gelu_tanh_slope,
        .points = {0.7524614220710182, 12.7, 21.9},

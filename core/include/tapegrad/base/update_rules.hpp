@@ -27,7 +27,7 @@ struct AdamRule {
 /// g += weight_decay p;  velocity = momentum velocity + gradient_share g;  p -= lr velocity, or
 /// p -= lr (g + momentum velocity) in Nesterov's form (Sutskever, Martens, Dahl, Hinton, ICML 2013), or p -= lr g
 /// without velocity. A velocity as small as Adam's m becomes 0 too.
-struct SgdRule {
+struct SGDRule {
   double lr = 1e-3;
   double momentum = 0.0;
   double gradient_share = 1.0;  ///< of the gradient in the velocity: 1 - dampening
@@ -40,7 +40,7 @@ struct SgdRule {
 /// velocity. With share = 1 - keep this is RMSprop (Tieleman and Hinton, "Lecture 6.5", 2012; with a mean, its centred
 /// form: Graves, arXiv:1308.0850, equations 38 to 41), with keep = share = 1 Adagrad (Duchi, Hazan and Singer, JMLR 12,
 /// 2011). A mean or velocity as small as Adam's m becomes 0 too, and so does a v below the least normal number.
-struct RmsRule {
+struct RMSRule {
   double lr = 1e-2;
   double keep = 0.99;
   double share = 0.01;

@@ -55,10 +55,10 @@ Tensor huber_loss(const Tensor& input, const Tensor& target, const HuberOptions&
 
 /// As Reduction; batch_mean is the sum divided by the size of the first dimension: the divergence per sample, where
 /// mean is that per entry.
-enum class KlReduction : std::uint8_t { none, mean, batch_mean, sum };
+enum class KLReduction : std::uint8_t { none, mean, batch_mean, sum };
 
-struct KlDivOptions {
-  KlReduction reduction = KlReduction::mean;
+struct KLDivOptions {
+  KLReduction reduction = KLReduction::mean;
   /// Whether the targets are log-probabilities too.
   bool log_target = false;
 };
@@ -68,9 +68,9 @@ struct KlDivOptions {
 /// the input is -inf (PyTorch: NaN), with gradient 0 to the input. The slope to the target is log p + 1 - input, which
 /// is -inf at p = 0 unless the input is -inf too: then 0. The mean of no entries is NaN. Throws ShapeError and
 /// DTypeError as mse_loss does; ShapeError too for batch_mean of scalars.
-Tensor kl_div(const Tensor& input, const Tensor& target, const KlDivOptions& options = {});
+Tensor kl_div(const Tensor& input, const Tensor& target, const KLDivOptions& options = {});
 
-struct NllOptions {
+struct NLLOptions {
   /// A sample with this target counts for nothing: loss 0, gradient 0, not part of the mean.
   std::int64_t ignore_index = -100;
   /// [C], a constant: how much a sample of each class counts. Undefined: 1. One of weight 0 counts for nothing,
@@ -83,9 +83,9 @@ struct NllOptions {
 /// torch.nn.functional.nll_loss with classes last: the mean divides by the sum of the weights of the targets. When that
 /// is 0 (all ignored or of weight 0, or none there) the mean is 0 with gradient 0 (PyTorch: NaN). Errors as for
 /// cross_entropy.
-Tensor nll_loss(const Tensor& log_probs, const Tensor& targets, const NllOptions& options = {});
+Tensor nll_loss(const Tensor& log_probs, const Tensor& targets, const NLLOptions& options = {});
 
-struct BceOptions {
+struct BCEOptions {
   /// Broadcast to the logits: how much each entry counts, and how much a positive counts against a negative.
   Tensor weight = {};
   Tensor pos_weight = {};
@@ -95,7 +95,7 @@ struct BceOptions {
 /// -(pos_weight t log sigmoid(x) + (1 - t) log(1 - sigmoid(x))), stable in both tails, for finite logits (NaN at
 /// infinite ones); targets t in [0, 1] of the logits' shape. The mean divides by the number of entries. Gradients flow
 /// into everything given. Throws ShapeError, DTypeError unless all are floating and of one dtype.
-Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BceOptions& options = {});
+Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BCEOptions& options = {});
 
 /// The cosine of the angle between vectors along `axis` of a and b, which broadcast: their inner product divided by
 /// their norms, a norm below eps counting as eps. As torch.nn.functional.cosine_similarity (whose axis is 1 when not

@@ -108,9 +108,9 @@ inline Tensor clamp_max(const Tensor& x, double high) {
 Tensor sigmoid(const Tensor& x);
 /// Slope 0 at 0.
 Tensor relu(const Tensor& x);
-enum class GeluForm : unsigned char { exact, tanh };
+enum class GELUForm : unsigned char { exact, tanh };
 /// x Phi(x), or its tanh approximation: Hendrycks and Gimpel 2016, arXiv:1606.08415.
-Tensor gelu(const Tensor& x, GeluForm form = GeluForm::exact);
+Tensor gelu(const Tensor& x, GELUForm form = GELUForm::exact);
 /// x sigmoid(x).
 Tensor silu(const Tensor& x);
 /// log(1 + e^x), stable in both tails.

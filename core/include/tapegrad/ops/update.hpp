@@ -28,17 +28,17 @@ struct AdamTerm {
 void adam_update(std::span<const AdamTerm> terms, const AdamRule& rule, const char* writer = "adam_update");
 
 /// One parameter in a step down the gradient.
-struct SgdTerm {
+struct SGDTerm {
   Tensor parameter;
   Tensor gradient;
   Tensor velocity;  ///< zeros before the first step; undefined without momentum
 };
 
 /// Moves every parameter and its velocity by the rule.
-void sgd_update(std::span<const SgdTerm> terms, const SgdRule& rule, const char* writer = "sgd_update");
+void sgd_update(std::span<const SGDTerm> terms, const SGDRule& rule, const char* writer = "sgd_update");
 
 /// One parameter in a step along the gradient over its own size.
-struct RmsTerm {
+struct RMSTerm {
   Tensor parameter;
   Tensor gradient;
   Tensor v;         ///< running mean, or sum, of the gradient's square: what it begins with before the first step
@@ -47,7 +47,7 @@ struct RmsTerm {
 };
 
 /// Moves every parameter and what is remembered about it by the rule.
-void rms_update(std::span<const RmsTerm> terms, const RmsRule& rule, const char* writer = "rms_update");
+void rms_update(std::span<const RMSTerm> terms, const RMSRule& rule, const char* writer = "rms_update");
 
 /// The Euclidean norm of all elements of all tensors together, in double precision.
 double global_norm(std::span<const Tensor> tensors);

@@ -99,7 +99,7 @@ struct BceWithLogits : Op<BceWithLogits> {
   static Tensor slope_q(const Saved& s) { return s.input(1) * softplus(-s.input(0)); }
 };
 
-Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BceOptions& options) {
+Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BCEOptions& options) {
   constexpr std::string_view op = BceWithLogits::name;
   expect_floating(op, logits);
   expect_same_dtype(op, logits, targets);

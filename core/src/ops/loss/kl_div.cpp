@@ -77,32 +77,32 @@ struct KlDiv : BinaryOp<KlDiv, KlDivFormula, KlDivFormulaKernels> {
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;
     using catalogue::vector64;
-    const auto with = [](const KlDivOptions& options) {
+    const auto with = [](const KLDivOptions& options) {
       return catalogue::of<2>([=](const Tensor& x, const Tensor& t) { return kl_div(x, t, options); });
     };
     const double never = -std::numeric_limits<double>::infinity();
     const auto logarithms = [&g](const Shape& shape) { return uniform(g, shape, -3, -0.1); };
     const auto targets = [&g](const Shape& shape) { return uniform(g, shape, 0.1, 1); };
     return {{"mean", {logarithms({3, 4}), targets({3, 4})}, with({})},
-            {"batch mean", {logarithms({3, 4}), targets({3, 4})}, with({.reduction = KlReduction::batch_mean})},
-            {"sum", {logarithms({2, 3}), targets({2, 3})}, with({.reduction = KlReduction::sum})},
-            {"each", {logarithms({2, 3}), targets({2, 3})}, with({.reduction = KlReduction::none})},
+            {"batch mean", {logarithms({3, 4}), targets({3, 4})}, with({.reduction = KLReduction::batch_mean})},
+            {"sum", {logarithms({2, 3}), targets({2, 3})}, with({.reduction = KLReduction::sum})},
+            {"each", {logarithms({2, 3}), targets({2, 3})}, with({.reduction = KLReduction::none})},
             {"logarithms for targets",
              {logarithms({2, 3}), logarithms({2, 3})},
-             with({.reduction = KlReduction::none, .log_target = true})},
+             with({.reduction = KLReduction::none, .log_target = true})},
             {"target 0",
              {vector64({-1.0, never, -0.5}), vector64({0.0, 0.0, 1.0})},
-             with({.reduction = KlReduction::none}),
+             with({.reduction = KLReduction::none}),
              {.order = 0, .reason = "the border of the domain"}},
             {"target log 0",
              {vector64({-1.0, never, -0.5}), vector64({never, never, 0.0})},
-             with({.reduction = KlReduction::none, .log_target = true}),
+             with({.reduction = KLReduction::none, .log_target = true}),
              {.order = 0, .reason = "the border of the domain"}},
-            {"no elements", {logarithms({0, 3}), targets({0, 3})}, with({.reduction = KlReduction::sum})}};
+            {"no elements", {logarithms({0, 3}), targets({0, 3})}, with({.reduction = KLReduction::sum})}};
   }
   static catalogue::ErrorSamples errors() {
     catalogue::ErrorSamples list = pair_errors(name, [](const Tensor& x, const Tensor& t) { return kl_div(x, t); });
-    list.push_back({"no batch", [] { kl_div(zeros({}), zeros({}), {.reduction = KlReduction::batch_mean}); },
+    list.push_back({"no batch", [] { kl_div(zeros({}), zeros({}), {.reduction = KLReduction::batch_mean}); },
                     "[kl_div] batch_mean divides by the first dimension, got []"});
     return list;
   }
@@ -114,18 +114,18 @@ struct KlDiv : BinaryOp<KlDiv, KlDivFormula, KlDivFormulaKernels> {
   }
 };
 
-Tensor kl_div(const Tensor& input, const Tensor& target, const KlDivOptions& options) {
+Tensor kl_div(const Tensor& input, const Tensor& target, const KLDivOptions& options) {
   expect_pair(KlDiv::name, input, target);
-  if (options.reduction == KlReduction::batch_mean && input.dim() == 0)
+  if (options.reduction == KLReduction::batch_mean && input.dim() == 0)
     throw ShapeError("[kl_div] batch_mean divides by the first dimension, got []");
   KlDivFormula formula;
   formula.log_target = options.log_target;
   Tensor terms = apply(KlDiv(formula), input, target);
   switch (options.reduction) {
-    case KlReduction::none: return terms;
-    case KlReduction::mean: return mean(terms);
-    case KlReduction::batch_mean: return sum(terms) / static_cast<double>(input.size(0));
-    case KlReduction::sum: return sum(terms);
+    case KLReduction::none: return terms;
+    case KLReduction::mean: return mean(terms);
+    case KLReduction::batch_mean: return sum(terms) / static_cast<double>(input.size(0));
+    case KLReduction::sum: return sum(terms);
   }
   return terms;
 }

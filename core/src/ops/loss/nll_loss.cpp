@@ -23,7 +23,7 @@ struct NllLoss : Op<NllLoss> {
   Reduction reduction;
   bool weighted;
 
-  explicit NllLoss(const NllOptions& options)
+  explicit NllLoss(const NLLOptions& options)
       : ignore_index(options.ignore_index), reduction(options.reduction), weighted(options.weight.defined()) {}
 
   Tensor forward(const Tensor& x, const Tensor& targets, const Tensor& weight) const {
@@ -56,7 +56,7 @@ struct NllLoss : Op<NllLoss> {
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;
-    const auto with = [](const Tensor& targets, const NllOptions& options = {}) {
+    const auto with = [](const Tensor& targets, const NLLOptions& options = {}) {
       return class_loss(&nll_loss, targets, options);
     };
     const auto [targets, some_ignored, all_ignored, of_sequences, of_one_sample, weight] = FourClasses();
@@ -151,7 +151,7 @@ struct NllLoss : Op<NllLoss> {
   }
 };
 
-Tensor nll_loss(const Tensor& log_probs, const Tensor& targets, const NllOptions& options) {
+Tensor nll_loss(const Tensor& log_probs, const Tensor& targets, const NLLOptions& options) {
   expect_classes(NllLoss::name, "log_probs", log_probs, targets, options.weight);
   return apply(NllLoss(options), log_probs, targets, options.weight);
 }

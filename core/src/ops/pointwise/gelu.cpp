@@ -45,10 +45,10 @@ struct Gelu : UnaryOp<Gelu, GeluFormula, GeluFormulaKernels> {
     return unary_samples(
         g, -2, 2,
         {{"tails", {vector64({-1e3, -40.0, 40.0, 1e3})}, {.order = 0, .reason = "the slope is 0 or 1 to rounding"}},
-         {"tanh form", {uniform(g, {3, 4}, -2, 2)}, of([](const Tensor& x) { return gelu(x, GeluForm::tanh); })},
+         {"tanh form", {uniform(g, {3, 4}, -2, 2)}, of([](const Tensor& x) { return gelu(x, GELUForm::tanh); })},
          {"tanh form, tails",
           {vector64({-1e3, -40.0, 40.0, 1e3})},
-          of([](const Tensor& x) { return gelu(x, GeluForm::tanh); }),
+          of([](const Tensor& x) { return gelu(x, GELUForm::tanh); }),
           {.order = 0, .reason = "the slope is 0 or 1 to rounding"}}});
   }
   static catalogue::ErrorSamples errors() {
@@ -57,9 +57,9 @@ struct Gelu : UnaryOp<Gelu, GeluFormula, GeluFormulaKernels> {
   static catalogue::Sample benchmark(Generator& g) { return catalogue::unary_benchmark(g); }
 };
 
-Tensor gelu(const Tensor& x, GeluForm form) {
+Tensor gelu(const Tensor& x, GELUForm form) {
   GeluFormula formula;
-  formula.tanh_form = form == GeluForm::tanh ? 1.0 : 0.0;
+  formula.tanh_form = form == GELUForm::tanh ? 1.0 : 0.0;
   return apply(Gelu(formula), x);
 }
 

@@ -21,7 +21,7 @@ struct AdagradOptions {
 /// g += weight_decay p;  sum += g^2;  p -= lr / (1 + (step - 1) lr_decay) g / (sqrt(sum) + eps): a rare word's
 /// embedding takes longer steps than a frequent one's. Duchi, Hazan and Singer, "Adaptive subgradient methods for
 /// online learning and stochastic optimization", JMLR 12, 2011. PyTorch's definition.
-class Adagrad final : public FusedOptimizer<AdagradOptions, RmsTerm> {
+class Adagrad final : public FusedOptimizer<AdagradOptions, RMSTerm> {
  public:
   /// Throws ValueError for options outside their domain, for an empty list and for a parameter given twice; DTypeError
   /// for a parameter that is not floating, ShapeError for one that is not contiguous.
@@ -32,8 +32,8 @@ class Adagrad final : public FusedOptimizer<AdagradOptions, RmsTerm> {
   void validate(const AdagradOptions& options) const override;
   std::optional<double> initial_state(int group, std::size_t state) const override;
   bool is_of_squares(std::size_t state) const override;
-  RmsTerm term_of(const Slot& slot) const override;
-  void apply(const std::vector<RmsTerm>& terms, const AdagradOptions& options, std::int64_t steps) override;
+  RMSTerm term_of(const Slot& slot) const override;
+  void apply(const std::vector<RMSTerm>& terms, const AdagradOptions& options, std::int64_t steps) override;
 };
 
 }  // namespace tapegrad::optim

@@ -10,7 +10,7 @@
 
 namespace tapegrad::optim {
 
-struct RmsPropOptions {
+struct RMSpropOptions {
   double lr = 1e-2;
   double alpha = 0.99;  ///< what the running means keep in a step
   double eps = 1e-8;
@@ -23,21 +23,21 @@ struct RmsPropOptions {
 /// velocity = momentum velocity + d;  p -= lr velocity. Centred: mean = alpha mean + (1 - alpha) g, and v - mean^2
 /// stands for v in d. Tieleman and Hinton, "Lecture 6.5 - RMSprop", 2012; centred: Graves, "Generating sequences with
 /// recurrent neural networks", arXiv:1308.0850, equations 38 to 41. PyTorch's definition, but that a rounding error
-/// makes no variance negative, and what has all but vanished becomes 0 (RmsRule says where). Mean and velocity are kept
+/// makes no variance negative, and what has all but vanished becomes 0 (RMSRule says where). Mean and velocity are kept
 /// where they are used.
-class RMSprop final : public FusedOptimizer<RmsPropOptions, RmsTerm> {
+class RMSprop final : public FusedOptimizer<RMSpropOptions, RMSTerm> {
  public:
   /// Throws ValueError for options outside their domain, for an empty list and for a parameter given twice; DTypeError
   /// for a parameter that is not floating, ShapeError for one that is not contiguous.
-  explicit RMSprop(const std::vector<Tensor>& parameters, const RmsPropOptions& options = {});
-  explicit RMSprop(const std::vector<ParameterGroup<RmsPropOptions>>& groups);
+  explicit RMSprop(const std::vector<Tensor>& parameters, const RMSpropOptions& options = {});
+  explicit RMSprop(const std::vector<ParameterGroup<RMSpropOptions>>& groups);
 
  private:
-  void validate(const RmsPropOptions& options) const override;
+  void validate(const RMSpropOptions& options) const override;
   std::optional<double> initial_state(int group, std::size_t state) const override;
   bool is_of_squares(std::size_t state) const override;
-  RmsTerm term_of(const Slot& slot) const override;
-  void apply(const std::vector<RmsTerm>& terms, const RmsPropOptions& options, std::int64_t steps) override;
+  RMSTerm term_of(const Slot& slot) const override;
+  void apply(const std::vector<RMSTerm>& terms, const RMSpropOptions& options, std::int64_t steps) override;
 };
 
 }  // namespace tapegrad::optim

@@ -10,7 +10,7 @@
 
 namespace tapegrad::optim {
 
-struct SgdOptions {
+struct SGDOptions {
   double lr = 1e-3;
   double momentum = 0.0;
   double dampening = 0.0;     ///< of the gradient in the velocity, after the first step
@@ -20,20 +20,20 @@ struct SgdOptions {
 
 /// g += weight_decay p;  velocity = momentum velocity + (1 - dampening) g (velocity = g in the first step);
 /// p -= lr velocity, or p -= lr (g + momentum velocity) with nesterov. PyTorch's definition,
-/// but that a velocity that has all but vanished becomes 0 (SgdRule says where). Without momentum no velocity is
+/// but that a velocity that has all but vanished becomes 0 (SGDRule says where). Without momentum no velocity is
 /// kept.
-class SGD final : public FusedOptimizer<SgdOptions, SgdTerm> {
+class SGD final : public FusedOptimizer<SGDOptions, SGDTerm> {
  public:
   /// Throws ValueError for options outside their domain, for an empty list and for a parameter given twice; DTypeError
   /// for a parameter that is not floating, ShapeError for one that is not contiguous.
-  explicit SGD(const std::vector<Tensor>& parameters, const SgdOptions& options = {});
-  explicit SGD(const std::vector<ParameterGroup<SgdOptions>>& groups);
+  explicit SGD(const std::vector<Tensor>& parameters, const SGDOptions& options = {});
+  explicit SGD(const std::vector<ParameterGroup<SGDOptions>>& groups);
 
  private:
-  void validate(const SgdOptions& options) const override;
+  void validate(const SGDOptions& options) const override;
   std::optional<double> initial_state(int group, std::size_t state) const override;
-  SgdTerm term_of(const Slot& slot) const override;
-  void apply(const std::vector<SgdTerm>& terms, const SgdOptions& options, std::int64_t steps) override;
+  SGDTerm term_of(const Slot& slot) const override;
+  void apply(const std::vector<SGDTerm>& terms, const SGDOptions& options, std::int64_t steps) override;
 };
 
 }  // namespace tapegrad::optim
