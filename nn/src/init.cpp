@@ -110,13 +110,13 @@ void fill_uniform(const Tensor& x, const char* op, double low, double high) {
   fill(x, op, [&](std::size_t) { return std::min(low + (high - low) * numbers.next(), most); });
 }
 
-void fill_normal(const Tensor& x, const char* op, double mean, double deviation) {
+void fill_normal(const Tensor& x, const char* op, double mean, double stddev) {
   constexpr double kDeviations = 10.0;  // no number that is drawn lies further out
-  if (x.numel() > 0 && !(deviation >= 0.0 && std::abs(mean) + kDeviations * deviation <= largest_of(x)))
-    throw ValueError(fmt::format("[{}] expected a mean and a deviation of at least 0 that {} holds, got {} and {}", op,
-                                 to_string(x.dtype()), mean, deviation));
+  if (x.numel() > 0 && !(stddev >= 0.0 && std::abs(mean) + kDeviations * stddev <= largest_of(x)))
+    throw ValueError(fmt::format("[{}] expected a mean and a stddev of at least 0 that {} holds, got {} and {}", op,
+                                 to_string(x.dtype()), mean, stddev));
   Numbers numbers(&randn, x.numel());
-  fill(x, op, [&](std::size_t) { return mean + deviation * numbers.next(); });
+  fill(x, op, [&](std::size_t) { return mean + stddev * numbers.next(); });
 }
 
 double kaiming_deviation(const Tensor& x, const char* op, KaimingOptions options) {
@@ -138,9 +138,9 @@ void uniform(const Tensor& x, double low, double high) {
   fill_uniform(x, "uniform", low, high);
 }
 
-void normal(const Tensor& x, double mean, double deviation) {
+void normal(const Tensor& x, double mean, double stddev) {
   expect_floating(x, "normal");
-  fill_normal(x, "normal", mean, deviation);
+  fill_normal(x, "normal", mean, stddev);
 }
 
 void xavier_uniform(const Tensor& x, double gain) {

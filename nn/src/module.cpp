@@ -153,14 +153,14 @@ Comparison compare(const ModuleTree& tree, const NamedTensors& state) {
     if (tensor == nullptr) {
       different.missing.push_back(entry.name);
     } else if (!tensor->defined()) {
-      different.misshapen.push_back(
+      different.mismatched.push_back(
           fmt::format("{}: expected {}, got an undefined tensor", entry.name, to_string(entry.owner->shape())));
     } else if (tensor->shape() != entry.owner->shape()) {
-      different.misshapen.push_back(fmt::format("{}: expected {}, got {}", entry.name, to_string(entry.owner->shape()),
-                                                to_string(tensor->shape())));
+      different.mismatched.push_back(fmt::format("{}: expected {}, got {}", entry.name, to_string(entry.owner->shape()),
+                                                 to_string(tensor->shape())));
     } else if (is_floating(tensor->dtype()) != is_floating(entry.owner->dtype())) {
-      different.misshapen.push_back(fmt::format("{}: expected {}, got {}", entry.name, to_string(entry.owner->dtype()),
-                                                to_string(tensor->dtype())));
+      different.mismatched.push_back(fmt::format("{}: expected {}, got {}", entry.name, to_string(entry.owner->dtype()),
+                                                 to_string(tensor->dtype())));
     } else {
       comparison.fitting.emplace_back(entry.owner, *tensor);
     }
@@ -181,7 +181,7 @@ StateDifference Module::load_state_dict(const NamedTensors& state, LoadOptions o
     std::string message = "[load_state_dict]";
     if (!different.missing.empty()) message += " missing: " + join(different.missing) + ";";
     if (!different.unexpected.empty()) message += " unexpected: " + join(different.unexpected) + ";";
-    if (!different.misshapen.empty()) message += " misshapen: " + join(different.misshapen) + ";";
+    if (!different.mismatched.empty()) message += " mismatched: " + join(different.mismatched) + ";";
     message.pop_back();
     throw ValueError(message);
   }

@@ -102,7 +102,7 @@ LearnedPosition::LearnedPosition(std::int64_t max_length, std::int64_t features,
   expect_not_negative("LearnedPosition", max_length, features);
   expect_floating("LearnedPosition", options.dtype);
   weight = Parameter(zeros({max_length, features}, {.dtype = options.dtype}));
-  init::normal(weight, 0.0, options.deviation);
+  init::normal(weight, 0.0, options.stddev);
 }
 
 Tensor LearnedPosition::operator()(const Tensor& x, std::int64_t first) const {

@@ -98,9 +98,8 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_drawn_is_refused) {
                         says("[uniform] expected bounds that float32 holds, low <= high, got 1 and inf"));
   BOOST_CHECK_THROW(nn::init::uniform(x, -1e300, 1e300), tg::ValueError);
   BOOST_CHECK_NO_THROW(nn::init::uniform(tg::zeros({2}, {.dtype = tg::float64}), -1e300, 1e300));
-  BOOST_CHECK_EXCEPTION(
-      nn::init::normal(x, 0.0, -1.0), tg::ValueError,
-      says("[normal] expected a mean and a deviation of at least 0 that float32 holds, got 0 and -1"));
+  BOOST_CHECK_EXCEPTION(nn::init::normal(x, 0.0, -1.0), tg::ValueError,
+                        says("[normal] expected a mean and a stddev of at least 0 that float32 holds, got 0 and -1"));
   BOOST_CHECK_THROW(nn::init::normal(x, 0.0, 1e38), tg::ValueError);
   BOOST_CHECK_EXCEPTION(nn::init::constant(x, 1e39), tg::ValueError, says("[constant] float32 does not hold 1e+39"));
   BOOST_CHECK_NO_THROW(nn::init::constant(x, HUGE_VAL));

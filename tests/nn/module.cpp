@@ -264,7 +264,7 @@ BOOST_AUTO_TEST_CASE(promise_loading_names_every_key_that_does_not_fit) {
   state.insert("head.bias", tg::zeros({2}));
   BOOST_CHECK_EXCEPTION(model.load_state_dict(state), tg::ValueError, [](const tg::Error& e) {
     return std::string(e.what()) ==
-           "[load_state_dict] missing: scale, inner.bias; unexpected: inner.offset; misshapen: head.bias: expected "
+           "[load_state_dict] missing: scale, inner.bias; unexpected: inner.offset; mismatched: head.bias: expected "
            "[1], "
            "got [2]";
   });
@@ -315,10 +315,11 @@ BOOST_AUTO_TEST_CASE(nothing_is_written_while_a_tape_records) {
 
 BOOST_AUTO_TEST_CASE(an_undefined_entry_of_a_state_is_told) {
   tg::nn::Linear layer(2, 2);
-  BOOST_CHECK_EXCEPTION(
-      layer.load_state_dict({{"weight", {}}, {"bias", tg::zeros({2})}}), tg::ValueError, [](const tg::Error& e) {
-        return std::string(e.what()) == "[load_state_dict] misshapen: weight: expected [2, 2], got an undefined tensor";
-      });
+  BOOST_CHECK_EXCEPTION(layer.load_state_dict({{"weight", {}}, {"bias", tg::zeros({2})}}), tg::ValueError,
+                        [](const tg::Error& e) {
+                          return std::string(e.what()) ==
+                                 "[load_state_dict] mismatched: weight: expected [2, 2], got an undefined tensor";
+                        });
 }
 
 BOOST_AUTO_TEST_CASE(a_module_that_is_reached_twice_has_its_first_path) {

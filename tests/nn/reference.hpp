@@ -33,7 +33,7 @@ inline void load(nn::Module& model, const Fixture& fixture) {
     for (const std::string& name : fixture.names(kind)) state.insert(name, fixture[kind + name]);
   const nn::StateDifference different = model.load_state_dict(state, {.strict = false});
   BOOST_TEST(different.unexpected.empty());
-  BOOST_TEST(different.misshapen.empty());
+  BOOST_TEST(different.mismatched.empty());
   for (const std::string& name : different.missing) BOOST_TEST(name.ends_with("num_batches_tracked"));
 }
 

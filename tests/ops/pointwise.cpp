@@ -576,9 +576,9 @@ BOOST_AUTO_TEST_CASE(what_kind_of_number_and_how_close) {
       (isclose(x, vector({1.0 + 9e-6, -kInf, 1.0, 1.0})).to_vector<bool>() == Truths{true, false, false, false}));
   BOOST_TEST(!isclose(vector({1.0}), vector({kInf})).item<bool>());
   BOOST_TEST(!allclose(vector({1.0}), vector({1.0 + 2e-5})));
-  BOOST_TEST(allclose(vector({1.0, 1.0}), vector({1.0 + 2e-5}), {.relative = 1e-4}));
+  BOOST_TEST(allclose(vector({1.0, 1.0}), vector({1.0 + 2e-5}), {.rtol = 1e-4}));
   BOOST_TEST(allclose(vector({0.0}), vector({-1e-9})));
-  BOOST_TEST(!allclose(vector({0.0}), vector({-1e-9}), {.absolute = 0.0}));
+  BOOST_TEST(!allclose(vector({0.0}), vector({-1e-9}), {.atol = 0.0}));
   BOOST_TEST(allclose(arange(3), arange(3)));
   BOOST_TEST(!allclose(arange(2), arange(2) + 1));
   BOOST_TEST(allclose(zeros({0, 3}), zeros({3})));

@@ -150,11 +150,11 @@ Tensor isinf(const Tensor& x);
 Tensor isfinite(const Tensor& x);
 
 struct CloseOptions {
-  double relative = 1e-5;  ///< of the magnitude of b
-  double absolute = 1e-8;
+  double rtol = 1e-5;      ///< relative tolerance, of the magnitude of b
+  double atol = 1e-8;      ///< absolute tolerance
   bool equal_nan = false;  ///< whether NaN is close to NaN
 };
-/// |a - b| <= absolute + relative |b|, broadcast; an infinity is close to itself alone, and integers and truth values
+/// |a - b| <= atol + rtol |b|, broadcast; an infinity is close to itself alone, and integers and truth values
 /// to their equals. isclose gives a bool tensor without gradient, allclose whether all of it is true. Throw DTypeError
 /// when the dtypes differ, ShapeError when the shapes do not broadcast.
 Tensor isclose(const Tensor& a, const Tensor& b, CloseOptions options = {});

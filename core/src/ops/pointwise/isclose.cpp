@@ -13,7 +13,7 @@ Tensor close(std::string_view op, const Tensor& a, const Tensor& b, const CloseO
   const NoRecord pause;
   Tensor same = a == b;  // infinities of one sign too
   if (!is_floating(a.dtype())) return same;
-  const Tensor tolerance = options.absolute + options.relative * abs(b);
+  const Tensor tolerance = options.atol + options.rtol * abs(b);
   const Tensor near = same | (isfinite(b) & (abs(a - b) <= tolerance));
   return options.equal_nan ? near | (isnan(a) & isnan(b)) : near;
 }

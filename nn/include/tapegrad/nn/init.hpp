@@ -21,8 +21,8 @@ void constant(const Tensor& x, double value);
 /// Uniform on [low, high), low itself when both are the same. ValueError unless low <= high, both are finite in the
 /// dtype and high - low is in double precision.
 void uniform(const Tensor& x, double low, double high);
-/// ValueError unless both are finite, the deviation at least 0 and ten of it within the dtype.
-void normal(const Tensor& x, double mean = 0.0, double deviation = 1.0);
+/// N(mean, stddev^2). ValueError unless both are finite, stddev >= 0 and |mean| + 10 stddev is finite in the dtype.
+void normal(const Tensor& x, double mean = 0.0, double stddev = 1.0);
 
 /// U(-b, b), b = gain sqrt(6 / (fan_in + fan_out)): Glorot and Bengio 2010, equation 16. ShapeError below rank 2 and
 /// ValueError for a gain that is negative or not finite, as for all that follow.

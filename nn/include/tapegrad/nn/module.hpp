@@ -68,8 +68,8 @@ struct LoadOptions {
 struct StateDifference {
   std::vector<std::string> missing;     ///< in the module alone
   std::vector<std::string> unexpected;  ///< in the state_dict alone
-  std::vector<std::string> misshapen;   ///< in both, in another shape or dtype: "w: expected [2, 4], got [3, 4]"
-  bool empty() const { return missing.empty() && unexpected.empty() && misshapen.empty(); }
+  std::vector<std::string> mismatched;  ///< in both, in another shape or dtype: "w: expected [2, 4], got [3, 4]"
+  bool empty() const { return missing.empty() && unexpected.empty() && mismatched.empty(); }
 };
 
 class Module {
@@ -91,7 +91,7 @@ class Module {
   /// `best = model.state_dict().clone()` is a snapshot, and so is a copy of the module.
   NamedTensors state_dict() const;
   /// Writes a state_dict's values into the existing storage, converted to its dtype. Throws ValueError that names each
-  /// missing, unexpected and misshapen key, and for a state that is the module's own, which has changed with it,
+  /// missing, unexpected and mismatched key, and for a state that is the module's own, which has changed with it,
   /// TapeError while a tape records and one of the tensors is trained, or while a Substitution lives; then nothing is
   /// written.
   void load_state_dict(const NamedTensors& state);

@@ -52,8 +52,8 @@ class SinusoidalPosition : public Module {
 };
 
 struct LearnedPositionOptions {
-  /// Of the normal distribution at the start, as in BERT and GPT-2.
-  double deviation = 0.02;
+  /// Standard deviation of the normal distribution that the weight is drawn from; 0.02 as in BERT and GPT-2.
+  double stddev = 0.02;
   DType dtype = float32;
 };
 
