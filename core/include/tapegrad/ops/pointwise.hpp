@@ -130,7 +130,8 @@ Tensor erfc(const Tensor& x);
 
 // ---- choice and comparison
 
-/// condition ? a : b, broadcast; condition is bool and carries no gradient.
+/// condition ? a : b, all three broadcast; condition is bool and carries no gradient. a and b may have any dtype.
+/// DTypeError unless the condition is bool and a and b have one dtype, ShapeError when the shapes do not broadcast.
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 
 /// x with `value` where the bool mask is true; both broadcast. No gradient flows there, not even a NaN. Any dtype.

@@ -7,7 +7,7 @@ namespace tapegrad::nn {
 
 enum class Activation : unsigned char { relu, gelu, gelu_tanh, silu, tanh, sigmoid, softplus };
 
-/// The chosen function of each element.
+/// The chosen function of each element. DTypeError unless x is floating, ValueError for what is no Activation.
 Tensor activate(Activation activation, const Tensor& x);
 
 /// An activation as a layer.

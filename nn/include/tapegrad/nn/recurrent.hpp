@@ -106,7 +106,8 @@ class RecurrentLayers : public Module {
 /// Elman 1990: h' = nonlinearity(W_ih x + b_ih + W_hh h + b_hh).
 class RNN : public RecurrentLayers {
  public:
-  /// Throws ValueError for sizes or layers below 1, or a dropout outside [0, 1).
+  /// Throws ValueError for sizes or layers below 1 or a dropout outside [0, 1), DTypeError for a dtype that is not
+  /// floating.
   RNN(std::int64_t input_size, std::int64_t hidden_size, const RNNOptions& options = {});
 
   /// x [N, L, E]; of the mask the positions [N, L] are read; h0 [num_layers * directions, N, H], zeros when undefined.
@@ -125,6 +126,7 @@ class RNN : public RecurrentLayers {
 /// stand in the order input, forget, cell, output.
 class LSTM : public RecurrentLayers {
  public:
+  /// Throws as RNN's.
   LSTM(std::int64_t input_size, std::int64_t hidden_size, const RecurrentOptions& options = {});
 
   /// As RNN's; the initial state's h and c may each be undefined.
@@ -138,6 +140,7 @@ class LSTM : public RecurrentLayers {
 /// Cho et al. 2014, arXiv:1406.1078: see gru. Gates stand in the order reset, update, new.
 class GRU : public RecurrentLayers {
  public:
+  /// Throws as RNN's.
   GRU(std::int64_t input_size, std::int64_t hidden_size, const RecurrentOptions& options = {});
 
   /// As RNN's.
@@ -178,9 +181,11 @@ struct RNNCellOptions {
 /// One step of an RNN.
 class RNNCell : public RecurrentCell {
  public:
+  /// Throws ValueError for sizes below 1, DTypeError for a dtype that is not floating.
   RNNCell(std::int64_t input_size, std::int64_t hidden_size, RNNCellOptions options = {});
 
-  /// x [N, E], h [N, H] (zeros when undefined) -> the next h.
+  /// x [N, E], h [N, H] (zeros when undefined) -> the next h. Throws ShapeError, DTypeError for tensors of another
+  /// dtype than the parameters'.
   Tensor operator()(const Tensor& x, const Tensor& h = {}) const;
 
  private:
@@ -190,18 +195,20 @@ class RNNCell : public RecurrentCell {
 /// One step of an LSTM.
 class LSTMCell : public RecurrentCell {
  public:
+  /// Throws as RNNCell's.
   LSTMCell(std::int64_t input_size, std::int64_t hidden_size, RecurrentCellOptions options = {});
 
-  /// x [N, E], the state's h and c [N, H] (zeros when undefined) -> the next state.
+  /// x [N, E], the state's h and c [N, H] (zeros when undefined) -> the next state. Throws as RNNCell's.
   RecurrentState operator()(const Tensor& x, const RecurrentState& state = {}) const;
 };
 
 /// One step of a GRU.
 class GRUCell : public RecurrentCell {
  public:
+  /// Throws as RNNCell's.
   GRUCell(std::int64_t input_size, std::int64_t hidden_size, RecurrentCellOptions options = {});
 
-  /// x [N, E], h [N, H] (zeros when undefined) -> the next h.
+  /// x [N, E], h [N, H] (zeros when undefined) -> the next h. Throws as RNNCell's.
   Tensor operator()(const Tensor& x, const Tensor& h = {}) const;
 };
 
