@@ -51,7 +51,7 @@ Discrepancy discrepancy(WordClassifier& model, const Corpus& corpus,
   Discrepancy sum;
   double count = 0;
   for (const auto& picks : batches) {
-    logits_of(model, make_batch(corpus.test, picks));
+    (void)logits_of(model, make_batch(corpus.test, picks));
     for (Normalizer* norm : model.normalizers()) {
       const tg::Tensor sigma = tg::sqrt(norm->running_var), batch_sigma = tg::sqrt(norm->batch_variance);
       sum.mean += euclidean_norm(norm->batch_mean - norm->running_mean) / euclidean_norm(sigma);

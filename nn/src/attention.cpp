@@ -246,7 +246,7 @@ struct MultiHeadAttentionEntry {
              "[MultiHeadAttention] expected a dropout in [0, 1), got 1"},
             {"lengths",
              [] {
-               MultiHeadAttention({.embed_dim = 6})(ones({2, 3, 6}), ones({2, 4, 6}), ones({2, 5, 6}));
+               (void)MultiHeadAttention({.embed_dim = 6})(ones({2, 3, 6}), ones({2, 4, 6}), ones({2, 5, 6}));
              },
              "[MultiHeadAttention] expected query [N, Lq, 6], key [N, Lk, 6] and value [N, Lk, 6], got [2, 3, 6], [2, "
              "4, 6] and "

@@ -155,33 +155,33 @@ struct BatchNormEntry {
              [] {
                BatchNorm layer(3);
                layer.eval();
-               layer(ones({2, 4, 3}), Mask::from_lengths({1, 1, 1}, 9));
+               (void)layer(ones({2, 4, 3}), Mask::from_lengths({1, 1, 1}, 9));
              },
              "[BatchNorm] expected positions [2, 4] for [2, 4, 3], got [3, 9]"},
             {"momentum", [] { BatchNorm(4, {.momentum = 2.0}); }, "[BatchNorm] expected a momentum in [0, 1], got 2"},
             {"another width",
              [] {
-               BatchNorm(4)(ones({2, 5}));
+               (void)BatchNorm(4)(ones({2, 5}));
              },
              "[BatchNorm] expected [.., 4], got [2, 5]"},
             {"channels first",
              [] {
-               BatchNorm(4)(ones({2, 4, 5}));
+               (void)BatchNorm(4)(ones({2, 4, 5}));
              },
              "[BatchNorm] expected [.., 4], got [2, 4, 5]: features stand last here, where transpose(x, 1, 2) brings"},
             {"another dtype",
              [] {
-               BatchNorm(4)(ones({2, 4}, {.dtype = float64}));
+               (void)BatchNorm(4)(ones({2, 4}, {.dtype = float64}));
              },
              "[BatchNorm] expected float32, got float64"},
             {"one position",
              [] {
-               BatchNorm(3)(ones({1, 3}));
+               (void)BatchNorm(3)(ones({1, 3}));
              },
              "[BatchNorm] one value per channel: its variance is 0"},
             {"channels first, another width",
              [] {
-               BatchNorm(4, {.channels_first = true})(ones({2, 5, 4}));
+               (void)BatchNorm(4, {.channels_first = true})(ones({2, 5, 4}));
              },
              "[BatchNorm] expected [N, 4] or [N, 4, L], got [2, 5, 4]"}};
   }

@@ -47,7 +47,7 @@ struct EmbeddingEntry {
     return {{"sizes", [] { Embedding(3, -1); }, "[Embedding] expected sizes of at least 0, got 3 and -1"},
             {"padding_idx", [] { Embedding(4, 3, {.padding_idx = 4}); },
              "[Embedding] padding_idx 4 is outside a table of 4 rows"},
-            {"token", [] { Embedding(4, 3)(full({1}, 4, {.dtype = int64})); }, "[embedding]"}};
+            {"token", [] { (void)Embedding(4, 3)(full({1}, 4, {.dtype = int64})); }, "[embedding]"}};
   }
   static catalogue::LayerSample benchmark(Generator& g) {
     std::vector<std::int64_t> tokens(4096);

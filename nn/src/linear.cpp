@@ -37,7 +37,7 @@ struct LinearEntry {
             {"dtype", [] { Linear(4, 3, {.dtype = int64}); }, "[Linear] expected a floating dtype, got int64"},
             {"another width",
              [] {
-               Linear(4, 3)(ones({2, 5}));
+               (void)Linear(4, 3)(ones({2, 5}));
              },
              "[linear] x [2, 5] has 5 features, weight [3, 4] takes 4"}};
   }

@@ -75,7 +75,7 @@ struct LayerNormEntry {
     return {{"features", [] { LayerNorm(0); }, "[LayerNorm] expected at least one feature, got 0"},
             {"another width",
              [] {
-               LayerNorm(4, {.affine = false})(ones({2, 5}));
+               (void)LayerNorm(4, {.affine = false})(ones({2, 5}));
              },
              "[LayerNorm] expected [.., 4], got [2, 5]"}};
   }
@@ -96,7 +96,7 @@ struct RMSNormEntry {
     return {{"eps", [] { RMSNorm(4, {.eps = -1.0}); }, "[RMSNorm] expected eps of at least 0, got -1"},
             {"another width",
              [] {
-               RMSNorm(4)(ones({2, 5}));
+               (void)RMSNorm(4)(ones({2, 5}));
              },
              "[RMSNorm] expected [.., 4], got [2, 5]"}};
   }

@@ -65,12 +65,12 @@ struct MaskedMeanEntry {
   static catalogue::ErrorSamples errors() {
     return {{"rank",
              [] {
-               masked_mean(ones({2, 3}));
+               (void)masked_mean(ones({2, 3}));
              },
              "[masked_mean] expected [N, L, E], got [2, 3]"},
             {"positions",
              [] {
-               masked_mean(ones({2, 3, 4}), Mask::from_lengths({1, 2}, 4));
+               (void)masked_mean(ones({2, 3, 4}), Mask::from_lengths({1, 2}, 4));
              },
              "[masked_mean] expected positions [2, 3] for [2, 3, 4], got [2, 4]"}};
   }

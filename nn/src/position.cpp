@@ -126,17 +126,17 @@ struct SinusoidalPositionEntry {
     return {{"features", [] { SinusoidalPosition(-1); }, "[SinusoidalPosition] expected at least 0 features, got -1"},
             {"another width",
              [] {
-               SinusoidalPosition(4)(ones({2, 3}));
+               (void)SinusoidalPosition(4)(ones({2, 3}));
              },
              "[SinusoidalPosition] expected [.., L, 4], got [2, 3]"},
             {"integers",
              [] {
-               SinusoidalPosition(4)(ones({2, 4}, {.dtype = int64}), 1 << 20);
+               (void)SinusoidalPosition(4)(ones({2, 4}, {.dtype = int64}), 1 << 20);
              },
              "[SinusoidalPosition] expected a floating dtype, got int64"},
             {"before the first",
              [] {
-               SinusoidalPosition(4)(ones({2, 4}), -1);
+               (void)SinusoidalPosition(4)(ones({2, 4}), -1);
              },
              "[SinusoidalPosition] expected a first position of at least 0, got -1"}};
   }
@@ -158,17 +158,17 @@ struct LearnedPositionEntry {
     return {{"sizes", [] { LearnedPosition(-1, 4); }, "[LearnedPosition] expected sizes of at least 0, got -1 and 4"},
             {"too long",
              [] {
-               LearnedPosition(5, 2)(ones({1, 6, 2}));
+               (void)LearnedPosition(5, 2)(ones({1, 6, 2}));
              },
              "[LearnedPosition] expected at most 5 positions, got [1, 6, 2]"},
             {"too late",
              [] {
-               LearnedPosition(5, 2)(ones({1, 3, 2}), 3);
+               (void)LearnedPosition(5, 2)(ones({1, 3, 2}), 3);
              },
              "[LearnedPosition] expected at most 5 positions, got [1, 3, 2] from position 3 on"},
             {"before the first",
              [] {
-               LearnedPosition(5, 2)(ones({1, 3, 2}), -1);
+               (void)LearnedPosition(5, 2)(ones({1, 3, 2}), -1);
              },
              "[LearnedPosition] expected a first position of at least 0, got -1"}};
   }

@@ -262,7 +262,7 @@ struct RNNEntry {
     return {{"dropout", [] { RNN(2, 3, {.dropout = 1.0}); }, "[RNN] expected a dropout in [0, 1), got 1"},
             {"initial state",
              [] {
-               RNN(2, 3)(zeros({1, 4, 2}), {}, zeros({1, 3}));
+               (void)RNN(2, 3)(zeros({1, 4, 2}), {}, zeros({1, 3}));
              },
              "[RNN] expected the initial h to be [1, 1, 3], got [1, 3]"}};
   }
@@ -277,17 +277,17 @@ struct LSTMEntry {
     return {{"sizes", [] { LSTM(0, 3); }, "[LSTM] expected sizes of at least 1, got input_size 0 and hidden_size 3"},
             {"rank",
              [] {
-               LSTM(2, 3)(zeros({4, 2}));
+               (void)LSTM(2, 3)(zeros({4, 2}));
              },
              "[LSTM] expected x [N, L, 2], got [4, 2]"},
             {"positions",
              [] {
-               LSTM(2, 3)(zeros({1, 4, 2}), Mask::from_lengths({3}, 5));
+               (void)LSTM(2, 3)(zeros({1, 4, 2}), Mask::from_lengths({3}, 5));
              },
              "[LSTM] expected the mask's positions to be [N, L] = [1, 4], got [1, 5]"},
             {"initial state",
              [] {
-               LSTM(2, 3)(zeros({1, 4, 2}), {}, {{}, zeros({1, 3})});
+               (void)LSTM(2, 3)(zeros({1, 4, 2}), {}, {{}, zeros({1, 3})});
              },
              "[LSTM] expected the initial c to be [1, 1, 3], got [1, 3]"}};
   }
@@ -302,7 +302,7 @@ struct GRUEntry {
     return {{"layers", [] { GRU(2, 3, {.num_layers = 0}); }, "[GRU] expected at least 1 layer, got 0"},
             {"another dtype",
              [] {
-               GRU(2, 3)(zeros({1, 4, 2}, {.dtype = float64}));
+               (void)GRU(2, 3)(zeros({1, 4, 2}, {.dtype = float64}));
              },
              "[linear] float64 [4, 1, 2] with float32 [9, 2]"}};
   }

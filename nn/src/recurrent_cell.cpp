@@ -84,7 +84,7 @@ struct RNNCellEntry {
   static catalogue::ErrorSamples errors() {
     return {{"state",
              [] {
-               RNNCell(2, 3)(zeros({4, 2}), zeros({4, 2}));
+               (void)RNNCell(2, 3)(zeros({4, 2}), zeros({4, 2}));
              },
              "[RNNCell] expected h to be [4, 3], got [4, 2]"}};
   }
@@ -110,7 +110,7 @@ struct LSTMCellEntry {
   static catalogue::ErrorSamples errors() {
     return {{"state",
              [] {
-               LSTMCell(2, 3)(zeros({4, 2}), {zeros({4, 3}), zeros({1, 3})});
+               (void)LSTMCell(2, 3)(zeros({4, 2}), {zeros({4, 3}), zeros({1, 3})});
              },
              "[LSTMCell] expected c to be [4, 3], got [1, 3]"}};
   }
@@ -135,7 +135,7 @@ struct GRUCellEntry {
     return cell_samples(g, GRUCell(3, 2, {.dtype = float64}), GRUCell(3, 2, {.bias = false, .dtype = float64}));
   }
   static catalogue::ErrorSamples errors() {
-    return {{"another width", [] { GRUCell(2, 3)(zeros({4, 5})); }, "[GRUCell] expected x [N, 2], got [4, 5]"}};
+    return {{"another width", [] { (void)GRUCell(2, 3)(zeros({4, 5})); }, "[GRUCell] expected x [N, 2], got [4, 5]"}};
   }
   static catalogue::LayerSample benchmark(Generator& g) {
     return catalogue::layer_sample("64 sequences, width 128", GRUCell(128, 128, {.dtype = float64}),

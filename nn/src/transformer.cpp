@@ -125,7 +125,7 @@ struct FeedForwardEntry {
   static catalogue::ErrorSamples errors() {
     return {{"another width",
              [] {
-               FeedForward({.embed_dim = 3})(ones({2, 4}));
+               (void)FeedForward({.embed_dim = 3})(ones({2, 4}));
              },
              "[linear]"},
             {"no width", [] { FeedForward({}); },

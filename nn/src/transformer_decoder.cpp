@@ -145,7 +145,7 @@ struct TransformerDecoderLayerEntry {
              "[TransformerDecoderLayer] embed_dim 6 must be a positive multiple of num_heads 4"},
             {"memory",
              [] {
-               TransformerDecoderLayer({.embed_dim = 4})(ones({2, 3, 4}), ones({3, 5, 4}));
+               (void)TransformerDecoderLayer({.embed_dim = 4})(ones({2, 3, 4}), ones({3, 5, 4}));
              },
              "[MultiHeadAttention] expected query [N, Lq, 4], key [N, Lk, 4] and value [N, Lk, 4], got [2, 3, 4], [3, "
              "5, 4] and [3, 5, 4]"},
@@ -153,7 +153,7 @@ struct TransformerDecoderLayerEntry {
              [] {
                TransformerDecoderLayer layer({.embed_dim = 4, .num_heads = 2});
                DecoderCache cache = layer.remember(ones({3, 5, 4}));
-               layer.extend(ones({2, 1, 4}), cache);
+               (void)layer.extend(ones({2, 1, 4}), cache);
              },
              "[MultiHeadAttention] expected a cache of keys and values [2, 2, L, 2] for [2, 1, 4], got [3, 2, 5, 2] "
              "and [3, 2, 5, 2]"}};
@@ -180,7 +180,7 @@ struct TransformerDecoderEntry {
             {"caches",
              [] {
                std::vector<DecoderCache> none;
-               TransformerDecoder({.num_layers = 2, .embed_dim = 4}).extend(ones({2, 1, 4}), none);
+               (void)TransformerDecoder({.num_layers = 2, .embed_dim = 4}).extend(ones({2, 1, 4}), none);
              },
              "[TransformerDecoder] expected a cache for each of 2 layers, got 0"}};
   }

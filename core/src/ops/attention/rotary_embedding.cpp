@@ -89,32 +89,32 @@ struct RotaryEmbedding : Op<RotaryEmbedding> {
         {"no features", {uniform(g, {3, 0}, -2, 2)}, with({})}};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"rank", [] { rotary_embedding(zeros({4})); },
+    return {{"rank", [] { (void)rotary_embedding(zeros({4})); },
              "[rotary_embedding] expected [.., L, E] with an even number of features E, got [4]"},
             {"odd",
              [] {
-               rotary_embedding(zeros({2, 3, 5}));
+               (void)rotary_embedding(zeros({2, 3, 5}));
              },
              "[rotary_embedding] expected [.., L, E] with an even number of features E, got [2, 3, 5]"},
             {"base",
              [] {
-               rotary_embedding(zeros({3, 4}), {.base = 0.0});
+               (void)rotary_embedding(zeros({3, 4}), {.base = 0.0});
              },
              "[rotary_embedding] expected a positive base, got 0"},
             {"before the first",
              [] {
-               rotary_embedding(zeros({3, 4}), {.first = -1});
+               (void)rotary_embedding(zeros({3, 4}), {.first = -1});
              },
              "[rotary_embedding] expected a first position of at least 0, got -1"},
             {"too late",
              [] {
-               rotary_embedding(zeros({3, 4}), {.first = INT64_MAX - 2});
+               (void)rotary_embedding(zeros({3, 4}), {.first = INT64_MAX - 2});
              },
              "[rotary_embedding] expected a first position whose last, for [3, 4], is an int64, got "
              "9223372036854775805"},
             {"integers",
              [] {
-               rotary_embedding(zeros({3, 4}, {.dtype = int64}));
+               (void)rotary_embedding(zeros({3, 4}, {.dtype = int64}));
              },
              "[rotary_embedding] expected a floating tensor, got int64 [3, 4]"}};
   }

@@ -119,62 +119,62 @@ struct Conv1d : TrilinearOp<Conv1d> {
   static catalogue::ErrorSamples errors() {
     return {{"rank",
              [] {
-               conv1d(zeros({4}), zeros({2, 4, 3}));
+               (void)conv1d(zeros({4}), zeros({2, 4, 3}));
              },
              "[conv1d] expected x [N, C, L] or [C, L] and weight [O, C / groups, K], got [4] and [2, 4, 3]"},
             {"channels",
              [] {
-               conv1d(zeros({2, 7, 40}), zeros({3, 40, 3}));
+               (void)conv1d(zeros({2, 7, 40}), zeros({3, 40, 3}));
              },
              "[conv1d] weight [3, 40, 3] takes 40 channels, each of the 1 groups of x [2, 7, 40] has 7"},
             {"groups of x",
              [] {
-               conv1d(zeros({2, 5, 8}), zeros({4, 2, 3}), {}, {.groups = 2});
+               (void)conv1d(zeros({2, 5, 8}), zeros({4, 2, 3}), {}, {.groups = 2});
              },
              "[conv1d] the 5 channels of x [2, 5, 8] do not fall into 2 groups"},
             {"groups of the weight",
              [] {
-               conv1d(zeros({2, 4, 8}), zeros({3, 2, 3}), {}, {.groups = 2});
+               (void)conv1d(zeros({2, 4, 8}), zeros({3, 2, 3}), {}, {.groups = 2});
              },
              "[conv1d] the 3 channels of weight [3, 2, 3] do not fall into 2 groups"},
             {"bias",
              [] {
-               conv1d(zeros({2, 4, 8}), zeros({3, 4, 3}), zeros({4}));
+               (void)conv1d(zeros({2, 4, 8}), zeros({3, 4, 3}), zeros({4}));
              },
              "[conv1d] expected a bias [3], got [4]"},
             {"length",
              [] {
-               conv1d(zeros({2, 4, 2}), zeros({3, 4, 3}), {}, {.padding = 1, .dilation = 2});
+               (void)conv1d(zeros({2, 4, 2}), zeros({3, 4, 3}), {}, {.padding = 1, .dilation = 2});
              },
              "[conv1d] the kernel spans 5 positions, x [2, 4, 2] with its padding has 4"},
             {"no taps",
              [] {
-               conv1d(zeros({2, 4, 2}), zeros({3, 4, 0}));
+               (void)conv1d(zeros({2, 4, 2}), zeros({3, 4, 0}));
              },
              "[conv1d] expected a kernel of at least one tap, got 0"},
             {"causal and padding",
              [] {
-               conv1d(zeros({2, 4, 8}), zeros({3, 4, 3}), {}, {.padding = 1, .causal = true});
+               (void)conv1d(zeros({2, 4, 8}), zeros({3, 4, 3}), {}, {.padding = 1, .causal = true});
              },
              "[conv1d] causal pads by itself, but padding is 1"},
             {"groups of no channels",
              [] {
-               conv1d(zeros({1, 0, 4}), zeros({0, 0, 1}), {}, {.groups = std::int64_t{1} << 61});
+               (void)conv1d(zeros({1, 0, 4}), zeros({0, 0, 1}), {}, {.groups = std::int64_t{1} << 61});
              },
              "[conv1d] the 0 channels of x [1, 0, 4] do not fall into 2305843009213693952 groups"},
             {"stride",
              [] {
-               conv1d(zeros({2, 4, 8}), zeros({3, 4, 3}), {}, {.stride = 0});
+               (void)conv1d(zeros({2, 4, 8}), zeros({3, 4, 3}), {}, {.stride = 0});
              },
              "[conv1d] expected a stride of at least 1, got 0"},
             {"dtypes",
              [] {
-               conv1d(zeros({2, 4, 8}), zeros({3, 4, 3}, {.dtype = float64}));
+               (void)conv1d(zeros({2, 4, 8}), zeros({3, 4, 3}, {.dtype = float64}));
              },
              "[conv1d] float32 [2, 4, 8] with float64 [3, 4, 3]"},
             {"integers",
              [] {
-               conv1d(zeros({2, 4, 8}, {.dtype = int64}), zeros({3, 4, 3}));
+               (void)conv1d(zeros({2, 4, 8}, {.dtype = int64}), zeros({3, 4, 3}));
              },
              "[conv1d] expected a floating tensor, got int64 [2, 4, 8]"}};
   }

@@ -64,22 +64,22 @@ struct Conv1dWeight : TrilinearOp<Conv1dWeight> {
   static catalogue::ErrorSamples errors() {
     return {{"rank",
              [] {
-               conv1d_weight(zeros({3, 5}), zeros({2, 2, 3}), 3);
+               (void)conv1d_weight(zeros({3, 5}), zeros({2, 2, 3}), 3);
              },
              "[conv1d_weight] expected x [N, C, L] and dy [N, O, T], got [3, 5] and [2, 2, 3]"},
             {"steps",
              [] {
-               conv1d_weight(zeros({2, 3, 5}), zeros({2, 2, 4}), 3);
+               (void)conv1d_weight(zeros({2, 3, 5}), zeros({2, 2, 4}), 3);
              },
              "[conv1d_weight] expected dy [2, O, 3] for x [2, 3, 5] and 3 taps, got [2, 2, 4]"},
             {"groups",
              [] {
-               conv1d_weight(zeros({2, 4, 5}), zeros({2, 3, 3}), 3, {.groups = 2});
+               (void)conv1d_weight(zeros({2, 4, 5}), zeros({2, 3, 3}), 3, {.groups = 2});
              },
              "[conv1d_weight] the 3 channels of dy [2, 3, 3] do not fall into 2 groups"},
             {"dtypes",
              [] {
-               conv1d_weight(zeros({2, 4, 8}), zeros({2, 4, 8}, {.dtype = float64}), 1);
+               (void)conv1d_weight(zeros({2, 4, 8}), zeros({2, 4, 8}, {.dtype = float64}), 1);
              },
              "[conv1d_weight] float32 [2, 4, 8] with float64 [2, 4, 8]"}};
   }

@@ -77,37 +77,37 @@ struct ConvTranspose1d : TrilinearOp<ConvTranspose1d> {
   static catalogue::ErrorSamples errors() {
     return {{"rank",
              [] {
-               conv_transpose1d(zeros({4}), zeros({2, 4, 3}));
+               (void)conv_transpose1d(zeros({4}), zeros({2, 4, 3}));
              },
              "[conv_transpose1d] expected x [N, O, T] or [O, T] and weight [O, C / groups, K], got [4] and [2, 4, 3]"},
             {"channels",
              [] {
-               conv_transpose1d(zeros({2, 3, 8}), zeros({4, 2, 3}));
+               (void)conv_transpose1d(zeros({2, 3, 8}), zeros({4, 2, 3}));
              },
              "[conv_transpose1d] weight [4, 2, 3] takes 4 channels, x [2, 3, 8] has 3"},
             {"groups",
              [] {
-               conv_transpose1d(zeros({2, 3, 8}), zeros({3, 2, 3}), {}, {.groups = 2});
+               (void)conv_transpose1d(zeros({2, 3, 8}), zeros({3, 2, 3}), {}, {.groups = 2});
              },
              "[conv_transpose1d] the 3 channels of x [2, 3, 8] do not fall into 2 groups"},
             {"bias",
              [] {
-               conv_transpose1d(zeros({2, 4, 8}), zeros({4, 2, 3}), zeros({2}), {.groups = 2});
+               (void)conv_transpose1d(zeros({2, 4, 8}), zeros({4, 2, 3}), zeros({2}), {.groups = 2});
              },
              "[conv_transpose1d] expected a bias [4], got [2]"},
             {"output padding",
              [] {
-               conv_transpose1d(zeros({2, 4, 8}), zeros({4, 2, 3}), {}, {.stride = 2, .output_padding = 2});
+               (void)conv_transpose1d(zeros({2, 4, 8}), zeros({4, 2, 3}), {}, {.stride = 2, .output_padding = 2});
              },
              "[conv_transpose1d] expected an output_padding from 0 to below stride 2 or dilation 1, got 2"},
             {"nothing left",
              [] {
-               conv_transpose1d(zeros({2, 4, 1}), zeros({4, 2, 2}), {}, {.padding = 2});
+               (void)conv_transpose1d(zeros({2, 4, 1}), zeros({4, 2, 2}), {}, {.padding = 2});
              },
              "[conv_transpose1d] x [2, 4, 1] gives a sequence of length -2"},
             {"stride",
              [] {
-               conv_transpose1d(zeros({2, 4, 8}), zeros({4, 2, 3}), {}, {.stride = 0});
+               (void)conv_transpose1d(zeros({2, 4, 8}), zeros({4, 2, 3}), {}, {.stride = 0});
              },
              "[conv_transpose1d] expected a stride of at least 1, got 0"}};
   }

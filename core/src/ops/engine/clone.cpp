@@ -29,7 +29,7 @@ struct Clone : Op<Clone> {
             {"no elements", {uniform(g, {0, 2}, -1, 1)}}};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"undefined", [] { Tensor().clone(); }, "[clone] an input is undefined"}};
+    return {{"undefined", [] { (void)Tensor().clone(); }, "[clone] an input is undefined"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}};

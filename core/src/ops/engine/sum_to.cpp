@@ -57,7 +57,7 @@ struct SumTo : Op<SumTo> {
              })}};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"shape", [] { sum_to(zeros({3}), {2}); }, "[sum_to] [2] does not broadcast to [3]"}};
+    return {{"shape", [] { (void)sum_to(zeros({3}), {2}); }, "[sum_to] [2] does not broadcast to [3]"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     return {"[512, 512] to [512]", {catalogue::uniform(g, {512, 512}, -2, 2)}, catalogue::of([](const Tensor& x) {

@@ -96,24 +96,24 @@ struct Embedding : Op<Embedding> {
   static catalogue::ErrorSamples errors() {
     return {{"out of range",
              [] {
-               embedding(zeros({3, 2}), from_vector(std::vector<std::int64_t>{0, 1, 3, 2}, {2, 2}));
+               (void)embedding(zeros({3, 2}), from_vector(std::vector<std::int64_t>{0, 1, 3, 2}, {2, 2}));
              },
              "[embedding] index 3 at [1, 0] is out of range for size 3"},
             {"no room",
              [] {
-               embedding(zeros({3, 2}), zeros({1, 1, 1, 1, 1, 1, 1, 2}, {.dtype = int64}));
+               (void)embedding(zeros({3, 2}), zeros({1, 1, 1, 1, 1, 1, 1, 2}, {.dtype = int64}));
              },
              "[embedding] [1, 1, 1, 1, 1, 1, 1, 2] has no room for another dimension"},
-            {"table", [] { embedding(zeros({3}), zeros({2}, {.dtype = int64})); },
+            {"table", [] { (void)embedding(zeros({3}), zeros({2}, {.dtype = int64})); },
              "[embedding] expected a weight [V, E], got [3]"},
             {"dtype",
              [] {
-               embedding(zeros({3, 2}), zeros({2}));
+               (void)embedding(zeros({3, 2}), zeros({2}));
              },
              "[embedding] expected int64 indices, got float32 [2]: say {.dtype = int64}, or to(int64)"},
             {"padding",
              [] {
-               embedding(zeros({3, 2}), zeros({2}, {.dtype = int64}), 3);
+               (void)embedding(zeros({3, 2}), zeros({2}, {.dtype = int64}), 3);
              },
              "[embedding] padding_idx 3 is out of range for a weight [3, 2]"}};
   }

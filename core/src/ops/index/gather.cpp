@@ -60,24 +60,25 @@ struct Gather : Op<Gather> {
             {"no indices", {uniform(g, {2, 3}, -2, 2), indices({}, {2, 0})}, along(1)}};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"out of range",
-             [] {
-               gather(zeros({2, 3}), 1, from_vector(std::vector<std::int64_t>{0, 1, 2, 3}, {2, 2}));
-             },
-             "[gather] index 3 at [1, 1] is out of range for size 3"},
-            {"negative",
-             [] {
-               gather(zeros({3}), 0, from_vector(std::vector<std::int64_t>{0, -1}, {2}));
-             },
-             "[gather] index -1 at [1] is out of range for size 3"},
-            {"rank",
-             [] {
-               gather(zeros({2, 3}), 1, zeros({2}, {.dtype = int64}));
-             },
-             "[gather] an index [2] does not fit [2, 3] along dimension 1"},
-            {"dtype", [] { gather(zeros({2}), 0, zeros({2})); }, "[gather] expected int64 indices, got float32 [2]"},
-            {"axis", [] { gather(zeros({2}), 1, zeros({2}, {.dtype = int64})); },
-             "[gather] axis 1 is out of range for rank 1"}};
+    return {
+        {"out of range",
+         [] {
+           (void)gather(zeros({2, 3}), 1, from_vector(std::vector<std::int64_t>{0, 1, 2, 3}, {2, 2}));
+         },
+         "[gather] index 3 at [1, 1] is out of range for size 3"},
+        {"negative",
+         [] {
+           (void)gather(zeros({3}), 0, from_vector(std::vector<std::int64_t>{0, -1}, {2}));
+         },
+         "[gather] index -1 at [1] is out of range for size 3"},
+        {"rank",
+         [] {
+           (void)gather(zeros({2, 3}), 1, zeros({2}, {.dtype = int64}));
+         },
+         "[gather] an index [2] does not fit [2, 3] along dimension 1"},
+        {"dtype", [] { (void)gather(zeros({2}), 0, zeros({2})); }, "[gather] expected int64 indices, got float32 [2]"},
+        {"axis", [] { (void)gather(zeros({2}), 1, zeros({2}, {.dtype = int64})); },
+         "[gather] axis 1 is out of range for rank 1"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     return {"[512, 512] along 1",

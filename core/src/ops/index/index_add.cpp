@@ -90,17 +90,17 @@ struct IndexAdd : Op<IndexAdd> {
   static catalogue::ErrorSamples errors() {
     return {{"out of range",
              [] {
-               index_add(zeros({2, 3}), 0, from_vector(std::vector<std::int64_t>{0, 2}, {2}), zeros({2, 3}));
+               (void)index_add(zeros({2, 3}), 0, from_vector(std::vector<std::int64_t>{0, 2}, {2}), zeros({2, 3}));
              },
              "[index_add] index 2 at [1] is out of range for size 2"},
             {"shapes",
              [] {
-               index_add(zeros({2, 3}), 0, zeros({4}, {.dtype = int64}), zeros({2, 3}));
+               (void)index_add(zeros({2, 3}), 0, zeros({4}, {.dtype = int64}), zeros({2, 3}));
              },
              "[index_add] expected a source [4, 3] for [2, 3] and an index [4], got [2, 3]"},
             {"rank",
              [] {
-               index_add(zeros({2}), 0, zeros({1, 2}, {.dtype = int64}), zeros({2}));
+               (void)index_add(zeros({2}), 0, zeros({1, 2}, {.dtype = int64}), zeros({2}));
              },
              "[index_add] expected an index [K], got [1, 2]"}};
   }

@@ -71,38 +71,39 @@ struct IndexPut : Op<IndexPut> {
     const auto at = [](const std::vector<std::int64_t>& values) {
       return from_vector(values, {static_cast<std::int64_t>(values.size())});
     };
-    return {{"out of range",
-             [at] {
-               index_put(zeros({2, 3}), {at({0, 1}), at({0, 3})}, zeros({2}));
-             },
-             "[index_put] index 3 at [1] is out of range for size 3"},
-            {"negative", [at] { index_put(zeros({2}), {at({-1})}, zeros({1})); },
-             "[index_put] index -1 at [0] is out of range for size 2"},
-            {"no index", [] { index_put(zeros({2}), {}, zeros({1})); }, "[index_put] expected 1 to 1 index tensors"},
-            {"too many",
-             [at] {
-               index_put(zeros({2, 2}), {at({0}), at({0}), at({0})}, zeros({1}));
-             },
-             "[index_put] expected 1 to 2 index tensors for [2, 2], got 3"},
-            {"scalar", [at] { index_put(zeros({}), {at({0})}, zeros({1})); },
-             "[index_put] a scalar has no dimension to index"},
-            {"index shapes",
-             [at] {
-               index_put(zeros({2, 2}), {at({0, 1}), at({0, 1, 0})}, zeros({1}));
-             },
-             "[index_put] cannot broadcast [2] with [3]"},
-            {"values",
-             [at] {
-               index_put(zeros({2, 3}), {at({0, 1})}, zeros({2, 2}));
-             },
-             "[index_put] values [2, 2] do not broadcast to [2, 3]"},
-            {"index dtype", [] { index_put(zeros({2}), {zeros({1})}, zeros({1})); },
-             "[index_put] expected int64 indices, got float32 [1]"},
-            {"dtypes", [at] { index_put(zeros({2}), {at({0})}, zeros({1}, {.dtype = float64})); },
-             "[index_put] float32 [2] with float64 [1]"},
-            {"sum of bool",
-             [at] { index_put(zeros({2}, {.dtype = boolean}), {at({0})}, zeros({1}, {.dtype = boolean}), true); },
-             "[index_put] bool [2] cannot be summed"}};
+    return {
+        {"out of range",
+         [at] {
+           (void)index_put(zeros({2, 3}), {at({0, 1}), at({0, 3})}, zeros({2}));
+         },
+         "[index_put] index 3 at [1] is out of range for size 3"},
+        {"negative", [at] { (void)index_put(zeros({2}), {at({-1})}, zeros({1})); },
+         "[index_put] index -1 at [0] is out of range for size 2"},
+        {"no index", [] { (void)index_put(zeros({2}), {}, zeros({1})); }, "[index_put] expected 1 to 1 index tensors"},
+        {"too many",
+         [at] {
+           (void)index_put(zeros({2, 2}), {at({0}), at({0}), at({0})}, zeros({1}));
+         },
+         "[index_put] expected 1 to 2 index tensors for [2, 2], got 3"},
+        {"scalar", [at] { (void)index_put(zeros({}), {at({0})}, zeros({1})); },
+         "[index_put] a scalar has no dimension to index"},
+        {"index shapes",
+         [at] {
+           (void)index_put(zeros({2, 2}), {at({0, 1}), at({0, 1, 0})}, zeros({1}));
+         },
+         "[index_put] cannot broadcast [2] with [3]"},
+        {"values",
+         [at] {
+           (void)index_put(zeros({2, 3}), {at({0, 1})}, zeros({2, 2}));
+         },
+         "[index_put] values [2, 2] do not broadcast to [2, 3]"},
+        {"index dtype", [] { (void)index_put(zeros({2}), {zeros({1})}, zeros({1})); },
+         "[index_put] expected int64 indices, got float32 [1]"},
+        {"dtypes", [at] { (void)index_put(zeros({2}), {at({0})}, zeros({1}, {.dtype = float64})); },
+         "[index_put] float32 [2] with float64 [1]"},
+        {"sum of bool",
+         [at] { (void)index_put(zeros({2}, {.dtype = boolean}), {at({0})}, zeros({1}, {.dtype = boolean}), true); },
+         "[index_put] bool [2] cannot be summed"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     return {"1024 rows of [512, 512]",

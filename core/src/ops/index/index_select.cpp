@@ -73,37 +73,37 @@ struct IndexSelect : Op<IndexSelect> {
             {"no elements", {uniform(g, {3, 0}, -2, 2), indices({2, 2})}, along(0)}};
   }
   static catalogue::ErrorSamples errors() {
-    return {
-        {"out of range",
-         [] {
-           index_select(zeros({2, 3}), 1, from_vector(std::vector<std::int64_t>{0, 3}, {2}));
-         },
-         "[index_select] index 3 at [1] is out of range for size 3"},
-        {"rank",
-         [] {
-           index_select(zeros({2, 3}), 1, zeros({1, 2}, {.dtype = int64}));
-         },
-         "[index_select] expected an index [K], got [1, 2]"},
-        {"dtype", [] { index_select(zeros({2}), 0, zeros({2})); },
-         "[index_select] expected int64 indices, got float32 [2]"},
-        {"index: out of range",
-         [] {
-           const Tensor rows = from_vector(std::vector<std::int64_t>{0, 1}, {2, 1});
-           index(zeros({2, 3}), {rows, from_vector(std::vector<std::int64_t>{2, 3}, {2})});
-         },
-         "[index] index 3 at [1] is out of range for size 3"},
-        {"index: too many",
-         [] {
-           const Tensor rows = zeros({1}, {.dtype = int64});
-           index(zeros({2}), {rows, rows});
-         },
-         "[index] expected 1 to 1 index tensors for [2], got 2"},
-        {"index: shapes",
-         [] {
-           index(zeros({2, 3}), {zeros({2}, {.dtype = int64}), zeros({3}, {.dtype = int64})});
-         },
-         "[index] cannot broadcast [2] with [3]"},
-        {"index: dtype", [] { index(zeros({2}), {zeros({2})}); }, "[index] expected int64 indices, got float32 [2]"}};
+    return {{"out of range",
+             [] {
+               (void)index_select(zeros({2, 3}), 1, from_vector(std::vector<std::int64_t>{0, 3}, {2}));
+             },
+             "[index_select] index 3 at [1] is out of range for size 3"},
+            {"rank",
+             [] {
+               (void)index_select(zeros({2, 3}), 1, zeros({1, 2}, {.dtype = int64}));
+             },
+             "[index_select] expected an index [K], got [1, 2]"},
+            {"dtype", [] { (void)index_select(zeros({2}), 0, zeros({2})); },
+             "[index_select] expected int64 indices, got float32 [2]"},
+            {"index: out of range",
+             [] {
+               const Tensor rows = from_vector(std::vector<std::int64_t>{0, 1}, {2, 1});
+               (void)index(zeros({2, 3}), {rows, from_vector(std::vector<std::int64_t>{2, 3}, {2})});
+             },
+             "[index] index 3 at [1] is out of range for size 3"},
+            {"index: too many",
+             [] {
+               const Tensor rows = zeros({1}, {.dtype = int64});
+               (void)index(zeros({2}), {rows, rows});
+             },
+             "[index] expected 1 to 1 index tensors for [2], got 2"},
+            {"index: shapes",
+             [] {
+               (void)index(zeros({2, 3}), {zeros({2}, {.dtype = int64}), zeros({3}, {.dtype = int64})});
+             },
+             "[index] cannot broadcast [2] with [3]"},
+            {"index: dtype", [] { (void)index(zeros({2}), {zeros({2})}); },
+             "[index] expected int64 indices, got float32 [2]"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     return {"1024 rows of [512, 512]",

@@ -47,18 +47,19 @@ struct OneHot : Op<OneHot> {
         {"no classes", {zeros({0}, {.dtype = int64})}, catalogue::of([](const Tensor& t) { return one_hot(t, 0); })}};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"out of range",
-             [] {
-               one_hot(from_vector(std::vector<std::int64_t>{0, 3}, {2}), 3);
-             },
-             "[one_hot] index 3 at [1] is out of range for size 3"},
-            {"no room",
-             [] {
-               one_hot(zeros({1, 1, 1, 1, 1, 1, 1, 2}, {.dtype = int64}), 3);
-             },
-             "[one_hot] [1, 1, 1, 1, 1, 1, 1, 2] has no room for another dimension"},
-            {"count", [] { one_hot(zeros({0}, {.dtype = int64}), -1); }, "[one_hot] expected a count of at least 0"},
-            {"dtype", [] { one_hot(zeros({2}), 3); }, "[one_hot] expected int64 indices, got float32 [2]"}};
+    return {
+        {"out of range",
+         [] {
+           (void)one_hot(from_vector(std::vector<std::int64_t>{0, 3}, {2}), 3);
+         },
+         "[one_hot] index 3 at [1] is out of range for size 3"},
+        {"no room",
+         [] {
+           (void)one_hot(zeros({1, 1, 1, 1, 1, 1, 1, 2}, {.dtype = int64}), 3);
+         },
+         "[one_hot] [1, 1, 1, 1, 1, 1, 1, 2] has no room for another dimension"},
+        {"count", [] { (void)one_hot(zeros({0}, {.dtype = int64}), -1); }, "[one_hot] expected a count of at least 0"},
+        {"dtype", [] { (void)one_hot(zeros({2}), 3); }, "[one_hot] expected int64 indices, got float32 [2]"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     return {"[1024] of 64", {randint(0, 64, {1024}, g)}, catalogue::of([](const Tensor& t) { return one_hot(t, 64); })};

@@ -50,7 +50,7 @@ struct ScatterAdd : Op<ScatterAdd> {
     all.push_back({"bool",
                    [] {
                      const Tensor flags = zeros({2}, {.dtype = boolean});
-                     scatter_add(flags, 0, zeros({2}, {.dtype = int64}), flags);
+                     (void)scatter_add(flags, 0, zeros({2}, {.dtype = int64}), flags);
                    },
                    "[scatter_add] bool [2] cannot be summed"});
     return all;

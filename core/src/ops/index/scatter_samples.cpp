@@ -34,19 +34,19 @@ ErrorSamples scatter_errors(std::string_view name, ScatterFunction f) {
   const auto says = [name](std::string_view what) { return fmt::format("[{}] {}", name, what); };
   return {{"out of range",
            [f] {
-             f(zeros({2, 3}), 1, indices({0, 1, 2, 3}, {2, 2}), zeros({2, 2}));
+             (void)f(zeros({2, 3}), 1, indices({0, 1, 2, 3}, {2, 2}), zeros({2, 2}));
            },
            says("index 3 at [1, 1] is out of range for size 3")},
           {"shapes",
            [f] {
-             f(zeros({2, 3}), 1, zeros({2, 1}, {.dtype = int64}), zeros({2, 2}));
+             (void)f(zeros({2, 3}), 1, zeros({2, 1}, {.dtype = int64}), zeros({2, 2}));
            },
            says("an index [2, 1] and a source [2, 2] do not fit [2, 3] along dimension 1")},
-          {"index dtype", [f] { f(zeros({2}), 0, zeros({2}), zeros({2})); },
+          {"index dtype", [f] { (void)f(zeros({2}), 0, zeros({2}), zeros({2})); },
            says("expected int64 indices, got float32 [2]")},
-          {"dtypes", [f] { f(zeros({2}), 0, zeros({2}, {.dtype = int64}), zeros({2}, {.dtype = float64})); },
+          {"dtypes", [f] { (void)f(zeros({2}), 0, zeros({2}, {.dtype = int64}), zeros({2}, {.dtype = float64})); },
            says("float32 [2] with float64 [2]")},
-          {"axis", [f] { f(zeros({2}), 1, zeros({2}, {.dtype = int64}), zeros({2})); },
+          {"axis", [f] { (void)f(zeros({2}), 1, zeros({2}, {.dtype = int64}), zeros({2})); },
            says("axis 1 is out of range for rank 1")}};
 }
 

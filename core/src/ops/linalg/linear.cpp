@@ -103,17 +103,17 @@ struct Linear : BilinearOp<Linear> {
   static catalogue::ErrorSamples errors() {
     return {{"features",
              [] {
-               tapegrad::linear(zeros({16, 7, 40}), zeros({3, 41}));
+               (void)tapegrad::linear(zeros({16, 7, 40}), zeros({3, 41}));
              },
              "[linear] x [16, 7, 40] has 40 features, weight [3, 41] takes 41"},
             {"weight",
              [] {
-               tapegrad::linear(zeros({2, 3}), zeros({3}));
+               (void)tapegrad::linear(zeros({2, 3}), zeros({3}));
              },
              "[linear] expected x [.., in] and weight [out, in], got [2, 3] and [3]"},
             {"bias",
              [] {
-               tapegrad::linear(zeros({2, 3}), zeros({4, 3}), zeros({3}));
+               (void)tapegrad::linear(zeros({2, 3}), zeros({4, 3}), zeros({3}));
              },
              "[linear] expected a bias [4], got [3]"}};
   }

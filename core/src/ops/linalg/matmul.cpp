@@ -113,22 +113,22 @@ struct MatMul : BilinearOp<MatMul> {
   static catalogue::ErrorSamples errors() {
     return {{"inner",
              [] {
-               matmul(zeros({16, 7, 40}), zeros({41, 3}));
+               (void)matmul(zeros({16, 7, 40}), zeros({41, 3}));
              },
              "[matmul] inner dimensions differ: [16, 7, 40] x [41, 3]"},
             {"batch",
              [] {
-               matmul(zeros({2, 3, 4}), zeros({3, 4, 2}));
+               (void)matmul(zeros({2, 3, 4}), zeros({3, 4, 2}));
              },
              "[matmul] cannot broadcast [2] with [3]"},
             {"scalar",
              [] {
-               matmul(zeros({}), zeros({2, 2}));
+               (void)matmul(zeros({}), zeros({2, 2}));
              },
              "[matmul] a scalar is no matrix: [] x [2, 2]"},
             {"dtypes",
              [] {
-               matmul(zeros({2, 2}), zeros({2, 2}, {.dtype = float64}));
+               (void)matmul(zeros({2, 2}), zeros({2, 2}, {.dtype = float64}));
              },
              "[matmul] float32 [2, 2] with float64"}};
   }

@@ -71,12 +71,12 @@ struct BceWithLogits : Op<BceWithLogits> {
   static catalogue::ErrorSamples errors() {
     return {{"targets",
              [] {
-               bce_with_logits(zeros({3, 1}), zeros({3}));
+               (void)bce_with_logits(zeros({3, 1}), zeros({3}));
              },
              "[bce_with_logits] expected targets [3, 1], got [3]"},
-            {"weights", [] { bce_with_logits(zeros({3}), zeros({3}), {.pos_weight = zeros({2})}); },
+            {"weights", [] { (void)bce_with_logits(zeros({3}), zeros({3}), {.pos_weight = zeros({2})}); },
              "[bce_with_logits] expected pos_weight to broadcast to [3], got [2]"},
-            {"integers", [] { bce_with_logits(arange(3), arange(3)); },
+            {"integers", [] { (void)bce_with_logits(arange(3), arange(3)); },
              "[bce_with_logits] expected a floating tensor, got int64 [3]"}};
   }
   static catalogue::Sample benchmark(Generator& g) {

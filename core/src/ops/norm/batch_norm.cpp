@@ -192,29 +192,29 @@ struct BatchNorm : Op<BatchNorm> {
     return {
         {"one value",
          [] {
-           batch_norm(zeros({1, 3}));
+           (void)batch_norm(zeros({1, 3}));
          },
          "[batch_norm] one value per channel: its variance is 0 and the output would be beta whatever x is"},
         {"one valid position",
          [] {
-           batch_norm(zeros({2, 3}), {}, {}, {.positions = from_vector<bool>({true, false}, {2})});
+           (void)batch_norm(zeros({2, 3}), {}, {}, {.positions = from_vector<bool>({true, false}, {2})});
          },
          "[batch_norm] one value per channel: its variance is 0 and the output would be beta whatever x is (x [2, 3] "
          "with 1 valid position)"},
-        {"scalar", [] { batch_norm(zeros({})); }, "[batch_norm] expected x [.., channels], got []"},
+        {"scalar", [] { (void)batch_norm(zeros({})); }, "[batch_norm] expected x [.., channels], got []"},
         {"gamma",
          [] {
-           batch_norm(zeros({2, 3}), ones({2}));
+           (void)batch_norm(zeros({2, 3}), ones({2}));
          },
          "[batch_norm] expected gamma [3] for x [2, 3], got [2]"},
         {"positions",
          [] {
-           batch_norm(zeros({2, 5, 3}), {}, {}, {.positions = zeros({2, 3}, {.dtype = boolean})});
+           (void)batch_norm(zeros({2, 5, 3}), {}, {}, {.positions = zeros({2, 3}, {.dtype = boolean})});
          },
          "[batch_norm] expected positions to be bool [2, 5] for x [2, 5, 3], got bool [2, 3]"},
         {"positions' dtype",
          [] {
-           batch_norm(zeros({2, 3}), {}, {}, {.positions = zeros({2})});
+           (void)batch_norm(zeros({2, 3}), {}, {}, {.positions = zeros({2})});
          },
          "[batch_norm] expected positions to be bool [2] for x [2, 3], got float32 [2]"}};
   }

@@ -123,17 +123,17 @@ struct BatchNormEval : Op<BatchNormEval> {
   static catalogue::ErrorSamples errors() {
     return {{"no variance",
              [] {
-               batch_norm_eval(zeros({2, 3}), zeros({3}), Tensor());
+               (void)batch_norm_eval(zeros({2, 3}), zeros({3}), Tensor());
              },
              "[batch_norm_eval] expected a mean and a variance"},
             {"mean",
              [] {
-               batch_norm_eval(zeros({2, 3}), zeros({2}), ones({3}));
+               (void)batch_norm_eval(zeros({2, 3}), zeros({2}), ones({3}));
              },
              "[batch_norm_eval] expected mean [3] for x [2, 3], got [2]"},
             {"variance",
              [] {
-               batch_norm_eval(zeros({2, 3}), zeros({3}), ones({3, 1}));
+               (void)batch_norm_eval(zeros({2, 3}), zeros({3}), ones({3, 1}));
              },
              "[batch_norm_eval] expected variance [3] for x [2, 3], got [3, 1]"}};
   }

@@ -162,28 +162,29 @@ struct LayerNorm : Op<LayerNorm> {
         {"no rows", {uniform(g, {0, 5}, -2, 2), gamma5, beta5}, affine}};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"scalar", [] { layer_norm(zeros({})); }, "[layer_norm] expected x [.., features], got []"},
-            {"gamma",
-             [] {
-               layer_norm(zeros({16, 7, 40}), ones({7}));
-             },
-             "[layer_norm] expected gamma [40] for x [16, 7, 40], got [7]"},
-            {"beta",
-             [] {
-               layer_norm(zeros({2, 3}), {}, zeros({2, 3}));
-             },
-             "[layer_norm] expected beta [3] for x [2, 3], got [2, 3]"},
-            {"dtypes",
-             [] {
-               layer_norm(zeros({2, 3}), ones({3}, {.dtype = float64}));
-             },
-             "[layer_norm] float32 [2, 3] with float64 [3]"},
-            {"eps",
-             [] {
-               layer_norm(zeros({2, 3}), {}, {}, -1.0);
-             },
-             "[layer_norm] expected eps to be 0 or more, got -1"},
-            {"integers", [] { layer_norm(arange(3)); }, "[layer_norm] expected a floating tensor, got int64 [3]"}};
+    return {
+        {"scalar", [] { (void)layer_norm(zeros({})); }, "[layer_norm] expected x [.., features], got []"},
+        {"gamma",
+         [] {
+           (void)layer_norm(zeros({16, 7, 40}), ones({7}));
+         },
+         "[layer_norm] expected gamma [40] for x [16, 7, 40], got [7]"},
+        {"beta",
+         [] {
+           (void)layer_norm(zeros({2, 3}), {}, zeros({2, 3}));
+         },
+         "[layer_norm] expected beta [3] for x [2, 3], got [2, 3]"},
+        {"dtypes",
+         [] {
+           (void)layer_norm(zeros({2, 3}), ones({3}, {.dtype = float64}));
+         },
+         "[layer_norm] float32 [2, 3] with float64 [3]"},
+        {"eps",
+         [] {
+           (void)layer_norm(zeros({2, 3}), {}, {}, -1.0);
+         },
+         "[layer_norm] expected eps to be 0 or more, got -1"},
+        {"integers", [] { (void)layer_norm(arange(3)); }, "[layer_norm] expected a floating tensor, got int64 [3]"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     using catalogue::uniform;

@@ -48,11 +48,11 @@ struct MaskedFill : Op<MaskedFill> {
             {"no elements", {uniform(g, {0, 2}, -2, 2), mask({true, false}, {2})}, with(1)}};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"mask's dtype", [] { masked_fill(zeros({2}), zeros({2}), 0); },
+    return {{"mask's dtype", [] { (void)masked_fill(zeros({2}), zeros({2}), 0); },
              "[masked_fill] expected a bool mask, got float32 [2]"},
             {"shapes",
              [] {
-               masked_fill(zeros({2, 3}), zeros({2}, {.dtype = boolean}), 0);
+               (void)masked_fill(zeros({2, 3}), zeros({2}, {.dtype = boolean}), 0);
              },
              "[masked_fill] cannot broadcast [2, 3] with [2]"}};
   }

@@ -41,7 +41,8 @@ struct Neg : UnaryOp<Neg, NegFormula, NegFormulaKernels> {
   }
   static catalogue::Samples samples(Generator& g) { return catalogue::unary_samples(g, -2, 2); }
   static catalogue::ErrorSamples errors() {
-    return {{"bool", [] { neg(zeros({3}, {.dtype = boolean})); }, "[neg] expected a floating tensor, got bool [3]"}};
+    return {
+        {"bool", [] { (void)neg(zeros({3}, {.dtype = boolean})); }, "[neg] expected a floating tensor, got bool [3]"}};
   }
   static catalogue::Sample benchmark(Generator& g) { return catalogue::unary_benchmark(g); }
 };

@@ -50,11 +50,11 @@ struct Where : Op<Where> {
             {"no elements", {from_vector<bool>({true}, {1}), uniform(g, {0}, -2, 2), uniform(g, {}, -2, 2)}}};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"condition", [] { where(zeros({2}), zeros({2}), zeros({2})); },
+    return {{"condition", [] { (void)where(zeros({2}), zeros({2}), zeros({2})); },
              "[where] expected a bool condition, got float32 [2]"},
-            {"dtypes", [] { where(zeros({2}, {.dtype = boolean}), zeros({2}), arange(2)); },
+            {"dtypes", [] { (void)where(zeros({2}, {.dtype = boolean}), zeros({2}), arange(2)); },
              "[where] float32 [2] with int64 [2]"},
-            {"shapes", [] { where(zeros({4}, {.dtype = boolean}), zeros({3}), zeros({3})); },
+            {"shapes", [] { (void)where(zeros({4}, {.dtype = boolean}), zeros({3}), zeros({3})); },
              "[where] cannot broadcast [4] with [3]"}};
   }
   static catalogue::Sample benchmark(Generator& g) {

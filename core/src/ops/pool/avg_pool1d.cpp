@@ -34,26 +34,27 @@ struct AvgPool1d : MeanPoolOp<AvgPool1d, SlidingWindows> {
             {"no sequences", {uniform(g, {0, 2, 5}, -2, 2)}, with(2)}};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"no time", [] { avg_pool1d(zeros({}), 2); }, "[avg_pool1d] expected x [.., L] with positions, got []"},
-            {"no positions",
-             [] {
-               avg_pool1d(zeros({2, 3, 0}), 1);
-             },
-             "[avg_pool1d] expected x [.., L] with positions, got [2, 3, 0]"},
-            {"length",
-             [] {
-               avg_pool1d(zeros({2, 3, 2}), 5, {.padding = 1});
-             },
-             "[avg_pool1d] the kernel spans 5 positions, x [2, 3, 2] with its padding has 4"},
-            {"padding",
-             [] {
-               avg_pool1d(zeros({2, 3, 8}), 3, {.padding = 2});
-             },
-             "[avg_pool1d] expected a padding from 0 to half the kernel size 3, got 2"},
-            {"kernel", [] { avg_pool1d(zeros({8}), 0); }, "[avg_pool1d] expected a kernel size of at least 1, got 0"},
-            {"stride", [] { avg_pool1d(zeros({8}), 2, {.stride = 0}); },
-             "[avg_pool1d] expected a stride of at least 1, got 0"},
-            {"integers", [] { avg_pool1d(arange(8), 2); }, "[avg_pool1d] expected a floating tensor, got int64 [8]"}};
+    return {
+        {"no time", [] { (void)avg_pool1d(zeros({}), 2); }, "[avg_pool1d] expected x [.., L] with positions, got []"},
+        {"no positions",
+         [] {
+           (void)avg_pool1d(zeros({2, 3, 0}), 1);
+         },
+         "[avg_pool1d] expected x [.., L] with positions, got [2, 3, 0]"},
+        {"length",
+         [] {
+           (void)avg_pool1d(zeros({2, 3, 2}), 5, {.padding = 1});
+         },
+         "[avg_pool1d] the kernel spans 5 positions, x [2, 3, 2] with its padding has 4"},
+        {"padding",
+         [] {
+           (void)avg_pool1d(zeros({2, 3, 8}), 3, {.padding = 2});
+         },
+         "[avg_pool1d] expected a padding from 0 to half the kernel size 3, got 2"},
+        {"kernel", [] { (void)avg_pool1d(zeros({8}), 0); }, "[avg_pool1d] expected a kernel size of at least 1, got 0"},
+        {"stride", [] { (void)avg_pool1d(zeros({8}), 2, {.stride = 0}); },
+         "[avg_pool1d] expected a stride of at least 1, got 0"},
+        {"integers", [] { (void)avg_pool1d(arange(8), 2); }, "[avg_pool1d] expected a floating tensor, got int64 [8]"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     return {"[16, 64, 96], windows of 3",

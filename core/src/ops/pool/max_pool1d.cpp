@@ -34,24 +34,25 @@ struct MaxPool1d : MaxPoolOp<MaxPool1d, SlidingWindows> {
         {"no sequences", {scattered(g, {0, 2, 5}, -2, 2)}, with(2)}};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"no positions",
-             [] {
-               max_pool1d(zeros({2, 3, 0}), 1);
-             },
-             "[max_pool1d] expected x [.., L] with positions, got [2, 3, 0]"},
-            {"length",
-             [] {
-               max_pool1d(zeros({2, 3, 4}), 3, {.dilation = 2});
-             },
-             "[max_pool1d] the kernel spans 5 positions, x [2, 3, 4] with its padding has 4"},
-            {"nothing but padding",
-             [] {
-               max_pool1d(zeros({2, 3, 1}), 2, {.padding = 1, .dilation = 2});
-             },
-             "[max_pool1d] a window of 2 positions 2 apart holds nothing but padding of x [2, 3, 1]"},
-            {"padding", [] { max_pool1d(zeros({8}), 3, {.padding = -1}); },
-             "[max_pool1d] expected a padding from 0 to half the kernel size 3, got -1"},
-            {"integers", [] { max_pool1d(arange(8), 2); }, "[max_pool1d] expected a floating tensor, got int64 [8]"}};
+    return {
+        {"no positions",
+         [] {
+           (void)max_pool1d(zeros({2, 3, 0}), 1);
+         },
+         "[max_pool1d] expected x [.., L] with positions, got [2, 3, 0]"},
+        {"length",
+         [] {
+           (void)max_pool1d(zeros({2, 3, 4}), 3, {.dilation = 2});
+         },
+         "[max_pool1d] the kernel spans 5 positions, x [2, 3, 4] with its padding has 4"},
+        {"nothing but padding",
+         [] {
+           (void)max_pool1d(zeros({2, 3, 1}), 2, {.padding = 1, .dilation = 2});
+         },
+         "[max_pool1d] a window of 2 positions 2 apart holds nothing but padding of x [2, 3, 1]"},
+        {"padding", [] { (void)max_pool1d(zeros({8}), 3, {.padding = -1}); },
+         "[max_pool1d] expected a padding from 0 to half the kernel size 3, got -1"},
+        {"integers", [] { (void)max_pool1d(arange(8), 2); }, "[max_pool1d] expected a floating tensor, got int64 [8]"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     return {"[16, 64, 96], windows of 3",

@@ -98,17 +98,17 @@ struct GruCell : Op<GruCell> {
   static catalogue::ErrorSamples errors() {
     return {{"gates",
              [] {
-               gru_cell(zeros({2, 8}), zeros({2, 8}), zeros({2, 3}));
+               (void)gru_cell(zeros({2, 8}), zeros({2, 8}), zeros({2, 3}));
              },
              "[gru_cell] expected from_input and from_state [N, 3H] and h [N, H], got [2, 8], [2, 8] and [2, 3]"},
             {"batch",
              [] {
-               gru_cell(zeros({2, 9}), zeros({2, 9}), zeros({1, 3}));
+               (void)gru_cell(zeros({2, 9}), zeros({2, 9}), zeros({1, 3}));
              },
              "[gru_cell] expected from_input and from_state [N, 3H] and h [N, H], got [2, 9], [2, 9] and [1, 3]"},
             {"dtype",
              [] {
-               gru_cell(zeros({2, 9}), zeros({2, 9}, {.dtype = float64}), zeros({2, 3}));
+               (void)gru_cell(zeros({2, 9}), zeros({2, 9}, {.dtype = float64}), zeros({2, 3}));
              },
              "[gru_cell] float32 [2, 9] with float64 [2, 9]"}};
   }

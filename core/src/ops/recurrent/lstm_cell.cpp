@@ -113,19 +113,19 @@ struct LstmCell : Op<LstmCell> {
   static catalogue::ErrorSamples errors() {
     return {{"gates",
              [] {
-               lstm_cell(zeros({2, 9}), zeros({2, 9}), zeros({2, 3}));
+               (void)lstm_cell(zeros({2, 9}), zeros({2, 9}), zeros({2, 3}));
              },
              "[lstm_cell] expected from_input and from_state [N, 4H] and c [N, H], got [2, 9], [2, 9] and [2, 3]"},
             {"batch",
              [] {
-               lstm_cell(zeros({2, 12}), zeros({1, 12}), zeros({2, 3}));
+               (void)lstm_cell(zeros({2, 12}), zeros({1, 12}), zeros({2, 3}));
              },
              "[lstm_cell] expected from_input and from_state [N, 4H] and c [N, H], got [2, 12], [1, 12] and [2, 3]"},
-            {"rank", [] { lstm_cell(zeros({12}), zeros({12}), zeros({3})); },
+            {"rank", [] { (void)lstm_cell(zeros({12}), zeros({12}), zeros({3})); },
              "[lstm_cell] expected from_input and from_state [N, 4H] and c [N, H], got [12], [12] and [3]"},
             {"dtype",
              [] {
-               lstm_cell(zeros({2, 12}), zeros({2, 12}), zeros({2, 3}, {.dtype = float64}));
+               (void)lstm_cell(zeros({2, 12}), zeros({2, 12}), zeros({2, 3}, {.dtype = float64}));
              },
              "[lstm_cell] float32 [2, 12] with float64 [2, 3]"}};
   }

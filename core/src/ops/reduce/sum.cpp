@@ -46,12 +46,12 @@ struct Sum : ReduceOp<Sum> {
   static catalogue::ErrorSamples errors() {
     return {{"axis",
              [] {
-               sum(zeros({2, 3}), 2);
+               (void)sum(zeros({2, 3}), 2);
              },
              "[sum] axis 2 is out of range for rank 2"},
             {"twice",
              [] {
-               sum(zeros({2, 3}), {1, -1});
+               (void)sum(zeros({2, 3}), {1, -1});
              },
              "[sum] axis -1 is given twice"}};
   }

@@ -75,19 +75,19 @@ struct LinearRecurrence : Op<LinearRecurrence> {
   static catalogue::ErrorSamples errors() {
     return {{"axis",
              [] {
-               linear_recurrence(zeros({2, 3}), zeros({2, 3}), 2);
+               (void)linear_recurrence(zeros({2, 3}), zeros({2, 3}), 2);
              },
              "[linear_recurrence] axis 2 is out of range for rank 2"},
-            {"scalar", [] { linear_recurrence(zeros({}), zeros({}), -1); },
+            {"scalar", [] { (void)linear_recurrence(zeros({}), zeros({}), -1); },
              "[linear_recurrence] axis -1 is out of range for rank 0"},
             {"shapes",
              [] {
-               linear_recurrence(zeros({2, 3}), zeros({3}), 1);
+               (void)linear_recurrence(zeros({2, 3}), zeros({3}), 1);
              },
              "[linear_recurrence] expected two tensors of one shape, got [2, 3] and [3]"},
-            {"dtypes", [] { linear_recurrence(zeros({2}), zeros({2}, {.dtype = float64}), 0); },
+            {"dtypes", [] { (void)linear_recurrence(zeros({2}), zeros({2}, {.dtype = float64}), 0); },
              "[linear_recurrence] float32 [2] with float64 [2]"},
-            {"integers", [] { linear_recurrence(arange(3), arange(3), 0); },
+            {"integers", [] { (void)linear_recurrence(arange(3), arange(3), 0); },
              "[linear_recurrence] expected a floating tensor"}};
   }
   static catalogue::Sample benchmark(Generator& g) {

@@ -44,15 +44,15 @@ inline catalogue::ErrorSamples scan_errors(std::string_view name, Tensor (*f)(co
   const std::string op = std::string("[").append(name).append("] ");
   return {{"axis",
            [f] {
-             f(zeros({2, 3}), 2);
+             (void)f(zeros({2, 3}), 2);
            },
            op + "axis 2 is out of range for rank 2"},
           {"negative axis",
            [f] {
-             f(zeros({2, 3}), -3);
+             (void)f(zeros({2, 3}), -3);
            },
            op + "axis -3 is out of range for rank 2"},
-          {"scalar", [f] { f(zeros({}), 0); }, op + "axis 0 is out of range for rank 0"}};
+          {"scalar", [f] { (void)f(zeros({}), 0); }, op + "axis 0 is out of range for rank 0"}};
 }
 
 }  // namespace tapegrad

@@ -52,34 +52,34 @@ struct SoftmaxOp : Op<Self> {
 
 /// What f(x, axis, keep), called `name`, refuses.
 inline catalogue::ErrorSamples softmax_errors(std::string_view name, Tensor (*f)(const Tensor&, Axis, const Tensor&)) {
-  return {
-      {"axis",
-       [f] {
-         f(zeros({2, 3}), 2, {});
-       },
-       fmt::format("[{}] axis 2 is out of range for rank 2", name)},
-      {"negative axis",
-       [f] {
-         f(zeros({2, 3}), -3, {});
-       },
-       fmt::format("[{}] axis -3 is out of range for rank 2", name)},
-      {"scalar", [f] { f(zeros({}), -1, {}); }, fmt::format("[{}] axis -1 is out of range for rank 0", name)},
-      {"integers", [f] { f(arange(3), -1, {}); }, fmt::format("[{}] expected a floating tensor, got int64 [3]", name)},
-      {"mask's shape",
-       [f] {
-         f(zeros({2, 3}), -1, zeros({2}, {.dtype = boolean}));
-       },
-       fmt::format("[{}] keep [2] does not broadcast to x [2, 3]", name)},
-      {"mask's shape along another axis",
-       [f] {
-         f(zeros({2, 3}), 0, zeros({2}, {.dtype = boolean}));
-       },
-       fmt::format("[{}] keep [2] does not broadcast to x [2, 3]", name)},
-      {"mask's dtype",
-       [f] {
-         f(zeros({2, 3}), -1, zeros({3}));
-       },
-       fmt::format("[{}] expected a bool keep, got float32 [3]", name)}};
+  return {{"axis",
+           [f] {
+             (void)f(zeros({2, 3}), 2, {});
+           },
+           fmt::format("[{}] axis 2 is out of range for rank 2", name)},
+          {"negative axis",
+           [f] {
+             (void)f(zeros({2, 3}), -3, {});
+           },
+           fmt::format("[{}] axis -3 is out of range for rank 2", name)},
+          {"scalar", [f] { (void)f(zeros({}), -1, {}); }, fmt::format("[{}] axis -1 is out of range for rank 0", name)},
+          {"integers", [f] { (void)f(arange(3), -1, {}); },
+           fmt::format("[{}] expected a floating tensor, got int64 [3]", name)},
+          {"mask's shape",
+           [f] {
+             (void)f(zeros({2, 3}), -1, zeros({2}, {.dtype = boolean}));
+           },
+           fmt::format("[{}] keep [2] does not broadcast to x [2, 3]", name)},
+          {"mask's shape along another axis",
+           [f] {
+             (void)f(zeros({2, 3}), 0, zeros({2}, {.dtype = boolean}));
+           },
+           fmt::format("[{}] keep [2] does not broadcast to x [2, 3]", name)},
+          {"mask's dtype",
+           [f] {
+             (void)f(zeros({2, 3}), -1, zeros({3}));
+           },
+           fmt::format("[{}] expected a bool keep, got float32 [3]", name)}};
 }
 
 }  // namespace tapegrad

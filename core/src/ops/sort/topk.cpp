@@ -51,20 +51,20 @@ struct TopK : ChosenOp<TopK> {
             {"no rows", {scattered(g, {0, 3}, -2, 2)}, of_k(1)}};
   }
   static catalogue::ErrorSamples errors() {
-    return {
-        {"k",
-         [] {
-           topk(zeros({2, 3}), 4);
-         },
-         "[topk] expected 0 <= k <= 3 along dimension 1 of [2, 3], got 4"},
-        {"negative k", [] { topk(zeros({3}), -1); }, "[topk] expected 0 <= k <= 3 along dimension 0 of [3], got -1"},
-        {"axis",
-         [] {
-           topk(zeros({2, 3}), 1, -3);
-         },
-         "[topk] axis -3 is out of range for rank 2"},
-        {"scalar", [] { topk(zeros({}), 1); }, "[topk] axis -1 is out of range for rank 0"},
-        {"bool", [] { topk(zeros({2}, {.dtype = boolean}), 1); }, "[topk] bool [2] has no order"}};
+    return {{"k",
+             [] {
+               (void)topk(zeros({2, 3}), 4);
+             },
+             "[topk] expected 0 <= k <= 3 along dimension 1 of [2, 3], got 4"},
+            {"negative k", [] { (void)topk(zeros({3}), -1); },
+             "[topk] expected 0 <= k <= 3 along dimension 0 of [3], got -1"},
+            {"axis",
+             [] {
+               (void)topk(zeros({2, 3}), 1, -3);
+             },
+             "[topk] axis -3 is out of range for rank 2"},
+            {"scalar", [] { (void)topk(zeros({}), 1); }, "[topk] axis -1 is out of range for rank 0"},
+            {"bool", [] { (void)topk(zeros({2}, {.dtype = boolean}), 1); }, "[topk] bool [2] has no order"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     return {"8 of [256, 512]", {catalogue::uniform(g, {256, 512}, -2, 2)}, catalogue::of([](const Tensor& x) {

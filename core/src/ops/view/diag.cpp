@@ -70,18 +70,19 @@ struct Diag : Op<Diag> {
   static catalogue::ErrorSamples errors() {
     return {{"rank",
              [] {
-               diag(zeros({2, 3, 3}));
+               (void)diag(zeros({2, 3, 3}));
              },
              "[diag] expected a vector or a matrix, got [2, 3, 3]: diagonal and diag_embed take batches"},
-            {"scalar", [] { diag(zeros({})); }, "[diag] expected a vector or a matrix, got []"},
-            {"diagonal of a vector", [] { diagonal(zeros({3})); }, "[diagonal] expected matrices [.., m, n], got [3]"},
-            {"embedded scalar", [] { diag_embed(zeros({})); }, "[diag_embed] expected vectors [.., k], got []"},
+            {"scalar", [] { (void)diag(zeros({})); }, "[diag] expected a vector or a matrix, got []"},
+            {"diagonal of a vector", [] { (void)diagonal(zeros({3})); },
+             "[diagonal] expected matrices [.., m, n], got [3]"},
+            {"embedded scalar", [] { (void)diag_embed(zeros({})); }, "[diag_embed] expected vectors [.., k], got []"},
             {"no room",
              [] {
-               diag_embed(zeros({1, 1, 1, 1, 1, 1, 1, 2}));
+               (void)diag_embed(zeros({1, 1, 1, 1, 1, 1, 1, 2}));
              },
              "[diag_embed] [1, 1, 1, 1, 1, 1, 1, 2] has no room for another dimension"},
-            {"too far", [] { diag(zeros({2}), INT64_MIN); }, "[diag] offset -9223372036854775808 is too large"}};
+            {"too far", [] { (void)diag(zeros({2}), INT64_MIN); }, "[diag] offset -9223372036854775808 is too large"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     return {"[512] to [512, 512]", {catalogue::uniform(g, {512}, -2, 2)}, catalogue::of([](const Tensor& x) {

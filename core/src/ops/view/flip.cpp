@@ -55,12 +55,12 @@ struct Flip : Op<Flip> {
   static catalogue::ErrorSamples errors() {
     return {{"twice",
              [] {
-               flip(zeros({2, 3}), {1, -1});
+               (void)flip(zeros({2, 3}), {1, -1});
              },
              "[flip] dimension -1 is named twice in [1, -1]"},
             {"axis",
              [] {
-               flip(zeros({2, 3}), {2});
+               (void)flip(zeros({2, 3}), {2});
              },
              "[flip] axis 2 is out of range for rank 2"}};
   }

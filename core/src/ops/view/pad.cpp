@@ -67,22 +67,22 @@ struct Pad : Op<Pad> {
   static catalogue::ErrorSamples errors() {
     return {{"a number that the dtype has not",
              [] {
-               pad(arange(3), {{1, 0}}, 1.5);
+               (void)pad(arange(3), {{1, 0}}, 1.5);
              },
              "[pad] int64 has no 1.5"},
             {"count",
              [] {
-               pad(zeros({2, 3}), {{1, 1}});
+               (void)pad(zeros({2, 3}), {{1, 1}});
              },
              "[pad] expected a width for each dimension of [2, 3], got 1"},
             {"overflow",
              [] {
-               pad(zeros({5}), {{INT64_MAX, INT64_MAX}});
+               (void)pad(zeros({5}), {{INT64_MAX, INT64_MAX}});
              },
              "[pad] the widths (9223372036854775807, 9223372036854775807) for dimension 0 of [5] are too large"},
             {"negative",
              [] {
-               pad(zeros({2}), {{1, -1}});
+               (void)pad(zeros({2}), {{1, -1}});
              },
              "[pad] expected widths of at least 0, got (1, -1) for dimension 0 of [2]"}};
   }

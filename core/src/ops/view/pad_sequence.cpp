@@ -72,35 +72,35 @@ struct PadSequence : Op<PadSequence> {
             {"no positions", {uniform(g, {0, 2}, -2, 2), uniform(g, {0, 2}, -2, 2)}, with(0)}};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"nothing", [] { pad_sequence({}); }, "[pad_sequence] expected at least one sequence"},
+    return {{"nothing", [] { (void)pad_sequence({}); }, "[pad_sequence] expected at least one sequence"},
             {"scalars",
              [] {
-               pad_sequence({zeros({2}), zeros({})});
+               (void)pad_sequence({zeros({2}), zeros({})});
              },
              "[pad_sequence] expected sequences [l, ..], got []"},
             {"features",
              [] {
-               pad_sequence({zeros({2, 3}), zeros({3, 4})});
+               (void)pad_sequence({zeros({2, 3}), zeros({3, 4})});
              },
              "[pad_sequence] [2, 3] and [3, 4] differ outside dimension 0"},
             {"ranks",
              [] {
-               pad_sequence({zeros({2, 3}), zeros({3})});
+               (void)pad_sequence({zeros({2, 3}), zeros({3})});
              },
              "[pad_sequence] [2, 3] and [3] differ outside dimension 0"},
             {"dtypes",
              [] {
-               pad_sequence({zeros({2}), zeros({2}, {.dtype = float64})});
+               (void)pad_sequence({zeros({2}), zeros({2}, {.dtype = float64})});
              },
              "[pad_sequence] float32 [2] with float64 [2]"},
             {"a number that the dtype has not",
              [] {
-               pad_sequence({arange(3), arange(2)}, 1.5);
+               (void)pad_sequence({arange(3), arange(2)}, 1.5);
              },
              "[pad_sequence] int64 has no 1.5"},
             {"room",
              [] {
-               pad_sequence({zeros({1, 1, 1, 1, 1, 1, 1, 1})});
+               (void)pad_sequence({zeros({1, 1, 1, 1, 1, 1, 1, 1})});
              },
              "[pad_sequence] [1, 1, 1, 1, 1, 1, 1, 1] has no room for another dimension"}};
   }

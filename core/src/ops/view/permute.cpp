@@ -64,22 +64,22 @@ struct Permute : Op<Permute> {
   static catalogue::ErrorSamples errors() {
     return {{"count",
              [] {
-               permute(zeros({2, 3}), {0});
+               (void)permute(zeros({2, 3}), {0});
              },
              "[permute] expected each dimension of [2, 3] once, got [0]"},
             {"twice",
              [] {
-               permute(zeros({2, 3}), {0, -2});
+               (void)permute(zeros({2, 3}), {0, -2});
              },
              "[permute] expected each dimension of [2, 3] once, got [0, -2]"},
             {"axis",
              [] {
-               permute(zeros({2, 3}), {0, 2});
+               (void)permute(zeros({2, 3}), {0, 2});
              },
              "[permute] axis 2 is out of range for rank 2"},
             {"transpose",
              [] {
-               transpose(zeros({2, 3}), 0, 2);
+               (void)transpose(zeros({2, 3}), 0, 2);
              },
              "[transpose] axis 2 is out of range for rank 2"}};
   }

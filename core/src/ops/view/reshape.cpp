@@ -54,27 +54,27 @@ struct Reshape : Op<Reshape> {
   static catalogue::ErrorSamples errors() {
     return {{"other count",
              [] {
-               reshape(zeros({2, 3}), {4, 2});
+               (void)reshape(zeros({2, 3}), {4, 2});
              },
              "[reshape] cannot bring [2, 3] (6 elements)"},
             {"two inferred",
              [] {
-               reshape(zeros({2, 3}), {-1, -1});
+               (void)reshape(zeros({2, 3}), {-1, -1});
              },
              "[reshape] one size at most may be -1"},
             {"does not divide",
              [] {
-               reshape(zeros({2, 3}), {-1, 4});
+               (void)reshape(zeros({2, 3}), {-1, 4});
              },
              "[reshape] cannot bring [2, 3] (6 elements)"},
             {"negative",
              [] {
-               reshape(zeros({2, 3}), {-2, 3});
+               (void)reshape(zeros({2, 3}), {-2, 3});
              },
              "[reshape] negative size"},
             {"ambiguous",
              [] {
-               reshape(zeros({0}), {-1, 0});
+               (void)reshape(zeros({0}), {-1, 0});
              },
              "[reshape] cannot bring [0] (0 elements)"}};
   }

@@ -61,12 +61,12 @@ struct Roll : Op<Roll> {
   static catalogue::ErrorSamples errors() {
     return {{"axis",
              [] {
-               roll(zeros({2, 3}), 1, 2);
+               (void)roll(zeros({2, 3}), 1, 2);
              },
              "[roll] axis 2 is out of range for rank 2"},
             {"counts",
              [] {
-               roll(zeros({2, 3}), {1, 2}, {0});
+               (void)roll(zeros({2, 3}), {1, 2}, {0});
              },
              "[roll] 2 shifts for 1 dimensions of [2, 3]"}};
   }

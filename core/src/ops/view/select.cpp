@@ -63,15 +63,15 @@ struct Select : Op<Select> {
   static catalogue::ErrorSamples errors() {
     return {{"index",
              [] {
-               select(zeros({2, 3}), 1, 3);
+               (void)select(zeros({2, 3}), 1, 3);
              },
              "[select] index 3 is out of range for dimension 1 of [2, 3]"},
             {"negative index",
              [] {
-               zeros({2, 3})[-3];
+               (void)zeros({2, 3})[-3];
              },
              "[select] index -3 is out of range for dimension 0 of [2, 3]"},
-            {"scalar", [] { zeros({})[0]; }, "[select] axis 0 is out of range for rank 0"}};
+            {"scalar", [] { (void)zeros({})[0]; }, "[select] axis 0 is out of range for rank 0"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     return {"a row of [512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}, catalogue::of([](const Tensor& x) {

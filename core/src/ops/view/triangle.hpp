@@ -88,8 +88,8 @@ inline catalogue::Samples triangle_samples(Generator& g, Tensor (*f)(const Tenso
 }
 
 inline catalogue::ErrorSamples triangle_errors(std::string_view name, Tensor (*f)(const Tensor&, std::int64_t)) {
-  return {{"vector", [f] { f(zeros({3}), 0); }, fmt::format("[{}] expected matrices [.., m, n], got [3]", name)},
-          {"scalar", [f] { f(zeros({}), 0); }, fmt::format("[{}] expected matrices [.., m, n], got []", name)}};
+  return {{"vector", [f] { (void)f(zeros({3}), 0); }, fmt::format("[{}] expected matrices [.., m, n], got [3]", name)},
+          {"scalar", [f] { (void)f(zeros({}), 0); }, fmt::format("[{}] expected matrices [.., m, n], got []", name)}};
 }
 
 }  // namespace tapegrad

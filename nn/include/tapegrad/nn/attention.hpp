@@ -24,7 +24,7 @@ struct MultiHeadAttentionOptions {
 };
 
 /// What attention gives, with the weights it was made of.
-struct AttentionWithWeights {
+struct [[nodiscard]] AttentionWithWeights {
   Tensor y;        ///< [N, Lq, E]
   Tensor weights;  ///< [N, H, Lq, Lk], before dropout
 };

@@ -30,19 +30,19 @@ struct RecurrentWeights {
 };
 
 /// What goes from step to step. Of layers [num_layers * directions, N, H], of a cell [N, H].
-struct RecurrentState {
+struct [[nodiscard]] RecurrentState {
   Tensor h;  ///< what a step gives
   Tensor c;  ///< what an LSTM remembers beside it
 };
 
 /// What RNN and GRU give.
-struct RecurrentResult {
+struct [[nodiscard]] RecurrentResult {
   Tensor y;  ///< [N, L, directions * H]: the last layer's h at each position, forward and reverse side by side
   Tensor h;  ///< [num_layers * directions, N, H]: each layer's final state, forward before reverse
 };
 
 /// What LSTM gives: c is the final cell state, laid out as h.
-struct LSTMResult {
+struct [[nodiscard]] LSTMResult {
   Tensor y;
   Tensor h;
   Tensor c;
