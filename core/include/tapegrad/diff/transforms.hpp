@@ -18,6 +18,7 @@
 // where an operation of f has no derivative of the order asked for.
 #pragma once
 
+#include <concepts>
 #include <utility>
 #include <vector>
 

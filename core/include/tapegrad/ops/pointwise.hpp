@@ -8,6 +8,7 @@
 #pragma once
 
 #include <limits>
+#include <string_view>
 #include <type_traits>
 
 #include "tapegrad/tape/add.hpp"

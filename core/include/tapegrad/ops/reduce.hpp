@@ -4,7 +4,9 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <initializer_list>
+#include <string_view>
 #include <vector>
 
 #include "tapegrad/ops/values_and_indices.hpp"

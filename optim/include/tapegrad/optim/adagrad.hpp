@@ -1,6 +1,7 @@
 // Adagrad: steps along the gradient over the root of all its squares so far.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>

@@ -1,6 +1,7 @@
 // RMSprop: steps along the gradient over its running root mean square.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>

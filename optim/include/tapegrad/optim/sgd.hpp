@@ -1,6 +1,7 @@
 // Stochastic gradient descent.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
