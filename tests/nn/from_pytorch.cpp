@@ -66,6 +66,7 @@ BOOST_AUTO_TEST_CASE(tensors) {
   BOOST_TEST(numbers_in(tg::pad(tg::ones({1, 1}), {{}, {.before = 1, .after = 2}})) ==
              (std::vector<double>{0, 1, 0, 0}));
   BOOST_CHECK_THROW(x + x.to(tg::float64), tg::DTypeError);
+  BOOST_TEST(tg::allclose(x, x + 0.5, {.rtol = 0.0, .atol = 0.6}));
   BOOST_TEST(tg::cumsum(x > 2.0, 1).to_vector<std::int64_t>() == (Integers{0, 1, 1, 1, 2, 3}));
 }
 
@@ -106,6 +107,10 @@ BOOST_AUTO_TEST_CASE(layers_and_losses) {
   const double angle = 1.0;  // of features 0 and 2 at position 1
   BOOST_TEST(turned[0][1][0].item() == x[0][1][0].item() * std::cos(angle) - x[0][1][2].item() * std::sin(angle),
              boost::test_tools::tolerance(1e-4));
+
+  BOOST_TEST(shape_of(nn::TransformerEncoderLayer({.embed_dim = 4}).linear1.weight) == "[16, 4]");
+  BOOST_CHECK_THROW(nn::Dropout(1.0), tg::ValueError);
+  BOOST_CHECK_THROW((void)tg::dropout(x, 1.0), tg::ValueError);
 
   nn::Embedding embed(7, 4);
   BOOST_TEST(shape_of(tg::linear(x, embed.weight)) == "[2, 3, 7]");
