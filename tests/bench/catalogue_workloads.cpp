@@ -27,7 +27,7 @@ Step make_op(const tg::catalogue::OpEntry& op) {
       ys.push_back(y);
       cotangents.push_back(tg::ones_like(y));
     }
-    if (!ys.empty()) tape.pull_back(ys, cotangents, leaves);
+    if (!ys.empty()) (void)tape.pull_back(ys, cotangents, leaves);
   };
 }
 

@@ -26,7 +26,7 @@ BOOST_AUTO_TEST_SUITE(from_pytorch)
 BOOST_AUTO_TEST_CASE(recording) {
   tg::Tensor x = tg::tensor({2.0});
   x.set_requires_grad(true);
-  BOOST_CHECK_THROW(x.grad(), tg::TapeError);
+  BOOST_CHECK_THROW((void)x.grad(), tg::TapeError);
   const tg::Tensor other = tg::ones({3}).set_requires_grad(true);
   {
     tg::Tape tape;
@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(tensors) {
   BOOST_TEST(numbers_in(tg::repeat_interleave(tg::tensor({1, 2}), 2, 0)) == (std::vector<double>{1, 1, 2, 2}));
   BOOST_TEST(numbers_in(tg::pad(tg::ones({1, 1}), {{}, {.before = 1, .after = 2}})) ==
              (std::vector<double>{0, 1, 0, 0}));
-  BOOST_CHECK_THROW(x + x.to(tg::float64), tg::DTypeError);
+  BOOST_CHECK_THROW((void)(x + x.to(tg::float64)), tg::DTypeError);
   BOOST_TEST(tg::allclose(x, x + 0.5, {.rtol = 0.0, .atol = 0.6}));
   BOOST_TEST(tg::cumsum(x > 2.0, 1).to_vector<std::int64_t>() == (Integers{0, 1, 1, 1, 2, 3}));
 }
@@ -80,7 +80,7 @@ BOOST_AUTO_TEST_CASE(layers_and_losses) {
   BOOST_TEST(numbers_in(h[0][1]) == numbers_in(y[1][0]));  // the state at the end of the one that is short
   BOOST_TEST(shape_of(c) == "[1, 2, 5]");
   const tg::Tensor classes = tg::zeros({2, 3}, {.dtype = tg::int64});
-  BOOST_CHECK_NO_THROW(tg::cross_entropy(x, classes));
+  BOOST_CHECK_NO_THROW((void)tg::cross_entropy(x, classes));
   const tg::Tensor classes_first = tg::rand({2, 4, 3});
   BOOST_TEST(tg::cross_entropy(classes_first.transpose(1, 2), classes).item() ==
                  -tg::mean(tg::log_softmax(classes_first, 1).transpose(0, 1)[0]).item(),

@@ -100,10 +100,10 @@ BOOST_AUTO_TEST_CASE(only_what_nobody_holds_is_written) {
   const Tensor z = square(y);
 
   // The square's gradient is new, and nobody's but the sweep's.
-  tape.gradient(z, {x}, {.cotangent = seed, .retain = true});
+  (void)tape.gradient(z, {x}, {.cotangent = seed, .retain = true});
   BOOST_TEST(in_place);
   // The caller's cotangent is the caller's.
-  tape.gradient(y, {x}, {.cotangent = seed, .retain = true});
+  (void)tape.gradient(y, {x}, {.cotangent = seed, .retain = true});
   BOOST_TEST(!in_place);
   BOOST_TEST(seed.to_vector<double>() == (std::vector{1.0, 10.0, 100.0}), boost::test_tools::per_element());
   // A gradient that is a result too.
@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(only_what_nobody_holds_is_written) {
   tape.observe([&](const SweepEvent& event) {
     if (event.node.op == "doubling") seen = event.cotangents[0].to_vector<double>();
   });
-  tape.gradient(z, {x}, {.cotangent = seed, .retain = true});
+  (void)tape.gradient(z, {x}, {.cotangent = seed, .retain = true});
   BOOST_TEST(!in_place);
   BOOST_TEST(seen == (std::vector{4.0, 80.0, 1200.0}), boost::test_tools::per_element());
 }

@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(places_of_the_largest_and_smallest) {
   check(argmin(x[0]), {}, {5});
   check(argmax(x[0].transpose(0, 1)), {}, {3});  // 9 stands at [1, 0] of [2, 3]
   check(argmax(tensor(4.0)), {}, {0});
-  BOOST_CHECK_THROW(argmax(zeros({0, 2})), ShapeError);
+  BOOST_CHECK_THROW((void)argmax(zeros({0, 2})), ShapeError);
 
   const Tensor y = x.slice(2, {.start = 0, .stop = 1}).clone().set_requires_grad(true);
   Tape tape;
@@ -163,7 +163,7 @@ BOOST_AUTO_TEST_CASE(integers_and_truth_values) {
   BOOST_TEST((integers(argmax(x.transpose(0, 1), 1)) == Integers{0, 0, 0}));
   BOOST_TEST((integers(argmin(x, 0)) == Integers{1, 1, 1}));
   BOOST_TEST((integers(sum(zeros({2, 0}, {.dtype = int64}), 1)) == Integers{0, 0}));
-  BOOST_CHECK_THROW(tapegrad::max(zeros({2, 0}, {.dtype = int64}), 1), ShapeError);
+  BOOST_CHECK_THROW((void)tapegrad::max(zeros({2, 0}, {.dtype = int64}), 1), ShapeError);
 
   const Tensor t = from_vector<bool>({true, false, true, false, false, false}, {2, 3});
   BOOST_TEST((integers(sum(t, 1)) == Integers{2, 0}));
@@ -302,8 +302,8 @@ BOOST_AUTO_TEST_CASE(a_norm_whose_squares_lose_their_last_bits) {
 }
 
 BOOST_AUTO_TEST_CASE(an_axis_beyond_int_is_out_of_range) {
-  BOOST_CHECK_THROW(sum(ones({2, 3}), std::int64_t{1} << 32), IndexError);
-  BOOST_CHECK_THROW(sum(ones({2, 3}), std::uint64_t{0xFFFFFFFF}), IndexError);  // -1 as an int
+  BOOST_CHECK_THROW((void)sum(ones({2, 3}), std::int64_t{1} << 32), IndexError);
+  BOOST_CHECK_THROW((void)sum(ones({2, 3}), std::uint64_t{0xFFFFFFFF}), IndexError);  // -1 as an int
 }
 
 BOOST_AUTO_TEST_CASE(quantiles_lie_between_their_neighbours) {

@@ -52,7 +52,7 @@ Attempt write_and_sweep(const Sample& sample, std::size_t node_index, std::size_
   tape.observe([&](const SweepEvent& event) {
     attempt.reached = attempt.reached || event.node.position == static_cast<std::int64_t>(node_index);
   });
-  tape.pull_back(roots, cotangents, wanted, {.retain = true});
+  (void)tape.pull_back(roots, cotangents, wanted, {.retain = true});
   tape.observe({});
 
   const SavedSlot& slot = node.saved[slot_index];
@@ -66,7 +66,7 @@ Attempt write_and_sweep(const Sample& sample, std::size_t node_index, std::size_
         attempt.saved = fmt::format("{} saved its {} ", impl.nodes[k]->name(),
                                     name_of(*impl.nodes[k]->table, other.kind, other.index));
   try {
-    tape.pull_back(roots, cotangents, wanted);
+    (void)tape.pull_back(roots, cotangents, wanted);
   } catch (const TapeError& e) {
     attempt.message = e.what();
   }

@@ -212,7 +212,7 @@ BOOST_AUTO_TEST_CASE(reduce_lr_on_plateau) {
 BOOST_AUTO_TEST_CASE(states_resume) {
   SGD optimizer = sgd(1.0);
   WarmupCosine schedule(optimizer, {.warmup_steps = 3, .total_steps = 9});
-  rates(optimizer, schedule, 5);
+  (void)rates(optimizer, schedule, 5);
   const double rate = optimizer.lr();
   SGD later = sgd(0.25);
   WarmupCosine resumed(later, {.warmup_steps = 3, .total_steps = 9});
