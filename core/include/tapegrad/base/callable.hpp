@@ -20,7 +20,7 @@ class Callable<R(Args...)> {
   Callable() = default;
   Callable(std::nullptr_t) {}
   /// A null pointer and an empty std::function are nothing.
-  // Says what it is not first: whether a Callable can be copied is not known before this is.
+  // is_same is tested first: is_copy_constructible<Callable> would recurse into this constraint.
   template <class F>
   requires(!std::is_same_v<F, Callable> && std::is_copy_constructible_v<F> && std::is_invocable_r_v<R, F&, Args...>)
       Callable(F function) {

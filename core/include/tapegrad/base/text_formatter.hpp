@@ -5,8 +5,8 @@
 
 namespace tapegrad {
 
-/// Takes a string's format specifications. fmt/core.h alone only declares how a string is formatted: write() spares a
-/// program that includes nothing else the linker's complaint.
+/// Takes a string's format specifications. fmt/core.h only declares string formatting; write() is defined in the
+/// library, so that including this header alone links.
 struct TextFormatter : fmt::formatter<fmt::string_view> {
   fmt::appender write(fmt::string_view text, fmt::format_context& context) const;
   /// What fmt/ranges.h calls for quotes around strings.

@@ -67,7 +67,7 @@ std::string to_string(const BlameReport& report);
 
 /// Checks the reverse rule of every operation that the loss depends on (those without a derivative are on no tape).
 /// Leaves the tape as it is. Ops that hold random numbers replay them. Nodes in float32 are checked in float32 and,
-/// where the op takes it, in float64. Skipped, and told: blocks of checkpoint(), and ops that do not give their
+/// where the op takes it, in float64. Listed in `skipped`: blocks of checkpoint(), and ops that do not give their
 /// recorded values again. Throws TapeError for a tape that is not in study mode (a node's inputs are needed) and for a
 /// loss that is not on it, ValueError for options outside their domain.
 BlameReport blame(const Tape& tape, const Tensor& loss, const BlameOptions& options = {});

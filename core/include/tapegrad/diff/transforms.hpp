@@ -11,10 +11,11 @@
 // and its result is a plain tensor. Integer and bool tensors are passed to f and have no derivative (undefined
 // tensors).
 //
-// Values are f's own: what f hands on as it is, is the argument itself. Derivatives share elements with nothing.
+// Results are what f returned: if f returns its argument, the result shares its elements. Derivatives share elements
+// with no other tensor.
 //
-// f is called before the transform returns, and is not kept (grad and value_and_grad keep a copy: give them a lambda
-// that refers to your model, not the model). Throws what f throws, DTypeError where no argument is floating, TapeError
+// f is called before the transform returns, and is not kept. grad and value_and_grad keep a copy of f: give them a
+// lambda that refers to your model, not the model itself. Throws what f throws, DTypeError where no argument is floating, TapeError
 // where an operation of f has no derivative of the order asked for.
 #pragma once
 

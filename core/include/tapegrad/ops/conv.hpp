@@ -3,7 +3,7 @@
 // Sequences that hold their features last, [N, L, E], are a view away: conv1d(x.transpose(1, 2), weight).transpose(1,
 // 2). No element is moved for the view itself; the kernel reads channels as rows and makes them contiguous once, as it
 // would for any other strides. A padded batch is convolved as it stands: positions behind a sequence's end should hold
-// 0 (as padding does), and what is computed for them is to be masked again.
+// 0 (as padding does), and mask the result again, for something is computed there too.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ struct Conv1dOptions {
   std::int64_t padding = 0;
   /// The distance between neighbouring taps of the kernel.
   std::int64_t dilation = 1;
-  /// Channels fall into so many groups that do not see each other; as many as channels make it depthwise.
+  /// Number of groups of channels that do not see each other; as many groups as channels is a depthwise convolution.
   std::int64_t groups = 1;
   /// Pads (K - 1) dilation zeros at the front and none at the end, so that step t sees no position after t stride (van
   /// den Oord et al. 2016, arXiv:1609.03499). Not together with `padding`.
@@ -34,10 +34,10 @@ Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, co
 
 struct ConvTranspose1dOptions {
   std::int64_t stride = 1;
-  /// So many positions are cut off at both ends.
+  /// Positions cut from each end of the result.
   std::int64_t padding = 0;
-  /// So many positions are added at the end: which of the lengths that conv1d maps to the same T is meant. Below stride
-  /// or dilation.
+  /// Positions added at the end of the result, to choose among the lengths that conv1d maps to the same T. Less than
+  /// stride or dilation.
   std::int64_t output_padding = 0;
   std::int64_t groups = 1;
   std::int64_t dilation = 1;

@@ -5,10 +5,9 @@
 //   TAPEGRAD_BOOST_GRADCHECK(energy_is_differentiated, energy, energy_gradient, points)  // plain callables
 // clang-format on
 //
-// (within the case its own name hides a function of that name), or inside a case: TAPEGRAD_BOOST_TEST_GRADIENT(f, x,
-// w). The arguments are those of gradient_outcome. A failure prints the report. Include it after Boost.Test's own
-// header is set up as the program needs it (BOOST_TEST_MODULE
-// ...).
+// Inside a test case use TAPEGRAD_BOOST_TEST_GRADIENT(f, x, w). Arguments are those of gradient_outcome(); a failure
+// prints the report. A case must not have the name of the function that it checks. Define BOOST_TEST_MODULE (or what
+// else Boost.Test needs) before including this header.
 #pragma once
 
 #include <boost/test/unit_test.hpp>

@@ -10,18 +10,19 @@
 //   void train(Classifier& model);    // by reference: passed by value, a copy would be trained and thrown away
 //
 // Modules are values: `Classifier ema = model;` is an independent deep copy, `model = best;` writes into the existing
-// storage, so that an optimiser goes on with the same parameters. It takes over from `best` whether that trains or
-// evaluates, not which parameters are frozen: that belongs to the storage. A move does not: after `model =
+// storage, so that an optimiser goes on with the same parameters. Training or evaluation mode is copied too; which
+// parameters are frozen is not, since that belongs to the storage. A move keeps no storage: after `model =
 // Classifier();` the model has other parameters than the optimiser.
 //
-// Two layers that share a weight are one weight and a call of the operation: tapegrad::linear(h, embed.weight) is an
-// embedding's transpose. `head.weight = embed.weight` copies. A layer that stands in two places is one member that is
-// called in both. A reference or pointer to it (`Linear& again = first;`) is no second name for it: in a copy of the
-// model it is still the original's.
+// To share a weight between two layers, keep one of them and call the operation with its weight: tapegrad::linear(h,
+// embed.weight) applies an embedding's transpose, while `head.weight = embed.weight` copies. To use a layer in two
+// places, call one member in both. Do not keep a reference or pointer to it (`Linear& again = first;`): in a copy of
+// the model it would still refer to the original's layer.
 //
-// Thread safety: in evaluation mode any layer of this library may be called from several threads at once, in training
-// too where it has no BatchNorm: nothing else writes to itself (but a function in a Sequential that does). To name a
-// model again writes nothing either. What names it first, trains, converts or assigns is not safe.
+// Thread safety: in evaluation mode any layer of this library may be called from several threads at once; in training
+// mode too, unless it has a BatchNorm (or a function of your own in a Sequential) that writes to itself. The first call
+// of parameters() or named_parameters() writes each module's path, later ones write nothing. Training, conversion and
+// assignment are not safe.
 //
 // Invariants:
 // 1. no module stores a pointer to a member: they are visited;
@@ -49,7 +50,7 @@ namespace tapegrad::nn {
 
 class Module;
 
-/// Is shown the members of one module, in the order of its member list.
+/// Called with each member of one module, in the order of its member list.
 class MemberVisitor {
  public:
   virtual void parameter(std::string_view name, Parameter& parameter) = 0;
@@ -61,7 +62,7 @@ class MemberVisitor {
 };
 
 struct LoadOptions {
-  /// When false, keys that fit are loaded and the rest is told.
+  /// When false, keys that fit are loaded and the mismatches are returned.
   bool strict = true;
 };
 
@@ -77,7 +78,7 @@ class Module {
  public:
   virtual ~Module() = default;
 
-  /// Shows each member that holds tensors. Written by TAPEGRAD_MODULE.
+  /// Calls the visitor for each member that holds tensors. Written by TAPEGRAD_MODULE.
   virtual void visit_members(MemberVisitor& visitor) = 0;
 
   /// Every parameter under its path ("encoder.layers.0.norm1.weight"), a module's own before its children's. One that
@@ -96,7 +97,7 @@ class Module {
   /// TapeError while a tape records and one of the tensors is trained, or while a Substitution lives; then nothing is
   /// written.
   void load_state_dict(const NamedTensors& state);
-  /// The same; with .strict = false what does not fit is left out and told.
+  /// The same; with .strict = false keys that do not fit are left out and the mismatches are returned.
   [[nodiscard]] StateDifference load_state_dict(const NamedTensors& state, LoadOptions options);
 
   /// Training mode (dropout drops, batch statistics are used and tracked), for this module and all below.
@@ -145,7 +146,7 @@ class Module {
   bool moved_away_ = false;
 };
 
-/// Where the parameters of a module stand, for those who substitute them again and again: to look takes longer than a
+/// Where the parameters of a module stand: found once for many Substitutions, since finding them takes longer than a
 /// small layer computes.
 class ParameterPlaces {
  public:
@@ -158,9 +159,9 @@ class ParameterPlaces {
 };
 
 /// While it lives, a module computes with other tensors in the place of its parameters: to differentiate with respect
-/// to them by transforms of functions (grad, hessian, gradcheck), or to try a step without taking it. What reads the
-/// module finds the other tensors (state_dict, a copy); what writes its parameters (assignment of another module or
-/// parameter, load_state_dict, to) throws TapeError, and what is moved into their places is gone when this ends.
+/// to them by transforms of functions (grad, hessian, gradcheck), or to try a step without taking it. Whatever reads
+/// the module (state_dict, a copy) finds the other tensors. Whatever writes its parameters (assignment of another module
+/// or parameter, load_state_dict, to) throws TapeError. A tensor that is moved into their places is lost when this ends.
 class Substitution {
  public:
   /// One tensor per entry of module.named_parameters(), in that order: Substitution(module, tensors). Throws ShapeError
@@ -247,12 +248,13 @@ void visit_all([[maybe_unused]] MemberVisitor& visitor, const Self& /*whose*/, c
 }  // namespace members
 }  // namespace tapegrad::nn
 
-/// Lists a module's members: Parameters, Buffers, Modules, and vectors, arrays, optionals or variants of them. A
-/// parameter that is left out is noticed once parameters() or named_parameters() has been called: a backward() that
-/// reaches it together with one of those throws TapeError. So is a layer that was copied where it should have been
-/// referred to (`for (auto layer : layers)`, a lambda that captures it by value); where nothing but copies is reached,
-/// the optimiser's step() says that none has a gradient. A layer without any is not noticed: a Dropout that is left out
-/// stays in training mode.
+/// Lists a module's members: Parameters, Buffers, Modules, and vectors, arrays, optionals or variants of them.
+///
+/// Once parameters() or named_parameters() has been called, a parameter that is not on the list is noticed: a
+/// backward() that reaches it together with a listed one throws TapeError. The same finds a layer that was copied by
+/// mistake (`for (auto layer : layers)`, a lambda that captures it by value); where a sweep reaches copies alone, the
+/// optimiser's step() says that no parameter has a gradient. A layer without parameters is not noticed: a Dropout that
+/// is not listed stays in training mode.
 #define TAPEGRAD_MODULE(...)                                                                            \
   void visit_members(::tapegrad::nn::MemberVisitor& member_visitor) override {                          \
     ::tapegrad::nn::members::visit_all(member_visitor, *this, #__VA_ARGS__ __VA_OPT__(, ) __VA_ARGS__); \

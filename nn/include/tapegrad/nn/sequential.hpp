@@ -16,11 +16,11 @@ namespace tapegrad::nn {
 template <class F>
 concept Layer = std::is_copy_constructible_v<F> && std::is_invocable_r_v<Tensor, F&, const Tensor&>;
 
-/// A value that holds any Layer, or none after a move: copying copies it; assignment from one of the same type assigns
-/// (so parameters keep their storage), from another type replaces it.
+/// A value that holds any Layer, or none after a move. Copying copies the layer. Assignment of a layer of the same type
+/// assigns it, so that parameters keep their storage; a layer of another type replaces it.
 class AnyLayer {
  public:
-  // Says what it is not first: whether AnyLayer can be copied is not known before this is.
+  // is_same is tested first: is_copy_constructible<AnyLayer> would recurse into this constraint.
   template <class F>
   requires(!std::is_same_v<F, AnyLayer> && Layer<F>) explicit AnyLayer(F layer)
       : held_(new Held<F>(std::move(layer))) {}

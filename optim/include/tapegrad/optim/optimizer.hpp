@@ -4,10 +4,10 @@
 //
 // Invariants:
 // 1. a parameter is in one group, once;
-// 2. parameters are handles: the optimiser writes into their storage and keeps its own state (moments, velocities) for
-//    each, from the beginning if the parameter requires a gradient then, whatever becomes of the values, and none where
-//    the options do without;
-// 3. a parameter without a gradient is left out of a step, and its own count of steps stands still.
+// 2. parameters are handles: the optimiser writes into their storage;
+// 3. it keeps state (moments, velocities) for each parameter, as far as the options need it; for one that requires a
+//    gradient from the beginning;
+// 4. a parameter without a gradient is left out of a step, and its own count of steps stands still.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +31,7 @@ struct ParameterGroup {
 };
 
 struct StepOptions {
-  /// Whether it may be that no parameter has had a gradient yet.
+  /// Do not throw when no parameter has received a gradient yet.
   bool allow_no_gradient = false;
 };
 
@@ -43,17 +43,17 @@ class Optimizer {
   virtual ~Optimizer() = default;
 
   /// Updates every parameter that has a gradient, in place and unrecorded. A tape that still holds a parameter's old
-  /// value notices (TapeError in its sweep). Throws TapeError where none has one and none ever had, as when the model
-  /// that was swept is a copy of the one whose parameters are held; not where all are frozen, nor where the options
-  /// allow it: for a part of a model that a loss need not reach.
+  /// value notices (TapeError in its sweep). Throws TapeError when no parameter has a gradient or ever had one: mostly
+  /// the model that was swept is a copy of the one whose parameters are held. Does not throw when all parameters are
+  /// frozen, or with .allow_no_gradient, for a part of a model that a loss need not reach.
   void step(const StepOptions& options = {});
   /// Forgets the gradients of all parameters.
   void zero_grad();
 
   int groups() const { return static_cast<int>(groups_.size()); }
-  /// Those of all groups.
+  /// The parameters of all groups.
   std::vector<Tensor> parameters() const;
-  /// Throws IndexError for a group that is not there, as all functions of a group below.
+  /// The parameters of one group. Throws IndexError when there is no such group, as do all functions of a group below.
   const std::vector<Tensor>& parameters(int group) const;
 
   /// The rate of all groups. Throws ValueError where they differ.
@@ -62,7 +62,7 @@ class Optimizer {
   /// Sets the rate of all groups, or of one. Throws ValueError for a negative or non-finite rate.
   void set_lr(double lr);
   void set_lr(double lr, int group);
-  /// The rate that a schedule starts from: the group's first, or the last that set_lr() has set.
+  /// The rate that a schedule starts from: the one in the group's options, or the last that set_lr() has set.
   double base_lr(int group) const;
   /// As set_lr(), for a schedule: what it starts from stays.
   void set_scheduled_lr(double lr, int group);
@@ -71,12 +71,13 @@ class Optimizer {
   /// parameter that has been updated "parameter.3.steps" and its moments, such as "parameter.3.m", counting through all
   /// groups. The moments are handles, not copies: `state_dict().clone()` is a snapshot.
   NamedTensors state_dict() const;
-  /// Copies a state in; one without base rates leaves the groups' own; floating tensors are converted to their
-  /// parameter's dtype. Throws ValueError for a name that does not fit this optimiser or is missing, for a state whose
-  /// moments are this optimiser's own (they have changed since: clone() it), for a rate that is negative or not finite,
-  /// for steps that are no whole number in [1, 2^53] and for a state that holds NaN, as a gradient of NaN leaves it,
-  /// or, where it is made of squares, a number below 0, ShapeError for another shape, DTypeError for one that is not
-  /// floating; then nothing has changed.
+  /// Copies a state in. Floating tensors are converted to their parameter's dtype; a state without base rates leaves
+  /// the groups' own. When it throws, nothing has changed: ShapeError for another shape, DTypeError for a moment that is
+  /// not floating, ValueError for
+  /// - a name that does not fit this optimiser or is missing;
+  /// - moments that are this optimiser's own, which have changed since: clone() the state;
+  /// - a rate that is negative or not finite, and steps that are no whole number in [1, 2^53];
+  /// - a moment that holds NaN (as after a gradient of NaN) or, where it is made of squares, a number below 0.
   void load_state_dict(const NamedTensors& state);
 
  protected:
@@ -139,7 +140,7 @@ class Optimizer {
 template <class Options>
 class GroupedOptimizer : public Optimizer {
  public:
-  /// Those of the only group. Throws ValueError where there are several.
+  /// The options of the only group. Throws ValueError when there are several groups.
   const Options& options() const {
     expect_one_group();
     return options_.front();
@@ -149,9 +150,9 @@ class GroupedOptimizer : public Optimizer {
     return options_[static_cast<std::size_t>(group)];
   }
 
-  /// One more group, behind the others: for parameters that are trained from now on, as when layers thaw. A schedule
-  /// that was made before leaves its rate alone. Throws as the constructor, but takes a group without parameters; then
-  /// nothing has changed.
+  /// One more group, behind the others: for parameters that are trained from now on, as when layers are unfrozen. A
+  /// schedule that was made before does not change its rate. Throws as the constructor does, but a group may be empty;
+  /// when it throws, nothing has changed.
   void add_group(const ParameterGroup<Options>& group) {
     validate(group.options);
     options_.push_back(group.options);

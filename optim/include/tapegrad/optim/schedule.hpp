@@ -1,6 +1,6 @@
 // Learning-rate schedules. A schedule sets the rate of the first step when it is made; step() after each step of the
-// optimiser sets that of the next. An optimiser has one schedule at a time, for each sets the rates anew; one that is
-// made when another has ended starts from the same rates as that (Optimizer::base_lr).
+// optimiser sets that of the next. Use one schedule per optimiser at a time: each overwrites the rates. A schedule made
+// after another has ended starts from the same base rates (Optimizer::base_lr).
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@
 
 namespace tapegrad::optim {
 
-/// A schedule whose rate follows from the number of steps and each group's rate at its start. One of your own says
-/// rate() and ends its constructor with apply(), which sets the rate of the first step.
+/// A schedule whose rate follows from the number of steps and each group's base rate. For one of your own override
+/// rate(), and end the constructor with apply(), which sets the rate of the first step.
 /// REQUIRES: the optimiser outlives it.
 class Schedule {
  public:
@@ -53,14 +53,13 @@ class Schedule {
 
 struct WarmupCosineOptions {
   std::int64_t warmup_steps = 0;
-  std::int64_t total_steps = 0;  ///< of the whole training: to be given
+  std::int64_t total_steps = 0;  ///< of the whole training; required
   double min_lr = 0.0;
 };
 
 /// A line from lr / warmup_steps in step 0 up to lr in step warmup_steps - 1, then half a cosine from lr in step
-/// warmup_steps down to min_lr in step total_steps, and min_lr ever after; a group whose lr is less stays there, where
-/// PyTorch would raise it (Loshchilov and Hutter, "SGDR", ICLR 2017,
-/// equation 5).
+/// warmup_steps down to min_lr in step total_steps, and min_lr ever after. A group whose lr is below min_lr keeps its lr
+/// (PyTorch would raise it). Loshchilov and Hutter, "SGDR", ICLR 2017, equation 5.
 class WarmupCosine final : public Schedule {
  public:
   /// Throws ValueError unless 0 <= warmup_steps <= total_steps, total_steps >= 1 and min_lr >= 0.
@@ -74,7 +73,7 @@ class WarmupCosine final : public Schedule {
 enum class Anneal : std::uint8_t { cosine, linear };
 
 struct OneCycleLROptions {
-  std::int64_t total_steps = 0;  ///< of the whole training: to be given
+  std::int64_t total_steps = 0;  ///< of the whole training; required
   double pct_start = 0.3;        ///< the share of the steps in which the rate rises
   Anneal anneal_strategy = Anneal::cosine;
   double div_factor = 25.0;       ///< the first rate is lr / div_factor
@@ -163,7 +162,7 @@ enum class Threshold : std::uint8_t { relative, absolute };
 struct ReduceLROnPlateauOptions {
   Goal goal = Goal::min;
   double factor = 0.1;
-  std::int64_t patience = 10;  ///< steps without improvement that are borne
+  std::int64_t patience = 10;  ///< steps without improvement before the rates are reduced
   double threshold = 1e-4;     ///< by which a metric must beat the best to count as better
   Threshold threshold_mode = Threshold::relative;
   std::int64_t cooldown = 0;  ///< steps after a reduction in which nothing is counted
@@ -171,9 +170,9 @@ struct ReduceLROnPlateauOptions {
 };
 
 /// Multiplies the rates by `factor` when the metric has not improved for more than `patience` steps; reductions of less
-/// than 1e-8 are left out. PyTorch's definition, but for a relative threshold, which is a share of |best| (PyTorch's is
-/// of best, and lets a negative metric get worse). A metric that is NaN is no improvement. What it has set a Schedule
-/// that starts later starts from, and one that runs beside it overwrites.
+/// than 1e-8 are left out. PyTorch's definition, except that a relative threshold is a share of |best| (PyTorch's is a
+/// share of best, and lets a negative metric get worse). A metric that is NaN is no improvement. A Schedule made
+/// later starts from the rates set here; one that runs at the same time overwrites them.
 class ReduceLROnPlateau {
  public:
   /// Throws ValueError unless 0 < factor < 1, min_lr is finite and the other numbers are at least 0. REQUIRES: the
