@@ -7,9 +7,9 @@ namespace tapegrad {
 
 /// NumPy's names and defaults, but for the precision (NumPy's is 8).
 struct PrintOptions {
-  int precision = 4;              ///< digits behind the point, at most; zeros at their end are left out
+  int precision = 4;              ///< most digits behind the point; trailing zeros are left out
   std::int64_t threshold = 1000;  ///< elements above which the middle of long dimensions is left out
-  std::int64_t edge_items = 3;    ///< of such a dimension, shown at each end
+  std::int64_t edge_items = 3;    ///< elements shown at each end of such a dimension
   int line_width = 75;            ///< columns
 };
 

@@ -11,7 +11,7 @@ namespace tapegrad {
 /// Four 32-bit random words for one (key, counter).
 std::array<std::uint32_t, 4> philox(std::uint64_t key, std::uint64_t counter);
 
-/// The place in a stream where an operation draws its numbers: enough to draw them again.
+/// The place in a stream from which an operation draws its numbers, so that it can draw them again.
 struct RandomStream {
   std::uint64_t key = 0;
   std::uint64_t offset = 0;
@@ -29,7 +29,7 @@ class Generator {
  public:
   explicit Generator(std::uint64_t seed = 0) : stream_{seed, 0} {}
 
-  /// Reserves `count` numbers and tells where they start.
+  /// Reserves `count` numbers and returns where they start.
   RandomStream reserve(std::uint64_t count) {
     const RandomStream here = stream_;
     stream_.offset += count;
@@ -49,13 +49,13 @@ class Generator {
   RandomStream stream_;
 };
 
-/// The calling thread's generator, used wherever none is given. Threads draw from different streams of the last
-/// manual_seed(): the thread that called it from the first, others in the order in which they draw for the first time
-/// since. Threads that train side by side and are to repeat take one of their own each:
-/// default_generator() = Generator(seed).
+/// The calling thread's generator, used wherever none is given. manual_seed() gives each thread a stream of its own:
+/// the first to the thread that called it, the next ones to other threads in the order of their first draw. That order
+/// varies from run to run: threads that train side by side and must be repeatable set their own, default_generator() =
+/// Generator(seed).
 Generator& default_generator();
 
-/// Restarts the default generators of all threads from `seed`, those that were assigned too.
+/// Restarts the default generators of all threads from `seed`, even those that were assigned.
 void manual_seed(std::uint64_t seed);
 
 }  // namespace tapegrad

@@ -67,8 +67,8 @@ class Shape {
   std::int32_t rank_ = 0;
 };
 
-/// The number of elements, a size of 0 counted as 1 so that neither strides nor products of some of the sizes overflow;
-/// nothing when it does not fit in 64 bits. REQUIRES: no negative size.
+/// The number of elements, where a size of 0 counts as 1, so that strides and partial products do not overflow either.
+/// std::nullopt when it does not fit in 64 bits. REQUIRES: no negative size.
 std::optional<std::int64_t> extent(const Shape& shape);
 
 /// "[16, 7, 40]"; "[]" for a scalar.
@@ -86,8 +86,8 @@ inline Shape contiguous_strides(const Shape& shape) {
   return strides;
 }
 
-/// An axis, or dimension, of a tensor, as a caller gives it: any integer, so that none is cut off on the way; negative
-/// ones count from the end. No bool is one: g++ 12 takes {.keepdim = true} for a list of axes.
+/// An axis, or dimension, of a tensor, as a caller gives it: any integer type, so that no value is truncated; negative
+/// ones count from the end. Not a bool, because g++ 12 would take {.keepdim = true} for a list of axes.
 class Axis {
  public:
   template <std::integral T>

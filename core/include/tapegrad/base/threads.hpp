@@ -3,8 +3,8 @@
 
 namespace tapegrad {
 
-/// Sets the number of threads for operations called from this thread; 0 returns to OpenMP's setting (OMP_NUM_THREADS),
-/// with which loops stay on this thread until 20 ms after its first large one, so that a short program makes no others.
+/// Sets the number of threads for operations called from this thread. 0 returns to OpenMP's setting (OMP_NUM_THREADS);
+/// loops then stay on this thread until 20 ms after its first large one, so that a short program starts no others.
 /// Never changes OpenMP's own settings, which are the application's. Returns what was set before. Throws ValueError for
 /// a negative number.
 int set_num_threads(int threads);

@@ -20,8 +20,8 @@ namespace engine {
 
 inline constexpr std::size_t kMostArguments = 8;
 
-/// What takes one tensor and gives its derivative, or a list and gives a list: grad() and value_and_grad(). They say so
-/// themselves, since a generic lambda seems to take both too.
+/// Functions that map one tensor to its derivative or a list to a list: grad() and value_and_grad(). They declare it by
+/// a member type, because a generic lambda seems to take both as well.
 template <class F>
 concept OneOrList = requires {
   typename std::remove_cvref_t<F>::TakesOneOrList;
@@ -110,7 +110,8 @@ using Result = std::conditional_t<
     std::same_as<std::remove_cvref_t<typename decltype(result_of<std::remove_reference_t<F>, X>())::type>, Tensor>,
     Tensor, std::vector<Tensor>>;
 
-/// Refers to f: REQUIRES: f outlives the result. `op` begins the error of a function that does not take the arguments.
+/// Holds a reference to f. REQUIRES: f outlives the result. `op` begins the error of a function that does not take the
+/// arguments.
 template <class F>
 TensorFunction function_of(const char* op, F& f) {
   return [op, &f](const std::vector<Tensor>& xs) { return call(op, f, xs); };

@@ -5,9 +5,9 @@
 
 namespace tapegrad {
 
-/// Whether what runs has run before, or is only tried out: a checkpointed block in a reverse sweep, a function that
-/// jacobian() or hessian() call more than once, or that gradcheck() checks. What it updates beside its result (running
-/// statistics) is left alone then.
+/// Whether the running function has run before or is only tried out: a checkpointed block in a reverse sweep, a
+/// function that jacobian() or hessian() call more than once, or one that gradcheck() checks. It must not update
+/// anything beside its result (running statistics) then.
 bool is_replaying();
 
 /// While it lives, is_replaying() holds on this thread, and the default generator begins at `random`, what its state()

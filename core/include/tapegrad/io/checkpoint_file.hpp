@@ -1,11 +1,11 @@
-// Training that stops and goes on as if it had not, to the bit: all that it is made of in one file.
+// A whole training run in one file, so that it can be resumed with the same bits as if it had not stopped.
 //
 //   save_checkpoint("run.ckpt", model, optimizer, schedule, rng);
 //   ...                                                             // another process, which has made the same parts:
 //   load_checkpoint("run.ckpt", model, optimizer, schedule, rng);
 //
-// What draws from default_generator(), as dropout does, goes on as it would have if that is a part too. (`checkpoint`,
-// which computes a block again in the reverse sweep, has nothing to do with files: diff/checkpoint.hpp.)
+// Save default_generator() as a part too where something draws from it, as dropout does. (`checkpoint`, which computes
+// a block again in the reverse sweep, has nothing to do with files: diff/checkpoint.hpp.)
 #pragma once
 
 #include <concepts>
@@ -67,17 +67,17 @@ requires(sizeof...(Parts) > 0) void save_checkpoint(const std::string& path, con
   checkpoint_file::save(path, {checkpoint_file::state_of(parts)...});
 }
 
-/// Gives the parts, in the order in which they were saved, the states of a file that save_checkpoint wrote. Each
-/// converts what it gets as its load_state_dict() does: a file of a float32 model can be loaded into a float64 one.
+/// Loads a file that save_checkpoint wrote into the same parts, given in the same order. Each converts what it gets as
+/// its load_state_dict() does: a file of a float32 model can be loaded into a float64 one.
 ///
-/// The file is read whole before the first part changes, and when a part refuses its state, those before it are given
-/// their old ones back: all are loaded, or none. (But for a part that would not load its own: an optimiser whose
-/// moments are NaN keeps what came from the file.) Parts whose states look alike, two generators, are told apart by
-/// their order alone.
+/// All parts are loaded, or none: the file is read whole before the first part changes, and when a part refuses its
+/// state, those before it get their old states back. (Except a part that would refuse its own old state: an optimiser
+/// whose moments are NaN keeps what came from the file.) Parts with states of the same kind, such as two generators,
+/// are told apart by their order alone.
 ///
-/// Throws IoError for a file that load_safetensors refuses, that is no checkpoint, that has another number of parts,
-/// with both numbers, or a part's reason not to take its state, with its place; TapeError as the parts do, as while a
-/// tape records.
+/// Throws IoError for a file that load_safetensors refuses, for one that is no checkpoint or has another number of
+/// parts, and when a part refuses its state (the message has its place and reason); TapeError as the parts do, such as
+/// while a tape records.
 template <CheckpointPart... Parts>
 requires(sizeof...(Parts) > 0) void load_checkpoint(const std::string& path, Parts&... parts) {
   checkpoint_file::load(

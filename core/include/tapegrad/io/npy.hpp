@@ -17,7 +17,7 @@ void save_npy(const std::string& path, const Tensor& tensor);
 /// u1, u2 and u4 become int64, exactly. Throws IoError "[load_npy] path: reason" for a file that cannot be read, is
 /// malformed, holds more than its array or has more than kMaxRank dimensions, and for other dtypes: u8, which int64
 /// does not hold, complex numbers, texts, structures and objects, of which nothing is read. Nothing is allocated for a
-/// file that promises more than it holds.
+/// file whose header promises more than it holds.
 Tensor load_npy(const std::string& path);
 
 }  // namespace tapegrad

@@ -1,5 +1,4 @@
-// Scaled dot-product attention: Vaswani et al. 2017, arXiv:1706.03762, equation 1; and positions that it sees as
-// distances.
+// Scaled dot-product attention: Vaswani et al. 2017, arXiv:1706.03762, equation 1; and rotary position embedding.
 #pragma once
 
 #include <cstdint>
@@ -16,23 +15,23 @@ struct AttentionOptions {
   std::optional<double> scale = {};
   /// The share of the weights that dropout sets to 0. In [0, 1).
   double dropout_p = 0.0;
-  /// Draws them; the thread's default generator when null.
+  /// Draws the random numbers of dropout; the thread's default generator when null.
   Generator* generator = nullptr;
-  /// Added to the scores: [.., Lq, Lk] of q's dtype, which broadcasts to [N, H, Lq, Lk]. [H, Lq, Lk] is one for each
-  /// head (where the mask's pairs have one for each sequence), [H, 1, Lk] a number for each of a head's keys. -inf
-  /// hides a pair as the mask does. It has a gradient, of its own shape.
+  /// Added to the scores: [.., Lq, Lk] of q's dtype, broadcast to [N, H, Lq, Lk]. So [H, Lq, Lk] is one bias per head
+  /// (unlike the mask's pairs, where three dimensions mean one per sequence), and [H, 1, Lk] one number for each key of
+  /// each head. -inf hides a pair as the mask does. The bias gets a gradient.
   Tensor bias = {};
 };
 
 /// softmax(scale q k^T + bias) v per batch entry and head: q [N, H, Lq, D], k [N, H, Lk, D], v [N, H, Lk, Dv] -> [N, H,
 /// Lq, Dv]. The mask's positions [N, Lk] say which keys are valid, its pairs broadcast to [N, H, Lq, Lk] ([N, Lq, Lk]
 /// stands for [N, 1, Lq, Lk]), and causal hides keys behind their query. A query that sees no key gives 0 with gradient
-/// 0. A key that no query sees, padding above all, may hold anything: not even NaN and inf reach results and gradients.
-/// (One that some queries see reaches the others neither in the result nor in the first-order gradient.) The heads may
-/// lie interleaved in memory (a [N, L, H, D] tensor transposed): nothing is copied, and results and gradients come in
-/// that layout too, so that transposing back and merging the heads costs nothing. No matrix of scores is stored. An
-/// entry of the batch depends on itself alone, to the bit. float32 or float64. Throws ShapeError, DTypeError,
-/// ValueError for dropout_p.
+/// 0. A key that no query sees, as in padding, may hold anything, NaN and inf included: nothing of it reaches results
+/// or gradients. (A NaN in a key that some queries see reaches the results and first-order gradients of these alone.)
+/// The heads may lie interleaved in memory (a [N, L, H, D] tensor transposed): nothing is copied, and results and
+/// gradients have the same layout, so that transposing back and merging the heads costs nothing. No matrix of scores is
+/// stored. Each entry of the batch depends on itself alone, to the bit. float32 or float64. Throws ShapeError,
+/// DTypeError, ValueError for dropout_p.
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Mask& mask = {},
                                     const AttentionOptions& options = {});
 
@@ -57,8 +56,8 @@ struct RotaryOptions {
 /// base^(-2i / E): (a, b) becomes (a cos - b sin, b cos + a sin). For queries and keys, whose products then depend on
 /// how far apart they stand, and not on where: q and k [N, H, L, D] as scaled_dot_product_attention takes them, heads
 /// interleaved in memory too, whose layout the result has. Su et al. 2021, RoFormer, arXiv:2104.09864, equation 34;
-/// angles are computed in double precision. float32 or float64. Throws ShapeError, DTypeError, ValueError for a base
-/// that is not a positive number, a negative first and one whose last is no int64.
+/// angles are computed in double precision. float32 or float64. Throws ShapeError, DTypeError, and ValueError when
+/// `base` is not positive, `first` is negative or the last position does not fit in int64.
 Tensor rotary_embedding(const Tensor& x, const RotaryOptions& options = {});
 
 }  // namespace tapegrad

@@ -3,7 +3,7 @@
 // Sequences that hold their features last, [N, L, E], are a view away: conv1d(x.transpose(1, 2), weight).transpose(1,
 // 2). No element is moved for the view itself; the kernel reads channels as rows and makes them contiguous once, as it
 // would for any other strides. A padded batch is convolved as it stands: positions behind a sequence's end should hold
-// 0 (as padding does), and mask the result again, for something is computed there too.
+// 0 (as padding does), and the result should be masked again.
 #pragma once
 
 #include <cstdint>

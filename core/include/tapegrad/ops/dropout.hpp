@@ -6,11 +6,10 @@
 
 namespace tapegrad {
 
-/// Each element is 0 with probability p, else x / (1 - p), so that the expectation is x: for training (in evaluation
-/// leave it out). Draws one number per element from `generator` (the thread's default one when none is given), and
-/// draws them again for the gradient instead of storing them; the same numbers for float32 and float64 and at any
-/// number of threads. x itself when p = 0. float32 or float64. Throws ValueError for p outside [0, 1),
-/// DTypeError.
+/// Each element is 0 with probability p, else x / (1 - p), so that the expectation is x: for training (do not call it
+/// in evaluation). Draws one number per element from `generator` (the thread's default one when none is given); the
+/// gradient draws them again instead of storing them. The numbers are the same for float32 and float64 and at any
+/// number of threads. x itself when p = 0. float32 or float64. Throws ValueError for p outside [0, 1), DTypeError.
 Tensor dropout(const Tensor& x, double p = 0.5);
 Tensor dropout(const Tensor& x, double p, Generator& generator);
 

@@ -1,4 +1,4 @@
-// Gated linear units: one half of x lets the other through. x has an even size along `axis`; the result has half of it.
+// Gated linear units: one half of x scales the other. x has an even size along `axis`; the result has half of it.
 //
 // All three follow PyTorch's glu: the FIRST half is the value a, the SECOND the gate b, and the result is a act(b).
 // Weights of models that compute act(first) * second (LLaMA's gate_proj before up_proj) need their halves exchanged.

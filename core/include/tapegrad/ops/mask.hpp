@@ -1,5 +1,5 @@
-// Mask: which positions and which pairs of positions take part. A type of its own, because in a bare bool tensor nobody
-// can tell whether true keeps or hides. Here everything keeps.
+// Mask: which positions and which pairs of positions take part. A type of its own, because a bare bool tensor does not
+// say whether true keeps or hides. Here true always keeps.
 #pragma once
 
 #include <concepts>

@@ -35,24 +35,22 @@ struct BatchNormOptions {
   double eps = 1e-5;
   /// bool, x's shape without the channels: the positions that the statistics are taken over. Undefined: all.
   Tensor positions = {};
-  /// Whether the other positions are written 0 (with gradient 0), or normalised like the valid ones.
+  /// Whether the other positions become 0 (with gradient 0); if not, they are normalised like the valid ones.
   bool zero_padding = true;
 };
 
 struct [[nodiscard]] BatchNormResult {
   Tensor y;
-  /// Of the batch [C]: for running statistics; they carry no gradient. The variance is biased.
+  /// The batch's statistics [C], for running averages; they carry no gradient. The variance is biased.
   Tensor mean, variance;
-  /// How many values each channel's statistics are made of: the positions that are valid. 0: there is nothing to learn
-  /// from this batch.
+  /// The number of valid positions, over which each channel's statistics are taken. 0 when the batch has none.
   std::int64_t count = 0;
 };
 
 /// gamma (x - mean) / sqrt(variance + eps) + beta for each channel of x [.., C], over all its valid positions. The
-/// gradient goes through the statistics: it ties the batch's positions together. Ioffe and Szegedy 2015,
+/// gradient goes through the statistics, so that each position's depends on all others. Ioffe and Szegedy 2015,
 /// arXiv:1502.03167. ShapeError for a single valid position (its variance is 0: the output would be beta whatever x
-/// is). With none, count, mean and variance are 0, and so is the result unless zero_padding is
-/// false.
+/// is). Without any valid position count, mean and variance are 0, and so is the result unless zero_padding is false.
 BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma = {}, const Tensor& beta = {},
                            const BatchNormOptions& options = {});
 

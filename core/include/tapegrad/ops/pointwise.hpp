@@ -1,10 +1,11 @@
-// Operations on each element alone. All take float32 or float64, broadcast as NumPy does, and refuse to mix dtypes;
-// numbers take the tensor's dtype, which must be able to hold them (DTypeError: 2.5 beside an int64 tensor). Where
-// relu, clamp, maximum, minimum and where have slope 0 they stop any cotangent, an infinite one too: sqrt(relu(x)) has
-// gradient 0 there. Tangents and second derivatives meet 0 times infinity in sqrt first, and are NaN unless the sweep
-// has .strong_zero.
-// add, sub, mul, neg, abs, square, clamp, maximum, minimum, floor_divide and remainder take int64 too, and wrap around.
-// Where a gradient is a choice (kinks, ties, domain borders) the op's line says which one it makes.
+// Operations on each element alone. All take float32 or float64, broadcast as NumPy does, and refuse to mix dtypes; a
+// number takes the tensor's dtype, which must be able to hold it (DTypeError for 2.5 beside an int64 tensor). add, sub,
+// mul, neg, abs, square, clamp, maximum, minimum, floor_divide and remainder take int64 too, and wrap around.
+//
+// Where a gradient is a choice (kinks, ties, borders of domains), the function's comment says which one is made. Where
+// relu, clamp, maximum, minimum and where have slope 0, the gradient is 0 even for an infinite cotangent: sqrt(relu(x))
+// has gradient 0 at x = 0. Its tangents and second derivatives there are NaN (0 times infinity, in sqrt) unless
+// .strong_zero is set.
 #pragma once
 
 #include <limits>
@@ -17,12 +18,12 @@
 
 namespace tapegrad {
 
-/// Any built-in number: adapts to the other operand's dtype.
+/// Any built-in number: takes the other operand's dtype.
 template <class T>
 concept Number = std::is_arithmetic_v<T>;
 
 /// A scalar tensor of x's dtype. Throws DTypeError "[op] int64 has no 2.5: ..." for a number that an int64 or bool
-/// tensor cannot have as an element; a floating one rounds it.
+/// tensor cannot hold exactly; a floating dtype rounds it.
 template <Number T>
 Tensor number_like(T value, const Tensor& x, std::string_view op = "number_like") {
   const DType dtype = engine::dtype_beside(op, x);
@@ -85,8 +86,8 @@ Tensor atanh(const Tensor& x);
 Tensor lgamma(const Tensor& x);
 /// psi(x), the derivative of lgamma.
 Tensor digamma(const Tensor& x);
-/// The derivative of digamma of the given order (order 0 is digamma itself). ValueError when it is negative
-/// or above 1000, for the slope's order too where that is differentiated again.
+/// The derivative of digamma of the given order (order 0 is digamma itself). ValueError when it is negative or above
+/// 1000, for the slope's order too where that is differentiated again.
 Tensor polygamma(int order, const Tensor& x);
 /// Slope 0 at 0.
 Tensor abs(const Tensor& x);
@@ -156,9 +157,9 @@ struct CloseOptions {
   double atol = 1e-8;      ///< absolute tolerance
   bool equal_nan = false;  ///< whether NaN is close to NaN
 };
-/// |a - b| <= atol + rtol |b|, broadcast; an infinity is close to itself alone, and integers and truth values
-/// to their equals. isclose gives a bool tensor without gradient, allclose whether all of it is true. Throw DTypeError
-/// when the dtypes differ, ShapeError when the shapes do not broadcast.
+/// |a - b| <= atol + rtol |b|, broadcast; an infinity is close to itself alone, and integers and truth values to their
+/// equals. isclose gives a bool tensor without gradient, allclose whether all of it is true. Throw DTypeError when the
+/// dtypes differ, ShapeError when the shapes do not broadcast.
 Tensor isclose(const Tensor& a, const Tensor& b, CloseOptions options = {});
 [[nodiscard]] bool allclose(const Tensor& a, const Tensor& b, CloseOptions options = {});
 

@@ -1,7 +1,8 @@
-// Gated recurrent networks: one step behind its two matrix products, and whole sequences behind the input's.
+// Gated recurrent networks: a single step (lstm_cell, gru_cell) and whole sequences (lstm, gru).
 //
-// The input's product is the caller's, for all steps of a sequence at once; the state's is the caller's for a cell, and
-// belongs to the op for a sequence. Gates lie side by side in PyTorch's order.
+// The caller computes from_input = W_ih x + b_ih, for all steps of a sequence at once. The product with the state,
+// from_state = W_hh h + b_hh, is computed by the caller for a single step, and by the op for a sequence. Gates lie side
+// by side in PyTorch's order.
 #pragma once
 
 #include <array>
@@ -24,20 +25,20 @@ namespace tapegrad {
 Tensor gru_cell(const Tensor& from_input, const Tensor& from_state, const Tensor& h);
 
 struct RecurrenceOptions {
-  /// Whether the last position comes first.
+  /// Whether to start at the last position and go backwards.
   bool reverse = false;
 };
 
 /// {h, c}, the states after each position, both [L, N, H]: lstm_cell(from_input[t], linear(h, weight_hh, bias_hh), c)
 /// from position to position. from_input [L, N, 4H], weight_hh [4H, H], bias_hh [4H] or undefined, h0 and c0 [N, H];
-/// float32 or float64, all the same. Of the mask the positions [N, L] are read: where one is not valid the state stays,
-/// what from_input holds there is not read, and its gradient is 0. Throws ShapeError, DTypeError.
+/// float32 or float64, all the same. Of the mask only the positions [N, L] are used: where one is not valid the state
+/// is kept, from_input is not read, and its gradient is 0. Throws ShapeError, DTypeError.
 [[nodiscard]] std::array<Tensor, 2> lstm(const Tensor& from_input, const Tensor& weight_hh, const Tensor& bias_hh,
                                          const Tensor& h0, const Tensor& c0, const Mask& mask = {},
                                          const RecurrenceOptions& options = {});
 
 /// The state after each position, [L, N, H]: gru_cell(from_input[t], linear(h, weight_hh, bias_hh), h) from position to
-/// position. from_input [L, N, 3H], weight_hh [3H, H], bias_hh [3H] or undefined, h0 [N, H]; the rest as of lstm.
+/// position. from_input [L, N, 3H], weight_hh [3H, H], bias_hh [3H] or undefined, h0 [N, H]; the rest as for lstm.
 Tensor gru(const Tensor& from_input, const Tensor& weight_hh, const Tensor& bias_hh, const Tensor& h0,
            const Mask& mask = {}, const RecurrenceOptions& options = {});
 

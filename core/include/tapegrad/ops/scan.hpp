@@ -16,15 +16,15 @@ Tensor cumsum(const Tensor& x, Axis axis);
 /// `strong_zero` 0) where it meets a cotangent of 0.
 Tensor cumprod(const Tensor& x, Axis axis);
 
-/// The largest (smallest) element of x[0] ... x[i] along the axis, and its index; of ties the first. The
-/// gradient of a value goes to the element that the index names. A NaN stands from its place on. int64 too.
+/// The largest (smallest) element of x[0] ... x[i] along the axis, and its index; of ties the first. The gradient of a
+/// value goes to the element that the index names. A NaN stands from its place on. int64 too.
 ValuesAndIndices cummax(const Tensor& x, Axis axis);
 ValuesAndIndices cummin(const Tensor& x, Axis axis);
 
 /// h[i] = a[i] h[i - 1] + b[i] along the axis, from h[-1] = 0 (a[0] takes no part): the linear recurrence of state
-/// space models and exponential averages. a and b have one shape and dtype. The gradient of a[i] is made of h[i - 1] as
-/// it was given, rounded to a's dtype: where that has overflowed it is infinite, and NaN (with `strong_zero` 0) if no
-/// cotangent comes to h[i] or behind it. Throws ShapeError, DTypeError.
+/// space models and exponential averages. a and b have one shape and dtype. The gradient of a[i] is computed from the
+/// h[i - 1] that was returned, rounded to a's dtype: where that has overflowed the gradient is infinite, or NaN (with
+/// `strong_zero` 0) if the cotangents of h[i] and of all later elements are 0. Throws ShapeError, DTypeError.
 Tensor linear_recurrence(const Tensor& a, const Tensor& b, Axis axis);
 
 }  // namespace tapegrad

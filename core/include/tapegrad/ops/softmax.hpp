@@ -7,9 +7,9 @@ namespace tapegrad {
 
 /// e^x / sum e^x along `axis`, shifted by the largest element. `keep` (bool, broadcastable to x, optional) says which
 /// elements take part: the others get probability 0 and gradient 0, as do elements -inf; a row that has nothing left is
-/// 0 throughout, with gradient 0 (PyTorch: NaN). What a cotangent holds where the probability is 0, be it infinite or
-/// NaN, reaches nothing; that includes probabilities that round to 0. float32 or float64, any rank from 1. Throws
-/// IndexError for the axis, DTypeError and ShapeError for `keep`.
+/// 0 throughout, with gradient 0 (PyTorch: NaN). Where the probability is 0, also by rounding, the cotangent is
+/// ignored, even if it is infinite or NaN. float32 or float64, any rank from 1. Throws IndexError for the axis,
+/// DTypeError and ShapeError for `keep`.
 Tensor softmax(const Tensor& x, Axis axis = -1, const Tensor& keep = {});
 
 /// x - log sum e^x along `axis`: the logarithm of softmax, exact where softmax rounds to 0 or 1. Elements that do not

@@ -1,7 +1,7 @@
-// Elements in order along one axis, and their indices: values = gather(x, axis, indices). A cotangent of a
-// value goes to the element that the index names. NaN counts as larger than every number (as in PyTorch and NumPy):
-// last in ascending order, first in descending order. float32, float64 and int64; negative axes count from the end.
-// IndexError for an axis out of range (a scalar has none), DTypeError for bool.
+// Elements in order along one axis, and their indices: values = gather(x, axis, indices). A cotangent of a value goes
+// to the element that the index names. NaN counts as larger than every number (as in PyTorch and NumPy): last in
+// ascending order, first in descending order. float32, float64 and int64; negative axes count from the end. IndexError
+// for an axis out of range (a scalar has none), DTypeError for bool.
 #pragma once
 
 #include <cstdint>
@@ -22,10 +22,11 @@ Tensor argsort(const Tensor& x, Axis axis = -1, SortOptions options = {});
 
 struct [[nodiscard]] Unique {
   Tensor values;   ///< [U], in ascending order, each once
-  Tensor inverse;  ///< int64, of x's shape: where each element stands in `values`
-  Tensor counts;   ///< int64 [U]: how many of x's elements each stands for
+  Tensor inverse;  ///< int64, of x's shape: the index of each element in `values`
+  Tensor counts;   ///< int64 [U]: how often each occurs in x
 };
-/// The different elements of x, of any shape. All NaN are one, as in NumPy (in PyTorch each is another). No gradient.
+/// The distinct elements of x, of any shape. All NaN count as one, as in NumPy (in PyTorch each is distinct). No
+/// gradient.
 Unique unique(const Tensor& x);
 
 struct TopkOptions {

@@ -1,10 +1,10 @@
-// Optimisers' updates of many tensors at once, in place: what an optimiser is made of. Nothing here is recorded.
+// Updates of many tensors at once, in place, from which optimisers are built. Nothing here is recorded.
 //
-// Each call moves the versions of what it writes; `writer` names who wrote in the error that a stale tape then raises,
-// and must be a text that outlives the tensors (a literal). Results are the same to the bit at any number of threads.
-// All calls throw DTypeError for tensors that are not floating, ShapeError when the tensors of one term differ in shape
-// or what is written is not contiguous, and TapeError when what is written is tracked by a recording tape;
-// adam_update and clamp_in_place throw ValueError besides. Where one throws, nothing has been written.
+// A tape that still needs an old value throws in its sweep, and names `writer`, which must outlive the tensors (a
+// literal). Results are the same to the bit at any number of threads. All calls throw DTypeError for tensors that are
+// not floating, ShapeError when the tensors of one term differ in shape or what is written is not contiguous, and
+// TapeError when what is written is tracked by a recording tape; adam_update and clamp_in_place throw ValueError
+// besides. Where one throws, nothing has been written.
 #pragma once
 
 #include <span>
@@ -23,8 +23,8 @@ struct AdamTerm {
   Tensor v_max;  ///< the largest v so far: zeros before the first step; undefined without AMSGrad
 };
 
-/// Moves every parameter and its running means by the rule. Throws ValueError for a step below 1: the running
-/// means would be divided by 1 - beta^0 = 0.
+/// Moves every parameter and its running means by the rule. Throws ValueError for a step below 1: the running means
+/// would be divided by 1 - beta^0 = 0.
 void adam_update(std::span<const AdamTerm> terms, const AdamRule& rule, const char* writer = "adam_update");
 
 /// One parameter in a step down the gradient.
@@ -37,11 +37,11 @@ struct SGDTerm {
 /// Moves every parameter and its velocity by the rule.
 void sgd_update(std::span<const SGDTerm> terms, const SGDRule& rule, const char* writer = "sgd_update");
 
-/// One parameter in a step along the gradient over its own size.
+/// One parameter in a step of RMSprop or Adagrad.
 struct RMSTerm {
   Tensor parameter;
   Tensor gradient;
-  Tensor v;         ///< running mean, or sum, of the gradient's square: what it begins with before the first step
+  Tensor v;         ///< running mean, or sum, of the gradient's square; its initial value before the first step
   Tensor mean;      ///< running mean of the gradient: zeros before the first step; undefined where not centred
   Tensor velocity;  ///< zeros before the first step; undefined without momentum
 };
@@ -55,7 +55,7 @@ double global_norm(std::span<const Tensor> tensors);
 /// x *= factor, in place.
 void scale_in_place(std::span<const Tensor> tensors, double factor, const char* writer = "scale_in_place");
 
-/// x = min(max(x, -limit), limit), in place; NaN stays. Returns the largest magnitude there was, NaN aside. Throws
+/// x = min(max(x, -limit), limit), in place; NaN stays. Returns the largest magnitude before, NaN aside. Throws
 /// ValueError for a limit that is negative or NaN.
 double clamp_in_place(std::span<const Tensor> tensors, double limit, const char* writer = "clamp_in_place");
 

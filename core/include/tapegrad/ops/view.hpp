@@ -1,4 +1,4 @@
-// Shape and place: views of the same elements in another shape, and tensors joined, padded or turned around.
+// Views of the same elements in another shape, and tensors that are joined, padded or reordered.
 //
 // reshape, permute, transpose, slice, select and split copy no elements (reshape only where strides cannot express the
 // new shape): the result shares storage with x. All dtypes; float32 and float64 carry gradients.
@@ -51,10 +51,10 @@ Tensor select(const Tensor& x, Axis d, std::int64_t i);
 /// The adjoint of slice: zeros of `shape` with x in the range of dimension d. IndexError for d, ShapeError when x's
 /// shape is not that of the slice.
 Tensor slice_embed(const Tensor& x, const Shape& shape, Axis d, Slice range);
-/// Joined along dimension d; the other sizes agree. ValueError for no tensors, IndexError for d, ShapeError,
+/// Joined along dimension d; all other sizes must agree. ValueError for no tensors, IndexError for d, ShapeError,
 /// DTypeError.
 Tensor cat(const std::vector<Tensor>& tensors, Axis d = 0);
-/// Joined along a new dimension d; all shapes agree. ValueError for no tensors, IndexError for d, ShapeError,
+/// Joined along a new dimension d; all shapes must agree. ValueError for no tensors, IndexError for d, ShapeError,
 /// DTypeError.
 Tensor stack(const std::vector<Tensor>& tensors, Axis d = 0);
 
@@ -90,10 +90,10 @@ Tensor roll(const Tensor& x, const std::vector<std::int64_t>& shifts, const std:
 /// are aligned at the right, as in broadcasting: missing ones are 1, missing dimensions are added in front. ValueError
 /// for negative counts, ShapeError for too many.
 Tensor tile(const Tensor& x, const std::vector<std::int64_t>& counts);
-/// Each entry of dimension d `count` times in a row: numpy.repeat and torch.repeat_interleave (not Tensor.repeat, which
-/// is tile). IndexError for d, ValueError for a negative count.
+/// Each entry of dimension d repeated `count` times in a row: numpy.repeat and torch.repeat_interleave (not
+/// Tensor.repeat, which is tile). IndexError for d, ValueError for a negative count.
 Tensor repeat_interleave(const Tensor& x, std::int64_t count, Axis d);
-/// Entry k of dimension d counts[k] times, for int64 counts [size of d]; recorded as index_select. IndexError,
+/// Entry k of dimension d repeated counts[k] times, for int64 counts [size of d]; recorded as index_select. IndexError,
 /// ShapeError, DTypeError, ValueError.
 Tensor repeat_interleave(const Tensor& x, const Tensor& counts, Axis d);
 

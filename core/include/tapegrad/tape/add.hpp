@@ -8,8 +8,8 @@ namespace tapegrad {
 
 /// a + b with NumPy broadcasting. Throws ShapeError, DTypeError.
 Tensor add(const Tensor& a, const Tensor& b);
-/// add(a, b) for a b that is given away, an expression's intermediate result: the sum lies in b's memory if b has its
-/// shape and nothing else (a handle, a view, what the tape keeps) holds its elements. b is undefined afterwards.
+/// add(a, b) for a temporary b, such as an intermediate result: the sum is written into b's memory if b has its shape
+/// and nothing else (a handle, a view, the tape) holds b's elements. b is undefined afterwards.
 Tensor operator+(const Tensor& a, Tensor&& b);
 
 /// x summed over the dimensions along which `shape` broadcasts to x's shape. Throws ShapeError when it does not.

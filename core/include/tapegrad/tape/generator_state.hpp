@@ -1,4 +1,4 @@
-// Where a generator of random numbers stands, as tensors: what a file keeps of training that goes on.
+// The state of a random number generator as tensors, to be saved with a training run.
 #pragma once
 
 #include "tapegrad/base/random.hpp"
@@ -8,7 +8,7 @@ namespace tapegrad {
 
 /// "stream", int64 [2]: the key and the offset of the number that comes next, each as its 64 bits.
 NamedTensors state_dict(const Generator& generator);
-/// The generator goes on where the other stood. Throws ValueError unless the state is "stream" alone, int64 [2].
+/// The generator goes on from the saved state. Throws ValueError unless the state is "stream" alone, int64 [2].
 void load_state_dict(Generator& generator, const NamedTensors& state);
 
 }  // namespace tapegrad

@@ -23,14 +23,14 @@ struct MultiHeadAttentionOptions {
   DType dtype = float32;
 };
 
-/// What attention gives, with the weights it was made of.
+/// The result of attention, and the weights behind it.
 struct [[nodiscard]] AttentionWithWeights {
   Tensor y;        ///< [N, Lq, E]
   Tensor weights;  ///< [N, H, Lq, Lk], before dropout
 };
 
-/// What an attention has seen of a sequence that arrives piece by piece: each position is projected once. Empty at
-/// first. A value: a copy is a branch of its own, as beam search needs.
+/// The keys and values of the positions so far, of a sequence that arrives piece by piece, so that each is projected
+/// once. Empty at first. A value: a copy is an independent branch, as beam search needs.
 struct AttentionCache {
   Tensor key;    ///< [N, H, L, E / H] of the L positions so far; undefined when there are none
   Tensor value;  ///< the same
@@ -43,9 +43,10 @@ struct AttentionCache {
 /// projected query [N, Lq, E], key [N, Lk, kdim] and value [N, Lk, vdim], their results projected back to [N, Lq, E].
 /// Parameters as PyTorch's: in_proj_weight [3E, E] (Xavier uniform), or q_proj_weight [E, E], k_proj_weight [E, kdim]
 /// and v_proj_weight [E, vdim] when kdim or vdim is not E; in_proj_bias [3E] (0), out_proj (its bias 0). A query that
-/// sees no key gives out_proj's bias. What a mask hides changes nothing that it shows, but is projected as all else:
-/// padding must be finite, or 0 * NaN stands in the projections' gradients. A bias is added to the scores, [Lq, Lk],
-/// [H, Lq, Lk] or [N, H, Lq, Lk] (AttentionOptions::bias): of relative positions, say. Throws ShapeError, DTypeError.
+/// sees no key gives out_proj's bias. Hidden positions do not change the results of visible ones, but they are
+/// projected like all others: padding must be finite, or the projections' gradients get 0 * NaN. A bias [Lq, Lk], [H,
+/// Lq, Lk] or [N, H, Lq, Lk] is added to the scores (AttentionOptions::bias), for relative positions, say. Throws
+/// ShapeError, DTypeError.
 class MultiHeadAttention : public Module {
  public:
   /// Throws ValueError when embed_dim is not a positive multiple of num_heads, kdim or vdim is not positive, or dropout
@@ -59,12 +60,12 @@ class MultiHeadAttention : public Module {
   AttentionWithWeights with_weights(const Tensor& query, const Tensor& key, const Tensor& value, const Mask& mask = {},
                                     const Tensor& bias = {}) const;
 
-  /// Causal self-attention to a sequence that arrives piece by piece: x [N, L, E] are the positions that follow those
-  /// in the cache, which they join. Piece after piece gives what one call with Mask::causal() gives, to rounding, and
-  /// on a tape the same gradients. The mask says besides which of all positions so far are valid, [N, L so far], and
-  /// which pairs are kept, [.., L, L so far]; the bias is of those pairs. The cache is copied as it grows. Throws
-  /// ShapeError, also for a cache of another batch or attention, and DTypeError, also for one of another dtype; the
-  /// cache is then as it was.
+  /// Causal self-attention to a sequence that arrives piece by piece. x [N, L, E] are the positions that follow those
+  /// in the cache; they are added to it. All pieces together give what one call with Mask::causal() gives, to rounding,
+  /// and on a tape the same gradients. The mask may say which of all positions so far are valid, [N, L so far], and
+  /// which pairs are kept, [.., L, L so far]; the bias is added to the scores of those pairs. The cache is copied as it
+  /// grows. Throws ShapeError, also for a cache of another batch or attention, and DTypeError, also for a cache of
+  /// another dtype; the cache is then unchanged.
   Tensor extend(const Tensor& x, AttentionCache& cache, const Mask& mask = {}, const Tensor& bias = {}) const;
 
   /// Projects key [N, Lk, kdim] and value [N, Lk, vdim] once for many calls of recall(). Throws ShapeError.

@@ -15,7 +15,7 @@ struct Conv1dOptions {
   std::int64_t padding = 0;
   std::int64_t dilation = 1;
   std::int64_t groups = 1;
-  /// Zeros in front alone, as many as keep each step from seeing what follows. Not together with `padding`.
+  /// Pads with zeros in front only, so that no step sees later ones. Not together with `padding`.
   bool causal = false;
   bool bias = true;
   DType dtype = float32;

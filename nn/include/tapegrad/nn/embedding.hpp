@@ -9,7 +9,7 @@
 namespace tapegrad::nn {
 
 struct EmbeddingOptions {
-  /// The token whose row begins as 0 and is not trained (negative ones count from the end).
+  /// The token whose row is 0 at first and is not trained (negative ones count from the end).
   std::optional<std::int64_t> padding_idx = {};
   DType dtype = float32;
 };

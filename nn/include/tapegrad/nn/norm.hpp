@@ -64,8 +64,8 @@ class RMSNorm : public Module {
 
 struct BatchNormOptions {
   double eps = 1e-5;
-  /// The share of the newest batch in the running statistics. An average of all batches alike, PyTorch's
-  /// momentum=None, there is not.
+  /// The share of the newest batch in the running statistics. There is no equal average of all batches (PyTorch's
+  /// momentum=None).
   double momentum = 0.1;
   bool affine = true;
   /// Whether x is [N, features] or [N, features, L], as a convolution gives it, instead of [.., features].
@@ -74,11 +74,11 @@ struct BatchNormOptions {
 };
 
 /// weight (x - mean) / sqrt(variance + eps) + bias for each feature of x [.., features]. In training the statistics are
-/// those of all leading dimensions together (with a mask: of its valid positions [N, L]), and running averages of them
-/// are kept, the variance with Bessel's correction; in evaluation the running averages are used. Positions that a mask
-/// hides become 0 in both, and nothing in them reaches a gradient. Ioffe and Szegedy 2015, arXiv:1502.03167. A batch
-/// without a valid position leaves the averages alone; one with a single position is a ShapeError in training. With
-/// .channels_first it takes what torch.nn.BatchNorm1d takes; a mask's positions are [N, L] then too.
+/// taken over all leading dimensions together (with a mask: over its valid positions [N, L]), and running averages of
+/// them are kept, the variance with Bessel's correction; in evaluation the running averages are used. Positions that a
+/// mask hides become 0 in both modes, and nothing in them reaches a gradient. Ioffe and Szegedy 2015, arXiv:1502.03167.
+/// A batch without a valid position leaves the averages alone; one with a single position is a ShapeError in training.
+/// With .channels_first it takes what torch.nn.BatchNorm1d takes; a mask's positions are [N, L] then too.
 class BatchNorm : public Module {
  public:
   /// Throws ValueError for a momentum outside [0, 1].
@@ -162,12 +162,12 @@ enum class Norm : unsigned char { layer, batch, rms, none };
 using AnyNorm = std::variant<std::monostate, LayerNorm, BatchNorm, RMSNorm>;
 
 struct AnyNormOptions {
-  /// The same for each, an RMSNorm's too.
+  /// For any of the norms, RMSNorm included.
   double eps = 1e-5;
   DType dtype = float32;
 };
 AnyNorm make_norm(Norm norm, std::int64_t features, AnyNormOptions options = {});
-/// The chosen layer's result; only BatchNorm reads the mask. x itself where there is none.
+/// The chosen layer's result, or x itself for Norm::none; only BatchNorm reads the mask.
 Tensor normalize(AnyNorm& norm, const Tensor& x, const Mask& mask = {});
 
 }  // namespace tapegrad::nn

@@ -9,7 +9,7 @@
 
 namespace tapegrad::nn {
 
-// An expression of parameters alone, -w or 2 * w, looks for its operator here.
+// Argument-dependent lookup of -w or 2 * w, whose operands are all Parameters, searches this namespace.
 using tapegrad::operator+;
 using tapegrad::operator-;
 using tapegrad::operator*;
@@ -26,9 +26,9 @@ using tapegrad::operator>=;
 /// 2. copy assignment writes into the existing storage, so that whoever holds a handle (an optimiser) sees the new
 ///    values; dtypes are converted, another shape throws ShapeError;
 /// 3. moving keeps identity: the handle moves, and what was moved from is empty;
-/// 4. identity (the leaf, its hooks, its gradient) survives to(dtype).
-/// Default-constructed it is empty: an absent bias. Handles to it may be used from several threads as any Tensor's;
-/// writing (assignment, to) must not overlap with any other use.
+/// 4. identity (the leaf, its hooks, its gradient) survives to(dtype). Default-constructed it is empty: an absent bias.
+/// Handles to it may be used from several threads as any Tensor's; writing (assignment, to) must not overlap with any
+/// other use.
 class OwnedTensor {
  public:
   operator const Tensor&() const { return tensor_; }
@@ -39,7 +39,7 @@ class OwnedTensor {
   const Shape& shape() const& { return tensor_.shape(); }
   Shape shape() const&& { return tensor_.shape(); }
   DType dtype() const { return tensor_.dtype(); }
-  /// As Tensor's, which -> has all of.
+  /// The same as Tensor's members; -> gives all the others.
   std::int64_t size(Axis d) const { return tensor_.size(d); }
   double item() const { return tensor_.item(); }
   Tensor clone() const { return tensor_.clone(); }
@@ -77,8 +77,8 @@ class Parameter : public OwnedTensor {
   Tensor grad() const { return tensor().grad(); }
   bool has_grad() const { return tensor().has_grad(); }
   void zero_grad() { tensor().zero_grad(); }
-  /// False freezes it: it is a constant to every tape until it is set true again. A gradient that it has stays, and
-  /// an optimiser's next step uses it: zero_grad() forgets it.
+  /// False freezes it: it is a constant to every tape until this is set to true again. A gradient that it already has
+  /// stays, and an optimiser's next step uses it, unless zero_grad() is called.
   void set_requires_grad(bool requires_grad);
 };
 

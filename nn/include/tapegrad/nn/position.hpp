@@ -1,4 +1,4 @@
-// Where a token stands: added to what it is.
+// Positions of tokens, added to their embeddings.
 #pragma once
 
 #include <cstdint>
@@ -12,15 +12,14 @@ namespace tapegrad::nn {
 /// not floating.
 Tensor sinusoidal_positions(std::int64_t length, std::int64_t features, DType dtype = float32);
 
-/// Adds sinusoidal positions first ... first + L - 1 to x [.., L, features]. Nothing is trained, and any length goes.
-/// Throws ShapeError for another number of features, ValueError for a negative first and for one whose last row is no
-/// int64.
+/// Adds sinusoidal positions first ... first + L - 1 to x [.., L, features]. Nothing is trained, and L may be any
+/// length. Throws ShapeError for another number of features, ValueError when `first` is negative or the last position
+/// does not fit in int64.
 ///
-/// Rows are computed in the first call that needs them, a sine or cosine per element, and kept for later calls, which
-/// cost an addition: for each dtype in use, as many as the largest first + L up to 65,536, and at most twice as many
-/// where that grew from call to call. Rows beyond are computed in each call. A row's bits are the same at any L.
-/// Several threads may call a layer at once, or copy it while others call it; none waits for another's rows. Copies
-/// share the rows there are.
+/// Rows are computed in the first call that needs them and kept, for each dtype in use: later calls cost an addition.
+/// Kept are the rows up to the largest first + L, or at most twice as many where that grew from call to call; rows from
+/// 65,536 on are computed in each call. A row's bits are the same at any L. Several threads may call a layer at once,
+/// or copy it while others call it, without waiting for each other. Copies share the rows computed so far.
 class SinusoidalPosition : public Module {
  public:
   /// Throws ValueError for a negative number of features.

@@ -29,19 +29,19 @@ struct RecurrentWeights {
   Parameter bias_hh;    ///< [G H], or empty
 };
 
-/// What goes from step to step. Of layers [num_layers * directions, N, H], of a cell [N, H].
+/// The state that goes from step to step: [num_layers * directions, N, H] for layers, [N, H] for a cell.
 struct [[nodiscard]] RecurrentState {
-  Tensor h;  ///< what a step gives
-  Tensor c;  ///< what an LSTM remembers beside it
+  Tensor h;  ///< the hidden state: the output of a step
+  Tensor c;  ///< the cell state of an LSTM
 };
 
-/// What RNN and GRU give.
+/// The result of RNN and GRU.
 struct [[nodiscard]] RecurrentResult {
   Tensor y;  ///< [N, L, directions * H]: the last layer's h at each position, forward and reverse side by side
   Tensor h;  ///< [num_layers * directions, N, H]: each layer's final state, forward before reverse
 };
 
-/// What LSTM gives: c is the final cell state, laid out as h.
+/// The result of LSTM: y and h as in RecurrentResult, and c, the final cell state, laid out like h.
 struct [[nodiscard]] LSTMResult {
   Tensor y;
   Tensor h;
@@ -110,9 +110,9 @@ class RNN : public RecurrentLayers {
   /// floating.
   RNN(std::int64_t input_size, std::int64_t hidden_size, const RNNOptions& options = {});
 
-  /// x [N, L, E]; of the mask the positions [N, L] are read; h0 [num_layers * directions, N, H], zeros when undefined.
-  /// A causal mask asks for nothing that one direction does not do. Throws ShapeError, for a mask of pairs too,
-  /// DTypeError, ValueError for a causal mask where the layer is bidirectional.
+  /// x [N, L, E]; of the mask only the positions [N, L] are used; h0 [num_layers * directions, N, H], zeros when
+  /// undefined. A causal mask changes nothing, since one direction is causal anyway. Throws ShapeError (also for a mask
+  /// of pairs), DTypeError, and ValueError for a causal mask when the layer is bidirectional.
   RecurrentResult operator()(const Tensor& x, const Mask& mask = {}, const Tensor& h0 = {}) const;
 
  private:
@@ -122,8 +122,8 @@ class RNN : public RecurrentLayers {
   Activation nonlinearity_;
 };
 
-/// Hochreiter and Schmidhuber 1997, with the forget gate of Gers, Schmidhuber and Cummins 2000: see lstm. Gates
-/// stand in the order input, forget, cell, output.
+/// Hochreiter and Schmidhuber 1997, with the forget gate of Gers, Schmidhuber and Cummins 2000: see lstm. Gates stand
+/// in the order input, forget, cell, output.
 class LSTM : public RecurrentLayers {
  public:
   /// Throws as RNN's.

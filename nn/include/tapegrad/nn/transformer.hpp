@@ -24,7 +24,8 @@ struct FeedForwardOptions {
   DType dtype = float32;
 };
 
-/// linear2(dropout(activation(linear1(x)))): [.., E] -> [.., E].
+/// linear2(dropout(activation(linear1(x)))): [.., E] -> [.., E]. For blocks of your own: the encoder and decoder layers
+/// hold linear1 and linear2 themselves, under PyTorch's names.
 class FeedForward : public Module {
  public:
   /// Throws ValueError when embed_dim is not positive, ffn_dim is negative, or dropout is outside [0, 1).
@@ -56,8 +57,8 @@ struct TransformerEncoderLayerOptions {
 };
 
 /// Self-attention and a feed-forward block, each with a residual sum and a norm. With norm_first x + block(norm(x)),
-/// else norm(x + block(x)). Names and initialisation as PyTorch's. What stands in padding must be finite, as for
-/// MultiHeadAttention: it goes through all products, and 0 * NaN would stand in their weights' gradients.
+/// else norm(x + block(x)). Names and initialisation as PyTorch's. Padding must be finite, as for MultiHeadAttention:
+/// it goes through all products, and their weights' gradients would get 0 * NaN.
 class TransformerEncoderLayer : public Module {
  public:
   /// Throws ValueError when embed_dim is not a positive multiple of num_heads, ffn_dim is negative, or dropout is
@@ -66,8 +67,8 @@ class TransformerEncoderLayer : public Module {
 
   /// [N, L, E] -> [N, L, E]; the bias as of MultiHeadAttention.
   Tensor operator()(const Tensor& x, const Mask& mask = {}, const Tensor& bias = {});
-  /// The next positions x [N, L, E] of a sequence that arrives piece by piece, as MultiHeadAttention::extend(): what
-  /// one call with Mask::causal() gives, but that a BatchNorm in training knows of one piece at a time.
+  /// The next positions x [N, L, E] of a sequence that arrives piece by piece, as MultiHeadAttention::extend(). Gives
+  /// what one call with Mask::causal() gives, except that a BatchNorm in training sees one piece at a time.
   Tensor extend(const Tensor& x, AttentionCache& cache, const Mask& mask = {}, const Tensor& bias = {});
 
   MultiHeadAttention self_attn;
@@ -81,7 +82,7 @@ class TransformerEncoderLayer : public Module {
   TAPEGRAD_MODULE(self_attn, linear1, linear2, norm1, norm2, dropout, dropout1, dropout2)
 
  private:
-  /// The two blocks around an attention; the mask says which positions of x are valid.
+  /// The whole layer, whose attention is computed by `attend`; the mask says which positions of x are valid.
   template <class Attend>
   Tensor around(const Attend& attend, const Tensor& x, const Mask& mask);
 
@@ -99,7 +100,7 @@ struct TransformerEncoderOptions {
   double dropout = 0.1;
   Activation activation = Activation::relu;
   double eps = 1e-5;
-  /// Whether one more norm follows the last layer: with norm_first nothing else normalises the result.
+  /// Whether one more norm follows the last layer. With norm_first nothing else normalises the result.
   bool final_norm = false;
   DType dtype = float32;
 };
@@ -107,14 +108,15 @@ struct TransformerEncoderOptions {
 /// Encoder layers one after the other, each initialised on its own (PyTorch copies the first one's values).
 class TransformerEncoder : public Module {
  public:
-  /// Throws ValueError for a negative num_layers, and as one of its layers would, with any number of them.
+  /// Throws ValueError for a negative num_layers, and whatever TransformerEncoderLayer throws for these options, even
+  /// with num_layers = 0.
   explicit TransformerEncoder(TransformerEncoderOptions options);
 
   /// [N, L, E] -> [N, L, E]; the bias is that of each layer's attention.
   Tensor operator()(const Tensor& x, const Mask& mask = {}, const Tensor& bias = {});
-  /// The next positions of a sequence, as TransformerEncoderLayer::extend(): with a cache for each layer, or none at
-  /// first. Generating a text costs one position a step instead of all so far. Throws ValueError for another number of
-  /// caches; after an exception they are as they were.
+  /// The next positions of a sequence, as TransformerEncoderLayer::extend(). `caches` has one for each layer, or is
+  /// empty at first. Each step of generating a text computes one position instead of all so far. Throws ValueError for
+  /// another number of caches; after an exception they are unchanged.
   ///
   ///   std::vector<nn::AttentionCache> seen;
   ///   for (std::int64_t p = 0; p < length; ++p) y = encoder.extend(position(embed(next), p), seen);  // [N, 1, E]

@@ -1,5 +1,5 @@
-// The decoder of a transformer that reads a memory, such as an encoder's result: Vaswani et al. 2017,
-// arXiv:1706.03762, section 3.1. (A model without a memory, such as a GPT, is an encoder under Mask::causal().)
+// The decoder of a transformer that reads a memory, such as an encoder's result: Vaswani et al. 2017, arXiv:1706.03762,
+// section 3.1. (A model without a memory, such as a GPT, is an encoder under Mask::causal().)
 #pragma once
 
 #include <vector>
@@ -18,31 +18,30 @@ namespace tapegrad::nn {
 using TransformerDecoderLayerOptions = TransformerEncoderLayerOptions;
 using TransformerDecoderOptions = TransformerEncoderOptions;
 
-/// What a decoder layer has seen of its sequence, and its memory, each projected once.
+/// The keys and values of a decoder layer's sequence so far and of its memory, so that each is projected once.
 struct DecoderCache {
   AttentionCache sequence;
   AttentionCache memory;
 };
 
 /// Self-attention, attention to a memory and a feed-forward block, each with a residual sum and a norm as in
-/// TransformerEncoderLayer. Names and initialisation as PyTorch's. What stands in padding must be finite, in x and
-/// in the memory.
+/// TransformerEncoderLayer. Names and initialisation as PyTorch's. Padding must be finite, in x and in the memory.
 class TransformerDecoderLayer : public Module {
  public:
   /// Throws as TransformerEncoderLayer.
   explicit TransformerDecoderLayer(TransformerDecoderLayerOptions options);
 
-  /// x [N, L, E] and memory [N, S, E] -> [N, L, E]. `mask` is of x, Mask::causal() where x is to be generated;
-  /// `memory_mask` says which positions of the memory are valid, [N, S], and which pairs are kept, [.., L, S]; the bias
-  /// is of the self-attention, as MultiHeadAttention's.
+  /// x [N, L, E] and memory [N, S, E] -> [N, L, E]. `mask` is for the self-attention over x: Mask::causal() where x is
+  /// to be generated. `memory_mask` says which positions of the memory are valid, [N, S], and which pairs are kept,
+  /// [.., L, S]. The bias is that of the self-attention (see MultiHeadAttention).
   Tensor operator()(const Tensor& x, const Tensor& memory, const Mask& mask = {}, const Mask& memory_mask = {},
                     const Tensor& bias = {});
 
-  /// What extend() begins with: memory [N, S, E], projected, and nothing of the sequence.
+  /// The cache that extend() starts from: memory [N, S, E], projected, and an empty sequence.
   DecoderCache remember(const Tensor& memory) const;
-  /// The next positions x [N, L, E] of a sequence that arrives piece by piece: what one call with Mask::causal() gives,
-  /// but that a BatchNorm in training knows of one piece at a time. `mask` and bias as in MultiHeadAttention::extend().
-  /// After an exception the cache is as it was.
+  /// The next positions x [N, L, E] of a sequence that arrives piece by piece. Gives what one call with Mask::causal()
+  /// gives, except that a BatchNorm in training sees one piece at a time. `mask` and bias as in
+  /// MultiHeadAttention::extend(). After an exception the cache is unchanged.
   Tensor extend(const Tensor& x, DecoderCache& cache, const Mask& mask = {}, const Mask& memory_mask = {},
                 const Tensor& bias = {});
 
@@ -61,7 +60,7 @@ class TransformerDecoderLayer : public Module {
                   dropout3)
 
  private:
-  /// The three blocks around two attentions; the mask says which positions of x are valid.
+  /// The whole layer, whose two attentions are computed by the functions; the mask says which positions of x are valid.
   template <class Attend, class AttendToMemory>
   Tensor around(const Attend& attend, const AttendToMemory& attend_to_memory, const Tensor& x, const Mask& mask);
 
@@ -79,10 +78,11 @@ class TransformerDecoder : public Module {
   Tensor operator()(const Tensor& x, const Tensor& memory, const Mask& mask = {}, const Mask& memory_mask = {},
                     const Tensor& bias = {});
 
-  /// A cache for each layer: memory [N, S, E], projected, and nothing of the sequence.
+  /// A cache for each layer: memory [N, S, E], projected, and an empty sequence.
   std::vector<DecoderCache> remember(const Tensor& memory) const;
-  /// The next positions of a sequence, as TransformerDecoderLayer::extend(): generating one costs a position a step
-  /// instead of all so far. Throws ValueError for another number of caches; after an exception they are as they were.
+  /// The next positions of a sequence, as TransformerDecoderLayer::extend(). Each step of generating a sequence
+  /// computes one position instead of all so far. Throws ValueError for another number of caches; after an exception
+  /// they are unchanged.
   ///
   ///   std::vector<nn::DecoderCache> caches = decoder.remember(encoder(source, mask));
   ///   for (std::int64_t p = 0; p < length; ++p) y = decoder.extend(position(embed(next), p), caches, {}, mask);
