@@ -10,7 +10,8 @@ BOOST_AUTO_TEST_CASE(promise_a_tape_prints_its_nodes) {
   const Tensor x = leaf({{1.0, 2.0}, {3.0, 4.0}});
   Tape tape;
   const Tensor y = sum(tanh(x) * x);
-  const std::string expected = R"(tape of 4 nodes, 64 B kept for the reverse sweep, what several keep counted once
+  const std::string expected =
+      R"(tape of 4 nodes, 64 B kept for the reverse sweep (tensors kept by several nodes counted once)
 %0 = leaf                                  [2, 2] float64
 %1 = tanh(%0)                              [2, 2] float64  keeps input 0: 32 B
 %2 = mul(%1, %0)                           [2, 2] float64  keeps inputs 0, 1: 64 B
@@ -93,7 +94,7 @@ BOOST_AUTO_TEST_CASE(a_long_tape_prints_its_ends) {
     for (int i = 0; i < 1200; ++i) y = i == 600 ? exp(y) : y * x;
     const std::string text = to_string(tape);
     BOOST_TEST(text.find("\n  exp  y = ") != std::string::npos);
-    BOOST_TEST(text.substr(0, text.find('\n')).ends_with(", what several keep counted once"));
+    BOOST_TEST(text.substr(0, text.find('\n')).ends_with(" (tensors kept by several nodes counted once)"));
   }
   BOOST_TEST(std::count(ends.begin(), ends.end(), '\n') == 1 + 50 + 1 + 50 + 2);
 }

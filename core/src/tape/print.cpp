@@ -184,7 +184,7 @@ std::string to_string(const Tape& tape) {
   const std::vector<Row>& rows = table.rows;
   const std::size_t kept = tape.bytes_kept();
   std::string text = fmt::format("tape of {} nodes, {} kept for the reverse sweep{}\n", tape.size(), bytes_text(kept),
-                                 table.bytes_kept > kept ? ", what several keep counted once" : "");
+                                 table.bytes_kept > kept ? " (tensors kept by several nodes counted once)" : "");
   const Columns columns = columns_of(rows);
   const bool scoped = std::any_of(rows.begin(), rows.end(), [](const Row& row) { return !row.scope.empty(); });
   for (std::size_t i = 0; i < rows.size(); ++i) {
