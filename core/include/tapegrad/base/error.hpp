@@ -1,6 +1,6 @@
 // Errors: everything a caller can get wrong throws a subclass of tapegrad::Error. The message begins with the operation
 // in brackets, then says what was expected and what came, shapes included: "[matmul] inner dimensions differ: [16, 7,
-// 40] x [41, 3]". What fails inside a layer, or under another Scope, ends with where: "(in encoder.layers.0.linear1)".
+// 40] x [41, 3]". An error in a layer, or under another Scope, ends with its place: "(in encoder.layers.0.linear1)".
 #pragma once
 
 #include <stdexcept>

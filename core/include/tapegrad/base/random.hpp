@@ -51,8 +51,8 @@ class Generator {
 
 /// The calling thread's generator, used wherever none is given. manual_seed() gives each thread a stream of its own:
 /// the first to the thread that called it, the next ones to other threads in the order of their first draw. That order
-/// varies from run to run: threads that train side by side and must be repeatable set their own, default_generator() =
-/// Generator(seed).
+/// varies from run to run: threads that train side by side and must be repeatable set their own,
+/// default_generator() = Generator(seed).
 Generator& default_generator();
 
 /// Restarts the default generators of all threads from `seed`, even those that were assigned.

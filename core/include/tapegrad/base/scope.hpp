@@ -1,4 +1,4 @@
-// Names for what runs: they say where an error arose and, in study mode, what recorded a tape's nodes.
+// Names of the layers and blocks that run: shown in errors and, in study mode, at the nodes of a tape.
 #pragma once
 
 #include <string>
@@ -6,8 +6,8 @@
 
 namespace tapegrad {
 
-/// Names what runs on this thread while it lives (a module path, a block). Layers name their calls so, by their path in
-/// the model.
+/// While it lives, what runs on this thread has this name (a module path, a block). Each call of a layer has one, with
+/// the layer's path in the model.
 class Scope {
  public:
   /// REQUIRES: the text outlives the Scope.

@@ -26,7 +26,7 @@ struct AdamRule {
 
 /// g += weight_decay p;  velocity = momentum velocity + gradient_share g;  p -= lr velocity, or
 /// p -= lr (g + momentum velocity) in Nesterov's form (Sutskever, Martens, Dahl, Hinton, ICML 2013), or p -= lr g
-/// without velocity. A velocity as small as Adam's m becomes 0 too.
+/// without velocity. A velocity as small as in AdamRule becomes 0 too.
 struct SGDRule {
   double lr = 1e-3;
   double momentum = 0.0;

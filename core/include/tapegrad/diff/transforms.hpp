@@ -15,8 +15,8 @@
 // with no other tensor.
 //
 // f is called before the transform returns, and is not kept. grad and value_and_grad keep a copy of f: give them a
-// lambda that refers to your model, not the model itself. Throws what f throws, DTypeError where no argument is floating, TapeError
-// where an operation of f has no derivative of the order asked for.
+// lambda that refers to your model, not the model itself. Throws what f throws, DTypeError where no argument is
+// floating, TapeError where an operation of f has no derivative of the order asked for.
 #pragma once
 
 #include <concepts>

@@ -43,8 +43,8 @@ Tensor pow(const Tensor& a, const Tensor& b);
 /// Ties split the gradient in halves. NaN propagates.
 Tensor maximum(const Tensor& a, const Tensor& b);
 Tensor minimum(const Tensor& a, const Tensor& b);
-/// floor(a / b), and a - b floor(a / b), which has b's sign: Python's // and %. Of floating tensors by 0: a / b, and
-/// NaN; of int64 ones, if any, ValueError. floor_divide's gradient is zero, remainder's 1 and -floor(a / b).
+/// floor(a / b), and a - b floor(a / b), which has b's sign: Python's // and %. For b = 0 floating tensors give a / b
+/// and NaN, int64 ones throw ValueError. floor_divide's gradient is zero, remainder's 1 and -floor(a / b).
 Tensor floor_divide(const Tensor& a, const Tensor& b);
 Tensor remainder(const Tensor& a, const Tensor& b);
 /// The angle of the point (x, y), between -pi and pi. Slopes 0 at the origin, where there is none.
@@ -119,10 +119,10 @@ Tensor silu(const Tensor& x);
 Tensor softplus(const Tensor& x);
 /// log(sigmoid(x)), stable in both tails.
 Tensor log_sigmoid(const Tensor& x);
-/// x for x > 0, alpha (e^x - 1) below: Clevert et al. 2016, arXiv:1511.07289. At 0 the slope of least norm between
-/// alpha and 1.
+/// x for x > 0, alpha (e^x - 1) below: Clevert et al. 2016, arXiv:1511.07289. At 0 the slope is the number of least
+/// magnitude between alpha and 1.
 Tensor elu(const Tensor& x, double alpha = 1.0);
-/// x for x > 0, negative_slope x below. At 0 the slope of least norm between negative_slope and 1.
+/// x for x > 0, negative_slope x below. At 0 the slope is the number of least magnitude between negative_slope and 1.
 Tensor leaky_relu(const Tensor& x, double negative_slope = 0.01);
 /// x / (1 + |x|).
 Tensor softsign(const Tensor& x);

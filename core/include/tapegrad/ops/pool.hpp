@@ -23,9 +23,9 @@ struct AvgPool1dOptions {
 };
 
 /// Means of windows of `kernel_size` positions: [.., T] with T = floor((L + 2 padding - kernel_size) / stride) + 1
-/// (`ceil_mode`: ceil). As torch.nn.functional.avg_pool1d. Throws ShapeError where T < 1 (for a kernel longer than the
-/// padded sequence; with `ceil_mode`, longer by `stride` positions or more: by less, the one window holds what there
-/// is), ValueError for options out of range, DTypeError.
+/// (`ceil_mode`: ceil). As torch.nn.functional.avg_pool1d. Throws ShapeError where T < 1: for a kernel longer than the
+/// padded sequence (with `ceil_mode` by `stride` positions or more; if by less, there is one window, which reaches
+/// beyond the end). ValueError for options out of range, DTypeError.
 Tensor avg_pool1d(const Tensor& x, std::int64_t kernel_size, const AvgPool1dOptions& options = {});
 
 struct MaxPool1dOptions {
@@ -37,9 +37,9 @@ struct MaxPool1dOptions {
   bool ceil_mode = false;
 };
 
-/// The largest in each window, and its position, as torch.nn.functional.max_pool1d with return_indices. The
-/// gradient goes to the position that is returned: of ties the first, as for max_with_indices. NaN counts as largest.
-/// Shapes and errors as for avg_pool1d, and ShapeError for a window that holds nothing but padding.
+/// The largest in each window, and its position, as torch.nn.functional.max_pool1d with return_indices. The gradient
+/// goes to the position that is returned: of ties the first, as for max_with_indices. NaN counts as largest. Shapes and
+/// errors as for avg_pool1d, and ShapeError for a window that holds nothing but padding.
 ValuesAndIndices max_pool1d_with_indices(const Tensor& x, std::int64_t kernel_size,
                                          const MaxPool1dOptions& options = {});
 /// The values alone.

@@ -50,9 +50,9 @@ Tensor var(const Tensor& x, const Axes& axes = {}, VarOptions options = {});
 /// for a constant, where the root has a kink.
 Tensor std(const Tensor& x, const Axes& axes = {}, VarOptions options = {});
 
-/// The product of all elements, in double precision. Of no elements: 1. The gradient is the product of the others: no
-/// division by x, so zeros are as good as any number, to every order; it too is computed in double precision, whose
-/// range bounds the products of what lies before an element and behind it.
+/// The product of all elements, in double precision. Of no elements: 1. The gradient is the product of the others,
+/// without a division by x: zeros are as good as any number, to every order. It too is computed in double precision,
+/// and overflows where the product of all elements before or behind one does.
 Tensor prod(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 
 struct NormOptions {

@@ -12,8 +12,8 @@ struct MultinomialOptions {
   /// Whether an index may be drawn again.
   bool replacement = false;
 };
-/// `count` indices of each row of `weights` [.., n], index i with probability weights[i] / sum(weights): int64 [..,
-/// count]. Without replacement each index is drawn from those that are left, and every row must have at least `count`
+/// `count` indices of each row of `weights` [.., n], index i with probability weights[i] / sum(weights): int64
+/// [.., count]. Without replacement each index is drawn from those that are left, and every row must have `count`
 /// weights above 0 (Efraimidis and Spirakis, "Weighted random sampling with a reservoir", 2006: by the smallest
 /// Exponential(1) / weight). Nothing is recorded.
 ///

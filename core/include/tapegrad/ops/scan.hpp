@@ -12,8 +12,8 @@ namespace tapegrad {
 Tensor cumsum(const Tensor& x, Axis axis);
 
 /// y[i] = x[0] x[1] ... x[i] along the axis. The gradient divides by no element, so zeros are as good as any number, to
-/// every order, and no running product is rounded to float32 on the way. One that overflows float64 gives NaN (with
-/// `strong_zero` 0) where it meets a cotangent of 0.
+/// every order; running products stay in double precision. One that overflows float64 gives NaN (with `strong_zero` 0)
+/// where it meets a cotangent of 0.
 Tensor cumprod(const Tensor& x, Axis axis);
 
 /// The largest (smallest) element of x[0] ... x[i] along the axis, and its index; of ties the first. The gradient of a

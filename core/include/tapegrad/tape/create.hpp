@@ -30,9 +30,9 @@ constexpr bool fits_int64(T value) {
 
 /// A nested list of numbers: tensor({{1.0, 2.0}, {3.0, 4.0}}) has shape [2, 2], tensor({{1.0}, {2.0}}) has [2, 1],
 /// tensor({1.0}) has [1] and tensor(1.0) is a scalar. Rows of unequal length throw ShapeError. The dtype is
-/// options.dtype, float32 if that is not said, for integers and bools too (PyTorch: int64, bool): write labels, tokens
-/// and indices as tensor({1, 2}, {.dtype = int64}) or from_vector of integers. An integer becomes an element of an
-/// int64 tensor exactly, without passing through double.
+/// options.dtype, by default float32, for integers and bools too (PyTorch: int64, bool): write labels, tokens and
+/// indices as tensor({1, 2}, {.dtype = int64}) or from_vector of integers. An integer becomes an element of an int64
+/// tensor exactly, without passing through double.
 class NestedList {
  public:
   template <class T>
@@ -94,8 +94,8 @@ requires std::is_arithmetic_v<T> Tensor tensor(T value, TensorOptions options = 
     if (engine::fits_int64(value)) return engine::integer(static_cast<std::int64_t>(value), options);
   return full({}, static_cast<double>(value), options);
 }
-/// start, start + step, ... below stop. Throws ValueError for step 0, an infinite range, or a start or step that the
-/// dtype cannot hold: arange(0, 1, 0.25, {.dtype = float32}).
+/// start, start + step, ... below stop; int64 by default. Throws ValueError for step 0, an infinite range, or a start
+/// or step that the dtype cannot hold: fractions need arange(0, 1, 0.25, {.dtype = float32}).
 Tensor arange(double start, double stop, double step = 1.0, TensorOptions options = {.dtype = int64});
 /// 0, 1, ... below stop.
 template <class T>

@@ -3,8 +3,8 @@
 //   TEST(Softmax, Gradient) { EXPECT_GRADIENT([](const Tensor& x) { return softmax(x, 1); }, x); }
 //   TEST(Energy, Gradient) { ASSERT_GRADIENT(energy, energy_gradient, points); }          // plain callables
 //
-// or a case in one line: TAPEGRAD_GTEST_GRADCHECK(Softmax, OverRows, f, x). The arguments are those of
-// gradient_outcome. A failure prints the report.
+// A test case in one line is TAPEGRAD_GTEST_GRADCHECK(Softmax, OverRows, f, x). Arguments are those of
+// gradient_outcome(); a failure prints the report.
 #pragma once
 
 #include <gtest/gtest.h>

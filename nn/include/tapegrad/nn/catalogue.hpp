@@ -39,8 +39,7 @@ namespace tapegrad::nn::catalogue {
 
 using namespace tapegrad::catalogue;
 
-/// A layer, small and in float64, and a call of it. Who checks it works on copies, whose parameters he gives values
-/// that are nothing special.
+/// A layer, small and in float64, and a call of it. Checks work on copies, whose parameters they set to random values.
 struct LayerSample {
   std::string name;
   std::shared_ptr<const Module> layer;

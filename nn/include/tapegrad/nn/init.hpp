@@ -1,14 +1,14 @@
-// Initialisers: fill a tensor in place, unrecorded, from this thread's default generator. A weight is [out, in]
-// (further dimensions count as the receptive field of a convolution): fan_in is in times the field, fan_out is out
-// times it. All throw ValueError for an undefined tensor and for numbers that its dtype does not hold, DTypeError
-// unless it is floating, TapeError when it is tracked by a recording tape.
+// Initialisers: fill a tensor in place, unrecorded, from this thread's default generator. A weight is [out, in] or, of
+// a convolution, [out, in, ..field]: fan_in is in times the field's size, fan_out is out times it. All throw ValueError
+// for an undefined tensor and for numbers that its dtype does not hold, DTypeError unless it is floating, TapeError
+// when it is tracked by a recording tape.
 #pragma once
 
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad::nn::init {
 
-/// Which end's variance is kept.
+/// Which variance is preserved: that of activations (in) or of gradients (out).
 enum class Fan : unsigned char { in, out };
 
 struct KaimingOptions {

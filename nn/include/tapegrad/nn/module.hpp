@@ -116,8 +116,8 @@ class Module {
   /// The number of elements of all parameters, frozen ones too.
   std::int64_t parameter_count() const;
 
-  /// Where this stands in the model that was last named, by its first name there: "encoder.layers.0", empty for a
-  /// root. A part, and a copy of one, keeps its path until it is named in another model: to name it alone changes none.
+  /// Where this stands in the model that was last named, by its first name there: "encoder.layers.0", empty for a root.
+  /// A part, and a copy of one, keeps its path until it is named in another model: to name it alone changes none.
   const std::string& path() const& { return path_; }
   std::string path() const&& { return path_; }
 
@@ -160,8 +160,9 @@ class ParameterPlaces {
 
 /// While it lives, a module computes with other tensors in the place of its parameters: to differentiate with respect
 /// to them by transforms of functions (grad, hessian, gradcheck), or to try a step without taking it. Whatever reads
-/// the module (state_dict, a copy) finds the other tensors. Whatever writes its parameters (assignment of another module
-/// or parameter, load_state_dict, to) throws TapeError. A tensor that is moved into their places is lost when this ends.
+/// the module (state_dict, a copy) finds the other tensors. Whatever writes its parameters (assignment of another
+/// module or parameter, load_state_dict, to) throws TapeError. A tensor that is moved into their places is lost when
+/// this ends.
 class Substitution {
  public:
   /// One tensor per entry of module.named_parameters(), in that order: Substitution(module, tensors). Throws ShapeError

@@ -21,9 +21,9 @@
 namespace tapegrad::optim {
 
 struct MovingAverageOptions {
-  double decay = 0.999;  ///< what an average keeps of itself in an update
-  /// Early updates keep less, (1 + n) / (10 + n) of the n-th where that is smaller than `decay`, so that the first
-  /// values, which are drawn at random, are forgotten soon.
+  double decay = 0.999;  ///< the weight of the old average in an update
+  /// In the n-th update the weight is (1 + n) / (10 + n) where that is smaller than `decay`, so that the first values,
+  /// which are drawn at random, are forgotten soon.
   bool warm_up = true;
 };
 
@@ -41,8 +41,9 @@ class MovingAverage {
   MovingAverage& operator=(MovingAverage&&) = default;
   ~MovingAverage() = default;
 
-  /// Takes the parameters' values in, unrecorded. An average has its parameter's dtype, also when that is converted.
-  /// Where the new one is not finite, as when one of the two is infinite or NaN, the average becomes the parameter.
+  /// Updates the averages from the parameters' values, unrecorded. An average has its parameter's dtype, also when that
+  /// is converted. Where the new average is not finite, as when one of the two is infinite or NaN, it becomes the
+  /// parameter.
   void update();
   /// One for each parameter, in their order; the same tensors until one is converted or a state is loaded.
   const std::vector<Tensor>& tensors() const { return averages_; }

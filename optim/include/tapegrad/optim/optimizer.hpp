@@ -72,8 +72,8 @@ class Optimizer {
   /// groups. The moments are handles, not copies: `state_dict().clone()` is a snapshot.
   NamedTensors state_dict() const;
   /// Copies a state in. Floating tensors are converted to their parameter's dtype; a state without base rates leaves
-  /// the groups' own. When it throws, nothing has changed: ShapeError for another shape, DTypeError for a moment that is
-  /// not floating, ValueError for
+  /// the groups' own. When it throws, nothing has changed: ShapeError for another shape, DTypeError for a moment that
+  /// is not floating, ValueError for
   /// - a name that does not fit this optimiser or is missing;
   /// - moments that are this optimiser's own, which have changed since: clone() the state;
   /// - a rate that is negative or not finite, and steps that are no whole number in [1, 2^53];

@@ -23,8 +23,8 @@ struct RMSpropOptions {
 /// g += weight_decay p;  v = alpha v + (1 - alpha) g^2;  d = g / (sqrt(v) + eps);  p -= lr d, or, with momentum,
 /// velocity = momentum velocity + d;  p -= lr velocity. Centred: mean = alpha mean + (1 - alpha) g, and v - mean^2
 /// stands for v in d. Tieleman and Hinton, "Lecture 6.5 - RMSprop", 2012; centred: Graves, "Generating sequences with
-/// recurrent neural networks", arXiv:1308.0850, equations 38 to 41. PyTorch's definition, but that a rounding error
-/// makes no variance negative, and what has all but vanished becomes 0 (RMSRule says where). Mean and velocity are kept
+/// recurrent neural networks", arXiv:1308.0850, equations 38 to 41. PyTorch's definition, except that a rounding
+/// error makes no variance negative, and nearly vanished state becomes 0 (see RMSRule). Mean and velocity are kept only
 /// where they are used.
 class RMSprop final : public FusedOptimizer<RMSpropOptions, RMSTerm> {
  public:

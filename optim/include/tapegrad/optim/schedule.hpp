@@ -58,8 +58,8 @@ struct WarmupCosineOptions {
 };
 
 /// A line from lr / warmup_steps in step 0 up to lr in step warmup_steps - 1, then half a cosine from lr in step
-/// warmup_steps down to min_lr in step total_steps, and min_lr ever after. A group whose lr is below min_lr keeps its lr
-/// (PyTorch would raise it). Loshchilov and Hutter, "SGDR", ICLR 2017, equation 5.
+/// warmup_steps down to min_lr in step total_steps, and min_lr ever after. A group whose lr is below min_lr keeps its
+/// lr (PyTorch would raise it). Loshchilov and Hutter, "SGDR", ICLR 2017, equation 5.
 class WarmupCosine final : public Schedule {
  public:
   /// Throws ValueError unless 0 <= warmup_steps <= total_steps, total_steps >= 1 and min_lr >= 0.
@@ -171,8 +171,8 @@ struct ReduceLROnPlateauOptions {
 
 /// Multiplies the rates by `factor` when the metric has not improved for more than `patience` steps; reductions of less
 /// than 1e-8 are left out. PyTorch's definition, except that a relative threshold is a share of |best| (PyTorch's is a
-/// share of best, and lets a negative metric get worse). A metric that is NaN is no improvement. A Schedule made
-/// later starts from the rates set here; one that runs at the same time overwrites them.
+/// share of best, and lets a negative metric get worse). A metric that is NaN is no improvement. A Schedule made later
+/// starts from the rates set here; one that runs at the same time overwrites them.
 class ReduceLROnPlateau {
  public:
   /// Throws ValueError unless 0 < factor < 1, min_lr is finite and the other numbers are at least 0. REQUIRES: the

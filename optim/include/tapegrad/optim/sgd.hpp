@@ -21,8 +21,7 @@ struct SGDOptions {
 
 /// g += weight_decay p;  velocity = momentum velocity + (1 - dampening) g (velocity = g in the first step);
 /// p -= lr velocity, or p -= lr (g + momentum velocity) with nesterov. PyTorch's definition,
-/// but that a velocity that has all but vanished becomes 0 (SGDRule says where). Without momentum no velocity is
-/// kept.
+/// except that a nearly vanished velocity becomes 0 (see SGDRule). Without momentum no velocity is kept.
 class SGD final : public FusedOptimizer<SGDOptions, SGDTerm> {
  public:
   /// Throws ValueError for options outside their domain, for an empty list and for a parameter given twice; DTypeError
