@@ -1,7 +1,10 @@
 #include "gradcheck/rounding.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <deque>
+#include <span>
 #include <utility>
 
 #include "gradcheck/directions.hpp"
@@ -19,6 +22,69 @@ Values slack_of_outputs(const Subject& subject, const Doubts& doubts) {
     slack.insert(slack.end(), part.values.size(), doubt != doubts.end() ? doubt->second : 0.0);
   }
   return slack;
+}
+
+/// The weights of a fourth divided difference of values at t, in which nothing is left of a cubic. Of length 1: it
+/// scatters as far as independent noise in the values.
+constexpr std::size_t kWindow = 5;
+using Window = std::array<double, kWindow>;
+Window fourth_difference(std::span<const double, kWindow> t) {
+  Window weights{};
+  for (std::size_t j = 0; j < kWindow; ++j) {
+    weights[j] = 1.0;
+    for (std::size_t m = 0; m < kWindow; ++m)
+      if (m != j) weights[j] /= t[j] - t[m];
+  }
+  const double length = norm(weights);
+  for (double& each : weights) each /= length;
+  return weights;
+}
+
+/// Adds the squares of the gradients' weighted sums, by part and element.
+void add_squares(std::vector<Values>& squares, const std::deque<std::vector<Values>>& gradients,
+                 const Window& weights) {
+  for (std::size_t i = 0; i < squares.size(); ++i) {
+    for (std::size_t j = 0; j < squares[i].size(); ++j) {
+      double sum = 0.0;
+      for (std::size_t k = 0; k < kWindow; ++k) sum += weights[k] * gradients[k][i][j];
+      squares[i][j] += sum * sum;
+    }
+  }
+}
+
+/// How far gradients scatter beside a straight line while a factor before the cotangent grows. They may be what is left
+/// of terms that cancel, far larger than themselves and than all outputs: the square of a normalised row. The factor
+/// rounds every term anew, if it goes far enough: near 1 the terms of a rest of 1e-12 lose the same digits each time,
+/// and at equal steps they may. Of a rule that is not linear, but smooth, a fourth difference shows next to nothing.
+template <class Sweep>
+std::vector<Values> unrest_at(const Values& cotangent, Generator generator, const Sweep& sweep) {
+  constexpr std::size_t kSweeps = 9;
+  constexpr double kSpacing = 1.0 / 192.0;
+  std::array<double, kSweeps> factors{};
+  std::deque<std::vector<Values>> gradients;  // the last ones
+  std::vector<Values> unrest;
+  for (std::size_t k = 0; k < kSweeps; ++k) {
+    factors[k] = 1.0 + kSpacing * (static_cast<double>(k) + 0.5 * generator.uniform());
+    Values scaled = cotangent;
+    for (double& each : scaled) each *= factors[k];
+    gradients.push_back(sweep(scaled));
+    if (k == 0)
+      for (const Values& gradient : gradients.front()) unrest.emplace_back(gradient.size(), 0.0);
+    if (gradients.size() < kWindow) continue;
+    const std::span<const double, kWindow> last(factors.data() + (k + 1 - kWindow), kWindow);
+    add_squares(unrest, gradients, fourth_difference(last));
+    gradients.pop_front();
+  }
+  for (Values& part : unrest)
+    for (double& each : part) each = std::fmax(0.0, std::sqrt(each / (kSweeps + 1 - kWindow)));  // 0 for NaN
+  return unrest;
+}
+
+/// Random numbers from 1 on, of either sign: of smaller ones the rounding beside larger ones would not show.
+Values ones_and_more(std::size_t count, Generator& generator) {
+  Values values = normal_values(count, generator);
+  for (double& v : values) v += std::copysign(1.0, v);
+  return values;
 }
 
 }  // namespace
@@ -68,24 +134,12 @@ double Rounding::doubt_of(std::size_t part) const {
   return doubt != found_.end() ? doubt->second : 0.0;
 }
 
-// A gradient may be what is left of terms that cancel, far larger than itself and than all outputs: the square of a
-// normalised row. A factor beside 1 rounds every term anew, and of a rule that is not linear it shows next to nothing.
 const Trial& Rounding::trial() {
   if (trial_) return *trial_;
   Generator generator = streams_.of(Purpose::trial);
-  Trial trial{.cotangent = normal_values(subject_.outputs.size(), generator),
-              .gradients = {},
-              .unrest = Values(subject_.parts.size(), 0.0)};
+  Trial trial{.cotangent = ones_and_more(subject_.outputs.size(), generator), .gradients = {}, .unrest = {}};
   trial.gradients = subject_.pull_back(trial.cotangent);
-  const double aside = std::sqrt(precision_.derivative_epsilon);
-  for (const double factor : {1.0 + 3.0 * aside, 1.0 + 5.0 * aside, 1.0 + 7.0 * aside}) {
-    Values scaled = trial.cotangent;
-    for (double& each : scaled) each *= factor;
-    const std::vector<Values> again = subject_.pull_back(scaled);
-    for (std::size_t i = 0; i < again.size(); ++i)
-      for (std::size_t j = 0; j < again[i].size(); ++j)
-        trial.unrest[i] = std::fmax(trial.unrest[i], std::abs(again[i][j] / factor - trial.gradients[i][j]));
-  }
+  trial.unrest = unrest_at(trial.cotangent, generator, [this](const Values& u) { return subject_.pull_back(u); });
   return trial_.emplace(std::move(trial));
 }
 
@@ -96,7 +150,7 @@ double Rounding::between_ways(double reach, std::size_t part, double weights) {
   // What is large beside its slopes, as logits of a saturated softmax are, rounds by its own size.
   const double rounded = std::max(1e3 * epsilon * natural, 32.0 * epsilon * output_size_);
   return std::pow(epsilon, 0.7) * reach + rounded +
-         std::min(8.0 * weights * trial().unrest[part], std::pow(epsilon, 0.3) * reach);
+         std::min(8.0 * weights * largest(trial().unrest[part]), std::pow(epsilon, 0.3) * reach);
 }
 
 void Rounding::measure_coarseness() {

@@ -16,11 +16,11 @@
 
 namespace tapegrad::checker {
 
-/// A random cotangent, and what the rule makes of it.
+/// A random cotangent, none of whose elements is small, and what the rule makes of it.
 struct Trial {
   Values cotangent;
   std::vector<Values> gradients;  // by part
-  Values unrest;                  // likewise: what a factor before the cotangent changes beside a factor
+  std::vector<Values> unrest;  // likewise, of each element: what a factor before the cotangent changes beside a factor
 };
 
 /// Parts are given by their place among the subject's. An output's slack is how far it may be off zero where it is the
@@ -55,7 +55,7 @@ class Rounding {
   /// what cancelled, of which the others tell.
   Values magnitude() const;
 
-  /// Made, by four sweeps, when it is first asked for.
+  /// Made, by ten sweeps, when it is first asked for.
   const Trial& trial();
 
   /// How far derivatives with respect to a part may differ that are made of rounding alone, of outputs with this slack.
