@@ -39,6 +39,7 @@ FirstOrder compare(Subject& subject, int order, const GradcheckOptions& options,
   }
   if (order == 1 && subject.has_other_points()) compare_beside(comparison);
   if (options.forward_mode && subject.has_push_forward()) compare_modes(comparison);
+  if (order < options.order) comparison.tell_rounding();
   return std::move(comparison.found);
 }
 

@@ -133,6 +133,7 @@ class BlockComparison {
                 },
             .y = y_,
             .magnitude = magnitude_,
+            .unrest = c_.rounding.unrest_of_outputs(),
             .size = std::max(1.0, std::abs(x)),
             .own = own != 0.0 ? own : 1.0,
             .mixed = part_.values.size() > 1 ? own : 0.0};

@@ -21,8 +21,10 @@ struct RandomCotangents {
       gradients.push_back(c.subject.pull_back(us.back()));
     }
     y = products(outputs);
-    for (const Values& u : us)
+    for (const Values& u : us) {
       magnitude.push_back(std::max(weighed_reach(u, outputs), c.rounding.slack_of_sum(u) / c.precision.epsilon));
+      unrest.push_back(c.rounding.unrest_of_sum(u));
+    }
   }
 
   Values products(const Values& outputs) const {
@@ -35,6 +37,7 @@ struct RandomCotangents {
   std::vector<std::vector<Values>> gradients;  // by u and part
   Values y;
   Values magnitude;  // what the rounding of <u, y> is in proportion to
+  Values unrest;     // how far it has been seen to round
 };
 
 /// The products that belong to one part.
@@ -76,6 +79,7 @@ class PartAlongDirections {
                 },
             .y = cotangents_.y,
             .magnitude = cotangents_.magnitude,
+            .unrest = cotangents_.unrest,
             .size = size_,
             .own = own > 0.0 ? own : 1.0,
             .mixed = own};

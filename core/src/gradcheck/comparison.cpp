@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "gradcheck/diagnosis.hpp"
 #include "gradcheck/wording.hpp"
@@ -27,7 +28,7 @@ Comparison::Comparison(Subject& function, int of_order, const GradcheckOptions& 
       jumps(before.kinks),
       precision(precision_of(function.value_epsilon, function.derivative_epsilon)),
       streams(with.seed, of_order),
-      rounding(function, precision, before.doubts, found.doubts, streams),
+      rounding(function, precision, before, found.doubts, streams),
       differences(function, precision.epsilon, with.budget, into.calls) {}
 
 GradcheckFinding Comparison::finding_of(std::size_t part) const {
@@ -69,6 +70,14 @@ void Comparison::note_other_shapes(GradcheckFinding& finding) const {
   finding.note += fmt::format("{}beside this point the function's results have the shapes {}, at the point {}",
                               finding.note.empty() ? "" : "; ", shapes_text(*subject.other_shapes),
                               shapes_text(subject.output_shapes));
+}
+
+void Comparison::tell_rounding() {
+  std::vector<Values> unrest = rounding.unrest_of_gradients();
+  for (std::size_t i = 0; i < subject.parts.size(); ++i) {
+    found.unrests.emplace(subject.parts[i].number, std::move(unrest[i]));
+    found.natural = std::max(found.natural, rounding.natural_scale(i));
+  }
 }
 
 bool Comparison::sweeps_differ() const {

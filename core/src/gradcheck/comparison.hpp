@@ -57,6 +57,9 @@ struct Comparison {
   /// The rows of the Jacobian as claimed, by part: J^T of the unit cotangents. Computed once.
   const std::vector<Matrix>& claimed_rows();
 
+  /// Tells the order above how its outputs, the gradients of this one, round.
+  void tell_rounding();
+
   /// Whether the rule gives another gradient each time: what it makes of cotangents is not to be seen then.
   bool sweeps_differ() const;
   /// How a part's gradient fails to be linear in the cotangent; nothing where that is not to be seen.

@@ -5,6 +5,8 @@
 #include <map>
 #include <set>
 
+#include "gradcheck/values.hpp"
+
 namespace tapegrad::checker {
 
 /// The elements that stand on a kink, by the number of their input. Known where full Jacobians are compared.
@@ -14,9 +16,14 @@ using Kinks = std::map<int, std::set<std::size_t>>;
 /// differentiate: how far from zero it may be for all that differences know.
 using Doubts = std::map<int, double>;
 
+/// By the number of an input, how far each element of its gradient has been seen to round.
+using Unrests = std::map<int, Values>;
+
 struct FirstOrder {
   Kinks kinks;  // where the gradient jumps: it has no slope there
   Doubts doubts;
+  Unrests unrests;
+  double natural = 0.0;  // outputs per input: what gradients are as large as unless their terms cancel
 };
 
 }  // namespace tapegrad::checker

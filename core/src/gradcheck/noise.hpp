@@ -7,6 +7,7 @@
 namespace tapegrad::checker {
 
 inline constexpr int kNoisePoints = 11;
+inline constexpr double kSafety = 4.0;  // what noise must be taken to be, in units of what was seen of it
 
 /// The standard deviation of the noise in values at equally spaced points: that of their fourth and fifth differences,
 /// in which nothing else is left of a smooth function (Moré and Wild, "Estimating computational noise", 2011).

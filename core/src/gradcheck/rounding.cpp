@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "gradcheck/directions.hpp"
+#include "gradcheck/noise.hpp"
 
 namespace tapegrad::checker {
 namespace {
@@ -22,6 +23,17 @@ Values slack_of_outputs(const Subject& subject, const Doubts& doubts) {
     slack.insert(slack.end(), part.values.size(), doubt != doubts.end() ? doubt->second : 0.0);
   }
   return slack;
+}
+
+/// Likewise.
+Values known_unrest(const Subject& subject, const Unrests& unrests) {
+  Values unrest;
+  for (const Part& part : subject.parts) {
+    const auto known = unrests.find(part.number);
+    if (known == unrests.end()) break;  // the cotangents
+    unrest.insert(unrest.end(), known->second.begin(), known->second.end());
+  }
+  return unrest;
 }
 
 /// The weights of a fourth divided difference of values at t, in which nothing is left of a cubic. Of length 1: it
@@ -87,17 +99,32 @@ Values ones_and_more(std::size_t count, Generator& generator) {
   return values;
 }
 
+/// Sum of |weights| times values, of which there may be none.
+double weighed(const Values& weights, const Values& values) {
+  double sum = 0.0;
+  for (std::size_t o = 0; o < values.size(); ++o) sum += std::abs(weights[o]) * values[o];
+  return sum;
+}
+
+/// The size of the terms that outputs are sums of. Where gradients are smaller than the order below lets expect, terms
+/// may have cancelled, each as large as dx/dx = 1 or as what they round in proportion to.
+double terms_of_outputs(double size, double expected, double rounded) {
+  return std::max({size, std::min(expected, 1.0), kSafety * rounded});
+}
+
 }  // namespace
 
-Rounding::Rounding(Subject& subject, const Precision& precision, const Doubts& before, const Doubts& found,
+Rounding::Rounding(Subject& subject, const Precision& precision, const FirstOrder& before, const Doubts& found,
                    const Streams& streams)
     : subject_(subject),
       precision_(precision),
       found_(found),
       streams_(streams),
-      slack_(slack_of_outputs(subject, before)),
+      slack_(slack_of_outputs(subject, before.doubts)),
+      unrest_(known_unrest(subject, before.unrests)),
       coarseness_(subject.parts.size(), 0.0),
-      output_size_(largest(subject.outputs)) {
+      output_size_(largest(subject.outputs)),
+      terms_size_(terms_of_outputs(output_size_, before.natural, largest(unrest_) / precision.epsilon)) {
   for (const Part& part : subject.parts) input_sizes_.push_back(std::max(1.0, largest(part.values)));
   if (precision.epsilon < precision.derivative_epsilon && all_finite(subject.outputs)) measure_coarseness();
 }
@@ -106,7 +133,7 @@ Scales Rounding::scales(std::size_t part, double around, double natural, double 
   // Where it is 0 and no step has moved the function, terms may have cancelled, each as large as dx/dx = 1:
   // log(1 + exp(-50)).
   const double per_input = natural > 0.0 || !slope.still ? natural : 1.0;
-  const double apart = beside(per_input, slope) + slack;
+  const double apart = beside(per_input, slope) + slack + hidden(part);
   return {.block = std::max(around, std::abs(slope.value)),
           .natural = per_input,
           .floor = floor(part, around) + apart,
@@ -116,11 +143,7 @@ Scales Rounding::scales(std::size_t part, double around, double natural, double 
           .nothing = of_nothing()};
 }
 
-double Rounding::slack_of_sum(const Values& weights) const {
-  double sum = 0.0;
-  for (std::size_t o = 0; o < slack_.size(); ++o) sum += std::abs(weights[o]) * slack_[o];
-  return sum;
-}
+double Rounding::slack_of_sum(const Values& weights) const { return weighed(weights, slack_); }
 
 Values Rounding::magnitude() const {
   Values magnitude = subject_.outputs;
@@ -128,6 +151,8 @@ Values Rounding::magnitude() const {
     magnitude[o] = std::max({std::abs(magnitude[o]), 0.01 * output_size_, slack_at(o) / precision_.epsilon});
   return magnitude;
 }
+
+double Rounding::unrest_of_sum(const Values& weights) const { return weighed(weights, unrest_); }
 
 double Rounding::doubt_of(std::size_t part) const {
   const auto doubt = found_.find(subject_.parts[part].number);
@@ -143,14 +168,23 @@ const Trial& Rounding::trial() {
   return trial_.emplace(std::move(trial));
 }
 
+std::vector<Values> Rounding::unrest_of_gradients() {
+  const Values cotangent = trial().cotangent;
+  if (precision_.epsilon < precision_.derivative_epsilon && !subject_.fine_pull_back(cotangent).empty())
+    return unrest_at(cotangent, streams_.of(Purpose::trial),
+                     [this](const Values& u) { return subject_.fine_pull_back(u); });
+  return trial().unrest;
+}
+
 double Rounding::between_ways(double reach, std::size_t part, double weights) {
   const double epsilon = precision_.derivative_epsilon;
   // Outputs that are all zero say nothing of the terms that have cancelled.
   const double natural = output_size_ > 0.0 ? natural_scale(part) : 1.0;
   // What is large beside its slopes, as logits of a saturated softmax are, rounds by its own size.
   const double rounded = std::max(1e3 * epsilon * natural, 32.0 * epsilon * output_size_);
-  return std::pow(epsilon, 0.7) * reach + rounded +
-         std::min(8.0 * weights * largest(trial().unrest[part]), std::pow(epsilon, 0.3) * reach);
+  const double most = std::max(std::pow(epsilon, 0.3) * reach, weights * of_nothing() * terms_per_input(part));
+  return std::pow(epsilon, 0.7) * reach + rounded + weights * hidden(part) +
+         std::min(8.0 * weights * largest(trial().unrest[part]), most);
 }
 
 void Rounding::measure_coarseness() {

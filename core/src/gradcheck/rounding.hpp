@@ -27,8 +27,8 @@ struct Trial {
 /// gradient of an input that has none but rounding.
 class Rounding {
  public:
-  /// `before`: the doubts of the order below; `found`: those of this order, as they come to light.
-  Rounding(Subject& subject, const Precision& precision, const Doubts& before, const Doubts& found,
+  /// `before`: what the order below has told; `found`: the doubts of this order, as they come to light.
+  Rounding(Subject& subject, const Precision& precision, const FirstOrder& before, const Doubts& found,
            const Streams& streams);
 
   /// How far a part's derivatives may be off that are as large as `block`.
@@ -54,9 +54,15 @@ class Rounding {
   /// What the rounding of each output is in proportion to. Outputs that are zero by cancellation carry the rounding of
   /// what cancelled, of which the others tell.
   Values magnitude() const;
+  /// How far each output, a gradient, has been seen to round; empty where none has been looked at.
+  const Values& unrest_of_outputs() const { return unrest_; }
+  /// Of a sum of outputs with these weights.
+  double unrest_of_sum(const Values& weights) const;
 
   /// Made, by ten sweeps, when it is first asked for.
   const Trial& trial();
+  /// How far each element of the gradients rounds, by part, as the differences of the order above will see it.
+  std::vector<Values> unrest_of_gradients();
 
   /// How far derivatives with respect to a part may differ that are made of rounding alone, of outputs with this slack.
   double alone(std::size_t part, double slack) const {
@@ -64,7 +70,7 @@ class Rounding {
   }
   /// How far two ways to one derivative with respect to a part may differ whose terms sum up to `reach` in magnitude: a
   /// derivative by one element, or by a sum of elements with weights of this sum. As rounding leaves them, and as the
-  /// rule has been seen to round, but no more than a small part of the terms.
+  /// rule has been seen to round, but no more than a small part of the terms or than is left where larger ones cancel.
   double between_ways(double reach, std::size_t part, double weights = 1.0);
   /// What may be left of a derivative that is zero because terms cancel, each as large as dx/dx = 1.
   double of_nothing() const { return 1e4 * precision_.derivative_epsilon; }
@@ -82,6 +88,15 @@ class Rounding {
     const bool none = std::abs(slope.value) <= 10.0 * slope.error + fine;
     return none ? 100.0 * precision_.coarser_epsilon * natural : fine;
   }
+  double terms_per_input(std::size_t part) const { return terms_size_ / input_size(part); }
+  /// What differences miss of outputs that are what is left of larger terms, in a tenfold estimate as all that they
+  /// doubt: where over the widest step the terms move by less than they are rounded to, the outputs stand still, or
+  /// move as if others did not.
+  double hidden(std::size_t part) const {
+    constexpr double kRounded = 4.0;
+    const bool cancelled = terms_size_ > output_size_;
+    return cancelled ? 10.0 * kRounded * precision_.epsilon * terms_per_input(part) / precision_.first_step : 0.0;
+  }
   double doubt_of(std::size_t part) const;
   void measure_coarseness();
 
@@ -90,9 +105,11 @@ class Rounding {
   const Doubts& found_;
   Streams streams_;
   Values slack_;        // by output; empty where none has any
+  Values unrest_;       // likewise: how far outputs that are gradients have been seen to round
   Values input_sizes_;  // by part
   Values coarseness_;   // likewise
   double output_size_;  // of the largest
+  double terms_size_;   // of the largest term that an output is a sum of, as far as is known
   std::optional<Trial> trial_;
 };
 

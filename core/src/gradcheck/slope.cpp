@@ -238,7 +238,6 @@ class NoiseMeter {
   // rounded to stairs look straight at a spacing of whole stairs and at its multiples.
   static constexpr double kNarrow = 11.0 / 128.0;
   static constexpr double kWide = 16.0;
-  static constexpr double kSafety = 4.0;
   std::vector<Textures> last_;
   Values confirmed_, carried_, here_;
 };
@@ -335,7 +334,8 @@ class LineReader {
     const double rise = std::abs(family.above[0].y[o] - family.below[0].y[o]);
     const double moved = std::isfinite(rise) ? rise * per_first : 0.0;
     const double magnitude = beyond_ ? std::abs(y) : line_.magnitude[o];
-    family.rounding[o] = epsilon * (magnitude + (beyond_ ? line_.mixed : line_.size) * moved);
+    const double seen = o < line_.unrest.size() ? line_.unrest[o] : 0.0;
+    family.rounding[o] = std::max(epsilon * (magnitude + (beyond_ ? line_.mixed : line_.size) * moved), kSafety * seen);
     family.noise[o] = thorough_ ? std::max(family.rounding[o], meter_.here(o)) : family.rounding[o];
     const double confirmed = thorough_ ? meter_.confirmed(o) : 0.0;
     if (confirmed > 0.0 && raise_noise(families_, o, confirmed)) {
