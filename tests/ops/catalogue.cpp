@@ -73,10 +73,14 @@ std::string independent_values() {
   return code;
 }
 
+/// Whether a text has the word, and not as a name of the standard library's.
 bool has_word(const std::string& text, std::string_view word) {
+  constexpr std::string_view kStandard = "std::";
   const auto is_part = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
   for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1))
-    if ((at == 0 || !is_part(text[at - 1])) && !is_part(text[at + word.size()])) return true;
+    if ((at == 0 || !is_part(text[at - 1])) && !is_part(text[at + word.size()]) &&
+        !std::string_view(text).substr(0, at).ends_with(kStandard))
+      return true;
   return false;
 }
 
