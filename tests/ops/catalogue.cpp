@@ -2,6 +2,7 @@
 // in it by being in the catalogue. The checks stand in tools/suite, where the program `tapegrad check` finds them too.
 #include "tapegrad/catalogue/catalogue.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cctype>
 #include <cstddef>
@@ -141,20 +142,29 @@ BOOST_AUTO_TEST_CASE(an_entry_knows_how_often_its_op_can_be_differentiated) {
   BOOST_TEST(tapegrad::catalogue::make_entry<ShiftedBy>("none").twice_differentiable);
 }
 
-/// An error names the op that met the undefined tensor, or one that it is made of; what is optional is no error.
+/// An error names the op that met the undefined tensor, or one that it is made of. What is optional (a scale, a shift,
+/// a bias, a weight, an initial state, a mask) is no error; a sample of the op does without it, and so says that it is.
 BOOST_AUTO_TEST_CASE(an_undefined_input_is_met_by_an_op) {
-  std::map<std::string_view, std::set<std::size_t>> optional;
   std::size_t inputs_in_all = 0;
+  std::size_t optional = 0;
   for (const tapegrad::catalogue::OpEntry* op : tapegrad::catalogue::all_ops()) {
     tapegrad::Generator generator(0);
-    for (const tapegrad::catalogue::Sample& sample : op->samples(generator)) {
+    const tapegrad::catalogue::Samples samples = op->samples(generator);
+    const auto is_left_out = [&](std::size_t input) {
+      return std::any_of(samples.begin(), samples.end(), [input](const tapegrad::catalogue::Sample& sample) {
+        return input >= sample.inputs.size() || !sample.inputs[input].defined();
+      });
+    };
+    for (const tapegrad::catalogue::Sample& sample : samples) {
       inputs_in_all += sample.inputs.size();
       for (std::size_t i = 0; i < sample.inputs.size(); ++i) {
         tapegrad::catalogue::Arguments inputs = sample.inputs;
         inputs[i] = tapegrad::Tensor();
         try {
           sample.call(inputs);
-          optional[op->name].insert(i);
+          ++optional;
+          BOOST_TEST(is_left_out(i), op->name << ", sample \"" << sample.name << "\" computes without input " << i
+                                              << ", and no sample leaves it out");
         } catch (const tapegrad::Error& e) {
           const std::string_view message(e.what());
           BOOST_TEST((message.starts_with("[") && !message.starts_with("[tensor]")),
@@ -164,16 +174,7 @@ BOOST_AUTO_TEST_CASE(an_undefined_input_is_met_by_an_op) {
     }
   }
   BOOST_TEST(inputs_in_all > 1000U);
-  std::string list;
-  for (const auto& [name, inputs] : optional) {
-    list.append(list.empty() ? "" : ", ").append(name);
-    for (const std::size_t i : inputs) list += " " + std::to_string(i);
-  }
-  // Scales, shifts, biases, weights, initial states and masks.
-  BOOST_TEST(list ==
-             "batch_norm 1 2, batch_norm_eval 3 4, bce_with_logits 2 3, conv1d 2, conv_transpose1d 2, group_norm 1 2, "
-             "gru 2, instance_norm 1 2, layer_norm 1 2, linear 2, lstm 2, rms_norm 1, scaled_dot_product_attention 3, "
-             "softmax 1");
+  BOOST_TEST(optional > 50U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

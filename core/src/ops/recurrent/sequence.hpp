@@ -203,7 +203,7 @@ struct SequenceOp : Op<Self> {
  protected:
   /// A sample's arguments but for the bias.
   static catalogue::Arguments without_bias(catalogue::Arguments x) {
-    x.erase(x.begin() + kBias);
+    x[kBias] = Tensor();
     return x;
   }
 
