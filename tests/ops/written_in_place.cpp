@@ -96,7 +96,6 @@ int check(const OpEntry& op, const Sample& sample) {
 BOOST_AUTO_TEST_SUITE(written_in_place)
 
 BOOST_AUTO_TEST_CASE(every_saved_tensor_of_every_op_is_watched) {
-  std::string keeping_nothing;
   int ops = 0;
   int written = 0;
   for (const OpEntry* op : catalogue::all_ops()) {
@@ -110,16 +109,12 @@ BOOST_AUTO_TEST_CASE(every_saved_tensor_of_every_op_is_watched) {
         BOOST_TEST(false, op->name << ", sample \"" << sample.name << "\" threw " << e.what());
       }
     }
-    if (of_op == 0) keeping_nothing.append(" ").append(op->name);
+    BOOST_TEST((of_op > 0 || op->keeps_nothing), op->name << ": no sample saves what it keeps");
     ops += of_op > 0 ? 1 : 0;
     written += of_op;
   }
   BOOST_TEST_MESSAGE(written << " saved tensors of " << ops << " ops");
-  // Their reverse rules read nothing: most are linear, some are flat.
-  BOOST_TEST(keeping_nothing ==
-             " adaptive_avg_pool1d add avg_pool1d cast cat ceil clone cumsum diag dropout expand flip floor "
-             "floor_divide mean neg pad pad_sequence permute reshape roll rotary_embedding round select sign slice "
-             "slice_embed stack sub sum sum_to tile tril triu");
+  BOOST_TEST(ops > 100);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

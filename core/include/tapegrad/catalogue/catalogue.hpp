@@ -73,12 +73,15 @@ Sample with_default_call(Sample sample) {
 /// Reads an op struct's static members into an entry.
 template <class O>
 OpEntry make_entry(std::string_view room) {
+  using Table = engine::TableOf<O, forward_count<O>()>;
   return {.room = room,
           .name = O::name,
           .math = O::math,
           .input_names = O::input_names,
           .differentiable = O::differentiable,
-          .twice_differentiable = engine::TableOf<O, forward_count<O>()>::kHasVjp,
+          .twice_differentiable = Table::kHasVjp,
+          .keeps_nothing =
+              O::keep.input_set == 0 && O::keep.output_set == 0 && O::residual_names.empty() && !Table::kKeepsFor,
           .derivation = [] { return O::derivation(); },
           .samples =
               [](Generator& g) {

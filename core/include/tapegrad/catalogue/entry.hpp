@@ -77,6 +77,7 @@ struct OpEntry {
   std::span<const std::string_view> input_names;  ///< empty where the op gives none
   bool differentiable;
   bool twice_differentiable;  ///< whether its reverse rule is made of tensor functions, not a fused one alone
+  bool keeps_nothing;         ///< whether its reverse rule reads no input, output or residual
   Derivation (*derivation)();
   std::function<Samples(Generator&)> samples;
   ErrorSamples (*errors)();
