@@ -1,19 +1,20 @@
 # Dependencies run downhill only: what each floor's files may include of ours. docs/design.md tells why.
 #   cmake -DSOURCE=<root> -P floors.cmake
 cmake_minimum_required(VERSION 3.25)
-set(base base)
+set(text text)
+set(base text base)
 set(array base array)
 set(kernels base kernels)
-set(tape base array kernels tape)
+set(tape text base array kernels tape)
 set(ops base array kernels tape ops catalogue)
 set(catalogue base tape catalogue)
-set(gradcheck base gradcheck)
-set(diff base tape ops gradcheck diff)
-set(io base tape io)
+set(gradcheck text base gradcheck)
+set(diff text base tape ops gradcheck diff)
+set(io text base tape io)
 set(testing diff gradcheck testing)
 set(nn base tape ops diff catalogue nn)
 set(optim base tape ops optim)
-set(console base console)
+set(console text base console)
 
 # Every floor that a file includes stands in the list of its own.
 function(check_includes floor file)

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <fmt/format.h>
-#include <tapegrad/base/readable_math.hpp>
 #include <tapegrad/format.hpp>
 #include <tapegrad/tape/tensor.hpp>
+#include <tapegrad/text/readable_math.hpp>
 
 #include <algorithm>
 #include <cstdio>

@@ -9,9 +9,9 @@
 #include <string_view>
 
 #include "console/columns.hpp"
-#include "tapegrad/base/readable_math.hpp"
 #include "tapegrad/catalogue/entry.hpp"
 #include "tapegrad/ops_command.hpp"
+#include "tapegrad/text/readable_math.hpp"
 #include "tapegrad/whole_derivation.hpp"
 
 using namespace tapegrad::program;

@@ -10,10 +10,10 @@
 
 #include "broken_entry.hpp"
 #include "console/columns.hpp"
-#include "tapegrad/base/readable_math.hpp"
 #include "tapegrad/check_command.hpp"
 #include "tapegrad/progress.hpp"
 #include "tapegrad/table.hpp"
+#include "tapegrad/text/readable_math.hpp"
 
 using namespace console;
 using namespace tapegrad::program;

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "tapegrad/base/readable_math.hpp"
+#include "tapegrad/text/readable_math.hpp"
 
 namespace console {
 

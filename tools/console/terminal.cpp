@@ -9,7 +9,7 @@
 #include <charconv>
 #include <cstdlib>
 
-#include "base/unicode.hpp"
+#include "text/unicode.hpp"
 
 namespace console {
 namespace {

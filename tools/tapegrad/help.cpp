@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "console/columns.hpp"
-#include "tapegrad/base/readable_math.hpp"
+#include "tapegrad/text/readable_math.hpp"
 
 namespace tapegrad::program {
 

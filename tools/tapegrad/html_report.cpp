@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "base/markup.hpp"
 #include "tapegrad/reports.hpp"
+#include "text/markup.hpp"
 
 namespace tapegrad::program {
 namespace {

@@ -1,7 +1,7 @@
 #include <nlohmann/json.hpp>
 
-#include "base/json_number.hpp"
 #include "tapegrad/reports.hpp"
+#include "text/json_number.hpp"
 
 namespace tapegrad::program {
 namespace {

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
-#include "base/markup.hpp"
 #include "tapegrad/reports.hpp"
+#include "text/markup.hpp"
 
 namespace tapegrad::program {
 namespace {

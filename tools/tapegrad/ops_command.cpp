@@ -14,11 +14,11 @@
 
 #include "suite/entry.hpp"
 #include "suite/tensors.hpp"
-#include "tapegrad/base/readable_math.hpp"
 #include "tapegrad/format.hpp"
 #include "tapegrad/page.hpp"
 #include "tapegrad/selection.hpp"
 #include "tapegrad/tape/tape.hpp"
+#include "tapegrad/text/readable_math.hpp"
 #include "tapegrad/whole_derivation.hpp"
 
 namespace tapegrad::program {

@@ -6,8 +6,8 @@
 
 #include "console/columns.hpp"
 #include "tapegrad/base/error.hpp"
-#include "tapegrad/base/readable_math.hpp"
 #include "tapegrad/format.hpp"
+#include "tapegrad/text/readable_math.hpp"
 
 namespace tapegrad::program {
 namespace {

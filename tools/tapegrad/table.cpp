@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "console/columns.hpp"
-#include "tapegrad/base/readable_math.hpp"
+#include "tapegrad/text/readable_math.hpp"
 
 namespace tapegrad::program {
 namespace {

@@ -8,9 +8,9 @@
 
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/shape.hpp"
-#include "tapegrad/base/text_formatter.hpp"
 #include "tapegrad/tape/tape.hpp"
 #include "tapegrad/tape/tensor.hpp"
+#include "tapegrad/text/text_formatter.hpp"
 
 namespace tapegrad {
 /// The types that print as their to_string().

@@ -1,7 +1,7 @@
 #include "tapegrad/base/error.hpp"
 
-#include "base/unicode.hpp"
 #include "tapegrad/base/scope.hpp"
+#include "text/unicode.hpp"
 
 namespace tapegrad {
 namespace {

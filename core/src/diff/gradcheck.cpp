@@ -11,7 +11,6 @@
 #include <span>
 
 #include "base/dispatch.hpp"
-#include "base/unicode.hpp"
 #include "gradcheck/compare.hpp"
 #include "gradcheck/directions.hpp"
 #include "gradcheck/streams.hpp"
@@ -24,6 +23,7 @@
 #include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/same_bits.hpp"
+#include "text/unicode.hpp"
 
 namespace tapegrad {
 namespace {

@@ -8,11 +8,11 @@
 #include <new>
 #include <optional>
 
-#include "base/unicode.hpp"
 #include "gradcheck/compare.hpp"
 #include "gradcheck/subject.hpp"
 #include "gradcheck/wording.hpp"
 #include "tapegrad/base/error.hpp"
+#include "text/unicode.hpp"
 
 namespace tapegrad::engine {
 namespace {

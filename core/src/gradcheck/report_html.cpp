@@ -3,10 +3,10 @@
 
 #include <cmath>
 
-#include "base/markup.hpp"
 #include "gradcheck/plots.hpp"
 #include "gradcheck/wording.hpp"
 #include "tapegrad/gradcheck/report.hpp"
+#include "text/markup.hpp"
 
 namespace tapegrad {
 namespace {

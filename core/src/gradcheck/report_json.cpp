@@ -1,8 +1,8 @@
 #include <nlohmann/json.hpp>
 
-#include "base/json_number.hpp"
 #include "gradcheck/wording.hpp"
 #include "tapegrad/gradcheck/report.hpp"
+#include "text/json_number.hpp"
 
 namespace tapegrad {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "base/markup.hpp"
 #include "tapegrad/gradcheck/report.hpp"
+#include "text/markup.hpp"
 
 namespace tapegrad {
 namespace {

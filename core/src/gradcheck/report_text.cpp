@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/unicode.hpp"
 #include "gradcheck/wording.hpp"
 #include "tapegrad/gradcheck/report.hpp"
+#include "text/unicode.hpp"
 
 namespace tapegrad {
 namespace {

@@ -6,11 +6,11 @@
 #include <map>
 #include <string_view>
 
-#include "base/unicode.hpp"
 #include "io/refusal.hpp"
 #include "io/safetensors_reader.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/io/safetensors.hpp"
+#include "text/unicode.hpp"
 
 namespace tapegrad::checkpoint_file {
 namespace {

@@ -5,8 +5,8 @@
 
 #include <string>
 
-#include "base/unicode.hpp"
 #include "tapegrad/base/error.hpp"
+#include "text/unicode.hpp"
 
 namespace tapegrad::io {
 

@@ -6,12 +6,12 @@
 #include <utility>
 #include <vector>
 
-#include "base/unicode.hpp"
 #include "io/atomic_file.hpp"
 #include "io/safetensors_format.hpp"
 #include "io/safetensors_reader.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
+#include "text/unicode.hpp"
 
 namespace tapegrad {
 

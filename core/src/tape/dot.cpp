@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/unicode.hpp"
 #include "tape/node_text.hpp"
+#include "text/unicode.hpp"
 
 namespace tapegrad {
 namespace {

@@ -7,9 +7,9 @@
 #include <sstream>
 
 #include "array/range.hpp"
-#include "base/unicode.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/tape/op.hpp"
+#include "text/unicode.hpp"
 
 namespace tapegrad {
 

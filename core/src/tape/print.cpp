@@ -6,9 +6,9 @@
 #include <ostream>
 #include <set>
 
-#include "base/unicode.hpp"
 #include "tape/node_text.hpp"
-#include "tapegrad/base/readable_math.hpp"
+#include "tapegrad/text/readable_math.hpp"
+#include "text/unicode.hpp"
 
 namespace tapegrad {
 namespace {

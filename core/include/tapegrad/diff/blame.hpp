@@ -16,9 +16,9 @@
 #include <utility>
 #include <vector>
 
-#include "tapegrad/base/text_formatter.hpp"
 #include "tapegrad/diff/gradcheck.hpp"
 #include "tapegrad/tape/tape.hpp"
+#include "tapegrad/text/text_formatter.hpp"
 
 namespace tapegrad {
 

@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "tapegrad/base/text_formatter.hpp"
 #include "tapegrad/gradcheck/verdict.hpp"
+#include "tapegrad/text/text_formatter.hpp"
 
 namespace tapegrad {
 

@@ -1,4 +1,4 @@
-#include "base/markup.hpp"
+#include "text/markup.hpp"
 
 #include <boost/test/unit_test.hpp>
 

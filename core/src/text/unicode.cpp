@@ -1,4 +1,4 @@
-#include "base/unicode.hpp"
+#include "text/unicode.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "tapegrad/base/text_formatter.hpp"
+#include "tapegrad/text/text_formatter.hpp"
 
 #include <fmt/format.h>
 

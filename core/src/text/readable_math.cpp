@@ -1,13 +1,13 @@
-#include "tapegrad/base/readable_math.hpp"
+#include "tapegrad/text/readable_math.hpp"
 
 #include <algorithm>
 #include <cctype>
 #include <map>
 #include <utility>
 
-#include "base/latex_symbols.hpp"
-#include "base/small_letters.hpp"
-#include "base/unicode.hpp"
+#include "text/latex_symbols.hpp"
+#include "text/small_letters.hpp"
+#include "text/unicode.hpp"
 
 namespace tapegrad {
 namespace {

@@ -1,10 +1,10 @@
-#include "base/small_letters.hpp"
+#include "text/small_letters.hpp"
 
 #include <algorithm>
 #include <cctype>
 #include <cstddef>
 
-#include "base/unicode.hpp"
+#include "text/unicode.hpp"
 
 namespace tapegrad {
 namespace {

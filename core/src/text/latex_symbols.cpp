@@ -1,4 +1,4 @@
-#include "base/latex_symbols.hpp"
+#include "text/latex_symbols.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,6 +1,6 @@
-#include "base/markup.hpp"
+#include "text/markup.hpp"
 
-#include "base/unicode.hpp"
+#include "text/unicode.hpp"
 
 namespace tapegrad {
 namespace {

@@ -1,4 +1,4 @@
-#include "tapegrad/base/readable_math.hpp"
+#include "tapegrad/text/readable_math.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <string>
