@@ -11,7 +11,7 @@
 #include "tapegrad/diff/replay.hpp"
 #include "tapegrad/tape/tape.hpp"
 
-namespace tapegrad::nn::engine {
+namespace tapegrad::nn::module_check {
 
 ModuleFunction function_of_parameters(Module& module, TensorFunction call, const std::vector<Tensor>& inputs) {
   ModuleFunction result;
@@ -90,4 +90,4 @@ GradcheckReport check_module_copies(const CalledModule& checked, const CalledMod
   }
 }
 
-}  // namespace tapegrad::nn::engine
+}  // namespace tapegrad::nn::module_check

@@ -54,14 +54,14 @@ std::vector<Tensor> snapshot(const Module& layer) {
 /// A layer in float64 and in float32, as functions of inputs and parameters.
 struct BothPrecisions {
   Layer wide, narrow;
-  nn::engine::ModuleFunction in_float64, in_float32;
+  nn::module_check::ModuleFunction in_float64, in_float32;
 
   BothPrecisions(const LayerSample& sample, const Module& layer, bool training)
       : wide(sample.copy(layer)), narrow(sample.copy(layer)) {
     narrow->to(float32);
     const auto function = [&](Module& module) {
       module.train(training);
-      return nn::engine::function_of_parameters(
+      return nn::module_check::function_of_parameters(
           module, [&module, call = sample.call](const std::vector<Tensor>& xs) { return call(module, xs); },
           sample.inputs);
     };

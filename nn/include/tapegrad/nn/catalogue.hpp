@@ -75,8 +75,8 @@ LayerSample layer_sample(const std::string& name, L layer, const Arguments& inpu
           .inputs = inputs,
           .call =
               [call](Module& module, const Arguments& xs) {
-                const engine::BoundCall<L, F> bound(static_cast<L&>(module), call);
-                return tapegrad::engine::call("check_module", bound, xs);
+                const module_check::BoundCall<L, F> bound(static_cast<L&>(module), call);
+                return engine::call("check_module", bound, xs);
               },
           .options = options};
 }

@@ -21,7 +21,7 @@
 namespace tapegrad::nn {
 
 /// What check_module is made of.
-namespace engine {
+namespace module_check {
 
 /// call(module, inputs...) as a function of the inputs alone. Refers to both.
 template <class M, class F>
@@ -43,8 +43,8 @@ template <class M, class F>
 TensorFunction function_of(const BoundCall<M, F>& bound) {
   return [&bound](const std::vector<Tensor>& inputs) {
     if constexpr (std::is_invocable_v<const F&, M&>)
-      if (inputs.empty()) return tapegrad::engine::as_list(bound());
-    return tapegrad::engine::call("check_module", bound, inputs);
+      if (inputs.empty()) return engine::as_list(bound());
+    return engine::call("check_module", bound, inputs);
   };
 }
 
@@ -73,7 +73,7 @@ bool are_float32(const std::vector<Tensor>& inputs);
 GradcheckReport check_module_copies(const CalledModule& checked, const CalledModule* wide,
                                     const std::vector<Tensor>& inputs, GradcheckOptions options);
 
-}  // namespace engine
+}  // namespace module_check
 
 /// Compares the derivatives of call(module, inputs...) with respect to the floating inputs and to all parameters with
 /// finite differences; see gradcheck. Without inputs, {}, it is call(module), of what the call has captured. The report
@@ -92,13 +92,13 @@ requires(std::derived_from<M, Module>&& std::copy_constructible<M> &&
     check_module(const M& module, const std::vector<Tensor>& inputs, const F& call,
                  const GradcheckOptions& options = {}) {
   M checked = module;
-  const engine::BoundCall<M, F> bound(checked, call);
-  const engine::CalledModule copy{checked, engine::function_of(bound)};
-  if (!engine::are_float32(inputs)) return engine::check_module_copies(copy, nullptr, inputs, options);
+  const module_check::BoundCall<M, F> bound(checked, call);
+  const module_check::CalledModule copy{checked, module_check::function_of(bound)};
+  if (!module_check::are_float32(inputs)) return module_check::check_module_copies(copy, nullptr, inputs, options);
   M wide = module;
-  const engine::BoundCall<M, F> bound_wide(wide, call);
-  const engine::CalledModule wide_copy{wide, engine::function_of(bound_wide)};
-  return engine::check_module_copies(copy, &wide_copy, inputs, options);
+  const module_check::BoundCall<M, F> bound_wide(wide, call);
+  const module_check::CalledModule wide_copy{wide, module_check::function_of(bound_wide)};
+  return module_check::check_module_copies(copy, &wide_copy, inputs, options);
 }
 
 /// The same for module(inputs...).
