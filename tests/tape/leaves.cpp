@@ -1,4 +1,5 @@
 #include "tape_test.hpp"
+#include "tapegrad/array/memory.hpp"
 
 using namespace tapegrad;
 using namespace tapegrad::test;
@@ -175,6 +176,24 @@ BOOST_AUTO_TEST_CASE(promise_results_share_no_memory) {
   g[0].mutable_data<double>()[0] = 7.0;
   BOOST_TEST(g[1].to_vector<double>() == (Values{1.0, 1.0}));
   BOOST_TEST(g[2].to_vector<double>() == (Values{1.0, 1.0}));
+}
+
+// What cat gives back is a part of a large cotangent each.
+BOOST_AUTO_TEST_CASE(promise_a_gradient_keeps_no_more_memory_than_it_needs) {
+  const Tensor p = leaf({1.0});
+  const Tensor x = ones({100000}, {.dtype = float64});
+  const std::size_t before = memory_statistics().bytes_in_use;
+  {
+    Tape tape;
+    tape.backward(sum(square(cat({p, x}, 0))));
+  }
+  BOOST_TEST(p.grad().item() == 2.0);
+  const Tensor dp = [&] {
+    Tape tape;
+    return tape.gradient(sum(square(cat({p, x}, 0))), p);
+  }();
+  BOOST_TEST(dp.item() == 2.0);
+  BOOST_TEST(memory_statistics().bytes_in_use < before + 10000);
 }
 
 BOOST_AUTO_TEST_CASE(promise_grad_throws_and_has_grad_asks) {

@@ -397,6 +397,14 @@ Tensor as_own(Tensor gradient) {
   return shared ? gradient.clone() : std::move(gradient);
 }
 
+/// A gradient as it is handed out: elements of its own, in no more memory than they need. A part of a large cotangent,
+/// as cat gives it to each of its inputs, would keep all of that.
+Tensor to_be_kept(Tensor gradient) {
+  const array::Array& a = array_of(gradient);
+  const bool fits = a.storage->bytes() <= 2 * array::bytes_of(a.shape, a.dtype);
+  return fits && is_exclusive(gradient) ? std::move(gradient) : wrap(contiguous_copy(a));
+}
+
 }  // namespace
 
 Tensor Sweep::on_tape(const Tensor& sum) const {
@@ -423,7 +431,7 @@ void Sweep::into_leaves() {
     if (options_.create_graph || innermost_level(gradient) > 0) {  // with what it depends on, or its tangents
       leaf.grad = leaf.grad.defined() ? add(on_tape(leaf.grad), gradient) : as_own(std::move(gradient));
     } else if (!leaf.grad.defined()) {
-      leaf.grad = is_exclusive(gradient) ? std::move(gradient) : wrap(contiguous_copy(array_of(gradient)));
+      leaf.grad = to_be_kept(std::move(gradient));
     } else if (is_exclusive(leaf.grad)) {
       add_in_place(array_of(leaf.grad), array_of(gradient));
     } else {
@@ -510,7 +518,7 @@ void Sweep::empty_room(std::span<const Target> targets, std::uint32_t lowest) {
 
 Tensor Sweep::as_result(Tensor gradient) const {
   if (options_.create_graph || innermost_level(gradient) > 0) return as_own(std::move(gradient));
-  return is_exclusive(gradient) ? std::move(gradient) : wrap(contiguous_copy(array_of(gradient)));
+  return to_be_kept(std::move(gradient));
 }
 
 std::vector<Tensor> Sweep::towards(const std::vector<Tensor>& xs, bool allow_unused) {
