@@ -47,7 +47,9 @@ void MovingAverage::update() {
     const Tensor& x = parameters_[i];
     Tensor& average = averages_[i];
     if (average.dtype() != x.dtype()) average = average.to(x.dtype());
-    const Tensor next = average * keep + x * (1.0 - keep);
+    // From the nearer end: where the two are equal, or one of them counts for nothing, no digit is lost.
+    const Tensor distance = x - average;
+    const Tensor next = keep < 0.5 ? x - keep * distance : average + (1.0 - keep) * distance;
     const bool is_finite = std::isfinite(sum(next).item());  // a sum is, only where its terms are
     engine::overwrite(average, is_finite ? next : where(isfinite(next), next, x), kAverage);
   }

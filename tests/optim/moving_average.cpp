@@ -75,6 +75,14 @@ BOOST_AUTO_TEST_CASE(takes_small_values_in_exactly) {
   BOOST_TEST(average.tensors()[0].item() == 1.0);
 }
 
+// Weights that are rounded one by one do not add up to 1: an average of the same value would wander off.
+BOOST_AUTO_TEST_CASE(a_value_that_stands_still_has_itself_for_average) {
+  const Tensor x = full({1}, 0.7F);
+  MovingAverage average({x}, {.decay = 0.9999});
+  for (int n = 0; n < 2000; ++n) average.update();
+  BOOST_TEST(average.tensors()[0].item() == x.item());
+}
+
 static_assert(!std::is_copy_constructible_v<MovingAverage> && std::is_nothrow_move_constructible_v<MovingAverage>);
 
 BOOST_AUTO_TEST_CASE(updates_are_not_recorded) {
