@@ -389,20 +389,22 @@ void Sweep::run(std::uint32_t lowest, std::span<const char> reaches, const AtNod
 
 namespace {
 
+/// Whether an array would keep much more memory than it needs, as a part of a large cotangent does that cat gives to
+/// one of its inputs.
+bool is_small_part(const array::Array& a) { return a.storage->bytes() > 2 * array::bytes_of(a.shape, a.dtype); }
+
 /// A gradient that lies on a tape, sharing its elements with no other tensor: a user may write it in place, as clipping
 /// does.
 Tensor as_own(Tensor gradient) {
   const TensorImpl& impl = *gradient.impl();
   const bool shared = !impl.unique() || !impl.array.storage->unique() || !impl.array.contiguous || impl.leaf;
-  return shared ? gradient.clone() : std::move(gradient);
+  return shared || is_small_part(impl.array) ? gradient.clone() : std::move(gradient);
 }
 
-/// A gradient as it is handed out: elements of its own, in no more memory than they need. A part of a large cotangent,
-/// as cat gives it to each of its inputs, would keep all of that.
+/// A gradient as it is handed out: elements of its own, in little more memory than they need.
 Tensor to_be_kept(Tensor gradient) {
   const array::Array& a = array_of(gradient);
-  const bool fits = a.storage->bytes() <= 2 * array::bytes_of(a.shape, a.dtype);
-  return fits && is_exclusive(gradient) ? std::move(gradient) : wrap(contiguous_copy(a));
+  return is_exclusive(gradient) && !is_small_part(a) ? std::move(gradient) : wrap(contiguous_copy(a));
 }
 
 }  // namespace

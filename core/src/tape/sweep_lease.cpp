@@ -31,8 +31,8 @@ void SweepLease::give_room_back() {
 SweepLease::~SweepLease() {
   if (!nested_) tape_.sweeping = false;
   give_room_back();
-  if (nested_ || !half_swept_) return;
-  tape_.consume();
+  if (nested_) return;
+  if (half_swept_) tape_.consume();
   if (!tape_.left_behind.load(std::memory_order_relaxed)) return;
   if (recorder.tape == &tape_) recorder.detach();
   const std::shared_ptr<HomeThread> home = tape_.home;  // which the tape must not take along

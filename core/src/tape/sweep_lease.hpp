@@ -7,7 +7,7 @@
 namespace tapegrad {
 
 /// Marks a tape as being swept and takes a room of it, which goes back as large as it has become. The tape of a sweep
-/// that has failed half-way is consumed then, but for one inside another, which fails too.
+/// that has failed half-way is consumed then, unless the sweep runs inside another, whose own end decides.
 class SweepLease {
  public:
   /// REQUIRES: the tape is this thread's live one.

@@ -125,9 +125,9 @@ class Tape {
   /// where another backward(), of another thread or around this one, holds a leaf of this tape.
   ///
   /// Throws TapeError on the way for a saved tensor that was changed in place, and when a rule, a hook or an observer
-  /// fails. The tape is consumed then, .retain or not, and leaves keep what was added: zero_grad(). The same holds
-  /// where the sweep has reached a module's parameters and one that no module names, which shows when all has been
-  /// added.
+  /// fails. The tape is consumed then, .retain or not (a sweep inside a hook or an observer leaves that to the sweep
+  /// around it), and leaves keep what was added: zero_grad(). The same holds where the sweep has reached a module's
+  /// parameters and one that no module names, which shows when all has been added.
   void backward(const Tensor& y, const BackwardOptions& options = {});
 
   /// The gradients of `y` with respect to any tensors on this tape (leaves and intermediates), without touching .grad()
