@@ -13,7 +13,8 @@
 namespace tapegrad::checker {
 namespace {
 
-/// Outputs at order 2 are gradients, part by part, and the cotangents' after them.
+/// Outputs at order 2 are the gradients of the inputs, part by part; the cotangents, which follow among the parts, have
+/// none.
 Values slack_of_outputs(const Subject& subject, const Doubts& doubts) {
   Values slack;
   if (doubts.empty()) return slack;
@@ -25,7 +26,7 @@ Values slack_of_outputs(const Subject& subject, const Doubts& doubts) {
   return slack;
 }
 
-/// Likewise.
+/// The same, by part.
 Values known_unrest(const Subject& subject, const Unrests& unrests) {
   Values unrest;
   for (const Part& part : subject.parts) {
