@@ -52,9 +52,10 @@ HWY_INLINE Vector<T> exponential(Vector<T> v) {
   return exp(tapegrad::HWY_NAMESPACE::Lanes<Tag<T>>(v)).v;
 }
 
-/// Below this, moments of optimisers and weights of attention are set to zero. Subnormal numbers, over which processors
-/// take ten times as long and more, would come of them in every later step or product: where gradients have stopped, a
-/// moment would shrink to the smallest of them and stay there, for 0.9 of that rounds to itself.
+/// Below this, first moments and velocities of optimisers and weights of attention are set to zero. Subnormal numbers,
+/// over which processors take ten times as long and more, would come of them in every later step or product: where
+/// gradients have stopped, a moment would shrink to the smallest of them and stay there, for 0.9 of that rounds to
+/// itself.
 template <class T>
 inline constexpr T kFaded = std::is_same_v<T, float> ? T(0x1p-100) : T(0x1p-960);
 

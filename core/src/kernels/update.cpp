@@ -57,8 +57,8 @@ HWY_BEFORE_NAMESPACE();
 namespace tapegrad::kernels::HWY_NAMESPACE {
 namespace {
 
-/// In the tenth thousand of steps without a gradient a mean of squares would become subnormal and, like a moment, stay
-/// so.
+/// After many thousand steps without a gradient (9,000 where 0.99 is kept, 87,000 for 0.999) a mean of squares would
+/// become subnormal and, like a moment, stay so.
 template <class T>
 HWY_INLINE Vector<T> unless_subnormal(Vector<T> v) {
   return hn::IfThenZeroElse(hn::Lt(v, splat(std::numeric_limits<T>::min())), v);

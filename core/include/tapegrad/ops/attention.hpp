@@ -30,7 +30,8 @@ struct AttentionOptions {
 /// or gradients. (A NaN in a key that some queries see reaches the results and first-order gradients of these alone.)
 /// The heads may lie interleaved in memory (a [N, L, H, D] tensor transposed): nothing is copied, and results and
 /// gradients have the same layout, so that transposing back and merging the heads costs nothing. No matrix of scores is
-/// stored. Each entry of the batch depends on itself alone, to the bit. float32 or float64. Throws ShapeError,
+/// stored. A weight below 2^-100 (2^-960 for float64) of its row's largest counts as 0. Each entry of the batch depends
+/// on itself alone, to the bit. float32 or float64. Throws ShapeError,
 /// DTypeError, ValueError for dropout_p.
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Mask& mask = {},
                                     const AttentionOptions& options = {});

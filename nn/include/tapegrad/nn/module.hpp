@@ -21,8 +21,8 @@
 //
 // Thread safety: in evaluation mode any layer of this library may be called from several threads at once; in training
 // mode too, unless it has a BatchNorm (or a function of your own in a Sequential) that writes to itself. The first call
-// of parameters() or named_parameters() writes each module's path, later ones write nothing. Training, conversion and
-// assignment are not safe.
+// of parameters() or named_parameters() writes each module's path (later ones write nothing): that, train(), to(), an
+// optimiser's step and assignment must not overlap with any other use.
 //
 // Invariants:
 // 1. no module stores a pointer to a member: they are visited;

@@ -26,9 +26,10 @@ using tapegrad::operator>=;
 /// 2. copy assignment writes into the existing storage, so that whoever holds a handle (an optimiser) sees the new
 ///    values; dtypes are converted, another shape throws ShapeError;
 /// 3. moving keeps identity: the handle moves, and what was moved from is empty;
-/// 4. identity (the leaf, its hooks, its gradient) survives to(dtype). Default-constructed it is empty: an absent bias.
-/// Handles to it may be used from several threads as any Tensor's; writing (assignment, to) must not overlap with any
-/// other use.
+/// 4. identity (the leaf, its hooks, its gradient) survives to(dtype).
+///
+/// Default-constructed it is empty: an absent bias. Handles to it may be used from several threads as any Tensor's;
+/// writing (assignment, to) must not overlap with any other use.
 class OwnedTensor {
  public:
   operator const Tensor&() const { return tensor_; }

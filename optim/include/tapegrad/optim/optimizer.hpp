@@ -5,8 +5,8 @@
 // Invariants:
 // 1. a parameter is in one group, once;
 // 2. parameters are handles: the optimiser writes into their storage;
-// 3. it keeps state (moments, velocities) for each parameter, as far as the options need it; for one that requires a
-//    gradient from the beginning;
+// 3. it keeps state (moments, velocities) for each parameter, as far as the options need it; where the parameter
+//    requires a gradient when the optimiser is made, that state is made then, before a step's tensors;
 // 4. a parameter without a gradient is left out of a step, and its own count of steps stands still.
 #pragma once
 
