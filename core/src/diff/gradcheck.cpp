@@ -137,11 +137,7 @@ class TensorSubject : public checker::Subject {
     for (const Tensor& y : first) results_.push_back(carries_gradient(y) ? y.detach() : Tensor());
     output_shapes = shapes_of(first);
     const auto file = [&](Verdict verdict, GradcheckMode mode, std::string note) {
-      GradcheckFinding& finding = report.findings.emplace_back();
-      finding.verdict = verdict;
-      finding.order = order;
-      finding.mode = mode;
-      finding.note = std::move(note);
+      Subject::file(report, order, mode, verdict, std::move(note));
     };
     const std::vector<Tensor> again = call(inputs_);
     if (!same_bits(given, inputs_)) {

@@ -76,10 +76,7 @@ class PlainSubject : public checker::Subject {
   /// Calls once and once more, and files what may not differ. Whether there is anything to compare.
   bool prepare(GradcheckReport& report) {
     const auto file = [&](Verdict verdict, std::string note) {
-      GradcheckFinding& finding = report.findings.emplace_back();
-      finding.verdict = verdict;
-      finding.mode = GradcheckMode::call;
-      finding.note = std::move(note);
+      Subject::file(report, 1, GradcheckMode::call, verdict, std::move(note));
     };
     Values given = x_;
     outputs = f_(given);

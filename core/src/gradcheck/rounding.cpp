@@ -170,7 +170,7 @@ const Trial& Rounding::trial() {
 }
 
 std::vector<Values> Rounding::unrest_of_gradients() {
-  const Values cotangent = trial().cotangent;
+  const Values& cotangent = trial().cotangent;
   if (precision_.epsilon < precision_.derivative_epsilon && !subject_.fine_pull_back(cotangent).empty())
     return unrest_at(cotangent, streams_.of(Purpose::trial),
                      [this](const Values& u) { return subject_.fine_pull_back(u); });

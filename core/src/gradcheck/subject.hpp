@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gradcheck/values.hpp"
+#include "tapegrad/gradcheck/report.hpp"
 
 namespace tapegrad::checker {
 
@@ -60,6 +61,14 @@ class Subject {
     if (shapes == output_shapes) return y;
     other_shapes = std::move(shapes);
     return not_finite();
+  }
+  /// Files what stands in the way of a comparison of one order, whatever the input.
+  static void file(GradcheckReport& report, int order, GradcheckMode mode, Verdict verdict, std::string note) {
+    GradcheckFinding& finding = report.findings.emplace_back();
+    finding.order = order;
+    finding.mode = mode;
+    finding.verdict = verdict;
+    finding.note = std::move(note);
   }
 };
 
