@@ -10,7 +10,7 @@ namespace console {
 /// found. One at a time, on the main thread.
 class InterruptGuard {
  public:
-  InterruptGuard();
+  [[nodiscard]] InterruptGuard();
   ~InterruptGuard();
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;

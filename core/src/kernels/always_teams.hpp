@@ -9,7 +9,7 @@ namespace tapegrad::kernels {
 /// have done.
 class AlwaysTeams {
  public:
-  AlwaysTeams();
+  [[nodiscard]] AlwaysTeams();
   AlwaysTeams(const AlwaysTeams&) = delete;
   AlwaysTeams& operator=(const AlwaysTeams&) = delete;
   ~AlwaysTeams();

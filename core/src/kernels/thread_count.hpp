@@ -10,7 +10,7 @@ namespace tapegrad::kernels {
 /// its own again.
 class ThreadCount {
  public:
-  explicit ThreadCount(int threads) : before_(set_num_threads(threads)) {}
+  [[nodiscard]] explicit ThreadCount(int threads) : before_(set_num_threads(threads)) {}
   ThreadCount(const ThreadCount&) = delete;
   ThreadCount& operator=(const ThreadCount&) = delete;
   ~ThreadCount() { set_num_threads(before_); }

@@ -14,7 +14,7 @@ class LeafGuard {
  public:
   /// Those that a sweep from node `top` may reach. Throws TapeError "[backward] ..." where another sweep holds one: a
   /// sweep around this one, if it is `nested`, or another thread's.
-  LeafGuard(const TapeImpl& tape, std::uint32_t top, bool nested);
+  [[nodiscard]] LeafGuard(const TapeImpl& tape, std::uint32_t top, bool nested);
   LeafGuard(const LeafGuard&) = delete;
   LeafGuard& operator=(const LeafGuard&) = delete;
   ~LeafGuard() { release(); }

@@ -18,7 +18,7 @@ Tensor off_tape(const Tensor& x);
 /// constant.
 class TapeAside {
  public:
-  TapeAside();
+  [[nodiscard]] TapeAside();
   TapeAside(const TapeAside&) = delete;
   TapeAside& operator=(const TapeAside&) = delete;
   ~TapeAside();

@@ -41,7 +41,7 @@ extern constinit thread_local Recorder recorder;
 /// What NoRecord is to users, without a call.
 class Pause {
  public:
-  Pause() { ++recorder.paused; }
+  [[nodiscard]] Pause() { ++recorder.paused; }
   Pause(const Pause&) = delete;
   Pause& operator=(const Pause&) = delete;
   ~Pause() { --recorder.paused; }
@@ -50,7 +50,7 @@ class Pause {
 /// While it lives, what is computed has strong zeros, or none.
 class StrongZero {
  public:
-  explicit StrongZero(bool on) : before_(recorder.strong_zero) { recorder.strong_zero = on; }
+  [[nodiscard]] explicit StrongZero(bool on) : before_(recorder.strong_zero) { recorder.strong_zero = on; }
   StrongZero(const StrongZero&) = delete;
   StrongZero& operator=(const StrongZero&) = delete;
   ~StrongZero() { recorder.strong_zero = before_; }
