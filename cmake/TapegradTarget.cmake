@@ -9,6 +9,8 @@ function(tapegrad_own_target target)
     $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:$<TARGET_PROPERTY:POSITION_INDEPENDENT_CODE>>>:-fno-semantic-interposition>
     -ffunction-sections -fdata-sections     # a program carries only the ops it uses (and no derivations)
     $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>  # g++ 12 sees overlaps in std::string operator+ that are not there (GCC bug 105651)
+    # Where several sources are compiled as one, g++ warns of types in an unnamed namespace that are not in the file that it was given.
+    $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:${CMAKE_UNITY_BUILD}>>:-Wno-subobject-linkage>
     $<$<BOOL:${TAPEGRAD_WERROR}>:-Werror>)
   if(TAPEGRAD_SANITIZE)
     # Pointers are computed so often that to check the sums takes a twentieth of all compiling, of unrolled loops two thirds;

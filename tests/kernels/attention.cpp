@@ -17,7 +17,7 @@ namespace {
 struct Sizes {
   std::int64_t batch, heads, queries, keys, width, value_width;
 };
-const Sizes kSizes[] = {
+const Sizes kAttentionSizes[] = {
     {2, 3, 7, 7, 10, 10}, {1, 1, 1, 1, 1, 1}, {1, 2, 70, 45, 16, 33}, {2, 1, 5, 40, 70, 3}, {1, 2, 33, 100, 64, 64}};
 
 /// Heads side by side in each position: [batch, position, heads, width].
@@ -26,14 +26,14 @@ HeadStrides interleaved(std::int64_t heads, std::int64_t positions, std::int64_t
 }
 
 template <class T>
-struct Problem {
+struct AttentionProblem {
   Sizes s;
   std::vector<T> q, k, v, dout, bias;
   HeadStrides at_queries, at_keys, at_values, at_outputs;
   std::unique_ptr<bool[]> valid, pairs;
   Attention<T> facts;
 
-  explicit Problem(const Sizes& sizes, double deviation = 1)
+  explicit AttentionProblem(const Sizes& sizes, double deviation = 1)
       : s(sizes),
         q(normal<T>(s.batch * s.heads * s.queries * s.width, 1, 0, deviation)),
         k(normal<T>(s.batch * s.heads * s.keys * s.width, 2)),
@@ -112,7 +112,7 @@ struct Results {
 };
 
 template <class T>
-Results<std::vector<T>> run(const Problem<T>& p) {
+Results<std::vector<T>> run(const AttentionProblem<T>& p) {
   Results<std::vector<T>> r;
   r.o.resize(p.dout.size());
   r.max.resize(static_cast<std::size_t>(p.s.batch * p.s.heads * p.s.queries));
@@ -140,7 +140,7 @@ Results<std::vector<T>> run(const Problem<T>& p) {
 
 /// The definition, pair by pair.
 template <class T>
-Results<Exact> reference(const Problem<T>& p) {
+Results<Exact> reference(const AttentionProblem<T>& p) {
   const auto [batch, heads, queries, keys, width, value_width] = p.s;
   Results<Exact> r;
   r.o.resize(p.dout.size());
@@ -201,7 +201,7 @@ Results<Exact> reference(const Problem<T>& p) {
 }
 
 template <class T>
-void check(const Problem<T>& p, double tolerance) {
+void check(const AttentionProblem<T>& p, double tolerance) {
   const auto got = run(p);
   const auto expected = reference(p);
   check_close(got.o, expected.o, tolerance);
@@ -214,7 +214,7 @@ void check(const Problem<T>& p, double tolerance) {
 }
 
 template <class T>
-constexpr double kTolerance = sizeof(T) == 4 ? 1e-5 : 1e-13;
+constexpr double kAttentionTolerance = sizeof(T) == 4 ? 1e-5 : 1e-13;
 
 /// Beside a weight of 1, smaller ones have faded.
 template <class T>
@@ -225,31 +225,31 @@ constexpr T kTiny = sizeof(T) == 4 ? T(0x1p-100) : T(0x1p-960);
 BOOST_AUTO_TEST_SUITE(attention)
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(values_and_gradients, T, Reals) {
-  for (const Sizes& s : kSizes) {
+  for (const Sizes& s : kAttentionSizes) {
     for (const int parts : {0, 1, 2, 4, 7, 8, 15}) {
-      Problem<T> p(s);
+      AttentionProblem<T> p(s);
       p.hide(parts);
-      check(p, kTolerance<T>);
+      check(p, kAttentionTolerance<T>);
     }
   }
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(biased_values_and_gradients, T, Reals) {
-  for (const Sizes& s : kSizes)
+  for (const Sizes& s : kAttentionSizes)
     for (const std::array<bool, 4>& own :
          {std::array{true, true, true, true}, std::array{false, true, true, true}, std::array{false, false, true, true},
           std::array{true, false, false, true}, std::array{false, true, true, false}})
       for (const int parts : {0, 1, 6, 15}) {
-        Problem<T> p(s);
+        AttentionProblem<T> p(s);
         p.add_bias(own);
         p.hide(parts);
-        check(p, kTolerance<T>);
+        check(p, kAttentionTolerance<T>);
       }
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_bias_of_zero_changes_no_bit, T, Reals) {
-  for (const Sizes& s : kSizes) {
-    Problem<T> p(s);
+  for (const Sizes& s : kAttentionSizes) {
+    AttentionProblem<T> p(s);
     const auto without = run(p);
     p.add_bias({false, true, true, true});
     std::fill(p.bias.begin(), p.bias.end(), T(0));
@@ -263,7 +263,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_bias_of_zero_changes_no_bit, T, Reals) {
 
 // An element that stands for 65,536 pairs: in float32 sums would lose what a tile adds.
 BOOST_AUTO_TEST_CASE(gradients_of_a_bias_of_keys_are_summed_in_double) {
-  Problem<float> p({64, 16, 64, 16, 4, 4});
+  AttentionProblem<float> p({64, 16, 64, 16, 4, 4});
   p.add_bias({false, false, false, true});
   const std::vector<float> got = run(p).dbias;
   const Exact expected = reference(p).dbias;
@@ -279,19 +279,19 @@ BOOST_AUTO_TEST_CASE(gradients_of_a_bias_of_keys_are_summed_in_double) {
 BOOST_AUTO_TEST_CASE_TEMPLATE(gradients_of_a_shared_bias_are_the_same_at_any_number_of_threads, T, Reals) {
   const ExpectTeams expect_teams;
   for (const std::array<bool, 4>& own : {std::array{true, false, true, true}, std::array{false, true, true, true}}) {
-    Problem<T> p({6, 4, 40, 40, 20, 20});
+    AttentionProblem<T> p({6, 4, 40, 40, 20, 20});
     p.add_bias(own);
     check_thread_invariant([&] { return run(p).dbias; });
   }
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(large_scores_do_not_overflow, T, Reals) {
-  check(Problem<T>({1, 1, 9, 9, 8, 8}, 200), sizeof(T) == 4 ? 2e-3 : 1e-11);
+  check(AttentionProblem<T>({1, 1, 9, 9, 8, 8}, 200), sizeof(T) == 4 ? 2e-3 : 1e-11);
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(weights_of_equal_scores_are_equal_however_large, T, Reals) {
   // Both scores are 2^60: log 2 is lost beside them.
-  Problem<T> p({1, 1, 1, 2, 1, 1});
+  AttentionProblem<T> p({1, 1, 1, 2, 1, 1});
   p.q = {T(1 << 30)};
   p.k = {T(1 << 30), T(1 << 30)};
   p.v = {1, 2};
@@ -312,7 +312,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(weights_of_equal_scores_are_equal_however_large, T
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_key_far_below_the_largest_score_has_no_weight, T, Reals) {
   const T gap = std::log(kTiny<T>);
   for (const bool faded : {false, true}) {
-    Problem<T> p({1, 1, 1, 2, 1, 1});
+    AttentionProblem<T> p({1, 1, 1, 2, 1, 1});
     p.q = {T(1)};
     p.k = {T(0), faded ? gap - T(1) : gap + T(1)};
     p.v = {T(0), T(1) / kTiny<T>};
@@ -327,7 +327,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_key_far_below_the_largest_score_has_no_weight, T
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_query_without_keys_gives_zero, T, Reals) {
-  Problem<T> p({1, 1, 5, 6, 4, 4});
+  AttentionProblem<T> p({1, 1, 5, 6, 4, 4});
   p.mask_pairs();
   const auto r = run(p);
   for (std::size_t c = 12; c < 16; ++c) {
@@ -339,7 +339,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_query_without_keys_gives_zero, T, Reals) {
 
 // Each query sees its own key alone, to rounding, so no score has a gradient, however far the values lie from zero.
 BOOST_AUTO_TEST_CASE_TEMPLATE(where_one_key_has_all_the_weight_roundings_cancel, T, Reals) {
-  Problem<T> p({1, 1, 16, 16, 32, 32});
+  AttentionProblem<T> p({1, 1, 16, 16, 32, 32});
   for (std::size_t i = 0; i < p.v.size(); ++i) {
     p.q[i] = p.k[i] = i / 32 == i % 32 ? T(30) : T(0);
     p.v[i] += T(1000);
@@ -351,7 +351,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(where_one_key_has_all_the_weight_roundings_cancel,
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(only_wanted_gradients_are_written, T, Reals) {
-  const Problem<T> p({2, 2, 9, 9, 12, 12});
+  const AttentionProblem<T> p({2, 2, 9, 9, 12, 12});
   const auto r = run(p);
   std::vector<T> dk(p.k.size());
   attention_backward<T>(p.facts, {r.max.data(), r.inverse_sum.data()}, {p.dout.data(), p.at_outputs}, {},
@@ -361,7 +361,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(only_wanted_gradients_are_written, T, Reals) {
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(bits_depend_on_the_sequence_alone, T, Reals) {
   const ExpectTeams expect_teams;
-  const Problem<T> p({6, 4, 40, 40, 20, 20});
+  const AttentionProblem<T> p({6, 4, 40, 40, 20, 20});
   check_thread_invariant([&] {
     auto r = run(p);
     r.o.insert(r.o.end(), r.dq.begin(), r.dq.end());
@@ -370,7 +370,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(bits_depend_on_the_sequence_alone, T, Reals) {
     return r.o;
   });
   const auto all = run(p);
-  Problem<T> last({1, 4, 40, 40, 20, 20});
+  AttentionProblem<T> last({1, 4, 40, 40, 20, 20});
   const auto tail = [&](const std::vector<T>& x) { return std::vector<T>(x.end() - 4 * 40 * 20, x.end()); };
   last.q = tail(p.q);
   last.k = tail(p.k);
@@ -389,7 +389,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(bits_depend_on_the_sequence_alone, T, Reals) {
 BOOST_AUTO_TEST_CASE_TEMPLATE(threads_that_share_the_queries_of_few_heads_give_the_same_bits, T, Reals) {
   const ExpectTeams expect_teams;
   for (const std::int64_t heads : {1, 3}) {
-    Problem<T> p({1, heads, 150, 150, 20, 20});
+    AttentionProblem<T> p({1, heads, 150, 150, 20, 20});
     p.facts.causal = true;
     p.facts.dropout = 0.3;
     check_thread_invariant([&] {

@@ -13,7 +13,7 @@ namespace {
 
 /// Sequences, groups, channels in and out of a group, length, steps, taps, stride, dilation, before. Some cut their
 /// columns into several blocks, some within a sequence.
-const Convolution kShapes[] = {
+const Convolution kConvolutions[] = {
     {1, 1, 1, 1, 5, 3, 3, 1, 1, 0},    {2, 1, 3, 4, 9, 9, 3, 1, 1, 1},      {3, 2, 2, 3, 11, 6, 3, 2, 1, 1},
     {2, 1, 2, 2, 10, 3, 2, 3, 1, 0},   {2, 3, 1, 1, 12, 12, 4, 1, 2, 6},    {1, 1, 2, 5, 9, 3, 3, 2, 2, 0},
     {70, 1, 4, 3, 37, 37, 3, 1, 1, 2}, {2, 1, 3, 2, 1500, 750, 5, 2, 3, 6}, {1, 4, 60, 8, 130, 130, 9, 1, 1, 4},
@@ -55,15 +55,15 @@ std::vector<long double> wide(const std::vector<T>& x) {
 }
 
 template <class T>
-constexpr double kTolerance = 400 * static_cast<double>(std::numeric_limits<T>::epsilon());
+constexpr double kConvolutionTolerance = 400 * static_cast<double>(std::numeric_limits<T>::epsilon());
 
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(conv)
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(as_plain_loops_in_long_double, T, Reals) {
-  for (const Convolution& c : kShapes) {
-    BOOST_TEST_CONTEXT("shape " << &c - kShapes) {
+  for (const Convolution& c : kConvolutions) {
+    BOOST_TEST_CONTEXT("shape " << &c - kConvolutions) {
       const auto x = normal<T>(size_of_x(c), 1);
       const auto w = normal<T>(size_of_w(c), 2);
       const auto g = normal<T>(size_of_g(c), 3);
@@ -82,20 +82,20 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(as_plain_loops_in_long_double, T, Reals) {
 
       std::vector<T> y(g.size(), kNaN<T>), dx(x.size(), kNaN<T>), dw(w.size(), kNaN<T>);
       convolve(c, x.data(), w.data(), bias.data(), y.data());
-      check_close(y, expected_y, kTolerance<T>);
+      check_close(y, expected_y, kConvolutionTolerance<T>);
       convolve_adjoint(c, g.data(), w.data(), shift.data(), dx.data(), false);
-      check_close(dx, expected_x, kTolerance<T>);
+      check_close(dx, expected_x, kConvolutionTolerance<T>);
       correlate(c, x.data(), g.data(), dw.data(), false);
-      check_close(dw, expected_w, kTolerance<T>);
+      check_close(dw, expected_w, kConvolutionTolerance<T>);
 
       // what is there already stays
       std::vector<T> more_x(x), more_w(w);
       convolve_adjoint<T>(c, g.data(), w.data(), shift.data(), more_x.data(), true);
       for (std::size_t i = 0; i < x.size(); ++i) expected_x[i] += static_cast<long double>(x[i]);
-      check_close(more_x, expected_x, kTolerance<T>);
+      check_close(more_x, expected_x, kConvolutionTolerance<T>);
       correlate(c, x.data(), g.data(), more_w.data(), true);
       for (std::size_t i = 0; i < w.size(); ++i) expected_w[i] += static_cast<long double>(w[i]);
-      check_close(more_w, expected_w, kTolerance<T>);
+      check_close(more_w, expected_w, kConvolutionTolerance<T>);
     }
   }
 }
@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_long_weight_gradient_stagnates_nowhere, T, Reals
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(the_same_bits_at_any_number_of_threads, T, Reals) {
   const ExpectTeams expect_teams;
-  for (const Convolution& c : {kShapes[6], kShapes[7], kShapes[8]}) {
+  for (const Convolution& c : {kConvolutions[6], kConvolutions[7], kConvolutions[8]}) {
     const auto x = normal<T>(size_of_x(c), 6);
     const auto w = normal<T>(size_of_w(c), 7);
     const auto g = normal<T>(size_of_g(c), 8);

@@ -12,6 +12,7 @@
 #include <random>
 #include <vector>
 
+#include "kernels/reference.hpp"
 #include "tapegrad/base/threads.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/reduce.hpp"
@@ -25,16 +26,17 @@ using Types = boost::mpl::list<float, double>;
 
 namespace {
 
-struct Size {
+struct ProductSize {
   Int m, n, k;
 };
 // Nothing to do, one element, vectors, tails of the register tiles, several panels of B (packed A).
-const std::vector<Size> kSmallSizes = {{0, 3, 2},    {3, 0, 2},    {2, 3, 0},    {1, 1, 1},   {1, 1, 97},
-                                       {1, 113, 31}, {113, 1, 31}, {7, 7, 10},   {7, 10, 7},  {2, 3, 5},
-                                       {8, 48, 16},  {9, 49, 17},  {17, 47, 13}, {16, 96, 8}, {31, 29, 3},
-                                       {23, 65, 2},  {5, 500, 21}, {64, 64, 32}, {13, 55, 9}, {20, 64, 400}};
+const std::vector<ProductSize> kSmallSizes = {{0, 3, 2},    {3, 0, 2},    {2, 3, 0},    {1, 1, 1},   {1, 1, 97},
+                                              {1, 113, 31}, {113, 1, 31}, {7, 7, 10},   {7, 10, 7},  {2, 3, 5},
+                                              {8, 48, 16},  {9, 49, 17},  {17, 47, 13}, {16, 96, 8}, {31, 29, 3},
+                                              {23, 65, 2},  {5, 500, 21}, {64, 64, 32}, {13, 55, 9}, {20, 64, 400}};
 // Several blocks of k, several tiles of C.
-const std::vector<Size> kLargeSizes = {{112, 40, 40}, {37, 193, 389}, {41, 53, 769}, {261, 491, 11}, {520, 130, 40}};
+const std::vector<ProductSize> kLargeSizes = {
+    {112, 40, 40}, {37, 193, 389}, {41, 53, 769}, {261, 491, 11}, {520, 130, 40}};
 
 /// Elements stand in a larger memory filled with NaN, so that whatever reads outside them shows.
 template <class T>
@@ -85,11 +87,6 @@ template <class T>
 Matrix<T> random_matrix(Layout layout, Int rows, Int cols, std::mt19937& g) {
   const auto [row_stride, col_stride] = strides(layout, rows, cols);
   return Matrix<T>::random(rows, cols, row_stride, col_stride, g);
-}
-
-template <class T>
-bool same_bits(const std::vector<T>& x, const std::vector<T>& y) {
-  return x.size() == y.size() && std::memcmp(x.data(), y.data(), x.size() * sizeof(T)) == 0;
 }
 
 /// A B by three loops in double, and |A| |B|, which bounds what any order of its sums rounds away: both [m, n].
@@ -174,7 +171,7 @@ void check_against_reference(const Matrix<T>& a, const Matrix<T>& b, const Refer
 
 /// Into C of each of these layouts.
 template <class T>
-void check_layouts(Size size, Layout layout_a, Layout layout_b, std::initializer_list<Layout> layouts_c,
+void check_layouts(ProductSize size, Layout layout_a, Layout layout_b, std::initializer_list<Layout> layouts_c,
                    std::mt19937& g) {
   const auto a = random_matrix<T>(layout_a, size.m, size.k, g), b = random_matrix<T>(layout_b, size.k, size.n, g);
   const Reference reference = reference_product(a, b);
@@ -183,7 +180,7 @@ void check_layouts(Size size, Layout layout_a, Layout layout_b, std::initializer
 
 /// With and without each of bias, accumulation and activation.
 template <class T>
-void check_every_epilogue(Size size, Layout layout_b, std::initializer_list<Layout> layouts_c, std::mt19937& g) {
+void check_every_epilogue(ProductSize size, Layout layout_b, std::initializer_list<Layout> layouts_c, std::mt19937& g) {
   const auto a = random_matrix<T>(Layout::padded_rows, size.m, size.k, g);
   const auto b = random_matrix<T>(layout_b, size.k, size.n, g);
   const Reference reference = reference_product(a, b);
@@ -199,7 +196,8 @@ void check_every_epilogue(Size size, Layout layout_b, std::initializer_list<Layo
 
 /// The product added to C, by teams of these sizes: the first agrees with the reference, the others with its bits.
 template <class T>
-void check_threads(Size size, Layout layout_a, Layout layout_b, std::initializer_list<int> teams, std::mt19937& g) {
+void check_threads(ProductSize size, Layout layout_a, Layout layout_b, std::initializer_list<int> teams,
+                   std::mt19937& g) {
   constexpr GemmEpilogue<T> kAdded{nullptr, true, Activation::none};
   const auto a = random_matrix<T>(layout_a, size.m, size.k, g), b = random_matrix<T>(layout_b, size.k, size.n, g);
   const auto start = random_matrix<T>(Layout::rows, size.m, size.n, g);
@@ -211,7 +209,7 @@ void check_threads(Size size, Layout layout_a, Layout layout_b, std::initializer
     tapegrad::kernels::gemm<T>(size.m, size.n, size.k, a.ref(), b.ref(), c.ref(), kAdded);
     if (results.empty()) BOOST_TEST(worst_error(reference, size.k, start, c, kAdded) == 0);
     results.push_back(c.memory);
-    BOOST_TEST(same_bits(results.front(), results.back()));
+    tapegrad::testing::check_same_bits(results.front(), results.back());
   }
   tapegrad::set_num_threads(0);
 }
@@ -222,10 +220,10 @@ BOOST_AUTO_TEST_SUITE(gemm)
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(agrees_with_the_reference_in_every_layout, T, Types) {
   std::mt19937 g(1);
-  for (Size size : kSmallSizes)
+  for (ProductSize size : kSmallSizes)
     for (Layout a : kLayouts)
       for (Layout b : kLayouts) check_layouts<T>(size, a, b, kLayouts, g);
-  for (Size size : kLargeSizes) {
+  for (ProductSize size : kLargeSizes) {
     check_layouts<T>(size, Layout::rows, Layout::rows, {Layout::rows}, g);
     check_layouts<T>(size, Layout::rows, Layout::columns, {Layout::columns}, g);
     check_layouts<T>(size, Layout::columns, Layout::padded_rows, {Layout::padded_rows}, g);
@@ -235,7 +233,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(agrees_with_the_reference_in_every_layout, T, Type
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(every_epilogue_agrees_with_the_reference, T, Types) {
   std::mt19937 g(2);
-  for (Size size : kSmallSizes) check_every_epilogue<T>(size, Layout::rows, kLayouts, g);
+  for (ProductSize size : kSmallSizes) check_every_epilogue<T>(size, Layout::rows, kLayouts, g);
   check_every_epilogue<T>({35, 193, 389}, Layout::rows, {Layout::rows, Layout::columns}, g);
 }
 
@@ -245,7 +243,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(every_instruction_set_agrees_with_the_reference, T
     hwy::GetChosenTarget().Update(hwy::SupportedTargets());
     std::mt19937 g(3);
     for (const auto& sizes : {kSmallSizes, kLargeSizes})
-      for (Size size : sizes)
+      for (ProductSize size : sizes)
         for (Layout b : {Layout::rows, Layout::columns}) check_every_epilogue<T>(size, b, {Layout::rows}, g);
   }
   hwy::SetSupportedTargetsForTest(0);
@@ -272,7 +270,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(batches_broadcast_by_repeated_offsets, T, Types) {
   std::mt19937 g(4);
   // One column: C is read as a row. The last is wide enough for packed columns of A, in two blocks of k; alone it is
   // cut into narrower tiles.
-  for (Size size : {Size{7, 7, 10}, Size{7, 10, 7}, Size{6, 1, 5}, Size{40, 70, 33}, Size{11, 400, 401}}) {
+  for (ProductSize size : {ProductSize{7, 7, 10}, ProductSize{7, 10, 7}, ProductSize{6, 1, 5}, ProductSize{40, 70, 33},
+                           ProductSize{11, 400, 401}}) {
     const auto [m, n, k] = size;
     const Int count = 17;
     const auto a = Matrix<T>::random(count * m, k, k, 1, g);
@@ -311,27 +310,29 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(zero_strides_repeat_an_element, T, Types) {
         for (Int j = 0; j < 50; ++j) copy.at(i, j) = row.data()[i * row_stride + j * col_stride];
       tapegrad::kernels::gemm<T>(m, n, k, left ? std::as_const(copy).ref() : full.ref(),
                                  left ? full.ref() : std::as_const(copy).ref(), expected.ref());
-      BOOST_TEST(same_bits(got.memory, expected.memory));
+      tapegrad::testing::check_same_bits(got.memory, expected.memory);
     }
   }
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(same_bits_at_any_number_of_threads, T, Types) {
   std::mt19937 g(6);
-  for (Size size : {Size{300, 500, 97}, Size{112, 160, 400}, Size{1, 2000, 700}, Size{2000, 1, 700}})
+  for (ProductSize size :
+       {ProductSize{300, 500, 97}, ProductSize{112, 160, 400}, ProductSize{1, 2000, 700}, ProductSize{2000, 1, 700}})
     check_threads<T>(size, Layout::rows, Layout::columns, {1, 2, 4}, g);
 }
 
 // A weight gradient: A's rows are not contiguous, C is small or large, and k deeper than a block.
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_gradient_has_the_same_bits_at_any_number_of_threads, T, Types) {
   std::mt19937 g(8);
-  for (Size size : {Size{128, 128, 768}, Size{130, 90, 500}, Size{300, 128, 300}, Size{700, 800, 20}})
+  for (ProductSize size :
+       {ProductSize{128, 128, 768}, ProductSize{130, 90, 500}, ProductSize{300, 128, 300}, ProductSize{700, 800, 20}})
     check_threads<T>(size, Layout::columns, Layout::rows, {1, 2, 5}, g);
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_row_does_not_depend_on_its_batch_nor_a_column_on_its_neighbours, T, Types) {
   std::mt19937 g(7);
-  for (Size size : {Size{41, 101, 40}, Size{300, 70, 800}, Size{9, 33, 7}}) {
+  for (ProductSize size : {ProductSize{41, 101, 40}, ProductSize{300, 70, 800}, ProductSize{9, 33, 7}}) {
     const auto [m, n, k] = size;
     for (Layout layout_a : {Layout::rows, Layout::columns}) {
       for (Layout layout_b : {Layout::rows, Layout::columns}) {
@@ -372,7 +373,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_long_chain_stagnates_nowhere, T, Types) {
   }
   // Every operand, epilogue and number of threads, as for short ones.
   std::mt19937 g(3);
-  const Size size{37, 53, 3 * kLongestChain + 5};
+  const ProductSize size{37, 53, 3 * kLongestChain + 5};
   for (const Layout layout_b : {Layout::rows, Layout::columns})
     check_every_epilogue<T>(size, layout_b, {Layout::padded_rows}, g);
   check_threads<T>(size, Layout::columns, Layout::rows, {1, 2, 3, 8}, g);

@@ -16,8 +16,8 @@ using Reals = boost::mpl::list<float, double>;
 namespace {
 
 // Some are several tiles wide and tall enough for a team; tiles of long lines are narrow.
-const Slices kShapes[] = {{1, 1, 1},    {5, 7, 1},      {2, 384, 1}, {300, 33, 1}, {4, 3, 5}, {2, 9, 600},
-                          {1, 700, 70}, {1, 9000, 150}, {0, 4, 3},   {3, 4, 0},    {3, 0, 2}};
+const Slices kScannedSlices[] = {{1, 1, 1},    {5, 7, 1},      {2, 384, 1}, {300, 33, 1}, {4, 3, 5}, {2, 9, 600},
+                                 {1, 700, 70}, {1, 9000, 150}, {0, 4, 3},   {3, 4, 0},    {3, 0, 2}};
 
 std::size_t elements(const Slices& s) { return static_cast<std::size_t>(s.outer * s.n * s.inner); }
 
@@ -39,7 +39,7 @@ std::vector<T> factors(const Slices& s, unsigned seed) {
 }
 
 template <class T>
-inline constexpr double kTolerance = (sizeof(T) == 4 ? 4 : 4096) * kEpsilon<T>;
+inline constexpr double kScanTolerance = (sizeof(T) == 4 ? 4 : 4096) * kEpsilon<T>;
 
 }  // namespace
 
@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_SUITE(scan)
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(running_sums_from_either_end, T, Reals) {
   const ExpectTeams expect_teams;
-  for (const Slices& s : kShapes) {
+  for (const Slices& s : kScannedSlices) {
     const auto x = normal<T>(static_cast<std::int64_t>(elements(s)), 1, 0.5);
     for (const Direction direction : {Direction::forward, Direction::backward}) {
       std::vector<long double> expected(elements(s));
@@ -61,7 +61,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(running_sums_from_either_end, T, Reals) {
       check_thread_invariant([&] {
         std::vector<T> y(elements(s));
         cumulative_sum(x.data(), s, direction, y.data());
-        check_close(y, expected, kTolerance<T>);
+        check_close(y, expected, kScanTolerance<T>);
         return y;
       });
     }
@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(running_sums_from_either_end, T, Reals) {
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(running_products_and_their_gradient, T, Reals) {
   const ExpectTeams expect_teams;
-  for (const Slices& s : kShapes) {
+  for (const Slices& s : kScannedSlices) {
     auto x = factors<T>(s, 2);
     for (std::size_t i = 40; i < x.size(); i += 37) x[i] = 0;
     const auto dy = normal<T>(static_cast<std::int64_t>(elements(s)), 3);
@@ -92,13 +92,13 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(running_products_and_their_gradient, T, Reals) {
     check_thread_invariant([&] {
       std::vector<T> y(elements(s));
       cumulative_product(x.data(), s, y.data());
-      check_close(y, expected, kTolerance<T>);
+      check_close(y, expected, kScanTolerance<T>);
       return y;
     });
     check_thread_invariant([&] {
       std::vector<T> dx(elements(s));
       cumulative_product_backward(x.data(), dy.data(), s, dx.data());
-      check_close(dx, gradient, kTolerance<T>);
+      check_close(dx, gradient, kScanTolerance<T>);
       return dx;
     });
   }
@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(running_products_and_their_gradient, T, Reals) {
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(recurrences_from_either_end, T, Reals) {
   const ExpectTeams expect_teams;
-  for (const Slices& s : kShapes) {
+  for (const Slices& s : kScannedSlices) {
     auto a = factors<T>(s, 4);
     for (T& v : a) v *= static_cast<T>(0.9);
     for_lines(s, [&](auto at) {  // what meets the state outside is not read
@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(recurrences_from_either_end, T, Reals) {
     check_thread_invariant([&] {
       std::vector<T> h(elements(s));
       linear_recurrence(a.data(), b.data(), s, Direction::forward, h.data());
-      check_close(h, expected, kTolerance<T>);
+      check_close(h, expected, kScanTolerance<T>);
       return h;
     });
     if (elements(s) == 0) continue;
@@ -146,7 +146,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(recurrences_from_either_end, T, Reals) {
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(products_and_products_of_the_others, T, Reals) {
   const ExpectTeams expect_teams;
-  for (const Slices& s : kShapes) {
+  for (const Slices& s : kScannedSlices) {
     auto x = factors<T>(s, 6);
     for (std::size_t i = 40; i < x.size(); i += 37) x[i] = 0;
     std::vector<long double> whole;
@@ -162,13 +162,13 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(products_and_products_of_the_others, T, Reals) {
     check_thread_invariant([&] {
       std::vector<T> y(whole.size());
       reduce_product(x.data(), s, y.data());
-      check_close(y, whole, kTolerance<T>);
+      check_close(y, whole, kScanTolerance<T>);
       return y;
     });
     check_thread_invariant([&] {
       std::vector<T> y(elements(s));
       exclusive_product(x.data(), s, y.data());
-      check_close(y, others, kTolerance<T>);
+      check_close(y, others, kScanTolerance<T>);
       return y;
     });
   }
@@ -178,7 +178,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(products_and_products_of_the_others, T, Reals) {
 // NaN.
 BOOST_AUTO_TEST_CASE_TEMPLATE(running_extremes_and_their_places, T, Reals) {
   const ExpectTeams expect_teams;
-  for (const Slices& s : kShapes) {
+  for (const Slices& s : kScannedSlices) {
     std::vector<T> x = normal<T>(static_cast<std::int64_t>(elements(s)), 7, 0, 4);
     for (std::size_t i = 0; i < x.size(); ++i)
       x[i] = i % 37 == 36 ? std::numeric_limits<T>::quiet_NaN() : std::round(x[i]);

@@ -23,11 +23,11 @@ Exact exact(const std::vector<T>& v) {
 
 /// Tensors of kLengths standing one after another in each array.
 template <class T>
-struct Problem {
+struct UpdateProblem {
   std::int64_t size = 0;
   std::vector<T> parameter, m, v, v_max;
 
-  Problem() {
+  UpdateProblem() {
     for (const std::int64_t n : kLengths) size += n;
     parameter = normal<T>(size, 1);
     m.resize(parameter.size());
@@ -48,7 +48,7 @@ struct Problem {
 
 template <class T>
 std::vector<T> adam_steps(const AdamRule& base, unsigned steps, bool amsgrad = false) {
-  Problem<T> p;
+  UpdateProblem<T> p;
   for (unsigned step = 1; step <= steps; ++step) {
     const auto g = p.gradient(step);
     std::vector<AdamTensor<T>> tensors;
@@ -64,12 +64,12 @@ std::vector<T> adam_steps(const AdamRule& base, unsigned steps, bool amsgrad = f
 }
 
 template <class T>
-constexpr double kTolerance = (sizeof(T) == 4 ? 8 : 32) * kEpsilon<T>;
+constexpr double kUpdateTolerance = (sizeof(T) == 4 ? 8 : 32) * kEpsilon<T>;
 
 /// Four steps beside torch.optim.Adam and AdamW, as their documentation defines them.
 template <class T>
 void check_adam(const AdamRule& s, bool amsgrad) {
-  const Problem<T> p;
+  const UpdateProblem<T> p;
   Exact theta = exact(p.parameter), m(theta.size()), v(theta.size()), v_max(theta.size());
   const long double lr = s.lr, b1 = s.beta1, b2 = s.beta2, wd = s.weight_decay;
   for (unsigned step = 1; step <= 4; ++step) {
@@ -88,7 +88,7 @@ void check_adam(const AdamRule& s, bool amsgrad) {
       theta[i] -= lr * mhat / (std::sqrt(vhat) + static_cast<long double>(s.eps));
     }
   }
-  check_close(adam_steps<T>(s, 4, amsgrad), theta, kTolerance<T>);
+  check_close(adam_steps<T>(s, 4, amsgrad), theta, kUpdateTolerance<T>);
 }
 
 }  // namespace
@@ -188,7 +188,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(sgd, T, Reals) {
   for (const double momentum : {0.0, 0.9}) {
     for (const bool nesterov : {false, true}) {
       const SGDRule s{.lr = 0.1, .momentum = momentum, .weight_decay = 0.01, .nesterov = nesterov};
-      Problem<T> p;
+      UpdateProblem<T> p;
       Exact theta = exact(p.parameter), velocity(theta.size());
       const long double mu = momentum;
       for (unsigned step = 1; step <= 3; ++step) {
@@ -205,13 +205,13 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(sgd, T, Reals) {
           theta[i] -= static_cast<long double>(s.lr) * (nesterov ? d + mu * velocity[i] : velocity[i]);
         }
       }
-      check_close(p.parameter, theta, kTolerance<T>);
+      check_close(p.parameter, theta, kUpdateTolerance<T>);
     }
   }
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(norm_and_scaling_of_gradients, T, Reals) {
-  const Problem<T> p;
+  const UpdateProblem<T> p;
   auto g = p.gradient(1);
   std::vector<GradientTensor<T>> tensors;
   std::vector<GradientTensor<const T>> read_only;
@@ -232,7 +232,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(norm_and_scaling_of_gradients, T, Reals) {
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(clamp, T, Reals) {
-  const Problem<T> p;
+  const UpdateProblem<T> p;
   auto g = p.gradient(1);
   g[20] = -T{50};
   g[21] = std::numeric_limits<T>::quiet_NaN();

@@ -10,7 +10,7 @@
 namespace tapegrad::kernels {
 namespace {
 
-constexpr std::int64_t kTile = 256;       // neighbouring lines that one task walks side by side
+constexpr std::int64_t kLinesTile = 256;  // neighbouring lines that one task walks side by side
 constexpr std::int64_t kNarrowTile = 64;  // the same where a tile takes much room
 constexpr std::int64_t kChainWork = 20;   // a step waits for the one before: about 2 ns
 constexpr std::int64_t kTileWork = 8;     // lines side by side hide each other's waits
@@ -25,7 +25,7 @@ struct Lines {
 };
 
 /// Calls body(lines) for tiles of at most `width` lines that together cover the array; each runs on one thread.
-template <std::int64_t width = kTile, class Body>
+template <std::int64_t width = kLinesTile, class Body>
 void for_each_tile(const Slices& shape, const Body& body) {
   const std::int64_t tiles = ceil_div(shape.inner, width);
   const std::int64_t tasks = shape.outer * tiles;
@@ -68,7 +68,7 @@ void walk(const Lines& lines, Direction direction, double* carry, const Step& st
 template <class Step>
 void scan(const Slices& shape, Direction direction, double start, const Step& step) {
   for_each_tile(shape, [&](const Lines& lines) {
-    double carry[kTile];
+    double carry[kLinesTile];
     std::fill_n(carry, lines.count, start);
     walk(lines, direction, carry, [&](double& c, std::int64_t at, std::int64_t r, std::int64_t) { step(c, at, r); });
   });
@@ -82,7 +82,7 @@ void scan_with_products(const T* x, const Slices& shape, double start, const Ste
   const auto there_and_back = [&](const Lines& lines) {
     thread_local Scratch scratch;
     double* const before = scratch.get<double>(lines.n * lines.count);
-    double carry[kTile];
+    double carry[kLinesTile];
     std::fill_n(carry, lines.count, 1.0);
     walk(lines, Direction::forward, carry, [=](double& c, std::int64_t at, std::int64_t, std::int64_t place) {
       before[place] = c;
@@ -150,7 +150,7 @@ void linear_recurrence(const T* a, const T* b, const Slices& shape, Direction di
 template <class T>
 void reduce_product(const T* x, const Slices& shape, T* out) {
   for_each_tile(shape, [&](const Lines& lines) {
-    double products[kTile];
+    double products[kLinesTile];
     std::fill_n(products, lines.count, 1.0);
     walk(lines, Direction::forward, products,
          [=](double& product, std::int64_t at, std::int64_t, std::int64_t) { product *= static_cast<double>(x[at]); });
