@@ -244,7 +244,7 @@ void Optimizer::load_state_dict(const NamedTensors& state) {
           if (!initial_state(group, i)) continue;
           const std::string name = fmt::format("parameter.{}.{}", index, state_names_[i]);
           const Tensor& found = is_of_squares(i) ? stored.squares(name, slot.parameter.shape())
-                                                 : stored.numbers(name, slot.parameter.shape());
+                                                 : stored.floating(name, slot.parameter.shape());
           const std::vector<Tensor>& present = slots_[static_cast<std::size_t>(group)][place].state;
           stored.replaces(i < present.size() ? present[i] : Tensor(), found);
           slot.state.back() = found.to(slot.parameter.dtype()).clone();

@@ -34,16 +34,10 @@ const Tensor& StoredState::floating(const std::string& name, const Shape& shape)
   return found;
 }
 
-const Tensor& StoredState::numbers(const std::string& name, const Shape& shape) {
-  const Tensor& found = floating(name, shape);
-  if (any(isnan(found)).item<bool>()) throw ValueError(fmt::format("[{}] '{}' holds NaN", owner_, name));
-  return found;
-}
-
 const Tensor& StoredState::squares(const std::string& name, const Shape& shape) {
-  const Tensor& found = numbers(name, shape);
+  const Tensor& found = floating(name, shape);
   if (found.numel() == 0) return found;
-  if (const double least = min(found).item(); least < 0.0)
+  if (const double least = min(where(found < 0.0, found, 0.0)).item(); least < 0.0)  // NaN aside
     throw ValueError(fmt::format("[{}] '{}' is made of squares and cannot hold {}", owner_, name, least));
   return found;
 }

@@ -23,9 +23,7 @@ class StoredState {
   const Tensor& entry(const std::string& name, const Shape& shape);
   /// Throws DTypeError, too.
   const Tensor& floating(const std::string& name, const Shape& shape);
-  /// Throws ValueError for NaN, too.
-  const Tensor& numbers(const std::string& name, const Shape& shape);
-  /// Throws ValueError for what is below 0, too.
+  /// Throws ValueError for what is below 0, too. NaN may stand there: squares of NaN are.
   const Tensor& squares(const std::string& name, const Shape& shape);
   /// One number. Throws ShapeError for more.
   double number(const std::string& name);

@@ -12,6 +12,8 @@
 #include "tapegrad/io/safetensors.hpp"
 #include "tapegrad/nn.hpp"
 #include "tapegrad/ops/loss.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/sample.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/optim.hpp"
@@ -228,6 +230,37 @@ BOOST_AUTO_TEST_CASE(all_parts_are_loaded_or_none) {
     BOOST_CHECK_EXCEPTION(load_checkpoint(path, epoch, run.model), TapeError, says("[load_state_dict]"));
   }
   unchanged();
+}
+
+// A row of an embedding with a gradient of NaN that no later batch uses: the loss goes on, and so must its file.
+BOOST_AUTO_TEST_CASE(a_run_with_moments_of_nan_is_resumed) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "run.ckpt";
+  struct Run {
+    nn::Embedding embedding{5, 2};
+    optim::Adam optimizer{embedding.parameters()};
+
+    void step() {
+      Tape tape;
+      tape.backward(sum(square(embedding(tensor({0, 1}, {.dtype = int64})))));
+      optimizer.step();
+      optimizer.zero_grad();
+    }
+  };
+  manual_seed(1);
+  Run run;
+  save_checkpoint(path, run.embedding, run.optimizer);
+  Tensor gradient = zeros({5, 2});
+  gradient.mutable_data<float>()[9] = std::numeric_limits<float>::quiet_NaN();
+  run.embedding.weight->set_grad(gradient);
+  run.step();
+  save_checkpoint(path, run.embedding, run.optimizer);
+  BOOST_TEST(std::isnan(run.optimizer.state_dict().at("parameter.0.v").to_vector<float>()[9]));
+  Run resumed;
+  load_checkpoint(path, resumed.embedding, resumed.optimizer);
+  for (Run* part : {&run, &resumed}) part->step();
+  BOOST_TEST(same_states(run.embedding.state_dict(), resumed.embedding.state_dict()));
+  BOOST_TEST(same_states(run.optimizer.state_dict(), resumed.optimizer.state_dict()));
 }
 
 BOOST_AUTO_TEST_CASE(a_part_that_is_made_of_parts_is_put_back_too) {

@@ -54,7 +54,8 @@ void load_state_of(Part& part, const NamedTensors& state) {
 }  // namespace checkpoint_file
 
 /// What a checkpoint keeps: a Generator, or anything that gives its state as state_dict() and takes it back by
-/// load_state_dict(), as modules, optimisers, schedules and moving averages do, and a struct of one's own may.
+/// load_state_dict(), as modules, optimisers, schedules and moving averages do, and a struct of one's own may. What the
+/// one gives the other must take: save_checkpoint puts it in the place of an older file without a trial.
 template <class Part>
 concept CheckpointPart = checkpoint_file::HasState<Part> || std::same_as<Part, Generator>;
 
@@ -71,9 +72,9 @@ requires(sizeof...(Parts) > 0) void save_checkpoint(const std::string& path, con
 /// its load_state_dict() does: a file of a float32 model can be loaded into a float64 one.
 ///
 /// All parts are loaded, or none: the file is read whole before the first part changes, and when a part refuses its
-/// state, those before it get their old states back. (Except a part that would refuse its own old state: an optimiser
-/// whose moments are NaN keeps what came from the file.) Parts with states of the same kind, such as two generators,
-/// are told apart by their order alone.
+/// state, those before it get their old states back. (Except a part of one's own that would refuse its own old state:
+/// it keeps what came from the file.) Parts with states of the same kind, such as two generators, are told apart by
+/// their order alone.
 ///
 /// Throws IoError for a file that load_safetensors refuses, for one that is no checkpoint or has another number of
 /// parts, and when a part refuses its state (the message has its place and reason); TapeError as the parts do, such as

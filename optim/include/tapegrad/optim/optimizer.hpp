@@ -72,12 +72,14 @@ class Optimizer {
   /// groups. The moments are handles, not copies: `state_dict().clone()` is a snapshot.
   NamedTensors state_dict() const;
   /// Copies a state in. Floating tensors are converted to their parameter's dtype; a state without base rates leaves
-  /// the groups' own. When it throws, nothing has changed: ShapeError for another shape, DTypeError for a moment that
-  /// is not floating, ValueError for
+  /// the groups' own. What state_dict() gave is taken as it is, also a moment that holds NaN or an infinity: a run that
+  /// had a gradient of NaN goes on from its file as it would have gone on without, and a file that was saved in the
+  /// place of an older one can be loaded. When it throws, nothing has changed: ShapeError for another shape, DTypeError
+  /// for a moment that is not floating, ValueError for
   /// - a name that does not fit this optimiser or is missing;
   /// - moments that are this optimiser's own, which have changed since: clone() the state;
   /// - a rate that is negative or not finite, and steps that are no whole number in [1, 2^53];
-  /// - a moment that holds NaN (as after a gradient of NaN) or, where it is made of squares, a number below 0.
+  /// - a moment that is made of squares and holds a number below 0.
   void load_state_dict(const NamedTensors& state);
 
  protected:
