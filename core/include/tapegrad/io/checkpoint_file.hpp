@@ -4,6 +4,10 @@
 //   ...                                                             // another process, which has made the same parts:
 //   load_checkpoint("run.ckpt", model, optimizer, schedule, rng);
 //
+// Options are not in the file, except for an optimiser's rates. Make the parts with the same ones again: the
+// optimiser's betas and weight decay, the schedule's steps, the average's decay. Nothing compares them, for a run may
+// go on with others on purpose.
+//
 // Save default_generator() as a part too where something draws from it, as dropout does. (`checkpoint`, which computes
 // a block again in the reverse sweep, has nothing to do with files: diff/checkpoint.hpp.)
 #pragma once

@@ -69,7 +69,9 @@ class Optimizer {
 
   /// What a later run needs to go on from here, beside the parameters: "group.0.lr" and "group.0.base_lr", and for each
   /// parameter that has been updated "parameter.3.steps" and its moments, such as "parameter.3.m", counting through all
-  /// groups. The moments are handles, not copies: `state_dict().clone()` is a snapshot.
+  /// groups. Of the options the rates alone are in it: the others are for whoever makes the optimiser that goes on, and
+  /// with other betas or another weight decay it goes on without complaint (PyTorch's state brings the old ones back).
+  /// The moments are handles, not copies: `state_dict().clone()` is a snapshot.
   NamedTensors state_dict() const;
   /// Copies a state in. Floating tensors are converted to their parameter's dtype; a state without base rates leaves
   /// the groups' own. What state_dict() gave is taken as it is, also a moment that holds NaN or an infinity: a run that
