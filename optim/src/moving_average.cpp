@@ -38,15 +38,22 @@ MovingAverage::MovingAverage(const std::vector<Tensor>& parameters, const Moving
   }
 }
 
+const std::vector<Tensor>& MovingAverage::tensors() const {
+  for (std::size_t i = 0; i < averages_.size(); ++i)
+    if (const DType dtype = parameters_[i].dtype(); averages_[i].dtype() != dtype)
+      averages_[i] = averages_[i].to(dtype);
+  return averages_;
+}
+
 void MovingAverage::update() {
   const NoRecord pause;
+  const std::vector<Tensor>& averages = tensors();
   ++updates_;
   const double n = static_cast<double>(updates_);
   const double keep = options_.warm_up ? std::min(options_.decay, (1.0 + n) / (10.0 + n)) : options_.decay;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const Tensor& x = parameters_[i];
-    Tensor& average = averages_[i];
-    if (average.dtype() != x.dtype()) average = average.to(x.dtype());
+    const Tensor& average = averages[i];
     // From the nearer end: where the two are equal, or one of them counts for nothing, no digit is lost.
     const Tensor distance = x - average;
     const Tensor next = keep < 0.5 ? x - keep * distance : average + (1.0 - keep) * distance;
@@ -58,7 +65,8 @@ void MovingAverage::update() {
 NamedTensors MovingAverage::state_dict() const {
   NamedTensors state;
   state.insert("updates", tensor(updates_, {.dtype = int64}));
-  for (std::size_t i = 0; i < averages_.size(); ++i) state.insert(name_of(i), averages_[i]);
+  const std::vector<Tensor>& averages = tensors();
+  for (std::size_t i = 0; i < averages.size(); ++i) state.insert(name_of(i), averages[i]);
   return state;
 }
 

@@ -10,6 +10,7 @@
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/optim.hpp"
 #include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/overwrite.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 using namespace tapegrad;
@@ -116,8 +117,19 @@ BOOST_AUTO_TEST_CASE(averages_follow_a_conversion) {
   nn::Linear model(2, 1);
   MovingAverage average(model.parameters());
   model.to(float64);
+  const NamedTensors state = average.state_dict();
+  for (const char* name : {"average.0", "average.1"}) BOOST_TEST((state.at(name).dtype() == float64));
+  {
+    const nn::Substitution averaged(model, average.tensors());
+    BOOST_TEST((model(ones({1, 2}, {.dtype = float64})).dtype() == float64));
+  }
+  const std::vector<Tensor> before = average.tensors();
   average.update();
-  for (const Tensor& x : average.tensors()) BOOST_TEST((x.dtype() == float64));
+  for (std::size_t i = 0; i < before.size(); ++i)
+    BOOST_TEST(engine::sees_same_elements(average.tensors()[i], before[i]));
+  model.to(float32);
+  average.update();
+  for (const Tensor& x : average.tensors()) BOOST_TEST((x.dtype() == float32));
 }
 
 BOOST_AUTO_TEST_CASE(a_stored_state_goes_on_to_the_same_bits) {

@@ -23,12 +23,14 @@ namespace tapegrad::optim {
 struct MovingAverageOptions {
   double decay = 0.999;  ///< the weight of the old average in an update
   /// In the n-th update the weight is (1 + n) / (10 + n) where that is smaller than `decay`, so that the first values,
-  /// which are drawn at random, are forgotten soon.
+  /// which are drawn at random, are forgotten soon: TensorFlow's tf.train.ExponentialMovingAverage with num_updates =
+  /// n.
   bool warm_up = true;
 };
 
-/// average = decay average + (1 - decay) p: Polyak and Juditsky, "Acceleration of stochastic approximation by
-/// averaging", SIAM J. Control and Optimization 30, 1992, with weights that fall off exponentially.
+/// The exponential moving average of every parameter, average = decay average + (1 - decay) p: Polyak and Juditsky,
+/// "Acceleration of stochastic approximation by averaging", SIAM J. Control and Optimization 30, 1992, with weights
+/// that fall off exponentially in the place of equal ones.
 class MovingAverage {
  public:
   /// Begins with copies of the parameters' values. Throws ValueError for a decay outside [0, 1) and for an undefined
@@ -41,12 +43,12 @@ class MovingAverage {
   MovingAverage& operator=(MovingAverage&&) = default;
   ~MovingAverage() = default;
 
-  /// Updates the averages from the parameters' values, unrecorded. An average has its parameter's dtype, also when that
-  /// is converted. Where the new average is not finite, as when one of the two is infinite or NaN, it becomes the
-  /// parameter.
+  /// Updates the averages from the parameters' values, unrecorded. Where the new average is not finite, as when one of
+  /// the two is infinite or NaN, it becomes the parameter.
   void update();
-  /// One for each parameter, in their order; the same tensors until one is converted or a state is loaded.
-  const std::vector<Tensor>& tensors() const { return averages_; }
+  /// One for each parameter, in their order, and of its dtype, also when it has been converted since the last update;
+  /// the same tensors until one is converted or a state is loaded.
+  const std::vector<Tensor>& tensors() const;
 
   /// "updates", and "average.3" for each parameter. Handles, not copies: `state_dict().clone()` is a snapshot.
   NamedTensors state_dict() const;
@@ -58,7 +60,7 @@ class MovingAverage {
  private:
   MovingAverageOptions options_;
   std::vector<Tensor> parameters_;
-  std::vector<Tensor> averages_;
+  mutable std::vector<Tensor> averages_;  // tensors() brings them to their parameters' dtypes
   std::int64_t updates_ = 0;
 };
 
