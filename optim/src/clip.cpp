@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "bytes_of.hpp"
@@ -12,6 +14,8 @@
 
 namespace tapegrad::optim {
 namespace {
+
+constexpr const char* kClipNorm = "clip_grad_norm";
 
 /// The gradients there are, each contiguous, to be written in place; once each, however often a leaf is named.
 std::vector<Tensor> gradients_of(const std::vector<Tensor>& parameters) {
@@ -29,12 +33,18 @@ std::vector<Tensor> gradients_of(const std::vector<Tensor>& parameters) {
 }  // namespace
 
 double clip_grad_norm(const std::vector<Tensor>& parameters, double max_norm) {
-  expect_option(max_norm > 0.0, "clip_grad_norm", "max_norm", "positive", max_norm);
+  expect_option(max_norm > 0.0, kClipNorm, "max_norm", "positive", max_norm);
   const NoRecord pause;
   const std::vector<Tensor> gradients = gradients_of(parameters);
   const double norm = global_norm(gradients);
-  const double factor = max_norm / (norm + 1e-6);
-  if (!(factor >= 1.0)) scale_in_place(gradients, factor, "clip_grad_norm");
+  if (std::isinf(norm)) {
+    // Where every element is finite the norm of these is too: there are fewer than 2^64 of them.
+    constexpr double kUnit = 0x1p32;
+    scale_in_place(gradients, 1.0 / kUnit, kClipNorm);
+    scale_in_place(gradients, std::min(max_norm / global_norm(gradients), kUnit), kClipNorm);  // at most back again
+  } else if (const double factor = max_norm / (norm + 1e-6); !(factor >= 1.0)) {
+    scale_in_place(gradients, factor, kClipNorm);
+  }
   return norm;
 }
 

@@ -92,6 +92,27 @@ BOOST_AUTO_TEST_CASE(norms_whose_squares_leave_the_range_of_double) {
   BOOST_TEST(std::isinf(clip_grad_norm({a}, 1.0)));
 }
 
+BOOST_AUTO_TEST_CASE(finite_gradients_whose_norm_leaves_the_range_of_double) {
+  const Tensor a = zeros({2}, {.dtype = float64, .requires_grad = true});
+  const Tensor b = zeros({2}, {.dtype = float64, .requires_grad = true});
+  const auto clipped = [&](double max_norm) {
+    a.set_grad(tensor({1.5e308, 0.75e308}, {.dtype = float64}));
+    b.set_grad(tensor({-1.5e308, 1.5e308}, {.dtype = float64}));
+    BOOST_TEST(clip_grad_norm({a, b}, max_norm) == HUGE_VAL);
+    std::vector<double> elements = a.grad().to_vector<double>();
+    for (const double g : b.grad().to_vector<double>()) elements.push_back(g);
+    return elements;
+  };
+  const double length = std::sqrt(13.0);  // of (2, 1, -2, 2)
+  for (const double max_norm : {1e-3, 1.0, 1e305}) {
+    const std::vector<double> g = clipped(max_norm);
+    const std::vector<double> direction = {2.0, 1.0, -2.0, 2.0};
+    for (std::size_t i = 0; i < g.size(); ++i)
+      BOOST_TEST(std::abs(g[i] / (max_norm * direction[i] / length) - 1.0) < 1e-15);
+  }
+  BOOST_TEST(clipped(HUGE_VAL) == (std::vector<double>{1.5e308, 0.75e308, -1.5e308, 1.5e308}));
+}
+
 BOOST_AUTO_TEST_CASE(a_leaf_that_is_named_twice_counts_once) {
   Tensor a = zeros({2}, {.dtype = float64, .requires_grad = true});
   Tensor b = zeros({1}, {.dtype = float64, .requires_grad = true});
