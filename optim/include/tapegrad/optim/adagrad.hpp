@@ -21,11 +21,11 @@ struct AdagradOptions {
 
 /// g += weight_decay p;  sum += g^2;  p -= lr / (1 + (step - 1) lr_decay) g / (sqrt(sum) + eps): a rare word's
 /// embedding takes longer steps than a frequent one's. Duchi, Hazan and Singer, "Adaptive subgradient methods for
-/// online learning and stochastic optimization", JMLR 12, 2011. PyTorch's definition.
+/// online learning and stochastic optimization", JMLR 12, 2011. PyTorch's definition, except that a nearly vanished sum
+/// becomes 0 (see RMSRule).
 class Adagrad final : public FusedOptimizer<AdagradOptions, RMSTerm> {
  public:
-  /// Throws ValueError for options outside their domain, for an empty list and for a parameter given twice; DTypeError
-  /// for a parameter that is not floating, ShapeError for one that is not contiguous.
+  /// Throws as said at GroupedOptimizer.
   explicit Adagrad(const std::vector<Tensor>& parameters, const AdagradOptions& options = {});
   explicit Adagrad(const std::vector<ParameterGroup<AdagradOptions>>& groups);
 

@@ -35,14 +35,14 @@ enum class AdamDecay { in_gradient, decoupled };
 /// corrected for their start at 0 (Kingma and Ba, ICLR 2015, algorithm 1). The decoupled decay is that of Loshchilov
 /// and Hutter, ICLR 2019, algorithm 2, scaled by lr as in PyTorch. With amsgrad the largest v so far, "v_max" in the
 /// state, stands in the place of v (Reddi, Kale and Kumar, ICLR 2018, algorithm 2), corrected likewise as in PyTorch.
+/// Unlike PyTorch's, a nearly vanished m or v becomes 0 (see AdamRule).
 template <AdamDecay decay>
 class AdamWith final
     : public FusedOptimizer<std::conditional_t<decay == AdamDecay::decoupled, AdamWOptions, AdamOptions>, AdamTerm> {
  public:
   using Options = std::conditional_t<decay == AdamDecay::decoupled, AdamWOptions, AdamOptions>;
 
-  /// Throws ValueError for options outside their domain, for an empty list and for a parameter given twice; DTypeError
-  /// for a parameter that is not floating, ShapeError for one that is not contiguous.
+  /// Throws as said at GroupedOptimizer.
   explicit AdamWith(const std::vector<Tensor>& parameters, const Options& options = {});
   explicit AdamWith(const std::vector<ParameterGroup<Options>>& groups);
 

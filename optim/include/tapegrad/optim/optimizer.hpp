@@ -96,9 +96,7 @@ class Optimizer {
   /// `name` begins error messages and names the writer of parameters: a literal.
   Optimizer(const char* name, std::vector<std::string_view> state_names);
 
-  /// Takes a group's parameters over. Throws ValueError for an undefined tensor, for one that shares elements with
-  /// another and for one that the live tape computed, DTypeError for one that is not floating, ShapeError for one that
-  /// is not contiguous; then nothing has changed.
+  /// Takes a group's parameters over. Throws for a parameter as said at GroupedOptimizer; then nothing has changed.
   void add_group(const std::vector<Tensor>& parameters);
   /// Throws ValueError when no group holds a parameter.
   void expect_parameters() const;
@@ -140,7 +138,11 @@ class Optimizer {
   std::vector<Slot*> ready_;              // scratch of step()
 };
 
-/// The options of each group, for optimisers whose Options hold an `lr`.
+/// The options of each group, for optimisers whose Options hold an `lr`. They are made of a list of parameters with
+/// options for all, or of a list of groups. Their constructors throw ValueError for options outside their domain, where
+/// there is no parameter, and for a parameter that is undefined, that shares elements with another, as one given twice
+/// does, or that the live tape computed; DTypeError for one that is not floating, ShapeError for one that is not
+/// contiguous.
 template <class Options>
 class GroupedOptimizer : public Optimizer {
  public:
@@ -155,8 +157,8 @@ class GroupedOptimizer : public Optimizer {
   }
 
   /// One more group, behind the others: for parameters that are trained from now on, as when layers are unfrozen. A
-  /// schedule that was made before does not change its rate. Throws as the constructor does, but a group may be empty;
-  /// when it throws, nothing has changed.
+  /// schedule that was made before does not change its rate. Throws as constructors do, but a group may be empty; when
+  /// it throws, nothing has changed.
   void add_group(const ParameterGroup<Options>& group) {
     validate(group.options);
     options_.push_back(group.options);

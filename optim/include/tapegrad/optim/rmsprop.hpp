@@ -28,8 +28,7 @@ struct RMSpropOptions {
 /// where they are used.
 class RMSprop final : public FusedOptimizer<RMSpropOptions, RMSTerm> {
  public:
-  /// Throws ValueError for options outside their domain, for an empty list and for a parameter given twice; DTypeError
-  /// for a parameter that is not floating, ShapeError for one that is not contiguous.
+  /// Throws as said at GroupedOptimizer.
   explicit RMSprop(const std::vector<Tensor>& parameters, const RMSpropOptions& options = {});
   explicit RMSprop(const std::vector<ParameterGroup<RMSpropOptions>>& groups);
 

@@ -179,6 +179,8 @@ class ReduceLROnPlateau {
   /// optimiser outlives it.
   explicit ReduceLROnPlateau(Optimizer& optimizer, const ReduceLROnPlateauOptions& options = {});
 
+  /// Takes in the metric of one more step, mostly an epoch, as measured on data held out, and reduces the rates where
+  /// that is due.
   void step(double metric);
   double best() const { return best_; }
 

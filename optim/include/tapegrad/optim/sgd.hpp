@@ -24,8 +24,7 @@ struct SGDOptions {
 /// except that a nearly vanished velocity becomes 0 (see SGDRule). Without momentum no velocity is kept.
 class SGD final : public FusedOptimizer<SGDOptions, SGDTerm> {
  public:
-  /// Throws ValueError for options outside their domain, for an empty list and for a parameter given twice; DTypeError
-  /// for a parameter that is not floating, ShapeError for one that is not contiguous.
+  /// Throws as said at GroupedOptimizer.
   explicit SGD(const std::vector<Tensor>& parameters, const SGDOptions& options = {});
   explicit SGD(const std::vector<ParameterGroup<SGDOptions>>& groups);
 
