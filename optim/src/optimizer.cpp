@@ -17,34 +17,48 @@
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::optim {
+namespace {
+
+// What a state's entries are called.
+constexpr std::string_view kLr = "lr", kBaseLr = "base_lr", kSteps = "steps";
+
+std::string of_group(int group, std::string_view what) { return fmt::format("group.{}.{}", group, what); }
+std::string of_parameter(int index, std::string_view what) { return fmt::format("parameter.{}.{}", index, what); }
+
+}  // namespace
 
 Optimizer::Optimizer(const char* name, std::vector<std::string_view> state_names)
     : name_(name), state_names_(std::move(state_names)) {}
 
-void Optimizer::add_group(const std::vector<Tensor>& parameters) {
-  std::vector<Slot> slots;
+void Optimizer::expect_trainable(const Tensor& x, std::size_t place) const {
+  const auto whose = [&] { return fmt::format("[{}] parameter {} of group {}", name_, place, groups()); };
+  if (!x.defined()) throw ValueError(fmt::format("{} is undefined", whose()));
+  if (!is_floating(x.dtype()))
+    throw DTypeError(fmt::format("{} is {}: only floating tensors have gradients", whose(), to_string(x.dtype())));
+  if (x.is_tracked() && !x.requires_grad())
+    throw ValueError(fmt::format("{}, {}, was computed on a tape and is no leaf", whose(), to_string(x.shape())));
+  if (!x.is_contiguous())
+    throw ShapeError(fmt::format("{}, {}, is a view that is not contiguous", whose(), to_string(x.shape())));
+}
+
+std::vector<Optimizer::Slot> Optimizer::slots_for(const std::vector<Tensor>& parameters) const {
   Claims claimed;
   for (const std::vector<Slot>& group : slots_)  // where they lie now: a module may have been converted since
     for (const Slot& slot : group) claim(claimed, slot.parameter);
+  std::vector<Slot> slots;
   for (const Tensor& x : parameters) {
-    const std::size_t place = slots.size();
-    if (!x.defined())
-      throw ValueError(fmt::format("[{}] parameter {} of group {} is undefined", name_, place, groups()));
-    if (!is_floating(x.dtype()))
-      throw DTypeError(fmt::format("[{}] parameter {} of group {} is {}: only floating tensors have gradients", name_,
-                                   place, groups(), to_string(x.dtype())));
-    if (x.is_tracked() && !x.requires_grad())
-      throw ValueError(fmt::format("[{}] parameter {} of group {}, {}, was computed on a tape and is no leaf", name_,
-                                   place, groups(), to_string(x.shape())));
-    if (!x.is_contiguous())
-      throw ShapeError(fmt::format("[{}] parameter {} of group {}, {}, is a view that is not contiguous", name_, place,
-                                   groups(), to_string(x.shape())));
+    expect_trainable(x, slots.size());
     if (!claim(claimed, x))
       throw ValueError(
           fmt::format("[{}] parameter {} of group {}, {}, is given twice, or shares elements with one before", name_,
-                      place, groups(), to_string(x.shape())));
+                      slots.size(), groups(), to_string(x.shape())));
     slots.push_back({.parameter = x});
   }
+  return slots;
+}
+
+void Optimizer::add_group(const std::vector<Tensor>& parameters) {
+  std::vector<Slot> slots = slots_for(parameters);
   base_rates_.reserve(base_rates_.size() + 1);
   groups_.push_back(parameters);
   try {
@@ -199,17 +213,16 @@ void Optimizer::zero_grad() {
 NamedTensors Optimizer::state_dict() const {
   NamedTensors state;
   for (int group = 0; group < groups(); ++group) {
-    state.insert(fmt::format("group.{}.lr", group), tensor(lr(group), {.dtype = float64}));
-    state.insert(fmt::format("group.{}.base_lr", group), tensor(base_lr(group), {.dtype = float64}));
+    state.insert(of_group(group, kLr), tensor(lr(group), {.dtype = float64}));
+    state.insert(of_group(group, kBaseLr), tensor(base_lr(group), {.dtype = float64}));
   }
   int index = 0;
   for (const std::vector<Slot>& slots : slots_) {
     for (const Slot& slot : slots) {
       if (slot.steps > 0) {
-        state.insert(fmt::format("parameter.{}.steps", index), tensor(slot.steps, {.dtype = int64}));
+        state.insert(of_parameter(index, kSteps), tensor(slot.steps, {.dtype = int64}));
         for (std::size_t i = 0; i < slot.state.size(); ++i)
-          if (slot.state[i].defined())
-            state.insert(fmt::format("parameter.{}.{}", index, state_names_[i]), slot.state[i]);
+          if (slot.state[i].defined()) state.insert(of_parameter(index, state_names_[i]), slot.state[i]);
       }
       ++index;
     }
@@ -217,47 +230,51 @@ NamedTensors Optimizer::state_dict() const {
   return state;
 }
 
+Optimizer::Rates Optimizer::read_rates(StoredState& stored) const {
+  Rates rates;
+  for (int group = 0; group < groups(); ++group) {
+    rates.now.push_back(stored.number(of_group(group, kLr)));
+    expect_not_negative("lr", rates.now.back());
+    const std::string base = of_group(group, kBaseLr);
+    rates.base.push_back(stored.contains(base) ? stored.number(base) : base_lr(group));
+    expect_not_negative("base_lr", rates.base.back());
+  }
+  return rates;
+}
+
+Optimizer::Slot Optimizer::read_slot(StoredState& stored, const Slot& present, int group, int index) const {
+  Slot read{.parameter = present.parameter};
+  const std::string steps = of_parameter(index, kSteps);
+  if (!stored.contains(steps)) return read;
+  read.steps = stored.count(steps, 1);
+  for (std::size_t i = 0; i < state_names_.size(); ++i) {
+    Tensor& state = read.state.emplace_back();
+    if (!initial_state(group, i)) continue;
+    const std::string name = of_parameter(index, state_names_[i]);
+    const Shape& shape = present.parameter.shape();
+    const Tensor& found = is_of_squares(i) ? stored.squares(name, shape) : stored.floating(name, shape);
+    stored.replaces(i < present.state.size() ? present.state[i] : Tensor(), found);
+    state = found.to(present.parameter.dtype()).clone();
+  }
+  return read;
+}
+
 void Optimizer::load_state_dict(const NamedTensors& state) {
   const NoRecord pause;
   StoredState stored(state, name_);
-  std::vector<double> rates, base_rates;
-  for (int group = 0; group < groups(); ++group) {
-    rates.push_back(stored.number(fmt::format("group.{}.lr", group)));
-    expect_not_negative("lr", rates.back());
-    const std::string base = fmt::format("group.{}.base_lr", group);
-    base_rates.push_back(state.contains(base) ? stored.number(base) : base_lr(group));
-    expect_not_negative("base_lr", base_rates.back());
-  }
-  std::vector<std::vector<Slot>> loaded = slots_;
+  Rates rates = read_rates(stored);
+  std::vector<std::vector<Slot>> loaded;
   int index = 0;
   for (int group = 0; group < groups(); ++group) {
-    std::vector<Slot>& slots = loaded[static_cast<std::size_t>(group)];
-    for (std::size_t place = 0; place < slots.size(); ++place) {
-      Slot& slot = slots[place];
-      slot.steps = 0;
-      slot.state.clear();
-      const std::string steps = fmt::format("parameter.{}.steps", index);
-      if (state.contains(steps)) {
-        slot.steps = stored.count(steps, 1);
-        for (std::size_t i = 0; i < state_names_.size(); ++i) {
-          slot.state.emplace_back();
-          if (!initial_state(group, i)) continue;
-          const std::string name = fmt::format("parameter.{}.{}", index, state_names_[i]);
-          const Tensor& found = is_of_squares(i) ? stored.squares(name, slot.parameter.shape())
-                                                 : stored.floating(name, slot.parameter.shape());
-          const std::vector<Tensor>& present = slots_[static_cast<std::size_t>(group)][place].state;
-          stored.replaces(i < present.size() ? present[i] : Tensor(), found);
-          slot.state.back() = found.to(slot.parameter.dtype()).clone();
-        }
-      }
-      ++index;
-    }
+    std::vector<Slot>& slots = loaded.emplace_back();
+    for (const Slot& present : slots_[static_cast<std::size_t>(group)])
+      slots.push_back(read_slot(stored, present, group, index++));
   }
   stored.expect_all_read();
   stored.expect_not_own();
   slots_ = std::move(loaded);
-  base_rates_ = std::move(base_rates);
-  for (int group = 0; group < groups(); ++group) set_rate(group, rates[static_cast<std::size_t>(group)]);
+  base_rates_ = std::move(rates.base);
+  for (int group = 0; group < groups(); ++group) set_rate(group, rates.now[static_cast<std::size_t>(group)]);
 }
 
 }  // namespace tapegrad::optim

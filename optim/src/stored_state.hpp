@@ -17,6 +17,7 @@ class StoredState {
   /// Refers to the state. `owner` begins the errors.
   StoredState(const NamedTensors& state, std::string_view owner) : state_(state), owner_(owner) {}
 
+  bool contains(const std::string& name) const { return state_.contains(name); }
   /// Throws ValueError where there is no such entry, or it is undefined.
   const Tensor& entry(const std::string& name);
   /// Throws ShapeError, too.

@@ -35,6 +35,8 @@ struct StepOptions {
   bool allow_no_gradient = false;
 };
 
+class StoredState;
+
 class Optimizer {
  public:
   // Schedules refer to an optimiser: it stays where it is.
@@ -122,8 +124,21 @@ class Optimizer {
   void expect_fraction(std::string_view option, double value) const;
 
  private:
+  /// The rates of all groups: those of the next step, and those that schedules start from.
+  struct Rates {
+    std::vector<double> now;
+    std::vector<double> base;
+  };
+
   std::size_t checked(int group) const;
   void expect_a_gradient() const;
+  /// Throws unless x, the parameter at `place` of the next group, can be trained.
+  void expect_trainable(const Tensor& x, std::size_t place) const;
+  /// The next group's slots, without state. Throws as add_group().
+  std::vector<Slot> slots_for(const std::vector<Tensor>& parameters) const;
+  Rates read_rates(StoredState& stored) const;
+  /// What `present`, the slot of the parameter that `index` counts through all groups, becomes by loading the state.
+  Slot read_slot(StoredState& stored, const Slot& present, int group, int index) const;
   void prepare_state(Slot& slot, int group);
   /// Where parameters' elements begin and end.
   using Claims = std::map<const std::byte*, const std::byte*>;
