@@ -50,7 +50,7 @@ void MovingAverage::update() {
   const std::vector<Tensor>& averages = tensors();
   ++updates_;
   const double n = static_cast<double>(updates_);
-  const double keep = options_.warm_up ? std::min(options_.decay, (1.0 + n) / (10.0 + n)) : options_.decay;
+  const double keep = options_.warmup ? std::min(options_.decay, (1.0 + n) / (10.0 + n)) : options_.decay;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const Tensor& x = parameters_[i];
     const Tensor& average = averages[i];

@@ -109,7 +109,7 @@ double OneCycleLR::rate(std::int64_t step, double base) const {
   const double last = total - 1.0;
   const auto now = static_cast<double>(step);
   const auto between = [this](double from, double to, double share) {
-    if (options_.anneal_strategy == Anneal::cosine) share = 0.5 * (1.0 - std::cos(std::numbers::pi * share));
+    if (options_.anneal_strategy == AnnealStrategy::cosine) share = 0.5 * (1.0 - std::cos(std::numbers::pi * share));
     return from + (to - from) * share;
   };
   if (now >= last) return peak < last ? final : base;
@@ -165,8 +165,8 @@ double LambdaLR::rate(std::int64_t step, double base) const { return base * fact
 ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, const ReduceLROnPlateauOptions& options)
     : optimizer_(&optimizer),
       options_(options),
-      best_(options.goal == Goal::min ? std::numeric_limits<double>::infinity()
-                                      : -std::numeric_limits<double>::infinity()) {
+      best_(options.mode == PlateauMode::min ? std::numeric_limits<double>::infinity()
+                                             : -std::numeric_limits<double>::infinity()) {
   const auto expect = [](bool holds, std::string_view option, std::string_view domain, auto value) {
     expect_option(holds, kPlateau, option, domain, value);
   };
@@ -178,9 +178,10 @@ ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, const ReduceLROnPlate
 }
 
 bool ReduceLROnPlateau::better(double metric) const {
-  const double size = options_.threshold_mode == Threshold::absolute ? 1.0 : std::isinf(best_) ? 0.0 : std::abs(best_);
+  const bool is_absolute = options_.threshold_mode == ThresholdMode::absolute;
+  const double size = is_absolute ? 1.0 : std::isinf(best_) ? 0.0 : std::abs(best_);
   const double margin = size * options_.threshold;
-  return options_.goal == Goal::min ? metric < best_ - margin : metric > best_ + margin;
+  return options_.mode == PlateauMode::min ? metric < best_ - margin : metric > best_ + margin;
 }
 
 void ReduceLROnPlateau::step(double metric) {

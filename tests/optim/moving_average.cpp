@@ -34,14 +34,14 @@ BOOST_AUTO_TEST_SUITE(moving_average)
 
 // From 0 towards 1: what is left of the way is the product of what each update keeps.
 BOOST_AUTO_TEST_CASE(in_closed_form) {
-  for (const bool warm_up : {false, true}) {
+  for (const bool warmup : {false, true}) {
     Tensor x = parameter(0.0);
-    MovingAverage average({x}, {.decay = 0.25, .warm_up = warm_up});
+    MovingAverage average({x}, {.decay = 0.25, .warmup = warmup});
     write(x, 1.0);
     double left = 1.0;
     for (int n = 1; n <= 6; ++n) {
       average.update();
-      left *= warm_up ? std::fmin(0.25, (1.0 + n) / (10.0 + n)) : 0.25;  // 2 / 11 at first, 3 / 12 in the second
+      left *= warmup ? std::fmin(0.25, (1.0 + n) / (10.0 + n)) : 0.25;  // 2 / 11 at first, 3 / 12 in the second
       check_close(average.tensors()[0], full({2}, 1.0 - left, {.dtype = float64}));
     }
     BOOST_TEST(x.to_vector<double>() == (std::vector<double>{1.0, 1.0}));
@@ -51,7 +51,7 @@ BOOST_AUTO_TEST_CASE(in_closed_form) {
 BOOST_AUTO_TEST_CASE(follows_a_parameter_that_is_not_finite) {
   const double inf = std::numeric_limits<double>::infinity();
   Tensor x = from_vector<double>({1.0, 1.0}, {2});
-  MovingAverage average({x}, {.decay = 0.5, .warm_up = false});
+  MovingAverage average({x}, {.decay = 0.5, .warmup = false});
   const auto update = [&](double first) {
     x.mutable_data<double>()[0] = first;
     average.update();
@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(follows_a_parameter_that_is_not_finite) {
 // A step from one towards the other would lose what is small beside their distance.
 BOOST_AUTO_TEST_CASE(takes_small_values_in_exactly) {
   Tensor x = full({1}, 0x1p40F);
-  MovingAverage average({x}, {.decay = 0.0, .warm_up = false});
+  MovingAverage average({x}, {.decay = 0.0, .warmup = false});
   x.mutable_data<float>()[0] = 1.0F;
   average.update();
   BOOST_TEST(average.tensors()[0].item() == 1.0);
@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(updates_are_not_recorded) {
 
 BOOST_AUTO_TEST_CASE(a_model_computes_with_the_averages) {
   nn::Linear model(1, 1, {.bias = false, .dtype = float64});
-  MovingAverage average(model.parameters(), {.decay = 0.5, .warm_up = false});
+  MovingAverage average(model.parameters(), {.decay = 0.5, .warmup = false});
   const double before = model.weight.tensor().item();
   Tensor weight = model.weight;
   write(weight, before + 2.0);

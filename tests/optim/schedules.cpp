@@ -87,15 +87,15 @@ BOOST_AUTO_TEST_CASE(one_cycle) {
         {0.5 - root, 0.25, 0.5, 0.75, 0.5 + root, 1.0, 1.0});
   check({.total_steps = 9,
          .pct_start = 1.0 / 3.0,
-         .anneal_strategy = Anneal::linear,
+         .anneal_strategy = AnnealStrategy::linear,
          .div_factor = 4.0,
          .final_div_factor = 0.5},
         0.5, 1.0, {0.0, 0.5, 1.0}, {1.0 / 6, 2.0 / 6, 3.0 / 6, 4.0 / 6, 5.0 / 6, 1.0, 1.0});
   // The peak lies between two steps, at 10 / 4 - 1 = 1.5.
   check({.total_steps = 10, .pct_start = 0.25}, 0.08, 8e-6, {0.0, 0.75}, {(1 - std::cos(std::acos(-1.0) / 15)) / 2});
-  check({.total_steps = 4, .pct_start = 1.0, .anneal_strategy = Anneal::linear}, 0.08, 8e-6,
+  check({.total_steps = 4, .pct_start = 1.0, .anneal_strategy = AnnealStrategy::linear}, 0.08, 8e-6,
         {0.0, 1.0 / 3, 2.0 / 3, 1.0, 1.0}, {});
-  check({.total_steps = 4, .pct_start = 0.25, .anneal_strategy = Anneal::linear}, 0.08, 8e-6, {1.0},
+  check({.total_steps = 4, .pct_start = 0.25, .anneal_strategy = AnnealStrategy::linear}, 0.08, 8e-6, {1.0},
         {1.0 / 3, 2.0 / 3, 1.0, 1.0});
   check({.total_steps = 1}, 0.08, 8e-6, {}, {1.0, 1.0});
 }
@@ -191,15 +191,16 @@ BOOST_AUTO_TEST_CASE(reduce_lr_on_plateau) {
   for (const char* name : {"default_threshold", "max", "absolute", "cooldown_min_lr"}) {
     const Fixture f(std::string("schedule_reduce_on_plateau_") + name);
     SGD optimizer = sgd(f.number("lr"));
-    ReduceLROnPlateau schedule(
-        optimizer,
-        {.goal = f.attributes().at("mode") == "max" ? Goal::max : Goal::min,
-         .factor = f.number("factor"),
-         .patience = count(f, "patience"),
-         .threshold = f.number("threshold"),
-         .threshold_mode = f.attributes().at("threshold_mode") == "abs" ? Threshold::absolute : Threshold::relative,
-         .cooldown = count(f, "cooldown"),
-         .min_lr = f.number("min_lr")});
+    const bool is_max = f.attributes().at("mode") == "max";
+    const bool is_absolute = f.attributes().at("threshold_mode") == "abs";
+    ReduceLROnPlateau schedule(optimizer,
+                               {.mode = is_max ? PlateauMode::max : PlateauMode::min,
+                                .factor = f.number("factor"),
+                                .patience = count(f, "patience"),
+                                .threshold = f.number("threshold"),
+                                .threshold_mode = is_absolute ? ThresholdMode::absolute : ThresholdMode::relative,
+                                .cooldown = count(f, "cooldown"),
+                                .min_lr = f.number("min_lr")});
     std::vector<double> used;
     for (const double metric : f["input.metric"].to_vector<double>()) {
       used.push_back(optimizer.lr());

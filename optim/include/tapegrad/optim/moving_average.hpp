@@ -25,7 +25,7 @@ struct MovingAverageOptions {
   /// In the n-th update the weight is (1 + n) / (10 + n) where that is smaller than `decay`, so that the first values,
   /// which are drawn at random, are forgotten soon: TensorFlow's tf.train.ExponentialMovingAverage with num_updates =
   /// n.
-  bool warm_up = true;
+  bool warmup = true;
 };
 
 /// The exponential moving average of every parameter, average = decay average + (1 - decay) p: Polyak and Juditsky,

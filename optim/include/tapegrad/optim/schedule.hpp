@@ -70,12 +70,12 @@ class WarmupCosine final : public Schedule {
   WarmupCosineOptions options_;
 };
 
-enum class Anneal : std::uint8_t { cosine, linear };
+enum class AnnealStrategy : std::uint8_t { cosine, linear };
 
 struct OneCycleLROptions {
   std::int64_t total_steps = 0;  ///< of the whole training; required
   double pct_start = 0.3;        ///< the share of the steps in which the rate rises
-  Anneal anneal_strategy = Anneal::cosine;
+  AnnealStrategy anneal_strategy = AnnealStrategy::cosine;
   double div_factor = 25.0;       ///< the first rate is lr / div_factor
   double final_div_factor = 1e4;  ///< the last one is the first / final_div_factor
 };
@@ -155,16 +155,16 @@ class LambdaLR final : public Schedule {
 };
 
 /// Whether a smaller or a larger metric is better.
-enum class Goal : std::uint8_t { min, max };
+enum class PlateauMode : std::uint8_t { min, max };
 /// Whether a threshold is a share of the best metric or a difference to it.
-enum class Threshold : std::uint8_t { relative, absolute };
+enum class ThresholdMode : std::uint8_t { relative, absolute };
 
 struct ReduceLROnPlateauOptions {
-  Goal goal = Goal::min;
+  PlateauMode mode = PlateauMode::min;
   double factor = 0.1;
   std::int64_t patience = 10;  ///< steps without improvement before the rates are reduced
   double threshold = 1e-4;     ///< by which a metric must beat the best to count as better
-  Threshold threshold_mode = Threshold::relative;
+  ThresholdMode threshold_mode = ThresholdMode::relative;
   std::int64_t cooldown = 0;  ///< steps after a reduction in which nothing is counted
   double min_lr = 0.0;
 };
