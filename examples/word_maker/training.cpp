@@ -7,6 +7,7 @@
 #include "tapegrad/ops/loss.hpp"
 #include "tapegrad/optim/adam.hpp"
 #include "tapegrad/optim/clip.hpp"
+#include "tapegrad/optim/decay_groups.hpp"
 #include "tapegrad/optim/schedule.hpp"
 #include "tapegrad/tape/tape.hpp"
 #include "word_maker/batches.hpp"
@@ -25,7 +26,8 @@ constexpr std::size_t kMeasuredTogether = 64;
 std::int64_t train(CharacterModel& model, const Corpus& corpus, const TrainingOptions& options,
                    const std::function<bool(const TrainingStep&)>& after_step) {
   const std::vector<tg::Tensor> parameters = model.parameters();
-  tg::optim::AdamW optimizer(parameters, {.lr = options.lr, .betas = {0.9, 0.98}, .weight_decay = 0.1});
+  const tg::optim::AdamWOptions adam{.lr = options.lr, .betas = {0.9, 0.98}, .weight_decay = 0.1};
+  tg::optim::AdamW optimizer(tg::optim::decay_groups(parameters, adam));
   tg::optim::WarmupCosine schedule(optimizer, {.warmup_steps = std::min<std::int64_t>(100, options.steps / 10),
                                                .total_steps = options.steps,
                                                .min_lr = options.lr / 50});

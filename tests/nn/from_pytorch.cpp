@@ -135,6 +135,10 @@ BOOST_AUTO_TEST_CASE(training) {
              boost::test_tools::tolerance(1e-6));
   optim::SGD optimizer({{{model.weight}, {.lr = 0.1}}, {{model.bias}, {.lr = 0.2}}});
   BOOST_TEST(optimizer.lr(1) == 0.2);
+  const optim::AdamWOptions options{.weight_decay = 0.1};
+  const optim::AdamW decaying(optim::decay_groups(model.parameters(), options));
+  BOOST_TEST(decaying.options(0).weight_decay == 0.1);
+  BOOST_TEST(decaying.options(1).weight_decay == 0.0);
 
   const auto handles = model.state_dict();
   const auto best = model.state_dict().clone();
