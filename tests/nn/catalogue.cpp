@@ -5,7 +5,9 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <string>
+#include <string_view>
 
 #include "suite/layer.hpp"
 
@@ -37,5 +39,11 @@ const Cases cases(boost::unit_test::framework::current_auto_test_suite());
 }
 
 BOOST_AUTO_TEST_CASE(there_are_layers) { BOOST_TEST(tapegrad::nn::catalogue::all_layers().size() >= 20U); }
+
+BOOST_AUTO_TEST_CASE(each_activation_has_an_entry) {
+  const auto layers = tapegrad::nn::catalogue::all_layers();
+  for (const std::string_view name : {"ReLU", "GELU", "SiLU", "Tanh", "Sigmoid", "Softplus", "LeakyReLU", "ELU"})
+    BOOST_TEST(std::any_of(layers.begin(), layers.end(), [&](const auto* layer) { return layer->name == name; }), name);
+}
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -6,8 +6,11 @@
 #include "says.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/scope.hpp"
+#include "tapegrad/nn/activation.hpp"
+#include "tapegrad/nn/dropout.hpp"
 #include "tapegrad/nn/linear.hpp"
 #include "tapegrad/nn/recurrent.hpp"
+#include "tapegrad/nn/sequential.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/optim/sgd.hpp"
 #include "tapegrad/tape/create.hpp"
@@ -371,6 +374,18 @@ BOOST_AUTO_TEST_CASE(scopes_are_paths_in_study_mode) {
   const tg::Scope other("lay");
   const tg::Tensor w = model.layers[1](y);
   BOOST_TEST(tape.node(tape.position(w)).scope == "layers/lay/layers.1");
+}
+
+BOOST_AUTO_TEST_CASE(an_activation_has_its_own_scope) {
+  tg::nn::Sequential model(tg::nn::Linear(2, 2), tg::nn::Tanh(), tg::nn::LeakyReLU(), tg::nn::ELU(),
+                           tg::nn::Dropout(0.5));
+  model.named_parameters();
+  tg::Tape tape({.study = true});
+  (void)model(tg::ones({1, 2}));
+  std::vector<std::string> scopes;
+  for (std::int64_t i = 0; i < tape.size(); ++i)
+    if (const tg::NodeInfo node = tape.node(i); node.op != "leaf") scopes.push_back(node.scope);
+  BOOST_TEST(scopes == (std::vector<std::string>{"0", "1", "2", "3", "4"}), boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(an_error_in_a_layer_says_which) {

@@ -125,6 +125,9 @@ BOOST_AUTO_TEST_CASE(a_module_that_was_moved_away_computes_nothing) {
   const tg::Tensor rows = tg::rand({3, 4});
   const tg::Tensor sequences = tg::rand({2, 3, 4});
   refused("Linear", nn::Linear(4, 2), rows);
+  refused("Tanh", nn::Tanh(), rows);
+  refused("LeakyReLU", nn::LeakyReLU(), rows);
+  refused("ELU", nn::ELU(), rows);
   refused("LayerNorm", nn::LayerNorm(4), rows);
   refused("RMSNorm", nn::RMSNorm(4), rows);
   refused("BatchNorm", nn::BatchNorm(4), rows);

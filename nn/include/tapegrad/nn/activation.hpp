@@ -14,7 +14,10 @@ Tensor activate(Activation activation, const Tensor& x);
 template <Activation kActivation>
 class ActivationLayer : public Module {
  public:
-  Tensor operator()(const Tensor& x) const { return activate(kActivation, x); }
+  Tensor operator()(const Tensor& x) const {
+    const Scope scope = entered();
+    return activate(kActivation, x);
+  }
   TAPEGRAD_MODULE()
 };
 struct ReLU : ActivationLayer<Activation::relu> {};
