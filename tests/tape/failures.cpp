@@ -365,8 +365,12 @@ BOOST_AUTO_TEST_CASE(promise_a_gradient_that_a_rule_leaves_out_is_no_zero) {
 BOOST_AUTO_TEST_CASE(promise_a_mistaken_call_leaves_the_tape_whole) {
   const Tensor x = leaf({1.0, 2.0});
   Tape tape;
-  BOOST_CHECK_EXCEPTION((void)tape.pull_back({}, {}, {x}), TapeError, says("there is no tensor to differentiate"));
+  BOOST_CHECK_EXCEPTION((void)tape.pull_back({}, {}, {x}), TapeError,
+                        says("[pull_back] there is no tensor to differentiate"));
   const Tensor y = sum(square(x));
+  const Tensor one = ones({}, {.dtype = float64});
+  BOOST_CHECK_EXCEPTION((void)tape.pull_back({y}, {one}, {x}, {.cotangent = one}), ValueError,
+                        says("[pull_back] expected no .cotangent, which is gradient()'s, got []"));
   BOOST_CHECK_THROW((void)tape.pull_back({}, {}, {x}), TapeError);
   BOOST_CHECK_THROW((void)tape.gradient(y, zeros({2})), TapeError);
   BOOST_TEST(tape.gradient(y, x).to_vector<double>() == (Values{2.0, 4.0}));

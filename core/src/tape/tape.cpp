@@ -337,8 +337,20 @@ void Tape::backward(const Tensor& y, const BackwardOptions& options) {
   sweep.into_leaves();
 }
 
+namespace {
+
+/// The gradients of ys with these cotangents, to whoever is called `what`.
+std::vector<Tensor> gradients(TapeImpl& tape, const std::vector<Tensor>& ys, const std::vector<Tensor>& cotangents,
+                              const std::vector<Tensor>& xs, const char* what, const GradientOptions& options) {
+  Sweep sweep(tape, ys, cotangents, what,
+              {.retain = options.retain, .create_graph = options.create_graph, .strong_zero = options.strong_zero});
+  return sweep.towards(xs, options.allow_unused);
+}
+
+}  // namespace
+
 std::vector<Tensor> Tape::gradient(const Tensor& y, const std::vector<Tensor>& xs, const GradientOptions& options) {
-  return pull_back({y}, {options.cotangent}, xs, options);
+  return gradients(*impl_, {y}, {options.cotangent}, xs, "gradient", options);
 }
 
 Tensor Tape::gradient(const Tensor& y, const Tensor& x, const GradientOptions& options) {
@@ -347,9 +359,12 @@ Tensor Tape::gradient(const Tensor& y, const Tensor& x, const GradientOptions& o
 
 std::vector<Tensor> Tape::pull_back(const std::vector<Tensor>& ys, const std::vector<Tensor>& cotangents,
                                     const std::vector<Tensor>& xs, const GradientOptions& options) {
-  Sweep sweep(*impl_, ys, cotangents, "gradient",
-              {.retain = options.retain, .create_graph = options.create_graph, .strong_zero = options.strong_zero});
-  return sweep.towards(xs, options.allow_unused);
+  if (options.cotangent.defined())
+    throw ValueError(
+        fmt::format("[pull_back] expected no .cotangent, which is gradient()'s, got {}: the second "
+                    "argument holds the cotangent of each result",
+                    to_string(options.cotangent.shape())));
+  return gradients(*impl_, ys, cotangents, xs, "pull_back", options);
 }
 
 HookId Tape::register_hook(const Tensor& y, GradientHook hook) {

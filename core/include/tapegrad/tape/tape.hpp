@@ -64,8 +64,11 @@ struct BackwardOptions {
 };
 
 struct GradientOptions {
+  /// As in BackwardOptions; Tape::pull_back takes its cotangents as an argument, and none here.
   Tensor cotangent = {};
+  /// As in BackwardOptions.
   bool retain = false;
+  /// As in BackwardOptions.
   bool create_graph = false;
   /// When false, a tensor that the result does not depend on is a TapeError instead of a zero gradient.
   bool allow_unused = true;
@@ -138,7 +141,7 @@ class Tape {
                                              const GradientOptions& options = {});
   Tensor gradient(const Tensor& y, const Tensor& x, const GradientOptions& options = {});
   /// The same for several results at once, each with its cotangent (undefined: the result has one element, and its
-  /// cotangent is 1).
+  /// cotangent is 1). Throws ValueError for an options.cotangent.
   [[nodiscard]] std::vector<Tensor> pull_back(const std::vector<Tensor>& ys, const std::vector<Tensor>& cotangents,
                                               const std::vector<Tensor>& xs, const GradientOptions& options = {});
 
