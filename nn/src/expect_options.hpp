@@ -42,9 +42,9 @@ inline void expect_floating(std::string_view layer, DType dtype) {
     throw DTypeError(fmt::format("[{}] expected a floating dtype, got {}", layer, to_string(dtype)));
 }
 
-/// Throws Error "[layer] an input is undefined".
+/// Throws ValueError "[layer] an input is undefined".
 inline void expect_defined(std::string_view layer, const Tensor& x) {
-  if (!x.defined()) throw Error(fmt::format("[{}] an input is undefined", layer));
+  if (!x.defined()) throw ValueError(fmt::format("[{}] an input is undefined", layer));
 }
 
 }  // namespace tapegrad::nn

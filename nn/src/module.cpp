@@ -302,7 +302,7 @@ std::vector<engine::Substitutes::Place> Substitution::substitutes(const Paramete
   substitutes.reserve(owners.size());
   for (std::size_t i = 0; i < owners.size(); ++i) {
     if (!tensors[i].defined())
-      throw ShapeError(
+      throw ValueError(
           fmt::format("[substitution] expected a tensor of shape {} for parameter {}, got an undefined one",
                       to_string(owners[i]->shape()), i));
     if (owners[i]->shape() != tensors[i].shape())

@@ -24,14 +24,14 @@ OwnedTensor& OwnedTensor::operator=(const OwnedTensor& other) & {
   if (this == &other) return *this;
   if (!defined()) return *this = OwnedTensor(other);
   if (!other.defined())
-    throw ShapeError("[assign] expected a tensor of shape " + to_string(shape()) + ", got an absent one");
+    throw ValueError("[assign] expected a tensor of shape " + to_string(shape()) + ", got an absent one");
   engine::Substitutes::expect_original(tensor_, "assign");
   engine::overwrite(tensor_, other.tensor_, "assign");
   return *this;
 }
 
 void OwnedTensor::assign(const Tensor& values) {
-  if (!defined() || !values.defined()) throw Error("[assign] there is no tensor to assign to, or from");
+  if (!defined() || !values.defined()) throw ValueError("[assign] there is no tensor to assign to, or from");
   engine::Substitutes::expect_original(tensor_, "assign");
   engine::overwrite(tensor_, values, "assign");
 }

@@ -146,7 +146,7 @@ BOOST_AUTO_TEST_CASE(a_cache_that_does_not_fit_is_refused_and_left_alone) {
   BOOST_CHECK_EXCEPTION((void)attention.extend(tg::ones({2, 1, 4}), wide), tg::DTypeError,
                         says("[MultiHeadAttention] float32 [2, 1, 4] with a cache of float64"));
   BOOST_CHECK_EXCEPTION((void)encoder.layers[0].extend(tg::Tensor(), caches[0], tg::Mask::from_lengths({2}, 3)),
-                        tg::Error, says("[TransformerEncoderLayer] an input is undefined"));
+                        tg::ValueError, says("[TransformerEncoderLayer] an input is undefined"));
   BOOST_CHECK_EXCEPTION(
       (void)attention.recall(tg::ones({2, 1, 4}), {}), tg::ShapeError,
       says("expected a cache of keys and values [2, 2, L, 2] for [2, 1, 4], got no keys and no values"));

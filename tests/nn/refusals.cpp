@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(bad_sizes_are_told_by_the_layer_that_was_asked_for) {
 BOOST_AUTO_TEST_CASE(an_undefined_input_is_told_by_its_layer) {
   const tg::Tensor none;
   const auto refused = [](const std::string& layer, const std::function<tg::Tensor()>& call) {
-    BOOST_CHECK_EXCEPTION(static_cast<void>(call()), tg::Error, says("[" + layer + "] an input is undefined"));
+    BOOST_CHECK_EXCEPTION(static_cast<void>(call()), tg::ValueError, says("[" + layer + "] an input is undefined"));
   };
   refused("LayerNorm", [&] { return nn::LayerNorm(3)(none); });
   refused("RMSNorm", [&] { return nn::RMSNorm(3)(none); });

@@ -129,7 +129,7 @@ BOOST_AUTO_TEST_CASE(dot_and_trace) {
   BOOST_CHECK_EXCEPTION((void)dot(arange(2), arange(2)), DTypeError,
                         test::says("[dot] expected a floating tensor, got int64 [2]: convert it with to(float32)"));
   BOOST_CHECK_EXCEPTION((void)trace(ones({3})), ShapeError, test::says("[trace] expected a matrix, got [3]"));
-  BOOST_CHECK_EXCEPTION((void)trace(Tensor()), Error, test::says("[trace] an input is undefined"));
+  BOOST_CHECK_EXCEPTION((void)trace(Tensor()), ValueError, test::says("[trace] an input is undefined"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(different_elements) {
   BOOST_TEST(to_string(unique(zeros({0, 3})).inverse.shape()) == "[0, 3]");
   BOOST_CHECK_EXCEPTION((void)unique(ones({2}, {.dtype = boolean})), DTypeError,
                         test::says("[unique] bool [2] has no order"));
-  BOOST_CHECK_EXCEPTION((void)unique(Tensor()), Error, test::says("[unique] an input is undefined"));
+  BOOST_CHECK_EXCEPTION((void)unique(Tensor()), ValueError, test::says("[unique] an input is undefined"));
 }
 
 BOOST_AUTO_TEST_CASE(no_gradient_of_different_elements) {

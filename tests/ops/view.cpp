@@ -270,7 +270,7 @@ BOOST_AUTO_TEST_CASE(misuse_is_answered) {
        std::vector<std::pair<Tensor (*)(), const char*>>{{[] { return squeeze(Tensor()); }, "[squeeze]"},
                                                          {[] { return unsqueeze(Tensor(), 0); }, "[unsqueeze]"},
                                                          {[] { return flatten(Tensor()); }, "[flatten]"}})
-    BOOST_CHECK_EXCEPTION((void)call(), Error, says(std::string(name) + " an input is undefined"));
+    BOOST_CHECK_EXCEPTION((void)call(), ValueError, says(std::string(name) + " an input is undefined"));
   constexpr std::int64_t kFar = std::int64_t{1} << 32;  // cut off to 32 bits: 0
   BOOST_CHECK_EXCEPTION(x.size(kFar), IndexError, says("[size] axis 4294967296 is out of range for rank 2"));
   BOOST_CHECK_THROW((void)x.transpose(kFar, 1), IndexError);

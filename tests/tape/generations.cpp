@@ -205,7 +205,7 @@ BOOST_AUTO_TEST_CASE(promise_what_cannot_be_swept_is_told) {
   BOOST_CHECK_EXCEPTION(tape.backward(y, {.cotangent = ones({3}, {.dtype = float64})}), TapeError,
                         says("[backward] the cotangent of node 1, tanh [2] must be [2] float64, got [3] float64"));
   BOOST_CHECK_EXCEPTION(tape.backward(y, {.cotangent = ones({2})}), TapeError, says("got [2] float32"));
-  BOOST_CHECK_EXCEPTION(tape.backward(Tensor()), TapeError, says("[backward] the tensor is undefined"));
+  BOOST_CHECK_EXCEPTION(tape.backward(Tensor()), ValueError, says("[backward] the tensor is undefined"));
   BOOST_CHECK_EXCEPTION(tape.backward(ones({})), TapeError, says("[backward] the tensor [] is not on this tape"));
   BOOST_CHECK_EXCEPTION(tape.node(7), IndexError, says("[tape] node 7 of a tape with 2 nodes"));
   tape.backward(y, {.cotangent = ones({2}, {.dtype = float64})});  // none of these mistakes cost the tape

@@ -37,15 +37,18 @@ Tensor as_argument(const Tensor& x) {
   return apply(Argument{}, x.is_tracked() ? x : fresh_leaf(x));
 }
 
-std::string described(const Tensor& x) {
-  if (!x.defined()) return "an undefined tensor";
-  return fmt::format("{} {}", to_string(x.dtype()), to_string(x.shape()));
+/// Throws ValueError for an undefined tensor, DTypeError unless it is floating; `what` it is.
+void expect_floating(const char* name, const char* what, const Tensor& x) {
+  if (!x.defined()) throw ValueError(fmt::format("[{}] expected a floating {}, got an undefined tensor", name, what));
+  if (!is_floating(x.dtype()))
+    throw DTypeError(
+        fmt::format("[{}] expected a floating {}, got {} {}", name, what, to_string(x.dtype()), to_string(x.shape())));
 }
 
 void expect_floating_argument(const char* name, const std::vector<Tensor>& xs) {
-  if (std::any_of(xs.begin(), xs.end(), carries_gradient)) return;
-  throw DTypeError(fmt::format("[{}] expected a floating tensor to differentiate by, got {}", name,
-                               xs.empty() ? "no argument" : described(xs.front())));
+  if (xs.empty()) throw DTypeError(fmt::format("[{}] expected a floating tensor to differentiate by, got none", name));
+  if (std::none_of(xs.begin(), xs.end(), carries_gradient))
+    expect_floating(name, "tensor to differentiate by", xs.front());
 }
 
 void expect_alike(const char* name, const char* what, const Tensor& derivative, const Tensor& of) {
@@ -273,8 +276,7 @@ Tensor jacobian(const TensorFunction& f, const Tensor& x, TransformOptions optio
     if (point.outputs().size() != 1)
       throw ShapeError(fmt::format("[jacobian] expected a function with one result, got {}", point.outputs().size()));
     const Tensor y = point.outputs().front();
-    if (!carries_gradient(y))
-      throw DTypeError(fmt::format("[jacobian] expected a floating result to differentiate, got {}", described(y)));
+    expect_floating("jacobian", "result to differentiate", y);
     shape = derivative_shape("jacobian", y.shape(), x.shape());
     if (shape.numel() == 0) return zeros(shape, {.dtype = x.dtype()});
     if (y.numel() <= x.numel()) {

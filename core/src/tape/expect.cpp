@@ -6,7 +6,7 @@
 
 namespace tapegrad {
 
-void throw_undefined_input(std::string_view op) { throw Error(fmt::format("[{}] an input is undefined", op)); }
+void throw_undefined_input(std::string_view op) { throw ValueError(fmt::format("[{}] an input is undefined", op)); }
 
 void expect_room(std::string_view op, const Shape& shape) {
   if (shape.rank() == kMaxRank)

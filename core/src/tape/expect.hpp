@@ -13,7 +13,7 @@ namespace tapegrad {
 [[noreturn]] void throw_not_ordered(std::string_view op, const Tensor& x);
 [[noreturn]] void throw_mixed_dtypes(std::string_view op, const Tensor& a, const Tensor& b);
 
-/// Throws Error "[op] an input is undefined".
+/// Throws ValueError "[op] an input is undefined".
 inline void expect_defined(std::string_view op, const Tensor& x) {
   if (!x.defined()) throw_undefined_input(op);
 }

@@ -272,7 +272,7 @@ const Node& TapeImpl::node_of(const Tensor& x, const char* what, std::size_t ind
                                 count > 1 ? fmt::format("tensor {} of {}: ", index, count) : "", kind,
                                 to_string(x.shape()), why));
   };
-  if (!x.defined()) throw TapeError(fmt::format("[{}] the tensor is undefined", what));
+  if (!x.defined()) throw ValueError(fmt::format("[{}] the tensor is undefined", what));
   const TapePlace& place = x.impl()->place;
   if (place.serial == 0) {
     const std::uint32_t leaf = x.impl()->leaf ? leaves.find(x.impl()->leaf.get()) : LeafMap::kNone;

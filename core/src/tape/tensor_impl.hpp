@@ -96,8 +96,8 @@ inline Tensor share(const Tensor& x) {
 
 /// What an undefined tensor throws where it should have elements: the engine says it again in the name of the op that
 /// was running.
-struct UndefinedTensor : Error {
-  UndefinedTensor() : Error("[tensor] an undefined tensor has no elements") {}
+struct UndefinedTensor : ValueError {
+  UndefinedTensor() : ValueError("[tensor] an undefined tensor has no elements") {}
 };
 [[noreturn]] void throw_undefined();
 

@@ -16,7 +16,8 @@
 //
 // f is called before the transform returns, and is not kept. grad and value_and_grad keep a copy of f: give them a
 // lambda that refers to your model, not the model itself. Throws what f throws, DTypeError where no argument is
-// floating, TapeError where an operation of f has no derivative of the order asked for.
+// floating, ValueError where what is to be differentiated, or differentiated by, is an undefined tensor, TapeError
+// where an operation of f has no derivative of the order asked for.
 #pragma once
 
 #include <concepts>

@@ -79,7 +79,7 @@ Tensor ones(const Shape& shape, TensorOptions options = {});
 Tensor full(const Shape& shape, double value, TensorOptions options = {});
 namespace engine {
 Tensor integer(std::int64_t value, TensorOptions options);
-/// The dtype of a number beside x. Throws Error "[op] an input is undefined".
+/// The dtype of a number beside x. Throws ValueError "[op] an input is undefined".
 DType dtype_beside(std::string_view op, const Tensor& x);
 /// Throws DTypeError "[op] int64 has no 2.5: ..." unless an element of this dtype may have the value; a floating one
 /// rounds it.

@@ -122,10 +122,11 @@ class Tape {
   /// One reverse sweep from `y`, which must be on this tape: gradients accumulate in the leaves' .grad(), hooks fire.
   /// Consumes the tape unless .retain (or .create_graph).
   ///
-  /// Throws TapeError before anything is swept, and the tape stays whole, for a tensor that is not on this tape or of
-  /// an earlier generation; for a cotangent of another shape or dtype, or none unless y has one element; for a tape of
-  /// another thread, one that a transform has suspended, or one that is being swept, unless this sweep retains it; and
-  /// where another backward(), of another thread or around this one, holds a leaf of this tape.
+  /// Throws before anything is swept, and the tape stays whole: ValueError for an undefined tensor, and TapeError for
+  /// one that is not on this tape or of an earlier generation; for a cotangent of another shape or dtype, or none
+  /// unless y has one element; for a tape of another thread, one that a transform has suspended, or one that is being
+  /// swept, unless this sweep retains it; and where another backward(), of another thread or around this one, holds a
+  /// leaf of this tape.
   ///
   /// Throws TapeError on the way for a saved tensor that was changed in place, and when a rule, a hook or an observer
   /// fails. The tape is consumed then, .retain or not (a sweep inside a hook or an observer leaves that to the sweep
@@ -146,7 +147,7 @@ class Tape {
                                               const std::vector<Tensor>& xs, const GradientOptions& options = {});
 
   /// A hook on any tensor of this tape: fires when its gradient is complete in a backward(). Throws TapeError when
-  /// it is not on this tape, ValueError for an empty hook.
+  /// it is not on this tape, ValueError for an undefined tensor and for an empty hook.
   HookId register_hook(const Tensor& y, GradientHook hook);
   /// Takes a hook of a tensor of this tape away. Whether it was there: what is consumed has none.
   bool remove_hook(HookId id);
@@ -154,7 +155,8 @@ class Tape {
   /// gradient is made by itself and added afterwards: sums may differ in their last bits.
   void observe(SweepObserver observer);
 
-  /// Position of the node that made a tensor. Throws TapeError when it is not on this tape.
+  /// Position of the node that made a tensor. Throws TapeError when it is not on this tape, ValueError for an
+  /// undefined one.
   std::int64_t position(const Tensor& y) const;
   std::int64_t size() const;
   std::uint64_t generation() const;

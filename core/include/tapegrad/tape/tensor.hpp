@@ -63,8 +63,8 @@ class [[nodiscard]] Tensor {
 
   [[nodiscard]] bool defined() const { return impl_ != nullptr; }
 
-  /// Unless noted, every member below throws Error for an undefined tensor; requires_grad(), is_tracked(), has_grad()
-  /// and remove_hook() return false for one, and zero_grad() does nothing.
+  /// Unless noted, every member below throws ValueError for an undefined tensor; requires_grad(), is_tracked(),
+  /// has_grad() and remove_hook() return false for one, and zero_grad() does nothing.
   const Shape& shape() const&;
   Shape shape() const&& { return shape(); }
   /// Strides in elements.

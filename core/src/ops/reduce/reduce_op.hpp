@@ -12,7 +12,7 @@
 
 namespace tapegrad {
 
-/// The set of a tensor's axes that were named. Throws as Axes::set(), and Error "[op] an input is undefined".
+/// The set of a tensor's axes that were named. Throws as Axes::set(), and ValueError "[op] an input is undefined".
 inline AxisSet axes_of(std::string_view op, const Axes& axes, const Tensor& x) {
   expect_defined(op, x);
   return axes.set(op, x.shape());

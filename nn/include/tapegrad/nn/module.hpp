@@ -166,9 +166,9 @@ class ParameterPlaces {
 class Substitution {
  public:
   /// One tensor per entry of module.named_parameters(), in that order: Substitution(module, tensors). Throws ShapeError
-  /// for another number or shape. A block that is checkpointed meanwhile is swept with the same tensors. REQUIRES: the
-  /// module outlives this and, where a block was checkpointed meanwhile, the tape, and stays where it is; this ends in
-  /// the thread in which it began.
+  /// for another number or shape, ValueError for an undefined one. A block that is checkpointed meanwhile is swept with
+  /// the same tensors. REQUIRES: the module outlives this and, where a block was checkpointed meanwhile, the tape, and
+  /// stays where it is; this ends in the thread in which it began.
   [[nodiscard]] Substitution(const ParameterPlaces& places, const std::vector<Tensor>& tensors);
 
  private:

@@ -24,7 +24,7 @@ using tapegrad::operator>=;
 /// An owner of a tensor, where a Tensor is a handle:
 /// 1. copying clones the elements: copies are independent;
 /// 2. copy assignment writes into the existing storage, so that whoever holds a handle (an optimiser) sees the new
-///    values; dtypes are converted, another shape throws ShapeError;
+///    values; dtypes are converted, another shape throws ShapeError, an absent tensor ValueError;
 /// 3. moving keeps identity: the handle moves, and what was moved from is empty;
 /// 4. identity (the leaf, its hooks, its gradient) survives to(dtype).
 ///
@@ -50,8 +50,8 @@ class OwnedTensor {
   /// here.
   void to(DType dtype);
   /// Writes values into the existing storage, as copy assignment does: weights set by hand, a moving average. Throws
-  /// ShapeError for another shape, Error for an absent tensor, TapeError while a tape records and this is trained, or
-  /// while a Substitution has another tensor here.
+  /// ShapeError for another shape, ValueError for an absent tensor, TapeError while a tape records and this is trained,
+  /// or while a Substitution has another tensor here.
   void assign(const Tensor& values);
 
  protected:
