@@ -1,5 +1,6 @@
 #include "tapegrad/nn/parameter.hpp"
 
+#include "expect_options.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/overwrite.hpp"
 #include "tapegrad/tape/parameter_role.hpp"
@@ -7,7 +8,10 @@
 
 namespace tapegrad::nn {
 
-OwnedTensor::OwnedTensor(const Tensor& value) : tensor_(engine::unrecorded_copy(value)) {}
+OwnedTensor::OwnedTensor(const Tensor& value, const char* owner) {
+  expect_defined(owner, value);
+  tensor_ = engine::unrecorded_copy(value);
+}
 
 OwnedTensor::OwnedTensor(const OwnedTensor& other) {
   if (!other.defined()) return;
@@ -42,7 +46,7 @@ void OwnedTensor::to(DType dtype) {
   engine::convert_in_place(tensor_, dtype);
 }
 
-Parameter::Parameter(const Tensor& value) : OwnedTensor(value) {
+Parameter::Parameter(const Tensor& value) : OwnedTensor(value, "Parameter") {
   set_requires_grad(true);
   engine::set_parameter_role(tensor(), engine::ParameterRole::unnamed_parameter);
 }

@@ -174,6 +174,13 @@ BOOST_AUTO_TEST_CASE(misuse_is_answered) {
         says("[jacobian] expected a floating result to differentiate, got int64 [" + std::to_string(n) + "]"));
   BOOST_CHECK_EXCEPTION((void)jacobian([](const Tensor&) { return Tensor(); }, vec({1.0, 2.0})), ValueError,
                         begins("[jacobian] expected a floating result to differentiate, got an undefined tensor"));
+  const auto nothing = [](const Tensor&) { return Tensor(); };
+  BOOST_CHECK_EXCEPTION((void)grad(nothing)(vec({1.0})), ValueError,
+                        begins("[grad] expected a floating result to differentiate, got an undefined tensor"));
+  BOOST_CHECK_EXCEPTION((void)hessian(nothing, vec({1.0})), ValueError,
+                        begins("[hessian] expected a floating result to differentiate, got an undefined tensor"));
+  BOOST_CHECK_EXCEPTION((void)hvp(nothing, vec({1.0}), vec({1.0})), ValueError,
+                        begins("[hvp] expected a floating result to differentiate, got an undefined tensor"));
   // even where there is nothing to differentiate by
   BOOST_CHECK_EXCEPTION((void)hessian([](const Tensor& x) { return x; }, zeros({0})), ShapeError,
                         begins("[hessian] expected a function with one result of one element, got [0]"));

@@ -371,6 +371,11 @@ BOOST_AUTO_TEST_CASE(an_update_that_cannot_be_whole_writes_nothing) {
   const std::vector<Tensor> both = {narrow, turned};
   BOOST_CHECK_THROW(scale_in_place(both, 2.0), ShapeError);
   BOOST_CHECK_THROW(clamp_in_place(both, 0.5), ShapeError);
+  const std::vector<Tensor> none = {narrow, Tensor()};
+  const auto undefined = [](const std::string& op) { return says("[" + op + "] an undefined tensor has no elements"); };
+  BOOST_CHECK_EXCEPTION((void)global_norm(none), ValueError, undefined("global_norm"));
+  BOOST_CHECK_EXCEPTION(scale_in_place(none, 2.0), ValueError, undefined("scale_in_place"));
+  BOOST_CHECK_EXCEPTION((void)clamp_in_place(none, 0.5), ValueError, undefined("clamp_in_place"));
   for (const float v : narrow.to_vector<float>()) BOOST_TEST(v == 1.0F);
 }
 

@@ -218,6 +218,9 @@ BOOST_AUTO_TEST_CASE(promise_grad_throws_and_has_grad_asks) {
   const auto misfit = says("[set_grad] expected a gradient of shape [1] and dtype float64");
   BOOST_CHECK_EXCEPTION(x.set_grad(tensor({4.0})), DTypeError, misfit);
   BOOST_CHECK_EXCEPTION(x.set_grad(tensor({4.0, 5.0}, {.dtype = float64})), ShapeError, misfit);
+  x.set_grad(Tensor());
+  BOOST_TEST(!x.has_grad());
+  x.set_grad(Tensor());
   x.zero_grad();
   BOOST_TEST(!x.has_grad());
 }

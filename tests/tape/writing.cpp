@@ -108,7 +108,28 @@ BOOST_AUTO_TEST_CASE(promise_elements_are_read_in_their_own_dtype_and_order) {
   BOOST_CHECK_THROW(x[0][0].item<double>(), DTypeError);
   BOOST_TEST(x[1][0].item() == 3.0);
   BOOST_CHECK_THROW((void)x[2], IndexError);
-  BOOST_CHECK_EXCEPTION(Tensor().shape(), ValueError, says("[tensor] an undefined tensor has no elements"));
+}
+
+BOOST_AUTO_TEST_CASE(promise_a_member_that_needs_elements_names_itself) {
+  const Tensor none;
+  const auto refused = [](const std::string& name, const auto& call) {
+    BOOST_CHECK_EXCEPTION(call(), ValueError, says("[" + name + "] an undefined tensor has no elements"));
+  };
+  refused("shape", [&] { (void)none.shape(); });
+  refused("strides", [&] { (void)none.strides(); });
+  refused("size", [&] { (void)none.size(0); });
+  refused("dim", [&] { (void)none.dim(); });
+  refused("numel", [&] { (void)none.numel(); });
+  refused("dtype", [&] { (void)none.dtype(); });
+  refused("is_contiguous", [&] { (void)none.is_contiguous(); });
+  refused("item", [&] { (void)none.item(); });
+  refused("item", [&] { (void)none.item<float>(); });
+  refused("to_vector", [&] { (void)none.to_vector<float>(); });
+  refused("data", [&] { (void)none.data<float>(); });
+  refused("set_requires_grad", [&] { none.set_requires_grad(false); });
+  refused("grad", [&] { (void)none.grad(); });
+  refused("set_grad", [&] { none.set_grad(none); });
+  refused("register_hook", [&] { none.register_hook([](const Tensor& gradient) { return gradient; }); });
 }
 
 BOOST_AUTO_TEST_CASE(promise_another_dtype_is_a_writing) {

@@ -167,6 +167,7 @@ std::vector<Tensor> Linearization::pull_back(const std::vector<Tensor>& dys, boo
 
 std::vector<Tensor> Linearization::gradient() const {
   const std::vector<Tensor>& ys = state_->outputs;
+  if (ys.size() == 1 && !ys.front().defined()) expect_floating(state_->name, "result to differentiate", ys.front());
   if (ys.size() != 1 || ys.front().numel() != 1)
     throw ShapeError(
         fmt::format("[{}] expected a function with one result of one element, got {}", state_->name,

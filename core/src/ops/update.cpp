@@ -19,12 +19,12 @@ namespace tapegrad {
 namespace {
 
 void expect_floating(const Tensor& x, const char* writer) {
-  if (!is_floating(x.dtype()))
-    throw DTypeError(fmt::format("[{}] expected floating tensors, got {}", writer, to_string(x.dtype())));
+  if (const DType dtype = array_of(x, writer).dtype; !is_floating(dtype))
+    throw DTypeError(fmt::format("[{}] expected floating tensors, got {}", writer, to_string(dtype)));
 }
 
 void expect_like(const Tensor& parameter, const Tensor& other, const char* what, const char* writer) {
-  if (other.shape() != parameter.shape())
+  if (array_of(other, writer).shape != parameter.shape())
     throw ShapeError(fmt::format("[{}] a parameter {} with a {} of shape {}", writer, to_string(parameter.shape()),
                                  what, to_string(other.shape())));
   if (other.dtype() != parameter.dtype())
@@ -35,7 +35,7 @@ void expect_like(const Tensor& parameter, const Tensor& other, const char* what,
 /// Throws unless x may be written: asked of everything that a call writes before it writes anything.
 void expect_writable(const Tensor& x, const char* what, const char* writer) {
   engine::expect_writable(x, writer);
-  if (!x.is_contiguous())
+  if (!array_of(x, writer).contiguous)
     throw ShapeError(fmt::format("[{}] a {} of shape {} has strides {}: what is written must be contiguous", writer,
                                  what, to_string(x.shape()), to_string(x.strides())));
 }

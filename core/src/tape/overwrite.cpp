@@ -33,7 +33,7 @@ void expect_writable(const Tensor& x, const char* writer) {
 namespace {
 
 void expect_overwritable(const Overwrite& write, const char* writer) {
-  if (write.x.shape() != write.values.shape())
+  if (array_of(write.x, writer).shape != array_of(write.values, writer).shape)
     throw ShapeError(fmt::format("[{}] expected a tensor of shape {}, got {}", writer, to_string(write.x.shape()),
                                  to_string(write.values.shape())));
   expect_writable(write.x, writer);

@@ -69,7 +69,9 @@ Tensor alias(const Tensor& x) {
   return y;
 }
 
-void throw_undefined() { throw UndefinedTensor(); }
+void throw_undefined(const char* op) {
+  throw UndefinedTensor(fmt::format("[{}] an undefined tensor has no elements", op));
+}
 
 array::Array contiguous_copy(const array::Array& a) {
   array::Array copy = array::Array::empty(a.shape, a.dtype);
@@ -91,11 +93,16 @@ Tensor& Tensor::operator=(const Tensor& other) & noexcept {
 void Tensor::retain(const TensorImpl& impl) noexcept { impl.retain(); }
 void Tensor::release(const TensorImpl& impl) noexcept { impl.release(); }
 
-const Shape& Tensor::shape() const& { return array_of(*this).shape; }
-const Shape& Tensor::strides() const& { return array_of(*this).strides; }
-std::int64_t Tensor::size(Axis d) const { return shape()[normalize_axis("size", d, shape())]; }
-DType Tensor::dtype() const { return array_of(*this).dtype; }
-bool Tensor::is_contiguous() const { return array_of(*this).contiguous; }
+const Shape& Tensor::shape() const& { return array_of(*this, "shape").shape; }
+const Shape& Tensor::strides() const& { return array_of(*this, "strides").strides; }
+std::int64_t Tensor::size(Axis d) const {
+  const Shape& sizes = array_of(*this, "size").shape;
+  return sizes[normalize_axis("size", d, sizes)];
+}
+int Tensor::dim() const { return array_of(*this, "dim").shape.rank(); }
+std::int64_t Tensor::numel() const { return array_of(*this, "numel").shape.numel(); }
+DType Tensor::dtype() const { return array_of(*this, "dtype").dtype; }
+bool Tensor::is_contiguous() const { return array_of(*this, "is_contiguous").contiguous; }
 
 namespace {
 
@@ -104,13 +111,14 @@ double read(const array::Array& a) {
 }
 
 void expect_one_element(const Tensor& x) {
-  if (x.numel() != 1) throw ShapeError("[item] expected one element, got shape " + to_string(x.shape()));
+  if (array_of(x, "item").shape.numel() != 1)
+    throw ShapeError("[item] expected one element, got shape " + to_string(x.shape()));
 }
 
 /// `otherwise` tells what to do instead.
 template <class T>
 void expect_type(const char* op, const Tensor& x, const char* otherwise = "") {
-  if (x.dtype() != dtype_of<T>())
+  if (array_of(x, op).dtype != dtype_of<T>())
     throw DTypeError(std::string("[") + op + "] the tensor is " + std::string(to_string(x.dtype())) + ", not " +
                      std::string(to_string(dtype_of<T>())) + otherwise);
 }
@@ -178,8 +186,8 @@ TAPEGRAD_INSTANTIATE(bool)
 
 namespace {
 
+/// Of a tensor that is defined.
 LeafState& leaf_state(const Tensor& x) {
-  array_of(x);
   if (!x.impl()->leaf) x.impl()->leaf = Ref<LeafState>::adopt(new LeafState);
   return *x.impl()->leaf;
 }
@@ -187,10 +195,10 @@ LeafState& leaf_state(const Tensor& x) {
 }  // namespace
 
 const Tensor& Tensor::set_requires_grad(bool requires_grad) const& {
-  array_of(*this);
-  if (requires_grad && !is_floating(dtype()))
+  const DType dtype = array_of(*this, "set_requires_grad").dtype;
+  if (requires_grad && !is_floating(dtype))
     throw DTypeError("[set_requires_grad] only floating tensors have gradients, this one is " +
-                     std::string(to_string(dtype())));
+                     std::string(to_string(dtype)));
   if (impl_->place.serial != 0)
     throw TapeError("[set_requires_grad] this tensor " + to_string(shape()) +
                     " was computed on a tape and is no leaf: use detach() for a new leaf, or for its value alone, and "
@@ -211,7 +219,7 @@ bool Tensor::is_tracked() const {
 
 Tensor Tensor::grad() const {
   if (!has_grad())
-    throw TapeError("[grad] the tensor " + to_string(shape()) +
+    throw TapeError("[grad] the tensor " + to_string(array_of(*this, "grad").shape) +
                     (requires_grad()
                          ? " has no gradient yet: call backward() first, or ask has_grad(): a result that does not "
                            "depend on it, or only by steps (sign, floor, round, a comparison), gives none"
@@ -227,6 +235,8 @@ void Tensor::zero_grad() const {
 }
 
 void Tensor::set_grad(const Tensor& gradient) const {
+  array_of(*this, "set_grad");
+  if (!gradient.defined()) return zero_grad();
   const auto misfit = [&] {
     return fmt::format("[set_grad] expected a gradient of shape {} and dtype {}, got {} {}", to_string(shape()),
                        to_string(dtype()), to_string(gradient.shape()), to_string(gradient.dtype()));
@@ -240,7 +250,8 @@ void Tensor::set_grad(const Tensor& gradient) const {
 
 HookId Tensor::register_hook(GradientHook hook) const {
   if (!requires_grad())
-    throw TapeError("[register_hook] the tensor " + to_string(shape()) + " is no leaf that requires a gradient");
+    throw TapeError("[register_hook] the tensor " + to_string(array_of(*this, "register_hook").shape) +
+                    " is no leaf that requires a gradient");
   return impl_->leaf->hooks.add(std::move(hook));
 }
 

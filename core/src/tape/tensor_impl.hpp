@@ -97,13 +97,14 @@ inline Tensor share(const Tensor& x) {
 /// What an undefined tensor throws where it should have elements: the engine says it again in the name of the op that
 /// was running.
 struct UndefinedTensor : ValueError {
-  UndefinedTensor() : ValueError("[tensor] an undefined tensor has no elements") {}
+  using ValueError::ValueError;
 };
-[[noreturn]] void throw_undefined();
+[[noreturn]] void throw_undefined(const char* op);
 
-/// The array of a defined tensor. Throws UndefinedTensor for an undefined one.
-inline const array::Array& array_of(const Tensor& x) {
-  if (!x.defined()) throw_undefined();
+/// The array of a defined tensor. Throws UndefinedTensor "[op] an undefined tensor has no elements" for an undefined
+/// one.
+inline const array::Array& array_of(const Tensor& x, const char* op = "tensor") {
+  if (!x.defined()) throw_undefined(op);
   return x.impl()->array;
 }
 

@@ -72,8 +72,8 @@ class [[nodiscard]] Tensor {
   Shape strides() const&& { return strides(); }
   /// Size of dimension d; negative d counts from the end. Throws IndexError.
   std::int64_t size(Axis d) const;
-  int dim() const { return shape().rank(); }
-  std::int64_t numel() const { return shape().numel(); }
+  int dim() const;
+  std::int64_t numel() const;
   DType dtype() const;
   [[nodiscard]] bool is_contiguous() const;
 
@@ -117,7 +117,8 @@ class [[nodiscard]] Tensor {
   [[nodiscard]] bool has_grad() const;
   /// Forgets the gradient. Safe on a tensor without one.
   void zero_grad() const;
-  /// Replaces the gradient. Throws ShapeError or DTypeError unless shape and dtype are this tensor's.
+  /// Replaces the gradient; an undefined one forgets it, as zero_grad() does. Throws ShapeError or DTypeError unless
+  /// shape and dtype are this tensor's.
   void set_grad(const Tensor& gradient) const;
   /// Registers a hook on a leaf: it fires once per backward(), when the gradient of that sweep is complete, before it
   /// is accumulated. Several fire in order of registration. Throws TapeError for a tensor that is no leaf, ValueError

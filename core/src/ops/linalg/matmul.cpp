@@ -30,6 +30,15 @@ Shape batch_of(const Shape& shape) {
   return batch;
 }
 
+/// What the batch axes of the operands broadcast to.
+Shape common_batch(const Shape& a, const Shape& b) {
+  try {
+    return broadcast_shapes("matmul", batch_of(a), batch_of(b));
+  } catch (const ShapeError&) {  // which names the batch axes alone
+    throw ShapeError(fmt::format("[matmul] batches do not broadcast: {} x {}", to_string(a), to_string(b)));
+  }
+}
+
 /// Where each product of a batch starts in the three arrays.
 void batch_offsets(const Shape& batch, const Shape& a, const Shape& b, const Shape& c,
                    array::RecycledVector<kernels::BatchOffset>& offsets) {
@@ -66,7 +75,7 @@ struct MatMul : BilinearOp<MatMul> {
   static constexpr std::string_view math = R"(Y = A B;\quad \bar A = \bar Y B^\top,\ \bar B = A^\top \bar Y)";
 
   Tensor forward(const Tensor& a, const Tensor& b) const {
-    Shape shape = broadcast_shapes(name, batch_of(a.shape()), batch_of(b.shape()));
+    Shape shape = common_batch(a.shape(), b.shape());
     shape.push_back(a.size(-2));
     shape.push_back(b.size(-1));
     Tensor y = empty(shape, {.dtype = a.dtype()});
@@ -120,7 +129,7 @@ struct MatMul : BilinearOp<MatMul> {
              [] {
                (void)matmul(zeros({2, 3, 4}), zeros({3, 4, 2}));
              },
-             "[matmul] cannot broadcast [2] with [3]"},
+             "[matmul] batches do not broadcast: [2, 3, 4] x [3, 4, 2]"},
             {"scalar",
              [] {
                (void)matmul(zeros({}), zeros({2, 2}));
@@ -149,7 +158,7 @@ struct MatMul : BilinearOp<MatMul> {
   /// The product straight into the gradient's buffer where its batch is not broadcast; else whole, for the engine to
   /// sum.
   static void put(GradientSink& sink, int input, const Shape& shape, const array::Array& a, const array::Array& b) {
-    Shape full = broadcast_shapes(name, batch_of(a.shape), batch_of(b.shape));
+    Shape full = common_batch(a.shape, b.shape);
     full.push_back(a.shape[a.shape.rank() - 2]);
     full.push_back(b.shape.back());
     if (full == shape) {

@@ -56,7 +56,7 @@ class OwnedTensor {
 
  protected:
   OwnedTensor() = default;
-  explicit OwnedTensor(const Tensor& value);
+  OwnedTensor(const Tensor& value, const char* owner);
   OwnedTensor(const OwnedTensor& other);
   OwnedTensor(OwnedTensor&& other) noexcept = default;
   OwnedTensor& operator=(const OwnedTensor& other) &;
@@ -72,7 +72,8 @@ class OwnedTensor {
 class Parameter : public OwnedTensor {
  public:
   Parameter() = default;
-  /// A trained copy of `value`'s elements. Throws DTypeError unless they are floating.
+  /// A trained copy of `value`'s elements. Throws DTypeError unless they are floating, ValueError for
+  /// an undefined tensor.
   explicit Parameter(const Tensor& value);
 
   Tensor grad() const { return tensor().grad(); }
@@ -87,7 +88,8 @@ class Parameter : public OwnedTensor {
 class Buffer : public OwnedTensor {
  public:
   Buffer() = default;
-  explicit Buffer(const Tensor& value) : OwnedTensor(value) {}
+  /// A copy of `value`'s elements. Throws ValueError for an undefined tensor.
+  explicit Buffer(const Tensor& value) : OwnedTensor(value, "Buffer") {}
 };
 
 }  // namespace tapegrad::nn
