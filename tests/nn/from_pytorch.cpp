@@ -49,6 +49,13 @@ BOOST_AUTO_TEST_CASE(recording) {
   BOOST_TEST(tg::grad(cube)(x).item() == 12.0);
   BOOST_TEST(tg::jvp(cube, x, tg::ones({1})).second.item() == 12.0);
   BOOST_TEST(tg::hessian(cube, x).item() == 12.0);
+  x.zero_grad();
+  BOOST_TEST(!x.has_grad());
+  nn::Linear model(1, 1);
+  {
+    const nn::Substitution others(model, {tg::tensor({{3.0}}), tg::tensor({1.0})});
+    BOOST_TEST(model(x).item() == 7.0);
+  }
   const tg::Tensor before = x;
   x = x + 1.0;
   BOOST_TEST(before.item() == 2.0);
@@ -60,6 +67,9 @@ BOOST_AUTO_TEST_CASE(tensors) {
   const tg::Tensor x = tg::tensor({{1.0, 3.0, 2.0}, {6.0, 5.0, 4.0}});
   BOOST_TEST(tg::max_with_indices(x, 1).indices.to_vector<std::int64_t>() == (Integers{1, 0}));
   BOOST_TEST(numbers_in(tg::max(x, 1)) == (std::vector<double>{3, 6}));
+  BOOST_TEST(shape_of(tg::std(x, 1, {.keepdim = true})) == "[2, 1]");
+  BOOST_TEST(numbers_in(tg::std(x, 1)) == (std::vector<double>{1, 1}));
+  BOOST_TEST(((x > 2.0).dtype() == tg::boolean));
   BOOST_TEST(shape_of(x.reshape({3, -1})) == "[3, 2]");
   BOOST_TEST(shape_of(tg::tile(x, {2, 3})) == "[4, 9]");
   BOOST_TEST(numbers_in(tg::repeat_interleave(tg::tensor({1, 2}), 2, 0)) == (std::vector<double>{1, 1, 2, 2}));
@@ -108,7 +118,20 @@ BOOST_AUTO_TEST_CASE(layers_and_losses) {
   BOOST_TEST(turned[0][1][0].item() == x[0][1][0].item() * std::cos(angle) - x[0][1][2].item() * std::sin(angle),
              boost::test_tools::tolerance(1e-4));
 
+  BOOST_TEST(shape_of(attention.with_weights(x, x, x).weights) == "[2, 1, 3, 3]");
   BOOST_TEST(shape_of(nn::TransformerEncoderLayer({.embed_dim = 4}).linear1.weight) == "[16, 4]");
+  nn::TransformerEncoder encoder({.num_layers = 2, .embed_dim = 4, .num_heads = 2});
+  BOOST_TEST((numbers_in(encoder.layers[0].linear1.weight) != numbers_in(encoder.layers[1].linear1.weight)));
+  const tg::Tensor targets = tg::tensor({{0.5, 0.5}, {0.25, 0.75}});
+  const tg::Tensor none = tg::zeros({2, 2});
+  BOOST_TEST(tg::bce_with_logits(none, targets).item() == std::log(2.0), boost::test_tools::tolerance(1e-6));
+  BOOST_TEST(tg::kl_div(none, targets, {.reduction = tg::KLReduction::batch_mean}).item() ==
+                 tg::sum(targets * tg::log(targets)).item() / 2,
+             boost::test_tools::tolerance(1e-6));
+  const tg::Tensor weight = tg::zeros({100, 6});
+  nn::init::kaiming_uniform(weight);
+  BOOST_TEST(tg::max(tg::abs(weight)).item() <= 1.0);  // sqrt(6 / fan_in)
+  BOOST_TEST(tg::max(tg::abs(weight)).item() > 0.9);
   BOOST_CHECK_THROW(nn::Dropout(1.0), tg::ValueError);
   BOOST_CHECK_THROW((void)tg::dropout(x, 1.0), tg::ValueError);
 
@@ -157,6 +180,11 @@ BOOST_AUTO_TEST_CASE(training) {
     schedule.step();
   }
   BOOST_TEST(highest == 1.0);
+  tg::Tensor w = tg::tensor({1.0});
+  optim::MovingAverage average({w}, {.decay = 0.75, .warm_up = false});
+  w.mutable_data<float>()[0] = 5.0F;
+  average.update();
+  BOOST_TEST(average.tensors()[0].item() == 2.0);
   model.eval();
   const tg::Tape tape;
   BOOST_TEST(model(x).is_tracked());
