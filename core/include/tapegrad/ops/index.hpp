@@ -39,21 +39,21 @@ Tensor scatter(const Tensor& x, Axis d, const Tensor& index, const Tensor& sourc
 /// The same with one number everywhere. DTypeError for a number that x's dtype does not have.
 Tensor scatter(const Tensor& x, Axis d, const Tensor& index, double value);
 
-/// x[index[0], index[1], ...] = values, as a new tensor (NumPy's and PyTorch's indexing with arrays): the K index
+/// x[indices[0], indices[1], ...] = values, as a new tensor (NumPy's and PyTorch's indexing with arrays): the K index
 /// tensors broadcast to one shape [...] and choose along the first K dimensions of x; `values` broadcasts to [...]
 /// followed by x's other dimensions. Where a place is named more than once: with `accumulate` values are added up
 /// (and to x), without it the last one in row-major order counts and it alone gets a gradient (PyTorch leaves both
 /// open). Without `accumulate` what is overwritten in x gets 0; with it, recorded as index_add. ShapeError
 /// also for no index tensor, for more than x has dimensions, and where they do not broadcast.
-Tensor index_put(const Tensor& x, const std::vector<Tensor>& index, const Tensor& values, bool accumulate = false);
+Tensor index_put(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values, bool accumulate = false);
 
-/// x[at[0], at[1], ...] (NumPy's and PyTorch's indexing with arrays): the K index tensors broadcast to one shape [...]
-/// and choose along the first K dimensions of x; the result is [...] followed by x's other dimensions. A place that is
-/// named more than once collects a gradient from each. Recorded as index_select. Any dtype; index_put writes what this
-/// reads. ShapeError as for index_put.
+/// x[indices[0], indices[1], ...] (NumPy's and PyTorch's indexing with arrays): the K index tensors broadcast to one
+/// shape [...] and choose along the first K dimensions of x; the result is [...] followed by x's other dimensions. A
+/// place that is named more than once collects a gradient from each. Recorded as index_select. Any dtype; index_put
+/// writes what this reads. ShapeError as for index_put.
 ///
 ///   const Tensor chosen = index(log_probabilities, {arange(n), labels});  // [N, C], [N], [N] -> [N]
-Tensor index(const Tensor& x, const std::vector<Tensor>& at);
+Tensor index(const Tensor& x, const std::vector<Tensor>& indices);
 
 /// Where x is not 0, or true: the places of such elements in row-major order, int64 [count, x.dim()]. NaN is not 0. No
 /// gradient. Any dtype.

@@ -14,12 +14,12 @@ namespace tapegrad {
 
 /// Matrix product with NumPy's rules: [.., m, k] x [.., k, n] -> [.., m, n], batch dimensions broadcast; a vector on
 /// the left is a row, on the right a column, and its dimension is dropped from the result; two vectors give their inner
-/// product. float32 or float64, both the same. Throws ShapeError "[matmul] inner dimensions differ: [16, 7, 40] x [41,
-/// 3]".
+/// product. Throws ShapeError "[matmul] inner dimensions differ: [16, 7, 40] x [41, 3]", also for batches that do not
+/// broadcast and for a scalar, DTypeError unless both are floating and of one dtype.
 Tensor matmul(const Tensor& a, const Tensor& b);
 
 /// x W^T + b: x [.., in], weight [out, in], bias [out] or undefined -> [.., out]. As torch.nn.functional.linear. Throws
-/// ShapeError.
+/// ShapeError, DTypeError unless all are floating and of one dtype.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
 /// The inner product of two vectors of one length, a scalar: recorded as matmul. Throws ShapeError, DTypeError.

@@ -86,8 +86,9 @@ struct NLLOptions {
 Tensor nll_loss(const Tensor& log_probs, const Tensor& targets, const NLLOptions& options = {});
 
 struct BCEOptions {
-  /// Broadcast to the logits: how much each entry counts, and how much a positive counts against a negative.
+  /// How much each entry counts; broadcast to the logits. Undefined: 1.
   Tensor weight = {};
+  /// How much a positive counts against a negative; broadcast to the logits. Undefined: 1.
   Tensor pos_weight = {};
   Reduction reduction = Reduction::mean;
 };

@@ -110,7 +110,10 @@ inline Tensor clamp_max(const Tensor& x, double high) {
 Tensor sigmoid(const Tensor& x);
 /// Slope 0 at 0.
 Tensor relu(const Tensor& x);
-enum class GELUForm : unsigned char { exact, tanh };
+enum class GELUForm : unsigned char {
+  exact,  ///< x Phi(x)
+  tanh    ///< x sigmoid(2 sqrt(2 / pi) (x + 0.044715 x^3))
+};
 /// x Phi(x), or its tanh approximation: Hendrycks and Gimpel 2016, arXiv:1606.08415.
 Tensor gelu(const Tensor& x, GELUForm form = GELUForm::exact);
 /// x sigmoid(x).

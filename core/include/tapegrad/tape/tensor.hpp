@@ -95,8 +95,8 @@ class [[nodiscard]] Tensor {
   template <Element T>
   std::span<const T> data() const&& = delete;
   /// The same, to write; moves the storage's version. `writer` names who writes, for error messages, and must stay
-  /// where it is as long as the program runs: a literal. Throws TapeError
-  /// for a tensor that requires a gradient (or lies on the tape) while a tape records, and for one with a tangent.
+  /// where it is as long as the program runs: a literal. Throws TapeError for a tensor that requires a gradient (or
+  /// lies on the tape) while a tape records, and for one with a tangent.
   template <Element T>
   std::span<T> mutable_data(const char* writer = "mutable_data") &;
   template <Element T>

@@ -123,10 +123,10 @@ struct IndexPut : Op<IndexPut> {
   }
 };
 
-Tensor index_put(const Tensor& x, const std::vector<Tensor>& index, const Tensor& values, bool accumulate) {
+Tensor index_put(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values, bool accumulate) {
   expect_same_dtype(IndexPut::name, x, values);
   if (accumulate) expect_number(IndexPut::name, x);
-  const auto [matrix, rows, full] = named_rows(IndexPut::name, x, index);
+  const auto [matrix, rows, full] = named_rows(IndexPut::name, x, indices);
   if (!broadcasts_to(values.shape(), full))
     throw ShapeError(
         fmt::format("[index_put] values {} do not broadcast to {}", to_string(values.shape()), to_string(full)));

@@ -116,8 +116,8 @@ Tensor index_select(const Tensor& x, Axis d, const Tensor& index) {
   return apply(IndexSelect(axis_of(IndexSelect::name, d, x)), x, index);
 }
 
-Tensor index(const Tensor& x, const std::vector<Tensor>& at) {
-  const auto [matrix, rows, result] = named_rows("index", x, at);
+Tensor index(const Tensor& x, const std::vector<Tensor>& indices) {
+  const auto [matrix, rows, result] = named_rows("index", x, indices);
   return reshape(index_select(reshape(x, matrix), 0, rows), result);
 }
 

@@ -5,7 +5,16 @@
 
 namespace tapegrad::nn {
 
-enum class Activation : unsigned char { relu, gelu, gelu_tanh, silu, tanh, sigmoid, softplus };
+/// A function of each element: tapegrad's of that name.
+enum class Activation : unsigned char {
+  relu,
+  gelu,       ///< GELUForm::exact
+  gelu_tanh,  ///< GELUForm::tanh
+  silu,
+  tanh,
+  sigmoid,
+  softplus
+};
 
 /// The chosen function of each element. DTypeError unless x is floating, ValueError for what is no Activation.
 Tensor activate(Activation activation, const Tensor& x);

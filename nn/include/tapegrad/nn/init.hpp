@@ -1,7 +1,8 @@
 // Initialisers: fill a tensor in place, unrecorded, from this thread's default generator. A weight is [out, in] or, of
-// a convolution, [out, in, ..field]: fan_in is in times the field's size, fan_out is out times it. All throw ValueError
-// for an undefined tensor and for numbers that its dtype does not hold, DTypeError unless it is floating, TapeError
-// when it is tracked by a recording tape.
+// a convolution, [out, in, ..field]: fan_in is in times the field's size, fan_out is out times it. ConvTranspose1d has
+// [in, out, field]: there the two change places, as in PyTorch. All throw ValueError for an undefined tensor and for
+// numbers that its dtype does not hold, DTypeError unless it is floating, TapeError when it is tracked by a recording
+// tape.
 #pragma once
 
 #include "tapegrad/tape/tensor.hpp"

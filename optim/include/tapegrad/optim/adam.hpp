@@ -29,7 +29,11 @@ struct AdamWOptions {
   bool amsgrad = false;        ///< divides by the largest v so far
 };
 
-enum class AdamDecay { in_gradient, decoupled };
+/// Where weight_decay acts.
+enum class AdamDecay {
+  in_gradient,  ///< Adam: it is part of the gradient g
+  decoupled     ///< AdamW: it is subtracted from the parameter beside the step
+};
 
 /// m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;  p -= lr m^ / (sqrt(v^) + eps), where m^ and v^ are
 /// corrected for their start at 0 (Kingma and Ba, ICLR 2015, algorithm 1). The decoupled decay is that of Loshchilov
