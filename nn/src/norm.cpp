@@ -39,9 +39,9 @@ AnyNorm make_norm(Norm norm, std::int64_t features, AnyNormOptions options) {
     case Norm::layer: return LayerNorm(features, {.eps = options.eps, .dtype = options.dtype});
     case Norm::batch: return BatchNorm(features, {.eps = options.eps, .dtype = options.dtype});
     case Norm::rms: return RMSNorm(features, {.eps = options.eps, .dtype = options.dtype});
-    case Norm::none: break;
+    case Norm::none: return std::monostate{};
   }
-  return std::monostate{};
+  throw ValueError("[make_norm] no such norm");
 }
 
 Tensor normalize(AnyNorm& norm, const Tensor& x, const Mask& mask) {

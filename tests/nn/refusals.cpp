@@ -110,6 +110,14 @@ BOOST_AUTO_TEST_CASE(an_undefined_input_is_told_by_its_layer) {
   refused("masked_mean", [&] { return nn::masked_mean(none); });
 }
 
+BOOST_AUTO_TEST_CASE(what_is_no_choice_is_told) {
+  BOOST_CHECK_EXCEPTION((void)nn::make_norm(static_cast<nn::Norm>(17), 4), tg::ValueError,
+                        says("[make_norm] no such norm"));
+  BOOST_CHECK_EXCEPTION((void)nn::activate(static_cast<nn::Activation>(17), tg::ones({1})), tg::ValueError,
+                        says("[activate] no such activation"));
+  BOOST_TEST(std::holds_alternative<std::monostate>(nn::make_norm(nn::Norm::none, 4)));
+}
+
 BOOST_AUTO_TEST_CASE(a_module_that_was_moved_away_computes_nothing) {
   const auto refused = [](const std::string& layer, auto module, const tg::Tensor& x) {
     const auto moved = std::move(module);

@@ -156,7 +156,12 @@ class InstanceNorm1d : public Module {
 };
 
 /// Which normalisation a model uses.
-enum class Norm : unsigned char { layer, batch, rms, none };
+enum class Norm : unsigned char {
+  layer,  ///< LayerNorm
+  batch,  ///< BatchNorm
+  rms,    ///< RMSNorm
+  none
+};
 
 /// One of them, or nothing.
 using AnyNorm = std::variant<std::monostate, LayerNorm, BatchNorm, RMSNorm>;
@@ -166,6 +171,7 @@ struct AnyNormOptions {
   double eps = 1e-5;
   DType dtype = float32;
 };
+/// Throws ValueError for what is no Norm, and what the layer's constructor throws.
 AnyNorm make_norm(Norm norm, std::int64_t features, AnyNormOptions options = {});
 /// The chosen layer's result, or x itself for Norm::none; only BatchNorm reads the mask.
 Tensor normalize(AnyNorm& norm, const Tensor& x, const Mask& mask = {});
