@@ -24,12 +24,6 @@ void expect_sizes(const char* layer, std::int64_t in_channels, std::int64_t out_
                                  out_channels, groups));
 }
 
-/// Throws ValueError "[layer] expected a stride of at least 1, got 0".
-void expect_at_least(const char* layer, const char* option, std::int64_t value, std::int64_t least) {
-  if (value < least)
-    throw ValueError(fmt::format("[{}] expected {} of at least {}, got {}", layer, option, least, value));
-}
-
 void expect_steps(const char* layer, std::int64_t stride, std::int64_t padding, std::int64_t dilation) {
   expect_at_least(layer, "a stride", stride, 1);
   expect_at_least(layer, "a dilation", dilation, 1);

@@ -36,6 +36,12 @@ inline void expect_not_negative(std::string_view layer, std::int64_t first, std:
     throw ValueError(fmt::format("[{}] expected sizes of at least 0, got {} and {}", layer, first, second));
 }
 
+/// Throws ValueError "[layer] expected a stride of at least 1, got 0".
+inline void expect_at_least(std::string_view layer, std::string_view option, std::int64_t value, std::int64_t least) {
+  if (value < least)
+    throw ValueError(fmt::format("[{}] expected {} of at least {}, got {}", layer, option, least, value));
+}
+
 /// Throws DTypeError unless parameters of this dtype can be trained.
 inline void expect_floating(std::string_view layer, DType dtype) {
   if (!is_floating(dtype))

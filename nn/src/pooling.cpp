@@ -11,11 +11,63 @@
 #include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/pool.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
 
 namespace tapegrad::nn {
+
+namespace {
+
+void expect_windows(std::string_view layer, std::int64_t kernel_size, std::int64_t stride, std::int64_t padding) {
+  expect_at_least(layer, "a kernel", kernel_size, 1);
+  expect_at_least(layer, "a stride", stride, 1);
+  if (padding < 0 || padding > kernel_size / 2)
+    throw ValueError(
+        fmt::format("[{}] expected a padding from 0 to half the kernel {}, got {}", layer, kernel_size, padding));
+}
+
+}  // namespace
+
+AvgPool1d::AvgPool1d(std::int64_t kernel_size, AvgPool1dOptions options)
+    : kernel_size_(kernel_size), options_(options) {
+  expect_windows("AvgPool1d", kernel_size, options.stride.value_or(kernel_size), options.padding);
+}
+
+Tensor AvgPool1d::operator()(const Tensor& x) const {
+  const Scope scope = entered();
+  return avg_pool1d(x, kernel_size_, options_);
+}
+
+MaxPool1d::MaxPool1d(std::int64_t kernel_size, MaxPool1dOptions options)
+    : kernel_size_(kernel_size), options_(options) {
+  expect_windows("MaxPool1d", kernel_size, options.stride.value_or(kernel_size), options.padding);
+  expect_at_least("MaxPool1d", "a dilation", options.dilation, 1);
+}
+
+Tensor MaxPool1d::operator()(const Tensor& x) const {
+  const Scope scope = entered();
+  return max_pool1d(x, kernel_size_, options_);
+}
+
+AdaptiveAvgPool1d::AdaptiveAvgPool1d(std::int64_t output_size) : output_size_(output_size) {
+  expect_at_least("AdaptiveAvgPool1d", "an output size", output_size, 1);
+}
+
+Tensor AdaptiveAvgPool1d::operator()(const Tensor& x) const {
+  const Scope scope = entered();
+  return adaptive_avg_pool1d(x, output_size_);
+}
+
+AdaptiveMaxPool1d::AdaptiveMaxPool1d(std::int64_t output_size) : output_size_(output_size) {
+  expect_at_least("AdaptiveMaxPool1d", "an output size", output_size, 1);
+}
+
+Tensor AdaptiveMaxPool1d::operator()(const Tensor& x) const {
+  const Scope scope = entered();
+  return adaptive_max_pool1d(x, output_size_);
+}
 
 namespace {
 
@@ -51,6 +103,83 @@ Tensor masked_mean(const Tensor& x, const Mask& mask) {
 
 namespace {
 
+struct AvgPool1dEntry {
+  static constexpr std::string_view math =
+      R"(y_i = \frac{1}{K} \sum_{k < K} x_{i s - p + k},\ K \text{ the kernel's size, } s \text{ the stride, } p \text{ the padding})";
+  static catalogue::LayerSamples samples(Generator& g) {
+    using namespace catalogue;
+    return {layer_sample("side by side", AvgPool1d(2), {uniform(g, {2, 2, 5}, -2, 2)}),
+            layer_sample("overlapping, padded",
+                         AvgPool1d(3, {.stride = 2, .padding = 1, .ceil_mode = true, .count_include_pad = false}),
+                         {uniform(g, {2, 6}, -2, 2)})};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"kernel", [] { AvgPool1d(0); }, "[AvgPool1d] expected a kernel of at least 1, got 0"},
+            {"stride", [] { AvgPool1d(2, {.stride = 0}); }, "[AvgPool1d] expected a stride of at least 1, got 0"},
+            {"padding", [] { AvgPool1d(3, {.padding = 2}); },
+             "[AvgPool1d] expected a padding from 0 to half the kernel 3, got 2"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    return catalogue::layer_sample("[64, 32, 64]", AvgPool1d(2), {catalogue::uniform(g, {64, 32, 64}, -2, 2)});
+  }
+};
+
+struct MaxPool1dEntry {
+  static constexpr std::string_view math =
+      R"(y_i = \max_{k < K} x_{i s - p + k d},\ K \text{ the kernel's size, } s \text{ the stride, } p \text{ the padding, } d \text{ the dilation})";
+  static catalogue::LayerSamples samples(Generator& g) {
+    using namespace catalogue;
+    return {layer_sample("side by side", MaxPool1d(2), {scattered(g, {2, 2, 5}, -2, 2)}),
+            layer_sample("dilated, padded", MaxPool1d(3, {.stride = 2, .padding = 1, .dilation = 2, .ceil_mode = true}),
+                         {scattered(g, {2, 8}, -2, 2)})};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"kernel", [] { MaxPool1d(-1); }, "[MaxPool1d] expected a kernel of at least 1, got -1"},
+            {"dilation", [] { MaxPool1d(2, {.dilation = 0}); }, "[MaxPool1d] expected a dilation of at least 1, got 0"},
+            {"padding", [] { MaxPool1d(3, {.padding = -1}); },
+             "[MaxPool1d] expected a padding from 0 to half the kernel 3, got -1"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    return catalogue::layer_sample("[64, 32, 64]", MaxPool1d(2), {catalogue::scattered(g, {64, 32, 64}, -2, 2)});
+  }
+};
+
+struct AdaptiveAvgPool1dEntry {
+  static constexpr std::string_view math =
+      R"(y_i = \frac{1}{|W_i|} \sum_{j \in W_i} x_j,\ W_i = \{\lfloor i L / T \rfloor, \ldots, \lceil (i + 1) L / T \rceil - 1\},\ T \text{ windows of } L \text{ positions})";
+  static catalogue::LayerSamples samples(Generator& g) {
+    using namespace catalogue;
+    return {layer_sample("one window", AdaptiveAvgPool1d(1), {uniform(g, {2, 2, 3}, -2, 2)}),
+            layer_sample("overlapping", AdaptiveAvgPool1d(3), {uniform(g, {2, 5}, -2, 2)})};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"output size", [] { AdaptiveAvgPool1d(0); },
+             "[AdaptiveAvgPool1d] expected an output size of at least 1, got 0"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    return catalogue::layer_sample("[64, 32, 64] to 5", AdaptiveAvgPool1d(5),
+                                   {catalogue::uniform(g, {64, 32, 64}, -2, 2)});
+  }
+};
+
+struct AdaptiveMaxPool1dEntry {
+  static constexpr std::string_view math =
+      R"(y_i = \max_{j \in W_i} x_j,\ W_i = \{\lfloor i L / T \rfloor, \ldots, \lceil (i + 1) L / T \rceil - 1\},\ T \text{ windows of } L \text{ positions})";
+  static catalogue::LayerSamples samples(Generator& g) {
+    using namespace catalogue;
+    return {layer_sample("one window", AdaptiveMaxPool1d(1), {scattered(g, {2, 2, 3}, -2, 2)}),
+            layer_sample("overlapping", AdaptiveMaxPool1d(3), {scattered(g, {2, 5}, -2, 2)})};
+  }
+  static catalogue::ErrorSamples errors() {
+    return {{"output size", [] { AdaptiveMaxPool1d(-2); },
+             "[AdaptiveMaxPool1d] expected an output size of at least 1, got -2"}};
+  }
+  static catalogue::LayerSample benchmark(Generator& g) {
+    return catalogue::layer_sample("[64, 32, 64] to 5", AdaptiveMaxPool1d(5),
+                                   {catalogue::scattered(g, {64, 32, 64}, -2, 2)});
+  }
+};
+
 struct MaskedMeanEntry {
   static constexpr std::string_view math =
       R"(y_n = \frac{1}{|V_n|} \sum_{p \in V_n} x_{np},\ V_n \text{ the valid positions of sequence } n)";
@@ -85,6 +214,10 @@ struct MaskedMeanEntry {
 
 }  // namespace
 
+TAPEGRAD_LAYER(pooling, AvgPool1d, AvgPool1dEntry)
+TAPEGRAD_LAYER(pooling, MaxPool1d, MaxPool1dEntry)
+TAPEGRAD_LAYER(pooling, AdaptiveAvgPool1d, AdaptiveAvgPool1dEntry)
+TAPEGRAD_LAYER(pooling, AdaptiveMaxPool1d, AdaptiveMaxPool1dEntry)
 TAPEGRAD_LAYER(pooling, masked_mean, MaskedMeanEntry)
 
 }  // namespace tapegrad::nn

@@ -135,6 +135,12 @@ BOOST_AUTO_TEST_CASE(layers_and_losses) {
   BOOST_CHECK_THROW(nn::Dropout(1.0), tg::ValueError);
   BOOST_CHECK_THROW((void)tg::dropout(x, 1.0), tg::ValueError);
 
+  BOOST_TEST(numbers_in(nn::Softmax()(x)) == numbers_in(tg::softmax(x, 2)));
+  BOOST_TEST(numbers_in(nn::LogSoftmax()(x)) == numbers_in(tg::log_softmax(x, 2)));
+  BOOST_TEST(tg::max_pool1d_with_indices(tg::tensor({1, 3, 2, 0}), 2).indices.to_vector<std::int64_t>() ==
+             (Integers{1, 2}));
+  BOOST_TEST(numbers_in(nn::MaxPool1d(2)(tg::tensor({1, 3, 2, 0}))) == (std::vector<double>{3, 2}));
+
   nn::Embedding embed(7, 4);
   BOOST_TEST(shape_of(tg::linear(x, embed.weight)) == "[2, 3, 7]");
   nn::Linear head(4, 7);

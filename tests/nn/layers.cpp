@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 
 #include "nn/reference.hpp"
@@ -198,6 +199,59 @@ BOOST_AUTO_TEST_CASE(recurrent_cells) {
   check_cell("gru_cell_no_bias", nn::GRUCell(4, 3, {.bias = false, .dtype = tg::float64}));
   check_lstm_cell("lstm_cell");
   check_lstm_cell("lstm_cell_no_state");
+}
+
+BOOST_AUTO_TEST_CASE(pools) {
+  const auto check_pool = [](const std::string& name, const auto& make) {
+    BOOST_TEST_CONTEXT(name) {
+      const Fixture f(name);
+      const auto stride = f.attributes().contains("stride") ? std::optional(f.whole_number("stride", 0)) : std::nullopt;
+      check_close(make(f, stride)(f["input.input"]), f["output.y"]);
+    }
+  };
+  for (const std::string name : {"avg_pool1d", "avg_pool1d_overlapping", "avg_pool1d_padding",
+                                 "avg_pool1d_padding_not_counted", "avg_pool1d_ceil", "avg_pool1d_ceil_not_counted"})
+    check_pool(name, [](const Fixture& f, std::optional<std::int64_t> stride) {
+      return nn::AvgPool1d(f.whole_number("kernel_size", 0), {.stride = stride,
+                                                              .padding = f.whole_number("padding", 0),
+                                                              .ceil_mode = f.truth("ceil_mode"),
+                                                              .count_include_pad = f.truth("count_include_pad", true)});
+    });
+  for (const std::string name :
+       {"max_pool1d", "max_pool1d_overlapping", "max_pool1d_padding", "max_pool1d_dilation", "max_pool1d_ceil"})
+    check_pool(name, [](const Fixture& f, std::optional<std::int64_t> stride) {
+      return nn::MaxPool1d(f.whole_number("kernel_size", 0), {.stride = stride,
+                                                              .padding = f.whole_number("padding", 0),
+                                                              .dilation = f.whole_number("dilation", 1),
+                                                              .ceil_mode = f.truth("ceil_mode")});
+    });
+  for (const std::int64_t size : {1, 3, 9}) {
+    check_pool("adaptive_avg_pool1d_" + std::to_string(size),
+               [&](const Fixture&, std::optional<std::int64_t>) { return nn::AdaptiveAvgPool1d(size); });
+    check_pool("adaptive_max_pool1d_" + std::to_string(size),
+               [&](const Fixture&, std::optional<std::int64_t>) { return nn::AdaptiveMaxPool1d(size); });
+  }
+}
+
+BOOST_AUTO_TEST_CASE(flatten_keeps_the_batch) {
+  const tg::Tensor x = tg::arange(24).reshape({2, 3, 4});
+  BOOST_TEST(tg::to_string(nn::Flatten()(x).shape()) == "[2, 12]");
+  BOOST_TEST(tg::to_string(nn::Flatten(0)(x).shape()) == "[24]");
+  BOOST_TEST(tg::to_string(nn::Flatten(0, 1)(x).shape()) == "[6, 4]");
+  BOOST_TEST(nn::Flatten()(x).to_vector<std::int64_t>() == x.to_vector<std::int64_t>());
+  BOOST_TEST(tg::identity_of(nn::Identity()(x)) == tg::identity_of(x));
+}
+
+BOOST_AUTO_TEST_CASE(softmax_over_an_axis) {
+  // e^0 = 1, e^log(3) = 3: shares of a quarter and three quarters.
+  const double three = std::log(3.0);
+  const tg::Tensor x = tg::tensor({{0.0, three}, {three, three}}, {.dtype = tg::float64});
+  const tg::Tensor rows = tg::tensor({{0.25, 0.75}, {0.5, 0.5}}, {.dtype = tg::float64});
+  const tg::Tensor columns = tg::tensor({{0.25, 0.5}, {0.75, 0.5}}, {.dtype = tg::float64});
+  check_close(nn::Softmax()(x), rows);
+  check_close(nn::Softmax(0)(x), columns);
+  check_close(nn::LogSoftmax()(x), tg::log(rows));
+  check_close(nn::LogSoftmax(0)(x), tg::log(columns));
 }
 
 BOOST_AUTO_TEST_CASE(masked_mean) {

@@ -143,6 +143,14 @@ BOOST_AUTO_TEST_CASE(a_module_that_was_moved_away_computes_nothing) {
   refused("InstanceNorm1d", nn::InstanceNorm1d(3), sequences);
   refused("LSTM", nn::LSTM(4, 2), sequences);
   refused("Conv1d", nn::Conv1d(3, 2, 2), sequences);
+  refused("AvgPool1d", nn::AvgPool1d(2), sequences);
+  refused("MaxPool1d", nn::MaxPool1d(2), sequences);
+  refused("AdaptiveAvgPool1d", nn::AdaptiveAvgPool1d(2), sequences);
+  refused("AdaptiveMaxPool1d", nn::AdaptiveMaxPool1d(2), sequences);
+  refused("Flatten", nn::Flatten(), sequences);
+  refused("Identity", nn::Identity(), sequences);
+  refused("Softmax", nn::Softmax(), rows);
+  refused("LogSoftmax", nn::LogSoftmax(), rows);
   refused("Sequential", nn::Sequential(nn::Linear(4, 2)), rows);
   refused("TransformerEncoder", nn::TransformerEncoder({.num_layers = 1, .embed_dim = 4}), sequences);
   nn::Sequential layers(nn::Linear(4, 2));
