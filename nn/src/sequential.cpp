@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/activation.hpp"
@@ -54,7 +55,9 @@ Tensor Sequential::operator()(const Tensor& x) {
   return h;
 }
 
-AnyLayer& Sequential::operator[](std::size_t i) {
+AnyLayer& Sequential::operator[](std::size_t i) { return const_cast<AnyLayer&>(std::as_const(*this)[i]); }
+
+const AnyLayer& Sequential::operator[](std::size_t i) const {
   if (i >= layers_.size())
     throw IndexError("[Sequential] layer " + std::to_string(i) + " of " + std::to_string(layers_.size()));
   return layers_[i];

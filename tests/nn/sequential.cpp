@@ -30,6 +30,23 @@ BOOST_AUTO_TEST_CASE(calls_its_layers_in_order) {
   BOOST_CHECK_THROW(model[3], tg::IndexError);
 }
 
+BOOST_AUTO_TEST_CASE(its_layers_are_visited_in_order) {
+  nn::Sequential model(nn::Linear(1, 1), tg::square, nn::Linear(1, 1, {.bias = false}));
+  double value = 1.0;
+  for (nn::AnyLayer& layer : model)
+    if (nn::Linear* linear = layer.as<nn::Linear>()) nn::init::constant(linear->weight, value += 1.0);
+  BOOST_TEST(model[0].as<nn::Linear>()->weight->item() == 2.0);
+  BOOST_TEST(model[2].as<nn::Linear>()->weight->item() == 3.0);
+  const nn::Sequential& seen = model;
+  std::vector<const nn::Module*> modules;
+  for (const nn::AnyLayer& layer : seen) modules.push_back(layer.module());
+  const std::vector<const nn::Module*> expected = {model[0].module(), nullptr, model[2].module()};
+  BOOST_TEST(modules == expected, boost::test_tools::per_element());
+  BOOST_TEST(seen[2].as<nn::Linear>() == model[2].as<nn::Linear>());
+  BOOST_TEST(seen[2].as<nn::Tanh>() == nullptr);
+  BOOST_CHECK_THROW(seen[3], tg::IndexError);
+}
+
 BOOST_AUTO_TEST_CASE(a_layer_that_was_moved_away_leaves_a_hole) {
   nn::Sequential model(nn::Linear(1, 1), nn::Tanh());
   nn::Sequential other = model;

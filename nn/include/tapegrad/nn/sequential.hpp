@@ -34,12 +34,18 @@ class AnyLayer {
   Tensor operator()(const Tensor& x);
   /// The layer as a module, or nullptr for a plain function.
   Module* module() { return held_ == nullptr ? nullptr : held_->module(); }
+  const Module* module() const { return held_ == nullptr ? nullptr : held_->module(); }
   /// The layer's parameters; none of a plain function.
   std::vector<Tensor> parameters() { return module() == nullptr ? std::vector<Tensor>() : module()->parameters(); }
   /// The layer when it has this type, or nullptr.
   template <class F>
   F* as() {
     auto* held = dynamic_cast<Held<F>*>(held_);
+    return held == nullptr ? nullptr : &held->layer;
+  }
+  template <class F>
+  const F* as() const {
+    const auto* held = dynamic_cast<const Held<F>*>(held_);
     return held == nullptr ? nullptr : &held->layer;
   }
 
@@ -105,6 +111,12 @@ class Sequential : public Module {
   std::size_t size() const { return layers_.size(); }
   /// Layer i. Throws IndexError.
   AnyLayer& operator[](std::size_t i);
+  const AnyLayer& operator[](std::size_t i) const;
+  /// For loops: `for (nn::AnyLayer& layer : model)`, by reference, since a copy has parameters of its own.
+  std::vector<AnyLayer>::iterator begin() { return layers_.begin(); }
+  std::vector<AnyLayer>::iterator end() { return layers_.end(); }
+  std::vector<AnyLayer>::const_iterator begin() const { return layers_.begin(); }
+  std::vector<AnyLayer>::const_iterator end() const { return layers_.end(); }
 
   void visit_members(MemberVisitor& visitor) override;
 
