@@ -106,6 +106,15 @@ NamedTensors listed(const ModuleTree& tree, bool parameters) {
   return list;
 }
 
+/// Each module once, under its first name.
+std::vector<std::pair<std::string, Module*>> distinct_modules(const ModuleTree& tree) {
+  std::vector<std::pair<std::string, Module*>> list;
+  std::unordered_set<const Module*> seen;
+  for (const ModuleEntry& entry : tree.modules)
+    if (seen.insert(entry.module).second) list.emplace_back(entry.name, entry.module);
+  return list;
+}
+
 std::string join(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, ", ")); }
 
 }  // namespace
@@ -113,11 +122,10 @@ std::string join(const std::vector<std::string>& words) { return fmt::format("{}
 NamedTensors Module::named_parameters() {
   const ModuleTree tree(*this);
   const std::string prefix = path_.empty() ? "" : path_ + ".";
-  std::unordered_set<const Module*> named;
-  for (const ModuleEntry& entry : tree.modules) {
-    if (entry.name.empty() || !named.insert(entry.module).second) continue;  // one reached twice has its first path
-    std::string path = prefix + entry.name;
-    if (entry.module->path_ != path) entry.module->path_ = std::move(path);  // a Scope may hold the one that is there
+  for (const auto& [name, module] : distinct_modules(tree)) {
+    if (name.empty()) continue;
+    std::string path = prefix + name;
+    if (module->path_ != path) module->path_ = std::move(path);  // a Scope may hold the one that is there
   }
   NamedTensors parameters = listed(tree, true);
   for (const auto& [name, tensor] : parameters)
@@ -126,6 +134,8 @@ NamedTensors Module::named_parameters() {
 }
 
 std::vector<Tensor> Module::parameters() { return named_parameters().tensors(); }
+
+std::vector<std::pair<std::string, Module*>> Module::named_modules() { return distinct_modules(ModuleTree(*this)); }
 
 NamedTensors Module::named_buffers() const { return listed(ModuleTree(*this), false); }
 

@@ -148,6 +148,14 @@ BOOST_AUTO_TEST_CASE(layers_and_losses) {
   const nn::Linear copy = head;
   head.weight.assign(tg::zeros({7, 4}));
   BOOST_TEST(numbers_in(copy.weight) == numbers_in(embed.weight));
+
+  nn::Sequential model(nn::Linear(1, 1), nn::Tanh());
+  model.for_each<nn::Linear>([](nn::Linear& layer) { nn::init::constant(layer.weight, 1.0); });
+  BOOST_TEST(numbers_in(model[0].as<nn::Linear>()->weight) == std::vector<double>{1.0});
+  std::vector<std::string> names;
+  for (const auto& [name, part] : model.named_modules())
+    if (part != &model) names.push_back(name);
+  BOOST_TEST(names == (std::vector<std::string>{"0", "1"}), boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(training) {

@@ -343,6 +343,39 @@ BOOST_AUTO_TEST_CASE(training_mode_reaches_all_parts) {
   BOOST_TEST(model.layers[1].is_training());
 }
 
+BOOST_AUTO_TEST_CASE(parts_are_visited_parents_first_and_once) {
+  struct Whole : tg::nn::Module {
+    Pair pair = make_pair();
+    Tied tied;
+    TAPEGRAD_MODULE(pair, tied)
+  };
+  Whole model;
+  const std::vector<std::pair<std::string, tg::nn::Module*>> expected = {{"", &model},
+                                                                         {"pair", &model.pair},
+                                                                         {"pair.inner", &model.pair.inner},
+                                                                         {"pair.layers.0", &model.pair.layers[0]},
+                                                                         {"pair.layers.1", &model.pair.layers[1]},
+                                                                         {"pair.head", &*model.pair.head},
+                                                                         {"tied", &model.tied},
+                                                                         {"tied.first", &model.tied.first}};
+  BOOST_TEST((model.named_modules() == expected));
+  BOOST_TEST(model.pair.named_modules()[1].first == "inner");
+
+  std::vector<const tg::nn::Linear*> linear;
+  model.for_each<tg::nn::Linear>([&](tg::nn::Linear& layer) { linear.push_back(&layer); });
+  BOOST_TEST(
+      linear == (std::vector<const tg::nn::Linear*>{&model.pair.inner, &model.pair.layers[0], &model.pair.layers[1],
+                                                    &*model.pair.head, &model.tied.first}),
+      boost::test_tools::per_element());
+  int wholes = 0, modules = 0, none = 0;
+  model.for_each<Whole>([&](Whole& whole) { wholes += &whole == &model ? 1 : 2; });
+  model.for_each<tg::nn::Module>([&](const tg::nn::Module&) { ++modules; });
+  model.for_each<tg::nn::LSTM>([&](const tg::nn::LSTM&) { ++none; });
+  BOOST_TEST(wholes == 1);
+  BOOST_TEST(modules == 8);
+  BOOST_TEST(none == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_summary_is_a_table) {
   Pair model;
   BOOST_TEST(tg::nn::summary(model) ==

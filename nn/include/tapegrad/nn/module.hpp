@@ -100,6 +100,20 @@ class Module {
   /// The same; with .strict = false keys that do not fit are left out and the mismatches are returned.
   [[nodiscard]] StateDifference load_state_dict(const NamedTensors& state, LoadOptions options);
 
+  /// This module under "" and every part below it, parents first, under the path that named_parameters() has for it
+  /// ("encoder.layers.0"). One that is reached twice stands once, under its first name.
+  std::vector<std::pair<std::string, Module*>> named_modules();
+  /// Calls f(part) for each of these that is an M, this module too:
+  ///
+  ///   model.for_each<nn::Linear>([](nn::Linear& layer) { nn::init::normal(layer.weight, 0.0, 0.02); });
+  ///
+  /// REQUIRES: f takes no part away and adds none.
+  template <class M, class F>
+  void for_each(F&& f) {
+    for (const auto& [path, module] : named_modules())
+      if (auto* part = dynamic_cast<M*>(module)) f(*part);
+  }
+
   /// Training mode (dropout drops, batch statistics are used and tracked), for this module and all below.
   void train(bool training = true);
   void eval() { train(false); }
