@@ -119,6 +119,37 @@ void fill_normal(const Tensor& x, const char* op, double mean, double stddev) {
   fill(x, op, [&](std::size_t) { return mean + stddev * numbers.next(); });
 }
 
+/// A standard normal number on the condition that it lies in [low, high], with low > 0.
+double tail_number(Generator& g, double low, double high) {
+  const double rate = low / 2.0 + std::hypot(low, 2.0) / 2.0;
+  if (rate * (high - low) > 1.0) {
+    for (;;) {  // from an exponential density
+      const double z = low - std::log1p(-g.uniform()) / rate;
+      if (z <= high && g.uniform() < std::exp(-(z - rate) * (z - rate) / 2.0)) return z;
+    }
+  }
+  for (;;) {
+    const double z = g.uniform(low, high);
+    if (g.uniform() < std::exp(-(z - low) * (z / 2.0 + low / 2.0))) return z;
+  }
+}
+
+/// The same for any bounds.
+double truncated_number(Generator& g, double low, double high) {
+  if (low > 0.0) return tail_number(g, low, high);
+  if (high < 0.0) return -tail_number(g, -high, -low);
+  constexpr double kWide = 2.5066282746310002;  // sqrt(2 pi): from here on normal numbers are rejected less often
+  for (;;) {
+    if (high - low > kWide) {
+      const double z = g.normal();
+      if (low <= z && z <= high) return z;
+    } else {
+      const double z = g.uniform(low, high);
+      if (g.uniform() < std::exp(-z * z / 2.0)) return z;
+    }
+  }
+}
+
 double kaiming_deviation(const Tensor& x, const char* op, KaimingOptions options) {
   const Fans fans = fans_of(x, op, options.gain);
   return options.gain / std::sqrt(options.fan == Fan::in ? fans.in : fans.out);
@@ -141,6 +172,22 @@ void uniform(const Tensor& x, double low, double high) {
 void normal(const Tensor& x, double mean, double stddev) {
   expect_floating(x, "normal");
   fill_normal(x, "normal", mean, stddev);
+}
+
+void trunc_normal(const Tensor& x, double mean, double stddev, double low, double high) {
+  expect_floating(x, "trunc_normal");
+  const double from = (low - mean) / stddev;
+  const double to = (high - mean) / stddev;
+  if (!(stddev > 0.0 && low <= high && low >= -largest_of(x) && high <= largest_of(x) && std::isfinite(from) &&
+        std::isfinite(to)))
+    throw ValueError(
+        fmt::format("[trunc_normal] expected a stddev above 0 and bounds that {} holds, low <= high, at finite "
+                    "distances from the mean, got mean {}, stddev {}, bounds {} and {}",
+                    to_string(x.dtype()), mean, stddev, low, high));
+  Generator& g = default_generator();
+  // Rounding may take a number beyond its bound.
+  fill(x, "trunc_normal",
+       [&](std::size_t) { return std::clamp(mean + stddev * truncated_number(g, from, to), low, high); });
 }
 
 void xavier_uniform(const Tensor& x, double gain) {

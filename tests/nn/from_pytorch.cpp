@@ -152,6 +152,12 @@ BOOST_AUTO_TEST_CASE(layers_and_losses) {
   nn::Sequential model(nn::Linear(1, 1), nn::Tanh());
   model.for_each<nn::Linear>([](nn::Linear& layer) { nn::init::constant(layer.weight, 1.0); });
   BOOST_TEST(numbers_in(model[0].as<nn::Linear>()->weight) == std::vector<double>{1.0});
+  tg::manual_seed(1);
+  nn::init::trunc_normal(embed.weight, 0.0, 0.02);
+  const std::vector<double> uncut = numbers_in(embed.weight);
+  tg::manual_seed(1);
+  nn::init::normal(embed.weight, 0.0, 0.02);
+  BOOST_TEST(uncut == numbers_in(embed.weight), boost::test_tools::per_element());
   std::vector<std::string> names;
   for (const auto& [name, part] : model.named_modules())
     if (part != &model) names.push_back(name);

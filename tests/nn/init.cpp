@@ -53,6 +53,34 @@ void check_normal(const tg::Tensor& x, double mean, double deviation) {
   BOOST_TEST(std::abs(m.variance - deviation * deviation) < 5.0 * deviation * deviation * std::sqrt(2.0 / m.count));
 }
 
+/// Mean and variance within five standard errors of those of a truncated normal distribution, and every number within
+/// the bounds.
+void check_truncated(double mean, double deviation, double low, double high) {
+  BOOST_TEST_CONTEXT("N(" << mean << ", " << deviation << "^2) in [" << low << ", " << high << "]") {
+    const tg::Tensor x = tg::zeros({50000}, {.dtype = tg::float64});
+    nn::init::trunc_normal(x, mean, deviation, low, high);
+    // Moments of the standardised number: m_k = (k - 1) m_(k - 2) + (a^(k - 1) f(a) - b^(k - 1) f(b)) / P, f the normal
+    // density, P the mass between a and b.
+    const double a = (low - mean) / deviation, b = (high - mean) / deviation;
+    const auto density = [](double z) { return std::exp(-z * z / 2) / std::sqrt(2 * 3.14159265358979323846); };
+    const double mass = a > 0 ? (std::erfc(a / std::sqrt(2.0)) - std::erfc(b / std::sqrt(2.0))) / 2
+                              : (std::erfc(-b / std::sqrt(2.0)) - std::erfc(-a / std::sqrt(2.0))) / 2;
+    std::vector<double> raw = {1.0, (density(a) - density(b)) / mass};
+    for (int k = 2; k <= 4; ++k)
+      raw.push_back((k - 1) * raw[static_cast<std::size_t>(k - 2)] +
+                    (std::pow(a, k - 1) * density(a) - std::pow(b, k - 1) * density(b)) / mass);
+    const double m = raw[1];
+    const double variance = raw[2] - m * m;
+    const double fourth = raw[4] - 4 * m * raw[3] + 6 * m * m * raw[2] - 3 * m * m * m * m;
+    const Moments drawn = moments(x);
+    BOOST_TEST(drawn.low >= low);
+    BOOST_TEST(drawn.high <= high);
+    BOOST_TEST(std::abs(drawn.mean - (mean + deviation * m)) < 5.0 * deviation * std::sqrt(variance / drawn.count));
+    BOOST_TEST(std::abs(drawn.variance / (deviation * deviation) - variance) <
+               5.0 * std::sqrt((fourth - variance * variance) / drawn.count));
+  }
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(init)
@@ -78,6 +106,53 @@ BOOST_AUTO_TEST_CASE(bounds_and_moments) {
   check_uniform(convolution, std::sqrt(6.0 / (12.0 * 30.0)));
   BOOST_CHECK_THROW(nn::init::xavier_uniform(tg::zeros({4})), tg::ShapeError);
   BOOST_CHECK_THROW(nn::init::uniform(w, 1.0, 0.0), tg::ValueError);
+}
+
+BOOST_AUTO_TEST_CASE(truncated_normal_numbers) {
+  tg::manual_seed(7);
+  check_truncated(0.0, 1.0, -2.0, 2.0);
+  check_truncated(0.0, 0.02, -0.04, 0.04);
+  check_truncated(1.0, 2.0, 0.0, 3.0);    // narrow, around the mean
+  check_truncated(0.0, 1.0, 0.5, 20.0);   // a tail
+  check_truncated(0.0, 1.0, 6.0, 20.0);   // far out
+  check_truncated(0.0, 1.0, 2.0, 2.2);    // a piece of a tail
+  check_truncated(5.0, 0.5, -10.0, 3.0);  // the lower one
+  check_truncated(5.0, 0.5, 3.0, 3.25);
+}
+
+BOOST_AUTO_TEST_CASE(truncated_normal_numbers_at_the_limits) {
+  const tg::Tensor x = tg::zeros({1000});
+  tg::manual_seed(3);
+  nn::init::trunc_normal(x);
+  const std::vector<float> first = x.to_vector<float>();
+  BOOST_TEST(moments(x).high > 1.9);
+  nn::init::trunc_normal(x);
+  BOOST_TEST((x.to_vector<float>() != first));
+  tg::manual_seed(3);
+  nn::init::trunc_normal(x);
+  BOOST_TEST((x.to_vector<float>() == first));
+  nn::init::trunc_normal(x, 0.0, 1e-300, 1.0, 2.0);  // of which all but nothing lies at the lower bound
+  BOOST_TEST((x.to_vector<float>() == std::vector<float>(1000, 1.0F)));
+  nn::init::trunc_normal(x, 0.0, 1.0, -0.25, -0.25);
+  BOOST_TEST((x.to_vector<float>() == std::vector<float>(1000, -0.25F)));
+  const tg::Tensor one = tg::zeros({1}, {.dtype = tg::float64});
+  for (int k = -20; k <= 20; ++k) {  // mean + stddev * ((k / 10 - mean) / stddev) may round to another number
+    nn::init::trunc_normal(one, 0.3, 0.7, k / 10.0, k / 10.0);
+    BOOST_TEST(one.item() == k / 10.0);
+  }
+  nn::init::trunc_normal(x, 0.0, 1.0, 0.1, 0.1 + 1e-12);  // between neighbours of float32
+  BOOST_TEST((x.to_vector<float>() == std::vector<float>(1000, 0.1F)));
+
+  BOOST_CHECK_EXCEPTION(nn::init::trunc_normal(x, 0.0, 0.0), tg::ValueError,
+                        says("[trunc_normal] expected a stddev above 0 and bounds that float32 holds, low <= high, at "
+                             "finite distances from the mean, got mean 0, stddev 0, bounds -2 and 2"));
+  BOOST_CHECK_THROW(nn::init::trunc_normal(x, 0.0, 1.0, 2.0, -2.0), tg::ValueError);
+  BOOST_CHECK_THROW(nn::init::trunc_normal(x, std::nan("")), tg::ValueError);
+  BOOST_CHECK_THROW(nn::init::trunc_normal(x, 0.0, 1.0, -HUGE_VAL, 2.0), tg::ValueError);
+  BOOST_CHECK_THROW(nn::init::trunc_normal(x, 0.0, 1.0, -1e39, 1e39), tg::ValueError);
+  BOOST_CHECK_THROW(nn::init::trunc_normal(x, 0.0, 1e-310, -1.0, 0.0), tg::ValueError);
+  BOOST_CHECK_THROW(nn::init::trunc_normal(x, 0.0, 1e-310, 0.0, 1.0), tg::ValueError);
+  BOOST_CHECK_THROW(nn::init::trunc_normal(tg::zeros({2}, {.dtype = tg::int64})), tg::DTypeError);
 }
 
 BOOST_AUTO_TEST_CASE(the_upper_bound_is_not_reached) {

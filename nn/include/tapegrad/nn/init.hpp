@@ -24,6 +24,12 @@ void constant(const Tensor& x, double value);
 void uniform(const Tensor& x, double low, double high);
 /// N(mean, stddev^2). ValueError unless both are finite, stddev >= 0 and |mean| + 10 stddev is finite in the dtype.
 void normal(const Tensor& x, double mean = 0.0, double stddev = 1.0);
+/// N(mean, stddev^2) on the condition that the number lies in [low, high], both rounded to x's dtype. As
+/// torch.nn.init.trunc_normal_: the bounds are numbers, not multiples of stddev. Drawn by rejection, also from far out
+/// in a tail: Robert 1995, "Simulation of truncated normal variables", arXiv:0907.4010, section 2. ValueError unless
+/// stddev > 0, low <= high, both bounds are finite in the dtype, and so are their distances from the mean in double
+/// precision, as multiples of stddev.
+void trunc_normal(const Tensor& x, double mean = 0.0, double stddev = 1.0, double low = -2.0, double high = 2.0);
 
 /// U(-b, b), b = gain sqrt(6 / (fan_in + fan_out)): Glorot and Bengio 2010, equation 16. ShapeError below rank 2 and
 /// ValueError for a gain that is negative or not finite, as for all that follow.
