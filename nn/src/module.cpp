@@ -346,20 +346,26 @@ std::string summary(const Module& module) {
   constexpr std::size_t kColumns = 60;  // of a module's tensors: more stand in several lines
   const ModuleTree tree(module);
   std::vector<std::array<std::string, 4>> rows = {{"name", "type", "tensors", "parameters"}};
+  std::int64_t total = 0;
+  std::int64_t trained = 0;
   for (const ModuleEntry& entry : tree.modules) {
     std::vector<std::string> shapes;
     std::int64_t count = 0;
     for (std::size_t i = entry.first_tensor; i < entry.last_tensor; ++i) {
       const TensorEntry& own = tree.tensors[i];
       const std::string name = own.name.substr(entry.name.empty() ? 0 : entry.name.size() + 1);
-      shapes.push_back(fmt::format("{} {}", name, to_string(own.owner->shape())));
-      if (own.is_parameter) count += own.owner->tensor().numel();
+      const bool frozen = own.is_parameter && !own.owner->tensor().requires_grad();
+      shapes.push_back(fmt::format("{} {}{}", name, to_string(own.owner->shape()), frozen ? " (frozen)" : ""));
+      if (!own.is_parameter) continue;
+      count += own.owner->tensor().numel();
+      if (!frozen) trained += own.owner->tensor().numel();
     }
+    total += count;
     const std::vector<std::string> lines = lines_of(shapes, kColumns);
     rows.push_back({entry.name, type_name(*entry.module), lines[0], count == 0 ? "" : fmt::format("{}", count)});
     for (std::size_t line = 1; line < lines.size(); ++line) rows.push_back({"", "", lines[line], ""});
   }
-  rows.push_back({"total", "", "", fmt::format("{}", module.parameter_count())});
+  rows.push_back({"total", "", "", fmt::format("{}", total)});
 
   std::array<std::size_t, 4> widths{};
   for (const auto& row : rows)
@@ -372,6 +378,7 @@ std::string summary(const Module& module) {
     table.erase(table.find_last_not_of(' ') + 1);
     table += '\n';
   }
+  if (trained < total) table.insert(table.size() - 1, fmt::format(", {} trainable", trained));
   return table;
 }
 

@@ -385,6 +385,21 @@ BOOST_AUTO_TEST_CASE(a_summary_is_a_table) {
              "total                                                                   10\n");
 }
 
+BOOST_AUTO_TEST_CASE(a_summary_tells_what_is_frozen) {
+  Pair model;
+  model.inner.set_requires_grad(false);
+  model.shifts[1].set_requires_grad(false);
+  BOOST_TEST(tg::nn::summary(model) ==
+             "name   type    tensors                                                   parameters\n"
+             "       Pair    seen [3], scale [2], shifts.0 [1], shifts.1 [1] (frozen)           4\n"
+             "inner  Linear  weight [2, 2] (frozen), bias [2] (frozen)                          6\n"
+             "total                                                                            10, 3 trainable\n");
+  model.set_requires_grad(false);
+  BOOST_TEST(tg::nn::summary(model).ends_with(" 10, 0 trainable\n"));
+  model.set_requires_grad(true);
+  BOOST_TEST(tg::nn::summary(model).ends_with(" 10\n"));
+}
+
 BOOST_AUTO_TEST_CASE(a_summary_of_many_tensors_has_several_lines) {
   const std::string space(53, ' ');
   BOOST_TEST(tg::nn::summary(tg::nn::LSTM(4, 3, {.num_layers = 2})) ==

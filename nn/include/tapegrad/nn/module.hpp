@@ -192,7 +192,8 @@ class Substitution {
   engine::Substitutes substitutes_;
 };
 
-/// A table of a module's parts: name, type, parameter shapes and counts.
+/// A table of a module's parts: name, type, parameter shapes and counts. Frozen parameters are marked, and where there
+/// are any the last line says how many elements are trainable.
 std::string summary(const Module& module);
 
 // ---- what TAPEGRAD_MODULE is made of
