@@ -6,6 +6,7 @@
 
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/catalogue.hpp"
+#include "tapegrad/ops/gated.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/tape/create.hpp"
 
@@ -22,6 +23,16 @@ Tensor activate(Activation activation, const Tensor& x) {
     case Activation::softplus: return tapegrad::softplus(x);
   }
   throw ValueError("[activate] no such activation");
+}
+
+Tensor gated(Gate gate, const Tensor& x) {
+  switch (gate) {
+    case Gate::none: break;
+    case Gate::glu: return glu(x);
+    case Gate::swiglu: return swiglu(x);
+    case Gate::geglu: return geglu(x);
+  }
+  throw ValueError("[gated] no such gate");
 }
 
 Tensor LeakyReLU::operator()(const Tensor& x) const {

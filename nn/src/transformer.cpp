@@ -25,7 +25,7 @@ const FeedForwardOptions& checked_feed_forward(const FeedForwardOptions& options
     throw ValueError(
         fmt::format("[FeedForward] expected embed_dim of at least 1 and ffn_dim of at least 0, got {} and {}",
                     options.embed_dim, options.ffn_dim));
-  expect_width("FeedForward", options.embed_dim);
+  expect_feed_forward("FeedForward", options);
   expect_dropout("FeedForward", options.dropout);
   expect_floating("FeedForward", options.dtype);
   return options;
@@ -34,15 +34,15 @@ const FeedForwardOptions& checked_feed_forward(const FeedForwardOptions& options
 }  // namespace
 
 FeedForward::FeedForward(FeedForwardOptions options)
-    : linear1(checked_feed_forward(options).embed_dim, hidden_width(options.ffn_dim, options.embed_dim),
-              {.dtype = options.dtype}),
+    : linear1(make_linear1(checked_feed_forward(options))),
       dropout(options.dropout),
-      linear2(hidden_width(options.ffn_dim, options.embed_dim), options.embed_dim, {.dtype = options.dtype}),
-      activation_(options.activation) {}
+      linear2(make_linear2(options)),
+      activation_(options.activation),
+      gate_(options.gate) {}
 
 Tensor FeedForward::operator()(const Tensor& x) const {
   const Scope scope = entered();
-  return feed_forward(x, linear1, activation_, dropout, linear2);
+  return feed_forward(x, linear1, activation_, gate_, dropout, linear2);
 }
 
 TransformerEncoderLayer::TransformerEncoderLayer(TransformerEncoderLayerOptions options)
@@ -50,22 +50,23 @@ TransformerEncoderLayer::TransformerEncoderLayer(TransformerEncoderLayerOptions 
                  .num_heads = options.num_heads,
                  .dropout = options.dropout,
                  .dtype = options.dtype}),
-      linear1(options.embed_dim, hidden_width(options.ffn_dim, options.embed_dim), {.dtype = options.dtype}),
-      linear2(hidden_width(options.ffn_dim, options.embed_dim), options.embed_dim, {.dtype = options.dtype}),
+      linear1(make_linear1(options)),
+      linear2(make_linear2(options)),
       norm1(make_norm(options.norm, options.embed_dim, {.eps = options.eps, .dtype = options.dtype})),
       norm2(make_norm(options.norm, options.embed_dim, {.eps = options.eps, .dtype = options.dtype})),
       dropout(options.dropout),
       dropout1(options.dropout),
       dropout2(options.dropout),
       norm_first_(options.norm_first),
-      activation_(options.activation) {}
+      activation_(options.activation),
+      gate_(options.gate) {}
 
 template <class Attend>
 Tensor TransformerEncoderLayer::around(const Attend& attend, const Tensor& x, const Mask& mask) {
   expect_defined("TransformerEncoderLayer", x);
   const Tensor h = with_residual(norm_first_, norm1, x, mask, [&](const Tensor& y) { return dropout1(attend(y)); });
   return with_residual(norm_first_, norm2, h, mask, [&](Tensor y) {
-    return dropout2(feed_forward(std::move(y), linear1, activation_, dropout, linear2));
+    return dropout2(feed_forward(std::move(y), linear1, activation_, gate_, dropout, linear2));
   });
 }
 
@@ -111,7 +112,7 @@ namespace {
 
 struct FeedForwardEntry {
   static constexpr std::string_view math =
-      R"(y = W_2\, \mathrm{dropout}(f(W_1 x + b_1)) + b_2,\ f \text{ the activation})";
+      R"(y = W_2\, \mathrm{dropout}(f(W_1 x + b_1)) + b_2,\ f \text{ the activation or the gated unit})";
   static catalogue::LayerSamples samples(Generator& g) {
     using namespace catalogue;
     return {
@@ -120,6 +121,13 @@ struct FeedForwardEntry {
                      {uniform(g, {2, 2, 3}, -2, 2)}),
         layer_sample("gelu, dropout",
                      FeedForward({.embed_dim = 2, .dropout = 0.3, .activation = Activation::gelu, .dtype = float64}),
+                     {uniform(g, {2, 2, 2}, -2, 2)}),
+        layer_sample("glu", FeedForward({.embed_dim = 2, .ffn_dim = 3, .gate = Gate::glu, .dtype = float64}),
+                     {uniform(g, {2, 2, 2}, -2, 2)}),
+        layer_sample("swiglu", FeedForward({.embed_dim = 3, .gate = Gate::swiglu, .dtype = float64}),
+                     {uniform(g, {2, 2, 3}, -2, 2)}),
+        layer_sample("geglu, dropout",
+                     FeedForward({.embed_dim = 2, .dropout = 0.3, .gate = Gate::geglu, .dtype = float64}),
                      {uniform(g, {2, 2, 2}, -2, 2)})};
   }
   static catalogue::ErrorSamples errors() {
@@ -131,7 +139,10 @@ struct FeedForwardEntry {
             {"no width", [] { FeedForward({}); },
              "[FeedForward] expected embed_dim of at least 1 and ffn_dim of at least 0, got 0 and 0"},
             {"hidden width", [] { FeedForward({.embed_dim = 3, .ffn_dim = -2}); },
-             "[FeedForward] expected embed_dim of at least 1 and ffn_dim of at least 0, got 3 and -2"}};
+             "[FeedForward] expected embed_dim of at least 1 and ffn_dim of at least 0, got 3 and -2"},
+            {"gate and activation",
+             [] { FeedForward({.embed_dim = 3, .activation = Activation::silu, .gate = Gate::swiglu}); },
+             "[FeedForward] a gate stands in the activation's place: give one of the two"}};
   }
   static catalogue::LayerSample benchmark(Generator& g) {
     return catalogue::layer_sample("[64, 12, 64]",
@@ -160,7 +171,9 @@ struct TransformerEncoderLayerEntry {
             padded_encoder(g, "batch norm", layer(Norm::batch, false)),
             padded_encoder(g, "batch norm first", layer(Norm::batch, true)),
             padded_encoder(g, "rms norm", layer(Norm::rms, false)),
-            padded_encoder(g, "no norm", layer(Norm::none, false))};
+            padded_encoder(g, "no norm", layer(Norm::none, false)),
+            padded_encoder(g, "swiglu, rms norm first",
+                           TransformerEncoderLayer(sample_layer(Norm::rms, true, Gate::swiglu)))};
   }
   static catalogue::ErrorSamples errors() {
     return {{"heads", [] { TransformerEncoderLayer({.embed_dim = 6, .num_heads = 4}); },

@@ -17,12 +17,12 @@ Tensor with_residual(bool norm_first, AnyNorm& norm, const Tensor& x, const Mask
   return normalize(norm, x + block(x), mask);
 }
 
-/// linear2(dropout(activation(linear1(x))))
-inline Tensor feed_forward(Tensor x, const Linear& linear1, Activation activation, const Dropout& dropout,
+/// linear2(dropout(activation(linear1(x)))), or with a gate linear2(dropout(gated(linear1(x))))
+inline Tensor feed_forward(Tensor x, const Linear& linear1, Activation activation, Gate gate, const Dropout& dropout,
                            const Linear& linear2) {
   const Tensor hidden = linear1(x);
   x = {};  // of a normalised input, which the tape does not keep, the memory is free for what is largest here
-  return linear2(dropout(activate(activation, hidden)));
+  return linear2(dropout(gate == Gate::none ? activate(activation, hidden) : gated(gate, hidden)));
 }
 
 }  // namespace tapegrad::nn

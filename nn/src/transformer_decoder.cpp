@@ -24,8 +24,8 @@ TransformerDecoderLayer::TransformerDecoderLayer(TransformerDecoderLayerOptions 
                       .num_heads = options.num_heads,
                       .dropout = options.dropout,
                       .dtype = options.dtype}),
-      linear1(options.embed_dim, hidden_width(options.ffn_dim, options.embed_dim), {.dtype = options.dtype}),
-      linear2(hidden_width(options.ffn_dim, options.embed_dim), options.embed_dim, {.dtype = options.dtype}),
+      linear1(make_linear1(options)),
+      linear2(make_linear2(options)),
       norm1(make_norm(options.norm, options.embed_dim, {.eps = options.eps, .dtype = options.dtype})),
       norm2(make_norm(options.norm, options.embed_dim, {.eps = options.eps, .dtype = options.dtype})),
       norm3(make_norm(options.norm, options.embed_dim, {.eps = options.eps, .dtype = options.dtype})),
@@ -34,7 +34,8 @@ TransformerDecoderLayer::TransformerDecoderLayer(TransformerDecoderLayerOptions 
       dropout2(options.dropout),
       dropout3(options.dropout),
       norm_first_(options.norm_first),
-      activation_(options.activation) {}
+      activation_(options.activation),
+      gate_(options.gate) {}
 
 template <class Attend, class AttendToMemory>
 Tensor TransformerDecoderLayer::around(const Attend& attend, const AttendToMemory& attend_to_memory, const Tensor& x,
@@ -43,7 +44,7 @@ Tensor TransformerDecoderLayer::around(const Attend& attend, const AttendToMemor
   Tensor h = with_residual(norm_first_, norm1, x, mask, [&](const Tensor& y) { return dropout1(attend(y)); });
   h = with_residual(norm_first_, norm2, h, mask, [&](const Tensor& y) { return dropout2(attend_to_memory(y)); });
   return with_residual(norm_first_, norm3, h, mask, [&](Tensor y) {
-    return dropout3(feed_forward(std::move(y), linear1, activation_, dropout, linear2));
+    return dropout3(feed_forward(std::move(y), linear1, activation_, gate_, dropout, linear2));
   });
 }
 
@@ -138,7 +139,9 @@ struct TransformerDecoderLayerEntry {
     };
     return {padded_decoder(g, "layer norm", layer(Norm::layer, false)),
             padded_decoder(g, "layer norm first", layer(Norm::layer, true)),
-            padded_decoder(g, "batch norm", layer(Norm::batch, false)), decoder_in_pieces(g, layer(Norm::layer, true))};
+            padded_decoder(g, "batch norm", layer(Norm::batch, false)),
+            padded_decoder(g, "geglu", TransformerDecoderLayer(sample_layer(Norm::layer, false, Gate::geglu))),
+            decoder_in_pieces(g, layer(Norm::layer, true))};
   }
   static catalogue::ErrorSamples errors() {
     return {{"heads", [] { TransformerDecoderLayer({.embed_dim = 6, .num_heads = 4}); },

@@ -7,14 +7,15 @@
 
 namespace tapegrad::nn {
 
-inline TransformerEncoderLayerOptions sample_layer(Norm norm, bool norm_first) {
+inline TransformerEncoderLayerOptions sample_layer(Norm norm, bool norm_first, Gate gate = Gate::none) {
   return {.embed_dim = 4,
           .num_heads = 2,
           .ffn_dim = 5,
           .norm = norm,
           .norm_first = norm_first,
           .dropout = 0.1,
-          .activation = Activation::gelu,
+          .activation = gate == Gate::none ? Activation::gelu : Activation::relu,
+          .gate = gate,
           .dtype = float64};
 }
 

@@ -19,7 +19,7 @@ namespace tapegrad::nn {
 
 inline TransformerEncoderLayerOptions layer_options(const TransformerEncoderOptions& options) {
   // All fields there are: with one more this does not compile until it has been looked at.
-  const auto& [num_layers, embed_dim, num_heads, ffn_dim, norm, norm_first, dropout, activation, eps, final_norm,
+  const auto& [num_layers, embed_dim, num_heads, ffn_dim, norm, norm_first, dropout, activation, gate, eps, final_norm,
                dtype] = options;
   return {.embed_dim = embed_dim,
           .num_heads = num_heads,
@@ -28,6 +28,7 @@ inline TransformerEncoderLayerOptions layer_options(const TransformerEncoderOpti
           .norm_first = norm_first,
           .dropout = dropout,
           .activation = activation,
+          .gate = gate,
           .eps = eps,
           .dtype = dtype};
 }

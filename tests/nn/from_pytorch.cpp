@@ -132,6 +132,13 @@ BOOST_AUTO_TEST_CASE(layers_and_losses) {
   nn::init::kaiming_uniform(weight);
   BOOST_TEST(tg::max(tg::abs(weight)).item() <= 1.0);  // sqrt(6 / fan_in)
   BOOST_TEST(tg::max(tg::abs(weight)).item() > 0.9);
+  nn::FeedForward block({.embed_dim = 4, .ffn_dim = 3, .gate = nn::Gate::swiglu});
+  const tg::Tensor up = tg::randn({3, 4}), gate = tg::randn({3, 4}), down = tg::randn({4, 3});
+  block.linear1.weight.assign(tg::cat({up, gate}));
+  block.linear2.weight.assign(down);
+  nn::init::constant(block.linear1.bias, 0.0);
+  nn::init::constant(block.linear2.bias, 0.0);
+  BOOST_TEST(tg::allclose(block(x), tg::linear(tg::silu(tg::linear(x, gate)) * tg::linear(x, up), down)));
   BOOST_CHECK_THROW(nn::Dropout(1.0), tg::ValueError);
   BOOST_CHECK_THROW((void)tg::dropout(x, 1.0), tg::ValueError);
 

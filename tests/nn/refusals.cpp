@@ -60,6 +60,8 @@ BOOST_AUTO_TEST_CASE(sizes_beyond_reason_are_refused) {
   BOOST_CHECK_EXCEPTION(nn::TransformerEncoder({.num_layers = kMost, .embed_dim = 4}), tg::ValueError,
                         says("[TransformerEncoder] expected 0 to 1048576 layers, got 9223372036854775807"));
   BOOST_CHECK_THROW(nn::FeedForward({.embed_dim = kMost / 2}), tg::Error);
+  BOOST_CHECK_EXCEPTION(nn::FeedForward({.embed_dim = 4, .ffn_dim = kMost / 2 + 1, .gate = nn::Gate::glu}),
+                        tg::ValueError, says("[FeedForward] ffn_dim 4611686018427387904 is too large"));
   BOOST_CHECK_THROW(nn::LSTM(1, kMost / 2), tg::Error);
 }
 
@@ -84,6 +86,22 @@ BOOST_AUTO_TEST_CASE(bad_sizes_are_told_by_the_layer_that_was_asked_for) {
     BOOST_CHECK_EXCEPTION(nn::TransformerEncoder({.num_layers = layers, .embed_dim = 6, .dropout = 1.0}),
                           tg::ValueError, says("[TransformerEncoder] expected a dropout in [0, 1), got 1"));
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_gate_and_an_activation_are_one_too_many) {
+  const auto says_so = [](const char* layer) {
+    return says(std::string("[") + layer + "] a gate stands in the activation's place: give one of the two");
+  };
+  const nn::TransformerEncoderLayerOptions both{
+      .embed_dim = 4, .activation = nn::Activation::silu, .gate = nn::Gate::swiglu};
+  BOOST_CHECK_EXCEPTION(nn::FeedForward({.embed_dim = 4, .activation = both.activation, .gate = both.gate}),
+                        tg::ValueError, says_so("FeedForward"));
+  BOOST_CHECK_EXCEPTION(nn::TransformerEncoderLayer{both}, tg::ValueError, says_so("TransformerEncoderLayer"));
+  BOOST_CHECK_EXCEPTION(nn::TransformerDecoderLayer{both}, tg::ValueError, says_so("TransformerDecoderLayer"));
+  BOOST_CHECK_EXCEPTION(
+      nn::TransformerEncoder({.embed_dim = 4, .activation = nn::Activation::gelu, .gate = nn::Gate::geglu}),
+      tg::ValueError, says_so("TransformerEncoder"));
+  BOOST_CHECK_EXCEPTION((void)nn::gated(nn::Gate::none, tg::ones({2})), tg::ValueError, says("[gated] no such gate"));
 }
 
 BOOST_AUTO_TEST_CASE(an_undefined_input_is_told_by_its_layer) {

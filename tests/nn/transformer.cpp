@@ -1,4 +1,5 @@
 // Encoders and decoders against PyTorch, whole and position by position.
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -7,11 +8,14 @@
 #include "nn/reference.hpp"
 #include "tapegrad/base/random.hpp"
 #include "tapegrad/nn.hpp"
+#include "tapegrad/ops/linalg.hpp"
+#include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/view.hpp"
 
 namespace tg = tapegrad;
 namespace nn = tapegrad::nn;
 using tg::test::check_against_pytorch;
+using tg::test::check_close;
 using tg::test::check_masked;
 using tg::test::Tensors;
 
@@ -121,6 +125,54 @@ BOOST_AUTO_TEST_CASE(transformer_decoder) {
   check_against_pytorch({"decoder_layer_unmasked"}, layer, [&](const Tensors& in) {
     return Tensors{{"y", layer(in.at("tgt"), in.at("memory"))}};
   });
+}
+
+BOOST_AUTO_TEST_CASE(gated_feed_forward_blocks) {
+  const auto sigmoid = [](const tg::Tensor& z) { return 1.0 / (1.0 + tg::exp(-z)); };
+  // Values in front, gates behind.
+  const auto block = [&](nn::Gate gate, const nn::Linear& linear1, const nn::Linear& linear2, const tg::Tensor& x) {
+    const tg::Tensor both = tg::linear(x, linear1.weight, linear1.bias);
+    const tg::Tensor a = tg::slice(both, -1, {.stop = 5}), b = tg::slice(both, -1, {.start = 5});
+    const tg::Tensor shut = gate == nn::Gate::glu      ? sigmoid(b)
+                            : gate == nn::Gate::swiglu ? b * sigmoid(b)
+                                                       : b * 0.5 * (1.0 + tg::erf(b / std::sqrt(2.0)));
+    return tg::linear(a * shut, linear2.weight, linear2.bias);
+  };
+  const tg::Tensor x = tg::randn({2, 3, 4}, {.dtype = tg::float64});
+  const tg::Tensor memory = tg::randn({2, 2, 4}, {.dtype = tg::float64});
+  for (const nn::Gate gate : {nn::Gate::glu, nn::Gate::swiglu, nn::Gate::geglu}) {
+    const nn::FeedForward feed_forward({.embed_dim = 4, .ffn_dim = 5, .gate = gate, .dtype = tg::float64});
+    BOOST_TEST(tg::to_string(feed_forward.linear1.weight.shape()) == "[10, 4]");
+    BOOST_TEST(tg::to_string(feed_forward.linear2.weight.shape()) == "[4, 5]");
+    check_close(feed_forward(x), block(gate, feed_forward.linear1, feed_forward.linear2, x));
+
+    nn::TransformerEncoder encoder({.num_layers = 1,
+                                    .embed_dim = 4,
+                                    .num_heads = 2,
+                                    .ffn_dim = 5,
+                                    .norm = nn::Norm::none,
+                                    .dropout = 0.0,
+                                    .gate = gate,
+                                    .dtype = tg::float64});
+    const nn::TransformerEncoderLayer& e = encoder.layers[0];
+    const tg::Tensor h = x + e.self_attn(x, x, x);
+    check_close(encoder(x), h + block(gate, e.linear1, e.linear2, h));
+
+    nn::TransformerDecoder decoder({.num_layers = 1,
+                                    .embed_dim = 4,
+                                    .num_heads = 2,
+                                    .ffn_dim = 5,
+                                    .norm = nn::Norm::none,
+                                    .dropout = 0.0,
+                                    .gate = gate,
+                                    .dtype = tg::float64});
+    const nn::TransformerDecoderLayer& d = decoder.layers[0];
+    const tg::Tensor own = x + d.self_attn(x, x, x);
+    const tg::Tensor both = own + d.multihead_attn(own, memory, memory);
+    check_close(decoder(x, memory), both + block(gate, d.linear1, d.linear2, both));
+  }
+  BOOST_TEST(tg::to_string(nn::FeedForward({.embed_dim = 4, .gate = nn::Gate::glu}).linear1.weight.shape()) ==
+             "[32, 4]");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

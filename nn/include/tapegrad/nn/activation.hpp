@@ -19,6 +19,19 @@ enum class Activation : unsigned char {
 /// The chosen function of each element. DTypeError unless x is floating, ValueError for what is no Activation.
 Tensor activate(Activation activation, const Tensor& x);
 
+/// What stands between a feed-forward block's two products in an activation's place: a unit whose input is twice as
+/// wide, values a and their gates b, as tapegrad/ops/gated.hpp has them. Shazeer 2020, arXiv:2002.05202, equation 6.
+enum class Gate : unsigned char {
+  none,    ///< no gate: an Activation
+  glu,     ///< a sigmoid(b)
+  swiglu,  ///< a silu(b), as in LLaMA
+  geglu,   ///< a gelu(b), with the exact gelu
+};
+
+/// The chosen unit of x [.., 2 C]: [.., C]. ShapeError for an odd width, DTypeError unless x is floating, ValueError
+/// for Gate::none and for what is no Gate.
+Tensor gated(Gate gate, const Tensor& x);
+
 /// An activation as a layer.
 template <Activation kActivation>
 class ActivationLayer : public Module {

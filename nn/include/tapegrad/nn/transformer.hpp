@@ -17,18 +17,22 @@ namespace tapegrad::nn {
 
 struct FeedForwardOptions {
   std::int64_t embed_dim = 0;
-  /// Width of the hidden layer; 4 embed_dim when 0.
+  /// Width of the hidden layer, which linear2 takes; 4 embed_dim when 0.
   std::int64_t ffn_dim = 0;
   double dropout = 0.0;
   Activation activation = Activation::relu;
+  /// In the activation's place: linear1 is then twice as wide, [2 ffn_dim, E], values in front and their gates behind.
+  /// With 2/3 of the width a gated block has as many parameters as one without.
+  Gate gate = Gate::none;
   DType dtype = float32;
 };
 
-/// linear2(dropout(activation(linear1(x)))): [.., E] -> [.., E]. For blocks of your own: the encoder and decoder layers
-/// hold linear1 and linear2 themselves, under PyTorch's names.
+/// linear2(dropout(activation(linear1(x)))), or a gated unit in the activation's place: [.., E] -> [.., E]. For blocks
+/// of your own: the encoder and decoder layers hold linear1 and linear2 themselves, under PyTorch's names.
 class FeedForward : public Module {
  public:
-  /// Throws ValueError when embed_dim is not positive, ffn_dim is negative, or dropout is outside [0, 1).
+  /// Throws ValueError when embed_dim is not positive, ffn_dim is negative, dropout is outside [0, 1), or there is an
+  /// activation beside a gate.
   explicit FeedForward(FeedForwardOptions options);
 
   Tensor operator()(const Tensor& x) const;
@@ -40,6 +44,7 @@ class FeedForward : public Module {
 
  private:
   Activation activation_;
+  Gate gate_;
 };
 
 struct TransformerEncoderLayerOptions {
@@ -52,6 +57,8 @@ struct TransformerEncoderLayerOptions {
   bool norm_first = false;
   double dropout = 0.1;
   Activation activation = Activation::relu;
+  /// In the activation's place, as in FeedForwardOptions.
+  Gate gate = Gate::none;
   double eps = 1e-5;
   DType dtype = float32;
 };
@@ -61,8 +68,8 @@ struct TransformerEncoderLayerOptions {
 /// it goes through all products, and their weights' gradients would get 0 * NaN.
 class TransformerEncoderLayer : public Module {
  public:
-  /// Throws ValueError when embed_dim is not a positive multiple of num_heads, ffn_dim is negative, or dropout is
-  /// outside [0, 1).
+  /// Throws ValueError when embed_dim is not a positive multiple of num_heads, ffn_dim is negative, dropout is outside
+  /// [0, 1), or there is an activation beside a gate.
   explicit TransformerEncoderLayer(TransformerEncoderLayerOptions options);
 
   /// [N, L, E] -> [N, L, E]; the bias as of MultiHeadAttention.
@@ -88,6 +95,7 @@ class TransformerEncoderLayer : public Module {
 
   bool norm_first_;
   Activation activation_;
+  Gate gate_;
 };
 
 struct TransformerEncoderOptions {
@@ -99,6 +107,7 @@ struct TransformerEncoderOptions {
   bool norm_first = false;
   double dropout = 0.1;
   Activation activation = Activation::relu;
+  Gate gate = Gate::none;
   double eps = 1e-5;
   /// Whether one more norm follows the last layer. With norm_first nothing else normalises the result.
   bool final_norm = false;

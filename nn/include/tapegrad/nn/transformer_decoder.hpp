@@ -66,6 +66,7 @@ class TransformerDecoderLayer : public Module {
 
   bool norm_first_;
   Activation activation_;
+  Gate gate_;
 };
 
 /// Decoder layers one after the other, each initialised on its own (PyTorch copies the first one's values).
