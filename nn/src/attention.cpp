@@ -24,6 +24,7 @@ namespace {
 const MultiHeadAttentionOptions& checked_attention(const MultiHeadAttentionOptions& options) {
   expect_heads("MultiHeadAttention", options.embed_dim, options.num_heads);
   expect_dropout("MultiHeadAttention", options.dropout);
+  expect_rotary("MultiHeadAttention", options);
   expect_floating("MultiHeadAttention", options.dtype);
   const std::int64_t key_dim = options.kdim.value_or(options.embed_dim);
   const std::int64_t value_dim = options.vdim.value_or(options.embed_dim);
@@ -41,7 +42,8 @@ MultiHeadAttention::MultiHeadAttention(MultiHeadAttentionOptions options)
       key_dim_(options.kdim.value_or(options.embed_dim)),
       value_dim_(options.vdim.value_or(options.embed_dim)),
       num_heads_(options.num_heads),
-      dropout_(options.dropout) {
+      dropout_(options.dropout),
+      rotary_(options.rotary) {
   const auto projection = [&](std::int64_t rows, std::int64_t columns) {
     Parameter weight(zeros({rows, columns}, {.dtype = options.dtype}));
     init::xavier_uniform(weight);
@@ -105,6 +107,21 @@ AttentionCache MultiHeadAttention::project(const Tensor& key, const Tensor& valu
   return {both[0], both[1]};
 }
 
+Tensor MultiHeadAttention::turned(const Tensor& x, std::int64_t seen) const {
+  if (!rotary_) return x;
+  RotaryOptions options = *rotary_;
+  if (__builtin_add_overflow(options.first, seen, &options.first))
+    throw ValueError(
+        fmt::format("[MultiHeadAttention] the position after {} from {} on is no int64", seen, rotary_->first));
+  return rotary_embedding(x, options);
+}
+
+MultiHeadAttention::Heads MultiHeadAttention::turned(Heads heads, std::int64_t seen) const {
+  heads.query = turned(heads.query, seen);
+  heads.seen.key = turned(heads.seen.key, seen);
+  return heads;
+}
+
 Tensor MultiHeadAttention::attend(const Heads& heads, const Mask& mask, const Tensor& bias) const {
   return out_proj(
       merge_heads(scaled_dot_product_attention(heads.query, heads.seen.key, heads.seen.value, mask,
@@ -114,13 +131,13 @@ Tensor MultiHeadAttention::attend(const Heads& heads, const Mask& mask, const Te
 Tensor MultiHeadAttention::operator()(const Tensor& query, const Tensor& key, const Tensor& value, const Mask& mask,
                                       const Tensor& bias) const {
   const Scope scope = entered();
-  return attend(project(query, key, value), mask, bias);
+  return attend(turned(project(query, key, value)), mask, bias);
 }
 
 AttentionWithWeights MultiHeadAttention::with_weights(const Tensor& query, const Tensor& key, const Tensor& value,
                                                       const Mask& mask, const Tensor& bias) const {
   const Scope scope = entered();
-  const Heads heads = project(query, key, value);
+  const Heads heads = turned(project(query, key, value));
   return {attend(heads, mask, bias), attention_weights(heads.query, heads.seen.key, mask, {.bias = bias})};
 }
 
@@ -131,7 +148,9 @@ AttentionCache MultiHeadAttention::remember(const Tensor& key, const Tensor& val
   if (!fits(key, key_dim_) || !fits(value, value_dim_) || key.size(0) != value.size(0) || key.size(1) != value.size(1))
     throw ShapeError(fmt::format("[MultiHeadAttention] expected key [N, Lk, {}] and value [N, Lk, {}], got {} and {}",
                                  key_dim_, value_dim_, to_string(key.shape()), to_string(value.shape())));
-  return project(key, value);
+  AttentionCache seen = project(key, value);
+  seen.key = turned(seen.key);
+  return seen;
 }
 
 void MultiHeadAttention::expect_cache_for(const Tensor& x, const AttentionCache& cache) const {
@@ -159,7 +178,7 @@ Tensor MultiHeadAttention::recall(const Tensor& query, const AttentionCache& cac
     throw ShapeError(
         fmt::format("[MultiHeadAttention] expected query [N, Lq, {}], got {}", embed_dim_, to_string(query.shape())));
   expect_cache_for(query, cache);
-  return attend({split_heads(projected(query, 0, 1), 1).front(), cache}, mask, bias);
+  return attend({turned(split_heads(projected(query, 0, 1), 1).front()), cache}, mask, bias);
 }
 
 namespace {
@@ -190,10 +209,10 @@ Mask up_to_own(std::int64_t count, std::int64_t length, const Mask& mask) {
 Tensor MultiHeadAttention::extend(const Tensor& x, AttentionCache& cache, const Mask& mask, const Tensor& bias) const {
   const Scope scope = entered();
   Heads heads = project(x, x, x);
-  if (cache.key.defined() || cache.value.defined()) {
-    expect_cache_for(x, cache);
-    heads.seen = {cat({cache.key, heads.seen.key}, 2), cat({cache.value, heads.seen.value}, 2)};
-  }
+  const bool is_first = !cache.key.defined() && !cache.value.defined();
+  if (!is_first) expect_cache_for(x, cache);
+  heads = turned(std::move(heads), cache.length());
+  if (!is_first) heads.seen = {cat({cache.key, heads.seen.key}, 2), cat({cache.value, heads.seen.value}, 2)};
   Tensor y = attend(heads, up_to_own(x.size(1), heads.seen.length(), mask), bias);
   cache = std::move(heads.seen);
   return y;
@@ -203,7 +222,7 @@ namespace {
 
 struct MultiHeadAttentionEntry {
   static constexpr std::string_view math =
-      R"(y = [o_1, \ldots, o_H] W_o^\top + b_o,\ o_h = \mathrm{softmax}\!\left(\frac{Q_h K_h^\top}{\sqrt{E / H}} + B_h\right) V_h,\ Q_h, K_h, V_h \text{ what head } h \text{ of } H \text{ has of the projected queries, keys and values, } E \text{ the width of all heads, } B \text{ the bias, if there is one})";
+      R"(y = [o_1, \ldots, o_H] W_o^\top + b_o,\ o_h = \mathrm{softmax}\!\left(\frac{Q_h K_h^\top}{\sqrt{E / H}} + B_h\right) V_h,\ Q_h, K_h, V_h \text{ what head } h \text{ of } H \text{ has of the projected queries, keys and values, } E \text{ the width of all heads, } B \text{ the bias, if there is one; rotary attention turns } Q_h \text{ and } K_h \text{ by their positions})";
   static catalogue::LayerSamples samples(Generator& g) {
     using namespace catalogue;
     const auto sequences = [&g](std::int64_t length) { return uniform(g, {2, length, 4}, -2, 2); };
@@ -235,7 +254,12 @@ struct MultiHeadAttentionEntry {
                        const AttentionWithWeights result = self.with_weights(x, x, x, padded & Mask::causal(), bias);
                        return std::vector<Tensor>{result.y, result.weights};
                      }),
-        layer_sample("dropout", layer(0.3, true), {sequences(3)}, to_itself({}))};
+        layer_sample("dropout", layer(0.3, true), {sequences(3)}, to_itself({})),
+        layer_sample(
+            "rotary",
+            MultiHeadAttention(
+                {.embed_dim = 4, .num_heads = 2, .rotary = RotaryOptions{.base = 10.0, .first = 1}, .dtype = float64}),
+            {sequences(3)}, to_itself(padded))};
   }
   static catalogue::ErrorSamples errors() {
     return {{"heads", [] { MultiHeadAttention({.embed_dim = 6, .num_heads = 4}); },
@@ -244,6 +268,9 @@ struct MultiHeadAttentionEntry {
              "[MultiHeadAttention] embed_dim -4 must be a positive multiple of num_heads 1"},
             {"dropout", [] { MultiHeadAttention({.embed_dim = 6, .dropout = 1.0}); },
              "[MultiHeadAttention] expected a dropout in [0, 1), got 1"},
+            {"rotary", [] { MultiHeadAttention({.embed_dim = 6, .num_heads = 2, .rotary = RotaryOptions{}}); },
+             "[MultiHeadAttention] rotary embedding pairs the features of a head, of which embed_dim 6 and num_heads 2 "
+             "make 3"},
             {"lengths",
              [] {
                (void)MultiHeadAttention({.embed_dim = 6})(ones({2, 3, 6}), ones({2, 4, 6}), ones({2, 5, 6}));

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstdint>
 #include <string_view>
 
@@ -23,6 +24,21 @@ inline void expect_heads(std::string_view layer, std::int64_t embed_dim, std::in
 inline void expect_dropout(std::string_view layer, double dropout) {
   if (!(dropout >= 0.0 && dropout < 1.0))
     throw ValueError(fmt::format("[{}] expected a dropout in [0, 1), got {}", layer, dropout));
+}
+
+/// Throws ValueError unless the heads of these options can be turned, where that is asked for.
+template <class Options>
+void expect_rotary(std::string_view layer, const Options& options) {
+  if (!options.rotary) return;
+  if (const std::int64_t features = options.embed_dim / options.num_heads; features % 2 != 0)
+    throw ValueError(fmt::format(
+        "[{}] rotary embedding pairs the features of a head, of which embed_dim {} and num_heads {} make {}", layer,
+        options.embed_dim, options.num_heads, features));
+  if (!(options.rotary->base > 0.0) || std::isinf(options.rotary->base))
+    throw ValueError(
+        fmt::format("[{}] expected a positive base of rotary embedding, got {}", layer, options.rotary->base));
+  if (options.rotary->first < 0)
+    throw ValueError(fmt::format("[{}] expected a first position of at least 0, got {}", layer, options.rotary->first));
 }
 
 /// Throws ValueError unless it is at least 0.

@@ -49,6 +49,7 @@ TransformerEncoderLayer::TransformerEncoderLayer(TransformerEncoderLayerOptions 
     : self_attn({.embed_dim = checked_transformer("TransformerEncoderLayer", options).embed_dim,
                  .num_heads = options.num_heads,
                  .dropout = options.dropout,
+                 .rotary = options.rotary,
                  .dtype = options.dtype}),
       linear1(make_linear1(options)),
       linear2(make_linear2(options)),
@@ -173,7 +174,8 @@ struct TransformerEncoderLayerEntry {
             padded_encoder(g, "rms norm", layer(Norm::rms, false)),
             padded_encoder(g, "no norm", layer(Norm::none, false)),
             padded_encoder(g, "swiglu, rms norm first",
-                           TransformerEncoderLayer(sample_layer(Norm::rms, true, Gate::swiglu)))};
+                           TransformerEncoderLayer(sample_layer(Norm::rms, true, Gate::swiglu))),
+            padded_encoder(g, "rotary", TransformerEncoderLayer(rotary_sample()))};
   }
   static catalogue::ErrorSamples errors() {
     return {{"heads", [] { TransformerEncoderLayer({.embed_dim = 6, .num_heads = 4}); },

@@ -19,6 +19,7 @@ TransformerDecoderLayer::TransformerDecoderLayer(TransformerDecoderLayerOptions 
     : self_attn({.embed_dim = checked_transformer("TransformerDecoderLayer", options).embed_dim,
                  .num_heads = options.num_heads,
                  .dropout = options.dropout,
+                 .rotary = options.rotary,
                  .dtype = options.dtype}),
       multihead_attn({.embed_dim = options.embed_dim,
                       .num_heads = options.num_heads,
@@ -141,7 +142,8 @@ struct TransformerDecoderLayerEntry {
             padded_decoder(g, "layer norm first", layer(Norm::layer, true)),
             padded_decoder(g, "batch norm", layer(Norm::batch, false)),
             padded_decoder(g, "geglu", TransformerDecoderLayer(sample_layer(Norm::layer, false, Gate::geglu))),
-            decoder_in_pieces(g, layer(Norm::layer, true))};
+            decoder_in_pieces(g, layer(Norm::layer, true)),
+            padded_decoder(g, "rotary", TransformerDecoderLayer(rotary_sample()))};
   }
   static catalogue::ErrorSamples errors() {
     return {{"heads", [] { TransformerDecoderLayer({.embed_dim = 6, .num_heads = 4}); },

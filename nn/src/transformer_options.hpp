@@ -49,6 +49,7 @@ const Options& checked_transformer(const char* layer, const Options& options) {
   expect_feed_forward(layer, options);
   expect_dropout(layer, options.dropout);
   expect_eps(layer, options.eps);
+  expect_rotary(layer, options);
   expect_floating(layer, options.dtype);
   return options;
 }

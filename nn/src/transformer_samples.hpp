@@ -19,6 +19,13 @@ inline TransformerEncoderLayerOptions sample_layer(Norm norm, bool norm_first, G
           .dtype = float64};
 }
 
+/// Heads of one pair of features each, that are turned.
+inline TransformerEncoderLayerOptions rotary_sample() {
+  TransformerEncoderLayerOptions options = sample_layer(Norm::layer, false);
+  options.rotary = RotaryOptions{.first = 1};
+  return options;
+}
+
 inline TransformerEncoderOptions sample_stack(std::int64_t layers, bool norm_first, bool final_norm) {
   return {.num_layers = layers,
           .embed_dim = 4,

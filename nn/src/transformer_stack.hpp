@@ -20,7 +20,7 @@ namespace tapegrad::nn {
 inline TransformerEncoderLayerOptions layer_options(const TransformerEncoderOptions& options) {
   // All fields there are: with one more this does not compile until it has been looked at.
   const auto& [num_layers, embed_dim, num_heads, ffn_dim, norm, norm_first, dropout, activation, gate, eps, final_norm,
-               dtype] = options;
+               rotary, dtype] = options;
   return {.embed_dim = embed_dim,
           .num_heads = num_heads,
           .ffn_dim = ffn_dim,
@@ -30,6 +30,7 @@ inline TransformerEncoderLayerOptions layer_options(const TransformerEncoderOpti
           .activation = activation,
           .gate = gate,
           .eps = eps,
+          .rotary = rotary,
           .dtype = dtype};
 }
 

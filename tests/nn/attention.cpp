@@ -9,6 +9,10 @@
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/random.hpp"
 #include "tapegrad/nn.hpp"
+#include "tapegrad/ops/attention.hpp"
+#include "tapegrad/ops/linalg.hpp"
+#include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/view.hpp"
 
 namespace tg = tapegrad;
 namespace nn = tapegrad::nn;
@@ -77,6 +81,40 @@ BOOST_AUTO_TEST_CASE(key_and_value_of_one_tensor_are_projected_together) {
   const tg::Tensor query = tg::randn({2, 3, 6}, {.dtype = tg::float64});
   const tg::Tensor memory = tg::randn({2, 5, 6}, {.dtype = tg::float64});
   check_close(attention(query, memory, memory), attention(query, memory, memory.clone()));
+}
+
+BOOST_AUTO_TEST_CASE(rotary_attention_turns_queries_and_keys) {
+  const tg::Tensor x = tg::randn({2, 5, 8}, {.dtype = tg::float64});
+  const tg::Tensor memory = tg::randn({2, 3, 8}, {.dtype = tg::float64});
+  for (const tg::RotaryOptions& rotary :
+       {tg::RotaryOptions{}, tg::RotaryOptions{.base = 50.0, .first = 3, .pairs = tg::RotaryPairs::halves}}) {
+    const nn::MultiHeadAttention attention({.embed_dim = 8, .num_heads = 2, .rotary = rotary, .dtype = tg::float64});
+    const auto heads = [&](const tg::Tensor& of, std::int64_t which) {
+      const tg::Slice rows{.start = 8 * which, .stop = 8 * which + 8};
+      return tg::linear(of, tg::slice(attention.in_proj_weight, 0, rows), tg::slice(attention.in_proj_bias, 0, rows))
+          .reshape({of.size(0), of.size(1), 2, 4})
+          .transpose(1, 2);
+    };
+    const auto expected = [&](const tg::Tensor& q, const tg::Tensor& k, const tg::Mask& mask) {
+      const tg::Tensor y = tg::scaled_dot_product_attention(
+          tg::rotary_embedding(heads(q, 0), rotary), tg::rotary_embedding(heads(k, 1), rotary), heads(k, 2), mask);
+      return attention.out_proj(y.transpose(1, 2).reshape(q.shape()));
+    };
+    check_close(attention(x, x, x, tg::Mask::causal()), expected(x, x, tg::Mask::causal()));
+    check_close(attention(x, memory, memory), expected(x, memory, {}));
+    check_close(attention.with_weights(x, memory, memory).y, expected(x, memory, {}));
+    check_close(attention.with_weights(x, memory, memory).weights,
+                tg::attention_weights(tg::rotary_embedding(heads(x, 0), rotary),
+                                      tg::rotary_embedding(heads(memory, 1), rotary)));
+    check_close(attention.recall(x, attention.remember(memory, memory)), expected(x, memory, {}));
+  }
+  nn::MultiHeadAttention attention({.embed_dim = 8, .rotary = tg::RotaryOptions{}, .dtype = tg::float64});
+  nn::MultiHeadAttention later({.embed_dim = 8, .rotary = tg::RotaryOptions{.first = 100}, .dtype = tg::float64});
+  nn::MultiHeadAttention unturned({.embed_dim = 8, .dtype = tg::float64});
+  later.load_state_dict(attention.state_dict());
+  unturned.load_state_dict(attention.state_dict());
+  check_close(later(x, x, x), attention(x, x, x), 1e-12);  // distances are what counts
+  BOOST_TEST(!tg::allclose(unturned(x, x, x), attention(x, x, x)));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -118,6 +118,11 @@ BOOST_AUTO_TEST_CASE(layers_and_losses) {
   BOOST_TEST(turned[0][1][0].item() == x[0][1][0].item() * std::cos(angle) - x[0][1][2].item() * std::sin(angle),
              boost::test_tools::tolerance(1e-4));
 
+  const nn::MultiHeadAttention rotary({.embed_dim = 4, .rotary = tg::RotaryOptions{.pairs = tg::RotaryPairs::halves}});
+  const nn::AttentionCache keys = rotary.remember(x, x);
+  const tg::Tensor projected = tg::linear(x, tg::slice(rotary.in_proj_weight, 0, {.start = 4, .stop = 8}));
+  BOOST_TEST(
+      tg::allclose(keys.key.reshape({2, 3, 4}), tg::rotary_embedding(projected, {.pairs = tg::RotaryPairs::halves})));
   BOOST_TEST(shape_of(attention.with_weights(x, x, x).weights) == "[2, 1, 3, 3]");
   BOOST_TEST(shape_of(nn::TransformerEncoderLayer({.embed_dim = 4}).linear1.weight) == "[16, 4]");
   nn::TransformerEncoder encoder({.num_layers = 2, .embed_dim = 4, .num_heads = 2});

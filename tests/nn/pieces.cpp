@@ -59,6 +59,20 @@ BOOST_AUTO_TEST_CASE(a_causal_sequence_may_arrive_in_pieces) {
   };
   expect_same(nn::MultiHeadAttention({.embed_dim = 6, .num_heads = 2, .dtype = tg::float64}), nn::AttentionCache{},
               [](auto& self, const tg::Tensor& x) { return self(x, x, x, tg::Mask::causal()); });
+  expect_same(nn::MultiHeadAttention({.embed_dim = 6,
+                                      .num_heads = 1,
+                                      .rotary = tg::RotaryOptions{.base = 20.0, .first = 2},
+                                      .dtype = tg::float64}),
+              nn::AttentionCache{}, [](auto& self, const tg::Tensor& x) { return self(x, x, x, tg::Mask::causal()); });
+  expect_same(nn::TransformerEncoder({.num_layers = 2,
+                                      .embed_dim = 6,
+                                      .num_heads = 1,
+                                      .dropout = 0.0,
+                                      .gate = nn::Gate::swiglu,
+                                      .rotary = tg::RotaryOptions{.pairs = tg::RotaryPairs::halves},
+                                      .dtype = tg::float64}),
+              std::vector<nn::AttentionCache>{},
+              [](auto& self, const tg::Tensor& x) { return self(x, tg::Mask::causal()); });
   for (const nn::Norm norm : {nn::Norm::layer, nn::Norm::rms})
     expect_same(nn::TransformerEncoder({.num_layers = 2,
                                         .embed_dim = 6,
@@ -115,6 +129,27 @@ BOOST_AUTO_TEST_CASE(a_decoder_takes_a_bias_of_its_own_sequence) {
   };
   const tg::Tensor first = piece({.stop = 2}, {.stop = 2});
   check_close(tg::cat({first, piece({.start = 2}, {})}, 1), whole, 1e-12);
+}
+
+BOOST_AUTO_TEST_CASE(a_rotary_decoder_turns_its_own_sequence_alone) {
+  nn::TransformerDecoder decoder({.num_layers = 2,
+                                  .embed_dim = 4,
+                                  .num_heads = 2,
+                                  .dropout = 0.0,
+                                  .rotary = tg::RotaryOptions{.base = 20.0},
+                                  .dtype = tg::float64});
+  const tg::Tensor x = tg::randn({2, 5, 4}, {.dtype = tg::float64}),
+                   memory = tg::randn({2, 3, 4}, {.dtype = tg::float64});
+  const tg::Tensor whole = decoder(x, memory, tg::Mask::causal());
+  std::vector<nn::DecoderCache> caches = decoder.remember(memory);
+  std::vector<tg::Tensor> ys;
+  for (const auto& [first, last] : {std::pair{0, 2}, {2, 3}, {3, 5}})
+    ys.push_back(decoder.extend(tg::slice(x, 1, {.start = first, .stop = last}), caches));
+  check_close(tg::cat(ys, 1), whole, 1e-12);
+  // The order of the memory does not matter to an attention that is not turned, that of the sequence does.
+  check_close(decoder(x, tg::flip(memory, {1}), tg::Mask::causal()), whole, 1e-12);
+  const tg::Tensor turned = decoder(tg::flip(x, {1}), memory);
+  BOOST_TEST(!tg::allclose(tg::flip(turned, {1}), decoder(x, memory)));
 }
 
 BOOST_AUTO_TEST_CASE(positions_of_a_piece_count_from_its_first) {

@@ -1,4 +1,5 @@
 // What layers refuse, and who says so: the layer that was asked for.
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -102,6 +103,29 @@ BOOST_AUTO_TEST_CASE(a_gate_and_an_activation_are_one_too_many) {
       nn::TransformerEncoder({.embed_dim = 4, .activation = nn::Activation::gelu, .gate = nn::Gate::geglu}),
       tg::ValueError, says_so("TransformerEncoder"));
   BOOST_CHECK_EXCEPTION((void)nn::gated(nn::Gate::none, tg::ones({2})), tg::ValueError, says("[gated] no such gate"));
+}
+
+BOOST_AUTO_TEST_CASE(heads_that_cannot_be_turned_are_refused) {
+  const tg::RotaryOptions rotary;
+  BOOST_CHECK_EXCEPTION(
+      nn::MultiHeadAttention({.embed_dim = 6, .num_heads = 2, .rotary = rotary}), tg::ValueError,
+      says("rotary embedding pairs the features of a head, of which embed_dim 6 and num_heads 2 make 3"));
+  BOOST_CHECK_EXCEPTION(nn::TransformerEncoder({.num_layers = 0, .embed_dim = 6, .num_heads = 2, .rotary = rotary}),
+                        tg::ValueError, says("[TransformerEncoder] rotary embedding pairs"));
+  for (const double base : {0.0, HUGE_VAL})
+    BOOST_CHECK_EXCEPTION(nn::MultiHeadAttention({.embed_dim = 4, .rotary = tg::RotaryOptions{.base = base}}),
+                          tg::ValueError, says("[MultiHeadAttention] expected a positive base of rotary embedding"));
+  BOOST_CHECK_EXCEPTION(nn::MultiHeadAttention({.embed_dim = 4, .rotary = tg::RotaryOptions{.first = -1}}),
+                        tg::ValueError, says("[MultiHeadAttention] expected a first position of at least 0, got -1"));
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  const nn::MultiHeadAttention last({.embed_dim = 2, .rotary = tg::RotaryOptions{.first = kMost - 1}});
+  nn::AttentionCache cache;
+  (void)last.extend(tg::ones({1, 1, 2}), cache);
+  BOOST_CHECK_THROW((void)last.extend(tg::ones({1, 2, 2}), cache), tg::ValueError);
+  BOOST_TEST(cache.length() == 1);
+  nn::AttentionCache elsewhere{tg::ones({1, 1, 5, 2}), tg::ones({1, 1, 5, 2})};
+  BOOST_CHECK_EXCEPTION((void)last.extend(tg::ones({1, 1, 2}), elsewhere), tg::ValueError,
+                        says("[MultiHeadAttention] the position after 5 from 9223372036854775806 on is no int64"));
 }
 
 BOOST_AUTO_TEST_CASE(an_undefined_input_is_told_by_its_layer) {

@@ -175,4 +175,30 @@ BOOST_AUTO_TEST_CASE(gated_feed_forward_blocks) {
              "[32, 4]");
 }
 
+BOOST_AUTO_TEST_CASE(rotary_layers_attend_to_themselves_in_turned_heads) {
+  const tg::RotaryOptions rotary{.base = 30.0, .first = 2, .pairs = tg::RotaryPairs::halves};
+  const nn::TransformerEncoderOptions options{.num_layers = 1,
+                                              .embed_dim = 8,
+                                              .num_heads = 2,
+                                              .norm = nn::Norm::none,
+                                              .dropout = 0.0,
+                                              .rotary = rotary,
+                                              .dtype = tg::float64};
+  const auto turned = [&](const nn::MultiHeadAttention& of, const tg::Tensor& h) {
+    nn::MultiHeadAttention attention({.embed_dim = 8, .num_heads = 2, .rotary = rotary, .dtype = tg::float64});
+    attention.load_state_dict(of.state_dict());
+    return h + attention(h, h, h);
+  };
+  const auto fed = [](const auto& layer, const tg::Tensor& h) { return h + layer.linear2(tg::relu(layer.linear1(h))); };
+  const tg::Tensor x = tg::randn({2, 5, 8}, {.dtype = tg::float64});
+  const tg::Tensor memory = tg::randn({2, 3, 8}, {.dtype = tg::float64});
+  nn::TransformerEncoder encoder(options);
+  check_close(encoder(x), fed(encoder.layers[0], turned(encoder.layers[0].self_attn, x)));
+  nn::TransformerDecoder decoder(options);
+  const tg::Tensor h = turned(decoder.layers[0].self_attn, x);
+  nn::MultiHeadAttention unturned({.embed_dim = 8, .num_heads = 2, .dtype = tg::float64});
+  unturned.load_state_dict(decoder.layers[0].multihead_attn.state_dict());
+  check_close(decoder(x, memory), fed(decoder.layers[0], h + unturned(h, memory, memory)));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

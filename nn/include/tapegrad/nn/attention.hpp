@@ -7,6 +7,7 @@
 
 #include "tapegrad/nn/linear.hpp"
 #include "tapegrad/nn/module.hpp"
+#include "tapegrad/ops/attention.hpp"
 #include "tapegrad/ops/mask.hpp"
 
 namespace tapegrad::nn {
@@ -20,6 +21,9 @@ struct MultiHeadAttentionOptions {
   /// Features of the keys and of the values; embed_dim when not given.
   std::optional<std::int64_t> kdim = {};
   std::optional<std::int64_t> vdim = {};
+  /// Turns the projected queries and keys of each head by their positions (rotary_embedding), for which E / H must be
+  /// even. Queries and keys are both counted from `first` on, and the pieces of extend() one after the other.
+  std::optional<RotaryOptions> rotary = {};
   DType dtype = float32;
 };
 
@@ -32,8 +36,8 @@ struct [[nodiscard]] AttentionWithWeights {
 /// The keys and values of the positions so far, of a sequence that arrives piece by piece, so that each is projected
 /// once. Empty at first. A value: a copy is an independent branch, as beam search needs.
 struct AttentionCache {
-  Tensor key;    ///< [N, H, L, E / H] of the L positions so far; undefined when there are none
-  Tensor value;  ///< the same
+  Tensor key;    ///< [N, H, L, E / H] of the L positions so far, turned where they are; undefined when there are none
+  Tensor value;  ///< the same, never turned
 
   /// L
   std::int64_t length() const { return key.defined() ? key.size(2) : 0; }
@@ -49,8 +53,8 @@ struct AttentionCache {
 /// ShapeError, DTypeError.
 class MultiHeadAttention : public Module {
  public:
-  /// Throws ValueError when embed_dim is not a positive multiple of num_heads, kdim or vdim is not positive, or dropout
-  /// is outside [0, 1).
+  /// Throws ValueError when embed_dim is not a positive multiple of num_heads, kdim or vdim is not positive, dropout is
+  /// outside [0, 1), or of rotary embedding the base is not positive, `first` is negative or E / H is odd.
   explicit MultiHeadAttention(MultiHeadAttentionOptions options);
 
   /// Self-attention is attention(x, x, x): one product makes all three projections.
@@ -87,6 +91,9 @@ class MultiHeadAttention : public Module {
   };
   Heads project(const Tensor& query, const Tensor& key, const Tensor& value) const;
   AttentionCache project(const Tensor& key, const Tensor& value) const;
+  /// Queries or keys [N, H, L, E / H], or both, turned by the positions that follow `seen` earlier ones.
+  Tensor turned(const Tensor& x, std::int64_t seen = 0) const;
+  Heads turned(Heads heads, std::int64_t seen = 0) const;
   Tensor attend(const Heads& heads, const Mask& mask, const Tensor& bias) const;
   /// Throws ShapeError or DTypeError unless the cache is one of this attention for a batch as large as x's [N, L, E].
   void expect_cache_for(const Tensor& x, const AttentionCache& cache) const;
@@ -101,6 +108,7 @@ class MultiHeadAttention : public Module {
   std::int64_t value_dim_;
   std::int64_t num_heads_;
   double dropout_;
+  std::optional<RotaryOptions> rotary_;
 };
 
 }  // namespace tapegrad::nn

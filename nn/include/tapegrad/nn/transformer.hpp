@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "tapegrad/nn/activation.hpp"
@@ -11,6 +12,7 @@
 #include "tapegrad/nn/linear.hpp"
 #include "tapegrad/nn/module.hpp"
 #include "tapegrad/nn/norm.hpp"
+#include "tapegrad/ops/attention.hpp"
 #include "tapegrad/ops/mask.hpp"
 
 namespace tapegrad::nn {
@@ -60,6 +62,8 @@ struct TransformerEncoderLayerOptions {
   /// In the activation's place, as in FeedForwardOptions.
   Gate gate = Gate::none;
   double eps = 1e-5;
+  /// Of the self-attention: MultiHeadAttentionOptions::rotary. A decoder's attention to its memory is not turned.
+  std::optional<RotaryOptions> rotary = {};
   DType dtype = float32;
 };
 
@@ -69,7 +73,7 @@ struct TransformerEncoderLayerOptions {
 class TransformerEncoderLayer : public Module {
  public:
   /// Throws ValueError when embed_dim is not a positive multiple of num_heads, ffn_dim is negative, dropout is outside
-  /// [0, 1), or there is an activation beside a gate.
+  /// [0, 1), there is an activation beside a gate, or `rotary` is not one for MultiHeadAttention.
   explicit TransformerEncoderLayer(TransformerEncoderLayerOptions options);
 
   /// [N, L, E] -> [N, L, E]; the bias as of MultiHeadAttention.
@@ -111,6 +115,7 @@ struct TransformerEncoderOptions {
   double eps = 1e-5;
   /// Whether one more norm follows the last layer. With norm_first nothing else normalises the result.
   bool final_norm = false;
+  std::optional<RotaryOptions> rotary = {};
   DType dtype = float32;
 };
 
