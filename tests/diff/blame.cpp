@@ -4,6 +4,7 @@
 
 #include <array>
 #include <boost/test/unit_test.hpp>
+#include <limits>
 #include <string>
 
 #include "says.hpp"
@@ -15,6 +16,8 @@
 #include "tapegrad/ops/norm.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/softmax.hpp"
+#include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"
 
@@ -42,6 +45,15 @@ struct WrongWhenFused : Op<WrongWhenFused> {
   Tensor forward(const Tensor& x) const { return square(x); }
   Tensor vjp(const Saved& s, const Tensor& dy) const { return 2.0 * dy * s.input(0); }
   void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const { sink.add(0, dy * s.input(0)); }
+};
+
+/// logsumexp, which gives a logit of -inf a slope.
+struct SeesHiddenLogits : Op<SeesHiddenLogits> {
+  static constexpr std::string_view name = "sees_hidden_logits";
+  Tensor forward(const Tensor& x) const { return logsumexp(x, -1); }
+  Tensor vjp(const Saved& s, const Tensor& dy) const {
+    return unsqueeze(dy, -1) * where(isinf(s.input(0)), 0.5, softmax(s.input(0), -1));
+  }
 };
 
 struct WrongShape : Op<WrongShape> {
@@ -170,6 +182,17 @@ BOOST_AUTO_TEST_CASE(an_input_without_gradient_is_nobodys_business) {
   Tape tape({.study = true});
   const Tensor y = apply(Ripple{{}, 1.03}, x, data());  // only the wrong input is constant
   BOOST_TEST(tapegrad::blame(tape, y).ok());
+}
+
+BOOST_AUTO_TEST_CASE(a_slope_of_what_a_mask_hides_is_to_blame) {
+  const Tensor x = data().set_requires_grad(true);
+  Tape tape({.study = true});
+  const Tensor hidden = masked_fill(x, x > 0.0, -std::numeric_limits<double>::infinity());
+  const BlameReport report = tapegrad::blame(tape, sum(apply(SeesHiddenLogits{}, hidden)));
+  BOOST_TEST_REQUIRE(report.wrong.size() == 1U, to_string(report));
+  BOOST_TEST(report.wrong[0].op == "sees_hidden_logits");
+  BOOST_TEST(report.wrong[0].finding.analytic != 0.0);
+  BOOST_TEST(report.wrong[0].finding.numeric == 0.0);
 }
 
 BOOST_AUTO_TEST_CASE(a_rule_that_breaks_its_contract_is_to_blame) {

@@ -115,6 +115,35 @@ struct NotANumber : Op<NotANumber> {
   Tensor vjp(const Saved&, const Tensor& dy) const { return dy * std::numeric_limits<double>::quiet_NaN(); }
 };
 
+/// softmax, whose rule gives a logit of -inf a slope.
+struct SteepWhereHidden : Op<SteepWhereHidden> {
+  static constexpr std::string_view name = "steep_where_hidden";
+  Tensor forward(const Tensor& x) const { return softmax(x, 0); }
+  Tensor vjp(const Saved& s, const Tensor& dy) const {
+    const Tensor p = softmax(s.input(0), 0);
+    return where(isinf(s.input(0)), 7.0 * sum(dy), p * (dy - sum(p * dy)));
+  }
+};
+
+/// logsumexp, which gives a logit of -inf a slope in one of its derivatives.
+struct HidesLogits : Op<HidesLogits> {
+  enum class Wrong { reverse, second, forward };
+  static constexpr std::string_view name = "hides_logits";
+  Wrong wrong;
+
+  explicit HidesLogits(Wrong derivative) : wrong(derivative) {}
+  Tensor forward(const Tensor& x) const { return logsumexp(x, 0); }
+  Tensor vjp(const Saved& s, const Tensor& dy) const {
+    const Tensor& x = s.input(0);
+    const Tensor p = wrong == Wrong::second ? apply(SteepWhereHidden(), x) : softmax(x, 0);
+    return dy * (wrong == Wrong::reverse ? where(isinf(x), 123.0, p) : p);
+  }
+  Tensor jvp(const Saved& s, const Tensor& dx) const {
+    const Tensor p = softmax(s.input(0), 0);
+    return sum(dx * (wrong == Wrong::forward ? where(isinf(s.input(0)), 7.0, p) : p));
+  }
+};
+
 struct Moody : Op<Moody> {
   static constexpr std::string_view name = "moody";
   Tensor forward(const Tensor& x) const { return x + 1.0; }
@@ -373,6 +402,29 @@ BOOST_AUTO_TEST_CASE(outputs_that_are_not_finite_are_left_out_along_directions_t
   BOOST_TEST(report.ok(), fmt::format("{}", report));
   const auto wrong = [&](const Tensor& x) { return apply(NearlyExp(0.1), x) + mask; };
   BOOST_TEST((tapegrad::gradcheck(wrong, {normal({500})}, {.budget = 400}).verdict() == Verdict::wrong));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_rule_gives_a_hidden_logit_is_looked_at_in_each_order_and_mode) {
+  using Wrong = HidesLogits::Wrong;
+  std::vector<double> logits = normal({50}).to_vector<double>();
+  logits[3] = -std::numeric_limits<double>::infinity();
+  for (const std::int64_t n : {5, 50}) {  // every element, and along directions
+    const Tensor x = from_vector<double>({logits.begin(), logits.begin() + n}, {n});
+    const GradcheckOptions options{.budget = 400};
+    const GradcheckReport right = tapegrad::gradcheck([](const Tensor& at) { return logsumexp(at, 0); }, {x}, options);
+    BOOST_TEST((right.verdict() == Verdict::ok), fmt::format("{}", right));
+    const auto expect_wrong = [&](Wrong derivative, int order, GradcheckMode mode) {
+      const GradcheckReport report =
+          tapegrad::gradcheck([&](const Tensor& at) { return apply(HidesLogits(derivative), at); }, {x}, options);
+      const bool told = std::any_of(report.findings.begin(), report.findings.end(), [&](const GradcheckFinding& f) {
+        return f.verdict == Verdict::wrong && f.input == 0 && f.order == order && f.mode == mode;
+      });
+      BOOST_TEST(told, n << ": " << fmt::format("{}", report));
+    };
+    expect_wrong(Wrong::reverse, 1, GradcheckMode::reverse);
+    expect_wrong(Wrong::second, 2, GradcheckMode::reverse);
+    expect_wrong(Wrong::forward, 1, GradcheckMode::forward);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(without_any_finite_output_there_is_nothing_to_compare) {

@@ -576,14 +576,41 @@ BOOST_AUTO_TEST_CASE(a_slope_that_is_infinite_on_both_sides) {
   BOOST_TEST((check_at(0.3, jump, infinite).verdict() != Verdict::ok));
 }
 
-BOOST_AUTO_TEST_CASE(directions_leave_infinite_elements_where_they_are) {
-  const Numbers x{1.0, 2.0, std::numeric_limits<double>::infinity()};
-  const auto f = [](Point p) { return std::exp(-p[0]) + std::exp(-p[1]) + std::exp(-p[2]); };
-  const auto gradient = [](Point p) { return Numbers{-std::exp(-p[0]), -std::exp(-p[1]), 3.0}; };  // any, at infinity
-  for (const std::int64_t budget : {4000, 0}) {
-    const GradcheckReport report = check_gradient(f, gradient, x, {.budget = budget});
-    BOOST_TEST((report.verdict() == Verdict::ok), to_string(report));
+BOOST_AUTO_TEST_CASE(beside_an_infinite_or_nan_element_the_slope_of_what_is_finite_is_zero) {
+  const double infinite = std::numeric_limits<double>::infinity();
+  const double nan = std::nan("");
+  for (const double at : {infinite, -infinite, nan}) {
+    const Numbers x{1.0, 2.0, at};
+    const auto f = [](Point p) {
+      return std::exp(-p[0]) + std::exp(-p[1]) + (std::isnan(p[2]) ? 0.0 : std::exp(-std::abs(p[2])));
+    };
+    for (const std::int64_t budget : {4000, 0}) {  // every element, and along directions
+      const auto report_of = [&](double claimed) {
+        const auto gradient = [claimed](Point p) { return Numbers{-std::exp(-p[0]), -std::exp(-p[1]), claimed}; };
+        return check_gradient(f, gradient, x, {.budget = budget});
+      };
+      for (const double right : {0.0, -0.0, 1e-16})
+        BOOST_TEST((report_of(right).verdict() == Verdict::ok), to_string(report_of(right)));
+      for (const double claimed : {3.0, -1e-6, 1e30, infinite, nan}) {
+        const GradcheckReport report = report_of(claimed);
+        BOOST_TEST_REQUIRE((report.verdict() == Verdict::wrong), at << ", " << claimed << ": " << to_string(report));
+        const GradcheckFinding& finding = report.findings.front();
+        BOOST_TEST((finding.index == std::vector<std::int64_t>{2}), to_string(report));
+        BOOST_TEST(finding.numeric == 0.0);
+        BOOST_TEST(finding.note.starts_with(std::isnan(at) ? "the element is NaN" : "the element is infinite"),
+                   finding.note);
+      }
+    }
   }
+}
+
+// What a wrong derivative there is explained by is no term of the input, which is infinite.
+BOOST_AUTO_TEST_CASE(an_infinite_element_explains_no_other_mistake) {
+  const auto f = [](Point p) { return std::exp(-p[0]) + std::exp(-p[1]); };
+  const auto gradient = [](Point p) { return Numbers{-std::exp(-p[0]), 123.0}; };
+  const GradcheckReport report = check_gradient(f, gradient, Numbers{1.0, std::numeric_limits<double>::infinity()});
+  BOOST_TEST((report.verdict() == Verdict::wrong));
+  BOOST_TEST(!report.findings.front().diagnosis, to_string(report));
 }
 
 // Differences of rounding errors grow as the steps shrink, too: a function of slope 0 that errs by some 1e-14 of its

@@ -107,6 +107,7 @@ class BlockComparison {
     ranking_.file(finding_);
     if (finding_.verdict == Verdict::kink && finding_.note.empty()) finding_.note = shared_kink_;
     c_.judge_vacuity(finding_, i_, evidence_);
+    c_.note_no_number(finding_, i_);
     c_.note_what_was_left_out(finding_);
     if (finding_.verdict == Verdict::unreliable && worst_is_undecided_)
       finding_.note =
@@ -147,7 +148,6 @@ class BlockComparison {
     for (std::size_t o = 0; o < y_.size(); ++o) {
       const double analytic = claimed_(j, o);
       if (!std::isfinite(y_[o])) continue;
-      if (!finite_point && !std::isnan(analytic)) continue;  // masked by an infinity: 0, or any limit
       const double slack = c_.rounding.slack_at(o) / size_;
       const bool thorough_before = judged.thorough();
       const auto scales_of = [&](const Slope& slope) {

@@ -53,6 +53,8 @@ class PartAlongDirections {
         evidence_{.compared = !part_.values.empty() && any_finite(c_.subject.outputs)} {}
 
   void compare() {
+    for (std::size_t j = 0; evidence_.compared && j < part_.values.size(); ++j)
+      if (!std::isfinite(part_.values[j])) compare_no_number(j);
     Generator generator = c_.streams.of(Purpose::directions, i_);
     for (int k = 0; k < c_.options.directions; ++k)
       compare_along(over_finite(direction(k, part_.values.size(), generator), part_.values));
@@ -61,9 +63,10 @@ class PartAlongDirections {
   void file() {
     ranking_.file(finding_);
     c_.judge_vacuity(finding_, i_, evidence_);
+    c_.note_no_number(finding_, i_);
     c_.note_what_was_left_out(finding_);
     c_.note_other_shapes(finding_);
-    if (finding_.verdict == Verdict::wrong) locate(c_, i_, worst_, finding_);
+    if (finding_.verdict == Verdict::wrong && !worst_.d.empty()) locate(c_, i_, worst_, finding_);
     c_.report.findings.push_back(std::move(finding_));
   }
 
@@ -83,6 +86,21 @@ class PartAlongDirections {
             .size = size_,
             .own = own > 0.0 ? own : 1.0,
             .mixed = own};
+  }
+
+  /// The derivatives by an element that is infinite or NaN: none of the directions moves it.
+  void compare_no_number(std::size_t j) {
+    for (std::size_t u = 0; u < cotangents_.us.size(); ++u) {
+      const Values& gradient = cotangents_.gradients[u][i_];
+      const double analytic = gradient[j];
+      const Scales scales = c_.rounding.scales(i_, largest(gradient), cotangents_.magnitude[u] / size_, 0.0, kNoNumber);
+      const Judgement judgement = judge(analytic, kNoNumber, scales);
+      ++c_.report.comparisons;
+      if (judgement.verdict == Verdict::ok) continue;
+      ranking_.add({judgement.verdict, unravel(static_cast<std::int64_t>(j), part_.shape), -1, analytic, 0.0,
+                    judgement.tolerance},
+                   judgement.excess);
+    }
   }
 
   /// The products of all cotangents with one direction.
@@ -122,7 +140,7 @@ class PartAlongDirections {
   GradcheckFinding finding_;
   Ranking ranking_;
   Evidence evidence_;
-  MeasuredProduct worst_;
+  MeasuredProduct worst_;  // empty where no direction is the worst
 };
 
 }  // namespace

@@ -56,6 +56,16 @@ void Comparison::judge_vacuity(GradcheckFinding& finding, std::size_t part, cons
   finding.note = finite ? "there is nothing to compare" : "the function is not finite here";
 }
 
+void Comparison::note_no_number(GradcheckFinding& finding, std::size_t part) const {
+  const Part& p = subject.parts[part];
+  if (finding.verdict != Verdict::wrong || finding.index.size() != p.shape.size()) return;
+  const double x = p.values[static_cast<std::size_t>(ravel(finding.index, p.shape))];
+  if (std::isnan(x))
+    finding.note = "the element is NaN and the output finite, which cannot depend on it then: its slope is 0";
+  else if (std::isinf(x))
+    finding.note = "the element is infinite and the output finite: there a slope can tend to 0 alone";
+}
+
 void Comparison::note_what_was_left_out(GradcheckFinding& finding) const {
   const auto left_out =
       std::count_if(subject.outputs.begin(), subject.outputs.end(), [](double y) { return !std::isfinite(y); });

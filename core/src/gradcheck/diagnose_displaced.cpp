@@ -156,7 +156,7 @@ class Displacement {
 
   Diagnosis explained(GradcheckMistake mistake, const Matrix& predicted, const std::string& text) const {
     const double left = residual_.unexplained(predicted);
-    if (left > residual_.allowed()) return std::nullopt;
+    if (!(left <= residual_.allowed())) return std::nullopt;
     return GradcheckDiagnosis{mistake, fmt::format("{} ({:.1e} of the error unexplained)", text, left), left};
   }
 

@@ -188,7 +188,7 @@ Diagnosis sign(const Block& block, const Residual& residual, const NamedValues& 
   const auto [positive, negative] = count_clear_lines(n, signs, by_column, residual.negligible());
   if (!are_enough(positive, negative)) return std::nullopt;
   const double left = residual.unexplained(scaled(n, signs, by_column));
-  if (left > residual.allowed()) return std::nullopt;
+  if (!(left <= residual.allowed())) return std::nullopt;
   return GradcheckDiagnosis{
       GradcheckMistake::sign_of_input,
       fmt::format("analytic = numeric × the sign of {}, broadcast over the {}'s elements ({:.1e} of the error "
@@ -234,7 +234,7 @@ Diagnosis constant_factor(const Block& block, const Residual& residual) {
   Matrix predicted = n;
   for (double& v : predicted.values) v *= factor;
   const double left = residual.unexplained(predicted);
-  if (left > residual.allowed()) return std::nullopt;
+  if (!(left <= residual.allowed())) return std::nullopt;
   std::string text = fmt::format("analytic = {} × numeric on {} ({:.1e} of the error unexplained)", factor_text(factor),
                                  elements == 1 ? "the only element" : fmt::format("all {} elements", elements), left);
   // The factor is known as well as the differences are.

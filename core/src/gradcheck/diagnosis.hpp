@@ -22,7 +22,7 @@ class Residual {
 
   const Matrix& matrix() const { return residual_; }  // analytic - numeric
   double norm() const { return norm_; }
-  double allowed() const { return allowed_; }                     // the share of the norm that a fit may leave
+  double allowed() const { return allowed_; }                     // the share of the norm that a fit may leave; no NaN
   double negligible() const { return negligible_beside(size_); }  // an element this small is zero
   /// The same beside elements of this size.
   double negligible_beside(double size) const { return std::max(1e-7 * size, noise_); }

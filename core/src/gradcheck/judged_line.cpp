@@ -13,7 +13,7 @@ JudgedLine::JudgedLine(const Line& line, const Precision& precision, bool finite
   if (finite_point_) {
     study_ = study(line_, precision_, false);
   } else {
-    study_.slopes.resize(line_.y.size());
+    study_.slopes.resize(line_.y.size(), kNoNumber);
   }
 }
 

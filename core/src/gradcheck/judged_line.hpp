@@ -15,7 +15,8 @@ namespace tapegrad::checker {
 
 class JudgedLine {
  public:
-  /// Takes no difference unless the point is finite. REQUIRES: `line` and `precision` outlive this.
+  /// Takes no difference unless the point is finite: kNoNumber is the slope then. REQUIRES: `line` and `precision`
+  /// outlive this.
   JudgedLine(const Line& line, const Precision& precision, bool finite_point = true);
 
   /// Judges the derivative of an output, within scales_of(slope). What is not ok is looked at once more, thoroughly,

@@ -29,6 +29,11 @@ struct Slope {
   double divergence = 0.0;  // -1 or 1 where the differences grow without bound: the sign of the infinite slope
 };
 
+/// That along an input which is infinite or NaN, where the output is finite. No difference can be taken there; but what
+/// has a finite value at an infinity has no slope that tends to anything else, and what is finite beside a NaN does not
+/// depend on it.
+inline constexpr Slope kNoNumber{.error = 0.0};
+
 /// Values of all outputs at distance t from the point, and the distance that rounding left of t.
 struct Shifted {
   double t = 0.0;
