@@ -1,9 +1,14 @@
 #include "tapegrad/ops/gated.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <limits>
+#include <vector>
 
 #include "fixture.hpp"
+#include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 using namespace tapegrad;
@@ -37,6 +42,23 @@ BOOST_AUTO_TEST_CASE(the_second_half_is_the_gate) {
   check_close(glu(x), from_vector<double>({0.0, 5.0}, {2, 1}), 0.0);
   check_close(swiglu(x), from_vector<double>({0.0, 5e3}, {2, 1}), 0.0);
   check_close(geglu(x), from_vector<double>({0.0, 5e3}, {2, 1}), 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_gate_of_minus_infinity_lets_nothing_through_in_any_mode) {
+  const Tensor none = zeros({2}, {.dtype = float64});
+  for (Tensor (*const f)(const Tensor&, Axis) : {glu, swiglu, geglu}) {
+    const Tensor x = from_vector<double>({2.0, -std::numeric_limits<double>::infinity()}, {2}, true);
+    Tape tape;
+    const Tensor y = f(x, 0);
+    check_close(y, zeros({1}, {.dtype = float64}), 0.0);
+    check_close(tape.gradient(y, x, {.retain = true}), none, 0.0);
+    const Tensor differentiable = tape.gradient(y, x, {.retain = true, .create_graph = true});
+    check_close(differentiable, none, 0.0);
+    check_close(tape.gradient(sum(differentiable), x), none, 0.0);
+    const auto along = [f](const Tensor& at) { return f(at, 0); };
+    for (const std::vector<double>& v : {std::vector{1.0, 0.0}, {0.0, 1.0}})
+      check_close(jvp(along, x.detach(), from_vector<double>(v, {2})).second, zeros({1}, {.dtype = float64}), 0.0);
+  }
 }
 
 // 1 - sigmoid(40) is 0 in double precision, its slope is not.

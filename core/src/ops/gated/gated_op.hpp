@@ -2,6 +2,7 @@
 // slopes; the kernels read the halves where they lie.
 #pragma once
 
+#include <limits>
 #include <string_view>
 
 #include "ops/pointwise/formula_functions.hpp"
@@ -76,10 +77,12 @@ Tensor gated(const Tensor& x, Axis axis) {
 /// The samples and errors of each, for its function f(x, axis).
 inline catalogue::Samples gated_samples(Generator& g, Tensor (*f)(const Tensor& x, Axis axis)) {
   using catalogue::uniform;
+  constexpr double infinity = std::numeric_limits<double>::infinity();
   const auto along = [f](int axis) { return catalogue::of([=](const Tensor& x) { return f(x, axis); }); };
   return {{"last axis", {uniform(g, {3, 4}, -2, 2)}, along(-1)},
           {"first axis", {uniform(g, {4, 3}, -2, 2)}, along(0)},
           {"middle axis", {uniform(g, {2, 6, 2}, -2, 2)}, along(1)},
+          {"shut gates", {catalogue::vector64({1.5, -0.5, 2.0, -infinity, -1.0, -infinity})}, along(0)},
           {"one gate", {uniform(g, {2}, -2, 2)}, along(0)},
           {"tails",
            {catalogue::vector64({1.5, -0.5, 2.0, -1e3, -40.0, 1e3})},

@@ -11,11 +11,11 @@ namespace tapegrad::HWY_NAMESPACE {
 struct GegluFormula {
   template <class T>
   T value(const T& a, const T& b) const {
-    return a * GeluFormula().value(b);
+    return a * gelu(b);
   }
   template <class T>
   T slope_a(const T&, const T& b, const T&) const {
-    return GeluFormula().value(b);
+    return gelu(b);
   }
   template <class T>
   T slope_b(const T& a, const T& b, const T&) const {

@@ -11,11 +11,11 @@ namespace tapegrad::HWY_NAMESPACE {
 struct SwigluFormula {
   template <class T>
   T value(const T& a, const T& b) const {
-    return a * SiluFormula().value(b);
+    return a * silu(b);
   }
   template <class T>
   T slope_a(const T&, const T& b, const T&) const {
-    return SiluFormula().value(b);
+    return silu(b);
   }
   template <class T>
   T slope_b(const T& a, const T& b, const T&) const {

@@ -11,11 +11,7 @@ inline Tensor logistic_density(const Tensor& x) { return sigmoid(x) * sigmoid(-x
 inline Tensor times_sigmoid(const Tensor& a, const Tensor& x) { return a * sigmoid(x); }
 /// e^(-x^2). Beyond 100 it is 0, and so is its slope, where infinity times 0 would be NaN.
 inline Tensor exp_minus_square(const Tensor& x) { return exp(-square(clamp(x, -100.0, 100.0))); }
-/// a Phi(x), Phi the standard normal distribution.
-inline Tensor times_normal_cdf(const Tensor& a, const Tensor& x) {
-  return a * (0.5 * erfc(-0.70710678118654752440 * x));
-}
-/// Phi(x) + x phi(x), phi the normal density.
+/// Phi(x) + x phi(x), Phi the standard normal distribution and phi its density.
 inline Tensor normal_cdf_plus_moment(const Tensor& x) {
   const Tensor bounded =
       clamp(x, -100.0, 100.0);  // beyond, it is 0 or 1 to rounding, and infinity times 0 would be NaN

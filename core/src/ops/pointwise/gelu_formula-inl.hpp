@@ -10,6 +10,12 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace tapegrad::HWY_NAMESPACE {
+/// Of lanes, exact: gelu of a tensor is the op.
+template <class T>
+T gelu(const T& x) {
+  return times_normal_cdf(x, x);
+}
+
 struct GeluFormula {
   static constexpr double k2C = 1.59576912160573071176;  // 2 sqrt(2 / pi)
   static constexpr double kCube = 0.044715;
@@ -17,7 +23,7 @@ struct GeluFormula {
 
   template <class T>
   T value(const T& x) const {
-    return tanh_form != 0.0 ? times_sigmoid(x, gelu_argument(x)) : times_normal_cdf(x, x);
+    return tanh_form != 0.0 ? times_sigmoid(x, gelu_argument(x)) : gelu(x);
   }
   template <class T>
   T slope(const T& x, const T&) const {

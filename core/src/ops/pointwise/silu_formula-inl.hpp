@@ -10,10 +10,16 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace tapegrad::HWY_NAMESPACE {
+/// Of lanes: silu of a tensor is the op.
+template <class T>
+T silu(const T& x) {
+  return times_sigmoid(x, x);
+}
+
 struct SiluFormula {
   template <class T>
   T value(const T& x) const {
-    return times_sigmoid(x, x);
+    return silu(x);
   }
   template <class T>
   T slope(const T& x, const T&) const {
