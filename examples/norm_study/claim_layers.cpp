@@ -70,9 +70,9 @@ Claim measure_axes(Laboratory& laboratory) {
   const Deviation batch_tokens =
       deviation(tg::transpose(by_feature(x, mask), 0, 1), tg::transpose(by_feature(by_batch, mask), 0, 1));
   const std::vector<ExactCheck> checks{
-      {"LayerNorm, off over the features by", std::max(layer_tokens.mean, layer_tokens.variance), Bound::at_most,
+      {"LayerNorm, off over the features by", larger(layer_tokens.mean, layer_tokens.variance), Bound::at_most,
        kTolerance},
-      {"BatchNorm, over the batch by", std::max(batch_features.mean, batch_features.variance), Bound::at_most,
+      {"BatchNorm, over the batch by", larger(batch_features.mean, batch_features.variance), Bound::at_most,
        kTolerance},
       {"axes swapped", std::min(layer_features.mean, batch_tokens.mean), Bound::above, kClearlyNotNormal}};
   claim.verdict = exact_verdict(checks, true);
@@ -108,7 +108,7 @@ Claim measure_invariance(Laboratory& laboratory) {
   double layer_difference = 0;
   for (std::int64_t i = 0; i < x.size(0); ++i) {
     const tg::Tensor alone = tg::layer_norm(x.slice(0, {.start = i, .stop = i + 1}).contiguous());
-    layer_difference = std::max(layer_difference, largest(y[i] - alone[0]));
+    layer_difference = larger(layer_difference, largest(y[i] - alone[0]));
   }
 
   const auto network_difference = [&](WordClassifier& model) {
@@ -118,7 +118,7 @@ Claim measure_invariance(Laboratory& laboratory) {
     double difference = largest(logits - logits_of(model, longer));
     for (std::size_t i = 0; i < picks.size(); ++i) {
       const tg::Tensor alone = logits_of(model, make_batch(words, std::span(picks).subspan(i, 1)));
-      difference = std::max(difference, largest(logits[static_cast<std::int64_t>(i)] - alone[0]));
+      difference = larger(difference, largest(logits[static_cast<std::int64_t>(i)] - alone[0]));
     }
     return difference / size;
   };

@@ -57,7 +57,7 @@ Claim measure_padding(Laboratory& laboratory) {
   }
   const auto most = [&](std::size_t c) {
     double value = 0;
-    for (const Change& x : cases[c].changes) value = std::max(value, x.relative);
+    for (const Change& x : cases[c].changes) value = larger(value, x.relative);
     return value;
   };
   const std::vector<ExactCheck> checks{{"logits of LayerNorm move by", most(0), Bound::at_most, 1e-5},

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -60,7 +59,7 @@ double closed_form_difference(std::uint64_t seed) {
       const double at_i = (values[static_cast<std::size_t>(i)] - mean) / sigma;
       const double at_j = (values[static_cast<std::size_t>(j)] - mean) / sigma;
       const double wanted = gamma / sigma * ((i == j ? 1.0 : 0.0) - 1.0 / n - at_i * at_j / n);
-      most = std::max(most, std::abs(jacobian[static_cast<std::size_t>(i * n + j)] - wanted));
+      most = larger(most, std::abs(jacobian[static_cast<std::size_t>(i * n + j)] - wanted));
     }
   }
   return most;
@@ -150,9 +149,9 @@ Table dependence_table(const Dependences& found) {
 
 std::vector<ExactCheck> dependence_checks(const Dependences& found) {
   double layer_most = 0;
-  for (const Dependence& d : found.layer) layer_most = std::max(layer_most, d.norms);
+  for (const Dependence& d : found.layer) layer_most = larger(layer_most, d.norms);
   return {{"ρ of LayerNorm", layer_most, Bound::equal_to, 0},
-          {"of RMSNorm and no normalisation, untrained", std::max(found.none, found.rms), Bound::equal_to, 0},
+          {"of RMSNorm and no normalisation, untrained", larger(found.none, found.rms), Bound::equal_to, 0},
           {"of BatchNorm in evaluation", found.batch_in_evaluation, Bound::equal_to, 0},
           {"of BatchNorm in training, batch of 64", found.batch.back().norms, Bound::above, 1e-3},
           {"one BatchNorm layer against the closed form", found.closed_form, Bound::at_most, 1e-10}};

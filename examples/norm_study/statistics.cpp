@@ -120,6 +120,8 @@ Verdict exact_verdict(std::span<const ExactCheck> checks, bool by_construction) 
   return verdict;
 }
 
+double larger(double a, double b) { return std::isnan(a) || a > b ? a : b; }
+
 double left_of_ratio(double before, double after) { return std::log(after) / std::log(before); }
 
 double norm_of_others(std::span<const double> squares, std::size_t own) {

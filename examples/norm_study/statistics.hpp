@@ -87,6 +87,9 @@ struct ExactCheck {
 /// tapegrad::ValueError without checks.
 Verdict exact_verdict(std::span<const ExactCheck> checks, bool by_construction);
 
+/// The larger one; NaN where either is, which std::max may lose.
+double larger(double a, double b);
+
 /// What is left of a ratio (above 1) on the scale of logarithms: 0 where it has become 1, 1 where it has stayed.
 double left_of_ratio(double before, double after);
 

@@ -57,12 +57,8 @@ std::vector<std::vector<double>> influence(const tg::Tensor& x, const std::funct
     const std::vector<double> random = tg::randn(y[n].shape(), {.dtype = tg::float64}).to_vector<double>();
     const std::span<double> elements = cotangent.mutable_data<double>();
     std::copy(random.begin(), random.end(), elements.begin() + n * static_cast<std::int64_t>(random.size()));
-    const std::vector<double> gradient =
-        tape.gradient(y, x, {.cotangent = cotangent, .retain = true}).to_vector<double>();
-    const std::size_t each = gradient.size() / static_cast<std::size_t>(x.size(0));
-    std::vector<double> row(static_cast<std::size_t>(x.size(0)), 0.0);
-    for (std::size_t i = 0; i < gradient.size(); ++i) row[i / each] = std::max(row[i / each], std::abs(gradient[i]));
-    largest.push_back(row);
+    const tg::Tensor gradient = tape.gradient(y, x, {.cotangent = cotangent, .retain = true});
+    largest.push_back(tg::max(tg::abs(tg::reshape(gradient, {x.size(0), -1})), 1).to_vector<double>());
   }
   return largest;
 }

@@ -103,6 +103,17 @@ BOOST_AUTO_TEST_CASE(from_where_on_nothing_is_confirmed) {
   BOOST_TEST((from({}) == std::nullopt));
 }
 
+BOOST_AUTO_TEST_CASE(the_larger_of_a_nan_and_a_number_is_the_nan) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  BOOST_TEST(larger(1, 2) == 2.0);
+  BOOST_TEST(larger(2, 1) == 2.0);
+  BOOST_TEST(larger(-1, -1) == -1.0);
+  BOOST_TEST(std::isnan(larger(nan, 1)));
+  BOOST_TEST(std::isnan(larger(1, nan)));
+  // So a largest difference among which there is a NaN keeps no threshold.
+  BOOST_TEST(!ExactCheck({.quantity = "", .measured = larger(larger(0, nan), 0), .threshold = 1}).holds());
+}
+
 BOOST_AUTO_TEST_CASE(what_is_left_of_a_ratio_by_hand) {
   // 1000 = 10^3 that becomes 10: one of three decades. A ratio of 1.21 that stays counts as much as one of 1000 does.
   BOOST_TEST(left_of_ratio(1000, 10) == 1.0 / 3, tolerance(1e-12));
