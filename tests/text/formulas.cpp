@@ -66,6 +66,24 @@ BOOST_AUTO_TEST_CASE(stay_latex_where_they_are_not_understood) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(stay_latex_where_they_go_too_deep) {
+  const auto repeated = [](const std::string& text, int count) {
+    std::string all;
+    for (int i = 0; i < count; ++i) all += text;
+    return all;
+  };
+  BOOST_TEST(readable_math(repeated("{", 100) + "x" + repeated("}", 100)) == "x");
+  BOOST_TEST(readable_math(repeated(R"(\sqrt{)", 50) + "x" + repeated("}", 50)).ends_with("√x"));
+  BOOST_TEST(!unicode_math(repeated("{", 101) + "x" + repeated("}", 101)).has_value());
+  // Each with and without an end, by way of groups, scripts, commands and cells.
+  constexpr int kMany = 100'000;
+  for (const std::string begin : {"{", "x^{", R"(\sqrt)", R"(\sqrt{)", R"(\frac{a}{)", R"(\hat)", R"(\left)",
+                                  R"(\mathbf)", R"(\begin{cases})", R"(a_\sqrt)"}) {
+    BOOST_TEST(!unicode_math(repeated(begin, kMany)).has_value(), begin);
+    BOOST_TEST(!unicode_math(repeated(begin, kMany) + "x" + repeated("}", kMany)).has_value(), begin);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(stand_in_prose) {
   BOOST_TEST(readable_prose("from $e^y = x$: $y' e^y = 1$; inf at 0") == "from eʸ = x: y′ eʸ = 1; inf at 0");
   BOOST_TEST(readable_prose("costs 5$") == "costs 5$");

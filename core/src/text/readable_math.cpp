@@ -111,6 +111,20 @@ class FormulaReader {
   }
 
  private:
+  /// One group or command within others, while it is read: each takes a part of the stack.
+  class Level {
+   public:
+    explicit Level(int& depth) : depth_(depth) { ++depth_; }
+    ~Level() { --depth_; }
+    Level(const Level&) = delete;
+    Level& operator=(const Level&) = delete;
+    bool is_too_deep() const { return depth_ > kDeepest; }
+
+   private:
+    static constexpr int kDeepest = 100;
+    int& depth_;
+  };
+
   bool next_is(std::string_view text) const { return rest_.substr(0, text.size()) == text; }
   void skip_spaces() { rest_.remove_prefix(std::min(rest_.find_first_not_of(' '), rest_.size())); }
   Piece fail() {
@@ -227,6 +241,8 @@ class FormulaReader {
   }
 
   Piece group() {
+    const Level level(depth_);
+    if (level.is_too_deep()) return fail();
     rest_.remove_prefix(1);
     Piece piece = sequence();
     if (rest_.empty() || rest_.front() != '}') return fail();
@@ -266,6 +282,8 @@ class FormulaReader {
   }
 
   Piece command(std::string_view name) {
+    const Level level(depth_);
+    if (level.is_too_deep()) return fail();
     if (const char32_t mark = latex_accent(name); mark != 0) return {accented(argument().text, mark)};
     if (name == "frac" || name == "tfrac" || name == "dfrac") {
       const std::string above = argument().text;
@@ -350,6 +368,7 @@ class FormulaReader {
   }
 
   std::string_view rest_;
+  int depth_ = 0;  // of the group or command that is being read
   bool ok_ = true;
   bool tight_ = false;    // the space after this command says only where its name ends
   bool in_bars_ = false;  // between two bars, of which LaTeX says not which opens and which closes

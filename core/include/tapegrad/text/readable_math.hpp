@@ -10,7 +10,7 @@ namespace tapegrad {
 
 /// \bar x_i = \bar y\,(1 - y^2) becomes x̄ᵢ = ȳ (1 − y²). Letters, accents, sub- and superscripts, fractions, roots,
 /// sums, brackets, \text and \begin{cases}; what has no small form is written ^(...) and _{...}. Nothing when a command
-/// is unknown or braces do not match.
+/// is unknown, braces do not match, or more than 100 groups and commands stand within each other.
 std::optional<std::string> unicode_math(std::string_view latex);
 
 /// The same; the LaTeX as it stands where that fails.
