@@ -77,6 +77,7 @@ BOOST_AUTO_TEST_CASE(tensors) {
              (std::vector<double>{0, 1, 0, 0}));
   BOOST_CHECK_THROW((void)(x + x.to(tg::float64)), tg::DTypeError);
   BOOST_TEST(tg::allclose(x, x + 0.5, {.rtol = 0.0, .atol = 0.6}));
+  BOOST_TEST(tg::arange(1, 1.3, 0.1, {.dtype = tg::float32}).numel() == 3);
   BOOST_TEST(tg::cumsum(x > 2.0, 1).to_vector<std::int64_t>() == (Integers{0, 1, 1, 1, 2, 3}));
 }
 

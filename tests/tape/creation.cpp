@@ -158,6 +158,45 @@ BOOST_AUTO_TEST_CASE(like_another) {
   BOOST_CHECK_EXCEPTION((void)randint_like(Tensor(), 0, 2), ValueError, says("[randint_like] an input is undefined"));
 }
 
+// (stop - start) / step is a whole number but for rounding, which takes it, the last element, or both beyond.
+BOOST_AUTO_TEST_CASE(a_range_ends_before_its_stop_in_its_own_dtype) {
+  for (const auto& [dtype, one] : {std::pair{float64, 0x1p-54}, {float32, 0x1p-25}}) {
+    BOOST_TEST_CONTEXT(to_string(dtype)) {
+      const auto as = [type = dtype](const std::vector<double>& numbers) {
+        return values(from_vector<double>(numbers, {static_cast<std::int64_t>(numbers.size())}).to(type));
+      };
+      const auto range = [type = dtype](double start, double stop, double step) {
+        return values(arange(start, stop, step, {.dtype = type}));
+      };
+      BOOST_TEST(range(1.0, 1.3, 0.1) == as({1.0, 1.1, 1.0 + 2 * 0.1}));
+      BOOST_TEST(range(-1.0, -1.3, -0.1) == as({-1.0, -1.1, -1.0 - 2 * 0.1}));
+      BOOST_TEST(range(1.3, 1.0, -0.1) == as({1.3, 1.3 - 0.1, 1.3 - 2 * 0.1}));
+      BOOST_TEST(range(0.1, 0.4, 0.1) == as({0.1, 0.1 + 0.1, 0.1 + 2 * 0.1}));
+      // What is nearest to 1 rounds to it.
+      BOOST_TEST(range(1.0 - 4 * one, 1.0, one) == as({1.0 - 4 * one, 1.0 - 3 * one, 1.0 - 2 * one}));
+      BOOST_TEST(range(4 * one - 1.0, -1.0, -one) == as({4 * one - 1.0, 3 * one - 1.0, 2 * one - 1.0}));
+      // Nothing is missing that is below.
+      BOOST_TEST(range(0.0, 1.0 + 1e-9, 0.5) == (Values{0.0, 0.5, 1.0}));
+      BOOST_TEST(range(0.0, -1.0 - 1e-9, -0.5) == (Values{0.0, -0.5, -1.0}));
+      BOOST_TEST(range(0x1p24 - 1, 0x1p24 + 1, 1.0) == (Values{0x1p24 - 1, 0x1p24}));
+    }
+  }
+  // Not up to 0, beside which the dtype has numbers as small as what rounding leaves.
+  for (int start = 0; start < 30; ++start)
+    for (int stop = 1; stop < 60; ++stop)
+      for (const double step : {0.05, 0.1, 0.2, 0.3, 0.7, -0.1, -0.3, -0.7}) {
+        const double a = start / 10.0, b = stop / 10.0;
+        const std::vector<float> narrow = arange(a, b, step, {.dtype = float32}).to_vector<float>();
+        const std::vector<double> wide = arange(a, b, step, {.dtype = float64}).to_vector<double>();
+        // Of all decimals: the hundredths from start to stop, over those of a step, rounded up.
+        const std::int64_t hundredths = std::lround((b - a) * 100), each = std::lround(step * 100);
+        const std::int64_t count = hundredths * each > 0 ? (std::abs(hundredths) - 1) / std::abs(each) + 1 : 0;
+        BOOST_TEST(static_cast<std::int64_t>(narrow.size()) == count, a << ", " << b << ", " << step);
+        for (const float x : narrow) BOOST_TEST((step > 0 ? x < static_cast<float>(b) : x > static_cast<float>(b)));
+        for (const double x : wide) BOOST_TEST((step > 0 ? x < b : x > b), a << ", " << b << ", " << step);
+      }
+}
+
 BOOST_AUTO_TEST_CASE(ranges) {
   BOOST_TEST(values(arange(4)) == (Values{0, 1, 2, 3}));
   BOOST_TEST(values(arange(0)).empty());

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "base/dispatch.hpp"
@@ -30,6 +31,30 @@ Tensor build(const Shape& shape, const TensorOptions& options, const F& f) {
   const array::Array& a = array_of(t);
   with_element(options.dtype, [&](auto zero) { f(a.as<decltype(zero)>()); });
   return finish(std::move(t), options);
+}
+
+/// How many of the first `most` elements start + i step come before stop, also when they are rounded to T. One that
+/// falls short of stop by double's rounding alone, and is T's stop, does not.
+template <class T>
+std::int64_t count_before(double start, double stop, double step, std::int64_t most) {
+  const double forward = step > 0.0 ? 1.0 : -1.0;
+  const double rounding = 4.0 * std::numeric_limits<double>::epsilon() * std::max(std::abs(start), std::abs(stop));
+  const auto comes_before = [=](std::int64_t i) {
+    const double element = start + static_cast<double>(i) * step;
+    const T rounded = static_cast<T>(element);
+    const double left = forward * (stop - element);
+    const bool is_stop = left <= rounding && rounded == static_cast<T>(stop);
+    return left > 0.0 && forward * (stop - static_cast<double>(rounded)) > 0.0 && !is_stop;
+  };
+  std::int64_t count = 0;
+  while (count < most) {
+    const std::int64_t middle = count + (most - count) / 2;
+    if (comes_before(middle))
+      count = middle + 1;
+    else
+      most = middle;
+  }
+  return count;
 }
 
 /// Appends the numbers of a list, and completes its shape.
@@ -149,17 +174,19 @@ Tensor ones(const Shape& shape, TensorOptions options) { return full(shape, 1.0,
 Tensor arange(double start, double stop, double step, TensorOptions options) {
   if (step == 0.0 || !std::isfinite(start) || !std::isfinite(stop) || !std::isfinite(step))
     throw ValueError("[arange] start, stop and step must be finite and step not 0");
-  const double count = std::max(0.0, std::ceil((stop - start) / step));
-  if (count > 1e15) throw ValueError("[arange] more than 1e15 elements");
+  const double steps = std::max(0.0, std::ceil((stop - start) / step));
+  if (steps > 1e15) throw ValueError("[arange] more than 1e15 elements");
   if (!is_floating(options.dtype) && (start != std::trunc(start) || step != std::trunc(step)))
     throw ValueError(fmt::format("[arange] from {} in steps of {} are no {} values: say .dtype = float32", start, step,
                                  to_string(options.dtype)));
-  if (options.dtype == int64 && count > 0 && std::max(std::abs(start), std::abs(stop)) > 0x1p53)
+  if (options.dtype == int64 && steps > 0 && std::max(std::abs(start), std::abs(stop)) > 0x1p53)
     throw ValueError(fmt::format("[arange] from {} to {}: beyond 2^53 double does not count one by one", start, stop));
-  return build({static_cast<std::int64_t>(count)}, options, [&](auto* out) {
+  auto count = static_cast<std::int64_t>(steps);
+  if (options.dtype == float32) count = count_before<float>(start, stop, step, count);
+  if (options.dtype == float64) count = count_before<double>(start, stop, step, count);
+  return build({count}, options, [&](auto* out) {
     using T = std::remove_pointer_t<decltype(out)>;
-    for (std::int64_t i = 0; i < static_cast<std::int64_t>(count); ++i)
-      out[i] = static_cast<T>(start + static_cast<double>(i) * step);
+    for (std::int64_t i = 0; i < count; ++i) out[i] = static_cast<T>(start + static_cast<double>(i) * step);
   });
 }
 

@@ -94,8 +94,9 @@ requires std::is_arithmetic_v<T> Tensor tensor(T value, TensorOptions options = 
     if (engine::fits_int64(value)) return engine::integer(static_cast<std::int64_t>(value), options);
   return full({}, static_cast<double>(value), options);
 }
-/// start, start + step, ... below stop; int64 by default. Throws ValueError for step 0, an infinite range, or a start
-/// or step that the dtype cannot hold: fractions need arange(0, 1, 0.25, {.dtype = float32}).
+/// start, start + step, ... below stop (above it for a negative step), also where rounding to the dtype would reach
+/// it; int64 by default. Throws ValueError for step 0, an infinite range, or a start or step that the dtype cannot
+/// hold: fractions need arange(0, 1, 0.25, {.dtype = float32}).
 Tensor arange(double start, double stop, double step = 1.0, TensorOptions options = {.dtype = int64});
 /// 0, 1, ... below stop.
 template <class T>
