@@ -4,11 +4,15 @@
 #include <boost/test/unit_test.hpp>
 #include <set>
 #include <string_view>
+#include <vector>
 
 #include "broken_entry.hpp"
 #include "suite/entry.hpp"
+#include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/planted.hpp"
 #include "tapegrad/selftest_command.hpp"
+#include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/tape.hpp"
 
 using namespace tapegrad;
 using namespace tapegrad::program;
@@ -30,6 +34,18 @@ BOOST_AUTO_TEST_CASE(planted_mistakes_are_found) {
   for (std::size_t b = 0; b < kBugs.size(); ++b)
     BOOST_TEST(all.bugs[b].modes[kDefaultMode].tried > 0U, "no mistake of the kind " << kBugs[b]);
   BOOST_TEST(all.bugs[kTranspose].same > 0U, "the transpose of a symmetric Jacobian is no mistake");
+}
+
+// As of a recurrence without a bias, which has a state behind it.
+BOOST_AUTO_TEST_CASE(rules_are_planted_beside_an_input_that_is_left_out) {
+  const catalogue::Call product = [](const catalogue::Arguments& xs) { return std::vector<Tensor>{xs[0] * xs[2]}; };
+  const Tensor x = tensor({2.0}).set_requires_grad(true);
+  const Tensor y = tensor({3.0}).set_requires_grad(true);
+  for (const auto with_rule : {with_reverse_rule, with_forward_rule}) {
+    Tape tape;
+    const Tensor z = with_rule(product, rule_of(product))({x, Tensor(), y}).front();
+    BOOST_TEST(tape.gradient(z, y).item() == 2.0);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_found_is_told) {

@@ -23,11 +23,14 @@ struct Plan {
 struct Planted : Op<Planted> {
   static constexpr std::string_view name = "planted";
   std::shared_ptr<const Plan> plan;
+  std::vector<bool> given;  // by input: others are undefined
   std::size_t count;
   RandomStream random;
 
-  Planted(std::shared_ptr<const Plan> what, std::size_t results, RandomStream numbers)
-      : plan(std::move(what)), count(results), random(numbers) {}
+  Planted(std::shared_ptr<const Plan> what, const Arguments& inputs, std::size_t results, RandomStream numbers)
+      : plan(std::move(what)), count(results), random(numbers) {
+    for (const Tensor& x : inputs) given.push_back(x.defined());
+  }
 
   std::size_t outputs() const { return count; }
 
@@ -42,9 +45,9 @@ struct Planted : Op<Planted> {
     return plan->reverse(inputs_of(s), {dys.begin(), dys.end()});
   }
 
-  static Arguments inputs_of(const Saved& s) {
+  Arguments inputs_of(const Saved& s) const {
     Arguments xs;
-    for (int i = 0; i < s.inputs(); ++i) xs.push_back(s.input(i));
+    for (const bool has_it : given) xs.push_back(has_it ? s.input(static_cast<int>(xs.size())) : Tensor());
     return xs;
   }
 };
@@ -68,7 +71,7 @@ Call planted(Plan what) {
       const suite::RandomNumbers numbers(random);
       return plan->function(xs).size();
     }();
-    return tapegrad::apply(O(plan, outputs, random), xs);
+    return tapegrad::apply(O(plan, xs, outputs, random), xs);
   };
 }
 
