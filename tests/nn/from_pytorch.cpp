@@ -214,7 +214,7 @@ BOOST_AUTO_TEST_CASE(training) {
   }
   BOOST_TEST(highest == 1.0);
   tg::Tensor w = tg::tensor({1.0});
-  optim::MovingAverage average({w}, {.decay = 0.75, .warm_up = false});
+  optim::MovingAverage average({w}, {.decay = 0.75, .warmup = false});
   w.mutable_data<float>()[0] = 5.0F;
   average.update();
   BOOST_TEST(average.tensors()[0].item() == 2.0);
