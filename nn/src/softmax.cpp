@@ -27,7 +27,7 @@ catalogue::LayerSamples samples_of_softmax(Generator& g) {
 }
 
 struct SoftmaxEntry {
-  static constexpr std::string_view math = R"(y_i = e^{x_i} / \textstyle\sum_j e^{x_j})";
+  static constexpr std::string_view math = R"(y_i = e^{x_i} / \sum_j e^{x_j})";
   static catalogue::LayerSamples samples(Generator& g) { return samples_of_softmax<Softmax>(g); }
   static catalogue::ErrorSamples errors() {
     return {{"no such axis",
@@ -42,7 +42,7 @@ struct SoftmaxEntry {
 };
 
 struct LogSoftmaxEntry {
-  static constexpr std::string_view math = R"(y_i = x_i - \log \textstyle\sum_j e^{x_j})";
+  static constexpr std::string_view math = R"(y_i = x_i - \log \sum_j e^{x_j})";
   static catalogue::LayerSamples samples(Generator& g) { return samples_of_softmax<LogSoftmax>(g); }
   static catalogue::ErrorSamples errors() {
     return {{"no such axis",
