@@ -2,15 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/mpl/list.hpp>
 #include <memory>
 
 #include "kernels/reference.hpp"
 
 using namespace tapegrad::kernels;
 using namespace tapegrad::testing;
-using Reals = boost::mpl::list<float, double>;
-using Exact = std::vector<long double>;
 
 namespace {
 

@@ -1,13 +1,11 @@
 #include "kernels/batch_norm.hpp"
 
-#include <boost/mpl/list.hpp>
 #include <memory>
 
 #include "kernels/norm_reference.hpp"
 
 using namespace tapegrad::kernels;
 using namespace tapegrad::testing;
-using Reals = boost::mpl::list<float, double>;
 
 BOOST_AUTO_TEST_SUITE(batch_norm)
 

@@ -1,13 +1,11 @@
 #include "kernels/conv.hpp"
 
-#include <boost/mpl/list.hpp>
 #include <limits>
 
 #include "kernels/reference.hpp"
 
 using namespace tapegrad::kernels;
 using namespace tapegrad::testing;
-using Reals = boost::mpl::list<float, double>;
 
 namespace {
 

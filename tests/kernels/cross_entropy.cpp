@@ -1,12 +1,9 @@
 #include "kernels/cross_entropy.hpp"
 
-#include <boost/mpl/list.hpp>
-
 #include "kernels/softmax_reference.hpp"
 
 using namespace tapegrad::kernels;
 using namespace tapegrad::testing;
-using Reals = boost::mpl::list<float, double>;
 
 BOOST_AUTO_TEST_SUITE(cross_entropy)
 

@@ -11,8 +11,6 @@
 
 namespace tapegrad::testing {
 
-using Exact = std::vector<long double>;
-
 inline constexpr double kEps = 1e-5;
 
 /// Normalises [groups, size] sets in long double and differentiates sum(dy * y), one group after another: element k of

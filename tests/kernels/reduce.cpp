@@ -1,14 +1,12 @@
 #include "kernels/reduce.hpp"
 
 #include <algorithm>
-#include <boost/mpl/list.hpp>
 #include <initializer_list>
 
 #include "kernels/reference.hpp"
 
 using namespace tapegrad::kernels;
 using namespace tapegrad::testing;
-using Reals = boost::mpl::list<float, double>;
 
 namespace {
 

@@ -1,8 +1,8 @@
 // Inputs and comparisons shared by the kernel tests. References are computed in long double beside each test.
 #pragma once
 
+#include <boost/mpl/list.hpp>
 #include <boost/test/unit_test.hpp>
-
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -14,6 +14,9 @@
 #include "tapegrad/base/threads.hpp"
 
 namespace tapegrad::testing {
+
+using Reals = boost::mpl::list<float, double>;
+using Exact = std::vector<long double>;
 
 template <class T>
 inline constexpr T kInfinity = std::numeric_limits<T>::infinity();

@@ -1,12 +1,9 @@
 #include "kernels/row_norm.hpp"
 
-#include <boost/mpl/list.hpp>
-
 #include "kernels/norm_reference.hpp"
 
 using namespace tapegrad::kernels;
 using namespace tapegrad::testing;
-using Reals = boost::mpl::list<float, double>;
 
 BOOST_AUTO_TEST_SUITE(row_norm)
 

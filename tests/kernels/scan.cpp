@@ -2,7 +2,6 @@
 
 #include <array>
 #include <bit>
-#include <boost/mpl/list.hpp>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -11,7 +10,6 @@
 
 using namespace tapegrad::kernels;
 using namespace tapegrad::testing;
-using Reals = boost::mpl::list<float, double>;
 
 namespace {
 

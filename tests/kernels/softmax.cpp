@@ -1,14 +1,12 @@
 #include "kernels/softmax.hpp"
 
 #include <algorithm>
-#include <boost/mpl/list.hpp>
 #include <memory>
 
 #include "kernels/softmax_reference.hpp"
 
 using namespace tapegrad::kernels;
 using namespace tapegrad::testing;
-using Reals = boost::mpl::list<float, double>;
 
 BOOST_AUTO_TEST_SUITE(softmax)
 

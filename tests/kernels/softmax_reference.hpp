@@ -11,8 +11,6 @@
 
 namespace tapegrad::testing {
 
-using Exact = std::vector<long double>;
-
 inline constexpr std::int64_t kLengths[] = {1, 2, 7, 16, 17, 33, 64, 100, 1000};
 
 /// Softmax of each row in long double; entries for which keep(r, j) is false have probability 0.

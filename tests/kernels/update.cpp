@@ -1,7 +1,6 @@
 #include "kernels/update.hpp"
 
 #include <algorithm>
-#include <boost/mpl/list.hpp>
 
 #include "kernels/reference.hpp"
 
@@ -9,8 +8,6 @@ using namespace tapegrad::kernels;
 using tapegrad::AdamRule;
 using tapegrad::SGDRule;
 using namespace tapegrad::testing;
-using Reals = boost::mpl::list<float, double>;
-using Exact = std::vector<long double>;
 
 namespace {
 
