@@ -37,6 +37,7 @@ double clip_grad_norm(const std::vector<Tensor>& parameters, double max_norm) {
   const NoRecord pause;
   const std::vector<Tensor> gradients = gradients_of(parameters);
   const double norm = global_norm(gradients);
+  if (std::isinf(max_norm)) return norm;  // no limit: nothing is scaled, and nothing rounded
   if (std::isinf(norm)) {
     // Where every element is finite the norm of these is too: there are fewer than 2^64 of them.
     constexpr double kUnit = 0x1p32;

@@ -113,6 +113,18 @@ BOOST_AUTO_TEST_CASE(finite_gradients_whose_norm_leaves_the_range_of_double) {
   BOOST_TEST(clipped(HUGE_VAL) == (std::vector<double>{1.5e308, 0.75e308, -1.5e308, 1.5e308}));
 }
 
+BOOST_AUTO_TEST_CASE(without_a_limit_no_gradient_changes) {
+  const Tensor small = zeros({1}, {.requires_grad = true});
+  const Tensor large = zeros({2}, {.dtype = float64, .requires_grad = true});
+  for (const double other : {1.5e308, HUGE_VAL}) {
+    small.set_grad(tensor({1e-37}));
+    large.set_grad(tensor({1.5e308, other}, {.dtype = float64}));
+    BOOST_TEST(clip_grad_norm({small, large}, HUGE_VAL) == HUGE_VAL);
+    BOOST_TEST(small.grad().to_vector<float>()[0] == 1e-37F);
+    BOOST_TEST(large.grad().to_vector<double>() == (std::vector<double>{1.5e308, other}));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_leaf_that_is_named_twice_counts_once) {
   Tensor a = zeros({2}, {.dtype = float64, .requires_grad = true});
   Tensor b = zeros({1}, {.dtype = float64, .requires_grad = true});
