@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "expect_options.hpp"
 #include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/tape/create.hpp"
 
@@ -9,6 +10,7 @@ namespace tapegrad::nn {
 
 Tensor Identity::operator()(const Tensor& x) const {
   const Scope scope = entered();
+  expect_defined("Identity", x);
   return x;
 }
 

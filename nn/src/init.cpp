@@ -178,12 +178,12 @@ void trunc_normal(const Tensor& x, double mean, double stddev, double low, doubl
   expect_floating(x, "trunc_normal");
   const double from = (low - mean) / stddev;
   const double to = (high - mean) / stddev;
-  if (!(stddev > 0.0 && low <= high && low >= -largest_of(x) && high <= largest_of(x) && std::isfinite(from) &&
-        std::isfinite(to)))
-    throw ValueError(
-        fmt::format("[trunc_normal] expected a stddev above 0 and bounds that {} holds, low <= high, at finite "
-                    "distances from the mean, got mean {}, stddev {}, bounds {} and {}",
-                    to_string(x.dtype()), mean, stddev, low, high));
+  if (!(stddev > 0.0 && std::isfinite(stddev) && low <= high && low >= -largest_of(x) && high <= largest_of(x) &&
+        std::isfinite(from) && std::isfinite(to)))
+    throw ValueError(fmt::format(
+        "[trunc_normal] expected a positive, finite stddev and bounds that {} holds, low <= high, at finite "
+        "distances from the mean, got mean {}, stddev {}, bounds {} and {}",
+        to_string(x.dtype()), mean, stddev, low, high));
   Generator& g = default_generator();
   // Rounding may take a number beyond its bound.
   fill(x, "trunc_normal",

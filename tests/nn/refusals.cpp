@@ -149,6 +149,7 @@ BOOST_AUTO_TEST_CASE(an_undefined_input_is_told_by_its_layer) {
   refused("LSTMCell", [&] { return nn::LSTMCell(2, 3)(none).h; });
   refused("SinusoidalPosition", [&] { return nn::SinusoidalPosition(4)(none); });
   refused("LearnedPosition", [&] { return nn::LearnedPosition(8, 4)(none); });
+  refused("Identity", [&] { return nn::Identity()(none); });
   refused("masked_mean", [&] { return nn::masked_mean(none); });
 }
 
@@ -157,6 +158,8 @@ BOOST_AUTO_TEST_CASE(what_is_no_choice_is_told) {
                         says("[make_norm] no such norm"));
   BOOST_CHECK_EXCEPTION((void)nn::activate(static_cast<nn::Activation>(17), tg::ones({1})), tg::ValueError,
                         says("[activate] no such activation"));
+  BOOST_CHECK_EXCEPTION(nn::FeedForward({.embed_dim = 4, .gate = static_cast<nn::Gate>(17)}), tg::ValueError,
+                        says("[FeedForward] no such gate"));
   BOOST_TEST(std::holds_alternative<std::monostate>(nn::make_norm(nn::Norm::none, 4)));
 }
 

@@ -133,10 +133,10 @@ BOOST_AUTO_TEST_CASE(gated_feed_forward_blocks) {
   const auto block = [&](nn::Gate gate, const nn::Linear& linear1, const nn::Linear& linear2, const tg::Tensor& x) {
     const tg::Tensor both = tg::linear(x, linear1.weight, linear1.bias);
     const tg::Tensor a = tg::slice(both, -1, {.stop = 5}), b = tg::slice(both, -1, {.start = 5});
-    const tg::Tensor shut = gate == nn::Gate::glu      ? sigmoid(b)
-                            : gate == nn::Gate::swiglu ? b * sigmoid(b)
-                                                       : b * 0.5 * (1.0 + tg::erf(b / std::sqrt(2.0)));
-    return tg::linear(a * shut, linear2.weight, linear2.bias);
+    const tg::Tensor opening = gate == nn::Gate::glu      ? sigmoid(b)
+                               : gate == nn::Gate::swiglu ? b * sigmoid(b)
+                                                          : b * 0.5 * (1.0 + tg::erf(b / std::sqrt(2.0)));
+    return tg::linear(a * opening, linear2.weight, linear2.bias);
   };
   const tg::Tensor x = tg::randn({2, 3, 4}, {.dtype = tg::float64});
   const tg::Tensor memory = tg::randn({2, 2, 4}, {.dtype = tg::float64});

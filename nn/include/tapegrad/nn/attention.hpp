@@ -74,8 +74,9 @@ class MultiHeadAttention : public Module {
 
   /// Projects key [N, Lk, kdim] and value [N, Lk, vdim] once for many calls of recall(). Throws ShapeError.
   AttentionCache remember(const Tensor& key, const Tensor& value) const;
-  /// recall(query, remember(key, value)) is operator()(query, key, value). Throws ShapeError, also for an empty cache,
-  /// and DTypeError.
+  /// recall(query, remember(key, value)) is operator()(query, key, value). With rotary attention each call counts its
+  /// query from `first` on: give the query whole, not in pieces. Throws ShapeError, also for an empty cache, and
+  /// DTypeError.
   Tensor recall(const Tensor& query, const AttentionCache& cache, const Mask& mask = {}, const Tensor& bias = {}) const;
 
   Parameter in_proj_weight;                               // undefined when the widths differ

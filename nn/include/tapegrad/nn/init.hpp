@@ -27,8 +27,8 @@ void normal(const Tensor& x, double mean = 0.0, double stddev = 1.0);
 /// N(mean, stddev^2) on the condition that the number lies in [low, high], both rounded to x's dtype. As
 /// torch.nn.init.trunc_normal_: the bounds are numbers, not multiples of stddev. Drawn by rejection, also from far out
 /// in a tail: Robert 1995, "Simulation of truncated normal variables", arXiv:0907.4010, section 2. ValueError unless
-/// stddev > 0, low <= high, both bounds are finite in the dtype, and so are their distances from the mean in double
-/// precision, as multiples of stddev.
+/// stddev is positive and finite, low <= high, both bounds are finite in the dtype, and so are their distances from the
+/// mean in double precision, as multiples of stddev.
 void trunc_normal(const Tensor& x, double mean = 0.0, double stddev = 1.0, double low = -2.0, double high = 2.0);
 
 /// U(-b, b), b = gain sqrt(6 / (fan_in + fan_out)): Glorot and Bengio 2010, equation 16. ShapeError below rank 2 and

@@ -193,7 +193,7 @@ class Substitution {
 };
 
 /// A table of a module's parts: name, type, parameter shapes and counts. Frozen parameters are marked, and where there
-/// are any the last line says how many elements are trainable.
+/// are any the last line says how many elements are trainable. While a Substitution lives, both are of its tensors.
 std::string summary(const Module& module);
 
 // ---- what TAPEGRAD_MODULE is made of
