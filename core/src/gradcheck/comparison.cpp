@@ -63,15 +63,15 @@ void Comparison::note_no_number(GradcheckFinding& finding, std::size_t part) con
   if (std::isnan(x))
     finding.note = "the element is NaN and the output finite, which cannot depend on it then: its slope is 0";
   else if (std::isinf(x))
-    finding.note = "the element is infinite and the output finite: there a slope can tend to 0 alone";
+    finding.note = "the element is infinite and the output finite: the only slope there can be is 0";
 }
 
 void Comparison::note_what_was_left_out(GradcheckFinding& finding) const {
   const auto left_out =
       std::count_if(subject.outputs.begin(), subject.outputs.end(), [](double y) { return !std::isfinite(y); });
-  if (left_out > 0 && finding.note.empty())
-    finding.note =
-        fmt::format("{} of {} outputs are not finite here and were left out", left_out, subject.outputs.size());
+  if (left_out > 0)
+    finding.note += fmt::format("{}{} of {} outputs are not finite here and were left out",
+                                finding.note.empty() ? "" : "; ", left_out, subject.outputs.size());
 }
 
 void Comparison::note_other_shapes(GradcheckFinding& finding) const {

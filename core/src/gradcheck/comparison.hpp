@@ -52,7 +52,7 @@ struct Comparison {
   void judge_vacuity(GradcheckFinding& finding, std::size_t part, const Evidence& evidence);
   /// Of what is wrong at an element that is infinite or NaN: says why its slope is 0.
   void note_no_number(GradcheckFinding& finding, std::size_t part) const;
-  /// Outputs that are not finite have no derivative to compare: says how many, where nothing else is said.
+  /// Outputs that are not finite have no derivative to compare: says how many.
   void note_what_was_left_out(GradcheckFinding& finding) const;
   /// Where results of other shapes beside the point leave a slope on one side only, or none: says so.
   void note_other_shapes(GradcheckFinding& finding) const;
