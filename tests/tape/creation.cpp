@@ -192,6 +192,8 @@ BOOST_AUTO_TEST_CASE(a_range_ends_before_its_stop_in_its_own_dtype) {
         const std::int64_t hundredths = std::lround((b - a) * 100), each = std::lround(step * 100);
         const std::int64_t count = hundredths * each > 0 ? (std::abs(hundredths) - 1) / std::abs(each) + 1 : 0;
         BOOST_TEST(static_cast<std::int64_t>(narrow.size()) == count, a << ", " << b << ", " << step);
+        // float64 may keep the element that rounding has left below.
+        BOOST_TEST((wide.size() == narrow.size() || wide.size() == narrow.size() + 1), a << ", " << b << ", " << step);
         for (const float x : narrow) BOOST_TEST((step > 0 ? x < static_cast<float>(b) : x > static_cast<float>(b)));
         for (const double x : wide) BOOST_TEST((step > 0 ? x < b : x > b), a << ", " << b << ", " << step);
       }
