@@ -156,7 +156,7 @@ class Displacement {
 
   Diagnosis explained(GradcheckMistake mistake, const Matrix& predicted, const std::string& text) const {
     const double left = residual_.unexplained(predicted);
-    if (!(left <= residual_.allowed())) return std::nullopt;
+    if (!residual_.allows(left)) return std::nullopt;
     return GradcheckDiagnosis{mistake, fmt::format("{} ({:.1e} of the error unexplained)", text, left), left};
   }
 
@@ -390,7 +390,7 @@ Diagnosis coupled_along_wrong_axis(const Block& block, const Residual& residual)
                           : single_axis(shape, o, j) == found ? products / squares * kernel(o, j)
                                                               : 0.0;
     const double left = residual.unexplained(predicted);
-    if (left <= residual.allowed())
+    if (residual.allows(left))
       return GradcheckDiagnosis{
           GradcheckMistake::wrong_axis,
           fmt::format(

@@ -146,13 +146,13 @@ Diagnosis factor(const Block& block, const Residual& residual, const NamedValues
   if (factors.size() != (by_column ? a.columns : a.rows)) return std::nullopt;
   const std::string whose =
       fmt::format("{}, broadcast over the {}", source.name, by_column ? "input's elements" : "output's elements");
-  if (const double left = distance(n, scaled(a, factors, by_column)) / residual.norm(); left <= residual.allowed())
+  if (const double left = distance(n, scaled(a, factors, by_column)) / residual.norm(); residual.allows(left))
     return GradcheckDiagnosis{
         GradcheckMistake::missing_factor,
         fmt::format("analytic × values of {} = numeric ({:.1e} of the error unexplained): the factor {} is missing",
                     whose, left, source.name),
         left};
-  if (const double left = distance(a, scaled(n, factors, by_column)) / residual.norm(); left <= residual.allowed())
+  if (const double left = distance(a, scaled(n, factors, by_column)) / residual.norm(); residual.allows(left))
     return GradcheckDiagnosis{
         GradcheckMistake::missing_factor,
         fmt::format("analytic = numeric × values of {} ({:.1e} of the error unexplained): the factor {} "
@@ -188,7 +188,7 @@ Diagnosis sign(const Block& block, const Residual& residual, const NamedValues& 
   const auto [positive, negative] = count_clear_lines(n, signs, by_column, residual.negligible());
   if (!are_enough(positive, negative)) return std::nullopt;
   const double left = residual.unexplained(scaled(n, signs, by_column));
-  if (!(left <= residual.allowed())) return std::nullopt;
+  if (!residual.allows(left)) return std::nullopt;
   return GradcheckDiagnosis{
       GradcheckMistake::sign_of_input,
       fmt::format("analytic = numeric × the sign of {}, broadcast over the {}'s elements ({:.1e} of the error "
@@ -234,7 +234,7 @@ Diagnosis constant_factor(const Block& block, const Residual& residual) {
   Matrix predicted = n;
   for (double& v : predicted.values) v *= factor;
   const double left = residual.unexplained(predicted);
-  if (!(left <= residual.allowed())) return std::nullopt;
+  if (!residual.allows(left)) return std::nullopt;
   std::string text = fmt::format("analytic = {} × numeric on {} ({:.1e} of the error unexplained)", factor_text(factor),
                                  elements == 1 ? "the only element" : fmt::format("all {} elements", elements), left);
   // The factor is known as well as the differences are.

@@ -250,7 +250,7 @@ double left_by(const Residual& residual, const Matrix& predicted) {
 Diagnosis branch(const Residual& residual, const Matrix& missing, const std::string& text,
                  GradcheckMistake mistake = GradcheckMistake::missing_accumulation) {
   const double left = left_by(residual, missing);
-  if (!(left <= residual.allowed())) return std::nullopt;
+  if (!residual.allows(left)) return std::nullopt;
   return GradcheckDiagnosis{mistake, fmt::format("{} ({:.1e} of the error unexplained)", text, left), left};
 }
 

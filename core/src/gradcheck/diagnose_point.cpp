@@ -47,7 +47,7 @@ std::optional<std::pair<double, double>> fit_amount(const Block& block, const Re
     if (!at) return found;
     const double left = residual.unexplained(*at);
     if (found && left >= 0.5 * found->second) return found;
-    if (left <= residual.allowed()) found = std::pair(amount, left);
+    if (residual.allows(left)) found = std::pair(amount, left);
     const Projection p = project(block, residual, *at);
     if (p.left > kAligned || p.amount == 0.0) return found;
     amount *= p.amount;
@@ -93,7 +93,7 @@ Diagnosis other_point(const Block& block, const Residual& residual) {
     if (block.single_output && block.outputs.size() == input.values.size() && all_finite(block.outputs))
       if (const std::optional<Matrix> at = block.numeric_at(k, block.outputs)) {
         const double left = residual.unexplained(*at);
-        if (left <= residual.allowed())
+        if (residual.allows(left))
           return GradcheckDiagnosis{
               GradcheckMistake::stale_value,
               fmt::format("analytic is the derivative with the output's values in place of '{}' ({:.1e} of the error "

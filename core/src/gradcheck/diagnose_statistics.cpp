@@ -137,7 +137,7 @@ Diagnosis with_factors(const Block& block, const Residual& residual, const Group
   }
   if (texts.empty()) return std::nullopt;
   const double left = residual.unexplained(predicted);
-  if (!(left <= residual.allowed())) return std::nullopt;
+  if (!residual.allows(left)) return std::nullopt;
   if (missing.size() < texts.size())
     return GradcheckDiagnosis{GradcheckMistake::correction_factor,
                               fmt::format("over {} ({:.1e} of the error unexplained), analytic has {}", axes_text(g),
@@ -194,7 +194,7 @@ Diagnosis not_invariant(const Block& block, const Residual& residual, const Grou
   Matrix predicted = projected(residual.matrix(), g, motion);
   for (std::size_t k = 0; k < predicted.values.size(); ++k) predicted.values[k] += block.numeric.values[k];
   const double left = residual.unexplained(predicted);
-  if (!(left <= residual.allowed())) return std::nullopt;
+  if (!residual.allows(left)) return std::nullopt;
   const double own = norm(projected(block.numeric, g, motion).values);
   if (own > motion.unnoticed * norm(block.numeric.values) + 4.0 * block.numeric_error) return std::nullopt;
   return GradcheckDiagnosis{GradcheckMistake::correction_factor,

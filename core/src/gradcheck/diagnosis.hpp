@@ -22,13 +22,14 @@ class Residual {
 
   const Matrix& matrix() const { return residual_; }  // analytic - numeric
   double norm() const { return norm_; }
-  double allowed() const { return allowed_; }                     // the share of the norm that a fit may leave; no NaN
+  double allowed() const { return allowed_; }                     // the share of the norm that a fit may leave
+  bool allows(double left) const { return left <= allowed_; }     // no NaN, whatever it was made of
   double negligible() const { return negligible_beside(size_); }  // an element this small is zero
   /// The same beside elements of this size.
   double negligible_beside(double size) const { return std::max(1e-7 * size, noise_); }
   /// The share of the residual that is left when `predicted` stands for the analytic block.
   double unexplained(const Matrix& predicted) const;
-  bool explains(const Matrix& predicted) const { return unexplained(predicted) <= allowed_; }
+  bool explains(const Matrix& predicted) const { return allows(unexplained(predicted)); }
 
  private:
   const Block& block_;
