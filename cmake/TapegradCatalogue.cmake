@@ -4,7 +4,7 @@
 #   tapegrad_catalogue(NAME LIBRARY MACRO NAMESPACE ENTRY FUNCTION FILES...)
 #
 # makes tapegrad::NAME beside tapegrad::LIBRARY, whose function NAMESPACE::FUNCTION() gives a pointer to the ENTRY of each line
-# MACRO(room, entry, Struct) in FILES. The list is made at build time. Static initialisers could not do it: a linker drops from an
+# MACRO(family, entry, Struct) in FILES. The list is made at build time. Static initialisers could not do it: a linker drops from an
 # archive the objects that nothing refers to.
 function(tapegrad_catalogue name library macro namespace entry function)
   set(registry "${CMAKE_CURRENT_BINARY_DIR}/${name}_registry.cpp")

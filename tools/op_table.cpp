@@ -34,18 +34,17 @@ std::string formula(std::string_view latex) {
 }
 
 std::string table() {
-  std::map<std::string_view, std::vector<const OpEntry*>> rooms;
+  std::map<std::string_view, std::vector<const OpEntry*>> families;
   std::size_t count = 0;
   for (const OpEntry* op : tapegrad::catalogue::all_ops()) {
-    rooms[op->room].push_back(op);
+    families[op->family].push_back(op);
     ++count;
   }
-  std::string text = fmt::format(
-      "{} ops, by the family (room) they belong to. {}\n\n| room | op | formula; reverse rule |\n|---|---|---|\n",
-      count, tapegrad::catalogue::kNotation);
-  for (auto& [room, ops] : rooms) {
+  std::string text = fmt::format("{} ops, by family. {}\n\n| family | op | formula; reverse rule |\n|---|---|---|\n",
+                                 count, tapegrad::catalogue::kNotation);
+  for (auto& [family, ops] : families) {
     std::sort(ops.begin(), ops.end(), [](const OpEntry* a, const OpEntry* b) { return a->name < b->name; });
-    for (const OpEntry* op : ops) text += fmt::format("| {} | `{}` | {} |\n", room, op->name, formula(op->math));
+    for (const OpEntry* op : ops) text += fmt::format("| {} | `{}` | {} |\n", family, op->name, formula(op->math));
   }
   return text;
 }

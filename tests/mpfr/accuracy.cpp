@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(every_unary_op_has_a_reference) {
     const catalogue::Samples samples = op->samples(g);
     const catalogue::Arguments& inputs = samples.front().inputs;
     // What is not differentiable gives truth values.
-    if (op->room != "pointwise" || inputs.size() != 1 || !is_floating(inputs[0].dtype()) || !op->differentiable)
+    if (op->family != "pointwise" || inputs.size() != 1 || !is_floating(inputs[0].dtype()) || !op->differentiable)
       continue;
     BOOST_TEST(known.erase(op->name) == 1U, op->name << " has no reference in tests/mpfr/truth/references.cpp");
   }

@@ -608,7 +608,7 @@ BOOST_AUTO_TEST_CASE(only_what_a_wanted_slope_reads_is_kept) {
 BOOST_AUTO_TEST_CASE(third_derivatives_in_float32_follow_float64) {
   std::size_t compared = 0;
   for (const catalogue::OpEntry* op : catalogue::all_ops()) {
-    if (op->room != "pointwise") continue;
+    if (op->family != "pointwise") continue;
     Generator generator(0);
     for (const catalogue::Sample& sample : op->samples(generator)) {
       if (sample.inputs.size() != 1 || sample.inputs[0].dtype() != float64) continue;

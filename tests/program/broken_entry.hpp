@@ -20,7 +20,7 @@ struct Scaled : Op<Scaled> {
 inline suite::Entry entry_with_scale(double factor) {
   return {
       .kind = "op",
-      .room = "test",
+      .family = "test",
       .name = "scaled",
       .samples =
           [factor](Generator& g) {

@@ -127,12 +127,12 @@ BOOST_AUTO_TEST_CASE(html_tells_what_was_skipped) {
 }
 
 BOOST_AUTO_TEST_CASE(a_table_is_as_wide_as_the_terminal) {
-  const std::vector<Column> heads = {{"name"}, {.heading = "room", .optional = true}, {"text"}};
+  const std::vector<Column> heads = {{"name"}, {.heading = "family", .optional = true}, {"text"}};
   const std::vector<std::vector<Cell>> rows = {{{"x̄"}, {"pointwise"}, {"one two three four five six seven"}}};
   for (const std::size_t width : {20U, 26U, 40U, 120U}) {
     const auto lines = table_lines(heads, rows, {.width = width});
     for (const std::string& line : lines) BOOST_TEST(display_width(line) <= width, "'" << line << "' at " << width);
-    BOOST_TEST((lines.front().find("room") != std::string::npos) == (width == 120U), width);
+    BOOST_TEST((lines.front().find("family") != std::string::npos) == (width == 120U), width);
     BOOST_TEST((lines.size() > 2U) == (width < 40U), width);
   }
 }
@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(a_bar_is_as_wide_as_the_terminal) {
 /// A failure and two skipped checks whose names and messages need escapes.
 CheckRun awkward_run() {
   using namespace tapegrad::suite;
-  EntryResult result{.kind = "op", .room = "t", .name = "a<b", .checks = {}};
+  EntryResult result{.kind = "op", .family = "t", .name = "a<b", .checks = {}};
   result.checks.push_back({.check = "errors",
                            .sample = "it's",
                            .outcome = Outcome::failed,
@@ -224,7 +224,7 @@ BOOST_AUTO_TEST_CASE(a_kink_is_no_error) {
   report.findings.push_back({{.verdict = tapegrad::Verdict::kink}});
   report.findings.back().analytic = 5;
   report.findings.back().tolerance = 1;
-  tapegrad::suite::EntryResult result{.kind = "op", .room = "t", .name = "x", .checks = {}};
+  tapegrad::suite::EntryResult result{.kind = "op", .family = "t", .name = "x", .checks = {}};
   result.checks.push_back({.check = "differences", .sample = "s", .message = "", .report = report});
   BOOST_TEST(summary_of(result).worst == 0.0);
 }

@@ -16,8 +16,8 @@ namespace {
 std::vector<Entry> entries() {
   std::vector<Entry> result;
   for (const char* name : {"layer_norm", "log", "log1p", "tanh"})
-    result.push_back({.kind = "op", .room = "", .name = name, .samples = {}, .others = {}});
-  result.push_back({.kind = "layer", .room = "", .name = "Linear", .samples = {}, .others = {}});
+    result.push_back({.kind = "op", .family = "", .name = name, .samples = {}, .others = {}});
+  result.push_back({.kind = "layer", .family = "", .name = "Linear", .samples = {}, .others = {}});
   return result;
 }
 

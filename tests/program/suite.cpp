@@ -37,7 +37,7 @@ std::string failing(const EntryResult& result) {
 
 Entry entry(catalogue::Call call, catalogue::SampleOptions options = {}) {
   return {.kind = "op",
-          .room = "test",
+          .family = "test",
           .name = "made_up",
           .samples =
               [call, options](Generator& g) {

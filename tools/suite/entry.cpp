@@ -35,7 +35,7 @@ std::vector<CheckResult> check_all_but_samples(const OpEntry& op, const CheckOpt
 template <class Fill>
 EntryResult timed(const Entry& entry, Fill&& fill) {
   const auto start = std::chrono::steady_clock::now();
-  EntryResult result{.kind = entry.kind, .room = entry.room, .name = entry.name, .checks = {}};
+  EntryResult result{.kind = entry.kind, .family = entry.family, .name = entry.name, .checks = {}};
   result.checks.push_back(measured("samples", "", [&](CheckResult& check) {
     if (!fill(result)) fail(check, "there are no samples");
   }));
@@ -56,7 +56,7 @@ void append_of_sample(std::vector<CheckResult>& to, std::vector<CheckResult> fro
 
 Entry entry_of(const OpEntry& op) {
   return {.kind = "op",
-          .room = op.room,
+          .family = op.family,
           .name = op.name,
           .samples = op.samples,
           .differentiable = !op.differentiable        ? Differentiable::never

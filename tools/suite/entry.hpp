@@ -13,7 +13,7 @@ namespace tapegrad::suite {
 
 struct Entry {
   std::string_view kind;  ///< "op" or "layer"
-  std::string_view room;
+  std::string_view family;
   std::string_view name;
   std::function<catalogue::Samples(Generator&)> samples;
   Differentiable differentiable = Differentiable::always;

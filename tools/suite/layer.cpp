@@ -181,7 +181,7 @@ std::vector<CheckResult> check_all_but_derivatives(const LayerEntry& entry, cons
 
 Entry entry_of(const LayerEntry& layer) {
   return {.kind = "layer",
-          .room = layer.family,
+          .family = layer.family,
           .name = layer.name,
           .samples = [&layer](Generator& g) { return samples_of(layer, g); },
           .differentiable = Differentiable::always,

@@ -26,7 +26,7 @@ struct CheckResult {
 /// All checks of an op or a layer.
 struct EntryResult {
   std::string_view kind;  ///< "op" or "layer"
-  std::string_view room;
+  std::string_view family;
   std::string_view name;
   std::vector<CheckResult> checks;
   double seconds = 0.0;

@@ -66,7 +66,7 @@ void print_table(const CheckRun& run, const Terminal& terminal) {
     const Summary s = summary_of(result);
     rows.push_back({{s.failed > 0 ? "✗" : "✓", paint_of(s)},
                     {std::string(result.name), s.failed > 0 ? Paint::bad : Paint::strong},
-                    {std::string(result.room), Paint::faint},
+                    {std::string(result.family), Paint::faint},
                     {std::to_string(s.samples)},
                     {std::to_string(s.checks)},
                     {std::to_string(s.comparisons)},
@@ -76,7 +76,7 @@ void print_table(const CheckRun& run, const Terminal& terminal) {
   }
   const std::vector<Column> columns = {{""},
                                        {"name"},
-                                       {.heading = "room", .optional = true},
+                                       {.heading = "family", .optional = true},
                                        {.heading = "samples", .to_the_right = true, .spare = true},
                                        {.heading = "checks", .to_the_right = true, .optional = true},
                                        {.heading = "compared", .to_the_right = true, .spare = true},

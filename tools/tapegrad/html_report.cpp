@@ -59,7 +59,7 @@ std::string row(const suite::EntryResult& result) {
       good ? "good" : "bad", good ? "✓" : "✗",
       good ? escaped(result.name)
            : fmt::format("<a class=\"bad\" href=\"#{}\">{}</a>", place_of(result), escaped(result.name)),
-      escaped(result.room), s.samples, s.checks, s.comparisons,
+      escaped(result.family), s.samples, s.checks, s.comparisons,
       s.comparisons > 0 ? fmt::format("{:.2g}", s.worst) : "–", escaped(verdict_text(s)), result.seconds);
 }
 
@@ -106,7 +106,7 @@ std::string html_report(const CheckRun& run) {
   if (!failures.empty()) page += "<h2>What failed</h2>\n" + failures;
   page +=
       "<h2>All</h2>\n<div class=\"scroll\"><table class=\"all\">\n<thead><tr><th></th><th>name</th><th "
-      "class=\"wide\">room</th>";
+      "class=\"wide\">family</th>";
   page += "<th class=\"n\">samples</th><th class=\"n wide\">checks</th><th class=\"n\">compared</th>";
   page +=
       "<th class=\"n\">error / tolerance</th><th>verdicts</th><th class=\"n "

@@ -33,7 +33,7 @@ Json json_of(const suite::EntryResult& result, const suite::CheckOptions& option
   for (std::size_t v = 0; v < kVerdicts; ++v)
     if (s.verdicts[v] > 0) verdicts[std::string(to_string(static_cast<Verdict>(v)))] = s.verdicts[v];
   Json json = {
-      {"kind", result.kind},          {"room", result.room},       {"name", result.name},
+      {"kind", result.kind},          {"family", result.family},   {"name", result.name},
       {"passed", result.passed()},    {"seconds", result.seconds}, {"samples", s.samples},
       {"comparisons", s.comparisons}, {"verdicts", verdicts},      {"worst_error_in_tolerances", number(s.worst)},
       {"checks", Json::array()}};

@@ -47,8 +47,8 @@ std::optional<NodeInfo> recorded(const OpEntry& op, const Sample& sample) {
 
 /// Where a user finds the op declared.
 std::string header_of(const OpEntry& op) {
-  if (op.room == "convert" || op.name == "clone") return "tapegrad/tape/tensor.hpp";
-  return op.room == "engine" ? "tapegrad/tape/add.hpp" : fmt::format("tapegrad/ops/{}.hpp", op.room);
+  if (op.family == "convert" || op.name == "clone") return "tapegrad/tape/tensor.hpp";
+  return op.family == "engine" ? "tapegrad/tape/add.hpp" : fmt::format("tapegrad/ops/{}.hpp", op.family);
 }
 
 std::string keeps(const OpEntry& op, const catalogue::Samples& samples) {
@@ -102,11 +102,11 @@ void append_tensors(Page& page, std::string_view what, const NamedTensors& tenso
 
 std::string list_of(const Ops& ops, const Terminal& terminal) {
   std::vector<std::tuple<std::string, std::string, std::string>> all;
-  for (const OpEntry* op : ops) all.emplace_back(op->room, op->name, op->math);
+  for (const OpEntry* op : ops) all.emplace_back(op->family, op->name, op->math);
   Page page(terminal);
   page.line("");
   page.paragraph(fmt::format("{} `tapegrad ops NAME` derives one.", catalogue::kNotation));
-  return list("room", "op", std::move(all), "formula; reverse rule", terminal) + page.text();
+  return list("family", "op", std::move(all), "formula; reverse rule", terminal) + page.text();
 }
 
 std::string list_of(const Layers& layers, const Terminal& terminal) {
@@ -121,7 +121,7 @@ std::string page_of(const OpEntry& op, const Terminal& terminal) {
   const catalogue::Samples samples = op.samples(g);
   Page page(terminal);
   const std::string inputs = op.input_names.empty() ? "" : fmt::format("({})", fmt::join(op.input_names, ", "));
-  page.title(fmt::format("{}{}", op.name, inputs), fmt::format("room {}, {}", op.room, header_of(op)));
+  page.title(fmt::format("{}{}", op.name, inputs), fmt::format("family {}, {}", op.family, header_of(op)));
   page.paragraph(readable_math(op.math));
 
   page.heading("Derivation");

@@ -19,7 +19,7 @@ class Page {
   /// What the terminal is must outlive the page.
   explicit Page(const console::Terminal& terminal) : terminal_(terminal) {}
 
-  /// "layer_norm  room norm".
+  /// "layer_norm  family norm".
   void title(std::string_view name, std::string_view where);
   void heading(std::string_view text);
   void line(std::string_view text);

@@ -19,9 +19,9 @@ inline catalogue::Derivation whole_derivation(const catalogue::OpEntry& op) {
   });
   if (op.differentiable && !has_rule && end != std::string_view::npos) {
     steps.push_back({"Chain rule", op.math.substr(end + kRuleBegins.size()),
-                     op.room == "pointwise" ? "what comes back, times the slope"
-                                            : "what comes back to each result, times the slope, added up over the "
-                                              "results that an element takes part in"});
+                     op.family == "pointwise" ? "what comes back, times the slope"
+                                              : "what comes back to each result, times the slope, added up over the "
+                                                "results that an element takes part in"});
   }
   return steps;
 }

@@ -44,7 +44,7 @@ struct Reference {
   std::string_view note = {};
 };
 
-/// One for every op of the catalogue's pointwise room that takes one floating tensor (a test holds it to that).
+/// One for every op of the catalogue's pointwise family that takes one floating tensor (a test holds it to that).
 const std::vector<Reference>& references();
 
 }  // namespace tapegrad::truth

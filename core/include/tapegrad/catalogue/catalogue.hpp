@@ -19,7 +19,7 @@
 //   }
 //   static Sample benchmark(Generator& g) { return {"[512, 512]", {uniform(g, {512, 512}, -2, 2)}}; }
 //
-//   TAPEGRAD_CATALOGUE(pointwise, tanh, Tanh)      // the room, the name (the file's too), the struct
+//   TAPEGRAD_CATALOGUE(pointwise, tanh, Tanh)      // the family, the name (the file's too), the struct
 // clang-format on
 #pragma once
 
@@ -72,9 +72,9 @@ Sample with_default_call(Sample sample) {
 
 /// Reads an op struct's static members into an entry.
 template <class O>
-OpEntry make_entry(std::string_view room) {
+OpEntry make_entry(std::string_view family) {
   using Table = engine::TableOf<O, forward_count<O>()>;
-  return {.room = room,
+  return {.family = family,
           .name = O::name,
           .math = O::math,
           .input_names = O::input_names,
@@ -96,12 +96,12 @@ OpEntry make_entry(std::string_view room) {
 }  // namespace tapegrad::catalogue
 
 /// Puts an op into the catalogue. `op_name` is the op's name, and its file's.
-#define TAPEGRAD_CATALOGUE(room, op_name, Struct)                              \
+#define TAPEGRAD_CATALOGUE(family, op_name, Struct)                            \
   namespace catalogue {                                                        \
   const OpEntry& entry_##op_name();                                            \
   const OpEntry& entry_##op_name() {                                           \
     static_assert(Struct::name == #op_name, "an entry goes by its op's name"); \
-    static const OpEntry entry = make_entry<Struct>(#room);                    \
+    static const OpEntry entry = make_entry<Struct>(#family);                  \
     return entry;                                                              \
   }                                                                            \
   }

@@ -71,7 +71,7 @@ struct ErrorSample {
 using ErrorSamples = std::vector<ErrorSample>;
 
 struct OpEntry {
-  std::string_view room;  ///< the family: a folder
+  std::string_view family;  ///< its folder
   std::string_view name;
   std::string_view math;
   std::span<const std::string_view> input_names;  ///< empty where the op gives none
