@@ -1,10 +1,14 @@
 #include "tapegrad/base/shape.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <climits>
+#include <string>
 
+#include "says.hpp"
 #include "tapegrad/base/error.hpp"
 
 using tapegrad::Shape;
+using tapegrad::test::says;
 
 BOOST_AUTO_TEST_SUITE(shape)
 
@@ -13,6 +17,20 @@ BOOST_AUTO_TEST_CASE(broadcast_follows_numpy) {
   BOOST_TEST((tapegrad::broadcast_shapes("add", {3, 1}, {1, 4}) == Shape{3, 4}));
   BOOST_TEST((tapegrad::broadcast_shapes("add", {0, 1}, {1, 4}) == Shape{0, 4}));
   BOOST_TEST((tapegrad::broadcast_shapes("add", {}, {2}) == Shape{2}));
+}
+
+BOOST_AUTO_TEST_CASE(entries_are_counted_from_either_end) {
+  Shape shape = {2, 5, 7};
+  BOOST_TEST(shape[0] == 2);
+  BOOST_TEST(shape[-1] == 7);
+  BOOST_TEST(shape[-3] == 2);
+  BOOST_TEST(shape.back() == 7);
+  shape[-2] = 6;
+  BOOST_TEST(shape == Shape({2, 6, 7}));
+  for (const int d : {3, -4, 8, -9, INT_MAX, INT_MIN})
+    BOOST_CHECK_EXCEPTION((void)shape[d], tapegrad::IndexError,
+                          says("[shape] axis " + std::to_string(d) + " is out of range for rank 3: [2, 6, 7]"));
+  BOOST_CHECK_THROW((void)Shape().back(), tapegrad::IndexError);
 }
 
 BOOST_AUTO_TEST_CASE(errors_name_operation_and_shapes) {

@@ -26,14 +26,16 @@ void Shape::push_back(std::int64_t size) { insert(rank_, size); }
 void Shape::insert(int d, std::int64_t size) {
   if (rank_ == kMaxRank) throw ShapeError("[shape] " + to_string(*this) + " has no room for another dimension");
   std::move_backward(begin() + d, end(), end() + 1);
-  (*this)[d] = size;
   ++rank_;
+  (*this)[d] = size;
 }
 
 void Shape::erase(int d) {
   std::move(begin() + d + 1, end(), begin() + d);
   --rank_;
 }
+
+void Shape::throw_no_dimension(int d) const { throw_no_axis("shape", d, *this); }
 
 std::optional<std::int64_t> extent(const Shape& shape) {
   std::int64_t elements = 1;

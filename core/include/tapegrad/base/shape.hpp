@@ -40,10 +40,11 @@ class Shape {
     return n;
   }
 
-  /// REQUIRES: 0 <= d < rank().
-  std::int64_t operator[](int d) const { return dims_[static_cast<std::size_t>(d)]; }
-  std::int64_t& operator[](int d) { return dims_[static_cast<std::size_t>(d)]; }
-  std::int64_t back() const { return (*this)[rank_ - 1]; }
+  /// The entry of dimension d; negative ones count from the end. Throws IndexError when there is no such dimension.
+  std::int64_t operator[](int d) const { return dims_[position(d)]; }
+  std::int64_t& operator[](int d) { return dims_[position(d)]; }
+  /// Throws IndexError for a scalar.
+  std::int64_t back() const { return (*this)[-1]; }
 
   const std::int64_t* begin() const { return dims_.data(); }
   const std::int64_t* end() const { return dims_.data() + rank_; }
@@ -57,12 +58,20 @@ class Shape {
 
   friend bool operator==(const Shape& a, const Shape& b) {
     if (a.rank_ != b.rank_) return false;
-    for (int d = 0; d < a.rank_; ++d)
-      if (a[d] != b[d]) return false;
+    for (std::size_t d = 0; d < a.size(); ++d)
+      if (a.dims_[d] != b.dims_[d]) return false;
     return true;
   }
 
  private:
+  std::size_t position(int d) const {
+    const auto from_front = static_cast<std::size_t>(d < 0 ? d + rank_ : d);  // none that is negative still is below
+    if (from_front >= size()) [[unlikely]]
+      throw_no_dimension(d);
+    return from_front;
+  }
+  [[noreturn]] void throw_no_dimension(int d) const;
+
   std::array<std::int64_t, kMaxRank> dims_{};
   std::int32_t rank_ = 0;
 };
@@ -79,9 +88,10 @@ std::ostream& operator<<(std::ostream& stream, const Shape& shape);
 inline Shape contiguous_strides(const Shape& shape) {
   Shape strides = shape;
   std::int64_t step = 1;
-  for (int d = shape.rank() - 1; d >= 0; --d) {
-    strides[d] = step;
-    step *= shape[d] > 1 ? shape[d] : 1;
+  for (std::int64_t* entry = strides.end(); entry != strides.begin();) {
+    const std::int64_t size = *--entry;
+    *entry = step;
+    step *= size > 1 ? size : 1;
   }
   return strides;
 }
