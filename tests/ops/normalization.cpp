@@ -2,10 +2,13 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <vector>
 
 #include "fixture.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/view.hpp"
@@ -352,6 +355,47 @@ BOOST_AUTO_TEST_CASE(a_large_mean_costs_the_differentiable_rules_no_precision) {
   check([](const Tensor& x, const Tensor& gamma) { return layer_norm(x, gamma); }, 7);
   check([](const Tensor& x, const Tensor& gamma) { return group_norm(x, 1, gamma); }, 3);
   check([](const Tensor& x, const Tensor& gamma) { return batch_norm(x, gamma).y; }, 7);
+}
+
+namespace {
+
+using NormOf = std::function<Tensor(const Tensor& x, const Tensor& gamma, double eps)>;
+
+/// All rules in float32 against the plain one in float64, of elements of this size.
+void check_rules_at(double scale, double eps, const NormOf& norm, std::int64_t parameters) {
+  const Tensor x = normal({2, 3, 4}, 41, float32) * scale, dy = normal({2, 3, 4}, 42, float32);
+  const Tensor gamma = normal({parameters}, 43, float32);
+  const auto gradients = [&](DType dtype, const GradientOptions& options) {
+    const Tensor at = x.to(dtype).detach().set_requires_grad(true);
+    const Tensor by = gamma.to(dtype).detach().set_requires_grad(true);
+    Tape tape;
+    return tape.pull_back({norm(at, by, eps)}, {dy.to(dtype)}, {at, by}, options);
+  };
+  const std::vector<Tensor> exact = gradients(float64, {});
+  for (const GradientOptions& options : {GradientOptions(), {.create_graph = true}, {.strong_zero = true}}) {
+    const std::vector<Tensor> found = gradients(float32, options);
+    check_close(found[0].to(float64) * scale, exact[0] * scale, 1e-5);
+    check_close(found[1].to(float64), exact[1], 1e-5);
+  }
+  const auto tangent = [&](DType dtype) {
+    const auto of_x = [&](const Tensor& a) { return norm(a, gamma.to(dtype), eps); };
+    return jvp(of_x, x.to(dtype), (dy * scale).to(dtype)).second.to(float64);
+  };
+  check_close(tangent(float32), tangent(float64), 1e-5);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(rules_hold_where_squares_leave_float32) {
+  const auto check = [](const NormOf& norm, std::int64_t parameters) {
+    check_rules_at(1e20, 1e-5, norm, parameters);
+    check_rules_at(1e-25, 0.0, norm, parameters);
+  };
+  check([](const Tensor& x, const Tensor& gamma, double eps) { return layer_norm(x, gamma, {}, eps); }, 4);
+  check([](const Tensor& x, const Tensor& gamma, double eps) { return rms_norm(x, gamma, eps); }, 4);
+  check([](const Tensor& x, const Tensor& gamma, double eps) { return group_norm(x, 1, gamma, {}, eps); }, 3);
+  check([](const Tensor& x, const Tensor& gamma, double eps) { return instance_norm(x, gamma, {}, eps); }, 3);
+  check([](const Tensor& x, const Tensor& gamma, double eps) { return batch_norm(x, gamma, {}, {.eps = eps}).y; }, 4);
 }
 
 BOOST_AUTO_TEST_CASE(a_large_mean_adds_nothing_to_the_gradient_of_gamma) {

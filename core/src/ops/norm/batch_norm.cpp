@@ -265,7 +265,9 @@ struct BatchNorm : Op<BatchNorm> {
       const Tensor near = inside - mean;
       const Tensor rest = over_positions(valid(near)) * op.share();  // the first mean is rounded
       const Tensor centred = near - rest;
-      rstd = 1.0 / sqrt(over_positions(valid(square(centred))) * op.share() + op.eps);
+      // In float64, like the kernels, where squares of float32 neither overflow nor vanish.
+      const Tensor variance = over_positions(valid(square(centred.to(float64)))) * op.share();
+      rstd = (1.0 / sqrt(variance + op.eps)).to(x.dtype());
       xhat = op.masked && !op.zero_padding ? (x - mean - rest) * rstd : valid(centred * rstd);
     }
   };

@@ -1,6 +1,7 @@
 #include "base/dispatch.hpp"
 #include "kernels/row_norm.hpp"
 #include "ops/norm/features.hpp"
+#include "ops/norm/normalised.hpp"
 #include "ops/rows.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/norm.hpp"
@@ -126,9 +127,7 @@ struct RmsNorm : Op<RmsNorm> {
   struct Normalised {
     Tensor xhat, rstd;
 
-    Normalised(const Tensor& x, double eps) : xhat(x), rstd(1.0 / sqrt(mean(square(x), -1, true) + eps)) {
-      xhat = x * rstd;
-    }
+    Normalised(const Tensor& x, double eps) : xhat(x), rstd(inverse_root_mean_square(x, eps)) { xhat = x * rstd; }
     /// r (a - xhat <a xhat>): the reverse and the forward rule.
     Tensor times_jacobian(const Tensor& a) const { return rstd * (a - xhat * mean(a * xhat, -1, true)); }
   };
