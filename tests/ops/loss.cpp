@@ -432,6 +432,16 @@ BOOST_AUTO_TEST_CASE(cosines_of_very_long_and_very_short_vectors) {
     BOOST_TEST(std::abs(d[0] * length) < 1e-6F);
     BOOST_TEST(d[1] * length == 0.8F, boost::test_tools::tolerance(1e-6F));
   }
+  // Second derivatives, in units of the length.
+  const Tensor first = from_vector<float>({1, 2, 2}, {3}), second = from_vector<float>({3, 1, 1}, {3});
+  for (const double length : {1e-15, 1.0, 1e22}) {
+    const auto curvature = [&](DType dtype, double units) {
+      const Tensor other = second.to(dtype) * units;
+      return hvp([&](const Tensor& a) { return cosine_similarity(a, other, -1, 1e-30); }, first.to(dtype) * units,
+                 first.to(dtype) * units);
+    };
+    check_close(curvature(float32, length).to(float64) * length, curvature(float64, 1.0), 2e-6);
+  }
   // An eps that is 0 in float32 counts as the smallest normal number.
   BOOST_TEST(cosine_similarity(zeros({2}), b, -1, 1e-60).item() == 0.0);
 }

@@ -127,7 +127,8 @@ struct CosineSimilarity : Op<CosineSimilarity> {
 
     Vector vector(const Tensor& x, int over) const {
       const Tensor length = norm(x, over, {.keepdim = true});  // not by squares, which overflow
-      const Tensor inverse_length = 1.0 / maximum(length, least);
+      // In float64: its derivatives are powers of it, which float32 would lose.
+      const Tensor inverse_length = (1.0 / maximum(length.to(float64), least.to(float64))).to(x.dtype());
       return {x * inverse_length, length, inverse_length};
     }
     /// Below it the inverse is infinite.
