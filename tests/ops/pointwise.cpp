@@ -228,6 +228,9 @@ BOOST_AUTO_TEST_CASE(choices_at_kinks_and_borders) {
                               {leaf({0, 1, 0, -kInf}), leaf({0, 0, 2, kInf})}, recorded);
     check_values(angle[0].to_vector<double>(), {0, 0, 0.5, 0});
     check_values(angle[1].to_vector<double>(), {0, -1, 0, 0});
+    const auto none = slopes([](const std::vector<Tensor>& x) { return atan2(x[0], x[1]); },
+                             {leaf({0, kNaN, kNaN}), leaf({kNaN, 0, kNaN})}, recorded);
+    for (const Tensor& slope : none) check_values(slope.to_vector<double>(), {kNaN, kNaN, kNaN});
     for (const Binary& f : {Binary([](const Tensor&a, const Tensor&b) { return maximum(a, b); }),
                             Binary([](const Tensor&a, const Tensor&b) { return minimum(a, b); })}) {
       const auto both = slopes([&](const std::vector<Tensor>& x) { return f(x[0], x[1]); },

@@ -17,7 +17,7 @@ struct Atan2Formula {
     const T larger = select(abs(a) < abs(b), abs(b), abs(a));
     const T unit = select(larger == 0.0, one, larger);
     const T u = a / unit, v = b / unit;
-    const T square = select(larger == 0.0, one, u * u + v * v);
+    const T square = select(abs(a) + abs(b) == 0.0, one, u * u + v * v);  // NaN where either is
     return select(larger == kInfinity, zero, p / unit / square / unit);
   }
 
