@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -212,6 +213,32 @@ BOOST_AUTO_TEST_CASE(a_sequence_is_its_cells_step_by_step) {
 BOOST_AUTO_TEST_CASE(a_gradient_needs_no_other) {
   check_one_at_a_time<Lstm>();
   check_one_at_a_time<Gru>();
+}
+
+// c' does not depend on its output gate, whatever that is.
+BOOST_AUTO_TEST_CASE(the_last_cell_state_has_no_gradient_by_the_output_gate) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Tensor gates = from_vector<double>({0, 0, 0.5, nan}, {1, 4}).set_requires_grad(true);
+  const Tensor c = full({1, 1}, 2.0, {.dtype = float64, .requires_grad = true});
+  const Tensor none = zeros({1, 4}, {.dtype = float64});
+  // sigmoid' c, sigmoid' tanh and sigmoid tanh' at 0 and 0.5.
+  const double g = std::tanh(0.5);
+  const Tensor expected = from_vector<double>({0.25 * g, 0.5, 0.5 * (1 - g * g), 0}, {1, 4});
+  for (const bool differentiable : {false, true}) {
+    Tape tape;
+    const Tensor cell = lstm_cell(gates, none, c)[1];
+    const std::vector<Tensor> of_cell =
+        tape.pull_back({cell}, {ones({1, 1}, {.dtype = float64})}, {gates, c}, {.create_graph = differentiable});
+    check_close(of_cell[0], expected, 1e-15);
+    check_close(of_cell[1], full({1, 1}, 0.5, {.dtype = float64}), 1e-15);
+    tape.clear();
+    const Tensor sequence =
+        lstm(unsqueeze(gates, 0), zeros({4, 1}, {.dtype = float64}), {}, zeros({1, 1}, {.dtype = float64}), c)[1];
+    const std::vector<Tensor> of_sequence =
+        tape.pull_back({sequence}, {ones({1, 1, 1}, {.dtype = float64})}, {gates, c}, {.create_graph = differentiable});
+    check_close(of_sequence[0], expected, 1e-15);
+    check_close(of_sequence[1], full({1, 1}, 0.5, {.dtype = float64}), 1e-15);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(nothing_of_the_padding_is_read) {

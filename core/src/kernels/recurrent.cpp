@@ -41,7 +41,10 @@ class SumRow {
  public:
   using T = hn::TFromD<D>;
 
-  HWY_INLINE SumRow(const T* a, const T* b) : a_(a, 1), b_(b, 1) {}
+  HWY_INLINE SumRow(const T* a, const T* b) : a_(a, 1), b_(b, 1), absent_(a == nullptr && b == nullptr) {}
+
+  /// Whether there is neither row: the sum is 0 then, times whatever.
+  HWY_INLINE bool absent() const { return absent_; }
 
   template <class... Count>
   HWY_INLINE Lanes<D> load(std::size_t i, Count... count) const {
@@ -50,6 +53,7 @@ class SumRow {
 
  private:
   InputRow<D> a_, b_;
+  bool absent_;
 };
 
 /// The elements after a row's last full vector: rare, and as much code as the others.
@@ -188,13 +192,14 @@ struct LstmBackwardStep {
     const LstmGates<D> v = gates.load(k, count...);
     const Lanes<D> t = tanh(c_next.load(k, count...));
     const Lanes<D> u = dh_next.load(k, count...);
-    const Lanes<D> s = mul_add(u * v.o, 1.0 - t * t, dc_next.load(k, count...));
+    const Lanes<D> dc_then = dc_next.load(k, count...);
+    const Lanes<D> s = dh_next.absent() ? dc_then : mul_add(u * v.o, 1.0 - t * t, dc_then);
     if (dc != nullptr) store<D>(s * v.f, dc + k, count...);
     if (dgates == nullptr) return;
     store<D>(s * v.g * (v.i * (1.0 - v.i)), dgates + k, count...);
     store<D>(s * c.load(k, count...) * (v.f * (1.0 - v.f)), dgates + hidden + k, count...);
     store<D>(s * v.i * (1.0 - v.g * v.g), dgates + 2 * hidden + k, count...);
-    store<D>(u * t * (v.o * (1.0 - v.o)), dgates + 3 * hidden + k, count...);
+    store<D>(dh_next.absent() ? u : u * t * (v.o * (1.0 - v.o)), dgates + 3 * hidden + k, count...);
   }
 };
 
