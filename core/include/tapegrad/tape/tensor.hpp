@@ -36,7 +36,8 @@ struct Slice {
   std::int64_t step = 1;
 };
 
-/// Called with a complete gradient; what it returns (when defined) takes the gradient's place.
+/// Called with a complete gradient; what it returns (when defined) takes the gradient's place. It is not to write into
+/// the one that it is given, whose elements may be others' too: the caller's cotangent, say.
 using GradientHook = Callable<Tensor(const Tensor& gradient)>;
 /// Which hook: no two of a process have the same.
 enum class HookId : std::uint64_t {};
