@@ -1,4 +1,4 @@
-// What the ops of this room ask of their index tensors, and sums into chosen places.
+// What the ops of this family ask of their index tensors, and sums into chosen places.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What the ops of this room check of their arguments.
+// What the ops of this family check of their arguments.
 #pragma once
 
 #include <string_view>
