@@ -183,11 +183,11 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(running_extremes_and_their_places, T, Reals) {
     for (const Extremum which : {Extremum::largest, Extremum::smallest}) {
       std::vector<std::int64_t> expected(elements(s));
       for_lines(s, [&](auto at) {
+        std::int64_t best = 0;
         for (std::int64_t r = 0; r < s.n; ++r) {
-          std::int64_t best = 0;
-          for (std::int64_t j = 1; j <= r && !std::isnan(x[at(best)]); ++j)
-            if (std::isnan(x[at(j)]) || (which == Extremum::largest ? x[at(j)] > x[at(best)] : x[at(j)] < x[at(best)]))
-              best = j;
+          const T so_far = x[at(best)], here = x[at(r)];
+          const bool further = which == Extremum::largest ? here > so_far : here < so_far;
+          if (!std::isnan(so_far) && (std::isnan(here) || further)) best = r;
           expected[at(r)] = best;
         }
       });
