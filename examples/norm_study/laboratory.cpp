@@ -10,7 +10,7 @@
 #include <thread>
 #include <utility>
 
-#include "console/progress.hpp"
+#include "console/training_progress.hpp"
 #include "tapegrad/base/random.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
@@ -118,7 +118,7 @@ std::vector<const Trained*> Laboratory::trained(const std::vector<TrainOptions>&
     steps += options.steps;
   }
   if (!missing.empty()) {
-    console::Progress progress(label_text(label, missing.size()), steps);
+    console::TrainingProgress progress(label_text(label, missing.size()), steps);
     for (Trained& run : train_side_by_side(missing, corpus_, threads_, &progress)) {
       std::string key = run.options.key();
       runs_.emplace(std::move(key), std::move(run));

@@ -60,7 +60,7 @@ tg::optim::WarmupCosineOptions schedule_of(const TrainOptions& options) {
           .total_steps = options.steps};
 }
 
-Trained train(const TrainOptions& options, const Corpus& corpus, console::Progress* progress) {
+Trained train(const TrainOptions& options, const Corpus& corpus, console::TrainingProgress* progress) {
   Trained run{.options = options, .model = WordClassifier(options.model, options.seed), .curve = {}};
   if (console::interrupted()) return run;
   tg::optim::AdamW optimizer(run.model.parameters(), optimizer_of(options));
@@ -114,7 +114,7 @@ Trained train(const TrainOptions& options, const Corpus& corpus, console::Progre
 }
 
 std::vector<Trained> train_side_by_side(const std::vector<TrainOptions>& options, const Corpus& corpus, int threads,
-                                        console::Progress* progress) {
+                                        console::TrainingProgress* progress) {
   std::vector<std::optional<Trained>> runs(options.size());
   console::run_side_by_side(options.size(), threads,
                             [&](std::size_t i) { runs[i] = train(options[i], corpus, progress); });

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "console/progress.hpp"
+#include "console/training_progress.hpp"
 #include "norm_study/batches.hpp"
 #include "norm_study/model.hpp"
 #include "norm_study/report.hpp"
@@ -49,12 +49,12 @@ tapegrad::optim::AdamWOptions optimizer_of(const TrainOptions& options);
 tapegrad::optim::WarmupCosineOptions schedule_of(const TrainOptions& options);
 
 /// Stops early when interrupted().
-Trained train(const TrainOptions& options, const Corpus& corpus, console::Progress* progress);
+Trained train(const TrainOptions& options, const Corpus& corpus, console::TrainingProgress* progress);
 
 /// Networks trained by `threads` threads, each network by one of them; results in the order of the options. Those whose
 /// turn has not come when interrupted() becomes true have 0 steps. Rethrows what a training throws.
 std::vector<Trained> train_side_by_side(const std::vector<TrainOptions>& options, const Corpus& corpus, int threads,
-                                        console::Progress* progress);
+                                        console::TrainingProgress* progress);
 
 /// Logits [N, languages] without recording, in the mode that the network is in.
 tapegrad::Tensor logits_of(WordClassifier& model, const Batch& batch);

@@ -11,8 +11,8 @@
 #include "console/columns.hpp"
 #include "console/interrupt.hpp"
 #include "console/output_file.hpp"
-#include "console/progress.hpp"
 #include "console/terminal.hpp"
+#include "console/training_progress.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/random.hpp"
 #include "word_maker/batches.hpp"
@@ -110,7 +110,7 @@ bool learn(const Options& options) {
   const console::InterruptGuard guard;
   std::int64_t done = 0;
   {
-    console::Progress progress("learning", options.steps);
+    console::TrainingProgress progress("learning", options.steps);
     const std::int64_t interval = std::max<std::int64_t>(1, (options.steps + kReports - 1) / kReports);
     double smoothed = 0;
     done =

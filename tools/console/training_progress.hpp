@@ -14,7 +14,7 @@
 namespace console {
 
 /// What the line shows.
-struct ProgressState {
+struct TrainingState {
   std::string label;
   std::int64_t step = 0, total_steps = 0;
   std::int64_t sequences = 0;            // trained on so far
@@ -27,15 +27,15 @@ std::string clock_text(double seconds);
 
 /// One line no wider than the terminal (colour codes take no columns): label, bar, percentage, loss, accuracy,
 /// sequences per second, time left. Where it is narrow the rear parts give way first, then the bar.
-std::string progress_line(const ProgressState& state, const Terminal& terminal);
+std::string training_line(const TrainingState& state, const Terminal& terminal);
 
 /// A live line of this. Thread safety: advance() may be called from several threads (seeds that train side by side).
-class Progress {
+class TrainingProgress {
  public:
-  Progress(std::string label, std::int64_t total_steps, std::FILE* out = stderr);
-  ~Progress();
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
+  TrainingProgress(std::string label, std::int64_t total_steps, std::FILE* out = stderr);
+  ~TrainingProgress();
+  TrainingProgress(const TrainingProgress&) = delete;
+  TrainingProgress& operator=(const TrainingProgress&) = delete;
 
   /// Adds work done. Loss and accuracy, where given, replace those shown.
   void advance(std::int64_t steps, std::int64_t sequences, std::optional<double> loss = std::nullopt,
@@ -45,10 +45,10 @@ class Progress {
   void clear();
 
  private:
-  std::string drawn(const Terminal& terminal) const { return progress_line(state_, terminal); }
+  std::string drawn(const Terminal& terminal) const { return training_line(state_, terminal); }
 
   std::mutex mutex_;
-  ProgressState state_;
+  TrainingState state_;
   LiveLine line_;
   std::chrono::steady_clock::time_point start_;
 };

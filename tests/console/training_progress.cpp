@@ -1,4 +1,4 @@
-#include "console/progress.hpp"
+#include "console/training_progress.hpp"
 
 #include <pty.h>
 #include <unistd.h>
@@ -25,7 +25,7 @@ std::string content(std::FILE* file) {
   return text;
 }
 
-const ProgressState kHalfway{.label = "training",
+const TrainingState kHalfway{.label = "training",
                              .step = 250,
                              .total_steps = 500,
                              .sequences = 16000,
@@ -62,10 +62,10 @@ struct PseudoTerminal {
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(progress)
+BOOST_AUTO_TEST_SUITE(training_progress)
 
 BOOST_AUTO_TEST_CASE(line_shows_everything_where_there_is_room) {
-  const std::string line = progress_line(kHalfway, {.width = 120});
+  const std::string line = training_line(kHalfway, {.width = 120});
   for (const char* part : {"training ", " 50 %", "loss 1.234", "accuracy 50.0 %", "0:10 left", "1600 sequences/s"}) {
     BOOST_TEST(line.find(part) != std::string::npos, part << " in " << line);
   }
@@ -73,10 +73,10 @@ BOOST_AUTO_TEST_CASE(line_shows_everything_where_there_is_room) {
 
 BOOST_AUTO_TEST_CASE(line_fits_any_width) {
   for (std::size_t width = 1; width < 150; ++width) {
-    BOOST_TEST(display_width(progress_line(kHalfway, {.width = width})) <= width, "width " << width);
+    BOOST_TEST(display_width(training_line(kHalfway, {.width = width})) <= width, "width " << width);
   }
-  BOOST_TEST(progress_line(kHalfway, {.width = 80}).find('\x1b') == std::string::npos);
-  BOOST_TEST(progress_line(kHalfway, {.coloured = true, .width = 80}).find("\x1b[0m") != std::string::npos);
+  BOOST_TEST(training_line(kHalfway, {.width = 80}).find('\x1b') == std::string::npos);
+  BOOST_TEST(training_line(kHalfway, {.coloured = true, .width = 80}).find("\x1b[0m") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(bars_are_drawn_in_eighths) {
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(plain_lines_where_there_is_no_terminal) {
   std::FILE* file = std::tmpfile();
   BOOST_REQUIRE(file != nullptr);
   {
-    Progress shown("training", 100, file);
+    TrainingProgress shown("training", 100, file);
     std::vector<std::thread> seeds;
     for (int s = 0; s < 2; ++s) {
       seeds.emplace_back([&] {
@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE(live_line_on_a_terminal_keeps_its_width_and_the_cursor) {
   setenv("NO_COLOR", "1", 1);
   BOOST_TEST(terminal_at(terminal.writer).width == 50U);
   BOOST_TEST(!terminal_at(terminal.writer).coloured);
-  { Progress("training", 100, terminal.writer).advance(50, 64, 1.5, 0.25); }
+  { TrainingProgress("training", 100, terminal.writer).advance(50, 64, 1.5, 0.25); }
   const std::string text = terminal.read_all();
   unsetenv("NO_COLOR");
   BOOST_TEST(terminal_at(terminal.writer).coloured);

@@ -1,4 +1,4 @@
-#include "console/progress.hpp"
+#include "console/training_progress.hpp"
 
 #include <fmt/format.h>
 
@@ -15,13 +15,13 @@ namespace {
 
 constexpr std::size_t kSmallestBar = 8, kLargestBar = 40;
 
-double fraction_done(const ProgressState& state) {
+double fraction_done(const TrainingState& state) {
   if (state.total_steps <= 0) return 0;
   return std::clamp(static_cast<double>(state.step) / static_cast<double>(state.total_steps), 0.0, 1.0);
 }
 
 /// The facts behind the bar, the most wanted first.
-std::vector<std::string> facts(const ProgressState& state) {
+std::vector<std::string> facts(const TrainingState& state) {
   std::vector<std::string> parts;
   if (state.loss) parts.push_back(fmt::format("loss {:.3f}", *state.loss));
   if (state.accuracy) parts.push_back(fmt::format("accuracy {:.1f} %", 100 * *state.accuracy));
@@ -41,7 +41,7 @@ std::string clock_text(double seconds) {
   return fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
 
-std::string progress_line(const ProgressState& state, const Terminal& terminal) {
+std::string training_line(const TrainingState& state, const Terminal& terminal) {
   const std::size_t columns = terminal.width;
   const double done = fraction_done(state);
   const std::string percent = fmt::format("{:3.0f} %", std::floor(100 * done));
@@ -58,19 +58,19 @@ std::string progress_line(const ProgressState& state, const Terminal& terminal) 
   return state.label + " " + painted(drawn, "36", terminal.coloured) + " " + tail;
 }
 
-Progress::Progress(std::string label, std::int64_t total_steps, std::FILE* out)
+TrainingProgress::TrainingProgress(std::string label, std::int64_t total_steps, std::FILE* out)
     : state_{.label = std::move(label), .total_steps = total_steps, .loss = {}, .accuracy = {}},
       line_(out),
       start_(std::chrono::steady_clock::now()) {}
 
-Progress::~Progress() {
+TrainingProgress::~TrainingProgress() {
   const std::scoped_lock lock(mutex_);
   line_.draw([this](const Terminal& terminal) { return drawn(terminal); });
   line_.leave();
 }
 
-void Progress::advance(std::int64_t steps, std::int64_t sequences, std::optional<double> loss,
-                       std::optional<double> accuracy) {
+void TrainingProgress::advance(std::int64_t steps, std::int64_t sequences, std::optional<double> loss,
+                               std::optional<double> accuracy) {
   const std::scoped_lock lock(mutex_);
   state_.step += steps;
   state_.sequences += sequences;
@@ -86,7 +86,7 @@ void Progress::advance(std::int64_t steps, std::int64_t sequences, std::optional
       });
 }
 
-void Progress::clear() {
+void TrainingProgress::clear() {
   const std::scoped_lock lock(mutex_);
   line_.clear();
 }
