@@ -45,9 +45,9 @@ MultiHeadAttention::MultiHeadAttention(MultiHeadAttentionOptions options)
       dropout_(options.dropout),
       rotary_(options.rotary) {
   const auto projection = [&](std::int64_t rows, std::int64_t columns) {
-    Parameter weight(zeros({rows, columns}, {.dtype = options.dtype}));
+    const Tensor weight = zeros({rows, columns}, {.dtype = options.dtype});
     init::xavier_uniform(weight);
-    return weight;
+    return Parameter(weight);
   };
   if (projects_apart()) {
     q_proj_weight = projection(embed_dim_, embed_dim_);
@@ -58,7 +58,7 @@ MultiHeadAttention::MultiHeadAttention(MultiHeadAttentionOptions options)
   }
   if (!options.bias) return;
   in_proj_bias = Parameter(zeros({3 * embed_dim_}, {.dtype = options.dtype}));
-  init::constant(out_proj.bias, 0.0);
+  out_proj.bias = Parameter(zeros({embed_dim_}, {.dtype = options.dtype}));
 }
 
 /// Projections first ... first + count - 1 of query, key and value, [N, L, width of x] -> [N, L, count E].

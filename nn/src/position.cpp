@@ -101,8 +101,9 @@ Tensor SinusoidalPosition::operator()(const Tensor& x, std::int64_t first) const
 LearnedPosition::LearnedPosition(std::int64_t max_length, std::int64_t features, LearnedPositionOptions options) {
   expect_not_negative("LearnedPosition", max_length, features);
   expect_floating("LearnedPosition", options.dtype);
-  weight = Parameter(zeros({max_length, features}, {.dtype = options.dtype}));
-  init::normal(weight, 0.0, options.stddev);
+  const Tensor rows = zeros({max_length, features}, {.dtype = options.dtype});
+  init::normal(rows, 0.0, options.stddev);
+  weight = Parameter(rows);
 }
 
 Tensor LearnedPosition::operator()(const Tensor& x, std::int64_t first) const {

@@ -14,9 +14,9 @@ namespace tapegrad::nn {
 /// relu of slope sqrt(5)). 0 for a fan_in of 0.
 inline Parameter uniform_parameter(const Shape& shape, std::int64_t fan_in, DType dtype) {
   const double bound = fan_in == 0 ? 0.0 : 1.0 / std::sqrt(static_cast<double>(fan_in));
-  Parameter parameter(zeros(shape, {.dtype = dtype}));
-  init::uniform(parameter, -bound, bound);
-  return parameter;
+  const Tensor values = zeros(shape, {.dtype = dtype});  // no Parameter yet: a live tape lets nobody write into one
+  init::uniform(values, -bound, bound);
+  return Parameter(values);
 }
 
 }  // namespace tapegrad::nn

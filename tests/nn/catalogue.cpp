@@ -11,6 +11,8 @@
 
 #include "address_sanitizer.hpp"
 #include "suite/layer.hpp"
+#include "tapegrad/base/random.hpp"
+#include "tapegrad/tape/tape.hpp"
 
 namespace {
 
@@ -48,6 +50,13 @@ BOOST_AUTO_TEST_CASE(each_activation_has_an_entry) {
   const auto layers = tapegrad::nn::catalogue::all_layers();
   for (const std::string_view name : {"ReLU", "GELU", "SiLU", "Tanh", "Sigmoid", "Softplus", "LeakyReLU", "ELU"})
     BOOST_TEST(std::any_of(layers.begin(), layers.end(), [&](const auto* layer) { return layer->name == name; }), name);
+}
+
+BOOST_AUTO_TEST_CASE(every_layer_can_be_made_while_a_tape_lives) {
+  const tapegrad::Tape tape;
+  tapegrad::Generator g(1);
+  for (const tapegrad::nn::catalogue::LayerEntry* layer : tapegrad::nn::catalogue::all_layers())
+    BOOST_TEST_CONTEXT(layer->name) { BOOST_CHECK_NO_THROW((void)layer->samples(g)); }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
