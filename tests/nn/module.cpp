@@ -3,6 +3,9 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <sstream>
+#include <type_traits>
+
 #include "says.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/scope.hpp"
@@ -618,9 +621,49 @@ BOOST_AUTO_TEST_CASE(a_parameter_has_what_a_tensor_has) {
   BOOST_TEST(!layer.bias.has_grad());
   for (const auto& [name, p] : layer.named_parameters()) p.set_requires_grad(false);
   BOOST_TEST(!layer.weight->requires_grad());
+  BOOST_TEST(!layer.weight.requires_grad());
   BOOST_TEST(layer.weight.size(-1) == 2);
+  BOOST_TEST((layer.weight.dim() == 2 && layer.weight.numel() == 6));
   BOOST_TEST(layer.weight[1].to_vector<float>() == layer.weight.clone()[1].to_vector<float>());
   BOOST_TEST(tg::nn::Parameter(tg::tensor(2.5)).item() == 2.5);
+  BOOST_TEST(tg::nn::Buffer(tg::tensor(7, {.dtype = tg::int64})).item<std::int64_t>() == 7);
+
+  tg::nn::Parameter w(tg::tensor({{1.0, 2.0, 3.0}, {4.0, 5.0, 6.0}}));
+  using Values = std::vector<float>;
+  BOOST_TEST(w.transpose(0, 1).to_vector<float>() == (Values{1, 4, 2, 5, 3, 6}));
+  BOOST_TEST(w.permute({1, 0}).to_vector<float>() == (Values{1, 4, 2, 5, 3, 6}));
+  BOOST_TEST(w.reshape({3, 2})[2].to_vector<float>() == (Values{5, 6}));
+  BOOST_TEST(w.slice(1, {.start = 2}).expand({2, 2}).to_vector<float>() == (Values{3, 3, 6, 6}));
+  BOOST_TEST(w.to_vector<float>() == (Values{1, 2, 3, 4, 5, 6}));
+  const tg::Tensor detached = w.detach();
+  BOOST_TEST((detached.data<float>().data() == w->data<float>().data() && !detached.requires_grad()));
+  const tg::HookId doubling = w.register_hook([](const tg::Tensor& g) { return g + g; });
+  const auto gradient = [&] {
+    w.zero_grad();
+    tg::Tape tape;
+    tape.backward(tg::sum(w));
+    return w.grad().to_vector<float>();
+  };
+  BOOST_TEST(gradient() == Values(6, 2.0F));
+  BOOST_TEST(w.remove_hook(doubling));
+  BOOST_TEST(gradient() == Values(6, 1.0F));
+  w.set_grad(tg::zeros({2, 3}));
+  BOOST_TEST(w.grad().to_vector<float>() == Values(6, 0.0F));
+}
+
+BOOST_AUTO_TEST_CASE(a_parameter_prints_as_its_tensor_does) {
+  const tg::nn::Parameter w(tg::tensor({1.5, -2.0}));
+  std::ostringstream stream;
+  stream << w;
+  BOOST_TEST(stream.str() == tg::to_string(w.tensor()));
+}
+
+BOOST_AUTO_TEST_CASE(an_absent_parameter_is_assigned_as_such) {
+  tg::nn::Parameter w(tg::ones({2}));
+  w = {};
+  BOOST_TEST(!w.defined());
+  static_assert(!std::is_assignable_v<tg::nn::Parameter&, tg::Tensor>);
+  static_assert(!std::is_assignable_v<tg::nn::Buffer&, const tg::Tensor&>);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
