@@ -86,6 +86,8 @@ static_assert(Loadable<nn::Linear&, optim::Optimizer&, optim::Schedule&, Generat
 static_assert(!Loadable<const nn::Linear&>, "nothing could be written into it");
 static_assert(!Loadable<Generator>, "nobody would have what is loaded into a temporary");
 static_assert(!Loadable<const Generator&>);
+static_assert(Savable<NamedTensors, const NamedTensors&> && Loadable<NamedTensors&>);
+static_assert(!Loadable<NamedTensors> && !Loadable<const NamedTensors&>);
 static_assert(!Savable<> && !Loadable<>);
 static_assert(!Savable<Tensor>);
 
@@ -141,6 +143,28 @@ BOOST_AUTO_TEST_CASE(a_part_may_have_nothing_to_keep_and_others_more_than_ten) {
   load_checkpoint(path, nothing, first, a, b, c, d, e, f, g, h, i, j);
   BOOST_TEST(first.count == 1);
   BOOST_TEST(j.count == 9);
+}
+
+BOOST_AUTO_TEST_CASE(plain_values_stand_beside_the_other_parts) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "run.ckpt";
+  const std::int64_t epoch = 20'000'001;  // not a float's
+  nn::Linear model(2, 3);
+  save_checkpoint(path, model, NamedTensors{{"epoch", tensor(epoch, {.dtype = int64})}, {"best", tensor(0.25)}});
+  BOOST_TEST(load_safetensors(path).at("1.epoch").item<std::int64_t>() == epoch);
+
+  const Tensor older = ones({2});
+  NamedTensors values{{"older", older}};
+  load_checkpoint(path, model, values);
+  BOOST_TEST(values.names() == (std::vector<std::string>{"epoch", "best"}), boost::test_tools::per_element());
+  BOOST_TEST(values.at("epoch").item<std::int64_t>() == epoch);
+  BOOST_TEST(values.at("best").item() == 0.25);
+  BOOST_TEST(same_bits(older, ones({2})));  // replaced in the list, not written
+
+  // Put back when another part refuses its state.
+  save_checkpoint(path, NamedTensors{{"epoch", tensor(1)}}, Generator());
+  BOOST_CHECK_EXCEPTION(load_checkpoint(path, values, model), IoError, says("part 2 of 2 ('1.') does not fit"));
+  BOOST_TEST(values.at("epoch").item<std::int64_t>() == epoch);
 }
 
 BOOST_AUTO_TEST_CASE(values_are_converted_as_each_part_does) {

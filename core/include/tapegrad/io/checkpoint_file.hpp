@@ -43,6 +43,8 @@ template <class Part>
 NamedTensors state_of(const Part& part) {
   if constexpr (HasState<Part>)
     return part.state_dict();
+  else if constexpr (std::same_as<Part, NamedTensors>)
+    return part;
   else
     return state_dict(part);
 }
@@ -51,17 +53,26 @@ template <class Part>
 void load_state_of(Part& part, const NamedTensors& state) {
   if constexpr (HasState<Part>)
     part.load_state_dict(state);
+  else if constexpr (std::same_as<Part, NamedTensors>)
+    part = state;
   else
     load_state_dict(part, state);
 }
 
 }  // namespace checkpoint_file
 
-/// What a checkpoint keeps: a Generator, or anything that gives its state as state_dict() and takes it back by
-/// load_state_dict(), as modules, optimisers, schedules and moving averages do, and a struct of one's own may. What the
-/// one gives the other must take: save_checkpoint puts it in the place of an older file without a trial.
+/// What a checkpoint keeps: a Generator, NamedTensors, or anything that gives its state as state_dict() and takes it
+/// back by load_state_dict(), as modules, optimisers, schedules and moving averages do, and a struct of one's own may.
+/// What the one gives the other must take: save_checkpoint puts it in the place of an older file without a trial.
+/// NamedTensors are for plain values, and get whatever names and tensors the file has, in the place of their own:
+///
+///   save_checkpoint("run.ckpt", model, NamedTensors{{"epoch", tensor(epoch, {.dtype = int64})}});
+///   NamedTensors values;
+///   load_checkpoint("run.ckpt", model, values);
+///   epoch = values.at("epoch").item<std::int64_t>();
 template <class Part>
-concept CheckpointPart = checkpoint_file::HasState<Part> || std::same_as<Part, Generator>;
+concept CheckpointPart =
+    checkpoint_file::HasState<Part> || std::same_as<Part, Generator> || std::same_as<Part, NamedTensors>;
 
 /// Writes the states of all parts into one file, in the format of save_safetensors: the names of the first begin with
 /// "0.", those of the second with "1.", and "__metadata__" holds "format": "tapegrad.checkpoint" and the number of
