@@ -210,7 +210,19 @@ BOOST_AUTO_TEST_CASE(promise_grad_throws_and_has_grad_asks) {
                         says("or only by steps (sign, floor, round, a comparison), gives none"));
   const Tensor plain = tensor({1.0});
   BOOST_CHECK_EXCEPTION((void)plain.grad(), TapeError, says("is no leaf that requires a gradient (x -= u"));
-  BOOST_CHECK_EXCEPTION(Tensor(plain).register_hook({}), TapeError, says("[register_hook]"));
+  const auto itself = [](const Tensor& gradient) { return gradient; };
+  BOOST_CHECK_EXCEPTION(plain.register_hook(itself), TapeError,
+                        says("[register_hook] the tensor [1] is no leaf that requires a gradient"));
+  {
+    const Tape tape;
+    const Tensor y = square(x);
+    BOOST_CHECK_EXCEPTION((void)y.grad(), TapeError,
+                          says("[grad] the tensor [1] was computed on a tape and is no leaf: tape.gradient(loss, y) "
+                               "gives the gradient of such a y (x -= u"));
+    BOOST_CHECK_EXCEPTION(y.register_hook(itself), TapeError,
+                          says("[register_hook] the tensor [1] was computed on a tape and is no leaf: "
+                               "tape.register_hook(y, hook) takes a hook of such a y"));
+  }
   x.zero_grad();
   x.set_grad(tensor({4.0}, {.dtype = float64}));
   BOOST_TEST(x.grad().item() == 4.0);

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <ostream>
+#include <string_view>
 
 #include "array/allocator.hpp"
 #include "base/dispatch.hpp"
@@ -192,6 +193,9 @@ LeafState& leaf_state(const Tensor& x) {
   return *x.impl()->leaf;
 }
 
+/// Of a tensor that is defined.
+bool was_computed_on_tape(const Tensor& x) { return x.impl()->place.serial != 0; }
+
 }  // namespace
 
 const Tensor& Tensor::set_requires_grad(bool requires_grad) const& {
@@ -199,7 +203,7 @@ const Tensor& Tensor::set_requires_grad(bool requires_grad) const& {
   if (requires_grad && !is_floating(dtype))
     throw DTypeError("[set_requires_grad] only floating tensors have gradients, this one is " +
                      std::string(to_string(dtype)));
-  if (impl_->place.serial != 0)
+  if (was_computed_on_tape(*this))
     throw TapeError("[set_requires_grad] this tensor " + to_string(shape()) +
                     " was computed on a tape and is no leaf: use detach() for a new leaf, or for its value alone, and "
                     "Tape::gradient for its gradient");
@@ -217,14 +221,28 @@ bool Tensor::is_tracked() const {
   return requires_grad();
 }
 
+namespace {
+
+/// Why a tensor that is defined has no gradient.
+std::string without_gradient(const Tensor& x) {
+  if (x.requires_grad())
+    return " has no gradient yet: call backward() first, or ask has_grad(): a result that does not depend on it, or "
+           "only by steps (sign, floor, round, a comparison), gives none";
+  constexpr std::string_view kRebound = " (x -= u, as x = x - u, makes another tensor: optimisers write into the leaf)";
+  const std::string_view reason =
+      was_computed_on_tape(x)
+          ? " was computed on a tape and is no leaf: tape.gradient(loss, y) gives the gradient of such a y"
+          : " is no leaf that requires a gradient";
+  return fmt::format("{}{}", reason, kRebound);
+}
+
+}  // namespace
+
 Tensor Tensor::grad() const {
-  if (!has_grad())
-    throw TapeError("[grad] the tensor " + to_string(array_of(*this, "grad").shape) +
-                    (requires_grad()
-                         ? " has no gradient yet: call backward() first, or ask has_grad(): a result that does not "
-                           "depend on it, or only by steps (sign, floor, round, a comparison), gives none"
-                         : " is no leaf that requires a gradient (x -= u, as x = x - u, makes "
-                           "another tensor: optimisers write into the leaf)"));
+  if (!has_grad()) {
+    const Shape& shape = array_of(*this, "grad").shape;
+    throw TapeError(fmt::format("[grad] the tensor {}{}", to_string(shape), without_gradient(*this)));
+  }
   return impl_->leaf->grad;
 }
 
@@ -249,9 +267,14 @@ void Tensor::set_grad(const Tensor& gradient) const {
 }
 
 HookId Tensor::register_hook(GradientHook hook) const {
-  if (!requires_grad())
-    throw TapeError("[register_hook] the tensor " + to_string(array_of(*this, "register_hook").shape) +
-                    " is no leaf that requires a gradient");
+  if (!requires_grad()) {
+    const Shape& shape = array_of(*this, "register_hook").shape;
+    const std::string_view reason =
+        was_computed_on_tape(*this)
+            ? "was computed on a tape and is no leaf: tape.register_hook(y, hook) takes a hook of such a y"
+            : "is no leaf that requires a gradient";
+    throw TapeError(fmt::format("[register_hook] the tensor {} {}", to_string(shape), reason));
+  }
   return impl_->leaf->hooks.add(std::move(hook));
 }
 
