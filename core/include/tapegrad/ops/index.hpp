@@ -70,7 +70,7 @@ Tensor masked_select(const Tensor& x, const Tensor& mask);
 
 /// Rows of weight [V, E] for tokens of any shape [...]: [..., E]. A token's row collects a gradient from each of its
 /// places; the row `padding_idx` (negative ones count from the end) counts as constant: its gradient is 0.
-/// IndexError for a padding_idx that is no row, too.
+/// IndexError for a padding_idx that is no row, too; DTypeError that says so where the two change places.
 Tensor embedding(const Tensor& weight, const Tensor& tokens, std::optional<std::int64_t> padding_idx = std::nullopt);
 
 /// Rows of the identity: [..., count] with 1 at each class and 0 elsewhere. No gradient. ValueError for a

@@ -111,6 +111,11 @@ struct Embedding : Op<Embedding> {
                (void)embedding(zeros({3, 2}), zeros({2}));
              },
              "[embedding] expected int64 indices, got float32 [2]: say {.dtype = int64}, or to(int64)"},
+            {"tokens first",
+             [] {
+               (void)embedding(zeros({2}, {.dtype = int64}), zeros({3, 2}));
+             },
+             "[embedding] got int64 [2] and float32 [3, 2]: the weight stands first, embedding(weight, tokens)"},
             {"padding",
              [] {
                (void)embedding(zeros({3, 2}), zeros({2}, {.dtype = int64}), 3);
@@ -136,6 +141,10 @@ struct Embedding : Op<Embedding> {
 
 Tensor embedding(const Tensor& weight, const Tensor& tokens, std::optional<std::int64_t> padding_idx) {
   expect_defined(Embedding::name, weight);
+  if (weight.dtype() == int64 && tokens.defined() && is_floating(tokens.dtype()))
+    throw DTypeError(
+        fmt::format("[embedding] got int64 {} and {} {}: the weight stands first, embedding(weight, tokens)",
+                    to_string(weight.shape()), to_string(tokens.dtype()), to_string(tokens.shape())));
   if (weight.dim() != 2)
     throw ShapeError(fmt::format("[embedding] expected a weight [V, E], got {}", to_string(weight.shape())));
   std::int64_t padding = kNoRow;
