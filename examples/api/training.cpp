@@ -51,7 +51,7 @@ Batch make_batch(tg::Generator& generator) {
     labels.push_back(std::max_element(counts.begin(), counts.end()) - counts.begin());
   }
   batch.tokens = tg::from_vector(tokens, {kCount, kLongest});
-  batch.labels = tg::from_vector(labels, {kCount});
+  batch.labels = tg::from_vector(labels);
   return batch;
 }
 

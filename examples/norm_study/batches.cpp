@@ -43,7 +43,7 @@ Batch make_batch(std::span<const EncodedWord> words, std::span<const std::size_t
   return {.letters = tapegrad::from_vector(letters, {n, length}),
           .previous = tapegrad::from_vector(previous, {n, length}),
           .next = tapegrad::from_vector(next, {n, length}),
-          .languages = tapegrad::from_vector(languages, {n}),
+          .languages = tapegrad::from_vector(languages),
           .mask = tapegrad::Mask::from_lengths(lengths, length)};
 }
 

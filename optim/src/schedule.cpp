@@ -54,10 +54,7 @@ void Schedule::apply() { move_to(steps_, base_rates_); }
 
 void Schedule::step() { move_to(steps_ + 1, base_rates_); }
 
-NamedTensors Schedule::state_dict() const {
-  return {{"steps", stored(steps_)},
-          {"base_lr", from_vector(base_rates_, {static_cast<std::int64_t>(base_rates_.size())})}};
-}
+NamedTensors Schedule::state_dict() const { return {{"steps", stored(steps_)}, {"base_lr", from_vector(base_rates_)}}; }
 
 void Schedule::load_state_dict(const NamedTensors& state) {
   StoredState stored_state(state, name_);

@@ -13,9 +13,7 @@
 
 namespace tapegrad::test::derivatives {
 
-inline Tensor vec(const std::vector<double>& values) {
-  return from_vector(values, {static_cast<std::int64_t>(values.size())});
-}
+inline Tensor vec(const std::vector<double>& values) { return from_vector(values); }
 inline Tensor total(const Tensor& x) { return sum_to(x, {}); }
 
 inline void check_close(const Tensor& got, const std::vector<double>& expected, double relative = 1e-14) {

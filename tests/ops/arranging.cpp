@@ -21,7 +21,7 @@ namespace {
 
 using Indices = std::vector<std::int64_t>;
 
-Tensor indices(const Indices& values) { return from_vector(values, {static_cast<std::int64_t>(values.size())}); }
+Tensor indices(const Indices& values) { return from_vector(values); }
 
 }  // namespace
 

@@ -20,9 +20,7 @@ namespace {
 
 using Row = std::vector<std::int64_t>;
 
-Tensor row(const std::vector<double>& weights) {
-  return from_vector(weights, {static_cast<std::int64_t>(weights.size())});
-}
+Tensor row(const std::vector<double>& weights) { return from_vector(weights); }
 
 /// How often each draw of `width` indices came.
 std::map<Row, double> counts_of(const Tensor& indices, std::size_t width = 1) {

@@ -63,9 +63,7 @@ BOOST_AUTO_TEST_CASE(a_state_that_overflows_and_no_cotangent) {
 
 /// The rules of prod and cumprod keep running products in double: these overflow or vanish in float32 on the way.
 BOOST_AUTO_TEST_CASE(running_products_beyond_the_range_of_float32) {
-  const auto vector = [](const std::vector<float>& values) {
-    return from_vector(values, {static_cast<std::int64_t>(values.size())}, true);
-  };
+  const auto vector = [](const std::vector<float>& values) { return from_vector(values).set_requires_grad(true); };
   const auto check = [](const Tensor& got, const std::vector<double>& expected) {
     const std::vector<float> values = got.to_vector<float>();
     BOOST_TEST_REQUIRE(values.size() == expected.size());

@@ -23,7 +23,7 @@ inline void check_same_bits(const Tensor& a, const Tensor& b) {
   BOOST_TEST(same_bits(a, b), to_string(a) << "\nand\n" << to_string(b));
 }
 
-inline Tensor vector(const Values& values) { return from_vector(values, {static_cast<std::int64_t>(values.size())}); }
+inline Tensor vector(const Values& values) { return from_vector(values); }
 
 /// Standard normal elements, the same for the same seed.
 inline Tensor normal(const Shape& shape, std::uint64_t seed, DType dtype = float64) {

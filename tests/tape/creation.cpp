@@ -163,7 +163,7 @@ BOOST_AUTO_TEST_CASE(a_range_ends_before_its_stop_in_its_own_dtype) {
   for (const auto& [dtype, one] : {std::pair{float64, 0x1p-54}, {float32, 0x1p-25}}) {
     BOOST_TEST_CONTEXT(to_string(dtype)) {
       const auto as = [type = dtype](const std::vector<double>& numbers) {
-        return values(from_vector<double>(numbers, {static_cast<std::int64_t>(numbers.size())}).to(type));
+        return values(from_vector(numbers).to(type));
       };
       const auto range = [type = dtype](double start, double stop, double step) {
         return values(arange(start, stop, step, {.dtype = type}));
@@ -236,6 +236,13 @@ BOOST_AUTO_TEST_CASE(from_vectors) {
   const Tensor x = from_vector<std::int64_t>({1, 2, 3, 4}, {2, 2});
   BOOST_TEST((x.dtype() == int64));
   BOOST_TEST((x.to_vector<std::int64_t>() == std::vector<std::int64_t>{1, 2, 3, 4}));
+  BOOST_TEST((from_vector(std::vector<float>{1.5F, 2.0F, 3.0F}).to_vector<float>() == std::vector<float>{1.5F, 2, 3}));
+  BOOST_TEST(to_string(from_vector<std::int64_t>({4, 5}).shape()) == "[2]");
+  BOOST_TEST((from_vector(std::vector<int>{-3, 4}).to_vector<std::int64_t>() == std::vector<std::int64_t>{-3, 4}));
+  BOOST_TEST((from_vector(std::vector<bool>{true, false}).to_vector<bool>() == std::vector<bool>{true, false}));
+  BOOST_TEST(to_string(from_vector(std::vector<double>{}).shape()) == "[0]");
+  BOOST_CHECK_EXCEPTION((void)from_vector(std::vector<std::uint64_t>{UINT64_MAX}), ValueError,
+                        says("[from_vector] int64 has no 18446744073709551615"));
   BOOST_CHECK_EXCEPTION((void)from_vector<float>({1, 2, 3}, {2, 2}), ShapeError,
                         says("[from_vector] 3 values for shape [2, 2]"));
   constexpr std::int64_t kLarge = std::int64_t{1} << 32;  // whose square is 0 modulo 2^64

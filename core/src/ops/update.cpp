@@ -172,7 +172,7 @@ double norm_of_norms(std::span<const Tensor> tensors) {
   const NoRecord pause;
   std::vector<double> lengths;
   for (const Tensor& x : tensors) lengths.push_back(norm(x.to(float64)).item());
-  return norm(from_vector(lengths, {static_cast<std::int64_t>(lengths.size())})).item();
+  return norm(from_vector(lengths)).item();
 }
 
 }  // namespace

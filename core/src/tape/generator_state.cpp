@@ -17,7 +17,7 @@ constexpr std::string_view kStream = "stream";
 NamedTensors state_dict(const Generator& generator) {
   const RandomStream at = generator.state();
   return {{std::string(kStream),
-           from_vector<std::int64_t>({static_cast<std::int64_t>(at.key), static_cast<std::int64_t>(at.offset)}, {2})}};
+           from_vector<std::int64_t>({static_cast<std::int64_t>(at.key), static_cast<std::int64_t>(at.offset)})}};
 }
 
 void load_state_dict(Generator& generator, const NamedTensors& state) {

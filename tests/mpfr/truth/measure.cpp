@@ -124,7 +124,7 @@ Accuracy measure(const Reference& reference, const Evaluate<T>& evaluate) {
 template <class T>
 Evaluate<T> by_reverse_sweep(const Reference& reference, bool recorded) {
   return [&reference, recorded](std::span<const T> x, std::span<T> y, std::span<T> slope) {
-    const Tensor leaf = from_vector(std::vector<T>(x.begin(), x.end()), {static_cast<std::int64_t>(x.size())}, true);
+    const Tensor leaf = from_vector(std::vector<T>(x.begin(), x.end())).set_requires_grad(true);
     Tape tape;
     const Tensor result = reference.call(leaf);
     const Tensor gradient = tape.gradient(result, leaf, {.cotangent = ones_like(result), .create_graph = recorded});

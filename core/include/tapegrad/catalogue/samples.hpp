@@ -43,9 +43,7 @@ inline Tensor signed_scattered(Generator& g, const Shape& shape, double most) {
 }
 inline Tensor full64(const Shape& shape, double value) { return full(shape, value, {.dtype = float64}); }
 /// A float64 vector of the given values.
-inline Tensor vector64(const std::vector<double>& values) {
-  return from_vector(values, {static_cast<std::int64_t>(values.size())});
-}
+inline Tensor vector64(const std::vector<double>& values) { return from_vector(values); }
 
 /// Makes a Call of a function of tensors: of(softplus), or of two:
 /// of<2>([](const Tensor& a, const Tensor& b) { return matmul(a, b); }).

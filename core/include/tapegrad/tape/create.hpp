@@ -69,6 +69,11 @@ requires(std::is_integral_v<T> && !Element<T>) Tensor
       if (!engine::fits_int64(value)) engine::throw_beyond_int64(value);
   return from_vector(std::vector<std::int64_t>(values.begin(), values.end()), shape, requires_grad);
 }
+/// All of them in one dimension: [values.size()].
+template <class T>
+requires std::is_arithmetic_v<T> Tensor from_vector(const std::vector<T>& values) {
+  return from_vector(values, Shape{static_cast<std::int64_t>(values.size())});
+}
 
 /// Uninitialised memory. This and all below throw ShapeError for a negative size or too many elements to count, Error
 /// when the system lacks the memory, DTypeError for requires_grad with a dtype that is not floating.

@@ -135,7 +135,7 @@ struct Embedding : Op<Embedding> {
     std::vector<std::int64_t> places;
     for (std::int64_t p = 0; p < a.shape.numel(); ++p)
       if (a.as<std::int64_t>()[p] != padding) places.push_back(p);
-    return from_vector(places, {static_cast<std::int64_t>(places.size())});
+    return from_vector(places);
   }
 };
 

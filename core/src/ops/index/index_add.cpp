@@ -62,9 +62,7 @@ struct IndexAdd : Op<IndexAdd> {
       return catalogue::of<3>(
           [d](const Tensor& x, const Tensor& index, const Tensor& source) { return index_add(x, d, index, source); });
     };
-    const auto indices = [](const std::vector<std::int64_t>& values) {
-      return from_vector(values, {static_cast<std::int64_t>(values.size())});
-    };
+    const auto indices = [](const std::vector<std::int64_t>& values) { return from_vector(values); };
     const auto put = catalogue::of<4>([](const Tensor& x, const Tensor& i, const Tensor& j, const Tensor& v) {
       return index_put(x, {i, j}, v, true);
     });

@@ -68,9 +68,7 @@ struct IndexPut : Op<IndexPut> {
         {"no elements", {uniform(g, {3, 0}, -2, 2), indices({1}, {1}), uniform(g, {1, 0}, -2, 2)}, one}};
   }
   static catalogue::ErrorSamples errors() {
-    const auto at = [](const std::vector<std::int64_t>& values) {
-      return from_vector(values, {static_cast<std::int64_t>(values.size())});
-    };
+    const auto at = [](const std::vector<std::int64_t>& values) { return from_vector(values); };
     return {
         {"out of range",
          [at] {

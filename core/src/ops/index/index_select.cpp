@@ -57,9 +57,7 @@ struct IndexSelect : Op<IndexSelect> {
     const auto along = [](int d) {
       return catalogue::of<2>([d](const Tensor& x, const Tensor& index) { return index_select(x, d, index); });
     };
-    const auto indices = [](const std::vector<std::int64_t>& values) {
-      return from_vector(values, {static_cast<std::int64_t>(values.size())});
-    };
+    const auto indices = [](const std::vector<std::int64_t>& values) { return from_vector(values); };
     return {{"first dimension", {uniform(g, {4, 2}, -2, 2), indices({3, 0})}, along(0)},
             {"middle dimension", {uniform(g, {2, 3, 2}, -2, 2), indices({2, 0, 1, 2})}, along(1)},
             {"negative axis", {uniform(g, {2, 3}, -2, 2), indices({1, 2})}, along(-1)},

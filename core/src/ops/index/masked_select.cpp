@@ -64,7 +64,7 @@ struct MaskedSelect : Op<MaskedSelect> {
     std::vector<std::int64_t> indices;
     for (std::int64_t i = 0; i < a.shape.numel(); ++i)
       if (kept[i]) indices.push_back(i);
-    return from_vector(indices, {static_cast<std::int64_t>(indices.size())});
+    return from_vector(indices);
   }
 };
 

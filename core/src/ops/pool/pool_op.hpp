@@ -56,7 +56,7 @@ struct MeanPoolOp : Op<Self> {
       }
     }
     const Shape pairs{static_cast<std::int64_t>(from.size())};
-    const Tensor share = from_vector(shares, {static_cast<std::int64_t>(shares.size())}).to(dy.dtype());
+    const Tensor share = from_vector(shares).to(dy.dtype());
     return index_add(zeros(shape, {.dtype = dy.dtype()}), -1, from_vector(to, pairs),
                      index_select(dy * share, -1, from_vector(from, pairs)));
   }

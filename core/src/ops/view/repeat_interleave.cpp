@@ -66,9 +66,7 @@ struct RepeatInterleave : Op<RepeatInterleave> {
             {"no elements", {uniform(g, {0, 2}, -2, 2)}, by(2, 0)}};
   }
   static catalogue::ErrorSamples errors() {
-    const auto counts = [](const std::vector<std::int64_t>& values) {
-      return from_vector(values, {static_cast<std::int64_t>(values.size())});
-    };
+    const auto counts = [](const std::vector<std::int64_t>& values) { return from_vector(values); };
     return {{"negative", [] { (void)repeat_interleave(zeros({2}), -1, 0); },
              "[repeat_interleave] expected a count of at least 0, got -1"},
             {"too many elements",
