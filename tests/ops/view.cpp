@@ -259,6 +259,16 @@ BOOST_AUTO_TEST_CASE(more_parts_than_a_word_has_bits) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(expand_keeps_a_size) {
+  const Tensor x = counting({2, 1});
+  check_values(expand(x, {-1, 3}), {2, 3}, {0, 0, 0, 1, 1, 1});
+  check_values(x.expand({2, -1, -1}), {2, 2, 1}, {0, 1, 0, 1});
+  BOOST_CHECK_EXCEPTION((void)expand(x, {-1, 2, 1}), ShapeError,
+                        says("[expand] -1 keeps a size, and dimension 0 of [-1, 2, 1] is not in [2, 1]"));
+  BOOST_CHECK_EXCEPTION((void)expand(x, {-1}), ShapeError, says("[expand] [2, 1] does not broadcast to [1]"));
+  BOOST_CHECK_EXCEPTION((void)expand(Tensor(), {-1}), ValueError, says("[expand] an input is undefined"));
+}
+
 BOOST_AUTO_TEST_CASE(misuse_is_answered) {
   const Tensor x = zeros({2, 3});
   BOOST_CHECK_THROW((void)squeeze(x, 0), ShapeError);

@@ -15,7 +15,8 @@ Tensor operator+(const Tensor& a, Tensor&& b);
 /// x summed over the dimensions along which `shape` broadcasts to x's shape. Throws ShapeError when it does not.
 Tensor sum_to(const Tensor& x, const Shape& shape);
 
-/// x seen in a larger shape without a copy; broadcast dimensions have stride 0. Throws ShapeError "[expand] ...".
+/// x seen in a larger shape without a copy; broadcast dimensions have stride 0. A size of -1 is x's own. Throws
+/// ShapeError "[expand] ...", also for -1 at a new dimension.
 Tensor expand(const Tensor& x, const Shape& shape);
 
 }  // namespace tapegrad

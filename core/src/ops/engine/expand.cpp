@@ -1,3 +1,6 @@
+#include <string>
+
+#include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
@@ -42,6 +45,9 @@ struct Expand : Op<Expand> {
             {"size one", {uniform(g, {2, 1, 3}, -2, 2)}, catalogue::of([](const Tensor& x) {
                return expand(x, {2, 4, 3});
              })},
+            {"kept sizes", {uniform(g, {2, 1}, -2, 2)}, catalogue::of([](const Tensor& x) {
+               return expand(x, {3, -1, 2});
+             })},
             {"scalar", {uniform(g, {}, -2, 2)}, catalogue::of([](const Tensor& x) {
                return expand(x, {2, 2});
              })},
@@ -55,6 +61,11 @@ struct Expand : Op<Expand> {
                (void)expand(zeros({3}), {3, 2});
              },
              "[expand] [3] does not broadcast to [3, 2]"},
+            {"new size to keep",
+             [] {
+               (void)expand(zeros({3}), {-1, 3});
+             },
+             "[expand] -1 keeps a size, and dimension 0 of [-1, 3] is not in [3]"},
             {"negative size", [] { (void)expand(zeros({1}), {-3}); }, "[expand] negative size in [-3]"},
             {"too many elements",
              [] {
@@ -69,7 +80,28 @@ struct Expand : Op<Expand> {
   }
 };
 
-Tensor expand(const Tensor& x, const Shape& shape) { return apply(Expand(shape), x); }
+namespace {
+
+/// The shape with a size of x for each -1.
+Shape with_kept_sizes(const Shape& x, const Shape& shape) {
+  Shape sizes = shape;
+  for (int d = 0; d < sizes.rank(); ++d) {
+    if (sizes[d] != -1) continue;
+    const int own = d - sizes.rank() + x.rank();
+    if (own < 0)
+      throw ShapeError("[expand] -1 keeps a size, and dimension " + std::to_string(d) + " of " + to_string(shape) +
+                       " is not in " + to_string(x));
+    sizes[d] = x[own];
+  }
+  return sizes;
+}
+
+}  // namespace
+
+Tensor expand(const Tensor& x, const Shape& shape) {
+  expect_defined(Expand::name, x);
+  return apply(Expand(with_kept_sizes(x.shape(), shape)), x);
+}
 Tensor Tensor::expand(const Shape& shape) const { return tapegrad::expand(*this, shape); }
 
 TAPEGRAD_CATALOGUE(engine, expand, Expand)
