@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(by_dimensions_in_order) {
 // With gradients of 0 a step is the decay alone.
 BOOST_AUTO_TEST_CASE(biases_and_gains_stay) {
   nn::Sequential model{nn::Linear(2, 3), nn::LayerNorm(3)};
-  AdamW optimizer(decay_groups(model.parameters(), AdamWOptions{.lr = 0.5, .weight_decay = 0.25}));
+  AdamW optimizer(decay_groups(model.parameters(), {.lr = 0.5, .weight_decay = 0.25}));
   for (const Tensor& x : optimizer.parameters()) {
     engine::overwrite(x, ones_like(x), "test");
     x.set_grad(zeros_like(x));

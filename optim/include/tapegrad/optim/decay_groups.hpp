@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "tapegrad/optim/adam.hpp"
 #include "tapegrad/optim/optimizer.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
@@ -12,7 +13,9 @@ namespace tapegrad::optim {
 /// of fewer, which are biases and the gains of norms, with the same options but no weight decay. One of the two may be
 /// empty.
 ///
-///   AdamW optimizer(decay_groups(model.parameters(), AdamWOptions{.lr = 3e-4, .weight_decay = 0.1}));
+///   AdamW optimizer(decay_groups(model.parameters(), {.lr = 3e-4, .weight_decay = 0.1}));
+///
+/// A braced list is AdamW's options; others are named: SGDOptions{.lr = 0.1, .weight_decay = 1e-4}.
 ///
 /// Radford, Narasimhan, Salimans and Sutskever, "Improving language understanding by generative pre-training", 2018,
 /// decay "all non bias or gain weights"; to tell them by their dimensions is nanoGPT's way. So the tables of embeddings
@@ -20,7 +23,7 @@ namespace tapegrad::optim {
 /// together by hand where that matters. Parameters are counted through the groups: the state of an optimiser of the
 /// whole list does not fit one of these. An undefined tensor comes into the second group, where the optimiser refuses
 /// it.
-template <class Options>
+template <class Options = AdamWOptions>
 requires requires(Options options) { options.weight_decay = 0.0; }
 std::vector<ParameterGroup<Options>> decay_groups(const std::vector<Tensor>& parameters, const Options& options) {
   ParameterGroup<Options> decayed{.parameters = {}, .options = options};
