@@ -6,6 +6,7 @@
 
 #include "says.hpp"
 #include "tapegrad/tapegrad.hpp"
+#include "temporary_folder.hpp"
 
 namespace tg = tapegrad;
 namespace nn = tapegrad::nn;
@@ -18,6 +19,22 @@ using Integers = std::vector<std::int64_t>;
 
 std::vector<double> numbers_in(const tg::Tensor& x) { return x.to(tg::float64).to_vector<double>(); }
 std::string shape_of(const tg::Tensor& x) { return tg::to_string(x.shape()); }
+
+/// What a layer of one's own is made of.
+struct Centred : nn::Module {
+  nn::Parameter gain{tg::ones({3})};
+  nn::Buffer seen{tg::zeros({3})};
+  std::vector<nn::Linear> layers;
+  TAPEGRAD_MODULE(gain, seen, layers)
+
+  Centred() {
+    for (int i = 0; i < 2; ++i) layers.emplace_back(3, 3);
+  }
+  tg::Tensor operator()(const tg::Tensor& x) {
+    if (!tg::is_replaying()) seen.assign(0.9 * seen + 0.1 * tg::mean(x.detach(), 0));
+    return layers[1](layers[0]((x - seen) * gain));
+  }
+};
 
 }  // namespace
 
@@ -61,6 +78,29 @@ BOOST_AUTO_TEST_CASE(recording) {
   BOOST_TEST(before.item() == 2.0);
 }
 
+BOOST_AUTO_TEST_CASE(hooks) {
+  nn::Sequential model(nn::Linear(2, 3), nn::Tanh());
+  model.parameters();
+  nn::Linear& first = *model[0].as<nn::Linear>();
+  tg::Tape tape({.study = true});
+  const tg::Tensor y = model(tg::ones({1, 2}));
+  const tg::Tensor loss = tg::sum(y);
+  BOOST_TEST(numbers_in(tape.gradient(loss, y, {.retain = true})) == std::vector<double>(3, 1.0));
+  std::vector<double> seen;
+  tape.register_hook(y, [&](const tg::Tensor& gradient) {
+    seen = numbers_in(gradient);
+    return tg::Tensor();
+  });
+  first.bias.register_hook([](const tg::Tensor& gradient) { return 0.0 * gradient; });
+  tg::Tensor hidden;
+  for (std::int64_t i = 0; i < tape.size(); ++i)
+    if (const tg::NodeInfo node = tape.node(i); node.scope == "0") hidden = node.values.back();
+  BOOST_TEST(numbers_in(tg::tanh(hidden)) == numbers_in(y));
+  tape.backward(loss);
+  BOOST_TEST(seen == std::vector<double>(3, 1.0));
+  BOOST_TEST(numbers_in(first.bias.grad()) == std::vector<double>(3, 0.0));
+}
+
 BOOST_AUTO_TEST_CASE(tensors) {
   BOOST_TEST((tg::tensor({1, 2}).dtype() == tg::float32));
   BOOST_TEST((tg::tensor({1, 2}, {.dtype = tg::int64}).dtype() == tg::int64));
@@ -79,6 +119,64 @@ BOOST_AUTO_TEST_CASE(tensors) {
   BOOST_TEST(tg::allclose(x, x + 0.5, {.rtol = 0.0, .atol = 0.6}));
   BOOST_TEST(tg::arange(1, 1.3, 0.1, {.dtype = tg::float32}).numel() == 3);
   BOOST_TEST(tg::cumsum(x > 2.0, 1).to_vector<std::int64_t>() == (Integers{0, 1, 1, 1, 2, 3}));
+}
+
+BOOST_AUTO_TEST_CASE(chosen_elements) {
+  const std::vector<float> numbers = {1, 3, 2, 6, 5, 4};
+  tg::Tensor x = tg::from_vector(numbers, {2, 3});
+  BOOST_TEST(shape_of(tg::from_vector(numbers)) == "[6]");
+  BOOST_TEST(x.size(-1) == 3);
+  BOOST_TEST(shape_of(x.reshape({2, 3, 1}).expand({-1, -1, 4})) == "[2, 3, 4]");
+  BOOST_TEST(numbers_in(tg::select(x, 1, -1)) == (std::vector<double>{2, 4}));
+  BOOST_TEST(numbers_in(x.slice(1, {.start = 1})) == (std::vector<double>{3, 2, 5, 4}));
+  BOOST_TEST(numbers_in(x.slice(-1, {.step = 2})) == (std::vector<double>{1, 2, 6, 4}));
+  BOOST_TEST(numbers_in(tg::masked_select(x, x > 3)) == (std::vector<double>{6, 5, 4}));
+  const tg::Tensor i = tg::tensor({1, 0}, {.dtype = tg::int64}), j = tg::tensor({2, 1}, {.dtype = tg::int64});
+  BOOST_TEST(numbers_in(tg::index_select(x, 0, i)) == (std::vector<double>{6, 5, 4, 1, 3, 2}));
+  BOOST_TEST(numbers_in(tg::index(x, {i, j})) == (std::vector<double>{4, 3}));
+  const tg::Tensor rows = tg::select(x, 1, 0) > 3;
+  BOOST_TEST(numbers_in(tg::index_select(x, 0, tg::squeeze(tg::nonzero(rows), 1))) == (std::vector<double>{6, 5, 4}));
+  BOOST_TEST(numbers_in(tg::masked_fill(x, x > 3, 0.0)) == (std::vector<double>{1, 3, 2, 0, 0, 0}));
+  BOOST_TEST(numbers_in(tg::where(x > 3, -x, x)) == (std::vector<double>{1, 3, 2, -6, -5, -4}));
+  BOOST_TEST(numbers_in(tg::index_put(x, {i, j}, tg::tensor(0.0))) == (std::vector<double>{1, 0, 2, 6, 5, 0}));
+  BOOST_TEST(numbers_in(tg::maximum(x[0], x[1] - 3)) == (std::vector<double>{3, 3, 2}));
+  BOOST_TEST(numbers_in(tg::clamp_min(x[0] - 2, 0.0)) == (std::vector<double>{0, 1, 0}));
+  BOOST_TEST(numbers_in(tg::remainder(-x[0], 2)) == (std::vector<double>{1, 1, 0}));
+  BOOST_TEST(numbers_in(tg::floor_divide(-x[0], 2)) == (std::vector<double>{-1, -2, -1}));
+  BOOST_TEST(tg::norm(x, {}, {.p = 1}).item() == 21.0);
+  BOOST_TEST(numbers_in(tg::norm(x, 1, {.p = 1})) == (std::vector<double>{6, 15}));
+  BOOST_TEST(tg::norm(x, 1)[0].item() == std::sqrt(14.0), boost::test_tools::tolerance(1e-6));
+  BOOST_TEST(tg::median(x).item() == 3.5);
+  BOOST_TEST(numbers_in(tg::median(x, 1)) == (std::vector<double>{2, 5}));
+  BOOST_TEST(shape_of(tg::cosine_similarity(x.reshape({1, 2, 3}), x.reshape({1, 2, 3}), 1)) == "[1, 3]");
+  BOOST_TEST(shape_of(tg::cosine_similarity(x.reshape({1, 2, 3}), x.reshape({1, 2, 3}))) == "[1, 2]");
+  BOOST_TEST(numbers_in(tg::var(x, 1, {.correction = 0, .keepdim = true})) == std::vector<double>(2, 2.0 / 3.0),
+             boost::test_tools::tolerance(1e-6) << boost::test_tools::per_element());
+  const tg::Tensor tokens = tg::zeros({4}, {.dtype = tg::int64});
+  BOOST_TEST(shape_of(tg::embedding(x, tokens)) == "[4, 3]");
+  BOOST_CHECK_EXCEPTION((void)tg::embedding(tokens, x), tg::DTypeError, says("the weight stands first"));
+}
+
+BOOST_AUTO_TEST_CASE(own_layers) {
+  Centred layer;
+  BOOST_TEST(layer.state_dict().names() == (std::vector<std::string>{"gain", "seen", "layers.0.weight", "layers.0.bias",
+                                                                     "layers.1.weight", "layers.1.bias"}),
+             boost::test_tools::per_element());
+  BOOST_TEST(layer.parameters().size() == 5U);
+  const tg::Tensor x = tg::full({2, 3}, 10.0, {.requires_grad = true});
+  {
+    tg::Tape tape;
+    const tg::Tensor y = layer(x);
+    BOOST_TEST(numbers_in(layer.seen) == std::vector<double>(3, 1.0), boost::test_tools::per_element());
+    tape.backward(tg::sum(y));
+    BOOST_TEST(layer.gain.has_grad());
+    BOOST_CHECK_THROW(layer.gain.assign(tg::zeros({3})), tg::TapeError);
+    const tg::NoRecord pause;
+    layer.gain.assign(tg::full({3}, 2.0));
+  }
+  BOOST_TEST(numbers_in(layer.gain) == std::vector<double>(3, 2.0), boost::test_tools::per_element());
+  BOOST_TEST(nn::check_module(layer, {tg::randn({2, 3}, {.dtype = tg::float64})}).ok());
+  BOOST_TEST(layer.gain->is_contiguous());
 }
 
 BOOST_AUTO_TEST_CASE(layers_and_losses) {
@@ -213,6 +311,11 @@ BOOST_AUTO_TEST_CASE(training) {
     schedule.step();
   }
   BOOST_TEST(highest == 1.0);
+  const TemporaryFolder folder;
+  tg::save_checkpoint(folder / "run.ckpt", model, tg::NamedTensors{{"epoch", tg::tensor(3, {.dtype = tg::int64})}});
+  tg::NamedTensors loaded;
+  tg::load_checkpoint(folder / "run.ckpt", model, loaded);
+  BOOST_TEST(loaded.at("epoch").item() == 3.0);
   tg::Tensor w = tg::tensor({1.0});
   optim::MovingAverage average({w}, {.decay = 0.75, .warmup = false});
   w.mutable_data<float>()[0] = 5.0F;
