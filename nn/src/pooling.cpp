@@ -105,7 +105,7 @@ namespace {
 
 struct AvgPool1dEntry {
   static constexpr std::string_view math =
-      R"(y_i = \frac{1}{K} \sum_{k < K} x_{i s - p + k},\ K \text{ the kernel's size, } s \text{ the stride, } p \text{ the padding})";
+      R"(y_i = \frac{1}{n_i} \sum_{k < K} x_{i s - p + k},\ K \text{ the kernel's size, } s \text{ the stride, } p \text{ the padding, } n_i \text{ the number of these positions in the padded sequence, or in } x \text{ alone})";
   static catalogue::LayerSamples samples(Generator& g) {
     using namespace catalogue;
     return {layer_sample("side by side", AvgPool1d(2), {uniform(g, {2, 2, 5}, -2, 2)}),

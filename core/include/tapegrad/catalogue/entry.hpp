@@ -16,11 +16,11 @@ namespace tapegrad::catalogue {
 
 /// What the formulas of all ops have in common.
 inline constexpr std::string_view kNotation =
-    "A bar is a cotangent: x\u0304 = ∂L/∂x, the gradient of the loss. ⟨a⟩ is a mean, ⟨a, b⟩ an inner product, [c] is 1 "
-    "where c holds and else 0, δᵢⱼ is [i = j], ⊙ multiplies element by element. i ↦ j: element i takes part in "
-    "result j, which is j(i) where it is the only one; a dot among indices stands for the other axes', one above a "
-    "letter makes it a tangent. Φ and φ are the normal distribution and its density, σ(x) is the logistic function, "
-    "σ² a variance.";
+    "A bar is a cotangent: x\u0304 = ∂L/∂x, the gradient of the loss, summed over the copies where an operand is "
+    "broadcast. ⟨a⟩ is a mean, ⟨a, b⟩ an inner product, [c] is 1 where c holds and else 0, δᵢⱼ is [i = j], ⊙ "
+    "multiplies element by element. i ↦ j: element i takes part in result j, which is j(i) where it is the only one; "
+    "a dot among indices stands for the other axes', one above a letter makes it a tangent. Φ and φ are the normal "
+    "distribution and its density, σ(x) is the logistic function, σ² a variance.";
 
 /// One step of a derivation: what it is, the formula (LaTeX), and why it follows.
 struct Step {

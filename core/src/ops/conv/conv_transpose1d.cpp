@@ -44,7 +44,7 @@ struct ConvTranspose1d : TrilinearOp<ConvTranspose1d> {
   static catalogue::Derivation derivation() {
     return {{"Definition", R"(y_{ncl} = b_c + \sum_{o,k,t} w_{ock}\, x_{not}\,[ts + kd - p = l])",
              "o and t belong to the input, c and l to the result: each step t spreads over the window that conv1d "
-             "would have read it from"},
+             "would have read it from. With groups, o runs over the channels of c's group"},
             {"The form", R"(F(u, w, x) = \sum_{n,o,t} x_{not} \sum_{c,k} w_{ock}\, u_{n,c,\,ts + kd - p})",
              "without its bias y is the derivative of conv1d's form with respect to the sequence u"},
             {"Input",

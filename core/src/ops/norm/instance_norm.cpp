@@ -34,8 +34,9 @@ struct InstanceNorm : GroupedNormOp<InstanceNorm> {
          R"(\bar x = \gamma_c\, r \left( \bar y - \langle \bar y \rangle - \hat x \langle \bar y\, \hat x \rangle \right))",
          "that map is its own transpose, and $\\gamma$ is one number for the whole row, so it may stand in front"},
         {"Two positions",
-         R"(L = 2 \Rightarrow \hat x = \pm \frac{1}{\sqrt{1 + \epsilon / \sigma^2}},\quad \bar x \approx 0)",
-         "as for batch norm of two values; one position is an error"}};
+         R"(L = 2 \Rightarrow \hat x = \pm \frac{1}{\sqrt{1 + \epsilon / \sigma^2}},\quad \bar x_1 = -\bar x_2 = \tfrac12 \epsilon r^3 \gamma_c (\bar y_1 - \bar y_2))",
+         "as for batch norm of two values: next to nothing is left to learn where $\\epsilon \\ll \\sigma^2$. One "
+         "position is an error"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;
