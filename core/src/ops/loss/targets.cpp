@@ -27,10 +27,7 @@ void expect_classes(std::string_view op, std::string_view what, const Tensor& sc
   expect_defined(op, targets);
   expect_floating(op, scores);
   if (scores.dim() == 0) throw ShapeError(fmt::format("[{}] expected {} [.., classes], got []", op, what));
-  if (targets.dtype() != int64)
-    throw DTypeError(fmt::format(
-        "[{}] expected targets of dtype int64, got {} {}: say {{.dtype = int64}}, or to(int64){}", op,
-        to_string(targets.dtype()), to_string(targets.shape()), is_floating(targets.dtype()) ? of_floating : ""));
+  expect_target_dtype(op, targets, of_floating);
   Shape samples = scores.shape();
   samples.erase(samples.rank() - 1);
   if (targets.shape() != samples)
@@ -38,6 +35,13 @@ void expect_classes(std::string_view op, std::string_view what, const Tensor& sc
                                  to_string(scores.shape()), to_string(targets.shape()),
                                  advice(targets.shape(), scores.shape(), samples)));
   expect_weight(op, scores, weight);
+}
+
+void expect_target_dtype(std::string_view op, const Tensor& targets, std::string_view of_floating) {
+  if (targets.dtype() != int64)
+    throw DTypeError(fmt::format(
+        "[{}] expected targets of dtype int64, got {} {}: say {{.dtype = int64}}, or to(int64){}", op,
+        to_string(targets.dtype()), to_string(targets.shape()), is_floating(targets.dtype()) ? of_floating : ""));
 }
 
 void expect_weight(std::string_view op, const Tensor& scores, const Tensor& weight) {

@@ -15,6 +15,9 @@ namespace tapegrad {
 void expect_classes(std::string_view op, std::string_view what, const Tensor& scores, const Tensor& targets,
                     const Tensor& weight, std::string_view of_floating = "");
 
+/// The dtype alone.
+void expect_target_dtype(std::string_view op, const Tensor& targets, std::string_view of_floating = "");
+
 /// The weight alone.
 void expect_weight(std::string_view op, const Tensor& scores, const Tensor& weight);
 
