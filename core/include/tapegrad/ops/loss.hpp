@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "tapegrad/ops/mask.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad {
@@ -84,6 +85,37 @@ struct NLLOptions {
 /// is 0 (all ignored or of weight 0, or none there) the mean is 0 with gradient 0 (PyTorch: NaN). Errors as for
 /// cross_entropy.
 Tensor nll_loss(const Tensor& log_probs, const Tensor& targets, const NLLOptions& options = {});
+
+struct CTCOptions {
+  /// The class that stands for no label.
+  std::int64_t blank = 0;
+  Reduction reduction = Reduction::mean;
+  /// Whether the loss of a sequence that cannot spell its targets is 0, not inf.
+  bool zero_infinity = false;
+};
+
+/// -log of the probability that a sequence spells its targets, whatever the alignment: connectionist temporal
+/// classification (Graves, Fernandez, Gomez and Schmidhuber 2006). An alignment says a class at each frame, a label or
+/// the blank; it spells what is left when runs of one class have become one and blanks are taken out. log_probs [N, T,
+/// C] are log-probabilities, as log_softmax gives them; targets are labels, int64 [N, S]. Of the masks only the
+/// positions are used, [N, T] of the frames and [N, S] of the targets: what is not valid is left out, whatever it
+/// holds.
+///
+/// As torch.nn.functional.ctc_loss, with the batch first and masks for lengths (Mask::from_lengths). The mean divides
+/// each sequence's loss by the number of its targets, at least 1, and averages over the sequences; that of none is 0
+/// (PyTorch: NaN). The gradient is that with respect to log_probs: -1 times the probability that class c stands at
+/// frame t of an alignment, given the targets. (PyTorch adds exp(log_probs), which behind a log_softmax changes nothing
+/// and is wrong elsewhere; its gradient cannot be differentiated.)
+///
+/// A sequence needs a frame for each target, and one more between equal neighbours. Where it has too few, or each
+/// alignment meets a log-probability of -inf, the loss is inf, or 0 with zero_infinity, and the gradient 0 in either
+/// case (PyTorch: NaN without zero_infinity). No targets are spelt by blanks alone, or by no frames, with loss 0. NaN
+/// and +inf give NaN where an alignment meets them.
+///
+/// Sums run in double; for the gradient 2 S + 2 doubles are kept of each frame. Throws IndexError that names the first
+/// target that is the blank or outside 0 ... C - 1, ValueError for a blank outside, ShapeError, DTypeError.
+Tensor ctc_loss(const Tensor& log_probs, const Tensor& targets, const Mask& mask = {}, const Mask& target_mask = {},
+                const CTCOptions& options = {});
 
 struct BCEOptions {
   /// How much each entry counts; broadcast to the logits. Undefined: 1.
