@@ -199,6 +199,15 @@ BOOST_AUTO_TEST_CASE(layers_and_losses) {
   BOOST_TEST(tg::cross_entropy(logits, one_hot).item() ==
                  tg::cross_entropy(logits, tg::zeros({1}, {.dtype = tg::int64})).item(),
              boost::test_tools::tolerance(1e-6));
+  const tg::Tensor log_probs = tg::log_softmax(x, -1);
+  const auto [spelling, spelling_lengths] =
+      tg::pad_sequence({tg::tensor({2, 1}, {.dtype = tg::int64}), tg::tensor({3}, {.dtype = tg::int64})});
+  const tg::Mask spelling_keep = tg::Mask::from_lengths(spelling_lengths, spelling.size(1));
+  const std::vector<double> each =
+      numbers_in(tg::ctc_loss(log_probs, spelling, keep, spelling_keep, {.reduction = tg::Reduction::none}));
+  BOOST_TEST(each[1] == -log_probs[1][0][3].item(), boost::test_tools::tolerance(1e-6));
+  BOOST_TEST(tg::ctc_loss(log_probs, spelling, keep, spelling_keep).item() == (each[0] / 2 + each[1]) / 2,
+             boost::test_tools::tolerance(1e-6));
   BOOST_TEST(shape_of(nn::BatchNorm(3, {.channels_first = true})(x)) == "[2, 3, 4]");
   BOOST_TEST(shape_of(nn::BatchNorm(4)(x)) == "[2, 3, 4]");
 
