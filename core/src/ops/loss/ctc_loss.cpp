@@ -151,7 +151,7 @@ struct CtcLoss : Op<CtcLoss> {
       return catalogue::of([=](const Tensor& x) { return ctc_loss(x, targets, mask, target_mask, options); });
     };
     const auto pairs = [](const std::vector<std::int64_t>& labels) {
-      return from_vector(labels, {static_cast<std::int64_t>(labels.size()) / 2, 2});
+      return from_vector(labels).reshape({-1, 2});
     };
     const auto logarithms = [&g] { return uniform(g, {2, 4, 3}, -3, -0.1); };
     Tensor never = logarithms();
