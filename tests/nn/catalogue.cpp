@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "address_sanitizer.hpp"
-#include "suite/layer.hpp"
+#include "suite/entry.hpp"
 #include "tapegrad/base/random.hpp"
 #include "tapegrad/tape/tape.hpp"
 

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "all_entries.hpp"
 #include "suite/entry.hpp"
 #include "tapegrad/base/dtype.hpp"
 
@@ -29,7 +30,7 @@ BOOST_AUTO_TEST_CASE(none_again) {
                                  {"logsumexp", 3, float32},
                                  {"TransformerEncoderLayer", 3, float32},
                                  {"TransformerEncoderLayer", 7, float32}};
-  const std::vector<Entry> entries = all_entries();
+  const std::vector<Entry> entries = test::all_entries();
   for (const Past& past : alarms) {
     const auto found =
         std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.name == past.entry; });

@@ -212,11 +212,30 @@ BOOST_AUTO_TEST_CASE(junit_escapes_messages_and_counts_what_was_skipped) {
   BOOST_TEST(skipped == 2);
 }
 
+BOOST_AUTO_TEST_CASE(junit_has_what_was_thrown_as_errors) {
+  CheckRun run = awkward_run();
+  run.program = "my <suite>";
+  run.results[0].checks[0].threw = true;
+  std::istringstream text(junit_report(run));
+  boost::property_tree::ptree tree;
+  boost::property_tree::read_xml(text, tree);
+  const auto& all = tree.get_child("testsuites");
+  BOOST_TEST(all.get<std::string>("<xmlattr>.name") == "my <suite>");
+  BOOST_TEST(all.get<int>("<xmlattr>.failures") == 1);
+  BOOST_TEST(all.get<int>("<xmlattr>.errors") == 1);
+  const auto& first = all.get_child("testsuite");
+  BOOST_TEST(first.get<int>("<xmlattr>.failures") == 0);
+  BOOST_TEST(first.get<int>("<xmlattr>.errors") == 1);
+  BOOST_TEST(first.get<std::string>("testcase.error.<xmlattr>.message") == "x < y & \"z\"");
+  BOOST_TEST(!first.get_child("testcase").get_child_optional("failure"));
+}
+
 BOOST_AUTO_TEST_CASE(what_runs_a_check_again_is_quoted_for_a_shell) {
   const CheckRun run = awkward_run();
   const tapegrad::suite::EntryResult& result = run.results[0];
-  BOOST_TEST(reproduction(result, result.checks[1], {}) == "tapegrad check --op 'a<b' --sample 'it'\\''s'");
-  BOOST_TEST(reproduction(result, result.checks[0], {}) == "tapegrad check --op 'a<b'");  // errors belong to no sample
+  BOOST_TEST(reproduction("tapegrad", result, result.checks[1], {}) == "tapegrad check --op 'a<b' --sample 'it'\\''s'");
+  BOOST_TEST(reproduction("my suite", result, result.checks[0], {}) ==
+             "'my suite' check --op 'a<b'");  // errors belong to no sample
 }
 
 BOOST_AUTO_TEST_CASE(a_kink_is_no_error) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "all_entries.hpp"
 #include "suite/entry.hpp"
 #include "tapegrad/check_run.hpp"
 #include "temporary_folder.hpp"
@@ -42,11 +43,11 @@ BOOST_AUTO_TEST_CASE(every_check_of_an_op_and_of_a_layer_is_run_again_by_its_com
   const TemporaryFolder folder;
   std::map<std::string, Checks> by_line;
   std::set<std::string_view> kinds;
-  for (const suite::Entry& entry : suite::all_entries()) {
+  for (const suite::Entry& entry : test::all_entries()) {
     if (entry.name != "mul" && entry.name != "Dropout") continue;
     const suite::EntryResult result = suite::check(entry, options);
     for (const suite::CheckResult& check : result.checks) {
-      const std::string line = reproduction(result, check, options);
+      const std::string line = reproduction("tapegrad", result, check, options);
       if (!by_line.contains(line)) by_line.emplace(line, checked_by(line, folder));
       BOOST_TEST(by_line.at(line).contains({std::string(check.check), check.sample}),
                  line << " does not run " << title(check));

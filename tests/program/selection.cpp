@@ -61,10 +61,19 @@ BOOST_AUTO_TEST_CASE(unknown_names_bring_suggestions) {
   BOOST_CHECK_EXCEPTION(selected(entries(), "op", {"log2"}), UsageError, says("did you mean log or log1p?"));
   BOOST_CHECK_EXCEPTION(selected(entries(), "op", {"TanH"}), UsageError, says("did you mean tanh?"));
   BOOST_CHECK_EXCEPTION(selected(entries(), "op", {"LayerNorm2d"}), UsageError, says("did you mean layer_norm?"));
-  BOOST_CHECK_EXCEPTION(selected(entries(), "op", {"zzzz"}), UsageError, says("`tapegrad ops` lists"));
+  BOOST_CHECK_EXCEPTION(selected(entries(), "op", {"zzzz"}), UsageError, says("`ops` lists"));
   BOOST_CHECK_EXCEPTION(selected(entries(), "", {"Linaer"}), UsageError,
                         says("no op or layer 'Linaer'; did you mean Linear?"));
   BOOST_CHECK_EXCEPTION(selected(entries(), "op", {"Linear"}), UsageError, says("no op 'Linear': say --layer Linear"));
+}
+
+BOOST_AUTO_TEST_CASE(only_kinds_that_there_are_are_named) {
+  std::vector<Entry> own = entries();
+  std::erase_if(own, [](const Entry& e) { return e.kind == "layer"; });
+  BOOST_CHECK_EXCEPTION(selected(own, "", {"zzzz"}), UsageError, says("there is no op 'zzzz'"));
+  own.push_back({.kind = "check", .family = "", .name = "energy", .samples = {}, .others = {}});
+  BOOST_CHECK_EXCEPTION(selected(own, "", {"zzzz"}), UsageError, says("there is no op or check 'zzzz'"));
+  BOOST_CHECK_EXCEPTION(selected(own, "op", {"energy"}), UsageError, says("no op 'energy': say --check energy"));
 }
 
 BOOST_AUTO_TEST_CASE(unknown_commands_bring_suggestions) {
@@ -72,7 +81,7 @@ BOOST_AUTO_TEST_CASE(unknown_commands_bring_suggestions) {
   expect_command("--version", {"ops", "check"});
   BOOST_CHECK_EXCEPTION(expect_command("chek", {"ops", "check"}), UsageError,
                         says("no command 'chek'; did you mean check?"));
-  BOOST_CHECK_EXCEPTION(expect_command("frobnicate", {"ops", "check"}), UsageError, says("`tapegrad --help` tells"));
+  BOOST_CHECK_EXCEPTION(expect_command("frobnicate", {"ops", "check"}), UsageError, says("`--help` tells"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -7,18 +7,21 @@
 #include <string_view>
 #include <vector>
 
+#include "all_entries.hpp"
 #include "broken_entry.hpp"
 #include "console/jobs.hpp"
+#include "says.hpp"
 #include "suite/entry.hpp"
-#include "suite/layer.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/random.hpp"
 #include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/nn/module.hpp"
 #include "tapegrad/nn/parameter.hpp"
+#include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/softmax.hpp"
 #include "tapegrad/ops/view.hpp"
+#include "tapegrad/suite.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"
 
@@ -201,6 +204,78 @@ BOOST_AUTO_TEST_CASE(each_kind_of_mistake_fails_its_check) {
   BOOST_TEST(failing(check(empty)) == "samples ");
 }
 
+BOOST_AUTO_TEST_CASE(a_check_of_ones_own_passes_fails_or_throws) {
+  const Check right("right", [](const GradcheckOptions& o) {
+    return gradcheck([](const Tensor& x) { return x * x; }, tensor({1.0}), o);
+  });
+  EntryResult result = check(entry_of(right), {.order = 1, .seed = 8});
+  BOOST_TEST(failing(result) == "");
+  BOOST_TEST(result.checks.size() == 1U);
+  BOOST_TEST(result.checks[0].report->seed == 8U);
+  const Check threw("threw", [] { return gradcheck([](const Tensor& x) { return softmax(x, 5); }, tensor({1.0})); });
+  result = check(entry_of(threw));
+  BOOST_TEST(failing(result) == "differences ");
+  BOOST_TEST(result.checks[0].threw);
+  BOOST_TEST(result.checks[0].message.find("threw [") == 0U, result.checks[0].message);
+  const Check vacuous("vacuous", [] { return gradcheck([](const Tensor& x) { return 0.0 * x; }, tensor({1.0})); });
+  result = check(entry_of(vacuous));
+  BOOST_TEST(failing(result) == "differences ");
+  BOOST_TEST(!result.checks[0].threw);
+}
+
+BOOST_AUTO_TEST_CASE(what_an_entry_draws_is_its_own) {
+  std::vector<double> drawn;
+  const Check drawing("drawing", [&] {
+    drawn.push_back(default_generator().uniform());
+    return GradcheckReport();
+  });
+  Entry sampled = entry(catalogue::of([](const Tensor& x) { return x * 1.0; }));
+  sampled.samples = [&](Generator&) {
+    drawn.push_back(default_generator().uniform());
+    return catalogue::Samples{
+        {"drawn", {ones({1}, {.dtype = float64})}, catalogue::of([](const Tensor& x) { return x * 1.0; })}};
+  };
+  for (const Entry& each : {entry_of(drawing), sampled}) {
+    for (const std::uint64_t seed : {3U, 3U, 4U}) {
+      default_generator().uniform();  // wherever it stands
+      const RandomStream before = default_generator().state();
+      BOOST_TEST(failing(check(each, {.seed = seed})) == "");
+      BOOST_TEST(default_generator().state().key == before.key);
+      BOOST_TEST(default_generator().state().offset == before.offset);
+    }
+    BOOST_TEST(drawn[0] == drawn[1]);
+    BOOST_TEST(drawn[0] != drawn[2]);
+    drawn.clear();
+  }
+}
+
+BOOST_AUTO_TEST_CASE(names_of_contents_are_their_own) {
+  const auto nothing = [] { return GradcheckReport(); };
+  const std::vector<Check> two = {{"b", nothing}, {"a", nothing}};
+  BOOST_TEST(entries_of({.program = "p", .checks = two}).front().name == "a");
+  BOOST_CHECK_EXCEPTION(entries_of({.program = "p", .checks = {{"a", nothing}, {"b", nothing}, {"a", nothing}}}),
+                        ValueError, test::says("a name of its own for each check, got two 'a'"));
+  BOOST_CHECK_EXCEPTION(entries_of({.program = "p", .checks = {{"", nothing}}}), ValueError,
+                        test::says("expected a name for each check"));
+  catalogue::OpEntry op = *catalogue::all_ops().front();
+  BOOST_CHECK_EXCEPTION(entries_of({.program = "p", .ops = {op}, .built_in_ops = catalogue::all_ops()}), ValueError,
+                        test::says("for each op, got two"));
+}
+
+// What nobody but tapegrad must say is not asked of others.
+BOOST_AUTO_TEST_CASE(an_op_and_a_layer_of_ones_own_may_say_less) {
+  catalogue::OpEntry op = *catalogue::all_ops().front();
+  op.math = "";
+  op.benchmark = {};
+  BOOST_TEST(failing(check(entry_of(op))) == "documents ");
+  BOOST_TEST(failing(check(entry_of(op, Origin::own))) == "");
+  nn::catalogue::LayerEntry layer = *nn::catalogue::all_layers().front();
+  layer.math = "";
+  layer.benchmark = nullptr;
+  BOOST_TEST(failing(check(entry_of(layer))) == "documents ");
+  BOOST_TEST(failing(check(entry_of(layer, Origin::own))) == "");
+}
+
 BOOST_AUTO_TEST_CASE(errors_and_threads_of_an_op) {
   catalogue::OpEntry op = *catalogue::all_ops().front();
   op.errors = [] {
@@ -225,7 +300,7 @@ BOOST_AUTO_TEST_CASE(errors_and_threads_of_an_op) {
 
 BOOST_AUTO_TEST_CASE(the_same_at_any_number_of_workers) {
   std::vector<Entry> entries;
-  for (const Entry& e : all_entries())
+  for (const Entry& e : test::all_entries())
     if (e.name == "dropout" || e.name == "softmax" || e.name == "matmul") entries.push_back(e);
   BOOST_TEST(entries.size() == 3U);
   const auto run = [&](int workers) {

@@ -6,15 +6,17 @@
 #include <chrono>
 #include <utility>
 
-#include "suite/layer.hpp"
 #include "suite/measured.hpp"
+#include "suite/random_numbers.hpp"
 #include "suite/tensors.hpp"
+#include "tapegrad/base/error.hpp"
 
 namespace tapegrad::suite {
 namespace {
 
 using catalogue::OpEntry;
 using catalogue::Sample;
+using nn::catalogue::LayerEntry;
 
 CheckResult check_documents(const OpEntry& op) {
   return measured("documents", "", [&](CheckResult& result) {
@@ -23,22 +25,25 @@ CheckResult check_documents(const OpEntry& op) {
   });
 }
 
-std::vector<CheckResult> check_all_but_samples(const OpEntry& op, const CheckOptions& options) {
+std::vector<CheckResult> check_all_but_samples(const OpEntry& op, Origin origin, const CheckOptions& options) {
   std::vector<CheckResult> results;
-  results.push_back(check_documents(op));
+  if (origin == Origin::built_in) results.push_back(check_documents(op));
   for (const catalogue::ErrorSample& error : op.errors()) results.push_back(check_error(error));
   Generator g(options.seed);
-  results.push_back(check_threads(op.benchmark(g)));
+  if (op.benchmark) results.push_back(check_threads(op.benchmark(g)));
   return results;
 }
 
+/// `fill(result)` says whether there are samples.
 template <class Fill>
-EntryResult timed(const Entry& entry, Fill&& fill) {
+EntryResult timed(const Entry& entry, const CheckOptions& options, Fill&& fill) {
   const auto start = std::chrono::steady_clock::now();
   EntryResult result{.kind = entry.kind, .family = entry.family, .name = entry.name, .checks = {}};
-  result.checks.push_back(measured("samples", "", [&](CheckResult& check) {
+  const RandomNumbers numbers({.key = options.seed, .offset = 0});
+  CheckResult samples = measured("samples", "", [&](CheckResult& check) {
     if (!fill(result)) fail(check, "there are no samples");
-  }));
+  });
+  if (entry.samples || samples.threw) result.checks.push_back(std::move(samples));
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }
@@ -52,9 +57,32 @@ void append_of_sample(std::vector<CheckResult>& to, std::vector<CheckResult> fro
   append(to, std::move(from));
 }
 
+/// Those of tapegrad, then those of one's own.
+template <class Item>
+std::vector<const Item*> all_of(std::span<const Item* const> built_in, const std::vector<Item>& own) {
+  std::vector<const Item*> all(built_in.begin(), built_in.end());
+  for (const Item& item : own) all.push_back(&item);
+  return all;
+}
+
+template <class Item>
+Origin origin_among(std::span<const Item* const> built_in, const Item& item) {
+  return std::find(built_in.begin(), built_in.end(), &item) != built_in.end() ? Origin::built_in : Origin::own;
+}
+
+void expect_names(const std::vector<Entry>& entries) {
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const Entry& entry = entries[i];
+    if (entry.name.empty()) throw ValueError(fmt::format("[suite] expected a name for each {}", entry.kind));
+    if (i > 0 && entries[i - 1].kind == entry.kind && entries[i - 1].name == entry.name)
+      throw ValueError(
+          fmt::format("[suite] expected a name of its own for each {}, got two '{}'", entry.kind, entry.name));
+  }
+}
+
 }  // namespace
 
-Entry entry_of(const OpEntry& op) {
+Entry entry_of(const OpEntry& op, Origin origin) {
   return {.kind = "op",
           .family = op.family,
           .name = op.name,
@@ -62,22 +90,49 @@ Entry entry_of(const OpEntry& op) {
           .differentiable = !op.differentiable        ? Differentiable::never
                             : op.twice_differentiable ? Differentiable::always
                                                       : Differentiable::once,
-          .others = [&op](const CheckOptions& options) { return check_all_but_samples(op, options); }};
+          .others = [&op, origin](const CheckOptions& options) { return check_all_but_samples(op, origin, options); }};
 }
 
-std::vector<Entry> all_entries() {
+Entry entry_of(const Check& check) {
+  return {.kind = "check",
+          .family = "",
+          .name = check.name,
+          .samples = {},
+          .others = [&check](const CheckOptions& options) {
+            return std::vector<CheckResult>{measured("differences", "", [&](CheckResult& result) {
+              result.report = check.run({.order = options.order, .seed = options.seed});
+              if (!result.report->ok()) fail(result, to_string(*result.report));
+            })};
+          }};
+}
+
+std::vector<const OpEntry*> ops_of(const Contents& contents) { return all_of(contents.built_in_ops, contents.ops); }
+std::vector<const LayerEntry*> layers_of(const Contents& contents) {
+  return all_of(contents.built_in_layers, contents.layers);
+}
+Origin origin_of(const OpEntry& op, const Contents& contents) { return origin_among(contents.built_in_ops, op); }
+Origin origin_of(const LayerEntry& layer, const Contents& contents) {
+  return origin_among(contents.built_in_layers, layer);
+}
+
+std::vector<Entry> entries_of(const Contents& contents) {
+  std::vector<Entry> ops, layers, checks;
+  for (const OpEntry* op : ops_of(contents)) ops.push_back(entry_of(*op, origin_of(*op, contents)));
+  for (const LayerEntry* layer : layers_of(contents)) layers.push_back(entry_of(*layer, origin_of(*layer, contents)));
+  for (const Check& check : contents.checks) checks.push_back(entry_of(check));
   std::vector<Entry> entries;
-  for (const OpEntry* op : catalogue::all_ops()) entries.push_back(entry_of(*op));
-  for (const nn::catalogue::LayerEntry* layer : nn::catalogue::all_layers()) entries.push_back(entry_of(*layer));
-  std::stable_sort(entries.begin(), entries.end(),
-                   [](const Entry& a, const Entry& b) { return a.kind != b.kind ? a.kind == "op" : a.name < b.name; });
+  for (std::vector<Entry>* kind : {&ops, &layers, &checks}) {
+    std::stable_sort(kind->begin(), kind->end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });
+    std::move(kind->begin(), kind->end(), std::back_inserter(entries));
+  }
+  expect_names(entries);
   return entries;
 }
 
 EntryResult check(const Entry& entry, const CheckOptions& options) {
-  return timed(entry, [&](EntryResult& result) {
+  return timed(entry, options, [&](EntryResult& result) {
     Generator g(options.seed);
-    const catalogue::Samples samples = entry.samples(g);
+    const catalogue::Samples samples = entry.samples ? entry.samples(g) : catalogue::Samples();
     for (const Sample& sample : samples)
       append_of_sample(result.checks, check_sample(sample, entry.differentiable, options));
     if (entry.others) append(result.checks, entry.others(options));
@@ -86,7 +141,7 @@ EntryResult check(const Entry& entry, const CheckOptions& options) {
 }
 
 EntryResult check_differences(const Entry& entry, const CheckOptions& options) {
-  return timed(entry, [&](EntryResult& result) {
+  return timed(entry, options, [&](EntryResult& result) {
     Generator g(options.seed);
     const catalogue::Samples samples = entry.samples(g);
     for (const Sample& sample : samples)

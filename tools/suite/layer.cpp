@@ -1,14 +1,16 @@
-#include "suite/layer.hpp"
+// Layers in the suite: their derivatives as functions of inputs and parameters, and what a layer promises as a value.
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <memory>
 
+#include "suite/entry.hpp"
 #include "suite/measured.hpp"
 #include "suite/random_numbers.hpp"
 #include "suite/tensors.hpp"
 #include "tapegrad/base/random.hpp"
+#include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/nn/check_module.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
@@ -158,11 +160,16 @@ CheckResult check_names(const LayerSample& sample, Module& layer, Generator& g) 
   });
 }
 
-std::vector<CheckResult> check_all_but_derivatives(const LayerEntry& entry, const CheckOptions& options) {
-  std::vector<CheckResult> results;
-  results.push_back(measured("documents", "", [&](CheckResult& result) {
+CheckResult check_documents(const LayerEntry& entry) {
+  return measured("documents", "", [&](CheckResult& result) {
     if (entry.math.empty()) fail(result, "no formula");
-  }));
+  });
+}
+
+std::vector<CheckResult> check_all_but_derivatives(const LayerEntry& entry, Origin origin,
+                                                   const CheckOptions& options) {
+  std::vector<CheckResult> results;
+  if (origin == Origin::built_in) results.push_back(check_documents(entry));
   for (const catalogue::ErrorSample& error : entry.errors()) results.push_back(check_error(error));
   Generator g(options.seed);
   for (const LayerSample& sample : entry.samples(g)) {
@@ -172,6 +179,7 @@ std::vector<CheckResult> check_all_but_derivatives(const LayerEntry& entry, cons
     results.push_back(check_state(sample, *layer, g));
     results.push_back(check_names(sample, *layer, g));
   }
+  if (entry.benchmark == nullptr) return results;
   const LayerSample large = entry.benchmark(g);
   results.push_back(check_threads(as_function(large, *random_layer(large, g), true)));
   return results;
@@ -179,13 +187,15 @@ std::vector<CheckResult> check_all_but_derivatives(const LayerEntry& entry, cons
 
 }  // namespace
 
-Entry entry_of(const LayerEntry& layer) {
+// Each sample in training and, where that computes something else, in evaluation, with random parameters.
+Entry entry_of(const LayerEntry& layer, Origin origin) {
   return {.kind = "layer",
           .family = layer.family,
           .name = layer.name,
           .samples = [&layer](Generator& g) { return samples_of(layer, g); },
           .differentiable = Differentiable::always,
-          .others = [&layer](const CheckOptions& options) { return check_all_but_derivatives(layer, options); }};
+          .others = [&layer, origin](
+                        const CheckOptions& options) { return check_all_but_derivatives(layer, origin, options); }};
 }
 
 }  // namespace tapegrad::suite

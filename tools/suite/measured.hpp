@@ -19,9 +19,13 @@ CheckResult measured(std::string_view check, std::string sample, Body&& body) {
   try {
     body(result);
   } catch (const std::exception& e) {
-    result.outcome = Outcome::failed;
+    result.threw = true;
     result.message = std::string("threw ") + e.what();
+  } catch (...) {
+    result.threw = true;
+    result.message = "threw what is no std::exception";
   }
+  if (result.threw) result.outcome = Outcome::failed;
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }

@@ -18,14 +18,15 @@ struct CheckResult {
   std::string sample;       ///< empty for a check of the whole entry
   bool of_samples = false;  ///< one of those that run for each sample of the entry, and for chosen samples alone
   Outcome outcome = Outcome::passed;
+  bool threw = false;                     ///< failed before there was anything to judge
   std::string message;                    ///< what is wrong, or why nothing was checked
   std::optional<GradcheckReport> report;  ///< of the comparison with finite differences
   double seconds = 0.0;
 };
 
-/// All checks of an op or a layer.
+/// All checks of an op or a layer, or the one that somebody has written.
 struct EntryResult {
-  std::string_view kind;  ///< "op" or "layer"
+  std::string_view kind;  ///< "op", "layer" or "check"
   std::string_view family;
   std::string_view name;
   std::vector<CheckResult> checks;

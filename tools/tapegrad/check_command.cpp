@@ -46,8 +46,9 @@ void keep_samples(suite::Entry& entry, const std::vector<std::string>& patterns)
   };
 }
 
-CheckRun run(const std::vector<suite::Entry>& entries, const CheckRequest& request, Progress& progress) {
-  CheckRun run{.options = request.options, .workers = request.workers, .results = {}};
+CheckRun run(const std::string& program, const std::vector<suite::Entry>& entries, const CheckRequest& request,
+             Progress& progress) {
+  CheckRun run{.program = program, .options = request.options, .workers = request.workers, .results = {}};
   run.results.resize(entries.size());
   const auto start = std::chrono::steady_clock::now();
   console::run_side_by_side(
@@ -91,7 +92,7 @@ void print_failure(const EntryResult& result, const CheckResult& check, const Ch
              terminal.painted(result.name, Paint::strong), title(check));
   std::istringstream message(check.message);
   for (std::string line; std::getline(message, line);) fmt::print("    {}\n", line);
-  fmt::print("  again: {}\n", reproduction(result, check, run.options));
+  fmt::print("  again: {}\n", reproduction(run.program, result, check, run.options));
 }
 
 void print_conclusion(const CheckRun& run, const Terminal& terminal) {
@@ -129,10 +130,10 @@ void write_reports(const CheckRequest& request, const CheckRun& done) {
 
 }  // namespace
 
-std::vector<suite::Entry> entries_of(const CheckRequest& request) {
-  const std::vector<suite::Entry> all = suite::all_entries();
+std::vector<suite::Entry> entries_of(const suite::Contents& contents, const CheckRequest& request) {
+  const std::vector<suite::Entry> all = suite::entries_of(contents);
   std::vector<suite::Entry> entries;
-  if (request.names.empty() && request.ops.empty() && request.layers.empty()) {
+  if (request.names.empty() && request.ops.empty() && request.layers.empty() && request.checks.empty()) {
     entries = all;
   } else {
     std::set<std::pair<std::string_view, std::string_view>> wanted;  // kind and name
@@ -142,23 +143,25 @@ std::vector<suite::Entry> entries_of(const CheckRequest& request) {
     want("", request.names);
     want("op", request.ops);
     want("layer", request.layers);
+    want("check", request.checks);
     std::copy_if(all.begin(), all.end(), std::back_inserter(entries), [&](const suite::Entry& entry) {
       return wanted.contains({entry.kind, entry.name});
     });
   }
   if (!request.samples.empty()) {
+    std::erase_if(entries, [](const suite::Entry& entry) { return !entry.samples; });
     for (suite::Entry& entry : entries) keep_samples(entry, request.samples);
     std::erase_if(entries, [&](const suite::Entry& entry) {
       Generator g(request.options.seed);
       return entry.samples(g).empty();
     });
-    if (entries.empty()) throw UsageError("no sample of these has such a name; `tapegrad ops NAME` lists them");
+    if (entries.empty()) throw UsageError("no sample of these has such a name; `ops NAME` lists them");
   }
   return entries;
 }
 
-int check_command(const CheckRequest& request) {
-  const std::vector<suite::Entry> entries = entries_of(request);
+int check_command(const suite::Contents& contents, const CheckRequest& request) {
+  const std::vector<suite::Entry> entries = entries_of(contents, request);
   std::set<std::filesystem::path> reports;
   for (const std::string& file : {request.json, request.junit, request.html}) {
     std::error_code none;  // a name that leads nowhere is refused below
@@ -167,7 +170,7 @@ int check_command(const CheckRequest& request) {
     console::expect_output_file("report", file);
   }
   Progress progress(entries.size());
-  const CheckRun done = run(entries, request, progress);
+  const CheckRun done = run(contents.program, entries, request, progress);
   progress.clear();
 
   // Before anything is printed: whoever reads that may have gone.

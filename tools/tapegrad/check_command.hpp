@@ -12,8 +12,8 @@ namespace tapegrad::program {
 
 struct CheckRequest {
   // Patterns; none at all: everything.
-  std::vector<std::string> names = {};  ///< of either kind
-  std::vector<std::string> ops = {}, layers = {};
+  std::vector<std::string> names = {};  ///< of any kind
+  std::vector<std::string> ops = {}, layers = {}, checks = {};
   std::vector<std::string> samples = {};  ///< patterns; none: every sample, and the checks beside samples
   suite::CheckOptions options = {};
   int workers = 1;
@@ -22,12 +22,12 @@ struct CheckRequest {
 
 /// Exit code: 0 all passed, 1 something failed. UsageError for names that do not exist, IoError for files that cannot
 /// be written.
-int check_command(const CheckRequest& request);
+int check_command(const suite::Contents& contents, const CheckRequest& request);
 
 /// Of a run: 0, or 1 when something failed.
 int exit_status(const CheckRun& run);
 
 /// The entries that a request means. UsageError for names that do not exist.
-std::vector<suite::Entry> entries_of(const CheckRequest& request);
+std::vector<suite::Entry> entries_of(const suite::Contents& contents, const CheckRequest& request);
 
 }  // namespace tapegrad::program

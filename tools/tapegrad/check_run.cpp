@@ -31,6 +31,7 @@ Summary& Summary::operator+=(const Summary& other) {
   checks += other.checks;
   failed += other.failed;
   skipped += other.skipped;
+  threw += other.threw;
   comparisons += other.comparisons;
   for (std::size_t v = 0; v < kVerdicts; ++v) verdicts[v] += other.verdicts[v];
   worst = std::max(worst, other.worst);
@@ -44,6 +45,7 @@ Summary summary_of(const suite::EntryResult& result) {
     ++summary.checks;
     if (check.outcome == suite::Outcome::failed) ++summary.failed;
     if (check.outcome == suite::Outcome::skipped) ++summary.skipped;
+    if (check.threw) ++summary.threw;
     if (check.of_samples) samples.insert(check.sample);
     if (!check.report) continue;
     summary.comparisons += check.report->comparisons;
@@ -68,10 +70,10 @@ std::string title(const suite::CheckResult& check) {
   return check.sample.empty() ? std::string(check.check) : fmt::format("{}, sample \"{}\"", check.check, check.sample);
 }
 
-std::string reproduction(const suite::EntryResult& result, const suite::CheckResult& check,
+std::string reproduction(std::string_view program, const suite::EntryResult& result, const suite::CheckResult& check,
                          const suite::CheckOptions& options) {
   const suite::CheckOptions usual;
-  std::string line = fmt::format("tapegrad check --{} {}", result.kind, shell_word(result.name));
+  std::string line = fmt::format("{} check --{} {}", shell_word(program), result.kind, shell_word(result.name));
   // Others name a case of their own, as an error's, or run beside the samples of a layer: with the whole entry alone.
   if (check.of_samples) line += " --sample " + shell_word(check.sample);
   if (options.order != usual.order) line += fmt::format(" --order {}", options.order);

@@ -16,6 +16,7 @@
 namespace tapegrad::program {
 
 struct CheckRun {
+  std::string program = "tapegrad";  ///< by which it was run
   suite::CheckOptions options;
   int workers = 1;
   std::vector<suite::EntryResult> results;
@@ -29,6 +30,7 @@ inline constexpr std::size_t kVerdicts = static_cast<std::size_t>(Verdict::wrong
 /// One entry in numbers.
 struct Summary {
   std::size_t samples = 0, checks = 0, failed = 0, skipped = 0;
+  std::size_t threw = 0;                          ///< of those that failed
   std::int64_t comparisons = 0;                   ///< with finite differences
   std::array<std::size_t, kVerdicts> verdicts{};  ///< how many findings have each
   double worst = 0.0;                             ///< error of the worst finding in units of what is allowed
@@ -45,7 +47,7 @@ std::string verdict_text(const Summary& summary);
 std::string title(const suite::CheckResult& check);
 
 /// The command that runs one check again.
-std::string reproduction(const suite::EntryResult& result, const suite::CheckResult& check,
+std::string reproduction(std::string_view program, const suite::EntryResult& result, const suite::CheckResult& check,
                          const suite::CheckOptions& options);
 
 /// "PASS 3 checked ..." or "FAIL ...": the text as wide as the terminal, its further lines below its first.

@@ -32,21 +32,20 @@ std::string place_of(const suite::EntryResult& result) {
   return escaped(fmt::format("{}.{}", result.kind, result.name));
 }
 
-std::string failure(const suite::EntryResult& result, const suite::CheckResult& check,
-                    const suite::CheckOptions& options) {
+std::string failure(const suite::EntryResult& result, const suite::CheckResult& check, const CheckRun& run) {
   return fmt::format(
       "<details class=\"failure\" open><summary><b>{0}</b>: {1}</summary>\n{2}\n<p>Again: "
       "<code>{3}</code></p></details>\n",
       escaped(result.name), escaped(title(check)),
       check.report ? html_body(*check.report) : fmt::format("<pre>{}</pre>", escaped(check.message)),
-      escaped(reproduction(result, check, options)));
+      escaped(reproduction(run.program, result, check, run.options)));
 }
 
-std::string failures_of(const suite::EntryResult& result, const suite::CheckOptions& options) {
+std::string failures_of(const suite::EntryResult& result, const CheckRun& run) {
   if (result.passed()) return {};
   std::string text = fmt::format("<div id=\"{}\">\n", place_of(result));
   for (const suite::CheckResult& check : result.checks)
-    if (check.outcome == suite::Outcome::failed) text += failure(result, check, options);
+    if (check.outcome == suite::Outcome::failed) text += failure(result, check, run);
   return text + "</div>\n";
 }
 
@@ -86,16 +85,16 @@ std::string html_report(const CheckRun& run) {
     all += summary_of(result);
     rows += row(result);
     wrong += result.passed() ? 0U : 1U;
-    failures += failures_of(result, run.options);
+    failures += failures_of(result, run);
   }
   const std::string verdict =
       wrong == 0 ? "<span class=\"good\">pass</span>" : fmt::format("<span class=\"bad\">{} wrong</span>", wrong);
-  std::string page = fmt::format("<h1>tapegrad check: {}</h1>\n", verdict);
+  std::string page = fmt::format("<h1>{} check: {}</h1>\n", escaped(run.program), verdict);
   page += fmt::format(
       "<p class=\"soft\">tapegrad {}, derivatives of order 1{} compared with differences in {}, seed {}</p>\n",
       TAPEGRAD_VERSION, run.options.order == 2 ? " and 2" : "", to_string(run.options.dtype), run.options.seed);
   page += "<ul class=\"numbers\">\n";
-  page += number("ops and layers", std::to_string(run.results.size()));
+  page += number("checked", std::to_string(run.results.size()));
   page += number("samples", std::to_string(all.samples));
   page += number("checks", std::to_string(all.checks));
   page += number("skipped", std::to_string(all.skipped));
@@ -115,7 +114,7 @@ std::string html_report(const CheckRun& run) {
   page += "<p class=\"soft\">Error / tolerance: the worst error of a comparison, in units of what the ";
   page += "estimated errors of differences and rounding allow; 1 is the limit.</p>\n";
   page += skipped(run);
-  return html_page("tapegrad check", page, kStyle);
+  return html_page(run.program + " check", page, kStyle);
 }
 
 }  // namespace tapegrad::program

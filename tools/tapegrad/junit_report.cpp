@@ -6,8 +6,7 @@
 namespace tapegrad::program {
 namespace {
 
-std::string testcase(const suite::EntryResult& result, const suite::CheckResult& check,
-                     const suite::CheckOptions& options) {
+std::string testcase(const suite::EntryResult& result, const suite::CheckResult& check, const CheckRun& run) {
   const std::string head =
       fmt::format(R"(    <testcase classname="{}.{}" name="{}" time="{:.6f}")", escaped(result.kind),
                   escaped(result.name), escaped(title(check)), check.seconds);
@@ -17,12 +16,18 @@ std::string testcase(const suite::EntryResult& result, const suite::CheckResult&
       return head + fmt::format(">\n      <skipped message=\"{}\"/>\n    </testcase>\n", escaped(check.message));
     case suite::Outcome::failed: {
       const std::string first_line = check.message.substr(0, check.message.find('\n'));
-      return head + fmt::format(">\n      <failure message=\"{}\">{}\nagain: {}</failure>\n    </testcase>\n",
-                                escaped(first_line), escaped(check.message),
-                                escaped(reproduction(result, check, options)));
+      return head + fmt::format(">\n      <{0} message=\"{1}\">{2}\nagain: {3}</{0}>\n    </testcase>\n",
+                                check.threw ? "error" : "failure", escaped(first_line), escaped(check.message),
+                                escaped(reproduction(run.program, result, check, run.options)));
     }
   }
   return "";
+}
+
+/// The attributes that a suite and all suites have.
+std::string totals(std::string_view name, const Summary& s, double seconds) {
+  return fmt::format(R"(name="{}" tests="{}" failures="{}" errors="{}" skipped="{}" time="{:.6f}")", escaped(name),
+                     s.checks, s.failed - s.threw, s.threw, s.skipped, seconds);
 }
 
 }  // namespace
@@ -33,16 +38,13 @@ std::string junit_report(const CheckRun& run) {
   for (const suite::EntryResult& result : run.results) {
     const Summary s = summary_of(result);
     all += s;
-    suites += fmt::format(
-        "  <testsuite name=\"{}.{}\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\" time=\"{:.6f}\">\n",
-        escaped(result.kind), escaped(result.name), s.checks, s.failed, s.skipped, result.seconds);
-    for (const suite::CheckResult& check : result.checks) suites += testcase(result, check, run.options);
+    suites +=
+        fmt::format("  <testsuite {}>\n", totals(fmt::format("{}.{}", result.kind, result.name), s, result.seconds));
+    for (const suite::CheckResult& check : result.checks) suites += testcase(result, check, run);
     suites += "  </testsuite>\n";
   }
-  return fmt::format(
-      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"tapegrad\" tests=\"{}\" failures=\"{}\" "
-      "errors=\"0\" skipped=\"{}\" time=\"{:.6f}\">\n{}</testsuites>\n",
-      all.checks, all.failed, all.skipped, run.seconds, suites);
+  return fmt::format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {}>\n{}</testsuites>\n",
+                     totals(run.program, all, run.seconds), suites);
 }
 
 }  // namespace tapegrad::program

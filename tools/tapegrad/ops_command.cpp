@@ -7,7 +7,6 @@
 #include <iterator>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -64,22 +63,21 @@ std::string keeps(const OpEntry& op, const catalogue::Samples& samples) {
   return "nothing";
 }
 
-/// A list by groups: rows of {group, name, formula}.
-std::string list(const char* group, const char* what,
-                 std::vector<std::tuple<std::string, std::string, std::string>> all, const char* formula,
-                 const Terminal& terminal) {
+/// A list by families: rows of {family, name, formula}.
+std::string list(const char* what, std::vector<std::tuple<std::string, std::string, std::string>> all,
+                 const char* formula, const Terminal& terminal) {
   std::sort(all.begin(), all.end());
   std::vector<std::vector<Cell>> rows;
   for (const auto& [where, name, math] : all)
     rows.push_back({{where, Paint::faint}, {name, Paint::strong}, {readable_math(math)}});
   Page page(terminal);
-  page.table({{.heading = group, .optional = true}, {what}, {formula}}, std::move(rows));
+  page.table({{.heading = "family", .optional = true}, {what}, {formula}}, std::move(rows));
   return page.text();
 }
 
 /// Those entries of a catalogue that are among the wanted.
 template <class Entry>
-std::vector<const Entry*> those_of(std::span<const Entry* const> all, std::string_view kind,
+std::vector<const Entry*> those_of(const std::vector<const Entry*>& all, std::string_view kind,
                                    const std::vector<suite::Entry>& wanted) {
   std::vector<const Entry*> chosen;
   std::copy_if(all.begin(), all.end(), std::back_inserter(chosen), [&](const Entry* entry) {
@@ -87,6 +85,17 @@ std::vector<const Entry*> those_of(std::span<const Entry* const> all, std::strin
                        [&](const suite::Entry& e) { return e.kind == kind && e.name == entry->name; });
   });
   return chosen;
+}
+
+/// The names of the checks among the entries; empty where there are none.
+std::string list_of_checks(const std::vector<suite::Entry>& entries, const Terminal& terminal) {
+  std::vector<std::vector<Cell>> rows;
+  for (const suite::Entry& entry : entries)
+    if (entry.kind == "check") rows.push_back({{std::string(entry.name), Paint::strong}});
+  if (rows.empty()) return {};
+  Page page(terminal);
+  page.table({{"check"}}, std::move(rows));
+  return page.text();
 }
 
 void append_tensors(Page& page, std::string_view what, const NamedTensors& tensors) {
@@ -105,28 +114,30 @@ std::string list_of(const Ops& ops, const Terminal& terminal) {
   for (const OpEntry* op : ops) all.emplace_back(op->family, op->name, op->math);
   Page page(terminal);
   page.line("");
-  page.paragraph(fmt::format("{} `tapegrad ops NAME` derives one.", catalogue::kNotation));
-  return list("family", "op", std::move(all), "formula; reverse rule", terminal) + page.text();
+  page.paragraph(fmt::format("{} `ops NAME` shows one whole.", catalogue::kNotation));
+  return list("op", std::move(all), "formula; reverse rule", terminal) + page.text();
 }
 
 std::string list_of(const Layers& layers, const Terminal& terminal) {
   std::vector<std::tuple<std::string, std::string, std::string>> all;
   for (const LayerEntry* layer : layers) all.emplace_back(layer->family, layer->name, layer->math);
-  return list("header", "layer", std::move(all), "formula", terminal);
+  return list("layer", std::move(all), "formula", terminal);
 }
 
-std::string page_of(const OpEntry& op, const Terminal& terminal) {
+std::string page_of(const OpEntry& op, const Terminal& terminal, const Shown& shown) {
   constexpr std::size_t kStepIndent = 6;
   Generator g(3);
   const catalogue::Samples samples = op.samples(g);
   Page page(terminal);
   const std::string inputs = op.input_names.empty() ? "" : fmt::format("({})", fmt::join(op.input_names, ", "));
-  page.title(fmt::format("{}{}", op.name, inputs), fmt::format("family {}, {}", op.family, header_of(op)));
-  page.paragraph(readable_math(op.math));
+  const std::string header = shown.origin == suite::Origin::built_in ? ", " + header_of(op) : "";
+  page.title(fmt::format("{}{}", op.name, inputs), fmt::format("family {}{}", op.family, header));
+  if (!op.math.empty()) page.paragraph(readable_math(op.math));
 
-  page.heading("Derivation");
+  const catalogue::Derivation steps = whole_derivation(op);
+  if (!steps.empty()) page.heading("Derivation");
   std::size_t number = 0;
-  for (const catalogue::Step& step : whole_derivation(op)) {
+  for (const catalogue::Step& step : steps) {
     page.line(fmt::format("{:>2}. {}", ++number, step.title));
     page.paragraph(readable_math(step.latex), kStepIndent);
     if (!step.why.empty()) page.paragraph(tapegrad::readable_prose(step.why), kStepIndent);
@@ -139,16 +150,18 @@ std::string page_of(const OpEntry& op, const Terminal& terminal) {
   page.paragraph(keeps(op, samples));
   page.samples(samples);
   page.errors(op.errors());
-  page.line(fmt::format("\nCheck it: tapegrad check --op {}", op.name));
+  page.line(fmt::format("\nCheck it: {} check --op {}", shown.by, op.name));
   return page.text();
 }
 
-std::string page_of(const LayerEntry& layer, const Terminal& terminal) {
+std::string page_of(const LayerEntry& layer, const Terminal& terminal, const Shown& shown) {
   Generator g(3);
   const nn::catalogue::LayerSamples samples = layer.samples(g);
   Page page(terminal);
-  page.title(layer.name, fmt::format("tapegrad/nn/{}.hpp", layer.family));
-  page.paragraph(readable_math(layer.math));
+  const bool built_in = shown.origin == suite::Origin::built_in;
+  page.title(layer.name,
+             built_in ? fmt::format("tapegrad/nn/{}.hpp", layer.family) : fmt::format("family {}", layer.family));
+  if (!layer.math.empty()) page.paragraph(readable_math(layer.math));
   for (const LayerSample& sample : samples) {
     const std::unique_ptr<nn::Module> module = sample.copy(*sample.layer);
     const NamedTensors parameters = module->named_parameters();
@@ -159,22 +172,31 @@ std::string page_of(const LayerEntry& layer, const Terminal& terminal) {
   }
   page.samples(samples);
   page.errors(layer.errors());
-  page.line(fmt::format("\nCheck it: tapegrad check --layer {}", layer.name));
+  page.line(fmt::format("\nCheck it: {} check --layer {}", shown.by, layer.name));
   return page.text();
 }
 
-int ops_command(const std::vector<std::string>& patterns) {
-  const std::vector<suite::Entry> all = suite::all_entries();
+int ops_command(const suite::Contents& contents, const std::vector<std::string>& patterns) {
+  const std::vector<suite::Entry> all = suite::entries_of(contents);
   const std::vector<suite::Entry> wanted = patterns.empty() ? all : selected(all, "", patterns);
-  const Ops ops = those_of(catalogue::all_ops(), "op", wanted);
-  const Layers layers = those_of(nn::catalogue::all_layers(), "layer", wanted);
+  const Ops ops = those_of(suite::ops_of(contents), "op", wanted);
+  const Layers layers = those_of(suite::layers_of(contents), "layer", wanted);
   const Terminal terminal = terminal_at(stdout);
-  if (ops.size() + layers.size() == 1) {
-    fmt::print("{}", ops.empty() ? page_of(*layers.front(), terminal) : page_of(*ops.front(), terminal));
-    return 0;
+  const std::string checks = list_of_checks(wanted, terminal);
+  const auto show = [&](const auto& one) {
+    fmt::print("{}", page_of(one, terminal, {contents.program, suite::origin_of(one, contents)}));
+  };
+  if (wanted.size() == 1 && ops.size() == 1) {
+    show(*ops.front());
+  } else if (wanted.size() == 1 && layers.size() == 1) {
+    show(*layers.front());
+  } else {
+    std::vector<std::string> lists;
+    if (!ops.empty()) lists.push_back(list_of(ops, terminal));
+    if (!layers.empty()) lists.push_back(list_of(layers, terminal));
+    if (!checks.empty()) lists.push_back(checks);
+    fmt::print("{}", fmt::join(lists, "\n"));
   }
-  if (!ops.empty()) fmt::print("{}", list_of(ops, terminal));
-  if (!layers.empty()) fmt::print("{}{}", ops.empty() ? "" : "\n", list_of(layers, terminal));
   return 0;
 }
 

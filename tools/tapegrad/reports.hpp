@@ -8,11 +8,11 @@
 
 namespace tapegrad::program {
 
-/// An object with "passed", "seconds", "options" and "results": one object per op or layer with its summary and its
-/// checks, each with the findings of its comparison. Numbers that JSON does not know are texts: "inf", "-inf", "nan".
+/// An object with "passed", "seconds", "options" and "results": one object per entry with its summary and its checks,
+/// each with the findings of its comparison. Numbers that JSON does not know are texts: "inf", "-inf", "nan".
 std::string json_report(const CheckRun& run);
 
-/// One <testsuite> per op or layer, one <testcase> per check.
+/// One <testsuite> per entry, one <testcase> per check: with a <failure>, or an <error> where something was thrown.
 std::string junit_report(const CheckRun& run);
 
 /// One page that needs nothing else: light and dark, wide and narrow.

@@ -47,13 +47,26 @@ std::size_t edits_to_name(std::string_view written, std::string_view name) {
 
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
+/// "log, log1p or log10".
+template <class Words>
+std::string one_of(const Words& words) {
+  std::string text;
+  for (std::size_t i = 0; i < words.size(); ++i)
+    text.append(i == 0 ? "" : i + 1 == words.size() ? " or " : ", ").append(words[i]);
+  return text;
+}
+
 /// "; did you mean log or log1p?", or `otherwise` where nothing is likely.
 std::string question(const std::vector<std::string>& likely, const char* otherwise) {
-  if (likely.empty()) return otherwise;
-  std::string text = "; did you mean ";
-  for (std::size_t i = 0; i < likely.size(); ++i)
-    text += (i == 0 ? "" : i + 1 == likely.size() ? " or " : ", ") + likely[i];
-  return text + "?";
+  return likely.empty() ? otherwise : fmt::format("; did you mean {}?", one_of(likely));
+}
+
+/// The kinds of entries that stand there, each once.
+std::vector<std::string_view> kinds_of(const std::vector<suite::Entry>& entries) {
+  std::vector<std::string_view> kinds;
+  for (const suite::Entry& e : entries)
+    if (std::find(kinds.begin(), kinds.end(), e.kind) == kinds.end()) kinds.push_back(e.kind);
+  return kinds;
 }
 
 }  // namespace
@@ -104,7 +117,7 @@ std::vector<std::string> suggestions(std::string_view written, const std::vector
 void expect_command(std::string_view written, const std::vector<std::string_view>& commands) {
   if (written.starts_with('-') || std::find(commands.begin(), commands.end(), written) != commands.end()) return;
   throw UsageError(fmt::format("there is no command '{}'{}", written,
-                               question(suggestions(written, commands), "; `tapegrad --help` tells which there are")));
+                               question(suggestions(written, commands), "; `--help` tells which there are")));
 }
 
 std::vector<suite::Entry> selected(const std::vector<suite::Entry>& entries, std::string_view kind,
@@ -117,14 +130,14 @@ std::vector<suite::Entry> selected(const std::vector<suite::Entry>& entries, std
   std::copy_if(entries.begin(), entries.end(), std::back_inserter(candidates), is_wanted);
   for (const std::string& pattern : patterns) {
     if (std::any_of(candidates.begin(), candidates.end(), fits(pattern))) continue;
-    const std::string_view what = kind.empty() ? "op or layer" : kind;
+    const std::string what = kind.empty() ? one_of(kinds_of(entries)) : std::string(kind);
     const auto other = std::find_if(entries.begin(), entries.end(), fits(pattern));
     if (other != entries.end())
       throw UsageError(fmt::format("there is no {} '{}': say --{} {}", what, pattern, other->kind, pattern));
     std::vector<std::string_view> names;
     for (const suite::Entry& e : candidates) names.push_back(e.name);
     throw UsageError(fmt::format("there is no {} '{}'{}", what, pattern,
-                                 question(suggestions(pattern, names), "; `tapegrad ops` lists what there is")));
+                                 question(suggestions(pattern, names), "; `ops` lists what there is")));
   }
   std::erase_if(candidates, [&](const suite::Entry& e) {
     return std::none_of(patterns.begin(), patterns.end(), [&](const std::string& p) { return matches(p, e.name); });

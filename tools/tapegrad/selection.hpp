@@ -25,8 +25,8 @@ std::vector<std::string> suggestions(std::string_view written, const std::vector
 /// Throws UsageError, with suggestions, for the first word of a command line that is no command and no option.
 void expect_command(std::string_view written, const std::vector<std::string_view>& commands);
 
-/// Those entries of a kind, "op", "layer" or "" for both, that match one of the patterns. UsageError, with suggestions,
-/// for a pattern that matches none.
+/// Those entries of a kind, "op", "layer", "check" or "" for all, that match one of the patterns. UsageError, with
+/// suggestions, for a pattern that matches none.
 std::vector<suite::Entry> selected(const std::vector<suite::Entry>& entries, std::string_view kind,
                                    const std::vector<std::string>& patterns);
 

@@ -14,6 +14,7 @@
 #include "console/terminal.hpp"
 #include "tapegrad/check_run.hpp"
 #include "tapegrad/progress.hpp"
+#include "tapegrad/selection.hpp"
 #include "tapegrad/selftest.hpp"
 #include "tapegrad/table.hpp"
 
@@ -100,8 +101,8 @@ DetectionResult detect_all(const std::vector<suite::Entry>& entries, const Check
 }
 
 /// Whether no right op is suspected on any seed.
-bool look_for_false_alarms(const std::vector<suite::Entry>& entries, const SelftestRequest& request,
-                           const Terminal& terminal) {
+bool look_for_false_alarms(const std::string& program, const std::vector<suite::Entry>& entries,
+                           const SelftestRequest& request, const Terminal& terminal) {
   const auto start = std::chrono::steady_clock::now();
   const auto seeds = static_cast<std::size_t>(request.seeds);
   std::vector<suite::EntryResult> results(seeds * entries.size());
@@ -129,7 +130,7 @@ bool look_for_false_alarms(const std::vector<suite::Entry>& entries, const Selft
       fmt::print("\n{} false alarm: {}, {}\n", terminal.painted("✗", Paint::bad),
                  terminal.painted(results[job].name, Paint::strong), title(check));
       print_indented(check.message);
-      fmt::print("  again: {}\n", reproduction(results[job], check, options_of(job)));
+      fmt::print("  again: {}\n", reproduction(program, results[job], check, options_of(job)));
     }
   fmt::print("{}", conclusion(alarms == 0,
                               fmt::format("{} false alarms over {} seeds of {} ops and layers in {:.1f} s", alarms,
@@ -140,14 +141,16 @@ bool look_for_false_alarms(const std::vector<suite::Entry>& entries, const Selft
 
 }  // namespace
 
-int selftest_command(const SelftestRequest& request) {
+int selftest_command(const suite::Contents& contents, const SelftestRequest& request) {
   const Terminal terminal = terminal_at(stdout);
-  const std::vector<suite::Entry> entries = entries_of(request.check);
+  std::vector<suite::Entry> entries = entries_of(contents, request.check);
+  std::erase_if(entries, [](const suite::Entry& entry) { return !entry.samples; });
+  if (entries.empty()) throw UsageError("mistakes are planted into ops and layers: there are none among these");
   const auto start = std::chrono::steady_clock::now();
   const DetectionResult detection = detect_all(entries, request.check);
   print_detection(detection, seconds_since(start), terminal);
   std::fflush(stdout);
-  const bool calm = request.seeds == 0 || look_for_false_alarms(entries, request, terminal);
+  const bool calm = request.seeds == 0 || look_for_false_alarms(contents.program, entries, request, terminal);
   return selftest_status(detection, calm);
 }
 

@@ -11,8 +11,9 @@ struct SelftestRequest {
   int seeds = 20;      ///< how many seeds the right ops are checked on
 };
 
-/// Exit code: 0 when every mistake that is another function is found and no right op is suspected, else 1.
-int selftest_command(const SelftestRequest& request);
+/// Exit code: 0 when every mistake that is another function is found and no right op is suspected, else 1. UsageError
+/// where none of what is meant has samples.
+int selftest_command(const suite::Contents& contents, const SelftestRequest& request);
 
 /// Of what was found, and of whether no right op was suspected on the other seeds.
 int selftest_status(const DetectionResult& detection, bool calm);

@@ -24,6 +24,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -70,7 +71,18 @@ Sample with_default_call(Sample sample) {
   return sample;
 }
 
-/// Reads an op struct's static members into an entry.
+/// The op's benchmark case; empty where it has none.
+template <class O>
+std::function<Sample(Generator&)> benchmark_of() {
+  if constexpr (requires(Generator & g) { O::benchmark(g); }) {
+    return [](Generator& g) { return with_default_call<O>(O::benchmark(g)); };
+  } else {
+    return {};
+  }
+}
+
+/// Reads an op struct's static members into an entry. Only samples() is needed: an op of one's own (tapegrad/suite.hpp)
+/// may leave the others out.
 template <class O>
 OpEntry make_entry(std::string_view family) {
   using Table = engine::TableOf<O, forward_count<O>()>;
@@ -82,26 +94,33 @@ OpEntry make_entry(std::string_view family) {
           .twice_differentiable = Table::kHasVjp,
           .keeps_nothing =
               O::keep.input_set == 0 && O::keep.output_set == 0 && O::residual_names.empty() && !Table::kKeepsFor,
-          .derivation = [] { return O::derivation(); },
+          .derivation = []() -> Derivation {
+            if constexpr (requires { O::derivation(); }) return O::derivation();
+            return {};
+          },
           .samples =
               [](Generator& g) {
                 Samples samples;
                 for (Sample& sample : O::samples(g)) samples.push_back(with_default_call<O>(std::move(sample)));
                 return samples;
               },
-          .errors = [] { return O::errors(); },
-          .benchmark = [](Generator& g) { return with_default_call<O>(O::benchmark(g)); }};
+          .errors = []() -> ErrorSamples {
+            if constexpr (requires { O::errors(); }) return O::errors();
+            return {};
+          },
+          .benchmark = benchmark_of<O>()};
 }
 
 }  // namespace tapegrad::catalogue
 
 /// Puts an op into the catalogue. `op_name` is the op's name, and its file's.
-#define TAPEGRAD_CATALOGUE(family, op_name, Struct)                            \
-  namespace catalogue {                                                        \
-  const OpEntry& entry_##op_name();                                            \
-  const OpEntry& entry_##op_name() {                                           \
-    static_assert(Struct::name == #op_name, "an entry goes by its op's name"); \
-    static const OpEntry entry = make_entry<Struct>(#family);                  \
-    return entry;                                                              \
-  }                                                                            \
+#define TAPEGRAD_CATALOGUE(family, op_name, Struct)                                        \
+  namespace catalogue {                                                                    \
+  const OpEntry& entry_##op_name();                                                        \
+  const OpEntry& entry_##op_name() {                                                       \
+    static_assert(Struct::name == #op_name, "an entry goes by its op's name");             \
+    static_assert(requires { &Struct::derivation, &Struct::errors, &Struct::benchmark; }); \
+    static const OpEntry entry = make_entry<Struct>(#family);                              \
+    return entry;                                                                          \
+  }                                                                                        \
   }

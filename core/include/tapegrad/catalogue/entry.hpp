@@ -71,7 +71,7 @@ struct ErrorSample {
 using ErrorSamples = std::vector<ErrorSample>;
 
 struct OpEntry {
-  std::string_view family;  ///< its folder
+  std::string_view family;  ///< its folder; of one's own op, any word
   std::string_view name;
   std::string_view math;
   std::span<const std::string_view> input_names;  ///< empty where the op gives none
@@ -81,7 +81,7 @@ struct OpEntry {
   Derivation (*derivation)();
   std::function<Samples(Generator&)> samples;
   ErrorSamples (*errors)();
-  std::function<Sample(Generator&)> benchmark;
+  std::function<Sample(Generator&)> benchmark;  ///< may be empty for one's own op
 };
 
 /// Every op of this build, by name. Link tapegrad::catalogue.

@@ -52,12 +52,12 @@ struct LayerSample {
 using LayerSamples = std::vector<LayerSample>;
 
 struct LayerEntry {
-  std::string_view family;  ///< its header: tapegrad/nn/FAMILY.hpp
+  std::string_view family;  ///< its header: tapegrad/nn/FAMILY.hpp; of one's own layer, any word
   std::string_view name;
   std::string_view math;
   LayerSamples (*samples)(Generator& g);
   ErrorSamples (*errors)();
-  LayerSample (*benchmark)(Generator& g);  ///< large enough for several threads
+  LayerSample (*benchmark)(Generator& g);  ///< large enough for several threads; may be null for one's own layer
 };
 
 /// Every layer of this build, by name. Link tapegrad::nn_catalogue.
@@ -108,24 +108,31 @@ LayerSample function_sample(const std::string& name, F function, const Arguments
   return layer_sample(name, Stateless(), inputs, FunctionCall<F>{std::move(function)}, options);
 }
 
+/// Reads the struct beside a layer into an entry. Only samples() is needed: a layer of one's own (tapegrad/suite.hpp)
+/// may leave the others out.
 template <class E>
 LayerEntry make_layer_entry(std::string_view family, std::string_view name) {
-  return {.family = family,
-          .name = name,
-          .math = E::math,
-          .samples = &E::samples,
-          .errors = &E::errors,
-          .benchmark = &E::benchmark};
+  LayerEntry entry{.family = family,
+                   .name = name,
+                   .math = "",
+                   .samples = &E::samples,
+                   .errors = [] { return ErrorSamples(); },
+                   .benchmark = nullptr};
+  if constexpr (requires { E::math; }) entry.math = E::math;
+  if constexpr (requires { &E::errors; }) entry.errors = &E::errors;
+  if constexpr (requires { &E::benchmark; }) entry.benchmark = &E::benchmark;
+  return entry;
 }
 
 }  // namespace tapegrad::nn::catalogue
 
 /// Puts a layer into the catalogue. In namespace tapegrad::nn.
-#define TAPEGRAD_LAYER(family, layer, Entry)                                  \
-  namespace catalogue {                                                       \
-  const LayerEntry& entry_##layer();                                          \
-  const LayerEntry& entry_##layer() {                                         \
-    static const LayerEntry entry = make_layer_entry<Entry>(#family, #layer); \
-    return entry;                                                             \
-  }                                                                           \
+#define TAPEGRAD_LAYER(family, layer, Entry)                                     \
+  namespace catalogue {                                                          \
+  const LayerEntry& entry_##layer();                                             \
+  const LayerEntry& entry_##layer() {                                            \
+    static_assert(requires { Entry::math, &Entry::errors, &Entry::benchmark; }); \
+    static const LayerEntry entry = make_layer_entry<Entry>(#family, #layer);    \
+    return entry;                                                                \
+  }                                                                              \
   }

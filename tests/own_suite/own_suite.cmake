@@ -1,0 +1,126 @@
+# What one's own suite has of the command line: selections, the exit status, failures that stop nothing, reports under its own name.
+#   cmake -DPROGRAM=program -DSCRATCH=folder -P own_suite.cmake
+cmake_minimum_required(VERSION 3.25)
+file(REMOVE_RECURSE "${SCRATCH}")
+file(MAKE_DIRECTORY "${SCRATCH}")
+
+# run(expected_result regex...): runs PROGRAM with ARGUMENTS; every regex must match what it prints, and nothing of it is tapegrad's.
+function(run expected)
+  execute_process(COMMAND "${PROGRAM}" ${ARGUMENTS} RESULT_VARIABLE result OUTPUT_VARIABLE out ERROR_VARIABLE err
+                  WORKING_DIRECTORY "${SCRATCH}")
+  if(NOT result STREQUAL expected)
+    message(FATAL_ERROR "own_suite ${ARGUMENTS}: expected ${expected}, ended with ${result}\n${out}\n${err}")
+  endif()
+  foreach(regex IN LISTS ARGN)
+    if(NOT "${out}${err}" MATCHES "${regex}")
+      message(FATAL_ERROR "own_suite ${ARGUMENTS}: nothing like \"${regex}\" in\n${out}\n${err}")
+    endif()
+  endforeach()
+  if("${out}${err}" MATCHES "tapegrad (ops|check)|tanh")
+    message(FATAL_ERROR "own_suite ${ARGUMENTS}: \"${CMAKE_MATCH_0}\" in\n${out}\n${err}")
+  endif()
+  set(out "${out}" PARENT_SCOPE)
+endfunction()
+
+# expect_json(expected text key...): what stands there in the text.
+function(expect_json expected text)
+  string(JSON value GET "${text}" ${ARGN})
+  if(NOT value STREQUAL expected)
+    message(FATAL_ERROR "${ARGN} in the report: expected ${expected}, got ${value}")
+  endif()
+endfunction()
+
+# What can be asked for is what there is.
+set(ARGUMENTS --help)
+run(0 "Checks derivatives against finite differences" "Usage: own_suite" "Exit status")
+set(ARGUMENTS check --help)
+run(0 "--check" "--op" "--layer" "--junit")
+set(ARGUMENTS ops)
+run(0 "own +cube +y = x³;   x̄ = 3 x² ȳ" "own +misshapen" "own +Scale" "check\naxis\ndoubled" "with options")
+set(ARGUMENTS ops cube)
+run(0 "cube  family own\n" "plain +\\[3, 4\\] +orders 1 and 2" "Check it: own_suite check --op cube")
+set(ARGUMENTS ops Scale)
+run(0 "Scale  family own\n" "factor +\\[3\\]" "Check it: own_suite check --layer Scale")
+
+# Selections.
+set(ARGUMENTS check "cu*" energy Scale --order 1 --threads 2 --junit right.xml --json right.json --html right.html)
+run(0 "✓ +cube +own +2 " "✓ +Scale" "✓ +energy" "PASS 3 checked")
+set(ARGUMENTS check --check "d*")
+run(1 "✗ +doubled" "✓ +drawn later" "FAIL 1 of 3 wrong" "analytic = 2 × numeric" "again: own_suite check --check doubled\n")
+set(ARGUMENTS check --op "*" --sample far)
+run(0 "✓ +cube +own +1 " "PASS 1 checked")
+set(ARGUMENTS check enrgy)
+run(2 "own_suite: there is no op, layer or check 'enrgy'; did you mean energy\\?")
+set(ARGUMENTS check --check cube)
+run(2 "there is no check 'cube': say --op cube")
+set(ARGUMENTS check --op zzzz)
+run(2 "there is no op 'zzzz'; `ops` lists what there is")
+set(ARGUMENTS check energy --sample plain)
+run(2 "no sample of these has such a name")
+set(ARGUMENTS check --check energy --selftest)
+run(2 "mistakes are planted into ops and layers")
+set(ARGUMENTS check --op cube --selftest --seeds 2)
+run(0 "3 % scale" "PASS planted mistakes" "PASS 0 false alarms")
+
+# What throws is told, and the rest is run.
+set(ARGUMENTS check --threads 1 --seed 4 --json all.json --junit all.xml --html all.html)
+run(1 "FAIL 4 of 10 wrong" "✓ +with options"
+    "✗ op misshapen: gradient, sample \"drawn\"\n    threw .*gave a gradient of shape \\[5\\] for an input of shape \\[2\\]"
+    "again: own_suite check --op misshapen --sample drawn --seed 4\n"
+    "✗ check axis: differences\n    threw \\[softmax\\] axis 5 is out of range" "again: own_suite check --check axis --seed 4\n"
+    "✗ check no exception: differences\n    threw what is no std::exception"
+    "again: own_suite check --check 'no exception' --seed 4\n")
+file(READ "${SCRATCH}/all.xml" xml)
+foreach(regex "<testsuites name=\"own_suite\" tests=\"37\" failures=\"1\" errors=\"3\" skipped=\"0\""
+              "<testsuite name=\"check.axis\" tests=\"1\" failures=\"0\" errors=\"1\""
+              "classname=\"check.axis\" name=\"differences\" time=\"[0-9.]+\">\n      <error message=\"threw .softmax. axis 5"
+              "classname=\"check.doubled\" name=\"differences\" time=\"[0-9.]+\">\n      <failure message=\"gradcheck: wrong"
+              "again: own_suite check --check axis --seed 4</error>"
+              "<testcase classname=\"check.energy\" name=\"differences\" time=\"[0-9.]+\"/>")
+  if(NOT xml MATCHES "${regex}")
+    message(FATAL_ERROR "nothing like ${regex} in\n${xml}")
+  endif()
+endforeach()
+file(READ "${SCRATCH}/all.html" html)
+if(NOT html MATCHES "<h1>own_suite check: <span class=\"bad\">4 wrong</span></h1>")
+  message(FATAL_ERROR "another heading:\n${html}")
+endif()
+file(READ "${SCRATCH}/all.json" all)
+expect_json(own_suite "${all}" program)
+expect_json(OFF "${all}" passed)
+expect_json(check "${all}" results 3 kind)
+expect_json(axis "${all}" results 3 name)
+expect_json(failed "${all}" results 3 checks 0 outcome)
+expect_json("own_suite check --check axis --seed 4" "${all}" results 3 checks 0 reproduce)
+
+# What a check draws depends on the seed, and on nothing that ran before it. The op's sample drew, too.
+function(expect_point result expected arguments)
+  set(ARGUMENTS check ${arguments} --threads 1 --json alone.json)
+  run(${result})
+  file(READ "${SCRATCH}/alone.json" alone)
+  string(JSON value GET "${alone}" results 0 checks 0 gradcheck findings 0 analytic)
+  if(NOT value STREQUAL expected)
+    message(FATAL_ERROR "own_suite ${arguments}: the derivative at the point that was drawn is ${value}, not ${expected}")
+  endif()
+endfunction()
+string(JSON point GET "${all}" results 6 checks 0 gradcheck findings 0 analytic)
+expect_json("drawn later" "${all}" results 6 name)
+expect_json("${point}" "${all}" results 5 checks 0 gradcheck findings 0 analytic)
+expect_point(0 "${point}" "drawn later;--seed;4")
+set(ARGUMENTS check "drawn later" --seed 5 --json other.json)
+run(0)
+file(READ "${SCRATCH}/other.json" other)
+string(JSON value GET "${other}" results 0 checks 0 gradcheck findings 0 analytic)
+if(value STREQUAL point)
+  message(FATAL_ERROR "another seed draws the same point")
+endif()
+
+# --order and --seed reach a check that takes options.
+set(ARGUMENTS check "with options" --order 1 --seed 9 --json options.json)
+run(0)
+file(READ "${SCRATCH}/options.json" options)
+expect_json(9 "${options}" results 0 checks 0 gradcheck seed)
+string(JSON findings GET "${options}" results 0 checks 0 gradcheck findings)
+if(findings MATCHES "\"order\" : 2")
+  message(FATAL_ERROR "order 1 was asked for:\n${findings}")
+endif()

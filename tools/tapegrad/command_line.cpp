@@ -1,0 +1,189 @@
+// The command line of `tapegrad`, and of a suite of one's own.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "console/terminal.hpp"
+#include "tapegrad/base/error.hpp"
+#include "tapegrad/check_command.hpp"
+#include "tapegrad/help.hpp"
+#include "tapegrad/ops_command.hpp"
+#include "tapegrad/selection.hpp"
+#include "tapegrad/selftest_command.hpp"
+#include "tapegrad/suite.hpp"
+
+namespace tapegrad::program {
+namespace {
+
+constexpr int kUsage = 2;
+
+constexpr const char* kAbout = "Checks derivatives against finite differences.\n";
+
+// A paragraph is one line; the formatter wraps it.
+constexpr const char* kCheckFooter =
+    "Each sample is checked for: inputs and cotangents in other memory, the gradient's shape and dtype, a zero "
+    "cotangent, the fused against the differentiable reverse rule, float32 against float64, and reverse and forward "
+    "mode to second order against extrapolated differences. Each op besides: its error messages, and the same bits at "
+    "1, 2 and 8 threads. In the table, error/tol is the worst error in units of what the estimated errors allow. "
+    "Results do not depend on --threads.\n\n"
+    "--selftest plants the usual mistakes into the rules of every op and asks for each whether the checker finds it, "
+    "then checks the right ops on other seeds.\n\n";
+
+constexpr const char* kChecksFooter =
+    "A check is run as it is written: --order and --seed reach it where it takes options.\n\n";
+
+constexpr const char* kFooter =
+    "Exit status: 0 all passed; 1 something failed; 2 the command line cannot be understood, or a report or the output "
+    "cannot be written.\n"
+    "Environment: NO_COLOR turns colours off; COLUMNS is the width without a terminal.";
+
+int default_workers() { return static_cast<int>(std::max(1U, std::thread::hardware_concurrency())); }
+
+/// Empty for what is a seed: CLI11 itself takes -1 for 2^64 - 1.
+std::string seed_problem(const std::string& text) {
+  std::uint64_t seed = 0;
+  const char* const last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, seed);
+  return error == std::errc() && end == last ? "" : fmt::format("'{}' is no number from 0 to 2^64 - 1", text);
+}
+
+/// The exit status, unless what was printed went nowhere.
+int printed(const std::string& program, int status) {
+  if (console::wrote_all(stdout)) return status;
+  console::complain(program, "the output could not be written");
+  return kUsage;
+}
+
+struct Line {
+  CheckRequest check{.workers = default_workers()};
+  SelftestRequest selftest;
+  bool wants_selftest = false;
+  std::string dtype = "float64";
+  std::vector<std::string> ops;
+};
+
+CLI::App* add_ops(CLI::App& app, Line& line) {
+  CLI::App* ops = app.add_subcommand("ops", "Lists all that is checked, or shows one op or layer whole");
+  ops->add_option("NAME", line.ops, "Names; * and ? stand for any characters and for one");
+  return ops;
+}
+
+/// Options that have a meaning for these contents.
+CLI::App* add_check(CLI::App& app, Line& line, const suite::Contents& contents) {
+  const bool ops = !contents.ops.empty() || !contents.built_in_ops.empty();
+  const bool layers = !contents.layers.empty() || !contents.built_in_layers.empty();
+  const bool checks = !contents.checks.empty();
+  CLI::App* check = app.add_subcommand("check", "Checks the derivatives of all, or of what is named");
+  check->footer(std::string(ops || layers ? kCheckFooter : "") + (checks ? kChecksFooter : "") + kFooter);
+  CheckRequest& request = line.check;
+  const char* what = "What is checked";
+  check->add_option("NAME", request.names, "What has these names; * and ? stand for any characters and for one")
+      ->group(what);
+  if (ops) check->add_option("--op", request.ops, "These ops")->group(what);
+  if (layers) check->add_option("--layer", request.layers, "These layers")->group(what);
+  if (checks) check->add_option("--check", request.checks, "These checks")->group(what);
+  check->add_option("--sample", request.samples, "Only samples of these names")->group(what);
+  check->add_option("--order", request.options.order, "Highest order of derivative compared with differences")
+      ->check(CLI::Range(1, 2))
+      ->capture_default_str()
+      ->group(what);
+  check
+      ->add_option("--dtype", line.dtype,
+                   "In which derivatives are compared: float64, or float32, whose few digits do not tell everywhere "
+                   "whether a rule "
+                   "is right: that is called unreliable, and passes")
+      ->check(CLI::IsMember({"float64", "float32"}))
+      ->capture_default_str()
+      ->group(what);
+  check->add_option("--seed", request.options.seed, "Of samples, cotangents and directions")
+      ->check(CLI::Validator(seed_problem, "UINT64"))
+      ->capture_default_str()
+      ->group(what);
+  check->add_option("--threads", request.workers, "Ops checked at a time")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str()
+      ->group("How");
+  const auto add_report = [&](const char* name, std::string& file, const char* description) {
+    return check->add_option(name, file, description)
+        ->check([](const std::string& given) { return given.empty() ? "expected the name of a file" : ""; })
+        ->option_text("FILE")
+        ->group("Reports");
+  };
+  const std::array reports = {add_report("--json", request.json, "Writes all findings"),
+                              add_report("--junit", request.junit, "Writes JUnit's XML, as test servers read it"),
+                              add_report("--html", request.html, "Writes a page of its own")};
+  const char* self = "The checker checked";
+  CLI::Option* selftest =
+      check->add_flag("--selftest", line.wants_selftest, "Plants mistakes in every op, and looks for false alarms")
+          ->group(self);
+  for (CLI::Option* report : reports) report->excludes(selftest);
+  check->add_option("--seeds", line.selftest.seeds, "Seeds on which the right ops must raise no alarm")
+      ->check(CLI::Range(0, 100000))
+      ->capture_default_str()
+      ->needs(selftest)
+      ->group(self);
+  return check;
+}
+
+int run(Line& line, const CLI::App& ops, const suite::Contents& contents) {
+  if (ops.parsed()) return ops_command(contents, line.ops);
+  line.check.options.dtype = line.dtype == "float32" ? float32 : float64;
+  if (!line.wants_selftest) return check_command(contents, line.check);
+  line.selftest.check = line.check;
+  return selftest_command(contents, line.selftest);
+}
+
+}  // namespace
+}  // namespace tapegrad::program
+
+namespace tapegrad::suite {
+
+int run_program(int argc, char** argv, const Contents& contents) {
+  using namespace tapegrad::program;
+  const auto complain = [&](std::string_view message) { console::complain(contents.program, message); };
+  Line line;
+  CLI::App app(contents.about.empty() ? kAbout : contents.about, contents.program);
+  app.set_version_flag("--version", "tapegrad " TAPEGRAD_VERSION, "Prints the version of tapegrad");
+  app.require_subcommand(1);
+  app.formatter(
+      std::make_shared<HelpFormatter>(console::terminal_at(stdout).width));  // before the commands, which take it over
+  app.footer(kFooter);
+  const CLI::App* ops = add_ops(app, line);
+  add_check(app, line, contents);
+  try {
+    if (argc <= 1) {
+      fmt::print(stderr, "{}", app.help());
+      return kUsage;
+    }
+    expect_command(argv[1], {"ops", "check"});
+    app.parse(argc, argv);
+    return printed(contents.program, run(line, *ops, contents));
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? printed(contents.program, 0) : kUsage;
+  } catch (const UsageError& error) {
+    complain(error.what());
+    return kUsage;
+  } catch (const IoError& error) {
+    complain(error.what());
+    return kUsage;
+  } catch (const std::system_error& error) {  // of fmt, before the end, if the output is to blame
+    if (printed(contents.program, 0) == 0) complain(error.what());
+    return kUsage;
+  } catch (const std::exception& error) {
+    complain(error.what());
+    return 1;
+  }
+}
+
+}  // namespace tapegrad::suite
