@@ -6,8 +6,12 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "gradcheck/functions.hpp"
 
@@ -150,6 +154,44 @@ BOOST_AUTO_TEST_CASE(a_suite_of_reports_is_junit) {
     BOOST_TEST(failure->data().find("theta?") != std::string::npos, failure->data());
   }
   BOOST_TEST(names == (std::vector<std::string>{"right", "allowed", "<wrong>?"}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(junit_has_what_was_thrown_and_the_remarks_of_what_passes) {
+  const auto report_of = [](GradcheckFinding finding, std::vector<Allowance> allowances) {
+    return GradcheckReport{.findings = {std::move(finding)}, .allowed = std::move(allowances)};
+  };
+  GradcheckFinding noted;
+  noted.note = "the first & only";
+  std::istringstream text(
+      to_junit("suite", {{"plain", report_of({}, {})},
+                         {"noted", report_of(noted, {})},
+                         {"kink", report_of({{.verdict = Verdict::kink}}, {})},
+                         {"allowed", report_of({{.verdict = Verdict::vacuous}}, {{Verdict::vacuous, "frozen <w>"}})},
+                         {"allowed in vain", report_of({}, {{Verdict::vacuous, "once frozen"}})},
+                         {.name = "threw", .error = "no <axis>\nsecond line"},
+                         {"says nothing", wrong_by_a_factor(), ""}}));
+  boost::property_tree::ptree tree;
+  boost::property_tree::read_xml(text, tree);
+  for (const char* path : {"testsuites", "testsuites.testsuite"}) {
+    const auto& totals = tree.get_child(path).get_child("<xmlattr>");
+    BOOST_TEST(totals.get<int>("tests") == 7);
+    BOOST_TEST(totals.get<int>("failures") == 0);
+    BOOST_TEST(totals.get<int>("errors") == 2);
+  }
+  std::map<std::string, boost::property_tree::ptree> cases;
+  for (const auto& [kind, testcase] : tree.get_child("testsuites.testsuite"))
+    if (kind == "testcase") cases[testcase.get<std::string>("<xmlattr>.name")] = testcase;
+  const auto output = [&](const std::string& name) { return cases.at(name).get("system-out", ""); };
+  BOOST_TEST(output("plain") == "");
+  BOOST_TEST(output("noted").find("the first & only") != std::string::npos);
+  BOOST_TEST(output("kink").find("gradcheck: kink") == 0U);
+  BOOST_TEST(output("allowed").find("allowed: vacuous, because frozen <w>") != std::string::npos);
+  BOOST_TEST(output("allowed in vain").find("because once frozen") != std::string::npos);
+  BOOST_TEST(cases.at("threw").get<std::string>("error") == "no <axis>\nsecond line");
+  BOOST_TEST(cases.at("threw").get<std::string>("error.<xmlattr>.message") == "no <axis>");
+  BOOST_TEST(output("threw") == "");
+  BOOST_TEST(cases.at("says nothing").get_child("error").data() == "");  // and no failure beside it
+  BOOST_TEST(!cases.at("says nothing").get_child_optional("failure"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

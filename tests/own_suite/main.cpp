@@ -87,6 +87,11 @@ int main(int argc, char** argv) {
                    [](const GradcheckOptions& o) {
                      return tg::gradcheck([](const tg::Tensor& t) { return tg::sin(t); }, tg::tensor({0.5, 2.0}), o);
                    }},
+                  {"kink",
+                   [] {
+                     return tg::gradcheck([](const tg::Tensor& t) { return tg::relu(t); }, tg::tensor({0.0, 1.0}),
+                                          {.order = 1});
+                   }},
                   {"axis",
                    [] {
                      const tg::Tensor x = tg::ones({2, 3}, {.dtype = tg::float64});

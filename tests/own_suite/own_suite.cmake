@@ -64,19 +64,20 @@ run(0 "3 % scale" "PASS planted mistakes" "PASS 0 false alarms")
 
 # What throws is told, and the rest is run.
 set(ARGUMENTS check --threads 1 --seed 4 --json all.json --junit all.xml --html all.html)
-run(1 "FAIL 4 of 10 wrong" "✓ +with options"
+run(1 "FAIL 4 of 11 wrong" "✓ +with options"
     "✗ op misshapen: gradient, sample \"drawn\"\n    threw .*gave a gradient of shape \\[5\\] for an input of shape \\[2\\]"
     "again: own_suite check --op misshapen --sample drawn --seed 4\n"
     "✗ check axis: differences\n    threw \\[softmax\\] axis 5 is out of range" "again: own_suite check --check axis --seed 4\n"
     "✗ check no exception: differences\n    threw what is no std::exception"
     "again: own_suite check --check 'no exception' --seed 4\n")
 file(READ "${SCRATCH}/all.xml" xml)
-foreach(regex "<testsuites name=\"own_suite\" tests=\"37\" failures=\"1\" errors=\"3\" skipped=\"0\""
+foreach(regex "<testsuites name=\"own_suite\" tests=\"38\" failures=\"1\" errors=\"3\" skipped=\"0\""
               "<testsuite name=\"check.axis\" tests=\"1\" failures=\"0\" errors=\"1\""
               "classname=\"check.axis\" name=\"differences\" time=\"[0-9.]+\">\n      <error message=\"threw .softmax. axis 5"
               "classname=\"check.doubled\" name=\"differences\" time=\"[0-9.]+\">\n      <failure message=\"gradcheck: wrong"
               "again: own_suite check --check axis --seed 4</error>"
-              "<testcase classname=\"check.energy\" name=\"differences\" time=\"[0-9.]+\"/>")
+              "<testcase classname=\"check.energy\" name=\"differences\" time=\"[0-9.]+\"/>"
+              "classname=\"check.kink\" name=\"differences\" time=\"[0-9.]+\">\n      <system-out>gradcheck: kink")
   if(NOT xml MATCHES "${regex}")
     message(FATAL_ERROR "nothing like ${regex} in\n${xml}")
   endif()

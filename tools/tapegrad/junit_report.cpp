@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "gradcheck/wording.hpp"
 #include "tapegrad/reports.hpp"
 #include "text/markup.hpp"
 
@@ -11,7 +12,10 @@ std::string testcase(const suite::EntryResult& result, const suite::CheckResult&
       fmt::format(R"(    <testcase classname="{}.{}" name="{}" time="{:.6f}")", escaped(result.kind),
                   escaped(result.name), escaped(title(check)), check.seconds);
   switch (check.outcome) {
-    case suite::Outcome::passed: return head + "/>\n";
+    case suite::Outcome::passed:
+      if (!check.report || !checker::has_remarks(*check.report)) return head + "/>\n";
+      return head +
+             fmt::format(">\n      <system-out>{}</system-out>\n    </testcase>\n", escaped(to_string(*check.report)));
     case suite::Outcome::skipped:
       return head + fmt::format(">\n      <skipped message=\"{}\"/>\n    </testcase>\n", escaped(check.message));
     case suite::Outcome::failed: {

@@ -12,7 +12,8 @@ namespace tapegrad::program {
 /// each with the findings of its comparison. Numbers that JSON does not know are texts: "inf", "-inf", "nan".
 std::string json_report(const CheckRun& run);
 
-/// One <testsuite> per entry, one <testcase> per check: with a <failure>, or an <error> where something was thrown.
+/// One <testsuite> per entry, one <testcase> per check: with a <failure>, or an <error> where something was thrown;
+/// what passes and has more to say (a note, a kink) says it as its output.
 std::string junit_report(const CheckRun& run);
 
 /// One page that needs nothing else: light and dark, wide and narrow.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <sstream>
@@ -49,6 +50,12 @@ std::string reproduction(const GradcheckReport& report, const GradcheckFinding& 
   if (finding.output >= 0) text += fmt::format(", output {}", finding.output);
   if (finding.step > 0.0) text += fmt::format(", step {:.3g}", finding.step);
   return text;
+}
+
+bool has_remarks(const GradcheckReport& report) {
+  return !report.allowed.empty() ||
+         std::any_of(report.findings.begin(), report.findings.end(),
+                     [](const GradcheckFinding& f) { return f.verdict != Verdict::ok || !f.note.empty(); });
 }
 
 std::string wrapped(const std::string& text, std::size_t width, std::size_t indent) {

@@ -121,12 +121,15 @@ std::string to_string(const GradcheckReport& report);
 [[nodiscard]] std::string html_body(const GradcheckReport& report);
 [[nodiscard]] std::string html_page(std::string_view title, std::string_view body, std::string_view more = {});
 
-/// A report of a suite, and what it goes by there.
+/// A report of a suite, or why there is none, and what it goes by there.
 struct NamedReport {
   std::string name;
-  GradcheckReport report;
+  GradcheckReport report = {};
+  std::optional<std::string> error = {};  ///< what the check has thrown; then the report does not count
 };
-/// The suite as JUnit's XML, as test servers read it: one test case per report, which fails where the report is not ok.
+/// The suite as JUnit's XML, as test servers read it: one test case per report, which fails where the report is not ok,
+/// and is an error where there is one. What passes and has more to say (a note, a kink, an allowed verdict) says it as
+/// the case's output.
 [[nodiscard]] std::string to_junit(std::string_view suite, const std::vector<NamedReport>& reports);
 
 }  // namespace tapegrad
