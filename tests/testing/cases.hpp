@@ -5,7 +5,9 @@
 #include <span>
 #include <vector>
 
+#include "tapegrad/base/random.hpp"
 #include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
@@ -24,6 +26,18 @@ inline std::vector<double> doubled_gradient(std::span<const double> x) {
   std::vector<double> g = energy_gradient(x);
   for (double& v : g) v *= 2.0;
   return g;
+}
+
+/// A point that is drawn, and remembered.
+inline tapegrad::Tensor drawn(std::vector<double>& points) {
+  tapegrad::Tensor x = tapegrad::randn({2}, {.dtype = tapegrad::float64});
+  points.push_back(x[0].item());
+  return x;
+}
+/// Whether the default generator stands where `other` does.
+inline bool stands_at(const tapegrad::RandomStream& other) {
+  const tapegrad::RandomStream here = tapegrad::default_generator().state();
+  return here.key == other.key && here.offset == other.offset;
 }
 
 inline const std::vector<double> kPoint = {0.3, -1.2, 0.7};

@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "suite/measured.hpp"
-#include "suite/random_numbers.hpp"
 #include "suite/tensors.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/base/random.hpp"
 
 namespace tapegrad::suite {
 namespace {

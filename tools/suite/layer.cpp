@@ -7,7 +7,6 @@
 
 #include "suite/entry.hpp"
 #include "suite/measured.hpp"
-#include "suite/random_numbers.hpp"
 #include "suite/tensors.hpp"
 #include "tapegrad/base/random.hpp"
 #include "tapegrad/nn/catalogue.hpp"

@@ -3,7 +3,6 @@
 #include <memory>
 #include <utility>
 
-#include "suite/random_numbers.hpp"
 #include "tapegrad/base/random.hpp"
 #include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/tape/op.hpp"
@@ -41,7 +40,7 @@ struct Planted : Op<Planted> {
     return plan->function(xs);
   }
   std::vector<Tensor> vjp(const Saved& s, Cotangents dys) const {
-    const suite::RandomNumbers numbers(random);
+    const RandomNumbers numbers(random);
     return plan->reverse(inputs_of(s), {dys.begin(), dys.end()});
   }
 
@@ -56,7 +55,7 @@ struct PlantedForward : Planted {
   using Planted::Planted;
 
   std::vector<Tensor> jvp(const Saved& s, Tangents dxs) const {
-    const suite::RandomNumbers numbers(random);
+    const RandomNumbers numbers(random);
     const TensorFunction transposed = with_reverse_rule(plan->function, plan->forward);
     return engine::jvp(transposed, inputs_of(s), {dxs.begin(), dxs.end()}).second;
   }
@@ -68,7 +67,7 @@ Call planted(Plan what) {
   return [plan](const Arguments& xs) {
     const RandomStream random = default_generator().state();
     const std::size_t outputs = [&] {
-      const suite::RandomNumbers numbers(random);
+      const RandomNumbers numbers(random);
       return plan->function(xs).size();
     }();
     return tapegrad::apply(O(plan, xs, outputs, random), xs);

@@ -58,4 +58,19 @@ Generator& default_generator();
 /// Restarts the default generators of all threads from `seed`, even those that were assigned.
 void manual_seed(std::uint64_t seed);
 
+/// While it lives, the default generator of the thread that made it gives the numbers of this stream; then it goes on
+/// as before.
+class RandomNumbers {
+ public:
+  explicit RandomNumbers(const RandomStream& stream) : before_(default_generator().state()) {
+    default_generator().set_state(stream);
+  }
+  RandomNumbers(const RandomNumbers&) = delete;
+  RandomNumbers& operator=(const RandomNumbers&) = delete;
+  ~RandomNumbers() { default_generator().set_state(before_); }
+
+ private:
+  RandomStream before_;
+};
+
 }  // namespace tapegrad

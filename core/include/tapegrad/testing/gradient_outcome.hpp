@@ -1,14 +1,19 @@
 // A gradient check as one test case, for any test framework: whether it passed, and what to print if not. The headers
 // beside this one bind it to Boost.Test and GoogleTest; another framework needs two lines:
 //
-//   const auto outcome = tapegrad::gradient_outcome(f, x, w);
+//   const auto outcome = TAPEGRAD_GRADIENT_OUTCOME(f, x, w);
 //   MY_ASSERT(outcome.passed, outcome.message);
+//
+// The macro is gradient_outcome() of its arguments, which are evaluated with the default generator at a fixed place in
+// place of where other cases, or manual_seed(), have left it; afterwards it goes on as before. So a case draws the same
+// point whether it is run alone or with others, and randn(...) among the arguments of two gives the same numbers.
 #pragma once
 
 #include <string>
 #include <type_traits>
 #include <vector>
 
+#include "tapegrad/base/random.hpp"
 #include "tapegrad/diff/gradcheck.hpp"
 #include "tapegrad/gradcheck/check_gradient.hpp"
 
@@ -22,6 +27,9 @@ struct [[nodiscard]] GradientOutcome {
 inline GradientOutcome outcome_of(const GradcheckReport& report) { return {report.ok(), to_string(report)}; }
 
 namespace engine {
+
+/// What test cases draw: a stream from which no check takes its own numbers.
+inline constexpr RandomStream kCaseNumbers{.key = 0, .offset = 0};
 
 template <class T>
 inline constexpr bool kIsTensor =
@@ -69,3 +77,7 @@ GradientOutcome gradient_outcome(F&& f, const A& a, const B& b, const C& c, cons
 }
 
 }  // namespace tapegrad
+
+#define TAPEGRAD_GRADIENT_OUTCOME(...)                                             \
+  (static_cast<void>(::tapegrad::RandomNumbers(::tapegrad::engine::kCaseNumbers)), \
+   ::tapegrad::gradient_outcome(__VA_ARGS__))
