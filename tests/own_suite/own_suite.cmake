@@ -125,3 +125,10 @@ string(JSON findings GET "${options}" results 0 checks 0 gradcheck findings)
 if(findings MATCHES "\"order\" : 2")
   message(FATAL_ERROR "order 1 was asked for:\n${findings}")
 endif()
+
+# What has failed is told beside a report on the standard output, not within it.
+execute_process(COMMAND "${PROGRAM}" check doubled --json - RESULT_VARIABLE result OUTPUT_VARIABLE out ERROR_VARIABLE err)
+expect_json(doubled "${out}" results 0 name)
+if(NOT result STREQUAL 1 OR NOT out MATCHES "^{.*}\n$" OR NOT err MATCHES "✗ check doubled.*analytic = 2 × numeric.*again: own_suite check.*FAIL 1 of 1")
+  message(FATAL_ERROR "own_suite check doubled --json -: ended with ${result}\n${out}\n${err}")
+endif()

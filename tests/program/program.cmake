@@ -72,6 +72,28 @@ if(NOT html MATCHES "^<!doctype html>")
   message(FATAL_ERROR "no page:\n${html}")
 endif()
 
+# A report on the standard output is alone there.
+foreach(report "--json;^{\n" "--junit;^<[?]xml" "--html;^<!doctype html>")
+  list(POP_FRONT report option)
+  execute_process(COMMAND "${PROGRAM}" check --op abs --order 1 ${option} - RESULT_VARIABLE result OUTPUT_VARIABLE out ERROR_VARIABLE err
+                  WORKING_DIRECTORY "${SCRATCH}")
+  if(NOT result STREQUAL 0 OR NOT out MATCHES "${report}" OR out MATCHES "PASS 1 checked" OR NOT err MATCHES "✓ +abs.*PASS 1 checked"
+     OR EXISTS "${SCRATCH}/-")
+    message(FATAL_ERROR "check ${option} -: ended with ${result}\n${out}\n${err}")
+  endif()
+endforeach()
+set(ARGUMENTS check --op abs --order 1 --json - --junit ./-)
+run(0 "\"passed\": true" "PASS 1 checked")
+if(NOT EXISTS "${SCRATCH}/-")
+  message(FATAL_ERROR "./- is no file")
+endif()
+set(ARGUMENTS check --op abs --json - --html -)
+run(2 "two reports would go to the standard output")
+execute_process(COMMAND "${PROGRAM}" check --op abs --order 1 --json - RESULT_VARIABLE result OUTPUT_FILE /dev/full ERROR_VARIABLE err)
+if(NOT result STREQUAL 2 OR NOT err MATCHES "the output could not be written")
+  message(FATAL_ERROR "a report on a full disk: ended with ${result}\n${err}")
+endif()
+
 set(ARGUMENTS check --op tanh --sample plain --order 1 --seed 5 --dtype float32)
 run(0 "tanh +pointwise +1 " "PASS")
 set(ARGUMENTS check --selftest --op mul --op softmax --seeds 3)

@@ -84,15 +84,15 @@ void print_table(const CheckRun& run, const Terminal& terminal) {
                                        {.heading = "error/tol", .to_the_right = true, .spare = true},
                                        {.heading = "s", .to_the_right = true, .optional = true},
                                        {"verdicts"}};
-  for (const std::string& line : table_lines(columns, rows, terminal)) fmt::print("{}\n", line);
+  for (const std::string& line : table_lines(columns, rows, terminal)) fmt::print(terminal.stream, "{}\n", line);
 }
 
 void print_failure(const EntryResult& result, const CheckResult& check, const CheckRun& run, const Terminal& terminal) {
-  fmt::print("\n{} {} {}: {}\n", terminal.painted("✗", Paint::bad), result.kind,
+  fmt::print(terminal.stream, "\n{} {} {}: {}\n", terminal.painted("✗", Paint::bad), result.kind,
              terminal.painted(result.name, Paint::strong), title(check));
   std::istringstream message(check.message);
-  for (std::string line; std::getline(message, line);) fmt::print("    {}\n", line);
-  fmt::print("  again: {}\n", reproduction(run.program, result, check, run.options));
+  for (std::string line; std::getline(message, line);) fmt::print(terminal.stream, "    {}\n", line);
+  fmt::print(terminal.stream, "  again: {}\n", reproduction(run.program, result, check, run.options));
 }
 
 void print_conclusion(const CheckRun& run, const Terminal& terminal) {
@@ -108,7 +108,26 @@ void print_conclusion(const CheckRun& run, const Terminal& terminal) {
                               : fmt::format("{} of {} wrong", failed, run.results.size()),
                   run.seconds, run.workers, run.workers == 1 ? "thread" : "threads", all.checks, all.samples,
                   all.comparisons, verdict_text(all), all.skipped);
-  fmt::print("\n{}", conclusion(failed == 0, text, terminal));
+  fmt::print(terminal.stream, "\n{}", conclusion(failed == 0, text, terminal));
+}
+
+/// What stands for standard output among the names of reports.
+constexpr std::string_view kOutput = "-";
+
+bool is_output(const std::string& file) { return file == kOutput; }
+
+/// UsageError where two reports would go to one place, IoError where one cannot be written.
+void expect_reports(const std::vector<std::string>& files) {
+  if (std::count_if(files.begin(), files.end(), is_output) > 1)
+    throw UsageError("two reports would go to the standard output");
+  std::set<std::filesystem::path> places;
+  for (const std::string& file : files) {
+    if (file.empty() || is_output(file)) continue;
+    std::error_code none;  // a name that leads nowhere is refused below
+    if (!places.insert(std::filesystem::weakly_canonical(file, none)).second)
+      throw UsageError(fmt::format("two reports would go to one file, {}", file));
+    console::expect_output_file("report", file);
+  }
 }
 
 /// Each that is asked for, whatever becomes of the others; then throws IoError for the first that could not be written.
@@ -116,6 +135,7 @@ void write_reports(const CheckRequest& request, const CheckRun& done) {
   std::exception_ptr failure;
   const auto write = [&](const std::string& file, std::string (*report)(const CheckRun&)) {
     if (file.empty()) return;
+    if (is_output(file)) return fmt::print("{}", report(done));
     try {
       write_report(file, report(done));
     } catch (const IoError&) {
@@ -162,20 +182,15 @@ std::vector<suite::Entry> entries_of(const suite::Contents& contents, const Chec
 
 int check_command(const suite::Contents& contents, const CheckRequest& request) {
   const std::vector<suite::Entry> entries = entries_of(contents, request);
-  std::set<std::filesystem::path> reports;
-  for (const std::string& file : {request.json, request.junit, request.html}) {
-    std::error_code none;  // a name that leads nowhere is refused below
-    if (!file.empty() && !reports.insert(std::filesystem::weakly_canonical(file, none)).second)
-      throw UsageError(fmt::format("two reports would go to one file, {}", file));
-    console::expect_output_file("report", file);
-  }
+  const std::vector<std::string> reports = {request.json, request.junit, request.html};
+  expect_reports(reports);
   Progress progress(entries.size());
   const CheckRun done = run(contents.program, entries, request, progress);
   progress.clear();
 
   // Before anything is printed: whoever reads that may have gone.
   write_reports(request, done);
-  const Terminal terminal = terminal_at(stdout);
+  const Terminal terminal = terminal_at(std::any_of(reports.begin(), reports.end(), is_output) ? stderr : stdout);
   print_table(done, terminal);
   for (const EntryResult& result : done.results)
     for (const CheckResult& check : result.checks)

@@ -17,10 +17,11 @@ struct CheckRequest {
   std::vector<std::string> samples = {};  ///< patterns; none: every sample, and the checks beside samples
   suite::CheckOptions options = {};
   int workers = 1;
-  std::string json = {}, junit = {}, html = {};  ///< files to write; empty: none
+  std::string json = {}, junit = {}, html = {};  ///< files to write; empty: none; "-": standard output
 };
 
-/// Exit code: 0 all passed, 1 something failed. UsageError for names that do not exist, IoError for files that cannot
+/// Exit code: 0 all passed, 1 something failed. Prints the table, on the error stream where a report goes to the
+/// standard output. UsageError for names that do not exist and two reports in one place, IoError for files that cannot
 /// be written.
 int check_command(const suite::Contents& contents, const CheckRequest& request);
 

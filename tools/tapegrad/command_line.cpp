@@ -40,6 +40,9 @@ constexpr const char* kCheckFooter =
     "--selftest plants the usual mistakes into the rules of every op and asks for each whether the checker finds it, "
     "then checks the right ops on other seeds.\n\n";
 
+constexpr const char* kReportsFooter =
+    "A report whose FILE is - goes to the standard output, and the table to the error stream.\n\n";
+
 constexpr const char* kChecksFooter =
     "A check is run as it is written: --order and --seed reach it where it takes options.\n\n";
 
@@ -85,7 +88,8 @@ CLI::App* add_check(CLI::App& app, Line& line, const suite::Contents& contents) 
   const bool layers = !contents.layers.empty() || !contents.built_in_layers.empty();
   const bool checks = !contents.checks.empty();
   CLI::App* check = app.add_subcommand("check", "Checks the derivatives of all, or of what is named");
-  check->footer(std::string(ops || layers ? kCheckFooter : "") + (checks ? kChecksFooter : "") + kFooter);
+  check->footer(std::string(ops || layers ? kCheckFooter : "") + (checks ? kChecksFooter : "") + kReportsFooter +
+                kFooter);
   CheckRequest& request = line.check;
   const char* what = "What is checked";
   check->add_option("NAME", request.names, "What has these names; * and ? stand for any characters and for one")
