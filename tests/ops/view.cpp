@@ -119,6 +119,9 @@ BOOST_AUTO_TEST_CASE(entries_of_a_dimension) {
   check_values(x[-2], {3, 2}, {0, 1, 2, 3, 4, 5});
   check_values(select(x, 1, 2), {2, 2}, {4, 5, 10, 11});
   check_values(select(x, -1, -1), {2, 3}, {1, 3, 5, 7, 9, 11});
+  enum { kBatch, kTime };
+  check_values(select(x, kTime, 2), {2, 2}, {4, 5, 10, 11});
+  check_values(select(x, Axis(kBatch), 1), {3, 2}, {6, 7, 8, 9, 10, 11});
   check_values(x[1][2][0], {}, {10});
   BOOST_TEST(shares_storage(x, select(x, 1, 2)));
   // All dtypes.

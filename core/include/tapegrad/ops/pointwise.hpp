@@ -241,11 +241,5 @@ template <Number A, Number B>
 Tensor where(const Tensor& condition, A a, B b) {
   return where(condition, tensor(a), tensor(b));
 }
-/// The name that formulas written once for vector lanes and tensors use. (An entry of a dimension is select(x, d, i),
-/// in ops/view.hpp.)
-template <class A, class B>
-requires(!(Number<A> && Number<B>)) Tensor select(const Tensor& condition, const A& a, const B& b) {
-  return where(condition, a, b);
-}
 
 }  // namespace tapegrad

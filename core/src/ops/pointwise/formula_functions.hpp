@@ -2,10 +2,18 @@
 // All that a slope may call: docs/design.md, "An op".
 #pragma once
 
+#include <concepts>
+
 #include "tapegrad/ops/pointwise.hpp"
 
 namespace tapegrad {
 
+/// condition ? a : b. One of the two at least is a tensor: select(x, axis, i) is an entry of an axis (ops/view.hpp).
+template <class A, class B>
+requires(std::same_as<A, Tensor> || std::same_as<B, Tensor>) Tensor
+    select(const Tensor& condition, const A& a, const B& b) {
+  return where(condition, a, b);
+}
 /// sigmoid(x) sigmoid(-x)
 inline Tensor logistic_density(const Tensor& x) { return sigmoid(x) * sigmoid(-x); }
 inline Tensor times_sigmoid(const Tensor& a, const Tensor& x) { return a * sigmoid(x); }
