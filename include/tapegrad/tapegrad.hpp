@@ -4,6 +4,7 @@
 
 #include "tapegrad/array/memory.hpp"
 #include "tapegrad/array/print_options.hpp"
+#include "tapegrad/base/axes.hpp"
 #include "tapegrad/base/callable.hpp"
 #include "tapegrad/base/dtype.hpp"
 #include "tapegrad/base/error.hpp"

@@ -9,9 +9,11 @@
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/add.hpp"
+#include "values.hpp"
 
 using namespace tapegrad;
 using test::check_as_pytorch;
+using test::check_values;
 using test::dimensions;
 using test::Fixture;
 using test::is_true;
@@ -101,6 +103,16 @@ concept NamesAxes = requires(const Tensor& x, Axis... axis) {
   sum(x, {axis...});
 };
 static_assert(NamesAxes<int> && NamesAxes<int, std::int64_t> && !NamesAxes<bool> && !NamesAxes<int, bool>);
+
+BOOST_AUTO_TEST_CASE(axes_have_any_integer_type_or_a_name) {
+  enum { kBatch, kTime };
+  const Tensor x = from_vector<double>({1, 2, 3, 4, 5, 6}, {2, 3});
+  for (const Tensor& y : {sum(x, kTime), sum(x, {kTime}), sum(x, 1U), sum(x, std::vector<std::int64_t>{-1}),
+                          sum(x, std::vector<Axis>{kTime})})
+    check_values(y, {2}, {6, 15});
+  check_values(sum(x, {kBatch, kTime}), {}, {21});
+  check_values(sum(x, std::vector<std::int64_t>{}), {}, {21});
+}
 
 BOOST_AUTO_TEST_CASE(places_of_the_largest_and_smallest) {
   // [2, 3, 2]: along the middle axis, with a tie and a NaN.

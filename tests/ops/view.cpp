@@ -243,6 +243,23 @@ BOOST_AUTO_TEST_CASE(joined_padded_and_turned) {
   check_values(pull({3}, [](const Tensor& t) { return flip(t, {0}); }), {3}, {3, 2, 1});
 }
 
+BOOST_AUTO_TEST_CASE(axes_have_any_integer_type_or_a_name) {
+  enum { kBatch, kTime };
+  const Sizes last{-1};
+  const std::vector<Axis> both{kTime, kBatch};
+  const Tensor x = counting({2, 3});
+  const Values turned{2, 1, 0, 5, 4, 3};
+  for (const Tensor& y : {flip(x, kTime), flip(x, {kTime}), flip(x, 1U), flip(x, last)})
+    check_values(y, {2, 3}, turned);
+  check_values(flip(x, both), {2, 3}, {5, 4, 3, 2, 1, 0});
+  check_values(flip(x, {}), {2, 3}, {0, 1, 2, 3, 4, 5});
+  check_values(roll(x, Sizes{1}, kTime), {2, 3}, {2, 0, 1, 5, 3, 4});
+  check_values(roll(x, {1, 1}, both), {2, 3}, {5, 3, 4, 2, 0, 1});
+  for (const Tensor& y : {permute(x, {kTime, kBatch}), x.permute(both), permute(x, Sizes{1, 0})})
+    check_values(y, {3, 2}, {0, 3, 1, 4, 2, 5});
+  BOOST_CHECK_THROW((void)flip(x, Sizes{std::int64_t{1} << 32}), IndexError);
+}
+
 BOOST_AUTO_TEST_CASE(more_parts_than_a_word_has_bits) {
   // Which inputs want a gradient is told in 64 bits.
   constexpr std::int64_t kParts = 70;

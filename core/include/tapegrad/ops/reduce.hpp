@@ -3,33 +3,11 @@
 // others, IndexError for an axis out of range, ShapeError for one given twice.
 #pragma once
 
-#include <concepts>
-#include <cstdint>
-#include <initializer_list>
-#include <string_view>
-#include <vector>
-
+#include "tapegrad/base/axes.hpp"
 #include "tapegrad/ops/values_and_indices.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad {
-
-/// A set of axes: sum(x, 1), sum(x, {0, -1}), sum(x).
-class Axes {
- public:
-  Axes() = default;
-  Axes(Axis axis);
-  template <std::integral T>
-  requires(!std::same_as<T, bool>) Axes(T axis) : Axes(Axis(axis)) {}
-  Axes(std::initializer_list<Axis> axes);
-  Axes(const std::vector<int>& axes);
-
-  /// Bit d for axis d of a tensor of this shape; every axis when none was named. Errors begin with [op].
-  std::uint32_t set(std::string_view op, const Shape& shape) const;
-
- private:
-  std::vector<Axis> axes_;
-};
 
 /// Sums run in double precision. Of no elements: 0. An int64 tensor's is int64 and wraps around; a bool tensor's is
 /// int64: how many are true.

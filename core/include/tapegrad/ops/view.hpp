@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "tapegrad/base/axes.hpp"
 #include "tapegrad/tape/add.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
@@ -17,8 +18,9 @@ namespace tapegrad {
 /// x in another shape with the same number of elements, in row-major order. One size may be -1: it follows from the
 /// rest. ShapeError when the counts differ or -1 has no answer.
 Tensor reshape(const Tensor& x, const Shape& shape);
-/// Dimension k of the result is dimension order[k] of x. ShapeError unless `order` names each dimension once.
-Tensor permute(const Tensor& x, const std::vector<int>& order);
+/// Dimension k of the result is dimension order[k] of x. IndexError, ShapeError unless `order` names each dimension
+/// once.
+Tensor permute(const Tensor& x, const Axes& order);
 /// Dimensions a and b change places. Throws IndexError.
 Tensor transpose(const Tensor& x, Axis a, Axis b);
 /// x without its dimensions of size 1.
@@ -78,13 +80,14 @@ struct [[nodiscard]] PaddedSequences {
 PaddedSequences pad_sequence(const std::vector<Tensor>& sequences, double value = 0.0);
 
 /// The entries of the given dimensions in reverse order. IndexError, ShapeError for a dimension named twice.
-Tensor flip(const Tensor& x, const std::vector<int>& dims);
+Tensor flip(const Tensor& x, const Axes& axes);
 
 /// Entry i of dimension d moves to i + shift; what leaves at one end comes back at the other. Negative shifts move
 /// towards the front. Throws IndexError.
 Tensor roll(const Tensor& x, std::int64_t shift, Axis d);
-/// The same along several dimensions; one that is named twice moves by the sum. ShapeError unless each has its shift.
-Tensor roll(const Tensor& x, const std::vector<std::int64_t>& shifts, const std::vector<int>& dims);
+/// The same along several dimensions; one that is named twice moves by the sum. IndexError, ShapeError unless each has
+/// its shift.
+Tensor roll(const Tensor& x, const std::vector<std::int64_t>& shifts, const Axes& axes);
 
 /// x laid side by side counts[k] times along dimension k: numpy.tile and torch.tile (Tensor.repeat in PyTorch). Counts
 /// are aligned at the right, as in broadcasting: missing ones are 1, missing dimensions are added in front. ValueError

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "tapegrad/array/print_options.hpp"
+#include "tapegrad/base/axes.hpp"
 #include "tapegrad/base/callable.hpp"
 #include "tapegrad/base/dtype.hpp"
 #include "tapegrad/base/shape.hpp"
@@ -145,7 +146,7 @@ class [[nodiscard]] Tensor {
   /// Views as methods; the free functions of the same names document them.
   Tensor reshape(const Shape& shape) const;
   Tensor transpose(Axis a, Axis b) const;
-  Tensor permute(const std::vector<int>& order) const;
+  Tensor permute(const Axes& order) const;
   Tensor expand(const Shape& shape) const;
 
   /// For the engine and for writers of ops in C++ sources; not part of the promise to users.

@@ -1,9 +1,5 @@
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
-#include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/op.hpp"
@@ -57,7 +53,7 @@ struct Flip : Op<Flip> {
              [] {
                (void)flip(zeros({2, 3}), {1, -1});
              },
-             "[flip] dimension -1 is named twice in [1, -1]"},
+             "[flip] axis -1 is given twice: [2, 3]"},
             {"axis",
              [] {
                (void)flip(zeros({2, 3}), {2});
@@ -71,17 +67,9 @@ struct Flip : Op<Flip> {
   }
 };
 
-Tensor flip(const Tensor& x, const std::vector<int>& dims) {
+Tensor flip(const Tensor& x, const Axes& axes) {
   expect_defined(Flip::name, x);
-  Shape axes;
-  unsigned seen = 0;
-  for (const int d : dims) {
-    const int axis = axis_of(Flip::name, d, x);
-    if ((seen >> axis & 1U) != 0) throw ShapeError(fmt::format("[flip] dimension {} is named twice in {}", d, dims));
-    seen |= 1U << axis;
-    axes.push_back(axis);
-  }
-  return apply(Flip(axes), x);
+  return apply(Flip(axes.in_order(Flip::name, x.shape())), x);
 }
 
 TAPEGRAD_CATALOGUE(view, flip, Flip)

@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
@@ -66,12 +65,12 @@ struct Permute : Op<Permute> {
              [] {
                (void)permute(zeros({2, 3}), {0});
              },
-             "[permute] expected each dimension of [2, 3] once, got [0]"},
+             "[permute] expected each axis of [2, 3] once, got [0]"},
             {"twice",
              [] {
                (void)permute(zeros({2, 3}), {0, -2});
              },
-             "[permute] expected each dimension of [2, 3] once, got [0, -2]"},
+             "[permute] axis -2 is given twice: [2, 3]"},
             {"axis",
              [] {
                (void)permute(zeros({2, 3}), {0, 2});
@@ -90,23 +89,15 @@ struct Permute : Op<Permute> {
   }
 };
 
-Tensor permute(const Tensor& x, const std::vector<int>& order) {
+Tensor permute(const Tensor& x, const Axes& order) {
   expect_defined(Permute::name, x);
-  const auto fail = [&] {
-    return ShapeError(fmt::format("[permute] expected each dimension of {} once, got {}", to_string(x.shape()), order));
-  };
-  if (order.size() != x.shape().size()) throw fail();
-  Shape dimensions;
-  unsigned seen = 0;
-  for (const int d : order) {
-    const int axis = axis_of(Permute::name, d, x);
-    if ((seen >> axis & 1U) != 0) throw fail();
-    seen |= 1U << axis;
-    dimensions.push_back(axis);
-  }
+  const Shape dimensions = order.in_order(Permute::name, x.shape());
+  if (dimensions.rank() != x.dim())
+    throw ShapeError(
+        fmt::format("[permute] expected each axis of {} once, got {}", to_string(x.shape()), to_string(dimensions)));
   return apply(Permute(dimensions), x);
 }
-Tensor Tensor::permute(const std::vector<int>& order) const { return tapegrad::permute(*this, order); }
+Tensor Tensor::permute(const Axes& order) const { return tapegrad::permute(*this, order); }
 
 Tensor transpose(const Tensor& x, Axis a, Axis b) {
   const int first = axis_of("transpose", a, x);

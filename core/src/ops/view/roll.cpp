@@ -52,7 +52,7 @@ struct Roll : Op<Roll> {
                return roll(x, {1, 2}, {0, -1});
              })},
             {"not at all", {uniform(g, {}, -2, 2)}, of([](const Tensor& x) {
-               return roll(x, std::vector<std::int64_t>(), std::vector<int>());
+               return roll(x, std::vector<std::int64_t>(), Axes{});
              })},
             {"no elements", {uniform(g, {0, 2}, -2, 2)}, of([](const Tensor& x) {
                return roll(x, {1, 1}, {0, 1});
@@ -95,23 +95,21 @@ struct Roll : Op<Roll> {
   }
 };
 
-Tensor roll(const Tensor& x, const std::vector<std::int64_t>& shifts, const std::vector<int>& dims) {
+Tensor roll(const Tensor& x, const std::vector<std::int64_t>& shifts, const Axes& axes) {
   expect_defined(Roll::name, x);
-  if (shifts.size() != dims.size())
+  if (shifts.size() != axes.size())
     throw ShapeError(
-        fmt::format("[roll] {} shifts for {} dimensions of {}", shifts.size(), dims.size(), to_string(x.shape())));
+        fmt::format("[roll] {} shifts for {} dimensions of {}", shifts.size(), axes.size(), to_string(x.shape())));
   Shape by_dimension = Shape::filled(x.dim(), 0);
-  for (std::size_t k = 0; k < dims.size(); ++k) {
-    const int d = normalize_axis(Roll::name, dims[k], x.shape());
+  for (std::size_t k = 0; k < axes.size(); ++k) {
+    const int d = normalize_axis(Roll::name, axes[k], x.shape());
     const std::int64_t n = x.shape()[d];
     if (n != 0) by_dimension[d] = (by_dimension[d] + shifts[k] % n + n) % n;
   }
   return apply(Roll(by_dimension), x);
 }
 
-Tensor roll(const Tensor& x, std::int64_t shift, Axis d) {
-  return roll(x, std::vector<std::int64_t>{shift}, std::vector<int>{axis_of(Roll::name, d, x)});
-}
+Tensor roll(const Tensor& x, std::int64_t shift, Axis d) { return roll(x, std::vector<std::int64_t>{shift}, Axes(d)); }
 
 TAPEGRAD_CATALOGUE(view, roll, Roll)
 
