@@ -58,8 +58,8 @@ ConvTranspose1d::ConvTranspose1d(std::int64_t in_channels, std::int64_t out_chan
     : options_{.stride = options.stride,
                .padding = options.padding,
                .output_padding = options.output_padding,
-               .groups = options.groups,
-               .dilation = options.dilation} {
+               .dilation = options.dilation,
+               .groups = options.groups} {
   expect_sizes("ConvTranspose1d", in_channels, out_channels, kernel_size, options.groups);
   expect_steps("ConvTranspose1d", options.stride, options.padding, options.dilation);
   if (options.output_padding < 0 || options.output_padding >= std::max(options.stride, options.dilation))

@@ -130,8 +130,8 @@ BOOST_AUTO_TEST_CASE(convolutions) {
                                             {.stride = f.whole_number("stride", 1),
                                              .padding = f.whole_number("padding", 0),
                                              .output_padding = f.whole_number("output_padding", 0),
-                                             .groups = f.whole_number("groups", 1),
                                              .dilation = f.whole_number("dilation", 1),
+                                             .groups = f.whole_number("groups", 1),
                                              .dtype = tg::float64}));
   };
   transposed("conv_transpose1d_stride", 3, 2, 4);

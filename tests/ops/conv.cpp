@@ -66,8 +66,8 @@ BOOST_AUTO_TEST_CASE(conv_transpose1d_as_pytorch) {
       const ConvTranspose1dOptions options{.stride = f.whole_number("stride", 1),
                                            .padding = f.whole_number("padding", 0),
                                            .output_padding = f.whole_number("output_padding", 0),
-                                           .groups = f.whole_number("groups", 1),
-                                           .dilation = f.whole_number("dilation", 1)};
+                                           .dilation = f.whole_number("dilation", 1),
+                                           .groups = f.whole_number("groups", 1)};
       check_case(f,
                  [&](const Tensor& x, const Tensor& w, const Tensor& b) { return conv_transpose1d(x, w, b, options); });
     }
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(the_three_are_derivatives_of_one_form) {
         const Tensor g = normal(y.shape(), 3);
         const std::int64_t rest = (x.size(2) + 2 - 2 * dilation - 1) % stride;
         const Tensor back = conv_transpose1d(
-            g, w, {}, {.stride = stride, .padding = 1, .output_padding = rest, .groups = 2, .dilation = dilation});
+            g, w, {}, {.stride = stride, .padding = 1, .output_padding = rest, .dilation = dilation, .groups = 2});
         const double form = sum(y * g).item();
         BOOST_TEST(sum(x * back).item() == form, boost::test_tools::tolerance(1e-12));
         BOOST_TEST(sum(w * conv1d_weight(x, g, 3, options)).item() == form, boost::test_tools::tolerance(1e-12));

@@ -39,8 +39,8 @@ struct ConvTranspose1dOptions {
   /// Positions added at the end of the result, to choose among the lengths that conv1d maps to the same T. Less than
   /// stride or dilation.
   std::int64_t output_padding = 0;
-  std::int64_t groups = 1;
   std::int64_t dilation = 1;
+  std::int64_t groups = 1;
 };
 
 /// The adjoint of conv1d with the same weight, as torch.nn.functional.conv_transpose1d: y[n, c, t stride + k dilation -

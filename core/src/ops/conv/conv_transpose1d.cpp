@@ -70,7 +70,7 @@ struct ConvTranspose1d : TrilinearOp<ConvTranspose1d> {
              catalogue::of<2>([](const Tensor& x, const Tensor& w) { return conv_transpose1d(x, w); })},
             {"stride", inputs({2, 2, 3}, {2, 2, 3}), with({.stride = 2, .padding = 1, .output_padding = 1})},
             {"a stride beyond the kernel", inputs({1, 2, 3}, {2, 2, 2}), with({.stride = 3})},
-            {"groups and dilation", inputs({2, 4, 3}, {4, 1, 2}, 2), with({.groups = 2, .dilation = 2})},
+            {"groups and dilation", inputs({2, 4, 3}, {4, 1, 2}, 2), with({.dilation = 2, .groups = 2})},
             {"one sequence", inputs({2, 3}, {2, 2, 2}), with({})},
             {"no sequences", inputs({0, 2, 3}, {2, 2, 2}), with({})}};
   }

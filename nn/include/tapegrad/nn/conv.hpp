@@ -44,8 +44,8 @@ struct ConvTranspose1dOptions {
   std::int64_t stride = 1;
   std::int64_t padding = 0;
   std::int64_t output_padding = 0;
-  std::int64_t groups = 1;
   std::int64_t dilation = 1;
+  std::int64_t groups = 1;
   bool bias = true;
   DType dtype = float32;
 };
