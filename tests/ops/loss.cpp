@@ -252,9 +252,9 @@ BOOST_AUTO_TEST_CASE(mse_loss_as_pytorch) {
       const Fixture f(name);
       const Tensor x = f.leaf("input.input");
       const Tensor target = f.leaf("input.target");
-      check_case(f, x, [&] { return mse_loss(x, target, reduction_of(f)); });
+      check_case(f, x, [&] { return mse_loss(x, target, {.reduction = reduction_of(f)}); });
       Tape tape;
-      const Tensor y = mse_loss(x, target, reduction_of(f));
+      const Tensor y = mse_loss(x, target, {.reduction = reduction_of(f)});
       check_close(tape.gradient(y, target, {.cotangent = f["cotangent.y"]}), f["grad.input.target"]);
     }
   }
@@ -320,7 +320,8 @@ BOOST_AUTO_TEST_CASE(l1_and_huber_loss_as_pytorch) {
   for (const std::string reduction : {"mean", "sum", "none"}) {
     BOOST_TEST_CONTEXT(reduction) {
       const Fixture l1("l1_loss_" + reduction);
-      check_pair(l1, "target", [&](const Tensor& x, const Tensor& t) { return l1_loss(x, t, reduction_of(l1)); });
+      check_pair(l1, "target",
+                 [&](const Tensor& x, const Tensor& t) { return l1_loss(x, t, {.reduction = reduction_of(l1)}); });
       const Fixture huber("huber_loss_" + reduction);
       const HuberOptions options{.delta = huber.number("delta"), .reduction = reduction_of(huber)};
       check_pair(huber, "target", [&](const Tensor& x, const Tensor& t) { return huber_loss(x, t, options); });

@@ -36,12 +36,16 @@ struct CrossEntropyOptions {
 /// label_smoothing, TapeError for a weight that is tracked.
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options = {});
 
+struct LossOptions {
+  Reduction reduction = Reduction::mean;
+};
+
 /// (input - target)^2. Shapes must be the same: ShapeError (a broadcast here is mostly a mistake); dtypes too, and
 /// floating: DTypeError. The mean of no elements is NaN.
-Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
+Tensor mse_loss(const Tensor& input, const Tensor& target, LossOptions options = {});
 
 /// |input - target|; the slope at 0 is 0. Throws ShapeError and DTypeError as mse_loss does.
-Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
+Tensor l1_loss(const Tensor& input, const Tensor& target, LossOptions options = {});
 
 struct HuberOptions {
   /// Where the square ends and the straight line begins; above 0.

@@ -60,8 +60,8 @@ struct HuberLoss : BinaryOp<HuberLoss, HuberFormula, HuberFormulaKernels> {
   }
   static catalogue::Samples samples(Generator& g) {
     const auto with = [](double delta) {
-      return [delta](const Tensor& x, const Tensor& t, Reduction how) {
-        return huber_loss(x, t, {.delta = delta, .reduction = how});
+      return [delta](const Tensor& x, const Tensor& t, LossOptions options) {
+        return huber_loss(x, t, {.delta = delta, .reduction = options.reduction});
       };
     };
     using catalogue::vector64;

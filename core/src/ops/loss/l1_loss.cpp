@@ -58,9 +58,9 @@ struct L1Loss : BinaryOp<L1Loss, L1Formula, L1FormulaKernels> {
   static catalogue::Sample benchmark(Generator& g) { return pair_benchmark(g, reduced_pair(l1_loss, Reduction::mean)); }
 };
 
-Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
+Tensor l1_loss(const Tensor& input, const Tensor& target, LossOptions options) {
   expect_pair(L1Loss::name, input, target);
-  return reduced(apply(L1Loss{}, input, target), reduction);
+  return reduced(apply(L1Loss{}, input, target), options.reduction);
 }
 
 TAPEGRAD_CATALOGUE(loss, l1_loss, L1Loss)

@@ -53,8 +53,8 @@ struct MseLoss : Op<MseLoss> {
   }
 };
 
-Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
-  return apply(MseLoss(reduction), input, target);
+Tensor mse_loss(const Tensor& input, const Tensor& target, LossOptions options) {
+  return apply(MseLoss(options.reduction), input, target);
 }
 
 TAPEGRAD_CATALOGUE(loss, mse_loss, MseLoss)

@@ -11,10 +11,10 @@
 
 namespace tapegrad {
 
-/// loss(x, t, reduction) as a sample's function.
+/// loss(x, t, LossOptions) as a sample's function.
 template <class Loss>
 catalogue::Call reduced_pair(Loss loss, Reduction how) {
-  return catalogue::of<2>([=](const Tensor& x, const Tensor& t) { return loss(x, t, how); });
+  return catalogue::of<2>([=](const Tensor& x, const Tensor& t) { return loss(x, t, {.reduction = how}); });
 }
 
 /// Each reduction, no entries, and the op's own. Entries keep a distance to their targets, and to a distance of 1.
