@@ -268,6 +268,14 @@ BOOST_AUTO_TEST_CASE(a_failing_block_leaves_the_tape_as_it_was) {
   BOOST_TEST(x.grad().to_vector<float>()[1] == 2.0F);
 }
 
+BOOST_AUTO_TEST_CASE(a_block_that_gives_nothing_is_refused) {
+  const auto nothing = [](const Tensor&) { return Tensor(); };
+  const auto refused = test::says("[checkpoint] expected a block with one result, got an undefined tensor");
+  BOOST_CHECK_EXCEPTION((void)tapegrad::checkpoint(nothing, num(3.0)), ValueError, refused);
+  Tape tape;
+  BOOST_CHECK_EXCEPTION((void)tapegrad::checkpoint(nothing, num(3.0)), ValueError, refused);
+}
+
 BOOST_AUTO_TEST_CASE(a_block_cannot_clear_the_tape_that_records_it) {
   Tensor x = num(3.0).set_requires_grad(true);
   Tape tape;

@@ -59,8 +59,8 @@ bool is_frozen(const Tensor& x) { return x.impl()->place.serial == 0 && !x.requi
 
 Tensor run_block(const TensorFunction& run, const std::vector<Tensor>& arguments) {
   std::vector<Tensor> ys = run(arguments);
-  if (ys.size() != 1 || !ys.front().defined())
-    throw ValueError(fmt::format("[checkpoint] expected a block with one result, got {}", ys.size()));
+  if (ys.size() != 1) throw ValueError(fmt::format("[checkpoint] expected a block with one result, got {}", ys.size()));
+  if (!ys.front().defined()) throw ValueError("[checkpoint] expected a block with one result, got an undefined tensor");
   return std::move(ys.front());
 }
 
