@@ -175,6 +175,7 @@ BOOST_AUTO_TEST_CASE(options_that_overflow_positions_are_refused) {
   for (const std::int64_t padding : {kMost, kMost / 2, kHalf})
     BOOST_CHECK_EXCEPTION((void)conv1d(x, taps(2), {}, {.padding = padding}), ShapeError,
                           says("is too large for x [1, 1, 4]"));
+  BOOST_CHECK_THROW((void)conv1d_weight(x, ones({1, 1, 4}), 0), ValueError);
   BOOST_CHECK_THROW((void)conv1d_weight(x, ones({1, 1, 4}), 5, {.dilation = kHalf}), ShapeError);
   BOOST_TEST(conv1d(x, taps(2), {}, {.stride = kMost}).to_vector<float>() == std::vector<float>{3});
 

@@ -194,7 +194,7 @@ Tensor linspace(double start, double stop, std::int64_t count, TensorOptions opt
   expect_floating("linspace", options.dtype);
   if (!std::isfinite(start) || !std::isfinite(stop))
     throw ValueError(fmt::format("[linspace] expected finite bounds, got {} and {}", start, stop));
-  if (count < 0) throw ShapeError(fmt::format("[linspace] expected a count of at least 0, got {}", count));
+  if (count < 0) throw ValueError(fmt::format("[linspace] expected a count of at least 0, got {}", count));
   return build({count}, options, [&](auto* out) {
     using T = std::remove_pointer_t<decltype(out)>;
     // From either end to the middle, so that both ends are met and equal bounds are kept.
@@ -210,7 +210,7 @@ Tensor linspace(double start, double stop, std::int64_t count, TensorOptions opt
 }
 
 Tensor eye(std::int64_t n, TensorOptions options) {
-  if (n < 0) throw ShapeError(fmt::format("[eye] expected n >= 0, got {}", n));
+  if (n < 0) throw ValueError(fmt::format("[eye] expected n >= 0, got {}", n));
   Tensor t = zeros({n, n}, {.dtype = options.dtype});
   with_element(options.dtype, [&](auto zero) {
     auto* const elements = array_of(t).as<decltype(zero)>();

@@ -51,7 +51,8 @@ Tensor conv_transpose1d(const Tensor& x, const Tensor& weight, const Tensor& bia
                         const ConvTranspose1dOptions& options = {});
 
 /// The gradient of conv1d with respect to its weight, as torch.nn.grad.conv1d_weight: x [N, C, L] correlated with the
-/// cotangent dy [N, O, T] of conv1d's result, [O, C / groups, kernel_size]. Errors as for conv1d.
+/// cotangent dy [N, O, T] of conv1d's result, [O, C / groups, kernel_size]. Errors as for conv1d, and ValueError for a
+/// kernel_size below 1.
 Tensor conv1d_weight(const Tensor& x, const Tensor& dy, std::int64_t kernel_size, const Conv1dOptions& options = {});
 
 }  // namespace tapegrad

@@ -42,7 +42,7 @@ Tensor select(const Tensor& x, Axis d, std::int64_t i);
 /// x cut along d into parts of `size` entries (views), the last one shorter when it does not divide. One node on the
 /// tape, whose gradient is the parts' gradients joined. IndexError, ValueError for a size below 1.
 [[nodiscard]] std::vector<Tensor> split(const Tensor& x, std::int64_t size, Axis d = 0);
-/// Parts of the given sizes along d. IndexError for d, ShapeError unless they add up.
+/// Parts of the given sizes along d. IndexError for d, ValueError for a negative size, ShapeError unless they add up.
 [[nodiscard]] std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, Axis d = 0);
 /// At most `count` parts of equal size along d (the last may be shorter), recorded as split. IndexError for d,
 /// ValueError for a count below 1.

@@ -109,9 +109,9 @@ requires std::is_integral_v<T> Tensor arange(T stop, TensorOptions options = {.d
   return arange(0.0, static_cast<double>(stop), 1.0, options);
 }
 /// `count` evenly spaced values from start to stop, both included. Throws DTypeError unless the dtype is floating,
-/// ValueError for bounds that are not finite.
+/// ValueError for bounds that are not finite and for a negative count.
 Tensor linspace(double start, double stop, std::int64_t count, TensorOptions options = {});
-/// The n x n identity matrix.
+/// The n x n identity matrix. Throws ValueError for n < 0.
 Tensor eye(std::int64_t n, TensorOptions options = {});
 
 /// Uniform on [0, 1), standard normal, and uniform integers low <= i < high. Drawn from `generator`, or this thread's

@@ -72,6 +72,11 @@ struct Conv1dWeight : TrilinearOp<Conv1dWeight> {
                (void)conv1d_weight(zeros({2, 3, 5}), zeros({2, 2, 4}), 3);
              },
              "[conv1d_weight] expected dy [2, O, 3] for x [2, 3, 5] and 3 taps, got [2, 2, 4]"},
+            {"kernel size",
+             [] {
+               (void)conv1d_weight(zeros({2, 3, 5}), zeros({2, 2, 6}), 0);
+             },
+             "[conv1d_weight] expected a kernel size of at least 1, got 0"},
             {"groups",
              [] {
                (void)conv1d_weight(zeros({2, 4, 5}), zeros({2, 3, 3}), 3, {.groups = 2});
@@ -104,6 +109,8 @@ Tensor conv1d_weight(const Tensor& x, const Tensor& dy, std::int64_t kernel_size
   if (x.dim() != 3 || dy.dim() != 3)
     throw ShapeError(fmt::format("[{}] expected x [N, C, L] and dy [N, O, T], got {} and {}", op, to_string(x.shape()),
                                  to_string(dy.shape())));
+  if (kernel_size < 1)
+    throw ValueError(fmt::format("[{}] expected a kernel size of at least 1, got {}", op, kernel_size));
   const Meeting how = meeting_of(op, x.shape(), kernel_size, options);
   if (dy.size(0) != x.size(0) || dy.size(2) != how.steps)
     throw ShapeError(fmt::format("[{}] expected dy [{}, O, {}] for x {} and {} taps, got {}", op, x.size(0), how.steps,

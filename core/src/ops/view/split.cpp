@@ -132,7 +132,7 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& size
   const std::int64_t whole = x.shape()[sections.axis];
   std::int64_t total = 0;
   for (const std::int64_t size : sizes) {
-    if (size < 0) throw ShapeError(fmt::format("[split] expected sizes of at least 0, got {}", size));
+    if (size < 0) throw ValueError(fmt::format("[split] expected sizes of at least 0, got {}", size));
     if (__builtin_add_overflow(total, size, &total))
       throw ShapeError(fmt::format("[split] sizes beyond any dimension for {}", to_string(x.shape())));
     sections.add(size);
