@@ -367,9 +367,15 @@ BOOST_AUTO_TEST_CASE(an_update_that_cannot_be_whole_writes_nothing) {
   BOOST_CHECK_THROW(clamp_in_place(both, 0.5), ShapeError);
   const std::vector<Tensor> none = {narrow, Tensor()};
   const auto undefined = [](const std::string& op) { return says("[" + op + "] an undefined tensor has no elements"); };
-  BOOST_CHECK_EXCEPTION((void)global_norm(none), ValueError, undefined("global_norm"));
+  BOOST_CHECK_EXCEPTION((void)global_norm(none), ValueError, says("[global_norm] an input is undefined"));
   BOOST_CHECK_EXCEPTION(scale_in_place(none, 2.0), ValueError, undefined("scale_in_place"));
   BOOST_CHECK_EXCEPTION((void)clamp_in_place(none, 0.5), ValueError, undefined("clamp_in_place"));
+  const std::vector<Tensor> tokens = {narrow, of(int64)};
+  BOOST_CHECK_EXCEPTION((void)global_norm(tokens), DTypeError,
+                        says("[global_norm] expected a floating tensor, got int64 [2, 2]"));
+  const std::vector<SGDTerm> of_tokens = {{of(int64), of(int64), {}}};
+  BOOST_CHECK_EXCEPTION(sgd_update(of_tokens, {}), DTypeError,
+                        says("[sgd_update] expected a floating parameter, got int64 [2, 2]"));
   for (const float v : narrow.to_vector<float>()) BOOST_TEST(v == 1.0F);
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/ref.hpp"
 #include "diff/argument.hpp"
+#include "tape/expect.hpp"
 #include "tape/forward_mode.hpp"
 #include "tape/private_tape.hpp"
 #include "tape/recorder.hpp"
@@ -37,18 +38,17 @@ Tensor as_argument(const Tensor& x) {
   return apply(Argument{}, x.is_tracked() ? x : fresh_leaf(x));
 }
 
-/// Throws ValueError for an undefined tensor, DTypeError unless it is floating; `what` it is.
-void expect_floating(const char* name, const char* what, const Tensor& x) {
+/// As expect_floating(), but for an undefined tensor ValueError "[name] expected a floating result to differentiate,
+/// got an undefined tensor": what a function takes or gives is no input of an op.
+void expect_differentiable(const char* name, const Tensor& x, const char* what) {
   if (!x.defined()) throw ValueError(fmt::format("[{}] expected a floating {}, got an undefined tensor", name, what));
-  if (!is_floating(x.dtype()))
-    throw DTypeError(
-        fmt::format("[{}] expected a floating {}, got {} {}", name, what, to_string(x.dtype()), to_string(x.shape())));
+  expect_floating(name, x, what);
 }
 
 void expect_floating_argument(const char* name, const std::vector<Tensor>& xs) {
   if (xs.empty()) throw DTypeError(fmt::format("[{}] expected a floating tensor to differentiate by, got none", name));
   if (std::none_of(xs.begin(), xs.end(), carries_gradient))
-    expect_floating(name, "tensor to differentiate by", xs.front());
+    expect_differentiable(name, xs.front(), "tensor to differentiate by");
 }
 
 void expect_alike(const char* name, const char* what, const Tensor& derivative, const Tensor& of) {
@@ -167,7 +167,8 @@ std::vector<Tensor> Linearization::pull_back(const std::vector<Tensor>& dys, boo
 
 std::vector<Tensor> Linearization::gradient() const {
   const std::vector<Tensor>& ys = state_->outputs;
-  if (ys.size() == 1 && !ys.front().defined()) expect_floating(state_->name, "result to differentiate", ys.front());
+  if (ys.size() == 1 && !ys.front().defined())
+    expect_differentiable(state_->name, ys.front(), "result to differentiate");
   if (ys.size() != 1 || ys.front().numel() != 1)
     throw ShapeError(
         fmt::format("[{}] expected a function with one result of one element, got {}", state_->name,
@@ -277,7 +278,7 @@ Tensor jacobian(const TensorFunction& f, const Tensor& x, TransformOptions optio
     if (point.outputs().size() != 1)
       throw ShapeError(fmt::format("[jacobian] expected a function with one result, got {}", point.outputs().size()));
     const Tensor y = point.outputs().front();
-    expect_floating("jacobian", "result to differentiate", y);
+    expect_differentiable("jacobian", y, "result to differentiate");
     shape = derivative_shape("jacobian", y.shape(), x.shape());
     if (shape.numel() == 0) return zeros(shape, {.dtype = x.dtype()});
     if (y.numel() <= x.numel()) {

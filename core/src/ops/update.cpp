@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/update.hpp"
+#include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/reduce.hpp"
@@ -17,11 +18,6 @@
 
 namespace tapegrad {
 namespace {
-
-void expect_floating(const Tensor& x, const char* writer) {
-  if (const DType dtype = array_of(x, writer).dtype; !is_floating(dtype))
-    throw DTypeError(fmt::format("[{}] expected floating tensors, got {}", writer, to_string(dtype)));
-}
 
 void expect_like(const Tensor& parameter, const Tensor& other, const char* what, const char* writer) {
   if (array_of(other, writer).shape != parameter.shape())
@@ -42,7 +38,7 @@ void expect_writable(const Tensor& x, const char* what, const char* writer) {
 
 /// Of every term: a parameter that may be written, and a gradient like it.
 void expect_step(const Tensor& parameter, const Tensor& gradient, const char* writer) {
-  expect_floating(parameter, writer);
+  expect_floating(writer, parameter, "parameter");
   expect_like(parameter, gradient, "gradient", writer);
   expect_writable(parameter, "parameter", writer);
 }
@@ -155,7 +151,7 @@ namespace {
 /// Runs body(T{}, tensors of dtype T as the kernels see them) for T float and double.
 template <class Pointer, class Body>
 void for_each_dtype(std::span<const Tensor> tensors, const char* op, const Pointer& pointer, const Body& body) {
-  for (const Tensor& x : tensors) expect_floating(x, op);
+  for (const Tensor& x : tensors) expect_floating(op, x);
   const auto visit = [&]<class T>(T type) {
     using Element = std::remove_pointer_t<decltype(pointer(type, tensors[0]))>;
     std::vector<kernels::GradientTensor<Element>> parts;

@@ -21,8 +21,8 @@ int new_axis_of(std::string_view op, Axis d, const Shape& shape) {
   return static_cast<int>(d.value() < 0 ? d.value() + rank : d.value());
 }
 
-void throw_not_floating(std::string_view op, const Tensor& x) {
-  throw DTypeError(fmt::format("[{}] expected a floating tensor, got {} {}: convert it with to(float32)", op,
+void throw_not_floating(std::string_view op, std::string_view what, const Tensor& x) {
+  throw DTypeError(fmt::format("[{}] expected a floating {}, got {} {}: convert it with to(float32)", op, what,
                                to_string(x.dtype()), to_string(x.shape())));
 }
 

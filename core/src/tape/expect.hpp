@@ -8,7 +8,7 @@
 namespace tapegrad {
 
 [[noreturn]] void throw_undefined_input(std::string_view op);
-[[noreturn]] void throw_not_floating(std::string_view op, const Tensor& x);
+[[noreturn]] void throw_not_floating(std::string_view op, std::string_view what, const Tensor& x);
 [[noreturn]] void throw_not_bool(std::string_view op, std::string_view what, const Tensor& x);
 [[noreturn]] void throw_not_ordered(std::string_view op, const Tensor& x);
 [[noreturn]] void throw_mixed_dtypes(std::string_view op, const Tensor& a, const Tensor& b);
@@ -32,10 +32,10 @@ void expect_room(std::string_view op, const Shape& shape);
 /// Where a new axis goes into a shape, counted from the front of the result. Throws as expect_room(), and IndexError
 /// "[op] a new axis 4 is out of range for [2, 3]".
 int new_axis_of(std::string_view op, Axis d, const Shape& shape);
-/// As expect_defined(), and DTypeError "[op] expected a floating tensor, got int64 [2, 3]".
-inline void expect_floating(std::string_view op, const Tensor& x) {
+/// As expect_defined(), and DTypeError "[op] expected a floating tensor, got int64 [2, 3]"; `what` x is.
+inline void expect_floating(std::string_view op, const Tensor& x, std::string_view what = "tensor") {
   expect_defined(op, x);
-  if (!is_floating(array_of(x).dtype)) throw_not_floating(op, x);
+  if (!is_floating(array_of(x).dtype)) throw_not_floating(op, what, x);
 }
 /// As expect_defined(), and DTypeError "[op] expected a bool mask, got float32 [2, 3]"; `what` x is.
 inline void expect_bool(std::string_view op, const Tensor& x, std::string_view what = "tensor") {

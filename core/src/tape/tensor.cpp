@@ -201,8 +201,8 @@ bool was_computed_on_tape(const Tensor& x) { return x.impl()->place.serial != 0;
 const Tensor& Tensor::set_requires_grad(bool requires_grad) const& {
   const DType dtype = array_of(*this, "set_requires_grad").dtype;
   if (requires_grad && !is_floating(dtype))
-    throw DTypeError("[set_requires_grad] only floating tensors have gradients, this one is " +
-                     std::string(to_string(dtype)));
+    throw DTypeError(fmt::format("[set_requires_grad] only floating tensors have gradients, this one is {} {}",
+                                 to_string(dtype), to_string(shape())));
   if (was_computed_on_tape(*this))
     throw TapeError("[set_requires_grad] this tensor " + to_string(shape()) +
                     " was computed on a tape and is no leaf: use detach() for a new leaf, or for its value alone, and "
@@ -262,7 +262,8 @@ void Tensor::set_grad(const Tensor& gradient) const {
   if (gradient.shape() != shape()) throw ShapeError(misfit());
   if (gradient.dtype() != dtype()) throw DTypeError(misfit());
   if (!is_floating(dtype()))
-    throw DTypeError("[set_grad] only floating tensors have gradients, this one is " + std::string(to_string(dtype())));
+    throw DTypeError(fmt::format("[set_grad] only floating tensors have gradients, this one is {} {}",
+                                 to_string(dtype()), to_string(shape())));
   leaf_state(*this).grad = wrap(contiguous_copy(array_of(gradient)));
 }
 
