@@ -188,31 +188,32 @@ inline Tensor operator&(const Tensor& a, const Tensor& b) { return logical_and(a
 inline Tensor operator|(const Tensor& a, const Tensor& b) { return logical_or(a, b); }
 inline Tensor operator~(const Tensor& x) { return logical_not(x); }
 
-#define TAPEGRAD_NUMBER_OPERANDS(op)      \
-  template <Number T>                     \
-  Tensor op(const Tensor& a, T b) {       \
-    return op(a, number_like(b, a, #op)); \
-  }                                       \
-  template <Number T>                     \
-  Tensor op(T a, const Tensor& b) {       \
-    return op(number_like(a, b, #op), b); \
+/// Of a tensor and a number; errors begin with the op's name.
+#define TAPEGRAD_NUMBER_OPERANDS(function, op) \
+  template <Number T>                          \
+  Tensor function(const Tensor& a, T b) {      \
+    return function(a, number_like(b, a, op)); \
+  }                                            \
+  template <Number T>                          \
+  Tensor function(T a, const Tensor& b) {      \
+    return function(number_like(a, b, op), b); \
   }
-TAPEGRAD_NUMBER_OPERANDS(operator+)
-TAPEGRAD_NUMBER_OPERANDS(operator-)
-TAPEGRAD_NUMBER_OPERANDS(operator*)
-TAPEGRAD_NUMBER_OPERANDS(operator/)
-TAPEGRAD_NUMBER_OPERANDS(operator==)
-TAPEGRAD_NUMBER_OPERANDS(operator!=)
-TAPEGRAD_NUMBER_OPERANDS(operator<)
-TAPEGRAD_NUMBER_OPERANDS(operator<=)
-TAPEGRAD_NUMBER_OPERANDS(operator>)
-TAPEGRAD_NUMBER_OPERANDS(operator>=)
-TAPEGRAD_NUMBER_OPERANDS(pow)
-TAPEGRAD_NUMBER_OPERANDS(maximum)
-TAPEGRAD_NUMBER_OPERANDS(minimum)
-TAPEGRAD_NUMBER_OPERANDS(floor_divide)
-TAPEGRAD_NUMBER_OPERANDS(remainder)
-TAPEGRAD_NUMBER_OPERANDS(atan2)
+TAPEGRAD_NUMBER_OPERANDS(operator+, "add")
+TAPEGRAD_NUMBER_OPERANDS(operator-, "sub")
+TAPEGRAD_NUMBER_OPERANDS(operator*, "mul")
+TAPEGRAD_NUMBER_OPERANDS(operator/, "div")
+TAPEGRAD_NUMBER_OPERANDS(operator==, "equal")
+TAPEGRAD_NUMBER_OPERANDS(operator!=, "not_equal")
+TAPEGRAD_NUMBER_OPERANDS(operator<, "less")
+TAPEGRAD_NUMBER_OPERANDS(operator<=, "less_equal")
+TAPEGRAD_NUMBER_OPERANDS(operator>, "greater")
+TAPEGRAD_NUMBER_OPERANDS(operator>=, "greater_equal")
+TAPEGRAD_NUMBER_OPERANDS(pow, "pow")
+TAPEGRAD_NUMBER_OPERANDS(maximum, "maximum")
+TAPEGRAD_NUMBER_OPERANDS(minimum, "minimum")
+TAPEGRAD_NUMBER_OPERANDS(floor_divide, "floor_divide")
+TAPEGRAD_NUMBER_OPERANDS(remainder, "remainder")
+TAPEGRAD_NUMBER_OPERANDS(atan2, "atan2")
 #undef TAPEGRAD_NUMBER_OPERANDS
 
 /// a = a + b, and so on: a new tensor under the old name. Nothing is written in place, no other handle or view changes.
