@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/attention.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad::nn {
@@ -37,6 +38,8 @@ void expect_rotary(std::string_view layer, const Options& options) {
   if (!(options.rotary->base > 0.0) || std::isinf(options.rotary->base))
     throw ValueError(
         fmt::format("[{}] expected a positive base of rotary embedding, got {}", layer, options.rotary->base));
+  if (options.rotary->pairs != RotaryPairs::neighbours && options.rotary->pairs != RotaryPairs::halves)
+    throw ValueError(fmt::format("[{}] no such pairs of rotary embedding", layer));
   if (options.rotary->first < 0)
     throw ValueError(fmt::format("[{}] expected a first position of at least 0, got {}", layer, options.rotary->first));
 }

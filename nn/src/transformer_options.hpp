@@ -10,17 +10,19 @@
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/activation.hpp"
 #include "tapegrad/nn/linear.hpp"
+#include "tapegrad/nn/norm.hpp"
 
 namespace tapegrad::nn {
 
-/// What a feed-forward block is made with. Throws ValueError unless its widths are numbers, for what is no Gate, and
-/// for an activation that a gate would leave out.
+/// What a feed-forward block is made with. Throws ValueError unless its widths are numbers, for what is no
+/// Activation or no Gate, and for an activation that a gate would leave out.
 template <class Options>
 void expect_feed_forward(const char* layer, const Options& options) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 2;  // linear1 is twice as wide with a gate
   if (options.embed_dim > kMost / 4)
     throw ValueError(fmt::format("[{}] embed_dim {} is too large", layer, options.embed_dim));
   if (options.ffn_dim > kMost) throw ValueError(fmt::format("[{}] ffn_dim {} is too large", layer, options.ffn_dim));
+  if (options.activation > Activation::softplus) throw ValueError(fmt::format("[{}] no such activation", layer));
   if (options.gate > Gate::geglu) throw ValueError(fmt::format("[{}] no such gate", layer));
   if (options.gate != Gate::none && options.activation != Activation::relu)
     throw ValueError(fmt::format("[{}] a gate stands in the activation's place: give one of the two", layer));
@@ -48,6 +50,7 @@ const Options& checked_transformer(const char* layer, const Options& options) {
   if (options.ffn_dim < 0)
     throw ValueError(fmt::format("[{}] expected ffn_dim of at least 0, got {}", layer, options.ffn_dim));
   expect_feed_forward(layer, options);
+  if (options.norm > Norm::none) throw ValueError(fmt::format("[{}] no such norm", layer));
   expect_dropout(layer, options.dropout);
   expect_eps(layer, options.eps);
   expect_rotary(layer, options);

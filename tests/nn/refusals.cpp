@@ -160,6 +160,20 @@ BOOST_AUTO_TEST_CASE(what_is_no_choice_is_told) {
                         says("[activate] no such activation"));
   BOOST_CHECK_EXCEPTION(nn::FeedForward({.embed_dim = 4, .gate = static_cast<nn::Gate>(17)}), tg::ValueError,
                         says("[FeedForward] no such gate"));
+  const auto norm = static_cast<nn::Norm>(17);
+  const auto activation = static_cast<nn::Activation>(17);
+  BOOST_CHECK_EXCEPTION(nn::FeedForward({.embed_dim = 4, .activation = activation}), tg::ValueError,
+                        says("[FeedForward] no such activation"));
+  BOOST_CHECK_EXCEPTION(nn::TransformerEncoderLayer({.embed_dim = 4, .norm = norm}), tg::ValueError,
+                        says("[TransformerEncoderLayer] no such norm"));
+  BOOST_CHECK_EXCEPTION(nn::TransformerDecoderLayer({.embed_dim = 4, .activation = activation}), tg::ValueError,
+                        says("[TransformerDecoderLayer] no such activation"));
+  BOOST_CHECK_EXCEPTION(nn::TransformerEncoder({.num_layers = 0, .embed_dim = 4, .norm = norm, .final_norm = false}),
+                        tg::ValueError, says("[TransformerEncoder] no such norm"));
+  BOOST_CHECK_EXCEPTION(
+      nn::MultiHeadAttention(
+          {.embed_dim = 4, .num_heads = 1, .rotary = tg::RotaryOptions{.pairs = static_cast<tg::RotaryPairs>(9)}}),
+      tg::ValueError, says("[MultiHeadAttention] no such pairs of rotary embedding"));
   BOOST_TEST(std::holds_alternative<std::monostate>(nn::make_norm(nn::Norm::none, 4)));
 }
 

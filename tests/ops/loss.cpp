@@ -261,6 +261,22 @@ BOOST_AUTO_TEST_CASE(mse_loss_as_pytorch) {
   BOOST_CHECK_THROW((void)mse_loss(zeros({3, 1}), zeros({3})), ShapeError);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_no_reduction_is_told) {
+  const auto none = static_cast<Reduction>(9);
+  const Tensor x = zeros({2, 3}), classes = zeros({2}, {.dtype = int64});
+  const auto refused = [](const std::string& loss, const auto& call) {
+    BOOST_CHECK_EXCEPTION((void)call(), ValueError, test::says("[" + loss + "] no such reduction"));
+  };
+  refused("cross_entropy", [&] { return cross_entropy(x, classes, {.reduction = none}); });
+  refused("cross_entropy", [&] { return cross_entropy(x, x, {.reduction = none}); });
+  refused("nll_loss", [&] { return nll_loss(x, classes, {.reduction = none}); });
+  refused("bce_with_logits", [&] { return bce_with_logits(x, x, {.reduction = none}); });
+  refused("mse_loss", [&] { return mse_loss(x, x, {.reduction = none}); });
+  refused("l1_loss", [&] { return l1_loss(x, x, {.reduction = none}); });
+  refused("huber_loss", [&] { return huber_loss(x, x, {.reduction = none}); });
+  refused("kl_div", [&] { return kl_div(x, x, {.reduction = static_cast<KLReduction>(9)}); });
+}
+
 BOOST_AUTO_TEST_CASE(bce_with_logits_as_pytorch) {
   for (const std::string reduction : {"mean", "sum", "none"}) {
     for (const std::string weight : {"", "_pos_weight"}) {

@@ -58,7 +58,7 @@ struct RotaryOptions {
 /// how far apart they stand, and not on where: q and k [N, H, L, D] as scaled_dot_product_attention takes them, heads
 /// interleaved in memory too, whose layout the result has. Su et al. 2021, RoFormer, arXiv:2104.09864, equation 34;
 /// angles are computed in double precision. float32 or float64. Throws ShapeError, DTypeError, and ValueError when
-/// `base` is not positive, `first` is negative or the last position does not fit in int64.
+/// `base` is not positive, `first` is negative, the last position does not fit in int64 or `pairs` is no RotaryPairs.
 Tensor rotary_embedding(const Tensor& x, const RotaryOptions& options = {});
 
 }  // namespace tapegrad

@@ -8,7 +8,8 @@
 
 namespace tapegrad {
 
-/// What becomes of the losses of many samples: their mean, their sum, or themselves.
+/// What becomes of the losses of many samples: their mean, their sum, or themselves. ValueError for what is none of
+/// these.
 enum class Reduction : std::uint8_t { none, mean, sum };
 
 struct CrossEntropyOptions {

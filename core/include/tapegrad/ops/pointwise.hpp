@@ -114,7 +114,8 @@ enum class GELUForm : unsigned char {
   exact,  ///< x Phi(x)
   tanh    ///< x sigmoid(2 sqrt(2 / pi) (x + 0.044715 x^3))
 };
-/// x Phi(x), or its tanh approximation: Hendrycks and Gimpel 2016, arXiv:1606.08415.
+/// x Phi(x), or its tanh approximation: Hendrycks and Gimpel 2016, arXiv:1606.08415. ValueError for what is no
+/// GELUForm.
 Tensor gelu(const Tensor& x, GELUForm form = GELUForm::exact);
 /// x sigmoid(x).
 Tensor silu(const Tensor& x);

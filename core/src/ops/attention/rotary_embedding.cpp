@@ -112,6 +112,11 @@ struct RotaryEmbedding : Op<RotaryEmbedding> {
              },
              "[rotary_embedding] expected a first position whose last, for [3, 4], is an int64, got "
              "9223372036854775805"},
+            {"pairs",
+             [] {
+               (void)rotary_embedding(zeros({3, 4}), {.pairs = static_cast<RotaryPairs>(9)});
+             },
+             "[rotary_embedding] no such pairs"},
             {"integers",
              [] {
                (void)rotary_embedding(zeros({3, 4}, {.dtype = int64}));
@@ -150,6 +155,8 @@ Tensor rotary_embedding(const Tensor& x, const RotaryOptions& options) {
         fmt::format("[{}] expected [.., L, E] with an even number of features E, got {}", op, to_string(x.shape())));
   if (!(options.base > 0.0) || std::isinf(options.base))
     throw ValueError(fmt::format("[{}] expected a positive base, got {}", op, options.base));
+  if (options.pairs != RotaryPairs::neighbours && options.pairs != RotaryPairs::halves)
+    throw ValueError(fmt::format("[{}] no such pairs", op));
   if (options.first < 0)
     throw ValueError(fmt::format("[{}] expected a first position of at least 0, got {}", op, options.first));
   if (options.first > std::numeric_limits<std::int64_t>::max() - x.size(-2))

@@ -113,6 +113,7 @@ Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BCEOpt
       throw ShapeError(fmt::format("[{}] expected {} to broadcast to {}, got {}", op, what, to_string(logits.shape()),
                                    to_string(weight.shape())));
   };
+  expect_reduction(op, options.reduction);
   check("weight", options.weight);
   check("pos_weight", options.pos_weight);
   const Tensor losses = apply(BceWithLogits(options.pos_weight.defined()), logits, targets, options.pos_weight);

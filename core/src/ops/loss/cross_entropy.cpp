@@ -324,6 +324,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
   }
   if (!(options.label_smoothing >= 0.0 && options.label_smoothing <= 1.0))
     throw ValueError(fmt::format("[{}] expected label_smoothing in [0, 1], got {}", op, options.label_smoothing));
+  expect_reduction(op, options.reduction);
   return of_probabilities ? cross_entropy_of_probabilities(logits, targets, options)
                           : apply(CrossEntropy(options), logits, targets, options.weight);
 }

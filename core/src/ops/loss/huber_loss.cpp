@@ -93,6 +93,7 @@ Tensor huber_loss(const Tensor& input, const Tensor& target, const HuberOptions&
   expect_pair(HuberLoss::name, input, target);
   if (!(options.delta > 0.0))
     throw ValueError(fmt::format("[{}] expected a delta above 0, got {}", HuberLoss::name, options.delta));
+  expect_reduction(HuberLoss::name, options.reduction);
   HuberFormula formula;
   formula.delta = options.delta;
   return reduced(apply(HuberLoss(formula), input, target), options.reduction);

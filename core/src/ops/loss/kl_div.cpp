@@ -127,7 +127,7 @@ Tensor kl_div(const Tensor& input, const Tensor& target, const KLDivOptions& opt
     case KLReduction::batch_mean: return sum(terms) / static_cast<double>(input.size(0));
     case KLReduction::sum: return sum(terms);
   }
-  return terms;
+  throw ValueError("[kl_div] no such reduction");
 }
 
 TAPEGRAD_CATALOGUE(loss, kl_div, KlDiv)

@@ -60,6 +60,7 @@ struct L1Loss : BinaryOp<L1Loss, L1Formula, L1FormulaKernels> {
 
 Tensor l1_loss(const Tensor& input, const Tensor& target, LossOptions options) {
   expect_pair(L1Loss::name, input, target);
+  expect_reduction(L1Loss::name, options.reduction);
   return reduced(apply(L1Loss{}, input, target), options.reduction);
 }
 

@@ -54,6 +54,7 @@ struct MseLoss : Op<MseLoss> {
 };
 
 Tensor mse_loss(const Tensor& input, const Tensor& target, LossOptions options) {
+  expect_reduction(MseLoss::name, options.reduction);
   return apply(MseLoss(options.reduction), input, target);
 }
 

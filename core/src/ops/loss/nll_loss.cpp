@@ -153,6 +153,7 @@ struct NllLoss : Op<NllLoss> {
 
 Tensor nll_loss(const Tensor& log_probs, const Tensor& targets, const NLLOptions& options) {
   expect_classes(NllLoss::name, "log_probs", log_probs, targets, options.weight);
+  expect_reduction(NllLoss::name, options.reduction);
   return apply(NllLoss(options), log_probs, targets, options.weight);
 }
 

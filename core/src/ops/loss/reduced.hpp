@@ -11,6 +11,11 @@
 
 namespace tapegrad {
 
+/// Throws ValueError for what is no Reduction.
+inline void expect_reduction(std::string_view op, Reduction reduction) {
+  if (reduction > Reduction::sum) throw ValueError(std::string("[").append(op).append("] no such reduction"));
+}
+
 /// From the losses of many entries to what the caller asked for.
 inline Tensor reduced(const Tensor& losses, Reduction reduction) {
   switch (reduction) {

@@ -1,5 +1,6 @@
 #include "ops/pointwise/pointwise_op.hpp"
 #include "ops/pointwise/pointwise_samples.hpp"
+#include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
 #undef HWY_TARGET_INCLUDE
@@ -52,12 +53,15 @@ struct Gelu : UnaryOp<Gelu, GeluFormula, GeluFormulaKernels> {
           {.order = 0, .reason = "the slope is 0 or 1 to rounding"}}});
   }
   static catalogue::ErrorSamples errors() {
-    return catalogue::unary_errors(name, [](const Tensor& x) { return gelu(x); });
+    catalogue::ErrorSamples list = catalogue::unary_errors(name, [](const Tensor& x) { return gelu(x); });
+    list.push_back({"form", [] { (void)gelu(zeros({3}), static_cast<GELUForm>(9)); }, "[gelu] no such form"});
+    return list;
   }
   static catalogue::Sample benchmark(Generator& g) { return catalogue::unary_benchmark(g); }
 };
 
 Tensor gelu(const Tensor& x, GELUForm form) {
+  if (form > GELUForm::tanh) throw ValueError("[gelu] no such form");
   GeluFormula formula;
   formula.tanh_form = form == GELUForm::tanh ? 1.0 : 0.0;
   return apply(Gelu(formula), x);

@@ -54,7 +54,8 @@ struct AttentionCache {
 class MultiHeadAttention : public Module {
  public:
   /// Throws ValueError when embed_dim is not a positive multiple of num_heads, kdim or vdim is not positive, dropout is
-  /// outside [0, 1), or of rotary embedding the base is not positive, `first` is negative or E / H is odd.
+  /// outside [0, 1), or of rotary embedding the base is not positive, `first` is negative, `pairs` is no RotaryPairs or
+  /// E / H is odd.
   explicit MultiHeadAttention(MultiHeadAttentionOptions options);
 
   /// Self-attention is attention(x, x, x): one product makes all three projections.

@@ -33,8 +33,8 @@ struct FeedForwardOptions {
 /// of your own: the encoder and decoder layers hold linear1 and linear2 themselves, under PyTorch's names.
 class FeedForward : public Module {
  public:
-  /// Throws ValueError when embed_dim is not positive, ffn_dim is negative, dropout is outside [0, 1), or there is an
-  /// activation beside a gate.
+  /// Throws ValueError when embed_dim is not positive, ffn_dim is negative, dropout is outside [0, 1), there is an
+  /// activation beside a gate, or one of the two is none that there is.
   explicit FeedForward(FeedForwardOptions options);
 
   Tensor operator()(const Tensor& x) const;
@@ -73,7 +73,8 @@ struct TransformerEncoderLayerOptions {
 class TransformerEncoderLayer : public Module {
  public:
   /// Throws ValueError when embed_dim is not a positive multiple of num_heads, ffn_dim is negative, dropout is outside
-  /// [0, 1), there is an activation beside a gate, or `rotary` is not one for MultiHeadAttention.
+  /// [0, 1), there is an activation beside a gate, norm, activation or gate is none that there is, or `rotary` is not
+  /// one for MultiHeadAttention.
   explicit TransformerEncoderLayer(TransformerEncoderLayerOptions options);
 
   /// [N, L, E] -> [N, L, E]; the bias as of MultiHeadAttention.
