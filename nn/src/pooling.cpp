@@ -25,7 +25,7 @@ void expect_windows(std::string_view layer, std::int64_t kernel_size, std::int64
   expect_at_least(layer, "a stride", stride, 1);
   if (padding < 0 || padding > kernel_size / 2)
     throw ValueError(
-        fmt::format("[{}] expected a padding from 0 to half the kernel {}, got {}", layer, kernel_size, padding));
+        fmt::format("[{}] expected a padding from 0 to half the kernel size {}, got {}", layer, kernel_size, padding));
 }
 
 }  // namespace
@@ -117,7 +117,7 @@ struct AvgPool1dEntry {
     return {{"kernel", [] { AvgPool1d(0); }, "[AvgPool1d] expected a kernel of at least 1, got 0"},
             {"stride", [] { AvgPool1d(2, {.stride = 0}); }, "[AvgPool1d] expected a stride of at least 1, got 0"},
             {"padding", [] { AvgPool1d(3, {.padding = 2}); },
-             "[AvgPool1d] expected a padding from 0 to half the kernel 3, got 2"}};
+             "[AvgPool1d] expected a padding from 0 to half the kernel size 3, got 2"}};
   }
   static catalogue::LayerSample benchmark(Generator& g) {
     return catalogue::layer_sample("[64, 32, 64]", AvgPool1d(2), {catalogue::uniform(g, {64, 32, 64}, -2, 2)});
@@ -137,7 +137,7 @@ struct MaxPool1dEntry {
     return {{"kernel", [] { MaxPool1d(-1); }, "[MaxPool1d] expected a kernel of at least 1, got -1"},
             {"dilation", [] { MaxPool1d(2, {.dilation = 0}); }, "[MaxPool1d] expected a dilation of at least 1, got 0"},
             {"padding", [] { MaxPool1d(3, {.padding = -1}); },
-             "[MaxPool1d] expected a padding from 0 to half the kernel 3, got -1"}};
+             "[MaxPool1d] expected a padding from 0 to half the kernel size 3, got -1"}};
   }
   static catalogue::LayerSample benchmark(Generator& g) {
     return catalogue::layer_sample("[64, 32, 64]", MaxPool1d(2), {catalogue::scattered(g, {64, 32, 64}, -2, 2)});

@@ -10,10 +10,10 @@
 
 namespace tapegrad::optim {
 
-/// Throws ValueError "[owner] option must be ..., got value" unless it holds.
+/// Throws ValueError "[owner] expected option to be ..., got value" unless it holds.
 template <class Number>
 void expect_option(bool holds, std::string_view owner, std::string_view option, std::string_view domain, Number value) {
-  if (!holds) throw ValueError(fmt::format("[{}] {} must be {}, got {}", owner, option, domain, value));
+  if (!holds) throw ValueError(fmt::format("[{}] expected {} to be {}, got {}", owner, option, domain, value));
 }
 
 inline bool is_fraction(double value) { return value >= 0.0 && value < 1.0; }

@@ -30,7 +30,7 @@ const Tensor& StoredState::entry(const std::string& name, const Shape& shape) {
 const Tensor& StoredState::floating(const std::string& name, const Shape& shape) {
   const Tensor& found = entry(name, shape);
   if (!is_floating(found.dtype()))
-    throw DTypeError(fmt::format("[{}] '{}' must be floating, got {}", owner_, name, to_string(found.dtype())));
+    throw DTypeError(fmt::format("[{}] expected '{}' to be floating, got {}", owner_, name, to_string(found.dtype())));
   return found;
 }
 
@@ -54,7 +54,8 @@ double StoredState::number(const std::string& name) { return single(name).to(flo
 std::int64_t StoredState::count(const std::string& name, std::int64_t least) {
   constexpr std::int64_t kMost = std::int64_t{1} << 53;
   const auto fail = [&](const auto& value) {
-    throw ValueError(fmt::format("[{}] {} must be a whole number in [{}, 2^53], got {}", owner_, name, least, value));
+    throw ValueError(
+        fmt::format("[{}] expected {} to be a whole number in [{}, 2^53], got {}", owner_, name, least, value));
   };
   const Tensor& stored = single(name);
   if (is_floating(stored.dtype())) {

@@ -125,9 +125,9 @@ BOOST_AUTO_TEST_CASE(options_are_numpys) {
   BOOST_TEST(to_string(counting({2, 3}), {.line_width = 11}) == "[[0, 1, 2],\n [3, 4, 5]]");
   BOOST_TEST(to_string(counting({2, 2}), {.line_width = 0}) == "[[0,\n  1],\n [2,\n  3]]");
   BOOST_CHECK_EXCEPTION(to_string(thirds, {.precision = -1}), tapegrad::ValueError,
-                        says("[to_string] precision must be in [0, 100], got -1"));
+                        says("[to_string] expected precision to be in [0, 100], got -1"));
   BOOST_CHECK_EXCEPTION(to_string(thirds, {.edge_items = -1}), tapegrad::ValueError,
-                        says("[to_string] edge_items must be at least 0, got -1"));
+                        says("[to_string] expected edge_items to be at least 0, got -1"));
 }
 
 // Where we differ from NumPy: no elements show their shape, and edges of no items leave none (NumPy shows the last all

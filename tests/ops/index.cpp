@@ -282,10 +282,10 @@ BOOST_AUTO_TEST_CASE(counts_that_no_tensor_holds) {
   const Tensor x = ones({2});
   const auto counts = [](std::int64_t a, std::int64_t b) { return from_vector<std::int64_t>({a, b}, {2}); };
   BOOST_CHECK_EXCEPTION((void)repeat_interleave(x, counts(INT64_MAX, 1), 0), ShapeError,
-                        says("[repeat_interleave] the counts for dimension 0 of [2] are too large"));
+                        says("[repeat_interleave] the counts for axis 0 of [2] are too large"));
   BOOST_CHECK_EXCEPTION((void)repeat_interleave(x, counts(INT64_MAX - 1, 1), 0), ShapeError, says("too many elements"));
   BOOST_CHECK_EXCEPTION((void)repeat_interleave(x, INT64_MAX, 0), ShapeError,
-                        says("[repeat_interleave] a count of 9223372036854775807 is too large for dimension 0 of [2]"));
+                        says("[repeat_interleave] a count of 9223372036854775807 is too large for axis 0 of [2]"));
 }
 
 BOOST_AUTO_TEST_CASE(a_number_that_the_dtype_has_not) {

@@ -315,7 +315,7 @@ BOOST_AUTO_TEST_CASE(misuse_is_answered) {
                     ShapeError);  // 2 modulo 2^64
   const Tensor long_one = expand(zeros({1}), {std::int64_t{1} << 62});
   BOOST_CHECK_EXCEPTION((void)cat({long_one, long_one}), ShapeError,
-                        says("[cat] the sizes along dimension 0 add up to more than 9223372036854775807"));
+                        says("[cat] the sizes along axis 0 add up to more than 9223372036854775807"));
   BOOST_TEST(chunk(x, INT64_MAX, 1).size() == 3U);
   BOOST_CHECK_THROW((void)reshape(Tensor(), {1}), Error);
 }

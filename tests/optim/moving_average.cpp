@@ -153,7 +153,7 @@ BOOST_AUTO_TEST_CASE(refusals) {
   const Tensor x = parameter(1.0);
   for (const double decay : {-0.1, 1.0, std::nan("")})
     BOOST_CHECK_EXCEPTION(MovingAverage({x}, {.decay = decay}), ValueError,
-                          says("[MovingAverage] decay must be in [0, 1), got"));
+                          says("[MovingAverage] expected decay to be in [0, 1), got"));
   BOOST_CHECK_EXCEPTION(MovingAverage({x, Tensor()}), ValueError, says("parameter 1 is undefined"));
   BOOST_CHECK_EXCEPTION(MovingAverage({arange(2)}), DTypeError, says("parameter 0 is int64"));
 
@@ -168,9 +168,9 @@ BOOST_AUTO_TEST_CASE(refusals) {
   const DTypeError* const dtype = nullptr;
   refuses(value, {}, "the state has no 'updates'");
   refuses(value, {{"updates", count}}, "the state has no 'average.0'");
-  refuses(value, {{"updates", full({}, 0.5)}, {"average.0", x}}, "updates must be a whole number");
+  refuses(value, {{"updates", full({}, 0.5)}, {"average.0", x}}, "expected updates to be a whole number");
   refuses(shape, {{"updates", count}, {"average.0", zeros({3})}}, "'average.0' must have shape [2], got [3]");
-  refuses(dtype, {{"updates", count}, {"average.0", arange(2)}}, "'average.0' must be floating, got int64");
+  refuses(dtype, {{"updates", count}, {"average.0", arange(2)}}, "expected 'average.0' to be floating, got int64");
   refuses(value, {{"updates", count}, {"average.0", zeros({2})}, {"average.1", zeros({2})}},
           "the state has 'average.1', which does not fit");
 }

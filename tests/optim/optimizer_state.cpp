@@ -106,12 +106,12 @@ BOOST_AUTO_TEST_CASE(a_state_that_does_not_fit) {
                         says("the state has 'parameter.1.m', which does not fit"));
   const NamedTensors whole = replaced(state, "parameter.0.m", state.at("parameter.0.m").to(int64));
   BOOST_CHECK_EXCEPTION(optimizer.load_state_dict(whole), DTypeError,
-                        says("[AdamW] 'parameter.0.m' must be floating, got int64"));
+                        says("[AdamW] expected 'parameter.0.m' to be floating, got int64"));
   const auto with_steps = [&](const Tensor& steps) { return replaced(state, "parameter.0.steps", steps); };
   for (const Tensor& steps :
        {full({}, -1.0, {.dtype = int64}), full({}, 0x1p62, {.dtype = int64}), full({}, 1.5), full({}, std::nan(""))})
     BOOST_CHECK_EXCEPTION(optimizer.load_state_dict(with_steps(steps)), ValueError,
-                          says("[AdamW] parameter.0.steps must be a whole number in [1, 2^53], got"));
+                          says("[AdamW] expected parameter.0.steps to be a whole number in [1, 2^53], got"));
   BOOST_CHECK_EXCEPTION(optimizer.load_state_dict(with_steps(Tensor())), ValueError,
                         says("[AdamW] 'parameter.0.steps' is undefined"));
 }

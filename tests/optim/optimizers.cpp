@@ -435,20 +435,26 @@ BOOST_AUTO_TEST_CASE(gradients_stay_unshared) {
 
 BOOST_AUTO_TEST_CASE(bad_options_and_parameters) {
   const Tensor x = tensor({1.0}, {.requires_grad = true});
-  BOOST_CHECK_EXCEPTION(SGD({x}, {.lr = -1.0}), ValueError, says("[SGD] lr must be finite and at least 0, got -1"));
-  BOOST_CHECK_EXCEPTION(SGD({x}, {.momentum = 1.0}), ValueError, says("[SGD] momentum must be in [0, 1), got 1"));
-  BOOST_CHECK_EXCEPTION(SGD({x}, {.dampening = 1.5}), ValueError, says("[SGD] dampening"));
-  BOOST_CHECK_EXCEPTION(SGD({x}, {.weight_decay = -0.5}), ValueError, says("[SGD] weight_decay"));
+  BOOST_CHECK_EXCEPTION(SGD({x}, {.lr = -1.0}), ValueError,
+                        says("[SGD] expected lr to be finite and at least 0, got -1"));
+  BOOST_CHECK_EXCEPTION(SGD({x}, {.momentum = 1.0}), ValueError,
+                        says("[SGD] expected momentum to be in [0, 1), got 1"));
+  BOOST_CHECK_EXCEPTION(SGD({x}, {.dampening = 1.5}), ValueError, says("[SGD] expected dampening"));
+  BOOST_CHECK_EXCEPTION(SGD({x}, {.weight_decay = -0.5}), ValueError, says("[SGD] expected weight_decay"));
   BOOST_CHECK_EXCEPTION(SGD({x}, {.nesterov = true}), ValueError, says("[SGD] nesterov needs a momentum"));
-  BOOST_CHECK_EXCEPTION(Adam({x}, {.betas = {0.9, 1.0}}), ValueError, says("[Adam] betas must be in [0, 1), got 1"));
-  BOOST_CHECK_EXCEPTION(Adam({x}, {.eps = std::nan("")}), ValueError, says("[Adam] eps"));
+  BOOST_CHECK_EXCEPTION(Adam({x}, {.betas = {0.9, 1.0}}), ValueError,
+                        says("[Adam] expected betas to be in [0, 1), got 1"));
+  BOOST_CHECK_EXCEPTION(Adam({x}, {.eps = std::nan("")}), ValueError, says("[Adam] expected eps"));
   BOOST_CHECK_EXCEPTION(AdamW({x}, {.lr = HUGE_VAL}), ValueError,
-                        says("[AdamW] lr must be finite and at least 0, got inf"));
-  BOOST_CHECK_EXCEPTION(RMSprop({x}, {.alpha = 1.0}), ValueError, says("[RMSprop] alpha must be in [0, 1), got 1"));
-  BOOST_CHECK_EXCEPTION(RMSprop({x}, {.momentum = -0.1}), ValueError, says("[RMSprop] momentum must be in [0, 1)"));
-  BOOST_CHECK_EXCEPTION(Adagrad({x}, {.lr_decay = -1.0}), ValueError, says("[Adagrad] lr_decay must be finite and at"));
+                        says("[AdamW] expected lr to be finite and at least 0, got inf"));
+  BOOST_CHECK_EXCEPTION(RMSprop({x}, {.alpha = 1.0}), ValueError,
+                        says("[RMSprop] expected alpha to be in [0, 1), got 1"));
+  BOOST_CHECK_EXCEPTION(RMSprop({x}, {.momentum = -0.1}), ValueError,
+                        says("[RMSprop] expected momentum to be in [0, 1)"));
+  BOOST_CHECK_EXCEPTION(Adagrad({x}, {.lr_decay = -1.0}), ValueError,
+                        says("[Adagrad] expected lr_decay to be finite and at"));
   BOOST_CHECK_EXCEPTION(Adagrad({x}, {.initial_accumulator_value = HUGE_VAL}), ValueError,
-                        says("[Adagrad] initial_accumulator_value must be finite and at least 0, got inf"));
+                        says("[Adagrad] expected initial_accumulator_value to be finite and at least 0, got inf"));
   BOOST_CHECK_EXCEPTION(AdamW(std::vector<Tensor>{}), ValueError, says("[AdamW] there are no parameters"));
   BOOST_CHECK_EXCEPTION(AdamW(std::vector<Tensor>{Tensor()}), ValueError, says("parameter 0 of group 0 is undefined"));
   BOOST_CHECK_EXCEPTION(AdamW({x, x}), ValueError, says("[AdamW] parameter 1 of group 0, [1], is given twice"));
@@ -466,7 +472,7 @@ BOOST_AUTO_TEST_CASE(bad_options_and_parameters) {
     BOOST_CHECK_EXCEPTION(AdamW({x + x}), ValueError, says("[AdamW] parameter 0 of group 0, [1], was computed on a"));
   }
   AdamW optimizer({x});
-  BOOST_CHECK_EXCEPTION(optimizer.set_lr(-1.0), ValueError, says("[AdamW] lr"));
+  BOOST_CHECK_EXCEPTION(optimizer.set_lr(-1.0), ValueError, says("[AdamW] expected lr"));
   BOOST_CHECK_EXCEPTION(optimizer.lr(1), IndexError, says("[AdamW] group 1 of 1"));
 }
 
@@ -516,7 +522,7 @@ BOOST_AUTO_TEST_CASE(what_names_no_group_is_of_all_groups) {
                         says("[AdamW] the groups have rates of their own, 0.5 and 0.25: say which, lr(0)"));
   BOOST_CHECK_EXCEPTION(optimizer.options(), ValueError, says("[AdamW] there are 2 groups: say which, options(0)"));
   BOOST_TEST(optimizer.options(0).weight_decay == 0.1);
-  BOOST_CHECK_EXCEPTION(optimizer.set_lr(-1.0), ValueError, says("[AdamW] lr"));
+  BOOST_CHECK_EXCEPTION(optimizer.set_lr(-1.0), ValueError, says("[AdamW] expected lr"));
   BOOST_TEST(optimizer.lr(0) == 0.5);
 }
 
@@ -549,7 +555,7 @@ BOOST_AUTO_TEST_CASE(a_group_that_does_not_fit_changes_nothing) {
   SGD optimizer({x}, {.lr = 0.5});
   BOOST_CHECK_EXCEPTION(optimizer.add_group({{y, x}, {}}), ValueError,
                         says("[SGD] parameter 1 of group 1, [1], is given twice"));
-  BOOST_CHECK_EXCEPTION(optimizer.add_group({{y}, {.lr = -1.0}}), ValueError, says("[SGD] lr must be"));
+  BOOST_CHECK_EXCEPTION(optimizer.add_group({{y}, {.lr = -1.0}}), ValueError, says("[SGD] expected lr to be"));
   BOOST_CHECK_EXCEPTION(optimizer.add_group({{y, arange(2)}, {}}), DTypeError,
                         says("[SGD] parameter 1 of group 1 is int64"));
   BOOST_TEST(optimizer.groups() == 1);

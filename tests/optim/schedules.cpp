@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(a_schedule_of_ones_own) {
   SGD later = sgd(1.0);
   BOOST_CHECK_EXCEPTION(LambdaLR(later, nullptr), ValueError, says("[LambdaLR] expected a function"));
   BOOST_CHECK_EXCEPTION(LambdaLR(later, [](std::int64_t) { return -1.0; }), ValueError,
-                        says("[LambdaLR] the rate of step 0 must be finite and at least 0, got -1"));
+                        says("[LambdaLR] expected the rate of step 0 to be finite and at least 0, got -1"));
   BOOST_TEST(later.lr() == 1.0);
 }
 
@@ -183,7 +183,7 @@ BOOST_AUTO_TEST_CASE(a_resumed_optimiser_starts_schedules_as_the_stored_one_woul
   }
   BOOST_CHECK_EXCEPTION(resumed.load_state_dict({{"group.0.lr", tensor(1.0, {.dtype = float64})},
                                                  {"group.0.base_lr", tensor(-1.0, {.dtype = float64})}}),
-                        ValueError, says("[SGD] base_lr must be finite and at least 0, got -1"));
+                        ValueError, says("[SGD] expected base_lr to be finite and at least 0, got -1"));
   BOOST_TEST(resumed.lr() == 0.125);
 }
 
@@ -223,7 +223,7 @@ BOOST_AUTO_TEST_CASE(states_resume) {
   BOOST_CHECK_EXCEPTION(resumed.load_state_dict({}), ValueError, says("[WarmupCosine] the state has no 'steps'"));
   const Tensor minus_two = tensor(-2.0, {.dtype = int64});
   BOOST_CHECK_EXCEPTION(resumed.load_state_dict({{"steps", minus_two}, {"base_lr", ones({1}, {.dtype = float64})}}),
-                        ValueError, says("[WarmupCosine] steps must be a whole number in [0, 2^53], got -2"));
+                        ValueError, says("[WarmupCosine] expected steps to be a whole number in [0, 2^53], got -2"));
   BOOST_CHECK_EXCEPTION(
       resumed.load_state_dict({{"steps", zeros({}, {.dtype = int64})}, {"base_lr", ones({3}, {.dtype = float64})}}),
       ShapeError, says("[WarmupCosine] the schedule is of 1 groups, the state is for [3]"));
@@ -239,7 +239,8 @@ BOOST_AUTO_TEST_CASE(states_resume) {
   again.step(4.0);  // the second bad step
   BOOST_TEST(std::abs(optimizer.lr() - 0.1) < 1e-15);
   BOOST_CHECK_EXCEPTION(again.load_state_dict({{"best", ones({})}, {"bad_steps", minus_two}, {"cooldown", minus_two}}),
-                        ValueError, says("[ReduceLROnPlateau] bad_steps must be a whole number in [0, 2^53], got -2"));
+                        ValueError,
+                        says("[ReduceLROnPlateau] expected bad_steps to be a whole number in [0, 2^53], got -2"));
 }
 
 BOOST_AUTO_TEST_CASE(a_state_that_does_not_fit_changes_nothing) {
@@ -249,7 +250,7 @@ BOOST_AUTO_TEST_CASE(a_state_that_does_not_fit_changes_nothing) {
   for (const double base : {-1.0, HUGE_VAL}) {
     BOOST_CHECK_EXCEPTION(schedule.load_state_dict({{"steps", tensor(7.0, {.dtype = int64})},
                                                     {"base_lr", full({1}, base, {.dtype = float64})}}),
-                          ValueError, says("[StepLR] base_lr must be finite and at least 0"));
+                          ValueError, says("[StepLR] expected base_lr to be finite and at least 0"));
     BOOST_TEST(schedule.steps() == 1);
     BOOST_TEST(optimizer.lr() == 0.5);
   }
@@ -258,7 +259,7 @@ BOOST_AUTO_TEST_CASE(a_state_that_does_not_fit_changes_nothing) {
   BOOST_TEST(optimizer.lr() == 2.0);
   for (const Tensor& steps : {full({}, 0.5), full({}, 0x1p63), full({}, 0x1p62, {.dtype = int64})})
     BOOST_CHECK_EXCEPTION(schedule.load_state_dict({{"steps", steps}, {"base_lr", full({1}, 4.0)}}), ValueError,
-                          says("[StepLR] steps must be a whole number in [0, 2^53], got"));
+                          says("[StepLR] expected steps to be a whole number in [0, 2^53], got"));
 }
 
 BOOST_AUTO_TEST_CASE(a_step_to_a_rate_that_is_not_finite_is_not_taken) {
@@ -267,7 +268,7 @@ BOOST_AUTO_TEST_CASE(a_step_to_a_rate_that_is_not_finite_is_not_taken) {
   schedule.step();
   for (int again = 0; again < 2; ++again) {
     BOOST_CHECK_EXCEPTION(schedule.step(), ValueError,
-                          says("[StepLR] the rate of step 2 must be finite and at least 0, got inf"));
+                          says("[StepLR] expected the rate of step 2 to be finite and at least 0, got inf"));
     BOOST_TEST(schedule.steps() == 1);
   }
 }
@@ -283,7 +284,7 @@ BOOST_AUTO_TEST_CASE(a_plateau_state_that_does_not_fit) {
   BOOST_CHECK_EXCEPTION(schedule.load_state_dict(with_best(ones({2}))), ShapeError,
                         says("[ReduceLROnPlateau] 'best' must have one element, got [2]"));
   BOOST_CHECK_EXCEPTION(schedule.load_state_dict(with_best(tensor(std::nan("")))), ValueError,
-                        says("[ReduceLROnPlateau] best must be a number, got nan"));
+                        says("[ReduceLROnPlateau] expected best to be a number, got nan"));
 }
 
 BOOST_AUTO_TEST_CASE(a_plateau_of_negative_metrics) {
@@ -302,43 +303,43 @@ BOOST_AUTO_TEST_CASE(a_plateau_of_negative_metrics) {
 BOOST_AUTO_TEST_CASE(bad_options) {
   SGD optimizer = sgd(1.0);
   BOOST_CHECK_EXCEPTION(WarmupCosine(optimizer, {.total_steps = 0}), ValueError,
-                        says("[WarmupCosine] total_steps must be at least 1, got 0"));
+                        says("[WarmupCosine] expected total_steps to be at least 1, got 0"));
   BOOST_CHECK_EXCEPTION(WarmupCosine(optimizer, {.warmup_steps = 5, .total_steps = 4}), ValueError,
-                        says("[WarmupCosine] warmup_steps must be in [0, total_steps = 4], got 5"));
+                        says("[WarmupCosine] expected warmup_steps to be in [0, total_steps = 4], got 5"));
   BOOST_CHECK_EXCEPTION(WarmupCosine(optimizer, {.total_steps = 4, .min_lr = -1.0}), ValueError,
-                        says("[WarmupCosine] min_lr must be finite and at least 0, got -1"));
+                        says("[WarmupCosine] expected min_lr to be finite and at least 0, got -1"));
   BOOST_CHECK_EXCEPTION(OneCycleLR(optimizer, {.total_steps = 0}), ValueError,
-                        says("[OneCycleLR] total_steps must be at least 1, got 0"));
+                        says("[OneCycleLR] expected total_steps to be at least 1, got 0"));
   BOOST_CHECK_EXCEPTION(OneCycleLR(optimizer, {.total_steps = 9, .pct_start = 1.5}), ValueError,
-                        says("[OneCycleLR] pct_start must be in [0, 1], got 1.5"));
+                        says("[OneCycleLR] expected pct_start to be in [0, 1], got 1.5"));
   BOOST_CHECK_EXCEPTION(OneCycleLR(optimizer, {.total_steps = 9, .div_factor = 0.0}), ValueError,
-                        says("[OneCycleLR] div_factor must be positive and finite, got 0"));
+                        says("[OneCycleLR] expected div_factor to be positive and finite, got 0"));
   BOOST_CHECK_EXCEPTION(OneCycleLR(optimizer, {.total_steps = 9, .final_div_factor = HUGE_VAL}), ValueError,
-                        says("[OneCycleLR] final_div_factor must be positive and finite, got inf"));
+                        says("[OneCycleLR] expected final_div_factor to be positive and finite, got inf"));
   BOOST_CHECK_EXCEPTION(StepLR(optimizer, {.step_size = 0}), ValueError,
-                        says("[StepLR] step_size must be at least 1, got 0"));
+                        says("[StepLR] expected step_size to be at least 1, got 0"));
   BOOST_CHECK_EXCEPTION(StepLR(optimizer, {.gamma = -0.5}), ValueError,
-                        says("[StepLR] gamma must be positive and finite, got -0.5"));
+                        says("[StepLR] expected gamma to be positive and finite, got -0.5"));
   BOOST_CHECK_THROW(StepLR(optimizer, {.gamma = 0.0}), ValueError);
   BOOST_CHECK_EXCEPTION(MultiStepLR(optimizer, {.milestones = {-1, 2}}), ValueError,
-                        says("[MultiStepLR] a milestone must be at least 0, got -1"));
+                        says("[MultiStepLR] expected a milestone to be at least 0, got -1"));
   BOOST_CHECK_EXCEPTION(MultiStepLR(optimizer, {.milestones = {4, 2}}), ValueError,
-                        says("[MultiStepLR] a milestone must be at least the one before it, 4, got 2"));
+                        says("[MultiStepLR] expected a milestone to be at least the one before it, 4, got 2"));
   BOOST_CHECK_EXCEPTION(MultiStepLR(optimizer, {.milestones = {4}, .gamma = -1.0}), ValueError,
-                        says("[MultiStepLR] gamma must be positive and finite, got -1"));
+                        says("[MultiStepLR] expected gamma to be positive and finite, got -1"));
   BOOST_CHECK_EXCEPTION(ExponentialLR(optimizer, {.gamma = 0.0}), ValueError,
-                        says("[ExponentialLR] gamma must be positive and finite, got 0"));
+                        says("[ExponentialLR] expected gamma to be positive and finite, got 0"));
   BOOST_CHECK_THROW(ReduceLROnPlateau(optimizer, {.factor = 1.0}), ValueError);
   BOOST_CHECK_EXCEPTION(ReduceLROnPlateau(optimizer, {.factor = 1.5}), ValueError,
-                        says("[ReduceLROnPlateau] factor must be in (0, 1), got 1.5"));
+                        says("[ReduceLROnPlateau] expected factor to be in (0, 1), got 1.5"));
   BOOST_CHECK_EXCEPTION(ReduceLROnPlateau(optimizer, {.patience = -1}), ValueError,
-                        says("[ReduceLROnPlateau] patience must be at least 0, got -1"));
+                        says("[ReduceLROnPlateau] expected patience to be at least 0, got -1"));
   BOOST_CHECK_EXCEPTION(ReduceLROnPlateau(optimizer, {.threshold = std::nan("")}), ValueError,
-                        says("[ReduceLROnPlateau] threshold must be finite and at least 0, got nan"));
+                        says("[ReduceLROnPlateau] expected threshold to be finite and at least 0, got nan"));
   BOOST_CHECK_EXCEPTION(ReduceLROnPlateau(optimizer, {.cooldown = -3}), ValueError,
-                        says("[ReduceLROnPlateau] cooldown must be at least 0, got -3"));
+                        says("[ReduceLROnPlateau] expected cooldown to be at least 0, got -3"));
   BOOST_CHECK_EXCEPTION(ReduceLROnPlateau(optimizer, {.min_lr = -0.25}), ValueError,
-                        says("[ReduceLROnPlateau] min_lr must be finite and at least 0, got -0.25"));
+                        says("[ReduceLROnPlateau] expected min_lr to be finite and at least 0, got -0.25"));
 }
 
 BOOST_AUTO_TEST_CASE(a_plateau_resumes_within_its_cooldown) {
@@ -361,9 +362,9 @@ BOOST_AUTO_TEST_CASE(a_plateau_resumes_within_its_cooldown) {
 BOOST_AUTO_TEST_CASE(the_number_of_steps_is_asked_for) {
   SGD optimizer = sgd(1.0);
   BOOST_CHECK_EXCEPTION(WarmupCosine(optimizer, {.warmup_steps = 1}), ValueError,
-                        says("[WarmupCosine] total_steps must be at least 1, got 0"));
+                        says("[WarmupCosine] expected total_steps to be at least 1, got 0"));
   BOOST_CHECK_EXCEPTION(OneCycleLR(optimizer, {.pct_start = 0.5}), ValueError,
-                        says("[OneCycleLR] total_steps must be at least 1, got 0"));
+                        says("[OneCycleLR] expected total_steps to be at least 1, got 0"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(a_page_says_what_the_struct_says) {
   const std::string page = page_of(op("layer_norm"), {.width = 100});
   for (const char* part :
        {"layer_norm(x, gamma, beta)  family norm", "x enters three times", "product rule", "x̂ = r (x − μ)",
-        "input 0 (x)", "residual 1 (r)", "large eps", "orders 1 and 2", "[layer_norm] expected eps to be 0 or more",
+        "input 0 (x)", "residual 1 (r)", "large eps", "orders 1 and 2", "[layer_norm] expected eps of at least 0",
         "⟨a⟩ is a mean", "tapegrad check --op layer_norm"})
     BOOST_TEST(page.find(part) != std::string::npos, part);
   BOOST_TEST(page_of(op("add"), {}).find("reverse sweep\n  nothing") != std::string::npos);

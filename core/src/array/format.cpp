@@ -197,7 +197,7 @@ class Printer {
 
 std::string to_string(const Array& a, const PrintOptions& options) {
   const auto expect = [](bool holds, std::string_view option, std::string_view domain, std::int64_t value) {
-    if (!holds) throw ValueError(fmt::format("[to_string] {} must be {}, got {}", option, domain, value));
+    if (!holds) throw ValueError(fmt::format("[to_string] expected {} to be {}, got {}", option, domain, value));
   };
   expect(options.precision >= 0 && options.precision <= kMostDigits, "precision", "in [0, 100]", options.precision);
   expect(options.threshold >= 0, "threshold", "at least 0", options.threshold);

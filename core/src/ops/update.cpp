@@ -192,7 +192,7 @@ void scale_in_place(std::span<const Tensor> tensors, double factor, const char* 
 }
 
 double clamp_in_place(std::span<const Tensor> tensors, double limit, const char* writer) {
-  if (!(limit >= 0.0)) throw ValueError(fmt::format("[{}] the limit must be at least 0, got {}", writer, limit));
+  if (!(limit >= 0.0)) throw ValueError(fmt::format("[{}] expected a limit of at least 0, got {}", writer, limit));
   for (const Tensor& x : tensors) expect_writable(x, "tensor", writer);
   double largest = 0.0;
   for_each_dtype(

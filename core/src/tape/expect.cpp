@@ -13,12 +13,12 @@ void expect_room(std::string_view op, const Shape& shape) {
     throw ShapeError(fmt::format("[{}] {} has no room for another dimension", op, to_string(shape)));
 }
 
-int new_axis_of(std::string_view op, Axis d, const Shape& shape) {
+int new_axis_of(std::string_view op, Axis axis, const Shape& shape) {
   expect_room(op, shape);
   const int rank = shape.rank() + 1;
-  if (d.value() < -rank || d.value() >= rank)
-    throw IndexError(fmt::format("[{}] a new axis {} is out of range for {}", op, d.value(), to_string(shape)));
-  return static_cast<int>(d.value() < 0 ? d.value() + rank : d.value());
+  if (axis.value() < -rank || axis.value() >= rank)
+    throw IndexError(fmt::format("[{}] a new axis {} is out of range for {}", op, axis.value(), to_string(shape)));
+  return static_cast<int>(axis.value() < 0 ? axis.value() + rank : axis.value());
 }
 
 void throw_not_floating(std::string_view op, std::string_view what, const Tensor& x) {

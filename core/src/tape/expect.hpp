@@ -23,15 +23,15 @@ inline int rank_of(std::string_view op, const Tensor& x) {
   return x.dim();
 }
 /// An axis of a tensor that must be defined, counted from the front. Throws as normalize_axis().
-inline int axis_of(std::string_view op, Axis d, const Tensor& x) {
+inline int axis_of(std::string_view op, Axis axis, const Tensor& x) {
   expect_defined(op, x);
-  return normalize_axis(op, d, x.shape());
+  return normalize_axis(op, axis, x.shape());
 }
 /// Throws ShapeError "[op] [1, 1, 1, 1, 1, 1, 1, 1] has no room for another dimension".
 void expect_room(std::string_view op, const Shape& shape);
 /// Where a new axis goes into a shape, counted from the front of the result. Throws as expect_room(), and IndexError
 /// "[op] a new axis 4 is out of range for [2, 3]".
-int new_axis_of(std::string_view op, Axis d, const Shape& shape);
+int new_axis_of(std::string_view op, Axis axis, const Shape& shape);
 /// As expect_defined(), and DTypeError "[op] expected a floating tensor, got int64 [2, 3]"; `what` x is.
 inline void expect_floating(std::string_view op, const Tensor& x, std::string_view what = "tensor") {
   expect_defined(op, x);

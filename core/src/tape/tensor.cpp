@@ -96,9 +96,9 @@ void Tensor::release(const TensorImpl& impl) noexcept { impl.release(); }
 
 const Shape& Tensor::shape() const& { return array_of(*this, "shape").shape; }
 const Shape& Tensor::strides() const& { return array_of(*this, "strides").strides; }
-std::int64_t Tensor::size(Axis d) const {
+std::int64_t Tensor::size(Axis axis) const {
   const Shape& sizes = array_of(*this, "size").shape;
-  return sizes[normalize_axis("size", d, sizes)];
+  return sizes[normalize_axis("size", axis, sizes)];
 }
 int Tensor::dim() const { return array_of(*this, "dim").shape.rank(); }
 std::int64_t Tensor::numel() const { return array_of(*this, "numel").shape.numel(); }

@@ -4,7 +4,7 @@
 // float64 carry gradients.
 //
 // All functions that take an index tensor throw IndexError for an index that lies outside (with its value and its
-// place) and for a dimension d that x does not have, DTypeError for an index that is not int64, for a source or values
+// place) and for an axis that x does not have, DTypeError for an index that is not int64, for a source or values
 // of another dtype than x's and for bool tensors that would be added, and ShapeError for shapes that do not fit as
 // stated. Further errors are said at the functions.
 #pragma once
@@ -17,27 +17,27 @@
 
 namespace tapegrad {
 
-/// y[.., j, ..] = x[.., index[.., j, ..], ..] along dimension d: an index for each element of the result, which has
-/// index's shape. `index` has x's rank and is nowhere larger than x except along d. Its adjoint is scatter_add.
-Tensor gather(const Tensor& x, Axis d, const Tensor& index);
+/// y[.., j, ..] = x[.., index[.., j, ..], ..] along the axis: an index for each element of the result, which has
+/// index's shape. `index` has x's rank and is nowhere larger than x except along the axis. Its adjoint is scatter_add.
+Tensor gather(const Tensor& x, Axis axis, const Tensor& index);
 
-/// x with source[.., j, ..] added at [.., index[.., j, ..], ..] along dimension d. `source` has index's shape and
+/// x with source[.., j, ..] added at [.., index[.., j, ..], ..] along the axis. `source` has index's shape and
 /// x's dtype; `index` is as for gather.
-Tensor scatter_add(const Tensor& x, Axis d, const Tensor& index, const Tensor& source);
+Tensor scatter_add(const Tensor& x, Axis axis, const Tensor& index, const Tensor& source);
 
-/// Entries index[0], index[1], ... of dimension d: index [K] makes its size K. Its adjoint is index_add.
-Tensor index_select(const Tensor& x, Axis d, const Tensor& index);
+/// Entries index[0], index[1], ... of an axis: index [K] makes its size K. Its adjoint is index_add.
+Tensor index_select(const Tensor& x, Axis axis, const Tensor& index);
 
-/// x with entry k of `source` added to entry index[k] along dimension d. `source` has x's shape, but K along d for an
-/// index [K].
-Tensor index_add(const Tensor& x, Axis d, const Tensor& index, const Tensor& source);
+/// x with entry k of `source` added to entry index[k] along the axis. `source` has x's shape, but K along the axis
+/// for an index [K].
+Tensor index_add(const Tensor& x, Axis axis, const Tensor& index, const Tensor& source);
 
-/// x with source[.., j, ..] in the place of [.., index[.., j, ..], ..] along dimension d; shapes as for scatter_add.
+/// x with source[.., j, ..] in the place of [.., index[.., j, ..], ..] along the axis; shapes as for scatter_add.
 /// Where an index is repeated, the last one in row-major order of the index tensor counts, at any number of threads: it
 /// alone gets a gradient (PyTorch leaves both open). What is overwritten in x gets 0. Any dtype.
-Tensor scatter(const Tensor& x, Axis d, const Tensor& index, const Tensor& source);
+Tensor scatter(const Tensor& x, Axis axis, const Tensor& index, const Tensor& source);
 /// The same with one number everywhere. DTypeError for a number that x's dtype does not have.
-Tensor scatter(const Tensor& x, Axis d, const Tensor& index, double value);
+Tensor scatter(const Tensor& x, Axis axis, const Tensor& index, double value);
 
 /// x[indices[0], indices[1], ...] = values, as a new tensor (NumPy's and PyTorch's indexing with arrays): the K index
 /// tensors broadcast to one shape [...] and choose along the first K dimensions of x; `values` broadcasts to [...]

@@ -18,54 +18,54 @@ namespace tapegrad {
 /// x in another shape with the same number of elements, in row-major order. One size may be -1: it follows from the
 /// rest. ShapeError when the counts differ or -1 has no answer.
 Tensor reshape(const Tensor& x, const Shape& shape);
-/// Dimension k of the result is dimension order[k] of x. IndexError, ShapeError unless `order` names each dimension
-/// once.
+/// Axis k of the result is axis order[k] of x. IndexError, ShapeError unless `order` names each axis once.
 Tensor permute(const Tensor& x, const Axes& order);
-/// Dimensions a and b change places. Throws IndexError.
+/// Axes a and b change places. Throws IndexError.
 Tensor transpose(const Tensor& x, Axis a, Axis b);
 /// x without its dimensions of size 1.
 Tensor squeeze(const Tensor& x);
-/// x without dimension d. IndexError for d, ShapeError unless its size is 1.
-Tensor squeeze(const Tensor& x, Axis d);
-/// x with a new dimension of size 1 before dimension d; -1 puts it last. Throws IndexError.
-Tensor unsqueeze(const Tensor& x, Axis d);
-/// Dimensions first to last (both included) as one. Throws IndexError, ShapeError when last < first.
+/// x without the axis. IndexError for the axis, ShapeError unless its size is 1.
+Tensor squeeze(const Tensor& x, Axis axis);
+/// x with a new axis of size 1, which is `axis` of the result; -1 puts it last. Throws IndexError.
+Tensor unsqueeze(const Tensor& x, Axis axis);
+/// Axes first to last (both included) as one. Throws IndexError, ShapeError when last < first.
 Tensor flatten(const Tensor& x, Axis first = 0, Axis last = -1);
 
-/// The range of dimension d, as Python's x[start:stop:step]: negative bounds count from the end, all are clamped. The
-/// gradient of a loop over slices costs what the slices hold, not a full-sized zero tensor for each. IndexError for d,
-/// ValueError for a step below 1.
-Tensor slice(const Tensor& x, Axis d, Slice range);
-/// Entry i of dimension d, which disappears; negative i counts from the end. x[i] is select(x, 0, i). Throws
+/// The range of an axis, as Python's x[start:stop:step]: negative bounds count from the end, all are clamped. The
+/// gradient of a loop over slices costs what the slices hold, not a full-sized zero tensor for each. IndexError for the
+/// axis, ValueError for a step below 1.
+Tensor slice(const Tensor& x, Axis axis, Slice range);
+/// Entry i of an axis, which disappears; negative i counts from the end. x[i] is select(x, 0, i). Throws
 /// IndexError.
-Tensor select(const Tensor& x, Axis d, std::int64_t i);
-/// x cut along d into parts of `size` entries (views), the last one shorter when it does not divide. One node on the
-/// tape, whose gradient is the parts' gradients joined. IndexError, ValueError for a size below 1.
-[[nodiscard]] std::vector<Tensor> split(const Tensor& x, std::int64_t size, Axis d = 0);
-/// Parts of the given sizes along d. IndexError for d, ValueError for a negative size, ShapeError unless they add up.
-[[nodiscard]] std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, Axis d = 0);
-/// At most `count` parts of equal size along d (the last may be shorter), recorded as split. IndexError for d,
-/// ValueError for a count below 1.
-[[nodiscard]] std::vector<Tensor> chunk(const Tensor& x, std::int64_t count, Axis d = 0);
+Tensor select(const Tensor& x, Axis axis, std::int64_t i);
+/// x cut along an axis into parts of `size` entries (views), the last one shorter when it does not divide. One node on
+/// the tape, whose gradient is the parts' gradients joined. IndexError, ValueError for a size below 1.
+[[nodiscard]] std::vector<Tensor> split(const Tensor& x, std::int64_t size, Axis axis = 0);
+/// Parts of the given sizes along an axis. IndexError for it, ValueError for a negative size, ShapeError unless they
+/// add up.
+[[nodiscard]] std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, Axis axis = 0);
+/// At most `count` parts of equal size along an axis (the last may be shorter), recorded as split. IndexError for the
+/// axis, ValueError for a count below 1.
+[[nodiscard]] std::vector<Tensor> chunk(const Tensor& x, std::int64_t count, Axis axis = 0);
 
 // ---- new elements
 
-/// The adjoint of slice: zeros of `shape` with x in the range of dimension d. IndexError for d, ShapeError when x's
+/// The adjoint of slice: zeros of `shape` with x in the range of the axis. IndexError for the axis, ShapeError when x's
 /// shape is not that of the slice.
-Tensor slice_embed(const Tensor& x, const Shape& shape, Axis d, Slice range);
-/// Joined along dimension d; all other sizes must agree. ValueError for no tensors, IndexError for d, ShapeError,
+Tensor slice_embed(const Tensor& x, const Shape& shape, Axis axis, Slice range);
+/// Joined along an axis; all other sizes must agree. ValueError for no tensors, IndexError for the axis, ShapeError,
 /// DTypeError.
-Tensor cat(const std::vector<Tensor>& tensors, Axis d = 0);
-/// Joined along a new dimension d; all shapes must agree. ValueError for no tensors, IndexError for d, ShapeError,
+Tensor cat(const std::vector<Tensor>& tensors, Axis axis = 0);
+/// Joined along a new axis; all shapes must agree. ValueError for no tensors, IndexError for the axis, ShapeError,
 /// DTypeError.
-Tensor stack(const std::vector<Tensor>& tensors, Axis d = 0);
+Tensor stack(const std::vector<Tensor>& tensors, Axis axis = 0);
 
-/// How many entries are added to a dimension.
+/// How many entries are added to an axis.
 struct PadWidth {
   std::int64_t before = 0;
   std::int64_t after = 0;
 };
-/// x surrounded by `value`: one width for each dimension, outermost first. ShapeError for another number of widths,
+/// x surrounded by `value`: one width for each axis, outermost first. ShapeError for another number of widths,
 /// ValueError for negative ones.
 Tensor pad(const Tensor& x, const std::vector<PadWidth>& widths, double value = 0.0);
 
@@ -79,26 +79,26 @@ struct [[nodiscard]] PaddedSequences {
 /// sizes that differ behind the first, DTypeError, also for a value that the dtype has not.
 PaddedSequences pad_sequence(const std::vector<Tensor>& sequences, double value = 0.0);
 
-/// The entries of the given dimensions in reverse order. IndexError, ShapeError for a dimension named twice.
+/// The entries of the given axes in reverse order. IndexError, ShapeError for an axis given twice.
 Tensor flip(const Tensor& x, const Axes& axes);
 
-/// Entry i of dimension d moves to i + shift; what leaves at one end comes back at the other. Negative shifts move
+/// Entry i of an axis moves to i + shift; what leaves at one end comes back at the other. Negative shifts move
 /// towards the front. Throws IndexError.
-Tensor roll(const Tensor& x, std::int64_t shift, Axis d);
-/// The same along several dimensions; one that is named twice moves by the sum. IndexError, ShapeError unless each has
-/// its shift.
+Tensor roll(const Tensor& x, std::int64_t shift, Axis axis);
+/// The same along several axes; one that is given twice moves by the sum. IndexError, ShapeError unless each has its
+/// shift.
 Tensor roll(const Tensor& x, const std::vector<std::int64_t>& shifts, const Axes& axes);
 
-/// x laid side by side counts[k] times along dimension k: numpy.tile and torch.tile (Tensor.repeat in PyTorch). Counts
+/// x laid side by side counts[k] times along axis k: numpy.tile and torch.tile (Tensor.repeat in PyTorch). Counts
 /// are aligned at the right, as in broadcasting: missing ones are 1, missing dimensions are added in front. ValueError
 /// for negative counts, ShapeError for too many.
 Tensor tile(const Tensor& x, const std::vector<std::int64_t>& counts);
-/// Each entry of dimension d repeated `count` times in a row: numpy.repeat and torch.repeat_interleave (not
-/// Tensor.repeat, which is tile). IndexError for d, ValueError for a negative count.
-Tensor repeat_interleave(const Tensor& x, std::int64_t count, Axis d);
-/// Entry k of dimension d repeated counts[k] times, for int64 counts [size of d]; recorded as index_select. IndexError,
-/// ShapeError, DTypeError, ValueError.
-Tensor repeat_interleave(const Tensor& x, const Tensor& counts, Axis d);
+/// Each entry of an axis repeated `count` times in a row: numpy.repeat and torch.repeat_interleave (not
+/// Tensor.repeat, which is tile). IndexError, ValueError for a negative count.
+Tensor repeat_interleave(const Tensor& x, std::int64_t count, Axis axis);
+/// Entry k of an axis repeated counts[k] times, for int64 counts [size of the axis]; recorded as index_select.
+/// IndexError, ShapeError, DTypeError, ValueError.
+Tensor repeat_interleave(const Tensor& x, const Tensor& counts, Axis axis);
 
 /// As numpy.diag and torch.diag: the diagonal of a matrix, or the matrix with a vector on its diagonal and 0 elsewhere.
 /// Offset 1 is the diagonal above the main one, -1 the one below. ShapeError for other ranks.

@@ -73,7 +73,7 @@ class [[nodiscard]] Tensor {
   const Shape& strides() const&;
   Shape strides() const&& { return strides(); }
   /// Size of dimension d; negative d counts from the end. Throws IndexError.
-  std::int64_t size(Axis d) const;
+  std::int64_t size(Axis axis) const;
   int dim() const;
   std::int64_t numel() const;
   DType dtype() const;
@@ -140,8 +140,8 @@ class [[nodiscard]] Tensor {
 
   /// x[i] along the first dimension; negative i counts from the end. Throws IndexError.
   Tensor operator[](std::int64_t i) const;
-  /// A view of a range of dimension d.
-  Tensor slice(Axis d, Slice range) const;
+  /// A view of a range of an axis.
+  Tensor slice(Axis axis, Slice range) const;
 
   /// Views as methods; the free functions of the same names document them.
   Tensor reshape(const Shape& shape) const;

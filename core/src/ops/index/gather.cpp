@@ -21,7 +21,7 @@ struct Gather : Op<Gather> {
 
   Tensor forward(const Tensor& x, const Tensor& index) const {
     if (!fits_along(axis, index, x))
-      throw ShapeError(fmt::format("[gather] an index {} does not fit {} along dimension {}", to_string(index.shape()),
+      throw ShapeError(fmt::format("[gather] an index {} does not fit {} along axis {}", to_string(index.shape()),
                                    to_string(x.shape()), axis));
     const array::Array chosen = checked_indices(name, index, x.shape()[axis]);
     Tensor y = empty(index.shape(), {.dtype = x.dtype()});
@@ -75,7 +75,7 @@ struct Gather : Op<Gather> {
          [] {
            (void)gather(zeros({2, 3}), 1, zeros({2}, {.dtype = int64}));
          },
-         "[gather] an index [2] does not fit [2, 3] along dimension 1"},
+         "[gather] an index [2] does not fit [2, 3] along axis 1"},
         {"dtype", [] { (void)gather(zeros({2}), 0, zeros({2})); }, "[gather] expected int64 indices, got float32 [2]"},
         {"axis", [] { (void)gather(zeros({2}), 1, zeros({2}, {.dtype = int64})); },
          "[gather] axis 1 is out of range for rank 1"}};
@@ -87,8 +87,8 @@ struct Gather : Op<Gather> {
   }
 };
 
-Tensor gather(const Tensor& x, Axis d, const Tensor& index) {
-  return apply(Gather(axis_of(Gather::name, d, x)), x, index);
+Tensor gather(const Tensor& x, Axis axis, const Tensor& index) {
+  return apply(Gather(axis_of(Gather::name, axis, x)), x, index);
 }
 
 TAPEGRAD_CATALOGUE(index, gather, Gather)

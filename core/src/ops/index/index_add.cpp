@@ -112,8 +112,8 @@ struct IndexAdd : Op<IndexAdd> {
   }
 };
 
-Tensor index_add(const Tensor& x, Axis d, const Tensor& index, const Tensor& source) {
-  return apply(IndexAdd(axis_of(IndexAdd::name, d, x)), x, index, source);
+Tensor index_add(const Tensor& x, Axis axis, const Tensor& index, const Tensor& source) {
+  return apply(IndexAdd(axis_of(IndexAdd::name, axis, x)), x, index, source);
 }
 
 TAPEGRAD_CATALOGUE(index, index_add, IndexAdd)

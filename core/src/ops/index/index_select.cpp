@@ -110,8 +110,8 @@ struct IndexSelect : Op<IndexSelect> {
   }
 };
 
-Tensor index_select(const Tensor& x, Axis d, const Tensor& index) {
-  return apply(IndexSelect(axis_of(IndexSelect::name, d, x)), x, index);
+Tensor index_select(const Tensor& x, Axis axis, const Tensor& index) {
+  return apply(IndexSelect(axis_of(IndexSelect::name, axis, x)), x, index);
 }
 
 Tensor index(const Tensor& x, const std::vector<Tensor>& indices) {

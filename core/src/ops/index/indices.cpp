@@ -224,7 +224,7 @@ bool fits_along(int axis, const Tensor& index, const Tensor& x) {
 
 void expect_scatter(std::string_view op, const Tensor& x, int axis, const Tensor& index, const Tensor& source) {
   if (!fits_along(axis, index, x) || index.shape() != source.shape())
-    throw ShapeError(fmt::format("[{}] an index {} and a source {} do not fit {} along dimension {}", op,
+    throw ShapeError(fmt::format("[{}] an index {} and a source {} do not fit {} along axis {}", op,
                                  to_string(index.shape()), to_string(source.shape()), to_string(x.shape()), axis));
 }
 

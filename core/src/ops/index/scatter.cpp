@@ -66,14 +66,14 @@ struct Scatter : Op<Scatter> {
   }
 };
 
-Tensor scatter(const Tensor& x, Axis d, const Tensor& index, const Tensor& source) {
-  return apply(Scatter(axis_of(Scatter::name, d, x)), x, index, source);
+Tensor scatter(const Tensor& x, Axis axis, const Tensor& index, const Tensor& source) {
+  return apply(Scatter(axis_of(Scatter::name, axis, x)), x, index, source);
 }
 
-Tensor scatter(const Tensor& x, Axis d, const Tensor& index, double value) {
+Tensor scatter(const Tensor& x, Axis axis, const Tensor& index, double value) {
   expect_defined(Scatter::name, x);
   expect_defined(Scatter::name, index);
-  return scatter(x, d, index, expand(number_like(value, x, Scatter::name), index.shape()));
+  return scatter(x, axis, index, expand(number_like(value, x, Scatter::name), index.shape()));
 }
 
 TAPEGRAD_CATALOGUE(index, scatter, Scatter)

@@ -58,8 +58,8 @@ struct ScatterAdd : Op<ScatterAdd> {
   static catalogue::Sample benchmark(Generator& g) { return catalogue::scatter_benchmark(g, scatter_add); }
 };
 
-Tensor scatter_add(const Tensor& x, Axis d, const Tensor& index, const Tensor& source) {
-  return apply(ScatterAdd(axis_of(ScatterAdd::name, d, x)), x, index, source);
+Tensor scatter_add(const Tensor& x, Axis axis, const Tensor& index, const Tensor& source) {
+  return apply(ScatterAdd(axis_of(ScatterAdd::name, axis, x)), x, index, source);
 }
 
 TAPEGRAD_CATALOGUE(index, scatter_add, ScatterAdd)

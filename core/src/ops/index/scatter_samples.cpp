@@ -41,7 +41,7 @@ ErrorSamples scatter_errors(std::string_view name, ScatterFunction f) {
            [f] {
              (void)f(zeros({2, 3}), 1, zeros({2, 1}, {.dtype = int64}), zeros({2, 2}));
            },
-           says("an index [2, 1] and a source [2, 2] do not fit [2, 3] along dimension 1")},
+           says("an index [2, 1] and a source [2, 2] do not fit [2, 3] along axis 1")},
           {"index dtype", [f] { (void)f(zeros({2}), 0, zeros({2}), zeros({2})); },
            says("expected int64 indices, got float32 [2]")},
           {"dtypes", [f] { (void)f(zeros({2}), 0, zeros({2}, {.dtype = int64}), zeros({2}, {.dtype = float64})); },

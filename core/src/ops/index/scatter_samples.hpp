@@ -7,7 +7,7 @@
 
 namespace tapegrad::catalogue {
 
-using ScatterFunction = Tensor (*)(const Tensor& x, Axis d, const Tensor& index, const Tensor& source);
+using ScatterFunction = Tensor (*)(const Tensor& x, Axis axis, const Tensor& index, const Tensor& source);
 
 /// Each axis, repeated indices, an index smaller than x, no indices.
 Samples scatter_samples(Generator& g, ScatterFunction f);

@@ -20,7 +20,7 @@ void expect_entries(std::string_view op, std::string_view parameter_name, const 
 }
 
 void expect_eps(std::string_view op, double eps) {
-  if (!(eps >= 0.0)) throw ValueError(fmt::format("[{}] expected eps to be 0 or more, got {}", op, eps));
+  if (!(eps >= 0.0)) throw ValueError(fmt::format("[{}] expected eps of at least 0, got {}", op, eps));
 }
 
 }  // namespace

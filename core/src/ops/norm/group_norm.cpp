@@ -96,7 +96,7 @@ struct GroupNorm : GroupedNormOp<GroupNorm> {
              [] {
                (void)group_norm(zeros({2, 4, 3}), 2, {}, {}, -1.0);
              },
-             "[group_norm] expected eps to be 0 or more, got -1"},
+             "[group_norm] expected eps of at least 0, got -1"},
             {"integers",
              [] {
                (void)group_norm(zeros({2, 4}, {.dtype = int64}), 2);

@@ -183,7 +183,7 @@ struct LayerNorm : Op<LayerNorm> {
          [] {
            (void)layer_norm(zeros({2, 3}), {}, {}, -1.0);
          },
-         "[layer_norm] expected eps to be 0 or more, got -1"},
+         "[layer_norm] expected eps of at least 0, got -1"},
         {"integers", [] { (void)layer_norm(arange(3)); }, "[layer_norm] expected a floating tensor, got int64 [3]"}};
   }
   static catalogue::Sample benchmark(Generator& g) {

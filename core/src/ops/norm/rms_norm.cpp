@@ -113,7 +113,7 @@ struct RmsNorm : Op<RmsNorm> {
              [] {
                (void)rms_norm(zeros({2, 3}), {}, -1.0);
              },
-             "[rms_norm] expected eps to be 0 or more, got -1"}};
+             "[rms_norm] expected eps of at least 0, got -1"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     using catalogue::uniform;

@@ -51,20 +51,20 @@ struct TopK : ChosenOp<TopK> {
             {"no rows", {scattered(g, {0, 3}, -2, 2)}, of_k(1)}};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"k",
-             [] {
-               (void)topk(zeros({2, 3}), 4);
-             },
-             "[topk] expected 0 <= k <= 3 along dimension 1 of [2, 3], got 4"},
-            {"negative k", [] { (void)topk(zeros({3}), -1); },
-             "[topk] expected 0 <= k <= 3 along dimension 0 of [3], got -1"},
-            {"axis",
-             [] {
-               (void)topk(zeros({2, 3}), 1, -3);
-             },
-             "[topk] axis -3 is out of range for rank 2"},
-            {"scalar", [] { (void)topk(zeros({}), 1); }, "[topk] axis -1 is out of range for rank 0"},
-            {"bool", [] { (void)topk(zeros({2}, {.dtype = boolean}), 1); }, "[topk] bool [2] has no order"}};
+    return {
+        {"k",
+         [] {
+           (void)topk(zeros({2, 3}), 4);
+         },
+         "[topk] expected 0 <= k <= 3 along axis 1 of [2, 3], got 4"},
+        {"negative k", [] { (void)topk(zeros({3}), -1); }, "[topk] expected 0 <= k <= 3 along axis 0 of [3], got -1"},
+        {"axis",
+         [] {
+           (void)topk(zeros({2, 3}), 1, -3);
+         },
+         "[topk] axis -3 is out of range for rank 2"},
+        {"scalar", [] { (void)topk(zeros({}), 1); }, "[topk] axis -1 is out of range for rank 0"},
+        {"bool", [] { (void)topk(zeros({2}, {.dtype = boolean}), 1); }, "[topk] bool [2] has no order"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     return {"8 of [256, 512]", {catalogue::uniform(g, {256, 512}, -2, 2)}, catalogue::of([](const Tensor& x) {
@@ -76,7 +76,7 @@ struct TopK : ChosenOp<TopK> {
 ValuesAndIndices topk(const Tensor& x, std::int64_t k, Axis axis, TopkOptions options) {
   const int d = axis_of(TopK::name, axis, x);
   if (k < 0 || k > x.shape()[d])
-    throw ValueError(fmt::format("[topk] expected 0 <= k <= {} along dimension {} of {}, got {}", x.shape()[d], d,
+    throw ValueError(fmt::format("[topk] expected 0 <= k <= {} along axis {} of {}, got {}", x.shape()[d], d,
                                  to_string(x.shape()), k));
   return named(apply(TopK(d, k, options), x));
 }

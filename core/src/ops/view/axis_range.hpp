@@ -16,8 +16,8 @@ struct AxisRange {
   std::int64_t count = 0;
 };
 
-/// Python's rules for start:stop:step. Throws IndexError for d, ValueError for a step below 1.
-AxisRange resolve(std::string_view op, const Shape& shape, Axis d, const Slice& slice);
+/// Python's rules for start:stop:step. Throws IndexError for the axis, ValueError for a step below 1.
+AxisRange resolve(std::string_view op, const Shape& shape, Axis axis, const Slice& slice);
 
 /// The range as a view of the same storage.
 array::Array view_of(const array::Array& a, const AxisRange& range);

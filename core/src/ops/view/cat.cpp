@@ -64,12 +64,12 @@ struct Cat : Op<Cat> {
              [] {
                (void)cat({zeros({2, 3}), zeros({2, 4})}, 0);
              },
-             "[cat] [2, 3] and [2, 4] differ outside dimension 0"},
+             "[cat] [2, 3] and [2, 4] differ outside axis 0"},
             {"ranks",
              [] {
                (void)cat({zeros({2, 3}), zeros({3})}, 0);
              },
-             "[cat] [2, 3] and [3] differ outside dimension 0"},
+             "[cat] [2, 3] and [3] differ outside axis 0"},
             {"dtypes",
              [] {
                (void)cat({zeros({2}), zeros({2}, {.dtype = float64})});
@@ -90,22 +90,22 @@ struct Cat : Op<Cat> {
   }
 };
 
-Tensor cat(const std::vector<Tensor>& tensors, Axis d) {
+Tensor cat(const std::vector<Tensor>& tensors, Axis axis) {
   for (const Tensor& x : tensors) expect_defined(Cat::name, x);
   if (tensors.empty()) throw ValueError("[cat] expected at least one tensor");
   const Tensor& first = tensors.front();
-  const int axis = axis_of(Cat::name, d, first);
-  Sections sections(axis);
+  const int d = axis_of(Cat::name, axis, first);
+  Sections sections(d);
   for (const Tensor& t : tensors) {
     expect_same_dtype(Cat::name, first, t);
     bool agree = t.dim() == first.dim();
-    for (int k = 0; agree && k < t.dim(); ++k) agree = k == axis || t.shape()[k] == first.shape()[k];
+    for (int k = 0; agree && k < t.dim(); ++k) agree = k == d || t.shape()[k] == first.shape()[k];
     if (!agree)
-      throw ShapeError(fmt::format("[cat] {} and {} differ outside dimension {}", to_string(first.shape()),
-                                   to_string(t.shape()), axis));
-    if (std::int64_t whole = 0; __builtin_add_overflow(sections.whole(), t.shape()[axis], &whole))
-      throw ShapeError(fmt::format("[cat] the sizes along dimension {} add up to more than {}", axis, INT64_MAX));
-    sections.add(t.shape()[axis]);
+      throw ShapeError(
+          fmt::format("[cat] {} and {} differ outside axis {}", to_string(first.shape()), to_string(t.shape()), d));
+    if (std::int64_t whole = 0; __builtin_add_overflow(sections.whole(), t.shape()[d], &whole))
+      throw ShapeError(fmt::format("[cat] the sizes along axis {} add up to more than {}", d, INT64_MAX));
+    sections.add(t.shape()[d]);
   }
   return tapegrad::apply(Cat(std::move(sections)), tensors);
 }

@@ -74,17 +74,17 @@ struct Pad : Op<Pad> {
              [] {
                (void)pad(zeros({2, 3}), {{1, 1}});
              },
-             "[pad] expected a width for each dimension of [2, 3], got 1"},
+             "[pad] expected a width for each axis of [2, 3], got 1"},
             {"overflow",
              [] {
                (void)pad(zeros({5}), {{INT64_MAX, INT64_MAX}});
              },
-             "[pad] the widths (9223372036854775807, 9223372036854775807) for dimension 0 of [5] are too large"},
+             "[pad] the widths (9223372036854775807, 9223372036854775807) for axis 0 of [5] are too large"},
             {"negative",
              [] {
                (void)pad(zeros({2}), {{1, -1}});
              },
-             "[pad] expected widths of at least 0, got (1, -1) for dimension 0 of [2]"}};
+             "[pad] expected widths of at least 0, got (1, -1) for axis 0 of [2]"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     return {"[512, 512] by 1", {catalogue::uniform(g, {512, 512}, -2, 2)}, catalogue::of([](const Tensor& x) {
@@ -97,17 +97,17 @@ Tensor pad(const Tensor& x, const std::vector<PadWidth>& widths, double value) {
   expect_defined(Pad::name, x);
   if (widths.size() != x.shape().size())
     throw ShapeError(
-        fmt::format("[pad] expected a width for each dimension of {}, got {}", to_string(x.shape()), widths.size()));
+        fmt::format("[pad] expected a width for each axis of {}, got {}", to_string(x.shape()), widths.size()));
   engine::expect_number_of(Pad::name, x.dtype(), value);
   Shape before;
   Shape after;
   for (const PadWidth& width : widths) {
     if (width.before < 0 || width.after < 0)
-      throw ValueError(fmt::format("[pad] expected widths of at least 0, got ({}, {}) for dimension {} of {}",
-                                   width.before, width.after, before.rank(), to_string(x.shape())));
+      throw ValueError(fmt::format("[pad] expected widths of at least 0, got ({}, {}) for axis {} of {}", width.before,
+                                   width.after, before.rank(), to_string(x.shape())));
     std::int64_t size = x.shape()[before.rank()];
     if (__builtin_add_overflow(size, width.before, &size) || __builtin_add_overflow(size, width.after, &size))
-      throw ShapeError(fmt::format("[pad] the widths ({}, {}) for dimension {} of {} are too large", width.before,
+      throw ShapeError(fmt::format("[pad] the widths ({}, {}) for axis {} of {} are too large", width.before,
                                    width.after, before.rank(), to_string(x.shape())));
     before.push_back(width.before);
     after.push_back(width.after);

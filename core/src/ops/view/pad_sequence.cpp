@@ -82,12 +82,12 @@ struct PadSequence : Op<PadSequence> {
              [] {
                (void)pad_sequence({zeros({2, 3}), zeros({3, 4})});
              },
-             "[pad_sequence] [2, 3] and [3, 4] differ outside dimension 0"},
+             "[pad_sequence] [2, 3] and [3, 4] differ outside axis 0"},
             {"ranks",
              [] {
                (void)pad_sequence({zeros({2, 3}), zeros({3})});
              },
-             "[pad_sequence] [2, 3] and [3] differ outside dimension 0"},
+             "[pad_sequence] [2, 3] and [3] differ outside axis 0"},
             {"dtypes",
              [] {
                (void)pad_sequence({zeros({2}), zeros({2}, {.dtype = float64})});
@@ -124,7 +124,7 @@ PaddedSequences pad_sequence(const std::vector<Tensor>& sequences, double value)
     Shape shape = x.shape();
     shape[0] = first.size(0);
     if (shape != first.shape())
-      throw ShapeError(fmt::format("[pad_sequence] {} and {} differ outside dimension 0", to_string(first.shape()),
+      throw ShapeError(fmt::format("[pad_sequence] {} and {} differ outside axis 0", to_string(first.shape()),
                                    to_string(x.shape())));
     lengths.push_back(x.size(0));
   }

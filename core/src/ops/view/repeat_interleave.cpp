@@ -73,7 +73,7 @@ struct RepeatInterleave : Op<RepeatInterleave> {
              [] {
                (void)repeat_interleave(zeros({2, 3}), INT64_MAX / 4, 0);
              },
-             "[repeat_interleave] a count of 2305843009213693951 is too large for dimension 0 of [2, 3]"},
+             "[repeat_interleave] a count of 2305843009213693951 is too large for axis 0 of [2, 3]"},
             {"axis",
              [] {
                (void)repeat_interleave(zeros({2, 3}), 2, 2);
@@ -85,7 +85,7 @@ struct RepeatInterleave : Op<RepeatInterleave> {
              [counts] {
                (void)repeat_interleave(zeros({2, 3}), counts({1, 2}), 1);
              },
-             "[repeat_interleave] expected counts [3] for dimension 1 of [2, 3], got [2]"},
+             "[repeat_interleave] expected counts [3] for axis 1 of [2, 3], got [2]"},
             {"negative counts",
              [counts] {
                (void)repeat_interleave(zeros({2}), counts({1, -2}), 0);
@@ -107,37 +107,37 @@ void expect_count(std::int64_t count) {
 }
 }  // namespace
 
-Tensor repeat_interleave(const Tensor& x, std::int64_t count, Axis d) {
-  const int axis = axis_of(RepeatInterleave::name, d, x);
+Tensor repeat_interleave(const Tensor& x, std::int64_t count, Axis axis) {
+  const int d = axis_of(RepeatInterleave::name, axis, x);
   expect_count(count);
   Shape shape = x.shape();
-  if (__builtin_mul_overflow(shape[axis], count, &shape[axis]) || !extent(shape))
-    throw ShapeError(fmt::format("[repeat_interleave] a count of {} is too large for dimension {} of {}", count, axis,
+  if (__builtin_mul_overflow(shape[d], count, &shape[d]) || !extent(shape))
+    throw ShapeError(fmt::format("[repeat_interleave] a count of {} is too large for axis {} of {}", count, d,
                                  to_string(x.shape())));
-  return apply(RepeatInterleave(axis, count), x);
+  return apply(RepeatInterleave(d, count), x);
 }
 
-Tensor repeat_interleave(const Tensor& x, const Tensor& counts, Axis d) {
-  const int axis = axis_of(RepeatInterleave::name, d, x);
+Tensor repeat_interleave(const Tensor& x, const Tensor& counts, Axis axis) {
+  const int d = axis_of(RepeatInterleave::name, axis, x);
   expect_defined(RepeatInterleave::name, counts);
   if (counts.dtype() != int64)
     throw DTypeError(fmt::format("[repeat_interleave] expected int64 counts, got {} {}", to_string(counts.dtype()),
                                  to_string(counts.shape())));
-  if (counts.shape() != Shape{x.shape()[axis]})
-    throw ShapeError(fmt::format("[repeat_interleave] expected counts [{}] for dimension {} of {}, got {}",
-                                 x.shape()[axis], axis, to_string(x.shape()), to_string(counts.shape())));
+  if (counts.shape() != Shape{x.shape()[d]})
+    throw ShapeError(fmt::format("[repeat_interleave] expected counts [{}] for axis {} of {}, got {}", x.shape()[d], d,
+                                 to_string(x.shape()), to_string(counts.shape())));
   const std::vector<std::int64_t> times = counts.to_vector<std::int64_t>();
   std::int64_t total = 0;
   for (const std::int64_t count : times) {
     expect_count(count);
     if (__builtin_add_overflow(total, count, &total))
-      throw ShapeError(fmt::format("[repeat_interleave] the counts for dimension {} of {} are too large", axis,
-                                   to_string(x.shape())));
+      throw ShapeError(
+          fmt::format("[repeat_interleave] the counts for axis {} of {} are too large", d, to_string(x.shape())));
   }
   const Tensor entries = empty({total}, {.dtype = int64});
   auto* next = array_of(entries).as<std::int64_t>();
   for (std::size_t k = 0; k < times.size(); ++k) next = std::fill_n(next, times[k], static_cast<std::int64_t>(k));
-  return index_select(x, axis, entries);
+  return index_select(x, d, entries);
 }
 
 TAPEGRAD_CATALOGUE(view, repeat_interleave, RepeatInterleave)

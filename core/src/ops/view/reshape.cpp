@@ -132,19 +132,19 @@ Tensor squeeze(const Tensor& x) {
   return reshape(x, shape);
 }
 
-Tensor squeeze(const Tensor& x, Axis d) {
-  const int axis = axis_of("squeeze", d, x);
-  if (x.shape()[axis] != 1)
-    throw ShapeError(fmt::format("[squeeze] dimension {} of {} is not of size 1", d.value(), to_string(x.shape())));
+Tensor squeeze(const Tensor& x, Axis axis) {
+  const int d = axis_of("squeeze", axis, x);
+  if (x.shape()[d] != 1)
+    throw ShapeError(fmt::format("[squeeze] axis {} of {} is not of size 1", axis.value(), to_string(x.shape())));
   Shape shape = x.shape();
-  shape.erase(axis);
+  shape.erase(d);
   return reshape(x, shape);
 }
 
-Tensor unsqueeze(const Tensor& x, Axis d) {
+Tensor unsqueeze(const Tensor& x, Axis axis) {
   expect_defined("unsqueeze", x);
   Shape shape = x.shape();
-  shape.insert(new_axis_of("unsqueeze", d, shape), 1);
+  shape.insert(new_axis_of("unsqueeze", axis, shape), 1);
   return reshape(x, shape);
 }
 
@@ -154,7 +154,7 @@ Tensor flatten(const Tensor& x, Axis first, Axis last) {
   const int to = axis_of("flatten", last, x);
   if (to < from)
     throw ShapeError(
-        fmt::format("[flatten] dimension {} lies behind {} in {}", first.value(), last.value(), to_string(x.shape())));
+        fmt::format("[flatten] axis {} lies behind {} in {}", first.value(), last.value(), to_string(x.shape())));
   Shape shape;
   for (int d = 0; d < x.dim(); ++d) {
     if (d > from && d <= to) {

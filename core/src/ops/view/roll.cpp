@@ -68,7 +68,7 @@ struct Roll : Op<Roll> {
              [] {
                (void)roll(zeros({2, 3}), {1, 2}, {0});
              },
-             "[roll] 2 shifts for 1 dimensions of [2, 3]"}};
+             "[roll] 2 shifts for 1 axes of [2, 3]"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     return {"[512, 512]", {catalogue::uniform(g, {512, 512}, -2, 2)}, catalogue::of([](const Tensor& x) {
@@ -99,7 +99,7 @@ Tensor roll(const Tensor& x, const std::vector<std::int64_t>& shifts, const Axes
   expect_defined(Roll::name, x);
   if (shifts.size() != axes.size())
     throw ShapeError(
-        fmt::format("[roll] {} shifts for {} dimensions of {}", shifts.size(), axes.size(), to_string(x.shape())));
+        fmt::format("[roll] {} shifts for {} axes of {}", shifts.size(), axes.size(), to_string(x.shape())));
   Shape by_dimension = Shape::filled(x.dim(), 0);
   for (std::size_t k = 0; k < axes.size(); ++k) {
     const int d = normalize_axis(Roll::name, axes[k], x.shape());
@@ -109,7 +109,9 @@ Tensor roll(const Tensor& x, const std::vector<std::int64_t>& shifts, const Axes
   return apply(Roll(by_dimension), x);
 }
 
-Tensor roll(const Tensor& x, std::int64_t shift, Axis d) { return roll(x, std::vector<std::int64_t>{shift}, Axes(d)); }
+Tensor roll(const Tensor& x, std::int64_t shift, Axis axis) {
+  return roll(x, std::vector<std::int64_t>{shift}, Axes(axis));
+}
 
 TAPEGRAD_CATALOGUE(view, roll, Roll)
 

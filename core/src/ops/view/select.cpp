@@ -65,12 +65,12 @@ struct Select : Op<Select> {
              [] {
                (void)select(zeros({2, 3}), 1, 3);
              },
-             "[select] index 3 is out of range for dimension 1 of [2, 3]"},
+             "[select] index 3 is out of range for axis 1 of [2, 3]"},
             {"negative index",
              [] {
                (void)zeros({2, 3})[-3];
              },
-             "[select] index -3 is out of range for dimension 0 of [2, 3]"},
+             "[select] index -3 is out of range for axis 0 of [2, 3]"},
             {"scalar", [] { (void)zeros({})[0]; }, "[select] axis 0 is out of range for rank 0"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
@@ -80,13 +80,12 @@ struct Select : Op<Select> {
   }
 };
 
-Tensor select(const Tensor& x, Axis d, std::int64_t i) {
-  const int axis = axis_of(Select::name, d, x);
-  const std::int64_t size = x.shape()[axis];
+Tensor select(const Tensor& x, Axis axis, std::int64_t i) {
+  const int d = axis_of(Select::name, axis, x);
+  const std::int64_t size = x.shape()[d];
   if (i < -size || i >= size)
-    throw IndexError(
-        fmt::format("[select] index {} is out of range for dimension {} of {}", i, axis, to_string(x.shape())));
-  return apply(Select({.axis = axis, .start = i < 0 ? i + size : i, .count = 1}), x);
+    throw IndexError(fmt::format("[select] index {} is out of range for axis {} of {}", i, d, to_string(x.shape())));
+  return apply(Select({.axis = d, .start = i < 0 ? i + size : i, .count = 1}), x);
 }
 Tensor Tensor::operator[](std::int64_t i) const { return select(*this, 0, i); }
 

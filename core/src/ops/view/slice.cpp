@@ -74,11 +74,11 @@ struct SliceOp : Op<SliceOp> {
   }
 };
 
-Tensor slice(const Tensor& x, Axis d, Slice range) {
+Tensor slice(const Tensor& x, Axis axis, Slice range) {
   expect_defined(SliceOp::name, x);
-  return apply(SliceOp(resolve(SliceOp::name, x.shape(), d, range)), x);
+  return apply(SliceOp(resolve(SliceOp::name, x.shape(), axis, range)), x);
 }
-Tensor Tensor::slice(Axis d, Slice range) const { return tapegrad::slice(*this, d, range); }
+Tensor Tensor::slice(Axis axis, Slice range) const { return tapegrad::slice(*this, axis, range); }
 
 TAPEGRAD_CATALOGUE(view, slice, SliceOp)
 

@@ -77,8 +77,8 @@ struct SliceEmbed : Op<SliceEmbed> {
   }
 };
 
-Tensor slice_embed(const Tensor& x, const Shape& shape, Axis d, Slice range) {
-  return apply(SliceEmbed(shape, resolve(SliceEmbed::name, shape, d, range)), x);
+Tensor slice_embed(const Tensor& x, const Shape& shape, Axis axis, Slice range) {
+  return apply(SliceEmbed(shape, resolve(SliceEmbed::name, shape, axis, range)), x);
 }
 
 TAPEGRAD_CATALOGUE(view, slice_embed, SliceEmbed)

@@ -84,7 +84,7 @@ struct Split : Op<Split> {
              [] {
                (void)split(zeros({5, 2}), std::vector<std::int64_t>{2, 2});
              },
-             "[split] sizes that add up to 4 do not cut dimension 0 of [5, 2]"},
+             "[split] sizes that add up to 4 do not cut axis 0 of [5, 2]"},
             {"negative size",
              [] {
                (void)split(zeros({5, 2}), std::vector<std::int64_t>{6, -1});
@@ -127,33 +127,33 @@ std::vector<Tensor> split_evenly(const Tensor& x, std::int64_t size, int axis) {
 
 }  // namespace
 
-std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, Axis d) {
-  Sections sections(axis_of(Split::name, d, x));
+std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, Axis axis) {
+  Sections sections(axis_of(Split::name, axis, x));
   const std::int64_t whole = x.shape()[sections.axis];
   std::int64_t total = 0;
   for (const std::int64_t size : sizes) {
     if (size < 0) throw ValueError(fmt::format("[split] expected sizes of at least 0, got {}", size));
     if (__builtin_add_overflow(total, size, &total))
-      throw ShapeError(fmt::format("[split] sizes beyond any dimension for {}", to_string(x.shape())));
+      throw ShapeError(fmt::format("[split] sizes beyond any axis for {}", to_string(x.shape())));
     sections.add(size);
   }
   if (total != whole)
-    throw ShapeError(fmt::format("[split] sizes that add up to {} do not cut dimension {} of {}", total, sections.axis,
+    throw ShapeError(fmt::format("[split] sizes that add up to {} do not cut axis {} of {}", total, sections.axis,
                                  to_string(x.shape())));
   return split_into(x, std::move(sections));
 }
 
-std::vector<Tensor> split(const Tensor& x, std::int64_t size, Axis d) {
-  const int axis = axis_of(Split::name, d, x);
+std::vector<Tensor> split(const Tensor& x, std::int64_t size, Axis axis) {
+  const int d = axis_of(Split::name, axis, x);
   if (size < 1) throw ValueError(fmt::format("[split] expected a size of at least 1, got {}", size));
-  return split_evenly(x, size, axis);
+  return split_evenly(x, size, d);
 }
 
-std::vector<Tensor> chunk(const Tensor& x, std::int64_t count, Axis d) {
-  const int axis = axis_of("chunk", d, x);
+std::vector<Tensor> chunk(const Tensor& x, std::int64_t count, Axis axis) {
+  const int d = axis_of("chunk", axis, x);
   if (count < 1) throw ValueError(fmt::format("[chunk] expected at least 1 chunk, got {}", count));
-  const std::int64_t whole = x.shape()[axis];
-  return split_evenly(x, std::max<std::int64_t>(whole / count + (whole % count != 0 ? 1 : 0), 1), axis);
+  const std::int64_t whole = x.shape()[d];
+  return split_evenly(x, std::max<std::int64_t>(whole / count + (whole % count != 0 ? 1 : 0), 1), d);
 }
 
 TAPEGRAD_CATALOGUE(view, split, Split)

@@ -81,7 +81,7 @@ struct Stack : Op<Stack> {
   }
 };
 
-Tensor stack(const std::vector<Tensor>& tensors, Axis d) {
+Tensor stack(const std::vector<Tensor>& tensors, Axis axis) {
   if (tensors.empty()) throw ValueError("[stack] expected at least one tensor");
   const Tensor& first = tensors.front();
   for (const Tensor& t : tensors) {
@@ -90,7 +90,7 @@ Tensor stack(const std::vector<Tensor>& tensors, Axis d) {
       throw ShapeError(fmt::format("[stack] expected tensors of one shape, got {} and {}", to_string(first.shape()),
                                    to_string(t.shape())));
   }
-  return tapegrad::apply(Stack(new_axis_of(Stack::name, d, first.shape())), tensors);
+  return tapegrad::apply(Stack(new_axis_of(Stack::name, axis, first.shape())), tensors);
 }
 
 TAPEGRAD_CATALOGUE(view, stack, Stack)

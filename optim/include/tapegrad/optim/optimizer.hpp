@@ -117,7 +117,7 @@ class Optimizer {
   virtual void set_rate(int group, double lr) = 0;
 
   const char* name() const { return name_; }
-  /// Throws ValueError "[name] option must be ..., got value" unless it holds.
+  /// Throws ValueError "[name] expected option to be ..., got value" unless it holds.
   void expect_option(bool holds, std::string_view option, std::string_view domain, double value) const;
   /// The same for the domains that most options have: finite and at least 0; [0, 1).
   void expect_not_negative(std::string_view option, double value) const;
