@@ -106,6 +106,7 @@ BOOST_AUTO_TEST_CASE(tensors) {
   BOOST_TEST((tg::tensor({1, 2}, {.dtype = tg::int64}).dtype() == tg::int64));
   const tg::Tensor x = tg::tensor({{1.0, 3.0, 2.0}, {6.0, 5.0, 4.0}});
   BOOST_TEST(tg::max_with_indices(x, 1).indices.to_vector<std::int64_t>() == (Integers{1, 0}));
+  BOOST_TEST(tg::min_with_indices(x, 1).indices.to_vector<std::int64_t>() == (Integers{0, 2}));
   BOOST_TEST(numbers_in(tg::max(x, 1)) == (std::vector<double>{3, 6}));
   BOOST_TEST(shape_of(tg::std(x, 1, {.keepdim = true})) == "[2, 1]");
   BOOST_TEST(numbers_in(tg::std(x, 1)) == (std::vector<double>{1, 1}));

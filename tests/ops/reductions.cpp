@@ -63,8 +63,8 @@ BOOST_AUTO_TEST_CASE(largest_and_smallest_with_their_places_as_pytorch) {
   check_as_pytorch(
       Fixture("min_with_indices"), {"x"},
       [](const std::vector<Tensor>& x) {
-        const auto [values, places] = max_with_indices(-x[0], 1);
-        return std::vector<Tensor>{-values, places};
+        const auto [values, places] = min_with_indices(x[0], 1);
+        return std::vector<Tensor>{values, places};
       },
       results);
 }
@@ -139,7 +139,13 @@ BOOST_AUTO_TEST_CASE(places_of_the_largest_and_smallest) {
   const auto [values, places] = max_with_indices(y, 1, true);
   check(places, {2, 1, 1}, {1, 1});
   BOOST_TEST(values.to_vector<double>() == (std::vector<double>{5, 7}), boost::test_tools::per_element());
-  BOOST_TEST(tape.gradient(sum(values), y).to_vector<double>() == (std::vector<double>{0, 1, 0, 0, 1, 0}),
+  BOOST_TEST(
+      tape.gradient(sum(values), y, {.retain = true}).to_vector<double>() == (std::vector<double>{0, 1, 0, 0, 1, 0}),
+      boost::test_tools::per_element());
+  const auto [least, least_places] = min_with_indices(y, 1);
+  check(least_places, {2, 1}, {0, 2});
+  BOOST_TEST(least.to_vector<double>() == (std::vector<double>{1, 0}), boost::test_tools::per_element());
+  BOOST_TEST(tape.gradient(sum(least), y).to_vector<double>() == (std::vector<double>{1, 0, 0, 0, 0, 1}),
              boost::test_tools::per_element());
 }
 

@@ -57,9 +57,10 @@ Tensor quantile(const Tensor& x, double q, const Axes& axes = {}, bool keepdim =
 /// lower one).
 Tensor median(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 
-/// The largest elements along one axis, and where they stand; the gradient goes to the index that is returned (the
-/// first of ties).
+/// The largest (smallest) elements along one axis, and where they stand; the gradient goes to the index that is
+/// returned (the first of ties). int64 too. ShapeError for no elements.
 ValuesAndIndices max_with_indices(const Tensor& x, Axis axis, bool keepdim = false);
+ValuesAndIndices min_with_indices(const Tensor& x, Axis axis, bool keepdim = false);
 
 /// Position of the largest (smallest) element along an axis, int64; of ties the first. int64 tensors too. Carries no
 /// gradient.
