@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "norm_study/claims.hpp"
 #include "tapegrad/ops/norm.hpp"

@@ -1,7 +1,6 @@
 #include "norm_study/model.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "tapegrad/base/random.hpp"

@@ -5,7 +5,6 @@
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/ops/dropout.hpp"
-#include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::nn {
 

@@ -1,7 +1,6 @@
 #include "tapegrad/nn/linear.hpp"
 
 #include "expect_options.hpp"
-#include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/tape/create.hpp"

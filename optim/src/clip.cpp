@@ -8,7 +8,6 @@
 
 #include "bytes_of.hpp"
 #include "expect_option.hpp"
-#include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/update.hpp"
 #include "tapegrad/tape/tape.hpp"
 

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <boost/test/unit_test.hpp>
-#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <limits>

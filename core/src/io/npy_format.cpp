@@ -6,7 +6,6 @@
 #include <array>
 #include <bit>
 #include <charconv>
-#include <limits>
 #include <string_view>
 #include <system_error>
 #include <utility>

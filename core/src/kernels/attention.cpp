@@ -13,7 +13,6 @@
 #define TAPEGRAD_KERNELS_ATTENTION_TABLE
 #include <algorithm>
 #include <new>
-#include <type_traits>
 
 #include "base/ceil_div.hpp"
 #include "kernels/dropout.hpp"

@@ -8,6 +8,9 @@
 
 #ifndef TAPEGRAD_KERNELS_REDUCE_TABLE
 #define TAPEGRAD_KERNELS_REDUCE_TABLE
+#include <algorithm>
+#include <cmath>
+
 #include "base/ceil_div.hpp"
 #include "kernels/parallel.hpp"
 #include "kernels/scratch.hpp"

@@ -9,6 +9,7 @@
 #ifndef TAPEGRAD_KERNELS_ROW_NORM_TABLE
 #define TAPEGRAD_KERNELS_ROW_NORM_TABLE
 #include <algorithm>
+#include <cmath>
 
 #include "base/ceil_div.hpp"
 #include "kernels/parallel.hpp"

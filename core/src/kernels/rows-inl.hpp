@@ -17,7 +17,6 @@
 #include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
-#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <type_traits>

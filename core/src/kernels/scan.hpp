@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include "kernels/reduce.hpp"
+#include "kernels/slices.hpp"
 
 namespace tapegrad::kernels {
 

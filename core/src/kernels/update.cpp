@@ -9,6 +9,7 @@
 #ifndef TAPEGRAD_KERNELS_UPDATE_TABLE
 #define TAPEGRAD_KERNELS_UPDATE_TABLE
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <vector>
 

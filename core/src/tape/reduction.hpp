@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "array/array.hpp"
-#include "kernels/reduce.hpp"
+#include "kernels/slices.hpp"
 
 namespace tapegrad {
 

@@ -1,3 +1,4 @@
+#include "kernels/reduce.hpp"
 #include "tape/expect.hpp"
 #include "tape/reduction.hpp"
 #include "tapegrad/base/error.hpp"

@@ -4,7 +4,6 @@
 #include <string>
 
 #include "tape/pointwise.hpp"
-#include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 

@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "ops/sum_of.hpp"
 #include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/pointwise.hpp"

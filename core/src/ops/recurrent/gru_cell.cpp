@@ -6,7 +6,6 @@
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/recurrent.hpp"
-#include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"
 

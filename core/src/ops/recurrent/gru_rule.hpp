@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "ops/recurrent/cell.hpp"
+#include "ops/sum_of.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/view.hpp"
 

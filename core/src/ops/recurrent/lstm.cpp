@@ -1,5 +1,6 @@
 #include "ops/recurrent/lstm_rule.hpp"
 #include "ops/recurrent/sequence.hpp"
+#include "ops/sum_of.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 
 namespace tapegrad {

@@ -3,10 +3,10 @@
 #include "ops/recurrent/cell.hpp"
 #include "ops/recurrent/lstm_rule.hpp"
 #include "ops/rows.hpp"
+#include "ops/sum_of.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/recurrent.hpp"
-#include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"
 

@@ -16,6 +16,7 @@
 #include "kernels/reduce.hpp"
 #include "ops/recurrent/cell.hpp"
 #include "ops/rows.hpp"
+#include "ops/sum_of.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/linalg.hpp"

@@ -1,5 +1,5 @@
+#include "kernels/reduce.hpp"
 #include "ops/reduce/truth_op.hpp"
-#include "tape/expect.hpp"
 
 namespace tapegrad {
 

@@ -1,5 +1,5 @@
+#include "kernels/reduce.hpp"
 #include "ops/reduce/arg_extremum.hpp"
-#include "tape/expect.hpp"
 
 namespace tapegrad {
 

@@ -1,5 +1,6 @@
 #include <limits>
 
+#include "kernels/reduce.hpp"
 #include "ops/reduce/reduce_op.hpp"
 #include "tape/expect.hpp"
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "kernels/reduce.hpp"
 #include "ops/reduce/reduce_op.hpp"
 #include "tape/expect.hpp"
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/reduce.hpp"
 #include "ops/reduce/reduce_op.hpp"
 #include "tape/expect.hpp"
 

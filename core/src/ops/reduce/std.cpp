@@ -4,6 +4,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "kernels/reduce.hpp"
 #include "ops/reduce/reduce_op.hpp"
 #include "tape/expect.hpp"
 

@@ -1,3 +1,4 @@
+#include "kernels/reduce.hpp"
 #include "ops/reduce/reduce_op.hpp"
 #include "tape/expect.hpp"
 

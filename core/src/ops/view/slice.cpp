@@ -1,6 +1,5 @@
 #include "ops/view/axis_range.hpp"
 #include "tape/expect.hpp"
-#include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/op.hpp"
