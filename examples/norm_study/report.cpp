@@ -226,13 +226,13 @@ std::string tiles_html(const StudyResults& results) {
   return out + "</ul>";
 }
 
+}  // namespace
+
 const Claim* find_claim(const StudyResults& results, std::string_view id) {
   const auto found =
       std::find_if(results.claims.begin(), results.claims.end(), [&](const Claim& c) { return c.id == id; });
   return found == results.claims.end() ? nullptr : &*found;
 }
-
-}  // namespace
 
 std::string render_report(const StudyResults& results) {
   std::string out = fmt::format(

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "norm_study/charts.hpp"
@@ -72,6 +73,9 @@ struct StudyResults {
   std::optional<WordData> words;      // for the table of the lists
   std::vector<std::string> findings;  // what was measured at this scale, a sentence each
 };
+
+/// The claim of that number; nullptr when there is none.
+const Claim* find_claim(const StudyResults& results, std::string_view id);
 
 /// One self-contained page: no scripts, no network. The companions (claim 4) open it, then bucketing (3d), the ghost
 /// batches (3a) and the verdicts; the other claims follow. Throws tapegrad::ValueError on charts or tables whose

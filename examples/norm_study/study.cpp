@@ -72,16 +72,11 @@ void add(StudyResults& results, Claim claim) {
   results.claims.insert(place, std::move(claim));
 }
 
-const Claim* find(const StudyResults& results, std::string_view id) {
-  const auto found =
-      std::find_if(results.claims.begin(), results.claims.end(), [&](const Claim& c) { return c.id == id; });
-  return found == results.claims.end() ? nullptr : &*found;
-}
-
 /// What was measured at this scale, in sentences that follow from the verdicts.
 std::vector<std::string> findings(const StudyResults& results) {
   std::vector<std::string> sentences;
-  const Claim *accuracy = find(results, "0"), *company = find(results, "4"), *bucketing = find(results, "3d");
+  const Claim *accuracy = find_claim(results, "0"), *company = find_claim(results, "4"),
+              *bucketing = find_claim(results, "3d");
   if (company != nullptr && company->verdict.outcome == Outcome::holds) {
     std::string sentence =
         "LayerNorm's words are independent of each other, exactly; BatchNorm's are not while it trains";
@@ -211,8 +206,8 @@ int run_study(const StudyOptions& options) {
   results.interrupted = console::interrupted();
   results.machine =
       fmt::format("{} thread{}, {:.0f} s", laboratory.threads(), laboratory.threads() == 1 ? "" : "s", seconds());
-  results.runs = curves(laboratory, find(results, "0"));
-  results.runs_setup = curves_setup(laboratory, find(results, "0"));
+  results.runs = curves(laboratory, find_claim(results, "0"));
+  results.runs_setup = curves_setup(laboratory, find_claim(results, "0"));
   results.findings = findings(results);
 
   narrator.heading(results.interrupted ? "Stopped early: the verdicts so far" : "The verdicts");

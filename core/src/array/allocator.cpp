@@ -52,8 +52,8 @@ struct SizeClass {
 /// recycled.
 constexpr SizeClass size_class(std::size_t bytes) {
   if (bytes <= kSmall) {
-    const std::size_t steps = (std::max<std::size_t>(bytes, 1) + kAlignment - 1) / kAlignment;
-    return {steps - 1, steps * kAlignment};
+    const std::size_t rounded = round_up(std::max<std::size_t>(bytes, 1), kAlignment);
+    return {rounded / kAlignment - 1, rounded};
   }
   if (bytes > kLargestClass) return {kClasses, round_up(bytes, PageHeap::kPage)};
   const std::size_t octave =

@@ -188,9 +188,7 @@ class Scores {
   }
 
  private:
-  static std::int64_t whole_vectors(std::int64_t n) {
-    return (n + lane_count<T>() - 1) / lane_count<T>() * lane_count<T>();
-  }
+  static std::int64_t whole_vectors(std::int64_t n) { return ceil_div(n, lane_count<T>()) * lane_count<T>(); }
 
   /// The scores of key j, -inf where a query from i on does not see it.
   HWY_INLINE Vector<T> masked(std::int64_t i, std::int64_t j, Vector<T> s) const {

@@ -10,6 +10,7 @@
 
 #include <cmath>
 
+#include "kernels/gelu_constants.hpp"
 #include "kernels/lanes_arithmetic-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -139,7 +140,7 @@ TAPEGRAD_LANES_FUNCTION Unrounded<D> operator-(Unrounded<D> x) {
 /// would be magnified up to 700 times in the tail.
 template <class D>
 TAPEGRAD_LANES_FUNCTION Unrounded<D> gelu_argument(Lanes<D> x) {
-  constexpr double kLinear = 1.5957691216057308, kCubic = 0.07135481627260025;
+  constexpr double kLinear = kernels::kGeluLinear, kCubic = kernels::kGeluCubic;
   constexpr double kLinearLost =
       kIsFloat<D> ? kLinear - static_cast<double>(static_cast<float>(kLinear)) : -9.9693088091109203e-17;
   constexpr double kCubicLost =

@@ -111,6 +111,13 @@ HWY_INLINE void each_vector(std::int64_t n, const F& f) {
   if (i < n) f(i, FirstLanes<T>{n % N}, Index<1>());  // n - i, as a number that is plainly less than N
 }
 
+/// y = factor y.
+template <class T>
+HWY_INLINE void scale_row(T* y, std::int64_t n, T factor) {
+  each_vector<T>(n, [&](std::int64_t i, auto lanes, auto)
+                        HWY_ATTR { lanes.store(hn::Mul(lanes.load(y + i), splat<T>(factor)), y + i); });
+}
+
 /// One vector of T in double precision.
 template <class T>
 struct Wide;

@@ -39,12 +39,6 @@ HWY_INLINE const T* masked_row(const T* x, std::int64_t n, const bool* keep, T* 
 }
 
 template <class T>
-HWY_INLINE void scale_row(T* y, std::int64_t n, T factor) {
-  each_vector<T>(n, [&](std::int64_t i, auto lanes, auto)
-                        HWY_ATTR { lanes.store(hn::Mul(lanes.load(y + i), splat<T>(factor)), y + i); });
-}
-
-template <class T>
 HWY_NOINLINE void forward(const T* x, std::int64_t begin, std::int64_t end, std::int64_t n, const RowMask& mask, T* y) {
   for (std::int64_t r = begin; r < end; ++r) {
     T* out = y + r * n;

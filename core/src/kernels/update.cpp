@@ -170,8 +170,7 @@ HWY_NOINLINE double squares(const T* g, std::int64_t n) {
 
 template <class T>
 HWY_NOINLINE void scale(T* g, std::int64_t n, T factor) {
-  each_vector<T>(n, [&](std::int64_t i, auto lanes, auto)
-                        HWY_ATTR { lanes.store(hn::Mul(lanes.load(g + i), splat(factor)), g + i); });
+  scale_row(g, n, factor);
 }
 
 template <class T>

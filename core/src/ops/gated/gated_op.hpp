@@ -5,6 +5,7 @@
 #include <limits>
 #include <string_view>
 
+#include "ops/axis_errors.hpp"
 #include "ops/pointwise/formula_functions.hpp"
 #include "tape/pointwise.hpp"
 #include "tapegrad/base/error.hpp"
@@ -92,13 +93,14 @@ inline catalogue::Samples gated_samples(Generator& g, Tensor (*f)(const Tensor& 
 }
 inline catalogue::ErrorSamples gated_errors(std::string_view name, Tensor (*f)(const Tensor& x, Axis axis)) {
   const std::string begin = std::string("[").append(name).append("] ");
-  return {{"odd",
-           [f] {
-             (void)f(zeros({2, 5}), -1);
-           },
-           begin + "expected an even size along axis 1, got [2, 5]"},
-          {"axis", [f] { (void)f(zeros({4}), 1); }, begin + "axis 1 is out of range for rank 1"},
-          {"integers", [f] { (void)f(arange(4), 0); }, begin + "expected a floating tensor, got int64 [4]"}};
+  catalogue::ErrorSamples list = axis_errors(name, f);
+  list.push_back({"odd",
+                  [f] {
+                    (void)f(zeros({2, 5}), -1);
+                  },
+                  begin + "expected an even size along axis 1, got [2, 5]"});
+  list.push_back({"integers", [f] { (void)f(arange(4), 0); }, begin + "expected a floating tensor, got int64 [4]"});
+  return list;
 }
 inline catalogue::Sample gated_benchmark(Generator& g, Tensor (*f)(const Tensor& x, Axis axis)) {
   return {"[512, 1024]", {catalogue::uniform(g, {512, 1024}, -2, 2)}, catalogue::of([f](const Tensor& x) {

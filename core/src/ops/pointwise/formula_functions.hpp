@@ -4,6 +4,7 @@
 
 #include <concepts>
 
+#include "kernels/gelu_constants.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 
 namespace tapegrad {
@@ -27,6 +28,6 @@ inline Tensor normal_cdf_plus_moment(const Tensor& x) {
          bounded * (0.39894228040143267794 * exp(-0.5 * square(bounded)));
 }
 /// 2 sqrt(2 / pi) (x + 0.044715 x^3)
-inline Tensor gelu_argument(const Tensor& x) { return x * (1.5957691216057308 + 0.07135481627260025 * square(x)); }
+inline Tensor gelu_argument(const Tensor& x) { return x * (kernels::kGeluLinear + kernels::kGeluCubic * square(x)); }
 
 }  // namespace tapegrad

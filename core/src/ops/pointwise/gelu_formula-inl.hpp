@@ -8,6 +8,8 @@
 #define TAPEGRAD_OPS_POINTWISE_GELU_FORMULA_INL_HPP
 #endif
 
+#include "kernels/gelu_constants.hpp"
+
 HWY_BEFORE_NAMESPACE();
 namespace tapegrad::HWY_NAMESPACE {
 /// Of lanes, exact: gelu of a tensor is the op.
@@ -17,8 +19,6 @@ T gelu(const T& x) {
 }
 
 struct GeluFormula {
-  static constexpr double k2C = 1.59576912160573071176;  // 2 sqrt(2 / pi)
-  static constexpr double kCube = 0.044715;
   double tanh_form = 0.0;
 
   template <class T>
@@ -30,7 +30,8 @@ struct GeluFormula {
     if (tanh_form != 0.0) {
       const T bounded = clamp(x, -100.0, 100.0);  // beyond, the slope is 0 or 1 to rounding; powers of x would overflow
       const auto u = gelu_argument(bounded);
-      const T argument_slope = k2C + 3.0 * k2C * kCube * (bounded * bounded);
+      const T argument_slope =
+          kernels::kGeluLinear + 3.0 * kernels::kGeluLinear * kernels::kGeluCube * (bounded * bounded);
       return times_sigmoid(1.0 + bounded * times_sigmoid(argument_slope, -u), u);
     }
     return normal_cdf_plus_moment(x);

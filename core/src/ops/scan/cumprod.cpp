@@ -1,3 +1,4 @@
+#include "ops/axis_errors.hpp"
 #include "ops/scan/recurrence.hpp"
 #include "ops/scan/scan_op.hpp"
 #include "tape/expect.hpp"
@@ -68,7 +69,7 @@ struct CumProd : Op<CumProd> {
     return s;
   }
   static catalogue::ErrorSamples errors() {
-    catalogue::ErrorSamples errors = scan_errors(name, cumprod);
+    catalogue::ErrorSamples errors = axis_errors(name, cumprod);
     errors.push_back(
         {"integers", [] { (void)cumprod(arange(3), 0); }, "[cumprod] expected a floating tensor, got int64 [3]"});
     return errors;

@@ -1,3 +1,4 @@
+#include "ops/axis_errors.hpp"
 #include "ops/scan/scan_op.hpp"
 #include "tape/expect.hpp"
 
@@ -36,7 +37,7 @@ struct CumSum : Op<CumSum> {
              "its transpose, the upper triangle: the running sum from the other end"}};
   }
   static catalogue::Samples samples(Generator& g) { return scan_samples(g, cumsum); }
-  static catalogue::ErrorSamples errors() { return scan_errors(name, cumsum); }
+  static catalogue::ErrorSamples errors() { return axis_errors(name, cumsum); }
   static catalogue::Sample benchmark(Generator& g) {
     return {"[512, 512] along 1", {catalogue::uniform(g, {512, 512}, -2, 2)}, catalogue::of([](const Tensor& x) {
               return cumsum(x, 1);

@@ -6,6 +6,7 @@
 
 #include "base/dispatch.hpp"
 #include "kernels/scan.hpp"
+#include "ops/axis_errors.hpp"
 #include "ops/index/gathered_op.hpp"
 #include "tape/expect.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
@@ -54,14 +55,10 @@ inline Samples running_extremum_samples(Generator& g, RunningExtremum f) {
 }
 
 inline ErrorSamples running_extremum_errors(std::string_view name, RunningExtremum f) {
-  const std::string op = std::string("[").append(name).append("] ");
-  return {{"axis",
-           [f] {
-             (void)f(zeros({2, 3}), 2);
-           },
-           op + "axis 2 is out of range for rank 2"},
-          {"scalar", [f] { (void)f(zeros({}), 0); }, op + "axis 0 is out of range for rank 0"},
-          {"bool", [f] { (void)f(zeros({2}, {.dtype = boolean}), 0); }, op + "bool [2] has no order"}};
+  ErrorSamples list = axis_errors(name, f);
+  list.push_back({"bool", [f] { (void)f(zeros({2}, {.dtype = boolean}), 0); },
+                  std::string("[").append(name).append("] bool [2] has no order")});
+  return list;
 }
 
 inline Sample running_extremum_benchmark(Generator& g, RunningExtremum f) {

@@ -39,20 +39,4 @@ inline catalogue::Samples scan_samples(Generator& g, Tensor (*f)(const Tensor&, 
       {"empty lines", {uniform(g, {3, 0}, -2, 2)}, along(1)}};
 }
 
-/// What f(x, axis), called `name`, refuses.
-inline catalogue::ErrorSamples scan_errors(std::string_view name, Tensor (*f)(const Tensor&, Axis)) {
-  const std::string op = std::string("[").append(name).append("] ");
-  return {{"axis",
-           [f] {
-             (void)f(zeros({2, 3}), 2);
-           },
-           op + "axis 2 is out of range for rank 2"},
-          {"negative axis",
-           [f] {
-             (void)f(zeros({2, 3}), -3);
-           },
-           op + "axis -3 is out of range for rank 2"},
-          {"scalar", [f] { (void)f(zeros({}), 0); }, op + "axis 0 is out of range for rank 0"}};
-}
-
 }  // namespace tapegrad
