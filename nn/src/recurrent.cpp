@@ -151,7 +151,7 @@ RNN::RNN(std::int64_t input_size, std::int64_t hidden_size, const RNNOptions& op
 
 RecurrentResult RNN::operator()(const Tensor& x, const Mask& mask, const Tensor& h0) const { return run(x, mask, h0); }
 RecurrentState RNN::states(const Tensor& from_input, const RecurrentWeights& w, const RecurrentState& initial,
-                           const Mask& mask, const RecurrenceOptions& options) const {
+                           const Mask& mask, const SequenceOptions& options) const {
   const std::int64_t length = from_input.size(0);
   if (length == 0)  // as empty as the input's product, which stands for the states too: so all weights are on the tape
     return {rnn_step(nonlinearity_, from_input, linear(from_input, w.weight_hh, w.bias_hh)), {}};
@@ -167,24 +167,24 @@ RecurrentState RNN::states(const Tensor& from_input, const RecurrentWeights& w, 
   return {stack(all, 0), {}};
 }
 
-LSTM::LSTM(std::int64_t input_size, std::int64_t hidden_size, const RecurrentOptions& options)
+LSTM::LSTM(std::int64_t input_size, std::int64_t hidden_size, const LSTMOptions& options)
     : RecurrentLayers("LSTM", 4, input_size, hidden_size, options) {}
 
 LSTMResult LSTM::operator()(const Tensor& x, const Mask& mask, const RecurrentState& initial) const {
   return run(x, mask, initial);
 }
 RecurrentState LSTM::states(const Tensor& from_input, const RecurrentWeights& w, const RecurrentState& initial,
-                            const Mask& mask, const RecurrenceOptions& options) const {
+                            const Mask& mask, const SequenceOptions& options) const {
   const auto [h, c] = lstm(from_input, w.weight_hh, w.bias_hh, initial.h, initial.c, mask, options);
   return {h, c};
 }
 
-GRU::GRU(std::int64_t input_size, std::int64_t hidden_size, const RecurrentOptions& options)
+GRU::GRU(std::int64_t input_size, std::int64_t hidden_size, const GRUOptions& options)
     : RecurrentLayers("GRU", 3, input_size, hidden_size, options) {}
 
 RecurrentResult GRU::operator()(const Tensor& x, const Mask& mask, const Tensor& h0) const { return run(x, mask, h0); }
 RecurrentState GRU::states(const Tensor& from_input, const RecurrentWeights& w, const RecurrentState& initial,
-                           const Mask& mask, const RecurrenceOptions& options) const {
+                           const Mask& mask, const SequenceOptions& options) const {
   return {gru(from_input, w.weight_hh, w.bias_hh, initial.h, mask, options), {}};
 }
 
@@ -272,7 +272,7 @@ struct RNNEntry {
 struct LSTMEntry {
   static constexpr std::string_view math =
       R"(c_t = f \odot c_{t-1} + i \odot g,\ h_t = o \odot \tanh c_t,\ (i, f, g, o) = (\sigma, \sigma, \tanh, \sigma)(W_{ih} x_t + b_{ih} + W_{hh} h_{t-1} + b_{hh}))";
-  static catalogue::LayerSamples samples(Generator& g) { return recurrent_samples<LSTM, RecurrentOptions>(g); }
+  static catalogue::LayerSamples samples(Generator& g) { return recurrent_samples<LSTM, LSTMOptions>(g); }
   static catalogue::ErrorSamples errors() {
     return {{"sizes", [] { LSTM(0, 3); }, "[LSTM] expected sizes of at least 1, got input_size 0 and hidden_size 3"},
             {"rank",
@@ -291,13 +291,13 @@ struct LSTMEntry {
              },
              "[LSTM] expected the initial c to be [1, 1, 3], got [1, 3]"}};
   }
-  static catalogue::LayerSample benchmark(Generator& g) { return recurrent_benchmark<LSTM, RecurrentOptions>(g); }
+  static catalogue::LayerSample benchmark(Generator& g) { return recurrent_benchmark<LSTM, LSTMOptions>(g); }
 };
 
 struct GRUEntry {
   static constexpr std::string_view math =
       R"(h_t = (1 - z) \odot n + z \odot h_{t-1},\ r = \sigma(W_{ir} x_t + b_{ir} + W_{hr} h_{t-1} + b_{hr}),\ z = \sigma(W_{iz} x_t + b_{iz} + W_{hz} h_{t-1} + b_{hz}),\ n = \tanh(W_{in} x_t + b_{in} + r \odot (W_{hn} h_{t-1} + b_{hn})))";
-  static catalogue::LayerSamples samples(Generator& g) { return recurrent_samples<GRU, RecurrentOptions>(g); }
+  static catalogue::LayerSamples samples(Generator& g) { return recurrent_samples<GRU, GRUOptions>(g); }
   static catalogue::ErrorSamples errors() {
     return {{"layers", [] { GRU(2, 3, {.num_layers = 0}); }, "[GRU] expected at least 1 layer, got 0"},
             {"another dtype",
@@ -306,7 +306,7 @@ struct GRUEntry {
              },
              "[linear] float64 [4, 1, 2] with float32 [9, 2]"}};
   }
-  static catalogue::LayerSample benchmark(Generator& g) { return recurrent_benchmark<GRU, RecurrentOptions>(g); }
+  static catalogue::LayerSample benchmark(Generator& g) { return recurrent_benchmark<GRU, GRUOptions>(g); }
 };
 
 }  // namespace

@@ -44,7 +44,7 @@ Tensor RNNCell::operator()(const Tensor& x, const Tensor& h) const {
   return rnn_step(nonlinearity_, linear(x, weight_ih, bias_ih), linear(before, weight_hh, bias_hh));
 }
 
-LSTMCell::LSTMCell(std::int64_t input_size, std::int64_t hidden_size, RecurrentCellOptions options)
+LSTMCell::LSTMCell(std::int64_t input_size, std::int64_t hidden_size, LSTMCellOptions options)
     : RecurrentCell("LSTMCell", 4, input_size, hidden_size, options) {}
 
 RecurrentState LSTMCell::operator()(const Tensor& x, const RecurrentState& state) const {
@@ -54,7 +54,7 @@ RecurrentState LSTMCell::operator()(const Tensor& x, const RecurrentState& state
   return {h, c};
 }
 
-GRUCell::GRUCell(std::int64_t input_size, std::int64_t hidden_size, RecurrentCellOptions options)
+GRUCell::GRUCell(std::int64_t input_size, std::int64_t hidden_size, GRUCellOptions options)
     : RecurrentCell("GRUCell", 3, input_size, hidden_size, options) {}
 
 Tensor GRUCell::operator()(const Tensor& x, const Tensor& h) const {

@@ -24,7 +24,8 @@ namespace tapegrad {
 /// gate behind the product, as in version 1 and in cuDNN. Throws ShapeError, DTypeError.
 Tensor gru_cell(const Tensor& from_input, const Tensor& from_state, const Tensor& h);
 
-struct RecurrenceOptions {
+/// How lstm and gru go through a sequence.
+struct SequenceOptions {
   /// Whether to start at the last position and go backwards.
   bool reverse = false;
 };
@@ -35,11 +36,11 @@ struct RecurrenceOptions {
 /// is kept, from_input is not read, and its gradient is 0. Throws ShapeError, DTypeError.
 [[nodiscard]] std::array<Tensor, 2> lstm(const Tensor& from_input, const Tensor& weight_hh, const Tensor& bias_hh,
                                          const Tensor& h0, const Tensor& c0, const Mask& mask = {},
-                                         const RecurrenceOptions& options = {});
+                                         const SequenceOptions& options = {});
 
 /// The state after each position, [L, N, H]: gru_cell(from_input[t], linear(h, weight_hh, bias_hh), h) from position to
 /// position. from_input [L, N, 3H], weight_hh [3H, H], bias_hh [3H] or undefined, h0 [N, H]; the rest as for lstm.
 Tensor gru(const Tensor& from_input, const Tensor& weight_hh, const Tensor& bias_hh, const Tensor& h0,
-           const Mask& mask = {}, const RecurrenceOptions& options = {});
+           const Mask& mask = {}, const SequenceOptions& options = {});
 
 }  // namespace tapegrad

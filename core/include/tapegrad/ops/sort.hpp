@@ -29,12 +29,12 @@ struct [[nodiscard]] Unique {
 /// gradient.
 Unique unique(const Tensor& x);
 
-struct TopkOptions {
+struct TopKOptions {
   bool largest = true;
   /// Best first; else in the order of their indices.
   bool sorted = true;
 };
 /// The k largest (or smallest) elements; of elements that tie the first are taken. ValueError unless 0 <= k <= size.
-ValuesAndIndices topk(const Tensor& x, std::int64_t k, Axis axis = -1, TopkOptions options = {});
+ValuesAndIndices topk(const Tensor& x, std::int64_t k, Axis axis = -1, TopKOptions options = {});
 
 }  // namespace tapegrad

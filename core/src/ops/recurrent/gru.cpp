@@ -59,7 +59,7 @@ struct Gru : SequenceOp<Gru, 3, 1> {
       return catalogue::Arguments{uniform(g, {length, n, 3 * hidden}, -2, 2), uniform(g, {3 * hidden, hidden}, -1, 1),
                                   uniform(g, {3 * hidden}, -1, 1), uniform(g, {n, hidden}, -1, 1)};
     };
-    const auto with = [](const Mask& mask, const RecurrenceOptions& options = {}) {
+    const auto with = [](const Mask& mask, const SequenceOptions& options = {}) {
       return catalogue::of<4>([=](const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& h) {
         return gru(x, w, b, h, mask, options);
       });
@@ -102,7 +102,7 @@ struct Gru : SequenceOp<Gru, 3, 1> {
 };
 
 Tensor gru(const Tensor& from_input, const Tensor& weight_hh, const Tensor& bias_hh, const Tensor& h0, const Mask& mask,
-           const RecurrenceOptions& options) {
+           const SequenceOptions& options) {
   expect_sequence(Gru::name, 3, from_input, weight_hh, bias_hh, {{"h0", h0}}, mask);
   const Tensor valid = valid_steps(mask);
   return tapegrad::apply(Gru(options.reverse, bias_hh, valid),

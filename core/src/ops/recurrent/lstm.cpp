@@ -62,7 +62,7 @@ struct Lstm : SequenceOp<Lstm, 4, 2> {
                                   uniform(g, {4 * hidden}, -1, 1), uniform(g, {n, hidden}, -1, 1),
                                   uniform(g, {n, hidden}, -2, 2)};
     };
-    const auto with = [](const Mask& mask, const RecurrenceOptions& options = {}) {
+    const auto with = [](const Mask& mask, const SequenceOptions& options = {}) {
       return catalogue::of<5>([=](const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& h, const Tensor& c) {
         return lstm(x, w, b, h, c, mask, options);
       });
@@ -124,7 +124,7 @@ struct Lstm : SequenceOp<Lstm, 4, 2> {
 };
 
 std::array<Tensor, 2> lstm(const Tensor& from_input, const Tensor& weight_hh, const Tensor& bias_hh, const Tensor& h0,
-                           const Tensor& c0, const Mask& mask, const RecurrenceOptions& options) {
+                           const Tensor& c0, const Mask& mask, const SequenceOptions& options) {
   expect_sequence(Lstm::name, 4, from_input, weight_hh, bias_hh, {{"h0", h0}, {"c0", c0}}, mask);
   const Tensor valid = valid_steps(mask);
   return tapegrad::apply(Lstm(options.reverse, bias_hh, valid),

@@ -12,9 +12,9 @@ struct TopK : ChosenOp<TopK> {
   static constexpr std::string_view math =
       R"(y_j = x_{k_j},\ k = \text{the places of the } K \text{ largest (or smallest)};\quad \bar x_{k_j} = \bar y_j,\ \text{else } 0)";
   std::int64_t k;
-  TopkOptions options;
+  TopKOptions options;
 
-  TopK(int d, std::int64_t count, const TopkOptions& how) : ChosenOp(d), k(count), options(how) {}
+  TopK(int d, std::int64_t count, const TopKOptions& how) : ChosenOp(d), k(count), options(how) {}
 
   std::array<Tensor, 2> forward(const Tensor& x) const {
     return choose(x, {.k = k, .descending = options.largest, .sorted = options.sorted});
@@ -36,7 +36,7 @@ struct TopK : ChosenOp<TopK> {
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::scattered;
-    const auto of_k = [](std::int64_t count, int d = -1, TopkOptions how = {}) {
+    const auto of_k = [](std::int64_t count, int d = -1, TopKOptions how = {}) {
       return catalogue::of([count, d, how](const Tensor& x) { return topk(x, count, d, how); });
     };
     return {{"last axis", {scattered(g, {3, 5}, -2, 2)}, of_k(2)},
@@ -73,7 +73,7 @@ struct TopK : ChosenOp<TopK> {
   }
 };
 
-ValuesAndIndices topk(const Tensor& x, std::int64_t k, Axis axis, TopkOptions options) {
+ValuesAndIndices topk(const Tensor& x, std::int64_t k, Axis axis, TopKOptions options) {
   const int d = axis_of(TopK::name, axis, x);
   if (k < 0 || k > x.shape()[d])
     throw ValueError(fmt::format("[topk] expected 0 <= k <= {} along axis {} of {}, got {}", x.shape()[d], d,

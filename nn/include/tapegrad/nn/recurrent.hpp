@@ -48,6 +48,7 @@ struct [[nodiscard]] LSTMResult {
   Tensor c;
 };
 
+/// What layers of LSTMs and of GRUs are made with.
 struct RecurrentOptions {
   std::int64_t num_layers = 1;
   bool bias = true;
@@ -56,6 +57,8 @@ struct RecurrentOptions {
   double dropout = 0.0;
   DType dtype = float32;
 };
+using LSTMOptions = RecurrentOptions;
+using GRUOptions = RecurrentOptions;
 
 struct RNNOptions {
   std::int64_t num_layers = 1;
@@ -93,7 +96,7 @@ class RecurrentLayers : public Module {
   /// The states after each position, [L, N, H], from what the input gives the gates [L, N, G H]. Where the mask hides a
   /// position the state stays.
   virtual RecurrentState states(const Tensor& from_input, const RecurrentWeights& w, const RecurrentState& initial,
-                                const Mask& mask, const RecurrenceOptions& options) const = 0;
+                                const Mask& mask, const SequenceOptions& options) const = 0;
   Tensor initial_state(std::string_view which, const Tensor& given, const Tensor& x) const;
 
   std::string_view layer_;
@@ -117,7 +120,7 @@ class RNN : public RecurrentLayers {
 
  private:
   RecurrentState states(const Tensor& from_input, const RecurrentWeights& w, const RecurrentState& initial,
-                        const Mask& mask, const RecurrenceOptions& options) const override;
+                        const Mask& mask, const SequenceOptions& options) const override;
 
   Activation nonlinearity_;
 };
@@ -127,34 +130,37 @@ class RNN : public RecurrentLayers {
 class LSTM : public RecurrentLayers {
  public:
   /// Throws as RNN's.
-  LSTM(std::int64_t input_size, std::int64_t hidden_size, const RecurrentOptions& options = {});
+  LSTM(std::int64_t input_size, std::int64_t hidden_size, const LSTMOptions& options = {});
 
   /// As RNN's; the initial state's h and c may each be undefined.
   LSTMResult operator()(const Tensor& x, const Mask& mask = {}, const RecurrentState& initial = {}) const;
 
  private:
   RecurrentState states(const Tensor& from_input, const RecurrentWeights& w, const RecurrentState& initial,
-                        const Mask& mask, const RecurrenceOptions& options) const override;
+                        const Mask& mask, const SequenceOptions& options) const override;
 };
 
 /// Cho et al. 2014, arXiv:1406.1078: see gru. Gates stand in the order reset, update, new.
 class GRU : public RecurrentLayers {
  public:
   /// Throws as RNN's.
-  GRU(std::int64_t input_size, std::int64_t hidden_size, const RecurrentOptions& options = {});
+  GRU(std::int64_t input_size, std::int64_t hidden_size, const GRUOptions& options = {});
 
   /// As RNN's.
   RecurrentResult operator()(const Tensor& x, const Mask& mask = {}, const Tensor& h0 = {}) const;
 
  private:
   RecurrentState states(const Tensor& from_input, const RecurrentWeights& w, const RecurrentState& initial,
-                        const Mask& mask, const RecurrenceOptions& options) const override;
+                        const Mask& mask, const SequenceOptions& options) const override;
 };
 
+/// What cells of LSTMs and of GRUs are made with.
 struct RecurrentCellOptions {
   bool bias = true;
   DType dtype = float32;
 };
+using LSTMCellOptions = RecurrentCellOptions;
+using GRUCellOptions = RecurrentCellOptions;
 
 /// What the cells share: the parameters and their two products.
 class RecurrentCell : public Module, public RecurrentWeights {
@@ -196,7 +202,7 @@ class RNNCell : public RecurrentCell {
 class LSTMCell : public RecurrentCell {
  public:
   /// Throws as RNNCell's.
-  LSTMCell(std::int64_t input_size, std::int64_t hidden_size, RecurrentCellOptions options = {});
+  LSTMCell(std::int64_t input_size, std::int64_t hidden_size, LSTMCellOptions options = {});
 
   /// x [N, E], the state's h and c [N, H] (zeros when undefined) -> the next state. Throws as RNNCell's.
   RecurrentState operator()(const Tensor& x, const RecurrentState& state = {}) const;
@@ -206,7 +212,7 @@ class LSTMCell : public RecurrentCell {
 class GRUCell : public RecurrentCell {
  public:
   /// Throws as RNNCell's.
-  GRUCell(std::int64_t input_size, std::int64_t hidden_size, RecurrentCellOptions options = {});
+  GRUCell(std::int64_t input_size, std::int64_t hidden_size, GRUCellOptions options = {});
 
   /// x [N, E], h [N, H] (zeros when undefined) -> the next h. Throws as RNNCell's.
   Tensor operator()(const Tensor& x, const Tensor& h = {}) const;
