@@ -13,8 +13,8 @@
 #include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/nn/init.hpp"
 #include "tapegrad/ops/view.hpp"
-#include "tapegrad/tape/add.hpp"
 #include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/engine_ops.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::nn {

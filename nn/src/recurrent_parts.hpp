@@ -11,7 +11,7 @@
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/activation.hpp"
 #include "tapegrad/nn/recurrent.hpp"
-#include "tapegrad/tape/add.hpp"
+#include "tapegrad/tape/engine_ops.hpp"
 #include "uniform_parameter.hpp"
 
 namespace tapegrad::nn {

@@ -6,7 +6,7 @@
 #include "tapegrad/nn/linear.hpp"
 #include "tapegrad/nn/norm.hpp"
 #include "tapegrad/ops/mask.hpp"
-#include "tapegrad/tape/add.hpp"
+#include "tapegrad/tape/engine_ops.hpp"
 
 namespace tapegrad::nn {
 

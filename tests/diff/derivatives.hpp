@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "tapegrad/ops/pointwise.hpp"
-#include "tapegrad/tape/add.hpp"
 #include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/engine_ops.hpp"
 #include "tapegrad/tape/op.hpp"
 
 namespace tapegrad::test::derivatives {

@@ -16,8 +16,8 @@
 #include "tapegrad/base/threads.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/reduce.hpp"
-#include "tapegrad/tape/add.hpp"
 #include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/engine_ops.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 using namespace tapegrad::kernels;

@@ -274,6 +274,9 @@ BOOST_AUTO_TEST_CASE(what_is_no_reduction_is_told) {
   refused("mse_loss", [&] { return mse_loss(x, x, {.reduction = none}); });
   refused("l1_loss", [&] { return l1_loss(x, x, {.reduction = none}); });
   refused("huber_loss", [&] { return huber_loss(x, x, {.reduction = none}); });
+  refused("ctc_loss", [&] {
+    return ctc_loss(zeros({2, 4, 3}), ones({2, 3}, {.dtype = int64}), {}, {}, {.reduction = none});
+  });
   refused("kl_div", [&] { return kl_div(x, x, {.reduction = static_cast<KLReduction>(9)}); });
 }
 

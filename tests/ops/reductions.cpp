@@ -8,7 +8,7 @@
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/view.hpp"
-#include "tapegrad/tape/add.hpp"
+#include "tapegrad/tape/engine_ops.hpp"
 #include "values.hpp"
 
 using namespace tapegrad;

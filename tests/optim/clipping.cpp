@@ -3,8 +3,8 @@
 
 #include "fixture.hpp"
 #include "tapegrad/optim.hpp"
-#include "tapegrad/tape/add.hpp"
 #include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/engine_ops.hpp"
 
 using namespace tapegrad;
 using namespace tapegrad::optim;

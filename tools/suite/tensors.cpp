@@ -22,8 +22,7 @@ Tensor scattered_as(const Tensor& x) {
   const std::vector<T> elements = turned.to_vector<T>();
   std::vector<T> block(2 * elements.size() + 1, static_cast<T>(77));
   for (std::size_t i = 0; i < elements.size(); ++i) block[2 * i + 1] = elements[i];
-  const Tensor every_second =
-      slice(from_vector(block, {static_cast<std::int64_t>(block.size())}), 0, {.start = 1, .step = 2});
+  const Tensor every_second = slice(from_vector(block), 0, {.start = 1, .step = 2});
   return permute(reshape(every_second, turned.shape()), reversed);
 }
 

@@ -47,7 +47,7 @@ std::optional<NodeInfo> recorded(const OpEntry& op, const Sample& sample) {
 /// Where a user finds the op declared.
 std::string header_of(const OpEntry& op) {
   if (op.family == "convert" || op.name == "clone") return "tapegrad/tape/tensor.hpp";
-  return op.family == "engine" ? "tapegrad/tape/add.hpp" : fmt::format("tapegrad/ops/{}.hpp", op.family);
+  return op.family == "engine" ? "tapegrad/tape/engine_ops.hpp" : fmt::format("tapegrad/ops/{}.hpp", op.family);
 }
 
 std::string keeps(const OpEntry& op, const catalogue::Samples& samples) {

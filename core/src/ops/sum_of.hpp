@@ -1,7 +1,7 @@
 // Sums in which an undefined tensor is a zero: of tangents and cotangents that need not be there.
 #pragma once
 
-#include "tapegrad/tape/add.hpp"
+#include "tapegrad/tape/engine_ops.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad {

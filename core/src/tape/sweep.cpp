@@ -16,8 +16,8 @@
 #include "tape/recomputed.hpp"
 #include "tape/recorder.hpp"
 #include "tapegrad/base/error.hpp"
-#include "tapegrad/tape/add.hpp"
 #include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/engine_ops.hpp"
 
 namespace tapegrad {
 

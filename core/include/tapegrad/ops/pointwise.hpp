@@ -12,8 +12,8 @@
 #include <string_view>
 #include <type_traits>
 
-#include "tapegrad/tape/add.hpp"
 #include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/engine_ops.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad {

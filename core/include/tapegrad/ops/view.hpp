@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "tapegrad/base/axes.hpp"
-#include "tapegrad/tape/add.hpp"
+#include "tapegrad/tape/engine_ops.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad {

@@ -1,5 +1,5 @@
-// One trilinear form of a sequence, a kernel and a cotangent, whose three partial derivatives are the ops of this family:
-// each one's reverse rule is made of the other two, so that every order of derivative stays among them.
+// One trilinear form of a sequence, a kernel and a cotangent, whose three partial derivatives are the ops of this
+// family: each one's reverse rule is made of the other two, so that every order of derivative stays among them.
 #pragma once
 
 #include <string_view>

@@ -1,5 +1,5 @@
-#include "tapegrad/tape/add.hpp"
 #include "kernels/wrapping.hpp"
+#include "tapegrad/tape/engine_ops.hpp"
 
 #include <utility>
 

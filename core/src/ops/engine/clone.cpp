@@ -1,7 +1,7 @@
 #include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
-#include "tapegrad/tape/add.hpp"
+#include "tapegrad/tape/engine_ops.hpp"
 #include "tapegrad/tape/op.hpp"
 
 namespace tapegrad {

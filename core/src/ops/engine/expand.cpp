@@ -4,7 +4,7 @@
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
-#include "tapegrad/tape/add.hpp"
+#include "tapegrad/tape/engine_ops.hpp"
 #include "tapegrad/tape/op.hpp"
 
 namespace tapegrad {

@@ -3,7 +3,7 @@
 #include "tape/reduction.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
-#include "tapegrad/tape/add.hpp"
+#include "tapegrad/tape/engine_ops.hpp"
 
 namespace tapegrad {
 

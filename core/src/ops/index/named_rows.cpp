@@ -5,8 +5,8 @@
 #include "ops/index/indices.hpp"
 #include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
-#include "tapegrad/tape/add.hpp"
 #include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/engine_ops.hpp"
 
 namespace tapegrad {
 

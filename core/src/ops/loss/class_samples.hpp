@@ -22,9 +22,7 @@ catalogue::Call class_loss(Tensor (*loss)(const Tensor& x, const Tensor& targets
 
 /// Targets of four classes, and weights of these.
 struct FourClasses {
-  static Tensor of(const std::vector<std::int64_t>& values) {
-    return from_vector(values, {static_cast<std::int64_t>(values.size())});
-  }
+  static Tensor of(const std::vector<std::int64_t>& values) { return from_vector(values); }
   Tensor targets = of({2, 0, 3, 1, 2});
   Tensor some_ignored = of({2, -100, 3, -100, 2});
   Tensor all_ignored = of({-100, -100, -100, -100, -100});

@@ -150,9 +150,7 @@ struct CtcLoss : Op<CtcLoss> {
                          const Mask& target_mask = {}) {
       return catalogue::of([=](const Tensor& x) { return ctc_loss(x, targets, mask, target_mask, options); });
     };
-    const auto pairs = [](const std::vector<std::int64_t>& labels) {
-      return from_vector(labels).reshape({-1, 2});
-    };
+    const auto pairs = [](const std::vector<std::int64_t>& labels) { return from_vector(labels).reshape({-1, 2}); };
     const auto logarithms = [&g] { return uniform(g, {2, 4, 3}, -3, -0.1); };
     Tensor never = logarithms();
     for (const std::size_t place : {1U, 5U, 14U, 18U})
@@ -431,6 +429,7 @@ Tensor ctc_loss(const Tensor& log_probs, const Tensor& targets, const Mask& mask
                                  advice_on_layout(log_probs.shape(), targets.shape())));
   expect_shape_of_mask("mask", "[N, T]", mask, {log_probs.size(0), log_probs.size(1)});
   expect_shape_of_mask("target mask", "[N, S]", target_mask, targets.shape());
+  expect_reduction(op, options.reduction);
   if (options.blank < 0 || options.blank >= log_probs.size(2))
     throw ValueError(
         fmt::format("[{}] expected blank to be one of {} classes, got {}", op, log_probs.size(2), options.blank));

@@ -1,4 +1,4 @@
-#include "tapegrad/tape/dot.hpp"
+#include "tapegrad/tape/graphviz.hpp"
 
 #include <fmt/format.h>
 

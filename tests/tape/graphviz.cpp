@@ -1,5 +1,5 @@
 // A tape as a graph: the text that Graphviz draws.
-#include "tapegrad/tape/dot.hpp"
+#include "tapegrad/tape/graphviz.hpp"
 
 #include <sstream>
 
@@ -9,7 +9,7 @@
 using namespace tapegrad;
 using namespace tapegrad::test;
 
-BOOST_AUTO_TEST_SUITE(dot)
+BOOST_AUTO_TEST_SUITE(graphviz)
 
 BOOST_AUTO_TEST_CASE(nodes_are_boxes_leaves_ellipses_and_edges_go_to_whoever_reads) {
   const Tensor x = leaf({1.0, 2.0});
