@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "tapegrad/base/axes.hpp"
 #include "tapegrad/base/dtype.hpp"
 #include "tapegrad/base/shape.hpp"
 #include "tapegrad/ops/pointwise.hpp"
@@ -65,7 +66,7 @@ class OwnedTensor {
   Tensor slice(Axis d, Slice range) const { return tensor_.slice(d, range); }
   Tensor reshape(const Shape& shape) const { return tensor_.reshape(shape); }
   Tensor transpose(Axis a, Axis b) const { return tensor_.transpose(a, b); }
-  Tensor permute(const std::vector<int>& order) const { return tensor_.permute(order); }
+  Tensor permute(const Axes& order) const { return tensor_.permute(order); }
   Tensor expand(const Shape& shape) const { return tensor_.expand(shape); }
 
   /// Converts the elements in place, where ->to(dtype) gives another tensor. Throws TapeError while a tape records, or
