@@ -395,13 +395,27 @@ BOOST_AUTO_TEST_CASE(outputs_that_are_not_finite_are_left_out_along_directions_t
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   std::vector<double> added(500, 0.0);
   added[7] = -kInfinity;
-  added[8] = std::numeric_limits<double>::quiet_NaN();
   const Tensor mask = from_vector<double>(added, {500});
   const auto right = [&](const Tensor& x) { return sin(x) + mask; };
   const GradcheckReport report = tapegrad::gradcheck(right, {normal({500})}, {.budget = 400});
   BOOST_TEST(report.ok(), fmt::format("{}", report));
   const auto wrong = [&](const Tensor& x) { return apply(NearlyExp(0.1), x) + mask; };
   BOOST_TEST((tapegrad::gradcheck(wrong, {normal({500})}, {.budget = 400}).verdict() == Verdict::wrong));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_nan_at_numbers_lies_beyond_the_domain) {
+  const auto logarithm = [](const Tensor& x) { return log(x); };
+  const Tensor negative = from_vector<double>({-1.0, -2.0, -3.0, 1.0}, {4});
+  for (const int order : {1, 2}) {
+    const GradcheckReport report = tapegrad::gradcheck(logarithm, {negative}, {.order = order});
+    BOOST_TEST((report.verdict() == Verdict::out_of_domain), fmt::format("{}", report));
+    BOOST_TEST((report.findings.front().verdict == Verdict::out_of_domain), fmt::format("{}", report));
+  }
+  // What a mask makes infinite is left out, at order 2 too, where its cotangent reaches the gradient.
+  const Tensor mask = from_vector<double>({0.0, -std::numeric_limits<double>::infinity(), 0.0, 0.0}, {4});
+  const auto masked = [&](const Tensor& x) { return log_softmax(x + mask, 0); };
+  const GradcheckReport report = tapegrad::gradcheck(masked, {normal({4})});
+  BOOST_TEST(report.ok(), fmt::format("{}", report));
 }
 
 BOOST_AUTO_TEST_CASE(what_a_rule_gives_a_hidden_logit_is_looked_at_in_each_order_and_mode) {

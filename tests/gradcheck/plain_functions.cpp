@@ -341,16 +341,33 @@ BOOST_AUTO_TEST_CASE(what_the_largest_derivative_hides_is_told) {
   BOOST_TEST((check(1e10, 0.2).verdict() == Verdict::wrong));
 }
 
+// A function that is NaN at numbers does not exist there; one that is infinite may be meant to be, as behind a mask.
 BOOST_AUTO_TEST_CASE(what_is_left_out_is_told) {
-  const auto report = check_jacobian(
-      [](Point p) {
-        return Numbers{std::log(p[0]), std::log(p[1])};
-      },
-      [](Point p) {
-        return Numbers{123.0, 456.0, 0.0, 1.0 / p[1]};
-      },
-      Numbers{-1.0, 2.0});
-  BOOST_TEST(report.findings.front().note == "1 of 2 outputs are not finite here and were left out");
+  const auto logarithms = [](Point p) { return Numbers{std::log(p[0]), std::log(p[1])}; };
+  const auto check = [&](double first, double slope, const GradcheckOptions& options) {
+    return check_jacobian(
+        logarithms,
+        [slope](Point p) {
+          return Numbers{123.0, 456.0, 0.0, slope / p[1]};
+        },
+        Numbers{first, 2.0}, options);
+  };
+  for (const std::int64_t budget : {4000, 0}) {  // every element, and along directions
+    const GradcheckReport negative = check(-1.0, 1.0, {.budget = budget});
+    BOOST_TEST((negative.verdict() == Verdict::out_of_domain), to_string(negative));
+    BOOST_TEST(negative.findings.front().note ==
+               "1 of 2 outputs are not finite here and were left out, 1 of them NaN, though every input is finite");
+    BOOST_TEST(to_junit("suite", {{"logarithms", negative}}).find("<failure") != std::string::npos);
+    const GradcheckOptions allowing{.budget = budget,
+                                    .allow = {{Verdict::out_of_domain, "the first is meant to be negative"}}};
+    BOOST_TEST(check(-1.0, 1.0, allowing).ok(), to_string(check(-1.0, 1.0, allowing)));
+    BOOST_TEST((check(-1.0, 1.01, allowing).verdict() == Verdict::wrong));
+    for (const double first : {0.0, std::nan("")}) {
+      const GradcheckReport left_out = check(first, 1.0, {.budget = budget});
+      BOOST_TEST((left_out.verdict() == Verdict::ok), to_string(left_out));
+      BOOST_TEST(left_out.findings.front().note == "1 of 2 outputs are not finite here and were left out");
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(options_that_no_check_can_heed_are_refused) {

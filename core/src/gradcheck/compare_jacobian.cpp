@@ -108,13 +108,13 @@ class BlockComparison {
     if (finding_.verdict == Verdict::kink && finding_.note.empty()) finding_.note = shared_kink_;
     c_.judge_vacuity(finding_, i_, evidence_);
     c_.note_no_number(finding_, i_);
-    c_.note_what_was_left_out(finding_);
     if (finding_.verdict == Verdict::unreliable && worst_is_undecided_)
       finding_.note =
           "the derivative does not fit the slope along this element, but whether it stands on a kink that others take "
           "part in is not known: rounding, or the calls that are left, do not tell";
     note_doubt(finding_, part_.single);
     c_.note_other_shapes(finding_);
+    c_.judge_what_was_left_out(finding_);
     Matrix numeric = transposed(numeric_);
     if (by_element_) finding_.diagnosis = c_.diagnose_part(i_, numeric, error_);
     c_.numeric.push_back(std::move(numeric));

@@ -66,12 +66,18 @@ void Comparison::note_no_number(GradcheckFinding& finding, std::size_t part) con
     finding.note = "the element is infinite and the output finite: the only slope there can be is 0";
 }
 
-void Comparison::note_what_was_left_out(GradcheckFinding& finding) const {
-  const auto left_out =
-      std::count_if(subject.outputs.begin(), subject.outputs.end(), [](double y) { return !std::isfinite(y); });
-  if (left_out > 0)
-    finding.note += fmt::format("{}{} of {} outputs are not finite here and were left out",
-                                finding.note.empty() ? "" : "; ", left_out, subject.outputs.size());
+void Comparison::judge_what_was_left_out(GradcheckFinding& finding) const {
+  const Values& y = subject.outputs;
+  const auto left_out = std::count_if(y.begin(), y.end(), [](double value) { return !std::isfinite(value); });
+  if (left_out == 0) return;
+  finding.note += fmt::format("{}{} of {} outputs are not finite here and were left out",
+                              finding.note.empty() ? "" : "; ", left_out, y.size());
+  const auto undefined = std::count_if(y.begin(), y.end(), [](double value) { return std::isnan(value); });
+  const bool at_numbers =
+      std::all_of(subject.parts.begin(), subject.parts.end(), [](const Part& part) { return all_finite(part.values); });
+  if (order != 1 || undefined == 0 || !at_numbers) return;
+  finding.verdict = std::max(finding.verdict, Verdict::out_of_domain);
+  finding.note += fmt::format(", {} of them NaN, though every input is finite", undefined);
 }
 
 void Comparison::note_other_shapes(GradcheckFinding& finding) const {

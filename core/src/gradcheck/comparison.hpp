@@ -52,8 +52,10 @@ struct Comparison {
   void judge_vacuity(GradcheckFinding& finding, std::size_t part, const Evidence& evidence);
   /// Of what is wrong at an element that is infinite or NaN: says why its slope is 0.
   void note_no_number(GradcheckFinding& finding, std::size_t part) const;
-  /// Outputs that are not finite have no derivative to compare: says how many.
-  void note_what_was_left_out(GradcheckFinding& finding) const;
+  /// Outputs that are not finite have no derivative to compare: says how many. Where the inputs are finite, the
+  /// function does not exist where one is NaN, so that what passes of the others is no proof at order 1. (At order 2
+  /// the outputs are gradients, by cotangents of infinite outputs too, and order 1 has judged them.)
+  void judge_what_was_left_out(GradcheckFinding& finding) const;
   /// Where results of other shapes beside the point leave a slope on one side only, or none: says so.
   void note_other_shapes(GradcheckFinding& finding) const;
   /// The rows of the Jacobian as claimed, by part: J^T of the unit cotangents. Computed once.

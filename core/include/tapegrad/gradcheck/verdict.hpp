@@ -12,7 +12,7 @@ enum class Verdict : unsigned char {
   kink,               ///< the function has a kink here, and the derivative lies between the slopes around it; at order
                       ///< 2 also: the gradient jumps here, at a kink of the function
   vacuous,            ///< the derivative is zero to rounding: the comparison proves nothing
-  out_of_domain,      ///< the function is not finite here, or has no slope here
+  out_of_domain,      ///< the function is not finite here, or NaN in part at finite inputs, or has no slope here
   unreliable,         ///< finite differences are too rough here to tell
   non_deterministic,  ///< two calls with the same inputs differ
   wrong               ///< disagrees with finite differences
