@@ -325,6 +325,38 @@ BOOST_AUTO_TEST_CASE(small_inputs_hide_no_mistake) {
   }
 }
 
+// Steps for an input of size 1 move it from where its slope is 1e-22, or 1e-100, to where it is not.
+BOOST_AUTO_TEST_CASE(slopes_of_small_inputs_are_told_by_steps_of_their_size) {
+  const auto two = [](Point p) { return 3.0 * p[0] * p[0] + p[0] * p[1]; };
+  const auto one = [](Point p) { return p[0] * p[0]; };
+  for (const std::int64_t budget : {4000, 0})  // every element, and along directions
+    for (const double unit : {1e-9, 1e-16, 1e-20, 1e-22, 1e-25, 1e-30, 1e-100}) {
+      const auto of_two = [&](double sign) {
+        const auto gradient = [sign](Point p) { return Numbers{6.0 * p[0] + sign * p[1], p[0]}; };
+        return check_gradient(two, gradient, Numbers{1.5 * unit, -0.7 * unit}, {.budget = budget});
+      };
+      const auto of_one = [&](double factor) {
+        const auto gradient = [factor](Point p) { return Numbers{factor * p[0]}; };
+        return check_gradient(one, gradient, Numbers{unit}, {.budget = budget});
+      };
+      for (const GradcheckReport& right : {of_two(1.0), of_one(2.0)})
+        BOOST_TEST((right.verdict() == Verdict::ok), unit << ": " << to_string(right));
+      for (const GradcheckReport& wrong : {of_two(-1.0), of_one(3.0), of_one(-2.0)})
+        BOOST_TEST((wrong.verdict() == Verdict::wrong), unit << ": " << to_string(wrong));
+    }
+}
+
+// What cancels stands still at such steps, where the slope is that of the other term alone.
+BOOST_AUTO_TEST_CASE(what_stands_still_beside_a_small_input_makes_no_gradient_wrong) {
+  const auto f = [](Point p) { return std::log(std::cosh(p[0])) + 5.0 * p[0] * p[0]; };
+  const auto gradient = [](Point p) { return Numbers{std::tanh(p[0]) + 10.0 * p[0]}; };
+  for (int i = 0; i < 94; ++i) {
+    const double x = 1e-100 * std::pow(7.0, i);  // up to 1e-21
+    const GradcheckReport report = check_gradient(f, gradient, Numbers{x});
+    BOOST_TEST((report.verdict() <= Verdict::vacuous), x << ": " << to_string(report));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(what_the_largest_derivative_hides_is_told) {
   const auto check = [](double huge, double x) {
     return check_gradient([=](Point p) { return huge * std::sin(p[0]) + std::sin(p[1]); },

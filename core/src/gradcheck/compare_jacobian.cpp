@@ -223,7 +223,7 @@ class BlockComparison {
     const double analytic = claimed_(j, o);
     ++c_.report.comparisons;
     evidence_.compared = true;
-    evidence_.add(judgement, slope);
+    evidence_.add(judgement, slope, judged.is_nearer(o));
     if (std::isfinite(slope.error)) {
       numeric_(j, o) = slope.value;
       error_ = std::hypot(error_, slope.error);

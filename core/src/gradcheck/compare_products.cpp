@@ -122,7 +122,7 @@ class PartAlongDirections {
       const Slope& slope = judged.slope(u);
       ++c_.report.comparisons;
       evidence_.steepest = std::max(evidence_.steepest, largest(gradient));
-      evidence_.add(judgement, slope);
+      evidence_.add(judgement, slope, judged.is_nearer(u));
       if (!ranking_.would_enter(judgement.verdict, judgement.excess)) continue;
       if (!ranking_.add({judgement.verdict, {}, -1, analytic, numeric_value(slope), judgement.tolerance},
                         judgement.excess))

@@ -42,11 +42,11 @@ GradcheckFinding Comparison::finding_of(std::size_t part) const {
 }
 
 void Comparison::judge_vacuity(GradcheckFinding& finding, std::size_t part, const Evidence& evidence) {
-  const bool differs_from_zero =
-      evidence.significant && evidence.steepest > 1e3 * precision.epsilon * rounding.natural_scale(part);
-  if (order != 1 || finding.verdict != Verdict::ok || differs_from_zero) return;
+  const bool is_steep = evidence.steepest > 1e3 * precision.epsilon * rounding.natural_scale(part);
+  if (order != 1 || finding.verdict != Verdict::ok || (evidence.apparent && is_steep)) return;
   // Differences may be exactly zero where derivatives, by another way, are not.
   found.doubts.emplace(finding.input, std::max(evidence.doubt, rounding.of_nothing()));
+  if (evidence.significant && is_steep) return;
   finding.verdict = Verdict::vacuous;
   finding.note = "the gradient is zero to rounding";
   if (!finding.worst.empty()) finding.worst.front().verdict = Verdict::vacuous;

@@ -26,11 +26,14 @@ namespace tapegrad::checker {
 struct Evidence {
   bool compared = false;     // there was anything to compare
   bool significant = false;  // a derivative differs from zero by more than its tolerance
+  bool apparent = false;     // the same by steps for an input of size 1
   double steepest = 0.0;     // the largest derivative by either way
   double doubt = 0.0;        // the largest tolerance
 
-  void add(const Judgement& judgement, const Slope& slope) {
+  /// `nearer`: by steps of the input's own size.
+  void add(const Judgement& judgement, const Slope& slope, bool nearer) {
     significant = significant || judgement.significant;
+    apparent = apparent || (judgement.significant && !nearer);
     steepest = std::max(steepest, slope.divergence != 0.0 ? kInfinity : std::abs(slope.value));
     if (std::isfinite(slope.error)) doubt = std::max(doubt, judgement.tolerance);
   }

@@ -1,12 +1,26 @@
 #include "gradcheck/judged_line.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <limits>
 #include <utility>
 
+#include "gradcheck/noise.hpp"
+#include "gradcheck/values.hpp"
 #include "gradcheck/wording.hpp"
 
 namespace tapegrad::checker {
+namespace {
+
+constexpr double kLeastSingle = std::numeric_limits<float>::min();
+
+/// The tolerance to which a slope, or the derivative, whichever is larger, is told from zero.
+double told_to(const Slope& slope, double analytic) {
+  return 0.1 * std::max(std::abs(analytic), std::abs(slope.value));
+}
+
+}  // namespace
 
 JudgedLine::JudgedLine(const Line& line, const Precision& precision, bool finite_point)
     : line_(line), precision_(precision), finite_point_(finite_point) {
@@ -15,6 +29,41 @@ JudgedLine::JudgedLine(const Line& line, const Precision& precision, bool finite
   } else {
     study_.slopes.resize(line_.y.size(), kNoNumber);
   }
+}
+
+bool JudgedLine::may_be_hidden(const Judgement& judgement, std::size_t output, double analytic) const {
+  // Smaller numbers are rounded more coarsely.
+  const double least = precision_.epsilon < 1e-10 ? std::numeric_limits<double>::min() : kLeastSingle;
+  const double moved = std::abs(analytic) * precision_.first_step * line_.own;
+  return finite_point_ && line_.own < std::sqrt(precision_.epsilon) * line_.size &&
+         moved * precision_.epsilon > least && judgement.tolerance > told_to(slope(output), analytic);
+}
+
+void JudgedLine::begin_nearer() {
+  if (nearer_) return;
+  near_line_ = line_;
+  near_line_.size = line_.own;
+  nearer_ = std::make_unique<JudgedLine>(near_line_, precision_);
+  is_nearer_.assign(line_.y.size(), false);
+}
+
+bool JudgedLine::is_told(const Judgement& judgement, const Slope& slope, double analytic) {
+  return slope.value != 0.0 && slope.divergence == 0.0 && judgement.tolerance <= told_to(slope, analytic);
+}
+
+bool JudgedLine::is_all_seen(std::size_t output) const {
+  constexpr double kWider = 13.0;  // no whole stairs of rounded values
+  constexpr double kNoisy = 16.0;  // roundings of the values
+  constexpr int kSide = kNoisePoints / 2;
+  double spacing = line_.own;
+  while (spacing < precision_.first_step * line_.size) {
+    std::array<double, kNoisePoints> values{};
+    for (int i = 0; i < kNoisePoints; ++i)
+      values[static_cast<std::size_t>(i)] = line_.along((i - kSide) * spacing).y[output];
+    if (!(noise_of(values) <= kNoisy * precision_.epsilon * largest(values))) return false;
+    spacing *= kWider;
+  }
+  return true;
 }
 
 bool JudgedLine::look_again() {
@@ -60,6 +109,7 @@ TaylorSweep JudgedLine::taylor(std::size_t output, double analytic) const {
 }
 
 void JudgedLine::file(GradcheckFinding& finding, std::size_t output, double analytic) const {
+  if (is_nearer(output)) return nearer_->file(finding, output, analytic);
   const Slope& s = slope(output);
   TaylorSweep sweep = taylor(output, analytic);
   finding.slope_below = s.below;
