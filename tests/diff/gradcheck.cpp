@@ -210,6 +210,13 @@ struct DrawsAnew : Op<DrawsAnew> {
   }
 };
 
+/// A rule that has dy as a factor twice: right for cotangents of one.
+struct SquaredCotangent : Op<SquaredCotangent> {
+  static constexpr std::string_view name = "squared_cotangent";
+  Tensor forward(const Tensor& x) const { return sin(x); }
+  Tensor vjp(const Saved& s, const Tensor& dy) const { return dy * dy * cos(s.input(0)); }
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(gradcheck)
@@ -550,6 +557,14 @@ BOOST_AUTO_TEST_CASE(of_sweeps_that_differ_nothing_is_said_of_cotangents) {
   BOOST_TEST((report.verdict() == Verdict::wrong), to_string(report));
   BOOST_TEST(to_string(report).find("two reverse sweeps differ") != std::string::npos);
   BOOST_TEST(to_string(report).find("cotangent") == std::string::npos, to_string(report));
+}
+
+BOOST_AUTO_TEST_CASE(differences_side_with_no_rule_that_is_not_linear) {
+  const auto f = [](const Tensor& x) { return apply(SquaredCotangent{}, x); };
+  const GradcheckReport report = tapegrad::gradcheck(f, {normal({3})}, {.order = 1});
+  const GradcheckFinding& forward = report.findings.back();
+  BOOST_TEST_REQUIRE((forward.mode == GradcheckMode::forward && forward.verdict == Verdict::wrong), to_string(report));
+  BOOST_TEST(forward.note.starts_with("the reverse rule is not linear in the cotangent"), to_string(report));
 }
 
 // What a rule rounds is measured, not what it bends.

@@ -348,6 +348,7 @@ void expect_linear(Comparison& c) {
     ranking.file(finding);
     finding.diagnosis = c.diagnose_cotangent(i);
     const bool only_rounds = finding.diagnosis && finding.diagnosis->mistake == GradcheckMistake::single_precision;
+    if (!only_rounds) c.not_linear.insert(i);
     finding.note =
         fmt::format("{}the number beside it is the sum over the outputs of cotangent times row",
                     only_rounds ? "" : "the rule is not linear in the cotangent: it forgets or distorts it; ");

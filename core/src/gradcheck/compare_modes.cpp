@@ -40,8 +40,8 @@ class ModesOfPart {
     for (std::size_t o = 0; o < dy.size(); ++o) {
       if (!std::isfinite(c_.subject.outputs[o])) continue;
       const std::span<const double> row = row_of(claimed, o);
-      compare(dy[o], row, v, reach, c_.rounding.slack_at(o), static_cast<std::int64_t>(o));
-      if (!was_measured()) continue;
+      const bool can_be_told = compare(dy[o], row, v, reach, c_.rounding.slack_at(o), static_cast<std::int64_t>(o));
+      if (!was_measured() || !can_be_told) continue;
       const double measured = dot(row_of(c_.numeric[i_], o), v);
       from_forward_ = std::hypot(from_forward_, dy[o] - measured);
       from_reverse_ = std::hypot(from_reverse_, dot(row, v) - measured);
@@ -52,15 +52,22 @@ class ModesOfPart {
     GradcheckFinding finding = c_.finding_of(i_);
     finding.mode = GradcheckMode::forward;
     ranking_.file(finding);
-    if (finding.verdict == Verdict::wrong && was_measured()) finding.note = side_taken(from_forward_, from_reverse_);
+    if (finding.verdict != Verdict::wrong) return finding;
+    if (c_.not_linear.contains(i_))
+      finding.note =
+          "the reverse rule is not linear in the cotangent: its rows are no measure of the forward rule, nor is a "
+          "forward rule that is made of it";
+    else if (was_measured())
+      finding.note = side_taken(from_forward_, from_reverse_);
     return finding;
   }
 
  private:
   bool was_measured() const { return i_ < c_.numeric.size(); }
 
-  /// A value of the forward rule with <row, v>.
-  void compare(double forward, std::span<const double> row, const Values& v, double reach, double slack,
+  /// A value of the forward rule with <row, v>. Whether there is anything to compare: where a slope is infinite both
+  /// modes give infinities or NaN, and the same kind will do.
+  bool compare(double forward, std::span<const double> row, const Values& v, double reach, double slack,
                std::int64_t output) {
     double scale = 0.0;
     double expected = 0.0;
@@ -70,8 +77,7 @@ class ModesOfPart {
       scale += std::abs(row[j] * v[j]);
       weights += std::abs(v[j]);
     }
-    // Where a slope is infinite both modes give infinities or NaN: the same kind will do.
-    if (!std::isfinite(expected) && !std::isfinite(forward)) return;
+    if (!std::isfinite(expected) && !std::isfinite(forward)) return false;
     const double tolerance =
         c_.rounding.between_ways(std::max(scale, reach), i_, weights) + norm(v) * c_.rounding.alone(i_, slack);
     const double error = std::abs(forward - expected);
@@ -81,6 +87,7 @@ class ModesOfPart {
                                                  : kInfinity;
     ++c_.report.comparisons;
     ranking_.add({close ? Verdict::ok : Verdict::wrong, {}, output, forward, expected, tolerance}, excess);
+    return true;
   }
 
   Comparison& c_;

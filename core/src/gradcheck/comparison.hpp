@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "gradcheck/block.hpp"
@@ -87,6 +88,7 @@ struct Comparison {
   std::vector<Matrix> claimed;          // by part, where all rows were computed
   std::vector<Matrix> numeric;          // by part, where all elements were compared
   std::optional<CotangentProbe> probe;  // once something was wrong
+  std::set<std::size_t> not_linear;     // the parts whose gradient is not linear in the cotangent, as far as is known
 };
 
 void compare_jacobian(Comparison& comparison);  // every element, and that the rule is linear in the cotangent
