@@ -6,6 +6,7 @@
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <string>
@@ -396,6 +397,39 @@ BOOST_AUTO_TEST_CASE(a_nan_gradient_of_a_finite_function_is_wrong) {
   const auto f = [](const Tensor& x) { return x * x; };
   const auto g = [&](const Tensor& x) { return apply(NotANumber{}, f(x)); };
   BOOST_TEST((tapegrad::gradcheck(g, {normal({2})}, kReverseOnly).verdict() == Verdict::wrong));
+}
+
+// 0 times infinity, and 0 times NaN: of a branch that is not taken, and of the outputs beside an infinite slope.
+BOOST_AUTO_TEST_CASE(strong_zeros_are_checked_where_sweeps_have_them) {
+  const auto branch = [](const Tensor& x) { return where(x > 0.0, sqrt(x), 0.0); };
+  const auto twice = [](const Tensor& x) { return where(x > 0.0, sqrt(x), x * x); };
+  for (const std::int64_t budget : {4000, 0}) {  // every element, and along directions
+    for (const int order : {1, 2}) {
+      for (const auto& f :
+           {std::function<Tensor(const Tensor&)>(branch), std::function<Tensor(const Tensor&)>(twice)}) {
+        const Tensor x = from_vector<double>({-1.0, 2.0, -0.5}, {3});
+        const GradcheckReport plain = tapegrad::gradcheck(f, {x}, {.order = order, .budget = budget});
+        BOOST_TEST((plain.verdict() == Verdict::wrong), fmt::format("{}", plain));
+        const GradcheckReport strong =
+            tapegrad::gradcheck(f, {x}, {.order = order, .budget = budget, .strong_zero = true});
+        BOOST_TEST(strong.ok(), fmt::format("{}", strong));
+      }
+    }
+  }
+  const auto root = [](const Tensor& x) { return sqrt(x); };
+  const Tensor x = from_vector<double>({0.0, 1.0}, {2});
+  const GradcheckReport report = tapegrad::gradcheck(root, {x}, {.order = 1});
+  BOOST_TEST((report.verdict() == Verdict::wrong));
+  // The worst is not the element and output whose slope is infinite.
+  BOOST_TEST(report.findings.front().output == 1);
+  BOOST_TEST(
+      report.findings.front().note ==
+      "the differences grow without bound: the slope of output 0 by element [0] is infinite, and 0 times that is "
+      "the NaN that other outputs have, unless sweeps have strong zeros");
+  BOOST_TEST_REQUIRE((report.findings.back().mode == GradcheckMode::forward));
+  BOOST_TEST(report.findings.back().note == "the reverse rule is not finite here", to_string(report));
+  const GradcheckReport strong = tapegrad::gradcheck(root, {x}, {.order = 1, .strong_zero = true});
+  BOOST_TEST(strong.ok(), fmt::format("{}", strong));
 }
 
 BOOST_AUTO_TEST_CASE(outputs_that_are_not_finite_are_left_out_along_directions_too) {

@@ -150,7 +150,7 @@ class TensorSubject : public checker::Subject {
       return false;
     }
     replay_.rewind();
-    point_.emplace("gradcheck", f_, copies(inputs_));
+    point_.emplace("gradcheck", f_, copies(inputs_), how());
     // Of a function that takes gradients, by fused rules without a tape and by the differentiable ones with it, the
     // roundings differ; the differences of the one are compared with the derivatives of the other. At order 2 each
     // function is such a one.
@@ -199,7 +199,7 @@ class TensorSubject : public checker::Subject {
     if (!in_float64_) return {};
     if (!fine_point_) {
       replay_.rewind();
-      fine_point_.emplace("gradcheck", f_, wide_);
+      fine_point_.emplace("gradcheck", f_, wide_, how());
     }
     return by_part(fine_point_->pull_back(cotangents(u, float64)));
   }
@@ -210,7 +210,7 @@ class TensorSubject : public checker::Subject {
     for (std::size_t i = 0; i < values.size(); ++i) replace(xs, i, values[i]);
     replay_.rewind();
     try {
-      return by_part(engine::Linearization("gradcheck", f_, xs).pull_back(cotangents(u)));
+      return by_part(engine::Linearization("gradcheck", f_, xs, how()).pull_back(cotangents(u)));
     } catch (const std::bad_alloc&) {
       throw;
     } catch (...) {
@@ -224,10 +224,12 @@ class TensorSubject : public checker::Subject {
     std::vector<Tensor> tangents(inputs_.size());
     tangents[i] = with_values(v, inputs_[i].shape(), inputs_[i].dtype());
     replay_.rewind();
-    return values_of(engine::jvp(f_, inputs_, tangents).second);
+    return values_of(engine::jvp(f_, inputs_, tangents, how()).second);
   }
 
  private:
+  TransformOptions how() const { return {.strong_zero = options_.strong_zero}; }
+
   std::vector<Tensor> call(const std::vector<Tensor>& xs) {
     replay_.rewind();
     return f_(xs);
@@ -328,10 +330,10 @@ GradcheckReport gradcheck(const TensorFunction& f, const std::vector<Tensor>& in
   if (comparable) known = checker::compare(first, 1, options, report);
   if (comparable && options.order == 2) {
     const std::size_t count = point.size();
-    const TensorFunction gradient = [&f, count](const std::vector<Tensor>& all) {
+    const TensorFunction gradient = [&f, &options, count](const std::vector<Tensor>& all) {
       const std::vector<Tensor> xs(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(count));
       const std::vector<Tensor> us(all.begin() + static_cast<std::ptrdiff_t>(count), all.end());
-      return Linearization("gradcheck", f, xs).pull_back(us, true);
+      return Linearization("gradcheck", f, xs, {.strong_zero = options.strong_zero}).pull_back(us, true);
     };
     const Generator generator = checker::Streams(options.seed, 1).of(checker::Purpose::second_order);
     for (const Tensor& u : first.random_cotangents(generator)) point.push_back(u);

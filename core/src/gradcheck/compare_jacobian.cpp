@@ -17,6 +17,7 @@
 #include "gradcheck/joint_kinks.hpp"
 #include "gradcheck/judged_line.hpp"
 #include "gradcheck/ranking.hpp"
+#include "gradcheck/wording.hpp"
 
 namespace tapegrad::checker {
 namespace {
@@ -106,6 +107,7 @@ class BlockComparison {
   void file() {
     ranking_.file(finding_);
     if (finding_.verdict == Verdict::kink && finding_.note.empty()) finding_.note = shared_kink_;
+    note_infinite_slope();
     c_.judge_vacuity(finding_, i_, evidence_);
     c_.note_no_number(finding_, i_);
     if (finding_.verdict == Verdict::unreliable && worst_is_undecided_)
@@ -218,11 +220,23 @@ class BlockComparison {
     }
   }
 
+  /// Names the first element and output with an infinite slope; the worst may be another, as one whose NaN comes of it.
+  void note_infinite_slope() {
+    if (!infinite_ || !(finding_.note.empty() || finding_.note == kInfiniteSlope)) return;
+    const auto [j, o] = *infinite_;
+    finding_.note =
+        fmt::format("the differences grow without bound: the slope of output {} by element [{}] is infinite", o,
+                    fmt::join(unravel(static_cast<std::int64_t>(j), part_.shape), ", "));
+    if (finding_.verdict == Verdict::wrong && std::isnan(finding_.analytic))
+      finding_.note += ", and 0 times that is the NaN that other outputs have, unless sweeps have strong zeros";
+  }
+
   void file_element(const JudgedLine& judged, std::size_t o, std::size_t j, const Judgement& judgement) {
     const Slope& slope = judged.slope(o);
     const double analytic = claimed_(j, o);
     ++c_.report.comparisons;
     evidence_.compared = true;
+    if (slope.divergence != 0.0 && !infinite_) infinite_ = std::pair(j, o);
     evidence_.add(judgement, slope, judged.is_nearer(o));
     if (std::isfinite(slope.error)) {
       numeric_(j, o) = slope.value;
@@ -262,12 +276,13 @@ class BlockComparison {
   double error_ = 0.0;  // of `numeric_`, by norm
   Evidence evidence_;
   int second_looks_ = 0;
-  bool by_element_ = false;                         // whether an element is wrong by itself
-  bool is_wrong_ = false;                           // the same, for certain
-  std::int64_t joint_calls_;                        // of the function, that are left for kinks of several elements
-  bool is_alone_;                                   // the function has no other element
-  std::optional<Bend> shared_;                      // of the element at hand, with others
-  std::string shared_kink_;                         // a note of it, if it is the one that was filed
+  bool by_element_ = false;     // whether an element is wrong by itself
+  bool is_wrong_ = false;       // the same, for certain
+  std::int64_t joint_calls_;    // of the function, that are left for kinks of several elements
+  bool is_alone_;               // the function has no other element
+  std::optional<Bend> shared_;  // of the element at hand, with others
+  std::string shared_kink_;     // a note of it, if it is the one that was filed
+  std::optional<std::pair<std::size_t, std::size_t>> infinite_;  // the first element and output of infinite slope
   bool is_undecided_ = false;                       // whether the element at hand may have a kink with others
   bool worst_is_undecided_ = false;                 // the same of the one that was filed
   std::map<std::size_t, std::vector<Bend>> bends_;  // by output

@@ -118,7 +118,7 @@ void JudgedLine::file(GradcheckFinding& finding, std::size_t output, double anal
   finding.rate = sweep.rate;
   finding.sweep = std::move(sweep.points);
   if (s.divergence != 0.0)
-    finding.note = "the differences grow without bound: the slope is infinite here";
+    finding.note = kInfiniteSlope;
   else if (s.one_sided)
     finding.note = kOneSided;
 }

@@ -18,6 +18,9 @@ inline constexpr const char* kDrawnAnew =
 /// Of a slope that is the function's on one side only.
 inline constexpr std::string_view kOneSided = "one-sided differences: the function ends here";
 
+/// Of a slope that is infinite.
+inline constexpr std::string_view kInfiniteSlope = "the differences grow without bound: the slope is infinite here";
+
 /// "[2, 3], [1]"; "none".
 std::string shapes_text(const std::vector<std::vector<std::int64_t>>& shapes);
 /// "[1, 1]"; "direction" where a product with a direction was compared; empty where nothing was.

@@ -27,6 +27,9 @@ struct GradcheckOptions {
   /// For float32 inputs: take differences of the same f in float64, at the same numbers. It throws DTypeError if f
   /// brings float32 tensors of its own into its operations.
   bool differences_in_float64 = false;
+  /// For tensors: the sweeps and the forward rules run with BackwardOptions::strong_zero, at both orders, as a caller
+  /// runs them whose function has a branch that is not taken and has no finite slope.
+  bool strong_zero = false;
   /// The relative accuracy of f's values where it is not rounding: 1e-8 for an iteration that stops there. 0: rounding.
   /// Finite, not negative. Beyond 1e-5 differences tell little of any slope.
   double accuracy = 0.0;
