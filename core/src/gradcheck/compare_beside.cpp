@@ -105,7 +105,7 @@ class PointBeside {
         "analytic is at the second point what it is at the first, to the last bit, where the function's slope has "
         "changed: the rule keeps what an earlier call has saved or computed",
         0.0};
-    c_.report.findings.push_back(std::move(finding));
+    c_.file(std::move(finding), i_);
   }
 
  private:

@@ -120,7 +120,7 @@ class BlockComparison {
     Matrix numeric = transposed(numeric_);
     if (by_element_) finding_.diagnosis = c_.diagnose_part(i_, numeric, error_);
     c_.numeric.push_back(std::move(numeric));
-    c_.report.findings.push_back(std::move(finding_));
+    c_.file(std::move(finding_), i_);
   }
 
  private:
@@ -367,7 +367,7 @@ void expect_linear(Comparison& c) {
     finding.note =
         fmt::format("{}the number beside it is the sum over the outputs of cotangent times row",
                     only_rounds ? "" : "the rule is not linear in the cotangent: it forgets or distorts it; ");
-    c.report.findings.push_back(std::move(finding));
+    c.file(std::move(finding), i);
   }
 }
 

@@ -116,7 +116,7 @@ void compare_modes(Comparison& comparison) {
         modes.compare_rows(v, dy);
       }
     }
-    comparison.report.findings.push_back(modes.finding());
+    comparison.file(modes.finding(), i);
   }
 }
 

@@ -67,7 +67,7 @@ class PartAlongDirections {
     c_.note_other_shapes(finding_);
     c_.judge_what_was_left_out(finding_);
     if (finding_.verdict == Verdict::wrong && !worst_.d.empty()) locate(c_, i_, worst_, finding_);
-    c_.report.findings.push_back(std::move(finding_));
+    c_.file(std::move(finding_), i_);
   }
 
  private:

@@ -41,6 +41,17 @@ GradcheckFinding Comparison::finding_of(std::size_t part) const {
   return finding;
 }
 
+void Comparison::file(GradcheckFinding finding, std::size_t part) {
+  const Part& p = subject.parts[part];
+  const auto add_value = [&](GradcheckElement& e) {
+    if (is_of_an_element(finding, e.index, e.output))
+      e.input_value = p.values[static_cast<std::size_t>(ravel(e.index, p.shape))];
+  };
+  add_value(finding);
+  for (GradcheckElement& e : finding.worst) add_value(e);
+  report.findings.push_back(std::move(finding));
+}
+
 void Comparison::judge_vacuity(GradcheckFinding& finding, std::size_t part, const Evidence& evidence) {
   const bool is_steep = evidence.steepest > 1e3 * precision.epsilon * rounding.natural_scale(part);
   if (order != 1 || finding.verdict != Verdict::ok || (evidence.apparent && is_steep)) return;

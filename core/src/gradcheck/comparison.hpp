@@ -51,6 +51,8 @@ struct Comparison {
 
   /// A finding about a part, with nothing found so far.
   GradcheckFinding finding_of(std::size_t part) const;
+  /// Adds a finding about a part to the report.
+  void file(GradcheckFinding finding, std::size_t part);
   /// At order 1 a gradient that is zero to rounding, and to a doubt by differences, proves nothing. (At order 2 it is
   /// what linear functions have.)
   void judge_vacuity(GradcheckFinding& finding, std::size_t part, const Evidence& evidence);

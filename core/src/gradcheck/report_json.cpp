@@ -23,6 +23,7 @@ Json element(const GradcheckElement& e) {
           {"analytic", number(e.analytic)},
           {"numeric", number(e.numeric)},
           {"tolerance", number(e.tolerance)},
+          {"input_value", number(e.input_value)},
           {"absolute_error", number(e.absolute_error())},
           {"relative_error", number(e.relative_error())}};
 }
@@ -41,6 +42,7 @@ Json finding(const GradcheckReport& report, const GradcheckFinding& f) {
                {"numeric", number(f.numeric)},
                {"numeric_is", checker::numeric_side(f)},
                {"tolerance", number(f.tolerance)},
+               {"input_value", number(f.input_value)},
                {"absolute_error", number(f.absolute_error())},
                {"relative_error", number(f.relative_error())},
                {"taylor_rate", number(checker::measured_rate(f))},

@@ -16,11 +16,14 @@ std::string shapes_text(const std::vector<std::vector<std::int64_t>>& shapes) {
   return texts.empty() ? "none" : fmt::format("{}", fmt::join(texts, ", "));
 }
 
+bool is_of_an_element(const GradcheckFinding& finding, const std::vector<std::int64_t>& index, std::int64_t output) {
+  if (finding.mode == GradcheckMode::forward || finding.worst.empty()) return false;
+  return !index.empty() || (output >= 0 && finding.shape.empty());
+}
+
 std::string element_text(const GradcheckFinding& finding, const std::vector<std::int64_t>& index, std::int64_t output) {
   if (finding.mode == GradcheckMode::call || (finding.input >= 0 && finding.worst.empty())) return "";
-  const bool of_an_element = output >= 0 && index.size() == finding.shape.size();
-  if (finding.mode == GradcheckMode::forward || (index.empty() && !of_an_element)) return "direction";
-  return fmt::format("[{}]", fmt::join(index, ", "));
+  return is_of_an_element(finding, index, output) ? fmt::format("[{}]", fmt::join(index, ", ")) : "direction";
 }
 
 std::string_view numeric_side(const GradcheckFinding& finding) {
@@ -46,7 +49,7 @@ std::string reproduction(const GradcheckReport& report, const GradcheckFinding& 
     text += finding.mode == GradcheckMode::reverse && finding.output >= 0 ? ", elements at a kink together"
                                                                           : ", along a random direction";
   else if (!element.empty())
-    text += fmt::format(", index {}", element);
+    text += fmt::format(", index {}, value {}", element, finding.input_value);
   if (finding.output >= 0) text += fmt::format(", output {}", finding.output);
   if (finding.step > 0.0) text += fmt::format(", step {:.3g}", finding.step);
   return text;

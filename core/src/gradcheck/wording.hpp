@@ -23,6 +23,8 @@ inline constexpr std::string_view kInfiniteSlope = "the differences grow without
 
 /// "[2, 3], [1]"; "none".
 std::string shapes_text(const std::vector<std::vector<std::int64_t>>& shapes);
+/// Whether it is the derivative by an element that was compared, and not by a direction.
+bool is_of_an_element(const GradcheckFinding& finding, const std::vector<std::int64_t>& index, std::int64_t output);
 /// "[1, 1]"; "direction" where a product with a direction was compared; empty where nothing was.
 std::string element_text(const GradcheckFinding& finding, const std::vector<std::int64_t>& index, std::int64_t output);
 /// What the number named numeric comes from.

@@ -62,6 +62,8 @@ struct GradcheckElement {
   double analytic = 0.0;
   double numeric = 0.0;    ///< in forward mode: what reverse mode says
   double tolerance = 0.0;  ///< from the estimated errors of both
+  /// Of the input's element, to the last bit; NaN of a direction.
+  double input_value = std::numeric_limits<double>::quiet_NaN();
 
   double absolute_error() const;
   /// Of the larger of both.
