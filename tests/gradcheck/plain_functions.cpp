@@ -149,7 +149,29 @@ BOOST_AUTO_TEST_CASE(a_wrong_entry_is_named) {
     BOOST_TEST(f.analytic == 1.001 * 480.0, boost::test_tools::tolerance(1e-12));
     BOOST_TEST(f.numeric == 480.0, boost::test_tools::tolerance(1e-9));
     BOOST_TEST(f.rate == 1.0, boost::test_tools::tolerance(0.05));
+    BOOST_TEST(f.input_value == kPoint[0]);
+    const std::string text = to_string(report);
+    BOOST_TEST(text.find("index [0], value -1.2, output 1") != std::string::npos, text);
+    BOOST_TEST(text.find("by finite differences") != std::string::npos, text);
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_pushforward_is_compared_forwards) {
+  const auto product = [](double factor) {
+    return [factor](Point x, Point v) {
+      const Numbers h = rosenbrock_hessian(x);
+      return Numbers{factor * (h[0] * v[0] + h[1] * v[1]), factor * (h[2] * v[0] + h[3] * v[1])};
+    };
+  };
+  for (const double factor : {1.0, 2.0}) {
+    const GradcheckReport report = check_pushforward(rosenbrock_gradient, product(factor), kPoint);
+    const GradcheckFinding& f = report.findings.front();
+    BOOST_TEST((f.mode == GradcheckMode::forward && f.with_differences), to_string(report));
+    BOOST_TEST(f.index.size() == 1U);
+    BOOST_TEST(f.diagnosis.has_value() == (factor == 2.0), to_string(report));
+  }
+  BOOST_TEST(
+      (check_pullback(rosenbrock_gradient, product(1.0), kPoint).findings.front().mode == GradcheckMode::reverse));
 }
 
 BOOST_AUTO_TEST_CASE(parts_have_names_shapes_and_verdicts_of_their_own) {

@@ -71,6 +71,7 @@ class PlainSubject : public checker::Subject {
       last_ = part.values.size();
     }
     value_epsilon = std::max(value_epsilon, options.accuracy);
+    if (derivatives.push_forward) rule_mode = GradcheckMode::forward;
   }
 
   /// Calls once and once more, and files what may not differ. Whether there is anything to compare.

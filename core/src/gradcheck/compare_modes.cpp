@@ -2,10 +2,12 @@
 // <u, J v> = <J^T u, v>.
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "gradcheck/comparison.hpp"
+#include "gradcheck/diagnosis.hpp"
 #include "gradcheck/directions.hpp"
 #include "gradcheck/ranking.hpp"
 
@@ -51,8 +53,10 @@ class ModesOfPart {
   GradcheckFinding finding() const {
     GradcheckFinding finding = c_.finding_of(i_);
     finding.mode = GradcheckMode::forward;
+    finding.with_differences = false;
     ranking_.file(finding);
     if (finding.verdict != Verdict::wrong) return finding;
+    finding.diagnosis = diagnosis();
     if (c_.not_linear.contains(i_))
       finding.note =
           "the reverse rule is not linear in the cotangent: its rows are no measure of the forward rule, nor is a "
@@ -63,6 +67,16 @@ class ModesOfPart {
   }
 
  private:
+  /// A factor that makes what the reverse rule says of what the forward rule does, where the former is right.
+  std::optional<GradcheckDiagnosis> diagnosis() const {
+    if (c_.is_wrong(i_) || !all_finite(forward_) || !all_finite(expected_)) return std::nullopt;
+    Matrix forward(1, forward_.size()), expected(1, expected_.size());
+    forward.values = forward_;
+    expected.values = expected_;
+    const Block block = c_.differences.block(i_, forward, expected, 0.0);
+    return constant_factor(block, Residual(block));
+  }
+
   bool was_measured() const { return i_ < c_.numeric.size(); }
 
   /// A value of the forward rule with <row, v>. Whether there is anything to compare: where a slope is infinite both
@@ -85,6 +99,8 @@ class ModesOfPart {
     const double excess = close                  ? (tolerance > 0.0 ? error / tolerance : 0.0)
                           : std::isfinite(error) ? error / tolerance
                                                  : kInfinity;
+    forward_.push_back(forward);
+    expected_.push_back(expected);
     ++c_.report.comparisons;
     ranking_.add({close ? Verdict::ok : Verdict::wrong, {}, output, forward, expected, tolerance}, excess);
     return true;
@@ -93,6 +109,7 @@ class ModesOfPart {
   Comparison& c_;
   std::size_t i_;
   Ranking ranking_;
+  Values forward_, expected_;  // all that were compared
   double from_forward_ = 0.0;  // by norm, of the differences
   double from_reverse_ = 0.0;
 };

@@ -35,6 +35,7 @@ GradcheckFinding Comparison::finding_of(std::size_t part) const {
   const Part& p = subject.parts[part];
   GradcheckFinding finding;
   finding.order = order;
+  finding.mode = subject.rule_mode;
   finding.input = p.number;
   finding.input_name = p.name;
   finding.shape = p.shape;
@@ -105,6 +106,13 @@ void Comparison::tell_rounding() {
     found.unrests.emplace(subject.parts[i].number, std::move(unrest[i]));
     found.natural = std::max(found.natural, rounding.natural_scale(i));
   }
+}
+
+bool Comparison::is_wrong(std::size_t part) const {
+  return std::any_of(report.findings.begin(), report.findings.end(), [&](const GradcheckFinding& f) {
+    return f.verdict == Verdict::wrong && f.order == order && f.with_differences &&
+           f.input == subject.parts[part].number;
+  });
 }
 
 bool Comparison::sweeps_differ() const {

@@ -70,6 +70,8 @@ struct Comparison {
   /// Tells the order above how its outputs, the gradients of this one, round.
   void tell_rounding();
 
+  /// Whether something is wrong with the derivatives by a part that were compared with differences.
+  bool is_wrong(std::size_t part) const;
   /// Whether the rule gives another gradient each time: what it makes of cotangents is not to be seen then.
   bool sweeps_differ() const;
   /// How a part's gradient fails to be linear in the cotangent; nothing where that is not to be seen.

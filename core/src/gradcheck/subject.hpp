@@ -46,6 +46,7 @@ class Subject {
   virtual bool has_push_forward() const { return false; }
   virtual Values push_forward(std::size_t /*part*/, const Values& /*v*/) { return {}; }
 
+  GradcheckMode rule_mode = GradcheckMode::reverse;  // of the derivatives that are compared with differences
   std::vector<Part> parts;
   Values outputs;                                                 // at the point
   std::vector<Extents> output_shapes;                             // of the single outputs, in order

@@ -17,7 +17,7 @@ std::string shapes_text(const std::vector<std::vector<std::int64_t>>& shapes) {
 }
 
 bool is_of_an_element(const GradcheckFinding& finding, const std::vector<std::int64_t>& index, std::int64_t output) {
-  if (finding.mode == GradcheckMode::forward || finding.worst.empty()) return false;
+  if (!finding.with_differences || finding.worst.empty()) return false;
   return !index.empty() || (output >= 0 && finding.shape.empty());
 }
 
@@ -27,7 +27,7 @@ std::string element_text(const GradcheckFinding& finding, const std::vector<std:
 }
 
 std::string_view numeric_side(const GradcheckFinding& finding) {
-  return finding.mode == GradcheckMode::forward ? "reverse mode" : "finite differences";
+  return finding.with_differences ? "finite differences" : "reverse mode";
 }
 
 double measured_rate(const GradcheckFinding& finding) {
@@ -46,8 +46,8 @@ std::string reproduction(const GradcheckReport& report, const GradcheckFinding& 
   text += fmt::format(", input '{}'", finding.input_name);
   const std::string element = element_text(finding, finding.index, finding.output);
   if (element == "direction")
-    text += finding.mode == GradcheckMode::reverse && finding.output >= 0 ? ", elements at a kink together"
-                                                                          : ", along a random direction";
+    text += finding.with_differences && finding.output >= 0 ? ", elements at a kink together"
+                                                            : ", along a random direction";
   else if (!element.empty())
     text += fmt::format(", index {}, value {}", element, finding.input_value);
   if (finding.output >= 0) text += fmt::format(", output {}", finding.output);

@@ -60,7 +60,7 @@ struct GradcheckElement {
   std::vector<std::int64_t> index = {};  ///< of the input's element; empty for a direction
   std::int64_t output = -1;              ///< element of the outputs, counted through; -1 for a random combination
   double analytic = 0.0;
-  double numeric = 0.0;    ///< in forward mode: what reverse mode says
+  double numeric = 0.0;    ///< what it is compared with
   double tolerance = 0.0;  ///< from the estimated errors of both
   /// Of the input's element, to the last bit; NaN of a direction.
   double input_value = std::numeric_limits<double>::quiet_NaN();
@@ -70,8 +70,8 @@ struct GradcheckElement {
   double relative_error() const;
 };
 
-/// What was compared: the rules of reverse mode with differences, those of forward mode with reverse mode; or, before
-/// either, calls of the function with each other.
+/// What was compared: the rules of reverse mode with differences, those of forward mode with reverse mode, or, where
+/// nothing but a product J v is given, with differences; or, before either, calls of the function with each other.
 enum class GradcheckMode : unsigned char { reverse, forward, call };
 std::string_view to_string(GradcheckMode mode);
 
@@ -80,6 +80,7 @@ std::string_view to_string(GradcheckMode mode);
 struct GradcheckFinding : GradcheckElement {
   int order = 1;
   GradcheckMode mode = GradcheckMode::reverse;
+  bool with_differences = true;                 ///< `numeric` is by finite differences; else what reverse mode says
   int input = -1;                               ///< at order 2 the cotangents follow the inputs
   double slope_below = 0.0, slope_above = 0.0;  ///< at a kink
   std::string note = {};
