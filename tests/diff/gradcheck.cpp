@@ -218,6 +218,25 @@ struct SquaredCotangent : Op<SquaredCotangent> {
   Tensor vjp(const Saved& s, const Tensor& dy) const { return dy * dy * cos(s.input(0)); }
 };
 
+/// x^2 and sin(x), whose rule forgets one of the two cotangents, and whose forward rule is `factor` times the right
+/// one.
+struct SquareAndSine : Op<SquareAndSine> {
+  static constexpr std::string_view name = "square_and_sine";
+  int forgotten = -1;
+  double factor = 1.0;
+  std::array<Tensor, 2> forward(const Tensor& x) const { return {x * x, sin(x)}; }
+  Tensor vjp(const Saved& s, const Cotangents& dy) const {
+    const Tensor& x = s.input(0);
+    Tensor dx = zeros_like(x);
+    if (dy[0].defined() && forgotten != 0) dx = dx + 2.0 * x * dy[0];
+    if (dy[1].defined() && forgotten != 1) dx = dx + cos(x) * dy[1];
+    return dx;
+  }
+  std::array<Tensor, 2> jvp(const Saved& s, const Tensor& dx) const {
+    return {2.0 * factor * s.input(0) * dx, factor * cos(s.input(0)) * dx};
+  }
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(gradcheck)
@@ -599,6 +618,43 @@ BOOST_AUTO_TEST_CASE(differences_side_with_no_rule_that_is_not_linear) {
   const GradcheckFinding& forward = report.findings.back();
   BOOST_TEST_REQUIRE((forward.mode == GradcheckMode::forward && forward.verdict == Verdict::wrong), to_string(report));
   BOOST_TEST(forward.note.starts_with("the reverse rule is not linear in the cotangent"), to_string(report));
+}
+
+BOOST_AUTO_TEST_CASE(a_cotangent_that_is_not_used_is_named) {
+  for (const int forgotten : {0, 1}) {
+    SquareAndSine op;
+    op.forgotten = forgotten;
+    const auto f = [op](const Tensor& x) { return apply(op, x); };
+    const GradcheckReport report = tapegrad::gradcheck(f, {normal({3})}, {.order = 1, .forward_mode = false});
+    const GradcheckFinding& finding = report.findings.front();
+    BOOST_TEST_REQUIRE((finding.verdict == Verdict::wrong && finding.diagnosis), to_string(report));
+    BOOST_TEST((finding.diagnosis->mistake == GradcheckMistake::no_gradient), to_string(report));
+    BOOST_TEST(finding.diagnosis->text.ends_with(fmt::format("the cotangent of output {} is not used", forgotten)),
+               to_string(report));
+    BOOST_TEST(
+        to_string(report).find(fmt::format("output {}[{}], step", forgotten, finding.output % 3)) != std::string::npos,
+        to_string(report));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_factor_of_a_forward_rule_is_told) {
+  for (const double factor : {-1.0, 2.0, 0.0, 1.0}) {
+    SquareAndSine op;
+    op.factor = factor;
+    const auto f = [op](const Tensor& x) { return apply(op, x); };
+    for (const std::int64_t budget : {4000, 0}) {  // every element, and along directions
+      const GradcheckReport report = tapegrad::gradcheck(f, {normal({3})}, {.order = 1, .budget = budget});
+      const GradcheckFinding& forward = report.findings.back();
+      BOOST_TEST_REQUIRE((forward.mode == GradcheckMode::forward), to_string(report));
+      BOOST_TEST((forward.verdict == (factor == 1.0 ? Verdict::ok : Verdict::wrong)), to_string(report));
+      BOOST_TEST(forward.diagnosis.has_value() == (factor != 1.0), to_string(report));
+      if (!forward.diagnosis) continue;
+      BOOST_TEST(forward.diagnosis->text.find(factor == 0.0   ? "analytic is zero"
+                                              : factor == 2.0 ? "a factor 2 too much"
+                                                              : "the sign is wrong") != std::string::npos,
+                 to_string(report));
+    }
+  }
 }
 
 // What a rule rounds is measured, not what it bends.

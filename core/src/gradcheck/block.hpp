@@ -46,7 +46,8 @@ struct Block {
   Extents input_shape;
   Extents output_shape;  // of the single output, whose elements are the rows in order; empty when there are several
   bool single_output = true;
-  Matrix analytic;  // outputs x inputs
+  std::vector<Extents> output_shapes = {};  // of each, in order
+  Matrix analytic;                          // outputs x inputs
   Matrix numeric;
   double numeric_error = 0.0;  // by norm, of the whole of `numeric`
   double unit = 1.0;           // of all derivatives here, where squares of the function's own would overflow or vanish

@@ -39,6 +39,8 @@ GradcheckFinding Comparison::finding_of(std::size_t part) const {
   finding.input = p.number;
   finding.input_name = p.name;
   finding.shape = p.shape;
+  if (subject.output_shapes.size() > 1)
+    for (const Extents& shape : subject.output_shapes) finding.output_sizes.push_back(count_of(shape));
   return finding;
 }
 

@@ -89,6 +89,26 @@ Diagnosis slice_for_sum(const Block& block, const Pattern& p) {
   return std::nullopt;
 }
 
+/// All that is missing is what whole outputs of several give, and those give nothing.
+Diagnosis unused_outputs(const Block& block, const Pattern& p) {
+  if (block.single_output || count_if_kept(p.kept_in_row) == 0) return std::nullopt;
+  std::vector<std::size_t> unused;
+  std::size_t begin = 0;
+  for (std::size_t k = 0; k < block.output_shapes.size(); ++k) {
+    const std::size_t end = begin + static_cast<std::size_t>(count_of(block.output_shapes[k]));
+    const bool drops = std::any_of(p.dropped.begin(), p.dropped.end(),
+                                   [&](const auto& place) { return place.first >= begin && place.first < end; });
+    for (; begin < end; ++begin)
+      if (drops && p.kept_in_row[begin] > 0) return std::nullopt;
+    if (drops) unused.push_back(k);
+  }
+  return GradcheckDiagnosis{
+      GradcheckMistake::no_gradient,
+      fmt::format("analytic = numeric but for {0} {1}, of which it has nothing: the cotangent of {0} {1} is not used",
+                  unused.size() == 1 ? "output" : "outputs", fmt::join(unused, ", ")),
+      0.0};
+}
+
 /// One contribution in place of all to the input's elements that are used more than once.
 Diagnosis overwritten(const Block& block, const Pattern& p) {
   std::set<std::size_t> columns;
@@ -343,6 +363,7 @@ Diagnosis missing_elements(const Block& block, const Residual& residual) {
   const std::optional<Pattern> p = pattern_of(block, residual);
   if (!p) return std::nullopt;
   if (p->extra.empty() && !p->dropped.empty()) {
+    if (Diagnosis found = unused_outputs(block, *p)) return found;
     if (Diagnosis found = only_diagonal(block, residual, *p)) return found;
     if (Diagnosis found = slice_for_sum(block, *p)) return found;
     if (Diagnosis found = overwritten(block, *p)) return found;

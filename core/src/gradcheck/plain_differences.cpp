@@ -76,6 +76,7 @@ Block PlainDifferences::block(std::size_t i, const Matrix& claimed, const Matrix
   Block block{.input_shape = subject_.parts[i].shape,
               .output_shape = single_output ? subject_.output_shapes.front() : Extents{},
               .single_output = single_output,
+              .output_shapes = subject_.output_shapes,
               .analytic = in_units(claimed, unit),
               .numeric = in_units(numeric, unit),
               .numeric_error = error / unit,

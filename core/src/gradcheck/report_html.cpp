@@ -56,7 +56,7 @@ std::string overview(const GradcheckReport& report) {
   for (const GradcheckFinding& f : report.findings) {
     html += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"n\">{}</td>",
                         badge(mood(report, f), f.verdict), f.order, to_string(f.mode), escaped(f.input_name),
-                        checker::element_text(f, f.index, f.output), f.output < 0 ? "" : std::to_string(f.output));
+                        checker::element_text(f, f.index, f.output), checker::output_text(f, f.output));
     if (f.worst.empty())
       html += "<td></td><td></td><td></td><td></td></tr>\n";
     else
@@ -78,7 +78,7 @@ std::string worst_elements(const GradcheckFinding& f) {
     html += fmt::format(
         "<tr><td>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{:.15g}</td><td class=\"n\">{:.15g}</td>"
         "<td class=\"n\">{:.2e}</td><td class=\"n\">{:.2e}</td></tr>\n",
-        to_string(e.verdict), checker::element_text(f, e.index, e.output), e.output < 0 ? "" : std::to_string(e.output),
+        to_string(e.verdict), checker::element_text(f, e.index, e.output), checker::output_text(f, e.output),
         e.analytic, e.numeric, e.absolute_error(), e.relative_error());
   return html + "</tbody></table></div>\n";
 }

@@ -16,6 +16,7 @@ namespace {
 using checker::element_text;
 using checker::measured_rate;
 using checker::numeric_side;
+using checker::output_text;
 using checker::rate_text;
 using checker::reproduction;
 using checker::wrapped;
@@ -39,8 +40,6 @@ std::string shortened(std::string text, std::size_t width) {
   return text.substr(0, begins[width / 2 - 1]) + ".." + text.substr(begins[begins.size() - (width - width / 2 - 1)]);
 }
 
-std::string output_text(std::int64_t output) { return output < 0 ? "" : std::to_string(output); }
-
 /// Of the inputs' names: as wide as the longest, within reason.
 std::size_t name_width(const GradcheckReport& report) {
   constexpr std::size_t kLeast = 14;
@@ -54,7 +53,7 @@ std::size_t name_width(const GradcheckReport& report) {
 std::string row(const GradcheckFinding& f, std::size_t names) {
   std::string text = fmt::format("{:17} {:1} {:7} {:{}} {:11} {:>5}", to_string(f.verdict), f.order, to_string(f.mode),
                                  shortened(f.input_name, names), names,
-                                 shortened(element_text(f, f.index, f.output), 11), output_text(f.output));
+                                 shortened(element_text(f, f.index, f.output), 11), output_text(f, f.output));
   if (f.worst.empty()) return text;
   return text + fmt::format(" {:>12.5g} {:>12.5g} {:>7.1e} {:>5}", f.analytic, f.numeric, f.relative_error(),
                             shortened(rate_text(f), 5));
@@ -67,8 +66,8 @@ std::string elements(const GradcheckFinding& f) {
   for (const GradcheckElement& e : f.worst) {
     if (e.verdict != f.verdict) break;
     text += fmt::format("  {:18} {:>6} {:>22.15g} {:>22.15g} {:>10.2e} {:>10.2e}\n",
-                        shortened(element_text(f, e.index, e.output), 18), output_text(e.output), e.analytic, e.numeric,
-                        e.absolute_error(), e.relative_error());
+                        shortened(element_text(f, e.index, e.output), 18), output_text(f, e.output), e.analytic,
+                        e.numeric, e.absolute_error(), e.relative_error());
   }
   return text;
 }

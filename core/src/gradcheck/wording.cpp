@@ -26,6 +26,15 @@ std::string element_text(const GradcheckFinding& finding, const std::vector<std:
   return is_of_an_element(finding, index, output) ? fmt::format("[{}]", fmt::join(index, ", ")) : "direction";
 }
 
+std::string output_text(const GradcheckFinding& finding, std::int64_t output) {
+  if (output < 0) return "";
+  for (std::size_t k = 0; k < finding.output_sizes.size(); ++k) {
+    if (output < finding.output_sizes[k]) return fmt::format("{}[{}]", k, output);
+    output -= finding.output_sizes[k];
+  }
+  return std::to_string(output);
+}
+
 std::string_view numeric_side(const GradcheckFinding& finding) {
   return finding.with_differences ? "finite differences" : "reverse mode";
 }
@@ -50,7 +59,7 @@ std::string reproduction(const GradcheckReport& report, const GradcheckFinding& 
                                                             : ", along a random direction";
   else if (!element.empty())
     text += fmt::format(", index {}, value {}", element, finding.input_value);
-  if (finding.output >= 0) text += fmt::format(", output {}", finding.output);
+  if (finding.output >= 0) text += fmt::format(", output {}", output_text(finding, finding.output));
   if (finding.step > 0.0) text += fmt::format(", step {:.3g}", finding.step);
   return text;
 }

@@ -27,6 +27,8 @@ std::string shapes_text(const std::vector<std::vector<std::int64_t>>& shapes);
 bool is_of_an_element(const GradcheckFinding& finding, const std::vector<std::int64_t>& index, std::int64_t output);
 /// "[1, 1]"; "direction" where a product with a direction was compared; empty where nothing was.
 std::string element_text(const GradcheckFinding& finding, const std::vector<std::int64_t>& index, std::int64_t output);
+/// "7"; of several outputs "1[0]", the first element of the second; empty for a random combination.
+std::string output_text(const GradcheckFinding& finding, std::int64_t output);
 /// What the number named numeric comes from.
 std::string_view numeric_side(const GradcheckFinding& finding);
 /// The Taylor rate; NaN where there is none to measure, as of a derivative that is zero to rounding: its remainder is

@@ -87,6 +87,8 @@ struct GradcheckFinding : GradcheckElement {
 
   std::string input_name = {};           ///< its given name, else its number
   std::vector<std::int64_t> shape = {};  ///< of the input
+  /// How many elements each output has, where there are several; else empty.
+  std::vector<std::int64_t> output_sizes = {};
   /// Of the Taylor remainder as the step shrinks: 2 with a right derivative (more where the curvature vanishes), 1 with
   /// a wrong one; NaN where the remainder is below rounding at all steps, as for linear functions.
   double rate = std::numeric_limits<double>::quiet_NaN();
