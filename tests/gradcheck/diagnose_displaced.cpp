@@ -403,4 +403,62 @@ BOOST_AUTO_TEST_CASE(strides_of_a_matrix_that_is_not_square_are_told) {
   }
 }
 
+// x [4, 3] + b [3]: the gradient of b is summed over the rows, and here over the columns too, and spread over b again.
+BOOST_AUTO_TEST_CASE(a_sum_over_a_further_axis_is_told) {
+  constexpr std::size_t kRows = 4, kColumns = 3;
+  const Numbers b = normal(kColumns, 4);
+  const Numbers x = normal(kRows * kColumns, 5);
+  const auto f = [&](Point p) {
+    Numbers y = x;
+    for (std::size_t k = 0; k < y.size(); ++k) y[k] += std::sin(p[k % kColumns]);
+    return y;
+  };
+  const auto rule = [&](bool over_all) {
+    return [&, over_all](Point p, Point v) {
+      Numbers sums(kColumns, 0.0);
+      for (std::size_t k = 0; k < v.size(); ++k) sums[k % kColumns] += v[k] * std::cos(p[k % kColumns]);
+      return over_all ? Numbers(kColumns, sums[0] + sums[1] + sums[2]) : sums;
+    };
+  };
+  const GradcheckOptions options{.output_shape = {kRows, kColumns}};
+  BOOST_TEST(check_pullback(f, rule(false), b, options).ok());
+  expect(check_pullback(f, rule(true), b, options), GradcheckMistake::wrong_axis, "summed over axis 0 of the input");
+}
+
+// Of a product the gradient of either factor is the other; that of a sum is 1 for both, and one that is wrong is not
+// the other's.
+BOOST_AUTO_TEST_CASE(gradients_of_two_inputs_that_have_changed_places_are_told) {
+  const Numbers ab = normal(8, 6);
+  const GradcheckOptions options{.input_names = {"a", "b"}, .input_shapes = {{4}, {4}}};
+  const auto product = [](Point p) {
+    Numbers y;
+    for (std::size_t k = 0; k < 4; ++k) y.push_back(p[k] * std::exp(p[k + 4]));
+    return y;
+  };
+  const auto rule = [](Point p, Point v) {
+    Numbers gradient(8);
+    for (std::size_t k = 0; k < 4; ++k) {
+      gradient[k] = v[k] * p[k] * std::exp(p[k + 4]);
+      gradient[k + 4] = v[k] * std::exp(p[k + 4]);
+    }
+    return gradient;
+  };
+  const GradcheckReport exchanged = check_pullback(product, rule, ab, options);
+  expect(exchanged, GradcheckMistake::exchanged_inputs, "analytic is numeric of input 'b'");
+  BOOST_TEST((exchanged.findings[1].diagnosis &&
+              exchanged.findings[1].diagnosis->mistake == GradcheckMistake::exchanged_inputs),
+             to_string(exchanged));
+  const auto sum = [](Point p) { return Numbers{p[0] + p[4], p[1] + p[5], p[2] + p[6], p[3] + p[7]}; };
+  const auto half_right = [](Point p, Point v) {
+    Numbers gradient(v.begin(), v.end());
+    for (std::size_t k = 0; k < 4; ++k) gradient.push_back(v[k] * p[k]);
+    return gradient;
+  };
+  const GradcheckReport one = check_pullback(sum, half_right, ab, options);
+  BOOST_TEST((one.verdict() == Verdict::wrong), to_string(one));
+  for (const GradcheckFinding& finding : one.findings)
+    BOOST_TEST((!finding.diagnosis || finding.diagnosis->mistake != GradcheckMistake::exchanged_inputs),
+               to_string(one));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

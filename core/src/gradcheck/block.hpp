@@ -35,11 +35,24 @@ inline Matrix transposed(const Matrix& matrix) {
   return result;
 }
 
+inline Matrix in_units(Matrix matrix, double unit) {
+  if (unit != 1.0)
+    for (double& v : matrix.values) v /= unit;
+  return matrix;
+}
+
 /// Numbers of a shape, with a name.
 struct NamedValues {
   std::string name;
   Extents shape;
   Values values;
+};
+
+/// What is known of another input's derivatives, of the same outputs.
+struct OtherBlock {
+  std::string name;
+  Matrix analytic;
+  Matrix numeric;
 };
 
 struct Block {
@@ -54,6 +67,7 @@ struct Block {
   std::size_t input = 0;       // which of `inputs` the columns are
   std::vector<NamedValues> inputs;
   Values outputs;
+  std::vector<OtherBlock> alike = {};  // inputs of the same shape; none where their elements were not compared
   /// The numeric block with the k-th input at other values; nothing when that is too costly or not finite.
   std::function<std::optional<Matrix>(std::size_t k, const Values& values)> numeric_at;
 };

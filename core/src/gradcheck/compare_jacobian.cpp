@@ -103,7 +103,10 @@ class BlockComparison {
         move.bends.size());
   }
 
-  /// Files the finding and the block by differences.
+  /// Keeps the block by differences; all of them before any is diagnosed.
+  void keep() const { c_.numeric.push_back(transposed(numeric_)); }
+
+  /// Files the finding.
   void file() {
     ranking_.file(finding_);
     if (finding_.verdict == Verdict::kink && finding_.note.empty()) finding_.note = shared_kink_;
@@ -117,9 +120,7 @@ class BlockComparison {
     note_doubt(finding_, part_.single);
     c_.note_other_shapes(finding_);
     c_.judge_what_was_left_out(finding_);
-    Matrix numeric = transposed(numeric_);
-    if (by_element_) finding_.diagnosis = c_.diagnose_part(i_, numeric, error_);
-    c_.numeric.push_back(std::move(numeric));
+    if (by_element_) finding_.diagnosis = c_.diagnose_part(i_, c_.numeric[i_], error_);
     c_.file(std::move(finding_), i_);
   }
 
@@ -380,6 +381,7 @@ void compare_jacobian(Comparison& comparison) {
   for (std::size_t i = 0; i < comparison.subject.parts.size(); ++i)
     blocks.emplace_back(comparison, i, magnitude).compare();
   compare_kinks_between_parts(comparison, blocks, magnitude);
+  for (const BlockComparison& block : blocks) block.keep();
   for (BlockComparison& block : blocks) block.file();
   expect_linear(comparison);
 }

@@ -131,7 +131,12 @@ std::optional<GradcheckDiagnosis> Comparison::diagnose_cotangent(std::size_t par
 
 std::optional<GradcheckDiagnosis> Comparison::diagnose_part(std::size_t part, const Matrix& measured, double error) {
   if (std::optional<GradcheckDiagnosis> of_rule = diagnose_cotangent(part)) return of_rule;
-  return diagnose(differences.block(part, claimed_rows()[part], measured, error));
+  Block block = differences.block(part, claimed_rows()[part], measured, error);
+  for (std::size_t k = 0; k < numeric.size(); ++k)
+    if (k != part && subject.parts[k].shape == subject.parts[part].shape)
+      block.alike.push_back(
+          {subject.parts[k].name, in_units(claimed[k], block.unit), in_units(numeric[k], block.unit)});
+  return diagnose(block);
 }
 
 const std::vector<Matrix>& Comparison::claimed_rows() {

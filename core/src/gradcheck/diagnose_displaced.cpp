@@ -336,6 +336,36 @@ Diagnosis spread_along_wrong_axis(const Block& block, const Residual& residual) 
       0.0};
 }
 
+/// The gradient summed over axes that the input has, and spread over it again: a bias's over all axes, not the batch's.
+Diagnosis summed_over_further_axes(const Block& block, const Residual& residual) {
+  const Extents& shape = block.input_shape;
+  constexpr std::size_t kMostAxes = 4;
+  if (shape.size() > kMostAxes) return std::nullopt;
+  for (std::size_t set = 1; set < (std::size_t{1} << shape.size()); ++set) {
+    std::vector<std::size_t> axes;
+    for (std::size_t d = 0; d < shape.size(); ++d)
+      if ((set >> d & 1U) != 0) axes.push_back(d);
+    if (std::any_of(axes.begin(), axes.end(), [&](std::size_t d) { return shape[d] < 2; })) continue;
+    const Places first = places(shape, shape, [&](Extents& at) {
+      for (const std::size_t d : axes) at[d] = 0;
+    });
+    Matrix sums(block.numeric.rows, block.numeric.columns);
+    for (std::size_t r = 0; r < sums.rows; ++r)
+      for (std::size_t c = 0; c < sums.columns; ++c) sums(r, first[c]) += block.numeric(r, c);
+    const double left = residual.unexplained(taken(sums, in_order(sums.rows), first));
+    if (!residual.allows(left)) continue;
+    const std::string which =
+        fmt::format("{} {} of the input", axes.size() == 1 ? "axis" : "axes", fmt::join(axes, ", "));
+    return GradcheckDiagnosis{
+        GradcheckMistake::wrong_axis,
+        fmt::format("analytic = numeric summed over {} ({:.1e} of the error unexplained): the rule sums over {} too, "
+                    "and spreads the sum over its elements",
+                    which, left, axes.size() == 1 ? "that axis" : "those axes"),
+        left};
+  }
+  return std::nullopt;
+}
+
 /// Which axes two elements of a shape differ in: the one, or nothing when it is none or several.
 std::optional<std::size_t> single_axis(const Extents& shape, std::size_t a, std::size_t b) {
   const Extents p = unravel(static_cast<std::int64_t>(a), shape);
@@ -404,10 +434,32 @@ Diagnosis coupled_along_wrong_axis(const Block& block, const Residual& residual)
 
 }  // namespace
 
+Diagnosis exchanged_inputs(const Block& block, const Residual& residual) {
+  const auto distance = [](const Matrix& a, const Matrix& b) {
+    Values difference = a.values;
+    for (std::size_t k = 0; k < difference.size(); ++k) difference[k] -= b.values[k];
+    return norm(difference);
+  };
+  for (const OtherBlock& other : block.alike) {
+    // Where the other input's derivative is right, the two are equal.
+    const double left =
+        std::max(distance(block.analytic, other.numeric), distance(other.analytic, block.numeric)) / residual.norm();
+    if (!residual.allows(left)) continue;
+    return GradcheckDiagnosis{
+        GradcheckMistake::exchanged_inputs,
+        fmt::format("analytic is numeric of input '{}', and the other way round ({:.1e} of the error unexplained): the "
+                    "gradients of the two inputs have changed places",
+                    other.name, left),
+        left};
+  }
+  return std::nullopt;
+}
+
 Diagnosis displaced_elements(const Block& block, const Residual& residual) {
   constexpr std::size_t kFew = 3;  // any value has a place among two
   if (count_clear(block.numeric, residual.negligible()) < kFew) return std::nullopt;
   if (Diagnosis found = Displacement(block, residual).find()) return found;
+  if (Diagnosis found = summed_over_further_axes(block, residual)) return found;
   if (Diagnosis found = spread_along_wrong_axis(block, residual)) return found;
   return coupled_along_wrong_axis(block, residual);
 }

@@ -55,6 +55,7 @@ using Diagnosis = std::optional<GradcheckDiagnosis>;
 
 Diagnosis single_precision(const Block& block, const Residual& residual);    // computed in float32
 Diagnosis constant_factor(const Block& block, const Residual& residual);     // and no gradient at all
+Diagnosis exchanged_inputs(const Block& block, const Residual& residual);    // the gradients of two inputs
 Diagnosis sign_of_input(const Block& block, const Residual& residual);       // |x| in place of x
 Diagnosis displaced_elements(const Block& block, const Residual& residual);  // transposed, shifted, along another axis
 Diagnosis missing_elements(const Block& block, const Residual& residual);    // sums, accumulation, masks

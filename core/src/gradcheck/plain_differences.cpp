@@ -19,12 +19,6 @@ double unit_of(const Matrix& a, const Matrix& b) {
   return std::abs(exponent) < kFar ? 1.0 : std::scalbn(1.0, exponent);
 }
 
-Matrix in_units(Matrix matrix, double unit) {
-  if (unit != 1.0)
-    for (double& v : matrix.values) v /= unit;
-  return matrix;
-}
-
 }  // namespace
 
 PlainDifferences::PlainDifferences(Subject& subject, double epsilon, std::int64_t budget, std::int64_t& calls)

@@ -27,6 +27,7 @@ std::string_view to_string(GradcheckMistake mistake) {
     case GradcheckMistake::transposed: return "transposed";
     case GradcheckMistake::wrong_axis: return "wrong axis";
     case GradcheckMistake::shifted: return "shifted";
+    case GradcheckMistake::exchanged_inputs: return "exchanged inputs";
     case GradcheckMistake::missing_sum: return "missing sum over a broadcast axis";
     case GradcheckMistake::missing_accumulation: return "missing accumulation";
     case GradcheckMistake::missing_coupling: return "missing coupling";

@@ -25,6 +25,7 @@ enum class GradcheckMistake : unsigned char {
   transposed,            ///< two axes of the input or the output exchanged, or their strides
   wrong_axis,            ///< the terms run along another axis, or one more
   shifted,               ///< elements reversed, moved along, exchanged by halves or repeated from another place
+  exchanged_inputs,      ///< the gradients of two inputs of the same shape in each other's place
   missing_sum,           ///< one slice in place of the sum over a broadcast axis
   missing_accumulation,  ///< `=` where an input that is used more than once needs `+=`
   missing_coupling,      ///< each element by itself, without the terms between them
