@@ -356,11 +356,28 @@ BOOST_AUTO_TEST_CASE(nan_and_infinite_log_probabilities_give_nan) {
       Tensor x = some_numbers({1, 4, 3}, 37);
       x.mutable_data<double>("test")[place] = wrong;
       x.set_requires_grad(true);
-      Tape tape;
-      const Tensor y = ctc_loss(x, target);
-      BOOST_TEST(std::isnan(y.item()));
-      for (const double v : tape.gradient(y, x).to_vector<double>()) BOOST_TEST(std::isnan(v));
+      for (const bool differentiable : {false, true}) {
+        Tape tape;
+        const Tensor y = ctc_loss(x, target);
+        BOOST_TEST(std::isnan(y.item()));
+        for (const double v : tape.gradient(y, x, {.create_graph = differentiable}).to_vector<double>())
+          BOOST_TEST(std::isnan(v));
+      }
     }
+}
+
+// Whatever is computed of it: the square's slope is infinite, too.
+BOOST_AUTO_TEST_CASE(an_infinite_loss_has_no_gradient_for_any_cotangent) {
+  const Tensor targets = from_vector<std::int64_t>({1, 2, 1, 1}, {2, 2});
+  const Tensor x = some_numbers({2, 2, 3}, 41).set_requires_grad(true);
+  for (const bool differentiable : {false, true}) {
+    Tape tape;
+    const Tensor y = ctc_loss(x, targets, {}, {}, kEach);
+    BOOST_TEST(y.to_vector<double>()[1] == kInfinity);
+    const Tensor dx = tape.gradient(sum(square(y)), x, {.create_graph = differentiable});
+    BOOST_TEST(select(dx, 0, 0).to_vector<double>()[1] != 0.0);
+    for (const double v : select(dx, 0, 1).to_vector<double>()) BOOST_TEST(v == 0.0);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

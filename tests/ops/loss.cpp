@@ -10,6 +10,7 @@
 #include "tapegrad/diff/gradcheck.hpp"
 #include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 using namespace tapegrad;
@@ -133,6 +134,12 @@ BOOST_AUTO_TEST_CASE(rows_of_minus_infinity_have_no_gradient) {
       const Tensor y = loss(x, Reduction::mean);
       BOOST_TEST(y.item() == infinity);
       check_close(tape.gradient(y, x, {.create_graph = differentiable}), expected, 1e-15);
+      tape.clear();
+      const Tensor squares = square(loss(x, Reduction::none));  // with an infinite slope
+      const Tensor dx = tape.gradient(sum(squares), x, {.create_graph = differentiable});
+      BOOST_TEST(dx.to_vector<double>()[0] == 0.0);
+      BOOST_TEST(dx.to_vector<double>()[1] == 0.0);
+      BOOST_TEST(dx.to_vector<double>()[2] != 0.0);
     }
     const Tensor direction = from_vector<double>({1, 2, 1, 0}, {2, 2});
     check_close(jvp([&](const Tensor& z) { return loss(z, Reduction::none); }, x.detach(), direction).second,

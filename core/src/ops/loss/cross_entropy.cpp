@@ -73,7 +73,9 @@ struct CrossEntropy : Op<CrossEntropy> {
   }
 
   std::array<Tensor, 3> vjp(const Saved& s, const Tensor& dy) const {
-    return {(reduction == Reduction::none ? unsqueeze(dy, -1) : dy) * slopes(s).of_logits, Tensor(), Tensor()};
+    const auto [slope, counts] = slopes(s);
+    const Tensor each = reduction == Reduction::none ? unsqueeze(dy, -1) : dy;
+    return {where(counts, each * slope, 0.0), Tensor(), Tensor()};  // dy may be infinite
   }
   void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
     const array::Array x = contiguous_array(s.input(0));

@@ -71,7 +71,8 @@ struct CtcLoss : Op<CtcLoss> {
 
   std::array<Tensor, 4> vjp(const Saved& s, const Tensor& dy) const {
     const Tensor each = reduction == Reduction::none ? dy.reshape({-1, 1, 1}) : dy;
-    return {each * slopes(s).of_log_probs, Tensor(), Tensor(), Tensor()};
+    const Slopes slope = slopes(s);
+    return {where(slope.counts, each * slope.of_log_probs, 0.0), Tensor(), Tensor(), Tensor()};  // each may be infinite
   }
   void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
     const Batch batch = batch_of(s);
@@ -392,7 +393,11 @@ struct CtcLoss : Op<CtcLoss> {
       beta = where(select(valid, 1, t), paths, beta);
     }
     const Tensor of_states = where(valid, stack(gamma, 1), 0.0);
-    const Tensor occupancy = scatter_add(zeros(log_probs.shape(), {.dtype = float64}), -1, index, of_states);
+    // A NaN or +inf that an alignment meets spoils all frames that take part, as in the kernel.
+    const Tensor spoilt = valid & unsqueeze(possible & ~isfinite(likelihood), -1);
+    const Tensor none =
+        masked_fill(zeros(log_probs.shape(), {.dtype = float64}), spoilt, std::numeric_limits<double>::quiet_NaN());
+    const Tensor occupancy = scatter_add(none, -1, index, of_states);
     const Tensor share = from_vector(shares(batch), {sequences, 1, 1});
     return {(-share * occupancy).to(log_probs.dtype()), valid & unsqueeze(possible, -1)};
   }
