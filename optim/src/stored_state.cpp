@@ -22,8 +22,8 @@ const Tensor& StoredState::entry(const std::string& name) {
 const Tensor& StoredState::entry(const std::string& name, const Shape& shape) {
   const Tensor& found = entry(name);
   if (found.shape() != shape)
-    throw ShapeError(
-        fmt::format("[{}] '{}' must have shape {}, got {}", owner_, name, to_string(shape), to_string(found.shape())));
+    throw ShapeError(fmt::format("[{}] expected '{}' to have shape {}, got {}", owner_, name, to_string(shape),
+                                 to_string(found.shape())));
   return found;
 }
 
@@ -45,7 +45,8 @@ const Tensor& StoredState::squares(const std::string& name, const Shape& shape) 
 const Tensor& StoredState::single(const std::string& name) {
   const Tensor& found = entry(name);
   if (found.numel() != 1)
-    throw ShapeError(fmt::format("[{}] '{}' must have one element, got {}", owner_, name, to_string(found.shape())));
+    throw ShapeError(
+        fmt::format("[{}] expected '{}' to have one element, got {}", owner_, name, to_string(found.shape())));
   return found;
 }
 

@@ -169,7 +169,7 @@ BOOST_AUTO_TEST_CASE(refusals) {
   refuses(value, {}, "the state has no 'updates'");
   refuses(value, {{"updates", count}}, "the state has no 'average.0'");
   refuses(value, {{"updates", full({}, 0.5)}, {"average.0", x}}, "expected updates to be a whole number");
-  refuses(shape, {{"updates", count}, {"average.0", zeros({3})}}, "'average.0' must have shape [2], got [3]");
+  refuses(shape, {{"updates", count}, {"average.0", zeros({3})}}, "expected 'average.0' to have shape [2], got [3]");
   refuses(dtype, {{"updates", count}, {"average.0", arange(2)}}, "expected 'average.0' to be floating, got int64");
   refuses(value, {{"updates", count}, {"average.0", zeros({2})}, {"average.1", zeros({2})}},
           "the state has 'average.1', which does not fit");

@@ -282,7 +282,7 @@ BOOST_AUTO_TEST_CASE(a_plateau_state_that_does_not_fit) {
     return state;
   };
   BOOST_CHECK_EXCEPTION(schedule.load_state_dict(with_best(ones({2}))), ShapeError,
-                        says("[ReduceLROnPlateau] 'best' must have one element, got [2]"));
+                        says("[ReduceLROnPlateau] expected 'best' to have one element, got [2]"));
   BOOST_CHECK_EXCEPTION(schedule.load_state_dict(with_best(tensor(std::nan("")))), ValueError,
                         says("[ReduceLROnPlateau] expected best to be a number, got nan"));
 }
