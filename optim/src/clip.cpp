@@ -1,7 +1,5 @@
 #include "tapegrad/optim/clip.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <set>

@@ -9,6 +9,7 @@
 #ifndef TAPEGRAD_KERNELS_CTC_TABLE
 #define TAPEGRAD_KERNELS_CTC_TABLE
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "kernels/parallel.hpp"

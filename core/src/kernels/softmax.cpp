@@ -9,6 +9,7 @@
 #ifndef TAPEGRAD_KERNELS_SOFTMAX_TABLE
 #define TAPEGRAD_KERNELS_SOFTMAX_TABLE
 #include <algorithm>
+#include <cmath>
 
 #include "kernels/row_range.hpp"
 

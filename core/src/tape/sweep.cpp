@@ -1,7 +1,5 @@
 #include "tape/sweep.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <exception>

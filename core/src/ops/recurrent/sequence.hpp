@@ -1,8 +1,6 @@
 // What lstm and gru share: a cell over all positions of a sequence, in both directions and all rules.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <cstddef>
