@@ -89,8 +89,9 @@ if(NOT EXISTS "${SCRATCH}/-")
 endif()
 set(ARGUMENTS check --op abs --json - --html -)
 run(2 "two reports would go to the standard output")
-execute_process(COMMAND "${PROGRAM}" check --op abs --order 1 --json - RESULT_VARIABLE result OUTPUT_FILE /dev/full ERROR_VARIABLE err)
-if(NOT result STREQUAL 2 OR NOT err MATCHES "the output could not be written")
+execute_process(COMMAND "${PROGRAM}" check --op abs --order 1 --json - --junit beside.xml WORKING_DIRECTORY "${SCRATCH}"
+                RESULT_VARIABLE result OUTPUT_FILE /dev/full ERROR_VARIABLE err)
+if(NOT result STREQUAL 2 OR NOT err MATCHES "the output could not be written" OR NOT EXISTS "${SCRATCH}/beside.xml")
   message(FATAL_ERROR "a report on a full disk: ended with ${result}\n${err}")
 endif()
 

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "all_entries.hpp"
@@ -230,8 +231,9 @@ BOOST_AUTO_TEST_CASE(what_an_entry_draws_is_its_own) {
     return GradcheckReport();
   });
   Entry sampled = entry(catalogue::of([](const Tensor& x) { return x * 1.0; }));
-  sampled.samples = [&](Generator&) {
+  sampled.samples = [&](Generator& g) {
     drawn.push_back(default_generator().uniform());
+    BOOST_TEST(g.uniform() != drawn.back());
     return catalogue::Samples{
         {"drawn", {ones({1}, {.dtype = float64})}, catalogue::of([](const Tensor& x) { return x * 1.0; })}};
   };
@@ -247,6 +249,20 @@ BOOST_AUTO_TEST_CASE(what_an_entry_draws_is_its_own) {
     BOOST_TEST(drawn[0] != drawn[2]);
     drawn.clear();
   }
+}
+
+// None of them has samples, and --dtype is about those.
+BOOST_AUTO_TEST_CASE(checks_alone_have_no_options_of_samples) {
+  const auto status = [](std::vector<std::string> words) {
+    std::vector<char*> line;
+    for (std::string& word : words) line.push_back(word.data());
+    return run_program(static_cast<int>(line.size()), line.data(),
+                       {.program = "checks", .checks = {{"nothing", [] { return GradcheckReport(); }}}});
+  };
+  BOOST_TEST(status({"checks", "check", "--order", "1"}) == 0);
+  for (const auto& [option, value] : {std::pair("--dtype", "float32"), {"--sample", "plain"}, {"--seeds", "3"}})
+    BOOST_TEST(status({"checks", "check", option, value}) == 2);
+  BOOST_TEST(status({"checks", "check", "--selftest"}) == 2);
 }
 
 BOOST_AUTO_TEST_CASE(names_of_contents_are_their_own) {

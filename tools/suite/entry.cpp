@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 #include "suite/measured.hpp"
@@ -39,7 +40,7 @@ template <class Fill>
 EntryResult timed(const Entry& entry, const CheckOptions& options, Fill&& fill) {
   const auto start = std::chrono::steady_clock::now();
   EntryResult result{.kind = entry.kind, .family = entry.family, .name = entry.name, .checks = {}};
-  const RandomNumbers numbers({.key = options.seed, .offset = 0});
+  const RandomNumbers numbers(default_numbers(options.seed));
   CheckResult samples = measured("samples", "", [&](CheckResult& check) {
     if (!fill(result)) fail(check, "there are no samples");
   });

@@ -151,8 +151,7 @@ CheckResult check_differences(const Sample& sample, const CheckOptions& options,
   });
 }
 
-/// Random numbers of the default generator are the same whoever checks, in whatever order and on whichever thread.
-void restart_random_numbers(std::uint64_t seed) { default_generator().set_state({.key = seed, .offset = 0}); }
+void restart_random_numbers(std::uint64_t seed) { default_generator().set_state(default_numbers(seed)); }
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "suite/result.hpp"
+#include "tapegrad/base/random.hpp"
 #include "tapegrad/catalogue/entry.hpp"
 
 namespace tapegrad::suite {
@@ -14,6 +15,10 @@ struct CheckOptions {
   DType dtype = float64;   ///< in which derivatives are compared with differences
   std::uint64_t seed = 3;  ///< of samples, cotangents and directions
 };
+
+/// What the default generator gives while an entry is checked: the same whoever checks, in whatever order and on
+/// whichever thread, and none of the numbers of Generator(seed), which samples are made of.
+inline RandomStream default_numbers(std::uint64_t seed) { return {.key = seed, .offset = std::uint64_t{1} << 40}; }
 
 /// How often the outputs of an entry can be differentiated. `once`: its reverse rule is a fused one alone.
 enum class Differentiable { never, once, always };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <exception>
@@ -130,21 +131,23 @@ void expect_reports(const std::vector<std::string>& files) {
   }
 }
 
-/// Each that is asked for, whatever becomes of the others; then throws IoError for the first that could not be written.
+/// Each that is asked for, whatever becomes of the others, the standard output last; then throws IoError for the first
+/// file that could not be written, std::system_error for the output.
 void write_reports(const CheckRequest& request, const CheckRun& done) {
+  using Report = std::pair<const std::string&, std::string (*)(const CheckRun&)>;
+  const std::array reports = {Report(request.json, json_report), Report(request.junit, junit_report),
+                              Report(request.html, html_report)};
   std::exception_ptr failure;
-  const auto write = [&](const std::string& file, std::string (*report)(const CheckRun&)) {
-    if (file.empty()) return;
-    if (is_output(file)) return fmt::print("{}", report(done));
+  for (const auto& [file, report] : reports) {
+    if (file.empty() || is_output(file)) continue;
     try {
       write_report(file, report(done));
     } catch (const IoError&) {
       if (!failure) failure = std::current_exception();
     }
-  };
-  write(request.json, json_report);
-  write(request.junit, junit_report);
-  write(request.html, html_report);
+  }
+  for (const auto& [file, report] : reports)
+    if (is_output(file)) fmt::print("{}", report(done));
   if (failure) std::rethrow_exception(failure);
 }
 

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <span>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -82,14 +83,28 @@ CLI::App* add_ops(CLI::App& app, Line& line) {
   return ops;
 }
 
+/// What takes samples, and no reports.
+void add_selftest(CLI::App& check, Line& line, std::span<CLI::Option* const> reports) {
+  const char* self = "The checker checked";
+  CLI::Option* selftest =
+      check.add_flag("--selftest", line.wants_selftest, "Plants mistakes in every op, and looks for false alarms")
+          ->group(self);
+  for (CLI::Option* report : reports) report->excludes(selftest);
+  check.add_option("--seeds", line.selftest.seeds, "Seeds on which the right ops must raise no alarm")
+      ->check(CLI::Range(0, 100000))
+      ->capture_default_str()
+      ->needs(selftest)
+      ->group(self);
+}
+
 /// Options that have a meaning for these contents.
 CLI::App* add_check(CLI::App& app, Line& line, const suite::Contents& contents) {
   const bool ops = !contents.ops.empty() || !contents.built_in_ops.empty();
   const bool layers = !contents.layers.empty() || !contents.built_in_layers.empty();
+  const bool samples = ops || layers;
   const bool checks = !contents.checks.empty();
   CLI::App* check = app.add_subcommand("check", "Checks the derivatives of all, or of what is named");
-  check->footer(std::string(ops || layers ? kCheckFooter : "") + (checks ? kChecksFooter : "") + kReportsFooter +
-                kFooter);
+  check->footer(std::string(samples ? kCheckFooter : "") + (checks ? kChecksFooter : "") + kReportsFooter + kFooter);
   CheckRequest& request = line.check;
   const char* what = "What is checked";
   check->add_option("NAME", request.names, "What has these names; * and ? stand for any characters and for one")
@@ -97,24 +112,25 @@ CLI::App* add_check(CLI::App& app, Line& line, const suite::Contents& contents) 
   if (ops) check->add_option("--op", request.ops, "These ops")->group(what);
   if (layers) check->add_option("--layer", request.layers, "These layers")->group(what);
   if (checks) check->add_option("--check", request.checks, "These checks")->group(what);
-  check->add_option("--sample", request.samples, "Only samples of these names")->group(what);
+  if (samples) check->add_option("--sample", request.samples, "Only samples of these names")->group(what);
   check->add_option("--order", request.options.order, "Highest order of derivative compared with differences")
       ->check(CLI::Range(1, 2))
       ->capture_default_str()
       ->group(what);
-  check
-      ->add_option("--dtype", line.dtype,
-                   "In which derivatives are compared: float64, or float32, whose few digits do not tell everywhere "
-                   "whether a rule "
-                   "is right: that is called unreliable, and passes")
-      ->check(CLI::IsMember({"float64", "float32"}))
-      ->capture_default_str()
-      ->group(what);
+  if (samples)
+    check
+        ->add_option("--dtype", line.dtype,
+                     "In which derivatives are compared: float64, or float32, whose few digits do not tell everywhere "
+                     "whether a rule "
+                     "is right: that is called unreliable, and passes")
+        ->check(CLI::IsMember({"float64", "float32"}))
+        ->capture_default_str()
+        ->group(what);
   check->add_option("--seed", request.options.seed, "Of samples, cotangents and directions")
       ->check(CLI::Validator(seed_problem, "UINT64"))
       ->capture_default_str()
       ->group(what);
-  check->add_option("--threads", request.workers, "Ops checked at a time")
+  check->add_option("--threads", request.workers, "Entries checked at a time")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str()
       ->group("How");
@@ -127,16 +143,7 @@ CLI::App* add_check(CLI::App& app, Line& line, const suite::Contents& contents) 
   const std::array reports = {add_report("--json", request.json, "Writes all findings"),
                               add_report("--junit", request.junit, "Writes JUnit's XML, as test servers read it"),
                               add_report("--html", request.html, "Writes a page of its own")};
-  const char* self = "The checker checked";
-  CLI::Option* selftest =
-      check->add_flag("--selftest", line.wants_selftest, "Plants mistakes in every op, and looks for false alarms")
-          ->group(self);
-  for (CLI::Option* report : reports) report->excludes(selftest);
-  check->add_option("--seeds", line.selftest.seeds, "Seeds on which the right ops must raise no alarm")
-      ->check(CLI::Range(0, 100000))
-      ->capture_default_str()
-      ->needs(selftest)
-      ->group(self);
+  if (samples) add_selftest(*check, line, reports);
   return check;
 }
 

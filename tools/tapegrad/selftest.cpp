@@ -34,7 +34,7 @@ bool suits(const Sample& sample, std::int64_t most_elements) {
 
 GradcheckReport look(const Call& call, const Sample& sample, GradcheckOptions options, std::uint64_t seed) {
   options.seed = seed;
-  default_generator().set_state({.key = seed, .offset = 0});
+  default_generator().set_state(suite::default_numbers(seed));
   return gradcheck(call, sample.inputs, options);
 }
 
@@ -141,9 +141,10 @@ bool DetectionResult::passed() const {
 DetectionResult detect(const suite::Entry& entry, std::uint64_t seed, std::int64_t most_elements) {
   DetectionResult result;
   if (entry.differentiable == suite::Differentiable::never) return result;
+  const RandomNumbers numbers(suite::default_numbers(seed));
   Generator g(seed);
   for (const Sample& sample : entry.samples(g)) {
-    default_generator().set_state({.key = seed, .offset = 0});
+    default_generator().set_state(suite::default_numbers(seed));
     if (suits(sample, most_elements)) Detective(entry, sample, seed, result).run();
   }
   return result;
