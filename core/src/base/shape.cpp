@@ -55,8 +55,8 @@ std::string to_string(const Shape& shape) {
 
 std::ostream& operator<<(std::ostream& stream, const Shape& shape) { return stream << to_string(shape); }
 
-void throw_no_axis(std::string_view op, Axis d, const Shape& shape) {
-  throw IndexError("[" + std::string(op) + "] axis " + std::to_string(d.value()) + " is out of range for rank " +
+void throw_no_axis(std::string_view op, Axis axis, const Shape& shape) {
+  throw IndexError("[" + std::string(op) + "] axis " + std::to_string(axis.value()) + " is out of range for rank " +
                    std::to_string(shape.rank()) + ": " + to_string(shape));
 }
 

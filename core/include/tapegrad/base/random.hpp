@@ -59,7 +59,7 @@ Generator& default_generator();
 void manual_seed(std::uint64_t seed);
 
 /// While it lives, the default generator of the thread that made it gives the numbers of this stream; then it goes on
-/// as before.
+/// as before, whatever has set it meanwhile.
 class RandomNumbers {
  public:
   explicit RandomNumbers(const RandomStream& stream) : before_(default_generator().state()) {

@@ -115,14 +115,14 @@ class Axis {
 };
 
 /// Throws IndexError that there is no such axis.
-[[noreturn]] void throw_no_axis(std::string_view op, Axis d, const Shape& shape);
+[[noreturn]] void throw_no_axis(std::string_view op, Axis axis, const Shape& shape);
 
 /// An axis of a shape, counted from the front; negative ones count from the back. Throws IndexError "[op] axis 2 is out
 /// of range for rank 2: [3, 4]".
-inline int normalize_axis(std::string_view op, Axis d, const Shape& shape) {
-  const std::int64_t axis = d.value() < 0 ? d.value() + shape.rank() : d.value();
-  if (axis < 0 || axis >= shape.rank()) throw_no_axis(op, d, shape);
-  return static_cast<int>(axis);
+inline int normalize_axis(std::string_view op, Axis axis, const Shape& shape) {
+  const std::int64_t d = axis.value() < 0 ? axis.value() + shape.rank() : axis.value();
+  if (d < 0 || d >= shape.rank()) throw_no_axis(op, axis, shape);
+  return static_cast<int>(d);
 }
 
 /// NumPy's rule: shapes aligned at the right, sizes equal or 1. Throws ShapeError "[op] cannot broadcast [a] with [b]".

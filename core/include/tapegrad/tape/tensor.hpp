@@ -28,7 +28,7 @@ namespace tapegrad {
 class Tensor;
 struct TensorImpl;
 
-/// An index range along one dimension, as in Python's start:stop:step. Negative start and stop count from the end; step
+/// An index range along one axis, as in Python's start:stop:step. Negative start and stop count from the end; step
 /// >= 1.
 struct Slice {
   static constexpr std::int64_t kEnd = INT64_MAX;
@@ -72,7 +72,7 @@ class [[nodiscard]] Tensor {
   /// Strides in elements.
   const Shape& strides() const&;
   Shape strides() const&& { return strides(); }
-  /// Size of dimension d; negative d counts from the end. Throws IndexError.
+  /// Size along an axis; negative ones count from the end. Throws IndexError.
   std::int64_t size(Axis axis) const;
   int dim() const;
   std::int64_t numel() const;

@@ -48,7 +48,7 @@ class OwnedTensor {
   Shape shape() const&& { return tensor_.shape(); }
   DType dtype() const { return tensor_.dtype(); }
   /// The same as Tensor's members; -> gives all the others.
-  std::int64_t size(Axis d) const { return tensor_.size(d); }
+  std::int64_t size(Axis axis) const { return tensor_.size(axis); }
   int dim() const { return tensor_.dim(); }
   std::int64_t numel() const { return tensor_.numel(); }
   double item() const { return tensor_.item(); }
@@ -63,7 +63,7 @@ class OwnedTensor {
   Tensor detach() const { return tensor_.detach(); }
   Tensor clone() const { return tensor_.clone(); }
   Tensor operator[](std::int64_t i) const { return tensor_[i]; }
-  Tensor slice(Axis d, Slice range) const { return tensor_.slice(d, range); }
+  Tensor slice(Axis axis, Slice range) const { return tensor_.slice(axis, range); }
   Tensor reshape(const Shape& shape) const { return tensor_.reshape(shape); }
   Tensor transpose(Axis a, Axis b) const { return tensor_.transpose(a, b); }
   Tensor permute(const Axes& order) const { return tensor_.permute(order); }
