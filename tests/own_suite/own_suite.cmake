@@ -4,23 +4,8 @@ cmake_minimum_required(VERSION 3.25)
 file(REMOVE_RECURSE "${SCRATCH}")
 file(MAKE_DIRECTORY "${SCRATCH}")
 
-# run(expected_result regex...): runs PROGRAM with ARGUMENTS; every regex must match what it prints, and nothing of it is tapegrad's.
-function(run expected)
-  execute_process(COMMAND "${PROGRAM}" ${ARGUMENTS} RESULT_VARIABLE result OUTPUT_VARIABLE out ERROR_VARIABLE err
-                  WORKING_DIRECTORY "${SCRATCH}")
-  if(NOT result STREQUAL expected)
-    message(FATAL_ERROR "own_suite ${ARGUMENTS}: expected ${expected}, ended with ${result}\n${out}\n${err}")
-  endif()
-  foreach(regex IN LISTS ARGN)
-    if(NOT "${out}${err}" MATCHES "${regex}")
-      message(FATAL_ERROR "own_suite ${ARGUMENTS}: nothing like \"${regex}\" in\n${out}\n${err}")
-    endif()
-  endforeach()
-  if("${out}${err}" MATCHES "tapegrad (ops|check)|tanh")
-    message(FATAL_ERROR "own_suite ${ARGUMENTS}: \"${CMAKE_MATCH_0}\" in\n${out}\n${err}")
-  endif()
-  set(out "${out}" PARENT_SCOPE)
-endfunction()
+include("${CMAKE_CURRENT_LIST_DIR}/../run_program.cmake")
+set(UNWANTED "tapegrad (ops|check)|tanh")  # nothing of it is tapegrad's
 
 # expect_json(expected text key...): what stands there in the text.
 function(expect_json expected text)

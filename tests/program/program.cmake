@@ -2,25 +2,8 @@
 cmake_minimum_required(VERSION 3.25)
 file(REMOVE_RECURSE "${SCRATCH}")
 file(MAKE_DIRECTORY "${SCRATCH}")
-string(ASCII 27 escape)
 
-# run(expected_result regex...): runs PROGRAM with ARGUMENTS; every regex must match what it prints.
-function(run expected)
-  execute_process(COMMAND "${PROGRAM}" ${ARGUMENTS} RESULT_VARIABLE result OUTPUT_VARIABLE out ERROR_VARIABLE err
-                  WORKING_DIRECTORY "${SCRATCH}")
-  if(NOT result STREQUAL expected)
-    message(FATAL_ERROR "tapegrad ${ARGUMENTS}: expected ${expected}, ended with ${result}\n${out}\n${err}")
-  endif()
-  foreach(regex IN LISTS ARGN)
-    if(NOT "${out}${err}" MATCHES "${regex}")
-      message(FATAL_ERROR "tapegrad ${ARGUMENTS}: nothing like \"${regex}\" in\n${out}\n${err}")
-    endif()
-  endforeach()
-  if("${out}${err}" MATCHES "${escape}")
-    message(FATAL_ERROR "tapegrad ${ARGUMENTS}: terminal codes in a pipe")
-  endif()
-  set(out "${out}" PARENT_SCOPE)
-endfunction()
+include("${CMAKE_CURRENT_LIST_DIR}/../run_program.cmake")
 
 set(ARGUMENTS --version)
 run(0 "^tapegrad ${VERSION}\n$")
