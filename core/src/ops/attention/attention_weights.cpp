@@ -7,6 +7,7 @@
 
 #include "base/dispatch.hpp"
 #include "ops/attention/pair_mask.hpp"
+#include "ops/expect_positions.hpp"
 #include "ops/strong_zero.hpp"
 #include "ops/sum_of.hpp"
 #include "tape/expect.hpp"
@@ -123,10 +124,7 @@ void expect_attention(std::string_view op, const Tensor& q, const Tensor& k, con
   if (q.dim() != 4 || k.dim() != 4 || q.size(0) != k.size(0) || q.size(1) != k.size(1) || q.size(3) != k.size(3))
     throw ShapeError(fmt::format("[{}] expected q [N, H, Lq, D] and k [N, H, Lk, D], got {} and {}", op,
                                  to_string(q.shape()), to_string(k.shape())));
-  const Shape positions{q.size(0), k.size(2)};
-  if (mask.positions().defined() && mask.positions().shape() != positions)
-    throw ShapeError(fmt::format("[{}] expected the mask's positions to be [N, Lk] = {}, got {}", op,
-                                 to_string(positions), to_string(mask.positions().shape())));
+  expect_positions(op, mask, "[N, Lk]", {q.size(0), k.size(2)});
   const Shape pairs{q.size(0), q.size(1), q.size(2), k.size(2)};
   if (mask.pairs().defined() && !broadcasts_to(aligned_pairs(mask.pairs()).shape(), pairs))
     throw ShapeError(fmt::format("[{}] expected the mask's pairs to broadcast to [N, H, Lq, Lk] = {}, got {}", op,

@@ -7,6 +7,7 @@
 
 #include "base/dispatch.hpp"
 #include "kernels/ctc.hpp"
+#include "ops/expect_positions.hpp"
 #include "ops/loss/reduced.hpp"
 #include "ops/loss/targets.hpp"
 #include "ops/rows.hpp"
@@ -414,12 +415,6 @@ std::string_view advice_on_layout(const Shape& log_probs, const Shape& targets) 
   return "";
 }
 
-void expect_shape_of_mask(std::string_view which, std::string_view axes, const Mask& mask, const Shape& shape) {
-  if (mask.positions().defined() && mask.positions().shape() != shape)
-    throw ShapeError(fmt::format("[{}] expected the {}'s positions to be {} = {}, got {}", CtcLoss::name, which, axes,
-                                 to_string(shape), to_string(mask.positions().shape())));
-}
-
 }  // namespace
 
 Tensor ctc_loss(const Tensor& log_probs, const Tensor& targets, const Mask& mask, const Mask& target_mask,
@@ -432,8 +427,8 @@ Tensor ctc_loss(const Tensor& log_probs, const Tensor& targets, const Mask& mask
     throw ShapeError(fmt::format("[{}] expected log_probs [N, T, C] and targets [N, S], got {} and {}{}", op,
                                  to_string(log_probs.shape()), to_string(targets.shape()),
                                  advice_on_layout(log_probs.shape(), targets.shape())));
-  expect_shape_of_mask("mask", "[N, T]", mask, {log_probs.size(0), log_probs.size(1)});
-  expect_shape_of_mask("target mask", "[N, S]", target_mask, targets.shape());
+  expect_positions(op, mask, "[N, T]", {log_probs.size(0), log_probs.size(1)});
+  expect_positions(op, target_mask, "[N, S]", targets.shape(), "target mask");
   expect_reduction(op, options.reduction);
   if (options.blank < 0 || options.blank >= log_probs.size(2))
     throw ValueError(

@@ -1,5 +1,9 @@
 #include "ops/recurrent/sequence.hpp"
 
+#include <fmt/format.h>
+
+#include "ops/expect_positions.hpp"
+
 namespace tapegrad {
 
 void expect_sequence(std::string_view op, int gates, const Tensor& from_input, const Tensor& weight, const Tensor& bias,
@@ -23,10 +27,7 @@ void expect_sequence(std::string_view op, int gates, const Tensor& from_input, c
       throw ShapeError(fmt::format("[{}] expected {} to be [N, H] = {}, got {}", op, name, to_string(of_state),
                                    to_string(state.shape())));
   }
-  const Shape positions{from_input.size(1), from_input.size(0)};
-  if (mask.positions().defined() && mask.positions().shape() != positions)
-    throw ShapeError(fmt::format("[{}] expected the mask's positions to be [N, L] = {}, got {}", op,
-                                 to_string(positions), to_string(mask.positions().shape())));
+  expect_positions(op, mask, "[N, L]", {from_input.size(1), from_input.size(0)});
 }
 
 Tensor valid_steps(const Mask& mask) {
