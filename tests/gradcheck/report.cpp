@@ -73,6 +73,25 @@ BOOST_AUTO_TEST_CASE(long_names_are_cut_between_characters) {
   BOOST_TEST(to_string(report).find(" " + name.substr(0, 2 * 25) + " ") != std::string::npos, to_string(report));
 }
 
+BOOST_AUTO_TEST_CASE(notes_fill_their_lines_whatever_their_letters_take) {
+  GradcheckReport report{.findings = {{}}, .allowed = {}};
+  const auto note_of = [&report](const std::string& word) {
+    std::string& note = report.findings[0].note;
+    note = word;
+    for (int k = 1; k < 60; ++k) note += " " + word;
+    const std::string text = to_string(report);
+    return text.substr(text.find("  note"));
+  };
+  const std::string plain = note_of("xyz");
+  BOOST_TEST(plain.find('\n') == 98U);  // 21 words of three letters and their spaces, behind 15 columns
+  for (const std::string word : {"äöü", "x̄yẑ", "€∂∑"}) {
+    std::string expected;
+    for (std::size_t at = 0, next; (next = plain.find("xyz", at)) != std::string::npos; at = next + 3)
+      expected += plain.substr(at, next - at) + word;
+    BOOST_TEST(note_of(word) == expected + "\n");
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_nan_has_no_sign) {
   const auto none = [](Point x) { return Numbers(x.size(), -std::nan("")); };
   const std::string text = fmt::format("{}", check_gradient([](Point x) { return x[0] * x[0]; }, none, Numbers{1.0}));

@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <sstream>
 
+#include "text/unicode.hpp"
+#include "text/wrapping.hpp"
+
 namespace console {
-namespace {
-
-bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U; }
-
-}  // namespace
 
 std::string padded(std::string_view text, std::size_t width) {
   const std::size_t used = display_width(text);
@@ -18,43 +16,14 @@ std::string padded(std::string_view text, std::size_t width) {
 std::string fit(std::string_view text, std::size_t width) {
   if (display_width(text) <= width) return padded(text, width);
   if (width == 0) return {};
-  std::size_t bytes = text.size();
-  while (display_width(text.substr(0, bytes)) >= width) {
-    do {
-      --bytes;
-    } while (bytes > 0 && is_continuation(text[bytes]));
-  }
-  return padded(std::string(text.substr(0, bytes)) + "…", width);
+  std::size_t kept = 0;  // bytes of whole characters that leave a column for the ellipsis
+  for (std::size_t next = 0; display_width(text.substr(0, next)) < width;
+       next += tapegrad::first_character(text.substr(next)).bytes.size())
+    kept = next;
+  return padded(std::string(text.substr(0, kept)) + "…", width);
 }
 
-std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
-  constexpr std::size_t kWideGap = 3;
-  std::vector<std::string> lines(1);
-  std::size_t used = 0;
-  std::string gap;  // what stood before the word, unless a line begins with it
-  text = text.substr(0, text.find_last_not_of(' ') + 1);
-  while (!text.empty()) {
-    const std::size_t spaces = text.find_first_not_of(' ');
-    gap.assign(spaces, ' ');
-    text.remove_prefix(spaces);
-    const std::string_view word = text.substr(0, text.find(' '));
-    const std::size_t needed = display_width(word);
-    // before a wide gap the whole clause counts, so that formulas are cut between their parts
-    const std::size_t together = spaces >= kWideGap ? display_width(text.substr(0, text.find("   "))) : needed;
-    if (lines.back().empty()) {
-      lines.back() = word;
-      used = needed;
-    } else if (used + gap.size() + together <= width) {
-      lines.back().append(gap).append(word);
-      used += gap.size() + needed;
-    } else {
-      lines.emplace_back(word);
-      used = needed;
-    }
-    text.remove_prefix(word.size());
-  }
-  return lines;
-}
+std::vector<std::string> wrapped(std::string_view text, std::size_t width) { return tapegrad::wrapped(text, width); }
 
 std::string paragraph(std::string_view text, std::size_t indent, std::size_t width) {
   std::string result;

@@ -18,8 +18,8 @@ std::string padded(std::string_view text, std::size_t width);
 /// Shortened to `width` columns with an ellipsis, or filled up with spaces.
 std::string fit(std::string_view text, std::size_t width);
 
-/// Cut at spaces into lines of at most `width` columns, best at gaps of three (between the parts of a formula); a
-/// longer word stands on a line of its own. No text is one empty line.
+/// tapegrad's own wrapped(), for programs that do not see the inside of core: cut at spaces into lines of at most
+/// `width` columns, best at gaps of three; a longer word stands on a line of its own. No text is one empty line.
 std::vector<std::string> wrapped(std::string_view text, std::size_t width);
 
 /// The wrapped lines, each behind so many spaces and with a newline.

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +10,7 @@
 #include "gradcheck/wording.hpp"
 #include "tapegrad/gradcheck/report.hpp"
 #include "text/unicode.hpp"
+#include "text/wrapping.hpp"
 
 namespace tapegrad {
 namespace {
@@ -19,17 +21,14 @@ using checker::numeric_side;
 using checker::output_text;
 using checker::rate_text;
 using checker::reproduction;
-using checker::wrapped;
 
 constexpr std::size_t kReportColumns = 100;
 constexpr std::size_t kMostFindings = 60;  // in the table; beyond them stand those alone that are not ok
 
 /// Where the characters of UTF-8 text begin.
 std::vector<std::size_t> characters_of(std::string_view text) {
-  const auto continues = [](char byte) { return (static_cast<unsigned char>(byte) & 0xc0U) == 0x80U; };
   std::vector<std::size_t> begins;
-  for (std::size_t i = 0; i < text.size(); ++i)
-    if (!continues(text[i])) begins.push_back(i);
+  for (std::size_t i = 0; i < text.size(); i += first_character(text.substr(i)).bytes.size()) begins.push_back(i);
   return begins;
 }
 
@@ -72,8 +71,14 @@ std::string elements(const GradcheckFinding& f) {
   return text;
 }
 
-std::string labelled(std::string_view label, const std::string& text) {
-  return fmt::format("  {:12} {}\n", label, wrapped(text, kReportColumns, 15));
+/// In lines of the report, all but the first indented.
+std::string indented(std::string_view text, std::size_t indent) {
+  const std::string next_line = "\n" + std::string(indent, ' ');
+  return fmt::format("{}", fmt::join(wrapped(text, kReportColumns - indent), next_line));
+}
+
+std::string labelled(std::string_view label, std::string_view text) {
+  return fmt::format("  {:12} {}\n", label, indented(text, 15));
 }
 
 /// What is to say beyond the table's row.
@@ -115,10 +120,10 @@ std::string to_string(const GradcheckReport& report) {
   }
   if (hidden > 0) text += fmt::format("... and {} more that are ok\n", hidden);
   if (!report.ok())
-    text += wrapped(
+    text += indented(
                 "(ord 2: gradient of the gradient; out: the output's element; rate: of the Taylor remainder, 2 if "
                 "right, 1 if wrong, exact where it is all rounding)",
-                kReportColumns, 1) +
+                1) +
             "\n";
   for (const GradcheckFinding& f : report.findings) text += details(report, f);
   for (const Allowance& a : report.allowed)

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <sstream>
 
 namespace tapegrad::checker {
 
@@ -68,24 +67,6 @@ bool has_remarks(const GradcheckReport& report) {
   return !report.allowed.empty() ||
          std::any_of(report.findings.begin(), report.findings.end(),
                      [](const GradcheckFinding& f) { return f.verdict != Verdict::ok || !f.note.empty(); });
-}
-
-std::string wrapped(const std::string& text, std::size_t width, std::size_t indent) {
-  std::istringstream words(text);
-  std::string result;
-  std::size_t column = indent;
-  for (std::string word; words >> word;) {
-    if (!result.empty() && column + 1 + word.size() > width) {
-      result += "\n" + std::string(indent, ' ');
-      column = indent;
-    } else if (!result.empty()) {
-      result += " ";
-      ++column;
-    }
-    result += word;
-    column += word.size();
-  }
-  return result;
 }
 
 }  // namespace tapegrad::checker

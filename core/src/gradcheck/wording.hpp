@@ -42,7 +42,5 @@ std::string rate_text(const GradcheckFinding& finding);
 std::string reproduction(const GradcheckReport& report, const GradcheckFinding& finding);
 /// Whether there is more to say of a report than that it passes: a note, a verdict other than ok, an allowance.
 bool has_remarks(const GradcheckReport& report);
-/// Words in lines of at most `width` columns, all but the first indented.
-std::string wrapped(const std::string& text, std::size_t width, std::size_t indent);
 
 }  // namespace tapegrad::checker

@@ -274,11 +274,9 @@ class FormulaReader {
 
   /// One character of UTF-8.
   std::string one_character() {
-    std::size_t length = 1;
-    while (length < rest_.size() && (static_cast<unsigned char>(rest_[length]) & 0xc0U) == 0x80U) ++length;
-    std::string character(rest_.substr(0, length));
-    rest_.remove_prefix(length);
-    return character;
+    const std::string_view character = first_character(rest_).bytes;
+    rest_.remove_prefix(character.size());
+    return std::string(character);
   }
 
   Piece command(std::string_view name) {
