@@ -301,6 +301,16 @@ BOOST_AUTO_TEST_CASE(the_report_names_element_values_and_sides) {
   BOOST_TEST(text.find("[1, 1]") != std::string::npos, text);
 }
 
+BOOST_AUTO_TEST_CASE(options_for_plain_callables_are_refused) {
+  const auto check = [](const GradcheckOptions& options) {
+    (void)tapegrad::gradcheck([](const Tensor& x) { return x * x; }, {normal({2})}, options);
+  };
+  BOOST_CHECK_EXCEPTION(check({.input_shapes = {{2}}}), ValueError,
+                        test::says("[gradcheck] input_shapes are for plain callables"));
+  BOOST_CHECK_EXCEPTION(check({.output_shape = {2}}), ValueError,
+                        test::says("[gradcheck] output_shape is for plain callables"));
+}
+
 BOOST_AUTO_TEST_CASE(more_names_than_inputs_are_refused) {
   BOOST_CHECK_EXCEPTION((void)tapegrad::gradcheck([](const Tensor& x) { return x * x; }, {normal({2})},
                                                   {.order = 1, .input_names = {"x", "y"}}),

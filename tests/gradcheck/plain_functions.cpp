@@ -448,6 +448,17 @@ BOOST_AUTO_TEST_CASE(options_that_no_check_can_heed_are_refused) {
   BOOST_CHECK_THROW(with({.output_shape = {-1, -1}}), ValueError);
 }
 
+BOOST_AUTO_TEST_CASE(options_for_tensors_are_refused) {
+  const auto f = [](Point p) { return Numbers{p[0] * p[1]}; };
+  const auto pull_back = [](Point p, Point v) { return Numbers{v[0] * p[1], v[0] * p[0]}; };
+  const Numbers x = {2.0, 3.0};
+  BOOST_CHECK_EXCEPTION((void)check_pullback(f, pull_back, x, {.differences_in_float64 = true}), ValueError,
+                        says("[check_pullback] differences_in_float64 is for tensors"));
+  BOOST_CHECK_EXCEPTION((void)check_pullback(f, pull_back, x, {.strong_zero = true}), ValueError,
+                        says("[check_pullback] strong_zero is for tensors"));
+  BOOST_TEST(check_pullback(f, pull_back, x, {.order = 2, .forward_mode = false}).ok());
+}
+
 BOOST_AUTO_TEST_CASE(a_function_may_refuse_by_throwing_anything) {
   const auto report = check_gradient(
       [](Point p) {

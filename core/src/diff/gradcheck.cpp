@@ -316,6 +316,10 @@ GradcheckReport gradcheck(const TensorFunction& f, const std::vector<Tensor>& in
   if (std::none_of(inputs.begin(), inputs.end(), carries_gradient))
     throw DTypeError("[gradcheck] expected at least one floating input");
   checker::expect_options("gradcheck", options);
+  if (!options.input_shapes.empty())
+    throw ValueError("[gradcheck] input_shapes are for plain callables: tensors have shapes of their own");
+  if (!options.output_shape.empty())
+    throw ValueError("[gradcheck] output_shape is for plain callables: tensors have shapes of their own");
   if (options.input_names.size() > inputs.size())
     throw ValueError(fmt::format("[gradcheck] expected names of at most {} inputs, got {}", inputs.size(),
                                  options.input_names.size()));

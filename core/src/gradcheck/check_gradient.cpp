@@ -238,6 +238,11 @@ GradcheckReport check_plain(const PlainFunction& f, const PlainDerivatives& deri
                             const GradcheckOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   checker::expect_options(derivatives.name, options);
+  if (options.differences_in_float64)
+    throw ValueError(
+        fmt::format("[{}] differences_in_float64 is for tensors: plain callables compute in double", derivatives.name));
+  if (options.strong_zero)
+    throw ValueError(fmt::format("[{}] strong_zero is for tensors: plain callables have no sweeps", derivatives.name));
   GradcheckReport report;
   report.allowed = options.allow;
   report.seed = options.seed;

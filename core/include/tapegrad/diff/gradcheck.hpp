@@ -27,8 +27,8 @@ GradcheckReport gradcheck(const TensorFunction& f, const std::vector<Tensor>& in
 /// non-floating and undefined inputs are handed on. Where it throws beside the point, or its results have other shapes
 /// than at it, its domain ends. Random numbers of the default generator are the same in each call,
 /// and is_replaying() holds: a layer's running statistics stay as they are. Works whether or not a tape lives, and
-/// leaves it alone. Throws DTypeError when no input is floating, ValueError for options outside their domain, and what
-/// f throws.
+/// leaves it alone. Throws DTypeError when no input is floating, ValueError for options outside their domain and for
+/// those of plain callables (input_shapes, output_shape), and what f throws.
 template <class F>
 GradcheckReport gradcheck(F&& f, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {}) {
   return engine::gradcheck(engine::function_of("gradcheck", f), inputs, options);

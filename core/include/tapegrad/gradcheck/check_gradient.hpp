@@ -28,8 +28,8 @@
 // f is evaluated where it pleases the differences: beyond the end of its domain it may return NaN or infinities,
 // another number of results, or throw. What it throws at x itself is passed on. Values that are less accurate than
 // rounding (an iteration that stops at 1e-8, a simulation) need GradcheckOptions::accuracy. Throws ShapeError for a
-// derivative of the wrong size, ValueError for input_shapes that do not add up to x and for options outside their
-// domain.
+// derivative of the wrong size, ValueError for input_shapes that do not add up to x, for options outside their domain
+// and for those of tensors (differences_in_float64, strong_zero).
 #pragma once
 
 #include <span>
