@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(what_is_covered_gets_exactly_zero) {
 }
 
 BOOST_AUTO_TEST_CASE(diagonals_of_a_batch_of_vectors) {
-  const Tensor x = from_vector<double>({1, 2, 3, 4}, {2, 2}, true);
+  const Tensor x = from_vector<double>({1, 2, 3, 4}, {2, 2}, {.requires_grad = true});
   Tape tape;
   check_values(diag_embed(x), {2, 2, 2}, {1, 0, 0, 2, 3, 0, 0, 4});
   check_values(diag_embed(x, 1), {2, 3, 3}, {0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0});

@@ -221,8 +221,8 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_aligned_has_an_infinite_loss_without_gradien
 
 BOOST_AUTO_TEST_CASE(classes_that_cannot_be_count_for_nothing) {
   // Only blank, 1, blank is left of all alignments of three frames.
-  const Tensor x =
-      from_vector<double>({-0.5, -kInfinity, -1, -kInfinity, -0.25, -1, -2, -kInfinity, -1}, {1, 3, 3}, true);
+  const Tensor x = from_vector<double>({-0.5, -kInfinity, -1, -kInfinity, -0.25, -1, -2, -kInfinity, -1}, {1, 3, 3},
+                                       {.requires_grad = true});
   const Tensor target = from_vector<std::int64_t>({1}, {1, 1});
   for (const bool differentiable : {false, true}) {
     Tape tape;

@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(the_second_half_is_the_gate) {
 BOOST_AUTO_TEST_CASE(a_gate_of_minus_infinity_lets_nothing_through_in_any_mode) {
   const Tensor none = zeros({2}, {.dtype = float64});
   for (Tensor (*const f)(const Tensor&, Axis) : {glu, swiglu, geglu}) {
-    const Tensor x = from_vector<double>({2.0, -std::numeric_limits<double>::infinity()}, {2}, true);
+    const Tensor x = from_vector<double>({2.0, -std::numeric_limits<double>::infinity()}, {2}, {.requires_grad = true});
     Tape tape;
     const Tensor y = f(x, 0);
     check_close(y, zeros({1}, {.dtype = float64}), 0.0);
@@ -63,7 +63,7 @@ BOOST_AUTO_TEST_CASE(a_gate_of_minus_infinity_lets_nothing_through_in_any_mode) 
 
 // 1 - sigmoid(40) is 0 in double precision, its slope is not.
 BOOST_AUTO_TEST_CASE(an_open_gate_keeps_its_slope) {
-  const Tensor x = from_vector<double>({1.0, 40.0}, {2}, true);
+  const Tensor x = from_vector<double>({1.0, 40.0}, {2}, {.requires_grad = true});
   for (const bool differentiable : {false, true}) {
     Tape tape;
     const Tensor y = glu(x);

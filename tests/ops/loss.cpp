@@ -80,8 +80,8 @@ BOOST_AUTO_TEST_CASE(cross_entropy_of_probabilities_as_pytorch) {
 // All of the probability on one class is that class; what is impossible and has no probability counts for nothing.
 BOOST_AUTO_TEST_CASE(certain_probabilities_are_classes) {
   const double infinity = std::numeric_limits<double>::infinity();
-  const Tensor x = from_vector<double>({-infinity, 0.0, std::log(3.0)}, {1, 3}, true);
-  const Tensor targets = from_vector<double>({0, 1, 0}, {1, 3}, true);
+  const Tensor x = from_vector<double>({-infinity, 0.0, std::log(3.0)}, {1, 3}, {.requires_grad = true});
+  const Tensor targets = from_vector<double>({0, 1, 0}, {1, 3}, {.requires_grad = true});
   Tape tape;
   const Tensor y = cross_entropy(x, targets);
   BOOST_TEST(std::abs(y.item() - std::log(4.0)) < 1e-15);
@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(cross_entropy_with_all_targets_ignored_is_zero) {
 
 BOOST_AUTO_TEST_CASE(what_an_ignored_row_holds_does_not_matter) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  const Tensor x = from_vector<double>({nan, nan, 0.0, std::log(3.0)}, {2, 2}, true);
+  const Tensor x = from_vector<double>({nan, nan, 0.0, std::log(3.0)}, {2, 2}, {.requires_grad = true});
   const Tensor targets = from_vector<std::int64_t>({-100, 1}, {2});
   for (const bool differentiable : {false, true}) {
     Tape tape;
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(what_an_ignored_row_holds_does_not_matter) {
 // No class is possible there: the loss is inf, and all rules have the gradient 0.
 BOOST_AUTO_TEST_CASE(rows_of_minus_infinity_have_no_gradient) {
   const double infinity = std::numeric_limits<double>::infinity();
-  const Tensor x = from_vector<double>({-infinity, -infinity, 0.0, std::log(3.0)}, {2, 2}, true);
+  const Tensor x = from_vector<double>({-infinity, -infinity, 0.0, std::log(3.0)}, {2, 2}, {.requires_grad = true});
   const Tensor targets = from_vector<std::int64_t>({1, 1}, {2});
   for (const double smoothing : {0.0, 0.2}) {
     const auto loss = [&](const Tensor& z, Reduction reduction) {
@@ -373,8 +373,8 @@ BOOST_AUTO_TEST_CASE(kl_div_of_what_cannot_happen_is_zero) {
   const double inf = std::numeric_limits<double>::infinity();
   for (const bool log_target : {false, true}) {
     const double never = log_target ? -inf : 0.0;
-    const Tensor x = from_vector<double>({-inf, -1.0}, {2}, true);
-    const Tensor t = from_vector<double>({never, never}, {2}, true);
+    const Tensor x = from_vector<double>({-inf, -1.0}, {2}, {.requires_grad = true});
+    const Tensor t = from_vector<double>({never, never}, {2}, {.requires_grad = true});
     for (const bool differentiable : {false, true}) {
       Tape tape;
       const Tensor y = kl_div(x, t, {.reduction = KLReduction::sum, .log_target = log_target});
@@ -414,7 +414,8 @@ BOOST_AUTO_TEST_CASE(nll_loss_with_all_targets_ignored_is_zero) {
 }
 
 BOOST_AUTO_TEST_CASE(nll_loss_of_an_impossible_class_of_weight_0_is_zero) {
-  const Tensor x = from_vector<double>({-std::numeric_limits<double>::infinity(), 0.0}, {1, 2}, true);
+  const Tensor x =
+      from_vector<double>({-std::numeric_limits<double>::infinity(), 0.0}, {1, 2}, {.requires_grad = true});
   const Tensor weight = from_vector<double>({0, 1}, {2});
   for (const Reduction reduction : {Reduction::mean, Reduction::sum}) {
     Tape tape;
@@ -437,7 +438,7 @@ BOOST_AUTO_TEST_CASE(cosine_similarity_as_pytorch) {
 
 BOOST_AUTO_TEST_CASE(a_zero_vector_is_like_no_other) {
   const Tensor a = zeros({2}, {.dtype = float64}).set_requires_grad(true);
-  const Tensor b = from_vector<double>({3.0, 4.0}, {2}, true);
+  const Tensor b = from_vector<double>({3.0, 4.0}, {2}, {.requires_grad = true});
   for (const bool differentiable : {false, true}) {
     Tape tape;
     const Tensor y = cosine_similarity(a, b);
@@ -451,7 +452,7 @@ BOOST_AUTO_TEST_CASE(a_zero_vector_is_like_no_other) {
 BOOST_AUTO_TEST_CASE(cosines_of_very_long_and_very_short_vectors) {
   const Tensor b = from_vector<float>({3.0F, 4.0F}, {2});
   for (const float length : {1e30F, 1.0F, 1e-6F}) {
-    const Tensor a = from_vector<float>({length, 0.0F}, {2}, true);
+    const Tensor a = from_vector<float>({length, 0.0F}, {2}, {.requires_grad = true});
     Tape tape;
     const Tensor y = cosine_similarity(a, b);
     BOOST_TEST(y.item() == 0.6, boost::test_tools::tolerance(1e-6));

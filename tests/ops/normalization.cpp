@@ -175,8 +175,8 @@ BOOST_AUTO_TEST_CASE(padding_changes_nothing_for_the_valid_positions) {
   std::size_t next = 0;
   for (std::size_t p = 0; p < 8; ++p)
     for (std::size_t c = 0; keep[p] && c < 3; ++c) values[3 * p + c] = v[next++];
-  const Tensor padded = from_vector(values, {2, 4, 3}, true);
-  const Tensor alone = from_vector(v, {5, 3}, true);
+  const Tensor padded = from_vector(values, {2, 4, 3}, {.requires_grad = true});
+  const Tensor alone = from_vector(v, {5, 3}, {.requires_grad = true});
   const Tensor dy = normal({5, 3}, 9);
   Tape tape;
   const BatchNormResult r = batch_norm(padded, {}, {}, {.positions = from_vector(keep, {2, 4})});
@@ -240,7 +240,7 @@ BOOST_AUTO_TEST_CASE(statistics_carry_no_gradient_and_nothing_valid_is_skipped) 
 }
 
 BOOST_AUTO_TEST_CASE(layer_norm_over_one_feature_is_beta) {
-  const Tensor x = from_vector<double>({3.0, -1e8, 0.0}, {3, 1}, true);
+  const Tensor x = from_vector<double>({3.0, -1e8, 0.0}, {3, 1}, {.requires_grad = true});
   Tape tape;
   const Tensor y = layer_norm(x, full({1}, 2.0, {.dtype = float64}), full({1}, 0.5, {.dtype = float64}));
   for (const double v : y.to_vector<double>()) BOOST_TEST(v == 0.5);

@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(nan_is_the_largest) {
 }
 
 BOOST_AUTO_TEST_CASE(the_first_of_ties_takes_the_whole_gradient) {
-  const Tensor x = from_vector<double>({1.0, 2.0, 2.0, 0.0}, {4}, true);
+  const Tensor x = from_vector<double>({1.0, 2.0, 2.0, 0.0}, {4}, {.requires_grad = true});
   Tape tape;
   check_close(tape.gradient(max_pool1d(x, 4), x, {.cotangent = ones({1}, {.dtype = float64})}),
               from_vector<double>({0.0, 1.0, 0.0, 0.0}, {4}), 0.0);

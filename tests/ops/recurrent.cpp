@@ -158,7 +158,7 @@ void check_padding_is_not_read() {
   for (const std::size_t row : {std::size_t{2}, std::size_t{4}})  // positions 1 and 2 of the first sequence
     std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(row * width), width,
                 std::numeric_limits<double>::quiet_NaN());
-  x[0] = from_vector(values, x[0].shape(), true);
+  x[0] = from_vector(values, x[0].shape(), {.requires_grad = true});
   for (const bool differentiable : {false, true}) {
     Tape tape;
     const std::vector<Tensor> expected = Cell::sequence(clean, mask, false);

@@ -34,7 +34,7 @@ BOOST_AUTO_TEST_CASE(one_number_of_many_as_pytorch) {
 }
 
 BOOST_AUTO_TEST_CASE(sums_brought_to_a_shape) {
-  const Tensor x = from_vector<double>({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, {2, 2, 3}, true);
+  const Tensor x = from_vector<double>({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, {2, 2, 3}, {.requires_grad = true});
   const auto check = [&x](const Shape& shape, const std::vector<double>& expected) {
     const Tensor y = sum_to(x, shape);
     BOOST_TEST(to_string(y.shape()) == to_string(shape));
@@ -229,7 +229,7 @@ BOOST_AUTO_TEST_CASE(gradients_far_out_stay_finite) {
 }
 
 BOOST_AUTO_TEST_CASE(gradients_of_subnormal_lengths) {
-  const Tensor x = from_vector<float>({1e-39F, 0.0F}, {2}, true);
+  const Tensor x = from_vector<float>({1e-39F, 0.0F}, {2}, {.requires_grad = true});
   Tape tape;
   BOOST_TEST(tape.gradient(norm(x), x).to_vector<float>() == (std::vector<float>{1.0F, 0.0F}),
              boost::test_tools::per_element());

@@ -50,7 +50,7 @@ BOOST_AUTO_TEST_CASE(a_recurrence_by_hand) {
 }
 
 BOOST_AUTO_TEST_CASE(a_state_that_overflows_and_no_cotangent) {
-  const Tensor a = from_vector<float>({2, 1e30F, 1e30F, 1e-30F}, {4}, true);
+  const Tensor a = from_vector<float>({2, 1e30F, 1e30F, 1e-30F}, {4}, {.requires_grad = true});
   for (const bool strong_zero : {false, true}) {
     Tape tape;
     const Tensor h = linear_recurrence(a, ones({4}), 0);

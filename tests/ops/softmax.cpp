@@ -54,7 +54,8 @@ BOOST_AUTO_TEST_CASE(as_pytorch) {
 BOOST_AUTO_TEST_CASE(promise_a_hidden_row_is_zero_and_reaches_no_other) {
   // Whatever hidden entries hold, NaN included.
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  Tensor x = from_vector<double>({nan, kInfinity, 1.0, -kInfinity, 0.0, std::log(3.0)}, {3, 2}, true);
+  Tensor x =
+      from_vector<double>({nan, kInfinity, 1.0, -kInfinity, 0.0, std::log(3.0)}, {3, 2}, {.requires_grad = true});
   const Tensor keep = from_vector<bool>({false, false, true, true, true, true}, {3, 2});
   Tape tape;
   const Tensor y = tapegrad::softmax(x, -1, keep);
@@ -123,7 +124,7 @@ BOOST_AUTO_TEST_CASE(cotangents_of_hidden_entries_reach_nothing) {
       return std::array<Tensor, 3>{fused, rule.detach(), second};
     };
     for (const bool masked : {true, false}) {
-      const Tensor x = from_vector<double>({1.0, masked ? 2.0 : -kInfinity, 3.0}, {3}, true);
+      const Tensor x = from_vector<double>({1.0, masked ? 2.0 : -kInfinity, 3.0}, {3}, {.requires_grad = true});
       const Tensor mask = masked ? keep : Tensor();
       const auto plain = derivatives(x, mask, {1.0, 0.0, 2.0});
       for (const double c : {kInfinity, -kInfinity, std::nan(""), std::numeric_limits<double>::max()}) {
@@ -144,7 +145,7 @@ BOOST_AUTO_TEST_CASE(cotangents_of_hidden_entries_reach_nothing) {
 
 // A probability that rounds to 0 counts as hidden, which changes nothing that is finite.
 BOOST_AUTO_TEST_CASE(cotangents_of_entries_without_weight) {
-  const Tensor x = from_vector<double>({0.0, -1000.0, std::log(3.0)}, {3}, true);
+  const Tensor x = from_vector<double>({0.0, -1000.0, std::log(3.0)}, {3}, {.requires_grad = true});
   const Tensor dy = from_vector<double>({1.0, 1e300, 0.0}, {3});
   for (const bool differentiable : {false, true}) {
     Tape tape;
@@ -155,7 +156,7 @@ BOOST_AUTO_TEST_CASE(cotangents_of_entries_without_weight) {
 
 BOOST_AUTO_TEST_CASE(cotangents_whose_mean_would_overflow) {
   const double large = 1.7e308;
-  const Tensor x = from_vector<double>({0.0, -1000.0, 0.0}, {3}, true);
+  const Tensor x = from_vector<double>({0.0, -1000.0, 0.0}, {3}, {.requires_grad = true});
   Tape tape;
   const Tensor dx =
       tape.gradient(tapegrad::softmax(x), x, {.cotangent = from_vector<double>({large, -large, large}, {3})});

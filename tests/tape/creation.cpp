@@ -247,7 +247,8 @@ BOOST_AUTO_TEST_CASE(from_vectors) {
   constexpr std::int64_t kLarge = std::int64_t{1} << 32;  // whose square is 0 modulo 2^64
   BOOST_CHECK_EXCEPTION((void)from_vector(std::vector<float>{}, {kLarge, kLarge}), ShapeError,
                         says("[tensor] shape [4294967296, 4294967296] has too many elements"));
-  BOOST_TEST(from_vector<double>({1.5}, {}, true).requires_grad());
+  BOOST_TEST(from_vector<double>({1.5}, {}, {.requires_grad = true}).requires_grad());
+  BOOST_CHECK_THROW((void)from_vector(std::vector<int>{1}, {1}, {.requires_grad = true}), DTypeError);
 }
 
 BOOST_AUTO_TEST_CASE(promise_random_tensors_repeat) {

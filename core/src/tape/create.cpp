@@ -126,18 +126,18 @@ void engine::throw_beyond_int64(std::uint64_t value) {
 }
 
 template <Element T>
-Tensor from_vector(const std::vector<T>& values, const Shape& shape, bool requires_grad) {
+Tensor from_vector(const std::vector<T>& values, const Shape& shape, FromVectorOptions options) {
   array::bytes_of(shape, dtype_of<T>());  // refuses what overflows numel()
   if (static_cast<std::int64_t>(values.size()) != shape.numel())
     throw ShapeError("[from_vector] " + std::to_string(values.size()) + " values for shape " + to_string(shape));
   Tensor t = make_tensor(shape, dtype_of<T>());
   std::copy(values.begin(), values.end(), array_of(t).template as<T>());
-  return finish(std::move(t), {.dtype = dtype_of<T>(), .requires_grad = requires_grad});
+  return finish(std::move(t), {.dtype = dtype_of<T>(), .requires_grad = options.requires_grad});
 }
-template Tensor from_vector<float>(const std::vector<float>&, const Shape&, bool);
-template Tensor from_vector<double>(const std::vector<double>&, const Shape&, bool);
-template Tensor from_vector<std::int64_t>(const std::vector<std::int64_t>&, const Shape&, bool);
-template Tensor from_vector<bool>(const std::vector<bool>&, const Shape&, bool);
+template Tensor from_vector<float>(const std::vector<float>&, const Shape&, FromVectorOptions);
+template Tensor from_vector<double>(const std::vector<double>&, const Shape&, FromVectorOptions);
+template Tensor from_vector<std::int64_t>(const std::vector<std::int64_t>&, const Shape&, FromVectorOptions);
+template Tensor from_vector<bool>(const std::vector<bool>&, const Shape&, FromVectorOptions);
 
 Tensor empty(const Shape& shape, TensorOptions options) { return finish(make_tensor(shape, options.dtype), options); }
 

@@ -57,17 +57,22 @@ class NestedList {
 
 Tensor tensor(std::initializer_list<NestedList> items, TensorOptions options = {});
 
+/// TensorOptions without the dtype, which the elements tell.
+struct FromVectorOptions {
+  bool requires_grad = false;
+};
 /// Elements in row-major order, dtype from T (float, double, std::int64_t, bool); integers of other types become int64.
-/// Throws ShapeError when the count differs from the shape's, ValueError for an integer that int64 does not hold.
+/// Throws ShapeError when the count differs from the shape's, ValueError for an integer that int64 does not hold,
+/// DTypeError for requires_grad with elements that are not floating.
 template <Element T>
-Tensor from_vector(const std::vector<T>& values, const Shape& shape, bool requires_grad = false);
+Tensor from_vector(const std::vector<T>& values, const Shape& shape, FromVectorOptions options = {});
 template <class T>
 requires(std::is_integral_v<T> && !Element<T>) Tensor
-    from_vector(const std::vector<T>& values, const Shape& shape, bool requires_grad = false) {
+    from_vector(const std::vector<T>& values, const Shape& shape, FromVectorOptions options = {}) {
   if constexpr (!engine::kAllFitInt64<T>)
     for (const T value : values)
       if (!engine::fits_int64(value)) engine::throw_beyond_int64(value);
-  return from_vector(std::vector<std::int64_t>(values.begin(), values.end()), shape, requires_grad);
+  return from_vector(std::vector<std::int64_t>(values.begin(), values.end()), shape, options);
 }
 /// All of them in one dimension: [values.size()].
 template <class T>
