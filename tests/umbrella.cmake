@@ -1,5 +1,6 @@
 # tapegrad/tapegrad.hpp includes every public header, itself or through nn.hpp and optim.hpp. Left out are the catalogues, which
-# are no part of programs that use ops and layers, and tapegrad/testing, which belongs in test programs and needs their framework.
+# are no part of programs that use ops and layers, tapegrad/testing, which belongs in test programs and needs their framework, and
+# what stands in a folder "engine", which nn and optim need and their users do not.
 # What it includes leaves alone the standard headers that cost every program's compile most.
 #   cmake -DSOURCE=<root> -P umbrella.cmake
 file(READ "${SOURCE}/include/tapegrad/tapegrad.hpp" included)
@@ -15,7 +16,11 @@ foreach(library core nn optim)
       continue()
     endif()
     string(FIND "${included}" "#include \"${header}\"" place)
-    if(place EQUAL -1)
+    if(header MATCHES "/engine/")
+      if(NOT place EQUAL -1)
+        message(SEND_ERROR "tapegrad/tapegrad.hpp includes ${header}, which its users do not need")
+      endif()
+    elseif(place EQUAL -1)
       message(SEND_ERROR "tapegrad/tapegrad.hpp does not include ${header}")
     endif()
     file(STRINGS "${SOURCE}/${library}/include/${header}" costly REGEX "^#include <(functional|memory|unordered_map|iostream|ranges|regex)>")

@@ -10,7 +10,7 @@
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/random.hpp"
 #include "tapegrad/tape/create.hpp"
-#include "tapegrad/tape/overwrite.hpp"
+#include "tapegrad/tape/engine/overwrite.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::nn::init {

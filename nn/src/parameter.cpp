@@ -2,9 +2,9 @@
 
 #include "expect_options.hpp"
 #include "tapegrad/base/error.hpp"
-#include "tapegrad/tape/overwrite.hpp"
-#include "tapegrad/tape/parameter_role.hpp"
-#include "tapegrad/tape/substitutes.hpp"
+#include "tapegrad/tape/engine/overwrite.hpp"
+#include "tapegrad/tape/engine/parameter_role.hpp"
+#include "tapegrad/tape/engine/substitutes.hpp"
 
 namespace tapegrad::nn {
 

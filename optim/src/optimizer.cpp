@@ -12,7 +12,7 @@
 #include "stored_state.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/create.hpp"
-#include "tapegrad/tape/parameter_role.hpp"
+#include "tapegrad/tape/engine/parameter_role.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::optim {

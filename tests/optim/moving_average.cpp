@@ -10,7 +10,7 @@
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/optim.hpp"
 #include "tapegrad/tape/create.hpp"
-#include "tapegrad/tape/overwrite.hpp"
+#include "tapegrad/tape/engine/overwrite.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 using namespace tapegrad;

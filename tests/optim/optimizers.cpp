@@ -15,7 +15,7 @@
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/optim.hpp"
-#include "tapegrad/tape/overwrite.hpp"
+#include "tapegrad/tape/engine/overwrite.hpp"
 #include "tapegrad/tape/same_bits.hpp"
 #include "tapegrad/tape/tape.hpp"
 

@@ -7,7 +7,7 @@
 #include "tapegrad/nn/sequential.hpp"
 #include "tapegrad/optim.hpp"
 #include "tapegrad/tape/create.hpp"
-#include "tapegrad/tape/overwrite.hpp"
+#include "tapegrad/tape/engine/overwrite.hpp"
 
 using namespace tapegrad;
 using namespace tapegrad::optim;

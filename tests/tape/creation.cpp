@@ -9,8 +9,8 @@
 #include "kernels/thread_count.hpp"
 #include "tape_test.hpp"
 #include "tapegrad/ops/mask.hpp"
+#include "tapegrad/tape/engine/overwrite.hpp"
 #include "tapegrad/tape/named_tensors.hpp"
-#include "tapegrad/tape/overwrite.hpp"
 #include "tapegrad/tape/same_bits.hpp"
 
 using namespace tapegrad;

@@ -1,6 +1,6 @@
 #include "tape_test.hpp"
 #include "tapegrad/diff/transforms.hpp"
-#include "tapegrad/tape/overwrite.hpp"
+#include "tapegrad/tape/engine/overwrite.hpp"
 
 using namespace tapegrad;
 using namespace tapegrad::test;

@@ -17,7 +17,7 @@
 #include "tape/tape_mark.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/random.hpp"
-#include "tapegrad/tape/substitutes.hpp"
+#include "tapegrad/tape/engine/substitutes.hpp"
 
 namespace tapegrad {
 namespace {

@@ -13,7 +13,7 @@
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/tape/create.hpp"
-#include "tapegrad/tape/overwrite.hpp"
+#include "tapegrad/tape/engine/overwrite.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad {

@@ -1,7 +1,7 @@
 #include "tapegrad/tape/named_tensors.hpp"
 
 #include "tapegrad/base/error.hpp"
-#include "tapegrad/tape/overwrite.hpp"
+#include "tapegrad/tape/engine/overwrite.hpp"
 
 namespace tapegrad {
 

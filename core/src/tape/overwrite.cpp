@@ -1,4 +1,4 @@
-#include "tapegrad/tape/overwrite.hpp"
+#include "tapegrad/tape/engine/overwrite.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "tapegrad/tape/parameter_role.hpp"
+#include "tapegrad/tape/engine/parameter_role.hpp"
 
 #include "tape/tensor_impl.hpp"
 

@@ -1,4 +1,4 @@
-#include "tapegrad/tape/substitutes.hpp"
+#include "tapegrad/tape/engine/substitutes.hpp"
 
 #include <fmt/format.h>
 

@@ -12,7 +12,7 @@
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
 #include "tapegrad/base/error.hpp"
-#include "tapegrad/tape/overwrite.hpp"
+#include "tapegrad/tape/engine/overwrite.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad {

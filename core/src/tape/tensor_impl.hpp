@@ -11,7 +11,7 @@
 #include "base/ref.hpp"
 #include "tape/hooks.hpp"
 #include "tapegrad/base/error.hpp"
-#include "tapegrad/tape/parameter_role.hpp"
+#include "tapegrad/tape/engine/parameter_role.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad {

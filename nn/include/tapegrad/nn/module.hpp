@@ -42,8 +42,8 @@
 
 #include "tapegrad/base/scope.hpp"
 #include "tapegrad/nn/parameter.hpp"
+#include "tapegrad/tape/engine/substitutes.hpp"
 #include "tapegrad/tape/named_tensors.hpp"
-#include "tapegrad/tape/substitutes.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::nn {
