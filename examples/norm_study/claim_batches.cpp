@@ -91,6 +91,63 @@ std::vector<Chart> ghost_charts(const Laboratory& laboratory, const GhostRuns& r
                     .log_x = true}};
 }
 
+constexpr std::array<Norm, 4> kBucketed{Norm::layer, Norm::batch, Norm::batch_unmasked, Norm::none};
+
+/// For each of kBucketed: shuffled batches are the control, batches of words of one length the treatment.
+struct BucketRuns {
+  TrainOptions options;  // of the first
+  std::array<Treatment, kBucketed.size()> by_norm;
+
+  const Treatment& layer() const { return by_norm[0]; }
+  const Treatment& batch() const { return by_norm[1]; }
+};
+
+/// All at once, seed after seed, as the ghosts.
+BucketRuns train_buckets(Laboratory& laboratory, int seeds) {
+  const std::int64_t steps = laboratory.steps(kSteps);
+  std::vector<TrainOptions> wanted;
+  for (int s = 0; s < seeds; ++s) {
+    for (const BatchOrder order : {BatchOrder::by_length, BatchOrder::shuffled}) {
+      for (const Norm norm : kBucketed) {
+        wanted.push_back(laboratory.training({.norm = norm}, steps, s));
+        wanted.back().order = order;
+      }
+    }
+  }
+  const Runs all = laboratory.trained(wanted, "batches of one length");
+  BucketRuns runs{wanted.front(), {}};
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    Treatment& norm = runs.by_norm[i % kBucketed.size()];
+    (wanted[i].order == BatchOrder::by_length ? norm.treated : norm.control).push_back(all[i]);
+  }
+  return runs;
+}
+
+Table bucket_table(const Laboratory& laboratory, const BucketRuns& runs) {
+  Table table{{"network", "shuffled, %", "bucketed, %", "its loss", "its loss − LayerNorm's"}, {}};
+  for (std::size_t n = 0; n < kBucketed.size(); ++n) {
+    const auto& [shuffled, bucketed] = runs.by_norm[n];
+    const bool itself = kBucketed[n] == Norm::layer;
+    table.rows.push_back({norm_name(kBucketed[n]), points_text(shuffled), points_text(bucketed),
+                          cell_text(compare(laboratory, shuffled, bucketed)),
+                          itself ? "" : cell_text(compare_losses(laboratory, runs.by_norm[n], runs.layer()))});
+  }
+  return table;
+}
+
+BarChart bucket_chart(const Laboratory& laboratory, const BucketRuns& runs) {
+  BarChart chart{.title = "Accuracy after training on shuffled and on length-bucketed batches",
+                 .x_label = "accuracy, %",
+                 .categories = {"shuffled", "bucketed"},
+                 .references = accuracy_references(laboratory.baselines())};
+  for (std::size_t n = 0; n < kBucketed.size(); ++n) {
+    const Bar a = bar_of(runs.by_norm[n].control), b = bar_of(runs.by_norm[n].treated);
+    chart.bars.push_back(
+        {norm_name(kBucketed[n]), norm_colour(kBucketed[n]), {a.value, b.value}, {a.low, b.low}, {a.high, b.high}});
+  }
+  return chart;
+}
+
 }  // namespace
 
 /// Ghost batches (Hoffer et al. 2017): the optimiser's batch stays 64, BatchNorm's statistics are those of 2 ... 64
@@ -138,63 +195,27 @@ Claim measure_ghost_batches(Laboratory& laboratory) {
 /// is on what they cost BatchNorm beyond what they cost LayerNorm.
 Claim measure_bucketing(Laboratory& laboratory) {
   Claim claim = make_claim(laboratory, "3d", "Batches of words of one length hurt BatchNorm more than LayerNorm");
-  const std::int64_t steps = laboratory.steps(kSteps);
   const int seeds = laboratory.seeds(kBatchSeeds);
-  const std::array<Norm, 4> norms{Norm::layer, Norm::batch, Norm::batch_unmasked, Norm::none};
-  struct Kind {
-    Norm norm;
-    BatchOrder order;
-  };
-  std::vector<Kind> kinds;
-  for (const BatchOrder order : {BatchOrder::by_length, BatchOrder::shuffled})
-    for (const Norm norm : norms) kinds.push_back({norm, order});
-  std::vector<TrainOptions> wanted;
-  for (int s = 0; s < seeds; ++s) {
-    for (const Kind& kind : kinds) {
-      TrainOptions options = laboratory.training({.norm = kind.norm}, steps, s);
-      options.order = kind.order;
-      wanted.push_back(options);
-    }
-  }
-  const Runs all = laboratory.trained(wanted, "batches of one length");
-  const auto of = [&](Norm norm, BatchOrder order) {
-    Runs runs;
-    for (std::size_t i = 0; i < all.size(); ++i)
-      if (kinds[i % kinds.size()].norm == norm && kinds[i % kinds.size()].order == order) runs.push_back(all[i]);
-    return runs;
-  };
-  const auto both = [&](Norm norm) {
-    return Treatment{.control = of(norm, BatchOrder::shuffled), .treated = of(norm, BatchOrder::by_length)};
-  };
-  const Treatment layer = both(Norm::layer), batch = both(Norm::batch);
-  claim.verdict = compare_losses(laboratory, batch, layer, "BatchNorm's loss − LayerNorm's");
+  const BucketRuns runs = train_buckets(laboratory, seeds);
+  claim.verdict = compare_losses(laboratory, runs.batch(), runs.layer(), "BatchNorm's loss − LayerNorm's");
   claim.second = "LayerNorm − BatchNorm, both on batches of one length: " +
-                 outcome_text(compare(laboratory, layer.treated, batch.treated)) + ".";
-  claim.setup = setup_text(wanted.front(), seeds);
+                 outcome_text(compare(laboratory, runs.layer().treated, runs.batch().treated)) + ".";
+  claim.setup = setup_text(runs.options, seeds);
   claim.spread = kSpread;
-  BarChart chart{.title = "Accuracy after training on shuffled and on length-bucketed batches",
-                 .x_label = "accuracy, %",
-                 .categories = {"shuffled", "bucketed"},
-                 .references = accuracy_references(laboratory.baselines())};
-  claim.measurements = {{"network", "shuffled, %", "bucketed, %", "its loss", "its loss − LayerNorm's"}, {}};
   std::string losses;
-  for (const Norm norm : norms) {
-    const Treatment runs = both(norm);
-    claim.measurements.rows.push_back({norm_name(norm), points_text(runs.control), points_text(runs.treated),
-                                       cell_text(compare(laboratory, runs.control, runs.treated)),
-                                       norm == Norm::layer ? "" : cell_text(compare_losses(laboratory, runs, layer))});
-    losses += fmt::format("{}{} from {} to {} %", losses.empty() ? "" : ", ", norm_name(norm),
-                          points_text(runs.control), points_text(runs.treated));
-    add_seeds(claim, "shuffled", runs.control);
-    add_seeds(claim, "bucketed", runs.treated);
-    const Bar a = bar_of(runs.control), b = bar_of(runs.treated);
-    chart.bars.push_back({norm_name(norm), norm_colour(norm), {a.value, b.value}, {a.low, b.low}, {a.high, b.high}});
+  for (std::size_t n = 0; n < kBucketed.size(); ++n) {
+    const auto& [shuffled, bucketed] = runs.by_norm[n];
+    losses += fmt::format("{}{} from {} to {} %", losses.empty() ? "" : ", ", norm_name(kBucketed[n]),
+                          points_text(shuffled), points_text(bucketed));
+    add_seeds(claim, "shuffled", shuffled);
+    add_seeds(claim, "bucketed", bucketed);
   }
   claim.sentence = fmt::format(
       "Batches of words of like length in place of shuffled ones change the accuracy of {}. (naive Bayes, n ≤ 3: "
       "{:.1f} %)",
       losses, 100 * laboratory.baselines().naive_bayes_3);
-  claim.charts = {chart};
+  claim.measurements = bucket_table(laboratory, runs);
+  claim.charts = {bucket_chart(laboratory, runs)};
   return claim;
 }
 

@@ -73,39 +73,86 @@ Ratios as_contributions(const tg::Tensor& heads, const tg::Tensor& projection, c
           ratio(normalized_parts(parts, x, {0, 1}), root_mean_square)};
 }
 
+/// Of heads scaled by 0.1, 1, 10 and 100, and of those of a trained network.
+struct HeadRatios {
+  Ratios spreads;    // side by side
+  Ratios sizes;      // root mean squares, side by side
+  Ratios projected;  // root mean squares, after projection and residual
+  Ratios trained;    // the same of the trained heads
+};
+
+/// Test words of one length: every position counts.
+Batch words_of_one_length(const Laboratory& laboratory) {
+  std::vector<std::size_t> picks;
+  for (const std::size_t w : laboratory.random_test_words(laboratory.corpus().test.size(), 5))
+    if (laboratory.corpus().test[w].length() == 8 && picks.size() < 64) picks.push_back(w);
+  if (picks.empty()) picks = laboratory.random_test_words(1, 5);
+  return make_batch(laboratory.corpus().test, picks);
+}
+
+HeadRatios head_ratios(Laboratory& laboratory) {
+  const tg::NoRecord pause;
+  tg::Generator generator(laboratory.options().seed + 50);
+  std::vector<tg::Tensor> scaled;
+  for (const double scale : {0.1, 1.0, 10.0, 100.0}) scaled.push_back(scale * tg::randn({64, 12, 16}, generator));
+  const tg::Tensor heads = tg::cat(scaled, 2);
+  const tg::Tensor residual = tg::randn({64, 12, 64}, generator);
+
+  WordClassifier network = laboratory.reference(Norm::layer);
+  const SelfAttention& attention = network.layers.front().self_attn;
+  const Batch words = words_of_one_length(laboratory);
+  const tg::Tensor embedded = network.embed(words);
+  const tg::Tensor learnt =
+      attention.concatenated_heads(network.layers.front().norm1(embedded, words.mask), words.mask);
+  return {directly(heads, spread), directly(heads, root_mean_square),
+          as_contributions(heads, attention.out_proj.weight, residual),
+          as_contributions(learnt, attention.out_proj.weight, embedded)};
+}
+
+BarChart head_chart(const HeadRatios& ratios) {
+  const auto& [spreads, sizes, projected, trained] = ratios;
+  return {.title =
+              "What is left of the ratio of the largest to the smallest head: spreads of heads side by side, root mean "
+              "squares after projection and residual",
+          .x_label = "log(after)/log(before): 0 even, 1 kept",
+          .categories = {"side by side (spread)", "projected (RMS)", "trained (RMS)"},
+          .bars = {{"LayerNorm",
+                    Colour::blue,
+                    {spreads.left_by_layer(), projected.left_by_layer(), trained.left_by_layer()},
+                    {},
+                    {}},
+                   {"BatchNorm",
+                    Colour::orange,
+                    {spreads.left_by_batch(), projected.left_by_batch(), trained.left_by_batch()},
+                    {},
+                    {}}},
+          .references = {{0.5, "half evened out"}},
+          .decimals = 2};
+}
+
+Table head_table(const HeadRatios& ratios) {
+  Table table{{"heads", "ratio before", "after LayerNorm", "after BatchNorm"}, {}};
+  for (const auto& [name, r] : {std::pair{"scaled, side by side: spread", ratios.spreads},
+                                std::pair{"scaled, side by side: root mean square", ratios.sizes},
+                                std::pair{"scaled, after projection and residual: root mean square", ratios.projected},
+                                std::pair{"trained, after projection and residual: root mean square", ratios.trained}})
+    table.rows.push_back({name, fmt::format("{:.3g}", r.before), fmt::format("{:.3g}", r.after_layer),
+                          fmt::format("{:.3g}", r.after_batch)});
+  return table;
+}
+
 }  // namespace
 
 /// Heads scaled by 0.1, 1, 10 and 100: the ratio of the largest to the smallest head, before and after normalisation.
 /// The heads of a trained network are shown, but differ too little to be judged.
 Claim measure_heads(Laboratory& laboratory) {
   Claim claim = make_claim(laboratory, "5", "LayerNorm evens out concatenated heads");
-  const tg::NoRecord pause;
-  tg::Generator generator(laboratory.options().seed + 50);
-  std::vector<tg::Tensor> scaled;
-  for (const double scale : {0.1, 1.0, 10.0, 100.0}) scaled.push_back(scale * tg::randn({64, 12, 16}, generator));
-  const tg::Tensor heads = tg::cat(scaled, 2);
-  const WordClassifier network = laboratory.reference(Norm::layer);
-  const SelfAttention& attention = network.layers.front().self_attn;
-  const tg::Tensor residual = tg::randn({64, 12, 64}, generator);
-
-  // Words of one length: every position counts.
-  std::vector<std::size_t> picks;
-  for (const std::size_t w : laboratory.random_test_words(laboratory.corpus().test.size(), 5))
-    if (laboratory.corpus().test[w].length() == 8 && picks.size() < 64) picks.push_back(w);
-  if (picks.empty()) picks = laboratory.random_test_words(1, 5);
-  const Batch words = make_batch(laboratory.corpus().test, picks);
-  const tg::Tensor embedded = network.embed(words);
-  WordClassifier copy = network;
-  const tg::Tensor learnt_heads =
-      attention.concatenated_heads(copy.layers.front().norm1(embedded, words.mask), words.mask);
-
-  const Ratios direct = directly(heads, spread), shifted = directly(heads, root_mean_square);
-  const Ratios mixed = as_contributions(heads, attention.out_proj.weight, residual);
-  const Ratios learnt = as_contributions(learnt_heads, attention.out_proj.weight, embedded);
+  const HeadRatios ratios = head_ratios(laboratory);
+  const auto& [spreads, sizes, projected, trained] = ratios;
   const std::vector<ExactCheck> checks{
-      {"log(ratio after) / log(ratio before) of the heads' spreads, side by side", direct.left_by_layer(),
+      {"log(ratio after) / log(ratio before) of the heads' spreads, side by side", spreads.left_by_layer(),
        Bound::at_most, 0.5},
-      {"of their root mean squares, after projection and residual", mixed.left_by_layer(), Bound::at_most, 0.5}};
+      {"of their root mean squares, after projection and residual", projected.left_by_layer(), Bound::at_most, 0.5}};
   // One shift and one scale for a token: what it has between heads side by side cannot change.
   claim.verdict = exact_verdict(checks, true);
   claim.setup = "heads scaled by 0.1, 1, 10, 100; trained heads of layer 1: " + laboratory.reference_setup();
@@ -115,31 +162,10 @@ Claim measure_heads(Laboratory& laboratory) {
       "residual. (The plain root mean square of heads side by side does fall, {:.0f} to {:.1f}, but only because the "
       "common shift outweighs the smallest head.) BatchNorm scales each feature by itself and evens heads side by side "
       "out, {:.0f} to {:.2f}. Trained heads differ by a factor of {:.2f} before: little to even out.",
-      direct.before, direct.after_layer, mixed.before, mixed.after_layer, shifted.before, shifted.after_layer,
-      direct.before, direct.after_batch, learnt.before);
-  claim.charts = {BarChart{
-      .title =
-          "What is left of the ratio of the largest to the smallest head: spreads of heads side by side, root mean "
-          "squares after projection and residual",
-      .x_label = "log(after)/log(before): 0 even, 1 kept",
-      .categories = {"side by side (spread)", "projected (RMS)", "trained (RMS)"},
-      .bars =
-          {{"LayerNorm", Colour::blue, {direct.left_by_layer(), mixed.left_by_layer(), learnt.left_by_layer()}, {}, {}},
-           {"BatchNorm",
-            Colour::orange,
-            {direct.left_by_batch(), mixed.left_by_batch(), learnt.left_by_batch()},
-            {},
-            {}}},
-      .references = {{0.5, "half evened out"}},
-      .decimals = 2}};
-  claim.measurements = {{"heads", "ratio before", "after LayerNorm", "after BatchNorm"}, {}};
-  for (const auto& [name, r] :
-       {std::pair{"scaled, side by side: spread", direct}, std::pair{"scaled, side by side: root mean square", shifted},
-        std::pair{"scaled, after projection and residual: root mean square", mixed},
-        std::pair{"trained, after projection and residual: root mean square", learnt}}) {
-    claim.measurements.rows.push_back({name, fmt::format("{:.3g}", r.before), fmt::format("{:.3g}", r.after_layer),
-                                       fmt::format("{:.3g}", r.after_batch)});
-  }
+      spreads.before, spreads.after_layer, projected.before, projected.after_layer, sizes.before, sizes.after_layer,
+      spreads.before, spreads.after_batch, trained.before);
+  claim.charts = {head_chart(ratios)};
+  claim.measurements = head_table(ratios);
   return claim;
 }
 

@@ -82,66 +82,83 @@ Corpus read_corpus(const Options& options) {
                     {.directory = options.dictionaries, .held_out = static_cast<std::size_t>(options.held_out)});
 }
 
+/// For a corpus, with weights that the seed draws.
+Maker untrained(const Options& options, const Corpus& corpus) {
+  tapegrad::manual_seed(options.seed);
+  return {.kind = corpus.kind,
+          .language = corpus.kind == Kind::words ? std::string(find_language(options.language).name) : std::string(),
+          .vocabulary = corpus.vocabulary,
+          .model = CharacterModel({.vocabulary = corpus.vocabulary.size(),
+                                   .length = input_length(corpus, options.block),
+                                   .embed = options.embed,
+                                   .layers = options.layers,
+                                   .heads = options.heads})};
+}
+
+/// Trains to the last step, or until it is interrupted, and prints the table's lines meanwhile. The steps that were
+/// made.
+std::int64_t train_and_report(const Options& options, const Corpus& corpus, double baseline, Maker& maker,
+                              Printer& printer) {
+  const std::int64_t batch = options.batch.value_or(corpus.kind == Kind::words ? kWordsInAStep : kWindowsInAStep);
+  const std::int64_t interval = std::max<std::int64_t>(1, (options.steps + kReports - 1) / kReports);
+  console::TrainingProgress progress("learning", options.steps);
+  double smoothed = 0;
+  return train(maker.model, corpus, {.steps = options.steps, .batch = batch, .lr = options.lr, .seed = options.seed},
+               [&](const TrainingStep& step) {
+                 smoothed = step.step == 1 ? step.loss : 0.95 * smoothed + 0.05 * step.loss;
+                 progress.advance(1, step.sequences, smoothed);
+                 if (console::interrupted()) return false;
+                 if (step.step % interval == 0 && step.step < options.steps) {
+                   progress.clear();
+                   print_report(step.step, bits_per_character(maker.model, corpus), baseline, options, maker, printer);
+                 }
+                 return true;
+               });
+}
+
+/// What the training has come to.
+void print_result(const Corpus& corpus, double bits, double baseline, std::chrono::duration<double> taken,
+                  const Printer& printer) {
+  const bool words = corpus.kind == Kind::words;
+  const std::size_t held_out = words ? corpus.held_out.size() : corpus.held_out.front().size();
+  fmt::print("\n{} on {} held-out {}: network {:.3f}, n-gram {:.3f} ({:+.1f} %), after {}\n",
+             printer.strong("bits per character"), with_commas(held_out), words ? "words" : "characters", bits,
+             baseline, 100 * (bits / baseline - 1), console::clock_text(taken.count()));
+}
+
+/// What the trained network makes up, and how many of the words are real.
+void print_last_sample(const Options& options, const Corpus& corpus, Maker& maker) {
+  Printer printer(corpus.vocabulary, corpus.known);
+  print_sample(options, maker, printer);
+  if (corpus.kind == Kind::words && printer.made() > 0)
+    fmt::print("{}\n", printer.faint(fmt::format("{} of {} are real words, {} of them held out", printer.real(),
+                                                 printer.made(), printer.unseen())));
+}
+
 }  // namespace
 
 bool learn(const Options& options) {
   console::expect_output_file("save", options.save);
   const auto start = std::chrono::steady_clock::now();
   const Corpus corpus = read_corpus(options);
-  const bool words = corpus.kind == Kind::words;
-  const std::size_t held_out = words ? corpus.held_out.size() : corpus.held_out.front().size();
   const KneserNey counted(corpus.learnt, corpus.vocabulary.size());
   const double baseline = bits_per_character(counted, corpus.held_out);
-
-  tapegrad::manual_seed(options.seed);
-  Maker maker{.kind = corpus.kind,
-              .language = words ? std::string(find_language(options.language).name) : std::string(),
-              .vocabulary = corpus.vocabulary,
-              .model = CharacterModel({.vocabulary = corpus.vocabulary.size(),
-                                       .length = input_length(corpus, options.block),
-                                       .embed = options.embed,
-                                       .layers = options.layers,
-                                       .heads = options.heads})};
+  Maker maker = untrained(options, corpus);
   Printer printer(corpus.vocabulary, corpus.known);
   expect_usable(options, maker);
   print_introduction(options, corpus, maker, counted, printer);
 
-  const std::int64_t batch = options.batch.value_or(words ? kWordsInAStep : kWindowsInAStep);
   const console::InterruptGuard guard;
-  std::int64_t done = 0;
-  {
-    console::TrainingProgress progress("learning", options.steps);
-    const std::int64_t interval = std::max<std::int64_t>(1, (options.steps + kReports - 1) / kReports);
-    double smoothed = 0;
-    done =
-        train(maker.model, corpus, {.steps = options.steps, .batch = batch, .lr = options.lr, .seed = options.seed},
-              [&](const TrainingStep& step) {
-                smoothed = step.step == 1 ? step.loss : 0.95 * smoothed + 0.05 * step.loss;
-                progress.advance(1, step.sequences, smoothed);
-                if (console::interrupted()) return false;
-                if (step.step % interval == 0 && step.step < options.steps) {
-                  progress.clear();
-                  print_report(step.step, bits_per_character(maker.model, corpus), baseline, options, maker, printer);
-                }
-                return true;
-              });
-  }
+  const std::int64_t done = train_and_report(options, corpus, baseline, maker, printer);
   const double bits = bits_per_character(maker.model, corpus);
   print_report(done, bits, baseline, options, maker, printer);
   if (!options.save.empty()) save(options.save, maker);
 
   if (done < options.steps) fmt::print("\nstopped after step {} of {}\n", done, options.steps);
-  fmt::print("\n{} on {} held-out {}: network {:.3f}, n-gram {:.3f} ({:+.1f} %), after {}\n",
-             printer.strong("bits per character"), with_commas(held_out), words ? "words" : "characters", bits,
-             baseline, 100 * (bits / baseline - 1),
-             console::clock_text(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()));
+  print_result(corpus, bits, baseline, std::chrono::steady_clock::now() - start, printer);
   if (!options.save.empty()) fmt::print("weights: {}\n", options.save);
   if (options.sample > 0) fmt::print("\n");
-  Printer last(corpus.vocabulary, corpus.known);
-  print_sample(options, maker, last);
-  if (words && last.made() > 0)
-    fmt::print("{}\n", last.faint(fmt::format("{} of {} are real words, {} of them held out", last.real(), last.made(),
-                                              last.unseen())));
+  print_last_sample(options, corpus, maker);
   print_logits(options, maker);
   return done == options.steps;
 }
