@@ -117,6 +117,17 @@ BOOST_AUTO_TEST_CASE(a_number_that_the_dtype_cannot_hold_is_no_operand) {
   BOOST_TEST((tensor({1.0F}) + 1e-9).item() == 1.0);  // a floating dtype rounds
 }
 
+// From a number in a file, say.
+BOOST_AUTO_TEST_CASE(a_number_that_names_no_dtype_makes_no_tensor) {
+  const auto none = static_cast<DType>(9);
+  BOOST_CHECK_EXCEPTION((void)empty({3}, {.dtype = none}), DTypeError, says("[tensor] 9 is no dtype"));
+  BOOST_CHECK_EXCEPTION((void)ones({0}, {.dtype = none}), DTypeError, says("[tensor] 9 is no dtype"));
+  BOOST_CHECK_EXCEPTION((void)tensor({1, 2}, {.dtype = none}), DTypeError, says("[tensor] 9 is no dtype"));
+  BOOST_CHECK_EXCEPTION((void)arange(3.0, 5.0, 1.0, {.dtype = none}), DTypeError, says("[tensor] 9 is no dtype"));
+  BOOST_CHECK_EXCEPTION((void)eye(2, {.dtype = none}), DTypeError, says("[tensor] 9 is no dtype"));
+  BOOST_CHECK_EXCEPTION((void)randint(0, 3, {2}, {.dtype = none}), DTypeError, says("[tensor] 9 is no dtype"));
+}
+
 BOOST_AUTO_TEST_CASE(filled) {
   BOOST_TEST(values(zeros({2})) == (Values{0, 0}));
   BOOST_TEST(values(ones({2}, {.dtype = int64})) == (Values{1, 1}));

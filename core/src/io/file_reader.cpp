@@ -14,7 +14,8 @@ namespace tapegrad::io {
 FileReader::FileReader(const char* reader, const std::string& path) : reader_(reader), path_(path) {
   if (const std::size_t nul = path.find('\0'); nul != std::string::npos)
     throw IoError(fmt::format("[{}] {}: a NUL in a name would cut it off here", reader_, path.substr(0, nul)));
-  file_.reset(std::fopen(path.c_str(), "rb"));
+  // "e": a program that another thread starts meanwhile does not inherit it.
+  file_.reset(std::fopen(path.c_str(), "rbe"));
   if (file_ == nullptr) throw_unreadable(errno);
   // Of the file that is open: another one may stand under its name by now.
   struct stat status {};

@@ -24,10 +24,16 @@ Tensor finish(Tensor t, const TensorOptions& options) {
   return t;
 }
 
+/// Of elements that are still to be written.
+Tensor make_unset(const Shape& shape, const TensorOptions& options) {
+  expect_dtype("tensor", options.dtype);
+  return make_tensor(shape, options.dtype);
+}
+
 /// Calls f(T*) with the elements of a new tensor.
 template <class F>
 Tensor build(const Shape& shape, const TensorOptions& options, const F& f) {
-  Tensor t = make_tensor(shape, options.dtype);
+  Tensor t = make_unset(shape, options);
   const array::Array& a = array_of(t);
   with_element(options.dtype, [&](auto zero) { f(a.as<decltype(zero)>()); });
   return finish(std::move(t), options);
@@ -87,7 +93,7 @@ template <class F>
 Tensor drawn(std::string_view op, const Shape& shape, Generator& generator, const TensorOptions& options,
              const F& fill) {
   expect_floating(op, options.dtype);
-  Tensor t = make_tensor(shape, options.dtype);
+  Tensor t = make_unset(shape, options);
   const std::int64_t n = shape.numel();
   const RandomStream stream = generator.reserve(static_cast<std::uint64_t>(n));
   with_floating(options.dtype, [&](auto zero) { fill(stream, n, array_of(t).as<decltype(zero)>()); });
@@ -113,7 +119,7 @@ Tensor tensor(std::initializer_list<NestedList> items, TensorOptions options) {
     if (!number->integer()) expect_in_range("tensor", options.dtype, number->value());
     values.push_back(number->value());
   }
-  Tensor t = make_tensor(shape, options.dtype);
+  Tensor t = make_unset(shape, options);
   array::assign(array_of(t), array_of(from_vector(values, shape)));
   if (options.dtype == int64)
     for (std::size_t i = 0; i < numbers.size(); ++i)
@@ -139,11 +145,11 @@ template Tensor from_vector<double>(const std::vector<double>&, const Shape&, Fr
 template Tensor from_vector<std::int64_t>(const std::vector<std::int64_t>&, const Shape&, FromVectorOptions);
 template Tensor from_vector<bool>(const std::vector<bool>&, const Shape&, FromVectorOptions);
 
-Tensor empty(const Shape& shape, TensorOptions options) { return finish(make_tensor(shape, options.dtype), options); }
+Tensor empty(const Shape& shape, TensorOptions options) { return finish(make_unset(shape, options), options); }
 
 Tensor full(const Shape& shape, double value, TensorOptions options) {
   expect_in_range("full", options.dtype, value);
-  Tensor t = make_tensor(shape, options.dtype);
+  Tensor t = make_unset(shape, options);
   array::fill(array_of(t), value);
   return finish(std::move(t), options);
 }

@@ -8,6 +8,10 @@ namespace tapegrad {
 
 void throw_undefined_input(std::string_view op) { throw ValueError(fmt::format("[{}] an input is undefined", op)); }
 
+void throw_no_dtype(std::string_view op, DType dtype) {
+  throw DTypeError(fmt::format("[{}] {} is no dtype", op, static_cast<int>(dtype)));
+}
+
 void expect_room(std::string_view op, const Shape& shape) {
   if (shape.rank() == kMaxRank)
     throw ShapeError(fmt::format("[{}] {} has no room for another dimension", op, to_string(shape)));

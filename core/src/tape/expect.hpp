@@ -1,6 +1,7 @@
 // The checks that every numerical op makes of its inputs.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 #include "tape/tensor_impl.hpp"
@@ -8,6 +9,7 @@
 namespace tapegrad {
 
 [[noreturn]] void throw_undefined_input(std::string_view op);
+[[noreturn]] void throw_no_dtype(std::string_view op, DType dtype);
 [[noreturn]] void throw_not_floating(std::string_view op, std::string_view what, const Tensor& x);
 [[noreturn]] void throw_not_bool(std::string_view op, std::string_view what, const Tensor& x);
 [[noreturn]] void throw_not_ordered(std::string_view op, const Tensor& x);
@@ -16,6 +18,10 @@ namespace tapegrad {
 /// Throws ValueError "[op] an input is undefined".
 inline void expect_defined(std::string_view op, const Tensor& x) {
   if (!x.defined()) throw_undefined_input(op);
+}
+/// Throws DTypeError "[op] 9 is no dtype".
+inline void expect_dtype(std::string_view op, DType dtype) {
+  if (static_cast<std::size_t>(dtype) >= kElementBytes.size()) throw_no_dtype(op, dtype);
 }
 /// The number of dimensions of a tensor that must be defined.
 inline int rank_of(std::string_view op, const Tensor& x) {

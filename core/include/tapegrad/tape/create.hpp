@@ -81,7 +81,8 @@ requires std::is_arithmetic_v<T> Tensor from_vector(const std::vector<T>& values
 }
 
 /// Uninitialised memory. This and all below throw ShapeError for a negative size or too many elements to count, Error
-/// when the system lacks the memory, DTypeError for requires_grad with a dtype that is not floating.
+/// when the system lacks the memory, DTypeError for requires_grad with a dtype that is not floating, or for a number
+/// that is cast to DType and names none.
 Tensor empty(const Shape& shape, TensorOptions options = {});
 Tensor zeros(const Shape& shape, TensorOptions options = {});
 Tensor ones(const Shape& shape, TensorOptions options = {});

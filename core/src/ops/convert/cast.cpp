@@ -40,7 +40,8 @@ struct Cast : Op<Cast> {
             {"no elements", {uniform(g, {0, 2}, -1, 1)}, there_and_back, {.order = 0, .reason = kRounded}}};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"undefined", [] { (void)Tensor().to(float32); }, "[cast] an input is undefined"}};
+    return {{"undefined", [] { (void)Tensor().to(float32); }, "[cast] an input is undefined"},
+            {"no dtype", [] { (void)ones({3}).to(static_cast<DType>(9)); }, "[cast] 9 is no dtype"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     return {"[512, 512] float64 to float32",
@@ -51,6 +52,7 @@ struct Cast : Op<Cast> {
 
 Tensor Tensor::to(DType dtype) const {
   expect_defined(Cast::name, *this);
+  expect_dtype(Cast::name, dtype);
   if (this->dtype() == dtype) return *this;
   const Cast cast(dtype);
   return is_floating(this->dtype()) && is_floating(dtype) ? apply(cast, *this) : cast.forward(*this);
