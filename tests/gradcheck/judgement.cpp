@@ -100,6 +100,19 @@ BOOST_AUTO_TEST_CASE(waves_that_all_steps_pass_over_are_not_called_wrong) {
   const auto fine = check_gradient([](Point p) { return std::sin(p[0]); },
                                    [](Point p) { return Numbers{std::cos(p[0])}; }, Numbers{far});
   BOOST_TEST((fine.verdict() != Verdict::wrong), to_string(fine));
+  // What is zero but for rounding has no waves that would hide a slope of 0.8.
+  const auto centred = [](Point p) {
+    const double mean = (p[0] + p[1]) / 2;
+    return (p[0] - mean) + (p[1] - mean);
+  };
+  for (const double unit : {1.0, 1e20}) {
+    const GradcheckReport report = check_gradient([&](Point p) { return unit * centred(p); },
+                                                  [&](Point) {
+                                                    return Numbers{0.8 * unit, -0.8 * unit};
+                                                  },
+                                                  Numbers{0.31, -0.72});
+    BOOST_TEST((report.verdict() == Verdict::wrong), unit << ": " << to_string(report));
+  }
   // Rough values that stay where they are refute a slope.
   const auto rough = [](Point p) { return 1.0 + 1e-3 * std::sin(1e6 * p[0]); };
   BOOST_TEST((check_gradient(rough, [](Point) { return Numbers{5.0}; }, Numbers{0.7}, {.accuracy = 1e-3}).verdict() ==
@@ -257,6 +270,8 @@ BOOST_AUTO_TEST_CASE(what_keeps_a_verdict_back_is_named) {
     return report.findings.front().note;
   };
   const auto ramp = [](Point p) { return std::max(p[0], 0.0); };
+  const auto waves = [](Point p) { return std::sin(p[0]); };
+  BOOST_TEST(note(waves, {std::cos(1.2345e13)}, {1.2345e13}).find("waves shorter than they") != std::string::npos);
   BOOST_TEST(note(ramp, {0.98}, {1e-7}).find("but its Taylor remainder does not show that error") != std::string::npos);
   const auto ramps = [](Point p) { return std::max(p[0], 0.0) + std::max(p[1], 0.0); };
   BOOST_TEST(note(ramps, {0.0, 1.0}, {1e-7, 0.5}).find("whether it stands on a kink that others take part in") !=

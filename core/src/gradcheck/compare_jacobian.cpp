@@ -117,6 +117,10 @@ class BlockComparison {
       finding_.note =
           "the derivative does not fit the slope along this element, but whether it stands on a kink that others take "
           "part in is not known: rounding, or the calls that are left, do not tell";
+    if (finding_.verdict == Verdict::unreliable && worst_is_drowned_)
+      finding_.note =
+          "steps move the function by no more than its own noise, as they do where it has waves shorter than they: "
+          "neither the differences nor the remainder tell a slope";
     note_doubt(finding_, part_.single);
     c_.note_other_shapes(finding_);
     c_.judge_what_was_left_out(finding_);
@@ -260,6 +264,7 @@ class BlockComparison {
     judged.file(finding_, o, analytic);
     tell_shared_kink(o, j);
     worst_is_undecided_ = is_undecided_;
+    worst_is_drowned_ = judgement.drowned;
   }
 
   Comparison& c_;
@@ -284,8 +289,9 @@ class BlockComparison {
   std::optional<Bend> shared_;  // of the element at hand, with others
   std::string shared_kink_;     // a note of it, if it is the one that was filed
   std::optional<std::pair<std::size_t, std::size_t>> infinite_;  // the first element and output of infinite slope
-  bool is_undecided_ = false;                       // whether the element at hand may have a kink with others
-  bool worst_is_undecided_ = false;                 // the same of the one that was filed
+  bool is_undecided_ = false;        // whether the element at hand may have a kink with others
+  bool worst_is_undecided_ = false;  // the same of the one that was filed
+  bool worst_is_drowned_ = false;
   std::map<std::size_t, std::vector<Bend>> bends_;  // by output
 };
 

@@ -24,6 +24,7 @@ struct Judgement {
   double excess = 0.0;       // the error in units of the tolerance
   bool significant = false;  // whether either side differs from zero by more than the tolerance
   bool at_kink = false;      // whether the slopes on the two sides differ by more than the tolerance
+  bool drowned = false;      // whether the function's own noise is as large as all that steps move it
 };
 
 /// Whether a remainder refutes a kink: it falls below what slopes that differ leave on one of the two sides.

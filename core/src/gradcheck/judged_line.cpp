@@ -82,8 +82,8 @@ bool JudgedLine::refute_kink(std::size_t output, double analytic) {
 Judgement JudgedLine::reconsidered(Judgement judgement, std::size_t output, double analytic, double slack) const {
   if (judgement.verdict != Verdict::ok && thorough_) {
     judgement = reconsider(judgement, analytic, slope(output), taylor(output, analytic));
-    if (judgement.verdict == Verdict::wrong && std::isfinite(analytic) && is_drowned(output))
-      judgement.verdict = Verdict::unreliable;
+    judgement.drowned = judgement.verdict == Verdict::wrong && std::isfinite(analytic) && is_drowned(output, analytic);
+    if (judgement.drowned) judgement.verdict = Verdict::unreliable;
   }
   // Differences cannot tell a derivative of what is rounding alone; here the rule says that there is none.
   if (judgement.verdict == Verdict::unreliable && slack > 0.0 && std::abs(analytic) <= slack)
@@ -91,15 +91,18 @@ Judgement JudgedLine::reconsidered(Judgement judgement, std::size_t output, doub
   return judgement;
 }
 
-bool JudgedLine::is_drowned(std::size_t output) const {
+bool JudgedLine::is_drowned(std::size_t output, double analytic) const {
   constexpr double kOwn = 0.1;
+  constexpr double kRoundings = 16.0;
   double range = line_.magnitude[output];
   for (const Family& family : study_.families) {
     for (std::size_t k = 0; k < family.steps; ++k)
       for (const Shifted* const s : {&family.above[k], &family.below[k]})
         range = std::fmax(range, std::abs(s->y[output] - line_.y[output]));
   }
-  return study_.families.back().noise[output] > kOwn * range;
+  // A wave of such a slope, in which the input's own rounding is still a small part of a period, moves further.
+  const double rounded = precision_.epsilon * line_.size * std::abs(analytic);
+  return study_.families.back().noise[output] > kOwn * range && range > kRoundings * rounded;
 }
 
 TaylorSweep JudgedLine::taylor(std::size_t output, double analytic) const {

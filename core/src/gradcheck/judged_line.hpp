@@ -71,8 +71,9 @@ class JudgedLine {
   bool refute_kink(std::size_t output, double analytic);
   Judgement reconsidered(Judgement judgement, std::size_t output, double analytic, double slack) const;
   /// Whether what looks like noise at the smallest steps, too, is as large as the function itself and all that steps
-  /// move it, as waves are that are shorter than they: what differences and the remainder do there tells nothing.
-  bool is_drowned(std::size_t output) const;
+  /// move it, as waves are that are shorter than they: what differences and the remainder do there tells nothing. Not
+  /// where that is no more than rounding the input would do to a function of the derivative claimed.
+  bool is_drowned(std::size_t output, double analytic) const;
   TaylorSweep taylor(std::size_t output, double analytic) const;
 
   const Line& line_;
