@@ -116,6 +116,11 @@ BOOST_AUTO_TEST_CASE(a_page_says_what_the_struct_says) {
     BOOST_TEST(page.find(part) != std::string::npos, part);
   BOOST_TEST(page_of(op("add"), {}).find("reverse sweep\n  nothing") != std::string::npos);
   BOOST_TEST(page_of(op("less"), {}).find("its result carries no gradient") != std::string::npos);
+  // What only some of its samples keep is told apart, whichever is the first.
+  BOOST_TEST(page_of(op("ctc_loss"), {.width = 160})
+                 .find("; in some calls also input 2 (valid_frames), input 3 (valid_targets)\n") != std::string::npos);
+  BOOST_TEST(page_of(op("layer_norm"), {.width = 160}).find("; in some calls also input 1 (gamma)\n") !=
+             std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_derivation_ends_with_the_rule) {

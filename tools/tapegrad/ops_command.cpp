@@ -6,17 +6,15 @@
 #include <cstdio>
 #include <iterator>
 #include <memory>
-#include <optional>
 #include <string_view>
 #include <tuple>
 #include <utility>
 
 #include "suite/entry.hpp"
-#include "suite/tensors.hpp"
 #include "tapegrad/format.hpp"
+#include "tapegrad/kept.hpp"
 #include "tapegrad/page.hpp"
 #include "tapegrad/selection.hpp"
-#include "tapegrad/tape/tape.hpp"
 #include "tapegrad/text/readable_math.hpp"
 #include "tapegrad/whole_derivation.hpp"
 
@@ -24,43 +22,16 @@ namespace tapegrad::program {
 namespace {
 
 using catalogue::OpEntry;
-using catalogue::Sample;
 using console::Paint;
 using console::Terminal;
 using console::terminal_at;
 using nn::catalogue::LayerEntry;
 using nn::catalogue::LayerSample;
 
-/// The op's node on a tape that records the sample: what it keeps is seen there, for an op may keep less when fewer
-/// gradients are wanted. Nothing when nothing is recorded.
-std::optional<NodeInfo> recorded(const OpEntry& op, const Sample& sample) {
-  Tape tape;
-  catalogue::Arguments inputs = sample.inputs;
-  for (Tensor& x : inputs)
-    if (suite::carries_gradient(x)) x = x.detach().set_requires_grad(true);
-  sample.call(inputs);
-  for (std::int64_t i = 0; i < tape.size(); ++i)
-    if (NodeInfo node = tape.node(i); node.op == op.name) return node;
-  return std::nullopt;
-}
-
 /// Where a user finds the op declared.
 std::string header_of(const OpEntry& op) {
   if (op.family == "convert" || op.name == "clone") return "tapegrad/tape/tensor.hpp";
   return op.family == "engine" ? "tapegrad/tape/engine_ops.hpp" : fmt::format("tapegrad/ops/{}.hpp", op.family);
-}
-
-std::string keeps(const OpEntry& op, const catalogue::Samples& samples) {
-  if (!op.differentiable) return "nothing: its result carries no gradient";
-  for (const Sample& sample : samples) {
-    const std::optional<NodeInfo> node = recorded(op, sample);
-    if (!node) continue;
-    if (node->kept.empty()) return "nothing";
-    std::string text;
-    for (const NodeInfo::Kept& kept : node->kept) text += (text.empty() ? "" : ", ") + kept.what;
-    return text;
-  }
-  return "nothing";
 }
 
 /// A list by families: rows of {family, name, formula}.
@@ -147,7 +118,7 @@ std::string page_of(const OpEntry& op, const Terminal& terminal, const Shown& sh
   page.paragraph(catalogue::kNotation);
 
   page.heading("Keeps for the reverse sweep");
-  page.paragraph(keeps(op, samples));
+  page.paragraph(what_is_kept(op, samples));
   page.samples(samples);
   page.errors(op.errors());
   page.line(fmt::format("\nCheck it: {} check --op {}", shown.by, op.name));
