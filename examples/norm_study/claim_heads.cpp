@@ -18,9 +18,13 @@ namespace {
 
 constexpr std::int64_t kHeads = 4;
 
-double root_mean_square(const tg::Tensor& x) { return std::sqrt(tg::mean(tg::square(x.to(tg::float64))).item()); }
+/// Of a token's features, as a geometric mean over the tokens of x [N, L, features]: what scales each token by a factor
+/// of its own scales all heads' sizes alike.
+double root_mean_square(const tg::Tensor& x) {
+  return std::exp(0.5 * tg::mean(tg::log(tg::mean(tg::square(x.to(tg::float64)), 2))).item());
+}
 
-/// The same about the mean of each token's own features [N, L, features]: blind to a shift of the token.
+/// The same about the mean of each token's own features: blind to a shift of the token.
 double spread(const tg::Tensor& x) { return root_mean_square(x - tg::mean(x, 2, true)); }
 
 /// Ratio of the largest to the smallest among parts of equal shape.
@@ -157,13 +161,14 @@ Claim measure_heads(Laboratory& laboratory) {
   claim.verdict = exact_verdict(checks, true);
   claim.setup = "heads scaled by 0.1, 1, 10, 100; trained heads of layer 1: " + laboratory.reference_setup();
   claim.sentence = fmt::format(
-      "LayerNorm shifts and scales a token as a whole, so the ratio between its heads stays: {:.0f} before and {:.0f} "
-      "after for the spreads of heads side by side, {:.0f} and {:.0f} for the root mean squares after projection and "
-      "residual. (The plain root mean square of heads side by side does fall, {:.0f} to {:.1f}, but only because the "
-      "common shift outweighs the smallest head.) BatchNorm scales each feature by itself and evens heads side by side "
-      "out, {:.0f} to {:.2f}. Trained heads differ by a factor of {:.2f} before: little to even out.",
-      spreads.before, spreads.after_layer, projected.before, projected.after_layer, sizes.before, sizes.after_layer,
-      spreads.before, spreads.after_batch, trained.before);
+      "LayerNorm shifts and scales a token as a whole, so the ratio between its heads side by side stays: {:.0f} "
+      "before and {:.0f} after, of their spreads. (The plain root mean square of heads side by side goes from "
+      "{:.0f} to {:.1f}, but only because the common shift outweighs the smallest head.) BatchNorm scales each "
+      "feature by itself and evens heads side by side out, {:.0f} to {:.2f}. After projection and residual the root "
+      "mean squares' ratio of {:.0f} becomes {:.0f} with LayerNorm and {:.0f} with BatchNorm. Trained heads differ "
+      "by a factor of {:.2f} there: little to even out. Sizes of heads are geometric means over the tokens.",
+      spreads.before, spreads.after_layer, sizes.before, sizes.after_layer, spreads.before, spreads.after_batch,
+      projected.before, projected.after_layer, projected.after_batch, trained.before);
   claim.charts = {head_chart(ratios)};
   claim.measurements = head_table(ratios);
   return claim;

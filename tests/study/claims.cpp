@@ -90,6 +90,8 @@ BOOST_AUTO_TEST_CASE(layer_norm_does_not_even_out_heads) {
   const Claim& claim = measured(measure_heads);
   BOOST_TEST((claim.verdict.outcome == Outcome::fails), claim.verdict.detail);
   BOOST_TEST(claim.verdict.by_construction);
+  const std::vector<std::string>& spreads = claim.measurements.rows.front();
+  BOOST_TEST(spreads[1] == spreads[2]);  // each token's own factor is all that LayerNorm adds
 }
 
 BOOST_AUTO_TEST_CASE(trained_heads_are_shown_and_not_judged) {
