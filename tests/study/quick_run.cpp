@@ -53,6 +53,10 @@ BOOST_AUTO_TEST_CASE(one_claim_alone) {
   BOOST_TEST(code == 0, folder.read("out.txt"));
   BOOST_TEST(folder.read("report/verdicts.csv").find("\n1,") != std::string::npos);
   BOOST_TEST(folder.read("report/verdicts.csv").find("\n4,") == std::string::npos);
+  // Whose networks are untrained: what is said of all claims holds for it too.
+  const std::string page = folder.read("report/report.html");
+  const std::string findings = page.substr(page.find("id=\"findings\""));
+  BOOST_TEST(findings.find("how long they were trained, if at all,") < findings.find("</section>"), findings);
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_done_is_said) {
