@@ -99,7 +99,7 @@ struct SoftplusEntry : ActivationEntry<Softplus> {
 };
 
 struct LeakyReLUEntry : ActivationEntry<LeakyReLU> {
-  static constexpr std::string_view math = R"(y = x\ (x > 0),\ s x\ (x \le 0))";
+  static constexpr std::string_view math = R"(y = x\ (x > 0),\ s x\ (x \le 0),\ s \text{ the negative slope})";
   static catalogue::LayerSamples samples(Generator& g) {
     catalogue::LayerSamples all = ActivationEntry::samples(g);
     all.push_back(catalogue::layer_sample("slope 0.2", LeakyReLU(0.2), {catalogue::uniform(g, {2, 3}, -2, -0.1)}));
@@ -109,7 +109,8 @@ struct LeakyReLUEntry : ActivationEntry<LeakyReLU> {
 };
 
 struct ELUEntry : ActivationEntry<ELU> {
-  static constexpr std::string_view math = R"(y = x\ (x > 0),\ \alpha (e^x - 1)\ (x \le 0))";
+  static constexpr std::string_view math =
+      R"(y = x\ (x > 0),\ \alpha (e^x - 1)\ (x \le 0),\ -\alpha \text{ the value far below 0})";
   static catalogue::LayerSamples samples(Generator& g) {
     catalogue::LayerSamples all = ActivationEntry::samples(g);
     all.push_back(catalogue::layer_sample("alpha 0.5", ELU(0.5), {catalogue::uniform(g, {2, 3}, -2, -0.1)}));

@@ -80,7 +80,8 @@ Tensor ConvTranspose1d::operator()(const Tensor& x) const {
 namespace {
 
 struct Conv1dEntry {
-  static constexpr std::string_view math = R"(y_{n o t} = b_o + \sum_{c, k} w_{o c k}\, x_{n c\,(t s + k d - p)})";
+  static constexpr std::string_view math =
+      R"(y_{n o t} = b_o + \sum_{c, k} w_{o c k}\, x_{n c\,(t s + k d - p)},\ s \text{ the stride, } d \text{ the dilation, } p \text{ the padding})";
   static catalogue::LayerSamples samples(Generator& g) {
     using namespace catalogue;
     return {layer_sample("strided and padded", Conv1d(2, 3, 3, {.stride = 2, .padding = 1, .dtype = float64}),
@@ -109,7 +110,8 @@ struct Conv1dEntry {
 };
 
 struct ConvTranspose1dEntry {
-  static constexpr std::string_view math = R"(y_{n c l} = b_c + \sum_{o,\, t s + k d - p = l} w_{o c k}\, x_{n o t})";
+  static constexpr std::string_view math =
+      R"(y_{n c l} = b_c + \sum_{o,\, t s + k d - p = l} w_{o c k}\, x_{n o t},\ s \text{ the stride, } d \text{ the dilation, } p \text{ the padding})";
   static catalogue::LayerSamples samples(Generator& g) {
     using namespace catalogue;
     return {layer_sample("strided", ConvTranspose1d(2, 3, 3, {.stride = 2, .dtype = float64}),

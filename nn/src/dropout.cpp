@@ -21,7 +21,8 @@ Tensor Dropout::operator()(const Tensor& x) const {
 namespace {
 
 struct DropoutEntry {
-  static constexpr std::string_view math = R"(y_i = \frac{b_i}{1 - p} x_i,\ b_i \sim \mathrm{Bernoulli}(1 - p))";
+  static constexpr std::string_view math =
+      R"(y_i = \frac{b_i}{1 - p} x_i,\ b_i \sim \mathrm{Bernoulli}(1 - p),\ p \text{ the probability to drop})";
   static catalogue::LayerSamples samples(Generator& g) {
     using namespace catalogue;
     return {layer_sample("two in five", Dropout(0.4), {uniform(g, {5, 4}, -2, 2)}),

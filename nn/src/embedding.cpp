@@ -35,7 +35,7 @@ Tensor Embedding::operator()(const Tensor& tokens) const {
 namespace {
 
 struct EmbeddingEntry {
-  static constexpr std::string_view math = R"(y_p = W_{t_p})";
+  static constexpr std::string_view math = R"(y_p = W_{t_p},\ t_p \text{ the index at place } p)";
   static catalogue::LayerSamples samples(Generator& /*g*/) {
     using catalogue::layer_sample;
     const Tensor tokens = from_vector(std::vector<std::int64_t>{1, 4, 1, 2, 2, 3}, {2, 3});

@@ -119,7 +119,7 @@ namespace {
 
 struct SinusoidalPositionEntry {
   static constexpr std::string_view math =
-      R"(y_{p, 2i} = x_{p, 2i} + \sin(p / 10000^{2i / E}),\ y_{p, 2i + 1} = x_{p, 2i + 1} + \cos(p / 10000^{2i / E}))";
+      R"(y_{p, 2i} = x_{p, 2i} + \sin(p / 10000^{2i / E}),\ y_{p, 2i + 1} = x_{p, 2i + 1} + \cos(p / 10000^{2i / E}),\ p \text{ the position, } E \text{ the number of features})";
   static catalogue::LayerSamples samples(Generator& g) {
     return {catalogue::layer_sample("sequences", SinusoidalPosition(4), {catalogue::uniform(g, {2, 3, 4}, -2, 2)})};
   }
@@ -148,7 +148,7 @@ struct SinusoidalPositionEntry {
 };
 
 struct LearnedPositionEntry {
-  static constexpr std::string_view math = R"(y_p = x_p + W_p)";
+  static constexpr std::string_view math = R"(y_p = x_p + W_p,\ p \text{ the position})";
   static catalogue::LayerSamples samples(Generator& g) {
     const Tensor x = catalogue::uniform(g, {2, 3, 4}, -2, 2);
     return {catalogue::layer_sample("shorter than the table", LearnedPosition(5, 4, {.dtype = float64}), {x}),

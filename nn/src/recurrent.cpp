@@ -250,7 +250,8 @@ catalogue::LayerSample recurrent_benchmark(Generator& g) {
 }
 
 struct RNNEntry {
-  static constexpr std::string_view math = R"(h_t = f(W_{ih} x_t + b_{ih} + W_{hh} h_{t-1} + b_{hh}))";
+  static constexpr std::string_view math =
+      R"(h_t = f(W_{ih} x_t + b_{ih} + W_{hh} h_{t-1} + b_{hh}),\ f \text{ the nonlinearity})";
   static catalogue::LayerSamples samples(Generator& g) {
     catalogue::LayerSamples all = recurrent_samples<RNN, RNNOptions>(g);
     all.push_back(catalogue::layer_sample("silu", RNN(2, 3, {.nonlinearity = Activation::silu, .dtype = float64}),

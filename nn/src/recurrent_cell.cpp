@@ -76,7 +76,8 @@ catalogue::LayerSamples cell_samples(Generator& g, Cell with_bias, Cell without)
 }
 
 struct RNNCellEntry {
-  static constexpr std::string_view math = R"(h' = f(W_{ih} x + b_{ih} + W_{hh} h + b_{hh}))";
+  static constexpr std::string_view math =
+      R"(h' = f(W_{ih} x + b_{ih} + W_{hh} h + b_{hh}),\ f \text{ the nonlinearity})";
   static catalogue::LayerSamples samples(Generator& g) {
     return cell_samples(g, RNNCell(3, 2, {.dtype = float64}),
                         RNNCell(3, 2, {.nonlinearity = Activation::gelu, .bias = false, .dtype = float64}));

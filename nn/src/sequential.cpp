@@ -71,7 +71,7 @@ void Sequential::visit_members(MemberVisitor& visitor) {
 namespace {
 
 struct SequentialEntry {
-  static constexpr std::string_view math = R"(y = f_n(\cdots f_1(x)))";
+  static constexpr std::string_view math = R"(y = f_n(\cdots f_1(x)),\ f_1, \ldots, f_n \text{ the modules in order})";
   static catalogue::LayerSamples samples(Generator& g) {
     using namespace catalogue;
     const LinearOptions wide{.dtype = float64};

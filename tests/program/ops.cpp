@@ -5,8 +5,10 @@
 #include <iterator>
 #include <regex>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "console/columns.hpp"
 #include "tapegrad/catalogue/entry.hpp"
@@ -35,6 +37,12 @@ const OpEntry& op(std::string_view name) {
   for (const OpEntry* entry : all())
     if (entry->name == name) return *entry;
   throw std::runtime_error("no op " + std::string(name));
+}
+
+const LayerEntry& layer(std::string_view name) {
+  for (const LayerEntry* entry : all_layers())
+    if (entry->name == name) return *entry;
+  throw std::runtime_error("no layer " + std::string(name));
 }
 
 std::string widest_line(const std::string& page) {
@@ -97,14 +105,22 @@ BOOST_AUTO_TEST_CASE(every_page_names_the_header_that_declares_it) {
 }
 
 BOOST_AUTO_TEST_CASE(a_layer_shows_its_parameters) {
-  for (const LayerEntry* entry : all_layers()) {
-    if (entry->name != "BatchNorm") continue;
-    const std::string page = page_of(*entry, {.width = 100});
-    for (const char* part : {"tapegrad/nn/norm.hpp", "weight", "running_var", "[BatchNorm]", "--layer BatchNorm"})
-      BOOST_TEST(page.find(part) != std::string::npos, part);
-    return;
+  const std::string page = page_of(layer("BatchNorm"), {.width = 100});
+  for (const char* part : {"tapegrad/nn/norm.hpp", "weight", "running_var", "[BatchNorm]", "--layer BatchNorm"})
+    BOOST_TEST(page.find(part) != std::string::npos, part);
+}
+
+BOOST_AUTO_TEST_CASE(a_layer_explains_its_letters_and_names_its_ops) {
+  const std::string page = page_of(layer("LSTM"), {.width = 160});
+  for (const char* part : {"⊙ multiplies", "permute, linear, lstm, ", "; in some calls also ", "tapegrad ops NAME"})
+    BOOST_TEST(page.find(part) != std::string::npos, part);
+  for (const auto& [name, letter] : {std::pair{"RNN", "f the nonlinearity"},
+                                     {"Conv1d", "s the stride, d the dilation, p the padding"},
+                                     {"ELU", "−α the value"},
+                                     {"Dropout", "p the probability to drop"}}) {
+    const std::string whole = page_of(layer(name), {.width = 160});
+    BOOST_TEST(whole.find(letter) != std::string::npos, whole);
   }
-  BOOST_FAIL("there is no BatchNorm");
 }
 
 BOOST_AUTO_TEST_CASE(a_page_says_what_the_struct_says) {

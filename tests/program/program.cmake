@@ -19,6 +19,8 @@ run(0 "Derivation" "quotient rule" "Keeps for the reverse sweep\n  input 0" "sat
     "Rejects" "tapegrad check --op tanh")
 set(ARGUMENTS ops "log*")
 run(0 "log1p" "log_softmax")
+set(ARGUMENTS ops RNN GRU)
+run(0 "f the nonlinearity" "⊙ multiplies element by element")
 
 set(ARGUMENTS check --op tanh --op "log?p" --threads 1 --json run.json --junit run.xml --html run.html)
 run(0 "✓ +tanh" "✓ +log1p" "PASS 2 checked" "on 1 thread")

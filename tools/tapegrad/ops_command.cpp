@@ -12,8 +12,8 @@
 
 #include "suite/entry.hpp"
 #include "tapegrad/format.hpp"
-#include "tapegrad/kept.hpp"
 #include "tapegrad/page.hpp"
+#include "tapegrad/recorded.hpp"
 #include "tapegrad/selection.hpp"
 #include "tapegrad/text/readable_math.hpp"
 #include "tapegrad/whole_derivation.hpp"
@@ -83,10 +83,7 @@ void append_tensors(Page& page, std::string_view what, const NamedTensors& tenso
 std::string list_of(const Ops& ops, const Terminal& terminal) {
   std::vector<std::tuple<std::string, std::string, std::string>> all;
   for (const OpEntry* op : ops) all.emplace_back(op->family, op->name, op->math);
-  Page page(terminal);
-  page.line("");
-  page.paragraph(fmt::format("{} `ops NAME` shows one whole.", catalogue::kNotation));
-  return list("op", std::move(all), "formula; reverse rule", terminal) + page.text();
+  return list("op", std::move(all), "formula; reverse rule", terminal);
 }
 
 std::string list_of(const Layers& layers, const Terminal& terminal) {
@@ -133,6 +130,15 @@ std::string page_of(const LayerEntry& layer, const Terminal& terminal, const Sho
   page.title(layer.name,
              built_in ? fmt::format("tapegrad/nn/{}.hpp", layer.family) : fmt::format("family {}", layer.family));
   if (!layer.math.empty()) page.paragraph(readable_math(layer.math));
+
+  page.heading("Notation");
+  page.paragraph(catalogue::kNotation);
+
+  if (const std::string ops = what_is_recorded(samples); !ops.empty()) {
+    page.heading("Ops that it is made of");
+    page.paragraph(ops);
+    if (built_in) page.paragraph(fmt::format("The derivation of each: {} ops NAME", shown.by));
+  }
   for (const LayerSample& sample : samples) {
     const std::unique_ptr<nn::Module> module = sample.copy(*sample.layer);
     const NamedTensors parameters = module->named_parameters();
@@ -165,6 +171,11 @@ int ops_command(const suite::Contents& contents, const std::vector<std::string>&
     std::vector<std::string> lists;
     if (!ops.empty()) lists.push_back(list_of(ops, terminal));
     if (!layers.empty()) lists.push_back(list_of(layers, terminal));
+    if (!lists.empty()) {
+      Page legend(terminal);
+      legend.paragraph(fmt::format("{} `ops NAME` shows one whole.", catalogue::kNotation));
+      lists.push_back(legend.text());
+    }
     if (!checks.empty()) lists.push_back(checks);
     fmt::print("{}", fmt::join(lists, "\n"));
   }
