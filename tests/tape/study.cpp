@@ -16,7 +16,7 @@ BOOST_AUTO_TEST_CASE(promise_a_tape_prints_its_nodes) {
 %1 = tanh(%0)                              [2, 2] float64  keeps input 0: 32 B
 %2 = mul(%1, %0)                           [2, 2] float64  keeps inputs 0, 1: 64 B
 %3 = sum(%2) {axes=[0, 1], keepdim=false}  [] float64
-rules (x̄ is the cotangent of x: ∂L/∂x)
+rules (x̄ is the cotangent of x: ∂L/∂x; `tapegrad ops NAME` explains the rest)
   tanh  y = tanh x;   x̄ = ȳ/(cosh² x)
   mul   y = a b;   ā = ȳ b, b̄ = ȳ a
   sum   yⱼ = ∑_{i ↦ j} xᵢ;   x̄ᵢ = ȳⱼ₍ᵢ₎
@@ -50,7 +50,7 @@ outside of any scope
      value in [2, 2]
 %4 = sum(%3) {axes=[0, 1], keepdim=false}  [] float64
      value 50.
-rules (x̄ is the cotangent of x: ∂L/∂x)
+rules (x̄ is the cotangent of x: ∂L/∂x; `tapegrad ops NAME` explains the rest)
   square  y = x²;   x̄ = 2 x ȳ
   sum     yⱼ = ∑_{i ↦ j} xᵢ;   x̄ᵢ = ȳⱼ₍ᵢ₎
 )";

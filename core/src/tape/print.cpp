@@ -100,7 +100,7 @@ void append_rules(std::string& text, const Rules& rules) {
   if (rules.empty()) return;
   std::size_t width = 0;
   for (const auto& [op, rule] : rules) width = std::max(width, op.size());
-  text += "rules (x̄ is the cotangent of x: ∂L/∂x)\n";
+  text += "rules (x̄ is the cotangent of x: ∂L/∂x; `tapegrad ops NAME` explains the rest)\n";
   for (const auto& [op, rule] : rules) {
     text += fmt::format("  {:<{}}  ", op, width);
     append_rule(text, rule, width + 4);
