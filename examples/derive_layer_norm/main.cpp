@@ -152,9 +152,10 @@ bool teach() {
   fmt::print("\n{}\n", right);
 
   lesson.say(
-      "A last trap: with L = sum of y (and γ = 1) the right gradient of x is zero, and so is any wrong one that keeps "
-      "r (g - ⟨g⟩). Never test a normalisation with a plain sum. What the checker says of it, and of the library's own "
-      "layer_norm:");
+      "A last trap: with L = sum of y (and γ = 1) g is 1 everywhere, so that g - ⟨g⟩ and ⟨g x\u0302⟩ are zero. The "
+      "right gradient of x is zero then, and so is any wrong one that is r (g - ⟨g⟩), or adds a multiple of "
+      "⟨g x\u0302⟩ to it. Never test a normalisation with a plain sum. What the checker says of it, and of the "
+      "library's own layer_norm:");
   const tg::GradcheckReport summed =
       tg::gradcheck([](const tg::Tensor& a) { return tg::sum(tg::layer_norm(a, {}, {}, kEps)); }, {x},
                     {.order = 1, .forward_mode = false, .input_names = {"x"}});
