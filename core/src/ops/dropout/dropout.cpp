@@ -37,13 +37,15 @@ struct Dropout : Op<Dropout> {
   void describe(AttributeVisitor& visitor) const { visitor("p", p); }
 
   static catalogue::Derivation derivation() {
-    return {{"Definition", R"(y_i = \frac{b_i}{1 - p} x_i,\quad b_i = [u_i \ge p],\quad u_i \sim U[0, 1))",
-             "Srivastava et al. 2014, JMLR 15: $b_i$ is 1 with probability $1 - p$; the factor $1/(1 - p)$ keeps the "
-             "expectation at $x_i$, so evaluation does nothing"},
-            {"Cotangent", R"(\bar x_i = \frac{b_i}{1 - p} \bar y_i)",
-             "b is drawn independently of x: a constant, and the map is linear and diagonal"},
-            {"The same numbers", R"(u_i = \mathrm{Philox}(\text{key}, \text{offset} + i))",
-             "a counter-based generator gives number i without the ones before it, so b need not be kept"}};
+    return {
+        {"Definition", R"(y_i = \frac{b_i}{1 - p} x_i,\quad b_i = [u_i \ge p],\quad u_i \sim U[0, 1))",
+         "Srivastava et al. 2014, JMLR 15, where p is the probability to keep, and weights are scaled in evaluation "
+         "instead: here $b_i$ is 1 with probability $1 - p$; the factor $1/(1 - p)$ keeps the expectation at "
+         "$x_i$, so evaluation does nothing"},
+        {"Cotangent", R"(\bar x_i = \frac{b_i}{1 - p} \bar y_i)",
+         "b is drawn independently of x: a constant, and the map is linear and diagonal"},
+        {"The same numbers", R"(u_i = \mathrm{Philox}(\text{key}, \text{offset} + i))",
+         "a counter-based generator gives number i without the ones before it, so b need not be kept"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;

@@ -105,9 +105,10 @@ struct CtcLoss : Op<CtcLoss> {
   static catalogue::Derivation derivation() {
     return {
         {"Definition", R"(\ell = -\log p,\quad p = \sum_{\pi \mapsto l} \prod_{t=1}^T e^{x_{t \pi_t}})",
-         "the surprise at the labels $l_1 \\ldots l_S$ of one sequence, where $e^{x_{tk}}$ is the probability of class "
-         "k at frame t. An alignment $\\pi$ says a class at each of T frames; $\\pi \\mapsto l$: of a run of one class "
-         "one is left, then blanks are taken out, and l remains"},
+         "Graves, Fernandez, Gomez and Schmidhuber 2006, ICML: the surprise at the labels $l_1 \\ldots l_S$ of one "
+         "sequence, where $e^{x_{tk}}$ is the probability of class k at frame t. An alignment $\\pi$ says a class at "
+         "each of T frames; $\\pi \\mapsto l$: of a run of one class one is left, then blanks are taken out, and l "
+         "remains"},
         {"Extended labels", R"(l' = (\emptyset, l_1, \emptyset, l_2, \ldots, l_S, \emptyset))",
          "blanks may stand between labels and around them: 2S + 1 states. Alignments are the paths through them that "
          "stay in a state, go to the next, or skip a blank"},
@@ -123,7 +124,8 @@ struct CtcLoss : Op<CtcLoss> {
         {"Endings",
          R"(\beta_{t-1}(s) = e^{x_{t l'_s}} \beta_t(s) + e^{x_{t l'_{s+1}}} \beta_t(s+1) + a_{s+2}\, e^{x_{t l'_{s+2}}} \beta_t(s+2),\quad \beta_T(s) = [s \ge 2S])",
          "the sum over all that may follow state s, whose own frame $\\alpha$ has counted: the same steps from the "
-         "other end"},
+         "other end. (Their $\\beta$ counts that frame too, so that they divide each $\\alpha \\beta$ by "
+         "$e^{x_{t l'_s}}$.)"},
         {"Through a state", R"(\sum_s \alpha_t(s)\, \beta_t(s) = p)",
          "$\\alpha_t(s)\\, \\beta_t(s)$ is the sum over the paths that are in s at frame t, and at each frame a path "
          "is in one state"},
