@@ -38,8 +38,8 @@ constexpr const char* kCheckFooter =
     "mode to second order against extrapolated differences. Each op besides: its error messages, and the same bits at "
     "1, 2 and 8 threads. In the table, error/tol is the worst error in units of what the estimated errors allow. "
     "Results do not depend on --threads.\n\n"
-    "--selftest plants the usual mistakes into the rules of every op and asks for each whether the checker finds it, "
-    "then checks the right ops on other seeds.\n\n";
+    "--selftest plants the usual mistakes into the rules of every op and layer and asks for each whether the checker "
+    "finds it, then checks the right ones on other seeds.\n\n";
 
 constexpr const char* kReportsFooter =
     "A report whose FILE is - goes to the standard output, and the table to the error stream.\n\n";
@@ -86,11 +86,12 @@ CLI::App* add_ops(CLI::App& app, Line& line) {
 /// What takes samples, and no reports.
 void add_selftest(CLI::App& check, Line& line, std::span<CLI::Option* const> reports) {
   const char* self = "The checker checked";
-  CLI::Option* selftest =
-      check.add_flag("--selftest", line.wants_selftest, "Plants mistakes in every op, and looks for false alarms")
-          ->group(self);
+  CLI::Option* selftest = check
+                              .add_flag("--selftest", line.wants_selftest,
+                                        "Plants mistakes in every op and layer, and looks for false alarms")
+                              ->group(self);
   for (CLI::Option* report : reports) report->excludes(selftest);
-  check.add_option("--seeds", line.selftest.seeds, "Seeds on which the right ops must raise no alarm")
+  check.add_option("--seeds", line.selftest.seeds, "Seeds on which the right ones must raise no alarm")
       ->check(CLI::Range(0, 100000))
       ->capture_default_str()
       ->needs(selftest)
