@@ -1,5 +1,8 @@
+#include <cmath>
+
 #include "tape_test.hpp"
 #include "tapegrad/base/scope.hpp"
+#include "tapegrad/ops/norm.hpp"
 
 using namespace tapegrad;
 using namespace tapegrad::test;
@@ -127,6 +130,33 @@ BOOST_AUTO_TEST_CASE(promise_a_studied_tape_shows_its_constants) {
   BOOST_TEST(text.find("input 1 [[1. , 2. ],\n              [3. , 0.5]]\n") != std::string::npos, text);
   BOOST_TEST(text.find("= mul(%2, const 2.) ") != std::string::npos, text);
   BOOST_TEST(printed({}).find("= mul(%1, const) ") != std::string::npos);  // whose values are not kept
+}
+
+BOOST_AUTO_TEST_CASE(promise_a_studied_tape_shows_what_is_kept) {
+  const Tensor x = leaf({{1.0, 2.0, 4.0, 5.0}, {-1.0, -1.0, 1.0, 1.0}});
+  const auto kept_of = [&](const TapeOptions& options, std::string& printed) {
+    Tape tape(options);
+    const Tensor y = layer_norm(x, {}, {}, 0.0);  // means 3 and 0, variances 2.5 and 1
+    printed = to_string(tape);
+    return tape.node(1).kept;
+  };
+  std::string text;
+  const std::vector<NodeInfo::Kept> kept = kept_of({.study = true}, text);
+  BOOST_TEST_REQUIRE(kept.size() == 3U);
+  BOOST_TEST(kept[0].what == "input 0 (x)");
+  BOOST_TEST(kept[0].value.to_vector<double>() == x.to_vector<double>());
+  BOOST_TEST(kept[1].what == "residual 0 (mean)");
+  BOOST_TEST(kept[1].value.to_vector<double>() == (Values{3.0, 0.0}));
+  BOOST_TEST(kept[2].what == "residual 1 (r)");
+  BOOST_TEST(kept[2].value.to_vector<double>()[0] == 1.0 / std::sqrt(2.5), boost::test_tools::tolerance(1e-15));
+  // An input and the output are shown where they are made, or as constants.
+  BOOST_TEST(text.find("\n     residual 0 (mean) [3., 0.]\n     residual 1 (r) [0.6325, 1.    ]\n     value [[") !=
+                 std::string::npos,
+             text);
+  BOOST_TEST(text.find("input 0 (x) [") == std::string::npos, text);
+
+  for (const NodeInfo::Kept& one : kept_of({}, text)) BOOST_TEST(!one.value.defined(), one.what);
+  BOOST_TEST(text.find("residual 0 (mean) [") == std::string::npos, text);
 }
 
 BOOST_AUTO_TEST_CASE(promise_nodes_can_be_read) {

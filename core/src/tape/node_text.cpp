@@ -77,16 +77,19 @@ std::string shapes_text(const NodeInfo& n) {
 }
 
 std::vector<Studied> studied(const NodeInfo& n) {
-  std::vector<Studied> outputs;
+  std::vector<Studied> tensors;
   for (std::size_t i = 0; i < n.input_values.size(); ++i)
     if (const Tensor& x = n.input_values[i]; n.inputs[i].node < 0 && x.defined() && x.shape().rank() > 0)
-      outputs.push_back({block(fmt::format("input {}", i), x), {}});
+      tensors.push_back({block(fmt::format("input {}", i), x), {}});
+  for (const NodeInfo::Kept& kept : n.kept)
+    if (kept.value.defined() && kept.what.starts_with("residual"))
+      tensors.push_back({block(kept.what, kept.value), {}});
   for (std::size_t j = 0; j < n.values.size(); ++j) {
     const std::string number = n.values.size() == 1 ? "" : fmt::format(" {}", j);
-    outputs.push_back({block("value" + number, n.values[j]),
+    tensors.push_back({block("value" + number, n.values[j]),
                        j < n.cotangents.size() ? block("cotangent" + number, n.cotangents[j]) : Lines{}});
   }
-  return outputs;
+  return tensors;
 }
 
 }  // namespace tapegrad

@@ -19,13 +19,13 @@ std::string call_text(const NodeInfo& n);
 /// "[2, 3] float32", of each output.
 std::string shapes_text(const NodeInfo& n);
 
-/// What study mode keeps of one output, or of a constant input: a small tensor whole, any other by its range, behind
-/// what it is ("value", "cotangent 1", "input 0").
+/// What study mode keeps of one output, of a constant input or of a residual: a small tensor whole, any other by its
+/// range, behind what it is ("value", "cotangent 1", "input 0", "residual 1 (r)").
 struct Studied {
   Lines value;
-  Lines cotangent;  // empty before the first sweep, and of a constant
+  Lines cotangent;  // empty before the first sweep, and of what is no output
 };
-/// Of constant inputs, which are shown nowhere else, then of the outputs; empty without study mode.
+/// Of constant inputs and residuals, which are shown nowhere else, then of the outputs; empty without study mode.
 std::vector<Studied> studied(const NodeInfo& n);
 
 }  // namespace tapegrad

@@ -443,7 +443,8 @@ NodeInfo TapeImpl::info(const Node& node) const {
       const array::Array& a = slot.tensor.impl()->array;
       const bool only = slot.kind == SavedSlot::Kind::output && node.output_count == 1;
       n.kept.push_back({only ? "output" : name_of(*node.table, slot.kind, slot.index),
-                        static_cast<std::size_t>(a.shape.numel()) * size_of(a.dtype)});
+                        static_cast<std::size_t>(a.shape.numel()) * size_of(a.dtype),
+                        options.study ? slot.tensor.detach() : Tensor()});
     }
     if (node.table->describe != nullptr) {
       AttributeList list;

@@ -83,8 +83,9 @@ struct NodeInfo {
     int output = 0;
   };
   struct Kept {
-    std::string what;  ///< "input 0", "output", "residual 1"
+    std::string what;  ///< "input 0 (x)", "output", "residual 1 (r)"
     std::size_t bytes = 0;
+    Tensor value = {};  ///< in study mode
   };
   std::int64_t position = 0;
   std::string_view op;    ///< "leaf" for a leaf
@@ -172,10 +173,10 @@ class Tape {
   TapeImpl* impl_ = nullptr;  // its own
 };
 
-/// A table of the nodes: op, shapes, what is kept and its bytes; in study mode scopes and values too, and beside them
-/// the cotangents of the last sweep (say .retain = true: a consumed tape is empty); then the rules of the ops. Of more
-/// than 1000 nodes the first and the last 50. Fits in 100 columns where names allow. What fmt::print("{}", tape)
-/// prints.
+/// A table of the nodes: op, shapes, what is kept and its bytes; in study mode scopes, constants, residuals and values
+/// too, and beside these the cotangents of the last sweep (say .retain = true: a consumed tape is empty); then the
+/// rules of the ops. Of more than 1000 nodes the first and the last 50. Fits in 100 columns where names allow. What
+/// fmt::print("{}", tape) prints.
 std::string to_string(const Tape& tape);
 std::ostream& operator<<(std::ostream& stream, const Tape& tape);
 
