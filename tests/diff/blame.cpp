@@ -5,6 +5,7 @@
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <limits>
+#include <sstream>
 #include <string>
 
 #include "says.hpp"
@@ -128,6 +129,8 @@ BOOST_AUTO_TEST_CASE(a_wrong_op_deep_inside_a_model_is_named) {
                text);
     BOOST_TEST(text.find("input 1 (height)[") != std::string::npos, text);
     BOOST_TEST(text.find("1 wrong, 0 undecided, 0 skipped") != std::string::npos, text);
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) BOOST_TEST(line.size() <= 100U, line);
     (void)tape.gradient(loss, model.first);  // the tape is whole
   }
 }

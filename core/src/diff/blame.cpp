@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "gradcheck/compare.hpp"
+#include "gradcheck/wording.hpp"
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
 #include "tapegrad/base/error.hpp"
@@ -177,16 +178,19 @@ std::string heading(const BlamedNode& node) {
                      node.scope.empty() ? "" : " in ", node.scope);
 }
 
+/// What is wrong with it, of an element: its lines, all but the first indented.
 std::string residual(const BlamedNode& node) {
+  constexpr std::size_t kIndent = 4;
   if (!node.failure.empty()) return node.failure;
   const GradcheckFinding& f = node.finding;
   std::string where = f.input < 0 ? "" : fmt::format("input {}", f.input);
   if (const auto i = static_cast<std::size_t>(f.input); f.input >= 0 && i < node.input_names.size())
     where += fmt::format(" ({})", node.input_names[i]);
   if (!f.index.empty()) where += fmt::format("[{}]", fmt::join(f.index, ", "));
-  return fmt::format("{}{}: the rule says {:.9g}, differences {:.9g}: relative error {:.2g} ({}, {})", where,
-                     f.output < 0 ? "" : fmt::format(" to output {}", f.output), f.analytic, f.numeric,
-                     f.relative_error(), to_string(f.verdict), to_string(node.dtype));
+  const std::string text = fmt::format("{}{}: the rule says {:.9g}, differences {:.9g}: relative error {:.2g} ({}, {})",
+                                       where, f.output < 0 ? "" : fmt::format(" to output {}", f.output), f.analytic,
+                                       f.numeric, f.relative_error(), to_string(f.verdict), to_string(node.dtype));
+  return checker::indented(text, kIndent);
 }
 
 }  // namespace

@@ -10,19 +10,18 @@
 #include "gradcheck/wording.hpp"
 #include "tapegrad/gradcheck/report.hpp"
 #include "text/unicode.hpp"
-#include "text/wrapping.hpp"
 
 namespace tapegrad {
 namespace {
 
 using checker::element_text;
+using checker::indented;
 using checker::measured_rate;
 using checker::numeric_side;
 using checker::output_text;
 using checker::rate_text;
 using checker::reproduction;
 
-constexpr std::size_t kReportColumns = 100;
 constexpr std::size_t kMostFindings = 60;  // in the table; beyond them stand those alone that are not ok
 
 /// Where the characters of UTF-8 text begin.
@@ -69,12 +68,6 @@ std::string elements(const GradcheckFinding& f) {
                         e.numeric, e.absolute_error(), e.relative_error());
   }
   return text;
-}
-
-/// In lines of the report, all but the first indented.
-std::string indented(std::string_view text, std::size_t indent) {
-  const std::string next_line = "\n" + std::string(indent, ' ');
-  return fmt::format("{}", fmt::join(wrapped(text, kReportColumns - indent), next_line));
 }
 
 std::string labelled(std::string_view label, std::string_view text) {

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <limits>
 
+#include "text/wrapping.hpp"
+
 namespace tapegrad::checker {
 
 std::string shapes_text(const std::vector<std::vector<std::int64_t>>& shapes) {
@@ -67,6 +69,12 @@ bool has_remarks(const GradcheckReport& report) {
   return !report.allowed.empty() ||
          std::any_of(report.findings.begin(), report.findings.end(),
                      [](const GradcheckFinding& f) { return f.verdict != Verdict::ok || !f.note.empty(); });
+}
+
+std::string indented(std::string_view text, std::size_t indent) {
+  constexpr std::size_t kColumns = 100;
+  const std::string next_line = "\n" + std::string(indent, ' ');
+  return fmt::format("{}", fmt::join(wrapped(text, kColumns - indent), next_line));
 }
 
 }  // namespace tapegrad::checker

@@ -1,6 +1,7 @@
 // How a finding's parts are put into words: the same in text, JSON and HTML.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -42,5 +43,7 @@ std::string rate_text(const GradcheckFinding& finding);
 std::string reproduction(const GradcheckReport& report, const GradcheckFinding& finding);
 /// Whether there is more to say of a report than that it passes: a note, a verdict other than ok, an allowance.
 bool has_remarks(const GradcheckReport& report);
+/// Words in lines of at most 100 columns, the width of a report where names allow, all but the first indented.
+std::string indented(std::string_view text, std::size_t indent);
 
 }  // namespace tapegrad::checker
