@@ -1,6 +1,8 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <memory>
 
+#include "console/help.hpp"
 #include "console/terminal.hpp"
 #include "norm_study/study.hpp"
 #include "tapegrad/base/error.hpp"
@@ -12,6 +14,7 @@ int main(int argc, char** argv) {
       "BatchNorm.\n"
       "Without options: every claim of the default run, in about two minutes on two cores."};
   app.name("norm_study");
+  app.formatter(std::make_shared<console::HelpFormatter>(console::terminal_at(stdout).width));
   auto* quick =
       app.add_flag("--quick", options.quick,
                    "the exact claims and a training of 300 steps, in about half a minute; so few get no verdict");

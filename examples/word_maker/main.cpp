@@ -12,8 +12,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <memory>
 #include <utility>
 
+#include "console/help.hpp"
 #include "console/terminal.hpp"
 #include "tapegrad/base/error.hpp"
 #include "word_maker/commands.hpp"
@@ -104,6 +106,7 @@ int main(int argc, char** argv) {
   Options options;
   CLI::App app("Learns how the words of a language are spelt, character by character, and makes words up.",
                "word_maker");
+  app.formatter(std::make_shared<console::HelpFormatter>(console::terminal_at(stdout).width));
   add_options(app, options);
   try {
     app.parse(argc, argv);

@@ -15,6 +15,8 @@ file(WRITE "${SCRATCH}/dict/american-english" "${words}")
 
 include("${CMAKE_CURRENT_LIST_DIR}/../run_program.cmake")
 
+expect_within(40 --help)
+
 function(logits_line variable)
   string(REGEX MATCH "logits of [^\n]*" line "${out}")
   if(NOT line MATCHES "^logits of balo: \\[5, 18\\] [0-9a-f]+$")

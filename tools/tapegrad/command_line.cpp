@@ -15,10 +15,10 @@
 #include <thread>
 #include <vector>
 
+#include "console/help.hpp"
 #include "console/terminal.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/check_command.hpp"
-#include "tapegrad/help.hpp"
 #include "tapegrad/ops_command.hpp"
 #include "tapegrad/selection.hpp"
 #include "tapegrad/selftest_command.hpp"
@@ -168,8 +168,8 @@ int run_program(int argc, char** argv, const Contents& contents) {
   CLI::App app(contents.about.empty() ? kAbout : contents.about, contents.program);
   app.set_version_flag("--version", "tapegrad " TAPEGRAD_VERSION, "Prints the version of tapegrad");
   app.require_subcommand(1);
-  app.formatter(
-      std::make_shared<HelpFormatter>(console::terminal_at(stdout).width));  // before the commands, which take it over
+  app.formatter(std::make_shared<console::HelpFormatter>(
+      console::terminal_at(stdout).width));  // before the commands, which take it over
   app.footer(kFooter);
   const CLI::App* ops = add_ops(app, line);
   add_check(app, line, contents);
