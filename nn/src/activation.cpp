@@ -99,7 +99,7 @@ struct SoftplusEntry : ActivationEntry<Softplus> {
 };
 
 struct LeakyReLUEntry : ActivationEntry<LeakyReLU> {
-  static constexpr std::string_view math = R"(y = x\ (x > 0),\ s x\ (x \le 0),\ s \text{ the negative slope})";
+  static constexpr std::string_view math = R"(y = x\ (x > 0),\ s x\ (x \le 0),\ s \text{ the slope below } 0)";
   static catalogue::LayerSamples samples(Generator& g) {
     catalogue::LayerSamples all = ActivationEntry::samples(g);
     all.push_back(catalogue::layer_sample("slope 0.2", LeakyReLU(0.2), {catalogue::uniform(g, {2, 3}, -2, -0.1)}));

@@ -43,7 +43,8 @@ struct Elu : UnaryOp<Elu, EluFormula, EluFormulaKernels> {
   static catalogue::Derivation derivation() {
     return {
         {"Definition", R"(y = x\ (x > 0),\quad y = \alpha (e^x - 1)\ (x \le 0))",
-         "Clevert, Unterthiner and Hochreiter 2016, arXiv:1511.07289; $e^x - 1$ without cancellation"},
+         "Clevert, Unterthiner and Hochreiter 2016, arXiv:1511.07289: $-\\alpha$ is the value far below 0; "
+         "$e^x - 1$ without cancellation"},
         {"Slope", R"(\frac{dy}{dx} = 1\ (x > 0),\quad \frac{dy}{dx} = \alpha e^x\ (x < 0))", "each branch for itself"},
         {"At zero",
          R"(y'(0) = \mathrm{argmin}\,|s|,\ s\ \text{between}\ \alpha\ \text{and}\ 1:\quad y'(0) = \min(\max(\alpha, 0), 1))",

@@ -43,7 +43,8 @@ struct LeakyRelu : UnaryOp<LeakyRelu, LeakyReluFormula, LeakyReluFormulaKernels>
   static catalogue::Derivation derivation() {
     return {
         {"Definition", R"(y = x\ (x > 0),\quad y = s x\ (x \le 0))",
-         "Maas, Hannun and Ng 2013, Rectifier Nonlinearities Improve Neural Network Acoustic Models"},
+         "Maas, Hannun and Ng 2013, Rectifier Nonlinearities Improve Neural Network Acoustic Models: s is the slope "
+         "below 0"},
         {"Slope", R"(\frac{dy}{dx} = 1\ (x > 0),\quad \frac{dy}{dx} = s\ (x < 0))", "each branch for itself, a line"},
         {"At zero",
          R"(y'(0) = \mathrm{argmin}\,|t|,\ t\ \text{between}\ s\ \text{and}\ 1:\quad y'(0) = \min(\max(s, 0), 1))",

@@ -11,8 +11,9 @@ struct AvgPool1d : MeanPoolOp<AvgPool1d, SlidingWindows> {
   static catalogue::Derivation derivation() {
     return {
         {"Definition", R"(y_i = \frac{1}{n_i} \sum_{j \in W_i} x_j,\quad W_i = [i s - p,\ i s - p + k))",
-         "positions outside the sequence count 0; $n_i$ is the number of positions within the padded sequence (k, but "
-         "for a last window that ceil_mode lets reach beyond it), or with count_include_pad off within the sequence"},
+         "windows of k positions with stride s and padding p; positions outside the sequence count 0; $n_i$ is the "
+         "number of positions within the padded sequence (k, but for a last window that ceil_mode lets reach beyond "
+         "it), or with count_include_pad off within the sequence"},
         {"Transpose", R"(\bar x_j = \sum_{i:\, j \in W_i} \frac{\bar y_i}{n_i})",
          "y is linear in x with coefficient $1/n_i$: a position collects from each window that holds it, several where "
          "$s < k$, none where $s > k$ leaves it out"}};
