@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "tapegrad/catalogue/entry.hpp"
+#include "tapegrad/text/readable_math.hpp"
 
 namespace {
 
@@ -41,7 +42,7 @@ std::string table() {
     ++count;
   }
   std::string text = fmt::format("{} ops, by family. {}\n\n| family | op | formula; reverse rule |\n|---|---|---|\n",
-                                 count, tapegrad::catalogue::kNotation);
+                                 count, tapegrad::readable_prose(tapegrad::catalogue::kNotation));
   for (auto& [family, ops] : families) {
     std::sort(ops.begin(), ops.end(), [](const OpEntry* a, const OpEntry* b) { return a->name < b->name; });
     for (const OpEntry* op : ops) text += fmt::format("| {} | `{}` | {} |\n", family, op->name, formula(op->math));

@@ -112,7 +112,7 @@ std::string page_of(const OpEntry& op, const Terminal& terminal, const Shown& sh
   }
 
   page.heading("Notation");
-  page.paragraph(catalogue::kNotation);
+  page.paragraph(readable_prose(catalogue::kNotation));
 
   page.heading("Keeps for the reverse sweep");
   page.paragraph(what_is_kept(op, samples));
@@ -132,7 +132,7 @@ std::string page_of(const LayerEntry& layer, const Terminal& terminal, const Sho
   if (!layer.math.empty()) page.paragraph(readable_math(layer.math));
 
   page.heading("Notation");
-  page.paragraph(catalogue::kNotation);
+  page.paragraph(readable_prose(catalogue::kNotation));
 
   if (const std::string ops = what_is_recorded(samples); !ops.empty()) {
     page.heading("Ops that it is made of");
@@ -173,7 +173,7 @@ int ops_command(const suite::Contents& contents, const std::vector<std::string>&
     if (!layers.empty()) lists.push_back(list_of(layers, terminal));
     if (!lists.empty()) {
       Page legend(terminal);
-      legend.paragraph(fmt::format("{} `ops NAME` shows one whole.", catalogue::kNotation));
+      legend.paragraph(fmt::format("{} `ops NAME` shows one whole.", readable_prose(catalogue::kNotation)));
       lists.push_back(legend.text());
     }
     if (!checks.empty()) lists.push_back(checks);

@@ -5,8 +5,9 @@
 #include <map>
 
 namespace tapegrad {
+namespace {
 
-std::optional<std::string_view> latex_symbol(std::string_view command) {
+const std::map<std::string_view, std::string_view>& symbols() {
   static const std::map<std::string_view, std::string_view> table = {
       {"alpha", "α"},      {"beta", "β"},   {"gamma", "γ"},      {"delta", "δ"},   {"epsilon", "ε"}, {"zeta", "ζ"},
       {"eta", "η"},        {"theta", "θ"},  {"kappa", "κ"},      {"lambda", "λ"},  {"mu", "μ"},      {"nu", "ν"},
@@ -26,9 +27,35 @@ std::optional<std::string_view> latex_symbol(std::string_view command) {
       {"int", "∫"},        {"colon", ":"},  {"leftarrow", "←"},  {"neq", "≠"},     {"leq", "≤"},     {"geq", "≥"},
       {"emptyset", "∅"},   {"lVert", "‖"},  {"rVert", "‖"},      {"lvert", "|"},   {"rvert", "|"},   {"bmod", "mod"},
       {"varepsilon", "ε"}, {"ldotp", "."},  {"prime", "′"}};
-  const auto at = table.find(command);
-  if (at == table.end()) return std::nullopt;
+  return table;
+}
+
+struct Accent {
+  std::string_view command;
+  char32_t mark;
+};
+constexpr std::array<Accent, 9> kAccents = {{{"bar", 0x304},
+                                             {"hat", 0x302},
+                                             {"widehat", 0x302},
+                                             {"tilde", 0x303},
+                                             {"widetilde", 0x303},
+                                             {"dot", 0x307},
+                                             {"ddot", 0x308},
+                                             {"vec", 0x20d7},
+                                             {"overline", 0x305}}};
+
+}  // namespace
+
+std::optional<std::string_view> latex_symbol(std::string_view command) {
+  const auto at = symbols().find(command);
+  if (at == symbols().end()) return std::nullopt;
   return at->second;
+}
+
+std::optional<std::string_view> latex_command(std::string_view symbol) {
+  const auto at = std::find_if(symbols().begin(), symbols().end(), [&](const auto& s) { return s.second == symbol; });
+  if (at == symbols().end()) return std::nullopt;
+  return at->first;
 }
 
 bool is_latex_function(std::string_view command) {
@@ -39,14 +66,15 @@ bool is_latex_function(std::string_view command) {
 }
 
 char32_t latex_accent(std::string_view command) {
-  if (command == "bar") return 0x304;
-  if (command == "hat" || command == "widehat") return 0x302;
-  if (command == "tilde" || command == "widetilde") return 0x303;
-  if (command == "dot") return 0x307;
-  if (command == "ddot") return 0x308;
-  if (command == "vec") return 0x20d7;
-  if (command == "overline") return 0x305;
-  return 0;
+  const auto* const at =
+      std::find_if(kAccents.begin(), kAccents.end(), [&](const Accent& a) { return a.command == command; });
+  return at == kAccents.end() ? 0 : at->mark;
+}
+
+std::string_view latex_accent_of(char32_t mark) {
+  const auto* const at =
+      std::find_if(kAccents.begin(), kAccents.end(), [&](const Accent& a) { return a.mark == mark; });
+  return at == kAccents.end() ? std::string_view() : at->command;
 }
 
 }  // namespace tapegrad

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "text/latex_symbols.hpp"
+#include "text/prose.hpp"
 #include "text/small_letters.hpp"
 #include "text/unicode.hpp"
 
@@ -380,13 +381,10 @@ std::string readable_math(std::string_view latex) { return unicode_math(latex).v
 
 std::string readable_prose(std::string_view text) {
   std::string result;
-  while (true) {
-    const std::size_t begin = std::min(text.find('$'), text.size());
-    const std::size_t end = begin < text.size() ? text.find('$', begin + 1) : std::string_view::npos;
-    if (end == std::string_view::npos) return result.append(text);
-    result.append(text.substr(0, begin)).append(readable_math(text.substr(begin + 1, end - begin - 1)));
-    text.remove_prefix(end + 1);
-  }
+  for_each_part(
+      text, [&](std::string_view part) { result += part; },
+      [&](std::string_view latex) { result += readable_math(latex); });
+  return result;
 }
 
 std::size_t display_width(std::string_view text) {

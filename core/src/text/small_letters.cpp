@@ -1,6 +1,7 @@
 #include "text/small_letters.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cstddef>
 
@@ -9,17 +10,24 @@
 namespace tapegrad {
 namespace {
 
+/// Letters, each followed by the character that is the letter with the mark.
+struct MarkedLetters {
+  char32_t mark;
+  std::u32string_view pairs;
+};
+constexpr std::array<MarkedLetters, 3> kMarked = {
+    {{0x304, U"aāeēgḡiīoōuūyȳAĀEĒGḠIĪOŌUŪYȲ"}, {0x307, U"cċeėgġhḣnṅxẋyẏzż"}, {0x302, U"aâeêgĝhĥiîoôuûwŵyŷzẑ"}}};
+
+constexpr std::u32string_view kBelow = U"0123456789+−=()aehijklmnoprstuvxβγρφχ";
+constexpr std::u32string_view kSmallBelow = U"₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓᵦᵧᵨᵩᵪ";
+constexpr std::u32string_view kAbove = U"0123456789+−=()abcdefghijklmnoprstuvwxyzT⊤βγδ′*";
+constexpr std::u32string_view kSmallAbove = U"⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻᵀᵀᵝᵞᵟ′*";
+
 /// Marked letters that are characters of their own look better than the two put together.
 void append_marked(std::string& text, char32_t letter, char32_t mark) {
-  constexpr std::u32string_view kWithBar = U"aāeēgḡiīoōuūyȳAĀEĒGḠIĪOŌUŪYȲ";
-  constexpr std::u32string_view kWithDot = U"cċeėgġhḣnṅxẋyẏzż";
-  constexpr std::u32string_view kWithHat = U"aâeêgĝhĥiîoôuûwŵyŷzẑ";
-  const std::u32string_view pairs = mark == 0x304   ? kWithBar
-                                    : mark == 0x302 ? kWithHat
-                                    : mark == 0x307 ? kWithDot
-                                                    : std::u32string_view();
-  for (std::size_t i = 0; i < pairs.size(); i += 2)
-    if (pairs[i] == letter) return append_utf8(text, pairs[i + 1]);
+  for (const MarkedLetters& letters : kMarked)
+    for (std::size_t i = 0; i < letters.pairs.size(); i += 2)
+      if (letters.mark == mark && letters.pairs[i] == letter) return append_utf8(text, letters.pairs[i + 1]);
   append_utf8(text, letter);
   append_utf8(text, mark);
 }
@@ -64,13 +72,24 @@ bool has_long_run(std::string_view text) {
 
 std::optional<std::string> subscript(std::string_view text) {
   if (is_word(text)) return std::nullopt;
-  return small(text, U"0123456789+−=()aehijklmnoprstuvxβγρφχ", U"₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓᵦᵧᵨᵩᵪ");
+  return small(text, kBelow, kSmallBelow);
 }
 
 std::optional<std::string> superscript(std::string_view text) {
   if (has_long_run(text)) return std::nullopt;
-  return small(text, U"0123456789+−=()abcdefghijklmnoprstuvwxyzT⊤βγδ′*",
-               U"⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻᵀᵀᵝᵞᵟ′*");
+  return small(text, kAbove, kSmallAbove);
+}
+
+std::optional<TakenApart> taken_apart(char32_t character) {
+  using Kind = TakenApart::Kind;
+  for (const MarkedLetters& letters : kMarked)
+    for (std::size_t i = 0; i < letters.pairs.size(); i += 2)
+      if (letters.pairs[i + 1] == character) return TakenApart{Kind::marked, letters.pairs[i], letters.mark};
+  if (const std::size_t at = kSmallBelow.find(character); at != std::u32string_view::npos)
+    return TakenApart{Kind::below, kBelow[at]};
+  const std::size_t at = kSmallAbove.find(character);
+  if (at == std::u32string_view::npos || kAbove[at] == character) return std::nullopt;
+  return TakenApart{Kind::above, kAbove[at]};
 }
 
 }  // namespace tapegrad

@@ -17,4 +17,14 @@ bool has_long_run(std::string_view text);
 std::optional<std::string> subscript(std::string_view text);
 std::optional<std::string> superscript(std::string_view text);
 
+/// What a character stands for that is a letter with a mark, or a small one above or below the line.
+struct TakenApart {
+  enum class Kind : unsigned char { marked, below, above };
+  Kind kind;
+  char32_t letter;
+  char32_t mark = 0;  ///< the combining one of a marked letter
+};
+/// Of ȳ y and the bar, of ² a 2 above the line; nothing for other characters.
+std::optional<TakenApart> taken_apart(char32_t character);
+
 }  // namespace tapegrad

@@ -14,13 +14,14 @@
 
 namespace tapegrad::catalogue {
 
-/// What the formulas of all ops have in common.
+/// What the formulas of all ops have in common: prose with formulas between dollars.
 inline constexpr std::string_view kNotation =
-    "A bar is a cotangent: x\u0304 = ∂L/∂x, the gradient of the loss, summed over the copies where an operand is "
-    "broadcast. ⟨a⟩ is a mean, ⟨a, b⟩ an inner product, [c] is 1 where c holds and else 0, δᵢⱼ is [i = j], ⊙ "
-    "multiplies element by element. i ↦ j: element i takes part in result j, which is j(i) where it is the only one; "
-    "a dot among indices stands for the other axes', one above a letter makes it a tangent. Φ and φ are the normal "
-    "distribution and its density, σ(x) is the logistic function, σ² a variance.";
+    "A bar is a cotangent: $\\bar x = \\partial L/\\partial x$, the gradient of the loss, summed over the copies where "
+    "an operand is broadcast. $\\langle a \\rangle$ is a mean, $\\langle a, b \\rangle$ an inner product, $[c]$ is 1 "
+    "where c holds and else 0, $\\delta_{ij}$ is $[i = j]$, $\\odot$ multiplies element by element. $i \\mapsto j$: "
+    "element i takes part in result j, which is $j(i)$ where it is the only one; a dot among indices stands for the "
+    "other axes', one above a letter makes it a tangent. $\\Phi$ and $\\varphi$ are the normal distribution and its "
+    "density, $\\sigma(x)$ is the logistic function, $\\sigma^2$ a variance.";
 
 /// One step of a derivation: what it is, the formula (LaTeX), and why it follows.
 struct Step {
