@@ -27,6 +27,18 @@ run(0 "cube  family own\n" "plain +\\[3, 4\\] +orders 1 and 2" "Check it: own_su
 set(ARGUMENTS ops Scale)
 run(0 "Scale  family own\n" "factor +\\[3\\]" "Check it: own_suite check --layer Scale")
 
+# Formulas as LaTeX; checks have none.
+set(ARGUMENTS ops --latex)
+run(0 "^% Made by own_suite ops --latex" "part{Ops: own}\n\n% cube\n.*% misshapen\n.*part{Layers: own}\n\n% Scale\n")
+set(ARGUMENTS ops cube --latex --output cube.tex)
+run(0 "^$")
+file(READ "${SCRATCH}/cube.tex" document)
+if(NOT document MATCHES "y = x.3;.quad .bar{x} = 3 x.2 .bar{y}")
+  message(FATAL_ERROR "no formula in\n${document}")
+endif()
+set(ARGUMENTS ops energy --latex)
+run(2 "own_suite: no formula can be written: checks have none")
+
 # Selections.
 set(ARGUMENTS check "cu*" energy Scale --order 1 --threads 2 --junit right.xml --json right.json --html right.html)
 run(0 "✓ +cube +own +2 " "✓ +Scale" "✓ +energy" "PASS 3 checked")

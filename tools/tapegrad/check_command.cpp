@@ -112,10 +112,7 @@ void print_conclusion(const CheckRun& run, const Terminal& terminal) {
   fmt::print(terminal.stream, "\n{}", conclusion(failed == 0, text, terminal));
 }
 
-/// What stands for standard output among the names of reports.
-constexpr std::string_view kOutput = "-";
-
-bool is_output(const std::string& file) { return file == kOutput; }
+constexpr std::string_view kReportWriter = "report";
 
 /// UsageError where two reports would go to one place, IoError where one cannot be written.
 void expect_reports(const std::vector<std::string>& files) {
@@ -127,7 +124,7 @@ void expect_reports(const std::vector<std::string>& files) {
     std::error_code none;  // a name that leads nowhere is refused below
     if (!places.insert(std::filesystem::weakly_canonical(file, none)).second)
       throw UsageError(fmt::format("two reports would go to one file, {}", file));
-    console::expect_output_file("report", file);
+    console::expect_output_file(kReportWriter, file);
   }
 }
 
@@ -141,7 +138,7 @@ void write_reports(const CheckRequest& request, const CheckRun& done) {
   for (const auto& [file, report] : reports) {
     if (file.empty() || is_output(file)) continue;
     try {
-      write_report(file, report(done));
+      write_file(kReportWriter, file, report(done));
     } catch (const IoError&) {
       if (!failure) failure = std::current_exception();
     }

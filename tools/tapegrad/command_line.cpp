@@ -41,6 +41,10 @@ constexpr const char* kCheckFooter =
     "--selftest plants the usual mistakes into the rules of every op and layer and asks for each whether the checker "
     "finds it, then checks the right ones on other seeds.\n\n";
 
+constexpr const char* kLatexFooter =
+    "The document of --latex is one that pdflatex takes as it is, and that another document may \\input: an article "
+    "that uses amsmath alone. Without a name it is a booklet with contents.\n\n";
+
 constexpr const char* kReportsFooter =
     "A report whose FILE is - goes to the standard output, and the table to the error stream.\n\n";
 
@@ -74,12 +78,23 @@ struct Line {
   SelftestRequest selftest;
   bool wants_selftest = false;
   std::string dtype = "float64";
-  std::vector<std::string> ops;
+  OpsRequest ops;
 };
+
+/// An option whose value is the name of a file.
+CLI::Option* add_file(CLI::App& app, const char* name, std::string& file, const char* description) {
+  return app.add_option(name, file, description)
+      ->check([](const std::string& given) { return given.empty() ? "expected the name of a file" : ""; })
+      ->option_text("FILE");
+}
 
 CLI::App* add_ops(CLI::App& app, Line& line) {
   CLI::App* ops = app.add_subcommand("ops", "Lists all that is checked, or shows one op or layer whole");
-  ops->add_option("NAME", line.ops, "Names; * and ? stand for any characters and for one");
+  ops->footer(std::string(kLatexFooter) + kFooter);
+  ops->add_option("NAME", line.ops.names, "Names; * and ? stand for any characters and for one");
+  CLI::Option* latex = ops->add_flag(
+      "--latex", line.ops.latex, "Writes formulas and derivations, of all or of what is named, as a LaTeX document");
+  add_file(*ops, "--output", line.ops.output, "Where that goes; - is the standard output")->needs(latex);
   return ops;
 }
 
@@ -136,10 +151,7 @@ CLI::App* add_check(CLI::App& app, Line& line, const suite::Contents& contents) 
       ->capture_default_str()
       ->group("How");
   const auto add_report = [&](const char* name, std::string& file, const char* description) {
-    return check->add_option(name, file, description)
-        ->check([](const std::string& given) { return given.empty() ? "expected the name of a file" : ""; })
-        ->option_text("FILE")
-        ->group("Reports");
+    return add_file(*check, name, file, description)->group("Reports");
   };
   const std::array reports = {add_report("--json", request.json, "Writes all findings"),
                               add_report("--junit", request.junit, "Writes JUnit's XML, as test servers read it"),

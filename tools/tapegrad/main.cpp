@@ -10,6 +10,7 @@ constexpr const char* kAbout =
     "  tapegrad ops               every op with its formula and reverse rule, every layer\n"
     "  tapegrad ops layer_norm    one op: derivation, what it keeps, samples, errors\n"
     "  tapegrad ops LSTM          one layer: its ops, parameters, samples, errors\n"
+    "  tapegrad ops --latex       all formulas and derivations as a LaTeX document\n"
     "  tapegrad check             every derivative against finite differences\n"
     "  tapegrad check 'log*' LSTM --order 1\n"
     "  tapegrad check --selftest  plants mistakes, and tells which are found\n";

@@ -10,16 +10,21 @@
 #include <tuple>
 #include <utility>
 
+#include "console/output_file.hpp"
 #include "suite/entry.hpp"
 #include "tapegrad/format.hpp"
+#include "tapegrad/latex_document.hpp"
 #include "tapegrad/page.hpp"
 #include "tapegrad/recorded.hpp"
+#include "tapegrad/reports.hpp"
 #include "tapegrad/selection.hpp"
 #include "tapegrad/text/readable_math.hpp"
 #include "tapegrad/whole_derivation.hpp"
 
 namespace tapegrad::program {
 namespace {
+
+constexpr std::string_view kLatexWriter = "ops";
 
 using catalogue::OpEntry;
 using console::Paint;
@@ -76,6 +81,17 @@ void append_tensors(Page& page, std::string_view what, const NamedTensors& tenso
   for (const auto& [name, tensor] : tensors)
     rows.push_back({{"  " + name}, {fmt::format("{}", tensor.shape()), Paint::faint}});
   page.table({{"  name"}, {"shape"}}, std::move(rows));
+}
+
+void write_latex(const std::string& program, const Ops& ops, const Layers& layers, const std::string& file) {
+  if (ops.empty() && layers.empty()) throw UsageError("no formula can be written: checks have none");
+  if (!is_output(file)) console::expect_output_file(kLatexWriter, file);
+  const std::string document = latex_document(program, ops, layers);
+  if (is_output(file)) {
+    fmt::print("{}", document);
+  } else {
+    write_file(kLatexWriter, file, document);
+  }
 }
 
 }  // namespace
@@ -153,11 +169,15 @@ std::string page_of(const LayerEntry& layer, const Terminal& terminal, const Sho
   return page.text();
 }
 
-int ops_command(const suite::Contents& contents, const std::vector<std::string>& patterns) {
+int ops_command(const suite::Contents& contents, const OpsRequest& request) {
   const std::vector<suite::Entry> all = suite::entries_of(contents);
-  const std::vector<suite::Entry> wanted = patterns.empty() ? all : selected(all, "", patterns);
+  const std::vector<suite::Entry> wanted = request.names.empty() ? all : selected(all, "", request.names);
   const Ops ops = those_of(suite::ops_of(contents), "op", wanted);
   const Layers layers = those_of(suite::layers_of(contents), "layer", wanted);
+  if (request.latex) {
+    write_latex(contents.program, ops, layers, request.output);
+    return 0;
+  }
   const Terminal terminal = terminal_at(stdout);
   const std::string checks = list_of_checks(wanted, terminal);
   const auto show = [&](const auto& one) {

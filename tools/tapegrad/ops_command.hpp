@@ -1,4 +1,4 @@
-// tapegrad ops: what there is to check, to read in a terminal.
+// tapegrad ops: what there is to check, to read in a terminal or to print.
 #pragma once
 
 #include <string>
@@ -29,8 +29,15 @@ struct Shown {
 std::string page_of(const catalogue::OpEntry& op, const console::Terminal& terminal, const Shown& shown = {});
 std::string page_of(const nn::catalogue::LayerEntry& layer, const console::Terminal& terminal, const Shown& shown = {});
 
-/// All ops, layers and checks without patterns; else those that match, and a whole page where only one op or layer
-/// does. Exit code 0. UsageError, with suggestions, for a pattern that matches none.
-int ops_command(const suite::Contents& contents, const std::vector<std::string>& patterns);
+struct OpsRequest {
+  std::vector<std::string> names;  ///< patterns; none: all
+  bool latex = false;              ///< a document instead of lists and pages
+  std::string output = "-";        ///< the document's file; -: the standard output
+};
+
+/// All ops, layers and checks without names; else those that match, and a whole page where only one op or layer does.
+/// Or the ops and layers among them as a LaTeX document. Exit code 0. UsageError, with suggestions, for a name that
+/// matches none, and for a document of checks alone; IoError where it cannot be written.
+int ops_command(const suite::Contents& contents, const OpsRequest& request);
 
 }  // namespace tapegrad::program

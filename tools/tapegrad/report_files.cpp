@@ -6,10 +6,12 @@
 
 namespace tapegrad::program {
 
-void write_report(const std::string& file, std::string_view text) {
+bool is_output(std::string_view file) { return file == "-"; }
+
+void write_file(std::string_view writer, const std::string& file, std::string_view text) {
   const std::span<const char> characters(text.data(), text.size());
   const std::span<const std::byte> bytes = std::as_bytes(characters);
-  io::write_file_atomically("report", file, std::span(&bytes, 1));
+  io::write_file_atomically(writer, file, std::span(&bytes, 1));
 }
 
 }  // namespace tapegrad::program

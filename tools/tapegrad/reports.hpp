@@ -19,7 +19,10 @@ std::string junit_report(const CheckRun& run);
 /// One page that needs nothing else: light and dark, wide and narrow.
 std::string html_report(const CheckRun& run);
 
-/// Whole or not at all. IoError when it cannot be written.
-void write_report(const std::string& file, std::string_view text);
+/// Whether the name of a file stands for the standard output.
+bool is_output(std::string_view file);
+
+/// Whole or not at all. IoError, which begins with [writer], when it cannot be written.
+void write_file(std::string_view writer, const std::string& file, std::string_view text);
 
 }  // namespace tapegrad::program

@@ -26,7 +26,7 @@ const std::map<std::string_view, std::string_view>& symbols() {
       {"ll", "≪"},         {"gg", "≫"},     {"nabla", "∇"},      {"partial", "∂"}, {"sum", "∑"},     {"prod", "∏"},
       {"int", "∫"},        {"colon", ":"},  {"leftarrow", "←"},  {"neq", "≠"},     {"leq", "≤"},     {"geq", "≥"},
       {"emptyset", "∅"},   {"lVert", "‖"},  {"rVert", "‖"},      {"lvert", "|"},   {"rvert", "|"},   {"bmod", "mod"},
-      {"varepsilon", "ε"}, {"ldotp", "."},  {"prime", "′"}};
+      {"varepsilon", "ε"}, {"ldotp", "."},  {"prime", "′"},      {"surd", "√"}};
   return table;
 }
 

@@ -67,10 +67,10 @@ struct Contents {
   std::span<const nn::catalogue::LayerEntry* const> built_in_layers = {};
 };
 
-/// Reads the command line and does what it says: `ops` lists or shows, `check` checks, --help says more. Prints what is
-/// thrown. Returns the exit status: 0 where all passed; 1 where something failed, or the contents do not fit (two of
-/// one kind have a name in common); 2 where the command line cannot be understood, or a report or the output cannot be
-/// written.
+/// Reads the command line and does what it says: `ops` lists or shows, or writes formulas and derivations as LaTeX,
+/// `check` checks, --help says more. Prints what is thrown. Returns the exit status: 0 where all passed; 1 where
+/// something failed, or the contents do not fit (two of one kind have a name in common); 2 where the command line
+/// cannot be understood, or a document, a report or the output cannot be written.
 int run_program(int argc, char** argv, const Contents& contents);
 
 }  // namespace tapegrad::suite

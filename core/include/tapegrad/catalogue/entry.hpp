@@ -18,10 +18,10 @@ namespace tapegrad::catalogue {
 inline constexpr std::string_view kNotation =
     "A bar is a cotangent: $\\bar x = \\partial L/\\partial x$, the gradient of the loss, summed over the copies where "
     "an operand is broadcast. $\\langle a \\rangle$ is a mean, $\\langle a, b \\rangle$ an inner product, $[c]$ is 1 "
-    "where c holds and else 0, $\\delta_{ij}$ is $[i = j]$, $\\odot$ multiplies element by element. $i \\mapsto j$: "
-    "element i takes part in result j, which is $j(i)$ where it is the only one; a dot among indices stands for the "
-    "other axes', one above a letter makes it a tangent. $\\Phi$ and $\\varphi$ are the normal distribution and its "
-    "density, $\\sigma(x)$ is the logistic function, $\\sigma^2$ a variance.";
+    "where $c$ holds and else 0, $\\delta_{ij}$ is $[i = j]$, $\\odot$ multiplies element by element. $i \\mapsto j$: "
+    "element $i$ takes part in result $j$, which is $j(i)$ where it is the only one; a dot among indices stands for "
+    "the other axes', one above a letter makes it a tangent. $\\Phi$ and $\\varphi$ are the normal distribution and "
+    "its density, $\\sigma(x)$ is the logistic function, $\\sigma^2$ a variance.";
 
 /// One step of a derivation: what it is, the formula (LaTeX), and why it follows.
 struct Step {
