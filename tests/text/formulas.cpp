@@ -84,6 +84,18 @@ BOOST_AUTO_TEST_CASE(stay_latex_where_they_go_too_deep) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(have_a_mark_more_for_each_accent) {
+  BOOST_TEST(readable_math(R"(\hat{\bar q})") == "q\u0304\u0302");
+  BOOST_TEST(readable_math(R"(\bar{a \hat q})") == "a\u0305 \u0305q\u0302\u0305");
+  std::string latex = "q";
+  std::string expected = "q";
+  for (int i = 0; i < 20; ++i) {
+    latex = R"(\dot{)" + latex + "}";
+    expected += "\u0307";
+  }
+  BOOST_TEST((readable_math(latex) == expected));
+}
+
 BOOST_AUTO_TEST_CASE(stand_in_prose) {
   BOOST_TEST(readable_prose("from $e^y = x$: $y' e^y = 1$; inf at 0") == "from eʸ = x: y′ eʸ = 1; inf at 0");
   BOOST_TEST(readable_prose("costs 5$") == "costs 5$");

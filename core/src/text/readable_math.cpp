@@ -388,9 +388,9 @@ std::string readable_prose(std::string_view text) {
 }
 
 std::size_t display_width(std::string_view text) {
-  const auto combines = [](char32_t c) { return (c >= 0x300 && c <= 0x36f) || (c >= 0x20d0 && c <= 0x20ff); };
   const std::u32string characters = decoded(text);
-  return characters.size() - static_cast<std::size_t>(std::count_if(characters.begin(), characters.end(), combines));
+  return characters.size() -
+         static_cast<std::size_t>(std::count_if(characters.begin(), characters.end(), is_combining));
 }
 
 }  // namespace tapegrad

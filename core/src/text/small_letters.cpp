@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <cstddef>
+#include <iterator>
 
 #include "text/unicode.hpp"
 
@@ -54,8 +55,19 @@ bool is_word(std::string_view text) {
 std::string accented(std::string_view text, char32_t mark) {
   std::string result;
   const std::u32string characters = decoded(text);
-  const char32_t used = characters.size() > 1 && mark == 0x304 ? 0x305 : mark;
-  for (const char32_t c : characters) append_marked(result, c, used);
+  const auto marks = std::count_if(characters.begin(), characters.end(), is_combining);
+  const bool several = std::ssize(characters) - marks > 1;
+  const char32_t used = several && mark == 0x304 ? 0x305 : mark;
+  for (std::size_t i = 0; i < characters.size();) {
+    const char32_t letter = characters[i++];
+    if (i == characters.size() || !is_combining(characters[i])) {
+      append_marked(result, letter, used);
+      continue;
+    }
+    append_utf8(result, letter);  // behind the marks that it has
+    for (; i < characters.size() && is_combining(characters[i]); ++i) append_utf8(result, characters[i]);
+    append_utf8(result, used);
+  }
   return result;
 }
 

@@ -30,6 +30,8 @@ std::u32string decoded(std::string_view text) {
   return characters;
 }
 
+bool is_combining(char32_t c) { return (c >= 0x300 && c <= 0x36f) || (c >= 0x20d0 && c <= 0x20ff); }
+
 void append_utf8(std::string& text, char32_t c) {
   const auto put = [&text](char32_t byte) { text.push_back(static_cast<char>(byte)); };
   const auto tail = [&](unsigned shift) { put(0x80U | ((c >> shift) & 0x3fU)); };
