@@ -310,16 +310,7 @@ std::vector<engine::Substitutes::Place> Substitution::substitutes(const Paramete
                                  tensors.size()));
   std::vector<engine::Substitutes::Place> substitutes;
   substitutes.reserve(owners.size());
-  for (std::size_t i = 0; i < owners.size(); ++i) {
-    if (!tensors[i].defined())
-      throw ValueError(
-          fmt::format("[substitution] expected a tensor of shape {} for parameter {}, got an undefined one",
-                      to_string(owners[i]->shape()), i));
-    if (owners[i]->shape() != tensors[i].shape())
-      throw ShapeError(fmt::format("[substitution] expected a tensor of shape {} for parameter {}, got {}",
-                                   to_string(owners[i]->shape()), i, to_string(tensors[i].shape())));
-    substitutes.push_back({&owners[i]->tensor_, tensors[i]});
-  }
+  for (std::size_t i = 0; i < owners.size(); ++i) substitutes.push_back({&owners[i]->tensor_, tensors[i]});
   return substitutes;
 }
 

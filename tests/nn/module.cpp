@@ -4,7 +4,10 @@
 #include <boost/test/unit_test.hpp>
 
 #include <sstream>
+#include <string>
+#include <thread>
 #include <type_traits>
+#include <vector>
 
 #include "says.hpp"
 #include "tapegrad/base/error.hpp"
@@ -494,6 +497,50 @@ BOOST_AUTO_TEST_CASE(a_substitution_computes_with_other_parameters) {
   BOOST_CHECK_EXCEPTION((void)tg::nn::Substitution(model, {tg::Tensor(), tg::ones({1})}), tg::ValueError,
                         tg::test::says("for parameter 0, got an undefined one"));
   BOOST_CHECK_THROW((void)tg::nn::Substitution(model, {tg::ones({1, 3}), tg::ones({1})}), tg::ShapeError);
+}
+
+BOOST_AUTO_TEST_CASE(a_substitution_is_one_threads) {
+  struct Two : tg::nn::Module {
+    tg::nn::Linear a{2, 1};
+    tg::nn::Linear b{2, 1};
+    TAPEGRAD_MODULE(a, b)
+  };
+  Two model;
+  const std::vector<tg::Tensor> own = model.parameters();
+  const std::vector<tg::Tensor> others = {tg::full({1, 2}, 2.0), tg::ones({1})};
+  // What another thread is told that substitutes in a module.
+  const auto elsewhere = [&others](tg::nn::Module& module) {
+    std::string refusal;
+    std::thread([&] {
+      try {
+        const tg::nn::Substitution substitution(module, others);
+      } catch (const tg::TapeError& e) {
+        refusal = e.what();
+      }
+    }).join();
+    return refusal;
+  };
+  const std::string refused =
+      "[substitution] another thread has a Substitution on this module: give each thread a copy";
+  {
+    const tg::nn::Substitution outer(model.a, others);
+    {
+      // Whoever nests within a thread gives back what it has taken; the tensors that stand there already count too.
+      const tg::nn::Substitution inner(model.a, others);
+      BOOST_TEST(elsewhere(model.a) == refused);
+    }
+    BOOST_TEST(elsewhere(model.a) == refused);
+    BOOST_TEST(elsewhere(model.b) == "");  // another part
+    tg::nn::Linear copy = model.a;
+    BOOST_TEST(elsewhere(copy) == "");
+    BOOST_TEST(model.a(tg::ones({1, 2})).item() == 5.0);
+    BOOST_CHECK_THROW((void)tg::nn::Substitution(model, others), tg::ShapeError);  // one that has not begun has nothing
+    BOOST_CHECK_THROW((void)tg::nn::Substitution(model.b, {others[0], tg::ones({2})}), tg::ShapeError);
+    BOOST_TEST(elsewhere(model.b) == "");
+  }
+  BOOST_TEST(elsewhere(model.a) == "");
+  for (std::size_t i = 0; i < own.size(); ++i)
+    BOOST_TEST(model.parameters()[i].data<float>().data() == own[i].data<float>().data());
 }
 
 BOOST_AUTO_TEST_CASE(a_module_with_substitutes_is_not_written) {

@@ -22,7 +22,8 @@
 // Thread safety: in evaluation mode any layer of this library may be called from several threads at once; in training
 // mode too, unless it has a BatchNorm (or a function of your own in a Sequential) that writes to itself. The first call
 // of parameters() or named_parameters() writes each module's path (later ones write nothing): that, train(), to(), an
-// optimiser's step and assignment must not overlap with any other use.
+// optimiser's step, assignment and a Substitution, from its beginning to its end, must not overlap with any other use.
+// Threads that substitute have a copy of the model each.
 //
 // Invariants:
 // 1. no module stores a pointer to a member: they are visited;
@@ -176,13 +177,15 @@ class ParameterPlaces {
 /// to them by transforms of functions (grad, hessian, gradcheck), or to try a step without taking it. Whatever reads
 /// the module (state_dict, a copy) finds the other tensors. Whatever writes its parameters (assignment of another
 /// module or parameter, load_state_dict, to) throws TapeError. A tensor that is moved into their places is lost when
-/// this ends.
+/// this ends. Whoever calls the module in another thread meanwhile finds the other tensors, or half of them: a thread
+/// that substitutes has a copy of the model to itself.
 class Substitution {
  public:
   /// One tensor per entry of module.named_parameters(), in that order: Substitution(module, tensors). Throws ShapeError
-  /// for another number or shape, ValueError for an undefined one. A block that is checkpointed meanwhile is swept with
-  /// the same tensors. REQUIRES: the module outlives this and, where a block was checkpointed meanwhile, the tape, and
-  /// stays where it is; this ends in the thread in which it began.
+  /// for another number or shape, ValueError for an undefined one, TapeError while another thread has a Substitution on
+  /// the module or a part of it. A block that is checkpointed meanwhile is swept with the same tensors. REQUIRES: the
+  /// module outlives this and, where a block was checkpointed meanwhile, the tape, and stays where it is; this ends in
+  /// the thread in which it began, and no other thread uses the module meanwhile, nor while such a block is swept.
   [[nodiscard]] Substitution(const ParameterPlaces& places, const std::vector<Tensor>& tensors);
 
  private:

@@ -17,8 +17,10 @@ class Substitutes {
     Tensor value;
   };
 
-  /// Places that hold their tensor already are left alone. REQUIRES: the handles stay where they are until this ends
-  /// and every tape that has recorded a checkpoint meanwhile is consumed; this ends in the thread in which it began.
+  /// Places that hold their tensor already are left alone. Throws TapeError while another thread has tensors in one of
+  /// the places, ShapeError for a tensor of another shape than the place's, ValueError for an undefined one. REQUIRES:
+  /// the handles stay where they are until this ends and every tape that has recorded a checkpoint meanwhile is
+  /// consumed; this ends in the thread in which it began.
   [[nodiscard]] explicit Substitutes(std::vector<Place> places);
   Substitutes(const Substitutes&) = delete;
   Substitutes& operator=(const Substitutes&) = delete;
@@ -33,7 +35,12 @@ class Substitutes {
   static void expect_original(const Tensor& handle, const char* writer);
 
  private:
+  /// Whether another thread's has one of these places.
+  bool meets(const Substitutes& other) const;
+
+  std::vector<const Tensor*> handles_;  // all of them, in the order of their addresses
   std::vector<Place> originals_;
+  const void* thread_;  // whose this is
 };
 
 }  // namespace tapegrad::engine
