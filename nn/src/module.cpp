@@ -71,7 +71,7 @@ struct ModuleTree {
 
    private:
     void add(std::string_view name, OwnedTensor& owner, bool is_parameter) {
-      if (owner.defined() && tree_.seen_.insert(identity_of(owner.tensor())).second)
+      if (owner.defined() && tree_.seen_.insert(&owner).second)
         tree_.tensors.push_back({prefix_ + std::string(name), &owner, is_parameter});
     }
     ModuleTree& tree_;
@@ -86,7 +86,7 @@ struct ModuleTree {
     for (const auto& [name, child] : reader.children) read(*child, name);
   }
 
-  std::unordered_set<const void*> seen_;
+  std::unordered_set<const OwnedTensor*> seen_;
 };
 
 /// "LayerNorm" for tapegrad::nn::LayerNorm.

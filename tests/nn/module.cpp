@@ -499,6 +499,16 @@ BOOST_AUTO_TEST_CASE(a_substitution_computes_with_other_parameters) {
   BOOST_CHECK_THROW((void)tg::nn::Substitution(model, {tg::ones({1, 3}), tg::ones({1})}), tg::ShapeError);
 }
 
+BOOST_AUTO_TEST_CASE(one_tensor_may_stand_in_two_places) {
+  tg::nn::Sequential model{tg::nn::Linear(2, 2, {.bias = false}), tg::nn::Linear(2, 2, {.bias = false})};
+  const tg::Tensor one = tg::full({2, 2}, 2.0);
+  const tg::nn::Substitution outer(model, {one, one});
+  BOOST_TEST(model.named_parameters().names() == (Names{"0.weight", "1.weight"}), boost::test_tools::per_element());
+  const tg::nn::Substitution inner(model, {tg::full({2, 2}, 1.0), one});
+  BOOST_TEST(model(tg::ones({2})).to_vector<float>() == (std::vector<float>{8.0F, 8.0F}),
+             boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(a_substitution_is_one_threads) {
   struct Two : tg::nn::Module {
     tg::nn::Linear a{2, 1};
