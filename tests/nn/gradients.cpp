@@ -123,6 +123,31 @@ BOOST_AUTO_TEST_CASE(a_copy_of_a_listed_layer_is_noticed) {
                              "TAPEGRAD_MODULE(...), does it belong to a copy"));
 }
 
+BOOST_AUTO_TEST_CASE(a_part_is_trained_alone_once_the_rest_is_frozen_or_named) {
+  struct Net : nn::Module {
+    nn::Linear body{2, 3};
+    nn::Linear head{3, 1};
+    TAPEGRAD_MODULE(body, head)
+  };
+  const auto sweep = [](Net& net) {
+    tg::Tape tape;
+    tape.backward(tg::sum(net.head(net.body(tg::ones({4, 2})))));
+  };
+  Net net;
+  net.head.parameters();  // as for an optimiser of the head
+  BOOST_CHECK_EXCEPTION(sweep(net), tg::TapeError,
+                        says("or is a part of a model trained alone? What is not to be trained is frozen by "
+                             "set_requires_grad(false), or named by calling parameters() of the whole model once"));
+  Net frozen;
+  frozen.head.parameters();
+  frozen.body.set_requires_grad(false);
+  BOOST_CHECK_NO_THROW(sweep(frozen));
+  BOOST_TEST(!frozen.body.weight.has_grad());
+  net.parameters();
+  BOOST_CHECK_NO_THROW(sweep(net));
+  BOOST_TEST(net.body.weight.has_grad());
+}
+
 // The sweep runs the block again when the substitution has ended; it finds the same tensors in place.
 BOOST_AUTO_TEST_CASE(a_substitution_lasts_until_the_block_is_swept) {
   Checkpointed model;

@@ -443,9 +443,9 @@ void Sweep::into_leaves() {
     const std::string shape = to_string(unnamed->outputs[0].shape);
     throw TapeError("[backward] a parameter of shape " + shape +
                     " received a gradient but is named by no module and held by no optimiser: is a member missing in "
-                    "TAPEGRAD_MODULE(...), does it belong to a copy (a layer taken by value), or was it replaced or "
-                    "added after the optimiser was made? One that is not to be trained is frozen by "
-                    "set_requires_grad(false)");
+                    "TAPEGRAD_MODULE(...), does it belong to a copy (a layer taken by value), was it replaced or added "
+                    "after the optimiser was made, or is a part of a model trained alone? What is not to be trained is "
+                    "frozen by set_requires_grad(false), or named by calling parameters() of the whole model once");
   }
   finish();
 }
