@@ -24,6 +24,13 @@ struct FailsForward : Op<FailsForward> {
   std::array<Tensor, 2> vjp(const Saved&, const Tensor&) const { return {}; }
 };
 
+/// Its input is none that is undefined.
+struct SqueezesNothing : Op<SqueezesNothing> {
+  static constexpr std::string_view name = "squeezes_nothing";
+  Tensor forward(const Tensor& x) const { return x + squeeze(Tensor()); }
+  Tensor vjp(const Saved&, const Tensor& dy) const { return dy; }
+};
+
 struct FailsInForwardMode : Op<FailsInForwardMode> {
   static constexpr std::string_view name = "fails_in_forward_mode";
   Tensor forward(const Tensor& x) const { return x * 2.0; }
@@ -294,6 +301,30 @@ BOOST_AUTO_TEST_CASE(promise_a_mistake_of_an_op_is_told_by_name) {
                              "was not given): save it in forward(keeper, ...) with keeper.save()"));
   BOOST_CHECK_EXCEPTION(tape.backward(sum(apply(Misshapen{}, x))), TapeError,
                         says("(misshapen) gave a gradient of shape [7] for an input of shape [2]"));
+}
+
+BOOST_AUTO_TEST_CASE(an_undefined_input_is_told_by_its_number) {
+  const Tensor x = leaf({1.0, 2.0});
+  const Tensor none;
+  const auto refused = [](const auto& call, const std::string& message) {
+    BOOST_CHECK_EXCEPTION((void)call(), ValueError, says(message));
+    const Tape tape;
+    BOOST_CHECK_EXCEPTION((void)call(), ValueError, says(message));
+  };
+  Tensor total;
+  refused([&] { return total += x; },
+          "[add] input 0 is undefined, as a default-constructed Tensor is: give it elements, as tensor(0.0) or "
+          "zeros(shape) do");
+  BOOST_TEST(!total.defined());
+  refused([&] { return x * none; }, "[mul] input 1 is undefined, ");
+  refused([&] { return linear(none, ones({3, 2})); }, "[linear] input 0 (x) is undefined, ");  // without a bias, too
+  refused([&] { return linear(x, none); }, "[linear] input 1 (weight) is undefined, ");
+  refused([&] { return cat({x, none}); }, "[cat] input 1 is undefined, ");
+  refused([&] { return exp(none); }, "[exp] an input is undefined, ");  // there is one
+  refused([&] { return apply(SqueezesNothing{}, x); },
+          "[squeezes_nothing] its forward function met an undefined tensor: [squeeze] an input is undefined, ");
+  refused([&] { return jvp([&](const Tensor& t) { return t * none; }, x.detach(), x.detach()).second; },
+          "[mul] input 1 is undefined, ");
 }
 
 BOOST_AUTO_TEST_CASE(promise_an_op_that_breaks_its_contract_cannot_crash) {

@@ -45,6 +45,19 @@ namespace {
   throw Error("[" + std::string(call.table.name) + "] the system has no memory for what it works in, given " + shapes);
 }
 
+[[noreturn, gnu::cold, gnu::noinline]] void throw_undefined_input(const OpCall& call, const UndefinedTensor& e) {
+  const std::string_view op = call.table.name;
+  bool absent = false;
+  for (int i = 0; i < call.inputs.size(); ++i) {
+    const Tensor& x = call.inputs[i];
+    if (&x == e.found && call.inputs.size() > 1)
+      throw ValueError(undefined_input(op, name_of(call.table, SavedSlot::Kind::input, i)));
+    absent = absent || !x.defined();
+  }
+  if (absent) throw ValueError(undefined_input(op));
+  throw ValueError("[" + std::string(op) + "] its forward function met an undefined tensor: " + e.what());
+}
+
 [[gnu::noinline]] void make_own(Tensor& output, std::string_view op) {
   if (!output.defined()) throw TapeError("[" + std::string(op) + "] its forward function gave an undefined tensor");
   output = wrap(array_of(output));
@@ -56,8 +69,8 @@ inline void compute(const OpCall& call, Keeper& keeper) {
   try {
     const Pause pause;
     call.table.forward(call.op, keeper, call.inputs, call.outputs);
-  } catch (const UndefinedTensor&) {
-    throw_undefined_input(call.table.name);
+  } catch (const UndefinedTensor& e) {
+    throw_undefined_input(call, e);
   } catch (const std::bad_alloc&) {
     throw_no_memory(call);
   }

@@ -6,7 +6,13 @@
 
 namespace tapegrad {
 
-void throw_undefined_input(std::string_view op) { throw ValueError(fmt::format("[{}] an input is undefined", op)); }
+std::string undefined_input(std::string_view op, std::string_view which) {
+  return fmt::format(
+      "[{}] {} is undefined, as a default-constructed Tensor is: give it elements, as tensor(0.0) or zeros(shape) do",
+      op, which);
+}
+
+void throw_undefined_input(std::string_view op, const Tensor& x) { throw UndefinedTensor(undefined_input(op), x); }
 
 void throw_no_dtype(std::string_view op, DType dtype) {
   throw DTypeError(fmt::format("[{}] {} is no dtype", op, static_cast<int>(dtype)));

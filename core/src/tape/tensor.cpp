@@ -69,8 +69,8 @@ Tensor alias(const Tensor& x) {
   return y;
 }
 
-void throw_undefined(const char* op) {
-  throw UndefinedTensor(fmt::format("[{}] an undefined tensor has no elements", op));
+void throw_undefined(const char* op, const Tensor& x) {
+  throw UndefinedTensor(fmt::format("[{}] an undefined tensor has no elements", op), x);
 }
 
 array::Array contiguous_copy(const array::Array& a) {

@@ -97,14 +97,15 @@ inline Tensor share(const Tensor& x) {
 /// What an undefined tensor throws where it should have elements: the engine says it again in the name of the op that
 /// was running.
 struct UndefinedTensor : ValueError {
-  using ValueError::ValueError;
+  UndefinedTensor(const std::string& message, const Tensor& x) : ValueError(message), found(&x) {}
+  const Tensor* found;  ///< the handle: its address alone, for it may be gone
 };
-[[noreturn]] void throw_undefined(const char* op);
+[[noreturn]] void throw_undefined(const char* op, const Tensor& x);
 
 /// The array of a defined tensor. Throws UndefinedTensor "[op] an undefined tensor has no elements" for an undefined
 /// one.
 inline const array::Array& array_of(const Tensor& x, const char* op = "tensor") {
-  if (!x.defined()) throw_undefined(op);
+  if (!x.defined()) throw_undefined(op, x);
   return x.impl()->array;
 }
 

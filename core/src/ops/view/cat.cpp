@@ -91,7 +91,8 @@ struct Cat : Op<Cat> {
 };
 
 Tensor cat(const std::vector<Tensor>& tensors, Axis axis) {
-  for (const Tensor& x : tensors) expect_defined(Cat::name, x);
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    if (!tensors[i].defined()) throw ValueError(undefined_input(Cat::name, fmt::format("input {}", i)));
   if (tensors.empty()) throw ValueError("[cat] expected at least one tensor");
   const Tensor& first = tensors.front();
   const int d = axis_of(Cat::name, axis, first);
