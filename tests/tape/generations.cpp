@@ -2,6 +2,7 @@
 
 #include "tape_test.hpp"
 #include "tapegrad/array/memory.hpp"
+#include "tapegrad/diff/transforms.hpp"
 
 using namespace tapegrad;
 using namespace tapegrad::test;
@@ -36,7 +37,9 @@ BOOST_AUTO_TEST_CASE(promise_one_live_tape_per_thread) {
   const Tensor x = leaf({2.0});
   {
     const Tape tape;
-    BOOST_CHECK_EXCEPTION((void)Tape(), TapeError, says("[tape] a Tape already lives on this thread"));
+    BOOST_CHECK_EXCEPTION((void)Tape(), TapeError,
+                          says("[tape] a Tape already lives on this thread, where one records at a time: end its block "
+                               "first, evaluate under NoRecord, or differentiate by grad() and its like, which nest"));
     BOOST_TEST(is_recording());
     BOOST_TEST(x.is_tracked());
     {
@@ -59,6 +62,7 @@ BOOST_AUTO_TEST_CASE(promise_one_live_tape_per_thread) {
   BOOST_TEST(!square(x).is_tracked());
   const Tape another;
   BOOST_TEST(another.size() == 0);
+  BOOST_TEST(grad([](const Tensor& t) { return t * t; })(x).item() == 4.0);
 }
 
 BOOST_AUTO_TEST_CASE(promise_consuming_starts_a_generation) {

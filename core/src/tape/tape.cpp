@@ -318,7 +318,9 @@ void TapeImpl::give_up(std::string_view op) {
 Tape::Tape(TapeOptions options) {
   if (recorder.tape != nullptr) recorder.tape->expect_owned("tape");
   if (recorder.tape != nullptr)
-    throw TapeError("[tape] a Tape already lives on this thread: only one records at a time");
+    throw TapeError(
+        "[tape] a Tape already lives on this thread, where one records at a time: end its block first, evaluate under "
+        "NoRecord, or differentiate by grad() and its like, which nest");
   impl_ = new TapeImpl(*this, options);
   recorder.attach(*impl_);
 }

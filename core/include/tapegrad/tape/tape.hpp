@@ -114,7 +114,8 @@ using SweepObserver = Callable<void(const SweepEvent&)>;
 
 class Tape {
  public:
-  /// Starts recording on this thread. Throws TapeError when a Tape already lives here.
+  /// Starts recording on this thread. Throws TapeError when a Tape already lives here: what is to be differentiated
+  /// meanwhile is, by grad() and its like.
   [[nodiscard]] explicit Tape(TapeOptions options = {});
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
