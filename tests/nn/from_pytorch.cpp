@@ -1,5 +1,7 @@
 // What docs/from_pytorch.md says, line by line.
+#include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -120,6 +122,39 @@ BOOST_AUTO_TEST_CASE(tensors) {
   BOOST_TEST(tg::allclose(x, x + 0.5, {.rtol = 0.0, .atol = 0.6}));
   BOOST_TEST(tg::arange(1, 1.3, 0.1, {.dtype = tg::float32}).numel() == 3);
   BOOST_TEST(tg::cumsum(x > 2.0, 1).to_vector<std::int64_t>() == (Integers{0, 1, 1, 1, 2, 3}));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_made_of_others) {
+  const tg::Tensor a = tg::tensor({{1.0, 2.0}, {3.0, -1.0}}), b = tg::tensor({{0.0, 4.0}, {2.0, 2.0}});
+  BOOST_TEST(shape_of(tg::matmul(tg::ones({5, 2, 3}), tg::ones({5, 3, 4}))) == "[5, 2, 4]");
+  BOOST_TEST(numbers_in(tg::select(a, 1, 1)) == (std::vector<double>{2, -1}));
+  BOOST_TEST(numbers_in(a + 0.25 * (b - a)) == (std::vector<double>{0.75, 2.5, 2.75, -0.25}));
+  BOOST_TEST(tg::allclose(tg::logsumexp(tg::stack({a, b}), 0), tg::log(tg::exp(a) + tg::exp(b))));
+  const tg::Tensor spoilt = tg::tensor({1.0, NAN, INFINITY});
+  BOOST_TEST(numbers_in(tg::masked_fill(spoilt, tg::isnan(spoilt), 0.0)) == (std::vector<double>{1, 0, INFINITY}));
+
+  const tg::Tensor p = tg::tensor({0.25, 1.0}), t = tg::tensor({1.0, 1.0});
+  const tg::Tensor entropy =
+      -tg::mean(t * tg::clamp_min(tg::log(p), -100.0) + (1.0 - t) * tg::clamp_min(tg::log1p(-p), -100.0));
+  BOOST_TEST(entropy.item() == std::log(4.0) / 2, boost::test_tools::tolerance(1e-6));
+  const tg::Tensor far = tg::tensor({3.0, 0.5}), near = tg::zeros({2});
+  BOOST_TEST(tg::huber_loss(far, near).item() == (2.5 + 0.125) / 2);
+  BOOST_TEST((tg::huber_loss(far, near, {.delta = 2.0}) / 2.0).item() == (2.0 + 0.0625) / 2);
+
+  const tg::Tensor l = tg::randn({6, 3});
+  const auto drawn = tg::multinomial(tg::softmax(l, -1), 1);
+  BOOST_TEST(tg::allclose(tg::squeeze(tg::gather(tg::log_softmax(l, -1), -1, drawn), 1),
+                          -tg::cross_entropy(l, tg::squeeze(drawn, 1), {.reduction = tg::Reduction::none})));
+
+  Integers seen, sizes;
+  for (const tg::Tensor& rows : tg::split(tg::randperm(70), 32)) {
+    const tg::Tensor batch = tg::index_select(tg::arange(70), 0, rows);
+    for (const std::int64_t i : batch.to_vector<std::int64_t>()) seen.push_back(i);
+    sizes.push_back(batch.size(0));
+  }
+  BOOST_TEST(sizes == (Integers{32, 32, 6}), boost::test_tools::per_element());
+  std::sort(seen.begin(), seen.end());
+  BOOST_TEST(seen == tg::arange(70).to_vector<std::int64_t>(), boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(chosen_elements) {
@@ -321,6 +356,13 @@ BOOST_AUTO_TEST_CASE(training) {
     schedule.step();
   }
   BOOST_TEST(highest == 1.0);
+  optim::SGD cooled(model.parameters(), {.lr = 1.0});
+  optim::WarmupCosine cosine(cooled, {.total_steps = 4});
+  for (int step = 0; step < 9; ++step) {
+    BOOST_TEST(cooled.lr() == (1 + std::cos(std::numbers::pi * std::min(step, 4) / 4)) / 2,
+               boost::test_tools::tolerance(1e-12));
+    cosine.step();
+  }
   const TemporaryFolder folder;
   tg::save_checkpoint(folder / "run.ckpt", model, tg::NamedTensors{{"epoch", tg::tensor(3, {.dtype = tg::int64})}});
   tg::NamedTensors loaded;
