@@ -368,6 +368,9 @@ BOOST_AUTO_TEST_CASE(training) {
   tg::NamedTensors loaded;
   tg::load_checkpoint(folder / "run.ckpt", model, loaded);
   BOOST_TEST(loaded.at("epoch").item() == 3.0);
+  nn::Linear used(2, 1);
+  used.load_state_dict(tg::load_safetensors(folder / "run.ckpt").under("0."));
+  BOOST_TEST(numbers_in(used.weight) == numbers_in(model.weight));
   tg::Tensor w = tg::tensor({1.0});
   optim::MovingAverage average({w}, {.decay = 0.75, .warmup = false});
   w.mutable_data<float>()[0] = 5.0F;

@@ -4,6 +4,9 @@
 //   ...                                                             // another process, which has made the same parts:
 //   load_checkpoint("run.ckpt", model, optimizer, schedule, rng);
 //
+// The file is one of safetensors, whose first part alone is load_safetensors("run.ckpt").under("0."): a model's
+// state_dict for whoever uses it and trains no more.
+//
 // Options are not in the file, except for an optimiser's rates. Make the parts with the same ones again: the
 // optimiser's betas and weight decay, the schedule's steps, the average's decay. Nothing compares them, for a run may
 // go on with others on purpose.
