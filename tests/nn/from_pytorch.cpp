@@ -112,6 +112,7 @@ BOOST_AUTO_TEST_CASE(tensors) {
   BOOST_TEST(numbers_in(tg::max(x, 1)) == (std::vector<double>{3, 6}));
   BOOST_TEST(shape_of(tg::std(x, 1, {.keepdim = true})) == "[2, 1]");
   BOOST_TEST(numbers_in(tg::std(x, 1)) == (std::vector<double>{1, 1}));
+  BOOST_TEST(shape_of(tg::sum(x, 1, true)) == "[2, 1]");
   BOOST_TEST(((x > 2.0).dtype() == tg::boolean));
   BOOST_TEST(shape_of(x.reshape({3, -1})) == "[3, 2]");
   BOOST_TEST(shape_of(tg::tile(x, {2, 3})) == "[4, 9]");
