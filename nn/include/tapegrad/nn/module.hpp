@@ -9,6 +9,9 @@
 //
 //   void train(Classifier& model);    // by reference: passed by value, a copy would be trained and thrown away
 //
+// The call operator is not const where a part may write to itself, as a BatchNorm does, and so a Sequential, an encoder
+// or a decoder may.
+//
 // Modules are values: `Classifier ema = model;` is an independent deep copy, `model = best;` writes into the existing
 // storage, so that an optimiser goes on with the same parameters. Training or evaluation mode is copied too; which
 // parameters are frozen is not, since that belongs to the storage. A move keeps no storage: after `model =
