@@ -10,6 +10,19 @@
 //   };
 //   Tensor cube(const Tensor& x) { return apply(Cube{}, x); }
 //
+// What is not a tensor is an attribute: a member, which a constructor sets. (Power{.exponent = 2.5} has no value for
+// the base, of which g++ warns.)
+//
+//   struct Power : tapegrad::Op<Power> {
+//     explicit Power(double of) : exponent(of) {}
+//     double exponent;
+//     static constexpr std::string_view name = "power";
+//     Tensor forward(const Tensor& x) const { return pow(x, exponent); }
+//     Tensor vjp(const Saved& s, const Tensor& dy) const { return exponent * pow(s.input(0), exponent - 1.0) * dy; }
+//     void describe(AttributeVisitor& visit) const { visit("exponent", exponent); }
+//   };
+//   Tensor power(const Tensor& x, double exponent) { return apply(Power(exponent), x); }
+//
 // What an op may say. Only name, forward and vjp are needed. What its functions are given: op_arguments.hpp.
 //
 // forward(x...), or forward(keeper, x...) to save residuals
