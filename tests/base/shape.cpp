@@ -2,7 +2,10 @@
 
 #include <boost/test/unit_test.hpp>
 #include <climits>
+#include <cstdint>
 #include <string>
+#include <type_traits>
+#include <vector>
 
 #include "says.hpp"
 #include "tapegrad/base/error.hpp"
@@ -31,6 +34,18 @@ BOOST_AUTO_TEST_CASE(entries_are_counted_from_either_end) {
     BOOST_CHECK_EXCEPTION((void)shape[d], tapegrad::IndexError,
                           says("[shape] axis " + std::to_string(d) + " is out of range for rank 3: [2, 6, 7]"));
   BOOST_CHECK_THROW((void)Shape().back(), tapegrad::IndexError);
+}
+
+BOOST_AUTO_TEST_CASE(sizes_are_of_any_integer_type) {
+  const std::vector<float> numbers(12);
+  const short two = 2;
+  const unsigned five = 5;
+  const long long minus_one = -1;
+  const Shape shape = {numbers.size() / 3, 3, two, five, minus_one, INT64_MAX};
+  BOOST_TEST(shape == Shape({4, 3, 2, 5, -1, std::int64_t{9223372036854775807}}));
+  BOOST_CHECK_EXCEPTION((Shape{2, SIZE_MAX}), tapegrad::ValueError,
+                        says("[integer] 18446744073709551615 is more than an int64 holds"));
+  static_assert(!std::is_constructible_v<tapegrad::AnyInteger, double>);
 }
 
 BOOST_AUTO_TEST_CASE(errors_name_operation_and_shapes) {

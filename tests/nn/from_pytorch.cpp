@@ -160,7 +160,8 @@ BOOST_AUTO_TEST_CASE(what_is_made_of_others) {
 
 BOOST_AUTO_TEST_CASE(chosen_elements) {
   const std::vector<float> numbers = {1, 3, 2, 6, 5, 4};
-  tg::Tensor x = tg::from_vector(numbers, {2, 3});
+  tg::Tensor x = tg::from_vector(numbers, {numbers.size() / 3, 3});
+  BOOST_TEST(shape_of(x.slice(0, {.stop = numbers.size() / 6})) == "[1, 3]");
   BOOST_TEST(shape_of(tg::from_vector(numbers)) == "[6]");
   BOOST_TEST(x.size(-1) == 3);
   BOOST_TEST(shape_of(x.reshape({2, 3, 1}).expand({-1, -1, 4})) == "[2, 3, 4]");

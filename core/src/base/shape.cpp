@@ -7,11 +7,26 @@
 
 namespace tapegrad {
 
-Shape::Shape(std::span<const std::int64_t> sizes) {
-  if (sizes.size() > kMaxRank)
+void AnyInteger::throw_too_large(unsigned long long value) {
+  throw ValueError("[integer] " + std::to_string(value) + " is more than an int64 holds");
+}
+
+namespace {
+
+std::int32_t rank_for(std::size_t sizes) {
+  if (sizes > kMaxRank)
     throw ShapeError("[shape] a tensor has at most " + std::to_string(kMaxRank) + " dimensions, not " +
-                     std::to_string(sizes.size()));
-  rank_ = static_cast<std::int32_t>(sizes.size());
+                     std::to_string(sizes));
+  return static_cast<std::int32_t>(sizes);
+}
+
+}  // namespace
+
+Shape::Shape(std::initializer_list<AnyInteger> sizes) : rank_(rank_for(sizes.size())) {
+  std::copy(sizes.begin(), sizes.end(), dims_.begin());
+}
+
+Shape::Shape(std::span<const std::int64_t> sizes) : rank_(rank_for(sizes.size())) {
   std::copy(sizes.begin(), sizes.end(), dims_.begin());
 }
 

@@ -19,13 +19,32 @@ namespace tapegrad {
 /// The largest number of dimensions of a tensor.
 inline constexpr int kMaxRank = 8;
 
+/// A std::int64_t that is given as any integer type: a list in braces takes no std::size_t for one, as a container's
+/// size is. Throws ValueError for a value above INT64_MAX.
+class AnyInteger {
+ public:  // no template: lists of sizes are everywhere
+  constexpr AnyInteger(int value) : value_(value) {}
+  constexpr AnyInteger(long value) : value_(value) {}
+  constexpr AnyInteger(long long value) : value_(value) {}
+  constexpr AnyInteger(unsigned value) : value_(value) {}
+  constexpr AnyInteger(unsigned long value) : AnyInteger(static_cast<unsigned long long>(value)) {}
+  constexpr AnyInteger(unsigned long long value) : value_(static_cast<std::int64_t>(value)) {
+    if (value_ < 0) throw_too_large(value);
+  }
+  constexpr operator std::int64_t() const { return value_; }
+
+ private:
+  [[noreturn]] static void throw_too_large(unsigned long long value);
+
+  std::int64_t value_;
+};
+
 /// A short list of integers with value semantics: the sizes of a tensor's dimensions (outermost first), or its strides
 /// in elements. Throws ShapeError when given more than kMaxRank entries. Rank 0 is a scalar: one element.
 class Shape {
  public:
   Shape() = default;
-  Shape(std::initializer_list<std::int64_t> sizes)
-      : Shape(std::span<const std::int64_t>(sizes.begin(), sizes.size())) {}
+  Shape(std::initializer_list<AnyInteger> sizes);
   explicit Shape(std::span<const std::int64_t> sizes);
   /// `rank` entries of `value`.
   static Shape filled(int rank, std::int64_t value);

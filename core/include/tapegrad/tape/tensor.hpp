@@ -32,9 +32,9 @@ struct TensorImpl;
 /// >= 1.
 struct Slice {
   static constexpr std::int64_t kEnd = INT64_MAX;
-  std::int64_t start = 0;
-  std::int64_t stop = kEnd;
-  std::int64_t step = 1;
+  AnyInteger start = 0;
+  AnyInteger stop = kEnd;
+  AnyInteger step = 1;
 };
 
 /// Called with a complete gradient; what it returns (when defined) takes the gradient's place. It is not to write into

@@ -13,14 +13,15 @@ namespace tapegrad {
 
 AxisRange resolve(std::string_view op, const Shape& shape, Axis axis, const Slice& slice) {
   const int d = normalize_axis(op, axis, shape);
-  if (slice.step < 1)
-    throw ValueError(fmt::format("[{}] expected a step of at least 1, got {} on {}", op, slice.step, to_string(shape)));
+  const std::int64_t step = slice.step;
+  if (step < 1)
+    throw ValueError(fmt::format("[{}] expected a step of at least 1, got {} on {}", op, step, to_string(shape)));
   const std::int64_t size = shape[d];
   const auto bound = [size](std::int64_t i) { return std::clamp<std::int64_t>(i < 0 ? i + size : i, 0, size); };
   const std::int64_t start = bound(slice.start);
   const std::int64_t stop = bound(slice.stop);
-  const std::int64_t count = stop > start ? (stop - start - 1) / slice.step + 1 : 0;
-  return {d, start, count > 1 ? slice.step : 1, count};
+  const std::int64_t count = stop > start ? (stop - start - 1) / step + 1 : 0;
+  return {d, start, count > 1 ? step : 1, count};
 }
 
 array::Array view_of(const array::Array& a, const AxisRange& range) {
