@@ -147,6 +147,10 @@ BOOST_AUTO_TEST_CASE(what_is_made_of_others) {
   BOOST_TEST(tg::allclose(tg::squeeze(tg::gather(tg::log_softmax(l, -1), -1, drawn), 1),
                           -tg::cross_entropy(l, tg::squeeze(drawn, 1), {.reduction = tg::Reduction::none})));
 
+  const auto probabilities = tg::softmax(l, -1);
+  BOOST_TEST(tg::allclose(-tg::sum(tg::xlogy(probabilities, probabilities), -1),
+                          tg::cross_entropy(l, probabilities, {.reduction = tg::Reduction::none})));
+
   Integers seen, sizes;
   for (const tg::Tensor& rows : tg::split(tg::randperm(70), 32)) {
     const tg::Tensor batch = tg::index_select(tg::arange(70), 0, rows);

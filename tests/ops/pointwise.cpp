@@ -245,6 +245,27 @@ BOOST_AUTO_TEST_CASE(choices_at_kinks_and_borders) {
   check_values(relu(vector({kNaN, -kInf, kInf})).to_vector<double>(), {kNaN, 0, kInf});
 }
 
+BOOST_AUTO_TEST_CASE(xlogy_is_0_where_its_factor_is) {
+  check_close(xlogy(vector({2, -3, 0.5}), vector({3, 0.25, 1e-300})),
+              vector({2 * std::log(3.0), 3 * std::log(4.0), 0.5 * std::log(1e-300)}), 1e-15);
+  check_close(xlogy(2, vector({3, 5})), vector({2 * std::log(3.0), 2 * std::log(5.0)}), 1e-15);
+  check_values(
+      xlogy(vector({0, 0, 0, 0, 0, 1, 1, kNaN, kInf}), vector({5, 0, -1, kInf, kNaN, 0, -1, 2, 1})).to_vector<double>(),
+      {0, 0, 0, 0, kNaN, -kInf, kNaN, kNaN, kNaN});
+  check_values(xlogy(vector({3, 0}), 0).to_vector<double>(), {-kInf, 0});
+  for (const bool recorded : {false, true}) {
+    const auto of_both = [&](const Values& a, const Values& b) {
+      return slopes([](const std::vector<Tensor>& x) { return xlogy(x[0], x[1]); }, {leaf(a), leaf(b)}, recorded);
+    };
+    const auto finite = of_both({2, 0}, {4, 5});
+    check_close(finite[0], vector({std::log(4.0), std::log(5.0)}), 1e-15);
+    check_close(finite[1], vector({0.5, 0}), 1e-15);
+    const auto at_edges = of_both({0, 0, 0, 0, 1}, {0, -2, kInf, kNaN, 0});
+    check_values(at_edges[0].to_vector<double>(), {0, 0, kInf, kNaN, -kInf});
+    check_values(at_edges[1].to_vector<double>(), {0, 0, 0, kNaN, kInf});
+  }
+}
+
 // b / (a^2 + b^2), whose squares are beyond double on either side.
 BOOST_AUTO_TEST_CASE(slopes_of_atan2_at_any_scale) {
   for (const double scale : {1e-300, 1e-170, 1.0, 1e170, 1e300}) {

@@ -163,4 +163,23 @@ BOOST_AUTO_TEST_CASE(cotangents_whose_mean_would_overflow) {
   BOOST_TEST(dx.to_vector<double>() == (std::vector<double>{0, 0, 0}));  // (1/2, 0, 1/2): both neighbours pull alike
 }
 
+// Where an outcome is masked, e^y y of its logarithm y is 0 times infinity, and so is its slope.
+BOOST_AUTO_TEST_CASE(an_entropy_of_masked_logits_has_a_gradient) {
+  const Tensor logits = tensor({0.5, -1.0, 2.0, 0.25}, {.dtype = float64, .requires_grad = true});
+  const Tensor keep = tensor({true, true, false, true}, {.dtype = boolean});
+  const Tensor three = tensor({0.5, -1.0, 0.25}, {.dtype = float64, .requires_grad = true});
+  Tape tape;
+  const Tensor p = tapegrad::softmax(three, -1);
+  const Tensor entropy = -sum(p * log(p), -1);
+  const std::vector<double> of_three = tape.gradient(entropy, three, {.retain = true}).to_vector<double>();
+  const Tensor expected = tensor({of_three[0], of_three[1], 0.0, of_three[2]}, {.dtype = float64});
+  const Tensor probabilities = tapegrad::softmax(logits, -1, keep);
+  for (const Tensor& masked :
+       {-sum(probabilities * masked_fill(log_softmax(logits, -1, keep), logical_not(keep), 0.0), -1),
+        -sum(xlogy(probabilities, probabilities), -1)}) {
+    BOOST_TEST(masked.item() == entropy.item(), boost::test_tools::tolerance(1e-14));
+    check_close(tape.gradient(masked, logits, {.retain = true}), expected, 1e-14);
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

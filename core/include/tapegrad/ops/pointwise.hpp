@@ -49,6 +49,9 @@ Tensor floor_divide(const Tensor& a, const Tensor& b);
 Tensor remainder(const Tensor& a, const Tensor& b);
 /// The angle of the point (x, y), between -pi and pi. Slopes 0 at the origin, where there is none.
 Tensor atan2(const Tensor& y, const Tensor& x);
+/// x log y, and 0 where x is 0, whatever y but NaN. Slopes 0 where x is 0 and y has no logarithm. The entropy of
+/// probabilities, some of which may be 0: -sum(xlogy(p, p), -1).
+Tensor xlogy(const Tensor& x, const Tensor& y);
 
 // ---- one operand
 
@@ -215,6 +218,7 @@ TAPEGRAD_NUMBER_OPERANDS(minimum, "minimum")
 TAPEGRAD_NUMBER_OPERANDS(floor_divide, "floor_divide")
 TAPEGRAD_NUMBER_OPERANDS(remainder, "remainder")
 TAPEGRAD_NUMBER_OPERANDS(atan2, "atan2")
+TAPEGRAD_NUMBER_OPERANDS(xlogy, "xlogy")
 #undef TAPEGRAD_NUMBER_OPERANDS
 
 /// a = a + b, and so on: a new tensor under the old name. Nothing is written in place, no other handle or view changes.
