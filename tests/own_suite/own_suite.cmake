@@ -19,7 +19,7 @@ endfunction()
 set(ARGUMENTS --help)
 run(0 "Checks derivatives against finite differences" "Usage: own_suite" "Exit status")
 set(ARGUMENTS check --help)
-run(0 "--check" "--op" "--layer" "--junit")
+run(0 "--check" "--op" "--layer" "--junit" "--dtype.*does not apply to checks")
 set(ARGUMENTS ops)
 run(0 "own +cube +y = x³;   x̄ = 3 x² ȳ" "own +misshapen" "own +Scale" "check\naxis\ndoubled" "with options")
 set(ARGUMENTS ops cube)
@@ -58,6 +58,24 @@ set(ARGUMENTS check --check energy --selftest)
 run(2 "mistakes are planted into ops and layers")
 set(ARGUMENTS check --op cube --selftest --seeds 2)
 run(0 "3 % scale" "PASS planted mistakes" "PASS 0 false alarms")
+
+# A rule that throws is an error, and the other ops have mistakes planted all the same.
+set(ARGUMENTS check --op "*" --selftest --seeds 2)
+run(1 "3 % scale +[1-9]" "FAIL planted mistakes in [0-9.]+ s, 1 error\n" "PASS 0 false alarms over 2 seeds of 1 op"
+    "✗ error: misshapen, planted mistakes, sample \"drawn\"\n    threw .*gave a gradient of shape \\[5\\]"
+    "again: own_suite check --op misshapen --sample drawn\n")
+set(ARGUMENTS check --op misshapen --selftest)
+run(1 "FAIL planted mistakes in [0-9.]+ s, 1 error\n$")
+
+# --dtype is of samples, and a check is said to be none of them.
+set(ARGUMENTS check cube energy doubled --dtype float32)
+run(1 "--dtype float32 does not apply to checks: 2 of these were run as they are written"
+    "again: own_suite check --check doubled\n")
+set(ARGUMENTS check cube --dtype float32)
+run(0)
+if(out MATCHES "does not apply")
+  message(FATAL_ERROR "there is no check among these:\n${out}")
+endif()
 
 # What throws is told, and the rest is run.
 set(ARGUMENTS check --threads 1 --seed 4 --json all.json --junit all.xml --html all.html)

@@ -3,6 +3,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <set>
+#include <stdexcept>
 #include <string_view>
 #include <vector>
 
@@ -54,6 +55,32 @@ BOOST_AUTO_TEST_CASE(what_is_not_found_is_told) {
   const DetectionResult result = detect(test::entry_with_scale(1.03), 3);
   BOOST_TEST(!result.suspected.empty());
   BOOST_TEST(!result.passed());
+}
+
+BOOST_AUTO_TEST_CASE(what_throws_is_told_and_hinders_nothing_else) {
+  suite::Entry entry = test::entry_with_scale(1.0);
+  const auto right = entry.samples;
+  entry.samples = [right](Generator& g) {
+    catalogue::Samples samples = right(g);
+    samples.insert(samples.begin(), catalogue::Sample("throws", samples.front().inputs,
+                                                      [](const catalogue::Arguments&) -> std::vector<Tensor> {
+                                                        throw std::runtime_error("no");
+                                                      }));
+    return samples;
+  };
+  DetectionResult all = detect(entry, 3);
+  BOOST_TEST(all.samples == 1U);
+  BOOST_TEST(all.bugs[kScale].modes[kDefaultMode].found > 0U);
+  BOOST_TEST_REQUIRE(all.threw.size() == 1U);
+  BOOST_TEST(all.threw.front().name == "scaled");
+  BOOST_TEST_REQUIRE(all.threw.front().checks.size() == 1U);
+  BOOST_TEST(all.threw.front().checks.front().sample == "throws");
+  BOOST_TEST(all.threw.front().checks.front().message == "threw no");
+  BOOST_TEST(!all.passed());
+  entry.samples = [](Generator&) -> catalogue::Samples { throw std::runtime_error("none"); };
+  all += detect(entry, 3);
+  BOOST_TEST_REQUIRE(all.threw.size() == 2U);
+  BOOST_TEST(all.threw.back().checks.front().message == "threw none");
 }
 
 BOOST_AUTO_TEST_CASE(what_counts_as_missed_is_the_exit_status) {

@@ -14,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include "console/columns.hpp"
 #include "console/jobs.hpp"
 #include "console/output_file.hpp"
 #include "console/terminal.hpp"
@@ -94,6 +95,17 @@ void print_failure(const EntryResult& result, const CheckResult& check, const Ch
   std::istringstream message(check.message);
   for (std::string line; std::getline(message, line);) fmt::print(terminal.stream, "    {}\n", line);
   fmt::print(terminal.stream, "  again: {}\n", reproduction(run.program, result, check, run.options));
+}
+
+/// Where a dtype was asked for that checks do not have: says so.
+void print_where_dtype_applies(const CheckRun& run, const Terminal& terminal) {
+  const auto checks = std::count_if(run.results.begin(), run.results.end(),
+                                    [](const EntryResult& result) { return result.kind == "check"; });
+  if (run.options.dtype == suite::CheckOptions().dtype || checks == 0) return;
+  const std::string text =
+      fmt::format("--dtype {} does not apply to checks: {} of these {} as {} written", to_string(run.options.dtype),
+                  checks, checks == 1 ? "was run" : "were run", checks == 1 ? "it is" : "they are");
+  fmt::print(terminal.stream, "\n{}", console::paragraph(text, 0, terminal.width));
 }
 
 void print_conclusion(const CheckRun& run, const Terminal& terminal) {
@@ -195,6 +207,7 @@ int check_command(const suite::Contents& contents, const CheckRequest& request) 
   for (const EntryResult& result : done.results)
     for (const CheckResult& check : result.checks)
       if (check.outcome == Outcome::failed) print_failure(result, check, done, terminal);
+  print_where_dtype_applies(done, terminal);
   print_conclusion(done, terminal);
   return exit_status(done);
 }

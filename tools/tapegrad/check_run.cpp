@@ -77,7 +77,8 @@ std::string reproduction(std::string_view program, const suite::EntryResult& res
   // Others name a case of their own, as an error's, or run beside the samples of a layer: with the whole entry alone.
   if (check.of_samples) line += " --sample " + shell_word(check.sample);
   if (options.order != usual.order) line += fmt::format(" --order {}", options.order);
-  if (options.dtype != usual.dtype) line += fmt::format(" --dtype {}", to_string(options.dtype));
+  if (options.dtype != usual.dtype && result.kind != "check")
+    line += fmt::format(" --dtype {}", to_string(options.dtype));
   if (options.seed != usual.seed) line += fmt::format(" --seed {}", options.seed);
   return line;
 }

@@ -39,7 +39,8 @@ constexpr const char* kCheckFooter =
     "1, 2 and 8 threads. In the table, error/tol is the worst error in units of what the estimated errors allow. "
     "Results do not depend on --threads.\n\n"
     "--selftest plants the usual mistakes into the rules of every op and layer and asks for each whether the checker "
-    "finds it, then checks the right ones on other seeds.\n\n";
+    "finds it, then checks the right ones on other seeds. One that throws is told as an error, and the others go on."
+    "\n\n";
 
 constexpr const char* kLatexFooter =
     "The document of --latex is one that pdflatex takes as it is, and that another document may \\input: an article "
@@ -136,9 +137,9 @@ CLI::App* add_check(CLI::App& app, Line& line, const suite::Contents& contents) 
   if (samples)
     check
         ->add_option("--dtype", line.dtype,
-                     "In which derivatives are compared: float64, or float32, whose few digits do not tell everywhere "
-                     "whether a rule "
-                     "is right: that is called unreliable, and passes")
+                     std::string("In which derivatives are compared: float64, or float32, whose few digits do not tell "
+                                 "everywhere whether a rule is right: that is called unreliable, and passes") +
+                         (checks ? ". It does not apply to checks, which bring their own points" : ""))
         ->check(CLI::IsMember({"float64", "float32"}))
         ->capture_default_str()
         ->group(what);

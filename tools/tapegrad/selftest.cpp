@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "suite/measured.hpp"
 #include "suite/sample_checks.hpp"
 #include "suite/tensors.hpp"
 #include "tapegrad/base/random.hpp"
@@ -130,23 +131,35 @@ DetectionResult& DetectionResult::operator+=(DetectionResult other) {
   samples += other.samples;
   std::move(other.missed.begin(), other.missed.end(), std::back_inserter(missed));
   std::move(other.suspected.begin(), other.suspected.end(), std::back_inserter(suspected));
+  std::move(other.threw.begin(), other.threw.end(), std::back_inserter(threw));
   return *this;
 }
 
 bool DetectionResult::passed() const {
-  return suspected.empty() &&
+  return suspected.empty() && threw.empty() &&
          std::none_of(missed.begin(), missed.end(), [](const Missed& m) { return must_find(m.mode); });
 }
 
 DetectionResult detect(const suite::Entry& entry, std::uint64_t seed, std::int64_t most_elements) {
   DetectionResult result;
   if (entry.differentiable == suite::Differentiable::never) return result;
+  suite::EntryResult threw{.kind = entry.kind, .family = entry.family, .name = entry.name, .checks = {}};
+  const auto note = [&threw](suite::CheckResult check) {
+    if (check.threw) threw.checks.push_back(std::move(check));
+  };
   const RandomNumbers numbers(suite::default_numbers(seed));
   Generator g(seed);
-  for (const Sample& sample : entry.samples(g)) {
+  catalogue::Samples samples;
+  note(suite::measured("samples", "", [&](suite::CheckResult&) { samples = entry.samples(g); }));
+  for (const Sample& sample : samples) {
     default_generator().set_state(suite::default_numbers(seed));
-    if (suits(sample, most_elements)) Detective(entry, sample, seed, result).run();
+    suite::CheckResult check = suite::measured("planted mistakes", sample.name, [&](suite::CheckResult&) {
+      if (suits(sample, most_elements)) Detective(entry, sample, seed, result).run();
+    });
+    check.of_samples = true;
+    note(std::move(check));
   }
+  if (!threw.checks.empty()) result.threw.push_back(std::move(threw));
   return result;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "suite/entry.hpp"
+#include "suite/result.hpp"
 #include "tapegrad/mutants.hpp"
 
 namespace tapegrad::program {
@@ -47,15 +48,18 @@ struct DetectionResult {
   std::size_t samples = 0;        ///< into which mistakes were planted
   std::vector<Missed> missed;     ///< in any mode
   std::vector<Missed> suspected;  ///< the right rule, planted the same way, was not found right
+  /// The entries of which a sample has thrown while mistakes were planted into it, and what each such sample threw.
+  std::vector<suite::EntryResult> threw;
 
   DetectionResult& operator+=(DetectionResult other);
-  /// Everything that is another function was found, by the default settings and in forward mode, and no right rule was
-  /// suspected.
+  /// Everything that is another function was found, by the default settings and in forward mode, no right rule was
+  /// suspected, and nothing has thrown.
   bool passed() const;
 };
 
 /// Plants every mistake that applies into the samples of one entry that differences can judge: of order 1 or 2, on no
-/// kink, with at most `most_elements` inputs.
+/// kink, with at most `most_elements` inputs. A sample that throws, as by its rule, is told among `threw`, and the
+/// others are gone through all the same.
 DetectionResult detect(const suite::Entry& entry, std::uint64_t seed, std::int64_t most_elements = 64);
 
 }  // namespace tapegrad::program

@@ -35,6 +35,18 @@ void print_indented(std::string_view text) {
   for (std::string line; std::getline(lines, line);) fmt::print("    {}\n", line);
 }
 
+void print_failed(std::string_view headline, const std::string& program, const suite::EntryResult& result,
+                  const suite::CheckResult& check, const suite::CheckOptions& options, const Terminal& terminal) {
+  fmt::print("\n{} {}\n", terminal.painted("✗", Paint::bad), headline);
+  print_indented(check.message);
+  fmt::print("  again: {}\n", reproduction(program, result, check, options));
+}
+
+std::string name_and_title(const suite::EntryResult& result, const suite::CheckResult& check,
+                           const Terminal& terminal) {
+  return fmt::format("{}, {}", terminal.painted(result.name, Paint::strong), title(check));
+}
+
 Cell rate(const Detection& detection, bool must_be_whole) {
   if (detection.tried == 0) return {"-"};
   const bool whole = detection.found == detection.tried;
@@ -53,7 +65,8 @@ std::vector<Cell> row_of(std::string_view name, const BugTally& tally) {
   return row;
 }
 
-void print_detection(const DetectionResult& result, double seconds, const Terminal& terminal) {
+void print_detection(const std::string& program, const DetectionResult& result, const suite::CheckOptions& options,
+                     double seconds, const Terminal& terminal) {
   std::vector<Column> columns = {
       {"mistake"},
       {.heading = "planted", .to_the_right = true},
@@ -86,7 +99,15 @@ void print_detection(const DetectionResult& result, double seconds, const Termin
                terminal.painted(m.entry, Paint::strong), m.sample, m.where);
     print_indented(m.report);
   }
-  fmt::print("\n{}", conclusion(result.passed(), fmt::format("planted mistakes in {:.1f} s", seconds), terminal));
+  std::size_t threw = 0;
+  for (const suite::EntryResult& entry : result.threw)
+    for (const suite::CheckResult& check : entry.checks) {
+      ++threw;
+      print_failed("error: " + name_and_title(entry, check, terminal), program, entry, check, options, terminal);
+    }
+  const std::string errors = threw > 0 ? fmt::format(", {} error{}", threw, threw == 1 ? "" : "s") : "";
+  fmt::print("\n{}",
+             conclusion(result.passed(), fmt::format("planted mistakes in {:.1f} s{}", seconds, errors), terminal));
 }
 
 DetectionResult detect_all(const std::vector<suite::Entry>& entries, const CheckRequest& request) {
@@ -100,7 +121,7 @@ DetectionResult detect_all(const std::vector<suite::Entry>& entries, const Check
   return all;
 }
 
-/// Whether no right op is suspected on any seed.
+/// Whether no right op is suspected on any seed, and none has thrown.
 bool look_for_false_alarms(const std::string& program, const std::vector<suite::Entry>& entries,
                            const SelftestRequest& request, const Terminal& terminal) {
   const auto start = std::chrono::steady_clock::now();
@@ -124,19 +145,20 @@ bool look_for_false_alarms(const std::string& program, const std::vector<suite::
         [&](std::size_t job) { progress.advance(fmt::format("seed {}", options_of(job).seed)); });
   }
   std::size_t alarms = 0;
+  std::size_t errors = 0;
   for (std::size_t job = 0; job < results.size(); ++job)
     for (const suite::CheckResult& check : results[job].checks) {
-      ++alarms;
-      fmt::print("\n{} false alarm: {}, {}\n", terminal.painted("✗", Paint::bad),
-                 terminal.painted(results[job].name, Paint::strong), title(check));
-      print_indented(check.message);
-      fmt::print("  again: {}\n", reproduction(program, results[job], check, options_of(job)));
+      ++(check.threw ? errors : alarms);
+      print_failed((check.threw ? "error: " : "false alarm: ") + name_and_title(results[job], check, terminal), program,
+                   results[job], check, options_of(job), terminal);
     }
-  fmt::print("{}", conclusion(alarms == 0,
-                              fmt::format("{} false alarms over {} seeds of {} ops and layers in {:.1f} s", alarms,
-                                          seeds, entries.size(), seconds_since(start)),
+  const bool calm = alarms + errors == 0;
+  fmt::print("{}", conclusion(calm,
+                              fmt::format("{} false alarms{} over {} seeds of {} ops and layers in {:.1f} s", alarms,
+                                          errors > 0 ? fmt::format(" and {} errors", errors) : "", seeds,
+                                          entries.size(), seconds_since(start)),
                               terminal));
-  return alarms == 0;
+  return calm;
 }
 
 }  // namespace
@@ -148,9 +170,16 @@ int selftest_command(const suite::Contents& contents, const SelftestRequest& req
   if (entries.empty()) throw UsageError("mistakes are planted into ops and layers: there are none among these");
   const auto start = std::chrono::steady_clock::now();
   const DetectionResult detection = detect_all(entries, request.check);
-  print_detection(detection, seconds_since(start), terminal);
+  print_detection(contents.program, detection, request.check.options, seconds_since(start), terminal);
   std::fflush(stdout);
-  const bool calm = request.seeds == 0 || look_for_false_alarms(contents.program, entries, request, terminal);
+  // What has thrown is told, and would throw at every seed.
+  std::erase_if(entries, [&](const suite::Entry& entry) {
+    return std::any_of(detection.threw.begin(), detection.threw.end(), [&](const suite::EntryResult& threw) {
+      return threw.kind == entry.kind && threw.name == entry.name;
+    });
+  });
+  const bool calm =
+      request.seeds == 0 || entries.empty() || look_for_false_alarms(contents.program, entries, request, terminal);
   return selftest_status(detection, calm);
 }
 

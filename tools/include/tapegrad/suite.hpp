@@ -39,9 +39,9 @@ struct Check {
   /// Passes where the report is ok(). What it throws is told as its failure, and the others are run all the same.
   std::function<GradcheckReport(const GradcheckOptions&)> run;
 
-  /// `f` is called with the options that --order and --seed make, or with nothing. Before each check the default
-  /// generator is set by --seed, so that what a check draws does not depend on others. Checks run side by side: what
-  /// two of them share they must leave as it is, or be run with --threads 1.
+  /// `f` is called with the options that --order and --seed make, or with nothing; --dtype does not apply to it. Before
+  /// each check the default generator is set by --seed, so that what a check draws does not depend on others. Checks
+  /// run side by side: what two of them share they must leave as it is, or be run with --threads 1.
   template <class F>
   Check(std::string check_name, F f) : name(std::move(check_name)) {
     if constexpr (std::is_invocable_r_v<GradcheckReport, F&, const GradcheckOptions&>) {
