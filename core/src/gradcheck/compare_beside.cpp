@@ -77,6 +77,7 @@ class PointBeside {
     const Line line{.along = [&](double t) { return along(d, t); },
                     .y = y,
                     .magnitude = magnitude,
+                    .reach = magnitude,
                     .unrest = {},
                     .size = size,
                     .own = own > 0.0 ? own : 1.0,

@@ -59,6 +59,7 @@ class BlockComparison {
         y_(c_.subject.outputs),
         claimed_(transposed(c_.claimed[part])),
         magnitude_(magnitude),
+        reach_(magnitudes(y_)),
         scale_(largest(claimed_.values)),
         natural_(c_.rounding.natural_scale(part)),
         size_(c_.rounding.input_size(part)),
@@ -141,6 +142,7 @@ class BlockComparison {
                 },
             .y = y_,
             .magnitude = magnitude_,
+            .reach = reach_,
             .unrest = c_.rounding.unrest_of_outputs(),
             .size = std::max(1.0, std::abs(x)),
             .own = own != 0.0 ? own : 1.0,
@@ -273,6 +275,7 @@ class BlockComparison {
   const Values& y_;
   Matrix claimed_;  // a row for each element, as differences come
   const Values& magnitude_;
+  Values reach_;    // the outputs' own sizes
   double scale_;    // of the block's derivatives
   double natural_;  // outputs per input
   double size_;     // of the input

@@ -21,8 +21,13 @@ struct RandomCotangents {
       gradients.push_back(c.subject.pull_back(us.back()));
     }
     y = products(outputs);
+    const Values magnitudes = c.rounding.magnitude();
     for (const Values& u : us) {
-      magnitude.push_back(std::max(weighed_reach(u, outputs), c.rounding.slack_of_sum(u) / c.precision.epsilon));
+      reach.push_back(weighed_reach(u, outputs));
+      double most = std::max(reach.back(), c.rounding.slack_of_sum(u) / c.precision.epsilon);
+      for (std::size_t o = 0; o < u.size(); ++o)
+        if (u[o] != 0.0) most = std::max(most, std::abs(u[o]) * magnitudes[o]);
+      magnitude.push_back(most);
       unrest.push_back(c.rounding.unrest_of_sum(u));
     }
   }
@@ -37,6 +42,7 @@ struct RandomCotangents {
   std::vector<std::vector<Values>> gradients;  // by u and part
   Values y;
   Values magnitude;  // what the rounding of <u, y> is in proportion to
+  Values reach;      // the sizes of its terms, added up: where they cancel it rounds as they do
   Values unrest;     // how far it has been seen to round
 };
 
@@ -82,6 +88,7 @@ class PartAlongDirections {
                 },
             .y = cotangents_.y,
             .magnitude = cotangents_.magnitude,
+            .reach = cotangents_.reach,
             .unrest = cotangents_.unrest,
             .size = size_,
             .own = own > 0.0 ? own : 1.0,

@@ -107,6 +107,7 @@ void Comparison::tell_rounding() {
   for (std::size_t i = 0; i < subject.parts.size(); ++i) {
     found.unrests.emplace(subject.parts[i].number, std::move(unrest[i]));
     found.natural = std::max(found.natural, rounding.natural_scale(i));
+    found.rounded = std::max(found.rounded, rounding.rounded_terms(i));
   }
 }
 

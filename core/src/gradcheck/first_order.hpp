@@ -24,6 +24,7 @@ struct FirstOrder {
   Doubts doubts;
   Unrests unrests;
   double natural = 0.0;  // outputs per input: what gradients are as large as unless their terms cancel
+  double rounded = 0.0;  // what they have been seen to round in proportion to, in the precision of the rule
 };
 
 }  // namespace tapegrad::checker

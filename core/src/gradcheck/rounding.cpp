@@ -65,10 +65,44 @@ void add_squares(std::vector<Values>& squares, const std::deque<std::vector<Valu
   }
 }
 
+/// How long each element of a gradient keeps its value while it should grow with a factor before the cotangent.
+class Stillness {
+ public:
+  void add(const std::vector<Values>& gradient, double factor) {
+    if (last_.empty()) {
+      last_ = gradient;
+      for (const Values& part : gradient) {
+        since_.emplace_back(part.size(), factor);
+        rounding_.emplace_back(part.size(), 0.0);
+      }
+      return;
+    }
+    for (std::size_t i = 0; i < last_.size(); ++i)
+      for (std::size_t j = 0; j < last_[i].size(); ++j) {
+        if (gradient[i][j] == last_[i][j]) {
+          const double missing = std::abs(last_[i][j]) * (factor / since_[i][j] - 1.0);
+          rounding_[i][j] = std::max(rounding_[i][j], 0.5 * missing);
+        } else {
+          last_[i][j] = gradient[i][j];
+          since_[i][j] = factor;
+        }
+      }
+  }
+  void raise(std::vector<Values>& unrest) const {
+    for (std::size_t i = 0; i < unrest.size(); ++i)
+      for (std::size_t j = 0; j < unrest[i].size(); ++j) unrest[i][j] = std::fmax(unrest[i][j], rounding_[i][j]);
+  }
+
+ private:
+  std::vector<Values> last_, since_, rounding_;  // by part: the value, the factor it began at, what it shows
+};
+
 /// How far gradients scatter beside a straight line while a factor before the cotangent grows. They may be what is left
 /// of terms that cancel, far larger than themselves and than all outputs: the square of a normalised row. The factor
 /// rounds every term anew, if it goes far enough: near 1 the terms of a rest of 1e-12 lose the same digits each time,
 /// and at equal steps they may. Of a rule that is not linear, but smooth, a fourth difference shows next to nothing.
+/// A gradient of a few roundings may stand still meanwhile, where it should grow: then half of what it should have
+/// grown by is rounding.
 template <class Sweep>
 std::vector<Values> unrest_at(const Values& cotangent, Generator generator, const Sweep& sweep) {
   constexpr std::size_t kSweeps = 9;
@@ -76,11 +110,13 @@ std::vector<Values> unrest_at(const Values& cotangent, Generator generator, cons
   std::array<double, kSweeps> factors{};
   std::deque<std::vector<Values>> gradients;  // the last ones
   std::vector<Values> unrest;
+  Stillness stillness;
   for (std::size_t k = 0; k < kSweeps; ++k) {
     factors[k] = 1.0 + kSpacing * (static_cast<double>(k) + 0.5 * generator.uniform());
     Values scaled = cotangent;
     for (double& each : scaled) each *= factors[k];
     gradients.push_back(sweep(scaled));
+    stillness.add(gradients.back(), factors[k]);
     if (k == 0)
       for (const Values& gradient : gradients.front()) unrest.emplace_back(gradient.size(), 0.0);
     if (gradients.size() < kWindow) continue;
@@ -90,6 +126,7 @@ std::vector<Values> unrest_at(const Values& cotangent, Generator generator, cons
   }
   for (Values& part : unrest)
     for (double& each : part) each = std::fmax(0.0, std::sqrt(each / (kSweeps + 1 - kWindow)));  // 0 for NaN
+  stillness.raise(unrest);
   return unrest;
 }
 
@@ -127,7 +164,8 @@ Rounding::Rounding(Subject& subject, const Precision& precision, const FirstOrde
       output_size_(largest(subject.outputs)),
       terms_size_(terms_of_outputs(output_size_, before.natural, largest(unrest_) / precision.epsilon)) {
   for (const Part& part : subject.parts) input_sizes_.push_back(std::max(1.0, largest(part.values)));
-  if (precision.epsilon < precision.derivative_epsilon && all_finite(subject.outputs)) measure_coarseness();
+  if (precision.epsilon < precision.derivative_epsilon && all_finite(subject.outputs))
+    measure_coarseness(std::max(terms_size_, terms_of_outputs(output_size_, before.natural, before.rounded)));
 }
 
 Scales Rounding::scales(std::size_t part, double around, double natural, double slack, const Slope& slope) const {
@@ -188,7 +226,7 @@ double Rounding::between_ways(double reach, std::size_t part, double weights) {
          std::min(8.0 * weights * largest(trial().unrest[part]), most);
 }
 
-void Rounding::measure_coarseness() {
+void Rounding::measure_coarseness(double terms) {
   constexpr int kCotangents = 8;
   constexpr double kMargin = 8.0;
   Generator generator = streams_.of(Purpose::coarseness);
@@ -199,7 +237,8 @@ void Rounding::measure_coarseness() {
     for (std::size_t i = 0; i < fine.size(); ++i) {
       double error = 0.0;
       for (std::size_t j = 0; j < fine[i].size(); ++j) error = std::fmax(error, std::abs(coarse[i][j] - fine[i][j]));
-      const double most = std::max(1e-3 * largest(fine[i]), 100.0 * precision_.derivative_epsilon * natural_scale(i));
+      const double most =
+          std::max(1e-3 * largest(fine[i]), 100.0 * precision_.derivative_epsilon * terms / input_size(i));
       coarseness_[i] = std::max(coarseness_[i], std::min(most, kMargin * error));
     }
   }

@@ -38,8 +38,8 @@ class Rounding {
   Scales scales(std::size_t part, double around, double natural, double slack, const Slope& slope) const;
   /// How far a part's derivatives, rounded more coarsely than the differences, are from the same rule's in their
   /// precision, for random cotangents, with a margin for others; at most a thousandth of the largest, or what rounding
-  /// leaves of terms as large as the outputs per input. A sum of terms that cancel keeps the rounding of the terms. 0
-  /// where that cannot be told.
+  /// leaves of the terms that the outputs are sums of, per input. A sum of terms that cancel keeps the rounding of the
+  /// terms. 0 where that cannot be told.
   double coarseness(std::size_t part) const { return coarseness_[part]; }
 
   /// An input's size, which counts as 1 at least: as where steps begin.
@@ -61,6 +61,8 @@ class Rounding {
 
   /// Made, by ten sweeps, when it is first asked for.
   const Trial& trial();
+  /// The size of the terms that a part's gradient rounds as, in the precision of the rule.
+  double rounded_terms(std::size_t part) { return largest(trial().unrest[part]) / precision_.derivative_epsilon; }
   /// How far each element of the gradients rounds, by part, as the differences of the order above will see it.
   std::vector<Values> unrest_of_gradients();
 
@@ -98,7 +100,7 @@ class Rounding {
     return cancelled ? 10.0 * kRounded * precision_.epsilon * terms_per_input(part) / precision_.first_step : 0.0;
   }
   double doubt_of(std::size_t part) const;
-  void measure_coarseness();
+  void measure_coarseness(double terms);  // `terms`: what outputs are sums of, in the precision of the rule
 
   Subject& subject_;
   const Precision& precision_;

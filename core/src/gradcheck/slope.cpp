@@ -333,7 +333,7 @@ class LineReader {
     const double epsilon = 4.0 * precision_.epsilon;
     const double rise = std::abs(family.above[0].y[o] - family.below[0].y[o]);
     const double moved = std::isfinite(rise) ? rise * per_first : 0.0;
-    const double magnitude = beyond_ ? std::abs(y) : line_.magnitude[o];
+    const double magnitude = beyond_ ? line_.reach[o] : line_.magnitude[o];
     const double seen = o < line_.unrest.size() ? line_.unrest[o] : 0.0;
     family.rounding[o] = std::max(epsilon * (magnitude + (beyond_ ? line_.mixed : line_.size) * moved), kSafety * seen);
     family.noise[o] = thorough_ ? std::max(family.rounding[o], meter_.here(o)) : family.rounding[o];

@@ -55,6 +55,7 @@ struct Line {
   Along along;
   std::span<const double> y;          // at the point
   std::span<const double> magnitude;  // what the rounding of the outputs is in proportion to
+  std::span<const double> reach;      // the same at steps below any size of the input: their sizes, of a sum its terms'
   std::span<const double> unrest;     // how far they have been seen to round, whatever the step; empty: not known
   double size = 1.0;                  // of the input along the line, at least 1: where steps begin
   double own = 1.0;                   // its true size: where they may end

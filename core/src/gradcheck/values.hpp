@@ -23,6 +23,11 @@ inline double largest(std::span<const double> values) {
   return most;
 }
 
+inline Values magnitudes(Values values) {
+  for (double& v : values) v = std::abs(v);
+  return values;
+}
+
 inline double dot(std::span<const double> a, std::span<const double> b) {
   double sum = 0.0;
   for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
