@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gradcheck/values.hpp"
+#include "tapegrad/gradcheck/report.hpp"
 
 namespace tapegrad::checker {
 
@@ -68,6 +69,7 @@ struct Block {
   std::vector<NamedValues> inputs;
   Values outputs;
   std::vector<OtherBlock> alike = {};  // inputs of the same shape; none where their elements were not compared
+  std::optional<GradcheckDiagnosis> exchanged = {};  // with another input, as products along directions have shown
   /// The numeric block with the k-th input at other values; nothing when that is too costly or not finite.
   std::function<std::optional<Matrix>(std::size_t k, const Values& values)> numeric_at;
 };

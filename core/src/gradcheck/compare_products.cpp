@@ -1,9 +1,13 @@
 // Products <u, J d> of random cotangents u and directions d, where the Jacobian is too large to compare.
 #include <algorithm>
 #include <cmath>
+#include <deque>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "gradcheck/comparison.hpp"
+#include "gradcheck/diagnosis.hpp"
 #include "gradcheck/directions.hpp"
 #include "gradcheck/judged_line.hpp"
 #include "gradcheck/ranking.hpp"
@@ -63,20 +67,48 @@ class PartAlongDirections {
       if (!std::isfinite(part_.values[j])) compare_no_number(j);
     Generator generator = c_.streams.of(Purpose::directions, i_);
     for (int k = 0; k < c_.options.directions; ++k)
-      compare_along(over_finite(direction(k, part_.values.size(), generator), part_.values));
+      compare_along(directions_.emplace_back(over_finite(direction(k, part_.values.size(), generator), part_.values)));
   }
 
-  void file() {
+  /// Files the finding; `others`: all parts of the function.
+  void file(const std::deque<PartAlongDirections>& others) {
     ranking_.file(finding_);
     c_.judge_vacuity(finding_, i_, evidence_);
     c_.note_no_number(finding_, i_);
     c_.note_other_shapes(finding_);
     c_.judge_what_was_left_out(finding_);
-    if (finding_.verdict == Verdict::wrong && !worst_.d.empty()) locate(c_, i_, worst_, finding_);
+    if (finding_.verdict == Verdict::wrong && !worst_.d.empty()) locate(c_, i_, worst_, exchanged(others), finding_);
     c_.file(std::move(finding_), i_);
   }
 
  private:
+  /// A product as differences along a direction have measured it, and the cotangent's number.
+  struct Probe {
+    std::size_t direction, cotangent;
+    double value;
+  };
+
+  /// By how much the gradient that is claimed of part `k` misses the products of this one, of all that were measured.
+  double distance(std::size_t k) const {
+    Values misses;
+    for (const Probe& p : probes_)
+      misses.push_back(dot(cotangents_.gradients[p.cotangent][k], directions_[p.direction]) - p.value);
+    return norm(misses);
+  }
+
+  /// Whether this part and another of its shape have each other's gradient.
+  Diagnosis exchanged(const std::deque<PartAlongDirections>& others) const {
+    constexpr std::size_t kEnough = 4;
+    constexpr double kLeft = 1e-3;
+    for (const PartAlongDirections& other : others) {
+      if (other.i_ == i_ || other.part_.shape != part_.shape) continue;
+      if (std::min(probes_.size(), other.probes_.size()) < kEnough) continue;
+      const double left = std::max(distance(other.i_) / distance(i_), other.distance(i_) / other.distance(other.i_));
+      if (left <= kLeft) return exchanged_with(other.part_.name, left);
+    }
+    return std::nullopt;
+  }
+
   Line line_along(const Values& d) const {
     const double own = largest(part_.values);
     return {.along =
@@ -128,6 +160,7 @@ class PartAlongDirections {
       const Judgement judgement = judged.judge(u, analytic, scales_of, slack, true);
       const Slope& slope = judged.slope(u);
       ++c_.report.comparisons;
+      if (std::isfinite(numeric_value(slope))) probes_.push_back({directions_.size() - 1, u, slope.value});
       evidence_.steepest = std::max(evidence_.steepest, largest(gradient));
       evidence_.add(judgement, slope, judged.is_nearer(u));
       if (!ranking_.would_enter(judgement.verdict, judgement.excess)) continue;
@@ -148,17 +181,18 @@ class PartAlongDirections {
   Ranking ranking_;
   Evidence evidence_;
   MeasuredProduct worst_;  // empty where no direction is the worst
+  std::deque<Values> directions_;
+  std::vector<Probe> probes_;
 };
 
 }  // namespace
 
 void compare_products(Comparison& comparison) {
   const RandomCotangents cotangents(comparison);
-  for (std::size_t i = 0; i < comparison.subject.parts.size(); ++i) {
-    PartAlongDirections part(comparison, i, cotangents);
-    part.compare();
-    part.file();
-  }
+  std::deque<PartAlongDirections> parts;
+  for (std::size_t i = 0; i < comparison.subject.parts.size(); ++i)
+    parts.emplace_back(comparison, i, cotangents).compare();
+  for (PartAlongDirections& part : parts) part.file(parts);
 }
 
 }  // namespace tapegrad::checker

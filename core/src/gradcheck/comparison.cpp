@@ -130,13 +130,15 @@ std::optional<GradcheckDiagnosis> Comparison::diagnose_cotangent(std::size_t par
   return probe->diagnose(part, rounding.coarseness(part));
 }
 
-std::optional<GradcheckDiagnosis> Comparison::diagnose_part(std::size_t part, const Matrix& measured, double error) {
+std::optional<GradcheckDiagnosis> Comparison::diagnose_part(std::size_t part, const Matrix& measured, double error,
+                                                            std::optional<GradcheckDiagnosis> exchanged) {
   if (std::optional<GradcheckDiagnosis> of_rule = diagnose_cotangent(part)) return of_rule;
   Block block = differences.block(part, claimed_rows()[part], measured, error);
   for (std::size_t k = 0; k < numeric.size(); ++k)
     if (k != part && subject.parts[k].shape == subject.parts[part].shape)
       block.alike.push_back(
           {subject.parts[k].name, in_units(claimed[k], block.unit), in_units(numeric[k], block.unit)});
+  block.exchanged = std::move(exchanged);
   return diagnose(block);
 }
 

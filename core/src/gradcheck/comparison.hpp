@@ -77,7 +77,9 @@ struct Comparison {
   /// How a part's gradient fails to be linear in the cotangent; nothing where that is not to be seen.
   std::optional<GradcheckDiagnosis> diagnose_cotangent(std::size_t part);
   /// What is wrong with a part: what it makes of the cotangent, else what explains the block.
-  std::optional<GradcheckDiagnosis> diagnose_part(std::size_t part, const Matrix& measured, double error);
+  /// `exchanged`: what products have shown of its place among the inputs.
+  std::optional<GradcheckDiagnosis> diagnose_part(std::size_t part, const Matrix& measured, double error,
+                                                  std::optional<GradcheckDiagnosis> exchanged = std::nullopt);
 
   Subject& subject;
   int order;
@@ -108,7 +110,9 @@ struct MeasuredProduct {
 };
 
 /// After products have shown that something is wrong with a part, `worst` among them: where, and what, when plain
-/// differences by every element cost no more than a diagnosis may, and add up to the product.
-void locate(Comparison& comparison, std::size_t part, const MeasuredProduct& worst, GradcheckFinding& finding);
+/// differences by every element cost no more than a diagnosis may, and add up to the product. `exchanged`: with another
+/// input, if the products show that.
+void locate(Comparison& comparison, std::size_t part, const MeasuredProduct& worst,
+            const std::optional<GradcheckDiagnosis>& exchanged, GradcheckFinding& finding);
 
 }  // namespace tapegrad::checker

@@ -434,6 +434,15 @@ Diagnosis coupled_along_wrong_axis(const Block& block, const Residual& residual)
 
 }  // namespace
 
+GradcheckDiagnosis exchanged_with(const std::string& name, double left) {
+  return {
+      GradcheckMistake::exchanged_inputs,
+      fmt::format("analytic is numeric of input '{}', and the other way round ({:.1e} of the error unexplained): the "
+                  "gradients of the two inputs have changed places",
+                  name, left),
+      left};
+}
+
 Diagnosis exchanged_inputs(const Block& block, const Residual& residual) {
   const auto distance = [](const Matrix& a, const Matrix& b) {
     Values difference = a.values;
@@ -444,15 +453,9 @@ Diagnosis exchanged_inputs(const Block& block, const Residual& residual) {
     // Where the other input's derivative is right, the two are equal.
     const double left =
         std::max(distance(block.analytic, other.numeric), distance(other.analytic, block.numeric)) / residual.norm();
-    if (!residual.allows(left)) continue;
-    return GradcheckDiagnosis{
-        GradcheckMistake::exchanged_inputs,
-        fmt::format("analytic is numeric of input '{}', and the other way round ({:.1e} of the error unexplained): the "
-                    "gradients of the two inputs have changed places",
-                    other.name, left),
-        left};
+    if (residual.allows(left)) return exchanged_with(other.name, left);
   }
-  return std::nullopt;
+  return block.exchanged;
 }
 
 Diagnosis displaced_elements(const Block& block, const Residual& residual) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <optional>
+#include <string>
 
 #include "gradcheck/block.hpp"
 #include "tapegrad/gradcheck/report.hpp"
@@ -53,8 +54,11 @@ inline bool are_enough(std::size_t positive, std::size_t negative) {
 
 using Diagnosis = std::optional<GradcheckDiagnosis>;
 
-Diagnosis single_precision(const Block& block, const Residual& residual);    // computed in float32
-Diagnosis constant_factor(const Block& block, const Residual& residual);     // and no gradient at all
+Diagnosis single_precision(const Block& block, const Residual& residual);  // computed in float32
+Diagnosis constant_factor(const Block& block, const Residual& residual);   // and no gradient at all
+/// That an input's derivatives are those of the one of this name, and the other way round, but for this share.
+GradcheckDiagnosis exchanged_with(const std::string& name, double left);
+
 Diagnosis exchanged_inputs(const Block& block, const Residual& residual);    // the gradients of two inputs
 Diagnosis sign_of_input(const Block& block, const Residual& residual);       // |x| in place of x
 Diagnosis displaced_elements(const Block& block, const Residual& residual);  // transposed, shifted, along another axis

@@ -71,10 +71,15 @@ std::optional<Matrix> plain_differences(Comparison& c, std::size_t part, const M
 
 }  // namespace
 
-void locate(Comparison& comparison, std::size_t i, const MeasuredProduct& worst, GradcheckFinding& finding) {
+void locate(Comparison& comparison, std::size_t i, const MeasuredProduct& worst,
+            const std::optional<GradcheckDiagnosis>& exchanged, GradcheckFinding& finding) {
+  const auto diagnose_without_elements = [&] {
+    finding.diagnosis = comparison.diagnose_cotangent(i);
+    if (!finding.diagnosis) finding.diagnosis = exchanged;
+  };
   if (std::string reason = reason_against(comparison, i); !reason.empty()) {
     if (finding.note.empty()) finding.note = std::move(reason);
-    finding.diagnosis = comparison.diagnose_cotangent(i);
+    diagnose_without_elements();
     return;
   }
   const Part& part = comparison.subject.parts[i];
@@ -84,7 +89,7 @@ void locate(Comparison& comparison, std::size_t i, const MeasuredProduct& worst,
       finding.note =
           "which elements are wrong is not known: plain differences by each do not add up to the derivative along a "
           "direction, as where steps are too wide for the function";
-    finding.diagnosis = comparison.diagnose_cotangent(i);
+    diagnose_without_elements();
     return;
   }
   const Matrix& claimed = comparison.claimed_rows()[i];
@@ -113,7 +118,7 @@ void locate(Comparison& comparison, std::size_t i, const MeasuredProduct& worst,
     finding.note = "found along random directions, then located element by element";
   }
   const double error = rough * std::sqrt(static_cast<double>(claimed.values.size()));
-  finding.diagnosis = comparison.diagnose_part(i, *numeric, error);
+  finding.diagnosis = comparison.diagnose_part(i, *numeric, error, exchanged);
 }
 
 }  // namespace tapegrad::checker
