@@ -5,8 +5,10 @@
 #include <cmath>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <limits>
 #include <stdexcept>
+#include <vector>
 
 #include "gradcheck/functions.hpp"
 #include "says.hpp"
@@ -377,6 +379,30 @@ BOOST_AUTO_TEST_CASE(what_stands_still_beside_a_small_input_makes_no_gradient_wr
     const GradcheckReport report = check_gradient(f, gradient, Numbers{x});
     BOOST_TEST((report.verdict() <= Verdict::vacuous), x << ": " << to_string(report));
   }
+}
+
+// The same where wider steps see both terms, and the noise of the one.
+BOOST_AUTO_TEST_CASE(what_cancels_is_not_forgotten_where_it_stands_still) {
+  struct Cancelling {
+    std::function<double(double)> f, slope, without;  // `without`: the slope of what moves at the smallest steps alone
+  };
+  const std::vector<Cancelling> functions = {
+      {[](double x) { return std::cos(x) - 1.0 + 3.0 * x * x; }, [](double x) { return 6.0 * x - std::sin(x); },
+       [](double x) { return 6.0 * x; }},
+      {[](double x) { return std::log(0.5 * (std::exp(x) + std::exp(-x))) + x * x; },
+       [](double x) { return std::tanh(x) + 2.0 * x; }, [](double x) { return 2.0 * x; }}};
+  for (const Cancelling& each : functions)
+    for (int k = 0; k < 60; ++k) {
+      const double x = std::pow(1.7, -k);
+      const auto check = [&](const std::function<double(double)>& slope) {
+        return check_gradient([&](Point p) { return each.f(p[0]); }, [&](Point p) { return Numbers{slope(p[0])}; },
+                              Numbers{x});
+      };
+      const GradcheckReport right = check(each.slope), wrong = check(each.without);
+      BOOST_TEST((right.verdict() != Verdict::wrong), x << ": " << to_string(right));
+      if (x > 1e-11) BOOST_TEST(!wrong.ok(), x << ": " << to_string(wrong));
+      if (x > 1e-9) BOOST_TEST((wrong.verdict() == Verdict::wrong), x << ": " << to_string(wrong));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(what_the_largest_derivative_hides_is_told) {

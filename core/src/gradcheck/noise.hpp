@@ -17,8 +17,9 @@ double noise_of(std::array<double, kNoisePoints> values);
 /// What values at one spacing show.
 struct Texture {
   double noise = std::numeric_limits<double>::quiet_NaN();  // as when a value is not finite
+  double size = 0.0;                                        // of the largest value
   bool still = false;  // neighbours are equal: the spacing may lie within one stair of rounded values
-  bool exact = true;   // rounding left the points where they were meant to be
+  bool exact = true;   // rounding left the points where they were meant to be, as far as the values' noise shows
 };
 
 /// What values at three spacings show, each at least 11 times the last.

@@ -190,12 +190,13 @@ void sample(Family& family, const Along& along, double first, std::size_t steps)
 /// The texture of each output near the point, from values `spacing` apart.
 std::vector<Texture> texture_at(const Line& line, double spacing) {
   constexpr int kSide = kNoisePoints / 2;
+  constexpr double kOfPlaces = 0.1;  // of the noise: what points in other places than meant may make of it
   std::array<Values, kNoisePoints> y;
-  bool exact = true;
+  double off = 0.0;
   for (std::size_t i = 0; i < y.size(); ++i) {
     const double t = (static_cast<int>(i) - kSide) * spacing;
     Shifted s = t == 0.0 ? Shifted{0.0, Values(line.y.begin(), line.y.end())} : line.along(t);
-    exact = exact && s.t == t;
+    off = std::max(off, std::abs(s.t - t));
     y[i] = std::move(s.y);
   }
   std::vector<Texture> textures(line.y.size());
@@ -203,7 +204,10 @@ std::vector<Texture> texture_at(const Line& line, double spacing) {
     std::array<double, kNoisePoints> values{};
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = y[i][o];
     const bool still = std::adjacent_find(values.begin(), values.end()) != values.end();
-    textures[o] = {noise_of(values), still, exact};
+    double rise = 0.0;
+    for (std::size_t i = 1; i < values.size(); ++i) rise = std::max(rise, std::abs(values[i] - values[i - 1]));
+    const double noise = noise_of(values);
+    textures[o] = {noise, largest(values), still, off == 0.0 || off / spacing * rise <= kOfPlaces * noise};
   }
   return textures;
 }
@@ -211,8 +215,13 @@ std::vector<Texture> texture_at(const Line& line, double spacing) {
 /// Measures the noise of the outputs, family by family.
 class NoiseMeter {
  public:
-  explicit NoiseMeter(std::size_t outputs)
-      : last_(outputs), confirmed_(outputs, 0.0), carried_(outputs, 0.0), here_(outputs, 0.0) {}
+  NoiseMeter(std::size_t outputs, double epsilon)
+      : epsilon_(epsilon),
+        last_(outputs),
+        confirmed_(outputs, 0.0),
+        carried_(outputs, 0.0),
+        here_(outputs, 0.0),
+        hidden_(outputs, false) {}
 
   /// At a family whose steps end with `smallest`; families come by falling steps.
   void measure(const Line& line, double smallest) {
@@ -222,7 +231,8 @@ class NoiseMeter {
     for (std::size_t o = 0; o < here_.size(); ++o) {
       const Textures here{narrow[o], middle[o], wide[o]};
       confirmed_[o] = confirmed_noise(here, last_[o]);
-      if (refuted(carried_[o], here)) carried_[o] = 0.0;
+      hidden_[o] = hidden_[o] || is_of_hidden_terms(confirmed_[o], here, line.y[o]);
+      if (!hidden_[o] && refuted(carried_[o], here)) carried_[o] = 0.0;
       last_[o] = here;
       carried_[o] = std::max(carried_[o], confirmed_[o]);
       here_[o] = std::fmax(carried_[o], narrow[o].noise);
@@ -238,8 +248,18 @@ class NoiseMeter {
   // rounded to stairs look straight at a spacing of whole stairs and at its multiples.
   static constexpr double kNarrow = 11.0 / 128.0;
   static constexpr double kWide = 16.0;
+  /// Whether noise is more than the values round to, but no more than terms that have cancelled, as large as 1 or as y,
+  /// may. Of cos(x) - 1 + 3 x^2 all that moves at the smallest steps is x^2, smoothly: that refutes no such noise.
+  bool is_of_hidden_terms(double noise, const Textures& at, double y) const {
+    constexpr double kOwn = 16.0, kHidden = 8.0;  // roundings
+    const double size = std::max({at.narrow.size, at.middle.size, at.wide.size});
+    return noise > kOwn * epsilon_ * size && noise <= kHidden * epsilon_ * std::max(1.0, std::abs(y));
+  }
+
+  double epsilon_;
   std::vector<Textures> last_;
   Values confirmed_, carried_, here_;
+  std::vector<bool> hidden_;  // whether that which is carried is the rounding of terms that have cancelled
 };
 
 /// The slope of one output, from both sides if a step finds the function finite there, and from one.
@@ -275,7 +295,7 @@ class LineReader {
         precision_(precision),
         thorough_(thorough),
         slopes_(line.y.size(), SlopeOfOutput()),  // copied: each by itself would be zeroed first
-        meter_(thorough ? line.y.size() : 0) {}
+        meter_(thorough ? line.y.size() : 0, precision.epsilon) {}
 
   LineStudy run() {
     // No whole ratio at the first look: steps of 2^-k would see nothing of the waves and stairs of 2^-j that
