@@ -221,4 +221,23 @@ BOOST_AUTO_TEST_CASE(a_jump_beside_the_point_is_no_kink) {
     }
 }
 
+// Plain differences by each are half of what both rise by together: of that no mistake is made.
+BOOST_AUTO_TEST_CASE(along_directions_a_wrong_tie_is_not_diagnosed_as_a_factor) {
+  const auto largest = [](Point p) { return *std::max_element(p.begin(), p.end()); };
+  const auto check = [&](const Numbers& claimed, const Numbers& x) {
+    return check_gradient(largest, [&](Point) { return claimed; }, x, {.budget = 0});
+  };
+  for (const double height : {3.0, -40.0})
+    for (const Numbers& claimed : {Numbers{0.0, 1.0, 1.0, 0.0}, {0.0, 0.0, 0.0, 0.0}, {0.0, 0.3, 0.3, 0.0}}) {
+      const GradcheckReport report = check(claimed, {height - 2.0, height, height, height - 1.0});
+      BOOST_TEST((report.verdict() == Verdict::wrong), to_string(report));
+      BOOST_TEST(!report.findings.front().diagnosis.has_value(), to_string(report));
+      BOOST_TEST(report.findings.front().note.find("stand on a kink") != std::string::npos, to_string(report));
+    }
+  // A mistake away from kinks is told as before.
+  const GradcheckReport report = check({0.0, 2.0, 0.0, 0.0}, {1.0, 3.0, 2.0, 0.5});
+  BOOST_TEST_REQUIRE(report.findings.front().diagnosis.has_value(), to_string(report));
+  BOOST_TEST((report.findings.front().diagnosis->mistake == GradcheckMistake::constant_factor), to_string(report));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -69,6 +69,32 @@ std::optional<Matrix> plain_differences(Comparison& c, std::size_t part, const M
   return closest;
 }
 
+/// Whether all these elements stand on a kink of their output, to steps of plain differences: what those say is the
+/// slope of neither side.
+bool stand_on_kinks(Comparison& c, std::size_t part, const std::vector<GradcheckElement>& elements, double scale) {
+  constexpr double kClear = 0.1;     // of the scale
+  constexpr double kRemains = 0.75;  // of the difference between the sides, at half the step: curvature's is halved
+  const Part& p = c.subject.parts[part];
+  return std::all_of(elements.begin(), elements.end(), [&](const GradcheckElement& e) {
+    const auto o = static_cast<std::size_t>(e.output);
+    const auto j = static_cast<std::size_t>(ravel(e.index, p.shape));
+    const auto gap = [&](double h) {
+      Values moved = p.values;
+      double bend = -2.0 * c.subject.outputs[o];
+      for (const double t : {h, -h}) {
+        moved[j] = p.values[j] + t;
+        bend += c.subject.call_with(part, moved)[o];
+        ++c.report.calls;
+      }
+      return std::abs(bend) / h;
+    };
+    const double h = c.differences.step(part, p.values[j]);
+    const double wide = gap(h);
+    const double narrow = gap(0.5 * h);
+    return narrow > kClear * scale && narrow > kRemains * wide;
+  });
+}
+
 }  // namespace
 
 void locate(Comparison& comparison, std::size_t i, const MeasuredProduct& worst,
@@ -116,6 +142,13 @@ void locate(Comparison& comparison, std::size_t i, const MeasuredProduct& worst,
     finding.worst.clear();
     ranking.file(finding);
     finding.note = "found along random directions, then located element by element";
+    if (stand_on_kinks(comparison, i, finding.worst, scale)) {
+      finding.note +=
+          ": those that are shown stand on a kink of their output, or right beside one, as equal numbers do; plain "
+          "differences are the slope of neither side there, and a larger budget compares every element with both";
+      diagnose_without_elements();
+      return;
+    }
   }
   const double error = rough * std::sqrt(static_cast<double>(claimed.values.size()));
   finding.diagnosis = comparison.diagnose_part(i, *numeric, error, exchanged);

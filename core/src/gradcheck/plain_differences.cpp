@@ -34,6 +34,10 @@ std::int64_t PlainDifferences::cost(std::size_t part) const {
 
 std::int64_t PlainDifferences::budget_for(std::int64_t cost) { return cost / kDiagnosisCalls + 1; }
 
+double PlainDifferences::step(std::size_t part, double x) const {
+  return std::exp2(std::round(std::log2(std::cbrt(epsilon_)))) * std::max(std::abs(x), least_[part]);
+}
+
 std::optional<Matrix> PlainDifferences::at(std::size_t i, std::size_t k, const Values& values) {
   if (!affords(i)) return std::nullopt;
   left_ -= cost(i);
@@ -42,7 +46,6 @@ std::optional<Matrix> PlainDifferences::at(std::size_t i, std::size_t k, const V
   moved[k] = values;
   const Values point = moved[i];
   Matrix differences(subject_.outputs.size(), point.size());
-  const double relative = std::exp2(std::round(std::log2(std::cbrt(epsilon_))));
   const auto call_with = [&](std::size_t j, double value) {
     ++calls_;
     moved[i][j] = value;
@@ -51,7 +54,7 @@ std::optional<Matrix> PlainDifferences::at(std::size_t i, std::size_t k, const V
     return y;
   };
   for (std::size_t j = 0; j < point.size(); ++j) {
-    const double h = relative * std::max(std::abs(point[j]), least_[i]);
+    const double h = step(i, point[j]);
     const double up = point[j] + h;
     const double down = point[j] - h;
     const Values above = call_with(j, up);

@@ -27,6 +27,9 @@ class PlainDifferences {
   /// d outputs / d part `i` with part `k` at other values; nothing when that costs too much or is not finite.
   std::optional<Matrix> at(std::size_t i, std::size_t k, const Values& values);
 
+  /// By how far an element of a part is moved to either side where its value is `x`.
+  double step(std::size_t part, double x) const;
+
   /// What a diagnosis is fitted to: part i's derivatives, and plain differences at other points. Not to outlive this.
   Block block(std::size_t i, const Matrix& claimed, const Matrix& numeric, double error);
 
