@@ -1,5 +1,6 @@
 // Right values at wrong places, and terms along a wrong axis.
 #include <algorithm>
+#include <array>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <cstdint>
@@ -501,6 +502,31 @@ BOOST_AUTO_TEST_CASE(gradients_of_two_inputs_that_have_changed_places_are_told) 
   for (const GradcheckFinding& finding : one.findings)
     BOOST_TEST((!finding.diagnosis || finding.diagnosis->mistake != GradcheckMistake::exchanged_inputs),
                to_string(one));
+}
+
+// A sort's order that is not undone: of the gradient, and of what comes in.
+BOOST_AUTO_TEST_CASE(an_order_that_is_not_undone_is_told) {
+  constexpr std::array<std::size_t, 6> kOrder = {3, 0, 5, 1, 2, 4};
+  const auto f = [&](Point p) {
+    Numbers y;
+    for (std::size_t k = 0; k < p.size(); ++k) y.push_back(static_cast<double>(k + 1) * std::sin(p[kOrder[k]]));
+    return y;
+  };
+  const auto rule = [&](bool undone, bool of_outputs) {
+    return [&, undone, of_outputs](Point p, Point v) {
+      Numbers dx(p.size());
+      for (std::size_t k = 0; k < p.size(); ++k)
+        dx[undone ? kOrder[k] : k] =
+            v[of_outputs ? kOrder[k] : k] * static_cast<double>(k + 1) * std::cos(p[kOrder[k]]);
+      return dx;
+    };
+  };
+  const Numbers x = normal(6, 3);
+  BOOST_TEST(check_pullback(f, rule(true, false), x).ok());
+  expect(check_pullback(f, rule(false, false), x), GradcheckMistake::shifted,
+         "the elements of the input in another order, [3] in the place of [0] first");
+  expect(check_pullback(f, rule(true, true), x), GradcheckMistake::shifted,
+         "the elements of the output in another order, [1] in the place of [0] first");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

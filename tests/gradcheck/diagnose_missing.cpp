@@ -203,8 +203,45 @@ BOOST_AUTO_TEST_CASE(one_element_without_gradient_is_told) {
     for (std::size_t k = 0; k + 1 < p.size(); ++k) g[k] = std::cos(p[k]);
     return g;
   };
-  expect(check_gradient(loss, stops_early, normal(5, 3)), GradcheckMistake::no_gradient, "one element of the input");
+  expect(check_gradient(loss, stops_early, normal(5, 3)), GradcheckMistake::no_gradient,
+         "the last of the 5 elements of the input goes without gradient, as where a loop ends too early");
   BOOST_TEST(!check_gradient(loss, stops_early, normal(2, 3)).findings.front().diagnosis.has_value());
+}
+
+// The rest of a number that is no multiple of a block's, an edge of a matrix, and any.
+BOOST_AUTO_TEST_CASE(where_the_elements_lie_that_go_without_gradient_is_told) {
+  const auto expect_words = [](const std::vector<std::int64_t>& shape, const std::function<bool(std::size_t)>& goes,
+                               const std::string& words) {
+    std::size_t count = 1;
+    for (const std::int64_t size : shape) count *= static_cast<std::size_t>(size);
+    const auto loss = [](Point p) {
+      double s = 0.0;
+      for (const double v : p) s += std::sin(v);
+      return s;
+    };
+    const auto gradient = [&](Point p) {
+      Numbers g;
+      for (std::size_t k = 0; k < p.size(); ++k) g.push_back(goes(k) ? 0.0 : std::cos(p[k]));
+      return g;
+    };
+    expect(check_gradient(loss, gradient, normal(count, 3), {.input_shapes = {shape}}), GradcheckMistake::no_gradient,
+           words);
+  };
+  expect_words(
+      {19}, [](std::size_t k) { return k >= 16; },
+      "the last 3 of the 19 elements of the input go without gradient, as where a loop ends too early");
+  expect_words(
+      {4, 5}, [](std::size_t k) { return k == 0; },
+      "the first of the 20 elements of the input goes without gradient, as where a loop begins too late");
+  expect_words(
+      {4, 5}, [](std::size_t k) { return k % 5 == 4; },
+      "the 4 elements of the input at the last index along axis 1 go without gradient, as where a loop ends");
+  expect_words(
+      {4, 5}, [](std::size_t k) { return k % 5 == 0; }, "at the first index along axis 1 go");
+  expect_words(
+      {4, 5}, [](std::size_t k) { return k % 5 == 2; }, "4 elements of the input go without gradient, as by");
+  expect_words(
+      {4, 5}, [](std::size_t k) { return k == 7; }, "one element of the input goes without gradient, as by");
 }
 
 BOOST_AUTO_TEST_CASE(a_sum_without_the_element_itself_is_told_beside_a_residual_connection) {

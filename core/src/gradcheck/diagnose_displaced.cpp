@@ -311,6 +311,56 @@ class Displacement {
   Places rows_, columns_;
 };
 
+/// For each row of a matrix that of another that it equals, its own first; nothing where there is none or several.
+std::optional<Places> matching_rows(const Matrix& of, const Matrix& among, double tolerance) {
+  const auto equal = [&](std::size_t r, std::size_t s) {
+    const auto a = row_of(of, r), b = row_of(among, s);
+    return std::equal(a.begin(), a.end(), b.begin(), [&](double x, double y) { return std::abs(x - y) <= tolerance; });
+  };
+  Places from;
+  std::vector<bool> taken_already(among.rows, false);
+  for (std::size_t r = 0; r < of.rows; ++r) {
+    std::optional<std::size_t> found;
+    for (std::size_t s = 0; s < among.rows && !equal(r, r); ++s)
+      if (equal(r, s) && std::exchange(found, s)) return std::nullopt;
+    if (!found && !equal(r, r)) return std::nullopt;
+    from.push_back(found.value_or(r));
+    if (taken_already[from.back()]) return std::nullopt;
+    taken_already[from.back()] = true;
+  }
+  return from;
+}
+
+/// The elements of the input, or of the output, in whatever other order, as of a sort or an index.
+Diagnosis in_another_order(const Block& block, const Residual& residual) {
+  constexpr std::size_t kLeast = 4, kMost = 128;
+  const Matrix& n = block.numeric;
+  for (const bool input : {true, false}) {
+    const std::size_t count = input ? n.columns : n.rows;
+    if ((!input && !block.single_output) || count < kLeast || count > kMost) continue;
+    const std::optional<Places> from = matching_rows(input ? transposed(block.analytic) : block.analytic,
+                                                     input ? transposed(n) : n, 2.0 * residual.negligible());
+    if (!from) continue;
+    const double left =
+        residual.unexplained(input ? taken(n, in_order(n.rows), *from) : taken(n, *from, in_order(n.columns)));
+    if (!residual.allows(left)) continue;
+    std::size_t first = 0;
+    while (first + 1 < count && (*from)[first] == first) ++first;
+    const Extents& shape = input ? block.input_shape : block.output_shape;
+    const auto place = [&](std::size_t k) {
+      return fmt::format("[{}]", fmt::join(unravel(static_cast<std::int64_t>(k), shape), ", "));
+    };
+    return GradcheckDiagnosis{
+        GradcheckMistake::shifted,
+        fmt::format(
+            "analytic = numeric with the elements of the {} in another order, {} in the place of {} first ({:.1e} "
+            "of the error unexplained): an order, as of a sort or an index, is not undone, or undone twice",
+            input ? "input" : "output", place((*from)[first]), place(first), left),
+        left};
+  }
+  return std::nullopt;
+}
+
 /// Each element of the input reaches one output, and its derivative is right but for another output: for a cotangent of
 /// ones the gradient is right.
 Diagnosis spread_along_wrong_axis(const Block& block, const Residual& residual) {
@@ -462,6 +512,7 @@ Diagnosis displaced_elements(const Block& block, const Residual& residual) {
   constexpr std::size_t kFew = 3;  // any value has a place among two
   if (count_clear(block.numeric, residual.negligible()) < kFew) return std::nullopt;
   if (Diagnosis found = Displacement(block, residual).find()) return found;
+  if (Diagnosis found = in_another_order(block, residual)) return found;
   if (Diagnosis found = summed_over_further_axes(block, residual)) return found;
   if (Diagnosis found = spread_along_wrong_axis(block, residual)) return found;
   return coupled_along_wrong_axis(block, residual);

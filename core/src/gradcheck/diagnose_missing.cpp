@@ -7,6 +7,7 @@
 #include <cmath>
 #include <functional>
 #include <set>
+#include <string>
 
 #include "gradcheck/diagnosis.hpp"
 
@@ -186,6 +187,39 @@ Diagnosis added_elements(const Block& block, const Residual& residual, const Pat
       0.0};
 }
 
+/// Tells the elements of a shape that go without gradient by the place that they have in common, if there is one: the
+/// first or the last ones, or all at an end of an axis.
+std::string what_goes_without(const std::set<std::size_t>& elements, const Extents& shape, const std::string& of) {
+  const auto all = static_cast<std::size_t>(count_of(shape));
+  const std::size_t count = elements.size();
+  const char* const go = count == 1 ? "goes" : "go";
+  const auto told = [&](const std::string& which, bool last) {
+    return fmt::format("{} {} without gradient, as where a loop {}", which, go,
+                       last ? "ends too early" : "begins too late");
+  };
+  const auto end = [](bool last) { return last ? "last" : "first"; };
+  const bool last = *elements.begin() == all - count;
+  if (last || *elements.rbegin() == count - 1)
+    return told(fmt::format("the {}{} of the {} elements of the {}", end(last),
+                            count == 1 ? "" : fmt::format(" {}", count), all, of),
+                last);
+  const auto index_of = [&](std::size_t element, std::size_t axis) {
+    return unravel(static_cast<std::int64_t>(element), shape)[axis];
+  };
+  for (std::size_t d = 0; d < shape.size(); ++d) {
+    const std::int64_t at = index_of(*elements.begin(), d);
+    const bool at_last = at == shape[d] - 1;
+    const bool is_all_there =
+        count * static_cast<std::size_t>(shape[d]) == all &&
+        std::all_of(elements.begin(), elements.end(), [&](std::size_t element) { return index_of(element, d) == at; });
+    if (is_all_there && (at == 0 || at_last))
+      return told(fmt::format("the {} elements of the {} at the {} index along axis {}", count, of, end(at_last), d),
+                  at_last);
+  }
+  return fmt::format("{} of the {} {} without gradient, as by a mask too many",
+                     count == 1 ? "one element" : fmt::format("{} elements", count), of, go);
+}
+
 Diagnosis masked(const Block& block, const Pattern& p) {
   constexpr std::size_t kFew = 2;
   const Matrix& n = block.numeric;
@@ -198,17 +232,21 @@ Diagnosis masked(const Block& block, const Pattern& p) {
                                      [&](const auto& place) { return p.kept_in_column[place.second] == 0; });
     const bool rows = std::all_of(p.dropped.begin(), p.dropped.end(),
                                   [&](const auto& place) { return p.kept_in_row[place.first] == 0; });
-    if (columns || (rows && n.rows > 1))
+    if (columns || (rows && n.rows > 1)) {
+      std::set<std::size_t> without;
+      for (const auto& [row, column] : p.dropped) without.insert(columns ? column : row);
+      const Extents flat = {static_cast<std::int64_t>(n.rows)};
+      const Extents& shape = columns ? block.input_shape : block.single_output ? block.output_shape : flat;
       return GradcheckDiagnosis{
           GradcheckMistake::no_gradient,
-          p.dropped.size() == 1
-              ? fmt::format("analytic is zero in one place where the function depends on the input, and agrees "
-                            "everywhere else: one {} goes without gradient, as where a loop ends too early",
-                            columns ? "element of the input" : "output")
-              : fmt::format("analytic is zero in {} places where the function depends on the input, and agrees "
-                            "everywhere else: {} without gradient, as by a mask too many",
-                            p.dropped.size(), columns ? "elements of the input go" : "some outputs go"),
+          fmt::format("analytic is zero in {} where the function depends on the input, and agrees everywhere else: {}",
+                      p.dropped.size() == 1 ? "one place" : fmt::format("{} places", p.dropped.size()),
+                      what_goes_without(without, shape,
+                                        columns               ? "input"
+                                        : block.single_output ? "output"
+                                                              : "outputs")),
           0.0};
+    }
   }
   const bool none_kept = kept == 0;
   const bool diagonal =
