@@ -160,6 +160,17 @@ BOOST_AUTO_TEST_CASE(tiny_inputs_in_float32_are_told_by_what_moves) {
   }
 }
 
+// Of log(x) at 1e30 the second derivative is -1e-60, which float32 does not have; float64 does.
+BOOST_AUTO_TEST_CASE(what_vanishes_in_float32_is_no_mistake) {
+  const auto f = [](const Tensor& x) { return log(x); };
+  const Tensor x = from_vector<double>({1e30, 0.7e30, 2e30}, {3});
+  const GradcheckReport single = tapegrad::gradcheck(f, x.to(float32));
+  BOOST_TEST(single.ok(), fmt::format("{}", single));
+  const auto flat = [](const Tensor& t) { return log(t.detach()) + (t - t.detach()) / t.detach(); };
+  const GradcheckReport lost = tapegrad::gradcheck(flat, x);
+  BOOST_TEST((lost.verdict() == Verdict::wrong), fmt::format("{}", lost));
+}
+
 BOOST_AUTO_TEST_CASE(differences_in_float64_see_what_float32_cannot) {
   const auto verdict = [](double error, bool wide) {
     const auto f = [=](const Tensor& x) { return apply(NearlyExp(error), x); };

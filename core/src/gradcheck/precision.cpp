@@ -1,6 +1,7 @@
 #include "gradcheck/precision.hpp"
 
 #include <cmath>
+#include <limits>
 
 namespace tapegrad::checker {
 
@@ -20,6 +21,8 @@ Precision precision_of(double value_epsilon, double derivative_epsilon) {
           .coarser_epsilon = std::fmax(value_epsilon, derivative_epsilon),
           .floor = std::pow(derivative_epsilon, 0.6),
           .rough = rough,
+          .least = derivative_epsilon < 1e-10 ? std::numeric_limits<double>::min()
+                                              : static_cast<double>(std::numeric_limits<float>::min()),
           .fair = std::fmax(1e-6, 10.0 * std::sqrt(value_epsilon))};
 }
 

@@ -16,6 +16,7 @@ struct Precision {
   double coarser_epsilon;  // the larger of both
   double floor;            // the derivative's own rounding, in units of the largest in its block
   double rough;            // the doubt, in the same units, beyond which differences cannot tell
+  double least;            // the smallest derivative that is not rounded to 0, or nearly so
   double fair;             // the doubt, in units of the function's own size, up to which rough differences tell a zero
 };
 
