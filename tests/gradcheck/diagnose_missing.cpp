@@ -1,4 +1,5 @@
 // Terms that are missing, or there where they should not be.
+#include <array>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <vector>
@@ -206,6 +207,25 @@ BOOST_AUTO_TEST_CASE(one_element_without_gradient_is_told) {
   expect(check_gradient(loss, stops_early, normal(5, 3)), GradcheckMistake::no_gradient,
          "the last of the 5 elements of the input goes without gradient, as where a loop ends too early");
   BOOST_TEST(!check_gradient(loss, stops_early, normal(2, 3)).findings.front().diagnosis.has_value());
+}
+
+// Masks that have no element in common, nor all between them.
+BOOST_AUTO_TEST_CASE(another_mask_is_not_told_as_the_inverted_one) {
+  constexpr std::array<double, 8> kMask = {1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0};
+  constexpr std::array<double, 8> kOther = {0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0};
+  const auto f = [&](Point p) {
+    Numbers y;
+    for (std::size_t k = 0; k < p.size(); ++k) y.push_back(kMask[k] * std::sin(p[k]));
+    return y;
+  };
+  const auto rule = [&](Point p, Point v) {
+    Numbers dx;
+    for (std::size_t k = 0; k < p.size(); ++k) dx.push_back(kOther[k] * v[k] * std::cos(p[k]));
+    return dx;
+  };
+  const GradcheckReport report = check_pullback(f, rule, normal(8, 3));
+  BOOST_TEST((report.verdict() == Verdict::wrong), to_string(report));
+  BOOST_TEST(to_string(report).find("inverted") == std::string::npos, to_string(report));
 }
 
 // The rest of a number that is no multiple of a block's, an edge of a matrix, and any.

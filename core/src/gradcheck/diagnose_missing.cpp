@@ -253,7 +253,9 @@ Diagnosis masked(const Block& block, const Pattern& p) {
       n.rows == n.columns &&
       std::all_of(p.extra.begin(), p.extra.end(), [](const auto& place) { return place.first == place.second; }) &&
       std::all_of(p.dropped.begin(), p.dropped.end(), [](const auto& place) { return place.first == place.second; });
-  if (none_kept && diagonal && p.extra.size() >= kFew && p.dropped.size() >= kFew)
+  // Where some elements are zero on both sides, it may as well be any other mask.
+  const bool all_differ = p.extra.size() + p.dropped.size() == n.rows;
+  if (none_kept && diagonal && all_differ && p.extra.size() >= kFew && p.dropped.size() >= kFew)
     return GradcheckDiagnosis{GradcheckMistake::ignored_mask,
                               fmt::format("analytic has a gradient at the {} elements where the function has none, and "
                                           "none at the {} where it has one: the mask is inverted",
