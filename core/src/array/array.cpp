@@ -56,8 +56,8 @@ std::size_t bytes_of_none(const Shape& shape) {
   return 0;
 }
 
-void throw_no_memory(std::size_t bytes, const Shape& shape, DType dtype) {
-  throw Error("[tensor] the system has no " + std::to_string(bytes) + " bytes for " +
+void throw_no_memory(const Shape& shape, DType dtype) {
+  throw Error("[tensor] the system has no " + std::to_string(bytes_of(shape, dtype)) + " bytes for " +
               std::string(tapegrad::to_string(dtype)) + " " + tapegrad::to_string(shape));
 }
 

@@ -77,7 +77,7 @@ class Storage {
 inline constexpr std::int64_t kMostElements = std::numeric_limits<std::int64_t>::max() / 16;
 
 [[noreturn]] void throw_too_many_elements(const Shape& shape);
-[[noreturn]] void throw_no_memory(std::size_t bytes, const Shape& shape, DType dtype);
+[[noreturn]] void throw_no_memory(const Shape& shape, DType dtype);
 
 /// Bytes of an array without elements: none. Throws as bytes_of().
 std::size_t bytes_of_none(const Shape& shape);
@@ -100,7 +100,7 @@ inline Ref<Storage> storage_for(std::size_t bytes, const Shape& shape, DType dty
   try {
     return Storage::make(bytes, front);
   } catch (const std::bad_alloc&) {
-    throw_no_memory(bytes, shape, dtype);
+    throw_no_memory(shape, dtype);
   }
 }
 
