@@ -53,7 +53,7 @@ Sweep::Sweep(TapeImpl& tape, const std::vector<Tensor>& ys, const std::vector<Te
 namespace {
 
 /// A gradient brought to the shape of the input that it is of.
-[[gnu::noinline]] Tensor fit_gradient(const Tensor& gradient, const Shape& shape, const Node& from) {
+Tensor fit_gradient(const Tensor& gradient, const Shape& shape, const Node& from) {
   if (broadcasts_to(shape, gradient.shape())) return sum_to(gradient, shape);
   if (broadcasts_to(gradient.shape(), shape)) return expand(gradient, shape);
   throw TapeError("its rule (" + std::string(from.name()) + ") gave a gradient of shape " +
@@ -67,23 +67,38 @@ namespace {
 
 }  // namespace
 
-inline void Sweep::fit(Tensor& gradient, const OutputMeta& target, const Node& from) {
+inline bool Sweep::fits(const Tensor& gradient, const OutputMeta& target) {
+  const array::Array& array = gradient.impl()->array;
+  return array.dtype == target.dtype && array.shape == target.shape;
+}
+
+void Sweep::fit(Tensor& gradient, const OutputMeta& target, const Node& from) {
   const array::Array& array = gradient.impl()->array;
   if (array.dtype != target.dtype) throw_wrong_dtype(array.dtype, target.dtype);
   if (array.shape != target.shape) gradient = fit_gradient(gradient, target.shape, from);
 }
 
+// The usual ways through these functions call nobody, or somebody at their end, so that they need no frame: a small
+// tensor's gradient is added in less time than one is made.
+
 inline void Sweep::accumulate(std::uint32_t slot, const OutputMeta& target, Tensor&& gradient, const Node& from) {
-  fit(gradient, target, from);
+  if (!fits(gradient, target)) return accumulate_fitted(slot, target, std::move(gradient), from);
   Tensor& sum = cotangents()[slot];
   if (!sum.defined()) {
     sum = std::move(gradient);
   } else if (!options_.create_graph && is_exclusive(sum) && innermost_level(gradient) == 0) {
     add_in_place(sum.impl()->array, gradient.impl()->array);
   } else {
-    sum = add(sum, gradient);
+    add_to(sum, gradient);
   }
 }
+
+void Sweep::accumulate_fitted(std::uint32_t slot, const OutputMeta& target, Tensor&& gradient, const Node& from) {
+  fit(gradient, target, from);
+  accumulate(slot, target, std::move(gradient), from);
+}
+
+void Sweep::add_to(Tensor& sum, const Tensor& gradient) { sum = add(sum, gradient); }
 
 void Sweep::seed(const std::vector<Tensor>& ys, const std::vector<Tensor>& seeds) {
   const std::string op = std::string("[") + name_ + "] ";
@@ -120,6 +135,17 @@ void Sweep::finish() {
   if (!options_.retain && !options_.create_graph) tape_.consume();
 }
 
+inline GradientBuffer Sweep::gathered_in(Tensor& sum, const OutputMeta& target) {
+  if (sum.defined() && is_exclusive(sum)) return {share(sum), true};
+  return newly_gathered_in(sum, target);
+}
+
+GradientBuffer Sweep::newly_gathered_in(Tensor& sum, const OutputMeta& target) {
+  const bool holds_sum = sum.defined();
+  sum = holds_sum ? wrap(contiguous_copy(array_of(sum))) : make_tensor(target.shape, target.dtype);
+  return {sum, holds_sum};
+}
+
 /// Receives a node's gradients and accumulates them in the cotangents of the nodes below.
 class Sweep::Sink final : public GradientSink {
  public:
@@ -147,25 +173,19 @@ class Sweep::Sink final : public GradientSink {
   }
 
   GradientBuffer buffer(int i) override {
-    expect_input(i);
-    if (!wants(i))
-      throw TapeError("its rule asked for the buffer of input " + std::to_string(i) + ", which wants no gradient");
+    if (!wants(i)) throw_no_buffer(i);
     const Edge& edge = node_.edges[i];
     const Node& below = *sweep_.tape_.nodes[edge.node];
     const OutputMeta& meta = below.outputs[edge.output];
     if (seen_ == nullptr) return gathered_in(sweep_.cotangents()[below.slot + edge.output], meta);
-    Tensor& own = seen_->gradients[static_cast<std::size_t>(i)];
-    if (own.defined()) {
-      fit(own, meta, node_);
-    } else {
-      seen_->order.push_back(i);
-    }
-    return gathered_in(own, meta);
+    return gathered_in_seen(i, meta);
   }
 
   Tensor in_place_of(const Tensor& dy) override {
     // An observer sees cotangents when the rule is done.
-    return seen_ == nullptr && is_exclusive(dy) ? share(dy) : make_tensor(dy.shape(), dy.dtype());
+    if (seen_ == nullptr && is_exclusive(dy)) return share(dy);
+    const array::Array& array = array_of(dy);
+    return make_tensor(array.shape, array.dtype);
   }
 
   void accumulate_seen() {
@@ -177,6 +197,15 @@ class Sweep::Sink final : public GradientSink {
     const Edge& edge = node_.edges[i];
     const Node& below = *sweep_.tape_.nodes[edge.node];
     sweep_.accumulate(below.slot + edge.output, below.outputs[edge.output], std::move(dx), node_);
+  }
+  [[gnu::noinline]] GradientBuffer gathered_in_seen(int i, const OutputMeta& meta) {
+    Tensor& own = seen_->gradients[static_cast<std::size_t>(i)];
+    if (own.defined()) {
+      fit(own, meta, node_);
+    } else {
+      seen_->order.push_back(i);
+    }
+    return gathered_in(own, meta);
   }
   [[gnu::noinline]] void add_to_seen(int i, Tensor&& dx) {
     Tensor& sum = seen_->gradients[static_cast<std::size_t>(i)];
@@ -199,6 +228,10 @@ class Sweep::Sink final : public GradientSink {
     throw TapeError("its rule gave a gradient of input " + std::to_string(i) + " of " +
                     std::to_string(node_.edge_count));
   }
+  [[noreturn, gnu::noinline]] void throw_no_buffer(int i) const {
+    expect_input(i);
+    throw TapeError("its rule asked for the buffer of input " + std::to_string(i) + ", which wants no gradient");
+  }
   /// False for what is no input.
   bool wants(int i) const {
     if (static_cast<unsigned>(i) < 64) [[likely]]
@@ -211,16 +244,6 @@ class Sweep::Sink final : public GradientSink {
   std::uint64_t wanted_;
   Seen* seen_;
 };
-
-GradientBuffer Sweep::gathered_in(Tensor& sum, const OutputMeta& target) {
-  const bool holds_sum = sum.defined();
-  if (!holds_sum) {
-    sum = empty(target.shape, {.dtype = target.dtype});
-  } else if (!is_exclusive(sum)) {
-    sum = wrap(contiguous_copy(array_of(sum)));
-  }
-  return {sum, holds_sum};
-}
 
 namespace {
 

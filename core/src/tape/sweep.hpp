@@ -59,10 +59,19 @@ class Sweep {
   [[gnu::noinline]] std::uint64_t wanted_among(std::span<const char> reaches, const Node& node);
   /// Adds a gradient, which is defined, to what has come to a slot.
   void accumulate(std::uint32_t slot, const OutputMeta& target, Tensor&& gradient, const Node& from);
-  /// Brings a gradient, which is defined, to the shape of its target.
-  static void fit(Tensor& gradient, const OutputMeta& target, const Node& from);
+  /// The same for one that is to be brought to its target's shape first.
+  [[gnu::noinline]] void accumulate_fitted(std::uint32_t slot, const OutputMeta& target, Tensor&& gradient,
+                                           const Node& from);
+  [[gnu::noinline]] static void add_to(Tensor& sum, const Tensor& gradient);
+  /// Whether a gradient has the dtype and shape of its target.
+  static bool fits(const Tensor& gradient, const OutputMeta& target);
+  /// Brings a gradient, which is defined, to the shape of its target. Throws TapeError for one of another dtype, or
+  /// that does not broadcast.
+  [[gnu::noinline]] static void fit(Tensor& gradient, const OutputMeta& target, const Node& from);
   /// The memory of a sum of gradients, which may be undefined so far.
   static GradientBuffer gathered_in(Tensor& sum, const OutputMeta& target);
+  /// The same where there is no memory yet, or it is not to be written.
+  [[gnu::noinline]] static GradientBuffer newly_gathered_in(Tensor& sum, const OutputMeta& target);
   /// Keeps the cotangents that have come to a node for who studies the tape, and looks for anomalies among them.
   void study(const Node& node) const;
   /// Shows an observer what a node's rule has made of its cotangents, and looks for anomalies there.
