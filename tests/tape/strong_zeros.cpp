@@ -189,4 +189,22 @@ BOOST_AUTO_TEST_CASE(strong_zeros_reach_into_a_checkpoint_and_leave_its_forward_
   BOOST_TEST(!std::isnan(tape.gradient(z, x, {.strong_zero = true}).to_vector<double>()[1]));
 }
 
+BOOST_AUTO_TEST_CASE(hooks_and_observers_of_a_sweep_with_strong_zeros_compute_as_ever) {
+  const Tensor x = leaf({2.0});
+  Tape tape;
+  const Tensor y = x * x;
+  Values products;
+  const auto multiply = [&] { products.push_back((tensor({0.0}) * kInf).item()); };
+  const auto hook = [&](const Tensor&) {
+    multiply();
+    return Tensor();
+  };
+  x.register_hook(hook);
+  tape.register_hook(y, hook);
+  tape.observe([&](const SweepEvent&) { multiply(); });
+  tape.backward(y, {.strong_zero = true});
+  BOOST_TEST(products.size() == 3U);
+  for (const double product : products) BOOST_TEST(std::isnan(product));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

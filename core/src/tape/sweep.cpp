@@ -157,8 +157,13 @@ class Sweep::Sink final : public GradientSink {
   };
 
   /// `seen` is null when nobody looks on.
-  Sink(Sweep& sweep, const Node& node, std::uint64_t wanted, Seen* seen)
-      : sweep_(sweep), node_(node), wanted_(wanted), seen_(seen) {}
+  explicit Sink(Sweep& sweep, Seen* seen = nullptr) : sweep_(sweep), seen_(seen) {}
+
+  /// Receives this node's gradients from here on, of the wanted ones of its first 64 inputs.
+  void receive(const Node& node, std::uint64_t wanted) {
+    node_ = &node;
+    wanted_ = wanted;
+  }
 
   void add(int i, Tensor dx) override {
     if (!wants(i) || !dx.defined()) {
@@ -174,7 +179,7 @@ class Sweep::Sink final : public GradientSink {
 
   GradientBuffer buffer(int i) override {
     if (!wants(i)) throw_no_buffer(i);
-    const Edge& edge = node_.edges[i];
+    const Edge& edge = node_->edges[i];
     const Node& below = *sweep_.tape_.nodes[edge.node];
     const OutputMeta& meta = below.outputs[edge.output];
     if (seen_ == nullptr) return gathered_in(sweep_.cotangents()[below.slot + edge.output], meta);
@@ -194,14 +199,14 @@ class Sweep::Sink final : public GradientSink {
 
  private:
   void accumulate(int i, Tensor&& dx) {
-    const Edge& edge = node_.edges[i];
+    const Edge& edge = node_->edges[i];
     const Node& below = *sweep_.tape_.nodes[edge.node];
-    sweep_.accumulate(below.slot + edge.output, below.outputs[edge.output], std::move(dx), node_);
+    sweep_.accumulate(below.slot + edge.output, below.outputs[edge.output], std::move(dx), *node_);
   }
   [[gnu::noinline]] GradientBuffer gathered_in_seen(int i, const OutputMeta& meta) {
     Tensor& own = seen_->gradients[static_cast<std::size_t>(i)];
     if (own.defined()) {
-      fit(own, meta, node_);
+      fit(own, meta, *node_);
     } else {
       seen_->order.push_back(i);
     }
@@ -215,18 +220,18 @@ class Sweep::Sink final : public GradientSink {
       return;
     }
     // Both in the input's shape: one may lack dimensions that the other has still to be summed over.
-    const Edge& edge = node_.edges[i];
+    const Edge& edge = node_->edges[i];
     const OutputMeta& meta = sweep_.tape_.nodes[edge.node]->outputs[edge.output];
-    fit(sum, meta, node_);
-    fit(dx, meta, node_);
+    fit(sum, meta, *node_);
+    fit(dx, meta, *node_);
     sum = tapegrad::add(sum, dx);
   }
   void expect_input(int i) const {
-    if (static_cast<std::uint32_t>(i) >= node_.edge_count) throw_no_input(i);
+    if (static_cast<std::uint32_t>(i) >= node_->edge_count) throw_no_input(i);
   }
   [[noreturn, gnu::noinline]] void throw_no_input(int i) const {
     throw TapeError("its rule gave a gradient of input " + std::to_string(i) + " of " +
-                    std::to_string(node_.edge_count));
+                    std::to_string(node_->edge_count));
   }
   [[noreturn, gnu::noinline]] void throw_no_buffer(int i) const {
     expect_input(i);
@@ -236,12 +241,12 @@ class Sweep::Sink final : public GradientSink {
   bool wants(int i) const {
     if (static_cast<unsigned>(i) < 64) [[likely]]
       return (wanted_ >> i & 1U) != 0;
-    return static_cast<std::uint32_t>(i) < node_.edge_count && node_.edges[i].tracked();
+    return static_cast<std::uint32_t>(i) < node_->edge_count && node_->edges[i].tracked();
   }
 
   Sweep& sweep_;
-  const Node& node_;
-  std::uint64_t wanted_;
+  const Node* node_ = nullptr;
+  std::uint64_t wanted_ = 0;
   Seen* seen_;
 };
 
@@ -303,10 +308,15 @@ inline void Sweep::expect_not_destroyed() const {
     throw_destroyed();
 }
 
+void Sweep::fire(const Hooks& hooks, Tensor& gradient) const {
+  const StrongZero outside(strong_outside_);
+  hooks.fire(gradient);
+}
+
 void Sweep::apply_hooks(std::uint32_t slot) {
   const auto found = tape_.hooks.find(slot);
   if (found == tape_.hooks.end() || !cotangents()[slot].defined()) return;
-  found->second.fire(cotangents()[slot]);
+  fire(found->second, cotangents()[slot]);
   expect_not_destroyed();
 }
 
@@ -332,7 +342,7 @@ inline bool any_defined(std::span<const Tensor> tensors) {
 
 }  // namespace
 
-inline Sweep::Rule Sweep::rule_of(const Node& node, Cotangents dys) const {
+Sweep::Rule Sweep::rule_of(const Node& node, Cotangents dys) const {
   // The fused rule serves where nobody differentiates it again.
   const OpTable& table = *node.table;
   const bool again = options_.create_graph || (recorder.level_count > 0 && carries_tangents(node, dys));
@@ -341,22 +351,22 @@ inline Sweep::Rule Sweep::rule_of(const Node& node, Cotangents dys) const {
   return fused ? table.fused_vjp : table.vjp;
 }
 
-inline void Sweep::run_rule(Rule rule, const Node& node, std::uint64_t wanted, Cotangents dys, Sink& sink) const {
-  const StrongZero strong(options_.strong_zero);
+inline void Sweep::run_rule(Rule rule, const Node& node, std::uint64_t wanted, Cotangents dys, Sink& sink) {
+  sink.receive(node, wanted);
   rule(node.state, Saved(node, Wants(wanted), rule != node.table->vjp), dys, sink);
 }
 
-[[gnu::always_inline]] inline void Sweep::step(Node& node, std::span<const char> reaches) {
+[[gnu::always_inline]] inline void Sweep::step(Node& node, std::span<const char> reaches, Sink& sink) {
   const std::span<Tensor> dys(cotangents().data() + node.slot, node.output_count);
   if (!any_defined(dys)) return;
   check_versions(node);
   const std::uint64_t wanted = reaches.empty() ? node.wanted : wanted_among(reaches, node);
   if (wanted == 0 && node.edge_count <= 64) return;
-  const Rule rule = rule_of(node, dys);
+  const Rule fused = node.table->fused_vjp;
+  const Rule rule = fuses_ && fused != nullptr ? fused : rule_of(node, dys);
   if (node.reads_recomputed || tape_.observer || tape_.options.anomaly) [[unlikely]] {
     run_rule_with_care(rule, node, wanted, dys);
   } else {
-    Sink sink(*this, node, wanted, nullptr);
     run_rule(rule, node, wanted, dys, sink);
   }
   // Nobody else's from here on, so that a gradient passed through unchanged may be accumulated in place further down.
@@ -366,7 +376,7 @@ inline void Sweep::run_rule(Rule rule, const Node& node, std::uint64_t wanted, C
 void Sweep::run_rule_with_care(Rule rule, Node& node, std::uint64_t wanted, Cotangents dys) {
   std::optional<Sink::Seen> seen;
   if (tape_.observer || tape_.options.anomaly) seen.emplace().gradients.resize(node.edge_count);
-  Sink sink(*this, node, wanted, seen ? &*seen : nullptr);
+  Sink sink(*this, seen ? &*seen : nullptr);
   {
     std::optional<Recomputed> recomputed;
     if (node.reads_recomputed) recomputed.emplace(node, Wants(wanted));
@@ -381,6 +391,7 @@ void Sweep::show(const Node& node, Cotangents dys, std::span<const Tensor> gradi
   const NodeInfo info = tape_.info(node);
   if (tape_.options.anomaly) expect_finite_gradients(*node.table, info, dys, gradients);
   const SweepObserver observer = tape_.observer;
+  const StrongZero outside(strong_outside_);
   if (observer) observer({info, dys, gradients});
 }
 
@@ -389,6 +400,9 @@ void Sweep::run(std::uint32_t lowest, std::span<const char> reaches, const AtNod
   const bool consuming = !options_.retain && !options_.create_graph;
   std::optional<NoRecord> pause;  // rules, hooks and observers alike
   if (!options_.create_graph) pause.emplace();
+  const StrongZero strong(options_.strong_zero);  // of the rules
+  fuses_ = !options_.create_graph && !options_.strong_zero && recorder.level_count == 0;
+  Sink sink(*this);
   lease_.begin();
   for (std::int64_t i = top_; i >= static_cast<std::int64_t>(lowest); --i) {
     Node& node = *tape_.nodes[static_cast<std::size_t>(i)];
@@ -397,7 +411,7 @@ void Sweep::run(std::uint32_t lowest, std::span<const char> reaches, const AtNod
     try {
       if (tape_.options.study && !lease_.nested()) study(node);
       at_node(node);
-      if (!node.is_leaf()) step(node, reaches);
+      if (!node.is_leaf()) step(node, reaches, sink);
       expect_not_destroyed();
     } catch (const std::exception& e) {
       std::throw_with_nested(TapeError(
@@ -450,7 +464,7 @@ void Sweep::into_leaves() {
     const LeafState::Role role = leaf.role;
     named = named || role == LeafState::Role::named_parameter;
     if (role == LeafState::Role::unnamed_parameter) unnamed = &node;
-    leaf.hooks.fire(gradient);
+    fire(leaf.hooks, gradient);
     if (options_.create_graph || innermost_level(gradient) > 0) {  // with what it depends on, or its tangents
       leaf.grad = leaf.grad.defined() ? add(on_tape(leaf.grad), gradient) : as_own(std::move(gradient));
     } else if (!leaf.grad.defined()) {

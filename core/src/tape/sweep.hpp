@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "array/recycled.hpp"
+#include "tape/recorder.hpp"
 #include "tape/sweep_lease.hpp"
 #include "tape/tape_impl.hpp"
 
@@ -49,10 +50,10 @@ class Sweep {
   template <class AtNode>
   void run(std::uint32_t lowest, std::span<const char> reaches, const AtNode& at_node);
   /// Runs a node's reverse rule on what has come to it.
-  void step(Node& node, std::span<const char> reaches);
+  void step(Node& node, std::span<const char> reaches, Sink& sink);
   /// The reverse rule that serves here.
-  Rule rule_of(const Node& node, Cotangents dys) const;
-  void run_rule(Rule rule, const Node& node, std::uint64_t wanted, Cotangents dys, Sink& sink) const;
+  [[gnu::noinline]] Rule rule_of(const Node& node, Cotangents dys) const;
+  static void run_rule(Rule rule, const Node& node, std::uint64_t wanted, Cotangents dys, Sink& sink);
   /// The same where somebody looks on, or an input comes again for the rule.
   [[gnu::noinline]] void run_rule_with_care(Rule rule, Node& node, std::uint64_t wanted, Cotangents dys);
   /// Which of the first 64 inputs of a node are wanted and come from a marked node.
@@ -78,6 +79,8 @@ class Sweep {
   void show(const Node& node, Cotangents dys, std::span<const Tensor> gradients) const;
   /// Whether what a node's rule reads or adds to has tangents: the rule is differentiated again then.
   bool carries_tangents(const Node& node, Cotangents dys) const;
+  /// Calls hooks, outside of the rules.
+  void fire(const Hooks& hooks, Tensor& gradient) const;
   void apply_hooks(std::uint32_t slot);
   Target target_of(const std::vector<Tensor>& xs, std::size_t i) const;
   std::vector<Target> targets_of(const std::vector<Tensor>& xs) const;
@@ -106,8 +109,10 @@ class Sweep {
   SweepOptions options_;
   std::uint32_t top_;
   SweepLease lease_;
-  std::uint32_t lowest_seed_ = UINT32_MAX;  // slot
-  bool beyond_reach_ = false;               // whether cotangents may have gone where nobody asked
+  std::uint32_t lowest_seed_ = UINT32_MAX;      // slot
+  bool strong_outside_ = recorder.strong_zero;  // as hooks and observers find it: the sweep's are for its rules
+  bool fuses_ = false;                          // whether fused rules serve, where there are some
+  bool beyond_reach_ = false;                   // whether cotangents may have gone where nobody asked
 };
 
 }  // namespace tapegrad
