@@ -1,11 +1,22 @@
 #include "tape/pointwise.hpp"
 
 #include "base/dispatch.hpp"
+#include "kernels/parallel.hpp"
 
 namespace tapegrad {
 namespace {
 
 void* data_or_null(const Tensor& t) { return t.defined() ? array_of(t).data() : nullptr; }
+
+/// Whether n elements of all these operands, some of which may be absent, are a row in memory, in the order of `shape`,
+/// and short enough for a kernel to take at once: there is no loop to plan then. One element always is.
+template <class... Tensors>
+bool are_a_row(std::int64_t n, const Shape& shape, const Tensors&... operands) {
+  const auto in_order = [&shape](const Tensor& x) {
+    return !x.defined() || (array_of(x).contiguous && array_of(x).shape == shape);
+  };
+  return n == 1 || (0 < n && n <= kernels::kChunkElements && (in_order(operands) && ...));
+}
 
 }  // namespace
 
@@ -21,8 +32,8 @@ Tensor unary_forward(std::string_view op, const kernels::UnaryKernels& kernels, 
   const array::Array& from = array_of(x);
   Tensor y = make_tensor(from.shape, from.dtype);
   const array::Array& to = array_of(y);
-  if (to.shape.numel() == 1) {  // straight to the kernel, here and below: there is no loop to plan
-    kernels.forward()(formula, to.dtype, from.data(), to.data(), 1);
+  if (const std::int64_t n = to.shape.numel(); are_a_row(n, to.shape, x)) {
+    kernels.forward()(formula, to.dtype, from.data(), to.data(), n);
   } else {
     kernels::unary_forward(kernels, formula, to.dtype, to.shape, operand(x, to.shape), to.data());
   }
@@ -34,8 +45,8 @@ void unary_backward(const kernels::UnaryKernels& kernels, const void* formula, c
   const array::Array& from = array_of(dy);
   Tensor dx = sink.in_place_of(dy);
   const array::Array& to = array_of(dx);
-  if (from.shape.numel() == 1) {
-    kernels.backward()(formula, from.dtype, data_or_null(x), data_or_null(y), from.data(), to.data(), 1);
+  if (const std::int64_t n = from.shape.numel(); are_a_row(n, from.shape, x, y, dy)) {
+    kernels.backward()(formula, from.dtype, data_or_null(x), data_or_null(y), from.data(), to.data(), n);
   } else {
     kernels::unary_backward(kernels, formula, from.dtype, from.shape, operand(x, from.shape), operand(y, from.shape),
                             operand(dy, from.shape), to.data());
@@ -54,8 +65,8 @@ Tensor binary_forward(std::string_view op, const kernels::BinaryKernels& kernels
   Tensor y = left.shape == right.shape ? make_tensor(left.shape, dtype)
                                        : make_tensor(broadcast_shapes(op, left.shape, right.shape), dtype);
   const array::Array& to = array_of(y);
-  if (!integers && to.shape.numel() == 1) {
-    kernels.forward()(formula, dtype, left.data(), 1, right.data(), 1, to.data(), 1);
+  if (const std::int64_t n = to.shape.numel(); !integers && are_a_row(n, to.shape, a, b)) {
+    kernels.forward()(formula, dtype, left.data(), 1, right.data(), 1, to.data(), n);
   } else if (integers) {
     kernels::binary_rows(int64_row, size_of(int64), size_of(int64), to.shape, operand(a, to.shape),
                          operand(b, to.shape), to.data());
@@ -91,17 +102,17 @@ void binary_backward_of_one(const kernels::BinaryKernels& kernels, const void* f
 void binary_backward(const kernels::BinaryKernels& kernels, const void* formula, const Saved& s, const Tensor& a,
                      const Tensor& b, const Tensor& y, const Tensor& dy, GradientSink& sink) {
   const array::Array& from = array_of(dy);
-  const bool single = from.shape.numel() == 1;
-  if (single && s.wants(0) && s.wants(1)) {
+  const std::int64_t n = from.shape.numel();
+  if (n == 1 && s.wants(0) && s.wants(1)) {
     binary_backward_of_one(kernels, formula, a, b, y, dy, sink);
     return;
   }
   // The kernel reads a piece of dy for da before it reads it for db.
   Tensor db = s.wants(1) ? sink.in_place_of(dy) : Tensor();
   Tensor da = !s.wants(0) ? Tensor() : s.wants(1) ? make_tensor(from.shape, from.dtype) : sink.in_place_of(dy);
-  if (single) {
+  if (are_a_row(n, from.shape, a, b, y, dy)) {
     kernels.backward()(formula, from.dtype, data_or_null(a), 1, data_or_null(b), 1, data_or_null(y), from.data(),
-                       data_or_null(da), data_or_null(db), 1);
+                       data_or_null(da), data_or_null(db), n);
   } else {
     kernels::binary_backward(kernels, formula, from.dtype, from.shape, operand(a, from.shape), operand(b, from.shape),
                              operand(y, from.shape), operand(dy, from.shape), data_or_null(da), data_or_null(db));
