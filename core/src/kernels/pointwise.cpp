@@ -137,6 +137,23 @@ struct Piece {
   int step;
 };
 
+constexpr int kNoStep = -1;
+
+/// The step at which an operand is read in the order of the output: 1 where it lies so or is absent, 0 where it is one
+/// value, kNoStep else.
+int step_in_order(const Shape& shape, const Operand& x) {
+  if (x.data == nullptr) return 1;
+  bool contiguous = true, constant = true;
+  std::int64_t expected = 1;
+  for (int d = shape.rank() - 1; d >= 0; --d) {
+    if (shape[d] == 1) continue;
+    contiguous = contiguous && x.strides[d] == expected;
+    constant = constant && x.strides[d] == 0;
+    expected *= shape[d];
+  }
+  return contiguous ? 1 : constant ? 0 : kNoStep;
+}
+
 /// Walks the output in pieces: row(pieces, begin, n) computes its elements [begin, begin + n). Only the first
 /// `stepping` operands may be given with step 0. `element_sizes` gives the bytes of each operand's elements: 1, 4 or 8.
 template <std::size_t N, class Row>
@@ -144,11 +161,15 @@ void for_each_piece(const std::array<std::size_t, N>& element_sizes, const Shape
                     const std::array<const Operand*, N>& operands, std::size_t stepping, std::int64_t cost,
                     const Row& row) {
   const std::int64_t n = shape.numel();
-  if (n <= 1) {
+  if (n == 0) return;
+  if (n <= kChunkElements) {  // one piece, where there is no loop to plan
     std::array<Piece, N> pieces{};
-    for (std::size_t k = 0; k < N; ++k) pieces[k] = {operands[k]->data, 1};
-    if (n == 1) row(pieces, 0, 1);
-    return;
+    bool in_order = true;
+    for (std::size_t k = 0; in_order && k < N; ++k) {
+      pieces[k] = {operands[k]->data, step_in_order(shape, *operands[k])};
+      in_order = pieces[k].step == 1 || (pieces[k].step == 0 && k < stepping);
+    }
+    if (in_order) return row(pieces, 0, n);
   }
 
   const Loop<N> loop(shape, operands);
