@@ -98,9 +98,8 @@ std::vector<std::string> findings(const StudyResults& results) {
     if (!accuracy->second.empty()) sentences.push_back(accuracy->second);
   }
   sentences.emplace_back(
-      "All of this was measured on small transformers that read single words; how long they were trained, if at all, "
-      "stands with each claim in the report. What holds by construction holds everywhere, every other number for these "
-      "words and networks.");
+      "What each claim was measured on, and how long that was trained, if at all, stands with it in the report. What "
+      "holds by construction holds everywhere, every other number for these words and networks.");
   return sentences;
 }
 

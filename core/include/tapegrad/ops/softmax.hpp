@@ -13,11 +13,8 @@ namespace tapegrad {
 Tensor softmax(const Tensor& x, Axis axis = -1, const Tensor& keep = {});
 
 /// x - log sum e^x along `axis`: the logarithm of softmax, exact where softmax rounds to 0 or 1. Elements that do not
-/// take part are -inf with gradient 0, so that e^y y is NaN of them: the entropy of a row is
-///
-///   -sum(softmax(x, -1, keep) * masked_fill(log_softmax(x, -1, keep), logical_not(keep), 0.0), -1)
-///
-/// Errors as for softmax.
+/// take part are -inf with gradient 0, so that e^y y is NaN of them: the entropy of a row is -sum(xlogy(p, p), -1) of
+/// p = softmax(x, -1, keep). Errors as for softmax.
 Tensor log_softmax(const Tensor& x, Axis axis = -1, const Tensor& keep = {});
 
 }  // namespace tapegrad
