@@ -264,6 +264,11 @@ BOOST_AUTO_TEST_CASE(xlogy_is_0_where_its_factor_is) {
     check_values(at_edges[0].to_vector<double>(), {0, 0, kInf, kNaN, -kInf});
     check_values(at_edges[1].to_vector<double>(), {0, 0, 0, kNaN, kInf});
   }
+  // What is taken out of the gradient is out of its gradient too.
+  const auto second = [](const Tensor& at) { return hessian([](const Tensor& x) { return xlogy(x[0], x[1]); }, at); };
+  check_values(second(vector({0, 0})).to_vector<double>(), {0, 0, 0, 0});
+  check_values(second(vector({0, -1})).to_vector<double>(), {0, 0, 0, 0});
+  check_values(second(vector({0, 2})).to_vector<double>(), {0, 0.5, 0.5, 0});
 }
 
 // b / (a^2 + b^2), whose squares are beyond double on either side.

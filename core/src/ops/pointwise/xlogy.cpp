@@ -20,8 +20,9 @@ struct XlogyFormula {
   }
   template <class T>
   T slope_b(const T& a, const T& b, const T&) const {
-    // Not 0 wherever a is: the slope's own slope by a is 1 / b.
-    return a / select(a == 0.0, select(b == 0.0, number_like(1.0, b), b), b);
+    // Not 0 wherever a is: the slope's own slope by a is 1 / b, where b has a logarithm.
+    const T of_a = select(a == 0.0, select(b <= 0.0, number_like(0.0, a), a), a);
+    return of_a / select(a == 0.0, select(b <= 0.0, number_like(1.0, b), b), b);
   }
 };
 TAPEGRAD_BINARY_KERNELS(XlogyFormula)
