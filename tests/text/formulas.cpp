@@ -48,6 +48,7 @@ BOOST_AUTO_TEST_CASE(become_unicode) {
       {R"(\ln \frac{1}{1 + e^{-x}} - \log_2 \frac{a}{b} c)", "ln(1/(1 + e⁻ˣ)) − log₂(a/b) c"},
       {R"(p_i \log \frac{p_i}{q_i},\ \ln \tfrac12,\ \sin y \frac{dy}{dx})", "pᵢ log(pᵢ/qᵢ), ln ½, sin y dy/dx"},
       {R"(2\mathrm{artanh}\, \frac{a}{b})", "2 artanh(a/b)"},
+      {R"(\operatorname*{argmax}_i x,\ 2\operatorname {sign} x)", "argmaxᵢ x, 2 sign x"},
       {R"(\sqrt[3]{x} + \sqrt[4]{a + b})", "∛x + ∜(a + b)"},
       {R"(\sqrt{\frac{a}{b}} c,\ x^{\frac{ab}{cd}} c,\ {\frac{a}{b}^2} c)", "√(a/b) c, x^(ab/cd) c, (a/b²) c"},
       {R"(b^*(m),\ \mathrm{gru\_cell}^{*}(h),\ v_{b^*(m)})", "b*(m), gru_cell*(h), v_{b*(m)}"},

@@ -125,6 +125,14 @@ class Reader {
     return count > 0;
   }
 
+  /// Whether there was one.
+  bool skip_star() {
+    skip_blanks();
+    const bool starred = next_is("*");
+    skip(starred ? 1 : 0);
+    return starred;
+  }
+
   /// The name behind the backslash that is next: letters, or one other character.
   std::string_view name_ahead() const {
     std::size_t length = 1;
@@ -215,15 +223,21 @@ class Reader {
     skip_blanks();
     if (is_at_end()) return fail();
     if (!next_is("{")) return atom();
-    Piece group = atom();
-    if (ok_) group.latex = group.latex.substr(1, group.latex.size() - 2);
-    return group;
+    Piece inner = nested([this] { return group(); });
+    if (ok_) inner.latex = inner.latex.substr(1, inner.latex.size() - 2);
+    return marked(std::move(inner));
   }
 
   Piece atom() {
+    return marked(nested([this] { return next_is("\\") ? command() : next_is("{") ? group() : character(); }));
+  }
+
+  /// What `read` gives, one level deeper.
+  template <class Read>
+  Piece nested(const Read& read) {
     constexpr int kDeepest = 30;
     ++depth_;
-    Piece piece = depth_ > kDeepest ? fail() : marked(next_is("\\") ? command() : next_is("{") ? group() : character());
+    Piece piece = depth_ > kDeepest ? fail() : read();
     --depth_;
     return piece;
   }
@@ -267,8 +281,8 @@ class Reader {
     if (name == "frac" || name == "tfrac" || name == "dfrac") return fraction(name);
     if (name == "sqrt") return root();
     if (name == "text") return text();
-    if (name == "mathrm" || name == "operatorname" || name == "mathbf" || name == "mathbb" || name == "mathcal")
-      return with_argument(name);
+    if (name == "operatorname") return with_argument(skip_star() ? "operatorname*" : name);
+    if (name == "mathrm" || name == "mathbf" || name == "mathbb" || name == "mathcal") return with_argument(name);
     if (name == "mathrel") {
       Piece piece = with_argument(name);
       piece.role = Role::relation;

@@ -128,6 +128,11 @@ class FormulaReader {
 
   bool next_is(std::string_view text) const { return rest_.substr(0, text.size()) == text; }
   void skip_spaces() { rest_.remove_prefix(std::min(rest_.find_first_not_of(' '), rest_.size())); }
+  /// That of a name whose scripts stand below and above it in a display.
+  void skip_star() {
+    skip_spaces();
+    if (next_is("*")) rest_.remove_prefix(1);
+  }
   Piece fail() {
     ok_ = false;
     return {};
@@ -297,6 +302,7 @@ class FormulaReader {
     }
     if (name == "text") return {verbatim()};
     if (name == "mathrm" || name == "operatorname") {
+      if (name == "operatorname") skip_star();
       Piece piece = argument();
       piece.function = true;
       return piece;
