@@ -335,6 +335,15 @@ BOOST_AUTO_TEST_CASE(long_formulas_are_cut_at_their_joints) {
              "\\[ y = x_n, \\]\n$n$ one word after the other, until the line is full of them\n");
 }
 
+BOOST_AUTO_TEST_CASE(a_document_names_the_packages_that_it_needs) {
+  const std::string plain = document_of(op_named("tanh"));
+  BOOST_TEST(plain.find("document that\n% uses amsmath.\n") != std::string::npos, plain);
+  BOOST_TEST(plain.find("\\usepackage{amsmath}\n") != std::string::npos);
+  const std::string numbers = document_of(hostile(R"(x \in \mathbb{R})"));
+  BOOST_TEST(numbers.find("document that\n% uses amsmath,amsfonts.\n") != std::string::npos, numbers);
+  BOOST_TEST(numbers.find("\\usepackage{amsmath,amsfonts}\n") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(whatever_an_op_says_is_escaped) {
   for (const char* words : {R"(\end{document} 100% _a_ #1 & ~ ^ {)", R"(} } \] \end{enumerate} \item[ $x)",
                             R"($\end{align*}$ $$ $a & b$)", R"([x] \\ [2em] *)", R"(\fi \else \expandafter\csname)",

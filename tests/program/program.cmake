@@ -22,6 +22,11 @@ run(0 "log1p" "log_softmax")
 set(ARGUMENTS ops RNN GRU)
 run(0 "f the nonlinearity" "⊙ multiplies element by element")
 
+set(ARGUMENTS ops --help)
+string(JOIN "[ \n]+" latex and amsfonts for a formula with .mathbb[.] Of several ops or layers it is a booklet with contents)
+string(JOIN "[ \n]+" exit_status or a document, a report or the output cannot be written)
+run(0 "${latex}" "${exit_status}")
+
 # A document of some, or a booklet; on the standard output or in a file.
 set(ARGUMENTS ops --latex tanh)
 run(0 "^% Made by tapegrad ops --latex[^\n]*\n" "section.{.texttt{tanh}}" "item .textbf{Slope}\n.*item .textbf{Chain rule}\n" "tapegradend\n$")

@@ -44,7 +44,8 @@ constexpr const char* kCheckFooter =
 
 constexpr const char* kLatexFooter =
     "The document of --latex is one that pdflatex takes as it is, and that another document may \\input: an article "
-    "that uses amsmath alone. Without a name it is a booklet with contents.\n\n";
+    "that uses amsmath alone, and amsfonts for a formula with \\mathbb. Of several ops or layers it is a booklet with "
+    "contents.\n\n";
 
 constexpr const char* kReportsFooter =
     "A report whose FILE is - goes to the standard output, and the table to the error stream.\n\n";
@@ -53,8 +54,8 @@ constexpr const char* kChecksFooter =
     "A check is run as it is written: --order and --seed reach it where it takes options.\n\n";
 
 constexpr const char* kFooter =
-    "Exit status: 0 all passed; 1 something failed; 2 the command line cannot be understood, or a report or the output "
-    "cannot be written.\n"
+    "Exit status: 0 all passed; 1 something failed; 2 the command line cannot be understood, or a document, a report "
+    "or the output cannot be written.\n"
     "Environment: NO_COLOR turns colours off; COLUMNS is the width without a terminal.";
 
 int default_workers() { return static_cast<int>(std::max(1U, std::thread::hardware_concurrency())); }

@@ -115,14 +115,15 @@ std::string latex_document(std::string_view program, const std::vector<const OpE
   const std::string title =
       fmt::format("  \\title{{Derivations}}\n  \\author{{\\texttt{{{}}}}}\n  \\date{{tapegrad {}}}\n  \\maketitle\n",
                   latex_text(fmt::format("{} ops --latex", program)), TAPEGRAD_VERSION);
+  const std::string_view packages = sections.find("\\mathbb") == std::string::npos ? "amsmath" : "amsmath,amsfonts";
   std::string begin(kBeginning);
   begin = replaced(begin, "CONTENTS", alone ? "" : "\\twocolumn\\tableofcontents\\onecolumn");
-  begin = replaced(begin, "PACKAGES", sections.find("\\mathbb") == std::string::npos ? "amsmath" : "amsmath,amsfonts");
+  begin = replaced(begin, "PACKAGES", packages);
   begin = replaced(begin, "TITLE", alone ? "" : title);
   const std::string about = fmt::format(
       "% Made by {} ops --latex. Compile it with pdflatex, twice for the contents, or \\input it in a document that\n"
-      "% uses amsmath.\n",
-      on_one_line(program));
+      "% uses {}.\n",
+      on_one_line(program), packages);
   return about + begin + (alone ? sections + notation() : notation() + "\\tapegradcontents\n" + sections) +
          std::string(kEnding);
 }

@@ -7,7 +7,7 @@
 namespace tapegrad::program {
 
 /// A formula in a line of text, $y = x$. One that unicode_math() does not understand, or that pdflatex with amsmath
-/// would not, is shown as it was written, in typewriter letters and its dollars with it.
+/// and amsfonts would not, is shown as it was written, in typewriter letters and its dollars with it.
 std::string latex_inline(std::string_view formula);
 
 /// A formula on a line of its own, and where it is too long for one on several: its parts below each other, with their
