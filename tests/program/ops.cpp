@@ -9,17 +9,23 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "console/columns.hpp"
 #include "tapegrad/catalogue/entry.hpp"
+#include "tapegrad/latex_document.hpp"
 #include "tapegrad/ops_command.hpp"
 #include "tapegrad/text/readable_math.hpp"
 #include "tapegrad/whole_derivation.hpp"
 
 using namespace tapegrad::program;
 using tapegrad::display_width;
+using tapegrad::catalogue::Arguments;
 using tapegrad::catalogue::OpEntry;
+using tapegrad::catalogue::Sample;
+using tapegrad::catalogue::Samples;
 using tapegrad::nn::catalogue::LayerEntry;
+using tapegrad::nn::catalogue::LayerSamples;
 
 namespace {
 
@@ -52,6 +58,8 @@ std::string widest_line(const std::string& page) {
     if (display_width(line) > display_width(widest)) widest = line;
   return widest;
 }
+
+std::vector<tapegrad::Tensor> thrown(const Arguments& /*inputs*/) { throw std::runtime_error("no"); }
 
 }  // namespace
 
@@ -137,6 +145,37 @@ BOOST_AUTO_TEST_CASE(a_page_says_what_the_struct_says) {
                  .find("; in some calls also input 2 (valid_frames), input 3 (valid_targets)\n") != std::string::npos);
   BOOST_TEST(page_of(op("layer_norm"), {.width = 160}).find("; in some calls also input 1 (gamma)\n") !=
              std::string::npos);
+}
+
+// That it throws is for the check to tell.
+BOOST_AUTO_TEST_CASE(a_sample_that_throws_hides_nothing_of_the_others) {
+  OpEntry broken = op("tanh");
+  broken.samples = [](tapegrad::Generator& g) {
+    tapegrad::catalogue::Samples samples = op("tanh").samples(g);
+    samples.insert(samples.begin() + 1, Sample("throws", samples.front().inputs, thrown));
+    return samples;
+  };
+  const std::string page = page_of(broken, {});
+  BOOST_TEST(page.find("reverse sweep\n  input 0\n") != std::string::npos, page);
+  BOOST_TEST(page.find("throws") != std::string::npos, page);
+  BOOST_TEST(latex_document("own", {&broken}, {}).find("reverse sweep}\ninput 0\n") != std::string::npos);
+  broken.samples = [](tapegrad::Generator&) { return Samples{Sample("throws", {}, thrown)}; };
+  BOOST_TEST(page_of(broken, {}).find("reverse sweep\n  not known: all of its samples throw\n") != std::string::npos);
+
+  LayerEntry uneven = layer("Linear");
+  uneven.samples = [](tapegrad::Generator& g) {
+    LayerSamples samples = layer("Linear").samples(g);
+    samples.insert(samples.begin(), samples.front());
+    samples.front().call = [](tapegrad::nn::Module&, const Arguments& xs) { return thrown(xs); };
+    return samples;
+  };
+  const auto made_of = [](const LayerEntry& entry) {
+    const std::string whole = page_of(entry, {});
+    const std::size_t at = whole.find("Ops that it is made of\n");
+    BOOST_TEST_REQUIRE(at != std::string::npos, whole);
+    return whole.substr(at, whole.find("Parameters", at) - at);
+  };
+  BOOST_TEST(made_of(uneven) == made_of(layer("Linear")));
 }
 
 BOOST_AUTO_TEST_CASE(a_derivation_ends_with_the_rule) {

@@ -4,8 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -38,9 +40,10 @@ std::string text_of(const Counts& counts, int times) {
                         : fmt::format("{}; in some calls also {}", fmt::join(always, ", "), fmt::join(sometimes, ", "));
 }
 
-/// The nodes of a call with these inputs, those of the leaves left out.
+/// The nodes of a call with these inputs, those of the leaves left out. Nothing where it throws: that is for the check
+/// to tell.
 template <class Call>
-std::vector<NodeInfo> nodes_of(catalogue::Arguments inputs, const Call& call) {
+std::optional<std::vector<NodeInfo>> nodes_of(catalogue::Arguments inputs, const Call& call) try {
   Tape tape;
   for (Tensor& x : inputs)
     if (suite::carries_gradient(x)) x = x.detach().set_requires_grad(true);
@@ -49,6 +52,8 @@ std::vector<NodeInfo> nodes_of(catalogue::Arguments inputs, const Call& call) {
   for (std::int64_t i = 0; i < tape.size(); ++i)
     if (NodeInfo node = tape.node(i); node.op != "leaf") nodes.push_back(std::move(node));
   return nodes;
+} catch (...) {
+  return std::nullopt;
 }
 
 }  // namespace
@@ -57,27 +62,38 @@ std::string what_is_kept(const catalogue::OpEntry& op, const catalogue::Samples&
   if (!op.differentiable) return "nothing: its result carries no gradient";
   Counts counts;
   int nodes = 0;
+  std::size_t threw = 0;
   for (const catalogue::Sample& sample : samples) {
-    for (const NodeInfo& node : nodes_of(sample.inputs, sample.call)) {
+    const auto recorded = nodes_of(sample.inputs, sample.call);
+    if (!recorded) {
+      ++threw;
+      continue;
+    }
+    for (const NodeInfo& node : *recorded) {
       if (node.op != op.name) continue;
       ++nodes;
       for (const NodeInfo::Kept& kept : node.kept) count(counts, kept.what);
     }
   }
+  if (threw > 0 && threw == samples.size()) return "not known: all of its samples throw";
   std::sort(counts.begin(), counts.end());
   return text_of(counts, nodes);
 }
 
 std::string what_is_recorded(const nn::catalogue::LayerSamples& samples) {
   Counts counts;
+  int calls = 0;
   for (const nn::catalogue::LayerSample& sample : samples) {
     const std::unique_ptr<nn::Module> module = sample.copy(*sample.layer);
+    const auto recorded =
+        nodes_of(sample.inputs, [&](const catalogue::Arguments& inputs) { sample.call(*module, inputs); });
+    if (!recorded) continue;
+    ++calls;
     std::set<std::string_view> seen;
-    for (const NodeInfo& node :
-         nodes_of(sample.inputs, [&](const catalogue::Arguments& inputs) { sample.call(*module, inputs); }))
+    for (const NodeInfo& node : *recorded)
       if (seen.insert(node.op).second) count(counts, std::string(node.op));
   }
-  return counts.empty() ? "" : text_of(counts, static_cast<int>(samples.size()));
+  return counts.empty() ? "" : text_of(counts, calls);
 }
 
 }  // namespace tapegrad::program

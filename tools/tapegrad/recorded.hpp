@@ -1,4 +1,4 @@
-// What the samples of an op or a layer show when a tape records them.
+// What the samples of an op or a layer show when a tape records them; one that throws shows nothing.
 #pragma once
 
 #include <string>
