@@ -11,7 +11,9 @@
 #include "tapegrad/nn/module.hpp"
 #include "tapegrad/nn/parameter.hpp"
 #include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/softmax.hpp"
+#include "tapegrad/ops/view.hpp"
 #include "tapegrad/suite.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/op.hpp"
@@ -40,6 +42,21 @@ struct Misshapen : tg::Op<Misshapen> {
   tg::Tensor vjp(const tg::Saved&, const tg::Tensor&) const { return tg::ones({5}, {.dtype = tg::float64}); }
 
   static tg::catalogue::Samples samples(tg::Generator&) { return {{"drawn", {tg::rand({2}, {.dtype = tg::float64})}}}; }
+};
+
+/// Right, but refuses a cotangent of one output alone, if it is not 1: what gives one is a mistake that leaves the
+/// others out.
+struct Spread : tg::Op<Spread> {
+  static constexpr std::string_view name = "spread";
+  tg::Tensor forward(const tg::Tensor& x) const { return tg::expand(x * x, {3}); }
+  tg::Tensor vjp(const tg::Saved& s, const tg::Tensor& dy) const {
+    const double largest = tg::max(tg::abs(dy)).item();
+    if (largest != 0.0 && largest != 1.0 && largest == tg::sum(tg::abs(dy)).item())
+      throw std::domain_error("one output alone");
+    return 2.0 * s.input(0) * tg::sum(dy, {0}, true);
+  }
+
+  static tg::catalogue::Samples samples(tg::Generator& g) { return {{"one", {tg::catalogue::uniform(g, {1}, 1, 2)}}}; }
 };
 
 struct Scale : tg::nn::Module {
@@ -79,7 +96,8 @@ int main(int argc, char** argv) {
   return tg::suite::run_program(
       argc, argv,
       {.program = "own_suite",
-       .ops = {tg::catalogue::make_entry<Cube>("own"), tg::catalogue::make_entry<Misshapen>("own")},
+       .ops = {tg::catalogue::make_entry<Cube>("own"), tg::catalogue::make_entry<Misshapen>("own"),
+               tg::catalogue::make_entry<Spread>("own")},
        .layers = {tg::nn::catalogue::make_layer_entry<ScaleEntry>("own", "Scale")},
        .checks = {{"energy", [] { return tg::check_gradient(energy, energy_gradient, kPoint); }},
                   {"doubled", [] { return tg::check_gradient(energy, doubled_gradient, kPoint); }},

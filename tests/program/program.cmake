@@ -113,7 +113,9 @@ endif()
 set(ARGUMENTS check --op tanh --sample plain --order 1 --seed 5 --dtype float32)
 run(0 "tanh +pointwise +1 " "PASS")
 set(ARGUMENTS check --selftest --op mul --op softmax --seeds 3)
-run(0 "3 % scale" "transpose" "PASS planted mistakes" "PASS 0 false alarms over 3 seeds of 2 ops")
+run(0 "3 % scale" "transpose" "PASS planted mistakes" "PASS 0 false alarms over 3 seeds of 2 ops and layers in ")
+set(ARGUMENTS check --selftest --op tanh --sample plain --seeds 1)
+run(0 "planted into 1 sample, " "PASS 0 false alarms over 1 seed of 1 op or layer in ")
 
 # Narrower lines are more lines.
 set(ENV{COLUMNS} 60)

@@ -10,14 +10,47 @@
 #include "all_entries.hpp"
 #include "broken_entry.hpp"
 #include "suite/entry.hpp"
+#include "tapegrad/ops/norm.hpp"
 #include "tapegrad/ops/pointwise.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/view.hpp"
 #include "tapegrad/planted.hpp"
 #include "tapegrad/selftest_command.hpp"
 #include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/op.hpp"
 #include "tapegrad/tape/tape.hpp"
 
 using namespace tapegrad;
 using namespace tapegrad::program;
+
+namespace {
+
+/// x^2 log x at {first, 2}, where no element is below 1.
+suite::Entry entry_above_one(double first) {
+  suite::Entry entry = test::entry_with_scale(1.0);
+  entry.samples = [first](Generator&) {
+    return catalogue::Samples{{"plain", {tensor({first, 2.0}, {.dtype = float64})}, [](const catalogue::Arguments& xs) {
+                                 if (min(xs[0]).item() < 1.0) throw std::runtime_error("below 1");
+                                 return std::vector<Tensor>{square(xs[0]) * log(xs[0])};
+                               }}};
+  };
+  return entry;
+}
+
+/// Right, but refuses a cotangent of one output alone, if it is not 1: what gives one is a mistake that leaves the
+/// others out.
+struct Spread : Op<Spread> {
+  static constexpr std::string_view name = "spread";
+  Tensor forward(const Tensor& x) const { return expand(x * x, {3}); }
+  Tensor vjp(const Saved& s, const Tensor& dy) const {
+    const double largest = max(abs(dy)).item();
+    if (largest != 0.0 && largest != 1.0 && largest == sum(abs(dy)).item())
+      throw std::runtime_error("one output alone");
+    return 2.0 * s.input(0) * sum(dy, {0}, true);
+  }
+};
+
+}  // namespace
 
 BOOST_AUTO_TEST_SUITE(selftest)
 
@@ -81,6 +114,53 @@ BOOST_AUTO_TEST_CASE(what_throws_is_told_and_hinders_nothing_else) {
   all += detect(entry, 3);
   BOOST_TEST_REQUIRE(all.threw.size() == 2U);
   BOOST_TEST(all.threw.back().checks.front().message == "threw none");
+}
+
+// As a mistake that moves an input moves it out of where the function is defined.
+BOOST_AUTO_TEST_CASE(a_mistake_that_only_throws_is_not_planted) {
+  const DetectionResult result = detect(entry_above_one(1.04), 3);
+  BOOST_TEST(result.threw.empty());
+  BOOST_TEST(result.samples == 1U);
+  BOOST_TEST(result.bugs[kScale].modes[kDefaultMode].found == 1U);
+  BOOST_TEST(result.bugs[kStale].planted == 0U);
+  BOOST_TEST(result.passed());
+  BOOST_TEST(detect(entry_above_one(1.5), 3).bugs[kStale].modes[kDefaultMode].found == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_planted_rule_throws_is_told_apart) {
+  suite::Entry entry = test::entry_with_scale(1.0);
+  entry.samples = [](Generator&) {
+    return catalogue::Samples{{"plain", {tensor({2.0}, {.dtype = float64})}, catalogue::of([](const Tensor& x) {
+                                 return apply(Spread(), x);
+                               })}};
+  };
+  const DetectionResult result = detect(entry, 3);
+  BOOST_TEST_REQUIRE(result.threw.size() == 1U);
+  BOOST_TEST_REQUIRE(result.threw.front().checks.size() == 1U);
+  BOOST_TEST(result.threw.front().checks.front().check == kPlantedRule);
+  BOOST_TEST(result.bugs[kScale].modes[kDefaultMode].found == 1U);
+  BOOST_TEST(!result.passed());
+}
+
+// One that normalises by a root's eps, and takes neither small inputs nor the large ones that would tell.
+BOOST_AUTO_TEST_CASE(an_eps_is_misplaced_only_where_the_function_is_defined) {
+  const auto normed = [](double least, double most) {
+    suite::Entry entry = entry_above_one(1.5);
+    entry.samples = [least, most](Generator&) {
+      return catalogue::Samples{
+          {"plain", {tensor({1.5, 2.0}, {.dtype = float64})}, [least, most](const catalogue::Arguments& xs) {
+             if (min(xs[0]).item() < least || max(xs[0]).item() > most) throw std::runtime_error("out of range");
+             return std::vector<Tensor>{rms_norm(xs[0], {}, 0.5)};
+           }}};
+    };
+    return detect(entry, 3);
+  };
+  for (const DetectionResult& result : {normed(1.3, 1e9), normed(0.1, 1e3)}) {
+    BOOST_TEST(result.threw.empty());
+    BOOST_TEST(result.bugs[kEps].planted == 0U);
+    BOOST_TEST(result.bugs[kScale].modes[kDefaultMode].found == 1U);
+  }
+  BOOST_TEST(normed(0.1, 1e9).bugs[kEps].modes[kDefaultMode].found == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(what_counts_as_missed_is_the_exit_status) {

@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "suite/tensors.hpp"
-#include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/view.hpp"
@@ -133,17 +132,15 @@ class Planter {
   }
 
   /// Whether the rule runs and gives each input a gradient of its shape.
-  bool fits(const ReverseRule& rule) const {
-    try {
-      std::vector<Tensor> dys;
-      for (const Tensor& y : point_.outputs) dys.push_back(carries_gradient(y) ? ones_like(y) : Tensor());
-      const std::vector<Tensor> dxs = rule(point_.inputs, dys);
-      for (std::size_t i = 0; i < dxs.size(); ++i)
-        if (dxs[i].defined() && dxs[i].shape() != point_.inputs[i].shape()) return false;
-      return true;
-    } catch (const Error&) {
-      return false;
-    }
+  bool fits(const ReverseRule& rule) const try {
+    std::vector<Tensor> dys;
+    for (const Tensor& y : point_.outputs) dys.push_back(carries_gradient(y) ? ones_like(y) : Tensor());
+    const std::vector<Tensor> dxs = rule(point_.inputs, dys);
+    for (std::size_t i = 0; i < dxs.size(); ++i)
+      if (dxs[i].defined() && dxs[i].shape() != point_.inputs[i].shape()) return false;
+    return true;
+  } catch (...) {  // whatever somebody's own function throws where it is not defined
+    return false;
   }
 
   /// Only the first of the elements that an input was spread over gives it a gradient.
@@ -207,10 +204,11 @@ class Planter {
 
   /// The rule reads an input that has moved since.
   void stale(std::size_t i) {
-    plant(kStale, i, "", [right = point_.right, i](Arguments xs, const std::vector<Tensor>& dys) {
+    const ReverseRule rule = [right = point_.right, i](Arguments xs, const std::vector<Tensor>& dys) {
       xs[i] = 0.95 * xs[i];
       return right(xs, dys);
-    });
+    };
+    if (fits(rule)) plant(kStale, i, "", rule);
   }
 
   /// Elements that act on each other both ways do so through a statistic of all; taken as a constant, it leaves each
@@ -264,16 +262,17 @@ class Planter {
     const std::optional<double> found = eps();
     if (!found || *found <= 0.0 || !carries_gradient(point_.inputs.front()) || !scale_free()) return;
     const double c = std::sqrt(*found / (2.0 * *found + *found * *found));
-    plant(kEps, 0, "", [right = point_.right, c](Arguments xs, const std::vector<Tensor>& dys) {
+    const ReverseRule rule = [right = point_.right, c](Arguments xs, const std::vector<Tensor>& dys) {
       xs[0] = c * xs[0];
       std::vector<Tensor> dxs = right(xs, dys);
       if (dxs[0].defined()) dxs[0] = c * dxs[0];
       return dxs;
-    });
+    };
+    if (fits(rule)) plant(kEps, 0, "", rule);
   }
 
-  /// Whether large inputs give what twice as large ones do: then eps no longer counts.
-  bool scale_free() const {
+  /// Whether large inputs give what twice as large ones do: then eps no longer counts. Not so where they are refused.
+  bool scale_free() const try {
     Arguments large = point_.inputs;
     Arguments larger = point_.inputs;
     large[0] = 1e6 * large[0];
@@ -281,6 +280,8 @@ class Planter {
     const std::vector<Tensor> a = point_.function(large);
     const std::vector<Tensor> b = point_.function(larger);
     return suite::distance(a.front(), b.front()) < 1e-6;
+  } catch (...) {
+    return false;
   }
 
   Point point_;

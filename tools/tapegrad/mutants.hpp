@@ -62,7 +62,7 @@ inline constexpr double kSameFunction = 1e-13;
 inline constexpr double kBeyondDifferences = 4e-11;
 
 /// All mistakes that can be made in a sample's rule. None of a mistake that does not apply: a transpose needs a matrix,
-/// a wrong mask masked elements, a misplaced eps an eps.
+/// a wrong mask masked elements, a misplaced eps an eps, and what moves an input a function that is defined there.
 std::vector<Mutant> mutants_of(const catalogue::Sample& sample);
 
 }  // namespace tapegrad::program

@@ -44,25 +44,14 @@ class Detective {
   Detective(const suite::Entry& entry, const Sample& sample, std::uint64_t seed, DetectionResult& result)
       : entry_(entry), sample_(sample), seed_(seed), result_(result) {}
 
-  void run() {
+  /// The mistakes to plant, once the right rule has been looked at.
+  std::vector<Mutant> mutants() {
     const Jacobian right = jacobian_of(rule_of(sample_.call), sample_.call, sample_.inputs);
-    if (!right.finite() || right.largest() == 0.0) return;
+    if (!right.finite() || right.largest() == 0.0) return {};
     ++result_.samples;
     innocent(with_reverse_rule(sample_.call, rule_of(sample_.call)), "the right reverse rule");
     innocent(with_forward_rule(sample_.call, rule_of(sample_.call)), "the right forward rule");
-    for (const Mutant& mutant : mutants_of(sample_)) examine(mutant);
-  }
-
- private:
-  bool passes(const GradcheckReport& report, const Sample& sample) const {
-    return suite::passes(report, sample, {.seed = seed_});
-  }
-
-  void innocent(const Call& call, std::string_view where) {
-    const GradcheckReport report = look(call, sample_, {.order = sample_.options.order}, seed_);
-    if (!passes(report, sample_))
-      result_.suspected.push_back(
-          {std::string(entry_.name), sample_.name, std::string(where), kScale, kDefaultMode, to_string(report)});
+    return mutants_of(sample_);
   }
 
   void examine(const Mutant& mutant) {
@@ -94,6 +83,18 @@ class Detective {
     }
     count(mutant, kForwardMode, look(with_forward_rule(mutant.right, mutant.rule), sample, {.order = 1}, seed_),
           sample);
+  }
+
+ private:
+  bool passes(const GradcheckReport& report, const Sample& sample) const {
+    return suite::passes(report, sample, {.seed = seed_});
+  }
+
+  void innocent(const Call& call, std::string_view where) {
+    const GradcheckReport report = look(call, sample_, {.order = sample_.options.order}, seed_);
+    if (!passes(report, sample_))
+      result_.suspected.push_back(
+          {std::string(entry_.name), sample_.name, std::string(where), kScale, kDefaultMode, to_string(report)});
   }
 
   void count(const Mutant& mutant, std::size_t mode, const GradcheckReport& report, const Sample& sample) {
@@ -153,11 +154,19 @@ DetectionResult detect(const suite::Entry& entry, std::uint64_t seed, std::int64
   note(suite::measured("samples", "", [&](suite::CheckResult&) { samples = entry.samples(g); }));
   for (const Sample& sample : samples) {
     default_generator().set_state(suite::default_numbers(seed));
-    suite::CheckResult check = suite::measured("planted mistakes", sample.name, [&](suite::CheckResult&) {
-      if (suits(sample, most_elements)) Detective(entry, sample, seed, result).run();
+    Detective detective(entry, sample, seed, result);
+    std::vector<Mutant> mutants;
+    const auto stage = [&](std::string_view name, const auto& work) {
+      suite::CheckResult check = suite::measured(name, sample.name, [&](suite::CheckResult&) { work(); });
+      check.of_samples = true;
+      note(std::move(check));
+    };
+    stage("planted mistakes", [&] {
+      if (suits(sample, most_elements)) mutants = detective.mutants();
     });
-    check.of_samples = true;
-    note(std::move(check));
+    stage(kPlantedRule, [&] {
+      for (const Mutant& mutant : mutants) detective.examine(mutant);
+    });
   }
   if (!threw.checks.empty()) result.threw.push_back(std::move(threw));
   return result;

@@ -43,6 +43,9 @@ struct Missed {
   std::string report;
 };
 
+/// How a check is called in which a rule with a mistake in it has thrown; in the others the entry's own has.
+inline constexpr std::string_view kPlantedRule = "a planted rule";
+
 struct DetectionResult {
   std::array<BugTally, kBugs.size()> bugs;
   std::size_t samples = 0;        ///< into which mistakes were planted

@@ -12,8 +12,8 @@ struct SelftestRequest {
 };
 
 /// Exit code: 0 when every mistake that is another function is found, no right op is suspected and none throws, else 1.
-/// What throws is told as an error and not asked on other seeds; the others are gone through all the same. UsageError
-/// where none of what is meant has samples.
+/// What throws is told as an error, and where it does by its own rule not asked on other seeds; the others are gone
+/// through all the same. UsageError where none of what is meant has samples.
 int selftest_command(const suite::Contents& contents, const SelftestRequest& request);
 
 /// Of what was found, and of whether no right op was suspected on the other seeds.
