@@ -1,5 +1,6 @@
 #include "tapegrad/base/shape.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <climits>
 #include <cstdint>
@@ -9,6 +10,7 @@
 
 #include "says.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/tape/tensor.hpp"
 
 using tapegrad::Shape;
 using tapegrad::test::says;
@@ -46,6 +48,26 @@ BOOST_AUTO_TEST_CASE(sizes_are_of_any_integer_type) {
   BOOST_CHECK_EXCEPTION((Shape{2, SIZE_MAX}), tapegrad::ValueError,
                         says("[integer] 18446744073709551615 is more than an int64 holds"));
   static_assert(!std::is_constructible_v<tapegrad::AnyInteger, double>);
+  const Shape none = {{}};  // a list with a 0 in it
+  BOOST_TEST(none == Shape({0}));
+}
+
+BOOST_AUTO_TEST_CASE(the_ends_of_a_slice_are_computed_with) {
+  const std::vector<float> numbers(12);
+  tapegrad::Slice range{.start = numbers.size() / 3, .stop = 6};
+  range.start += 2;
+  range.stop += numbers.size();
+  range.step *= 3;
+  BOOST_TEST((range.start == 6 && range.stop == 18 && range.step == 3));
+  range.start -= 1;
+  BOOST_TEST((range.start++ == 5 && range.start-- == 6 && ++range.stop == 19 && --range.step == 2));
+  BOOST_TEST((range.start == 5 && range.stop == 19 && range.step == 2));
+  const std::int64_t middle = (range.start + range.stop) / 2, size = 10;
+  BOOST_TEST(middle == 12);
+  BOOST_TEST((range.start < range.stop && range.stop > size && -range.step == -2));
+  BOOST_TEST(std::min<std::int64_t>(range.stop, size) == 10);
+  BOOST_TEST(std::min(range.start, range.stop) == 5);
+  BOOST_TEST(std::max({range.start, range.stop, range.step}) == 19);
 }
 
 BOOST_AUTO_TEST_CASE(errors_name_operation_and_shapes) {

@@ -20,10 +20,11 @@ namespace tapegrad {
 inline constexpr int kMaxRank = 8;
 
 /// A std::int64_t that is given as any integer type: a list in braces takes no std::size_t for one, as a container's
-/// size is. Throws ValueError for a value above INT64_MAX.
+/// size is. Throws ValueError for a value above INT64_MAX. To compute with it is to compute with the std::int64_t that
+/// it becomes; where both of two must be of one type, that is written: std::min<std::int64_t>(range.stop, x.size(0)).
 class AnyInteger {
  public:  // no template: lists of sizes are everywhere
-  constexpr AnyInteger(int value) : value_(value) {}
+  constexpr AnyInteger(int value = 0) : value_(value) {}
   constexpr AnyInteger(long value) : value_(value) {}
   constexpr AnyInteger(long long value) : value_(value) {}
   constexpr AnyInteger(unsigned value) : value_(value) {}
@@ -32,6 +33,14 @@ class AnyInteger {
     if (value_ < 0) throw_too_large(value);
   }
   constexpr operator std::int64_t() const { return value_; }
+
+  constexpr AnyInteger& operator+=(AnyInteger other) { return *this = value_ + other.value_; }
+  constexpr AnyInteger& operator-=(AnyInteger other) { return *this = value_ - other.value_; }
+  constexpr AnyInteger& operator*=(AnyInteger other) { return *this = value_ * other.value_; }
+  constexpr AnyInteger& operator++() { return *this += 1; }
+  constexpr AnyInteger& operator--() { return *this -= 1; }
+  constexpr AnyInteger operator++(int) { return std::exchange(*this, value_ + 1); }
+  constexpr AnyInteger operator--(int) { return std::exchange(*this, value_ - 1); }
 
  private:
   [[noreturn]] static void throw_too_large(unsigned long long value);
