@@ -298,6 +298,7 @@ void Module::throw_moved_away() const {
 }
 
 ParameterPlaces::ParameterPlaces(Module& module) {
+  const engine::Substitutes::Stillness stillness;  // another thread may have its tensors there
   for (const TensorEntry& entry : ModuleTree(module).tensors)
     if (entry.is_parameter) owners_.push_back(entry.owner);
 }

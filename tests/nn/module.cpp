@@ -3,6 +3,10 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -551,6 +555,40 @@ BOOST_AUTO_TEST_CASE(a_substitution_is_one_threads) {
   BOOST_TEST(elsewhere(model.a) == "");
   for (std::size_t i = 0; i < own.size(); ++i)
     BOOST_TEST(model.parameters()[i].data<float>().data() == own[i].data<float>().data());
+}
+
+BOOST_AUTO_TEST_CASE(a_substitution_ends_while_no_other_thread_looks_into_its_places) {
+  struct Watched : tg::nn::Module {
+    tg::nn::Linear a{2, 1};
+    std::function<void()> looked_at;
+    void visit_members(tg::nn::MemberVisitor& visitor) override {
+      if (looked_at) looked_at();
+      visitor.module("a", a);
+    }
+  };
+  Watched model;
+  const std::vector<tg::Tensor> others = {tg::full({1, 2}, 2.0), tg::ones({1})};
+  std::optional<tg::nn::Substitution> mine;
+  mine.emplace(model, others);
+  std::atomic<bool> looking = false, ended = false;
+  bool ended_meanwhile = true;
+  model.looked_at = [&] {
+    looking = true;
+    looking.notify_one();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    ended_meanwhile = ended;
+  };
+  std::thread elsewhere([&] {
+    try {
+      const tg::nn::Substitution substitution(model, others);
+    } catch (const tg::TapeError&) {  // where mine has not ended
+    }
+  });
+  looking.wait(false);
+  mine.reset();
+  ended = true;
+  elsewhere.join();
+  BOOST_TEST(!ended_meanwhile);
 }
 
 BOOST_AUTO_TEST_CASE(a_module_with_substitutes_is_not_written) {

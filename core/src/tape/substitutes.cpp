@@ -54,6 +54,10 @@ Substitutes::~Substitutes() {
   std::erase(of_all_threads, this);
 }
 
+Substitutes::Stillness::Stillness() { places_mutex.lock(); }
+
+Substitutes::Stillness::~Stillness() { places_mutex.unlock(); }
+
 bool Substitutes::meets(const Substitutes& other) const {
   if (thread_ == other.thread_) return false;  // they nest
   auto mine = handles_.begin();

@@ -188,7 +188,8 @@ class Substitution {
   /// for another number or shape, ValueError for an undefined one, TapeError while another thread has a Substitution on
   /// the module or a part of it. A block that is checkpointed meanwhile is swept with the same tensors. REQUIRES: the
   /// module outlives this and, where a block was checkpointed meanwhile, the tape, and stays where it is; this ends in
-  /// the thread in which it began, and no other thread uses the module meanwhile, nor while such a block is swept.
+  /// the thread in which it began, and no other thread uses the module meanwhile, nor while such a block is swept (but
+  /// to be refused a Substitution).
   [[nodiscard]] Substitution(const ParameterPlaces& places, const std::vector<Tensor>& tensors);
 
  private:

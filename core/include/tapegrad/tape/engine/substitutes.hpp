@@ -34,6 +34,16 @@ class Substitutes {
   /// tensor that stands there for a while.
   static void expect_original(const Tensor& handle, const char* writer);
 
+  /// While it lives, no other thread puts a tensor into any place or takes one away: for who reads which places there
+  /// are. REQUIRES: no Substitutes begin or end in its thread meanwhile.
+  class Stillness {
+   public:
+    [[nodiscard]] Stillness();
+    Stillness(const Stillness&) = delete;
+    Stillness& operator=(const Stillness&) = delete;
+    ~Stillness();
+  };
+
  private:
   /// Whether another thread's has one of these places.
   bool meets(const Substitutes& other) const;
