@@ -67,6 +67,12 @@ inline void expect_floating(std::string_view layer, DType dtype) {
     throw DTypeError(fmt::format("[{}] expected a floating dtype, got {}", layer, to_string(dtype)));
 }
 
+/// Throws DTypeError "[to] parameters are floating tensors, they cannot become int64".
+inline void expect_dtype_of_parameters(DType dtype) {
+  if (!is_floating(dtype))
+    throw DTypeError(fmt::format("[to] parameters are floating tensors, they cannot become {}", to_string(dtype)));
+}
+
 /// Throws ValueError "[layer] an input is undefined".
 inline void expect_defined(std::string_view layer, const Tensor& x) {
   if (!x.defined()) throw ValueError(fmt::format("[{}] an input is undefined", layer));

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "expect_options.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/engine/overwrite.hpp"
 #include "tapegrad/tape/engine/parameter_role.hpp"
@@ -220,8 +221,7 @@ void Module::set_requires_grad(bool requires_grad) {
 }
 
 void Module::to(DType dtype) {
-  if (!is_floating(dtype))
-    throw DTypeError(fmt::format("[to] parameters are floating tensors, they cannot become {}", to_string(dtype)));
+  expect_dtype_of_parameters(dtype);
   const ModuleTree tree(*this);
   for (const TensorEntry& entry : tree.tensors) engine::Substitutes::expect_original(*entry.owner, "to");
   for (const TensorEntry& entry : tree.tensors)

@@ -42,6 +42,7 @@ void OwnedTensor::assign(const Tensor& values) {
 
 void OwnedTensor::to(DType dtype) {
   if (!defined()) return;
+  if (engine::parameter_role(tensor_) != engine::ParameterRole::plain) expect_dtype_of_parameters(dtype);
   engine::Substitutes::expect_original(tensor_, "to");
   engine::convert_in_place(tensor_, dtype);
 }

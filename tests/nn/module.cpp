@@ -513,6 +513,25 @@ BOOST_AUTO_TEST_CASE(one_tensor_may_stand_in_two_places) {
              boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(a_parameter_is_converted_to_floating_dtypes_alone) {
+  tg::nn::Linear layer(2, 1);
+  tg::nn::Buffer buffer(tg::full({2}, 2.0));
+  const std::vector<float> weight = layer.weight.to_vector<float>();
+  const auto refused = [](const auto& convert, const std::string& message) {
+    BOOST_CHECK_EXCEPTION(convert(), tg::DTypeError, tg::test::says(message));
+  };
+  const auto none = static_cast<tg::DType>(9);
+  for (const auto& [dtype, name] : {std::pair(tg::int64, "int64"), {tg::boolean, "bool"}, {none, "?"}}) {
+    const std::string message = std::string("[to] parameters are floating tensors, they cannot become ") + name;
+    refused([&, to = dtype] { layer.weight.to(to); }, message);
+    refused([&, to = dtype] { layer.to(to); }, message);
+  }
+  BOOST_TEST(layer.weight.to_vector<float>() == weight, boost::test_tools::per_element());
+  refused([&] { buffer.to(none); }, "[to] 9 is no dtype");
+  buffer.to(tg::int64);
+  BOOST_TEST(buffer.to_vector<std::int64_t>() == (std::vector<std::int64_t>{2, 2}), boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(a_substitution_is_one_threads) {
   struct Two : tg::nn::Module {
     tg::nn::Linear a{2, 1};

@@ -6,6 +6,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "tape/expect.hpp"
 #include "tape/forward_mode.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
@@ -76,6 +77,7 @@ array::Array converted(const array::Array& a, DType dtype) {
 }  // namespace
 
 void convert_in_place(const Tensor& x, DType dtype) {
+  expect_dtype("to", dtype);
   if (x.dtype() == dtype) return;
   if (is_recording())
     throw TapeError("[to] a parameter " + to_string(x.shape()) + " cannot change its dtype while a tape records");

@@ -69,8 +69,8 @@ class OwnedTensor {
   Tensor permute(const Axes& order) const { return tensor_.permute(order); }
   Tensor expand(const Shape& shape) const { return tensor_.expand(shape); }
 
-  /// Converts the elements in place, where ->to(dtype) gives another tensor. Throws TapeError while a tape records, or
-  /// while a Substitution has another tensor here.
+  /// Converts the elements in place, where ->to(dtype) gives another tensor. Throws DTypeError for a Parameter unless
+  /// the dtype is floating, TapeError while a tape records, or while a Substitution has another tensor here.
   void to(DType dtype);
   /// Writes values into the existing storage, as copy assignment does: weights set by hand, a moving average. Throws
   /// ShapeError for another shape, ValueError for an absent tensor, TapeError while a tape records and this is trained,

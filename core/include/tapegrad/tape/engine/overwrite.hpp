@@ -30,7 +30,7 @@ struct Overwrite {
 void overwrite(const std::vector<Overwrite>& writes, const char* writer);
 
 /// Gives x (all handles to it) elements of another dtype, its gradient too. Leaf identity, hooks and role stay. The one
-/// exception to "a tensor's dtype never changes". Throws TapeError while a tape records.
+/// exception to "a tensor's dtype never changes". Throws DTypeError for no dtype, TapeError while a tape records.
 void convert_in_place(const Tensor& x, DType dtype);
 
 }  // namespace tapegrad::engine
