@@ -85,7 +85,9 @@ Tensor MultiHeadAttention::merge_heads(const Tensor& y) const {
 
 MultiHeadAttention::Heads MultiHeadAttention::project(const Tensor& query, const Tensor& key,
                                                       const Tensor& value) const {
-  for (const Tensor* x : {&query, &key, &value}) expect_defined("MultiHeadAttention", *x);
+  expect_defined("MultiHeadAttention", query, "the query");
+  expect_defined("MultiHeadAttention", key, "the key");
+  expect_defined("MultiHeadAttention", value, "the value");
   const auto fits = [&](const Tensor& x, std::int64_t width) {
     return x.dim() == 3 && x.size(0) == query.size(0) && x.size(2) == width;
   };
@@ -143,7 +145,8 @@ AttentionWithWeights MultiHeadAttention::with_weights(const Tensor& query, const
 
 AttentionCache MultiHeadAttention::remember(const Tensor& key, const Tensor& value) const {
   const Scope scope = entered();
-  for (const Tensor* x : {&key, &value}) expect_defined("MultiHeadAttention", *x);
+  expect_defined("MultiHeadAttention", key, "the key");
+  expect_defined("MultiHeadAttention", value, "the value");
   const auto fits = [](const Tensor& x, std::int64_t width) { return x.dim() == 3 && x.size(2) == width; };
   if (!fits(key, key_dim_) || !fits(value, value_dim_) || key.size(0) != value.size(0) || key.size(1) != value.size(1))
     throw ShapeError(fmt::format("[MultiHeadAttention] expected key [N, Lk, {}] and value [N, Lk, {}], got {} and {}",
@@ -173,7 +176,7 @@ void MultiHeadAttention::expect_cache_for(const Tensor& x, const AttentionCache&
 Tensor MultiHeadAttention::recall(const Tensor& query, const AttentionCache& cache, const Mask& mask,
                                   const Tensor& bias) const {
   const Scope scope = entered();
-  expect_defined("MultiHeadAttention", query);
+  expect_defined("MultiHeadAttention", query, "the query");
   if (query.dim() != 3 || query.size(2) != embed_dim_)
     throw ShapeError(
         fmt::format("[MultiHeadAttention] expected query [N, Lq, {}], got {}", embed_dim_, to_string(query.shape())));

@@ -10,6 +10,7 @@
 
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/attention.hpp"
+#include "tapegrad/tape/engine/undefined_input.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad::nn {
@@ -73,9 +74,9 @@ inline void expect_dtype_of_parameters(DType dtype) {
     throw DTypeError(fmt::format("[to] parameters are floating tensors, they cannot become {}", to_string(dtype)));
 }
 
-/// Throws ValueError "[layer] an input is undefined".
-inline void expect_defined(std::string_view layer, const Tensor& x) {
-  if (!x.defined()) throw ValueError(fmt::format("[{}] an input is undefined", layer));
+/// Throws ValueError "[layer] an input is undefined, ...", or `which` is.
+inline void expect_defined(std::string_view layer, const Tensor& x, std::string_view which = "an input") {
+  if (!x.defined()) throw ValueError(engine::undefined_input(layer, which));
 }
 
 }  // namespace tapegrad::nn

@@ -9,7 +9,7 @@
 namespace tapegrad::nn {
 
 OwnedTensor::OwnedTensor(const Tensor& value, const char* owner) {
-  expect_defined(owner, value);
+  expect_defined(owner, value, "the value");
   tensor_ = engine::unrecorded_copy(value);
 }
 

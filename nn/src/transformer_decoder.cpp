@@ -79,7 +79,7 @@ Tensor TransformerDecoder::operator()(const Tensor& x, const Tensor& memory, con
                                       const Tensor& bias) {
   const Scope scope = entered();
   expect_defined("TransformerDecoder", x);
-  expect_defined("TransformerDecoder", memory);
+  expect_defined("TransformerDecoder", memory, "the memory");
   Tensor h = x;
   for (TransformerDecoderLayer& layer : layers) h = layer(h, memory, mask, memory_mask, bias);
   return normalize(norm, h, mask);
@@ -87,7 +87,7 @@ Tensor TransformerDecoder::operator()(const Tensor& x, const Tensor& memory, con
 
 std::vector<DecoderCache> TransformerDecoder::remember(const Tensor& memory) const {
   const Scope scope = entered();
-  expect_defined("TransformerDecoder", memory);
+  expect_defined("TransformerDecoder", memory, "the memory");
   std::vector<DecoderCache> caches;
   for (const TransformerDecoderLayer& layer : layers) caches.push_back(layer.remember(memory));
   return caches;

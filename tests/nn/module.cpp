@@ -152,8 +152,10 @@ BOOST_AUTO_TEST_CASE(a_tensor_is_assigned_into_the_storage) {
   BOOST_TEST((layer.weight->impl() == handle.impl() && handle.requires_grad()));
   BOOST_CHECK_THROW(layer.weight.assign(tg::zeros({2, 1})), tg::ShapeError);
   BOOST_CHECK_EXCEPTION(layer.weight.assign(tg::Tensor()), tg::ValueError, says("[assign] there is no tensor"));
-  BOOST_CHECK_EXCEPTION(tg::nn::Parameter{tg::Tensor()}, tg::ValueError, says("[Parameter] an input is undefined"));
-  BOOST_CHECK_EXCEPTION(tg::nn::Buffer{tg::Tensor()}, tg::ValueError, says("[Buffer] an input is undefined"));
+  BOOST_CHECK_EXCEPTION(tg::nn::Parameter{tg::Tensor()}, tg::ValueError,
+                        says("[Parameter] the value is undefined, as a default-constructed Tensor is: "));
+  BOOST_CHECK_EXCEPTION(tg::nn::Buffer{tg::Tensor()}, tg::ValueError,
+                        says("[Buffer] the value is undefined, as a default-constructed Tensor is: "));
   BOOST_TEST((handle.to_vector<float>() == std::vector<float>{2.0F, 3.0F}));
 }
 

@@ -130,17 +130,30 @@ BOOST_AUTO_TEST_CASE(heads_that_cannot_be_turned_are_refused) {
 
 BOOST_AUTO_TEST_CASE(an_undefined_input_is_told_by_its_layer) {
   const tg::Tensor none;
-  const auto refused = [](const std::string& layer, const std::function<tg::Tensor()>& call) {
-    BOOST_CHECK_EXCEPTION(static_cast<void>(call()), tg::ValueError, says("[" + layer + "] an input is undefined"));
+  const auto refused = [](const std::string& layer, const std::function<tg::Tensor()>& call,
+                          const std::string& which = "an input") {
+    BOOST_CHECK_EXCEPTION(
+        static_cast<void>(call()), tg::ValueError,
+        says("[" + layer + "] " + which +
+             " is undefined, as a default-constructed Tensor is: give it elements, as tensor(0.0) or zeros(shape) do"));
   };
   refused("LayerNorm", [&] { return nn::LayerNorm(3)(none); });
   refused("RMSNorm", [&] { return nn::RMSNorm(3)(none); });
   refused("BatchNorm", [&] { return nn::BatchNorm(3)(none); });
   refused("GroupNorm", [&] { return nn::GroupNorm(1, 3)(none); });
   refused("InstanceNorm1d", [&] { return nn::InstanceNorm1d(3)(none); });
-  refused("MultiHeadAttention", [&] {
-    return nn::MultiHeadAttention({.embed_dim = 4})(tg::ones({1, 2, 4}), none, none);
-  });
+  refused(
+      "MultiHeadAttention",
+      [&] {
+        return nn::MultiHeadAttention({.embed_dim = 4})(tg::ones({1, 2, 4}), none, none);
+      },
+      "the key");
+  refused(
+      "TransformerDecoder",
+      [&] {
+        return nn::TransformerDecoder({.num_layers = 1, .embed_dim = 4})(tg::ones({1, 2, 4}), none);
+      },
+      "the memory");
   refused("TransformerEncoderLayer", [&] { return nn::TransformerEncoderLayer({.embed_dim = 4})(none); });
   refused("TransformerEncoder", [&] { return nn::TransformerEncoder({.num_layers = 0, .embed_dim = 4})(none); });
   refused("LSTM", [&] { return nn::LSTM(2, 3)(none).y; });

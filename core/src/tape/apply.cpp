@@ -15,6 +15,7 @@
 #include "tape/tape_mark.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/create.hpp"
+#include "tapegrad/tape/engine/undefined_input.hpp"
 #include "tapegrad/tape/op.hpp"
 
 namespace tapegrad {
@@ -51,10 +52,10 @@ namespace {
   for (int i = 0; i < call.inputs.size(); ++i) {
     const Tensor& x = call.inputs[i];
     if (&x == e.found && call.inputs.size() > 1)
-      throw ValueError(undefined_input(op, name_of(call.table, SavedSlot::Kind::input, i)));
+      throw ValueError(engine::undefined_input(op, name_of(call.table, SavedSlot::Kind::input, i)));
     absent = absent || !x.defined();
   }
-  if (absent) throw ValueError(undefined_input(op));
+  if (absent) throw ValueError(engine::undefined_input(op));
   throw ValueError("[" + std::string(op) + "] its forward function met an undefined tensor: " + e.what());
 }
 

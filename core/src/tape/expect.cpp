@@ -3,16 +3,24 @@
 #include <fmt/format.h>
 
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/tape/engine/undefined_input.hpp"
 
 namespace tapegrad {
 
-std::string undefined_input(std::string_view op, std::string_view which) {
+std::string engine::undefined_input(std::string_view op, std::string_view which) {
   return fmt::format(
       "[{}] {} is undefined, as a default-constructed Tensor is: give it elements, as tensor(0.0) or zeros(shape) do",
       op, which);
 }
 
-void throw_undefined_input(std::string_view op, const Tensor& x) { throw UndefinedTensor(undefined_input(op), x); }
+void throw_undefined_input(std::string_view op, const Tensor& x, std::string_view which) {
+  throw UndefinedTensor(engine::undefined_input(op, which), x);
+}
+
+void expect_all_defined(std::string_view op, const std::vector<Tensor>& tensors) {
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    if (!tensors[i].defined()) throw_undefined_input(op, tensors[i], fmt::format("input {}", i));
+}
 
 void throw_no_dtype(std::string_view op, DType dtype) {
   throw DTypeError(fmt::format("[{}] {} is no dtype", op, static_cast<int>(dtype)));

@@ -2,27 +2,27 @@
 #pragma once
 
 #include <cstddef>
-#include <string>
 #include <string_view>
+#include <vector>
 
 #include "tape/tensor_impl.hpp"
 
 namespace tapegrad {
 
 [[noreturn]] void throw_no_dtype(std::string_view op, DType dtype);
-/// "[op] an input is undefined, as a default-constructed Tensor is: ...", or `which` input is.
-std::string undefined_input(std::string_view op, std::string_view which = "an input");
-/// Throws UndefinedTensor, of which the engine tells which input x is.
-[[noreturn]] void throw_undefined_input(std::string_view op, const Tensor& x);
+/// Throws UndefinedTensor, of which the engine tells which input x is, where apply() was given it.
+[[noreturn]] void throw_undefined_input(std::string_view op, const Tensor& x, std::string_view which = "an input");
 [[noreturn]] void throw_not_floating(std::string_view op, std::string_view what, const Tensor& x);
 [[noreturn]] void throw_not_bool(std::string_view op, std::string_view what, const Tensor& x);
 [[noreturn]] void throw_not_ordered(std::string_view op, const Tensor& x);
 [[noreturn]] void throw_mixed_dtypes(std::string_view op, const Tensor& a, const Tensor& b);
 
-/// Throws ValueError "[op] an input is undefined, ...".
-inline void expect_defined(std::string_view op, const Tensor& x) {
-  if (!x.defined()) throw_undefined_input(op, x);
+/// Throws ValueError "[op] an input is undefined, ...", or `which` input is: for ops that ask before they apply().
+inline void expect_defined(std::string_view op, const Tensor& x, std::string_view which = "an input") {
+  if (!x.defined()) throw_undefined_input(op, x, which);
 }
+/// Throws ValueError "[op] input 1 is undefined, ...".
+void expect_all_defined(std::string_view op, const std::vector<Tensor>& tensors);
 /// Throws DTypeError "[op] 9 is no dtype".
 inline void expect_dtype(std::string_view op, DType dtype) {
   if (static_cast<std::size_t>(dtype) >= kElementBytes.size()) throw_no_dtype(op, dtype);

@@ -91,8 +91,7 @@ struct Cat : Op<Cat> {
 };
 
 Tensor cat(const std::vector<Tensor>& tensors, Axis axis) {
-  for (std::size_t i = 0; i < tensors.size(); ++i)
-    if (!tensors[i].defined()) throw ValueError(undefined_input(Cat::name, fmt::format("input {}", i)));
+  expect_all_defined(Cat::name, tensors);
   if (tensors.empty()) throw ValueError("[cat] expected at least one tensor");
   const Tensor& first = tensors.front();
   const int d = axis_of(Cat::name, axis, first);
