@@ -76,7 +76,8 @@ struct GradientOptions {
   bool strong_zero = false;
 };
 
-/// One node, for reading.
+/// One node, for reading. Its tensors have the same elements as those that were computed with, no copies: what is
+/// written to them later, as an optimiser's step writes to a parameter, shows here.
 struct NodeInfo {
   struct Input {
     std::int64_t node = -1;  ///< position of the node that made it; -1 when it is a constant
@@ -85,7 +86,7 @@ struct NodeInfo {
   struct Kept {
     std::string what;  ///< "input 0 (x)", "output", "residual 1 (r)"
     std::size_t bytes = 0;
-    Tensor value = {};  ///< in study mode
+    Tensor value = {};  ///< in study mode, of the same elements: clone() to keep them
   };
   std::int64_t position = 0;
   std::string_view op;    ///< "leaf" for a leaf
@@ -98,7 +99,7 @@ struct NodeInfo {
   std::vector<int> recomputed;  ///< inputs that the reverse rule reads and the sweep computes again
   std::vector<std::pair<std::string, std::string>> attributes;
   std::vector<Tensor> values;        ///< the outputs, in study mode
-  std::vector<Tensor> input_values;  ///< in study mode
+  std::vector<Tensor> input_values;  ///< in study mode, of the same elements
   /// Of the outputs, as the last sweep brought them (before hooks), in study mode; undefined where it brought none.
   std::vector<Tensor> cotangents;
 };
