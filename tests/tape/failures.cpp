@@ -8,6 +8,12 @@
 #include "tapegrad/array/memory.hpp"
 #include "tapegrad/diff/checkpoint.hpp"
 #include "tapegrad/diff/transforms.hpp"
+#include "tapegrad/ops/attention.hpp"
+#include "tapegrad/ops/conv.hpp"
+#include "tapegrad/ops/index.hpp"
+#include "tapegrad/ops/loss.hpp"
+#include "tapegrad/ops/norm.hpp"
+#include "tapegrad/ops/recurrent.hpp"
 #include "tapegrad/tape/same_bits.hpp"
 
 using namespace tapegrad;
@@ -320,6 +326,36 @@ BOOST_AUTO_TEST_CASE(an_undefined_input_is_told_by_its_number) {
   refused([&] { return linear(none, ones({3, 2})); }, "[linear] input 0 (x) is undefined, ");  // without a bias, too
   refused([&] { return linear(x, none); }, "[linear] input 1 (weight) is undefined, ");
   refused([&] { return cat({x, none}); }, "[cat] input 1 is undefined, ");
+  refused([&] { return stack({x, none}); }, "[stack] input 1 is undefined, ");
+  refused([&] { return stack({none, x}); }, "[stack] input 0 is undefined, ");
+  refused([&] { return einsum("i,i->i", {x, none}); }, "[einsum] input 1 is undefined, ");
+  refused([&] { return pad_sequence({x, none}).padded; }, "[pad_sequence] input 1 is undefined, ");
+  // These ask before they are applied.
+  refused([&] { return matmul(none, x); }, "[matmul] input 0 (a) is undefined, ");
+  refused([&] { return matmul(x, none); }, "[matmul] input 1 (b) is undefined, ");
+  refused([&] { return dot(x, none); }, "[dot] input 1 (b) is undefined, ");
+  refused([&] { return cross_entropy(none, x); }, "[cross_entropy] input 0 (logits) is undefined, ");
+  refused([&] { return cross_entropy(x, none); }, "[cross_entropy] input 1 (targets) is undefined, ");
+  refused([&] { return nll_loss(none, x); }, "[nll_loss] input 0 (log_probs) is undefined, ");
+  refused([&] { return huber_loss(x, none); }, "[huber_loss] input 1 (target) is undefined, ");
+  refused([&] { return bce_with_logits(x, none); }, "[bce_with_logits] input 1 (targets) is undefined, ");
+  refused([&] { return ctc_loss(none, none); }, "[ctc_loss] input 0 (log_probs) is undefined, ");
+  refused([&] { return cosine_similarity(x, none); }, "[cosine_similarity] input 1 (b) is undefined, ");
+  const Tensor heads = ones({1, 1, 2, 2});
+  refused([&] { return scaled_dot_product_attention(heads, none, heads); },
+          "[scaled_dot_product_attention] input 1 (k) is undefined, ");
+  refused([&] { return scaled_dot_product_attention(heads, heads, none); },
+          "[scaled_dot_product_attention] input 2 (v) is undefined, ");
+  refused([&] { return gru_cell(ones({1, 3}), ones({1, 3}), none); }, "[gru_cell] input 2 (h) is undefined, ");
+  refused([&] { return conv1d(heads, none); }, "[conv1d] input 1 (weight) is undefined, ");
+  refused([&] { return layer_norm(none); }, "[layer_norm] input 0 (x) is undefined, ");
+  refused([&] { return group_norm(none, 1); }, "[group_norm] input 0 (x) is undefined, ");
+  refused([&] { return embedding(none, x); }, "[embedding] input 0 (weight) is undefined, ");
+  refused([&] { return isclose(x, none); }, "[isclose] input 1 (b) is undefined, ");
+  refused([&] { return conv1d_weight(heads, none, 1); }, "[conv1d_weight] input 1 (dy) is undefined, ");
+  refused([&] { return index_put(x, {ones({1}, {.dtype = int64})}, none); },
+          "[index_put] input 2 (values) is undefined, ");
+  refused([&] { return masked_select(x, none); }, "[masked_select] input 1 (mask) is undefined, ");
   refused([&] { return exp(none); }, "[exp] an input is undefined, ");  // there is one
   refused([&] { return apply(SqueezesNothing{}, x); },
           "[squeezes_nothing] its forward function met an undefined tensor: [squeeze] an input is undefined, ");

@@ -119,6 +119,8 @@ Tensor product_of_seen(const Tensor& pairs, const Tensor& vectors, const Tensor&
 }
 
 void expect_attention(std::string_view op, const Tensor& q, const Tensor& k, const Mask& mask, const Tensor& bias) {
+  expect_defined(op, q, "input 0 (q)");
+  expect_defined(op, k, "input 1 (k)");
   expect_floating(op, q);
   expect_same_dtype(op, q, k);
   if (q.dim() != 4 || k.dim() != 4 || q.size(0) != k.size(0) || q.size(1) != k.size(1) || q.size(3) != k.size(3))

@@ -345,6 +345,7 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
                                     const AttentionOptions& options) {
   constexpr std::string_view op = ScaledDotProductAttention::name;
   expect_attention(op, q, k, mask, options.bias);
+  expect_defined(op, v, "input 2 (v)");
   expect_same_dtype(op, k, v);
   if (v.dim() != 4 || v.size(0) != k.size(0) || v.size(1) != k.size(1) || v.size(2) != k.size(2))
     throw ShapeError(fmt::format("[{}] expected v [{}, {}, {}, Dv] for k {}, got {}", op, k.size(0), k.size(1),

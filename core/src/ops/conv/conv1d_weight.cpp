@@ -104,6 +104,8 @@ Tensor correlate(const Meeting& how, const Tensor& x, const Tensor& g) {
 
 Tensor conv1d_weight(const Tensor& x, const Tensor& dy, std::int64_t kernel_size, const Conv1dOptions& options) {
   constexpr std::string_view op = Conv1dWeight::name;
+  expect_defined(op, x, "input 0 (x)");
+  expect_defined(op, dy, "input 1 (dy)");
   expect_floating(op, x);
   expect_same_dtype(op, x, dy);
   if (x.dim() != 3 || dy.dim() != 3)

@@ -38,6 +38,8 @@ Tensor channel_sums(const Tensor& dy) { return sum(sum(dy, 2), 0); }
 
 void expect_operands(std::string_view op, const Tensor& operand, std::string_view shape, const Tensor& weight,
                      const Tensor& bias) {
+  expect_defined(op, operand, "input 0 (x)");
+  expect_defined(op, weight, "input 1 (weight)");
   expect_floating(op, operand);
   expect_same_dtype(op, operand, weight);
   if (bias.defined()) expect_same_dtype(op, operand, bias);

@@ -140,7 +140,7 @@ struct Embedding : Op<Embedding> {
 };
 
 Tensor embedding(const Tensor& weight, const Tensor& tokens, std::optional<std::int64_t> padding_idx) {
-  expect_defined(Embedding::name, weight);
+  expect_defined(Embedding::name, weight, "input 0 (weight)");
   if (weight.dtype() == int64 && tokens.defined() && is_floating(tokens.dtype()))
     throw DTypeError(
         fmt::format("[embedding] got int64 {} and {} {}: the weight stands first, embedding(weight, tokens)",

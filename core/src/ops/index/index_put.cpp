@@ -122,6 +122,8 @@ struct IndexPut : Op<IndexPut> {
 };
 
 Tensor index_put(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values, bool accumulate) {
+  expect_defined(IndexPut::name, x, "input 0 (x)");
+  expect_defined(IndexPut::name, values, "input 2 (values)");
   expect_same_dtype(IndexPut::name, x, values);
   if (accumulate) expect_number(IndexPut::name, x);
   const auto [matrix, rows, full] = named_rows(IndexPut::name, x, indices);

@@ -69,7 +69,8 @@ struct MaskedSelect : Op<MaskedSelect> {
 };
 
 Tensor masked_select(const Tensor& x, const Tensor& mask) {
-  expect_defined(MaskedSelect::name, x);
+  expect_defined(MaskedSelect::name, x, "input 0 (x)");
+  expect_defined(MaskedSelect::name, mask, "input 1 (mask)");
   expect_bool(MaskedSelect::name, mask, "mask");
   const Shape shape = broadcast_shapes(MaskedSelect::name, x.shape(), mask.shape());
   return apply(MaskedSelect{}, expand(x, shape), expand(mask, shape));

@@ -7,6 +7,8 @@
 namespace tapegrad {
 
 Tensor dot(const Tensor& a, const Tensor& b) {
+  expect_defined("dot", a, "input 0 (a)");
+  expect_defined("dot", b, "input 1 (b)");
   expect_floating("dot", a);
   expect_same_dtype("dot", a, b);
   if (a.dim() != 1 || a.shape() != b.shape())

@@ -241,6 +241,7 @@ double cost(const Term& a, const Term& b, const Sizes& sizes) {
 }  // namespace
 
 Tensor einsum(std::string_view text, const std::vector<Tensor>& operands) {
+  expect_all_defined(Einsum::name, operands);
   if (operands.empty()) throw ValueError("[einsum] expected at least one operand");
   for (const Tensor& operand : operands) {
     expect_floating(Einsum::name, operand);

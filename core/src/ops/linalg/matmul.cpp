@@ -183,6 +183,8 @@ Tensor product_of_matrices(const Tensor& a, const Tensor& b) {
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
+  expect_defined(MatMul::name, a, "input 0 (a)");
+  expect_defined(MatMul::name, b, "input 1 (b)");
   expect_floating(MatMul::name, a);
   expect_same_dtype(MatMul::name, a, b);
   if (a.dim() == 0 || b.dim() == 0)

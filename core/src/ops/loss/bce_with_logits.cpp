@@ -101,6 +101,8 @@ struct BceWithLogits : Op<BceWithLogits> {
 
 Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BCEOptions& options) {
   constexpr std::string_view op = BceWithLogits::name;
+  expect_defined(op, logits, "input 0 (logits)");
+  expect_defined(op, targets, "input 1 (targets)");
   expect_floating(op, logits);
   expect_same_dtype(op, logits, targets);
   if (logits.shape() != targets.shape())

@@ -148,6 +148,8 @@ struct CosineSimilarity : Op<CosineSimilarity> {
 
 Tensor cosine_similarity(const Tensor& a, const Tensor& b, Axis axis, double eps) {
   constexpr std::string_view op = CosineSimilarity::name;
+  expect_defined(op, a, "input 0 (a)");
+  expect_defined(op, b, "input 1 (b)");
   expect_floating(op, a);
   expect_same_dtype(op, a, b);
   const Shape shape = broadcast_shapes(CosineSimilarity::name, a.shape(), b.shape());

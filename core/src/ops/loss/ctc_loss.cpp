@@ -422,7 +422,8 @@ std::string_view advice_on_layout(const Shape& log_probs, const Shape& targets) 
 Tensor ctc_loss(const Tensor& log_probs, const Tensor& targets, const Mask& mask, const Mask& target_mask,
                 const CTCOptions& options) {
   constexpr std::string_view op = CtcLoss::name;
-  expect_defined(op, targets);
+  expect_defined(op, log_probs, "input 0 (log_probs)");
+  expect_defined(op, targets, "input 1 (targets)");
   expect_floating(op, log_probs);
   expect_target_dtype(op, targets);
   if (log_probs.dim() != 3 || targets.dim() != 2 || log_probs.size(0) != targets.size(0))

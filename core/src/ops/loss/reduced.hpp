@@ -37,6 +37,8 @@ inline std::string_view name_of(Reduction reduction) {
 
 /// Floating, of one dtype and one shape: to broadcast a target is mostly a mistake.
 inline void expect_pair(std::string_view op, const Tensor& input, const Tensor& target) {
+  expect_defined(op, input, "input 0 (input)");
+  expect_defined(op, target, "input 1 (target)");
   expect_floating(op, input);
   expect_same_dtype(op, input, target);
   if (input.shape() != target.shape())

@@ -24,7 +24,8 @@ std::string_view advice(const Shape& targets, const Shape& scores, const Shape& 
 
 void expect_classes(std::string_view op, std::string_view what, const Tensor& scores, const Tensor& targets,
                     const Tensor& weight, std::string_view of_floating) {
-  expect_defined(op, targets);
+  if (!scores.defined()) throw_undefined_input(op, scores, fmt::format("input 0 ({})", what));
+  expect_defined(op, targets, "input 1 (targets)");
   expect_floating(op, scores);
   if (scores.dim() == 0) throw ShapeError(fmt::format("[{}] expected {} [.., classes], got []", op, what));
   expect_target_dtype(op, targets, of_floating);

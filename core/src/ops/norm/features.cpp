@@ -26,6 +26,7 @@ void expect_eps(std::string_view op, double eps) {
 }  // namespace
 
 void expect_normalised(std::string_view op, const Tensor& x, std::string_view what, double eps) {
+  expect_defined(op, x, "input 0 (x)");
   expect_floating(op, x);
   if (x.dim() == 0) throw ShapeError(fmt::format("[{}] expected x [.., {}], got []", op, what));
   expect_eps(op, eps);
@@ -37,6 +38,7 @@ void expect_per_feature(std::string_view op, std::string_view parameter_name, co
 }
 
 void expect_channels_first(std::string_view op, const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps) {
+  expect_defined(op, x, "input 0 (x)");
   expect_floating(op, x);
   if (x.dim() < 2) throw ShapeError(fmt::format("[{}] expected x [N, C, ..], got {}", op, to_string(x.shape())));
   expect_eps(op, eps);

@@ -8,6 +8,8 @@ namespace {
 
 /// Without a gradient, of tensors that a tape may track.
 Tensor close(std::string_view op, const Tensor& a, const Tensor& b, const CloseOptions& options) {
+  expect_defined(op, a, "input 0 (a)");
+  expect_defined(op, b, "input 1 (b)");
   expect_same_dtype(op, a, b);
   broadcast_shapes(op, a.shape(), b.shape());  // throws under this name
   const NoRecord pause;

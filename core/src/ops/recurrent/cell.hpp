@@ -17,6 +17,9 @@ namespace tapegrad {
 /// Throws unless from_input and from_state are [N, gates H] for a state [N, H], floating and all of one dtype.
 inline void expect_cell(std::string_view op, int gates, std::string_view state_name, const Tensor& from_input,
                         const Tensor& from_state, const Tensor& state) {
+  expect_defined(op, from_input, "input 0 (from_input)");
+  expect_defined(op, from_state, "input 1 (from_state)");
+  if (!state.defined()) throw_undefined_input(op, state, fmt::format("input 2 ({})", state_name));
   expect_floating(op, from_input);
   expect_same_dtype(op, from_input, from_state);
   expect_same_dtype(op, from_input, state);

@@ -8,6 +8,8 @@ namespace tapegrad {
 
 void expect_sequence(std::string_view op, int gates, const Tensor& from_input, const Tensor& weight, const Tensor& bias,
                      const std::vector<std::pair<std::string_view, Tensor>>& states, const Mask& mask) {
+  expect_defined(op, from_input, "input 0 (from_input)");
+  expect_defined(op, weight, "input 1 (weight_hh)");
   expect_floating(op, from_input);
   expect_same_dtype(op, from_input, weight);
   const bool fits = from_input.dim() == 3 && weight.dim() == 2 && weight.size(0) == gates * weight.size(1) &&
@@ -22,6 +24,7 @@ void expect_sequence(std::string_view op, int gates, const Tensor& from_input, c
   }
   const Shape of_state{from_input.size(1), weight.size(1)};
   for (const auto& [name, state] : states) {
+    expect_defined(op, state, name);
     expect_same_dtype(op, from_input, state);
     if (state.shape() != of_state)
       throw ShapeError(fmt::format("[{}] expected {} to be [N, H] = {}, got {}", op, name, to_string(of_state),

@@ -113,6 +113,7 @@ struct PadSequence : Op<PadSequence> {
 };
 
 PaddedSequences pad_sequence(const std::vector<Tensor>& sequences, double value) {
+  expect_all_defined(PadSequence::name, sequences);
   if (sequences.empty()) throw ValueError("[pad_sequence] expected at least one sequence");
   const Tensor& first = sequences.front();
   std::vector<std::int64_t> lengths;

@@ -82,6 +82,7 @@ struct Stack : Op<Stack> {
 };
 
 Tensor stack(const std::vector<Tensor>& tensors, Axis axis) {
+  expect_all_defined(Stack::name, tensors);
   if (tensors.empty()) throw ValueError("[stack] expected at least one tensor");
   const Tensor& first = tensors.front();
   for (const Tensor& t : tensors) {
