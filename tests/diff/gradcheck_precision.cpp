@@ -160,6 +160,23 @@ BOOST_AUTO_TEST_CASE(tiny_inputs_in_float32_are_told_by_what_moves) {
   }
 }
 
+// Small waves that the first steps undersample are not what float32 leaves of terms as large as 1.
+BOOST_AUTO_TEST_CASE(small_waves_in_float32_are_told) {
+  for (const double size : {1e-6, 1e-7, 1e-8, 1e-10})
+    for (const double rate : {300.0, 3000.0}) {
+      const auto check = [&](double factor) {
+        const auto f = [=](const Tensor& x) {
+          const Tensor y = size * sin(rate * x);
+          return factor * y - (factor - 1.0) * y.detach();
+        };
+        return tapegrad::gradcheck(f, full({1}, 0.3, {.dtype = float32}), {.order = 1});
+      };
+      const GradcheckReport right = check(1.0), missing = check(0.0);
+      BOOST_TEST((right.verdict() == Verdict::ok), size << ", " << rate << "\n" << fmt::format("{}", right));
+      BOOST_TEST((missing.verdict() == Verdict::wrong), size << ", " << rate << "\n" << fmt::format("{}", missing));
+    }
+}
+
 // Of log(x) at 1e30 the second derivative is -1e-60, which float32 does not have; float64 does.
 BOOST_AUTO_TEST_CASE(what_vanishes_in_float32_is_no_mistake) {
   const auto f = [](const Tensor& x) { return log(x); };

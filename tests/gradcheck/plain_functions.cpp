@@ -405,6 +405,53 @@ BOOST_AUTO_TEST_CASE(what_cancels_is_not_forgotten_where_it_stands_still) {
     }
 }
 
+// Two waves that the first steps undersample are no rounding of terms as large as 1, however small they are.
+BOOST_AUTO_TEST_CASE(small_values_of_a_narrow_scale_are_told) {
+  const Numbers at{0.3, -0.7};
+  for (const std::int64_t budget : {4000, 0})
+    for (const double size : {1e-14, 1e-15, 1e-16, 1e-18, 1e-30})
+      for (const double first : {1e4, 1e6})
+        for (const double second : {1e3, 1e4, 1e5, 1e6}) {
+          const auto f = [=](Point p) { return size * (std::sin(first * p[0]) + std::sin(second * p[1])); };
+          const auto check = [&](double factor) {
+            const auto gradient = [=](Point p) {
+              return Numbers{size * first * std::cos(first * p[0]), factor * size * second * std::cos(second * p[1])};
+            };
+            return check_gradient(f, gradient, at, {.budget = budget});
+          };
+          const GradcheckReport right = check(1.0), missing = check(0.0);
+          BOOST_TEST((right.verdict() == Verdict::ok), size << ", " << second << ": " << to_string(right));
+          BOOST_TEST((missing.verdict() == Verdict::wrong), size << ", " << second << ": " << to_string(missing));
+        }
+  // The energy of a charge and two others, in joules and metres.
+  const double e2 = 2.307e-28;
+  for (const double far : {3e-10, 1e-9, 1e-8})
+    for (const double factor : {1.0, 0.0, 2.0}) {
+      const GradcheckReport report = check_gradient([=](Point r) { return e2 * (1.0 / r[0] + 1.0 / r[1]); },
+                                                    [=](Point r) {
+                                                      return Numbers{-e2 / (r[0] * r[0]), -factor * e2 / (r[1] * r[1])};
+                                                    },
+                                                    Numbers{1e-10, far});
+      const Verdict expected = factor == 1.0 ? Verdict::ok : Verdict::wrong;
+      BOOST_TEST((report.verdict() == expected), far << ", " << factor << ": " << to_string(report));
+    }
+}
+
+// Nor is rounding waves, where a power that is no parabola is left once the terms that cancel stand still.
+BOOST_AUTO_TEST_CASE(what_cancels_beside_a_fourth_power_is_not_forgotten) {
+  for (int k = 0; k < 120; ++k) {
+    const double x = std::pow(1.3, -k);
+    const GradcheckReport cosine =
+        check_gradient([](Point p) { return std::cos(p[0]) - 1.0 + std::pow(p[0], 4.0); },
+                       [](Point p) { return Numbers{4.0 * p[0] * p[0] * p[0] - std::sin(p[0])}; }, Numbers{x});
+    BOOST_TEST((cosine.verdict() != Verdict::wrong), x << ": " << to_string(cosine));
+    const GradcheckReport exponential =
+        check_gradient([](Point p) { return std::exp(p[0]) - 1.0 - p[0] + std::pow(p[0], 4.0); },
+                       [](Point p) { return Numbers{4.0 * p[0] * p[0] * p[0] + std::expm1(p[0])}; }, Numbers{x});
+    BOOST_TEST((exponential.verdict() != Verdict::wrong), x << ": " << to_string(exponential));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(what_the_largest_derivative_hides_is_told) {
   const auto check = [](double huge, double x) {
     return check_gradient([=](Point p) { return huge * std::sin(p[0]) + std::sin(p[1]); },

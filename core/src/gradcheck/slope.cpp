@@ -221,6 +221,7 @@ class NoiseMeter {
         confirmed_(outputs, 0.0),
         carried_(outputs, 0.0),
         here_(outputs, 0.0),
+        waves_(outputs, 0.0),
         hidden_(outputs, false) {}
 
   /// At a family whose steps end with `smallest`; families come by falling steps.
@@ -231,7 +232,9 @@ class NoiseMeter {
     for (std::size_t o = 0; o < here_.size(); ++o) {
       const Textures here{narrow[o], middle[o], wide[o]};
       confirmed_[o] = confirmed_noise(here, last_[o]);
-      hidden_[o] = hidden_[o] || is_of_hidden_terms(confirmed_[o], here, line.y[o]);
+      const double seen = std::max(carried_[o], confirmed_[o]);
+      if (is_of_waves(seen, here, last_[o])) waves_[o] = seen;
+      hidden_[o] = seen > waves_[o] && (hidden_[o] || is_of_hidden_terms(confirmed_[o], here, line.y[o]));
       if (!hidden_[o] && refuted(carried_[o], here)) carried_[o] = 0.0;
       last_[o] = here;
       carried_[o] = std::max(carried_[o], confirmed_[o]);
@@ -248,17 +251,39 @@ class NoiseMeter {
   // rounded to stairs look straight at a spacing of whole stairs and at its multiples.
   static constexpr double kNarrow = 11.0 / 128.0;
   static constexpr double kWide = 16.0;
-  /// Whether noise is more than the values round to, but no more than terms that have cancelled, as large as 1 or as y,
-  /// may. Of cos(x) - 1 + 3 x^2 all that moves at the smallest steps is x^2, smoothly: that refutes no such noise.
+  static constexpr double kOwn = 16.0;  // roundings of the values, more than which is not their own
+  /// Whether noise is more than the values round to, and what terms that have cancelled make, as large as 1 or as y:
+  /// neither more than their roundings nor far less. Of cos(x) - 1 + 3 x^2 all that moves at the smallest steps is x^2,
+  /// smoothly: that refutes no such noise.
   bool is_of_hidden_terms(double noise, const Textures& at, double y) const {
-    constexpr double kOwn = 16.0, kHidden = 8.0;  // roundings
+    constexpr double kLeast = 1.0 / 32.0, kMost = 8.0;  // roundings
     const double size = std::max({at.narrow.size, at.middle.size, at.wide.size});
-    return noise > kOwn * epsilon_ * size && noise <= kHidden * epsilon_ * std::max(1.0, std::abs(y));
+    const double rounding = epsilon_ * std::max(1.0, std::abs(y));
+    return noise > kOwn * epsilon_ * size && noise >= kLeast * rounding && noise <= kMost * rounding;
+  }
+  /// Whether noise is waves that wide spacings undersample, as of 1e-16 sin(1e4 x). They fall with a power of the
+  /// spacing, so that on the way differences are met that are far less, but more than the values round to, and that
+  /// fall on at narrower spacings. The rounding of terms that have cancelled goes at once where these stand still, to
+  /// what the others leave, which is a power of that spacing, or nothing; but it may be missing at single spacings of
+  /// few bits.
+  bool is_of_waves(double noise, const Textures& at, const Textures& wider) const {
+    constexpr double kMost = 1.0 / 64.0, kFall = 0.5;
+    if (!(at.narrow.noise > 0.0 && at.middle.noise > 0.0)) return false;
+    const double least = std::pow(epsilon_, 2.0 / 3.0);
+    const auto falls = [&](const Texture& t, double narrower) {
+      return t.noise < kMost * noise && t.noise > least * noise && t.noise > kOwn * epsilon_ * t.size &&
+             narrower <= kFall * t.noise;
+    };
+    const double narrow = at.narrow.noise;
+    const double middle = std::max(narrow, at.middle.noise);
+    return falls(at.middle, narrow) || falls(wider.narrow, middle) ||
+           falls(at.wide, std::max(middle, wider.narrow.noise));
   }
 
   double epsilon_;
   std::vector<Textures> last_;
   Values confirmed_, carried_, here_;
+  Values waves_;              // what of it was seen to be waves
   std::vector<bool> hidden_;  // whether that which is carried is the rounding of terms that have cancelled
 };
 
