@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "gradcheck/noise.hpp"
@@ -12,8 +11,6 @@
 
 namespace tapegrad::checker {
 namespace {
-
-constexpr double kLeastSingle = std::numeric_limits<float>::min();
 
 /// The tolerance to which a slope, or the derivative, whichever is larger, is told from zero.
 double told_to(const Slope& slope, double analytic) {
@@ -33,10 +30,9 @@ JudgedLine::JudgedLine(const Line& line, const Precision& precision, bool finite
 
 bool JudgedLine::may_be_hidden(const Judgement& judgement, std::size_t output, double analytic) const {
   // Smaller numbers are rounded more coarsely.
-  const double least = precision_.epsilon < 1e-10 ? std::numeric_limits<double>::min() : kLeastSingle;
   const double moved = std::abs(analytic) * precision_.first_step * line_.own;
   return finite_point_ && line_.own < std::sqrt(precision_.epsilon) * line_.size &&
-         moved * precision_.epsilon > least && judgement.tolerance > told_to(slope(output), analytic);
+         moved * precision_.epsilon > precision_.least && judgement.tolerance > told_to(slope(output), analytic);
 }
 
 void JudgedLine::begin_nearer() {

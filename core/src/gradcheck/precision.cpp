@@ -4,6 +4,14 @@
 #include <limits>
 
 namespace tapegrad::checker {
+namespace {
+
+/// The smallest normal number of the dtype that rounds by epsilon.
+double least_number(double epsilon) {
+  return epsilon < 1e-10 ? std::numeric_limits<double>::min() : static_cast<double>(std::numeric_limits<float>::min());
+}
+
+}  // namespace
 
 Precision precision_of(double value_epsilon, double derivative_epsilon) {
   // The error of a formula of order 6 balances with rounding at epsilon^(1/7).
@@ -21,8 +29,8 @@ Precision precision_of(double value_epsilon, double derivative_epsilon) {
           .coarser_epsilon = std::fmax(value_epsilon, derivative_epsilon),
           .floor = std::pow(derivative_epsilon, 0.6),
           .rough = rough,
-          .least = derivative_epsilon < 1e-10 ? std::numeric_limits<double>::min()
-                                              : static_cast<double>(std::numeric_limits<float>::min()),
+          .least = least_number(value_epsilon),
+          .least_derivative = least_number(derivative_epsilon),
           .fair = std::fmax(1e-6, 10.0 * std::sqrt(value_epsilon))};
 }
 

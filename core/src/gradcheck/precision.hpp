@@ -13,11 +13,12 @@ struct Precision {
   double first_step;  // for an input of size 1: where truncation and rounding of the extrapolated differences balance
   int families;       // of steps, each starting 32 times smaller than the last, down to about sqrt(epsilon)
   double derivative_epsilon;
-  double coarser_epsilon;  // the larger of both
-  double floor;            // the derivative's own rounding, in units of the largest in its block
-  double rough;            // the doubt, in the same units, beyond which differences cannot tell
-  double least;            // the smallest derivative that is not rounded to 0, or nearly so
-  double fair;             // the doubt, in units of the function's own size, up to which rough differences tell a zero
+  double coarser_epsilon;   // the larger of both
+  double floor;             // the derivative's own rounding, in units of the largest in its block
+  double rough;             // the doubt, in the same units, beyond which differences cannot tell
+  double least;             // the smallest value that is not rounded to 0, or nearly so
+  double least_derivative;  // the same of derivatives
+  double fair;              // the doubt, in units of the function's own size, up to which rough differences tell a zero
 };
 
 Precision precision_of(double value_epsilon, double derivative_epsilon);

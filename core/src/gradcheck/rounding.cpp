@@ -172,7 +172,7 @@ Scales Rounding::scales(std::size_t part, double around, double natural, double 
   // Where it is 0 and no step has moved the function, terms may have cancelled, each as large as dx/dx = 1:
   // log(1 + exp(-50)).
   const double per_input = natural > 0.0 || !slope.still ? natural : 1.0;
-  const double apart = beside(per_input, slope) + slack + hidden(part) + precision_.least;
+  const double apart = beside(per_input, slope) + slack + hidden(part) + precision_.least_derivative;
   return {.block = std::max(around, std::abs(slope.value)),
           .natural = per_input,
           .floor = floor(part, around) + apart,
