@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(one_claim_alone) {
   // Whose networks are untrained: what is said of all claims holds for it too.
   const std::string page = folder.read("report/report.html");
   const std::string findings = page.substr(page.find("id=\"findings\""));
-  BOOST_TEST(findings.find("how long they were trained, if at all,") < findings.find("</section>"), findings);
+  BOOST_TEST(findings.find("how long that was trained, if at all,") < findings.find("</section>"), findings);
 }
 
 BOOST_AUTO_TEST_CASE(help_is_no_wider_than_the_terminal) {
