@@ -70,9 +70,7 @@ Diagnosis at_absolute_values(const Block& block, const Residual& residual, std::
   const auto negative =
       static_cast<std::size_t>(std::count_if(values.begin(), values.end(), [](double v) { return v < 0.0; }));
   if (!are_enough(values.size() - negative, negative)) return std::nullopt;
-  Values sizes = values;
-  for (double& v : sizes) v = std::abs(v);
-  const std::optional<Matrix> at = block.numeric_at(k, sizes);
+  const std::optional<Matrix> at = block.numeric_at(k, magnitudes(values));
   if (!at || !residual.explains(*at)) return std::nullopt;
   const double left = residual.unexplained(*at);
   return GradcheckDiagnosis{
