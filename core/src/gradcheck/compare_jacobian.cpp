@@ -57,7 +57,7 @@ class BlockComparison {
         i_(part),
         part_(c_.subject.parts[part]),
         y_(c_.subject.outputs),
-        claimed_(transposed(c_.claimed[part])),
+        claimed_(c_.claimed[part]),
         magnitude_(magnitude),
         reach_(magnitudes(y_)),
         scale_(largest(claimed_.values)),
@@ -105,7 +105,7 @@ class BlockComparison {
   }
 
   /// Keeps the block by differences; all of them before any is diagnosed.
-  void keep() const { c_.numeric.push_back(transposed(numeric_)); }
+  void keep() { c_.numeric.push_back(std::move(numeric_)); }
 
   /// Files the finding.
   void file() {
@@ -155,7 +155,7 @@ class BlockComparison {
     const Line line = line_along(j);
     JudgedLine judged(line, c_.precision, finite_point);
     for (std::size_t o = 0; o < y_.size(); ++o) {
-      const double analytic = claimed_(j, o);
+      const double analytic = claimed_(o, j);
       if (!std::isfinite(y_[o])) continue;
       const double slack = c_.rounding.slack_at(o) / size_;
       const bool thorough_before = judged.thorough();
@@ -180,10 +180,10 @@ class BlockComparison {
   /// not tells enough.
   void consider_others(Judgement& judgement, const JudgedLine& judged, std::size_t o, std::size_t j) {
     const double step = judged.slope(o).step;
-    if (is_wrong_ || is_alone_ || !std::isfinite(claimed_(j, o)) || !(step > 0.0)) return;
+    if (is_wrong_ || is_alone_ || !std::isfinite(claimed_(o, j)) || !(step > 0.0)) return;
     const std::int64_t before = c_.report.calls;
     const auto [bend, unknown] =
-        bend_around(c_, {i_, o, j, claimed_(j, o), magnitude_[o], step, before + joint_calls_});
+        bend_around(c_, {i_, o, j, claimed_(o, j), magnitude_[o], step, before + joint_calls_});
     joint_calls_ -= c_.report.calls - before;
     is_undecided_ = unknown;
     if (unknown) judgement.verdict = Verdict::unreliable;
@@ -240,13 +240,13 @@ class BlockComparison {
 
   void file_element(const JudgedLine& judged, std::size_t o, std::size_t j, const Judgement& judgement) {
     const Slope& slope = judged.slope(o);
-    const double analytic = claimed_(j, o);
+    const double analytic = claimed_(o, j);
     ++c_.report.comparisons;
     evidence_.compared = true;
     if (slope.divergence != 0.0 && !infinite_) infinite_ = std::pair(j, o);
     evidence_.add(judgement, slope, judged.is_nearer(o));
     if (std::isfinite(slope.error)) {
-      numeric_(j, o) = slope.value;
+      numeric_(o, j) = slope.value;
       error_ = std::hypot(error_, slope.error);
     }
     note_error(finding_.element_errors[j], analytic, numeric_value(slope), scale_);
@@ -273,7 +273,7 @@ class BlockComparison {
   std::size_t i_;
   const Part& part_;
   const Values& y_;
-  Matrix claimed_;  // a row for each element, as differences come
+  const Matrix& claimed_;
   const Values& magnitude_;
   Values reach_;    // the outputs' own sizes
   double scale_;    // of the block's derivatives
@@ -281,7 +281,7 @@ class BlockComparison {
   double size_;     // of the input
   GradcheckFinding finding_;
   Ranking ranking_;
-  Matrix numeric_;      // likewise
+  Matrix numeric_;      // until it is kept
   double error_ = 0.0;  // of `numeric_`, by norm
   Evidence evidence_;
   int second_looks_ = 0;
@@ -390,7 +390,7 @@ void compare_jacobian(Comparison& comparison) {
   for (std::size_t i = 0; i < comparison.subject.parts.size(); ++i)
     blocks.emplace_back(comparison, i, magnitude).compare();
   compare_kinks_between_parts(comparison, blocks, magnitude);
-  for (const BlockComparison& block : blocks) block.keep();
+  for (BlockComparison& block : blocks) block.keep();
   for (BlockComparison& block : blocks) block.file();
   expect_linear(comparison);
 }
