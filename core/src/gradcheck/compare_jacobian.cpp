@@ -10,6 +10,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "gradcheck/comparison.hpp"
@@ -28,7 +29,7 @@ constexpr std::int64_t kJointCalls = 20'000;  // at most, at a part's kinks
 /// Whether a value that passes is far from one that was measured well.
 bool is_hidden(double analytic, const Slope& slope) {
   const double error = std::abs(analytic - slope.value);
-  return error > 0.1 * std::max(std::abs(analytic), std::abs(slope.value)) && error > 100.0 * slope.error;
+  return error > 0.1 * std::max(std::abs(analytic), std::abs(slope.value)) && error > 10.0 * slope.error;
 }
 
 /// Says what a verdict that differences could not reach means, where nothing else is said.
@@ -118,10 +119,7 @@ class BlockComparison {
       finding_.note =
           "the derivative does not fit the slope along this element, but whether it stands on a kink that others take "
           "part in is not known: rounding, or the calls that are left, do not tell";
-    if (finding_.verdict == Verdict::unreliable && worst_is_drowned_)
-      finding_.note =
-          "steps move the function by no more than its own noise, as they do where it has waves shorter than they: "
-          "neither the differences nor the remainder tell a slope";
+    if (finding_.verdict == Verdict::unreliable && !worst_why_.empty()) finding_.note = worst_why_;
     note_doubt(finding_, part_.single);
     c_.note_other_shapes(finding_);
     c_.judge_what_was_left_out(finding_);
@@ -266,7 +264,7 @@ class BlockComparison {
     judged.file(finding_, o, analytic);
     tell_shared_kink(o, j);
     worst_is_undecided_ = is_undecided_;
-    worst_is_drowned_ = judgement.drowned;
+    worst_why_ = judgement.why;
   }
 
   Comparison& c_;
@@ -294,7 +292,7 @@ class BlockComparison {
   std::optional<std::pair<std::size_t, std::size_t>> infinite_;  // the first element and output of infinite slope
   bool is_undecided_ = false;        // whether the element at hand may have a kink with others
   bool worst_is_undecided_ = false;  // the same of the one that was filed
-  bool worst_is_drowned_ = false;
+  std::string_view worst_why_;
   std::map<std::size_t, std::vector<Bend>> bends_;  // by output
 };
 

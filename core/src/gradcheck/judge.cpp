@@ -28,6 +28,14 @@ bool is_smooth(const Slope& slope, const TaylorSweep& sweep) {
   return sweep.bound_of_two < 0.1 * std::abs(slope.above - slope.below);
 }
 
+bool is_told_by(const Slope& of_family, double analytic, const Slope& taken) {
+  constexpr double kClear = 1e-2, kSame = 1e-3;  // of the distance between the two
+  const double distance = std::abs(taken.value - analytic);
+  const double doubt = kDoubt * of_family.error;
+  return doubt <= kClear * distance && !of_family.kink && of_family.divergence == 0.0 &&
+         std::abs(of_family.value - analytic) <= std::max(doubt, kSame * distance);
+}
+
 Judgement judge(double analytic, const Slope& slope, const Scales& scales) {
   if (slope.divergence != 0.0) {
     const bool same = std::isinf(analytic) && std::signbit(analytic) == std::signbit(slope.divergence);

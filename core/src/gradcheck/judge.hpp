@@ -1,6 +1,8 @@
 // From an analytic and a numeric value to a verdict.
 #pragma once
 
+#include <string_view>
+
 #include "gradcheck/slope.hpp"
 #include "gradcheck/taylor.hpp"
 #include "tapegrad/gradcheck/verdict.hpp"
@@ -21,14 +23,18 @@ struct Scales {
 struct Judgement {
   Verdict verdict = Verdict::ok;
   double tolerance = 0.0;
-  double excess = 0.0;       // the error in units of the tolerance
-  bool significant = false;  // whether either side differs from zero by more than the tolerance
-  bool at_kink = false;      // whether the slopes on the two sides differ by more than the tolerance
-  bool drowned = false;      // whether the function's own noise is as large as all that steps move it
+  double excess = 0.0;        // the error in units of the tolerance
+  bool significant = false;   // whether either side differs from zero by more than the tolerance
+  bool at_kink = false;       // whether the slopes on the two sides differ by more than the tolerance
+  std::string_view why = {};  // what keeps the differences from telling, where that is known
 };
 
 /// Whether a remainder refutes a kink: it falls below what slopes that differ leave on one of the two sides.
 bool is_smooth(const Slope& slope, const TaylorSweep& sweep);
+
+/// Whether the steps of one family tell the derivative, and tell it from the slope that was taken: the function moves
+/// otherwise at steps of another size.
+bool is_told_by(const Slope& of_family, double analytic, const Slope& taken);
 
 Judgement judge(double analytic, const Slope& slope, const Scales& scales);
 

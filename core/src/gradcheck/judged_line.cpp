@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <string_view>
 #include <utility>
 
 #include "gradcheck/noise.hpp"
@@ -11,6 +12,14 @@
 
 namespace tapegrad::checker {
 namespace {
+
+constexpr std::string_view kDrowned =
+    "steps move the function by no more than its own noise, as they do where it has waves shorter than they: neither "
+    "the differences nor the remainder tell a slope";
+constexpr std::string_view kElsewhere =
+    "steps of different sizes see different slopes, and the derivative is one of them: terms that cancel may stand "
+    "still "
+    "at the smaller ones, or the function have waves that only these see";
 
 /// The tolerance to which a slope, or the derivative, whichever is larger, is told from zero.
 double told_to(const Slope& slope, double analytic) {
@@ -78,8 +87,12 @@ bool JudgedLine::refute_kink(std::size_t output, double analytic) {
 Judgement JudgedLine::reconsidered(Judgement judgement, std::size_t output, double analytic, double slack) const {
   if (judgement.verdict != Verdict::ok && thorough_) {
     judgement = reconsider(judgement, analytic, slope(output), taylor(output, analytic));
-    judgement.drowned = judgement.verdict == Verdict::wrong && std::isfinite(analytic) && is_drowned(output, analytic);
-    if (judgement.drowned) judgement.verdict = Verdict::unreliable;
+    if (judgement.verdict == Verdict::wrong && std::isfinite(analytic)) {
+      judgement.why = is_drowned(output, analytic)                                ? kDrowned
+                      : !judgement.at_kink && is_told_elsewhere(output, analytic) ? kElsewhere
+                                                                                  : std::string_view();
+      if (!judgement.why.empty()) judgement.verdict = Verdict::unreliable;
+    }
   }
   // Differences cannot tell a derivative of what is rounding alone; here the rule says that there is none.
   if (judgement.verdict == Verdict::unreliable && slack > 0.0 && std::abs(analytic) <= slack)
@@ -99,6 +112,22 @@ bool JudgedLine::is_drowned(std::size_t output, double analytic) const {
   // A wave of such a slope, in which the input's own rounding is still a small part of a period, moves further.
   const double rounded = precision_.epsilon * line_.size * std::abs(analytic);
   return study_.families.back().noise[output] > kOwn * range && range > kRoundings * rounded;
+}
+
+bool JudgedLine::is_told_elsewhere(std::size_t output, double analytic) const {
+  constexpr double kHidden = 64.0;  // roundings of terms as large as 1 or as the output, that may have cancelled
+  const Slope& taken = slope(output);
+  if (!std::isfinite(taken.error) || taken.divergence != 0.0) return false;
+  const double y = line_.y[output];
+  const double hidden = kHidden * precision_.epsilon * std::max(1.0, std::abs(y));
+  return std::any_of(study_.families.begin(), study_.families.end(), [&](const Family& family) {
+    const auto tells = [&](const Family& steps) {
+      return is_told_by(slope_of(steps, output, y, precision_), analytic, taken);
+    };
+    const bool smaller = family.above[0].t < taken.step;
+    if (smaller && family.noise[output] <= hidden) return false;
+    return tells(family) && tells(beside(family, line_, precision_));
+  });
 }
 
 TaylorSweep JudgedLine::taylor(std::size_t output, double analytic) const {

@@ -74,6 +74,10 @@ class JudgedLine {
   /// move it, as waves are that are shorter than they: what differences and the remainder do there tells nothing. Not
   /// where that is no more than rounding the input would do to a function of the derivative claimed.
   bool is_drowned(std::size_t output, double analytic) const;
+  /// Whether the derivative fits what steps of another size see clearly, as where terms that have cancelled stand still
+  /// at the smallest steps while they are divided by the input, or waves of next to no height have such a slope.
+  /// Smaller steps do not count where the noise may be that of terms that stand still for them.
+  bool is_told_elsewhere(std::size_t output, double analytic) const;
   TaylorSweep taylor(std::size_t output, double analytic) const;
 
   const Line& line_;

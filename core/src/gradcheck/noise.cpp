@@ -30,6 +30,17 @@ double noise_of(std::array<double, kNoisePoints> values) {
   return noise;
 }
 
+bool is_scattered(const std::array<double, kNoisePoints>& values) {
+  constexpr double kPlaces = 2.6;  // of independent noise about 4
+  double most = 0.0, sum = 0.0;
+  for (std::size_t i = 1; i + 1 < values.size(); ++i) {
+    const double bend = std::abs(values[i + 1] - 2.0 * values[i] + values[i - 1]);
+    most = std::fmax(most, bend);
+    sum += bend;
+  }
+  return sum > kPlaces * most;
+}
+
 double confirmed_noise(const Textures& here, const Textures& wider) {
   const auto agreed = [](const Texture& near, const Texture& far) {
     return near.exact && near.noise > kAgree * far.noise ? std::max(near.noise, far.noise) : 0.0;

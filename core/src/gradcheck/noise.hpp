@@ -14,12 +14,17 @@ inline constexpr double kSafety = 4.0;  // what noise must be taken to be, in un
 /// NaN when a value is not finite.
 double noise_of(std::array<double, kNoisePoints> values);
 
+/// Whether the second differences of values are not those at one or two places: a kink has one, a jump two, a bump of
+/// one point three that add up to twice the largest.
+bool is_scattered(const std::array<double, kNoisePoints>& values);
+
 /// What values at one spacing show.
 struct Texture {
   double noise = std::numeric_limits<double>::quiet_NaN();  // as when a value is not finite
   double size = 0.0;                                        // of the largest value
-  bool still = false;  // neighbours are equal: the spacing may lie within one stair of rounded values
-  bool exact = true;   // rounding left the points where they were meant to be, as far as the values' noise shows
+  bool still = false;      // neighbours are equal: the spacing may lie within one stair of rounded values
+  bool exact = true;       // rounding left the points where they were meant to be, as far as the values' noise shows
+  bool scattered = false;  // the values bend everywhere alike, not at a jump, a kink or a bump alone
 };
 
 /// What values at three spacings show, each at least 11 times the last.

@@ -187,6 +187,10 @@ void sample(Family& family, const Along& along, double first, std::size_t steps)
   }
 }
 
+/// Steps of 2^-k see nothing of the waves and stairs of 2^-j that fixed-point numbers make; with this factor they do.
+/// Of many bits, that finer ones are not met again; where differences are of float32, x + t must be exact.
+double odd_factor(const Precision& precision) { return precision.epsilon < 1e-10 ? 0x1.50a3d71p0 : 673.0 / 512.0; }
+
 /// The texture of each output near the point, from values `spacing` apart.
 std::vector<Texture> texture_at(const Line& line, double spacing) {
   constexpr int kSide = kNoisePoints / 2;
@@ -207,7 +211,8 @@ std::vector<Texture> texture_at(const Line& line, double spacing) {
     double rise = 0.0;
     for (std::size_t i = 1; i < values.size(); ++i) rise = std::max(rise, std::abs(values[i] - values[i - 1]));
     const double noise = noise_of(values);
-    textures[o] = {noise, largest(values), still, off == 0.0 || off / spacing * rise <= kOfPlaces * noise};
+    textures[o] = {noise, largest(values), still, off == 0.0 || off / spacing * rise <= kOfPlaces * noise,
+                   is_scattered(values)};
   }
   return textures;
 }
@@ -234,7 +239,8 @@ class NoiseMeter {
       confirmed_[o] = confirmed_noise(here, last_[o]);
       const double seen = std::max(carried_[o], confirmed_[o]);
       if (is_of_waves(seen, here, last_[o])) waves_[o] = seen;
-      hidden_[o] = seen > waves_[o] && (hidden_[o] || is_of_hidden_terms(confirmed_[o], here, line.y[o]));
+      const bool is_hidden = hidden_[o] || is_of_hidden_terms(confirmed_[o], here, line.y[o]) || stops(here, last_[o]);
+      hidden_[o] = seen > waves_[o] && is_hidden;
       if (!hidden_[o] && refuted(carried_[o], here)) carried_[o] = 0.0;
       last_[o] = here;
       carried_[o] = std::max(carried_[o], confirmed_[o]);
@@ -260,6 +266,17 @@ class NoiseMeter {
     const double size = std::max({at.narrow.size, at.middle.size, at.wide.size});
     const double rounding = epsilon_ * std::max(1.0, std::abs(y));
     return noise > kOwn * epsilon_ * size && noise >= kLeast * rounding && noise <= kMost * rounding;
+  }
+  /// Whether noise falls further than that of any smooth function can, whose fourth and fifth differences are in
+  /// proportion to the fourth and fifth power of the spacing: then terms have come to stand still, and what still moves
+  /// is the rest. (1 - cos(x)) / x^2 near 0 has the noise of the numerator, which stands still at the smallest steps;
+  /// there it moves as 1 / x^2 does.
+  bool stops(const Textures& here, const Textures& wider) const {
+    static const double kMost = std::exp2(5.0 * kFamilyBits);
+    const auto falls = [this](const Texture& near, const Texture& far) {
+      return far.scattered && far.noise > kOwn * epsilon_ * far.size && near.noise * kMost < far.noise;
+    };
+    return falls(here.narrow, wider.narrow) || falls(here.middle, wider.middle) || falls(here.wide, wider.wide);
   }
   /// Whether noise is waves that wide spacings undersample, as of 1e-16 sin(1e4 x). They fall with a power of the
   /// spacing, so that on the way differences are met that are far less, but more than the values round to, and that
@@ -323,11 +340,9 @@ class LineReader {
         meter_(thorough ? line.y.size() : 0, precision.epsilon) {}
 
   LineStudy run() {
-    // No whole ratio at the first look: steps of 2^-k would see nothing of the waves and stairs of 2^-j that
-    // fixed-point numbers make. The second look finds those as noise.
-    // Of many bits, that finer ones are not met again; where differences are of float32, x + t must be exact.
-    const double odd = precision_.epsilon < 1e-10 ? 0x1.50a3d71p0 : 673.0 / 512.0;
-    double first = (thorough_ ? 1.0 : odd) * precision_.first_step * std::exp2(std::round(std::log2(line_.size)));
+    // No whole ratio at the first look: the second finds what steps of 2^-k do not see as noise.
+    double first = (thorough_ ? 1.0 : odd_factor(precision_)) * precision_.first_step *
+                   std::exp2(std::round(std::log2(line_.size)));
     for (int f = 0;; ++f, first /= std::exp2(kFamilyBits)) {
       beyond_ = f >= precision_.families;
       if (f == precision_.families) first = std::min(first, precision_.first_step * line_.own);
@@ -405,6 +420,26 @@ class LineReader {
 };
 
 }  // namespace
+
+Slope slope_of(const Family& family, std::size_t output, double y, const Precision& precision) {
+  Readings at(family, output);
+  at.noise = at.rounding;
+  Slope slope;
+  if (!at.finite(at.above) || !at.finite(at.below)) return slope;
+  two_sided(at, y, 4.0 * precision.epsilon, slope);
+  // At a kink they come together in proportion to the step; where they do not, it is the point itself that is off.
+  const auto apart = [&](std::size_t k) { return std::abs(at.above[k] - 2.0 * y + at.below[k]); };
+  if (apart(at.steps - 1) > 0.75 * apart(at.steps - 2)) slope.kink = false;
+  return slope;
+}
+
+Family beside(const Family& family, const Line& line, const Precision& precision) {
+  Family other;
+  other.rounding = family.rounding;
+  other.noise = family.noise;
+  sample(other, line.along, odd_factor(precision) * family.above[0].t, family.steps);
+  return other;
+}
 
 LineStudy study(const Line& line, const Precision& precision, bool thorough) {
   return LineReader(line, precision, thorough).run();

@@ -67,6 +67,13 @@ struct LineStudy {
   std::vector<Family> families;
 };
 
+/// What the steps of one family say by themselves of an output, whose values are taken to be no noisier than they
+/// round. No slope where they leave the function's domain.
+Slope slope_of(const Family& family, std::size_t output, double y, const Precision& precision);
+
+/// The same number of steps as a family's, which are a little wider, and no powers of two.
+Family beside(const Family& family, const Line& line, const Precision& precision);
+
 /// Slopes of all outputs. `thorough` goes through all families of steps, measures the noise of the values, and goes on
 /// to steps near rounding while an output's slope is in doubt: for domains and scales much smaller than the input. Else
 /// it goes only as far as needed: where the first steps agree, no further.
