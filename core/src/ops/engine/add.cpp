@@ -3,8 +3,8 @@
 
 #include <utility>
 
+#include "ops/pointwise/pointwise_calls.hpp"
 #include "tape/accumulate.hpp"
-#include "tape/pointwise.hpp"
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"

@@ -1,6 +1,6 @@
 #include "kernels/reduce.hpp"
+#include "ops/reduce/reduction.hpp"
 #include "tape/expect.hpp"
-#include "tape/reduction.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/tape/engine_ops.hpp"

@@ -7,7 +7,7 @@
 
 #include "ops/axis_errors.hpp"
 #include "ops/pointwise/formula_functions.hpp"
-#include "tape/pointwise.hpp"
+#include "ops/pointwise/pointwise_calls.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/gated.hpp"

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "tape/pointwise.hpp"
+#include "ops/pointwise/pointwise_calls.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 

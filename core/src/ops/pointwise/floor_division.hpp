@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "tape/pointwise.hpp"
+#include "ops/pointwise/pointwise_calls.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/tape/tensor.hpp"
 

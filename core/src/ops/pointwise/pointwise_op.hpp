@@ -12,7 +12,7 @@
 #include <array>
 
 #include "ops/pointwise/formula_functions.hpp"
-#include "tape/pointwise.hpp"
+#include "ops/pointwise/pointwise_calls.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 
 namespace tapegrad {

@@ -1,6 +1,6 @@
 #include "kernels/wrapping.hpp"
+#include "ops/pointwise/pointwise_calls.hpp"
 #include "ops/pointwise/pointwise_samples.hpp"
-#include "tape/pointwise.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 

@@ -1,6 +1,6 @@
 #include <array>
 
-#include "tape/pointwise.hpp"
+#include "ops/pointwise/pointwise_calls.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/dispatch.hpp"
+#include "ops/reduce/reduction.hpp"
 #include "tape/expect.hpp"
-#include "tape/reduction.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/pointwise.hpp"

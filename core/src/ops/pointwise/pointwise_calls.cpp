@@ -1,4 +1,4 @@
-#include "tape/pointwise.hpp"
+#include "ops/pointwise/pointwise_calls.hpp"
 
 #include "base/dispatch.hpp"
 #include "kernels/parallel.hpp"

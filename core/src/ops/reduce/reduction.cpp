@@ -1,4 +1,4 @@
-#include "tape/reduction.hpp"
+#include "ops/reduce/reduction.hpp"
 
 #include "tape/tensor_impl.hpp"
 
