@@ -1,6 +1,7 @@
-// What a reverse rule reads of its node, and where it may gather a gradient.
+// What a reverse rule reads of its node, whether it is still what was saved, and where the rule may gather a gradient.
 #include <fmt/format.h>
 
+#include "tape/saved_versions.hpp"
 #include "tape/tape_impl.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/op.hpp"
@@ -43,6 +44,17 @@ inline void expect_below(std::string_view op, const char* what, int index, std::
 }
 
 }  // namespace
+
+void throw_written(const Node& node, const SavedSlot& slot) {
+  // A leaf saves itself.
+  const std::string what = node.is_leaf() ? "output 0" : name_of(*node.table, slot.kind, slot.index);
+  throw TapeError(std::string(node.name()) + " saved its " + what + " " + to_string(slot.tensor.shape()) +
+                  ", which was changed in place by " + slot.tensor.impl()->array.storage->last_writer() + " since");
+}
+
+void check_producer_versions(const Node& node, const SavedSlot& slot) {
+  check_versions(*node.tape->nodes[node.edges[slot.index].node]);
+}
 
 std::uint32_t Keep::throw_beyond(int i) {
   throw TapeError(fmt::format("[keep] an op keeps some of its first 32 inputs or outputs, or all: there is no {}", i));

@@ -3,16 +3,18 @@
 #include <algorithm>
 #include <cstddef>
 #include <exception>
-#include <numeric>
 #include <optional>
 
 #include "tape/accumulate.hpp"
 #include "tape/anomaly.hpp"
 #include "tape/fetch_ahead.hpp"
 #include "tape/forward_mode.hpp"
+#include "tape/handed_out.hpp"
 #include "tape/leaf_guard.hpp"
 #include "tape/recomputed.hpp"
 #include "tape/recorder.hpp"
+#include "tape/saved_versions.hpp"
+#include "tape/sweep_targets.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/engine_ops.hpp"
@@ -119,7 +121,7 @@ void Sweep::seed(const std::vector<Tensor>& ys, const std::vector<Tensor>& seeds
                       std::string(to_string(y.dtype())) + ", got " + to_string(cotangent.shape()) + " " +
                       std::string(to_string(cotangent.dtype())));
     if (tape_.options.anomaly) expect_finite_seed(name_, describe(node), cotangent);
-    const std::uint32_t output = y.impl()->place.serial == 0 ? 0 : y.impl()->place.output;
+    const std::uint32_t output = y.impl()->place.output;
     lowest_seed_ = std::min(lowest_seed_, node.slot);
     accumulate(node.slot + output, node.outputs[output], std::move(cotangent), node);
   }
@@ -249,34 +251,6 @@ class Sweep::Sink final : public GradientSink {
   std::uint64_t wanted_ = 0;
   Seen* seen_;
 };
-
-namespace {
-
-[[noreturn, gnu::noinline]] void throw_written(const Node& node, const SavedSlot& slot) {
-  // A leaf saves itself.
-  const std::string what = node.is_leaf() ? "output 0" : name_of(*node.table, slot.kind, slot.index);
-  throw TapeError(std::string(node.name()) + " saved its " + what + " " + to_string(slot.tensor.shape()) +
-                  ", which was changed in place by " + slot.tensor.impl()->array.storage->last_writer() + " since");
-}
-
-void check_producer_versions(const Node& node, const SavedSlot& slot);
-
-/// What a node saved, or what comes again is made of, has not been written since.
-inline void check_versions(const Node& node) {
-  for (const SavedSlot& slot : std::span(node.saved, node.saved_count)) {
-    if (slot.comes_again) {
-      check_producer_versions(node, slot);
-    } else if (slot.tensor.impl()->array.storage->version() != slot.version) {
-      throw_written(node, slot);
-    }
-  }
-}
-
-[[gnu::noinline]] void check_producer_versions(const Node& node, const SavedSlot& slot) {
-  check_versions(*node.tape->nodes[node.edges[slot.index].node]);
-}
-
-}  // namespace
 
 void Sweep::study(const Node& node) const {
   const std::span<const Tensor> dys(cotangents().data() + node.slot, node.output_count);
@@ -422,28 +396,6 @@ void Sweep::run(std::uint32_t lowest, std::span<const char> reaches, const AtNod
   }
 }
 
-namespace {
-
-/// Whether an array would keep much more memory than it needs, as a part of a large cotangent does that cat gives to
-/// one of its inputs.
-bool is_small_part(const array::Array& a) { return a.storage->bytes() > 2 * array::bytes_of(a.shape, a.dtype); }
-
-/// A gradient that lies on a tape, sharing its elements with no other tensor: a user may write it in place, as clipping
-/// does.
-Tensor as_own(Tensor gradient) {
-  const TensorImpl& impl = *gradient.impl();
-  const bool shared = !impl.unique() || !impl.array.storage->unique() || !impl.array.contiguous || impl.leaf;
-  return shared || is_small_part(impl.array) ? gradient.clone() : std::move(gradient);
-}
-
-/// A gradient as it is handed out: elements of its own, in little more memory than they need.
-Tensor to_be_kept(Tensor gradient) {
-  const array::Array& a = array_of(gradient);
-  return is_exclusive(gradient) && !is_small_part(a) ? std::move(gradient) : wrap(contiguous_copy(a));
-}
-
-}  // namespace
-
 Tensor Sweep::on_tape(const Tensor& sum) const {
   const TapePlace& place = sum.impl()->place;
   return place.serial == 0 || tape_.lies_here(place) ? sum : sum.detach();
@@ -487,46 +439,11 @@ void Sweep::into_leaves() {
   finish();
 }
 
-Sweep::Target Sweep::target_of(const std::vector<Tensor>& xs, std::size_t i) const {
-  const Tensor& x = xs[i];
-  // A leaf that this tape has not seen is simply unused; anything else that is not on the tape is a mistake.
-  if (x.defined() && x.requires_grad() && tape_.leaves.find(x.impl()->leaf.get()) == LeafMap::kNone)
-    return {Target::kUnused, Target::kUnused};
-  const Node& node = tape_.node_of(x, name_, i, xs.size());
-  return {node.position, node.slot + (x.impl()->place.serial == 0 ? 0 : x.impl()->place.output)};
-}
-
-std::vector<Sweep::Target> Sweep::targets_of(const std::vector<Tensor>& xs) const {
-  std::vector<Target> targets;
-  for (std::size_t i = 0; i < xs.size(); ++i) targets.push_back(target_of(xs, i));
-  return targets;
-}
-
-std::uint32_t Sweep::mark_what_reaches(std::span<const Target> targets) {
-  array::RecycledVector<char>& reaches = lease_.reaches();
-  if (reaches.size() < tape_.nodes.size()) reaches.resize(tape_.nodes.size());
-  std::uint32_t lowest = top_ + 1;
-  for (const Target& target : targets) {
-    if (target.node == Target::kUnused) continue;
-    reaches[target.node] = 1;
-    lowest = std::min(lowest, target.node);
-  }
-  lowest = std::max(lowest, options_.block.value_or(0));
-  for (std::uint32_t i = lowest; i <= top_; ++i)
-    for (const Edge& edge : std::span(tape_.nodes[i]->edges, tape_.nodes[i]->edge_count))
-      if (edge.tracked() && reaches[edge.node] != 0) reaches[i] = 1;
-  return lowest;
-}
-
-std::vector<Tensor> Sweep::run_towards(std::span<const Target> targets, std::uint32_t lowest) {
+std::vector<Tensor> Sweep::run_towards(const SweepTargets& targets) {
   std::vector<Tensor> gradients(targets.size());
-  // The sweep comes by from the top down; what is unused stands above all nodes.
-  std::vector<std::size_t> order(targets.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(),
-            [&](std::size_t a, std::size_t b) { return targets[a].node > targets[b].node; });
+  const std::vector<std::size_t> order = targets.from_the_top();
   auto next = order.begin();
-  run(lowest, lease_.reaches(), [&](const Node& node) {
+  run(targets.lowest(), targets.marks(), [&](const Node& node) {
     while (next != order.end() && targets[*next].node > node.position) ++next;
     const auto first = next;
     for (; next != order.end() && targets[*next].node == node.position; ++next)
@@ -539,17 +456,15 @@ std::vector<Tensor> Sweep::run_towards(std::span<const Target> targets, std::uin
   return gradients;
 }
 
-void Sweep::empty_room(std::span<const Target> targets, std::uint32_t lowest) {
+void Sweep::empty_room(SweepTargets& targets) {
+  const std::uint32_t lowest = targets.lowest();
   const std::size_t first_slot =
       std::min<std::size_t>(lowest_seed_, lowest <= top_ ? tape_.nodes[lowest]->slot : slots());
-  const auto at = [](auto& all, std::size_t i) { return all.begin() + static_cast<std::ptrdiff_t>(i); };
-  std::fill(at(cotangents(), first_slot), at(cotangents(), slots()), Tensor());
-  std::fill(at(lease_.reaches(), std::min(lowest, top_)), at(lease_.reaches(), top_) + 1, char{0});
-  for (const Target& target : targets) {
-    if (target.node == Target::kUnused) continue;
-    lease_.reaches()[target.node] = 0;
-    if (target.node <= top_) cotangents()[target.slot] = Tensor();
-  }
+  const auto at = [this](std::size_t i) { return cotangents().begin() + static_cast<std::ptrdiff_t>(i); };
+  std::fill(at(first_slot), at(slots()), Tensor());
+  for (std::size_t k = 0; k < targets.size(); ++k)
+    if (targets[k].node <= top_) cotangents()[targets[k].slot] = Tensor();
+  targets.unmark();
   if (!beyond_reach_) lease_.room_is_empty();
 }
 
@@ -559,10 +474,9 @@ Tensor Sweep::as_result(Tensor gradient) const {
 }
 
 std::vector<Tensor> Sweep::towards(const std::vector<Tensor>& xs, bool allow_unused) {
-  const std::vector<Target> targets = targets_of(xs);
-  const std::uint32_t lowest = mark_what_reaches(targets);
-  std::vector<Tensor> gradients = run_towards(targets, lowest);
-  empty_room(targets, lowest);
+  SweepTargets targets(tape_, xs, name_, options_.block.value_or(0), top_, lease_.reaches());
+  std::vector<Tensor> gradients = run_towards(targets);
+  empty_room(targets);
   for (std::size_t k = 0; k < xs.size(); ++k) {
     if (!gradients[k].defined() && !allow_unused)
       throw TapeError(std::string("[") + name_ + "] the result does not depend on tensor " + std::to_string(k) + " " +

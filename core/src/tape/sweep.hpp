@@ -22,6 +22,8 @@ struct SweepOptions {
   std::optional<std::uint32_t> block = {};
 };
 
+class SweepTargets;
+
 class Sweep {
  public:
   /// Checks the roots and seeds their cotangents. `name` begins error messages: "backward" or "gradient".
@@ -38,12 +40,6 @@ class Sweep {
  private:
   class Sink;
   using Rule = decltype(OpTable::vjp);
-  /// A tensor whose gradient is asked for.
-  struct Target {
-    static constexpr std::uint32_t kUnused = UINT32_MAX;  // not on the tape
-    std::uint32_t node;
-    std::uint32_t slot;
-  };
 
   void seed(const std::vector<Tensor>& ys, const std::vector<Tensor>& seeds);
   /// Calls at_node(node), then the node's rule, from the top down; with `reaches`, only at the nodes marked in it.
@@ -82,15 +78,11 @@ class Sweep {
   /// Calls hooks, outside of the rules.
   void fire(const Hooks& hooks, Tensor& gradient) const;
   void apply_hooks(std::uint32_t slot);
-  Target target_of(const std::vector<Tensor>& xs, std::size_t i) const;
-  std::vector<Target> targets_of(const std::vector<Tensor>& xs) const;
-  /// Marks the nodes from which a target can be reached, and tells the lowest that is to be swept.
-  std::uint32_t mark_what_reaches(std::span<const Target> targets);
   /// Sweeps the marked nodes and tells what has come to each target; undefined where nothing has.
-  std::vector<Tensor> run_towards(std::span<const Target> targets, std::uint32_t lowest);
+  std::vector<Tensor> run_towards(const SweepTargets& targets);
   /// Empties what this sweep has filled, and no more: one of a few nodes costs nothing for the others that the tape
   /// has.
-  void empty_room(std::span<const Target> targets, std::uint32_t lowest);
+  void empty_room(SweepTargets& targets);
   /// A gradient as its asker gets it: two never share elements that a user could change through one of them.
   Tensor as_result(Tensor gradient) const;
   /// Throws where the Tape has been destroyed by what a node's visit has called.
