@@ -12,6 +12,9 @@
 
 namespace tapegrad::kernels {
 
+/// Queries whose scores exist at a time.
+inline constexpr std::int64_t kTileQueries = 32;
+
 /// Element (batch, head, position, c) stands at data[batch * .batch + head * .head + position * .position + c].
 struct HeadStrides {
   std::int64_t batch = 0;
