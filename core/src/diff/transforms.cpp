@@ -1,7 +1,6 @@
 #include "tapegrad/diff/transforms.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <atomic>
@@ -63,14 +62,6 @@ void expect_alike(const char* name, const char* what, const Tensor& derivative, 
 }  // namespace
 
 namespace engine {
-
-void refuse_arguments(const char* op, std::size_t count, unsigned taken) {
-  std::vector<int> numbers;
-  for (int n = 1; taken >> n != 0; ++n)
-    if ((taken >> n & 1U) != 0) numbers.push_back(n);
-  throw ValueError(fmt::format("[{}] the function does not take {} tensor{}{}{}", op, count, count == 1 ? "" : "s",
-                               numbers.empty() ? "" : ": it takes ", fmt::join(numbers, " or ")));
-}
 
 struct Linearization::State {
   std::atomic<std::int32_t> owners = 1;
