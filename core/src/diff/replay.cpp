@@ -9,14 +9,9 @@ namespace tapegrad {
 bool is_replaying() { return recorder.replaying; }
 
 Replay::Replay(const RandomStream& random)
-    : random_(random), random_after_(default_generator().state()), outer_(std::exchange(recorder.replaying, true)) {
-  rewind();
-}
+    : random_(random), numbers_(random), outer_(std::exchange(recorder.replaying, true)) {}
 
-Replay::~Replay() {
-  recorder.replaying = outer_;
-  default_generator().set_state(random_after_);
-}
+Replay::~Replay() { recorder.replaying = outer_; }
 
 void Replay::rewind() const { default_generator().set_state(random_); }
 

@@ -23,7 +23,8 @@ class Replay {
   void rewind() const;
 
  private:
-  RandomStream random_, random_after_;
+  RandomStream random_;
+  RandomNumbers numbers_;
   bool outer_;
 };
 
