@@ -2,6 +2,7 @@
 #include <dlfcn.h>
 #include <torch/torch.h>
 
+#include <limits>
 #include <memory>
 
 #include "bench/workloads.hpp"

@@ -1,6 +1,7 @@
 #include "kernels/softmax.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 
 #include "kernels/softmax_reference.hpp"

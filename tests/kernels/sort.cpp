@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/mpl/list.hpp>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "kernels/reference.hpp"

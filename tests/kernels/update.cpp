@@ -1,6 +1,7 @@
 #include "kernels/update.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "kernels/reference.hpp"
 

@@ -9,6 +9,7 @@
 #ifndef TAPEGRAD_KERNELS_CROSS_ENTROPY_TABLE
 #define TAPEGRAD_KERNELS_CROSS_ENTROPY_TABLE
 #include <algorithm>
+#include <limits>
 
 #include "kernels/row_range.hpp"
 

@@ -9,6 +9,7 @@
 #endif
 
 #include <cmath>
+#include <limits>
 
 #include "kernels/gelu_constants.hpp"
 #include "kernels/lanes_arithmetic-inl.hpp"

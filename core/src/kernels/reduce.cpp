@@ -10,6 +10,7 @@
 #define TAPEGRAD_KERNELS_REDUCE_TABLE
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/ceil_div.hpp"
 #include "kernels/parallel.hpp"

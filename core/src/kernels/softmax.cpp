@@ -10,6 +10,7 @@
 #define TAPEGRAD_KERNELS_SOFTMAX_TABLE
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "kernels/row_range.hpp"
 

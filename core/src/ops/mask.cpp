@@ -8,7 +8,6 @@
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/tape/create.hpp"
-#include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad {
 namespace {

@@ -1,3 +1,6 @@
+#include <cmath>
+#include <limits>
+
 #include "ops/pointwise/classification.hpp"
 
 namespace tapegrad {
