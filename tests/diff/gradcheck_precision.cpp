@@ -202,6 +202,21 @@ BOOST_AUTO_TEST_CASE(differences_in_float64_see_what_float32_cannot) {
   BOOST_TEST((verdict(1e-3, true) == Verdict::wrong));
 }
 
+// What a rule does in float32 alone, differences in float64 do not see: beyond what rounding leaves they prove nothing.
+BOOST_AUTO_TEST_CASE(a_rule_that_is_off_in_float32_alone_is_not_called_right) {
+  const auto verdict = [](double error, std::int64_t budget) {
+    const auto f = [=](const Tensor& x) { return apply(NearlyExp(x.dtype() == float32 ? error : 0.0), x); };
+    return tapegrad::gradcheck(f, {from_vector<float>({-1.0F, 0.2F, 0.5F, 1.5F}, {4})},
+                               {.order = 1, .forward_mode = false, .budget = budget, .differences_in_float64 = true})
+        .verdict();
+  };
+  for (const std::int64_t budget : {4000, 0}) {  // every element, and along directions
+    BOOST_TEST((verdict(3e-5, budget) == Verdict::ok));
+    for (const double error : {3e-4, 1e-3}) BOOST_TEST((verdict(error, budget) == Verdict::unreliable), error);
+    BOOST_TEST((verdict(0.03, budget) == Verdict::wrong));
+  }
+}
+
 // Rounding is measured with several cotangents, and the function recorded in float64 once for all of them.
 BOOST_AUTO_TEST_CASE(differences_in_float64_record_the_function_once) {
   int recorded = 0;

@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <iterator>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "suite/measured.hpp"
 #include "suite/tensors.hpp"
@@ -26,12 +29,24 @@ CheckResult check_documents(const OpEntry& op) {
   });
 }
 
+/// What teams of threads are compared at: a benchmark's case, which gives each of them work, or else the first sample.
+std::optional<Sample> case_for_threads(const OpEntry& op, std::uint64_t seed) {
+  Generator g(seed);
+  if (op.benchmark) return op.benchmark(g);
+  try {
+    std::vector<Sample> samples = op.samples ? op.samples(g) : std::vector<Sample>();
+    if (!samples.empty()) return std::move(samples.front());
+  } catch (...) {  // as the check of the samples tells
+  }
+  return std::nullopt;
+}
+
 std::vector<CheckResult> check_all_but_samples(const OpEntry& op, Origin origin, const CheckOptions& options) {
   std::vector<CheckResult> results;
   if (origin == Origin::built_in) results.push_back(check_documents(op));
   for (const catalogue::ErrorSample& error : op.errors()) results.push_back(check_error(error));
-  Generator g(options.seed);
-  if (op.benchmark) results.push_back(check_threads(op.benchmark(g)));
+  if (const std::optional<Sample> sample = case_for_threads(op, options.seed))
+    results.push_back(check_threads(*sample));
   return results;
 }
 

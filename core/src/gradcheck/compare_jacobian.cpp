@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "gradcheck/comparison.hpp"
+#include "gradcheck/cotangents.hpp"
 #include "gradcheck/directions.hpp"
 #include "gradcheck/joint_kinks.hpp"
 #include "gradcheck/judged_line.hpp"
@@ -121,6 +122,7 @@ class BlockComparison {
           "part in is not known: rounding, or the calls that are left, do not tell";
     if (finding_.verdict == Verdict::unreliable && !worst_why_.empty()) finding_.note = worst_why_;
     note_doubt(finding_, part_.single);
+    c_.judge_precision(finding_, i_);
     c_.note_other_shapes(finding_);
     c_.judge_what_was_left_out(finding_);
     if (by_element_) finding_.diagnosis = c_.diagnose_part(i_, c_.numeric[i_], error_);
@@ -339,34 +341,39 @@ struct RowSums {
   }
 };
 
-/// The gradient for a random cotangent u, and for its opposite, is that of its elements' rows: a rule that forgets its
-/// cotangent, or squares it, is right for every unit vector, and of few outputs u may have the signs of those. Files
-/// what differs.
+/// The gradient for a random cotangent u, for its opposite, and for much larger and smaller ones, is that of its
+/// elements' rows: a rule that forgets its cotangent, or squares it, is right for every unit vector, of few outputs u
+/// may have the signs of those, and what is clipped or flushed to zero may lie beyond u. Files what differs.
 void expect_linear(Comparison& c) {
   if (!all_finite(c.subject.outputs) || c.sweeps_differ()) return;  // there a rule may give NaN for a cotangent of 0
   const Values& u = c.rounding.trial().cotangent;
-  const std::vector<Values>& gradients = c.rounding.trial().gradients;
-  Values opposite = u;
-  for (double& each : opposite) each = -each;
-  const std::vector<Values> opposites = c.subject.pull_back(opposite);
-  for (std::size_t i = 0; i < gradients.size(); ++i) {
+  struct Scaled {
+    double factor;
+    std::vector<Values> gradients;  // by part
+  };
+  std::vector<Scaled> sweeps;
+  sweeps.push_back({1.0, c.rounding.trial().gradients});
+  for (const double factor : {-1.0, kLargeCotangent, 1.0 / kLargeCotangent})
+    sweeps.push_back({factor, c.subject.pull_back(multiple(u, factor))});
+  for (std::size_t i = 0; i < c.claimed.size(); ++i) {
     GradcheckFinding finding = c.finding_of(i);
     Ranking ranking;
     const RowSums rows(c.claimed[i], u);
     const double alone = norm(u) * c.rounding.alone(i, 0.0) + c.rounding.slack_of_sum(u) / c.rounding.input_size(i);
-    const auto compare = [&](std::size_t j, double gradient, double expected) {
-      if (!std::isfinite(expected)) return;
-      const double tolerance = c.rounding.between_ways(rows.reach[j], i) + alone;
+    const auto compare = [&](std::size_t j, double gradient, double factor) {
+      const double expected = factor * rows.sum[j];
+      const bool overflows = factor > 1.0 && !std::isfinite(gradient);
+      if (!std::isfinite(expected) || overflows) return;
+      const double tolerance = std::abs(factor) * (c.rounding.between_ways(rows.reach[j], i) + alone) +
+                               (factor < 1.0 ? c.precision.least_derivative : 0.0);
       const double error = std::abs(gradient - expected);
       if (error <= tolerance) return;
       ranking.add(
           {Verdict::wrong, unravel(static_cast<std::int64_t>(j), finding.shape), -1, gradient, expected, tolerance},
           std::isfinite(error) ? error / tolerance : kInfinity);
     };
-    for (std::size_t j = 0; j < gradients[i].size(); ++j) {
-      compare(j, gradients[i][j], rows.sum[j]);
-      compare(j, opposites[i][j], -rows.sum[j]);
-    }
+    for (std::size_t j = 0; j < rows.sum.size(); ++j)
+      for (const Scaled& sweep : sweeps) compare(j, sweep.gradients[i][j], sweep.factor);
     if (ranking.verdict() == Verdict::ok) continue;
     ranking.file(finding);
     finding.diagnosis = c.diagnose_cotangent(i);

@@ -75,6 +75,7 @@ class PartAlongDirections {
     ranking_.file(finding_);
     c_.judge_vacuity(finding_, i_, evidence_);
     c_.note_no_number(finding_, i_);
+    c_.judge_precision(finding_, i_);
     c_.note_other_shapes(finding_);
     c_.judge_what_was_left_out(finding_);
     if (finding_.verdict == Verdict::wrong && !worst_.d.empty()) locate(c_, i_, worst_, exchanged(others), finding_);

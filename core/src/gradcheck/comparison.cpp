@@ -94,6 +94,17 @@ void Comparison::judge_what_was_left_out(GradcheckFinding& finding) const {
   finding.note += fmt::format(", {} of them NaN, though every input is finite", undefined);
 }
 
+void Comparison::judge_precision(GradcheckFinding& finding, std::size_t part) const {
+  const double strayed = rounding.strayed(part);
+  if (finding.verdict != Verdict::ok || strayed == 0.0) return;
+  finding.verdict = Verdict::unreliable;
+  if (!finding.worst.empty()) finding.worst.front().verdict = Verdict::unreliable;
+  finding.note = fmt::format(
+      "in its own precision the rule is off what it gives in float64 by {:.1e} of the largest, more than rounding lets "
+      "expect: differences in float64 do not tell whether it rounds so badly here or is wrong in that precision alone",
+      strayed);
+}
+
 void Comparison::note_other_shapes(GradcheckFinding& finding) const {
   const bool has_no_slope = finding.verdict == Verdict::out_of_domain || finding.verdict == Verdict::unreliable;
   if (!subject.other_shapes || !(has_no_slope || finding.note == kOneSided)) return;

@@ -62,6 +62,9 @@ struct Comparison {
   /// function does not exist where one is NaN, so that what passes of the others is no proof at order 1. (At order 2
   /// the outputs are gradients, by cotangents of infinite outputs too, and order 1 has judged them.)
   void judge_what_was_left_out(GradcheckFinding& finding) const;
+  /// What agrees with differences of a higher precision than the rule's is no proof where the rule, in its own, strays
+  /// further from what it gives in theirs than rounding lets expect.
+  void judge_precision(GradcheckFinding& finding, std::size_t part) const;
   /// Where results of other shapes beside the point leave a slope on one side only, or none: says so.
   void note_other_shapes(GradcheckFinding& finding) const;
   /// The rows of the Jacobian as claimed, by part: J^T of the unit cotangents. Computed once.

@@ -5,12 +5,19 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <string_view>
 
 #include "gradcheck/directions.hpp"
 #include "gradcheck/single_precision.hpp"
 
 namespace tapegrad::checker {
 namespace {
+
+constexpr std::string_view kNotLinear =
+    "the gradient for a sum of two cotangents is not the sum of theirs: something is added to the gradient that comes "
+    "in "
+    "(dy), or dy goes through a function that is not linear";
+constexpr double kAdded = 1e-3;  // of the gradients: no sign that is lost is worth less
 
 /// factor a + b.
 Values combined(double factor, const Values& a, const Values& b) {
@@ -36,8 +43,10 @@ CotangentProbe::CotangentProbe(Subject& subject, Generator generator)
   one_ = subject.pull_back(u);
   other_ = subject.pull_back(v);
   sum_ = subject.pull_back(combined(1.0, u, v));
-  twice_ = subject.pull_back(combined(1.0, u, u));
-  minus_ = subject.pull_back(combined(-2.0, u, u));
+  twice_ = subject.pull_back(multiple(u, 2.0));
+  minus_ = subject.pull_back(multiple(u, -1.0));
+  large_ = subject.pull_back(multiple(u, kLargeCotangent));
+  small_ = subject.pull_back(multiple(u, 1.0 / kLargeCotangent));
 }
 
 std::optional<GradcheckDiagnosis> CotangentProbe::diagnose(std::size_t part, double coarseness) const {
@@ -51,14 +60,15 @@ std::optional<GradcheckDiagnosis> CotangentProbe::diagnose(std::size_t part, dou
     if (!all_finite(*gradient)) return std::nullopt;
     size = std::max(size, largest(*gradient));
   }
-  const auto same = [&](const Values& a, const Values& b) {
-    return largest(combined(-1.0, a, b)) <= allowed_ * size + 4.0 * coarseness;
-  };
+  const double allowed = allowed_ * size + 4.0 * coarseness;
+  const auto same = [&](const Values& a, const Values& b) { return largest(combined(-1.0, a, b)) <= allowed; };
   const auto found = [](std::string text) {
     return GradcheckDiagnosis{GradcheckMistake::not_linear, std::move(text), 0.0};
   };
   if (same(combined(1.0, one, one), twice) && same(combined(1.0, one, other), sum)) {
-    if (same(combined(-2.0, one, one), minus)) return std::nullopt;
+    const double off = largest(combined(1.0, one, minus));
+    if (same(multiple(one, -1.0), minus)) return diagnose_size(part, allowed);
+    if (off <= kAdded * size) return found(std::string(kNotLinear));
     return found(
         "the gradient for minus a cotangent is not minus the gradient: the rule does not keep the sign of the "
         "gradient that comes in (dy)");
@@ -76,9 +86,29 @@ std::optional<GradcheckDiagnosis> CotangentProbe::diagnose(std::size_t part, dou
       std::max(largest(combined(-2.0, one, twice)), largest(combined(-1.0, combined(1.0, one, other), sum)));
   if (error <= kSingleError * size && are_single(one) && are_single(other) && are_single(sum) && are_single(twice))
     return in_single_precision(error / size);
-  return found(
-      "the gradient for a sum of two cotangents is not the sum of theirs: something is added to the gradient that "
-      "comes in (dy), or dy goes through a function that is not linear");
+  return found(std::string(kNotLinear));
+}
+
+std::optional<GradcheckDiagnosis> CotangentProbe::diagnose_size(std::size_t part, double allowed) const {
+  const auto differs = [&](const Values& gradient, double factor) {
+    return all_finite(gradient) && largest(combined(-factor, one_[part], gradient)) > allowed * factor;
+  };
+  if (differs(large_[part], kLargeCotangent))
+    return GradcheckDiagnosis{
+        GradcheckMistake::not_linear,
+        fmt::format("a gradient that comes in (dy) {:g} times as large does not make {:g} times the "
+                    "gradient: dy is clipped, or something is added to it",
+                    kLargeCotangent, kLargeCotangent),
+        0.0};
+  if (differs(small_[part], 1.0 / kLargeCotangent))
+    return GradcheckDiagnosis{
+        GradcheckMistake::not_linear,
+        fmt::format("a gradient that comes in (dy) {:g} times as small does not make a gradient {:g} "
+                    "times as small: small elements of dy are taken for zero, or something is "
+                    "added to it",
+                    kLargeCotangent, kLargeCotangent),
+        0.0};
+  return std::nullopt;
 }
 
 }  // namespace tapegrad::checker

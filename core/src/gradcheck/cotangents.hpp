@@ -11,10 +11,15 @@
 
 namespace tapegrad::checker {
 
-/// The gradients of all parts for two random cotangents, for their sum, and for the double and the opposite of one.
+/// By how much cotangents are made larger and smaller, to see what a rule clips or flushes to zero. A power of two: a
+/// linear rule makes the same digits of them.
+inline constexpr double kLargeCotangent = 1024.0;
+
+/// The gradients of all parts for two random cotangents, for their sum, and for multiples of one: twice, minus, large
+/// and small.
 class CotangentProbe {
  public:
-  /// Costs five reverse sweeps.
+  /// Costs seven reverse sweeps.
   CotangentProbe(Subject& subject, Generator generator);
 
   /// How a part's gradient fails to be linear in the cotangent; nothing where it is linear to its coarseness, or not
@@ -22,8 +27,11 @@ class CotangentProbe {
   std::optional<GradcheckDiagnosis> diagnose(std::size_t part, double coarseness) const;
 
  private:
-  double allowed_;                                         // difference, in units of the largest element
-  std::vector<Values> one_, other_, sum_, twice_, minus_;  // by part
+  /// The same of a rule that is linear in cotangents of one size, whose gradients may be off by `allowed`.
+  std::optional<GradcheckDiagnosis> diagnose_size(std::size_t part, double allowed) const;
+
+  double allowed_;  // difference, in units of the largest element
+  std::vector<Values> one_, other_, sum_, twice_, minus_, large_, small_;  // by part
 };
 
 }  // namespace tapegrad::checker

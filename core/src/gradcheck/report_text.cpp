@@ -74,6 +74,14 @@ std::string labelled(std::string_view label, std::string_view text) {
   return fmt::format("  {:12} {}\n", label, indented(text, 15));
 }
 
+/// What a remainder's rate says beside the verdict.
+std::string_view meaning_of_rate(const GradcheckFinding& f, double rate) {
+  constexpr double kRight = 1.7;
+  const bool hidden = f.verdict == Verdict::wrong && rate > kRight;
+  return hidden ? "2: right, 1: wrong; this error is too small beside the curvature to show here"
+                : "2: right, 1: wrong";
+}
+
 /// What is to say beyond the table's row.
 std::string details(const GradcheckReport& report, const GradcheckFinding& f) {
   if (f.verdict == Verdict::ok && f.note.empty()) return "";
@@ -88,9 +96,20 @@ std::string details(const GradcheckReport& report, const GradcheckFinding& f) {
     text += labelled("diagnosis", fmt::format("{}: {}", to_string(f.diagnosis->mistake), f.diagnosis->text));
   const bool fits = f.verdict == Verdict::ok || f.verdict == Verdict::kink;
   if (const double rate = measured_rate(f); !fits && std::isfinite(rate))
-    text += labelled("Taylor rate", fmt::format("{:.2f} (2: right, 1: wrong)", rate));
+    text += labelled("Taylor rate", fmt::format("{:.2f} ({})", rate, meaning_of_rate(f, rate)));
   if (!fits && f.input >= 0) text += labelled("reproduce", reproduction(report, f));
   return text;
+}
+
+/// What the table's columns say. `numeric` is by differences, except in the rows of the other mode.
+std::string legend(const GradcheckReport& report) {
+  const bool has_modes = std::any_of(report.findings.begin(), report.findings.end(), [](const GradcheckFinding& f) {
+    return f.mode == GradcheckMode::forward && !f.with_differences;
+  });
+  return indented(fmt::format("(ord 2: gradient of the gradient; out: the output's element; {}rate: of the Taylor "
+                              "remainder, 2 if right, 1 if wrong, exact where it is all rounding)",
+                              has_modes ? "numeric in rows of forward mode: by reverse mode; " : ""),
+                  1);
 }
 
 }  // namespace
@@ -112,12 +131,7 @@ std::string to_string(const GradcheckReport& report) {
     text += row(f, names) + "\n";
   }
   if (hidden > 0) text += fmt::format("... and {} more that are ok\n", hidden);
-  if (!report.ok())
-    text += indented(
-                "(ord 2: gradient of the gradient; out: the output's element; rate: of the Taylor remainder, 2 if "
-                "right, 1 if wrong, exact where it is all rounding)",
-                1) +
-            "\n";
+  if (!report.ok()) text += legend(report) + "\n";
   for (const GradcheckFinding& f : report.findings) text += details(report, f);
   for (const Allowance& a : report.allowed)
     text += fmt::format("allowed: {}, because {}\n", to_string(a.verdict), on_one_line(a.reason));

@@ -161,6 +161,7 @@ Rounding::Rounding(Subject& subject, const Precision& precision, const FirstOrde
       slack_(slack_of_outputs(subject, before.doubts)),
       unrest_(known_unrest(subject, before.unrests)),
       coarseness_(subject.parts.size(), 0.0),
+      strayed_(subject.parts.size(), 0.0),
       output_size_(largest(subject.outputs)),
       terms_size_(terms_of_outputs(output_size_, before.natural, largest(unrest_) / precision.epsilon)) {
   for (const Part& part : subject.parts) input_sizes_.push_back(std::max(1.0, largest(part.values)));
@@ -229,6 +230,7 @@ double Rounding::between_ways(double reach, std::size_t part, double weights) {
 void Rounding::measure_coarseness(double terms) {
   constexpr int kCotangents = 8;
   constexpr double kMargin = 8.0;
+  constexpr double kExpected = 2e-4;  // of the largest: some thousand roundings of float32
   Generator generator = streams_.of(Purpose::coarseness);
   for (int k = 0; k < kCotangents; ++k) {
     const Values u = normal_values(subject_.outputs.size(), generator);
@@ -237,9 +239,10 @@ void Rounding::measure_coarseness(double terms) {
     for (std::size_t i = 0; i < fine.size(); ++i) {
       double error = 0.0;
       for (std::size_t j = 0; j < fine[i].size(); ++j) error = std::fmax(error, std::abs(coarse[i][j] - fine[i][j]));
-      const double most =
-          std::max(1e-3 * largest(fine[i]), 100.0 * precision_.derivative_epsilon * terms / input_size(i));
-      coarseness_[i] = std::max(coarseness_[i], std::min(most, kMargin * error));
+      const double reach = largest(fine[i]);
+      const double rounded = 100.0 * precision_.derivative_epsilon * terms / input_size(i);
+      coarseness_[i] = std::max(coarseness_[i], std::min(std::max(1e-3 * reach, rounded), kMargin * error));
+      if (error > std::max(kExpected * reach, rounded)) strayed_[i] = std::max(strayed_[i], error / reach);
     }
   }
 }

@@ -41,6 +41,9 @@ class Rounding {
   /// leaves of the terms that the outputs are sums of, per input. A sum of terms that cancel keeps the rounding of the
   /// terms. 0 where that cannot be told.
   double coarseness(std::size_t part) const { return coarseness_[part]; }
+  /// By what share of the largest they differ, where that is more than rounding lets expect: whether the rule rounds so
+  /// badly at this point or is wrong in its own precision alone, differences in the other do not tell. Else 0.
+  double strayed(std::size_t part) const { return strayed_[part]; }
 
   /// An input's size, which counts as 1 at least: as where steps begin.
   double input_size(std::size_t part) const { return input_sizes_[part]; }
@@ -110,6 +113,7 @@ class Rounding {
   Values unrest_;       // likewise: how far outputs that are gradients have been seen to round
   Values input_sizes_;  // by part
   Values coarseness_;   // likewise
+  Values strayed_;      // likewise
   double output_size_;  // of the largest
   double terms_size_;   // of the largest term that an output is a sum of, as far as is known
   std::optional<Trial> trial_;

@@ -28,6 +28,11 @@ inline Values magnitudes(Values values) {
   return values;
 }
 
+inline Values multiple(Values values, double factor) {
+  for (double& v : values) v *= factor;
+  return values;
+}
+
 inline double dot(std::span<const double> a, std::span<const double> b) {
   double sum = 0.0;
   for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];

@@ -16,7 +16,8 @@
 //
 // An op says on which samples, a static member: `static catalogue::Samples samples(Generator& g)`
 // (tapegrad/catalogue/catalogue.hpp), a layer in a struct beside it (tapegrad/nn/catalogue.hpp). Formula, derivation,
-// errors and a benchmark case may be missing: what is said is checked and shown.
+// errors and a benchmark case may be missing: what is said is checked and shown. Teams of threads are compared at the
+// benchmark's case, which should give each of them work, or else at the first sample.
 #pragma once
 
 #include <functional>

@@ -17,7 +17,8 @@
 // A Hessian is the Jacobian of a gradient: check_jacobian(gradient, hessian, x). x, v and out are
 // std::span<(const) double>, or (const) std::vector<double>&; "vector" is anything that std::vector<double> can be made
 // of by begin() and end(). Vector functions may write, too: f: (x, out) -> void when the number of outputs is given,
-// check_jacobian(f, m, jacobian, x).
+// check_jacobian(f, m, jacobian, x). What they write to holds NaN before, so that a number that is not set, or that is
+// added to what was there, shows: zeros are written too.
 //
 // x is one vector, or several parts in a row that GradcheckOptions name and shape:
 //
@@ -32,6 +33,7 @@
 // and for those of tensors (differences_in_float64, strong_zero).
 #pragma once
 
+#include <limits>
 #include <span>
 #include <type_traits>
 #include <vector>
@@ -97,6 +99,10 @@ auto value_at(F& f, Points... at) {
     return [&f](const auto&... vectors) { return held(f(vectors...)); }(as_values(at)...);
   }
 }
+/// A place to write to that holds no number: what a function leaves out, or adds to, shows.
+inline std::vector<double> unwritten(std::size_t count) {
+  return std::vector<double>(count, std::numeric_limits<double>::quiet_NaN());
+}
 template <class F, class... Points>
 auto write_at(F& f, std::vector<double>& out, Points... at) {
   if constexpr (std::is_invocable_v<F&, Points..., std::span<double>>) {
@@ -120,7 +126,7 @@ PlainFunction plain_function(F& f, std::size_t count) {
       static_assert(kWrites<F, Point>,
                     "expected a function of std::span<const double> or const std::vector<double>&, or of that and a "
                     "std::span<double> or std::vector<double>& to write to");
-      std::vector<double> out(count);
+      std::vector<double> out = unwritten(count);
       write_at(f, out, x);
       return out;
     }
@@ -132,7 +138,7 @@ PlainProduct plain_product(F& f, std::size_t count) {
   return [=, &f](Point x, Point v) -> std::vector<double> {
     // First, since a vector to write to may be read as well.
     if constexpr (kWrites<F, Point, Point>) {
-      std::vector<double> out(count);
+      std::vector<double> out = unwritten(count);
       write_at(f, out, x, v);
       return out;
     } else {
@@ -171,11 +177,11 @@ requires engine::kWrites<F, engine::Point> GradcheckReport check_gradient(F&& va
                                                                           std::span<const double> x,
                                                                           const GradcheckOptions& options = {}) {
   const auto value = [&](std::span<const double> at) -> double {
-    std::vector<double> unused(at.size());
+    std::vector<double> unused = engine::unwritten(at.size());
     return engine::write_at(value_and_gradient, unused, at);
   };
   const auto gradient = [&](std::span<const double> at) {
-    std::vector<double> written(at.size());
+    std::vector<double> written = engine::unwritten(at.size());
     engine::write_at(value_and_gradient, written, at);
     return written;
   };
