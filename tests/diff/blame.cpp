@@ -260,4 +260,30 @@ BOOST_AUTO_TEST_CASE(of_two_wrong_inputs_the_worse_is_told) {
   BOOST_TEST(report.wrong[0].finding.input == 1);
 }
 
+/// gain x, whose rule is right, and hides from the second order that it depends on the cotangent.
+struct Scaled : Op<Scaled> {
+  static constexpr std::string_view name = "scaled";
+  static constexpr Names<2> input_names = {"x", "gain"};
+  Tensor forward(const Tensor& x, const Tensor& gain) const { return x * gain; }
+  std::array<Tensor, 2> vjp(const Saved& s, const Tensor& dy) const {
+    return {s.wants(0) ? dy.detach() * s.input(1) : Tensor(), s.wants(1) ? dy.detach() * s.input(0) : Tensor()};
+  }
+};
+
+// The gradient of gain x by x is dy gain: its derivative by dy is the constant gain, and no other input's.
+BOOST_AUTO_TEST_CASE(at_order_2_a_cotangent_is_no_input_of_the_op) {
+  const Tensor x = tensor({1.0, 2.0}, {.dtype = float64, .requires_grad = true});
+  const Tensor gain = tensor({-6.0, -6.0}, {.dtype = float64});
+  Tape tape({.study = true});
+  const BlameReport report = tapegrad::blame(tape, sum(apply(Scaled{}, x, gain)), {.order = 2});
+  BOOST_TEST_REQUIRE(report.wrong.size() == 1U, to_string(report));
+  const BlamedNode& node = report.wrong[0];
+  BOOST_TEST(node.finding.order == 2);
+  BOOST_TEST(node.finding.input == 2);
+  BOOST_TEST(node.finding.numeric == -6.0, boost::test_tools::tolerance(1e-9));
+  const std::string text = to_string(report);
+  BOOST_TEST(text.find("\n  cotangent[") != std::string::npos, text);
+  BOOST_TEST(text.find("input 1 (gain)") == std::string::npos, text);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -39,8 +39,11 @@ class NodeFunction {
     for (const std::size_t i : tracked_) xs.push_back(inputs_[i]);
     return xs;
   }
-  /// The op's number of the k-th argument.
-  int input_of(int k) const { return static_cast<int>(tracked_[static_cast<std::size_t>(k)]); }
+  /// The op's number of the k-th argument. At order 2 cotangents follow the arguments: theirs follow the op's inputs.
+  int input_of(int k) const {
+    const auto i = static_cast<std::size_t>(k);
+    return static_cast<int>(i < tracked_.size() ? tracked_[i] : inputs_.size() + (i - tracked_.size()));
+  }
 
   std::vector<Tensor> operator()(const std::vector<Tensor>& xs) const {
     std::vector<Tensor> inputs = inputs_;
@@ -147,9 +150,7 @@ class Blamer {
           *std::max_element(report.findings.begin(), report.findings.end(), [](const auto& a, const auto& b) {
             return std::pair(a.verdict, a.relative_error()) < std::pair(b.verdict, b.relative_error());
           });
-      const int count = static_cast<int>(run.arguments().size());  // cotangents follow the inputs at order 2
-      if (blamed.finding.input >= 0 && blamed.finding.input < count)
-        blamed.finding.input = run.input_of(blamed.finding.input);
+      if (blamed.finding.input >= 0) blamed.finding.input = run.input_of(blamed.finding.input);
     }
     const NodeInfo info = tape_.info(node);
     blamed.position = info.position;
@@ -178,14 +179,21 @@ std::string heading(const BlamedNode& node) {
                      node.scope.empty() ? "" : " in ", node.scope);
 }
 
+/// What the worst finding is of: an input of the op by its number and name, or a cotangent by its name.
+std::string input_text(const BlamedNode& node) {
+  const GradcheckFinding& f = node.finding;
+  if (f.input < 0) return "";
+  const auto i = static_cast<std::size_t>(f.input);
+  if (i >= node.input_shapes.size()) return f.input_name;
+  return fmt::format("input {}{}", i, i < node.input_names.size() ? fmt::format(" ({})", node.input_names[i]) : "");
+}
+
 /// What is wrong with it, of an element: its lines, all but the first indented.
 std::string residual(const BlamedNode& node) {
   constexpr std::size_t kIndent = 4;
   if (!node.failure.empty()) return node.failure;
   const GradcheckFinding& f = node.finding;
-  std::string where = f.input < 0 ? "" : fmt::format("input {}", f.input);
-  if (const auto i = static_cast<std::size_t>(f.input); f.input >= 0 && i < node.input_names.size())
-    where += fmt::format(" ({})", node.input_names[i]);
+  std::string where = input_text(node);
   if (!f.index.empty()) where += fmt::format("[{}]", fmt::join(f.index, ", "));
   const std::string text = fmt::format("{}{}: the rule says {:.9g}, differences {:.9g}: relative error {:.2g} ({}, {})",
                                        where, f.output < 0 ? "" : fmt::format(" to output {}", f.output), f.analytic,

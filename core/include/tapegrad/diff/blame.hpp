@@ -40,9 +40,10 @@ struct BlamedNode {
   std::vector<Shape> input_shapes;
   std::vector<std::string> input_names;  ///< empty where the op gives none
   DType dtype = float64;                 ///< that the check ran in
-  GradcheckFinding finding;              ///< the worst; its input is the op's
-  GradcheckReport report;                ///< of the inputs that have a gradient, numbered among those
-  std::string failure;                   ///< what the rule threw, when it did
+  /// The worst. Its input is the op's; at order 2 those from input_shapes.size() on are the outputs' cotangents.
+  GradcheckFinding finding;
+  GradcheckReport report;  ///< of the inputs that have a gradient, numbered among those
+  std::string failure;     ///< what the rule threw, when it did
 };
 
 /// A node that was not checked.
