@@ -270,6 +270,14 @@ struct Scaled : Op<Scaled> {
   }
 };
 
+/// x + b for an optional b, whose gradient by x is twice what it should be.
+struct MaySkipTheBias : Op<MaySkipTheBias> {
+  static constexpr std::string_view name = "may_skip_the_bias";
+  Tensor forward(const Tensor& x, const Tensor& b) const { return b.defined() ? x + b : x * 1.0; }
+  std::array<Tensor, 2> vjp(const Saved&, const Tensor& dy) const { return {2.0 * dy, Tensor()}; }
+  void describe(AttributeVisitor& visitor) const { visitor("note", std::string_view("two\nlines")); }
+};
+
 // The gradient of gain x by x is dy gain: its derivative by dy is the constant gain, and no other input's.
 BOOST_AUTO_TEST_CASE(at_order_2_a_cotangent_is_no_input_of_the_op) {
   const Tensor x = tensor({1.0, 2.0}, {.dtype = float64, .requires_grad = true});
@@ -284,6 +292,22 @@ BOOST_AUTO_TEST_CASE(at_order_2_a_cotangent_is_no_input_of_the_op) {
   const std::string text = to_string(report);
   BOOST_TEST(text.find("\n  cotangent[") != std::string::npos, text);
   BOOST_TEST(text.find("input 1 (gain)") == std::string::npos, text);
+}
+
+BOOST_AUTO_TEST_CASE(an_absent_input_is_told_as_none_and_names_stay_on_their_line) {
+  const Tensor x = data().set_requires_grad(true);
+  Tape tape({.study = true});
+  const Tensor y = [&] {
+    const Scope scope("one\nscope");
+    return apply(MaySkipTheBias{}, x, Tensor());
+  }();
+  const BlameReport report = tapegrad::blame(tape, sum(y));
+  BOOST_TEST_REQUIRE(report.wrong.size() == 1U, to_string(report));
+  BOOST_TEST((report.wrong[0].input_shapes[0] == Shape{3, 4}));
+  BOOST_TEST(!report.wrong[0].input_shapes[1].has_value());
+  BOOST_TEST(to_string(report).starts_with(
+                 "blame: node 1, may_skip_the_bias([3, 4], none) {note=two\\nlines} in one\\nscope\n  input 0["),
+             to_string(report));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -8,11 +8,13 @@
 
 #include "gradcheck/compare.hpp"
 #include "gradcheck/wording.hpp"
+#include "tape/node_text.hpp"
 #include "tape/recorder.hpp"
 #include "tape/tape_impl.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/op.hpp"
 #include "tapegrad/tape/same_bits.hpp"
+#include "text/unicode.hpp"
 
 namespace tapegrad {
 namespace {
@@ -157,7 +159,8 @@ class Blamer {
     blamed.op = info.op;
     blamed.scope = info.scope;
     blamed.attributes = info.attributes;
-    for (const Tensor& x : info.input_values) blamed.input_shapes.push_back(x.defined() ? x.shape() : Shape{});
+    for (const Tensor& x : info.input_values)
+      blamed.input_shapes.push_back(x.defined() ? std::optional(x.shape()) : std::nullopt);
     blamed.input_names.assign(node.table->input_names.begin(), node.table->input_names.end());
     blamed.dtype = run.dtype();
     report_.wrong.push_back(std::move(blamed));
@@ -170,13 +173,10 @@ class Blamer {
 };
 
 std::string heading(const BlamedNode& node) {
-  std::vector<std::string> attributes;
-  for (const auto& [name, value] : node.attributes) attributes.push_back(fmt::format("{}={}", name, value));
-  std::vector<std::string> shapes;
-  for (const Shape& shape : node.input_shapes) shapes.push_back(to_string(shape));
-  return fmt::format("node {}, {}({}){}{}{}", node.position, node.op, fmt::join(shapes, ", "),
-                     attributes.empty() ? "" : fmt::format(" {{{}}}", fmt::join(attributes, ", ")),
-                     node.scope.empty() ? "" : " in ", node.scope);
+  std::vector<std::string> inputs;
+  for (const std::optional<Shape>& shape : node.input_shapes) inputs.push_back(shape ? to_string(*shape) : "none");
+  return fmt::format("node {}, {}{}{}", node.position, call_text(node.op, inputs, node.attributes),
+                     node.scope.empty() ? "" : " in ", on_one_line(node.scope));
 }
 
 /// What the worst finding is of: an input of the op by its number and name, or a cotangent by its name.

@@ -63,10 +63,15 @@ std::string call_text(const NodeInfo& n) {
                      : input.output == 0 ? fmt::format("%{}", input.node)
                                          : fmt::format("%{}.{}", input.node, input.output));
   }
-  std::vector<std::string> attributes;
-  for (const auto& [name, value] : n.attributes) attributes.push_back(on_one_line(fmt::format("{}={}", name, value)));
-  return fmt::format("{}({}){}", on_one_line(n.op), fmt::join(inputs, ", "),
-                     attributes.empty() ? "" : fmt::format(" {{{}}}", fmt::join(attributes, ", ")));
+  return call_text(n.op, inputs, n.attributes);
+}
+
+std::string call_text(std::string_view op, const std::vector<std::string>& inputs,
+                      const std::vector<std::pair<std::string, std::string>>& attributes) {
+  std::vector<std::string> told;
+  for (const auto& [name, value] : attributes) told.push_back(on_one_line(fmt::format("{}={}", name, value)));
+  return fmt::format("{}({}){}", on_one_line(op), fmt::join(inputs, ", "),
+                     told.empty() ? "" : fmt::format(" {{{}}}", fmt::join(told, ", ")));
 }
 
 std::string shapes_text(const NodeInfo& n) {

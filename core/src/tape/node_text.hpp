@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tapegrad/tape/tape.hpp"
@@ -16,6 +18,9 @@ std::size_t width_of(const Lines& lines);
 
 /// "sum(%2) {axes=[0, 1], keepdim=false}".
 std::string call_text(const NodeInfo& n);
+/// The same with the inputs told in another way.
+std::string call_text(std::string_view op, const std::vector<std::string>& inputs,
+                      const std::vector<std::pair<std::string, std::string>>& attributes);
 /// "[2, 3] float32", of each output.
 std::string shapes_text(const NodeInfo& n);
 

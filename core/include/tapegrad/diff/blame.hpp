@@ -12,6 +12,7 @@
 #include <fmt/core.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,9 +38,9 @@ struct BlamedNode {
   std::string op;
   std::string scope;  ///< module path; may be empty
   std::vector<std::pair<std::string, std::string>> attributes;
-  std::vector<Shape> input_shapes;
-  std::vector<std::string> input_names;  ///< empty where the op gives none
-  DType dtype = float64;                 ///< that the check ran in
+  std::vector<std::optional<Shape>> input_shapes;  ///< nothing of an optional input that is absent
+  std::vector<std::string> input_names;            ///< empty where the op gives none
+  DType dtype = float64;                           ///< that the check ran in
   /// The worst. Its input is the op's; at order 2 those from input_shapes.size() on are the outputs' cotangents.
   GradcheckFinding finding;
   GradcheckReport report;  ///< of the inputs that have a gradient, numbered among those
