@@ -74,6 +74,20 @@ struct Block {
   std::function<std::optional<Matrix>(std::size_t k, const Values& values)> numeric_at;
 };
 
+/// The input or the single output: whose elements are the columns of a block, or its rows.
+struct Side {
+  bool is_input;
+  const Extents& shape;
+  std::string name;
+};
+
+/// The input, and the output where it is a single one.
+inline std::vector<Side> sides(const Block& block) {
+  std::vector<Side> both = {{true, block.input_shape, "input"}};
+  if (block.single_output) both.push_back({false, block.output_shape, "output"});
+  return both;
+}
+
 /// Whether each element of the input has an output in its place.
 inline bool is_shaped_alike(const Block& block) {
   return block.single_output && block.output_shape == block.input_shape;

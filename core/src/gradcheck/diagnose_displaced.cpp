@@ -40,9 +40,10 @@ Places in_order(std::size_t count) {
   return from;
 }
 
+constexpr std::size_t kMostAxes = 4;  // of which all orders, or sets, are tried
+
 /// All orders of a shape's axes but the first; none of many axes.
 std::vector<Places> orders_of(const Extents& shape) {
-  constexpr std::size_t kMostAxes = 4;
   std::vector<Places> orders;
   if (shape.size() > kMostAxes) return orders;
   Places axes = in_order(shape.size());
@@ -113,7 +114,7 @@ Matrix copied(const Matrix& m, const Copy& copy, bool input) {
 }
 
 /// Two axes of two are transposed.
-std::string order_text(const char* of, const Places& axes) {
+std::string order_text(const std::string& of, const Places& axes) {
   return axes.size() == 2
              ? fmt::format(
                    "analytic = numeric with the {}'s elements laid out column by column: transposed, or of an "
@@ -133,13 +134,14 @@ Matrix taken(const Matrix& m, const Places& rows, const Places& columns) {
   return result;
 }
 
+/// m with the elements of the input, or of the output, taken from elsewhere.
+Matrix taken(const Matrix& m, const Side& side, const Places& from) {
+  return side.is_input ? taken(m, in_order(m.rows), from) : taken(m, from, in_order(m.columns));
+}
+
 class Displacement {
  public:
-  Displacement(const Block& block, const Residual& residual)
-      : block_(block),
-        residual_(residual),
-        rows_(in_order(block.numeric.rows)),
-        columns_(in_order(block.numeric.columns)) {}
+  Displacement(const Block& block, const Residual& residual) : block_(block), residual_(residual) {}
 
   Diagnosis find() const {
     if (Diagnosis found = exchanged_axes()) return found;
@@ -150,51 +152,37 @@ class Displacement {
   }
 
  private:
-  Diagnosis test(GradcheckMistake mistake, const Places& rows, const Places& columns, const std::string& text) const {
-    return explained(mistake, taken(block_.numeric, rows, columns), text);
+  Diagnosis test(GradcheckMistake mistake, const Side& side, const Places& from, const std::string& text) const {
+    return residual_.diagnose(mistake, taken(block_.numeric, side, from), text);
   }
-
-  Diagnosis explained(GradcheckMistake mistake, const Matrix& predicted, const std::string& text) const {
-    const double left = residual_.unexplained(predicted);
-    if (!residual_.allows(left)) return std::nullopt;
-    return GradcheckDiagnosis{mistake, fmt::format("{} ({:.1e} of the error unexplained)", text, left), left};
-  }
-
-  bool same_shapes() const { return block_.single_output && block_.output_shape == block_.input_shape; }
 
   Diagnosis exchanged_axes() const {
-    const Extents& in = block_.input_shape;
-    for (std::size_t a = 0; a < in.size(); ++a) {
-      for (std::size_t b = a + 1; b < in.size(); ++b) {
-        if (in[a] != in[b]) continue;
-        const Places columns = exchanged(in, a, b);
-        // A reduction whose gradient is spread along the wrong axis shows as an exchange of the input's axes.
-        const bool reduces =
-            block_.single_output && block_.numeric.rows < block_.numeric.columns && block_.numeric.rows > 1;
-        if (Diagnosis found =
-                test(reduces ? GradcheckMistake::wrong_axis : GradcheckMistake::transposed, rows_, columns,
-                     fmt::format(
-                         "analytic = numeric with axes {} and {} of the input exchanged: {}", a, b,
-                         reduces ? "reduced along the wrong axis, or transposed" : "a transpose too few or too many")))
-          return found;
-        if (!same_shapes()) continue;
-        if (Diagnosis found = test(GradcheckMistake::wrong_axis, columns, columns,
-                                   fmt::format("analytic = numeric with axes {} and {} exchanged in input and output: "
-                                               "the rule runs along the wrong axis",
-                                               a, b)))
-          return found;
+    // A reduction whose gradient is spread along the wrong axis shows as an exchange of the input's axes.
+    const bool reduces =
+        block_.single_output && block_.numeric.rows < block_.numeric.columns && block_.numeric.rows > 1;
+    for (const Side& side : sides(block_)) {
+      const bool as_reduction = side.is_input && reduces;
+      for (std::size_t a = 0; a < side.shape.size(); ++a) {
+        for (std::size_t b = a + 1; b < side.shape.size(); ++b) {
+          if (side.shape[a] != side.shape[b]) continue;
+          const Places from = exchanged(side.shape, a, b);
+          if (Diagnosis found =
+                  test(as_reduction ? GradcheckMistake::wrong_axis : GradcheckMistake::transposed, side, from,
+                       fmt::format("analytic = numeric with axes {} and {} of the {} exchanged: {}", a, b, side.name,
+                                   as_reduction    ? "reduced along the wrong axis, or transposed"
+                                   : side.is_input ? "a transpose too few or too many"
+                                                   : "the cotangent is transposed")))
+            return found;
+          if (!side.is_input || !is_shaped_alike(block_)) continue;
+          if (Diagnosis found = residual_.diagnose(
+                  GradcheckMistake::wrong_axis, taken(block_.numeric, from, from),
+                  fmt::format("analytic = numeric with axes {} and {} exchanged in input and output: the rule runs "
+                              "along the wrong axis",
+                              a, b)))
+            return found;
+        }
       }
     }
-    if (!block_.single_output) return std::nullopt;
-    const Extents& out = block_.output_shape;
-    for (std::size_t a = 0; a < out.size(); ++a)
-      for (std::size_t b = a + 1; b < out.size(); ++b)
-        if (out[a] == out[b])
-          if (Diagnosis found = test(GradcheckMistake::transposed, exchanged(out, a, b), columns_,
-                                     fmt::format("analytic = numeric with axes {} and {} of the output exchanged: the "
-                                                 "cotangent is transposed",
-                                                 a, b)))
-            return found;
     return std::nullopt;
   }
 
@@ -205,28 +193,23 @@ class Displacement {
     if (m.rows > 1 && m.columns > 1) {
       Matrix predicted(m.rows, m.columns);
       for (std::size_t k = 0; k < m.values.size(); ++k) predicted.values[k] = m(k % m.rows, k / m.rows);
-      if (Diagnosis found = explained(GradcheckMistake::transposed, predicted,
-                                      m.rows == m.columns ? "analytic = numeric transposed: J in place of J^T"
-                                                          : "analytic = numeric laid out column by column"))
+      if (Diagnosis found = residual_.diagnose(GradcheckMistake::transposed, predicted,
+                                               m.rows == m.columns ? "analytic = numeric transposed: J in place of J^T"
+                                                                   : "analytic = numeric laid out column by column"))
         return found;
     }
-    for (const Places& axes : orders_of(block_.input_shape))
-      if (Diagnosis found = test(GradcheckMistake::transposed, rows_, in_order_of(axes, block_.input_shape),
-                                 order_text("input", axes)))
-        return found;
-    if (!block_.single_output) return std::nullopt;
-    for (const Places& axes : orders_of(block_.output_shape))
-      if (Diagnosis found = test(GradcheckMistake::transposed, in_order_of(axes, block_.output_shape), columns_,
-                                 order_text("output", axes)))
-        return found;
+    for (const Side& side : sides(block_))
+      for (const Places& axes : orders_of(side.shape))
+        if (Diagnosis found =
+                test(GradcheckMistake::transposed, side, in_order_of(axes, side.shape), order_text(side.name, axes)))
+          return found;
     return std::nullopt;
   }
 
   /// Matrices that are not square, by strides of the other axis: (1, columns), or (rows, 1), in place of (columns, 1).
   Diagnosis by_other_strides() const {
-    for (const bool input : {true, false}) {
-      if (!input && !block_.single_output) break;
-      const Extents& shape = input ? block_.input_shape : block_.output_shape;
+    for (const Side& side : sides(block_)) {
+      const Extents& shape = side.shape;
       if (shape.size() < 2) continue;
       const std::int64_t rows = shape[shape.size() - 2], columns = shape.back();
       if (rows == columns || rows < 2 || columns < 2) continue;
@@ -234,11 +217,11 @@ class Displacement {
            {std::tuple{std::int64_t{1}, columns, "the strides of the axes are exchanged, not their sizes"},
             std::tuple{rows, std::int64_t{1}, "a row is taken to be as long as a column"}})
         for (const Copy& copy : copies_by(with_strides(shape, of_row, of_column)))
-          if (Diagnosis found =
-                  explained(GradcheckMistake::transposed, copied(block_.numeric, copy, input),
-                            fmt::format("analytic = numeric with the {}'s elements {} places {} r + {} c of row r and "
-                                        "column c, in place of {} r + c: {}",
-                                        input ? "input" : "output", copy.how, of_row, of_column, columns, why)))
+          if (Diagnosis found = residual_.diagnose(
+                  GradcheckMistake::transposed, copied(block_.numeric, copy, side.is_input),
+                  fmt::format("analytic = numeric with the {}'s elements {} places {} r + {} c of row r and "
+                              "column c, in place of {} r + c: {}",
+                              side.name, copy.how, of_row, of_column, columns, why)))
             return found;
     }
     return std::nullopt;
@@ -257,27 +240,25 @@ class Displacement {
     for (const std::size_t place : halves) values.push_back(block_.inputs[block_.input].values[place]);
     const std::optional<Matrix> there = block_.numeric_at(block_.input, values);
     if (!there) return std::nullopt;
-    if (Diagnosis found = explained(
-            GradcheckMistake::shifted, taken(*there, rows_, halves),
+    if (Diagnosis found = residual_.diagnose(
+            GradcheckMistake::shifted, taken(*there, sides(block_).front(), halves),
             fmt::format("analytic is the derivative of the function whose input has its two halves along axis {} "
                         "exchanged: the rule takes the gate for what is gated",
                         axis)))
       return found;
-    return explained(GradcheckMistake::shifted, *there,
-                     fmt::format("analytic is the derivative where the two halves of the input along axis {} are "
-                                 "exchanged: the saved values of the gate and of what is gated stand for each other",
-                                 axis));
+    return residual_.diagnose(
+        GradcheckMistake::shifted, *there,
+        fmt::format("analytic is the derivative where the two halves of the input along axis {} are "
+                    "exchanged: the saved values of the gate and of what is gated stand for each other",
+                    axis));
   }
 
   Diagnosis moved_elements() const {
-    for (const bool input : {true, false}) {
-      if (!input && !block_.single_output) break;
-      const Extents& shape = input ? block_.input_shape : block_.output_shape;
-      const std::string of = input ? "input" : "output";
-      const auto try_move = [&](const std::string& how, const auto& move) -> Diagnosis {
-        const Places from = places(shape, shape, move);
-        return test(GradcheckMistake::shifted, input ? rows_ : from, input ? from : columns_,
-                    fmt::format("analytic = numeric with the elements of the {} {}", of, how));
+    for (const Side& side : sides(block_)) {
+      const Extents& shape = side.shape;
+      const auto try_move = [&](const std::string& how, const auto& move) {
+        return test(GradcheckMistake::shifted, side, places(shape, shape, move),
+                    fmt::format("analytic = numeric with the elements of the {} {}", side.name, how));
       };
       for (std::size_t d = 0; d < shape.size(); ++d) {
         const std::int64_t size = shape[d];
@@ -290,14 +271,13 @@ class Displacement {
                                          [&](Extents& at) { at[d] = (at[d] + by) % size; }))
             return found;
         if (size % 2 == 0)
-          if (Diagnosis found = test(GradcheckMistake::shifted, input ? rows_ : exchanged_halves(shape, d),
-                                     input ? exchanged_halves(shape, d) : columns_,
-                                     fmt::format("analytic = numeric with the two halves of the {} along axis {} "
-                                                 "exchanged",
-                                                 of, d)))
+          if (Diagnosis found =
+                  test(GradcheckMistake::shifted, side, exchanged_halves(shape, d),
+                       fmt::format("analytic = numeric with the two halves of the {} along axis {} exchanged",
+                                   side.name, d)))
             return found;
         constexpr std::int64_t kMost = 32;
-        for (std::int64_t i = 0; input && i < std::min(size, kMost); ++i)
+        for (std::int64_t i = 0; side.is_input && i < std::min(size, kMost); ++i)
           if (Diagnosis found =
                   try_move(fmt::format("all taken from index {} along axis {}", i, d), [&](Extents& at) { at[d] = i; }))
             return found;
@@ -308,7 +288,6 @@ class Displacement {
 
   const Block& block_;
   const Residual& residual_;
-  Places rows_, columns_;
 };
 
 /// For each row of a matrix that of another that it equals, its own first; nothing where there is none or several.
@@ -335,28 +314,23 @@ std::optional<Places> matching_rows(const Matrix& of, const Matrix& among, doubl
 Diagnosis in_another_order(const Block& block, const Residual& residual) {
   constexpr std::size_t kLeast = 4, kMost = 128;
   const Matrix& n = block.numeric;
-  for (const bool input : {true, false}) {
-    const std::size_t count = input ? n.columns : n.rows;
-    if ((!input && !block.single_output) || count < kLeast || count > kMost) continue;
-    const std::optional<Places> from = matching_rows(input ? transposed(block.analytic) : block.analytic,
-                                                     input ? transposed(n) : n, 2.0 * residual.negligible());
+  for (const Side& side : sides(block)) {
+    const std::size_t count = side.is_input ? n.columns : n.rows;
+    if (count < kLeast || count > kMost) continue;
+    const std::optional<Places> from = matching_rows(side.is_input ? transposed(block.analytic) : block.analytic,
+                                                     side.is_input ? transposed(n) : n, 2.0 * residual.negligible());
     if (!from) continue;
-    const double left =
-        residual.unexplained(input ? taken(n, in_order(n.rows), *from) : taken(n, *from, in_order(n.columns)));
-    if (!residual.allows(left)) continue;
     std::size_t first = 0;
     while (first + 1 < count && (*from)[first] == first) ++first;
-    const Extents& shape = input ? block.input_shape : block.output_shape;
     const auto place = [&](std::size_t k) {
-      return fmt::format("[{}]", fmt::join(unravel(static_cast<std::int64_t>(k), shape), ", "));
+      return fmt::format("[{}]", fmt::join(unravel(static_cast<std::int64_t>(k), side.shape), ", "));
     };
-    return GradcheckDiagnosis{
-        GradcheckMistake::shifted,
-        fmt::format(
-            "analytic = numeric with the elements of the {} in another order, {} in the place of {} first ({:.1e} "
-            "of the error unexplained): an order, as of a sort or an index, is not undone, or undone twice",
-            input ? "input" : "output", place((*from)[first]), place(first), left),
-        left};
+    if (Diagnosis found = residual.diagnose(
+            GradcheckMistake::shifted, taken(n, side, *from),
+            fmt::format("analytic = numeric with the elements of the {} in another order, {} in the place of {} first",
+                        side.name, place((*from)[first]), place(first)),
+            ": an order, as of a sort or an index, is not undone, or undone twice"))
+      return found;
   }
   return std::nullopt;
 }
@@ -389,7 +363,6 @@ Diagnosis spread_along_wrong_axis(const Block& block, const Residual& residual) 
 /// The gradient summed over axes that the input has, and spread over it again: a bias's over all axes, not the batch's.
 Diagnosis summed_over_further_axes(const Block& block, const Residual& residual) {
   const Extents& shape = block.input_shape;
-  constexpr std::size_t kMostAxes = 4;
   if (shape.size() > kMostAxes) return std::nullopt;
   for (std::size_t set = 1; set < (std::size_t{1} << shape.size()); ++set) {
     std::vector<std::size_t> axes;
@@ -402,16 +375,14 @@ Diagnosis summed_over_further_axes(const Block& block, const Residual& residual)
     Matrix sums(block.numeric.rows, block.numeric.columns);
     for (std::size_t r = 0; r < sums.rows; ++r)
       for (std::size_t c = 0; c < sums.columns; ++c) sums(r, first[c]) += block.numeric(r, c);
-    const double left = residual.unexplained(taken(sums, in_order(sums.rows), first));
-    if (!residual.allows(left)) continue;
     const std::string which =
         fmt::format("{} {} of the input", axes.size() == 1 ? "axis" : "axes", fmt::join(axes, ", "));
-    return GradcheckDiagnosis{
-        GradcheckMistake::wrong_axis,
-        fmt::format("analytic = numeric summed over {} ({:.1e} of the error unexplained): the rule sums over {} too, "
-                    "and spreads the sum over its elements",
-                    which, left, axes.size() == 1 ? "that axis" : "those axes"),
-        left};
+    if (Diagnosis found =
+            residual.diagnose(GradcheckMistake::wrong_axis, taken(sums, in_order(sums.rows), first),
+                              fmt::format("analytic = numeric summed over {}", which),
+                              fmt::format(": the rule sums over {} too, and spreads the sum over its elements",
+                                          axes.size() == 1 ? "that axis" : "those axes")))
+      return found;
   }
   return std::nullopt;
 }
@@ -446,7 +417,7 @@ std::optional<std::size_t> coupling_axis(const Matrix& m, const Extents& shape, 
 /// Elements coupled along the wrong axis, by the products that softmax and means couple with: k y_o y_j, k e^{y_j}, k.
 Diagnosis coupled_along_wrong_axis(const Block& block, const Residual& residual) {
   const Extents& shape = block.input_shape;
-  if (!block.single_output || block.output_shape != shape || shape.size() < 2) return std::nullopt;
+  if (!is_shaped_alike(block) || shape.size() < 2) return std::nullopt;
   const std::optional<std::size_t> right = coupling_axis(block.numeric, shape, residual.negligible());
   const std::optional<std::size_t> found = coupling_axis(block.analytic, shape, residual.negligible());
   if (!right || !found || *right == *found) return std::nullopt;
@@ -469,15 +440,11 @@ Diagnosis coupled_along_wrong_axis(const Block& block, const Residual& residual)
         predicted(o, j) = o == j                              ? block.numeric(o, j)
                           : single_axis(shape, o, j) == found ? products / squares * kernel(o, j)
                                                               : 0.0;
-    const double left = residual.unexplained(predicted);
-    if (residual.allows(left))
-      return GradcheckDiagnosis{
-          GradcheckMistake::wrong_axis,
-          fmt::format(
-              "numeric couples elements along axis {}, analytic the same way along axis {} ({:.1e} of the error "
-              "unexplained): the rule runs along the wrong axis",
-              *right, *found, left),
-          left};
+    if (Diagnosis coupled = residual.diagnose(
+            GradcheckMistake::wrong_axis, predicted,
+            fmt::format("numeric couples elements along axis {}, analytic the same way along axis {}", *right, *found),
+            ": the rule runs along the wrong axis"))
+      return coupled;
   }
   return std::nullopt;
 }
@@ -485,24 +452,15 @@ Diagnosis coupled_along_wrong_axis(const Block& block, const Residual& residual)
 }  // namespace
 
 GradcheckDiagnosis exchanged_with(const std::string& name, double left) {
-  return {
-      GradcheckMistake::exchanged_inputs,
-      fmt::format("analytic is numeric of input '{}', and the other way round ({:.1e} of the error unexplained): the "
-                  "gradients of the two inputs have changed places",
-                  name, left),
-      left};
+  return fitted(GradcheckMistake::exchanged_inputs,
+                fmt::format("analytic is numeric of input '{}', and the other way round", name), left,
+                ": the gradients of the two inputs have changed places");
 }
 
 Diagnosis exchanged_inputs(const Block& block, const Residual& residual) {
-  const auto distance = [](const Matrix& a, const Matrix& b) {
-    Values difference = a.values;
-    for (std::size_t k = 0; k < difference.size(); ++k) difference[k] -= b.values[k];
-    return norm(difference);
-  };
   for (const OtherBlock& other : block.alike) {
     // Where the other input's derivative is right, the two are equal.
-    const double left =
-        std::max(distance(block.analytic, other.numeric), distance(other.analytic, block.numeric)) / residual.norm();
+    const double left = std::max(residual.unexplained(other.numeric), residual.share(other.analytic, block.numeric));
     if (residual.allows(left)) return exchanged_with(other.name, left);
   }
   return block.exchanged;

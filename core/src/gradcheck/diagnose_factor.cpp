@@ -130,36 +130,20 @@ Matrix scaled(const Matrix& m, const Values& factors, bool by_column) {
   return result;
 }
 
-/// How far two matrices are apart, by norm.
-double distance(const Matrix& a, const Matrix& b) {
-  double squares = 0.0;
-  for (std::size_t k = 0; k < a.values.size(); ++k)
-    squares += (a.values[k] - b.values[k]) * (a.values[k] - b.values[k]);
-  return std::sqrt(squares);
-}
-
-Diagnosis factor(const Block& block, const Residual& residual, const NamedValues& source, const Extents& shape,
-                 bool by_column) {
-  const Values factors = broadcast(source.values, source.shape, shape);
+Diagnosis factor(const Block& block, const Residual& residual, const NamedValues& source, const Side& side) {
+  const Values factors = broadcast(source.values, source.shape, side.shape);
   const Matrix& a = block.analytic;
   const Matrix& n = block.numeric;
-  if (factors.size() != (by_column ? a.columns : a.rows)) return std::nullopt;
-  const std::string whose =
-      fmt::format("{}, broadcast over the {}", source.name, by_column ? "input's elements" : "output's elements");
-  if (const double left = distance(n, scaled(a, factors, by_column)) / residual.norm(); residual.allows(left))
-    return GradcheckDiagnosis{
-        GradcheckMistake::missing_factor,
-        fmt::format("analytic × values of {} = numeric ({:.1e} of the error unexplained): the factor {} is missing",
-                    whose, left, source.name),
-        left};
-  if (const double left = distance(a, scaled(n, factors, by_column)) / residual.norm(); residual.allows(left))
-    return GradcheckDiagnosis{
-        GradcheckMistake::missing_factor,
-        fmt::format("analytic = numeric × values of {} ({:.1e} of the error unexplained): the factor {} "
-                    "is there once too often",
-                    whose, left, source.name),
-        left};
-  return std::nullopt;
+  if (factors.size() != (side.is_input ? a.columns : a.rows)) return std::nullopt;
+  const std::string whose = fmt::format("{}, broadcast over the {}'s elements", source.name, side.name);
+  if (Diagnosis found =
+          residual.diagnose(GradcheckMistake::missing_factor, residual.share(n, scaled(a, factors, side.is_input)),
+                            fmt::format("analytic × values of {} = numeric", whose),
+                            fmt::format(": the factor {} is missing", source.name)))
+    return found;
+  return residual.diagnose(GradcheckMistake::missing_factor, scaled(n, factors, side.is_input),
+                           fmt::format("analytic = numeric × values of {}", whose),
+                           fmt::format(": the factor {} is there once too often", source.name));
 }
 
 /// How many rows or columns have an element that is not negligible, by sign of the line.
@@ -178,24 +162,20 @@ ClearLines count_clear_lines(const Matrix& m, const Values& signs, bool by_colum
   return count;
 }
 
-Diagnosis sign(const Block& block, const Residual& residual, const NamedValues& source, const Extents& shape,
-               bool by_column) {
+Diagnosis sign(const Block& block, const Residual& residual, const NamedValues& source, const Side& side) {
   const Matrix& n = block.numeric;
   Values signs = source.values;
   for (double& v : signs) v = v < 0.0 ? -1.0 : 1.0;
-  signs = broadcast(signs, source.shape, shape);
-  if (signs.size() != (by_column ? n.columns : n.rows)) return std::nullopt;
-  const auto [positive, negative] = count_clear_lines(n, signs, by_column, residual.negligible());
+  signs = broadcast(signs, source.shape, side.shape);
+  if (signs.size() != (side.is_input ? n.columns : n.rows)) return std::nullopt;
+  const auto [positive, negative] = count_clear_lines(n, signs, side.is_input, residual.negligible());
   if (!are_enough(positive, negative)) return std::nullopt;
-  const double left = residual.unexplained(scaled(n, signs, by_column));
-  if (!residual.allows(left)) return std::nullopt;
-  return GradcheckDiagnosis{
-      GradcheckMistake::sign_of_input,
-      fmt::format("analytic = numeric × the sign of {}, broadcast over the {}'s elements ({:.1e} of the error "
-                  "unexplained): the sign is wrong at the {} of {} where that is negative, as with |x| in place of x, "
-                  "or without a factor sign(x)",
-                  source.name, by_column ? "input" : "output", left, negative, positive + negative),
-      left};
+  return residual.diagnose(
+      GradcheckMistake::sign_of_input, scaled(n, signs, side.is_input),
+      fmt::format("analytic = numeric × the sign of {}, broadcast over the {}'s elements", source.name, side.name),
+      fmt::format(": the sign is wrong at the {} of {} where that is negative, as with |x| in place of x, or without a "
+                  "factor sign(x)",
+                  negative, positive + negative));
 }
 
 /// All whose values may be factors: the inputs, and the single output.
@@ -210,11 +190,9 @@ std::vector<NamedValues> sources_of(const Block& block) {
 }  // namespace
 
 Diagnosis sign_of_input(const Block& block, const Residual& residual) {
-  for (const NamedValues& source : sources_of(block)) {
-    if (Diagnosis found = sign(block, residual, source, block.input_shape, true)) return found;
-    if (!block.single_output) continue;
-    if (Diagnosis found = sign(block, residual, source, block.output_shape, false)) return found;
-  }
+  for (const NamedValues& source : sources_of(block))
+    for (const Side& side : sides(block))
+      if (Diagnosis found = sign(block, residual, source, side)) return found;
   return std::nullopt;
 }
 
@@ -235,26 +213,24 @@ Diagnosis constant_factor(const Block& block, const Residual& residual) {
   for (double& v : predicted.values) v *= factor;
   const double left = residual.unexplained(predicted);
   if (!residual.allows(left)) return std::nullopt;
-  std::string text = fmt::format("analytic = {} × numeric on {} ({:.1e} of the error unexplained)", factor_text(factor),
-                                 elements == 1 ? "the only element" : fmt::format("all {} elements", elements), left);
   // The factor is known as well as the differences are.
   const double precision = 1e-5 + 4.0 * block.numeric_error / std::sqrt(dot(n.values, n.values));
   std::string origin = meaning(block, factor, precision);
   // Any number fits one element; one without a meaning shows nothing.
   if (elements < kFew && origin.empty()) return std::nullopt;
   if (origin.empty()) origin = guess(factor, precision);
-  if (!origin.empty()) text += "; " + origin;
-  return GradcheckDiagnosis{GradcheckMistake::constant_factor, std::move(text), left};
+  return fitted(GradcheckMistake::constant_factor,
+                fmt::format("analytic = {} × numeric on {}", factor_text(factor),
+                            elements == 1 ? "the only element" : fmt::format("all {} elements", elements)),
+                left, origin.empty() ? "" : "; " + origin);
 }
 
 Diagnosis factor_of_input(const Block& block, const Residual& residual) {
   constexpr std::size_t kFew = 3;
   if (count_clear(block.numeric, residual.negligible()) < kFew) return std::nullopt;
-  for (const NamedValues& source : sources_of(block)) {
-    if (Diagnosis found = factor(block, residual, source, block.input_shape, true)) return found;
-    if (!block.single_output) continue;
-    if (Diagnosis found = factor(block, residual, source, block.output_shape, false)) return found;
-  }
+  for (const NamedValues& source : sources_of(block))
+    for (const Side& side : sides(block))
+      if (Diagnosis found = factor(block, residual, source, side)) return found;
   return std::nullopt;
 }
 

@@ -297,33 +297,18 @@ Diagnosis another_mask(const Block& block, const Residual& residual, const Patte
   return std::nullopt;
 }
 
-/// The share of the residual that `predicted` (for numeric - analytic) leaves.
-double left_by(const Residual& residual, const Matrix& predicted) {
-  double squares = 0.0;
-  for (std::size_t k = 0; k < predicted.values.size(); ++k) {
-    const double left = residual.matrix().values[k] + predicted.values[k];
-    squares += left * left;
-  }
-  return std::sqrt(squares) / residual.norm();
-}
-
-Diagnosis branch(const Residual& residual, const Matrix& missing, const std::string& text,
-                 GradcheckMistake mistake = GradcheckMistake::missing_accumulation) {
-  const double left = left_by(residual, missing);
-  if (!residual.allows(left)) return std::nullopt;
-  return GradcheckDiagnosis{mistake, fmt::format("{} ({:.1e} of the error unexplained)", text, left), left};
-}
-
-/// numeric - analytic as a multiple of `basis`: missing, or there too much. Both texts are given the factor's size.
+/// analytic - numeric as a multiple of `basis`: of what is missing, or there too much. Both texts are given the
+/// factor's size.
 Diagnosis multiple(const Block& block, const Residual& residual, Matrix basis,
                    const std::function<std::string(double)>& missing,
                    const std::function<std::string(double)>& too_much) {
   const double squares = dot(basis.values, basis.values);
   if (!(squares > 0.0)) return std::nullopt;
-  const double factor = -dot(residual.matrix().values, basis.values) / squares;
+  const double factor = dot(residual.matrix().values, basis.values) / squares;
   for (double& v : basis.values) v *= factor;
-  if (factor > 0.0) return branch(residual, basis, missing(factor * block.unit));
-  return branch(residual, basis, too_much(-factor * block.unit), GradcheckMistake::extra_term);
+  const double left = residual.left_by(basis);
+  return factor < 0.0 ? residual.diagnose(GradcheckMistake::missing_accumulation, left, missing(-factor * block.unit))
+                      : residual.diagnose(GradcheckMistake::extra_term, left, too_much(factor * block.unit));
 }
 
 /// A multiple of the identity: a path that carries the input past the rest.
@@ -355,14 +340,14 @@ Diagnosis missing_own_term(const Block& block, const Residual& residual) {
   const Matrix& a = block.analytic;
   if (a.rows != a.columns || !block.single_output) return std::nullopt;
   const Values& x = block.inputs[block.input].values;
-  Matrix quotient(a.rows, a.columns);
+  Matrix error(a.rows, a.columns);
   for (std::size_t k = 0; k < a.rows; ++k) {
     if (x[k] == 0.0) return std::nullopt;
-    quotient(k, k) = block.outputs[k] / block.unit / x[k];
+    error(k, k) = -block.outputs[k] / block.unit / x[k];
   }
-  return branch(residual, quotient,
-                "numeric - analytic = output / input on the diagonal: the output is a product with the "
-                "input itself, whose own term is not accumulated (+=)");
+  return residual.diagnose(GradcheckMistake::missing_accumulation, residual.left_by(error),
+                           "numeric - analytic = output / input on the diagonal: the output is a product with the "
+                           "input itself, whose own term is not accumulated (+=)");
 }
 
 /// One of the two uses in x x^T, whose Jacobian is the other's with the output's axes exchanged.
@@ -370,13 +355,13 @@ Diagnosis missing_twin(const Block& block, const Residual& residual) {
   const Matrix& a = block.analytic;
   const Extents& shape = block.output_shape;
   if (!block.single_output || shape.size() != 2 || shape[0] != shape[1]) return std::nullopt;
-  Matrix twin(a.rows, a.columns);
+  Matrix error(a.rows, a.columns);
   const auto size = static_cast<std::size_t>(shape[0]);
   for (std::size_t r = 0; r < a.rows; ++r)
-    for (std::size_t c = 0; c < a.columns; ++c) twin(r, c) = a((r % size) * size + r / size, c);
-  return branch(residual, twin,
-                "numeric - analytic = analytic with the output's axes exchanged: the input is used twice, "
-                "and only one use is accumulated (+=)");
+    for (std::size_t c = 0; c < a.columns; ++c) error(r, c) = -a((r % size) * size + r / size, c);
+  return residual.diagnose(GradcheckMistake::missing_accumulation, residual.left_by(error),
+                           "numeric - analytic = analytic with the output's axes exchanged: the input is used twice, "
+                           "and only one use is accumulated (+=)");
 }
 
 Diagnosis missing_decay(const Block& block, const Residual& residual) {

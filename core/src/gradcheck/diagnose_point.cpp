@@ -71,14 +71,11 @@ Diagnosis at_absolute_values(const Block& block, const Residual& residual, std::
       static_cast<std::size_t>(std::count_if(values.begin(), values.end(), [](double v) { return v < 0.0; }));
   if (!are_enough(values.size() - negative, negative)) return std::nullopt;
   const std::optional<Matrix> at = block.numeric_at(k, magnitudes(values));
-  if (!at || !residual.explains(*at)) return std::nullopt;
-  const double left = residual.unexplained(*at);
-  return GradcheckDiagnosis{
-      GradcheckMistake::sign_of_input,
-      fmt::format("analytic is the derivative at the absolute values of '{}' ({:.1e} of the error unexplained): |x| in "
-                  "place of x",
-                  block.inputs[k].name, left),
-      left};
+  if (!at) return std::nullopt;
+  return residual.diagnose(
+      GradcheckMistake::sign_of_input, *at,
+      fmt::format("analytic is the derivative at the absolute values of '{}'", block.inputs[k].name),
+      ": |x| in place of x");
 }
 
 }  // namespace
@@ -89,36 +86,27 @@ Diagnosis other_point(const Block& block, const Residual& residual) {
   for (std::size_t k = 0; k < block.inputs.size(); ++k) {
     const NamedValues& input = block.inputs[k];
     if (block.single_output && block.outputs.size() == input.values.size() && all_finite(block.outputs))
-      if (const std::optional<Matrix> at = block.numeric_at(k, block.outputs)) {
-        const double left = residual.unexplained(*at);
-        if (residual.allows(left))
-          return GradcheckDiagnosis{
-              GradcheckMistake::stale_value,
-              fmt::format("analytic is the derivative with the output's values in place of '{}' ({:.1e} of the error "
-                          "unexplained): the saved input was overwritten by the output",
-                          input.name, left),
-              left};
-      }
+      if (const std::optional<Matrix> at = block.numeric_at(k, block.outputs))
+        if (Diagnosis found = residual.diagnose(
+                GradcheckMistake::stale_value, *at,
+                fmt::format("analytic is the derivative with the output's values in place of '{}'", input.name),
+                ": the saved input was overwritten by the output"))
+          return found;
     if (Diagnosis found = at_absolute_values(block, residual, k)) return found;
+    const char* const stale = ": a saved value is stale, or was changed after it was saved";
     if (const auto found = fit_amount(block, residual, k, Values(input.values.size(), 1.0))) {
       const auto [amount, left] = *found;
-      const std::string where =
-          fmt::format("analytic is the derivative at '{}' {} {:.4g} ({:.1e} of the error unexplained)", input.name,
-                      amount < 0.0 ? "-" : "+", std::abs(amount), left);
+      const std::string where = fmt::format("analytic is the derivative at '{}' {} {:.4g}", input.name,
+                                            amount < 0.0 ? "-" : "+", std::abs(amount));
       if (amount < 0.0 && looks_chosen(amount))
-        return GradcheckDiagnosis{
-            GradcheckMistake::misplaced_epsilon,
-            fmt::format("{}: an eps of {:.4g} that the function adds is missing in the rule", where, -amount), left};
-      return GradcheckDiagnosis{GradcheckMistake::stale_value,
-                                where + ": a saved value is stale, or was changed after it was saved", left};
+        return fitted(GradcheckMistake::misplaced_epsilon, where, left,
+                      fmt::format(": an eps of {:.4g} that the function adds is missing in the rule", -amount));
+      return fitted(GradcheckMistake::stale_value, where, left, stale);
     }
     if (const auto found = fit_amount(block, residual, k, input.values)) {
       const auto [amount, left] = *found;
-      return GradcheckDiagnosis{GradcheckMistake::stale_value,
-                                fmt::format("analytic is the derivative at {:.4g} × '{}' ({:.1e} of the error "
-                                            "unexplained): a saved value is stale, or was changed after it was saved",
-                                            1.0 + amount, input.name, left),
-                                left};
+      return fitted(GradcheckMistake::stale_value,
+                    fmt::format("analytic is the derivative at {:.4g} × '{}'", 1.0 + amount, input.name), left, stale);
     }
   }
   return std::nullopt;

@@ -136,21 +136,14 @@ Diagnosis with_factors(const Block& block, const Residual& residual, const Group
       predicted.values[k] += (share.factor - 1.0) * term.values.values[k];
   }
   if (texts.empty()) return std::nullopt;
-  const double left = residual.unexplained(predicted);
-  if (!residual.allows(left)) return std::nullopt;
   if (missing.size() < texts.size())
-    return GradcheckDiagnosis{GradcheckMistake::correction_factor,
-                              fmt::format("over {} ({:.1e} of the error unexplained), analytic has {}", axes_text(g),
-                                          left, fmt::join(texts, "; ")),
-                              left};
+    return residual.diagnose(GradcheckMistake::correction_factor, predicted, fmt::format("over {}", axes_text(g)),
+                             fmt::format(", analytic has {}", fmt::join(texts, "; ")));
   const std::string what =
       missing.size() == 1 ? "the " + missing.front() : fmt::format("{}", fmt::join(missing, " and "));
-  return GradcheckDiagnosis{
-      GradcheckMistake::detached_statistics,
-      fmt::format(
-          "over {}, analytic is without the term of {} ({:.1e} of the error unexplained): {} treated as constant",
-          axes_text(g), what, left, what),
-      left};
+  return residual.diagnose(GradcheckMistake::detached_statistics, predicted,
+                           fmt::format("over {}, analytic is without the term of {}", axes_text(g), what),
+                           fmt::format(": {} treated as constant", what));
 }
 
 Diagnosis corrections(const Block& block, const Residual& residual, bool known) {

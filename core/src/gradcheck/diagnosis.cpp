@@ -20,13 +20,22 @@ Residual::Residual(const Block& block) : block_(block), residual_(block.analytic
   allowed_ = std::min(kMostLeft, kLeft + 4.0 * block.numeric_error / norm_);
 }
 
-double Residual::unexplained(const Matrix& predicted) const {
+double Residual::share(const Matrix& a, const Matrix& b) const {
   double squares = 0.0;
-  for (std::size_t k = 0; k < predicted.values.size(); ++k) {
-    const double left = block_.analytic.values[k] - predicted.values[k];
-    squares += left * left;
+  for (std::size_t k = 0; k < a.values.size(); ++k) {
+    const double apart = a.values[k] - b.values[k];
+    squares += apart * apart;
   }
   return std::sqrt(squares) / norm_;
+}
+
+Diagnosis Residual::diagnose(GradcheckMistake mistake, double left, const std::string& fit,
+                             const std::string& meaning) const {
+  return allows(left) ? Diagnosis(fitted(mistake, fit, left, meaning)) : std::nullopt;
+}
+
+GradcheckDiagnosis fitted(GradcheckMistake mistake, const std::string& fit, double left, const std::string& meaning) {
+  return {mistake, fmt::format("{} ({:.1e} of the error unexplained){}", fit, left, meaning), left};
 }
 
 namespace {

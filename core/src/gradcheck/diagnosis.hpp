@@ -16,6 +16,12 @@ namespace tapegrad::checker {
 /// The first hypothesis, in order of rising freedom, that explains the block; nothing when none does.
 std::optional<GradcheckDiagnosis> diagnose(const Block& block);
 
+using Diagnosis = std::optional<GradcheckDiagnosis>;
+
+/// What a fit shows, told with the share of the residual that it leaves, and then what that means.
+GradcheckDiagnosis fitted(GradcheckMistake mistake, const std::string& fit, double left,
+                          const std::string& meaning = "");
+
 /// What all hypotheses share: the residual, its size and how much of it a fit may leave.
 class Residual {
  public:
@@ -29,8 +35,19 @@ class Residual {
   /// The same beside elements of this size.
   double negligible_beside(double size) const { return std::max(1e-7 * size, noise_); }
   /// The share of the residual that is left when `predicted` stands for the analytic block.
-  double unexplained(const Matrix& predicted) const;
-  bool explains(const Matrix& predicted) const { return allows(unexplained(predicted)); }
+  double unexplained(const Matrix& predicted) const { return share(block_.analytic, predicted); }
+  /// The same when analytic - numeric is said to be `error`.
+  double left_by(const Matrix& error) const { return share(residual_, error); }
+  /// How far two matrices are apart, by norm, as a share of the residual.
+  double share(const Matrix& a, const Matrix& b) const;
+  /// fitted(), where the fit may leave this much.
+  Diagnosis diagnose(GradcheckMistake mistake, double left, const std::string& fit,
+                     const std::string& meaning = "") const;
+  /// Likewise of a fit for the analytic block.
+  Diagnosis diagnose(GradcheckMistake mistake, const Matrix& predicted, const std::string& fit,
+                     const std::string& meaning = "") const {
+    return diagnose(mistake, unexplained(predicted), fit, meaning);
+  }
 
  private:
   const Block& block_;
@@ -51,8 +68,6 @@ inline std::size_t count_clear(const Matrix& m, double negligible) {
 inline bool are_enough(std::size_t positive, std::size_t negative) {
   return std::min(positive, negative) >= 2 && positive + negative >= 6;
 }
-
-using Diagnosis = std::optional<GradcheckDiagnosis>;
 
 Diagnosis single_precision(const Block& block, const Residual& residual);  // computed in float32
 Diagnosis constant_factor(const Block& block, const Residual& residual);   // and no gradient at all
