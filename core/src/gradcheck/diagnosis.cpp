@@ -63,9 +63,9 @@ std::optional<GradcheckDiagnosis> diagnose(const Block& block) {
   const Residual residual(block);
   if (!(residual.norm() > 4.0 * block.numeric_error)) return std::nullopt;
   constexpr std::array kHypotheses = {
-      single_precision,  constant_factor,          exchanged_inputs, sign_of_input,   displaced_elements,
-      missing_elements,  correction_of_size,       missing_branch,   factor_of_input, correction_terms,
-      misplaced_epsilon, correction_by_any_factor, other_point};
+      single_precision,   constant_factor,   exchanged_inputs,         sign_of_input,  displaced_elements,
+      along_another_axis, missing_elements,  correction_of_size,       missing_branch, factor_of_input,
+      correction_terms,   misplaced_epsilon, correction_by_any_factor, other_point};
   for (const auto hypothesis : kHypotheses)
     if (Diagnosis found = hypothesis(block, residual)) return found;
   return std::nullopt;

@@ -76,7 +76,8 @@ GradcheckDiagnosis exchanged_with(const std::string& name, double left);
 
 Diagnosis exchanged_inputs(const Block& block, const Residual& residual);    // the gradients of two inputs
 Diagnosis sign_of_input(const Block& block, const Residual& residual);       // |x| in place of x
-Diagnosis displaced_elements(const Block& block, const Residual& residual);  // transposed, shifted, along another axis
+Diagnosis displaced_elements(const Block& block, const Residual& residual);  // transposed, shifted, in another order
+Diagnosis along_another_axis(const Block& block, const Residual& residual);  // spread, summed, coupled
 Diagnosis missing_elements(const Block& block, const Residual& residual);    // sums, accumulation, masks
 Diagnosis correction_of_size(const Block& block, const Residual& residual);  // of one output
 Diagnosis missing_branch(const Block& block, const Residual& residual);      // one use of an input that has several
