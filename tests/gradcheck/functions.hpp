@@ -24,6 +24,11 @@ inline Numbers normal(std::size_t count, std::uint64_t seed, double scale = 1.0)
   return values;
 }
 
+/// The check of f and its derivative at one x, in one dimension.
+inline GradcheckReport check_at(double x, const std::function<double(double)>& f, double slope) {
+  return check_gradient([&](Point p) { return f(p[0]); }, [&](Point) { return Numbers{slope}; }, Numbers{x});
+}
+
 /// m x n numbers, row-major.
 struct Jacobian {
   std::size_t m, n;
