@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <new>
 #include <vector>
 
 #include "diff/checks.hpp"
@@ -219,6 +220,22 @@ BOOST_AUTO_TEST_CASE(without_any_finite_output_there_is_nothing_to_compare) {
   for (const std::int64_t n : {5, 500}) {  // every element, and along directions
     const GradcheckReport report = tapegrad::gradcheck(f, {normal({n})}, {.order = 1, .budget = 400});
     BOOST_TEST((report.verdict() == Verdict::out_of_domain), n << ": " << fmt::format("{}", report));
+  }
+}
+
+// That memory has run out is said, in whatever call it does: it is no end of the domain.
+BOOST_AUTO_TEST_CASE(memory_that_has_run_out_is_no_refusal) {
+  int calls = 0, last = 0;
+  const auto check = [&](int at) {
+    calls = 0;
+    last = at;
+    const auto f = [&](const Tensor& x) { return ++calls == last ? throw std::bad_alloc() : x * x; };
+    return tapegrad::gradcheck(f, {normal({1})}, {.order = 1});
+  };
+  BOOST_TEST(check(0).ok());
+  const int all = calls;
+  for (int k = 1; k <= all; ++k) {
+    BOOST_TEST_CONTEXT("call " << k) BOOST_CHECK_THROW((void)check(k), std::bad_alloc);
   }
 }
 

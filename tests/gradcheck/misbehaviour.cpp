@@ -1,6 +1,7 @@
 // Functions and derivatives that misbehave: they throw, drift, remember or write to their input.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <new>
 #include <stdexcept>
 #include <string>
 
@@ -65,6 +66,23 @@ BOOST_AUTO_TEST_CASE(a_function_that_moves_its_own_point_is_caught) {
       moves, [](Point x) { return Numbers{2.0 * x[0]}; }, Numbers{1.0});
   BOOST_TEST((report.verdict() == Verdict::wrong));
   BOOST_TEST(to_string(report).find("the function changes its input") != std::string::npos, to_string(report));
+}
+
+// That memory has run out is said, in whatever call it does: it is no end of the domain.
+BOOST_AUTO_TEST_CASE(memory_that_has_run_out_is_no_refusal) {
+  int calls = 0, last = 0;
+  const auto check = [&](int at) {
+    calls = 0;
+    last = at;
+    const auto f = [&](Point p) { return ++calls == last ? throw std::bad_alloc() : p[0] * p[1]; };
+    const auto gradient = [](Point p) { return Numbers{p[1], p[0]}; };
+    return check_gradient(f, gradient, Numbers{1.0, 2.0});
+  };
+  BOOST_TEST(check(0).ok());
+  const int all = calls;
+  for (int k = 1; k <= all; ++k) {
+    BOOST_TEST_CONTEXT("call " << k) BOOST_CHECK_THROW((void)check(k), std::bad_alloc);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
-#include <new>
 #include <optional>
 #include <span>
 
@@ -209,13 +208,9 @@ class TensorSubject : public checker::Subject {
     std::vector<Tensor> xs = copies(inputs_);
     for (std::size_t i = 0; i < values.size(); ++i) replace(xs, i, values[i]);
     replay_.rewind();
-    try {
-      return by_part(engine::Linearization("gradcheck", f_, xs, how()).pull_back(cotangents(u)));
-    } catch (const std::bad_alloc&) {
-      throw;
-    } catch (...) {
-      return {};
-    }
+    const auto gradients = unless_refused(
+        [&] { return by_part(engine::Linearization("gradcheck", f_, xs, how()).pull_back(cotangents(u))); });
+    return gradients.value_or(std::vector<Values>());
   }
 
   bool has_push_forward() const override { return true; }
@@ -235,16 +230,11 @@ class TensorSubject : public checker::Subject {
     return f_(xs);
   }
 
-  /// A function may refuse what lies outside its domain; it is not finite there.
   Values values_at(const std::vector<Tensor>& xs) {
-    try {
+    return values_unless_refused([&] {
       const std::vector<Tensor> ys = call(xs);
       return comparable(values_of(ys), shapes_of(ys));
-    } catch (const std::bad_alloc&) {
-      throw;
-    } catch (...) {
-      return not_finite();
-    }
+    });
   }
 
   void replace(std::vector<Tensor>& xs, std::size_t part, const Values& values) const {

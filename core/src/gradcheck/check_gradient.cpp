@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstring>
-#include <new>
 #include <optional>
 
 #include "gradcheck/compare.hpp"
@@ -66,9 +66,10 @@ class PlainSubject : public checker::Subject {
   PlainSubject(const PlainFunction& f, const PlainDerivatives& derivatives, Point x, const GradcheckOptions& options)
       : f_(f), derivatives_(derivatives), x_(x.begin(), x.end()), output_shape_(options.output_shape) {
     parts = parts_of(derivatives.name, x, options);
+    std::size_t begin = 0;
     for (const Part& part : parts) {
-      begins_.push_back(begins_.empty() ? 0 : begins_.back() + last_);
-      last_ = part.values.size();
+      begins_.push_back(begin);
+      begin += part.values.size();
     }
     value_epsilon = std::max(value_epsilon, options.accuracy);
     if (derivatives.push_forward) rule_mode = GradcheckMode::forward;
@@ -111,11 +112,7 @@ class PlainSubject : public checker::Subject {
     // A derivative that keeps what the last call of f computed answers for the point of that call.
     Values elsewhere = x_;
     for (double& v : elsewhere) v += 0.01 * std::max(1.0, std::abs(v));
-    try {
-      f_(elsewhere);
-    } catch (...) {
-      // outside the domain: nothing was kept
-    }
+    (void)unless_refused([&] { return f_(elsewhere); });  // outside the domain: nothing was kept
     if (!same_bits(first, everything(given))) {
       file(Verdict::non_deterministic,
            "the derivative at x changes when the function was called elsewhere before: it uses a stale value of that "
@@ -209,18 +206,13 @@ class PlainSubject : public checker::Subject {
     std::copy(values.begin(), values.end(), x.begin() + static_cast<std::ptrdiff_t>(begins_[part]));
   }
 
-  /// A function may refuse what lies outside its domain; it is not finite there.
   Values values_at(const Values& x) {
-    try {
+    return values_unless_refused([&] {
       Values y = f_(x);
       if (y.size() == outputs.size()) return y;
       std::vector<Extents> shapes = {{static_cast<std::int64_t>(y.size())}};
       return comparable(std::move(y), std::move(shapes));
-    } catch (const std::bad_alloc&) {
-      throw;
-    } catch (...) {
-      return not_finite();
-    }
+    });
   }
 
   const PlainFunction& f_;
@@ -228,8 +220,7 @@ class PlainSubject : public checker::Subject {
   Values x_;
   Extents output_shape_;             // empty where none was given
   std::vector<std::size_t> begins_;  // of the parts in x
-  std::size_t last_ = 0;
-  Values jacobian_;  // row-major, once it was asked for
+  Values jacobian_;                  // row-major, once it was asked for
 };
 
 }  // namespace

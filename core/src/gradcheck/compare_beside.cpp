@@ -3,8 +3,6 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <optional>
-#include <string>
 #include <utility>
 #include <vector>
 

@@ -7,7 +7,6 @@
 #include <array>
 #include <cmath>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "gradcheck/diagnosis.hpp"

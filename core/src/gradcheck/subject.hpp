@@ -2,8 +2,10 @@
 #pragma once
 
 #include <limits>
+#include <new>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -55,6 +57,24 @@ class Subject {
   double derivative_epsilon = std::numeric_limits<double>::epsilon();  // and of the derivatives in question
 
  protected:
+  /// What `call` gives; nothing where it throws: a function may refuse what lies outside its domain, by whatever it
+  /// throws. Memory that has run out is no refusal.
+  template <class Call>
+  static std::optional<std::invoke_result_t<const Call&>> unless_refused(const Call& call) {
+    try {
+      return call();
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (...) {
+      return std::nullopt;
+    }
+  }
+  /// Likewise of a call's outputs, which are not finite where it refuses.
+  template <class Call>
+  Values values_unless_refused(const Call& call) const {
+    std::optional<Values> y = unless_refused(call);
+    return y ? *std::move(y) : not_finite();
+  }
   Values not_finite() const { return Values(outputs.size(), std::numeric_limits<double>::quiet_NaN()); }
   /// What a call has given, whose results have these shapes. Where those are others than at the point, as where a mask
   /// selects what is returned, no place means what it means there.
