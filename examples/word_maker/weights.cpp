@@ -91,7 +91,7 @@ Maker load(const std::string& path) {
   const tg::NamedTensors weights = tg::load_safetensors(path);
   try {
     return made_of(metadata, weights);
-  } catch (const tg::ValueError& error) {
+  } catch (const tg::Error& error) {
     throw tg::IoError(fmt::format("[load] {}: {}; expected weights that word_maker has saved", path, error.what()));
   }
 }

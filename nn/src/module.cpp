@@ -152,6 +152,15 @@ namespace {
 struct Comparison {
   StateDifference different;
   std::vector<std::pair<const OwnedTensor*, Tensor>> fitting;
+  bool undefined = false;     // whether something mismatched is no tensor,
+  bool other_shapes = false;  // or has another shape; otherwise its dtype is of another kind
+
+  /// REQUIRES: something is different.
+  [[noreturn]] void refuse(const std::string& message) const {
+    if (undefined || !different.missing.empty() || !different.unexpected.empty()) throw ValueError(message);
+    if (other_shapes) throw ShapeError(message);
+    throw DTypeError(message);
+  }
 };
 
 Comparison compare(const ModuleTree& tree, const NamedTensors& state) {
@@ -164,9 +173,11 @@ Comparison compare(const ModuleTree& tree, const NamedTensors& state) {
     if (tensor == nullptr) {
       different.missing.push_back(entry.name);
     } else if (!tensor->defined()) {
+      comparison.undefined = true;
       different.mismatched.push_back(
           fmt::format("{}: expected {}, got an undefined tensor", entry.name, to_string(entry.owner->shape())));
     } else if (tensor->shape() != entry.owner->shape()) {
+      comparison.other_shapes = true;
       different.mismatched.push_back(fmt::format("{}: expected {}, got {}", entry.name, to_string(entry.owner->shape()),
                                                  to_string(tensor->shape())));
     } else if (is_floating(tensor->dtype()) != is_floating(entry.owner->dtype())) {
@@ -187,17 +198,18 @@ void Module::load_state_dict(const NamedTensors& state) { static_cast<void>(load
 
 StateDifference Module::load_state_dict(const NamedTensors& state, LoadOptions options) {
   const ModuleTree tree(*this);
-  auto [different, fitting] = compare(tree, state);
+  Comparison comparison = compare(tree, state);
+  StateDifference& different = comparison.different;
   if (options.strict && !different.empty()) {
     std::string message = "[load_state_dict]";
     if (!different.missing.empty()) message += " missing: " + join(different.missing) + ";";
     if (!different.unexpected.empty()) message += " unexpected: " + join(different.unexpected) + ";";
     if (!different.mismatched.empty()) message += " mismatched: " + join(different.mismatched) + ";";
     message.pop_back();
-    throw ValueError(message);
+    comparison.refuse(message);
   }
   std::vector<engine::Overwrite> writes;
-  for (const auto& [owner, tensor] : fitting) {
+  for (const auto& [owner, tensor] : comparison.fitting) {
     engine::Substitutes::expect_original(*owner, "load_state_dict");
     writes.push_back({*owner, tensor});
   }

@@ -326,6 +326,18 @@ BOOST_AUTO_TEST_CASE(nothing_is_written_while_a_tape_records) {
   BOOST_TEST(model.inner.weight->to_vector<float>() == before);
 }
 
+BOOST_AUTO_TEST_CASE(a_state_of_the_right_names_is_refused_for_its_shapes_or_its_dtypes) {
+  tg::nn::Linear layer(2, 2);
+  const tg::Tensor integers = tg::zeros({2}, {.dtype = tg::int64});
+  BOOST_CHECK_EXCEPTION(layer.load_state_dict({{"weight", tg::ones({2, 3})}, {"bias", tg::zeros({2})}}), tg::ShapeError,
+                        says("[load_state_dict] mismatched: weight: expected [2, 2], got [2, 3]"));
+  BOOST_CHECK_EXCEPTION(layer.load_state_dict({{"weight", tg::ones({2, 2})}, {"bias", integers}}), tg::DTypeError,
+                        says("[load_state_dict] mismatched: bias: expected float32, got int64"));
+  BOOST_CHECK_EXCEPTION(layer.load_state_dict({{"weight", tg::ones({2, 3})}, {"bias", integers}}), tg::ShapeError,
+                        says("mismatched: weight: expected [2, 2], got [2, 3], bias: expected float32, got int64"));
+  BOOST_CHECK_THROW(layer.load_state_dict({{"weight", tg::ones({2, 3})}}), tg::ValueError);
+}
+
 BOOST_AUTO_TEST_CASE(an_undefined_entry_of_a_state_is_told) {
   tg::nn::Linear layer(2, 2);
   BOOST_CHECK_EXCEPTION(layer.load_state_dict({{"weight", {}}, {"bias", tg::zeros({2})}}), tg::ValueError,
@@ -525,7 +537,7 @@ BOOST_AUTO_TEST_CASE(an_integer_state_is_no_floating_one) {
   tg::nn::Linear layer(2, 2);
   BOOST_CHECK_THROW(
       layer.load_state_dict({{"weight", tg::ones({2, 2}, {.dtype = tg::int64})}, {"bias", tg::zeros({2})}}),
-      tg::ValueError);
+      tg::DTypeError);
 }
 
 BOOST_AUTO_TEST_CASE(assignment_takes_the_mode_over) {

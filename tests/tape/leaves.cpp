@@ -227,9 +227,10 @@ BOOST_AUTO_TEST_CASE(promise_grad_throws_and_has_grad_asks) {
   x.set_grad(tensor({4.0}, {.dtype = float64}));
   BOOST_TEST(x.grad().item() == 4.0);
   BOOST_CHECK_THROW(arange(1).set_grad(arange(1)), DTypeError);
-  const auto misfit = says("[set_grad] expected a gradient of shape [1] and dtype float64");
-  BOOST_CHECK_EXCEPTION(x.set_grad(tensor({4.0})), DTypeError, misfit);
-  BOOST_CHECK_EXCEPTION(x.set_grad(tensor({4.0, 5.0}, {.dtype = float64})), ShapeError, misfit);
+  BOOST_CHECK_EXCEPTION(x.set_grad(tensor({4.0})), DTypeError,
+                        says("[set_grad] expected a gradient of dtype float64, got float32"));
+  BOOST_CHECK_EXCEPTION(x.set_grad(tensor({4.0, 5.0}, {.dtype = float64})), ShapeError,
+                        says("[set_grad] expected a gradient of shape [1], got [2]"));
   x.set_grad(Tensor());
   BOOST_TEST(!x.has_grad());
   x.set_grad(Tensor());

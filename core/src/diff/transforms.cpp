@@ -50,15 +50,6 @@ void expect_floating_argument(const char* name, const std::vector<Tensor>& xs) {
     expect_differentiable(name, xs.front(), "tensor to differentiate by");
 }
 
-void expect_alike(const char* name, const char* what, const Tensor& derivative, const Tensor& of) {
-  if (derivative.shape() != of.shape())
-    throw ShapeError(fmt::format("[{}] expected a {} of shape {}, got {}", name, what, to_string(of.shape()),
-                                 to_string(derivative.shape())));
-  if (derivative.dtype() != of.dtype())
-    throw DTypeError(fmt::format("[{}] expected a {} of dtype {}, got {}", name, what, to_string(of.dtype()),
-                                 to_string(derivative.dtype())));
-}
-
 }  // namespace
 
 namespace engine {

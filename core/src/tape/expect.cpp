@@ -59,4 +59,12 @@ void throw_mixed_dtypes(std::string_view op, const Tensor& a, const Tensor& b) {
                                to_string(a.shape()), to_string(b.dtype()), to_string(b.shape())));
 }
 
+void throw_unlike(std::string_view op, std::string_view what, const Tensor& x, const Tensor& of) {
+  if (x.shape() != of.shape())
+    throw ShapeError(
+        fmt::format("[{}] expected a {} of shape {}, got {}", op, what, to_string(of.shape()), to_string(x.shape())));
+  throw DTypeError(
+      fmt::format("[{}] expected a {} of dtype {}, got {}", op, what, to_string(of.dtype()), to_string(x.dtype())));
+}
+
 }  // namespace tapegrad

@@ -16,6 +16,9 @@ namespace tapegrad {
 [[noreturn]] void throw_not_bool(std::string_view op, std::string_view what, const Tensor& x);
 [[noreturn]] void throw_not_ordered(std::string_view op, const Tensor& x);
 [[noreturn]] void throw_mixed_dtypes(std::string_view op, const Tensor& a, const Tensor& b);
+/// Throws ShapeError "[op] expected a cotangent of shape [2, 3], got [3]" where the shapes differ, and otherwise
+/// DTypeError "[op] expected a cotangent of dtype float64, got float32"; `what` x is.
+[[noreturn]] void throw_unlike(std::string_view op, std::string_view what, const Tensor& x, const Tensor& of);
 
 /// Throws ValueError "[op] an input is undefined, ...", or `which` input is: for ops that ask before they apply().
 inline void expect_defined(std::string_view op, const Tensor& x, std::string_view which = "an input") {
@@ -62,6 +65,14 @@ inline void expect_same_dtype(std::string_view op, const Tensor& a, const Tensor
   expect_defined(op, a);
   expect_defined(op, b);
   if (array_of(a).dtype != array_of(b).dtype) throw_mixed_dtypes(op, a, b);
+}
+/// Whether x, a derivative, has the shape and the dtype of what it is the derivative of. Both are defined.
+inline bool alike(const Tensor& x, const Tensor& of) {
+  return array_of(x).dtype == array_of(of).dtype && array_of(x).shape == array_of(of).shape;
+}
+/// Throws as throw_unlike() unless they are alike().
+inline void expect_alike(std::string_view op, std::string_view what, const Tensor& x, const Tensor& of) {
+  if (!alike(x, of)) throw_unlike(op, what, x, of);
 }
 
 }  // namespace tapegrad

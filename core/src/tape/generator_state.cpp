@@ -22,9 +22,10 @@ NamedTensors state_dict(const Generator& generator) {
 
 void load_state_dict(Generator& generator, const NamedTensors& state) {
   const Tensor* stream = state.find(kStream);
-  if (stream == nullptr || state.size() != 1 || !stream->defined() || stream->dtype() != int64 ||
-      stream->shape() != Shape{2})
-    throw ValueError("[load_state_dict] a generator's state is 'stream' alone, int64 [2]");
+  const char* const expected = "[load_state_dict] a generator's state is 'stream' alone, int64 [2]";
+  if (stream == nullptr || state.size() != 1 || !stream->defined()) throw ValueError(expected);
+  if (stream->shape() != Shape{2}) throw ShapeError(expected);
+  if (stream->dtype() != int64) throw DTypeError(expected);
   const std::vector<std::int64_t> at = stream->to_vector<std::int64_t>();
   generator.set_state({.key = static_cast<std::uint64_t>(at[0]), .offset = static_cast<std::uint64_t>(at[1])});
 }

@@ -1,5 +1,7 @@
 #include "tape/sweep.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <exception>
@@ -7,6 +9,7 @@
 
 #include "tape/accumulate.hpp"
 #include "tape/anomaly.hpp"
+#include "tape/expect.hpp"
 #include "tape/fetch_ahead.hpp"
 #include "tape/forward_mode.hpp"
 #include "tape/handed_out.hpp"
@@ -32,7 +35,8 @@ std::uint32_t top_of(TapeImpl& tape, const std::vector<Tensor>& ys, const std::v
     throw TapeError(op + "a sweep of this tape is already running");
   if (ys.empty()) throw TapeError(op + "there is no tensor to differentiate");
   if (ys.size() != seeds.size())
-    throw TapeError(op + std::to_string(ys.size()) + " tensors with " + std::to_string(seeds.size()) + " cotangents");
+    throw ShapeError(
+        fmt::format("[{}] expected {} cotangent{}, got {}", name, ys.size(), ys.size() == 1 ? "" : "s", seeds.size()));
   std::uint32_t top = 0;
   for (const Tensor& y : ys) {
     if (y.requires_grad()) tape.edge_of(y, name);  // a leaf may be swept before any op has used it: dx/dx = 1
@@ -103,7 +107,6 @@ void Sweep::accumulate_fitted(std::uint32_t slot, const OutputMeta& target, Tens
 void Sweep::add_to(Tensor& sum, const Tensor& gradient) { sum = add(sum, gradient); }
 
 void Sweep::seed(const std::vector<Tensor>& ys, const std::vector<Tensor>& seeds) {
-  const std::string op = std::string("[") + name_ + "] ";
   std::optional<NoRecord> pause;
   if (!options_.create_graph) pause.emplace();
   for (std::size_t i = 0; i < ys.size(); ++i) {
@@ -112,14 +115,13 @@ void Sweep::seed(const std::vector<Tensor>& ys, const std::vector<Tensor>& seeds
     Tensor cotangent = seeds[i];
     if (!cotangent.defined()) {
       if (y.numel() != 1)
-        throw TapeError(op + "a tensor of shape " + to_string(y.shape()) + " (" + describe(node) +
-                        ") is no scalar: give dL/dy as .cotangent, or reduce it first");
+        throw ShapeError(
+            fmt::format("[{}] a tensor of shape {} ({}) is no scalar: give dL/dy as .cotangent, or reduce "
+                        "it first",
+                        name_, to_string(y.shape()), describe(node)));
       cotangent = ones_like(y);
     }
-    if (cotangent.shape() != y.shape() || cotangent.dtype() != y.dtype())
-      throw TapeError(op + "the cotangent of " + describe(node) + " must be " + to_string(y.shape()) + " " +
-                      std::string(to_string(y.dtype())) + ", got " + to_string(cotangent.shape()) + " " +
-                      std::string(to_string(cotangent.dtype())));
+    if (!alike(cotangent, y)) throw_unlike(name_, "cotangent (of " + describe(node) + ")", cotangent, y);
     if (tape_.options.anomaly) expect_finite_seed(name_, describe(node), cotangent);
     const std::uint32_t output = y.impl()->place.output;
     lowest_seed_ = std::min(lowest_seed_, node.slot);

@@ -254,12 +254,7 @@ void Tensor::zero_grad() const {
 void Tensor::set_grad(const Tensor& gradient) const {
   array_of(*this, "set_grad");
   if (!gradient.defined()) return zero_grad();
-  const auto misfit = [&] {
-    return fmt::format("[set_grad] expected a gradient of shape {} and dtype {}, got {} {}", to_string(shape()),
-                       to_string(dtype()), to_string(gradient.shape()), to_string(gradient.dtype()));
-  };
-  if (gradient.shape() != shape()) throw ShapeError(misfit());
-  if (gradient.dtype() != dtype()) throw DTypeError(misfit());
+  expect_alike("set_grad", "gradient", gradient, *this);
   if (!is_floating(dtype()))
     throw DTypeError(fmt::format("[set_grad] only floating tensors have gradients, this one is {} {}",
                                  to_string(dtype()), to_string(shape())));

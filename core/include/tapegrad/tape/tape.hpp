@@ -125,11 +125,11 @@ class Tape {
   /// One reverse sweep from `y`, which must be on this tape: gradients accumulate in the leaves' .grad(), hooks fire.
   /// Consumes the tape unless .retain (or .create_graph).
   ///
-  /// Throws before anything is swept, and the tape stays whole: ValueError for an undefined tensor, and TapeError for
-  /// one that is not on this tape or of an earlier generation; for a cotangent of another shape or dtype, or none
-  /// unless y has one element; for a tape of another thread, one that a transform has suspended, or one that is being
-  /// swept, unless this sweep retains it; and where another backward(), of another thread or around this one, holds a
-  /// leaf of this tape.
+  /// Throws before anything is swept, and the tape stays whole: ValueError for an undefined tensor; ShapeError for a
+  /// cotangent of another shape, or none unless y has one element; DTypeError for one of another dtype; and TapeError
+  /// for a tensor that is not on this tape or of an earlier generation; for a tape of another thread, one that a
+  /// transform has suspended, or one that is being swept, unless this sweep retains it; and where another backward(),
+  /// of another thread or around this one, holds a leaf of this tape.
   ///
   /// Throws TapeError on the way for a saved tensor that was changed in place, and when a rule, a hook or an observer
   /// fails. The tape is consumed then, .retain or not (a sweep inside a hook or an observer leaves that to the sweep
@@ -145,7 +145,8 @@ class Tape {
                                              const GradientOptions& options = {});
   Tensor gradient(const Tensor& y, const Tensor& x, const GradientOptions& options = {});
   /// The same for several results at once, each with its cotangent (undefined: the result has one element, and its
-  /// cotangent is 1). Throws ValueError for an options.cotangent.
+  /// cotangent is 1). Throws ShapeError for another number of cotangents than results, ValueError for an
+  /// options.cotangent.
   [[nodiscard]] std::vector<Tensor> pull_back(const std::vector<Tensor>& ys, const std::vector<Tensor>& cotangents,
                                               const std::vector<Tensor>& xs, const GradientOptions& options = {});
 

@@ -96,10 +96,11 @@ class Module {
   /// Parameters and buffers, as PyTorch names them. The tensors share elements with the module:
   /// `best = model.state_dict().clone()` is a snapshot, and so is a copy of the module.
   NamedTensors state_dict() const;
-  /// Writes a state_dict's values into the existing storage, converted to its dtype. Throws ValueError that names each
-  /// missing, unexpected and mismatched key, and for a state that is the module's own, which has changed with it,
-  /// TapeError while a tape records and one of the tensors is trained, or while a Substitution lives; then nothing is
-  /// written.
+  /// Writes a state_dict's values into the existing storage, converted to its dtype. Throws an error that names
+  /// each missing, unexpected and mismatched key: ValueError where names differ or a tensor is undefined, ShapeError
+  /// where shapes alone do, DTypeError where only floating and other dtypes stand against each other. Throws ValueError
+  /// for a state that is the module's own, which has changed with it, TapeError while a tape records and one of the
+  /// tensors is trained, or while a Substitution lives. Then nothing is written.
   void load_state_dict(const NamedTensors& state);
   /// The same; with .strict = false keys that do not fit are left out and the mismatches are returned.
   [[nodiscard]] StateDifference load_state_dict(const NamedTensors& state, LoadOptions options);
