@@ -23,7 +23,7 @@ class Fixture {
     const std::string path = std::string(TAPEGRAD_FIXTURES) + "/" + name + ".safetensors";
     std::ifstream file(path, std::ios::binary);
     const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
-    const auto header = io::parse_safetensors_header(std::as_bytes(std::span(bytes)), bytes.size(), path);
+    const auto header = io::parse_safetensors_header("fixture", std::as_bytes(std::span(bytes)), bytes.size(), path);
     for (const io::StoredTensor& stored : header.tensors) {
       const Tensor t = empty(stored.shape, {.dtype = stored.dtype});
       if (stored.end > stored.begin)

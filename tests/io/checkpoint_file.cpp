@@ -204,9 +204,10 @@ BOOST_AUTO_TEST_CASE(files_that_are_no_checkpoint_of_these_parts) {
   const std::string whole = file_content(path);
   for (const std::size_t length : {std::size_t{0}, std::size_t{7}, std::size_t{200}, whole.size() - 1}) {
     folder.write("run.ckpt", whole.substr(0, length));
-    BOOST_CHECK_EXCEPTION(run.load(path), IoError, says("[load_safetensors] " + path));
+    BOOST_CHECK_EXCEPTION(run.load(path), IoError, says(where));
   }
-  BOOST_CHECK_EXCEPTION(run.load(folder / "none"), IoError, says("No such file"));
+  BOOST_CHECK_EXCEPTION(run.load(folder / "none"), IoError,
+                        says("[load_checkpoint] " + folder / "none" + ": No such file"));
 }
 
 BOOST_AUTO_TEST_CASE(all_parts_are_loaded_or_none) {
@@ -352,11 +353,11 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_written_leaves_the_old_file) {
     NamedTensors state_dict() const { return {{"count", Tensor()}}; }
   };
   BOOST_CHECK_EXCEPTION(save_checkpoint(path, epoch, Broken()), ValueError,
-                        says("[save_safetensors] " + path + ": tensor '1.count' is undefined"));
+                        says("[save_checkpoint] " + path + ": tensor '1.count' is undefined"));
   BOOST_TEST(file_content(path) == old);
   BOOST_TEST(folder.file_count() == 1);
   BOOST_CHECK_EXCEPTION(save_checkpoint(folder / "no/where", epoch), IoError,
-                        says(folder / "no/where" + ": cannot create a file beside it"));
+                        says("[save_checkpoint] " + folder / "no/where" + ": cannot create a file beside it"));
   if (::geteuid() != 0) {  // root may write anything
     std::filesystem::permissions(path, std::filesystem::perms::owner_read);
     BOOST_CHECK_EXCEPTION(save_checkpoint(path, epoch), IoError, says("cannot write"));

@@ -22,11 +22,12 @@ template <class File>
 SafetensorsHeader parse(const File& file) {
   const auto bytes = std::as_bytes(std::span(file));
   const std::string path = "weights.safetensors";
-  SafetensorsHeader header = tapegrad::io::parse_safetensors_header(bytes, bytes.size(), path);
-  BOOST_REQUIRE(header.data_begin == tapegrad::io::safetensors_head_bytes(bytes, bytes.size(), path));
+  SafetensorsHeader header = tapegrad::io::parse_safetensors_header("load_safetensors", bytes, bytes.size(), path);
+  BOOST_REQUIRE(header.data_begin ==
+                tapegrad::io::safetensors_head_bytes("load_safetensors", bytes, bytes.size(), path));
   for (const StoredTensor& tensor : header.tensors)
-    tapegrad::io::check_safetensors_data(bytes.subspan(header.data_begin + tensor.begin, tensor.end - tensor.begin),
-                                         tensor, path);
+    tapegrad::io::check_safetensors_data(
+        "load_safetensors", bytes.subspan(header.data_begin + tensor.begin, tensor.end - tensor.begin), tensor, path);
   return header;
 }
 
@@ -91,10 +92,12 @@ BOOST_AUTO_TEST_CASE(agrees_with_an_independent_writer) {
       const std::string file = file_content(entry.path());
       const SafetensorsHeader header = parse(file);
       BOOST_TEST(!header.tensors.empty());
-      const SafetensorsHeader ours = tapegrad::io::layout_safetensors(header.tensors, header.metadata, "f");
+      const SafetensorsHeader ours =
+          tapegrad::io::layout_safetensors("save_safetensors", header.tensors, header.metadata, "f");
       BOOST_TEST((ours.tensors == header.tensors));
       BOOST_TEST(ours.data_begin == header.data_begin);
-      BOOST_TEST(tapegrad::io::format_safetensors_header(ours, "f") == file.substr(0, header.data_begin));
+      BOOST_TEST(tapegrad::io::format_safetensors_header("save_safetensors", ours, "f") ==
+                 file.substr(0, header.data_begin));
     }
     ++files;
   }
@@ -103,12 +106,13 @@ BOOST_AUTO_TEST_CASE(agrees_with_an_independent_writer) {
 
 BOOST_AUTO_TEST_CASE(round_trip) {
   const SafetensorsHeader written = tapegrad::io::layout_safetensors(
+      "save_safetensors",
       {stored("mask", tapegrad::boolean, {3}), stored("a\"\\\n\x01 é", tapegrad::float32, {2, 3}),
        stored("z", tapegrad::float64, {}), stored("tokens", tapegrad::int64, {1, 0, 5}),
        stored("", tapegrad::float64, {1, 1, 1, 1, 1, 1, 1, 2})},
       {{"key \"", "text\t"}, {"", ""}}, "f");
   BOOST_TEST(written.data_begin % 8 == 0);
-  const std::string header = tapegrad::io::format_safetensors_header(written, "f");
+  const std::string header = tapegrad::io::format_safetensors_header("save_safetensors", written, "f");
   BOOST_TEST(header.size() == written.data_begin);
   const SafetensorsHeader read = parse(header + std::string(2 * 8 + 8 + 6 * 4 + 3, '\1'));
   BOOST_TEST((read.tensors == written.tensors));
@@ -121,13 +125,15 @@ BOOST_AUTO_TEST_CASE(round_trip) {
 BOOST_AUTO_TEST_CASE(writer_refuses_what_no_reader_takes) {
   using tapegrad::io::layout_safetensors;
   const StoredTensor a = stored("a", tapegrad::float32, {1});
-  BOOST_CHECK_THROW(layout_safetensors({a, a}, {}, "f"), tapegrad::IoError);
-  BOOST_CHECK_THROW(layout_safetensors({stored("__metadata__", tapegrad::float32, {1})}, {}, "f"), tapegrad::IoError);
-  BOOST_CHECK_THROW(layout_safetensors({stored("\xFF", tapegrad::float32, {1})}, {}, "f"), tapegrad::IoError);
-  BOOST_CHECK_THROW(layout_safetensors({a}, {{"key", "\xC3"}}, "f"), tapegrad::IoError);
+  BOOST_CHECK_THROW(layout_safetensors("save_safetensors", {a, a}, {}, "f"), tapegrad::IoError);
+  BOOST_CHECK_THROW(layout_safetensors("save_safetensors", {stored("__metadata__", tapegrad::float32, {1})}, {}, "f"),
+                    tapegrad::IoError);
+  BOOST_CHECK_THROW(layout_safetensors("save_safetensors", {stored("\xFF", tapegrad::float32, {1})}, {}, "f"),
+                    tapegrad::IoError);
+  BOOST_CHECK_THROW(layout_safetensors("save_safetensors", {a}, {{"key", "\xC3"}}, "f"), tapegrad::IoError);
   std::string long_text;
   long_text.resize(100'000'000, 'x');
-  BOOST_CHECK_EXCEPTION(layout_safetensors({a}, {{"key", long_text}}, "f"), tapegrad::IoError,
+  BOOST_CHECK_EXCEPTION(layout_safetensors("save_safetensors", {a}, {{"key", long_text}}, "f"), tapegrad::IoError,
                         says("more than the limit of 100000000"));
 }
 

@@ -8,17 +8,23 @@
 
 #include "io/refusal.hpp"
 #include "io/safetensors_reader.hpp"
+#include "io/safetensors_writer.hpp"
 #include "tapegrad/base/error.hpp"
-#include "tapegrad/io/safetensors.hpp"
 #include "text/unicode.hpp"
 
 namespace tapegrad::checkpoint_file {
 namespace {
 
+constexpr const char* kSaveCheckpoint = "save_checkpoint";
 constexpr const char* kLoadCheckpoint = "load_checkpoint";
 constexpr const char* kFormatKey = "format";
 constexpr const char* kPartsKey = "parts";
 constexpr std::string_view kCheckpointFormat = "tapegrad.checkpoint";
+
+/// "1 part", "2 parts".
+std::string counted(std::size_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
 
 std::string prefix_of(std::size_t part) { return fmt::format("{}.", part); }
 
@@ -27,17 +33,16 @@ void expect_checkpoint(const io::SafetensorsReader& file, std::size_t parts) {
   const std::map<std::string, std::string>& texts = file.metadata();
   const auto format = texts.find(kFormatKey);
   if (format == texts.end() || format->second != kCheckpointFormat)
-    io::refuse(
-        fmt::format("expected a checkpoint of {} parts, got a file of {} tensors that is none: load_safetensors "
-                    "reads it",
-                    parts, file.tensors().size()));
+    io::refuse(fmt::format("expected a checkpoint of {}, got a file of {} that is none: load_safetensors reads it",
+                           counted(parts, "part"), counted(file.tensors().size(), "tensor")));
   const auto count = texts.find(kPartsKey);
   const std::string found = count == texts.end() ? "an unknown number of" : count->second;
-  if (found != fmt::format("{}", parts)) io::refuse(fmt::format("expected {} parts, got a file of {}", parts, found));
+  if (found != fmt::format("{}", parts))
+    io::refuse(fmt::format("expected {}, got a file of {}", counted(parts, "part"), found));
 }
 
 std::vector<NamedTensors> read_states(const std::string& path, std::size_t parts) {
-  io::SafetensorsReader file(path);
+  io::SafetensorsReader file(kLoadCheckpoint, path);
   io::naming(kLoadCheckpoint, path, [&] { expect_checkpoint(file, parts); });
   const NamedTensors all = file.read_tensors();
   std::vector<NamedTensors> states;
@@ -45,7 +50,8 @@ std::vector<NamedTensors> read_states(const std::string& path, std::size_t parts
   for (std::size_t part = 0; part < parts; ++part) found += states.emplace_back(all.under(prefix_of(part))).size();
   io::naming(kLoadCheckpoint, path, [&] {
     if (found != all.size())
-      io::refuse(fmt::format("{} tensors belong to none of {} parts", all.size() - found, parts));
+      io::refuse(fmt::format("{} belong{} to none of {}", counted(all.size() - found, "tensor"),
+                             all.size() - found == 1 ? "s" : "", counted(parts, "part")));
   });
   return states;
 }
@@ -55,8 +61,8 @@ std::vector<NamedTensors> read_states(const std::string& path, std::size_t parts
 void save(const std::string& path, const std::vector<NamedTensors>& states) {
   NamedTensors all;
   for (std::size_t part = 0; part < states.size(); ++part) all.insert(prefix_of(part), states[part]);
-  save_safetensors(path, all,
-                   {{kFormatKey, std::string(kCheckpointFormat)}, {kPartsKey, fmt::format("{}", states.size())}});
+  io::write_safetensors(kSaveCheckpoint, path, all,
+                        {{kFormatKey, std::string(kCheckpointFormat)}, {kPartsKey, fmt::format("{}", states.size())}});
 }
 
 void load(const std::string& path, const std::vector<PartReference>& parts) {

@@ -41,9 +41,6 @@ std::string_view stored_name(const StoredTensor& tensor) {
       ->name;
 }
 
-constexpr const char* kLoad = "load_safetensors";
-constexpr const char* kSave = "save_safetensors";
-
 const DTypeName& parse_dtype(const std::string& text, const std::string& tensor) {
   for (const DTypeName& known : kDTypes)
     if (known.name == text) return known;
@@ -361,18 +358,20 @@ std::size_t stored_size(const StoredTensor& tensor) {
   return tensor.encoding == Encoding::own ? size_of(tensor.dtype) : sizeof(std::uint16_t);
 }
 
-std::size_t safetensors_head_bytes(std::span<const std::byte> start, std::uint64_t file_size, const std::string& path) {
-  return naming(kLoad, path, [&] { return head_bytes(start, file_size); });
+std::size_t safetensors_head_bytes(const char* reader, std::span<const std::byte> start, std::uint64_t file_size,
+                                   const std::string& path) {
+  return naming(reader, path, [&] { return head_bytes(start, file_size); });
 }
 
-SafetensorsHeader parse_safetensors_header(std::span<const std::byte> start, std::uint64_t file_size,
-                                           const std::string& path) {
-  return naming(kLoad, path, [&] { return parse(start, file_size); });
+SafetensorsHeader parse_safetensors_header(const char* reader, std::span<const std::byte> start,
+                                           std::uint64_t file_size, const std::string& path) {
+  return naming(reader, path, [&] { return parse(start, file_size); });
 }
 
-void check_safetensors_data(std::span<const std::byte> bytes, const StoredTensor& tensor, const std::string& path) {
+void check_safetensors_data(const char* reader, std::span<const std::byte> bytes, const StoredTensor& tensor,
+                            const std::string& path) {
   if (tensor.dtype != DType::boolean) return;
-  naming(kLoad, path, [&] {
+  naming(reader, path, [&] {
     if (const auto bad = no_truth_value(bytes))
       refuse(fmt::format("tensor '{}' is BOOL and holds the byte {}, neither 0 nor 1", tensor.name, *bad));
   });
@@ -386,8 +385,8 @@ void decode_safetensors_data(std::span<const std::byte> bytes, Encoding encoding
   }
 }
 
-SafetensorsHeader layout_safetensors(std::vector<StoredTensor> tensors, std::map<std::string, std::string> metadata,
-                                     const std::string& path) {
+SafetensorsHeader layout_safetensors(const char* writer, std::vector<StoredTensor> tensors,
+                                     std::map<std::string, std::string> metadata, const std::string& path) {
   std::sort(tensors.begin(), tensors.end(), [](const StoredTensor& a, const StoredTensor& b) {
     const std::size_t a_size = size_of(a.dtype), b_size = size_of(b.dtype);
     return a_size != b_size ? a_size > b_size : a.name < b.name;
@@ -395,7 +394,7 @@ SafetensorsHeader layout_safetensors(std::vector<StoredTensor> tensors, std::map
   std::set<std::string_view> names;
   std::size_t position = 0;
   for (StoredTensor& tensor : tensors) {
-    naming(kSave, path, [&] {
+    naming(writer, path, [&] {
       if (tensor.name == kMetadata) refuse("'__metadata__' is not a name for a tensor");
       if (!names.insert(tensor.name).second) refuse(fmt::format("two tensors are named '{}'", tensor.name));
     });
@@ -404,12 +403,12 @@ SafetensorsHeader layout_safetensors(std::vector<StoredTensor> tensors, std::map
     tensor.end = position;
   }
   SafetensorsHeader header{.tensors = std::move(tensors), .metadata = std::move(metadata)};
-  header.data_begin = format_safetensors_header(header, path).size();
+  header.data_begin = format_safetensors_header(writer, header, path).size();
   return header;
 }
 
-std::string format_safetensors_header(const SafetensorsHeader& header, const std::string& path) {
-  const std::string json = naming(kSave, path, [&] { return header_text(header); });
+std::string format_safetensors_header(const char* writer, const SafetensorsHeader& header, const std::string& path) {
+  const std::string json = naming(writer, path, [&] { return header_text(header); });
   std::string bytes;
   for (std::size_t i = 0; i < kSafetensorsLengthBytes; ++i)
     bytes.push_back(static_cast<char>((json.size() >> (8 * i)) & 0xFF));

@@ -43,32 +43,34 @@ struct SafetensorsHeader {
 /// The bytes of a file's length.
 inline constexpr std::size_t kSafetensorsLengthBytes = 8;
 
-// The functions that read throw IoError "[load_safetensors] path: reason" for what the format does not allow, those
-// that write "[save_safetensors] path: reason".
+// They throw IoError "[reader] path: reason", or "[writer] path: reason", for what the format does not allow: `reader`
+// and `writer` are the functions that were called.
 
 /// 8 + N, the bytes before the data: `start` holds the first 8 bytes of a file of `file_size` bytes, or all when there
 /// are fewer. Lies inside the file.
-std::size_t safetensors_head_bytes(std::span<const std::byte> start, std::uint64_t file_size, const std::string& path);
+std::size_t safetensors_head_bytes(const char* reader, std::span<const std::byte> start, std::uint64_t file_size,
+                                   const std::string& path);
 
 /// Reads and checks a header: `start` holds the first 8 + N bytes of the file at least. Every range it returns lies
 /// inside the file and has exactly the length that dtype and shape ask for, so that nothing need be allocated for a
 /// file which promises more than it holds.
-SafetensorsHeader parse_safetensors_header(std::span<const std::byte> start, std::uint64_t file_size,
-                                           const std::string& path);
+SafetensorsHeader parse_safetensors_header(const char* reader, std::span<const std::byte> start,
+                                           std::uint64_t file_size, const std::string& path);
 
 /// Refuses bytes of a BOOL tensor that are neither 0 nor 1.
-void check_safetensors_data(std::span<const std::byte> bytes, const StoredTensor& tensor, const std::string& path);
+void check_safetensors_data(const char* reader, std::span<const std::byte> bytes, const StoredTensor& tensor,
+                            const std::string& path);
 
 /// Decodes the bytes of a tensor that is not stored as it is. REQUIRES: as many values as there are elements.
 void decode_safetensors_data(std::span<const std::byte> bytes, Encoding encoding, std::span<float> values);
 
 /// Gives each tensor its range of bytes: larger dtypes first, then by name, so that every tensor is aligned to its
 /// items. Throws IoError on two tensors of one name or a tensor named "__metadata__".
-SafetensorsHeader layout_safetensors(std::vector<StoredTensor> tensors, std::map<std::string, std::string> metadata,
-                                     const std::string& path);
+SafetensorsHeader layout_safetensors(const char* writer, std::vector<StoredTensor> tensors,
+                                     std::map<std::string, std::string> metadata, const std::string& path);
 
 /// The first 8 + N bytes of the file, padded with spaces so that the data begins at a multiple of 8.
 /// Throws IoError when a name or a text of the metadata is not UTF-8.
-std::string format_safetensors_header(const SafetensorsHeader& header, const std::string& path);
+std::string format_safetensors_header(const char* writer, const SafetensorsHeader& header, const std::string& path);
 
 }  // namespace tapegrad::io

@@ -9,18 +9,18 @@
 namespace tapegrad::io {
 namespace {
 
-SafetensorsHeader read_header(FileReader& file, const std::string& path) {
+SafetensorsHeader read_header(const char* reader, FileReader& file, const std::string& path) {
   std::vector<std::byte> start(kSafetensorsLengthBytes);
   start.resize(file.read(start));
-  start.resize(safetensors_head_bytes(start, file.size(), path));
+  start.resize(safetensors_head_bytes(reader, start, file.size(), path));
   file.read_all(std::span(start).subspan(kSafetensorsLengthBytes));
-  return parse_safetensors_header(start, file.size(), path);
+  return parse_safetensors_header(reader, start, file.size(), path);
 }
 
 }  // namespace
 
-SafetensorsReader::SafetensorsReader(const std::string& path)
-    : path_(path), file_("load_safetensors", path), header_(read_header(file_, path)) {}
+SafetensorsReader::SafetensorsReader(const char* reader, const std::string& path)
+    : reader_(reader), path_(path), file_(reader, path), header_(read_header(reader, file_, path)) {}
 
 NamedTensors SafetensorsReader::read_tensors() {
   NamedTensors tensors;
@@ -31,7 +31,7 @@ NamedTensors SafetensorsReader::read_tensors() {
     if (entry.encoding != Encoding::own) encoded.resize(size);
     const std::span<std::byte> bytes = entry.encoding == Encoding::own ? std::span(a.data(), size) : encoded;
     file_.read_all(bytes);
-    check_safetensors_data(bytes, entry, path_);
+    check_safetensors_data(reader_, bytes, entry, path_);
     if (entry.encoding != Encoding::own)
       decode_safetensors_data(bytes, entry.encoding, {a.as<float>(), size / stored_size(entry)});
     tensors.insert(entry.name, wrap(a));

@@ -11,10 +11,11 @@
 
 namespace tapegrad::io {
 
-/// An open file whose header agrees with its size. Throws IoError as load_safetensors does.
+/// An open file whose header agrees with its size. Throws IoError as load_safetensors does, but "[reader] path:
+/// reason".
 class SafetensorsReader {
  public:
-  explicit SafetensorsReader(const std::string& path);
+  SafetensorsReader(const char* reader, const std::string& path);
 
   const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
   const std::vector<StoredTensor>& tensors() const { return header_.tensors; }
@@ -22,6 +23,7 @@ class SafetensorsReader {
   NamedTensors read_tensors();
 
  private:
+  const char* reader_;
   std::string path_;
   FileReader file_;
   SafetensorsHeader header_;

@@ -20,7 +20,7 @@ void save_safetensors(const std::string& path, const NamedTensors& tensors,
 /// reason" for a file that cannot be read or is malformed, and for dtypes other than those, F32, F64, I64 and BOOL.
 NamedTensors load_safetensors(const std::string& path);
 
-/// The texts beside the tensors. Throws IoError as load_safetensors does.
+/// The texts beside the tensors. Throws IoError "[load_safetensors_metadata] path: reason" as load_safetensors does.
 std::map<std::string, std::string> load_safetensors_metadata(const std::string& path);
 
 }  // namespace tapegrad
