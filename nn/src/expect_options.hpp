@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/nn/activation.hpp"
 #include "tapegrad/ops/attention.hpp"
 #include "tapegrad/tape/engine/undefined_input.hpp"
 #include "tapegrad/tape/tensor.hpp"
@@ -43,6 +44,11 @@ void expect_rotary(std::string_view layer, const Options& options) {
     throw ValueError(fmt::format("[{}] no such pairs of rotary embedding", layer));
   if (options.rotary->first < 0)
     throw ValueError(fmt::format("[{}] expected a first position of at least 0, got {}", layer, options.rotary->first));
+}
+
+/// Throws ValueError "[layer] no such activation".
+inline void expect_activation(std::string_view layer, Activation activation) {
+  if (activation > Activation::softplus) throw ValueError(fmt::format("[{}] no such activation", layer));
 }
 
 /// Throws ValueError unless it is at least 0.

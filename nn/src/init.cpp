@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "fill_normal.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/base/random.hpp"
 #include "tapegrad/tape/create.hpp"
@@ -110,15 +111,6 @@ void fill_uniform(const Tensor& x, const char* op, double low, double high) {
   fill(x, op, [&](std::size_t) { return std::min(low + (high - low) * numbers.next(), most); });
 }
 
-void fill_normal(const Tensor& x, const char* op, double mean, double stddev) {
-  constexpr double kDeviations = 10.0;  // no number that is drawn lies further out
-  if (x.numel() > 0 && !(stddev >= 0.0 && std::abs(mean) + kDeviations * stddev <= largest_of(x)))
-    throw ValueError(fmt::format("[{}] expected a mean and a stddev of at least 0 that {} holds, got {} and {}", op,
-                                 to_string(x.dtype()), mean, stddev));
-  Numbers numbers(&randn, x.numel());
-  fill(x, op, [&](std::size_t) { return mean + stddev * numbers.next(); });
-}
-
 /// A standard normal number on the condition that it lies in [low, high], with low > 0.
 double tail_number(Generator& g, double low, double high) {
   const double rate = low / 2.0 + std::hypot(low, 2.0) / 2.0;
@@ -152,10 +144,20 @@ double truncated_number(Generator& g, double low, double high) {
 
 double kaiming_deviation(const Tensor& x, const char* op, KaimingOptions options) {
   const Fans fans = fans_of(x, op, options.gain);
+  if (options.fan > Fan::out) throw ValueError(fmt::format("[{}] no such fan", op));
   return options.gain / std::sqrt(options.fan == Fan::in ? fans.in : fans.out);
 }
 
 }  // namespace
+
+void fill_normal(const Tensor& x, const char* op, double mean, double stddev) {
+  constexpr double kDeviations = 10.0;  // no number that is drawn lies further out
+  if (x.numel() > 0 && !(stddev >= 0.0 && std::abs(mean) + kDeviations * stddev <= largest_of(x)))
+    throw ValueError(fmt::format("[{}] expected a mean and a stddev of at least 0 that {} holds, got {} and {}", op,
+                                 to_string(x.dtype()), mean, stddev));
+  Numbers numbers(&randn, x.numel());
+  fill(x, op, [&](std::size_t) { return mean + stddev * numbers.next(); });
+}
 
 void constant(const Tensor& x, double value) {
   expect_floating(x, "constant");

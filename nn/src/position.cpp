@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "expect_options.hpp"
+#include "fill_normal.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/catalogue.hpp"
-#include "tapegrad/nn/init.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/engine_ops.hpp"
@@ -102,7 +102,7 @@ LearnedPosition::LearnedPosition(std::int64_t max_length, std::int64_t features,
   expect_not_negative("LearnedPosition", max_length, features);
   expect_floating("LearnedPosition", options.dtype);
   const Tensor rows = zeros({max_length, features}, {.dtype = options.dtype});
-  init::normal(rows, 0.0, options.stddev);
+  init::fill_normal(rows, "LearnedPosition", 0.0, options.stddev);
   weight = Parameter(rows);
 }
 
@@ -157,6 +157,8 @@ struct LearnedPositionEntry {
   }
   static catalogue::ErrorSamples errors() {
     return {{"sizes", [] { LearnedPosition(-1, 4); }, "[LearnedPosition] expected sizes of at least 0, got -1 and 4"},
+            {"a deviation", [] { LearnedPosition(5, 4, {.stddev = -1.0}); },
+             "[LearnedPosition] expected a mean and a stddev of at least 0 that float32 holds, got 0 and -1"},
             {"too long",
              [] {
                (void)LearnedPosition(5, 2)(ones({1, 6, 2}));

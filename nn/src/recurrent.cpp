@@ -147,7 +147,9 @@ RNN::RNN(std::int64_t input_size, std::int64_t hidden_size, const RNNOptions& op
                        .bidirectional = options.bidirectional,
                        .dropout = options.dropout,
                        .dtype = options.dtype}),
-      nonlinearity_(options.nonlinearity) {}
+      nonlinearity_(options.nonlinearity) {
+  expect_activation("RNN", nonlinearity_);
+}
 
 RecurrentResult RNN::operator()(const Tensor& x, const Mask& mask, const Tensor& h0) const { return run(x, mask, h0); }
 RecurrentState RNN::states(const Tensor& from_input, const RecurrentWeights& w, const RecurrentState& initial,

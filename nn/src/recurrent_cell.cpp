@@ -36,7 +36,9 @@ Tensor RecurrentCell::state_for(const Tensor& x, std::string_view which, const T
 
 RNNCell::RNNCell(std::int64_t input_size, std::int64_t hidden_size, RNNCellOptions options)
     : RecurrentCell("RNNCell", 1, input_size, hidden_size, {.bias = options.bias, .dtype = options.dtype}),
-      nonlinearity_(options.nonlinearity) {}
+      nonlinearity_(options.nonlinearity) {
+  expect_activation("RNNCell", nonlinearity_);
+}
 
 Tensor RNNCell::operator()(const Tensor& x, const Tensor& h) const {
   const Scope scope = entered();

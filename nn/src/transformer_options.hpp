@@ -22,7 +22,7 @@ void expect_feed_forward(const char* layer, const Options& options) {
   if (options.embed_dim > kMost / 4)
     throw ValueError(fmt::format("[{}] embed_dim {} is too large", layer, options.embed_dim));
   if (options.ffn_dim > kMost) throw ValueError(fmt::format("[{}] ffn_dim {} is too large", layer, options.ffn_dim));
-  if (options.activation > Activation::softplus) throw ValueError(fmt::format("[{}] no such activation", layer));
+  expect_activation(layer, options.activation);
   if (options.gate > Gate::geglu) throw ValueError(fmt::format("[{}] no such gate", layer));
   if (options.gate != Gate::none && options.activation != Activation::relu)
     throw ValueError(fmt::format("[{}] a gate stands in the activation's place: give one of the two", layer));

@@ -95,6 +95,8 @@ OneCycleLR::OneCycleLR(Optimizer& optimizer, const OneCycleLROptions& options)
                 options.pct_start);
   expect_positive(options.div_factor, name(), "div_factor");
   expect_positive(options.final_div_factor, name(), "final_div_factor");
+  if (options.anneal_strategy > AnnealStrategy::linear)
+    throw ValueError(fmt::format("[{}] no such anneal_strategy", name()));
   apply();
 }
 
@@ -172,6 +174,9 @@ ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, const ReduceLROnPlate
   expect(is_rate(options.threshold), "threshold", kRate, options.threshold);
   expect(options.cooldown >= 0, "cooldown", "at least 0", options.cooldown);
   expect(is_rate(options.min_lr), "min_lr", kRate, options.min_lr);
+  if (options.mode > PlateauMode::max) throw ValueError(fmt::format("[{}] no such mode", kPlateau));
+  if (options.threshold_mode > ThresholdMode::absolute)
+    throw ValueError(fmt::format("[{}] no such threshold_mode", kPlateau));
 }
 
 bool ReduceLROnPlateau::better(double metric) const {

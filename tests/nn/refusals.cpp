@@ -187,6 +187,14 @@ BOOST_AUTO_TEST_CASE(what_is_no_choice_is_told) {
       nn::MultiHeadAttention(
           {.embed_dim = 4, .num_heads = 1, .rotary = tg::RotaryOptions{.pairs = static_cast<tg::RotaryPairs>(9)}}),
       tg::ValueError, says("[MultiHeadAttention] no such pairs of rotary embedding"));
+  BOOST_CHECK_EXCEPTION(nn::RNN(2, 3, {.nonlinearity = activation}), tg::ValueError, says("[RNN] no such activation"));
+  BOOST_CHECK_EXCEPTION(nn::RNNCell(2, 3, {.nonlinearity = activation}), tg::ValueError,
+                        says("[RNNCell] no such activation"));
+  const nn::init::KaimingOptions no_fan{.fan = static_cast<nn::init::Fan>(17)};
+  BOOST_CHECK_EXCEPTION(nn::init::kaiming_normal(tg::zeros({2, 3}), no_fan), tg::ValueError,
+                        says("[kaiming_normal] no such fan"));
+  BOOST_CHECK_EXCEPTION(nn::init::kaiming_uniform(tg::zeros({2, 3}), no_fan), tg::ValueError,
+                        says("[kaiming_uniform] no such fan"));
   BOOST_TEST(std::holds_alternative<std::monostate>(nn::make_norm(nn::Norm::none, 4)));
 }
 

@@ -316,6 +316,12 @@ BOOST_AUTO_TEST_CASE(bad_options) {
                         says("[OneCycleLR] expected div_factor to be positive and finite, got 0"));
   BOOST_CHECK_EXCEPTION(OneCycleLR(optimizer, {.total_steps = 9, .final_div_factor = HUGE_VAL}), ValueError,
                         says("[OneCycleLR] expected final_div_factor to be positive and finite, got inf"));
+  BOOST_CHECK_EXCEPTION(OneCycleLR(optimizer, {.total_steps = 9, .anneal_strategy = static_cast<AnnealStrategy>(9)}),
+                        ValueError, says("[OneCycleLR] no such anneal_strategy"));
+  BOOST_CHECK_EXCEPTION(ReduceLROnPlateau(optimizer, {.mode = static_cast<PlateauMode>(9)}), ValueError,
+                        says("[ReduceLROnPlateau] no such mode"));
+  BOOST_CHECK_EXCEPTION(ReduceLROnPlateau(optimizer, {.threshold_mode = static_cast<ThresholdMode>(9)}), ValueError,
+                        says("[ReduceLROnPlateau] no such threshold_mode"));
   BOOST_CHECK_EXCEPTION(StepLR(optimizer, {.step_size = 0}), ValueError,
                         says("[StepLR] expected step_size to be at least 1, got 0"));
   BOOST_CHECK_EXCEPTION(StepLR(optimizer, {.gamma = -0.5}), ValueError,

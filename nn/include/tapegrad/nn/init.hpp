@@ -36,7 +36,8 @@ void trunc_normal(const Tensor& x, double mean = 0.0, double stddev = 1.0, doubl
 void xavier_uniform(const Tensor& x, double gain = 1.0);
 /// N(0, s^2), s = gain sqrt(2 / (fan_in + fan_out)).
 void xavier_normal(const Tensor& x, double gain = 1.0);
-/// U(-b, b), b = gain sqrt(3 / fan): He et al. 2015, arXiv:1502.01852, equation 10.
+/// U(-b, b), b = gain sqrt(3 / fan): He et al. 2015, arXiv:1502.01852, equation 10. ValueError for what is no Fan, too,
+/// as kaiming_normal.
 void kaiming_uniform(const Tensor& x, KaimingOptions options = {});
 /// N(0, s^2), s = gain / sqrt(fan).
 void kaiming_normal(const Tensor& x, KaimingOptions options = {});

@@ -60,7 +60,8 @@ struct LearnedPositionOptions {
 /// first + L above max_length, ValueError for a negative first.
 class LearnedPosition : public Module {
  public:
-  /// Throws ValueError for a negative size, DTypeError for a dtype that is not floating.
+  /// Throws ValueError for a negative size and, unless the table is empty, for a stddev that init::normal refuses;
+  /// DTypeError for a dtype that is not floating.
   LearnedPosition(std::int64_t max_length, std::int64_t features, LearnedPositionOptions options = {});
 
   Tensor operator()(const Tensor& x, std::int64_t first = 0) const;

@@ -109,8 +109,8 @@ class RecurrentLayers : public Module {
 /// Elman 1990: h' = nonlinearity(W_ih x + b_ih + W_hh h + b_hh).
 class RNN : public RecurrentLayers {
  public:
-  /// Throws ValueError for sizes or layers below 1 or a dropout outside [0, 1), DTypeError for a dtype that is not
-  /// floating.
+  /// Throws ValueError for sizes or layers below 1, a dropout outside [0, 1) or what is no Activation, DTypeError for a
+  /// dtype that is not floating.
   RNN(std::int64_t input_size, std::int64_t hidden_size, const RNNOptions& options = {});
 
   /// x [N, L, E]; of the mask only the positions [N, L] are used; h0 [num_layers * directions, N, H], zeros when
@@ -187,7 +187,7 @@ struct RNNCellOptions {
 /// One step of an RNN.
 class RNNCell : public RecurrentCell {
  public:
-  /// Throws ValueError for sizes below 1, DTypeError for a dtype that is not floating.
+  /// Throws ValueError for sizes below 1 or what is no Activation, DTypeError for a dtype that is not floating.
   RNNCell(std::int64_t input_size, std::int64_t hidden_size, RNNCellOptions options = {});
 
   /// x [N, E], h [N, H] (zeros when undefined) -> the next h. Throws ShapeError, DTypeError for tensors of another

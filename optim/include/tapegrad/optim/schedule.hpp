@@ -86,7 +86,8 @@ struct OneCycleLROptions {
 /// own rate as max_lr; momentum stays as it is.
 class OneCycleLR final : public Schedule {
  public:
-  /// Throws ValueError unless total_steps >= 1, 0 <= pct_start <= 1 and the factors are finite and positive.
+  /// Throws ValueError unless total_steps >= 1, 0 <= pct_start <= 1 and the factors are finite and positive, and for
+  /// what is no AnnealStrategy.
   OneCycleLR(Optimizer& optimizer, const OneCycleLROptions& options);
 
  private:
@@ -175,8 +176,8 @@ struct ReduceLROnPlateauOptions {
 /// starts from the rates set here; one that runs at the same time overwrites them.
 class ReduceLROnPlateau {
  public:
-  /// Throws ValueError unless 0 < factor < 1, min_lr is finite and the other numbers are at least 0. REQUIRES: the
-  /// optimiser outlives it.
+  /// Throws ValueError unless 0 < factor < 1, min_lr is finite and the other numbers are at least 0, and for what is no
+  /// PlateauMode or no ThresholdMode. REQUIRES: the optimiser outlives it.
   explicit ReduceLROnPlateau(Optimizer& optimizer, const ReduceLROnPlateauOptions& options = {});
 
   /// Takes in the metric of one more step, mostly an epoch, as measured on data held out, and reduces the rates where
