@@ -97,7 +97,8 @@ Tensor tile(const Tensor& x, const std::vector<std::int64_t>& counts);
 /// Tensor.repeat, which is tile). IndexError, ValueError for a negative count.
 Tensor repeat_interleave(const Tensor& x, std::int64_t count, Axis axis);
 /// Entry k of an axis repeated counts[k] times, for int64 counts [size of the axis]; recorded as index_select.
-/// IndexError, ShapeError, DTypeError, ValueError.
+/// IndexError for the axis, ShapeError for another number of counts, DTypeError unless they are int64, ValueError where
+/// one is negative or all make more entries than an int64 counts.
 Tensor repeat_interleave(const Tensor& x, const Tensor& counts, Axis axis);
 
 /// As numpy.diag and torch.diag: the diagonal of a matrix, or the matrix with a vector on its diagonal and 0 elsewhere.

@@ -55,7 +55,7 @@ class MultiHeadAttention : public Module {
  public:
   /// Throws ValueError when embed_dim is not a positive multiple of num_heads, kdim or vdim is not positive, dropout is
   /// outside [0, 1), or of rotary embedding the base is not positive, `first` is negative, `pairs` is no RotaryPairs or
-  /// E / H is odd.
+  /// E / H is odd; DTypeError for a dtype that is not floating.
   explicit MultiHeadAttention(MultiHeadAttentionOptions options);
 
   /// Self-attention is attention(x, x, x): one product makes all three projections.
@@ -73,7 +73,8 @@ class MultiHeadAttention : public Module {
   /// another dtype; the cache is then unchanged.
   Tensor extend(const Tensor& x, AttentionCache& cache, const Mask& mask = {}, const Tensor& bias = {}) const;
 
-  /// Projects key [N, Lk, kdim] and value [N, Lk, vdim] once for many calls of recall(). Throws ShapeError.
+  /// Projects key [N, Lk, kdim] and value [N, Lk, vdim] once for many calls of recall(). Throws ShapeError,
+  /// DTypeError for tensors of another dtype than the parameters', ValueError for an undefined one.
   AttentionCache remember(const Tensor& key, const Tensor& value) const;
   /// recall(query, remember(key, value)) is operator()(query, key, value). With rotary attention each call counts its
   /// query from `first` on: give the query whole, not in pieces. Throws ShapeError, also for an empty cache, and

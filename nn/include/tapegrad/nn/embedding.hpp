@@ -18,7 +18,8 @@ struct EmbeddingOptions {
 /// PyTorch's. Throws IndexError for a token outside 0 ... count - 1, DTypeError for tokens that are not int64.
 class Embedding : public Module {
  public:
-  /// Throws ValueError for a negative size, IndexError for a padding_idx outside the table.
+  /// Throws ValueError for a negative size, IndexError for a padding_idx outside the table, DTypeError for a dtype that
+  /// is not floating.
   Embedding(std::int64_t count, std::int64_t features, EmbeddingOptions options = {});
 
   Tensor operator()(const Tensor& tokens) const;

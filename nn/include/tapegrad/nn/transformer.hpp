@@ -34,7 +34,7 @@ struct FeedForwardOptions {
 class FeedForward : public Module {
  public:
   /// Throws ValueError when embed_dim is not positive, ffn_dim is negative, dropout is outside [0, 1), there is an
-  /// activation beside a gate, or one of the two is none that there is.
+  /// activation beside a gate, or one of the two is none that there is; DTypeError for a dtype that is not floating.
   explicit FeedForward(FeedForwardOptions options);
 
   Tensor operator()(const Tensor& x) const;
@@ -72,9 +72,9 @@ struct TransformerEncoderLayerOptions {
 /// it goes through all products, and their weights' gradients would get 0 * NaN.
 class TransformerEncoderLayer : public Module {
  public:
-  /// Throws ValueError when embed_dim is not a positive multiple of num_heads, ffn_dim is negative, dropout is outside
-  /// [0, 1), there is an activation beside a gate, norm, activation or gate is none that there is, or `rotary` is not
-  /// one for MultiHeadAttention.
+  /// Throws ValueError when embed_dim is not a positive multiple of num_heads, ffn_dim or eps is negative, dropout is
+  /// outside [0, 1), there is an activation beside a gate, norm, activation or gate is none that there is, or `rotary`
+  /// is not one for MultiHeadAttention; DTypeError for a dtype that is not floating.
   explicit TransformerEncoderLayer(TransformerEncoderLayerOptions options);
 
   /// [N, L, E] -> [N, L, E]; the bias as of MultiHeadAttention.
