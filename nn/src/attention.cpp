@@ -10,6 +10,7 @@
 #include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/nn/init.hpp"
 #include "tapegrad/ops/attention.hpp"
+#include "tapegrad/ops/index.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/view.hpp"
@@ -35,6 +36,28 @@ const MultiHeadAttentionOptions& checked_attention(const MultiHeadAttentionOptio
 }
 
 }  // namespace
+
+AttentionCache::AttentionCache(Tensor keys, Tensor values, std::int64_t first_position)
+    : key(std::move(keys)), value(std::move(values)), first(first_position) {
+  if (first < 0 || __builtin_add_overflow(first, length(), &seen_))
+    throw ValueError(fmt::format("[AttentionCache] {} positions cannot stand from {} on", length(), first));
+}
+
+void AttentionCache::keep_last(std::int64_t count) {
+  if (count < 0) throw ValueError(fmt::format("[AttentionCache] cannot keep the last {} positions", count));
+  const std::int64_t cut = length() - count;
+  if (cut <= 0) return;
+  key = slice(key, 2, {.start = cut});
+  value = slice(value, 2, {.start = cut});
+  first += cut;
+}
+
+AttentionCache AttentionCache::index_select(const Tensor& rows) const {
+  AttentionCache selected = *this;
+  if (key.defined()) selected.key = tapegrad::index_select(key, 0, rows);
+  if (value.defined()) selected.value = tapegrad::index_select(value, 0, rows);
+  return selected;
+}
 
 MultiHeadAttention::MultiHeadAttention(MultiHeadAttentionOptions options)
     : out_proj(checked_attention(options).embed_dim, options.embed_dim, {.bias = options.bias, .dtype = options.dtype}),
@@ -214,8 +237,15 @@ Tensor MultiHeadAttention::extend(const Tensor& x, AttentionCache& cache, const 
   Heads heads = project(x, x, x);
   const bool is_first = !cache.key.defined() && !cache.value.defined();
   if (!is_first) expect_cache_for(x, cache);
-  heads = turned(std::move(heads), cache.length());
-  if (!is_first) heads.seen = {cat({cache.key, heads.seen.key}, 2), cat({cache.value, heads.seen.value}, 2)};
+  if (rotary_ && cache.seen() - cache.length() != cache.first)
+    throw ValueError(
+        fmt::format("[MultiHeadAttention] a cache of {} positions from {} on has seen {}, so that it is open where the "
+                    "next ones stand: cut it with keep_last(), or make it as AttentionCache(key, value, first)",
+                    cache.length(), cache.first, cache.seen()));
+  heads = turned(std::move(heads), cache.seen());
+  heads.seen = is_first ? AttentionCache(heads.seen.key, heads.seen.value, cache.first)
+                        : AttentionCache(cat({cache.key, heads.seen.key}, 2), cat({cache.value, heads.seen.value}, 2),
+                                         cache.first);
   Tensor y = attend(heads, up_to_own(x.size(1), heads.seen.length(), mask), bias);
   cache = std::move(heads.seen);
   return y;

@@ -2,6 +2,7 @@
 // fit.
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "says.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn.hpp"
+#include "tapegrad/ops/index.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/same_bits.hpp"
@@ -189,6 +191,103 @@ BOOST_AUTO_TEST_CASE(a_cache_that_does_not_fit_is_refused_and_left_alone) {
                         says("[MultiHeadAttention] expected query [N, Lq, 4], got [2, 4]"));
   BOOST_CHECK_EXCEPTION(attention.remember(tg::ones({2, 3, 4}), tg::ones({2, 2, 4})), tg::ShapeError,
                         says("expected key [N, Lk, 4] and value [N, Lk, 4], got [2, 3, 4] and [2, 2, 4]"));
+}
+
+BOOST_AUTO_TEST_CASE(a_cache_that_is_cut_to_a_window_knows_where_its_positions_stand) {
+  constexpr std::int64_t kLength = 9, kWindow = 4;
+  const tg::Tensor x = tg::randn({2, kLength, 6}, {.dtype = tg::float64});
+  const tg::Tensor query = tg::unsqueeze(tg::arange(kLength), 1), key = tg::arange(kLength);
+  const tg::Mask window = tg::Mask::keep_pairs(tg::logical_and(key <= query, key > query - kWindow));
+  const auto one_by_one = [&](auto& layer, auto& cache, const auto& cut) {
+    std::vector<tg::Tensor> ys;
+    for (std::int64_t p = 0; p < kLength; ++p) {
+      cut(cache);
+      ys.push_back(layer.extend(tg::slice(x, 1, {.start = p, .stop = p + 1}), cache));
+    }
+    return tg::cat(ys, 1);
+  };
+  for (const bool turns : {false, true}) {
+    const std::optional<tg::RotaryOptions> rotary =
+        turns ? std::optional(tg::RotaryOptions{.base = 20.0, .first = 2}) : std::nullopt;
+    const nn::MultiHeadAttention attention({.embed_dim = 6, .num_heads = 1, .rotary = rotary, .dtype = tg::float64});
+    nn::AttentionCache cache;
+    check_close(one_by_one(attention, cache, [](auto& c) { c.keep_last(kWindow - 1); }), attention(x, x, x, window),
+                1e-12);
+    BOOST_TEST(cache.length() == kWindow);
+    BOOST_TEST(cache.first == kLength - kWindow);
+    BOOST_TEST(cache.seen() == kLength);
+    nn::TransformerEncoder encoder(
+        {.num_layers = 2, .embed_dim = 6, .num_heads = 1, .dropout = 0.0, .rotary = rotary, .dtype = tg::float64});
+    std::vector<nn::AttentionCache> caches;
+    const auto cut_all = [](auto& all) {
+      for (nn::AttentionCache& c : all) c.keep_last(kWindow - 1);
+    };
+    check_close(one_by_one(encoder, caches, cut_all), encoder(x, window), 1e-12);
+  }
+
+  // Cut by hand: right where `first` is raised too, refused where rotary attention would turn by the wrong positions.
+  const nn::MultiHeadAttention rotary(
+      {.embed_dim = 6, .num_heads = 1, .rotary = tg::RotaryOptions{.base = 20.0}, .dtype = tg::float64});
+  const tg::Tensor expected = rotary(x, x, x, window);
+  const auto cut_by_hand = [](nn::AttentionCache& c) {
+    c.key = tg::slice(c.key, 2, {.start = 1});
+    c.value = tg::slice(c.value, 2, {.start = 1});
+  };
+  nn::AttentionCache cache;
+  check_close(one_by_one(rotary, cache,
+                         [&](nn::AttentionCache& c) {
+                           if (c.length() < kWindow) return;
+                           cut_by_hand(c);
+                           ++c.first;
+                         }),
+              expected, 1e-12);
+  cut_by_hand(cache);
+  const std::int64_t before = cache.length();
+  BOOST_CHECK_EXCEPTION((void)rotary.extend(tg::slice(x, 1, {.stop = 1}), cache), tg::ValueError,
+                        says("[MultiHeadAttention] a cache of 3 positions from 5 on has seen 9, so that it is open "
+                             "where the next ones stand: cut it with keep_last()"));
+  BOOST_TEST(cache.length() == before);
+  cache = nn::AttentionCache(cache.key, cache.value, 6);
+  BOOST_TEST(cache.seen() == kLength);
+  (void)rotary.extend(tg::slice(x, 1, {.stop = 1}), cache);
+  BOOST_TEST(cache.first == 6);
+  BOOST_TEST(cache.length() == 4);
+  cache.keep_last(9);
+  BOOST_TEST(cache.length() == 4);
+  cache.keep_last(0);
+  BOOST_TEST(cache.seen() == 10);
+  BOOST_CHECK_EXCEPTION(cache.keep_last(-1), tg::ValueError,
+                        says("[AttentionCache] cannot keep the last -1 positions"));
+  BOOST_CHECK_EXCEPTION(nn::AttentionCache({}, {}, -2), tg::ValueError,
+                        says("[AttentionCache] 0 positions cannot stand from -2 on"));
+}
+
+BOOST_AUTO_TEST_CASE(a_beam_goes_on_with_rows_of_a_cache) {
+  nn::TransformerDecoder decoder({.num_layers = 2,
+                                  .embed_dim = 4,
+                                  .num_heads = 2,
+                                  .dropout = 0.0,
+                                  .rotary = tg::RotaryOptions{.base = 20.0},
+                                  .dtype = tg::float64});
+  const tg::Tensor x = tg::randn({3, 4, 4}, {.dtype = tg::float64}),
+                   memory = tg::randn({3, 2, 4}, {.dtype = tg::float64});
+  const tg::Tensor beams = tg::tensor({2, 0, 2, 1}, {.dtype = tg::int64});
+  const auto rows = [&](const tg::Tensor& of) { return tg::index_select(of, 0, beams); };
+  std::vector<nn::DecoderCache> caches = decoder.remember(memory);
+  const tg::Tensor first = decoder.extend(tg::slice(x, 1, {.stop = 3}), caches);
+  for (nn::DecoderCache& cache : caches) {
+    cache.sequence.keep_last(2);
+    cache = cache.index_select(beams);
+  }
+  BOOST_TEST(caches[0].sequence.first == 1);
+  BOOST_TEST(caches[0].sequence.seen() == 3);
+  const tg::Tensor last = decoder.extend(rows(tg::slice(x, 1, {.start = 3})), caches);
+  // Each position sees itself and all before it, but for the last, which does not see the first.
+  const tg::Tensor query = tg::unsqueeze(tg::arange(4), 1), key = tg::arange(4);
+  const tg::Mask seen = tg::Mask::keep_pairs(tg::logical_and(key <= query, key > query - 3));
+  const tg::Tensor whole = decoder(rows(x), rows(memory), seen);
+  check_close(tg::cat({rows(first), last}, 1), whole, 1e-12);
+  BOOST_TEST(!nn::AttentionCache{}.index_select(beams).key.defined());
 }
 
 BOOST_AUTO_TEST_CASE(a_block_that_throws_leaves_the_cache) {

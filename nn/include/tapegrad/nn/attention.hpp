@@ -34,13 +34,37 @@ struct [[nodiscard]] AttentionWithWeights {
 };
 
 /// The keys and values of the positions so far, of a sequence that arrives piece by piece, so that each is projected
-/// once. Empty at first. A value: a copy is an independent branch, as beam search needs.
+/// once. Empty at first. A value: a copy is an independent branch.
+///
+///   attention.extend(next, cache);  // [N, 1, E]
+///   cache.keep_last(1023);          // a window of 1024 positions: the next one sees itself and 1023 before it
+///   cache = cache.index_select(beams);  // what a beam search goes on with: row n was row beams[n]
 struct AttentionCache {
+  AttentionCache() = default;
+  /// Of keys and values that stand at `first`, first + 1, ... Throws ValueError for a negative `first` and for one
+  /// after which a position is no int64.
+  AttentionCache(Tensor keys, Tensor values, std::int64_t first_position = 0);
+
   Tensor key;    ///< [N, H, L, E / H] of the L positions so far, turned where they are; undefined when there are none
   Tensor value;  ///< the same, never turned
+  /// How many earlier positions were cut off: where the first of the L stands.
+  std::int64_t first = 0;
 
   /// L
   std::int64_t length() const { return key.defined() ? key.size(2) : 0; }
+  /// How many positions there have been, with those that were cut off: first + length(), unless key was changed by
+  /// hand, and `first` was not.
+  std::int64_t seen() const { return seen_; }
+
+  /// Forgets all but the last `count` positions; those that come stand where they would have stood. Throws ValueError
+  /// for a negative count.
+  void keep_last(std::int64_t count);
+  /// Row n of the result was row rows[n] of the batch: int64 [K] -> a cache of K sequences. Throws as
+  /// tapegrad::index_select.
+  [[nodiscard]] AttentionCache index_select(const Tensor& rows) const;
+
+ private:
+  std::int64_t seen_ = 0;
 };
 
 /// Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2: H attentions side by side, each on E / H features of the
@@ -68,9 +92,10 @@ class MultiHeadAttention : public Module {
   /// Causal self-attention to a sequence that arrives piece by piece. x [N, L, E] are the positions that follow those
   /// in the cache; they are added to it. All pieces together give what one call with Mask::causal() gives, to rounding,
   /// and on a tape the same gradients. The mask may say which of all positions so far are valid, [N, L so far], and
-  /// which pairs are kept, [.., L, L so far]; the bias is added to the scores of those pairs. The cache is copied as it
-  /// grows. Throws ShapeError, also for a cache of another batch or attention, and DTypeError, also for a cache of
-  /// another dtype; the cache is then unchanged.
+  /// which pairs are kept, [.., L, L so far]; the bias is added to the scores of those pairs. "So far" is without what
+  /// keep_last() cut off. The cache is copied as it grows. Throws ShapeError, also for a cache of another batch or
+  /// attention, DTypeError, also for a cache of another dtype, and with rotary attention ValueError for a cache whose
+  /// keys were cut by hand, so that nothing says where they stand; the cache is then unchanged.
   Tensor extend(const Tensor& x, AttentionCache& cache, const Mask& mask = {}, const Tensor& bias = {}) const;
 
   /// Projects key [N, Lk, kdim] and value [N, Lk, vdim] once for many calls of recall(). Throws ShapeError,

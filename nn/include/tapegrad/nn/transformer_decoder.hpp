@@ -22,6 +22,11 @@ using TransformerDecoderOptions = TransformerEncoderOptions;
 struct DecoderCache {
   AttentionCache sequence;
   AttentionCache memory;
+
+  /// Of both: see AttentionCache::index_select().
+  [[nodiscard]] DecoderCache index_select(const Tensor& rows) const {
+    return {sequence.index_select(rows), memory.index_select(rows)};
+  }
 };
 
 /// Self-attention, attention to a memory and a feed-forward block, each with a residual sum and a norm as in
