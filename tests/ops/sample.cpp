@@ -58,6 +58,16 @@ BOOST_AUTO_TEST_CASE(each_index_takes_its_share_of_the_unit_interval) {
   BOOST_TEST(generator.state().offset == 200U);
 }
 
+// A single index needs no keys of those that are left: one number for a row.
+BOOST_AUTO_TEST_CASE(one_index_is_the_same_draw_with_and_without_replacement) {
+  const Tensor weights = rand({300, 7}, {.dtype = float64});
+  Generator once(3), again(3);
+  const Row drawn = multinomial(weights, 1, once).to_vector<std::int64_t>();
+  BOOST_TEST(drawn == multinomial(weights, 1, again, {.replacement = true}).to_vector<std::int64_t>(),
+             boost::test_tools::per_element());
+  BOOST_TEST(once.state().offset == 300U);
+}
+
 // The probability of an ordered pair without replacement is w_i / W times w_j / (W - w_i). With eleven degrees of
 // freedom the statistic exceeds 37.4 once in 10,000 seeds.
 BOOST_AUTO_TEST_CASE(without_replacement_each_is_drawn_from_those_left) {
@@ -89,7 +99,8 @@ BOOST_AUTO_TEST_CASE(weights_of_any_size) {
     for (const bool replacement : {false, true}) {
       Generator generator(5);
       const Tensor weights = row({size, 0.0, size, size, size, 0.0}).expand({4000, 6});
-      const std::map<Row, double> counts = counts_of(multinomial(weights, 1, generator, {.replacement = replacement}));
+      const Tensor pairs = multinomial(weights, 2, generator, {.replacement = replacement});
+      const std::map<Row, double> counts = counts_of(pairs.slice(1, {.stop = 1}));
       BOOST_TEST(counts.size() == 4U, "weights of " << size);
       BOOST_TEST(chi_square(counts, {{{0}, 1000}, {{2}, 1000}, {{3}, 1000}, {{4}, 1000}}) < 21.1);
     }

@@ -78,20 +78,20 @@ Tensor multinomial(const Tensor& weights, std::int64_t count, Generator& generat
   const std::int64_t rows = shape.numel();
   shape.push_back(count);
   Tensor indices = empty(shape, {.dtype = int64});
-  const std::int64_t numbers = options.replacement ? count : n;  // of a row
+  const bool again = options.replacement || count == 1;  // one draw is the same with and without replacement
+  const std::int64_t numbers = again ? count : n;        // of a row
   const auto fill = [&]<class T>(T) {
     const array::Array values = contiguous_array(weights);
     const T* const w = values.as<T>();
     for (std::int64_t row = 0; row < rows; ++row)
-      expect_weights(w + row * n, n, row, options.replacement ? std::min<std::int64_t>(count, 1) : count);
+      expect_weights(w + row * n, n, row, again ? std::min<std::int64_t>(count, 1) : count);
     const RandomStream stream = generator.reserve(static_cast<std::uint64_t>(rows * numbers));
     std::int64_t* const out = array_of(indices).as<std::int64_t>();
+    const auto draw = again ? draw_again<T> : draw_once<T>;
     kernels::parallel_for(rows, 1, rows * (n + numbers) * 100, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row)
-        (options.replacement ? draw_again<T> : draw_once<T>)(w + row * n, n,
-                                                             std::span<std::int64_t>(out + row * count,
-                                                                                     static_cast<std::size_t>(count)),
-                                                             stream, static_cast<std::uint64_t>(row * numbers));
+        draw(w + row * n, n, std::span<std::int64_t>(out + row * count, static_cast<std::size_t>(count)), stream,
+             static_cast<std::uint64_t>(row * numbers));
     });
   };
   with_floating(weights.dtype(), fill);

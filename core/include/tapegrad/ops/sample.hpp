@@ -15,7 +15,7 @@ struct MultinomialOptions {
 /// `count` indices of each row of `weights` [.., n], index i with probability weights[i] / sum(weights): int64
 /// [.., count]. Without replacement each index is drawn from those that are left, and every row must have `count`
 /// weights above 0 (Efraimidis and Spirakis, "Weighted random sampling with a reservoir", 2006: by the smallest
-/// Exponential(1) / weight). Nothing is recorded.
+/// Exponential(1) / weight). A count of 1 takes one number of the generator for a row either way. Nothing is recorded.
 ///
 ///   const Tensor next = multinomial(softmax(logits / temperature, -1), 1);  // [N, V] -> [N, 1]
 ///
