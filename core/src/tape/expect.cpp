@@ -54,6 +54,12 @@ void throw_not_ordered(std::string_view op, const Tensor& x) {
       fmt::format("[{}] {} {} has no order: convert it with to()", op, to_string(x.dtype()), to_string(x.shape())));
 }
 
+void throw_no_arithmetic(std::string_view op, const Tensor& x, bool takes_integers) {
+  throw DTypeError(fmt::format(
+      "[{}] bool {} has no arithmetic: convert it with {}", op, to_string(x.shape()),
+      takes_integers ? "to(int64) or to(float32), or take logical_and, logical_or, logical_not" : "to(float32)"));
+}
+
 void throw_mixed_dtypes(std::string_view op, const Tensor& a, const Tensor& b) {
   throw DTypeError(fmt::format("[{}] {} {} with {} {}: convert one of them with to()", op, to_string(a.dtype()),
                                to_string(a.shape()), to_string(b.dtype()), to_string(b.shape())));

@@ -15,6 +15,7 @@ namespace tapegrad {
 [[noreturn]] void throw_not_floating(std::string_view op, std::string_view what, const Tensor& x);
 [[noreturn]] void throw_not_bool(std::string_view op, std::string_view what, const Tensor& x);
 [[noreturn]] void throw_not_ordered(std::string_view op, const Tensor& x);
+[[noreturn]] void throw_no_arithmetic(std::string_view op, const Tensor& x, bool takes_integers);
 [[noreturn]] void throw_mixed_dtypes(std::string_view op, const Tensor& a, const Tensor& b);
 /// Throws ShapeError "[op] expected a cotangent of shape [2, 3], got [3]" where the shapes differ, and otherwise
 /// DTypeError "[op] expected a cotangent of dtype float64, got float32"; `what` x is.
@@ -59,6 +60,11 @@ inline void expect_bool(std::string_view op, const Tensor& x, std::string_view w
 inline void expect_ordered(std::string_view op, const Tensor& x) {
   expect_defined(op, x);
   if (array_of(x).dtype == boolean) throw_not_ordered(op, x);
+}
+/// DTypeError "[op] bool [3] has no arithmetic: ..." where one of two tensors is of bools. REQUIRES: both are defined.
+inline void expect_arithmetic(std::string_view op, const Tensor& a, const Tensor& b, bool takes_integers) {
+  if (array_of(a).dtype == boolean) throw_no_arithmetic(op, a, takes_integers);
+  if (array_of(b).dtype == boolean) throw_no_arithmetic(op, b, takes_integers);
 }
 /// As expect_defined() of both, and DTypeError "[op] float32 [2, 3] with float64 [3]: convert one of them with to()".
 inline void expect_same_dtype(std::string_view op, const Tensor& a, const Tensor& b) {

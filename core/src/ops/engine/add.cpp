@@ -87,13 +87,21 @@ struct Add : Op<Add> {
             {"no elements", {uniform(g, {0, 3}, -2, 2), uniform(g, {3}, -2, 2)}}};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"shapes",
-             [] {
-               (void)add(zeros({3, 4}), zeros({5}));
-             },
-             "[add] cannot broadcast [3, 4] with [5]"},
-            {"dtypes", [] { (void)add(zeros({2}), zeros({2}, {.dtype = float64})); },
-             "[add] float32 [2] with float64 [2]"}};
+    return {
+        {"shapes",
+         [] {
+           (void)add(zeros({3, 4}), zeros({5}));
+         },
+         "[add] cannot broadcast [3, 4] with [5]"},
+        {"dtypes", [] { (void)add(zeros({2}), zeros({2}, {.dtype = float64})); }, "[add] float32 [2] with float64 [2]"},
+        {"truth values", [] { (void)add(ones({2}, {.dtype = boolean}), arange(2)); },
+         "[add] bool [2] has no arithmetic: convert it with to(int64) or to(float32), or take logical_and, "
+         "logical_or, logical_not"},
+        {"numbers and truth values",
+         [] {
+           (void)add(zeros({2}), ones({3, 2}, {.dtype = boolean}));
+         },
+         "[add] bool [3, 2] has no arithmetic"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     return {"[512, 512] + [512]", {catalogue::uniform(g, {512, 512}, -2, 2), catalogue::uniform(g, {512}, -2, 2)}};

@@ -26,6 +26,8 @@ void expect_no_zero(std::string_view op, const Tensor& divisor) {
 
 Tensor divide_rows(std::string_view op, const RowsByDType& rows, const Tensor& a, const Tensor& b) {
   expect_defined(op, a);
+  expect_defined(op, b);
+  expect_arithmetic(op, a, b, true);
   const bool integers = a.dtype() == int64;
   if (!integers) expect_floating(op, a);
   expect_same_dtype(op, a, b);
@@ -48,7 +50,7 @@ catalogue::ErrorSamples catalogue::division_errors(std::string_view name,
                                                    Tensor (*f)(const Tensor& a, const Tensor& b)) {
   ErrorSamples errors = binary_errors(name, f, Integers::taken);
   errors.push_back({"truth values", [f] { (void)f(ones({2}, {.dtype = boolean}), ones({2}, {.dtype = boolean})); },
-                    fmt::format("[{}] expected a floating tensor, got bool [2]", name)});
+                    fmt::format("[{}] bool [2] has no arithmetic: convert it with to(int64) or to(float32)", name)});
   errors.push_back({"division of integers by 0",
                     [f] {
                       (void)f(arange(2), tensor({3, 0}, {.dtype = int64}));

@@ -59,6 +59,7 @@ Tensor binary_forward(std::string_view op, const kernels::BinaryKernels& kernels
   const array::Array& left = array_of(a);
   const array::Array& right = array_of(b);
   const DType dtype = left.dtype;
+  expect_arithmetic(op, a, b, int64_row != nullptr);
   const bool integers = int64_row != nullptr && dtype == int64;
   if (!integers) expect_floating(op, a);
   expect_same_dtype(op, a, b);

@@ -13,6 +13,17 @@ struct ExtremumOp : ReduceOp<Self> {
   Tensor vjp(const Saved& s, const Tensor& dy) const { return this->unreduce(dy, s.input_shape(0)) * share(s); }
   Tensor jvp(const Saved& s, const Tensor& dx) const { return sum(dx * share(s), this->axis_list(), this->keepdim); }
 
+  /// As expect_elements(), and DTypeError for truth values, of which any and all choose.
+  void expect_choice(const Tensor& x) const {
+    this->expect_elements(x);
+    if (x.dtype() == boolean)
+      throw DTypeError(std::string("[")
+                           .append(Self::name)
+                           .append("] bool ")
+                           .append(to_string(x.shape()))
+                           .append(" has no order: take any or all, or convert it with to(int64)"));
+  }
+
   static catalogue::Samples samples(Generator& g) {
     using catalogue::of;
     catalogue::Samples s = reduction_samples(
@@ -36,6 +47,8 @@ struct ExtremumOp : ReduceOp<Self> {
                (void)ReduceOp<Self>::over(zeros({2, 0}), 1);
              },
              op + "no elements to choose from in [2, 0]"},
+            {"truth values", [] { (void)ReduceOp<Self>::over(ones({3}, {.dtype = boolean}), 0); },
+             op + "bool [3] has no order: take any or all, or convert it with to(int64)"},
             {"axis",
              [] {
                (void)ReduceOp<Self>::over(zeros({2, 3}), 2);

@@ -20,7 +20,7 @@ struct ExtremumWithIndicesOp : Op<Self> {
   /// The op itself.
   static ValuesAndIndices along(const Tensor& x, Axis axis, bool keepdim = false) {
     const int d = axis_of(Self::name, axis, x);
-    if (x.dtype() != int64) expect_floating(Self::name, x);
+    expect_ordered(Self::name, x);
     if (x.shape()[d] == 0)
       throw ShapeError(
           std::string("[").append(Self::name).append("] no elements to choose from in ").append(to_string(x.shape())));
@@ -64,8 +64,7 @@ struct ExtremumWithIndicesOp : Op<Self> {
                (void)along(zeros({2, 0}), 1);
              },
              op + "no elements to choose from in [2, 0]"},
-            {"bool", [] { (void)along(ones({3}, {.dtype = boolean}), 0); },
-             op + "expected a floating tensor, got bool [3]"}};
+            {"bool", [] { (void)along(ones({3}, {.dtype = boolean}), 0); }, op + "bool [3] has no order"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     return {"[512, 512] over axis 1", {catalogue::uniform(g, {512, 512}, -2, 2)}, catalogue::of([](const Tensor& x) {

@@ -10,7 +10,7 @@ struct Max : ExtremumOp<Max> {
   using ExtremumOp::ExtremumOp;
 
   Tensor forward(const Tensor& x) const {
-    expect_elements(x);
+    expect_choice(x);
     return reduce_numbers(
         x, [](const auto* in, const kernels::Slices& slices, auto* out) { kernels::reduce_max(in, slices, out); });
   }

@@ -10,7 +10,7 @@ struct Min : ExtremumOp<Min> {
   using ExtremumOp::ExtremumOp;
 
   Tensor forward(const Tensor& x) const {
-    expect_elements(x);
+    expect_choice(x);
     return reduce_numbers(
         x, [](const auto* in, const kernels::Slices& slices, auto* out) { kernels::reduce_min(in, slices, out); });
   }
