@@ -348,6 +348,15 @@ BOOST_AUTO_TEST_CASE(places_that_are_not_zero) {
   check(tensor(3, {.dtype = int64}), {1, 0}, {});
   check(tensor(0.0), {0, 0}, {});
   check(zeros({0, 2}), {0, 2}, {});
+  check(zeros({2, 0}), {0, 2}, {});
+  // Rows longer than what is looked through at once: every third element of [2, 1100], by its flat place.
+  std::vector<double> long_rows(2200, 0.0);
+  std::vector<std::int64_t> places;
+  for (std::int64_t i = 1; i < 2200; i += 3) {
+    long_rows[static_cast<std::size_t>(i)] = 1.0;
+    places.insert(places.end(), {i / 1100, i % 1100});
+  }
+  check(doubles(long_rows, {2, 1100}), {733, 2}, places);
 }
 
 BOOST_AUTO_TEST_CASE(counts_of_integers) {

@@ -58,14 +58,7 @@ struct MaskedSelect : Op<MaskedSelect> {
   }
 
  private:
-  static Tensor chosen(const Tensor& mask) {
-    const array::Array a = contiguous_array(mask);
-    const bool* const kept = a.as<bool>();
-    std::vector<std::int64_t> indices;
-    for (std::int64_t i = 0; i < a.shape.numel(); ++i)
-      if (kept[i]) indices.push_back(i);
-    return from_vector(indices);
-  }
+  static Tensor chosen(const Tensor& mask) { return reshape(nonzero(reshape(mask, {-1})), {-1}); }
 };
 
 Tensor masked_select(const Tensor& x, const Tensor& mask) {
