@@ -167,6 +167,48 @@ BOOST_AUTO_TEST_CASE(nested_and_differentiated_again) {
   BOOST_TEST(jvp(f, num(1.5), num(1.0)).second.item() == 32.0 * 1.5 * 1.5 * 1.5, boost::test_tools::tolerance(1e-14));
 }
 
+BOOST_AUTO_TEST_CASE(a_block_may_refer_to_the_arguments_of_what_it_runs_in) {
+  // a^4 sin^2 a. The outer sweep runs the block again when the inner transform has returned.
+  const auto f = [](const Tensor& a) {
+    const Tensor y = tapegrad::checkpoint([&](const Tensor& p) { return sin(p) * p * a; }, a);
+    return sum(y * y);
+  };
+  const double a = 0.7;
+  const double s = std::sin(a);
+  const double c = std::cos(a);
+  const double second = 12.0 * a * a * s * s + 16.0 * a * a * a * s * c + 2.0 * a * a * a * a * (c * c - s * s);
+  const double third =
+      24.0 * a * s * s + 72.0 * a * a * s * c + 24.0 * a * a * a * (c * c - s * s) - 8.0 * a * a * a * a * s * c;
+  const auto of_the_gradient = [&](const Tensor& b) { return sum(grad(f)(b) * 2.0); };
+  BOOST_TEST(grad(of_the_gradient)(num(a)).item() == 2.0 * second, boost::test_tools::tolerance(1e-14));
+  BOOST_TEST(grad(grad(grad(f)))(num(a)).item() == third, boost::test_tools::tolerance(1e-14));
+
+  // u sin^2 u with u = a^2: the block inside is recorded by the sweep through the one around it, and run again by the
+  // sweep of that.
+  const auto g = [](const Tensor& x) {
+    const auto outer = [](const Tensor& p) {
+      return square(tapegrad::checkpoint([&](const Tensor& q) { return sin(q) * p; }, p * p));
+    };
+    return tapegrad::checkpoint(outer, x);
+  };
+  const double u = a * a;
+  BOOST_TEST(grad(grad(g))(num(a)).item() ==
+                 2.0 * std::sin(u) * std::sin(u) + 10.0 * u * std::sin(2.0 * u) + 8.0 * u * u * std::cos(2.0 * u),
+             boost::test_tools::tolerance(1e-14));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_block_refers_to_is_gone_when_the_sweep_is_through_it) {
+  constexpr std::size_t kBytes = 100'000 * sizeof(double);
+  const Tensor x = ones({100'000}, {.dtype = float64}).set_requires_grad(true);
+  const auto f = [](const Tensor& a) {
+    return sum(tapegrad::checkpoint([&](const Tensor& p) { return sin(p) * a; }, a));
+  };
+  Tape tape;
+  const std::size_t before = memory_statistics().bytes_in_use;
+  (void)tape.gradient(sum(grad(f)(x * 2.0)), x);
+  BOOST_TEST(memory_statistics().bytes_in_use - before < kBytes);
+}
+
 BOOST_AUTO_TEST_CASE(as_if_there_were_none) {
   // A block with dropout inside a block with dropout, parameters in both and one shared: to the bit.
   const auto gradients = [](bool checkpointed) {

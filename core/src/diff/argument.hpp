@@ -1,7 +1,12 @@
-// What gives an argument of a transform or a check a node of its own.
+// The arguments of transforms, checks and checkpointed blocks: a node of their own for each, and who holds them.
 #pragma once
 
+#include <memory>
+#include <utility>
+#include <vector>
+
 #include "tapegrad/tape/op.hpp"
+#include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad {
 
@@ -14,6 +19,29 @@ struct Argument : Op<Argument> {
   static constexpr bool linear = true;
   Tensor forward(const Tensor& x) const { return x; }
   Tensor vjp(const Saved&, const Tensor& dy) const { return dy; }
+};
+
+/// What a function is called with, and what those were called with that called it. A checkpointed block may refer to
+/// all of these and runs again when the functions have returned: its node shares them.
+struct ArgumentList {
+  std::vector<Tensor> tensors;
+  std::shared_ptr<const ArgumentList> outer;
+};
+
+/// Of the innermost function that runs on this thread.
+inline thread_local std::shared_ptr<const ArgumentList> running_arguments;
+
+/// While it lives, a function runs with these arguments.
+class FunctionRun {
+ public:
+  [[nodiscard]] explicit FunctionRun(std::shared_ptr<const ArgumentList> arguments)
+      : before_(std::exchange(running_arguments, std::move(arguments))) {}
+  FunctionRun(const FunctionRun&) = delete;
+  FunctionRun& operator=(const FunctionRun&) = delete;
+  ~FunctionRun() { running_arguments = std::move(before_); }
+
+ private:
+  std::shared_ptr<const ArgumentList> before_;
 };
 
 }  // namespace tapegrad

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <set>
 #include <utility>
@@ -48,6 +49,7 @@ struct Block {
   std::size_t arguments;         // how many of the node's inputs are arguments; the rest are captured
   std::vector<Tensor> captured;  // tensors of the tape, outside the block, that it reads
   std::vector<engine::Substitutes::Place> substituted;  // what stood in the places of parameters
+  std::shared_ptr<const ArgumentList> around = {};      // of the functions it ran in, to which it may refer
   std::vector<bool> given_arguments = {};
   std::vector<Found> found = {};
   std::uint64_t given = 0;  // fingerprint of what the block gave
@@ -143,7 +145,9 @@ struct Checkpoint : Op<Checkpoint> {
     TapeImpl& tape = *recorder.tape;
     const TapeMark before(tape);
     options.block = static_cast<std::uint32_t>(before.size());
-    std::vector<Tensor> arguments;
+    const auto list = std::make_shared<ArgumentList>();
+    list->outer = block->around;
+    std::vector<Tensor>& arguments = list->tensors;
     std::vector<Tensor> wanted;
     std::vector<std::size_t> places;
     for (const Found& f : block->found)
@@ -168,7 +172,11 @@ struct Checkpoint : Op<Checkpoint> {
       places.push_back(block->arguments + i);
     }
     const engine::Substitutes as_before(block->substituted);
-    const Tensor y = run_block(block->run, arguments);
+    Tensor y;
+    {
+      const FunctionRun run(list);
+      y = run_block(block->run, arguments);
+    }
     expect_tape(before);
     if (fingerprint(y) != block->given)
       throw TapeError(
@@ -240,6 +248,7 @@ Tensor checkpoint(TensorFunction run, const std::vector<Tensor>& hs) {
   block->random = default_generator().state();
   block->arguments = hs.size();
   block->substituted = engine::Substitutes::current();
+  block->around = running_arguments;
   Tensor value;
   bool depends = false;
   {

@@ -60,7 +60,7 @@ struct Linearization::State {
   TransformOptions options;
   std::optional<PrivateTape> own;  // when no tape recorded
   std::uint64_t serial = 0;        // of the tape used
-  std::vector<Tensor> arguments;
+  std::shared_ptr<const ArgumentList> arguments;
   std::vector<Tensor> results;  // on the tape
   std::vector<Tensor> outputs;  // for the caller
 
@@ -75,7 +75,8 @@ struct Linearization::State {
       cotangents.push_back(dys[j]);
     }
     std::vector<Tensor> wanted;
-    for (const Tensor& x : arguments)
+    const std::vector<Tensor>& xs = arguments->tensors;
+    for (const Tensor& x : xs)
       if (carries_gradient(x)) wanted.push_back(x);
     std::vector<Tensor> found;
     if (ys.empty()) {
@@ -83,10 +84,10 @@ struct Linearization::State {
     } else {
       found = tape.pull_back(ys, cotangents, wanted, how);
     }
-    std::vector<Tensor> gradients(arguments.size());
+    std::vector<Tensor> gradients(xs.size());
     std::size_t next = 0;
-    for (std::size_t i = 0; i < arguments.size(); ++i)
-      if (carries_gradient(arguments[i])) gradients[i] = std::move(found[next++]);
+    for (std::size_t i = 0; i < xs.size(); ++i)
+      if (carries_gradient(xs[i])) gradients[i] = std::move(found[next++]);
     return gradients;
   }
 };
@@ -101,8 +102,12 @@ Linearization::Linearization(const char* name, const TensorFunction& f, const st
   s.options = options;
   const auto record = [&] {
     s.serial = recorder.serial;
-    for (const Tensor& x : xs) s.arguments.push_back(as_argument(x));
-    s.results = f(s.arguments);
+    auto arguments = std::make_shared<ArgumentList>();
+    for (const Tensor& x : xs) arguments->tensors.push_back(as_argument(x));
+    arguments->outer = running_arguments;
+    s.arguments = std::move(arguments);
+    const FunctionRun run(s.arguments);
+    s.results = f(s.arguments->tensors);
   };
   if (is_recording()) {
     record();
