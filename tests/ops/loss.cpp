@@ -1,5 +1,7 @@
 #include "tapegrad/ops/loss.hpp"
 
+#include <algorithm>
+#include <array>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>
@@ -313,6 +315,43 @@ BOOST_AUTO_TEST_CASE(bce_with_logits_weighs_entries) {
         w[i] * (q[i] * t[i] * std::log1p(std::exp(-x[i])) + (1 - t[i]) * std::log1p(std::exp(x[i])));
     BOOST_TEST(std::abs(y.to_vector<double>()[i] - expected) < 1e-14);
   }
+}
+
+namespace {
+
+/// The loss of one entry and its derivatives by logit, target and weight, as far as long double has them, from the
+/// logarithms of both probabilities.
+std::array<long double, 4> bce_entry(long double x, long double t, long double q) {
+  const auto softplus = [](long double z) { return std::max(z, 0.0L) + std::log1p(std::exp(-std::abs(z))); };
+  return {q * t * softplus(-x) + (1 - t) * softplus(x), (1 - t) / (1 + std::exp(-x)) - q * t / (1 + std::exp(x)),
+          q * softplus(-x) - softplus(x), t * softplus(-x)};
+}
+
+}  // namespace
+
+// A confident and right prediction has a small loss and a small slope, which are relative to nothing but themselves.
+BOOST_AUTO_TEST_CASE(bce_with_logits_keeps_its_digits_in_both_tails) {
+  for (const DType dtype : {float32, float64})
+    for (const double target : {0.0, 1.0, 0.25})
+      for (const double weight : {1.0, 3.0, 0x1p-30})
+        for (const double logit : {-60.0, -40.0, -20.0, -15.0, -3.0, 3.0, 15.0, 20.0, 40.0, 60.0})
+          BOOST_TEST_CONTEXT(to_string(dtype) << " target " << target << " weight " << weight << " logit " << logit) {
+            const auto leaf = [&](double value) { return tensor({value}, {.dtype = dtype}).set_requires_grad(true); };
+            const Tensor x = leaf(logit), t = leaf(target), q = leaf(weight);
+            const std::array<long double, 4> expected = bce_entry(logit, target, weight);
+            const double tolerance = dtype == float32 ? 1e-6 : 4e-15;
+            Tape tape;
+            const Tensor y = bce_with_logits(x, t, {.pos_weight = q});
+            const std::vector<Tensor> d = tape.gradient(y, {x, t, q});
+            const std::array<Tensor, 4> found{y, d[0], d[1], d[2]};
+            for (std::size_t i = 0; i < 4; ++i)
+              BOOST_TEST(static_cast<long double>(found[i].item()) == expected[i],
+                         boost::test_tools::tolerance(static_cast<long double>(tolerance)));
+            if (weight != 1.0) continue;
+            const Tensor plain = bce_with_logits(x, t);
+            BOOST_TEST(plain.item() == y.item(), boost::test_tools::tolerance(tolerance));
+            BOOST_TEST(tape.gradient(plain, x).item() == d[0].item(), boost::test_tools::tolerance(tolerance));
+          }
 }
 
 namespace {

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "ops/loss/reduced.hpp"
+#include "ops/pointwise/pointwise_op.hpp"
 #include "ops/sum_of.hpp"
 #include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
@@ -8,24 +9,60 @@
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/tape/create.hpp"
 
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ops/loss/bce_with_logits.cpp"
+#include "kernels/pointwise-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace tapegrad::HWY_NAMESPACE {
+/// Positives count as negatives do.
+struct BceWithLogitsFormula {
+  template <class T>
+  T value(const T& x, const T& t) const {
+    return log1p(exp(-abs(x))) + select(x < 0.0, -t, 1.0 - t) * x;
+  }
+  template <class T>
+  T slope_a(const T& x, const T& t, const T&) const {
+    return (1.0 - t) * sigmoid(x) - t * sigmoid(-x);
+  }
+  template <class T>
+  T slope_b(const T& x, const T&, const T&) const {
+    return -x;
+  }
+};
+TAPEGRAD_BINARY_KERNELS(BceWithLogitsFormula)
+}  // namespace tapegrad::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
 namespace tapegrad {
+TAPEGRAD_EXPORT_BINARY_KERNELS(BceWithLogitsFormula)
 
 /// The loss of each entry. Inputs: logits, targets and how much a positive counts (may be undefined: 1).
 struct BceWithLogits : Op<BceWithLogits> {
   static constexpr std::string_view name = "bce_with_logits";
   static constexpr std::string_view math =
-      R"(\ell = (1 - t) x + (1 + (q - 1) t) \log(1 + e^{-x});\quad \bar x = \bar\ell \left((1 - t) - (1 + (q - 1) t)\, \sigma(-x)\right),\ \bar t = \bar\ell \left((q - 1) \log(1 + e^{-x}) - x\right),\ \bar q = \bar\ell\, t \log(1 + e^{-x}))";
+      R"(\ell = q\, t \log(1 + e^{-x}) + (1 - t) \log(1 + e^x);\quad \bar x = \bar\ell \left((1 - t)\, \sigma(x) - q\, t\, \sigma(-x)\right),\ \bar t = \bar\ell \left(q \log(1 + e^{-x}) - \log(1 + e^x)\right),\ \bar q = \bar\ell\, t \log(1 + e^{-x}))";
   static constexpr Names<3> input_names = {"x", "targets", "positive_weight"};
   bool weighs_positives;
 
   explicit BceWithLogits(bool with_pos_weight) : weighs_positives(with_pos_weight) {}
 
   Tensor forward(const Tensor& x, const Tensor& t, const Tensor& q) const {
-    return (1.0 - t) * x + (weighs_positives ? 1.0 + (q - 1.0) * t : ones_like(t)) * softplus(-x);
+    if (!weighs_positives) return binary_forward(name, BceWithLogitsFormulaKernels, &kFormula, x, t);
+    return q * t * softplus(-x) + (1.0 - t) * softplus(x);
   }
   std::array<Tensor, 3> vjp(const Saved& s, const Tensor& dy) const {
     return {s.wants(0) ? dy * slope_x(s) : Tensor(), s.wants(1) ? dy * slope_t(s) : Tensor(),
             s.wants(2) ? dy * slope_q(s) : Tensor()};
+  }
+  void fused_vjp(const Saved& s, const Tensor& dy, GradientSink& sink) const {
+    if (!weighs_positives) {
+      binary_backward(BceWithLogitsFormulaKernels, &kFormula, s, s.input(0), s.input(1), kUndefined, dy, sink);
+      return;
+    }
+    std::array<Tensor, 3> gradients = vjp(s, dy);
+    for (int i = 0; i < 3; ++i) sink.add(i, std::move(gradients[static_cast<std::size_t>(i)]));
   }
   Tensor jvp(const Saved& s, Tangents dx) const {
     Tensor dy;
@@ -39,15 +76,17 @@ struct BceWithLogits : Op<BceWithLogits> {
     return {
         {"Definition", R"(\ell = -q\, t \log p - (1 - t) \log (1 - p),\quad p = \sigma(x) = \frac{1}{1 + e^{-x}})",
          "the surprise at a target t in [0, 1]; q is how much a positive counts"},
-        {"In logits", R"(-\log p = \log(1 + e^{-x}),\quad -\log(1 - p) = x + \log(1 + e^{-x}))",
-         "$1 - p = e^{-x}/(1 + e^{-x})$; neither form rounds a probability to 0 or 1"},
-        {"Together", R"(\ell = (1 - t)\, x + (1 + (q - 1) t) \log(1 + e^{-x}))", "collect the logarithms"},
-        {"Slope", R"(\frac{\partial \ell}{\partial x} = (1 - t) - (1 + (q - 1) t)\, \sigma(-x))",
-         "the slope of $\\log(1 + e^{-x})$ is $-\\sigma(-x)$; for $q = 1$ this is $p - t$, what is predicted less what "
-         "is true"},
+        {"In logits", R"(-\log p = \log(1 + e^{-x}),\quad -\log(1 - p) = \log(1 + e^x))",
+         "$1 - p = \\frac{1}{1 + e^x}$; neither form rounds a probability to 0 or 1"},
+        {"Together", R"(\ell = q\, t \log(1 + e^{-x}) + (1 - t) \log(1 + e^x))",
+         "two logarithms: with $\\log(1 + e^x) = x + \\log(1 + e^{-x})$ one would do, but would cancel for $x \\ll 0$, "
+         "where a confident negative has the loss $e^x$"},
+        {"Slope", R"(\frac{\partial \ell}{\partial x} = (1 - t)\, \sigma(x) - q\, t\, \sigma(-x))",
+         "the slope of $\\log(1 + e^x)$ is $\\sigma(x)$; for $q = 1$ this is $p - t$, what is predicted less what is "
+         "true"},
         {"Target and weight",
-         R"(\frac{\partial \ell}{\partial t} = -x + (q - 1) \log(1 + e^{-x}),\quad \frac{\partial \ell}{\partial q} = t \log(1 + e^{-x}))",
-         "the loss is affine in each"}};
+         R"(\frac{\partial \ell}{\partial t} = q \log(1 + e^{-x}) - \log(1 + e^x),\quad \frac{\partial \ell}{\partial q} = t \log(1 + e^{-x}))",
+         "the loss is affine in each; for $q = 1$ the slope by the target is $-x$"}};
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;
@@ -87,14 +126,18 @@ struct BceWithLogits : Op<BceWithLogits> {
   }
 
  private:
-  /// 1 + (q - 1) t
-  Tensor weight_of_softplus(const Saved& s) const {
-    return weighs_positives ? 1.0 + (s.input(2) - 1.0) * s.input(1) : ones_like(s.input(1));
+  static constexpr BceWithLogitsFormula kFormula{};
+
+  Tensor slope_x(const Saved& s) const {
+    const Tensor& x = s.input(0);
+    const Tensor& t = s.input(1);
+    if (!weighs_positives) return kFormula.slope_a(x, t, kUndefined);
+    return (1.0 - t) * sigmoid(x) - s.input(2) * t * sigmoid(-x);
   }
-  Tensor slope_x(const Saved& s) const { return (1.0 - s.input(1)) - weight_of_softplus(s) * sigmoid(-s.input(0)); }
   Tensor slope_t(const Saved& s) const {
     const Tensor& x = s.input(0);
-    return weighs_positives ? (s.input(2) - 1.0) * softplus(-x) - x : -x;
+    if (!weighs_positives) return kFormula.slope_b(x, s.input(1), kUndefined);
+    return s.input(2) * softplus(-x) - softplus(x);
   }
   static Tensor slope_q(const Saved& s) { return s.input(1) * softplus(-s.input(0)); }
 };
@@ -125,3 +168,4 @@ Tensor bce_with_logits(const Tensor& logits, const Tensor& targets, const BCEOpt
 TAPEGRAD_CATALOGUE(loss, bce_with_logits, BceWithLogits)
 
 }  // namespace tapegrad
+#endif
