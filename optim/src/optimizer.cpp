@@ -3,17 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
-#include <iterator>
 #include <utility>
 
-#include "bytes_of.hpp"
 #include "expect_option.hpp"
 #include "stored_state.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/tape/create.hpp"
-#include "tapegrad/tape/engine/parameter_role.hpp"
 #include "tapegrad/tape/tape.hpp"
+#include "trainable.hpp"
 
 namespace tapegrad::optim {
 namespace {
@@ -29,28 +26,13 @@ std::string of_parameter(int index, std::string_view what) { return fmt::format(
 Optimizer::Optimizer(const char* name, std::vector<std::string_view> state_names)
     : name_(name), state_names_(std::move(state_names)) {}
 
-void Optimizer::expect_trainable(const Tensor& x, std::size_t place) const {
-  const auto whose = [&] { return fmt::format("[{}] parameter {} of group {}", name_, place, groups()); };
-  if (!x.defined()) throw ValueError(fmt::format("{} is undefined", whose()));
-  if (!is_floating(x.dtype()))
-    throw DTypeError(fmt::format("{} is {}: only floating tensors have gradients", whose(), to_string(x.dtype())));
-  if (x.is_tracked() && !x.requires_grad())
-    throw ValueError(fmt::format("{}, {}, was computed on a tape and is no leaf", whose(), to_string(x.shape())));
-  if (!x.is_contiguous())
-    throw ShapeError(fmt::format("{}, {}, is a view that is not contiguous", whose(), to_string(x.shape())));
-}
-
 std::vector<Optimizer::Slot> Optimizer::slots_for(const std::vector<Tensor>& parameters) const {
-  Claims claimed;
+  ClaimedMemory claimed;
   for (const std::vector<Slot>& group : slots_)  // where they lie now: a module may have been converted since
-    for (const Slot& slot : group) claim(claimed, slot.parameter);
+    for (const Slot& slot : group) claimed.claim(slot.parameter);
   std::vector<Slot> slots;
   for (const Tensor& x : parameters) {
-    expect_trainable(x, slots.size());
-    if (!claim(claimed, x))
-      throw ValueError(
-          fmt::format("[{}] parameter {} of group {}, {}, is given twice, or shares elements with one before", name_,
-                      slots.size(), groups(), to_string(x.shape())));
+    take_in(x, claimed, fmt::format("[{}] parameter {} of group {}", name_, slots.size(), groups()));
     slots.push_back({.parameter = x});
   }
   return slots;
@@ -70,20 +52,7 @@ void Optimizer::add_group(const std::vector<Tensor>& parameters) {
     throw;
   }
   base_rates_.push_back(rate(groups() - 1));
-  for (const Tensor& x : parameters)
-    if (engine::parameter_role(x) == engine::ParameterRole::unnamed_parameter)
-      engine::set_parameter_role(x, engine::ParameterRole::named_parameter);
-}
-
-bool Optimizer::claim(Claims& claimed, const Tensor& x) {
-  const std::span<const std::byte> bytes = bytes_of(x);
-  if (bytes.empty()) return true;
-  const std::byte* const end = bytes.data() + bytes.size();
-  const auto above = claimed.upper_bound(bytes.data());
-  if (above != claimed.end() && std::less<>()(above->first, end)) return false;
-  if (above != claimed.begin() && std::less<>()(bytes.data(), std::prev(above)->second)) return false;
-  claimed.emplace_hint(above, bytes.data(), end);
-  return true;
+  set_named(parameters);
 }
 
 void Optimizer::expect_parameters() const {

@@ -12,7 +12,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -132,18 +131,12 @@ class Optimizer {
 
   std::size_t checked(int group) const;
   void expect_a_gradient() const;
-  /// Throws unless x, the parameter at `place` of the next group, can be trained.
-  void expect_trainable(const Tensor& x, std::size_t place) const;
   /// The next group's slots, without state. Throws as add_group().
   std::vector<Slot> slots_for(const std::vector<Tensor>& parameters) const;
   Rates read_rates(StoredState& stored) const;
   /// What `present`, the slot of the parameter that `index` counts through all groups, becomes by loading the state.
   Slot read_slot(StoredState& stored, const Slot& present, int group, int index) const;
   void prepare_state(Slot& slot, int group);
-  /// Where parameters' elements begin and end.
-  using Claims = std::map<const std::byte*, const std::byte*>;
-  /// Whether x's elements are no other parameter's so far; then they are this one's.
-  static bool claim(Claims& claimed, const Tensor& x);
 
   const char* name_;
   std::vector<std::string_view> state_names_;
