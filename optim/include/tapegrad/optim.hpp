@@ -5,6 +5,7 @@
 #include "tapegrad/optim/adam.hpp"
 #include "tapegrad/optim/clip.hpp"
 #include "tapegrad/optim/decay_groups.hpp"
+#include "tapegrad/optim/lbfgs.hpp"
 #include "tapegrad/optim/moving_average.hpp"
 #include "tapegrad/optim/optimizer.hpp"
 #include "tapegrad/optim/rmsprop.hpp"
