@@ -372,6 +372,13 @@ BOOST_AUTO_TEST_CASE(training) {
                boost::test_tools::tolerance(1e-12));
     cosine.step();
   }
+  nn::Linear fitted(2, 1);
+  const tg::Tensor corners = tg::tensor({{0, 0}, {1, 0}, {0, 1}}), heights = tg::tensor({{1}, {3}, {4}});
+  optim::LBFGS lbfgs(fitted.parameters());
+  const optim::LBFGSResult fit = lbfgs.step([&] { return tg::mse_loss(fitted(corners), heights); });
+  BOOST_TEST(fit.loss < 1e-10);
+  BOOST_TEST((fit.stop == optim::LBFGSStop::gradient || fit.stop == optim::LBFGSStop::change));
+  BOOST_TEST(fitted.bias.tensor().item() == 1.0, boost::test_tools::tolerance(1e-3));
   const TemporaryFolder folder;
   tg::save_checkpoint(folder / "run.ckpt", model, tg::NamedTensors{{"epoch", tg::tensor(3, {.dtype = tg::int64})}});
   tg::NamedTensors loaded;
