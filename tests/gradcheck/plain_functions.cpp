@@ -123,6 +123,25 @@ BOOST_AUTO_TEST_CASE(every_spelling_is_taken) {
       check_gradient([&](Point x) { return model.value(x); }, [](Point) { return Numbers{3.0}; }, Numbers{2.0}).ok());
 }
 
+// An optimiser hands over a buffer that it has used before.
+BOOST_AUTO_TEST_CASE(what_is_not_written_or_is_added_to_is_found) {
+  const auto check_writing = [](const std::function<void(const Numbers&, std::span<double>)>& write) {
+    return check_gradient(
+               [&](Point x, std::span<double> out) {
+                 write(rosenbrock_gradient(x), out);
+                 return rosenbrock(x);
+               },
+               kPoint)
+        .verdict();
+  };
+  const auto add = [](const Numbers& g, std::span<double> out) {
+    for (std::size_t i = 0; i < g.size(); ++i) out[i] += g[i];
+  };
+  const auto write_first = [](const Numbers& g, std::span<double> out) { out[0] = g[0]; };
+  BOOST_TEST((check_writing(add) == Verdict::wrong));
+  BOOST_TEST((check_writing(write_first) == Verdict::wrong));
+}
+
 BOOST_AUTO_TEST_CASE(a_wrong_entry_is_named) {
   const auto wrong = [](Point x) {
     Numbers h = rosenbrock_hessian(x);
