@@ -258,6 +258,38 @@ BOOST_AUTO_TEST_CASE(the_result_is_of_the_parameters_that_are_left) {
   check({.lr = 5.0, .max_iter = 4, .line_search = LineSearch::none}, LBFGSStop::iterations);
 }
 
+// Each of the three changes that may be too small, where the two others are not.
+BOOST_AUTO_TEST_CASE(changes_that_end_a_step) {
+  const auto check = [](const Callable<Tensor(const Tensor&)>& loss, double lr, std::int64_t iterations, double end) {
+    const Tensor x = row({1.0});
+    LBFGS optimizer({x}, {.lr = lr, .line_search = LineSearch::none});
+    const LBFGSResult result = optimizer.step([&] { return loss(x); });
+    BOOST_TEST((result.stop == LBFGSStop::change));
+    BOOST_TEST(result.iterations == iterations);
+    BOOST_TEST(result.evaluations == iterations + 1);
+    BOOST_TEST(x.item() == end);
+  };
+  check([](const Tensor& x) { return 1e-5 * sum(x); }, 1.0, 0, 1.0);   // promises 1e-10
+  check([](const Tensor& x) { return sum(square(x)); }, 2.0, 1, 1.0);  // to -1, which is as high
+  check([](const Tensor& x) { return 1e12 * sum(x); }, 0x1p-30, 1, 1.0 - 0x1p-30);
+}
+
+// At a kink no slope is flat: the search gives the lowest of its points, which is seldom the last.
+BOOST_AUTO_TEST_CASE(a_kink_is_approached) {
+  int ends_before_the_last = 0;
+  for (const double at : {0.3, 0.55, 0.71}) {
+    const Tensor x = row({1.0, -1.0});
+    const auto loss = [&] { return abs(x[0] - at) + 3.0 * abs(x[1] + at); };
+    LBFGS optimizer({x}, {.max_iter = 4, .max_eval = 200});
+    const Recorded recorded{loss};
+    const LBFGSResult result = optimizer.step(recorded);
+    BOOST_TEST(result.loss < result.start_loss);
+    BOOST_TEST(result.loss == loss().item());
+    ends_before_the_last += result.loss != recorded.values->back() ? 1 : 0;
+  }
+  BOOST_TEST(ends_before_the_last > 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_trial_that_is_not_finite_shortens_the_step) {
   for (const LineSearch line_search : {LineSearch::none, LineSearch::strong_wolfe}) {
     // x - log x, from 50: the first step, of 100 times the gradient 0.98, leads beyond 0, half of it to 1.
@@ -372,6 +404,19 @@ BOOST_AUTO_TEST_CASE(a_history_that_leads_nowhere_is_forgotten) {
     BOOST_TEST((result.stop == LBFGSStop::gradient));
     check_close(x, ones({2}, {.dtype = float64}), 1e-6);
   }
+}
+
+// The search along such a direction counts.
+BOOST_AUTO_TEST_CASE(evaluations_that_led_nowhere_are_bounded) {
+  const Tensor x = row({3.0});
+  LBFGS optimizer({x}, {.max_eval = 10});
+  optimizer.load_state_dict(
+      {{"pairs", tensor(1, {.dtype = int64})}, {"s.0", row({1e30}).detach()}, {"y.0", row({1e-30}).detach()}});
+  const LBFGSResult result = optimizer.step([&] { return sum(square(x)); });
+  BOOST_TEST((result.stop == LBFGSStop::evaluations));
+  BOOST_TEST(result.evaluations >= 10);
+  BOOST_TEST(result.iterations == 0);
+  BOOST_TEST(x.item() == 3.0);
 }
 
 // -g points up, says a hook.
