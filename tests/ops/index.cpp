@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <limits>
+#include <string>
 
 #include "fixture.hpp"
 #include "kernels/always_teams.hpp"
@@ -13,6 +14,8 @@
 #include "tapegrad/diff/transforms.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/scan.hpp"
+#include "tapegrad/ops/softmax.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/tape.hpp"
 #include "values.hpp"
@@ -115,6 +118,31 @@ BOOST_AUTO_TEST_CASE(an_index_outside_is_named_with_its_place) {
         (void)embedding(zeros({0, 3}), indices({0}, {}));
       },
       "[embedding] index 0 at [] is out of range for size 0");
+}
+
+BOOST_AUTO_TEST_CASE(of_several_inputs_the_undefined_one_is_named) {
+  const Tensor none;
+  const Tensor x = zeros({2, 3});
+  const Tensor at = zeros({2, 3}, {.dtype = int64});
+  const auto named = [](const auto& call, const std::string& message) {
+    BOOST_CHECK_EXCEPTION((void)call(), ValueError, says(message + " is undefined"));
+  };
+  named([&] { return gather(none, 0, at); }, "[gather] input 0 (x)");
+  named([&] { return gather(x, 0, none); }, "[gather] input 1 (index)");
+  named([&] { return index_select(none, 0, at); }, "[index_select] input 0 (x)");
+  named([&] { return index_add(none, 0, at, x); }, "[index_add] input 0 (x)");
+  named([&] { return scatter_add(none, 0, at, x); }, "[scatter_add] input 0 (x)");
+  named([&] { return scatter(none, 0, at, x); }, "[scatter] input 0 (x)");
+  named([&] { return scatter(none, 0, at, 1.0); }, "[scatter] input 0 (x)");
+  named([&] { return scatter(x, 0, none, 1.0); }, "[scatter] input 1 (index)");
+  named([&] { return tapegrad::index(none, {at}); }, "[index] input 0 (x)");
+  named([&] { return tapegrad::index(x, {at, none}); }, "[index] indices[1]");
+  named([&] { return index_put(x, {none}, x); }, "[index_put] indices[0]");
+  named([&] { return repeat_interleave(none, at, 0); }, "[repeat_interleave] input 0 (x)");
+  named([&] { return repeat_interleave(x, none, 0); }, "[repeat_interleave] input 1 (counts)");
+  named([&] { return linear_recurrence(none, x, 0); }, "[linear_recurrence] input 0 (a)");
+  named([&] { return softmax(none); }, "[softmax] input 0 (x)");
+  named([&] { return log_softmax(none); }, "[log_softmax] input 0 (x)");
 }
 
 BOOST_AUTO_TEST_CASE(as_pytorch) {

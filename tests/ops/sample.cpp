@@ -151,7 +151,7 @@ BOOST_AUTO_TEST_CASE(weights_outside_the_domain_are_told) {
   BOOST_CHECK_THROW((void)multinomial(row({1, std::nan("")}), 1), ValueError);
   BOOST_CHECK_THROW((void)multinomial(row({1, inf}), 1), ValueError);
   BOOST_CHECK_EXCEPTION((void)multinomial(tensor({{1.0, 1.0}, {1.0, 0.0}}), 2), ValueError,
-                        says("[multinomial] row 1 has 1 weights above 0, needed are 2"));
+                        says("[multinomial] row 1 has 1 weight above 0, needed are 2"));
   BOOST_CHECK_EXCEPTION((void)multinomial(row({0, 0}), 3, {.replacement = true}), ValueError,
                         says("row 0 has 0 weights above 0, needed are 1"));
   BOOST_CHECK_EXCEPTION((void)multinomial(row({1}), -1), ValueError, says("expected a count of at least 0, got -1"));

@@ -63,7 +63,8 @@ void expect_weights(const T* weights, std::int64_t n, std::int64_t row, std::int
     possible += weights[i] > T{0} ? 1 : 0;
   }
   if (possible < least)
-    throw ValueError(fmt::format("[{}] row {} has {} weights above 0, needed are {}", kName, row, possible, least));
+    throw ValueError(fmt::format("[{}] row {} has {} weight{} above 0, needed are {}", kName, row, possible,
+                                 possible == 1 ? "" : "s", least));
 }
 
 }  // namespace

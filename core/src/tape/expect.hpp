@@ -36,9 +36,10 @@ inline int rank_of(std::string_view op, const Tensor& x) {
   expect_defined(op, x);
   return x.dim();
 }
-/// An axis of a tensor that must be defined, counted from the front. Throws as normalize_axis().
-inline int axis_of(std::string_view op, Axis axis, const Tensor& x) {
-  expect_defined(op, x);
+/// An axis of a tensor that must be defined, counted from the front; `which` of several inputs it is. Throws as
+/// expect_defined() and normalize_axis().
+inline int axis_of(std::string_view op, Axis axis, const Tensor& x, std::string_view which = "an input") {
+  expect_defined(op, x, which);
   return normalize_axis(op, axis, x.shape());
 }
 /// Throws ShapeError "[op] [1, 1, 1, 1, 1, 1, 1, 1] has no room for another dimension".

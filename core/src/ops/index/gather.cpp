@@ -88,7 +88,7 @@ struct Gather : Op<Gather> {
 };
 
 Tensor gather(const Tensor& x, Axis axis, const Tensor& index) {
-  return apply(Gather(axis_of(Gather::name, axis, x)), x, index);
+  return apply(Gather(axis_of(Gather::name, axis, x, "input 0 (x)")), x, index);
 }
 
 TAPEGRAD_CATALOGUE(index, gather, Gather)

@@ -113,7 +113,7 @@ struct IndexAdd : Op<IndexAdd> {
 };
 
 Tensor index_add(const Tensor& x, Axis axis, const Tensor& index, const Tensor& source) {
-  return apply(IndexAdd(axis_of(IndexAdd::name, axis, x)), x, index, source);
+  return apply(IndexAdd(axis_of(IndexAdd::name, axis, x, "input 0 (x)")), x, index, source);
 }
 
 TAPEGRAD_CATALOGUE(index, index_add, IndexAdd)

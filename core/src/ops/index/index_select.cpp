@@ -111,7 +111,7 @@ struct IndexSelect : Op<IndexSelect> {
 };
 
 Tensor index_select(const Tensor& x, Axis axis, const Tensor& index) {
-  return apply(IndexSelect(axis_of(IndexSelect::name, axis, x)), x, index);
+  return apply(IndexSelect(axis_of(IndexSelect::name, axis, x, "input 0 (x)")), x, index);
 }
 
 Tensor index(const Tensor& x, const std::vector<Tensor>& indices) {

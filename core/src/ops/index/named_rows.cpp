@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstddef>
+
 #include "ops/index/indices.hpp"
 #include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
@@ -11,8 +13,9 @@
 namespace tapegrad {
 
 NamedRows named_rows(std::string_view op, const Tensor& x, const std::vector<Tensor>& index) {
-  expect_defined(op, x);
-  for (const Tensor& along : index) expect_defined(op, along);
+  expect_defined(op, x, "input 0 (x)");
+  for (std::size_t i = 0; i < index.size(); ++i)
+    if (!index[i].defined()) throw_undefined_input(op, index[i], fmt::format("indices[{}]", i));
   if (x.dim() == 0) throw ShapeError(fmt::format("[{}] a scalar has no dimension to index", op));
   if (index.empty() || index.size() > x.shape().size())
     throw ShapeError(fmt::format("[{}] expected 1 to {} index tensors for {}, got {}", op, x.dim(),

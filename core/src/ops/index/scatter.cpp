@@ -67,12 +67,12 @@ struct Scatter : Op<Scatter> {
 };
 
 Tensor scatter(const Tensor& x, Axis axis, const Tensor& index, const Tensor& source) {
-  return apply(Scatter(axis_of(Scatter::name, axis, x)), x, index, source);
+  return apply(Scatter(axis_of(Scatter::name, axis, x, "input 0 (x)")), x, index, source);
 }
 
 Tensor scatter(const Tensor& x, Axis axis, const Tensor& index, double value) {
-  expect_defined(Scatter::name, x);
-  expect_defined(Scatter::name, index);
+  expect_defined(Scatter::name, x, "input 0 (x)");
+  expect_defined(Scatter::name, index, "input 1 (index)");
   return scatter(x, axis, index, expand(number_like(value, x, Scatter::name), index.shape()));
 }
 

@@ -59,7 +59,7 @@ struct ScatterAdd : Op<ScatterAdd> {
 };
 
 Tensor scatter_add(const Tensor& x, Axis axis, const Tensor& index, const Tensor& source) {
-  return apply(ScatterAdd(axis_of(ScatterAdd::name, axis, x)), x, index, source);
+  return apply(ScatterAdd(axis_of(ScatterAdd::name, axis, x, "input 0 (x)")), x, index, source);
 }
 
 TAPEGRAD_CATALOGUE(index, scatter_add, ScatterAdd)

@@ -108,7 +108,7 @@ Tensor recurrence(const Tensor& a, const Tensor& b, int axis, kernels::Direction
 }
 
 Tensor linear_recurrence(const Tensor& a, const Tensor& b, Axis axis) {
-  return recurrence(a, b, axis_of(LinearRecurrence::name, axis, a), kernels::Direction::forward);
+  return recurrence(a, b, axis_of(LinearRecurrence::name, axis, a, "input 0 (a)"), kernels::Direction::forward);
 }
 
 TAPEGRAD_CATALOGUE(scan, linear_recurrence, LinearRecurrence)

@@ -12,8 +12,8 @@ namespace tapegrad {
 /// op(x, keep) along `axis`: the axis changes places with the last one and back, without a copy of its own.
 template <class O>
 Tensor along_axis(const O& op, const Tensor& x, Axis axis, const Tensor& keep) {
+  const int a = axis_of(O::name, axis, x, "input 0 (x)");
   expect_floating(O::name, x);
-  const int a = normalize_axis(O::name, axis, x.shape());
   if (a == x.dim() - 1) return apply(op, x, keep);
   if (keep.defined()) expect_mask(O::name, keep, x.shape());
   const Tensor keep_last = keep.defined() ? transpose(expand(keep, x.shape()), a, -1) : Tensor();

@@ -118,8 +118,8 @@ Tensor repeat_interleave(const Tensor& x, std::int64_t count, Axis axis) {
 }
 
 Tensor repeat_interleave(const Tensor& x, const Tensor& counts, Axis axis) {
-  const int d = axis_of(RepeatInterleave::name, axis, x);
-  expect_defined(RepeatInterleave::name, counts);
+  const int d = axis_of(RepeatInterleave::name, axis, x, "input 0 (x)");
+  expect_defined(RepeatInterleave::name, counts, "input 1 (counts)");
   if (counts.dtype() != int64)
     throw DTypeError(fmt::format("[repeat_interleave] expected int64 counts, got {} {}", to_string(counts.dtype()),
                                  to_string(counts.shape())));
