@@ -365,14 +365,14 @@ using NormOf = std::function<Tensor(const Tensor& x, const Tensor& gamma, double
 void check_rules_at(double scale, double eps, const NormOf& norm, std::int64_t parameters) {
   const Tensor x = normal({2, 3, 4}, 41, float32) * scale, dy = normal({2, 3, 4}, 42, float32);
   const Tensor gamma = normal({parameters}, 43, float32);
-  const auto gradients = [&](DType dtype, const GradientOptions& options) {
+  const auto gradients = [&](DType dtype, const PullBackOptions& options) {
     const Tensor at = x.to(dtype).detach().set_requires_grad(true);
     const Tensor by = gamma.to(dtype).detach().set_requires_grad(true);
     Tape tape;
     return tape.pull_back({norm(at, by, eps)}, {dy.to(dtype)}, {at, by}, options);
   };
   const std::vector<Tensor> exact = gradients(float64, {});
-  for (const GradientOptions& options : {GradientOptions(), {.create_graph = true}, {.strong_zero = true}}) {
+  for (const PullBackOptions& options : {GradientOptions(), {.create_graph = true}, {.strong_zero = true}}) {
     const std::vector<Tensor> found = gradients(float32, options);
     check_close(found[0].to(float64) * scale, exact[0] * scale, 1e-5);
     check_close(found[1].to(float64), exact[1], 1e-5);

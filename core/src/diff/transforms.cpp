@@ -64,7 +64,7 @@ struct Linearization::State {
   std::vector<Tensor> results;  // on the tape
   std::vector<Tensor> outputs;  // for the caller
 
-  std::vector<Tensor> sweep(Tape& tape, const std::vector<Tensor>& dys, const GradientOptions& how) const {
+  std::vector<Tensor> sweep(Tape& tape, const std::vector<Tensor>& dys, const PullBackOptions& how) const {
     std::vector<Tensor> ys;
     std::vector<Tensor> cotangents;
     for (std::size_t j = 0; j < results.size(); ++j) {

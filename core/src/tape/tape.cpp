@@ -343,7 +343,7 @@ namespace {
 
 /// The gradients of ys with these cotangents, to whoever is called `what`.
 std::vector<Tensor> gradients(TapeImpl& tape, const std::vector<Tensor>& ys, const std::vector<Tensor>& cotangents,
-                              const std::vector<Tensor>& xs, const char* what, const GradientOptions& options) {
+                              const std::vector<Tensor>& xs, const char* what, const PullBackOptions& options) {
   Sweep sweep(tape, ys, cotangents, what,
               {.retain = options.retain, .create_graph = options.create_graph, .strong_zero = options.strong_zero});
   return sweep.towards(xs, options.allow_unused);
@@ -352,7 +352,11 @@ std::vector<Tensor> gradients(TapeImpl& tape, const std::vector<Tensor>& ys, con
 }  // namespace
 
 std::vector<Tensor> Tape::gradient(const Tensor& y, const std::vector<Tensor>& xs, const GradientOptions& options) {
-  return gradients(*impl_, {y}, {options.cotangent}, xs, "gradient", options);
+  return gradients(*impl_, {y}, {options.cotangent}, xs, "gradient",
+                   {.retain = options.retain,
+                    .create_graph = options.create_graph,
+                    .allow_unused = options.allow_unused,
+                    .strong_zero = options.strong_zero});
 }
 
 Tensor Tape::gradient(const Tensor& y, const Tensor& x, const GradientOptions& options) {
@@ -360,12 +364,7 @@ Tensor Tape::gradient(const Tensor& y, const Tensor& x, const GradientOptions& o
 }
 
 std::vector<Tensor> Tape::pull_back(const std::vector<Tensor>& ys, const std::vector<Tensor>& cotangents,
-                                    const std::vector<Tensor>& xs, const GradientOptions& options) {
-  if (options.cotangent.defined())
-    throw ValueError(
-        fmt::format("[pull_back] expected no .cotangent, which is gradient()'s, got {}: the second "
-                    "argument holds the cotangent of each result",
-                    to_string(options.cotangent.shape())));
+                                    const std::vector<Tensor>& xs, const PullBackOptions& options) {
   return gradients(*impl_, ys, cotangents, xs, "pull_back", options);
 }
 

@@ -64,7 +64,7 @@ struct BackwardOptions {
 };
 
 struct GradientOptions {
-  /// As in BackwardOptions; Tape::pull_back takes its cotangents as an argument, and none here.
+  /// As in BackwardOptions.
   Tensor cotangent = {};
   /// As in BackwardOptions.
   bool retain = false;
@@ -73,6 +73,14 @@ struct GradientOptions {
   /// When false, a tensor that the result does not depend on is a TapeError instead of a zero gradient.
   bool allow_unused = true;
   /// As in BackwardOptions.
+  bool strong_zero = false;
+};
+
+/// GradientOptions without the cotangent: Tape::pull_back takes one for each result as an argument.
+struct PullBackOptions {
+  bool retain = false;
+  bool create_graph = false;
+  bool allow_unused = true;
   bool strong_zero = false;
 };
 
@@ -145,10 +153,9 @@ class Tape {
                                              const GradientOptions& options = {});
   Tensor gradient(const Tensor& y, const Tensor& x, const GradientOptions& options = {});
   /// The same for several results at once, each with its cotangent (undefined: the result has one element, and its
-  /// cotangent is 1). Throws ShapeError for another number of cotangents than results, ValueError for an
-  /// options.cotangent.
+  /// cotangent is 1). Throws ShapeError for another number of cotangents than results.
   [[nodiscard]] std::vector<Tensor> pull_back(const std::vector<Tensor>& ys, const std::vector<Tensor>& cotangents,
-                                              const std::vector<Tensor>& xs, const GradientOptions& options = {});
+                                              const std::vector<Tensor>& xs, const PullBackOptions& options = {});
 
   /// A hook on any tensor of this tape: fires when its gradient is complete in a backward(). Throws TapeError when
   /// it is not on this tape, ValueError for an undefined tensor and for an empty hook.
