@@ -101,9 +101,9 @@ tg::Tensor Normalizer::batch_norm(const tg::Tensor& x, const tg::Mask& mask) {
   for (std::int64_t first = 0; first < words; first += group) {
     const tg::Slice range{.start = first, .stop = std::min(first + group, words)};
     const bool whole = group == words;
-    const tg::BatchNormOptions over{
-        .eps = kNormEpsilon,
-        .positions = !positions.defined() || whole ? positions : tg::slice(positions, 0, range).contiguous()};
+    tg::BatchStatisticsOptions over{.eps = kNormEpsilon};
+    if (positions.defined())
+      over.mask = tg::Mask::keep_positions(whole ? positions : tg::slice(positions, 0, range).contiguous());
     tg::BatchNormResult result = tg::batch_norm(whole ? x : tg::slice(x, 0, range), weight, bias, over);
     const tg::NoRecord pause;
     const auto n = static_cast<double>(result.count);

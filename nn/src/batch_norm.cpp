@@ -12,7 +12,6 @@
 #include "tapegrad/ops/reduce.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
-#include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::nn {
 
@@ -96,12 +95,12 @@ Tensor BatchNorm::operator()(const Tensor& x, const Mask& mask) {
   if (positions.defined()) expect_positions_of(x, positions, channels_first_ ? 1 : x.dim() - 1);
   if (is_training()) expect_no_single_position(x, positions, features_);
   const Tensor rows = channels_first_ ? other_layout(x) : x;
-  const Tensor y = is_training() ? train_on(rows, positions) : evaluate(rows, positions);
+  const Tensor y = is_training() ? train_on(rows, mask) : evaluate(rows, positions);
   return channels_first_ ? other_layout(y) : y;
 }
 
-Tensor BatchNorm::train_on(const Tensor& x, const Tensor& positions) {
-  BatchNormResult result = batch_norm(x, weight, bias, {.eps = eps_, .positions = positions});
+Tensor BatchNorm::train_on(const Tensor& x, const Mask& mask) {
+  BatchNormResult result = batch_norm(x, weight, bias, {.eps = eps_, .mask = mask});
   if (result.count > 0 && !is_replaying()) {
     const double n = static_cast<double>(result.count);
     track(running_mean, result.mean, momentum_, 1.0);

@@ -85,8 +85,8 @@ BOOST_AUTO_TEST_CASE(batch_norm_as_pytorch) {
         Tape tape;
         for (const std::string step : {"first", "second"}) {
           const Tensor x = f.leaf("input." + step);
-          const Tensor keep = f.has("input.keep_" + step) ? f["input.keep_" + step] : Tensor();
-          const BatchNormResult r = batch_norm(x, gamma, beta, {.eps = eps, .positions = keep});
+          const Mask mask = f.has("input.keep_" + step) ? Mask::keep_positions(f["input.keep_" + step]) : Mask();
+          const BatchNormResult r = batch_norm(x, gamma, beta, {.eps = eps, .mask = mask});
           check_close(r.y, f["output." + step], 1e-11);
           const double n = static_cast<double>(r.count);
           running_mean = running_mean + momentum * (r.mean - running_mean);
@@ -179,7 +179,7 @@ BOOST_AUTO_TEST_CASE(padding_changes_nothing_for_the_valid_positions) {
   const Tensor alone = from_vector(v, {5, 3}, {.requires_grad = true});
   const Tensor dy = normal({5, 3}, 9);
   Tape tape;
-  const BatchNormResult r = batch_norm(padded, {}, {}, {.positions = from_vector(keep, {2, 4})});
+  const BatchNormResult r = batch_norm(padded, {}, {}, {.mask = Mask::keep_positions(from_vector(keep, {2, 4}))});
   const BatchNormResult s = batch_norm(alone);
   BOOST_TEST(r.count == 5);
   check_close(r.mean, s.mean);
@@ -209,13 +209,13 @@ BOOST_AUTO_TEST_CASE(padding_changes_nothing_for_the_valid_positions) {
 }
 
 BOOST_AUTO_TEST_CASE(promise_what_padding_holds_reaches_no_derivative) {
-  const Tensor positions = from_vector<bool>({true, true, true, false}, {2, 2});
+  const Mask mask = Mask::from_lengths({2, 1}, 2);
   const auto derivatives = [&](double padding) {
     Tensor x = normal({2, 2, 3}, 6);
     for (double& value : x.mutable_data<double>().subspan(9)) value = padding;
     x.set_requires_grad(true);
     Tape tape;
-    const Tensor y = batch_norm(x, {}, {}, {.positions = positions}).y;
+    const Tensor y = batch_norm(x, {}, {}, {.mask = mask}).y;
     const Tensor dx = tape.gradient(y, x, {.cotangent = normal(y.shape(), 7), .create_graph = true});
     const Tensor second = tape.gradient(sum(square(dx)), x);
     std::vector<double> all = dx.to_vector<double>();
@@ -232,9 +232,9 @@ BOOST_AUTO_TEST_CASE(statistics_carry_no_gradient_and_nothing_valid_is_skipped) 
   const BatchNormResult r = batch_norm(x);
   BOOST_TEST(!r.mean.is_tracked());
   BOOST_TEST(!r.variance.is_tracked());
-  const BatchNormResult none = batch_norm(x, {}, {}, {.positions = zeros({2}, {.dtype = boolean})});
+  const BatchNormResult none = batch_norm(unsqueeze(x, 1), {}, {}, {.mask = Mask::from_lengths({0, 0}, 1)});
   BOOST_TEST(none.count == 0);
-  const Tensor dx = tape.gradient(none.y, x, {.cotangent = ones({2, 3}, {.dtype = float64})});
+  const Tensor dx = tape.gradient(none.y, x, {.cotangent = ones({2, 1, 3}, {.dtype = float64})});
   for (const double v : none.y.to_vector<double>()) BOOST_TEST(v == 0.0);
   for (const double v : dx.to_vector<double>()) BOOST_TEST(v == 0.0);
 }
@@ -372,7 +372,7 @@ void check_rules_at(double scale, double eps, const NormOf& norm, std::int64_t p
     return tape.pull_back({norm(at, by, eps)}, {dy.to(dtype)}, {at, by}, options);
   };
   const std::vector<Tensor> exact = gradients(float64, {});
-  for (const PullBackOptions& options : {GradientOptions(), {.create_graph = true}, {.strong_zero = true}}) {
+  for (const PullBackOptions& options : {PullBackOptions(), {.create_graph = true}, {.strong_zero = true}}) {
     const std::vector<Tensor> found = gradients(float32, options);
     check_close(found[0].to(float64) * scale, exact[0] * scale, 1e-5);
     check_close(found[1].to(float64), exact[1], 1e-5);

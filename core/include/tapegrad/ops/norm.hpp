@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "tapegrad/ops/mask.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
 namespace tapegrad {
@@ -31,10 +32,11 @@ Tensor group_norm(const Tensor& x, std::int64_t groups, const Tensor& gamma = {}
 /// arXiv:1607.08022. ShapeError for a single position (its variance is 0: the output would be beta whatever x is).
 Tensor instance_norm(const Tensor& x, const Tensor& gamma = {}, const Tensor& beta = {}, double eps = 1e-5);
 
-struct BatchNormOptions {
+/// Of batch_norm. (The layer's options are nn::BatchNormOptions.)
+struct BatchStatisticsOptions {
   double eps = 1e-5;
-  /// bool, x's shape without the channels: the positions that the statistics are taken over. Undefined: all.
-  Tensor positions = {};
+  /// Whose valid positions [N, L] the statistics of x [N, L, C] are taken over; its other parts say nothing here.
+  Mask mask = {};
   /// Whether the other positions become 0 (with gradient 0); if not, they are normalised like the valid ones.
   bool zero_padding = true;
 };
@@ -50,9 +52,10 @@ struct [[nodiscard]] BatchNormResult {
 /// gamma (x - mean) / sqrt(variance + eps) + beta for each channel of x [.., C], over all its valid positions. The
 /// gradient goes through the statistics, so that each position's depends on all others. Ioffe and Szegedy 2015,
 /// arXiv:1502.03167. ShapeError for a single valid position (its variance is 0: the output would be beta whatever x
-/// is). Without any valid position count, mean and variance are 0, and so is the result unless zero_padding is false.
+/// is), and for a mask with positions of other sizes or beside an x of other rank than 3. Without any valid position
+/// count, mean and variance are 0, and so is the result unless zero_padding is false.
 BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma = {}, const Tensor& beta = {},
-                           const BatchNormOptions& options = {});
+                           const BatchStatisticsOptions& options = {});
 
 /// gamma (x - mean) / sqrt(variance + eps) + beta with given statistics [C] (running averages, in evaluation).
 Tensor batch_norm_eval(const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& gamma = {},

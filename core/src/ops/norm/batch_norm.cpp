@@ -1,9 +1,8 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "base/dispatch.hpp"
 #include "kernels/batch_norm.hpp"
+#include "ops/expect_positions.hpp"
 #include "ops/norm/features.hpp"
 #include "ops/rows.hpp"
 #include "ops/sum_of.hpp"
@@ -29,11 +28,11 @@ struct BatchNorm : Op<BatchNorm> {
   std::int64_t count;  // valid positions
   bool scaled, masked, zero_padding;
 
-  BatchNorm(const BatchNormOptions& options, bool with_gamma, std::int64_t valid_positions)
+  BatchNorm(const BatchStatisticsOptions& options, bool with_gamma, std::int64_t valid_positions)
       : eps(options.eps),
         count(valid_positions),
         scaled(with_gamma),
-        masked(options.positions.defined()),
+        masked(options.mask.positions().defined()),
         zero_padding(options.zero_padding) {}
 
   Keep keep_for(Wants wants) const {
@@ -154,15 +153,15 @@ struct BatchNorm : Op<BatchNorm> {
   }
   static catalogue::Samples samples(Generator& g) {
     using catalogue::uniform;
-    const auto with = [](const Tensor& positions = {}, bool zero_rest = true) {
+    const auto with = [](const Mask& mask = {}, bool zero_rest = true) {
       return catalogue::of<3>([=](const Tensor& x, const Tensor& gamma, const Tensor& beta) {
-        return batch_norm(x, gamma, beta, {.positions = positions, .zero_padding = zero_rest}).y;
+        return batch_norm(x, gamma, beta, {.mask = mask, .zero_padding = zero_rest}).y;
       });
     };
     const Tensor gamma = uniform(g, {3}, 0.5, 1.5);
     const Tensor beta = uniform(g, {3}, -1, 1);
-    const Tensor lengths = from_vector<bool>({true, true, true, true, false, false}, {2, 3});
-    const Tensor nothing = from_vector<bool>({false, false}, {2});
+    const Mask lengths = Mask::keep_positions(from_vector<bool>({true, true, true, true, false, false}, {2, 3}));
+    const Mask nothing = Mask::from_lengths({0, 0}, 1);
     const auto sequences = [&] { return catalogue::Arguments{uniform(g, {2, 3, 3}, -2, 2), gamma, beta}; };
     return {{"rows", {uniform(g, {4, 3}, -2, 2), gamma, beta}, with()},
             {"sequences", sequences(), with()},
@@ -185,38 +184,37 @@ struct BatchNorm : Op<BatchNorm> {
              {1e3 + uniform(g, {4, 3}, -2, 2), gamma, beta},
              with(),
              {.order = 0, .reason = "the step that suits the mean is too long for the deviation"}},
-            {"nothing valid", {uniform(g, {2, 3}, -2, 2), gamma, beta}, with(nothing)},
+            {"nothing valid", {uniform(g, {2, 1, 3}, -2, 2), gamma, beta}, with(nothing)},
             {"no rows", {uniform(g, {0, 3}, -2, 2), gamma, beta}, with()}};
   }
   static catalogue::ErrorSamples errors() {
-    return {
-        {"one value",
-         [] {
-           (void)batch_norm(zeros({1, 3}));
-         },
-         "[batch_norm] one value per channel: its variance is 0 and the output would be beta whatever x is"},
-        {"one valid position",
-         [] {
-           (void)batch_norm(zeros({2, 3}), {}, {}, {.positions = from_vector<bool>({true, false}, {2})});
-         },
-         "[batch_norm] one value per channel: its variance is 0 and the output would be beta whatever x is (x [2, 3] "
-         "with 1 valid position)"},
-        {"scalar", [] { (void)batch_norm(zeros({})); }, "[batch_norm] expected x [.., channels], got []"},
-        {"gamma",
-         [] {
-           (void)batch_norm(zeros({2, 3}), ones({2}));
-         },
-         "[batch_norm] expected gamma [3] for x [2, 3], got [2]"},
-        {"positions",
-         [] {
-           (void)batch_norm(zeros({2, 5, 3}), {}, {}, {.positions = zeros({2, 3}, {.dtype = boolean})});
-         },
-         "[batch_norm] expected positions to be bool [2, 5] for x [2, 5, 3], got bool [2, 3]"},
-        {"positions' dtype",
-         [] {
-           (void)batch_norm(zeros({2, 3}), {}, {}, {.positions = zeros({2})});
-         },
-         "[batch_norm] expected positions to be bool [2] for x [2, 3], got float32 [2]"}};
+    return {{"one value",
+             [] {
+               (void)batch_norm(zeros({1, 3}));
+             },
+             "[batch_norm] one value per channel: its variance is 0 and the output would be beta whatever x is"},
+            {"one valid position",
+             [] {
+               (void)batch_norm(zeros({2, 1, 3}), {}, {}, {.mask = Mask::from_lengths({1, 0}, 1)});
+             },
+             "[batch_norm] one value per channel: its variance is 0 and the output would be beta whatever x is (x "
+             "[2, 1, 3] with 1 valid position)"},
+            {"scalar", [] { (void)batch_norm(zeros({})); }, "[batch_norm] expected x [.., channels], got []"},
+            {"gamma",
+             [] {
+               (void)batch_norm(zeros({2, 3}), ones({2}));
+             },
+             "[batch_norm] expected gamma [3] for x [2, 3], got [2]"},
+            {"positions",
+             [] {
+               (void)batch_norm(zeros({2, 5, 3}), {}, {}, {.mask = Mask::from_lengths({1, 1}, 3)});
+             },
+             "[batch_norm] expected the mask's positions to be [N, L] = [2, 5], got [2, 3]"},
+            {"positions of no sequences",
+             [] {
+               (void)batch_norm(zeros({2, 3}), {}, {}, {.mask = Mask::from_lengths({1, 1}, 1)});
+             },
+             "[batch_norm] expected x [N, L, channels] beside a mask's positions, got [2, 3]"}};
   }
   static catalogue::Sample benchmark(Generator& g) {
     using catalogue::uniform;
@@ -273,31 +271,27 @@ struct BatchNorm : Op<BatchNorm> {
   };
 };
 
-BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const BatchNormOptions& options) {
+BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                           const BatchStatisticsOptions& options) {
   constexpr std::string_view op = BatchNorm::name;
   expect_normalised(op, x, "channels", options.eps);
   expect_per_feature(op, "gamma", gamma, x);
   expect_per_feature(op, "beta", beta, x);
   std::int64_t count = row_count(x.shape());
-  if (options.positions.defined()) {
-    Shape leading = x.shape();
-    leading.erase(leading.rank() - 1);
-    const auto misfit = [&] {
-      return fmt::format("[{}] expected positions to be bool {} for x {}, got {} {}", op, to_string(leading),
-                         to_string(x.shape()), to_string(options.positions.dtype()),
-                         to_string(options.positions.shape()));
-    };
-    if (options.positions.dtype() != boolean) throw DTypeError(misfit());
-    if (options.positions.shape() != leading) throw ShapeError(misfit());
-    const array::Array valid = contiguous_array(options.positions);
-    count = std::count(valid.as<bool>(), valid.as<bool>() + leading.numel(), true);
+  const Tensor& positions = options.mask.positions();
+  if (positions.defined()) {
+    if (x.dim() != 3)
+      throw ShapeError(
+          fmt::format("[{}] expected x [N, L, channels] beside a mask's positions, got {}", op, to_string(x.shape())));
+    expect_positions(op, options.mask, "[N, L]", {x.size(0), x.size(1)});
+    count = options.mask.valid_count(x.size(0), x.size(1));
   }
   if (count == 1)
     throw ShapeError(fmt::format(
         "[{}] one value per channel: its variance is 0 and the output would be beta whatever x is (x {} with "
         "1 valid position); give more positions, or use running statistics",
         op, to_string(x.shape())));
-  auto [y, mean, variance] = apply(BatchNorm(options, gamma.defined(), count), x, gamma, beta, options.positions);
+  auto [y, mean, variance] = apply(BatchNorm(options, gamma.defined(), count), x, gamma, beta, positions);
   return {y, mean.detach(), variance.detach(), count};
 }
 

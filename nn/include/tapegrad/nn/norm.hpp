@@ -95,7 +95,7 @@ class BatchNorm : public Module {
   TAPEGRAD_MODULE(weight, bias, running_mean, running_var, num_batches_tracked)
 
  private:
-  Tensor train_on(const Tensor& x, const Tensor& positions);
+  Tensor train_on(const Tensor& x, const Mask& mask);
   Tensor evaluate(const Tensor& x, const Tensor& positions) const;
 
   std::int64_t features_;
