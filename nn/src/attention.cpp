@@ -15,7 +15,6 @@
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
-#include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::nn {
 
@@ -300,7 +299,7 @@ struct MultiHeadAttentionEntry {
             {"width", [] { MultiHeadAttention({.embed_dim = -4}); },
              "[MultiHeadAttention] embed_dim -4 must be a positive multiple of num_heads 1"},
             {"dropout", [] { MultiHeadAttention({.embed_dim = 6, .dropout = 1.0}); },
-             "[MultiHeadAttention] expected a dropout in [0, 1), got 1"},
+             "[MultiHeadAttention] expected dropout in [0, 1), got 1"},
             {"rotary", [] { MultiHeadAttention({.embed_dim = 6, .num_heads = 2, .rotary = RotaryOptions{}}); },
              "[MultiHeadAttention] rotary embedding pairs the features of a head, of which embed_dim 6 and num_heads 2 "
              "make 3"},

@@ -2,12 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "expect_options.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/catalogue.hpp"
-#include "tapegrad/tape/tape.hpp"
+#include "tapegrad/ops/engine/conv_options.hpp"
 #include "uniform_parameter.hpp"
 
 namespace tapegrad::nn {
@@ -16,18 +14,12 @@ namespace {
 
 void expect_sizes(const char* layer, std::int64_t in_channels, std::int64_t out_channels, std::int64_t kernel_size,
                   std::int64_t groups) {
-  if (in_channels < 1 || out_channels < 1 || kernel_size < 1 || groups < 1)
-    throw ValueError(fmt::format("[{}] expected sizes of at least 1, got {} and {} channels, a kernel of {}, {} groups",
-                                 layer, in_channels, out_channels, kernel_size, groups));
+  if (in_channels < 1 || out_channels < 1 || kernel_size < 1)
+    throw ValueError(fmt::format("[{}] expected sizes of at least 1, got {} and {} channels and a kernel of {}", layer,
+                                 in_channels, out_channels, kernel_size));
   if (in_channels % groups != 0 || out_channels % groups != 0)
     throw ValueError(fmt::format("[{}] {} and {} channels do not both fall into {} groups", layer, in_channels,
                                  out_channels, groups));
-}
-
-void expect_steps(const char* layer, std::int64_t stride, std::int64_t padding, std::int64_t dilation) {
-  expect_at_least(layer, "a stride", stride, 1);
-  expect_at_least(layer, "a dilation", dilation, 1);
-  expect_at_least(layer, "a padding", padding, 0);
 }
 
 }  // namespace
@@ -38,10 +30,8 @@ Conv1d::Conv1d(std::int64_t in_channels, std::int64_t out_channels, std::int64_t
                .dilation = options.dilation,
                .groups = options.groups,
                .causal = options.causal} {
+  engine::expect_convolution("Conv1d", options_);
   expect_sizes("Conv1d", in_channels, out_channels, kernel_size, options.groups);
-  expect_steps("Conv1d", options.stride, options.padding, options.dilation);
-  if (options.causal && options.padding != 0)
-    throw ValueError(fmt::format("[Conv1d] causal pads by itself, but padding is {}", options.padding));
   expect_floating("Conv1d", options.dtype);
   const std::int64_t seen = in_channels / options.groups;
   weight = uniform_parameter({out_channels, seen, kernel_size}, seen * kernel_size, options.dtype);
@@ -60,12 +50,8 @@ ConvTranspose1d::ConvTranspose1d(std::int64_t in_channels, std::int64_t out_chan
                .output_padding = options.output_padding,
                .dilation = options.dilation,
                .groups = options.groups} {
+  engine::expect_convolution("ConvTranspose1d", options_);
   expect_sizes("ConvTranspose1d", in_channels, out_channels, kernel_size, options.groups);
-  expect_steps("ConvTranspose1d", options.stride, options.padding, options.dilation);
-  if (options.output_padding < 0 || options.output_padding >= std::max(options.stride, options.dilation))
-    throw ValueError(
-        fmt::format("[ConvTranspose1d] expected an output_padding from 0 to below stride {} or dilation {}, got {}",
-                    options.stride, options.dilation, options.output_padding));
   expect_floating("ConvTranspose1d", options.dtype);
   const std::int64_t given = out_channels / options.groups;
   weight = uniform_parameter({in_channels, given, kernel_size}, given * kernel_size, options.dtype);
@@ -96,7 +82,7 @@ struct Conv1dEntry {
     return {
         {"groups", [] { Conv1d(3, 4, 2, {.groups = 2}); }, "[Conv1d] 3 and 4 channels do not both fall into 2 groups"},
         {"sizes", [] { Conv1d(3, 0, 2); },
-         "[Conv1d] expected sizes of at least 1, got 3 and 0 channels, a kernel of 2, 1 groups"},
+         "[Conv1d] expected sizes of at least 1, got 3 and 0 channels and a kernel of 2"},
         {"stride", [] { Conv1d(3, 4, 2, {.stride = 0}); }, "[Conv1d] expected a stride of at least 1, got 0"},
         {"padding", [] { Conv1d(3, 4, 2, {.padding = -1}); }, "[Conv1d] expected a padding of at least 0, got -1"},
         {"causal and padded", [] { Conv1d(3, 4, 2, {.padding = 1, .causal = true}); },

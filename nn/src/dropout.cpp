@@ -1,16 +1,12 @@
 #include "tapegrad/nn/dropout.hpp"
 
-#include <fmt/format.h>
-
-#include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/ops/dropout.hpp"
+#include "tapegrad/ops/engine/dropout_options.hpp"
 
 namespace tapegrad::nn {
 
-Dropout::Dropout(double p) : p_(p) {
-  if (!(p >= 0.0 && p < 1.0)) throw ValueError(fmt::format("[Dropout] expected a probability in [0, 1), got {}", p));
-}
+Dropout::Dropout(double p) : p_(p) { engine::expect_dropout("Dropout", "p", p); }
 
 Tensor Dropout::operator()(const Tensor& x) const {
   if (!is_training() || p_ == 0.0) return x;
@@ -29,7 +25,7 @@ struct DropoutEntry {
             layer_sample("none", Dropout(0.0), {uniform(g, {2, 3}, -2, 2)})};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"probability", [] { Dropout(1.0); }, "[Dropout] expected a probability in [0, 1), got 1"}};
+    return {{"probability", [] { Dropout(1.0); }, "[Dropout] expected p in [0, 1), got 1"}};
   }
   static catalogue::LayerSample benchmark(Generator& g) {
     return catalogue::layer_sample("[256, 256]", Dropout(0.1), {catalogue::uniform(g, {256, 256}, -2, 2)});

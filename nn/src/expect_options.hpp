@@ -4,13 +4,13 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <cstdint>
 #include <string_view>
 
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/activation.hpp"
-#include "tapegrad/ops/attention.hpp"
+#include "tapegrad/ops/engine/dropout_options.hpp"
+#include "tapegrad/ops/engine/rotary_options.hpp"
 #include "tapegrad/tape/engine/undefined_input.hpp"
 #include "tapegrad/tape/tensor.hpp"
 
@@ -23,10 +23,9 @@ inline void expect_heads(std::string_view layer, std::int64_t embed_dim, std::in
         fmt::format("[{}] embed_dim {} must be a positive multiple of num_heads {}", layer, embed_dim, num_heads));
 }
 
-/// Throws ValueError unless it is in [0, 1).
+/// Throws ValueError "[layer] expected dropout in [0, 1), got 1".
 inline void expect_dropout(std::string_view layer, double dropout) {
-  if (!(dropout >= 0.0 && dropout < 1.0))
-    throw ValueError(fmt::format("[{}] expected a dropout in [0, 1), got {}", layer, dropout));
+  engine::expect_dropout(layer, "dropout", dropout);
 }
 
 /// Throws ValueError unless the heads of these options can be turned, where that is asked for.
@@ -37,13 +36,7 @@ void expect_rotary(std::string_view layer, const Options& options) {
     throw ValueError(fmt::format(
         "[{}] rotary embedding pairs the features of a head, of which embed_dim {} and num_heads {} make {}", layer,
         options.embed_dim, options.num_heads, features));
-  if (!(options.rotary->base > 0.0) || std::isinf(options.rotary->base))
-    throw ValueError(
-        fmt::format("[{}] expected a positive base of rotary embedding, got {}", layer, options.rotary->base));
-  if (options.rotary->pairs != RotaryPairs::neighbours && options.rotary->pairs != RotaryPairs::halves)
-    throw ValueError(fmt::format("[{}] no such pairs of rotary embedding", layer));
-  if (options.rotary->first < 0)
-    throw ValueError(fmt::format("[{}] expected a first position of at least 0, got {}", layer, options.rotary->first));
+  engine::expect_rotary(layer, *options.rotary);
 }
 
 /// Throws ValueError "[layer] no such activation".
@@ -60,12 +53,6 @@ inline void expect_eps(std::string_view layer, double eps) {
 inline void expect_not_negative(std::string_view layer, std::int64_t first, std::int64_t second) {
   if (first < 0 || second < 0)
     throw ValueError(fmt::format("[{}] expected sizes of at least 0, got {} and {}", layer, first, second));
-}
-
-/// Throws ValueError "[layer] expected a stride of at least 1, got 0".
-inline void expect_at_least(std::string_view layer, std::string_view option, std::int64_t value, std::int64_t least) {
-  if (value < least)
-    throw ValueError(fmt::format("[{}] expected {} of at least {}, got {}", layer, option, least, value));
 }
 
 /// Throws DTypeError unless parameters of this dtype can be trained.

@@ -9,6 +9,7 @@
 #include "expect_options.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/catalogue.hpp"
+#include "tapegrad/ops/engine/pool_options.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/pool.hpp"
@@ -18,21 +19,9 @@
 
 namespace tapegrad::nn {
 
-namespace {
-
-void expect_windows(std::string_view layer, std::int64_t kernel_size, std::int64_t stride, std::int64_t padding) {
-  expect_at_least(layer, "a kernel", kernel_size, 1);
-  expect_at_least(layer, "a stride", stride, 1);
-  if (padding < 0 || padding > kernel_size / 2)
-    throw ValueError(
-        fmt::format("[{}] expected a padding from 0 to half the kernel size {}, got {}", layer, kernel_size, padding));
-}
-
-}  // namespace
-
 AvgPool1d::AvgPool1d(std::int64_t kernel_size, AvgPool1dOptions options)
     : kernel_size_(kernel_size), options_(options) {
-  expect_windows("AvgPool1d", kernel_size, options.stride.value_or(kernel_size), options.padding);
+  engine::expect_windows("AvgPool1d", kernel_size, options.stride.value_or(kernel_size), options.padding);
 }
 
 Tensor AvgPool1d::operator()(const Tensor& x) const {
@@ -42,8 +31,8 @@ Tensor AvgPool1d::operator()(const Tensor& x) const {
 
 MaxPool1d::MaxPool1d(std::int64_t kernel_size, MaxPool1dOptions options)
     : kernel_size_(kernel_size), options_(options) {
-  expect_windows("MaxPool1d", kernel_size, options.stride.value_or(kernel_size), options.padding);
-  expect_at_least("MaxPool1d", "a dilation", options.dilation, 1);
+  engine::expect_windows("MaxPool1d", kernel_size, options.stride.value_or(kernel_size), options.padding,
+                         options.dilation);
 }
 
 Tensor MaxPool1d::operator()(const Tensor& x) const {
@@ -52,7 +41,7 @@ Tensor MaxPool1d::operator()(const Tensor& x) const {
 }
 
 AdaptiveAvgPool1d::AdaptiveAvgPool1d(std::int64_t output_size) : output_size_(output_size) {
-  expect_at_least("AdaptiveAvgPool1d", "an output size", output_size, 1);
+  engine::expect_output_size("AdaptiveAvgPool1d", output_size);
 }
 
 Tensor AdaptiveAvgPool1d::operator()(const Tensor& x) const {
@@ -61,7 +50,7 @@ Tensor AdaptiveAvgPool1d::operator()(const Tensor& x) const {
 }
 
 AdaptiveMaxPool1d::AdaptiveMaxPool1d(std::int64_t output_size) : output_size_(output_size) {
-  expect_at_least("AdaptiveMaxPool1d", "an output size", output_size, 1);
+  engine::expect_output_size("AdaptiveMaxPool1d", output_size);
 }
 
 Tensor AdaptiveMaxPool1d::operator()(const Tensor& x) const {
@@ -114,7 +103,7 @@ struct AvgPool1dEntry {
                          {uniform(g, {2, 6}, -2, 2)})};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"kernel", [] { AvgPool1d(0); }, "[AvgPool1d] expected a kernel of at least 1, got 0"},
+    return {{"kernel", [] { AvgPool1d(0); }, "[AvgPool1d] expected a kernel size of at least 1, got 0"},
             {"stride", [] { AvgPool1d(2, {.stride = 0}); }, "[AvgPool1d] expected a stride of at least 1, got 0"},
             {"padding", [] { AvgPool1d(3, {.padding = 2}); },
              "[AvgPool1d] expected a padding from 0 to half the kernel size 3, got 2"}};
@@ -134,7 +123,7 @@ struct MaxPool1dEntry {
                          {scattered(g, {2, 8}, -2, 2)})};
   }
   static catalogue::ErrorSamples errors() {
-    return {{"kernel", [] { MaxPool1d(-1); }, "[MaxPool1d] expected a kernel of at least 1, got -1"},
+    return {{"kernel", [] { MaxPool1d(-1); }, "[MaxPool1d] expected a kernel size of at least 1, got -1"},
             {"dilation", [] { MaxPool1d(2, {.dilation = 0}); }, "[MaxPool1d] expected a dilation of at least 1, got 0"},
             {"padding", [] { MaxPool1d(3, {.padding = -1}); },
              "[MaxPool1d] expected a padding from 0 to half the kernel size 3, got -1"}};

@@ -14,7 +14,6 @@
 #include "tapegrad/ops/recurrent.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
-#include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::nn {
 
@@ -262,7 +261,7 @@ struct RNNEntry {
     return all;
   }
   static catalogue::ErrorSamples errors() {
-    return {{"dropout", [] { RNN(2, 3, {.dropout = 1.0}); }, "[RNN] expected a dropout in [0, 1), got 1"},
+    return {{"dropout", [] { RNN(2, 3, {.dropout = 1.0}); }, "[RNN] expected dropout in [0, 1), got 1"},
             {"initial state",
              [] {
                (void)RNN(2, 3)(zeros({1, 4, 2}), {}, zeros({1, 3}));

@@ -72,20 +72,20 @@ BOOST_AUTO_TEST_CASE(bad_sizes_are_told_by_the_layer_that_was_asked_for) {
   BOOST_CHECK_EXCEPTION(nn::FeedForward({.embed_dim = -4}), tg::ValueError,
                         says("[FeedForward] expected embed_dim of at least 1 and ffn_dim of at least 0, got -4 and 0"));
   BOOST_CHECK_EXCEPTION(nn::FeedForward({.embed_dim = 4, .dropout = 1.0}), tg::ValueError,
-                        says("[FeedForward] expected a dropout in [0, 1), got 1"));
+                        says("[FeedForward] expected dropout in [0, 1), got 1"));
   BOOST_CHECK_EXCEPTION(nn::TransformerEncoderLayer({.embed_dim = 6, .num_heads = 4}), tg::ValueError,
                         says("[TransformerEncoderLayer] embed_dim 6 must be a positive multiple of num_heads 4"));
   BOOST_CHECK_EXCEPTION(nn::TransformerEncoderLayer({.embed_dim = 6, .ffn_dim = -3}), tg::ValueError,
                         says("[TransformerEncoderLayer] expected ffn_dim of at least 0, got -3"));
   BOOST_CHECK_EXCEPTION(nn::TransformerEncoderLayer({.embed_dim = 6, .dropout = -0.5}), tg::ValueError,
-                        says("[TransformerEncoderLayer] expected a dropout in [0, 1), got -0.5"));
+                        says("[TransformerEncoderLayer] expected dropout in [0, 1), got -0.5"));
   for (const std::int64_t layers : {0, 2}) {
     BOOST_CHECK_EXCEPTION(nn::TransformerEncoder({.num_layers = layers, .embed_dim = -4}), tg::ValueError,
                           says("[TransformerEncoder] embed_dim -4 must be a positive multiple of num_heads 1"));
     BOOST_CHECK_EXCEPTION(nn::TransformerEncoder({.num_layers = layers, .embed_dim = 6, .ffn_dim = -3}), tg::ValueError,
                           says("[TransformerEncoder] expected ffn_dim of at least 0, got -3"));
     BOOST_CHECK_EXCEPTION(nn::TransformerEncoder({.num_layers = layers, .embed_dim = 6, .dropout = 1.0}),
-                          tg::ValueError, says("[TransformerEncoder] expected a dropout in [0, 1), got 1"));
+                          tg::ValueError, says("[TransformerEncoder] expected dropout in [0, 1), got 1"));
   }
 }
 

@@ -11,6 +11,7 @@
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/attention.hpp"
+#include "tapegrad/ops/engine/rotary_options.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
@@ -100,7 +101,7 @@ struct RotaryEmbedding : Op<RotaryEmbedding> {
              [] {
                (void)rotary_embedding(zeros({3, 4}), {.base = 0.0});
              },
-             "[rotary_embedding] expected a positive base, got 0"},
+             "[rotary_embedding] expected a positive base of rotary embedding, got 0"},
             {"before the first",
              [] {
                (void)rotary_embedding(zeros({3, 4}), {.first = -1});
@@ -116,7 +117,7 @@ struct RotaryEmbedding : Op<RotaryEmbedding> {
              [] {
                (void)rotary_embedding(zeros({3, 4}), {.pairs = static_cast<RotaryPairs>(9)});
              },
-             "[rotary_embedding] no such pairs"},
+             "[rotary_embedding] no such pairs of rotary embedding"},
             {"integers",
              [] {
                (void)rotary_embedding(zeros({3, 4}, {.dtype = int64}));
@@ -147,18 +148,22 @@ struct RotaryEmbedding : Op<RotaryEmbedding> {
   }
 };
 
+void engine::expect_rotary(std::string_view owner, const RotaryOptions& options) {
+  if (!(options.base > 0.0) || std::isinf(options.base))
+    throw ValueError(fmt::format("[{}] expected a positive base of rotary embedding, got {}", owner, options.base));
+  if (options.pairs != RotaryPairs::neighbours && options.pairs != RotaryPairs::halves)
+    throw ValueError(fmt::format("[{}] no such pairs of rotary embedding", owner));
+  if (options.first < 0)
+    throw ValueError(fmt::format("[{}] expected a first position of at least 0, got {}", owner, options.first));
+}
+
 Tensor rotary_embedding(const Tensor& x, const RotaryOptions& options) {
   constexpr std::string_view op = RotaryEmbedding::name;
   expect_floating(op, x);
   if (x.dim() < 2 || x.size(-1) % 2 != 0)
     throw ShapeError(
         fmt::format("[{}] expected [.., L, E] with an even number of features E, got {}", op, to_string(x.shape())));
-  if (!(options.base > 0.0) || std::isinf(options.base))
-    throw ValueError(fmt::format("[{}] expected a positive base, got {}", op, options.base));
-  if (options.pairs != RotaryPairs::neighbours && options.pairs != RotaryPairs::halves)
-    throw ValueError(fmt::format("[{}] no such pairs", op));
-  if (options.first < 0)
-    throw ValueError(fmt::format("[{}] expected a first position of at least 0, got {}", op, options.first));
+  engine::expect_rotary(op, options);
   if (options.first > std::numeric_limits<std::int64_t>::max() - x.size(-2))
     throw ValueError(fmt::format("[{}] expected a first position whose last, for {}, is an int64, got {}", op,
                                  to_string(x.shape()), options.first));

@@ -13,6 +13,7 @@
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
 #include "tapegrad/ops/attention.hpp"
+#include "tapegrad/ops/engine/dropout_options.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/ops/reduce.hpp"
@@ -350,7 +351,7 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
   if (v.dim() != 4 || v.size(0) != k.size(0) || v.size(1) != k.size(1) || v.size(2) != k.size(2))
     throw ShapeError(fmt::format("[{}] expected v [{}, {}, {}, Dv] for k {}, got {}", op, k.size(0), k.size(1),
                                  k.size(2), to_string(k.shape()), to_string(v.shape())));
-  expect_share(op, "dropout_p", options.dropout_p);
+  engine::expect_dropout(op, "dropout_p", options.dropout_p);
   const double scale = scale_of_scores(q, options.scale);
   RandomStream stream;
   if (options.dropout_p > 0.0) {

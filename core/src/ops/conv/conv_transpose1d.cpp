@@ -1,12 +1,11 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "base/dispatch.hpp"
 #include "ops/conv/trilinear.hpp"
 #include "ops/rows.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/ops/engine/conv_options.hpp"
 #include "tapegrad/tape/create.hpp"
 
 namespace tapegrad {
@@ -130,15 +129,12 @@ Tensor conv_transpose1d(const Tensor& x, const Tensor& weight, const Tensor& bia
                         const ConvTranspose1dOptions& options) {
   constexpr std::string_view op = ConvTranspose1d::name;
   expect_operands(op, x, "x [N, O, T] or [O, T] and weight [O, C / groups, K]", weight, bias);
-  expect_options(op, options.stride, options.padding, options.dilation, options.groups);
+  engine::expect_convolution(op, options);
   if (weight.size(0) != x.size(-2))
     throw ShapeError(fmt::format("[{}] weight {} takes {} channels, x {} has {}", op, to_string(weight.shape()),
                                  weight.size(0), to_string(x.shape()), x.size(-2)));
   expect_groups(op, x.size(-2), "x", x.shape(), options.groups);
   expect_bias(op, bias, weight.size(1) * options.groups);
-  if (options.output_padding < 0 || options.output_padding >= std::max(options.stride, options.dilation))
-    throw ValueError(fmt::format("[{}] expected an output_padding from 0 to below stride {} or dilation {}, got {}", op,
-                                 options.stride, options.dilation, options.output_padding));
   if (weight.size(2) < 1) throw ShapeError(fmt::format("[{}] expected a kernel of at least one tap, got 0", op));
   std::int64_t length = span_of(op, weight.size(2), options.dilation);
   std::int64_t steps = 0;

@@ -7,6 +7,7 @@
 
 #include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/engine/conv_options.hpp"
 #include "tapegrad/ops/reduce.hpp"
 
 namespace tapegrad {
@@ -53,15 +54,33 @@ void expect_bias(std::string_view op, const Tensor& bias, std::int64_t channels)
     throw ShapeError(fmt::format("[{}] expected a bias [{}], got {}", op, channels, to_string(bias.shape())));
 }
 
-void expect_options(std::string_view op, std::int64_t stride, std::int64_t padding, std::int64_t dilation,
-                    std::int64_t groups) {
-  const auto at_least = [op](std::string_view name, std::int64_t value, std::int64_t least) {
-    if (value < least) throw ValueError(fmt::format("[{}] expected {} of at least {}, got {}", op, name, least, value));
+namespace {
+
+template <class Options>
+void expect_steps(std::string_view owner, const Options& options) {
+  const auto at_least = [owner](std::string_view name, std::int64_t value, std::int64_t least) {
+    if (value < least)
+      throw ValueError(fmt::format("[{}] expected {} of at least {}, got {}", owner, name, least, value));
   };
-  at_least("a stride", stride, 1);
-  at_least("a padding", padding, 0);
-  at_least("a dilation", dilation, 1);
-  at_least("groups", groups, 1);
+  at_least("a stride", options.stride, 1);
+  at_least("a padding", options.padding, 0);
+  at_least("a dilation", options.dilation, 1);
+  at_least("groups", options.groups, 1);
+}
+
+}  // namespace
+
+void engine::expect_convolution(std::string_view owner, const Conv1dOptions& options) {
+  expect_steps(owner, options);
+  if (options.causal && options.padding != 0)
+    throw ValueError(fmt::format("[{}] causal pads by itself, but padding is {}", owner, options.padding));
+}
+
+void engine::expect_convolution(std::string_view owner, const ConvTranspose1dOptions& options) {
+  expect_steps(owner, options);
+  if (options.output_padding < 0 || options.output_padding >= std::max(options.stride, options.dilation))
+    throw ValueError(fmt::format("[{}] expected an output_padding from 0 to below stride {} or dilation {}, got {}",
+                                 owner, options.stride, options.dilation, options.output_padding));
 }
 
 std::int64_t span_of(std::string_view op, std::int64_t taps, std::int64_t dilation) {
@@ -72,9 +91,7 @@ std::int64_t span_of(std::string_view op, std::int64_t taps, std::int64_t dilati
 }
 
 Meeting meeting_of(std::string_view op, const Shape& x, std::int64_t taps, const Conv1dOptions& options) {
-  expect_options(op, options.stride, options.padding, options.dilation, options.groups);
-  if (options.causal && options.padding != 0)
-    throw ValueError(fmt::format("[{}] causal pads by itself, but padding is {}", op, options.padding));
+  engine::expect_convolution(op, options);
   expect_groups(op, x[x.rank() - 2], "x", x, options.groups);
   if (taps < 1) throw ShapeError(fmt::format("[{}] expected a kernel of at least one tap, got {}", op, taps));
   const std::int64_t span = span_of(op, taps, options.dilation);

@@ -72,8 +72,6 @@ Tensor channel_sums(const Tensor& dy);
 void expect_operands(std::string_view op, const Tensor& operand, std::string_view shape, const Tensor& weight,
                      const Tensor& bias);
 void expect_bias(std::string_view op, const Tensor& bias, std::int64_t channels);
-void expect_options(std::string_view op, std::int64_t stride, std::int64_t padding, std::int64_t dilation,
-                    std::int64_t groups);
 /// How many positions a kernel reaches over. REQUIRES: taps >= 1, dilation >= 1.
 std::int64_t span_of(std::string_view op, std::int64_t taps, std::int64_t dilation);
 /// conv1d's meeting of a sequence with a kernel of so many taps.

@@ -8,6 +8,7 @@
 #include "tape/expect.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/catalogue.hpp"
+#include "tapegrad/ops/engine/dropout_options.hpp"
 #include "tapegrad/ops/pointwise.hpp"
 #include "tapegrad/tape/create.hpp"
 
@@ -78,13 +79,13 @@ Tensor dropped(const Tensor& x, double p, const RandomStream& stream) {
   return p == 0.0 ? x : apply(Dropout(p, stream), x);
 }
 
-void expect_share(std::string_view op, std::string_view what, double p) {
-  if (!(p >= 0.0 && p < 1.0)) throw ValueError(fmt::format("[{}] expected {} in [0, 1), got {}", op, what, p));
+void engine::expect_dropout(std::string_view owner, std::string_view option, double p) {
+  if (!(p >= 0.0 && p < 1.0)) throw ValueError(fmt::format("[{}] expected {} in [0, 1), got {}", owner, option, p));
 }
 
 Tensor dropout(const Tensor& x, double p, Generator& generator) {
   expect_floating(Dropout::name, x);
-  expect_share(Dropout::name, "p", p);
+  engine::expect_dropout(Dropout::name, "p", p);
   if (p == 0.0) return x;
   return dropped(x, p, generator.reserve(static_cast<std::uint64_t>(x.numel())));
 }

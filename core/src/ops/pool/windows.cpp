@@ -7,6 +7,7 @@
 
 #include "base/ceil_div.hpp"
 #include "tapegrad/base/error.hpp"
+#include "tapegrad/ops/engine/pool_options.hpp"
 
 namespace tapegrad {
 
@@ -28,7 +29,25 @@ std::vector<kernels::Window> room_for(std::string_view op, std::int64_t windows)
 
 double one_of(std::int64_t n) { return 1.0 / static_cast<double>(n); }
 
+void expect_at_least_one(std::string_view owner, std::string_view what, std::int64_t value) {
+  if (value < 1) throw ValueError(fmt::format("[{}] expected {} of at least 1, got {}", owner, what, value));
+}
+
 }  // namespace
+
+void engine::expect_windows(std::string_view owner, std::int64_t kernel_size, std::int64_t stride, std::int64_t padding,
+                            std::int64_t dilation) {
+  expect_at_least_one(owner, "a kernel size", kernel_size);
+  expect_at_least_one(owner, "a stride", stride);
+  expect_at_least_one(owner, "a dilation", dilation);
+  if (padding < 0 || padding > kernel_size / 2)
+    throw ValueError(
+        fmt::format("[{}] expected a padding from 0 to half the kernel size {}, got {}", owner, kernel_size, padding));
+}
+
+void engine::expect_output_size(std::string_view owner, std::int64_t output_size) {
+  expect_at_least_one(owner, "an output size", output_size);
+}
 
 // No sum below overflows: check() has seen to span(), and twice the padding is no more than the kernel.
 
@@ -41,15 +60,7 @@ std::int64_t SlidingWindows::count(std::int64_t length) const {
 }
 
 void SlidingWindows::check(std::string_view op, const Shape& x) const {
-  const auto at_least_one = [op](std::string_view what, std::int64_t value) {
-    if (value < 1) throw ValueError(fmt::format("[{}] expected a {} of at least 1, got {}", op, what, value));
-  };
-  at_least_one("kernel size", kernel);
-  at_least_one("stride", stride);
-  at_least_one("dilation", dilation);
-  if (padding < 0 || padding > kernel / 2)
-    throw ValueError(
-        fmt::format("[{}] expected a padding from 0 to half the kernel size {}, got {}", op, kernel, padding));
+  engine::expect_windows(op, kernel, stride, padding, dilation);
   expect_positions(op, x);
   std::int64_t positions = 0;
   if (__builtin_mul_overflow(kernel - 1, dilation, &positions) || __builtin_add_overflow(positions, 1, &positions))
@@ -88,8 +99,7 @@ void SlidingWindows::describe(AttributeVisitor& visitor) const {
 }
 
 void AdaptiveWindows::check(std::string_view op, const Shape& x) const {
-  if (output_size < 1)
-    throw ValueError(fmt::format("[{}] expected an output size of at least 1, got {}", op, output_size));
+  engine::expect_output_size(op, output_size);
   expect_positions(op, x);
   std::int64_t product = 0;
   if (__builtin_mul_overflow(output_size, x.back() + 1, &product))
