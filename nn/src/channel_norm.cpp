@@ -6,7 +6,6 @@
 #include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/nn/norm.hpp"
 #include "tapegrad/ops/norm.hpp"
-#include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::nn {
 

@@ -9,7 +9,6 @@
 #include "tapegrad/ops/index.hpp"
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
-#include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::nn {
 

@@ -4,7 +4,6 @@
 #include "tapegrad/nn/catalogue.hpp"
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/tape/create.hpp"
-#include "tapegrad/tape/tape.hpp"
 #include "uniform_parameter.hpp"
 
 namespace tapegrad::nn {

@@ -15,7 +15,6 @@
 #include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/create.hpp"
 #include "tapegrad/tape/engine_ops.hpp"
-#include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::nn {
 

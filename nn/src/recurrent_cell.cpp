@@ -10,7 +10,6 @@
 #include "tapegrad/ops/linalg.hpp"
 #include "tapegrad/ops/recurrent.hpp"
 #include "tapegrad/tape/create.hpp"
-#include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::nn {
 

@@ -10,7 +10,6 @@
 #include "tapegrad/nn/dropout.hpp"
 #include "tapegrad/nn/linear.hpp"
 #include "tapegrad/ops/pointwise.hpp"
-#include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::nn {
 

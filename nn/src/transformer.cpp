@@ -8,7 +8,6 @@
 #include "expect_options.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/nn/catalogue.hpp"
-#include "tapegrad/tape/tape.hpp"
 #include "transformer_blocks.hpp"
 #include "transformer_options.hpp"
 #include "transformer_samples.hpp"

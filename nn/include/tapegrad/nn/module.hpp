@@ -48,7 +48,6 @@
 #include "tapegrad/nn/parameter.hpp"
 #include "tapegrad/tape/engine/substitutes.hpp"
 #include "tapegrad/tape/named_tensors.hpp"
-#include "tapegrad/tape/tape.hpp"
 
 namespace tapegrad::nn {
 
