@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -257,9 +258,41 @@ BOOST_AUTO_TEST_CASE(from_vectors) {
                         says("[from_vector] 3 values for shape [2, 2]"));
   constexpr std::int64_t kLarge = std::int64_t{1} << 32;  // whose square is 0 modulo 2^64
   BOOST_CHECK_EXCEPTION((void)from_vector(std::vector<float>{}, {kLarge, kLarge}), ShapeError,
-                        says("[tensor] shape [4294967296, 4294967296] has too many elements"));
+                        says("[from_vector] 0 values for shape [4294967296, 4294967296]"));
   BOOST_TEST(from_vector<double>({1.5}, {}, {.requires_grad = true}).requires_grad());
   BOOST_CHECK_THROW((void)from_vector(std::vector<int>{1}, {1}, {.requires_grad = true}), DTypeError);
+
+  const std::vector<int> six{1, 2, 3, 4, 5, 6};
+  BOOST_TEST(to_string(from_vector(six, {-1, 3}).shape()) == "[2, 3]");
+  BOOST_TEST(to_string(from_vector(six, {-1}).shape()) == "[6]");
+  BOOST_TEST(to_string(from_vector(std::vector<float>{}, {-1, 3}).shape()) == "[0, 3]");
+  BOOST_CHECK_EXCEPTION((void)from_vector(six, {-1, 5}), ShapeError, says("[from_vector] 6 values for shape [-1, 5]"));
+  BOOST_CHECK_EXCEPTION((void)from_vector(six, {-1, 0}), ShapeError, says("[from_vector] 6 values for shape [-1, 0]"));
+  BOOST_CHECK_EXCEPTION((void)from_vector(six, {-1, -1}), ShapeError,
+                        says("[from_vector] one size at most may be -1, got [-1, -1]"));
+  BOOST_CHECK_EXCEPTION((void)from_vector(six, {-2, 3}), ShapeError, says("[from_vector] negative size in [-2, 3]"));
+}
+
+BOOST_AUTO_TEST_CASE(from_memory_of_any_kind) {
+  const std::array<double, 4> four{1.5, 2, 3, 4};
+  BOOST_TEST(to_string(from_span(four, {2, -1}).shape()) == "[2, 2]");
+  BOOST_TEST((from_span(four, {4}).dtype() == float64));
+  BOOST_TEST(from_span(four, {4}).to_vector<double>() == std::vector<double>(four.begin(), four.end()));
+  const float numbers[] = {1.5F, -2.0F, 7.0F};
+  const float* const first = numbers;
+  BOOST_TEST((from_span({first, std::size_t{2}}, {2}).to_vector<float>() == std::vector<float>{1.5F, -2.0F}));
+  BOOST_TEST(from_span({first, std::size_t{2}}, {2}, {.requires_grad = true}).requires_grad());
+  const std::vector<std::uint8_t> bytes{255, 0};
+  BOOST_TEST((from_span(bytes, {2}).to_vector<std::int64_t>() == std::vector<std::int64_t>{255, 0}));
+  const std::array<std::int32_t, 2> integers{-7, 8};
+  const Tensor labels = from_span(integers, {2});
+  BOOST_TEST((labels.to_vector<std::int64_t>() == std::vector<std::int64_t>{-7, 8}));
+  const std::array<bool, 2> truths{true, false};
+  BOOST_TEST((from_span(truths, {2}).dtype() == boolean));
+  const std::array<std::int64_t, 1> one{std::int64_t{1} << 60};
+  BOOST_TEST(from_span(one, {}).item<std::int64_t>() == one[0]);
+  BOOST_CHECK_EXCEPTION((void)from_span(four, {3}), ShapeError, says("[from_span] 4 values for shape [3]"));
+  BOOST_CHECK_THROW((void)from_span(integers, {2}, {.requires_grad = true}), DTypeError);
 }
 
 BOOST_AUTO_TEST_CASE(promise_random_tensors_repeat) {

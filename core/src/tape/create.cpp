@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "base/dispatch.hpp"
@@ -131,19 +132,53 @@ void engine::throw_beyond_int64(std::uint64_t value) {
   throw ValueError("[from_vector] int64 has no " + std::to_string(value));
 }
 
+namespace {
+
+/// `count` elements, converted to T, in a new tensor.
+template <Element T, class Iterator>
+Tensor copied(std::string_view op, Iterator elements, std::size_t count, const Shape& shape,
+              const FromVectorOptions& options) {
+  const std::optional<Shape> filled = shape_of(op, static_cast<std::int64_t>(count), shape);
+  if (!filled) throw ShapeError(fmt::format("[{}] {} values for shape {}", op, count, to_string(shape)));
+  Tensor t = make_tensor(*filled, dtype_of<T>());
+  std::copy_n(elements, count, array_of(t).template as<T>());
+  return finish(std::move(t), {.dtype = dtype_of<T>(), .requires_grad = options.requires_grad});
+}
+
+template <Element T, class From>
+Tensor copied_span(std::span<const From> values, const Shape& shape, const FromVectorOptions& options) {
+  return copied<T>("from_span", values.data(), values.size(), shape, options);
+}
+
+}  // namespace
+
 template <Element T>
 Tensor from_vector(const std::vector<T>& values, const Shape& shape, FromVectorOptions options) {
-  array::bytes_of(shape, dtype_of<T>());  // refuses what overflows numel()
-  if (static_cast<std::int64_t>(values.size()) != shape.numel())
-    throw ShapeError("[from_vector] " + std::to_string(values.size()) + " values for shape " + to_string(shape));
-  Tensor t = make_tensor(shape, dtype_of<T>());
-  std::copy(values.begin(), values.end(), array_of(t).template as<T>());
-  return finish(std::move(t), {.dtype = dtype_of<T>(), .requires_grad = options.requires_grad});
+  return copied<T>("from_vector", values.begin(), values.size(), shape, options);
 }
 template Tensor from_vector<float>(const std::vector<float>&, const Shape&, FromVectorOptions);
 template Tensor from_vector<double>(const std::vector<double>&, const Shape&, FromVectorOptions);
 template Tensor from_vector<std::int64_t>(const std::vector<std::int64_t>&, const Shape&, FromVectorOptions);
 template Tensor from_vector<bool>(const std::vector<bool>&, const Shape&, FromVectorOptions);
+
+Tensor from_span(std::span<const float> values, const Shape& shape, FromVectorOptions options) {
+  return copied_span<float>(values, shape, options);
+}
+Tensor from_span(std::span<const double> values, const Shape& shape, FromVectorOptions options) {
+  return copied_span<double>(values, shape, options);
+}
+Tensor from_span(std::span<const std::int64_t> values, const Shape& shape, FromVectorOptions options) {
+  return copied_span<std::int64_t>(values, shape, options);
+}
+Tensor from_span(std::span<const std::int32_t> values, const Shape& shape, FromVectorOptions options) {
+  return copied_span<std::int64_t>(values, shape, options);
+}
+Tensor from_span(std::span<const std::uint8_t> values, const Shape& shape, FromVectorOptions options) {
+  return copied_span<std::int64_t>(values, shape, options);
+}
+Tensor from_span(std::span<const bool> values, const Shape& shape, FromVectorOptions options) {
+  return copied_span<bool>(values, shape, options);
+}
 
 Tensor empty(const Shape& shape, TensorOptions options) { return finish(make_unset(shape, options), options); }
 

@@ -31,6 +31,29 @@ void expect_room(std::string_view op, const Shape& shape) {
     throw ShapeError(fmt::format("[{}] {} has no room for another dimension", op, to_string(shape)));
 }
 
+std::optional<Shape> shape_of(std::string_view op, std::int64_t count, const Shape& shape) {
+  Shape filled = shape;
+  int open = -1;
+  for (int d = 0; d < shape.rank(); ++d) {
+    if (shape[d] == -1) {
+      if (open >= 0) throw ShapeError(fmt::format("[{}] one size at most may be -1, got {}", op, to_string(shape)));
+      open = d;
+      filled[d] = 1;
+    } else if (shape[d] < 0) {
+      throw ShapeError(fmt::format("[{}] negative size in {}", op, to_string(shape)));
+    }
+  }
+  if (!extent(filled)) return std::nullopt;
+  const std::int64_t known = filled.numel();
+  if (open >= 0) {
+    if (known == 0 || count % known != 0) return std::nullopt;
+    filled[open] = count / known;
+  } else if (known != count) {
+    return std::nullopt;
+  }
+  return filled;
+}
+
 int new_axis_of(std::string_view op, Axis axis, const Shape& shape) {
   expect_room(op, shape);
   const int rank = shape.rank() + 1;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -44,6 +46,9 @@ inline int axis_of(std::string_view op, Axis axis, const Tensor& x, std::string_
 }
 /// Throws ShapeError "[op] [1, 1, 1, 1, 1, 1, 1, 1] has no room for another dimension".
 void expect_room(std::string_view op, const Shape& shape);
+/// `shape` with the size in the place of its -1 that makes it one of `count` elements; std::nullopt where none does.
+/// Throws ShapeError "[op] one size at most may be -1, got [-1, -1]" and "[op] negative size in [-2, 3]".
+std::optional<Shape> shape_of(std::string_view op, std::int64_t count, const Shape& shape);
 /// Where a new axis goes into a shape, counted from the front of the result. Throws as expect_room(), and IndexError
 /// "[op] a new axis 4 is out of range for [2, 3]".
 int new_axis_of(std::string_view op, Axis axis, const Shape& shape);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -62,8 +63,9 @@ struct FromVectorOptions {
   bool requires_grad = false;
 };
 /// Elements in row-major order, dtype from T (float, double, std::int64_t, bool); integers of other types become int64.
-/// Throws ShapeError when the count differs from the shape's, ValueError for an integer that int64 does not hold,
-/// DTypeError for requires_grad with elements that are not floating.
+/// One size of the shape may be -1: the one that makes the counts equal, as in reshape. Throws ShapeError when the
+/// count differs from the shape's, ValueError for an integer that int64 does not hold, DTypeError for requires_grad
+/// with elements that are not floating.
 template <Element T>
 Tensor from_vector(const std::vector<T>& values, const Shape& shape, FromVectorOptions options = {});
 template <class T>
@@ -74,6 +76,14 @@ requires(std::is_integral_v<T> && !Element<T>) Tensor
       if (!engine::fits_int64(value)) engine::throw_beyond_int64(value);
   return from_vector(std::vector<std::int64_t>(values.begin(), values.end()), shape, options);
 }
+/// The same of elements that lie in any memory: an array, or a pointer and a size, as from_span({pixels, count}, {-1,
+/// 28}). They are copied. Integers of 8 and 32 bits become int64.
+Tensor from_span(std::span<const float> values, const Shape& shape, FromVectorOptions options = {});
+Tensor from_span(std::span<const double> values, const Shape& shape, FromVectorOptions options = {});
+Tensor from_span(std::span<const std::int64_t> values, const Shape& shape, FromVectorOptions options = {});
+Tensor from_span(std::span<const std::int32_t> values, const Shape& shape, FromVectorOptions options = {});
+Tensor from_span(std::span<const std::uint8_t> values, const Shape& shape, FromVectorOptions options = {});
+Tensor from_span(std::span<const bool> values, const Shape& shape, FromVectorOptions options = {});
 /// All of them in one dimension: [values.size()].
 template <class T>
 requires std::is_arithmetic_v<T> Tensor from_vector(const std::vector<T>& values) {
@@ -105,6 +115,8 @@ requires std::is_arithmetic_v<T> Tensor tensor(T value, TensorOptions options = 
     if (engine::fits_int64(value)) return engine::integer(static_cast<std::int64_t>(value), options);
   return full({}, static_cast<double>(value), options);
 }
+template <class T>
+Tensor tensor(const std::vector<T>& values, TensorOptions = {}) = delete;  // say from_vector(values, shape)
 /// start, start + step, ... below stop (above it for a negative step), also where rounding to the dtype would reach
 /// it; int64 by default. Throws ValueError for step 0, an infinite range, or a start or step that the dtype cannot
 /// hold: fractions need arange(0, 1, 0.25, {.dtype = float32}).

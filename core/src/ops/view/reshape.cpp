@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "tape/expect.hpp"
 #include "tape/tensor_impl.hpp"
 #include "tapegrad/base/error.hpp"
@@ -86,41 +88,13 @@ struct Reshape : Op<Reshape> {
   }
 };
 
-namespace {
-
-/// `shape` with its -1 filled in.
-Shape resolve_shape(const Shape& from, const Shape& shape) {
-  Shape resolved = shape;
-  int open = -1;
-  const auto fail = [&] {
-    return ShapeError(fmt::format("[reshape] cannot bring {} ({} elements) into the shape {}", to_string(from),
-                                  from.numel(), to_string(shape)));
-  };
-  for (int d = 0; d < shape.rank(); ++d) {
-    if (shape[d] == -1) {
-      if (open >= 0) throw ShapeError("[reshape] one size at most may be -1, got " + to_string(shape));
-      open = d;
-      resolved[d] = 1;
-    } else if (shape[d] < 0) {
-      throw ShapeError("[reshape] negative size in " + to_string(shape));
-    }
-  }
-  if (!extent(resolved)) throw fail();
-  const std::int64_t known = resolved.numel();
-  if (open >= 0) {
-    if (known == 0 || from.numel() % known != 0) throw fail();
-    resolved[open] = from.numel() / known;
-  } else if (known != from.numel()) {
-    throw fail();
-  }
-  return resolved;
-}
-
-}  // namespace
-
 Tensor reshape(const Tensor& x, const Shape& shape) {
   expect_defined(Reshape::name, x);
-  return apply(Reshape(resolve_shape(x.shape(), shape)), x);
+  const std::optional<Shape> to = shape_of(Reshape::name, x.numel(), shape);
+  if (!to)
+    throw ShapeError(fmt::format("[reshape] cannot bring {} ({} elements) into the shape {}", to_string(x.shape()),
+                                 x.numel(), to_string(shape)));
+  return apply(Reshape(*to), x);
 }
 Tensor Tensor::reshape(const Shape& shape) const { return tapegrad::reshape(*this, shape); }
 
