@@ -192,6 +192,21 @@ Comparison compare(const ModuleTree& tree, const NamedTensors& state) {
   return comparison;
 }
 
+/// What stands in the state before the names of all the module's tensors, none of which is there without it, as
+/// before a checkpoint's part or what PyTorch's DataParallel saved; empty where there is no such.
+std::string common_prefix(const ModuleTree& tree, const NamedTensors& state, const StateDifference& different) {
+  if (different.missing.empty() || different.missing.size() < tree.tensors.size()) return {};
+  const std::string& name = different.missing.front();
+  for (const std::string& candidate : different.unexpected) {
+    if (!candidate.ends_with(name)) continue;
+    const std::string prefix = candidate.substr(0, candidate.size() - name.size());
+    if (std::all_of(different.missing.begin(), different.missing.end(),
+                    [&](const std::string& missing) { return state.contains(prefix + missing); }))
+      return prefix;
+  }
+  return {};
+}
+
 }  // namespace
 
 void Module::load_state_dict(const NamedTensors& state) { static_cast<void>(load_state_dict(state, {.strict = true})); }
@@ -206,6 +221,8 @@ StateDifference Module::load_state_dict(const NamedTensors& state, LoadOptions o
     if (!different.unexpected.empty()) message += " unexpected: " + join(different.unexpected) + ";";
     if (!different.mismatched.empty()) message += " mismatched: " + join(different.mismatched) + ";";
     message.pop_back();
+    if (const std::string prefix = common_prefix(tree, state, different); !prefix.empty())
+      message += fmt::format("; all that are missing are there behind '{0}': load state.under(\"{0}\")", prefix);
     comparison.refuse(message);
   }
   std::vector<engine::Overwrite> writes;

@@ -289,6 +289,24 @@ BOOST_AUTO_TEST_CASE(promise_loading_names_every_key_that_does_not_fit) {
   model.load_state_dict(make_pair().state_dict());
 }
 
+BOOST_AUTO_TEST_CASE(a_state_behind_a_prefix_is_told) {
+  tg::nn::Linear layer(2, 2);
+  tg::NamedTensors state{{"1.rate", tg::zeros({})}, {"1.weight", tg::zeros({2, 2})}};  // another part of a checkpoint
+  state.insert("0.", layer.state_dict().clone());
+  BOOST_CHECK_EXCEPTION(
+      layer.load_state_dict(state), tg::ValueError,
+      tg::test::says("[load_state_dict] missing: weight, bias; unexpected: 1.rate, 1.weight, 0.weight, 0.bias; all "
+                     "that are missing are there behind '0.': load state.under(\"0.\")"));
+  layer.load_state_dict(state.under("0."));
+  const auto says_nothing_of_a_prefix = [](const tg::Error& e) {
+    return std::string(e.what()).find("behind") == std::string::npos;
+  };
+  BOOST_CHECK_EXCEPTION(layer.load_state_dict(tg::NamedTensors{{"0.weight", tg::zeros({2, 2})}}), tg::ValueError,
+                        says_nothing_of_a_prefix);
+  state.insert("bias", tg::zeros({2}));
+  BOOST_CHECK_EXCEPTION(layer.load_state_dict(state), tg::ValueError, says_nothing_of_a_prefix);
+}
+
 BOOST_AUTO_TEST_CASE(a_state_may_be_a_view_of_the_module_itself) {
   tg::nn::Linear layer(2, 2);
   layer.load_state_dict({{"weight", tg::tensor({{1.0, 2.0}, {3.0, 4.0}})}, {"bias", tg::zeros({2})}});

@@ -38,7 +38,8 @@ void expect_checkpoint(const io::SafetensorsReader& file, std::size_t parts) {
   const auto count = texts.find(kPartsKey);
   const std::string found = count == texts.end() ? "an unknown number of" : count->second;
   if (found != fmt::format("{}", parts))
-    io::refuse(fmt::format("expected {}, got a file of {}", counted(parts, "part"), found));
+    io::refuse(fmt::format("expected {}, got a file of {}: load_safetensors(path).under(\"{}\") reads the first alone",
+                           counted(parts, "part"), found, prefix_of(0)));
 }
 
 std::vector<NamedTensors> read_states(const std::string& path, std::size_t parts) {
