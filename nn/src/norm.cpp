@@ -43,7 +43,7 @@ AnyNorm make_norm(Norm norm, std::int64_t features, AnyNormOptions options) {
   throw ValueError("[make_norm] no such norm");
 }
 
-Tensor normalize(AnyNorm& norm, const Tensor& x, const Mask& mask) {
+Tensor apply_norm(AnyNorm& norm, const Tensor& x, const Mask& mask) {
   return std::visit(
       [&](auto& layer) -> Tensor {
         if constexpr (requires { layer(x, mask); }) {

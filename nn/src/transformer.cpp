@@ -91,7 +91,7 @@ Tensor TransformerEncoder::operator()(const Tensor& x, const Mask& mask, const T
   expect_defined("TransformerEncoder", x);
   Tensor h = x;
   for (TransformerEncoderLayer& layer : layers) h = layer(h, mask, bias);
-  return normalize(norm, h, mask);
+  return apply_norm(norm, h, mask);
 }
 
 Tensor TransformerEncoder::extend(const Tensor& x, std::vector<AttentionCache>& caches, const Mask& mask,
@@ -102,7 +102,7 @@ Tensor TransformerEncoder::extend(const Tensor& x, std::vector<AttentionCache>& 
   expect_caches("TransformerEncoder", longer.size(), layers.size());
   Tensor h = x;
   for (std::size_t i = 0; i < layers.size(); ++i) h = layers[i].extend(h, longer[i], mask, bias);
-  h = normalize(norm, h, last_positions(mask, x));
+  h = apply_norm(norm, h, last_positions(mask, x));
   caches = std::move(longer);
   return h;
 }

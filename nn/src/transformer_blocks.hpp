@@ -13,8 +13,8 @@ namespace tapegrad::nn {
 /// A block with its residual sum and norm: x + block(norm(x)), or norm(x + block(x)).
 template <class Block>
 Tensor with_residual(bool norm_first, AnyNorm& norm, const Tensor& x, const Mask& mask, const Block& block) {
-  if (norm_first) return x + block(normalize(norm, x, mask));
-  return normalize(norm, x + block(x), mask);
+  if (norm_first) return x + block(apply_norm(norm, x, mask));
+  return apply_norm(norm, x + block(x), mask);
 }
 
 /// linear2(dropout(activation(linear1(x)))), or with a gate linear2(dropout(gated(linear1(x))))

@@ -81,7 +81,7 @@ Tensor TransformerDecoder::operator()(const Tensor& x, const Tensor& memory, con
   expect_defined("TransformerDecoder", memory, "the memory");
   Tensor h = x;
   for (TransformerDecoderLayer& layer : layers) h = layer(h, memory, mask, memory_mask, bias);
-  return normalize(norm, h, mask);
+  return apply_norm(norm, h, mask);
 }
 
 std::vector<DecoderCache> TransformerDecoder::remember(const Tensor& memory) const {
@@ -100,7 +100,7 @@ Tensor TransformerDecoder::extend(const Tensor& x, std::vector<DecoderCache>& ca
   std::vector<DecoderCache> longer = caches;
   Tensor h = x;
   for (std::size_t i = 0; i < layers.size(); ++i) h = layers[i].extend(h, longer[i], mask, memory_mask, bias);
-  h = normalize(norm, h, last_positions(mask, x));
+  h = apply_norm(norm, h, last_positions(mask, x));
   caches = std::move(longer);
   return h;
 }

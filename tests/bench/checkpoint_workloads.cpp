@@ -28,7 +28,7 @@ tg::Tensor in_segments(tg::nn::TransformerEncoder& encoder, const tg::Tensor& x,
     };
     h = tg::checkpoint(run, h);
   }
-  return tg::nn::normalize(encoder.norm, h, mask);
+  return tg::nn::apply_norm(encoder.norm, h, mask);
 }
 
 struct CheckpointedGpt : word_maker::CharacterModel {

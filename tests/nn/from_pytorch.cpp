@@ -165,9 +165,51 @@ BOOST_AUTO_TEST_CASE(what_is_made_of_others) {
   BOOST_TEST(seen == tg::arange(70).to_vector<std::int64_t>(), boost::test_tools::per_element());
 }
 
+// The numbers are those that PyTorch 1.13 prints.
+BOOST_AUTO_TEST_CASE(one_liners) {
+  const tg::Tensor a = tg::tensor({{1.0, 2.0}, {3.0, -1.0}}), b = tg::tensor({{0.0, 4.0}, {2.0, 2.0}});
+  const auto check = [](const tg::Tensor& x, const std::vector<double>& expected) {
+    BOOST_TEST(numbers_in(x) == expected, boost::test_tools::tolerance(1e-6) << boost::test_tools::per_element());
+  };
+  check(a / tg::clamp_min(tg::norm(a, 1, {.keepdim = true}), 1e-12), {0.44721359, 0.89442718, 0.94868326, -0.31622776});
+  check(tg::norm(tg::unsqueeze(a, 1) - tg::unsqueeze(b, 0), -1), {2.23606801, 1.0, 5.83095169, 3.16227770});
+  check(a.slice(1, {.start = 1}) - a.slice(1, {.stop = -1}), {1, -4});
+  check(1.0 / b[1], {0.5, 0.5});
+  check(a.reshape({-1}), {1, 2, 3, -1});
+  BOOST_TEST(shape_of(a[0].expand({5, 2})) == "[5, 2]");
+  const tg::Tensor wide = tg::arange(8).reshape({2, 4});
+  BOOST_TEST(wide.slice(1, {.start = 1, .stop = 1 + 2}).to_vector<std::int64_t>() == (Integers{1, 2, 5, 6}));
+  const tg::Tensor rows = tg::tensor({1, 2}), columns = tg::tensor({3, 4, 5});
+  check(rows.reshape({-1, 1}).expand({2, 3}), {1, 1, 1, 2, 2, 2});
+  check(columns.expand({2, 3}), {3, 4, 5, 3, 4, 5});
+
+  const tg::Tensor n = tg::tensor({{-1.0, 1.0}, {3.0, 0.0}}), var = tg::tensor({{0.5, 1.0}, {2.0, 0.25}});
+  check(tg::mean(tg::relu(tg::norm(a - b, -1) - tg::norm(a - n, -1) + 1.0)), {2.08113813});
+  check(0.5 * tg::mean(tg::log(var) + tg::square(a - b) / var), {5.13921309});
+  check(1.0507009873554805 * tg::elu(a, 1.6732632423543772), {1.05070102, 2.10140204, 3.15210295, -1.11133075});
+  check(a * tg::tanh(tg::softplus(a)), {0.86509836, 1.94395900, 2.98653507, -0.30340144});
+  check(tg::clamp_min(a, 0.0) + 0.25 * tg::clamp_max(a, 0.0), {1, 2, 3, -0.25});
+  check(tg::clamp(a, -1.0, 1.0), {1, 1, 1, -1});
+
+  nn::Linear model(2, 3);
+  std::vector<tg::Tensor> flat;
+  for (const tg::Tensor& p : model.parameters()) flat.push_back(p.reshape({-1}));
+  const tg::Tensor v = tg::cat(flat);
+  BOOST_TEST(v.numel() == model.parameter_count());
+  nn::Linear other(2, 3);
+  tg::NamedTensors state;
+  const std::vector<tg::Tensor> parts = tg::split(v, {6, 3});
+  state.insert("weight", parts[0].reshape({3, 2}));
+  state.insert("bias", parts[1]);
+  BOOST_TEST(other.load_state_dict(state, {.strict = false}).empty());
+  BOOST_TEST(numbers_in(other(a)) == numbers_in(model(a)), boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(chosen_elements) {
   const std::vector<float> numbers = {1, 3, 2, 6, 5, 4};
-  tg::Tensor x = tg::from_vector(numbers, {numbers.size() / 3, 3});
+  tg::Tensor x = tg::from_vector(numbers, {-1, 3});
+  BOOST_TEST(shape_of(tg::from_vector(numbers, {numbers.size() / 3, 3})) == "[2, 3]");
+  BOOST_TEST(numbers_in(tg::from_span({numbers.data(), numbers.size()}, {2, 3})) == numbers_in(x));
   BOOST_TEST(shape_of(x.slice(0, {.stop = numbers.size() / 6})) == "[1, 3]");
   BOOST_TEST(shape_of(tg::from_vector(numbers)) == "[6]");
   BOOST_TEST(x.size(-1) == 3);

@@ -174,6 +174,6 @@ struct AnyNormOptions {
 /// Throws ValueError for what is no Norm, and what the layer's constructor throws.
 AnyNorm make_norm(Norm norm, std::int64_t features, AnyNormOptions options = {});
 /// The chosen layer's result, or x itself for Norm::none; only BatchNorm reads the mask.
-Tensor normalize(AnyNorm& norm, const Tensor& x, const Mask& mask = {});
+Tensor apply_norm(AnyNorm& norm, const Tensor& x, const Mask& mask = {});
 
 }  // namespace tapegrad::nn
