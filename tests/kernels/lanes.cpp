@@ -47,6 +47,7 @@
   TAPEGRAD_UNARY(lgamma, std::lgamma(x))                                        \
   TAPEGRAD_UNARY(exp_minus_square, std::exp(-x* x))                             \
   TAPEGRAD_UNARY(logistic_density, 1 / (2 + std::exp(x) + std::exp(-x)))        \
+  TAPEGRAD_UNARY(one_minus_square, (1 - x) * (1 + x))                           \
   TAPEGRAD_UNARY(silu, std::isinf(x) && x < 0 ? -0.0L : x / (1 + std::exp(-x))) \
   TAPEGRAD_UNARY(gelu, std::isinf(x) && x < 0 ? -0.0L : x / 2 * std::erfc(-x * kSqrtHalf))
 

@@ -10,6 +10,9 @@
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/entry.hpp"
 #include "tapegrad/diff/transforms.hpp"
+#include "tapegrad/ops/gated.hpp"
+#include "tapegrad/ops/reduce.hpp"
+#include "tapegrad/ops/view.hpp"
 #include "tapegrad/tape/tape.hpp"
 #include "values.hpp"
 
@@ -196,6 +199,48 @@ BOOST_AUTO_TEST_CASE(tails_against_long_double) {
       "erfc", [](const Tensor& x) { return erfc(x); }, [](long double x) { return std::erfc(x); },
       [](long double x) { return -2 * kSqrt2 / kSqrt2Pi * std::exp(-x * x); }, {-6, -1, -0.1, 0, 0.1, 1, 5, 10, 26},
       2e-13);
+}
+
+// Odd functions of x: the digits of a small one are relative to x.
+BOOST_AUTO_TEST_CASE(second_derivatives_keep_their_digits_near_0) {
+  const Exact of_sigmoid = [](long double x) { return -sigmoid_exact(x) * sigmoid_exact(-x) * std::tanh(x / 2); };
+  const auto slope_of = [](Unary f) -> Unary {
+    return [f](const Tensor& x) { return grad([&](const Tensor& a) { return sum(f(a)); })(x); };
+  };
+  const struct {
+    const char* name;
+    Unary f;
+    Exact second;
+  } cases[] = {
+      {"tanh", [](const Tensor& x) { return tanh(x); },
+       [](long double x) { return -2 * std::tanh(x) / (std::cosh(x) * std::cosh(x)); }},
+      {"sigmoid", sigmoid, of_sigmoid},
+      {"the slope of softplus", slope_of(softplus), of_sigmoid},
+      {"the slope of -log_sigmoid", slope_of([](const Tensor& x) { return -log_sigmoid(-x); }), of_sigmoid},
+      {"the gate of glu",
+       [](const Tensor& x) {
+         return glu(cat({ones_like(x), x}, 0), 0);
+       },
+       of_sigmoid},
+      {"asin", [](const Tensor& x) { return asin(x); }, [](long double x) { return x * std::pow(1 - x * x, -1.5L); }},
+      {"acos", [](const Tensor& x) { return acos(x); }, [](long double x) { return -x * std::pow(1 - x * x, -1.5L); }},
+      {"atanh", [](const Tensor& x) { return atanh(x); },
+       [](long double x) { return 2 * x / ((1 - x * x) * (1 - x * x)); }},
+  };
+  for (const auto& [name, f, second] : cases)
+    for (const DType dtype : {float32, float64}) {
+      const Tensor x = from_vector<double>({1e-16, -1e-12, 1e-9, -1e-7, 1e-5, -1e-3, 0.25}).to(dtype);
+      const auto total = [&f = f](const Tensor& a) { return sum(f(a)); };
+      const auto slopes_total = [&](const Tensor& a) { return sum(grad(total)(a)); };
+      const Values at = x.to(float64).to_vector<double>();
+      const Values forward_over_reverse = hvp(total, x, ones_like(x)).to(float64).to_vector<double>();
+      const Values reverse_over_reverse = grad(slopes_total)(x).to(float64).to_vector<double>();
+      for (std::size_t i = 0; i < at.size(); ++i)
+        for (const double found : {forward_over_reverse[i], reverse_over_reverse[i]})
+          BOOST_TEST_CONTEXT(name << " at " << at[i] << " in " << to_string(dtype))
+      BOOST_TEST(static_cast<long double>(found) == second(static_cast<long double>(at[i])),
+                 boost::test_tools::tolerance(dtype == float32 ? 1e-6L : 4e-15L));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(choices_at_kinks_and_borders) {

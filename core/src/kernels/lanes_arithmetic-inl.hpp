@@ -32,6 +32,12 @@ HWY_INLINE Lanes<D> polynomial(Lanes<D> x, double c0, C... rest) {
   return mul_add(polynomial(x, rest...), x, Lanes<D>(c0));
 }
 
+/// (1 - x) (1 + x): unlike 1 - x^2 it does not cancel near the ends.
+template <class D>
+HWY_INLINE Lanes<D> one_minus_square(Lanes<D> x) {
+  return (1.0 - x) * (1.0 + x);
+}
+
 /// Adding this to a number below 2^(mantissa bits - 1) rounds it to an integer, half to even, which then fills the low
 /// mantissa bits.
 template <class D>

@@ -17,7 +17,7 @@ struct GluFormula {
   }
   template <class T>
   T slope_b(const T& a, const T& b, const T&) const {
-    return a * sigmoid(b) * sigmoid(-b);  // 1 - sigmoid(b) would cancel
+    return a * logistic_density(b);
   }
 };
 TAPEGRAD_BINARY_KERNELS(GluFormula)

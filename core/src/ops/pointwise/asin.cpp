@@ -15,7 +15,7 @@ struct AsinFormula {
   }
   template <class T>
   T slope(const T& x, const T&) const {
-    return rsqrt((1.0 - x) * (1.0 + x));  // 1 - x^2 would cancel near the ends
+    return rsqrt(one_minus_square(x));
   }
 };
 TAPEGRAD_UNARY_KERNELS(AsinFormula)

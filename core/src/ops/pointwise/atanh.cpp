@@ -15,7 +15,7 @@ struct AtanhFormula {
   }
   template <class T>
   T slope(const T& x, const T&) const {
-    return 1.0 / ((1.0 - x) * (1.0 + x));  // 1 - x^2 would cancel near the ends
+    return 1.0 / one_minus_square(x);
   }
 };
 TAPEGRAD_UNARY_KERNELS(AtanhFormula)

@@ -15,8 +15,10 @@ requires(std::same_as<A, Tensor> || std::same_as<B, Tensor>) Tensor
     select(const Tensor& condition, const A& a, const B& b) {
   return where(condition, a, b);
 }
-/// sigmoid(x) sigmoid(-x)
-inline Tensor logistic_density(const Tensor& x) { return sigmoid(x) * sigmoid(-x); }
+/// sigmoid(x) sigmoid(-x), and (1 - x) (1 + x), which unlike 1 - x^2 does not cancel near the ends. Ops of their own:
+/// by the product rule either slope would be a difference of two nearly equal terms near 0.
+Tensor logistic_density(const Tensor& x);
+Tensor one_minus_square(const Tensor& x);
 inline Tensor times_sigmoid(const Tensor& a, const Tensor& x) { return a * sigmoid(x); }
 /// e^(-x^2). Beyond 100 it is 0, and so is its slope, where infinity times 0 would be NaN.
 inline Tensor exp_minus_square(const Tensor& x) { return exp(-square(clamp(x, -100.0, 100.0))); }
