@@ -2,6 +2,9 @@
 // channels (group_norm, instance_norm: channels first, where all others take them last). gamma and beta may be
 // undefined: then 1 and 0. All take float32 or float64, DTypeError for others and for a mixture; ShapeError for
 // parameters that do not fit, ValueError for eps < 0.
+//
+// The squares of float64 elements beyond about 1e154 in size are infinite: a row that has such gives 0 or NaN, and
+// wants to be scaled before. float32 has no such limit, its statistics are sums in double.
 #pragma once
 
 #include <cstdint>
