@@ -214,7 +214,7 @@ Mask up_to_own(std::int64_t count, std::int64_t length, const Mask& mask) {
   if (count == length) {
     kept = Mask::causal();
   } else if (count > 1) {  // one position is the last, and sees all
-    const Tensor query = unsqueeze(arange(static_cast<double>(length - count), static_cast<double>(length)), 1);
+    const Tensor query = unsqueeze(arange(length - count, length), 1);
     kept = Mask::keep_pairs(arange(length) <= query);
   }
   if (mask.positions().defined()) kept = kept & Mask::keep_positions(mask.positions());

@@ -226,7 +226,12 @@ BOOST_AUTO_TEST_CASE(ranges) {
   BOOST_CHECK_THROW((void)randint(INT64_MIN, INT64_MAX, {1}), ValueError);
   BOOST_CHECK_EXCEPTION((void)randint(33554431, 33554432, {2}, {.dtype = float32}), ValueError,
                         says("[randint] float32 does not hold every integer from 33554431 to 33554432"));
+  BOOST_CHECK_EXCEPTION((void)randint(0, 3, {2}, {.dtype = boolean}), ValueError,
+                        says("[randint] bool does not hold every integer from 0 to 3"));
+  BOOST_CHECK_THROW((void)randint(-1, 1, {2}, {.dtype = boolean}), ValueError);
+  BOOST_TEST((randint(0, 2, {2}, {.dtype = boolean}).dtype() == boolean));
   BOOST_CHECK_THROW((void)arange(0x1p53, 0x1p53 + 4.0), ValueError);
+  BOOST_CHECK_THROW((void)arange(0x1p60, 0x1p60 + 100.0), ValueError);  // the same double
   BOOST_TEST(values(arange(0x1p53 - 2.0, 0x1p53)) == (Values{0x1p53 - 2.0, 0x1p53 - 1.0}));
   BOOST_TEST(values(linspace(-1.0, 1.0, 5, {.dtype = float64})) == (Values{-1, -0.5, 0, 0.5, 1}));
   BOOST_TEST(values(linspace(3.0, 9.0, 1)) == (Values{3}));
@@ -241,6 +246,31 @@ BOOST_AUTO_TEST_CASE(ranges) {
                         says("[linspace] expected a count of at least 0, got -1"));
   BOOST_CHECK_EXCEPTION((void)linspace(0.0, HUGE_VAL, 3), ValueError,
                         says("[linspace] expected finite bounds, got 0 and inf"));
+}
+
+BOOST_AUTO_TEST_CASE(integers_count_as_far_as_int64_goes) {
+  using Integers = std::vector<std::int64_t>;
+  const auto integers = [](const Tensor& t) { return t.to_vector<std::int64_t>(); };
+  constexpr std::int64_t kLeast = INT64_MIN;
+  constexpr std::int64_t kMost = INT64_MAX;
+  BOOST_TEST(integers(arange(kMost - 2, kMost)) == (Integers{kMost - 2, kMost - 1}));
+  BOOST_TEST(integers(arange(kLeast + 2, kLeast, -1)) == (Integers{kLeast + 2, kLeast + 1}));
+  const std::int64_t step = std::int64_t{1} << 62;
+  BOOST_TEST(integers(arange(kLeast, kMost, step)) == (Integers{kLeast, kLeast + step, 0, step}));
+  BOOST_TEST(integers(arange(kMost, kLeast, kLeast)) == (Integers{kMost, -1}));
+  const Integers hundred = integers(arange(std::int64_t{1} << 60, (std::int64_t{1} << 60) + 100));
+  BOOST_TEST(hundred.size() == 100U);
+  BOOST_TEST(hundred[99] == (std::int64_t{1} << 60) + 99);
+  BOOST_TEST(integers(arange(2, 9, 3)) == (Integers{2, 5, 8}));
+  BOOST_TEST(integers(arange(2, 8, 3)) == (Integers{2, 5}));
+  BOOST_TEST(integers(arange(8, 2, -3)) == (Integers{8, 5}));
+  BOOST_TEST(integers(arange(3, 3)).empty());
+  BOOST_TEST(integers(arange(3, 2)).empty());
+  BOOST_TEST(integers(arange(kMost, kLeast)).empty());
+  BOOST_TEST(values(arange(1, 4, 2, {.dtype = float64})) == (Values{1, 3}));
+  BOOST_CHECK_THROW((void)arange(1, 4, 0), ValueError);
+  BOOST_CHECK_THROW((void)arange(kLeast, kMost), ValueError);
+  BOOST_CHECK_THROW((void)arange(UINT64_MAX - 2, UINT64_MAX), ValueError);
 }
 
 BOOST_AUTO_TEST_CASE(from_vectors) {

@@ -212,15 +212,24 @@ void engine::expect_number_of(std::string_view op, DType dtype, double value) {
 Tensor zeros(const Shape& shape, TensorOptions options) { return full(shape, 0.0, options); }
 Tensor ones(const Shape& shape, TensorOptions options) { return full(shape, 1.0, options); }
 
+namespace {
+
+constexpr double kMostSteps = 1e15;
+
+[[noreturn]] void throw_too_many_steps() { throw ValueError("[arange] more than 1e15 elements"); }
+
+}  // namespace
+
 Tensor arange(double start, double stop, double step, TensorOptions options) {
   if (step == 0.0 || !std::isfinite(start) || !std::isfinite(stop) || !std::isfinite(step))
     throw ValueError("[arange] start, stop and step must be finite and step not 0");
   const double steps = std::max(0.0, std::ceil((stop - start) / step));
-  if (steps > 1e15) throw ValueError("[arange] more than 1e15 elements");
+  if (steps > kMostSteps) throw_too_many_steps();
   if (!is_floating(options.dtype) && (start != std::trunc(start) || step != std::trunc(step)))
     throw ValueError(fmt::format("[arange] from {} in steps of {} are no {} values: say .dtype = float32", start, step,
                                  to_string(options.dtype)));
-  if (options.dtype == int64 && steps > 0 && std::max(std::abs(start), std::abs(stop)) > 0x1p53)
+  // Beyond 2^53 a range that is none may be one whose ends have become the same.
+  if (options.dtype == int64 && (steps > 0 || start == stop) && std::max(std::abs(start), std::abs(stop)) > 0x1p53)
     throw ValueError(fmt::format("[arange] from {} to {}: beyond 2^53 double does not count one by one", start, stop));
   auto count = static_cast<std::int64_t>(steps);
   if (options.dtype == float32) count = count_before<float>(start, stop, step, count);
@@ -229,6 +238,22 @@ Tensor arange(double start, double stop, double step, TensorOptions options) {
     using T = std::remove_pointer_t<decltype(out)>;
     for (std::int64_t i = 0; i < count; ++i) out[i] = static_cast<T>(start + static_cast<double>(i) * step);
   });
+}
+
+Tensor engine::arange(std::int64_t start, std::int64_t stop, std::int64_t step, TensorOptions options) {
+  if (options.dtype != int64 || step == 0)
+    return tapegrad::arange(static_cast<double>(start), static_cast<double>(stop), static_cast<double>(step), options);
+  // Distances between int64s, which uint64 holds; it wraps around where int64 would overflow on the way.
+  const auto bits = [](std::int64_t i) { return static_cast<std::uint64_t>(i); };
+  const bool up = step > 0;
+  const std::uint64_t distance = up ? bits(stop) - bits(start) : bits(start) - bits(stop);
+  const std::uint64_t stride = up ? bits(step) : -bits(step);
+  const std::uint64_t count = (up ? start < stop : stop < start) ? (distance - 1) / stride + 1 : 0;
+  if (static_cast<double>(count) > kMostSteps) throw_too_many_steps();
+  Tensor t = make_unset({static_cast<std::int64_t>(count)}, options);
+  auto* const out = array_of(t).as<std::int64_t>();
+  for (std::uint64_t i = 0; i < count; ++i) out[i] = static_cast<std::int64_t>(bits(start) + i * bits(step));
+  return finish(std::move(t), options);
 }
 
 Tensor linspace(double start, double stop, std::int64_t count, TensorOptions options) {
@@ -278,7 +303,10 @@ Tensor randint(std::int64_t low, std::int64_t high, const Shape& shape, Generato
     throw ValueError("[randint] from " + std::to_string(low) + " to " + std::to_string(high) +
                      " are more integers than 2^63 - 1");
   const double most = std::max(std::abs(static_cast<double>(low)), std::abs(static_cast<double>(high)));
-  if (is_floating(options.dtype) && most > (options.dtype == float32 ? 0x1p24 : 0x1p53))
+  const bool holds = options.dtype == int64     ? true
+                     : options.dtype == boolean ? low >= 0 && high <= 2
+                                                : most <= (options.dtype == float32 ? 0x1p24 : 0x1p53);
+  if (!holds)
     throw ValueError(
         fmt::format("[randint] {} does not hold every integer from {} to {}", to_string(options.dtype), low, high));
   return build(shape, options, [&](auto* out) {

@@ -96,7 +96,8 @@ requires std::is_arithmetic_v<T> Tensor from_vector(const std::vector<T>& values
 Tensor empty(const Shape& shape, TensorOptions options = {});
 Tensor zeros(const Shape& shape, TensorOptions options = {});
 Tensor ones(const Shape& shape, TensorOptions options = {});
-/// An int64 tensor takes the value's integer part; ValueError for NaN and what lies outside its range.
+/// An int64 tensor takes the value's integer part; ValueError for NaN and what lies outside its range. A floating one
+/// rounds the value, beyond its range to infinity (as PyTorch's).
 Tensor full(const Shape& shape, double value, TensorOptions options = {});
 namespace engine {
 Tensor integer(std::int64_t value, TensorOptions options);
@@ -118,15 +119,28 @@ requires std::is_arithmetic_v<T> Tensor tensor(T value, TensorOptions options = 
 template <class T>
 Tensor tensor(const std::vector<T>& values, TensorOptions = {}) = delete;  // say from_vector(values, shape)
 /// start, start + step, ... below stop (above it for a negative step), also where rounding to the dtype would reach
-/// it; int64 by default. Throws ValueError for step 0, an infinite range, or a start or step that the dtype cannot
-/// hold: fractions need arange(0, 1, 0.25, {.dtype = float32}).
+/// it; int64 by default. Throws ValueError for step 0, an infinite range, more than 1e15 elements, a start or step that
+/// the dtype cannot hold (fractions need arange(0, 1, 0.25, {.dtype = float32})), or an int64 range of doubles beyond
+/// 2^53, where they do not count one by one: integers do, as far as int64 goes.
 Tensor arange(double start, double stop, double step = 1.0, TensorOptions options = {.dtype = int64});
+namespace engine {
+Tensor arange(std::int64_t start, std::int64_t stop, std::int64_t step, TensorOptions options);
+}
+template <class A, class B, class Step = int>
+requires(std::is_integral_v<A>&& std::is_integral_v<B>&& std::is_integral_v<Step>) Tensor
+    arange(A start, B stop, Step step = 1, TensorOptions options = {.dtype = int64}) {
+  if (engine::fits_int64(start) && engine::fits_int64(stop) && engine::fits_int64(step))
+    return engine::arange(static_cast<std::int64_t>(start), static_cast<std::int64_t>(stop),
+                          static_cast<std::int64_t>(step), options);
+  return arange(static_cast<double>(start), static_cast<double>(stop), static_cast<double>(step), options);
+}
 /// 0, 1, ... below stop.
 template <class T>
 requires std::is_integral_v<T> Tensor arange(T stop, TensorOptions options = {.dtype = int64}) {
-  return arange(0.0, static_cast<double>(stop), 1.0, options);
+  return arange(T{0}, stop, 1, options);
 }
-/// `count` evenly spaced values from start to stop, both included. Throws DTypeError unless the dtype is floating,
+/// `count` evenly spaced values from start to stop, both included, infinite where float32 does not reach (as full()'s).
+/// Throws DTypeError unless the dtype is floating,
 /// ValueError for bounds that are not finite and for a negative count.
 Tensor linspace(double start, double stop, std::int64_t count, TensorOptions options = {});
 /// The n x n identity matrix. Throws ValueError for n < 0.
@@ -134,7 +148,7 @@ Tensor eye(std::int64_t n, TensorOptions options = {});
 
 /// Uniform on [0, 1), standard normal, and uniform integers low <= i < high. Drawn from `generator`, or this thread's
 /// default generator. rand and randn throw DTypeError unless the dtype is floating, randint ValueError when no integer
-/// lies in the range or more than 2^63 - 1.
+/// lies in the range or more than 2^63 - 1, or when the dtype does not hold each of them.
 Tensor rand(const Shape& shape, TensorOptions options = {});
 Tensor rand(const Shape& shape, Generator& generator, TensorOptions options = {});
 Tensor randn(const Shape& shape, TensorOptions options = {});
