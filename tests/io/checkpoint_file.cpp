@@ -191,6 +191,7 @@ BOOST_AUTO_TEST_CASE(files_that_are_no_checkpoint_of_these_parts) {
   };
   save_checkpoint(path, run.model, run.optimizer);
   refused("expected 6 parts, got a file of 2: load_safetensors(path).under(\"0.\") reads the first alone");
+  BOOST_CHECK_EXCEPTION(load_checkpoint(path, run.model), IoError, says(where + "expected 1 part, got a file of 2"));
   run.model.load_state_dict(load_safetensors(path).under("0."));
   save_safetensors(path, run.model.state_dict(), {{"format", "pt"}});
   refused("expected a checkpoint of 6 parts, got a file of 9 tensors that is none: load_safetensors reads it");
