@@ -79,12 +79,12 @@ inline void expect_same_dtype(std::string_view op, const Tensor& a, const Tensor
   if (array_of(a).dtype != array_of(b).dtype) throw_mixed_dtypes(op, a, b);
 }
 /// Whether x, a derivative, has the shape and the dtype of what it is the derivative of. Both are defined.
-inline bool alike(const Tensor& x, const Tensor& of) {
+inline bool is_like(const Tensor& x, const Tensor& of) {
   return array_of(x).dtype == array_of(of).dtype && array_of(x).shape == array_of(of).shape;
 }
-/// Throws as throw_unlike() unless they are alike().
+/// Throws as throw_unlike() unless x is_like() the other.
 inline void expect_alike(std::string_view op, std::string_view what, const Tensor& x, const Tensor& of) {
-  if (!alike(x, of)) throw_unlike(op, what, x, of);
+  if (!is_like(x, of)) throw_unlike(op, what, x, of);
 }
 
 }  // namespace tapegrad

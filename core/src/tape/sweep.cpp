@@ -121,7 +121,7 @@ void Sweep::seed(const std::vector<Tensor>& ys, const std::vector<Tensor>& seeds
                         name_, to_string(y.shape()), describe(node)));
       cotangent = ones_like(y);
     }
-    if (!alike(cotangent, y)) throw_unlike(name_, "cotangent (of " + describe(node) + ")", cotangent, y);
+    if (!is_like(cotangent, y)) throw_unlike(name_, "cotangent (of " + describe(node) + ")", cotangent, y);
     if (tape_.options.anomaly) expect_finite_seed(name_, describe(node), cotangent);
     const std::uint32_t output = y.impl()->place.output;
     lowest_seed_ = std::min(lowest_seed_, node.slot);
