@@ -199,7 +199,7 @@ std::string common_prefix(const ModuleTree& tree, const NamedTensors& state, con
   const std::string& name = different.missing.front();
   for (const std::string& candidate : different.unexpected) {
     if (!candidate.ends_with(name)) continue;
-    const std::string prefix = candidate.substr(0, candidate.size() - name.size());
+    std::string prefix = candidate.substr(0, candidate.size() - name.size());
     if (std::all_of(different.missing.begin(), different.missing.end(),
                     [&](const std::string& missing) { return state.contains(prefix + missing); }))
       return prefix;
