@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "console/help.hpp"
+#include "console/seed.hpp"
 #include "console/terminal.hpp"
 #include "norm_study/study.hpp"
 #include "tapegrad/base/error.hpp"
@@ -25,7 +26,9 @@ int main(int argc, char** argv) {
   auto* claim = app.add_option("--claim", options.claim, "measure one claim alone; an unknown one lists all");
   app.add_option("--seeds", options.seeds, "networks of each kind")->check(CLI::Range(1, 1000));
   app.add_option("--steps", options.steps, "training steps of each network")->check(CLI::Range(1, 10'000'000));
-  app.add_option("--seed", options.seed, "the first seed; the others follow it")->capture_default_str();
+  app.add_option("--seed", options.seed, "the first seed; the others follow it")
+      ->check(CLI::Validator(console::seed_problem, "UINT64"))
+      ->capture_default_str();
   app.add_option("--threads", options.threads, "networks that train side by side; 0: one for each core")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();

@@ -95,6 +95,13 @@ Maker untrained(const Options& options, const Corpus& corpus) {
                                    .heads = options.heads})};
 }
 
+/// On what is held out, after so many steps.
+double measured(const Options& options, const Corpus& corpus, Maker& maker, std::int64_t steps) {
+  const double bits = bits_per_character(maker.model, corpus);
+  expect_finite_loss(bits, steps, options.lr);  // the last step may have been too far
+  return bits;
+}
+
 /// Trains to the last step, or until it is interrupted, and prints the table's lines meanwhile. The steps that were
 /// made.
 std::int64_t train_and_report(const Options& options, const Corpus& corpus, double baseline, Maker& maker,
@@ -110,7 +117,8 @@ std::int64_t train_and_report(const Options& options, const Corpus& corpus, doub
                  if (console::interrupted()) return false;
                  if (step.step % interval == 0 && step.step < options.steps) {
                    progress.clear();
-                   print_report(step.step, bits_per_character(maker.model, corpus), baseline, options, maker, printer);
+                   print_report(step.step, measured(options, corpus, maker, step.step), baseline, options, maker,
+                                printer);
                  }
                  return true;
                });
@@ -150,7 +158,7 @@ bool learn(const Options& options) {
 
   const console::InterruptGuard guard;
   const std::int64_t done = train_and_report(options, corpus, baseline, maker, printer);
-  const double bits = bits_per_character(maker.model, corpus);
+  const double bits = measured(options, corpus, maker, done);
   print_report(done, bits, baseline, options, maker, printer);
   if (!options.save.empty()) save(options.save, maker);
 

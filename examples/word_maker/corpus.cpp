@@ -83,7 +83,9 @@ Corpus read_text(const std::filesystem::path& path, std::size_t held_out) {
     throw tapegrad::IoError(fmt::format("[text] cannot read {}: {}", path.string(), reason));
   };
   std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) fail("it is a folder");
+  const std::filesystem::file_status status = std::filesystem::status(path, ignored);
+  if (is_directory(status)) fail("it is a folder");
+  if (is_character_file(status) || is_block_file(status)) fail("a device, which may never end, is no file");
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(file), {}};

@@ -44,7 +44,7 @@ struct WordCorpusOptions {
 Corpus read_words(const word_lists::Language& language, const WordCorpusOptions& options = {});
 
 /// A text file, in UTF-8 or else ISO-8859-1; its last tenth (at most `held_out` characters) is held out. Throws
-/// tapegrad::IoError, or tapegrad::ValueError for a text of less than 1000 characters.
+/// tapegrad::IoError, for a device too, or tapegrad::ValueError for a text of less than 1000 characters.
 Corpus read_text(const std::filesystem::path& path, std::size_t held_out = 20000);
 
 }  // namespace word_maker

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "console/help.hpp"
+#include "console/seed.hpp"
 #include "console/terminal.hpp"
 #include "tapegrad/base/error.hpp"
 #include "word_maker/commands.hpp"
@@ -66,7 +67,8 @@ void add_options(CLI::App& app, Options& options) {
       ->check(not_negative);
   app.add_option("--prefix", options.prefix, "What made-up words begin with")->group(sampling);
   app.add_option("--logits", options.logits, "Print a checksum of the logits along this word")->group(sampling);
-  option("--seed", options.seed, "Of weights, batches and made-up words", "Other");
+  option("--seed", options.seed, "Of weights, batches and made-up words", "Other")
+      ->check(CLI::Validator(console::seed_problem, "UINT64"));
   app.add_flag("--no-colour,--no-color", options.no_colour, "Plain text (as NO_COLOR=1 does)")->group("Other");
 }
 

@@ -1,9 +1,13 @@
 #include "word_maker/training.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 #include <numbers>
 #include <vector>
 
+#include "tapegrad/base/error.hpp"
 #include "tapegrad/ops/loss.hpp"
 #include "tapegrad/optim/adam.hpp"
 #include "tapegrad/optim/clip.hpp"
@@ -23,6 +27,12 @@ constexpr std::size_t kMeasuredTogether = 64;
 
 }  // namespace
 
+void expect_finite_loss(double loss, std::int64_t step, double lr) {
+  if (!std::isfinite(loss))
+    throw tg::ValueError(fmt::format(
+        "[training] the loss is {} at step {}: the training diverges; try a learning rate below {}", loss, step, lr));
+}
+
 std::int64_t train(CharacterModel& model, const Corpus& corpus, const TrainingOptions& options,
                    const std::function<bool(const TrainingStep&)>& after_step) {
   const std::vector<tg::Tensor> parameters = model.parameters();
@@ -38,12 +48,14 @@ std::int64_t train(CharacterModel& model, const Corpus& corpus, const TrainingOp
     tg::Tape tape;
     const tg::Tensor loss =
         tg::cross_entropy(model(batch.inputs, batch.valid), batch.targets, {.ignore_index = Batch::kIgnore});
+    const double value = loss.item();
+    expect_finite_loss(value, step, options.lr);
     tape.backward(loss);
     tg::optim::clip_grad_norm(parameters, kLargestNorm);
     optimizer.step();
     optimizer.zero_grad();
     schedule.step();
-    if (!after_step({.step = step, .sequences = options.batch, .loss = loss.item()})) return step;
+    if (!after_step({.step = step, .sequences = options.batch, .loss = value})) return step;
   }
   return options.steps;
 }

@@ -24,9 +24,12 @@ struct TrainingStep {
 
 /// AdamW with a warm-up and half a cosine, gradients clipped at norm 1. `after_step` is called after each step; the
 /// training ends when it returns false. The same options and seeds give the same weights to the bit. Returns the steps
-/// made.
+/// made. Throws as expect_finite_loss().
 std::int64_t train(CharacterModel& model, const Corpus& corpus, const TrainingOptions& options,
                    const std::function<bool(const TrainingStep&)>& after_step);
+
+/// Throws tapegrad::ValueError "[training] the loss is nan at step 7: ..." unless it is finite. `lr` is the highest.
+void expect_finite_loss(double loss, std::int64_t step, double lr);
 
 /// -log2 of the probability of the held-out sequences, per character; the end of a word counts as a character.
 double bits_per_character(CharacterModel& model, const Corpus& corpus);

@@ -80,6 +80,8 @@ BOOST_AUTO_TEST_CASE(the_end_of_a_text_is_held_out) {
   BOOST_CHECK_THROW(read_text(folder.path() / "short"), tapegrad::ValueError);
   BOOST_CHECK_THROW(read_text(folder.path() / "missing"), tapegrad::IoError);
   BOOST_CHECK_THROW(read_text(folder.path()), tapegrad::IoError);
+  BOOST_CHECK_EXCEPTION(read_text("/dev/null"), tapegrad::IoError,
+                        [](const auto& error) { return says(error, "a device, which may never end, is no file"); });
 }
 
 BOOST_AUTO_TEST_CASE(a_batch_is_shifted_and_padded) {

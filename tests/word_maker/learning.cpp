@@ -100,6 +100,14 @@ BOOST_AUTO_TEST_CASE(training_stops_when_it_is_told) {
                    [](const TrainingStep& step) { return step.step < 3; }) == 3);
 }
 
+BOOST_AUTO_TEST_CASE(a_training_that_diverges_says_so) {
+  const Corpus corpus = words_with_a_memory();
+  Maker maker = tiny_maker(corpus, 9);
+  BOOST_CHECK_EXCEPTION(
+      train(maker.model, corpus, {.steps = 20, .batch = 4, .lr = 1e300}, [](const TrainingStep&) { return true; }),
+      tapegrad::ValueError, says("the training diverges; try a learning rate below 1e+300"));
+}
+
 BOOST_AUTO_TEST_CASE(what_is_loaded_is_what_was_saved) {
   const TemporaryFolder folder;
   const Corpus corpus = words_with_a_memory();

@@ -4,18 +4,17 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <memory>
 #include <span>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <vector>
 
 #include "console/help.hpp"
+#include "console/seed.hpp"
 #include "console/terminal.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/check_command.hpp"
@@ -59,14 +58,6 @@ constexpr const char* kFooter =
     "Environment: NO_COLOR turns colours off; COLUMNS is the width without a terminal.";
 
 int default_workers() { return static_cast<int>(std::max(1U, std::thread::hardware_concurrency())); }
-
-/// Empty for what is a seed: CLI11 itself takes -1 for 2^64 - 1.
-std::string seed_problem(const std::string& text) {
-  std::uint64_t seed = 0;
-  const char* const last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, seed);
-  return error == std::errc() && end == last ? "" : fmt::format("'{}' is no number from 0 to 2^64 - 1", text);
-}
 
 /// The exit status, unless what was printed went nowhere.
 int printed(const std::string& program, int status) {
@@ -145,7 +136,7 @@ CLI::App* add_check(CLI::App& app, Line& line, const suite::Contents& contents) 
         ->capture_default_str()
         ->group(what);
   check->add_option("--seed", request.options.seed, "Of samples, cotangents and directions")
-      ->check(CLI::Validator(seed_problem, "UINT64"))
+      ->check(CLI::Validator(console::seed_problem, "UINT64"))
       ->capture_default_str()
       ->group(what);
   check->add_option("--threads", request.workers, "Entries checked at a time")
