@@ -12,10 +12,10 @@ namespace tapegrad {
 /// DTypeError and ShapeError for `keep`.
 Tensor softmax(const Tensor& x, Axis axis = -1, const Tensor& keep = {});
 
-/// x - log sum e^x along `axis`: the logarithm of softmax, to the last digits where softmax rounds to 0; where it rounds
-/// to 1, to one unit in the last place of 1 ({0, -37} gives 0, where -8.5e-17 is exact). Elements that do not take part
-/// are -inf with gradient 0, so that e^y y is NaN of them: the entropy of a row is -sum(xlogy(p, p), -1) of p =
-/// softmax(x, -1, keep). Errors as for softmax.
+/// x - log sum e^x along `axis`: the logarithm of softmax, to the last digits where softmax rounds to 0; where it
+/// rounds to 1, to one unit in the last place of 1 ({0, -37} gives 0, where -8.5e-17 is exact). Elements that do not
+/// take part are -inf with gradient 0, so that e^y y is NaN of them: the entropy of a row is -sum(xlogy(p, p), -1) of p
+/// = softmax(x, -1, keep). Errors as for softmax.
 Tensor log_softmax(const Tensor& x, Axis axis = -1, const Tensor& keep = {});
 
 }  // namespace tapegrad
