@@ -3,9 +3,9 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <functional>
-#include <string>
+#include <string_view>
 
-#include "gradcheck/functions.hpp"
+#include "gradcheck/diagnosed.hpp"
 
 using namespace tapegrad;
 using namespace tapegrad::testing_functions;
@@ -13,8 +13,6 @@ using namespace tapegrad::testing_functions;
 namespace {
 
 const Numbers kAt = {0.3, -0.4, 1.1};
-
-Numbers sines(Point x) { return {std::sin(x[0]), std::sin(x[1]), std::sin(x[2])}; }
 
 /// The check of a rule that makes something of each element of the cotangent, and is right otherwise.
 GradcheckReport check_through(const std::function<double(double)>& made, std::uint64_t seed = 0) {
@@ -27,7 +25,8 @@ GradcheckReport check_through(const std::function<double(double)>& made, std::ui
                         kAt, {.seed = seed});
 }
 
-bool says(const GradcheckReport& report, std::string_view text) {
+/// Whether a diagnosis has these words.
+bool is_told(const GradcheckReport& report, std::string_view text) {
   const auto has = [&](const GradcheckFinding& f) {
     return f.diagnosis && f.diagnosis->text.find(text) != std::string::npos;
   };
@@ -44,13 +43,13 @@ BOOST_AUTO_TEST_CASE(a_rule_that_clips_is_found) {
       const GradcheckReport report = check_through([limit](double v) { return std::clamp(v, -limit, limit); }, seed);
       BOOST_TEST((report.verdict() == Verdict::wrong), limit << ": " << to_string(report));
     }
-  BOOST_TEST(says(check_through([](double v) { return std::clamp(v, -10.0, 10.0); }), "dy is clipped"));
+  BOOST_TEST(is_told(check_through([](double v) { return std::clamp(v, -10.0, 10.0); }), "dy is clipped"));
 }
 
 BOOST_AUTO_TEST_CASE(a_rule_that_flushes_is_found) {
   const GradcheckReport report = check_through([](double v) { return std::abs(v) < 0.01 ? 0.0 : v; });
   BOOST_TEST((report.verdict() == Verdict::wrong), to_string(report));
-  BOOST_TEST(says(report, "small elements of dy are taken for zero"), to_string(report));
+  BOOST_TEST(is_told(report, "small elements of dy are taken for zero"), to_string(report));
 }
 
 // Down to what rounding hides: an added number is none of a lost sign, of which minus u shows twice as much.
@@ -59,9 +58,9 @@ BOOST_AUTO_TEST_CASE(what_is_added_is_not_taken_for_a_lost_sign) {
     const double added = 1e-4 * std::pow(0.7, k);  // down to 9e-11
     const GradcheckReport report = check_through([added](double v) { return v + added; });
     BOOST_TEST((report.verdict() == Verdict::wrong), added << ": " << to_string(report));
-    BOOST_TEST(!says(report, "does not keep the sign"), added << ": " << to_string(report));
+    BOOST_TEST(!is_told(report, "does not keep the sign"), added << ": " << to_string(report));
   }
-  BOOST_TEST(says(check_through([](double v) { return v < 0.0 ? -v : v; }), "is not"));
+  BOOST_TEST(is_told(check_through([](double v) { return v < 0.0 ? -v : v; }), "is not"));
 }
 
 BOOST_AUTO_TEST_CASE(linear_rules_pass_at_all_sizes) {
