@@ -52,6 +52,32 @@ BOOST_AUTO_TEST_CASE(a_rule_that_flushes_is_found) {
   BOOST_TEST(is_told(report, "small elements of dy are taken for zero"), to_string(report));
 }
 
+// Along directions too.
+BOOST_AUTO_TEST_CASE(a_large_rule_that_clips_or_flushes_is_found) {
+  const Numbers at = normal(1000, 3);
+  const auto check = [&](const std::function<double(double)>& made) {
+    return check_pullback(
+        sines,
+        [&](Point x, Point v) {
+          Numbers gradient;
+          for (std::size_t i = 0; i < x.size(); ++i) gradient.push_back(made(v[i]) * std::cos(x[i]));
+          return gradient;
+        },
+        at);
+  };
+  BOOST_TEST((check([](double v) { return v; }).verdict() == Verdict::ok));
+  const GradcheckReport clips = check([](double v) { return std::clamp(v, -10.0, 10.0); });
+  BOOST_TEST((clips.verdict() == Verdict::wrong));
+  BOOST_TEST(is_told(clips, "dy is clipped"));
+  BOOST_TEST((check([](double v) { return std::abs(v) < 0.001 ? 0.0 : v; }).verdict() == Verdict::wrong));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_number_for_a_large_cotangent_is_found) {
+  BOOST_TEST(
+      (check_through([](double v) { return std::abs(v) > 100.0 ? std::nan("") : v; }).verdict() == Verdict::wrong));
+  BOOST_TEST((check_through([](double v) { return std::log(std::exp(v)); }).verdict() == Verdict::wrong));
+}
+
 // Down to what rounding hides: an added number is none of a lost sign, of which minus u shows twice as much.
 BOOST_AUTO_TEST_CASE(what_is_added_is_not_taken_for_a_lost_sign) {
   for (int k = 0; k < 40; ++k) {

@@ -347,14 +347,8 @@ struct RowSums {
 void expect_linear(Comparison& c) {
   if (!all_finite(c.subject.outputs) || c.sweeps_differ()) return;  // there a rule may give NaN for a cotangent of 0
   const Values& u = c.rounding.trial().cotangent;
-  struct Scaled {
-    double factor;
-    std::vector<Values> gradients;  // by part
-  };
-  std::vector<Scaled> sweeps;
+  std::vector<Multiple> sweeps = multiples_of(c.subject, u, {-1.0, kLargeCotangent, 1.0 / kLargeCotangent});
   sweeps.push_back({1.0, c.rounding.trial().gradients});
-  for (const double factor : {-1.0, kLargeCotangent, 1.0 / kLargeCotangent})
-    sweeps.push_back({factor, c.subject.pull_back(multiple(u, factor))});
   for (std::size_t i = 0; i < c.claimed.size(); ++i) {
     GradcheckFinding finding = c.finding_of(i);
     Ranking ranking;
@@ -362,7 +356,7 @@ void expect_linear(Comparison& c) {
     const double alone = norm(u) * c.rounding.alone(i, 0.0) + c.rounding.slack_of_sum(u) / c.rounding.input_size(i);
     const auto compare = [&](std::size_t j, double gradient, double factor) {
       const double expected = factor * rows.sum[j];
-      const bool overflows = factor > 1.0 && !std::isfinite(gradient);
+      const bool overflows = !std::isfinite(gradient) && c.precision.may_overflow(expected);
       if (!std::isfinite(expected) || overflows) return;
       const double tolerance = std::abs(factor) * (c.rounding.between_ways(rows.reach[j], i) + alone) +
                                (factor < 1.0 ? c.precision.least_derivative : 0.0);
@@ -373,7 +367,7 @@ void expect_linear(Comparison& c) {
           std::isfinite(error) ? error / tolerance : kInfinity);
     };
     for (std::size_t j = 0; j < rows.sum.size(); ++j)
-      for (const Scaled& sweep : sweeps) compare(j, sweep.gradients[i][j], sweep.factor);
+      for (const Multiple& sweep : sweeps) compare(j, sweep.gradients[i][j], sweep.factor);
     if (ranking.verdict() == Verdict::ok) continue;
     ranking.file(finding);
     finding.diagnosis = c.diagnose_cotangent(i);

@@ -1,4 +1,6 @@
 // Products <u, J d> of random cotangents u and directions d, where the Jacobian is too large to compare.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <deque>
@@ -7,6 +9,7 @@
 #include <vector>
 
 #include "gradcheck/comparison.hpp"
+#include "gradcheck/cotangents.hpp"
 #include "gradcheck/diagnosis.hpp"
 #include "gradcheck/directions.hpp"
 #include "gradcheck/judged_line.hpp"
@@ -186,6 +189,43 @@ class PartAlongDirections {
   std::vector<Probe> probes_;
 };
 
+/// Cotangents much larger and smaller than one make its gradient as much larger and smaller: a rule that clips its
+/// cotangent, or flushes it to zero, may be right for all that are drawn. A power of two rounds nothing. Files what
+/// differs.
+void expect_proportional(Comparison& c, const RandomCotangents& cotangents) {
+  if (!all_finite(c.subject.outputs) || c.sweeps_differ()) return;
+  const std::vector<Values>& gradients = cotangents.gradients.front();
+  const std::vector<Multiple> multiples =
+      multiples_of(c.subject, cotangents.us.front(), {kLargeCotangent, 1.0 / kLargeCotangent});
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    GradcheckFinding finding = c.finding_of(i);
+    Ranking ranking;
+    const double size = largest(gradients[i]);
+    for (const auto& [factor, scaled] : multiples) {
+      const double tolerance =
+          factor * (c.rounding.floor(i, size) + c.rounding.coarseness(i)) + c.precision.least_derivative;
+      for (std::size_t j = 0; j < scaled[i].size(); ++j) {
+        const double expected = factor * gradients[i][j];
+        const bool overflows = !std::isfinite(scaled[i][j]) && c.precision.may_overflow(factor * size);
+        const double error = std::abs(scaled[i][j] - expected);
+        if (!std::isfinite(expected) || overflows || error <= tolerance) continue;
+        ranking.add({Verdict::wrong, unravel(static_cast<std::int64_t>(j), finding.shape), -1, scaled[i][j], expected,
+                     tolerance},
+                    std::isfinite(error) ? error / tolerance : kInfinity);
+      }
+    }
+    if (ranking.verdict() == Verdict::ok) continue;
+    ranking.file(finding);
+    finding.diagnosis = c.diagnose_cotangent(i);
+    c.not_linear.insert(i);
+    finding.note = fmt::format(
+        "the rule is not linear in the cotangent: the number beside it is what its gradient for a cotangent {:g} times "
+        "as small, or as large, lets expect",
+        kLargeCotangent);
+    c.file(std::move(finding), i);
+  }
+}
+
 }  // namespace
 
 void compare_products(Comparison& comparison) {
@@ -194,6 +234,7 @@ void compare_products(Comparison& comparison) {
   for (std::size_t i = 0; i < comparison.subject.parts.size(); ++i)
     parts.emplace_back(comparison, i, cotangents).compare();
   for (PartAlongDirections& part : parts) part.file(parts);
+  expect_proportional(comparison, cotangents);
 }
 
 }  // namespace tapegrad::checker

@@ -15,8 +15,7 @@ namespace {
 
 constexpr std::string_view kNotLinear =
     "the gradient for a sum of two cotangents is not the sum of theirs: something is added to the gradient that comes "
-    "in "
-    "(dy), or dy goes through a function that is not linear";
+    "in (dy), or dy goes through a function that is not linear";
 constexpr double kAdded = 1e-3;  // of the gradients: no sign that is lost is worth less
 
 /// factor a + b.
@@ -35,6 +34,12 @@ double ratio_of(const Values& b, const Values& a) {
 }
 
 }  // namespace
+
+std::vector<Multiple> multiples_of(Subject& subject, const Values& cotangent, std::initializer_list<double> factors) {
+  std::vector<Multiple> multiples;
+  for (const double factor : factors) multiples.push_back({factor, subject.pull_back(multiple(cotangent, factor))});
+  return multiples;
+}
 
 CotangentProbe::CotangentProbe(Subject& subject, Generator generator)
     : allowed_(std::pow(std::max(subject.value_epsilon, subject.derivative_epsilon), 0.6)) {
@@ -90,14 +95,16 @@ std::optional<GradcheckDiagnosis> CotangentProbe::diagnose(std::size_t part, dou
 }
 
 std::optional<GradcheckDiagnosis> CotangentProbe::diagnose_size(std::size_t part, double allowed) const {
+  constexpr double kSafe = 1e30;  // times which float32 does not overflow
   const auto differs = [&](const Values& gradient, double factor) {
-    return all_finite(gradient) && largest(combined(-factor, one_[part], gradient)) > allowed * factor;
+    if (!all_finite(gradient)) return largest(one_[part]) * factor < kSafe;
+    return largest(combined(-factor, one_[part], gradient)) > allowed * factor;
   };
   if (differs(large_[part], kLargeCotangent))
     return GradcheckDiagnosis{
         GradcheckMistake::not_linear,
         fmt::format("a gradient that comes in (dy) {:g} times as large does not make {:g} times the "
-                    "gradient: dy is clipped, or something is added to it",
+                    "gradient: dy is clipped or overflows, or something is added to it",
                     kLargeCotangent, kLargeCotangent),
         0.0};
   if (differs(small_[part], 1.0 / kLargeCotangent))

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <initializer_list>
 #include <optional>
 #include <vector>
 
@@ -14,6 +15,13 @@ namespace tapegrad::checker {
 /// By how much cotangents are made larger and smaller, to see what a rule clips or flushes to zero. A power of two: a
 /// linear rule makes the same digits of them.
 inline constexpr double kLargeCotangent = 1024.0;
+
+/// The gradients of all parts for a multiple of a cotangent.
+struct Multiple {
+  double factor;
+  std::vector<Values> gradients;  // by part
+};
+std::vector<Multiple> multiples_of(Subject& subject, const Values& cotangent, std::initializer_list<double> factors);
 
 /// The gradients of all parts for two random cotangents, for their sum, and for multiples of one: twice, minus, large
 /// and small.

@@ -49,8 +49,8 @@ Diagnosis infinite_elements(const Block& block) {
       GradcheckMistake::not_finite,
       fmt::format(
           "analytic is NaN or infinite in {} of {} places, where the function's differences are finite: 0 times "
-          "infinity, as where a branch that is not taken has no finite slope (where(x > 0, sqrt(x), 0); "
-          "strong_zero keeps it away)",
+          "infinity, as where a branch that is not taken has no finite slope (where(x > 0, sqrt(x), 0); for tensors "
+          "strong_zero keeps it away), or a place that was to be written and was left out or added to",
           wrong, values.size()),
       0.0};
 }

@@ -18,8 +18,7 @@ constexpr std::string_view kDrowned =
     "the differences nor the remainder tell a slope";
 constexpr std::string_view kElsewhere =
     "steps of different sizes see different slopes, and the derivative is one of them: terms that cancel may stand "
-    "still "
-    "at the smaller ones, or the function have waves that only these see";
+    "still at the smaller ones, or the function have waves that only these see";
 
 /// The tolerance to which a slope, or the derivative, whichever is larger, is told from zero.
 double told_to(const Slope& slope, double analytic) {
@@ -120,12 +119,14 @@ bool JudgedLine::is_told_elsewhere(std::size_t output, double analytic) const {
   if (!std::isfinite(taken.error) || taken.divergence != 0.0) return false;
   const double y = line_.y[output];
   const double hidden = kHidden * precision_.epsilon * std::max(1.0, std::abs(y));
+  const double moved = std::abs(taken.value - analytic) * taken.step;
+  const double explained = rounding_of_quotients(precision_.epsilon, y, line_.own);
   return std::any_of(study_.families.begin(), study_.families.end(), [&](const Family& family) {
     const auto tells = [&](const Family& steps) {
       return is_told_by(slope_of(steps, output, y, precision_), analytic, taken);
     };
     const bool smaller = family.above[0].t < taken.step;
-    if (smaller && family.noise[output] <= hidden) return false;
+    if (smaller ? family.noise[output] <= hidden : moved > explained) return false;
     return tells(family) && tells(beside(family, line_, precision_));
   });
 }

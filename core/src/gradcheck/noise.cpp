@@ -41,6 +41,12 @@ bool is_scattered(const std::array<double, kNoisePoints>& values) {
   return sum > kPlaces * most;
 }
 
+double rounding_of_quotients(double epsilon, double y, double own) {
+  constexpr double kRoundings = 64.0;
+  const double divisor = std::min(1.0, own);
+  return kRoundings * epsilon * std::max(1.0, std::abs(y)) / (divisor * divisor * divisor);
+}
+
 double confirmed_noise(const Textures& here, const Textures& wider) {
   const auto agreed = [](const Texture& near, const Texture& far) {
     return near.exact && near.noise > kAgree * far.noise ? std::max(near.noise, far.noise) : 0.0;

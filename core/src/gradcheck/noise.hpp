@@ -18,6 +18,10 @@ double noise_of(std::array<double, kNoisePoints> values);
 /// one point three that add up to twice the largest.
 bool is_scattered(const std::array<double, kNoisePoints>& values);
 
+/// What the rounding of terms as large as 1 or as the output y may make of it that cancel and are divided by the input,
+/// of size `own`, up to three times: as (x - sin x) / x^3.
+double rounding_of_quotients(double epsilon, double y, double own);
+
 /// What values at one spacing show.
 struct Texture {
   double noise = std::numeric_limits<double>::quiet_NaN();  // as when a value is not finite

@@ -1,6 +1,7 @@
 // What steps and tolerances follow from: how finely the function's values and its derivatives are rounded.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 
 namespace tapegrad::checker {
@@ -19,6 +20,12 @@ struct Precision {
   double least;             // the smallest value that is not rounded to 0, or nearly so
   double least_derivative;  // the same of derivatives
   double fair;              // the doubt, in units of the function's own size, up to which rough differences tell a zero
+
+  /// Whether a derivative of this size, or what it is made of, may leave the range of its numbers.
+  bool may_overflow(double derivative) const {
+    constexpr double kRoom = 0x1p-28;  // below the largest number, which is about 4 / the smallest
+    return !(std::abs(derivative) < kRoom / least_derivative);
+  }
 };
 
 Precision precision_of(double value_epsilon, double derivative_epsilon);

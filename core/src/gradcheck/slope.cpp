@@ -1,6 +1,7 @@
 #include "gradcheck/slope.hpp"
 
 #include <cmath>
+#include <utility>
 
 #include "gradcheck/noise.hpp"
 
@@ -231,6 +232,7 @@ class NoiseMeter {
 
   /// At a family whose steps end with `smallest`; families come by falling steps.
   void measure(const Line& line, double smallest) {
+    const double narrower = std::exchange(smallest_, smallest) / smallest;
     const std::vector<Texture> narrow = texture_at(line, kNarrow * smallest);
     const std::vector<Texture> middle = texture_at(line, smallest);
     const std::vector<Texture> wide = texture_at(line, kWide * smallest);
@@ -239,7 +241,8 @@ class NoiseMeter {
       confirmed_[o] = confirmed_noise(here, last_[o]);
       const double seen = std::max(carried_[o], confirmed_[o]);
       if (is_of_waves(seen, here, last_[o])) waves_[o] = seen;
-      const bool is_hidden = hidden_[o] || is_of_hidden_terms(confirmed_[o], here, line.y[o]) || stops(here, last_[o]);
+      const bool is_hidden = hidden_[o] || is_of_hidden_terms(confirmed_[o], here, line.y[o]) ||
+                             stops(here, last_[o], narrower, rounding_of_quotients(epsilon_, line.y[o], line.own));
       hidden_[o] = seen > waves_[o] && is_hidden;
       if (!hidden_[o] && refuted(carried_[o], here)) carried_[o] = 0.0;
       last_[o] = here;
@@ -267,14 +270,16 @@ class NoiseMeter {
     const double rounding = epsilon_ * std::max(1.0, std::abs(y));
     return noise > kOwn * epsilon_ * size && noise >= kLeast * rounding && noise <= kMost * rounding;
   }
-  /// Whether noise falls further than that of any smooth function can, whose fourth and fifth differences are in
-  /// proportion to the fourth and fifth power of the spacing: then terms have come to stand still, and what still moves
-  /// is the rest. (1 - cos(x)) / x^2 near 0 has the noise of the numerator, which stands still at the smallest steps;
-  /// there it moves as 1 / x^2 does.
-  bool stops(const Textures& here, const Textures& wider) const {
-    static const double kMost = std::exp2(5.0 * kFamilyBits);
-    const auto falls = [this](const Texture& near, const Texture& far) {
-      return far.scattered && far.noise > kOwn * epsilon_ * far.size && near.noise * kMost < far.noise;
+  /// Whether noise of at most `most` falls further, at spacings so many times `narrower`, than that of any smooth
+  /// function, whose fourth and fifth differences are in proportion to the fourth and fifth power of the spacing: then
+  /// terms have come to stand still, and what still moves is the rest. (1 - cos(x)) / x^2 near 0 has the noise of the
+  /// numerator, which stands still at the smallest steps; there it moves as 1 / x^2 does. Teeth that wide spacings
+  /// undersample fall as far, but are of any size.
+  bool stops(const Textures& here, const Textures& wider, double narrower, double most) const {
+    const double furthest = std::pow(narrower, 5.0);
+    const auto falls = [&](const Texture& near, const Texture& far) {
+      const bool may_be_hidden = far.scattered && far.noise > kOwn * epsilon_ * far.size && far.noise <= most;
+      return may_be_hidden && near.noise * furthest < far.noise;
     };
     return falls(here.narrow, wider.narrow) || falls(here.middle, wider.middle) || falls(here.wide, wider.wide);
   }
@@ -298,6 +303,7 @@ class NoiseMeter {
   }
 
   double epsilon_;
+  double smallest_ = kInfinity;  // step of the family before
   std::vector<Textures> last_;
   Values confirmed_, carried_, here_;
   Values waves_;              // what of it was seen to be waves
