@@ -188,7 +188,7 @@ BOOST_AUTO_TEST_CASE(one_liners) {
   check(0.5 * tg::mean(tg::log(var) + tg::square(a - b) / var), {5.13921309});
   check(1.0507009873554805 * tg::elu(a, 1.6732632423543772), {1.05070102, 2.10140204, 3.15210295, -1.11133075});
   check(a * tg::tanh(tg::softplus(a)), {0.86509836, 1.94395900, 2.98653507, -0.30340144});
-  check(tg::clamp_min(a, 0.0) + 0.25 * tg::clamp_max(a, 0.0), {1, 2, 3, -0.25});
+  check(tg::where(a > 0.0, a, 0.25 * a), {1, 2, 3, -0.25});
   check(tg::clamp(a, -1.0, 1.0), {1, 1, 1, -1});
 
   nn::Linear model(2, 3);
@@ -203,6 +203,19 @@ BOOST_AUTO_TEST_CASE(one_liners) {
   state.insert("bias", parts[1]);
   BOOST_TEST(other.load_state_dict(state, {.strict = false}).empty());
   BOOST_TEST(numbers_in(other(a)) == numbers_in(model(a)), boost::test_tools::per_element());
+}
+
+// At the kinks too: the slopes of prelu are PyTorch 1.13's, those of the clamp differ at its bounds, as its line says.
+BOOST_AUTO_TEST_CASE(slopes_of_one_liners) {
+  const auto slopes = [](const tg::Tensor& at, const auto& f) {
+    return numbers_in(tg::grad([&f](const tg::Tensor& x) { return tg::sum(f(x)); })(at));
+  };
+  const auto prelu = [](const tg::Tensor& x) { return tg::where(x > 0.0, x, 0.25 * x); };
+  BOOST_TEST(slopes(tg::tensor({-2.0, 0.0, 3.0}), prelu) == (std::vector<double>{0.25, 0.25, 1.0}),
+             boost::test_tools::per_element());
+  const auto hardtanh = [](const tg::Tensor& x) { return tg::clamp(x, -1.0, 1.0); };
+  BOOST_TEST(slopes(tg::tensor({-2.0, -1.0, 0.5, 1.0, 1.5}), hardtanh) == (std::vector<double>{0, 1, 1, 1, 0}),
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(chosen_elements) {
