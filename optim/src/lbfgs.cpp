@@ -143,6 +143,7 @@ LBFGS::LBFGS(const std::vector<Tensor>& parameters, const LBFGSOptions& options)
   expect(is_rate(options.tolerance_grad), "tolerance_grad", kRate, options.tolerance_grad);
   expect(is_rate(options.tolerance_change), "tolerance_change", kRate, options.tolerance_change);
   expect(options.history_size >= 1, "history_size", "at least 1", options.history_size);
+  if (options.line_search > LineSearch::strong_wolfe) throw ValueError(fmt::format("[{}] no such line_search", kLBFGS));
   if (parameters.empty()) throw ValueError(fmt::format("[{}] there are no parameters to train", kLBFGS));
   ClaimedMemory claimed;
   for (std::size_t i = 0; i < parameters.size(); ++i)

@@ -608,6 +608,7 @@ BOOST_AUTO_TEST_CASE(refusals) {
     refuses(value, {x}, {.tolerance_grad = tolerance}, "[LBFGS] expected tolerance_grad to be finite and at least 0");
     refuses(value, {x}, {.tolerance_change = tolerance}, "[LBFGS] expected tolerance_change to be finite and at");
   }
+  refuses(value, {x}, {.line_search = static_cast<LineSearch>(9)}, "[LBFGS] no such line_search");
   refuses(value, {}, {}, "[LBFGS] there are no parameters to train");
   refuses(value, {x, Tensor()}, {}, "[LBFGS] parameter 1 is undefined");
   refuses(value, {x, x}, {}, "[LBFGS] parameter 1, [2], is given twice, or shares elements with one before");

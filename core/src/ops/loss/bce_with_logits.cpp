@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <array>
+#include <utility>
+
 #include "ops/loss/reduced.hpp"
 #include "ops/pointwise/pointwise_op.hpp"
 #include "ops/sum_of.hpp"

@@ -29,11 +29,13 @@ enum class LineSearch : std::uint8_t { none, strong_wolfe };
 struct LBFGSOptions {
   double lr = 1.0;             ///< the step along a direction, or the first that a line search tries
   std::int64_t max_iter = 20;  ///< iterations in one step()
-  /// No iteration of a step() begins after so many evaluations of the loss, the first of which is of where it begins.
-  /// Undefined: 5/4 max_iter, at least 5 more than max_iter.
+  /// After the first, no iteration of a step() begins after so many evaluations of the loss, one of which is of where
+  /// it begins. Undefined: 5/4 max_iter, at least 5 more than max_iter.
   std::optional<std::int64_t> max_eval = std::nullopt;
-  double tolerance_grad = 1e-7;     ///< ends where no element of the gradient has a larger magnitude
-  double tolerance_change = 1e-9;   ///< ends where neither a parameter nor the loss changes more, or would
+  double tolerance_grad = 1e-7;  ///< ends where no element of the gradient has a larger magnitude
+  /// Ends where no parameter changes by more, where the loss changes by less, and where the slope along the direction
+  /// promises less.
+  double tolerance_change = 1e-9;
   std::int64_t history_size = 100;  ///< pairs of steps and gradient changes that are remembered, 16 bytes an element
   LineSearch line_search = LineSearch::strong_wolfe;
 };
@@ -41,10 +43,12 @@ struct LBFGSOptions {
 /// Why a step() has ended.
 enum class LBFGSStop : std::uint8_t {
   gradient,     ///< no element of the gradient exceeds tolerance_grad
-  change,       ///< neither the parameters nor the loss changed, or would, by more than tolerance_change
+  change,       ///< the parameters, or the loss, changed, or would, by no more than tolerance_change
   iterations,   ///< max_iter
   evaluations,  ///< max_eval, or more, with those of the last iteration
-  line_search   ///< no step along the gradient makes the loss lower: mostly it is exact to rounding
+  /// No step along the gradient makes the loss lower: mostly it is exact to rounding. Or |g|^2 is no number above 0, as
+  /// it under- or overflows.
+  line_search
 };
 std::string_view to_string(LBFGSStop stop);
 
@@ -76,9 +80,9 @@ struct LBFGSResult {
 /// nothing is left there; leaves that are not among the parameters collect the gradients of all evaluations.
 class LBFGS {
  public:
-  /// Throws ValueError for options outside their domain, where there is no parameter, and for a parameter that is
-  /// undefined, that shares elements with another, as one given twice does, or that the live tape computed; DTypeError
-  /// for one that is not floating, ShapeError for one that is not contiguous.
+  /// Throws ValueError for options outside their domain and what is no LineSearch, where there is no parameter,
+  /// and for a parameter that is undefined, that shares elements with another, as one given twice does, or that the
+  /// live tape computed; DTypeError for one that is not floating, ShapeError for one that is not contiguous.
   explicit LBFGS(const std::vector<Tensor>& parameters, const LBFGSOptions& options = {});
   // Two that remember how one list of parameters moved would each miss the other's steps.
   LBFGS(const LBFGS&) = delete;
