@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cmath>
 #include <span>
 
 #include "norm_parts.hpp"
@@ -30,21 +31,23 @@ BatchNorm::BatchNorm(std::int64_t features, BatchNormOptions options)
 
 namespace {
 
-/// average <- (1 - momentum) average + momentum * factor * batch
+/// average <- (1 - momentum) average + momentum * batch, for the variance with Bessel's correction. Infinity would stay
+/// for good: a feature that has it, or NaN, in either is left as it is.
 template <class T>
-void move_average(Tensor average, const Tensor& batch, double momentum, double factor) {
-  const std::span<const T> news = batch.data<T>();
-  const std::span<T> values = average.mutable_data<T>("batch_norm");
-  for (std::size_t i = 0; i < values.size(); ++i)
-    values[i] = static_cast<T>((1.0 - momentum) * static_cast<double>(values[i]) +
-                               momentum * factor * static_cast<double>(news[i]));
-}
-
-void track(const Tensor& average, const Tensor& batch, double momentum, double factor) {
-  if (average.dtype() == float32) {
-    move_average<float>(average, batch, momentum, factor);
-  } else {
-    move_average<double>(average, batch, momentum, factor);
+void move_averages(Tensor mean, Tensor variance, const BatchNormResult& batch, double momentum) {
+  const std::span<const T> new_means = batch.mean.data<T>(), new_variances = batch.variance.data<T>();
+  const std::span<T> means = mean.mutable_data<T>("batch_norm");
+  const std::span<T> variances = variance.mutable_data<T>("batch_norm");
+  const auto moved = [momentum](T average, T news, double factor) {
+    return static_cast<T>((1.0 - momentum) * static_cast<double>(average) +
+                          momentum * factor * static_cast<double>(news));
+  };
+  const double n = static_cast<double>(batch.count);
+  for (std::size_t c = 0; c < means.size(); ++c) {
+    const T m = moved(means[c], new_means[c], 1.0), v = moved(variances[c], new_variances[c], n / (n - 1.0));
+    if (!std::isfinite(m) || !std::isfinite(v)) continue;
+    means[c] = m;
+    variances[c] = v;
   }
 }
 
@@ -102,9 +105,11 @@ Tensor BatchNorm::operator()(const Tensor& x, const Mask& mask) {
 Tensor BatchNorm::train_on(const Tensor& x, const Mask& mask) {
   BatchNormResult result = batch_norm(x, weight, bias, {.eps = eps_, .mask = mask});
   if (result.count > 0 && !is_replaying()) {
-    const double n = static_cast<double>(result.count);
-    track(running_mean, result.mean, momentum_, 1.0);
-    track(running_var, result.variance, momentum_, n / (n - 1.0));
+    if (running_mean.dtype() == float32) {
+      move_averages<float>(running_mean, running_var, result, momentum_);
+    } else {
+      move_averages<double>(running_mean, running_var, result, momentum_);
+    }
     Tensor batches = num_batches_tracked;
     batches.mutable_data<std::int64_t>("batch_norm")[0] += 1;
   }

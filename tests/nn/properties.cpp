@@ -215,6 +215,34 @@ BOOST_AUTO_TEST_CASE(a_batch_without_valid_positions_leaves_the_averages_alone) 
   BOOST_CHECK_THROW((void)layer(tg::randn({1, 3})), tg::ShapeError);
 }
 
+// Closed form: the averages start as 0 and 1, and a batch of 1 and 3 has mean 2 and variance 2 with Bessel's
+// correction.
+BOOST_AUTO_TEST_CASE(a_feature_without_finite_statistics_keeps_its_averages) {
+  const auto check = [](const nn::Buffer& average, const std::vector<float>& expected) {
+    BOOST_TEST(average->to_vector<float>() == expected, boost::test_tools::tolerance(1e-6F)
+                                                            << boost::test_tools::per_element());
+  };
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  nn::BatchNorm layer(3);
+  const tg::Tensor y = layer(tg::tensor({{1e20F, 1.0F, nan}, {3e20F, 3.0F, 1.0F}}));
+  BOOST_TEST(tg::slice(y, 1, {.stop = 1}).to_vector<float>() == (std::vector<float>{-1.0F, 1.0F}),
+             boost::test_tools::tolerance(1e-6F) << boost::test_tools::per_element());
+  check(layer.running_mean, {0.0F, 0.2F, 0.0F});
+  check(layer.running_var, {1.0F, 1.1F, 1.0F});
+  (void)layer(tg::tensor({{1.0F, 1.0F, 1.0F}, {3.0F, 3.0F, 3.0F}}));
+  check(layer.running_mean, {0.2F, 0.38F, 0.2F});
+  check(layer.running_var, {1.1F, 1.19F, 1.1F});
+  BOOST_TEST(layer.num_batches_tracked->item() == 2.0);
+}
+
+// A variance of 3.025e38 is a float32, with Bessel's correction it is none.
+BOOST_AUTO_TEST_CASE(a_correction_that_overflows_keeps_the_averages) {
+  nn::BatchNorm layer(1, {.momentum = 1.0});
+  (void)layer(tg::tensor({{0.0F}, {3.479e19F}}));
+  BOOST_TEST(layer.running_mean->to_vector<float>() == std::vector<float>(1, 0.0F));
+  BOOST_TEST(layer.running_var->to_vector<float>() == std::vector<float>(1, 1.0F));
+}
+
 BOOST_AUTO_TEST_CASE(attention_with_weights_is_the_same_attention) {
   const nn::MultiHeadAttention attention({.embed_dim = 4, .num_heads = 2});
   const tg::Mask mask = tg::Mask::from_lengths({2}, 3);

@@ -4,7 +4,8 @@
 // parameters that do not fit, ValueError for eps < 0.
 //
 // The squares of float64 elements beyond about 1e154 in size are infinite: a row that has such gives 0 or NaN, and
-// wants to be scaled before. float32 has no such limit, its statistics are sums in double.
+// wants to be scaled before. Results of float32 have no such limit, their statistics are sums in double; but the
+// variance that batch_norm hands out is float32, and infinite for elements beyond about 1e19.
 #pragma once
 
 #include <cstdint>

@@ -78,6 +78,8 @@ struct BatchNormOptions {
 /// them are kept, the variance with Bessel's correction; in evaluation the running averages are used. Positions that a
 /// mask hides become 0 in both modes, and nothing in them reaches a gradient. Ioffe and Szegedy 2015, arXiv:1502.03167.
 /// A batch without a valid position leaves the averages alone; one with a single position is a ShapeError in training.
+/// A feature whose mean or variance in a batch is not finite, as that of float32 elements beyond about 1e19 is, keeps
+/// its averages for that batch: they would never come back from it.
 /// With .channels_first it takes what torch.nn.BatchNorm1d takes; a mask's positions are [N, L] then too.
 class BatchNorm : public Module {
  public:
