@@ -38,7 +38,8 @@ inline constexpr bool has_parameters = requires(std::remove_cvref_t<F>& block) {
 /// of its own, which nobody trains.
 ///
 /// REQUIRES: what the block refers to lives until the tape is consumed. The arguments that a transform gives to the
-/// function in which the block runs, and those of a block around it, the tape keeps as long itself.
+/// function in which the block runs, and those of a block around it, the tape keeps as long itself, where the function
+/// takes them by reference; a parameter by value, or a temporary, is its own: capture that by value.
 template <class F>
 Tensor checkpoint(F&& block, const std::vector<Tensor>& hs) {
   if constexpr (std::is_lvalue_reference_v<F> && engine::has_parameters<F>) {
