@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -34,20 +35,53 @@ const MultiHeadAttentionOptions& checked_attention(const MultiHeadAttentionOptio
   return options;
 }
 
+/// "[2, 1, 3, 4] and no values".
+std::string shapes_of(const Tensor& key, const Tensor& value) {
+  return fmt::format("{} and {}", key.defined() ? to_string(key.shape()) : "no keys",
+                     value.defined() ? to_string(value.shape()) : "no values");
+}
+
+void expect_keys_and_values(const Tensor& key, const Tensor& value) {
+  if (!key.defined() && !value.defined()) return;
+  if (!key.defined() || !value.defined() || key.dim() != 4 || value.dim() != 4 || key.size(2) != value.size(2))
+    throw ShapeError(fmt::format("[AttentionCache] expected keys and values [N, H, L, E / H] of one L, got {}",
+                                 shapes_of(key, value)));
+}
+
+/// "1 position", "2 positions".
+std::string counted_positions(std::int64_t count) { return fmt::format("{} position{}", count, count == 1 ? "" : "s"); }
+
 }  // namespace
 
 AttentionCache::AttentionCache(Tensor keys, Tensor values, std::int64_t first_position)
     : key(std::move(keys)), value(std::move(values)), first(first_position) {
+  expect_keys_and_values(key, value);
   if (first < 0 || __builtin_add_overflow(first, length(), &seen_))
-    throw ValueError(fmt::format("[AttentionCache] {} positions cannot stand from {} on", length(), first));
+    throw ValueError(fmt::format("[AttentionCache] {} cannot stand from {} on", counted_positions(length()), first));
+}
+
+AttentionCache::AttentionCache(AttentionCache&& other) noexcept
+    : key(std::move(other.key)),
+      value(std::move(other.value)),
+      first(std::exchange(other.first, 0)),
+      seen_(std::exchange(other.seen_, 0)) {}
+
+AttentionCache& AttentionCache::operator=(AttentionCache&& other) noexcept {
+  key = std::move(other.key);
+  value = std::move(other.value);
+  first = std::exchange(other.first, 0);
+  seen_ = std::exchange(other.seen_, 0);
+  return *this;
 }
 
 void AttentionCache::keep_last(std::int64_t count) {
   if (count < 0) throw ValueError(fmt::format("[AttentionCache] cannot keep the last {} positions", count));
+  expect_keys_and_values(key, value);
   const std::int64_t cut = length() - count;
   if (cut <= 0) return;
-  key = slice(key, 2, {.start = cut});
-  value = slice(value, 2, {.start = cut});
+  Tensor last_keys = slice(key, 2, {.start = cut}), last_values = slice(value, 2, {.start = cut});
+  key = std::move(last_keys);
+  value = std::move(last_values);
   first += cut;
 }
 
@@ -188,11 +222,9 @@ void MultiHeadAttention::expect_cache_for(const Tensor& x, const AttentionCache&
       throw DTypeError(fmt::format("[MultiHeadAttention] {} {} with a cache of {}", to_string(x.dtype()),
                                    to_string(x.shape()), to_string(seen->dtype())));
   if (!fits(cache.key) || !fits(cache.value))
-    throw ShapeError(
-        fmt::format("[MultiHeadAttention] expected a cache of keys and values [{}, {}, L, {}] for {}, got {} and {}",
-                    x.size(0), num_heads_, embed_dim_ / num_heads_, to_string(x.shape()),
-                    cache.key.defined() ? to_string(cache.key.shape()) : "no keys",
-                    cache.value.defined() ? to_string(cache.value.shape()) : "no values"));
+    throw ShapeError(fmt::format(
+        "[MultiHeadAttention] expected a cache of keys and values [{}, {}, L, {}] for {}, got {}", x.size(0),
+        num_heads_, embed_dim_ / num_heads_, to_string(x.shape()), shapes_of(cache.key, cache.value)));
 }
 
 Tensor MultiHeadAttention::recall(const Tensor& query, const AttentionCache& cache, const Mask& mask,
@@ -238,9 +270,11 @@ Tensor MultiHeadAttention::extend(const Tensor& x, AttentionCache& cache, const 
   if (!is_first) expect_cache_for(x, cache);
   if (rotary_ && cache.seen() - cache.length() != cache.first)
     throw ValueError(
-        fmt::format("[MultiHeadAttention] a cache of {} positions from {} on has seen {}, so that it is open where the "
-                    "next ones stand: cut it with keep_last(), or make it as AttentionCache(key, value, first)",
-                    cache.length(), cache.first, cache.seen()));
+        fmt::format("[MultiHeadAttention] a cache of {} from {} on has seen {}, so that it is open where the next ones "
+                    "stand: {}",
+                    counted_positions(cache.length()), cache.first, cache.seen(),
+                    cache.length() == 0 ? "begin anew with a new AttentionCache"
+                                        : "cut it with keep_last(), or make it as AttentionCache(key, value, first)"));
   heads = turned(std::move(heads), cache.seen());
   heads.seen = is_first ? AttentionCache(heads.seen.key, heads.seen.value, cache.first)
                         : AttentionCache(cat({cache.key, heads.seen.key}, 2), cat({cache.value, heads.seen.value}, 2),

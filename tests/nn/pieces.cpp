@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -260,6 +261,60 @@ BOOST_AUTO_TEST_CASE(a_cache_that_is_cut_to_a_window_knows_where_its_positions_s
                         says("[AttentionCache] cannot keep the last -1 positions"));
   BOOST_CHECK_EXCEPTION(nn::AttentionCache({}, {}, -2), tg::ValueError,
                         says("[AttentionCache] 0 positions cannot stand from -2 on"));
+  const tg::Tensor one = tg::ones({1, 1, 1, 6});
+  BOOST_CHECK_EXCEPTION(nn::AttentionCache(one, one, -3), tg::ValueError,
+                        says("[AttentionCache] 1 position cannot stand from -3 on"));
+}
+
+BOOST_AUTO_TEST_CASE(a_cache_that_is_emptied) {
+  const nn::MultiHeadAttention rotary(
+      {.embed_dim = 4, .num_heads = 2, .rotary = tg::RotaryOptions{}, .dtype = tg::float64});
+  const tg::Tensor x = tg::randn({1, 3, 4}, {.dtype = tg::float64});
+  nn::AttentionCache cache;
+  const tg::Tensor y = rotary.extend(x, cache);
+  cache.keep_last(2);
+
+  nn::AttentionCache taken = std::move(cache);
+  BOOST_TEST(taken.length() == 2);
+  BOOST_TEST(taken.first == 1);
+  BOOST_TEST(taken.seen() == 3);
+  // A cache that was moved from is what a new one is. NOLINTBEGIN(bugprone-use-after-move)
+  BOOST_TEST(cache.first == 0);
+  BOOST_TEST(cache.seen() == 0);
+  check_close(rotary.extend(x, cache), y, 0.0);
+  cache = std::move(taken);
+  BOOST_TEST(cache.length() == 2);
+  BOOST_TEST(cache.seen() == 3);
+  check_close(rotary.extend(x, taken), y, 0.0);
+  // NOLINTEND(bugprone-use-after-move)
+
+  cache = taken;
+  cache.key = tg::Tensor();
+  cache.value = tg::Tensor();
+  BOOST_CHECK_EXCEPTION(
+      (void)rotary.extend(x, cache), tg::ValueError,
+      says("[MultiHeadAttention] a cache of 0 positions from 0 on has seen 3, so that it is open where "
+           "the next ones stand: begin anew with a new AttentionCache"));
+}
+
+BOOST_AUTO_TEST_CASE(keys_without_their_values) {
+  const tg::Tensor five = tg::ones({1, 1, 5, 2});
+  const auto refused = [](const char* got) {
+    return says("[AttentionCache] expected keys and values [N, H, L, E / H] of one L, got " + std::string(got));
+  };
+  BOOST_CHECK_EXCEPTION(nn::AttentionCache(tg::ones({1, 5}), tg::ones({1, 5})), tg::ShapeError,
+                        refused("[1, 5] and [1, 5]"));
+  BOOST_CHECK_EXCEPTION(nn::AttentionCache(five, tg::Tensor()), tg::ShapeError, refused("[1, 1, 5, 2] and no values"));
+  BOOST_CHECK_EXCEPTION(nn::AttentionCache(tg::Tensor(), five), tg::ShapeError, refused("no keys and [1, 1, 5, 2]"));
+  nn::AttentionCache cache(five, five);
+  for (const tg::Tensor& value : {tg::Tensor(), tg::ones({1, 1, 4, 2}), tg::ones({5})}) {
+    cache.value = value;
+    BOOST_CHECK_THROW(cache.keep_last(2), tg::ShapeError);
+    BOOST_TEST(cache.length() == 5);
+    BOOST_TEST(cache.first == 0);
+  }
+  cache.value = tg::Tensor();
+  BOOST_CHECK_EXCEPTION(cache.keep_last(2), tg::ShapeError, refused("[1, 1, 5, 2] and no values"));
 }
 
 BOOST_AUTO_TEST_CASE(a_beam_goes_on_with_rows_of_a_cache) {

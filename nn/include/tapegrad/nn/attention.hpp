@@ -41,9 +41,15 @@ struct [[nodiscard]] AttentionWithWeights {
 ///   cache = cache.index_select(beams);  // what a beam search goes on with: row n was row beams[n]
 struct AttentionCache {
   AttentionCache() = default;
-  /// Of keys and values that stand at `first`, first + 1, ... Throws ValueError for a negative `first` and for one
-  /// after which a position is no int64.
+  /// Of keys and values that stand at `first`, first + 1, ... Throws ShapeError unless both are [N, H, L, E / H] of one
+  /// L, or both undefined; ValueError for a negative `first` and for one after which a position is no int64.
   AttentionCache(Tensor keys, Tensor values, std::int64_t first_position = 0);
+  AttentionCache(const AttentionCache&) = default;
+  AttentionCache& operator=(const AttentionCache&) = default;
+  /// What was moved from is empty, with `first` and seen() 0.
+  AttentionCache(AttentionCache&& other) noexcept;
+  AttentionCache& operator=(AttentionCache&& other) noexcept;
+  ~AttentionCache() = default;
 
   Tensor key;    ///< [N, H, L, E / H] of the L positions so far, turned where they are; undefined when there are none
   Tensor value;  ///< the same, never turned
@@ -57,7 +63,7 @@ struct AttentionCache {
   std::int64_t seen() const { return seen_; }
 
   /// Forgets all but the last `count` positions; those that come stand where they would have stood. Throws ValueError
-  /// for a negative count.
+  /// for a negative count, ShapeError for keys and values that the constructor refuses; the cache is then unchanged.
   void keep_last(std::int64_t count);
   /// Row n of the result was row rows[n] of the batch: int64 [K] -> a cache of K sequences. Throws as
   /// tapegrad::index_select.
