@@ -36,6 +36,15 @@ tg::Tensor in_pieces(Layer& layer, const tg::Tensor& x, const std::vector<std::i
   return tg::cat(ys, 1);
 }
 
+nn::TransformerDecoder rotary_decoder() {
+  return nn::TransformerDecoder({.num_layers = 2,
+                                 .embed_dim = 4,
+                                 .num_heads = 2,
+                                 .dropout = 0.0,
+                                 .rotary = tg::RotaryOptions{.base = 20.0},
+                                 .dtype = tg::float64});
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(pieces)
@@ -135,12 +144,7 @@ BOOST_AUTO_TEST_CASE(a_decoder_takes_a_bias_of_its_own_sequence) {
 }
 
 BOOST_AUTO_TEST_CASE(a_rotary_decoder_turns_its_own_sequence_alone) {
-  nn::TransformerDecoder decoder({.num_layers = 2,
-                                  .embed_dim = 4,
-                                  .num_heads = 2,
-                                  .dropout = 0.0,
-                                  .rotary = tg::RotaryOptions{.base = 20.0},
-                                  .dtype = tg::float64});
+  nn::TransformerDecoder decoder = rotary_decoder();
   const tg::Tensor x = tg::randn({2, 5, 4}, {.dtype = tg::float64}),
                    memory = tg::randn({2, 3, 4}, {.dtype = tg::float64});
   const tg::Tensor whole = decoder(x, memory, tg::Mask::causal());
@@ -318,12 +322,7 @@ BOOST_AUTO_TEST_CASE(keys_without_their_values) {
 }
 
 BOOST_AUTO_TEST_CASE(a_beam_goes_on_with_rows_of_a_cache) {
-  nn::TransformerDecoder decoder({.num_layers = 2,
-                                  .embed_dim = 4,
-                                  .num_heads = 2,
-                                  .dropout = 0.0,
-                                  .rotary = tg::RotaryOptions{.base = 20.0},
-                                  .dtype = tg::float64});
+  nn::TransformerDecoder decoder = rotary_decoder();
   const tg::Tensor x = tg::randn({3, 4, 4}, {.dtype = tg::float64}),
                    memory = tg::randn({3, 2, 4}, {.dtype = tg::float64});
   const tg::Tensor beams = tg::tensor({2, 0, 2, 1}, {.dtype = tg::int64});
