@@ -350,33 +350,12 @@ void expect_linear(Comparison& c) {
   std::vector<Multiple> sweeps = multiples_of(c.subject, u, {-1.0, kLargeCotangent, 1.0 / kLargeCotangent});
   sweeps.push_back({1.0, c.rounding.trial().gradients});
   for (std::size_t i = 0; i < c.claimed.size(); ++i) {
-    GradcheckFinding finding = c.finding_of(i);
-    Ranking ranking;
     const RowSums rows(c.claimed[i], u);
     const double alone = norm(u) * c.rounding.alone(i, 0.0) + c.rounding.slack_of_sum(u) / c.rounding.input_size(i);
-    const auto compare = [&](std::size_t j, double gradient, double factor) {
-      const double expected = factor * rows.sum[j];
-      const bool overflows = !std::isfinite(gradient) && c.precision.may_overflow(expected);
-      if (!std::isfinite(expected) || overflows) return;
-      const double tolerance = std::abs(factor) * (c.rounding.between_ways(rows.reach[j], i) + alone) +
-                               (factor < 1.0 ? c.precision.least_derivative : 0.0);
-      const double error = std::abs(gradient - expected);
-      if (error <= tolerance) return;
-      ranking.add(
-          {Verdict::wrong, unravel(static_cast<std::int64_t>(j), finding.shape), -1, gradient, expected, tolerance},
-          std::isfinite(error) ? error / tolerance : kInfinity);
-    };
-    for (std::size_t j = 0; j < rows.sum.size(); ++j)
-      for (const Multiple& sweep : sweeps) compare(j, sweep.gradients[i][j], sweep.factor);
-    if (ranking.verdict() == Verdict::ok) continue;
-    ranking.file(finding);
-    finding.diagnosis = c.diagnose_cotangent(i);
-    const bool only_rounds = finding.diagnosis && finding.diagnosis->mistake == GradcheckMistake::single_precision;
-    if (!only_rounds) c.not_linear.insert(i);
-    finding.note =
-        fmt::format("{}the number beside it is the sum over the outputs of cotangent times row",
-                    only_rounds ? "" : "the rule is not linear in the cotangent: it forgets or distorts it; ");
-    c.file(std::move(finding), i);
+    Values tolerances;
+    for (const double reach : rows.reach) tolerances.push_back(c.rounding.between_ways(reach, i) + alone);
+    c.expect_multiples(i, sweeps, rows.sum, tolerances,
+                       "the number beside it is the sum over the outputs of cotangent times row");
   }
 }
 

@@ -1,6 +1,4 @@
 // Products <u, J d> of random cotangents u and directions d, where the Jacobian is too large to compare.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <deque>
@@ -198,31 +196,9 @@ void expect_proportional(Comparison& c, const RandomCotangents& cotangents) {
   const std::vector<Multiple> multiples =
       multiples_of(c.subject, cotangents.us.front(), {kLargeCotangent, 1.0 / kLargeCotangent});
   for (std::size_t i = 0; i < gradients.size(); ++i) {
-    GradcheckFinding finding = c.finding_of(i);
-    Ranking ranking;
-    const double size = largest(gradients[i]);
-    for (const auto& [factor, scaled] : multiples) {
-      const double tolerance =
-          factor * (c.rounding.floor(i, size) + c.rounding.coarseness(i)) + c.precision.least_derivative;
-      for (std::size_t j = 0; j < scaled[i].size(); ++j) {
-        const double expected = factor * gradients[i][j];
-        const bool overflows = !std::isfinite(scaled[i][j]) && c.precision.may_overflow(factor * size);
-        const double error = std::abs(scaled[i][j] - expected);
-        if (!std::isfinite(expected) || overflows || error <= tolerance) continue;
-        ranking.add({Verdict::wrong, unravel(static_cast<std::int64_t>(j), finding.shape), -1, scaled[i][j], expected,
-                     tolerance},
-                    std::isfinite(error) ? error / tolerance : kInfinity);
-      }
-    }
-    if (ranking.verdict() == Verdict::ok) continue;
-    ranking.file(finding);
-    finding.diagnosis = c.diagnose_cotangent(i);
-    c.not_linear.insert(i);
-    finding.note = fmt::format(
-        "the rule is not linear in the cotangent: the number beside it is what its gradient for a cotangent {:g} times "
-        "as small, or as large, lets expect",
-        kLargeCotangent);
-    c.file(std::move(finding), i);
+    const double tolerance = c.rounding.floor(i, largest(gradients[i])) + c.rounding.coarseness(i);
+    c.expect_multiples(i, multiples, gradients[i], Values(gradients[i].size(), tolerance),
+                       "the number beside it is what the gradient for a cotangent of ordinary size lets expect");
   }
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "gradcheck/diagnosis.hpp"
+#include "gradcheck/ranking.hpp"
 #include "gradcheck/wording.hpp"
 
 namespace tapegrad::checker {
@@ -137,8 +138,35 @@ bool Comparison::sweeps_differ() const {
 
 std::optional<GradcheckDiagnosis> Comparison::diagnose_cotangent(std::size_t part) {
   if (!all_finite(subject.outputs) || sweeps_differ()) return std::nullopt;  // there a rule may give NaN
-  if (!probe) probe.emplace(subject, streams.of(Purpose::linearity));
+  if (!probe) probe.emplace(subject, precision, streams.of(Purpose::linearity));
   return probe->diagnose(part, rounding.coarseness(part));
+}
+
+void Comparison::expect_multiples(std::size_t part, const std::vector<Multiple>& multiples, const Values& gradient,
+                                  const Values& tolerances, std::string_view beside) {
+  GradcheckFinding finding = finding_of(part);
+  Ranking ranking;
+  const auto compare = [&](std::size_t j, double factor, double scaled) {
+    const double expected = factor * gradient[j];
+    const bool overflows = !std::isfinite(scaled) && precision.may_overflow(expected);
+    if (!std::isfinite(expected) || overflows) return;
+    const double tolerance = std::abs(factor) * tolerances[j] +
+                             (factor < 1.0 ? precision.least_derivative : 0.0);  // of what is rounded to 0
+    const double error = std::abs(scaled - expected);
+    if (error <= tolerance) return;
+    ranking.add({Verdict::wrong, unravel(static_cast<std::int64_t>(j), finding.shape), -1, scaled, expected, tolerance},
+                std::isfinite(error) ? error / tolerance : kInfinity);
+  };
+  for (std::size_t j = 0; j < gradient.size(); ++j)
+    for (const Multiple& each : multiples) compare(j, each.factor, each.gradients[part][j]);
+  if (ranking.verdict() == Verdict::ok) return;
+  ranking.file(finding);
+  finding.diagnosis = diagnose_cotangent(part);
+  const bool only_rounds = finding.diagnosis && finding.diagnosis->mistake == GradcheckMistake::single_precision;
+  if (!only_rounds) not_linear.insert(part);
+  finding.note = fmt::format(
+      "{}{}", only_rounds ? "" : "the rule is not linear in the cotangent: it forgets or distorts it; ", beside);
+  file(std::move(finding), part);
 }
 
 std::optional<GradcheckDiagnosis> Comparison::diagnose_part(std::size_t part, const Matrix& measured, double error,

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <optional>
 #include <set>
+#include <string_view>
 #include <vector>
 
 #include "gradcheck/block.hpp"
@@ -79,6 +80,10 @@ struct Comparison {
   bool sweeps_differ() const;
   /// How a part's gradient fails to be linear in the cotangent; nothing where that is not to be seen.
   std::optional<GradcheckDiagnosis> diagnose_cotangent(std::size_t part);
+  /// Files a part whose gradients for multiples of a cotangent are not as many times `gradient`, each element within as
+  /// many of its tolerances; `beside` says what the number beside the gradient is.
+  void expect_multiples(std::size_t part, const std::vector<Multiple>& multiples, const Values& gradient,
+                        const Values& tolerances, std::string_view beside);
   /// What is wrong with a part: what it makes of the cotangent, else what explains the block.
   /// `exchanged`: what products have shown of its place among the inputs.
   std::optional<GradcheckDiagnosis> diagnose_part(std::size_t part, const Matrix& measured, double error,

@@ -41,8 +41,8 @@ std::vector<Multiple> multiples_of(Subject& subject, const Values& cotangent, st
   return multiples;
 }
 
-CotangentProbe::CotangentProbe(Subject& subject, Generator generator)
-    : allowed_(std::pow(std::max(subject.value_epsilon, subject.derivative_epsilon), 0.6)) {
+CotangentProbe::CotangentProbe(Subject& subject, const Precision& precision, Generator generator)
+    : precision_(precision), allowed_(std::pow(precision.coarser_epsilon, 0.6)) {
   const Values u = normal_values(subject.outputs.size(), generator);
   const Values v = normal_values(subject.outputs.size(), generator);
   one_ = subject.pull_back(u);
@@ -95,26 +95,21 @@ std::optional<GradcheckDiagnosis> CotangentProbe::diagnose(std::size_t part, dou
 }
 
 std::optional<GradcheckDiagnosis> CotangentProbe::diagnose_size(std::size_t part, double allowed) const {
-  constexpr double kSafe = 1e30;  // times which float32 does not overflow
   const auto differs = [&](const Values& gradient, double factor) {
-    if (!all_finite(gradient)) return largest(one_[part]) * factor < kSafe;
+    if (!all_finite(gradient)) return !precision_.may_overflow(factor * largest(one_[part]));
     return largest(combined(-factor, one_[part], gradient)) > allowed * factor;
   };
+  const auto found = [](std::string_view text) {
+    return GradcheckDiagnosis{GradcheckMistake::not_linear, fmt::format(fmt::runtime(text), kLargeCotangent), 0.0};
+  };
   if (differs(large_[part], kLargeCotangent))
-    return GradcheckDiagnosis{
-        GradcheckMistake::not_linear,
-        fmt::format("a gradient that comes in (dy) {:g} times as large does not make {:g} times the "
-                    "gradient: dy is clipped or overflows, or something is added to it",
-                    kLargeCotangent, kLargeCotangent),
-        0.0};
+    return found(
+        "a gradient that comes in (dy) {0:g} times as large does not make {0:g} times the gradient: dy is clipped or "
+        "overflows, or something is added to it");
   if (differs(small_[part], 1.0 / kLargeCotangent))
-    return GradcheckDiagnosis{
-        GradcheckMistake::not_linear,
-        fmt::format("a gradient that comes in (dy) {:g} times as small does not make a gradient {:g} "
-                    "times as small: small elements of dy are taken for zero, or something is "
-                    "added to it",
-                    kLargeCotangent, kLargeCotangent),
-        0.0};
+    return found(
+        "a gradient that comes in (dy) {0:g} times as small does not make a gradient {0:g} times as small: small "
+        "elements of dy are taken for zero, or something is added to it");
   return std::nullopt;
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "gradcheck/precision.hpp"
 #include "gradcheck/subject.hpp"
 #include "tapegrad/base/random.hpp"
 #include "tapegrad/gradcheck/report.hpp"
@@ -27,8 +28,8 @@ std::vector<Multiple> multiples_of(Subject& subject, const Values& cotangent, st
 /// and small.
 class CotangentProbe {
  public:
-  /// Costs seven reverse sweeps.
-  CotangentProbe(Subject& subject, Generator generator);
+  /// Costs seven reverse sweeps. REQUIRES: `precision` outlives this.
+  CotangentProbe(Subject& subject, const Precision& precision, Generator generator);
 
   /// How a part's gradient fails to be linear in the cotangent; nothing where it is linear to its coarseness, or not
   /// finite.
@@ -38,6 +39,7 @@ class CotangentProbe {
   /// The same of a rule that is linear in cotangents of one size, whose gradients may be off by `allowed`.
   std::optional<GradcheckDiagnosis> diagnose_size(std::size_t part, double allowed) const;
 
+  const Precision& precision_;
   double allowed_;  // difference, in units of the largest element
   std::vector<Values> one_, other_, sum_, twice_, minus_, large_, small_;  // by part
 };
