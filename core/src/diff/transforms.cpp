@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/counted.hpp"
 #include "base/ref.hpp"
 #include "diff/argument.hpp"
 #include "tape/expect.hpp"
@@ -134,8 +135,8 @@ const std::vector<Tensor>& Linearization::outputs() const { return state_->outpu
 std::vector<Tensor> Linearization::pull_back(const std::vector<Tensor>& dys, bool last) const {
   State& s = *state_;
   if (dys.size() != s.results.size())
-    throw ShapeError(fmt::format("[{}] expected {} cotangent{}, got {}", s.name, s.results.size(),
-                                 s.results.size() == 1 ? "" : "s", dys.size()));
+    throw ShapeError(
+        fmt::format("[{}] expected {}, got {}", s.name, counted(s.results.size(), "cotangent"), dys.size()));
   if (s.own) {
     for (const Tensor& dy : dys)
       if (dy.is_tracked())
@@ -177,8 +178,7 @@ std::pair<std::vector<Tensor>, std::vector<Tensor>> push_forward(const char* nam
                                                                  TransformOptions options) {
   expect_floating_argument(name, xs);
   if (xs.size() != vs.size())
-    throw ShapeError(
-        fmt::format("[{}] expected {} tangent{}, got {}", name, xs.size(), xs.size() == 1 ? "" : "s", vs.size()));
+    throw ShapeError(fmt::format("[{}] expected {}, got {}", name, counted(xs.size(), "tangent"), vs.size()));
   const ForwardLevel level(options.strong_zero);
   std::vector<Tensor> arguments = xs;
   for (std::size_t i = 0; i < xs.size(); ++i) {

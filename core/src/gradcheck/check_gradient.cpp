@@ -8,6 +8,7 @@
 #include <cstring>
 #include <optional>
 
+#include "base/counted.hpp"
 #include "gradcheck/compare.hpp"
 #include "gradcheck/subject.hpp"
 #include "gradcheck/wording.hpp"
@@ -56,8 +57,8 @@ std::vector<Part> parts_of(const char* name, Point x, const GradcheckOptions& op
   if (parts.size() != shapes.size() || begin != x.size())
     throw ValueError(fmt::format("[{}] input_shapes do not add up to the {} elements of x", name, x.size()));
   if (options.input_names.size() > parts.size())
-    throw ValueError(fmt::format("[{}] {} input_names for {} part{} of x: input_shapes cuts it into parts", name,
-                                 options.input_names.size(), parts.size(), parts.size() == 1 ? "" : "s"));
+    throw ValueError(fmt::format("[{}] {} input_names for {} of x: input_shapes cuts it into parts", name,
+                                 options.input_names.size(), counted(parts.size(), "part")));
   return parts;
 }
 

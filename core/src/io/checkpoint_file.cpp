@@ -6,6 +6,7 @@
 #include <map>
 #include <string_view>
 
+#include "base/counted.hpp"
 #include "io/refusal.hpp"
 #include "io/safetensors_reader.hpp"
 #include "io/safetensors_writer.hpp"
@@ -20,11 +21,6 @@ constexpr const char* kLoadCheckpoint = "load_checkpoint";
 constexpr const char* kFormatKey = "format";
 constexpr const char* kPartsKey = "parts";
 constexpr std::string_view kCheckpointFormat = "tapegrad.checkpoint";
-
-/// "1 part", "2 parts".
-std::string counted(std::size_t count, std::string_view what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
-}
 
 std::string prefix_of(std::size_t part) { return fmt::format("{}.", part); }
 

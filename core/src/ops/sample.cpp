@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/counted.hpp"
 #include "base/dispatch.hpp"
 #include "kernels/parallel.hpp"
 #include "tape/expect.hpp"
@@ -63,8 +64,8 @@ void expect_weights(const T* weights, std::int64_t n, std::int64_t row, std::int
     possible += weights[i] > T{0} ? 1 : 0;
   }
   if (possible < least)
-    throw ValueError(fmt::format("[{}] row {} has {} weight{} above 0, needed are {}", kName, row, possible,
-                                 possible == 1 ? "" : "s", least));
+    throw ValueError(fmt::format("[{}] row {} has {} above 0, needed are {}", kName, row,
+                                 counted(static_cast<std::size_t>(possible), "weight"), least));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // What a reverse rule reads of its node, whether it is still what was saved, and where the rule may gather a gradient.
 #include <fmt/format.h>
 
+#include "base/counted.hpp"
 #include "tape/saved_versions.hpp"
 #include "tape/tape_impl.hpp"
 #include "tapegrad/base/error.hpp"
@@ -129,8 +130,8 @@ namespace tapegrad::engine {
 void expect_gradient_of_each(std::string_view op, const Saved& saved, std::size_t given) {
   const auto count = static_cast<std::size_t>(saved.inputs());
   const auto fail = [&](std::string_view what) {
-    throw TapeError(fmt::format("[{}] its reverse rule gave {} gradient{} for {} input{}{}", op, given,
-                                given == 1 ? "" : "s", count, count == 1 ? "" : "s", what));
+    throw TapeError(fmt::format("[{}] its reverse rule gave {} for {}{}", op, counted(given, "gradient"),
+                                counted(count, "input"), what));
   };
   if (given > count) fail("");
   for (std::size_t i = given; i < count; ++i) {

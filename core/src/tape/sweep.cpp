@@ -7,6 +7,7 @@
 #include <exception>
 #include <optional>
 
+#include "base/counted.hpp"
 #include "tape/accumulate.hpp"
 #include "tape/anomaly.hpp"
 #include "tape/expect.hpp"
@@ -35,8 +36,7 @@ std::uint32_t top_of(TapeImpl& tape, const std::vector<Tensor>& ys, const std::v
     throw TapeError(op + "a sweep of this tape is already running");
   if (ys.empty()) throw TapeError(op + "there is no tensor to differentiate");
   if (ys.size() != seeds.size())
-    throw ShapeError(
-        fmt::format("[{}] expected {} cotangent{}, got {}", name, ys.size(), ys.size() == 1 ? "" : "s", seeds.size()));
+    throw ShapeError(fmt::format("[{}] expected {}, got {}", name, counted(ys.size(), "cotangent"), seeds.size()));
   std::uint32_t top = 0;
   for (const Tensor& y : ys) {
     if (y.requires_grad()) tape.edge_of(y, name);  // a leaf may be swept before any op has used it: dx/dx = 1
