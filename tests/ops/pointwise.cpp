@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "fixture.hpp"
+#include "ops/slopes.hpp"
 #include "says.hpp"
 #include "tapegrad/base/error.hpp"
 #include "tapegrad/catalogue/entry.hpp"
@@ -21,38 +22,12 @@ using test::check_close;
 using test::Fixture;
 using test::Values;
 using test::vector;
+using namespace test::slopes_of_ops;
 
 namespace {
 
-using Unary = std::function<Tensor(const Tensor&)>;
 using Binary = std::function<Tensor(const Tensor&, const Tensor&)>;
 using Exact = long double (*)(long double);
-
-constexpr double kInf = std::numeric_limits<double>::infinity();
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-Tensor leaf(const Values& values) { return vector(values).set_requires_grad(true); }
-
-/// The sum of f's slopes: gradients of sum(f(x)) for each x.
-std::vector<Tensor> slopes(const std::function<Tensor(const std::vector<Tensor>&)>& f, const std::vector<Tensor>& xs,
-                           bool recorded = false) {
-  Tape tape;
-  const Tensor y = f(xs);
-  const std::vector<Tensor> gradients = tape.gradient(y, xs, {.cotangent = ones_like(y), .create_graph = recorded});
-  std::vector<Tensor> result;
-  for (const Tensor& g : gradients) result.push_back(g.detach());
-  return result;
-}
-Values slope(const Unary& f, const Values& x, bool recorded = false) {
-  return slopes([&](const std::vector<Tensor>& in) { return f(in[0]); }, {leaf(x)}, recorded)[0].to_vector<double>();
-}
-
-void check_values(const Values& actual, const Values& expected) {
-  BOOST_TEST_REQUIRE(actual.size() == expected.size());
-  for (std::size_t i = 0; i < actual.size(); ++i)
-    BOOST_TEST((actual[i] == expected[i] || (std::isnan(actual[i]) && std::isnan(expected[i]))),
-               "element " << i << " is " << actual[i] << ", expected " << expected[i]);
-}
 
 void check_unary_fixture(const std::string& name, const Unary& f, double tolerance = 1e-14) {
   BOOST_TEST_CONTEXT(name) {
@@ -344,56 +319,6 @@ BOOST_AUTO_TEST_CASE(derivatives_of_lgamma_in_closed_form) {
   check_close(third.detach(), vector({-2 * kZeta3, -14 * kZeta3}), 1e-15);
 }
 
-// Twice the slope of x^2 and x^3 at 0, where a power of x with a smaller exponent must not give 0 * inf.
-BOOST_AUTO_TEST_CASE(powers_have_second_derivatives_at_zero) {
-  for (const auto& [exponent, expected] : {std::pair(1.0, 0.0), std::pair(2.0, 2.0), std::pair(3.0, 0.0)}) {
-    Tape tape;
-    const Tensor x = leaf({0.0});
-    const Tensor y = pow(x, exponent);
-    const Tensor dx = tape.gradient(y, x, {.cotangent = ones_like(y), .create_graph = true});
-    check_values(tape.gradient(dx, x, {.cotangent = ones_like(dx)}).to_vector<double>(), {expected});
-  }
-}
-
-// d2 / da db of a^b at b = 0 is 1 / a for every a whose reciprocal there is.
-BOOST_AUTO_TEST_CASE(powers_at_exponent_zero_of_any_base) {
-  for (const double a : {1e-300, 1e-40, 0.5, 1e300, kInf, -kInf}) {
-    Tape tape;
-    const Tensor x = leaf({a}), b = leaf({0.0});
-    const Tensor y = pow(x, b);
-    const Tensor dx = tape.gradient(y, x, {.cotangent = ones_like(y), .create_graph = true});
-    BOOST_TEST(dx.item() == 0.0);
-    BOOST_TEST(tape.gradient(dx, b, {.cotangent = ones_like(dx)}).item() == 1.0 / a,
-               boost::test_tools::tolerance(1e-15));
-  }
-}
-
-// a^b = e^(b ln |a|) near b = 0, times a sign that does not change: by b twice its slope by a is 2 ln |a| / a, by a
-// once more and by b it is -1 / a^2, in any order.
-BOOST_AUTO_TEST_CASE(powers_have_third_derivatives_at_exponent_zero) {
-  for (const double a : {0.5, 2.0, -2.0, 1e100}) {
-    Tape tape;
-    const Tensor x = leaf({a}), b = leaf({0.0});
-    const auto derivative = [&](const std::vector<Tensor>& by) {
-      Tensor y = pow(x, b);
-      for (const Tensor& z : by) y = tape.gradient(y, z, {.cotangent = ones_like(y), .create_graph = true});
-      return y.item();
-    };
-    const double expected = 2.0 * std::log(std::abs(a)) / a;
-    BOOST_TEST(derivative({x, b, b}) == expected, boost::test_tools::tolerance(1e-14));
-    if (a > 0.0) BOOST_TEST(derivative({b, b, x}) == expected, boost::test_tools::tolerance(1e-14));
-    BOOST_TEST(derivative({x, b, x}) == -1.0 / (a * a), boost::test_tools::tolerance(1e-14));
-  }
-}
-
-BOOST_AUTO_TEST_CASE(a_power_of_zero_is_flat_in_every_derivative) {
-  const auto power = [](const Tensor& z) { return pow(z, 0); };
-  for (const double a : {1e-300, 1e-160, 1e-20, 0.0, 2.0}) {
-    check_values(hvp(power, vector({a}), vector({1.0})).to_vector<double>(), {0.0});
-    BOOST_TEST(hvp(power, full({1}, a), ones({1})).item() == 0.0);
-  }
-}
-
 BOOST_AUTO_TEST_CASE(far_out_erf_is_flat_in_every_derivative) {
   for (const double x : {kInf, -kInf, 1e200}) {
     for (const bool complement : {false, true}) {
@@ -455,72 +380,6 @@ BOOST_AUTO_TEST_CASE(integers) {
   BOOST_TEST(a.to_vector<std::int64_t>()[0] == before);
   BOOST_CHECK_THROW((void)div(a, b), DTypeError);
   BOOST_CHECK_THROW((void)(a + vector({1, 2, 3})), DTypeError);
-}
-
-// Python's a // b and a % b.
-BOOST_AUTO_TEST_CASE(floor_division_of_integers) {
-  using Integers = std::vector<std::int64_t>;
-  const Integers dividends = {7, -7, 7, -7, 6, -6, 0, 5, -5, INT64_MIN, INT64_MIN, INT64_MAX};
-  const Integers divisors = {2, 2, -2, -2, 3, 3, -5, 7, 7, 2, 3, INT64_MIN};
-  const Integers quotients = {3, -4, -4, 3, 2, -2, 0, 0, -1, -4611686018427387904, -3074457345618258603, -1};
-  const Integers remainders = {1, 1, -1, -1, 0, 0, 0, 5, 2, 0, 1, -1};
-  const Tensor a = from_vector(dividends, {3, 4});
-  const Tensor b = from_vector(divisors, {3, 4});
-  BOOST_TEST(floor_divide(a, b).to_vector<std::int64_t>() == quotients, boost::test_tools::per_element());
-  BOOST_TEST(remainder(a, b).to_vector<std::int64_t>() == remainders, boost::test_tools::per_element());
-  const auto of = [](const Tensor& x) { return x.to_vector<std::int64_t>(); };
-  // Of the lowest integer by -1: what does not fit wraps around.
-  const Tensor lowest = from_vector(Integers{INT64_MIN, 5}, {2});
-  BOOST_TEST(of(floor_divide(lowest, -1)) == (Integers{INT64_MIN, -5}), boost::test_tools::per_element());
-  BOOST_TEST(of(remainder(lowest, -1)) == (Integers{0, 0}), boost::test_tools::per_element());
-  BOOST_TEST(of(floor_divide(17, from_vector(Integers{5, -5}, {2}))) == (Integers{3, -4}),
-             boost::test_tools::per_element());
-  // A beam's place among beam * vocabulary candidates.
-  BOOST_TEST(of(remainder(from_vector(Integers{23, 10, 9}, {3, 1}), 10)) == (Integers{3, 0, 9}),
-             boost::test_tools::per_element());
-  BOOST_CHECK_EXCEPTION((void)remainder(a, 0), ValueError, test::says("[remainder] the divisor [] is 0 at position 0"));
-  const Tensor none = zeros({0, 3}, {.dtype = int64});  // nothing is divided, by whatever
-  BOOST_TEST(to_string(floor_divide(none, 0).shape()) == "[0, 3]");
-  BOOST_TEST(to_string(remainder(none, zeros({3}, {.dtype = int64})).shape()) == "[0, 3]");
-}
-
-BOOST_AUTO_TEST_CASE(floor_division_of_numbers) {
-  const Values a = {5.5, -5.5, 5.5, -5.5, 1.0, -1.0, 6.0, -6.0, -1.0, 1.0, 1.0, -1e-20, 0.3, 1.0, -1.0, 0.0};
-  const Values b = {2.0, 2.0, -2.0, -2.0, 0.1, 0.1, 3.0, 3.0, kInf, kInf, -kInf, 3.0, 0.1, 0.0, 0.0, 0.0};
-  const Values quotients = {2, -3, -3, 2, 9, -10, 2, -2, -1, 0, -1, -1, 2, kInf, -kInf, kNaN};  // by 0: as a / b
-  const Values remainders = {1.5,
-                             0.5,
-                             -0.5,
-                             -1.5,
-                             0.09999999999999995,
-                             5.551115123125783e-17,
-                             0,
-                             0,
-                             kInf,
-                             1.0,
-                             -kInf,
-                             3.0,
-                             0.09999999999999998,
-                             kNaN,
-                             kNaN,
-                             kNaN};
-  check_values(floor_divide(vector(a), vector(b)).to_vector<double>(), quotients);
-  check_values(remainder(vector(a), vector(b)).to_vector<double>(), remainders);
-  // Zeros have the sign of a / b, and of b.
-  BOOST_TEST(std::signbit(floor_divide(vector({0.0}), -3.0).item()));
-  BOOST_TEST(std::signbit(remainder(vector({6.0}), -3.0).item()));
-  BOOST_TEST(!std::signbit(remainder(vector({-6.0}), 3.0).item()));
-  BOOST_TEST(floor_divide(tensor({7.5F}), 2.0).item() == 3.0);
-}
-
-BOOST_AUTO_TEST_CASE(slopes_of_floor_division) {
-  for (const bool recorded : {false, true}) {
-    check_values(slope([](const Tensor& x) { return floor_divide(x, 2.0); }, {5.5, -5.5, 4}, recorded), {0, 0, 0});
-    check_values(slope([](const Tensor& x) { return floor_divide(5.0, x); }, {2, -3}, recorded), {0, 0});
-    check_values(slope([](const Tensor& x) { return remainder(x, 2.0); }, {5.5, -5.5, 4}, recorded), {1, 1, 1});
-    // -floor(a / b), where a broadcasts.
-    check_values(slope([](const Tensor& x) { return remainder(5.0, x); }, {2, -3, 7}, recorded), {-2, 2, 0});
-  }
 }
 
 BOOST_AUTO_TEST_CASE(one_bound) {
